@@ -1,0 +1,130 @@
+//! Every change of the replicated state, as a closed set.
+//!
+//! A command carries all that is random or read from a clock: applying it is deterministic.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{
+    AccountKind, AccountName, AclBinding, AliasTopic, BrokerKey, ClusterId, Liveness, NodeId, NodeRecord,
+    SigningKey, TokenId, TokenRecord, TopicName, VclusterName, VirtualCluster,
+};
+
+/// Names one proposal, so that one that is sent twice is applied once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ProposalId {
+    /// Random, made when the node's process started.
+    pub boot: u64,
+    /// Counts the proposals of that process.
+    pub sequence: u64,
+}
+
+/// A command and who proposed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    pub node: NodeId,
+    pub id: ProposalId,
+    pub command: Command,
+}
+
+/// A change of the replicated state. Append-only: variants are never removed or reordered, their order is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Creates or changes a virtual cluster. `kafka_cluster_id` is used when it is created.
+    PutVcluster {
+        name: VclusterName,
+        spec: VirtualCluster,
+        kafka_cluster_id: String,
+    },
+    DeleteVcluster {
+        name: VclusterName,
+    },
+    /// Creates or changes an alias topic. The proposer has checked that the physical topic exists.
+    PutAlias {
+        vcluster: VclusterName,
+        name: TopicName,
+        alias: AliasTopic,
+    },
+    DeleteAlias {
+        vcluster: VclusterName,
+        name: TopicName,
+    },
+    PutAccount {
+        vcluster: VclusterName,
+        name: AccountName,
+        kind: AccountKind,
+    },
+    DeleteAccount {
+        vcluster: VclusterName,
+        name: AccountName,
+    },
+    /// Records an issued token; refused unless the account exists and was created at `record.account_created`.
+    /// Drops records that expired before `record.issued_at_s`.
+    PutToken {
+        vcluster: VclusterName,
+        id: TokenId,
+        record: TokenRecord,
+    },
+    /// Adds ACLs, all or nothing. An ACL that exists already is no change.
+    CreateAcls {
+        vcluster: VclusterName,
+        acls: Vec<AclBinding>,
+    },
+    /// Removes exactly these ACLs. One that is gone already is no change.
+    DeleteAcls {
+        vcluster: VclusterName,
+        acls: Vec<AclBinding>,
+    },
+    /// Gives slots and virtual ids to brokers that have none yet.
+    AssignBrokers {
+        vcluster: VclusterName,
+        brokers: Vec<BrokerKey>,
+    },
+    /// Adds or updates a gateway node's own record.
+    PutNode {
+        id: NodeId,
+        record: NodeRecord,
+    },
+    SetLiveness {
+        id: NodeId,
+        liveness: Liveness,
+    },
+    /// Pins Kafka's cluster id of a physical cluster; refused when another one is pinned.
+    PinCluster {
+        cluster: ClusterId,
+        kafka_cluster_id: String,
+    },
+    /// Sets the token signing key if none is set.
+    InitSigningKey {
+        key: SigningKey,
+    },
+}
+
+impl fmt::Display for Proposal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} from node {}", self.command.name(), self.node)
+    }
+}
+
+impl Command {
+    /// The variant's name, for logs and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PutVcluster { .. } => "PutVcluster",
+            Self::DeleteVcluster { .. } => "DeleteVcluster",
+            Self::PutAlias { .. } => "PutAlias",
+            Self::DeleteAlias { .. } => "DeleteAlias",
+            Self::PutAccount { .. } => "PutAccount",
+            Self::DeleteAccount { .. } => "DeleteAccount",
+            Self::PutToken { .. } => "PutToken",
+            Self::CreateAcls { .. } => "CreateAcls",
+            Self::DeleteAcls { .. } => "DeleteAcls",
+            Self::AssignBrokers { .. } => "AssignBrokers",
+            Self::PutNode { .. } => "PutNode",
+            Self::SetLiveness { .. } => "SetLiveness",
+            Self::PinCluster { .. } => "PinCluster",
+            Self::InitSigningKey { .. } => "InitSigningKey",
+        }
+    }
+}

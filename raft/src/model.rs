@@ -1,0 +1,21 @@
+//! Domain types of the replicated state. Plain ordered data: no clock, no randomness, no I/O.
+
+mod account;
+mod acl;
+mod alias;
+mod names;
+mod node;
+mod slot;
+mod state;
+mod token;
+mod vcluster;
+
+pub use account::{AccountKind, ServiceAccount};
+pub use acl::{AclBinding, AclEntry, Operation, PatternType, Permission, ResourcePattern, ResourceType};
+pub use alias::AliasTopic;
+pub use names::{AccountName, ClusterId, InvalidName, NodeId, Revision, TopicName, VclusterName};
+pub use node::{Liveness, NodeRecord};
+pub use slot::{BrokerKey, BrokerSlot, PortSlot};
+pub use state::{SigningKey, State};
+pub use token::{TokenId, TokenRecord};
+pub use vcluster::{VclusterKind, VclusterState, VirtualCluster};

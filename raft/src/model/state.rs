@@ -1,0 +1,39 @@
+//! The whole replicated state.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{ClusterId, NodeId, NodeRecord, PortSlot, Revision, VclusterName, VclusterState};
+
+/// Everything that all nodes agree on. Virtual clusters are behind `Arc`, so that a copy of the state is cheap and a
+/// reader sees by pointer which of them changed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct State {
+    pub revision: Revision,
+    pub vclusters: BTreeMap<VclusterName, Arc<VclusterState>>,
+    pub nodes: BTreeMap<NodeId, NodeRecord>,
+    /// Slots in use, over all virtual clusters.
+    pub slots: BTreeSet<PortSlot>,
+    /// Slots that were given back, oldest first; the oldest is reused once no fresh slot is left.
+    pub free_slots: Vec<PortSlot>,
+    /// The lowest slot that was never used.
+    pub next_slot: u16,
+    /// Kafka's own cluster id of each physical cluster, pinned when it was first seen.
+    pub pinned_clusters: BTreeMap<ClusterId, String>,
+    /// The key that signs tokens (HMAC-SHA-256), set once: from the configuration or generated.
+    pub signing_key: Option<SigningKey>,
+    /// The last applied proposal of each proposing node: a proposal that is sent twice is applied once.
+    pub proposals: BTreeMap<NodeId, crate::command::ProposalId>,
+}
+
+/// A secret key. Its `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningKey(pub Vec<u8>);
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SigningKey(..)")
+    }
+}

@@ -1,0 +1,44 @@
+//! Virtual clusters, and everything that belongs to one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    AccountName, AclBinding, AliasTopic, BrokerKey, BrokerSlot, ClusterId, PortSlot, ServiceAccount, TokenId,
+    TokenRecord, TopicName,
+};
+
+/// What a virtual cluster may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum VclusterKind {
+    /// Shows alias topics only; topics cannot be created through it.
+    Partner,
+}
+
+/// A virtual cluster as an operator writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VirtualCluster {
+    pub kind: VclusterKind,
+    pub acl_enabled: bool,
+    pub super_users: BTreeSet<AccountName>,
+}
+
+/// A virtual cluster with all that belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VclusterState {
+    pub spec: VirtualCluster,
+    /// The cluster id that clients see: 22 characters of URL-safe base64 of 16 random bytes, made by the proposer.
+    pub kafka_cluster_id: String,
+    pub aliases: BTreeMap<TopicName, AliasTopic>,
+    pub accounts: BTreeMap<AccountName, ServiceAccount>,
+    pub tokens: BTreeMap<TokenId, TokenRecord>,
+    pub acls: BTreeSet<AclBinding>,
+    /// The physical cluster that groups live on: that of the first alias. It stays until the last alias is gone.
+    pub home: Option<ClusterId>,
+    pub bootstrap: PortSlot,
+    /// The brokers that clients may be shown, by physical broker.
+    pub brokers: BTreeMap<BrokerKey, BrokerSlot>,
+    /// The virtual id that the next new broker gets. Ids start at 1 and are never reused; 0 is the bootstrap address.
+    pub next_broker_id: i32,
+}

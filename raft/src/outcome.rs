@@ -1,0 +1,60 @@
+//! Every answer of the state machine, as a closed set. A refusal is an outcome, not an error.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{AccountName, ClusterId, TopicName, VclusterName};
+
+/// What applying a command did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    Created,
+    Updated,
+    Unchanged,
+    Deleted,
+    Refused(Refusal),
+}
+
+/// Why a command changed nothing. Append-only, like the commands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    #[error("virtual cluster {0} does not exist")]
+    NoSuchVcluster(VclusterName),
+    #[error("alias topic {name} does not exist in virtual cluster {vcluster}")]
+    NoSuchAlias { vcluster: VclusterName, name: TopicName },
+    #[error("service account {name} does not exist in virtual cluster {vcluster}")]
+    NoSuchAccount {
+        vcluster: VclusterName,
+        name: AccountName,
+    },
+    /// The virtual cluster still has alias topics or service accounts; `by` lists some, as `AliasTopic/topic1`.
+    #[error("virtual cluster {vcluster} is still referenced by {}", by.join(", "))]
+    StillReferenced { vcluster: VclusterName, by: Vec<String> },
+    #[error(
+        "service account {name} is a super user of virtual cluster {vcluster}: take it out of spec.superUsers first"
+    )]
+    IsSuperUser {
+        vcluster: VclusterName,
+        name: AccountName,
+    },
+    #[error(
+        "physical topic {physical} already has the alias {taken_by}: a virtual cluster may show it under one name only"
+    )]
+    PhysicalTopicTaken {
+        physical: TopicName,
+        taken_by: TopicName,
+    },
+    #[error(
+        "the alias topics of virtual cluster {vcluster} are on physical cluster {home}: all of them must be on the same one"
+    )]
+    OtherHome { vcluster: VclusterName, home: ClusterId },
+    #[error("no port slot is left: every node's GATEWAY_PORT_COUNT must be larger than {in_use}")]
+    NoSlotLeft { in_use: u16 },
+    #[error("physical cluster {cluster} was pinned to the Kafka cluster id {pinned}")]
+    PinnedElsewhere { cluster: ClusterId, pinned: String },
+    #[error("the account changed while the token was made: try again")]
+    AccountChanged,
+    #[error("node {0} is not known")]
+    NoSuchNode(u64),
+    #[error("this proposal was applied already")]
+    Duplicate,
+}

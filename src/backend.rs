@@ -1,0 +1,3 @@
+//! Physical clusters: how the gateway connects to them, and what it knows of them.
+
+pub mod topology;

@@ -1,0 +1,12 @@
+//! Klamm: a Kafka gateway. The modules are listed in the order in which a request meets them.
+//!
+//! ```text
+//! DATA     client → listener → session → (auth) → wire: walk the frame → authz → vcluster: rename → backend: lane → broker
+//! CONTROL  admin, cli ┐
+//!          Kafka ACLs ┴→ control → klamm-raft (any node proposes) → state machine → view → every session's next request
+//! ```
+
+pub mod authz;
+pub mod backend;
+pub mod vcluster;
+pub mod wire;

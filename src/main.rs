@@ -1,0 +1,3 @@
+//! The `klamm` command.
+
+fn main() {}

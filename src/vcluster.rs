@@ -1,0 +1,4 @@
+//! One virtual cluster: what a tenant sees, and how each of its requests becomes one that a physical broker may see.
+
+pub mod pending;
+pub mod plan;

@@ -1,0 +1,109 @@
+//! The vocabulary between a session, which moves bytes, and the virtual cluster, which decides what they become.
+//!
+//! Pure data. A session hands a frame to [`super::api::request`] and carries out the [`Plan`] that it gets; it hands
+//! each upstream answer to [`super::api::response`] and writes what comes back.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use klamm_raft::command::Command;
+use klamm_raft::outcome::Outcome;
+
+use crate::authz::{Permit, Principal};
+use crate::vcluster::pending::{Pending, PendingChange};
+use crate::wire::Segments;
+
+/// Who sends a request.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    pub principal: Principal,
+    /// The client's address; IPv4-mapped IPv6 is already IPv4.
+    pub address: IpAddr,
+    /// The same in the text form that ACL hosts are compared with.
+    pub host: Arc<str>,
+}
+
+/// Which virtual broker a connection was made to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    Bootstrap,
+    /// The virtual id of a broker.
+    Broker(i32),
+}
+
+/// What becomes of one request.
+#[derive(Debug)]
+pub enum Plan {
+    /// Answered here. The segments are a whole frame, length prefix included.
+    Reply(Segments),
+    /// Sent to this connection's broker.
+    Forward(Forward),
+    /// Nothing is sent and nothing is answered (a Produce with acks=0 of which nothing was left).
+    Drop,
+    /// The session must find something out first; it reads no further request until then.
+    Need(Need),
+    /// The connection ends, as a broker would end it.
+    Close(CloseReason),
+}
+
+/// A request that may go upstream.
+#[derive(Debug)]
+pub struct Forward {
+    /// The proof that it may.
+    pub permit: Permit,
+    /// A whole frame, length prefix included. The correlation id is the client's.
+    pub frame: Segments,
+    pub answer: Answer,
+}
+
+/// What follows a forwarded request.
+#[derive(Debug)]
+pub enum Answer {
+    /// One response, to be handed to [`super::api::response`] with this.
+    Expected(Pending),
+    /// None (acks=0).
+    None,
+    /// None (acks=0), and the connection is closed once the request is written, because a part of it was refused.
+    NoneThenClose,
+}
+
+/// What must be known before a request can be planned.
+#[derive(Debug)]
+pub enum Need {
+    /// The view does not know a topic id of this request. Have the topology refreshed once, load the view again, and
+    /// plan the same frame again with [`Attempt::AfterRefresh`].
+    FreshTopics { frame: Bytes },
+    /// Propose the command, then hand the result to [`super::api::changed`].
+    Change {
+        command: Box<Command>,
+        pending: PendingChange,
+    },
+}
+
+/// Whether topic ids were already refreshed for this request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attempt {
+    First,
+    AfterRefresh,
+}
+
+/// What came of a [`Need::Change`]: the outcome, or that the change could not be made durable in time.
+pub type ChangeResult = Result<Outcome, ChangeUnavailable>;
+
+/// The cluster of gateways could not take the change now; it may or may not have happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the gateway cluster has no leader that can take a change now")]
+pub struct ChangeUnavailable;
+
+/// Why the gateway ends a connection. A closed set: it labels a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// The request does not parse, or an API or version that is not served was asked for.
+    BadRequest,
+    UnsupportedApi,
+    /// The upstream's answer does not parse or does not belong to the request.
+    BadUpstream,
+    /// acks=0 and a part was refused.
+    UnansweredRefusal,
+}

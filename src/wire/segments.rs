@@ -1,0 +1,20 @@
+//! A frame as a list of byte ranges, written with one vectored write.
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+/// A whole frame to be written: length prefix first. Payload is shared with the frame that it came from, never copied.
+#[derive(Debug, Clone, Default)]
+pub struct Segments(pub SmallVec<[Bytes; 4]>);
+
+impl Segments {
+    /// The number of bytes that a write of these segments takes.
+    pub fn len(&self) -> usize {
+        self.0.iter().map(Bytes::len).sum()
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(Bytes::is_empty)
+    }
+}
