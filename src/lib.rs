@@ -8,5 +8,7 @@
 
 pub mod authz;
 pub mod backend;
+pub mod metrics;
+pub mod telemetry;
 pub mod vcluster;
 pub mod wire;

@@ -1,0 +1,108 @@
+//! Metrics of the node as a whole: connections before they have a virtual cluster, memory, Raft.
+
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+/// What Raft says of itself, taken at each scrape.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RaftFigures {
+    pub term: u64,
+    /// Whether this node leads.
+    pub leads: bool,
+    /// Whether any leader is known.
+    pub has_leader: bool,
+    pub last_log: u64,
+    pub committed: u64,
+    pub applied: u64,
+    /// Nodes that are up, this one included.
+    pub nodes_up: u64,
+    /// Nodes that are known.
+    pub nodes: u64,
+}
+
+/// Metrics that belong to no virtual cluster.
+#[derive(Debug)]
+pub struct NodeMetrics {
+    /// Client connections accepted.
+    pub accepted: IntCounter,
+    /// Client connections that ended, by reason.
+    closed: IntCounterVec,
+    /// Bytes of client and upstream frames held in memory.
+    pub buffered_bytes: IntGauge,
+    /// Client connections refused because a limit was reached.
+    pub refused: IntCounter,
+    raft: IntGaugeVec,
+    nodes: IntGaugeVec,
+}
+
+impl NodeMetrics {
+    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            accepted: IntCounter::new("klamm_connections_accepted_total", "Client connections accepted")?,
+            closed: IntCounterVec::new(
+                Opts::new(
+                    "klamm_connections_closed_total",
+                    "Client connections that ended, by reason",
+                ),
+                &["reason"],
+            )?,
+            buffered_bytes: IntGauge::new(
+                "klamm_buffered_bytes",
+                "Bytes of client and upstream frames held in memory",
+            )?,
+            refused: IntCounter::new(
+                "klamm_connections_refused_total",
+                "Client connections refused because a limit was reached",
+            )?,
+            raft: IntGaugeVec::new(
+                Opts::new(
+                    "klamm_raft",
+                    "Raft on this node: term, leads, has_leader, last_log, committed, applied",
+                ),
+                &["figure"],
+            )?,
+            nodes: IntGaugeVec::new(
+                Opts::new(
+                    "klamm_nodes",
+                    "Gateway nodes that this node knows, by state (all, up)",
+                ),
+                &["state"],
+            )?,
+        };
+        registry.register(Box::new(metrics.accepted.clone()))?;
+        registry.register(Box::new(metrics.closed.clone()))?;
+        registry.register(Box::new(metrics.buffered_bytes.clone()))?;
+        registry.register(Box::new(metrics.refused.clone()))?;
+        registry.register(Box::new(metrics.raft.clone()))?;
+        registry.register(Box::new(metrics.nodes.clone()))?;
+        metrics.set_raft(RaftFigures::default());
+        Ok(metrics)
+    }
+
+    /// Counts a connection that ended; `reason` is the label of a closed set.
+    pub fn closed(&self, reason: &'static str) {
+        self.closed.with_label_values(&[reason]).inc();
+    }
+
+    /// Shows what Raft says of itself.
+    pub fn set_raft(&self, figures: RaftFigures) {
+        let shown = [
+            ("term", figures.term),
+            ("leads", u64::from(figures.leads)),
+            ("has_leader", u64::from(figures.has_leader)),
+            ("last_log", figures.last_log),
+            ("committed", figures.committed),
+            ("applied", figures.applied),
+        ];
+        for (figure, value) in shown {
+            self.raft
+                .with_label_values(&[figure])
+                .set(i64::try_from(value).unwrap_or(i64::MAX));
+        }
+        self.nodes
+            .with_label_values(&["all"])
+            .set(i64::try_from(figures.nodes).unwrap_or(i64::MAX));
+        self.nodes
+            .with_label_values(&["up"])
+            .set(i64::try_from(figures.nodes_up).unwrap_or(i64::MAX));
+    }
+}

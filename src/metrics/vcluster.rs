@@ -1,0 +1,182 @@
+//! Metrics of one virtual cluster.
+
+use std::sync::OnceLock;
+
+use klamm_raft::model::VclusterName;
+use prometheus::core::Collector;
+use prometheus::{
+    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+/// API keys at and above this share one label; Kafka's highest is far below.
+const API_KEYS: usize = 128;
+
+/// Request times, in seconds: from a local answer to a long poll.
+const LATENCY_BUCKETS_S: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+/// The families, over all virtual clusters.
+#[derive(Debug)]
+pub struct Families {
+    sessions: IntGaugeVec,
+    bytes: IntCounterVec,
+    requests: IntCounterVec,
+    latency: HistogramVec,
+    decisions: IntCounterVec,
+    logins: IntCounterVec,
+    login_failures: IntCounterVec,
+    revision: IntGaugeVec,
+}
+
+/// The metrics of one virtual cluster, resolved once.
+#[derive(Debug)]
+pub struct VclusterMetrics {
+    name: VclusterName,
+    /// Open sessions on this node.
+    pub sessions: IntGauge,
+    /// Bytes that clients sent.
+    pub bytes_in: IntCounter,
+    /// Bytes that were sent to clients.
+    pub bytes_out: IntCounter,
+    /// Successful logins.
+    pub logins: IntCounter,
+    /// Requests, or parts of them, that the authorizer allowed.
+    pub allowed: IntCounter,
+    /// Requests, or parts of them, that the authorizer denied.
+    pub denied: IntCounter,
+    /// The Raft log index of the state that sessions of this node decide on.
+    pub revision: IntGauge,
+    apis: Vec<OnceLock<ApiMetrics>>,
+    requests: IntCounterVec,
+    latency: HistogramVec,
+    login_failures: IntCounterVec,
+}
+
+/// The metrics of one API in one virtual cluster.
+#[derive(Debug)]
+pub struct ApiMetrics {
+    /// Requests received.
+    pub requests: IntCounter,
+    /// From the request's last byte read to its answer handed to the socket, in seconds.
+    pub latency: Histogram,
+}
+
+impl Families {
+    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter =
+            |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
+        let families = Self {
+            sessions: IntGaugeVec::new(
+                Opts::new("klamm_sessions", "Open client connections by virtual cluster"),
+                &["vcluster"],
+            )?,
+            bytes: counter(
+                "klamm_client_bytes_total",
+                "Bytes from and to clients by virtual cluster and direction (in, out)",
+                &["vcluster", "direction"],
+            )?,
+            requests: counter(
+                "klamm_requests_total",
+                "Requests received by virtual cluster and API",
+                &["vcluster", "api"],
+            )?,
+            latency: HistogramVec::new(
+                HistogramOpts::new(
+                    "klamm_request_seconds",
+                    "Time from a request to its answer by virtual cluster and API, long polls included",
+                )
+                .buckets(LATENCY_BUCKETS_S.to_vec()),
+                &["vcluster", "api"],
+            )?,
+            decisions: counter(
+                "klamm_authorizations_total",
+                "Authorizer decisions by virtual cluster and decision (allowed, denied)",
+                &["vcluster", "decision"],
+            )?,
+            logins: counter(
+                "klamm_logins_total",
+                "Successful logins by virtual cluster",
+                &["vcluster"],
+            )?,
+            login_failures: counter(
+                "klamm_login_failures_total",
+                "Failed logins by virtual cluster and reason",
+                &["vcluster", "reason"],
+            )?,
+            revision: IntGaugeVec::new(
+                Opts::new(
+                    "klamm_view_revision",
+                    "Raft log index of the state that sessions decide on",
+                ),
+                &["vcluster"],
+            )?,
+        };
+        for collector in families.collectors() {
+            registry.register(collector)?;
+        }
+        Ok(families)
+    }
+
+    fn collectors(&self) -> Vec<Box<dyn Collector>> {
+        vec![
+            Box::new(self.sessions.clone()),
+            Box::new(self.bytes.clone()),
+            Box::new(self.requests.clone()),
+            Box::new(self.latency.clone()),
+            Box::new(self.decisions.clone()),
+            Box::new(self.logins.clone()),
+            Box::new(self.login_failures.clone()),
+            Box::new(self.revision.clone()),
+        ]
+    }
+
+    pub(super) fn of(&self, name: &VclusterName) -> VclusterMetrics {
+        let label = name.as_str();
+        VclusterMetrics {
+            name: name.clone(),
+            sessions: self.sessions.with_label_values(&[label]),
+            bytes_in: self.bytes.with_label_values(&[label, "in"]),
+            bytes_out: self.bytes.with_label_values(&[label, "out"]),
+            logins: self.logins.with_label_values(&[label]),
+            allowed: self.decisions.with_label_values(&[label, "allowed"]),
+            denied: self.decisions.with_label_values(&[label, "denied"]),
+            revision: self.revision.with_label_values(&[label]),
+            apis: (0..=API_KEYS).map(|_| OnceLock::new()).collect(),
+            requests: self.requests.clone(),
+            latency: self.latency.clone(),
+            login_failures: self.login_failures.clone(),
+        }
+    }
+
+    /// Forgets the gauges of a virtual cluster that is gone. Counters stay: Prometheus takes a vanished counter for a
+    /// restart.
+    pub(super) fn forget(&self, name: &VclusterName) {
+        let label = [name.as_str()];
+        // An error only says that there was nothing to forget.
+        drop(self.sessions.remove_label_values(&label));
+        drop(self.revision.remove_label_values(&label));
+    }
+}
+
+impl VclusterMetrics {
+    /// The metrics of an API, by key; `label` is its name, used when it is met first.
+    pub fn api(&self, key: i16, label: fn(i16) -> &'static str) -> &ApiMetrics {
+        let place = usize::try_from(key).unwrap_or(API_KEYS).min(API_KEYS);
+        self.apis[place].get_or_init(|| {
+            let labels = [
+                self.name.as_str(),
+                if place == API_KEYS { "unknown" } else { label(key) },
+            ];
+            ApiMetrics {
+                requests: self.requests.with_label_values(&labels),
+                latency: self.latency.with_label_values(&labels),
+            }
+        })
+    }
+
+    /// Counts a failed login; `reason` is the label of a closed set.
+    pub fn login_failed(&self, reason: &'static str) {
+        self.login_failures
+            .with_label_values(&[self.name.as_str(), reason])
+            .inc();
+    }
+}
