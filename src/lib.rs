@@ -6,9 +6,11 @@
 //!          Kafka ACLs ┴→ control → klamm-raft (any node proposes) → state machine → view → every session's next request
 //! ```
 
+pub mod address;
 pub mod authz;
 pub mod backend;
 pub mod metrics;
+pub mod secret;
 pub mod telemetry;
 pub mod vcluster;
 pub mod wire;

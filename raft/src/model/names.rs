@@ -1,6 +1,8 @@
 //! Names as types: each is checked once, where it enters, and trusted afterwards.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ pub struct InvalidName {
 macro_rules! name {
     ($(#[$doc:meta])* $type:ident, $what:literal, $rule:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $type(Arc<str>);
 
@@ -67,13 +69,43 @@ macro_rules! name {
                 fmt::Debug::fmt(&self.0, f)
             }
         }
+    };
+}
+
+macro_rules! compares_exactly {
+    ($($type:ident),*) => {$(
+        impl PartialEq for $type {
+            fn eq(&self, other: &Self) -> bool {
+                self.0 == other.0
+            }
+        }
+
+        impl Eq for $type {}
+
+        impl PartialOrd for $type {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $type {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.0.cmp(&other.0)
+            }
+        }
+
+        impl Hash for $type {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.0.hash(state);
+            }
+        }
 
         impl std::borrow::Borrow<str> for $type {
             fn borrow(&self) -> &str {
                 &self.0
             }
         }
-    };
+    )*};
 }
 
 fn is_resource_text(text: &str) -> bool {
@@ -106,12 +138,47 @@ name!(
 );
 
 name!(
-    /// The id of a physical cluster in the backend configuration, such as `main`. Ids compare without case.
+    /// The id of a physical cluster in the backend configuration, such as `main`. Ids compare without case (variables
+    /// name them in capitals) and keep their spelling.
     ClusterId,
     "physical cluster id",
     "1 to 100 of the characters a-z A-Z 0-9 . _ -",
     |t| (1..=100).contains(&t.len()) && is_resource_text(t)
 );
+
+compares_exactly!(VclusterName, TopicName, AccountName);
+
+impl ClusterId {
+    fn folded(&self) -> impl Iterator<Item = u8> {
+        self.0.bytes().map(|b| b.to_ascii_lowercase())
+    }
+}
+
+impl PartialEq for ClusterId {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
+impl Eq for ClusterId {}
+
+impl PartialOrd for ClusterId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ClusterId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded().cmp(other.folded())
+    }
+}
+
+impl Hash for ClusterId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write(self.0.to_ascii_lowercase().as_bytes());
+    }
+}
 
 /// The id of a gateway node. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -130,5 +197,22 @@ pub struct Revision(pub u64);
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashSet};
+
+    use super::*;
+
+    #[test]
+    fn cluster_ids_compare_without_case_and_keep_their_spelling() {
+        let id = |text: &str| text.parse::<ClusterId>().expect("a cluster id");
+        assert_eq!(id("clusterA"), id("CLUSTERA"));
+        assert_ne!(id("clusterA"), id("clusterB"));
+        assert_eq!(id("clusterA").as_str(), "clusterA");
+        assert!(BTreeMap::from([(id("clusterA"), ())]).contains_key(&id("CLUSTERa")));
+        assert!(HashSet::from([id("clusterA")]).contains(&id("CLUSTERa")));
     }
 }

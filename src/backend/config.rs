@@ -1,0 +1,68 @@
+//! How to reach one physical cluster: the typed form of its Kafka client properties. Pure data, made by `config`.
+
+use klamm_raft::model::ClusterId;
+
+use crate::address::HostPort;
+use crate::secret::Secret;
+
+/// One physical cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendConfig {
+    /// Spelled as in the configuration.
+    pub id: ClusterId,
+    /// `bootstrap.servers`; at least one.
+    pub bootstrap: Vec<HostPort>,
+    pub security: Security,
+    /// SASL/PLAIN credentials; `None` when `security.protocol` has no SASL.
+    pub login: Option<PlainLogin>,
+}
+
+/// What connections run over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Security {
+    Plaintext,
+    Tls(TlsConfig),
+}
+
+/// The TLS side of `security.protocol` SSL and SASL_SSL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    pub trust: Trust,
+    /// The certificate that the gateway shows, for brokers with `ssl.client.auth`.
+    pub identity: Option<ClientIdentity>,
+    pub host_check: HostCheck,
+}
+
+/// Which authorities a broker's certificate may come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// Those of the operating system (no truststore is configured).
+    System,
+    /// These, as PEM text with at least one certificate.
+    Pem(String),
+}
+
+/// `ssl.endpoint.identification.algorithm`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostCheck {
+    /// `https`: the certificate must name the host that was dialled.
+    Https,
+    /// Empty: any certificate from a trusted authority will do.
+    Off,
+}
+
+/// A client certificate and its key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientIdentity {
+    /// PEM text with the certificate chain, leaf first.
+    pub chain_pem: String,
+    /// PEM text with the unencrypted private key.
+    pub key_pem: Secret,
+}
+
+/// The gateway's own SASL/PLAIN credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlainLogin {
+    pub username: String,
+    pub password: Secret,
+}
