@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use klamm_raft::command::Command;
+use klamm_raft::model::{Operation, ResourceType};
 use klamm_raft::outcome::Outcome;
 
 use crate::authz::{Permit, Principal};
@@ -30,6 +31,32 @@ pub enum Place {
     Bootstrap,
     /// The virtual id of a broker.
     Broker(i32),
+}
+
+/// A planned request, and what its caller was refused of all that it named: for the audit log and its counters.
+/// Items that are only left out of an answer are not denials.
+#[derive(Debug)]
+pub struct Planned {
+    pub plan: Plan,
+    pub denied: Vec<Denial>,
+}
+
+impl From<Plan> for Planned {
+    fn from(plan: Plan) -> Self {
+        Self {
+            plan,
+            denied: Vec::new(),
+        }
+    }
+}
+
+/// A question that was answered with no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denial {
+    pub operation: Operation,
+    pub resource_type: ResourceType,
+    /// As the client calls it.
+    pub resource: String,
 }
 
 /// What becomes of one request.

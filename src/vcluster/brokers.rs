@@ -1,0 +1,194 @@
+//! Virtual brokers: how the brokers of the home cluster appear to clients, and at which address of the gateway.
+//! It never tells a broker's own address.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use klamm_raft::model::{ClusterId, Liveness, NodeId, NodeRecord, PortSlot, VclusterName, VclusterState};
+
+use crate::backend::topology::Topology;
+
+/// The virtual id of the one broker that is shown while a virtual cluster has no home cluster: its bootstrap address.
+pub const BOOTSTRAP_BROKER: i32 = 0;
+
+/// A broker as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VirtualBroker {
+    pub virtual_id: i32,
+    pub physical_id: i32,
+    pub slot: PortSlot,
+    /// Where clients may prefer to read from (KIP-392). None while the broker is not in the topology.
+    pub rack: Option<Arc<str>>,
+}
+
+/// Where clients reach a broker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address<'a> {
+    pub host: &'a str,
+    pub port: u16,
+}
+
+/// The brokers of one virtual cluster.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Brokers {
+    vcluster: VclusterName,
+    bootstrap: PortSlot,
+    /// By virtual id. Empty while there is no home cluster.
+    brokers: Vec<VirtualBroker>,
+    /// The gateway nodes that clients are sent to.
+    nodes: Vec<Node>,
+    /// The virtual id of the controller.
+    controller: Option<i32>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Node {
+    id: NodeId,
+    host: Arc<str>,
+    port_start: u16,
+    port_count: u16,
+}
+
+impl Brokers {
+    /// Compiles the brokers that have a slot. `previous` is given back when nothing changed.
+    pub fn compile(
+        previous: Option<&Arc<Self>>,
+        vcluster: &VclusterName,
+        state: &VclusterState,
+        nodes: &BTreeMap<NodeId, NodeRecord>,
+        topology: Option<&Topology>,
+    ) -> Arc<Self> {
+        let brokers = match &state.home {
+            Some(home) => virtual_brokers(home, state, topology),
+            None => Vec::new(),
+        };
+        let controller = topology.and_then(|topology| topology.controller);
+        let compiled = Self {
+            vcluster: vcluster.clone(),
+            bootstrap: state.bootstrap,
+            controller: brokers
+                .iter()
+                .find(|broker| Some(broker.physical_id) == controller)
+                .map(|broker| broker.virtual_id),
+            brokers,
+            nodes: advertised_nodes(nodes),
+        };
+        match previous {
+            Some(previous) if **previous == compiled => Arc::clone(previous),
+            _ => Arc::new(compiled),
+        }
+    }
+
+    /// All brokers that have a slot, by virtual id.
+    pub fn all(&self) -> &[VirtualBroker] {
+        &self.brokers
+    }
+
+    /// The broker that clients know by this id.
+    pub fn by_virtual_id(&self, id: i32) -> Option<&VirtualBroker> {
+        let place = self.brokers.binary_search_by_key(&id, |broker| broker.virtual_id);
+        place.ok().map(|place| &self.brokers[place])
+    }
+
+    /// The broker with this id on the home cluster, if it has a slot.
+    pub fn by_physical_id(&self, id: i32) -> Option<&VirtualBroker> {
+        self.brokers.iter().find(|broker| broker.physical_id == id)
+    }
+
+    /// The virtual id of the home cluster's controller.
+    pub fn controller(&self) -> Option<i32> {
+        self.controller
+    }
+
+    /// Where `client` is sent for this broker: always the same node while that one lives, another client's may differ.
+    /// None when no node listens on the broker's slot.
+    pub fn address(&self, broker: &VirtualBroker, client: IpAddr) -> Option<Address<'_>> {
+        self.address_of(broker.slot, broker.virtual_id, client)
+    }
+
+    /// Where `client` is sent for the bootstrap address.
+    pub fn bootstrap_address(&self, client: IpAddr) -> Option<Address<'_>> {
+        self.address_of(self.bootstrap, BOOTSTRAP_BROKER, client)
+    }
+
+    fn address_of(&self, slot: PortSlot, virtual_id: i32, client: IpAddr) -> Option<Address<'_>> {
+        let listening = self.nodes.iter().filter(|node| slot.0 < node.port_count);
+        let chosen = listening.max_by_key(|node| (self.weight(virtual_id, client, node.id), node.id))?;
+        Some(Address {
+            host: &chosen.host,
+            port: chosen.port_start.checked_add(slot.0)?,
+        })
+    }
+
+    /// Rendezvous hashing: the node with the highest weight wins, so a node that goes away moves only its own clients.
+    fn weight(&self, virtual_id: i32, client: IpAddr, node: NodeId) -> u64 {
+        let hash = fnv1a(FNV_OFFSET, self.vcluster.as_str().as_bytes());
+        let hash = fnv1a(hash, &virtual_id.to_be_bytes());
+        let hash = match client {
+            IpAddr::V4(address) => fnv1a(hash, &address.octets()),
+            IpAddr::V6(address) => fnv1a(hash, &address.octets()),
+        };
+        mix(fnv1a(hash, &node.0.to_be_bytes()))
+    }
+}
+
+fn virtual_brokers(
+    home: &ClusterId,
+    state: &VclusterState,
+    topology: Option<&Topology>,
+) -> Vec<VirtualBroker> {
+    let of_home = state.brokers.iter().filter(|(key, _)| key.cluster == *home);
+    let mut brokers: Vec<VirtualBroker> = of_home
+        .map(|(key, slot)| VirtualBroker {
+            virtual_id: slot.virtual_id,
+            physical_id: key.physical_id,
+            slot: slot.port,
+            rack: topology
+                .and_then(|topology| topology.brokers.get(&key.physical_id))
+                .and_then(|broker| broker.rack.as_deref().map(Arc::from)),
+        })
+        .collect();
+    brokers.sort_by_key(|broker| broker.virtual_id);
+    brokers
+}
+
+/// The nodes that are up; when there is none, those that are draining, because a client must be told something.
+fn advertised_nodes(nodes: &BTreeMap<NodeId, NodeRecord>) -> Vec<Node> {
+    let those = |liveness: Liveness| -> Vec<Node> {
+        let with = nodes.iter().filter(|(_, record)| record.liveness == liveness);
+        with.map(|(id, record)| Node {
+            id: *id,
+            host: record.advertised_host.as_str().into(),
+            port_start: record.port_start,
+            port_count: record.port_count,
+        })
+        .collect()
+    };
+    let up = those(Liveness::Up);
+    if up.is_empty() {
+        those(Liveness::Draining)
+    } else {
+        up
+    }
+}
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0100_0000_01b3;
+
+/// FNV-1a: every node must compute the same, in every release.
+fn fnv1a(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME)
+    })
+}
+
+/// The finalizer of SplitMix64, because FNV's high bits hardly depend on the last bytes.
+fn mix(mut hash: u64) -> u64 {
+    hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    hash ^ (hash >> 31)
+}
+
+#[cfg(test)]
+mod tests;

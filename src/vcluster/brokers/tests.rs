@@ -1,0 +1,136 @@
+//! Which brokers are shown, and where.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+
+use klamm_raft::model::{
+    BrokerKey, BrokerSlot, Liveness, NodeId, NodeRecord, PortSlot, VclusterKind, VclusterState,
+    VirtualCluster,
+};
+
+use super::Brokers;
+
+fn state(brokers: &[(i32, i32, u16)]) -> VclusterState {
+    VclusterState {
+        spec: VirtualCluster {
+            kind: VclusterKind::Partner,
+            acl_enabled: true,
+            super_users: BTreeSet::new(),
+        },
+        kafka_cluster_id: "virtual".into(),
+        aliases: BTreeMap::new(),
+        accounts: BTreeMap::new(),
+        tokens: BTreeMap::new(),
+        acls: BTreeSet::new(),
+        home: Some("main".parse().unwrap()),
+        bootstrap: PortSlot(0),
+        brokers: brokers
+            .iter()
+            .map(|(physical_id, virtual_id, slot)| {
+                let cluster = "main".parse().unwrap();
+                let slot = BrokerSlot {
+                    virtual_id: *virtual_id,
+                    port: PortSlot(*slot),
+                };
+                (
+                    BrokerKey {
+                        cluster,
+                        physical_id: *physical_id,
+                    },
+                    slot,
+                )
+            })
+            .collect(),
+        next_broker_id: 100,
+    }
+}
+
+fn nodes(of: &[(u64, Liveness, u16)]) -> BTreeMap<NodeId, NodeRecord> {
+    of.iter()
+        .map(|(id, liveness, port_count)| {
+            let record = NodeRecord {
+                advertised_host: format!("gw{id}"),
+                port_start: 7000,
+                port_count: *port_count,
+                liveness: *liveness,
+            };
+            (NodeId(*id), record)
+        })
+        .collect()
+}
+
+fn compile(state: &VclusterState, nodes: &BTreeMap<NodeId, NodeRecord>) -> Arc<Brokers> {
+    Brokers::compile(None, &"v".parse().unwrap(), state, nodes, None)
+}
+
+fn clients() -> impl Iterator<Item = IpAddr> {
+    (0..=255).map(|last| IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)))
+}
+
+/// The node that each client is sent to for broker 1.
+fn chosen(brokers: &Brokers) -> Vec<String> {
+    let broker = brokers.by_virtual_id(1).unwrap();
+    clients()
+        .map(|client| brokers.address(broker, client).unwrap().host.to_owned())
+        .collect()
+}
+
+#[test]
+fn ids_map_both_ways_and_the_port_is_the_slots() {
+    let brokers = compile(
+        &state(&[(101, 1, 5), (7, 2, 6)]),
+        &nodes(&[(1, Liveness::Up, 10)]),
+    );
+    assert_eq!(brokers.by_virtual_id(2).unwrap().physical_id, 7);
+    assert_eq!(brokers.by_physical_id(101).unwrap().virtual_id, 1);
+    assert!(brokers.by_virtual_id(7).is_none());
+    let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let broker = brokers.by_virtual_id(2).unwrap();
+    assert_eq!(brokers.address(broker, client).unwrap().port, 7006);
+    assert_eq!(brokers.bootstrap_address(client).unwrap().port, 7000);
+}
+
+#[test]
+fn clients_spread_over_the_nodes_and_only_those_of_a_dead_one_move() {
+    let state = state(&[(101, 1, 5)]);
+    let up = |id| (id, Liveness::Up, 10);
+    let three = chosen(&compile(&state, &nodes(&[up(1), up(2), up(3)])));
+    for node in ["gw1", "gw2", "gw3"] {
+        assert!(
+            three.iter().filter(|host| *host == node).count() > 40,
+            "{node} has too few of 256 clients"
+        );
+    }
+    let two = chosen(&compile(&state, &nodes(&[up(1), (2, Liveness::Down, 10), up(3)])));
+    for (before, after) in three.iter().zip(&two) {
+        assert_ne!(after, "gw2");
+        assert!(
+            before == after || before == "gw2",
+            "a client left {before} though it lives"
+        );
+    }
+}
+
+#[test]
+fn draining_nodes_are_told_only_when_none_is_up_and_short_port_ranges_never() {
+    let state = state(&[(101, 1, 5)]);
+    let draining = [(1, Liveness::Draining, 10), (2, Liveness::Down, 10)];
+    assert!(
+        chosen(&compile(&state, &nodes(&draining)))
+            .iter()
+            .all(|host| host == "gw1")
+    );
+    let short = compile(&state, &nodes(&[(1, Liveness::Up, 5)]));
+    let broker = short.by_virtual_id(1).unwrap();
+    assert_eq!(short.address(broker, IpAddr::V4(Ipv4Addr::LOCALHOST)), None);
+}
+
+#[test]
+fn without_a_home_no_broker_is_shown() {
+    let state = VclusterState {
+        home: None,
+        ..state(&[(101, 1, 5)])
+    };
+    assert!(compile(&state, &nodes(&[(1, Liveness::Up, 10)])).all().is_empty());
+}

@@ -1,0 +1,166 @@
+//! Renaming inside subscriptions and assignments.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::consumer_protocol_assignment::TopicPartition as Assigned;
+use kafka_protocol::messages::consumer_protocol_subscription::TopicPartition as Owned;
+use kafka_protocol::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription, TopicName};
+use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
+use klamm_raft::model::AliasTopic;
+use proptest::prelude::*;
+
+use super::{Direction, Message, NotUnderstood, rename};
+use crate::vcluster::rename::Names;
+
+/// `orders` is physically `internal-orders`; `internal-orders` is no topic of the virtual cluster.
+fn names() -> Arc<Names> {
+    let home = "main".parse().unwrap();
+    let alias = AliasTopic {
+        physical_cluster: "main".parse().unwrap(),
+        physical_name: "internal-orders".parse().unwrap(),
+    };
+    let aliases = BTreeMap::from([("orders".parse().unwrap(), alias)]);
+    Names::compile(
+        None,
+        &"v".parse().unwrap(),
+        Some(&home),
+        &aliases,
+        &HashMap::new(),
+    )
+}
+
+fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+fn encode<T: Encodable>(version: i16, message: &T) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    out.extend_from_slice(&version.to_be_bytes());
+    message.encode(&mut out, version).unwrap();
+    out.to_vec()
+}
+
+fn decode<T: Decodable>(bytes: &[u8]) -> T {
+    let mut bytes = Bytes::copy_from_slice(bytes);
+    let version = i16::from_be_bytes(bytes.split_to(2)[..].try_into().unwrap());
+    let message = T::decode(&mut bytes, version).unwrap();
+    assert!(bytes.is_empty());
+    message
+}
+
+fn subscription(version: i16, topics: &[&str]) -> Vec<u8> {
+    let mut message = ConsumerProtocolSubscription::default()
+        .with_topics(topics.iter().map(|topic| text(topic)).collect())
+        .with_user_data(Some(Bytes::from_static(b"internal-orders is not a name here")));
+    if version >= 1 {
+        let owned = topics.iter().map(|topic| {
+            Owned::default()
+                .with_topic(TopicName(text(topic)))
+                .with_partitions(vec![0, 1])
+        });
+        message = message.with_owned_partitions(owned.collect());
+    }
+    if version >= 2 {
+        message = message.with_generation_id(7);
+    }
+    if version >= 3 {
+        message = message.with_rack_id(Some(text("rack")));
+    }
+    encode(version, &message)
+}
+
+fn assignment(topics: &[&str]) -> Vec<u8> {
+    let assigned = topics.iter().map(|topic| {
+        Assigned::default()
+            .with_topic(TopicName(text(topic)))
+            .with_partitions(vec![3])
+    });
+    encode(
+        0,
+        &ConsumerProtocolAssignment::default().with_assigned_partitions(assigned.collect()),
+    )
+}
+
+#[test]
+fn every_version_of_a_subscription_is_renamed_both_ways() {
+    for version in 0..=3 {
+        let client = subscription(version, &["orders", "none-such"]);
+        let stored = rename(&names(), Message::Subscription, Direction::ToPhysical, &client).unwrap();
+        assert_eq!(
+            stored,
+            subscription(version, &["internal-orders", "v:none-such"]),
+            "version {version}"
+        );
+        let back = rename(&names(), Message::Subscription, Direction::ToVirtual, &stored).unwrap();
+        assert_eq!(back, client, "version {version}");
+    }
+}
+
+#[test]
+fn a_name_that_equals_a_foreign_physical_topic_is_not_mistaken_for_it() {
+    let client = subscription(0, &["internal-orders"]);
+    let stored = rename(&names(), Message::Subscription, Direction::ToPhysical, &client).unwrap();
+    assert_eq!(stored, subscription(0, &["v:internal-orders"]));
+}
+
+#[test]
+fn physical_names_without_an_alias_never_reach_a_client() {
+    let stored = assignment(&["secret", "internal-orders", "w:other"]);
+    let told = rename(&names(), Message::Assignment, Direction::ToVirtual, &stored).unwrap();
+    let told: ConsumerProtocolAssignment = decode(&told);
+    let topics: Vec<_> = told
+        .assigned_partitions
+        .iter()
+        .map(|one| one.topic.0.as_str())
+        .collect();
+    assert_eq!(topics, ["orders"]);
+    assert_eq!(told.assigned_partitions[0].partitions, [3]);
+}
+
+#[test]
+fn a_version_1_subscription_may_end_before_the_owned_partitions() {
+    let mut client = subscription(0, &["orders"]);
+    client[1] = 1;
+    let stored = rename(&names(), Message::Subscription, Direction::ToPhysical, &client).unwrap();
+    let mut expected = subscription(0, &["internal-orders"]);
+    expected[1] = 1;
+    assert_eq!(stored, expected);
+}
+
+#[test]
+fn unknown_versions_trailing_bytes_and_cut_messages_are_refused() {
+    let whole = subscription(3, &["orders"]);
+    let mut newer = whole.clone();
+    newer[1] = 4;
+    let mut longer = whole.clone();
+    longer.push(0);
+    let refused = |bytes: &[u8]| rename(&names(), Message::Subscription, Direction::ToPhysical, bytes);
+    assert_eq!(refused(&newer), Err(NotUnderstood));
+    assert_eq!(refused(&longer), Err(NotUnderstood));
+    assert_eq!(refused(&whole[..whole.len() - 1]), Err(NotUnderstood));
+    assert_eq!(refused(&[]), Ok(Vec::new()));
+}
+
+#[test]
+fn names_that_would_grow_without_bound_are_refused() {
+    let understood = |count: usize| {
+        let message = ConsumerProtocolSubscription::default().with_topics(vec![text(""); count]);
+        let client = encode(0, &message);
+        rename(&names(), Message::Subscription, Direction::ToPhysical, &client).is_ok()
+    };
+    assert!(understood(500_000));
+    assert!(!understood(600_000));
+}
+
+proptest! {
+    #[test]
+    fn hostile_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        for message in [Message::Subscription, Message::Assignment] {
+            for direction in [Direction::ToPhysical, Direction::ToVirtual] {
+                let _ = rename(&names(), message, direction, &bytes);
+            }
+        }
+    }
+}
