@@ -1,0 +1,21 @@
+//! Who a client is: SASL exchanges and service-account tokens, as pure steps. Knows no sockets, no clock, no metrics.
+//!
+//! [`Conversation`] is the one entrance of a session: it takes SASL requests and says what to answer. Mechanisms are
+//! the variants of [`Mechanism`]; another one is a variant and its exchange.
+
+mod conversation;
+mod directory;
+mod login;
+mod mechanism;
+mod messages;
+mod plain;
+mod refusal;
+pub mod token;
+mod unix_time;
+
+pub use conversation::{Conversation, SaslRequest, Turn};
+pub use directory::Directory;
+pub use login::{Login, LoginLost};
+pub use mechanism::Mechanism;
+pub use refusal::Refusal;
+pub use unix_time::UnixMillis;

@@ -1,0 +1,109 @@
+//! What logging in needs of a virtual cluster: its accounts, token records and the signing key. Immutable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use klamm_raft::model::{
+    AccountName, Revision, ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterName, VclusterState,
+};
+
+/// The accounts and tokens of one virtual cluster. A view holds it behind an `Arc` that changes only when the content
+/// does, so a session sees by pointer whether its login must be looked at again.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Directory {
+    vcluster: VclusterName,
+    /// None until the cluster of gateways has agreed on one; nobody can log in until then.
+    key: Option<SigningKey>,
+    accounts: BTreeMap<AccountName, ServiceAccount>,
+    tokens: BTreeMap<TokenId, TokenRecord>,
+}
+
+impl Directory {
+    /// Takes what login needs from the replicated state; gives `previous` back when nothing of it changed.
+    pub fn compile(
+        previous: Option<&Arc<Self>>,
+        vcluster: &VclusterName,
+        state: &VclusterState,
+        key: Option<&SigningKey>,
+    ) -> Arc<Self> {
+        match previous {
+            Some(previous) if previous.is_of(vcluster, state, key) => Arc::clone(previous),
+            _ => Arc::new(Self {
+                vcluster: vcluster.clone(),
+                key: key.cloned(),
+                accounts: state.accounts.clone(),
+                tokens: state.tokens.clone(),
+            }),
+        }
+    }
+
+    /// A directory in which nobody can log in: that of a virtual cluster which is gone.
+    pub fn empty(vcluster: VclusterName) -> Arc<Self> {
+        Arc::new(Self {
+            vcluster,
+            key: None,
+            accounts: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+        })
+    }
+
+    fn is_of(&self, vcluster: &VclusterName, state: &VclusterState, key: Option<&SigningKey>) -> bool {
+        self.vcluster == *vcluster
+            && self.key.as_ref() == key
+            && self.accounts == state.accounts
+            && self.tokens == state.tokens
+    }
+
+    /// The virtual cluster whose accounts these are.
+    pub fn vcluster(&self) -> &VclusterName {
+        &self.vcluster
+    }
+
+    pub(super) fn key(&self) -> Option<&SigningKey> {
+        self.key.as_ref()
+    }
+
+    /// When the account was created, if it exists.
+    pub(super) fn account_created(&self, account: &AccountName) -> Option<Revision> {
+        self.accounts.get(account).map(|account| account.created)
+    }
+
+    pub(super) fn token(&self, id: TokenId) -> Option<&TokenRecord> {
+        self.tokens.get(&id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::token::samples;
+
+    #[test]
+    fn an_unchanged_directory_keeps_its_pointer() {
+        let (state, key) = (samples::state(), samples::key());
+        let name = samples::vcluster();
+        let first = Directory::compile(None, &name, &state, Some(&key));
+        let again = Directory::compile(Some(&first), &name, &state, Some(&key));
+        assert!(Arc::ptr_eq(&first, &again));
+    }
+
+    #[test]
+    fn any_change_makes_another_directory() {
+        let (state, key) = (samples::state(), samples::key());
+        let name = samples::vcluster();
+        let first = Directory::compile(None, &name, &state, Some(&key));
+
+        let mut without_account = state.clone();
+        without_account.accounts.clear();
+        let mut without_token = state.clone();
+        without_token.tokens.clear();
+        for (changed, key) in [
+            (&without_account, Some(&key)),
+            (&without_token, Some(&key)),
+            (&state, None),
+        ] {
+            let next = Directory::compile(Some(&first), &name, changed, key);
+            assert!(!Arc::ptr_eq(&first, &next));
+        }
+    }
+}

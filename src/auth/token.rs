@@ -1,0 +1,95 @@
+//! Service-account tokens: JWT, HS256 only. Issued for the admin API, verified as the password of SASL/PLAIN.
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use klamm_raft::model::{AccountName, SigningKey, TokenId, TokenRecord, VclusterName};
+use serde::{Deserialize, Serialize};
+
+use super::{Directory, Login, Mechanism, Refusal, UnixMillis};
+use crate::authz::Principal;
+
+/// The claims of a token. All are required.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    username: String,
+    vcluster: String,
+    /// Seconds since the Unix epoch.
+    exp: u64,
+    /// Seconds since the Unix epoch.
+    iat: u64,
+    /// A hyphenated UUID.
+    jti: String,
+}
+
+/// The signing library refused.
+#[derive(Debug, thiserror::Error)]
+#[error("a token could not be signed")]
+pub struct SigningFailed(#[source] jsonwebtoken::errors::Error);
+
+/// Makes the token that `record` is about.
+pub fn issue(
+    key: &SigningKey,
+    vcluster: &VclusterName,
+    id: TokenId,
+    record: &TokenRecord,
+) -> Result<String, SigningFailed> {
+    let claims = Claims {
+        username: record.account.as_str().to_owned(),
+        vcluster: vcluster.as_str().to_owned(),
+        exp: record.expires_at_s,
+        iat: record.issued_at_s,
+        jti: uuid::Uuid::from_bytes(id.0).to_string(),
+    };
+    let key = EncodingKey::from_secret(&key.0);
+    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(SigningFailed)
+}
+
+/// Checks that `token` logs `username` in to the virtual cluster of `directory`: signature, all claims, and that
+/// exactly this token was issued for exactly this account.
+pub fn verify(directory: &Directory, username: &str, token: &str, now: UnixMillis) -> Result<Login, Refusal> {
+    let key = directory.key().ok_or(Refusal::NoSigningKey)?;
+    let claims = jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(&key.0), &signature_only())
+        .map_err(|_| Refusal::InvalidToken)?
+        .claims;
+    if claims.vcluster != directory.vcluster().as_str() {
+        return Err(Refusal::OtherVcluster);
+    }
+    if claims.username != username {
+        return Err(Refusal::OtherUsername);
+    }
+    let account: AccountName = claims.username.parse().map_err(|_| Refusal::UnknownAccount)?;
+    let id = uuid::Uuid::parse_str(&claims.jti).map_err(|_| Refusal::InvalidToken)?;
+    let id = TokenId(id.into_bytes());
+    let record = directory.token(id).ok_or(Refusal::UnknownToken)?;
+    if record.account != account {
+        return Err(Refusal::UnknownToken);
+    }
+    if directory.account_created(&account) != Some(record.account_created) {
+        return Err(Refusal::UnknownAccount);
+    }
+    let expires = UnixMillis::from_secs(claims.exp.min(record.expires_at_s));
+    if now >= expires {
+        return Err(Refusal::ExpiredToken);
+    }
+    Ok(Login {
+        principal: Principal::user(account.as_str()),
+        mechanism: Mechanism::Plain,
+        expires,
+        account_created: record.account_created,
+        account,
+        token: id,
+    })
+}
+
+/// Has the library check the signature and nothing that needs a clock: the expiry is compared with an argument here.
+fn signature_only() -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.leeway = 0;
+    validation.validate_exp = false;
+    validation
+}
+
+#[cfg(test)]
+pub(crate) mod samples;
+
+#[cfg(test)]
+mod tests;
