@@ -1,0 +1,39 @@
+# What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
+.PHONY: quickstart test bench lint fix schema kafka
+
+CARGO ?= cargo
+KAFKA := tests/kafka/kafka.sh
+
+# The whole walkthrough on two real Kafka clusters, kept running until Ctrl-C. ARGS="--backend host:port" uses yours.
+quickstart:
+	$(CARGO) run --release --quiet -- quickstart $(ARGS)
+
+# All tests, those on real Kafka too. ARGS="--test walkthrough" picks some.
+test: kafka
+	$(CARGO) test --workspace --locked $(ARGS)
+
+# Broker, bare relay and gateway in one run: throughput, processor time, latency, memory.
+bench: kafka
+	$(CARGO) bench --bench gateway -- $(ARGS)
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@if command -v cargo-deny >/dev/null; then \
+	  $(CARGO) deny --offline check bans licenses sources; \
+	else \
+	  echo "cargo-deny is missing: dependencies are not checked; install it with: cargo install --locked cargo-deny"; \
+	fi
+
+fix:
+	$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+	$(CARGO) fmt --all
+
+# Rewrites the schema table of the wire engine from the message definitions of kafka-clients.
+schema: kafka
+	$(CARGO) run --quiet --example schema -- "$$($(KAFKA) classpath)"
+
+# Apache Kafka from Maven Central and kcat, once.
+kafka:
+	@$(KAFKA) install
+	@$(KAFKA) kcat -V >/dev/null
