@@ -1,11 +1,13 @@
 //! Permission as a value: what goes upstream carries a [`Permit`], and only this module can make one.
 
+use super::decision::AclRef;
+
 /// Why something was allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     SuperUser,
-    /// The ACL at this place of the index.
-    Acl(u32),
+    /// An ALLOW entry matches and no DENY entry does.
+    Acl(AclRef),
     /// No ACL covers the resource, and the cluster is configured to allow then.
     DefaultAllow,
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// An authenticated principal, or `User:ANONYMOUS`. Type and name compare exactly and with case.
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Principal {
     /// `Type:name`, kept whole because that is what ACL entries are compared with.
     text: Arc<str>,
@@ -16,6 +16,12 @@ impl Principal {
         Self {
             text: format!("User:{name}").into(),
         }
+    }
+
+    /// A principal of any type, from `Type:name`. No client has one yet; the rules know them.
+    #[cfg(test)]
+    pub(super) fn from_text(text: &str) -> Self {
+        Self { text: text.into() }
     }
 
     /// `Type:name`.
