@@ -1,4 +1,36 @@
 //! Physical clusters: how the gateway connects to them, and what it knows of them.
+//!
+//! ```text
+//! config → tls → dial: TCP, TLS, login → lane → pool (one per cluster and data arbiter) → session
+//!                                      → channel → watcher (one per cluster) → topology → view
+//! ```
 
+mod breaker;
+mod chain;
+mod channel;
 pub mod config;
+pub mod dial;
+pub mod lane;
+mod login;
+mod message;
+pub mod pool;
+mod stream;
+mod tls;
 pub mod topology;
+pub mod watcher;
+
+pub use dial::{DialError, Dialer};
+pub use lane::Lane;
+pub use login::LoginError;
+pub use pool::{Lease, LeaseError, Pool, Return};
+pub use tls::TlsError;
+pub use topology::Topology;
+pub use watcher::{DescribeTopic, Picture, Reach, Refresh, Track, Unavailable, Watcher};
+
+/// Chance, to keep gateways from acting in step. Not for secrets.
+fn chance() -> u8 {
+    let mut byte = [0_u8; 1];
+    // Without chance they act in step, which is no more than a pity.
+    let _ = aws_lc_rs::rand::fill(&mut byte);
+    byte[0]
+}

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use klamm_raft::model::TopicName;
 
+use crate::address::HostPort;
+
 /// A picture of one physical cluster.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Topology {
@@ -23,6 +25,16 @@ pub struct Broker {
     pub host: String,
     pub port: u16,
     pub rack: Option<String>,
+}
+
+impl Broker {
+    /// Where the broker says that it is to be reached.
+    pub fn address(&self) -> HostPort {
+        HostPort {
+            host: self.host.clone(),
+            port: self.port,
+        }
+    }
 }
 
 /// A topic of a physical cluster.

@@ -1,0 +1,98 @@
+//! One request, one answer, over a stream to a broker: what the gateway asks for itself. Clients' requests go over lanes.
+
+use std::io;
+
+use bytes::{Buf, Bytes, BytesMut};
+use kafka_protocol::protocol::Request;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::backend::message::{self, MessageError};
+use crate::backend::stream::Upstream;
+
+/// The longest answer that is read, in bytes: metadata of some 100,000 partitions.
+const MAX_ANSWER_BYTES: usize = 32 << 20;
+
+/// How much memory a length prefix alone can make us reserve, in bytes.
+const READ_STEP_BYTES: usize = 64 << 10;
+
+/// Why a request of the gateway's own was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum ChannelError {
+    #[error("the connection broke")]
+    Broken(#[source] io::Error),
+    #[error("the broker announced an answer of {length} bytes")]
+    Length { length: i32 },
+    #[error("the broker and the gateway do not understand each other")]
+    Message(#[from] MessageError),
+}
+
+impl ChannelError {
+    /// The label of this error in metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            // With TLS 1.3 a broker refuses the client's certificate only after the handshake.
+            Self::Broken(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => "tls",
+            Self::Broken(_) => "broken",
+            Self::Length { .. } | Self::Message(_) => "protocol",
+        }
+    }
+}
+
+/// A connection with at most one request in flight.
+#[derive(Debug)]
+pub(crate) struct Channel {
+    stream: Upstream,
+    correlation: i32,
+}
+
+impl Channel {
+    pub(crate) fn new(stream: Upstream) -> Self {
+        Self {
+            stream,
+            correlation: 0,
+        }
+    }
+
+    /// Gives up the stream. No request is in flight then.
+    pub(crate) fn into_stream(self) -> Upstream {
+        self.stream
+    }
+
+    /// Sends a request and reads its answer. After an error the channel is of no use.
+    pub(crate) async fn call<R: Request>(
+        &mut self,
+        version: i16,
+        body: &R,
+    ) -> Result<R::Response, ChannelError> {
+        self.correlation = self.correlation.wrapping_add(1);
+        let frame = message::request(self.correlation, version, body)?;
+        let answer = self.exchange(&frame).await?;
+        Ok(message::response::<R>(self.correlation, version, &answer)?)
+    }
+
+    /// Writes a whole frame and reads the next one, which is returned without its length prefix.
+    pub(crate) async fn exchange(&mut self, frame: &[u8]) -> Result<Bytes, ChannelError> {
+        self.stream.write_all(frame).await.map_err(ChannelError::Broken)?;
+        self.stream.flush().await.map_err(ChannelError::Broken)?;
+        let length = self.stream.read_i32().await.map_err(ChannelError::Broken)?;
+        let expected = usize::try_from(length)
+            .ok()
+            .filter(|&length| length <= MAX_ANSWER_BYTES)
+            .ok_or(ChannelError::Length { length })?;
+        self.read_exactly(expected).await.map_err(ChannelError::Broken)
+    }
+
+    /// Memory grows with what has arrived, not with what was announced.
+    async fn read_exactly(&mut self, expected: usize) -> io::Result<Bytes> {
+        let mut answer = BytesMut::new();
+        while answer.remaining() < expected {
+            let missing = expected - answer.remaining();
+            answer.reserve(missing.min(READ_STEP_BYTES));
+            let mut part = (&mut self.stream).take(missing as u64);
+            if part.read_buf(&mut answer).await? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(answer.freeze())
+    }
+}

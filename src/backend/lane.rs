@@ -1,0 +1,136 @@
+//! A lane: a logged-in connection to a broker, with nothing in flight when it changes hands. It carries one session's
+//! requests and knows nothing of them.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use prometheus::IntGauge;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::unconstrained;
+
+use crate::address::HostPort;
+use crate::backend::stream::Upstream;
+
+/// Where a lane leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// `None`: a bootstrap server, which does not say which broker it is.
+    pub(crate) broker: Option<i32>,
+    pub(crate) address: HostPort,
+}
+
+/// A clean upstream connection. Dropping it closes it; [`super::pool::Return`] keeps it for the next session.
+#[derive(Debug)]
+pub struct Lane {
+    stream: Upstream,
+    target: Target,
+    retires_at: Option<Instant>,
+    /// Declared last, so that the connection is closed before it is no longer counted.
+    held: Held,
+}
+
+impl Lane {
+    pub(crate) fn new(
+        stream: Upstream,
+        target: Target,
+        lifetime: Option<Duration>,
+        leased: &IntGauge,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            target,
+            // Retired with a fifth of the lifetime left, for requests that are long under way (KIP-368).
+            retires_at: lifetime.and_then(|lifetime| now.checked_add(lifetime - lifetime / 5)),
+            held: Held::new(leased),
+        }
+    }
+
+    /// The physical broker; `None` when the lane was made before the cluster's brokers were known.
+    pub fn broker(&self) -> Option<i32> {
+        self.target.broker
+    }
+
+    /// From then on no request should be sent: the broker is going to end the connection.
+    pub fn retires_at(&self) -> Option<Instant> {
+        self.retires_at
+    }
+
+    /// Whether no request should be sent any more.
+    pub fn is_retired(&self, now: Instant) -> bool {
+        self.retires_at.is_some_and(|at| at <= now)
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Counts this lane in another gauge from now on.
+    pub(crate) fn count_in(&mut self, gauge: &IntGauge) {
+        self.held = Held::new(gauge);
+    }
+
+    /// Whether the connection is open and nothing is left to read. A byte or an end that is there makes it unfit for
+    /// another session.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut space = [0_u8; 1];
+        let stream = &mut self.stream;
+        // Not held back by the scheduler's budget, or a busy thread would take every lane for quiet.
+        let read = pin!(unconstrained(poll_fn(|cx| {
+            Pin::new(&mut *stream).poll_read(cx, &mut ReadBuf::new(&mut space))
+        })));
+        read.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
+}
+
+impl AsyncRead for Lane {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Lane {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+/// One in a gauge, for as long as it lives.
+#[derive(Debug)]
+struct Held(IntGauge);
+
+impl Held {
+    fn new(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,295 @@
+//! How the gateway introduces itself to a broker: ApiVersions, then SASL/PLAIN when it has credentials. Pure: answers in,
+//! requests out; `dial` moves the bytes and keeps the deadline.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    ApiVersionsRequest, ApiVersionsResponse, SaslAuthenticateRequest, SaslAuthenticateResponse,
+    SaslHandshakeRequest, SaslHandshakeResponse,
+};
+use kafka_protocol::protocol::{Request, StrBytes};
+
+use crate::backend::config::PlainLogin;
+use crate::backend::message::{self, MessageError, UNSUPPORTED_VERSION};
+use crate::backend::topology::{ApiRanges, Features};
+
+const MECHANISM: &str = "PLAIN";
+
+/// Version 4 of ApiVersions also names features whose lowest level is 0 (KIP-1022); brokers before it get version 3.
+const API_VERSIONS: i16 = 4;
+const API_VERSIONS_BEFORE: i16 = 3;
+
+/// Version 1 of SaslHandshake lets the token travel in SaslAuthenticate (KIP-152).
+const SASL_HANDSHAKE: i16 = 1;
+/// From version 1 on, SaslAuthenticate tells the session's lifetime (KIP-368).
+const SASL_AUTHENTICATE: (i16, i16) = (1, 2);
+
+const ILLEGAL_SASL_STATE: i16 = 34;
+const UNSUPPORTED_SASL_MECHANISM: i16 = 33;
+const SASL_AUTHENTICATION_FAILED: i16 = 58;
+
+/// The most that is kept of a text that a broker sent.
+const TEXT_CHARS: usize = 200;
+
+/// Why a broker and the gateway did not come to terms. It is never a client's fault.
+#[derive(Debug, thiserror::Error)]
+pub enum LoginError {
+    /// The broker does not accept the gateway's own credentials.
+    #[error("the broker refused the gateway's own credentials: {text:?}")]
+    Refused { text: String },
+    /// The broker accepts other mechanisms only.
+    #[error("the broker does not offer SASL/PLAIN, but {offered:?}")]
+    Mechanism { offered: Vec<String> },
+    /// The listener that was dialled has no SASL.
+    #[error("the broker's listener does not ask for a SASL login: check 'security.protocol'")]
+    NoSasl,
+    #[error("the broker is too old: it does not know {what}")]
+    TooOld { what: &'static str },
+    #[error("the broker refused {what} with error code {code}")]
+    Code { what: &'static str, code: i16 },
+    #[error("the broker and the gateway do not understand each other")]
+    Message(#[from] MessageError),
+}
+
+impl LoginError {
+    /// The label of this error in metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } | Self::Mechanism { .. } | Self::NoSasl => "login_refused",
+            Self::TooOld { .. } => "too_old",
+            Self::Code { .. } | Self::Message(_) => "protocol",
+        }
+    }
+}
+
+/// What a broker offers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Offer {
+    pub(crate) apis: ApiRanges,
+    pub(crate) features: Features,
+}
+
+impl Offer {
+    /// The newest version of an API within `ours` (lowest, highest) that the broker knows too.
+    pub(crate) fn version(&self, api_key: i16, ours: (i16, i16)) -> Option<i16> {
+        let &(lowest, highest) = self.apis.0.get(&api_key)?;
+        let version = highest.min(ours.1);
+        (version >= lowest.max(ours.0)).then_some(version)
+    }
+}
+
+/// What came of a login.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct LoggedIn {
+    pub(crate) offer: Offer,
+    /// After this time the broker ends the connection (KIP-368); `None`: it does not.
+    pub(crate) lifetime: Option<Duration>,
+}
+
+/// What to do next.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Write this frame, read a frame, hand it to [`Login::receive`].
+    Send(Bytes),
+    Done(LoggedIn),
+}
+
+#[derive(Debug)]
+enum Waiting {
+    ApiVersions { version: i16 },
+    Handshake { authenticate: i16 },
+    Authenticate { version: i16 },
+}
+
+/// One login in progress.
+#[derive(Debug)]
+pub(crate) struct Login<'a> {
+    credentials: Option<&'a PlainLogin>,
+    correlation: i32,
+    waiting: Waiting,
+    offer: Offer,
+}
+
+impl<'a> Login<'a> {
+    /// Begins: the first frame is to be written.
+    pub(crate) fn start(credentials: Option<&'a PlainLogin>) -> Result<(Self, Bytes), LoginError> {
+        let mut login = Self {
+            credentials,
+            correlation: 0,
+            waiting: Waiting::ApiVersions {
+                version: API_VERSIONS,
+            },
+            offer: Offer::default(),
+        };
+        let frame = login.ask_versions(API_VERSIONS)?;
+        Ok((login, frame))
+    }
+
+    /// Takes the broker's next frame, without its length prefix.
+    pub(crate) fn receive(&mut self, frame: &Bytes) -> Result<Step, LoginError> {
+        match self.waiting {
+            Waiting::ApiVersions { version } => {
+                let answer = message::response::<ApiVersionsRequest>(self.correlation, version, frame)?;
+                self.learn_versions(version, answer)
+            }
+            Waiting::Handshake { authenticate } => {
+                let answer =
+                    message::response::<SaslHandshakeRequest>(self.correlation, SASL_HANDSHAKE, frame)?;
+                self.authenticate(authenticate, &answer)
+            }
+            Waiting::Authenticate { version } => {
+                let answer = message::response::<SaslAuthenticateRequest>(self.correlation, version, frame)?;
+                self.finish(&answer)
+            }
+        }
+    }
+
+    fn ask_versions(&mut self, version: i16) -> Result<Bytes, LoginError> {
+        self.waiting = Waiting::ApiVersions { version };
+        self.ask(
+            version,
+            &ApiVersionsRequest::default()
+                .with_client_software_name(StrBytes::from_static_str(env!("CARGO_PKG_NAME")))
+                .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION"))),
+        )
+    }
+
+    fn learn_versions(&mut self, asked: i16, answer: ApiVersionsResponse) -> Result<Step, LoginError> {
+        match answer.error_code {
+            0 => {}
+            UNSUPPORTED_VERSION if asked > API_VERSIONS_BEFORE => {
+                return Ok(Step::Send(self.ask_versions(API_VERSIONS_BEFORE)?));
+            }
+            UNSUPPORTED_VERSION => {
+                return Err(LoginError::TooOld {
+                    what: "ApiVersions 3",
+                });
+            }
+            code => {
+                return Err(LoginError::Code {
+                    what: "ApiVersions",
+                    code,
+                });
+            }
+        }
+        self.offer = offer(answer);
+        if self.credentials.is_none() {
+            return Ok(self.done(None));
+        }
+        let authenticate = self
+            .offer
+            .version(SaslAuthenticateRequest::KEY, SASL_AUTHENTICATE)
+            .ok_or(LoginError::TooOld {
+                what: "SaslAuthenticate 1",
+            })?;
+        self.waiting = Waiting::Handshake { authenticate };
+        let frame = self.ask(
+            SASL_HANDSHAKE,
+            &SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(MECHANISM)),
+        )?;
+        Ok(Step::Send(frame))
+    }
+
+    fn authenticate(&mut self, version: i16, answer: &SaslHandshakeResponse) -> Result<Step, LoginError> {
+        match answer.error_code {
+            0 => {}
+            UNSUPPORTED_SASL_MECHANISM => {
+                let offered = answer
+                    .mechanisms
+                    .iter()
+                    .take(10)
+                    .map(|name| excerpt(name))
+                    .collect();
+                return Err(LoginError::Mechanism { offered });
+            }
+            ILLEGAL_SASL_STATE => return Err(LoginError::NoSasl),
+            code => {
+                return Err(LoginError::Code {
+                    what: "SaslHandshake",
+                    code,
+                });
+            }
+        }
+        let token = self
+            .credentials
+            .map_or_else(String::new, |PlainLogin { username, password }| {
+                format!("\0{username}\0{}", password.reveal())
+            });
+        self.waiting = Waiting::Authenticate { version };
+        let request = SaslAuthenticateRequest::default().with_auth_bytes(Bytes::from(token));
+        Ok(Step::Send(self.ask(version, &request)?))
+    }
+
+    fn finish(&mut self, answer: &SaslAuthenticateResponse) -> Result<Step, LoginError> {
+        match answer.error_code {
+            0 => {}
+            SASL_AUTHENTICATION_FAILED => {
+                let text = answer.error_message.as_deref().map(excerpt).unwrap_or_default();
+                return Err(LoginError::Refused { text });
+            }
+            code => {
+                return Err(LoginError::Code {
+                    what: "SaslAuthenticate",
+                    code,
+                });
+            }
+        }
+        let lifetime = u64::try_from(answer.session_lifetime_ms)
+            .ok()
+            .filter(|&ms| ms > 0)
+            .map(Duration::from_millis);
+        Ok(self.done(lifetime))
+    }
+
+    fn ask<R: Request>(&mut self, version: i16, body: &R) -> Result<Bytes, LoginError> {
+        self.correlation += 1;
+        Ok(message::request(self.correlation, version, body)?)
+    }
+
+    fn done(&mut self, lifetime: Option<Duration>) -> Step {
+        Step::Done(LoggedIn {
+            offer: std::mem::take(&mut self.offer),
+            lifetime,
+        })
+    }
+}
+
+fn offer(answer: ApiVersionsResponse) -> Offer {
+    let apis = answer
+        .api_keys
+        .into_iter()
+        .map(|api| (api.api_key, (api.min_version, api.max_version)))
+        .collect();
+    let features = Features {
+        supported: answer
+            .supported_features
+            .into_iter()
+            .map(|feature| (feature.name.to_string(), feature.min_version, feature.max_version))
+            .collect(),
+        finalized: answer
+            .finalized_features
+            .into_iter()
+            .map(|feature| {
+                (
+                    feature.name.to_string(),
+                    feature.min_version_level,
+                    feature.max_version_level,
+                )
+            })
+            .collect(),
+        finalized_epoch: answer.finalized_features_epoch,
+        zk_migration_ready: answer.zk_migration_ready,
+    };
+    Offer {
+        apis: ApiRanges(apis),
+        features,
+    }
+}
+
+fn excerpt(text: &str) -> String {
+    text.chars().take(TEXT_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! Dials the targets of one lease, one after the other, within the pool's bound on dials.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+
+use crate::backend::dial::{DIAL_TIMEOUT, DialError, Dialer};
+use crate::backend::lane::{Lane, Target};
+
+/// What came of a lease's dials. Neither a lane nor a failure: no turn to dial came in time.
+#[derive(Debug)]
+pub(super) struct Connected {
+    pub(super) lane: Option<Lane>,
+    pub(super) failures: Vec<DialError>,
+}
+
+/// Waits for a turn, for at most as long as a dial may take, then dials until a target takes the connection.
+pub(super) async fn connect(dialer: Arc<Dialer>, dials: Arc<Semaphore>, targets: Vec<Target>) -> Connected {
+    let mut failures = Vec::new();
+    let Ok(Ok(_turn)) = tokio::time::timeout(DIAL_TIMEOUT, dials.acquire()).await else {
+        return Connected { lane: None, failures };
+    };
+    for target in targets {
+        match dialer.dial(&target.address).await {
+            Ok(dialled) => {
+                let stream = dialled.channel.into_stream();
+                let lane = Lane::new(stream, target, dialled.login.lifetime, &dialer.metrics().leased);
+                return Connected {
+                    lane: Some(lane),
+                    failures,
+                };
+            }
+            Err(error) => failures.push(error),
+        }
+    }
+    Connected { lane: None, failures }
+}

@@ -1,0 +1,77 @@
+//! Idle lanes, by broker. It dials nothing; time is an argument.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use prometheus::IntGauge;
+
+use crate::backend::lane::{Lane, Target};
+
+/// How many idle lanes are kept for one broker.
+const MAX_IDLE_PER_BROKER: usize = 32;
+
+/// How long a lane stays idle: far less than a broker's `connections.max.idle.ms` (10 minutes).
+const MAX_IDLE: Duration = Duration::from_secs(60);
+
+/// The idle lanes of one pool.
+#[derive(Debug)]
+pub(super) struct Shelf {
+    /// Under `None`: lanes to bootstrap servers. The lane that was put last is taken first.
+    lanes: BTreeMap<Option<i32>, Vec<Idle>>,
+    idle: IntGauge,
+    leased: IntGauge,
+}
+
+#[derive(Debug)]
+struct Idle {
+    lane: Lane,
+    since: Instant,
+}
+
+impl Shelf {
+    pub(super) fn new(idle: IntGauge, leased: IntGauge) -> Self {
+        Self {
+            lanes: BTreeMap::new(),
+            idle,
+            leased,
+        }
+    }
+
+    /// Keeps a lane; the one that has been idle longest gives way when there are too many.
+    pub(super) fn put(&mut self, mut lane: Lane, now: Instant) {
+        lane.count_in(&self.idle);
+        let lanes = self.lanes.entry(lane.target().broker).or_default();
+        if lanes.len() >= MAX_IDLE_PER_BROKER {
+            lanes.remove(0);
+        }
+        lanes.push(Idle { lane, since: now });
+    }
+
+    /// A lane to `target` that is fit for use.
+    pub(super) fn take(&mut self, target: &Target, now: Instant) -> Option<Lane> {
+        let lanes = self.lanes.get_mut(&target.broker)?;
+        while let Some(mut idle) = lanes.pop() {
+            if idle.lane.target() == target && idle.is_fit(now) {
+                idle.lane.count_in(&self.leased);
+                return Some(idle.lane);
+            }
+        }
+        None
+    }
+
+    /// Closes what is no longer fit for use, or leads where nobody is wanted.
+    pub(super) fn sweep(&mut self, now: Instant, is_wanted: impl Fn(&Target) -> bool) {
+        for lanes in self.lanes.values_mut() {
+            lanes.retain_mut(|idle| is_wanted(idle.lane.target()) && idle.is_fit(now));
+        }
+        self.lanes.retain(|_, lanes| !lanes.is_empty());
+    }
+}
+
+impl Idle {
+    fn is_fit(&mut self, now: Instant) -> bool {
+        now.saturating_duration_since(self.since) < MAX_IDLE
+            && !self.lane.is_retired(now)
+            && self.lane.is_quiet()
+    }
+}

@@ -1,0 +1,245 @@
+//! Keeps the picture of one physical cluster up to date: looks every few seconds and on demand, and publishes what it
+//! saw. It knows no virtual cluster.
+
+mod picture;
+mod scout;
+mod sketch;
+mod waiting;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use klamm_raft::model::TopicName;
+use tracing::{info, warn};
+
+use crate::backend::chain::Chain;
+use crate::backend::dial::Dialer;
+use crate::backend::topology::PhysicalTopic;
+pub use picture::{Picture, Publisher, Reach, picture};
+pub use scout::LookError;
+use scout::{Scout, Sighting};
+pub use sketch::Implausible;
+use sketch::TopicReport;
+use waiting::Waiting;
+
+/// Messages that wait for the watcher.
+const MAILBOX: usize = 256;
+
+/// Time from one look to the next while the cluster is reachable, less up to a quarter by chance.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The same while it is not: short at first, so that clusters may start together.
+const FIRST_RETRY: Duration = Duration::from_millis(250);
+
+/// However many ask for it, looks do not follow each other more closely.
+const LOOK_GAP: Duration = Duration::from_millis(50);
+
+/// Asks for a picture that is newer than this message; answered when it is published.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<(), Unavailable>")]
+pub struct Refresh;
+
+/// Says which topics the picture shows from now on: these and no others. Answered when a picture with them is published.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), Unavailable>")]
+pub struct Track {
+    pub topics: BTreeSet<TopicName>,
+}
+
+/// Asks for one topic, tracked or not, as it is now. `None`: it does not exist.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Option<PhysicalTopic>, Unavailable>")]
+pub struct DescribeTopic {
+    pub name: TopicName,
+}
+
+/// Why the watcher cannot tell now.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Unavailable {
+    #[error("the physical cluster cannot be asked now")]
+    Look(#[source] Arc<LookError>),
+    #[error("the gateway's own account on the physical cluster may not describe the topic")]
+    Denied,
+    #[error("the physical cluster answered error code {0} for the topic")]
+    Unclear(i16),
+    #[error("the physical cluster said nothing of the topic")]
+    Silent,
+    #[error("too many wait for the physical cluster")]
+    Overloaded,
+    #[error("the watcher of the physical cluster has stopped")]
+    Stopped,
+}
+
+/// The actor. One for each physical cluster and node.
+#[derive(Debug)]
+pub struct Watcher {
+    dialer: Arc<Dialer>,
+    publisher: Publisher,
+    /// `None` while it is out looking.
+    scout: Option<Scout>,
+    tracked: BTreeSet<TopicName>,
+    /// Tracked topics that the gateway's account may not describe, as far as that was logged.
+    denied: BTreeSet<TopicName>,
+    waiting: Waiting,
+    next_look: SpawnHandle,
+    last_look: Option<Instant>,
+    failures: u32,
+}
+
+impl Watcher {
+    /// A watcher that looks through `dialer` and publishes through `publisher`.
+    pub fn new(dialer: Arc<Dialer>, publisher: Publisher) -> Self {
+        Self {
+            scout: Some(Scout::new(Arc::clone(&dialer))),
+            dialer,
+            publisher,
+            tracked: BTreeSet::new(),
+            denied: BTreeSet::new(),
+            waiting: Waiting::default(),
+            next_look: SpawnHandle::default(),
+            last_look: None,
+            failures: 0,
+        }
+    }
+
+    /// The next look comes after `pause`, instead of when it was to come.
+    fn look_after(&mut self, pause: Duration, ctx: &mut Context<Self>) {
+        ctx.cancel_future(self.next_look);
+        self.next_look = ctx.run_later(pause, Self::look);
+    }
+
+    /// Somebody waits: look as soon as the last look allows, unless one is running (then its end sees to it).
+    fn hasten(&mut self, ctx: &mut Context<Self>) {
+        if self.scout.is_some() {
+            let since = self.last_look.map_or(Duration::MAX, |at| at.elapsed());
+            self.look_after(self.gap().saturating_sub(since), ctx);
+        }
+    }
+
+    fn look(&mut self, ctx: &mut Context<Self>) {
+        let Some(mut scout) = self.scout.take() else {
+            return;
+        };
+        self.last_look = Some(Instant::now());
+        let waiting = std::mem::take(&mut self.waiting);
+        let topics: BTreeSet<TopicName> = self.tracked.iter().chain(waiting.topics()).cloned().collect();
+        let looking = async move {
+            let outcome = scout.look(&topics).await;
+            (scout, outcome)
+        };
+        ctx.spawn(looking.into_actor(self).map(|(scout, outcome), watcher, ctx| {
+            watcher.scout = Some(scout);
+            match outcome {
+                Ok(sighting) => watcher.saw(&sighting, waiting),
+                Err(error) => watcher.saw_nothing(error, waiting),
+            }
+            let pause = watcher.pause();
+            watcher.look_after(pause, ctx);
+        }));
+    }
+
+    fn saw(&mut self, sighting: &Sighting, waiting: Waiting) {
+        self.failures = 0;
+        let mut fresh = sighting.topology(self.publisher.last().as_deref());
+        fresh.topics.retain(|name, _| self.tracked.contains(name));
+        if self.publisher.reached(Reach::Reachable) {
+            self.dialer.metrics().reachable.set(1);
+            info!(
+                cluster = %self.dialer.cluster(), kafka_cluster_id = fresh.kafka_cluster_id,
+                brokers = fresh.brokers.len(), "the physical cluster is reachable"
+            );
+        }
+        self.note_denied(sighting);
+        self.publisher.publish(fresh);
+        waiting.answer(&sighting.sketch);
+    }
+
+    fn saw_nothing(&mut self, error: LookError, waiting: Waiting) {
+        self.failures = self.failures.saturating_add(1);
+        let kind = error.kind();
+        // What happened while dialling is counted where it happened.
+        if !matches!(error, LookError::Dial(_)) {
+            self.dialer.metrics().error(kind);
+        }
+        if self.publisher.reached(Reach::Unreachable(kind)) {
+            self.dialer.metrics().reachable.set(0);
+            warn!(cluster = %self.dialer.cluster(), kind, error = %Chain(&error), "the physical cluster is unreachable");
+        }
+        waiting.disappoint(&Unavailable::Look(Arc::new(error)));
+    }
+
+    /// Says once of each tracked topic that the cluster keeps it from the gateway itself.
+    fn note_denied(&mut self, sighting: &Sighting) {
+        let is_denied = |name: &&TopicName| sighting.sketch.topics.get(*name) == Some(&TopicReport::Denied);
+        let denied: BTreeSet<TopicName> = self.tracked.iter().filter(is_denied).cloned().collect();
+        for name in denied.difference(&self.denied) {
+            self.dialer.metrics().error("topic_denied");
+            warn!(
+                cluster = %self.dialer.cluster(), topic = %name,
+                "the gateway's own account on the physical cluster may not describe a topic"
+            );
+        }
+        self.denied = denied;
+    }
+
+    /// The least time from the start of a look to the next one.
+    fn gap(&self) -> Duration {
+        if self.failures == 0 { LOOK_GAP } else { FIRST_RETRY }
+    }
+
+    fn pause(&self) -> Duration {
+        if !self.waiting.is_empty() {
+            return self.gap();
+        }
+        let full = match self.failures.checked_sub(1) {
+            None => LOOK_EVERY,
+            Some(doublings) => FIRST_RETRY.saturating_mul(1 << doublings.min(8)).min(LOOK_EVERY),
+        };
+        full - full * u32::from(super::chance()) / (4 * 256)
+    }
+}
+
+impl Actor for Watcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        self.look_after(Duration::ZERO, ctx);
+    }
+}
+
+impl Handler<Refresh> for Watcher {
+    type Result = ResponseFuture<Result<(), Unavailable>>;
+
+    fn handle(&mut self, _: Refresh, ctx: &mut Self::Context) -> Self::Result {
+        let answer = self.waiting.for_picture();
+        self.hasten(ctx);
+        Box::pin(answer)
+    }
+}
+
+impl Handler<Track> for Watcher {
+    type Result = ResponseFuture<Result<(), Unavailable>>;
+
+    fn handle(&mut self, Track { topics }: Track, ctx: &mut Self::Context) -> Self::Result {
+        self.tracked = topics;
+        let answer = self.waiting.for_picture();
+        self.hasten(ctx);
+        Box::pin(answer)
+    }
+}
+
+impl Handler<DescribeTopic> for Watcher {
+    type Result = ResponseFuture<Result<Option<PhysicalTopic>, Unavailable>>;
+
+    fn handle(&mut self, DescribeTopic { name }: DescribeTopic, ctx: &mut Self::Context) -> Self::Result {
+        let answer = self.waiting.for_topic(name);
+        self.hasten(ctx);
+        Box::pin(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests;

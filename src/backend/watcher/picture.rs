@@ -1,0 +1,68 @@
+//! What a watcher publishes, and where others read it.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::backend::topology::Topology;
+
+/// Whether the last look at a physical cluster succeeded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Reach {
+    /// Nobody has looked yet.
+    #[default]
+    Unknown,
+    Reachable,
+    /// With the metrics label of the reason.
+    Unreachable(&'static str),
+}
+
+/// The reading end.
+#[derive(Debug, Clone)]
+pub struct Picture {
+    /// The last good picture; `None` until there is one. It stays while the cluster is unreachable.
+    pub topology: watch::Receiver<Option<Arc<Topology>>>,
+    pub reach: watch::Receiver<Reach>,
+}
+
+/// The writing end. It outlives a watcher, so that a new one can take over.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    topology: watch::Sender<Option<Arc<Topology>>>,
+    reach: watch::Sender<Reach>,
+}
+
+/// Both ends for one physical cluster.
+pub fn picture() -> (Publisher, Picture) {
+    let (topology, topology_seen) = watch::channel(None);
+    let (reach, reach_seen) = watch::channel(Reach::default());
+    let publisher = Publisher { topology, reach };
+    let picture = Picture {
+        topology: topology_seen,
+        reach: reach_seen,
+    };
+    (publisher, picture)
+}
+
+impl Publisher {
+    pub(super) fn last(&self) -> Option<Arc<Topology>> {
+        self.topology.borrow().clone()
+    }
+
+    /// Readers wake only when something changed.
+    pub(super) fn publish(&self, fresh: Topology) {
+        self.topology.send_if_modified(|current| {
+            let is_new = current.as_deref() != Some(&fresh);
+            if is_new {
+                *current = Some(Arc::new(fresh));
+            }
+            is_new
+        });
+    }
+
+    /// Says how the last look went; the answer is whether that is news.
+    pub(super) fn reached(&self, reach: Reach) -> bool {
+        self.reach
+            .send_if_modified(|current| std::mem::replace(current, reach) != reach)
+    }
+}
