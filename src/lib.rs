@@ -10,6 +10,7 @@ pub mod address;
 pub mod auth;
 pub mod authz;
 pub mod backend;
+pub mod config;
 pub mod metrics;
 pub mod secret;
 pub mod telemetry;

@@ -1,0 +1,137 @@
+//! The configuration: one file, and an environment variable for every key. Pure: files are read through a function that
+//! is passed in, so nothing here knows the file system, the process environment or a clock.
+//!
+//! A key is written `gateway.http.port`; in the file, nesting and dots mean the same. Its variable is the key in
+//! capitals with `_` for `.` (`GATEWAY_HTTP_PORT`), and variables win. Everything that is wrong is reported at once.
+
+mod backends;
+mod build;
+mod clusters;
+mod hint;
+mod jaas;
+mod kafka_names;
+mod problem;
+pub mod reference;
+mod settings;
+mod tree;
+mod users;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::num::NonZeroU16;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use klamm_raft::model::{ClusterId, NodeId, SigningKey};
+
+use crate::address::HostPort;
+use crate::backend::config::BackendConfig;
+use crate::secret::Secret;
+use crate::telemetry::LogFormat;
+
+pub use problem::{ConfigError, Place, Problem};
+pub use users::{AdminUser, Role};
+
+/// Reads a whole file as text.
+pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+
+/// Where a configuration comes from.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    /// The main file, if there is one.
+    pub file: Option<&'a Path>,
+    /// The process environment.
+    pub variables: &'a BTreeMap<String, String>,
+    pub read: ReadFile<'a>,
+}
+
+impl std::fmt::Debug for Inputs<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Inputs")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A configuration without contradictions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    pub http: HttpConfig,
+    pub listener: ListenerConfig,
+    pub node: NodeConfig,
+    /// The physical clusters; `main` is one of them.
+    pub backends: BTreeMap<ClusterId, BackendConfig>,
+    /// `None`: one is generated and replicated.
+    pub signing_key: Option<SigningKey>,
+    pub limits: Limits,
+    pub log: LogConfig,
+    /// What was ignored, for the log.
+    pub warnings: Vec<Problem>,
+}
+
+/// The admin API, health checks and metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpConfig {
+    pub bind: HostPort,
+    /// At least one.
+    pub users: Vec<AdminUser>,
+}
+
+/// The Kafka ports of this node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerConfig {
+    pub bind_host: String,
+    /// What clients are told.
+    pub advertised_host: String,
+    pub port_start: u16,
+    /// `port_start + port_count - 1` is a port.
+    pub port_count: u16,
+}
+
+/// This node and its cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeConfig {
+    pub id: NodeId,
+    pub data_dir: PathBuf,
+    /// `None` when the cluster is this single node.
+    pub raft_listen: Option<HostPort>,
+    /// All nodes, this one included; empty when the cluster is this single node.
+    pub raft_peers: BTreeMap<NodeId, HostPort>,
+    /// Given when a peer is not on a loopback address.
+    pub cluster_secret: Option<Secret>,
+}
+
+/// Bounds of what a node holds and does at a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Client connections.
+    pub connections: u32,
+    /// The largest frame after login.
+    pub frame_bytes: u32,
+    /// Frames in memory, together; at least `frame_bytes`.
+    pub buffer_bytes: u64,
+    /// How long a stopping node waits for requests in flight.
+    pub drain: Duration,
+    /// Threads for client connections; `None`: one for each core.
+    pub threads: Option<NonZeroU16>,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    pub filter: String,
+    pub format: LogFormat,
+}
+
+impl Config {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// All problems at once, each with its place.
+    pub fn load(inputs: Inputs<'_>) -> Result<Self, ConfigError> {
+        build::config(inputs)
+    }
+}
+
+#[cfg(test)]
+mod tests;

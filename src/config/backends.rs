@@ -1,0 +1,357 @@
+//! From the properties of one physical cluster to a typed [`BackendConfig`].
+
+use std::path::PathBuf;
+
+use klamm_raft::model::ClusterId;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::address::HostPort;
+use crate::backend::config::{
+    BackendConfig, ClientIdentity, HostCheck, PlainLogin, Security, TlsConfig, Trust,
+};
+use crate::secret::Secret;
+
+use super::clusters::{Properties, unreadable};
+use super::kafka_names::{
+    BOOTSTRAP_SERVERS, ENDPOINT_IDENTIFICATION, KEYSTORE_CHAIN, KEYSTORE_KEY, KEYSTORE_LOCATION,
+    KEYSTORE_TYPE, ROLES, SASL_JAAS_CONFIG, SASL_MECHANISM, SECURITY_PROTOCOL, TRUSTSTORE_CERTIFICATES,
+    TRUSTSTORE_LOCATION, TRUSTSTORE_TYPE,
+};
+use super::problem::{Place, Problem};
+use super::reference::variable;
+use super::settings::Setting;
+use super::tree::Value;
+use super::{ReadFile, jaas};
+
+/// Reads the properties of one cluster. `None` when there is a problem.
+pub(super) fn backend(
+    id: &ClusterId,
+    properties: Properties,
+    read: ReadFile<'_>,
+    problems: &mut Vec<Problem>,
+) -> Option<BackendConfig> {
+    let before = problems.len();
+    let mut reader = Reader {
+        id,
+        properties,
+        read,
+        problems,
+    };
+    let bootstrap = reader.bootstrap();
+    let protocol = reader.protocol();
+    reader.roles();
+    let login = reader.login(protocol.sasl);
+    let security = reader.security(protocol.tls);
+    let complete = problems.len() == before;
+    complete.then(|| BackendConfig {
+        id: id.clone(),
+        bootstrap,
+        security,
+        login,
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layer {
+    With,
+    Without,
+    /// The protocol itself is wrong: say nothing more about what depends on it.
+    Unknown,
+}
+
+struct Protocol {
+    tls: Layer,
+    sasl: Layer,
+}
+
+struct Reader<'a> {
+    id: &'a ClusterId,
+    properties: Properties,
+    read: ReadFile<'a>,
+    problems: &'a mut Vec<Problem>,
+}
+
+/// A property's text and its place.
+struct Text {
+    text: String,
+    place: Place,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, name: &'static str) -> Option<Text> {
+        let Setting { place, value } = self.properties.remove(name)?;
+        match value {
+            Value::Text(text) => Some(Text { text, place }),
+            Value::Null => Some(Text {
+                text: String::new(),
+                place,
+            }),
+            other => {
+                self.refuse(place, format!("a text is expected, not {}", other.kind()));
+                None
+            }
+        }
+    }
+
+    fn refuse(&mut self, place: Place, message: impl Into<String>) {
+        self.problems.push(Problem::new(place, message));
+    }
+
+    fn missing(&mut self, name: &str, why: &str) {
+        let place = Place::Unset(format!("{}: {name}", self.id));
+        let hint = format!(
+            "as a variable it is KAFKA_{}_{}",
+            variable(self.id.as_str()),
+            variable(name)
+        );
+        self.problems.push(Problem::new(place, why).hint(hint));
+    }
+
+    fn bootstrap(&mut self) -> Vec<HostPort> {
+        let set = self.properties.contains_key(BOOTSTRAP_SERVERS);
+        let Some(servers) = self.take(BOOTSTRAP_SERVERS) else {
+            if !set {
+                self.missing(BOOTSTRAP_SERVERS, "this is required");
+            }
+            return Vec::new();
+        };
+        let mut addresses = Vec::new();
+        let texts = servers
+            .text
+            .split(',')
+            .map(str::trim)
+            .filter(|text| !text.is_empty());
+        for text in texts {
+            match text.parse() {
+                Ok(address) => addresses.push(address),
+                Err(invalid) => self.refuse(servers.place.clone(), format!("{invalid}")),
+            }
+        }
+        if servers.text.trim().trim_matches(',').is_empty() {
+            self.refuse(servers.place, "at least one host:port is required");
+        }
+        addresses
+    }
+
+    fn protocol(&mut self) -> Protocol {
+        let of = |tls, sasl| Protocol { tls, sasl };
+        let Some(protocol) = self.take(SECURITY_PROTOCOL) else {
+            return of(Layer::Without, Layer::Without);
+        };
+        match protocol.text.to_ascii_uppercase().as_str() {
+            "PLAINTEXT" => of(Layer::Without, Layer::Without),
+            "SSL" => of(Layer::With, Layer::Without),
+            "SASL_PLAINTEXT" => of(Layer::Without, Layer::With),
+            "SASL_SSL" => of(Layer::With, Layer::With),
+            _ => {
+                let message = format!("the security protocol {:?} is not known", protocol.text);
+                self.problems.push(
+                    Problem::new(protocol.place, message)
+                        .hint("there are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL"),
+                );
+                of(Layer::Unknown, Layer::Unknown)
+            }
+        }
+    }
+
+    fn roles(&mut self) {
+        let Some(roles) = self.take(ROLES) else {
+            return;
+        };
+        match roles.text.as_str() {
+            "upstream" => {}
+            "failover" => self.refuse(roles.place, "the role failover is not supported yet"),
+            other => {
+                let message = format!("the role {other:?} is not known");
+                self.problems
+                    .push(Problem::new(roles.place, message).hint("the only role is upstream"));
+            }
+        }
+    }
+
+    fn login(&mut self, sasl: Layer) -> Option<PlainLogin> {
+        let mechanism = self.take(SASL_MECHANISM);
+        let jaas = self.take(SASL_JAAS_CONFIG);
+        if sasl == Layer::Without {
+            for unused in [mechanism, jaas].into_iter().flatten() {
+                self.problems.push(
+                    Problem::new(unused.place, "the security protocol does not use SASL")
+                        .hint("set security.protocol to SASL_SSL or SASL_PLAINTEXT, or remove this"),
+                );
+            }
+            return None;
+        }
+        match mechanism {
+            Some(mechanism) if mechanism.text != "PLAIN" => {
+                let message = format!(
+                    "the SASL mechanism {:?} is not supported yet: only PLAIN is",
+                    mechanism.text
+                );
+                self.refuse(mechanism.place, message);
+                return None;
+            }
+            None if sasl == Layer::With => {
+                self.missing(SASL_MECHANISM, "the security protocol needs this: PLAIN")
+            }
+            _ => {}
+        }
+        match jaas.map(|jaas| (jaas::parse(&jaas.text), jaas.place)) {
+            Some((Ok(login), _)) => return Some(login),
+            Some((Err(error), place)) => self.refuse(place, format!("{error}")),
+            None if sasl == Layer::With => self.missing(SASL_JAAS_CONFIG, "the security protocol needs this"),
+            None => {}
+        }
+        None
+    }
+
+    fn security(&mut self, tls: Layer) -> Security {
+        if tls == Layer::Without {
+            let unused: Vec<&'static str> = self
+                .properties
+                .keys()
+                .copied()
+                .filter(|n| n.starts_with("ssl."))
+                .collect();
+            for name in unused {
+                if let Some(setting) = self.properties.remove(name) {
+                    self.problems.push(
+                        Problem::new(setting.place, "the security protocol does not use TLS")
+                            .hint("set security.protocol to SSL or SASL_SSL, or remove this"),
+                    );
+                }
+            }
+            return Security::Plaintext;
+        }
+        Security::Tls(TlsConfig {
+            trust: self.trust(),
+            identity: self.identity(),
+            host_check: self.host_check(),
+        })
+    }
+
+    fn host_check(&mut self) -> HostCheck {
+        let Some(algorithm) = self.take(ENDPOINT_IDENTIFICATION) else {
+            return HostCheck::Https;
+        };
+        match algorithm.text.to_ascii_lowercase().as_str() {
+            "https" => HostCheck::Https,
+            "" => HostCheck::Off,
+            _ => {
+                self.refuse(algorithm.place, "this is https, or empty");
+                HostCheck::Https
+            }
+        }
+    }
+
+    /// Checks that a store, if one is given, is said to be PEM: Kafka's default would be JKS.
+    fn pem_store(&mut self, type_name: &'static str, given: Option<&Place>) {
+        match (self.take(type_name), given) {
+            (Some(store), _) if store.text != "PEM" => {
+                let message = format!("the store type {:?} is not supported: only PEM is", store.text);
+                self.refuse(store.place, message);
+            }
+            (Some(store), None) => self.refuse(store.place, "the type of a store is given, but no store"),
+            (None, Some(place)) => self.problems.push(
+                Problem::new(
+                    place.clone(),
+                    "only PEM stores are supported, and Kafka's default type is JKS",
+                )
+                .hint(format!("set {type_name} to PEM")),
+            ),
+            _ => {}
+        }
+    }
+
+    fn trust(&mut self) -> Trust {
+        let location = self.take(TRUSTSTORE_LOCATION);
+        let inline = self.take(TRUSTSTORE_CERTIFICATES);
+        self.pem_store(
+            TRUSTSTORE_TYPE,
+            location.as_ref().or(inline.as_ref()).map(|text| &text.place),
+        );
+        if let (Some(_), Some(inline)) = (&location, &inline) {
+            self.refuse(
+                inline.place.clone(),
+                format!("{TRUSTSTORE_LOCATION} is set as well"),
+            );
+        }
+        let pem = location.and_then(|file| self.file(file)).or(inline);
+        match pem {
+            Some(pem) => {
+                self.check_certificates(&pem);
+                Trust::Pem(pem.text)
+            }
+            None => Trust::System,
+        }
+    }
+
+    fn identity(&mut self) -> Option<ClientIdentity> {
+        let location = self.take(KEYSTORE_LOCATION);
+        let chain = self.take(KEYSTORE_CHAIN);
+        let key = self.take(KEYSTORE_KEY);
+        let given = location
+            .as_ref()
+            .or(chain.as_ref())
+            .or(key.as_ref())
+            .map(|text| &text.place);
+        self.pem_store(KEYSTORE_TYPE, given);
+        let (chain, key) = match (location, chain, key) {
+            (None, None, None) => return None,
+            (Some(file), None, None) => {
+                let both = self.file(file)?;
+                let key = Text {
+                    text: both.text.clone(),
+                    place: both.place.clone(),
+                };
+                (both, key)
+            }
+            (None, Some(chain), Some(key)) => (chain, key),
+            (Some(file), _, _) => {
+                self.refuse(
+                    file.place,
+                    format!("{KEYSTORE_CHAIN} or {KEYSTORE_KEY} is set as well"),
+                );
+                return None;
+            }
+            (None, Some(chain), None) => {
+                self.refuse(chain.place, format!("{KEYSTORE_KEY} is missing"));
+                return None;
+            }
+            (None, None, Some(key)) => {
+                self.refuse(key.place, format!("{KEYSTORE_CHAIN} is missing"));
+                return None;
+            }
+        };
+        self.check_certificates(&chain);
+        if PrivateKeyDer::from_pem_slice(key.text.as_bytes()).is_err() {
+            self.refuse(key.place, "there is no unencrypted private key in PEM form");
+        }
+        Some(ClientIdentity {
+            chain_pem: chain.text,
+            key_pem: Secret::new(key.text),
+        })
+    }
+
+    fn file(&mut self, location: Text) -> Option<Text> {
+        let path = PathBuf::from(&location.text);
+        match (self.read)(&path) {
+            Ok(text) => Some(Text {
+                text,
+                place: location.place,
+            }),
+            Err(error) => {
+                self.problems.push(unreadable(location.place, &path, &error));
+                None
+            }
+        }
+    }
+
+    fn check_certificates(&mut self, pem: &Text) {
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.text.as_bytes()).collect();
+        if certificates.is_ok_and(|list| !list.is_empty()) {
+            return;
+        }
+        self.refuse(pem.place.clone(), "there is no certificate in PEM form");
+    }
+}

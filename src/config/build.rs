@@ -1,0 +1,496 @@
+//! From settings to a [`Config`]: types, bounds, and what contradicts what.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::net::IpAddr;
+use std::num::NonZeroU16;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use klamm_raft::model::{ClusterId, NodeId, SigningKey};
+
+use crate::address::HostPort;
+use crate::backend::config::BackendConfig;
+use crate::secret::Secret;
+use crate::telemetry::LogFormat;
+
+use super::clusters::{Clusters, unreadable};
+use super::problem::{Place, Problem};
+use super::reference::{self, variable};
+use super::settings::{Setting, Settings};
+use super::tree::Value;
+use super::{
+    Config, ConfigError, HttpConfig, Inputs, Limits, ListenerConfig, LogConfig, NodeConfig, ReadFile,
+    backends, users,
+};
+
+/// The cluster that must exist.
+const MAIN: &str = "main";
+
+/// The shortest secret that is taken, in bytes.
+const SHORTEST_SECRET: usize = 16;
+
+/// The shortest signing key: HMAC-SHA-256 wants as many bytes as it gives (RFC 7518 §3.2).
+const SHORTEST_SIGNING_KEY: usize = 32;
+
+pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
+    let mut problems = Vec::new();
+    let mut settings = Settings::default();
+    if let Some(path) = inputs.file {
+        match (inputs.read)(path) {
+            Ok(text) => settings.add_file(path, &text, &mut problems),
+            Err(error) => problems.push(unreadable(Place::file(path), path, &error)),
+        }
+    }
+    settings.add_variables(inputs.variables, &mut problems);
+    let mut builder = Builder { settings, problems };
+    let (backends, mut warnings) = builder.backends(inputs.file, inputs.read);
+    let listener = builder.listener();
+    let http = builder.http(&listener);
+    let node = builder.node();
+    builder.check_advertised(&node);
+    builder.check_ports(&listener, &http, &node);
+    let config = Config {
+        signing_key: builder.signing_key(),
+        limits: builder.limits(),
+        log: builder.log(),
+        http,
+        listener,
+        node,
+        backends,
+        warnings: Vec::new(),
+    };
+    if !builder.problems.is_empty() {
+        return Err(ConfigError::of(builder.problems));
+    }
+    warnings.sort();
+    Ok(Config { warnings, ..config })
+}
+
+struct Builder {
+    settings: Settings,
+    problems: Vec<Problem>,
+}
+
+impl Builder {
+    fn refuse(&mut self, place: Place, message: impl Display) {
+        self.problems.push(Problem::new(place, message.to_string()));
+    }
+
+    /// Where a key is set, or its name.
+    fn place(&self, key: &str) -> Place {
+        match self.settings.keys.get(key) {
+            Some(setting) => setting.place.clone(),
+            None => Place::Unset(format!("{key} ({})", variable(key))),
+        }
+    }
+
+    fn is_set(&self, key: &str) -> bool {
+        self.settings.keys.contains_key(key)
+    }
+
+    fn text(&mut self, key: &'static str) -> Option<String> {
+        let Setting { place, value } = self.settings.keys.get(key)?.clone();
+        match value {
+            Value::Text(text) if !text.trim().is_empty() => Some(text),
+            Value::Text(_) | Value::Null => {
+                self.refuse(place, "this is empty");
+                None
+            }
+            other => {
+                self.refuse(place, format!("a single value is expected, not {}", other.kind()));
+                None
+            }
+        }
+    }
+
+    fn number<T>(&mut self, key: &'static str, allowed: RangeInclusive<T>, default: T) -> T
+    where
+        T: FromStr + PartialOrd + Display,
+    {
+        let Some(text) = self.text(key) else {
+            return default;
+        };
+        match text.trim().parse::<T>() {
+            Ok(number) if allowed.contains(&number) => number,
+            _ => {
+                let message = format!(
+                    "{text:?} is not a whole number from {} to {}",
+                    allowed.start(),
+                    allowed.end()
+                );
+                self.refuse(self.place(key), message);
+                default
+            }
+        }
+    }
+
+    fn backends(
+        &mut self,
+        file: Option<&Path>,
+        read: ReadFile<'_>,
+    ) -> (BTreeMap<ClusterId, BackendConfig>, Vec<Problem>) {
+        let mut clusters = Clusters::default();
+        let section = self.settings.kafka.take();
+        if let Some(selector) = self.settings.keys.get(reference::SELECTOR) {
+            if let Some(section) = &section {
+                let message = format!("physical clusters are given here and at {}", selector.place);
+                clusters
+                    .problems
+                    .push(Problem::new(section.place.clone(), message).hint("give them in one place"));
+            }
+            clusters.add_selected(selector, read);
+        } else if let (Some(section), Some(path)) = (section, file) {
+            clusters.add_section(path, section);
+        }
+        clusters.add_variables(std::mem::take(&mut self.settings.kafka_variables));
+        let unreadable = !clusters.problems.is_empty();
+        self.problems.append(&mut clusters.problems);
+        let main_given = clusters
+            .by_id
+            .keys()
+            .any(|id| id.as_str().eq_ignore_ascii_case(MAIN));
+        // A file that cannot be read is problem enough.
+        if !main_given && !unreadable {
+            self.problems.push(
+                Problem::new(Place::Unset("kafka.main".to_owned()), "the physical cluster main is not configured")
+                    .hint("set KAFKA_MAIN_BOOTSTRAP_SERVERS=host:port, or name a file by GATEWAY_BACKEND_KAFKA_SELECTOR"),
+            );
+        }
+        let backends = clusters
+            .by_id
+            .into_iter()
+            .filter_map(|(id, properties)| {
+                let backend = backends::backend(&id, properties, read, &mut self.problems)?;
+                Some((id, backend))
+            })
+            .collect();
+        (backends, clusters.warnings)
+    }
+
+    fn host(&mut self, key: &'static str, default: &str) -> String {
+        let Some(text) = self.text(key) else {
+            return default.to_owned();
+        };
+        let host = text
+            .strip_prefix('[')
+            .and_then(|t| t.strip_suffix(']'))
+            .unwrap_or(&text);
+        let address = HostPort {
+            host: host.to_owned(),
+            port: 1,
+        };
+        if host.parse::<IpAddr>().is_err() && address.to_string().parse::<HostPort>().as_ref() != Ok(&address)
+        {
+            self.refuse(
+                self.place(key),
+                format!("{text:?} is not a host name or an IP address"),
+            );
+        } else if host.contains(':') && host.parse::<IpAddr>().is_err() {
+            self.refuse(
+                self.place(key),
+                format!("{text:?} is not a host name: a port is set by a key of its own"),
+            );
+        }
+        host.to_owned()
+    }
+
+    fn listener(&mut self) -> ListenerConfig {
+        let bind_host = self.host(reference::BIND_HOST, "0.0.0.0");
+        let advertised_host = self.host(reference::ADVERTISED_HOST, "localhost");
+        if advertised_host
+            .parse()
+            .is_ok_and(|ip: IpAddr| ip.is_unspecified())
+        {
+            let place = self.place(reference::ADVERTISED_HOST);
+            self.refuse(place, format!("clients cannot connect to {advertised_host}"));
+        }
+        let port_start = self.number(reference::PORT_START, 1..=u16::MAX, 6969);
+        let port_count = self.number(reference::PORT_COUNT, 1..=u16::MAX, 256);
+        if u32::from(port_start) + u32::from(port_count) - 1 > u32::from(u16::MAX) {
+            let place = self.place(reference::PORT_COUNT);
+            self.refuse(
+                place,
+                format!("{port_count} ports from {port_start} on go beyond 65535"),
+            );
+        }
+        ListenerConfig {
+            bind_host,
+            advertised_host,
+            port_start,
+            port_count,
+        }
+    }
+
+    fn http(&mut self, listener: &ListenerConfig) -> HttpConfig {
+        let given = self.settings.keys.get(reference::USERS).cloned();
+        let explicit = given.is_some();
+        let users = given.map_or_else(
+            || Some(users::default_users()),
+            |setting| users::parse(setting, &mut self.problems),
+        );
+        let default_host = if explicit {
+            listener.bind_host.as_str()
+        } else {
+            "127.0.0.1"
+        };
+        let host = self.host(reference::HTTP_HOST, default_host);
+        if !explicit && !is_loopback(&host) {
+            self.problems.push(
+                Problem::new(
+                    self.place(reference::HTTP_HOST),
+                    format!(
+                        "the admin API would be open on {host} with a user and password that everybody knows"
+                    ),
+                )
+                .hint("set GATEWAY_ADMIN_API_USERS='[{username: ..., password: ..., admin: true}]'"),
+            );
+        }
+        HttpConfig {
+            bind: HostPort {
+                host,
+                port: self.number(reference::HTTP_PORT, 1..=u16::MAX, 8888),
+            },
+            users: users.unwrap_or_default(),
+        }
+    }
+
+    fn node(&mut self) -> NodeConfig {
+        let id = NodeId(self.number(reference::NODE_ID, 1..=u64::from(u32::MAX), 1));
+        let data_dir = PathBuf::from(
+            self.text(reference::DATA_DIR)
+                .unwrap_or_else(|| "./klamm-data".to_owned()),
+        );
+        let raft_peers = self.peers();
+        if !raft_peers.is_empty() && !raft_peers.contains_key(&id) {
+            let place = self.place(reference::RAFT_PEERS);
+            self.refuse(place, format!("this node, {id}, is not among the peers"));
+        }
+        let listen = self
+            .text(reference::RAFT_LISTEN)
+            .and_then(|text| match text.parse::<HostPort>() {
+                Ok(address) => Some(address),
+                Err(invalid) => {
+                    self.refuse(self.place(reference::RAFT_LISTEN), invalid);
+                    None
+                }
+            });
+        if self.is_set(reference::RAFT_LISTEN) && !self.is_set(reference::RAFT_PEERS) {
+            let place = self.place(reference::RAFT_LISTEN);
+            self.problems.push(
+                Problem::new(place, "a single node has no use for this")
+                    .hint("set klamm.raft.peers to form a cluster"),
+            );
+        }
+        let raft_listen = listen.or_else(|| raft_peers.get(&id).cloned());
+        let cluster_secret = self.cluster_secret();
+        let mut addresses = raft_peers.values().chain(&raft_listen);
+        if let (None, Some(exposed)) = (
+            &cluster_secret,
+            addresses.find(|address| !is_loopback(&address.host)),
+        ) {
+            if !self.is_set(reference::RAFT_SECRET) {
+                let message =
+                    format!("nodes are reached at {exposed}, so they must know each other by a secret");
+                self.problems.push(
+                    Problem::new(self.place(reference::RAFT_SECRET), message)
+                        .hint("`openssl rand -base64 32` makes one; it is the same on every node"),
+                );
+            }
+        }
+        NodeConfig {
+            id,
+            data_dir,
+            raft_listen,
+            raft_peers,
+            cluster_secret,
+        }
+    }
+
+    fn cluster_secret(&mut self) -> Option<Secret> {
+        let text = self.text(reference::RAFT_SECRET)?;
+        if text.len() < SHORTEST_SECRET {
+            let place = self.place(reference::RAFT_SECRET);
+            self.refuse(
+                place,
+                format!("the secret is shorter than {SHORTEST_SECRET} characters"),
+            );
+        }
+        Some(Secret::new(text))
+    }
+
+    fn peers(&mut self) -> BTreeMap<NodeId, HostPort> {
+        let place = self.place(reference::RAFT_PEERS);
+        let texts = match self
+            .settings
+            .keys
+            .get(reference::RAFT_PEERS)
+            .map(|setting| setting.value.clone())
+        {
+            Some(Value::List(nodes)) => nodes
+                .into_iter()
+                .map(|node| match node.value {
+                    Value::Text(text) => text,
+                    other => other.kind().to_owned(),
+                })
+                .collect(),
+            _ => match self.text(reference::RAFT_PEERS) {
+                Some(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+                None => Vec::new(),
+            },
+        };
+        let mut peers = BTreeMap::new();
+        for text in texts {
+            let peer = text.split_once('=').and_then(|(id, address)| {
+                let id: u64 = id
+                    .trim()
+                    .parse()
+                    .ok()
+                    .filter(|id| (1..=u64::from(u32::MAX)).contains(id))?;
+                Some((NodeId(id), address.trim().parse::<HostPort>()))
+            });
+            match peer {
+                Some((_, Err(invalid))) => self.refuse(place.clone(), invalid),
+                Some((_, Ok(address))) if peers.values().any(|known| *known == address) => {
+                    self.refuse(place.clone(), format!("two nodes have the address {address}"));
+                }
+                Some((id, Ok(_))) if peers.contains_key(&id) => {
+                    self.refuse(place.clone(), format!("the node {id} is given twice"));
+                }
+                Some((id, Ok(address))) => {
+                    peers.insert(id, address);
+                }
+                None => self.problems.push(
+                    Problem::new(place.clone(), format!("{text:?} is not a node and its address"))
+                        .hint("the form is 1=host:port,2=host:port,3=host:port"),
+                ),
+            }
+        }
+        peers
+    }
+
+    fn check_advertised(&mut self, node: &NodeConfig) {
+        if !self.is_set(reference::ADVERTISED_HOST)
+            && node.raft_peers.values().any(|peer| !is_loopback(&peer.host))
+        {
+            self.problems.push(
+                Problem::new(
+                    self.place(reference::ADVERTISED_HOST),
+                    "a node of a cluster over several hosts must say which host clients are told",
+                )
+                .hint("localhost is the default, and wrong on every other host"),
+            );
+        }
+    }
+
+    fn check_ports(&mut self, listener: &ListenerConfig, http: &HttpConfig, node: &NodeConfig) {
+        let first = u32::from(listener.port_start);
+        let kafka = first..first + u32::from(listener.port_count);
+        let within = |address: &HostPort| {
+            kafka.contains(&u32::from(address.port)) && may_overlap(&address.host, &listener.bind_host)
+        };
+        let range = format!("the Kafka ports, {first} to {}", kafka.end - 1);
+        if within(&http.bind) {
+            let place = self.place(reference::HTTP_PORT);
+            self.refuse(place, format!("the port {} is among {range}", http.bind.port));
+        }
+        let Some(raft) = &node.raft_listen else {
+            return;
+        };
+        let key = if self.is_set(reference::RAFT_LISTEN) {
+            reference::RAFT_LISTEN
+        } else {
+            reference::RAFT_PEERS
+        };
+        if within(raft) {
+            let place = self.place(key);
+            self.refuse(place, format!("the port {} is among {range}", raft.port));
+        }
+        if raft.port == http.bind.port && may_overlap(&raft.host, &http.bind.host) {
+            let place = self.place(key);
+            self.refuse(
+                place,
+                format!("the port {} is the port of the admin API", raft.port),
+            );
+        }
+    }
+
+    fn signing_key(&mut self) -> Option<SigningKey> {
+        let text = self.text(reference::SIGNING_KEY)?;
+        match STANDARD.decode(text.trim()) {
+            Ok(bytes) if bytes.len() >= SHORTEST_SIGNING_KEY => Some(SigningKey(bytes)),
+            _ => {
+                self.problems.push(
+                    Problem::new(
+                        self.place(reference::SIGNING_KEY),
+                        format!("the key is not base64 of at least {SHORTEST_SIGNING_KEY} bytes"),
+                    )
+                    .hint("`openssl rand -base64 32` makes one"),
+                );
+                None
+            }
+        }
+    }
+
+    fn limits(&mut self) -> Limits {
+        let limits = Limits {
+            connections: self.number(reference::LIMIT_CONNECTIONS, 1..=1_000_000, 10_000),
+            frame_bytes: self.number(reference::LIMIT_FRAME, 65_536..=1_073_741_824, 104_857_600),
+            buffer_bytes: self.number(reference::LIMIT_BUFFER, 65_536..=1_099_511_627_776, 536_870_912),
+            drain: Duration::from_secs(self.number(reference::DRAIN_SECONDS, 0..=3600, 30)),
+            threads: match self.is_set(reference::THREADS) {
+                true => NonZeroU16::new(self.number(reference::THREADS, 1..=256, 1)),
+                false => None,
+            },
+        };
+        if limits.buffer_bytes < u64::from(limits.frame_bytes) {
+            let place = self.place(reference::LIMIT_BUFFER);
+            let message = format!(
+                "{} bytes do not hold one frame of {} bytes",
+                limits.buffer_bytes, limits.frame_bytes
+            );
+            self.refuse(place, message);
+        }
+        limits
+    }
+
+    fn log(&mut self) -> LogConfig {
+        let filter = self
+            .text(reference::LOG_FILTER)
+            .unwrap_or_else(|| "info".to_owned());
+        if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
+            self.problems.push(
+                Problem::new(
+                    self.place(reference::LOG_FILTER),
+                    format!("the filter {filter:?} is not understood"),
+                )
+                .hint("for instance info,klamm::session=debug"),
+            );
+        }
+        let format = match self.text(reference::LOG_FORMAT).map(|text| text.parse()) {
+            Some(Ok(format)) => format,
+            Some(Err(error)) => {
+                let place = self.place(reference::LOG_FORMAT);
+                self.refuse(place, error);
+                LogFormat::default()
+            }
+            None => LogFormat::default(),
+        };
+        LogConfig { filter, format }
+    }
+}
+
+/// Whether only this machine can reach a host.
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
+}
+
+/// Whether two hosts of this machine may be, or contain, the same address.
+fn may_overlap(a: &str, b: &str) -> bool {
+    let any = |host: &str| host.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified());
+    a == b || any(a) || any(b) || (is_loopback(a) && is_loopback(b))
+}

@@ -1,0 +1,260 @@
+//! Which physical clusters there are, and the settings of each, from the file, the selected file and the variables.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use klamm_raft::model::ClusterId;
+
+use super::kafka_names::{self, Property, Support, USED, VariableName};
+use super::problem::{Place, Problem};
+use super::reference::{SELECTOR, variable};
+use super::settings::{Setting, malformed_problem};
+use super::tree::{self, Entry, Value};
+use super::{ReadFile, hint};
+
+/// The properties of one cluster, by name. Those without meaning for a gateway are not here.
+pub(super) type Properties = BTreeMap<&'static str, Setting>;
+
+/// What was found so far.
+#[derive(Debug, Default)]
+pub(super) struct Clusters {
+    pub(super) by_id: BTreeMap<ClusterId, Properties>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+}
+
+impl Clusters {
+    /// Takes the `kafka` section, or the content of the selected file.
+    pub(super) fn add_section(&mut self, path: &Path, section: Setting) {
+        let entries = match section.value {
+            Value::Map(entries) => entries,
+            Value::Null => return,
+            other => {
+                let message = format!(
+                    "a map from cluster id to Kafka properties is expected, not {}",
+                    other.kind()
+                );
+                self.problems.push(Problem::new(section.place, message));
+                return;
+            }
+        };
+        for Entry { name, line, node } in entries {
+            let place = Place::File {
+                path: path.to_owned(),
+                line: Some(line),
+                key: Some(name.clone()),
+            };
+            let Some(id) = self.new_id(&name, &place) else {
+                continue;
+            };
+            let mut properties = Properties::new();
+            match node.value {
+                Value::Map(entries) => self.add_properties(path, (&name, ""), entries, &mut properties),
+                other => {
+                    let message = format!("a map of Kafka properties is expected, not {}", other.kind());
+                    self.problems.push(Problem::new(place, message));
+                }
+            }
+            self.by_id.insert(id, properties);
+        }
+    }
+
+    fn new_id(&mut self, name: &str, place: &Place) -> Option<ClusterId> {
+        let id: ClusterId = match name.parse() {
+            Ok(id) => id,
+            Err(invalid) => {
+                self.problems
+                    .push(Problem::new(place.clone(), format!("{invalid}")));
+                return None;
+            }
+        };
+        let taken = self
+            .by_id
+            .keys()
+            .find(|known| variable(known.as_str()) == variable(name));
+        if let Some(known) = taken {
+            self.problems.push(
+                Problem::new(place.clone(), format!("this id is the same as {known}"))
+                    .hint("ids compare without case, and '.', '-' and '_' are the same in variables"),
+            );
+            return None;
+        }
+        Some(id)
+    }
+
+    /// `within` is the cluster's id and the part of the property's name that is already known.
+    fn add_properties(
+        &mut self,
+        path: &Path,
+        within: (&str, &str),
+        entries: Vec<Entry>,
+        to: &mut Properties,
+    ) {
+        let (id, prefix) = within;
+        for Entry { name, line, node } in entries {
+            let name = if prefix.is_empty() {
+                name
+            } else {
+                format!("{prefix}.{name}")
+            };
+            let place = Place::File {
+                path: path.to_owned(),
+                line: Some(line),
+                key: Some(format!("{id}: {name}")),
+            };
+            let section = kafka_names::all().any(|property| {
+                property
+                    .name
+                    .strip_prefix(&name)
+                    .is_some_and(|rest| rest.starts_with('.'))
+            });
+            match (kafka_names::find(&name), node.value) {
+                (Some(property), value) => {
+                    let setting = Setting { place, value };
+                    if to.contains_key(property.name) {
+                        self.problems
+                            .push(Problem::new(setting.place, "this is set twice"));
+                    } else {
+                        self.take(property, setting, to);
+                    }
+                }
+                (None, Value::Map(entries)) if section => self.add_properties(path, (id, &name), entries, to),
+                (None, _) => self.problems.push(unknown_property(place, &name)),
+            }
+        }
+    }
+
+    fn take(&mut self, property: Property, setting: Setting, to: &mut Properties) {
+        match property.support {
+            Support::Used => {
+                to.insert(property.name, setting);
+            }
+            Support::Ignored => self.warnings.push(Problem::new(
+                setting.place,
+                format!("{} has no meaning for the gateway and is ignored", property.name),
+            )),
+            Support::NotYet => self.problems.push(Problem::new(
+                setting.place,
+                format!("the property {} is not supported yet", property.name),
+            )),
+        }
+    }
+
+    /// Takes the `KAFKA_<ID>_<PROPERTY>` variables; they win over files.
+    pub(super) fn add_variables(&mut self, variables: Vec<(VariableName, Setting)>) {
+        for (name, setting) in variables {
+            let known = self
+                .by_id
+                .keys()
+                .find(|known| variable(known.as_str()) == name.id)
+                .cloned();
+            let id = match known.map_or_else(|| name.id.to_ascii_lowercase().parse(), Ok) {
+                Ok(id) => id,
+                Err(invalid) => {
+                    self.problems
+                        .push(Problem::new(setting.place, format!("{invalid}")));
+                    continue;
+                }
+            };
+            let mut properties = self.by_id.remove(&id).unwrap_or_default();
+            self.take(name.property, setting, &mut properties);
+            self.by_id.insert(id, properties);
+        }
+    }
+
+    /// Reads the file that `gateway.backend.kafka.selector` names.
+    pub(super) fn add_selected(&mut self, selector: &Setting, read: ReadFile<'_>) {
+        let path = match selected_path(selector) {
+            Ok(path) => path,
+            Err(problem) => {
+                self.problems.push(problem);
+                return;
+            }
+        };
+        match load(&path, &selector.place, read) {
+            Ok(section) => self.add_section(&path, section),
+            Err(problem) => self.problems.push(problem),
+        }
+    }
+}
+
+/// Reads `{file: {path: …}}`, given as YAML or as a text that holds YAML.
+fn selected_path(selector: &Setting) -> Result<PathBuf, Problem> {
+    let refuse = || {
+        Problem::new(selector.place.clone(), "this does not say which file").hint(format!(
+            "the form is {}='file : {{ path: /cluster-config.yaml }}'",
+            variable(SELECTOR)
+        ))
+    };
+    let parsed;
+    let value = match &selector.value {
+        Value::Text(text) => {
+            parsed = tree::parse(text).map_err(|_| refuse())?.value;
+            &parsed
+        }
+        other => other,
+    };
+    let only = |value: &Value, name: &str| match value {
+        Value::Map(entries) => match entries.as_slice() {
+            [entry] if entry.name == name => Some(entry.node.value.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    match only(value, "file").and_then(|file| only(&file, "path")) {
+        Some(Value::Text(path)) if !path.is_empty() => Ok(PathBuf::from(path)),
+        _ => Err(refuse()),
+    }
+}
+
+fn load(path: &Path, selector: &Place, read: ReadFile<'_>) -> Result<Setting, Problem> {
+    let text = read(path).map_err(|error| unreadable(selector.clone(), path, &error))?;
+    let refuse = |line, message: &str| {
+        let place = Place::File {
+            path: path.to_owned(),
+            line,
+            key: None,
+        };
+        Problem::new(place, message)
+            .hint("the file holds one key, config, with a map of properties for each cluster id")
+    };
+    let root = tree::parse(&text).map_err(|malformed| malformed_problem(path, malformed))?;
+    let Value::Map(entries) = root.value else {
+        return Err(refuse(None, "this is not a file of physical clusters"));
+    };
+    let mut config = None;
+    for entry in entries {
+        if entry.name != "config" {
+            return Err(refuse(
+                Some(entry.line),
+                &format!("the key {:?} is not known", entry.name),
+            ));
+        }
+        config = Some(Setting {
+            place: Place::File {
+                path: path.to_owned(),
+                line: Some(entry.line),
+                key: Some("config".to_owned()),
+            },
+            value: entry.node.value,
+        });
+    }
+    config.ok_or_else(|| refuse(None, "the key config is missing"))
+}
+
+/// A file that cannot be read.
+pub(super) fn unreadable(place: Place, path: &Path, error: &io::Error) -> Problem {
+    Problem::new(
+        place,
+        format!("the file {} cannot be read: {error}", path.display()),
+    )
+}
+
+fn unknown_property(place: Place, name: &str) -> Problem {
+    let problem = Problem::new(place, format!("the Kafka property {name} is not known"));
+    match hint::nearest(name, USED.iter().map(|property| property.name)) {
+        Some(meant) => problem.hint(format!("did you mean {meant}?")),
+        None => problem,
+    }
+}

@@ -1,0 +1,292 @@
+//! `sasl.jaas.config`: the one-line form of a JAAS entry, read as Kafka's clients read it.
+//!
+//! Kafka tokenizes it with Java's `StreamTokenizer`: words, quoted texts with backslash escapes, and comments. Stricter
+//! than that: a quoted text must end. Messages never show a value.
+
+use std::iter::Peekable;
+use std::str::Chars;
+
+use crate::backend::config::PlainLogin;
+use crate::secret::Secret;
+
+const USERNAME: &str = "username";
+const PASSWORD: &str = "password";
+const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
+
+/// Why a JAAS text cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum JaasError {
+    #[error("the login module is missing")]
+    NoModule,
+    /// Empty when the text does not look like a login module: it may be a secret in the wrong place.
+    #[error("the login module {0:?} is not supported yet: only {PLAIN_MODULE} is")]
+    OtherModule(String),
+    #[error("after the login module comes a control flag: required, requisite, sufficient or optional")]
+    NoFlag,
+    #[error("the option {0} has no value, as in {0}=\"...\"")]
+    NoValue(&'static str),
+    #[error("the value of {0} begins with a digit or a special character: put it in quotes")]
+    Unquoted(&'static str),
+    #[error("a quoted text does not end")]
+    OpenQuote,
+    #[error("the entry does not end with a semicolon")]
+    NoSemicolon,
+    #[error("there is more than one entry")]
+    SecondEntry,
+    #[error("the option {0} is given twice")]
+    Twice(&'static str),
+    #[error("there is something else than the options username=\"...\" and password=\"...\"")]
+    OtherOption,
+    #[error("the option {0} is missing")]
+    Missing(&'static str),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Token {
+    Word(String),
+    Quoted(String),
+    /// A number or a sign: nothing that can be a name or a value.
+    Sign(char),
+}
+
+/// Reads a JAAS entry of `PlainLoginModule`.
+pub(super) fn parse(text: &str) -> Result<PlainLogin, JaasError> {
+    let mut tokens = Tokens {
+        chars: text.chars().peekable(),
+    };
+    match tokens.next()? {
+        Some(Token::Word(module) | Token::Quoted(module)) if module == PLAIN_MODULE => {}
+        Some(Token::Word(module)) if module.ends_with("LoginModule") => {
+            return Err(JaasError::OtherModule(module));
+        }
+        Some(Token::Word(_) | Token::Quoted(_)) => return Err(JaasError::OtherModule(String::new())),
+        Some(Token::Sign(_)) | None => return Err(JaasError::NoModule),
+    }
+    match tokens.next()? {
+        Some(Token::Word(flag))
+            if ["required", "requisite", "sufficient", "optional"]
+                .iter()
+                .any(|known| flag.eq_ignore_ascii_case(known)) => {}
+        _ => return Err(JaasError::NoFlag),
+    }
+    let (mut username, mut password) = (None, None);
+    while let Some(name) = option_name(&mut tokens)? {
+        let value = option_value(&mut tokens, name)?;
+        let slot = if name == USERNAME {
+            &mut username
+        } else {
+            &mut password
+        };
+        if slot.replace(value).is_some() {
+            return Err(JaasError::Twice(name));
+        }
+    }
+    if tokens.next()?.is_some() {
+        return Err(JaasError::SecondEntry);
+    }
+    Ok(PlainLogin {
+        username: username.ok_or(JaasError::Missing(USERNAME))?,
+        password: Secret::new(password.ok_or(JaasError::Missing(PASSWORD))?),
+    })
+}
+
+/// The next option's name; `None` at the semicolon.
+fn option_name(tokens: &mut Tokens<'_>) -> Result<Option<&'static str>, JaasError> {
+    match tokens.next()? {
+        Some(Token::Sign(';')) => Ok(None),
+        Some(Token::Word(name)) if name == USERNAME => Ok(Some(USERNAME)),
+        Some(Token::Word(name)) if name == PASSWORD => Ok(Some(PASSWORD)),
+        Some(_) => Err(JaasError::OtherOption),
+        None => Err(JaasError::NoSemicolon),
+    }
+}
+
+fn option_value(tokens: &mut Tokens<'_>, name: &'static str) -> Result<String, JaasError> {
+    if tokens.next()? != Some(Token::Sign('=')) {
+        return Err(JaasError::NoValue(name));
+    }
+    match tokens.next()? {
+        Some(Token::Word(value) | Token::Quoted(value)) => Ok(value),
+        Some(Token::Sign(';')) | None => Err(JaasError::NoValue(name)),
+        Some(Token::Sign(_)) => Err(JaasError::Unquoted(name)),
+    }
+}
+
+struct Tokens<'a> {
+    chars: Peekable<Chars<'a>>,
+}
+
+impl Tokens<'_> {
+    fn next(&mut self) -> Result<Option<Token>, JaasError> {
+        loop {
+            let Some(c) = self.chars.next() else {
+                return Ok(None);
+            };
+            match c {
+                c if c <= ' ' => {}
+                '/' => self.skip_comment(),
+                '"' | '\'' => return self.quoted(c).map(|text| Some(Token::Quoted(text))),
+                c if starts_word(c) => return Ok(Some(Token::Word(self.word(c)))),
+                c => return Ok(Some(Token::Sign(c))),
+            }
+        }
+    }
+
+    fn word(&mut self, first: char) -> String {
+        let mut word = String::from(first);
+        while let Some(c) = self.chars.next_if(|c| continues_word(*c)) {
+            word.push(c);
+        }
+        word
+    }
+
+    fn quoted(&mut self, quote: char) -> Result<String, JaasError> {
+        let mut text = String::new();
+        loop {
+            match self.chars.next() {
+                None | Some('\n' | '\r') => return Err(JaasError::OpenQuote),
+                Some(c) if c == quote => return Ok(text),
+                Some('\\') => text.push(self.escaped()?),
+                Some(c) => text.push(c),
+            }
+        }
+    }
+
+    /// What a backslash and the next characters stand for: C's letters, up to three octal digits, else the character.
+    fn escaped(&mut self) -> Result<char, JaasError> {
+        Ok(match self.chars.next().ok_or(JaasError::OpenQuote)? {
+            'a' => '\u{7}',
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            'n' => '\n',
+            'r' => '\r',
+            't' => '\t',
+            'v' => '\u{b}',
+            first @ '0'..='7' => {
+                let mut code = first as u32 - '0' as u32;
+                // A third digit only while the value stays below 256.
+                let more = if first <= '3' { 2 } else { 1 };
+                for _ in 0..more {
+                    let Some(digit) = self.chars.next_if(|c| ('0'..='7').contains(c)) else {
+                        break;
+                    };
+                    code = code * 8 + (digit as u32 - '0' as u32);
+                }
+                char::from_u32(code).expect("three octal digits are below 512")
+            }
+            other => other,
+        })
+    }
+
+    /// The first slash is consumed already. `/* */` ends where it says, any other slash starts a comment of one line.
+    fn skip_comment(&mut self) {
+        if self.chars.next_if_eq(&'*').is_none() {
+            while self.chars.next_if(|c| !matches!(c, '\n' | '\r')).is_some() {}
+            return;
+        }
+        let mut star = false;
+        for c in self.chars.by_ref() {
+            if star && c == '/' {
+                return;
+            }
+            star = c == '*';
+        }
+    }
+}
+
+fn starts_word(c: char) -> bool {
+    c.is_ascii_alphabetic() || matches!(c, '_' | '$') || c >= '\u{a0}'
+}
+
+fn continues_word(c: char) -> bool {
+    starts_word(c) || c.is_ascii_digit() || matches!(c, '.' | '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn check(options: &str, expected: Result<(&str, &str), JaasError>) {
+        let text = format!("{PLAIN_MODULE} required {options}");
+        let got = parse(&text).map(|login| (login.username, login.password.reveal().to_owned()));
+        assert_eq!(got, expected.map(|(u, p)| (u.to_owned(), p.to_owned())), "{text}");
+    }
+
+    #[test]
+    fn reads_what_kafka_reads() {
+        check(r#"username="alice" password="secret";"#, Ok(("alice", "secret")));
+        check(
+            "username='alice' password='it is \"fine\"';",
+            Ok(("alice", "it is \"fine\"")),
+        );
+        check(
+            "username=alice\n  password=s.e-c_r$et ;",
+            Ok(("alice", "s.e-c_r$et")),
+        );
+        check(
+            r#"username="a" password="a\"b\\c;=//d";"#,
+            Ok(("a", "a\"b\\c;=//d")),
+        );
+        check(r#"username="a" password="\101\7\t\q";"#, Ok(("a", "A\u{7}\tq")));
+        check("username=a /* why */ password=b; // end", Ok(("a", "b")));
+        check(r#"username="" password="";"#, Ok(("", "")));
+    }
+
+    #[test]
+    fn refuses_the_rest_and_says_why() {
+        check("username=a password=b", Err(JaasError::NoSemicolon));
+        check("username=a;", Err(JaasError::Missing("password")));
+        check("password=a;", Err(JaasError::Missing("username")));
+        check("username=a password=\"b;", Err(JaasError::OpenQuote));
+        check("username=a password=\"b\n\";", Err(JaasError::OpenQuote));
+        check("username=a password=;", Err(JaasError::NoValue("password")));
+        check("username=a password b;", Err(JaasError::NoValue("password")));
+        check("username=a password=-b;", Err(JaasError::Unquoted("password")));
+        check("username=a password=12;", Err(JaasError::Unquoted("password")));
+        check("username=a username=b;", Err(JaasError::Twice("username")));
+        check(
+            "username=a password=b serviceName=k;",
+            Err(JaasError::OtherOption),
+        );
+        check("= username=a;", Err(JaasError::OtherOption));
+        check(
+            "username=a password=b; other.Module required;",
+            Err(JaasError::SecondEntry),
+        );
+        check("username=a password=my secret;", Err(JaasError::OtherOption));
+        assert_eq!(
+            parse("my secret").unwrap_err(),
+            JaasError::OtherModule(String::new())
+        );
+        assert_eq!(parse("").unwrap_err(), JaasError::NoModule);
+        assert_eq!(
+            parse(&format!("{PLAIN_MODULE} username=a;")).unwrap_err(),
+            JaasError::NoFlag
+        );
+        assert_eq!(
+            parse("org.apache.kafka.common.security.scram.ScramLoginModule required;").unwrap_err(),
+            JaasError::OtherModule("org.apache.kafka.common.security.scram.ScramLoginModule".into())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_quoted_comes_back(username in any::<String>(), password in any::<String>()) {
+            let quote = |text: &str| {
+                let escaped = text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n").replace('\r', "\\r");
+                format!("\"{escaped}\"")
+            };
+            let text = format!("{PLAIN_MODULE} required username={} password={};", quote(&username), quote(&password));
+            let login = parse(&text).expect("a valid entry");
+            prop_assert_eq!(login.username, username);
+            prop_assert_eq!(login.password.reveal(), password);
+        }
+
+        #[test]
+        fn no_text_panics(text in any::<String>()) {
+            let _ = parse(&format!("{PLAIN_MODULE} required {text}"));
+        }
+    }
+}

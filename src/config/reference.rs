@@ -1,0 +1,224 @@
+//! Every key of the configuration, with its default and its meaning. The documentation is made from this table.
+
+/// One key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// As in the file, for instance `gateway.http.port`.
+    pub name: &'static str,
+    /// For people; empty when there is none.
+    pub default: &'static str,
+    pub meaning: &'static str,
+}
+
+impl Key {
+    /// The environment variable: the name in capitals, with `_` for `.`.
+    pub fn variable(&self) -> String {
+        variable(self.name)
+    }
+}
+
+/// The one rule of variable names.
+pub(super) fn variable(key: &str) -> String {
+    key.replace(['.', '-'], "_").to_ascii_uppercase()
+}
+
+macro_rules! keys {
+    ($($constant:ident = $name:literal, $default:literal, $meaning:literal;)*) => {
+        $(pub(super) const $constant: &str = $name;)*
+
+        /// All keys but those of physical clusters, in the order of the documentation.
+        pub const KEYS: &[Key] = &[$(Key { name: $name, default: $default, meaning: $meaning }),*];
+    };
+}
+
+keys! {
+    SELECTOR = "gateway.backend.kafka.selector", "",
+        "The file that holds the physical clusters, as `file: {path: cluster-config.yaml}`. The file has one key, `config`, with a map of Kafka client properties for each cluster id.";
+    BIND_HOST = "gateway.bind.host", "0.0.0.0",
+        "The IP address, or host name, that the Kafka ports are opened on.";
+    ADVERTISED_HOST = "gateway.advertised.host", "localhost",
+        "The host name or IP address of this node that Kafka clients are told.";
+    PORT_START = "gateway.port.start", "6969",
+        "The first of this node's Kafka ports. Each virtual cluster takes one port for its bootstrap address and one for each broker.";
+    PORT_COUNT = "gateway.port.count", "256",
+        "How many Kafka ports this node may open, from `gateway.port.start` on.";
+    HTTP_HOST = "gateway.http.host", "127.0.0.1, or `gateway.bind.host` once `gateway.admin.api.users` is set",
+        "The IP address, or host name, that the admin API is opened on.";
+    HTTP_PORT = "gateway.http.port", "8888",
+        "The port of the admin API, the health checks and the metrics.";
+    USERS = "gateway.admin.api.users", "`[{username: admin, password: conduktor, admin: true}]`",
+        "The users of the admin API. Without `admin: true` a user can only read. The default is refused when the admin API is reachable from other hosts.";
+    SIGNING_KEY = "gateway.user.pool.secret.key", "generated and shared by all nodes",
+        "The key that signs the tokens of service accounts: base64 of at least 32 bytes, the same on every node. `openssl rand -base64 32` makes one.";
+    NODE_ID = "klamm.node.id", "1",
+        "The number of this node in its cluster, from 1. It stays with the node's data directory.";
+    DATA_DIR = "klamm.data.dir", "./klamm-data",
+        "The directory of this node's durable state. No two nodes share one.";
+    RAFT_LISTEN = "klamm.raft.listen", "the node's own address in `klamm.raft.peers`",
+        "The `host:port` that this node opens for the other nodes.";
+    RAFT_PEERS = "klamm.raft.peers", "a single node",
+        "All nodes of the cluster, this one included, as `1=host:port,2=host:port,3=host:port`.";
+    RAFT_SECRET = "klamm.raft.secret", "",
+        "The secret that nodes prove to each other, at least 16 characters, the same on every node. Needed as soon as a node is reached by anything but a loopback address.";
+    LIMIT_CONNECTIONS = "klamm.limits.connections", "10000",
+        "How many client connections this node holds at a time. One more is closed at once.";
+    LIMIT_FRAME = "klamm.limits.frame.bytes", "104857600",
+        "The largest request or response, in bytes. Before login it is 65536.";
+    LIMIT_BUFFER = "klamm.limits.buffer.bytes", "536870912",
+        "How many bytes of requests and responses this node holds at a time. When they are used up it stops reading from clients.";
+    DRAIN_SECONDS = "klamm.drain.seconds", "30",
+        "How long a node that is asked to stop waits for requests in flight.";
+    THREADS = "klamm.threads", "one for each core",
+        "How many threads carry client connections, from 1 to 256.";
+    LOG_FILTER = "klamm.log.filter", "info",
+        "What is logged, as `level` or `level,target=level`: `info,klamm::session=debug`.";
+    LOG_FORMAT = "klamm.log.format", "text",
+        "`text` for people or `json` for machines.";
+}
+
+/// The key that is called `name`.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// Names that users of other gateways may bring along, and what to say of them.
+pub(super) const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "gateway.security.protocol",
+        "clients log in with SASL_PLAINTEXT for now",
+    ),
+    ("gateway.security.mode", "the gateway checks credentials itself"),
+    ("gateway.cluster.id", "nodes form a cluster by klamm.raft.peers"),
+    (
+        "gateway.routing.mechanism",
+        "each virtual cluster has ports of its own for now",
+    ),
+    (
+        "gateway.min.brokerid",
+        "ports are given to brokers as they appear",
+    ),
+    ("gateway.acl.enabled", "ACLs are always enforced"),
+    (
+        "gateway.super.users",
+        "super users stand in spec.superUsers of a virtual cluster",
+    ),
+    ("gateway.license.key", "there are no licence keys"),
+];
+
+const INTRODUCTION: &str = "\
+# Configuration
+
+<!-- Made from src/config/reference.rs and src/config/kafka_names.rs: `KLAMM_BLESS=1 cargo test --lib config::` writes it. -->
+
+`klamm serve --config klamm.yaml` reads one YAML file; `klamm serve` alone works from environment variables.
+`klamm check-config` says what is wrong with a configuration, all at once, and does nothing else.
+
+* A key is written with dots. In the file, nesting and dots mean the same: `gateway.http.port: 8888` is
+  `gateway: {http: {port: 8888}}`.
+* The variable of a key is the key in capitals, with `_` for `.` and `-`: `GATEWAY_HTTP_PORT`. Lists and maps are
+  written as YAML in the variable's text. **Variables win over the file.**
+* Unknown keys, and unknown variables that begin with `GATEWAY_`, `KLAMM_` or `KAFKA_`, are refused. (Variables of
+  Kafka's own scripts such as `KAFKA_HEAP_OPTS`, and those that Kubernetes sets for a service, are left alone.)
+* Relative paths start at the working directory.
+
+```yaml
+gateway:
+  advertised.host: gateway-1.example.com
+  admin.api.users:
+    - {username: admin, password: change-me, admin: true}
+    - {username: auditor, password: change-me-too, admin: false}
+klamm:
+  node.id: 1
+  data.dir: /var/lib/klamm
+kafka:
+  main:
+    bootstrap.servers: kafka-1.example.com:9092
+    security.protocol: SASL_SSL
+    sasl.mechanism: PLAIN
+    sasl.jaas.config: org.apache.kafka.common.security.plain.PlainLoginModule required username=\"klamm\" password=\"...\";
+```
+";
+
+const CLUSTERS: &str = "\
+## Physical clusters
+
+Each has an id and Kafka client properties. The cluster `main` must exist. They stand in one of:
+
+* the section `kafka` of the file, as above;
+* a file of their own, named by `gateway.backend.kafka.selector`, where the same map stands under the key `config`;
+* variables `KAFKA_<ID>_<PROPERTY>`, alone or on top of a file: `KAFKA_MAIN_BOOTSTRAP_SERVERS`,
+  `KAFKA_CLUSTERA_SASL_JAAS_CONFIG`. Ids compare without case and may hold `_`: the longest known property at the end
+  of the name counts. In a variable `_` stands for `.`, `-` and `_` of an id.
+";
+
+/// The text of `docs/CONFIGURATION.md`.
+pub fn markdown() -> String {
+    use super::kafka_names::{IGNORED, NOT_YET, USED};
+
+    let mut text =
+        format!("{INTRODUCTION}\n## Keys\n\n| key | variable | default | meaning |\n|---|---|---|---|\n");
+    for key in KEYS {
+        let default = if key.default.is_empty() {
+            "none"
+        } else {
+            key.default
+        };
+        text += &format!(
+            "| `{}` | `{}` | {default} | {} |\n",
+            key.name,
+            key.variable(),
+            key.meaning
+        );
+    }
+    text += &format!("\n{CLUSTERS}\n| property | meaning |\n|---|---|\n");
+    for property in USED {
+        text += &format!("| `{}` | {} |\n", property.name, property.meaning);
+    }
+    let list = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    text += &format!(
+        "\nWithout meaning for a gateway, and ignored with a warning: {}.\n",
+        list(IGNORED)
+    );
+    text += &format!(
+        "\nRefused by name, because they are not supported yet: {}.\n",
+        list(NOT_YET)
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documentation_is_up_to_date() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/CONFIGURATION.md");
+        if std::env::var_os("KLAMM_BLESS").is_some() {
+            std::fs::write(path, markdown()).expect("the documentation can be written");
+        }
+        let written = std::fs::read_to_string(path).expect("the documentation exists");
+        assert!(
+            written == markdown(),
+            "docs/CONFIGURATION.md is old: run with KLAMM_BLESS=1"
+        );
+    }
+
+    #[test]
+    fn every_key_has_a_variable_of_its_own() {
+        let mut variables: Vec<String> = KEYS.iter().map(Key::variable).collect();
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), KEYS.len());
+        assert!(
+            variables
+                .iter()
+                .all(|name| name.starts_with("GATEWAY_") || name.starts_with("KLAMM_"))
+        );
+    }
+}

@@ -1,0 +1,689 @@
+//! Whole configurations: what they become, and what is said of wrong ones.
+
+use super::*;
+use crate::backend::config::{HostCheck, PlainLogin, Security, TlsConfig, Trust};
+
+/// A configuration under test: files by path, and variables.
+#[derive(Default)]
+struct Given {
+    file: Option<&'static str>,
+    others: Vec<(&'static str, String)>,
+    variables: Vec<(&'static str, String)>,
+}
+
+const FILE: &str = "klamm.yaml";
+
+impl Given {
+    fn file(text: &'static str) -> Self {
+        Self {
+            file: Some(text),
+            ..Self::default()
+        }
+    }
+
+    fn variables(list: &[(&'static str, &str)]) -> Self {
+        Self::default().with(list)
+    }
+
+    fn with(mut self, list: &[(&'static str, &str)]) -> Self {
+        self.variables
+            .extend(list.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        self
+    }
+
+    fn other(mut self, path: &'static str, text: impl Into<String>) -> Self {
+        self.others.push((path, text.into()));
+        self
+    }
+
+    fn load(&self) -> Result<Config, ConfigError> {
+        let variables = self
+            .variables
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), v.clone()))
+            .collect();
+        let read = |path: &Path| {
+            let path = path.to_str().expect("a text path");
+            if path == FILE {
+                return Ok(self.file.expect("a main file").to_owned());
+            }
+            let other = self.others.iter().find(|(name, _)| *name == path);
+            other
+                .map(|(_, text)| text.clone())
+                .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        };
+        Config::load(Inputs {
+            file: self.file.map(|_| Path::new(FILE)),
+            variables: &variables,
+            read: &read,
+        })
+    }
+
+    #[track_caller]
+    fn good(&self) -> Config {
+        self.load().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The problems, as they are shown.
+    #[track_caller]
+    fn refused(&self, expected: &[&str]) {
+        let error = self.load().expect_err("a problem");
+        let got: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+        assert_eq!(got, expected);
+    }
+}
+
+const MAIN: (&str, &str) = ("KAFKA_MAIN_BOOTSTRAP_SERVERS", "localhost:9092");
+const JAAS: &str = r#"org.apache.kafka.common.security.plain.PlainLoginModule required username="key" password="hidden-secret";"#;
+
+fn id(text: &str) -> ClusterId {
+    text.parse().expect("a cluster id")
+}
+
+fn address(text: &str) -> HostPort {
+    text.parse().expect("an address")
+}
+
+#[test]
+fn one_variable_is_enough() {
+    let config = Given::variables(&[MAIN, ("PATH", "/bin"), ("KAFKA_HEAP_OPTS", "-Xmx1g")]).good();
+    assert_eq!(config.http.bind, address("127.0.0.1:8888"));
+    assert_eq!(config.http.users, users::default_users());
+    assert_eq!(config.listener.bind_host, "0.0.0.0");
+    assert_eq!(
+        (config.listener.port_start, config.listener.port_count),
+        (6969, 256)
+    );
+    assert_eq!(config.node.id, NodeId(1));
+    assert_eq!(config.node.data_dir, Path::new("./klamm-data"));
+    assert_eq!((config.node.raft_listen, config.node.raft_peers.len()), (None, 0));
+    assert_eq!(config.signing_key, None);
+    let main = &config.backends[&id("main")];
+    assert_eq!(main.bootstrap, [address("localhost:9092")]);
+    assert_eq!((&main.security, &main.login), (&Security::Plaintext, &None));
+}
+
+#[test]
+fn the_selected_file_of_clusters_works_as_users_know_it() {
+    let clusters = format!(
+        "config:\n  main:\n    bootstrap.servers: 'm:9092'\n    security.protocol: 'SASL_SSL'\n    \
+         sasl.mechanism: 'PLAIN'\n    sasl.jaas.config: '{JAAS}'\n  clusterA:\n    bootstrap.servers: 'a1:9092,a2:9092'\n    \
+         gateway.roles: 'upstream' # a note\n"
+    );
+    let config = Given::variables(&[(
+        "GATEWAY_BACKEND_KAFKA_SELECTOR",
+        "file : { path: /cluster-config.yaml}",
+    )])
+    .other("/cluster-config.yaml", clusters)
+    .good();
+    let main = &config.backends[&id("main")];
+    assert_eq!(
+        main.login,
+        Some(PlainLogin {
+            username: "key".into(),
+            password: Secret::new("hidden-secret")
+        })
+    );
+    assert_eq!(
+        main.security,
+        Security::Tls(TlsConfig {
+            trust: Trust::System,
+            identity: None,
+            host_check: HostCheck::Https
+        })
+    );
+    let cluster_a = &config.backends[&id("CLUSTERA")];
+    assert_eq!(cluster_a.id.as_str(), "clusterA", "as it is spelled in the file");
+    assert_eq!(cluster_a.bootstrap, [address("a1:9092"), address("a2:9092")]);
+}
+
+#[test]
+fn clusters_come_from_variables_alone() {
+    let config = Given::variables(&[
+        MAIN,
+        ("KAFKA_EU_WEST_BOOTSTRAP_SERVERS", "e:9092"),
+        ("KAFKA_EU_WEST_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
+        ("KAFKA_EU_WEST_SASL_MECHANISM", "PLAIN"),
+        ("KAFKA_EU_WEST_SASL_JAAS_CONFIG", JAAS),
+        ("KAFKA_EU_WEST_GATEWAY_ROLES", "upstream"),
+    ])
+    .good();
+    let west = &config.backends[&id("EU_West")];
+    assert_eq!(
+        west.login.as_ref().map(|login| login.username.as_str()),
+        Some("key")
+    );
+}
+
+#[test]
+fn variables_win_over_the_file_property_by_property() {
+    let config = Given::file(
+        "gateway: {http.port: 1111, port: {start: 7000, count: 10}}\nkafka:\n  main: {bootstrap.servers: 'a:1', client.id: x}\n  eu-west.1: {bootstrap: {servers: 'b:1'}}\n",
+    )
+    .with(&[
+        ("GATEWAY_HTTP_PORT", "2222"),
+        ("KAFKA_MAIN_BOOTSTRAP_SERVERS", "c:1"),
+        ("KAFKA_EU_WEST_1_BOOTSTRAP_SERVERS", "d:1"),
+    ])
+    .good();
+    assert_eq!(config.http.bind.port, 2222);
+    assert_eq!(
+        (config.listener.port_start, config.listener.port_count),
+        (7000, 10)
+    );
+    assert_eq!(config.backends[&id("main")].bootstrap, [address("c:1")]);
+    assert_eq!(config.backends[&id("eu-west.1")].bootstrap, [address("d:1")]);
+    assert_eq!(config.backends.len(), 2);
+    assert_eq!(
+        config
+            .warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>(),
+        ["klamm.yaml:3: main: client.id: client.id has no meaning for the gateway and is ignored"]
+    );
+}
+
+#[test]
+fn a_cluster_of_three() {
+    let config = Given::variables(&[
+        MAIN,
+        ("KLAMM_NODE_ID", "2"),
+        ("KLAMM_RAFT_PEERS", "1=n1:9500,2=n2:9500,3=n3:9500"),
+        ("KLAMM_RAFT_SECRET", "0123456789abcdef"),
+        ("GATEWAY_ADVERTISED_HOST", "n2.example.com"),
+    ])
+    .good();
+    assert_eq!(
+        config.node.raft_listen,
+        Some(address("n2:9500")),
+        "its own address by default"
+    );
+    assert_eq!(config.node.raft_peers[&NodeId(3)], address("n3:9500"));
+    assert_eq!(config.node.cluster_secret, Some(Secret::new("0123456789abcdef")));
+
+    let on_one_machine = Given::variables(&[
+        MAIN,
+        ("KLAMM_RAFT_PEERS", "1=127.0.0.1:9501, 2=localhost:9502"),
+        ("KLAMM_RAFT_LISTEN", "127.0.0.1:9501"),
+    ]);
+    assert_eq!(
+        on_one_machine.good().node.cluster_secret,
+        None,
+        "nobody else can reach it"
+    );
+}
+
+#[test]
+fn admin_users_are_a_list_in_the_file_or_in_the_variable() {
+    let text = "[{username: root, password: 'p:w', admin: true}, {username: eye, password: 007}]";
+    let config = Given::variables(&[MAIN, ("GATEWAY_ADMIN_API_USERS", text)]).good();
+    let users: Vec<_> = config
+        .http
+        .users
+        .iter()
+        .map(|u| (u.username.as_str(), u.password.reveal(), u.role))
+        .collect();
+    assert_eq!(
+        users,
+        [("root", "p:w", Role::Admin), ("eye", "007", Role::ReadOnly)]
+    );
+    assert_eq!(
+        config.http.bind.host, "0.0.0.0",
+        "open, because the users are not the default"
+    );
+
+    let config =
+        Given::file("gateway.admin.api.users:\n  - username: root\n    password: x\n    admin: true\n")
+            .with(&[MAIN, ("GATEWAY_HTTP_HOST", "::")])
+            .good();
+    assert_eq!(
+        (config.http.users.len(), config.http.bind.to_string().as_str()),
+        (1, "[::]:8888")
+    );
+}
+
+#[test]
+fn default_users_are_for_loopback_only() {
+    Given::variables(&[MAIN, ("GATEWAY_HTTP_HOST", "::1")]).good();
+    Given::variables(&[MAIN, ("GATEWAY_HTTP_HOST", "0.0.0.0")]).refused(&[
+        "GATEWAY_HTTP_HOST: the admin API would be open on 0.0.0.0 with a user and password that everybody knows\n    \
+         set GATEWAY_ADMIN_API_USERS='[{username: ..., password: ..., admin: true}]'",
+    ]);
+    let explicit = "[{username: admin, password: conduktor, admin: true}]";
+    Given::variables(&[
+        MAIN,
+        ("GATEWAY_HTTP_HOST", "0.0.0.0"),
+        ("GATEWAY_ADMIN_API_USERS", explicit),
+    ])
+    .good();
+}
+
+#[test]
+fn the_signing_key_is_base64() {
+    let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7; 32]);
+    let config = Given::variables(&[MAIN, ("GATEWAY_USER_POOL_SECRET_KEY", &key)]).good();
+    assert_eq!(config.signing_key, Some(SigningKey(vec![7; 32])));
+    for wrong in ["hidden-secret", "c2hvcnQ="] {
+        Given::variables(&[MAIN, ("GATEWAY_USER_POOL_SECRET_KEY", wrong)]).refused(&[
+            "GATEWAY_USER_POOL_SECRET_KEY: the key is not base64 of at least 32 bytes\n    `openssl rand -base64 32` makes one",
+        ]);
+    }
+}
+
+#[test]
+fn everything_wrong_is_said_at_once_with_its_place() {
+    Given::file(
+        "gateway:\n  http.prot: 1\n  port: 12\n  http: {port: lots}\nlog.level: debug\nklamm.node.id: 0\nconfig: {}\n\
+         klamm.log.format: xml\nkafka: {main: {bootstrap.servers: nowhere}}\n",
+    )
+    .with(&[
+        ("GATEWAY_PORT_COUNT", "70000"),
+        ("GATEWAY_PROT_START", "1"),
+        ("KLAMM_WHATEVER", "1"),
+        ("GATEWAY_SECURITY_PROTOCOL", "SSL"),
+        ("KAFKA_MAIN_BOOTSTRAP_SERVER", "x:1"),
+        ("KLAMM_PORT", "tcp://10.0.0.1:80"),
+        ("GATEWAY_BIND_HOST", "tcp://10.0.0.1"),
+    ])
+    .refused(&[
+        "klamm.yaml:2: gateway.http.prot: this key is not known\n    did you mean gateway.http.port?",
+        "klamm.yaml:3: gateway.port: this is a section, not a text",
+        "klamm.yaml:4: gateway.http.port: \"lots\" is not a whole number from 1 to 65535",
+        "klamm.yaml:5: log.level: this key is not known",
+        "klamm.yaml:6: klamm.node.id: \"0\" is not a whole number from 1 to 4294967295",
+        "klamm.yaml:7: config: this key is not known\n    a file of physical clusters is named by gateway.backend.kafka.selector",
+        "klamm.yaml:8: klamm.log.format: the log format is 'text' or 'json'",
+        "klamm.yaml:9: main: bootstrap.servers: \"nowhere\" is not host:port: the port is missing",
+        "GATEWAY_BIND_HOST: \"tcp://10.0.0.1\" is not a host name or an IP address",
+        "GATEWAY_PORT_COUNT: \"70000\" is not a whole number from 1 to 65535",
+        "GATEWAY_PROT_START: this variable is not known\n    did you mean GATEWAY_PORT_START?",
+        "GATEWAY_SECURITY_PROTOCOL: this variable is not supported\n    clients log in with SASL_PLAINTEXT for now",
+        "KAFKA_MAIN_BOOTSTRAP_SERVER: this variable ends with no Kafka property that is known\n    did you mean KAFKA_MAIN_BOOTSTRAP_SERVERS?",
+        "KLAMM_WHATEVER: this variable is not known\n    variables that begin with GATEWAY_, KLAMM_ or KAFKA_ belong to the gateway",
+    ]);
+}
+
+#[test]
+fn the_message_lists_the_problems() {
+    let error = Given::variables(&[MAIN, ("KLAMM_NODE_ID", "x"), ("KLAMM_LOG_FORMAT", "x")])
+        .load()
+        .expect_err("problems");
+    assert_eq!(
+        error.to_string(),
+        "the configuration has 2 problems:\n  KLAMM_LOG_FORMAT: the log format is 'text' or 'json'\n  \
+         KLAMM_NODE_ID: \"x\" is not a whole number from 1 to 4294967295"
+    );
+}
+
+#[test]
+fn files_that_cannot_be_used() {
+    let mut missing = Given::file("");
+    missing.file = None;
+    let variables = BTreeMap::from([(MAIN.0.to_owned(), MAIN.1.to_owned())]);
+    let error = Config::load(Inputs {
+        file: Some(Path::new("none.yaml")),
+        variables: &variables,
+        read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
+    })
+    .expect_err("no file");
+    assert!(
+        error
+            .to_string()
+            .contains("none.yaml: the file none.yaml cannot be read: entity not found")
+    );
+
+    Given::file("a: [1\n").with(&[MAIN]).load().expect_err("no YAML");
+    Given::file("- a\n").with(&[MAIN]).refused(&[
+        "klamm.yaml: the file holds a list, not a map of keys\n    for instance: gateway.http.port: 8888",
+    ]);
+    Given::file("gateway.http.port: 1\ngateway: {http.port: 2}\n")
+        .with(&[MAIN])
+        .refused(&[
+            "klamm.yaml:2: gateway.http.port: this is set before, at klamm.yaml:1: gateway.http.port",
+        ]);
+}
+
+#[test]
+fn main_must_exist() {
+    let hint = "set KAFKA_MAIN_BOOTSTRAP_SERVERS=host:port, or name a file by GATEWAY_BACKEND_KAFKA_SELECTOR";
+    let text = format!("kafka.main: the physical cluster main is not configured\n    {hint}");
+    Given::variables(&[]).refused(&[&text]);
+    Given::variables(&[("KAFKA_A_BOOTSTRAP_SERVERS", "a:1")]).refused(&[&text]);
+    Given::variables(&[("KAFKA_MAIN_SECURITY_PROTOCOL", "PLAINTEXT")]).refused(&[
+        "main: bootstrap.servers: this is required\n    as a variable it is KAFKA_MAIN_BOOTSTRAP_SERVERS",
+    ]);
+}
+
+#[test]
+fn a_selector_that_selects_nothing() {
+    let hint = "the form is GATEWAY_BACKEND_KAFKA_SELECTOR='file : { path: /cluster-config.yaml }'";
+    let text = format!("GATEWAY_BACKEND_KAFKA_SELECTOR: this does not say which file\n    {hint}");
+    for wrong in [
+        "/cluster-config.yaml",
+        "file: x",
+        "{file: {path: }}",
+        "{file: {path: x}, more: y}",
+        "[[",
+    ] {
+        Given::variables(&[("GATEWAY_BACKEND_KAFKA_SELECTOR", wrong)]).refused(&[&text]);
+    }
+    let given = |text: &str| {
+        Given::variables(&[("GATEWAY_BACKEND_KAFKA_SELECTOR", "file: {path: c.yaml}")]).other("c.yaml", text)
+    };
+    let hint = "the file holds one key, config, with a map of properties for each cluster id";
+    given("main: {}").refused(&[&format!("c.yaml:1: the key \"main\" is not known\n    {hint}")]);
+    given("").refused(&[&format!(
+        "c.yaml: this is not a file of physical clusters\n    {hint}"
+    )]);
+    given("config:\n  main: {bootstrap.servers: 'a:1'}\n  MAIN: {bootstrap.servers: 'a:1'}\n").refused(&[
+        "c.yaml:3: MAIN: this id is the same as main\n    ids compare without case, and '.', '-' and '_' are the same in variables",
+    ]);
+    given("config: {main: {bootstrap.servers: 'a:1'}, 'a b': {bootstrap.servers: 'a:1'}}").refused(&[
+        "c.yaml:1: a b: physical cluster id \"a b\" is not valid: 1 to 100 of the characters a-z A-Z 0-9 . _ -",
+    ]);
+    Given::variables(&[("GATEWAY_BACKEND_KAFKA_SELECTOR", "file: {path: gone.yaml}")])
+        .refused(&["GATEWAY_BACKEND_KAFKA_SELECTOR: the file gone.yaml cannot be read: entity not found"]);
+    Given::file("gateway.backend.kafka.selector: {file: {path: c.yaml}}\nkafka: {main: {bootstrap.servers: 'a:1'}}\n")
+        .other("c.yaml", "config: {main: {bootstrap.servers: 'a:1'}}")
+        .refused(&[
+            "klamm.yaml:2: kafka: physical clusters are given here and at klamm.yaml:1: gateway.backend.kafka.selector\n    give them in one place",
+        ]);
+}
+
+/// One property of `main` beside its bootstrap servers.
+#[track_caller]
+fn property(list: &[(&'static str, &str)], expected: &[&str]) {
+    Given::variables(&[MAIN]).with(list).refused(expected);
+}
+
+#[test]
+fn properties_that_are_wrong_or_not_supported() {
+    property(
+        &[("KAFKA_MAIN_SECURITY_PROTOCOL", "TLS")],
+        &[
+            "KAFKA_MAIN_SECURITY_PROTOCOL: the security protocol \"TLS\" is not known\n    there are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL",
+        ],
+    );
+    property(
+        &[("KAFKA_MAIN_GATEWAY_ROLES", "failover")],
+        &["KAFKA_MAIN_GATEWAY_ROLES: the role failover is not supported yet"],
+    );
+    property(
+        &[("KAFKA_MAIN_SSL_PROTOCOL", "TLSv1.3")],
+        &["KAFKA_MAIN_SSL_PROTOCOL: the property ssl.protocol is not supported yet"],
+    );
+    property(
+        &[
+            ("KAFKA_MAIN_SASL_MECHANISM", "PLAIN"),
+            ("KAFKA_MAIN_SSL_TRUSTSTORE_TYPE", "PEM"),
+        ],
+        &[
+            "KAFKA_MAIN_SASL_MECHANISM: the security protocol does not use SASL\n    set security.protocol to SASL_SSL or SASL_PLAINTEXT, or remove this",
+            "KAFKA_MAIN_SSL_TRUSTSTORE_TYPE: the security protocol does not use TLS\n    set security.protocol to SSL or SASL_SSL, or remove this",
+        ],
+    );
+    property(
+        &[("KAFKA_MAIN_SECURITY_PROTOCOL", "SASL_PLAINTEXT")],
+        &[
+            "main: sasl.jaas.config: the security protocol needs this\n    as a variable it is KAFKA_MAIN_SASL_JAAS_CONFIG",
+            "main: sasl.mechanism: the security protocol needs this: PLAIN\n    as a variable it is KAFKA_MAIN_SASL_MECHANISM",
+        ],
+    );
+    property(
+        &[
+            ("KAFKA_MAIN_SECURITY_PROTOCOL", "SASL_SSL"),
+            ("KAFKA_MAIN_SASL_MECHANISM", "SCRAM-SHA-256"),
+        ],
+        &[
+            "KAFKA_MAIN_SASL_MECHANISM: the SASL mechanism \"SCRAM-SHA-256\" is not supported yet: only PLAIN is",
+        ],
+    );
+    property(
+        &[
+            ("KAFKA_MAIN_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
+            ("KAFKA_MAIN_SASL_MECHANISM", "PLAIN"),
+            (
+                "KAFKA_MAIN_SASL_JAAS_CONFIG",
+                "org.apache.kafka.common.security.plain.PlainLoginModule required",
+            ),
+        ],
+        &["KAFKA_MAIN_SASL_JAAS_CONFIG: the entry does not end with a semicolon"],
+    );
+    Given::file("kafka: {main: {bootstrap.servers: 'a:1', bootstrap.server: 'a:1'}}").refused(&[
+        "klamm.yaml:1: main: bootstrap.server: the Kafka property bootstrap.server is not known\n    did you mean bootstrap.servers?",
+    ]);
+}
+
+#[test]
+fn tls_from_pem_files_and_texts() {
+    let made = rcgen::generate_simple_self_signed(vec!["klamm".to_owned()]).expect("a certificate");
+    let (cert, key) = (made.cert.pem(), made.signing_key.serialize_pem());
+    let tls = |config: &Config| match &config.backends[&id("main")].security {
+        Security::Tls(tls) => tls.clone(),
+        Security::Plaintext => panic!("no TLS"),
+    };
+    let config = Given::variables(&[
+        MAIN,
+        ("KAFKA_MAIN_SECURITY_PROTOCOL", "SSL"),
+        ("KAFKA_MAIN_SSL_TRUSTSTORE_TYPE", "PEM"),
+        ("KAFKA_MAIN_SSL_TRUSTSTORE_LOCATION", "ca.pem"),
+        ("KAFKA_MAIN_SSL_KEYSTORE_TYPE", "PEM"),
+        ("KAFKA_MAIN_SSL_KEYSTORE_CERTIFICATE_CHAIN", &cert),
+        ("KAFKA_MAIN_SSL_KEYSTORE_KEY", &key),
+        ("KAFKA_MAIN_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM", ""),
+    ])
+    .other("ca.pem", cert.clone())
+    .good();
+    let got = tls(&config);
+    assert_eq!(
+        (got.trust, got.host_check),
+        (Trust::Pem(cert.clone()), HostCheck::Off)
+    );
+    assert_eq!(
+        got.identity.map(|identity| identity.key_pem),
+        Some(Secret::new(key.clone()))
+    );
+
+    let config = Given::variables(&[
+        MAIN,
+        ("KAFKA_MAIN_SECURITY_PROTOCOL", "SSL"),
+        ("KAFKA_MAIN_SSL_KEYSTORE_TYPE", "PEM"),
+        ("KAFKA_MAIN_SSL_KEYSTORE_LOCATION", "both.pem"),
+    ])
+    .other("both.pem", format!("{cert}{key}"))
+    .good();
+    assert!(tls(&config).identity.is_some());
+}
+
+#[test]
+fn stores_that_cannot_be_used() {
+    let ssl = ("KAFKA_MAIN_SECURITY_PROTOCOL", "SSL");
+    property(
+        &[ssl, ("KAFKA_MAIN_SSL_TRUSTSTORE_LOCATION", "ca.pem")],
+        &[
+            "KAFKA_MAIN_SSL_TRUSTSTORE_LOCATION: only PEM stores are supported, and Kafka's default type is JKS\n    set ssl.truststore.type to PEM",
+            "KAFKA_MAIN_SSL_TRUSTSTORE_LOCATION: the file ca.pem cannot be read: entity not found",
+        ],
+    );
+    property(
+        &[
+            ssl,
+            ("KAFKA_MAIN_SSL_TRUSTSTORE_TYPE", "JKS"),
+            ("KAFKA_MAIN_SSL_TRUSTSTORE_CERTIFICATES", "hidden-secret"),
+        ],
+        &[
+            "KAFKA_MAIN_SSL_TRUSTSTORE_CERTIFICATES: there is no certificate in PEM form",
+            "KAFKA_MAIN_SSL_TRUSTSTORE_TYPE: the store type \"JKS\" is not supported: only PEM is",
+        ],
+    );
+    property(
+        &[
+            ssl,
+            ("KAFKA_MAIN_SSL_KEYSTORE_TYPE", "PEM"),
+            ("KAFKA_MAIN_SSL_KEYSTORE_KEY", "hidden-secret"),
+        ],
+        &["KAFKA_MAIN_SSL_KEYSTORE_KEY: ssl.keystore.certificate.chain is missing"],
+    );
+    property(
+        &[ssl, ("KAFKA_MAIN_SSL_KEYSTORE_TYPE", "PEM")],
+        &["KAFKA_MAIN_SSL_KEYSTORE_TYPE: the type of a store is given, but no store"],
+    );
+    property(
+        &[ssl, ("KAFKA_MAIN_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM", "dns")],
+        &["KAFKA_MAIN_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM: this is https, or empty"],
+    );
+}
+
+#[test]
+fn contradictions() {
+    let refused = |list: &[(&'static str, &str)], expected: &[&str]| property(list, expected);
+    refused(
+        &[("GATEWAY_PORT_START", "65500")],
+        &["gateway.port.count (GATEWAY_PORT_COUNT): 256 ports from 65500 on go beyond 65535"],
+    );
+    refused(
+        &[("GATEWAY_HTTP_PORT", "7000")],
+        &["GATEWAY_HTTP_PORT: the port 7000 is among the Kafka ports, 6969 to 7224"],
+    );
+    refused(
+        &[("GATEWAY_ADVERTISED_HOST", "0.0.0.0")],
+        &["GATEWAY_ADVERTISED_HOST: clients cannot connect to 0.0.0.0"],
+    );
+    refused(
+        &[("KLAMM_RAFT_LISTEN", "127.0.0.1:9000")],
+        &["KLAMM_RAFT_LISTEN: a single node has no use for this\n    set klamm.raft.peers to form a cluster"],
+    );
+    refused(
+        &[("KLAMM_RAFT_PEERS", "2=127.0.0.1:9002,3=127.0.0.1:9003")],
+        &["KLAMM_RAFT_PEERS: this node, 1, is not among the peers"],
+    );
+    refused(
+        &[("KLAMM_RAFT_PEERS", "1=127.0.0.1:7000")],
+        &["KLAMM_RAFT_PEERS: the port 7000 is among the Kafka ports, 6969 to 7224"],
+    );
+    refused(
+        &[("KLAMM_RAFT_PEERS", "1=127.0.0.1:8888")],
+        &["KLAMM_RAFT_PEERS: the port 8888 is the port of the admin API"],
+    );
+    refused(
+        &[("KLAMM_LIMITS_BUFFER_BYTES", "1000000")],
+        &["KLAMM_LIMITS_BUFFER_BYTES: 1000000 bytes do not hold one frame of 104857600 bytes"],
+    );
+    refused(
+        &[("KLAMM_RAFT_PEERS", "1=n1:9000,2=n2:9000")],
+        &[
+            "gateway.advertised.host (GATEWAY_ADVERTISED_HOST): a node of a cluster over several hosts must say which host clients are told\n    localhost is the default, and wrong on every other host",
+            "klamm.raft.secret (KLAMM_RAFT_SECRET): nodes are reached at n1:9000, so they must know each other by a secret\n    `openssl rand -base64 32` makes one; it is the same on every node",
+        ],
+    );
+}
+
+#[test]
+fn peers_and_secrets_that_are_wrong() {
+    let hint = "the form is 1=host:port,2=host:port,3=host:port";
+    property(
+        &[(
+            "KLAMM_RAFT_PEERS",
+            "1=127.0.0.1:9001,127.0.0.1:9002,0=a:1,1=127.0.0.1:9003,2=127.0.0.1:9001,3=x",
+        )],
+        &[
+            "KLAMM_RAFT_PEERS: \"0=a:1\" is not a node and its address\n    the form is 1=host:port,2=host:port,3=host:port",
+            &format!("KLAMM_RAFT_PEERS: \"127.0.0.1:9002\" is not a node and its address\n    {hint}"),
+            "KLAMM_RAFT_PEERS: \"x\" is not host:port: the port is missing",
+            "KLAMM_RAFT_PEERS: the node 1 is given twice",
+            "KLAMM_RAFT_PEERS: two nodes have the address 127.0.0.1:9001",
+        ],
+    );
+    property(
+        &[("KLAMM_RAFT_SECRET", "short")],
+        &["KLAMM_RAFT_SECRET: the secret is shorter than 16 characters"],
+    );
+    property(
+        &[("KLAMM_LOG_FILTER", "a=b=c")],
+        &[
+            "KLAMM_LOG_FILTER: the filter \"a=b=c\" is not understood\n    for instance info,klamm::session=debug",
+        ],
+    );
+    property(&[("KLAMM_DATA_DIR", "")], &["KLAMM_DATA_DIR: this is empty"]);
+}
+
+#[test]
+fn users_that_are_wrong() {
+    const FORM: &str = "the form is [{username: alice, password: secret, admin: true}]";
+    let users = |text: &str, expected: &[&str]| {
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|e| format!("GATEWAY_ADMIN_API_USERS: {e}").replace("FORM", FORM))
+            .collect();
+        let expected: Vec<&str> = expected.iter().map(String::as_str).collect();
+        property(&[("GATEWAY_ADMIN_API_USERS", text)], &expected);
+    };
+    users("[hidden-secret", &["this is not a YAML list\n    FORM"]);
+    users(
+        "{username: a, password: b}",
+        &["a list of users is expected\n    FORM"],
+    );
+    users("[]", &["at least one user is needed\n    FORM"]);
+    users("[{username: a}]", &["a user has no password\n    FORM"]);
+    users(
+        "[{password: hidden-secret}]",
+        &["a user has no username\n    FORM"],
+    );
+    users(
+        "[{username: 'a:b', password: ''}]",
+        &[
+            "a password is empty",
+            "a username is not empty and holds no colon",
+        ],
+    );
+    users(
+        "[{username: a, password: b, admin: maybe}]",
+        &["admin is true or false"],
+    );
+    users(
+        "[{username: a, pasword: b}]",
+        &[
+            "a user has no password\n    FORM",
+            "the key \"pasword\" of a user is not known\n    did you mean password?",
+        ],
+    );
+    users(
+        "[{username: a, password: b}, {username: a, password: c}]",
+        &["the user \"a\" is given twice"],
+    );
+}
+
+#[test]
+fn nothing_shows_a_secret() {
+    let given = Given::file(
+        "gateway.admin.api.users:\n- {username: a, password: hidden-secret, what: hidden-secret}\nklamm.raft.secret: [hidden-secret]\n",
+    )
+    .with(&[
+        MAIN,
+        ("KAFKA_MAIN_SASL_JAAS_CONFIG", "hidden-secret-too-open \"hidden-secret"),
+        ("GATEWAY_USER_POOL_SECRET_KEY", "hidden-secret"),
+        ("KAFKA_A_BOOTSTRAP_SERVERS", "a:1"),
+        ("KAFKA_A_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
+        ("KAFKA_A_SASL_MECHANISM", "PLAIN"),
+        (
+            "KAFKA_A_SASL_JAAS_CONFIG",
+            "org.apache.kafka.common.security.plain.PlainLoginModule required username=a password=\"hidden-secret;",
+        ),
+    ]);
+    let text = given.load().expect_err("problems").to_string();
+    assert!(!text.contains("hidden-secret"), "{text}");
+
+    let good = Given::variables(&[
+        MAIN,
+        (
+            "GATEWAY_ADMIN_API_USERS",
+            "[{username: a, password: hidden-secret}]",
+        ),
+        ("KLAMM_RAFT_SECRET", "hidden-secret-hidden-secret"),
+        ("KAFKA_MAIN_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
+        ("KAFKA_MAIN_SASL_MECHANISM", "PLAIN"),
+        ("KAFKA_MAIN_SASL_JAAS_CONFIG", JAAS),
+    ]);
+    assert!(!format!("{:?}", good.good()).contains("hidden-secret"));
+}
