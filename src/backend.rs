@@ -10,6 +10,8 @@ mod chain;
 mod channel;
 pub mod config;
 pub mod dial;
+#[cfg(test)]
+mod fake;
 pub mod lane;
 mod login;
 mod message;

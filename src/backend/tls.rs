@@ -181,3 +181,6 @@ impl ServerCertVerifier for AnyHost {
         self.algorithms.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests;

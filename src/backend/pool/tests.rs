@@ -1,1 +1,229 @@
-//! Tests.
+//! Leases from brokers on loopback.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::*;
+use crate::backend::fake::{FAKE_BROKER_ID, FakeBroker, Manners, dialer};
+use crate::backend::message;
+use crate::backend::topology::Broker;
+
+const ANY: Lease = Lease { broker: None };
+const KNOWN: Lease = Lease {
+    broker: Some(FAKE_BROKER_ID),
+};
+
+struct Bench {
+    pool: Addr<Pool>,
+    dialer: Arc<Dialer>,
+    topology: watch::Sender<Option<Arc<Topology>>>,
+}
+
+fn bench(dialer: Dialer, topology: Option<Topology>) -> Bench {
+    let dialer = Arc::new(dialer);
+    let (topology, seen) = watch::channel(topology.map(Arc::new));
+    Bench {
+        pool: Pool::new(Arc::clone(&dialer), seen).start(),
+        dialer,
+        topology,
+    }
+}
+
+/// A cluster of these brokers.
+fn cluster(brokers: &[(i32, &HostPort)]) -> Topology {
+    let broker = |&(id, address): &(i32, &HostPort)| {
+        let broker = Broker {
+            host: address.host.clone(),
+            port: address.port,
+            rack: None,
+        };
+        (id, broker)
+    };
+    Topology {
+        brokers: brokers.iter().map(broker).collect(),
+        ..Topology::default()
+    }
+}
+
+impl Bench {
+    async fn lease(&self, lease: Lease) -> Result<Lane, LeaseError> {
+        self.pool.send(lease).await.unwrap()
+    }
+
+    async fn give_back(&self, lane: Lane) {
+        self.pool.send(Return { lane }).await.unwrap();
+    }
+
+    /// The metrics label of the refusal, or the broker that the lane leads to.
+    async fn check(&self, lease: Lease, expected: Result<Option<i32>, &str>) {
+        let outcome = self.lease(lease).await;
+        let got = outcome.as_ref().map(Lane::broker).map_err(LeaseError::kind);
+        assert_eq!(got, expected, "{outcome:?}");
+    }
+
+    /// How many lanes are leased and how many are idle.
+    fn counts(&self) -> (i64, i64) {
+        let metrics = self.dialer.metrics();
+        (metrics.leased.get(), metrics.idle.get())
+    }
+}
+
+/// A port that nobody listens on.
+async fn nowhere() -> HostPort {
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    nobody.local_addr().unwrap().to_string().parse().unwrap()
+}
+
+#[actix::test]
+async fn before_the_brokers_are_known_bootstrap_servers_serve_leases() {
+    let broker = FakeBroker::start(Manners::default()).await;
+    let bench = bench(broker.dialer(), None);
+    bench.check(ANY, Ok(None)).await;
+    bench.check(KNOWN, Err("unknown_broker")).await;
+}
+
+#[actix::test]
+async fn a_lane_leads_to_the_broker_that_was_asked_for() {
+    let (one, two) = (
+        FakeBroker::start(Manners::default()).await,
+        FakeBroker::start(Manners::default()).await,
+    );
+    let bench = bench(
+        one.dialer(),
+        Some(cluster(&[(1, &one.address), (2, &two.address)])),
+    );
+    bench.check(Lease { broker: Some(2) }, Ok(Some(2))).await;
+    assert_eq!((one.connections(), two.connections()), (0, 1));
+    bench
+        .check(Lease { broker: Some(3) }, Err("unknown_broker"))
+        .await;
+}
+
+#[actix::test]
+async fn a_returned_lane_is_leased_again_and_carries_requests() {
+    let broker = FakeBroker::start(Manners::default()).await;
+    let bench = bench(
+        broker.dialer(),
+        Some(cluster(&[(FAKE_BROKER_ID, &broker.address)])),
+    );
+    let lane = bench.lease(KNOWN).await.unwrap();
+    assert_eq!(bench.counts(), (1, 0));
+    bench.give_back(lane).await;
+    assert_eq!(bench.counts(), (0, 1));
+    let mut lane = bench.lease(ANY).await.unwrap();
+    assert_eq!((bench.counts(), broker.connections()), ((1, 0), 1));
+
+    let request = kafka_protocol::messages::ApiVersionsRequest::default();
+    let frame = message::request(42, 0, &request).unwrap();
+    lane.write_all(&frame).await.unwrap();
+    let mut head = [0; 8];
+    lane.read_exact(&mut head).await.unwrap();
+    assert_eq!(head[4..], 42_i32.to_be_bytes());
+    drop(lane);
+    assert_eq!(bench.counts(), (0, 0));
+}
+
+#[actix::test]
+async fn a_lane_with_unread_bytes_or_without_a_broker_is_not_leased_again() {
+    let broker = FakeBroker::start(Manners {
+        requests_per_connection: Some(2),
+        ..Manners::default()
+    })
+    .await;
+    let bench = bench(
+        broker.dialer(),
+        Some(cluster(&[(FAKE_BROKER_ID, &broker.address)])),
+    );
+    let request = kafka_protocol::messages::ApiVersionsRequest::default();
+    let frame = message::request(1, 0, &request).unwrap();
+    // The first request was the login; the second is answered, the third is hung up on.
+    for (requests, connections) in [(1, 2), (2, 3)] {
+        let mut lane = bench.lease(KNOWN).await.unwrap();
+        for _ in 0..requests {
+            lane.write_all(&frame).await.unwrap();
+        }
+        if requests == 2 {
+            lane.read_to_end(&mut Vec::new()).await.unwrap();
+        } else {
+            lane.read_u8().await.unwrap();
+        }
+        bench.give_back(lane).await;
+        let fresh = bench.lease(KNOWN).await.unwrap();
+        assert_eq!(broker.connections(), connections);
+        bench.give_back(fresh).await;
+    }
+}
+
+#[actix::test]
+async fn a_lane_is_not_leased_again_when_its_session_is_about_to_end() {
+    let broker = FakeBroker::start(Manners {
+        credentials: Some("gateway\0password".to_owned()),
+        session_lifetime_ms: 1,
+        ..Manners::default()
+    })
+    .await;
+    let bench = bench(broker.dialer(), None);
+    let lane = bench.lease(ANY).await.unwrap();
+    let retires_at = lane.retires_at().unwrap();
+    tokio::time::sleep_until(retires_at.into()).await;
+    assert!(lane.is_retired(Instant::now()));
+    bench.give_back(lane).await;
+    bench.lease(ANY).await.unwrap();
+    assert_eq!(broker.connections(), 2);
+}
+
+#[actix::test]
+async fn a_lane_to_an_old_address_is_not_leased_again() {
+    let (old, new) = (
+        FakeBroker::start(Manners::default()).await,
+        FakeBroker::start(Manners::default()).await,
+    );
+    let bench = bench(old.dialer(), Some(cluster(&[(1, &old.address)])));
+    let lane = bench.lease(Lease { broker: Some(1) }).await.unwrap();
+    bench.give_back(lane).await;
+    bench
+        .topology
+        .send_replace(Some(Arc::new(cluster(&[(1, &new.address)]))));
+    bench.lease(Lease { broker: Some(1) }).await.unwrap();
+    assert_eq!((old.connections(), new.connections()), (1, 1));
+}
+
+#[actix::test]
+async fn any_broker_passes_over_those_that_are_down() {
+    let up = FakeBroker::start(Manners::default()).await;
+    let down = nowhere().await;
+    let bench = bench(
+        up.dialer(),
+        Some(cluster(&[(1, &down), (2, &up.address), (3, &down)])),
+    );
+    for _ in 0..20 {
+        bench.check(ANY, Ok(Some(2))).await;
+    }
+}
+
+#[actix::test]
+async fn an_address_that_fails_is_left_alone_and_tried_again_later() {
+    let down = nowhere().await;
+    let bench = bench(dialer(vec![down.clone()], None), Some(cluster(&[(1, &down)])));
+    let lease = Lease { broker: Some(1) };
+    for _ in 0..3 {
+        bench.check(lease, Err("connect")).await;
+    }
+    bench.check(lease, Err("resting")).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    bench.check(lease, Err("connect")).await;
+}
+
+#[actix::test]
+async fn refused_credentials_are_not_tried_again_at_once() {
+    let broker = FakeBroker::start(Manners {
+        credentials: Some("gateway\0password".to_owned()),
+        ..Manners::default()
+    })
+    .await;
+    let bench = bench(dialer(vec![broker.address.clone()], Some("wrong")), None);
+    bench.check(ANY, Err("login_refused")).await;
+    bench.check(ANY, Err("resting")).await;
+    assert_eq!(broker.connections(), 1);
+}

@@ -1,1 +1,185 @@
-//! Tests.
+//! A watcher that looks at brokers on loopback.
+
+use bytes::Bytes;
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use super::*;
+use crate::backend::fake::{FAKE_BROKER_ID, FAKE_CLUSTER_ID, FakeBroker, Manners, dialer};
+use crate::backend::topology::Topology;
+
+const ID: Uuid = Uuid::from_u128(0x1234);
+
+fn watch_over(dialer: Dialer) -> (Addr<Watcher>, Picture) {
+    let (publisher, picture) = picture();
+    (Watcher::new(Arc::new(dialer), publisher).start(), picture)
+}
+
+fn name(text: &str) -> TopicName {
+    text.parse().unwrap()
+}
+
+async fn track(watcher: &Addr<Watcher>, topics: &[&str]) -> Result<(), Unavailable> {
+    let topics = topics.iter().map(|text| name(text)).collect();
+    watcher.send(Track { topics }).await.unwrap()
+}
+
+fn now(picture: &Picture) -> Arc<Topology> {
+    picture.topology.borrow().clone().unwrap()
+}
+
+async fn until_reach(mut reach: watch::Receiver<Reach>, is_it: impl FnMut(&Reach) -> bool) -> Reach {
+    *reach.wait_for(is_it).await.unwrap()
+}
+
+fn with_topics() -> Manners {
+    Manners {
+        topics: vec![("one", ID, 3), ("two", ID, 1)],
+        topic_errors: vec![("secret", 29), ("starting", 5)],
+        ..Manners::default()
+    }
+}
+
+#[actix::test]
+async fn the_picture_shows_brokers_versions_and_tracked_topics() {
+    let broker = FakeBroker::start(with_topics()).await;
+    let (watcher, picture) = watch_over(broker.dialer());
+    track(&watcher, &["one", "gone", "secret"]).await.unwrap();
+    let seen = now(&picture);
+    assert_eq!(seen.kafka_cluster_id, FAKE_CLUSTER_ID);
+    assert_eq!(seen.controller, Some(FAKE_BROKER_ID));
+    assert_eq!(seen.brokers[&FAKE_BROKER_ID].address(), broker.address);
+    assert_eq!(seen.apis.0[&3], (0, 13));
+    let one = PhysicalTopic {
+        id: ID.into_bytes(),
+        partitions: 3,
+    };
+    assert_eq!(
+        seen.topics.clone().into_iter().collect::<Vec<_>>(),
+        [(name("one"), one)]
+    );
+    assert_eq!(*picture.reach.borrow(), Reach::Reachable);
+
+    track(&watcher, &["two"]).await.unwrap();
+    assert_eq!(
+        now(&picture).topics.keys().cloned().collect::<Vec<_>>(),
+        [name("two")]
+    );
+}
+
+#[actix::test]
+async fn versions_are_those_that_every_broker_offers() {
+    let other = FakeBroker::start(Manners {
+        apis: vec![(1, 4, 16), (99, 0, 0)],
+        ..Manners::default()
+    })
+    .await;
+    let broker = FakeBroker::start(Manners {
+        apis: vec![(1, 4, 17)],
+        others: vec![(8, other.address.port)],
+        ..Manners::default()
+    })
+    .await;
+    let (watcher, picture) = watch_over(broker.dialer());
+    watcher.send(Refresh).await.unwrap().unwrap();
+    assert_eq!(now(&picture).apis.0.get(&1), Some(&(4, 16)));
+    assert_eq!(now(&picture).apis.0.get(&99), None);
+}
+
+#[actix::test]
+async fn a_refresh_shows_what_happened_before_it() {
+    let broker = FakeBroker::start(with_topics()).await;
+    let (watcher, picture) = watch_over(broker.dialer());
+    track(&watcher, &["one"]).await.unwrap();
+    for partitions in 4..8 {
+        broker.manners().topics = vec![("one", ID, partitions)];
+        watcher.send(Refresh).await.unwrap().unwrap();
+        assert_eq!(now(&picture).topics[&name("one")].partitions, partitions as u32);
+    }
+}
+
+#[actix::test]
+async fn refreshes_share_looks() {
+    let broker = FakeBroker::start(Manners::default()).await;
+    let (watcher, _picture) = watch_over(broker.dialer());
+    watcher.send(Refresh).await.unwrap().unwrap();
+    let before = broker.looks();
+    let many: Vec<_> = (0..100).map(|_| watcher.send(Refresh)).collect();
+    for refresh in many {
+        refresh.await.unwrap().unwrap();
+    }
+    assert!(broker.looks() - before <= 3, "{} looks", broker.looks() - before);
+}
+
+#[actix::test]
+async fn describes_a_topic_that_nobody_tracks() {
+    let broker = FakeBroker::start(with_topics()).await;
+    let (watcher, picture) = watch_over(broker.dialer());
+    let describe = |text| watcher.send(DescribeTopic { name: name(text) });
+    let one = describe("one").await.unwrap().unwrap().unwrap();
+    assert_eq!((one.id, one.partitions), (ID.into_bytes(), 3));
+    assert_eq!(describe("gone").await.unwrap().unwrap(), None);
+    assert!(matches!(
+        describe("secret").await.unwrap(),
+        Err(Unavailable::Denied)
+    ));
+    assert!(matches!(
+        describe("starting").await.unwrap(),
+        Err(Unavailable::Unclear(5))
+    ));
+    assert!(now(&picture).topics.is_empty());
+}
+
+#[actix::test]
+async fn the_last_picture_stays_while_the_cluster_is_away() {
+    let broker = FakeBroker::start(with_topics()).await;
+    let (watcher, picture) = watch_over(broker.dialer());
+    track(&watcher, &["one"]).await.unwrap();
+    broker.manners().requests_per_connection = Some(0);
+    assert!(matches!(
+        watcher.send(Refresh).await.unwrap(),
+        Err(Unavailable::Look(_))
+    ));
+    assert_eq!(*picture.reach.borrow(), Reach::Unreachable("broken"));
+    assert!(now(&picture).topics.contains_key(&name("one")));
+
+    broker.manners().requests_per_connection = None;
+    until_reach(picture.reach.clone(), |reach| *reach == Reach::Reachable).await;
+    watcher.send(Refresh).await.unwrap().unwrap();
+}
+
+#[actix::test]
+async fn a_connection_that_died_meanwhile_is_replaced() {
+    let broker = FakeBroker::start(Manners::default()).await;
+    let (watcher, picture) = watch_over(broker.dialer());
+    watcher.send(Refresh).await.unwrap().unwrap();
+    // The open connection has used up its requests; a new one has enough for one look.
+    broker.manners().requests_per_connection = Some(2);
+    watcher.send(Refresh).await.unwrap().unwrap();
+    assert_eq!(*picture.reach.borrow(), Reach::Reachable);
+}
+
+#[actix::test]
+async fn refused_credentials_are_the_reason_that_is_shown() {
+    let broker = FakeBroker::start(Manners {
+        credentials: Some("gateway\0password".to_owned()),
+        ..Manners::default()
+    })
+    .await;
+    let (_watcher, picture) = watch_over(dialer(vec![broker.address.clone()], Some("wrong")));
+    let reach = until_reach(picture.reach, |reach| *reach != Reach::Unknown).await;
+    assert_eq!(reach, Reach::Unreachable("login_refused"));
+    assert!(picture.topology.borrow().is_none());
+}
+
+#[actix::test]
+async fn nonsense_for_metadata_is_refused() {
+    let broker = FakeBroker::start(Manners {
+        raw_metadata: Some(Bytes::from_static(b"nonsense")),
+        ..Manners::default()
+    })
+    .await;
+    let (_watcher, picture) = watch_over(broker.dialer());
+    let reach = until_reach(picture.reach, |reach| *reach != Reach::Unknown).await;
+    assert_eq!(reach, Reach::Unreachable("protocol"));
+}
