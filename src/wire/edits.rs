@@ -1,0 +1,341 @@
+//! Changes to a walked message, written out as a frame. Copies what is small, shares what is large, and corrects every
+//! length and count around a change. Knows no API.
+
+use std::cmp::Reverse;
+
+use bytes::Bytes;
+
+use crate::wire::cursor::{MAX_STRING_BYTES, Prefix, write_uvarint};
+use crate::wire::error::WireError;
+use crate::wire::item::Item;
+use crate::wire::message::{Message, Node, Span};
+use crate::wire::output::Output;
+use crate::wire::segments::Segments;
+use crate::wire::tape::{Entry, Form};
+
+/// Changes to one message. What is wrong with a change is reported by [`Edits::finish`].
+///
+/// The order of the calls does not matter. Changes inside of a removed item are dropped with it.
+#[derive(Debug, Default)]
+pub struct Edits {
+    edits: Vec<Edit>,
+    /// The new bytes of all edits.
+    scratch: Vec<u8>,
+    /// By how much the counts of arrays change: the array's place on the tape, and the change.
+    counts: Vec<(u32, i64)>,
+    failure: Option<WireError>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Edit {
+    /// What is replaced; empty for an insertion.
+    start: u32,
+    end: u32,
+    kind: EditKind,
+    /// The range of the scratch that takes its place.
+    from: u32,
+    to: u32,
+    /// What the edit belongs to: the array for an insertion, else what is replaced.
+    owner: Span,
+}
+
+/// In the order in which edits at the same place are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum EditKind {
+    Insert,
+    Remove,
+    Replace,
+}
+
+impl Edits {
+    /// No changes.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether nothing was changed yet.
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty() && self.counts.is_empty() && self.failure.is_none()
+    }
+
+    /// Replaces a string.
+    pub fn set_text(&mut self, node: Node<'_>, value: Option<&str>) {
+        let fits = node.form() == Form::Text && value.is_none_or(|text| text.len() <= MAX_STRING_BYTES);
+        self.set_sized(node, value.map(str::as_bytes), fits);
+    }
+
+    /// Replaces bytes or records.
+    pub fn set_bytes(&mut self, node: Node<'_>, value: Option<&[u8]>) {
+        let fits = matches!(node.form(), Form::Bytes | Form::Records);
+        self.set_sized(node, value, fits);
+    }
+
+    fn set_sized(&mut self, node: Node<'_>, value: Option<&[u8]>, fits: bool) {
+        let entry = node.entry();
+        let from = self.scratch.len();
+        let written = prefix_of(entry).write(&mut self.scratch, value.map(<[u8]>::len));
+        self.scratch.extend_from_slice(value.unwrap_or_default());
+        if !fits || !written || (value.is_none() && !entry.is_nullable) {
+            self.fail(WireError::BadValue { field: node.field() });
+        }
+        self.push(node.span(), EditKind::Replace, from, node.span());
+    }
+
+    /// Replaces a whole number or a boolean.
+    pub fn set_int(&mut self, node: Node<'_>, value: i64) {
+        let from = self.scratch.len();
+        let fits = match node.form() {
+            Form::Bool => (0..=1).contains(&value),
+            Form::Int8 => i8::try_from(value).is_ok(),
+            Form::Int16 => i16::try_from(value).is_ok(),
+            Form::Uint16 => u16::try_from(value).is_ok(),
+            Form::Int32 => i32::try_from(value).is_ok(),
+            Form::Int64 => true,
+            _ => false,
+        };
+        if !fits {
+            self.fail(WireError::BadValue { field: node.field() });
+            return;
+        }
+        let size = node.span().range().len();
+        self.scratch.extend_from_slice(&value.to_be_bytes()[8 - size..]);
+        self.push(node.span(), EditKind::Replace, from, node.span());
+    }
+
+    /// Replaces a UUID.
+    pub fn set_uuid(&mut self, node: Node<'_>, value: [u8; 16]) {
+        if node.form() != Form::Uuid {
+            self.fail(WireError::BadValue { field: node.field() });
+            return;
+        }
+        self.replace(node.span(), &value);
+    }
+
+    /// Replaces bytes of the frame as they are, for instance an element of an array of numbers.
+    pub fn replace(&mut self, span: Span, bytes: &[u8]) {
+        let from = self.scratch.len();
+        self.scratch.extend_from_slice(bytes);
+        self.push(span, EditKind::Replace, from, span);
+    }
+
+    /// Removes an item of an array and counts it out.
+    pub fn remove_item(&mut self, array: Node<'_>, item: Node<'_>) {
+        self.remove_element(array, item.span());
+    }
+
+    /// Removes an element of an array of values of fixed size and counts it out.
+    pub fn remove_element(&mut self, array: Node<'_>, element: Span) {
+        self.push(element, EditKind::Remove, self.scratch.len(), element);
+        self.counts.push((array.index(), -1));
+    }
+
+    /// Adds an item at the end of an array and counts it in.
+    pub fn append(&mut self, array: Node<'_>, item: &Item) {
+        let from = self.scratch.len();
+        if let Err(error) = item.write(&mut self.scratch) {
+            self.fail(error);
+        }
+        self.append_scratch(array, from);
+    }
+
+    /// As [`Self::append`], with an item that is encoded already.
+    pub fn append_encoded(&mut self, array: Node<'_>, item: &[u8]) {
+        let from = self.scratch.len();
+        self.scratch.extend_from_slice(item);
+        self.append_scratch(array, from);
+    }
+
+    fn append_scratch(&mut self, array: Node<'_>, from: usize) {
+        let end = array.span().range().end;
+        self.push(Span::new(end, end), EditKind::Insert, from, array.span());
+        self.counts.push((array.index(), 1));
+    }
+
+    fn push(&mut self, span: Span, kind: EditKind, from: usize, owner: Span) {
+        let range = span.range();
+        self.edits.push(Edit {
+            start: range.start as u32,
+            end: range.end as u32,
+            kind,
+            from: from as u32,
+            to: self.scratch.len() as u32,
+            owner,
+        });
+    }
+
+    fn fail(&mut self, error: WireError) {
+        self.failure.get_or_insert(error);
+    }
+
+    /// Writes the frame with its length prefix. `frame` is what was walked: its large untouched parts are shared.
+    pub fn finish(mut self, message: Message<'_>, frame: &Bytes) -> Result<Segments, WireError> {
+        debug_assert_eq!(
+            message.frame(),
+            &frame[..],
+            "edits belong to the frame that was walked"
+        );
+        self.settle(message)?;
+        let mut output = Output::new(frame, self.size(frame.len()), self.copied(frame.len()))?;
+        let mut at = 0;
+        for edit in &self.edits {
+            output.share(at..edit.start as usize);
+            output.copy(&self.scratch[edit.from as usize..edit.to as usize]);
+            at = edit.end as usize;
+        }
+        output.share(at..frame.len());
+        Ok(output.finish())
+    }
+
+    /// Writes an embedded message, which has no length prefix of its own.
+    pub fn finish_embedded(mut self, message: Message<'_>) -> Result<Vec<u8>, WireError> {
+        self.settle(message)?;
+        let bytes = message.frame();
+        let mut out = Vec::with_capacity(self.size(bytes.len()));
+        let mut at = 0;
+        for edit in &self.edits {
+            out.extend_from_slice(&bytes[at..edit.start as usize]);
+            out.extend_from_slice(&self.scratch[edit.from as usize..edit.to as usize]);
+            at = edit.end as usize;
+        }
+        out.extend_from_slice(&bytes[at..]);
+        Ok(out)
+    }
+
+    /// The size of a frame once the settled edits are made.
+    fn size(&self, before: usize) -> usize {
+        self.edits.iter().fold(before, |size, edit| {
+            size + (edit.to - edit.from) as usize - (edit.end - edit.start) as usize
+        })
+    }
+
+    /// The number of bytes that a written frame does not share with the one before.
+    fn copied(&self, before: usize) -> usize {
+        let mut at = 0;
+        let mut gap = |to: usize| {
+            let gap = to - at;
+            at = to;
+            if Output::is_copied(gap) { gap } else { 0 }
+        };
+        let mut copied = 0;
+        for edit in &self.edits {
+            copied += gap(edit.start as usize) + (edit.to - edit.from) as usize;
+            gap(edit.end as usize);
+        }
+        copied + gap(before)
+    }
+
+    /// Adds the edits of counts and sizes that follow from the others, and puts all in the order of the bytes.
+    fn settle(&mut self, message: Message<'_>) -> Result<(), WireError> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        self.settle_counts(message);
+        self.sort();
+        self.drop_removed()?;
+        self.settle_sizes(message);
+        Ok(())
+    }
+
+    fn settle_counts(&mut self, message: Message<'_>) {
+        let mut counts = std::mem::take(&mut self.counts);
+        counts.sort_unstable_by_key(|(array, _)| *array);
+        for of_one in counts.chunk_by(|a, b| a.0 == b.0) {
+            let change: i64 = of_one.iter().map(|(_, change)| change).sum();
+            let Some(entry) = of_one
+                .first()
+                .and_then(|(array, _)| message.tape().entries().get(*array as usize))
+            else {
+                continue;
+            };
+            let was_null_and_stays = entry.is_null && change == 0;
+            let count = usize::try_from(i64::from(entry.count) + change);
+            let from = self.scratch.len();
+            let written = count.is_ok_and(|count| prefix_of(entry).write(&mut self.scratch, Some(count)));
+            if !written || entry.form != Form::Array {
+                self.fail(WireError::BadValue { field: entry.field });
+            }
+            if was_null_and_stays {
+                continue;
+            }
+            let prefix = Span::new(entry.start as usize, entry.body as usize);
+            self.push(prefix, EditKind::Replace, from, prefix);
+        }
+    }
+
+    /// Insertions come before what begins at the same place, those of inner arrays before those of outer ones.
+    fn sort(&mut self) {
+        self.edits.sort_by_key(|edit| {
+            let owner = edit.owner.range();
+            (edit.start, edit.kind, Reverse(owner.start), Reverse(edit.end))
+        });
+    }
+
+    /// Drops what is inside of something removed; any other overlap is an error.
+    fn drop_removed(&mut self) -> Result<(), WireError> {
+        let mut removed = 0..0;
+        let mut done = 0;
+        let mut overlap = None;
+        self.edits.retain(|edit| {
+            let owner = edit.owner.range();
+            let is_twice = edit.kind == EditKind::Remove && owner == removed;
+            if removed.start <= owner.start && owner.end <= removed.end && !is_twice {
+                return false;
+            }
+            if edit.start < done {
+                overlap = Some(edit.start as usize);
+            }
+            done = edit.end;
+            if edit.kind == EditKind::Remove {
+                removed = owner;
+            }
+            true
+        });
+        overlap.map_or(Ok(()), |at| Err(WireError::OverlappingEdits { at }))
+    }
+
+    /// Corrects the sizes of tagged fields that hold edits, inner ones first.
+    fn settle_sizes(&mut self, message: Message<'_>) {
+        let mut sizes: Vec<Edit> = Vec::new();
+        for enclosure in message.tape().enclosures().iter().rev() {
+            let (body, end) = (enclosure.body, enclosure.end);
+            let inside = |edit: &&Edit| {
+                let owner = edit.owner.range();
+                body as usize <= owner.start && owner.end <= end as usize
+            };
+            let first = self.edits.partition_point(|edit| edit.start < body);
+            let here = self.edits[first..].iter().take_while(|edit| edit.start <= end);
+            let inner = sizes.iter().rev().take_while(|edit| edit.start < end);
+            let mut touched = false;
+            let size = here.chain(inner).filter(inside).fold(end - body, |size, edit| {
+                touched = true;
+                size + (edit.to - edit.from) - (edit.end - edit.start)
+            });
+            if touched {
+                let from = self.scratch.len() as u32;
+                write_uvarint(&mut self.scratch, size);
+                let to = self.scratch.len() as u32;
+                let owner = Span::new(enclosure.size as usize, body as usize);
+                let kind = EditKind::Replace;
+                sizes.push(Edit {
+                    start: enclosure.size,
+                    end: body,
+                    kind,
+                    from,
+                    to,
+                    owner,
+                });
+            }
+        }
+        self.edits.append(&mut sizes);
+        self.sort();
+    }
+}
+
+/// How the length or count of an entry is written.
+fn prefix_of(entry: &Entry) -> Prefix {
+    match entry.form {
+        _ if entry.is_compact => Prefix::Compact,
+        Form::Text => Prefix::Int16,
+        _ => Prefix::Int32,
+    }
+}

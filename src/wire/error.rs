@@ -1,0 +1,37 @@
+//! What can be wrong with a frame, or with what the gateway wants to make of it.
+
+use crate::wire::schema::Field;
+
+/// Why bytes are not a message, or a message cannot become bytes. Holds nothing that a client sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    #[error("API key {0} is not known")]
+    UnknownApi(i16),
+    #[error("version {version} of API key {key} is not known")]
+    UnknownVersion { key: i16, version: i16 },
+    #[error("a value at byte {at} goes past the end of what holds it")]
+    Truncated { at: usize },
+    #[error("a length or count at byte {at} is out of range")]
+    BadLength { at: usize },
+    #[error("the value at byte {at} is null and must not be")]
+    UnexpectedNull { at: usize },
+    #[error("the varint at byte {at} is longer than 32 bits")]
+    BadVarint { at: usize },
+    #[error("the tags at byte {at} do not ascend")]
+    BadTags { at: usize },
+    #[error("the text at byte {at} is not UTF-8")]
+    NotUtf8 { at: usize },
+    #[error("the message ends at byte {at} and more bytes follow")]
+    TrailingBytes { at: usize },
+    #[error("the message has more than {limit} parts")]
+    TooManyParts { limit: usize },
+    /// Two edits of one frame overlap: a defect of the gateway.
+    #[error("two edits overlap at byte {at}")]
+    OverlappingEdits { at: usize },
+    /// A value does not fit a field: a defect of the gateway.
+    #[error("field {field:?} cannot hold the value that it was given")]
+    BadValue { field: Field },
+    /// A message has no such field in this version, and the field may not be left out: a defect of the gateway.
+    #[error("the message has no field {field:?} in this version")]
+    NoSuchField { field: Field },
+}

@@ -1,0 +1,68 @@
+//! Puts a frame together from copied and shared parts. Knows no message.
+
+use std::ops::Range;
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::wire::error::WireError;
+use crate::wire::segments::Segments;
+
+/// A shared part shorter than this is copied: one more segment costs more.
+const SHARE_FROM_BYTES: usize = 4096;
+
+/// A frame that is being put together.
+#[derive(Debug)]
+pub(in crate::wire) struct Output<'a> {
+    frame: &'a Bytes,
+    copied: BytesMut,
+    done: Segments,
+    expected: usize,
+}
+
+impl<'a> Output<'a> {
+    /// Begins with the length prefix of a frame of `size` bytes; parts are shared with `frame`. There is room for
+    /// `to_copy` bytes of parts that are copied.
+    pub(in crate::wire) fn new(frame: &'a Bytes, size: usize, to_copy: usize) -> Result<Self, WireError> {
+        let prefix = i32::try_from(size).map_err(|_| WireError::BadLength { at: 0 })?;
+        let mut copied = BytesMut::with_capacity(4 + to_copy);
+        copied.put_i32(prefix);
+        Ok(Self {
+            frame,
+            copied,
+            done: Segments::default(),
+            expected: size + 4,
+        })
+    }
+
+    /// Whether a part of this length is copied.
+    pub(in crate::wire) const fn is_copied(len: usize) -> bool {
+        len < SHARE_FROM_BYTES
+    }
+
+    /// Goes on with bytes of the frame.
+    pub(in crate::wire) fn share(&mut self, range: Range<usize>) {
+        if Self::is_copied(range.len()) {
+            self.copied.put_slice(&self.frame[range]);
+        } else {
+            self.flush();
+            self.done.0.push(self.frame.slice(range));
+        }
+    }
+
+    /// Goes on with other bytes.
+    pub(in crate::wire) fn copy(&mut self, bytes: &[u8]) {
+        self.copied.put_slice(bytes);
+    }
+
+    fn flush(&mut self) {
+        if !self.copied.is_empty() {
+            self.done.0.push(self.copied.split().freeze());
+        }
+    }
+
+    pub(in crate::wire) fn finish(mut self) -> Segments {
+        self.flush();
+        debug_assert_eq!(self.done.len(), self.expected, "the length prefix is right");
+        self.done
+    }
+}

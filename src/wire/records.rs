@@ -1,0 +1,75 @@
+//! Looks at the headers of record batches, never at records. Bounds-checked: a fetch response may end in a batch that is
+//! cut off.
+
+use crate::wire::cursor::Cursor;
+
+/// The bytes of a batch header of format 2.
+const HEADER_BYTES: usize = 61;
+/// The bytes before those that the length of a batch counts.
+const UNCOUNTED_BYTES: usize = 12;
+const TRANSACTIONAL: i16 = 1 << 4;
+const CONTROL: i16 = 1 << 5;
+
+/// The header of a record batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchHeader {
+    pub base_offset: i64,
+    pub attributes: i16,
+    /// -1 when the producer is not idempotent.
+    pub producer_id: i64,
+    pub producer_epoch: i16,
+    pub base_sequence: i32,
+    pub records: i32,
+}
+
+impl BatchHeader {
+    /// Whether the batch belongs to a transaction.
+    pub fn is_transactional(&self) -> bool {
+        self.attributes & TRANSACTIONAL != 0
+    }
+
+    /// Whether the batch is a marker of a transaction's end.
+    pub fn is_control(&self) -> bool {
+        self.attributes & CONTROL != 0
+    }
+}
+
+/// The headers of the batches of a records field. Ends at the first that is cut off or is not of format 2.
+pub fn batch_headers(records: &[u8]) -> impl Iterator<Item = BatchHeader> {
+    let mut rest = records;
+    std::iter::from_fn(move || {
+        let (header, size) = parse(rest)?;
+        rest = &rest[size.min(rest.len())..];
+        Some(header)
+    })
+}
+
+/// The first batch's header and the bytes that the whole batch takes.
+fn parse(records: &[u8]) -> Option<(BatchHeader, usize)> {
+    let header = records.get(..HEADER_BYTES)?;
+    let mut cursor = Cursor::new(header, 0);
+    let base_offset = cursor.i64().ok()?;
+    let length = usize::try_from(cursor.i32().ok()?).ok()?;
+    let _leader_epoch = cursor.i32().ok()?;
+    let magic = cursor.i8().ok()?;
+    let size = UNCOUNTED_BYTES + length;
+    if magic != 2 || size < HEADER_BYTES {
+        return None;
+    }
+    let _crc = cursor.i32().ok()?;
+    let attributes = cursor.i16().ok()?;
+    cursor.take(4 + 8 + 8).ok()?;
+    let producer_id = cursor.i64().ok()?;
+    let producer_epoch = cursor.i16().ok()?;
+    let base_sequence = cursor.i32().ok()?;
+    let records = cursor.i32().ok()?;
+    let header = BatchHeader {
+        base_offset,
+        attributes,
+        producer_id,
+        producer_epoch,
+        base_sequence,
+        records,
+    };
+    Some((header, size))
+}

@@ -1,0 +1,146 @@
+//! What a walk found, as a flat list in the order of the bytes. Knows no schema.
+
+use crate::wire::error::WireError;
+use crate::wire::schema::{Class, Field, Kind};
+
+/// The most entries of a tape: it bounds what a frame can cost beyond its own bytes (60 MiB).
+const MAX_ENTRIES: usize = 1 << 21;
+/// A cleared tape keeps room for this many entries.
+const KEPT_ENTRIES: usize = 1 << 12;
+
+/// The result of a walk. Reuse it: a walk over a warm tape allocates nothing.
+#[derive(Debug, Default)]
+pub struct Tape {
+    entries: Vec<Entry>,
+    enclosures: Vec<Enclosure>,
+}
+
+/// What a step of the walker puts on the tape.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::wire) struct Mark {
+    pub(in crate::wire) field: Field,
+    pub(in crate::wire) class: Class,
+    pub(in crate::wire) form: Form,
+}
+
+/// The type of a value on the tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Bool,
+    Int8,
+    Int16,
+    Uint16,
+    Int32,
+    Int64,
+    Float64,
+    Uuid,
+    Text,
+    Bytes,
+    Records,
+    Struct,
+    Array,
+}
+
+impl Form {
+    pub(in crate::wire) fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Bool => Self::Bool,
+            Kind::Int8 => Self::Int8,
+            Kind::Int16 => Self::Int16,
+            Kind::Uint16 => Self::Uint16,
+            Kind::Int32 => Self::Int32,
+            Kind::Int64 => Self::Int64,
+            Kind::Float64 => Self::Float64,
+            Kind::Uuid => Self::Uuid,
+            Kind::Text => Self::Text,
+            Kind::Bytes => Self::Bytes,
+            Kind::Records => Self::Records,
+            Kind::Struct(_) => Self::Struct,
+        }
+    }
+}
+
+/// One value, struct or array.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::wire) struct Entry {
+    pub(in crate::wire) field: Field,
+    pub(in crate::wire) class: Class,
+    pub(in crate::wire) form: Form,
+    pub(in crate::wire) is_compact: bool,
+    pub(in crate::wire) is_nullable: bool,
+    pub(in crate::wire) is_null: bool,
+    /// The first byte, of the length prefix if there is one.
+    pub(in crate::wire) start: u32,
+    /// The first byte after the prefix.
+    pub(in crate::wire) body: u32,
+    /// The first byte after it.
+    pub(in crate::wire) end: u32,
+    /// The index of the first entry that is not inside it.
+    pub(in crate::wire) next: u32,
+    /// The number of items of an array.
+    pub(in crate::wire) count: u32,
+}
+
+/// A tagged field: its size is a varint, which changes with what is inside.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::wire) struct Enclosure {
+    /// The first byte of the size.
+    pub(in crate::wire) size: u32,
+    /// The first byte after the size.
+    pub(in crate::wire) body: u32,
+    pub(in crate::wire) end: u32,
+}
+
+impl Tape {
+    /// A tape without room.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub(in crate::wire) fn clear(&mut self) {
+        self.entries.clear();
+        self.enclosures.clear();
+        self.entries.shrink_to(KEPT_ENTRIES);
+        self.enclosures.shrink_to(KEPT_ENTRIES);
+    }
+
+    pub(in crate::wire) fn push(&mut self, entry: Entry) -> Result<usize, WireError> {
+        if self.entries.len() >= MAX_ENTRIES {
+            return Err(WireError::TooManyParts { limit: MAX_ENTRIES });
+        }
+        let index = self.entries.len();
+        let next = index as u32 + 1;
+        self.entries.push(Entry { next, ..entry });
+        Ok(index)
+    }
+
+    /// Ends an array or struct: what was pushed since is inside it.
+    pub(in crate::wire) fn close(&mut self, index: usize, end: usize) {
+        let next = self.entries.len() as u32;
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.end = end as u32;
+            entry.next = next;
+        }
+    }
+
+    /// Notes the marker of a nullable struct.
+    pub(in crate::wire) fn set_nullable(&mut self, index: usize, body: usize, is_null: bool) {
+        if let Some(entry) = self.entries.get_mut(index) {
+            entry.body = body as u32;
+            entry.is_nullable = true;
+            entry.is_null = is_null;
+        }
+    }
+
+    pub(in crate::wire) fn enclose(&mut self, enclosure: Enclosure) {
+        self.enclosures.push(enclosure);
+    }
+
+    pub(in crate::wire) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub(in crate::wire) fn enclosures(&self) -> &[Enclosure] {
+        &self.enclosures
+    }
+}

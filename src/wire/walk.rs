@@ -1,0 +1,356 @@
+//! Goes over a message once, checks every length against the bytes that are left, and writes the tape.
+
+use crate::wire::cursor::{Cursor, MAX_STRING_BYTES, Prefix};
+use crate::wire::error::WireError;
+use crate::wire::header::{self, RequestHeader};
+use crate::wire::message::Message;
+use crate::wire::program::{ArrayOp, Detail, Known, Op, Program, Steps};
+use crate::wire::schema::{
+    CONSUMER_PROTOCOL_ASSIGNMENT_MESSAGE, CONSUMER_PROTOCOL_SUBSCRIPTION_MESSAGE, Class, Direction, Field,
+    MessageDef,
+};
+use crate::wire::tape::{Enclosure, Entry, Form, Mark, Tape};
+
+/// Walks the request in a frame (without length prefix) whose header was parsed.
+pub fn walk_request<'a>(
+    header: &RequestHeader,
+    frame: &'a [u8],
+    detail: Detail,
+    tape: &'a mut Tape,
+) -> Result<Message<'a>, WireError> {
+    let program = Program::of(header.api_key, Direction::Request, header.api_version, detail)?;
+    walk(program, frame, header.body, tape)
+}
+
+/// Walks the response to a request of this API and version, in a frame without length prefix.
+pub fn walk_response<'a>(
+    (key, version): (i16, i16),
+    frame: &'a [u8],
+    detail: Detail,
+    tape: &'a mut Tape,
+) -> Result<Message<'a>, WireError> {
+    let program = Program::of(key, Direction::Response, version, detail)?;
+    let body = header::response_body((key, version), frame)?;
+    walk(program, frame, body, tape)
+}
+
+/// What the `consumer` group protocol puts into bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Embedded {
+    /// The metadata of a member ([`Class::Subscription`]).
+    Subscription,
+    /// What a member is given ([`Class::Assignment`]).
+    Assignment,
+}
+
+impl Embedded {
+    fn def(self) -> &'static MessageDef {
+        match self {
+            Self::Subscription => &CONSUMER_PROTOCOL_SUBSCRIPTION_MESSAGE,
+            Self::Assignment => &CONSUMER_PROTOCOL_ASSIGNMENT_MESSAGE,
+        }
+    }
+}
+
+/// Walks a message of the `consumer` protocol, its version first. As Kafka does, a newer version is read as the newest
+/// known one, and what follows is left as it is.
+pub fn walk_embedded<'a>(
+    kind: Embedded,
+    bytes: &'a [u8],
+    tape: &'a mut Tape,
+) -> Result<Message<'a>, WireError> {
+    let def = kind.def();
+    let mut cursor = Cursor::new(bytes, 0);
+    let said = cursor.i16()?;
+    let version = said.min(def.versions.hi);
+    let unknown = WireError::UnknownVersion {
+        key: def.key,
+        version: said,
+    };
+    let program = Program::of_message(def, version, Detail::Classified).ok_or(unknown)?;
+    walk_prefix(program, bytes, cursor.at(), tape)?;
+    Ok(Message::new(bytes, tape))
+}
+
+fn walk<'a>(
+    program: &'static Program,
+    frame: &'a [u8],
+    body: usize,
+    tape: &'a mut Tape,
+) -> Result<Message<'a>, WireError> {
+    let end = walk_prefix(program, frame, body, tape)?;
+    if end < frame.len() {
+        return Err(WireError::TrailingBytes { at: end });
+    }
+    Ok(Message::new(frame, tape))
+}
+
+/// Walks a message that may be followed by other bytes; returns where it ends.
+fn walk_prefix(
+    program: &'static Program,
+    frame: &[u8],
+    body: usize,
+    tape: &mut Tape,
+) -> Result<usize, WireError> {
+    if u32::try_from(frame.len()).is_err() {
+        return Err(WireError::BadLength { at: 0 });
+    }
+    tape.clear();
+    let mut walker = Walker {
+        program,
+        cursor: Cursor::new(frame, body),
+        tape,
+    };
+    let root = Mark {
+        field: Field::NONE,
+        class: Class::Struct,
+        form: Form::Struct,
+    };
+    let root = walker.open(root, body)?;
+    walker.run(program.root)?;
+    walker.tape.close(root, walker.cursor.at());
+    Ok(walker.cursor.at())
+}
+
+struct Walker<'a, 't> {
+    program: &'static Program,
+    cursor: Cursor<'a>,
+    tape: &'t mut Tape,
+}
+
+impl Walker<'_, '_> {
+    /// Takes steps. Recursion is as deep as the schema, never as the bytes say.
+    fn run(&mut self, steps: Steps) -> Result<(), WireError> {
+        for op in self.program.ops(steps) {
+            match *op {
+                Op::Skip(size) => {
+                    self.cursor.take(size as usize)?;
+                }
+                Op::Value { mark, size } => {
+                    let start = self.cursor.at();
+                    self.cursor.take(usize::from(size))?;
+                    self.open(mark, start)?;
+                }
+                Op::Sized {
+                    prefix,
+                    is_nullable,
+                    form,
+                    mark,
+                } => self.sized(prefix, is_nullable, form, mark)?,
+                Op::Values {
+                    prefix,
+                    is_nullable,
+                    size,
+                    mark,
+                } => {
+                    self.values(prefix, is_nullable, size as usize, mark)?;
+                }
+                Op::Array(array) => self.array(array)?,
+                Op::Struct {
+                    is_nullable,
+                    steps,
+                    mark,
+                } => self.structure(is_nullable, steps, mark)?,
+                Op::Tags(known) => self.tags(known)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a value on the tape that ends where the cursor is, and has neither prefix nor parts.
+    fn open(&mut self, mark: Mark, start: usize) -> Result<usize, WireError> {
+        self.tape.push(Entry {
+            field: mark.field,
+            class: mark.class,
+            form: mark.form,
+            is_compact: false,
+            is_nullable: false,
+            is_null: false,
+            start: start as u32,
+            body: start as u32,
+            end: self.cursor.at() as u32,
+            next: 0,
+            count: 0,
+        })
+    }
+
+    /// Puts a value with a prefix on the tape.
+    fn open_prefixed(
+        &mut self,
+        mark: Mark,
+        start: usize,
+        prefix: Prefix,
+        (is_nullable, count): (bool, Option<usize>),
+    ) -> Result<usize, WireError> {
+        self.tape.push(Entry {
+            field: mark.field,
+            class: mark.class,
+            form: mark.form,
+            is_compact: prefix == Prefix::Compact,
+            is_nullable,
+            is_null: count.is_none(),
+            start: start as u32,
+            body: self.cursor.at() as u32,
+            end: self.cursor.at() as u32,
+            next: 0,
+            count: count.unwrap_or(0) as u32,
+        })
+    }
+
+    fn length(&mut self, prefix: Prefix, is_nullable: bool) -> Result<Option<usize>, WireError> {
+        let at = self.cursor.at();
+        let length = self.cursor.length(prefix)?;
+        if length.is_none() && !is_nullable {
+            return Err(WireError::UnexpectedNull { at });
+        }
+        Ok(length)
+    }
+
+    fn sized(
+        &mut self,
+        prefix: Prefix,
+        is_nullable: bool,
+        form: Form,
+        mark: Option<Mark>,
+    ) -> Result<(), WireError> {
+        let start = self.cursor.at();
+        let length = self.length(prefix, is_nullable)?;
+        let size = length.unwrap_or(0);
+        if form == Form::Text && size > MAX_STRING_BYTES {
+            return Err(WireError::BadLength { at: start });
+        }
+        let Some(mark) = mark else {
+            return self.cursor.take(size).map(drop);
+        };
+        let index = self.open_prefixed(mark, start, prefix, (is_nullable, length))?;
+        let content = self.cursor.take(size)?;
+        if form == Form::Text && std::str::from_utf8(content).is_err() {
+            return Err(WireError::NotUtf8 { at: start });
+        }
+        self.tape.close(index, self.cursor.at());
+        Ok(())
+    }
+
+    /// Reads a count and compares it with the bytes that are left.
+    fn count(
+        &mut self,
+        prefix: Prefix,
+        is_nullable: bool,
+        item_min: usize,
+    ) -> Result<Option<usize>, WireError> {
+        let at = self.cursor.at();
+        let count = self.length(prefix, is_nullable)?;
+        if count.is_some_and(|count| count > self.cursor.left() / item_min) {
+            return Err(WireError::BadLength { at });
+        }
+        Ok(count)
+    }
+
+    fn values(
+        &mut self,
+        prefix: Prefix,
+        is_nullable: bool,
+        size: usize,
+        mark: Option<Mark>,
+    ) -> Result<(), WireError> {
+        let start = self.cursor.at();
+        let count = self.count(prefix, is_nullable, size)?;
+        let bytes = count.unwrap_or(0) * size;
+        let Some(mark) = mark else {
+            return self.cursor.take(bytes).map(drop);
+        };
+        let index = self.open_prefixed(mark, start, prefix, (is_nullable, count))?;
+        self.cursor.take(bytes)?;
+        self.tape.close(index, self.cursor.at());
+        Ok(())
+    }
+
+    fn array(&mut self, op: ArrayOp) -> Result<(), WireError> {
+        let start = self.cursor.at();
+        let count = self.count(op.prefix, op.is_nullable, op.item_min as usize)?;
+        let index = match op.mark {
+            Some(mark) => Some(self.open_prefixed(mark, start, op.prefix, (op.is_nullable, count))?),
+            None => None,
+        };
+        for _ in 0..count.unwrap_or(0) {
+            match op.item {
+                Some(item) => {
+                    let item = self.open(item, self.cursor.at())?;
+                    self.run(op.steps)?;
+                    self.tape.close(item, self.cursor.at());
+                }
+                None => self.run(op.steps)?,
+            }
+        }
+        if let Some(index) = index {
+            self.tape.close(index, self.cursor.at());
+        }
+        Ok(())
+    }
+
+    fn structure(&mut self, is_nullable: bool, steps: Steps, mark: Option<Mark>) -> Result<(), WireError> {
+        let start = self.cursor.at();
+        let is_null = is_nullable
+            && match self.cursor.i8()? {
+                -1 => true,
+                1 => false,
+                _ => return Err(WireError::BadLength { at: start }),
+            };
+        let index = match mark {
+            Some(mark) => Some(self.open(mark, start)?),
+            None => None,
+        };
+        let body = self.cursor.at();
+        if !is_null {
+            self.run(steps)?;
+        }
+        if let Some(index) = index {
+            if is_nullable {
+                self.tape.set_nullable(index, body, is_null);
+            }
+            self.tape.close(index, self.cursor.at());
+        }
+        Ok(())
+    }
+
+    fn tags(&mut self, known: Known) -> Result<(), WireError> {
+        let program = self.program;
+        let known = program.known(known);
+        let count = self.cursor.uvarint()?;
+        let mut before = None;
+        for _ in 0..count {
+            let at = self.cursor.at();
+            let tag = self.cursor.uvarint()?;
+            // Ascending tags exclude a field that comes twice, of which one would be checked and the other used.
+            if before.is_some_and(|before| before >= tag) {
+                return Err(WireError::BadTags { at });
+            }
+            before = Some(tag);
+            let size_at = self.cursor.at();
+            let size = self.cursor.uvarint()? as usize;
+            let body = self.cursor.at();
+            if size > self.cursor.left() {
+                return Err(WireError::Truncated { at: size_at });
+            }
+            let end = body + size;
+            let Some(op) = known.iter().find(|op| op.tag == tag) else {
+                self.cursor.take(size)?;
+                continue;
+            };
+            if op.is_marked {
+                self.tape.enclose(Enclosure {
+                    size: size_at as u32,
+                    body: body as u32,
+                    end: end as u32,
+                });
+            }
+            let outer = self.cursor.narrow(end);
+            self.run(op.steps)?;
+            if self.cursor.at() != end {
+                return Err(WireError::TrailingBytes { at: self.cursor.at() });
+            }
+            self.cursor.widen(outer);
+        }
+        Ok(())
+    }
+}
