@@ -1,0 +1,254 @@
+//! The upstream side against real Kafka: plain, with a SASL login, and over TLS. It knows no gateway.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
+
+use actix::prelude::*;
+use klamm::address::HostPort;
+use klamm::backend::config::{BackendConfig, HostCheck, PlainLogin, Security, TlsConfig, Trust};
+use klamm::backend::watcher::picture;
+use klamm::backend::{DescribeTopic, Dialer, Lane, Lease, LeaseError, Picture, Pool, Reach, Refresh, Return};
+use klamm::backend::{Track, Watcher};
+use klamm::metrics::{Metrics, UpstreamMetrics};
+use klamm::secret::Secret;
+use klamm_raft::model::TopicName;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/kafka.sh");
+const TOPIC: &str = "backend-test";
+const PARTITIONS: u32 = 3;
+
+/// A broker with three listeners, for all tests of this file. It ends with this process, whose end closes its input.
+struct Kafka {
+    _guardian: Child,
+    plain: u16,
+    sasl: u16,
+    ssl: u16,
+    authority_pem: String,
+}
+
+fn kafka() -> &'static Kafka {
+    static KAFKA: OnceLock<Kafka> = OnceLock::new();
+    KAFKA.get_or_init(Kafka::start)
+}
+
+impl Kafka {
+    fn start() -> Self {
+        let (plain, sasl, ssl) = (two_free_ports(), two_free_ports(), two_free_ports());
+        let (authority_pem, broker_pem) = certificates();
+        let directory = tempfile::tempdir().unwrap();
+        let pem_file = directory.path().join("broker.pem");
+        std::fs::write(&pem_file, broker_pem).unwrap();
+        let mut guardian = Command::new(SCRIPT)
+            .args([
+                "run",
+                "backend-test",
+                &plain.to_string(),
+                "--sasl",
+                &sasl.to_string(),
+            ])
+            .args(["--ssl", &ssl.to_string(), pem_file.to_str().unwrap()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut said = String::new();
+        BufReader::new(guardian.stdout.take().unwrap())
+            .read_line(&mut said)
+            .unwrap();
+        assert!(said.starts_with("ready"), "Kafka did not start: {said:?}");
+        let status = Command::new(SCRIPT)
+            .args(["tool", "kafka-topics", "--create", "--topic", TOPIC])
+            .args(["--partitions", &PARTITIONS.to_string()])
+            .args(["--bootstrap-server", &format!("127.0.0.1:{plain}")])
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(status.success());
+        Self {
+            _guardian: guardian,
+            plain,
+            sasl,
+            ssl,
+            authority_pem,
+        }
+    }
+
+    fn tls(&self, authority_pem: &str) -> Security {
+        Security::Tls(TlsConfig {
+            trust: Trust::Pem(authority_pem.to_owned()),
+            identity: None,
+            host_check: HostCheck::Https,
+        })
+    }
+}
+
+/// A port such that it and the next one are free: brokers take two.
+fn two_free_ports() -> u16 {
+    loop {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = first.local_addr().unwrap().port();
+        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// A new authority's certificate, and the broker's key and certificate by it.
+fn certificates() -> (String, String) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &authority).unwrap();
+    let broker = [key.serialize_pem(), certificate.pem()].concat();
+    (authority.pem(), broker)
+}
+
+/// A watcher and a pool for one listener.
+struct Bench {
+    watcher: Addr<Watcher>,
+    picture: Picture,
+    pool: Addr<Pool>,
+    metrics: Arc<UpstreamMetrics>,
+}
+
+fn bench(port: u16, security: Security, password: Option<&str>) -> Bench {
+    let id = "main".parse().unwrap();
+    let metrics = Metrics::new().unwrap().upstream(&id);
+    let bootstrap: HostPort = format!("127.0.0.1:{port}").parse().unwrap();
+    let config = BackendConfig {
+        id,
+        bootstrap: vec![bootstrap],
+        security,
+        login: password.map(|password| PlainLogin {
+            username: "gateway".to_owned(),
+            password: Secret::new(password),
+        }),
+    };
+    let dialer = Arc::new(Dialer::new(config, None, Arc::clone(&metrics)).unwrap());
+    let (publisher, picture) = picture();
+    Bench {
+        watcher: Watcher::new(Arc::clone(&dialer), publisher).start(),
+        pool: Pool::new(dialer, picture.topology.clone()).start(),
+        picture,
+        metrics,
+    }
+}
+
+impl Bench {
+    async fn lease(&self, broker: Option<i32>) -> Result<Lane, LeaseError> {
+        self.pool.send(Lease { broker }).await.unwrap()
+    }
+
+    /// Everything that a session and the admin API need of a cluster that is in order.
+    async fn check_all_works(&self, port: u16) {
+        let name: TopicName = TOPIC.parse().unwrap();
+        let topics = BTreeSet::from([name.clone()]);
+        self.watcher.send(Track { topics }).await.unwrap().unwrap();
+        let topology = self.picture.topology.borrow().clone().unwrap();
+        assert_eq!(topology.kafka_cluster_id.len(), 22);
+        assert_eq!(topology.brokers[&1].address().port, port);
+        let (_, newest_fetch) = topology.apis.0[&1];
+        assert!(newest_fetch >= 17, "Fetch {newest_fetch}");
+        let finalized = &topology.features.finalized;
+        assert!(
+            finalized.iter().any(|(name, ..)| name == "metadata.version"),
+            "{finalized:?}"
+        );
+        assert_eq!(topology.topics[&name].partitions, PARTITIONS);
+        assert_ne!(topology.topics[&name].id, [0; 16]);
+        let described = self
+            .watcher
+            .send(DescribeTopic { name: name.clone() })
+            .await
+            .unwrap();
+        assert_eq!(described.unwrap(), Some(topology.topics[&name]));
+        let name = "no-such-topic".parse().unwrap();
+        assert_eq!(
+            self.watcher.send(DescribeTopic { name }).await.unwrap().unwrap(),
+            None
+        );
+
+        let lane = self.lease(Some(1)).await.unwrap();
+        let dials = self.metrics.dials.get();
+        self.pool
+            .send(Return {
+                lane: ask(lane).await,
+            })
+            .await
+            .unwrap();
+        ask(self.lease(None).await.unwrap()).await;
+        assert_eq!(self.metrics.dials.get(), dials);
+    }
+}
+
+/// Sends ApiVersions 0 over the lane and reads the whole answer.
+async fn ask(mut lane: Lane) -> Lane {
+    let (api_key, version, correlation, no_client_id) = (18_i16, 0_i16, 99_i32, -1_i16);
+    let mut frame = 10_i32.to_be_bytes().to_vec();
+    for part in [
+        &api_key.to_be_bytes()[..],
+        &version.to_be_bytes(),
+        &correlation.to_be_bytes(),
+    ] {
+        frame.extend_from_slice(part);
+    }
+    frame.extend_from_slice(&no_client_id.to_be_bytes());
+    lane.write_all(&frame).await.unwrap();
+    lane.flush().await.unwrap();
+    let mut answer = vec![0; lane.read_u32().await.unwrap() as usize];
+    lane.read_exact(&mut answer).await.unwrap();
+    assert_eq!(answer[..4], correlation.to_be_bytes());
+    lane
+}
+
+#[actix::test]
+async fn a_plain_listener_is_used_without_login() {
+    let kafka = kafka();
+    bench(kafka.plain, Security::Plaintext, None)
+        .check_all_works(kafka.plain)
+        .await;
+}
+
+#[actix::test]
+async fn a_sasl_listener_takes_the_right_password() {
+    let kafka = kafka();
+    bench(kafka.sasl, Security::Plaintext, Some("gateway-secret"))
+        .check_all_works(kafka.sasl)
+        .await;
+}
+
+#[actix::test]
+async fn a_wrong_password_is_named_as_a_refused_login() {
+    let bench = bench(kafka().sasl, Security::Plaintext, Some("wrong"));
+    let outcome = bench.lease(None).await;
+    assert_eq!(
+        outcome.as_ref().map_err(LeaseError::kind).err(),
+        Some("login_refused"),
+        "{outcome:?}"
+    );
+    bench.watcher.send(Refresh).await.unwrap().unwrap_err();
+    assert_eq!(*bench.picture.reach.borrow(), Reach::Unreachable("login_refused"));
+}
+
+#[actix::test]
+async fn a_tls_listener_is_trusted_by_its_authority_only() {
+    let kafka = kafka();
+    bench(kafka.ssl, kafka.tls(&kafka.authority_pem), None)
+        .check_all_works(kafka.ssl)
+        .await;
+    let (other_authority, _) = certificates();
+    let bench = bench(kafka.ssl, kafka.tls(&other_authority), None);
+    let outcome = bench.lease(None).await;
+    assert_eq!(
+        outcome.as_ref().map_err(LeaseError::kind).err(),
+        Some("tls"),
+        "{outcome:?}"
+    );
+}
