@@ -25,6 +25,9 @@ pub struct ProposalId {
 pub struct Proposal {
     pub node: NodeId,
     pub id: ProposalId,
+    /// Every proposal of this process with a lower sequence has been answered and will not be sent again: what it came
+    /// to need not be kept.
+    pub settled: u64,
     pub command: Command,
 }
 
@@ -76,12 +79,14 @@ pub enum Command {
         vcluster: VclusterName,
         acls: Vec<AclBinding>,
     },
-    /// Gives slots and virtual ids to brokers that have none yet.
+    /// Gives slots and virtual ids to brokers that have none yet, all or nothing. Refused unless they belong to the
+    /// virtual cluster's home.
     AssignBrokers {
         vcluster: VclusterName,
         brokers: Vec<BrokerKey>,
     },
-    /// Adds or updates a gateway node's own record.
+    /// Adds or updates a gateway node's own record. A node that is known keeps its liveness. Refused when
+    /// `record.port_count` does not cover the slots in use.
     PutNode {
         id: NodeId,
         record: NodeRecord,

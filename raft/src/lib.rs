@@ -4,5 +4,23 @@
 //! answers, [`machine`] applies one to the other (pure, total, deterministic). The data plane imports only [`model`].
 
 pub mod command;
+pub mod machine;
 pub mod model;
 pub mod outcome;
+
+mod codec;
+mod config;
+mod network;
+mod node;
+mod peer;
+mod sequence;
+mod status;
+mod store;
+mod types;
+mod visibility;
+
+pub use config::{NodeConfig, Secret, Tuning, WeakSecret};
+pub use node::{Applied, Node, NotReady, ProposeError, StartError};
+pub use status::{PeerStatus, Readiness, Status};
+pub use store::StoreError;
+pub use visibility::Visibility;

@@ -5,6 +5,7 @@ mod acl;
 mod alias;
 mod names;
 mod node;
+mod proposal;
 mod slot;
 mod state;
 mod token;
@@ -15,6 +16,7 @@ pub use acl::{AclBinding, AclEntry, Operation, PatternType, Permission, Resource
 pub use alias::AliasTopic;
 pub use names::{AccountName, ClusterId, InvalidName, NodeId, Revision, TopicName, VclusterName};
 pub use node::{Liveness, NodeRecord};
+pub use proposal::{BootRecord, ProposalRecord};
 pub use slot::{BrokerKey, BrokerSlot, PortSlot};
 pub use state::{SigningKey, State};
 pub use token::{TokenId, TokenRecord};

@@ -55,6 +55,17 @@ pub enum Refusal {
     AccountChanged,
     #[error("node {0} is not known")]
     NoSuchNode(u64),
+    /// The late copy of a proposal that was answered long ago; nobody waits for this answer.
     #[error("this proposal was applied already")]
     Duplicate,
+    #[error("virtual cluster {vcluster} has no alias topic yet, so no physical cluster")]
+    NoHome { vcluster: VclusterName },
+    #[error(
+        "node {node} offers {port_count} ports, but port slot {highest} is in use: raise GATEWAY_PORT_COUNT to more than {highest}"
+    )]
+    TooFewPorts {
+        node: u64,
+        port_count: u16,
+        highest: u16,
+    },
 }

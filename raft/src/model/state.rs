@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterId, NodeId, NodeRecord, PortSlot, Revision, VclusterName, VclusterState};
+use super::{ClusterId, NodeId, NodeRecord, PortSlot, ProposalRecord, Revision, VclusterName, VclusterState};
 
 /// Everything that all nodes agree on. Virtual clusters are behind `Arc`, so that a copy of the state is cheap and a
 /// reader sees by pointer which of them changed.
@@ -24,8 +24,8 @@ pub struct State {
     pub pinned_clusters: BTreeMap<ClusterId, String>,
     /// The key that signs tokens (HMAC-SHA-256), set once: from the configuration or generated.
     pub signing_key: Option<SigningKey>,
-    /// The last applied proposal of each proposing node: a proposal that is sent twice is applied once.
-    pub proposals: BTreeMap<NodeId, crate::command::ProposalId>,
+    /// What the latest proposals of each proposing node came to: one that is sent twice is applied once.
+    pub proposals: BTreeMap<NodeId, ProposalRecord>,
 }
 
 /// A secret key. Its `Debug` shows nothing of it.

@@ -1,0 +1,77 @@
+//! Bytes of everything that goes to disk or to a peer: the only file that names the encoder.
+//!
+//! Every value is one version byte, the bincode of our own struct, and a CRC-32C of both. openraft's types never reach
+//! the encoder, so that a new openraft cannot change what is on disk. A version's layout never changes; the golden
+//! file of each version proves it.
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub(crate) mod layout;
+
+/// The largest value that is read: a snapshot of the whole state.
+pub(crate) const MAX_VALUE_BYTES: usize = 256 * 1024 * 1024;
+
+/// The format that is written.
+const VERSION: u8 = 1;
+const CHECKSUM_BYTES: usize = 4;
+
+const CONFIG: Configuration<LittleEndian, Varint, Limit<MAX_VALUE_BYTES>> =
+    bincode::config::standard().with_limit::<MAX_VALUE_BYTES>();
+
+/// Why bytes are not a value.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CodecError {
+    #[error("{bytes} bytes are too few to be a value")]
+    Short { bytes: usize },
+    #[error("the checksum is {stored:08x} but the content sums to {computed:08x}")]
+    Checksum { stored: u32, computed: u32 },
+    #[error("format version {0} is not known to this version of klamm")]
+    Version(u8),
+    #[error("{bytes} bytes are left over after the value")]
+    LeftOver { bytes: usize },
+    #[error("a value of {bytes} bytes is over the limit of {MAX_VALUE_BYTES}")]
+    TooLarge { bytes: usize },
+    #[error("the content does not decode")]
+    Decode(#[from] bincode::error::DecodeError),
+    #[error("the value does not encode")]
+    Encode(#[from] bincode::error::EncodeError),
+    #[error("the membership is not valid: {0}")]
+    Membership(String),
+}
+
+/// The bytes of `value`.
+pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = vec![VERSION];
+    bincode::serde::encode_into_std_write(value, &mut bytes, CONFIG)?;
+    let checksum = crc32c::crc32c(&bytes);
+    bytes.extend_from_slice(&checksum.to_le_bytes());
+    if bytes.len() > MAX_VALUE_BYTES {
+        return Err(CodecError::TooLarge { bytes: bytes.len() });
+    }
+    Ok(bytes)
+}
+
+/// The value that `bytes` are, all of them.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let short = || CodecError::Short { bytes: bytes.len() };
+    let (sealed, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or_else(short)?;
+    let stored = u32::from_le_bytes(*checksum);
+    let computed = crc32c::crc32c(sealed);
+    if stored != computed {
+        return Err(CodecError::Checksum { stored, computed });
+    }
+    let (version, content) = sealed.split_first().ok_or_else(short)?;
+    if *version != VERSION {
+        return Err(CodecError::Version(*version));
+    }
+    let (value, read) = bincode::serde::decode_from_slice(content, CONFIG)?;
+    match content.len() - read {
+        0 => Ok(value),
+        bytes => Err(CodecError::LeftOver { bytes }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! Our own structs for what openraft wants kept, and the conversions. Their field order is the disk format.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use openraft::{BasicNode, EntryPayload};
+use serde::{Deserialize, Serialize};
+
+use super::CodecError;
+use crate::command::Proposal;
+use crate::model::State;
+use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogIdV1 {
+    term: u64,
+    node: u64,
+    index: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct VoteV1 {
+    term: u64,
+    node: u64,
+    committed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MembershipV1 {
+    configs: Vec<BTreeSet<u64>>,
+    addresses: BTreeMap<u64, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct EntryV1 {
+    id: LogIdV1,
+    payload: PayloadV1,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+enum PayloadV1 {
+    Blank,
+    Proposal(Proposal),
+    Membership(MembershipV1),
+}
+
+/// The state as of `last`, and the membership that holds there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SnapshotV1 {
+    last: Option<LogIdV1>,
+    membership_id: Option<LogIdV1>,
+    membership: MembershipV1,
+    pub(crate) state: Arc<State>,
+}
+
+impl From<LogId> for LogIdV1 {
+    fn from(id: LogId) -> Self {
+        Self {
+            term: id.leader_id.term,
+            node: id.leader_id.node_id,
+            index: id.index,
+        }
+    }
+}
+
+impl From<LogIdV1> for LogId {
+    fn from(id: LogIdV1) -> Self {
+        Self {
+            leader_id: LeaderId {
+                term: id.term,
+                node_id: id.node,
+            },
+            index: id.index,
+        }
+    }
+}
+
+impl From<Vote> for VoteV1 {
+    fn from(vote: Vote) -> Self {
+        Self {
+            term: vote.leader_id.term,
+            node: vote.leader_id.node_id,
+            committed: vote.committed,
+        }
+    }
+}
+
+impl From<VoteV1> for Vote {
+    fn from(vote: VoteV1) -> Self {
+        Self {
+            leader_id: LeaderId {
+                term: vote.term,
+                node_id: vote.node,
+            },
+            committed: vote.committed,
+        }
+    }
+}
+
+impl From<&Membership> for MembershipV1 {
+    fn from(membership: &Membership) -> Self {
+        Self {
+            configs: membership.get_joint_config().clone(),
+            addresses: membership
+                .nodes()
+                .map(|(id, node)| (*id, node.addr.clone()))
+                .collect(),
+        }
+    }
+}
+
+impl TryFrom<MembershipV1> for Membership {
+    type Error = CodecError;
+
+    fn try_from(membership: MembershipV1) -> Result<Self, CodecError> {
+        let nodes: BTreeMap<u64, BasicNode> = membership
+            .addresses
+            .into_iter()
+            .map(|(id, addr)| (id, BasicNode { addr }))
+            .collect();
+        if membership.configs.is_empty() && nodes.is_empty() {
+            return Ok(Self::default());
+        }
+        Self::new(membership.configs, nodes).map_err(|error| CodecError::Membership(error.to_string()))
+    }
+}
+
+impl From<&Entry> for EntryV1 {
+    fn from(entry: &Entry) -> Self {
+        let payload = match &entry.payload {
+            EntryPayload::Blank => PayloadV1::Blank,
+            EntryPayload::Normal(proposal) => PayloadV1::Proposal(proposal.clone()),
+            EntryPayload::Membership(membership) => PayloadV1::Membership(membership.into()),
+        };
+        Self {
+            id: entry.log_id.into(),
+            payload,
+        }
+    }
+}
+
+impl EntryV1 {
+    /// The entry as openraft has it.
+    pub(crate) fn into_entry(self) -> Result<Entry, CodecError> {
+        let payload = match self.payload {
+            PayloadV1::Blank => EntryPayload::Blank,
+            PayloadV1::Proposal(proposal) => EntryPayload::Normal(proposal),
+            PayloadV1::Membership(membership) => EntryPayload::Membership(membership.try_into()?),
+        };
+        Ok(Entry {
+            log_id: self.id.into(),
+            payload,
+        })
+    }
+}
+
+impl SnapshotV1 {
+    /// A snapshot of `state`.
+    pub(crate) fn new(meta: &SnapshotMeta, state: Arc<State>) -> Self {
+        Self {
+            last: meta.last_log_id.map(Into::into),
+            membership_id: meta.last_membership.log_id().map(Into::into),
+            membership: meta.last_membership.membership().into(),
+            state,
+        }
+    }
+
+    /// What openraft wants to know of it.
+    pub(crate) fn meta(&self) -> Result<SnapshotMeta, CodecError> {
+        let membership = self.membership.clone().try_into()?;
+        Ok(SnapshotMeta {
+            last_log_id: self.last.map(Into::into),
+            last_membership: StoredMembership::new(self.membership_id.map(Into::into), membership),
+        })
+    }
+}

@@ -1,0 +1,114 @@
+//! What a node is started with. It reads no file and no environment variable.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::model::{NodeId, NodeRecord};
+
+/// What a node is started with.
+#[derive(Debug, Clone)]
+pub struct NodeConfig {
+    pub id: NodeId,
+    /// Where `klamm.redb` is; made (0700) when it does not exist. It belongs to this node for ever.
+    pub data_dir: PathBuf,
+    /// Where peers reach this node. Needed when there are peers.
+    pub listen: Option<SocketAddr>,
+    /// Every node of the cluster as `host:port`, this one included; empty for a cluster of one. All nodes must be given
+    /// the same ids. An address may change with a restart.
+    pub peers: BTreeMap<NodeId, String>,
+    /// What the nodes of one cluster share. Without it, peers must be on loopback.
+    pub secret: Option<Secret>,
+    /// What the other nodes tell clients of this one. Its liveness counts only when the node is new to the cluster.
+    pub record: NodeRecord,
+    pub tuning: Tuning,
+}
+
+impl NodeConfig {
+    /// A cluster of one node.
+    pub fn single(id: NodeId, data_dir: PathBuf, record: NodeRecord) -> Self {
+        let peers = BTreeMap::new();
+        Self {
+            id,
+            data_dir,
+            listen: None,
+            peers,
+            secret: None,
+            record,
+            tuning: Tuning::default(),
+        }
+    }
+}
+
+/// How long things take. The defaults are for production.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    /// How often a leader shows that it lives.
+    pub heartbeat: Duration,
+    /// A follower that has not heard a leader for a random time between this and one and a half times it stands for
+    /// election.
+    pub election: Duration,
+    /// A node that is silent for this long leaves the set of live nodes.
+    pub silence: Duration,
+    /// How long a node must have been in contact before it counts as live again.
+    pub recovery: Duration,
+    /// How long a proposal is tried, and waited for on all live nodes.
+    pub propose: Duration,
+    /// A snapshot is made after so many log entries; as many are kept for followers that lag.
+    pub snapshot_entries: u64,
+    /// New proposals are refused when the data directory's file system has less than this left, in bytes.
+    pub disk_reserve_bytes: u64,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_millis(250),
+            election: Duration::from_secs(1),
+            silence: Duration::from_secs(2),
+            recovery: Duration::from_secs(2),
+            propose: Duration::from_secs(10),
+            snapshot_entries: 1000,
+            disk_reserve_bytes: 32 * 1024 * 1024,
+        }
+    }
+}
+
+/// What the nodes of one cluster share, to know each other by. `Debug` shows nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Vec<u8>);
+
+/// The secret is too short to keep anybody out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the cluster secret has {bytes} bytes: at least {} are needed",
+    Secret::MIN_BYTES
+)]
+pub struct WeakSecret {
+    bytes: usize,
+}
+
+impl Secret {
+    /// Fewer could be guessed.
+    pub const MIN_BYTES: usize = 16;
+
+    /// The secret that `text` is, byte for byte.
+    pub fn new(text: &str) -> Result<Self, WeakSecret> {
+        if text.len() < Self::MIN_BYTES {
+            return Err(WeakSecret { bytes: text.len() });
+        }
+        Ok(Self(text.as_bytes().to_vec()))
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}

@@ -1,0 +1,95 @@
+//! The state machine: a command and a state in, an outcome and the changed state out.
+//!
+//! Total and deterministic: no clock, no randomness, no I/O, and no input that makes it fail. A virtual cluster that a
+//! command does not change keeps its `Arc`.
+
+mod accounts;
+mod acls;
+mod aliases;
+mod nodes;
+mod proposals;
+mod slots;
+mod vclusters;
+
+use std::sync::Arc;
+
+use crate::command::{Command, Proposal};
+use crate::model::{Revision, State, VclusterName, VclusterState};
+use crate::outcome::{Outcome, Refusal};
+
+/// Applies `proposal`, which is the log entry with index `revision`.
+///
+/// A proposal that was applied before changes nothing and is answered as it was then.
+pub fn apply(state: &mut State, proposal: Proposal, revision: Revision) -> Outcome {
+    state.revision = revision;
+    let Proposal {
+        node,
+        id,
+        settled,
+        command,
+    } = proposal;
+    if let Some(outcome) = proposals::recall(state, node, id) {
+        return outcome;
+    }
+    let outcome = match execute(state, command, revision) {
+        Ok(outcome) => outcome,
+        Err(refusal) => Outcome::Refused(refusal),
+    };
+    proposals::remember(state, node, id, settled, outcome.clone());
+    outcome
+}
+
+fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Outcome, Refusal> {
+    match command {
+        Command::PutVcluster {
+            name,
+            spec,
+            kafka_cluster_id,
+        } => vclusters::put(state, name, spec, kafka_cluster_id),
+        Command::DeleteVcluster { name } => vclusters::delete(state, &name),
+        Command::PutAlias {
+            vcluster,
+            name,
+            alias,
+        } => aliases::put(state, &vcluster, name, alias),
+        Command::DeleteAlias { vcluster, name } => aliases::delete(state, &vcluster, &name),
+        Command::PutAccount { vcluster, name, kind } => accounts::put(state, &vcluster, name, kind, revision),
+        Command::DeleteAccount { vcluster, name } => accounts::delete(state, &vcluster, &name),
+        Command::PutToken { vcluster, id, record } => accounts::put_token(state, &vcluster, id, record),
+        Command::CreateAcls { vcluster, acls } => acls::create(state, &vcluster, acls),
+        Command::DeleteAcls { vcluster, acls } => acls::delete(state, &vcluster, &acls),
+        Command::AssignBrokers { vcluster, brokers } => slots::assign(state, &vcluster, brokers),
+        Command::PutNode { id, record } => nodes::put(state, id, record),
+        Command::SetLiveness { id, liveness } => nodes::set_liveness(state, id, liveness),
+        Command::PinCluster {
+            cluster,
+            kafka_cluster_id,
+        } => nodes::pin(state, cluster, kafka_cluster_id),
+        Command::InitSigningKey { key } => Ok(match state.signing_key {
+            Some(_) => Outcome::Unchanged,
+            None => {
+                state.signing_key = Some(key);
+                Outcome::Created
+            }
+        }),
+    }
+}
+
+/// The virtual cluster to read from.
+fn vcluster<'a>(state: &'a State, name: &VclusterName) -> Result<&'a VclusterState, Refusal> {
+    match state.vclusters.get(name) {
+        Some(vcluster) => Ok(vcluster),
+        None => Err(Refusal::NoSuchVcluster(name.clone())),
+    }
+}
+
+/// The virtual cluster to change: readers of the old state keep theirs.
+fn vcluster_mut<'a>(state: &'a mut State, name: &VclusterName) -> Result<&'a mut VclusterState, Refusal> {
+    match state.vclusters.get_mut(name) {
+        Some(vcluster) => Ok(Arc::make_mut(vcluster)),
+        None => Err(Refusal::NoSuchVcluster(name.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

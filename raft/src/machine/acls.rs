@@ -1,0 +1,35 @@
+//! ACLs are a set: adding one that is there or removing one that is not there is no change.
+
+use crate::model::{AclBinding, State, VclusterName};
+use crate::outcome::{Outcome, Refusal};
+
+use super::{vcluster, vcluster_mut};
+
+pub(super) fn create(
+    state: &mut State,
+    name: &VclusterName,
+    acls: Vec<AclBinding>,
+) -> Result<Outcome, Refusal> {
+    let known = &vcluster(state, name)?.acls;
+    if acls.iter().all(|acl| known.contains(acl)) {
+        return Ok(Outcome::Unchanged);
+    }
+    vcluster_mut(state, name)?.acls.extend(acls);
+    Ok(Outcome::Created)
+}
+
+pub(super) fn delete(
+    state: &mut State,
+    name: &VclusterName,
+    acls: &[AclBinding],
+) -> Result<Outcome, Refusal> {
+    let known = &vcluster(state, name)?.acls;
+    if !acls.iter().any(|acl| known.contains(acl)) {
+        return Ok(Outcome::Unchanged);
+    }
+    let known = &mut vcluster_mut(state, name)?.acls;
+    for acl in acls {
+        known.remove(acl);
+    }
+    Ok(Outcome::Deleted)
+}

@@ -1,0 +1,67 @@
+//! Alias topics, and with them a virtual cluster's home: the physical cluster of its first alias.
+
+use crate::model::{AliasTopic, State, TopicName, VclusterName};
+use crate::outcome::{Outcome, Refusal};
+
+use super::slots::{release, same_cluster};
+use super::{vcluster, vcluster_mut};
+
+pub(super) fn put(
+    state: &mut State,
+    vcluster_name: &VclusterName,
+    name: TopicName,
+    alias: AliasTopic,
+) -> Result<Outcome, Refusal> {
+    let current = vcluster(state, vcluster_name)?;
+    if let Some(home) = &current.home
+        && !same_cluster(home, &alias.physical_cluster)
+    {
+        return Err(Refusal::OtherHome {
+            vcluster: vcluster_name.clone(),
+            home: home.clone(),
+        });
+    }
+    let taken = current
+        .aliases
+        .iter()
+        .find(|(other, known)| **other != name && known.physical_name == alias.physical_name);
+    if let Some((taken_by, _)) = taken {
+        return Err(Refusal::PhysicalTopicTaken {
+            physical: alias.physical_name,
+            taken_by: taken_by.clone(),
+        });
+    }
+    let outcome = match current.aliases.get(&name) {
+        Some(known) if known.physical_name == alias.physical_name => return Ok(Outcome::Unchanged),
+        Some(_) => Outcome::Updated,
+        None => Outcome::Created,
+    };
+    let vcluster = vcluster_mut(state, vcluster_name)?;
+    if vcluster.home.is_none() {
+        vcluster.home = Some(alias.physical_cluster.clone());
+    }
+    vcluster.aliases.insert(name, alias);
+    Ok(outcome)
+}
+
+pub(super) fn delete(
+    state: &mut State,
+    vcluster_name: &VclusterName,
+    name: &TopicName,
+) -> Result<Outcome, Refusal> {
+    if !vcluster(state, vcluster_name)?.aliases.contains_key(name) {
+        return Err(Refusal::NoSuchAlias {
+            vcluster: vcluster_name.clone(),
+            name: name.clone(),
+        });
+    }
+    let vcluster = vcluster_mut(state, vcluster_name)?;
+    vcluster.aliases.remove(name);
+    if vcluster.aliases.is_empty() {
+        vcluster.home = None;
+        for broker in std::mem::take(&mut vcluster.brokers).into_values() {
+            release(state, broker.port);
+        }
+    }
+    Ok(Outcome::Deleted)
+}

@@ -1,0 +1,64 @@
+//! Gateway nodes, and the physical clusters that they agree on.
+
+use crate::model::{ClusterId, Liveness, NodeId, NodeRecord, State};
+use crate::outcome::{Outcome, Refusal};
+
+use super::slots::same_cluster;
+
+/// A node that is known keeps its liveness: only [`set_liveness`] changes it.
+pub(super) fn put(state: &mut State, id: NodeId, mut record: NodeRecord) -> Result<Outcome, Refusal> {
+    if let Some(highest) = state.slots.last()
+        && highest.0 >= record.port_count
+    {
+        return Err(Refusal::TooFewPorts {
+            node: id.0,
+            port_count: record.port_count,
+            highest: highest.0,
+        });
+    }
+    let outcome = match state.nodes.get(&id) {
+        Some(known) => {
+            record.liveness = known.liveness;
+            if *known == record {
+                return Ok(Outcome::Unchanged);
+            }
+            Outcome::Updated
+        }
+        None => Outcome::Created,
+    };
+    state.nodes.insert(id, record);
+    Ok(outcome)
+}
+
+pub(super) fn set_liveness(state: &mut State, id: NodeId, liveness: Liveness) -> Result<Outcome, Refusal> {
+    let Some(record) = state.nodes.get_mut(&id) else {
+        return Err(Refusal::NoSuchNode(id.0));
+    };
+    if record.liveness == liveness {
+        return Ok(Outcome::Unchanged);
+    }
+    record.liveness = liveness;
+    Ok(Outcome::Updated)
+}
+
+pub(super) fn pin(
+    state: &mut State,
+    cluster: ClusterId,
+    kafka_cluster_id: String,
+) -> Result<Outcome, Refusal> {
+    match state
+        .pinned_clusters
+        .iter()
+        .find(|(known, _)| same_cluster(known, &cluster))
+    {
+        Some((_, pinned)) if *pinned == kafka_cluster_id => Ok(Outcome::Unchanged),
+        Some((_, pinned)) => Err(Refusal::PinnedElsewhere {
+            cluster,
+            pinned: pinned.clone(),
+        }),
+        None => {
+            state.pinned_clusters.insert(cluster, kafka_cluster_id);
+            Ok(Outcome::Created)
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Port slots and virtual broker ids.
+//!
+//! Fresh slots go first, so that a port that a client still remembers is not soon somebody else's; after them the one
+//! that has been free for longest.
+
+use crate::model::{BrokerKey, BrokerSlot, ClusterId, PortSlot, State, VclusterName, VclusterState};
+use crate::outcome::{Outcome, Refusal};
+
+use super::{vcluster, vcluster_mut};
+
+/// How many slots there are while no node has said how many ports it offers.
+const DEFAULT_SLOTS: u16 = 256;
+
+/// Takes one slot.
+pub(super) fn take(state: &mut State) -> Result<PortSlot, Refusal> {
+    let limit = limit(state);
+    let slot = if state.next_slot < limit {
+        let fresh = PortSlot(state.next_slot);
+        state.next_slot += 1;
+        fresh
+    } else {
+        match state.free_slots.iter().position(|slot| slot.0 < limit) {
+            Some(at) => state.free_slots.remove(at),
+            None => return Err(none_left(state)),
+        }
+    };
+    state.slots.insert(slot);
+    Ok(slot)
+}
+
+/// Gives all slots of a virtual cluster back.
+pub(super) fn release_all(state: &mut State, vcluster: &VclusterState) {
+    release(state, vcluster.bootstrap);
+    for broker in vcluster.brokers.values() {
+        release(state, broker.port);
+    }
+}
+
+/// Gives one slot back.
+pub(super) fn release(state: &mut State, slot: PortSlot) {
+    if state.slots.remove(&slot) {
+        state.free_slots.push(slot);
+    }
+}
+
+/// Gives slots and virtual ids to those of `brokers` that have none, all or nothing.
+pub(super) fn assign(
+    state: &mut State,
+    name: &VclusterName,
+    brokers: Vec<BrokerKey>,
+) -> Result<Outcome, Refusal> {
+    let current = vcluster(state, name)?;
+    let Some(home) = current.home.clone() else {
+        return Err(Refusal::NoHome {
+            vcluster: name.clone(),
+        });
+    };
+    let mut new = std::collections::BTreeSet::new();
+    for broker in brokers {
+        if !same_cluster(&broker.cluster, &home) {
+            return Err(Refusal::OtherHome {
+                vcluster: name.clone(),
+                home,
+            });
+        }
+        let key = BrokerKey {
+            cluster: home.clone(),
+            physical_id: broker.physical_id,
+        };
+        if !current.brokers.contains_key(&key) {
+            new.insert(key);
+        }
+    }
+    if new.is_empty() {
+        return Ok(Outcome::Unchanged);
+    }
+    let ids_left = i32::MAX.abs_diff(current.next_broker_id) as usize;
+    if new.len() > available(state) || new.len() > ids_left {
+        return Err(none_left(state));
+    }
+    for key in new {
+        let port = take(state)?;
+        let vcluster = vcluster_mut(state, name)?;
+        let slot = BrokerSlot {
+            virtual_id: vcluster.next_broker_id,
+            port,
+        };
+        vcluster.next_broker_id += 1;
+        vcluster.brokers.insert(key, slot);
+    }
+    Ok(Outcome::Updated)
+}
+
+/// Whether two ids name the same physical cluster.
+pub(super) fn same_cluster(a: &ClusterId, b: &ClusterId) -> bool {
+    a.as_str().eq_ignore_ascii_case(b.as_str())
+}
+
+/// The number of slots that every node can listen on.
+fn limit(state: &State) -> u16 {
+    let smallest = state.nodes.values().map(|node| node.port_count).min();
+    smallest.unwrap_or(DEFAULT_SLOTS)
+}
+
+fn available(state: &State) -> usize {
+    let limit = limit(state);
+    let fresh = limit.saturating_sub(state.next_slot);
+    usize::from(fresh) + state.free_slots.iter().filter(|slot| slot.0 < limit).count()
+}
+
+fn none_left(state: &State) -> Refusal {
+    Refusal::NoSlotLeft {
+        in_use: u16::try_from(state.slots.len()).unwrap_or(u16::MAX),
+    }
+}

@@ -1,0 +1,618 @@
+use super::*;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use crate::codec;
+use crate::command::ProposalId;
+use crate::model::{
+    AccountKind, AclBinding, AclEntry, AliasTopic, BrokerKey, ClusterId, Liveness, NodeId, NodeRecord,
+    Operation, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, SigningKey, TokenId,
+    TokenRecord, VclusterKind, VirtualCluster,
+};
+
+/// Applies commands one after the other, each a proposal of its own.
+#[derive(Default)]
+struct Machine {
+    state: State,
+    next: u64,
+}
+
+impl Machine {
+    fn run(&mut self, command: Command) -> Outcome {
+        self.next += 1;
+        let proposal = proposal(self.next, self.next, command);
+        apply(&mut self.state, proposal, Revision(self.next))
+    }
+
+    fn refusal(&mut self, command: Command) -> Refusal {
+        match self.run(command) {
+            Outcome::Refused(refusal) => refusal,
+            outcome => panic!("not refused: {outcome:?}"),
+        }
+    }
+
+    fn vcluster(&self, name: &str) -> &VclusterState {
+        &self.state.vclusters[name]
+    }
+}
+
+fn proposal(sequence: u64, settled: u64, command: Command) -> Proposal {
+    Proposal {
+        node: NodeId(1),
+        id: ProposalId { boot: 1, sequence },
+        settled,
+        command,
+    }
+}
+
+fn put(name: &str) -> Command {
+    put_with(name, &["admin"])
+}
+
+fn put_with(name: &str, super_users: &[&str]) -> Command {
+    Command::PutVcluster {
+        name: name.parse().unwrap(),
+        spec: VirtualCluster {
+            kind: VclusterKind::Partner,
+            acl_enabled: true,
+            super_users: super_users.iter().map(|name| name.parse().unwrap()).collect(),
+        },
+        kafka_cluster_id: format!("id-of-{name}"),
+    }
+}
+
+fn delete(name: &str) -> Command {
+    Command::DeleteVcluster {
+        name: name.parse().unwrap(),
+    }
+}
+
+fn alias(vcluster: &str, name: &str, cluster: &str, physical: &str) -> Command {
+    Command::PutAlias {
+        vcluster: vcluster.parse().unwrap(),
+        name: name.parse().unwrap(),
+        alias: AliasTopic {
+            physical_cluster: cluster.parse().unwrap(),
+            physical_name: physical.parse().unwrap(),
+        },
+    }
+}
+
+fn unalias(vcluster: &str, name: &str) -> Command {
+    Command::DeleteAlias {
+        vcluster: vcluster.parse().unwrap(),
+        name: name.parse().unwrap(),
+    }
+}
+
+fn account(vcluster: &str, name: &str) -> Command {
+    Command::PutAccount {
+        vcluster: vcluster.parse().unwrap(),
+        name: name.parse().unwrap(),
+        kind: AccountKind::Local,
+    }
+}
+
+fn drop_account(vcluster: &str, name: &str) -> Command {
+    Command::DeleteAccount {
+        vcluster: vcluster.parse().unwrap(),
+        name: name.parse().unwrap(),
+    }
+}
+
+fn token(vcluster: &str, id: u8, account: &str, created: u64, times_s: (u64, u64)) -> Command {
+    Command::PutToken {
+        vcluster: vcluster.parse().unwrap(),
+        id: TokenId([id; 16]),
+        record: TokenRecord {
+            account: account.parse().unwrap(),
+            account_created: Revision(created),
+            issued_at_s: times_s.0,
+            expires_at_s: times_s.1,
+        },
+    }
+}
+
+fn brokers(vcluster: &str, cluster: &str, ids: &[i32]) -> Command {
+    let key = |id: &i32| BrokerKey {
+        cluster: cluster.parse().unwrap(),
+        physical_id: *id,
+    };
+    Command::AssignBrokers {
+        vcluster: vcluster.parse().unwrap(),
+        brokers: ids.iter().map(key).collect(),
+    }
+}
+
+fn node(id: u64, port_count: u16) -> Command {
+    Command::PutNode {
+        id: NodeId(id),
+        record: NodeRecord {
+            advertised_host: format!("gateway{id}"),
+            port_start: 6969,
+            port_count,
+            liveness: Liveness::Up,
+        },
+    }
+}
+
+fn acl(name: &str) -> AclBinding {
+    AclBinding {
+        pattern: ResourcePattern {
+            resource_type: ResourceType::Topic,
+            name: name.to_owned(),
+            pattern_type: PatternType::Literal,
+        },
+        entry: AclEntry {
+            principal: "User:alice".to_owned(),
+            host: "*".to_owned(),
+            operation: Operation::Read,
+            permission: Permission::Allow,
+        },
+    }
+}
+
+fn acls(vcluster: &str, names: &[&str]) -> Command {
+    Command::CreateAcls {
+        vcluster: vcluster.parse().unwrap(),
+        acls: names.iter().map(|name| acl(name)).collect(),
+    }
+}
+
+#[test]
+fn a_virtual_cluster_is_created_changed_and_deleted() {
+    let mut machine = Machine::default();
+    assert_eq!(machine.run(put("one")), Outcome::Created);
+    assert_eq!(machine.run(put("one")), Outcome::Unchanged);
+    assert_eq!(machine.run(put_with("one", &["root"])), Outcome::Updated);
+    assert_eq!(machine.vcluster("one").kafka_cluster_id, "id-of-one");
+    assert_eq!(machine.vcluster("one").bootstrap, PortSlot(0));
+    assert_eq!(machine.run(delete("one")), Outcome::Deleted);
+    assert_eq!(
+        machine.refusal(delete("one")),
+        Refusal::NoSuchVcluster("one".parse().unwrap())
+    );
+    assert!(machine.state.slots.is_empty());
+}
+
+#[test]
+fn a_proposal_that_comes_again_is_answered_as_the_first_time() {
+    let mut state = State::default();
+    assert_eq!(
+        apply(&mut state, proposal(1, 1, put("one")), Revision(1)),
+        Outcome::Created
+    );
+    assert_eq!(
+        apply(&mut state, proposal(2, 1, delete("one")), Revision(2)),
+        Outcome::Deleted
+    );
+    let before = state.clone();
+    assert_eq!(
+        apply(&mut state, proposal(1, 1, put("one")), Revision(3)),
+        Outcome::Created
+    );
+    assert_eq!(
+        state,
+        State {
+            revision: Revision(3),
+            ..before
+        }
+    );
+}
+
+#[test]
+fn proposals_may_overtake_each_other() {
+    let mut state = State::default();
+    assert_eq!(
+        apply(&mut state, proposal(2, 1, put("two")), Revision(1)),
+        Outcome::Created
+    );
+    assert_eq!(
+        apply(&mut state, proposal(1, 1, put("one")), Revision(2)),
+        Outcome::Created
+    );
+    assert_eq!(state.vclusters.len(), 2);
+}
+
+#[test]
+fn what_a_settled_proposal_came_to_is_forgotten_but_not_that_it_was() {
+    let mut state = State::default();
+    apply(&mut state, proposal(1, 1, put("one")), Revision(1));
+    apply(&mut state, proposal(2, 2, delete("one")), Revision(2));
+    assert_eq!(state.proposals[&NodeId(1)].boots[0].outcomes.len(), 1);
+    let late = apply(&mut state, proposal(1, 1, put("one")), Revision(3));
+    assert_eq!(late, Outcome::Refused(Refusal::Duplicate));
+    assert!(state.vclusters.is_empty());
+}
+
+#[test]
+fn late_copies_from_an_earlier_process_are_recognised() {
+    let mut state = State::default();
+    apply(&mut state, proposal(1, 1, put("one")), Revision(1));
+    let mut restarted = proposal(1, 1, delete("one"));
+    restarted.id.boot = 2;
+    assert_eq!(apply(&mut state, restarted, Revision(2)), Outcome::Deleted);
+    assert_eq!(
+        apply(&mut state, proposal(1, 1, put("one")), Revision(3)),
+        Outcome::Created
+    );
+    assert!(state.vclusters.is_empty(), "answered, but not applied again");
+}
+
+#[test]
+fn boots_that_are_remembered_are_bounded() {
+    let mut state = State::default();
+    for boot in 0..100 {
+        let mut proposal = proposal(1, 1, put("one"));
+        proposal.id.boot = boot;
+        apply(&mut state, proposal, Revision(boot + 1));
+    }
+    assert_eq!(state.proposals[&NodeId(1)].boots.len(), 4);
+}
+
+#[test]
+fn fresh_slots_go_first_then_the_oldest_freed() {
+    let mut machine = Machine::default();
+    machine.run(node(1, 3));
+    machine.run(put("a"));
+    machine.run(put("b"));
+    machine.run(delete("b"));
+    machine.run(delete("a"));
+    machine.run(put("c"));
+    assert_eq!(machine.vcluster("c").bootstrap, PortSlot(2));
+    machine.run(put("d"));
+    assert_eq!(
+        machine.vcluster("d").bootstrap,
+        PortSlot(1),
+        "freed before slot 0"
+    );
+    machine.run(put("e"));
+    assert_eq!(machine.vcluster("e").bootstrap, PortSlot(0));
+    assert_eq!(machine.refusal(put("f")), Refusal::NoSlotLeft { in_use: 3 });
+}
+
+#[test]
+fn the_node_with_the_fewest_ports_sets_the_limit() {
+    let mut machine = Machine::default();
+    machine.run(node(1, 100));
+    machine.run(node(2, 1));
+    machine.run(put("a"));
+    assert_eq!(machine.refusal(put("b")), Refusal::NoSlotLeft { in_use: 1 });
+    assert_eq!(machine.run(node(2, 2)), Outcome::Updated);
+    assert_eq!(machine.run(put("b")), Outcome::Created);
+    let too_few = Refusal::TooFewPorts {
+        node: 3,
+        port_count: 1,
+        highest: 1,
+    };
+    assert_eq!(machine.refusal(node(3, 1)), too_few);
+}
+
+#[test]
+fn the_first_alias_decides_the_home_and_the_last_one_gives_it_up() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    let no_home = Refusal::NoHome {
+        vcluster: "one".parse().unwrap(),
+    };
+    assert_eq!(machine.refusal(brokers("one", "main", &[1])), no_home);
+    assert_eq!(machine.run(alias("one", "t1", "Main", "p1")), Outcome::Created);
+    assert_eq!(machine.run(alias("one", "t2", "MAIN", "p2")), Outcome::Created);
+    let other = Refusal::OtherHome {
+        vcluster: "one".parse().unwrap(),
+        home: "Main".parse().unwrap(),
+    };
+    assert_eq!(machine.refusal(alias("one", "t3", "other", "p3")), other);
+    assert_eq!(machine.refusal(brokers("one", "other", &[1])), other);
+    assert_eq!(machine.run(brokers("one", "main", &[1, 2, 1])), Outcome::Updated);
+    assert_eq!(machine.run(brokers("one", "MAIN", &[2])), Outcome::Unchanged);
+    assert_eq!(machine.vcluster("one").brokers.len(), 2);
+    machine.run(unalias("one", "t1"));
+    assert_eq!(
+        machine.vcluster("one").home,
+        Some("Main".parse::<ClusterId>().unwrap())
+    );
+    machine.run(unalias("one", "t2"));
+    assert_eq!(machine.vcluster("one").home, None);
+    assert_eq!(machine.state.slots, BTreeSet::from([PortSlot(0)]));
+    machine.run(alias("one", "t1", "other", "p1"));
+    machine.run(brokers("one", "other", &[1]));
+    let slot = machine.vcluster("one").brokers.values().next().unwrap();
+    assert_eq!(
+        (slot.virtual_id, slot.port),
+        (3, PortSlot(3)),
+        "neither id nor slot is used again early"
+    );
+}
+
+#[test]
+fn a_physical_topic_has_one_alias() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    machine.run(alias("one", "t1", "main", "p1"));
+    assert_eq!(machine.run(alias("one", "t1", "MAIN", "p1")), Outcome::Unchanged);
+    let taken = Refusal::PhysicalTopicTaken {
+        physical: "p1".parse().unwrap(),
+        taken_by: "t1".parse().unwrap(),
+    };
+    assert_eq!(machine.refusal(alias("one", "t2", "main", "p1")), taken);
+    assert_eq!(machine.run(alias("one", "t1", "main", "p2")), Outcome::Updated);
+    assert_eq!(machine.run(alias("one", "t2", "main", "p1")), Outcome::Created);
+    let gone = Refusal::NoSuchAlias {
+        vcluster: "one".parse().unwrap(),
+        name: "t3".parse().unwrap(),
+    };
+    assert_eq!(machine.refusal(unalias("one", "t3")), gone);
+}
+
+#[test]
+fn what_is_referred_to_is_not_deleted() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    machine.run(alias("one", "t1", "main", "p1"));
+    machine.run(account("one", "alice"));
+    let by = vec![
+        "AliasTopic/t1".to_owned(),
+        "GatewayServiceAccount/alice".to_owned(),
+    ];
+    let referenced = Refusal::StillReferenced {
+        vcluster: "one".parse().unwrap(),
+        by,
+    };
+    assert_eq!(machine.refusal(delete("one")), referenced);
+    machine.run(unalias("one", "t1"));
+    machine.run(drop_account("one", "alice"));
+    assert_eq!(machine.run(delete("one")), Outcome::Deleted);
+}
+
+#[test]
+fn a_super_user_is_not_deleted_and_need_not_exist() {
+    let mut machine = Machine::default();
+    machine.run(put_with("one", &["root"]));
+    assert_eq!(machine.run(account("one", "root")), Outcome::Created);
+    let refusal = Refusal::IsSuperUser {
+        vcluster: "one".parse().unwrap(),
+        name: "root".parse().unwrap(),
+    };
+    assert_eq!(machine.refusal(drop_account("one", "root")), refusal);
+    machine.run(put_with("one", &["other"]));
+    assert_eq!(machine.run(drop_account("one", "root")), Outcome::Deleted);
+    let gone = Refusal::NoSuchAccount {
+        vcluster: "one".parse().unwrap(),
+        name: "root".parse().unwrap(),
+    };
+    assert_eq!(machine.refusal(drop_account("one", "root")), gone);
+}
+
+#[test]
+fn tokens_belong_to_one_life_of_an_account() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    assert_eq!(machine.run(account("one", "alice")), Outcome::Created);
+    let created = machine.vcluster("one").accounts["alice"].created.0;
+    assert_eq!(created, machine.next);
+    assert_eq!(machine.run(account("one", "alice")), Outcome::Unchanged);
+    assert_eq!(
+        machine.run(token("one", 1, "alice", created, (100, 200))),
+        Outcome::Created
+    );
+    assert_eq!(
+        machine.refusal(token("one", 2, "alice", created + 1, (100, 200))),
+        Refusal::AccountChanged
+    );
+    machine.run(token("one", 3, "alice", created, (201, 300)));
+    assert_eq!(machine.vcluster("one").tokens.len(), 1, "the expired record went");
+    machine.run(drop_account("one", "alice"));
+    assert!(machine.vcluster("one").tokens.is_empty());
+    machine.run(account("one", "alice"));
+    assert_eq!(
+        machine.refusal(token("one", 4, "alice", created, (1, 2))),
+        Refusal::AccountChanged
+    );
+}
+
+#[test]
+fn acls_are_a_set() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    assert_eq!(machine.run(acls("one", &["a", "b"])), Outcome::Created);
+    assert_eq!(machine.run(acls("one", &["a"])), Outcome::Unchanged);
+    assert_eq!(machine.run(acls("one", &["a", "c"])), Outcome::Created);
+    let remove = |names: &[&str]| Command::DeleteAcls {
+        vcluster: "one".parse().unwrap(),
+        acls: names.iter().map(|name| acl(name)).collect(),
+    };
+    assert_eq!(machine.run(remove(&["a", "x"])), Outcome::Deleted);
+    assert_eq!(machine.run(remove(&["a"])), Outcome::Unchanged);
+    assert_eq!(machine.vcluster("one").acls.len(), 2);
+}
+
+#[test]
+fn what_does_not_change_keeps_its_pointer() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    machine.run(put("two"));
+    machine.run(acls("one", &["a"]));
+    let before = machine.state.clone();
+    machine.run(acls("two", &["a"]));
+    assert!(Arc::ptr_eq(
+        &before.vclusters["one"],
+        &machine.state.vclusters["one"]
+    ));
+    assert!(!Arc::ptr_eq(
+        &before.vclusters["two"],
+        &machine.state.vclusters["two"]
+    ));
+    assert!(
+        before.vclusters["two"].acls.is_empty(),
+        "readers keep what they had"
+    );
+    let before = machine.state.clone();
+    machine.run(acls("two", &["a"]));
+    machine.run(put("two"));
+    assert!(Arc::ptr_eq(
+        &before.vclusters["two"],
+        &machine.state.vclusters["two"]
+    ));
+}
+
+#[test]
+fn nodes_keep_their_liveness_and_clusters_their_pin() {
+    let mut machine = Machine::default();
+    let liveness = |liveness| Command::SetLiveness {
+        id: NodeId(1),
+        liveness,
+    };
+    assert_eq!(machine.refusal(liveness(Liveness::Up)), Refusal::NoSuchNode(1));
+    assert_eq!(machine.run(node(1, 10)), Outcome::Created);
+    assert_eq!(machine.run(liveness(Liveness::Down)), Outcome::Updated);
+    assert_eq!(machine.run(liveness(Liveness::Down)), Outcome::Unchanged);
+    assert_eq!(machine.run(node(1, 10)), Outcome::Unchanged);
+    assert_eq!(machine.run(node(1, 20)), Outcome::Updated);
+    assert_eq!(machine.state.nodes[&NodeId(1)].liveness, Liveness::Down);
+    let pin = |cluster: &str, id: &str| Command::PinCluster {
+        cluster: cluster.parse().unwrap(),
+        kafka_cluster_id: id.to_owned(),
+    };
+    assert_eq!(machine.run(pin("main", "k1")), Outcome::Created);
+    assert_eq!(machine.run(pin("MAIN", "k1")), Outcome::Unchanged);
+    let elsewhere = Refusal::PinnedElsewhere {
+        cluster: "Main".parse().unwrap(),
+        pinned: "k1".to_owned(),
+    };
+    assert_eq!(machine.refusal(pin("Main", "k2")), elsewhere);
+}
+
+#[test]
+fn the_signing_key_is_set_once() {
+    let mut machine = Machine::default();
+    let key = |byte| Command::InitSigningKey {
+        key: SigningKey(vec![byte; 32]),
+    };
+    assert_eq!(machine.run(key(1)), Outcome::Created);
+    assert_eq!(machine.run(key(2)), Outcome::Unchanged);
+    assert_eq!(machine.state.signing_key, Some(SigningKey(vec![1; 32])));
+}
+
+/// Commands over few enough names that they meet.
+fn any_command() -> impl Strategy<Value = Command> {
+    let vcluster = prop::sample::select(vec!["a", "b", "c"]);
+    let topic = prop::sample::select(vec!["t1", "t2", "t3"]);
+    let cluster = prop::sample::select(vec!["main", "MAIN", "other"]);
+    let physical = prop::sample::select(vec!["p1", "p2", "p3"]);
+    let user = prop::sample::select(vec!["alice", "admin"]);
+    prop_oneof![
+        vcluster.clone().prop_map(put),
+        vcluster.clone().prop_map(delete),
+        (vcluster.clone(), topic.clone(), cluster.clone(), physical)
+            .prop_map(|(v, t, c, p)| alias(v, t, c, p)),
+        (vcluster.clone(), topic).prop_map(|(v, t)| unalias(v, t)),
+        (vcluster.clone(), user.clone()).prop_map(|(v, u)| account(v, u)),
+        (vcluster.clone(), user.clone()).prop_map(|(v, u)| drop_account(v, u)),
+        (vcluster.clone(), cluster, prop::collection::vec(0..6_i32, 1..4))
+            .prop_map(|(v, c, ids)| brokers(v, c, &ids)),
+        (
+            vcluster.clone(),
+            any::<u8>(),
+            user,
+            0..40_u64,
+            (0..50_u64, 0..50_u64)
+        )
+            .prop_map(|(v, id, u, created, times)| token(v, id, u, created, times)),
+        (vcluster, prop::sample::select(vec!["x", "y"])).prop_map(|(v, name)| acls(v, &[name])),
+        (1..4_u64, 1..12_u16).prop_map(|(id, ports)| node(id, ports)),
+    ]
+}
+
+/// Every slot in use is somebody's, nobody shares one, and none is both free and in use.
+fn check_slots(state: &State) {
+    let mut owners: BTreeMap<PortSlot, String> = BTreeMap::new();
+    for (name, vcluster) in &state.vclusters {
+        let of_brokers = vcluster.brokers.values().map(|broker| broker.port);
+        for slot in of_brokers.chain([vcluster.bootstrap]) {
+            assert_eq!(
+                owners.insert(slot, name.to_string()),
+                None,
+                "slot {slot:?} has two owners"
+            );
+            assert!(slot.0 < state.next_slot);
+        }
+    }
+    assert_eq!(owners.keys().copied().collect::<BTreeSet<_>>(), state.slots);
+    let free: BTreeSet<_> = state.free_slots.iter().copied().collect();
+    assert_eq!(free.len(), state.free_slots.len(), "a slot was freed twice");
+    assert!(free.is_disjoint(&state.slots));
+    assert_eq!(
+        free.len() + state.slots.len(),
+        usize::from(state.next_slot),
+        "a slot was lost"
+    );
+}
+
+fn check_vclusters(state: &State) {
+    for vcluster in state.vclusters.values() {
+        assert_eq!(vcluster.home.is_none(), vcluster.aliases.is_empty());
+        assert!(vcluster.home.is_some() || vcluster.brokers.is_empty());
+        let home = vcluster.home.as_ref();
+        for alias in vcluster.aliases.values() {
+            assert!(home.is_some_and(|home| slots::same_cluster(home, &alias.physical_cluster)));
+        }
+        let physical: BTreeSet<_> = vcluster
+            .aliases
+            .values()
+            .map(|alias| &alias.physical_name)
+            .collect();
+        assert_eq!(
+            physical.len(),
+            vcluster.aliases.len(),
+            "two aliases share a physical topic"
+        );
+        let ids: BTreeSet<_> = vcluster
+            .brokers
+            .values()
+            .map(|broker| broker.virtual_id)
+            .collect();
+        assert_eq!(ids.len(), vcluster.brokers.len());
+        assert!(ids.iter().all(|id| (1..vcluster.next_broker_id).contains(id)));
+        assert!(vcluster.tokens.values().all(|token| {
+            vcluster
+                .accounts
+                .get(&token.account)
+                .is_some_and(|a| a.created == token.account_created)
+        }));
+    }
+}
+
+proptest! {
+    #[test]
+    fn invariants_hold_after_every_command(commands in prop::collection::vec(any_command(), 1..80)) {
+        let mut machine = Machine::default();
+        for command in commands {
+            let before = machine.state.clone();
+            let outcome = machine.run(command);
+            check_slots(&machine.state);
+            check_vclusters(&machine.state);
+            if matches!(outcome, Outcome::Refused(_) | Outcome::Unchanged) {
+                prop_assert_eq!(&before.vclusters, &machine.state.vclusters);
+                prop_assert_eq!(&before.slots, &machine.state.slots);
+                prop_assert_eq!(&before.nodes, &machine.state.nodes);
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_commands_make_the_same_bytes(commands in prop::collection::vec(any_command(), 1..60), cut in 0..60_usize) {
+        let mut straight = Machine::default();
+        let mut restored = Machine::default();
+        for (at, command) in commands.into_iter().enumerate() {
+            if at == cut {
+                let bytes = codec::encode(&restored.state).unwrap();
+                restored.state = codec::decode(&bytes).unwrap();
+            }
+            prop_assert_eq!(straight.run(command.clone()), restored.run(command));
+        }
+        prop_assert_eq!(codec::encode(&straight.state).unwrap(), codec::encode(&restored.state).unwrap());
+    }
+}

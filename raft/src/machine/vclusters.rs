@@ -1,0 +1,61 @@
+//! Virtual clusters: created with a bootstrap slot, deleted when nothing refers to them.
+
+use std::sync::Arc;
+
+use crate::model::{State, VclusterName, VclusterState, VirtualCluster};
+use crate::outcome::{Outcome, Refusal};
+
+use super::{slots, vcluster, vcluster_mut};
+
+/// How many referrers a refusal names.
+const REFERRERS_NAMED: usize = 5;
+
+pub(super) fn put(
+    state: &mut State,
+    name: VclusterName,
+    spec: VirtualCluster,
+    kafka_cluster_id: String,
+) -> Result<Outcome, Refusal> {
+    if let Some(current) = state.vclusters.get(&name) {
+        if current.spec == spec {
+            return Ok(Outcome::Unchanged);
+        }
+        vcluster_mut(state, &name)?.spec = spec;
+        return Ok(Outcome::Updated);
+    }
+    let bootstrap = slots::take(state)?;
+    let created = VclusterState {
+        spec,
+        kafka_cluster_id,
+        aliases: Default::default(),
+        accounts: Default::default(),
+        tokens: Default::default(),
+        acls: Default::default(),
+        home: None,
+        bootstrap,
+        brokers: Default::default(),
+        next_broker_id: 1,
+    };
+    state.vclusters.insert(name, Arc::new(created));
+    Ok(Outcome::Created)
+}
+
+pub(super) fn delete(state: &mut State, name: &VclusterName) -> Result<Outcome, Refusal> {
+    let current = vcluster(state, name)?;
+    let aliases = current.aliases.keys().map(|alias| format!("AliasTopic/{alias}"));
+    let accounts = current
+        .accounts
+        .keys()
+        .map(|account| format!("GatewayServiceAccount/{account}"));
+    let by: Vec<String> = aliases.chain(accounts).take(REFERRERS_NAMED).collect();
+    if !by.is_empty() {
+        return Err(Refusal::StillReferenced {
+            vcluster: name.clone(),
+            by,
+        });
+    }
+    if let Some(gone) = state.vclusters.remove(name) {
+        slots::release_all(state, &gone);
+    }
+    Ok(Outcome::Deleted)
+}

@@ -1,0 +1,214 @@
+//! A running node, and the handle to it.
+//!
+//! A node is one thread with a current-thread runtime, on which openraft, the peer connections and all proposals run,
+//! and the storage writer's thread. The handle only sends calls to the first and reads what it publishes.
+
+mod calls;
+mod core;
+mod keeper;
+mod start;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::command::Command;
+use crate::config::Tuning;
+use crate::model::{NodeId, Revision, State};
+use crate::outcome::{Outcome, Refusal};
+use crate::peer::Peer;
+use crate::status::{PeerStatus, Readiness, Status};
+use crate::visibility::{Visibility, VisibleRevision};
+
+pub use start::StartError;
+
+use self::calls::Call;
+
+/// What a proposal came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    pub outcome: Outcome,
+    /// A revision that shows the change, on this node and on every live node.
+    pub revision: Revision,
+}
+
+/// Why there is no answer to a proposal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// It may still be applied later, once; the same command may be proposed again.
+    #[error("no leader took the change within {} s: a majority of the nodes must be up", after.as_secs())]
+    NoLeader { after: Duration },
+    /// The change is committed.
+    #[error(
+        "the change is made, but these nodes have not shown it yet: {}",
+        list(waiting_for)
+    )]
+    NotEverywhere {
+        applied: Box<Applied>,
+        waiting_for: Vec<NodeId>,
+    },
+    #[error("the disk of the data directory is full")]
+    DiskFull,
+    #[error("this node has too many changes under way")]
+    Busy,
+    #[error("the change is too large: {bytes} bytes, and {limit} are the limit")]
+    TooLarge { bytes: usize, limit: usize },
+    #[error("this node has stopped")]
+    Stopped,
+}
+
+/// Why a node is not ready.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotReady {
+    #[error("the node has not joined its cluster within {} s", after.as_secs())]
+    TimedOut { after: Duration },
+    #[error("the cluster cannot work with this node's configuration")]
+    Refused(#[source] Refusal),
+    #[error("this node has stopped")]
+    Stopped,
+}
+
+fn list(nodes: &[NodeId]) -> String {
+    nodes.iter().map(NodeId::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A handle to a running node. Clones share it; the node stops when the last one is dropped.
+#[derive(Debug, Clone)]
+pub struct Node {
+    shared: Arc<Shared>,
+}
+
+/// What the node's thread publishes, and where calls go.
+#[derive(Debug)]
+struct Shared {
+    id: NodeId,
+    calls: mpsc::Sender<Call>,
+    states: watch::Receiver<Arc<State>>,
+    raft: watch::Receiver<RaftStatus>,
+    readiness: watch::Receiver<Readiness>,
+    visible: VisibleRevision,
+    peers: Vec<Arc<Peer>>,
+    tuning: Tuning,
+}
+
+/// The part of the status that openraft knows.
+#[derive(Debug, Clone, Default)]
+struct RaftStatus {
+    leader: Option<NodeId>,
+    term: u64,
+    last_log: Option<u64>,
+    committed: Option<u64>,
+    snapshot: Option<u64>,
+    voters: Vec<NodeId>,
+}
+
+impl Node {
+    /// Proposes a change from any node. Returns once it is committed and shown by this node and by every live node.
+    /// A refusal is an outcome. Nothing is cancelled when the future is dropped.
+    pub async fn propose(&self, command: Command) -> Result<Applied, ProposeError> {
+        let (answer, answered) = oneshot::channel();
+        self.shared
+            .calls
+            .try_send(Call::Propose {
+                command: Box::new(command),
+                answer,
+            })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => ProposeError::Busy,
+                mpsc::error::TrySendError::Closed(_) => ProposeError::Stopped,
+            })?;
+        answered.await.unwrap_or(Err(ProposeError::Stopped))
+    }
+
+    /// The state, and each change of it. Fast changes are seen as one.
+    pub fn states(&self) -> watch::Receiver<Arc<State>> {
+        self.shared.states.clone()
+    }
+
+    /// This node's picture of the cluster.
+    pub fn status(&self) -> Status {
+        let shared = &self.shared;
+        let raft = shared.raft.borrow().clone();
+        let state = shared.states.borrow().clone();
+        let peers = shared.peers.iter().map(|peer| {
+            let seen = peer.seen();
+            PeerStatus {
+                id: peer.id,
+                address: peer.address.clone(),
+                liveness: state.nodes.get(&peer.id).map(|record| record.liveness),
+                silent_for: seen.silent_for(),
+                visible: seen.visible,
+            }
+        });
+        Status {
+            id: shared.id,
+            leader: raft.leader,
+            term: raft.term,
+            last_log: raft.last_log,
+            committed: raft.committed,
+            applied: state.revision,
+            visible: shared.visible.now(),
+            snapshot: raft.snapshot,
+            voters: raft.voters,
+            peers: peers.collect(),
+            readiness: shared.readiness.borrow().clone(),
+        }
+    }
+
+    /// From now on, proposals wait for what the returned [`Visibility`] reports instead of for the state: an
+    /// application that compiles the state into something else calls this once, before it serves.
+    pub fn report_visibility(&self) -> Visibility {
+        self.shared.visible.take_over()
+    }
+
+    /// Returns when the node has joined its cluster and has caught up with it.
+    pub async fn wait_ready(&self, limit: Duration) -> Result<(), NotReady> {
+        let mut readiness = self.shared.readiness.clone();
+        let joined = readiness.wait_for(|readiness| *readiness != Readiness::Starting);
+        match tokio::time::timeout(limit, joined).await {
+            Err(_) => Err(NotReady::TimedOut { after: limit }),
+            Ok(Err(_)) => Err(NotReady::Stopped),
+            Ok(Ok(readiness)) => match &*readiness {
+                Readiness::Refused(refusal) => Err(NotReady::Refused(refusal.clone())),
+                _ => Ok(()),
+            },
+        }
+    }
+
+    /// Hands leadership to a live peer, if this node leads and there is one. Returns when another node leads, or
+    /// when that did not happen within a few seconds.
+    pub async fn transfer_leadership(&self) {
+        self.call(|done| Call::TransferLeadership { done }).await;
+    }
+
+    /// Takes this node out of what clients are told, and hands leadership over.
+    pub async fn drain(&self) -> Result<(), ProposeError> {
+        let (answer, answered) = oneshot::channel();
+        let call = Call::Drain { answer };
+        self.shared
+            .calls
+            .send(call)
+            .await
+            .map_err(|_| ProposeError::Stopped)?;
+        answered.await.unwrap_or(Err(ProposeError::Stopped))
+    }
+
+    /// Stops the node; returns when its thread is done and its data directory is free.
+    pub async fn shutdown(&self) {
+        self.call(|done| Call::Shutdown { done }).await;
+    }
+
+    /// What durations this node works with.
+    pub fn tuning(&self) -> &Tuning {
+        &self.shared.tuning
+    }
+
+    /// A node that has stopped has nothing left to do.
+    async fn call(&self, call: impl FnOnce(oneshot::Sender<()>) -> Call) {
+        let (done, finished) = oneshot::channel();
+        if self.shared.calls.send(call(done)).await.is_ok() {
+            finished.await.ok();
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The node thread's loop: takes calls from the handle.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use super::core::Core;
+use super::{Applied, ProposeError};
+use crate::command::Command;
+use crate::model::{Liveness, NodeId};
+use crate::status::Readiness;
+
+/// How long a peer may take to become leader.
+const TRANSFER: Duration = Duration::from_secs(3);
+const TRANSFER_POLL: Duration = Duration::from_millis(10);
+
+/// What the handle asks for.
+pub(super) enum Call {
+    Propose {
+        command: Box<Command>,
+        answer: oneshot::Sender<Result<Applied, ProposeError>>,
+    },
+    TransferLeadership {
+        done: oneshot::Sender<()>,
+    },
+    Drain {
+        answer: oneshot::Sender<Result<(), ProposeError>>,
+    },
+    Shutdown {
+        done: oneshot::Sender<()>,
+    },
+}
+
+impl std::fmt::Debug for Call {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Call")
+    }
+}
+
+/// Serves calls until the node is to stop; returns whom to tell when it has.
+pub(super) async fn serve(
+    core: Arc<Core>,
+    mut calls: mpsc::Receiver<Call>,
+    readiness: watch::Sender<Readiness>,
+) -> Option<oneshot::Sender<()>> {
+    while let Some(call) = calls.recv().await {
+        let core = core.clone();
+        match call {
+            Call::Propose { command, answer } => {
+                tokio::spawn(async move {
+                    // A caller that has gone needs no answer.
+                    answer.send(core.propose(*command).await).ok();
+                });
+            }
+            Call::TransferLeadership { done } => {
+                tokio::spawn(async move {
+                    transfer_leadership(&core).await;
+                    done.send(()).ok();
+                });
+            }
+            Call::Drain { answer } => {
+                readiness.send_replace(Readiness::Draining);
+                tokio::spawn(async move {
+                    answer.send(drain(&core).await).ok();
+                });
+            }
+            Call::Shutdown { done } => {
+                timeout(TRANSFER, transfer_leadership(&core)).await.ok();
+                return Some(done);
+            }
+        }
+    }
+    None
+}
+
+async fn drain(core: &Core) -> Result<(), ProposeError> {
+    core.propose(Command::SetLiveness {
+        id: core.id,
+        liveness: Liveness::Draining,
+    })
+    .await?;
+    transfer_leadership(core).await;
+    Ok(())
+}
+
+/// Makes the live peer that has come furthest the leader, if this node is.
+async fn transfer_leadership(core: &Core) {
+    let Some(raft) = core.raft.get().filter(|_| core.leader() == Some(core.id)) else {
+        return;
+    };
+    let Some(to) = successor(core) else {
+        return;
+    };
+    if let Err(error) = raft.trigger().transfer_leader(to.0).await {
+        tracing::debug!(%error, "leadership stays");
+        return;
+    }
+    let moved = async {
+        while core.leader().is_none_or(|leader| leader == core.id) {
+            tokio::time::sleep(TRANSFER_POLL).await;
+        }
+    };
+    if timeout(TRANSFER, moved).await.is_err() {
+        tracing::warn!(%to, "no other node took the leadership");
+    }
+}
+
+fn successor(core: &Core) -> Option<NodeId> {
+    let state = core.states.borrow().clone();
+    let is_up = |id| {
+        state
+            .nodes
+            .get(&id)
+            .is_some_and(|record| record.liveness == Liveness::Up)
+    };
+    let reachable = core
+        .peers
+        .all()
+        .filter(|peer| is_up(peer.id) && peer.seen().at.is_some());
+    reachable
+        .max_by_key(|peer| peer.seen().visible)
+        .map(|peer| peer.id)
+}

@@ -1,0 +1,239 @@
+//! Proposals: found a leader for, committed once, waited for until every live node shows them.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver;
+use openraft::errors::{ClientWriteError, RaftError};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use super::{Applied, ProposeError};
+use crate::codec;
+use crate::command::{Command, Proposal};
+use crate::config::Tuning;
+use crate::model::{Liveness, NodeId, Revision, State};
+use crate::network::{Peers, TakeAnswer};
+use crate::peer::Peer;
+use crate::sequence::Sequencer;
+use crate::store::StateStore;
+use crate::types::TypeConfig;
+use crate::visibility::VisibleRevision;
+
+pub(crate) type Raft = openraft::Raft<TypeConfig, StateStore>;
+
+/// Proposals of this node under way at once; each is remembered in the replicated state until it is settled.
+const OPEN_PROPOSALS: usize = 128;
+/// The largest command, encoded. A log entry of this size is read, sent and kept in memory whole.
+const MAX_PROPOSAL_BYTES: usize = 8 * 1024 * 1024;
+/// One attempt to have a leader take a proposal.
+const ATTEMPT: Duration = Duration::from_secs(3);
+/// Between two attempts.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+
+/// The part of a node that makes changes.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(super) id: NodeId,
+    /// Set once the node knows that it may take part.
+    pub(super) raft: Arc<OnceLock<Raft>>,
+    pub(super) states: watch::Receiver<Arc<State>>,
+    pub(super) visible: VisibleRevision,
+    pub(super) peers: Peers,
+    pub(super) tuning: Tuning,
+    sequencer: Arc<Sequencer>,
+    open: Semaphore,
+}
+
+enum Attempt {
+    Committed(Applied),
+    Retry,
+    Failed(ProposeError),
+}
+
+impl Core {
+    pub(super) fn new(
+        id: NodeId,
+        states: watch::Receiver<Arc<State>>,
+        visible: VisibleRevision,
+        peers: Peers,
+        (tuning, boot): (Tuning, u64),
+    ) -> Self {
+        Self {
+            id,
+            raft: Arc::default(),
+            states,
+            visible,
+            peers,
+            tuning,
+            sequencer: Sequencer::new(boot),
+            open: Semaphore::new(OPEN_PROPOSALS),
+        }
+    }
+
+    /// The leader that this node follows.
+    pub(super) fn leader(&self) -> Option<NodeId> {
+        let raft = self.raft.get()?;
+        raft.metrics().borrow_watched().current_leader.map(NodeId)
+    }
+
+    /// Commits `command` and waits until every live node shows it.
+    pub(super) async fn propose(&self, command: Command) -> Result<Applied, ProposeError> {
+        let deadline = Instant::now() + self.tuning.propose;
+        let permit = timeout_at(deadline, self.open.acquire()).await;
+        let _permit = permit
+            .map_err(|_| ProposeError::Busy)?
+            .map_err(|_| ProposeError::Stopped)?;
+        let applied = self.commit(command, deadline).await?;
+        self.shown_everywhere(applied, deadline).await
+    }
+
+    /// Commits `command`, however many leaders that takes.
+    pub(super) async fn commit(&self, command: Command, deadline: Instant) -> Result<Applied, ProposeError> {
+        let ticket = self.sequencer.next();
+        let mut proposal = Proposal {
+            node: self.id,
+            id: ticket.id(),
+            settled: ticket.settled(),
+            command,
+        };
+        let bytes = codec::encode(&proposal).map_or(usize::MAX, |bytes| bytes.len());
+        if bytes > MAX_PROPOSAL_BYTES {
+            return Err(ProposeError::TooLarge {
+                bytes,
+                limit: MAX_PROPOSAL_BYTES,
+            });
+        }
+        loop {
+            match self.attempt(proposal.clone()).await {
+                Attempt::Committed(applied) => return Ok(applied),
+                Attempt::Failed(error) => return Err(error),
+                Attempt::Retry if Instant::now() >= deadline => {
+                    return Err(ProposeError::NoLeader {
+                        after: self.tuning.propose,
+                    });
+                }
+                Attempt::Retry => sleep(RETRY_PAUSE).await,
+            }
+            proposal.settled = ticket.settled();
+        }
+    }
+
+    async fn attempt(&self, proposal: Proposal) -> Attempt {
+        let Some(leader) = self.leader() else {
+            return Attempt::Retry;
+        };
+        let answer = if leader == self.id {
+            match self.raft.get() {
+                Some(raft) => take(raft, proposal).await,
+                None => TakeAnswer::NotLeader,
+            }
+        } else {
+            match self.peers.propose(leader, proposal, ATTEMPT).await {
+                Ok(answer) => answer,
+                Err(error) => {
+                    tracing::debug!(%leader, %error, "a proposal did not reach the leader");
+                    TakeAnswer::NotLeader
+                }
+            }
+        };
+        match answer {
+            TakeAnswer::Committed { outcome, revision } => Attempt::Committed(Applied { outcome, revision }),
+            TakeAnswer::NotLeader => Attempt::Retry,
+            TakeAnswer::DiskFull => Attempt::Failed(ProposeError::DiskFull),
+            TakeAnswer::Stopped => match leader == self.id {
+                true => Attempt::Failed(ProposeError::Stopped),
+                false => Attempt::Retry,
+            },
+        }
+    }
+
+    /// Waits until this node and every live one show `applied`.
+    async fn shown_everywhere(&self, applied: Applied, deadline: Instant) -> Result<Applied, ProposeError> {
+        let revision = applied.revision;
+        let mut here = self.visible.watch();
+        if timeout_at(deadline, here.wait_for(|visible| *visible >= revision))
+            .await
+            .is_err()
+        {
+            return Err(not_everywhere(applied, vec![self.id]));
+        }
+        for peer in self.peers.all() {
+            if !self.shown_by(peer, revision, deadline).await {
+                let waiting_for = self.behind(revision);
+                return Err(not_everywhere(applied, waiting_for));
+            }
+        }
+        Ok(applied)
+    }
+
+    /// Waits until `peer` shows `revision` or is not waited for any more; false when the deadline comes first.
+    async fn shown_by(&self, peer: &Peer, revision: Revision, deadline: Instant) -> bool {
+        let mut seen = peer.watch();
+        let mut states = self.states.clone();
+        loop {
+            if !is_waited_for(&states.borrow_and_update(), peer.id) {
+                return true;
+            }
+            if seen.borrow_and_update().visible >= revision {
+                return true;
+            }
+            let changed = tokio::select! {
+                changed = seen.changed() => changed.is_ok(),
+                changed = states.changed() => changed.is_ok(),
+                () = sleep_until(deadline) => false,
+            };
+            if !changed {
+                return false;
+            }
+        }
+    }
+
+    fn behind(&self, revision: Revision) -> Vec<NodeId> {
+        let state = self.states.borrow();
+        let peers = self.peers.all().filter(|peer| is_waited_for(&state, peer.id));
+        peers
+            .filter(|peer| peer.seen().visible < revision)
+            .map(|peer| peer.id)
+            .collect()
+    }
+}
+
+/// Has this node, as leader, commit a proposal.
+pub(crate) async fn take(raft: &Raft, proposal: Proposal) -> TakeAnswer {
+    let Ok(written) = tokio::time::timeout(ATTEMPT, raft.client_write(proposal)).await else {
+        return TakeAnswer::NotLeader;
+    };
+    match written {
+        Ok(written) => TakeAnswer::Committed {
+            outcome: written.data,
+            revision: Revision(written.log_id.index),
+        },
+        Err(RaftError::APIError(
+            ClientWriteError::ForwardToLeader(_) | ClientWriteError::LogEntryDiscarded(_),
+        )) => TakeAnswer::NotLeader,
+        Err(RaftError::APIError(error)) => {
+            tracing::error!(%error, "openraft refused a proposal");
+            TakeAnswer::NotLeader
+        }
+        Err(RaftError::Fatal(error)) => {
+            tracing::error!(%error, "openraft has stopped");
+            TakeAnswer::Stopped
+        }
+    }
+}
+
+/// A draining node still serves the connections that it has.
+fn is_waited_for(state: &State, id: NodeId) -> bool {
+    match state.nodes.get(&id) {
+        Some(record) => matches!(record.liveness, Liveness::Up | Liveness::Draining),
+        None => false,
+    }
+}
+
+fn not_everywhere(applied: Applied, waiting_for: Vec<NodeId>) -> ProposeError {
+    ProposeError::NotEverywhere {
+        applied: Box::new(applied),
+        waiting_for,
+    }
+}

@@ -1,0 +1,148 @@
+//! Keeps the replicated picture of the nodes true: each node its own record, the leader the liveness of the others.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use super::core::Core;
+use super::{Applied, ProposeError};
+use crate::command::Command;
+use crate::model::{Liveness, NodeId, NodeRecord, Revision};
+use crate::outcome::Outcome;
+use crate::status::Readiness;
+
+const TICK: Duration = Duration::from_millis(250);
+/// A live node must show what the leader had applied so many ticks ago.
+const LAG_TICKS: usize = 4;
+
+/// Keeps this node's own record: puts it when it joins, says that it is up once it has been in contact for a while,
+/// and that it drains once it does.
+pub(super) async fn keep_own_record(
+    core: Arc<Core>,
+    record: NodeRecord,
+    readiness: watch::Sender<Readiness>,
+) {
+    loop {
+        match core
+            .propose(Command::PutNode {
+                id: core.id,
+                record: record.clone(),
+            })
+            .await
+        {
+            Ok(Applied {
+                outcome: Outcome::Refused(refusal),
+                ..
+            }) => {
+                tracing::error!(%refusal, "the cluster cannot work with this node's configuration");
+                readiness.send_replace(Readiness::Refused(refusal));
+                return;
+            }
+            Ok(_) | Err(ProposeError::NotEverywhere { .. }) => break,
+            Err(ProposeError::Stopped) => return,
+            Err(error) => tracing::info!(%error, "still joining the cluster"),
+        }
+    }
+    let mut ticks = ticks();
+    let mut in_contact_since = None;
+    let mut joining = true;
+    loop {
+        in_contact_since = if in_contact(&core) {
+            in_contact_since.or(Some(Instant::now()))
+        } else {
+            None
+        };
+        let wanted = match *readiness.borrow() {
+            Readiness::Draining => Liveness::Draining,
+            _ => Liveness::Up,
+        };
+        let has = core.states.borrow().nodes.get(&core.id).map(|own| own.liveness);
+        // A node that joins has just heard from a leader; one that was taken for dead proves itself first.
+        let proven = joining || in_contact_since.is_some_and(|since| since.elapsed() >= core.tuning.recovery);
+        if has != Some(wanted) && proven {
+            let change = Command::SetLiveness {
+                id: core.id,
+                liveness: wanted,
+            };
+            if let Err(error) = core.propose(change).await {
+                tracing::warn!(%error, ?wanted, "cannot tell the cluster of this node's liveness");
+            }
+        } else if has == Some(wanted) && joining {
+            joining = false;
+            readiness.send_if_modified(|readiness| {
+                let starting = *readiness == Readiness::Starting;
+                if starting {
+                    *readiness = Readiness::Ready;
+                }
+                starting
+            });
+        }
+        ticks.tick().await;
+    }
+}
+
+/// Whether this node follows a leader that answers, or leads.
+fn in_contact(core: &Core) -> bool {
+    match core.leader() {
+        None => false,
+        Some(leader) if leader == core.id => true,
+        Some(leader) => {
+            let seen = core.peers.get(leader).and_then(|peer| peer.seen().silent_for());
+            seen.is_some_and(|silent| silent < core.tuning.silence)
+        }
+    }
+}
+
+/// While this node leads, takes nodes out of the live set that are silent, or that do not keep up.
+pub(super) async fn watch_peers(core: Arc<Core>) {
+    let mut ticks = ticks();
+    let mut healthy: BTreeMap<NodeId, Instant> = BTreeMap::new();
+    let mut applied: std::collections::VecDeque<Revision> = Default::default();
+    loop {
+        ticks.tick().await;
+        if core.leader() != Some(core.id) {
+            healthy.clear();
+            applied.clear();
+            continue;
+        }
+        let state = core.states.borrow().clone();
+        applied.push_back(state.revision);
+        if applied.len() > LAG_TICKS {
+            applied.pop_front();
+        }
+        let due = applied.front().copied().unwrap_or_default();
+        let now = Instant::now();
+        for peer in core.peers.all() {
+            let seen = peer.seen();
+            let answers = seen
+                .silent_for()
+                .is_some_and(|silent| silent < core.tuning.silence / 2);
+            let last = healthy.entry(peer.id).or_insert(now);
+            if answers && seen.visible >= due {
+                *last = now;
+            }
+            let silent = now.duration_since(*last);
+            let record = state.nodes.get(&peer.id);
+            if silent < core.tuning.silence || record.is_none_or(|r| r.liveness == Liveness::Down) {
+                continue;
+            }
+            tracing::warn!(node = %peer.id, ?silent, "a node is silent or does not keep up: it is no longer live");
+            let change = Command::SetLiveness {
+                id: peer.id,
+                liveness: Liveness::Down,
+            };
+            if let Err(error) = core.commit(change, now + core.tuning.silence).await {
+                tracing::warn!(%error, "cannot take a silent node out");
+            }
+        }
+    }
+}
+
+fn ticks() -> tokio::time::Interval {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

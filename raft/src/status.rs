@@ -1,0 +1,59 @@
+//! What a node knows of itself and its peers, for operators and metrics.
+
+use std::time::Duration;
+
+use crate::model::{Liveness, NodeId, Revision};
+use crate::outcome::Refusal;
+
+/// A node's picture of the cluster at one moment.
+#[derive(Debug, Clone)]
+pub struct Status {
+    pub id: NodeId,
+    /// The leader that this node follows; itself when it leads.
+    pub leader: Option<NodeId>,
+    pub term: u64,
+    /// The index of the last entry in this node's log.
+    pub last_log: Option<u64>,
+    /// The highest index that this node knows to be committed.
+    pub committed: Option<u64>,
+    pub applied: Revision,
+    /// The revision that the application has reported; that of the state when it reports none.
+    pub visible: Revision,
+    /// The last index in the latest snapshot.
+    pub snapshot: Option<u64>,
+    pub voters: Vec<NodeId>,
+    pub peers: Vec<PeerStatus>,
+    pub readiness: Readiness,
+}
+
+/// A node's picture of a peer.
+#[derive(Debug, Clone)]
+pub struct PeerStatus {
+    pub id: NodeId,
+    pub address: String,
+    /// What all nodes agree on; `None` before the peer has joined.
+    pub liveness: Option<Liveness>,
+    /// How long ago the peer answered last; `None` when it never did.
+    pub silent_for: Option<Duration>,
+    /// The revision that the peer showed then.
+    pub visible: Revision,
+}
+
+impl PeerStatus {
+    /// Whether the peer answered within `limit`.
+    pub fn is_reachable(&self, limit: Duration) -> bool {
+        self.silent_for.is_some_and(|silent| silent <= limit)
+    }
+}
+
+/// Whether a node may be sent clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Readiness {
+    /// It has not yet agreed with the other nodes on where they are and that it lives.
+    Starting,
+    Ready,
+    /// It was told to stop taking clients.
+    Draining,
+    /// The other nodes cannot work with what this node was configured with.
+    Refused(Refusal),
+}

@@ -1,0 +1,189 @@
+//! The one thread that writes the file. It knows no Raft: it puts changes on disk in order, many with one fsync.
+
+use std::io;
+use std::thread::{self, JoinHandle};
+
+use openraft::storage::IOFlushed;
+use redb::{Database, ReadableDatabase};
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot};
+
+use super::disk::{LOG, META, SNAPSHOT};
+use crate::codec::{self, CodecError};
+use crate::types::TypeConfig;
+
+/// Jobs that may wait for the disk; the sender waits when there are more.
+const QUEUE_JOBS: usize = 1024;
+/// The most jobs that one fsync covers.
+const BATCH_JOBS: usize = 256;
+/// How the process ends when the disk fails (`EX_IOERR` of sysexits.h).
+const EXIT_DISK_FAILED: i32 = 74;
+
+/// A change of the file.
+#[derive(Debug)]
+pub(crate) enum Change {
+    /// Adds or replaces log entries.
+    Append(Vec<(u64, Vec<u8>)>),
+    /// Removes the log from this index on.
+    Truncate { from: u64 },
+    /// Removes the log up to and including `upto`, and sets the name `purged` to `id`.
+    Purge { upto: u64, id: Vec<u8> },
+    /// Sets a single value.
+    Put { key: &'static str, value: Vec<u8> },
+}
+
+/// What follows a job.
+enum Then {
+    /// Somebody waits until the change is durable.
+    Tell(oneshot::Sender<()>),
+    /// openraft is told once the change is durable.
+    Flushed(IOFlushed<TypeConfig>),
+    Nothing,
+}
+
+enum Job {
+    Write(Change, Then),
+    ReadSnapshot(oneshot::Sender<Result<Option<Vec<u8>>, redb::Error>>),
+}
+
+/// Where jobs are put in. The thread ends when all handles are gone.
+#[derive(Debug, Clone)]
+pub(crate) struct WriterHandle {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Job")
+    }
+}
+
+impl WriterHandle {
+    /// Returns when the change is durable.
+    pub(crate) async fn write(&self, change: Change) -> io::Result<()> {
+        let (tell, told) = oneshot::channel();
+        self.send(Job::Write(change, Then::Tell(tell))).await?;
+        told.await.map_err(|_| gone())
+    }
+
+    /// Sets a single value; returns when it is durable.
+    pub(crate) async fn put<T: Serialize>(&self, key: &'static str, value: &T) -> io::Result<()> {
+        let value = codec::encode(value).map_err(invalid)?;
+        self.write(Change::Put { key, value }).await
+    }
+
+    /// Returns at once; the change is durable before any later one.
+    pub(crate) async fn write_later(&self, change: Change) -> io::Result<()> {
+        self.send(Job::Write(change, Then::Nothing)).await
+    }
+
+    /// Returns at once; `flushed` is told when the change is durable.
+    pub(crate) async fn write_then(&self, change: Change, flushed: IOFlushed<TypeConfig>) -> io::Result<()> {
+        self.send(Job::Write(change, Then::Flushed(flushed))).await
+    }
+
+    /// The bytes of the current snapshot, as they are.
+    pub(crate) async fn read_snapshot(&self) -> io::Result<Option<Vec<u8>>> {
+        let (tell, told) = oneshot::channel();
+        self.send(Job::ReadSnapshot(tell)).await?;
+        told.await.map_err(|_| gone())?.map_err(io::Error::other)
+    }
+
+    async fn send(&self, job: Job) -> io::Result<()> {
+        self.jobs.send(job).await.map_err(|_| gone())
+    }
+}
+
+/// A value that cannot be encoded or decoded, as an I/O error.
+pub(crate) fn invalid(error: CodecError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+fn gone() -> io::Error {
+    io::Error::new(io::ErrorKind::BrokenPipe, "the storage writer has stopped")
+}
+
+/// Starts the thread. It closes the file and ends when all handles are gone.
+pub(super) fn start(database: Database) -> io::Result<(WriterHandle, JoinHandle<()>)> {
+    let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
+    let writer = move || run(&database, queue);
+    let thread = thread::Builder::new()
+        .name("klamm-store".to_owned())
+        .spawn(writer)?;
+    Ok((WriterHandle { jobs }, thread))
+}
+
+fn run(database: &Database, mut queue: mpsc::Receiver<Job>) {
+    let mut batch = Vec::with_capacity(BATCH_JOBS);
+    while queue.blocking_recv_many(&mut batch, BATCH_JOBS) > 0 {
+        let mut changes = Vec::new();
+        for job in batch.drain(..) {
+            match job {
+                Job::Write(change, then) => changes.push((change, then)),
+                Job::ReadSnapshot(tell) => {
+                    flush(database, &mut changes);
+                    // The reader may have given up; then nobody needs the answer.
+                    tell.send(read_snapshot(database)).ok();
+                }
+            }
+        }
+        flush(database, &mut changes);
+    }
+}
+
+/// Makes `changes` durable, then tells. The process ends if that fails: after a failed fsync nobody knows what is on
+/// disk, so nothing may be acknowledged any more.
+fn flush(database: &Database, changes: &mut Vec<(Change, Then)>) {
+    if changes.is_empty() {
+        return;
+    }
+    if let Err(error) = commit(database, changes) {
+        tracing::error!(%error, "the disk failed: this process ends, because it cannot keep what it would acknowledge");
+        std::process::exit(EXIT_DISK_FAILED);
+    }
+    for (_, then) in changes.drain(..) {
+        match then {
+            Then::Tell(tell) => {
+                // The waiter may have given up; the change stays.
+                tell.send(()).ok();
+            }
+            Then::Flushed(flushed) => flushed.io_completed(Ok(())),
+            Then::Nothing => {}
+        }
+    }
+}
+
+fn commit(database: &Database, changes: &[(Change, Then)]) -> Result<(), redb::Error> {
+    let mut transaction = database.begin_write()?;
+    // With one phase, redb answers damage found after a crash by going back one commit, which was acknowledged.
+    transaction.set_two_phase_commit(true);
+    {
+        let mut log = transaction.open_table(LOG)?;
+        let mut meta = transaction.open_table(META)?;
+        for (change, _) in changes {
+            match change {
+                Change::Append(entries) => {
+                    for (index, bytes) in entries {
+                        log.insert(index, bytes.as_slice())?;
+                    }
+                }
+                Change::Truncate { from } => log.retain_in(*from.., |_, _| false)?,
+                Change::Purge { upto, id } => {
+                    log.retain_in(..=*upto, |_, _| false)?;
+                    meta.insert(super::disk::PURGED, id.as_slice())?;
+                }
+                Change::Put { key, value } => {
+                    meta.insert(*key, value.as_slice())?;
+                }
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok(())
+}
+
+fn read_snapshot(database: &Database) -> Result<Option<Vec<u8>>, redb::Error> {
+    let transaction = database.begin_read()?;
+    let meta = transaction.open_table(META)?;
+    Ok(meta.get(SNAPSHOT)?.map(|bytes| bytes.value().to_vec()))
+}
