@@ -1,4 +1,5 @@
 //! The upstream side against real Kafka: plain, with a SASL login, and over TLS. It knows no gateway.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};

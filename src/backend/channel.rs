@@ -9,8 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::backend::message::{self, MessageError};
 use crate::backend::stream::Upstream;
 
-/// The longest answer that is read, in bytes: metadata of some 100,000 partitions.
-const MAX_ANSWER_BYTES: usize = 32 << 20;
+/// The longest answer that is read, in bytes: metadata of more than 100,000 partitions.
+const MAX_ANSWER_BYTES: usize = 16 << 20;
 
 /// How much memory a length prefix alone can make us reserve, in bytes.
 const READ_STEP_BYTES: usize = 64 << 10;

@@ -23,6 +23,8 @@ pub(crate) struct Target {
 }
 
 /// A clean upstream connection. Dropping it closes it; [`super::pool::Return`] keeps it for the next session.
+///
+/// It is read and written as a stream; what was written goes out for certain only once it is flushed (TLS).
 #[derive(Debug)]
 pub struct Lane {
     stream: Upstream,

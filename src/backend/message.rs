@@ -1,8 +1,10 @@
 //! The few Kafka messages that the gateway itself sends to a broker and reads from it. Pure: bytes in, bytes out.
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiVersionsRequest, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+
+use crate::wire::{Detail, Tape, WireError, walk_response};
 
 /// The client id of the gateway's own requests, as it appears in a broker's metrics.
 const CLIENT_ID: &str = "klamm";
@@ -16,7 +18,9 @@ pub enum MessageError {
     #[error("the request cannot be written in a version that the broker knows")]
     Write,
     #[error("the broker's answer does not parse")]
-    Read,
+    Read(#[source] WireError),
+    #[error("the broker's answer holds a value that no broker sends")]
+    Value,
     #[error("the broker answered another request than the one that was sent")]
     Correlation,
 }
@@ -40,23 +44,24 @@ pub(crate) fn request<R: Request>(correlation: i32, version: i16, body: &R) -> R
 }
 
 /// Reads the answer to a request `R` from a frame without its length prefix.
+///
+/// The frame is walked first: the decoder takes memory for as many items as a count announces, so it sees no count that
+/// the frame does not hold.
 pub(crate) fn response<R: Request>(
     correlation: i32,
     version: i16,
     frame: &Bytes,
 ) -> Result<R::Response, MessageError> {
-    let header_version = <R::Response as HeaderVersion>::header_version(version);
     let version = body_version::<R>(version, frame);
+    walk_response((R::KEY, version), frame, Detail::Classified, &mut Tape::new())
+        .map_err(MessageError::Read)?;
     let mut rest = frame.clone();
-    let header = ResponseHeader::decode(&mut rest, header_version).map_err(|_| MessageError::Read)?;
+    let header_version = <R::Response as HeaderVersion>::header_version(version);
+    let header = ResponseHeader::decode(&mut rest, header_version).map_err(|_| MessageError::Value)?;
     if header.correlation_id != correlation {
         return Err(MessageError::Correlation);
     }
-    let body = R::Response::decode(&mut rest, version).map_err(|_| MessageError::Read)?;
-    if rest.has_remaining() {
-        return Err(MessageError::Read);
-    }
-    Ok(body)
+    R::Response::decode(&mut rest, version).map_err(|_| MessageError::Value)
 }
 
 /// A broker that does not know a version of ApiVersions says so in version 0 (KIP-511).
@@ -65,3 +70,6 @@ fn body_version<R: Request>(version: i16, frame: &Bytes) -> i16 {
         R::KEY == ApiVersionsRequest::KEY && frame.get(4..6) == Some(&UNSUPPORTED_VERSION.to_be_bytes());
     if refused { 0 } else { version }
 }
+
+#[cfg(test)]
+mod tests;

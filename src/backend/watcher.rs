@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use klamm_raft::model::TopicName;
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::backend::chain::Chain;
@@ -35,6 +36,9 @@ const FIRST_RETRY: Duration = Duration::from_millis(250);
 
 /// However many ask for it, looks do not follow each other more closely.
 const LOOK_GAP: Duration = Duration::from_millis(50);
+
+/// A look that takes longer is given up, so that nobody waits for long.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Asks for a picture that is newer than this message; answered when it is published.
 #[derive(Debug, Clone, Copy, Message)]
@@ -126,8 +130,8 @@ impl Watcher {
         let waiting = std::mem::take(&mut self.waiting);
         let topics: BTreeSet<TopicName> = self.tracked.iter().chain(waiting.topics()).cloned().collect();
         let looking = async move {
-            let outcome = scout.look(&topics).await;
-            (scout, outcome)
+            let outcome = timeout(LOOK_TIMEOUT, scout.look(&topics)).await;
+            (scout, outcome.unwrap_or(Err(LookError::Timeout)))
         };
         ctx.spawn(looking.into_actor(self).map(|(scout, outcome), watcher, ctx| {
             watcher.scout = Some(scout);

@@ -46,7 +46,7 @@ pub enum LookError {
     Dial(#[from] DialError),
     #[error("the broker did not answer Metadata")]
     Channel(#[from] ChannelError),
-    #[error("the broker did not answer Metadata within {} s", ANSWER_TIMEOUT.as_secs())]
+    #[error("the physical cluster did not answer in time")]
     Timeout,
     #[error("the broker is too old: it does not know Metadata {}", METADATA.0)]
     TooOld,
@@ -119,7 +119,7 @@ impl Scout {
         }
     }
 
-    /// One look at the cluster. The scout is of use again whatever comes of it.
+    /// One look at the cluster. The scout is of use again whatever comes of it, also when the look is dropped midway.
     pub(super) async fn look(&mut self, topics: &BTreeSet<TopicName>) -> Result<Sighting, LookError> {
         let request = request(topics);
         let sketch = Sketch::read(&self.ask(&request).await?).inspect_err(|_| self.line = None)?;
