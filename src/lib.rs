@@ -12,6 +12,7 @@ pub mod authz;
 pub mod backend;
 pub mod config;
 pub mod metrics;
+pub mod quickstart;
 pub mod secret;
 pub mod telemetry;
 pub mod vcluster;

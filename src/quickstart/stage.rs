@@ -1,0 +1,212 @@
+//! Everything that runs together: Kafka clusters, gateway nodes and the directory that they share.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::quickstart::admin::Admin;
+use crate::quickstart::error::QuickstartError;
+use crate::quickstart::kafka::{Cluster, Kafka};
+use crate::quickstart::node::{Node, NodeSettings, write_clusters};
+use crate::quickstart::ports::{self, PortBlock};
+
+/// Ports for clients that each node gets, of the port block or at the usual place.
+const CLIENT_PORTS: u16 = 12;
+const USUAL_CLIENT_PORTS: u16 = 64;
+
+/// Where in the port block things begin: Kafka first, then Raft, the admin APIs and the clients' ports.
+const KAFKA_OFFSET: u16 = 0;
+const RAFT_OFFSET: u16 = 16;
+const HTTP_OFFSET: u16 = 20;
+const CLIENT_OFFSET: u16 = 24;
+
+/// The ports that the documentation shows; used when they are free.
+const USUAL_HTTP: u16 = 8888;
+const USUAL_CLIENTS: u16 = 6969;
+
+/// The nodes that fit into a port block.
+pub const MAX_NODES: u16 = 3;
+
+/// What runs. Dropping it ends everything in order and deletes the directory.
+#[derive(Debug)]
+pub struct Stage {
+    nodes: Vec<Node>,
+    clusters: Vec<(String, Cluster)>,
+    kafka: Kafka,
+    directory: Scratch,
+    ports: PortBlock,
+}
+
+/// How the gateway nodes are set up.
+#[derive(Debug, Clone)]
+pub struct Nodes {
+    /// The `klamm` executable.
+    pub program: PathBuf,
+    /// 1 to [`MAX_NODES`].
+    pub count: u16,
+    /// The host that clients are told.
+    pub advertised_host: String,
+    pub ports: PortChoice,
+    /// Further environment variables for every node.
+    pub more: Vec<(String, String)>,
+}
+
+/// Which ports nodes listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortChoice {
+    /// Those that the documentation shows, if they are free.
+    Usual,
+    /// Any free ones.
+    Any,
+}
+
+impl Stage {
+    /// An empty stage with Kafka installed.
+    ///
+    /// # Errors
+    /// When Kafka cannot be installed or there are no free ports.
+    pub fn new() -> Result<Self, QuickstartError> {
+        let directory = Scratch::new()?;
+        let kafka = Kafka::install(&directory.path)?;
+        Ok(Self {
+            nodes: Vec::new(),
+            clusters: Vec::new(),
+            kafka,
+            directory,
+            ports: PortBlock::take()?,
+        })
+    }
+
+    /// Starts a Kafka cluster of one broker; returns its address. `options` are those of `kafka.sh run`.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn start_kafka(&mut self, name: &str, options: &[&str]) -> Result<String, QuickstartError> {
+        // A broker uses two ports.
+        let offset = KAFKA_OFFSET + 2 * u16::try_from(self.clusters.len()).unwrap_or(u16::MAX / 4);
+        let cluster = self.kafka.cluster(name, self.ports.port(offset), options)?;
+        let bootstrap = cluster.bootstrap().to_owned();
+        self.clusters.push((name.to_owned(), cluster));
+        Ok(bootstrap)
+    }
+
+    /// Writes down which physical clusters the gateway will know, each with Kafka client properties.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn configure(&self, clusters: &[(&str, &[(&str, &str)])]) -> Result<(), QuickstartError> {
+        write_clusters(&self.clusters_file(), clusters)
+    }
+
+    /// Starts the gateway nodes and waits until all serve.
+    ///
+    /// # Errors
+    /// When one does not come up.
+    pub fn start_nodes(&mut self, nodes: &Nodes) -> Result<(), QuickstartError> {
+        let (http, clients, port_count) = self.node_ports(nodes);
+        let raft_ports: Vec<u16> = match nodes.count {
+            1 => Vec::new(),
+            count => (0..count)
+                .map(|index| self.ports.port(RAFT_OFFSET + index))
+                .collect(),
+        };
+        for index in 0..nodes.count {
+            self.nodes.push(Node::start(NodeSettings {
+                program: nodes.program.clone(),
+                id: index + 1,
+                data_dir: self.directory.path.join(format!("node{}", index + 1)),
+                clusters: self.clusters_file(),
+                http_port: http + index,
+                advertised_host: nodes.advertised_host.clone(),
+                port_start: clients + index * port_count,
+                port_count,
+                raft_ports: raft_ports.clone(),
+                more: nodes.more.clone(),
+            })?);
+        }
+        self.nodes.iter_mut().try_for_each(Node::await_ready)
+    }
+
+    /// The admin API of a node, counted from 1.
+    #[must_use]
+    pub fn admin(&self, node: usize) -> Admin {
+        Admin::new(&self.nodes[node - 1].admin_url())
+    }
+
+    #[must_use]
+    pub fn kafka(&self) -> &Kafka {
+        &self.kafka
+    }
+
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    pub fn nodes_mut(&mut self) -> &mut [Node] {
+        &mut self.nodes
+    }
+
+    /// A directory for files; it goes with the stage.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory.path
+    }
+
+    /// The address of a Kafka cluster that was started here.
+    #[must_use]
+    pub fn bootstrap(&self, cluster: &str) -> Option<&str> {
+        self.clusters
+            .iter()
+            .find(|(name, _)| name == cluster)
+            .map(|(_, cluster)| cluster.bootstrap())
+    }
+
+    fn clusters_file(&self) -> PathBuf {
+        self.directory.path.join("clusters.yaml")
+    }
+
+    /// The first port of the admin APIs, the first of the clients, and how many of those each node has.
+    fn node_ports(&self, nodes: &Nodes) -> (u16, u16, u16) {
+        let usual = nodes.ports == PortChoice::Usual
+            && (USUAL_HTTP..USUAL_HTTP + nodes.count).all(ports::is_free)
+            && (USUAL_CLIENTS..USUAL_CLIENTS + nodes.count * USUAL_CLIENT_PORTS).all(ports::is_free);
+        if usual {
+            (USUAL_HTTP, USUAL_CLIENTS, USUAL_CLIENT_PORTS)
+        } else {
+            (
+                self.ports.port(HTTP_OFFSET),
+                self.ports.port(CLIENT_OFFSET),
+                CLIENT_PORTS,
+            )
+        }
+    }
+}
+
+/// A directory that is deleted with the value.
+#[derive(Debug)]
+struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    fn new() -> Result<Self, QuickstartError> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "klamm-quickstart.{}.{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = std::env::temp_dir().join(name);
+        // A leftover can only be of a dead process that had the same id.
+        fs::remove_dir_all(&path).ok();
+        fs::create_dir_all(&path).map_err(QuickstartError::io("make a directory"))?;
+        Ok(Self { path })
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.path).ok();
+    }
+}
