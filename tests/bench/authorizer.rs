@@ -37,19 +37,20 @@ struct Kind {
     ask: fn(&mut Dice, usize) -> Question,
 }
 
+#[derive(Debug)]
 struct Question {
     principal: Principal,
     topic: String,
     operation: Operation,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind {
         title: "literal, allowed",
         allowed: Some(true),
         ask: |dice, size| {
             let team = dice.team(size, Role::Literal);
-            Question::new(&user(team), literal_topic(team))
+            Question::new(&user(team, size), literal_topic(team))
         },
     },
     Kind {
@@ -58,7 +59,7 @@ const KINDS: [Kind; 7] = [
         ask: |dice, size| {
             let team = dice.team(size, Role::Prefixed);
             Question::new(
-                &user(team),
+                &user(team, size),
                 format!("{}invoices.v{}", prefix(team), dice.roll(50)),
             )
         },
@@ -68,23 +69,40 @@ const KINDS: [Kind; 7] = [
         allowed: Some(false),
         ask: |dice, size| {
             let team = dice.team(size, Role::Refused);
-            Question::new(&user(team), format!("{}secret.{}", prefix(team), dice.roll(50)))
+            Question::new(
+                &user(team, size),
+                format!("{}secret.{}", prefix(team), dice.roll(50)),
+            )
         },
     },
     Kind {
         title: "somebody else's topic",
         allowed: Some(false),
         ask: |dice, size| {
-            let (own, other) = (dice.roll(size), dice.team(size, Role::Literal));
-            Question::new(&user(own + size), literal_topic(other))
+            let own = dice.roll(size);
+            let other = dice.team(size, Role::Literal);
+            let principal = if owner(own, size) == owner(other, size) {
+                Principal::user("stranger")
+            } else {
+                user(own, size)
+            };
+            Question::new(&principal, literal_topic(other))
         },
     },
     Kind {
-        title: "crowded topic, allowed",
+        title: "a topic that many read",
         allowed: Some(true),
         ask: |dice, size| {
             let team = dice.team(size, Role::Crowd);
-            Question::new(&user(team), "announcements".to_owned())
+            Question::new(&user(team, size), crowded_topic(team))
+        },
+    },
+    Kind {
+        title: "an account with 10 % of all",
+        allowed: Some(true),
+        ask: |dice, size| {
+            let team = dice.team(size.div_ceil(SHARE_OF_THE_WIDE), Role::Literal);
+            Question::new(&user(team, size), literal_topic(team))
         },
     },
     Kind {
@@ -92,7 +110,7 @@ const KINDS: [Kind; 7] = [
         allowed: Some(false),
         ask: |dice, size| {
             Question::new(
-                &user(dice.roll(size)),
+                &user(dice.roll(size), size),
                 format!("unheard-of.{}", dice.roll(1_000_000)),
             )
         },
@@ -107,6 +125,11 @@ const KINDS: [Kind; 7] = [
     },
 ];
 
+/// One account has this part of all ACLs.
+const SHARE_OF_THE_WIDE: usize = 10;
+/// The others have this many each.
+const ACLS_PER_ACCOUNT: usize = 20;
+
 /// What the ACL with a number is for; the roles alternate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
@@ -116,7 +139,7 @@ enum Role {
     Prefixed,
     /// Denies ALL on a prefix.
     Refused,
-    /// Allows READ on the one topic that many read.
+    /// Allows READ on one of a few topics that many read.
     Crowd,
 }
 
@@ -177,8 +200,22 @@ impl Dice {
     }
 }
 
-fn user(team: usize) -> Principal {
-    Principal::user(&format!("svc-{}-{team}", DEPARTMENTS[team % DEPARTMENTS.len()]))
+/// The account that has an ACL.
+fn owner(team: usize, size: usize) -> usize {
+    if team < size / SHARE_OF_THE_WIDE {
+        0
+    } else {
+        1 + team / ACLS_PER_ACCOUNT
+    }
+}
+
+fn user(team: usize, size: usize) -> Principal {
+    let owner = owner(team, size);
+    Principal::user(&format!("svc-{}-{owner}", DEPARTMENTS[owner % DEPARTMENTS.len()]))
+}
+
+fn crowded_topic(team: usize) -> String {
+    format!("announcements.{}", team % ACLS_PER_ACCOUNT)
 }
 
 fn literal_topic(team: usize) -> String {
@@ -214,7 +251,7 @@ fn acls(size: usize) -> BTreeSet<AclBinding> {
                     Permission::Deny,
                 ),
                 Role::Crowd => (
-                    "announcements".to_owned(),
+                    crowded_topic(team),
                     PatternType::Literal,
                     Operation::Read,
                     Permission::Allow,
@@ -227,7 +264,7 @@ fn acls(size: usize) -> BTreeSet<AclBinding> {
                     pattern_type,
                 },
                 entry: AclEntry {
-                    principal: user(team).to_string(),
+                    principal: user(team, size).to_string(),
                     host: if team % 5 == 0 { HOST } else { "*" }.to_owned(),
                     operation,
                     permission,
@@ -258,28 +295,25 @@ fn main() {
         (size, index, started.elapsed())
     });
     println!("ns per decision ({QUESTIONS} different questions of each kind, best pass)\n");
-    print!("{:<24}", "ACLs");
+    print!("{:<30}", "ACLs");
     for (size, ..) in &indexes {
         print!("{size:>10}");
     }
     println!();
     for kind in &KINDS {
-        print!("{:<24}", kind.title);
+        print!("{:<30}", kind.title);
         for (size, index, _) in &indexes {
             let mut dice = Dice(*size as u64);
             let questions: Vec<_> = (0..QUESTIONS).map(|_| (kind.ask)(&mut dice, *size)).collect();
             if let Some(allowed) = kind.allowed {
-                assert!(
-                    questions.iter().all(|question| question.ask(index) == allowed),
-                    "{}",
-                    kind.title
-                );
+                let wrong = questions.iter().find(|question| question.ask(index) != allowed);
+                assert!(wrong.is_none(), "{} at {size} ACLs: {wrong:?}", kind.title);
             }
             print!("{:>10.1}", measure(index, &questions));
         }
         println!();
     }
-    print!("{:<24}", "compiling, ms");
+    print!("{:<30}", "compiling, ms");
     for (.., compiling) in &indexes {
         print!("{:>10.2}", compiling.as_secs_f64() * 1e3);
     }

@@ -2,20 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use klamm_raft::model::{
-    AclBinding, AclEntry, Operation, PatternType, Permission, ResourcePattern, ResourceType,
-};
+use klamm_raft::model::{AclBinding, AclEntry, Permission, ResourcePattern};
 
-use super::any_topic::TopicWrite;
-use super::prefixes::PrefixTable;
-use super::{AclIndex, EVERYONE, FastMap, Grant, Holder, IfNoAcl, Interner, Pattern, RESOURCE_TYPES, Span};
+use super::patterns::{Name, Owner, PatternTable, Row, WILDCARD};
+use super::{ANYONE, AclIndex, EVERY_HOST, FastMap, Grant, IfNoAcl, Interner, Span, narrow};
 use crate::authz::operations::OperationSet;
 use crate::authz::principal::Principal;
 
-/// The literal name that covers every name, and the host that stands for all.
-const WILDCARD: &str = "*";
 /// The principal that stands for all.
 const WILDCARD_PRINCIPAL: &str = "User:*";
+
+/// One ACL, with numbers for its parts, and in the order of the index.
+#[derive(Clone, Copy)]
+struct Numbered<'a> {
+    owner: Owner,
+    /// Counts the distinct patterns in their own order.
+    pattern: u32,
+    host: u32,
+    acl: &'a AclBinding,
+    name: Name,
+}
 
 impl AclIndex {
     /// Compiles the ACLs of one virtual cluster.
@@ -25,101 +31,113 @@ impl AclIndex {
         if_no_acl: IfNoAcl,
     ) -> Self {
         let mut index = Self {
-            principals: Interner::new(WILDCARD_PRINCIPAL),
-            hosts: Interner::new(WILDCARD),
+            principals: Vec::new(),
+            shelves: FastMap::default(),
+            everyone: Span::EMPTY,
+            anyone: Span::EMPTY,
+            hosts: Interner::default(),
             super_users: super_users.iter().cloned().collect(),
             if_no_acl,
-            types: Default::default(),
+            patterns: PatternTable::default(),
             grants: Vec::with_capacity(acls.len()),
-            patterns: Vec::new(),
-            topic_writes: Vec::new(),
         };
-        // The set is ordered by pattern, then principal, then host: what belongs together comes together.
-        let mut rest = acls.iter().peekable();
-        while let Some(first) = rest.next() {
-            let start = index.grants.len();
-            index.add_entry(start, &first.entry);
-            while let Some(next) = rest.next_if(|next| next.pattern == first.pattern) {
-                index.add_entry(start, &next.entry);
-            }
-            index.close_pattern(&first.pattern, start);
+        let every_host = index.hosts.intern(WILDCARD);
+        debug_assert_eq!(every_host, EVERY_HOST);
+        let mut principals = Interner::default();
+        let mut numbered = index.number(acls, &mut principals);
+        numbered.sort_unstable_by_key(|acl| (acl.owner, acl.pattern, acl.host));
+        for of_owner in numbered.chunk_by(|a, b| a.owner == b.owner) {
+            let shelves = index.add_owner(of_owner[0].owner, of_owner);
+            index
+                .shelves
+                .insert(of_owner[0].acl.entry.principal.as_str().into(), shelves);
         }
-        index.topic_writes.sort_unstable();
-        index.build_prefixes();
+        index.principals = principals.texts;
+        index.everyone = index
+            .shelves
+            .get(WILDCARD_PRINCIPAL)
+            .copied()
+            .unwrap_or(Span::EMPTY);
+        if if_no_acl == IfNoAcl::Allow {
+            numbered.sort_unstable_by_key(|acl| acl.pattern);
+            numbered.dedup_by_key(|acl| acl.pattern);
+            index.anyone = index.add_owner(ANYONE, &numbered);
+        }
         index
     }
 
-    /// Adds an entry to the pattern whose grants begin at `start`.
-    fn add_entry(&mut self, start: usize, entry: &AclEntry) {
-        let holder = Holder {
-            principal: self.principals.intern(&entry.principal),
-            host: self.hosts.intern(&entry.host),
-        };
-        if self.grants[start..]
-            .last()
-            .is_none_or(|last| last.holder != holder)
-        {
-            self.grants.push(Grant::empty(holder));
+    /// Numbers principals, hosts and patterns. The set is ordered by pattern first.
+    fn number<'a>(&mut self, acls: &'a BTreeSet<AclBinding>, principals: &mut Interner) -> Vec<Numbered<'a>> {
+        let mut numbered = Vec::with_capacity(acls.len());
+        let mut last: Option<(&ResourcePattern, u32, Name)> = None;
+        for acl in acls {
+            let (pattern, name) = match last {
+                Some((same, pattern, name)) if *same == acl.pattern => (pattern, name),
+                Some((_, pattern, _)) => (pattern + 1, self.patterns.add_name(&acl.pattern.name)),
+                None => (0, self.patterns.add_name(&acl.pattern.name)),
+            };
+            last = Some((&acl.pattern, pattern, name));
+            numbered.push(Numbered {
+                owner: principals.intern(&acl.entry.principal),
+                pattern,
+                host: self.hosts.intern(&acl.entry.host),
+                acl,
+                name,
+            });
         }
-        let grant = self.grants.last_mut().expect("one was pushed if there was none");
-        grant.add(entry);
+        numbered
     }
 
-    fn close_pattern(&mut self, pattern: &ResourcePattern, start: usize) {
-        self.grants[start..].sort_unstable_by_key(|grant| grant.holder);
-        let grants = Span {
-            start: start as u32,
-            end: self.grants.len() as u32,
-        };
-        if pattern.resource_type == ResourceType::Topic {
-            self.note_topic_writes(grants);
-        }
-        if pattern.pattern_type == PatternType::Literal {
-            let resources = &mut self.types[pattern.resource_type as usize];
-            resources.literals.insert(pattern.name.as_str().into(), grants);
-            if pattern.name == WILDCARD {
-                resources.wildcard = Some(grants);
-            }
-        }
-        self.patterns.push(Pattern {
-            resource_type: pattern.resource_type,
-            pattern_type: pattern.pattern_type,
-            name: pattern.name.as_str().into(),
-            grants,
-        });
-    }
-
-    fn note_topic_writes(&mut self, span: Span) {
-        let pattern = self.patterns.len() as u32;
-        for place in span.start..span.end {
-            let grant = &self.grants[place as usize];
-            if grant.allows.has(Operation::Write) {
-                self.topic_writes.push(TopicWrite {
-                    principal: grant.holder.principal,
-                    grant: place,
-                    pattern,
+    /// Adds the rows and shelves of one owner, ordered by pattern and host. [`ANYONE`] gets no grants: it is asked
+    /// only whether a pattern exists.
+    fn add_owner(&mut self, owner: Owner, acls: &[Numbered<'_>]) -> Span {
+        let first_shelf = self.patterns.shelf_count();
+        for of_type in acls.chunk_by(|a, b| a.acl.pattern.resource_type == b.acl.pattern.resource_type) {
+            let first_row = self.patterns.row_count();
+            for of_pattern in of_type.chunk_by(|a, b| a.pattern == b.pattern) {
+                let grants = match owner {
+                    ANYONE => self.add_grants(&[]),
+                    _ => self.add_grants(of_pattern),
+                };
+                let Numbered { acl, name, .. } = of_pattern[0];
+                self.patterns.add_row(Row {
+                    owner,
+                    resource_type: acl.pattern.resource_type,
+                    pattern_type: acl.pattern.pattern_type,
+                    name,
+                    grants,
+                    parent: None,
                 });
             }
+            self.patterns.close_shelf(first_row);
+        }
+        Span {
+            start: first_shelf,
+            end: self.patterns.shelf_count(),
         }
     }
 
-    fn build_prefixes(&mut self) {
-        let mut sorted: [Vec<(&str, Span)>; RESOURCE_TYPES] = Default::default();
-        for pattern in &self.patterns {
-            if pattern.pattern_type == PatternType::Prefixed {
-                sorted[pattern.resource_type as usize].push((&pattern.name, pattern.grants));
+    /// Adds the entries of one owner and pattern, a grant for each host.
+    fn add_grants(&mut self, acls: &[Numbered<'_>]) -> Span {
+        let start = narrow(self.grants.len());
+        for of_host in acls.chunk_by(|a, b| a.host == b.host) {
+            let mut grant = Grant::empty(of_host[0].host);
+            for numbered in of_host {
+                grant.add(&numbered.acl.entry);
             }
+            self.grants.push(grant);
         }
-        for (resources, sorted) in self.types.iter_mut().zip(&sorted) {
-            resources.prefixes = PrefixTable::build(sorted);
+        Span {
+            start,
+            end: narrow(self.grants.len()),
         }
     }
 }
 
 impl Grant {
-    fn empty(holder: Holder) -> Self {
+    fn empty(host: u32) -> Self {
         Self {
-            holder,
+            host,
             allows: OperationSet::EMPTY,
             denies: OperationSet::EMPTY,
             allow_entries: OperationSet::EMPTY,
@@ -143,21 +161,11 @@ impl Grant {
 }
 
 impl Interner {
-    fn new(everyone: &str) -> Self {
-        let mut interner = Self {
-            numbers: FastMap::default(),
-            texts: Vec::new(),
-        };
-        let number = interner.intern(everyone);
-        debug_assert_eq!(number, EVERYONE);
-        interner
-    }
-
     fn intern(&mut self, text: &str) -> u32 {
         if let Some(&number) = self.numbers.get(text) {
             return number;
         }
-        let number = self.texts.len() as u32;
+        let number = narrow(self.texts.len());
         self.texts.push(text.into());
         self.numbers.insert(text.into(), number);
         number

@@ -9,6 +9,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+
+const RESOURCE_TYPES: usize = 6;
 use crate::authz::model::{Model, Verdict};
 
 const RESOURCE_KINDS: [ResourceType; RESOURCE_TYPES] = [
@@ -59,6 +61,7 @@ const NAMES: [&str; 22] = [
     "kafka-cluster",
     "kafka-",
 ];
+const LONG_NAME: &str = "abbabaabbaababbabaababbaabbabaabbaababbaabbabaababbabaabbaababba";
 const PRINCIPALS: [&str; 9] = [
     "User:a", "User:b", "User:*", "User:a*", "Group:*", "Group:a", "user:a", ":", "User:a:b",
 ];
@@ -187,6 +190,11 @@ impl Dice {
     fn name(&mut self) -> String {
         if self.roll(3) == 0 {
             return (0..self.roll(7)).map(|_| self.pick(&['a', 'b', '*'])).collect();
+        }
+        if self.roll(4) == 0 {
+            // Parts of one long name, so that prefixes of many lengths cover each other.
+            let part = &LONG_NAME[..self.roll(LONG_NAME.len() + 1)];
+            return format!("{part}{}", self.pick(&["", "", "a", "b"]));
         }
         self.pick(&NAMES).to_owned()
     }
