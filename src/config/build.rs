@@ -298,7 +298,7 @@ impl Builder {
                     format!("nodes are reached at {exposed}, so they must know each other by a secret");
                 self.problems.push(
                     Problem::new(self.place(reference::RAFT_SECRET), message)
-                        .hint("`openssl rand -base64 32` makes one; it is the same on every node"),
+                        .hint("`head -c 32 /dev/urandom | base64` makes one; it is the same on every node"),
                 );
             }
         }
@@ -429,7 +429,7 @@ impl Builder {
                         self.place(reference::SIGNING_KEY),
                         format!("the key is not base64 of at least {SHORTEST_SIGNING_KEY} bytes"),
                     )
-                    .hint("`openssl rand -base64 32` makes one"),
+                    .hint("`head -c 32 /dev/urandom | base64` makes one"),
                 );
                 None
             }

@@ -49,7 +49,7 @@ keys! {
     USERS = "gateway.admin.api.users", "`[{username: admin, password: conduktor, admin: true}]`",
         "The users of the admin API. Without `admin: true` a user can only read. The default is refused when the admin API is reachable from other hosts.";
     SIGNING_KEY = "gateway.user.pool.secret.key", "generated and shared by all nodes",
-        "The key that signs the tokens of service accounts: base64 of at least 32 bytes, the same on every node. `openssl rand -base64 32` makes one.";
+        "The key that signs the tokens of service accounts: base64 of at least 32 bytes, the same on every node. `head -c 32 /dev/urandom | base64` makes one.";
     NODE_ID = "klamm.node.id", "1",
         "The number of this node in its cluster, from 1. It stays with the node's data directory.";
     DATA_DIR = "klamm.data.dir", "./klamm-data",

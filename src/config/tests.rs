@@ -266,7 +266,7 @@ fn the_signing_key_is_base64() {
     assert_eq!(config.signing_key, Some(SigningKey(vec![7; 32])));
     for wrong in ["hidden-secret", "c2hvcnQ="] {
         Given::variables(&[MAIN, ("GATEWAY_USER_POOL_SECRET_KEY", wrong)]).refused(&[
-            "GATEWAY_USER_POOL_SECRET_KEY: the key is not base64 of at least 32 bytes\n    `openssl rand -base64 32` makes one",
+            "GATEWAY_USER_POOL_SECRET_KEY: the key is not base64 of at least 32 bytes\n    `head -c 32 /dev/urandom | base64` makes one",
         ]);
     }
 }
@@ -574,7 +574,7 @@ fn contradictions() {
         &[("KLAMM_RAFT_PEERS", "1=n1:9000,2=n2:9000")],
         &[
             "gateway.advertised.host (GATEWAY_ADVERTISED_HOST): a node of a cluster over several hosts must say which host clients are told\n    localhost is the default, and wrong on every other host",
-            "klamm.raft.secret (KLAMM_RAFT_SECRET): nodes are reached at n1:9000, so they must know each other by a secret\n    `openssl rand -base64 32` makes one; it is the same on every node",
+            "klamm.raft.secret (KLAMM_RAFT_SECRET): nodes are reached at n1:9000, so they must know each other by a secret\n    `head -c 32 /dev/urandom | base64` makes one; it is the same on every node",
         ],
     );
 }
