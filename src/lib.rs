@@ -7,6 +7,7 @@
 //! ```
 
 pub mod address;
+pub mod admin;
 pub mod auth;
 pub mod authz;
 pub mod backend;

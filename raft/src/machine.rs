@@ -39,6 +39,17 @@ pub fn apply(state: &mut State, proposal: Proposal, revision: Revision) -> Outco
     outcome
 }
 
+/// What `command` would come to, and the state that it would leave. Nothing is changed or remembered.
+pub fn preview(state: &State, command: Command) -> (Outcome, State) {
+    let mut then = state.clone();
+    then.revision = Revision(state.revision.0.saturating_add(1));
+    let revision = then.revision;
+    match execute(&mut then, command, revision) {
+        Ok(outcome) => (outcome, then),
+        Err(refusal) => (Outcome::Refused(refusal), state.clone()),
+    }
+}
+
 fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Outcome, Refusal> {
     match command {
         Command::PutVcluster {

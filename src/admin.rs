@@ -1,0 +1,62 @@
+//! The admin HTTP API: resources, tokens, health, metrics. It talks to the control plane only, never to a session.
+
+mod audit;
+mod body;
+mod change;
+mod cluster_view;
+mod credentials;
+mod handlers;
+mod openapi;
+mod problem;
+mod resources;
+mod routes;
+mod services;
+
+use std::io;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::{App, HttpServer, web};
+
+use crate::config::HttpConfig;
+
+pub use cluster_view::{ClusterView, LivenessView, NodeView};
+pub use problem::ProblemBody;
+pub use services::{Answer, CannotAsk, FindTopic, Finding, Propose, Services, Unready};
+
+use credentials::Users;
+
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 128;
+
+/// Connections that are served at a time.
+const MAX_CONNECTIONS: usize = 256;
+
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long requests in flight may go on once the server stops.
+const STOP_TIMEOUT_S: u64 = 5;
+
+/// Opens the admin API's port. The server runs when the returned future is polled, on a thread of its own.
+///
+/// # Errors
+/// The port cannot be opened.
+pub fn server(config: &HttpConfig, services: Services) -> io::Result<Server> {
+    let users = web::Data::new(Users::new(&config.users));
+    let services = web::Data::new(services);
+    let server =
+        HttpServer::new(move || App::new().configure(routes::configure(users.clone(), services.clone())))
+            .workers(1)
+            .disable_signals()
+            .backlog(BACKLOG)
+            .max_connections(MAX_CONNECTIONS)
+            .client_request_timeout(HEAD_TIMEOUT)
+            .shutdown_timeout(STOP_TIMEOUT_S)
+            .bind((config.bind.host.as_str(), config.bind.port))?
+            .run();
+    Ok(server)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! The audit log of the admin API: who did what, and what came of it. Never a body, a password or a token.
+
+use std::fmt;
+
+use actix_web::HttpRequest;
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    Put,
+    Delete,
+    IssueToken,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Put => "PUT",
+            Self::Delete => "DELETE",
+            Self::IssueToken => "ISSUE_TOKEN",
+        })
+    }
+}
+
+/// A change, made or refused.
+pub(super) fn change(username: &str, action: Action, resource: &str, outcome: &dyn fmt::Display) {
+    tracing::info!(
+        target: "klamm::audit",
+        event = "admin_change",
+        user = username,
+        %action,
+        resource,
+        %outcome,
+        "admin change"
+    );
+}
+
+/// Credentials that are not those of a user.
+pub(super) fn login_failed(request: &HttpRequest) {
+    tracing::warn!(
+        target: "klamm::audit",
+        event = "admin_login_failed",
+        client = %client(request),
+        method = %request.method(),
+        path = request.path(),
+        "admin login failed"
+    );
+}
+
+/// A change by a user who may only read.
+pub(super) fn denied(username: &str, request: &HttpRequest) {
+    tracing::warn!(
+        target: "klamm::audit",
+        event = "admin_denied",
+        user = username,
+        client = %client(request),
+        method = %request.method(),
+        path = request.path(),
+        "admin change denied"
+    );
+}
+
+fn client(request: &HttpRequest) -> String {
+    request
+        .peer_addr()
+        .map_or_else(|| "unknown".to_owned(), |address| address.ip().to_string())
+}

@@ -1,0 +1,130 @@
+//! Making one change for an admin client: for real or simulated, with its audit line.
+
+use std::sync::Arc;
+
+use klamm_raft::ProposeError;
+use klamm_raft::command::Command;
+use klamm_raft::machine;
+use klamm_raft::model::{Revision, State};
+use klamm_raft::outcome::Outcome;
+use serde::{Deserialize, Serialize};
+
+use super::audit::{self, Action};
+use super::credentials::Writer;
+use super::problem::ApiError;
+use super::services::Services;
+
+/// `?dryMode=true`: say what would happen, and change nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Mode {
+    #[serde(default)]
+    pub(super) dry_mode: bool,
+}
+
+/// What is changed, by whom.
+#[derive(Debug)]
+pub(super) struct Subject<'a> {
+    pub(super) writer: &'a Writer,
+    pub(super) action: Action,
+    /// For people, as `AliasTopic/mypartner/topic1`.
+    pub(super) resource: String,
+}
+
+/// A change that was made, or would be.
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) outcome: Outcome,
+    /// A state that holds the change.
+    pub(super) state: Arc<State>,
+    pub(super) revision: Revision,
+}
+
+/// What a PUT did, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum UpsertResult {
+    Created,
+    Updated,
+    NotChanged,
+}
+
+impl Made {
+    pub(super) fn upsert_result(&self) -> UpsertResult {
+        match self.outcome {
+            Outcome::Created => UpsertResult::Created,
+            Outcome::Unchanged => UpsertResult::NotChanged,
+            Outcome::Updated | Outcome::Deleted | Outcome::Refused(_) => UpsertResult::Updated,
+        }
+    }
+}
+
+impl Services {
+    /// The state as this node has it now.
+    pub(super) fn state(&self) -> Arc<State> {
+        Arc::clone(&self.states.borrow())
+    }
+
+    /// Makes a change, or simulates it.
+    pub(super) async fn change(
+        &self,
+        subject: Subject<'_>,
+        command: Command,
+        mode: Mode,
+    ) -> Result<Made, ApiError> {
+        if mode.dry_mode {
+            let now = self.state();
+            let (outcome, then) = machine::preview(&now, command);
+            return match outcome {
+                Outcome::Refused(refusal) => Err(refusal.into()),
+                outcome => Ok(Made {
+                    outcome,
+                    revision: now.revision,
+                    state: Arc::new(then),
+                }),
+            };
+        }
+        let username = subject.writer.username.as_str();
+        let changed = match (self.propose)(command).await {
+            Ok(changed) => changed,
+            Err(failed) => {
+                let outcome = match failed {
+                    ProposeError::NotEverywhere { .. } => "MADE, NOT SHOWN BY ALL NODES",
+                    ProposeError::NoLeader { .. } => "UNKNOWN",
+                    _ => "FAILED",
+                };
+                audit::change(username, subject.action, &subject.resource, &outcome);
+                return Err(ApiError::unavailable(failed.to_string()));
+            }
+        };
+        match changed.outcome {
+            Outcome::Refused(refusal) => {
+                audit::change(
+                    username,
+                    subject.action,
+                    &subject.resource,
+                    &format_args!("REFUSED: {refusal}"),
+                );
+                Err(refusal.into())
+            }
+            outcome => {
+                audit::change(username, subject.action, &subject.resource, &name(&outcome));
+                Ok(Made {
+                    outcome,
+                    state: self.state(),
+                    revision: changed.revision,
+                })
+            }
+        }
+    }
+}
+
+fn name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Created => "CREATED",
+        Outcome::Updated => "UPDATED",
+        Outcome::Unchanged => "NOT_CHANGED",
+        Outcome::Deleted => "DELETED",
+        Outcome::Refused(_) => "REFUSED",
+    }
+}

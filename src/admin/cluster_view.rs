@@ -1,0 +1,107 @@
+//! The gateway cluster as one node sees it, as JSON for operators.
+
+use klamm_raft::model::{Liveness, NodeId, State};
+use klamm_raft::{PeerStatus, Status};
+use serde::{Deserialize, Serialize};
+
+/// What `GET /gateway/v2/cluster` answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterView {
+    /// The node that answers.
+    pub node_id: u64,
+    pub leader: Option<u64>,
+    pub term: u64,
+    /// The last entry of this node's log.
+    pub last_log: Option<u64>,
+    pub committed: Option<u64>,
+    /// The revision that this node has applied.
+    pub applied: u64,
+    /// All nodes that ever joined, by id.
+    pub nodes: Vec<NodeView>,
+}
+
+/// What all nodes agree on of a node.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum LivenessView {
+    Up,
+    Down,
+    Draining,
+    /// It has not joined yet.
+    #[default]
+    Unknown,
+}
+
+/// One node of the cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeView {
+    pub id: u64,
+    pub liveness: LivenessView,
+    pub advertised_host: Option<String>,
+    pub port_start: Option<u16>,
+    pub port_count: Option<u16>,
+    /// Where the other nodes reach it; `null` for a single node.
+    pub peer_address: Option<String>,
+    /// The revision that it showed last.
+    pub applied: Option<u64>,
+    /// How long ago it answered this node last; `null` for this node, or when it never did.
+    pub silent_for_ms: Option<u64>,
+}
+
+impl ClusterView {
+    pub(super) fn of(status: Status, state: &State) -> Self {
+        let mut ids: Vec<NodeId> = state
+            .nodes
+            .keys()
+            .copied()
+            .chain(status.peers.iter().map(|peer| peer.id))
+            .collect();
+        ids.push(status.id);
+        ids.sort_unstable();
+        ids.dedup();
+        let nodes = ids
+            .into_iter()
+            .map(|id| NodeView::of(id, &status, state))
+            .collect();
+        Self {
+            node_id: status.id.0,
+            leader: status.leader.map(|id| id.0),
+            term: status.term,
+            last_log: status.last_log,
+            committed: status.committed,
+            applied: status.applied.0,
+            nodes,
+        }
+    }
+}
+
+impl NodeView {
+    fn of(id: NodeId, status: &Status, state: &State) -> Self {
+        let record = state.nodes.get(&id);
+        let peer: Option<&PeerStatus> = status.peers.iter().find(|peer| peer.id == id);
+        let applied = if id == status.id {
+            Some(status.visible)
+        } else {
+            peer.map(|peer| peer.visible)
+        };
+        Self {
+            id: id.0,
+            liveness: match record.map(|record| record.liveness) {
+                Some(Liveness::Up) => LivenessView::Up,
+                Some(Liveness::Down) => LivenessView::Down,
+                Some(Liveness::Draining) => LivenessView::Draining,
+                None => LivenessView::Unknown,
+            },
+            advertised_host: record.map(|record| record.advertised_host.clone()),
+            port_start: record.map(|record| record.port_start),
+            port_count: record.map(|record| record.port_count),
+            peer_address: peer.map(|peer| peer.address.clone()),
+            applied: applied.map(|revision| revision.0),
+            silent_for_ms: peer
+                .and_then(|peer| peer.silent_for)
+                .map(|silent| u64::try_from(silent.as_millis()).unwrap_or(u64::MAX)),
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The handlers of the admin API, and what they share.
+
+pub(super) mod alias_topic;
+pub(super) mod operations;
+pub(super) mod service_account;
+pub(super) mod token;
+pub(super) mod virtual_cluster;
+
+use actix_web::HttpResponse;
+use klamm_raft::model::{State, VclusterName, VclusterState};
+use klamm_raft::outcome::Refusal;
+use serde::{Deserialize, Serialize};
+
+use super::change::{Made, UpsertResult};
+use super::problem::ApiError;
+use super::resources::{Invalid, vcluster_name};
+
+/// The revision that an answer is about, so that a client can tell what another node must have applied.
+const REVISION: &str = "x-klamm-revision";
+
+/// Filters of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Filter {
+    vcluster: Option<String>,
+    name: Option<String>,
+    /// Clients of other gateways send it; there are no defaults to hide.
+    #[serde(rename = "showDefaults")]
+    _show_defaults: Option<bool>,
+    /// Of service accounts.
+    #[serde(rename = "type")]
+    kind: Option<String>,
+}
+
+impl Filter {
+    /// The virtual clusters that pass.
+    fn vclusters<'a>(
+        &self,
+        state: &'a State,
+    ) -> Result<impl Iterator<Item = (&'a VclusterName, &'a VclusterState)>, ApiError> {
+        let wanted = match &self.vcluster {
+            Some(text) => {
+                let name = vcluster_name("vcluster", Some(text))?;
+                find(state, &name)?;
+                Some(name)
+            }
+            None => None,
+        };
+        let passes = move |name: &VclusterName| wanted.as_ref().is_none_or(|wanted| wanted == name);
+        let vclusters = state.vclusters.iter().filter(move |(name, _)| passes(name));
+        Ok(vclusters.map(|(name, vcluster)| (name, &**vcluster)))
+    }
+
+    fn has_name(&self, name: &str) -> bool {
+        self.name.as_deref().is_none_or(|wanted| wanted == name)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Upserted<T> {
+    resource: T,
+    upsert_result: UpsertResult,
+}
+
+fn upserted<T: Serialize>(made: &Made, resource: T) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((REVISION, made.revision.to_string()))
+        .json(Upserted {
+            resource,
+            upsert_result: made.upsert_result(),
+        })
+}
+
+fn deleted(made: &Made) -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((REVISION, made.revision.to_string()))
+        .finish()
+}
+
+fn find<'a>(state: &'a State, name: &VclusterName) -> Result<&'a VclusterState, ApiError> {
+    match state.vclusters.get(name) {
+        Some(vcluster) => Ok(vcluster),
+        None => Err(Refusal::NoSuchVcluster(name.clone()).into()),
+    }
+}
+
+/// Somebody else removed what was just put.
+fn gone() -> ApiError {
+    ApiError::conflict("it was deleted again before this answer")
+}
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> Self {
+        Self::invalid(invalid.to_string())
+    }
+}

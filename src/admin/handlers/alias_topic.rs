@@ -1,0 +1,106 @@
+//! `/gateway/v2/alias-topic`.
+
+use actix_web::{HttpResponse, web};
+use klamm_raft::command::Command;
+use klamm_raft::model::{AliasTopic, TopicName};
+
+use super::{Filter, deleted, find, gone, upserted};
+use crate::admin::audit::Action;
+use crate::admin::body::{Body, Query};
+use crate::admin::change::{Mode, Subject};
+use crate::admin::credentials::{Reader, Writer};
+use crate::admin::problem::ApiError;
+use crate::admin::resources::{AliasTopicResource, DeleteByName, alias_topic, vcluster_name};
+use crate::admin::services::{Finding, Services};
+
+pub(in crate::admin) async fn list(
+    services: web::Data<Services>,
+    _: Reader,
+    Query(filter): Query<Filter>,
+) -> Result<HttpResponse, ApiError> {
+    let state = services.state();
+    let mut all = Vec::new();
+    for (vcluster, content) in filter.vclusters(&state)? {
+        let passing = content
+            .aliases
+            .iter()
+            .filter(|(name, _)| filter.has_name(name.as_str()));
+        all.extend(passing.map(|(name, alias)| alias_topic::show(vcluster, name, alias)));
+    }
+    Ok(HttpResponse::Ok().json(all))
+}
+
+pub(in crate::admin) async fn put(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(resource): Body<AliasTopicResource>,
+) -> Result<HttpResponse, ApiError> {
+    let (vcluster, name, alias) = resource.read()?;
+    let known = find(&services.state(), &vcluster)?.aliases.get(&name) == Some(&alias);
+    // What is there already may be put again, also while its physical cluster cannot be asked.
+    if !known {
+        check_physical_topic(&services, &alias).await?;
+    }
+    let subject = Subject {
+        writer: &writer,
+        action: Action::Put,
+        resource: format!("AliasTopic/{vcluster}/{name}"),
+    };
+    let command = Command::PutAlias {
+        vcluster: vcluster.clone(),
+        name: name.clone(),
+        alias,
+    };
+    let made = services.change(subject, command, mode).await?;
+    let alias = made
+        .state
+        .vclusters
+        .get(&vcluster)
+        .and_then(|v| v.aliases.get(&name))
+        .ok_or_else(gone)?;
+    Ok(upserted(&made, alias_topic::show(&vcluster, &name, alias)))
+}
+
+async fn check_physical_topic(services: &Services, alias: &AliasTopic) -> Result<(), ApiError> {
+    let (cluster, topic) = (&alias.physical_cluster, &alias.physical_name);
+    if !services.clusters.contains(cluster) {
+        let known: Vec<&str> = services.clusters.iter().map(|id| id.as_str()).collect();
+        return Err(
+            ApiError::conflict(format!("the physical cluster {cluster} is not configured"))
+                .because(format!("these are: {}", known.join(", "))),
+        );
+    }
+    match (services.find_topic)(cluster.clone(), topic.clone()).await {
+        Ok(Finding::Exists) => Ok(()),
+        Ok(Finding::Missing) => Err(ApiError::not_found(format!(
+            "the topic {topic} does not exist on the physical cluster {cluster}"
+        ))),
+        Err(error) => Err(ApiError::unavailable(format!(
+            "the physical cluster {cluster} does not say whether the topic {topic} exists"
+        ))
+        .because(error.to_string())),
+    }
+}
+
+pub(in crate::admin) async fn delete(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(which): Body<DeleteByName>,
+) -> Result<HttpResponse, ApiError> {
+    let vcluster = vcluster_name("vCluster", which.v_cluster.as_deref())?;
+    let name: TopicName = which
+        .name
+        .parse()
+        .map_err(|error| ApiError::invalid(format!("name: {error}")))?;
+    let subject = Subject {
+        writer: &writer,
+        action: Action::Delete,
+        resource: format!("AliasTopic/{vcluster}/{name}"),
+    };
+    let made = services
+        .change(subject, Command::DeleteAlias { vcluster, name }, mode)
+        .await?;
+    Ok(deleted(&made))
+}

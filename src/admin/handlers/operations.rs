@@ -1,0 +1,45 @@
+//! Health, version, metrics, the state of the gateway cluster, and the description of the API.
+
+use actix_web::http::header::ContentType;
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+
+use crate::admin::cluster_view::ClusterView;
+use crate::admin::credentials::Reader;
+use crate::admin::openapi;
+use crate::admin::problem::ApiError;
+use crate::admin::services::Services;
+
+pub(in crate::admin) async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "status": "LIVE" }))
+}
+
+pub(in crate::admin) async fn ready(services: web::Data<Services>) -> HttpResponse {
+    let reasons: Vec<String> = (services.unready)().iter().map(ToString::to_string).collect();
+    if reasons.is_empty() {
+        HttpResponse::Ok().json(json!({ "status": "READY" }))
+    } else {
+        HttpResponse::ServiceUnavailable().json(json!({ "status": "NOTREADY", "reasons": reasons }))
+    }
+}
+
+pub(in crate::admin) async fn versions() -> HttpResponse {
+    HttpResponse::Ok().json(json!({ "gateway": env!("CARGO_PKG_VERSION") }))
+}
+
+pub(in crate::admin) async fn metrics(services: web::Data<Services>) -> Result<HttpResponse, ApiError> {
+    let text = (services.metrics)().map_err(ApiError::internal)?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(text))
+}
+
+pub(in crate::admin) async fn cluster(services: web::Data<Services>, _: Reader) -> HttpResponse {
+    HttpResponse::Ok().json(ClusterView::of((services.status)(), &services.state()))
+}
+
+pub(in crate::admin) async fn docs() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(ContentType::json())
+        .body(openapi::document().to_string())
+}

@@ -1,0 +1,86 @@
+//! `/gateway/v2/service-account`.
+
+use actix_web::{HttpResponse, web};
+use klamm_raft::command::Command;
+use klamm_raft::model::AccountName;
+
+use super::{Filter, deleted, gone, upserted};
+use crate::admin::audit::Action;
+use crate::admin::body::{Body, Query};
+use crate::admin::change::{Mode, Subject};
+use crate::admin::credentials::{Reader, Writer};
+use crate::admin::problem::ApiError;
+use crate::admin::resources::{DeleteByName, ServiceAccountResource, service_account, vcluster_name};
+use crate::admin::services::Services;
+
+pub(in crate::admin) async fn list(
+    services: web::Data<Services>,
+    _: Reader,
+    Query(filter): Query<Filter>,
+) -> Result<HttpResponse, ApiError> {
+    let state = services.state();
+    let mut all = Vec::new();
+    for (vcluster, content) in filter.vclusters(&state)? {
+        let passing = content
+            .accounts
+            .iter()
+            .filter(|(name, _)| filter.has_name(name.as_str()));
+        all.extend(passing.map(|(name, account)| service_account::show(vcluster, name, &account.kind)));
+    }
+    if let Some(kind) = &filter.kind {
+        all.retain(|account| account.has_kind(kind));
+    }
+    Ok(HttpResponse::Ok().json(all))
+}
+
+pub(in crate::admin) async fn put(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(resource): Body<ServiceAccountResource>,
+) -> Result<HttpResponse, ApiError> {
+    let (vcluster, name, kind) = resource.read()?;
+    let subject = Subject {
+        writer: &writer,
+        action: Action::Put,
+        resource: format!("GatewayServiceAccount/{vcluster}/{name}"),
+    };
+    let command = Command::PutAccount {
+        vcluster: vcluster.clone(),
+        name: name.clone(),
+        kind,
+    };
+    let made = services.change(subject, command, mode).await?;
+    let account = made
+        .state
+        .vclusters
+        .get(&vcluster)
+        .and_then(|v| v.accounts.get(&name))
+        .ok_or_else(gone)?;
+    Ok(upserted(
+        &made,
+        service_account::show(&vcluster, &name, &account.kind),
+    ))
+}
+
+pub(in crate::admin) async fn delete(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(which): Body<DeleteByName>,
+) -> Result<HttpResponse, ApiError> {
+    let vcluster = vcluster_name("vCluster", which.v_cluster.as_deref())?;
+    let name: AccountName = which
+        .name
+        .parse()
+        .map_err(|error| ApiError::invalid(format!("name: {error}")))?;
+    let subject = Subject {
+        writer: &writer,
+        action: Action::Delete,
+        resource: format!("GatewayServiceAccount/{vcluster}/{name}"),
+    };
+    let made = services
+        .change(subject, Command::DeleteAccount { vcluster, name }, mode)
+        .await?;
+    Ok(deleted(&made))
+}

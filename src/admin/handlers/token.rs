@@ -1,0 +1,79 @@
+//! `POST /gateway/v2/token`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use actix_web::{HttpResponse, web};
+use klamm_raft::command::Command;
+use klamm_raft::model::{TokenId, TokenRecord};
+use klamm_raft::outcome::Refusal;
+use serde::Serialize;
+
+use super::{REVISION, find};
+use crate::admin::audit::Action;
+use crate::admin::body::{Body, Query};
+use crate::admin::change::{Mode, Subject};
+use crate::admin::credentials::Writer;
+use crate::admin::problem::ApiError;
+use crate::admin::resources::TokenRequest;
+use crate::admin::services::Services;
+use crate::auth::token;
+
+#[derive(Serialize)]
+struct Issued {
+    /// Empty in dry mode: a token that is not recorded would log nobody in.
+    token: String,
+}
+
+pub(in crate::admin) async fn issue(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(request): Body<TokenRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let wanted = request.read()?;
+    let state = services.state();
+    let account = find(&state, &wanted.vcluster)?
+        .accounts
+        .get(&wanted.account)
+        .ok_or_else(|| {
+            ApiError::from(Refusal::NoSuchAccount {
+                vcluster: wanted.vcluster.clone(),
+                name: wanted.account.clone(),
+            })
+        })?;
+    let key = state
+        .signing_key
+        .clone()
+        .ok_or_else(|| ApiError::unavailable("the gateway cluster has no signing key yet"))?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_err(|_| ApiError::internal("the clock of this node is before 1970"))?
+        .as_secs();
+    let record = TokenRecord {
+        account: wanted.account.clone(),
+        account_created: account.created,
+        issued_at_s: now,
+        expires_at_s: now.saturating_add(wanted.life_time_s),
+    };
+    let id = TokenId(uuid::Uuid::new_v4().into_bytes());
+    let subject = Subject {
+        writer: &writer,
+        action: Action::IssueToken,
+        resource: format!("GatewayServiceAccount/{}/{}", wanted.vcluster, wanted.account),
+    };
+    let command = Command::PutToken {
+        vcluster: wanted.vcluster.clone(),
+        id,
+        record: record.clone(),
+    };
+    let made = services.change(subject, command, mode).await?;
+    let token = if mode.dry_mode {
+        String::new()
+    } else {
+        token::issue(&key, &wanted.vcluster, id, &record)
+            .map_err(|error| ApiError::internal(error.to_string()))?
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((REVISION, made.revision.to_string()))
+        .json(Issued { token }))
+}

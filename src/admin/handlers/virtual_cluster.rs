@@ -1,0 +1,99 @@
+//! `/gateway/v2/virtual-cluster`.
+
+use actix_web::{HttpResponse, web};
+use aws_lc_rs::rand;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use klamm_raft::command::Command;
+
+use super::{deleted, find, gone, upserted};
+use crate::admin::audit::Action;
+use crate::admin::body::{Body, Query};
+use crate::admin::change::{Mode, Subject};
+use crate::admin::credentials::{Reader, Writer};
+use crate::admin::problem::ApiError;
+use crate::admin::resources::{VirtualClusterResource, vcluster_name, virtual_cluster};
+use crate::admin::services::Services;
+
+pub(in crate::admin) async fn list(services: web::Data<Services>, _: Reader) -> HttpResponse {
+    let state = services.state();
+    let all: Vec<_> = state
+        .vclusters
+        .iter()
+        .map(|(name, v)| virtual_cluster::show(name, v, &state))
+        .collect();
+    HttpResponse::Ok().json(all)
+}
+
+pub(in crate::admin) async fn get(
+    services: web::Data<Services>,
+    path: web::Path<String>,
+    _: Reader,
+) -> Result<HttpResponse, ApiError> {
+    let name = vcluster_name("the name", Some(&path))?;
+    let state = services.state();
+    let vcluster = find(&state, &name)?;
+    Ok(HttpResponse::Ok().json(virtual_cluster::show(&name, vcluster, &state)))
+}
+
+pub(in crate::admin) async fn put(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(resource): Body<VirtualClusterResource>,
+) -> Result<HttpResponse, ApiError> {
+    let (name, spec) = resource.read()?;
+    let subject = Subject {
+        writer: &writer,
+        action: Action::Put,
+        resource: format!("VirtualCluster/{name}"),
+    };
+    let command = Command::PutVcluster {
+        name: name.clone(),
+        spec,
+        kafka_cluster_id: new_cluster_id()?,
+    };
+    let made = services.change(subject, command, mode).await?;
+    let vcluster = made.state.vclusters.get(&name).ok_or_else(gone)?;
+    Ok(upserted(
+        &made,
+        virtual_cluster::show(&name, vcluster, &made.state),
+    ))
+}
+
+pub(in crate::admin) async fn delete(
+    services: web::Data<Services>,
+    path: web::Path<String>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+) -> Result<HttpResponse, ApiError> {
+    let name = vcluster_name("the name", Some(&path))?;
+    let subject = Subject {
+        writer: &writer,
+        action: Action::Delete,
+        resource: format!("VirtualCluster/{name}"),
+    };
+    let made = services
+        .change(subject, Command::DeleteVcluster { name }, mode)
+        .await?;
+    Ok(deleted(&made))
+}
+
+/// A Kafka cluster id as Kafka makes them: 16 random bytes as 22 characters of URL-safe base64.
+fn new_cluster_id() -> Result<String, ApiError> {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).map_err(|_| ApiError::internal("the system gives no random bytes"))?;
+    Ok(URL_SAFE_NO_PAD.encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cluster_ids_are_random_and_of_kafkas_form() {
+        let (a, b) = (new_cluster_id().expect("an id"), new_cluster_id().expect("an id"));
+        assert_ne!(a, b);
+        assert_eq!(a.len(), 22);
+    }
+}

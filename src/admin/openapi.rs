@@ -1,0 +1,446 @@
+//! The OpenAPI 3 description of the admin API. A test holds it against the routes.
+
+use serde_json::{Map, Value, json};
+
+use super::resources::API_VERSION;
+
+/// What an operation needs of its caller.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Access {
+    Public,
+    Reader,
+    Admin,
+}
+
+struct Operation {
+    path: &'static str,
+    method: &'static str,
+    summary: &'static str,
+    access: Access,
+    /// Query parameters.
+    query: &'static [&'static str],
+    /// The schema of the body.
+    body: Option<&'static str>,
+    success: (&'static str, Content),
+    failures: &'static [&'static str],
+}
+
+#[derive(Clone, Copy)]
+enum Content {
+    Nothing,
+    Text,
+    Object,
+    One(&'static str),
+    Many(&'static str),
+    /// The answer to a PUT of this schema.
+    Upserted(&'static str),
+}
+
+const OPERATIONS: &[Operation] = &[
+    Operation {
+        path: "/gateway/v2/virtual-cluster",
+        method: "get",
+        summary: "List the virtual clusters",
+        access: Access::Reader,
+        query: &[],
+        body: None,
+        success: ("200", Content::Many("VirtualCluster")),
+        failures: &[],
+    },
+    Operation {
+        path: "/gateway/v2/virtual-cluster",
+        method: "put",
+        summary: "Create or change a virtual cluster",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: Some("VirtualCluster"),
+        success: ("200", Content::Upserted("VirtualCluster")),
+        failures: &["400", "409", "503"],
+    },
+    Operation {
+        path: "/gateway/v2/virtual-cluster/{vCluster}",
+        method: "get",
+        summary: "Get a virtual cluster, with its bootstrap servers and client properties",
+        access: Access::Reader,
+        query: &[],
+        body: None,
+        success: ("200", Content::One("VirtualCluster")),
+        failures: &["400", "404"],
+    },
+    Operation {
+        path: "/gateway/v2/virtual-cluster/{vCluster}",
+        method: "delete",
+        summary: "Delete a virtual cluster that nothing refers to",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: None,
+        success: ("204", Content::Nothing),
+        failures: &["400", "404", "409", "503"],
+    },
+    Operation {
+        path: "/gateway/v2/alias-topic",
+        method: "get",
+        summary: "List alias topics",
+        access: Access::Reader,
+        query: &["vcluster", "name", "showDefaults"],
+        body: None,
+        success: ("200", Content::Many("AliasTopic")),
+        failures: &["400", "404"],
+    },
+    Operation {
+        path: "/gateway/v2/alias-topic",
+        method: "put",
+        summary: "Create or change an alias topic; the physical topic must exist",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: Some("AliasTopic"),
+        success: ("200", Content::Upserted("AliasTopic")),
+        failures: &["400", "404", "409", "503"],
+    },
+    Operation {
+        path: "/gateway/v2/alias-topic",
+        method: "delete",
+        summary: "Delete an alias topic; the physical topic stays",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: Some("NameInVirtualCluster"),
+        success: ("204", Content::Nothing),
+        failures: &["400", "404", "409", "503"],
+    },
+    Operation {
+        path: "/gateway/v2/service-account",
+        method: "get",
+        summary: "List service accounts",
+        access: Access::Reader,
+        query: &["vcluster", "name", "type", "showDefaults"],
+        body: None,
+        success: ("200", Content::Many("GatewayServiceAccount")),
+        failures: &["400", "404"],
+    },
+    Operation {
+        path: "/gateway/v2/service-account",
+        method: "put",
+        summary: "Create a service account",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: Some("GatewayServiceAccount"),
+        success: ("200", Content::Upserted("GatewayServiceAccount")),
+        failures: &["400", "404", "409", "503"],
+    },
+    Operation {
+        path: "/gateway/v2/service-account",
+        method: "delete",
+        summary: "Delete a service account; its tokens are dead for good",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: Some("NameInVirtualCluster"),
+        success: ("204", Content::Nothing),
+        failures: &["400", "404", "409", "503"],
+    },
+    Operation {
+        path: "/gateway/v2/token",
+        method: "post",
+        summary: "Issue a token: the password of a service account for SASL/PLAIN",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: Some("TokenRequest"),
+        success: ("200", Content::One("Token")),
+        failures: &["400", "404", "409", "503"],
+    },
+    Operation {
+        path: "/gateway/v2/cluster",
+        method: "get",
+        summary: "The nodes of the gateway cluster, as this node sees them",
+        access: Access::Reader,
+        query: &[],
+        body: None,
+        success: ("200", Content::One("Cluster")),
+        failures: &[],
+    },
+    Operation {
+        path: "/gateway/v2/docs",
+        method: "get",
+        summary: "This document",
+        access: Access::Public,
+        query: &[],
+        body: None,
+        success: ("200", Content::Object),
+        failures: &[],
+    },
+    Operation {
+        path: "/health/live",
+        method: "get",
+        summary: "Whether the process answers",
+        access: Access::Public,
+        query: &[],
+        body: None,
+        success: ("200", Content::Object),
+        failures: &[],
+    },
+    Operation {
+        path: "/health/ready",
+        method: "get",
+        summary: "Whether this node takes clients; 503 lists what is missing",
+        access: Access::Public,
+        query: &[],
+        body: None,
+        success: ("200", Content::Object),
+        failures: &["503"],
+    },
+    Operation {
+        path: "/versions",
+        method: "get",
+        summary: "The version of the gateway",
+        access: Access::Public,
+        query: &[],
+        body: None,
+        success: ("200", Content::Object),
+        failures: &[],
+    },
+    Operation {
+        path: "/metrics",
+        method: "get",
+        summary: "Metrics in Prometheus's text format",
+        access: Access::Public,
+        query: &[],
+        body: None,
+        success: ("200", Content::Text),
+        failures: &["500"],
+    },
+];
+
+/// The whole document.
+pub(super) fn document() -> Value {
+    let mut paths = Map::new();
+    for operation in OPERATIONS {
+        let methods = paths.entry(operation.path).or_insert_with(|| json!({}));
+        methods[operation.method] = describe(operation);
+    }
+    json!({
+        "openapi": "3.0.3",
+        "info": {
+            "title": "Klamm admin API",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Resources of the gateway. A PUT creates or changes; what a GET answers can be put back.",
+        },
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "basic": { "type": "http", "scheme": "basic" } },
+            "schemas": schemas(),
+        },
+    })
+}
+
+fn describe(operation: &Operation) -> Value {
+    let mut responses = Map::new();
+    let (status, content) = operation.success;
+    responses.insert(status.to_owned(), response("Success", content));
+    let guarded: &[&str] = match operation.access {
+        Access::Public => &[],
+        Access::Reader => &["401"],
+        Access::Admin => &["401", "403", "413"],
+    };
+    for status in guarded.iter().chain(operation.failures) {
+        responses.insert(
+            (*status).to_owned(),
+            response(meaning(status), Content::One("Error")),
+        );
+    }
+    let mut parameters: Vec<Value> = operation.query.iter().map(|name| parameter(name)).collect();
+    if operation.path.contains("{vCluster}") {
+        parameters.push(json!({
+            "name": "vCluster", "in": "path", "required": true, "schema": { "type": "string" },
+        }));
+    }
+    let mut described = json!({
+        "summary": operation.summary,
+        "parameters": parameters,
+        "responses": responses,
+    });
+    if operation.access != Access::Public {
+        described["security"] = json!([{ "basic": [] }]);
+    }
+    if let Some(body) = operation.body {
+        described["requestBody"] = json!({
+            "required": true,
+            "content": { "application/json": { "schema": reference(body) } },
+        });
+    }
+    described
+}
+
+fn parameter(name: &str) -> Value {
+    let (kind, meaning) = match name {
+        "dryMode" => ("boolean", "Say what would happen, and change nothing"),
+        "showDefaults" => ("boolean", "Without effect"),
+        "vcluster" => ("string", "Only of this virtual cluster"),
+        "type" => ("string", "Only of this type"),
+        _ => ("string", "Only of this name"),
+    };
+    json!({ "name": name, "in": "query", "description": meaning, "schema": { "type": kind } })
+}
+
+fn meaning(status: &str) -> &'static str {
+    match status {
+        "400" => "The request cannot be meant",
+        "401" => "No user, or a wrong password",
+        "403" => "The user may only read",
+        "404" => "Something that is named does not exist",
+        "409" => "It contradicts what there is",
+        "413" => "The body is too large",
+        "500" => "The gateway failed",
+        _ => "It may work later",
+    }
+}
+
+fn reference(schema: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{schema}") })
+}
+
+fn response(description: &str, content: Content) -> Value {
+    let schema = match content {
+        Content::Nothing => return json!({ "description": description }),
+        Content::Text => {
+            let text = json!({ "schema": { "type": "string" } });
+            return json!({ "description": description, "content": { "text/plain": text } });
+        }
+        Content::Object => json!({ "type": "object" }),
+        Content::One(schema) => reference(schema),
+        Content::Many(schema) => json!({ "type": "array", "items": reference(schema) }),
+        Content::Upserted(schema) => json!({
+            "type": "object",
+            "required": ["resource", "upsertResult"],
+            "properties": {
+                "resource": reference(schema),
+                "upsertResult": { "type": "string", "enum": ["CREATED", "UPDATED", "NOT_CHANGED"] },
+            },
+        }),
+    };
+    json!({ "description": description, "content": { "application/json": { "schema": schema } } })
+}
+
+fn schemas() -> Value {
+    let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
+    let names = "^[a-zA-Z0-9._-]+$";
+    let in_vcluster = |name: Value| {
+        json!({
+            "type": "object",
+            "required": ["name", "vCluster"],
+            "additionalProperties": false,
+            "properties": { "name": name, "vCluster": text(names) },
+        })
+    };
+    let account = || text("^[a-zA-Z0-9_-]{3,64}$");
+    let mut schemas = json!({
+        "NameInVirtualCluster": in_vcluster(text(names)),
+        "TokenRequest": {
+            "type": "object",
+            "required": ["username", "vCluster", "lifeTimeSeconds"],
+            "additionalProperties": false,
+            "properties": {
+                "username": account(),
+                "vCluster": text(names),
+                "lifeTimeSeconds": { "type": "integer", "minimum": 1, "maximum": 2_147_483_647 },
+            },
+        },
+        "Token": { "type": "object", "required": ["token"], "properties": { "token": { "type": "string" } } },
+        "Cluster": cluster(),
+        "Error": {
+            "type": "object",
+            "required": ["title", "msg"],
+            "properties": {
+                "title": { "type": "string" },
+                "msg": { "type": "string" },
+                "cause": { "type": "string" },
+            },
+        },
+    });
+    schemas["VirtualCluster"] = resource(
+        "VirtualCluster",
+        json!({
+            "type": "object", "required": ["name"], "additionalProperties": false, "properties": { "name": text(names) },
+        }),
+        json!({
+            "type": "object",
+            "required": ["aclEnabled", "superUsers", "type"],
+            "properties": {
+                "aclEnabled": { "type": "boolean" },
+                "superUsers": { "type": "array", "minItems": 1, "items": account() },
+                "type": { "type": "string", "enum": ["Partner"] },
+                "bootstrapServers": { "type": "string", "readOnly": true },
+                "clientProperties": {
+                    "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },
+                },
+            },
+        }),
+    );
+    schemas["AliasTopic"] = resource(
+        "AliasTopic",
+        in_vcluster(text(names)),
+        json!({
+            "type": "object",
+            "required": ["physicalName"],
+            "additionalProperties": false,
+            "properties": {
+                "physicalName": text(names),
+                "physicalCluster": { "type": "string", "default": "main" },
+            },
+        }),
+    );
+    schemas["GatewayServiceAccount"] = resource(
+        "GatewayServiceAccount",
+        in_vcluster(account()),
+        json!({
+            "type": "object",
+            "required": ["type"],
+            "additionalProperties": false,
+            "properties": { "type": { "type": "string", "enum": ["LOCAL"] } },
+        }),
+    );
+    schemas
+}
+
+fn resource(kind: &str, metadata: Value, spec: Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["kind", "apiVersion", "metadata", "spec"],
+        "additionalProperties": false,
+        "properties": {
+            "kind": { "type": "string", "enum": [kind] },
+            "apiVersion": { "type": "string", "enum": [API_VERSION] },
+            "metadata": metadata,
+            "spec": spec,
+        },
+    })
+}
+
+fn cluster() -> Value {
+    let number = || json!({ "type": "integer", "nullable": true });
+    json!({
+        "type": "object",
+        "properties": {
+            "nodeId": { "type": "integer" },
+            "leader": number(),
+            "term": { "type": "integer" },
+            "lastLog": number(),
+            "committed": number(),
+            "applied": { "type": "integer" },
+            "nodes": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "id": { "type": "integer" },
+                        "liveness": { "type": "string", "enum": ["UP", "DOWN", "DRAINING", "UNKNOWN"] },
+                        "advertisedHost": { "type": "string", "nullable": true },
+                        "portStart": number(),
+                        "portCount": number(),
+                        "peerAddress": { "type": "string", "nullable": true },
+                        "applied": number(),
+                        "silentForMs": number(),
+                    },
+                },
+            },
+        },
+    })
+}

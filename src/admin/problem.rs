@@ -1,0 +1,122 @@
+//! What an admin client is told when a request fails: `{"title", "msg", "cause"}`.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use klamm_raft::outcome::Refusal;
+use serde::{Deserialize, Serialize};
+
+/// The body of every answer that is not a success.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProblemBody {
+    pub title: String,
+    pub msg: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// A request that failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{msg}")]
+pub(super) struct ApiError {
+    pub(super) status: StatusCode,
+    pub(super) msg: String,
+    pub(super) cause: Option<String>,
+}
+
+impl ApiError {
+    fn new(status: StatusCode, msg: impl Into<String>) -> Self {
+        Self {
+            status,
+            msg: msg.into(),
+            cause: None,
+        }
+    }
+
+    pub(super) fn invalid(msg: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, msg)
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "a user and password of gateway.admin.api.users are needed (HTTP Basic)",
+        )
+    }
+
+    pub(super) fn read_only(username: &str) -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            format!("the user {username} may only read"),
+        )
+    }
+
+    pub(super) fn not_found(msg: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, msg)
+    }
+
+    pub(super) fn method_not_allowed() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "this path does not have that method",
+        )
+    }
+
+    pub(super) fn conflict(msg: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, msg)
+    }
+
+    pub(super) fn too_large(limit: usize) -> Self {
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is larger than {limit} bytes"),
+        )
+    }
+
+    pub(super) fn internal(msg: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, msg)
+    }
+
+    /// It may work later.
+    pub(super) fn unavailable(msg: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, msg)
+    }
+
+    pub(super) fn because(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        let msg = refusal.to_string();
+        match refusal {
+            Refusal::NoSuchVcluster(_) | Refusal::NoSuchAlias { .. } | Refusal::NoSuchAccount { .. } => {
+                Self::not_found(msg)
+            }
+            _ => Self::conflict(msg),
+        }
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"klamm\", charset=\"UTF-8\""));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header((RETRY_AFTER, "1"));
+        }
+        response.json(ProblemBody {
+            title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
+            msg: self.msg.clone(),
+            cause: self.cause.clone(),
+        })
+    }
+}

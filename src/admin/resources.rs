@@ -1,0 +1,82 @@
+//! The resources of the admin API as JSON, and how they map to the replicated model. No HTTP, no I/O.
+
+pub(super) mod alias_topic;
+mod invalid;
+pub(super) mod service_account;
+mod token;
+pub(super) mod virtual_cluster;
+
+use serde::{Deserialize, Serialize};
+
+pub(super) use alias_topic::{AliasTopicResource, DeleteByName};
+pub(super) use invalid::Invalid;
+pub(super) use service_account::ServiceAccountResource;
+pub(super) use token::TokenRequest;
+pub(super) use virtual_cluster::VirtualClusterResource;
+
+use invalid::required;
+
+/// The version of all resources.
+pub(super) const API_VERSION: &str = "gateway/v2";
+
+/// The virtual cluster that other gateways have built in.
+const PASSTHROUGH: &str = "passthrough";
+
+/// What surrounds every resource that is put.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct Resource<M, S> {
+    pub(super) kind: String,
+    pub(super) api_version: String,
+    pub(super) metadata: M,
+    pub(super) spec: S,
+}
+
+impl<M, S> Resource<M, S> {
+    fn of(kind: &str, metadata: M, spec: S) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            api_version: API_VERSION.to_owned(),
+            metadata,
+            spec,
+        }
+    }
+
+    fn check(&self, kind: &str) -> Result<(), Invalid> {
+        if self.kind != kind {
+            return Err(Invalid::new(format!(
+                "kind is {:?}, but {kind} is put here",
+                self.kind
+            )));
+        }
+        if self.api_version != API_VERSION {
+            return Err(Invalid::new(format!(
+                "apiVersion is {:?}, but {API_VERSION} is served",
+                self.api_version
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The metadata of what belongs to a virtual cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct InVcluster {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) v_cluster: Option<String>,
+}
+
+/// The name of a virtual cluster, wherever one is named.
+pub(super) fn vcluster_name(
+    field: &'static str,
+    text: Option<&str>,
+) -> Result<klamm_raft::model::VclusterName, Invalid> {
+    match text {
+        None | Some(PASSTHROUGH) => Err(Invalid::new(format!(
+            "{field} must name a virtual cluster: {PASSTHROUGH} is reserved and not available"
+        ))),
+        Some(text) => required(field, text),
+    }
+}

@@ -1,0 +1,291 @@
+//! `VirtualCluster`.
+
+use std::collections::BTreeMap;
+
+use klamm_raft::model::{
+    Liveness, NodeId, NodeRecord, State, VclusterKind, VclusterName, VclusterState, VirtualCluster,
+};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use crate::address::HostPort;
+
+use super::invalid::{Invalid, required};
+use super::{Resource, vcluster_name};
+
+const KIND: &str = "VirtualCluster";
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Metadata {
+    name: String,
+}
+
+/// `spec` as it is put. What only the gateway fills may be there, and is not read, so that the answer of a GET can be
+/// put back.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct PutSpec {
+    acl_enabled: bool,
+    super_users: Vec<String>,
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    #[serde(rename = "bootstrapServers")]
+    _bootstrap_servers: Option<IgnoredAny>,
+    #[serde(rename = "clientProperties")]
+    _client_properties: Option<IgnoredAny>,
+}
+
+/// `spec` as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownSpec {
+    acl_enabled: bool,
+    super_users: Vec<String>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    bootstrap_servers: String,
+    client_properties: ClientProperties,
+}
+
+/// What a Kafka client is configured with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct ClientProperties {
+    #[serde(rename = "security.protocol")]
+    security_protocol: &'static str,
+    #[serde(rename = "sasl.mechanism")]
+    sasl_mechanism: &'static str,
+    #[serde(rename = "sasl.jaas.config")]
+    sasl_jaas_config: &'static str,
+}
+
+const CLIENT_PROPERTIES: ClientProperties = ClientProperties {
+    security_protocol: "SASL_PLAINTEXT",
+    sasl_mechanism: "PLAIN",
+    sasl_jaas_config: "org.apache.kafka.common.security.plain.PlainLoginModule required username={{username}} password={{password}};",
+};
+
+pub(crate) type VirtualClusterResource = Resource<Metadata, PutSpec>;
+
+impl VirtualClusterResource {
+    /// Checks what is put.
+    pub(crate) fn read(self) -> Result<(VclusterName, VirtualCluster), Invalid> {
+        self.check(KIND)?;
+        let name = vcluster_name("metadata.name", Some(&self.metadata.name))?;
+        let kind = match self.spec.kind.as_deref() {
+            Some("Partner") => VclusterKind::Partner,
+            Some("Standard") => {
+                return Err(Invalid::new(
+                    "spec.type Standard is not available yet: only Partner is",
+                ));
+            }
+            None => {
+                return Err(Invalid::new(
+                    "spec.type is missing, and its default, Standard, is not available yet: set Partner",
+                ));
+            }
+            Some(other) => {
+                return Err(Invalid::new(format!(
+                    "spec.type {other:?} is not known: only Partner is available"
+                )));
+            }
+        };
+        if !self.spec.acl_enabled {
+            return Err(Invalid::new(
+                "spec.aclEnabled must be true in a Partner virtual cluster",
+            ));
+        }
+        if self.spec.super_users.is_empty() {
+            return Err(Invalid::new(
+                "spec.superUsers must not be empty in a Partner virtual cluster",
+            ));
+        }
+        let super_users = self
+            .spec
+            .super_users
+            .iter()
+            .map(|name| required("spec.superUsers", name));
+        Ok((
+            name,
+            VirtualCluster {
+                kind,
+                acl_enabled: true,
+                super_users: super_users.collect::<Result<_, _>>()?,
+            },
+        ))
+    }
+}
+
+/// A virtual cluster as it is shown.
+pub(crate) fn show(
+    name: &VclusterName,
+    vcluster: &VclusterState,
+    state: &State,
+) -> Resource<Metadata, ShownSpec> {
+    let VirtualCluster {
+        kind: VclusterKind::Partner,
+        acl_enabled,
+        super_users,
+    } = &vcluster.spec;
+    Resource::of(
+        KIND,
+        Metadata {
+            name: name.to_string(),
+        },
+        ShownSpec {
+            acl_enabled: *acl_enabled,
+            super_users: super_users.iter().map(ToString::to_string).collect(),
+            kind: "Partner",
+            bootstrap_servers: bootstrap_servers(vcluster, &state.nodes),
+            client_properties: CLIENT_PROPERTIES,
+        },
+    )
+}
+
+/// The bootstrap address on each live node, by node id; on every known node when none is live.
+fn bootstrap_servers(vcluster: &VclusterState, nodes: &BTreeMap<NodeId, NodeRecord>) -> String {
+    let slot = vcluster.bootstrap.0;
+    let on = |wanted: fn(&NodeRecord) -> bool| -> Vec<String> {
+        let nodes = nodes
+            .values()
+            .filter(|node| wanted(node) && slot < node.port_count);
+        let address = |node: &NodeRecord| {
+            Some(HostPort {
+                host: node.advertised_host.clone(),
+                port: node.port_start.checked_add(slot)?,
+            })
+        };
+        nodes
+            .filter_map(address)
+            .map(|address| address.to_string())
+            .collect()
+    };
+    let live = on(|node| node.liveness == Liveness::Up);
+    if live.is_empty() {
+        on(|_| true).join(",")
+    } else {
+        live.join(",")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use klamm_raft::model::PortSlot;
+
+    fn check(json: &str, expected: Result<&[&str], &str>) {
+        let got = serde_json::from_str::<VirtualClusterResource>(json)
+            .map_err(|error| error.to_string())
+            .and_then(|resource| resource.read().map_err(|error| error.to_string()));
+        match (got, expected) {
+            (Ok((_, spec)), Ok(users)) => {
+                assert_eq!(
+                    spec.super_users
+                        .iter()
+                        .map(|name| name.as_str())
+                        .collect::<Vec<_>>(),
+                    users
+                );
+            }
+            (Err(got), Err(part)) => assert!(got.contains(part), "{json}: {got}"),
+            (got, _) => panic!("{json}: {got:?}"),
+        }
+    }
+
+    fn with(spec: &str) -> String {
+        format!(
+            r#"{{"kind":"VirtualCluster","apiVersion":"gateway/v2","metadata":{{"name":"a"}},"spec":{spec}}}"#
+        )
+    }
+
+    #[test]
+    fn only_a_complete_partner_is_read() {
+        check(
+            &with(r#"{"aclEnabled":true,"superUsers":["bob","ann"],"type":"Partner"}"#),
+            Ok(&["ann", "bob"]),
+        );
+        check(
+            &with(
+                r#"{"aclEnabled":true,"superUsers":["ann"],"type":"Partner","bootstrapServers":"x","clientProperties":{"a":{}}}"#,
+            ),
+            Ok(&["ann"]),
+        );
+        check(
+            &with(r#"{"superUsers":["ann"],"type":"Partner"}"#),
+            Err("spec.aclEnabled must be true"),
+        );
+        check(
+            &with(r#"{"aclEnabled":true,"type":"Partner"}"#),
+            Err("spec.superUsers must not be empty"),
+        );
+        check(
+            &with(r#"{"aclEnabled":true,"superUsers":["ann"]}"#),
+            Err("spec.type is missing"),
+        );
+        check(
+            &with(r#"{"type":"Standard"}"#),
+            Err("Standard is not available yet"),
+        );
+        check(
+            &with(r#"{"type":"partner"}"#),
+            Err("spec.type \"partner\" is not known"),
+        );
+        check(
+            &with(r#"{"aclEnabled":true,"superUsers":["a b c"],"type":"Partner"}"#),
+            Err("spec.superUsers: service account name"),
+        );
+        check(&with(r#"{"aclEnable":true}"#), Err("unknown field `aclEnable`"));
+        check(
+            &with("{}").replace("\"a\"", "\"passthrough\""),
+            Err("passthrough is reserved"),
+        );
+        check(
+            &with("{}").replace("\"a\"", "\"a b\""),
+            Err("metadata.name: virtual cluster name"),
+        );
+        check(
+            &with("{}").replace("gateway/v2", "v1"),
+            Err("apiVersion is \"v1\""),
+        );
+        check(
+            &with("{}").replace("VirtualCluster", "AliasTopic"),
+            Err("kind is \"AliasTopic\""),
+        );
+    }
+
+    #[test]
+    fn every_live_node_is_a_bootstrap_server() {
+        let node = |host: &str, liveness| NodeRecord {
+            advertised_host: host.to_owned(),
+            port_start: 7000,
+            port_count: 10,
+            liveness,
+        };
+        let vcluster = VclusterState {
+            spec: VirtualCluster {
+                kind: VclusterKind::Partner,
+                acl_enabled: true,
+                super_users: std::collections::BTreeSet::new(),
+            },
+            kafka_cluster_id: String::new(),
+            aliases: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            acls: std::collections::BTreeSet::new(),
+            home: None,
+            bootstrap: PortSlot(3),
+            brokers: BTreeMap::new(),
+            next_broker_id: 1,
+        };
+        let mut nodes = BTreeMap::from([
+            (NodeId(2), node("b", Liveness::Up)),
+            (NodeId(1), node("::1", Liveness::Up)),
+            (NodeId(3), node("c", Liveness::Down)),
+        ]);
+        assert_eq!(bootstrap_servers(&vcluster, &nodes), "[::1]:7003,b:7003");
+        for node in nodes.values_mut() {
+            node.liveness = Liveness::Down;
+        }
+        assert_eq!(bootstrap_servers(&vcluster, &nodes), "[::1]:7003,b:7003,c:7003");
+    }
+}

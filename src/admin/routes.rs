@@ -1,0 +1,65 @@
+//! Which path and method goes to which handler.
+
+use actix_web::{HttpResponse, ResponseError, web};
+
+use super::body::MAX_BODY_BYTES;
+use super::credentials::Users;
+use super::handlers::{alias_topic, operations, service_account, token, virtual_cluster};
+use super::problem::ApiError;
+use super::services::Services;
+
+/// Puts all routes into an application.
+pub(super) fn configure(
+    users: web::Data<Users>,
+    services: web::Data<Services>,
+) -> impl FnOnce(&mut web::ServiceConfig) {
+    move |config| {
+        config
+            .app_data(users)
+            .app_data(services)
+            .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
+            .service(
+                resource("/gateway/v2/virtual-cluster")
+                    .route(web::get().to(virtual_cluster::list))
+                    .route(web::put().to(virtual_cluster::put)),
+            )
+            .service(
+                resource("/gateway/v2/virtual-cluster/{vCluster}")
+                    .route(web::get().to(virtual_cluster::get))
+                    .route(web::delete().to(virtual_cluster::delete)),
+            )
+            .service(
+                resource("/gateway/v2/alias-topic")
+                    .route(web::get().to(alias_topic::list))
+                    .route(web::put().to(alias_topic::put))
+                    .route(web::delete().to(alias_topic::delete)),
+            )
+            .service(
+                resource("/gateway/v2/service-account")
+                    .route(web::get().to(service_account::list))
+                    .route(web::put().to(service_account::put))
+                    .route(web::delete().to(service_account::delete)),
+            )
+            .service(resource("/gateway/v2/token").route(web::post().to(token::issue)))
+            .service(resource("/gateway/v2/cluster").route(web::get().to(operations::cluster)))
+            .service(resource("/gateway/v2/docs").route(web::get().to(operations::docs)))
+            .service(resource("/health/live").route(web::get().to(operations::live)))
+            .service(resource("/health/ready").route(web::get().to(operations::ready)))
+            .service(resource("/versions").route(web::get().to(operations::versions)))
+            .service(resource("/metrics").route(web::get().to(operations::metrics)))
+            .default_service(web::to(unknown_path));
+    }
+}
+
+fn resource(path: &str) -> actix_web::Resource {
+    web::resource(path).default_service(web::to(other_method))
+}
+
+async fn unknown_path() -> HttpResponse {
+    ApiError::not_found("there is nothing at this path: /gateway/v2/docs describes what there is")
+        .error_response()
+}
+
+async fn other_method() -> HttpResponse {
+    ApiError::method_not_allowed().error_response()
+}

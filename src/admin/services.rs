@@ -1,0 +1,71 @@
+//! What the admin API needs from the rest of the gateway, as capabilities that are handed to it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use klamm_raft::command::Command;
+use klamm_raft::model::{ClusterId, State, TopicName};
+use klamm_raft::{Applied, ProposeError, Status};
+use tokio::sync::watch;
+
+/// An answer that comes later, on the thread that asked.
+pub type Answer<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Proposes a change and answers once every live node shows it.
+pub type Propose = dyn Fn(Command) -> Answer<Result<Applied, ProposeError>> + Send + Sync;
+
+/// Asks a physical cluster for a topic.
+pub type FindTopic = dyn Fn(ClusterId, TopicName) -> Answer<Result<Finding, CannotAsk>> + Send + Sync;
+
+/// The capabilities of the admin API.
+#[derive(Clone)]
+pub struct Services {
+    pub states: watch::Receiver<Arc<State>>,
+    pub propose: Arc<Propose>,
+    /// The physical clusters of this node's configuration.
+    pub clusters: Arc<BTreeSet<ClusterId>>,
+    pub find_topic: Arc<FindTopic>,
+    /// What keeps this node from taking clients; empty when it is ready.
+    pub unready: Arc<dyn Fn() -> Vec<Unready> + Send + Sync>,
+    pub status: Arc<dyn Fn() -> Status + Send + Sync>,
+    /// The metrics in Prometheus's text format; the error is for the client.
+    pub metrics: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
+}
+
+impl fmt::Debug for Services {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Services")
+            .field("clusters", &self.clusters)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a physical cluster says of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    Exists,
+    Missing,
+}
+
+/// Why a physical cluster does not say whether a topic exists; the text is for the admin client.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CannotAsk(pub String);
+
+/// A reason not to be sent clients.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unready {
+    #[error("the Kafka ports are not open")]
+    Listener,
+    #[error("no leader of the gateway cluster is known")]
+    NoLeader,
+    #[error("the physical cluster main cannot be reached")]
+    Main,
+    #[error("this node is stopping")]
+    Draining,
+    /// The other nodes do not take this one as it is configured.
+    #[error("{0}")]
+    Refused(String),
+}

@@ -1,0 +1,638 @@
+//! The admin API over HTTP messages, with the real state machine in memory and a physical cluster that is made up.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use actix_web::http::{Method, StatusCode};
+use actix_web::{App, test, web};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use klamm_raft::model::{ClusterId, Liveness, NodeId, NodeRecord, Revision, SigningKey, State};
+use klamm_raft::{Applied, PeerStatus, ProposeError, Readiness, Status, machine};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use super::credentials::Users;
+use super::*;
+use crate::config::{AdminUser, Role};
+use crate::secret::Secret;
+
+/// One gateway node that agrees with itself.
+struct Gateway {
+    states: watch::Sender<Arc<State>>,
+    unready: Mutex<Vec<Unready>>,
+    /// Instead of applying a change.
+    failure: Mutex<Option<ProposeError>>,
+    /// Instead of saying whether a topic exists.
+    upstream_failure: Mutex<Option<CannotAsk>>,
+}
+
+/// What a request came to.
+#[derive(Debug)]
+struct Reply {
+    status: u16,
+    revision: Option<String>,
+    body: String,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// Checks an error, and returns `msg` and `cause`.
+    #[track_caller]
+    fn refused(&self, status: u16) -> String {
+        assert_eq!(self.status, status, "{}", self.body);
+        let body: ProblemBody = serde_json::from_str(&self.body).expect("an error object");
+        assert!(!body.title.is_empty());
+        format!("{} {}", body.msg, body.cause.unwrap_or_default())
+    }
+
+    #[track_caller]
+    fn ok(self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.body);
+        self.json()
+    }
+}
+
+impl Gateway {
+    fn new() -> Arc<Self> {
+        let record = |host: &str, port_start| NodeRecord {
+            advertised_host: host.to_owned(),
+            port_start,
+            port_count: 10,
+            liveness: Liveness::Up,
+        };
+        let state = State {
+            nodes: [
+                (NodeId(2), record("gw2", 7100)),
+                (NodeId(1), record("localhost", 6969)),
+            ]
+            .into(),
+            signing_key: Some(SigningKey(vec![7; 32])),
+            ..State::default()
+        };
+        Arc::new(Self {
+            states: watch::Sender::new(Arc::new(state)),
+            unready: Mutex::default(),
+            failure: Mutex::default(),
+            upstream_failure: Mutex::default(),
+        })
+    }
+
+    fn services(self: &Arc<Self>) -> Services {
+        let this = || Arc::clone(self);
+        let (proposing, asking, readying, reporting) = (this(), this(), this(), this());
+        Services {
+            states: self.states.subscribe(),
+            propose: Arc::new(move |command| {
+                let failure = proposing.failure.lock().unwrap().clone();
+                let answer = failure.map_or_else(|| Ok(proposing.apply(command)), Err);
+                Box::pin(std::future::ready(answer))
+            }),
+            clusters: Arc::new(
+                ["main", "clusterA"]
+                    .iter()
+                    .map(|id| id.parse().unwrap())
+                    .collect::<BTreeSet<ClusterId>>(),
+            ),
+            find_topic: Arc::new(move |_, topic| {
+                let failure = asking.upstream_failure.lock().unwrap().clone();
+                let found = if topic.as_str().starts_with("internal-") {
+                    Finding::Exists
+                } else {
+                    Finding::Missing
+                };
+                Box::pin(std::future::ready(failure.map_or(Ok(found), Err)))
+            }),
+            unready: Arc::new(move || readying.unready.lock().unwrap().clone()),
+            status: Arc::new(move || reporting.status()),
+            metrics: Arc::new(|| Ok("klamm_up 1\n".to_owned())),
+        }
+    }
+
+    fn apply(&self, command: klamm_raft::command::Command) -> Applied {
+        let (outcome, then) = machine::preview(&self.states.borrow(), command);
+        let revision = then.revision;
+        self.states.send_replace(Arc::new(then));
+        Applied { outcome, revision }
+    }
+
+    fn status(&self) -> Status {
+        Status {
+            id: NodeId(1),
+            leader: Some(NodeId(2)),
+            term: 4,
+            last_log: Some(9),
+            committed: Some(8),
+            applied: Revision(8),
+            visible: Revision(7),
+            snapshot: None,
+            voters: vec![NodeId(1), NodeId(2)],
+            peers: vec![PeerStatus {
+                id: NodeId(2),
+                address: "gw2:9000".to_owned(),
+                liveness: Some(Liveness::Up),
+                silent_for: Some(Duration::from_millis(12)),
+                visible: Revision(6),
+            }],
+            readiness: Readiness::Ready,
+        }
+    }
+
+    async fn send(self: &Arc<Self>, user: Option<&str>, method: Method, path: &str, body: &str) -> Reply {
+        let user_of = |username: &str, role| AdminUser {
+            username: username.to_owned(),
+            password: Secret::new("conduktor"),
+            role,
+        };
+        let users = Users::new(&[user_of("admin", Role::Admin), user_of("eye", Role::ReadOnly)]);
+        let routes = routes::configure(web::Data::new(users), web::Data::new(self.services()));
+        let app = test::init_service(App::new().configure(routes)).await;
+        let mut request = test::TestRequest::with_uri(path)
+            .method(method)
+            .set_payload(body.to_owned());
+        if let Some(user) = user {
+            request = request.insert_header(("Authorization", format!("Basic {}", STANDARD.encode(user))));
+        }
+        let response = test::call_service(&app, request.to_request()).await;
+        Reply {
+            status: response.status().as_u16(),
+            revision: response
+                .headers()
+                .get("x-klamm-revision")
+                .map(|value| value.to_str().unwrap().to_owned()),
+            body: String::from_utf8(test::read_body(response).await.to_vec()).expect("text"),
+        }
+    }
+
+    async fn admin(self: &Arc<Self>, method: Method, path: &str, body: &Value) -> Reply {
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        self.send(Some("admin:conduktor"), method, path, &body).await
+    }
+
+    async fn put(self: &Arc<Self>, path: &str, body: &Value) -> Reply {
+        self.admin(Method::PUT, path, body).await
+    }
+
+    async fn get(self: &Arc<Self>, path: &str) -> Reply {
+        self.admin(Method::GET, path, &Value::Null).await
+    }
+
+    async fn delete(self: &Arc<Self>, path: &str, body: &Value) -> Reply {
+        self.admin(Method::DELETE, path, body).await
+    }
+
+    /// The virtual cluster, an alias topic and both accounts of the walkthrough.
+    async fn walkthrough() -> Arc<Self> {
+        let gateway = Self::new();
+        for (path, body) in [
+            (VCLUSTER, partner()),
+            (ALIAS, alias("topic1", "internal-topic-name1")),
+            (ACCOUNT, account("super-user")),
+            (ACCOUNT, account("partner-user")),
+        ] {
+            assert_eq!(gateway.put(path, &body).await.ok()["upsertResult"], "CREATED");
+        }
+        gateway
+    }
+}
+
+const VCLUSTER: &str = "/gateway/v2/virtual-cluster";
+const ALIAS: &str = "/gateway/v2/alias-topic";
+const ACCOUNT: &str = "/gateway/v2/service-account";
+const TOKEN: &str = "/gateway/v2/token";
+
+fn partner() -> Value {
+    json!({
+        "kind": "VirtualCluster",
+        "apiVersion": "gateway/v2",
+        "metadata": { "name": "mypartner" },
+        "spec": { "aclEnabled": true, "superUsers": ["super-user"], "type": "Partner" },
+    })
+}
+
+fn alias(name: &str, physical: &str) -> Value {
+    json!({
+        "kind": "AliasTopic",
+        "apiVersion": "gateway/v2",
+        "metadata": { "name": name, "vCluster": "mypartner" },
+        "spec": { "physicalName": physical, "physicalCluster": "clusterA" },
+    })
+}
+
+fn account(name: &str) -> Value {
+    json!({
+        "kind": "GatewayServiceAccount",
+        "apiVersion": "gateway/v2",
+        "metadata": { "name": name, "vCluster": "mypartner" },
+        "spec": { "type": "LOCAL" },
+    })
+}
+
+#[actix_web::test]
+async fn the_walkthrough() {
+    let gateway = Gateway::walkthrough().await;
+    let shown = gateway.get("/gateway/v2/virtual-cluster/mypartner").await.ok();
+    assert_eq!(
+        shown,
+        json!({
+            "kind": "VirtualCluster",
+            "apiVersion": "gateway/v2",
+            "metadata": { "name": "mypartner" },
+            "spec": {
+                "aclEnabled": true,
+                "superUsers": ["super-user"],
+                "type": "Partner",
+                "bootstrapServers": "localhost:6969,gw2:7100",
+                "clientProperties": {
+                    "security.protocol": "SASL_PLAINTEXT",
+                    "sasl.mechanism": "PLAIN",
+                    "sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule required username={{username}} password={{password}};",
+                },
+            },
+        })
+    );
+    assert_eq!(
+        gateway.put(VCLUSTER, &shown).await.ok(),
+        json!({ "resource": shown, "upsertResult": "NOT_CHANGED" })
+    );
+    assert_eq!(gateway.get(VCLUSTER).await.ok(), json!([shown]));
+    let aliases = gateway.get(ALIAS).await.ok();
+    assert_eq!(aliases, json!([alias("topic1", "internal-topic-name1")]));
+    assert_eq!(
+        gateway.put(ALIAS, &aliases[0]).await.ok()["upsertResult"],
+        "NOT_CHANGED"
+    );
+
+    let wanted = json!({ "username": "partner-user", "vCluster": "mypartner", "lifeTimeSeconds": 3_600_000 });
+    let token = gateway.admin(Method::POST, TOKEN, &wanted).await.ok()["token"]
+        .as_str()
+        .expect("a token")
+        .to_owned();
+    let claims = token.split('.').nth(1).expect("three parts");
+    let claims = base64::engine::general_purpose::URL_SAFE_NO_PAD
+        .decode(claims)
+        .expect("base64");
+    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    assert_eq!(
+        (&claims["username"], &claims["vcluster"]),
+        (&json!("partner-user"), &json!("mypartner"))
+    );
+    assert_eq!(
+        claims["exp"].as_u64(),
+        claims["iat"].as_u64().map(|issued| issued + 3_600_000)
+    );
+    let state = gateway.states.borrow().clone();
+    let recorded: Vec<String> = state.vclusters["mypartner"]
+        .tokens
+        .keys()
+        .map(|id| uuid::Uuid::from_bytes(id.0).to_string())
+        .collect();
+    assert_eq!(recorded, [claims["jti"].as_str().expect("an id")]);
+}
+
+#[actix_web::test]
+async fn a_change_is_updated_and_tells_its_revision() {
+    let gateway = Gateway::walkthrough().await;
+    let before = gateway.states.borrow().revision.0;
+    let mut changed = partner();
+    changed["spec"]["superUsers"] = json!(["super-user", "partner-user"]);
+    let reply = gateway.put(VCLUSTER, &changed).await;
+    assert_eq!(reply.revision, Some((before + 1).to_string()));
+    assert_eq!(reply.json()["upsertResult"], "UPDATED");
+    assert_eq!(
+        reply.json()["resource"]["spec"]["superUsers"],
+        json!(["partner-user", "super-user"])
+    );
+}
+
+#[actix_web::test]
+async fn everything_can_be_deleted_in_order() {
+    let gateway = Gateway::walkthrough().await;
+    let one = "/gateway/v2/virtual-cluster/mypartner";
+    let refused = gateway.delete(one, &Value::Null).await.refused(409);
+    assert!(refused.contains("AliasTopic/topic1"), "{refused}");
+    let named = |name: &str| json!({ "name": name, "vCluster": "mypartner" });
+    assert_eq!(gateway.delete(ALIAS, &named("topic1")).await.status, 204);
+    gateway.delete(ALIAS, &named("topic1")).await.refused(404);
+    assert_eq!(gateway.delete(ACCOUNT, &named("partner-user")).await.status, 204);
+    gateway.delete(ACCOUNT, &named("partner-user")).await.refused(404);
+    gateway
+        .get("/gateway/v2/virtual-cluster/other")
+        .await
+        .refused(404);
+    gateway
+        .delete("/gateway/v2/virtual-cluster/other", &Value::Null)
+        .await
+        .refused(404);
+    gateway
+        .delete("/gateway/v2/virtual-cluster/passthrough", &Value::Null)
+        .await
+        .refused(400);
+    assert_eq!(gateway.get(ALIAS).await.ok(), json!([]));
+}
+
+#[actix_web::test]
+async fn dry_mode_changes_nothing() {
+    let gateway = Gateway::walkthrough().await;
+    let before = gateway.states.borrow().clone();
+    let dry = |path: &str| format!("{path}?dryMode=true");
+    let mut other = partner();
+    other["metadata"]["name"] = json!("other");
+    let reply = gateway.put(&dry(VCLUSTER), &other).await.ok();
+    assert_eq!(reply["upsertResult"], "CREATED");
+    assert_eq!(
+        reply["resource"]["spec"]["bootstrapServers"], "localhost:6970,gw2:7101",
+        "as it would be"
+    );
+    assert_eq!(
+        gateway
+            .put(&dry(ALIAS), &alias("topic2", "internal-2"))
+            .await
+            .ok()["upsertResult"],
+        "CREATED"
+    );
+    gateway
+        .put(&dry(ALIAS), &alias("topic2", "internal-topic-name1"))
+        .await
+        .refused(409);
+    gateway
+        .put(&dry(ALIAS), &alias("topic2", "missing"))
+        .await
+        .refused(404);
+    gateway
+        .delete(&dry("/gateway/v2/virtual-cluster/mypartner"), &Value::Null)
+        .await
+        .refused(409);
+    let named = json!({ "name": "topic1", "vCluster": "mypartner" });
+    assert_eq!(gateway.delete(&dry(ALIAS), &named).await.status, 204);
+    let wanted = json!({ "username": "partner-user", "vCluster": "mypartner", "lifeTimeSeconds": 1 });
+    assert_eq!(
+        gateway.admin(Method::POST, &dry(TOKEN), &wanted).await.ok(),
+        json!({ "token": "" })
+    );
+    assert_eq!(*gateway.states.borrow(), before);
+}
+
+#[actix_web::test]
+async fn an_alias_needs_a_physical_topic_on_the_right_cluster() {
+    let gateway = Gateway::walkthrough().await;
+    let refused = gateway
+        .put(ALIAS, &alias("topic2", "no-such-topic"))
+        .await
+        .refused(404);
+    assert!(
+        refused.contains("no-such-topic does not exist on the physical cluster clusterA"),
+        "{refused}"
+    );
+    let mut elsewhere = alias("topic2", "internal-2");
+    elsewhere["spec"]["physicalCluster"] = json!("clusterX");
+    let refused = gateway.put(ALIAS, &elsewhere).await.refused(409);
+    assert!(
+        refused.contains("clusterX is not configured these are: clusterA, main"),
+        "{refused}"
+    );
+    elsewhere["spec"]["physicalCluster"] = json!("main");
+    let refused = gateway.put(ALIAS, &elsewhere).await.refused(409);
+    assert!(refused.contains("are on physical cluster clusterA"), "{refused}");
+    elsewhere["spec"]["physicalCluster"] = json!("CLUSTERa");
+    assert_eq!(
+        gateway.put(ALIAS, &elsewhere).await.ok()["upsertResult"],
+        "CREATED",
+        "ids compare without case"
+    );
+    let refused = gateway
+        .put(ALIAS, &alias("again", "internal-topic-name1"))
+        .await
+        .refused(409);
+    assert!(refused.contains("already has the alias topic1"), "{refused}");
+    let mut nowhere = alias("topic3", "internal-3");
+    nowhere["metadata"]["vCluster"] = json!("other");
+    gateway.put(ALIAS, &nowhere).await.refused(404);
+    nowhere["metadata"]["vCluster"] = json!("passthrough");
+    gateway.put(ALIAS, &nowhere).await.refused(400);
+
+    *gateway.upstream_failure.lock().unwrap() = Some(CannotAsk("no broker answers".to_owned()));
+    let refused = gateway
+        .put(ALIAS, &alias("topic4", "internal-4"))
+        .await
+        .refused(503);
+    assert!(refused.contains("no broker answers"), "{refused}");
+    let known = gateway
+        .put(ALIAS, &alias("topic1", "internal-topic-name1"))
+        .await
+        .ok();
+    assert_eq!(
+        known["upsertResult"], "NOT_CHANGED",
+        "what is there needs no upstream"
+    );
+}
+
+#[actix_web::test]
+async fn lists_are_filtered() {
+    let gateway = Gateway::walkthrough().await;
+    let count = async |path: &str| gateway.get(path).await.ok().as_array().expect("a list").len();
+    assert_eq!(count("/gateway/v2/service-account").await, 2);
+    assert_eq!(
+        count("/gateway/v2/service-account?vcluster=mypartner&name=super-user").await,
+        1
+    );
+    assert_eq!(
+        count("/gateway/v2/service-account?type=LOCAL&showDefaults=true").await,
+        2
+    );
+    assert_eq!(count("/gateway/v2/service-account?type=EXTERNAL").await, 0);
+    assert_eq!(count("/gateway/v2/alias-topic?name=topic1").await, 1);
+    assert_eq!(count("/gateway/v2/alias-topic?name=topic2").await, 0);
+    gateway
+        .get("/gateway/v2/alias-topic?vcluster=other")
+        .await
+        .refused(404);
+    gateway
+        .get("/gateway/v2/alias-topic?vCluster=mypartner")
+        .await
+        .refused(400);
+    gateway
+        .put("/gateway/v2/virtual-cluster?dryRun=true", &partner())
+        .await
+        .refused(400);
+}
+
+#[actix_web::test]
+async fn tokens_are_for_accounts_that_exist() {
+    let gateway = Gateway::walkthrough().await;
+    let ask = async |username: &str, vcluster: &str, seconds: i64| {
+        let wanted = json!({ "username": username, "vCluster": vcluster, "lifeTimeSeconds": seconds });
+        gateway.admin(Method::POST, TOKEN, &wanted).await
+    };
+    for seconds in [1, 100_000_000, 2_147_483_647] {
+        ask("super-user", "mypartner", seconds).await.ok();
+    }
+    for seconds in [0, -1, 2_147_483_648] {
+        ask("super-user", "mypartner", seconds).await.refused(400);
+    }
+    ask("nobody", "mypartner", 1).await.refused(404);
+    ask("super-user", "other", 1).await.refused(404);
+    ask("super-user", "passthrough", 1).await.refused(400);
+    ask("x", "mypartner", 1).await.refused(400);
+}
+
+#[actix_web::test]
+async fn users_and_roles() {
+    let gateway = Gateway::walkthrough().await;
+    let body = partner().to_string();
+    for user in [None, Some("admin:wrong"), Some("nobody:conduktor"), Some("")] {
+        for (method, path) in [
+            (Method::GET, VCLUSTER),
+            (Method::PUT, VCLUSTER),
+            (Method::POST, TOKEN),
+        ] {
+            gateway.send(user, method, path, &body).await.refused(401);
+        }
+    }
+    let eye = Some("eye:conduktor");
+    assert_eq!(gateway.send(eye, Method::GET, VCLUSTER, "").await.status, 200);
+    assert_eq!(
+        gateway
+            .send(eye, Method::GET, "/gateway/v2/cluster", "")
+            .await
+            .status,
+        200
+    );
+    for (method, path) in [
+        (Method::PUT, VCLUSTER),
+        (Method::DELETE, "/gateway/v2/virtual-cluster/mypartner"),
+        (Method::PUT, ALIAS),
+        (Method::DELETE, ALIAS),
+        (Method::PUT, ACCOUNT),
+        (Method::DELETE, ACCOUNT),
+        (Method::POST, TOKEN),
+    ] {
+        gateway.send(eye, method, path, &body).await.refused(403);
+    }
+}
+
+#[actix_web::test]
+async fn bodies_that_cannot_be_read() {
+    let gateway = Gateway::new();
+    let put = async |body: &str| {
+        gateway
+            .send(Some("admin:conduktor"), Method::PUT, VCLUSTER, body)
+            .await
+    };
+    let refused = put("{\n  \"kind\": VirtualCluster }").await.refused(400);
+    assert!(refused.contains("line 2 column 11"), "{refused}");
+    let refused = put(r#"{"kind":"VirtualCluster"}"#).await.refused(400);
+    assert!(refused.contains("missing field `apiVersion`"), "{refused}");
+    put("").await.refused(400);
+    put(&format!("\"{}\"", "x".repeat(2 << 20))).await.refused(413);
+    let mut wrong = account("a");
+    gateway.put(ACCOUNT, &wrong).await.refused(400);
+    wrong["metadata"]["name"] = json!("partner-user");
+    wrong["spec"]["type"] = json!("EXTERNAL");
+    let refused = gateway.put(ACCOUNT, &wrong).await.refused(400);
+    assert!(refused.contains("EXTERNAL is not available yet"), "{refused}");
+}
+
+#[actix_web::test]
+async fn a_cluster_without_leader_is_unavailable() {
+    let gateway = Gateway::new();
+    *gateway.failure.lock().unwrap() = Some(ProposeError::NoLeader {
+        after: Duration::from_secs(5),
+    });
+    let refused = gateway.put(VCLUSTER, &partner()).await.refused(503);
+    assert!(
+        refused.contains("a majority of the nodes must be up"),
+        "{refused}"
+    );
+}
+
+#[actix_web::test]
+async fn operations_need_no_login() {
+    let gateway = Gateway::new();
+    let get = async |path: &str| gateway.send(None, Method::GET, path, "").await;
+    assert_eq!(get("/health/live").await.status, 200);
+    assert_eq!(get("/health/ready").await.ok(), json!({ "status": "READY" }));
+    *gateway.unready.lock().unwrap() = vec![Unready::NoLeader, Unready::Draining];
+    let reply = get("/health/ready").await;
+    assert_eq!(
+        (reply.status, reply.json()),
+        (
+            503,
+            json!({
+                "status": "NOTREADY",
+                "reasons": ["no leader of the gateway cluster is known", "this node is stopping"],
+            })
+        )
+    );
+    assert_eq!(
+        get("/versions").await.ok(),
+        json!({ "gateway": env!("CARGO_PKG_VERSION") })
+    );
+    assert_eq!(get("/metrics").await.body, "klamm_up 1\n");
+}
+
+#[actix_web::test]
+async fn the_cluster_as_this_node_sees_it() {
+    let gateway = Gateway::new();
+    let view: ClusterView =
+        serde_json::from_value(gateway.get("/gateway/v2/cluster").await.ok()).expect("a view");
+    assert_eq!((view.node_id, view.leader, view.term), (1, Some(2), 4));
+    let nodes: Vec<_> = view
+        .nodes
+        .iter()
+        .map(|n| (n.id, n.applied, n.silent_for_ms, n.liveness))
+        .collect();
+    assert_eq!(
+        nodes,
+        [
+            (1, Some(7), None, LivenessView::Up),
+            (2, Some(6), Some(12), LivenessView::Up)
+        ]
+    );
+}
+
+#[actix_web::test]
+async fn the_description_has_every_route_and_no_other() {
+    let gateway = Gateway::new();
+    let document = gateway.send(None, Method::GET, "/gateway/v2/docs", "").await.ok();
+    let paths = document["paths"].as_object().expect("paths");
+    let methods = [Method::GET, Method::PUT, Method::POST, Method::DELETE];
+    for (path, operations) in paths {
+        let path = path.replace("{vCluster}", "mypartner");
+        for method in &methods {
+            let reply = gateway.send(None, method.clone(), &path, "").await;
+            let served = reply.status != StatusCode::METHOD_NOT_ALLOWED.as_u16();
+            let described = operations.get(method.as_str().to_lowercase()).is_some();
+            assert_eq!(served, described, "{method} {path}: {}", reply.status);
+        }
+    }
+    // Every path of the routes is described.
+    let routes = include_str!("routes.rs");
+    let mut served: Vec<&str> = routes
+        .split("resource(\"")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+        .collect();
+    served.sort_unstable();
+    assert_eq!(served, paths.keys().collect::<Vec<_>>());
+    // Every reference leads somewhere.
+    let text = document.to_string();
+    for name in text
+        .split("#/components/schemas/")
+        .skip(1)
+        .filter_map(|rest| rest.split('"').next())
+    {
+        assert!(document["components"]["schemas"][name].is_object(), "{name}");
+    }
+    gateway
+        .send(None, Method::GET, "/gateway/v2/nothing", "")
+        .await
+        .refused(404);
+}
