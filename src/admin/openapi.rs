@@ -319,27 +319,31 @@ fn response(description: &str, content: Content) -> Value {
     json!({ "description": description, "content": { "application/json": { "schema": schema } } })
 }
 
+const NAMES: &str = "^[a-zA-Z0-9._-]+$";
+const ACCOUNTS: &str = "^[a-zA-Z0-9_-]{3,64}$";
+
+fn text(pattern: &str) -> Value {
+    json!({ "type": "string", "pattern": pattern })
+}
+
 fn schemas() -> Value {
-    let text = |pattern: &str| json!({ "type": "string", "pattern": pattern });
-    let names = "^[a-zA-Z0-9._-]+$";
     let in_vcluster = |name: Value| {
         json!({
             "type": "object",
             "required": ["name", "vCluster"],
             "additionalProperties": false,
-            "properties": { "name": name, "vCluster": text(names) },
+            "properties": { "name": name, "vCluster": text(NAMES) },
         })
     };
-    let account = || text("^[a-zA-Z0-9_-]{3,64}$");
     let mut schemas = json!({
-        "NameInVirtualCluster": in_vcluster(text(names)),
+        "NameInVirtualCluster": in_vcluster(text(NAMES)),
         "TokenRequest": {
             "type": "object",
             "required": ["username", "vCluster", "lifeTimeSeconds"],
             "additionalProperties": false,
             "properties": {
-                "username": account(),
-                "vCluster": text(names),
+                "username": text(ACCOUNTS),
+                "vCluster": text(NAMES),
                 "lifeTimeSeconds": { "type": "integer", "minimum": 1, "maximum": 2_147_483_647 },
             },
         },
@@ -355,41 +359,23 @@ fn schemas() -> Value {
             },
         },
     });
-    schemas["VirtualCluster"] = resource(
-        "VirtualCluster",
-        json!({
-            "type": "object", "required": ["name"], "additionalProperties": false, "properties": { "name": text(names) },
-        }),
-        json!({
-            "type": "object",
-            "required": ["aclEnabled", "superUsers", "type"],
-            "properties": {
-                "aclEnabled": { "type": "boolean" },
-                "superUsers": { "type": "array", "minItems": 1, "items": account() },
-                "type": { "type": "string", "enum": ["Partner"] },
-                "bootstrapServers": { "type": "string", "readOnly": true },
-                "clientProperties": {
-                    "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },
-                },
-            },
-        }),
-    );
+    schemas["VirtualCluster"] = virtual_cluster();
     schemas["AliasTopic"] = resource(
         "AliasTopic",
-        in_vcluster(text(names)),
+        in_vcluster(text(NAMES)),
         json!({
             "type": "object",
             "required": ["physicalName"],
             "additionalProperties": false,
             "properties": {
-                "physicalName": text(names),
+                "physicalName": text(NAMES),
                 "physicalCluster": { "type": "string", "default": "main" },
             },
         }),
     );
     schemas["GatewayServiceAccount"] = resource(
         "GatewayServiceAccount",
-        in_vcluster(account()),
+        in_vcluster(text(ACCOUNTS)),
         json!({
             "type": "object",
             "required": ["type"],
@@ -398,6 +384,28 @@ fn schemas() -> Value {
         }),
     );
     schemas
+}
+
+fn virtual_cluster() -> Value {
+    resource(
+        "VirtualCluster",
+        json!({
+            "type": "object", "required": ["name"], "additionalProperties": false, "properties": { "name": text(NAMES) },
+        }),
+        json!({
+            "type": "object",
+            "required": ["aclEnabled", "superUsers", "type"],
+            "properties": {
+                "aclEnabled": { "type": "boolean" },
+                "superUsers": { "type": "array", "minItems": 1, "items": text(ACCOUNTS) },
+                "type": { "type": "string", "enum": ["Partner"] },
+                "bootstrapServers": { "type": "string", "readOnly": true },
+                "clientProperties": {
+                    "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },
+                },
+            },
+        }),
+    )
 }
 
 fn resource(kind: &str, metadata: Value, spec: Value) -> Value {

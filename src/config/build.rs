@@ -289,18 +289,13 @@ impl Builder {
         let raft_listen = listen.or_else(|| raft_peers.get(&id).cloned());
         let cluster_secret = self.cluster_secret();
         let mut addresses = raft_peers.values().chain(&raft_listen);
-        if let (None, Some(exposed)) = (
-            &cluster_secret,
-            addresses.find(|address| !is_loopback(&address.host)),
-        ) {
-            if !self.is_set(reference::RAFT_SECRET) {
-                let message =
-                    format!("nodes are reached at {exposed}, so they must know each other by a secret");
-                self.problems.push(
-                    Problem::new(self.place(reference::RAFT_SECRET), message)
-                        .hint("`head -c 32 /dev/urandom | base64` makes one; it is the same on every node"),
-                );
-            }
+        let exposed = addresses.find(|address| !is_loopback(&address.host));
+        if let (Some(exposed), false) = (exposed, self.is_set(reference::RAFT_SECRET)) {
+            let message = format!("nodes are reached at {exposed}, so they must know each other by a secret");
+            self.problems.push(
+                Problem::new(self.place(reference::RAFT_SECRET), message)
+                    .hint("`head -c 32 /dev/urandom | base64` makes one; it is the same on every node"),
+            );
         }
         NodeConfig {
             id,

@@ -7,7 +7,7 @@ use super::hint;
 use super::kafka_names::{self, VariableName};
 use super::problem::{Place, Problem};
 use super::reference::{self, KEYS, variable};
-use super::tree::{self, Entry, Node, Value};
+use super::tree::{self, Entry, Value};
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
@@ -93,28 +93,17 @@ impl Settings {
                     problems,
                 );
             } else if is_section(&name) {
-                self.add_section(path, &name, place, node, problems);
+                match node.value {
+                    Value::Map(entries) => self.add_entries(path, &name, entries, problems),
+                    Value::Null => {}
+                    other => problems.push(Problem::new(
+                        place,
+                        format!("this is a section, not {}", other.kind()),
+                    )),
+                }
             } else {
                 problems.push(unknown_key(place, &name));
             }
-        }
-    }
-
-    fn add_section(
-        &mut self,
-        path: &Path,
-        name: &str,
-        place: Place,
-        node: Node,
-        problems: &mut Vec<Problem>,
-    ) {
-        match node.value {
-            Value::Map(entries) => self.add_entries(path, name, entries, problems),
-            Value::Null => {}
-            other => problems.push(Problem::new(
-                place,
-                format!("this is a section, not {}", other.kind()),
-            )),
         }
     }
 
