@@ -249,6 +249,18 @@ impl<'a> Node<'a> {
             .map(|(span, bytes)| (span, i32::from_be_bytes(bytes)))
     }
 
+    /// The elements of an array of 64-bit numbers, each with its place.
+    pub fn i64s(self) -> impl Iterator<Item = (Span, i64)> {
+        self.values()
+            .map(|(span, bytes)| (span, i64::from_be_bytes(bytes)))
+    }
+
+    /// The elements of an array of 16-bit numbers, each with its place.
+    pub fn i16s(self) -> impl Iterator<Item = (Span, i16)> {
+        self.values()
+            .map(|(span, bytes)| (span, i16::from_be_bytes(bytes)))
+    }
+
     /// The elements of an array of 8-bit numbers, each with its place.
     pub fn i8s(self) -> impl Iterator<Item = (Span, i8)> {
         self.values()

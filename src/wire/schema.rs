@@ -213,3 +213,9 @@ pub fn api_keys() -> impl Iterator<Item = i16> {
 pub fn is_flexible(key: i16, version: i16) -> bool {
     message(key, Direction::Request).is_some_and(|def| version >= def.flexible_from)
 }
+
+/// All messages with an API key.
+#[cfg(test)]
+pub(in crate::wire) fn messages() -> &'static [MessageDef] {
+    table::MESSAGES
+}

@@ -136,6 +136,12 @@ impl Tape {
         self.enclosures.push(enclosure);
     }
 
+    /// The entries that there is room for.
+    #[cfg(test)]
+    pub(in crate::wire) fn capacity(&self) -> usize {
+        self.entries.capacity()
+    }
+
     pub(in crate::wire) fn entries(&self) -> &[Entry] {
         &self.entries
     }

@@ -1,5 +1,11 @@
 //! The wire engine as its users see it.
 
+mod differential;
+mod hostile;
+mod items;
+mod rebuild;
+mod sample;
+
 use anyhow::{Context, Result};
 use bytes::Bytes;
 

@@ -83,12 +83,22 @@ impl Versions {
     }
 }
 
-/// Finds the jar: `KLAMM_KAFKA_CLIENTS_JAR`, else what `tests/kafka` resolved into `target/kafka/libs`.
+/// Finds the jar: `KLAMM_KAFKA_CLIENTS_JAR`, else where `tests/kafka/kafka.sh` installs it.
 pub(crate) fn jar() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("KLAMM_KAFKA_CLIENTS_JAR") {
         return Ok(path.into());
     }
-    let libs = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/kafka/libs");
+    let target = || {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("target")
+            .into_os_string()
+    };
+    let home = std::env::var_os("KLAMM_KAFKA_HOME")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| {
+            Path::new(&std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(target)).join("kafka")
+        });
+    let libs = home.join("libs");
     let mut found: Vec<PathBuf> = std::fs::read_dir(&libs)
         .into_iter()
         .flatten()

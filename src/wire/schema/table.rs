@@ -836,8 +836,8 @@ static INIT_PRODUCER_ID_RESPONSE: &[FieldDef] = &[
     f(n::ERROR_CODE, Int16, Class::ErrorCode, 0, MAX),
     f(n::PRODUCER_ID, Int64, Class::ProducerId, 0, MAX).default(Default::Int(-1)),
     f(n::PRODUCER_EPOCH, Int16, Class::ProducerEpoch, 0, MAX),
-    f(n::ONGOING_TXN_PRODUCER_ID, Int64, Class::Nothing, 6, MAX).default(Default::Int(-1)),
-    f(n::ONGOING_TXN_PRODUCER_EPOCH, Int16, Class::Nothing, 6, MAX).default(Default::Int(-1)),
+    f(n::ONGOING_TXN_PRODUCER_ID, Int64, Class::ProducerId, 6, MAX).default(Default::Int(-1)),
+    f(n::ONGOING_TXN_PRODUCER_EPOCH, Int16, Class::ProducerEpoch, 6, MAX).default(Default::Int(-1)),
 ];
 
 static OFFSET_FOR_LEADER_EPOCH_REQUEST_TOPICS_PARTITIONS: &[FieldDef] = &[
@@ -894,8 +894,8 @@ static ADD_PARTITIONS_TO_TXN_REQUEST_V3_AND_BELOW_TOPICS: &[FieldDef] = &[
 static ADD_PARTITIONS_TO_TXN_REQUEST: &[FieldDef] = &[
     f(n::TRANSACTIONS, Struct(ADD_PARTITIONS_TO_TXN_REQUEST_TRANSACTIONS), Class::Nothing, 4, MAX).array(),
     f(n::V3_AND_BELOW_TRANSACTIONAL_ID, Text, Class::TransactionalId, 0, 3),
-    f(n::V3_AND_BELOW_PRODUCER_ID, Int64, Class::Nothing, 0, 3),
-    f(n::V3_AND_BELOW_PRODUCER_EPOCH, Int16, Class::Nothing, 0, 3),
+    f(n::V3_AND_BELOW_PRODUCER_ID, Int64, Class::ProducerId, 0, 3),
+    f(n::V3_AND_BELOW_PRODUCER_EPOCH, Int16, Class::ProducerEpoch, 0, 3),
     f(n::V3_AND_BELOW_TOPICS, Struct(ADD_PARTITIONS_TO_TXN_REQUEST_V3_AND_BELOW_TOPICS), Class::Nothing, 0, 3).array(),
 ];
 
@@ -1855,7 +1855,7 @@ static DESCRIBE_TRANSACTIONS_RESPONSE: &[FieldDef] = &[
 
 static LIST_TRANSACTIONS_REQUEST: &[FieldDef] = &[
     f(n::STATE_FILTERS, Text, Class::Nothing, 0, MAX).array(),
-    f(n::PRODUCER_ID_FILTERS, Int64, Class::Nothing, 0, MAX).array(),
+    f(n::PRODUCER_ID_FILTERS, Int64, Class::ProducerId, 0, MAX).array(),
     f(n::DURATION_FILTER, Int64, Class::Nothing, 1, MAX).default(Default::Int(-1)),
     f(n::TRANSACTIONAL_ID_PATTERN, Text, Class::TransactionalIdPattern, 2, MAX).nullable(2, MAX).default(Default::Null),
 ];
