@@ -17,7 +17,7 @@ use crate::backend::breaker::{Breaker, Failure};
 use crate::backend::chain::Chain;
 use crate::backend::dial::{DialError, Dialer};
 use crate::backend::lane::{Lane, Target};
-use crate::backend::topology::Topology;
+use crate::backend::topology::{Broker, Topology};
 use connect::{Connected, connect};
 use shelf::Shelf;
 
@@ -105,7 +105,7 @@ impl Pool {
     fn targets(&self, lease: Lease) -> Result<Vec<Target>, LeaseError> {
         let topology = self.topology.borrow();
         let brokers = topology.as_deref().map(|topology| &topology.brokers);
-        let target = |id: i32, broker: &super::topology::Broker| Target {
+        let target = |id: i32, broker: &Broker| Target {
             broker: Some(id),
             address: broker.address(),
         };
@@ -124,7 +124,7 @@ impl Pool {
 
     /// Closes idle lanes and forgets failures of addresses that are not in use any more.
     fn sweep(&mut self) {
-        let topology = self.topology.borrow_and_update().clone();
+        let topology = self.topology.borrow().clone();
         let dialer = &self.dialer;
         let is_wanted = |target: &Target| match (target.broker, topology.as_deref()) {
             (Some(id), Some(topology)) => topology

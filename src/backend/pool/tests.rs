@@ -7,7 +7,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::*;
 use crate::backend::fake::{FAKE_BROKER_ID, FakeBroker, Manners, dialer};
 use crate::backend::message;
-use crate::backend::topology::Broker;
 
 const ANY: Lease = Lease { broker: None };
 const KNOWN: Lease = Lease {
