@@ -1,8 +1,10 @@
 //! One virtual cluster: what a tenant sees, and how each of its requests becomes one that a physical broker may see.
 
+pub mod api;
 pub mod brokers;
 pub mod embedded;
 pub mod names;
 pub mod pending;
 pub mod plan;
 pub mod rename;
+pub mod view;

@@ -1,10 +1,140 @@
 //! What a request leaves behind for its answer. Opaque to the session.
 
+use std::sync::Arc;
+
+use super::api::table::Api;
+use super::rename::Names;
+
 /// A forwarded request, as its response must be treated.
 #[derive(Debug)]
 pub struct Pending {
     /// The response must carry this correlation id.
     pub correlation_id: i32,
+    pub(super) api: Api,
+    pub(super) version: i16,
+    /// The names that the request was renamed by: the answer holds those, whatever the view says by then.
+    pub(super) names: Arc<Names>,
+    pub(super) then: Then,
+}
+
+/// What is to be done to an answer beyond renaming.
+#[derive(Debug)]
+pub(super) enum Then {
+    Nothing,
+    /// Topics that were not sent are added.
+    Topics(Vec<RefusedTopic>),
+    Metadata(MetadataThen),
+    Cluster(Asked),
+    /// Keys that were not sent are added (FindCoordinator from version 4).
+    Coordinators(Vec<RefusedKey>),
+    /// Embedded messages of members are renamed.
+    Members(Protocol),
+    OffsetFetch(Vec<FetchedGroup>),
+    Groups {
+        refused: Vec<RefusedGroup>,
+        operations: Asked,
+    },
+    Configs(Vec<RefusedConfig>),
+}
+
+/// Whether a client wants something in the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    Yes,
+    No,
+}
+
+impl Asked {
+    /// What a boolean field of a request says.
+    pub(super) fn of(field: Option<bool>) -> Self {
+        if field == Some(true) { Self::Yes } else { Self::No }
+    }
+}
+
+/// A topic of a request that was not sent on, as it must be answered.
+#[derive(Debug)]
+pub(super) struct RefusedTopic {
+    pub(super) key: TopicKey,
+    pub(super) partitions: Vec<i32>,
+    pub(super) error: i16,
+}
+
+/// How a client named a topic.
+#[derive(Debug)]
+pub(super) enum TopicKey {
+    Name(String),
+    Id([u8; 16]),
+}
+
+/// What a Metadata answer must become.
+#[derive(Debug)]
+pub(super) struct MetadataThen {
+    pub(super) refused: Vec<RefusedMetadata>,
+    pub(super) topic_operations: Asked,
+    pub(super) cluster_operations: Asked,
+    /// Whether the topics of the answer were asked for, or only its brokers.
+    pub(super) topics: Asked,
+}
+
+/// A topic that Metadata is not asked for.
+#[derive(Debug)]
+pub(super) struct RefusedMetadata {
+    pub(super) key: TopicKey,
+    pub(super) error: i16,
+    /// The bitfield, when it was asked for and the topic is not hidden.
+    pub(super) operations: Option<i32>,
+}
+
+/// A coordinator that is not looked up.
+#[derive(Debug)]
+pub(super) struct RefusedKey {
+    pub(super) key: String,
+    pub(super) error: i16,
+    pub(super) message: Option<&'static str>,
+}
+
+/// A group that was not sent on.
+#[derive(Debug)]
+pub(super) struct RefusedGroup {
+    pub(super) group: String,
+    pub(super) error: i16,
+}
+
+/// A group of an OffsetFetch.
+#[derive(Debug)]
+pub(super) struct FetchedGroup {
+    pub(super) group: String,
+    pub(super) topics: FetchedTopics,
+}
+
+/// Which offsets of a group are fetched.
+#[derive(Debug)]
+pub(super) enum FetchedTopics {
+    /// All of which the caller may know.
+    All,
+    /// Those that were named; these of them were not sent on.
+    Named(Vec<RefusedTopic>),
+    /// None: the whole group was not sent on.
+    Refused(i16),
+}
+
+/// What the embedded bytes of group members hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// The `consumer` protocol.
+    Consumer,
+    /// The version of the request does not say.
+    Unknown,
+    /// Anything else: nobody but the members knows what.
+    Other,
+}
+
+/// A resource whose configuration is not asked for.
+#[derive(Debug)]
+pub(super) struct RefusedConfig {
+    pub(super) resource_type: i8,
+    pub(super) name: String,
+    pub(super) error: i16,
 }
 
 /// A change that was proposed for a request, as its answer must be built.
@@ -12,4 +142,25 @@ pub struct Pending {
 pub struct PendingChange {
     /// The correlation id of the answer.
     pub correlation_id: i32,
+}
+
+#[cfg(test)]
+pub(crate) mod samples {
+    //! Pending requests for tests of those who only carry them.
+
+    use std::collections::{BTreeMap, HashMap};
+
+    use super::{Api, Names, Pending, Then};
+
+    /// A request with this correlation id.
+    pub(crate) fn pending(correlation_id: i32) -> Pending {
+        let vcluster = "sample".parse().expect("it is a valid name");
+        Pending {
+            correlation_id,
+            api: Api::Heartbeat,
+            version: 0,
+            names: Names::compile(None, &vcluster, None, &BTreeMap::new(), &HashMap::new()),
+            then: Then::Nothing,
+        }
+    }
 }

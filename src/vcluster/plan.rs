@@ -11,7 +11,7 @@ use klamm_raft::command::Command;
 use klamm_raft::model::{Operation, ResourceType};
 use klamm_raft::outcome::Outcome;
 
-use crate::authz::{Permit, Principal};
+use crate::authz::{Permit, Principal, Resource};
 use crate::vcluster::pending::{Pending, PendingChange};
 use crate::wire::Segments;
 
@@ -34,18 +34,43 @@ pub enum Place {
 }
 
 /// A planned request, and what its caller was refused of all that it named: for the audit log and its counters.
-/// Items that are only left out of an answer are not denials.
 #[derive(Debug)]
 pub struct Planned {
     pub plan: Plan,
-    pub denied: Vec<Denial>,
+    pub denied: Denials,
 }
 
 impl From<Plan> for Planned {
     fn from(plan: Plan) -> Self {
         Self {
             plan,
-            denied: Vec::new(),
+            denied: Denials::default(),
+        }
+    }
+}
+
+/// What a request was refused. Items that are only left out of an answer are not denials.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Denials {
+    /// The first of them.
+    pub listed: Vec<Denial>,
+    /// How many there are, listed or not.
+    pub count: usize,
+}
+
+impl Denials {
+    /// The most that one request lists: it may name millions.
+    pub const MAX_LISTED: usize = 100;
+
+    /// Takes note of a refusal.
+    pub(super) fn add(&mut self, operation: Operation, resource: Resource<'_>) {
+        self.count += 1;
+        if self.listed.len() < Self::MAX_LISTED {
+            self.listed.push(Denial {
+                operation,
+                resource_type: resource.resource_type,
+                resource: resource.name.to_owned(),
+            });
         }
     }
 }

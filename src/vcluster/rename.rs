@@ -22,7 +22,9 @@ const MAX_TEXT_BYTES: usize = i16::MAX as usize;
 pub struct Alias {
     pub virtual_name: Topic<Virtual>,
     pub physical_name: Topic<Physical>,
-    /// None while the physical topic is not known to exist, or when its cluster has no topic ids.
+    /// Whether the physical topic is known to exist.
+    pub exists: bool,
+    /// None while it is not known to exist, or when its cluster has no topic ids.
     pub ids: Option<AliasIds>,
 }
 
@@ -130,6 +132,11 @@ impl Names {
         Ok([self.namespace.as_str(), id].concat())
     }
 
+    /// A text that is no topic's name, neither here nor on the physical cluster.
+    pub fn impossible_topic(&self) -> &str {
+        &self.namespace
+    }
+
     /// The client's name of a group or transactional id of the physical cluster; `None` when it is not one of this
     /// virtual cluster.
     pub fn virtual_id<'a>(&self, physical: &'a str) -> Option<&'a str> {
@@ -155,6 +162,7 @@ impl Alias {
         Self {
             virtual_name,
             physical_name: Topic::new(alias.physical_name.clone()),
+            exists: topic.is_some(),
             ids,
         }
     }

@@ -1,0 +1,206 @@
+//! What becomes of each request and of each answer. One file per API that needs more than its topics renamed.
+//!
+//! A request is walked, judged item by item, and rewritten into one that a physical broker may see; what was refused of
+//! it is remembered and added to the answer, whose every name, id and address is turned back by [`back`].
+
+mod ask;
+mod back;
+mod cluster;
+mod configs;
+mod coordinator;
+mod error_code;
+mod fetch;
+mod gate;
+mod group;
+mod groups;
+mod metadata;
+mod offset_fetch;
+mod offsets;
+mod produce;
+mod producer_id;
+pub mod table;
+#[cfg(test)]
+mod tests;
+mod topics;
+mod versions;
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+
+use self::ask::{Ask, Stop};
+use self::back::Back;
+use self::gate::Gate;
+use self::table::Api;
+use super::pending::{Pending, PendingChange, Then};
+use super::plan::{Attempt, Caller, ChangeResult, CloseReason, Plan, Planned};
+use super::view::View;
+use crate::wire::{
+    Detail, Edits, Item, Message, RequestHeader, Segments, Tape, WireError, correlation_id, walk_request,
+    walk_response,
+};
+
+thread_local! {
+    /// One tape per thread, so that a walk allocates nothing.
+    static TAPE: RefCell<Tape> = RefCell::new(Tape::new());
+}
+
+/// Plans a request of a logged-in client. SASL requests are the session's.
+pub fn request(view: &View, caller: &Caller, frame: Bytes, attempt: Attempt) -> Planned {
+    let Ok(header) = RequestHeader::parse(&frame) else {
+        return Plan::Close(CloseReason::BadRequest).into();
+    };
+    let Some(api) = Api::of_key(header.api_key) else {
+        return Plan::Close(CloseReason::UnsupportedApi).into();
+    };
+    if api == Api::ApiVersions {
+        return match versions::answer(view, &header) {
+            Ok(answer) => Plan::Reply(answer).into(),
+            Err(_) => Plan::Close(CloseReason::BadRequest).into(),
+        };
+    }
+    if !view
+        .apis
+        .range(api)
+        .is_some_and(|range| range.contains(header.api_version))
+    {
+        return Plan::Close(CloseReason::UnsupportedApi).into();
+    }
+    TAPE.with_borrow_mut(|tape| {
+        let Ok(message) = walk_request(&header, &frame, detail_of(api), tape) else {
+            return Plan::Close(CloseReason::BadRequest).into();
+        };
+        let gate = Gate::new(view, caller);
+        let mut ask = Ask {
+            view,
+            caller,
+            gate,
+            api,
+            header,
+            frame: &frame,
+            message,
+            attempt,
+        };
+        let plan = dispatch(&mut ask);
+        let gate = ask.gate;
+        match plan {
+            Ok(plan) => gate.planned(plan),
+            Err(Stop::Malformed) => gate.planned(Plan::Close(CloseReason::BadRequest)),
+            Err(Stop::UnknownTopicId) => Ask::need_fresh_topics(frame.clone()).into(),
+        }
+    })
+}
+
+/// How much of a request its handler reads.
+fn detail_of(api: Api) -> Detail {
+    match api {
+        Api::Metadata
+        | Api::SyncGroup
+        | Api::DescribeGroups
+        | Api::DescribeConfigs
+        | Api::DescribeCluster
+        | Api::DescribeAcls
+        | Api::CreateAcls
+        | Api::DeleteAcls => Detail::Everything,
+        _ => Detail::Classified,
+    }
+}
+
+fn dispatch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    match ask.api {
+        Api::Produce => produce::request(ask),
+        Api::Fetch => fetch::request(ask),
+        Api::ListOffsets => offsets::list(ask),
+        Api::Metadata => metadata::request(ask),
+        Api::OffsetCommit => offsets::commit(ask),
+        Api::OffsetFetch => offset_fetch::request(ask),
+        Api::FindCoordinator => coordinator::request(ask),
+        Api::JoinGroup => group::join(ask),
+        Api::Heartbeat | Api::LeaveGroup => group::plain(ask),
+        Api::SyncGroup => group::sync(ask),
+        Api::DescribeGroups => groups::describe(ask),
+        Api::ListGroups => groups::list(ask),
+        Api::InitProducerId => producer_id::request(ask),
+        Api::OffsetForLeaderEpoch => offsets::for_leader_epoch(ask),
+        Api::DescribeConfigs => configs::request(ask),
+        Api::DeleteGroups => groups::delete(ask),
+        Api::OffsetDelete => offsets::delete(ask),
+        Api::DescribeCluster => cluster::request(ask),
+        Api::DescribeAcls
+        | Api::CreateAcls
+        | Api::DeleteAcls
+        | Api::ApiVersions
+        | Api::SaslHandshake
+        | Api::SaslAuthenticate => Ok(Plan::Close(CloseReason::UnsupportedApi)),
+    }
+}
+
+/// Why a broker's answer cannot be given to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadAnswer {
+    #[error("it answers another request")]
+    OtherRequest,
+    #[error("it cannot be rewritten")]
+    Wire(#[from] WireError),
+}
+
+/// Turns a broker's answer into the client's.
+pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) -> Result<Segments, BadAnswer> {
+    let api = (pending.api.key(), pending.version);
+    if correlation_id(&frame)? != pending.correlation_id {
+        return Err(BadAnswer::OtherRequest);
+    }
+    TAPE.with_borrow_mut(|tape| {
+        let message = walk_response(api, &frame, Detail::Classified, tape)?;
+        let mut edits = Edits::new();
+        let mut back = Back::new(view, caller, &pending);
+        convert(&mut back, &pending, message, &mut edits)?;
+        Ok(edits.finish(message, &frame)?)
+    })
+}
+
+fn convert(
+    back: &mut Back<'_>,
+    pending: &Pending,
+    message: Message<'_>,
+    edits: &mut Edits,
+) -> Result<(), WireError> {
+    let empty = || Item::response(pending.api.key(), pending.version);
+    match &pending.then {
+        Then::Metadata(then) => metadata::answer(back, message, &empty()?, then, edits),
+        Then::Coordinators(refused) => coordinator::found(back, message, &empty()?, refused, edits),
+        Then::OffsetFetch(groups) => offset_fetch::answer(back, message, &empty()?, groups, edits),
+        Then::Configs(refused) => configs::described(back, message, &empty()?, refused, edits),
+        Then::Groups { refused, operations } if pending.api == Api::DescribeGroups => {
+            groups::described(back, message, &empty()?, (refused, *operations), edits);
+        }
+        Then::Groups { refused, .. } => groups::deleted(back, message, &empty()?, refused, edits),
+        Then::Nothing if pending.api == Api::ListGroups => groups::listed(back, message, edits),
+        Then::Nothing => back.convert(message.root(), edits),
+        Then::Cluster(operations) => {
+            back.cluster_operations = *operations;
+            back.convert(message.root(), edits);
+        }
+        Then::Members(protocol) => {
+            back.members = *protocol;
+            back.convert(message.root(), edits);
+        }
+        Then::Topics(refused) => {
+            back.convert(message.root(), edits);
+            if let Some(shape) = topics::shape_of(pending.api).filter(|_| !refused.is_empty()) {
+                topics::splice(shape, message.root(), &empty()?, refused, edits);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Answers a request whose change was proposed.
+pub fn changed(_view: &View, _pending: PendingChange, _result: ChangeResult) -> Segments {
+    Segments::default()
+}
+
+/// Answers an ApiVersions request, before login as after it.
+pub fn api_versions(view: &View, frame: &Bytes) -> Result<Segments, WireError> {
+    versions::answer(view, &RequestHeader::parse(frame)?)
+}

@@ -1,0 +1,154 @@
+//! A request on its way through its handler: what all handlers need, and the plans they end in.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::error_code::ErrorCode;
+use super::gate::Gate;
+use super::table::Api;
+use crate::authz::Resource;
+use crate::vcluster::names::TopicId;
+use crate::vcluster::pending::{Pending, Then};
+use crate::vcluster::plan::{Answer, Attempt, Caller, Forward, Need, Plan};
+use crate::vcluster::rename::Alias;
+use crate::vcluster::view::View;
+use crate::wire::{Edits, Item, Message, Node, RequestHeader, WireError};
+use klamm_raft::model::Operation;
+
+/// One request.
+pub(super) struct Ask<'a> {
+    pub(super) view: &'a View,
+    pub(super) caller: &'a Caller,
+    pub(super) gate: Gate<'a>,
+    pub(super) api: Api,
+    pub(super) header: RequestHeader,
+    pub(super) frame: &'a Bytes,
+    pub(super) message: Message<'a>,
+    pub(super) attempt: Attempt,
+}
+
+/// Why a handler gave no plan.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// The request does not hold what its schema promises, or cannot be rewritten.
+    Malformed,
+    /// It names a topic id that the view does not know.
+    UnknownTopicId,
+}
+
+impl From<WireError> for Stop {
+    fn from(_: WireError) -> Self {
+        Self::Malformed
+    }
+}
+
+/// What becomes of one topic of a request.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Verdict<'a> {
+    Forwarded(&'a Alias),
+    Refused(ErrorCode),
+}
+
+impl<'a> Ask<'a> {
+    /// The version of the request.
+    pub(super) fn version(&self) -> i16 {
+        self.header.api_version
+    }
+
+    /// The answer with all defaults.
+    pub(super) fn response(&self) -> Result<Item, Stop> {
+        Ok(Item::response(self.header.api_key, self.version())?)
+    }
+
+    /// Answers here.
+    pub(super) fn reply(&self, response: &Item) -> Result<Plan, Stop> {
+        let api = (self.header.api_key, self.version());
+        Ok(Plan::Reply(
+            response.response_frame(api, self.header.correlation_id)?,
+        ))
+    }
+
+    /// Sends the edited request on and expects an answer.
+    pub(super) fn forward(&self, edits: Edits, then: Then) -> Result<Plan, Stop> {
+        self.forward_answered_by(edits, Answer::Expected(self.pending(then)))
+    }
+
+    /// Sends the edited request on.
+    pub(super) fn forward_answered_by(&self, edits: Edits, answer: Answer) -> Result<Plan, Stop> {
+        let frame = edits.finish(self.message, self.frame)?;
+        Ok(Plan::Forward(Forward {
+            permit: self.gate.permit(),
+            frame,
+            answer,
+        }))
+    }
+
+    /// What to remember for the answer.
+    pub(super) fn pending(&self, then: Then) -> Pending {
+        Pending {
+            correlation_id: self.header.correlation_id,
+            api: self.api,
+            version: self.version(),
+            names: Arc::clone(&self.view.names),
+            then,
+        }
+    }
+
+    /// Whether there is a physical cluster that requests can go to.
+    pub(super) fn has_home(&self) -> bool {
+        self.view.home.is_some()
+    }
+
+    /// Judges a topic that a request gives by name, or by id where the version has ids only.
+    pub(super) fn judge(
+        &mut self,
+        topic: Node<'_>,
+        operation: Option<Operation>,
+    ) -> Result<Verdict<'a>, Stop> {
+        match (topic.topic_name(), topic.topic_id()) {
+            (Some(name), _) => Ok(self.judge_name(name, operation)),
+            (None, Some(id)) => self.judge_id(id, operation),
+            (None, None) => Ok(Verdict::Refused(ErrorCode::InvalidRequest)),
+        }
+    }
+
+    /// Judges a topic by name. Whether it exists is told only to those who may do this to it.
+    pub(super) fn judge_name(&mut self, name: &str, operation: Option<Operation>) -> Verdict<'a> {
+        if !self.allows(operation, name) {
+            return Verdict::Refused(ErrorCode::TopicAuthorizationFailed);
+        }
+        match self.view.names.by_virtual_name(name) {
+            Some(alias) => Verdict::Forwarded(alias),
+            None => Verdict::Refused(ErrorCode::UnknownTopicOrPartition),
+        }
+    }
+
+    /// Judges a topic by id. Ids are no secret: one that is unknown is so to everybody, once the topology is fresh.
+    pub(super) fn judge_id(
+        &mut self,
+        id: [u8; 16],
+        operation: Option<Operation>,
+    ) -> Result<Verdict<'a>, Stop> {
+        let id = TopicId::new(id);
+        let Some(alias) = self.view.names.by_virtual_id(id) else {
+            if self.attempt == Attempt::First && self.has_home() && !id.is_zero() {
+                return Err(Stop::UnknownTopicId);
+            }
+            return Ok(Verdict::Refused(ErrorCode::UnknownTopicId));
+        };
+        if !self.allows(operation, alias.virtual_name.as_str()) {
+            return Ok(Verdict::Refused(ErrorCode::TopicAuthorizationFailed));
+        }
+        Ok(Verdict::Forwarded(alias))
+    }
+
+    fn allows(&mut self, operation: Option<Operation>, topic: &str) -> bool {
+        operation.is_none_or(|operation| self.gate.allows(operation, Resource::topic(topic)))
+    }
+
+    /// The plan of a request that must wait for a fresh topology.
+    pub(super) fn need_fresh_topics(frame: Bytes) -> Plan {
+        Plan::Need(Need::FreshTopics { frame })
+    }
+}

@@ -1,0 +1,274 @@
+//! Turns an answer of a broker into one of the virtual cluster: every name, id, address and right by what its field is.
+//! The match over classes is complete on purpose: a class that is new must be thought about here.
+
+use std::net::IpAddr;
+
+use crate::authz::{Asker, Resource};
+use crate::vcluster::embedded::{self, Direction};
+use crate::vcluster::names::TopicId;
+use crate::vcluster::pending::{Asked, Pending, Protocol};
+use crate::vcluster::plan::Caller;
+use crate::vcluster::rename::{Alias, Names};
+use crate::vcluster::view::View;
+use crate::wire::{Class, Edits, Form, Node, field};
+use klamm_raft::model::Operation;
+
+/// "Not asked for" in a bitfield of operations.
+const NO_OPERATIONS: i32 = i32::MIN;
+/// "No broker".
+const NO_BROKER: i32 = -1;
+/// Where group members connect from, as clients are told: brokers only know the gateway's address.
+const MASKED_HOST: &str = "/0.0.0.0";
+
+/// The conversion of one answer.
+#[derive(Debug)]
+pub(super) struct Back<'a> {
+    pub(super) view: &'a View,
+    pub(super) names: &'a Names,
+    pub(super) client: IpAddr,
+    pub(super) asker: Asker<'a>,
+    /// Whether topics are wanted at all.
+    pub(super) topics: Asked,
+    /// Whether bitfields of topics or groups are wanted.
+    pub(super) operations: Asked,
+    /// Whether the bitfield of the cluster is wanted.
+    pub(super) cluster_operations: Asked,
+    /// What the bytes of group members hold.
+    pub(super) members: Protocol,
+}
+
+impl<'a> Back<'a> {
+    pub(super) fn new(view: &'a View, caller: &'a Caller, pending: &'a Pending) -> Self {
+        Self {
+            view,
+            names: &pending.names,
+            client: caller.address,
+            asker: view.acls.index.asker(&caller.principal, &caller.host),
+            topics: Asked::Yes,
+            operations: Asked::No,
+            cluster_operations: Asked::No,
+            members: Protocol::Other,
+        }
+    }
+
+    /// Converts everything inside of a struct.
+    pub(super) fn convert(&self, parent: Node<'_>, edits: &mut Edits) {
+        for node in parent.children() {
+            self.field(parent, node, edits);
+        }
+    }
+
+    fn field(&self, parent: Node<'_>, node: Node<'_>, edits: &mut Edits) {
+        match node.class() {
+            Class::Topics => self.items(node, edits, |item, edits| self.topic(item, edits).is_some()),
+            Class::Array => self.items(node, edits, |item, edits| self.item(item, edits)),
+            Class::Topic | Class::Partitions | Class::Partition | Class::Struct => self.convert(node, edits),
+            Class::BrokerId => self.broker_id(node, edits),
+            Class::Subscription => self.embedded(embedded::Message::Subscription, node, edits),
+            Class::Assignment => self.embedded(embedded::Message::Assignment, node, edits),
+            Class::AuthorizedOperations => self.authorized_operations(parent, node, edits),
+            Class::ClusterId => edits.set_text(node, Some(&self.view.kafka_cluster_id)),
+            Class::ClientHost => edits.set_text(node, Some(MASKED_HOST)),
+            Class::ErrorMessage if node.is_null() => {}
+            Class::ErrorMessage => edits.set_text(node, None),
+            // The coordinator runs no fetch session for a client: see the handler of Fetch.
+            Class::FetchSessionId => set_int(node, 0, edits),
+            // Converted with the struct that they belong to.
+            Class::TopicName | Class::TopicId | Class::GroupId | Class::Host | Class::Port => {}
+            // Of no meaning outside of their message, or the client's own.
+            Class::Nothing
+            | Class::Rack
+            | Class::PartitionIndex
+            | Class::Records
+            | Class::ProtocolType
+            | Class::ErrorCode
+            | Class::ThrottleTimeMs
+            | Class::Acks
+            | Class::ProducerId
+            | Class::ProducerEpoch
+            | Class::FetchSessionEpoch
+            | Class::ReplicaId
+            | Class::CoordinatorType
+            | Class::ResourceType
+            | Class::QuotaEntityType
+            | Class::AclHost
+            | Class::Principal => {}
+            // Converted by the handlers of the only served answers that hold them.
+            Class::CoordinatorKey | Class::ResourceName | Class::ConfigName | Class::ConfigValue => {}
+            // In no served answer. If one ever held them they would be emptied.
+            Class::TopicPattern
+            | Class::TransactionalId
+            | Class::TransactionalIdPattern
+            | Class::QuotaEntity
+            | Class::UserName
+            | Class::Secret
+            | Class::LogDir => blank(node, edits),
+        }
+    }
+
+    /// Converts the items of an array and removes those of which `convert` says no.
+    fn items<'n>(&self, array: Node<'n>, edits: &mut Edits, convert: impl Fn(Node<'n>, &mut Edits) -> bool) {
+        for item in array.children() {
+            if !convert(item, edits) {
+                edits.remove_item(array, item);
+            }
+        }
+    }
+
+    /// An item of an array: a broker, a group, or any other struct. `false` when clients must not see it.
+    pub(super) fn item(&self, item: Node<'_>, edits: &mut Edits) -> bool {
+        if item.child_of(Class::Host).is_some() {
+            return self.endpoint(item, edits);
+        }
+        if let Some(group) = item.child_of(Class::GroupId) {
+            let Some(id) = group.text().and_then(|id| self.names.virtual_id(id)) else {
+                return false;
+            };
+            edits.set_text(group, Some(id));
+        }
+        self.convert(item, edits);
+        true
+    }
+
+    /// Converts a topic and what is said of it; `None` when it is none of this virtual cluster.
+    pub(super) fn topic(&self, topic: Node<'_>, edits: &mut Edits) -> Option<&'a Alias> {
+        if self.topics == Asked::No {
+            return None;
+        }
+        let (name, id) = (topic.child_of(Class::TopicName), topic.child_of(Class::TopicId));
+        let physical_id = id.and_then(Node::uuid).map(TopicId::new);
+        let alias = match name.and_then(Node::text) {
+            Some(text) => self.names.by_physical_name(text)?,
+            None => self.names.by_physical_id(physical_id?)?,
+        };
+        if let Some(name) = name.filter(|name| !name.is_null()) {
+            edits.set_text(name, Some(alias.virtual_name.as_str()));
+        }
+        if let (Some(node), Some(physical_id)) = (id, physical_id) {
+            edits.set_uuid(node, *self.names.virtual_topic_id(alias, physical_id).bytes());
+        }
+        self.convert(topic, edits);
+        Some(alias)
+    }
+
+    /// Converts a struct that says where a broker is; `false` when clients cannot be told.
+    fn endpoint(&self, node: Node<'_>, edits: &mut Edits) -> bool {
+        let id = node.child_of(Class::BrokerId);
+        let address = id.and_then(|id| self.broker_at(id.int()?));
+        let (Some(id), Some((virtual_id, host, port))) = (id, address) else {
+            return false;
+        };
+        edits.set_int(id, virtual_id.into());
+        set_text_in(node, Class::Host, host, edits);
+        set_int_in(node, Class::Port, port.into(), edits);
+        true
+    }
+
+    /// Converts a struct that names a coordinator. Without one, or when clients cannot be told of it, the struct names
+    /// none; `false` in the latter case.
+    pub(super) fn coordinator(&self, node: Node<'_>, edits: &mut Edits) -> bool {
+        if self.endpoint(node, edits) {
+            return true;
+        }
+        let id = node.child_of(Class::BrokerId).and_then(Node::int);
+        set_int_in(node, Class::BrokerId, NO_BROKER, edits);
+        set_text_in(node, Class::Host, "", edits);
+        set_int_in(node, Class::Port, -1, edits);
+        id.is_none_or(|id| id < 0)
+    }
+
+    /// Virtual id, host and port of a broker.
+    fn broker_at(&self, physical_id: i64) -> Option<(i32, &'a str, u16)> {
+        let brokers = &self.view.brokers;
+        let broker = brokers.by_physical_id(i32::try_from(physical_id).ok()?)?;
+        let address = brokers.address(broker, self.client)?;
+        Some((broker.virtual_id, address.host, address.port))
+    }
+
+    fn broker_id(&self, node: Node<'_>, edits: &mut Edits) {
+        if node.form() == Form::Array {
+            for (span, id) in node.i32s() {
+                edits.replace(span, &self.virtual_broker(id).to_be_bytes());
+            }
+        } else if let Some(id) = node.int().and_then(|id| i32::try_from(id).ok()) {
+            set_int(node, self.virtual_broker(id), edits);
+        }
+    }
+
+    /// The virtual id of a broker; "no broker" for one that has no slot.
+    pub(super) fn virtual_broker(&self, physical_id: i32) -> i32 {
+        let broker = self.view.brokers.by_physical_id(physical_id);
+        broker.map_or(NO_BROKER, |broker| broker.virtual_id)
+    }
+
+    fn embedded(&self, message: embedded::Message, node: Node<'_>, edits: &mut Edits) {
+        let bytes = node.bytes().unwrap_or_default();
+        let renamed = embedded::rename(self.names, message, Direction::ToVirtual, bytes);
+        match (self.members, renamed) {
+            (Protocol::Other, _) | (Protocol::Unknown, Err(_)) => {}
+            (_, Ok(renamed)) => edits.set_bytes(node, Some(&renamed)),
+            // Everything that came through the gateway is understood.
+            (Protocol::Consumer, Err(_)) => edits.set_bytes(node, Some(&[])),
+        }
+    }
+
+    /// Bitfields of a broker describe the gateway's own rights.
+    fn authorized_operations(&self, parent: Node<'_>, node: Node<'_>, edits: &mut Edits) {
+        set_int(node, self.operations_of(parent).unwrap_or(NO_OPERATIONS), edits);
+    }
+
+    fn operations_of(&self, parent: Node<'_>) -> Option<i32> {
+        let is_asked = |asked: Asked| (asked == Asked::Yes).then_some(());
+        if let Some(name) = parent.child_of(Class::TopicName) {
+            is_asked(self.operations)?;
+            let alias = self.names.by_physical_name(name.text()?)?;
+            return Some(
+                self.asker
+                    .authorized_operations(Resource::topic(alias.virtual_name.as_str())),
+            );
+        }
+        if let Some(group) = parent.child_of(Class::GroupId) {
+            is_asked(self.operations)?;
+            let is_described = parent.int_in(field::ERROR_CODE) == Some(0);
+            let id = self.names.virtual_id(group.text()?)?;
+            return is_described.then(|| self.asker.authorized_operations(Resource::group(id)));
+        }
+        is_asked(self.cluster_operations)?;
+        Some(cluster_operations(&self.asker))
+    }
+}
+
+/// The bitfield of the cluster: 0 for those who may not describe it.
+pub(super) fn cluster_operations(asker: &Asker<'_>) -> i32 {
+    if asker.decide(Operation::Describe, Resource::CLUSTER).is_allowed() {
+        asker.authorized_operations(Resource::CLUSTER)
+    } else {
+        0
+    }
+}
+
+fn set_int(node: Node<'_>, value: i32, edits: &mut Edits) {
+    if node.int() != Some(value.into()) {
+        edits.set_int(node, value.into());
+    }
+}
+
+fn set_int_in(parent: Node<'_>, class: Class, value: i32, edits: &mut Edits) {
+    if let Some(node) = parent.child_of(class) {
+        set_int(node, value, edits);
+    }
+}
+
+fn set_text_in(parent: Node<'_>, class: Class, value: &str, edits: &mut Edits) {
+    if let Some(node) = parent.child_of(class) {
+        edits.set_text(node, Some(value));
+    }
+}
+
+fn blank(node: Node<'_>, edits: &mut Edits) {
+    match node.form() {
+        Form::Text => edits.set_text(node, Some("")),
+        Form::Bytes => edits.set_bytes(node, Some(&[])),
+        _ => {}
+    }
+}

@@ -1,0 +1,49 @@
+//! DescribeCluster: served to everybody; only its bitfield depends on rights.
+
+use super::ask::{Ask, Stop};
+use super::back::cluster_operations;
+use super::error_code::ErrorCode;
+use crate::vcluster::brokers::BOOTSTRAP_BROKER;
+use crate::vcluster::pending::{Asked, Then};
+use crate::vcluster::plan::Plan;
+use crate::wire::{Edits, field};
+
+const ENDPOINT_BROKERS: i64 = 1;
+const ENDPOINT_CONTROLLERS: i64 = 2;
+
+pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let root = ask.message.root();
+    let operations = Asked::of(root.bool_in(field::INCLUDE_CLUSTER_AUTHORIZED_OPERATIONS));
+    let error = match root.int_in(field::ENDPOINT_TYPE).unwrap_or(ENDPOINT_BROKERS) {
+        ENDPOINT_BROKERS if ask.has_home() => return ask.forward(Edits::new(), Then::Cluster(operations)),
+        ENDPOINT_BROKERS => return bootstrap(ask, operations),
+        ENDPOINT_CONTROLLERS => ErrorCode::MismatchedEndpointType,
+        _ => ErrorCode::UnsupportedEndpointType,
+    };
+    let mut response = ask.response()?;
+    response.set(field::ERROR_CODE, error);
+    ask.reply(&response)
+}
+
+/// The cluster before its first alias: one broker, the bootstrap address.
+fn bootstrap(ask: &Ask<'_>, operations: Asked) -> Result<Plan, Stop> {
+    let mut response = ask.response()?;
+    response.set(field::CLUSTER_ID, &*ask.view.kafka_cluster_id);
+    if let Some(address) = ask.view.brokers.bootstrap_address(ask.caller.address) {
+        let mut broker = response.item(field::BROKERS);
+        broker.set(field::BROKER_ID, BOOTSTRAP_BROKER);
+        broker
+            .set(field::HOST, address.host)
+            .set(field::PORT, address.port);
+        response
+            .push(field::BROKERS, broker)
+            .set(field::CONTROLLER_ID, BOOTSTRAP_BROKER);
+    }
+    if operations == Asked::Yes {
+        response.set(
+            field::CLUSTER_AUTHORIZED_OPERATIONS,
+            cluster_operations(&ask.gate.asker()),
+        );
+    }
+    ask.reply(&response)
+}

@@ -1,0 +1,266 @@
+//! DescribeConfigs, read-only. Of configurations only those are shown that are on a list: values of others may hold
+//! addresses, paths, names of listeners or ids of physical brokers.
+
+use super::ask::{Ask, Stop, Verdict};
+use super::back::Back;
+use super::error_code::ErrorCode;
+use super::group;
+use crate::authz::Resource;
+use crate::vcluster::pending::{RefusedConfig, Then};
+use crate::vcluster::plan::Plan;
+use crate::wire::{Class, Edits, Item, Message, Node, Value, field};
+use klamm_raft::model::Operation;
+
+const TOPIC: i64 = 2;
+const BROKER: i64 = 4;
+const BROKER_LOGGER: i64 = 8;
+const CLIENT_METRICS: i64 = 16;
+const GROUP: i64 = 32;
+
+/// Configurations of brokers that name nothing physical. Sorted.
+const SHOWN_OF_BROKERS: [&str; 31] = [
+    "auto.create.topics.enable",
+    "compression.type",
+    "connections.max.idle.ms",
+    "default.replication.factor",
+    "delete.topic.enable",
+    "fetch.max.bytes",
+    "group.consumer.heartbeat.interval.ms",
+    "group.consumer.session.timeout.ms",
+    "group.initial.rebalance.delay.ms",
+    "group.max.session.timeout.ms",
+    "group.max.size",
+    "group.min.session.timeout.ms",
+    "log.cleaner.min.compaction.lag.ms",
+    "log.cleanup.policy",
+    "log.flush.interval.messages",
+    "log.message.timestamp.after.max.ms",
+    "log.message.timestamp.before.max.ms",
+    "log.message.timestamp.type",
+    "log.retention.bytes",
+    "log.retention.hours",
+    "log.retention.minutes",
+    "log.retention.ms",
+    "log.roll.ms",
+    "log.segment.bytes",
+    "max.incremental.fetch.session.cache.slots",
+    "message.max.bytes",
+    "min.insync.replicas",
+    "num.partitions",
+    "offsets.retention.minutes",
+    "socket.request.max.bytes",
+    "unclean.leader.election.enable",
+];
+
+/// Configurations of topics that name nothing physical: all but those of throttled replicas. Sorted.
+const SHOWN_OF_TOPICS: [&str; 32] = [
+    "cleanup.policy",
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.type",
+    "compression.zstd.level",
+    "delete.retention.ms",
+    "errors.deadletterqueue.group.enable",
+    "file.delete.delay.ms",
+    "flush.messages",
+    "flush.ms",
+    "index.interval.bytes",
+    "local.retention.bytes",
+    "local.retention.ms",
+    "max.compaction.lag.ms",
+    "max.message.bytes",
+    "message.downconversion.enable",
+    "message.format.version",
+    "message.timestamp.after.max.ms",
+    "message.timestamp.before.max.ms",
+    "message.timestamp.difference.max.ms",
+    "message.timestamp.type",
+    "min.cleanable.dirty.ratio",
+    "min.compaction.lag.ms",
+    "min.insync.replicas",
+    "preallocate",
+    "remote.storage.enable",
+    "retention.bytes",
+    "retention.ms",
+    "segment.bytes",
+    "segment.index.bytes",
+    "segment.jitter.ms",
+    "unclean.leader.election.enable",
+];
+
+/// What configurations of groups begin with.
+const SHOWN_OF_GROUPS: [&str; 3] = ["consumer.", "share.", "streams."];
+
+pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let mut edits = Edits::new();
+    let mut refused = Vec::new();
+    let mut kept = 0;
+    let Some(array) = ask.message.root().child(field::RESOURCES) else {
+        return ask.reply(&ask.response()?);
+    };
+    let is_known = |node: &Node<'_>| {
+        matches!(
+            kind_of(*node),
+            TOPIC | BROKER | BROKER_LOGGER | CLIENT_METRICS | GROUP
+        )
+    };
+    let all_known = array.children().all(|node| is_known(&node));
+    for node in array.children() {
+        let name = node.text_in(field::RESOURCE_NAME).unwrap_or_default();
+        // As brokers do: one resource of an unknown type spoils the whole request.
+        let judged = if all_known {
+            judge(ask, kind_of(node), name)
+        } else {
+            Err(ErrorCode::InvalidRequest)
+        };
+        match (judged, node.child(field::RESOURCE_NAME)) {
+            (Ok(physical), Some(name)) => {
+                edits.set_text(name, Some(&physical));
+                kept += 1;
+            }
+            (judged, _) => {
+                edits.remove_item(array, node);
+                let error = judged.err().unwrap_or(ErrorCode::InvalidRequest).code();
+                let resource_type = i8::try_from(kind_of(node)).unwrap_or_default();
+                refused.push(RefusedConfig {
+                    resource_type,
+                    name: name.to_owned(),
+                    error,
+                });
+            }
+        }
+    }
+    if kept > 0 {
+        return ask.forward(edits, Then::Configs(refused));
+    }
+    let mut response = ask.response()?;
+    for refused in &refused {
+        let item = item(&response, refused);
+        response.push(field::RESULTS, item);
+    }
+    ask.reply(&response)
+}
+
+fn kind_of(node: Node<'_>) -> i64 {
+    node.int_in(field::RESOURCE_TYPE).unwrap_or_default()
+}
+
+/// The physical name of a resource, if the caller may see its configuration.
+fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> {
+    let operation = Operation::DescribeConfigs;
+    match kind {
+        TOPIC => match ask.judge_name(name, Some(operation)) {
+            Verdict::Forwarded(alias) => Ok(alias.physical_name.as_str().to_owned()),
+            Verdict::Refused(error) => Err(error),
+        },
+        GROUP => group::judge_id(ask, name, operation),
+        _ if !ask.gate.allows(operation, Resource::CLUSTER) => Err(ErrorCode::ClusterAuthorizationFailed),
+        // The defaults of all brokers.
+        BROKER if name.is_empty() && ask.has_home() => Ok(String::new()),
+        BROKER | BROKER_LOGGER => {
+            let id = name.parse().map_err(|_| ErrorCode::InvalidRequest)?;
+            let broker = ask
+                .view
+                .brokers
+                .by_virtual_id(id)
+                .ok_or(ErrorCode::InvalidRequest)?;
+            Ok(broker.physical_id.to_string())
+        }
+        // What clients of the whole physical cluster are asked to measure is no tenant's business.
+        _ => Err(ErrorCode::InvalidRequest),
+    }
+}
+
+fn item(response: &Item, refused: &RefusedConfig) -> Item {
+    let mut item = response.item(field::RESULTS);
+    item.set(field::ERROR_CODE, refused.error)
+        .set(field::ERROR_MESSAGE, Value::Null);
+    item.set(field::RESOURCE_TYPE, refused.resource_type)
+        .set(field::RESOURCE_NAME, refused.name.as_str());
+    item
+}
+
+/// The answer. Refused resources come last, as brokers have it.
+pub(super) fn described(
+    back: &Back<'_>,
+    message: Message<'_>,
+    empty: &Item,
+    refused: &[RefusedConfig],
+    edits: &mut Edits,
+) {
+    let Some(array) = message.root().child(field::RESULTS) else {
+        return;
+    };
+    for result in array.children() {
+        let name = result.child_of(Class::ResourceName);
+        let kind = kind_of(result);
+        let virtual_name = name
+            .and_then(Node::text)
+            .and_then(|name| to_virtual(back, kind, name));
+        match (name, virtual_name) {
+            (Some(name), Some(virtual_name)) => {
+                edits.set_text(name, Some(&virtual_name));
+                back.convert(result, edits);
+                keep_shown(kind, result, edits);
+            }
+            _ => edits.remove_item(array, result),
+        }
+    }
+    for refused in refused {
+        edits.append(array, &item(empty, refused));
+    }
+}
+
+fn to_virtual(back: &Back<'_>, kind: i64, name: &str) -> Option<String> {
+    match kind {
+        TOPIC => Some(
+            back.names
+                .by_physical_name(name)?
+                .virtual_name
+                .as_str()
+                .to_owned(),
+        ),
+        GROUP => back.names.virtual_id(name).map(str::to_owned),
+        BROKER if name.is_empty() => Some(String::new()),
+        BROKER | BROKER_LOGGER => {
+            let broker = back.view.brokers.by_physical_id(name.parse().ok()?)?;
+            Some(broker.virtual_id.to_string())
+        }
+        _ => None,
+    }
+}
+
+/// Removes every configuration that is not on the list of its kind.
+fn keep_shown(kind: i64, result: Node<'_>, edits: &mut Edits) {
+    let Some(configs) = result.child(field::CONFIGS) else {
+        return;
+    };
+    for config in configs.children() {
+        let name = config.text_in(field::NAME).unwrap_or_default();
+        if !is_shown(kind, name) {
+            edits.remove_item(configs, config);
+        }
+    }
+}
+
+fn is_shown(kind: i64, name: &str) -> bool {
+    match kind {
+        TOPIC => SHOWN_OF_TOPICS.binary_search(&name).is_ok(),
+        BROKER => SHOWN_OF_BROKERS.binary_search(&name).is_ok(),
+        GROUP => SHOWN_OF_GROUPS.iter().any(|start| name.starts_with(start)),
+        // Loggers are named after Kafka's own classes.
+        BROKER_LOGGER => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_are_sorted() {
+        assert!(SHOWN_OF_BROKERS.is_sorted());
+        assert!(SHOWN_OF_TOPICS.is_sorted());
+    }
+}

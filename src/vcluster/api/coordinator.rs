@@ -1,0 +1,170 @@
+//! FindCoordinator: one key up to version 3, many from version 4 on. The coordinator that a client is told is a virtual
+//! broker.
+
+use super::ask::{Ask, Stop};
+use super::back::Back;
+use super::error_code::ErrorCode;
+use crate::authz::Resource;
+use crate::vcluster::pending::{RefusedKey, Then};
+use crate::vcluster::plan::Plan;
+use crate::wire::{Class, Edits, Item, Message, Node, field};
+use klamm_raft::model::Operation;
+
+/// The first version with many keys.
+const MANY_KEYS_FROM: i16 = 4;
+/// The first version in which share coordinators can be asked for.
+const SHARE_FROM: i16 = 6;
+
+const KEY_TYPE_GROUP: i64 = 0;
+const KEY_TYPE_TRANSACTION: i64 = 1;
+const KEY_TYPE_SHARE: i64 = 2;
+
+const NO_TRANSACTIONS: &str = "This virtual cluster does not serve transactions.";
+
+pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let root = ask.message.root();
+    // Version 0 knows groups only.
+    let key_type = root.int_in(field::KEY_TYPE).unwrap_or(KEY_TYPE_GROUP);
+    if ask.version() >= MANY_KEYS_FROM {
+        return many(ask, key_type);
+    }
+    let Some(node) = root.child(field::KEY) else {
+        return Err(Stop::Malformed);
+    };
+    let key = node.text().unwrap_or_default();
+    match judge(ask, key_type, key) {
+        Ok(physical) => {
+            let mut edits = Edits::new();
+            edits.set_text(node, Some(&physical));
+            ask.forward(edits, Then::Coordinators(Vec::new()))
+        }
+        Err(refused) => {
+            let mut response = ask.response()?;
+            fill(&mut response, &refused);
+            ask.reply(&response)
+        }
+    }
+}
+
+fn many(ask: &mut Ask<'_>, key_type: i64) -> Result<Plan, Stop> {
+    let mut edits = Edits::new();
+    let mut refused = Vec::new();
+    let mut kept = 0;
+    let array = ask.message.root().child(field::COORDINATOR_KEYS);
+    for (array, node) in array
+        .into_iter()
+        .flat_map(|array| array.children().map(move |node| (array, node)))
+    {
+        match judge(ask, key_type, node.text().unwrap_or_default()) {
+            Ok(physical) => {
+                edits.set_text(node, Some(&physical));
+                kept += 1;
+            }
+            Err(refusal) => {
+                edits.remove_item(array, node);
+                refused.push(refusal);
+            }
+        }
+    }
+    if kept == 0 {
+        let mut response = ask.response()?;
+        for refusal in &refused {
+            let item = item(&response, refusal);
+            response.push(field::COORDINATORS, item);
+        }
+        return ask.reply(&response);
+    }
+    ask.forward(edits, Then::Coordinators(refused))
+}
+
+/// The key's physical counterpart, if the caller may look it up.
+fn judge(ask: &mut Ask<'_>, key_type: i64, key: &str) -> Result<String, RefusedKey> {
+    let refused = |error: ErrorCode, message| RefusedKey {
+        key: key.to_owned(),
+        error: error.code(),
+        message,
+    };
+    let error = match key_type {
+        KEY_TYPE_GROUP => match super::group::judge_id(ask, key, Operation::Describe) {
+            Ok(physical) => return Ok(physical),
+            Err(error) => error,
+        },
+        KEY_TYPE_TRANSACTION => {
+            if ask
+                .gate
+                .allows(Operation::Describe, Resource::transactional_id(key))
+            {
+                return Err(refused(ErrorCode::PolicyViolation, Some(NO_TRANSACTIONS)));
+            }
+            ErrorCode::TransactionalIdAuthorizationFailed
+        }
+        // Brokers look for share coordinators; to a client none is told, whatever its rights.
+        KEY_TYPE_SHARE if ask.version() >= SHARE_FROM => {
+            if ask.gate.allows(Operation::ClusterAction, Resource::CLUSTER) {
+                ErrorCode::InvalidRequest
+            } else {
+                ErrorCode::ClusterAuthorizationFailed
+            }
+        }
+        _ => ErrorCode::InvalidRequest,
+    };
+    Err(refused(error, None))
+}
+
+fn item(response: &Item, refused: &RefusedKey) -> Item {
+    let mut item = response.item(field::COORDINATORS);
+    item.set(field::KEY, refused.key.as_str());
+    fill(&mut item, refused);
+    item
+}
+
+/// Says in a struct that there is no coordinator.
+fn fill(item: &mut Item, refused: &RefusedKey) {
+    item.set(field::NODE_ID, -1)
+        .set(field::PORT, -1)
+        .set(field::ERROR_CODE, refused.error);
+    if let Some(message) = refused.message {
+        item.set(field::ERROR_MESSAGE, message);
+    }
+}
+
+/// The answer.
+pub(super) fn found(
+    back: &Back<'_>,
+    message: Message<'_>,
+    empty: &Item,
+    refused: &[RefusedKey],
+    edits: &mut Edits,
+) {
+    let root = message.root();
+    let Some(array) = root.child(field::COORDINATORS) else {
+        coordinator(back, root, edits);
+        return;
+    };
+    for node in array.children() {
+        let key = node.child_of(Class::CoordinatorKey);
+        let id = key
+            .and_then(Node::text)
+            .and_then(|key| back.names.virtual_id(key));
+        let (Some(key), Some(id)) = (key, id) else {
+            edits.remove_item(array, node);
+            continue;
+        };
+        edits.set_text(key, Some(id));
+        coordinator(back, node, edits);
+    }
+    for refusal in refused {
+        edits.append(array, &item(empty, refusal));
+    }
+}
+
+/// Converts a struct that names a coordinator. One that has no slot yet is looked for again by clients.
+fn coordinator(back: &Back<'_>, node: Node<'_>, edits: &mut Edits) {
+    if let Some(text) = node.child_of(Class::ErrorMessage).filter(|text| !text.is_null()) {
+        edits.set_text(text, None);
+    }
+    let is_told = back.coordinator(node, edits);
+    if let Some(error) = node.child_of(Class::ErrorCode).filter(|_| !is_told) {
+        edits.set_int(error, ErrorCode::CoordinatorNotAvailable.code().into());
+    }
+}

@@ -1,0 +1,39 @@
+//! The Kafka error codes that the gateway itself answers with.
+
+use crate::wire::Value;
+
+/// A Kafka error code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i16)]
+pub(super) enum ErrorCode {
+    UnknownTopicOrPartition = 3,
+    LeaderNotAvailable = 5,
+    CoordinatorLoadInProgress = 14,
+    CoordinatorNotAvailable = 15,
+    InconsistentGroupProtocol = 23,
+    InvalidGroupId = 24,
+    TopicAuthorizationFailed = 29,
+    GroupAuthorizationFailed = 30,
+    ClusterAuthorizationFailed = 31,
+    UnsupportedVersion = 35,
+    InvalidRequest = 42,
+    PolicyViolation = 44,
+    TransactionalIdAuthorizationFailed = 53,
+    FetchSessionIdNotFound = 70,
+    UnknownTopicId = 100,
+    MismatchedEndpointType = 114,
+    UnsupportedEndpointType = 115,
+}
+
+impl ErrorCode {
+    /// Kafka's number.
+    pub(super) fn code(self) -> i16 {
+        self as i16
+    }
+}
+
+impl From<ErrorCode> for Value {
+    fn from(error: ErrorCode) -> Self {
+        Self::from(error.code())
+    }
+}

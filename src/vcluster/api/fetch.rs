@@ -1,0 +1,67 @@
+//! Fetch: without fetch sessions (KIP-227), so that every fetch names all its partitions and all of them are judged.
+//! A client that asks for a session is answered with session id 0, "none"; it goes on with full fetches.
+
+use bytes::Bytes;
+
+use super::ask::{Ask, Stop};
+use super::error_code::ErrorCode;
+use super::topics::{self, Shape};
+use crate::vcluster::plan::Plan;
+use crate::wire::{Class, Edits, Item, field};
+use klamm_raft::model::Operation;
+
+pub(super) const SHAPE: Shape = Shape {
+    operation: Some(Operation::Read),
+    topics: field::TOPICS,
+    answered: field::RESPONSES,
+    name: field::TOPIC,
+    partitions: field::PARTITIONS,
+    index: field::PARTITION_INDEX,
+    when_refused,
+};
+
+/// The epoch of a fetch that asks for a session.
+const INITIAL_EPOCH: i64 = 0;
+/// The epoch of a fetch without session.
+const FINAL_EPOCH: i64 = -1;
+
+fn when_refused(partition: &mut Item) {
+    partition
+        .set(field::HIGH_WATERMARK, -1_i64)
+        .set(field::RECORDS, Bytes::new());
+}
+
+pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    if is_replica(ask) {
+        return topics::refuse_all(ask, &SHAPE, ErrorCode::TopicAuthorizationFailed);
+    }
+    let root = ask.message.root();
+    let mut edits = Edits::new();
+    if let Some(epoch) = root.child(field::SESSION_EPOCH) {
+        if !matches!(epoch.int(), Some(INITIAL_EPOCH | FINAL_EPOCH)) {
+            let mut response = ask.response()?;
+            response.set(field::ERROR_CODE, ErrorCode::FetchSessionIdNotFound);
+            return ask.reply(&response);
+        }
+        edits.set_int(epoch, FINAL_EPOCH);
+    }
+    if let Some(session) = root.child(field::SESSION_ID) {
+        edits.set_int(session, 0);
+    }
+    if let Some(forgotten) = root.child(field::FORGOTTEN_TOPICS_DATA) {
+        for topic in forgotten.children() {
+            edits.remove_item(forgotten, topic);
+        }
+    }
+    if let Some(cluster) = root.child(field::CLUSTER_ID).filter(|id| !id.is_null()) {
+        edits.set_text(cluster, None);
+    }
+    topics::request(ask, &SHAPE, edits)
+}
+
+/// Whether a broker's replica fetches, or somebody who says so: a plain field up to version 14, a tagged one later.
+/// No client may, whatever its rights: a broker would believe it.
+fn is_replica(ask: &Ask<'_>) -> bool {
+    let mut ids = ask.message.all(Class::ReplicaId);
+    ids.any(|id| id.int().is_some_and(|id| id >= 0))
+}

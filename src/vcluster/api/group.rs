@@ -1,0 +1,114 @@
+//! JoinGroup, SyncGroup, Heartbeat and LeaveGroup: one group each, namespaced on the physical cluster, and the topic
+//! names that the `consumer` protocol puts into bytes.
+
+use super::ask::{Ask, Stop};
+use super::error_code::ErrorCode;
+use super::table::Api;
+use crate::authz::Resource;
+use crate::vcluster::embedded::{self, CONSUMER_PROTOCOL, Direction, Message};
+use crate::vcluster::pending::{Protocol, Then};
+use crate::vcluster::plan::Plan;
+use crate::wire::{Class, Edits, Value, field};
+use klamm_raft::model::Operation;
+
+/// The first version of JoinGroup whose answer may leave out the protocol's name.
+const JOIN_NULLABLE_PROTOCOL_FROM: i16 = 7;
+/// The first version of SyncGroup that says the protocol's type and name.
+const SYNC_PROTOCOL_FROM: i16 = 5;
+
+/// JoinGroup.
+pub(super) fn join(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    with_members(ask, Class::Subscription, Message::Subscription)
+}
+
+/// SyncGroup.
+pub(super) fn sync(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let root = ask.message.root();
+    let says = |name| root.text_in(name).is_some();
+    if ask.version() >= SYNC_PROTOCOL_FROM && !(says(field::PROTOCOL_TYPE) && says(field::PROTOCOL_NAME)) {
+        return refuse(ask, ErrorCode::InconsistentGroupProtocol);
+    }
+    with_members(ask, Class::Assignment, Message::Assignment)
+}
+
+/// Heartbeat and LeaveGroup.
+pub(super) fn plain(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let mut edits = Edits::new();
+    match judge_named(ask, Operation::Read, &mut edits) {
+        Ok(()) => ask.forward(edits, Then::Nothing),
+        Err(error) => refuse(ask, error),
+    }
+}
+
+fn with_members(ask: &mut Ask<'_>, class: Class, message: Message) -> Result<Plan, Stop> {
+    let mut edits = Edits::new();
+    if let Err(error) = judge_named(ask, Operation::Read, &mut edits) {
+        return refuse(ask, error);
+    }
+    let protocol = match ask.message.first(Class::ProtocolType) {
+        None => Protocol::Unknown,
+        Some(protocol) if protocol.text() == Some(CONSUMER_PROTOCOL) => Protocol::Consumer,
+        Some(_) => Protocol::Other,
+    };
+    if protocol != Protocol::Other {
+        for node in ask.message.all(class) {
+            let bytes = node.bytes().unwrap_or_default();
+            match embedded::rename(&ask.view.names, message, Direction::ToPhysical, bytes) {
+                Ok(renamed) => edits.set_bytes(node, Some(&renamed)),
+                Err(_) if protocol == Protocol::Unknown => {}
+                Err(_) => return refuse(ask, ErrorCode::InconsistentGroupProtocol),
+            }
+        }
+    }
+    ask.forward(edits, Then::Members(protocol))
+}
+
+/// Answers with an error at the top level.
+fn refuse(ask: &Ask<'_>, error: ErrorCode) -> Result<Plan, Stop> {
+    let mut response = ask.response()?;
+    response.set(field::ERROR_CODE, error);
+    if ask.api == Api::JoinGroup && ask.version() >= JOIN_NULLABLE_PROTOCOL_FROM {
+        response.set(field::PROTOCOL_NAME, Value::Null);
+    }
+    ask.reply(&response)
+}
+
+/// Judges the one group of a request and gives it its physical id.
+pub(super) fn judge(ask: &mut Ask<'_>, operation: Operation, edits: &mut Edits) -> Result<(), ErrorCode> {
+    let node = ask
+        .message
+        .first(Class::GroupId)
+        .ok_or(ErrorCode::InvalidGroupId)?;
+    let id = judge_id(ask, node.text().unwrap_or_default(), operation)?;
+    edits.set_text(node, Some(&id));
+    Ok(())
+}
+
+/// The same for an API that does not take the empty id.
+pub(super) fn judge_named(
+    ask: &mut Ask<'_>,
+    operation: Operation,
+    edits: &mut Edits,
+) -> Result<(), ErrorCode> {
+    judge(ask, operation, edits)?;
+    let id = ask.message.first(Class::GroupId).and_then(|node| node.text());
+    if id.is_none_or(str::is_empty) {
+        Err(ErrorCode::InvalidGroupId)
+    } else {
+        Ok(())
+    }
+}
+
+/// Judges a group and gives its physical id.
+pub(super) fn judge_id(ask: &mut Ask<'_>, id: &str, operation: Operation) -> Result<String, ErrorCode> {
+    if !ask.gate.allows(operation, Resource::group(id)) {
+        return Err(ErrorCode::GroupAuthorizationFailed);
+    }
+    if !ask.has_home() {
+        return Err(ErrorCode::CoordinatorNotAvailable);
+    }
+    ask.view
+        .names
+        .physical_id(id)
+        .map_err(|_| ErrorCode::InvalidGroupId)
+}

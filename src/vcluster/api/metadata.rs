@@ -1,0 +1,255 @@
+//! Metadata: the request is made anew, so that it asks for nothing but topics that the caller may know; the answer gets
+//! virtual brokers and topics.
+
+use super::ask::{Ask, Stop, Verdict};
+use super::back::{Back, cluster_operations};
+use super::error_code::ErrorCode;
+use crate::authz::Resource;
+use crate::vcluster::brokers::BOOTSTRAP_BROKER;
+use crate::vcluster::pending::{Asked, MetadataThen, RefusedMetadata, Then, TopicKey};
+use crate::vcluster::plan::{Answer, Forward, Plan};
+use crate::vcluster::rename::Alias;
+use crate::wire::{Class, Edits, Item, Message, Node, Segments, Value, field};
+use klamm_raft::model::Operation;
+
+/// Before it an empty list means all topics, and there is no way to ask for none.
+const EMPTY_MEANS_NONE_FROM: i16 = 1;
+/// The first version whose request can say that topics must not be created.
+const AUTO_CREATION_FROM: i16 = 4;
+/// From here on topics can be asked for by id.
+const BY_ID_FROM: i16 = 12;
+
+/// What the caller asks for.
+struct Wanted<'a> {
+    topics: Vec<Known<'a>>,
+    refused: Vec<RefusedMetadata>,
+}
+
+/// A topic that is asked for upstream, the way the client did.
+enum Known<'a> {
+    ByName(&'a Alias),
+    ById(&'a Alias),
+}
+
+pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let root = ask.message.root();
+    let wanted = match root.child(field::TOPICS) {
+        Some(topics) if is_for_all(topics, ask.version()) => all(ask),
+        Some(topics) => match named(ask, topics)? {
+            Some(wanted) => wanted,
+            None => refuse_all(ask, topics),
+        },
+        None => all(ask),
+    };
+    let then = MetadataThen {
+        refused: wanted.refused,
+        topic_operations: Asked::of(root.bool_in(field::INCLUDE_TOPIC_AUTHORIZED_OPERATIONS)),
+        cluster_operations: Asked::of(root.bool_in(field::INCLUDE_CLUSTER_AUTHORIZED_OPERATIONS)),
+        topics: Asked::of(Some(!wanted.topics.is_empty())),
+    };
+    if !ask.has_home() {
+        return bootstrap(ask, &then);
+    }
+    let frame = upstream(ask, &wanted.topics)?;
+    let answer = Answer::Expected(ask.pending(Then::Metadata(then)));
+    Ok(Plan::Forward(Forward {
+        permit: ask.gate.permit(),
+        frame,
+        answer,
+    }))
+}
+
+fn is_for_all(topics: Node<'_>, version: i16) -> bool {
+    topics.is_null() || (version < EMPTY_MEANS_NONE_FROM && topics.count() == 0)
+}
+
+/// All topics that the caller may describe.
+fn all<'a>(ask: &mut Ask<'a>) -> Wanted<'a> {
+    let mut topics = Vec::new();
+    for alias in ask.view.names.aliases() {
+        let resource = Resource::topic(alias.virtual_name.as_str());
+        if ask.gate.allows_quietly(Operation::Describe, resource) && can_ask_for(ask, alias) {
+            topics.push(Known::ByName(alias));
+        }
+    }
+    Wanted {
+        topics,
+        refused: Vec::new(),
+    }
+}
+
+/// The topics that the request names; `None` when it names one in a way that its version does not allow.
+fn named<'a>(ask: &mut Ask<'a>, topics: Node<'_>) -> Result<Option<Wanted<'a>>, Stop> {
+    let mut wanted = Wanted {
+        topics: Vec::new(),
+        refused: Vec::new(),
+    };
+    for topic in topics.children() {
+        let id = topic.topic_id().filter(|id| *id != [0; 16]);
+        let (key, verdict) = match (topic.topic_name(), id) {
+            (_, Some(id)) if ask.version() >= BY_ID_FROM => {
+                (TopicKey::Id(id), ask.judge_id(id, Some(Operation::Describe))?)
+            }
+            (Some(name), None) => (
+                TopicKey::Name(name.to_owned()),
+                ask.judge_name(name, Some(Operation::Describe)),
+            ),
+            _ => return Ok(None),
+        };
+        match (verdict, &key) {
+            (Verdict::Refused(error), _) => wanted.refused.push(refused(ask, key, error)),
+            (Verdict::Forwarded(alias), TopicKey::Id(_)) => wanted.topics.push(Known::ById(alias)),
+            (Verdict::Forwarded(alias), TopicKey::Name(_)) if can_ask_for(ask, alias) => {
+                wanted.topics.push(Known::ByName(alias));
+            }
+            (Verdict::Forwarded(_), _) => {
+                wanted
+                    .refused
+                    .push(refused(ask, key, ErrorCode::UnknownTopicOrPartition));
+            }
+        }
+    }
+    Ok(Some(wanted))
+}
+
+/// Refuses every topic of a request that is not valid.
+fn refuse_all<'a>(ask: &Ask<'_>, topics: Node<'_>) -> Wanted<'a> {
+    let keys = topics.children().map(|topic| match topic.topic_name() {
+        Some(name) => TopicKey::Name(name.to_owned()),
+        None => TopicKey::Id(topic.topic_id().unwrap_or_default()),
+    });
+    let refused = keys
+        .map(|key| refused(ask, key, ErrorCode::InvalidRequest))
+        .collect();
+    Wanted {
+        topics: Vec::new(),
+        refused,
+    }
+}
+
+/// Whether asking a broker for a topic cannot create it: before version 4 only what exists is asked for.
+fn can_ask_for(ask: &Ask<'_>, alias: &Alias) -> bool {
+    ask.version() >= AUTO_CREATION_FROM || alias.exists
+}
+
+fn refused(ask: &Ask<'_>, key: TopicKey, error: ErrorCode) -> RefusedMetadata {
+    let operations = match (&key, error) {
+        (TopicKey::Name(name), ErrorCode::UnknownTopicOrPartition) => {
+            Some(ask.gate.asker().authorized_operations(Resource::topic(name)))
+        }
+        _ => None,
+    };
+    RefusedMetadata {
+        key,
+        error: error.code(),
+        operations,
+    }
+}
+
+/// The request for a broker.
+fn upstream(ask: &Ask<'_>, topics: &[Known<'_>]) -> Result<Segments, Stop> {
+    let api = (ask.header.api_key, ask.version());
+    let mut request = Item::request(api.0, api.1)?;
+    request.set(field::TOPICS, Value::Empty);
+    for topic in topics {
+        let mut item = request.item(field::TOPICS);
+        match topic {
+            Known::ByName(alias) => item.set(field::NAME, alias.physical_name.as_str()),
+            Known::ById(alias) => {
+                let id = alias.ids.map(|ids| *ids.physical_id.bytes()).unwrap_or_default();
+                item.set(field::NAME, Value::Null).set(field::TOPIC_ID, id)
+            }
+        };
+        request.push(field::TOPICS, item);
+    }
+    if topics.is_empty() && ask.version() < EMPTY_MEANS_NONE_FROM {
+        // An empty list would be all topics. No topic can have this name, so none is created or found.
+        let mut item = request.item(field::TOPICS);
+        item.set(field::NAME, ask.view.names.impossible_topic());
+        request.push(field::TOPICS, item);
+    }
+    if ask.version() >= AUTO_CREATION_FROM {
+        request.set(field::ALLOW_AUTO_TOPIC_CREATION, false);
+    }
+    let client_id = ask.header.client_id(ask.frame).unwrap_or_default();
+    Ok(request.request_frame(api, ask.header.correlation_id, client_id)?)
+}
+
+/// The answer before the first alias: one broker, the bootstrap address, and no topic.
+fn bootstrap(ask: &Ask<'_>, then: &MetadataThen) -> Result<Plan, Stop> {
+    let mut response = ask.response()?;
+    response.set(field::CLUSTER_ID, &*ask.view.kafka_cluster_id);
+    if let Some(address) = ask.view.brokers.bootstrap_address(ask.caller.address) {
+        let mut broker = response.item(field::BROKERS);
+        broker.set(field::NODE_ID, BOOTSTRAP_BROKER);
+        broker
+            .set(field::HOST, address.host)
+            .set(field::PORT, address.port);
+        response
+            .push(field::BROKERS, broker)
+            .set(field::CONTROLLER_ID, BOOTSTRAP_BROKER);
+    }
+    for refused in &then.refused {
+        let topic = refused_item(&response, refused, then.topic_operations);
+        response.push(field::TOPICS, topic);
+    }
+    if then.cluster_operations == Asked::Yes {
+        response.set(
+            field::CLUSTER_AUTHORIZED_OPERATIONS,
+            cluster_operations(&ask.gate.asker()),
+        );
+    }
+    ask.reply(&response)
+}
+
+/// A refused topic as it is answered. What a 29 answers by id carries no name.
+fn refused_item(response: &Item, refused: &RefusedMetadata, operations: Asked) -> Item {
+    let mut topic = response.item(field::TOPICS);
+    topic.set(field::ERROR_CODE, refused.error);
+    match &refused.key {
+        TopicKey::Name(name) => topic.set(field::NAME, name.as_str()),
+        TopicKey::Id(id) => topic.set(field::NAME, Value::Null).set(field::TOPIC_ID, *id),
+    };
+    if let Some(operations) = refused.operations.filter(|_| operations == Asked::Yes) {
+        topic.set(field::TOPIC_AUTHORIZED_OPERATIONS, operations);
+    }
+    topic
+}
+
+/// The answer.
+pub(super) fn answer(
+    back: &mut Back<'_>,
+    message: Message<'_>,
+    empty: &Item,
+    then: &MetadataThen,
+    edits: &mut Edits,
+) {
+    let root = message.root();
+    back.topics = then.topics;
+    back.cluster_operations = then.cluster_operations;
+    back.operations = then.topic_operations;
+    back.convert(root, edits);
+    let Some(array) = root.child(field::TOPICS) else {
+        return;
+    };
+    for topic in array.children() {
+        mark_leaderless(back, topic, edits);
+    }
+    for refused in &then.refused {
+        edits.append(array, &refused_item(empty, refused, then.topic_operations));
+    }
+}
+
+/// A partition whose leader clients cannot be told has none for the moment.
+fn mark_leaderless(back: &Back<'_>, topic: Node<'_>, edits: &mut Edits) {
+    for partition in topic.items(field::PARTITIONS) {
+        let leader = partition.i32_in(field::LEADER_ID).unwrap_or(-1);
+        let error = partition.child_of(Class::ErrorCode);
+        if let Some(error) = error.filter(|error| error.int() == Some(0))
+            && leader >= 0
+            && back.virtual_broker(leader) < 0
+        {
+            edits.set_int(error, ErrorCode::LeaderNotAvailable.code().into());
+        }
+    }
+}

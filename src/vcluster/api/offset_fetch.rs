@@ -1,0 +1,172 @@
+//! OffsetFetch: one group up to version 7, many from version 8 on; named topics or all.
+
+use super::ask::{Ask, Stop};
+use super::back::Back;
+use super::error_code::ErrorCode;
+use super::group;
+use super::topics::{self, Shape};
+use crate::authz::Resource;
+use crate::vcluster::pending::{FetchedGroup, FetchedTopics, RefusedTopic, Then};
+use crate::vcluster::plan::Plan;
+use crate::wire::{Class, Edits, Item, Message, Node, field};
+use klamm_raft::model::Operation;
+
+const SHAPE: Shape = Shape {
+    when_refused,
+    ..super::offsets::LIST
+};
+
+/// The first version with many groups.
+const MANY_GROUPS_FROM: i16 = 8;
+/// The first version with an error code beside the topics.
+const TOP_LEVEL_ERROR_FROM: i16 = 2;
+
+fn when_refused(partition: &mut Item) {
+    partition
+        .set(field::COMMITTED_OFFSET, -1_i64)
+        .set(field::METADATA, "");
+}
+
+pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let mut edits = Edits::new();
+    let root = ask.message.root();
+    if ask.version() >= MANY_GROUPS_FROM {
+        return many(ask, root.child(field::GROUPS), edits);
+    }
+    let fetched = fetched_group(ask, root, &mut edits)?;
+    match &fetched.topics {
+        FetchedTopics::Refused(error) => refuse_one(ask, *error),
+        _ => ask.forward(edits, Then::OffsetFetch(vec![fetched])),
+    }
+}
+
+fn many(ask: &mut Ask<'_>, groups: Option<Node<'_>>, mut edits: Edits) -> Result<Plan, Stop> {
+    let mut fetched = Vec::new();
+    let mut kept = 0;
+    for (array, node) in groups
+        .into_iter()
+        .flat_map(|array| array.children().map(move |node| (array, node)))
+    {
+        let group = fetched_group(ask, node, &mut edits)?;
+        match &group.topics {
+            FetchedTopics::Refused(_) => edits.remove_item(array, node),
+            _ => kept += 1,
+        }
+        fetched.push(group);
+    }
+    if kept > 0 {
+        return ask.forward(edits, Then::OffsetFetch(fetched));
+    }
+    let mut response = ask.response()?;
+    for group in &fetched {
+        if let FetchedTopics::Refused(error) = &group.topics {
+            let item = refused_group(&response, &group.group, *error);
+            response.push(field::GROUPS, item);
+        }
+    }
+    ask.reply(&response)
+}
+
+/// Judges a group and its topics. What is allowed gets its physical names.
+fn fetched_group(ask: &mut Ask<'_>, node: Node<'_>, edits: &mut Edits) -> Result<FetchedGroup, Stop> {
+    let id = node.text_in(field::GROUP_ID).unwrap_or_default();
+    let topics = match group::judge_id(ask, id, Operation::Describe) {
+        Err(error) => FetchedTopics::Refused(error.code()),
+        Ok(physical) => {
+            if let Some(group) = node.child(field::GROUP_ID) {
+                edits.set_text(group, Some(&physical));
+            }
+            match node.child(field::TOPICS) {
+                Some(topics) if !topics.is_null() => {
+                    FetchedTopics::Named(topics::split(ask, &SHAPE, node, edits)?.refused)
+                }
+                _ => FetchedTopics::All,
+            }
+        }
+    };
+    Ok(FetchedGroup {
+        group: id.to_owned(),
+        topics,
+    })
+}
+
+/// Refuses the only group of a request.
+fn refuse_one(ask: &Ask<'_>, error: i16) -> Result<Plan, Stop> {
+    let mut response = ask.response()?;
+    if ask.version() >= TOP_LEVEL_ERROR_FROM {
+        response.set(field::ERROR_CODE, error);
+        return ask.reply(&response);
+    }
+    let topics = ask.message.root().items(field::TOPICS);
+    let refused = topics.filter_map(|topic| topics::refused(topic, ErrorCode::GroupAuthorizationFailed));
+    let refused: Vec<_> = refused.map(|topic| RefusedTopic { error, ..topic }).collect();
+    topics::reply(ask, &SHAPE, &refused)
+}
+
+fn refused_group(response: &Item, group: &str, error: i16) -> Item {
+    let mut item = response.item(field::GROUPS);
+    item.set(field::GROUP_ID, group).set(field::ERROR_CODE, error);
+    item
+}
+
+/// The answer.
+pub(super) fn answer(
+    back: &Back<'_>,
+    message: Message<'_>,
+    empty: &Item,
+    fetched: &[FetchedGroup],
+    edits: &mut Edits,
+) {
+    let root = message.root();
+    let Some(array) = root.child(field::GROUPS) else {
+        if let Some(group) = fetched.first() {
+            topics_of(back, root, empty, group, edits);
+        }
+        return;
+    };
+    let item = empty.item(field::GROUPS);
+    for node in array.children() {
+        let id = node
+            .text_in(field::GROUP_ID)
+            .and_then(|id| back.names.virtual_id(id));
+        let asked = id.and_then(|id| fetched.iter().find(|group| group.group == id));
+        let (Some(group), Some(id_node)) = (asked, node.child(field::GROUP_ID)) else {
+            edits.remove_item(array, node);
+            continue;
+        };
+        edits.set_text(id_node, Some(&group.group));
+        topics_of(back, node, &item, group, edits);
+    }
+    for group in fetched {
+        if let FetchedTopics::Refused(error) = &group.topics {
+            edits.append(array, &refused_group(empty, &group.group, *error));
+        }
+    }
+}
+
+/// Converts the topics of one group. Of all topics those are shown that the caller may describe; refused ones are added
+/// unless the group itself could not be looked up.
+fn topics_of(back: &Back<'_>, node: Node<'_>, item: &Item, group: &FetchedGroup, edits: &mut Edits) {
+    let Some(array) = node.child_of(Class::Topics) else {
+        return;
+    };
+    for topic in array.children() {
+        let alias = back.topic(topic, edits);
+        let is_shown = alias.is_some_and(|alias| match group.topics {
+            FetchedTopics::All => {
+                let resource = Resource::topic(alias.virtual_name.as_str());
+                back.asker.decide(Operation::Describe, resource).is_allowed()
+            }
+            _ => true,
+        });
+        if !is_shown {
+            edits.remove_item(array, topic);
+        }
+    }
+    let failed = node.int_in(field::ERROR_CODE).is_some_and(|error| error != 0);
+    if let FetchedTopics::Named(refused) = &group.topics
+        && !failed
+    {
+        topics::splice(&SHAPE, node, item, refused, edits);
+    }
+}

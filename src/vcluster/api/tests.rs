@@ -1,0 +1,6 @@
+//! Scenarios: a request of a client, what a broker sees of it, what it answers, what the client sees of that.
+
+mod fetch;
+mod metadata;
+mod produce;
+mod world;

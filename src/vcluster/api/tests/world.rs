@@ -1,0 +1,384 @@
+//! A small virtual cluster to ask things of. `kafka-protocol` speaks for the client and for the broker.
+//!
+//! Virtual cluster `partner`: `orders` is physically `int-orders`, `bills` is `int-bills`, `ghost` stands for a topic
+//! that does not exist. Physical broker 101 is virtual broker 1 on slot 1, 102 is 2 on slot 2, 103 has no slot.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::{RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use klamm_raft::model::{
+    AclBinding, AclEntry, AliasTopic, BrokerKey, BrokerSlot, Liveness, NodeId, NodeRecord, Operation,
+    PatternType, Permission, PortSlot, ResourcePattern, Revision, VclusterKind, VclusterState,
+    VirtualCluster,
+};
+
+use crate::authz::{Principal, Resource, host_text};
+use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topology};
+use crate::vcluster::api;
+use crate::vcluster::pending::Pending;
+use crate::vcluster::plan::{Answer, Attempt, Caller, CloseReason, Need, Plan, Planned};
+use crate::vcluster::view::{Source, View};
+use crate::wire::Segments;
+
+/// Texts that only the physical side knows. None of them may reach a client.
+pub(super) const SECRETS: [&str; 7] = [
+    "int-orders",
+    "int-bills",
+    "int-ghost",
+    "int-foreign",
+    "broker.internal",
+    "physicalClusterId",
+    "partner:",
+];
+
+pub(super) const CORRELATION_ID: i32 = 0x0bad_cafe;
+
+pub(super) struct World {
+    pub(super) view: View,
+    pub(super) caller: Caller,
+    state: VclusterState,
+    topology: Option<Topology>,
+}
+
+/// What became of a request.
+pub(super) struct Asked<'a, Q: Request> {
+    pub(super) planned: Planned,
+    world: &'a World,
+    version: i16,
+    request: std::marker::PhantomData<Q>,
+}
+
+pub(super) fn text(text: &str) -> StrBytes {
+    StrBytes::from_string(text.to_owned())
+}
+
+pub(super) fn topic_name(name: &str) -> kafka_protocol::messages::TopicName {
+    kafka_protocol::messages::TopicName(text(name))
+}
+
+pub(super) fn group_id(id: &str) -> kafka_protocol::messages::GroupId {
+    kafka_protocol::messages::GroupId(text(id))
+}
+
+/// The id of a physical topic of this world.
+pub(super) fn physical_id(name: &str) -> uuid::Uuid {
+    match name {
+        "int-orders" => uuid::Uuid::from_bytes([0xa1; 16]),
+        "int-bills" => uuid::Uuid::from_bytes([0xa2; 16]),
+        _ => panic!("{name} does not exist"),
+    }
+}
+
+impl World {
+    /// A world in which `User:alice` asks, who may do nothing.
+    pub(super) fn new() -> Self {
+        let mut world = Self {
+            state: state(),
+            topology: Some(topology()),
+            caller: caller("alice"),
+            view: View::compile(None, source(&state(), None)),
+        };
+        world.compile();
+        world
+    }
+
+    /// The same before its first alias.
+    pub(super) fn without_home() -> Self {
+        let mut world = Self::new();
+        world.state.home = None;
+        world.state.aliases.clear();
+        world.state.brokers.clear();
+        world.topology = None;
+        world.compile();
+        world
+    }
+
+    pub(super) fn as_super_user(mut self) -> Self {
+        self.caller = caller("admin");
+        self
+    }
+
+    pub(super) fn allow(self, operation: Operation, resource: Resource<'_>) -> Self {
+        self.entry(Permission::Allow, operation, resource)
+    }
+
+    pub(super) fn deny(self, operation: Operation, resource: Resource<'_>) -> Self {
+        self.entry(Permission::Deny, operation, resource)
+    }
+
+    fn entry(mut self, permission: Permission, operation: Operation, resource: Resource<'_>) -> Self {
+        let pattern = ResourcePattern {
+            resource_type: resource.resource_type,
+            name: resource.name.to_owned(),
+            pattern_type: PatternType::Literal,
+        };
+        let entry = AclEntry {
+            principal: "User:alice".into(),
+            host: "*".into(),
+            operation,
+            permission,
+        };
+        self.state.acls.insert(AclBinding { pattern, entry });
+        self.compile();
+        self
+    }
+
+    fn compile(&mut self) {
+        self.view = View::compile(None, source(&self.state, self.topology.as_ref()));
+    }
+
+    /// The virtual id of a topic.
+    pub(super) fn virtual_id(&self, name: &str) -> uuid::Uuid {
+        let alias = self.view.names.by_virtual_name(name).unwrap();
+        uuid::Uuid::from_bytes(*alias.ids.unwrap().virtual_id.bytes())
+    }
+
+    pub(super) fn ask<Q: Request>(&self, version: i16, request: &Q) -> Asked<'_, Q> {
+        self.ask_again(version, request, Attempt::First)
+    }
+
+    pub(super) fn ask_again<Q: Request>(&self, version: i16, request: &Q, attempt: Attempt) -> Asked<'_, Q> {
+        let frame = encode_request(version, request);
+        let planned = api::request(&self.view, &self.caller, frame, attempt);
+        Asked {
+            planned,
+            world: self,
+            version,
+            request: std::marker::PhantomData,
+        }
+    }
+
+    /// The client's answer to a request of which a broker answers what is forwarded.
+    pub(super) fn exchange<Q: Request>(
+        &self,
+        version: i16,
+        request: &Q,
+        broker: impl FnOnce(Q) -> Q::Response,
+    ) -> Q::Response {
+        self.ask(version, request).forwarded(broker)
+    }
+}
+
+impl<Q: Request> Asked<'_, Q> {
+    /// Expects that the request goes upstream, lets `broker` answer, and gives what the client sees.
+    pub(super) fn forwarded(self, broker: impl FnOnce(Q) -> Q::Response) -> Q::Response {
+        let Plan::Forward(forward) = self.planned.plan else {
+            panic!("{:?}", self.planned.plan)
+        };
+        let Answer::Expected(pending) = forward.answer else {
+            panic!("{:?}", forward.answer)
+        };
+        let upstream = decode_request(self.version, &forward.frame);
+        let frame = encode_response::<Q>(self.version, &broker(upstream));
+        self.world.answer::<Q>(self.version, pending, frame)
+    }
+
+    /// Expects that the request is answered by the gateway.
+    pub(super) fn replied(self) -> Q::Response {
+        let Plan::Reply(reply) = self.planned.plan else {
+            panic!("{:?}", self.planned.plan)
+        };
+        decode_response::<Q>(self.version, &reply)
+    }
+
+    /// Expects that the connection is closed.
+    pub(super) fn closed(self) -> CloseReason {
+        let Plan::Close(reason) = self.planned.plan else {
+            panic!("{:?}", self.planned.plan)
+        };
+        reason
+    }
+
+    /// Expects that the view must be refreshed first.
+    pub(super) fn needs_fresh_topics(self) {
+        let Plan::Need(Need::FreshTopics { .. }) = self.planned.plan else {
+            panic!("{:?}", self.planned.plan)
+        };
+    }
+
+    /// What was refused, as `Operation Type name`.
+    pub(super) fn denied(&self) -> Vec<String> {
+        let listed = self.planned.denied.listed.iter();
+        listed
+            .map(|d| format!("{:?} {:?} {}", d.operation, d.resource_type, d.resource))
+            .collect()
+    }
+}
+
+impl World {
+    fn answer<Q: Request>(&self, version: i16, pending: Pending, frame: Bytes) -> Q::Response {
+        let answer = api::response(&self.view, &self.caller, pending, frame).unwrap();
+        assert_no_secret(&answer);
+        decode_response::<Q>(version, &answer)
+    }
+}
+
+/// Fails when a text of the physical side is in a frame for a client.
+pub(super) fn assert_no_secret(frame: &Segments) {
+    let bytes = join(frame);
+    for secret in SECRETS {
+        let found = bytes
+            .windows(secret.len())
+            .any(|window| window == secret.as_bytes());
+        assert!(!found, "{secret} leaks");
+    }
+}
+
+pub(super) fn encode_request<Q: Request>(version: i16, request: &Q) -> Bytes {
+    let mut frame = BytesMut::new();
+    let header = RequestHeader::default()
+        .with_request_api_key(Q::KEY)
+        .with_request_api_version(version)
+        .with_correlation_id(CORRELATION_ID)
+        .with_client_id(Some(text("client")));
+    header.encode(&mut frame, Q::header_version(version)).unwrap();
+    request.encode(&mut frame, version).unwrap();
+    frame.freeze()
+}
+
+/// The request that a frame to a broker holds.
+pub(super) fn decode_request<Q: Request>(version: i16, frame: &Segments) -> Q {
+    let mut bytes = without_length(frame);
+    let header = RequestHeader::decode(&mut bytes, Q::header_version(version)).unwrap();
+    assert_eq!(header.correlation_id, CORRELATION_ID);
+    assert_eq!(
+        (header.request_api_key, header.request_api_version),
+        (Q::KEY, version)
+    );
+    let request = Q::decode(&mut bytes, version).unwrap();
+    assert!(bytes.is_empty(), "{} bytes follow the request", bytes.len());
+    request
+}
+
+pub(super) fn encode_response<Q: Request>(version: i16, response: &Q::Response) -> Bytes {
+    let mut frame = BytesMut::new();
+    let header = ResponseHeader::default().with_correlation_id(CORRELATION_ID);
+    header
+        .encode(&mut frame, Q::Response::header_version(version))
+        .unwrap();
+    response.encode(&mut frame, version).unwrap();
+    frame.freeze()
+}
+
+pub(super) fn decode_response<Q: Request>(version: i16, frame: &Segments) -> Q::Response {
+    let mut bytes = without_length(frame);
+    let header = ResponseHeader::decode(&mut bytes, Q::Response::header_version(version)).unwrap();
+    assert_eq!(header.correlation_id, CORRELATION_ID);
+    let response = Q::Response::decode(&mut bytes, version).unwrap();
+    assert!(bytes.is_empty(), "{} bytes follow the response", bytes.len());
+    response
+}
+
+fn without_length(frame: &Segments) -> Bytes {
+    let mut bytes = join(frame);
+    let length = bytes.split_to(4);
+    assert_eq!(length[..], u32::try_from(bytes.len()).unwrap().to_be_bytes());
+    bytes
+}
+
+fn join(frame: &Segments) -> Bytes {
+    let mut bytes = BytesMut::new();
+    for segment in &frame.0 {
+        bytes.put_slice(segment);
+    }
+    bytes.freeze()
+}
+
+fn caller(name: &str) -> Caller {
+    let address = IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3));
+    Caller {
+        principal: Principal::user(name),
+        address,
+        host: host_text(address).into(),
+    }
+}
+
+fn state() -> VclusterState {
+    let alias = |physical: &str| AliasTopic {
+        physical_cluster: "main".parse().unwrap(),
+        physical_name: physical.parse().unwrap(),
+    };
+    let aliases = [
+        ("orders", "int-orders"),
+        ("bills", "int-bills"),
+        ("ghost", "int-ghost"),
+    ];
+    let broker = |physical_id| BrokerKey {
+        cluster: "main".parse().unwrap(),
+        physical_id,
+    };
+    let slot = |virtual_id| BrokerSlot {
+        virtual_id,
+        port: PortSlot(u16::try_from(virtual_id).unwrap()),
+    };
+    VclusterState {
+        spec: VirtualCluster {
+            kind: VclusterKind::Partner,
+            acl_enabled: true,
+            super_users: BTreeSet::from(["admin".parse().unwrap()]),
+        },
+        kafka_cluster_id: "virtualClusterId".into(),
+        aliases: aliases
+            .map(|(name, physical)| (name.parse().unwrap(), alias(physical)))
+            .into(),
+        accounts: BTreeMap::new(),
+        tokens: BTreeMap::new(),
+        acls: BTreeSet::new(),
+        home: Some("main".parse().unwrap()),
+        bootstrap: PortSlot(0),
+        brokers: BTreeMap::from([(broker(101), slot(1)), (broker(102), slot(2))]),
+        next_broker_id: 3,
+    }
+}
+
+fn topology() -> Topology {
+    let broker = |id: i32| {
+        let host = format!("b{id}.broker.internal");
+        (
+            id,
+            Broker {
+                host,
+                port: 9092,
+                rack: Some("rack".to_owned()),
+            },
+        )
+    };
+    let topics = ["int-orders", "int-bills"].map(|name| {
+        let topic = PhysicalTopic {
+            id: *physical_id(name).as_bytes(),
+            partitions: 2,
+        };
+        (name.parse().unwrap(), topic)
+    });
+    Topology {
+        kafka_cluster_id: "physicalClusterId".into(),
+        controller: Some(102),
+        brokers: [101, 102, 103].map(broker).into(),
+        topics: HashMap::from(topics),
+        apis: ApiRanges((0..100).map(|key| (key, (0, 100))).collect()),
+        features: Features::default(),
+    }
+}
+
+fn source<'a>(state: &'a VclusterState, topology: Option<&'a Topology>) -> Source<'a> {
+    use std::sync::OnceLock;
+    static NAME: OnceLock<klamm_raft::model::VclusterName> = OnceLock::new();
+    static NODES: OnceLock<BTreeMap<NodeId, NodeRecord>> = OnceLock::new();
+    let node = NodeRecord {
+        advertised_host: "gateway".into(),
+        port_start: 7000,
+        port_count: 100,
+        liveness: Liveness::Up,
+    };
+    Source {
+        name: NAME.get_or_init(|| "partner".parse().unwrap()),
+        state,
+        nodes: NODES.get_or_init(|| BTreeMap::from([(NodeId(1), node)])),
+        topology,
+        signing_key: None,
+        revision: Revision(1),
+    }
+}

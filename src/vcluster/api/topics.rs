@@ -1,0 +1,170 @@
+//! What all APIs share whose requests are lists of topics with partitions: the request is split into what is sent on
+//! and what is refused, and the refusals are added to the answer.
+
+use super::ask::{Ask, Stop, Verdict};
+use super::error_code::ErrorCode;
+use super::table::Api;
+use crate::vcluster::pending::{RefusedTopic, Then, TopicKey};
+use crate::vcluster::plan::Plan;
+use crate::vcluster::rename::Alias;
+use crate::wire::{Class, Edits, Field, Form, Item, Node, field};
+use klamm_raft::model::Operation;
+
+/// What is particular to an API.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    /// What the caller must be allowed to do to each topic; `None` when the request as a whole was allowed.
+    pub(super) operation: Option<Operation>,
+    /// The topics of a request.
+    pub(super) topics: Field,
+    /// The topics of an answer.
+    pub(super) answered: Field,
+    /// A topic's name in an answer.
+    pub(super) name: Field,
+    /// A topic's partitions in an answer.
+    pub(super) partitions: Field,
+    /// A partition's number in an answer.
+    pub(super) index: Field,
+    /// What an answered partition holds beside the error, where the schema's default is not what a broker says.
+    pub(super) when_refused: fn(&mut Item),
+}
+
+/// A request's list of topics, split.
+#[derive(Debug, Default)]
+pub(super) struct Split {
+    /// How many topics are sent on.
+    pub(super) kept: usize,
+    pub(super) refused: Vec<RefusedTopic>,
+}
+
+/// Splits the topics in the field of `parent`; what is kept gets its physical names.
+pub(super) fn split(
+    ask: &mut Ask<'_>,
+    shape: &Shape,
+    parent: Node<'_>,
+    edits: &mut Edits,
+) -> Result<Split, Stop> {
+    let mut split = Split::default();
+    let Some(array) = parent.child(shape.topics) else {
+        return Ok(split);
+    };
+    for topic in array.children() {
+        match ask.judge(topic, shape.operation)? {
+            Verdict::Forwarded(alias) => {
+                to_physical(topic, alias, edits);
+                split.kept += 1;
+            }
+            Verdict::Refused(error) => {
+                edits.remove_item(array, topic);
+                split.refused.extend(refused(topic, error));
+            }
+        }
+    }
+    Ok(split)
+}
+
+/// A request that needs nothing but the split: sent on with what is left, or answered when that is nothing.
+pub(super) fn request(ask: &mut Ask<'_>, shape: &Shape, mut edits: Edits) -> Result<Plan, Stop> {
+    let split = split(ask, shape, ask.message.root(), &mut edits)?;
+    if split.kept == 0 {
+        return reply(ask, shape, &split.refused);
+    }
+    ask.forward(edits, Then::Topics(split.refused))
+}
+
+/// Answers all partitions of all topics of the request with one error.
+pub(super) fn refuse_all(ask: &Ask<'_>, shape: &Shape, error: ErrorCode) -> Result<Plan, Stop> {
+    let topics = ask.message.root().items(shape.topics);
+    let refusals: Vec<_> = topics.filter_map(|topic| refused(topic, error)).collect();
+    reply(ask, shape, &refusals)
+}
+
+/// Answers with refusals alone.
+pub(super) fn reply(ask: &Ask<'_>, shape: &Shape, refusals: &[RefusedTopic]) -> Result<Plan, Stop> {
+    let mut response = ask.response()?;
+    for refusal in refusals {
+        let topic = answered(&response, shape, refusal);
+        response.push(shape.answered, topic);
+    }
+    ask.reply(&response)
+}
+
+/// Adds refusals to the topics in an answer. `parent` is the struct that holds them, `item` one like it.
+pub(super) fn splice(
+    shape: &Shape,
+    parent: Node<'_>,
+    item: &Item,
+    refusals: &[RefusedTopic],
+    edits: &mut Edits,
+) {
+    let Some(array) = parent.child(shape.answered) else {
+        return;
+    };
+    for refusal in refusals {
+        edits.append(array, &answered(item, shape, refusal));
+    }
+}
+
+/// A refused topic as it is answered, for the struct `parent`.
+pub(super) fn answered(parent: &Item, shape: &Shape, refusal: &RefusedTopic) -> Item {
+    let mut topic = parent.item(shape.answered);
+    match &refusal.key {
+        TopicKey::Name(name) => topic.set(shape.name, name.as_str()),
+        TopicKey::Id(id) => topic.set(field::TOPIC_ID, *id),
+    };
+    for index in &refusal.partitions {
+        let mut partition = topic.item(shape.partitions);
+        partition
+            .set(shape.index, *index)
+            .set(field::ERROR_CODE, refusal.error);
+        (shape.when_refused)(&mut partition);
+        topic.push(shape.partitions, partition);
+    }
+    topic
+}
+
+/// How a topic of a request that is not sent on will be answered.
+pub(super) fn refused(topic: Node<'_>, error: ErrorCode) -> Option<RefusedTopic> {
+    let key = match topic.topic_name() {
+        Some(name) => TopicKey::Name(name.to_owned()),
+        None => TopicKey::Id(topic.topic_id()?),
+    };
+    Some(RefusedTopic {
+        key,
+        partitions: partitions(topic),
+        error: error.code(),
+    })
+}
+
+fn partitions(topic: Node<'_>) -> Vec<i32> {
+    match topic.partitions() {
+        Some(array) if array.class() == Class::Partitions => {
+            array.children().filter_map(Node::partition_index).collect()
+        }
+        Some(array) if array.form() == Form::Array => array.i32s().map(|(_, index)| index).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Gives a topic of a request its physical name or id.
+pub(super) fn to_physical(topic: Node<'_>, alias: &Alias, edits: &mut Edits) {
+    if let Some(name) = topic.child_of(Class::TopicName) {
+        edits.set_text(name, Some(alias.physical_name.as_str()));
+    }
+    if let (Some(id), Some(ids)) = (topic.child_of(Class::TopicId), alias.ids) {
+        edits.set_uuid(id, *ids.physical_id.bytes());
+    }
+}
+
+/// What is particular to an API whose answer may get refusals added.
+pub(super) fn shape_of(api: Api) -> Option<&'static Shape> {
+    match api {
+        Api::Produce => Some(&super::produce::SHAPE),
+        Api::Fetch => Some(&super::fetch::SHAPE),
+        Api::ListOffsets => Some(&super::offsets::LIST),
+        Api::OffsetForLeaderEpoch => Some(&super::offsets::FOR_LEADER_EPOCH),
+        Api::OffsetCommit => Some(&super::offsets::COMMIT),
+        Api::OffsetDelete => Some(&super::offsets::DELETE),
+        _ => None,
+    }
+}

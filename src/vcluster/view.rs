@@ -1,0 +1,118 @@
+//! The immutable picture of a virtual cluster that sessions read. It is several independent `Arc`s, so that a change of
+//! one part does not rebuild the others.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use klamm_raft::model::{
+    AclBinding, ClusterId, NodeId, NodeRecord, Revision, SigningKey, VclusterName, VclusterState,
+};
+
+use super::api::table::Apis;
+use super::brokers::Brokers;
+use super::rename::Names;
+use crate::auth::Directory;
+use crate::authz::{AclIndex, IfNoAcl, Principal};
+use crate::backend::topology::{Features, Topology};
+
+/// A virtual cluster's current view, shared by its sessions. A session loads it for each request and each answer.
+pub type SharedView = Arc<ArcSwap<View>>;
+
+/// A virtual cluster at one revision.
+#[derive(Debug, Clone)]
+pub struct View {
+    pub name: VclusterName,
+    pub revision: Revision,
+    /// The cluster id that clients see.
+    pub kafka_cluster_id: Arc<str>,
+    pub acls: Arc<Acls>,
+    pub names: Arc<Names>,
+    pub brokers: Arc<Brokers>,
+    /// The physical cluster that requests go to; none before the first alias.
+    pub home: Option<ClusterId>,
+    pub apis: Arc<Apis>,
+    pub features: Arc<Features>,
+    pub directory: Arc<Directory>,
+}
+
+/// The ACLs of a virtual cluster, as stored and as compiled.
+#[derive(Debug)]
+pub struct Acls {
+    pub stored: BTreeSet<AclBinding>,
+    pub index: AclIndex,
+    super_users: BTreeSet<Principal>,
+}
+
+/// What a view is compiled from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    pub name: &'a VclusterName,
+    pub state: &'a VclusterState,
+    pub nodes: &'a BTreeMap<NodeId, NodeRecord>,
+    /// Of the home cluster; none while it is not known or there is no home.
+    pub topology: Option<&'a Topology>,
+    pub signing_key: Option<&'a SigningKey>,
+    pub revision: Revision,
+}
+
+impl View {
+    /// Compiles a view, taking over from `previous` every part that did not change.
+    pub fn compile(previous: Option<&Self>, source: Source<'_>) -> Self {
+        let Source {
+            name,
+            state,
+            nodes,
+            topology,
+            signing_key,
+            revision,
+        } = source;
+        let no_topics = HashMap::new();
+        let topics = topology.map_or(&no_topics, |topology| &topology.topics);
+        let features = topology
+            .map(|topology| topology.features.clone())
+            .unwrap_or_default();
+        Self {
+            name: name.clone(),
+            revision,
+            kafka_cluster_id: state.kafka_cluster_id.as_str().into(),
+            acls: Acls::compile(previous.map(|view| &view.acls), state),
+            names: Names::compile(
+                previous.map(|view| &view.names),
+                name,
+                state.home.as_ref(),
+                &state.aliases,
+                topics,
+            ),
+            brokers: Brokers::compile(previous.map(|view| &view.brokers), name, state, nodes, topology),
+            home: state.home.clone(),
+            apis: reuse(previous.map(|view| &view.apis), Apis::compile(topology)),
+            features: reuse(previous.map(|view| &view.features), features),
+            directory: Directory::compile(previous.map(|view| &view.directory), name, state, signing_key),
+        }
+    }
+}
+
+impl Acls {
+    fn compile(previous: Option<&Arc<Self>>, state: &VclusterState) -> Arc<Self> {
+        let super_users = state.spec.super_users.iter();
+        let super_users: BTreeSet<_> = super_users.map(|name| Principal::user(name.as_str())).collect();
+        match previous {
+            Some(previous) if previous.stored == state.acls && previous.super_users == super_users => {
+                Arc::clone(previous)
+            }
+            _ => Arc::new(Self {
+                index: AclIndex::compile(&state.acls, &super_users, IfNoAcl::Deny),
+                stored: state.acls.clone(),
+                super_users,
+            }),
+        }
+    }
+}
+
+fn reuse<T: PartialEq>(previous: Option<&Arc<T>>, compiled: T) -> Arc<T> {
+    match previous {
+        Some(previous) if **previous == compiled => Arc::clone(previous),
+        _ => Arc::new(compiled),
+    }
+}
