@@ -30,13 +30,6 @@ pub enum Refusal {
     #[error("virtual cluster {vcluster} is still referenced by {}", by.join(", "))]
     StillReferenced { vcluster: VclusterName, by: Vec<String> },
     #[error(
-        "service account {name} is a super user of virtual cluster {vcluster}: take it out of spec.superUsers first"
-    )]
-    IsSuperUser {
-        vcluster: VclusterName,
-        name: AccountName,
-    },
-    #[error(
         "physical topic {physical} already has the alias {taken_by}: a virtual cluster may show it under one name only"
     )]
     PhysicalTopicTaken {

@@ -336,6 +336,10 @@ async fn everything_can_be_deleted_in_order() {
         .await
         .refused(400);
     assert_eq!(gateway.get(ALIAS).await.ok(), json!([]));
+    gateway.delete(one, &Value::Null).await.refused(409);
+    assert_eq!(gateway.delete(ACCOUNT, &named("super-user")).await.status, 204);
+    assert_eq!(gateway.delete(one, &Value::Null).await.status, 204);
+    assert_eq!(gateway.get(VCLUSTER).await.ok(), json!([]));
 }
 
 #[actix_web::test]

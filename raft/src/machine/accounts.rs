@@ -35,8 +35,8 @@ pub(super) fn put(
     Ok(outcome)
 }
 
-/// A super user is not deleted: the virtual cluster would keep a super user that nobody can be, until somebody makes
-/// an account of that name.
+/// Also of a super user: super users are names, which need no account, and a Partner virtual cluster always has some, so
+/// refusing would make it impossible to delete the last account and then the virtual cluster.
 pub(super) fn delete(
     state: &mut State,
     vcluster_name: &VclusterName,
@@ -45,12 +45,6 @@ pub(super) fn delete(
     let current = vcluster(state, vcluster_name)?;
     if !current.accounts.contains_key(name) {
         return Err(Refusal::NoSuchAccount {
-            vcluster: vcluster_name.clone(),
-            name: name.clone(),
-        });
-    }
-    if current.spec.super_users.contains(name) {
-        return Err(Refusal::IsSuperUser {
             vcluster: vcluster_name.clone(),
             name: name.clone(),
         });

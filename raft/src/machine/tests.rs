@@ -368,22 +368,21 @@ fn what_is_referred_to_is_not_deleted() {
 }
 
 #[test]
-fn a_super_user_is_not_deleted_and_need_not_exist() {
+fn super_users_are_names_whether_or_not_such_accounts_exist() {
     let mut machine = Machine::default();
     machine.run(put_with("one", &["root"]));
     assert_eq!(machine.run(account("one", "root")), Outcome::Created);
-    let refusal = Refusal::IsSuperUser {
-        vcluster: "one".parse().unwrap(),
-        name: "root".parse().unwrap(),
-    };
-    assert_eq!(machine.refusal(drop_account("one", "root")), refusal);
-    machine.run(put_with("one", &["other"]));
     assert_eq!(machine.run(drop_account("one", "root")), Outcome::Deleted);
     let gone = Refusal::NoSuchAccount {
         vcluster: "one".parse().unwrap(),
         name: "root".parse().unwrap(),
     };
     assert_eq!(machine.refusal(drop_account("one", "root")), gone);
+    assert_eq!(
+        machine.run(delete("one")),
+        Outcome::Deleted,
+        "nothing is left that refers to it"
+    );
 }
 
 #[test]
