@@ -233,6 +233,11 @@ impl Edits {
         self.sort();
         self.drop_removed()?;
         self.settle_sizes(message);
+        // Only spans of another frame could lie outside.
+        let end = self.edits.last().map_or(0, |edit| edit.end as usize);
+        if end > message.frame().len() {
+            return Err(WireError::OverlappingEdits { at: end });
+        }
         Ok(())
     }
 

@@ -29,12 +29,22 @@ fn looks_like(first: &[u8; 4]) -> &'static str {
 }
 
 /// What a buffer holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Framed {
     /// A whole frame without its length prefix.
     Frame(Bytes),
     /// Not yet a whole frame: at least this many more bytes are needed.
     Need(usize),
+}
+
+/// Shows no content: a frame may hold a password.
+impl std::fmt::Debug for Framed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Frame(frame) => write!(f, "Frame({} bytes)", frame.len()),
+            Self::Need(bytes) => write!(f, "Need({bytes} bytes)"),
+        }
+    }
 }
 
 /// Cuts frames off a buffer that is filled from a socket.
@@ -74,5 +84,60 @@ impl FrameReader {
         }
         buffer.advance(PREFIX_BYTES);
         Ok(Framed::Frame(buffer.split_to(length).freeze()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READER: FrameReader = FrameReader { limit: 1000 };
+
+    /// Whatever pieces a stream comes in, the frames are the same.
+    #[test]
+    fn cuts_a_stream() -> Result<(), FrameError> {
+        let frames: Vec<Bytes> = (0..20_u8).map(|n| vec![n; usize::from(n) * 7].into()).collect();
+        let mut stream = Vec::new();
+        for frame in &frames {
+            stream.extend((frame.len() as u32).to_be_bytes());
+            stream.extend(frame);
+        }
+        for piece in 1..50 {
+            let (mut buffer, mut found) = (BytesMut::new(), Vec::new());
+            for bytes in stream.chunks(piece) {
+                buffer.extend_from_slice(bytes);
+                while let Framed::Frame(frame) = READER.take_frame(&mut buffer)? {
+                    found.push(frame);
+                }
+            }
+            assert_eq!(found, frames, "in pieces of {piece}");
+            assert!(buffer.is_empty());
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn says_how_much_is_needed() {
+        let need = |bytes: &[u8]| READER.take_frame(&mut BytesMut::from(bytes));
+        assert_eq!(need(&[]), Ok(Framed::Need(4)));
+        assert_eq!(need(&[0, 0, 1]), Ok(Framed::Need(1)));
+        assert_eq!(need(&[0, 0, 1, 0, 7]), Ok(Framed::Need(255)));
+    }
+
+    /// A length over the limit is refused from its four bytes, with a hint at what else it may be.
+    #[test]
+    fn refuses_what_is_no_frame() {
+        let message = |bytes: &[u8]| match READER.take_frame(&mut BytesMut::from(bytes)) {
+            Err(error) => error.to_string(),
+            Ok(framed) => format!("{framed:?}"),
+        };
+        assert!(message(b"GET / HTTP/1.1").ends_with("the limit is 1000 (this looks like HTTP)"));
+        assert!(message(&[0x16, 3, 1, 2, 0]).ends_with("(this looks like TLS)"));
+        assert!(message(&[0, 0, 3, 233]).starts_with("a frame of 1001 bytes is announced"));
+        assert_eq!(message(&[0, 0, 3, 232]), "Need(1000 bytes)");
+        assert_eq!(
+            message(&[0xff, 0, 0, 0]),
+            "a frame of negative length is announced"
+        );
     }
 }

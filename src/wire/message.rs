@@ -46,7 +46,8 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Everything of a class, however deep, in the order of the bytes.
+    /// Everything of a class, however deep, in the order of the bytes. An array of plain values has the class of its
+    /// values and comes before them: [`Node::form`] tells.
     pub fn all(self, class: Class) -> impl Iterator<Item = Node<'a>> {
         self.root().all(class)
     }
@@ -163,7 +164,7 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// Everything of a class inside it, however deep.
+    /// Everything of a class inside it, however deep: see [`Message::all`].
     pub fn all(self, class: Class) -> impl Iterator<Item = Node<'a>> {
         (self.index + 1..self.entry().next)
             .map(move |index| Node {

@@ -4,8 +4,15 @@ use bytes::Bytes;
 use smallvec::SmallVec;
 
 /// A whole frame to be written: length prefix first. Payload is shared with the frame that it came from, never copied.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Segments(pub SmallVec<[Bytes; 4]>);
+
+/// Shows no content: a frame may hold a password.
+impl std::fmt::Debug for Segments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Segments({} bytes)", self.len())
+    }
+}
 
 impl Segments {
     /// The number of bytes that a write of these segments takes.

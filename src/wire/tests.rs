@@ -1,6 +1,7 @@
 //! The wire engine as its users see it.
 
 mod differential;
+mod edits;
 mod hostile;
 mod items;
 mod rebuild;

@@ -39,7 +39,7 @@ fn try_walk(def: &MessageDef, version: i16, frame: &[u8]) -> Result<Result<(), W
 #[test]
 fn truncated() -> Result<()> {
     each_version(|def, version, seed| {
-        if seed > 1 {
+        if seed > 0 {
             return Ok(());
         }
         let whole = sample(def, version, seed);
