@@ -1,6 +1,9 @@
 //! Scenarios: a request of a client, what a broker sees of it, what it answers, what the client sees of that.
 
 mod fetch;
+mod groups;
 mod metadata;
+mod offsets;
 mod produce;
+mod rest;
 mod world;

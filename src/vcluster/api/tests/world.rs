@@ -359,7 +359,15 @@ fn topology() -> Topology {
         brokers: [101, 102, 103].map(broker).into(),
         topics: HashMap::from(topics),
         apis: ApiRanges((0..100).map(|key| (key, (0, 100))).collect()),
-        features: Features::default(),
+        features: Features {
+            supported: Vec::new(),
+            finalized: vec![
+                ("metadata.version".into(), 1, 27),
+                ("transaction.version".into(), 0, 2),
+            ],
+            finalized_epoch: 7,
+            zk_migration_ready: false,
+        },
     }
 }
 

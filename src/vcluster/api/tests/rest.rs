@@ -1,0 +1,210 @@
+//! ApiVersions, DescribeConfigs, and requests that are not served at all.
+
+use kafka_protocol::messages::describe_configs_request::DescribeConfigsResource;
+use kafka_protocol::messages::describe_configs_response::{
+    DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
+};
+use kafka_protocol::messages::{
+    ApiVersionsRequest, CreateTopicsRequest, DescribeConfigsRequest, DescribeConfigsResponse,
+    HeartbeatRequest, ProduceRequest,
+};
+use klamm_raft::model::Operation::{AlterConfigs, DescribeConfigs, Read};
+
+use super::world::*;
+use crate::authz::Resource;
+use crate::vcluster::api;
+use crate::vcluster::plan::{Attempt, CloseReason, Plan};
+
+#[test]
+fn versions_are_announced_in_every_version() {
+    let world = World::new();
+    for version in 0..=4 {
+        let response = world.ask(version, &ApiVersionsRequest::default()).replied();
+        assert_eq!(response.error_code, 0);
+        let range = |key| {
+            let found = response.api_keys.iter().find(|api| api.api_key == key);
+            found.map(|api| (api.min_version, api.max_version))
+        };
+        assert_eq!(range(0), Some((0, 13)));
+        assert_eq!(range(18), Some((0, 4)));
+        assert_eq!(range(32), Some((1, 4)));
+        for unserved in [19, 24, 26, 28, 33, 44, 68, 69, 75] {
+            assert_eq!(range(unserved), None, "{unserved} is not served");
+        }
+        if version >= 3 {
+            let names: Vec<_> = response
+                .finalized_features
+                .iter()
+                .map(|f| f.name.to_string())
+                .collect();
+            assert_eq!(
+                names,
+                ["metadata.version"],
+                "features of APIs that are not served stay hidden"
+            );
+        }
+    }
+}
+
+#[test]
+fn an_unknown_version_is_answered_in_version_0() {
+    let world = World::new();
+    let mut frame = encode_request(4, &ApiVersionsRequest::default()).to_vec();
+    frame[3] = 99;
+    let planned = api::request(&world.view, &world.caller, frame.into(), Attempt::First);
+    let Plan::Reply(reply) = planned.plan else {
+        panic!("{:?}", planned.plan)
+    };
+    let response = decode_response::<ApiVersionsRequest>(0, &reply);
+    assert_eq!(response.error_code, 35);
+    assert!(
+        response
+            .api_keys
+            .iter()
+            .any(|api| api.api_key == 18 && api.max_version == 4)
+    );
+}
+
+#[test]
+fn what_is_not_served_closes_the_connection() {
+    let world = World::new().as_super_user();
+    assert_eq!(
+        world.ask(7, &CreateTopicsRequest::default()).closed(),
+        CloseReason::UnsupportedApi
+    );
+    let mut produce = encode_request(3, &ProduceRequest::default()).to_vec();
+    produce[3] = 2;
+    let mut trailing = encode_request(0, &HeartbeatRequest::default()).to_vec();
+    trailing.push(0);
+    for (frame, reason) in [
+        (produce, CloseReason::UnsupportedApi),
+        (trailing, CloseReason::BadRequest),
+        (vec![0, 1], CloseReason::BadRequest),
+    ] {
+        let planned = api::request(&world.view, &world.caller, frame.into(), Attempt::First);
+        let Plan::Close(closed) = planned.plan else {
+            panic!("{:?}", planned.plan)
+        };
+        assert_eq!(closed, reason);
+    }
+}
+
+#[test]
+fn an_answer_to_another_request_is_refused() {
+    let world = World::new().as_super_user();
+    let asked = world.ask(0, &HeartbeatRequest::default().with_group_id(group_id("app")));
+    let Plan::Forward(forward) = asked.planned.plan else {
+        panic!("not forwarded")
+    };
+    let crate::vcluster::plan::Answer::Expected(pending) = forward.answer else {
+        panic!("no answer")
+    };
+    let answer = api::response(&world.view, &world.caller, pending, vec![0, 0, 0, 1, 0, 0].into());
+    assert_eq!(answer.unwrap_err(), api::BadAnswer::OtherRequest);
+}
+
+fn resource(kind: i8, name: &str) -> DescribeConfigsResource {
+    DescribeConfigsResource::default()
+        .with_resource_type(kind)
+        .with_resource_name(text(name))
+        .with_configuration_keys(None)
+}
+
+fn config(name: &str, value: &str) -> DescribeConfigsResourceResult {
+    let synonym = DescribeConfigsSynonym::default()
+        .with_name(text(name))
+        .with_value(Some(text(value)));
+    DescribeConfigsResourceResult::default()
+        .with_name(text(name))
+        .with_value(Some(text(value)))
+        .with_config_source(4)
+        .with_synonyms(vec![synonym])
+}
+
+fn configured(request: DescribeConfigsRequest) -> DescribeConfigsResponse {
+    let results = request.resources.iter().map(|resource| {
+        DescribeConfigsResult::default()
+            .with_resource_type(resource.resource_type)
+            .with_resource_name(resource.resource_name.clone())
+            .with_error_message(Some(text("int-orders")))
+            .with_configs(vec![
+                config("advertised.listeners", "PLAINTEXT://b101.broker.internal:9092"),
+                config("leader.replication.throttled.replicas", "0:101"),
+                config("min.insync.replicas", "2"),
+                config("consumer.session.timeout.ms", "45000"),
+            ])
+    });
+    DescribeConfigsResponse::default().with_results(results.collect())
+}
+
+/// `type name error: configs` of each result.
+fn told(response: &DescribeConfigsResponse) -> Vec<String> {
+    let results = response.results.iter().map(|result| {
+        let configs: Vec<_> = result.configs.iter().map(|config| config.name.as_str()).collect();
+        let (kind, name, error) = (result.resource_type, &result.resource_name, result.error_code);
+        format!("{kind} {name} {error}: {}", configs.join(" "))
+    });
+    results.collect()
+}
+
+#[test]
+fn configurations_are_shown_without_what_is_physical() {
+    let world = World::new()
+        .allow(DescribeConfigs, Resource::topic("orders"))
+        .allow(AlterConfigs, Resource::CLUSTER)
+        .allow(DescribeConfigs, Resource::group("app"));
+    for version in [1, 3, 4] {
+        let resources = vec![
+            resource(2, "bills"),
+            resource(2, "orders"),
+            resource(4, "2"),
+            resource(4, ""),
+            resource(32, "app"),
+            resource(4, "101"),
+            resource(16, "metrics"),
+        ];
+        let request = DescribeConfigsRequest::default().with_resources(resources);
+        let asked = world.ask(version, &request);
+        assert_eq!(asked.denied(), ["DescribeConfigs Topic bills"]);
+        let response = asked.forwarded(|upstream: DescribeConfigsRequest| {
+            let names: Vec<_> = upstream
+                .resources
+                .iter()
+                .map(|one| one.resource_name.to_string())
+                .collect();
+            assert_eq!(names, ["int-orders", "102", "", "partner:app"]);
+            configured(upstream)
+        });
+        assert_eq!(
+            told(&response),
+            [
+                "2 orders 0: min.insync.replicas",
+                "4 2 0: min.insync.replicas",
+                "4  0: min.insync.replicas",
+                "32 app 0: consumer.session.timeout.ms",
+                "2 bills 29: ",
+                "4 101 42: ",
+                "16 metrics 42: ",
+            ]
+        );
+    }
+}
+
+#[test]
+fn configurations_need_their_own_right() {
+    let world = World::new().allow(Read, Resource::topic("orders"));
+    let ask = |resources| {
+        let request = DescribeConfigsRequest::default().with_resources(resources);
+        told(&world.ask(4, &request).replied())
+    };
+    assert_eq!(
+        ask(vec![resource(2, "orders"), resource(4, "1")]),
+        ["2 orders 29: ", "4 1 31: "]
+    );
+    let spoiled = ask(vec![resource(2, "orders"), resource(99, "x")]);
+    assert_eq!(
+        spoiled,
+        ["2 orders 42: ", "99 x 42: "],
+        "one unknown type spoils all"
+    );
+}
