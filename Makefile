@@ -12,10 +12,9 @@ quickstart:
 test: kafka
 	$(CARGO) test --workspace --locked $(ARGS)
 
-# Broker, bare relay and gateway in one run: throughput, processor time, latency, memory. Then the authorizer alone.
+# Broker, bare relay and gateway in one run: throughput, processor time, latency, memory.
 bench: kafka
 	$(CARGO) bench --bench gateway -- $(ARGS)
-	$(CARGO) bench --bench authorizer
 
 lint:
 	$(CARGO) fmt --all --check

@@ -6,12 +6,12 @@
 //! ```
 
 mod breaker;
-mod chain;
+pub(crate) mod chain;
 mod channel;
 pub mod config;
 pub mod dial;
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 pub mod lane;
 mod login;
 mod message;

@@ -44,12 +44,18 @@ pub struct Conversation {
     login: Option<Login>,
     exchange: Option<(Mechanism, Framing)>,
     last_begun: Option<UnixMillis>,
+    attempted_user: Option<String>,
 }
 
 impl Conversation {
     /// Who has logged in.
     pub fn login(&self) -> Option<&Login> {
         self.login.as_ref()
+    }
+
+    /// The user name of the last exchange, for the audit log: text that a client chose, of bounded length.
+    pub fn attempted_user(&self) -> Option<&str> {
+        self.attempted_user.as_deref()
     }
 
     /// Whether a handshake was made whose exchange is not complete. Nothing but SASL may be sent then.
@@ -151,13 +157,14 @@ impl Conversation {
         let login = match mechanism {
             Mechanism::Plain => {
                 let credentials = PlainCredentials::parse(message)?;
+                self.attempted_user = Some(credentials.username.to_owned());
                 token::verify(directory, credentials.username, credentials.password, now)?
             }
         };
-        if let Some(previous) = &self.login {
-            if previous.principal != login.principal || previous.mechanism != login.mechanism {
-                return Err(Refusal::ChangedIdentity);
-            }
+        if let Some(previous) = &self.login
+            && (previous.principal != login.principal || previous.mechanism != login.mechanism)
+        {
+            return Err(Refusal::ChangedIdentity);
         }
         let lifetime_ms = login.expires.since(now);
         self.login = Some(login);

@@ -4,7 +4,6 @@
 //! their business.
 
 use std::collections::BTreeSet;
-use std::ops::Bound;
 
 use klamm_raft::model::{
     AclBinding, AclEntry, Operation, PatternType, Permission, ResourcePattern, ResourceType,
@@ -14,10 +13,6 @@ use super::codes::{self, Coded};
 
 /// The most ACLs that one DeleteAcls request may remove.
 pub const REMOVALS_MAX: usize = 10_000;
-/// The most ACLs that the answer to one DeleteAcls request may list: filters that overlap list the same ones again.
-const LISTED_MAX: usize = 5 * REMOVALS_MAX;
-/// The most ACLs that one DeleteAcls request may have compared with its filters.
-const COMPARED_MAX: usize = 10_000_000;
 
 /// A filter as it stands in a request.
 #[derive(Debug, Clone, Copy)]
@@ -72,9 +67,6 @@ pub enum FilterError {
     Entry,
     #[error("Cannot remove more than {REMOVALS_MAX} acls in a single delete operation.")]
     TooManyRemovals,
-    /// Kafka knows no such bound; here requests of other connections would wait.
-    #[error("The filters of this delete operation overlap too much.")]
-    TooMuchWork,
 }
 
 /// What a DeleteAcls request comes to.
@@ -103,25 +95,6 @@ impl<'a> AclFilter<'a> {
             host: raw.host,
             operation: Select::read(codes::operation(raw.operation))?,
             permission: Select::read(codes::permission(raw.permission))?,
-        })
-    }
-
-    /// The ACLs that may pass: those of one resource name where the filter gives it, as `kafka-acls --remove` does.
-    fn candidates<'s>(
-        &self,
-        acls: &'s BTreeSet<AclBinding>,
-    ) -> impl Iterator<Item = &'s AclBinding> + use<'s, 'a> {
-        let exact = match (self.resource_type, self.resource_name, self.pattern_type) {
-            (Select::Only(resource_type), Some(name), SelectPattern::Plain(_)) => Some((resource_type, name)),
-            _ => None,
-        };
-        let from = exact.map_or(Bound::Unbounded, |(resource_type, name)| {
-            Bound::Included(first_binding(resource_type, name))
-        });
-        acls.range((from, Bound::Unbounded)).take_while(move |acl| {
-            exact.is_none_or(|(resource_type, name)| {
-                acl.pattern.resource_type == resource_type && acl.pattern.name == name
-            })
         })
     }
 
@@ -189,70 +162,31 @@ impl<T: PartialEq + Copy> Select<T> {
     }
 }
 
-/// What sorts before all other ACLs of a resource name.
-fn first_binding(resource_type: ResourceType, name: &str) -> AclBinding {
-    AclBinding {
-        pattern: ResourcePattern {
-            resource_type,
-            name: name.to_owned(),
-            pattern_type: PatternType::Literal,
-        },
-        entry: AclEntry {
-            principal: String::new(),
-            host: String::new(),
-            operation: Operation::All,
-            permission: Permission::Deny,
-        },
-    }
-}
-
 /// The ACLs that DescribeAcls lists: sorted, so that those of one pattern come together.
 pub fn describe<'a>(acls: &'a BTreeSet<AclBinding>, filter: &AclFilter<'_>) -> Vec<&'a AclBinding> {
-    filter
-        .candidates(acls)
-        .filter(|acl| filter.matches(acl))
-        .collect()
+    acls.iter().filter(|acl| filter.matches(acl)).collect()
 }
 
 /// Evaluates the filters of DeleteAcls, all against the same ACLs.
 pub fn delete<'a>(acls: &'a BTreeSet<AclBinding>, filters: &[AclFilter<'_>]) -> Deletion<'a> {
-    evaluate(acls, filters).unwrap_or_else(|error| Deletion {
-        results: vec![Err(error); filters.len()],
+    let mut deletion = Deletion {
+        results: Vec::with_capacity(filters.len()),
         removed: BTreeSet::new(),
-    })
-}
-
-/// As [`delete`]; an error is that of the whole request.
-fn evaluate<'a>(
-    acls: &'a BTreeSet<AclBinding>,
-    filters: &[AclFilter<'_>],
-) -> Result<Deletion<'a>, FilterError> {
-    let mut results = Vec::with_capacity(filters.len());
-    let mut removed = BTreeSet::new();
-    let (mut compared, mut listed) = (0, 0);
+    };
     for filter in filters {
-        if let Err(error) = filter.check() {
-            results.push(Err(error));
-            continue;
+        let result = filter.check().map(|()| describe(acls, filter));
+        if let Ok(matching) = &result {
+            deletion.removed.extend(matching);
         }
-        let mut matching = Vec::new();
-        for acl in filter.candidates(acls) {
-            compared += 1;
-            if filter.matches(acl) {
-                matching.push(acl);
-                removed.insert(acl);
-                listed += 1;
-            }
-            if removed.len() > REMOVALS_MAX {
-                return Err(FilterError::TooManyRemovals);
-            }
-            if compared > COMPARED_MAX || listed > LISTED_MAX {
-                return Err(FilterError::TooMuchWork);
-            }
+        deletion.results.push(result);
+        if deletion.removed.len() > REMOVALS_MAX {
+            return Deletion {
+                results: vec![Err(FilterError::TooManyRemovals); filters.len()],
+                removed: BTreeSet::new(),
+            };
         }
-        results.push(Ok(matching));
     }
-    Ok(Deletion { results, removed })
+    deletion
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::api::table::Api;
 use super::rename::Names;
-use crate::wire::Segments;
 
 /// A forwarded request, as its response must be treated.
 #[derive(Debug)]
@@ -138,12 +137,11 @@ pub(super) struct RefusedConfig {
     pub(super) error: i16,
 }
 
-/// A change that was proposed for a request. Its answers are made before, so that nothing can fail once it happened.
+/// A change that was proposed for a request, as its answer must be built.
 #[derive(Debug)]
 pub struct PendingChange {
-    pub(super) done: Segments,
-    /// When it was refused, or may or may not have happened.
-    pub(super) not_done: Segments,
+    /// The correlation id of the answer.
+    pub correlation_id: i32,
 }
 
 #[cfg(test)]

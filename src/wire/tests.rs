@@ -4,7 +4,6 @@ mod differential;
 mod edits;
 mod hostile;
 mod items;
-mod kafka_clients;
 mod rebuild;
 mod sample;
 

@@ -1,0 +1,205 @@
+//! Ports that open and close, limits, and where sessions run.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::Ordering;
+
+use actix_rt::Arbiter;
+
+use super::*;
+use crate::session::Limits;
+use crate::session::testing::{Client, Deed, Gateway};
+
+/// A listener with its ports somewhere on loopback.
+struct Bench {
+    gateway: Gateway,
+    listener: Addr<Listener>,
+    unbound: watch::Receiver<Unbound>,
+    ports: Ports,
+    census: Arc<Census>,
+}
+
+/// A range of ports of which the first ten are free now.
+fn free_ports() -> Ports {
+    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let is_free = |port: u16| std::net::TcpListener::bind((address, port)).is_ok();
+    let seed = std::process::id() as u16 % 1000 * 20;
+    let mut starts = (0..1000_u16).map(|step| 20_000 + (seed + step * 20) % 20_000);
+    let start = starts.find(|start| (*start..*start + 10).all(is_free)).unwrap();
+    Ports { address, start }
+}
+
+impl Bench {
+    async fn start(limits: Limits) -> Self {
+        let gateway = Gateway::start(limits, |_| Deed::Answer(vec![0, 0])).await;
+        let census = Arc::<Census>::default();
+        let arbiter = DataArbiter::new(Arbiter::current(), Arc::clone(&gateway.pools));
+        let ports = free_ports();
+        let (listener, unbound) = Listener::new(
+            ports,
+            vec![arbiter],
+            Arc::clone(&gateway.shared),
+            Arc::clone(&census),
+        );
+        Self {
+            gateway,
+            listener: listener.start(),
+            unbound,
+            ports,
+            census,
+        }
+    }
+
+    async fn serve(&self, slots: &[u16]) {
+        let doors = slots
+            .iter()
+            .map(|slot| (PortSlot(*slot), Arc::clone(&self.gateway.door)));
+        let doors = doors.collect();
+        self.listener.send(Serve { doors }).await.unwrap();
+    }
+
+    fn address(&self, slot: u16) -> SocketAddr {
+        (self.ports.address, self.ports.start + slot).into()
+    }
+
+    async fn is_open(&self, slot: u16) -> bool {
+        tokio::net::TcpStream::connect(self.address(slot)).await.is_ok()
+    }
+
+    async fn log_in(&self, slot: u16) -> Client {
+        let mut client = Client::connect(self.address(slot)).await;
+        client.log_in("alice", &self.gateway.token()).await;
+        client
+    }
+}
+
+#[actix::test]
+async fn slots_open_and_close_with_their_sessions() {
+    let bench = Bench::start(Limits::default()).await;
+    bench.serve(&[0, 2]).await;
+    assert!(bench.is_open(0).await && !bench.is_open(1).await && bench.is_open(2).await);
+    let (mut stays, mut ends) = (bench.log_in(0).await, bench.log_in(2).await);
+
+    bench.serve(&[0, 1]).await;
+    assert_eq!(ends.receive().await, None);
+    assert!(bench.is_open(0).await && bench.is_open(1).await && !bench.is_open(2).await);
+    stays.send(&crate::session::testing::request(18, 0, 9, b"")).await;
+    assert_eq!(stays.receive_id().await, Some(9));
+    assert!(bench.unbound.borrow().is_empty());
+}
+
+#[actix::test]
+async fn a_port_that_is_taken_is_told_and_tried_again() {
+    let bench = Bench::start(Limits::default()).await;
+    let taken = std::net::TcpListener::bind(bench.address(1)).unwrap();
+    bench.serve(&[0, 1]).await;
+    assert!(bench.is_open(0).await);
+    let error = bench.unbound.borrow().get(&PortSlot(1)).unwrap().to_string();
+    assert!(error.contains(&bench.address(1).to_string()), "{error}");
+
+    drop(taken);
+    bench.serve(&[0, 1]).await;
+    assert!(bench.unbound.borrow().is_empty());
+    bench.log_in(1).await;
+}
+
+#[actix::test]
+async fn a_slot_beyond_the_last_port_is_told() {
+    let bench = Bench::start(Limits::default()).await;
+    bench.serve(&[u16::MAX]).await;
+    let error = bench
+        .unbound
+        .borrow()
+        .get(&PortSlot(u16::MAX))
+        .unwrap()
+        .to_string();
+    assert!(error.contains("65535"), "{error}");
+}
+
+#[actix::test]
+async fn connections_over_the_limit_are_refused() {
+    let bench = Bench::start(Limits {
+        max_connections: 3,
+        max_unauthenticated: 2,
+        ..Limits::default()
+    })
+    .await;
+    bench.serve(&[0]).await;
+    let _idle = (
+        Client::connect(bench.address(0)).await,
+        Client::connect(bench.address(0)).await,
+    );
+    while bench.census.all() < 2 {
+        tokio::task::yield_now().await;
+    }
+    let mut third = Client::connect(bench.address(0)).await;
+    assert_eq!(third.receive().await, None, "two have not logged in");
+    assert_eq!(bench.gateway.metrics.node.refused.get(), 1);
+
+    drop(_idle);
+    while bench.census.all() > 0 {
+        tokio::task::yield_now().await;
+    }
+    let _full = (
+        bench.log_in(0).await,
+        bench.log_in(0).await,
+        bench.log_in(0).await,
+    );
+    let mut fourth = Client::connect(bench.address(0)).await;
+    assert_eq!(fourth.receive().await, None, "three in all");
+}
+
+#[actix::test]
+async fn changed_accounts_end_sessions_when_slots_are_served_again() {
+    let bench = Bench::start(Limits::default()).await;
+    bench.serve(&[0]).await;
+    let mut client = bench.log_in(0).await;
+    bench.gateway.change(|state| state.accounts.clear());
+    bench.serve(&[0]).await;
+    assert_eq!(client.receive().await, None);
+    bench.gateway.expect_end("account_deleted").await;
+}
+
+#[actix::test]
+async fn draining_closes_ports_and_ends_sessions() {
+    let limits = Limits {
+        drain_spread: Duration::from_millis(10),
+        ..Limits::default()
+    };
+    let bench = Bench::start(limits).await;
+    bench.serve(&[0]).await;
+    let mut client = bench.log_in(0).await;
+    bench.listener.send(Drain).await.unwrap();
+    assert_eq!(client.receive().await, None);
+    bench.serve(&[0, 1]).await;
+    assert!(!bench.is_open(0).await && !bench.is_open(1).await);
+    assert_eq!(bench.census.all(), 0);
+}
+
+#[actix::test]
+async fn sessions_go_to_the_arbiter_that_has_the_fewest() {
+    let gateway = Gateway::start(Limits::default(), |_| Deed::Nothing).await;
+    let arbiters = [Arbiter::new(), Arbiter::new()];
+    let data = arbiters
+        .iter()
+        .map(|arbiter| DataArbiter::new(arbiter.handle(), Arc::clone(&gateway.pools)));
+    let data: Vec<DataArbiter> = data.collect();
+    let loads: Vec<_> = data.iter().map(DataArbiter::load).collect();
+    let ports = free_ports();
+    let (listener, _unbound) = Listener::new(ports, data, Arc::clone(&gateway.shared), Arc::default());
+    let doors = [(PortSlot(0), Arc::clone(&gateway.door))].into();
+    listener.start().send(Serve { doors }).await.unwrap();
+
+    let mut clients = Vec::new();
+    for _ in 0..6 {
+        let mut client = Client::connect((ports.address, ports.start).into()).await;
+        client.log_in("alice", &gateway.token()).await;
+        clients.push(client);
+    }
+    let loads: Vec<usize> = loads.iter().map(|load| load.load(Ordering::Relaxed)).collect();
+    assert_eq!(loads, [3, 3]);
+    drop(clients);
+    for arbiter in arbiters {
+        arbiter.stop();
+        arbiter.join().unwrap();
+    }
+}

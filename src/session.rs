@@ -1,0 +1,175 @@
+//! One client connection, from accept to close: an actor on a data arbiter that owns the client's socket and its lane.
+//! It moves frames and knows nothing of what is in them; `vcluster` decides that.
+//!
+//! ```text
+//! client ─ inbound ─ stage ┬ login                       ┌ upstream ─ lane ─ broker
+//!                          └ serve ─ vcluster::api ──────┤
+//! client ─ outbound ───────── pipeline (answers in order)┘
+//! ```
+//! The I/O loop ([`pump`]) is an actor future: a request costs neither a message nor a task switch.
+
+mod budget;
+pub mod census;
+mod deadlines;
+mod end;
+mod inbound;
+mod limits;
+mod login;
+mod lookalike;
+mod orders;
+mod outbound;
+mod pause;
+mod pipeline;
+mod pump;
+mod serve;
+mod setup;
+mod stage;
+#[cfg(test)]
+pub(crate) mod testing;
+mod timer;
+mod upstream;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::prelude::*;
+use tokio::net::TcpStream;
+use tracing::{debug, info, warn};
+
+use crate::auth::{Conversation, Directory};
+use crate::vcluster::plan::Caller;
+use deadlines::Deadlines;
+use end::Blame;
+use inbound::Inbound;
+use orders::Feed;
+use outbound::Outbound;
+use pause::Pause;
+use pipeline::Pipeline;
+use pump::Pump;
+use stage::Stage;
+use timer::Timer;
+use upstream::UpstreamSide;
+
+pub use end::End;
+pub use limits::Limits;
+pub use lookalike::Lookalike;
+pub use orders::{Mode, Orders};
+pub use setup::{Door, Later, Pools, Propose, Refresh, Setup, Shared};
+
+/// Nobody sends a session messages.
+const MAILBOX: usize = 1;
+
+/// The actor of one client connection.
+#[derive(Debug)]
+pub struct Session {
+    socket: TcpStream,
+    setup: Setup,
+    /// Start of the present turn of the I/O loop.
+    now: Instant,
+    stage: Stage,
+    conversation: Conversation,
+    /// Set by a login.
+    caller: Option<Caller>,
+    /// From then on nothing is served without another login.
+    expires: Option<Instant>,
+    /// The directory in which the login was last found.
+    directory: Option<Arc<Directory>>,
+    inbound: Inbound,
+    outbound: Outbound,
+    pipeline: Pipeline,
+    pause: Option<Pause>,
+    upstream: UpstreamSide,
+    deadlines: Deadlines,
+    timer: Timer,
+    feed: Feed,
+    end: Option<End>,
+}
+
+impl Session {
+    /// Starts a session on the arbiter of this thread, on whose reactor `socket` is registered.
+    pub fn start(socket: TcpStream, setup: Setup) {
+        let now = Instant::now();
+        let limits = setup.shared.limits;
+        setup.door.metrics.sessions.inc();
+        // An error leaves the socket slower than it could be.
+        drop(socket.set_nodelay(true));
+        let session = Self {
+            socket,
+            now,
+            stage: Stage::Accepted,
+            conversation: Conversation::default(),
+            caller: None,
+            expires: None,
+            directory: None,
+            inbound: Inbound::new(limits.max_login_frame_bytes),
+            outbound: Outbound::default(),
+            pipeline: Pipeline::default(),
+            pause: None,
+            upstream: UpstreamSide::new(Arc::clone(&setup.pools), limits.max_frame_bytes),
+            deadlines: Deadlines::new(limits, now),
+            timer: Timer::new(now),
+            feed: Feed::new(setup.orders.clone()),
+            end: None,
+            setup,
+        };
+        Actor::start(session);
+    }
+
+    /// Reads no further; the session ends for this reason once everything in flight is answered and written.
+    fn drain(&mut self, end: End) {
+        if self.stage.reads() {
+            self.stage = Stage::Draining(end);
+            self.deadlines.draining(self.now, end);
+        }
+    }
+
+    /// Who the peer is, for a log.
+    fn who(&self) -> &str {
+        self.caller
+            .as_ref()
+            .map_or("-", |caller| caller.principal.as_str())
+    }
+
+    fn log_end(&self, end: End) {
+        let (peer, principal, place) = (self.setup.peer, self.who(), self.setup.door.place);
+        let vcluster = &self.setup.door.view.load().name;
+        match end.blame() {
+            Blame::Nobody => debug!(%peer, principal, %vcluster, ?place, reason = %end, "session ended"),
+            Blame::Client => info!(%peer, principal, %vcluster, ?place, reason = %end, "session closed"),
+            Blame::Upstream => warn!(%peer, principal, %vcluster, ?place, reason = %end, "session closed"),
+        }
+    }
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.spawn(Pump);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let metrics = &self.setup.door.metrics;
+        metrics.sessions.dec();
+        // None after a panic, or when the arbiter stops.
+        self.setup
+            .shared
+            .metrics
+            .closed(self.end.map_or("aborted", End::label));
+        if self.pipeline.is_empty() {
+            self.upstream.release();
+        }
+    }
+}
+
+/// The address as ACL hosts know it: an IPv4 address that was mapped into IPv6 is the IPv4 address.
+fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,135 @@
+//! Why a session ends: a closed set for logs and a metric. A client sees a closed connection and nothing else.
+
+use super::lookalike::Lookalike;
+use crate::auth::LoginLost;
+use crate::vcluster::plan::CloseReason;
+
+/// Why a session ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum End {
+    #[error("the client closed the connection")]
+    ClientClosed,
+    #[error("the connection to the client broke")]
+    ClientBroken,
+    #[error("this is not Kafka: it looks like {0}")]
+    NotKafka(Lookalike),
+    #[error("a frame's length is negative or over the limit")]
+    FrameLength,
+    #[error("the request does not parse, or is for a broker's eyes only")]
+    BadRequest,
+    #[error("the request is of an API or version that is not served")]
+    UnsupportedApi,
+    #[error("a request came before the login was complete")]
+    NotLoggedIn,
+    #[error("the login was refused")]
+    LoginRefused,
+    #[error("no login succeeded in time")]
+    LoginTimeout,
+    #[error("the credential expired and the client did not authenticate again")]
+    SessionExpired,
+    #[error("the account was deleted")]
+    AccountDeleted,
+    #[error("the token was withdrawn")]
+    TokenWithdrawn,
+    #[error("a part of a produce request without acknowledgement was refused")]
+    UnansweredRefusal,
+    #[error("nothing was sent for too long")]
+    Idle,
+    #[error("a frame took too long to arrive")]
+    SlowFrame,
+    #[error("the client does not read its answers")]
+    SlowReader,
+    #[error("upstream: no connection to the broker could be had")]
+    UpstreamUnavailable,
+    #[error("upstream: the connection to the broker was lost with requests in flight")]
+    UpstreamLost,
+    #[error("upstream: the broker's answer does not parse or fits no request")]
+    BadUpstream,
+    #[error("this node is shutting down")]
+    Drained,
+    #[error("the virtual cluster or this address of it is gone")]
+    AddressGone,
+}
+
+/// Whose doing an end is; it decides how loudly it is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// An ordinary end.
+    Nobody,
+    Client,
+    Upstream,
+}
+
+impl End {
+    /// The label of a metric.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::ClientClosed => "client_closed",
+            Self::ClientBroken => "client_broken",
+            Self::NotKafka(lookalike) => lookalike.label(),
+            Self::FrameLength => "frame_length",
+            Self::BadRequest => "bad_request",
+            Self::UnsupportedApi => "unsupported_api",
+            Self::NotLoggedIn => "not_logged_in",
+            Self::LoginRefused => "login_refused",
+            Self::LoginTimeout => "login_timeout",
+            Self::SessionExpired => "session_expired",
+            Self::AccountDeleted => "account_deleted",
+            Self::TokenWithdrawn => "token_withdrawn",
+            Self::UnansweredRefusal => "unanswered_refusal",
+            Self::Idle => "idle",
+            Self::SlowFrame => "slow_frame",
+            Self::SlowReader => "slow_reader",
+            Self::UpstreamUnavailable => "upstream_unavailable",
+            Self::UpstreamLost => "upstream_lost",
+            Self::BadUpstream => "bad_upstream",
+            Self::Drained => "drained",
+            Self::AddressGone => "address_gone",
+        }
+    }
+
+    /// Whose doing it is.
+    pub fn blame(self) -> Blame {
+        match self {
+            Self::ClientClosed
+            | Self::ClientBroken
+            | Self::Idle
+            | Self::SessionExpired
+            | Self::AccountDeleted
+            | Self::TokenWithdrawn
+            | Self::UnansweredRefusal
+            | Self::Drained
+            | Self::AddressGone => Blame::Nobody,
+            Self::NotKafka(_)
+            | Self::FrameLength
+            | Self::BadRequest
+            | Self::UnsupportedApi
+            | Self::NotLoggedIn
+            | Self::LoginRefused
+            | Self::LoginTimeout
+            | Self::SlowFrame
+            | Self::SlowReader => Blame::Client,
+            Self::UpstreamUnavailable | Self::UpstreamLost | Self::BadUpstream => Blame::Upstream,
+        }
+    }
+}
+
+impl From<CloseReason> for End {
+    fn from(reason: CloseReason) -> Self {
+        match reason {
+            CloseReason::BadRequest => Self::BadRequest,
+            CloseReason::UnsupportedApi => Self::UnsupportedApi,
+            CloseReason::BadUpstream => Self::BadUpstream,
+            CloseReason::UnansweredRefusal => Self::UnansweredRefusal,
+        }
+    }
+}
+
+impl From<LoginLost> for End {
+    fn from(lost: LoginLost) -> Self {
+        match lost {
+            LoginLost::AccountDeleted => Self::AccountDeleted,
+            LoginLost::TokenWithdrawn => Self::TokenWithdrawn,
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Reads frames from one side. Buffers grow with what arrives, not with what is announced; a large frame is read
+//! straight into its final buffer; a side that is silent holds no buffer at all.
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::budget::{Budget, FREE_FRAME_BYTES, Share, Wait};
+use super::end::End;
+use super::lookalike::Lookalike;
+use crate::wire::{FrameError, FrameReader, Framed};
+
+/// The length prefix of a frame, in bytes.
+const PREFIX_BYTES: usize = 4;
+
+/// The least and the most that is read while the length of the next frame is not known, in bytes.
+const MIN_READ_BYTES: usize = 4 << 10;
+const MAX_READ_BYTES: usize = 64 << 10;
+
+/// How much memory an announced length alone can reserve, in bytes. Beyond it the buffer at most doubles.
+const MAX_TRUSTED_BYTES: usize = 4 << 20;
+
+/// A whole frame, without its length prefix.
+#[derive(Debug)]
+pub(super) struct Frame {
+    pub(super) bytes: Bytes,
+    /// The part of the budget that it holds, if it is large.
+    pub(super) share: Option<Share>,
+}
+
+/// What a client is closed for that sends such a length.
+pub(super) fn end_of(error: FrameError) -> End {
+    match error {
+        FrameError::TooLong { first, .. } => Lookalike::of(first).map_or(End::FrameLength, End::NotKafka),
+        FrameError::Negative => End::FrameLength,
+    }
+}
+
+/// What one read gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Filled {
+    Bytes(usize),
+    End,
+}
+
+/// The bytes that one side has sent and that are not taken yet.
+#[derive(Debug)]
+pub(super) struct Inbound {
+    buffer: BytesMut,
+    reader: FrameReader,
+    /// The whole size of the frame at the front, once it is known.
+    frame_bytes: Option<usize>,
+    /// The size of the last frame: a guess at the next one's.
+    typical_bytes: usize,
+    share: Option<Share>,
+    wait: Option<Wait>,
+}
+
+impl Inbound {
+    pub(super) fn new(max_frame_bytes: usize) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            reader: FrameReader::new(max_frame_bytes),
+            frame_bytes: None,
+            typical_bytes: 0,
+            share: None,
+            wait: None,
+        }
+    }
+
+    pub(super) fn set_max_frame_bytes(&mut self, bytes: usize) {
+        self.reader.set_limit(bytes);
+    }
+
+    /// Whether a frame has begun to arrive.
+    pub(super) fn has_partial(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
+    /// The next frame that is there as a whole.
+    pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
+        self.frame_bytes = None;
+        match self.reader.take_frame(&mut self.buffer)? {
+            Framed::Frame(bytes) => {
+                self.typical_bytes = PREFIX_BYTES + bytes.len();
+                let share = self.share.take();
+                Ok(Some(Frame { bytes, share }))
+            }
+            Framed::Need(missing) => {
+                let knows_length = self.buffer.len() >= PREFIX_BYTES;
+                self.frame_bytes = knows_length.then(|| self.buffer.len() + missing);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reads once, after [`Self::next_frame`] gave none.
+    pub(super) fn poll_fill<R: AsyncRead + Unpin>(
+        &mut self,
+        io: &mut R,
+        cx: &mut Context<'_>,
+        budget: &Budget,
+    ) -> Poll<io::Result<Filled>> {
+        let room = match self.frame_bytes {
+            Some(frame_bytes) if frame_bytes > FREE_FRAME_BYTES => {
+                if self.poll_share(frame_bytes, budget, cx).is_pending() {
+                    return Poll::Pending;
+                }
+                // To the end of the frame and no further, so that nothing of the next one must be moved.
+                let trusted = MAX_TRUSTED_BYTES.max(2 * self.buffer.len());
+                frame_bytes.min(trusted) - self.buffer.len()
+            }
+            Some(frame_bytes) => (frame_bytes - self.buffer.len()).max(self.read_size()),
+            None => self.read_size(),
+        };
+        self.buffer.reserve(room);
+        let read = {
+            let mut space = (&mut self.buffer).limit(room);
+            pin!(io.read_buf(&mut space)).poll(cx)
+        };
+        match read {
+            Poll::Pending => {
+                if self.buffer.is_empty() {
+                    self.buffer = BytesMut::new();
+                }
+                Poll::Pending
+            }
+            Poll::Ready(Ok(0)) => Poll::Ready(Ok(Filled::End)),
+            Poll::Ready(Ok(count)) => Poll::Ready(Ok(Filled::Bytes(count))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        }
+    }
+
+    fn read_size(&self) -> usize {
+        self.typical_bytes
+            .saturating_mul(2)
+            .clamp(MIN_READ_BYTES, MAX_READ_BYTES)
+    }
+
+    /// Has the budget carry the frame at the front.
+    fn poll_share(&mut self, frame_bytes: usize, budget: &Budget, cx: &mut Context<'_>) -> Poll<()> {
+        if self.share.is_some() {
+            return Poll::Ready(());
+        }
+        let wait = match &mut self.wait {
+            Some(wait) => wait,
+            None => match budget.take(frame_bytes) {
+                Ok(share) => {
+                    self.share = Some(share);
+                    return Poll::Ready(());
+                }
+                Err(wait) => self.wait.insert(wait),
+            },
+        };
+        self.share = Some(ready!(wait.poll(cx)));
+        self.wait = None;
+        Poll::Ready(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+//! Every bound of a session, by name. Nothing here changes while a session runs.
+
+use std::time::Duration;
+
+/// What one session, and all of them together, may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Open client connections of this node.
+    pub max_connections: usize,
+    /// Those among them that have not logged in yet.
+    pub max_unauthenticated: usize,
+    /// The longest frame of a client that has logged in, and of a broker, in bytes without the length prefix.
+    pub max_frame_bytes: usize,
+    /// The longest frame before login, in bytes without the length prefix.
+    pub max_login_frame_bytes: usize,
+    /// Large request frames that all sessions together hold, in bytes; and as much again for responses. At least
+    /// `max_frame_bytes`.
+    pub max_buffered_bytes: usize,
+    /// Requests of one session that wait for their answer. It reads no further ones then.
+    pub max_in_flight: usize,
+    /// Bytes that wait to be written to one side, beyond which the other side is not read.
+    pub max_queued_bytes: usize,
+    /// From accept to a successful login.
+    pub login_timeout: Duration,
+    /// Without a byte from or to the client.
+    pub idle_timeout: Duration,
+    /// From the first byte of a frame to its last.
+    pub frame_timeout: Duration,
+    /// Without a byte taken by a client that has answers waiting.
+    pub write_timeout: Duration,
+    /// From the order to finish until the connection is closed whatever is in flight.
+    pub drain_timeout: Duration,
+    /// Over this time the sessions of a node begin to finish, so that clients do not all come back at once.
+    pub drain_spread: Duration,
+    /// Before a failed login is answered.
+    pub failed_login_delay: Duration,
+    /// For a refresh of topics, or for a change to be made durable.
+    pub need_timeout: Duration,
+    /// Without a request, until buffers are given up and the lane is given back.
+    pub tidy_after: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 20_000,
+            max_unauthenticated: 2_000,
+            max_frame_bytes: 100 << 20,
+            max_login_frame_bytes: 64 << 10,
+            max_buffered_bytes: 512 << 20,
+            max_in_flight: 64,
+            max_queued_bytes: 256 << 10,
+            login_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(600),
+            frame_timeout: Duration::from_secs(300),
+            write_timeout: Duration::from_secs(60),
+            drain_timeout: Duration::from_secs(10),
+            drain_spread: Duration::from_secs(2),
+            failed_login_delay: Duration::from_millis(100),
+            need_timeout: Duration::from_secs(10),
+            tidy_after: Duration::from_secs(15),
+        }
+    }
+}

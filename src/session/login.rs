@@ -1,0 +1,127 @@
+//! The login of a session: carries SASL between the socket and `auth`, and writes the audit log.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use klamm_raft::model::VclusterName;
+use tracing::{info, warn};
+
+use super::end::End;
+use super::inbound::Frame;
+use super::pause::Pause;
+use super::pipeline::Asked;
+use super::stage::Stage;
+use super::{Session, canonical};
+use crate::auth::{Directory, Refusal, SaslRequest, Turn, UnixMillis};
+use crate::vcluster::plan::Caller;
+use crate::wire::RequestHeader;
+
+impl Session {
+    /// A SaslHandshake or SaslAuthenticate.
+    pub(super) fn on_sasl(&mut self, frame: &Frame, asked: Asked) {
+        let Ok(header) = RequestHeader::parse(&frame.bytes) else {
+            self.drain(End::BadRequest);
+            return;
+        };
+        let request = SaslRequest {
+            api_key: header.api_key,
+            api_version: header.api_version,
+            correlation_id: header.correlation_id,
+            body: &frame.bytes[header.body..],
+        };
+        let directory = Arc::clone(&self.setup.door.view.load().directory);
+        let turn = self.conversation.request(&request, &directory, wall_clock());
+        self.on_turn(turn, directory, asked);
+    }
+
+    /// A bare SASL message.
+    pub(super) fn on_raw_sasl(&mut self, message: &[u8], asked: Asked) {
+        let directory = Arc::clone(&self.setup.door.view.load().directory);
+        let turn = self.conversation.raw(message, &directory, wall_clock());
+        self.on_turn(turn, directory, asked);
+    }
+
+    fn on_turn(&mut self, turn: Turn, directory: Arc<Directory>, asked: Asked) {
+        match turn {
+            Turn::Answer(answer) => {
+                if self.conversation.is_under_way() {
+                    self.stage = Stage::Exchanging;
+                }
+                self.reply(answer, asked);
+            }
+            Turn::LoggedIn(answer) => {
+                self.logged_in(directory);
+                self.reply(answer, asked);
+            }
+            Turn::Refused { kind, answer } => {
+                self.refused(kind, directory.vcluster());
+                let delay = self.setup.shared.limits.failed_login_delay;
+                self.pause = Some(Pause::Refused {
+                    done: Box::pin(tokio::time::sleep(delay)),
+                    answer: answer.map(|answer| (answer, asked)),
+                });
+            }
+        }
+    }
+
+    fn logged_in(&mut self, directory: Arc<Directory>) {
+        let Some(login) = self.conversation.login() else {
+            return;
+        };
+        let left = Duration::from_millis(login.expires.since(wall_clock()));
+        // Further away than the clock can say is never.
+        self.expires = self.now.checked_add(left);
+        let peer = self.setup.peer;
+        let principal = login.principal.clone();
+        info!(
+            target: "klamm::audit",
+            event = "login", vcluster = %directory.vcluster(), %principal, %peer, mechanism = login.mechanism.name(),
+            again = self.caller.is_some(),
+        );
+        let address = canonical(peer.ip());
+        self.caller = Some(Caller {
+            principal,
+            address,
+            host: address.to_string().into(),
+        });
+        self.directory = Some(directory);
+        self.stage = Stage::Serving;
+        self.inbound
+            .set_max_frame_bytes(self.setup.shared.limits.max_frame_bytes);
+        self.deadlines.logged_in();
+        self.setup.seat.logged_in();
+        self.setup.door.metrics.logins.inc();
+    }
+
+    fn refused(&self, kind: Refusal, vcluster: &VclusterName) {
+        self.setup.door.metrics.login_failed(kind.label());
+        let user = self.conversation.attempted_user().unwrap_or("-");
+        let peer = self.setup.peer;
+        warn!(
+            target: "klamm::audit",
+            event = "login_refused", %vcluster, ?user, %peer, kind = kind.label(), reason = %kind,
+        );
+    }
+
+    /// Whether what the login rests on still exists. Cheap while the directory is the same.
+    pub(super) fn check_login(&mut self, directory: &Arc<Directory>) -> Result<(), End> {
+        let Some(login) = self.conversation.login() else {
+            return Ok(());
+        };
+        let is_known = self
+            .directory
+            .as_ref()
+            .is_some_and(|seen| Arc::ptr_eq(seen, directory));
+        if !is_known {
+            login.check(directory)?;
+            self.directory = Some(Arc::clone(directory));
+        }
+        Ok(())
+    }
+}
+
+/// The time of day. A clock before 1970 makes every token valid that ever was; the operator's clock is trusted.
+pub(super) fn wall_clock() -> UnixMillis {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,70 @@
+//! Recognises other protocols by the first four bytes, so that the log says what somebody tried to speak. Pure.
+
+use std::fmt;
+
+/// A protocol that is not Kafka.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Lookalike {
+    Tls,
+    Http,
+    Ssh,
+    ProxyHeader,
+}
+
+impl Lookalike {
+    /// What a connection that starts with these bytes speaks, as far as it is known.
+    pub fn of(start: [u8; 4]) -> Option<Self> {
+        const HTTP: [&[u8; 4]; 8] = [
+            b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"OPTI", b"PATC", b"PRI ",
+        ];
+        match &start {
+            [0x16, 0x03, _, _] => Some(Self::Tls),
+            b"SSH-" => Some(Self::Ssh),
+            b"PROX" | b"\r\n\r\n" => Some(Self::ProxyHeader),
+            start if HTTP.contains(&start) => Some(Self::Http),
+            _ => None,
+        }
+    }
+
+    /// The label of a metric.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Tls => "not_kafka_tls",
+            Self::Http => "not_kafka_http",
+            Self::Ssh => "not_kafka_ssh",
+            Self::ProxyHeader => "not_kafka_proxy_header",
+        }
+    }
+}
+
+impl fmt::Display for Lookalike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tls => "TLS on a port without TLS (is security.protocol SASL_SSL?)",
+            Self::Http => "HTTP",
+            Self::Ssh => "SSH",
+            Self::ProxyHeader => "the header of a load balancer's PROXY protocol, which is not enabled here",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_protocols_are_recognised() {
+        let cases: [(&[u8; 4], _); 7] = [
+            (&[0x16, 3, 1, 2], Some(Lookalike::Tls)),
+            (b"GET ", Some(Lookalike::Http)),
+            (b"PRI ", Some(Lookalike::Http)),
+            (b"SSH-", Some(Lookalike::Ssh)),
+            (b"PROX", Some(Lookalike::ProxyHeader)),
+            (b"\0\0\0\x20", None),
+            (b"\x7f\xff\xff\xff", None),
+        ];
+        for (start, expected) in cases {
+            assert_eq!(Lookalike::of(*start), expected, "{start:?}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a session waits for before it reads its next request. At most one thing at a time.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use tokio::time::Sleep;
+
+use super::budget::Share;
+use super::end::End;
+use super::pipeline::Asked;
+use super::setup::Later;
+use crate::vcluster::pending::PendingChange;
+use crate::vcluster::plan::{ChangeResult, ChangeUnavailable};
+use crate::wire::Segments;
+
+/// A request that waits for the topology.
+#[derive(Debug)]
+pub(super) struct Unplanned {
+    pub(super) frame: Bytes,
+    pub(super) share: Option<Share>,
+    pub(super) asked: Asked,
+}
+
+/// Why a session reads no further.
+pub(super) enum Pause {
+    /// The topology is looked at again.
+    Refresh { done: Later<()>, request: Unplanned },
+    /// A change is made durable.
+    Change {
+        done: Later<ChangeResult>,
+        pending: PendingChange,
+        asked: Asked,
+    },
+    /// A failed login is answered late.
+    Refused {
+        done: Pin<Box<Sleep>>,
+        answer: Option<(Segments, Asked)>,
+    },
+}
+
+/// What the wait was for is there.
+#[derive(Debug)]
+pub(super) enum Resume {
+    Plan(Unplanned),
+    Changed {
+        result: ChangeResult,
+        pending: PendingChange,
+        asked: Asked,
+    },
+    Refuse {
+        answer: Option<(Segments, Asked)>,
+        end: End,
+    },
+}
+
+impl Pause {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<ChangeResult>> {
+        match self {
+            Self::Refresh { done, .. } => done.as_mut().poll(cx).map(|()| None),
+            Self::Change { done, .. } => done.as_mut().poll(cx).map(Some),
+            Self::Refused { done, .. } => done.as_mut().poll(cx).map(|()| None),
+        }
+    }
+
+    /// Polls what is in `slot`, and empties it when the wait is over.
+    pub(super) fn poll_in(slot: &mut Option<Self>, cx: &mut Context<'_>) -> Poll<Option<Resume>> {
+        let Some(pause) = slot else {
+            return Poll::Ready(None);
+        };
+        let result = ready!(pause.poll(cx));
+        Poll::Ready(slot.take().map(|pause| match pause {
+            Self::Refresh { request, .. } => Resume::Plan(request),
+            Self::Change { pending, asked, .. } => Resume::Changed {
+                result: result.unwrap_or(Err(ChangeUnavailable)),
+                pending,
+                asked,
+            },
+            Self::Refused { answer, .. } => Resume::Refuse {
+                answer,
+                end: End::LoginRefused,
+            },
+        }))
+    }
+}
+
+impl std::fmt::Debug for Pause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Refresh { .. } => "Refresh",
+            Self::Change { .. } => "Change",
+            Self::Refused { .. } => "Refused",
+        })
+    }
+}

@@ -1,0 +1,163 @@
+//! The requests that wait for their answers, in the order in which the client gets them. Pure: time is an argument.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::vcluster::pending::Pending;
+use crate::wire::Segments;
+
+/// A request, for its metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) api_key: i16,
+    /// When its last byte was read.
+    pub(super) at: Instant,
+}
+
+/// An answer that was made here and waits for its turn.
+pub(super) type Ready = (Segments, Asked);
+
+/// A forwarded request, and the requests after it that were answered here.
+#[derive(Debug)]
+pub(super) struct Awaited {
+    pub(super) pending: Pending,
+    pub(super) asked: Asked,
+    /// What is written right after its answer.
+    pub(super) followers: Vec<Ready>,
+}
+
+/// The order of answers.
+#[derive(Debug, Default)]
+pub(super) struct Pipeline {
+    awaited: VecDeque<Awaited>,
+    followers: usize,
+    follower_bytes: usize,
+}
+
+impl Pipeline {
+    /// A request was forwarded whose answer is expected.
+    pub(super) fn expect(&mut self, pending: Pending, asked: Asked) {
+        let followers = Vec::new();
+        self.awaited.push_back(Awaited {
+            pending,
+            asked,
+            followers,
+        });
+    }
+
+    /// A request was answered here. Gives the answer back when it may be written now.
+    pub(super) fn reply(&mut self, answer: Segments, asked: Asked) -> Option<Ready> {
+        match self.awaited.back_mut() {
+            None => Some((answer, asked)),
+            Some(before) => {
+                self.followers += 1;
+                self.follower_bytes += answer.len();
+                before.followers.push((answer, asked));
+                None
+            }
+        }
+    }
+
+    /// Takes the request that the broker's next answer belongs to; none when it owes none.
+    pub(super) fn answered(&mut self) -> Option<Awaited> {
+        let first = self.awaited.pop_front()?;
+        self.followers -= first.followers.len();
+        self.follower_bytes -= first
+            .followers
+            .iter()
+            .map(|(answer, _)| answer.len())
+            .sum::<usize>();
+        Some(first)
+    }
+
+    /// Requests whose answer the client does not have yet.
+    pub(super) fn len(&self) -> usize {
+        self.awaited.len() + self.followers
+    }
+
+    /// Bytes of answers that wait for their turn.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.follower_bytes
+    }
+
+    /// Whether the broker owes no answer; then none waits for its turn either.
+    pub(super) fn is_empty(&self) -> bool {
+        self.awaited.is_empty()
+    }
+
+    /// Gives up memory that is not in use.
+    pub(super) fn shrink(&mut self) {
+        if self.awaited.is_empty() {
+            self.awaited = VecDeque::new();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// Requests as they come: `f` is forwarded, `l` answered here, `a` is an answer of the broker. Gives the order in
+    /// which the client sees answers.
+    fn check(events: &str, expected: &[usize]) {
+        let at = Instant::now();
+        let mut pipeline = Pipeline::default();
+        let mut seen = Vec::new();
+        for (number, event) in events.chars().enumerate() {
+            let asked = Asked {
+                api_key: number as i16,
+                at,
+            };
+            match event {
+                'f' => pipeline.expect(crate::vcluster::pending::samples::pending(number as i32), asked),
+                'l' => {
+                    let answer = Segments(smallvec::smallvec![Bytes::from(vec![0; 10])]);
+                    seen.extend(
+                        pipeline
+                            .reply(answer, asked)
+                            .map(|(_, asked)| asked.api_key as usize),
+                    );
+                }
+                _ => {
+                    let first = pipeline.answered().unwrap();
+                    seen.push(first.asked.api_key as usize);
+                    seen.extend(first.followers.iter().map(|(_, asked)| asked.api_key as usize));
+                }
+            }
+            assert_eq!(pipeline.waiting_bytes(), 10 * pipeline.followers);
+        }
+        assert_eq!(seen, expected, "{events}");
+    }
+
+    #[test]
+    fn answers_leave_in_the_order_of_requests() {
+        check("l", &[0]);
+        check("fa", &[0]);
+        check("flla", &[0, 1, 2]);
+        check("ffllala", &[0, 1, 2, 3, 5]);
+        check("flfala", &[0, 1, 2, 4]);
+        check("ffla", &[0]);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_waits_for_has_no_place() {
+        assert!(Pipeline::default().answered().is_none());
+    }
+
+    #[test]
+    fn what_is_unanswered_is_counted() {
+        let asked = Asked {
+            api_key: 0,
+            at: Instant::now(),
+        };
+        let mut pipeline = Pipeline::default();
+        pipeline.expect(crate::vcluster::pending::samples::pending(1), asked);
+        assert!(pipeline.reply(Segments::default(), asked).is_none());
+        assert_eq!(pipeline.len(), 2);
+        pipeline.answered();
+        assert!(pipeline.is_empty());
+        assert_eq!(pipeline.len(), 0);
+    }
+}

@@ -1,0 +1,251 @@
+//! The I/O loop of a session. It is polled with the session itself, whenever a socket or something else that the session
+//! waits for is ready, and moves whatever can be moved.
+
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Instant;
+
+use actix::prelude::*;
+
+use super::Session;
+use super::deadlines::Due;
+use super::end::End;
+use super::inbound::{Filled, Frame, end_of};
+use super::orders::{Mode, Orders};
+use super::pause::{Pause, Resume};
+use super::pipeline::Asked;
+use super::stage::Stage;
+
+/// How often a turn goes over everything before other sessions of the arbiter get theirs.
+const MAX_ROUNDS: usize = 16;
+
+/// What a SASL message without a request header is counted as.
+const SASL_AUTHENTICATE: i16 = 36;
+
+/// The I/O loop, as an actor future.
+#[derive(Debug)]
+pub(super) struct Pump;
+
+impl ActorFuture<Session> for Pump {
+    type Output = ();
+
+    fn poll(
+        self: Pin<&mut Self>,
+        session: &mut Session,
+        ctx: &mut Context<Session>,
+        task: &mut TaskContext<'_>,
+    ) -> Poll<()> {
+        match session.turn(task) {
+            Ok(()) => Poll::Pending,
+            Err(end) => {
+                session.log_end(end);
+                session.end = Some(end);
+                ctx.stop();
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+impl Session {
+    /// Moves what can be moved. An error is the end of the session.
+    fn turn(&mut self, cx: &mut TaskContext<'_>) -> Result<(), End> {
+        self.now = Instant::now();
+        if let Some(orders) = self.feed.poll(cx) {
+            self.obey(orders)?;
+        }
+        for _ in 0..MAX_ROUNDS {
+            let mut moved = self.resume(cx)?;
+            moved |= self.read_client(cx)?;
+            moved |= self.upstream.poll_write(cx)?;
+            moved |= self.read_upstream(cx)?;
+            moved |= self.write_client(cx)?;
+            if let Stage::Draining(end) = self.stage
+                && self.is_finished()
+            {
+                return Err(end);
+            }
+            if !moved {
+                return self.watch_time(cx);
+            }
+        }
+        cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    fn obey(&mut self, orders: Orders) -> Result<(), End> {
+        match orders.mode {
+            Mode::Close(end) => return Err(end),
+            Mode::Drain => {
+                let spread = self.setup.shared.limits.drain_spread;
+                // The ports of clients are as good as random.
+                let share = f64::from(self.setup.peer.port() % 1024) / 1024.0;
+                self.deadlines
+                    .drain_at(self.now + spread.mul_f64(share), End::Drained);
+            }
+            Mode::Serve => {}
+        }
+        let view = self.setup.door.view.load();
+        self.check_login(&view.directory)
+    }
+
+    /// Whether the broker owes nothing and has all that was sent.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.pipeline.is_empty() && self.upstream.is_flushed()
+    }
+
+    /// Whether nothing is left to be done for what was read.
+    fn is_finished(&self) -> bool {
+        self.pause.is_none() && self.is_quiet() && self.outbound.is_empty()
+    }
+
+    /// Whether another request may be planned now.
+    fn may_plan(&self) -> bool {
+        let limits = &self.setup.shared.limits;
+        self.pause.is_none()
+            && self.stage.reads()
+            && self.pipeline.len() < limits.max_in_flight
+            && self.outbound.queued_bytes() + self.pipeline.waiting_bytes() < limits.max_queued_bytes
+            && self.upstream.queued_bytes() < limits.max_queued_bytes
+            && (self.is_quiet() || !self.upstream.is_retired(self.now))
+    }
+
+    fn resume(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, End> {
+        let Poll::Ready(Some(resume)) = Pause::poll_in(&mut self.pause, cx) else {
+            return Ok(false);
+        };
+        match resume {
+            Resume::Plan(request) => self.plan_again(request)?,
+            Resume::Changed {
+                result,
+                pending,
+                asked,
+            } => self.changed(pending, result, asked),
+            Resume::Refuse { answer, end } => {
+                if let Some((answer, asked)) = answer {
+                    self.reply(answer, asked);
+                }
+                self.drain(end);
+            }
+        }
+        Ok(true)
+    }
+
+    fn read_client(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, End> {
+        let mut moved = false;
+        while self.may_plan() {
+            match self.inbound.next_frame() {
+                Ok(Some(frame)) => {
+                    self.deadlines.frame_arrived();
+                    self.take(frame)?;
+                    moved = true;
+                    continue;
+                }
+                Ok(None) => {}
+                Err(error) => return Err(end_of(error)),
+            }
+            match self
+                .inbound
+                .poll_fill(&mut self.socket, cx, &self.setup.shared.requests)
+            {
+                Poll::Pending => break,
+                Poll::Ready(Ok(Filled::Bytes(count))) => {
+                    self.setup.door.metrics.bytes_in.inc_by(count as u64);
+                    self.deadlines.active(self.now);
+                    moved = true;
+                }
+                Poll::Ready(Ok(Filled::End)) => {
+                    // What it sent before is still carried out, as a broker does.
+                    self.drain(End::ClientClosed);
+                    moved = true;
+                }
+                Poll::Ready(Err(_)) => return Err(End::ClientBroken),
+            }
+        }
+        self.deadlines
+            .frame_is_partial(self.inbound.has_partial().then_some(self.now));
+        Ok(moved)
+    }
+
+    fn take(&mut self, frame: Frame) -> Result<(), End> {
+        if self.conversation.expects_raw() {
+            let asked = Asked {
+                api_key: SASL_AUTHENTICATE,
+                at: self.now,
+            };
+            self.on_raw_sasl(&frame.bytes, asked);
+            return Ok(());
+        }
+        self.on_request(frame)
+    }
+
+    fn read_upstream(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, End> {
+        let mut moved = false;
+        while !self.pipeline.is_empty() {
+            if self.outbound.queued_bytes() >= self.setup.shared.limits.max_queued_bytes {
+                break;
+            }
+            let Poll::Ready(answer) = self.upstream.poll_answer(cx, &self.setup.shared.responses) else {
+                break;
+            };
+            self.on_answer(answer?)?;
+            moved = true;
+        }
+        if self.pipeline.is_empty() {
+            self.upstream.watch_idle(cx);
+        }
+        Ok(moved)
+    }
+
+    fn write_client(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, End> {
+        let mut moved = false;
+        while !self.outbound.is_empty() {
+            match self.outbound.poll_write(&mut self.socket, cx) {
+                Poll::Ready(Ok(count)) => {
+                    self.setup.door.metrics.bytes_out.inc_by(count as u64);
+                    self.deadlines.active(self.now);
+                    self.deadlines.write_moved();
+                    moved = true;
+                }
+                Poll::Pending => {
+                    self.deadlines.write_stalled(self.now);
+                    break;
+                }
+                Poll::Ready(Err(_)) => return Err(End::ClientBroken),
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Does what is due, and has the task woken for what comes next.
+    fn watch_time(&mut self, cx: &mut TaskContext<'_>) -> Result<(), End> {
+        let _fired = self.timer.has_fired(self.now);
+        loop {
+            let (at, due) = self.deadlines.next();
+            if at > self.now {
+                self.timer.arm(at, cx);
+                return Ok(());
+            }
+            match due {
+                Due::End(end) => return Err(end),
+                Due::Drain(end) => {
+                    self.drain(end);
+                    // The next turn sees whether anything is in flight.
+                    cx.waker().wake_by_ref();
+                }
+                Due::Tidy => self.tidy(),
+            }
+        }
+    }
+
+    /// An idle session gives up what another may need.
+    fn tidy(&mut self) {
+        self.deadlines.tidied();
+        self.outbound.shrink();
+        self.upstream.shrink();
+        self.pipeline.shrink();
+        if self.pipeline.is_empty() {
+            self.upstream.release();
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Requests and answers: has `vcluster` plan each request and carries the plan out.
+
+use tracing::{info, warn};
+
+use super::Session;
+use super::budget::Share;
+use super::end::End;
+use super::inbound::Frame;
+use super::pause::{Pause, Unplanned};
+use super::pipeline::Asked;
+use super::stage::Route;
+use super::upstream::Destination;
+use crate::auth::Conversation;
+use crate::vcluster::api;
+use crate::vcluster::pending::PendingChange;
+use crate::vcluster::plan::{
+    Answer, Attempt, ChangeResult, ChangeUnavailable, Denials, Forward, Need, Place, Plan,
+};
+use crate::vcluster::view::View;
+use crate::wire::{self, Segments};
+
+impl Session {
+    /// A frame that is a request.
+    pub(super) fn on_request(&mut self, frame: Frame) -> Result<(), End> {
+        let Some(key) = frame.bytes.first_chunk::<2>() else {
+            self.drain(End::BadRequest);
+            return Ok(());
+        };
+        let asked = Asked {
+            api_key: i16::from_be_bytes(*key),
+            at: self.now,
+        };
+        match self.stage.route(asked.api_key, Conversation::is_sasl) {
+            Route::Refuse(end) => self.drain(end),
+            Route::Sasl => self.on_sasl(&frame, asked),
+            Route::ApiVersions => match api::api_versions(&self.setup.door.view.load(), &frame.bytes) {
+                Ok(answer) => self.reply(answer, asked),
+                Err(_) => self.drain(End::BadRequest),
+            },
+            Route::Serve => {
+                let request = Unplanned {
+                    frame: frame.bytes,
+                    share: frame.share,
+                    asked,
+                };
+                self.serve(request, Attempt::First)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The topology was looked at for this request.
+    pub(super) fn plan_again(&mut self, request: Unplanned) -> Result<(), End> {
+        self.serve(request, Attempt::AfterRefresh)
+    }
+
+    fn serve(&mut self, request: Unplanned, attempt: Attempt) -> Result<(), End> {
+        let view = self.setup.door.view.load_full();
+        self.check_login(&view.directory)?;
+        if self.expires.is_some_and(|expires| expires <= self.now) {
+            return Err(End::SessionExpired);
+        }
+        let Some(caller) = &self.caller else {
+            return Err(End::NotLoggedIn);
+        };
+        let Unplanned { frame, share, asked } = request;
+        let planned = api::request(&view, caller, frame, attempt);
+        self.audit(&planned.denied);
+        match planned.plan {
+            Plan::Reply(answer) => self.reply(answer, asked),
+            Plan::Forward(forward) => self.forward(&view, forward, share, asked)?,
+            Plan::Drop => {}
+            Plan::Need(need) => self.find_out(need, share, asked),
+            Plan::Close(reason) => self.drain(reason.into()),
+        }
+        Ok(())
+    }
+
+    fn forward(
+        &mut self,
+        view: &View,
+        forward: Forward,
+        share: Option<Share>,
+        asked: Asked,
+    ) -> Result<(), End> {
+        let Some(destination) = destination(view, self.setup.door.place) else {
+            return Err(End::UpstreamUnavailable);
+        };
+        let is_moved = !self.upstream.fits(&destination);
+        if is_moved && !self.is_quiet() {
+            // What is in flight is for another broker than this request: the client must connect again.
+            return Err(End::AddressGone);
+        }
+        if is_moved || self.upstream.is_retired(self.now) {
+            self.upstream.release();
+        }
+        // What is sent is what was permitted: the permit came with this very frame.
+        let Forward {
+            permit: _,
+            frame,
+            answer,
+        } = forward;
+        self.upstream.send(destination, frame, share)?;
+        self.setup.door.metrics.allowed.inc();
+        match answer {
+            Answer::Expected(pending) => self.pipeline.expect(pending, asked),
+            Answer::None => {
+                self.upstream.keep_from_others();
+                self.count(asked);
+            }
+            Answer::NoneThenClose => {
+                self.upstream.keep_from_others();
+                self.count(asked);
+                self.drain(End::UnansweredRefusal);
+            }
+        }
+        Ok(())
+    }
+
+    fn find_out(&mut self, need: Need, share: Option<Share>, asked: Asked) {
+        let limit = self.setup.shared.limits.need_timeout;
+        self.pause = Some(match need {
+            Need::FreshTopics { frame } => {
+                let refresh = (self.setup.door.refresh)();
+                Pause::Refresh {
+                    // Late or not, the request is planned with what is known then.
+                    done: Box::pin(async move { tokio::time::timeout(limit, refresh).await.unwrap_or(()) }),
+                    request: Unplanned { frame, share, asked },
+                }
+            }
+            Need::Change { command, pending } => {
+                let change = (self.setup.shared.propose)(*command);
+                Pause::Change {
+                    done: Box::pin(async move {
+                        let result = tokio::time::timeout(limit, change).await;
+                        result.unwrap_or(Err(ChangeUnavailable))
+                    }),
+                    pending,
+                    asked,
+                }
+            }
+        });
+    }
+
+    /// A change is made, refused or unknown.
+    pub(super) fn changed(&mut self, pending: PendingChange, result: ChangeResult, asked: Asked) {
+        let answer = api::changed(&self.setup.door.view.load(), pending, result);
+        self.reply(answer, asked);
+    }
+
+    /// An answer of the broker.
+    pub(super) fn on_answer(&mut self, frame: Frame) -> Result<(), End> {
+        let Some(awaited) = self.pipeline.answered() else {
+            return Err(End::BadUpstream);
+        };
+        let Some(caller) = &self.caller else {
+            return Err(End::NotLoggedIn);
+        };
+        let view = self.setup.door.view.load();
+        let answer = api::response(&view, caller, awaited.pending, frame.bytes).map_err(|error| {
+            warn!(api_key = awaited.asked.api_key, %error, "upstream: an answer does not parse");
+            End::BadUpstream
+        })?;
+        self.outbound.push(answer, frame.share);
+        self.count(awaited.asked);
+        for (answer, asked) in awaited.followers {
+            self.outbound.push(answer, None);
+            self.count(asked);
+        }
+        Ok(())
+    }
+
+    /// Answers a request in its turn.
+    pub(super) fn reply(&mut self, answer: Segments, asked: Asked) {
+        if let Some((answer, asked)) = self.pipeline.reply(answer, asked) {
+            self.outbound.push(answer, None);
+            self.count(asked);
+        }
+    }
+
+    /// Counts a request whose answer is on its way.
+    fn count(&self, asked: Asked) {
+        let metrics = self.setup.door.metrics.api(asked.api_key, api_label);
+        metrics.requests.inc();
+        metrics.latency.observe(asked.at.elapsed().as_secs_f64());
+    }
+
+    fn audit(&self, denied: &Denials) {
+        if denied.count == 0 {
+            return;
+        }
+        let metrics = &self.setup.door.metrics;
+        metrics.denied.inc_by(denied.count as u64);
+        let (peer, principal) = (self.setup.peer, self.who());
+        let vcluster = &self.setup.door.view.load().name;
+        for denial in &denied.listed {
+            let (operation, kind) = (denial.operation, denial.resource_type);
+            info!(
+                target: "klamm::audit",
+                event = "denied", %vcluster, principal, %peer, ?operation, resource_type = ?kind, resource = ?denial.resource,
+            );
+        }
+    }
+}
+
+/// The physical broker behind an address of a virtual cluster.
+fn destination(view: &View, place: Place) -> Option<Destination> {
+    let broker = match place {
+        Place::Bootstrap => None,
+        Place::Broker(id) => Some(view.brokers.by_virtual_id(id)?.physical_id),
+    };
+    Some(Destination {
+        cluster: view.home.clone()?,
+        broker,
+    })
+}
+
+fn api_label(key: i16) -> &'static str {
+    wire::api_name(key).unwrap_or("unknown")
+}

@@ -1,0 +1,96 @@
+//! What a session is given at its start. It makes none of it itself.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix::Addr;
+use klamm_raft::command::Command;
+use klamm_raft::model::ClusterId;
+use tokio::sync::watch;
+
+use super::budget::Budget;
+use super::census::Seat;
+use super::limits::Limits;
+use super::orders::Orders;
+use crate::backend::Pool;
+use crate::metrics::{NodeMetrics, VclusterMetrics};
+use crate::vcluster::plan::{ChangeResult, Place};
+use crate::vcluster::view::SharedView;
+
+/// Something that takes a while, on the thread that asked for it.
+pub type Later<T> = Pin<Box<dyn Future<Output = T>>>;
+
+/// Has the home cluster looked at again. Complete when the view that it led to is published.
+pub type Refresh = Arc<dyn Fn() -> Later<()> + Send + Sync>;
+
+/// Has a change made durable and applied, here and on every live node.
+pub type Propose = Arc<dyn Fn(Command) -> Later<ChangeResult> + Send + Sync>;
+
+/// The pools of one data arbiter, by physical cluster.
+pub type Pools = Arc<BTreeMap<ClusterId, Addr<Pool>>>;
+
+/// What an address of a virtual cluster leads to. Shared by the sessions on it.
+#[derive(Clone)]
+pub struct Door {
+    pub view: SharedView,
+    pub place: Place,
+    pub refresh: Refresh,
+    pub metrics: Arc<VclusterMetrics>,
+}
+
+/// What all sessions of a node share.
+#[derive(Clone)]
+pub struct Shared {
+    pub limits: Limits,
+    /// Large frames on their way to brokers.
+    pub requests: Budget,
+    /// Large frames on their way to clients. A budget of its own: a request may wait for an answer to be read.
+    pub responses: Budget,
+    pub propose: Propose,
+    pub metrics: Arc<NodeMetrics>,
+}
+
+impl Shared {
+    /// With budgets as `limits` say.
+    pub fn new(limits: Limits, propose: Propose, metrics: Arc<NodeMetrics>) -> Self {
+        let budget = || Budget::new(limits.max_buffered_bytes, metrics.buffered_bytes.clone());
+        Self {
+            requests: budget(),
+            responses: budget(),
+            limits,
+            propose,
+            metrics,
+        }
+    }
+}
+
+/// What one session is given.
+pub struct Setup {
+    pub peer: SocketAddr,
+    pub door: Arc<Door>,
+    pub shared: Arc<Shared>,
+    pub pools: Pools,
+    pub orders: watch::Receiver<Orders>,
+    pub seat: Seat,
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Door({:?})", self.place)
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Shared(..)")
+    }
+}
+
+impl std::fmt::Debug for Setup {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Setup({} to {:?})", self.peer, self.door)
+    }
+}

@@ -1,0 +1,211 @@
+//! For tests: a gateway of one address on loopback, in front of a broker that does as it is told.
+
+mod broker;
+mod client;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix::Actor;
+use arc_swap::ArcSwap;
+use klamm_raft::command::Command;
+use klamm_raft::model::{AliasTopic, ClusterId, Revision, VclusterState};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::census::{Census, Load};
+use super::{Door, Limits, Orders, Pools, Propose, Session, Setup, Shared};
+use crate::auth::token::{self, samples};
+use crate::backend::Pool;
+use crate::backend::fake;
+use crate::backend::topology::{ApiRanges, PhysicalTopic, Topology};
+use crate::metrics::Metrics;
+use crate::vcluster::plan::{ChangeResult, ChangeUnavailable, Place};
+use crate::vcluster::view::{SharedView, Source, View};
+
+pub(crate) use broker::{Broker, Deed, Does};
+pub(crate) use client::{Client, framed, request};
+
+/// A gateway, its broker and what can be changed about it.
+pub(crate) struct Gateway {
+    pub(crate) address: SocketAddr,
+    pub(crate) broker: Broker,
+    pub(crate) door: Arc<Door>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) pools: Pools,
+    pub(crate) metrics: Metrics,
+    pub(crate) orders: watch::Sender<Orders>,
+    pub(crate) census: Arc<Census>,
+    state: Mutex<VclusterState>,
+}
+
+/// The physical topic behind `topic1`.
+pub(crate) const PHYSICAL_TOPIC: &str = "internal-1";
+
+/// The virtual cluster of `auth`'s samples, with tokens of today and the alias `topic1` on the cluster `main`.
+fn state() -> VclusterState {
+    let mut state = samples::state();
+    let now_s = super::login::wall_clock().0 / 1000;
+    for record in state.tokens.values_mut() {
+        record.expires_at_s = now_s + 3600;
+    }
+    let main: ClusterId = "main".parse().unwrap();
+    let alias = AliasTopic {
+        physical_cluster: main.clone(),
+        physical_name: PHYSICAL_TOPIC.parse().unwrap(),
+    };
+    state.aliases.insert("topic1".parse().unwrap(), alias);
+    state.home = Some(main);
+    state
+}
+
+fn view(previous: Option<&View>, state: &VclusterState) -> View {
+    let topic = PhysicalTopic {
+        id: [1; 16],
+        partitions: 1,
+    };
+    let topology = Topology {
+        topics: [(PHYSICAL_TOPIC.parse().unwrap(), topic)].into(),
+        apis: ApiRanges([(0, (0, 13)), (1, (4, 18)), (12, (0, 4))].into()),
+        ..Topology::default()
+    };
+    let source = Source {
+        name: &samples::vcluster(),
+        state,
+        nodes: &BTreeMap::new(),
+        topology: Some(&topology),
+        signing_key: Some(&samples::key()),
+        revision: Revision(1),
+    };
+    View::compile(previous, source)
+}
+
+impl Gateway {
+    /// Takes connections on a port of loopback, with a broker that answers as `does` says.
+    pub(crate) async fn start(limits: Limits, does: Does) -> Self {
+        let broker = Broker::start(does).await;
+        let metrics = Metrics::new().unwrap();
+        let dialer = Arc::new(fake::dialer(vec![broker.address.clone()], None));
+        let (_, topology) = watch::channel(None);
+        let pool = Pool::new(dialer, topology).start();
+        let propose: Propose =
+            Arc::new(|_: Command| Box::pin(async { ChangeResult::Err(ChangeUnavailable) }));
+        let state = state();
+        let view: SharedView = Arc::new(ArcSwap::from_pointee(view(None, &state)));
+        let gateway = Self {
+            address: ([127, 0, 0, 1], 0).into(),
+            broker,
+            door: Arc::new(Door {
+                view,
+                place: Place::Bootstrap,
+                refresh: Arc::new(|| Box::pin(async {})),
+                metrics: metrics.vcluster(&samples::vcluster()),
+            }),
+            shared: Arc::new(Shared::new(limits, propose, Arc::clone(&metrics.node))),
+            pools: Arc::new(BTreeMap::from([("main".parse().unwrap(), pool)])),
+            metrics,
+            orders: watch::Sender::new(Orders::default()),
+            census: Arc::default(),
+            state: Mutex::new(state),
+        };
+        gateway.listen().await
+    }
+
+    async fn listen(mut self) -> Self {
+        let listener = TcpListener::bind(self.address).await.unwrap();
+        self.address = listener.local_addr().unwrap();
+        let (door, shared, pools) = (
+            Arc::clone(&self.door),
+            Arc::clone(&self.shared),
+            Arc::clone(&self.pools),
+        );
+        let (orders, census) = (self.orders.subscribe(), Arc::clone(&self.census));
+        actix_rt::spawn(async move {
+            while let Ok((socket, peer)) = listener.accept().await {
+                let seat = census.admit(&Load::default(), usize::MAX, usize::MAX).unwrap();
+                let setup = Setup {
+                    peer,
+                    door: Arc::clone(&door),
+                    shared: Arc::clone(&shared),
+                    pools: Arc::clone(&pools),
+                    orders: orders.clone(),
+                    seat,
+                };
+                Session::start(socket, setup);
+            }
+        });
+        self
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        Client::connect(self.address).await
+    }
+
+    /// A client that has logged in as `alice`.
+    pub(crate) async fn log_in(&self) -> Client {
+        let mut client = self.connect().await;
+        client.log_in("alice", &self.token()).await;
+        client
+    }
+
+    /// A token of `alice`.
+    pub(crate) fn token(&self) -> String {
+        let state = self.state.lock().unwrap();
+        let record = &state.tokens[&samples::TOKEN_ID];
+        token::issue(&samples::key(), &samples::vcluster(), samples::TOKEN_ID, record).unwrap()
+    }
+
+    /// Changes the replicated state and publishes a view of it.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut VclusterState)) {
+        let mut state = self.state.lock().unwrap();
+        change(&mut state);
+        let previous = self.door.view.load_full();
+        self.door.view.store(Arc::new(view(Some(&previous), &state)));
+    }
+
+    /// How many sessions ended for a reason.
+    pub(crate) fn ended(&self, reason: &str) -> usize {
+        let line = format!("klamm_connections_closed_total{{reason=\"{reason}\"}} ");
+        let text = self.metrics.encode().unwrap();
+        text.lines()
+            .find_map(|l| l.strip_prefix(&line))
+            .map_or(0, |count| count.parse().unwrap())
+    }
+
+    /// Waits until that many sessions ended for a reason.
+    pub(crate) async fn expect_end(&self, reason: &str) {
+        for _ in 0..500 {
+            if self.ended(reason) > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!(
+            "no session ended for {reason}:\n{}",
+            self.metrics.encode().unwrap()
+        );
+    }
+
+    /// Waits until that many sessions are open.
+    pub(crate) async fn expect_sessions(&self, count: usize) {
+        for _ in 0..500 {
+            if self.census.all() == count {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{} sessions are open, not {count}", self.census.all());
+    }
+
+    /// Has every token expire that many whole seconds from now, or up to one more.
+    pub(crate) fn expire_tokens_in(&self, seconds: u64) {
+        let now_s = super::login::wall_clock().0 / 1000;
+        self.change(|state| {
+            for record in state.tokens.values_mut() {
+                record.expires_at_s = now_s + seconds + 1;
+            }
+        });
+    }
+}

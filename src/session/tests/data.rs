@@ -1,0 +1,174 @@
+//! Large frames in both directions.
+
+use bytes::BytesMut;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, TopicName};
+use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
+
+use super::testing::PHYSICAL_TOPIC;
+use super::*;
+
+const PRODUCE: i16 = 0;
+const FETCH: i16 = 1;
+/// Versions without tagged fields and with topic names.
+const PRODUCE_VERSION: i16 = 7;
+const FETCH_VERSION: i16 = 11;
+
+fn topic(name: &'static str) -> TopicName {
+    TopicName(StrBytes::from_static_str(name))
+}
+
+fn encoded(message: &impl Encodable, version: i16) -> Vec<u8> {
+    let mut body = BytesMut::new();
+    message.encode(&mut body, version).unwrap();
+    body.to_vec()
+}
+
+/// Bytes that differ from place to place.
+fn records(length: usize) -> Bytes {
+    (0..length)
+        .map(|index| (index * 31 % 251) as u8)
+        .collect::<Vec<u8>>()
+        .into()
+}
+
+fn produce(correlation_id: i32, acks: i16, length: usize) -> Vec<u8> {
+    let partition = PartitionProduceData::default().with_records(Some(records(length)));
+    let topic = TopicProduceData::default()
+        .with_name(topic("topic1"))
+        .with_partition_data(vec![partition]);
+    let body = ProduceRequest::default()
+        .with_acks(acks)
+        .with_timeout_ms(1000)
+        .with_topic_data(vec![topic]);
+    request(
+        PRODUCE,
+        PRODUCE_VERSION,
+        correlation_id,
+        &encoded(&body, PRODUCE_VERSION),
+    )
+}
+
+fn fetch(correlation_id: i32) -> Vec<u8> {
+    let partition = FetchPartition::default().with_partition_max_bytes(1 << 20);
+    let topic = FetchTopic::default()
+        .with_topic(topic("topic1"))
+        .with_partitions(vec![partition]);
+    let body = FetchRequest::default()
+        .with_session_epoch(-1)
+        .with_topics(vec![topic]);
+    request(
+        FETCH,
+        FETCH_VERSION,
+        correlation_id,
+        &encoded(&body, FETCH_VERSION),
+    )
+}
+
+/// Checks that the records are whole, and acknowledges them.
+fn takes_records(frame: &Bytes) -> Deed {
+    let mut body = frame.slice(11..);
+    let request = ProduceRequest::decode(&mut body, PRODUCE_VERSION).unwrap();
+    let data = &request.topic_data[0].partition_data[0];
+    let got = data.records.clone().unwrap();
+    assert!(got == records(got.len()), "{} bytes", got.len());
+    if request.acks == 0 {
+        return Deed::Nothing;
+    }
+    let partition = PartitionProduceResponse::default().with_base_offset(got.len() as i64);
+    let topic = TopicProduceResponse::default()
+        .with_name(topic(PHYSICAL_TOPIC))
+        .with_partition_responses(vec![partition]);
+    let answer = ProduceResponse::default().with_responses(vec![topic]);
+    Deed::Answer(encoded(&answer, PRODUCE_VERSION))
+}
+
+/// Gives half a million bytes.
+fn gives_records(_: &Bytes) -> Deed {
+    let partition = PartitionData::default().with_records(Some(records(500_000)));
+    let topic = FetchableTopicResponse::default()
+        .with_topic(topic(PHYSICAL_TOPIC))
+        .with_partitions(vec![partition]);
+    let answer = FetchResponse::default().with_responses(vec![topic]);
+    Deed::Answer(encoded(&answer, FETCH_VERSION))
+}
+
+#[actix::test]
+async fn records_of_any_size_arrive_whole() {
+    let gateway = Gateway::start(limits(), takes_records).await;
+    let mut client = gateway.log_in().await;
+    for (id, length) in [10, 5_000, 70_000, 1_000_000, 3, 9_000_000, 65_000]
+        .into_iter()
+        .enumerate()
+    {
+        client.send(&produce(id as i32, 1, length)).await;
+        let mut answer = client.receive().await.unwrap().slice(4..);
+        let answer = ProduceResponse::decode(&mut answer, PRODUCE_VERSION).unwrap();
+        assert_eq!(answer.responses[0].name, topic("topic1"));
+        assert_eq!(
+            answer.responses[0].partition_responses[0].base_offset,
+            length as i64
+        );
+    }
+    assert_eq!(gateway.metrics.node.buffered_bytes.get(), 0);
+}
+
+#[actix::test]
+async fn records_without_acknowledgement_are_sent_on() {
+    let gateway = Gateway::start(limits(), takes_records).await;
+    let mut client = gateway.log_in().await;
+    client.send(&produce(1, 0, 1000)).await;
+    client.send(&produce(2, 1, 1000)).await;
+    assert_eq!(client.receive_id().await, Some(2));
+    drop(client);
+    gateway.expect_sessions(0).await;
+    gateway.log_in().await.send(&produce(3, 1, 10)).await;
+    while gateway.broker.keys().len() < 3 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(
+        gateway.broker.connections.load(Ordering::SeqCst),
+        2,
+        "that lane is nobody else's"
+    );
+}
+
+#[actix::test]
+async fn many_large_answers_arrive_in_order() {
+    let gateway = Gateway::start(limits(), gives_records).await;
+    let mut client = gateway.log_in().await;
+    for id in 0..20 {
+        client.send(&fetch(id)).await;
+    }
+    for id in 0..20 {
+        let answer = client.receive().await.unwrap();
+        assert_eq!(i32::from_be_bytes(*answer.first_chunk().unwrap()), id);
+        let answer = FetchResponse::decode(&mut answer.slice(4..), FETCH_VERSION).unwrap();
+        assert_eq!(answer.responses[0].topic, topic("topic1"));
+        assert!(answer.responses[0].partitions[0].records == Some(records(500_000)));
+    }
+    assert_eq!(gateway.metrics.node.buffered_bytes.get(), 0);
+}
+
+#[actix::test]
+async fn a_client_that_does_not_read_is_cut_off_and_holds_little() {
+    let limits = Limits {
+        write_timeout: Duration::from_millis(300),
+        ..limits()
+    };
+    let gateway = Gateway::start(limits, gives_records).await;
+    let mut client = gateway.log_in().await;
+    for id in 0..60 {
+        client.send(&fetch(id)).await;
+    }
+    let mut most = 0;
+    while gateway.ended("slow_reader") == 0 {
+        most = most.max(gateway.metrics.node.buffered_bytes.get());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!((1..2_000_000).contains(&most), "{most} bytes were held");
+    assert_eq!(gateway.metrics.node.buffered_bytes.get(), 0);
+}

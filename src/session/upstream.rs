@@ -1,0 +1,226 @@
+//! A session's side towards its broker: the lane, leased with the first request, and the bytes to and from it.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use actix::MailboxError;
+use klamm_raft::model::ClusterId;
+use tokio::io::{AsyncRead, ReadBuf};
+use tracing::warn;
+
+use super::budget::{Budget, Share};
+use super::end::End;
+use super::inbound::{Filled, Frame, Inbound};
+use super::outbound::Outbound;
+use super::setup::{Later, Pools};
+use crate::backend::chain::Chain;
+use crate::backend::{Lane, Lease, LeaseError, Return};
+use crate::wire::Segments;
+
+/// Where a session's requests go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Destination {
+    pub(super) cluster: ClusterId,
+    /// The physical broker; none: any.
+    pub(super) broker: Option<i32>,
+}
+
+/// The connection to the broker.
+enum Link {
+    /// None is needed yet.
+    None,
+    Leasing(Later<Result<Result<Lane, LeaseError>, MailboxError>>),
+    Open(Lane),
+}
+
+/// The side towards the broker.
+pub(super) struct UpstreamSide {
+    pools: Pools,
+    link: Link,
+    /// Where the link leads, if there is one.
+    destination: Option<Destination>,
+    /// Whether another session may have the lane after this one.
+    is_clean: bool,
+    inbound: Inbound,
+    outbound: Outbound,
+}
+
+impl UpstreamSide {
+    pub(super) fn new(pools: Pools, max_frame_bytes: usize) -> Self {
+        Self {
+            pools,
+            link: Link::None,
+            destination: None,
+            is_clean: true,
+            inbound: Inbound::new(max_frame_bytes),
+            outbound: Outbound::default(),
+        }
+    }
+
+    /// Whether the link is to this destination, or there is none.
+    pub(super) fn fits(&self, destination: &Destination) -> bool {
+        self.destination
+            .as_ref()
+            .is_none_or(|current| current == destination)
+    }
+
+    /// Queues a request, and leases a lane if there is none.
+    pub(super) fn send(
+        &mut self,
+        destination: Destination,
+        frame: Segments,
+        share: Option<Share>,
+    ) -> Result<(), End> {
+        if matches!(self.link, Link::None) {
+            self.lease(destination)?;
+        }
+        self.outbound.push(frame, share);
+        Ok(())
+    }
+
+    fn lease(&mut self, destination: Destination) -> Result<(), End> {
+        let Some(pool) = self.pools.get(&destination.cluster) else {
+            warn!(cluster = %destination.cluster, "no such physical cluster is configured");
+            return Err(End::UpstreamUnavailable);
+        };
+        let broker = destination.broker;
+        let request = pool.send(Lease { broker });
+        self.link = Link::Leasing(Box::pin(request));
+        self.destination = Some(destination);
+        self.is_clean = true;
+        Ok(())
+    }
+
+    /// Bytes that wait for the broker to take them.
+    pub(super) fn queued_bytes(&self) -> usize {
+        self.outbound.queued_bytes()
+    }
+
+    /// Whether everything that was sent has left.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.outbound.is_empty()
+    }
+
+    /// Whether no further request should be sent over this lane.
+    pub(super) fn is_retired(&self, now: Instant) -> bool {
+        matches!(&self.link, Link::Open(lane) if lane.is_retired(now))
+    }
+
+    /// A request without an answer was sent: when it fails, the broker closes the connection, at a time that nobody
+    /// here knows.
+    pub(super) fn keep_from_others(&mut self) {
+        self.is_clean = false;
+    }
+
+    /// Gives the lane back to its pool, or closes it. Nothing may be in flight.
+    pub(super) fn release(&mut self) {
+        let destination = self.destination.take();
+        let link = std::mem::replace(&mut self.link, Link::None);
+        let (Link::Open(lane), Some(destination)) = (link, destination) else {
+            return;
+        };
+        if !self.is_clean || self.inbound.has_partial() || !self.outbound.is_empty() {
+            return;
+        }
+        if let Some(pool) = self.pools.get(&destination.cluster) {
+            // A full mailbox drops the lane, which closes it.
+            drop(pool.try_send(Return { lane }));
+        }
+    }
+
+    /// Writes what waits, once there is a lane. True when something moved.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
+        let mut moved = false;
+        loop {
+            match &mut self.link {
+                Link::None => return Ok(moved),
+                Link::Leasing(lease) => match lease.as_mut().poll(cx) {
+                    Poll::Pending => return Ok(moved),
+                    Poll::Ready(leased) => {
+                        self.link = Link::Open(opened(leased, self.destination.as_ref())?);
+                        moved = true;
+                    }
+                },
+                Link::Open(_) if self.outbound.is_empty() => return Ok(moved),
+                Link::Open(lane) => match self.outbound.poll_write(lane, cx) {
+                    Poll::Pending => return Ok(moved),
+                    Poll::Ready(Ok(_)) => moved = true,
+                    Poll::Ready(Err(error)) => {
+                        warn!(destination = ?self.destination, %error, "upstream: a request could not be written");
+                        return Err(End::UpstreamLost);
+                    }
+                },
+            }
+        }
+    }
+
+    /// The next answer. Pending when none is there, also without a lane.
+    pub(super) fn poll_answer(&mut self, cx: &mut Context<'_>, budget: &Budget) -> Poll<Result<Frame, End>> {
+        let Link::Open(lane) = &mut self.link else {
+            return Poll::Pending;
+        };
+        loop {
+            match self.inbound.next_frame() {
+                Ok(Some(frame)) => return Poll::Ready(Ok(frame)),
+                Ok(None) => {}
+                Err(error) => {
+                    warn!(destination = ?self.destination, %error, "upstream: an answer cannot be read");
+                    return Poll::Ready(Err(End::BadUpstream));
+                }
+            }
+            match ready!(self.inbound.poll_fill(lane, cx, budget)) {
+                Ok(Filled::Bytes(_)) => {}
+                Ok(Filled::End) => {
+                    warn!(destination = ?self.destination, "upstream: the broker closed the connection with requests in flight");
+                    return Poll::Ready(Err(End::UpstreamLost));
+                }
+                Err(error) => {
+                    warn!(destination = ?self.destination, %error, "upstream: an answer could not be read");
+                    return Poll::Ready(Err(End::UpstreamLost));
+                }
+            }
+        }
+    }
+
+    /// While the broker owes nothing: lets go of a lane that has ended or speaks unasked.
+    pub(super) fn watch_idle(&mut self, cx: &mut Context<'_>) {
+        let Link::Open(lane) = &mut self.link else {
+            return;
+        };
+        let mut space = [0; 1];
+        let read = Pin::new(lane).poll_read(cx, &mut ReadBuf::new(&mut space));
+        if read.is_ready() && self.outbound.is_empty() {
+            self.link = Link::None;
+            self.destination = None;
+        }
+    }
+
+    /// Gives up memory that is not in use.
+    pub(super) fn shrink(&mut self) {
+        self.outbound.shrink();
+    }
+}
+
+fn opened(
+    leased: Result<Result<Lane, LeaseError>, MailboxError>,
+    destination: Option<&Destination>,
+) -> Result<Lane, End> {
+    match leased {
+        Ok(Ok(lane)) => Ok(lane),
+        Ok(Err(error)) => {
+            warn!(?destination, error = %Chain(&error), "upstream: no connection to the broker");
+            Err(End::UpstreamUnavailable)
+        }
+        Err(error) => {
+            warn!(?destination, %error, "upstream: the pool does not answer");
+            Err(End::UpstreamUnavailable)
+        }
+    }
+}
+
+impl std::fmt::Debug for UpstreamSide {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "UpstreamSide({:?})", self.destination)
+    }
+}
