@@ -12,9 +12,10 @@ quickstart:
 test: kafka
 	$(CARGO) test --workspace --locked $(ARGS)
 
-# Broker, bare relay and gateway in one run: throughput, processor time, latency, memory.
+# Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone.
 bench: kafka
 	$(CARGO) bench --bench gateway -- $(ARGS)
+	$(CARGO) bench --bench authorizer
 
 lint:
 	$(CARGO) fmt --all --check

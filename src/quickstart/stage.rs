@@ -14,8 +14,9 @@ use crate::quickstart::ports::{self, PortBlock};
 const CLIENT_PORTS: u16 = 12;
 const USUAL_CLIENT_PORTS: u16 = 64;
 
-/// Where in the port block things begin: Kafka first, then Raft, the admin APIs and the clients' ports.
+/// Where in the port block things begin: Kafka first (four clusters fit), then whatever else, Raft, the admin APIs and the clients' ports.
 const KAFKA_OFFSET: u16 = 0;
+const SPARE_OFFSET: u16 = 8;
 const RAFT_OFFSET: u16 = 16;
 const HTTP_OFFSET: u16 = 20;
 const CLIENT_OFFSET: u16 = 24;
@@ -125,6 +126,12 @@ impl Stage {
             })?);
         }
         self.nodes.iter_mut().try_for_each(Node::await_ready)
+    }
+
+    /// A port for something else, 0 to 7.
+    #[must_use]
+    pub fn spare_port(&self, number: u16) -> u16 {
+        self.ports.port(SPARE_OFFSET + number)
     }
 
     /// The admin API of a node, counted from 1.

@@ -10,7 +10,7 @@ readonly run_dir="$home/run"
 readonly ready_line="Kafka Server started"
 readonly ready_seconds=60
 # A broker of our own must start quickly and stay small: client compiler only, serial collector.
-readonly jvm="${KLAMM_KAFKA_JVM:--Xmx256m -XX:TieredStopAtLevel=1}"
+jvm="${KLAMM_KAFKA_JVM:--Xmx256m -XX:TieredStopAtLevel=1}"
 readonly jvm_quiet="-XX:+UseSerialGC -XX:-UsePerfData -Xlog:disable -Xlog:all=error:stderr
   -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info
   -Dorg.slf4j.simpleLogger.log.org.apache.kafka.clients.NetworkClient=error"
@@ -34,8 +34,9 @@ OPTIONs:
   --user NAME=PASSWORD a login for it (repeatable; default gateway=gateway-secret)
   --ssl PORT PEM       one more listener, TLS, on PORT; PEM holds the private key (PKCS #8) and the certificates
   --authorizer USER    StandardAuthorizer with this super user (User:ANONYMOUS is one too)
+  --jvm OPTIONS        replaces the options of the broker's Java
   --set KEY=VALUE      any broker property
-Environment: CARGO_TARGET_DIR or KLAMM_KAFKA_HOME say where things go, KLAMM_KAFKA_JVM replaces the JVM's options.
+Environment: CARGO_TARGET_DIR or KLAMM_KAFKA_HOME say where things go, KLAMM_KAFKA_JVM replaces the options of every Java.
 TEXT
 }
 
@@ -114,6 +115,7 @@ parse_options() {
       --user) users+=("$2"); shift 2 ;;
       --ssl) ssl_port="$2"; ssl_pem="$(realpath "$3")"; shift 3 ;;
       --authorizer) super_user="$2"; shift 2 ;;
+      --jvm) jvm="$2"; shift 2 ;;
       --set) extra+=("$2"); shift 2 ;;
       *) die "unknown option $1" ;;
     esac
