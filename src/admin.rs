@@ -59,4 +59,4 @@ pub fn server(config: &HttpConfig, services: Services) -> io::Result<Server> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -11,6 +11,7 @@ pub mod admin;
 pub mod auth;
 pub mod authz;
 pub mod backend;
+pub mod cli;
 pub mod config;
 pub mod listener;
 pub mod metrics;

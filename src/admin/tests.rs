@@ -18,7 +18,7 @@ use crate::config::{AdminUser, Role};
 use crate::secret::Secret;
 
 /// One gateway node that agrees with itself.
-struct Gateway {
+pub(crate) struct Gateway {
     states: watch::Sender<Arc<State>>,
     unready: Mutex<Vec<Unready>>,
     /// Instead of applying a change.
@@ -57,7 +57,7 @@ impl Reply {
 }
 
 impl Gateway {
-    fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         let record = |host: &str, port_start| NodeRecord {
             advertised_host: host.to_owned(),
             port_start,
@@ -81,7 +81,7 @@ impl Gateway {
         })
     }
 
-    fn services(self: &Arc<Self>) -> Services {
+    pub(crate) fn services(self: &Arc<Self>) -> Services {
         let this = || Arc::clone(self);
         let (proposing, asking, readying, reporting) = (this(), this(), this(), this());
         Services {

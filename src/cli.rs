@@ -1,0 +1,271 @@
+//! The `klamm` command: its words, and what each of them does. Admin commands talk to a gateway over HTTP only.
+
+mod admin_client;
+mod apply;
+mod cluster;
+mod delete;
+mod documents;
+mod failure;
+mod format;
+mod get;
+mod kind;
+mod serve;
+mod token;
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::quickstart;
+
+pub use failure::Failure;
+
+use admin_client::Connection;
+use format::Format;
+use kind::Kind;
+
+/// Runs a node until it is told to stop.
+pub type Serve = fn(Config) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+const AFTER_HELP: &str = "\
+Admin commands talk to the admin API of any node. Where it is and who asks, by flag or variable:
+  --admin-url       KLAMM_ADMIN_URL       or CDK_GATEWAY_BASE_URL   [default: http://localhost:8888]
+  --admin-user      KLAMM_ADMIN_USER      or CDK_GATEWAY_USER       [default: admin]
+  --admin-password  KLAMM_ADMIN_PASSWORD  or CDK_GATEWAY_PASSWORD   [default: conduktor]
+
+Exit codes:
+  0  it is done
+  1  it is refused, or failed
+  2  the command line, or a file that it names, cannot be meant
+  3  the gateway cannot be reached, or cannot answer now
+
+Examples:
+  klamm serve --config klamm.yaml
+  klamm apply -f mypartner.yaml
+  klamm get AliasTopic --v-cluster mypartner -o yaml
+  klamm run generateServiceAccountToken --username partner-user --v-cluster mypartner --life-time-seconds 3600";
+
+/// A Kafka gateway: virtual clusters with their own topics, accounts and ACLs, on your own Kafka clusters
+#[derive(Debug, Parser)]
+#[command(name = "klamm", version, after_help = AFTER_HELP, max_term_width = 110, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a gateway node; the configuration comes from a file, from variables, or both
+    Serve(ConfigArgs),
+    /// Say everything that is wrong with a configuration, and do nothing else
+    CheckConfig(ConfigArgs),
+    /// Show the whole product on this machine: Kafka, gateway, a partner who produces and consumes
+    Quickstart(QuickstartArgs),
+    /// Create or change resources from YAML or JSON files
+    Apply(ApplyArgs),
+    /// Show resources
+    Get(GetArgs),
+    /// Delete a resource, or all resources of files
+    Delete(DeleteArgs),
+    /// Run an action of the gateway
+    Run {
+        #[command(subcommand)]
+        action: Action,
+    },
+    /// Look at the cluster of gateway nodes
+    Cluster {
+        #[command(subcommand)]
+        action: ClusterAction,
+    },
+}
+
+#[derive(Debug, Args)]
+struct ConfigArgs {
+    /// The configuration file [or variable KLAMM_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct QuickstartArgs {
+    /// Your own Kafka instead of two clusters on this machine
+    #[arg(long, value_name = "HOST:PORT")]
+    backend: Option<String>,
+    /// Kafka client properties for your own Kafka, such as credentials
+    #[arg(long, value_name = "FILE", requires = "backend")]
+    backend_properties: Option<PathBuf>,
+    /// How many gateway nodes
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=3))]
+    nodes: u16,
+    /// End after the demonstration instead of staying up until Ctrl-C
+    #[arg(long)]
+    exit: bool,
+}
+
+#[derive(Debug, Args)]
+struct ApplyArgs {
+    /// A file, a directory of .yaml, .yml and .json files, or - for standard input; may be repeated
+    #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
+    files: Vec<PathBuf>,
+    /// Say what would happen, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// For people, or for scripts
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    output: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Args)]
+struct GetArgs {
+    /// VirtualCluster, AliasTopic or GatewayServiceAccount
+    kind: Kind,
+    /// Only the resource of this name
+    name: Option<String>,
+    /// Only resources of this virtual cluster
+    #[arg(long, value_name = "NAME")]
+    v_cluster: Option<String>,
+    /// table for people; yaml and json can be applied again
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "table")]
+    output: Format,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Args)]
+struct DeleteArgs {
+    /// VirtualCluster, AliasTopic or GatewayServiceAccount
+    #[arg(
+        requires = "name",
+        required_unless_present = "files",
+        conflicts_with = "files"
+    )]
+    kind: Option<Kind>,
+    /// The name of the resource
+    name: Option<String>,
+    /// The virtual cluster that it belongs to
+    #[arg(long, value_name = "NAME", conflicts_with = "files")]
+    v_cluster: Option<String>,
+    /// Delete all resources of a file, a directory, or - for standard input; may be repeated
+    #[arg(short, long = "file", value_name = "FILE|DIR|-")]
+    files: Vec<PathBuf>,
+    /// What does not exist is as good as deleted
+    #[arg(long)]
+    ignore_not_found: bool,
+    /// Say what would happen, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Issue a token: the password of a service account for SASL/PLAIN
+    #[command(name = "generateServiceAccountToken")]
+    GenerateServiceAccountToken(TokenArgs),
+}
+
+#[derive(Debug, Args)]
+struct TokenArgs {
+    /// The service account
+    #[arg(long, value_name = "NAME")]
+    username: String,
+    /// The virtual cluster of the account
+    #[arg(long, value_name = "NAME")]
+    v_cluster: String,
+    /// How long the token is valid, in seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=2_147_483_647))]
+    life_time_seconds: i64,
+    /// text prints the token alone
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    output: String,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Subcommand)]
+enum ClusterAction {
+    /// Show the nodes, their leader and how far each of them is
+    Status {
+        /// table for people; json and yaml for scripts
+        #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "table")]
+        output: Format,
+        #[command(flatten)]
+        connection: Connection,
+    },
+}
+
+/// The process environment; what is not UTF-8 is replaced.
+type Variables = BTreeMap<String, String>;
+
+/// Runs the command line of this process.
+pub fn run(serve: Serve) -> ExitCode {
+    let variables: Variables = std::env::vars_os()
+        .map(|(name, value)| {
+            (
+                name.to_string_lossy().into_owned(),
+                value.to_string_lossy().into_owned(),
+            )
+        })
+        .collect();
+    match execute(Cli::parse(), &variables, serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // There is nobody left to tell when standard error is closed.
+            let _ = writeln!(io::stderr(), "{}", failure.for_people());
+            failure.exit_code()
+        }
+    }
+}
+
+fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure> {
+    match cli.command {
+        Command::Serve(args) => serve::serve(args.config, variables, serve),
+        Command::CheckConfig(args) => print(&serve::check(args.config, variables)?),
+        Command::Quickstart(args) => quickstart(args),
+        Command::Apply(args) => {
+            let report = apply::apply(&args, &args.connection.client(variables)?)?;
+            report.print(&args.output)
+        }
+        Command::Get(args) => print(&get::get(&args, &args.connection.client(variables)?)?),
+        Command::Delete(args) => delete::delete(&args, &args.connection.client(variables)?)?.print("text"),
+        Command::Run {
+            action: Action::GenerateServiceAccountToken(args),
+        } => print(&token::generate(&args, &args.connection.client(variables)?)?),
+        Command::Cluster {
+            action: ClusterAction::Status { output, connection },
+        } => cluster::status(output, &connection.client(variables)?),
+    }
+}
+
+fn quickstart(args: QuickstartArgs) -> Result<(), Failure> {
+    let options = quickstart::Options {
+        backend: args.backend,
+        backend_properties: args.backend_properties,
+        nodes: args.nodes,
+        afterwards: if args.exit {
+            quickstart::Afterwards::Exit
+        } else {
+            quickstart::Afterwards::Stay
+        },
+    };
+    quickstart::run(&options).map_err(|error| Failure::Failed(Box::new(error)))
+}
+
+/// Writes to standard output. A reader who has seen enough is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Failed(Box::new(error))),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

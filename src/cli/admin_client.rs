@@ -1,0 +1,205 @@
+//! Requests to the admin API of a gateway node.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use serde_json::Value;
+
+use crate::admin::ProblemBody;
+use crate::secret::Secret;
+
+use super::Variables;
+use super::failure::Failure;
+
+/// How long one request may take. A change waits for the cluster, which gives up sooner.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Where the admin API is, and who asks.
+#[derive(Args)]
+pub(super) struct Connection {
+    /// The admin API of any node
+    #[arg(long, value_name = "URL", help_heading = "Gateway", global = true)]
+    admin_url: Option<String>,
+    /// A user of the admin API
+    #[arg(long, value_name = "NAME", help_heading = "Gateway", global = true)]
+    admin_user: Option<String>,
+    /// The user's password; other users of this machine may see it: prefer KLAMM_ADMIN_PASSWORD
+    #[arg(long, value_name = "PASSWORD", help_heading = "Gateway", global = true)]
+    admin_password: Option<String>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection")
+            .field("admin_url", &self.admin_url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Flags win over variables.
+    pub(super) fn client(&self, variables: &Variables) -> Result<AdminClient, Failure> {
+        let choose = |flag: &Option<String>, names: [&str; 2], default: &str| {
+            let variable = || names.iter().find_map(|name| variables.get(*name)).cloned();
+            flag.clone()
+                .or_else(variable)
+                .unwrap_or_else(|| default.to_owned())
+        };
+        let url = choose(
+            &self.admin_url,
+            ["KLAMM_ADMIN_URL", "CDK_GATEWAY_BASE_URL"],
+            "http://localhost:8888",
+        );
+        let user = choose(
+            &self.admin_user,
+            ["KLAMM_ADMIN_USER", "CDK_GATEWAY_USER"],
+            "admin",
+        );
+        let password = choose(
+            &self.admin_password,
+            ["KLAMM_ADMIN_PASSWORD", "CDK_GATEWAY_PASSWORD"],
+            "conduktor",
+        );
+        if !url.starts_with("http://") {
+            return Err(Failure::Usage(format!(
+                "the address of the gateway is {url:?}, but must begin with http://"
+            )));
+        }
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("klamm/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(AdminClient {
+            url: url.trim_end_matches('/').to_owned(),
+            authorization: Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))),
+            agent: agent.into(),
+        })
+    }
+}
+
+/// A client of one node.
+#[derive(Debug)]
+pub(super) struct AdminClient {
+    url: String,
+    authorization: Secret,
+    agent: ureq::Agent,
+}
+
+/// A refusal, told apart from not being able to ask.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) status: u16,
+    pub(super) why: String,
+}
+
+/// What came of a request that got an answer.
+pub(super) type Answered = Result<Value, Refusal>;
+
+impl AdminClient {
+    pub(super) fn get(&self, path: &str) -> Result<Answered, Failure> {
+        self.call("GET", path, None)
+    }
+
+    /// Sends a request. `Ok(Value::Null)` inside: success without a body.
+    pub(super) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answered, Failure> {
+        let unreachable = |source: ureq::Error| Failure::Unreachable {
+            url: self.url.clone(),
+            source: Box::new(source),
+        };
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("Authorization", self.authorization.reveal())
+            .header("Content-Type", "application/json")
+            .body(body.map(Value::to_string).unwrap_or_default())
+            .map_err(|error| Failure::Usage(format!("{}{path} is no address: {error}", self.url)))?;
+        let mut response = self.agent.run(request).map_err(unreachable)?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().read_to_string().map_err(unreachable)?;
+        if (200..300).contains(&status) {
+            if text.is_empty() {
+                return Ok(Ok(Value::Null));
+            }
+            return serde_json::from_str(&text)
+                .map(Ok)
+                .map_err(|error| Failure::Failed(Box::new(error)));
+        }
+        let why = match serde_json::from_str::<ProblemBody>(&text) {
+            Ok(ProblemBody {
+                msg,
+                cause: Some(cause),
+                ..
+            }) => format!("{msg}: {cause}"),
+            Ok(ProblemBody { msg, .. }) => msg,
+            Err(_) => format!("the answer was {status}"),
+        };
+        Ok(Err(Refusal { status, why }))
+    }
+}
+
+impl Refusal {
+    /// The failure of a command that is about one thing.
+    pub(super) fn failure(self, what: impl Into<String>) -> Failure {
+        let what = what.into();
+        match self.status {
+            502..=504 => Failure::NotNow { what, why: self.why },
+            _ => Failure::Refused { what, why: self.why },
+        }
+    }
+}
+
+/// A text as part of a path or of a query.
+pub(super) fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            escaped.push(char::from(byte));
+        } else {
+            escaped += &format!("%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_win_over_variables_and_ours_over_others() {
+        let connection = |url: Option<&str>| Connection {
+            admin_url: url.map(str::to_owned),
+            admin_user: None,
+            admin_password: None,
+        };
+        let variables = |list: &[(&str, &str)]| -> Variables {
+            list.iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect()
+        };
+        let theirs = ("CDK_GATEWAY_BASE_URL", "http://theirs/");
+        let ours = ("KLAMM_ADMIN_URL", "http://ours");
+        let url = |flag, list: &[_]| connection(flag).client(&variables(list)).expect("a client").url;
+        assert_eq!(url(None, &[]), "http://localhost:8888");
+        assert_eq!(url(None, &[theirs]), "http://theirs");
+        assert_eq!(url(None, &[theirs, ours]), "http://ours");
+        assert_eq!(url(Some("http://flag"), &[ours]), "http://flag");
+        let client = connection(None)
+            .client(&variables(&[
+                ("CDK_GATEWAY_USER", "a"),
+                ("KLAMM_ADMIN_PASSWORD", "b"),
+            ]))
+            .expect("a client");
+        assert_eq!(client.authorization.reveal(), "Basic YTpi");
+        assert!(connection(Some("https://x")).client(&variables(&[])).is_err());
+    }
+
+    #[test]
+    fn names_are_escaped() {
+        assert_eq!(escaped("a-b.c_d~"), "a-b.c_d~");
+        assert_eq!(escaped("a/b?c&ä"), "a%2Fb%3Fc%26%C3%A4");
+    }
+}

@@ -1,0 +1,137 @@
+//! `klamm cluster status`.
+
+use serde_json::Value;
+
+use crate::admin::{ClusterView, LivenessView, NodeView};
+
+use super::admin_client::AdminClient;
+use super::failure::Failure;
+use super::format::{self, Format};
+use super::print;
+
+/// Prints the cluster as the node that is asked sees it. A failure when nobody leads it.
+pub(super) fn status(output: Format, client: &AdminClient) -> Result<(), Failure> {
+    let answer = client
+        .get("/gateway/v2/cluster")?
+        .map_err(|refusal| refusal.failure("the state of the cluster"))?;
+    let view: ClusterView =
+        serde_json::from_value(answer.clone()).map_err(|error| Failure::Failed(Box::new(error)))?;
+    print(&shown(output, &answer, &view)?)?;
+    match view.leader {
+        Some(_) => Ok(()),
+        None => Err(Failure::Refused {
+            what: "the gateway cluster".to_owned(),
+            why: "it has no leader: nothing can be changed until a majority of its nodes is up".to_owned(),
+        }),
+    }
+}
+
+fn shown(output: Format, answer: &Value, view: &ClusterView) -> Result<String, Failure> {
+    match output {
+        Format::Json => Ok(format::json(answer)),
+        Format::Yaml => format::yaml(&[answer]),
+        Format::Table => {
+            let leader = view.leader.map_or_else(|| "none".to_owned(), |id| id.to_string());
+            let rows: Vec<Vec<String>> = view.nodes.iter().map(|node| row(view, node)).collect();
+            Ok(format!(
+                "leader {leader}, term {}, revision {}, as node {} sees it\n\n{}",
+                view.term,
+                view.applied,
+                view.node_id,
+                format::table(
+                    &[
+                        "NODE",
+                        "STATE",
+                        "ROLE",
+                        "CLIENTS-CONNECT-TO",
+                        "PEERS-CONNECT-TO",
+                        "REVISION",
+                        "SILENT"
+                    ],
+                    &rows
+                )
+            ))
+        }
+    }
+}
+
+fn row(view: &ClusterView, node: &NodeView) -> Vec<String> {
+    let ports = match (&node.advertised_host, node.port_start, node.port_count) {
+        (Some(host), Some(start), Some(count)) => {
+            format!(
+                "{host}:{start}-{}",
+                u32::from(start) + u32::from(count).saturating_sub(1)
+            )
+        }
+        _ => "-".to_owned(),
+    };
+    vec![
+        node.id.to_string(),
+        match node.liveness {
+            LivenessView::Up => "up",
+            LivenessView::Down => "down",
+            LivenessView::Draining => "draining",
+            LivenessView::Unknown => "unknown",
+        }
+        .to_owned(),
+        if view.leader == Some(node.id) {
+            "leader"
+        } else {
+            "follower"
+        }
+        .to_owned(),
+        ports,
+        node.peer_address.clone().unwrap_or_else(|| "-".to_owned()),
+        node.applied
+            .map_or_else(|| "-".to_owned(), |revision| revision.to_string()),
+        node.silent_for_ms
+            .map_or_else(|| "-".to_owned(), |silent| format!("{silent} ms")),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_a_line_for_each_node() {
+        let view = ClusterView {
+            node_id: 1,
+            leader: Some(2),
+            term: 3,
+            applied: 9,
+            nodes: vec![
+                NodeView {
+                    id: 1,
+                    liveness: LivenessView::Up,
+                    advertised_host: Some("gw1".to_owned()),
+                    port_start: Some(6969),
+                    port_count: Some(256),
+                    applied: Some(9),
+                    ..NodeView::default()
+                },
+                NodeView {
+                    id: 2,
+                    silent_for_ms: Some(12),
+                    peer_address: Some("gw2:9000".to_owned()),
+                    ..NodeView::default()
+                },
+            ],
+            ..ClusterView::default()
+        };
+        let text = shown(Format::Table, &Value::Null, &view).expect("a text");
+        let lines: Vec<Vec<&str>> = text
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        assert_eq!(
+            lines[0].join(" "),
+            "leader 2, term 3, revision 9, as node 1 sees it"
+        );
+        assert_eq!(lines[3], ["1", "up", "follower", "gw1:6969-7224", "-", "9", "-"]);
+        assert_eq!(
+            lines[4],
+            ["2", "unknown", "leader", "-", "gw2:9000", "-", "12", "ms"]
+        );
+    }
+}

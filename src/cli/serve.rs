@@ -1,0 +1,41 @@
+//! `klamm serve` and `klamm check-config`: the configuration of this process.
+
+use std::path::PathBuf;
+
+use crate::config::{Config, Inputs};
+
+use super::failure::Failure;
+use super::{Serve, Variables};
+
+fn load(file: Option<PathBuf>, variables: &Variables) -> Result<Config, Failure> {
+    let file = file.or_else(|| variables.get("KLAMM_CONFIG").map(PathBuf::from));
+    Config::load(Inputs {
+        file: file.as_deref(),
+        variables,
+        read: &|path| std::fs::read_to_string(path),
+    })
+    .map_err(Failure::Config)
+}
+
+pub(super) fn serve(file: Option<PathBuf>, variables: &Variables, serve: Serve) -> Result<(), Failure> {
+    serve(load(file, variables)?).map_err(Failure::Failed)
+}
+
+/// What is said of a configuration that can be used.
+pub(super) fn check(file: Option<PathBuf>, variables: &Variables) -> Result<String, Failure> {
+    let config = load(file, variables)?;
+    let warnings: String = config
+        .warnings
+        .iter()
+        .map(|warning| format!("warning: {warning}\n"))
+        .collect();
+    let clusters: Vec<&str> = config.backends.keys().map(|id| id.as_str()).collect();
+    let last = u32::from(config.listener.port_start) + u32::from(config.listener.port_count) - 1;
+    Ok(format!(
+        "{warnings}the configuration is good: node {}, admin API on {}, Kafka ports {} to {last}, physical clusters {}\n",
+        config.node.id,
+        config.http.bind,
+        config.listener.port_start,
+        clusters.join(", ")
+    ))
+}

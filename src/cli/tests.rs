@@ -1,0 +1,274 @@
+//! The command line as it is typed, up to the gateway.
+
+use clap::CommandFactory;
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, String> {
+    Cli::try_parse_from(line.split_whitespace()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn commands_of_the_walkthrough_are_understood() {
+    for line in [
+        "klamm serve",
+        "klamm serve --config klamm.yaml",
+        "klamm check-config --config klamm.yaml",
+        "klamm apply -f mypartner.yaml",
+        "klamm apply -f - -f dir --dry-run -o json --admin-url http://gw:8888",
+        "klamm get VirtualCluster",
+        "klamm get virtual-cluster mypartner -o yaml",
+        "klamm get AliasTopic topic1 --v-cluster mypartner -o json",
+        "klamm delete AliasTopic topic1 --v-cluster mypartner",
+        "klamm delete -f mypartner.yaml --ignore-not-found",
+        "klamm run generateServiceAccountToken --username super-user --v-cluster mypartner --life-time-seconds 100000000",
+        "klamm cluster status -o json",
+        "klamm quickstart --backend localhost:9092 --nodes 1 --exit",
+    ] {
+        parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    for (line, part) in [
+        (
+            "klamm get Topic",
+            "there are VirtualCluster, AliasTopic, GatewayServiceAccount",
+        ),
+        ("klamm apply", "--file"),
+        ("klamm delete", "KIND"),
+        ("klamm delete AliasTopic", "NAME"),
+        ("klamm delete AliasTopic a -f b", "cannot be used with"),
+        (
+            "klamm run generateServiceAccountToken --username a --v-cluster b --life-time-seconds 0",
+            "0 is not in",
+        ),
+        (
+            "klamm get AliasTopic -o xml",
+            "possible values: table, yaml, json",
+        ),
+        ("klamm quickstart --nodes 9", "9 is not in"),
+        ("klamm quickstart --backend-properties x", "--backend"),
+        ("klamm sevre", "serve"),
+    ] {
+        let error = parse(line).expect_err(line);
+        assert!(error.contains(part), "{line}: {error}");
+    }
+}
+
+#[test]
+fn check_config_says_what_is_good_and_what_is_wrong() {
+    let mut variables = Variables::from([("KAFKA_MAIN_BOOTSTRAP_SERVERS".to_owned(), "k:9092".to_owned())]);
+    assert_eq!(
+        serve::check(None, &variables).expect("a good configuration"),
+        "the configuration is good: node 1, admin API on 127.0.0.1:8888, Kafka ports 6969 to 7224, physical clusters main\n"
+    );
+    variables.insert("KLAMM_CONFIG".to_owned(), "/nowhere/klamm.yaml".to_owned());
+    let failure = serve::check(None, &variables).expect_err("no such file");
+    assert!(
+        failure
+            .for_people()
+            .contains("/nowhere/klamm.yaml cannot be read"),
+        "{}",
+        failure.for_people()
+    );
+    assert_eq!(failure.exit_code(), ExitCode::from(1));
+}
+
+#[test]
+fn a_gateway_that_is_not_there_is_unreachable() {
+    let line = "klamm get VirtualCluster --admin-url http://127.0.0.1:1";
+    let failure =
+        execute(parse(line).expect("a command"), &Variables::new(), |_| Ok(())).expect_err("nobody listens");
+    assert_eq!(failure.exit_code(), ExitCode::from(3));
+    assert!(
+        failure
+            .for_people()
+            .contains("http://127.0.0.1:1 cannot be reached"),
+        "{}",
+        failure.for_people()
+    );
+}
+
+/// The admin API on a port of its own, over a gateway in memory.
+fn serve_admin_api() -> String {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = free.local_addr().expect("an address").port();
+    drop(free);
+    let config = crate::config::HttpConfig {
+        bind: format!("127.0.0.1:{port}").parse().expect("an address"),
+        users: vec![crate::config::AdminUser {
+            username: "admin".to_owned(),
+            password: crate::secret::Secret::new("conduktor"),
+            role: crate::config::Role::Admin,
+        }],
+    };
+    let (started, starting) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        actix::System::new().block_on(async {
+            let gateway = crate::admin::tests::Gateway::new();
+            let server = crate::admin::server(&config, gateway.services()).expect("a free port");
+            started.send(()).expect("the test waits");
+            server.await
+        })
+    });
+    starting.recv().expect("a server");
+    format!("http://127.0.0.1:{port}")
+}
+
+const RESOURCES: &str = "\
+---
+kind: GatewayServiceAccount
+apiVersion: gateway/v2
+metadata: {name: super-user, vCluster: mypartner}
+spec: {type: LOCAL}
+---
+kind: AliasTopic
+apiVersion: gateway/v2
+metadata: {name: topic1, vCluster: mypartner}
+spec: {physicalName: internal-topic-name1, physicalCluster: clusterA}
+---
+kind: VirtualCluster
+apiVersion: gateway/v2
+metadata: {name: mypartner}
+spec: {aclEnabled: true, superUsers: [super-user], type: Partner}
+";
+
+/// Somebody who types commands for the gateway at `url`.
+struct Operator {
+    url: String,
+    directory: tempfile::TempDir,
+}
+
+impl Operator {
+    fn new() -> Self {
+        Self {
+            url: serve_admin_api(),
+            directory: tempfile::tempdir().expect("a directory"),
+        }
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.directory.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    }
+
+    fn command(&self, line: &str) -> Command {
+        parse(&format!("klamm {line} --admin-url {}", self.url))
+            .expect("a command")
+            .command
+    }
+
+    /// What `apply` or `delete` reports.
+    fn change(&self, line: &str) -> String {
+        let client = |connection: &Connection| connection.client(&Variables::new()).expect("a client");
+        let report = match self.command(line) {
+            Command::Apply(args) => apply::apply(&args, &client(&args.connection)),
+            Command::Delete(args) => delete::delete(&args, &client(&args.connection)),
+            other => panic!("{other:?}"),
+        };
+        report.expect("a report").text()
+    }
+
+    /// What `get` or `run` prints.
+    fn read(&self, line: &str) -> Result<String, Failure> {
+        let client = |connection: &Connection| connection.client(&Variables::new()).expect("a client");
+        match self.command(line) {
+            Command::Get(args) => get::get(&args, &client(&args.connection)),
+            Command::Run {
+                action: Action::GenerateServiceAccountToken(args),
+            } => token::generate(&args, &client(&args.connection)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn is_refused(&self, line: &str) {
+        assert_eq!(self.read(line).expect_err(line).exit_code(), ExitCode::from(1));
+    }
+}
+
+#[test]
+fn resources_are_applied_in_order_and_deleted_in_the_other() {
+    let operator = Operator::new();
+    let file = operator.file("all.yaml", RESOURCES);
+    let all = |result: &str| {
+        let titles = [
+            "VirtualCluster/mypartner",
+            "AliasTopic/topic1",
+            "GatewayServiceAccount/super-user",
+        ];
+        titles.map(|title| format!("{title}: {result}\n")).concat()
+    };
+    let dry = operator.change(&format!("apply -f {file} --dry-run"));
+    assert!(
+        dry.starts_with("VirtualCluster/mypartner: CREATED (dry run)\nAliasTopic/topic1: FAILED"),
+        "{dry}"
+    );
+    assert_eq!(operator.change(&format!("apply -f {file}")), all("CREATED"));
+    assert_eq!(operator.change(&format!("apply -f {file}")), all("NOT_CHANGED"));
+    assert!(operator.change("delete vc mypartner").contains("FAILED"));
+    let deleted = operator.change(&format!("delete -f {file}"));
+    assert!(
+        deleted.lines().all(|line| line.ends_with(": DELETED")),
+        "{deleted}"
+    );
+    let again = operator.change(&format!("delete -f {file} --ignore-not-found"));
+    assert!(again.lines().all(|line| line.ends_with(": NOT_FOUND")), "{again}");
+}
+
+#[test]
+fn resources_are_shown_and_what_is_shown_can_be_applied() {
+    let operator = Operator::new();
+    operator.change(&format!("apply -f {}", operator.file("all.yaml", RESOURCES)));
+    let table = operator.read("get vc").expect("a table");
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        rows[1],
+        ["mypartner", "Partner", "super-user", "localhost:6969,gw2:7100"]
+    );
+    let shown = operator.file(
+        "shown.yaml",
+        &operator.read("get vc mypartner -o yaml").expect("YAML"),
+    );
+    assert_eq!(
+        operator.change(&format!("apply -f {shown}")),
+        "VirtualCluster/mypartner: NOT_CHANGED\n"
+    );
+    let one = operator
+        .read("get alias topic1 --v-cluster mypartner -o json")
+        .expect("JSON");
+    let one: serde_json::Value = serde_json::from_str(&one).expect("JSON");
+    assert_eq!(one["spec"]["physicalName"], "internal-topic-name1");
+    for line in [
+        "get vc other",
+        "get sa nobody --v-cluster mypartner",
+        "get vc --admin-user nobody",
+    ] {
+        operator.is_refused(line);
+    }
+}
+
+#[test]
+fn tokens_are_printed_alone() {
+    let operator = Operator::new();
+    operator.change(&format!("apply -f {}", operator.file("all.yaml", RESOURCES)));
+    let of = |user: &str| {
+        format!(
+            "run generateServiceAccountToken --username {user} --v-cluster mypartner --life-time-seconds 60"
+        )
+    };
+    let token = operator.read(&of("super-user")).expect("a token");
+    assert_eq!(token.trim_end().split('.').count(), 3);
+    operator.is_refused(&of("nobody"));
+}
