@@ -8,6 +8,8 @@ mod classes;
 mod definitions;
 #[path = "schema/emit.rs"]
 mod emit;
+#[path = "schema/jar.rs"]
+mod jar;
 
 use std::path::Path;
 
@@ -22,7 +24,7 @@ const EMBEDDED: [&str; 2] = ["ConsumerProtocolAssignment", "ConsumerProtocolSubs
 #[test]
 fn table_is_what_the_definitions_say() -> Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let all = definitions::read(&definitions::jar()?)?;
+    let all = definitions::read(&jar::jar()?)?;
     let for_clients: Vec<i16> = all
         .iter()
         .filter(|definition| definition.listeners.iter().any(|listener| listener == "broker"))

@@ -10,10 +10,11 @@ pub mod outcome;
 
 mod codec;
 mod config;
+mod disk_space;
 mod network;
 mod node;
-mod peer;
 mod sequence;
+mod standing;
 mod status;
 mod store;
 mod types;

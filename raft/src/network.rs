@@ -1,95 +1,27 @@
 //! Peers over TCP.
+//!
+//! ```text
+//!   openraft ──▶ adapter ┐                                  ┌▶ openraft
+//!   proposals ───────────┼▶ Peer::call ══ channel ══ server ┼▶ proposals (as leader)
+//!   poller ──────────────┘   (pooled)   (MAC per frame)     └▶ what this node shows
+//! ```
+//! A connection carries one request at a time. Both ends prove that they know the cluster's secret before either reads
+//! anything of variable length.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod adapter;
+mod channel;
+mod frame;
+mod handshake;
+mod message;
+mod peer;
+mod poller;
+mod server;
+mod service;
 
-use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
-use openraft::network::RPCOption;
-use openraft::raft::{
-    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
-};
-use openraft::{BasicNode, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
-
-use crate::command::Proposal;
-use crate::model::{NodeId, Revision};
-use crate::outcome::Outcome;
-use crate::peer::Peer;
-use crate::types::{Snapshot, TypeConfig, Vote};
-
-/// A leader's answer to a proposal.
-#[derive(Debug)]
-pub(crate) enum TakeAnswer {
-    Committed { outcome: Outcome, revision: Revision },
-    NotLeader,
-    DiskFull,
-    Stopped,
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("peer connections are not there yet")]
-pub(crate) struct CallError;
-
-/// All peers of this node.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Peers {
-    peers: Arc<Vec<Arc<Peer>>>,
-}
-
-impl Peers {
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Peer>> {
-        self.peers.iter()
-    }
-
-    pub(crate) fn get(&self, id: NodeId) -> Option<&Arc<Peer>> {
-        self.peers.iter().find(|peer| peer.id == id)
-    }
-
-    pub(crate) async fn propose(&self, _: NodeId, _: Proposal, _: Duration) -> Result<TakeAnswer, CallError> {
-        Err(CallError)
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Network;
-
-impl RaftNetworkFactory<TypeConfig> for Network {
-    type Network = Self;
-
-    async fn new_client(&mut self, _: u64, _: &BasicNode) -> Self {
-        Self
-    }
-}
-
-fn unreachable() -> Unreachable<TypeConfig> {
-    Unreachable::new(&CallError)
-}
-
-impl RaftNetworkV2<TypeConfig> for Network {
-    type SnapshotData = Vec<u8>;
-
-    async fn append_entries(
-        &mut self,
-        _: AppendEntriesRequest<TypeConfig>,
-        _: RPCOption,
-    ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
-        Err(unreachable().into())
-    }
-
-    async fn vote(
-        &mut self,
-        _: VoteRequest<TypeConfig>,
-        _: RPCOption,
-    ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
-        Err(unreachable().into())
-    }
-
-    async fn full_snapshot(
-        &mut self,
-        _: Vote,
-        _: Snapshot,
-        _: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
-        _: RPCOption,
-    ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
-        Err(unreachable().into())
-    }
-}
+pub(crate) use adapter::Network;
+pub(crate) use handshake::Identity;
+pub(crate) use message::{JoinAnswer, PeerDescription, Request, Response, TakeAnswer};
+pub(crate) use peer::{Peer, Peers};
+pub(crate) use poller::poll;
+pub(crate) use server::{Callers, serve};
+pub(crate) use service::Service;

@@ -5,6 +5,7 @@
 
 mod calls;
 mod core;
+mod formation;
 mod keeper;
 mod start;
 
@@ -16,12 +17,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::command::Command;
 use crate::config::Tuning;
 use crate::model::{NodeId, Revision, State};
+use crate::network::Peer;
 use crate::outcome::{Outcome, Refusal};
-use crate::peer::Peer;
 use crate::status::{PeerStatus, Readiness, Status};
 use crate::visibility::{Visibility, VisibleRevision};
 
 pub use start::StartError;
+
+pub(crate) use self::core::{Raft, take};
 
 use self::calls::Call;
 

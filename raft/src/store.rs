@@ -16,8 +16,8 @@ mod log;
 mod states;
 mod writer;
 
-pub(crate) use disk::Standing;
 pub use disk::StoreError;
+pub(crate) use disk::{STANDING, Standing, VOTE};
 pub(crate) use log::LogStore;
 pub(crate) use states::StateStore;
 pub(crate) use writer::WriterHandle;

@@ -4,6 +4,7 @@
 //! their business.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use klamm_raft::model::{
     AclBinding, AclEntry, Operation, PatternType, Permission, ResourcePattern, ResourceType,
@@ -13,6 +14,10 @@ use super::codes::{self, Coded};
 
 /// The most ACLs that one DeleteAcls request may remove.
 pub const REMOVALS_MAX: usize = 10_000;
+/// The most ACLs that the answer to one DeleteAcls request may list: filters that overlap list the same ones again.
+const LISTED_MAX: usize = 5 * REMOVALS_MAX;
+/// The most ACLs that one DeleteAcls request may have compared with its filters.
+const COMPARED_MAX: usize = 10_000_000;
 
 /// A filter as it stands in a request.
 #[derive(Debug, Clone, Copy)]
@@ -67,6 +72,9 @@ pub enum FilterError {
     Entry,
     #[error("Cannot remove more than {REMOVALS_MAX} acls in a single delete operation.")]
     TooManyRemovals,
+    /// Kafka knows no such bound; here requests of other connections would wait.
+    #[error("The filters of this delete operation overlap too much.")]
+    TooMuchWork,
 }
 
 /// What a DeleteAcls request comes to.
@@ -95,6 +103,25 @@ impl<'a> AclFilter<'a> {
             host: raw.host,
             operation: Select::read(codes::operation(raw.operation))?,
             permission: Select::read(codes::permission(raw.permission))?,
+        })
+    }
+
+    /// The ACLs that may pass: those of one resource name where the filter gives it, as `kafka-acls --remove` does.
+    fn candidates<'s>(
+        &self,
+        acls: &'s BTreeSet<AclBinding>,
+    ) -> impl Iterator<Item = &'s AclBinding> + use<'s, 'a> {
+        let exact = match (self.resource_type, self.resource_name, self.pattern_type) {
+            (Select::Only(resource_type), Some(name), SelectPattern::Plain(_)) => Some((resource_type, name)),
+            _ => None,
+        };
+        let from = exact.map_or(Bound::Unbounded, |(resource_type, name)| {
+            Bound::Included(first_binding(resource_type, name))
+        });
+        acls.range((from, Bound::Unbounded)).take_while(move |acl| {
+            exact.is_none_or(|(resource_type, name)| {
+                acl.pattern.resource_type == resource_type && acl.pattern.name == name
+            })
         })
     }
 
@@ -162,31 +189,70 @@ impl<T: PartialEq + Copy> Select<T> {
     }
 }
 
+/// What sorts before all other ACLs of a resource name.
+fn first_binding(resource_type: ResourceType, name: &str) -> AclBinding {
+    AclBinding {
+        pattern: ResourcePattern {
+            resource_type,
+            name: name.to_owned(),
+            pattern_type: PatternType::Literal,
+        },
+        entry: AclEntry {
+            principal: String::new(),
+            host: String::new(),
+            operation: Operation::All,
+            permission: Permission::Deny,
+        },
+    }
+}
+
 /// The ACLs that DescribeAcls lists: sorted, so that those of one pattern come together.
 pub fn describe<'a>(acls: &'a BTreeSet<AclBinding>, filter: &AclFilter<'_>) -> Vec<&'a AclBinding> {
-    acls.iter().filter(|acl| filter.matches(acl)).collect()
+    filter
+        .candidates(acls)
+        .filter(|acl| filter.matches(acl))
+        .collect()
 }
 
 /// Evaluates the filters of DeleteAcls, all against the same ACLs.
 pub fn delete<'a>(acls: &'a BTreeSet<AclBinding>, filters: &[AclFilter<'_>]) -> Deletion<'a> {
-    let mut deletion = Deletion {
-        results: Vec::with_capacity(filters.len()),
+    evaluate(acls, filters).unwrap_or_else(|error| Deletion {
+        results: vec![Err(error); filters.len()],
         removed: BTreeSet::new(),
-    };
+    })
+}
+
+/// As [`delete`]; an error is that of the whole request.
+fn evaluate<'a>(
+    acls: &'a BTreeSet<AclBinding>,
+    filters: &[AclFilter<'_>],
+) -> Result<Deletion<'a>, FilterError> {
+    let mut results = Vec::with_capacity(filters.len());
+    let mut removed = BTreeSet::new();
+    let (mut compared, mut listed) = (0, 0);
     for filter in filters {
-        let result = filter.check().map(|()| describe(acls, filter));
-        if let Ok(matching) = &result {
-            deletion.removed.extend(matching);
+        if let Err(error) = filter.check() {
+            results.push(Err(error));
+            continue;
         }
-        deletion.results.push(result);
-        if deletion.removed.len() > REMOVALS_MAX {
-            return Deletion {
-                results: vec![Err(FilterError::TooManyRemovals); filters.len()],
-                removed: BTreeSet::new(),
-            };
+        let mut matching = Vec::new();
+        for acl in filter.candidates(acls) {
+            compared += 1;
+            if filter.matches(acl) {
+                matching.push(acl);
+                removed.insert(acl);
+                listed += 1;
+            }
+            if removed.len() > REMOVALS_MAX {
+                return Err(FilterError::TooManyRemovals);
+            }
+            if compared > COMPARED_MAX || listed > LISTED_MAX {
+                return Err(FilterError::TooMuchWork);
+            }
         }
+        results.push(Ok(matching));
     }
-    deletion
+    Ok(Deletion { results, removed })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A request is walked, judged item by item, and rewritten into one that a physical broker may see; what was refused of
 //! it is remembered and added to the answer, whose every name, id and address is turned back by [`back`].
 
+mod acls;
 mod ask;
 mod back;
 mod cluster;
@@ -126,12 +127,12 @@ fn dispatch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Api::DeleteGroups => groups::delete(ask),
         Api::OffsetDelete => offsets::delete(ask),
         Api::DescribeCluster => cluster::request(ask),
-        Api::DescribeAcls
-        | Api::CreateAcls
-        | Api::DeleteAcls
-        | Api::ApiVersions
-        | Api::SaslHandshake
-        | Api::SaslAuthenticate => Ok(Plan::Close(CloseReason::UnsupportedApi)),
+        Api::DescribeAcls => acls::describe(ask),
+        Api::CreateAcls => acls::create(ask),
+        Api::DeleteAcls => acls::delete(ask),
+        Api::ApiVersions | Api::SaslHandshake | Api::SaslAuthenticate => {
+            Ok(Plan::Close(CloseReason::UnsupportedApi))
+        }
     }
 }
 
@@ -196,8 +197,8 @@ fn convert(
 }
 
 /// Answers a request whose change was proposed.
-pub fn changed(_view: &View, _pending: PendingChange, _result: ChangeResult) -> Segments {
-    Segments::default()
+pub fn changed(_view: &View, pending: PendingChange, result: ChangeResult) -> Segments {
+    acls::changed(pending, result)
 }
 
 /// Answers an ApiVersions request, before login as after it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::api::table::Api;
 use super::rename::Names;
+use crate::wire::Segments;
 
 /// A forwarded request, as its response must be treated.
 #[derive(Debug)]
@@ -137,11 +138,12 @@ pub(super) struct RefusedConfig {
     pub(super) error: i16,
 }
 
-/// A change that was proposed for a request, as its answer must be built.
+/// A change that was proposed for a request. Its answers are made before, so that nothing can fail once it happened.
 #[derive(Debug)]
 pub struct PendingChange {
-    /// The correlation id of the answer.
-    pub correlation_id: i32,
+    pub(super) done: Segments,
+    /// When it was refused, or may or may not have happened.
+    pub(super) not_done: Segments,
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use crate::wire::schema::{Class, Field, Kind};
 const MAX_ENTRIES: usize = 1 << 21;
 /// A cleared tape keeps room for this many entries.
 const KEPT_ENTRIES: usize = 1 << 12;
+/// Room for the message of one topic and partition, so that most walks allocate at most once.
+const FIRST_ENTRIES: usize = 24;
 
 /// The result of a walk. Reuse it: a walk over a warm tape allocates nothing.
 #[derive(Debug, Default)]
@@ -97,8 +99,10 @@ impl Tape {
         Self::default()
     }
 
+    /// Makes it ready for the next walk.
     pub(in crate::wire) fn clear(&mut self) {
         self.entries.clear();
+        self.entries.reserve(FIRST_ENTRIES);
         self.enclosures.clear();
         self.entries.shrink_to(KEPT_ENTRIES);
         self.enclosures.shrink_to(KEPT_ENTRIES);

@@ -4,6 +4,7 @@ mod differential;
 mod edits;
 mod hostile;
 mod items;
+mod kafka_clients;
 mod rebuild;
 mod sample;
 

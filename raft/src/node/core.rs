@@ -12,9 +12,9 @@ use super::{Applied, ProposeError};
 use crate::codec;
 use crate::command::{Command, Proposal};
 use crate::config::Tuning;
+use crate::disk_space::DiskSpace;
 use crate::model::{Liveness, NodeId, Revision, State};
-use crate::network::{Peers, TakeAnswer};
-use crate::peer::Peer;
+use crate::network::{Peer, Peers, TakeAnswer};
 use crate::sequence::Sequencer;
 use crate::store::StateStore;
 use crate::types::TypeConfig;
@@ -41,8 +41,25 @@ pub(crate) struct Core {
     pub(super) visible: VisibleRevision,
     pub(super) peers: Peers,
     pub(super) tuning: Tuning,
+    pub(super) space: DiskSpace,
+    pub(super) proposals: Proposals,
+}
+
+/// The proposals that this process makes.
+#[derive(Debug)]
+pub(super) struct Proposals {
     sequencer: Arc<Sequencer>,
     open: Semaphore,
+}
+
+impl Proposals {
+    /// `boot` must be random.
+    pub(super) fn new(boot: u64) -> Self {
+        Self {
+            sequencer: Sequencer::new(boot),
+            open: Semaphore::new(OPEN_PROPOSALS),
+        }
+    }
 }
 
 enum Attempt {
@@ -52,25 +69,6 @@ enum Attempt {
 }
 
 impl Core {
-    pub(super) fn new(
-        id: NodeId,
-        states: watch::Receiver<Arc<State>>,
-        visible: VisibleRevision,
-        peers: Peers,
-        (tuning, boot): (Tuning, u64),
-    ) -> Self {
-        Self {
-            id,
-            raft: Arc::default(),
-            states,
-            visible,
-            peers,
-            tuning,
-            sequencer: Sequencer::new(boot),
-            open: Semaphore::new(OPEN_PROPOSALS),
-        }
-    }
-
     /// The leader that this node follows.
     pub(super) fn leader(&self) -> Option<NodeId> {
         let raft = self.raft.get()?;
@@ -80,7 +78,7 @@ impl Core {
     /// Commits `command` and waits until every live node shows it.
     pub(super) async fn propose(&self, command: Command) -> Result<Applied, ProposeError> {
         let deadline = Instant::now() + self.tuning.propose;
-        let permit = timeout_at(deadline, self.open.acquire()).await;
+        let permit = timeout_at(deadline, self.proposals.open.acquire()).await;
         let _permit = permit
             .map_err(|_| ProposeError::Busy)?
             .map_err(|_| ProposeError::Stopped)?;
@@ -90,7 +88,7 @@ impl Core {
 
     /// Commits `command`, however many leaders that takes.
     pub(super) async fn commit(&self, command: Command, deadline: Instant) -> Result<Applied, ProposeError> {
-        let ticket = self.sequencer.next();
+        let ticket = self.proposals.sequencer.next();
         let mut proposal = Proposal {
             node: self.id,
             id: ticket.id(),
@@ -125,6 +123,7 @@ impl Core {
         };
         let answer = if leader == self.id {
             match self.raft.get() {
+                Some(_) if !self.space.is_enough() => TakeAnswer::DiskFull,
                 Some(raft) => take(raft, proposal).await,
                 None => TakeAnswer::NotLeader,
             }

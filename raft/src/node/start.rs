@@ -1,8 +1,11 @@
-//! Starting a node: its store is opened and its thread runs when this returns.
+//! Starting a node: when this returns its store is open, its port is bound and its thread runs.
 
 use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::mpsc::Sender;
 use std::thread;
+use std::time::Duration;
 
 use aws_lc_rs::rand;
 use openraft::async_runtime::watch::WatchReceiver;
@@ -12,22 +15,46 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::calls::{self, Call};
 use super::core::{Core, Raft};
-use super::{Node, RaftStatus, Shared, keeper};
+use super::{Node, RaftStatus, Shared, formation, keeper};
 use crate::config::{NodeConfig, Tuning};
+use crate::disk_space::DiskSpace;
 use crate::model::{NodeId, NodeRecord};
-use crate::network::{Network, Peers};
+use crate::network::{self, Callers, Identity, Network, Peers, Service};
+use crate::standing::StandingKeeper;
 use crate::status::Readiness;
-use crate::store::{self, LogStore, StateStore, Store, StoreError};
+use crate::store::{self, LogStore, Standing, StateStore, Store, StoreError};
 use crate::visibility::VisibleRevision;
 
 /// Calls that may wait for the node's thread.
 const CALLS: usize = 256;
+/// How long a whole snapshot may take to send and install.
+const SNAPSHOT_MS: u64 = 60_000;
 
 /// Why a node does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("the data directory cannot be used")]
     Store(#[from] StoreError),
+    #[error("node {0} is not among the configured peers: the list names every node of the cluster")]
+    NotAmongPeers(NodeId),
+    #[error("peers are configured, but no address to listen on for them")]
+    NoListenAddress,
+    #[error(
+        "{address} is not a loopback address, and no cluster secret is set: set the same one on every node"
+    )]
+    NoSecret { address: String },
+    #[error("cannot listen for peers on {address}")]
+    Listen {
+        address: SocketAddr,
+        source: std::io::Error,
+    },
+    #[error(
+        "the configured peers are nodes {configured:?}, but the data directory belongs to a cluster of nodes {stored:?}"
+    )]
+    OtherMembers {
+        configured: Vec<NodeId>,
+        stored: Vec<NodeId>,
+    },
     #[error("the timing is not possible: {0}")]
     Tuning(#[from] openraft::ConfigError),
     #[error("the node's thread cannot be started")]
@@ -41,38 +68,61 @@ pub enum StartError {
 /// What the node's thread works with.
 struct Parts {
     core: Arc<Core>,
-    raft: Arc<Config>,
+    raft: Config,
     record: NodeRecord,
     calls: mpsc::Receiver<Call>,
     readiness: watch::Sender<Readiness>,
     status: watch::Sender<RaftStatus>,
+    listener: Option<(TcpListener, Callers)>,
+    identity: Identity,
+    space: DiskSpace,
+}
+
+/// The store, without its thread.
+struct Stores {
+    log: LogStore,
+    states: StateStore,
+    standing: Arc<StandingKeeper>,
 }
 
 impl Node {
-    /// Starts a node. Returns when its state is at least as new as it was when the node last ran.
+    /// Starts a node. When this returns, its state is at least as new as it was when the node last ran. Blocks for as
+    /// long as reading the data directory takes.
     pub fn start(config: NodeConfig) -> Result<Self, StartError> {
-        let raft_config = Arc::new(raft_config(&config.tuning)?);
+        let raft = raft_config(&config.tuning)?;
+        let listener = listen(&config)?;
         let store = store::open(&config.data_dir, config.id)?;
         let states = store.states.watch();
         let visible = VisibleRevision::new(states.borrow().revision);
-        let peers = Peers::default();
+        let members = config.peers.keys().copied();
+        let identity = Identity::new(config.id, members, config.secret.as_ref());
+        let peers = Peers::new(&identity, &config.peers);
         let (calls, call_queue) = mpsc::channel(CALLS);
         let (readiness, readiness_seen) = watch::channel(Readiness::Starting);
         let (status, status_seen) = watch::channel(RaftStatus::default());
-        let core = Core::new(
-            config.id,
-            states.clone(),
-            visible.clone(),
-            peers.clone(),
-            (config.tuning.clone(), random()?),
-        );
+        let space = DiskSpace::new(config.data_dir, config.tuning.disk_reserve_bytes);
+        let core = Core {
+            id: config.id,
+            raft: Arc::default(),
+            states: states.clone(),
+            visible: visible.clone(),
+            peers: peers.clone(),
+            tuning: config.tuning.clone(),
+            space: space.clone(),
+            proposals: super::core::Proposals::new(random()?),
+        };
+        let core = Arc::new(core);
+        let record = config.record;
         let parts = Parts {
-            core: Arc::new(core),
-            raft: raft_config,
-            record: config.record,
+            core,
+            raft,
+            record,
             calls: call_queue,
             readiness,
             status,
+            listener,
+            identity,
+            space,
         };
         spawn(parts, store)?;
         let shared = Shared {
@@ -91,7 +141,48 @@ impl Node {
     }
 }
 
-/// Starts the thread; returns when openraft runs on it.
+/// Binds the port for peers, if there are any.
+fn listen(config: &NodeConfig) -> Result<Option<(TcpListener, Callers)>, StartError> {
+    if config.peers.is_empty() {
+        return Ok(None);
+    }
+    if !config.peers.contains_key(&config.id) {
+        return Err(StartError::NotAmongPeers(config.id));
+    }
+    let address = config.listen.ok_or(StartError::NoListenAddress)?;
+    let callers = match config.secret {
+        Some(_) => Callers::Any,
+        None => {
+            let own = address.to_string();
+            let far = [&own]
+                .into_iter()
+                .chain(config.peers.values())
+                .find(|address| !is_loopback(address));
+            if let Some(address) = far {
+                return Err(StartError::NoSecret {
+                    address: address.clone(),
+                });
+            }
+            Callers::LoopbackOnly
+        }
+    };
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    Ok(Some((listener, callers)))
+}
+
+/// Whether a `host:port` is on this machine whatever the resolver says.
+fn is_loopback(address: &str) -> bool {
+    match address.parse::<SocketAddr>() {
+        Ok(address) => address.ip().is_loopback(),
+        Err(_) => address
+            .rsplit_once(':')
+            .is_some_and(|(host, _)| host.eq_ignore_ascii_case("localhost")),
+    }
+}
+
+/// Starts the thread; returns when openraft runs on it, or when it is clear that that waits for other nodes.
 fn spawn(parts: Parts, store: Store) -> Result<(), StartError> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
@@ -100,15 +191,29 @@ fn spawn(parts: Parts, store: Store) -> Result<(), StartError> {
     let (started, starting) = std::sync::mpsc::channel();
     let run = move || {
         let Store {
-            log, states, thread, ..
+            log,
+            states,
+            standing,
+            writer,
+            thread,
         } = store;
-        let done = runtime.block_on(run(parts, (log, states), started));
+        let standing = Arc::new(StandingKeeper::new(standing, log.clone(), writer));
+        let done = runtime.block_on(run(
+            parts,
+            Stores {
+                log,
+                states,
+                standing,
+            },
+            started,
+        ));
         // Tasks that are still there hold the store: they go before anybody is told.
         drop(runtime);
         if thread.join().is_err() {
             tracing::error!("the storage writer ended with a panic");
         }
         if let Some(done) = done {
+            // Whoever asked may have given up waiting.
             done.send(()).ok();
         }
     };
@@ -122,54 +227,140 @@ fn spawn(parts: Parts, store: Store) -> Result<(), StartError> {
     }
 }
 
-async fn run(
-    parts: Parts,
-    (log, states): (LogStore, StateStore),
-    started: std::sync::mpsc::Sender<Result<(), StartError>>,
-) -> Option<oneshot::Sender<()>> {
+/// What a node starts with: told once.
+type Started = Sender<Result<(), StartError>>;
+
+async fn run(parts: Parts, stores: Stores, started: Started) -> Option<oneshot::Sender<()>> {
     let Parts {
         core,
-        raft: config,
+        raft,
         record,
         calls,
         readiness,
         status,
+        listener,
+        identity,
+        space,
     } = parts;
-    let raft = match Raft::new(core.id.0, config, Network, log, states).await {
-        Ok(raft) => raft,
-        Err(error) => {
-            started.send(Err(StartError::Raft(error.to_string()))).ok();
-            return None;
-        }
+    let service = Service {
+        raft: core.raft.clone(),
+        standing: stores.standing.clone(),
+        visible: core.visible.clone(),
+        space,
     };
-    if let Err(error) = initialize(&raft, core.id).await {
-        started.send(Err(StartError::Raft(error))).ok();
-        return None;
+    if let Some((listener, callers)) = listener {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => {
+                tokio::spawn(network::serve(listener, identity, callers, Arc::new(service)));
+            }
+            Err(error) => {
+                started.send(Err(StartError::Thread(error))).ok();
+                return None;
+            }
+        }
     }
-    core.raft.set(raft.clone()).ok();
-    started.send(Ok(())).ok();
     tokio::spawn(core.visible.clone().follow(core.states.clone()));
-    tokio::spawn(publish_status(raft.clone(), status));
-    tokio::spawn(keeper::watch_peers(core.clone()));
-    tokio::spawn(keeper::keep_own_record(core.clone(), record, readiness.clone()));
-    let done = calls::serve(core, calls, readiness).await;
-    if let Err(error) = raft.shutdown().await {
+    if stores.standing.now() == Standing::New && core.peers.all().next().is_some() {
+        // The others decide how long this takes, so whoever starts this node does not wait for it.
+        started.send(Ok(())).ok();
+    }
+    let joining = async {
+        let joined = take_part(&core, raft, stores, status).await;
+        let failed = joined.is_err();
+        // Nobody listens when it was told already.
+        if let Err(told) = started.send(joined)
+            && let Err(error) = told.0
+        {
+            tracing::error!(%error, "this node cannot take part and stops");
+        }
+        if failed {
+            return;
+        }
+        for peer in core.peers.all() {
+            tokio::spawn(network::poll(peer.clone()));
+        }
+        tokio::spawn(keeper::watch_peers(core.clone()));
+        keeper::keep_own_record(core.clone(), record, readiness.clone()).await;
+        // Calls are served on, whatever the cluster thinks of the record.
+        std::future::pending().await
+    };
+    let done = tokio::select! {
+        () = joining => None,
+        done = calls::serve(core.clone(), calls, readiness.clone()) => done,
+    };
+    if let Some(raft) = core.raft.get()
+        && let Err(error) = raft.shutdown().await
+    {
         tracing::warn!(%error, "openraft did not stop in good order");
     }
     done
 }
 
-/// A node without peers leads from the start.
-async fn initialize(raft: &Raft, id: NodeId) -> Result<(), String> {
-    if raft.is_initialized().await.map_err(|error| error.to_string())? {
-        return raft
-            .trigger()
-            .elect(false)
-            .await
-            .map_err(|error| error.to_string());
+/// Takes this node's place in the cluster and starts openraft.
+async fn take_part(
+    core: &Arc<Core>,
+    mut config: Config,
+    stores: Stores,
+    status: watch::Sender<RaftStatus>,
+) -> Result<(), StartError> {
+    let failed = |error: &dyn std::fmt::Display| StartError::Raft(error.to_string());
+    let Stores {
+        log,
+        states,
+        standing,
+    } = stores;
+    formation::take_place(core.id, &core.peers, &standing)
+        .await
+        .map_err(|error| failed(&error))?;
+    config.enable_elect = standing.now() == Standing::Member;
+    let network = Network::new(core.peers.clone());
+    let raft = Raft::new(core.id.0, Arc::new(config), network, log, states).await;
+    let raft = raft.map_err(|error| failed(&error))?;
+    check_members(core, &raft).await?;
+    let is_founder = core.peers.all().all(|peer| core.id < peer.id);
+    if raft.is_initialized().await.map_err(|error| failed(&error))? {
+        if core.peers.all().next().is_none() {
+            // Nobody else leads: there is nothing to wait for.
+            raft.trigger()
+                .elect(false)
+                .await
+                .map_err(|error| failed(&error))?;
+        }
+    } else if is_founder {
+        let members = members(core).into_iter().map(|id| (id.0, BasicNode::default()));
+        let founded = raft.initialize(members.collect::<BTreeMap<_, _>>()).await;
+        founded.map_err(|error| failed(&error))?;
     }
-    let members = BTreeMap::from([(id.0, BasicNode::default())]);
-    raft.initialize(members).await.map_err(|error| error.to_string())
+    tokio::spawn(publish_status(raft.clone(), status));
+    tokio::spawn(formation::watch_catching_up(raft.clone(), standing));
+    // It is set here only.
+    core.raft.set(raft).ok();
+    Ok(())
+}
+
+fn members(core: &Core) -> Vec<NodeId> {
+    let mut members: Vec<_> = core.peers.all().map(|peer| peer.id).chain([core.id]).collect();
+    members.sort();
+    members
+}
+
+async fn check_members(core: &Core, raft: &Raft) -> Result<(), StartError> {
+    let stored = raft
+        .with_raft_state(|state| {
+            state
+                .membership_state
+                .effective()
+                .voter_ids()
+                .map(NodeId)
+                .collect::<Vec<_>>()
+        })
+        .await
+        .map_err(|error| StartError::Raft(error.to_string()))?;
+    let configured = members(core);
+    if stored.is_empty() || stored == configured {
+        return Ok(());
+    }
+    Err(StartError::OtherMembers { configured, stored })
 }
 
 async fn publish_status(raft: Raft, status: watch::Sender<RaftStatus>) {
@@ -191,14 +382,16 @@ async fn publish_status(raft: Raft, status: watch::Sender<RaftStatus>) {
 }
 
 fn raft_config(tuning: &Tuning) -> Result<Config, StartError> {
-    let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let election = millis(tuning.election);
     let config = Config {
         cluster_name: "klamm".to_owned(),
         heartbeat_interval: millis(tuning.heartbeat),
         election_timeout_min: election,
         election_timeout_max: election.saturating_add(election / 2),
+        install_snapshot_timeout: SNAPSHOT_MS,
         enable_pre_vote: Some(true),
+        // A node that lost its disk is taken back by what `formation` does, not by openraft, which would stop the leader.
         allow_log_reversion: Some(true),
         snapshot_policy: SnapshotPolicy::LogsSinceLast(tuning.snapshot_entries),
         max_in_snapshot_log_to_keep: tuning.snapshot_entries,

@@ -21,11 +21,11 @@ pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("lo
 /// Single values by name.
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
-pub(super) const VOTE: &str = "vote";
+pub(crate) const VOTE: &str = "vote";
 pub(super) const COMMITTED: &str = "committed";
 pub(super) const PURGED: &str = "purged";
 pub(super) const SNAPSHOT: &str = "snapshot";
-pub(super) const STANDING: &str = "standing";
+pub(crate) const STANDING: &str = "standing";
 const OWNER: &str = "owner";
 
 const FILE_NAME: &str = "klamm.redb";

@@ -58,6 +58,11 @@ impl LogStore {
         (memory.vote, memory.last())
     }
 
+    /// The vote was written by somebody else, before openraft runs.
+    pub(crate) fn set_vote(&self, vote: Vote) {
+        self.memory().vote = Some(vote);
+    }
+
     /// Nobody panics while holding the lock, so a poisoned one is as good.
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)

@@ -252,3 +252,32 @@ fn too_many_removals_remove_nothing() {
     assert_eq!(deletion.results, vec![Err(FilterError::TooManyRemovals); 2]);
     assert!(deletion.removed.is_empty());
 }
+
+#[test]
+fn filters_that_overlap_too_much_remove_nothing() {
+    let acls = acls();
+    let filters = vec![AclFilter::read(ALL).unwrap(); LISTED_MAX / acls.len() + 1];
+    let deletion = delete(&acls, &filters);
+    assert_eq!(
+        deletion.results,
+        vec![Err(FilterError::TooMuchWork); filters.len()]
+    );
+    assert!(deletion.removed.is_empty());
+    assert_eq!(delete(&acls, &filters[1..]).removed.len(), acls.len());
+}
+
+#[test]
+fn a_filter_with_type_and_name_finds_what_a_scan_finds() {
+    let acls = acls();
+    for acl in &acls {
+        for pattern_type in [1, 3, 4] {
+            let raw = RawFilter {
+                resource_type: codes::resource_type_code(acl.pattern.resource_type),
+                ..named(pattern_type, &acl.pattern.name)
+            };
+            let filter = AclFilter::read(raw).unwrap();
+            let scanned: Vec<_> = acls.iter().filter(|acl| filter.matches(acl)).collect();
+            assert_eq!(describe(&acls, &filter), scanned, "{raw:?}");
+        }
+    }
+}

@@ -13,7 +13,7 @@ use crate::vcluster::pending::{Pending, Then};
 use crate::vcluster::plan::{Answer, Attempt, Caller, Forward, Need, Plan};
 use crate::vcluster::rename::Alias;
 use crate::vcluster::view::View;
-use crate::wire::{Edits, Item, Message, Node, RequestHeader, WireError};
+use crate::wire::{Edits, Item, Message, Node, RequestHeader, Segments, WireError};
 use klamm_raft::model::Operation;
 
 /// One request.
@@ -61,12 +61,15 @@ impl<'a> Ask<'a> {
         Ok(Item::response(self.header.api_key, self.version())?)
     }
 
+    /// The whole frame of an answer.
+    pub(super) fn answer(&self, response: &Item) -> Result<Segments, Stop> {
+        let api = (self.header.api_key, self.version());
+        Ok(response.response_frame(api, self.header.correlation_id)?)
+    }
+
     /// Answers here.
     pub(super) fn reply(&self, response: &Item) -> Result<Plan, Stop> {
-        let api = (self.header.api_key, self.version());
-        Ok(Plan::Reply(
-            response.response_frame(api, self.header.correlation_id)?,
-        ))
+        Ok(Plan::Reply(self.answer(response)?))
     }
 
     /// Sends the edited request on and expects an answer.

@@ -6,8 +6,10 @@ use crate::wire::Value;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i16)]
 pub(super) enum ErrorCode {
+    UnknownServerError = -1,
     UnknownTopicOrPartition = 3,
     LeaderNotAvailable = 5,
+    RequestTimedOut = 7,
     CoordinatorLoadInProgress = 14,
     CoordinatorNotAvailable = 15,
     InconsistentGroupProtocol = 23,

@@ -1,5 +1,6 @@
 //! Scenarios: a request of a client, what a broker sees of it, what it answers, what the client sees of that.
 
+mod acls;
 mod fetch;
 mod groups;
 mod metadata;

@@ -9,6 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use klamm_raft::command::Command;
 use klamm_raft::model::{
     AclBinding, AclEntry, AliasTopic, BrokerKey, BrokerSlot, Liveness, NodeId, NodeRecord, Operation,
     PatternType, Permission, PortSlot, ResourcePattern, Revision, VclusterKind, VclusterState,
@@ -124,6 +125,16 @@ impl World {
         self.state.acls.insert(AclBinding { pattern, entry });
         self.compile();
         self
+    }
+
+    /// Does what was proposed about ACLs.
+    pub(super) fn apply(&mut self, command: &Command) {
+        match command {
+            Command::CreateAcls { acls, .. } => self.state.acls.extend(acls.iter().cloned()),
+            Command::DeleteAcls { acls, .. } => self.state.acls.retain(|acl| !acls.contains(acl)),
+            other => panic!("{other:?}"),
+        }
+        self.compile();
     }
 
     fn compile(&mut self) {

@@ -1,0 +1,163 @@
+//! openraft's network, on our connections.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::errors::{RPCError, ReplicationClosed, StreamingError, Unreachable};
+use openraft::network::RPCOption;
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderError,
+    TransferLeaderRequest, VoteRequest, VoteResponse,
+};
+use openraft::{BasicNode, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
+
+use super::message::{AppendMessage, Request, Response};
+use super::peer::{CallError, Peer, Peers};
+use crate::model::NodeId;
+use crate::types::{Snapshot, TypeConfig, Vote};
+
+/// Entries wait for the follower's disk; openraft's own limit is meant for heartbeats.
+const APPEND: Duration = Duration::from_secs(3);
+
+/// Makes the connections that openraft asks for. Addresses come from the configuration, not from the membership.
+#[derive(Debug)]
+pub(crate) struct Network {
+    peers: Peers,
+}
+
+impl Network {
+    pub(crate) fn new(peers: Peers) -> Self {
+        Self { peers }
+    }
+}
+
+impl RaftNetworkFactory<TypeConfig> for Network {
+    type Network = Connection;
+
+    async fn new_client(&mut self, target: u64, _: &BasicNode) -> Connection {
+        let id = NodeId(target);
+        Connection {
+            id,
+            peer: self.peers.get(id).cloned(),
+        }
+    }
+}
+
+/// openraft's way to one peer.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    id: NodeId,
+    peer: Option<Arc<Peer>>,
+}
+
+type RpcResult<T> = Result<T, RPCError<TypeConfig>>;
+
+impl Connection {
+    /// Every failure is `Unreachable`: openraft would try again without a pause after any other.
+    async fn call(&self, request: &Request, limit: Duration) -> RpcResult<Response> {
+        let peer = self.peer()?;
+        match peer.call(request, limit).await {
+            Ok(Response::Failed(failure)) => Err(failure.into()),
+            Ok(response) => Ok(response),
+            Err(error) => Err(Unreachable::new(&error).into()),
+        }
+    }
+
+    fn peer(&self) -> RpcResult<&Arc<Peer>> {
+        let unknown = || Unreachable::new(&CallError::Unknown(self.id)).into();
+        self.peer.as_ref().ok_or_else(unknown)
+    }
+
+    fn unexpected<T>(&self) -> RpcResult<T> {
+        Err(Unreachable::new(&self.peer()?.unexpected()).into())
+    }
+
+    async fn ask_for_vote(
+        &self,
+        request: &Request,
+        option: &RPCOption,
+    ) -> RpcResult<VoteResponse<TypeConfig>> {
+        match self.call(request, option.soft_ttl()).await? {
+            Response::Vote { vote, granted, last } => {
+                Ok(VoteResponse::new(Vote::from(vote), last.map(Into::into), granted))
+            }
+            _ => self.unexpected(),
+        }
+    }
+}
+
+impl RaftNetworkV2<TypeConfig> for Connection {
+    type SnapshotData = Vec<u8>;
+
+    async fn append_entries(
+        &mut self,
+        rpc: AppendEntriesRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> RpcResult<AppendEntriesResponse<TypeConfig>> {
+        let limit = if rpc.entries.is_empty() {
+            option.soft_ttl()
+        } else {
+            APPEND
+        };
+        match self
+            .call(&Request::Append(AppendMessage::new(rpc)), limit)
+            .await?
+        {
+            Response::Append(answer) => Ok(answer.into()),
+            _ => self.unexpected(),
+        }
+    }
+
+    async fn vote(
+        &mut self,
+        rpc: VoteRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> RpcResult<VoteResponse<TypeConfig>> {
+        self.ask_for_vote(&Request::Vote(rpc.into()), &option).await
+    }
+
+    async fn pre_vote(
+        &mut self,
+        rpc: VoteRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> RpcResult<VoteResponse<TypeConfig>> {
+        self.ask_for_vote(&Request::PreVote(rpc.into()), &option).await
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: Snapshot,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        option: RPCOption,
+    ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
+        let request = Request::Snapshot {
+            vote: vote.into(),
+            snapshot: snapshot.snapshot,
+        };
+        let response = tokio::select! {
+            response = self.call(&request, option.soft_ttl()) => response?,
+            closed = cancel => return Err(closed.into()),
+        };
+        match response {
+            Response::Snapshot { vote } => Ok(SnapshotResponse::new(vote.into())),
+            _ => Ok(self.unexpected()?),
+        }
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        req: TransferLeaderRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> RpcResult<Result<(), TransferLeaderError<TypeConfig>>> {
+        match self.call(&Request::transfer(&req), option.soft_ttl()).await? {
+            Response::TransferLeader { accepted: true } => Ok(Ok(())),
+            // openraft only logs what exactly changed.
+            Response::TransferLeader { accepted: false } => Ok(Err(TransferLeaderError::LogNotFlushed {
+                expected: req.last_log_id().copied(),
+                actual: None,
+            })),
+            _ => self.unexpected(),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Length-prefixed frames. A length costs nothing before its bytes have come.
+
+use std::io;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// Writes `parts` as one frame.
+pub(super) async fn write<W: AsyncWrite + Unpin>(stream: &mut W, parts: [&[u8]; 2]) -> io::Result<()> {
+    let bytes = parts[0].len() + parts[1].len();
+    let length = u32::try_from(bytes).map_err(|_| too_long(bytes))?;
+    let mut head = Vec::with_capacity(4 + parts[0].len().min(HEAD_BYTES));
+    head.extend_from_slice(&length.to_be_bytes());
+    if bytes <= HEAD_BYTES {
+        head.extend_from_slice(parts[0]);
+        head.extend_from_slice(parts[1]);
+        return stream.write_all(&head).await;
+    }
+    stream.write_all(&head).await?;
+    stream.write_all(parts[0]).await?;
+    stream.write_all(parts[1]).await
+}
+
+/// Up to this size, a frame is copied so that it leaves in one segment.
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// Reads one frame of at most `limit` bytes; `None` when the peer closed the connection before it.
+pub(super) async fn read<R: AsyncRead + Unpin>(stream: &mut R, limit: usize) -> io::Result<Option<Vec<u8>>> {
+    let mut length = [0; 4];
+    match stream.read_exact(&mut length).await {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let bytes = u32::from_be_bytes(length);
+    if bytes as usize > limit {
+        return Err(too_long(bytes as usize));
+    }
+    let mut frame = Vec::new();
+    // The buffer grows with what arrives, not with what was announced.
+    let read = stream.take(u64::from(bytes)).read_to_end(&mut frame).await?;
+    if read != bytes as usize {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Some(frame))
+}
+
+fn too_long(bytes: usize) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("a frame of {bytes} bytes is over the limit"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_frame_comes_out_as_it_went_in() {
+        for bytes in [0, 1, HEAD_BYTES, HEAD_BYTES + 1] {
+            let (mut near, mut far) = tokio::io::duplex(1024 * 1024);
+            let content = vec![7; bytes];
+            write(&mut near, [&content, b"tail"]).await.unwrap();
+            let frame = read(&mut far, 1024 * 1024).await.unwrap().unwrap();
+            assert_eq!(frame, [content.as_slice(), b"tail"].concat());
+        }
+    }
+
+    #[tokio::test]
+    async fn an_announced_length_allocates_nothing() {
+        let (mut near, mut far) = tokio::io::duplex(64);
+        near.write_all(&0x7fff_ffff_u32.to_be_bytes()).await.unwrap();
+        near.write_all(b"abc").await.unwrap();
+        drop(near);
+        let error = read(&mut far, usize::MAX).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
+    }
+
+    #[tokio::test]
+    async fn a_length_over_the_limit_is_refused_at_once() {
+        let (mut near, mut far) = tokio::io::duplex(64);
+        near.write_all(&101_u32.to_be_bytes()).await.unwrap();
+        assert_eq!(
+            read(&mut far, 100).await.unwrap_err().kind(),
+            io::ErrorKind::InvalidData
+        );
+    }
+}

@@ -1,0 +1,232 @@
+//! Who is at the other end: both prove that they know the cluster's secret, and that they are the nodes that they are
+//! taken for. All messages have a fixed length.
+//!
+//! ```text
+//!   caller                                             server
+//!   magic, version, cluster, from, to, nonce ───────▶
+//!             ◀─────── status, nonce
+//!   HMAC(secret, "caller", all of the above) ───────▶
+//!             ◀─────── status, HMAC(secret, "server", all of the above)
+//! ```
+//! The frames that follow carry a MAC under a key that is made of the secret and both nonces, one key per direction.
+
+use aws_lc_rs::{digest, hmac, rand};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::channel::Channel;
+use crate::config::Secret;
+use crate::model::NodeId;
+
+/// What stands for the secret when all peers are on loopback and none is set.
+const WITHOUT_SECRET: &[u8] = b"klamm: loopback only, no secret";
+
+const MAGIC: &[u8; 7] = b"KLAMMRF";
+/// Raised with any change of the handshake, of the frames or of the messages in them.
+const VERSION: u8 = 1;
+const NONCE_BYTES: usize = 32;
+const MAC_BYTES: usize = 32;
+const HELLO_BYTES: usize = MAGIC.len() + 1 + 32 + 8 + 8 + NONCE_BYTES;
+
+const OK: u8 = 0;
+const BAD_VERSION: u8 = 1;
+const BAD_CLUSTER: u8 = 2;
+const BAD_NODE: u8 = 3;
+const BAD_SECRET: u8 = 4;
+
+/// Why two ends do not talk.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum HandshakeError {
+    #[error("the connection broke")]
+    Io(#[from] std::io::Error),
+    #[error("what connected is no klamm node")]
+    NotKlamm,
+    #[error("the other node speaks another version of the peer protocol")]
+    Version,
+    #[error("the other node belongs to a cluster with other node ids")]
+    OtherCluster,
+    #[error("another node than the one that was meant is at that address")]
+    OtherNode,
+    #[error("the two nodes have different cluster secrets")]
+    OtherSecret,
+    #[error("no randomness is to be had from the system")]
+    Random,
+    #[error("the other end answered with status {0}")]
+    Status(u8),
+}
+
+/// What this node shows of itself.
+#[derive(Clone)]
+pub(crate) struct Identity {
+    pub(crate) own: NodeId,
+    cluster: [u8; 32],
+    secret: hmac::Key,
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Identity({})", self.own)
+    }
+}
+
+impl Identity {
+    /// `members` are all nodes of the cluster, this one included.
+    pub(crate) fn new(own: NodeId, members: impl Iterator<Item = NodeId>, secret: Option<&Secret>) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        for member in members {
+            context.update(&member.0.to_be_bytes());
+        }
+        let mut cluster = [0; 32];
+        cluster.copy_from_slice(context.finish().as_ref());
+        let secret = secret.map_or(WITHOUT_SECRET, Secret::bytes);
+        Self {
+            own,
+            cluster,
+            secret: hmac::Key::new(hmac::HMAC_SHA256, secret),
+        }
+    }
+
+    /// The caller's side, to reach node `to`.
+    pub(super) async fn call(&self, mut stream: TcpStream, to: NodeId) -> Result<Channel, HandshakeError> {
+        let hello = self.hello(to)?;
+        stream.write_all(&hello).await?;
+        check(stream.read_u8().await?)?;
+        let mut nonce = [0; NONCE_BYTES];
+        stream.read_exact(&mut nonce).await?;
+        let said = Said {
+            secret: &self.secret,
+            hello: &hello,
+            nonce: &nonce,
+        };
+        stream.write_all(said.mac(b"caller").as_ref()).await?;
+        check(stream.read_u8().await?)?;
+        let mut proof = [0; MAC_BYTES];
+        stream.read_exact(&mut proof).await?;
+        said.verify(b"server", &proof)?;
+        Ok(Channel::new(
+            stream,
+            said.key(b"to server"),
+            said.key(b"to caller"),
+        ))
+    }
+
+    /// The server's side: who called.
+    pub(super) async fn answer(&self, mut stream: TcpStream) -> Result<(NodeId, Channel), HandshakeError> {
+        let mut hello = [0; HELLO_BYTES];
+        // The rest of the hello is waited for only when it begins as one.
+        stream.read_exact(&mut hello[..=MAGIC.len()]).await?;
+        if !hello.starts_with(MAGIC) {
+            return Err(HandshakeError::NotKlamm);
+        }
+        if hello[MAGIC.len()] != VERSION {
+            stream.write_u8(BAD_VERSION).await?;
+            return Err(HandshakeError::Version);
+        }
+        stream.read_exact(&mut hello[MAGIC.len() + 1..]).await?;
+        let from = match self.read_hello(&hello) {
+            Ok(from) => from,
+            Err((status, error)) => {
+                stream.write_u8(status).await?;
+                return Err(error);
+            }
+        };
+        let nonce = random()?;
+        stream.write_u8(OK).await?;
+        stream.write_all(&nonce).await?;
+        let mut proof = [0; MAC_BYTES];
+        stream.read_exact(&mut proof).await?;
+        let said = Said {
+            secret: &self.secret,
+            hello: &hello,
+            nonce: &nonce,
+        };
+        if let Err(error) = said.verify(b"caller", &proof) {
+            stream.write_u8(BAD_SECRET).await?;
+            return Err(error);
+        }
+        stream.write_u8(OK).await?;
+        stream.write_all(said.mac(b"server").as_ref()).await?;
+        Ok((
+            from,
+            Channel::new(stream, said.key(b"to caller"), said.key(b"to server")),
+        ))
+    }
+
+    fn hello(&self, to: NodeId) -> Result<[u8; HELLO_BYTES], HandshakeError> {
+        let mut hello = [0; HELLO_BYTES];
+        let nonce = random()?;
+        let from = self.own.0.to_be_bytes();
+        let to = to.0.to_be_bytes();
+        let parts: [&[u8]; 6] = [MAGIC, &[VERSION], &self.cluster, &from, &to, &nonce];
+        let mut at = 0;
+        for part in parts {
+            hello[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        }
+        Ok(hello)
+    }
+
+    fn read_hello(&self, hello: &[u8; HELLO_BYTES]) -> Result<NodeId, (u8, HandshakeError)> {
+        let rest = &hello[MAGIC.len() + 1..];
+        let (cluster, rest) = rest.split_at(self.cluster.len());
+        let mut ids = rest.chunks_exact(8).map(|id| {
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(id);
+            NodeId(u64::from_be_bytes(bytes))
+        });
+        let (from, to) = (ids.next(), ids.next());
+        if cluster != self.cluster {
+            return Err((BAD_CLUSTER, HandshakeError::OtherCluster));
+        }
+        match from {
+            Some(from) if to == Some(self.own) && from != self.own => Ok(from),
+            _ => Err((BAD_NODE, HandshakeError::OtherNode)),
+        }
+    }
+}
+
+/// What both ends have said so far.
+struct Said<'a> {
+    secret: &'a hmac::Key,
+    hello: &'a [u8; HELLO_BYTES],
+    nonce: &'a [u8; NONCE_BYTES],
+}
+
+impl Said<'_> {
+    fn mac(&self, role: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(self.secret);
+        for part in [b"klamm raft ", role, self.hello, self.nonce] {
+            context.update(part);
+        }
+        context.sign()
+    }
+
+    fn verify(&self, role: &[u8], proof: &[u8]) -> Result<(), HandshakeError> {
+        let mut message = b"klamm raft ".to_vec();
+        for part in [role, self.hello, self.nonce] {
+            message.extend_from_slice(part);
+        }
+        hmac::verify(self.secret, &message, proof).map_err(|_| HandshakeError::OtherSecret)
+    }
+
+    fn key(&self, direction: &[u8]) -> hmac::Key {
+        hmac::Key::new(hmac::HMAC_SHA256, self.mac(direction).as_ref())
+    }
+}
+
+fn check(status: u8) -> Result<(), HandshakeError> {
+    Err(match status {
+        OK => return Ok(()),
+        BAD_VERSION => HandshakeError::Version,
+        BAD_CLUSTER => HandshakeError::OtherCluster,
+        BAD_NODE => HandshakeError::OtherNode,
+        BAD_SECRET => HandshakeError::OtherSecret,
+        other => HandshakeError::Status(other),
+    })
+}
+
+fn random() -> Result<[u8; NONCE_BYTES], HandshakeError> {
+    let mut nonce = [0; NONCE_BYTES];
+    rand::fill(&mut nonce).map_err(|_| HandshakeError::Random)?;
+    Ok(nonce)
+}

@@ -1,0 +1,232 @@
+//! What nodes say to each other, in our own structs: openraft's types do not go over the wire either.
+
+use openraft::errors::{RPCError, Unreachable};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, TransferLeaderRequest, VoteRequest, VoteResponse,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::codec::CodecError;
+use crate::codec::layout::{EntryV1, LogIdV1, VoteV1};
+use crate::command::Proposal;
+use crate::model::Revision;
+use crate::outcome::Outcome;
+use crate::types::TypeConfig;
+
+/// A question to a peer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Request {
+    Append(AppendMessage),
+    Vote(Ballot),
+    PreVote(Ballot),
+    /// The bytes of a whole snapshot.
+    Snapshot {
+        vote: VoteV1,
+        snapshot: Vec<u8>,
+    },
+    TransferLeader {
+        from: VoteV1,
+        to: u64,
+        last: Option<LogIdV1>,
+    },
+    /// To the leader: commit this.
+    Propose(Proposal),
+    /// Answered when the peer shows more than `after`, or after a short while.
+    Show {
+        after: Revision,
+    },
+    /// Answered also by a node that does not take part yet.
+    Describe,
+    /// The sender is about to found the cluster.
+    Join,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Response {
+    Append(AppendAnswer),
+    Vote {
+        vote: VoteV1,
+        granted: bool,
+        last: Option<LogIdV1>,
+    },
+    Snapshot {
+        vote: VoteV1,
+    },
+    /// Whether the peer stands for election now.
+    TransferLeader {
+        accepted: bool,
+    },
+    Taken(TakeAnswer),
+    Shown(Revision),
+    Description(PeerDescription),
+    Join(JoinAnswer),
+    Failed(Failure),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AppendMessage {
+    vote: VoteV1,
+    prev: Option<LogIdV1>,
+    entries: Vec<EntryV1>,
+    commit: Option<LogIdV1>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Ballot {
+    vote: VoteV1,
+    last: Option<LogIdV1>,
+    transfer: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum AppendAnswer {
+    Success,
+    Partial(Option<LogIdV1>),
+    Conflict,
+    HigherVote(VoteV1),
+}
+
+/// A leader's answer to a proposal.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum TakeAnswer {
+    Committed {
+        outcome: Outcome,
+        revision: Revision,
+    },
+    /// It was not committed, or nobody knows: propose it again, under the same id.
+    NotLeader,
+    DiskFull,
+    Stopped,
+}
+
+/// What a node's disk holds.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(crate) struct PeerDescription {
+    /// Whether the node may vote, so that what follows is all that it ever promised.
+    pub(crate) member: bool,
+    pub(crate) vote: Option<VoteV1>,
+    pub(crate) last: Option<LogIdV1>,
+}
+
+impl PeerDescription {
+    /// Whether the node has never promised anything.
+    pub(crate) fn is_pristine(&self) -> bool {
+        self.vote.is_none() && self.last.is_none()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum JoinAnswer {
+    /// The peer will vote in the new cluster.
+    Joined,
+    /// The peer is in a cluster already.
+    HasCluster,
+}
+
+/// Why a peer does not do what it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("the peer does not take part yet")]
+    NotTakingPart,
+    #[error("the peer lost its data and does not vote before it has caught up")]
+    Rejoining,
+    #[error("the peer's disk is full")]
+    DiskFull,
+    #[error("the peer has stopped")]
+    Stopped,
+    #[error("the peer did not understand")]
+    NotUnderstood,
+}
+
+impl AppendMessage {
+    pub(crate) fn has_entries(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
+    pub(super) fn new(request: AppendEntriesRequest<TypeConfig>) -> Self {
+        Self {
+            vote: request.vote.into(),
+            prev: request.prev_log_id.map(Into::into),
+            entries: request.entries.iter().map(Into::into).collect(),
+            commit: request.leader_commit.map(Into::into),
+        }
+    }
+
+    pub(super) fn into_openraft(self) -> Result<AppendEntriesRequest<TypeConfig>, CodecError> {
+        let entries = self.entries.into_iter().map(EntryV1::into_entry);
+        Ok(AppendEntriesRequest {
+            vote: self.vote.into(),
+            prev_log_id: self.prev.map(Into::into),
+            entries: entries.collect::<Result<_, _>>()?,
+            leader_commit: self.commit.map(Into::into),
+        })
+    }
+}
+
+impl From<AppendEntriesResponse<TypeConfig>> for AppendAnswer {
+    fn from(response: AppendEntriesResponse<TypeConfig>) -> Self {
+        match response {
+            AppendEntriesResponse::Success => Self::Success,
+            AppendEntriesResponse::PartialSuccess(id) => Self::Partial(id.map(Into::into)),
+            AppendEntriesResponse::Conflict => Self::Conflict,
+            AppendEntriesResponse::HigherVote(vote) => Self::HigherVote(vote.into()),
+        }
+    }
+}
+
+impl From<AppendAnswer> for AppendEntriesResponse<TypeConfig> {
+    fn from(answer: AppendAnswer) -> Self {
+        match answer {
+            AppendAnswer::Success => Self::Success,
+            AppendAnswer::Partial(id) => Self::PartialSuccess(id.map(Into::into)),
+            AppendAnswer::Conflict => Self::Conflict,
+            AppendAnswer::HigherVote(vote) => Self::HigherVote(vote.into()),
+        }
+    }
+}
+
+impl From<VoteRequest<TypeConfig>> for Ballot {
+    fn from(request: VoteRequest<TypeConfig>) -> Self {
+        Self {
+            vote: request.vote.into(),
+            last: request.last_log_id.map(Into::into),
+            transfer: request.leadership_transfer,
+        }
+    }
+}
+
+impl From<Ballot> for VoteRequest<TypeConfig> {
+    fn from(ballot: Ballot) -> Self {
+        Self {
+            vote: ballot.vote.into(),
+            last_log_id: ballot.last.map(Into::into),
+            leadership_transfer: ballot.transfer,
+        }
+    }
+}
+
+impl Response {
+    pub(super) fn vote(response: &VoteResponse<TypeConfig>) -> Self {
+        Self::Vote {
+            vote: response.vote.into(),
+            granted: response.vote_granted,
+            last: response.last_log_id.map(Into::into),
+        }
+    }
+}
+
+impl Request {
+    pub(super) fn transfer(request: &TransferLeaderRequest<TypeConfig>) -> Self {
+        Self::TransferLeader {
+            from: (*request.from_leader()).into(),
+            to: *request.to_node_id(),
+            last: request.last_log_id().map(|id| (*id).into()),
+        }
+    }
+}
+
+impl From<Failure> for RPCError<TypeConfig> {
+    fn from(failure: Failure) -> Self {
+        Unreachable::new(&failure).into()
+    }
+}

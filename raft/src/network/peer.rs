@@ -1,0 +1,219 @@
+//! One peer: where it is, connections to it, when it answered last, and how far it has come.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{Instant, timeout};
+
+use super::channel::{Channel, ChannelError};
+use super::handshake::{HandshakeError, Identity};
+use super::message::{Request, Response, TakeAnswer};
+use crate::command::Proposal;
+use crate::model::{NodeId, Revision};
+
+/// Connections that are kept for later.
+const IDLE_CONNECTIONS: usize = 8;
+/// A kept connection is not used again after this long; the server closes it a while later.
+const IDLE: Duration = Duration::from_secs(20);
+/// Proposals on their way to one leader at once.
+const PROPOSALS: usize = 16;
+const CONNECT: Duration = Duration::from_secs(1);
+
+/// Why a peer gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error("node {0} is not configured as a peer")]
+    Unknown(NodeId),
+    #[error("cannot connect to {address}")]
+    Connect { address: String, source: std::io::Error },
+    #[error("cannot agree with {address}")]
+    Handshake { address: String, source: HandshakeError },
+    #[error("the connection to {address} failed")]
+    Channel { address: String, source: ChannelError },
+    #[error("{address} did not answer within {} ms", limit.as_millis())]
+    Late { address: String, limit: Duration },
+    #[error("{address} answered something else")]
+    Unexpected { address: String },
+}
+
+/// One other node of the cluster.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) id: NodeId,
+    pub(crate) address: String,
+    identity: Identity,
+    seen: watch::Sender<Seen>,
+    idle: Mutex<Vec<Channel>>,
+    proposals: Semaphore,
+}
+
+/// What a peer's last answer said.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Seen {
+    pub(crate) at: Option<Instant>,
+    pub(crate) visible: Revision,
+}
+
+impl Seen {
+    pub(crate) fn silent_for(&self) -> Option<Duration> {
+        self.at.map(|at| at.elapsed())
+    }
+}
+
+/// All other nodes of the cluster.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Peers {
+    peers: Arc<BTreeMap<NodeId, Arc<Peer>>>,
+}
+
+impl Peers {
+    /// `addresses` may name this node too.
+    pub(crate) fn new(identity: &Identity, addresses: &BTreeMap<NodeId, String>) -> Self {
+        let others = addresses.iter().filter(|(id, _)| **id != identity.own);
+        let peers = others.map(|(id, address)| {
+            let peer = Peer {
+                id: *id,
+                address: address.clone(),
+                identity: identity.clone(),
+                seen: watch::Sender::default(),
+                idle: Mutex::default(),
+                proposals: Semaphore::new(PROPOSALS),
+            };
+            (*id, Arc::new(peer))
+        });
+        Self {
+            peers: Arc::new(peers.collect()),
+        }
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Peer>> {
+        self.peers.values()
+    }
+
+    pub(crate) fn get(&self, id: NodeId) -> Option<&Arc<Peer>> {
+        self.peers.get(&id)
+    }
+
+    /// Has the leader commit a proposal.
+    pub(crate) async fn propose(
+        &self,
+        leader: NodeId,
+        proposal: Proposal,
+        limit: Duration,
+    ) -> Result<TakeAnswer, CallError> {
+        let peer = self.get(leader).ok_or(CallError::Unknown(leader))?;
+        let permit = timeout(limit, peer.proposals.acquire()).await;
+        let Ok(Ok(_permit)) = permit else {
+            return Err(CallError::Late {
+                address: peer.address.clone(),
+                limit,
+            });
+        };
+        match peer.call(&Request::Propose(proposal), limit).await? {
+            Response::Taken(answer) => Ok(answer),
+            Response::Failed(_) => Ok(TakeAnswer::NotLeader),
+            _ => Err(peer.unexpected()),
+        }
+    }
+}
+
+impl Peer {
+    pub(crate) fn seen(&self) -> Seen {
+        *self.seen.borrow()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<Seen> {
+        self.seen.subscribe()
+    }
+
+    /// The peer has answered that it shows `visible`.
+    pub(super) fn heard(&self, visible: Revision) {
+        self.seen.send_replace(Seen {
+            at: Some(Instant::now()),
+            visible,
+        });
+    }
+
+    pub(crate) fn unexpected(&self) -> CallError {
+        CallError::Unexpected {
+            address: self.address.clone(),
+        }
+    }
+
+    /// Asks the peer. Dropping the future closes the connection that it used.
+    pub(crate) async fn call(&self, request: &Request, limit: Duration) -> Result<Response, CallError> {
+        match timeout(limit, self.exchange(request)).await {
+            Ok(result) => result,
+            Err(_) => Err(CallError::Late {
+                address: self.address.clone(),
+                limit,
+            }),
+        }
+    }
+
+    /// A kept connection may have been closed by the peer in the meantime; then a new one is tried. Every request may
+    /// arrive twice.
+    async fn exchange(&self, request: &Request) -> Result<Response, CallError> {
+        while let Some(mut channel) = self.take_idle() {
+            if let Ok(response) = ask(&mut channel, request).await {
+                self.keep(channel);
+                return Ok(response);
+            }
+        }
+        let mut channel = self.connect().await?;
+        let response = ask(&mut channel, request)
+            .await
+            .map_err(|source| CallError::Channel {
+                address: self.address.clone(),
+                source,
+            })?;
+        self.keep(channel);
+        Ok(response)
+    }
+
+    async fn connect(&self) -> Result<Channel, CallError> {
+        let address = || self.address.clone();
+        let late = || CallError::Late {
+            address: address(),
+            limit: CONNECT,
+        };
+        let stream = timeout(CONNECT, TcpStream::connect(&self.address))
+            .await
+            .map_err(|_| late())?;
+        let stream = stream.map_err(|source| CallError::Connect {
+            address: address(),
+            source,
+        })?;
+        // Without it small frames wait for acknowledgements; a socket that refuses it still works.
+        stream.set_nodelay(true).ok();
+        let agreed = timeout(CONNECT, self.identity.call(stream, self.id))
+            .await
+            .map_err(|_| late())?;
+        agreed.map_err(|source| CallError::Handshake {
+            address: address(),
+            source,
+        })
+    }
+
+    fn take_idle(&self) -> Option<Channel> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        idle.retain(|channel| now.duration_since(channel.used) < IDLE);
+        idle.pop()
+    }
+
+    fn keep(&self, channel: Channel) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_CONNECTIONS {
+            idle.push(channel);
+        }
+    }
+}
+
+async fn ask(channel: &mut Channel, request: &Request) -> Result<Response, ChannelError> {
+    channel.send(request).await?;
+    channel.receive().await
+}

@@ -1,0 +1,157 @@
+//! Answers peers' requests on this node's behalf.
+
+use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use openraft::raft::TransferLeaderRequest;
+use tokio::time::timeout;
+
+use super::message::{
+    AppendMessage, Ballot, Failure, JoinAnswer, PeerDescription, Request, Response, TakeAnswer,
+};
+use crate::codec;
+use crate::codec::layout::{LogIdV1, SnapshotV1, VoteV1};
+use crate::disk_space::DiskSpace;
+use crate::model::Revision;
+use crate::node::{Raft, take};
+use crate::standing::StandingKeeper;
+use crate::store::Standing;
+use crate::types::Snapshot;
+use crate::visibility::VisibleRevision;
+
+/// How long a peer that asks what this node shows waits for news.
+pub(super) const SHOW_WAIT: Duration = Duration::from_millis(250);
+
+/// What this node answers from.
+#[derive(Debug)]
+pub(crate) struct Service {
+    /// Set once the node takes part.
+    pub(crate) raft: Arc<OnceLock<Raft>>,
+    pub(crate) standing: Arc<StandingKeeper>,
+    pub(crate) visible: VisibleRevision,
+    pub(crate) space: DiskSpace,
+}
+
+impl Service {
+    /// The answer to `request`.
+    pub(super) async fn answer(&self, request: Request) -> Response {
+        let answered = match request {
+            Request::Describe => Ok(Response::Description(self.describe())),
+            Request::Join => self.join().await,
+            Request::Show { after } => Ok(Response::Shown(self.show(after).await)),
+            request => match self.raft.get() {
+                Some(raft) => self.answer_with(raft, request).await,
+                None => Err(Failure::NotTakingPart),
+            },
+        };
+        answered.unwrap_or_else(Response::Failed)
+    }
+
+    async fn answer_with(&self, raft: &Raft, request: Request) -> Result<Response, Failure> {
+        match request {
+            Request::Append(message) => self.append(raft, message).await,
+            Request::Vote(ballot) => {
+                self.may_vote()?;
+                vote(raft, ballot).await
+            }
+            Request::PreVote(ballot) => {
+                self.may_vote()?;
+                let response = raft.pre_vote(ballot.into()).await.map_err(|_| Failure::Stopped)?;
+                Ok(Response::vote(&response))
+            }
+            Request::Snapshot { vote, snapshot } => self.install(raft, vote, snapshot).await,
+            Request::TransferLeader { from, to, last } => {
+                self.may_vote()?;
+                stand(raft, from, to, last).await
+            }
+            Request::Propose(proposal) if self.space.is_enough() => {
+                Ok(Response::Taken(take(raft, proposal).await))
+            }
+            Request::Propose(_) => Ok(Response::Taken(TakeAnswer::DiskFull)),
+            Request::Describe | Request::Join | Request::Show { .. } => Err(Failure::NotUnderstood),
+        }
+    }
+
+    /// A follower cannot refuse single entries to openraft, so it refuses the whole message, and gets it again.
+    async fn append(&self, raft: &Raft, message: AppendMessage) -> Result<Response, Failure> {
+        if message.has_entries() && !self.space.is_enough() {
+            return Err(Failure::DiskFull);
+        }
+        let request = message.into_openraft().map_err(|_| Failure::NotUnderstood)?;
+        let response = raft.append_entries(request).await.map_err(|_| Failure::Stopped)?;
+        Ok(Response::Append(response.into()))
+    }
+
+    /// openraft panics on a snapshot that no leader can have sent; what does not decode never reaches it.
+    async fn install(&self, raft: &Raft, vote: VoteV1, bytes: Vec<u8>) -> Result<Response, Failure> {
+        if !self.space.is_enough() {
+            return Err(Failure::DiskFull);
+        }
+        let decoded: SnapshotV1 = codec::decode(&bytes).map_err(|_| Failure::NotUnderstood)?;
+        let meta = decoded.meta().map_err(|_| Failure::NotUnderstood)?;
+        drop(decoded);
+        let snapshot = Snapshot {
+            meta,
+            snapshot: bytes,
+        };
+        let response = raft
+            .install_full_snapshot(vote.into(), snapshot)
+            .await
+            .map_err(|_| Failure::Stopped)?;
+        Ok(Response::Snapshot {
+            vote: response.vote.into(),
+        })
+    }
+
+    async fn show(&self, after: Revision) -> Revision {
+        let mut visible = self.visible.watch();
+        // Whether there was news or not, the answer is what is shown now.
+        timeout(SHOW_WAIT, visible.wait_for(|visible| *visible > after))
+            .await
+            .ok();
+        self.visible.now()
+    }
+
+    fn may_vote(&self) -> Result<(), Failure> {
+        match self.standing.now() {
+            Standing::Member => Ok(()),
+            Standing::New => Err(Failure::NotTakingPart),
+            Standing::Rejoining { .. } => Err(Failure::Rejoining),
+        }
+    }
+
+    fn describe(&self) -> PeerDescription {
+        let (vote, last) = self.standing.log().position();
+        PeerDescription {
+            member: self.standing.now() == Standing::Member,
+            vote: vote.map(Into::into),
+            last: last.map(Into::into),
+        }
+    }
+
+    async fn join(&self) -> Result<Response, Failure> {
+        let joined = self.standing.join().await.map_err(|_| Failure::Stopped)?;
+        Ok(Response::Join(if joined {
+            JoinAnswer::Joined
+        } else {
+            JoinAnswer::HasCluster
+        }))
+    }
+}
+
+async fn vote(raft: &Raft, ballot: Ballot) -> Result<Response, Failure> {
+    let response = raft.vote(ballot.into()).await.map_err(|_| Failure::Stopped)?;
+    Ok(Response::vote(&response))
+}
+
+async fn stand(raft: &Raft, from: VoteV1, to: u64, last: Option<LogIdV1>) -> Result<Response, Failure> {
+    let request = TransferLeaderRequest::new(from.into(), to, last.map(Into::into));
+    let response = raft
+        .handle_transfer_leader(request)
+        .await
+        .map_err(|_| Failure::Stopped)?;
+    Ok(Response::TransferLeader {
+        accepted: response.is_ok(),
+    })
+}

@@ -1,0 +1,150 @@
+//! How a node whose file is new takes its place.
+//!
+//! A new file means a new cluster, or a node that lost its disk. Only when *all* nodes are there and none has ever
+//! promised anything, the one with the lowest id founds the cluster, after each of the others has durably joined. In
+//! any other case somebody remembers a cluster, and this node has forgotten what it promised there. It then learns
+//! from so many members that every majority that it may have been part of has one among them, what it may have voted
+//! and acknowledged at most; it votes for nothing older, and not at all before its log reaches that far.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::core::Raft;
+use crate::model::NodeId;
+use crate::network::{JoinAnswer, Peer, PeerDescription, Peers, Request, Response};
+use crate::standing::StandingKeeper;
+use crate::store::Standing;
+use crate::types::{LogId, Vote};
+
+const ASK: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(200);
+/// How often the log says what is waited for.
+const REMIND: Duration = Duration::from_secs(10);
+
+/// Runs until this node knows its standing.
+pub(super) async fn take_place(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> std::io::Result<()> {
+    if peers.all().next().is_none() {
+        standing.join().await?;
+        return Ok(());
+    }
+    let mut reminded: Option<Instant> = None;
+    let mut changes = standing.watch();
+    while standing.now() == Standing::New {
+        let waits_for = advance(own, peers, standing).await?;
+        if standing.now() == Standing::New && reminded.is_none_or(|at| at.elapsed() > REMIND) {
+            tracing::info!("{waits_for}");
+            reminded = Some(Instant::now());
+        }
+        // A founder may make this node a member in the meantime.
+        timeout(PAUSE, changes.wait_for(|standing| *standing != Standing::New))
+            .await
+            .ok();
+    }
+    Ok(())
+}
+
+/// One attempt; says what is missing.
+async fn advance(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> std::io::Result<String> {
+    let asked = peers
+        .all()
+        .map(|peer| async move { (peer.id, describe(peer).await) });
+    let answers = futures::future::join_all(asked).await;
+    let known: Vec<PeerDescription> = answers.iter().filter_map(|(_, answer)| *answer).collect();
+    let missing: Vec<NodeId> = answers
+        .iter()
+        .filter(|(_, answer)| answer.is_none())
+        .map(|(id, _)| *id)
+        .collect();
+    if !standing.is_pristine() || known.iter().any(|known| !known.is_pristine()) {
+        return rejoin(&known, answers.len() + 1, standing).await;
+    }
+    if !missing.is_empty() {
+        return Ok(format!(
+            "the cluster is not founded yet: nodes {missing:?} do not answer"
+        ));
+    }
+    if peers.all().any(|peer| peer.id < own) {
+        return Ok("the cluster is not founded yet: that is for the node with the lowest id".to_owned());
+    }
+    let joins = futures::future::join_all(peers.all().map(|peer| join(peer))).await;
+    if joins.into_iter().all(|joined| joined) {
+        standing.join().await?;
+    }
+    Ok("the cluster is not founded yet: a node did not join".to_owned())
+}
+
+async fn rejoin(
+    known: &[PeerDescription],
+    nodes: usize,
+    standing: &StandingKeeper,
+) -> std::io::Result<String> {
+    let majority = nodes / 2 + 1;
+    let needed = nodes - majority + 1;
+    let members: Vec<_> = known.iter().filter(|known| known.member).collect();
+    if members.len() < needed {
+        return Ok(format!(
+            "this node's data is gone, and its cluster is older: {needed} members must answer, {} do",
+            members.len()
+        ));
+    }
+    let votes = members.iter().filter_map(|member| member.vote).map(Vote::from);
+    let highest = votes
+        .map(|vote| (vote.leader_id.term, vote.leader_id.node_id))
+        .max();
+    let highest = highest.map(|(term, node)| Vote::new(term, node));
+    let last = members
+        .iter()
+        .filter_map(|member| member.last)
+        .map(|last| LogId::from(last).index)
+        .max();
+    let threshold = last.unwrap_or(0);
+    tracing::warn!(
+        threshold,
+        "this node's data is gone: it fetches it from the others, and votes once it has it"
+    );
+    standing.rejoin(highest, threshold).await?;
+    Ok(String::new())
+}
+
+async fn describe(peer: &Arc<Peer>) -> Option<PeerDescription> {
+    match peer.call(&Request::Describe, ASK).await {
+        Ok(Response::Description(description)) => Some(description),
+        Ok(_) => None,
+        Err(error) => {
+            tracing::debug!(node = %peer.id, %error, "a node does not say what it has");
+            None
+        }
+    }
+}
+
+async fn join(peer: &Arc<Peer>) -> bool {
+    matches!(
+        peer.call(&Request::Join, ASK).await,
+        Ok(Response::Join(JoinAnswer::Joined))
+    )
+}
+
+/// Lets a node that lost its data vote again, once its log holds all that it may have acknowledged.
+pub(super) async fn watch_catching_up(raft: Raft, standing: Arc<StandingKeeper>) {
+    let Standing::Rejoining { threshold } = standing.now() else {
+        return;
+    };
+    let metrics = raft.metrics();
+    let caught_up = || {
+        let now = metrics.borrow_watched();
+        now.current_leader.is_some() && now.last_log_index >= Some(threshold)
+    };
+    while !caught_up() {
+        sleep(PAUSE).await;
+    }
+    match standing.caught_up().await {
+        Ok(()) => {
+            tracing::info!("this node has its data back and votes again");
+            raft.runtime_config().elect(true);
+        }
+        Err(error) => tracing::error!(%error, "cannot keep that this node has caught up"),
+    }
+}

@@ -1,0 +1,161 @@
+//! Nodes of one cluster in this process, on loopback ports, each in a directory of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use klamm_raft::command::Command;
+use klamm_raft::model::{Liveness, NodeId, NodeRecord, State, VclusterKind, VirtualCluster};
+use klamm_raft::{Applied, Node, NodeConfig, ProposeError, Secret, Tuning};
+
+/// For anything that is to happen at all; the machine may be busy.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+pub(crate) struct Cluster {
+    pub(crate) nodes: BTreeMap<u64, Node>,
+    directory: tempfile::TempDir,
+    pub(crate) peers: BTreeMap<NodeId, String>,
+    pub(crate) secret: Option<Secret>,
+    pub(crate) tuning: Tuning,
+}
+
+impl Cluster {
+    /// Three configured nodes, none of them started.
+    pub(crate) fn configured() -> Self {
+        let listeners: Vec<_> = (0..3)
+            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+            .collect();
+        let address = |at: usize| listeners[at].local_addr().unwrap().to_string();
+        let peers = (0..3).map(|at| (NodeId(at as u64 + 1), address(at))).collect();
+        let tuning = Tuning {
+            heartbeat: Duration::from_millis(150),
+            election: Duration::from_millis(700),
+            silence: Duration::from_millis(1500),
+            recovery: Duration::from_millis(500),
+            propose: Duration::from_secs(20),
+            ..Tuning::default()
+        };
+        let secret = Some(Secret::new("a secret for this test only").unwrap());
+        let directory = tempfile::tempdir().unwrap();
+        Self {
+            nodes: BTreeMap::new(),
+            directory,
+            peers,
+            secret,
+            tuning,
+        }
+    }
+
+    /// Three nodes that have found each other.
+    pub(crate) async fn started() -> Self {
+        let mut cluster = Self::configured();
+        cluster.start_all().await;
+        cluster
+    }
+
+    pub(crate) async fn start_all(&mut self) {
+        for id in 1..=3 {
+            self.start(id);
+        }
+        for node in self.nodes.values() {
+            node.wait_ready(LIMIT).await.unwrap();
+        }
+    }
+
+    pub(crate) fn data_dir(&self, id: u64) -> PathBuf {
+        self.directory.path().join(format!("node{id}"))
+    }
+
+    pub(crate) fn address(&self, id: u64) -> SocketAddr {
+        self.peers[&NodeId(id)].parse().unwrap()
+    }
+
+    pub(crate) fn config(&self, id: u64) -> NodeConfig {
+        let record = NodeRecord {
+            advertised_host: format!("gateway{id}"),
+            port_start: 6969,
+            port_count: 50_000,
+            liveness: Liveness::Up,
+        };
+        NodeConfig {
+            listen: Some(self.address(id)),
+            peers: self.peers.clone(),
+            secret: self.secret.clone(),
+            tuning: self.tuning.clone(),
+            ..NodeConfig::single(NodeId(id), self.data_dir(id), record)
+        }
+    }
+
+    pub(crate) fn start(&mut self, id: u64) -> Node {
+        let node = Node::start(self.config(id)).unwrap();
+        self.nodes.insert(id, node.clone());
+        node
+    }
+
+    pub(crate) async fn stop(&mut self, id: u64) {
+        self.nodes.remove(&id).unwrap().shutdown().await;
+    }
+
+    pub(crate) fn node(&self, id: u64) -> &Node {
+        &self.nodes[&id]
+    }
+
+    /// The node that all running ones follow.
+    pub(crate) async fn leader(&self) -> u64 {
+        let mut leader = None;
+        eventually("all follow one leader", || {
+            let leaders: BTreeSet<_> = self.nodes.values().map(|node| node.status().leader).collect();
+            leader = leaders.first().copied().flatten().map(|id| id.0);
+            leaders.len() == 1 && leader.is_some_and(|leader| self.nodes.contains_key(&leader))
+        })
+        .await;
+        leader.unwrap()
+    }
+
+    /// The state that all running nodes come to.
+    pub(crate) async fn agreed(&self) -> Arc<State> {
+        let state = |node: &Node| node.states().borrow().clone();
+        eventually("all show the same state", || {
+            let mut states = self.nodes.values().map(state);
+            let first = states.next().unwrap();
+            states.all(|other| other == first)
+        })
+        .await;
+        state(self.nodes.values().next().unwrap())
+    }
+}
+
+/// Waits until `condition` holds.
+pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < LIMIT, "not within {LIMIT:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub(crate) fn put(name: &str) -> Command {
+    Command::PutVcluster {
+        name: name.parse().unwrap(),
+        spec: VirtualCluster {
+            kind: VclusterKind::Partner,
+            acl_enabled: true,
+            super_users: ["admin".parse().unwrap()].into(),
+        },
+        kafka_cluster_id: format!("id-of-{name}"),
+    }
+}
+
+pub(crate) async fn propose(node: &Node, name: &str) -> Result<Applied, ProposeError> {
+    node.propose(put(name)).await
+}
+
+pub(crate) fn liveness(node: &Node, of: u64) -> Option<Liveness> {
+    node.states()
+        .borrow()
+        .nodes
+        .get(&NodeId(of))
+        .map(|record| record.liveness)
+}
