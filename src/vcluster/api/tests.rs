@@ -3,6 +3,7 @@
 mod acls;
 mod fetch;
 mod groups;
+mod leaks;
 mod metadata;
 mod offsets;
 mod produce;
