@@ -83,7 +83,9 @@ impl Batch {
             compression: Compression::None,
         };
         RecordBatchEncoder::encode(&mut bytes, &all, &options)?;
-        Ok(Self { bytes: bytes.freeze() })
+        Ok(Self {
+            bytes: bytes.freeze(),
+        })
     }
 }
 

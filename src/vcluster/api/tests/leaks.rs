@@ -7,7 +7,7 @@ use crate::vcluster::pending::{Asked, FetchedGroup, FetchedTopics, MetadataThen,
 use crate::wire::Class;
 use crate::wire::tests::sample::{Value, planted_response};
 
-const APIS: [Api; 17] = [
+const APIS: [Api; 19] = [
     Api::Produce,
     Api::Fetch,
     Api::ListOffsets,
@@ -24,6 +24,8 @@ const APIS: [Api; 17] = [
     Api::InitProducerId,
     Api::OffsetForLeaderEpoch,
     Api::DescribeConfigs,
+    Api::DeleteGroups,
+    Api::OffsetDelete,
     Api::DescribeCluster,
 ];
 
@@ -102,7 +104,7 @@ fn then(api: Api, seed: u64) -> Then {
         Api::JoinGroup => Then::Members(Protocol::Consumer),
         Api::SyncGroup if asked == Asked::Yes => Then::Members(Protocol::Unknown),
         Api::SyncGroup => Then::Members(Protocol::Consumer),
-        Api::DescribeGroups => Then::Groups {
+        Api::DescribeGroups | Api::DeleteGroups => Then::Groups {
             refused: Vec::new(),
             operations: asked,
         },
