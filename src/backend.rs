@@ -6,7 +6,6 @@
 //! ```
 
 mod breaker;
-pub(crate) mod chain;
 mod channel;
 pub mod config;
 pub mod dial;
@@ -19,6 +18,7 @@ pub mod pool;
 mod stream;
 mod tls;
 pub mod topology;
+pub mod upstreams;
 pub mod watcher;
 
 pub use dial::{DialError, Dialer};
@@ -27,6 +27,7 @@ pub use login::LoginError;
 pub use pool::{Lease, LeaseError, Pool, Return};
 pub use tls::TlsError;
 pub use topology::Topology;
+pub use upstreams::{Upstream, UpstreamError, Upstreams};
 pub use watcher::{DescribeTopic, Picture, Reach, Refresh, Track, Unavailable, Watcher};
 
 /// Chance, to keep gateways from acting in step. Not for secrets.

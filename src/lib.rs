@@ -7,17 +7,23 @@
 //! ```
 
 pub mod address;
-pub mod admin;
-pub mod auth;
-pub mod authz;
-pub mod backend;
-pub mod cli;
-pub mod config;
-pub mod listener;
-pub mod metrics;
-pub mod quickstart;
+pub mod chain;
 pub mod secret;
-pub mod telemetry;
-pub mod vcluster;
+
+pub mod listener;
 pub mod session;
+pub mod auth;
 pub mod wire;
+pub mod authz;
+pub mod vcluster;
+pub mod backend;
+
+pub mod admin;
+pub mod cli;
+pub mod control;
+pub mod quickstart;
+
+pub mod app;
+pub mod config;
+pub mod metrics;
+pub mod telemetry;

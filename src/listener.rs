@@ -142,7 +142,7 @@ impl Listener {
             let is_new = !failed.keys().eq(known.keys());
             if is_new {
                 for (slot, error) in &failed {
-                    error!(slot = slot.0, error = %crate::backend::chain::Chain(&**error), "an address cannot be served");
+                    error!(slot = slot.0, error = %crate::chain::Chain(&**error), "an address cannot be served");
                 }
                 *known = failed;
             }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     klamm::cli::run(|config| {
         klamm::telemetry::start(&config.log.filter, config.log.format)?;
-        Err("this build holds no gateway".into())
+        actix_rt::System::new().block_on(klamm::app::run(config))?;
+        Ok(())
     })
 }

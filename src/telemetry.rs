@@ -45,9 +45,12 @@ pub enum TelemetryError {
     Twice(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Libraries say at `info` what only their authors want to know. A filter that names them wins.
+const QUIET: &str = "openraft=warn,actix_server=warn,";
+
 /// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`, for instance `info,klamm::session=debug`.
 pub fn start(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
-    let parsed = EnvFilter::try_new(filter).map_err(|source| TelemetryError::Filter {
+    let parsed = EnvFilter::try_new(format!("{QUIET}{filter}")).map_err(|source| TelemetryError::Filter {
         filter: filter.to_owned(),
         source,
     })?;

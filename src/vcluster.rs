@@ -1,5 +1,6 @@
 //! One virtual cluster: what a tenant sees, and how each of its requests becomes one that a physical broker may see.
 
+pub mod actor;
 pub mod api;
 pub mod brokers;
 pub mod embedded;

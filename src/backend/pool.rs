@@ -14,10 +14,10 @@ use tracing::{info, warn};
 
 use crate::address::HostPort;
 use crate::backend::breaker::{Breaker, Failure};
-use crate::backend::chain::Chain;
 use crate::backend::dial::{DialError, Dialer};
 use crate::backend::lane::{Lane, Target};
 use crate::backend::topology::{Broker, Topology};
+use crate::chain::Chain;
 use connect::{Connected, connect};
 use shelf::Shelf;
 

@@ -15,9 +15,9 @@ use klamm_raft::model::TopicName;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::backend::chain::Chain;
 use crate::backend::dial::Dialer;
 use crate::backend::topology::PhysicalTopic;
+use crate::chain::Chain;
 pub use picture::{Picture, Publisher, Reach, picture};
 pub use scout::LookError;
 use scout::{Scout, Sighting};

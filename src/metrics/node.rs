@@ -30,6 +30,8 @@ pub struct NodeMetrics {
     pub buffered_bytes: IntGauge,
     /// Client connections refused because a limit was reached.
     pub refused: IntCounter,
+    /// The Raft log index of the state that every session of this node decides on.
+    pub view_revision: IntGauge,
     raft: IntGaugeVec,
     nodes: IntGaugeVec,
 }
@@ -53,6 +55,10 @@ impl NodeMetrics {
                 "klamm_connections_refused_total",
                 "Client connections refused because a limit was reached",
             )?,
+            view_revision: IntGauge::new(
+                "klamm_view_revision",
+                "Raft log index of the state that every session of this node decides on",
+            )?,
             raft: IntGaugeVec::new(
                 Opts::new(
                     "klamm_raft",
@@ -72,6 +78,7 @@ impl NodeMetrics {
         registry.register(Box::new(metrics.closed.clone()))?;
         registry.register(Box::new(metrics.buffered_bytes.clone()))?;
         registry.register(Box::new(metrics.refused.clone()))?;
+        registry.register(Box::new(metrics.view_revision.clone()))?;
         registry.register(Box::new(metrics.raft.clone()))?;
         registry.register(Box::new(metrics.nodes.clone()))?;
         metrics.set_raft(RaftFigures::default());

@@ -24,7 +24,6 @@ pub struct Families {
     decisions: IntCounterVec,
     logins: IntCounterVec,
     login_failures: IntCounterVec,
-    revision: IntGaugeVec,
 }
 
 /// The metrics of one virtual cluster, resolved once.
@@ -43,8 +42,6 @@ pub struct VclusterMetrics {
     pub allowed: IntCounter,
     /// Requests, or parts of them, that the authorizer denied.
     pub denied: IntCounter,
-    /// The Raft log index of the state that sessions of this node decide on.
-    pub revision: IntGauge,
     apis: Vec<OnceLock<ApiMetrics>>,
     requests: IntCounterVec,
     latency: HistogramVec,
@@ -102,13 +99,6 @@ impl Families {
                 "Failed logins by virtual cluster and reason",
                 &["vcluster", "reason"],
             )?,
-            revision: IntGaugeVec::new(
-                Opts::new(
-                    "klamm_view_revision",
-                    "Raft log index of the state that sessions decide on",
-                ),
-                &["vcluster"],
-            )?,
         };
         for collector in families.collectors() {
             registry.register(collector)?;
@@ -125,7 +115,6 @@ impl Families {
             Box::new(self.decisions.clone()),
             Box::new(self.logins.clone()),
             Box::new(self.login_failures.clone()),
-            Box::new(self.revision.clone()),
         ]
     }
 
@@ -139,7 +128,6 @@ impl Families {
             logins: self.logins.with_label_values(&[label]),
             allowed: self.decisions.with_label_values(&[label, "allowed"]),
             denied: self.decisions.with_label_values(&[label, "denied"]),
-            revision: self.revision.with_label_values(&[label]),
             apis: (0..=API_KEYS).map(|_| OnceLock::new()).collect(),
             requests: self.requests.clone(),
             latency: self.latency.clone(),
@@ -153,7 +141,6 @@ impl Families {
         let label = [name.as_str()];
         // An error only says that there was nothing to forget.
         drop(self.sessions.remove_label_values(&label));
-        drop(self.revision.remove_label_values(&label));
     }
 }
 

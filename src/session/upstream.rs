@@ -14,8 +14,8 @@ use super::end::End;
 use super::inbound::{Filled, Frame, Inbound};
 use super::outbound::Outbound;
 use super::setup::{Later, Pools};
-use crate::backend::chain::Chain;
 use crate::backend::{Lane, Lease, LeaseError, Return};
+use crate::chain::Chain;
 use crate::wire::Segments;
 
 /// Where a session's requests go.

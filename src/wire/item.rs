@@ -65,7 +65,8 @@ impl Item {
         }
     }
 
-    /// An empty struct for a field of this one: an item when the field is an array.
+    /// An empty struct for a field of this one: an item when the field is an array. Of a field that has no struct in
+    /// this version every value is left out.
     pub fn item(&self, field: Field) -> Self {
         let def = self.shape.fields.iter().find(|def| def.name == field);
         match def.map(|def| def.kind) {

@@ -15,11 +15,11 @@ use tracing::{info, warn};
 
 use super::sketch::{Implausible, Sketch};
 use crate::address::HostPort;
-use crate::backend::chain::Chain;
 use crate::backend::channel::{Channel, ChannelError};
 use crate::backend::dial::{DialError, Dialer};
 use crate::backend::login::Offer;
 use crate::backend::topology::Topology;
+use crate::chain::Chain;
 
 /// Versions of Metadata that are read: 9 is the first flexible one, 12 has topic ids and all that is needed.
 const METADATA: (i16, i16) = (9, 12);

@@ -1,0 +1,256 @@
+//! Composition: the only place that names every part. It starts them in order, and stops them in order.
+//!
+//! Start: Raft node → physical clusters → data arbiters → listener → virtual clusters → admin API. A node takes clients
+//! once it has caught up with its cluster.
+//! Stop (SIGTERM or SIGINT): this node is no longer advertised and hands leadership over → no new connections, sessions
+//! finish what is in flight → the Raft node stops.
+
+mod drain;
+mod manager;
+mod pins;
+mod services;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use actix::prelude::*;
+use klamm_raft::model::{Liveness, NodeRecord};
+use klamm_raft::{Node, NotReady, StartError, Tuning, WeakSecret};
+use tokio::sync::oneshot;
+use tracing::{info, warn};
+
+use crate::address::HostPort;
+use crate::admin;
+use crate::backend::{UpstreamError, Upstreams};
+use crate::config::Config;
+use crate::control::{Control, ControlError};
+use crate::listener::{DataArbiter, Listener, Ports};
+use crate::metrics::{Metrics, MetricsError};
+use crate::session::census::Census;
+use crate::session::{Limits, Shared};
+use manager::Manager;
+use services::Parts;
+
+/// A node that has not joined its cluster by then says so, and goes on trying.
+const JOIN_REMINDER: Duration = Duration::from_secs(15);
+
+/// Why the gateway does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    #[error("metrics cannot be set up")]
+    Metrics(#[from] MetricsError),
+    #[error("the cluster secret (KLAMM_RAFT_SECRET) is too weak")]
+    Secret(#[from] WeakSecret),
+    #[error("{setting} {value} is not an address of this machine")]
+    Address {
+        setting: &'static str,
+        value: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("the Raft node cannot start")]
+    Raft(#[from] StartError),
+    #[error("this node cannot join its cluster")]
+    Join(#[from] NotReady),
+    #[error("the replicated state cannot be used")]
+    Control(#[from] ControlError),
+    #[error("a physical cluster cannot be used")]
+    Upstream(#[from] UpstreamError),
+    #[error("the admin API cannot listen on {address}")]
+    Admin {
+        address: HostPort,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("signals cannot be handled")]
+    Signals(#[source] std::io::Error),
+}
+
+/// Runs a node until it is told to stop. Call it inside an actix system: this thread becomes the control arbiter.
+pub async fn run(config: Config) -> Result<(), AppError> {
+    for warning in &config.warnings {
+        warn!(%warning, "configuration");
+    }
+    let stop = drain::Stop::on_signals().map_err(AppError::Signals)?;
+    let metrics = Metrics::new()?;
+    let node = Node::start(raft_config(&config).await?)?;
+    let control = Control::new(node.clone());
+    let ports = config.listener.port_start..=config.listener.port_start + (config.listener.port_count - 1);
+    let upstreams = Upstreams::start(&config.backends, ports, &metrics)?;
+    let shared = Arc::new(Shared::new(
+        limits(&config),
+        proposer(&control),
+        Arc::clone(&metrics.node),
+    ));
+    let census = Arc::new(Census::default());
+    let bind = resolve("gateway.bind.host", &config.listener.bind_host).await?;
+    let (listener, unbound) = Listener::new(
+        Ports {
+            address: bind,
+            start: config.listener.port_start,
+        },
+        data_arbiters(&config, &upstreams),
+        shared,
+        Arc::clone(&census),
+    );
+    let listener = listener.start();
+    let draining = Arc::new(AtomicBool::new(false));
+    let mismatches = pins::watch(&upstreams, &control);
+    let parts = Parts {
+        control: control.clone(),
+        upstreams: upstreams.clone(),
+        unbound,
+        mismatches,
+        metrics: metrics.clone(),
+        draining: Arc::clone(&draining),
+    };
+    let admin =
+        admin::server(&config.http, services::services(&parts)).map_err(|source| AppError::Admin {
+            address: config.http.bind.clone(),
+            source,
+        })?;
+    let admin_handle = admin.handle();
+    actix_rt::spawn(admin);
+    let manager = Manager {
+        visibility: node.report_visibility(),
+        control,
+        upstreams,
+        listener: listener.clone(),
+        metrics,
+    };
+    let drain = drain::Drain {
+        node,
+        listener,
+        census,
+        draining,
+        limit: config.limits.drain,
+    };
+    let ended = tokio::select! {
+        joined = join(&config, &drain.node, manager) => joined,
+        () = stop.wait() => Ok(()),
+    };
+    drain.run().await;
+    admin_handle.stop(true).await;
+    ended
+}
+
+/// Follows the replicated state for as long as the node runs, and serves clients once it has joined its cluster.
+async fn join(config: &Config, node: &Node, manager: Manager) -> Result<(), AppError> {
+    let (joined, seen) = oneshot::channel();
+    let control = manager.control.clone();
+    let following = async {
+        manager.run(seen).await;
+        Ok(())
+    };
+    let joining = async {
+        wait_ready(node).await?;
+        ensure_signing_key(config, &control).await?;
+        info!(node = %config.node.id, "this node has joined its cluster");
+        // The manager runs until the node stops; then nobody needs to know.
+        let _ = joined.send(());
+        Ok(())
+    };
+    tokio::try_join!(following, joining).map(|((), ())| ())
+}
+
+async fn wait_ready(node: &Node) -> Result<(), AppError> {
+    loop {
+        match node.wait_ready(JOIN_REMINDER).await {
+            Ok(()) => return Ok(()),
+            Err(NotReady::TimedOut { .. }) => {
+                warn!("this node has not joined its cluster yet: is a majority of the peers up?");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn ensure_signing_key(config: &Config, control: &Control) -> Result<(), AppError> {
+    loop {
+        match control.ensure_signing_key(config.signing_key.as_ref()).await {
+            Err(ControlError::Propose(error)) if services::is_transient(&error) => {}
+            done => return Ok(done?),
+        }
+    }
+}
+
+async fn raft_config(config: &Config) -> Result<klamm_raft::NodeConfig, AppError> {
+    let listen = match &config.node.raft_listen {
+        Some(address) => {
+            let ip = resolve("klamm.raft.listen", &address.host).await?;
+            Some((ip, address.port).into())
+        }
+        None => None,
+    };
+    let secret = config
+        .node
+        .cluster_secret
+        .as_ref()
+        .map(|secret| klamm_raft::Secret::new(secret.reveal()));
+    Ok(klamm_raft::NodeConfig {
+        id: config.node.id,
+        data_dir: config.node.data_dir.clone(),
+        listen,
+        peers: config
+            .node
+            .raft_peers
+            .iter()
+            .map(|(id, address)| (*id, address.to_string()))
+            .collect(),
+        secret: secret.transpose()?,
+        record: NodeRecord {
+            advertised_host: config.listener.advertised_host.clone(),
+            port_start: config.listener.port_start,
+            port_count: config.listener.port_count,
+            liveness: Liveness::Up,
+        },
+        tuning: Tuning::default(),
+    })
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        max_connections: config.limits.connections as usize,
+        max_frame_bytes: config.limits.frame_bytes as usize,
+        max_buffered_bytes: usize::try_from(config.limits.buffer_bytes).unwrap_or(usize::MAX),
+        drain_timeout: config.limits.drain,
+        ..Limits::default()
+    }
+}
+
+fn proposer(control: &Control) -> crate::session::Propose {
+    let control = control.clone();
+    Arc::new(move |command| {
+        let control = control.clone();
+        Box::pin(async move { control.change(command).await })
+    })
+}
+
+fn data_arbiters(config: &Config, upstreams: &Upstreams) -> Vec<DataArbiter> {
+    let threads = match config.limits.threads {
+        Some(threads) => usize::from(threads.get()),
+        None => std::thread::available_parallelism().map_or(1, usize::from),
+    };
+    let start = |_| {
+        let arbiter = Arbiter::new().handle();
+        let pools = Arc::new(upstreams.pools_on(&arbiter));
+        DataArbiter::new(arbiter, pools)
+    };
+    (0..threads).map(start).collect()
+}
+
+/// The first address of a host name, or the address itself.
+async fn resolve(setting: &'static str, host: &str) -> Result<IpAddr, AppError> {
+    let failed = |source| AppError::Address {
+        setting,
+        value: host.to_owned(),
+        source,
+    };
+    let mut found = tokio::net::lookup_host((host, 0)).await.map_err(failed)?;
+    found
+        .next()
+        .map(|address| address.ip())
+        .ok_or_else(|| failed(std::io::ErrorKind::NotFound.into()))
+}

@@ -1,0 +1,88 @@
+//! Stopping without loss: not advertised any more, nothing new accepted, what is in flight finished, then the node.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix::prelude::*;
+use klamm_raft::Node;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{info, warn};
+
+use crate::listener::{self, Listener};
+use crate::session::census::Census;
+
+/// How long the other nodes may take to hear that this one is going.
+const FAREWELL: Duration = Duration::from_secs(3);
+
+/// How often the open sessions are counted while they finish.
+const COUNT_EVERY: Duration = Duration::from_millis(50);
+
+/// Sessions that do not finish are closed by their own timeout; this much later nobody waits for them.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// The signals that stop a node.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    /// From now on SIGTERM and SIGINT are heard.
+    pub(crate) fn on_signals() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Returns when one of them has come.
+    pub(crate) async fn wait(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => info!("SIGTERM: stopping"),
+            _ = self.interrupt.recv() => info!("SIGINT: stopping"),
+        }
+    }
+}
+
+/// What is stopped, in this order.
+#[derive(Debug)]
+pub(crate) struct Drain {
+    pub(crate) node: Node,
+    pub(crate) listener: Addr<Listener>,
+    pub(crate) census: Arc<Census>,
+    pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) limit: Duration,
+}
+
+impl Drain {
+    /// Returns when the node has stopped.
+    pub(crate) async fn run(self) {
+        self.draining.store(true, Ordering::Relaxed);
+        match timeout(FAREWELL, self.node.drain()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!(%error, "the other nodes do not know that this one stops"),
+            Err(_elapsed) => warn!("the other nodes did not confirm that this one stops"),
+        }
+        if self.listener.send(listener::Drain).await.is_err() {
+            warn!("the listener was gone already");
+        }
+        self.wait_for_sessions().await;
+        self.node.shutdown().await;
+        info!("stopped");
+    }
+
+    async fn wait_for_sessions(&self) {
+        let deadline = Instant::now() + self.limit + GRACE;
+        while self.census.all() > 0 {
+            if Instant::now() >= deadline {
+                warn!(sessions = self.census.all(), "sessions did not finish in time");
+                return;
+            }
+            sleep(COUNT_EVERY).await;
+        }
+    }
+}

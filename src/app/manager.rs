@@ -1,0 +1,247 @@
+//! Follows the replicated state: starts and ends virtual clusters on this node, tells the listener which slots to serve
+//! and the watchers which topics to look at, and reports the revision that sessions decide on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use actix::prelude::*;
+use arc_swap::ArcSwap;
+use klamm_raft::Visibility;
+use klamm_raft::model::{ClusterId, PortSlot, State, TopicName, VclusterName, VclusterState};
+use tokio::sync::oneshot;
+use tracing::{error, info};
+
+use crate::auth::Directory;
+use crate::backend::{Track, Upstreams};
+use crate::control::Control;
+use crate::listener::{Doors, Listener, Serve};
+use crate::metrics::{Metrics, VclusterMetrics};
+use crate::session::{Door, Refresh};
+use crate::vcluster::actor::{self, Replicated, VirtualCluster};
+use crate::vcluster::plan::Place;
+use crate::vcluster::view::{SharedView, View};
+
+/// What the manager works with.
+#[derive(Debug)]
+pub(crate) struct Manager {
+    pub(crate) control: Control,
+    pub(crate) visibility: Visibility,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) listener: Addr<Listener>,
+    pub(crate) metrics: Metrics,
+}
+
+/// A virtual cluster on this node.
+struct Entry {
+    actor: Addr<VirtualCluster>,
+    view: SharedView,
+    metrics: Arc<VclusterMetrics>,
+    refresh: Refresh,
+    doors: BTreeMap<PortSlot, Arc<Door>>,
+}
+
+/// What was done about the last state.
+#[derive(Default)]
+struct Done {
+    serving: bool,
+    state: Option<Arc<State>>,
+    entries: BTreeMap<VclusterName, Entry>,
+    tracked: BTreeMap<ClusterId, BTreeSet<TopicName>>,
+}
+
+impl Manager {
+    /// Runs until the node stops. Addresses open once `joined` says that the state is not an old one.
+    pub(crate) async fn run(self, mut joined: oneshot::Receiver<()>) {
+        let mut states = self.control.states();
+        let mut done = Done::default();
+        loop {
+            let state = states.borrow_and_update().clone();
+            self.follow(&mut done, state).await;
+            tokio::select! {
+                changed = states.changed() => if changed.is_err() { return },
+                heard = &mut joined, if !done.serving => match heard {
+                    Ok(()) => done.serving = true,
+                    Err(_) => return,
+                },
+            }
+        }
+    }
+
+    async fn follow(&self, done: &mut Done, state: Arc<State>) {
+        let revision = state.revision;
+        done.entries.retain(|name, entry| {
+            let stays = state.vclusters.contains_key(name);
+            if !stays {
+                info!(vcluster = %name, "virtual cluster removed");
+                entry.shut(name);
+                self.metrics.forget(name);
+            }
+            stays
+        });
+        let previous = done.state.replace(Arc::clone(&state));
+        for (name, own) in &state.vclusters {
+            let seen = previous
+                .as_deref()
+                .and_then(|previous| previous.vclusters.get(name));
+            let is_same = seen.is_some_and(|seen| Arc::ptr_eq(seen, own) || seen == own);
+            if !is_same
+                || !previous
+                    .as_deref()
+                    .is_some_and(|previous| has_same_frame(previous, &state))
+            {
+                self.show(&mut done.entries, name, own, &state).await;
+            }
+        }
+        self.track(&mut done.tracked, &state).await;
+        let doors = done.doors();
+        if self.listener.send(Serve { doors }).await.is_err() {
+            error!("the listener is gone");
+        }
+        self.visibility.report(revision);
+        self.metrics
+            .node
+            .view_revision
+            .set(i64::try_from(revision.0).unwrap_or(i64::MAX));
+    }
+
+    /// Has the view of a virtual cluster compiled from `state`, in an actor that is started if there is none.
+    async fn show(
+        &self,
+        entries: &mut BTreeMap<VclusterName, Entry>,
+        name: &VclusterName,
+        own: &VclusterState,
+        state: &Arc<State>,
+    ) {
+        let known = match entries.get(name) {
+            Some(entry) => entry
+                .actor
+                .send(Replicated {
+                    state: Arc::clone(state),
+                })
+                .await
+                .is_ok(),
+            None => false,
+        };
+        if !known {
+            let entry = self.start(name, own, state, entries.remove(name));
+            entries.insert(name.clone(), entry);
+        }
+        if let Some(entry) = entries.get_mut(name) {
+            entry.open_doors(own);
+        }
+    }
+
+    /// Starts the actor of a virtual cluster; again, with the same view, if it has ended by a panic.
+    fn start(
+        &self,
+        name: &VclusterName,
+        own: &VclusterState,
+        state: &Arc<State>,
+        ended: Option<Entry>,
+    ) -> Entry {
+        let (view, metrics) = match ended {
+            Some(ended) => {
+                error!(vcluster = %name, "the actor of a virtual cluster had ended and is started again");
+                (ended.view, ended.metrics)
+            }
+            None => {
+                info!(vcluster = %name, "virtual cluster");
+                let view = VirtualCluster::first_view(name, own, state, &self.upstreams);
+                (Arc::new(ArcSwap::from_pointee(view)), self.metrics.vcluster(name))
+            }
+        };
+        let actor = VirtualCluster::new(
+            Arc::clone(&view),
+            Arc::clone(state),
+            self.upstreams.clone(),
+            self.control.clone(),
+        )
+        .start();
+        let asked = actor.clone();
+        let refresh: Refresh = Arc::new(move || {
+            let actor = asked.clone();
+            Box::pin(async move {
+                // Without the actor the view stays as it is.
+                let _ = actor.send(actor::Refresh).await;
+            })
+        });
+        Entry {
+            actor,
+            view,
+            metrics,
+            refresh,
+            doors: BTreeMap::new(),
+        }
+    }
+
+    /// Tells each watcher the topics that aliases stand for. Its answer is not waited for: the physical cluster may be
+    /// away, and the view follows the picture when it comes.
+    async fn track(&self, tracked: &mut BTreeMap<ClusterId, BTreeSet<TopicName>>, state: &State) {
+        let mut wanted: BTreeMap<ClusterId, BTreeSet<TopicName>> = BTreeMap::new();
+        for alias in state.vclusters.values().flat_map(|own| own.aliases.values()) {
+            wanted
+                .entry(alias.physical_cluster.clone())
+                .or_default()
+                .insert(alias.physical_name.clone());
+        }
+        for (id, upstream) in self.upstreams.iter() {
+            let topics = wanted.remove(id).unwrap_or_default();
+            if tracked.get(id) != Some(&topics) {
+                drop(actix_rt::spawn(upstream.watcher.send(Track {
+                    topics: topics.clone(),
+                })));
+                tracked.insert(id.clone(), topics);
+            }
+        }
+    }
+}
+
+/// Whether what all virtual clusters are compiled from is equal.
+fn has_same_frame(a: &State, b: &State) -> bool {
+    a.nodes == b.nodes && a.signing_key == b.signing_key
+}
+
+impl Done {
+    fn doors(&self) -> Doors {
+        match self.serving {
+            true => self
+                .entries
+                .values()
+                .flat_map(|entry| entry.doors.clone())
+                .collect(),
+            false => Doors::new(),
+        }
+    }
+}
+
+impl Entry {
+    /// From now on nobody is logged in: each request looks, also before the listener closes the connections.
+    fn shut(&self, name: &VclusterName) {
+        let last = self.view.load_full();
+        self.view.store(Arc::new(View {
+            directory: Directory::empty(name.clone()),
+            ..(*last).clone()
+        }));
+    }
+
+    /// One door for the bootstrap slot and one for each broker; doors that stay are the same ones.
+    fn open_doors(&mut self, own: &VclusterState) {
+        let brokers = own
+            .brokers
+            .values()
+            .map(|slot| (slot.port, Place::Broker(slot.virtual_id)));
+        let wanted: BTreeMap<PortSlot, Place> = brokers.chain([(own.bootstrap, Place::Bootstrap)]).collect();
+        self.doors
+            .retain(|slot, door| wanted.get(slot) == Some(&door.place));
+        for (slot, place) in wanted {
+            self.doors.entry(slot).or_insert_with(|| {
+                Arc::new(Door {
+                    view: Arc::clone(&self.view),
+                    place,
+                    refresh: Arc::clone(&self.refresh),
+                    metrics: Arc::clone(&self.metrics),
+                })
+            });
+        }
+    }
+}

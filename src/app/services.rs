@@ -1,0 +1,133 @@
+//! What the admin API is handed: capabilities over the parts of this node, and nothing else of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use klamm_raft::model::{ClusterId, Liveness, State};
+use klamm_raft::{ProposeError, Readiness, Status};
+use tokio::sync::watch;
+
+use super::pins::Mismatches;
+use crate::admin::{CannotAsk, Finding, Services, Unready};
+use crate::backend::{DescribeTopic, Reach, Upstreams};
+use crate::chain::Chain;
+use crate::control::Control;
+use crate::listener::Unbound;
+use crate::metrics::{Metrics, RaftFigures};
+
+/// What the capabilities look at.
+#[derive(Debug, Clone)]
+pub(crate) struct Parts {
+    pub(crate) control: Control,
+    pub(crate) upstreams: Upstreams,
+    pub(crate) unbound: watch::Receiver<Unbound>,
+    pub(crate) mismatches: Mismatches,
+    pub(crate) metrics: Metrics,
+    pub(crate) draining: Arc<AtomicBool>,
+}
+
+/// The capabilities of the admin API.
+pub(crate) fn services(parts: &Parts) -> Services {
+    Services {
+        states: parts.control.states(),
+        propose: proposer(parts.control.clone()),
+        clusters: Arc::new(parts.upstreams.iter().map(|(id, _)| id.clone()).collect()),
+        find_topic: finder(parts.upstreams.clone()),
+        unready: {
+            let parts = parts.clone();
+            Arc::new(move || unready(&parts))
+        },
+        status: {
+            let control = parts.control.clone();
+            Arc::new(move || control.status())
+        },
+        metrics: {
+            let parts = parts.clone();
+            Arc::new(move || {
+                parts
+                    .metrics
+                    .node
+                    .set_raft(figures(&parts.control.status(), &parts.control.state()));
+                parts.metrics.encode().map_err(|error| error.to_string())
+            })
+        },
+    }
+}
+
+fn proposer(control: Control) -> Arc<crate::admin::Propose> {
+    Arc::new(move |command| {
+        let control = control.clone();
+        Box::pin(async move { control.propose(command).await })
+    })
+}
+
+fn finder(upstreams: Upstreams) -> Arc<crate::admin::FindTopic> {
+    Arc::new(move |cluster: ClusterId, name| {
+        let watcher = upstreams.get(&cluster).map(|upstream| upstream.watcher.clone());
+        Box::pin(async move {
+            let watcher =
+                watcher.ok_or_else(|| CannotAsk(format!("physical cluster {cluster} is not configured")))?;
+            match watcher.send(DescribeTopic { name }).await {
+                Ok(Ok(Some(_))) => Ok(Finding::Exists),
+                Ok(Ok(None)) => Ok(Finding::Missing),
+                Ok(Err(error)) => Err(CannotAsk(format!(
+                    "physical cluster {cluster}: {}",
+                    Chain(&error)
+                ))),
+                Err(error) => Err(CannotAsk(format!("physical cluster {cluster}: {error}"))),
+            }
+        })
+    })
+}
+
+fn unready(parts: &Parts) -> Vec<Unready> {
+    let mut reasons = Vec::new();
+    let status = parts.control.status();
+    if parts.draining.load(Ordering::Relaxed) {
+        reasons.push(Unready::Draining);
+    }
+    if !parts.unbound.borrow().is_empty() {
+        reasons.push(Unready::Listener);
+    }
+    if status.leader.is_none() {
+        reasons.push(Unready::NoLeader);
+    }
+    if let Readiness::Refused(refusal) = &status.readiness {
+        reasons.push(Unready::Refused(refusal.to_string()));
+    }
+    let main = parts
+        .upstreams
+        .iter()
+        .find(|(id, _)| id.as_str().eq_ignore_ascii_case("main"));
+    if main.is_some_and(|(_, upstream)| *upstream.picture.reach.borrow() != Reach::Reachable) {
+        reasons.push(Unready::Main);
+    }
+    reasons.extend(parts.mismatches.list().into_iter().map(Unready::Refused));
+    reasons
+}
+
+fn figures(status: &Status, state: &State) -> RaftFigures {
+    let up = state
+        .nodes
+        .values()
+        .filter(|record| record.liveness == Liveness::Up)
+        .count();
+    RaftFigures {
+        term: status.term,
+        leads: status.leader == Some(status.id),
+        has_leader: status.leader.is_some(),
+        last_log: status.last_log.unwrap_or(0),
+        committed: status.committed.unwrap_or(0),
+        applied: status.applied.0,
+        nodes_up: up as u64,
+        nodes: state.nodes.len() as u64,
+    }
+}
+
+/// Whether the same change may well be made a little later.
+pub(crate) fn is_transient(error: &ProposeError) -> bool {
+    matches!(
+        error,
+        ProposeError::NoLeader { .. } | ProposeError::Busy | ProposeError::NotEverywhere { .. }
+    )
+}

@@ -1,0 +1,89 @@
+//! The physical clusters of this node: a watcher for each, and a pool for each on every data arbiter.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use actix::prelude::*;
+use klamm_raft::model::ClusterId;
+
+use super::config::BackendConfig;
+use super::watcher::picture;
+use super::{Dialer, Picture, Pool, TlsError, Watcher};
+use crate::metrics::Metrics;
+
+/// One physical cluster.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    pub watcher: Addr<Watcher>,
+    pub picture: Picture,
+    dialer: Arc<Dialer>,
+}
+
+/// A physical cluster cannot be connected to with this configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("the TLS configuration of physical cluster {cluster} is not usable")]
+pub struct UpstreamError {
+    cluster: ClusterId,
+    #[source]
+    source: TlsError,
+}
+
+/// All physical clusters.
+#[derive(Debug, Clone)]
+pub struct Upstreams {
+    by_cluster: BTreeMap<ClusterId, Upstream>,
+}
+
+impl Upstreams {
+    /// Starts a watcher for each cluster, on the current arbiter. `own_ports` are those that this gateway listens on.
+    pub fn start(
+        backends: &BTreeMap<ClusterId, BackendConfig>,
+        own_ports: RangeInclusive<u16>,
+        metrics: &Metrics,
+    ) -> Result<Self, UpstreamError> {
+        let mut by_cluster = BTreeMap::new();
+        for (id, backend) in backends {
+            let dialer = Dialer::new(backend.clone(), Some(own_ports.clone()), metrics.upstream(id))
+                .map_err(|source| UpstreamError {
+                    cluster: id.clone(),
+                    source,
+                })?;
+            let dialer = Arc::new(dialer);
+            let (publisher, picture) = picture();
+            let watcher = Watcher::new(Arc::clone(&dialer), publisher).start();
+            by_cluster.insert(
+                id.clone(),
+                Upstream {
+                    watcher,
+                    picture,
+                    dialer,
+                },
+            );
+        }
+        Ok(Self { by_cluster })
+    }
+
+    /// Starts a pool for each cluster on a data arbiter.
+    pub fn pools_on(&self, arbiter: &ArbiterHandle) -> BTreeMap<ClusterId, Addr<Pool>> {
+        let start = |upstream: &Upstream| {
+            let dialer = Arc::clone(&upstream.dialer);
+            let topology = upstream.picture.topology.clone();
+            Pool::start_in_arbiter(arbiter, move |_| Pool::new(dialer, topology))
+        };
+        self.by_cluster
+            .iter()
+            .map(|(id, upstream)| (id.clone(), start(upstream)))
+            .collect()
+    }
+
+    /// One physical cluster, if it is configured.
+    pub fn get(&self, id: &ClusterId) -> Option<&Upstream> {
+        self.by_cluster.get(id)
+    }
+
+    /// All of them, in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (&ClusterId, &Upstream)> {
+        self.by_cluster.iter()
+    }
+}
