@@ -31,7 +31,7 @@ fix:
 	$(CARGO) fmt --all
 
 # Rewrites the schema table of the wire engine from the message definitions of kafka-clients.
-schema:
+schema: kafka
 	KLAMM_BLESS=1 $(CARGO) test --test schema
 
 # Apache Kafka from Maven Central and kcat, once.

@@ -74,4 +74,4 @@ pub use tape::{Form, Tape};
 pub use walk::{Embedded, walk_embedded, walk_request, walk_response};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -169,9 +169,8 @@ impl Edits {
 
     /// Writes the frame with its length prefix. `frame` is what was walked: its large untouched parts are shared.
     pub fn finish(mut self, message: Message<'_>, frame: &Bytes) -> Result<Segments, WireError> {
-        debug_assert_eq!(
-            message.frame(),
-            &frame[..],
+        debug_assert!(
+            std::ptr::eq(message.frame(), &frame[..]),
             "edits belong to the frame that was walked"
         );
         self.settle(message)?;
@@ -226,10 +225,13 @@ impl Edits {
 
     /// Adds the edits of counts and sizes that follow from the others, and puts all in the order of the bytes.
     fn settle(&mut self, message: Message<'_>) -> Result<(), WireError> {
+        self.settle_counts(message);
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        self.settle_counts(message);
+        if self.edits.is_empty() {
+            return Ok(());
+        }
         self.sort();
         self.drop_removed()?;
         self.settle_sizes(message);

@@ -65,8 +65,7 @@ impl Item {
         }
     }
 
-    /// An empty struct for a field of this one: an item when the field is an array. Of a field that has no struct in
-    /// this version every value is left out.
+    /// An empty struct for a field of this one: an item when the field is an array.
     pub fn item(&self, field: Field) -> Self {
         let def = self.shape.fields.iter().find(|def| def.name == field);
         match def.map(|def| def.kind) {

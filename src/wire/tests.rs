@@ -6,7 +6,7 @@ mod hostile;
 mod items;
 mod kafka_clients;
 mod rebuild;
-mod sample;
+pub(crate) mod sample;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;

@@ -12,6 +12,7 @@ pub(super) enum ErrorCode {
     RequestTimedOut = 7,
     CoordinatorLoadInProgress = 14,
     CoordinatorNotAvailable = 15,
+    InvalidTopic = 17,
     InconsistentGroupProtocol = 23,
     InvalidGroupId = 24,
     TopicAuthorizationFailed = 29,

@@ -10,7 +10,7 @@ use crate::vcluster::pending::{Asked, MetadataThen, RefusedMetadata, Then, Topic
 use crate::vcluster::plan::{Answer, Forward, Plan};
 use crate::vcluster::rename::Alias;
 use crate::wire::{Class, Edits, Item, Message, Node, Segments, Value, field};
-use klamm_raft::model::Operation;
+use klamm_raft::model::{Operation, TopicName};
 
 /// Before it an empty list means all topics, and there is no way to ask for none.
 const EMPTY_MEANS_NONE_FROM: i16 = 1;
@@ -97,7 +97,10 @@ fn named<'a>(ask: &mut Ask<'a>, topics: Node<'_>) -> Result<Option<Wanted<'a>>, 
             _ => return Ok(None),
         };
         match (verdict, &key) {
-            (Verdict::Refused(error), _) => wanted.refused.push(refused(ask, key, error)),
+            (Verdict::Refused(error), _) => {
+                let error = naming_error(error, &key);
+                wanted.refused.push(refused(ask, key, error));
+            }
             (Verdict::Forwarded(alias), TopicKey::Id(_)) => wanted.topics.push(Known::ById(alias)),
             (Verdict::Forwarded(alias), TopicKey::Name(_)) if can_ask_for(ask, alias) => {
                 wanted.topics.push(Known::ByName(alias));
@@ -110,6 +113,18 @@ fn named<'a>(ask: &mut Ask<'a>, topics: Node<'_>) -> Result<Option<Wanted<'a>>, 
         }
     }
     Ok(Some(wanted))
+}
+
+/// What is no topic's name at all is told apart from what is not there.
+fn naming_error(error: ErrorCode, key: &TopicKey) -> ErrorCode {
+    match key {
+        TopicKey::Name(name)
+            if error == ErrorCode::UnknownTopicOrPartition && name.parse::<TopicName>().is_err() =>
+        {
+            ErrorCode::InvalidTopic
+        }
+        _ => error,
+    }
 }
 
 /// Refuses every topic of a request that is not valid.
@@ -134,7 +149,7 @@ fn can_ask_for(ask: &Ask<'_>, alias: &Alias) -> bool {
 
 fn refused(ask: &Ask<'_>, key: TopicKey, error: ErrorCode) -> RefusedMetadata {
     let operations = match (&key, error) {
-        (TopicKey::Name(name), ErrorCode::UnknownTopicOrPartition) => {
+        (TopicKey::Name(name), ErrorCode::UnknownTopicOrPartition | ErrorCode::InvalidTopic) => {
             Some(ask.gate.asker().authorized_operations(Resource::topic(name)))
         }
         _ => None,

@@ -1,8 +1,10 @@
 //! Scenarios: a request of a client, what a broker sees of it, what it answers, what the client sees of that.
 
 mod acls;
+mod by_id;
 mod fetch;
 mod groups;
+mod leaks;
 mod metadata;
 mod offsets;
 mod produce;

@@ -80,7 +80,7 @@ fn null_and_empty_arrays() -> Result<()> {
 
 #[test]
 fn edits_that_overlap() -> Result<()> {
-    let frame = metadata(Some(&["a"]))?;
+    let frame = metadata(Some(&["a", "b"]))?;
     let twice = edited(&frame, |message, edits| {
         for _ in 0..2 {
             message
@@ -121,6 +121,13 @@ fn values_that_do_not_fit() -> Result<()> {
         message
             .all(Class::TopicName)
             .for_each(|name| edits.set_int(name, 1));
+    });
+    assert_eq!(error, Err(WireError::BadValue { field: field::NAME }));
+    // Only arrays have items.
+    let error = edited(&frame, |message, edits| {
+        message
+            .all(Class::TopicName)
+            .for_each(|name| edits.append_encoded(name, b"x"));
     });
     assert_eq!(error, Err(WireError::BadValue { field: field::NAME }));
     Ok(())

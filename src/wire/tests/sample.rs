@@ -1,7 +1,8 @@
 //! Random valid messages of every API and version, written by an encoder that shares nothing with the engine but the
 //! schema table.
 
-use crate::wire::schema::{Class, Default, Field, FieldDef, Kind, MessageDef};
+use crate::wire::header;
+use crate::wire::schema::{self, Class, Default, Direction, Field, FieldDef, Kind, MessageDef};
 
 /// A small generator of numbers (xorshift64*): the same seed gives the same message.
 pub(super) struct Random(u64);
@@ -35,6 +36,20 @@ pub(super) struct Sampler {
     /// What becomes of topic names.
     pub(super) rename: fn(&str) -> String,
     pub(super) odd_tags: OddTags,
+    /// What fields of a class hold instead of something random.
+    pub(super) plant: Plant,
+}
+
+/// A value for fields of a class, chosen by a random number.
+pub(crate) type Plant = fn(Class, usize) -> Option<Value>;
+
+/// What is planted. The variant must fit the type of the fields.
+pub(crate) enum Value {
+    Text(String),
+    Bytes(Vec<u8>),
+    Uuid([u8; 16]),
+    Byte(i8),
+    Number(i32),
 }
 
 /// Which tagged fields are written that an ordinary encoder would not write.
@@ -61,6 +76,7 @@ impl Sampler {
             is_flexible: version >= def.flexible_from,
             rename: str::to_owned,
             odd_tags: OddTags::Unknown,
+            plant: |_, _| None,
         }
     }
 
@@ -138,6 +154,10 @@ impl Sampler {
         random: &mut Random,
         out: &mut Vec<u8>,
     ) {
+        let planted = (self.plant)(def.class, random.below(1 << 16)).filter(|_| !is_null);
+        if let Some(planted) = planted {
+            return self.planted(&planted, out);
+        }
         let number = (random.next() << 40 ^ random.next()) | u64::from(avoid_default);
         match def.kind {
             Kind::Bool if avoid_default => out.push(u8::from(def.default == Default::Zero)),
@@ -180,6 +200,22 @@ impl Sampler {
         }
     }
 
+    fn planted(self, value: &Value, out: &mut Vec<u8>) {
+        match value {
+            Value::Text(text) => {
+                self.length(Some(text.len()), 2, out);
+                out.extend(text.as_bytes());
+            }
+            Value::Bytes(bytes) => {
+                self.length(Some(bytes.len()), 4, out);
+                out.extend(bytes);
+            }
+            Value::Uuid(uuid) => out.extend(uuid),
+            Value::Byte(byte) => out.extend(byte.to_be_bytes()),
+            Value::Number(number) => out.extend(number.to_be_bytes()),
+        }
+    }
+
     fn length(self, length: Option<usize>, size: usize, out: &mut Vec<u8>) {
         if self.is_flexible {
             uvarint(out, length.map_or(0, |length| length + 1));
@@ -200,6 +236,22 @@ fn uvarint(out: &mut Vec<u8>, mut value: usize) {
         }
         out.push(byte + 128);
     }
+}
+
+/// A random response of an API, with values planted, in a frame without length prefix.
+pub(crate) fn planted_response((key, version): (i16, i16), seed: u64, plant: Plant) -> Vec<u8> {
+    let def = schema::message(key, Direction::Response).expect("a known API");
+    let mut frame = 1_i32.to_be_bytes().to_vec();
+    if header::has_tags((key, version)) {
+        frame.push(0);
+    }
+    let sampler = Sampler {
+        plant,
+        odd_tags: OddTags::None,
+        ..Sampler::new(def, version)
+    };
+    frame.extend(sampler.message(def, seed));
+    frame
 }
 
 /// The field of a struct by its name.

@@ -224,6 +224,18 @@ fn named_topics_are_refused_unknown_or_asked_for() {
 }
 
 #[test]
+fn what_cannot_be_a_name_is_told_only_to_those_who_may_describe_it() {
+    let answer = |world: &World| {
+        let request = named(&["a/b"]).with_include_topic_authorized_operations(true);
+        let response = world.exchange(9, &request, |upstream| serve(9, &upstream));
+        (topics(&response), response.topics[0].topic_authorized_operations)
+    };
+    assert_eq!(answer(&World::new()), (vec!["a/b 29".to_owned()], NOT_ASKED));
+    let world = World::new().allow(Describe, Resource::topic("a/b"));
+    assert_eq!(answer(&world), (vec!["a/b 17".to_owned()], 256));
+}
+
+#[test]
 fn nothing_left_still_asks_for_brokers() {
     let world = World::new();
     for version in VERSIONS {

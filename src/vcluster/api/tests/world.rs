@@ -97,6 +97,22 @@ impl World {
         world
     }
 
+    /// The same with other ids of brokers: two with slots, and one without.
+    pub(super) fn with_broker_ids(mut self, id: impl Fn(u8) -> i32) -> Self {
+        let slots = std::mem::take(&mut self.state.brokers);
+        for ((key, slot), low) in slots.into_iter().zip(0..) {
+            self.state.brokers.insert(
+                BrokerKey {
+                    physical_id: id(low),
+                    ..key
+                },
+                slot,
+            );
+        }
+        self.compile();
+        self
+    }
+
     pub(super) fn as_super_user(mut self) -> Self {
         self.caller = caller("admin");
         self
@@ -290,7 +306,7 @@ fn without_length(frame: &Segments) -> Bytes {
     bytes
 }
 
-fn join(frame: &Segments) -> Bytes {
+pub(super) fn join(frame: &Segments) -> Bytes {
     let mut bytes = BytesMut::new();
     for segment in &frame.0 {
         bytes.put_slice(segment);

@@ -1,0 +1,167 @@
+//! Random answers of brokers, with physical names, hosts, ids and texts planted in every field whose class could hold
+//! one: nothing of it may be in the bytes for a client.
+
+use super::world::*;
+use crate::vcluster::api::{self, table::Api};
+use crate::vcluster::pending::{Asked, FetchedGroup, FetchedTopics, MetadataThen, Pending, Protocol, Then};
+use crate::wire::Class;
+use crate::wire::tests::sample::{Value, planted_response};
+
+const APIS: [Api; 19] = [
+    Api::Produce,
+    Api::Fetch,
+    Api::ListOffsets,
+    Api::Metadata,
+    Api::OffsetCommit,
+    Api::OffsetFetch,
+    Api::FindCoordinator,
+    Api::JoinGroup,
+    Api::Heartbeat,
+    Api::LeaveGroup,
+    Api::SyncGroup,
+    Api::DescribeGroups,
+    Api::ListGroups,
+    Api::InitProducerId,
+    Api::OffsetForLeaderEpoch,
+    Api::DescribeConfigs,
+    Api::DeleteGroups,
+    Api::OffsetDelete,
+    Api::DescribeCluster,
+];
+
+/// Marks every planted text.
+const SECRET: &str = "s3cret";
+/// The two high bytes of every planted number.
+const MARK: [u8; 2] = [0x5a, 0xfe];
+const FOREIGN_ID: [u8; 16] = [0xee; 16];
+
+fn number(low: usize) -> Value {
+    Value::Number(i32::from_be_bytes([MARK[0], MARK[1], 0, low as u8]))
+}
+
+fn text(texts: &[&str], random: usize) -> Value {
+    Value::Text(texts[random % texts.len()].to_owned())
+}
+
+/// A subscription of version 0, or an assignment, to a topic of this world and to one that is not.
+fn embedded(is_assignment: bool) -> Value {
+    let mut bytes = vec![0, 0, 0, 0, 0, 2];
+    for topic in ["int-orders", "s3cret-topic"] {
+        bytes.extend([0, topic.len() as u8]);
+        bytes.extend(topic.as_bytes());
+        if is_assignment {
+            bytes.extend([0, 0, 0, 0]);
+        }
+    }
+    bytes.extend([0xff; 4]);
+    Value::Bytes(bytes)
+}
+
+fn plant(class: Class, random: usize) -> Option<Value> {
+    let planted = match class {
+        Class::TopicName => text(&["int-orders", "s3cret-topic"], random),
+        Class::TopicId if random.is_multiple_of(2) => Value::Uuid(*physical_id("int-orders").as_bytes()),
+        Class::TopicId => Value::Uuid(FOREIGN_ID),
+        Class::GroupId | Class::CoordinatorKey => text(&["partner:app", "s3cret:app", "s3cret"], random),
+        Class::BrokerId | Class::FetchSessionId | Class::AuthorizedOperations => number(random % 4),
+        Class::Port => number(9),
+        Class::Host => text(&["s3cret.internal"], random),
+        Class::ErrorMessage => text(&["topic s3cret", "int-orders"], random),
+        Class::ClusterId | Class::ClientHost | Class::LogDir | Class::UserName | Class::QuotaEntity => {
+            text(&["s3cret"], random)
+        }
+        Class::TransactionalId | Class::TransactionalIdPattern | Class::TopicPattern => {
+            text(&["s3cret"], random)
+        }
+        Class::Records => Value::Bytes(b"records".to_vec()),
+        Class::ProtocolType => text(&["consumer"], random),
+        Class::Subscription => embedded(false),
+        Class::Assignment => embedded(true),
+        Class::ResourceType => Value::Byte([2, 4, 16, 32][random % 4]),
+        Class::ResourceName => text(&["int-orders", "s3cret", "partner:app", "1526595585"], random),
+        Class::ConfigName => text(&["advertised.listeners", "listener.name.s3cret"], random),
+        Class::ConfigValue => text(&["s3cret"], random),
+        _ => return None,
+    };
+    Some(planted)
+}
+
+fn then(api: Api, seed: u64) -> Then {
+    let asked = if seed.is_multiple_of(2) {
+        Asked::Yes
+    } else {
+        Asked::No
+    };
+    match api {
+        Api::Metadata => Then::Metadata(MetadataThen {
+            refused: Vec::new(),
+            topic_operations: asked,
+            cluster_operations: asked,
+            topics: Asked::Yes,
+        }),
+        Api::DescribeCluster => Then::Cluster(asked),
+        Api::FindCoordinator => Then::Coordinators(Vec::new()),
+        Api::JoinGroup => Then::Members(Protocol::Consumer),
+        Api::SyncGroup if asked == Asked::Yes => Then::Members(Protocol::Unknown),
+        Api::SyncGroup => Then::Members(Protocol::Consumer),
+        Api::DescribeGroups | Api::DeleteGroups => Then::Groups {
+            refused: Vec::new(),
+            operations: asked,
+        },
+        Api::DescribeConfigs => Then::Configs(Vec::new()),
+        Api::OffsetFetch => {
+            let topics = if asked == Asked::Yes {
+                FetchedTopics::All
+            } else {
+                FetchedTopics::Named(Vec::new())
+            };
+            Then::OffsetFetch(vec![FetchedGroup {
+                group: "app".into(),
+                topics,
+            }])
+        }
+        Api::ListGroups | Api::Heartbeat | Api::LeaveGroup | Api::InitProducerId => Then::Nothing,
+        _ => Then::Topics(Vec::new()),
+    }
+}
+
+fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+    bytes.windows(wanted.len()).any(|window| window == wanted)
+}
+
+#[test]
+fn nothing_physical_leaves_in_any_answer() {
+    let world = World::new()
+        .with_broker_ids(|low| i32::from_be_bytes([MARK[0], MARK[1], 0, low]))
+        .as_super_user();
+    let mut lengths = 0;
+    for api in APIS {
+        let range = world.view.apis.range(api).unwrap();
+        for version in range.min..=range.max {
+            for seed in 1..60 {
+                let frame = planted_response((api.key(), version), seed, plant);
+                let pending = Pending {
+                    correlation_id: 1,
+                    api,
+                    version,
+                    names: world.view.names.clone(),
+                    then: then(api, seed),
+                };
+                let place = format!("{api:?} version {version} seed {seed}");
+                let answer = api::response(&world.view, &world.caller, pending, frame.into());
+                let answer = join(&answer.unwrap_or_else(|error| panic!("{place}: {error:?}")));
+                lengths += answer.len();
+                for secret in [SECRET, "int-orders", "partner:"] {
+                    assert!(!holds(&answer, secret.as_bytes()), "{place}: {secret}");
+                }
+                assert!(!holds(&answer, &[MARK[0], MARK[1], 0]), "{place}: a number");
+                assert!(!holds(&answer, &FOREIGN_ID), "{place}: a foreign topic id");
+                assert!(
+                    !holds(&answer, physical_id("int-orders").as_bytes()),
+                    "{place}: a physical id"
+                );
+            }
+        }
+    }
+    assert!(lengths > 100_000, "the answers are not all empty");
+}
