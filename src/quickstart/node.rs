@@ -1,5 +1,6 @@
 //! A gateway node as a child process, configured by environment variables alone.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
@@ -15,6 +16,9 @@ const READY_LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a node may take to drain before it is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// How the variables begin that configure a gateway.
+const PREFIXES: [&str; 3] = ["GATEWAY_", "KLAMM_", "KAFKA_"];
 
 /// Everything a node of a group on loopback is told.
 #[derive(Debug, Clone)]
@@ -58,6 +62,16 @@ impl Node {
         let log = log.map_err(QuickstartError::io(doing()))?;
         let errors = log.try_clone().map_err(QuickstartError::io(doing()))?;
         let mut command = child::guarded(&settings.program.to_string_lossy());
+        // What is set for the person at the keyboard is not meant for this node.
+        let inherited = std::env::vars_os().map(|(name, _)| name);
+        let configuring = |name: &OsString| {
+            PREFIXES
+                .iter()
+                .any(|prefix| name.to_string_lossy().starts_with(prefix))
+        };
+        inherited.filter(configuring).for_each(|name| {
+            command.env_remove(name);
+        });
         command
             .arg("serve")
             .envs(settings.environment())
