@@ -25,7 +25,7 @@ use crate::quickstart;
 pub use failure::Failure;
 
 use admin_client::Connection;
-use format::Format;
+use format::{Format, Style};
 use kind::Kind;
 
 /// Runs a node until it is told to stop.
@@ -115,8 +115,8 @@ struct ApplyArgs {
     #[arg(long)]
     dry_run: bool,
     /// For people, or for scripts
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    output: String,
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+    output: Style,
     #[command(flatten)]
     connection: Connection,
 }
@@ -183,8 +183,8 @@ struct TokenArgs {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=2_147_483_647))]
     life_time_seconds: i64,
     /// text prints the token alone
-    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
-    output: String,
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
+    output: Style,
     #[command(flatten)]
     connection: Connection,
 }
@@ -231,10 +231,12 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
         Command::Quickstart(args) => quickstart(args),
         Command::Apply(args) => {
             let report = apply::apply(&args, &args.connection.client(variables)?)?;
-            report.print(&args.output)
+            report.print(args.output)
         }
         Command::Get(args) => print(&get::get(&args, &args.connection.client(variables)?)?),
-        Command::Delete(args) => delete::delete(&args, &args.connection.client(variables)?)?.print("text"),
+        Command::Delete(args) => {
+            delete::delete(&args, &args.connection.client(variables)?)?.print(Style::Text)
+        }
         Command::Run {
             action: Action::GenerateServiceAccountToken(args),
         } => print(&token::generate(&args, &args.connection.client(variables)?)?),

@@ -13,6 +13,13 @@ pub(super) enum Format {
     Json,
 }
 
+/// A format of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Style {
+    Text,
+    Json,
+}
+
 /// Indented JSON, with a final newline.
 pub(super) fn json(value: &Value) -> String {
     format!("{value:#}\n")
@@ -96,11 +103,10 @@ impl Report {
     }
 
     /// Prints everything; a failure when anything failed.
-    pub(super) fn print(&self, format: &str) -> Result<(), Failure> {
-        print(&if format == "json" {
-            self.json()
-        } else {
-            self.text()
+    pub(super) fn print(&self, style: Style) -> Result<(), Failure> {
+        print(&match style {
+            Style::Json => self.json(),
+            Style::Text => self.text(),
         })?;
         match self.failed() {
             0 => Ok(()),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::TokenArgs;
 use super::admin_client::AdminClient;
 use super::failure::Failure;
-use super::format;
+use super::format::{self, Style};
 
 /// Issues a token, and returns what is printed.
 pub(super) fn generate(args: &TokenArgs, client: &AdminClient) -> Result<String, Failure> {
@@ -17,12 +17,12 @@ pub(super) fn generate(args: &TokenArgs, client: &AdminClient) -> Result<String,
     let answer = client
         .call("POST", "/gateway/v2/token", Some(&body))?
         .map_err(|refusal| refusal.failure(format!("a token for {}", args.username)))?;
-    match (args.output.as_str(), answer.get("token").and_then(Value::as_str)) {
+    match (args.output, answer.get("token").and_then(Value::as_str)) {
         (_, None) => Err(Failure::Refused {
             what: format!("a token for {}", args.username),
             why: "the answer holds none".to_owned(),
         }),
-        ("json", _) => Ok(format::json(&answer)),
-        (_, Some(token)) => Ok(format!("{token}\n")),
+        (Style::Json, _) => Ok(format::json(&answer)),
+        (Style::Text, Some(token)) => Ok(format!("{token}\n")),
     }
 }

@@ -94,8 +94,8 @@ pub(super) fn parse(text: &str) -> Result<PlainLogin, JaasError> {
 fn option_name(tokens: &mut Tokens<'_>) -> Result<Option<&'static str>, JaasError> {
     match tokens.next()? {
         Some(Token::Sign(';')) => Ok(None),
-        Some(Token::Word(name)) if name == USERNAME => Ok(Some(USERNAME)),
-        Some(Token::Word(name)) if name == PASSWORD => Ok(Some(PASSWORD)),
+        Some(Token::Word(name) | Token::Quoted(name)) if name == USERNAME => Ok(Some(USERNAME)),
+        Some(Token::Word(name) | Token::Quoted(name)) if name == PASSWORD => Ok(Some(PASSWORD)),
         Some(_) => Err(JaasError::OtherOption),
         None => Err(JaasError::NoSemicolon),
     }
@@ -230,6 +230,12 @@ mod tests {
             Ok(("a", "a\"b\\c;=//d")),
         );
         check(r#"username="a" password="\101\7\t\q";"#, Ok(("a", "A\u{7}\tq")));
+        check(r#"username="a" password="\4001";"#, Ok(("a", " 01")));
+        check("username=a password=a-1;", Ok(("a", "a-1")));
+        check("username=a password=päss;", Ok(("a", "päss")));
+        check("username=a password=b/c;\n;", Ok(("a", "b")));
+        check("username=a password=b/**/;", Ok(("a", "b")));
+        check(r#"username="a\u0041" "password"=b;"#, Ok(("au0041", "b")));
         check("username=a /* why */ password=b; // end", Ok(("a", "b")));
         check(r#"username="" password="";"#, Ok(("", "")));
     }

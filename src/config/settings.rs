@@ -27,9 +27,14 @@ pub(super) struct Settings {
     pub(super) kafka_variables: Vec<(VariableName, Setting)>,
 }
 
-/// Variables that begin like ours and are read by the command line or by Kafka's own scripts.
+/// Variables that begin like ours and are read by the command line, by the demonstration and the tests, or by Kafka's
+/// own scripts.
 const OTHER_PROGRAMS: &[&str] = &[
+    "KLAMM_BLESS",
     "KLAMM_CONFIG",
+    "KLAMM_KAFKA_CLIENTS_JAR",
+    "KLAMM_KAFKA_HOME",
+    "KLAMM_KAFKA_JVM",
     "KLAMM_ADMIN_URL",
     "KLAMM_ADMIN_USER",
     "KLAMM_ADMIN_PASSWORD",
