@@ -11,10 +11,11 @@ use super::pipeline::Asked;
 use super::stage::Route;
 use super::upstream::Destination;
 use crate::auth::Conversation;
+use crate::authz::{AuditLine, Decision, Resource};
 use crate::vcluster::api;
 use crate::vcluster::pending::PendingChange;
 use crate::vcluster::plan::{
-    Answer, Attempt, ChangeResult, ChangeUnavailable, Denials, Forward, Need, Place, Plan,
+    Answer, Attempt, Caller, ChangeResult, ChangeUnavailable, Denials, Forward, Need, Place, Plan,
 };
 use crate::vcluster::view::View;
 use crate::wire::{self, Segments};
@@ -65,7 +66,7 @@ impl Session {
         };
         let Unplanned { frame, share, asked } = request;
         let planned = api::request(&view, caller, frame, attempt);
-        self.audit(&planned.denied);
+        self.audit(&view, caller, asked.api_key, &planned.denied);
         match planned.plan {
             Plan::Reply(answer) => self.reply(answer, asked),
             Plan::Forward(forward) => self.forward(&view, forward, share, asked)?,
@@ -185,20 +186,28 @@ impl Session {
         metrics.latency.observe(asked.at.elapsed().as_secs_f64());
     }
 
-    fn audit(&self, denied: &Denials) {
+    fn audit(&self, view: &View, caller: &Caller, api_key: i16, denied: &Denials) {
         if denied.count == 0 {
             return;
         }
         let metrics = &self.setup.door.metrics;
         metrics.denied.inc_by(denied.count as u64);
-        let (peer, principal) = (self.setup.peer, self.who());
-        let vcluster = &self.setup.door.view.load().name;
+        let (peer, vcluster) = (self.setup.peer, &view.name);
         for denial in &denied.listed {
-            let (operation, kind) = (denial.operation, denial.resource_type);
-            info!(
-                target: "klamm::audit",
-                event = "denied", %vcluster, principal, %peer, ?operation, resource_type = ?kind, resource = ?denial.resource,
-            );
+            let line = AuditLine {
+                index: &view.acls.index,
+                decision: Decision::Denied(denial.rule),
+                principal: &caller.principal,
+                host: &caller.host,
+                operation: denial.operation,
+                resource: Resource {
+                    resource_type: denial.resource_type,
+                    name: &denial.resource,
+                },
+                request: api_label(api_key),
+                references: 1,
+            };
+            info!(target: "klamm::audit", event = "denied", %vcluster, %peer, "{line}");
         }
     }
 }

@@ -11,7 +11,7 @@ use klamm_raft::command::Command;
 use klamm_raft::model::{Operation, ResourceType};
 use klamm_raft::outcome::Outcome;
 
-use crate::authz::{Permit, Principal, Resource};
+use crate::authz::{DenyRule, Permit, Principal, Resource};
 use crate::vcluster::pending::{Pending, PendingChange};
 use crate::wire::Segments;
 
@@ -63,13 +63,14 @@ impl Denials {
     pub const MAX_LISTED: usize = 100;
 
     /// Takes note of a refusal.
-    pub(super) fn add(&mut self, operation: Operation, resource: Resource<'_>) {
+    pub(super) fn add(&mut self, operation: Operation, resource: Resource<'_>, rule: DenyRule) {
         self.count += 1;
         if self.listed.len() < Self::MAX_LISTED {
             self.listed.push(Denial {
                 operation,
                 resource_type: resource.resource_type,
                 resource: resource.name.to_owned(),
+                rule,
             });
         }
     }
@@ -82,6 +83,8 @@ pub struct Denial {
     pub resource_type: ResourceType,
     /// As the client calls it.
     pub resource: String,
+    /// Why, in terms of the view that the request was planned with.
+    pub rule: DenyRule,
 }
 
 /// What becomes of one request.

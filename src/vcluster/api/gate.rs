@@ -2,7 +2,7 @@
 
 use klamm_raft::model::Operation;
 
-use crate::authz::{Asker, Authorized, NoCheck, Permit, Resource};
+use crate::authz::{Asker, Authorized, Decision, NoCheck, Permit, Resource};
 use crate::vcluster::plan::{Caller, Denials, Plan, Planned};
 use crate::vcluster::view::View;
 
@@ -25,18 +25,24 @@ impl<'a> Gate<'a> {
 
     /// Whether the caller may do this to something that the request names. A no is a denial.
     pub(super) fn allows(&mut self, operation: Operation, resource: Resource<'_>) -> bool {
-        let allowed = self.allows_quietly(operation, resource);
-        if !allowed {
-            self.denied.add(operation, resource);
+        match self.decide(operation, resource) {
+            Decision::Allowed(_) => true,
+            Decision::Denied(rule) => {
+                self.denied.add(operation, resource, rule);
+                false
+            }
         }
-        allowed
     }
 
     /// The same where a no is not a denial yet, because something else may allow it or the item is only left out.
     pub(super) fn allows_quietly(&mut self, operation: Operation, resource: Resource<'_>) -> bool {
-        let authorized = self.asker.decide(operation, resource).authorized();
-        self.granted = self.granted.or(authorized);
-        authorized.is_some()
+        self.decide(operation, resource).is_allowed()
+    }
+
+    fn decide(&mut self, operation: Operation, resource: Resource<'_>) -> Decision {
+        let decision = self.asker.decide(operation, resource);
+        self.granted = self.granted.or(decision.authorized());
+        decision
     }
 
     /// Whether the caller may write to any topic at all.

@@ -12,7 +12,7 @@ use klamm_raft::model::Operation::{Alter, Create, Describe};
 use klamm_raft::outcome::{Outcome, Refusal};
 
 use super::world::{World, decode_response, text};
-use crate::authz::Resource;
+use crate::authz::{DenyRule, Resource};
 use crate::vcluster::api;
 use crate::vcluster::plan::{ChangeResult, ChangeUnavailable, CloseReason, Need, Plan};
 
@@ -155,6 +155,19 @@ fn without_the_right_on_the_cluster_each_item_is_refused() {
         let response = world.ask(version, &describe()).replied();
         assert_eq!(response.error_code, CLUSTER_AUTHORIZATION_FAILED);
         assert!(response.resources.is_empty());
+    }
+}
+
+#[test]
+fn a_denial_says_which_rule_it_follows() {
+    let granted = World::new().allow(Alter, Resource::CLUSTER);
+    for (world, by_default) in [
+        (World::new(), true),
+        (granted.deny(Alter, Resource::CLUSTER), false),
+    ] {
+        let denied = world.ask(3, &create(&[creation("a", 3)])).planned.denied;
+        assert_eq!(denied.count, 1);
+        assert_eq!(denied.listed[0].rule == DenyRule::Default, by_default);
     }
 }
 
