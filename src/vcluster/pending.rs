@@ -140,7 +140,11 @@ pub(super) struct RefusedConfig {
 
 /// A change that was proposed for a request. Its answers are made before, so that nothing can fail once it happened.
 #[derive(Debug)]
-pub struct PendingChange {
+pub struct PendingChange(pub(super) Box<ChangeAnswers>);
+
+/// The answers to a change.
+#[derive(Debug)]
+pub(super) struct ChangeAnswers {
     pub(super) done: Segments,
     /// When it was refused, or may or may not have happened.
     pub(super) not_done: Segments,

@@ -6,7 +6,7 @@ use super::error_code::ErrorCode;
 use crate::authz::create::{self, Creation, CreationError, RawCreation, TOO_MANY_CREATIONS};
 use crate::authz::filter::{self, AclFilter, FilterError, RawFilter, UnknownCode};
 use crate::authz::{Resource, codes};
-use crate::vcluster::pending::PendingChange;
+use crate::vcluster::pending::{ChangeAnswers, PendingChange};
 use crate::vcluster::plan::{ChangeResult, Need, Plan};
 use crate::wire::{Field, Item, Node, Segments, Value, field};
 use klamm_raft::command::Command;
@@ -132,18 +132,18 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 /// The answer to a change that was proposed.
 pub(super) fn changed(pending: PendingChange, result: ChangeResult) -> Segments {
     match result {
-        Ok(Outcome::Created | Outcome::Updated | Outcome::Unchanged | Outcome::Deleted) => pending.done,
-        Ok(Outcome::Refused(_)) | Err(_) => pending.not_done,
+        Ok(Outcome::Created | Outcome::Updated | Outcome::Unchanged | Outcome::Deleted) => pending.0.done,
+        Ok(Outcome::Refused(_)) | Err(_) => pending.0.not_done,
     }
 }
 
 fn change(ask: &Ask<'_>, command: Command, done: &Item, not_done: &Item) -> Result<Plan, Stop> {
     Ok(Plan::Need(Need::Change {
         command: Box::new(command),
-        pending: PendingChange {
+        pending: PendingChange(Box::new(ChangeAnswers {
             done: ask.answer(done)?,
             not_done: ask.answer(not_done)?,
-        },
+        })),
     }))
 }
 

@@ -41,7 +41,9 @@ impl<'a> Gate<'a> {
 
     fn decide(&mut self, operation: Operation, resource: Resource<'_>) -> Decision {
         let decision = self.asker.decide(operation, resource);
-        self.granted = self.granted.or(decision.authorized());
+        if let Decision::Allowed(authorized) = decision {
+            self.granted.get_or_insert(authorized);
+        }
         decision
     }
 
