@@ -13,6 +13,9 @@ use crate::wire::output::Output;
 use crate::wire::segments::Segments;
 use crate::wire::tape::{Entry, Form};
 
+/// The most bytes by which edits may make a message longer: names of one byte may become names of hundreds.
+const MAX_GROWTH_BYTES: usize = 16 << 20;
+
 /// Changes to one message. What is wrong with a change is reported by [`Edits::finish`].
 ///
 /// The order of the calls does not matter. Changes inside of a removed item are dropped with it.
@@ -23,6 +26,8 @@ pub struct Edits {
     scratch: Vec<u8>,
     /// By how much the counts of arrays change: the array's place on the tape, and the change.
     counts: Vec<(u32, i64)>,
+    /// How much longer the message gets; what is removed does not count.
+    growth: usize,
     failure: Option<WireError>,
 }
 
@@ -153,6 +158,13 @@ impl Edits {
 
     fn push(&mut self, span: Span, kind: EditKind, from: usize, owner: Span) {
         let range = span.range();
+        self.growth += (self.scratch.len() - from).saturating_sub(range.len());
+        if self.growth > MAX_GROWTH_BYTES {
+            self.scratch.truncate(from);
+            let limit = MAX_GROWTH_BYTES;
+            self.fail(WireError::GrowsTooMuch { limit });
+            return;
+        }
         self.edits.push(Edit {
             start: range.start as u32,
             end: range.end as u32,

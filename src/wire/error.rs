@@ -25,6 +25,8 @@ pub enum WireError {
     TrailingBytes { at: usize },
     #[error("the message has more than {limit} parts")]
     TooManyParts { limit: usize },
+    #[error("a message would grow by more than {limit} bytes")]
+    GrowsTooMuch { limit: usize },
     /// Two edits of one frame overlap: a defect of the gateway.
     #[error("two edits overlap at byte {at}")]
     OverlappingEdits { at: usize },

@@ -1,10 +1,13 @@
 //! What a walk found, as a flat list in the order of the bytes. Knows no schema.
 
 use crate::wire::error::WireError;
-use crate::wire::schema::{Class, Field, Kind};
+use crate::wire::schema::{Class, Direction, Field, Kind};
 
-/// The most entries of a tape: it bounds what a frame can cost beyond its own bytes (60 MiB).
-const MAX_ENTRIES: usize = 1 << 21;
+/// The most entries of a request. It bounds what a client's frame can cost beyond its own bytes: a topic or partition
+/// takes two or three of them, and each may have to be refused by an item of its own.
+const MAX_REQUEST_ENTRIES: usize = 1 << 18;
+/// The most entries of a response: 56 MiB. Brokers are trusted further than clients, and answer for whole clusters.
+const MAX_RESPONSE_ENTRIES: usize = 1 << 21;
 /// A cleared tape keeps room for this many entries.
 const KEPT_ENTRIES: usize = 1 << 12;
 /// Room for the message of one topic and partition, so that most walks allocate at most once.
@@ -15,6 +18,7 @@ const FIRST_ENTRIES: usize = 24;
 pub struct Tape {
     entries: Vec<Entry>,
     enclosures: Vec<Enclosure>,
+    max_entries: usize,
 }
 
 /// What a step of the walker puts on the tape.
@@ -100,7 +104,11 @@ impl Tape {
     }
 
     /// Makes it ready for the next walk.
-    pub(in crate::wire) fn clear(&mut self) {
+    pub(in crate::wire) fn clear(&mut self, direction: Direction) {
+        self.max_entries = match direction {
+            Direction::Response => MAX_RESPONSE_ENTRIES,
+            Direction::Request | Direction::Data => MAX_REQUEST_ENTRIES,
+        };
         self.entries.clear();
         self.entries.reserve(FIRST_ENTRIES);
         self.enclosures.clear();
@@ -109,8 +117,9 @@ impl Tape {
     }
 
     pub(in crate::wire) fn push(&mut self, entry: Entry) -> Result<usize, WireError> {
-        if self.entries.len() >= MAX_ENTRIES {
-            return Err(WireError::TooManyParts { limit: MAX_ENTRIES });
+        if self.entries.len() >= self.max_entries {
+            let limit = self.max_entries;
+            return Err(WireError::TooManyParts { limit });
         }
         let index = self.entries.len();
         let next = index as u32 + 1;

@@ -19,7 +19,8 @@ pub fn walk_request<'a>(
     tape: &'a mut Tape,
 ) -> Result<Message<'a>, WireError> {
     let program = Program::of(header.api_key, Direction::Request, header.api_version, detail)?;
-    walk(program, frame, header.body, tape)
+    walk_into(program, frame, (header.body, Direction::Request), tape)?;
+    Ok(Message::new(frame, tape))
 }
 
 /// Walks the response to a request of this API and version, in a frame without length prefix.
@@ -31,7 +32,8 @@ pub fn walk_response<'a>(
 ) -> Result<Message<'a>, WireError> {
     let program = Program::of(key, Direction::Response, version, detail)?;
     let body = header::response_body((key, version), frame)?;
-    walk(program, frame, body, tape)
+    walk_into(program, frame, (body, Direction::Response), tape)?;
+    Ok(Message::new(frame, tape))
 }
 
 /// What the `consumer` group protocol puts into bytes.
@@ -52,50 +54,43 @@ impl Embedded {
     }
 }
 
-/// Walks a message of the `consumer` protocol, its version first. As Kafka does, a newer version is read as the newest
-/// known one, and what follows is left as it is.
+/// Walks a message of the `consumer` protocol, its version first.
+///
+/// Some clients announce a version and leave out its fields: such a message is read as the older version that it is.
+/// What is newer than the table is an error, because names could be where nobody looks.
 pub fn walk_embedded<'a>(
     kind: Embedded,
     bytes: &'a [u8],
     tape: &'a mut Tape,
 ) -> Result<Message<'a>, WireError> {
-    let def = kind.def();
     let mut cursor = Cursor::new(bytes, 0);
-    let said = cursor.i16()?;
-    let version = said.min(def.versions.hi);
-    let unknown = WireError::UnknownVersion {
-        key: def.key,
-        version: said,
-    };
-    let program = Program::of_message(def, version, Detail::Classified).ok_or(unknown)?;
-    walk_prefix(program, bytes, cursor.at(), tape)?;
-    Ok(Message::new(bytes, tape))
-}
-
-fn walk<'a>(
-    program: &'static Program,
-    frame: &'a [u8],
-    body: usize,
-    tape: &'a mut Tape,
-) -> Result<Message<'a>, WireError> {
-    let end = walk_prefix(program, frame, body, tape)?;
-    if end < frame.len() {
-        return Err(WireError::TrailingBytes { at: end });
+    let version = cursor.i16()?;
+    let body = cursor.at();
+    let of_version = |version| Program::of_message(kind.def(), version, Detail::Classified);
+    let key = kind.def().key;
+    let program = of_version(version).ok_or(WireError::UnknownVersion { key, version })?;
+    let walk = |program, tape: &mut Tape| walk_into(program, bytes, (body, Direction::Data), tape);
+    let first = walk(program, tape);
+    if matches!(first, Err(WireError::Truncated { .. })) {
+        let mut older = (0..version).rev().filter_map(of_version);
+        if older.any(|program| walk(program, tape).is_ok()) {
+            return Ok(Message::new(bytes, tape));
+        }
     }
-    Ok(Message::new(frame, tape))
+    first.map(|()| Message::new(bytes, tape))
 }
 
-/// Walks a message that may be followed by other bytes; returns where it ends.
-fn walk_prefix(
+/// Walks a whole message that begins at a byte of the frame and must end with it.
+fn walk_into(
     program: &'static Program,
     frame: &[u8],
-    body: usize,
+    (body, direction): (usize, Direction),
     tape: &mut Tape,
-) -> Result<usize, WireError> {
+) -> Result<(), WireError> {
     if u32::try_from(frame.len()).is_err() {
         return Err(WireError::BadLength { at: 0 });
     }
-    tape.clear();
+    tape.clear(direction);
     let mut walker = Walker {
         program,
         cursor: Cursor::new(frame, body),
@@ -108,8 +103,12 @@ fn walk_prefix(
     };
     let root = walker.open(root, body)?;
     walker.run(program.root)?;
-    walker.tape.close(root, walker.cursor.at());
-    Ok(walker.cursor.at())
+    let end = walker.cursor.at();
+    walker.tape.close(root, end);
+    if end < frame.len() {
+        return Err(WireError::TrailingBytes { at: end });
+    }
+    Ok(())
 }
 
 struct Walker<'a, 't> {

@@ -176,7 +176,7 @@ fn entries_are_limited() -> Result<()> {
     let mut frame = metadata(Some(&[]))?.to_vec();
     let at = frame.len() - 5;
     let allow_auto_creation = frame.split_off(at + 4);
-    let count = 1_100_000_u32;
+    let count = 150_000_u32;
     frame[at..].copy_from_slice(&count.to_be_bytes());
     frame.resize(frame.len() + count as usize * 2, 0);
     frame.extend(allow_auto_creation);
@@ -191,5 +191,23 @@ fn entries_are_limited() -> Result<()> {
         tape.capacity() < 10_000,
         "a tape gives back what one frame needed"
     );
+    Ok(())
+}
+
+/// Names of one byte cannot blow a frame up without bound.
+#[test]
+fn growth_is_limited() -> Result<()> {
+    let frame = metadata(Some(&["a"; 1000]))?;
+    let rename_to = |length| {
+        let name = "x".repeat(length);
+        edited(&frame, |message, edits| {
+            message
+                .all(Class::TopicName)
+                .for_each(|node| edits.set_text(node, Some(&name)));
+        })
+    };
+    assert_eq!(rename_to(16_000).map(|frame| frame.len() / 1_000_000), Ok(16));
+    let error = rename_to(17_000);
+    assert_eq!(error, Err(WireError::GrowsTooMuch { limit: 16 << 20 }));
     Ok(())
 }

@@ -28,8 +28,9 @@ impl Fate {
         }
     }
 
-    fn removes(self, start: usize) -> bool {
-        self.befalls(start, 4)
+    /// An item builder leaves an empty tagged array out, edits leave it empty: such arrays keep their items.
+    fn removes(self, array: &FieldDef, start: usize) -> bool {
+        array.tag.is_none() && self.befalls(start, 4)
     }
 
     fn appends_to(self, array: Node<'_>) -> bool {
@@ -71,7 +72,7 @@ fn array(fate: Fate, parent: &Item, def: &'static FieldDef, node: Node<'_>) -> R
         let mut items = Vec::new();
         for child in node
             .children()
-            .filter(|child| !fate.removes(child.span().range().start))
+            .filter(|child| !fate.removes(def, child.span().range().start))
         {
             items.push(rebuild(fate, parent.item(def.name), fields, child)?);
         }
@@ -92,7 +93,9 @@ fn array(fate: Fate, parent: &Item, def: &'static FieldDef, node: Node<'_>) -> R
         Kind::Int8 => Value::list(node.i8s().map(|(_, number)| number)),
         Kind::Uuid => Value::list(node.uuids().map(|(_, uuid)| uuid)),
         Kind::Int32 => {
-            let kept = node.i32s().filter(|(span, _)| !fate.removes(span.range().start));
+            let kept = node
+                .i32s()
+                .filter(|(span, _)| !fate.removes(def, span.range().start));
             Value::list(kept.map(|(_, number)| number))
         }
         _ => bail!("no such array"),
@@ -131,7 +134,7 @@ fn edit(fate: Fate, edits: &mut Edits, item: &Item, fields: &'static [FieldDef],
                     edits.append(child, &item.item(def.name));
                 }
                 for inner in child.children() {
-                    if fate.removes(inner.span().range().start) {
+                    if fate.removes(def, inner.span().range().start) {
                         edits.remove_item(child, inner);
                     }
                     edit(fate, edits, &item.item(def.name), fields, inner);
@@ -139,7 +142,10 @@ fn edit(fate: Fate, edits: &mut Edits, item: &Item, fields: &'static [FieldDef],
             }
             Kind::Struct(fields) => edit(fate, edits, &item.item(def.name), fields, child),
             Kind::Int32 if def.is_array => {
-                for (span, _) in child.i32s().filter(|(span, _)| fate.removes(span.range().start)) {
+                for (span, _) in child
+                    .i32s()
+                    .filter(|(span, _)| fate.removes(def, span.range().start))
+                {
                     edits.remove_element(child, span);
                 }
             }
