@@ -10,7 +10,7 @@ use crate::vcluster::pending::{Asked, Pending, Protocol};
 use crate::vcluster::plan::Caller;
 use crate::vcluster::rename::{Alias, Names};
 use crate::vcluster::view::View;
-use crate::wire::{Class, Edits, Form, Node, field};
+use crate::wire::{Class, Edits, Embedded, Form, Node, field};
 use klamm_raft::model::Operation;
 
 /// "Not asked for" in a bitfield of operations.
@@ -64,8 +64,8 @@ impl<'a> Back<'a> {
             Class::Array => self.items(node, edits, |item, edits| self.item(item, edits)),
             Class::Topic | Class::Partitions | Class::Partition | Class::Struct => self.convert(node, edits),
             Class::BrokerId => self.broker_id(node, edits),
-            Class::Subscription => self.embedded(embedded::Message::Subscription, node, edits),
-            Class::Assignment => self.embedded(embedded::Message::Assignment, node, edits),
+            Class::Subscription => self.embedded(Embedded::Subscription, node, edits),
+            Class::Assignment => self.embedded(Embedded::Assignment, node, edits),
             Class::AuthorizedOperations => self.authorized_operations(parent, node, edits),
             Class::ClusterId => edits.set_text(node, Some(&self.view.kafka_cluster_id)),
             Class::ClientHost => edits.set_text(node, Some(MASKED_HOST)),
@@ -201,7 +201,7 @@ impl<'a> Back<'a> {
         broker.map_or(NO_BROKER, |broker| broker.virtual_id)
     }
 
-    fn embedded(&self, message: embedded::Message, node: Node<'_>, edits: &mut Edits) {
+    fn embedded(&self, message: Embedded, node: Node<'_>, edits: &mut Edits) {
         let bytes = node.bytes().unwrap_or_default();
         let renamed = embedded::rename(self.names, message, Direction::ToVirtual, bytes);
         match (self.members, renamed) {

@@ -5,10 +5,10 @@ use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
 use super::table::Api;
 use crate::authz::Resource;
-use crate::vcluster::embedded::{self, CONSUMER_PROTOCOL, Direction, Message};
+use crate::vcluster::embedded::{self, CONSUMER_PROTOCOL, Direction};
 use crate::vcluster::pending::{Protocol, Then};
 use crate::vcluster::plan::Plan;
-use crate::wire::{Class, Edits, Value, field};
+use crate::wire::{Class, Edits, Embedded, Value, field};
 use klamm_raft::model::Operation;
 
 /// The first version of JoinGroup whose answer may leave out the protocol's name.
@@ -18,7 +18,7 @@ const SYNC_PROTOCOL_FROM: i16 = 5;
 
 /// JoinGroup.
 pub(super) fn join(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    with_members(ask, Class::Subscription, Message::Subscription)
+    with_members(ask, Class::Subscription, Embedded::Subscription)
 }
 
 /// SyncGroup.
@@ -28,7 +28,7 @@ pub(super) fn sync(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if ask.version() >= SYNC_PROTOCOL_FROM && !(says(field::PROTOCOL_TYPE) && says(field::PROTOCOL_NAME)) {
         return refuse(ask, ErrorCode::InconsistentGroupProtocol);
     }
-    with_members(ask, Class::Assignment, Message::Assignment)
+    with_members(ask, Class::Assignment, Embedded::Assignment)
 }
 
 /// Heartbeat and LeaveGroup.
@@ -40,7 +40,7 @@ pub(super) fn plain(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
 }
 
-fn with_members(ask: &mut Ask<'_>, class: Class, message: Message) -> Result<Plan, Stop> {
+fn with_members(ask: &mut Ask<'_>, class: Class, message: Embedded) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     if let Err(error) = judge_named(ask, Operation::Read, &mut edits) {
         return refuse(ask, error);
