@@ -11,6 +11,7 @@ mod pins;
 mod services;
 
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use actix::prelude::*;
 use klamm_raft::model::{Liveness, NodeRecord};
 use klamm_raft::{Node, NotReady, StartError, Tuning, WeakSecret};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
 use crate::address::HostPort;
@@ -26,10 +27,11 @@ use crate::admin;
 use crate::backend::{UpstreamError, Upstreams};
 use crate::config::Config;
 use crate::control::{Control, ControlError};
-use crate::listener::{DataArbiter, Listener, Ports};
+use crate::listener::{DataArbiter, Listener, Ports, Unbound};
 use crate::metrics::{Metrics, MetricsError};
 use crate::session::census::Census;
 use crate::session::{Limits, Shared};
+use drain::Drain;
 use manager::Manager;
 use services::Parts;
 
@@ -79,30 +81,14 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     let control = Control::new(node.clone());
     let ports = config.listener.port_start..=config.listener.port_start + (config.listener.port_count - 1);
     let upstreams = Upstreams::start(&config.backends, ports, &metrics)?;
-    let shared = Arc::new(Shared::new(
-        limits(&config),
-        proposer(&control),
-        Arc::clone(&metrics.node),
-    ));
     let census = Arc::new(Census::default());
-    let bind = resolve("gateway.bind.host", &config.listener.bind_host).await?;
-    let (listener, unbound) = Listener::new(
-        Ports {
-            address: bind,
-            start: config.listener.port_start,
-        },
-        data_arbiters(&config, &upstreams),
-        shared,
-        Arc::clone(&census),
-    );
-    let listener = listener.start();
+    let (listener, unbound) = listener(&config, &control, &upstreams, (&metrics, &census)).await?;
     let draining = Arc::new(AtomicBool::new(false));
-    let mismatches = pins::watch(&upstreams, &control);
     let parts = Parts {
+        mismatches: pins::watch(&upstreams, &control),
         control: control.clone(),
         upstreams: upstreams.clone(),
         unbound,
-        mismatches,
         metrics: metrics.clone(),
         draining: Arc::clone(&draining),
     };
@@ -120,24 +106,70 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         listener: listener.clone(),
         metrics,
     };
-    let drain = drain::Drain {
+    let drain = Drain {
         node,
         listener,
         census,
         draining,
         limit: config.limits.drain,
     };
-    let ended = tokio::select! {
-        joined = join(&config, &drain.node, manager) => joined,
-        () = stop.wait() => Ok(()),
-    };
-    drain.run().await;
-    admin_handle.stop(true).await;
+    let ended = serve_until(stop, drain, join(&config, manager)).await;
+    // Not gracefully: there is no node any more that could answer.
+    admin_handle.stop(false).await;
     ended
 }
 
+/// Serves until it is told to stop or cannot go on, then drains.
+async fn serve_until(
+    stop: drain::Stop,
+    drain: Drain,
+    following: impl Future<Output = Result<(), AppError>>,
+) -> Result<(), AppError> {
+    let mut following = pin!(following);
+    tokio::select! {
+        ended = &mut following => {
+            drain.run().await;
+            ended
+        }
+        () = stop.wait() => {
+            // The state is followed to the end: the other nodes wait for this one to see that it drains.
+            let mut draining = pin!(drain.run());
+            tokio::select! {
+                () = &mut draining => {}
+                _ = following => draining.await,
+            }
+            Ok(())
+        }
+    }
+}
+
+async fn listener(
+    config: &Config,
+    control: &Control,
+    upstreams: &Upstreams,
+    (metrics, census): (&Metrics, &Arc<Census>),
+) -> Result<(Addr<Listener>, watch::Receiver<Unbound>), AppError> {
+    let address = resolve("gateway.bind.host", &config.listener.bind_host).await?;
+    let ports = Ports {
+        address,
+        start: config.listener.port_start,
+    };
+    let shared = Arc::new(Shared::new(
+        limits(config),
+        proposer(control),
+        Arc::clone(&metrics.node),
+    ));
+    let (listener, unbound) = Listener::new(
+        ports,
+        data_arbiters(config, upstreams),
+        shared,
+        Arc::clone(census),
+    );
+    Ok((listener.start(), unbound))
+}
+
 /// Follows the replicated state for as long as the node runs, and serves clients once it has joined its cluster.
-async fn join(config: &Config, node: &Node, manager: Manager) -> Result<(), AppError> {
+async fn join(config: &Config, manager: Manager) -> Result<(), AppError> {
     let (joined, seen) = oneshot::channel();
     let control = manager.control.clone();
     let following = async {
@@ -145,7 +177,7 @@ async fn join(config: &Config, node: &Node, manager: Manager) -> Result<(), AppE
         Ok(())
     };
     let joining = async {
-        wait_ready(node).await?;
+        wait_ready(&control).await?;
         ensure_signing_key(config, &control).await?;
         info!(node = %config.node.id, "this node has joined its cluster");
         // The manager runs until the node stops; then nobody needs to know.
@@ -155,9 +187,9 @@ async fn join(config: &Config, node: &Node, manager: Manager) -> Result<(), AppE
     tokio::try_join!(following, joining).map(|((), ())| ())
 }
 
-async fn wait_ready(node: &Node) -> Result<(), AppError> {
+async fn wait_ready(control: &Control) -> Result<(), AppError> {
     loop {
-        match node.wait_ready(JOIN_REMINDER).await {
+        match control.wait_ready(JOIN_REMINDER).await {
             Ok(()) => return Ok(()),
             Err(NotReady::TimedOut { .. }) => {
                 warn!("this node has not joined its cluster yet: is a majority of the peers up?");

@@ -1,11 +1,12 @@
 //! The one door for changes of the replicated state, and for reading it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{Revision, SigningKey, State};
+use klamm_raft::model::{SigningKey, State};
 use klamm_raft::outcome::Outcome;
-use klamm_raft::{Applied, Node, ProposeError, Status};
+use klamm_raft::{Applied, Node, NotReady, ProposeError, Status};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -88,14 +89,9 @@ impl Control {
         }
     }
 
-    /// Waits until this node's state holds `revision`.
-    pub async fn caught_up(&self, revision: Revision) {
-        // The sender lives as long as the node; when it is gone, nothing can be waited for.
-        let _ = self
-            .node
-            .states()
-            .wait_for(|state| state.revision >= revision)
-            .await;
+    /// Returns when this node has joined its cluster and has caught up with it.
+    pub async fn wait_ready(&self, limit: Duration) -> Result<(), NotReady> {
+        self.node.wait_ready(limit).await
     }
 
     /// Whether the outcome says that something changed.
