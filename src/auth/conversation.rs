@@ -119,6 +119,7 @@ impl Conversation {
             };
         };
         self.exchange = Some((mechanism, framing));
+        self.attempted_user = None;
         self.last_begun = Some(now);
         Turn::Answer(answer(SaslError::None))
     }

@@ -18,6 +18,7 @@ const UNIT_BYTES: usize = 1 << 10;
 #[derive(Debug, Clone)]
 pub struct Budget {
     units: Arc<Semaphore>,
+    all_units: usize,
     in_use: IntGauge,
 }
 
@@ -38,13 +39,16 @@ impl Budget {
         let units = (bytes / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
         Self {
             units: Arc::new(Semaphore::new(units)),
+            all_units: units,
             in_use,
         }
     }
 
     /// Takes `bytes`, or says what to poll until they are free.
     pub(super) fn take(&self, bytes: usize) -> Result<Share, Wait> {
-        let units = u32::try_from(bytes.div_ceil(UNIT_BYTES)).unwrap_or(u32::MAX);
+        // A frame that is larger than the budget takes all of it.
+        let units = bytes.div_ceil(UNIT_BYTES).min(self.all_units);
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
         match Arc::clone(&self.units).try_acquire_many_owned(units) {
             Ok(permit) => Ok(self.share(permit, bytes)),
             Err(_) => {
@@ -113,5 +117,12 @@ mod tests {
         assert_eq!(gauge.get(), 5 * 1024);
         drop(third);
         assert_eq!(gauge.get(), 0);
+        let whole = budget.take(11 * UNIT_BYTES).unwrap();
+        assert!(
+            budget.take(1).is_err(),
+            "one larger than the budget takes all of it"
+        );
+        drop(whole);
+        assert!(budget.take(1).is_ok());
     }
 }

@@ -173,6 +173,7 @@ impl Session {
                 api_key: SASL_AUTHENTICATE,
                 at: self.now,
             };
+            self.asked(asked);
             self.on_raw_sasl(&frame.bytes, asked);
             return Ok(());
         }
@@ -219,7 +220,7 @@ impl Session {
 
     /// Does what is due, and has the task woken for what comes next.
     fn watch_time(&mut self, cx: &mut TaskContext<'_>) -> Result<(), End> {
-        let _fired = self.timer.has_fired(self.now);
+        self.timer.settle(self.now);
         loop {
             let (at, due) = self.deadlines.next();
             if at > self.now {
@@ -244,7 +245,7 @@ impl Session {
         self.outbound.shrink();
         self.upstream.shrink();
         self.pipeline.shrink();
-        if self.pipeline.is_empty() {
+        if self.is_quiet() {
             self.upstream.release();
         }
     }

@@ -31,6 +31,7 @@ impl Session {
             api_key: i16::from_be_bytes(*key),
             at: self.now,
         };
+        self.asked(asked);
         match self.stage.route(asked.api_key, Conversation::is_sasl) {
             Route::Refuse(end) => self.drain(end),
             Route::Sasl => self.on_sasl(&frame, asked),
@@ -56,7 +57,7 @@ impl Session {
     }
 
     fn serve(&mut self, request: Unplanned, attempt: Attempt) -> Result<(), End> {
-        let view = self.setup.door.view.load_full();
+        let view = self.setup.door.view.load();
         self.check_login(&view.directory)?;
         if self.expires.is_some_and(|expires| expires <= self.now) {
             return Err(End::SessionExpired);
@@ -105,13 +106,9 @@ impl Session {
         self.setup.door.metrics.allowed.inc();
         match answer {
             Answer::Expected(pending) => self.pipeline.expect(pending, asked),
-            Answer::None => {
-                self.upstream.keep_from_others();
-                self.count(asked);
-            }
+            Answer::None => self.upstream.keep_from_others(),
             Answer::NoneThenClose => {
                 self.upstream.keep_from_others();
-                self.count(asked);
                 self.drain(End::UnansweredRefusal);
             }
         }
@@ -163,10 +160,10 @@ impl Session {
             End::BadUpstream
         })?;
         self.outbound.push(answer, frame.share);
-        self.count(awaited.asked);
+        self.answered(awaited.asked);
         for (answer, asked) in awaited.followers {
             self.outbound.push(answer, None);
-            self.count(asked);
+            self.answered(asked);
         }
         Ok(())
     }
@@ -175,14 +172,23 @@ impl Session {
     pub(super) fn reply(&mut self, answer: Segments, asked: Asked) {
         if let Some((answer, asked)) = self.pipeline.reply(answer, asked) {
             self.outbound.push(answer, None);
-            self.count(asked);
+            self.answered(asked);
         }
     }
 
-    /// Counts a request whose answer is on its way.
-    fn count(&self, asked: Asked) {
+    /// Counts a request.
+    pub(super) fn asked(&self, asked: Asked) {
+        self.setup
+            .door
+            .metrics
+            .api(asked.api_key, api_label)
+            .requests
+            .inc();
+    }
+
+    /// Takes the time of a request whose answer is on its way.
+    fn answered(&self, asked: Asked) {
         let metrics = self.setup.door.metrics.api(asked.api_key, api_label);
-        metrics.requests.inc();
         metrics.latency.observe(asked.at.elapsed().as_secs_f64());
     }
 

@@ -23,13 +23,11 @@ impl Timer {
         }
     }
 
-    /// Whether the time that it was armed for has come.
-    pub(super) fn has_fired(&mut self, now: Instant) -> bool {
-        let fired = self.at.is_some_and(|at| at <= now);
-        if fired {
+    /// Takes note that the time it was armed for has come, if it has.
+    pub(super) fn settle(&mut self, now: Instant) {
+        if self.at.is_some_and(|at| at <= now) {
             self.at = None;
         }
-        fired
     }
 
     /// Has the task woken at `at`, or earlier.
