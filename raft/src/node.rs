@@ -7,6 +7,7 @@ mod calls;
 mod core;
 mod formation;
 mod keeper;
+mod run;
 mod start;
 
 use std::sync::Arc;

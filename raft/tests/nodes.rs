@@ -1,5 +1,7 @@
 //! Running nodes, one alone and three together, through the public interface.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends with a panic")]
+
 #[path = "nodes/single.rs"]
 mod single;
 #[path = "nodes/strangers.rs"]

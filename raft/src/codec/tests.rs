@@ -1,6 +1,22 @@
+//! The format: what is written today is what was written first, and damage is found.
+
+use super::layout::{EntryV1, SnapshotV1, VoteV1};
 use super::*;
 
-use crate::model::Revision;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use openraft::EntryPayload;
+
+use crate::command::{Command, Proposal, ProposalId};
+use crate::machine;
+use crate::model::{
+    AccountKind, AclBinding, AclEntry, AliasTopic, BrokerKey, Liveness, NodeId, NodeRecord, Operation,
+    PatternType, Permission, ResourcePattern, ResourceType, Revision, SigningKey, State, TokenId,
+    TokenRecord, VclusterKind, VirtualCluster,
+};
+use crate::store::Standing;
+use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
 #[test]
 fn a_flipped_bit_is_found_wherever_it_is() {
@@ -49,4 +65,220 @@ fn a_length_beyond_the_limit_allocates_nothing() {
     let checksum = crc32c::crc32c(&content).to_le_bytes();
     content.extend_from_slice(&checksum);
     assert!(matches!(decode::<String>(&content), Err(CodecError::Decode(_))));
+}
+
+/// What version 1 wrote, a name and its bytes in hexadecimal per line. A line never changes; new ones are added.
+const GOLDEN: &str = include_str!("golden/v1.txt");
+
+fn id(index: u64) -> LogId {
+    LogId {
+        leader_id: LeaderId { term: 3, node_id: 2 },
+        index,
+    }
+}
+
+fn membership() -> Membership {
+    let nodes = [(1, "one:7000"), (2, "two:7000"), (3, "")];
+    let nodes = nodes.map(|(id, addr)| {
+        (
+            id,
+            openraft::BasicNode {
+                addr: addr.to_owned(),
+            },
+        )
+    });
+    let nodes = std::collections::BTreeMap::from(nodes);
+    Membership::new(vec![[1, 2].into(), [2, 3].into()], nodes).unwrap()
+}
+
+fn acl() -> AclBinding {
+    AclBinding {
+        pattern: ResourcePattern {
+            resource_type: ResourceType::Topic,
+            name: "orders".to_owned(),
+            pattern_type: PatternType::Prefixed,
+        },
+        entry: AclEntry {
+            principal: "User:alice".to_owned(),
+            host: "*".to_owned(),
+            operation: Operation::Read,
+            permission: Permission::Allow,
+        },
+    }
+}
+
+/// One of each command, in an order in which most of them do something.
+fn commands() -> Vec<Command> {
+    let vcluster: crate::model::VclusterName = "partner".parse().unwrap();
+    let account: crate::model::AccountName = "alice".parse().unwrap();
+    let cluster: crate::model::ClusterId = "main".parse().unwrap();
+    let topic: crate::model::TopicName = "orders".parse().unwrap();
+    let spec = VirtualCluster {
+        kind: VclusterKind::Partner,
+        acl_enabled: true,
+        super_users: [account.clone()].into(),
+    };
+    let record = NodeRecord {
+        advertised_host: "gateway1".to_owned(),
+        port_start: 6969,
+        port_count: 256,
+        liveness: Liveness::Up,
+    };
+    let alias = AliasTopic {
+        physical_cluster: cluster.clone(),
+        physical_name: "p-orders".parse().unwrap(),
+    };
+    let token = TokenRecord {
+        account: account.clone(),
+        account_created: Revision(4),
+        issued_at_s: 1_700_000_000,
+        expires_at_s: 1_800_000_000,
+    };
+    let other: crate::model::VclusterName = "other".parse().unwrap();
+    vec![
+        Command::PutVcluster {
+            name: vcluster.clone(),
+            spec,
+            kafka_cluster_id: "c2l4dGVlbi1yYW5kb20tYg".to_owned(),
+        },
+        Command::PutNode {
+            id: NodeId(1),
+            record,
+        },
+        Command::PutAlias {
+            vcluster: vcluster.clone(),
+            name: topic.clone(),
+            alias,
+        },
+        Command::PutAccount {
+            vcluster: vcluster.clone(),
+            name: account.clone(),
+            kind: AccountKind::Local,
+        },
+        Command::PutToken {
+            vcluster: vcluster.clone(),
+            id: TokenId([7; 16]),
+            record: token,
+        },
+        Command::CreateAcls {
+            vcluster: vcluster.clone(),
+            acls: vec![acl()],
+        },
+        Command::AssignBrokers {
+            vcluster,
+            brokers: vec![BrokerKey {
+                cluster: cluster.clone(),
+                physical_id: 300,
+            }],
+        },
+        Command::SetLiveness {
+            id: NodeId(1),
+            liveness: Liveness::Draining,
+        },
+        Command::PinCluster {
+            cluster,
+            kafka_cluster_id: "kafka-id".to_owned(),
+        },
+        Command::InitSigningKey {
+            key: SigningKey(vec![1, 2, 3]),
+        },
+        Command::DeleteAcls {
+            vcluster: other.clone(),
+            acls: vec![acl()],
+        },
+        Command::DeleteAlias {
+            vcluster: other.clone(),
+            name: topic,
+        },
+        Command::DeleteAccount {
+            vcluster: other.clone(),
+            name: account,
+        },
+        Command::DeleteVcluster { name: other },
+    ]
+}
+
+fn entry((index, command): (usize, Command)) -> Entry {
+    let sequence = index as u64;
+    let id = ProposalId {
+        boot: 0x0123_4567_89ab_cdef,
+        sequence,
+    };
+    let proposal = Proposal {
+        node: NodeId(1),
+        id,
+        settled: sequence,
+        command,
+    };
+    Entry {
+        log_id: self::id(sequence + 1),
+        payload: EntryPayload::Normal(proposal),
+    }
+}
+
+fn snapshot() -> SnapshotV1 {
+    let mut state = State::default();
+    for entry in commands().into_iter().enumerate().map(entry) {
+        if let EntryPayload::Normal(proposal) = entry.payload {
+            machine::apply(&mut state, proposal, Revision(entry.log_id.index));
+        }
+    }
+    let meta = SnapshotMeta {
+        last_log_id: Some(id(14)),
+        last_membership: StoredMembership::new(Some(id(0)), membership()),
+    };
+    SnapshotV1::new(&meta, Arc::new(state))
+}
+
+/// Checks one value against its golden line, both ways.
+fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(name: &str, value: &T) {
+    let written: String = encode(value)
+        .unwrap()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let line = GOLDEN
+        .lines()
+        .find_map(|line| line.strip_prefix(&format!("{name} ")));
+    assert_eq!(
+        line,
+        Some(written.as_str()),
+        "{name} is written differently from version 1"
+    );
+    let bytes: Vec<u8> = (0..written.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&written[at..at + 2], 16).unwrap())
+        .collect();
+    assert_eq!(&decode::<T>(&bytes).unwrap(), value);
+}
+
+#[test]
+fn version_1_is_written_and_read_as_ever() {
+    check("vote", &VoteV1::from(Vote::new_committed(7, 3)));
+    check("standing-new", &Standing::New);
+    check("standing-member", &Standing::Member);
+    check("standing-rejoining", &Standing::Rejoining { threshold: 1000 });
+    check("owner", &NodeId(3));
+    check(
+        "entry-blank",
+        &EntryV1::from(&Entry {
+            log_id: id(0),
+            payload: EntryPayload::Blank,
+        }),
+    );
+    let payload = EntryPayload::Membership(membership());
+    check(
+        "entry-membership",
+        &EntryV1::from(&Entry {
+            log_id: id(1),
+            payload,
+        }),
+    );
+    for (index, command) in commands().into_iter().enumerate() {
+        let name = format!("entry-{}", command.name());
+        check(&name, &EntryV1::from(&entry((index, command))));
+    }
+    check("snapshot", &snapshot());
+    // Every line was looked at.
+    assert_eq!(GOLDEN.lines().count(), 22);
 }

@@ -1,3 +1,5 @@
+//! What each command does, and what holds after any of them.
+
 use super::*;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -69,7 +69,7 @@ async fn advance(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> std::
     if peers.all().any(|peer| peer.id < own) {
         return Ok("the cluster is not founded yet: that is for the node with the lowest id".to_owned());
     }
-    let joins = futures::future::join_all(peers.all().map(|peer| join(peer))).await;
+    let joins = futures::future::join_all(peers.all().map(join)).await;
     if joins.into_iter().all(|joined| joined) {
         standing.join().await?;
     }

@@ -51,7 +51,7 @@ pub(super) async fn keep_own_record(
     let mut joining = true;
     loop {
         in_contact_since = if in_contact(&core) {
-            in_contact_since.or(Some(Instant::now()))
+            in_contact_since.or_else(|| Some(Instant::now()))
         } else {
             None
         };

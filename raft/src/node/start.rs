@@ -1,28 +1,25 @@
 //! Starting a node: when this returns its store is open, its port is bound and its thread runs.
 
-use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::Duration;
 
 use aws_lc_rs::rand;
-use openraft::async_runtime::watch::WatchReceiver;
-use openraft::{BasicNode, Config, SnapshotPolicy};
+use openraft::{Config, SnapshotPolicy};
 use tokio::runtime;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
-use super::calls::{self, Call};
-use super::core::{Core, Raft};
-use super::{Node, RaftStatus, Shared, formation, keeper};
+use super::core::Core;
+use super::run::{Parts, Stores, run};
+use super::{Node, RaftStatus, Shared};
 use crate::config::{NodeConfig, Tuning};
 use crate::disk_space::DiskSpace;
-use crate::model::{NodeId, NodeRecord};
-use crate::network::{self, Callers, Identity, Network, Peers, Service};
+use crate::model::NodeId;
+use crate::network::{Callers, Identity, Peers};
 use crate::standing::StandingKeeper;
 use crate::status::Readiness;
-use crate::store::{self, LogStore, Standing, StateStore, Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::visibility::VisibleRevision;
 
 /// Calls that may wait for the node's thread.
@@ -63,26 +60,6 @@ pub enum StartError {
     Random,
     #[error("openraft does not start: {0}")]
     Raft(String),
-}
-
-/// What the node's thread works with.
-struct Parts {
-    core: Arc<Core>,
-    raft: Config,
-    record: NodeRecord,
-    calls: mpsc::Receiver<Call>,
-    readiness: watch::Sender<Readiness>,
-    status: watch::Sender<RaftStatus>,
-    listener: Option<(TcpListener, Callers)>,
-    identity: Identity,
-    space: DiskSpace,
-}
-
-/// The store, without its thread.
-struct Stores {
-    log: LogStore,
-    states: StateStore,
-    standing: Arc<StandingKeeper>,
 }
 
 impl Node {
@@ -224,160 +201,6 @@ fn spawn(parts: Parts, store: Store) -> Result<(), StartError> {
     match starting.recv() {
         Ok(result) => result,
         Err(_) => Err(StartError::Raft("its thread ended".to_owned())),
-    }
-}
-
-/// What a node starts with: told once.
-type Started = Sender<Result<(), StartError>>;
-
-async fn run(parts: Parts, stores: Stores, started: Started) -> Option<oneshot::Sender<()>> {
-    let Parts {
-        core,
-        raft,
-        record,
-        calls,
-        readiness,
-        status,
-        listener,
-        identity,
-        space,
-    } = parts;
-    let service = Service {
-        raft: core.raft.clone(),
-        standing: stores.standing.clone(),
-        visible: core.visible.clone(),
-        space,
-    };
-    if let Some((listener, callers)) = listener {
-        match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => {
-                tokio::spawn(network::serve(listener, identity, callers, Arc::new(service)));
-            }
-            Err(error) => {
-                started.send(Err(StartError::Thread(error))).ok();
-                return None;
-            }
-        }
-    }
-    tokio::spawn(core.visible.clone().follow(core.states.clone()));
-    if stores.standing.now() == Standing::New && core.peers.all().next().is_some() {
-        // The others decide how long this takes, so whoever starts this node does not wait for it.
-        started.send(Ok(())).ok();
-    }
-    let joining = async {
-        let joined = take_part(&core, raft, stores, status).await;
-        let failed = joined.is_err();
-        // Nobody listens when it was told already.
-        if let Err(told) = started.send(joined)
-            && let Err(error) = told.0
-        {
-            tracing::error!(%error, "this node cannot take part and stops");
-        }
-        if failed {
-            return;
-        }
-        for peer in core.peers.all() {
-            tokio::spawn(network::poll(peer.clone()));
-        }
-        tokio::spawn(keeper::watch_peers(core.clone()));
-        keeper::keep_own_record(core.clone(), record, readiness.clone()).await;
-        // Calls are served on, whatever the cluster thinks of the record.
-        std::future::pending().await
-    };
-    let done = tokio::select! {
-        () = joining => None,
-        done = calls::serve(core.clone(), calls, readiness.clone()) => done,
-    };
-    if let Some(raft) = core.raft.get()
-        && let Err(error) = raft.shutdown().await
-    {
-        tracing::warn!(%error, "openraft did not stop in good order");
-    }
-    done
-}
-
-/// Takes this node's place in the cluster and starts openraft.
-async fn take_part(
-    core: &Arc<Core>,
-    mut config: Config,
-    stores: Stores,
-    status: watch::Sender<RaftStatus>,
-) -> Result<(), StartError> {
-    let failed = |error: &dyn std::fmt::Display| StartError::Raft(error.to_string());
-    let Stores {
-        log,
-        states,
-        standing,
-    } = stores;
-    formation::take_place(core.id, &core.peers, &standing)
-        .await
-        .map_err(|error| failed(&error))?;
-    config.enable_elect = standing.now() == Standing::Member;
-    let network = Network::new(core.peers.clone());
-    let raft = Raft::new(core.id.0, Arc::new(config), network, log, states).await;
-    let raft = raft.map_err(|error| failed(&error))?;
-    check_members(core, &raft).await?;
-    let is_founder = core.peers.all().all(|peer| core.id < peer.id);
-    if raft.is_initialized().await.map_err(|error| failed(&error))? {
-        if core.peers.all().next().is_none() {
-            // Nobody else leads: there is nothing to wait for.
-            raft.trigger()
-                .elect(false)
-                .await
-                .map_err(|error| failed(&error))?;
-        }
-    } else if is_founder {
-        let members = members(core).into_iter().map(|id| (id.0, BasicNode::default()));
-        let founded = raft.initialize(members.collect::<BTreeMap<_, _>>()).await;
-        founded.map_err(|error| failed(&error))?;
-    }
-    tokio::spawn(publish_status(raft.clone(), status));
-    tokio::spawn(formation::watch_catching_up(raft.clone(), standing));
-    // It is set here only.
-    core.raft.set(raft).ok();
-    Ok(())
-}
-
-fn members(core: &Core) -> Vec<NodeId> {
-    let mut members: Vec<_> = core.peers.all().map(|peer| peer.id).chain([core.id]).collect();
-    members.sort();
-    members
-}
-
-async fn check_members(core: &Core, raft: &Raft) -> Result<(), StartError> {
-    let stored = raft
-        .with_raft_state(|state| {
-            state
-                .membership_state
-                .effective()
-                .voter_ids()
-                .map(NodeId)
-                .collect::<Vec<_>>()
-        })
-        .await
-        .map_err(|error| StartError::Raft(error.to_string()))?;
-    let configured = members(core);
-    if stored.is_empty() || stored == configured {
-        return Ok(());
-    }
-    Err(StartError::OtherMembers { configured, stored })
-}
-
-async fn publish_status(raft: Raft, status: watch::Sender<RaftStatus>) {
-    let mut metrics = raft.metrics();
-    loop {
-        let now = metrics.borrow_watched().clone();
-        status.send_replace(RaftStatus {
-            leader: now.current_leader.map(NodeId),
-            term: now.current_term,
-            last_log: now.last_log_index,
-            committed: now.local_committed.map(|id| id.index),
-            snapshot: now.snapshot.map(|id| id.index),
-            voters: now.membership_config.voter_ids().map(NodeId).collect(),
-        });
-        if metrics.changed().await.is_err() {
-            return;
-        }
     }
 }
 

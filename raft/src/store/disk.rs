@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,10 +102,15 @@ pub(super) fn open(data_dir: &Path, id: NodeId) -> Result<(Database, Contents), 
     let reader = Reader {
         path: data_dir.join(FILE_NAME),
     };
-    let database = reader.open()?;
-    reader.claim(&database, id)?;
-    let contents = reader.read(&database)?;
-    Ok((database, contents))
+    // redb expects its pages to be sound and may panic when they are not; what it says then helps nobody.
+    catch_unwind(|| {
+        let mut database = reader.open()?;
+        reader.claim(&database, id)?;
+        let contents = reader.read(&database)?;
+        reader.check_pages(&mut database)?;
+        Ok((database, contents))
+    })
+    .unwrap_or_else(|_| Err(reader.corrupt("a page", "it is no page of a tree")))
 }
 
 /// Reads one file; every error names it.
@@ -128,16 +134,19 @@ impl Reader {
             .map_err(failed)?;
         file.set_permissions(fs::Permissions::from_mode(0o600))
             .map_err(failed)?;
-        let mut database = Database::builder()
+        Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create_file(file)
-            .map_err(|error| self.database_error(error))?;
-        // redb looks at its own checksums only after a crash; here they are looked at on every start.
+            .map_err(|error| self.database_error(error))
+    }
+
+    /// redb looks at its own checksums only after a crash; here they are looked at on every start.
+    fn check_pages(&self, database: &mut Database) -> Result<(), StoreError> {
         match database.check_integrity() {
-            Ok(true) => Ok(database),
+            Ok(true) => Ok(()),
             Ok(false) => {
                 tracing::warn!(file = %self.path.display(), "the free-page list was rebuilt");
-                Ok(database)
+                Ok(())
             }
             Err(error) => Err(self.database_error(error)),
         }
@@ -247,18 +256,18 @@ impl Reader {
         purged: Option<LogId>,
     ) -> Result<LogContents, StoreError> {
         let mut entries = BTreeMap::new();
-        let mut expected = purged.map_or(0, |purged| purged.index + 1);
+        let first = purged.map_or(0, |purged| purged.index + 1);
         for item in table.iter().map_err(|e| self.redb_error(e))? {
             let (index, bytes) = item.map_err(|e| self.redb_error(e))?;
             let index = index.value();
             let what = || format!("log entry {index}");
             let entry: EntryV1 = codec::decode(bytes.value()).map_err(|e| self.codec_error(what(), &e))?;
             let entry = entry.into_entry().map_err(|e| self.codec_error(what(), &e))?;
+            let expected = first + entries.len() as u64;
             if index != expected || entry.log_id.index != index {
                 return Err(self.corrupt(what(), format!("entry {expected} should be there")));
             }
             entries.insert(index, entry);
-            expected += 1;
         }
         Ok(LogContents { purged, entries })
     }
