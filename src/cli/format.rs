@@ -27,10 +27,12 @@ pub(super) fn json(value: &Value) -> String {
 
 /// YAML documents.
 pub(super) fn yaml(values: &[&Value]) -> Result<String, Failure> {
+    // A long text stays on its line, so that it can be copied.
+    let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
     let mut text = String::new();
     for value in values {
         text += "---\n";
-        text += serde_saphyr::to_string(value)
+        text += serde_saphyr::to_string_with_options(value, options.clone())
             .map_err(|error| Failure::Failed(Box::new(error)))?
             .trim_start_matches("---\n");
         if !text.ends_with('\n') {
@@ -133,7 +135,7 @@ mod tests {
 
     #[test]
     fn yaml_reads_back() {
-        let value = serde_json::json!({ "kind": "A", "spec": { "list": ["x: y", "yes", "007"], "flag": true, "k.l": "{{a}};" } });
+        let value = serde_json::json!({ "kind": "A", "spec": { "list": ["x: y", "yes", "007"], "flag": true, "k.l": "{{a}};", "long": "word ".repeat(40) } });
         let text = yaml(&[&value, &value]).expect("YAML");
         let back: Vec<Value> = serde_saphyr::from_multiple(&text).expect("YAML");
         assert_eq!(back, [value.clone(), value]);
