@@ -142,7 +142,7 @@ impl Session {
 
     /// A change is made, refused or unknown.
     pub(super) fn changed(&mut self, pending: PendingChange, result: ChangeResult, asked: Asked) {
-        let answer = api::changed(&self.setup.door.view.load(), pending, result);
+        let answer = api::changed(pending, result);
         self.reply(answer, asked);
     }
 
@@ -159,7 +159,13 @@ impl Session {
             warn!(api_key = awaited.asked.api_key, %error, "upstream: an answer does not parse");
             End::BadUpstream
         })?;
-        self.outbound.push(answer, frame.share);
+        if let Some(error_code) = answer.gateway_refused {
+            warn!(
+                api_key = awaited.asked.api_key,
+                error_code, "upstream: the physical cluster refuses the gateway's own account"
+            );
+        }
+        self.outbound.push(answer.frame, frame.share);
         self.answered(awaited.asked);
         for (answer, asked) in awaited.followers {
             self.outbound.push(answer, None);

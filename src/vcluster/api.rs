@@ -12,6 +12,7 @@ mod coordinator;
 mod error_code;
 mod fetch;
 mod gate;
+mod gateway_refused;
 mod group;
 mod groups;
 mod metadata;
@@ -145,8 +146,17 @@ pub enum BadAnswer {
     Wire(#[from] WireError),
 }
 
+/// A broker's answer as the client gets it.
+#[derive(Debug)]
+pub struct Answered {
+    pub frame: Segments,
+    /// The authorization error with which the physical cluster refused the gateway itself, if it did. The client is
+    /// not told; whoever runs the gateway should be.
+    pub gateway_refused: Option<i16>,
+}
+
 /// Turns a broker's answer into the client's.
-pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) -> Result<Segments, BadAnswer> {
+pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) -> Result<Answered, BadAnswer> {
     let api = (pending.api.key(), pending.version);
     if correlation_id(&frame)? != pending.correlation_id {
         return Err(BadAnswer::OtherRequest);
@@ -156,7 +166,12 @@ pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) ->
         let mut edits = Edits::new();
         let mut back = Back::new(view, caller, &pending);
         convert(&mut back, &pending, message, &mut edits)?;
-        Ok(edits.finish(message, &frame)?)
+        let gateway_refused = gateway_refused::hide(message, &mut edits);
+        let frame = edits.finish(message, &frame)?;
+        Ok(Answered {
+            frame,
+            gateway_refused,
+        })
     })
 }
 
@@ -197,7 +212,7 @@ fn convert(
 }
 
 /// Answers a request whose change was proposed.
-pub fn changed(_view: &View, pending: PendingChange, result: ChangeResult) -> Segments {
+pub fn changed(pending: PendingChange, result: ChangeResult) -> Segments {
     acls::changed(pending, result)
 }
 

@@ -164,7 +164,10 @@ fn coordinator(back: &Back<'_>, node: Node<'_>, edits: &mut Edits) {
         edits.set_text(text, None);
     }
     let is_told = back.coordinator(node, edits);
-    if let Some(error) = node.child_of(Class::ErrorCode).filter(|_| !is_told) {
+    let error = node
+        .child_of(Class::ErrorCode)
+        .filter(|error| error.int() == Some(0));
+    if let Some(error) = error.filter(|_| !is_told) {
         edits.set_int(error, ErrorCode::CoordinatorNotAvailable.code().into());
     }
 }

@@ -129,7 +129,7 @@ fn proposed<Q: Request>(
     let Plan::Need(Need::Change { command, pending }) = plan else {
         panic!("{plan:?}")
     };
-    let answer = api::changed(&world.view, pending, result);
+    let answer = api::changed(pending, result);
     (*command, decode_response::<Q>(version, &answer))
 }
 
@@ -216,7 +216,7 @@ fn alter_on_the_cluster_creates_and_lists() {
 
 #[test]
 fn deletion_lists_what_each_filter_removed() {
-    let mut world = World::new().as_super_user();
+    let mut world = World::new().asked_by_super_user();
     let (command, _) = proposed(
         &world,
         3,
@@ -282,7 +282,7 @@ fn deletion_lists_what_each_filter_removed() {
 
 #[test]
 fn a_zero_is_no_request_whoever_asks() {
-    for world in [World::new(), World::new().as_super_user()] {
+    for world in [World::new(), World::new().asked_by_super_user()] {
         for version in VERSIONS {
             let zero = create(&[creation("a", 3), creation("a", 0)]);
             assert_eq!(world.ask(version, &zero).closed(), CloseReason::BadRequest);
@@ -296,7 +296,7 @@ fn a_zero_is_no_request_whoever_asks() {
 
 #[test]
 fn a_filter_value_spoils_all_creations() {
-    let world = World::new().as_super_user();
+    let world = World::new().asked_by_super_user();
     for version in VERSIONS {
         let request = create(&[creation("a", 3), creation("b", 2)]);
         assert_eq!(created(&world.ask(version, &request).replied()), ["-1 None"; 2]);
@@ -305,7 +305,7 @@ fn a_filter_value_spoils_all_creations() {
 
 #[test]
 fn too_many_creations_are_a_policy_violation_each() {
-    let world = World::new().as_super_user();
+    let world = World::new().asked_by_super_user();
     let creations: Vec<_> = (0..=10_000)
         .map(|number| creation(&number.to_string(), 3))
         .collect();
@@ -317,7 +317,7 @@ fn too_many_creations_are_a_policy_violation_each() {
 
 #[test]
 fn the_quoted_principal_of_a_refusal_has_an_end() {
-    let world = World::new().as_super_user();
+    let world = World::new().asked_by_super_user();
     let nobody = creation("a", 3).with_principal(text(&"x".repeat(30_000)));
     for version in VERSIONS {
         let results = created(

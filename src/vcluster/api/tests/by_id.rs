@@ -79,7 +79,7 @@ fn exchange(world: &World, request: Bytes, answer: impl Fn(&[[u8; 16]]) -> Item)
     let api = (header.api_key, VERSION);
     let answered = answer(&ids).response_frame(api, CORRELATION_ID).unwrap();
     let told = api::response(&world.view, &world.caller, pending, join(&answered).slice(4..)).unwrap();
-    (ids, join(&told).slice(4..))
+    (ids, join(&told.frame).slice(4..))
 }
 
 /// Topic id and error of each topic in an answer.
@@ -152,7 +152,7 @@ fn offsets_are_fetched_by_id() {
 
 #[test]
 fn an_unknown_id_needs_a_look_first() {
-    let world = World::new().as_super_user();
+    let world = World::new().asked_by_super_user();
     for request in [commit(&[UNKNOWN]), fetch(&[UNKNOWN])] {
         let planned = api::request(&world.view, &world.caller, request, Attempt::First);
         assert!(

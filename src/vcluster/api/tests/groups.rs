@@ -289,7 +289,7 @@ fn members_need_read_on_the_group() {
     let nameless = HeartbeatRequest::default();
     assert_eq!(
         World::new()
-            .as_super_user()
+            .asked_by_super_user()
             .ask(4, &nameless)
             .replied()
             .error_code,

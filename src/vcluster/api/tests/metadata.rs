@@ -47,7 +47,7 @@ fn names_of(request: &MetadataRequest) -> Vec<String> {
             topic
                 .name
                 .as_ref()
-                .map_or("by id".into(), |name| name.0.to_string())
+                .map_or_else(|| "by id".into(), |name| name.0.to_string())
         })
         .collect()
 }
@@ -123,7 +123,7 @@ fn topics(response: &MetadataResponse) -> Vec<String> {
             let name = topic
                 .name
                 .as_ref()
-                .map_or("null".into(), |name| name.0.to_string());
+                .map_or_else(|| "null".into(), |name| name.0.to_string());
             format!("{name} {}", topic.error_code)
         })
         .collect();
@@ -173,7 +173,7 @@ fn who_may_describe_nothing_sees_brokers_all_the_same() {
 
 #[test]
 fn brokers_topics_and_partitions_are_virtual() {
-    let world = World::new().as_super_user();
+    let world = World::new().asked_by_super_user();
     for version in VERSIONS {
         let response = world.exchange(version, &named(&["orders"]), |upstream| serve(version, &upstream));
         assert_eq!(brokers(&response), [(1, "gateway", 7001), (2, "gateway", 7002)]);

@@ -185,7 +185,7 @@ fn commits_need_the_group_and_then_each_topic() {
 
 #[test]
 fn a_group_id_that_would_not_fit_is_invalid() {
-    let world = World::new().as_super_user();
+    let world = World::new().asked_by_super_user();
     let request = commit(&["orders"]).with_group_id(group_id(&"g".repeat(32_764)));
     assert_eq!(committed(&world.ask(2, &request).replied()), [("orders", 24)]);
 }

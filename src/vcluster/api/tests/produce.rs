@@ -200,7 +200,7 @@ fn existence_is_told_only_to_those_who_may_write() {
 
 #[test]
 fn a_physical_name_is_no_name_here() {
-    let world = World::new().as_super_user();
+    let world = World::new().asked_by_super_user();
     let response = world.ask(9, &produce(&world, 9, &["int-orders"])).replied();
     assert_eq!(errors(&world, &response), ["int-orders/0 3", "int-orders/1 3"]);
 }

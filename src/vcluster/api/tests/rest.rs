@@ -6,14 +6,14 @@ use kafka_protocol::messages::describe_configs_response::{
 };
 use kafka_protocol::messages::{
     ApiVersionsRequest, CreateTopicsRequest, DescribeConfigsRequest, DescribeConfigsResponse,
-    HeartbeatRequest, ProduceRequest,
+    HeartbeatRequest, HeartbeatResponse, ProduceRequest,
 };
 use klamm_raft::model::Operation::{AlterConfigs, DescribeConfigs, Read};
 
 use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api;
-use crate::vcluster::plan::{Attempt, CloseReason, Plan};
+use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
 
 #[test]
 fn versions_are_announced_in_every_version() {
@@ -67,7 +67,7 @@ fn an_unknown_version_is_answered_in_version_0() {
 
 #[test]
 fn what_is_not_served_closes_the_connection() {
-    let world = World::new().as_super_user();
+    let world = World::new().asked_by_super_user();
     assert_eq!(
         world.ask(7, &CreateTopicsRequest::default()).closed(),
         CloseReason::UnsupportedApi
@@ -91,12 +91,12 @@ fn what_is_not_served_closes_the_connection() {
 
 #[test]
 fn an_answer_to_another_request_is_refused() {
-    let world = World::new().as_super_user();
+    let world = World::new().asked_by_super_user();
     let asked = world.ask(0, &HeartbeatRequest::default().with_group_id(group_id("app")));
     let Plan::Forward(forward) = asked.planned.plan else {
         panic!("not forwarded")
     };
-    let crate::vcluster::plan::Answer::Expected(pending) = forward.answer else {
+    let Answer::Expected(pending) = forward.answer else {
         panic!("no answer")
     };
     let answer = api::response(&world.view, &world.caller, pending, vec![0, 0, 0, 1, 0, 0].into());
@@ -206,5 +206,25 @@ fn configurations_need_their_own_right() {
         spoiled,
         ["2 orders 42: ", "99 x 42: "],
         "one unknown type spoils all"
+    );
+}
+
+#[test]
+fn a_cluster_that_refuses_the_gateway_is_named_and_not_blamed_on_the_client() {
+    let world = World::new().asked_by_super_user();
+    let asked = world.ask(0, &HeartbeatRequest::default().with_group_id(group_id("app")));
+    let Plan::Forward(forward) = asked.planned.plan else {
+        panic!("not forwarded")
+    };
+    let Answer::Expected(pending) = forward.answer else {
+        panic!("no answer")
+    };
+    let refusal = HeartbeatResponse::default().with_error_code(30);
+    let frame = encode_response::<HeartbeatRequest>(0, &refusal);
+    let answered = api::response(&world.view, &world.caller, pending, frame).unwrap();
+    assert_eq!(answered.gateway_refused, Some(30));
+    assert_eq!(
+        decode_response::<HeartbeatRequest>(0, &answered.frame).error_code,
+        -1
     );
 }

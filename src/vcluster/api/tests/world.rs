@@ -113,7 +113,7 @@ impl World {
         self
     }
 
-    pub(super) fn as_super_user(mut self) -> Self {
+    pub(super) fn asked_by_super_user(mut self) -> Self {
         self.caller = caller("admin");
         self
     }
@@ -237,7 +237,9 @@ impl<Q: Request> Asked<'_, Q> {
 
 impl World {
     fn answer<Q: Request>(&self, version: i16, pending: Pending, frame: Bytes) -> Q::Response {
-        let answer = api::response(&self.view, &self.caller, pending, frame).unwrap();
+        let answer = api::response(&self.view, &self.caller, pending, frame)
+            .unwrap()
+            .frame;
         assert_no_secret(&answer);
         decode_response::<Q>(version, &answer)
     }
