@@ -15,7 +15,7 @@
 //! let mut tape = Tape::new();                                    // keep and reuse it
 //! let message = walk_request(&header, &frame, Detail::Classified, &mut tape)?;
 //! let mut edits = Edits::new();
-//! for topics in message.topic_arrays() {                         // any API: arrays of structs that name a topic
+//! for topics in message.all(Class::Topics) {                         // any API: arrays of structs that name a topic
 //!     for topic in topics.children() {
 //!         let Some(name) = topic.child_of(Class::TopicName) else { continue };   // or Class::TopicId
 //!         match rename(name.text()) {
@@ -68,7 +68,7 @@ pub use item::{Item, Value};
 pub use message::{Message, Node, Span};
 pub use program::Detail;
 pub use records::{BatchHeader, batch_headers};
-pub use schema::{Class, Direction, Field, Versions, api_keys, api_name, api_versions, field, is_flexible};
+pub use schema::{Class, Field, Versions, api_keys, api_name, api_versions, field};
 pub use segments::Segments;
 pub use tape::{Form, Tape};
 pub use walk::{Embedded, walk_embedded, walk_request, walk_response};

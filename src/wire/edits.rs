@@ -140,17 +140,6 @@ impl Edits {
         if let Err(error) = item.write(&mut self.scratch) {
             self.fail(error);
         }
-        self.append_scratch(array, from);
-    }
-
-    /// As [`Self::append`], with an item that is encoded already.
-    pub fn append_encoded(&mut self, array: Node<'_>, item: &[u8]) {
-        let from = self.scratch.len();
-        self.scratch.extend_from_slice(item);
-        self.append_scratch(array, from);
-    }
-
-    fn append_scratch(&mut self, array: Node<'_>, from: usize) {
         let end = array.span().range().end;
         self.push(Span::new(end, end), EditKind::Insert, from, array.span());
         self.counts.push((array.index(), 1));

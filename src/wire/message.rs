@@ -57,11 +57,6 @@ impl<'a> Message<'a> {
         self.all(class).next()
     }
 
-    /// The arrays of topics ([`Class::Topics`]), wherever they are.
-    pub fn topic_arrays(self) -> impl Iterator<Item = Node<'a>> {
-        self.all(Class::Topics)
-    }
-
     /// The frame that was walked.
     pub fn frame(self) -> &'a [u8] {
         self.frame
@@ -250,26 +245,8 @@ impl<'a> Node<'a> {
             .map(|(span, bytes)| (span, i32::from_be_bytes(bytes)))
     }
 
-    /// The elements of an array of 64-bit numbers, each with its place.
-    pub fn i64s(self) -> impl Iterator<Item = (Span, i64)> {
-        self.values()
-            .map(|(span, bytes)| (span, i64::from_be_bytes(bytes)))
-    }
-
-    /// The elements of an array of 16-bit numbers, each with its place.
-    pub fn i16s(self) -> impl Iterator<Item = (Span, i16)> {
-        self.values()
-            .map(|(span, bytes)| (span, i16::from_be_bytes(bytes)))
-    }
-
-    /// The elements of an array of 8-bit numbers, each with its place.
-    pub fn i8s(self) -> impl Iterator<Item = (Span, i8)> {
-        self.values()
-            .map(|(span, bytes)| (span, i8::from_be_bytes(bytes)))
-    }
-
     /// The elements of an array whose elements have `N` bytes; none of any other array.
-    fn values<const N: usize>(self) -> impl Iterator<Item = (Span, [u8; N])> {
+    pub(in crate::wire) fn values<const N: usize>(self) -> impl Iterator<Item = (Span, [u8; N])> {
         let entry = self.entry();
         let content = &self.message.frame[self.content_span().range()];
         let fits = entry.form == Form::Array && content.len() == self.count() * N;

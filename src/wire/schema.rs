@@ -33,7 +33,7 @@ impl std::fmt::Debug for Field {
 
 /// Which way a message goes, or that it travels inside the bytes of another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Direction {
+pub(in crate::wire) enum Direction {
     Request,
     Response,
     Data,
@@ -210,7 +210,7 @@ pub fn api_keys() -> impl Iterator<Item = i16> {
 }
 
 /// Whether this version of an API uses compact types and tagged fields.
-pub fn is_flexible(key: i16, version: i16) -> bool {
+pub(in crate::wire) fn is_flexible(key: i16, version: i16) -> bool {
     message(key, Direction::Request).is_some_and(|def| version >= def.flexible_from)
 }
 

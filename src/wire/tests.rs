@@ -56,7 +56,7 @@ fn renames_removes_and_appends() -> Result<()> {
         let mut tape = Tape::new();
         let message = walk_request(&header, &frame, Detail::Classified, &mut tape)?;
         let mut edits = Edits::new();
-        for topics in message.topic_arrays() {
+        for topics in message.all(Class::Topics) {
             for topic in topics.children() {
                 let name = topic.child_of(Class::TopicName).context("a name")?;
                 edits.set_text(name, Some(&format!("physical-{}", name.text().context("text")?)));

@@ -33,7 +33,7 @@ fn edited(frame: &Bytes, edit: impl Fn(Message<'_>, &mut Edits)) -> Result<Bytes
 }
 
 fn topics(message: Message<'_>) -> Option<(Node<'_>, Vec<Node<'_>>)> {
-    let array = message.topic_arrays().next()?;
+    let array = message.all(Class::Topics).next()?;
     Some((array, array.children().collect()))
 }
 
@@ -124,10 +124,11 @@ fn values_that_do_not_fit() -> Result<()> {
     });
     assert_eq!(error, Err(WireError::BadValue { field: field::NAME }));
     // Only arrays have items.
+    let topic = Item::request(3, 4)?.item(field::TOPICS);
     let error = edited(&frame, |message, edits| {
         message
             .all(Class::TopicName)
-            .for_each(|name| edits.append_encoded(name, b"x"));
+            .for_each(|name| edits.append(name, &topic));
     });
     assert_eq!(error, Err(WireError::BadValue { field: field::NAME }));
     Ok(())

@@ -88,9 +88,9 @@ fn array(fate: Fate, parent: &Item, def: &'static FieldDef, node: Node<'_>) -> R
     }
     Ok(match def.kind {
         Kind::Text => Value::list(node.children().filter_map(Node::text)),
-        Kind::Int64 => Value::list(node.i64s().map(|(_, number)| number)),
-        Kind::Int16 => Value::list(node.i16s().map(|(_, number)| number)),
-        Kind::Int8 => Value::list(node.i8s().map(|(_, number)| number)),
+        Kind::Int64 => Value::list(node.values().map(|(_, bytes)| i64::from_be_bytes(bytes))),
+        Kind::Int16 => Value::list(node.values().map(|(_, bytes)| i16::from_be_bytes(bytes))),
+        Kind::Int8 => Value::list(node.values().map(|(_, bytes)| i8::from_be_bytes(bytes))),
         Kind::Uuid => Value::list(node.uuids().map(|(_, uuid)| uuid)),
         Kind::Int32 => {
             let kept = node

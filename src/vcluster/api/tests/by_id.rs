@@ -9,7 +9,7 @@ use crate::authz::Resource;
 use crate::vcluster::api::{self, table::Api};
 use crate::vcluster::plan::{Answer, Attempt, Need, Plan};
 use crate::wire::{
-    Detail, Field, Item, Node, RequestHeader, Tape, Value, field, walk_request, walk_response,
+    Class, Detail, Field, Item, Node, RequestHeader, Tape, Value, field, walk_request, walk_response,
 };
 
 const VERSION: i16 = 10;
@@ -72,7 +72,7 @@ fn exchange(world: &World, request: Bytes, answer: impl Fn(&[[u8; 16]]) -> Item)
     let mut tape = Tape::new();
     let message = walk_request(&header, &sent, Detail::Everything, &mut tape).unwrap();
     let ids: Vec<_> = message
-        .topic_arrays()
+        .all(Class::Topics)
         .flat_map(|array| array.children())
         .filter_map(|t| t.topic_id())
         .collect();
@@ -86,7 +86,7 @@ fn exchange(world: &World, request: Bytes, answer: impl Fn(&[[u8; 16]]) -> Item)
 fn told(api: Api, answer: &Bytes) -> Vec<([u8; 16], i64)> {
     let mut tape = Tape::new();
     let message = walk_response((api.key(), VERSION), answer, Detail::Everything, &mut tape).unwrap();
-    let topics = message.topic_arrays().flat_map(|array| array.children());
+    let topics = message.all(Class::Topics).flat_map(|array| array.children());
     let error = |partitions: Field, topic: Node<'_>| {
         topic
             .items(partitions)
