@@ -22,6 +22,15 @@ const MAX_ROUNDS: usize = 16;
 /// What a SASL message without a request header is counted as.
 const SASL_AUTHENTICATE: i16 = 36;
 
+/// Why a side is not read any further in this round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopped {
+    /// Nothing is there. The task is woken when something is.
+    Empty,
+    /// There may be more, but there is no room for what comes of it.
+    Full,
+}
+
 /// The I/O loop, as an actor future.
 #[derive(Debug)]
 pub(super) struct Pump;
@@ -55,17 +64,22 @@ impl Session {
             self.obey(orders)?;
         }
         for _ in 0..MAX_ROUNDS {
-            let mut moved = self.resume(cx)?;
-            moved |= self.read_client(cx)?;
-            moved |= self.upstream.poll_write(cx)?;
-            moved |= self.read_upstream(cx)?;
-            moved |= self.write_client(cx)?;
+            self.resume(cx)?;
+            let was_paused = self.pause.is_some();
+            let client = self.read_client(cx)?;
+            self.upstream.poll_write(cx)?;
+            let upstream = self.read_upstream(cx)?;
+            self.write_client(cx)?;
             if let Stage::Draining(end) = self.stage
                 && self.is_finished()
             {
                 return Err(end);
             }
-            if !moved {
+            // Whatever else is to be done wakes the task when it can be.
+            let can_go_on = (client == Stopped::Full && self.may_plan())
+                || (upstream == Stopped::Full && self.may_take_answers())
+                || (self.pause.is_some() && !was_paused);
+            if !can_go_on {
                 return self.watch_time(cx);
             }
         }
@@ -110,61 +124,60 @@ impl Session {
             && (self.is_quiet() || !self.upstream.is_retired(self.now))
     }
 
-    fn resume(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, End> {
-        let Poll::Ready(Some(resume)) = Pause::poll_in(&mut self.pause, cx) else {
-            return Ok(false);
-        };
-        match resume {
-            Resume::Plan(request) => self.plan_again(request)?,
-            Resume::Changed {
-                result,
-                pending,
-                asked,
-            } => self.changed(pending, result, asked),
-            Resume::Refuse { answer, end } => {
-                if let Some((answer, asked)) = answer {
-                    self.reply(answer, asked);
-                }
-                self.drain(end);
-            }
-        }
-        Ok(true)
+    /// Whether another answer of the broker may be read now.
+    fn may_take_answers(&self) -> bool {
+        self.outbound.queued_bytes() < self.setup.shared.limits.max_queued_bytes
     }
 
-    fn read_client(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, End> {
-        let mut moved = false;
-        while self.may_plan() {
-            match self.inbound.next_frame() {
-                Ok(Some(frame)) => {
-                    self.deadlines.frame_arrived();
-                    self.take(frame)?;
-                    moved = true;
-                    continue;
+    /// Goes on with what the session waited for. A pause that is there afterwards wakes the task.
+    fn resume(&mut self, cx: &mut TaskContext<'_>) -> Result<(), End> {
+        while let Poll::Ready(Some(resume)) = Pause::poll_in(&mut self.pause, cx) {
+            match resume {
+                Resume::Plan(request) => self.plan_again(request)?,
+                Resume::Changed {
+                    result,
+                    pending,
+                    asked,
+                } => self.changed(pending, result, asked),
+                Resume::Refuse { answer, end } => {
+                    if let Some((answer, asked)) = answer {
+                        self.reply(answer, asked);
+                    }
+                    self.drain(end);
                 }
-                Ok(None) => {}
-                Err(error) => return Err(end_of(error)),
+            }
+        }
+        Ok(())
+    }
+
+    fn read_client(&mut self, cx: &mut TaskContext<'_>) -> Result<Stopped, End> {
+        let mut stopped = Stopped::Full;
+        while self.may_plan() {
+            if let Some(frame) = self.inbound.next_frame().map_err(end_of)? {
+                self.deadlines.frame_arrived();
+                self.take(frame)?;
+                continue;
             }
             match self
                 .inbound
                 .poll_fill(&mut self.socket, cx, &self.setup.shared.requests)
             {
-                Poll::Pending => break,
+                Poll::Pending => {
+                    stopped = Stopped::Empty;
+                    break;
+                }
                 Poll::Ready(Ok(Filled::Bytes(count))) => {
                     self.setup.door.metrics.bytes_in.inc_by(count as u64);
                     self.deadlines.active(self.now);
-                    moved = true;
                 }
-                Poll::Ready(Ok(Filled::End)) => {
-                    // What it sent before is still carried out, as a broker does.
-                    self.drain(End::ClientClosed);
-                    moved = true;
-                }
+                // What it sent before is still carried out, as a broker does.
+                Poll::Ready(Ok(Filled::End)) => self.drain(End::ClientClosed),
                 Poll::Ready(Err(_)) => return Err(End::ClientBroken),
             }
         }
         self.deadlines
             .frame_is_partial(self.inbound.has_partial().then_some(self.now));
-        Ok(moved)
+        Ok(stopped)
     }
 
     fn take(&mut self, frame: Frame) -> Result<(), End> {
@@ -180,33 +193,27 @@ impl Session {
         self.on_request(frame)
     }
 
-    fn read_upstream(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, End> {
-        let mut moved = false;
+    fn read_upstream(&mut self, cx: &mut TaskContext<'_>) -> Result<Stopped, End> {
         while !self.pipeline.is_empty() {
-            if self.outbound.queued_bytes() >= self.setup.shared.limits.max_queued_bytes {
-                break;
+            if !self.may_take_answers() {
+                return Ok(Stopped::Full);
             }
-            let Poll::Ready(answer) = self.upstream.poll_answer(cx, &self.setup.shared.responses) else {
-                break;
-            };
-            self.on_answer(answer?)?;
-            moved = true;
+            match self.upstream.poll_answer(cx, &self.setup.shared.responses) {
+                Poll::Pending => return Ok(Stopped::Empty),
+                Poll::Ready(answer) => self.on_answer(answer?)?,
+            }
         }
-        if self.pipeline.is_empty() {
-            self.upstream.watch_idle(cx);
-        }
-        Ok(moved)
+        self.upstream.watch_idle(cx);
+        Ok(Stopped::Empty)
     }
 
-    fn write_client(&mut self, cx: &mut TaskContext<'_>) -> Result<bool, End> {
-        let mut moved = false;
+    fn write_client(&mut self, cx: &mut TaskContext<'_>) -> Result<(), End> {
         while !self.outbound.is_empty() {
             match self.outbound.poll_write(&mut self.socket, cx) {
                 Poll::Ready(Ok(count)) => {
                     self.setup.door.metrics.bytes_out.inc_by(count as u64);
                     self.deadlines.active(self.now);
                     self.deadlines.write_moved();
-                    moved = true;
                 }
                 Poll::Pending => {
                     self.deadlines.write_stalled(self.now);
@@ -215,7 +222,7 @@ impl Session {
                 Poll::Ready(Err(_)) => return Err(End::ClientBroken),
             }
         }
-        Ok(moved)
+        Ok(())
     }
 
     /// Does what is due, and has the task woken for what comes next.

@@ -5,6 +5,7 @@ mod client;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::census::{Census, Load};
-use super::{Door, Limits, Orders, Pools, Propose, Session, Setup, Shared};
+use super::{Door, Limits, Orders, Pools, Propose, Refresh, Session, Setup, Shared};
 use crate::auth::token::{self, samples};
 use crate::backend::Pool;
 use crate::backend::fake;
@@ -38,6 +39,8 @@ pub(crate) struct Gateway {
     pub(crate) metrics: Metrics,
     pub(crate) orders: watch::Sender<Orders>,
     pub(crate) census: Arc<Census>,
+    /// How often the topology was looked at for a request.
+    pub(crate) refreshes: Arc<AtomicUsize>,
     state: Mutex<VclusterState>,
 }
 
@@ -90,8 +93,18 @@ impl Gateway {
         let dialer = Arc::new(fake::dialer(vec![broker.address.clone()], None));
         let (_, topology) = watch::channel(None);
         let pool = Pool::new(dialer, topology).start();
-        let propose: Propose =
-            Arc::new(|_: Command| Box::pin(async { ChangeResult::Err(ChangeUnavailable) }));
+        let propose: Propose = Arc::new(|_: Command| {
+            Box::pin(async {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                ChangeResult::Err(ChangeUnavailable)
+            })
+        });
+        let refreshes = Arc::<AtomicUsize>::default();
+        let refreshed = Arc::clone(&refreshes);
+        let refresh: Refresh = Arc::new(move || {
+            refreshed.fetch_add(1, Ordering::SeqCst);
+            Box::pin(tokio::time::sleep(Duration::from_millis(5)))
+        });
         let state = state();
         let view: SharedView = Arc::new(ArcSwap::from_pointee(view(None, &state)));
         let gateway = Self {
@@ -100,7 +113,7 @@ impl Gateway {
             door: Arc::new(Door {
                 view,
                 place: Place::Bootstrap,
-                refresh: Arc::new(|| Box::pin(async {})),
+                refresh,
                 metrics: metrics.vcluster(&samples::vcluster()),
             }),
             shared: Arc::new(Shared::new(limits, propose, Arc::clone(&metrics.node))),
@@ -108,6 +121,7 @@ impl Gateway {
             metrics,
             orders: watch::Sender::new(Orders::default()),
             census: Arc::default(),
+            refreshes,
             state: Mutex::new(state),
         };
         gateway.listen().await

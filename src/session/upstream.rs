@@ -129,23 +129,21 @@ impl UpstreamSide {
         }
     }
 
-    /// Writes what waits, once there is a lane. True when something moved.
-    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<bool, End> {
-        let mut moved = false;
+    /// Writes what waits, once there is a lane.
+    pub(super) fn poll_write(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         loop {
             match &mut self.link {
-                Link::None => return Ok(moved),
+                Link::None => return Ok(()),
                 Link::Leasing(lease) => match lease.as_mut().poll(cx) {
-                    Poll::Pending => return Ok(moved),
+                    Poll::Pending => return Ok(()),
                     Poll::Ready(leased) => {
                         self.link = Link::Open(opened(leased, self.destination.as_ref())?);
-                        moved = true;
                     }
                 },
-                Link::Open(_) if self.outbound.is_empty() => return Ok(moved),
+                Link::Open(_) if self.outbound.is_empty() => return Ok(()),
                 Link::Open(lane) => match self.outbound.poll_write(lane, cx) {
-                    Poll::Pending => return Ok(moved),
-                    Poll::Ready(Ok(_)) => moved = true,
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(Ok(_)) => {}
                     Poll::Ready(Err(error)) => {
                         warn!(destination = ?self.destination, %error, "upstream: a request could not be written");
                         return Err(End::UpstreamLost);

@@ -1,11 +1,15 @@
 //! Large frames in both directions.
 
 use bytes::BytesMut;
+use kafka_protocol::messages::create_acls_request::AclCreation;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
-use kafka_protocol::messages::{FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, TopicName};
+use kafka_protocol::messages::{
+    CreateAclsRequest, CreateAclsResponse, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse,
+    TopicName,
+};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
 use super::testing::PHYSICAL_TOPIC;
@@ -13,6 +17,7 @@ use super::*;
 
 const PRODUCE: i16 = 0;
 const FETCH: i16 = 1;
+const CREATE_ACLS: i16 = 30;
 /// Versions without tagged fields and with topic names.
 const PRODUCE_VERSION: i16 = 7;
 const FETCH_VERSION: i16 = 11;
@@ -114,6 +119,57 @@ async fn records_of_any_size_arrive_whole() {
         );
     }
     assert_eq!(gateway.metrics.node.buffered_bytes.get(), 0);
+}
+
+#[actix::test]
+async fn an_unknown_topic_id_is_looked_for_once() {
+    let gateway = Gateway::start(limits(), |_| Deed::Nothing).await;
+    let mut client = gateway.log_in().await;
+    let version = 13;
+    let topic = FetchTopic::default()
+        .with_topic_id(uuid::Uuid::from_bytes([9; 16]))
+        .with_partitions(vec![FetchPartition::default()]);
+    let body = FetchRequest::default()
+        .with_session_epoch(-1)
+        .with_topics(vec![topic]);
+    // The request header of this version has tagged fields.
+    let body = [&[0], &encoded(&body, version)[..]].concat();
+    for id in 5..7 {
+        client.send(&request(FETCH, version, id, &body)).await;
+        let mut answer = client.receive().await.unwrap();
+        assert_eq!(i32::from_be_bytes(*answer.first_chunk().unwrap()), id);
+        let answer = FetchResponse::decode(&mut answer.split_off(5), version).unwrap();
+        let unknown_topic_id = 100;
+        assert_eq!(answer.responses[0].partitions[0].error_code, unknown_topic_id);
+    }
+    assert_eq!(gateway.refreshes.load(Ordering::SeqCst), 2);
+    assert!(gateway.broker.keys().is_empty());
+}
+
+#[actix::test]
+async fn changes_are_answered_one_after_the_other() {
+    let gateway = Gateway::start(limits(), prompt).await;
+    let mut client = gateway.log_in().await;
+    let acl = AclCreation::default()
+        .with_resource_type(2)
+        .with_resource_name(StrBytes::from_static_str("topic1"))
+        .with_resource_pattern_type(3)
+        .with_principal(StrBytes::from_static_str("User:bob"))
+        .with_host(StrBytes::from_static_str("*"))
+        .with_operation(3)
+        .with_permission_type(3);
+    let body = encoded(&CreateAclsRequest::default().with_creations(vec![acl]), 1);
+    for id in 5..8 {
+        client.send(&request(CREATE_ACLS, 1, id, &body)).await;
+    }
+    client.send(&heartbeat(8)).await;
+    for id in 5..8 {
+        let mut answer = client.receive().await.unwrap();
+        assert_eq!(i32::from_be_bytes(*answer.first_chunk().unwrap()), id);
+        let answer = CreateAclsResponse::decode(&mut answer.split_off(4), 1).unwrap();
+        assert_ne!(answer.results[0].error_code, 0, "no change can be made here");
+    }
+    assert_eq!(client.receive_id().await, Some(8));
 }
 
 #[actix::test]
