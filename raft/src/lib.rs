@@ -2,6 +2,38 @@
 //!
 //! Reading order: [`model`] is the state (pure data), [`command`] and [`outcome`] are the closed sets of changes and
 //! answers, [`machine`] applies one to the other (pure, total, deterministic). The data plane imports only [`model`].
+//! Everything else makes that durable and the same on every node; [`Node`] is the way in.
+//!
+//! # Threads and channels
+//! ```text
+//!  any thread                  klamm-raft: one thread, one current-thread runtime            klamm-store: one thread
+//!  ┌──────┐  calls (256)  ┌─────────┐ 128 at once ┌──────┐  ┌──────────┐  jobs (1024)  ┌────────┐
+//!  │ Node ├──────────────▶│ calls   ├────────────▶│ core ├─▶│ openraft ├──────────────▶│ writer │──▶ klamm.redb
+//!  │      │◀─── watch ────┤         │             └──┬───┘  └──┬────▲──┘  log, vote,   └────────┘
+//!  └──────┘ state, status └─────────┘                │         │    │     snapshot      one fsync for all jobs
+//!                         ┌─────────┐ own record,    │         │    │                   that are waiting
+//!                         │ keeper  ├─liveness───────┘         ▼    │
+//!                         └─────────┘             ┌──────────────┐ ┌┴────────┐
+//!                         ┌─────────┐             │ peers        │ │ server  │  other nodes
+//!                         │ pollers ├────────────▶│ (call, pool) │ │         │◀─── TCP, MAC per frame
+//!                         └─────────┘ what shows? └──────┬───────┘ └─────────┘
+//!                                                        └─────────────────────▶ TCP
+//! ```
+//! # What holds
+//! * A change is acknowledged when it is on disk on a majority, and shown by the node that was asked and by every node
+//!   that counts as live. A node that is silent, or does not keep up, stops counting first.
+//! * A proposal is applied once, however often it is sent: it carries (node, boot, sequence), and what it came to is
+//!   kept in the state until the proposer has the answer.
+//! * A restarted node shows at least the state that it showed before: the committed index is durable before anything
+//!   is applied.
+//! * Nothing that is damaged is served: each log entry and snapshot has its own checksum, all of them are looked at on
+//!   start, and damage ends the start with its name. A failed write ends the process (exit code 74).
+//! * A node that lost its disk does not vote before it holds all that it may have acknowledged, and a cluster is
+//!   founded only while no node remembers one.
+//!
+//! # What is deliberately absent
+//! Changing the members of a cluster, and authorization leases: a node that is cut off goes on with the state that it
+//! has.
 
 pub mod command;
 pub mod machine;

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends with a panic")]
 
+#[path = "nodes/killed.rs"]
+mod killed;
+#[path = "nodes/partition.rs"]
+mod partition;
 #[path = "nodes/single.rs"]
 mod single;
 #[path = "nodes/strangers.rs"]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::core::Core;
 use super::{Applied, ProposeError};
@@ -43,7 +43,10 @@ pub(super) async fn keep_own_record(
             }
             Ok(_) | Err(ProposeError::NotEverywhere { .. }) => break,
             Err(ProposeError::Stopped) => return,
-            Err(error) => tracing::info!(%error, "still joining the cluster"),
+            Err(error) => {
+                tracing::info!(%error, "still joining the cluster");
+                sleep(TICK).await;
+            }
         }
     }
     let mut ticks = ticks();

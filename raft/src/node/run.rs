@@ -67,38 +67,33 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
                 tokio::spawn(network::serve(listener, identity, callers, Arc::new(service)));
             }
             Err(error) => {
-                started.send(Err(StartError::Thread(error))).ok();
+                tell(&mut Some(started), Err(StartError::Thread(error)));
                 return None;
             }
         }
     }
     tokio::spawn(core.visible.clone().follow(core.states.clone()));
+    let mut started = Some(started);
     if stores.standing.now() == Standing::New && core.peers.all().next().is_some() {
         // The others decide how long this takes, so whoever starts this node does not wait for it.
-        started.send(Ok(())).ok();
+        tell(&mut started, Ok(()));
     }
-    let joining = async {
-        let joined = take_part(&core, raft, stores, status).await;
-        let failed = joined.is_err();
-        // Nobody listens when it was told already.
-        if let Err(told) = started.send(joined)
-            && let Err(error) = told.0
-        {
-            tracing::error!(%error, "this node cannot take part and stops");
-        }
-        if failed {
-            return;
-        }
+    let taking_part = async {
+        let raft = match take_part(&core, raft, stores).await {
+            Ok(raft) => raft,
+            Err(error) => return tell(&mut started, Err(error)),
+        };
+        tell(&mut started, Ok(()));
         for peer in core.peers.all() {
             tokio::spawn(network::poll(peer.clone()));
         }
         tokio::spawn(keeper::watch_peers(core.clone()));
-        keeper::keep_own_record(core.clone(), record, readiness.clone()).await;
-        // Calls are served on, whatever the cluster thinks of the record.
-        std::future::pending().await
+        tokio::spawn(keeper::keep_own_record(core.clone(), record, readiness.clone()));
+        publish_status(raft, status).await;
+        tracing::error!("openraft has stopped, so this node stops");
     };
     let done = tokio::select! {
-        () = joining => None,
+        () = taking_part => None,
         done = calls::serve(core.clone(), calls, readiness.clone()) => done,
     };
     if let Some(raft) = core.raft.get()
@@ -109,13 +104,18 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
     done
 }
 
+/// Tells whoever starts this node, or, when that was told already, the log.
+fn tell(started: &mut Option<Started>, result: Result<(), StartError>) {
+    match (started.take(), result) {
+        // Whoever starts a node waits for this.
+        (Some(started), result) => drop(started.send(result)),
+        (None, Ok(())) => {}
+        (None, Err(error)) => tracing::error!(%error, "this node cannot take part and stops"),
+    }
+}
+
 /// Takes this node's place in the cluster and starts openraft.
-async fn take_part(
-    core: &Arc<Core>,
-    mut config: Config,
-    stores: Stores,
-    status: watch::Sender<RaftStatus>,
-) -> Result<(), StartError> {
+async fn take_part(core: &Core, mut config: Config, stores: Stores) -> Result<Raft, StartError> {
     let failed = |error: &dyn std::fmt::Display| StartError::Raft(error.to_string());
     let Stores {
         log,
@@ -144,11 +144,10 @@ async fn take_part(
         let founded = raft.initialize(members.collect::<BTreeMap<_, _>>()).await;
         founded.map_err(|error| failed(&error))?;
     }
-    tokio::spawn(publish_status(raft.clone(), status));
     tokio::spawn(formation::watch_catching_up(raft.clone(), standing));
     // It is set here only.
-    core.raft.set(raft).ok();
-    Ok(())
+    core.raft.set(raft.clone()).ok();
+    Ok(raft)
 }
 
 fn members(core: &Core) -> Vec<NodeId> {
@@ -176,6 +175,7 @@ async fn check_members(core: &Core, raft: &Raft) -> Result<(), StartError> {
     Err(StartError::OtherMembers { configured, stored })
 }
 
+/// Returns when openraft has stopped.
 async fn publish_status(raft: Raft, status: watch::Sender<RaftStatus>) {
     let mut metrics = raft.metrics();
     loop {
@@ -188,7 +188,7 @@ async fn publish_status(raft: Raft, status: watch::Sender<RaftStatus>) {
             snapshot: now.snapshot.map(|id| id.index),
             voters: now.membership_config.voter_ids().map(NodeId).collect(),
         });
-        if metrics.changed().await.is_err() {
+        if now.running_state.is_err() || metrics.changed().await.is_err() {
             return;
         }
     }

@@ -1,6 +1,8 @@
 //! The one thread that writes the file. It knows no Raft: it puts changes on disk in order, many with one fsync.
 
+use std::fmt::Display;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 
 use openraft::storage::IOFlushed;
@@ -106,11 +108,21 @@ fn gone() -> io::Error {
 /// Starts the thread. It closes the file and ends when all handles are gone.
 pub(super) fn start(database: Database) -> io::Result<(WriterHandle, JoinHandle<()>)> {
     let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
-    let writer = move || run(&database, queue);
+    let writer = move || {
+        // redb panics where it finds its pages damaged; what is on disk is then as unknown as after a failed fsync.
+        if catch_unwind(AssertUnwindSafe(|| run(&database, queue))).is_err() {
+            end_process("the storage writer panicked");
+        }
+    };
     let thread = thread::Builder::new()
         .name("klamm-store".to_owned())
         .spawn(writer)?;
     Ok((WriterHandle { jobs }, thread))
+}
+
+fn end_process(error: impl Display) -> ! {
+    tracing::error!(%error, "the disk failed: this process ends, because it cannot keep what it would acknowledge");
+    std::process::exit(EXIT_DISK_FAILED);
 }
 
 fn run(database: &Database, mut queue: mpsc::Receiver<Job>) {
@@ -138,8 +150,7 @@ fn flush(database: &Database, changes: &mut Vec<(Change, Then)>) {
         return;
     }
     if let Err(error) = commit(database, changes) {
-        tracing::error!(%error, "the disk failed: this process ends, because it cannot keep what it would acknowledge");
-        std::process::exit(EXIT_DISK_FAILED);
+        end_process(error);
     }
     for (_, then) in changes.drain(..) {
         match then {

@@ -10,11 +10,11 @@ use klamm_raft::{Node, NodeConfig, NotReady, ProposeError, StartError, StoreErro
 
 use crate::support::{LIMIT, put};
 
-fn config(directory: &Path) -> NodeConfig {
+pub(crate) fn config(directory: &Path) -> NodeConfig {
     let record = NodeRecord {
         advertised_host: "gateway".to_owned(),
         port_start: 6969,
-        port_count: 256,
+        port_count: 50_000,
         liveness: Liveness::Up,
     };
     NodeConfig::single(NodeId(1), directory.join("data"), record)

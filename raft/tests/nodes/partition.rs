@@ -1,0 +1,178 @@
+//! Nodes that run but cannot reach each other. Every connection between two nodes goes through a relay that can be cut.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use klamm_raft::model::{Liveness, NodeId};
+use klamm_raft::outcome::Outcome;
+use klamm_raft::{Node, ProposeError};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+use crate::support::{Cluster, LIMIT, eventually, liveness, propose};
+
+/// One direction of one pair of nodes.
+struct Relay {
+    address: SocketAddr,
+    open: watch::Sender<bool>,
+}
+
+impl Relay {
+    async fn to(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (open, state) = watch::channel(true);
+        tokio::spawn(async move {
+            while let Ok((near, _)) = listener.accept().await {
+                tokio::spawn(relay(near, target, state.clone()));
+            }
+        });
+        Self { address, open }
+    }
+}
+
+/// A cut relay is silent: it closes nothing and takes everything.
+async fn relay(mut near: TcpStream, target: SocketAddr, mut open: watch::Receiver<bool>) {
+    while *open.borrow_and_update() {
+        let Ok(mut far) = TcpStream::connect(target).await else {
+            return;
+        };
+        tokio::select! {
+            _ = tokio::io::copy_bidirectional(&mut near, &mut far) => return,
+            _ = open.wait_for(|open| !open) => {}
+        }
+    }
+    // What was lost in between cannot be made up for: once open again, the connection goes.
+    open.wait_for(|open| *open).await.ok();
+}
+
+/// Three nodes and the relays between them, by (from, to).
+struct Net {
+    cluster: Cluster,
+    relays: BTreeMap<(u64, u64), Relay>,
+}
+
+impl Net {
+    async fn start() -> Self {
+        let cluster = Cluster::configured();
+        let mut net = Self {
+            relays: BTreeMap::new(),
+            cluster,
+        };
+        for from in 1..=3 {
+            for to in (1..=3).filter(|to| *to != from) {
+                net.relays
+                    .insert((from, to), Relay::to(net.cluster.address(to)).await);
+            }
+        }
+        for id in 1..=3 {
+            let mut config = net.cluster.config(id);
+            for ((_, to), relay) in net.relays.iter().filter(|((from, _), _)| *from == id) {
+                config.peers.insert(NodeId(*to), relay.address.to_string());
+            }
+            net.cluster.nodes.insert(id, Node::start(config).unwrap());
+        }
+        for node in net.cluster.nodes.values() {
+            node.wait_ready(LIMIT).await.unwrap();
+        }
+        net
+    }
+
+    /// Lets traffic between `id` and the others through, or not.
+    fn set(&self, id: u64, open: bool) {
+        for (_, relay) in self
+            .relays
+            .iter()
+            .filter(|((from, to), _)| *from == id || *to == id)
+        {
+            relay.open.send_replace(open);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_leader_that_is_cut_off_acknowledges_nothing_and_comes_back() {
+    let net = Net::start().await;
+    let nodes = &net.cluster.nodes;
+    let old = net.cluster.leader().await;
+    propose(&nodes[&old], "before").await.unwrap();
+    net.set(old, false);
+    let alone = {
+        let node = nodes[&old].clone();
+        tokio::spawn(async move { propose(&node, "alone").await })
+    };
+    let other = (1..=3).find(|id| *id != old).unwrap();
+    let applied = propose(&nodes[&other], "majority").await.unwrap();
+    assert_eq!(applied.outcome, Outcome::Created);
+    assert_eq!(liveness(&nodes[&other], old), Some(Liveness::Down));
+    assert!(!nodes[&old].states().borrow().vclusters.contains_key("majority"));
+    match alone.await.unwrap() {
+        Err(ProposeError::NoLeader { .. }) => {}
+        other => panic!("acknowledged by a minority: {other:?}"),
+    }
+    net.set(old, true);
+    eventually("it is live again", || {
+        liveness(&nodes[&other], old) == Some(Liveness::Up)
+    })
+    .await;
+    let state = net.cluster.agreed().await;
+    assert!(state.vclusters.contains_key("before") && state.vclusters.contains_key("majority"));
+}
+
+/// Cuts nodes off one after the other, while changes are proposed on all of them.
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_while_nodes_come_and_go() {
+    let net = Arc::new(Net::start().await);
+    let (stop, stopped) = watch::channel(false);
+    let mut proposers = Vec::new();
+    for (id, node) in net.cluster.nodes.clone() {
+        let stopped = stopped.clone();
+        proposers.push(tokio::spawn(async move {
+            let mut acknowledged = Vec::new();
+            for number in 0.. {
+                if *stopped.borrow() {
+                    break;
+                }
+                let name = format!("vc-{id}-{number}");
+                match propose(&node, &name).await {
+                    Ok(applied) => {
+                        assert_eq!(applied.outcome, Outcome::Created, "{name} was done twice");
+                        acknowledged.push(name);
+                    }
+                    // Made, and so not to be lost either.
+                    Err(ProposeError::NotEverywhere { applied, .. }) => {
+                        assert_eq!(applied.outcome, Outcome::Created, "{name} was done twice");
+                        acknowledged.push(name);
+                    }
+                    Err(_) => {}
+                }
+            }
+            acknowledged
+        }));
+    }
+    for victim in [1, 2, 3, 1] {
+        net.set(victim, false);
+        tokio::time::sleep(Duration::from_millis(2500)).await;
+        net.set(victim, true);
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+    }
+    stop.send_replace(true);
+    let mut acknowledged = Vec::new();
+    for proposer in proposers {
+        acknowledged.extend(proposer.await.unwrap());
+    }
+    let state = net.cluster.agreed().await;
+    for name in &acknowledged {
+        assert!(
+            state.vclusters.contains_key(name.as_str()),
+            "{name} was acknowledged and is lost"
+        );
+    }
+    assert!(
+        acknowledged.len() > 20,
+        "too little happened: {}",
+        acknowledged.len()
+    );
+}
