@@ -5,7 +5,7 @@ mod client;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub(crate) struct Gateway {
     pub(crate) census: Arc<Census>,
     /// How often the topology was looked at for a request.
     pub(crate) refreshes: Arc<AtomicUsize>,
+    /// Has the next look at the topology panic.
+    pub(crate) is_defective: Arc<AtomicBool>,
     state: Mutex<VclusterState>,
 }
 
@@ -101,7 +103,10 @@ impl Gateway {
         });
         let refreshes = Arc::<AtomicUsize>::default();
         let refreshed = Arc::clone(&refreshes);
+        let is_defective = Arc::<AtomicBool>::default();
+        let defective = Arc::clone(&is_defective);
         let refresh: Refresh = Arc::new(move || {
+            assert!(!defective.swap(false, Ordering::SeqCst), "a defect, on purpose");
             refreshed.fetch_add(1, Ordering::SeqCst);
             Box::pin(tokio::time::sleep(Duration::from_millis(5)))
         });
@@ -122,6 +127,7 @@ impl Gateway {
             orders: watch::Sender::new(Orders::default()),
             census: Arc::default(),
             refreshes,
+            is_defective,
             state: Mutex::new(state),
         };
         gateway.listen().await

@@ -21,6 +21,8 @@ const CREATE_ACLS: i16 = 30;
 /// Versions without tagged fields and with topic names.
 const PRODUCE_VERSION: i16 = 7;
 const FETCH_VERSION: i16 = 11;
+/// A version of Fetch with topic ids.
+const ID_VERSION: i16 = 13;
 
 fn topic(name: &'static str) -> TopicName {
     TopicName(StrBytes::from_static_str(name))
@@ -71,6 +73,17 @@ fn fetch(correlation_id: i32) -> Vec<u8> {
         correlation_id,
         &encoded(&body, FETCH_VERSION),
     )
+}
+
+/// What follows the client id in a Fetch by a topic id that nobody has. The header of this version has tagged fields.
+fn fetch_of_unknown_id() -> Vec<u8> {
+    let topic = FetchTopic::default()
+        .with_topic_id(uuid::Uuid::from_bytes([9; 16]))
+        .with_partitions(vec![FetchPartition::default()]);
+    let body = FetchRequest::default()
+        .with_session_epoch(-1)
+        .with_topics(vec![topic]);
+    [&[0], &encoded(&body, ID_VERSION)[..]].concat()
 }
 
 /// Checks that the records are whole, and acknowledges them.
@@ -125,25 +138,32 @@ async fn records_of_any_size_arrive_whole() {
 async fn an_unknown_topic_id_is_looked_for_once() {
     let gateway = Gateway::start(limits(), |_| Deed::Nothing).await;
     let mut client = gateway.log_in().await;
-    let version = 13;
-    let topic = FetchTopic::default()
-        .with_topic_id(uuid::Uuid::from_bytes([9; 16]))
-        .with_partitions(vec![FetchPartition::default()]);
-    let body = FetchRequest::default()
-        .with_session_epoch(-1)
-        .with_topics(vec![topic]);
-    // The request header of this version has tagged fields.
-    let body = [&[0], &encoded(&body, version)[..]].concat();
+    let body = fetch_of_unknown_id();
     for id in 5..7 {
-        client.send(&request(FETCH, version, id, &body)).await;
+        client.send(&request(FETCH, ID_VERSION, id, &body)).await;
         let mut answer = client.receive().await.unwrap();
         assert_eq!(i32::from_be_bytes(*answer.first_chunk().unwrap()), id);
-        let answer = FetchResponse::decode(&mut answer.split_off(5), version).unwrap();
+        let answer = FetchResponse::decode(&mut answer.split_off(5), ID_VERSION).unwrap();
         let unknown_topic_id = 100;
         assert_eq!(answer.responses[0].partitions[0].error_code, unknown_topic_id);
     }
     assert_eq!(gateway.refreshes.load(Ordering::SeqCst), 2);
     assert!(gateway.broker.keys().is_empty());
+}
+
+#[actix::test]
+async fn a_panic_ends_one_session() {
+    let gateway = Gateway::start(limits(), prompt).await;
+    let (mut unlucky, mut other) = (gateway.log_in().await, gateway.log_in().await);
+    gateway.is_defective.store(true, Ordering::SeqCst);
+    unlucky
+        .send(&request(FETCH, ID_VERSION, 5, &fetch_of_unknown_id()))
+        .await;
+    assert_eq!(unlucky.receive().await, None);
+    gateway.expect_end("aborted").await;
+    gateway.expect_sessions(1).await;
+    other.send(&heartbeat(6)).await;
+    assert_eq!(other.receive_id().await, Some(6));
 }
 
 #[actix::test]
