@@ -15,6 +15,9 @@ const POM: &str = include_str!("../../tests/kafka/pom.xml");
 /// Maven downloads about 50 MB the first time.
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
+/// How long reading a topic waits for one more record (fewer than were written may be left).
+const READ_IDLE_MS: &str = "8000";
+
 /// How long a broker may take to go.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -96,6 +99,52 @@ impl Kafka {
         let mut command = self.command("tool");
         command.args(words);
         child::run(command, input, limit)
+    }
+
+    /// All records of a topic. `connection` are a tool's options to reach the cluster.
+    ///
+    /// # Errors
+    /// When the tools do not end in time or fail.
+    pub fn records(
+        &self,
+        connection: &[&str],
+        topic: &str,
+        limit: Duration,
+    ) -> Result<Vec<String>, QuickstartError> {
+        let run = |tool: &'static str, more: &[&str]| {
+            let output = self.run(
+                &[&[tool], connection, &["--topic", topic], more].concat(),
+                "",
+                limit,
+            )?;
+            if output.status.success() {
+                return Ok(output.stdout);
+            }
+            Err(QuickstartError::Command {
+                command: tool.into(),
+                output: child::log_end(&output.all()),
+            })
+        };
+        // One line per partition: topic:partition:offset.
+        let ends = run("kafka-get-offsets", &[])?;
+        let end = |line: &str| {
+            line.rsplit(':')
+                .next()
+                .and_then(|offset| offset.trim().parse::<u64>().ok())
+        };
+        let count: u64 = ends.lines().filter_map(end).sum();
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        let arguments = [
+            "--from-beginning",
+            "--max-messages",
+            &count.to_string(),
+            "--timeout-ms",
+            READ_IDLE_MS,
+        ];
+        let read = run("kafka-console-consumer", &arguments)?;
+        Ok(read.lines().map(str::to_owned).collect())
     }
 
     /// Writes a small executable per tool into `directory`, named as in a Kafka distribution.

@@ -1,0 +1,16 @@
+//! The real binary between real Kafka and stock clients. Everything here runs on loopback and starts what it needs.
+
+#[path = "kafka/failover.rs"]
+mod failover;
+#[path = "kafka/kcat.rs"]
+mod kcat;
+#[path = "kafka/quickstart.rs"]
+mod quickstart;
+#[path = "kafka/relay.rs"]
+mod relay;
+#[path = "kafka/scene.rs"]
+mod scene;
+#[path = "kafka/tools.rs"]
+mod tools;
+#[path = "kafka/walkthrough.rs"]
+mod walkthrough;

@@ -1,0 +1,331 @@
+//! Three nodes, one killed in the middle of everything: nothing acknowledged is lost or doubled, clients finish alone.
+
+use std::collections::BTreeSet;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use klamm::quickstart::child::{self, Output};
+use serde_json::Value;
+
+use crate::scene::{LIMIT, Login, Scene, counted, eventually, json, lines, script};
+
+/// How many records the producer sends, and how many per second: about eight seconds of traffic.
+const RECORDS: usize = 4_000;
+const RATE: &str = "500";
+
+/// What the producer prints for each record that was acknowledged.
+const ACKNOWLEDGED: &str = "producer_send_success";
+
+/// A started tool whose output goes to a file.
+struct Running {
+    process: Child,
+    log: std::path::PathBuf,
+}
+
+impl Running {
+    fn start(scene: &Scene, name: &str, words: &[&str]) -> Result<Self> {
+        let log = scene.stage.directory().join(format!("{name}.out"));
+        let errors = std::fs::File::create(log.with_extension("err"))?;
+        let mut command = script("tool");
+        command
+            .args(words)
+            .stdin(Stdio::null())
+            .stdout(std::fs::File::create(&log)?)
+            .stderr(errors);
+        Ok(Self {
+            process: child::start(command)?,
+            log,
+        })
+    }
+
+    fn output(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// How many records the producer was told are stored.
+    fn acknowledged(&self) -> usize {
+        self.output().matches(ACKNOWLEDGED).count()
+    }
+
+    fn finish(mut self) -> Result<String> {
+        let ended = child::wait(&mut self.process, LIMIT);
+        if ended.is_none() {
+            self.process.kill().ok();
+        }
+        let errors = std::fs::read_to_string(self.log.with_extension("err")).unwrap_or_default();
+        let status =
+            ended.with_context(|| format!("{} hangs: {}", self.log.display(), child::log_end(&errors)))?;
+        ensure!(
+            status.success(),
+            "{}: {status}: {}",
+            self.log.display(),
+            child::log_end(&errors)
+        );
+        Ok(self.output())
+    }
+}
+
+/// Which node dies.
+#[derive(Debug, Clone, Copy)]
+enum Victim {
+    /// The one that leads the Raft group.
+    Leader,
+    /// The one that the clients of the partner are sent to.
+    Serving,
+}
+
+/// The index of the node that leads, as the nodes see it.
+fn leader(scene: &Scene) -> Result<usize> {
+    for node in scene.stage.nodes() {
+        let mut command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
+        command
+            .args(["cluster", "status", "-o", "json"])
+            .env("CDK_GATEWAY_BASE_URL", node.admin_url());
+        command
+            .env("CDK_GATEWAY_USER", "admin")
+            .env("CDK_GATEWAY_PASSWORD", "conduktor");
+        let output = child::run(command, "", LIMIT)?;
+        if let Some(leader) = json(&output.stdout)
+            .ok()
+            .and_then(|status| status["leader"].as_u64())
+        {
+            return Ok(usize::try_from(leader)? - 1);
+        }
+    }
+    anyhow::bail!("no node knows a leader")
+}
+
+/// The index of the node whose ports are advertised for the broker.
+fn serving(scene: &Scene, user: &Login) -> Result<usize> {
+    let metadata = scene.kcat(user, &["-L"], "")?.stdout;
+    let broker = metadata
+        .lines()
+        .find(|line| line.trim_start().starts_with("broker "))
+        .context("a broker")?;
+    let address = broker.split(" at ").nth(1).context("an address")?;
+    let port: u16 = address
+        .split_whitespace()
+        .next()
+        .context("a port")?
+        .rsplit(':')
+        .next()
+        .context("a port")?
+        .parse()?;
+    let serves = |start: u16, count: u16| (start..start + count).contains(&port);
+    let mut nodes = scene.stage.nodes().iter().map(|node| node.settings());
+    nodes
+        .position(|node| serves(node.port_start, node.port_count))
+        .with_context(|| format!("no node has port {port}"))
+}
+
+/// Adds ACLs one after the other until told to end; returns the principals whose ACL was acknowledged.
+fn change_acls(scene: &Scene, user: &Login, ended: &AtomicBool) -> Result<Vec<String>> {
+    let mut acknowledged = Vec::new();
+    for number in 0.. {
+        if ended.load(Ordering::Relaxed) {
+            break;
+        }
+        let principal = format!("User:p{number}");
+        let add = [
+            "--add",
+            "--allow-principal",
+            &principal,
+            "--operation",
+            "Read",
+            "--topic",
+            "orders",
+        ];
+        let output: Output = scene.client(user, "kafka-acls", &add, "")?;
+        if output.status.success() {
+            acknowledged.push(principal);
+        }
+    }
+    Ok(acknowledged)
+}
+
+fn check(victim: Victim) -> Result<()> {
+    let mut scene = Scene::start(3, "127.0.0.1")?;
+    scene.topic("orders-physical", 2)?;
+    scene.vcluster("failover", &[("orders", "orders-physical")])?;
+    // Every node's address, as a GET of the virtual cluster tells them.
+    let user = scene.login("failover", "super-user", 1)?;
+
+    let config = [
+        "--bootstrap-server",
+        &user.bootstrap,
+        "--command-config",
+        &user.file,
+    ];
+    let count = RECORDS.to_string();
+    // The tool itself would not retry.
+    let safe = scene.stage.directory().join("idempotent.properties");
+    let properties = std::fs::read_to_string(&user.file)? + "enable.idempotence=true\nretries=2147483647\n";
+    std::fs::write(&safe, properties)?;
+    let safe = safe.display().to_string();
+    let produce = [
+        "kafka-verifiable-producer",
+        "--bootstrap-server",
+        &user.bootstrap,
+        "--command-config",
+        &safe,
+    ];
+    let produce = [&produce[..], &["--topic", "orders", "--max-messages", &count]].concat();
+    let consume = [
+        "--topic",
+        "orders",
+        "--group",
+        "app",
+        "--from-beginning",
+        "--max-messages",
+        &count,
+    ];
+    let consume = [
+        &["kafka-console-consumer"],
+        &config[..],
+        &consume,
+        &["--timeout-ms", "60000"],
+    ]
+    .concat();
+    let producer = Running::start(
+        &scene,
+        "producer",
+        &[&produce[..], &["--throughput", RATE, "--acks", "-1"]].concat(),
+    )?;
+    let consumer = Running::start(&scene, "consumer", &consume)?;
+
+    let acls = change_acls_while_a_node_dies(&scene, &user, &producer, victim)?;
+    let events = producer.finish()?;
+    let errors: Vec<&str> = events
+        .lines()
+        .filter(|line| line.contains("error"))
+        .take(3)
+        .collect();
+    ensure!(
+        errors.is_empty(),
+        "the producer did not finish by itself: {errors:?}"
+    );
+    let sent = acknowledged(&events);
+    nothing_lost_or_doubled(&sent, &scene.stored("orders-physical")?)?;
+    let read = lines(&consumer.finish()?);
+    ensure!(read.len() == RECORDS, "the consumer got {} records", read.len());
+
+    ensure!(
+        acls.len() > 1,
+        "only {} changes of ACLs were acknowledged",
+        acls.len()
+    );
+    let listed = scene.client_ok(&user, "kafka-acls", &["--list"])?;
+    let gone: Vec<_> = acls
+        .iter()
+        .filter(|name| !listed.contains(&format!("principal={name},")))
+        .collect();
+    ensure!(gone.is_empty(), "acknowledged ACLs are gone: {gone:?}");
+    the_dead_node_catches_up(&mut scene, &acls)
+}
+
+/// Kills the victim once the producer is well under way, and returns when it is nearly done: the acknowledged ACLs.
+fn change_acls_while_a_node_dies(
+    scene: &Scene,
+    user: &Login,
+    producer: &Running,
+    victim: Victim,
+) -> Result<Vec<String>> {
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let changes = scope.spawn(|| change_acls(scene, user, &ended));
+        let killed = kill_when_under_way(scene, user, producer, victim);
+        let produced = killed.and_then(|()| {
+            eventually("the producer goes on", || {
+                Ok(producer.acknowledged() >= RECORDS * 7 / 8)
+            })
+        });
+        ended.store(true, Ordering::Relaxed);
+        let acls = changes
+            .join()
+            .map_err(|_| anyhow::anyhow!("the thread that changes ACLs panicked"))?;
+        produced.and(acls)
+    })
+}
+
+fn kill_when_under_way(scene: &Scene, user: &Login, producer: &Running, victim: Victim) -> Result<()> {
+    eventually("the producer runs", || Ok(producer.acknowledged() > RECORDS / 8))?;
+    let index = match victim {
+        Victim::Leader => leader(scene)?,
+        Victim::Serving => serving(scene, user)?,
+    };
+    kill(scene.stage.nodes()[index].pid())
+}
+
+fn nothing_lost_or_doubled(sent: &[String], stored: &[String]) -> Result<()> {
+    ensure!(
+        sent.len() == RECORDS,
+        "{} of {RECORDS} records were acknowledged",
+        sent.len()
+    );
+    let twice: Vec<_> = counted(stored)
+        .into_iter()
+        .filter(|(_, count)| *count > 1)
+        .collect();
+    ensure!(twice.is_empty(), "stored more than once: {twice:?}");
+    let kept: BTreeSet<&str> = stored.iter().map(String::as_str).collect();
+    let lost: Vec<_> = sent
+        .iter()
+        .filter(|value| !kept.contains(value.as_str()))
+        .collect();
+    ensure!(lost.is_empty(), "acknowledged but not stored: {lost:?}");
+    Ok(())
+}
+
+/// The killed node comes back with its data and serves what it missed.
+fn the_dead_node_catches_up(scene: &mut Scene, acls: &[String]) -> Result<()> {
+    let dead = scene
+        .stage
+        .nodes_mut()
+        .iter_mut()
+        .position(|node| !node.is_running())
+        .context("a dead node")?;
+    scene.stage.nodes_mut()[dead].restart()?;
+    scene.stage.nodes_mut()[dead].await_ready()?;
+    let user = scene.login("failover", "super-user", dead + 1)?;
+    let listed = scene.client_ok(&user, "kafka-acls", &["--list"])?;
+    let last = acls.last().context("an ACL")?;
+    ensure!(
+        listed.contains(&format!("principal={last},")),
+        "{last} is missing after the restart: {listed}"
+    );
+    Ok(())
+}
+
+/// SIGKILL. The node's owner notices by itself.
+fn kill(pid: u32) -> Result<()> {
+    let status = std::process::Command::new("kill")
+        .args(["-9", &pid.to_string()])
+        .status()?;
+    ensure!(status.success(), "no process {pid}");
+    thread::sleep(Duration::from_millis(10));
+    Ok(())
+}
+
+/// The values of the records that the producer was told are stored.
+fn acknowledged(output: &str) -> Vec<String> {
+    let events = output
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let successes = events.filter(|event| event["name"] == ACKNOWLEDGED);
+    successes
+        .filter_map(|event| event["value"].as_str().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn the_leader_dies() -> Result<()> {
+    check(Victim::Leader)
+}
+
+#[test]
+fn the_node_that_serves_the_clients_dies() -> Result<()> {
+    check(Victim::Serving)
+}

@@ -1,0 +1,271 @@
+//! Two Kafka clusters and gateway nodes for a test, and the few ways in which tests use them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, Mutex, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use klamm::quickstart::admin;
+use klamm::quickstart::child::{self, Output};
+use klamm::quickstart::stage::{Nodes, PortChoice, Stage};
+use serde_json::Value;
+
+/// The cluster whose topics are shared.
+pub(crate) const CLUSTER: &str = "clusterA";
+
+/// How long one run of a tool may take; generous, since the machine may be busy.
+pub(crate) const LIMIT: Duration = Duration::from_secs(90);
+
+/// How long a consumer of a test waits for a further record.
+pub(crate) const IDLE_MS: &str = "10000";
+
+/// What a test needs to run; shows the nodes' logs when the test fails.
+#[derive(Debug)]
+pub(crate) struct Scene {
+    pub(crate) stage: Stage,
+}
+
+/// Somebody who has a token, in one virtual cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Login {
+    pub(crate) bootstrap: String,
+    /// A file of Kafka client properties.
+    pub(crate) file: String,
+    pub(crate) username: String,
+    pub(crate) token: String,
+}
+
+impl Scene {
+    /// Starts `main`, `clusterA` and so many gateway nodes, advertised as `host`.
+    pub(crate) fn start(nodes: u16, host: &str) -> Result<Self> {
+        let mut scene = Self { stage: Stage::new()? };
+        scene.start_kafka()?;
+        scene.start_nodes(nodes, host)?;
+        Ok(scene)
+    }
+
+    fn start_kafka(&mut self) -> Result<()> {
+        let main = self.stage.start_kafka("main", &[])?;
+        let shared = self.stage.start_kafka(CLUSTER, &[])?;
+        // The file of the reference, with loopback instead of credentials.
+        self.stage.configure(&[
+            ("main", &[("bootstrap.servers", &main)]),
+            (
+                CLUSTER,
+                &[("bootstrap.servers", &shared), ("gateway.roles", "upstream")],
+            ),
+        ])?;
+        Ok(())
+    }
+
+    fn start_nodes(&mut self, count: u16, host: &str) -> Result<()> {
+        self.stage.start_nodes(&Nodes {
+            program: env!("CARGO_BIN_EXE_klamm").into(),
+            count,
+            advertised_host: host.to_owned(),
+            ports: PortChoice::Any,
+            more: Vec::new(),
+        })?;
+        Ok(())
+    }
+
+    /// One node, used by all tests that ask at the same time; each has virtual clusters and topics of its own.
+    pub(crate) fn shared() -> Result<Arc<Self>> {
+        static SHARED: Mutex<Weak<Scene>> = Mutex::new(Weak::new());
+        // A test that panicked here left nothing half done.
+        let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(scene) = shared.upgrade() {
+            return Ok(scene);
+        }
+        let scene = Arc::new(Self::start(1, "127.0.0.1")?);
+        *shared = Arc::downgrade(&scene);
+        Ok(scene)
+    }
+
+    /// Where the shared cluster itself listens.
+    pub(crate) fn physical(&self) -> &str {
+        self.stage.bootstrap(CLUSTER).expect("clusterA was started")
+    }
+
+    /// Runs a stock tool to its end.
+    pub(crate) fn tool(&self, words: &[&str], input: &str) -> Result<Output> {
+        Ok(self.stage.kafka().run(words, input, LIMIT)?)
+    }
+
+    /// Runs a stock tool as somebody of a virtual cluster.
+    pub(crate) fn client(
+        &self,
+        login: &Login,
+        tool: &str,
+        arguments: &[&str],
+        input: &str,
+    ) -> Result<Output> {
+        let words = [
+            tool,
+            "--bootstrap-server",
+            &login.bootstrap,
+            "--command-config",
+            &login.file,
+        ];
+        self.tool(&[&words, arguments].concat(), input)
+    }
+
+    /// The same; it must succeed.
+    pub(crate) fn client_ok(&self, login: &Login, tool: &str, arguments: &[&str]) -> Result<String> {
+        let output = self.client(login, tool, arguments, "")?;
+        ensure!(output.status.success(), "{tool} {arguments:?}:\n{}", output.all());
+        Ok(output.stdout)
+    }
+
+    /// Runs a stock tool directly at the shared cluster; it must succeed.
+    pub(crate) fn direct(&self, tool: &str, arguments: &[&str], input: &str) -> Result<String> {
+        let words = [tool, "--bootstrap-server", self.physical()];
+        let output = self.tool(&[&words, arguments].concat(), input)?;
+        ensure!(
+            output.status.success(),
+            "{tool} {arguments:?} at {CLUSTER}:\n{}",
+            output.all()
+        );
+        Ok(output.stdout)
+    }
+
+    /// Makes a physical topic with so many partitions.
+    pub(crate) fn topic(&self, name: &str, partitions: u16) -> Result<()> {
+        let partitions = partitions.to_string();
+        self.direct(
+            "kafka-topics",
+            &["--create", "--topic", name, "--partitions", &partitions],
+            "",
+        )?;
+        Ok(())
+    }
+
+    /// All records of a physical topic, read without the gateway.
+    pub(crate) fn stored(&self, topic: &str) -> Result<Vec<String>> {
+        Ok(self
+            .stage
+            .kafka()
+            .records(&["--bootstrap-server", self.physical()], topic, LIMIT)?)
+    }
+
+    /// A virtual cluster with the super user `super-user` and aliases of physical topics of the shared cluster.
+    pub(crate) fn vcluster(&self, name: &str, aliases: &[(&str, &str)]) -> Result<()> {
+        let admin = self.stage.admin(1);
+        admin.put("virtual-cluster", &admin::vcluster(name, "super-user"))?;
+        for (alias, topic) in aliases {
+            admin.put("alias-topic", &admin::alias(name, alias, (CLUSTER, topic)))?;
+        }
+        Ok(())
+    }
+
+    /// A service account with a token, made at the given node (counted from 1).
+    pub(crate) fn login(&self, vcluster: &str, username: &str, node: usize) -> Result<Login> {
+        let admin = self.stage.admin(node);
+        admin.put("service-account", &admin::account(vcluster, username))?;
+        let token = admin.token(vcluster, username, 3600)?;
+        self.login_with(admin.bootstrap(vcluster)?, username, token)
+    }
+
+    /// Writes the client properties for a token that is already there.
+    pub(crate) fn login_with(&self, bootstrap: String, username: &str, token: String) -> Result<Login> {
+        let name = format!("{}-{username}.properties", bootstrap.replace([':', ','], "-"));
+        let file = self.stage.directory().join(name);
+        fs::write(&file, properties(username, &token))?;
+        Ok(Login {
+            bootstrap,
+            file: file.display().to_string(),
+            username: username.to_owned(),
+            token,
+        })
+    }
+
+    /// kcat as somebody of a virtual cluster.
+    pub(crate) fn kcat(&self, login: &Login, arguments: &[&str], input: &str) -> Result<Output> {
+        let (user, password) = (
+            format!("sasl.username={}", login.username),
+            format!("sasl.password={}", login.token),
+        );
+        let mut command = script("kcat");
+        command.args([
+            "-b",
+            &login.bootstrap,
+            "-X",
+            "security.protocol=SASL_PLAINTEXT",
+            "-X",
+            "sasl.mechanism=PLAIN",
+        ]);
+        command.args(["-X", &user, "-X", &password]).args(arguments);
+        Ok(child::run(command, input, LIMIT)?)
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            for node in self.stage.nodes() {
+                let (id, log) = (node.settings().id, child::log_end(&node.log()));
+                writeln!(std::io::stderr(), "--- node {id} ---\n{log}").ok();
+            }
+        }
+    }
+}
+
+/// The properties file of the reference document.
+pub(crate) fn properties(username: &str, token: &str) -> String {
+    let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
+    format!(
+        "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n\
+         sasl.jaas.config={module} required username=\"{username}\" password=\"{token}\";\n"
+    )
+}
+
+/// The Kafka script of this project.
+pub(crate) fn script(verb: &str) -> Command {
+    let mut command = child::guarded("bash");
+    command
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/kafka.sh"))
+        .arg(verb);
+    command
+}
+
+/// The lines that say something.
+pub(crate) fn lines(text: &str) -> Vec<String> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// How often each line occurs, for comparing without order.
+pub(crate) fn counted(lines: &[String]) -> BTreeMap<&str, usize> {
+    let mut counts = BTreeMap::new();
+    for line in lines {
+        *counts.entry(line.as_str()).or_default() += 1;
+    }
+    counts
+}
+
+/// Asks until it is so, but not for ever.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + LIMIT;
+    while !holds().with_context(|| what.to_owned())? {
+        ensure!(
+            Instant::now() < deadline,
+            "{what}: not within {} s",
+            LIMIT.as_secs()
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
+
+/// JSON, with what could not be read in the error.
+pub(crate) fn json(text: &str) -> Result<Value> {
+    serde_json::from_str(text).with_context(|| format!("not JSON: {text}"))
+}

@@ -1,0 +1,345 @@
+//! Kafka's stock command line tools, each doing its job through an alias.
+
+use anyhow::{Result, ensure};
+
+use crate::scene::{IDLE_MS, Login, Scene, counted, lines};
+
+/// A virtual cluster of its own, its super user, and one physical topic behind the alias `orders`.
+fn setup(scene: &Scene, name: &str, partitions: u16) -> Result<Login> {
+    let physical = format!("{name}-physical");
+    scene.topic(&physical, partitions)?;
+    scene.vcluster(name, &[("orders", &physical)])?;
+    scene.login(name, "super-user", 1)
+}
+
+fn numbers(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("record {number}")).collect()
+}
+
+#[test]
+fn topics_are_listed_and_described_by_their_aliases() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = setup(&scene, "listing", 3)?;
+    let listed = lines(&scene.client_ok(&user, "kafka-topics", &["--list"])?);
+    ensure!(listed == ["orders"], "{listed:?}");
+    let described = scene.client_ok(&user, "kafka-topics", &["--describe", "--topic", "orders"])?;
+    ensure!(described.contains("PartitionCount: 3"), "{described}");
+    ensure!(!described.contains("listing-physical"), "{described}");
+    let direct = scene.direct("kafka-topics", &["--describe", "--topic", "listing-physical"], "")?;
+    let id = |text: &str| {
+        text.split("TopicId: ")
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next().map(str::to_owned))
+    };
+    ensure!(
+        id(&described).is_some() && id(&described) != id(&direct),
+        "{described} {direct}"
+    );
+    let missing = scene.client(
+        &user,
+        "kafka-topics",
+        &["--describe", "--topic", "listing-physical"],
+        "",
+    )?;
+    ensure!(!missing.status.success(), "{}", missing.all());
+    Ok(())
+}
+
+#[test]
+fn records_and_offsets_are_those_of_the_physical_topic() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = setup(&scene, "offsets", 2)?;
+    let records = numbers(50);
+    let produced = scene.client(
+        &user,
+        "kafka-console-producer",
+        &["--topic", "orders"],
+        &records.join("\n"),
+    )?;
+    ensure!(!produced.stderr.contains("ERROR"), "{}", produced.all());
+    let stored = scene.stored("offsets-physical")?;
+    ensure!(counted(&stored) == counted(&records), "{stored:?}");
+    let ends = scene.client_ok(&user, "kafka-get-offsets", &["--topic", "orders"])?;
+    let sum: usize = lines(&ends)
+        .iter()
+        .filter_map(|line| line.rsplit(':').next()?.parse::<usize>().ok())
+        .sum();
+    ensure!(
+        sum == 50 && lines(&ends).iter().all(|line| line.starts_with("orders:")),
+        "{ends}"
+    );
+    Ok(())
+}
+
+#[test]
+fn groups_keep_their_offsets_and_their_names() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = setup(&scene, "grouping", 2)?;
+    scene.direct(
+        "kafka-console-producer",
+        &["--topic", "grouping-physical"],
+        &numbers(10).join("\n"),
+    )?;
+    let read = [
+        "--topic",
+        "orders",
+        "--group",
+        "app",
+        "--from-beginning",
+        "--timeout-ms",
+        IDLE_MS,
+    ];
+    let first = scene.client(
+        &user,
+        "kafka-console-consumer",
+        &[&read[..], &["--max-messages", "10"]].concat(),
+        "",
+    )?;
+    ensure!(
+        counted(&lines(&first.stdout)) == counted(&numbers(10)),
+        "{}",
+        first.all()
+    );
+
+    let groups = lines(&scene.client_ok(&user, "kafka-consumer-groups", &["--list"])?);
+    ensure!(groups == ["app"], "{groups:?}");
+    let described = scene.client_ok(&user, "kafka-consumer-groups", &["--describe", "--group", "app"])?;
+    let lags: Vec<&str> = described.lines().filter(|line| line.contains("orders")).collect();
+    ensure!(
+        lags.len() == 2 && !described.contains("grouping-physical"),
+        "{described}"
+    );
+
+    let reset = [
+        "--group",
+        "app",
+        "--topic",
+        "orders",
+        "--reset-offsets",
+        "--to-earliest",
+        "--execute",
+    ];
+    let reset = scene.client(&user, "kafka-consumer-groups", &reset, "")?;
+    ensure!(
+        reset.status.success() && reset.stdout.contains("orders"),
+        "{}",
+        reset.all()
+    );
+    let again = scene.client(
+        &user,
+        "kafka-console-consumer",
+        &[&read[..], &["--max-messages", "10"]].concat(),
+        "",
+    )?;
+    ensure!(
+        counted(&lines(&again.stdout)) == counted(&numbers(10)),
+        "{}",
+        again.all()
+    );
+
+    let deleted = scene.client(
+        &user,
+        "kafka-consumer-groups",
+        &["--delete", "--group", "app"],
+        "",
+    )?;
+    ensure!(deleted.status.success(), "{}", deleted.all());
+    ensure!(lines(&scene.client_ok(&user, "kafka-consumer-groups", &["--list"])?).is_empty());
+    Ok(())
+}
+
+#[test]
+fn two_virtual_clusters_do_not_share_a_group() -> Result<()> {
+    let scene = Scene::shared()?;
+    scene.topic("common-physical", 1)?;
+    scene.direct(
+        "kafka-console-producer",
+        &["--topic", "common-physical"],
+        &numbers(3).join("\n"),
+    )?;
+    for name in ["tenant-a", "tenant-b"] {
+        scene.vcluster(name, &[("orders", "common-physical")])?;
+        let user = scene.login(name, "super-user", 1)?;
+        let read = [
+            "--topic",
+            "orders",
+            "--group",
+            "app",
+            "--from-beginning",
+            "--max-messages",
+            "3",
+        ];
+        let read = scene.client(
+            &user,
+            "kafka-console-consumer",
+            &[&read[..], &["--timeout-ms", IDLE_MS]].concat(),
+            "",
+        )?;
+        ensure!(lines(&read.stdout).len() == 3, "{name} read {}", read.all());
+    }
+    Ok(())
+}
+
+#[test]
+fn acls_are_added_listed_and_removed() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = setup(&scene, "acls", 1)?;
+    let reader = scene.login("acls", "reader", 1)?;
+    let grant = [
+        "--allow-principal",
+        "User:reader",
+        "--consumer",
+        "--topic",
+        "ord",
+        "--group",
+        "*",
+    ];
+    let grant = [&grant[..], &["--resource-pattern-type", "prefixed"]].concat();
+    scene.client_ok(&user, "kafka-acls", &[&["--add"], &grant[..]].concat())?;
+    let listed = scene.client_ok(&user, "kafka-acls", &["--list"])?;
+    ensure!(
+        listed.contains("patternType=PREFIXED") && listed.contains("User:reader"),
+        "{listed}"
+    );
+    ensure!(lines(&scene.client_ok(&reader, "kafka-topics", &["--list"])?) == ["orders"]);
+
+    let deny = [
+        "--add",
+        "--deny-principal",
+        "User:reader",
+        "--operation",
+        "All",
+        "--topic",
+        "orders",
+    ];
+    scene.client_ok(&user, "kafka-acls", &deny)?;
+    ensure!(
+        lines(&scene.client_ok(&reader, "kafka-topics", &["--list"])?).is_empty(),
+        "a denial wins"
+    );
+
+    let remove = ["--remove", "--force", "--topic", "orders"];
+    scene.client_ok(&user, "kafka-acls", &remove)?;
+    ensure!(
+        lines(&scene.client_ok(&reader, "kafka-topics", &["--list"])?) == ["orders"],
+        "the denial is gone"
+    );
+    scene.client_ok(
+        &user,
+        "kafka-acls",
+        &[&["--remove", "--force"], &grant[..]].concat(),
+    )?;
+    ensure!(
+        lines(&scene.client_ok(&reader, "kafka-topics", &["--list"])?).is_empty(),
+        "the right is gone"
+    );
+    Ok(())
+}
+
+#[test]
+fn performance_tools_move_many_records() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = setup(&scene, "performing", 2)?;
+    let load = [
+        "--topic",
+        "orders",
+        "--num-records",
+        "20000",
+        "--record-size",
+        "1000",
+        "--throughput",
+        "-1",
+    ];
+    let words = [
+        "kafka-producer-perf-test",
+        "--bootstrap-server",
+        &user.bootstrap,
+        "--command-config",
+        &user.file,
+    ];
+    let produced = scene.tool(&[&words[..], &load].concat(), "")?;
+    ensure!(
+        produced.stdout.contains("20000 records sent"),
+        "{}",
+        produced.all()
+    );
+    let words = [
+        "kafka-consumer-perf-test",
+        "--bootstrap-server",
+        &user.bootstrap,
+        "--command-config",
+        &user.file,
+    ];
+    let consumed = scene.tool(
+        &[&words[..], &["--topic", "orders", "--num-records", "20000"]].concat(),
+        "",
+    )?;
+    let counts = consumed
+        .stdout
+        .lines()
+        .nth(1)
+        .unwrap_or_default()
+        .split(',')
+        .nth(4)
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
+    ensure!(
+        counts.parse::<u64>().is_ok_and(|count| count >= 20_000),
+        "{}",
+        consumed.all()
+    );
+    Ok(())
+}
+
+#[test]
+fn only_what_is_served_is_announced() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = setup(&scene, "announcing", 1)?;
+    let announced = scene.client_ok(&user, "kafka-broker-api-versions", &[])?;
+    for served in [
+        "Produce(0)",
+        "Fetch(1)",
+        "Metadata(3)",
+        "DescribeAcls(29)",
+        "InitProducerId(22)",
+    ] {
+        let line = announced
+            .lines()
+            .find(|line| line.contains(served))
+            .unwrap_or_default();
+        ensure!(
+            !line.is_empty() && !line.contains("UNSUPPORTED"),
+            "{served} in {announced}"
+        );
+    }
+    for hidden in [
+        "CreateTopics(19)",
+        "AddPartitionsToTxn(24)",
+        "ConsumerGroupHeartbeat(68)",
+    ] {
+        let line = announced
+            .lines()
+            .find(|line| line.contains(hidden))
+            .unwrap_or_default();
+        ensure!(
+            line.is_empty() || line.contains("UNSUPPORTED"),
+            "{hidden} in {announced}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_wrong_password_is_refused_as_such() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = setup(&scene, "refusing", 1)?;
+    let wrong = scene.login_with(user.bootstrap.clone(), "super-user", format!("{}x", user.token))?;
+    let listed = scene.client(&wrong, "kafka-topics", &["--list"], "")?;
+    ensure!(
+        listed.all().contains("SaslAuthenticationException"),
+        "{}",
+        listed.all()
+    );
+    Ok(())
+}
