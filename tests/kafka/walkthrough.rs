@@ -127,8 +127,9 @@ const RECORDS: [&str; 3] = ["second 1", "second 2", "second 3"];
 
 /// A scene with the physical topics on `clusterA`, and the relay that hears what clients hear.
 struct Walk {
-    scene: Scene,
+    /// Before the scene: its ports must be free when the scene gives them back.
     relay: Relay,
+    scene: Scene,
 }
 
 impl Walk {
