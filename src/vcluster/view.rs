@@ -116,3 +116,121 @@ fn reuse<T: PartialEq>(previous: Option<&Arc<T>>, compiled: T) -> Arc<T> {
         _ => Arc::new(compiled),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use klamm_raft::model::{
+        AccountName, AclEntry, BrokerKey, BrokerSlot, Operation, PatternType, Permission, PortSlot,
+        ResourcePattern, ResourceType, VclusterKind, VirtualCluster,
+    };
+
+    use super::*;
+
+    fn state() -> VclusterState {
+        let admin: AccountName = "admin".parse().unwrap();
+        VclusterState {
+            spec: VirtualCluster {
+                kind: VclusterKind::Partner,
+                acl_enabled: true,
+                super_users: BTreeSet::from([admin]),
+            },
+            kafka_cluster_id: "virtual".into(),
+            aliases: BTreeMap::new(),
+            accounts: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            acls: BTreeSet::new(),
+            home: Some("main".parse().unwrap()),
+            bootstrap: PortSlot(0),
+            brokers: BTreeMap::new(),
+            next_broker_id: 1,
+        }
+    }
+
+    fn compile(previous: Option<&View>, state: &VclusterState, topology: Option<&Topology>) -> View {
+        let source = Source {
+            name: &"v".parse().unwrap(),
+            state,
+            nodes: &BTreeMap::new(),
+            topology,
+            signing_key: None,
+            revision: Revision(1),
+        };
+        View::compile(previous, source)
+    }
+
+    /// Which parts of `next` are those of `previous`.
+    fn kept(previous: &View, next: &View) -> Vec<&'static str> {
+        let parts = [
+            ("acls", Arc::ptr_eq(&previous.acls, &next.acls)),
+            ("names", Arc::ptr_eq(&previous.names, &next.names)),
+            ("brokers", Arc::ptr_eq(&previous.brokers, &next.brokers)),
+            ("apis", Arc::ptr_eq(&previous.apis, &next.apis)),
+            ("features", Arc::ptr_eq(&previous.features, &next.features)),
+            ("directory", Arc::ptr_eq(&previous.directory, &next.directory)),
+        ];
+        parts
+            .into_iter()
+            .filter(|(_, same)| *same)
+            .map(|(name, _)| name)
+            .collect()
+    }
+
+    #[test]
+    fn a_change_rebuilds_only_what_it_touches() {
+        let topology = Topology::default();
+        let first = compile(None, &state(), Some(&topology));
+        let same = compile(Some(&first), &state(), Some(&topology));
+        assert_eq!(
+            kept(&first, &same),
+            ["acls", "names", "brokers", "apis", "features", "directory"]
+        );
+
+        let mut granted = state();
+        let pattern = ResourcePattern {
+            resource_type: ResourceType::Topic,
+            name: "t".into(),
+            pattern_type: PatternType::Literal,
+        };
+        let (operation, permission) = (Operation::Read, Permission::Allow);
+        let entry = AclEntry {
+            principal: "User:a".into(),
+            host: "*".into(),
+            operation,
+            permission,
+        };
+        granted.acls.insert(AclBinding { pattern, entry });
+        let next = compile(Some(&first), &granted, Some(&topology));
+        assert_eq!(
+            kept(&first, &next),
+            ["names", "brokers", "apis", "features", "directory"]
+        );
+
+        let mut demoted = state();
+        demoted.spec.super_users.clear();
+        let next = compile(Some(&first), &demoted, Some(&topology));
+        assert_eq!(
+            kept(&first, &next),
+            ["names", "brokers", "apis", "features", "directory"]
+        );
+
+        let mut larger = state();
+        let key = BrokerKey {
+            cluster: "main".parse().unwrap(),
+            physical_id: 7,
+        };
+        larger.brokers.insert(
+            key,
+            BrokerSlot {
+                virtual_id: 1,
+                port: PortSlot(1),
+            },
+        );
+        let next = compile(Some(&first), &larger, Some(&topology));
+        assert_eq!(
+            kept(&first, &next),
+            ["acls", "names", "apis", "features", "directory"]
+        );
+    }
+}

@@ -136,12 +136,20 @@ impl Edits {
 
     /// Adds an item at the end of an array and counts it in.
     pub fn append(&mut self, array: Node<'_>, item: &Item) {
+        self.insert(array, array.content_span().range().end, item);
+    }
+
+    /// Adds an item at the beginning of an array, after those added there before, and counts it in.
+    pub fn prepend(&mut self, array: Node<'_>, item: &Item) {
+        self.insert(array, array.content_span().range().start, item);
+    }
+
+    fn insert(&mut self, array: Node<'_>, at: usize, item: &Item) {
         let from = self.scratch.len();
         if let Err(error) = item.write(&mut self.scratch) {
             self.fail(error);
         }
-        let end = array.span().range().end;
-        self.push(Span::new(end, end), EditKind::Insert, from, array.span());
+        self.push(Span::new(at, at), EditKind::Insert, from, array.span());
         self.counts.push((array.index(), 1));
     }
 

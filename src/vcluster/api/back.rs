@@ -71,7 +71,7 @@ impl<'a> Back<'a> {
             Class::ClientHost => edits.set_text(node, Some(MASKED_HOST)),
             Class::ErrorMessage if node.is_null() => {}
             Class::ErrorMessage => edits.set_text(node, None),
-            // The coordinator runs no fetch session for a client: see the handler of Fetch.
+            // No client is given a fetch session.
             Class::FetchSessionId => set_int(node, 0, edits),
             // Converted with the struct that they belong to.
             Class::TopicName | Class::TopicId | Class::GroupId | Class::Host | Class::Port => {}

@@ -98,7 +98,10 @@ pub(super) fn described(
             edits.remove_item(array, described);
         }
     }
-    add(empty, field::GROUPS, message, refused, edits);
+    // As brokers have it, refused groups come first.
+    for group in refused {
+        edits.prepend(array, &item(empty, field::GROUPS, group));
+    }
 }
 
 /// The answer to DeleteGroups.
@@ -110,15 +113,11 @@ pub(super) fn deleted(
     edits: &mut Edits,
 ) {
     back.convert(message.root(), edits);
-    add(empty, field::RESULTS, message, refused, edits);
-}
-
-fn add(empty: &Item, answered: Field, message: Message<'_>, refused: &[RefusedGroup], edits: &mut Edits) {
-    let Some(array) = message.root().child(answered) else {
+    let Some(array) = message.root().child(field::RESULTS) else {
         return;
     };
     for group in refused {
-        edits.append(array, &item(empty, answered, group));
+        edits.append(array, &item(empty, field::RESULTS, group));
     }
 }
 

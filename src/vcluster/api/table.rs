@@ -194,6 +194,25 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_names_exactly_what_is_served() {
+        let page = include_str!("../../../docs/PROTOCOL.md");
+        let documented: Vec<String> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| "))
+            .filter(|row| row.starts_with(|first: char| first.is_ascii_digit()))
+            .map(|row| row.split(" | ").take(3).collect::<Vec<_>>().join(" "))
+            .collect();
+        let served: Vec<String> = SERVED
+            .iter()
+            .map(|served| {
+                let VersionRange { min, max } = served.versions;
+                format!("{} {:?} {min}-{max}", served.api.key(), served.api)
+            })
+            .collect();
+        assert_eq!(documented, served);
+    }
+
+    #[test]
     fn a_forwarded_api_is_served_as_far_as_brokers_offer_it() {
         let apis = apis(&[(1, (0, 12)), (2, (12, 15)), (18, (0, 1)), (19, (0, 7))]);
         assert_eq!(apis.range(Api::Fetch), Some(VersionRange { min: 4, max: 12 }));

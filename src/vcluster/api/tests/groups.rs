@@ -314,12 +314,12 @@ fn described(id: &str, error: i16) -> DescribedGroup {
 fn groups_are_described_with_virtual_members() {
     for version in [0, 3, 5, 6] {
         let world = in_group();
-        let groups = vec![group_id("app"), group_id("other")];
+        let groups = ["app", "other", "more"].map(group_id).to_vec();
         let request = DescribeGroupsRequest::default()
             .with_groups(groups)
             .with_include_authorized_operations(version >= 3);
         let asked = world.ask(version, &request);
-        assert_eq!(asked.denied(), ["Describe Group other"]);
+        assert_eq!(asked.denied(), ["Describe Group other", "Describe Group more"]);
         let response = asked.forwarded(|upstream: DescribeGroupsRequest| {
             assert_eq!(upstream.groups, [group_id("partner:app")]);
             let mut group = described("partner:app", 0);
@@ -333,13 +333,13 @@ fn groups_are_described_with_virtual_members() {
             .iter()
             .map(|g| (g.group_id.0.as_str(), g.error_code))
             .collect();
-        assert_eq!(told, [("app", 0), ("other", 30)]);
-        let member = &response.groups[0].members[0];
+        assert_eq!(told, [("other", 30), ("more", 30), ("app", 0)]);
+        let member = &response.groups[2].members[0];
         assert_eq!(member.client_host, text("/0.0.0.0"));
         assert_eq!(member.member_metadata, subscription(&["orders"]));
         assert_eq!(member.member_assignment, assignment("orders"));
         if version >= 3 {
-            assert_eq!(response.groups[0].authorized_operations, 264);
+            assert_eq!(response.groups[2].authorized_operations, 264);
             assert_eq!(response.groups[1].authorized_operations, i32::MIN);
         }
     }
