@@ -109,6 +109,10 @@ fn acl() -> AclBinding {
 
 /// One of each command, in an order in which most of them do something.
 fn commands() -> Vec<Command> {
+    [on_a_virtual_cluster(), on_the_nodes(), on_nothing()].concat()
+}
+
+fn on_a_virtual_cluster() -> Vec<Command> {
     let vcluster: crate::model::VclusterName = "partner".parse().unwrap();
     let account: crate::model::AccountName = "alice".parse().unwrap();
     let cluster: crate::model::ClusterId = "main".parse().unwrap();
@@ -118,36 +122,25 @@ fn commands() -> Vec<Command> {
         acl_enabled: true,
         super_users: [account.clone()].into(),
     };
-    let record = NodeRecord {
-        advertised_host: "gateway1".to_owned(),
-        port_start: 6969,
-        port_count: 256,
-        liveness: Liveness::Up,
-    };
     let alias = AliasTopic {
         physical_cluster: cluster.clone(),
         physical_name: "p-orders".parse().unwrap(),
     };
     let token = TokenRecord {
         account: account.clone(),
-        account_created: Revision(4),
+        account_created: Revision(3),
         issued_at_s: 1_700_000_000,
         expires_at_s: 1_800_000_000,
     };
-    let other: crate::model::VclusterName = "other".parse().unwrap();
     vec![
         Command::PutVcluster {
             name: vcluster.clone(),
             spec,
             kafka_cluster_id: "c2l4dGVlbi1yYW5kb20tYg".to_owned(),
         },
-        Command::PutNode {
-            id: NodeId(1),
-            record,
-        },
         Command::PutAlias {
             vcluster: vcluster.clone(),
-            name: topic.clone(),
+            name: topic,
             alias,
         },
         Command::PutAccount {
@@ -167,32 +160,54 @@ fn commands() -> Vec<Command> {
         Command::AssignBrokers {
             vcluster,
             brokers: vec![BrokerKey {
-                cluster: cluster.clone(),
+                cluster,
                 physical_id: 300,
             }],
+        },
+    ]
+}
+
+fn on_the_nodes() -> Vec<Command> {
+    let record = NodeRecord {
+        advertised_host: "gateway1".to_owned(),
+        port_start: 6969,
+        port_count: 256,
+        liveness: Liveness::Up,
+    };
+    vec![
+        Command::PutNode {
+            id: NodeId(1),
+            record,
         },
         Command::SetLiveness {
             id: NodeId(1),
             liveness: Liveness::Draining,
         },
         Command::PinCluster {
-            cluster,
+            cluster: "main".parse().unwrap(),
             kafka_cluster_id: "kafka-id".to_owned(),
         },
         Command::InitSigningKey {
             key: SigningKey(vec![1, 2, 3]),
         },
+    ]
+}
+
+/// On a virtual cluster that does not exist.
+fn on_nothing() -> Vec<Command> {
+    let other: crate::model::VclusterName = "other".parse().unwrap();
+    vec![
         Command::DeleteAcls {
             vcluster: other.clone(),
             acls: vec![acl()],
         },
         Command::DeleteAlias {
             vcluster: other.clone(),
-            name: topic,
+            name: "orders".parse().unwrap(),
         },
         Command::DeleteAccount {
             vcluster: other.clone(),
-            name: account,
+            name: "alice".parse().unwrap(),
         },
         Command::DeleteVcluster { name: other },
     ]

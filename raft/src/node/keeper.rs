@@ -1,6 +1,6 @@
 //! Keeps the replicated picture of the nodes true: each node its own record, the leader the liveness of the others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +17,8 @@ use crate::status::Readiness;
 const TICK: Duration = Duration::from_millis(250);
 /// A live node must show what the leader had applied so many ticks ago.
 const LAG_TICKS: usize = 4;
+/// A peer that is there answers at least this often: twice the time that it may wait for news.
+const ANSWERED: Duration = Duration::from_millis(500);
 
 /// Keeps this node's own record: puts it when it joins, says that it is up once it has been in contact for a while,
 /// and that it drains once it does.
@@ -99,48 +101,75 @@ fn in_contact(core: &Core) -> bool {
     }
 }
 
-/// While this node leads, takes nodes out of the live set that are silent, or that do not keep up.
+/// While this node leads, takes nodes out of the live set that are silent, or that do not keep up. It watches them
+/// before it leads, too, so that after the death of a leader nobody waits for it twice.
 pub(super) async fn watch_peers(core: Arc<Core>) {
     let mut ticks = ticks();
-    let mut healthy: BTreeMap<NodeId, Instant> = BTreeMap::new();
-    let mut applied: std::collections::VecDeque<Revision> = Default::default();
+    let mut watched = Watched::default();
     loop {
-        ticks.tick().await;
+        let now = ticks.tick().await;
+        let state = core.states.borrow().clone();
+        watched.look(&core, state.revision, now);
         if core.leader() != Some(core.id) {
-            healthy.clear();
-            applied.clear();
             continue;
         }
-        let state = core.states.borrow().clone();
-        applied.push_back(state.revision);
-        if applied.len() > LAG_TICKS {
-            applied.pop_front();
-        }
-        let due = applied.front().copied().unwrap_or_default();
-        let now = Instant::now();
-        for peer in core.peers.all() {
-            let seen = peer.seen();
-            let answers = seen
-                .silent_for()
-                .is_some_and(|silent| silent < core.tuning.silence / 2);
-            let last = healthy.entry(peer.id).or_insert(now);
-            if answers && seen.visible >= due {
-                *last = now;
-            }
-            let silent = now.duration_since(*last);
-            let record = state.nodes.get(&peer.id);
-            if silent < core.tuning.silence || record.is_none_or(|r| r.liveness == Liveness::Down) {
+        for (id, silent) in watched.silent(now) {
+            let record = state.nodes.get(&id);
+            if silent < core.tuning.silence || record.is_none_or(|record| record.liveness == Liveness::Down) {
                 continue;
             }
-            tracing::warn!(node = %peer.id, ?silent, "a node is silent or does not keep up: it is no longer live");
+            tracing::warn!(node = %id, ?silent, "a node is silent or does not keep up: it is no longer live");
             let change = Command::SetLiveness {
-                id: peer.id,
+                id,
                 liveness: Liveness::Down,
             };
             if let Err(error) = core.commit(change, now + core.tuning.silence).await {
                 tracing::warn!(%error, "cannot take a silent node out");
             }
         }
+    }
+}
+
+/// When each peer last answered and kept up.
+#[derive(Debug, Default)]
+struct Watched {
+    healthy: BTreeMap<NodeId, Instant>,
+    /// What this node had applied at the latest ticks, oldest first.
+    applied: VecDeque<Revision>,
+    looked: Option<Instant>,
+}
+
+impl Watched {
+    fn look(&mut self, core: &Core, applied: Revision, now: Instant) {
+        // After a pause of this node itself, it has no right to call others silent.
+        if self
+            .looked
+            .is_none_or(|looked| now.duration_since(looked) > core.tuning.silence / 2)
+        {
+            self.healthy.clear();
+        }
+        self.looked = Some(now);
+        self.applied.push_back(applied);
+        if self.applied.len() > LAG_TICKS {
+            self.applied.pop_front();
+        }
+        let due = self.applied.front().copied().unwrap_or_default();
+        for peer in core.peers.all() {
+            let seen = peer.seen();
+            let answers = seen.silent_for().is_some_and(|silent| silent < ANSWERED);
+            let last = self.healthy.entry(peer.id).or_insert(now);
+            if answers && seen.visible >= due {
+                *last = now;
+            }
+        }
+    }
+
+    fn silent(&self, now: Instant) -> Vec<(NodeId, Duration)> {
+        let silent = self
+            .healthy
+            .iter()
+            .map(|(id, last)| (*id, now.duration_since(*last)));
+        silent.collect()
     }
 }
 
