@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test bench lint fix schema kafka
+.PHONY: quickstart test chaos bench lint fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -8,9 +8,18 @@ KAFKA := tests/kafka/kafka.sh
 quickstart:
 	$(CARGO) run --release --quiet -- quickstart $(ARGS)
 
-# All tests, those on real Kafka too. ARGS="--test walkthrough" picks some.
+# All tests, those on real Kafka and a short fault run too. ARGS="--test walkthrough" picks some.
 test: kafka
+ifeq ($(ARGS),)
+	$(CARGO) build --workspace --locked
+	$(CARGO) run --quiet --locked -p klamm-chaos -- --seconds 15 --seed 1
+endif
 	$(CARGO) test --workspace --locked $(ARGS)
+
+# Kills and pauses nodes of a cluster under load for a minute. ARGS="--seconds 600 --seed 7" for longer, or again.
+chaos:
+	$(CARGO) build --workspace --locked
+	$(CARGO) run --quiet --locked -p klamm-chaos -- $(or $(ARGS),--seconds 60)
 
 # Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone.
 bench: kafka

@@ -1,0 +1,78 @@
+//! Seeded fault runs: three gateway nodes, changes through all of them, nodes that are killed and paused meanwhile.
+//!
+//! A run has three parts: faults under load, healing, and the verdict. Each invariant is one file below [`invariants`].
+//! The seed decides every choice of the run; the order in which processes get to run is the machine's.
+
+mod faults;
+mod history;
+mod invariants;
+mod verdict;
+mod workload;
+mod world;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use faults::Faults;
+use history::History;
+use verdict::Verdict;
+use world::World;
+
+/// Kills and pauses gateway nodes under load, then checks that nothing acknowledged was lost.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// The gateway's binary; by default the one beside this program.
+    #[arg(long)]
+    binary: Option<PathBuf>,
+    /// How long faults go on, in seconds.
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// Decides every choice of the run; a random one when it is not given.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Clients that make changes.
+    #[arg(long, default_value_t = 4)]
+    writers: usize,
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
+    say(&format!(
+        "seed {seed}: repeat with --seed {seed} --seconds {}",
+        arguments.seconds
+    ));
+    let binary = match arguments.binary {
+        Some(binary) => binary,
+        None => std::env::current_exe()?.with_file_name("klamm"),
+    };
+    let mut world = World::start(&binary)?;
+    let history = History::default();
+    let faults = {
+        let running = workload::start(&world, &history, arguments.writers);
+        let faults = Faults::run(&mut world, seed, Duration::from_secs(arguments.seconds))?;
+        world.heal()?;
+        running.stop();
+        faults
+    };
+    let accounts = world.accounts_everywhere()?;
+    let verdict = Verdict::of(&history.operations(), &faults, &accounts);
+    say(&verdict.to_string());
+    if verdict.is_valid() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(&format!(
+        "the nodes' logs and data are kept in {}",
+        world.keep().display()
+    ));
+    Ok(ExitCode::FAILURE)
+}
+
+#[expect(clippy::print_stdout, reason = "this is what the command is for")]
+fn say(line: &str) {
+    println!("{line}");
+}

@@ -1,0 +1,109 @@
+//! Valid, invalid, or too little happened to say. A run without faults or changes proves nothing and is not valid.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::faults::Faults;
+use crate::history::{Operation, Told};
+use crate::invariants::{acknowledged_survives, nodes_agree, nothing_unasked};
+
+/// Fewer acknowledged changes prove nothing.
+const MIN_ACKNOWLEDGED: usize = 50;
+
+/// What a run showed.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    violations: Vec<String>,
+    /// Why the run proves nothing.
+    vacuous: Vec<String>,
+    counts: Counts,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    acknowledged: usize,
+    unknown: usize,
+    refused: usize,
+    faults: Faults,
+}
+
+impl Verdict {
+    pub(crate) fn of(operations: &[Operation], faults: &Faults, accounts: &[BTreeSet<String>]) -> Self {
+        let count = |told| {
+            operations
+                .iter()
+                .filter(|operation| operation.told == told)
+                .count()
+        };
+        let counts = Counts {
+            acknowledged: count(Told::Acknowledged),
+            unknown: count(Told::Unknown),
+            refused: count(Told::Refused),
+            faults: *faults,
+        };
+        let mut violations = nodes_agree::violations(accounts);
+        if let Some(accounts) = accounts.first() {
+            violations.extend(acknowledged_survives::violations(operations, accounts));
+            violations.extend(nothing_unasked::violations(operations, accounts));
+        }
+        let mut vacuous = Vec::new();
+        if counts.acknowledged < MIN_ACKNOWLEDGED {
+            vacuous.push(format!("fewer than {MIN_ACKNOWLEDGED} changes were acknowledged"));
+        }
+        if faults.kills + faults.pauses == 0 {
+            vacuous.push("nothing was broken".to_owned());
+        }
+        Self {
+            violations,
+            vacuous,
+            counts,
+        }
+    }
+
+    pub(crate) fn is_valid(&self) -> bool {
+        self.violations.is_empty() && self.vacuous.is_empty()
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts {
+            acknowledged,
+            unknown,
+            refused,
+            faults,
+        } = &self.counts;
+        writeln!(
+            f,
+            "changes: {acknowledged} acknowledged, {unknown} open, {refused} refused"
+        )?;
+        writeln!(
+            f,
+            "faults: {} nodes killed ({} of them leading), {} paused",
+            faults.kills, faults.leader_kills, faults.pauses
+        )?;
+        for violation in &self.violations {
+            writeln!(f, "VIOLATION: {violation}")?;
+        }
+        for reason in &self.vacuous {
+            writeln!(f, "proves nothing: {reason}")?;
+        }
+        f.write_str(match (self.violations.is_empty(), self.vacuous.is_empty()) {
+            (true, true) => "verdict: valid",
+            (false, _) => "verdict: INVALID",
+            (true, false) => "verdict: unknown",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_without_faults_is_not_valid() {
+        let verdict = Verdict::of(&[], &Faults::default(), &[BTreeSet::new()]);
+        assert!(!verdict.is_valid());
+        assert!(verdict.to_string().ends_with("verdict: unknown"));
+    }
+}

@@ -1,0 +1,349 @@
+//! Three gateway nodes as processes on loopback. The physical cluster is away on purpose: accounts need none.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::history::{Told, Wish};
+
+/// Nodes of the cluster.
+pub(crate) const NODES: usize = 3;
+
+const VCLUSTER: &str = "chaos";
+
+/// How long a change may take before a client gives up.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long the cluster may take to serve after the last fault.
+const HEAL_LIMIT: Duration = Duration::from_secs(60);
+
+/// The nodes, and where they keep their data.
+#[derive(Debug)]
+pub(crate) struct World {
+    binary: PathBuf,
+    directory: Option<TempDir>,
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug)]
+struct Node {
+    id: usize,
+    variables: Vec<(String, String)>,
+    log: PathBuf,
+    process: Option<Child>,
+    is_paused: bool,
+}
+
+/// One node's admin API, as a client sees it.
+#[derive(Debug, Clone)]
+pub(crate) struct Admin {
+    url: String,
+    agent: ureq::Agent,
+}
+
+impl World {
+    /// Starts the nodes and creates the virtual cluster that the clients use.
+    pub(crate) fn start(binary: &Path) -> anyhow::Result<Self> {
+        let binary = binary
+            .canonicalize()
+            .with_context(|| format!("{} is missing; make it with: cargo build", binary.display()))?;
+        let directory = tempfile::Builder::new().prefix("klamm-chaos-").tempdir()?;
+        let ports = free_ports(2 * NODES)?;
+        let peers: Vec<String> = (0..NODES)
+            .map(|n| format!("{}=127.0.0.1:{}", n + 1, ports[n]))
+            .collect();
+        let nodes = (0..NODES)
+            .map(|n| {
+                let set = |name: &str, value: String| (name.to_owned(), value);
+                let variables = vec![
+                    set("KAFKA_MAIN_BOOTSTRAP_SERVERS", "127.0.0.1:9".to_owned()),
+                    set("KLAMM_NODE_ID", (n + 1).to_string()),
+                    set(
+                        "KLAMM_DATA_DIR",
+                        directory
+                            .path()
+                            .join(format!("data-{}", n + 1))
+                            .display()
+                            .to_string(),
+                    ),
+                    set("KLAMM_RAFT_LISTEN", format!("127.0.0.1:{}", ports[n])),
+                    set("KLAMM_RAFT_PEERS", peers.join(",")),
+                    set("GATEWAY_HTTP_PORT", ports[NODES + n].to_string()),
+                    set("GATEWAY_PORT_START", (21_000 + 100 * n).to_string()),
+                    set("GATEWAY_PORT_COUNT", "100".to_owned()),
+                ];
+                let log = directory.path().join(format!("node-{}.log", n + 1));
+                Node {
+                    id: n,
+                    variables,
+                    log,
+                    process: None,
+                    is_paused: false,
+                }
+            })
+            .collect();
+        let mut world = Self {
+            binary,
+            directory: Some(directory),
+            nodes,
+        };
+        for id in 0..NODES {
+            world.start_node(id)?;
+        }
+        world.wait_until_healed()?;
+        let created = world.admins()[0].put(
+            "virtual-cluster",
+            &json!({
+                "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": VCLUSTER},
+                "spec": {"type": "Partner", "aclEnabled": true, "superUsers": ["super-user"]},
+            }),
+        );
+        if created != Told::Acknowledged {
+            bail!("the virtual cluster could not be created");
+        }
+        Ok(world)
+    }
+
+    pub(crate) fn is_running(&self, id: usize) -> bool {
+        self.nodes[id].process.is_some() && !self.nodes[id].is_paused
+    }
+
+    pub(crate) fn is_paused(&self, id: usize) -> bool {
+        self.nodes[id].is_paused
+    }
+
+    pub(crate) fn start_node(&mut self, id: usize) -> anyhow::Result<()> {
+        let node = &mut self.nodes[id];
+        let log = File::options().create(true).append(true).open(&node.log)?;
+        let process = Command::new(&self.binary)
+            .arg("serve")
+            .env_clear()
+            .envs(node.variables.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .with_context(|| format!("{} cannot be run", self.binary.display()))?;
+        node.process = Some(process);
+        Ok(())
+    }
+
+    /// SIGKILL: nothing is flushed, nobody is told.
+    pub(crate) fn kill_node(&mut self, id: usize) -> anyhow::Result<()> {
+        let node = &mut self.nodes[id];
+        if let Some(mut process) = node.process.take() {
+            process.kill()?;
+            process.wait()?;
+        }
+        node.is_paused = false;
+        Ok(())
+    }
+
+    /// SIGSTOP: the node is silent, and does not know it.
+    pub(crate) fn pause_node(&mut self, id: usize) -> anyhow::Result<()> {
+        self.nodes[id].signal("-STOP")?;
+        self.nodes[id].is_paused = true;
+        Ok(())
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume_node(&mut self, id: usize) -> anyhow::Result<()> {
+        self.nodes[id].signal("-CONT")?;
+        self.nodes[id].is_paused = false;
+        Ok(())
+    }
+
+    /// Ends every fault and waits until all nodes serve.
+    pub(crate) fn heal(&mut self) -> anyhow::Result<()> {
+        for id in 0..NODES {
+            if self.nodes[id].is_paused {
+                self.resume_node(id)?;
+            }
+            if self.nodes[id].process.is_none() {
+                self.start_node(id)?;
+            }
+        }
+        self.wait_until_healed()
+    }
+
+    fn wait_until_healed(&mut self) -> anyhow::Result<()> {
+        let deadline = Instant::now() + HEAL_LIMIT;
+        while !self.admins().iter().all(Admin::sees_all_nodes_up) {
+            for node in &mut self.nodes {
+                if let Some(process) = &mut node.process
+                    && let Some(status) = process.try_wait()?
+                {
+                    bail!(
+                        "node {} has ended by itself ({status}): see {}",
+                        node.id + 1,
+                        node.log.display()
+                    );
+                }
+            }
+            if Instant::now() > deadline {
+                bail!("the cluster did not heal within {} s", HEAL_LIMIT.as_secs());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    /// The node that the others follow, as far as one of them says.
+    pub(crate) fn leader(&self) -> Option<usize> {
+        let admins = self.admins();
+        let running = (0..NODES).filter(|&id| self.is_running(id));
+        running.filter_map(|id| admins[id].leader()).next()
+    }
+
+    pub(crate) fn admins(&self) -> Vec<Admin> {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .timeout_global(Some(CLIENT_TIMEOUT))
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let port = |node: &Node| {
+            node.variables
+                .iter()
+                .find(|(name, _)| name == "GATEWAY_HTTP_PORT")
+                .map(|(_, port)| port.clone())
+        };
+        let admin = |port| Admin {
+            url: format!("http://127.0.0.1:{port}"),
+            agent: agent.clone(),
+        };
+        self.nodes.iter().filter_map(port).map(admin).collect()
+    }
+
+    /// The accounts that each node shows.
+    pub(crate) fn accounts_everywhere(&self) -> anyhow::Result<Vec<BTreeSet<String>>> {
+        self.admins().iter().map(Admin::accounts).collect()
+    }
+
+    /// Keeps logs and data after the run.
+    pub(crate) fn keep(&mut self) -> PathBuf {
+        self.directory.take().map(TempDir::keep).unwrap_or_default()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for id in 0..self.nodes.len() {
+            // Nothing more can be done about one that cannot be ended.
+            let _ = self.kill_node(id);
+        }
+    }
+}
+
+impl Node {
+    fn signal(&self, signal: &str) -> anyhow::Result<()> {
+        let Some(process) = &self.process else {
+            bail!("node {} does not run", self.id + 1)
+        };
+        let status = Command::new("kill")
+            .args([signal, &process.id().to_string()])
+            .status()?;
+        if !status.success() {
+            bail!("node {} could not be signalled", self.id + 1);
+        }
+        Ok(())
+    }
+}
+
+impl Admin {
+    pub(crate) fn change(&self, account: &str, wish: Wish) -> Told {
+        match wish {
+            Wish::Create => self.put(
+                "service-account",
+                &json!({
+                    "kind": "GatewayServiceAccount", "apiVersion": "gateway/v2",
+                    "metadata": {"name": account, "vCluster": VCLUSTER}, "spec": {"type": "LOCAL"},
+                }),
+            ),
+            Wish::Delete => {
+                let request = self
+                    .agent
+                    .delete(self.path("service-account"))
+                    .header("Authorization", AUTHORIZATION);
+                told(
+                    request
+                        .force_send_body()
+                        .send_json(json!({"name": account, "vCluster": VCLUSTER})),
+                )
+            }
+        }
+    }
+
+    fn put(&self, path: &str, resource: &Value) -> Told {
+        told(
+            self.agent
+                .put(self.path(path))
+                .header("Authorization", AUTHORIZATION)
+                .send_json(resource),
+        )
+    }
+
+    fn path(&self, path: &str) -> String {
+        format!("{}/gateway/v2/{path}", self.url)
+    }
+
+    fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let request = self
+            .agent
+            .get(self.path(path))
+            .header("Authorization", AUTHORIZATION);
+        Ok(request.call()?.body_mut().read_json()?)
+    }
+
+    fn leader(&self) -> Option<usize> {
+        let id = self.get("cluster").ok()?["leader"].as_u64()?;
+        usize::try_from(id).ok()?.checked_sub(1)
+    }
+
+    fn sees_all_nodes_up(&self) -> bool {
+        let Ok(status) = self.get("cluster") else {
+            return false;
+        };
+        let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
+        let up = nodes.iter().filter(|node| node["liveness"] == "UP").count();
+        status["leader"].is_u64() && up == NODES
+    }
+
+    fn accounts(&self) -> anyhow::Result<BTreeSet<String>> {
+        let list = self.get(&format!("service-account?vcluster={VCLUSTER}"))?;
+        let names = list.as_array().context("the list of accounts is no list")?.iter();
+        Ok(names
+            .filter_map(|account| account["metadata"]["name"].as_str())
+            .map(str::to_owned)
+            .collect())
+    }
+}
+
+/// The admin user that a node on loopback has by default.
+const AUTHORIZATION: &str = "Basic YWRtaW46Y29uZHVrdG9y";
+
+fn told(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Told {
+    match answer.map(|answer| answer.status().as_u16()) {
+        Ok(200..=299) => Told::Acknowledged,
+        Ok(400..=499) => Told::Refused,
+        // A closed port: nothing was sent.
+        Err(ureq::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => Told::Refused,
+        Ok(_) | Err(_) => Told::Unknown,
+    }
+}
+
+/// Ports that nobody listens on now.
+fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
+    let held: Vec<TcpListener> = (0..count)
+        .map(|_| TcpListener::bind("127.0.0.1:0"))
+        .collect::<Result<_, _>>()?;
+    held.iter()
+        .map(|listener| Ok(listener.local_addr()?.port()))
+        .collect()
+}
