@@ -145,7 +145,7 @@ fn on_a_virtual_cluster() -> Vec<Command> {
         },
         Command::PutAccount {
             vcluster: vcluster.clone(),
-            name: account.clone(),
+            name: account,
             kind: AccountKind::Local,
         },
         Command::PutToken {
