@@ -21,6 +21,10 @@ const MANY_GROUPS_FROM: i16 = 8;
 /// The first version with an error code beside the topics.
 const TOP_LEVEL_ERROR_FROM: i16 = 2;
 
+/// The most partitions of one request. Where partitions are structs the walk has such a bound; here they are plain numbers,
+/// each of which may become a refusal of fifty times its size.
+const MAX_PARTITIONS: usize = 1 << 18;
+
 fn when_refused(partition: &mut Item) {
     partition
         .set(field::COMMITTED_OFFSET, -1_i64)
@@ -30,6 +34,10 @@ fn when_refused(partition: &mut Item) {
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let root = ask.message.root();
+    let arrays = ask.message.all(Class::PartitionIndex);
+    if arrays.map(Node::count).sum::<usize>() > MAX_PARTITIONS {
+        return Err(Stop::Malformed);
+    }
     if ask.version() >= MANY_GROUPS_FROM {
         return many(ask, root.child(field::GROUPS), edits);
     }

@@ -35,6 +35,7 @@ use klamm_raft::model::Operation::{ClusterAction, Delete, Describe, Read, Write}
 
 use super::world::*;
 use crate::authz::Resource;
+use crate::vcluster::plan::{CloseReason, Plan};
 
 fn list(topics: &[&str]) -> ListOffsetsRequest {
     let topics = topics.iter().map(|name| {
@@ -395,4 +396,21 @@ fn several_groups_are_judged_one_by_one() {
         .collect();
     assert_eq!(groups, [("app", 0), ("other", 30)]);
     assert_eq!(told(8, &response)[1..3], ["orders 0 6", "bills 29 -1"]);
+}
+
+#[test]
+fn more_partitions_than_can_be_answered_close_the_connection() {
+    let world = World::new().asked_by_super_user();
+    let asked = |partitions: usize| {
+        let topic = OffsetFetchRequestTopic::default()
+            .with_name(topic_name("orders"))
+            .with_partition_indexes(vec![0; partitions]);
+        let request = OffsetFetchRequest::default().with_topics(Some(vec![topic; 2]));
+        matches!(
+            world.ask(7, &request).planned.plan,
+            Plan::Close(CloseReason::BadRequest)
+        )
+    };
+    assert!(!asked(1 << 17));
+    assert!(asked((1 << 17) + 1));
 }
