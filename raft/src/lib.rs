@@ -15,7 +15,7 @@
 //!                         │ keeper  ├─liveness───────┘         ▼    │
 //!                         └─────────┘             ┌──────────────┐ ┌┴────────┐
 //!                         ┌─────────┐             │ peers        │ │ server  │  other nodes
-//!                         │ pollers ├────────────▶│ (call, pool) │ │         │◀─── TCP, MAC per frame
+//!                         │ pollers ├────────────▶│ (call, pool) │ │         │◀─── TCP, encrypted
 //!                         └─────────┘ what shows? └──────┬───────┘ └─────────┘
 //!                                                        └─────────────────────▶ TCP
 //! ```

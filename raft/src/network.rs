@@ -3,7 +3,7 @@
 //! ```text
 //!   openraft ──▶ adapter ┐                                  ┌▶ openraft
 //!   proposals ───────────┼▶ Peer::call ══ channel ══ server ┼▶ proposals (as leader)
-//!   poller ──────────────┘   (pooled)   (MAC per frame)     └▶ what this node shows
+//!   poller ──────────────┘   (pooled)    (encrypted)        └▶ what this node shows
 //! ```
 //! A connection carries one request at a time. Both ends prove that they know the cluster's secret before either reads
 //! anything of variable length.

@@ -1,15 +1,19 @@
-//! A connection whose ends know each other: messages in frames, each with its number and a MAC.
+//! A connection whose ends know each other: messages in frames, each encrypted under its number.
 
 use std::io;
 
-use aws_lc_rs::hmac;
+use aws_lc_rs::aead::{
+    AES_256_GCM, Aad, BoundKey, NONCE_LEN, Nonce, NonceSequence, OpeningKey, SealingKey, UnboundKey,
+};
+use aws_lc_rs::error::Unspecified;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::frame;
 use crate::codec::{self, CodecError, MAX_VALUE_BYTES};
 
-const MAC_BYTES: usize = 32;
+/// The largest frame: a value and its tag.
+const MAX_FRAME_BYTES: usize = MAX_VALUE_BYTES + 16;
 
 /// Why a message did not get through. The connection is of no further use.
 #[derive(Debug, thiserror::Error)]
@@ -24,11 +28,11 @@ pub(crate) enum ChannelError {
     Closed,
 }
 
-/// One end of a connection.
+/// One end of a connection. No frame can be read, forged, left out, repeated or moved to another connection.
 pub(crate) struct Channel {
     stream: TcpStream,
-    to_send: Direction,
-    to_receive: Direction,
+    to_send: SealingKey<Number>,
+    to_receive: OpeningKey<Number>,
     pub(super) used: Instant,
 }
 
@@ -38,64 +42,139 @@ impl std::fmt::Debug for Channel {
     }
 }
 
-/// Frames one way: no frame can be forged, left out, repeated or moved to another connection.
-struct Direction {
-    key: hmac::Key,
-    next: u64,
+/// Numbers the frames of one direction. Its key belongs to one connection, so no number is used twice with it.
+struct Number(u64);
+
+impl NonceSequence for Number {
+    fn advance(&mut self) -> Result<Nonce, Unspecified> {
+        let mut nonce = [0; NONCE_LEN];
+        nonce[NONCE_LEN - 8..].copy_from_slice(&self.0.to_be_bytes());
+        self.0 = self.0.checked_add(1).ok_or(Unspecified)?;
+        Ok(Nonce::assume_unique_for_key(nonce))
+    }
 }
 
-impl Direction {
-    /// The MAC is made of the frame's number and its content.
-    fn number(&mut self) -> [u8; 8] {
-        let number = self.next;
-        self.next += 1;
-        number.to_be_bytes()
-    }
-
-    fn sign(&mut self, content: &[u8]) -> hmac::Tag {
-        let mut context = hmac::Context::with_key(&self.key);
-        context.update(&self.number());
-        context.update(content);
-        context.sign()
-    }
-
-    fn verify(&mut self, content: &[u8], tag: &[u8]) -> Result<(), ChannelError> {
-        let expected = self.sign(content);
-        aws_lc_rs::constant_time::verify_slices_are_equal(expected.as_ref(), tag)
-            .map_err(|_| ChannelError::Forged)
-    }
+/// The keys of one end, one per direction.
+pub(super) struct Keys {
+    pub(super) send: [u8; 32],
+    pub(super) receive: [u8; 32],
 }
 
 impl Channel {
-    pub(super) fn new(stream: TcpStream, send: hmac::Key, receive: hmac::Key) -> Self {
-        Self {
+    pub(super) fn new(stream: TcpStream, keys: &Keys) -> Result<Self, Unspecified> {
+        Ok(Self {
             stream,
-            to_send: Direction { key: send, next: 0 },
-            to_receive: Direction {
-                key: receive,
-                next: 0,
-            },
+            to_send: SealingKey::new(UnboundKey::new(&AES_256_GCM, &keys.send)?, Number(0)),
+            to_receive: OpeningKey::new(UnboundKey::new(&AES_256_GCM, &keys.receive)?, Number(0)),
             used: Instant::now(),
-        }
+        })
     }
 
     pub(super) async fn send<T: serde::Serialize>(&mut self, message: &T) -> Result<(), ChannelError> {
-        let content = codec::encode(message)?;
-        let tag = self.to_send.sign(&content);
-        frame::write(&mut self.stream, [&content, tag.as_ref()]).await?;
+        let mut frame = codec::encode(message)?;
+        self.to_send
+            .seal_in_place_append_tag(Aad::empty(), &mut frame)
+            .map_err(|_| io::Error::other("the message cannot be encrypted"))?;
+        frame::write(&mut self.stream, &frame).await?;
         self.used = Instant::now();
         Ok(())
     }
 
     pub(super) async fn receive<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ChannelError> {
-        let Some(frame) = frame::read(&mut self.stream, MAX_VALUE_BYTES + MAC_BYTES).await? else {
+        let Some(mut frame) = frame::read(&mut self.stream, MAX_FRAME_BYTES).await? else {
             return Err(ChannelError::Closed);
         };
-        let (content, tag) = frame
-            .split_last_chunk::<MAC_BYTES>()
-            .ok_or(ChannelError::Forged)?;
-        self.to_receive.verify(content, tag)?;
+        let content = self
+            .to_receive
+            .open_in_place(Aad::empty(), &mut frame)
+            .map_err(|_| ChannelError::Forged)?;
         self.used = Instant::now();
         Ok(codec::decode(content)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What goes over the wire for `message`, sent twice, and an end that can read it.
+    async fn wire(message: &str) -> (Vec<u8>, TcpStream, Channel) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut far, _) = listener.accept().await.unwrap();
+        let mut sender = Channel::new(
+            near,
+            &Keys {
+                send: [1; 32],
+                receive: [2; 32],
+            },
+        )
+        .unwrap();
+        for _ in 0..2 {
+            sender.send(&message.to_owned()).await.unwrap();
+        }
+        drop(sender);
+        let mut bytes = Vec::new();
+        far.read_to_end(&mut bytes).await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (far, _) = listener.accept().await.unwrap();
+        let receiver = Channel::new(
+            far,
+            &Keys {
+                send: [2; 32],
+                receive: [1; 32],
+            },
+        )
+        .unwrap();
+        (bytes, near, receiver)
+    }
+
+    #[tokio::test]
+    async fn messages_arrive_and_cannot_be_read_on_the_way() {
+        let (bytes, mut near, mut receiver) = wire("a signing key").await;
+        assert!(!bytes.windows(7).any(|window| window == b"signing"));
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        assert_ne!(first, second, "the same message looks different the second time");
+        near.write_all(&bytes).await.unwrap();
+        drop(near);
+        for _ in 0..2 {
+            assert_eq!(receiver.receive::<String>().await.unwrap(), "a signing key");
+        }
+        assert!(matches!(
+            receiver.receive::<String>().await,
+            Err(ChannelError::Closed)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_was_changed_is_refused() {
+        let (mut bytes, mut near, mut receiver) = wire("one").await;
+        bytes[6] ^= 1;
+        near.write_all(&bytes).await.unwrap();
+        assert!(matches!(
+            receiver.receive::<String>().await,
+            Err(ChannelError::Forged)
+        ));
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_is_repeated_or_left_out_is_refused() {
+        let (bytes, mut near, mut receiver) = wire("one").await;
+        let (first, second) = bytes.split_at(bytes.len() / 2);
+        near.write_all(&[first, first].concat()).await.unwrap();
+        assert_eq!(receiver.receive::<String>().await.unwrap(), "one");
+        assert!(matches!(
+            receiver.receive::<String>().await,
+            Err(ChannelError::Forged)
+        ));
+        let (_, mut near, mut receiver) = wire("one").await;
+        near.write_all(second).await.unwrap();
+        assert!(matches!(
+            receiver.receive::<String>().await,
+            Err(ChannelError::Forged)
+        ));
     }
 }

@@ -8,13 +8,13 @@
 //!   HMAC(secret, "caller", all of the above) ───────▶
 //!             ◀─────── status, HMAC(secret, "server", all of the above)
 //! ```
-//! The frames that follow carry a MAC under a key that is made of the secret and both nonces, one key per direction.
+//! The frames that follow are encrypted under keys that are made of the secret and both nonces, one per direction.
 
 use aws_lc_rs::{digest, hmac, rand};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::channel::Channel;
+use super::channel::{Channel, Keys};
 use crate::config::Secret;
 use crate::model::NodeId;
 
@@ -51,6 +51,8 @@ pub(crate) enum HandshakeError {
     OtherSecret,
     #[error("no randomness is to be had from the system")]
     Random,
+    #[error("the keys of the connection cannot be made")]
+    Keys,
     #[error("the other end answered with status {0}")]
     Status(u8),
 }
@@ -103,11 +105,11 @@ impl Identity {
         let mut proof = [0; MAC_BYTES];
         stream.read_exact(&mut proof).await?;
         said.verify(b"server", &proof)?;
-        Ok(Channel::new(
-            stream,
-            said.key(b"to server"),
-            said.key(b"to caller"),
-        ))
+        let keys = Keys {
+            send: said.key(b"to server"),
+            receive: said.key(b"to caller"),
+        };
+        Channel::new(stream, &keys).map_err(|_| HandshakeError::Keys)
     }
 
     /// The server's side: who called.
@@ -146,10 +148,12 @@ impl Identity {
         }
         stream.write_u8(OK).await?;
         stream.write_all(said.mac(b"server").as_ref()).await?;
-        Ok((
-            from,
-            Channel::new(stream, said.key(b"to caller"), said.key(b"to server")),
-        ))
+        let keys = Keys {
+            send: said.key(b"to caller"),
+            receive: said.key(b"to server"),
+        };
+        let channel = Channel::new(stream, &keys).map_err(|_| HandshakeError::Keys)?;
+        Ok((from, channel))
     }
 
     fn hello(&self, to: NodeId) -> Result<[u8; HELLO_BYTES], HandshakeError> {
@@ -209,8 +213,10 @@ impl Said<'_> {
         hmac::verify(self.secret, &message, proof).map_err(|_| HandshakeError::OtherSecret)
     }
 
-    fn key(&self, direction: &[u8]) -> hmac::Key {
-        hmac::Key::new(hmac::HMAC_SHA256, self.mac(direction).as_ref())
+    fn key(&self, direction: &[u8]) -> [u8; 32] {
+        let mut key = [0; 32];
+        key.copy_from_slice(self.mac(direction).as_ref());
+        key
     }
 }
 
@@ -229,4 +235,79 @@ fn random() -> Result<[u8; NONCE_BYTES], HandshakeError> {
     let mut nonce = [0; NONCE_BYTES];
     rand::fill(&mut nonce).map_err(|_| HandshakeError::Random)?;
     Ok(nonce)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    fn identity(own: u64, members: u64, secret: &str) -> Identity {
+        Identity::new(
+            NodeId(own),
+            (1..=members).map(NodeId),
+            Some(&Secret::new(secret).unwrap()),
+        )
+    }
+
+    /// Node 1 calls the node that `server` is, taking it for node 2.
+    async fn meet(caller: Identity, server: Identity) -> (Result<Channel, HandshakeError>, Option<NodeId>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = listener.accept().await.unwrap();
+        let (called, answered) = tokio::join!(caller.call(stream, NodeId(2)), server.answer(accepted));
+        (called, answered.ok().map(|(from, _)| from))
+    }
+
+    const SECRET: &str = "the secret of this cluster";
+
+    #[tokio::test]
+    async fn nodes_with_one_secret_meet() {
+        let (called, answered) = meet(identity(1, 3, SECRET), identity(2, 3, SECRET)).await;
+        assert!(called.is_ok());
+        assert_eq!(answered, Some(NodeId(1)));
+    }
+
+    #[tokio::test]
+    async fn another_secret_cluster_or_node_is_told_apart() {
+        let other = "the secret of another one";
+        let (called, answered) = meet(identity(1, 3, SECRET), identity(2, 3, other)).await;
+        assert!(matches!(called, Err(HandshakeError::OtherSecret)));
+        assert_eq!(answered, None);
+        let (called, answered) = meet(identity(1, 3, SECRET), identity(2, 5, SECRET)).await;
+        assert!(matches!(called, Err(HandshakeError::OtherCluster)));
+        assert_eq!(answered, None);
+        let (called, answered) = meet(identity(1, 3, SECRET), identity(3, 3, SECRET)).await;
+        assert!(matches!(called, Err(HandshakeError::OtherNode)));
+        assert_eq!(answered, None);
+    }
+
+    /// A server that does not know the secret accepts everybody, and is found out.
+    #[tokio::test]
+    async fn the_server_has_to_prove_itself_too() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut impostor, _) = listener.accept().await.unwrap();
+        let lie = async {
+            let mut hello = [0; HELLO_BYTES];
+            impostor.read_exact(&mut hello).await.unwrap();
+            impostor
+                .write_all(&[[OK].as_slice(), &[9; NONCE_BYTES]].concat())
+                .await
+                .unwrap();
+            let mut proof = [0; MAC_BYTES];
+            impostor.read_exact(&mut proof).await.unwrap();
+            // The caller's own proof is the best that an impostor has.
+            impostor
+                .write_all(&[[OK].as_slice(), &proof].concat())
+                .await
+                .unwrap();
+        };
+        let (called, ()) = tokio::join!(
+            async { identity(1, 3, SECRET).call(stream, NodeId(2)).await },
+            lie
+        );
+        assert!(matches!(called, Err(HandshakeError::OtherSecret)));
+    }
 }

@@ -139,7 +139,7 @@ async fn take_part(core: &Core, mut config: Config, stores: Stores) -> Result<Ra
                 .await
                 .map_err(|error| failed(&error))?;
         }
-    } else if is_founder {
+    } else if is_founder && standing.now() == Standing::Member {
         let members = members(core).into_iter().map(|id| (id.0, BasicNode::default()));
         let founded = raft.initialize(members.collect::<BTreeMap<_, _>>()).await;
         founded.map_err(|error| failed(&error))?;
