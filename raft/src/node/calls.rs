@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::core::Core;
 use super::{Applied, ProposeError};
@@ -14,6 +14,8 @@ use crate::status::Readiness;
 
 /// How long a peer may take to become leader.
 const TRANSFER: Duration = Duration::from_secs(3);
+/// How long taking leave may take.
+const LEAVE: Duration = Duration::from_millis(1500);
 const TRANSFER_POLL: Duration = Duration::from_millis(10);
 
 /// What the handle asks for.
@@ -43,7 +45,7 @@ impl std::fmt::Debug for Call {
 pub(super) async fn serve(
     core: Arc<Core>,
     mut calls: mpsc::Receiver<Call>,
-    readiness: watch::Sender<Readiness>,
+    readiness: &watch::Sender<Readiness>,
 ) -> Option<oneshot::Sender<()>> {
     while let Some(call) = calls.recv().await {
         let core = core.clone();
@@ -66,13 +68,27 @@ pub(super) async fn serve(
                     answer.send(drain(&core).await).ok();
                 });
             }
-            Call::Shutdown { done } => {
-                timeout(TRANSFER, transfer_leadership(&core)).await.ok();
-                return Some(done);
-            }
+            Call::Shutdown { done } => return Some(done),
         }
     }
     None
+}
+
+/// Takes leave of the others, so that they need not find out: nobody waits for this node any more. Where that does
+/// not work out quickly, they find out.
+pub(super) async fn leave(core: &Core) {
+    if core.peers.all().next().is_none() {
+        return;
+    }
+    let down = Command::SetLiveness {
+        id: core.id,
+        liveness: Liveness::Down,
+    };
+    let leaving = core.commit(down, Instant::now() + LEAVE);
+    if !matches!(timeout(LEAVE, leaving).await, Ok(Ok(_))) {
+        tracing::info!("the other nodes were not told that this one stops");
+    }
+    timeout(TRANSFER, transfer_leadership(core)).await.ok();
 }
 
 async fn drain(core: &Core) -> Result<(), ProposeError> {

@@ -11,7 +11,7 @@ use super::core::Core;
 use super::{Applied, ProposeError};
 use crate::command::Command;
 use crate::model::{Liveness, NodeId, NodeRecord, Revision};
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Refusal};
 use crate::status::Readiness;
 
 const TICK: Duration = Duration::from_millis(250);
@@ -20,13 +20,47 @@ const LAG_TICKS: usize = 4;
 /// A peer that is there answers at least this often: twice the time that it may wait for news.
 const ANSWERED: Duration = Duration::from_millis(500);
 
-/// Keeps this node's own record: puts it when it joins, says that it is up once it has been in contact for a while,
-/// and that it drains once it does.
-pub(super) async fn keep_own_record(
-    core: Arc<Core>,
-    record: NodeRecord,
-    readiness: watch::Sender<Readiness>,
-) {
+/// Keeps this node's own record for as long as it is polled: puts it when the node joins, says that it is up, or that
+/// it drains.
+pub(super) async fn keep_own_record(core: &Core, record: NodeRecord, readiness: &watch::Sender<Readiness>) {
+    if let Err(refusal) = put_record(core, record).await {
+        tracing::error!(%refusal, "the cluster cannot work with this node's configuration");
+        readiness.send_replace(Readiness::Refused(refusal));
+        return;
+    }
+    let mut ticks = ticks();
+    let mut in_contact_since = None;
+    let mut joining = true;
+    loop {
+        ticks.tick().await;
+        in_contact_since = match in_contact(core) {
+            true => in_contact_since.or_else(|| Some(Instant::now())),
+            false => None,
+        };
+        let wanted = match *readiness.borrow() {
+            Readiness::Draining => Liveness::Draining,
+            _ => Liveness::Up,
+        };
+        let has = core.states.borrow().nodes.get(&core.id).map(|own| own.liveness);
+        // A node that joins has just heard from a leader; one that was taken for dead proves itself first.
+        let proven = joining || in_contact_since.is_some_and(|since| since.elapsed() >= core.tuning.recovery);
+        if has == Some(wanted) {
+            joining = false;
+            readiness.send_if_modified(become_ready);
+        } else if proven {
+            let change = Command::SetLiveness {
+                id: core.id,
+                liveness: wanted,
+            };
+            if let Err(error) = core.propose(change).await {
+                tracing::warn!(%error, ?wanted, "cannot tell the cluster of this node's liveness");
+            }
+        }
+    }
+}
+
+/// Returns once the cluster has the record, or has refused it.
+async fn put_record(core: &Core, record: NodeRecord) -> Result<(), Refusal> {
     loop {
         match core
             .propose(Command::PutNode {
@@ -38,55 +72,22 @@ pub(super) async fn keep_own_record(
             Ok(Applied {
                 outcome: Outcome::Refused(refusal),
                 ..
-            }) => {
-                tracing::error!(%refusal, "the cluster cannot work with this node's configuration");
-                readiness.send_replace(Readiness::Refused(refusal));
-                return;
-            }
-            Ok(_) | Err(ProposeError::NotEverywhere { .. }) => break,
-            Err(ProposeError::Stopped) => return,
+            }) => return Err(refusal),
+            Ok(_) | Err(ProposeError::NotEverywhere { .. }) => return Ok(()),
             Err(error) => {
                 tracing::info!(%error, "still joining the cluster");
                 sleep(TICK).await;
             }
         }
     }
-    let mut ticks = ticks();
-    let mut in_contact_since = None;
-    let mut joining = true;
-    loop {
-        in_contact_since = if in_contact(&core) {
-            in_contact_since.or_else(|| Some(Instant::now()))
-        } else {
-            None
-        };
-        let wanted = match *readiness.borrow() {
-            Readiness::Draining => Liveness::Draining,
-            _ => Liveness::Up,
-        };
-        let has = core.states.borrow().nodes.get(&core.id).map(|own| own.liveness);
-        // A node that joins has just heard from a leader; one that was taken for dead proves itself first.
-        let proven = joining || in_contact_since.is_some_and(|since| since.elapsed() >= core.tuning.recovery);
-        if has != Some(wanted) && proven {
-            let change = Command::SetLiveness {
-                id: core.id,
-                liveness: wanted,
-            };
-            if let Err(error) = core.propose(change).await {
-                tracing::warn!(%error, ?wanted, "cannot tell the cluster of this node's liveness");
-            }
-        } else if has == Some(wanted) && joining {
-            joining = false;
-            readiness.send_if_modified(|readiness| {
-                let starting = *readiness == Readiness::Starting;
-                if starting {
-                    *readiness = Readiness::Ready;
-                }
-                starting
-            });
-        }
-        ticks.tick().await;
+}
+
+fn become_ready(readiness: &mut Readiness) -> bool {
+    let starting = *readiness == Readiness::Starting;
+    if starting {
+        *readiness = Readiness::Ready;
     }
+    starting
 }
 
 /// Whether this node follows a leader that answers, or leads.

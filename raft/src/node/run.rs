@@ -88,14 +88,26 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
             tokio::spawn(network::poll(peer.clone()));
         }
         tokio::spawn(keeper::watch_peers(core.clone()));
-        tokio::spawn(keeper::keep_own_record(core.clone(), record, readiness.clone()));
-        publish_status(raft, status).await;
-        tracing::error!("openraft has stopped, so this node stops");
+        // Not a task of its own: a node that takes leave does not say any more that it is up. Whatever the cluster
+        // thinks of the record, calls are served.
+        let keeping = async {
+            keeper::keep_own_record(&core, record, &readiness).await;
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = keeping => {}
+            () = publish_status(raft, status) => {
+                tracing::error!("openraft has stopped, so this node stops");
+            }
+        }
     };
     let done = tokio::select! {
         () = taking_part => None,
-        done = calls::serve(core.clone(), calls, readiness.clone()) => done,
+        done = calls::serve(core.clone(), calls, &readiness) => done,
     };
+    if done.is_some() {
+        calls::leave(&core).await;
+    }
     if let Some(raft) = core.raft.get()
         && let Err(error) = raft.shutdown().await
     {

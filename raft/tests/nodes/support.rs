@@ -98,6 +98,11 @@ impl Cluster {
         self.nodes.remove(&id).unwrap().shutdown().await;
     }
 
+    /// Stops a node without a word to the others.
+    pub(crate) fn kill(&mut self, id: u64) {
+        self.nodes.remove(&id).unwrap();
+    }
+
     pub(crate) fn node(&self, id: u64) -> &Node {
         &self.nodes[&id]
     }

@@ -50,7 +50,7 @@ async fn nothing_acknowledged_is_lost_or_done_twice_when_the_leader_goes() {
         }));
     }
     tokio::time::sleep(Duration::from_millis(150)).await;
-    drop(cluster.nodes.remove(&leader));
+    cluster.kill(leader);
     let mut acknowledged = Vec::new();
     for stream in streams {
         acknowledged.extend(stream.await.unwrap());
@@ -74,7 +74,7 @@ async fn a_silent_node_leaves_the_live_set_and_comes_back() {
     let mut cluster = Cluster::started().await;
     let leader = cluster.leader().await;
     let down = (1..=3).find(|id| *id != leader).unwrap();
-    cluster.stop(down).await;
+    cluster.kill(down);
     // Acknowledged only once the node that is gone is no longer waited for.
     propose(cluster.node(leader), "while-down").await.unwrap();
     assert_eq!(liveness(cluster.node(leader), down), Some(Liveness::Down));
@@ -88,6 +88,23 @@ async fn a_silent_node_leaves_the_live_set_and_comes_back() {
             .vclusters
             .contains_key("while-down")
     );
+}
+
+#[tokio::test]
+async fn a_node_that_says_goodbye_is_not_waited_for() {
+    let mut cluster = Cluster::configured();
+    cluster.tuning.silence = Duration::from_secs(600);
+    cluster.start_all().await;
+    let leader = cluster.leader().await;
+    cluster.stop(leader).await;
+    let other = leader % 3 + 1;
+    assert_eq!(
+        propose(cluster.node(other), "one").await.unwrap().outcome,
+        Outcome::Created
+    );
+    assert_eq!(liveness(cluster.node(other), leader), Some(Liveness::Down));
+    cluster.start(leader).wait_ready(LIMIT).await.unwrap();
+    assert_eq!(liveness(cluster.node(leader), leader), Some(Liveness::Up));
 }
 
 #[tokio::test]
