@@ -24,8 +24,11 @@ pub(crate) type Raft = openraft::Raft<TypeConfig, StateStore>;
 
 /// Proposals of this node under way at once; each is remembered in the replicated state until it is settled.
 const OPEN_PROPOSALS: usize = 128;
-/// The largest command, encoded. A log entry of this size is read, sent and kept in memory whole.
-const MAX_PROPOSAL_BYTES: usize = 8 * 1024 * 1024;
+/// The largest command, encoded. [`MAX_APPEND_ENTRIES`] of them go into one message.
+const MAX_PROPOSAL_BYTES: usize = 2 * 1024 * 1024;
+/// Log entries in one message to a follower.
+pub(super) const MAX_APPEND_ENTRIES: usize = 64;
+const _: () = assert!(MAX_APPEND_ENTRIES * MAX_PROPOSAL_BYTES < codec::MAX_VALUE_BYTES);
 /// One attempt to have a leader take a proposal.
 const ATTEMPT: Duration = Duration::from_secs(3);
 /// Between two attempts.

@@ -10,7 +10,7 @@ use openraft::{Config, SnapshotPolicy};
 use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 
-use super::core::Core;
+use super::core::{Core, MAX_APPEND_ENTRIES};
 use super::run::{Parts, Stores, run};
 use super::{Node, RaftStatus, Shared};
 use crate::config::{NodeConfig, Tuning};
@@ -213,6 +213,7 @@ fn raft_config(tuning: &Tuning) -> Result<Config, StartError> {
         election_timeout_min: election,
         election_timeout_max: election.saturating_add(election / 2),
         install_snapshot_timeout: SNAPSHOT_MS,
+        max_payload_entries: MAX_APPEND_ENTRIES as u64,
         enable_pre_vote: Some(true),
         // A node that lost its disk is taken back by what `formation` does, not by openraft, which would stop the leader.
         allow_log_reversion: Some(true),

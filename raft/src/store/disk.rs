@@ -36,7 +36,7 @@ const CACHE_BYTES: usize = 4 * 1024 * 1024;
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    #[error("cannot create the data directory {}", path.display())]
+    #[error("the directory {} cannot be used", path.display())]
     Directory { path: PathBuf, source: io::Error },
     #[error("cannot open {}", path.display())]
     File { path: PathBuf, source: io::Error },
@@ -108,9 +108,23 @@ pub(super) fn open(data_dir: &Path, id: NodeId) -> Result<(Database, Contents), 
         reader.claim(&database, id)?;
         let contents = reader.read(&database)?;
         reader.check_pages(&mut database)?;
+        sync_directory(data_dir)?;
         Ok((database, contents))
     })
     .unwrap_or_else(|_| Err(reader.corrupt("a page", "it is no page of a tree")))
+}
+
+/// Makes the name of a new file as durable as what is in it.
+fn sync_directory(data_dir: &Path) -> Result<(), StoreError> {
+    let sync = |directory: &Path| fs::File::open(directory).and_then(|directory| directory.sync_all());
+    if let Some(parent) = data_dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        // That is for the directory's own name; where it is not allowed, somebody else made the directory.
+        sync(parent).ok();
+    }
+    sync(data_dir).map_err(|source| StoreError::Directory {
+        path: data_dir.to_owned(),
+        source,
+    })
 }
 
 /// Reads one file; every error names it.
