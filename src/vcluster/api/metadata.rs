@@ -129,12 +129,11 @@ fn naming_error(error: ErrorCode, key: &TopicKey) -> ErrorCode {
 
 /// Refuses every topic of a request that is not valid.
 fn refuse_all<'a>(ask: &Ask<'_>, topics: Node<'_>) -> Wanted<'a> {
-    let keys = topics.children().map(|topic| match topic.topic_name() {
-        Some(name) => TopicKey::Name(name.to_owned()),
-        None => TopicKey::Id(topic.topic_id().unwrap_or_default()),
-    });
-    let refused = keys
-        .map(|key| refused(ask, key, ErrorCode::InvalidRequest))
+    let names = topics
+        .children()
+        .map(|topic| topic.topic_name().unwrap_or_default());
+    let refused = names
+        .map(|name| refused(ask, TopicKey::Name(name.to_owned()), ErrorCode::InvalidRequest))
         .collect();
     Wanted {
         topics: Vec::new(),

@@ -276,6 +276,23 @@ fn ids_are_resolved_and_names_behind_refused_ids_stay_hidden() {
 }
 
 #[test]
+fn ids_in_versions_that_only_have_the_field_spoil_the_request() {
+    let world = World::new().asked_by_super_user();
+    let id = world.virtual_id("orders");
+    let named_with_id = MetadataRequestTopic::default()
+        .with_name(Some(topic_name("orders")))
+        .with_topic_id(id);
+    let nameless = MetadataRequestTopic::default().with_name(None).with_topic_id(id);
+    for version in [10, 11] {
+        for (asked, told) in [(&named_with_id, "orders 42"), (&nameless, " 42")] {
+            let request = MetadataRequest::default().with_topics(Some(vec![asked.clone()]));
+            let response = world.exchange(version, &request, |upstream| serve(version, &upstream));
+            assert_eq!(topics(&response), [told]);
+        }
+    }
+}
+
+#[test]
 fn bitfields_are_the_callers() {
     let world = World::new()
         .allow(Read, Resource::topic("orders"))
