@@ -239,12 +239,32 @@ fn uvarint(out: &mut Vec<u8>, mut value: usize) {
 }
 
 /// A random response of an API, with values planted, in a frame without length prefix.
-pub(crate) fn planted_response((key, version): (i16, i16), seed: u64, plant: Plant) -> Vec<u8> {
-    let def = schema::message(key, Direction::Response).expect("a known API");
+pub(crate) fn planted_response(api: (i16, i16), seed: u64, plant: Plant) -> Vec<u8> {
     let mut frame = 1_i32.to_be_bytes().to_vec();
-    if header::has_tags((key, version)) {
+    if header::has_tags(api) {
         frame.push(0);
     }
+    planted(api, Direction::Response, (seed, plant), frame)
+}
+
+/// A random request, likewise.
+pub(crate) fn planted_request((key, version): (i16, i16), seed: u64, plant: Plant) -> Vec<u8> {
+    let mut frame = [key.to_be_bytes(), version.to_be_bytes()].concat();
+    frame.extend(1_i32.to_be_bytes());
+    frame.extend((-1_i16).to_be_bytes());
+    if schema::is_flexible(key, version) {
+        frame.push(0);
+    }
+    planted((key, version), Direction::Request, (seed, plant), frame)
+}
+
+fn planted(
+    (key, version): (i16, i16),
+    direction: Direction,
+    (seed, plant): (u64, Plant),
+    mut frame: Vec<u8>,
+) -> Vec<u8> {
+    let def = schema::message(key, direction).expect("a known API");
     let sampler = Sampler {
         plant,
         odd_tags: OddTags::None,

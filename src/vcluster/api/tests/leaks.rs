@@ -1,11 +1,14 @@
-//! Random answers of brokers, with physical names, hosts, ids and texts planted in every field whose class could hold
-//! one: nothing of it may be in the bytes for a client.
+//! Random messages with values planted in every field whose class could hold one: nothing physical of a broker's answer
+//! may be in the bytes for a client, and nothing that a client may not name may be in the bytes for a broker.
 
 use super::world::*;
+use crate::authz::Resource;
 use crate::vcluster::api::{self, table::Api};
 use crate::vcluster::pending::{Asked, FetchedGroup, FetchedTopics, MetadataThen, Pending, Protocol, Then};
+use crate::vcluster::plan::{Attempt, Plan};
 use crate::wire::Class;
-use crate::wire::tests::sample::{Value, planted_response};
+use crate::wire::tests::sample::{Value, planted_request, planted_response};
+use klamm_raft::model::Operation;
 
 const APIS: [Api; 19] = [
     Api::Produce,
@@ -164,4 +167,70 @@ fn nothing_physical_leaves_in_any_answer() {
         }
     }
     assert!(lengths > 100_000, "the answers are not all empty");
+}
+
+/// What clients may not make a broker see: other topics' names and ids, replica ids, transactional ids.
+fn plant_request(class: Class, random: usize) -> Option<Value> {
+    let planted = match class {
+        Class::TopicName => text(&["orders", "s3cret-topic", "int-orders"], random),
+        Class::TopicId => Value::Uuid(FOREIGN_ID),
+        Class::GroupId => text(&["app", ""], random),
+        Class::CoordinatorKey => text(&["app"], random),
+        Class::CoordinatorType => Value::Byte([0, 1, 2, 9][random % 4]),
+        Class::ReplicaId if random.is_multiple_of(2) => number(5),
+        Class::ReplicaId => Value::Number(-1),
+        Class::FetchSessionEpoch => Value::Number(0),
+        Class::TransactionalId => text(&["s3cret-transaction"], random),
+        Class::ClusterId => text(&["s3cret"], random),
+        Class::ProtocolType => text(&["consumer", "connect"], random),
+        Class::Subscription => embedded(false),
+        Class::Assignment => embedded(true),
+        Class::Records => Value::Bytes(b"records".to_vec()),
+        Class::ResourceType => Value::Byte([2, 4, 8, 16, 32][random % 5]),
+        Class::ResourceName => text(&["orders", "s3cret", "app", "1"], random),
+        _ => return None,
+    };
+    Some(planted)
+}
+
+#[test]
+fn nothing_that_a_client_may_not_name_goes_upstream() {
+    let world = World::new()
+        .allow(Operation::All, Resource::topic("orders"))
+        .allow(Operation::All, Resource::group("app"));
+    let mut forwarded = std::collections::BTreeSet::new();
+    for api in APIS {
+        let range = world.view.apis.range(api).unwrap();
+        for version in range.min..=range.max {
+            for seed in 1..60 {
+                let place = format!("{api:?} version {version} seed {seed}");
+                let frame = planted_request((api.key(), version), seed, plant_request);
+                let planned = api::request(&world.view, &world.caller, frame.into(), Attempt::AfterRefresh);
+                let sent = match planned.plan {
+                    Plan::Forward(forward) => join(&forward.frame),
+                    Plan::Reply(_) => continue,
+                    other => panic!("{place}: {other:?}"),
+                };
+                forwarded.insert(api);
+                // The bytes of other protocols are the members' own.
+                let foreign = occurrences(&sent, SECRET).filter(|at| !is_namespaced(&sent, *at));
+                let other_protocol = matches!(api, Api::JoinGroup | Api::SyncGroup);
+                assert!(other_protocol || foreign.count() == 0, "{place}: a foreign name");
+                assert!(!holds(&sent, &[MARK[0], MARK[1], 0]), "{place}: a replica");
+                assert!(!holds(&sent, &FOREIGN_ID), "{place}: a foreign topic id");
+            }
+        }
+    }
+    assert_eq!(forwarded, APIS.into_iter().collect(), "each was tried");
+}
+
+fn occurrences(bytes: &[u8], wanted: &str) -> impl Iterator<Item = usize> {
+    let windows = bytes.windows(wanted.len()).enumerate();
+    windows
+        .filter(move |(_, window)| *window == wanted.as_bytes())
+        .map(|(at, _)| at)
+}
+
+fn is_namespaced(bytes: &[u8], at: usize) -> bool {
+    bytes[..at].ends_with(b"partner:")
 }
