@@ -4,6 +4,7 @@
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -17,9 +18,15 @@ use crate::wire::{FrameError, FrameReader, Framed};
 /// The length prefix of a frame, in bytes.
 const PREFIX_BYTES: usize = 4;
 
-/// The least and the most that is read while the length of the next frame is not known, in bytes.
+/// The least that is read while the length of the next frame is not known, in bytes.
 const MIN_READ_BYTES: usize = 4 << 10;
-const MAX_READ_BYTES: usize = 64 << 10;
+
+/// Frames up to this size are read several at a time, in bytes.
+const SMALL_FRAME_BYTES: usize = 32 << 10;
+
+/// How much more than the last frame is read while the length of the next is not known, in bytes: a read that is not
+/// filled tells that nothing is left, and saves the next one.
+const READ_MARGIN_BYTES: usize = 512;
 
 /// How much memory an announced length alone can reserve, in bytes. Beyond it the buffer at most doubles.
 const MAX_TRUSTED_BYTES: usize = 4 << 20;
@@ -28,8 +35,8 @@ const MAX_TRUSTED_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct Frame {
     pub(super) bytes: Bytes,
-    /// The part of the budget that it holds, if it is large.
-    pub(super) share: Option<Share>,
+    /// The part of the budget that its memory takes, if that is much. Frames of one read have one memory.
+    pub(super) share: Option<Rc<Share>>,
 }
 
 /// What a client is closed for that sends such a length.
@@ -56,7 +63,8 @@ pub(super) struct Inbound {
     frame_bytes: Option<usize>,
     /// The size of the last frame: a guess at the next one's.
     typical_bytes: usize,
-    share: Option<Share>,
+    /// The part of the budget that the buffer takes, and for how many bytes it is.
+    share: Option<(Rc<Share>, usize)>,
     wait: Option<Wait>,
 }
 
@@ -87,7 +95,10 @@ impl Inbound {
         match self.reader.take_frame(&mut self.buffer)? {
             Framed::Frame(bytes) => {
                 self.typical_bytes = PREFIX_BYTES + bytes.len();
-                let share = self.share.take();
+                let share = self.share.as_ref().map(|(share, _)| Rc::clone(share));
+                if self.buffer.is_empty() {
+                    self.share = None;
+                }
                 Ok(Some(Frame { bytes, share }))
             }
             Framed::Need(missing) => {
@@ -114,10 +125,15 @@ impl Inbound {
                 let trusted = MAX_TRUSTED_BYTES.max(2 * self.buffer.len());
                 frame_bytes.min(trusted) - self.buffer.len()
             }
-            Some(frame_bytes) => (frame_bytes - self.buffer.len()).max(self.read_size()),
-            None => self.read_size(),
+            Some(frame_bytes) => (frame_bytes - self.buffer.len()).max(self.affordable_bytes(budget)),
+            None => self.affordable_bytes(budget),
         };
-        self.buffer.reserve(room);
+        if self.buffer.is_empty() {
+            // A frame that is somewhat larger than the last one need not be moved to fit.
+            self.buffer.reserve(room + room / 8);
+        } else {
+            self.buffer.reserve(room);
+        }
         let read = {
             let mut space = (&mut self.buffer).limit(room);
             pin!(io.read_buf(&mut space)).poll(cx)
@@ -126,6 +142,7 @@ impl Inbound {
             Poll::Pending => {
                 if self.buffer.is_empty() {
                     self.buffer = BytesMut::new();
+                    self.share = None;
                 }
                 Poll::Pending
             }
@@ -135,29 +152,54 @@ impl Inbound {
         }
     }
 
-    fn read_size(&self) -> usize {
-        self.typical_bytes
-            .saturating_mul(2)
-            .clamp(MIN_READ_BYTES, MAX_READ_BYTES)
+    /// How much is read while the length of the next frame is not known: it is expected to be as long as the last, and
+    /// small ones are expected to come in numbers.
+    fn expected_bytes(&self) -> usize {
+        if self.typical_bytes <= SMALL_FRAME_BYTES {
+            (4 * self.typical_bytes).clamp(MIN_READ_BYTES, FREE_FRAME_BYTES)
+        } else {
+            self.typical_bytes.min(MAX_TRUSTED_BYTES) + READ_MARGIN_BYTES
+        }
+    }
+
+    /// The same as far as the budget has it now.
+    fn affordable_bytes(&mut self, budget: &Budget) -> usize {
+        let bytes = self.expected_bytes();
+        if bytes <= FREE_FRAME_BYTES + READ_MARGIN_BYTES || self.is_covered(bytes) {
+            return bytes;
+        }
+        match budget.take(bytes) {
+            Ok(share) => {
+                self.share = Some((Rc::new(share), bytes));
+                bytes
+            }
+            Err(_) => MIN_READ_BYTES,
+        }
+    }
+
+    fn is_covered(&self, bytes: usize) -> bool {
+        self.share.as_ref().is_some_and(|(_, covered)| *covered >= bytes)
     }
 
     /// Has the budget carry the frame at the front.
     fn poll_share(&mut self, frame_bytes: usize, budget: &Budget, cx: &mut Context<'_>) -> Poll<()> {
-        if self.share.is_some() {
+        if self.is_covered(frame_bytes) {
             return Poll::Ready(());
         }
-        let wait = match &mut self.wait {
-            Some(wait) => wait,
+        // What it had is given back first: who waits must not hold what others wait for.
+        self.share = None;
+        let share = match &mut self.wait {
+            Some(wait) => ready!(wait.poll(cx)),
             None => match budget.take(frame_bytes) {
-                Ok(share) => {
-                    self.share = Some(share);
-                    return Poll::Ready(());
+                Ok(share) => share,
+                Err(wait) => {
+                    let wait = self.wait.insert(wait);
+                    ready!(wait.poll(cx))
                 }
-                Err(wait) => self.wait.insert(wait),
             },
         };
-        self.share = Some(ready!(wait.poll(cx)));
         self.wait = None;
+        self.share = Some((Rc::new(share), frame_bytes));
         Poll::Ready(())
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -27,13 +28,13 @@ pub(super) struct Outbound {
     queued_bytes: usize,
     written_bytes: u64,
     /// Shares of the budget, each with the count of written bytes at which it is given back.
-    shares: VecDeque<(u64, Share)>,
+    shares: VecDeque<(u64, Rc<Share>)>,
     needs_flush: bool,
 }
 
 impl Outbound {
     /// Appends a frame.
-    pub(super) fn push(&mut self, frame: Segments, share: Option<Share>) {
+    pub(super) fn push(&mut self, frame: Segments, share: Option<Rc<Share>>) {
         self.queued_bytes += frame.len();
         if frame.0.len() > MAX_FRAME_PARTS {
             self.push_joined(frame);

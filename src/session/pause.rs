@@ -1,6 +1,7 @@
 //! What a session waits for before it reads its next request. At most one thing at a time.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -18,7 +19,7 @@ use crate::wire::Segments;
 #[derive(Debug)]
 pub(super) struct Unplanned {
     pub(super) frame: Bytes,
-    pub(super) share: Option<Share>,
+    pub(super) share: Option<Rc<Share>>,
     pub(super) asked: Asked,
 }
 

@@ -1,5 +1,7 @@
 //! Requests and answers: has `vcluster` plan each request and carries the plan out.
 
+use std::rc::Rc;
+
 use tracing::{info, warn};
 
 use super::Session;
@@ -82,7 +84,7 @@ impl Session {
         &mut self,
         view: &View,
         forward: Forward,
-        share: Option<Share>,
+        share: Option<Rc<Share>>,
         asked: Asked,
     ) -> Result<(), End> {
         let Some(destination) = destination(view, self.setup.door.place) else {
@@ -115,7 +117,7 @@ impl Session {
         Ok(())
     }
 
-    fn find_out(&mut self, need: Need, share: Option<Share>, asked: Asked) {
+    fn find_out(&mut self, need: Need, share: Option<Rc<Share>>, asked: Asked) {
         let limit = self.setup.shared.limits.need_timeout;
         self.pause = Some(match need {
             Need::FreshTopics { frame } => {

@@ -1,6 +1,7 @@
 //! A session's side towards its broker: the lane, leased with the first request, and the bytes to and from it.
 
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
@@ -70,7 +71,7 @@ impl UpstreamSide {
         &mut self,
         destination: Destination,
         frame: Segments,
-        share: Option<Share>,
+        share: Option<Rc<Share>>,
     ) -> Result<(), End> {
         if matches!(self.link, Link::None) {
             self.lease(destination)?;

@@ -114,7 +114,7 @@ fn a_share_is_given_back_when_its_frame_has_left() {
     let budget = Budget::new(1 << 20, gauge.clone());
     let mut outbound = Outbound::default();
     outbound.push(frame(&[50]).0, None);
-    outbound.push(frame(&[100]).0, Some(budget.take(100).unwrap()));
+    outbound.push(frame(&[100]).0, Some(Rc::new(budget.take(100).unwrap())));
     outbound.push(frame(&[50]).0, None);
 
     let mut to = Narrow {
