@@ -1,34 +1,68 @@
-//! A lean Kafka client: prepared produce and fetch frames over one blocking socket.
+//! The loads, and the batches that they move.
 
-use std::io::{BufReader, Read, Write};
-use std::net::TcpStream;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::Barrier;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow};
 use bytes::{Bytes, BytesMut};
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{
-    FetchRequest, FetchResponse, MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse,
-    RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
-};
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
-use uuid::Uuid;
 
-/// The versions that current Java clients use: topics by id.
-const PRODUCE: i16 = 13;
-const FETCH: i16 = 17;
-const METADATA: i16 = 12;
+use crate::client::{Acks, Client, Partition};
 
-/// Of a fetch answer, as Java asks by default.
-const FETCH_BYTES: i32 = 1024 * 1024;
+/// Connections that are used at once.
+pub(crate) const CONNECTIONS: usize = 4;
 
-/// Where the correlation id is in a frame with its length.
-const CORRELATION: std::ops::Range<usize> = 8..12;
+/// Requests that each producer keeps in flight; Java's default.
+const IN_FLIGHT: usize = 5;
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// Of one record.
+const RECORD_BYTES: usize = 1_000;
+
+/// Records of a batch of 16 KiB, Java's default `batch.size`, and of 1 MB, about the most that a broker takes.
+const SMALL_BATCH: usize = 16;
+const LARGE_BATCH: usize = 1_000;
+
+/// Requests whose latency is taken, per kind and round; a tenth as many go before them.
+const LATENCIES: usize = 1_000;
+
+/// A kind of load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Load {
+    ProduceSmall,
+    ProduceLarge,
+    Fetch,
+}
+
+impl Load {
+    pub(crate) const ALL: [Self; 3] = [Self::ProduceSmall, Self::ProduceLarge, Self::Fetch];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::ProduceSmall => "produce, requests of 16 KB, acks=1",
+            Self::ProduceLarge => "produce, requests of 1 MB, acks=all",
+            Self::Fetch => "fetch, answers of 1 MB",
+        }
+    }
+}
+
+/// A kind of request whose latency is taken, one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Small {
+    Produce,
+    Metadata,
+}
+
+impl Small {
+    pub(crate) const ALL: [Self; 2] = [Self::Produce, Self::Metadata];
+
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Produce => "a produce of one record of 100 bytes, acks=1",
+            Self::Metadata => "metadata of one topic",
+        }
+    }
+}
 
 /// Where to send load, and as whom.
 #[derive(Debug, Clone)]
@@ -40,17 +74,33 @@ pub(crate) struct Target {
     pub(crate) scratch: String,
     /// The topic that is read.
     pub(crate) filled: String,
+    /// Of each topic.
+    pub(crate) partitions: usize,
 }
 
-/// Record batches of one shape.
+/// A record batch.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
-    bytes: Bytes,
+    pub(crate) bytes: Bytes,
+}
+
+/// What a load moved; its connections are open as long as this value lives, because a thread that ends takes its
+/// processor time with it.
+#[derive(Debug)]
+pub(crate) struct Moved {
+    pub(crate) bytes: usize,
+    pub(crate) time: Duration,
+    _clients: Vec<Client>,
 }
 
 impl Batch {
+    /// Of 1 MB.
+    pub(crate) fn large() -> Result<Self> {
+        Self::new(LARGE_BATCH, RECORD_BYTES)
+    }
+
     /// So many records of so many bytes, which do not compress well.
-    pub(crate) fn new(records: usize, record_bytes: usize) -> Result<Self> {
+    fn new(records: usize, record_bytes: usize) -> Result<Self> {
         let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
         let mut noise = 0x9e37_79b9_7f4a_7c15_u64;
         let mut value = || -> Bytes {
@@ -69,8 +119,7 @@ impl Batch {
             producer_epoch: -1,
             timestamp_type: TimestampType::Creation,
             offset: number as i64,
-            // The encoder begins another batch where the sequence has a gap.
-            sequence: number as i32 - 1,
+            sequence: -1,
             timestamp: now,
             key: None,
             value: Some(value),
@@ -89,211 +138,140 @@ impl Batch {
     }
 }
 
-/// One connection.
-pub(crate) struct Client {
-    reader: BufReader<TcpStream>,
-    writer: TcpStream,
-    correlation: i32,
-}
-
-impl Client {
-    /// Connects to the leader of the target's topics, and logs in.
-    pub(crate) fn connect(target: &Target) -> Result<Self> {
-        let mut client = Self::open(&target.address)?;
-        if let Some((user, password)) = &target.login {
-            client.log_in(user, password)?;
-        }
-        Ok(client)
+impl Target {
+    pub(crate) fn connect(&self) -> Result<Client> {
+        Client::connect(&self.address, self.login.as_ref())
     }
 
-    fn open(address: &str) -> Result<Self> {
-        let writer = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
-        writer.set_nodelay(true)?;
-        writer.set_read_timeout(Some(TIMEOUT))?;
-        let reader = BufReader::with_capacity(256 * 1024, writer.try_clone()?);
-        Ok(Self {
-            reader,
-            writer,
-            correlation: 0,
+    /// Fills the topic that is read with so many bytes.
+    pub(crate) fn fill(&self, bytes: usize) -> Result<()> {
+        let batch = Batch::large()?;
+        let share = bytes / self.partitions;
+        for index in 0..self.partitions {
+            let mut client = self.connect()?;
+            let partition = self.partition(&mut client, &self.filled, index)?;
+            // One more than will be read, so that the last fetch finds something, too.
+            produce(
+                &mut client,
+                partition,
+                (&batch, Acks::Leader),
+                share + batch.bytes.len(),
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Moves so many bytes over several connections at once.
+    pub(crate) fn run(&self, load: Load, bytes: usize) -> Result<Moved> {
+        let batch = match load {
+            Load::ProduceSmall => Batch::new(SMALL_BATCH, RECORD_BYTES)?,
+            Load::ProduceLarge | Load::Fetch => Batch::large()?,
+        };
+        let (share, start) = (bytes / CONNECTIONS, Barrier::new(CONNECTIONS + 1));
+        let work = |index: usize| -> Result<(usize, Client)> {
+            let opened = self.open(load, index);
+            start.wait();
+            let (mut client, partition) = opened?;
+            let moved = match load {
+                Load::ProduceSmall => produce(&mut client, partition, (&batch, Acks::Leader), share)?,
+                Load::ProduceLarge => produce(&mut client, partition, (&batch, Acks::All), share)?,
+                Load::Fetch => fetch(&mut client, partition, share)?,
+            };
+            Ok((moved, client))
+        };
+        let work = &work;
+        let (time, done) = thread::scope(|scope| {
+            let workers: Vec<_> = (0..CONNECTIONS)
+                .map(|index| scope.spawn(move || work(index)))
+                .collect();
+            start.wait();
+            let started = Instant::now();
+            let done: Vec<_> = workers.into_iter().map(ScopedJoinHandle::join).collect();
+            (started.elapsed(), done)
+        });
+        let mut bytes = 0;
+        let mut clients = Vec::new();
+        for result in done {
+            let (moved, client) = result.map_err(|_| anyhow!("a connection's thread panicked"))??;
+            bytes += moved;
+            clients.push(client);
+        }
+        Ok(Moved {
+            bytes,
+            time,
+            _clients: clients,
         })
     }
 
-    fn log_in(&mut self, user: &str, password: &str) -> Result<()> {
-        let handshake = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("PLAIN"));
-        let answer = self.ask(1, &handshake)?;
-        ensure!(answer.error_code == 0, "handshake: error {}", answer.error_code);
-        let secret = Bytes::from(format!("\0{user}\0{password}"));
-        let answer = self.ask(2, &SaslAuthenticateRequest::default().with_auth_bytes(secret))?;
-        ensure!(answer.error_code == 0, "login: error {}", answer.error_code);
-        Ok(())
+    fn open(&self, load: Load, index: usize) -> Result<(Client, Partition)> {
+        let mut client = self.connect()?;
+        let topic = match load {
+            Load::ProduceSmall | Load::ProduceLarge => &self.scratch,
+            Load::Fetch => &self.filled,
+        };
+        let partition = self.partition(&mut client, topic, index)?;
+        Ok((client, partition))
     }
 
-    /// The address of the leader of partition 0, as it is advertised.
-    pub(crate) fn leader(&mut self, topic: &str) -> Result<String> {
-        let metadata = self.metadata(topic)?;
-        let partition = metadata
-            .topics
-            .first()
-            .and_then(|topic| topic.partitions.first())
-            .context("a partition")?;
-        let leader = metadata
-            .brokers
-            .iter()
-            .find(|broker| broker.node_id == partition.leader_id);
-        let leader = leader.with_context(|| format!("the leader of {topic} in {metadata:?}"))?;
-        Ok(format!("{}:{}", leader.host, leader.port))
+    fn partition(&self, client: &mut Client, topic: &str, index: usize) -> Result<Partition> {
+        let (_, topic) = client.leader(topic)?;
+        let index = i32::try_from(index % self.partitions).context("few partitions")?;
+        Ok(Partition { topic, index })
     }
 
-    fn topic_id(&mut self, topic: &str) -> Result<Uuid> {
-        let metadata = self.metadata(topic)?;
-        let found = metadata.topics.first().context("a topic")?;
-        ensure!(
-            found.error_code == 0,
-            "metadata of {topic}: error {}",
-            found.error_code
-        );
-        Ok(found.topic_id)
-    }
-
-    fn metadata(&mut self, topic: &str) -> Result<MetadataResponse> {
-        let name = TopicName(StrBytes::from_string(topic.to_owned()));
-        let wanted = MetadataRequestTopic::default().with_name(Some(name));
-        self.ask(
-            METADATA,
-            &MetadataRequest::default().with_topics(Some(vec![wanted])),
-        )
-    }
-
-    /// Sends the batch so many times, so many at once; returns the bytes of all records.
-    pub(crate) fn produce_all(
-        &mut self,
-        topic: &str,
-        batch: &Batch,
-        count: usize,
-        in_flight: usize,
-    ) -> Result<usize> {
-        let mut frame = self.produce_frame(topic, batch)?;
-        let mut answered = 0;
-        for sent in 0..count {
-            if sent - answered == in_flight {
-                self.read_produced()?;
-                answered += 1;
+    /// How long small requests take, in microseconds.
+    pub(crate) fn latencies(&self, small: Small) -> Result<Vec<f64>> {
+        let mut client = self.connect()?;
+        let partition = self.partition(&mut client, &self.scratch, 0)?;
+        let batch = Batch::new(1, 100)?;
+        let mut prepared = client.prepare_produce(partition, &batch.bytes, Acks::Leader)?;
+        let mut one = || -> Result<f64> {
+            let start = Instant::now();
+            match small {
+                Small::Produce => {
+                    client.send(&mut prepared)?;
+                    client.read_produced()?;
+                }
+                Small::Metadata => {
+                    client.metadata(&self.scratch)?;
+                }
             }
-            self.correlation += 1;
-            frame[CORRELATION].copy_from_slice(&self.correlation.to_be_bytes());
-            self.writer.write_all(&frame)?;
+            Ok(start.elapsed().as_secs_f64() * 1e6)
+        };
+        for _ in 0..LATENCIES / 10 {
+            one()?;
         }
-        for _ in answered..count {
-            self.read_produced()?;
-        }
-        Ok(count * batch.bytes.len())
-    }
-
-    fn produce_frame(&mut self, topic: &str, batch: &Batch) -> Result<BytesMut> {
-        let partition = PartitionProduceData::default()
-            .with_index(0)
-            .with_records(Some(batch.bytes.clone()));
-        let topic = TopicProduceData::default()
-            .with_topic_id(self.topic_id(topic)?)
-            .with_partition_data(vec![partition]);
-        let request = ProduceRequest::default()
-            .with_acks(-1)
-            .with_timeout_ms(30_000)
-            .with_topic_data(vec![topic]);
-        self.encode(PRODUCE, &request)
-    }
-
-    fn read_produced(&mut self) -> Result<()> {
-        let answer: ProduceResponse = self.read::<ProduceRequest>(PRODUCE)?;
-        let partition = answer
-            .responses
-            .first()
-            .and_then(|topic| topic.partition_responses.first());
-        let error = partition.context("a partition")?.error_code;
-        ensure!(error == 0, "produce: error {error}");
-        Ok(())
-    }
-
-    /// Reads a topic that was filled with batches of one shape from its start; returns the bytes of the records.
-    pub(crate) fn fetch_all(&mut self, topic: &str, bytes: usize) -> Result<usize> {
-        let id = self.topic_id(topic)?;
-        let (mut offset, mut got) = (0, 0);
-        while got < bytes {
-            let partition = FetchPartition::default()
-                .with_fetch_offset(offset)
-                .with_partition_max_bytes(FETCH_BYTES);
-            let topic = FetchTopic::default()
-                .with_topic_id(id)
-                .with_partitions(vec![partition]);
-            let request = FetchRequest::default()
-                .with_max_wait_ms(500)
-                .with_min_bytes(1)
-                .with_max_bytes(50 * FETCH_BYTES)
-                .with_session_epoch(-1)
-                .with_topics(vec![topic]);
-            let answer: FetchResponse = self.ask(FETCH, &request)?;
-            ensure!(answer.error_code == 0, "fetch: error {}", answer.error_code);
-            let partition = answer
-                .responses
-                .first()
-                .and_then(|topic| topic.partitions.first())
-                .context("a partition")?;
-            ensure!(
-                partition.error_code == 0,
-                "fetch: error {} of the partition",
-                partition.error_code
-            );
-            let records = partition.records.as_ref().context("records")?;
-            offset = next_offset(records).with_context(|| format!("no whole batch at offset {offset}"))?;
-            got += records.len();
-        }
-        Ok(got)
-    }
-
-    fn ask<R: Request + Encodable>(&mut self, version: i16, request: &R) -> Result<R::Response> {
-        let frame = self.encode(version, request)?;
-        self.writer.write_all(&frame)?;
-        self.read::<R>(version)
-    }
-
-    /// A whole frame, its length first.
-    fn encode<R: Request + Encodable>(&mut self, version: i16, request: &R) -> Result<BytesMut> {
-        self.correlation += 1;
-        let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
-            .with_request_api_version(version)
-            .with_correlation_id(self.correlation)
-            .with_client_id(Some(StrBytes::from_static_str("bench")));
-        let mut frame = BytesMut::zeroed(4);
-        header.encode(&mut frame, R::header_version(version))?;
-        request.encode(&mut frame, version)?;
-        let length = u32::try_from(frame.len() - 4)?;
-        frame[..4].copy_from_slice(&length.to_be_bytes());
-        Ok(frame)
-    }
-
-    fn read<R: Request>(&mut self, version: i16) -> Result<R::Response> {
-        let mut length = [0; 4];
-        self.reader.read_exact(&mut length)?;
-        let mut frame = vec![0; usize::try_from(u32::from_be_bytes(length))?];
-        self.reader.read_exact(&mut frame)?;
-        let mut frame = Bytes::from(frame);
-        ResponseHeader::decode(&mut frame, R::Response::header_version(version))?;
-        R::Response::decode(&mut frame, version)
+        (0..LATENCIES).map(|_| one()).collect()
     }
 }
 
-/// The offset after the last whole batch. A batch: base offset (8), length of the rest (4), …, last delta at 23.
-fn next_offset(mut records: &[u8]) -> Option<i64> {
-    let mut next = None;
-    while let (Some(base), Some(length)) = (records.get(..8), records.get(8..12)) {
-        let end = 12 + usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
-        if records.len() < end {
-            break;
+/// Sends the batch until so many bytes are written; returns the bytes of all records.
+fn produce(
+    client: &mut Client,
+    partition: Partition,
+    (batch, acks): (&Batch, Acks),
+    bytes: usize,
+) -> Result<usize> {
+    let mut request = client.prepare_produce(partition, &batch.bytes, acks)?;
+    let count = bytes.div_ceil(batch.bytes.len());
+    for sent in 0..count {
+        if sent >= IN_FLIGHT {
+            client.read_produced()?;
         }
-        let delta = i32::from_be_bytes(records.get(23..27)?.try_into().ok()?);
-        next = Some(i64::from_be_bytes(base.try_into().ok()?) + i64::from(delta) + 1);
-        records = &records[end..];
+        client.send(&mut request)?;
     }
-    next
+    for _ in 0..count.min(IN_FLIGHT) {
+        client.read_produced()?;
+    }
+    Ok(count * batch.bytes.len())
+}
+
+/// Reads a partition from its start; returns the bytes of all records.
+fn fetch(client: &mut Client, partition: Partition, bytes: usize) -> Result<usize> {
+    let (mut offset, mut got) = (0, 0);
+    while got < bytes {
+        let (next, count) = client.fetch(partition, offset)?;
+        (offset, got) = (next, got + count);
+    }
+    Ok(got)
 }

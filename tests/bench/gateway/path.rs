@@ -6,20 +6,32 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, anyhow, ensure};
 use klamm::quickstart::admin;
 use klamm::quickstart::child;
 use klamm::quickstart::stage::{Nodes, PortChoice, Stage};
 
-use crate::load::{Batch, Client, Target};
+use crate::client::Client;
+use crate::load::{Batch, CONNECTIONS, Target};
 use crate::measure::Usage;
-use crate::{RECORD_BYTES, relay};
+use crate::{broker, relay};
 
+/// What every other way is compared with.
 pub(crate) const RELAY: &str = "bare relay";
+pub(crate) const GATEWAY: &str = "Klamm";
 
 const CLUSTER: &str = "clusterA";
 const VCLUSTER: &str = "bench";
+const SUPER_USER: &str = "super-user";
 const USER: &str = "bench-user";
+
+/// The topics' names on the broker and, in the same order, in the virtual cluster.
+const SCRATCH: &str = "scratch-physical";
+const FILLED: &str = "filled-physical";
+const ALIASES: (&str, &str) = ("scratch", "filled");
+
+/// Longer than any run.
+const TOKEN_SECONDS: u64 = 24 * 3600;
 
 /// The broker of a benchmark may use what it needs; the topic that is written keeps little, to spare the disk.
 const BROKER: [&str; 2] = ["--jvm", "-Xmx1g"];
@@ -32,6 +44,15 @@ const KEEP: [&str; 4] = [
 
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// What answers in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// Answers at once and keeps nothing: shows what is in front of it.
+    Instant,
+    /// Apache Kafka.
+    Kafka,
+}
+
 /// One way from client to broker.
 #[derive(Debug)]
 pub(crate) struct Path {
@@ -42,6 +63,11 @@ pub(crate) struct Path {
 }
 
 impl Path {
+    /// Whether anything stands between client and broker.
+    pub(crate) fn stands_between(&self) -> bool {
+        !self.pids.is_empty()
+    }
+
     /// What stands in between has used so far.
     pub(crate) fn usage(&self) -> Result<Usage> {
         self.pids
@@ -59,21 +85,30 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Starts everything and fills the topic that is read with so many MiB.
-    pub(crate) fn start(mib: usize) -> Result<Self> {
+    /// Starts everything in front of such a broker, and fills the topic that is read with so many bytes.
+    pub(crate) fn start(backend: Backend, bytes: usize) -> Result<Self> {
         let mut stage = Stage::new()?;
-        let broker = stage.start_kafka(CLUSTER, &BROKER)?;
+        let broker = match backend {
+            Backend::Instant => broker::start(SCRATCH, FILLED, &Batch::large()?)?,
+            Backend::Kafka => stage.start_kafka(CLUSTER, &BROKER)?,
+        };
         let properties = [("bootstrap.servers", broker.as_str())];
         stage.configure(&[("main", &properties), (CLUSTER, &properties)])?;
         let direct = Target {
-            address: broker.clone(),
+            address: broker,
             login: None,
-            scratch: "scratch-physical".into(),
-            filled: "filled-physical".into(),
+            scratch: SCRATCH.to_owned(),
+            filled: FILLED.to_owned(),
+            partitions: match backend {
+                Backend::Instant => 1,
+                Backend::Kafka => CONNECTIONS,
+            },
         };
-        create_topic(&stage, &broker, &direct.scratch, &KEEP)?;
-        create_topic(&stage, &broker, &direct.filled, &[])?;
-        fill(&direct, mib)?;
+        if backend == Backend::Kafka {
+            create_topic(&stage, &direct, &direct.scratch, &KEEP)?;
+            create_topic(&stage, &direct, &direct.filled, &[])?;
+            direct.fill(bytes)?;
+        }
         let mut bench = Self {
             paths: Vec::new(),
             proxies: Vec::new(),
@@ -159,62 +194,33 @@ impl Bench {
             more: Vec::new(),
         })?;
         let gateway = self.stage.admin(1);
-        gateway.put("virtual-cluster", &admin::vcluster(VCLUSTER, "super-user"))?;
-        for (alias, topic) in [("scratch", &direct.scratch), ("filled", &direct.filled)] {
+        gateway.put("virtual-cluster", &admin::vcluster(VCLUSTER, SUPER_USER))?;
+        for (alias, topic) in [(ALIASES.0, &direct.scratch), (ALIASES.1, &direct.filled)] {
             gateway.put("alias-topic", &admin::alias(VCLUSTER, alias, (CLUSTER, topic)))?;
         }
-        for account in ["super-user", USER] {
+        for account in [SUPER_USER, USER] {
             gateway.put("service-account", &admin::account(VCLUSTER, account))?;
         }
-        let mut target = Target {
-            address: gateway.bootstrap(VCLUSTER)?,
-            login: Some(("super-user".into(), gateway.token(VCLUSTER, "super-user", 3600)?)),
-            scratch: "scratch".into(),
-            filled: "filled".into(),
+        let bootstrap = gateway.bootstrap(VCLUSTER)?;
+        let login = |name: &str| -> Result<(String, String)> {
+            Ok((name.to_owned(), gateway.token(VCLUSTER, name, TOKEN_SECONDS)?))
         };
-        self.grant(&target)?;
-        target.login = Some((USER.into(), gateway.token(VCLUSTER, USER, 3600)?));
-        target.address = Client::connect(&target)?.leader(&target.scratch)?;
+        // The load comes from an ordinary account, so that every request is decided by ACLs.
+        Client::connect(&bootstrap, Some(&login(SUPER_USER)?))?.grant_all(USER)?;
+        let login = login(USER)?;
+        let target = Target {
+            address: await_leader(&bootstrap, &login)?,
+            login: Some(login),
+            scratch: ALIASES.0.to_owned(),
+            filled: ALIASES.1.to_owned(),
+            partitions: direct.partitions,
+        };
         let pids = self.stage.nodes().iter().map(|node| node.pid()).collect();
         self.paths.push(Path {
-            name: "Klamm",
+            name: GATEWAY,
             target,
             pids,
         });
-        Ok(())
-    }
-
-    /// The load comes from an ordinary account, so that every request is decided by ACLs.
-    fn grant(&self, super_user: &Target) -> Result<()> {
-        let (user, token) = super_user.login.as_ref().context("a login")?;
-        let file = self.stage.directory().join("super-user.properties");
-        let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
-        let jaas = format!("{module} required username=\"{user}\" password=\"{token}\";");
-        let text =
-            format!("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\nsasl.jaas.config={jaas}\n");
-        fs::write(&file, text)?;
-        let (file, principal) = (file.display().to_string(), format!("User:{USER}"));
-        let words = [
-            "kafka-acls",
-            "--bootstrap-server",
-            &super_user.address,
-            "--command-config",
-            &file,
-        ];
-        let grant = [
-            "--add",
-            "--allow-principal",
-            &principal,
-            "--operation",
-            "All",
-            "--topic",
-            "*",
-        ];
-        let output = self
-            .stage
-            .kafka()
-            .run(&[&words[..], &grant].concat(), "", LIMIT)?;
-        ensure!(output.status.success(), "{}", output.all());
         Ok(())
     }
 }
@@ -229,33 +235,49 @@ impl Drop for Bench {
     }
 }
 
-fn create_topic(stage: &Stage, broker: &str, name: &str, options: &[&str]) -> Result<()> {
+fn create_topic(stage: &Stage, direct: &Target, name: &str, options: &[&str]) -> Result<()> {
+    let partitions = direct.partitions.to_string();
     let words = [
         "kafka-topics",
         "--bootstrap-server",
-        broker,
+        &direct.address,
         "--create",
         "--topic",
         name,
+        "--partitions",
+        &partitions,
     ];
     let output = stage.kafka().run(&[&words[..], options].concat(), "", LIMIT)?;
     ensure!(output.status.success(), "{}", output.all());
     Ok(())
 }
 
-fn fill(direct: &Target, mib: usize) -> Result<()> {
-    let batch = Batch::new(64, RECORD_BYTES)?;
-    // A little more than will be read, since batches are not powers of two.
-    let count = mib * 1024 * 1024 / (60 * RECORD_BYTES);
-    Client::connect(direct)?.produce_all(&direct.filled, &batch, count, 5)?;
-    Ok(())
+/// Where the gateway advertises the broker; a moment passes until it knows it.
+fn await_leader(bootstrap: &str, login: &(String, String)) -> Result<String> {
+    let mut address = Err(anyhow!("nothing was asked"));
+    patiently(|| {
+        address = Client::connect(bootstrap, Some(login))
+            .and_then(|mut client| client.leader(ALIASES.0))
+            .map(|(address, _)| address);
+        address.is_ok()
+    });
+    address
 }
 
 fn await_listener(address: &str) -> Result<()> {
+    let listens = patiently(|| TcpStream::connect(address).is_ok());
+    ensure!(listens, "nothing listens on {address}");
+    Ok(())
+}
+
+/// Tries until it works or the time is over.
+fn patiently(mut works: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + LIMIT;
-    while TcpStream::connect(address).is_err() {
-        ensure!(Instant::now() < deadline, "nothing listens on {address}");
+    while !works() {
+        if Instant::now() >= deadline {
+            return false;
+        }
         thread::sleep(Duration::from_millis(20));
     }
-    Ok(())
+    true
 }

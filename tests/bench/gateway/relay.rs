@@ -1,36 +1,33 @@
 //! A bare TCP relay, as the measure for everything that stands between client and broker: it only copies.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::thread;
-
 use anyhow::Result;
+use tokio::io::copy_bidirectional_with_sizes;
+use tokio::net::{TcpListener, TcpStream};
 
 /// The first argument that turns the benchmark into the relay.
 pub(crate) const COMMAND: &str = "relay";
 
-/// As much as is copied at once.
+/// As much as is copied at once, each way.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Relays until the process is killed. Blocking threads: nothing is cheaper for few connections.
+/// Relays until the process is killed. One thread: that costs the least, and `/proc` loses nothing of it.
 pub(crate) fn serve(listen: &str, target: &str) -> Result<()> {
-    for client in TcpListener::bind(listen)?.incoming() {
-        let (client, server) = (client?, TcpStream::connect(target)?);
-        client.set_nodelay(true)?;
-        server.set_nodelay(true)?;
-        let (other_client, other_server) = (client.try_clone()?, server.try_clone()?);
-        thread::spawn(move || copy(client, server));
-        thread::spawn(move || copy(other_server, other_client));
-    }
-    Ok(())
-}
-
-fn copy(mut from: TcpStream, mut to: TcpStream) {
-    let mut buffer = vec![0; BUFFER_BYTES];
-    while let Ok(count @ 1..) = from.read(&mut buffer) {
-        if to.write_all(&buffer[..count]).is_err() {
-            break;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(listen).await?;
+        loop {
+            let (mut client, _) = listener.accept().await?;
+            let mut server = TcpStream::connect(target).await?;
+            client.set_nodelay(true)?;
+            server.set_nodelay(true)?;
+            tokio::spawn(async move {
+                // However it ends, it has ended.
+                copy_bidirectional_with_sizes(&mut client, &mut server, BUFFER_BYTES, BUFFER_BYTES)
+                    .await
+                    .ok();
+            });
         }
-    }
-    to.shutdown(Shutdown::Both).ok();
+    })
 }

@@ -1,0 +1,262 @@
+//! A lean Kafka client over one blocking socket. Answers are read into one buffer, and records are not looked at.
+
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::create_acls_request::AclCreation;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{
+    CreateAclsRequest, FetchRequest, MetadataRequest, MetadataResponse, ProduceRequest, RequestHeader,
+    ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
+};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use uuid::Uuid;
+
+/// The versions that current Java clients use: topics by id.
+const PRODUCE: i16 = 13;
+const FETCH: i16 = 17;
+const METADATA: i16 = 12;
+const CREATE_ACLS: i16 = 3;
+
+/// Of a fetch answer, as Java asks by default.
+const FETCH_BYTES: i32 = 1024 * 1024;
+
+/// Where the correlation id is in a request with its length.
+const CORRELATION: std::ops::Range<usize> = 8..12;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Whose acknowledgement a produce waits for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Acks {
+    Leader = 1,
+    All = -1,
+}
+
+/// A partition of a topic, by the id that requests carry.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Partition {
+    pub(crate) topic: Uuid,
+    pub(crate) index: i32,
+}
+
+/// A request that is sent again and again.
+#[derive(Debug)]
+pub(crate) struct Prepared(BytesMut);
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    reader: BufReader<TcpStream>,
+    writer: TcpStream,
+    correlation: i32,
+    /// What the last answer was read into.
+    space: Bytes,
+}
+
+impl Client {
+    /// Connects, and logs in when there is a user name and a password.
+    pub(crate) fn connect(address: &str, login: Option<&(String, String)>) -> Result<Self> {
+        let writer = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
+        writer.set_nodelay(true)?;
+        writer.set_read_timeout(Some(TIMEOUT))?;
+        // Small, so that large reads go past it.
+        let reader = BufReader::with_capacity(4 * 1024, writer.try_clone()?);
+        let mut client = Self {
+            reader,
+            writer,
+            correlation: 0,
+            space: Bytes::new(),
+        };
+        if let Some((user, password)) = login {
+            client.log_in(user, password)?;
+        }
+        Ok(client)
+    }
+
+    fn log_in(&mut self, user: &str, password: &str) -> Result<()> {
+        let handshake = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("PLAIN"));
+        let answer = self.ask(1, &handshake)?;
+        ensure!(answer.error_code == 0, "handshake: error {}", answer.error_code);
+        let secret = Bytes::from(format!("\0{user}\0{password}"));
+        let answer = self.ask(2, &SaslAuthenticateRequest::default().with_auth_bytes(secret))?;
+        ensure!(answer.error_code == 0, "login: error {}", answer.error_code);
+        Ok(())
+    }
+
+    /// Lets a user do everything to all topics.
+    pub(crate) fn grant_all(&mut self, user: &str) -> Result<()> {
+        let (topic, literal, all, allow) = (2, 3, 2, 3);
+        let grant = AclCreation::default()
+            .with_resource_type(topic)
+            .with_resource_name(StrBytes::from_static_str("*"))
+            .with_resource_pattern_type(literal)
+            .with_principal(StrBytes::from_string(format!("User:{user}")))
+            .with_host(StrBytes::from_static_str("*"))
+            .with_operation(all)
+            .with_permission_type(allow);
+        let answer = self.ask(
+            CREATE_ACLS,
+            &CreateAclsRequest::default().with_creations(vec![grant]),
+        )?;
+        let error = answer.results.first().context("a result")?.error_code;
+        ensure!(error == 0, "create ACLs: error {error}");
+        Ok(())
+    }
+
+    /// The address of the leader of a topic's first partition, as it is advertised, and the topic's id.
+    pub(crate) fn leader(&mut self, topic: &str) -> Result<(String, Uuid)> {
+        let metadata = self.metadata(topic)?;
+        let found = metadata.topics.first().context("a topic")?;
+        let partition = found
+            .partitions
+            .first()
+            .with_context(|| format!("metadata of {topic}: error {}", found.error_code))?;
+        let leader = metadata
+            .brokers
+            .iter()
+            .find(|broker| broker.node_id == partition.leader_id);
+        let leader = leader.with_context(|| format!("the leader of {topic} in {metadata:?}"))?;
+        Ok((format!("{}:{}", leader.host, leader.port), found.topic_id))
+    }
+
+    pub(crate) fn metadata(&mut self, topic: &str) -> Result<MetadataResponse> {
+        let name = TopicName(StrBytes::from_string(topic.to_owned()));
+        let wanted = MetadataRequestTopic::default().with_name(Some(name));
+        self.ask(
+            METADATA,
+            &MetadataRequest::default().with_topics(Some(vec![wanted])),
+        )
+    }
+
+    /// A request that writes these records.
+    pub(crate) fn prepare_produce(
+        &mut self,
+        partition: Partition,
+        records: &Bytes,
+        acks: Acks,
+    ) -> Result<Prepared> {
+        let data = PartitionProduceData::default()
+            .with_index(partition.index)
+            .with_records(Some(records.clone()));
+        let topic = TopicProduceData::default()
+            .with_topic_id(partition.topic)
+            .with_partition_data(vec![data]);
+        let request = ProduceRequest::default()
+            .with_acks(acks as i16)
+            .with_timeout_ms(30_000)
+            .with_topic_data(vec![topic]);
+        self.encode(PRODUCE, &request).map(Prepared)
+    }
+
+    /// Sends a request; its answer is read later.
+    pub(crate) fn send(&mut self, Prepared(frame): &mut Prepared) -> Result<()> {
+        self.correlation += 1;
+        frame[CORRELATION].copy_from_slice(&self.correlation.to_be_bytes());
+        Ok(self.writer.write_all(frame)?)
+    }
+
+    /// Reads the next answer, which is that to a produce.
+    pub(crate) fn read_produced(&mut self) -> Result<()> {
+        let answer = self.read::<ProduceRequest>(PRODUCE)?;
+        let topic = answer.responses.first();
+        let partition = topic.and_then(|topic| topic.partition_responses.first());
+        let error = partition.context("a partition")?.error_code;
+        ensure!(error == 0, "produce: error {error}");
+        Ok(())
+    }
+
+    /// Reads from an offset; returns the next offset and the bytes of the records.
+    pub(crate) fn fetch(&mut self, partition: Partition, offset: i64) -> Result<(i64, usize)> {
+        let wanted = FetchPartition::default()
+            .with_partition(partition.index)
+            .with_fetch_offset(offset)
+            .with_partition_max_bytes(FETCH_BYTES);
+        let topic = FetchTopic::default()
+            .with_topic_id(partition.topic)
+            .with_partitions(vec![wanted]);
+        let request = FetchRequest::default()
+            .with_max_wait_ms(500)
+            .with_min_bytes(1)
+            .with_max_bytes(50 * FETCH_BYTES)
+            .with_session_epoch(-1)
+            .with_topics(vec![topic]);
+        let frame = self.encode(FETCH, &request)?;
+        self.writer.write_all(&frame)?;
+        let answer = self.read::<FetchRequest>(FETCH)?;
+        ensure!(answer.error_code == 0, "fetch: error {}", answer.error_code);
+        let topic = answer.responses.first();
+        let partition = topic
+            .and_then(|topic| topic.partitions.first())
+            .context("a partition")?;
+        let error = partition.error_code;
+        ensure!(error == 0, "fetch: error {error} of the partition");
+        let records = partition.records.as_ref().context("records")?;
+        let next = next_offset(records).with_context(|| format!("no whole batch at offset {offset}"))?;
+        Ok((next, records.len()))
+    }
+
+    fn ask<R: Request + Encodable>(&mut self, version: i16, request: &R) -> Result<R::Response> {
+        let frame = self.encode(version, request)?;
+        self.writer.write_all(&frame)?;
+        self.read::<R>(version)
+    }
+
+    /// A whole frame, its length first.
+    fn encode<R: Request + Encodable>(&mut self, version: i16, request: &R) -> Result<BytesMut> {
+        self.correlation += 1;
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(self.correlation)
+            .with_client_id(Some(StrBytes::from_static_str("bench")));
+        let mut frame = BytesMut::zeroed(4);
+        header.encode(&mut frame, R::header_version(version))?;
+        request.encode(&mut frame, version)?;
+        let length = u32::try_from(frame.len() - 4)?;
+        frame[..4].copy_from_slice(&length.to_be_bytes());
+        Ok(frame)
+    }
+
+    fn read<R: Request>(&mut self, version: i16) -> Result<R::Response> {
+        let mut length = [0; 4];
+        self.reader.read_exact(&mut length)?;
+        let length = usize::try_from(u32::from_be_bytes(length))?;
+        // The last answer is gone, so its memory is here again and is neither allocated nor zeroed.
+        let mut space = Vec::from(std::mem::take(&mut self.space));
+        if space.len() < length {
+            space.resize(length, 0);
+        }
+        self.reader.read_exact(&mut space[..length])?;
+        let space = Bytes::from(space);
+        let mut frame = space.slice(..length);
+        let header = ResponseHeader::decode(&mut frame, R::Response::header_version(version))?;
+        ensure!(
+            header.correlation_id <= self.correlation,
+            "an answer to a request that was not sent"
+        );
+        let answer = R::Response::decode(&mut frame, version)?;
+        self.space = space;
+        Ok(answer)
+    }
+}
+
+/// The offset after the last whole batch. A batch: base offset (8), length of the rest (4), …, last delta at 23.
+fn next_offset(mut records: &[u8]) -> Option<i64> {
+    let mut next = None;
+    while let (Some(base), Some(length)) = (records.get(..8), records.get(8..12)) {
+        let end = 12 + usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
+        if records.len() < end {
+            break;
+        }
+        let delta = i32::from_be_bytes(records.get(23..27)?.try_into().ok()?);
+        next = Some(i64::from_be_bytes(base.try_into().ok()?) + i64::from(delta) + 1);
+        records = &records[end..];
+    }
+    next
+}

@@ -1,0 +1,118 @@
+//! What was measured, and the tables that show it.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use anyhow::{Context, Result};
+
+use crate::load::{Load, Small};
+use crate::measure::{Usage, median, percentile};
+use crate::path::{Path, RELAY};
+
+pub(crate) const MIB: f64 = 1024.0 * 1024.0;
+pub(crate) const GIB: f64 = 1024.0 * MIB;
+
+/// What one path did under one load, one value per round.
+#[derive(Debug, Default)]
+pub(crate) struct Series {
+    pub(crate) mib_per_second: Vec<f64>,
+    pub(crate) cpu_seconds_per_gib: Vec<f64>,
+}
+
+/// Everything, by the number of the path.
+#[derive(Debug, Default)]
+pub(crate) struct Results {
+    pub(crate) loads: BTreeMap<(Load, usize), Series>,
+    /// Of all rounds, in microseconds.
+    pub(crate) latencies: BTreeMap<(Small, usize), Vec<f64>>,
+}
+
+impl Results {
+    /// Prints all tables.
+    pub(crate) fn report(&mut self, paths: &[Path]) -> Result<()> {
+        for load in Load::ALL {
+            self.report_load(load, paths)?;
+        }
+        for small in Small::ALL {
+            self.report_latency(small, paths);
+        }
+        report_memory(paths)
+    }
+
+    fn report_load(&self, load: Load, paths: &[Path]) -> Result<()> {
+        say(&format!(
+            "\n{}\n{:<14}{:>10}{:>14}{:>14}",
+            load.title(),
+            "",
+            "MiB/s",
+            "CPU s/GiB",
+            "of the relay"
+        ));
+        let cpu = |index| {
+            self.loads
+                .get(&(load, index))
+                .map_or(f64::NAN, |series| median(&series.cpu_seconds_per_gib))
+        };
+        let relay = paths.iter().position(|path| path.name == RELAY);
+        let base = cpu(relay.context("the relay is a path")?);
+        for (index, path) in paths.iter().enumerate() {
+            let rate = self
+                .loads
+                .get(&(load, index))
+                .map_or(f64::NAN, |series| median(&series.mib_per_second));
+            let cost = if path.stands_between() {
+                format!("{:>14.3}{:>14.2}", cpu(index), cpu(index) / base)
+            } else {
+                String::new()
+            };
+            say(&format!("{:<14}{rate:>10.0}{cost}", path.name));
+        }
+        Ok(())
+    }
+
+    fn report_latency(&mut self, small: Small, paths: &[Path]) {
+        say(&format!(
+            "\nlatency of {}, one at a time, in µs\n{:<14}{:>10}{:>10}{:>12}{:>12}",
+            small.title(),
+            "",
+            "p50",
+            "p99",
+            "added p50",
+            "added p99"
+        ));
+        let mut alone = None;
+        for (index, path) in paths.iter().enumerate() {
+            let values = self.latencies.entry((small, index)).or_default();
+            let (p50, p99) = (percentile(values, 50.0), percentile(values, 99.0));
+            let (alone50, alone99) = *alone.get_or_insert((p50, p99));
+            say(&format!(
+                "{:<14}{p50:>10.0}{p99:>10.0}{:>12.0}{:>12.0}",
+                path.name,
+                p50 - alone50,
+                p99 - alone99
+            ));
+        }
+    }
+}
+
+fn report_memory(paths: &[Path]) -> Result<()> {
+    say(&format!(
+        "\nresident memory, in MiB\n{:<14}{:>10}{:>10}",
+        "", "now", "at most"
+    ));
+    for path in paths.iter().filter(|path| path.stands_between()) {
+        let Usage {
+            resident_bytes,
+            most_resident_bytes,
+            ..
+        } = path.usage()?;
+        let (now, most) = (resident_bytes as f64 / MIB, most_resident_bytes as f64 / MIB);
+        say(&format!("{:<14}{now:>10.1}{most:>10.1}", path.name));
+    }
+    Ok(())
+}
+
+/// A closed standard output is no reason to stop measuring.
+pub(crate) fn say(text: &str) {
+    writeln!(std::io::stdout(), "{text}").ok();
+}
