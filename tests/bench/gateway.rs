@@ -1,8 +1,9 @@
 //! What the gateway costs: the broker alone, a bare relay, HAProxy when installed, and the gateway, in one run.
 //!
-//! `cargo bench --bench gateway -- [--broker instant|kafka] [--rounds N] [--mib N]`. First in front of a broker that
-//! answers at once and keeps nothing, then in front of Apache Kafka. Rounds alternate between the ways, and medians are
-//! shown, because machines are noisy.
+//! `cargo bench --bench gateway -- [--broker instant|kafka] [--rounds N] [--mib N] [--path NAME] [--load WORDS]`. First in
+//! front of a broker that answers at once and keeps nothing, then in front of Apache Kafka. Rounds alternate between the
+//! ways, and medians are shown, because machines are noisy. `--path` and `--load` pick those whose name begins so, for a
+//! profiler.
 
 #[path = "gateway/broker.rs"]
 mod broker;
@@ -52,20 +53,39 @@ fn main() -> Result<()> {
             Backend::Kafka => ("Apache Kafka", KAFKA_MIB),
         };
         say(&format!("\n== {title} =="));
-        run(backend, rounds, mib.unwrap_or(usual_mib) * 1024 * 1024)?;
+        let plan = Plan {
+            rounds,
+            bytes: mib.unwrap_or(usual_mib) * 1024 * 1024,
+            path: option(&arguments, "--path").unwrap_or_default(),
+            load: option(&arguments, "--load").unwrap_or_default(),
+        };
+        run(backend, &plan)?;
     }
     Ok(())
 }
 
-fn run(backend: Backend, rounds: usize, bytes: usize) -> Result<()> {
-    let bench = Bench::start(backend, bytes)?;
+/// What is measured in front of one broker.
+#[derive(Debug)]
+struct Plan<'a> {
+    rounds: usize,
+    /// What each load moves in a round.
+    bytes: usize,
+    /// How the names of the paths and the titles of the loads begin that are wanted.
+    path: &'a str,
+    load: &'a str,
+}
+
+fn run(backend: Backend, plan: &Plan<'_>) -> Result<()> {
+    let mut bench = Bench::start(backend, plan.bytes)?;
+    bench.paths.retain(|path| path.name.starts_with(plan.path));
+    let rounds = plan.rounds;
     let mut results = Results::default();
     for round in 0..rounds {
         say(&format!("round {} of {rounds} …", round + 1));
         for turn in 0..bench.paths.len() {
             // Nobody is always first.
             let index = (turn + round) % bench.paths.len();
-            measure(&bench.paths[index], index, bytes, &mut results)
+            measure(&bench.paths[index], index, plan, &mut results)
                 .with_context(|| bench.paths[index].name)?;
         }
     }
@@ -73,10 +93,11 @@ fn run(backend: Backend, rounds: usize, bytes: usize) -> Result<()> {
 }
 
 /// Runs everything once over one path.
-fn measure(path: &Path, index: usize, bytes: usize, results: &mut Results) -> Result<()> {
-    for load in Load::ALL {
+fn measure(path: &Path, index: usize, plan: &Plan<'_>, results: &mut Results) -> Result<()> {
+    let is_wanted = |title: &str| title.starts_with(plan.load);
+    for load in Load::ALL.into_iter().filter(|load| is_wanted(load.title())) {
         let before = path.usage()?;
-        let moved = path.target.run(load, bytes)?;
+        let moved = path.target.run(load, plan.bytes)?;
         let cpu_seconds = path.usage()?.cpu_seconds - before.cpu_seconds;
         let series = results.loads.entry((load, index)).or_default();
         series
@@ -86,7 +107,7 @@ fn measure(path: &Path, index: usize, bytes: usize, results: &mut Results) -> Re
             .cpu_seconds_per_gib
             .push(cpu_seconds / (moved.bytes as f64 / GIB));
     }
-    for small in Small::ALL {
+    for small in Small::ALL.into_iter().filter(|small| is_wanted(small.title())) {
         let latencies = path.target.latencies(small)?;
         results
             .latencies

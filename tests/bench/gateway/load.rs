@@ -58,8 +58,8 @@ impl Small {
 
     pub(crate) fn title(self) -> &'static str {
         match self {
-            Self::Produce => "a produce of one record of 100 bytes, acks=1",
-            Self::Metadata => "metadata of one topic",
+            Self::Produce => "latency of a produce of one record of 100 bytes, acks=1",
+            Self::Metadata => "latency of metadata of one topic",
         }
     }
 }
