@@ -15,7 +15,6 @@ mod end;
 mod inbound;
 mod limits;
 mod login;
-mod lookalike;
 mod orders;
 mod outbound;
 mod pause;
@@ -53,7 +52,6 @@ use upstream::UpstreamSide;
 
 pub use end::End;
 pub use limits::Limits;
-pub use lookalike::Lookalike;
 pub use orders::{Mode, Orders};
 pub use setup::{Door, Later, Pools, Propose, Refresh, Setup, Shared};
 

@@ -1,8 +1,8 @@
 //! Why a session ends: a closed set for logs and a metric. A client sees a closed connection and nothing else.
 
-use super::lookalike::Lookalike;
 use crate::auth::LoginLost;
 use crate::vcluster::plan::CloseReason;
+use crate::wire::Lookalike;
 
 /// Why a session ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]

@@ -12,8 +12,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::budget::{Budget, FREE_FRAME_BYTES, Share, Wait};
 use super::end::End;
-use super::lookalike::Lookalike;
-use crate::wire::{FrameError, FrameReader, Framed};
+use crate::wire::{FrameError, FrameReader, Framed, Lookalike};
 
 /// The length prefix of a frame, in bytes.
 const PREFIX_BYTES: usize = 4;

@@ -2,13 +2,15 @@
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use crate::wire::lookalike::Lookalike;
+
 /// The length prefix of a frame, in bytes.
 const PREFIX_BYTES: usize = 4;
 
 /// Why bytes cannot be frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    #[error("a frame of {length} bytes is announced, the limit is {limit}{}", looks_like(.first))]
+    #[error("a frame of {length} bytes is announced, the limit is {limit}{}", guess(.first))]
     TooLong {
         length: usize,
         limit: usize,
@@ -18,14 +20,9 @@ pub enum FrameError {
     Negative,
 }
 
-/// What the first bytes would be in another protocol: the usual cause of a length out of range.
-fn looks_like(first: &[u8; 4]) -> &'static str {
-    match first {
-        b"GET " | b"POST" | b"PUT " | b"HEAD" | b"OPTI" | b"DELE" => " (this looks like HTTP)",
-        [0x16, 0x03, ..] => " (this looks like TLS)",
-        b"SSH-" => " (this looks like SSH)",
-        _ => "",
-    }
+/// Another protocol is the usual cause of a length out of range.
+fn guess(first: &[u8; PREFIX_BYTES]) -> String {
+    Lookalike::of(*first).map_or_else(String::new, |other| format!(" (this looks like {other})"))
 }
 
 /// What a buffer holds.
@@ -132,7 +129,7 @@ mod tests {
             Ok(framed) => format!("{framed:?}"),
         };
         assert!(message(b"GET / HTTP/1.1").ends_with("the limit is 1000 (this looks like HTTP)"));
-        assert!(message(&[0x16, 3, 1, 2, 0]).ends_with("(this looks like TLS)"));
+        assert!(message(&[0x16, 3, 1, 2, 0]).contains("(this looks like TLS"));
         assert!(message(&[0, 0, 3, 233]).starts_with("a frame of 1001 bytes is announced"));
         assert_eq!(message(&[0, 0, 3, 232]), "Need(1000 bytes)");
         assert_eq!(

@@ -18,7 +18,8 @@ impl Lookalike {
             b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"OPTI", b"PATC", b"PRI ",
         ];
         match &start {
-            [0x16, 0x03, _, _] => Some(Self::Tls),
+            // A handshake, or an alert.
+            [0x16 | 0x15, 0x03, _, _] => Some(Self::Tls),
             b"SSH-" => Some(Self::Ssh),
             b"PROX" | b"\r\n\r\n" => Some(Self::ProxyHeader),
             start if HTTP.contains(&start) => Some(Self::Http),
@@ -40,10 +41,10 @@ impl Lookalike {
 impl fmt::Display for Lookalike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Tls => "TLS on a port without TLS (is security.protocol SASL_SSL?)",
+            Self::Tls => "TLS, on a connection without it",
             Self::Http => "HTTP",
             Self::Ssh => "SSH",
-            Self::ProxyHeader => "the header of a load balancer's PROXY protocol, which is not enabled here",
+            Self::ProxyHeader => "the PROXY protocol of a load balancer",
         })
     }
 }
@@ -54,8 +55,9 @@ mod tests {
 
     #[test]
     fn other_protocols_are_recognised() {
-        let cases: [(&[u8; 4], _); 7] = [
+        let cases: [(&[u8; 4], _); 8] = [
             (&[0x16, 3, 1, 2], Some(Lookalike::Tls)),
+            (&[0x15, 3, 3, 0], Some(Lookalike::Tls)),
             (b"GET ", Some(Lookalike::Http)),
             (b"PRI ", Some(Lookalike::Http)),
             (b"SSH-", Some(Lookalike::Ssh)),
