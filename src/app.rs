@@ -7,6 +7,7 @@
 
 mod drain;
 mod manager;
+mod passthrough;
 mod pins;
 mod services;
 
@@ -179,6 +180,7 @@ async fn join(config: &Config, manager: Manager) -> Result<(), AppError> {
     let joining = async {
         wait_ready(&control).await?;
         ensure_signing_key(config, &control).await?;
+        passthrough::ensure(&config.passthrough, &control).await?;
         info!(node = %config.node.id, "this node has joined its cluster");
         // The manager runs until the node stops; then nobody needs to know.
         let _ = joined.send(());

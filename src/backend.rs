@@ -28,7 +28,7 @@ pub use pool::{Lease, LeaseError, Pool, Return};
 pub use tls::TlsError;
 pub use topology::Topology;
 pub use upstreams::{Upstream, UpstreamError, Upstreams};
-pub use watcher::{DescribeTopic, Picture, Reach, Refresh, Track, Unavailable, Watcher};
+pub use watcher::{DescribeTopic, Picture, Reach, Refresh, Track, Tracked, Unavailable, Watcher};
 
 /// Chance, to keep gateways from acting in step. Not for secrets.
 fn chance() -> u8 {

@@ -177,7 +177,7 @@ struct TokenArgs {
     #[arg(long, value_name = "NAME")]
     username: String,
     /// The virtual cluster of the account
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", default_value = "passthrough")]
     v_cluster: String,
     /// How long the token is valid, in seconds
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(i64).range(1..=2_147_483_647))]

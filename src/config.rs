@@ -16,13 +16,13 @@ mod settings;
 mod tree;
 mod users;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use klamm_raft::model::{ClusterId, NodeId, SigningKey};
+use klamm_raft::model::{AccountName, ClusterId, NodeId, SigningKey};
 
 use crate::address::HostPort;
 use crate::backend::config::BackendConfig;
@@ -59,6 +59,7 @@ pub struct Config {
     pub http: HttpConfig,
     pub listener: ListenerConfig,
     pub node: NodeConfig,
+    pub passthrough: PassthroughConfig,
     /// The physical clusters; `main` is one of them.
     pub backends: BTreeMap<ClusterId, BackendConfig>,
     /// `None`: one is generated and replicated.
@@ -86,6 +87,21 @@ pub struct ListenerConfig {
     pub port_start: u16,
     /// `port_start + port_count - 1` is a port.
     pub port_count: u16,
+}
+
+/// The virtual cluster that is built in. Every node should be given the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassthroughConfig {
+    pub acls: AclMode,
+    pub super_users: BTreeSet<AccountName>,
+}
+
+/// Whether ACLs decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AclMode {
+    Enabled,
+    /// Everybody who logs in may do everything.
+    Disabled,
 }
 
 /// This node and its cluster.

@@ -12,7 +12,7 @@ use klamm::address::HostPort;
 use klamm::backend::config::{BackendConfig, HostCheck, PlainLogin, Security, TlsConfig, Trust};
 use klamm::backend::watcher::picture;
 use klamm::backend::{DescribeTopic, Dialer, Lane, Lease, LeaseError, Picture, Pool, Reach, Refresh, Return};
-use klamm::backend::{Track, Watcher};
+use klamm::backend::{Track, Tracked, Watcher};
 use klamm::metrics::{Metrics, UpstreamMetrics};
 use klamm::secret::Secret;
 use klamm_raft::model::TopicName;
@@ -151,7 +151,13 @@ impl Bench {
     async fn check_all_works(&self, port: u16) {
         let name: TopicName = TOPIC.parse().unwrap();
         let topics = BTreeSet::from([name.clone()]);
-        self.watcher.send(Track { topics }).await.unwrap().unwrap();
+        self.watcher
+            .send(Track {
+                topics: Tracked::Those(topics),
+            })
+            .await
+            .unwrap()
+            .unwrap();
         let topology = self.picture.topology.borrow().clone().unwrap();
         assert_eq!(topology.kafka_cluster_id.len(), 22);
         assert_eq!(topology.brokers[&1].address().port, port);

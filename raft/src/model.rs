@@ -20,4 +20,4 @@ pub use proposal::{BootRecord, ProposalRecord};
 pub use slot::{BrokerKey, BrokerSlot, PortSlot};
 pub use state::{SigningKey, State};
 pub use token::{TokenId, TokenRecord};
-pub use vcluster::{VclusterKind, VclusterState, VirtualCluster};
+pub use vcluster::{MAIN_CLUSTER, PASSTHROUGH, VclusterKind, VclusterState, VirtualCluster};

@@ -61,4 +61,6 @@ pub enum Refusal {
         port_count: u16,
         highest: u16,
     },
+    #[error("virtual cluster {0} is built in: it is not put or deleted, and it has no alias topics")]
+    BuiltIn(VclusterName),
 }

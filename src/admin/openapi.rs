@@ -330,7 +330,7 @@ fn schemas() -> Value {
     let in_vcluster = |name: Value| {
         json!({
             "type": "object",
-            "required": ["name", "vCluster"],
+            "required": ["name"],
             "additionalProperties": false,
             "properties": { "name": name, "vCluster": text(NAMES) },
         })
@@ -339,7 +339,7 @@ fn schemas() -> Value {
         "NameInVirtualCluster": in_vcluster(text(NAMES)),
         "TokenRequest": {
             "type": "object",
-            "required": ["username", "vCluster", "lifeTimeSeconds"],
+            "required": ["username", "lifeTimeSeconds"],
             "additionalProperties": false,
             "properties": {
                 "username": text(ACCOUNTS),
@@ -398,7 +398,7 @@ fn virtual_cluster() -> Value {
             "properties": {
                 "aclEnabled": { "type": "boolean" },
                 "superUsers": { "type": "array", "minItems": 1, "items": text(ACCOUNTS) },
-                "type": { "type": "string", "enum": ["Partner"] },
+                "type": { "type": "string", "enum": ["Partner", "Passthrough"] },
                 "bootstrapServers": { "type": "string", "readOnly": true },
                 "clientProperties": {
                     "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },

@@ -6,6 +6,7 @@ pub(super) mod service_account;
 mod token;
 pub(super) mod virtual_cluster;
 
+use klamm_raft::model::PASSTHROUGH;
 use serde::{Deserialize, Serialize};
 
 pub(super) use alias_topic::{AliasTopicResource, DeleteByName};
@@ -18,9 +19,6 @@ use invalid::required;
 
 /// The version of all resources.
 pub(super) const API_VERSION: &str = "gateway/v2";
-
-/// The virtual cluster that other gateways have built in.
-const PASSTHROUGH: &str = "passthrough";
 
 /// What surrounds every resource that is put.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,15 +66,10 @@ pub(super) struct InVcluster {
     pub(super) v_cluster: Option<String>,
 }
 
-/// The name of a virtual cluster, wherever one is named.
+/// The name of a virtual cluster, wherever one is named; where none is, the one that is built in is meant.
 pub(super) fn vcluster_name(
     field: &'static str,
     text: Option<&str>,
 ) -> Result<klamm_raft::model::VclusterName, Invalid> {
-    match text {
-        None | Some(PASSTHROUGH) => Err(Invalid::new(format!(
-            "{field} must name a virtual cluster: {PASSTHROUGH} is reserved and not available"
-        ))),
-        Some(text) => required(field, text),
-    }
+    required(field, text.unwrap_or(PASSTHROUGH))
 }

@@ -7,7 +7,10 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{App, test, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use klamm_raft::model::{ClusterId, Liveness, NodeId, NodeRecord, Revision, SigningKey, State};
+use klamm_raft::model::{
+    ClusterId, Liveness, NodeId, NodeRecord, PASSTHROUGH, Revision, SigningKey, State, VclusterKind,
+    VirtualCluster,
+};
 use klamm_raft::{Applied, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -334,7 +337,7 @@ async fn everything_can_be_deleted_in_order() {
     gateway
         .delete("/gateway/v2/virtual-cluster/passthrough", &Value::Null)
         .await
-        .refused(400);
+        .refused(404);
     assert_eq!(gateway.get(ALIAS).await.ok(), json!([]));
     gateway.delete(one, &Value::Null).await.refused(409);
     assert_eq!(gateway.delete(ACCOUNT, &named("super-user")).await.status, 204);
@@ -419,8 +422,6 @@ async fn an_alias_needs_a_physical_topic_on_the_right_cluster() {
     let mut nowhere = alias("topic3", "internal-3");
     nowhere["metadata"]["vCluster"] = json!("other");
     gateway.put(ALIAS, &nowhere).await.refused(404);
-    nowhere["metadata"]["vCluster"] = json!("passthrough");
-    gateway.put(ALIAS, &nowhere).await.refused(400);
 
     *gateway.upstream_failure.lock().unwrap() = Some(CannotAsk("no broker answers".to_owned()));
     let refused = gateway
@@ -483,7 +484,6 @@ async fn tokens_are_for_accounts_that_exist() {
     }
     ask("nobody", "mypartner", 1).await.refused(404);
     ask("super-user", "other", 1).await.refused(404);
-    ask("super-user", "passthrough", 1).await.refused(400);
     ask("x", "mypartner", 1).await.refused(400);
 }
 
@@ -639,4 +639,42 @@ async fn the_description_has_every_route_and_no_other() {
         .send(None, Method::GET, "/gateway/v2/nothing", "")
         .await
         .refused(404);
+}
+
+#[actix_web::test]
+async fn the_passthrough_is_meant_where_no_virtual_cluster_is_named_and_stays_as_it_is() {
+    let gateway = Gateway::new();
+    gateway.apply(klamm_raft::command::Command::PutVcluster {
+        name: PASSTHROUGH.parse().unwrap(),
+        spec: VirtualCluster {
+            kind: VclusterKind::Passthrough,
+            acl_enabled: false,
+            super_users: BTreeSet::new(),
+        },
+        kafka_cluster_id: "id".to_owned(),
+    });
+    let shown = gateway.get(VCLUSTER).await.ok();
+    assert_eq!(shown[0]["metadata"]["name"], PASSTHROUGH);
+    assert_eq!(shown[0]["spec"]["type"], "Passthrough");
+    assert_eq!(shown[0]["spec"]["aclEnabled"], false);
+
+    let account = json!({
+        "kind": "GatewayServiceAccount", "apiVersion": "gateway/v2",
+        "metadata": { "name": "operator" }, "spec": { "type": "LOCAL" },
+    });
+    let made = gateway.put(ACCOUNT, &account).await.ok();
+    assert_eq!(made["resource"]["metadata"]["vCluster"], PASSTHROUGH);
+    let wanted = json!({ "username": "operator", "lifeTimeSeconds": 60 });
+    let token = gateway.admin(Method::POST, TOKEN, &wanted).await.ok();
+    assert!(!token["token"].as_str().unwrap_or_default().is_empty());
+
+    let path = "/gateway/v2/virtual-cluster/passthrough";
+    gateway.delete(path, &Value::Null).await.refused(409);
+    let mut spec = partner();
+    spec["metadata"]["name"] = json!(PASSTHROUGH);
+    let refused = gateway.put(VCLUSTER, &spec).await.refused(400);
+    assert!(refused.contains("built in"), "{refused}");
+    let mut own = alias("topic1", "internal-1");
+    own["metadata"].as_object_mut().unwrap().remove("vCluster");
+    gateway.put(ALIAS, &own).await.refused(409);
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use klamm_raft::Visibility;
-use klamm_raft::model::{ClusterId, PortSlot, State, TopicName, VclusterName, VclusterState};
+use klamm_raft::model::{ClusterId, PortSlot, State, TopicName, VclusterKind, VclusterName, VclusterState};
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use crate::auth::Directory;
-use crate::backend::{Track, Upstreams};
+use crate::backend::{Track, Tracked, Upstreams};
 use crate::control::Control;
 use crate::listener::{Doors, Listener, Serve};
 use crate::metrics::{Metrics, VclusterMetrics};
@@ -46,7 +46,7 @@ struct Done {
     serving: bool,
     state: Option<Arc<State>>,
     entries: BTreeMap<VclusterName, Entry>,
-    tracked: BTreeMap<ClusterId, BTreeSet<TopicName>>,
+    tracked: BTreeMap<ClusterId, Tracked>,
 }
 
 impl Manager {
@@ -174,9 +174,9 @@ impl Manager {
         }
     }
 
-    /// Tells each watcher the topics that aliases stand for. Its answer is not waited for: the physical cluster may be
-    /// away, and the view follows the picture when it comes.
-    async fn track(&self, tracked: &mut BTreeMap<ClusterId, BTreeSet<TopicName>>, state: &State) {
+    /// Tells each watcher the topics that aliases stand for; that of the cluster which is shown as a whole, all. Its
+    /// answer is not waited for: the physical cluster may be away, and the view follows the picture when it comes.
+    async fn track(&self, tracked: &mut BTreeMap<ClusterId, Tracked>, state: &State) {
         let mut wanted: BTreeMap<ClusterId, BTreeSet<TopicName>> = BTreeMap::new();
         for alias in state.vclusters.values().flat_map(|own| own.aliases.values()) {
             wanted
@@ -184,8 +184,17 @@ impl Manager {
                 .or_default()
                 .insert(alias.physical_name.clone());
         }
+        let shown_whole: BTreeSet<&ClusterId> = state
+            .vclusters
+            .values()
+            .filter(|own| own.spec.kind == VclusterKind::Passthrough)
+            .filter_map(|own| own.home.as_ref())
+            .collect();
         for (id, upstream) in self.upstreams.iter() {
-            let topics = wanted.remove(id).unwrap_or_default();
+            let topics = match shown_whole.contains(id) {
+                true => Tracked::All,
+                false => Tracked::Those(wanted.remove(id).unwrap_or_default()),
+            };
             if tracked.get(id) != Some(&topics) {
                 drop(actix_rt::spawn(upstream.watcher.send(Track {
                     topics: topics.clone(),

@@ -49,6 +49,7 @@ impl fmt::Display for AuditLine<'_> {
             Decision::Allowed(authorized) => match authorized.rule() {
                 Rule::SuperUser => f.write_str("SuperUser"),
                 Rule::DefaultAllow => f.write_str("DefaultAllow"),
+                Rule::AclsDisabled => f.write_str("AclsDisabled"),
                 Rule::Acl(acl) => self.write_acl(acl, f),
             },
             Decision::Denied(DenyRule::Default) => f.write_str("DefaultDeny"),

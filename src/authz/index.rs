@@ -16,7 +16,7 @@ mod patterns;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::{ControlFlow, Range};
 
 use klamm_raft::model::{Operation, Permission, ResourceType};
@@ -38,6 +38,14 @@ pub enum IfNoAcl {
     Allow,
 }
 
+/// Whether ACLs decide at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Enforcement {
+    ByAcls,
+    /// Everybody may do everything, as on a broker without an authorizer.
+    Disabled,
+}
+
 /// The compiled ACLs. Immutable: a change of the ACLs compiles a new index.
 #[derive(Debug)]
 pub struct AclIndex {
@@ -53,6 +61,8 @@ pub struct AclIndex {
     /// Sorted.
     super_users: Vec<Principal>,
     if_no_acl: IfNoAcl,
+    /// Whether ACLs decide at all.
+    enforcement: Enforcement,
     patterns: PatternTable,
     /// All entries, by principal, pattern and host.
     grants: Vec<Grant>,
@@ -101,6 +111,8 @@ pub struct Asker<'a> {
 #[derive(Debug, Clone, Copy)]
 enum Standing<'a> {
     SuperUser,
+    /// ACLs are disabled.
+    Anybody,
     Ordinary(Ordinary<'a>),
 }
 
@@ -112,9 +124,24 @@ struct Ordinary<'a> {
 }
 
 impl AclIndex {
+    /// The index of a virtual cluster whose ACLs are disabled: it allows everything.
+    pub fn disabled() -> Self {
+        Self {
+            enforcement: Enforcement::Disabled,
+            ..Self::compile(&BTreeSet::new(), &BTreeSet::new(), IfNoAcl::Deny)
+        }
+    }
+
+    /// Whether ACLs decide. Without them there are none to list or change.
+    pub fn is_enforced(&self) -> bool {
+        self.enforcement == Enforcement::ByAcls
+    }
+
     /// Resolves who asks. `host` is the client's address as [`super::host_text`] gives it.
     pub fn asker<'a>(&'a self, principal: &Principal, host: &'a str) -> Asker<'a> {
-        let standing = if self.super_users.binary_search(principal).is_ok() {
+        let standing = if self.enforcement == Enforcement::Disabled {
+            Standing::Anybody
+        } else if self.super_users.binary_search(principal).is_ok() {
             Standing::SuperUser
         } else {
             Standing::Ordinary(Ordinary {
@@ -219,6 +246,7 @@ impl Asker<'_> {
     pub fn decide(&self, operation: Operation, resource: Resource<'_>) -> Decision {
         let who = match self.standing {
             Standing::SuperUser => return allowed(Rule::SuperUser),
+            Standing::Anybody => return allowed(Rule::AclsDisabled),
             Standing::Ordinary(who) => who,
         };
         let mut allow = None;
@@ -251,7 +279,7 @@ impl Asker<'_> {
     pub fn authorized_operations(&self, resource: Resource<'_>) -> i32 {
         let askable = OperationSet::of(resource.resource_type);
         let who = match self.standing {
-            Standing::SuperUser => return askable.bits(),
+            Standing::SuperUser | Standing::Anybody => return askable.bits(),
             Standing::Ordinary(who) => who,
         };
         if self.index.if_no_acl == IfNoAcl::Allow && !self.index.is_covered(resource) {

@@ -10,6 +10,8 @@ pub enum Rule {
     Acl(AclRef),
     /// No ACL covers the resource, and the cluster is configured to allow then.
     DefaultAllow,
+    /// The virtual cluster's ACLs are disabled: whoever is logged in may do everything.
+    AclsDisabled,
 }
 
 /// That one question was answered with yes.

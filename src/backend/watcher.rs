@@ -49,7 +49,32 @@ pub struct Refresh;
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), Unavailable>")]
 pub struct Track {
-    pub topics: BTreeSet<TopicName>,
+    pub topics: Tracked,
+}
+
+/// The topics that a picture shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tracked {
+    Those(BTreeSet<TopicName>),
+    /// All that the gateway's own account may describe.
+    All,
+}
+
+impl Tracked {
+    fn holds(&self, name: &TopicName) -> bool {
+        match self {
+            Self::Those(names) => names.contains(name),
+            Self::All => true,
+        }
+    }
+
+    /// These and some more.
+    fn and<'a>(&'a self, more: impl Iterator<Item = &'a TopicName>) -> Self {
+        match self {
+            Self::Those(names) => Self::Those(names.iter().chain(more).cloned().collect()),
+            Self::All => Self::All,
+        }
+    }
 }
 
 /// Asks for one topic, tracked or not, as it is now. `None`: it does not exist.
@@ -83,7 +108,7 @@ pub struct Watcher {
     publisher: Publisher,
     /// `None` while it is out looking.
     scout: Option<Scout>,
-    tracked: BTreeSet<TopicName>,
+    tracked: Tracked,
     /// Tracked topics that the gateway's account may not describe, as far as that was logged.
     denied: BTreeSet<TopicName>,
     waiting: Waiting,
@@ -99,7 +124,7 @@ impl Watcher {
             scout: Some(Scout::new(Arc::clone(&dialer))),
             dialer,
             publisher,
-            tracked: BTreeSet::new(),
+            tracked: Tracked::Those(BTreeSet::new()),
             denied: BTreeSet::new(),
             waiting: Waiting::default(),
             next_look: SpawnHandle::default(),
@@ -128,7 +153,7 @@ impl Watcher {
         };
         self.last_look = Some(Instant::now());
         let waiting = std::mem::take(&mut self.waiting);
-        let topics: BTreeSet<TopicName> = self.tracked.iter().chain(waiting.topics()).cloned().collect();
+        let topics = self.tracked.and(waiting.topics());
         let looking = async move {
             let outcome = timeout(LOOK_TIMEOUT, scout.look(&topics)).await;
             (scout, outcome.unwrap_or(Err(LookError::Timeout)))
@@ -147,7 +172,7 @@ impl Watcher {
     fn saw(&mut self, sighting: &Sighting, waiting: Waiting) {
         self.failures = 0;
         let mut fresh = sighting.topology(self.publisher.last().as_deref());
-        fresh.topics.retain(|name, _| self.tracked.contains(name));
+        fresh.topics.retain(|name, _| self.tracked.holds(name));
         if self.publisher.reached(Reach::Reachable) {
             self.dialer.metrics().reachable.set(1);
             info!(
@@ -176,8 +201,11 @@ impl Watcher {
 
     /// Says once of each tracked topic that the cluster keeps it from the gateway itself.
     fn note_denied(&mut self, sighting: &Sighting) {
-        let is_denied = |name: &&TopicName| sighting.sketch.topics.get(*name) == Some(&TopicReport::Denied);
-        let denied: BTreeSet<TopicName> = self.tracked.iter().filter(is_denied).cloned().collect();
+        let reports = sighting.sketch.topics.iter();
+        let denied: BTreeSet<TopicName> = reports
+            .filter(|(name, report)| **report == TopicReport::Denied && self.tracked.holds(name))
+            .map(|(name, _)| name.clone())
+            .collect();
         for name in denied.difference(&self.denied) {
             self.dialer.metrics().error("topic_denied");
             warn!(

@@ -1,6 +1,6 @@
 //! From settings to a [`Config`]: types, bounds, and what contradicts what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use klamm_raft::model::{ClusterId, NodeId, SigningKey};
+use klamm_raft::model::{ClusterId, InvalidName, NodeId, SigningKey};
 
 use crate::address::HostPort;
 use crate::backend::config::BackendConfig;
@@ -24,8 +24,8 @@ use super::reference::{self, variable};
 use super::settings::{Setting, Settings};
 use super::tree::Value;
 use super::{
-    Config, ConfigError, HttpConfig, Inputs, Limits, ListenerConfig, LogConfig, NodeConfig, ReadFile,
-    backends, users,
+    AclMode, Config, ConfigError, HttpConfig, Inputs, Limits, ListenerConfig, LogConfig, NodeConfig,
+    PassthroughConfig, ReadFile, backends, users,
 };
 
 /// The cluster that must exist.
@@ -56,6 +56,7 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     builder.check_ports(&listener, &http, &node);
     let config = Config {
         signing_key: builder.signing_key(),
+        passthrough: builder.passthrough(),
         limits: builder.limits(),
         log: builder.log(),
         http,
@@ -429,6 +430,36 @@ impl Builder {
                 None
             }
         }
+    }
+
+    fn passthrough(&mut self) -> PassthroughConfig {
+        let acls = match self.text(reference::ACL_ENABLED).as_deref().map(str::trim) {
+            None | Some("true") => AclMode::Enabled,
+            Some("false") => AclMode::Disabled,
+            Some(other) => {
+                let message = format!("{other:?} is neither true nor false");
+                self.refuse(self.place(reference::ACL_ENABLED), message);
+                AclMode::Enabled
+            }
+        };
+        let text = match self.is_set(reference::SUPER_USERS) {
+            true => self.text(reference::SUPER_USERS).unwrap_or_default(),
+            false => String::new(),
+        };
+        let mut super_users = BTreeSet::new();
+        for name in text.split(';').map(str::trim).filter(|name| !name.is_empty()) {
+            // As brokers want it written, too.
+            match name.strip_prefix("User:").unwrap_or(name).parse() {
+                Ok(name) => {
+                    super_users.insert(name);
+                }
+                Err(invalid) => {
+                    let invalid: InvalidName = invalid;
+                    self.refuse(self.place(reference::SUPER_USERS), invalid);
+                }
+            }
+        }
+        PassthroughConfig { acls, super_users }
     }
 
     fn limits(&mut self) -> Limits {

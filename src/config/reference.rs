@@ -50,6 +50,10 @@ keys! {
         "The users of the admin API. Without `admin: true` a user can only read. The default is refused when the admin API is reachable from other hosts.";
     SIGNING_KEY = "gateway.user.pool.secret.key", "generated and shared by all nodes",
         "The key that signs the tokens of service accounts: base64 of at least 32 bytes, the same on every node. `head -c 32 /dev/urandom | base64` makes one.";
+    ACL_ENABLED = "gateway.acl.enabled", "true",
+        "Whether ACLs decide in the virtual cluster `passthrough`, `true` or `false`. With `false` everybody who logs in there may do everything on the physical cluster `main`. In all other virtual clusters ACLs decide.";
+    SUPER_USERS = "gateway.super.users", "",
+        "The super users of the virtual cluster `passthrough`: names of service accounts, separated by `;`.";
     NODE_ID = "klamm.node.id", "1",
         "The number of this node in its cluster, from 1. It stays with the node's data directory.";
     DATA_DIR = "klamm.data.dir", "./klamm-data",
@@ -96,11 +100,6 @@ pub(super) const ELSEWHERE: &[(&str, &str)] = &[
     (
         "gateway.min.brokerid",
         "ports are given to brokers as they appear",
-    ),
-    ("gateway.acl.enabled", "ACLs are always enforced"),
-    (
-        "gateway.super.users",
-        "super users stand in spec.superUsers of a virtual cluster",
     ),
     ("gateway.license.key", "there are no licence keys"),
 ];

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::rename::Names;
+use super::rename::{Alias, Names};
 use crate::wire::{Class, Edits, Embedded, Form, Node, Tape, walk_embedded};
 
 /// The protocol type whose embedded bytes are renamed.
@@ -67,14 +67,21 @@ fn counterpart<'a>(
 ) -> Result<Option<Cow<'a, str>>, NotUnderstood> {
     Ok(match direction {
         Direction::ToPhysical => Some(match names.by_virtual_name(name) {
-            Some(alias) => Cow::Borrowed(alias.physical_name.as_str()),
+            Some(alias) => alias_text(alias, |alias| alias.physical_name.as_str()),
             None => Cow::Owned(names.physical_id(name).map_err(|_| NotUnderstood)?),
         }),
         Direction::ToVirtual => match names.by_physical_name(name) {
-            Some(alias) => Some(Cow::Borrowed(alias.virtual_name.as_str())),
+            Some(alias) => Some(alias_text(alias, |alias| alias.virtual_name.as_str())),
             None => names.virtual_id(name).map(Cow::Borrowed),
         },
     })
+}
+
+fn alias_text(alias: Cow<'_, Alias>, text: fn(&Alias) -> &str) -> Cow<'_, str> {
+    match alias {
+        Cow::Borrowed(alias) => Cow::Borrowed(text(alias)),
+        Cow::Owned(alias) => Cow::Owned(text(&alias).to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -75,6 +75,8 @@ pub(super) struct MetadataThen {
     pub(super) cluster_operations: Asked,
     /// Whether the topics of the answer were asked for, or only its brokers.
     pub(super) topics: Asked,
+    /// Whether topics that the caller may not describe are in the answer, and are left out.
+    pub(super) filter: Asked,
 }
 
 /// A topic that Metadata is not asked for.

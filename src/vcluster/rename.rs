@@ -1,6 +1,7 @@
 //! The map between the names of a virtual cluster and those of its physical cluster, and the only place that converts
 //! one into the other. It knows nothing of rights.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -40,11 +41,21 @@ pub struct AliasIds {
 #[error("the id is too long")]
 pub struct IdTooLong;
 
+/// What a virtual cluster shows of its physical cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Alias topics, and groups and transactional ids in a namespace of its own.
+    Aliases,
+    /// Everything, under its own names and ids: topics, groups and transactional ids.
+    Everything,
+}
+
 /// All names of one virtual cluster on its home cluster. Injective both ways: an alias has one physical topic, and a
 /// physical topic has one alias.
 #[derive(Debug)]
 pub struct Names {
     vcluster: VclusterName,
+    scope: Scope,
     namespace: String,
     /// By virtual name.
     aliases: Vec<Alias>,
@@ -72,14 +83,35 @@ impl Names {
             Some(previous) if previous.aliases == aliases && previous.vcluster == *vcluster => {
                 Arc::clone(previous)
             }
-            _ => Arc::new(Self::of(vcluster, aliases)),
+            _ => Arc::new(Self::of(vcluster, Scope::Aliases, aliases)),
         }
     }
 
-    fn of(vcluster: &VclusterName, aliases: Vec<Alias>) -> Self {
+    /// The names of a virtual cluster that shows the whole physical cluster as it is. Of `topics` it has the ids;
+    /// others, created a moment ago, go by name. `previous` is given back when nothing changed.
+    pub fn transparent(
+        previous: Option<&Arc<Self>>,
+        vcluster: &VclusterName,
+        topics: &HashMap<TopicName, PhysicalTopic>,
+    ) -> Arc<Self> {
+        let mut aliases: Vec<Alias> = topics
+            .iter()
+            .map(|(name, topic)| Alias::same(name.clone(), Some(topic)))
+            .collect();
+        aliases.sort_by(|a, b| a.virtual_name.as_str().cmp(b.virtual_name.as_str()));
+        match previous {
+            Some(previous) if previous.aliases == aliases && previous.vcluster == *vcluster => {
+                Arc::clone(previous)
+            }
+            _ => Arc::new(Self::of(vcluster, Scope::Everything, aliases)),
+        }
+    }
+
+    fn of(vcluster: &VclusterName, scope: Scope, aliases: Vec<Alias>) -> Self {
         let ids = |alias: &Alias| alias.ids;
         Self {
             vcluster: vcluster.clone(),
+            scope,
             namespace: format!("{vcluster}{SEPARATOR}"),
             by_virtual_name: index(&aliases, |alias| Some(alias.virtual_name.topic_name().clone())),
             by_physical_name: index(&aliases, |alias| Some(alias.physical_name.topic_name().clone())),
@@ -89,19 +121,32 @@ impl Names {
         }
     }
 
-    /// All topics, by virtual name.
+    /// What is shown of the physical cluster.
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// All topics that are known, by virtual name.
     pub fn aliases(&self) -> &[Alias] {
         &self.aliases
     }
 
     /// The topic that a client calls `name`.
-    pub fn by_virtual_name(&self, name: &str) -> Option<&Alias> {
-        self.by_virtual_name.get(name).map(|place| &self.aliases[*place])
+    pub fn by_virtual_name(&self, name: &str) -> Option<Cow<'_, Alias>> {
+        self.named(&self.by_virtual_name, name)
     }
 
     /// The topic that the physical cluster calls `name`.
-    pub fn by_physical_name(&self, name: &str) -> Option<&Alias> {
-        self.by_physical_name.get(name).map(|place| &self.aliases[*place])
+    pub fn by_physical_name(&self, name: &str) -> Option<Cow<'_, Alias>> {
+        self.named(&self.by_physical_name, name)
+    }
+
+    fn named(&self, index: &HashMap<TopicName, usize>, name: &str) -> Option<Cow<'_, Alias>> {
+        match (index.get(name), self.scope) {
+            (Some(place), _) => Some(Cow::Borrowed(&self.aliases[*place])),
+            (None, Scope::Aliases) => None,
+            (None, Scope::Everything) => Some(Cow::Owned(Alias::same(name.parse().ok()?, None))),
+        }
     }
 
     /// The topic whose id a client was told to be `id`.
@@ -118,6 +163,7 @@ impl Names {
     /// map does not have yet, because the topic was created again a moment ago.
     pub fn virtual_topic_id(&self, alias: &Alias, id: TopicId<Physical>) -> TopicId<Virtual> {
         match alias.ids {
+            _ if self.scope == Scope::Everything => TopicId::new(*id.bytes()),
             Some(ids) if ids.physical_id == id => ids.virtual_id,
             _ if id.is_zero() => TopicId::new([0; 16]),
             _ => derive_topic_id(&self.vcluster, &alias.virtual_name, id),
@@ -126,6 +172,9 @@ impl Names {
 
     /// The group or transactional id that the physical cluster sees for a client's `id`.
     pub fn physical_id(&self, id: &str) -> Result<String, IdTooLong> {
+        if self.scope == Scope::Everything {
+            return Ok(id.to_owned());
+        }
         if self.namespace.len() + id.len() > MAX_TEXT_BYTES {
             return Err(IdTooLong);
         }
@@ -140,11 +189,28 @@ impl Names {
     /// The client's name of a group or transactional id of the physical cluster; `None` when it is not one of this
     /// virtual cluster.
     pub fn virtual_id<'a>(&self, physical: &'a str) -> Option<&'a str> {
-        physical.strip_prefix(self.namespace.as_str())
+        match self.scope {
+            Scope::Aliases => physical.strip_prefix(self.namespace.as_str()),
+            Scope::Everything => Some(physical),
+        }
     }
 }
 
 impl Alias {
+    /// A topic that has the same name and id on both sides.
+    fn same(name: TopicName, topic: Option<&PhysicalTopic>) -> Self {
+        let id = topic.map(|topic| topic.id).filter(|id| *id != [0; 16]);
+        Self {
+            virtual_name: Topic::new(name.clone()),
+            physical_name: Topic::new(name),
+            exists: topic.is_some(),
+            ids: id.map(|id| AliasIds {
+                virtual_id: TopicId::new(id),
+                physical_id: TopicId::new(id),
+            }),
+        }
+    }
+
     fn new(
         vcluster: &VclusterName,
         name: &TopicName,

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
-    AclBinding, ClusterId, NodeId, NodeRecord, Revision, SigningKey, VclusterName, VclusterState,
+    AclBinding, ClusterId, NodeId, NodeRecord, Revision, SigningKey, VclusterKind, VclusterName,
+    VclusterState,
 };
 
 use super::api::table::Apis;
@@ -42,6 +43,7 @@ pub struct Acls {
     pub stored: BTreeSet<AclBinding>,
     pub index: AclIndex,
     super_users: BTreeSet<Principal>,
+    enabled: bool,
 }
 
 /// What a view is compiled from.
@@ -77,13 +79,18 @@ impl View {
             revision,
             kafka_cluster_id: state.kafka_cluster_id.as_str().into(),
             acls: Acls::compile(previous.map(|view| &view.acls), state),
-            names: Names::compile(
-                previous.map(|view| &view.names),
-                name,
-                state.home.as_ref(),
-                &state.aliases,
-                topics,
-            ),
+            names: match state.spec.kind {
+                VclusterKind::Partner => Names::compile(
+                    previous.map(|view| &view.names),
+                    name,
+                    state.home.as_ref(),
+                    &state.aliases,
+                    topics,
+                ),
+                VclusterKind::Passthrough => {
+                    Names::transparent(previous.map(|view| &view.names), name, topics)
+                }
+            },
             brokers: Brokers::compile(previous.map(|view| &view.brokers), name, state, nodes, topology),
             home: state.home.clone(),
             apis: reuse(previous.map(|view| &view.apis), Apis::compile(topology)),
@@ -97,14 +104,24 @@ impl Acls {
     fn compile(previous: Option<&Arc<Self>>, state: &VclusterState) -> Arc<Self> {
         let super_users = state.spec.super_users.iter();
         let super_users: BTreeSet<_> = super_users.map(|name| Principal::user(name.as_str())).collect();
+        // A Partner's ACLs are always in force.
+        let enabled = state.spec.acl_enabled || state.spec.kind == VclusterKind::Partner;
         match previous {
-            Some(previous) if previous.stored == state.acls && previous.super_users == super_users => {
+            Some(previous)
+                if previous.enabled == enabled
+                    && previous.stored == state.acls
+                    && previous.super_users == super_users =>
+            {
                 Arc::clone(previous)
             }
             _ => Arc::new(Self {
-                index: AclIndex::compile(&state.acls, &super_users, IfNoAcl::Deny),
+                index: match enabled {
+                    true => AclIndex::compile(&state.acls, &super_users, IfNoAcl::Deny),
+                    false => AclIndex::disabled(),
+                },
                 stored: state.acls.clone(),
                 super_users,
+                enabled,
             }),
         }
     }
@@ -123,7 +140,7 @@ mod tests {
 
     use klamm_raft::model::{
         AccountName, AclEntry, BrokerKey, BrokerSlot, Operation, PatternType, Permission, PortSlot,
-        ResourcePattern, ResourceType, VclusterKind, VirtualCluster,
+        ResourcePattern, ResourceType, VirtualCluster,
     };
 
     use super::*;

@@ -1,6 +1,6 @@
 //! Alias topics, and with them a virtual cluster's home: the physical cluster of its first alias.
 
-use crate::model::{AliasTopic, State, TopicName, VclusterName};
+use crate::model::{AliasTopic, State, TopicName, VclusterKind, VclusterName};
 use crate::outcome::{Outcome, Refusal};
 
 use super::slots::{release, same_cluster};
@@ -13,6 +13,9 @@ pub(super) fn put(
     alias: AliasTopic,
 ) -> Result<Outcome, Refusal> {
     let current = vcluster(state, vcluster_name)?;
+    if current.spec.kind == VclusterKind::Passthrough {
+        return Err(Refusal::BuiltIn(vcluster_name.clone()));
+    }
     if let Some(home) = &current.home
         && !same_cluster(home, &alias.physical_cluster)
     {

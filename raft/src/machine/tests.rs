@@ -10,8 +10,8 @@ use crate::codec;
 use crate::command::ProposalId;
 use crate::model::{
     AccountKind, AclBinding, AclEntry, AliasTopic, BrokerKey, ClusterId, Liveness, NodeId, NodeRecord,
-    Operation, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, SigningKey, TokenId,
-    TokenRecord, VclusterKind, VirtualCluster,
+    Operation, PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, SigningKey,
+    TokenId, TokenRecord, VclusterKind, VirtualCluster,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
@@ -616,4 +616,46 @@ proptest! {
         }
         prop_assert_eq!(codec::encode(&straight.state).unwrap(), codec::encode(&restored.state).unwrap());
     }
+}
+
+#[test]
+fn the_passthrough_is_built_in() {
+    let passthrough = |kind| Command::PutVcluster {
+        name: PASSTHROUGH.parse().unwrap(),
+        spec: VirtualCluster {
+            kind,
+            acl_enabled: false,
+            super_users: BTreeSet::new(),
+        },
+        kafka_cluster_id: "id".into(),
+    };
+    let mut world = Machine::default();
+    let built_in = Refusal::BuiltIn(PASSTHROUGH.parse().unwrap());
+    assert_eq!(world.refusal(passthrough(VclusterKind::Partner)), built_in);
+    assert_eq!(
+        world.run(passthrough(VclusterKind::Passthrough)),
+        Outcome::Created
+    );
+    assert_eq!(
+        world.run(passthrough(VclusterKind::Passthrough)),
+        Outcome::Unchanged
+    );
+    let home = world
+        .vcluster(PASSTHROUGH)
+        .home
+        .as_ref()
+        .map(|home| home.as_str());
+    assert_eq!(home, Some("main"));
+    assert_eq!(world.refusal(passthrough(VclusterKind::Partner)), built_in);
+    assert_eq!(world.refusal(delete(PASSTHROUGH)), built_in);
+    assert_eq!(world.refusal(alias(PASSTHROUGH, "a", "main", "b")), built_in);
+    let elsewhere = Command::PutVcluster {
+        name: "other".parse().unwrap(),
+        spec: world.vcluster(PASSTHROUGH).spec.clone(),
+        kafka_cluster_id: "id".into(),
+    };
+    assert_eq!(
+        world.refusal(elsewhere),
+        Refusal::BuiltIn("other".parse().unwrap())
+    );
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{State, VclusterName, VclusterState, VirtualCluster};
+use crate::model::{
+    ClusterId, MAIN_CLUSTER, PASSTHROUGH, State, VclusterKind, VclusterName, VclusterState, VirtualCluster,
+};
 use crate::outcome::{Outcome, Refusal};
 
 use super::{slots, vcluster, vcluster_mut};
@@ -16,6 +18,13 @@ pub(super) fn put(
     spec: VirtualCluster,
     kafka_cluster_id: String,
 ) -> Result<Outcome, Refusal> {
+    let home: Option<ClusterId> = match spec.kind {
+        VclusterKind::Passthrough => MAIN_CLUSTER.parse().ok(),
+        VclusterKind::Partner => None,
+    };
+    if home.is_some() != (name.as_str() == PASSTHROUGH) {
+        return Err(Refusal::BuiltIn(name));
+    }
     if let Some(current) = state.vclusters.get(&name) {
         if current.spec == spec {
             return Ok(Outcome::Unchanged);
@@ -31,7 +40,7 @@ pub(super) fn put(
         accounts: Default::default(),
         tokens: Default::default(),
         acls: Default::default(),
-        home: None,
+        home,
         bootstrap,
         brokers: Default::default(),
         next_broker_id: 1,
@@ -42,6 +51,9 @@ pub(super) fn put(
 
 pub(super) fn delete(state: &mut State, name: &VclusterName) -> Result<Outcome, Refusal> {
     let current = vcluster(state, name)?;
+    if current.spec.kind == VclusterKind::Passthrough {
+        return Err(Refusal::BuiltIn(name.clone()));
+    }
     let aliases = current.aliases.keys().map(|alias| format!("AliasTopic/{alias}"));
     let accounts = current
         .accounts

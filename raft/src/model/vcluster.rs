@@ -9,11 +9,19 @@ use super::{
     TokenRecord, TopicName,
 };
 
-/// What a virtual cluster may do.
+/// The name of the virtual cluster that is always there.
+pub const PASSTHROUGH: &str = "passthrough";
+
+/// The physical cluster that [`PASSTHROUGH`] shows.
+pub const MAIN_CLUSTER: &str = "main";
+
+/// What a virtual cluster may do. Append-only: the order is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VclusterKind {
     /// Shows alias topics only; topics cannot be created through it.
     Partner,
+    /// The physical cluster `main` under its own names: built in, there is exactly one.
+    Passthrough,
 }
 
 /// A virtual cluster as an operator writes it.
@@ -34,7 +42,8 @@ pub struct VclusterState {
     pub accounts: BTreeMap<AccountName, ServiceAccount>,
     pub tokens: BTreeMap<TokenId, TokenRecord>,
     pub acls: BTreeSet<AclBinding>,
-    /// The physical cluster that groups live on: that of the first alias. It stays until the last alias is gone.
+    /// The physical cluster that groups live on: that of the first alias. It stays until the last alias is gone; that of
+    /// a passthrough stays for ever.
     pub home: Option<ClusterId>,
     pub bootstrap: PortSlot,
     /// The brokers that clients may be shown, by physical broker.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use klamm_raft::model::{
-    Liveness, NodeId, NodeRecord, State, VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    Liveness, NodeId, NodeRecord, PASSTHROUGH, State, VclusterKind, VclusterName, VclusterState,
+    VirtualCluster,
 };
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -72,6 +73,11 @@ impl VirtualClusterResource {
     pub(crate) fn read(self) -> Result<(VclusterName, VirtualCluster), Invalid> {
         self.check(KIND)?;
         let name = vcluster_name("metadata.name", Some(&self.metadata.name))?;
+        if name.as_str() == PASSTHROUGH {
+            return Err(Invalid::new(format!(
+                "{PASSTHROUGH} is built in: GATEWAY_ACL_ENABLED and GATEWAY_SUPER_USERS configure it"
+            )));
+        }
         let kind = match self.spec.kind.as_deref() {
             Some("Partner") => VclusterKind::Partner,
             Some("Standard") => {
@@ -123,7 +129,7 @@ pub(crate) fn show(
     state: &State,
 ) -> Resource<Metadata, ShownSpec> {
     let VirtualCluster {
-        kind: VclusterKind::Partner,
+        kind,
         acl_enabled,
         super_users,
     } = &vcluster.spec;
@@ -135,7 +141,10 @@ pub(crate) fn show(
         ShownSpec {
             acl_enabled: *acl_enabled,
             super_users: super_users.iter().map(ToString::to_string).collect(),
-            kind: "Partner",
+            kind: match kind {
+                VclusterKind::Partner => "Partner",
+                VclusterKind::Passthrough => "Passthrough",
+            },
             bootstrap_servers: bootstrap_servers(vcluster, &state.nodes),
             client_properties: CLIENT_PROPERTIES,
         },
@@ -237,7 +246,7 @@ mod tests {
         check(&with(r#"{"aclEnable":true}"#), Err("unknown field `aclEnable`"));
         check(
             &with("{}").replace("\"a\"", "\"passthrough\""),
-            Err("passthrough is reserved"),
+            Err("passthrough is built in"),
         );
         check(
             &with("{}").replace("\"a\"", "\"a b\""),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use klamm_raft::model::{AclBinding, AclEntry, Permission, ResourcePattern};
 
 use super::patterns::{Name, Owner, PatternTable, Row, WILDCARD};
-use super::{ANYONE, AclIndex, EVERY_HOST, FastMap, Grant, IfNoAcl, Interner, Span, narrow};
+use super::{ANYONE, AclIndex, EVERY_HOST, Enforcement, FastMap, Grant, IfNoAcl, Interner, Span, narrow};
 use crate::authz::operations::OperationSet;
 use crate::authz::principal::Principal;
 
@@ -38,6 +38,7 @@ impl AclIndex {
             hosts: Interner::default(),
             super_users: super_users.iter().cloned().collect(),
             if_no_acl,
+            enforcement: Enforcement::ByAcls,
             patterns: PatternTable::default(),
             grants: Vec::with_capacity(acls.len()),
         };

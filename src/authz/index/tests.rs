@@ -133,6 +133,7 @@ fn verdict(decision: Decision) -> Verdict {
             Rule::SuperUser => Verdict::SuperUser,
             Rule::Acl(_) => Verdict::AclAllows,
             Rule::DefaultAllow => Verdict::DefaultAllows,
+            Rule::AclsDisabled => panic!("ACLs decide in these tests"),
         },
         Decision::Denied(DenyRule::Acl(_)) => Verdict::AclDenies,
         Decision::Denied(DenyRule::Default) => Verdict::DefaultDenies,
@@ -145,7 +146,7 @@ fn named(decision: Decision) -> Option<AclRef> {
         Decision::Denied(DenyRule::Default) => None,
         Decision::Allowed(authorized) => match authorized.rule() {
             Rule::Acl(acl) => Some(acl),
-            Rule::SuperUser | Rule::DefaultAllow => None,
+            Rule::SuperUser | Rule::DefaultAllow | Rule::AclsDisabled => None,
         },
     }
 }
@@ -406,4 +407,15 @@ fn bitfields_as_they_were_measured_on_a_broker() {
             index(acls).authorized_operations(&principal("User:a"), "10.0.0.1", Resource::topic("t"));
         assert_eq!(operations, bits, "{acls:?}");
     }
+}
+
+#[test]
+fn with_acls_disabled_everybody_may_do_everything() {
+    let index = AclIndex::disabled();
+    assert!(!index.is_enforced());
+    let asker = index.asker(&Principal::user("anybody"), "10.0.0.1");
+    let decision = asker.decide(Operation::Alter, Resource::CLUSTER);
+    assert_eq!(decision.authorized().map(|a| a.rule()), Some(Rule::AclsDisabled));
+    assert!(asker.decide_any_topic_write().is_allowed());
+    assert_eq!(asker.authorized_operations(Resource::topic("t")), 3576);
 }

@@ -1,7 +1,7 @@
 //! Asks a physical cluster for its picture: Metadata over one connection, ApiVersions of each broker. It is no actor and
 //! publishes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use super::Tracked;
 use super::sketch::{Implausible, Sketch};
 use crate::address::HostPort;
 use crate::backend::channel::{Channel, ChannelError};
@@ -120,9 +121,10 @@ impl Scout {
     }
 
     /// One look at the cluster. The scout is of use again whatever comes of it, also when the look is dropped midway.
-    pub(super) async fn look(&mut self, topics: &BTreeSet<TopicName>) -> Result<Sighting, LookError> {
+    pub(super) async fn look(&mut self, topics: &Tracked) -> Result<Sighting, LookError> {
         let request = request(topics);
-        let sketch = Sketch::read(&self.ask(&request).await?).inspect_err(|_| self.line = None)?;
+        let mut sketch = Sketch::read(&self.ask(&request).await?).inspect_err(|_| self.line = None)?;
+        sketch.is_complete = *topics == Tracked::All;
         self.probe(&sketch).await;
         let offers: Vec<Offer> = self
             .probes
@@ -267,15 +269,16 @@ impl Probe {
 }
 
 /// Asks for these topics and no others, and creates none.
-fn request(topics: &BTreeSet<TopicName>) -> MetadataRequest {
-    let topics = topics
-        .iter()
-        .map(|name| {
-            let name = WireTopic(StrBytes::from_string(name.as_str().to_owned()));
-            MetadataRequestTopic::default().with_name(Some(name))
-        })
-        .collect();
+fn request(topics: &Tracked) -> MetadataRequest {
+    let item = |name: &TopicName| {
+        let name = WireTopic(StrBytes::from_string(name.as_str().to_owned()));
+        MetadataRequestTopic::default().with_name(Some(name))
+    };
+    let topics = match topics {
+        Tracked::Those(names) => Some(names.iter().map(item).collect()),
+        Tracked::All => None,
+    };
     MetadataRequest::default()
-        .with_topics(Some(topics))
+        .with_topics(topics)
         .with_allow_auto_topic_creation(false)
 }

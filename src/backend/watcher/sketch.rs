@@ -35,6 +35,8 @@ pub(super) struct Sketch {
     pub(super) controller: Option<i32>,
     pub(super) brokers: BTreeMap<i32, Broker>,
     pub(super) topics: HashMap<TopicName, TopicReport>,
+    /// Whether all topics were asked for: one of which nothing is said does not exist.
+    pub(super) is_complete: bool,
 }
 
 /// A broker's answer that no Kafka cluster gives.
@@ -72,6 +74,7 @@ impl Sketch {
             controller: Some(answer.controller_id.0).filter(|id| brokers.contains_key(id)),
             brokers,
             topics: answer.topics.iter().filter_map(report).collect(),
+            is_complete: false,
         })
     }
 

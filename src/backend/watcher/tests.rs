@@ -21,7 +21,12 @@ fn name(text: &str) -> TopicName {
 
 async fn track(watcher: &Addr<Watcher>, topics: &[&str]) -> Result<(), Unavailable> {
     let topics = topics.iter().map(|text| name(text)).collect();
-    watcher.send(Track { topics }).await.unwrap()
+    watcher
+        .send(Track {
+            topics: Tracked::Those(topics),
+        })
+        .await
+        .unwrap()
 }
 
 fn now(picture: &Picture) -> Arc<Topology> {

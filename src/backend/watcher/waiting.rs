@@ -65,6 +65,7 @@ impl Waiting {
                 Some(TopicReport::Missing) => Ok(None),
                 Some(TopicReport::Denied) => Err(Unavailable::Denied),
                 Some(TopicReport::Unclear(code)) => Err(Unavailable::Unclear(*code)),
+                None if sketch.is_complete => Ok(None),
                 None => Err(Unavailable::Silent),
             });
         }

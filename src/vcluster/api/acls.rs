@@ -16,6 +16,8 @@ use klamm_raft::outcome::Outcome;
 /// What is said with CLUSTER_AUTHORIZATION_FAILED.
 const NEEDS_DESCRIBE: &str = "The request needs DESCRIBE permission.";
 const NEEDS_ALTER: &str = "The request needs ALTER permission.";
+/// What is said with SECURITY_DISABLED.
+const DISABLED: &str = "ACLs are disabled.";
 /// A message may quote a principal; it is cut to this many characters, because a string of the protocol has an end.
 const MESSAGE_MAX_CHARS: usize = 1_000;
 
@@ -36,6 +38,12 @@ pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         response
             .set(field::ERROR_CODE, ErrorCode::ClusterAuthorizationFailed)
             .set(field::ERROR_MESSAGE, NEEDS_DESCRIBE);
+        return ask.reply(&response);
+    }
+    if !ask.view.acls.index.is_enforced() {
+        response
+            .set(field::ERROR_CODE, ErrorCode::SecurityDisabled)
+            .set(field::ERROR_MESSAGE, DISABLED);
         return ask.reply(&response);
     }
     response.set(field::ERROR_MESSAGE, "");
@@ -66,6 +74,9 @@ pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
         let results = all(ErrorCode::ClusterAuthorizationFailed, NEEDS_ALTER.into());
         return ask.reply(&created(ask, results)?);
+    }
+    if !ask.view.acls.index.is_enforced() {
+        return ask.reply(&created(ask, all(ErrorCode::SecurityDisabled, DISABLED.into()))?);
     }
     let (results, new) = match create::create(&ask.view.acls.stored, &creations) {
         Creation::Entries { results, new } => (results, new),
@@ -104,6 +115,11 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
         let denied = || Err((ErrorCode::ClusterAuthorizationFailed, NEEDS_ALTER.into()));
         let results = filters.iter().map(|_| denied()).collect();
+        return ask.reply(&deleted(ask, results)?);
+    }
+    if !ask.view.acls.index.is_enforced() {
+        let disabled = || Err((ErrorCode::SecurityDisabled, DISABLED.into()));
+        let results = filters.iter().map(|_| disabled()).collect();
         return ask.reply(&deleted(ask, results)?);
     }
     let deletion = filter::delete(&ask.view.acls.stored, &filters);

@@ -1,5 +1,6 @@
 //! A request on its way through its handler: what all handlers need, and the plans they end in.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -44,9 +45,9 @@ impl From<WireError> for Stop {
 }
 
 /// What becomes of one topic of a request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) enum Verdict<'a> {
-    Forwarded(&'a Alias),
+    Forwarded(Cow<'a, Alias>),
     Refused(ErrorCode),
 }
 
@@ -143,7 +144,7 @@ impl<'a> Ask<'a> {
         if !self.allows(operation, alias.virtual_name.as_str()) {
             return Ok(Verdict::Refused(ErrorCode::TopicAuthorizationFailed));
         }
-        Ok(Verdict::Forwarded(alias))
+        Ok(Verdict::Forwarded(Cow::Borrowed(alias)))
     }
 
     fn allows(&mut self, operation: Option<Operation>, topic: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Turns an answer of a broker into one of the virtual cluster: every name, id, address and right by what its field is.
 //! The match over classes is complete on purpose: a class that is new must be thought about here.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use crate::authz::{Asker, Resource};
@@ -8,7 +9,7 @@ use crate::vcluster::embedded::{self, Direction};
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Asked, Pending, Protocol};
 use crate::vcluster::plan::Caller;
-use crate::vcluster::rename::{Alias, Names};
+use crate::vcluster::rename::{Names, Scope};
 use crate::vcluster::view::View;
 use crate::wire::{Class, Edits, Embedded, Form, Node, field};
 use klamm_raft::model::Operation;
@@ -29,6 +30,8 @@ pub(super) struct Back<'a> {
     pub(super) asker: Asker<'a>,
     /// Whether topics are wanted at all.
     pub(super) topics: Asked,
+    /// Whether topics that the caller may not describe are left out.
+    pub(super) filter: Asked,
     /// Whether bitfields of topics or groups are wanted.
     pub(super) operations: Asked,
     /// Whether the bitfield of the cluster is wanted.
@@ -45,6 +48,7 @@ impl<'a> Back<'a> {
             client: caller.address,
             asker: view.acls.index.asker(&caller.principal, &caller.host),
             topics: Asked::Yes,
+            filter: Asked::No,
             operations: Asked::No,
             cluster_operations: Asked::No,
             members: Protocol::Other,
@@ -60,7 +64,7 @@ impl<'a> Back<'a> {
 
     fn field(&self, parent: Node<'_>, node: Node<'_>, edits: &mut Edits) {
         match node.class() {
-            Class::Topics => self.items(node, edits, |item, edits| self.topic(item, edits).is_some()),
+            Class::Topics => self.items(node, edits, |item, edits| self.topic(item, edits)),
             Class::Array => self.items(node, edits, |item, edits| self.item(item, edits)),
             Class::Topic | Class::Partitions | Class::Partition | Class::Struct => self.convert(node, edits),
             Class::BrokerId => self.broker_id(node, edits),
@@ -130,25 +134,47 @@ impl<'a> Back<'a> {
         true
     }
 
-    /// Converts a topic and what is said of it; `None` when it is none of this virtual cluster.
-    pub(super) fn topic(&self, topic: Node<'_>, edits: &mut Edits) -> Option<&'a Alias> {
-        if self.topics == Asked::No {
-            return None;
+    /// Converts a topic and what is said of it; `false` when it is none of this virtual cluster.
+    pub(super) fn topic(&self, topic: Node<'_>, edits: &mut Edits) -> bool {
+        let is_left_out = self.filter == Asked::Yes && !self.may_describe(topic);
+        if self.topics == Asked::No || is_left_out {
+            return false;
         }
         let (name, id) = (topic.child_of(Class::TopicName), topic.child_of(Class::TopicId));
         let physical_id = id.and_then(Node::uuid).map(TopicId::new);
-        let alias = match name.and_then(Node::text) {
-            Some(text) => self.names.by_physical_name(text)?,
-            None => self.names.by_physical_id(physical_id?)?,
+        let alias = match (name.and_then(Node::text), physical_id) {
+            (Some(text), _) => self.names.by_physical_name(text),
+            (None, Some(id)) => self.names.by_physical_id(id).map(Cow::Borrowed),
+            (None, None) => None,
         };
-        if let Some(name) = name.filter(|name| !name.is_null()) {
-            edits.set_text(name, Some(alias.virtual_name.as_str()));
-        }
-        if let (Some(node), Some(physical_id)) = (id, physical_id) {
-            edits.set_uuid(node, *self.names.virtual_topic_id(alias, physical_id).bytes());
+        match alias {
+            Some(alias) => {
+                if let Some(name) = name.filter(|name| !name.is_null()) {
+                    edits.set_text(name, Some(alias.virtual_name.as_str()));
+                }
+                if let (Some(node), Some(physical_id)) = (id, physical_id) {
+                    edits.set_uuid(node, *self.names.virtual_topic_id(&alias, physical_id).bytes());
+                }
+            }
+            // Where ids are the same on both sides, one that is not known yet is as good.
+            None if self.names.scope() == Scope::Everything && physical_id.is_some() => {}
+            None => return false,
         }
         self.convert(topic, edits);
-        Some(alias)
+        true
+    }
+
+    /// Whether the caller may describe a topic of the answer, given by name or by id.
+    pub(super) fn may_describe(&self, topic: Node<'_>) -> bool {
+        let alias = match (topic.topic_name(), topic.topic_id()) {
+            (Some(name), _) => self.names.by_physical_name(name),
+            (None, Some(id)) => self.names.by_physical_id(TopicId::new(id)).map(Cow::Borrowed),
+            (None, None) => None,
+        };
+        alias.is_some_and(|alias| {
+            let resource = Resource::topic(alias.virtual_name.as_str());
+            self.asker.decide(Operation::Describe, resource).is_allowed()
+        })
     }
 
     /// Converts a struct that says where a broker is; `false` when clients cannot be told.

@@ -22,6 +22,7 @@ pub(super) enum ErrorCode {
     InvalidRequest = 42,
     PolicyViolation = 44,
     TransactionalIdAuthorizationFailed = 53,
+    SecurityDisabled = 54,
     FetchSessionIdNotFound = 70,
     UnknownTopicId = 100,
     MismatchedEndpointType = 114,

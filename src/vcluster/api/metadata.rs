@@ -1,14 +1,16 @@
 //! Metadata: the request is made anew, so that it asks for nothing but topics that the caller may know; the answer gets
 //! virtual brokers and topics.
 
+use std::borrow::Cow;
+
 use super::ask::{Ask, Stop, Verdict};
 use super::back::{Back, cluster_operations};
 use super::error_code::ErrorCode;
 use crate::authz::Resource;
 use crate::vcluster::brokers::BOOTSTRAP_BROKER;
 use crate::vcluster::pending::{Asked, MetadataThen, RefusedMetadata, Then, TopicKey};
-use crate::vcluster::plan::{Answer, Forward, Plan};
-use crate::vcluster::rename::Alias;
+use crate::vcluster::plan::{Answer, Attempt, Forward, Plan};
+use crate::vcluster::rename::{Alias, Scope};
 use crate::wire::{Class, Edits, Item, Message, Node, Segments, Value, field};
 use klamm_raft::model::{Operation, TopicName};
 
@@ -21,19 +23,28 @@ const BY_ID_FROM: i16 = 12;
 
 /// What the caller asks for.
 struct Wanted<'a> {
-    topics: Vec<Known<'a>>,
+    topics: Topics<'a>,
     refused: Vec<RefusedMetadata>,
+    /// Whether brokers may create what is absent: only when the caller may create every absent topic of these.
+    creation: Asked,
+}
+
+/// The topics that are asked for upstream.
+enum Topics<'a> {
+    Those(Vec<Known<'a>>),
+    /// All of the physical cluster; the answer is filtered.
+    All,
 }
 
 /// A topic that is asked for upstream, the way the client did.
 enum Known<'a> {
-    ByName(&'a Alias),
-    ById(&'a Alias),
+    ByName(Cow<'a, Alias>),
+    ById(Cow<'a, Alias>),
 }
 
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
-    let wanted = match root.child(field::TOPICS) {
+    let mut wanted = match root.child(field::TOPICS) {
         Some(topics) if is_for_all(topics, ask.version()) => all(ask),
         Some(topics) => match named(ask, topics)? {
             Some(wanted) => wanted,
@@ -42,15 +53,16 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         None => all(ask),
     };
     let then = MetadataThen {
-        refused: wanted.refused,
+        refused: std::mem::take(&mut wanted.refused),
         topic_operations: Asked::of(root.bool_in(field::INCLUDE_TOPIC_AUTHORIZED_OPERATIONS)),
         cluster_operations: Asked::of(root.bool_in(field::INCLUDE_CLUSTER_AUTHORIZED_OPERATIONS)),
-        topics: Asked::of(Some(!wanted.topics.is_empty())),
+        topics: Asked::of(Some(!wanted.topics.is_none())),
+        filter: Asked::of(Some(matches!(wanted.topics, Topics::All))),
     };
     if !ask.has_home() {
         return bootstrap(ask, &then);
     }
-    let frame = upstream(ask, &wanted.topics)?;
+    let frame = upstream(ask, &wanted)?;
     let answer = Answer::Expected(ask.pending(Then::Metadata(then)));
     Ok(Plan::Forward(Forward {
         permit: ask.gate.permit(),
@@ -63,27 +75,45 @@ fn is_for_all(topics: Node<'_>, version: i16) -> bool {
     topics.is_null() || (version < EMPTY_MEANS_NONE_FROM && topics.count() == 0)
 }
 
-/// All topics that the caller may describe.
-fn all<'a>(ask: &mut Ask<'a>) -> Wanted<'a> {
-    let mut topics = Vec::new();
-    for alias in ask.view.names.aliases() {
-        let resource = Resource::topic(alias.virtual_name.as_str());
-        if ask.gate.allows_quietly(Operation::Describe, resource) && can_ask_for(ask, alias) {
-            topics.push(Known::ByName(alias));
+impl<'a> Wanted<'a> {
+    fn these(topics: Vec<Known<'a>>, refused: Vec<RefusedMetadata>) -> Self {
+        Self {
+            topics: Topics::Those(topics),
+            refused,
+            creation: Asked::No,
         }
     }
-    Wanted {
-        topics,
-        refused: Vec::new(),
+}
+
+impl Topics<'_> {
+    fn is_none(&self) -> bool {
+        matches!(self, Self::Those(topics) if topics.is_empty())
     }
+}
+
+/// All topics that the caller may describe.
+fn all<'a>(ask: &mut Ask<'a>) -> Wanted<'a> {
+    let view = ask.view;
+    if view.names.scope() == Scope::Everything {
+        return Wanted {
+            topics: Topics::All,
+            ..Wanted::these(Vec::new(), Vec::new())
+        };
+    }
+    let mut topics = Vec::new();
+    for alias in view.names.aliases() {
+        let resource = Resource::topic(alias.virtual_name.as_str());
+        if ask.gate.allows_quietly(Operation::Describe, resource) && can_ask_for(ask, alias) {
+            topics.push(Known::ByName(Cow::Borrowed(alias)));
+        }
+    }
+    Wanted::these(topics, Vec::new())
 }
 
 /// The topics that the request names; `None` when it names one in a way that its version does not allow.
 fn named<'a>(ask: &mut Ask<'a>, topics: Node<'_>) -> Result<Option<Wanted<'a>>, Stop> {
-    let mut wanted = Wanted {
-        topics: Vec::new(),
-        refused: Vec::new(),
-    };
+    let (mut known, mut refusals) = (Vec::new(), Vec::new());
+    let mut creation = Creation::new(ask);
     for topic in topics.children() {
         let id = topic.topic_id().filter(|id| *id != [0; 16]);
         let (key, verdict) = match (topic.topic_name(), id) {
@@ -96,23 +126,86 @@ fn named<'a>(ask: &mut Ask<'a>, topics: Node<'_>) -> Result<Option<Wanted<'a>>, 
             ),
             _ => return Ok(None),
         };
-        match (verdict, &key) {
-            (Verdict::Refused(error), _) => {
-                let error = naming_error(error, &key);
-                wanted.refused.push(refused(ask, key, error));
+        let error = match (verdict, &key) {
+            (Verdict::Refused(error), _) => naming_error(error, &key),
+            (Verdict::Forwarded(alias), TopicKey::Id(_)) => {
+                known.push(Known::ById(alias));
+                continue;
             }
-            (Verdict::Forwarded(alias), TopicKey::Id(_)) => wanted.topics.push(Known::ById(alias)),
-            (Verdict::Forwarded(alias), TopicKey::Name(_)) if can_ask_for(ask, alias) => {
-                wanted.topics.push(Known::ByName(alias));
-            }
-            (Verdict::Forwarded(_), _) => {
-                wanted
-                    .refused
-                    .push(refused(ask, key, ErrorCode::UnknownTopicOrPartition));
-            }
+            (Verdict::Forwarded(alias), TopicKey::Name(_)) => match creation.judge(ask, &alias) {
+                Ok(()) => {
+                    known.push(Known::ByName(alias));
+                    continue;
+                }
+                Err(error) => error,
+            },
+        };
+        refusals.push(refused(ask, key, error));
+    }
+    let creation = creation.outcome(ask.attempt)?;
+    Ok(Some(Wanted {
+        creation,
+        ..Wanted::these(known, refusals)
+    }))
+}
+
+/// Whether brokers may be let create the absent topics of a request.
+struct Creation {
+    /// Whether the client wants it, in a virtual cluster through which topics can be created.
+    asked: bool,
+    may_create_all: bool,
+    /// A topic is absent that the caller may create.
+    some: bool,
+    /// A topic is absent that the caller may not create.
+    refused: bool,
+    /// A topic exists that the caller could not create.
+    exposed: bool,
+}
+
+impl Creation {
+    fn new(ask: &mut Ask<'_>) -> Self {
+        let wanted = ask.message.root().bool_in(field::ALLOW_AUTO_TOPIC_CREATION);
+        let asked = ask.view.names.scope() == Scope::Everything
+            && (ask.version() < AUTO_CREATION_FROM || wanted == Some(true));
+        Self {
+            asked,
+            may_create_all: asked && ask.gate.allows_quietly(Operation::Create, Resource::CLUSTER),
+            some: false,
+            refused: false,
+            exposed: false,
         }
     }
-    Ok(Some(wanted))
+
+    /// Whether a broker may be asked for the topic.
+    fn judge(&mut self, ask: &mut Ask<'_>, alias: &Alias) -> Result<(), ErrorCode> {
+        if !self.asked {
+            return if can_ask_for(ask, alias) {
+                Ok(())
+            } else {
+                Err(ErrorCode::UnknownTopicOrPartition)
+            };
+        }
+        let resource = Resource::topic(alias.virtual_name.as_str());
+        if alias.exists {
+            self.exposed |= !self.may_create_all && !ask.gate.allows_quietly(Operation::Create, resource);
+            Ok(())
+        } else if self.may_create_all || ask.gate.allows(Operation::Create, resource) {
+            self.some = true;
+            Ok(())
+        } else {
+            self.refused = true;
+            Err(ErrorCode::TopicAuthorizationFailed)
+        }
+    }
+
+    /// Whether brokers are let create. The picture of what exists must be fresh where it keeps one from creating: a
+    /// topic may have come or gone since it was taken.
+    fn outcome(&self, attempt: Attempt) -> Result<Asked, Stop> {
+        if attempt == Attempt::First && (self.refused || (self.some && self.exposed)) {
+            return Err(Stop::UnknownTopicId);
+        }
+        Ok(Asked::of(Some(self.some)))
+    }
 }
 
 /// What is no topic's name at all is told apart from what is not there.
@@ -135,10 +228,7 @@ fn refuse_all<'a>(ask: &Ask<'_>, topics: Node<'_>) -> Wanted<'a> {
     let refused = names
         .map(|name| refused(ask, TopicKey::Name(name.to_owned()), ErrorCode::InvalidRequest))
         .collect();
-    Wanted {
-        topics: Vec::new(),
-        refused,
-    }
+    Wanted::these(Vec::new(), refused)
 }
 
 /// Whether asking a broker for a topic cannot create it: before version 4 only what exists is asked for.
@@ -161,10 +251,19 @@ fn refused(ask: &Ask<'_>, key: TopicKey, error: ErrorCode) -> RefusedMetadata {
 }
 
 /// The request for a broker.
-fn upstream(ask: &Ask<'_>, topics: &[Known<'_>]) -> Result<Segments, Stop> {
+fn upstream(ask: &Ask<'_>, wanted: &Wanted<'_>) -> Result<Segments, Stop> {
     let api = (ask.header.api_key, ask.version());
     let mut request = Item::request(api.0, api.1)?;
-    request.set(field::TOPICS, Value::Empty);
+    let topics = match &wanted.topics {
+        Topics::Those(topics) => topics.as_slice(),
+        Topics::All => &[],
+    };
+    let is_all = matches!(wanted.topics, Topics::All);
+    if is_all && ask.version() >= EMPTY_MEANS_NONE_FROM {
+        request.set(field::TOPICS, Value::Null);
+    } else {
+        request.set(field::TOPICS, Value::Empty);
+    }
     for topic in topics {
         let mut item = request.item(field::TOPICS);
         match topic {
@@ -176,14 +275,14 @@ fn upstream(ask: &Ask<'_>, topics: &[Known<'_>]) -> Result<Segments, Stop> {
         };
         request.push(field::TOPICS, item);
     }
-    if topics.is_empty() && ask.version() < EMPTY_MEANS_NONE_FROM {
+    if !is_all && topics.is_empty() && ask.version() < EMPTY_MEANS_NONE_FROM {
         // An empty list would be all topics. No topic can have this name, so none is created or found.
         let mut item = request.item(field::TOPICS);
         item.set(field::NAME, ask.view.names.impossible_topic());
         request.push(field::TOPICS, item);
     }
     if ask.version() >= AUTO_CREATION_FROM {
-        request.set(field::ALLOW_AUTO_TOPIC_CREATION, false);
+        request.set(field::ALLOW_AUTO_TOPIC_CREATION, wanted.creation == Asked::Yes);
     }
     let client_id = ask.header.client_id(ask.frame).unwrap_or_default();
     Ok(request.request_frame(api, ask.header.correlation_id, client_id)?)
@@ -240,6 +339,7 @@ pub(super) fn answer(
 ) {
     let root = message.root();
     back.topics = then.topics;
+    back.filter = then.filter;
     back.cluster_operations = then.cluster_operations;
     back.operations = then.topic_operations;
     back.convert(root, edits);

@@ -5,7 +5,6 @@ use super::back::Back;
 use super::error_code::ErrorCode;
 use super::group;
 use super::topics::{self, Shape};
-use crate::authz::Resource;
 use crate::vcluster::pending::{FetchedGroup, FetchedTopics, RefusedTopic, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
@@ -159,14 +158,11 @@ fn topics_of(back: &Back<'_>, node: Node<'_>, item: &Item, group: &FetchedGroup,
         return;
     };
     for topic in array.children() {
-        let alias = back.topic(topic, edits);
-        let is_shown = alias.is_some_and(|alias| match group.topics {
-            FetchedTopics::All => {
-                let resource = Resource::topic(alias.virtual_name.as_str());
-                back.asker.decide(Operation::Describe, resource).is_allowed()
-            }
-            _ => true,
-        });
+        let is_shown = back.topic(topic, edits)
+            && match group.topics {
+                FetchedTopics::All => back.may_describe(topic),
+                _ => true,
+            };
         if !is_shown {
             edits.remove_item(array, topic);
         }

@@ -7,6 +7,7 @@ mod groups;
 mod leaks;
 mod metadata;
 mod offsets;
+mod passthrough;
 mod produce;
 mod rest;
 mod world;

@@ -51,7 +51,7 @@ pub(super) fn split(
     for topic in array.children() {
         match ask.judge(topic, shape.operation)? {
             Verdict::Forwarded(alias) => {
-                to_physical(topic, alias, edits);
+                to_physical(topic, &alias, edits);
                 split.kept += 1;
             }
             Verdict::Refused(error) => {

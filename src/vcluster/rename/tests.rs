@@ -126,11 +126,41 @@ proptest! {
         for (name, physical, id) in rows {
             let alias = names.by_virtual_name(name).unwrap();
             prop_assert_eq!(alias.physical_name.as_str(), physical);
-            prop_assert_eq!(names.by_physical_name(physical).unwrap(), alias);
+            prop_assert_eq!(&names.by_physical_name(physical).unwrap(), &alias);
             let ids = alias.ids.unwrap();
             prop_assert_eq!(ids.physical_id.bytes(), &[id; 16]);
-            prop_assert_eq!(names.by_virtual_id(ids.virtual_id).unwrap(), alias);
-            prop_assert_eq!(names.by_physical_id(ids.physical_id).unwrap(), alias);
+            prop_assert_eq!(names.by_virtual_id(ids.virtual_id).unwrap(), &*alias);
+            prop_assert_eq!(names.by_physical_id(ids.physical_id).unwrap(), &*alias);
         }
     }
+}
+
+#[test]
+fn a_transparent_view_keeps_all_names_and_ids() {
+    let topic = PhysicalTopic {
+        id: [7; 16],
+        partitions: 1,
+    };
+    let topics = HashMap::from([("t".parse().unwrap(), topic)]);
+    let names = Names::transparent(None, &"passthrough".parse().unwrap(), &topics);
+    let known = names.by_virtual_name("t").unwrap();
+    assert_eq!((known.physical_name.as_str(), known.exists), ("t", true));
+    assert_eq!(known.ids.unwrap().virtual_id.bytes(), &[7; 16]);
+    assert_eq!(names.by_virtual_id(TopicId::new([7; 16])).unwrap(), &*known);
+    // Created a moment ago, or about to be.
+    let new = names.by_virtual_name("new").unwrap();
+    assert_eq!(
+        (new.physical_name.as_str(), new.exists, new.ids),
+        ("new", false, None)
+    );
+    assert_eq!(names.by_physical_name("new").unwrap(), new);
+    assert_eq!(
+        names.virtual_topic_id(&new, TopicId::new([9; 16])).bytes(),
+        &[9; 16]
+    );
+    assert!(names.by_virtual_name("no topic").is_none());
+    assert_eq!(names.physical_id("v:g").unwrap(), "v:g");
+    assert_eq!(names.virtual_id("v:g"), Some("v:g"));
+    let again = Names::transparent(Some(&names), &"passthrough".parse().unwrap(), &topics);
+    assert!(Arc::ptr_eq(&names, &again));
 }

@@ -101,6 +101,7 @@ fn then(api: Api, seed: u64) -> Then {
             topic_operations: asked,
             cluster_operations: asked,
             topics: Asked::Yes,
+            filter: asked,
         }),
         Api::DescribeCluster => Then::Cluster(asked),
         Api::FindCoordinator => Then::Coordinators(Vec::new()),

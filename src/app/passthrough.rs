@@ -1,0 +1,53 @@
+//! Sees to it that the virtual cluster `passthrough` is there, and is what the configuration says. It knows nothing of
+//! what goes through it.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use klamm_raft::command::Command;
+use klamm_raft::model::{PASSTHROUGH, VclusterKind, VclusterName, VirtualCluster};
+use klamm_raft::outcome::Outcome;
+use tracing::{error, warn};
+
+use super::services;
+use crate::config::{AclMode, PassthroughConfig};
+use crate::control::{self, Control, ControlError};
+
+/// After the change could not be made, this long passes before it is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// Creates it, or gives it this configuration. Of nodes that are configured differently the last one that starts wins.
+pub(crate) async fn ensure(config: &PassthroughConfig, control: &Control) -> Result<(), ControlError> {
+    let name: VclusterName = PASSTHROUGH.parse().expect("it is a valid name");
+    let spec = VirtualCluster {
+        kind: VclusterKind::Passthrough,
+        acl_enabled: config.acls == AclMode::Enabled,
+        super_users: config.super_users.clone(),
+    };
+    loop {
+        match control.state().vclusters.get(&name) {
+            Some(there) if there.spec == spec => return Ok(()),
+            Some(there) if there.spec.kind == VclusterKind::Passthrough => {
+                warn!(before = ?there.spec, now = ?spec, "the virtual cluster {PASSTHROUGH} is configured anew");
+            }
+            _ => {}
+        }
+        let command = Command::PutVcluster {
+            name: name.clone(),
+            spec: spec.clone(),
+            kafka_cluster_id: URL_SAFE_NO_PAD.encode(control::random::<16>()?),
+        };
+        match control.propose(command).await {
+            Ok(applied) => {
+                if let Outcome::Refused(refusal) = applied.outcome {
+                    // No port slot is left. The gateway serves what it has.
+                    error!(%refusal, "the virtual cluster {PASSTHROUGH} cannot be made");
+                }
+                return Ok(());
+            }
+            Err(error) if services::is_transient(&error) => tokio::time::sleep(AGAIN).await,
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
