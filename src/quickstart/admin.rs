@@ -84,6 +84,27 @@ impl Admin {
         self.call("POST", "token", Some(&body))?.field("token", "/token")
     }
 
+    /// The node that leads the group, counted from 1.
+    ///
+    /// # Errors
+    /// When nobody leads, or as [`Admin::put`].
+    pub fn leader(&self) -> Result<usize, QuickstartError> {
+        let answer = self.call("GET", "cluster", None)?.ok()?;
+        let view: Option<Value> = serde_json::from_str(&answer.body).ok();
+        let leader = view
+            .as_ref()
+            .and_then(|view| view.get("leader"))
+            .and_then(Value::as_u64);
+        match leader.and_then(|id| usize::try_from(id).ok()) {
+            Some(leader) => Ok(leader),
+            None => Err(QuickstartError::Answer {
+                request: answer.request,
+                field: "leader",
+                body: answer.body,
+            }),
+        }
+    }
+
     /// Where clients of a virtual cluster begin.
     ///
     /// # Errors

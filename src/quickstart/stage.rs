@@ -150,6 +150,11 @@ impl Stage {
         &self.nodes
     }
 
+    /// A node, counted from 1.
+    pub fn node_mut(&mut self, node: usize) -> &mut Node {
+        &mut self.nodes[node - 1]
+    }
+
     pub fn nodes_mut(&mut self) -> &mut [Node] {
         &mut self.nodes
     }
@@ -190,6 +195,9 @@ impl Stage {
     }
 }
 
+/// How the names of all scratch directories begin; a process id follows.
+const PREFIX: &str = "klamm-quickstart.";
+
 /// A directory that is deleted with the value.
 #[derive(Debug)]
 struct Scratch {
@@ -205,10 +213,23 @@ impl Scratch {
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
         let path = std::env::temp_dir().join(name);
-        // A leftover can only be of a dead process that had the same id.
-        fs::remove_dir_all(&path).ok();
+        remove_orphans();
         fs::create_dir_all(&path).map_err(QuickstartError::io("make a directory"))?;
         Ok(Self { path })
+    }
+}
+
+/// What processes that were killed could not delete.
+fn remove_orphans() {
+    for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('.').next());
+        let alive =
+            |pid: &str| pid == std::process::id().to_string() || Path::new("/proc").join(pid).exists();
+        // Without /proc nobody can be known to be dead.
+        if Path::new("/proc/self").exists() && pid.is_some_and(|pid| !alive(pid)) {
+            fs::remove_dir_all(entry.path()).ok();
+        }
     }
 }
 

@@ -53,7 +53,9 @@ struct Story {
     physical: String,
     /// Client properties for it, as a file.
     physical_properties: Option<String>,
-    /// Where the partner begins, one address per node.
+    /// Where the partner can begin, one address per node.
+    addresses: Vec<String>,
+    /// Where its next command begins; they take turns.
     bootstraps: Vec<String>,
     /// Physical topics that were not there before.
     made: Vec<&'static str>,
@@ -73,6 +75,7 @@ pub(crate) fn tell(options: &Options) -> Result<(), QuickstartError> {
         nodes: usize::from(options.nodes),
         physical: String::new(),
         physical_properties: None,
+        addresses: Vec::new(),
         bootstraps: Vec::new(),
         made: Vec::new(),
     };
@@ -93,6 +96,9 @@ impl Story {
         self.produce()?;
         self.consume()?;
         self.denials()?;
+        if self.nodes > 1 {
+            self.death_of_a_node()?;
+        }
         match options.afterwards {
             Afterwards::Exit => Ok(()),
             Afterwards::Stay => self.stay(),
@@ -142,8 +148,12 @@ impl Story {
                     &RECORDS.join("\n"),
                 )?;
             }
-            self.screen
-                .fact("", &format!("{topic}, with records such as “{}”", RECORDS[0]));
+            let holds = if self.made.contains(&topic) {
+                RECORDS.join(" · ")
+            } else {
+                "as it was".to_owned()
+            };
+            self.screen.fact("", &format!("{topic}: {holds}"));
         }
         Ok(())
     }
@@ -196,6 +206,7 @@ impl Story {
         Ok(())
     }
 
+    /// PUT at one node; the others must know it at once.
     fn put(&mut self, node: usize, path: &str, resource: &serde_json::Value) -> Result<(), QuickstartError> {
         let node = node.min(self.nodes);
         self.admin(node).put(path, resource)?;
@@ -207,6 +218,15 @@ impl Story {
             &format!("node {node}"),
             &format!("PUT /gateway/v2/{path}   {name}"),
         );
+        for other in 1..=self.nodes {
+            let seen = self.admin(other).call("GET", path, None)?.ok()?.body;
+            if !seen.contains(&format!("\"{name}\"")) {
+                return Err(QuickstartError::Unproven {
+                    claim: "every node knows a change once it is answered",
+                    seen,
+                });
+            }
+        }
         Ok(())
     }
 
@@ -222,7 +242,8 @@ impl Story {
         }
         let addresses = self.admin(1).bootstrap(VCLUSTER)?;
         self.screen.fact("address", &addresses);
-        self.bootstraps = addresses.split(',').map(str::to_owned).collect();
+        self.addresses = addresses.split(',').map(str::to_owned).collect();
+        self.bootstraps.clone_from(&self.addresses);
         Ok(())
     }
 
@@ -264,16 +285,7 @@ impl Story {
         let record = "hello from the partner";
         self.client("kafka-console-producer", PARTNER_FILE, "--topic topic1", record)?;
         self.screen.says(&format!("> {record}"));
-        let stored = self
-            .stage
-            .kafka()
-            .records(&self.physical_connection(), TOPICS[0].1, TOOL_LIMIT)?;
-        if !stored.iter().any(|line| line == record) {
-            return Err(QuickstartError::Unproven {
-                claim: "the record is in the physical topic",
-                seen: stored.join("\n"),
-            });
-        }
+        self.expect_stored("the record is in the physical topic", TOPICS[0].1, record)?;
         self.screen
             .proof(&format!("the record is in {} on {CLUSTER}", TOPICS[0].1));
         Ok(())
@@ -334,6 +346,58 @@ impl Story {
             &listed,
             "ClusterAuthorizationException",
         )
+    }
+
+    /// A node is killed while others carry on; it comes back with what it missed.
+    fn death_of_a_node(&mut self) -> Result<(), QuickstartError> {
+        let victim = self.admin(1).leader()?;
+        self.screen.step(&format!(
+            "The node that leads the group, node {victim}, is killed (SIGKILL)"
+        ));
+        self.stage.node_mut(victim).kill();
+        // Clients know all addresses and find those that answer.
+        let all = self.addresses.join(",");
+        self.bootstraps = vec![all];
+        let grant = format!("--add --allow-principal User:{PARTNER} --producer --topic topic2");
+        let added = self.client("kafka-acls", SUPER_FILE, &grant, "")?;
+        expect("rights can be changed without the dead node", &added, |output| {
+            output.status.success()
+        })?;
+        let record = "written without the dead node";
+        self.client("kafka-console-producer", PARTNER_FILE, "--topic topic2", record)?;
+        self.expect_stored(
+            "the partner goes on writing without the dead node",
+            TOPICS[1].1,
+            record,
+        )?;
+        self.screen
+            .proof("the other nodes took over: the new right counts, and the partner wrote topic2 with it");
+        self.stage.node_mut(victim).restart()?;
+        self.stage.node_mut(victim).await_ready()?;
+        self.bootstraps = vec![self.addresses[victim - 1].clone()];
+        let listed = self.client("kafka-acls", SUPER_FILE, "--list --topic topic2", "")?;
+        expect("the node has caught up", &listed, |output| {
+            output.stdout.contains("operation=WRITE")
+        })?;
+        self.screen
+            .proof(&format!("node {victim} is back and has what it missed"));
+        self.bootstraps.clone_from(&self.addresses);
+        Ok(())
+    }
+
+    /// The platform team finds a record in a physical topic.
+    fn expect_stored(&self, claim: &'static str, topic: &str, record: &str) -> Result<(), QuickstartError> {
+        let stored = self
+            .stage
+            .kafka()
+            .records(&self.physical_connection(), topic, TOOL_LIMIT)?;
+        if stored.iter().any(|line| line == record) {
+            return Ok(());
+        }
+        Err(QuickstartError::Unproven {
+            claim,
+            seen: stored.join("\n"),
+        })
     }
 
     fn denied(

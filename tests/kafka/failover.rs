@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use klamm::quickstart::child::{self, Output};
 use serde_json::Value;
 
-use crate::scene::{LIMIT, Login, Scene, counted, eventually, json, lines, script};
+use crate::scene::{LIMIT, Login, Scene, counted, eventually, lines, script};
 
 /// How many records the producer sends, and how many per second: about eight seconds of traffic.
 const RECORDS: usize = 4_000;
@@ -77,25 +77,9 @@ enum Victim {
     Serving,
 }
 
-/// The index of the node that leads, as the nodes see it.
+/// The index of the node that leads.
 fn leader(scene: &Scene) -> Result<usize> {
-    for node in scene.stage.nodes() {
-        let mut command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
-        command
-            .args(["cluster", "status", "-o", "json"])
-            .env("CDK_GATEWAY_BASE_URL", node.admin_url());
-        command
-            .env("CDK_GATEWAY_USER", "admin")
-            .env("CDK_GATEWAY_PASSWORD", "conduktor");
-        let output = child::run(command, "", LIMIT)?;
-        if let Some(leader) = json(&output.stdout)
-            .ok()
-            .and_then(|status| status["leader"].as_u64())
-        {
-            return Ok(usize::try_from(leader)? - 1);
-        }
-    }
-    anyhow::bail!("no node knows a leader")
+    Ok(scene.stage.admin(1).leader()? - 1)
 }
 
 /// The index of the node whose ports are advertised for the broker.

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::{AliasTopic, TopicName};
 
-use super::{Filter, deleted, find, gone, upserted};
+use super::{Filter, deleted, gone, upserted};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -37,7 +37,9 @@ pub(in crate::admin) async fn put(
     Body(resource): Body<AliasTopicResource>,
 ) -> Result<HttpResponse, ApiError> {
     let (vcluster, name, alias) = resource.read()?;
-    let known = find(&services.state(), &vcluster)?.aliases.get(&name) == Some(&alias);
+    // Whether the virtual cluster exists is for the change itself to say: this node may not have heard of it yet.
+    let state = services.state();
+    let known = state.vclusters.get(&vcluster).and_then(|v| v.aliases.get(&name)) == Some(&alias);
     // What is there already may be put again, also while its physical cluster cannot be asked.
     if !known {
         check_physical_topic(&services, &alias).await?;
