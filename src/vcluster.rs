@@ -8,4 +8,5 @@ pub mod names;
 pub mod pending;
 pub mod plan;
 pub mod rename;
+pub mod topic_pattern;
 pub mod view;

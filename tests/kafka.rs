@@ -2,6 +2,8 @@
 
 #[path = "kafka/failover.rs"]
 mod failover;
+#[path = "kafka/groups.rs"]
+mod groups;
 #[path = "kafka/kcat.rs"]
 mod kcat;
 #[path = "kafka/quickstart.rs"]

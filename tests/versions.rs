@@ -2,6 +2,8 @@
 //! the broker takes, and what it makes of the answer is one that the client reads, with nothing physical in it.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "versions/consumer_groups.rs"]
+mod consumer_groups;
 #[path = "versions/groups.rs"]
 mod groups;
 #[path = "versions/metadata.rs"]

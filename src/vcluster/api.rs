@@ -8,6 +8,7 @@ mod ask;
 mod back;
 mod cluster;
 mod configs;
+mod consumer_group;
 mod coordinator;
 mod error_code;
 mod fetch;
@@ -101,6 +102,7 @@ fn detail_of(api: Api) -> Detail {
         | Api::DescribeGroups
         | Api::DescribeConfigs
         | Api::DescribeCluster
+        | Api::ConsumerGroupDescribe
         | Api::DescribeAcls
         | Api::CreateAcls
         | Api::DeleteAcls => Detail::Everything,
@@ -128,6 +130,8 @@ fn dispatch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Api::DeleteGroups => groups::delete(ask),
         Api::OffsetDelete => offsets::delete(ask),
         Api::DescribeCluster => cluster::request(ask),
+        Api::ConsumerGroupHeartbeat => consumer_group::heartbeat(ask),
+        Api::ConsumerGroupDescribe => groups::describe(ask),
         Api::DescribeAcls => acls::describe(ask),
         Api::CreateAcls => acls::create(ask),
         Api::DeleteAcls => acls::delete(ask),
@@ -190,8 +194,14 @@ fn convert(
         Then::Groups { refused, operations } if pending.api == Api::DescribeGroups => {
             groups::described(back, message, &empty()?, (refused, *operations), edits);
         }
+        Then::Groups { refused, operations } if pending.api == Api::ConsumerGroupDescribe => {
+            consumer_group::described(back, message, &empty()?, (refused, *operations), edits);
+        }
         Then::Groups { refused, .. } => groups::deleted(back, message, &empty()?, refused, edits),
         Then::Nothing if pending.api == Api::ListGroups => groups::listed(back, message, edits),
+        Then::Nothing if pending.api == Api::ConsumerGroupHeartbeat => {
+            consumer_group::assigned(back, message, edits);
+        }
         Then::Nothing => back.convert(message.root(), edits),
         Then::Cluster(operations) => {
             back.cluster_operations = *operations;

@@ -86,6 +86,33 @@ impl Edits {
         self.push(node.span(), EditKind::Replace, from, node.span());
     }
 
+    /// Replaces an array of strings, which may be null.
+    pub fn set_texts<T: AsRef<str>>(
+        &mut self,
+        array: Node<'_>,
+        texts: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+    ) {
+        let entry = array.entry();
+        let from = self.scratch.len();
+        let texts = texts.into_iter();
+        let prefix = if entry.is_compact {
+            Prefix::Compact
+        } else {
+            Prefix::Int16
+        };
+        let mut written = prefix_of(entry).write(&mut self.scratch, Some(texts.len()));
+        for text in texts {
+            let text = text.as_ref();
+            written &= text.len() <= MAX_STRING_BYTES && prefix.write(&mut self.scratch, Some(text.len()));
+            self.scratch.extend_from_slice(text.as_bytes());
+        }
+        let holds_texts = entry.form == Form::Array && array.children().all(|item| item.form() == Form::Text);
+        if !written || !holds_texts {
+            self.fail(WireError::BadValue { field: array.field() });
+        }
+        self.push(array.span(), EditKind::Replace, from, array.span());
+    }
+
     /// Replaces a whole number or a boolean.
     pub fn set_int(&mut self, node: Node<'_>, value: i64) {
         let from = self.scratch.len();

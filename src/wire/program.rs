@@ -355,7 +355,7 @@ impl Compiler {
     fn classes_of_items(&self, fields: &[FieldDef]) -> (Class, Class) {
         let has = |class| {
             let mut here = fields.iter().filter(|def| def.versions.contains(self.version));
-            here.any(|def| def.class == class)
+            here.any(|def| def.class == class && !def.is_array)
         };
         if has(Class::TopicName) || has(Class::TopicId) {
             (Class::Topics, Class::Topic)

@@ -25,7 +25,7 @@ use kafka_protocol::protocol::{Encodable, Request, StrBytes};
 
 use super::world::{VIRTUAL, VIRTUAL_BROKER, World, group, text, topic, world};
 
-fn find_coordinator(world: &World, version: i16, group: &GroupId) {
+pub(crate) fn find_coordinator(world: &World, version: i16, group: &GroupId) {
     let mut request = FindCoordinatorRequest::default();
     if version >= 4 {
         request.coordinator_keys = vec![group.0.clone()];

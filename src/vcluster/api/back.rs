@@ -77,6 +77,7 @@ impl<'a> Back<'a> {
             Class::ErrorMessage => edits.set_text(node, None),
             // No client is given a fetch session.
             Class::FetchSessionId => set_int(node, 0, edits),
+            Class::TopicName if node.form() == Form::Array => self.topic_names(node, edits),
             // Converted with the struct that they belong to.
             Class::TopicName | Class::TopicId | Class::GroupId | Class::Host | Class::Port => {}
             // Of no meaning outside of their message, or the client's own.
@@ -175,6 +176,21 @@ impl<'a> Back<'a> {
             let resource = Resource::topic(alias.virtual_name.as_str());
             self.asker.decide(Operation::Describe, resource).is_allowed()
         })
+    }
+
+    /// Converts a list of names. One with the namespace of the virtual cluster was none of an alias when it was sent.
+    fn topic_names(&self, array: Node<'_>, edits: &mut Edits) {
+        for node in array.children() {
+            let text = node.text().unwrap_or_default();
+            let alias = self.names.by_physical_name(text);
+            match alias
+                .map(|alias| alias.virtual_name.as_str())
+                .or(self.names.virtual_id(text))
+            {
+                Some(name) => edits.set_text(node, Some(name)),
+                None => edits.remove_item(array, node),
+            }
+        }
     }
 
     /// Converts a struct that says where a broker is; `false` when clients cannot be told.

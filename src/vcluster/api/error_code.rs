@@ -27,6 +27,7 @@ pub(super) enum ErrorCode {
     UnknownTopicId = 100,
     MismatchedEndpointType = 114,
     UnsupportedEndpointType = 115,
+    InvalidRegularExpression = 128,
 }
 
 impl ErrorCode {

@@ -10,7 +10,7 @@ use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Field, Item, Message, field};
 use klamm_raft::model::Operation;
 
-/// DescribeGroups.
+/// DescribeGroups, and the same for groups of members and share groups.
 pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let operations = Asked::of(ask.message.root().bool_in(field::INCLUDE_AUTHORIZED_OPERATIONS));
     split(ask, Operation::Describe, field::GROUPS, operations)
@@ -68,7 +68,8 @@ fn split(ask: &mut Ask<'_>, operation: Operation, answered: Field, operations: A
     ask.forward(edits, Then::Groups { refused, operations })
 }
 
-fn item(response: &Item, answered: Field, group: &RefusedGroup) -> Item {
+/// A group that was refused, as it is answered.
+pub(super) fn item(response: &Item, answered: Field, group: &RefusedGroup) -> Item {
     let mut item = response.item(answered);
     item.set(field::GROUP_ID, group.group.as_str())
         .set(field::ERROR_CODE, group.error);

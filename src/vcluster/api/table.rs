@@ -32,6 +32,8 @@ pub enum Api {
     DeleteGroups = 42,
     OffsetDelete = 47,
     DescribeCluster = 60,
+    ConsumerGroupHeartbeat = 68,
+    ConsumerGroupDescribe = 69,
 }
 
 /// Who answers an API.
@@ -88,7 +90,7 @@ const fn gateway(api: Api, min: i16, max: i16) -> Served {
 }
 
 /// The stable versions of Kafka 4.3 that the handlers know.
-const SERVED: [Served; 25] = [
+const SERVED: [Served; 27] = [
     broker(Api::Produce, 3, 13),
     broker(Api::Fetch, 4, 18),
     broker(Api::ListOffsets, 1, 11),
@@ -114,6 +116,8 @@ const SERVED: [Served; 25] = [
     broker(Api::DeleteGroups, 0, 2),
     broker(Api::OffsetDelete, 0, 0),
     broker(Api::DescribeCluster, 0, 2),
+    broker(Api::ConsumerGroupHeartbeat, 0, 1),
+    broker(Api::ConsumerGroupDescribe, 0, 1),
 ];
 
 impl Api {

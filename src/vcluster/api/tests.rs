@@ -2,6 +2,7 @@
 
 mod acls;
 mod by_id;
+mod consumer_groups;
 mod fetch;
 mod groups;
 mod leaks;

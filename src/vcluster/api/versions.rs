@@ -11,12 +11,7 @@ use super::error_code::ErrorCode;
 const FALLBACK_VERSION: i16 = 0;
 
 /// Features that stand for APIs which are not served. A client that saw them finalized would use those APIs.
-const HIDDEN_FEATURES: [&str; 4] = [
-    "group.version",
-    "share.version",
-    "streams.version",
-    "transaction.version",
-];
+const HIDDEN_FEATURES: [&str; 3] = ["share.version", "streams.version", "transaction.version"];
 
 /// The answer to an ApiVersions request with this header.
 pub(super) fn answer(view: &View, header: &RequestHeader) -> Result<Segments, WireError> {

@@ -10,7 +10,7 @@ use crate::wire::Class;
 use crate::wire::tests::sample::{Value, planted_request, planted_response};
 use klamm_raft::model::Operation;
 
-const APIS: [Api; 19] = [
+const APIS: [Api; 21] = [
     Api::Produce,
     Api::Fetch,
     Api::ListOffsets,
@@ -30,6 +30,8 @@ const APIS: [Api; 19] = [
     Api::DeleteGroups,
     Api::OffsetDelete,
     Api::DescribeCluster,
+    Api::ConsumerGroupHeartbeat,
+    Api::ConsumerGroupDescribe,
 ];
 
 /// Marks every planted text.
@@ -108,7 +110,7 @@ fn then(api: Api, seed: u64) -> Then {
         Api::JoinGroup => Then::Members(Protocol::Consumer),
         Api::SyncGroup if asked == Asked::Yes => Then::Members(Protocol::Unknown),
         Api::SyncGroup => Then::Members(Protocol::Consumer),
-        Api::DescribeGroups | Api::DeleteGroups => Then::Groups {
+        Api::DescribeGroups | Api::DeleteGroups | Api::ConsumerGroupDescribe => Then::Groups {
             refused: Vec::new(),
             operations: asked,
         },
@@ -124,6 +126,7 @@ fn then(api: Api, seed: u64) -> Then {
                 topics,
             }])
         }
+        Api::ConsumerGroupHeartbeat => Then::Nothing,
         Api::ListGroups | Api::Heartbeat | Api::LeaveGroup | Api::InitProducerId => Then::Nothing,
         _ => Then::Topics(Vec::new()),
     }
@@ -174,6 +177,7 @@ fn nothing_physical_leaves_in_any_answer() {
 fn plant_request(class: Class, random: usize) -> Option<Value> {
     let planted = match class {
         Class::TopicName => text(&["orders", "s3cret-topic", "int-orders"], random),
+        Class::TopicPattern => text(&[".*", "s3cret.*", ""], random),
         Class::TopicId => Value::Uuid(FOREIGN_ID),
         Class::GroupId => text(&["app", ""], random),
         Class::CoordinatorKey => text(&["app"], random),

@@ -420,6 +420,7 @@ fn topology() -> Topology {
             supported: Vec::new(),
             finalized: vec![
                 ("metadata.version".into(), 1, 27),
+                ("group.version".into(), 0, 1),
                 ("transaction.version".into(), 0, 2),
             ],
             finalized_epoch: 7,

@@ -1,0 +1,182 @@
+//! ConsumerGroupHeartbeat and ConsumerGroupDescribe (KIP-848), and what share groups have in common with them. Members
+//! subscribe by name and get partitions by topic id.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use super::ask::{Ask, Stop, Verdict};
+use super::back::Back;
+use super::error_code::ErrorCode;
+use super::{group, groups, topics};
+use crate::authz::Resource;
+use crate::vcluster::names::TopicId;
+use crate::vcluster::pending::{Asked, RefusedGroup, Then};
+use crate::vcluster::plan::Plan;
+use crate::vcluster::topic_pattern::TopicPattern;
+use crate::wire::{Class, Edits, Form, Item, Message, Node, field};
+use klamm_raft::model::Operation;
+
+/// What a broker says of a group with a hidden topic.
+const HIDDEN_TOPICS: &str = "The group has described topic(s) that the client is not authorized to describe.";
+
+/// The heartbeat of a member.
+pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let mut edits = Edits::new();
+    let judged = group::judge(ask, Operation::Read, &mut edits);
+    if judged == Err(ErrorCode::GroupAuthorizationFailed) {
+        return refuse(ask, ErrorCode::GroupAuthorizationFailed);
+    }
+    if !may_describe_all(ask) {
+        return refuse(ask, ErrorCode::TopicAuthorizationFailed);
+    }
+    let subscribed = judged.and_then(|()| {
+        let id = ask.message.first(Class::GroupId).and_then(Node::text);
+        if id.is_none_or(str::is_empty) {
+            return Err(ErrorCode::InvalidRequest);
+        }
+        subscribe(ask, &mut edits)
+    });
+    if let Err(error) = subscribed {
+        return refuse(ask, error);
+    }
+    owned_to_physical(ask, &mut edits)?;
+    ask.forward(edits, Then::Nothing)
+}
+
+fn refuse(ask: &Ask<'_>, error: ErrorCode) -> Result<Plan, Stop> {
+    let mut response = ask.response()?;
+    response.set(field::ERROR_CODE, error);
+    ask.reply(&response)
+}
+
+/// The names that a member subscribes to; none when that did not change.
+fn subscribed_names(message: Message<'_>) -> impl Iterator<Item = &str> {
+    let names = message
+        .all(Class::TopicName)
+        .filter(|node| node.form() == Form::Text);
+    names.map(|name| name.text().unwrap_or_default())
+}
+
+/// One name that is hidden from the caller refuses the heartbeat.
+fn may_describe_all(ask: &mut Ask<'_>) -> bool {
+    let names: BTreeSet<&str> = subscribed_names(ask.message).collect();
+    let mut allowed = true;
+    for name in names {
+        allowed &= ask.gate.allows(Operation::Describe, Resource::topic(name));
+    }
+    allowed
+}
+
+/// Gives the subscription its physical names. A name that is no alias is sent with the namespace of the virtual
+/// cluster, so that it cannot be taken for a physical topic.
+///
+/// A regular expression is resolved here to the topics that it matches now and that the caller may describe. As "no
+/// expression" and "as before" look alike to the broker then, clearing an expression clears the names that came of it.
+fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
+    let root = ask.message.root();
+    let pattern = root.child_of(Class::TopicPattern).filter(|node| !node.is_null());
+    let Some(array) = root.child_of(Class::TopicName) else {
+        return Ok(());
+    };
+    if array.is_null() && pattern.is_none() {
+        return Ok(());
+    }
+    let names = &ask.view.names;
+    let mut physical = BTreeSet::new();
+    for name in subscribed_names(ask.message) {
+        physical.insert(match names.by_virtual_name(name) {
+            Some(alias) => Cow::Borrowed(alias.physical_name.as_str()),
+            None => Cow::Owned(names.physical_id(name).map_err(|_| ErrorCode::InvalidRequest)?),
+        });
+    }
+    if let Some(node) = pattern {
+        let text = node.text().unwrap_or_default();
+        edits.set_text(node, None);
+        if !text.is_empty() {
+            let pattern = TopicPattern::compile(text).map_err(|_| ErrorCode::InvalidRegularExpression)?;
+            for alias in names.aliases() {
+                let name = alias.virtual_name.as_str();
+                let may_describe = ask
+                    .gate
+                    .allows_quietly(Operation::Describe, Resource::topic(name));
+                if may_describe && pattern.matches(name) {
+                    physical.insert(Cow::Borrowed(alias.physical_name.as_str()));
+                }
+            }
+        }
+    }
+    edits.set_texts(array, &physical);
+    Ok(())
+}
+
+/// Partitions that a member has of topics which are gone from here are not the broker's business.
+fn owned_to_physical(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), Stop> {
+    for array in ask.message.all(Class::Topics) {
+        for topic in array.children() {
+            match ask.judge(topic, None)? {
+                Verdict::Forwarded(alias) => topics::to_physical(topic, alias, edits),
+                Verdict::Refused(_) => edits.remove_item(array, topic),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The answer to a heartbeat. When it assigns a topic that is not known here, because it was created again or its alias
+/// was removed a moment ago, the member is made to send its whole state again: a broker tells an assignment but once.
+pub(super) fn assigned(back: &Back<'_>, message: Message<'_>, edits: &mut Edits) {
+    back.convert(message.root(), edits);
+    let ids = message.all(Class::TopicId).filter_map(Node::uuid);
+    let is_foreign = |id: [u8; 16]| back.names.by_physical_id(TopicId::new(id)).is_none();
+    let error = message.root().child(field::ERROR_CODE);
+    if let Some(error) = error.filter(|error| error.int() == Some(0) && ids.map(is_foreign).any(|is| is)) {
+        edits.set_int(error, ErrorCode::CoordinatorLoadInProgress.code().into());
+    }
+}
+
+/// The answer to ConsumerGroupDescribe and ShareGroupDescribe.
+pub(super) fn described(
+    back: &mut Back<'_>,
+    message: Message<'_>,
+    empty: &Item,
+    (refused, operations): (&[RefusedGroup], Asked),
+    edits: &mut Edits,
+) {
+    back.operations = operations;
+    let Some(array) = message.root().child(field::GROUPS) else {
+        return;
+    };
+    for group in array.children() {
+        if has_hidden_topic(back, group) {
+            edits.remove_item(array, group);
+            let physical = group.text_in(field::GROUP_ID);
+            if let Some(id) = physical.and_then(|id| back.names.virtual_id(id)) {
+                let mut hidden = empty.item(field::GROUPS);
+                hidden
+                    .set(field::GROUP_ID, id)
+                    .set(field::ERROR_CODE, ErrorCode::TopicAuthorizationFailed)
+                    .set(field::ERROR_MESSAGE, HIDDEN_TOPICS);
+                edits.append(array, &hidden);
+            }
+        } else if !back.item(group, edits) {
+            edits.remove_item(array, group);
+        }
+    }
+    for group in refused {
+        edits.prepend(array, &groups::item(empty, field::GROUPS, group));
+    }
+}
+
+/// Whether a member has, or is about to get, a topic of this virtual cluster that the caller may not describe.
+fn has_hidden_topic(back: &Back<'_>, group: Node<'_>) -> bool {
+    let mut topics = group.all(Class::Topic);
+    topics.any(|topic| {
+        let alias = topic
+            .topic_name()
+            .and_then(|name| back.names.by_physical_name(name));
+        alias.is_some_and(|alias| {
+            let topic = Resource::topic(alias.virtual_name.as_str());
+            !back.asker.decide(Operation::Describe, topic).is_allowed()
+        })
+    })
+}

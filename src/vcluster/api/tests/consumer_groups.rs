@@ -1,0 +1,251 @@
+//! Consumer groups of KIP-848: heartbeats with names, expressions and topic ids, and descriptions.
+
+use kafka_protocol::messages::consumer_group_describe_response::{
+    Assignment as Described, DescribedGroup, Member, TopicPartitions as DescribedTopic,
+};
+use kafka_protocol::messages::consumer_group_heartbeat_request::TopicPartitions as Owned;
+use kafka_protocol::messages::consumer_group_heartbeat_response::{Assignment, TopicPartitions};
+use kafka_protocol::messages::{
+    ConsumerGroupDescribeRequest, ConsumerGroupDescribeResponse, ConsumerGroupHeartbeatRequest,
+    ConsumerGroupHeartbeatResponse,
+};
+use klamm_raft::model::Operation::{Delete, Describe, Read};
+use uuid::Uuid;
+
+use super::world::*;
+use crate::authz::Resource;
+use crate::vcluster::plan::Attempt;
+
+const FOREIGN: Uuid = Uuid::from_bytes([0xee; 16]);
+
+/// A world in which the caller may be in the group, and describe `orders` and a name that is no alias.
+fn member() -> World {
+    World::new()
+        .allow(Read, Resource::group("app"))
+        .allow(Describe, Resource::topic("orders"))
+        .allow(Describe, Resource::topic("later"))
+}
+
+fn heartbeat() -> ConsumerGroupHeartbeatRequest {
+    ConsumerGroupHeartbeatRequest::default()
+        .with_group_id(group_id("app"))
+        .with_member_id(text("m"))
+}
+
+fn subscribed(names: &[&str]) -> ConsumerGroupHeartbeatRequest {
+    let names = names.iter().map(|name| topic_name(name)).collect();
+    heartbeat().with_subscribed_topic_names(Some(names))
+}
+
+fn by_pattern(pattern: &str) -> ConsumerGroupHeartbeatRequest {
+    heartbeat().with_subscribed_topic_regex(Some(text(pattern)))
+}
+
+/// The names that the broker sees.
+fn sent(world: &World, version: i16, request: &ConsumerGroupHeartbeatRequest) -> Option<Vec<String>> {
+    let mut seen = None;
+    world.exchange(version, request, |upstream: ConsumerGroupHeartbeatRequest| {
+        assert_eq!(upstream.group_id, group_id("partner:app"));
+        assert_eq!(upstream.subscribed_topic_regex, None, "brokers get names");
+        seen = upstream.subscribed_topic_names;
+        ConsumerGroupHeartbeatResponse::default()
+    });
+    seen.map(|names| names.iter().map(|name| name.to_string()).collect())
+}
+
+fn error(world: &World, version: i16, request: &ConsumerGroupHeartbeatRequest) -> i16 {
+    world.ask(version, request).replied().error_code
+}
+
+#[test]
+fn members_subscribe_to_virtual_topics() {
+    for version in [0, 1] {
+        let world = member();
+        assert_eq!(sent(&world, version, &heartbeat()), None, "nothing changed");
+        assert_eq!(sent(&world, version, &subscribed(&[])), Some(vec![]));
+        assert_eq!(
+            sent(&world, version, &subscribed(&["orders", "later"])).unwrap(),
+            ["int-orders", "partner:later"]
+        );
+    }
+}
+
+#[test]
+fn a_heartbeat_is_allowed_or_refused_as_a_whole() {
+    for version in [0, 1] {
+        let names = subscribed(&["orders", "bills"]);
+        assert_eq!(error(&World::new(), version, &names), 30);
+        let asked = member();
+        let asked = asked.ask(version, &names);
+        assert_eq!(asked.denied(), ["Describe Topic bills"]);
+        assert_eq!(asked.replied().error_code, 29);
+        let admin = World::new().asked_by_super_user();
+        assert_eq!(
+            error(&admin, version, &heartbeat().with_group_id(group_id(""))),
+            42
+        );
+        let no_home = World::without_home().asked_by_super_user();
+        assert_eq!(error(&no_home, version, &names), 15);
+    }
+    assert_eq!(
+        error(
+            &World::without_home().allow(Read, Resource::group("app")),
+            1,
+            &subscribed(&["x"])
+        ),
+        29
+    );
+}
+
+#[test]
+fn an_expression_is_resolved_to_what_the_caller_may_describe() {
+    let world = member();
+    assert_eq!(sent(&world, 1, &by_pattern(".*")).unwrap(), ["int-orders"]);
+    assert!(
+        sent(&world, 1, &by_pattern("int-.*")).unwrap().is_empty(),
+        "names are virtual"
+    );
+    let both = by_pattern("ord.*").with_subscribed_topic_names(Some(vec![topic_name("later")]));
+    assert_eq!(sent(&world, 1, &both).unwrap(), ["int-orders", "partner:later"]);
+    assert!(world.ask(1, &by_pattern(".*")).denied().is_empty());
+    let world = world.allow(Read, Resource::topic("bills"));
+    assert_eq!(
+        sent(&world, 1, &by_pattern("orders|b.*")).unwrap(),
+        ["int-bills", "int-orders"]
+    );
+    assert_eq!(sent(&world, 1, &by_pattern("")), Some(vec![]), "cleared");
+    assert_eq!(error(&world, 1, &by_pattern("[")), 128);
+}
+
+#[test]
+fn partitions_are_owned_and_assigned_by_id() {
+    let world = member();
+    let orders = world.virtual_id("orders");
+    let owned = |id| Owned::default().with_topic_id(id).with_partitions(vec![0, 1]);
+    let request = heartbeat().with_topic_partitions(Some(vec![owned(orders), owned(FOREIGN)]));
+    for version in [0, 1] {
+        world.ask(version, &request).needs_fresh_topics();
+        let asked = world.ask_again(version, &request, Attempt::AfterRefresh);
+        let response = asked.forwarded(|upstream: ConsumerGroupHeartbeatRequest| {
+            assert_eq!(
+                upstream.topic_partitions.unwrap(),
+                [owned(physical_id("int-orders"))]
+            );
+            assigned(&[physical_id("int-orders")])
+        });
+        assert_eq!((response.error_code, response.member_epoch), (0, 7));
+        assert_eq!(response.error_message, None);
+        assert_eq!(response.assignment, assigned(&[orders]).assignment);
+        let response = world.exchange(version, &heartbeat(), |_| {
+            assigned(&[physical_id("int-orders"), FOREIGN])
+        });
+        assert_eq!(
+            response.error_code, 14,
+            "it must ask for the whole assignment again"
+        );
+        assert_eq!(response.assignment, assigned(&[orders]).assignment);
+        let response = world.exchange(version, &heartbeat(), |_| {
+            assigned(&[FOREIGN]).with_error_code(110)
+        });
+        assert_eq!(response.error_code, 110);
+    }
+}
+
+fn assigned(ids: &[Uuid]) -> ConsumerGroupHeartbeatResponse {
+    let topics = ids.iter().map(|id| {
+        TopicPartitions::default()
+            .with_topic_id(*id)
+            .with_partitions(vec![1])
+    });
+    ConsumerGroupHeartbeatResponse::default()
+        .with_error_message(Some(text("of int-orders")))
+        .with_member_epoch(7)
+        .with_assignment(Some(
+            Assignment::default().with_topic_partitions(topics.collect()),
+        ))
+}
+
+fn topics(topics: &[(&str, Uuid)]) -> Described {
+    let topics = topics.iter().map(|(name, id)| {
+        DescribedTopic::default()
+            .with_topic_name(topic_name(name))
+            .with_topic_id(*id)
+            .with_partitions(vec![0])
+    });
+    Described::default().with_topic_partitions(topics.collect())
+}
+
+fn described(id: &str, current: Described, target: Described) -> DescribedGroup {
+    let names = ["int-orders", "partner:later", "int-foreign"]
+        .map(topic_name)
+        .to_vec();
+    let member = Member::default()
+        .with_member_id(text("m"))
+        .with_client_host(text("/10.9.8.7"))
+        .with_subscribed_topic_names(names)
+        .with_assignment(current)
+        .with_target_assignment(target);
+    DescribedGroup::default()
+        .with_group_id(group_id(id))
+        .with_group_state(text("Stable"))
+        .with_members(vec![member])
+        .with_authorized_operations(3400)
+}
+
+#[test]
+fn groups_are_described_without_what_is_hidden() {
+    let world = member()
+        .allow(Describe, Resource::group("hidden"))
+        .allow(Delete, Resource::group("hidden"));
+    let orders = ("int-orders", physical_id("int-orders"));
+    let bills = ("int-bills", physical_id("int-bills"));
+    for version in [0, 1] {
+        let groups = ["app", "other", "hidden"].map(group_id).to_vec();
+        let request = ConsumerGroupDescribeRequest::default()
+            .with_group_ids(groups)
+            .with_include_authorized_operations(true);
+        let asked = world.ask(version, &request);
+        assert_eq!(asked.denied(), ["Describe Group other"]);
+        let response = asked.forwarded(|upstream: ConsumerGroupDescribeRequest| {
+            assert_eq!(
+                upstream.group_ids,
+                [group_id("partner:app"), group_id("partner:hidden")]
+            );
+            let shown = described(
+                "partner:app",
+                topics(&[orders]),
+                topics(&[("int-foreign", FOREIGN)]),
+            );
+            let hidden = described("partner:hidden", topics(&[orders]), topics(&[bills]));
+            ConsumerGroupDescribeResponse::default().with_groups(vec![shown, hidden])
+        });
+        let [other, app, hidden] = &response.groups[..] else {
+            panic!("{response:?}")
+        };
+        assert_eq!((other.group_id.as_str(), other.error_code), ("other", 30));
+        assert_eq!(
+            (app.error_code, app.authorized_operations),
+            (0, (1 << 3) | (1 << 8))
+        );
+        let member = &app.members[0];
+        assert_eq!(member.client_host, text("/0.0.0.0"));
+        assert_eq!(member.subscribed_topic_names, ["orders", "later"].map(topic_name));
+        assert_eq!(
+            member.assignment,
+            topics(&[("orders", world.virtual_id("orders"))])
+        );
+        assert_eq!(
+            member.target_assignment,
+            topics(&[]),
+            "no topic of this virtual cluster"
+        );
+        assert_eq!((hidden.group_id.as_str(), hidden.error_code), ("hidden", 29));
+        assert_eq!(
+            (hidden.group_state.as_str(), hidden.authorized_operations),
+            ("", i32::MIN)
+        );
+        assert!(hidden.members.is_empty());
+        let message = hidden.error_message.as_ref().unwrap();
+        assert!(message.contains("not authorized to describe"), "{message}");
+    }
+}

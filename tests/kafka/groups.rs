@@ -1,0 +1,53 @@
+//! The stock consumer in the kinds of groups that came after the classic one.
+
+use anyhow::{Result, ensure};
+
+use crate::scene::{IDLE_MS, Scene, counted, lines};
+
+const RECORDS: [&str; 4] = ["one", "two", "three", "four"];
+
+#[test]
+fn a_consumer_group_of_the_new_protocol_reads_through_an_alias() -> Result<()> {
+    let scene = Scene::shared()?;
+    scene.topic("protocol-physical", 2)?;
+    scene.direct(
+        "kafka-console-producer",
+        &["--topic", "protocol-physical"],
+        &RECORDS.join("\n"),
+    )?;
+    scene.vcluster("protocol", &[("orders", "protocol-physical")])?;
+    let user = scene.login("protocol", "super-user", 1)?;
+    let group = ["--group", "app", "--command-property", "group.protocol=consumer"];
+    let read = [
+        "--topic",
+        "orders",
+        "--from-beginning",
+        "--max-messages",
+        "4",
+        "--timeout-ms",
+        IDLE_MS,
+    ];
+    let read = scene.client(&user, "kafka-console-consumer", &[&read[..], &group].concat(), "")?;
+    ensure!(
+        counted(&lines(&read.stdout)) == counted(&RECORDS.map(str::to_owned)),
+        "{}",
+        read.all()
+    );
+
+    let described = scene.client_ok(&user, "kafka-consumer-groups", &["--describe", "--group", "app"])?;
+    let lags = described.lines().filter(|line| line.contains("orders")).count();
+    ensure!(
+        lags == 2 && !described.contains("protocol-physical"),
+        "{described}"
+    );
+    let state = ["--describe", "--group", "app", "--state"];
+    let state = scene.client_ok(&user, "kafka-consumer-groups", &state)?;
+    ensure!(state.contains("uniform"), "an assignor of the broker: {state}");
+    let listed = ["--list", "--type", "consumer"];
+    let listed = lines(&scene.client_ok(&user, "kafka-consumer-groups", &listed)?);
+    ensure!(
+        listed.len() == 2 && listed[1].starts_with("app "),
+        "a heading and one group: {listed:?}"
+    );
+    Ok(())
+}
