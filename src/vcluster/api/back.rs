@@ -182,13 +182,10 @@ impl<'a> Back<'a> {
     fn topic_names(&self, array: Node<'_>, edits: &mut Edits) {
         for node in array.children() {
             let text = node.text().unwrap_or_default();
-            let alias = self.names.by_physical_name(text);
-            match alias
-                .map(|alias| alias.virtual_name.as_str())
-                .or(self.names.virtual_id(text))
-            {
-                Some(name) => edits.set_text(node, Some(name)),
-                None => edits.remove_item(array, node),
+            match (self.names.by_physical_name(text), self.names.virtual_id(text)) {
+                (Some(alias), _) => edits.set_text(node, Some(alias.virtual_name.as_str())),
+                (None, Some(name)) => edits.set_text(node, Some(name)),
+                (None, None) => edits.remove_item(array, node),
             }
         }
     }

@@ -1,7 +1,6 @@
 //! ConsumerGroupHeartbeat and ConsumerGroupDescribe (KIP-848), and what share groups have in common with them. Members
 //! subscribe by name and get partitions by topic id.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop, Verdict};
@@ -85,8 +84,8 @@ fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
     let mut physical = BTreeSet::new();
     for name in subscribed_names(ask.message) {
         physical.insert(match names.by_virtual_name(name) {
-            Some(alias) => Cow::Borrowed(alias.physical_name.as_str()),
-            None => Cow::Owned(names.physical_id(name).map_err(|_| ErrorCode::InvalidRequest)?),
+            Some(alias) => alias.physical_name.as_str().to_owned(),
+            None => names.physical_id(name).map_err(|_| ErrorCode::InvalidRequest)?,
         });
     }
     if let Some(node) = pattern {
@@ -100,7 +99,7 @@ fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
                     .gate
                     .allows_quietly(Operation::Describe, Resource::topic(name));
                 if may_describe && pattern.matches(name) {
-                    physical.insert(Cow::Borrowed(alias.physical_name.as_str()));
+                    physical.insert(alias.physical_name.as_str().to_owned());
                 }
             }
         }
@@ -114,7 +113,7 @@ fn owned_to_physical(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), Stop> {
     for array in ask.message.all(Class::Topics) {
         for topic in array.children() {
             match ask.judge(topic, None)? {
-                Verdict::Forwarded(alias) => topics::to_physical(topic, alias, edits),
+                Verdict::Forwarded(alias) => topics::to_physical(topic, &alias, edits),
                 Verdict::Refused(_) => edits.remove_item(array, topic),
             }
         }
