@@ -39,8 +39,8 @@ use super::pending::{Pending, PendingChange, Then};
 use super::plan::{Attempt, Caller, ChangeResult, CloseReason, Plan, Planned};
 use super::view::View;
 use crate::wire::{
-    Detail, Edits, Item, Message, RequestHeader, Segments, Tape, WireError, correlation_id, walk_request,
-    walk_response,
+    Detail, Edits, Item, Message, RequestHeader, Segments, Tape, WireError, correlation_id, field,
+    walk_request, walk_response,
 };
 
 thread_local! {
@@ -57,7 +57,7 @@ pub fn request(view: &View, caller: &Caller, frame: Bytes, attempt: Attempt) -> 
         return Plan::Close(CloseReason::UnsupportedApi).into();
     };
     if api == Api::ApiVersions {
-        return match versions::answer(view, &header) {
+        return match versions::answer(view, &header, &frame) {
             Ok(answer) => Plan::Reply(answer).into(),
             Err(_) => Plan::Close(CloseReason::BadRequest).into(),
         };
@@ -213,7 +213,13 @@ fn convert(
         }
         Then::Topics(refused) => {
             back.convert(message.root(), edits);
-            if let Some(shape) = topics::shape_of(pending.api).filter(|_| !refused.is_empty()) {
+            // As brokers: a request that failed as a whole is answered without topics.
+            let failed = message
+                .root()
+                .int_in(field::ERROR_CODE)
+                .is_some_and(|error| error != 0);
+            let shape = topics::shape_of(pending.api).filter(|_| !refused.is_empty() && !failed);
+            if let Some(shape) = shape {
                 topics::splice(shape, message.root(), &empty()?, refused, edits);
             }
         }
@@ -228,5 +234,5 @@ pub fn changed(pending: PendingChange, result: ChangeResult) -> Segments {
 
 /// Answers an ApiVersions request, before login as after it.
 pub fn api_versions(view: &View, frame: &Bytes) -> Result<Segments, WireError> {
-    versions::answer(view, &RequestHeader::parse(frame)?)
+    versions::answer(view, &RequestHeader::parse(frame)?, frame)
 }

@@ -61,7 +61,7 @@ pub(super) struct RefusedTopic {
 }
 
 /// How a client named a topic.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum TopicKey {
     Name(String),
     Id([u8; 16]),

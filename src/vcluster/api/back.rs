@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
+use super::error_code::{ErrorCode, denial};
 use crate::authz::{Asker, Resource};
 use crate::vcluster::embedded::{self, Direction};
 use crate::vcluster::names::TopicId;
@@ -73,8 +74,7 @@ impl<'a> Back<'a> {
             Class::AuthorizedOperations => self.authorized_operations(parent, node, edits),
             Class::ClusterId => edits.set_text(node, Some(&self.view.kafka_cluster_id)),
             Class::ClientHost => edits.set_text(node, Some(MASKED_HOST)),
-            Class::ErrorMessage if node.is_null() => {}
-            Class::ErrorMessage => edits.set_text(node, None),
+            Class::ErrorMessage => self.error_message(parent, node, edits),
             // No client is given a fetch session.
             Class::FetchSessionId => set_int(node, 0, edits),
             Class::TopicName if node.form() == Form::Array => self.topic_names(node, edits),
@@ -108,6 +108,23 @@ impl<'a> Back<'a> {
             | Class::UserName
             | Class::Secret
             | Class::LogDir => blank(node, edits),
+        }
+    }
+
+    /// A broker's words may name physical things: what says nothing stays, what is known is said anew.
+    fn error_message(&self, parent: Node<'_>, node: Node<'_>, edits: &mut Edits) {
+        if node.text().is_none_or(is_meaningless) {
+            return;
+        }
+        let code = parent.child_of(Class::ErrorCode).and_then(Node::int);
+        let code = code.and_then(|code| i16::try_from(code).ok()).unwrap_or_default();
+        let group = parent.child_of(Class::GroupId).and_then(Node::text);
+        let missing = group
+            .filter(|_| code == ErrorCode::GroupIdNotFound.code())
+            .and_then(|id| self.names.virtual_id(id));
+        match missing {
+            Some(id) => edits.set_text(node, Some(&format!("Group {id} not found."))),
+            None => edits.set_text(node, denial(code)),
         }
     }
 
@@ -275,6 +292,11 @@ impl<'a> Back<'a> {
         is_asked(self.cluster_operations)?;
         Some(cluster_operations(&self.asker))
     }
+}
+
+/// Texts that brokers send where there is no error.
+pub(super) fn is_meaningless(message: &str) -> bool {
+    matches!(message, "" | "NONE")
 }
 
 /// The bitfield of the cluster: 0 for those who may not describe it.

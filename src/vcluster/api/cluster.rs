@@ -14,14 +14,19 @@ const ENDPOINT_CONTROLLERS: i64 = 2;
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let operations = Asked::of(root.bool_in(field::INCLUDE_CLUSTER_AUTHORIZED_OPERATIONS));
-    let error = match root.int_in(field::ENDPOINT_TYPE).unwrap_or(ENDPOINT_BROKERS) {
+    let (error, words) = match root.int_in(field::ENDPOINT_TYPE).unwrap_or(ENDPOINT_BROKERS) {
         ENDPOINT_BROKERS if ask.has_home() => return ask.forward(Edits::new(), Then::Cluster(operations)),
         ENDPOINT_BROKERS => return bootstrap(ask, operations),
-        ENDPOINT_CONTROLLERS => ErrorCode::MismatchedEndpointType,
-        _ => ErrorCode::UnsupportedEndpointType,
+        ENDPOINT_CONTROLLERS => (
+            ErrorCode::MismatchedEndpointType,
+            "This is an endpoint of brokers.",
+        ),
+        _ => (ErrorCode::UnsupportedEndpointType, "There are no such endpoints."),
     };
     let mut response = ask.response()?;
-    response.set(field::ERROR_CODE, error);
+    response
+        .set(field::ERROR_CODE, error)
+        .set(field::ERROR_MESSAGE, words);
     ask.reply(&response)
 }
 

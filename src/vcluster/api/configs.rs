@@ -3,13 +3,13 @@
 
 use super::ask::{Ask, Stop, Verdict};
 use super::back::Back;
-use super::error_code::ErrorCode;
+use super::error_code::{ErrorCode, denial};
 use super::group;
 use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedConfig, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, Message, Node, Value, field};
-use klamm_raft::model::Operation;
+use klamm_raft::model::{Operation, TopicName};
 
 const TOPIC: i64 = 2;
 const BROKER: i64 = 4;
@@ -53,7 +53,7 @@ const SHOWN_OF_BROKERS: [&str; 31] = [
 ];
 
 /// Configurations of topics that name nothing physical: all but those of throttled replicas. Sorted.
-const SHOWN_OF_TOPICS: [&str; 32] = [
+const SHOWN_OF_TOPICS: [&str; 35] = [
     "cleanup.policy",
     "compression.gzip.level",
     "compression.lz4.level",
@@ -79,12 +79,15 @@ const SHOWN_OF_TOPICS: [&str; 32] = [
     "min.compaction.lag.ms",
     "min.insync.replicas",
     "preallocate",
+    "remote.log.copy.disable",
+    "remote.log.delete.on.disable",
     "remote.storage.enable",
     "retention.bytes",
     "retention.ms",
     "segment.bytes",
     "segment.index.bytes",
     "segment.jitter.ms",
+    "segment.ms",
     "unclean.leader.election.enable",
 ];
 
@@ -151,6 +154,9 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> 
     match kind {
         TOPIC => match ask.judge_name(name, Some(operation)) {
             Verdict::Forwarded(alias) => Ok(alias.physical_name.as_str().to_owned()),
+            Verdict::Refused(ErrorCode::UnknownTopicOrPartition) if name.parse::<TopicName>().is_err() => {
+                Err(ErrorCode::InvalidTopic)
+            }
             Verdict::Refused(error) => Err(error),
         },
         GROUP => group::judge_id(ask, name, operation),
@@ -173,8 +179,10 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> 
 
 fn item(response: &Item, refused: &RefusedConfig) -> Item {
     let mut item = response.item(field::RESULTS);
-    item.set(field::ERROR_CODE, refused.error)
-        .set(field::ERROR_MESSAGE, Value::Null);
+    item.set(field::ERROR_CODE, refused.error).set(
+        field::ERROR_MESSAGE,
+        denial(refused.error).map_or(Value::Null, Value::from),
+    );
     item.set(field::RESOURCE_TYPE, refused.resource_type)
         .set(field::RESOURCE_NAME, refused.name.as_str());
     item

@@ -2,8 +2,8 @@
 //! broker.
 
 use super::ask::{Ask, Stop};
-use super::back::Back;
-use super::error_code::ErrorCode;
+use super::back::{Back, is_meaningless};
+use super::error_code::{ErrorCode, denial};
 use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedKey, Then};
 use crate::vcluster::plan::Plan;
@@ -108,7 +108,9 @@ fn judge(ask: &mut Ask<'_>, key_type: i64, key: &str) -> Result<String, RefusedK
         }
         _ => ErrorCode::InvalidRequest,
     };
-    Err(refused(error, None))
+    // As brokers: with many keys only the refusal of share coordinators comes in words.
+    let has_words = ask.version() < MANY_KEYS_FROM || key_type == KEY_TYPE_SHARE;
+    Err(refused(error, denial(error.code()).filter(|_| has_words)))
 }
 
 fn item(response: &Item, refused: &RefusedKey) -> Item {
@@ -160,8 +162,10 @@ pub(super) fn found(
 
 /// Converts a struct that names a coordinator. One that has no slot yet is looked for again by clients.
 fn coordinator(back: &Back<'_>, node: Node<'_>, edits: &mut Edits) {
-    if let Some(text) = node.child_of(Class::ErrorMessage).filter(|text| !text.is_null()) {
-        edits.set_text(text, None);
+    let message = node.child_of(Class::ErrorMessage);
+    let names_something = |node: &Node<'_>| node.text().is_some_and(|text| !is_meaningless(text));
+    if let Some(message) = message.filter(names_something) {
+        edits.set_text(message, None);
     }
     let is_told = back.coordinator(node, edits);
     let error = node

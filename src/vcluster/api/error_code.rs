@@ -23,6 +23,7 @@ pub(super) enum ErrorCode {
     PolicyViolation = 44,
     TransactionalIdAuthorizationFailed = 53,
     SecurityDisabled = 54,
+    GroupIdNotFound = 69,
     FetchSessionIdNotFound = 70,
     UnknownTopicId = 100,
     MismatchedEndpointType = 114,
@@ -35,6 +36,24 @@ impl ErrorCode {
     pub(super) fn code(self) -> i16 {
         self as i16
     }
+}
+
+/// What a broker says of an authorization error, where an answer has room for words.
+pub(super) fn denial(code: i16) -> Option<&'static str> {
+    const DENIALS: [(ErrorCode, &str); 4] = [
+        (ErrorCode::TopicAuthorizationFailed, "Topic authorization failed."),
+        (ErrorCode::GroupAuthorizationFailed, "Group authorization failed."),
+        (
+            ErrorCode::ClusterAuthorizationFailed,
+            "Cluster authorization failed.",
+        ),
+        (
+            ErrorCode::TransactionalIdAuthorizationFailed,
+            "Transactional Id authorization failed.",
+        ),
+    ];
+    let denial = DENIALS.iter().find(|(error, _)| error.code() == code);
+    denial.map(|(_, text)| *text)
 }
 
 impl From<ErrorCode> for Value {

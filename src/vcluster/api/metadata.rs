@@ -2,6 +2,7 @@
 //! virtual brokers and topics.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use super::ask::{Ask, Stop, Verdict};
 use super::back::{Back, cluster_operations};
@@ -48,7 +49,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Some(topics) if is_for_all(topics, ask.version()) => all(ask),
         Some(topics) => match named(ask, topics)? {
             Some(wanted) => wanted,
-            None => refuse_all(ask, topics),
+            None => return refuse_all(ask, topics),
         },
         None => all(ask),
     };
@@ -114,6 +115,7 @@ fn all<'a>(ask: &mut Ask<'a>) -> Wanted<'a> {
 fn named<'a>(ask: &mut Ask<'a>, topics: Node<'_>) -> Result<Option<Wanted<'a>>, Stop> {
     let (mut known, mut refusals) = (Vec::new(), Vec::new());
     let mut creation = Creation::new(ask);
+    let mut seen = HashSet::new();
     for topic in topics.children() {
         let id = topic.topic_id().filter(|id| *id != [0; 16]);
         let (key, verdict) = match (topic.topic_name(), id) {
@@ -126,6 +128,10 @@ fn named<'a>(ask: &mut Ask<'a>, topics: Node<'_>) -> Result<Option<Wanted<'a>>, 
             ),
             _ => return Ok(None),
         };
+        // As brokers: what is named twice is answered once.
+        if !seen.insert(key.clone()) {
+            continue;
+        }
         let error = match (verdict, &key) {
             (Verdict::Refused(error), _) => naming_error(error, &key),
             (Verdict::Forwarded(alias), TopicKey::Id(_)) => {
@@ -220,15 +226,18 @@ fn naming_error(error: ErrorCode, key: &TopicKey) -> ErrorCode {
     }
 }
 
-/// Refuses every topic of a request that is not valid.
-fn refuse_all<'a>(ask: &Ask<'_>, topics: Node<'_>) -> Wanted<'a> {
-    let names = topics
-        .children()
-        .map(|topic| topic.topic_name().unwrap_or_default());
-    let refused = names
-        .map(|name| refused(ask, TopicKey::Name(name.to_owned()), ErrorCode::InvalidRequest))
-        .collect();
-    Wanted::these(Vec::new(), refused)
+/// Refuses a request that is not valid: nothing is answered but its topics, as they were named.
+fn refuse_all(ask: &Ask<'_>, topics: Node<'_>) -> Result<Plan, Stop> {
+    let mut response = ask.response()?;
+    for topic in topics.children() {
+        let mut item = response.item(field::TOPICS);
+        item.set(field::ERROR_CODE, ErrorCode::InvalidRequest)
+            .set(field::NAME, topic.topic_name().unwrap_or_default())
+            .set(field::TOPIC_ID, topic.topic_id().unwrap_or_default());
+        response.push(field::TOPICS, item);
+    }
+    response.set(field::CLUSTER_ID, Value::Null);
+    ask.reply(&response)
 }
 
 /// Whether asking a broker for a topic cannot create it: before version 4 only what exists is asked for.

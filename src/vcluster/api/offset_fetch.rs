@@ -20,6 +20,8 @@ const MANY_GROUPS_FROM: i16 = 8;
 /// The first version with an error code beside the topics.
 const TOP_LEVEL_ERROR_FROM: i16 = 2;
 
+const NO_ERROR: i16 = 0;
+
 /// The most partitions of one request. Where partitions are structs the walk has such a bound; here they are plain numbers,
 /// each of which may become a refusal of fifty times its size.
 const MAX_PARTITIONS: usize = 1 << 18;
@@ -44,6 +46,13 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     match &fetched.topics {
         FetchedTopics::Refused(error) => refuse_one(ask, *error),
         _ => ask.forward(edits, Then::OffsetFetch(vec![fetched])),
+    }
+}
+
+/// Of a topic that is not there no offset was committed, which is no error.
+fn have_no_offset(refused: &mut RefusedTopic) {
+    if refused.error == ErrorCode::UnknownTopicOrPartition.code() {
+        refused.error = NO_ERROR;
     }
 }
 
@@ -85,7 +94,9 @@ fn fetched_group(ask: &mut Ask<'_>, node: Node<'_>, edits: &mut Edits) -> Result
             }
             match node.child(field::TOPICS) {
                 Some(topics) if !topics.is_null() => {
-                    FetchedTopics::Named(topics::split(ask, &SHAPE, node, edits)?.refused)
+                    let mut refused = topics::split(ask, &SHAPE, node, edits)?.refused;
+                    refused.iter_mut().for_each(have_no_offset);
+                    FetchedTopics::Named(refused)
                 }
                 _ => FetchedTopics::All,
             }

@@ -3,7 +3,7 @@
 use super::table::{Api, VersionRange};
 use crate::backend::topology::Features;
 use crate::vcluster::view::View;
-use crate::wire::{Item, RequestHeader, Segments, WireError, field};
+use crate::wire::{Detail, Item, RequestHeader, Segments, Tape, WireError, field, walk_request};
 
 use super::error_code::ErrorCode;
 
@@ -13,8 +13,13 @@ const FALLBACK_VERSION: i16 = 0;
 /// Features that stand for APIs which are not served. A client that saw them finalized would use those APIs.
 const HIDDEN_FEATURES: [&str; 3] = ["share.version", "streams.version", "transaction.version"];
 
+/// The first version in which clients say what software they are.
+const SOFTWARE_FROM: i16 = 3;
+/// The first version whose answers may tell of a feature that starts at level 0: older clients refuse such answers.
+const LEVEL_ZERO_FROM: i16 = 4;
+
 /// The answer to an ApiVersions request with this header.
-pub(super) fn answer(view: &View, header: &RequestHeader) -> Result<Segments, WireError> {
+pub(super) fn answer(view: &View, header: &RequestHeader, frame: &[u8]) -> Result<Segments, WireError> {
     let key = Api::ApiVersions.key();
     let known = view
         .apis
@@ -29,12 +34,17 @@ pub(super) fn answer(view: &View, header: &RequestHeader) -> Result<Segments, Wi
     if !known {
         response.set(field::ERROR_CODE, ErrorCode::UnsupportedVersion);
     }
+    if known && version >= SOFTWARE_FROM && !names_software(header, frame)? {
+        response.set(field::ERROR_CODE, ErrorCode::InvalidRequest);
+        return response.response_frame((key, version), header.correlation_id);
+    }
     for (api, range) in view.apis.announced() {
         let item = api_item(&response, api, range);
         response.push(field::API_KEYS, item);
     }
     if known {
-        add_features(&mut response, &view.features);
+        let least = if version >= LEVEL_ZERO_FROM { 0 } else { 1 };
+        add_features(&mut response, &view.features, least);
     }
     response.response_frame((key, version), header.correlation_id)
 }
@@ -47,9 +57,31 @@ fn api_item(response: &Item, api: Api, range: VersionRange) -> Item {
     item
 }
 
-fn add_features(response: &mut Item, features: &Features) {
+/// Whether the client's software has a name and a version that a broker takes.
+fn names_software(header: &RequestHeader, frame: &[u8]) -> Result<bool, WireError> {
+    let mut tape = Tape::new();
+    let message = walk_request(header, frame, Detail::Everything, &mut tape)?;
+    let root = message.root();
+    let mut fields = [field::CLIENT_SOFTWARE_NAME, field::CLIENT_SOFTWARE_VERSION].into_iter();
+    Ok(fields.all(|field| is_software(root.text_in(field).unwrap_or_default())))
+}
+
+/// Letters and digits, with dots and dashes between them (KIP-511).
+fn is_software(text: &str) -> bool {
+    let is_end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+    let bytes = text.as_bytes();
+    let is_inside = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    is_end(bytes.first()) && is_end(bytes.last()) && bytes.iter().all(is_inside)
+}
+
+/// Adds the features that may be shown, and of the supported ones those that start at `least` or above.
+fn add_features(response: &mut Item, features: &Features, least: i16) {
     let shown = |name: &str| !HIDDEN_FEATURES.contains(&name);
-    for (name, min, max) in features.supported.iter().filter(|(name, ..)| shown(name)) {
+    for (name, min, max) in features
+        .supported
+        .iter()
+        .filter(|(name, min, _)| shown(name) && *min >= least)
+    {
         let mut item = response.item(field::SUPPORTED_FEATURES);
         item.set(field::NAME, name.as_str())
             .set(field::MIN_VERSION, *min)

@@ -346,7 +346,7 @@ fn groups_are_described_with_virtual_members() {
 }
 
 #[test]
-fn what_a_group_error_says_of_the_physical_side_is_dropped() {
+fn a_group_that_is_not_there_is_called_as_the_client_calls_it() {
     let request = DescribeGroupsRequest::default().with_groups(vec![group_id("app")]);
     let response = in_group().exchange(6, &request, |_| {
         let group =
@@ -355,7 +355,7 @@ fn what_a_group_error_says_of_the_physical_side_is_dropped() {
     });
     assert_eq!(
         (response.groups[0].error_code, &response.groups[0].error_message),
-        (69, &None)
+        (69, &Some(text("Group app not found.")))
     );
 }
 

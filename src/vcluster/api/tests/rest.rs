@@ -19,7 +19,7 @@ use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
 fn versions_are_announced_in_every_version() {
     let world = World::new();
     for version in 0..=4 {
-        let response = world.ask(version, &ApiVersionsRequest::default()).replied();
+        let response = world.ask(version, &of_software("sample-client", "1.0")).replied();
         assert_eq!(response.error_code, 0);
         let range = |key| {
             let found = response.api_keys.iter().find(|api| api.api_key == key);
@@ -41,6 +41,29 @@ fn versions_are_announced_in_every_version() {
                 names,
                 ["metadata.version", "group.version"],
                 "features of APIs that are not served stay hidden"
+            );
+        }
+    }
+}
+
+/// What a client says of itself from version 3 on.
+fn of_software(name: &str, version: &str) -> ApiVersionsRequest {
+    ApiVersionsRequest::default()
+        .with_client_software_name(text(name))
+        .with_client_software_version(text(version))
+}
+
+#[test]
+fn software_without_a_proper_name_is_refused_from_version_3_on() {
+    let world = World::new();
+    let bad = [("", "1"), ("a", ""), ("a client", "1"), ("-a", "1"), ("a", "1.")];
+    for (name, software) in bad {
+        for version in [3, 4] {
+            let response = world.ask(version, &of_software(name, software)).replied();
+            assert_eq!(
+                (response.error_code, response.api_keys.len()),
+                (42, 0),
+                "{name:?} {software:?}"
             );
         }
     }

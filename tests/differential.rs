@@ -1,0 +1,185 @@
+//! The same requests to a broker with StandardAuthorizer and to a gateway in front of an open broker: the answers, and
+//! what the requests did, must be equal but for closed lists of what differs by nature and by intention.
+
+#[path = "differential/cases.rs"]
+mod cases;
+#[path = "differential/deviations.rs"]
+mod deviations;
+#[path = "differential/fields.rs"]
+mod fields;
+#[path = "differential/normal.rs"]
+mod normal;
+#[path = "differential/settings.rs"]
+mod settings;
+#[path = "differential/side.rs"]
+mod side;
+#[path = "differential/stores.rs"]
+mod stores;
+#[path = "differential/stories.rs"]
+mod stories;
+#[path = "differential/tally.rs"]
+mod tally;
+#[path = "differential/tree.rs"]
+mod tree;
+#[path = "differential/world.rs"]
+mod world;
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use klamm::wire::{api_versions, field};
+
+use crate::cases::{Ask, Case, Flow};
+use crate::fields::is;
+use crate::side::Outcome;
+use crate::tally::Tally;
+use crate::tree::Tree;
+use crate::world::{World, request};
+
+/// A coordinator that is loading or not there yet, and a transaction whose last one is not quite done.
+const TRANSIENT: [i64; 3] = [14, 15, 51];
+const RETRIES: usize = 40;
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
+const DESCRIBE_ACLS: i16 = 29;
+
+#[test]
+fn a_gateway_answers_and_acts_as_a_broker_with_its_own_authorizer() -> Result<()> {
+    let mut world = World::start()?;
+    let served = common_versions(&mut world)?;
+    let mut tally = Tally::default();
+    let users: Vec<String> = world
+        .settings
+        .iter()
+        .map(|setting| setting.user.clone())
+        .collect();
+    for user in &users {
+        for flow in cases::all() {
+            play(&mut world, user, (&flow, &served), &mut tally)?;
+        }
+    }
+    tally.conclude()?;
+    stories::silent_writes(&mut world)?;
+    stories::revocation(&mut world)?;
+    stores::compare(&mut world)
+}
+
+/// The versions that both sides announce, by API.
+fn common_versions(world: &mut World) -> Result<BTreeMap<i16, (i16, i16)>> {
+    let software = vec![
+        is(field::CLIENT_SOFTWARE_NAME, "differential"),
+        is(field::CLIENT_SOFTWARE_VERSION, "1"),
+    ];
+    let mut both = Vec::new();
+    for side in [&mut world.broker, &mut world.gateway] {
+        let answer = side.must(settings::ROOT, &request(18, 4, &software)?)?;
+        let Some(Tree::List(keys)) = answer.field("ApiKeys") else {
+            anyhow::bail!("no versions");
+        };
+        let number = |key: &Tree, name| match key.field(name) {
+            Some(Tree::Int(value)) => i16::try_from(*value).unwrap_or(-1),
+            _ => -1,
+        };
+        let ranges = keys.iter().map(|key| {
+            (
+                number(key, "ApiKey"),
+                (number(key, "MinVersion"), number(key, "MaxVersion")),
+            )
+        });
+        both.push(ranges.collect::<BTreeMap<_, _>>());
+    }
+    let (broker, gateway) = (&both[0], &both[1]);
+    ensure!(gateway.len() > 20, "the gateway serves little: {gateway:?}");
+    let common = gateway.iter().filter_map(|(key, (min, max))| {
+        let known = api_versions(*key)?;
+        let (broker_min, broker_max) = broker.get(key)?;
+        Some((
+            *key,
+            (
+                known.lo.max(*min).max(*broker_min),
+                known.hi.min(*max).min(*broker_max),
+            ),
+        ))
+    });
+    let common: BTreeMap<_, _> = common.collect();
+    ensure!(common.len() > 20, "little in common: {broker:?} {gateway:?}");
+    Ok(common)
+}
+
+/// Sends the requests of a flow to both sides, round by round.
+fn play(
+    world: &mut World,
+    user: &str,
+    (flow, served): (&Flow, &BTreeMap<i16, (i16, i16)>),
+    tally: &mut Tally,
+) -> Result<()> {
+    let range = |case: &Case| -> Option<(i16, i16)> {
+        case.with.iter().try_for_each(|key| served.get(key).map(drop))?;
+        let (min, max) = served.get(&case.key)?;
+        let (min, max) = (case.from.max(*min), case.to.min(*max));
+        (min <= max).then_some((min, max))
+    };
+    // Half of a story would leave the two sides in different states.
+    if flow.iter().any(|case| !served.contains_key(&case.key)) {
+        return Ok(());
+    }
+    let rounds = flow
+        .iter()
+        .filter_map(range)
+        .map(|(min, max)| max - min + 1)
+        .max()
+        .unwrap_or(0);
+    for round in 0..rounds {
+        for case in flow {
+            if let Some((min, max)) = range(case) {
+                exchange(world, user, (case, max.min(min + round)), tally)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether an answer says that something is about to be there.
+fn is_transient(outcome: &Result<Outcome>) -> bool {
+    let Ok(Outcome::Answer(answer)) = outcome else {
+        return false;
+    };
+    TRANSIENT
+        .iter()
+        .any(|code| answer.holds("ErrorCode", &Tree::Int(*code)))
+}
+
+fn same(broker: &Result<Outcome>, gateway: &Result<Outcome>) -> bool {
+    matches!((broker, gateway), (Ok(broker), Ok(gateway)) if broker == gateway)
+}
+
+fn exchange(world: &mut World, user: &str, (case, version): (&Case, i16), tally: &mut Tally) -> Result<()> {
+    let make = |side| request(case.key, version, &(case.build)(Ask { side, user, version }));
+    let (to_broker, to_gateway) = (make(&world.broker)?, make(&world.gateway)?);
+    let mut again = 0..RETRIES;
+    let (broker, gateway) = loop {
+        world.broker.send(user, &to_broker)?;
+        world.gateway.send(user, &to_gateway)?;
+        let broker = world.broker.receive(user, &to_broker);
+        let gateway = world.gateway.receive(user, &to_gateway);
+        let is_late = [&broker, &gateway].iter().any(|outcome| is_transient(outcome))
+            // ACLs are in force at once at the gateway, a little later at a broker.
+            || (case.key == DESCRIBE_ACLS && !same(&broker, &gateway));
+        if !is_late || again.next().is_none() {
+            break (broker, gateway);
+        }
+        thread::sleep(RETRY_PAUSE);
+    };
+    let named = |side: &str, outcome: Result<Outcome>| {
+        outcome.map_err(|error| {
+            error.context(format!(
+                "{side}: {} {:?} v{version} of {user}",
+                case.key, case.name
+            ))
+        })
+    };
+    let (broker, gateway) = (named("broker", broker)?, named("gateway", gateway)?);
+    tally.add((case, version, user), &broker, &gateway);
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! What may differ between a broker and a gateway by its nature: a closed list. Everything else must be equal.
+
+use klamm::wire::Class;
+
+use crate::side::Names;
+use crate::tree::Tree;
+
+/// Numbers that are nobody's choice: how long a client is throttled, how brokers are numbered, which port they are on,
+/// which number a producer is given.
+pub(crate) fn int(class: Class, value: i64) -> Tree {
+    match class {
+        Class::ThrottleTimeMs => Tree::Int(0),
+        Class::BrokerId if value >= 0 => Tree::Text("a broker".into()),
+        Class::Port if value > 0 => Tree::Text("a port".into()),
+        Class::ProducerId if value >= 0 => Tree::Text("a producer".into()),
+        _ => Tree::Int(value),
+    }
+}
+
+/// The address of a broker, the id of a cluster, UUIDs (of members) wherever they are, and how a request is called that
+/// needs a permission.
+pub(crate) fn text(class: Class, text: &str) -> String {
+    match class {
+        Class::Host if !text.is_empty() => "a host".into(),
+        Class::ClusterId => "a cluster".into(),
+        Class::ErrorMessage if text.ends_with(" permission.") => {
+            // A broker puts its own object into this sentence.
+            let needed = text.rsplit(' ').nth(1).unwrap_or_default();
+            format!("needs {needed} permission.")
+        }
+        _ => without_uuids(text),
+    }
+}
+
+/// A topic's id becomes its name; ids of no topic stay.
+pub(crate) fn uuid(class: Class, value: [u8; 16], names: &Names) -> Tree {
+    match names.name_of(&value) {
+        Some(name) if class == Class::TopicId => Tree::Text(format!("id of {name}")),
+        _ => Tree::Bytes(value.to_vec()),
+    }
+}
+
+/// 8-4-4-4-12 hexadecimal digits.
+fn without_uuids(text: &str) -> String {
+    const LENGTH: usize = 36;
+    let is_uuid = |part: &[u8]| {
+        part.iter().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+    };
+    let mut bytes = text.as_bytes().to_vec();
+    let mut at = 0;
+    while at + LENGTH <= bytes.len() {
+        if is_uuid(&bytes[at..at + LENGTH]) {
+            bytes.splice(at..at + LENGTH, *b"a uuid");
+        }
+        at += 1;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,220 @@
+//! Both sides: a broker with StandardAuthorizer, and a gateway in front of an open broker, with the same topics, users
+//! and ACLs.
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use klamm::quickstart::admin;
+use klamm::quickstart::stage::{Nodes, PortChoice, Stage};
+use klamm::wire::{Item, Value, field};
+
+use crate::fields::{Fields, fill, is, items};
+use crate::settings::{self, Acl, ROOT, Setting, TOPICS};
+use crate::side::{Request, Side};
+use crate::tree::Tree;
+
+pub(crate) const VCLUSTER: &str = "twin";
+/// Open brokers do not ask who it is.
+pub(crate) const ANYBODY: &str = "anybody";
+/// How many each topic has.
+pub(crate) const PARTITIONS: i32 = 2;
+const BACKEND: &str = "main";
+
+/// How long something may take that is only seen a little later.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Everything that runs.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) broker: Side,
+    pub(crate) gateway: Side,
+    /// The broker with the authorizer, and the open one, as somebody who may everything.
+    pub(crate) physical: [Side; 2],
+    pub(crate) settings: Vec<Setting>,
+    /// Ends with this value.
+    _stage: Stage,
+}
+
+impl World {
+    pub(crate) fn start() -> Result<Self> {
+        let settings = settings::all();
+        let passwords: BTreeMap<String, String> = settings
+            .iter()
+            .map(|setting| (setting.user.clone(), format!("{}-secret", setting.user)))
+            .collect();
+        let mut stage = Stage::new()?;
+        let sasl = stage.spare_port(0).to_string();
+        let logins: Vec<String> = passwords
+            .iter()
+            .map(|(user, password)| format!("{user}={password}"))
+            .collect();
+        let mut options = vec!["--sasl", &sasl, "--authorizer", ROOT];
+        for login in &logins {
+            options.extend(["--user", login]);
+        }
+        let guarded = stage.start_kafka("guarded", &options)?;
+        let open = stage.start_kafka(BACKEND, &[])?;
+        let mut physical = [&guarded, &open].map(|address| Side::new(address, BTreeMap::new()));
+        for side in &mut physical {
+            create_topics(side)?;
+        }
+        let gateway = start_gateway(&mut stage, &open, &settings)?;
+        let broker = Side::new(&format!("127.0.0.1:{sasl}"), passwords);
+        let mut world = Self {
+            broker,
+            gateway,
+            physical,
+            settings,
+            _stage: stage,
+        };
+        world.prepare()?;
+        Ok(world)
+    }
+
+    /// Brings both sides to where requests can be compared: ACLs are in force and coordinators serve.
+    fn prepare(&mut self) -> Result<()> {
+        let acls: Vec<Acl> = self
+            .settings
+            .iter()
+            .flat_map(|setting| setting.acls.clone())
+            .collect();
+        self.gateway.go_to_broker(ROOT)?;
+        for side in [&mut self.broker, &mut self.gateway] {
+            let created = side.must(
+                ROOT,
+                &Request {
+                    key: 30,
+                    version: 3,
+                    body: settings::creation(acls.iter())?,
+                },
+            )?;
+            let results = created.field("Results").context("results")?;
+            let Tree::List(results) = results else {
+                anyhow::bail!("no results")
+            };
+            let ok = |result: &Tree| result.field("ErrorCode") == Some(&Tree::Int(0));
+            ensure!(results.iter().all(ok), "ACLs: {created}");
+            eventually("all ACLs are in force", || Ok(count_acls(side)? == acls.len()))?;
+            eventually("the coordinator of groups serves", || {
+                coordinator_serves(side, ROOT, 0)
+            })?;
+            eventually("groups are served", || groups_are_served(side))?;
+            side.learn_topics(ROOT)?;
+        }
+        for side in &mut self.physical {
+            eventually("the coordinator of transactions serves", || {
+                coordinator_serves(side, ANYBODY, 1)
+            })?;
+            side.learn_topics(ANYBODY)?;
+        }
+        Ok(())
+    }
+}
+
+fn start_gateway(stage: &mut Stage, backend: &str, settings: &[Setting]) -> Result<Side> {
+    stage.configure(&[(BACKEND, &[("bootstrap.servers", backend)])])?;
+    stage.start_nodes(&Nodes {
+        program: env!("CARGO_BIN_EXE_klamm").into(),
+        count: 1,
+        advertised_host: "127.0.0.1".into(),
+        ports: PortChoice::Any,
+        more: vec![("KLAMM_LOG_FILTER".into(), "warn".into())],
+    })?;
+    let admin = stage.admin(1);
+    admin.put("virtual-cluster", &admin::vcluster(VCLUSTER, ROOT))?;
+    for topic in TOPICS {
+        admin.put("alias-topic", &admin::alias(VCLUSTER, topic, (BACKEND, topic)))?;
+    }
+    let mut tokens = BTreeMap::new();
+    for setting in settings {
+        admin.put("service-account", &admin::account(VCLUSTER, &setting.user))?;
+        tokens.insert(setting.user.clone(), admin.token(VCLUSTER, &setting.user, 3600)?);
+    }
+    Ok(Side::new(&admin.bootstrap(VCLUSTER)?, tokens))
+}
+
+fn create_topics(side: &mut Side) -> Result<()> {
+    let topic = |name: &&str| -> Fields {
+        vec![
+            is(field::NAME, *name),
+            is(field::NUM_PARTITIONS, PARTITIONS),
+            is(field::REPLICATION_FACTOR, 1_i16),
+        ]
+    };
+    let body = request(
+        19,
+        7,
+        &vec![items(field::TOPICS, TOPICS.iter().map(topic).collect())],
+    )?;
+    let answer = side.must(ANYBODY, &body)?;
+    ensure!(answer.to_string().contains("ErrorCode: 0"), "topics: {answer}");
+    Ok(())
+}
+
+/// A request of plain values.
+pub(crate) fn request(key: i16, version: i16, fields: &Fields) -> Result<Request> {
+    let mut body = Item::request(key, version)?;
+    fill(&mut body, fields);
+    Ok(Request { key, version, body })
+}
+
+fn count_acls(side: &mut Side) -> Result<usize> {
+    let mut body = Item::request(29, 3)?;
+    body.set(field::RESOURCE_TYPE_FILTER, 1_i8)
+        .set(field::RESOURCE_NAME_FILTER, Value::Null)
+        .set(field::PATTERN_TYPE_FILTER, 1_i8)
+        .set(field::PRINCIPAL_FILTER, Value::Null)
+        .set(field::HOST_FILTER, Value::Null)
+        .set(field::OPERATION, 1_i8)
+        .set(field::PERMISSION_TYPE, 1_i8);
+    let answer = side.must(
+        ROOT,
+        &Request {
+            key: 29,
+            version: 3,
+            body,
+        },
+    )?;
+    let Some(Tree::List(resources)) = answer.field("Resources") else {
+        return Ok(0);
+    };
+    let acls = |resource: &Tree| match resource.field("Acls") {
+        Some(Tree::List(acls)) => acls.len(),
+        _ => 0,
+    };
+    Ok(resources.iter().map(acls).sum())
+}
+
+fn coordinator_serves(side: &mut Side, user: &str, kind: i8) -> Result<bool> {
+    let fields = vec![is(field::KEY, "g-warm"), is(field::KEY_TYPE, kind)];
+    let answer = side.must(user, &request(10, 3, &fields)?)?;
+    Ok(answer.field("ErrorCode") == Some(&Tree::Int(0)))
+}
+
+fn groups_are_served(side: &mut Side) -> Result<bool> {
+    // Each partition of the offsets topic has groups of its own.
+    for group in 0..16 {
+        let fields = vec![is(field::GROUP_ID, format!("g-warm-{group}"))];
+        let answer = side.must(ROOT, &request(9, 7, &fields)?)?;
+        if answer.field("ErrorCode") != Some(&Tree::Int(0)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Asks until it is so, but not for ever.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds().with_context(|| what.to_owned())? {
+        ensure!(
+            Instant::now() < deadline,
+            "{what}: not within {} s",
+            PATIENCE.as_secs()
+        );
+        thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
+}
