@@ -14,5 +14,7 @@ mod relay;
 mod scene;
 #[path = "kafka/tools.rs"]
 mod tools;
+#[path = "kafka/transactions.rs"]
+mod transactions;
 #[path = "kafka/walkthrough.rs"]
 mod walkthrough;

@@ -174,6 +174,15 @@ impl Stage {
             .map(|(_, cluster)| cluster.bootstrap())
     }
 
+    /// Where a Kafka cluster that was started here keeps its data and logs.
+    #[must_use]
+    pub fn data_of(&self, cluster: &str) -> Option<&Path> {
+        self.clusters
+            .iter()
+            .find(|(name, _)| name == cluster)
+            .map(|(_, cluster)| cluster.directory())
+    }
+
     fn clusters_file(&self) -> PathBuf {
         self.directory.path.join("clusters.yaml")
     }

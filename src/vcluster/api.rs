@@ -25,6 +25,8 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 mod topics;
+mod txn;
+mod txn_admin;
 mod versions;
 
 use std::cell::RefCell;
@@ -126,10 +128,18 @@ fn dispatch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Api::ListGroups => groups::list(ask),
         Api::InitProducerId => producer_id::request(ask),
         Api::OffsetForLeaderEpoch => offsets::for_leader_epoch(ask),
+        Api::AddPartitionsToTxn => txn::add_partitions(ask),
+        Api::AddOffsetsToTxn => txn::add_offsets(ask),
+        Api::EndTxn => txn::end(ask),
+        Api::WriteTxnMarkers => txn_admin::write_markers(ask),
+        Api::TxnOffsetCommit => txn::commit_offsets(ask),
         Api::DescribeConfigs => configs::request(ask),
         Api::DeleteGroups => groups::delete(ask),
         Api::OffsetDelete => offsets::delete(ask),
         Api::DescribeCluster => cluster::request(ask),
+        Api::DescribeProducers => txn_admin::producers(ask),
+        Api::DescribeTransactions => txn_admin::describe(ask),
+        Api::ListTransactions => txn_admin::list(ask),
         Api::ConsumerGroupHeartbeat => consumer_group::heartbeat(ask),
         Api::ConsumerGroupDescribe => groups::describe(ask),
         Api::DescribeAcls => acls::describe(ask),
@@ -198,6 +208,8 @@ fn convert(
             consumer_group::described(back, message, &empty()?, (refused, *operations), edits);
         }
         Then::Groups { refused, .. } => groups::deleted(back, message, &empty()?, refused, edits),
+        Then::Transactions(refused) => txn_admin::described(back, message, &empty()?, refused, edits),
+        Then::ListedTransactions(pattern) => txn_admin::listed(back, message, pattern.as_ref(), edits),
         Then::Nothing if pending.api == Api::ListGroups => groups::listed(back, message, edits),
         Then::Nothing if pending.api == Api::ConsumerGroupHeartbeat => {
             consumer_group::assigned(back, message, edits);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::api::table::Api;
+use super::pattern::Pattern;
 use super::rename::Names;
 use crate::wire::Segments;
 
@@ -36,6 +37,10 @@ pub(super) enum Then {
         operations: Asked,
     },
     Configs(Vec<RefusedConfig>),
+    /// Transactional ids that were not sent are added, and topics that the caller may not describe are removed.
+    Transactions(Vec<RefusedTransaction>),
+    /// Only what matches is listed.
+    ListedTransactions(Option<Pattern>),
 }
 
 /// Whether a client wants something in the answer.
@@ -94,6 +99,13 @@ pub(super) struct RefusedKey {
     pub(super) key: String,
     pub(super) error: i16,
     pub(super) message: Option<&'static str>,
+}
+
+/// A transactional id that is not described.
+#[derive(Debug)]
+pub(super) struct RefusedTransaction {
+    pub(super) id: String,
+    pub(super) error: i16,
 }
 
 /// A group that was not sent on.

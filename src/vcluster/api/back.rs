@@ -79,7 +79,12 @@ impl<'a> Back<'a> {
             Class::FetchSessionId => set_int(node, 0, edits),
             Class::TopicName if node.form() == Form::Array => self.topic_names(node, edits),
             // Converted with the struct that they belong to.
-            Class::TopicName | Class::TopicId | Class::GroupId | Class::Host | Class::Port => {}
+            Class::TopicName
+            | Class::TopicId
+            | Class::GroupId
+            | Class::TransactionalId
+            | Class::Host
+            | Class::Port => {}
             // Of no meaning outside of their message, or the client's own.
             Class::Nothing
             | Class::Rack
@@ -102,7 +107,6 @@ impl<'a> Back<'a> {
             Class::CoordinatorKey | Class::ResourceName | Class::ConfigName | Class::ConfigValue => {}
             // In no served answer. If one ever held them they would be emptied.
             Class::TopicPattern
-            | Class::TransactionalId
             | Class::TransactionalIdPattern
             | Class::QuotaEntity
             | Class::UserName
@@ -137,16 +141,19 @@ impl<'a> Back<'a> {
         }
     }
 
-    /// An item of an array: a broker, a group, or any other struct. `false` when clients must not see it.
+    /// An item of an array: a broker, a group, a transaction, or any other struct. `false` when clients must not see it.
     pub(super) fn item(&self, item: Node<'_>, edits: &mut Edits) -> bool {
         if item.child_of(Class::Host).is_some() {
             return self.endpoint(item, edits);
         }
-        if let Some(group) = item.child_of(Class::GroupId) {
-            let Some(id) = group.text().and_then(|id| self.names.virtual_id(id)) else {
+        let namespaced = item
+            .child_of(Class::GroupId)
+            .or_else(|| item.child_of(Class::TransactionalId));
+        if let Some(node) = namespaced {
+            let Some(id) = node.text().and_then(|id| self.names.virtual_id(id)) else {
                 return false;
             };
-            edits.set_text(group, Some(id));
+            edits.set_text(node, Some(id));
         }
         self.convert(item, edits);
         true

@@ -9,9 +9,9 @@ use super::error_code::ErrorCode;
 use super::{group, groups, topics};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
+use crate::vcluster::pattern::Pattern;
 use crate::vcluster::pending::{Asked, RefusedGroup, Then};
 use crate::vcluster::plan::Plan;
-use crate::vcluster::topic_pattern::TopicPattern;
 use crate::wire::{Class, Edits, Form, Item, Message, Node, field};
 use klamm_raft::model::Operation;
 
@@ -92,7 +92,7 @@ fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
         let text = node.text().unwrap_or_default();
         edits.set_text(node, None);
         if !text.is_empty() {
-            let pattern = TopicPattern::compile(text).map_err(|_| ErrorCode::InvalidRegularExpression)?;
+            let pattern = Pattern::compile(text).map_err(|_| ErrorCode::InvalidRegularExpression)?;
             for alias in names.aliases() {
                 let name = alias.virtual_name.as_str();
                 let may_describe = ask

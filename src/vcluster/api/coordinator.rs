@@ -19,8 +19,6 @@ const KEY_TYPE_GROUP: i64 = 0;
 const KEY_TYPE_TRANSACTION: i64 = 1;
 const KEY_TYPE_SHARE: i64 = 2;
 
-const NO_TRANSACTIONS: &str = "This virtual cluster does not serve transactions.";
-
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     // Version 0 knows groups only.
@@ -79,38 +77,26 @@ fn many(ask: &mut Ask<'_>, key_type: i64) -> Result<Plan, Stop> {
 
 /// The key's physical counterpart, if the caller may look it up.
 fn judge(ask: &mut Ask<'_>, key_type: i64, key: &str) -> Result<String, RefusedKey> {
-    let refused = |error: ErrorCode, message| RefusedKey {
-        key: key.to_owned(),
-        error: error.code(),
-        message,
-    };
-    let error = match key_type {
-        KEY_TYPE_GROUP => match super::group::judge_id(ask, key, Operation::Describe) {
-            Ok(physical) => return Ok(physical),
-            Err(error) => error,
-        },
-        KEY_TYPE_TRANSACTION => {
-            if ask
-                .gate
-                .allows(Operation::Describe, Resource::transactional_id(key))
-            {
-                return Err(refused(ErrorCode::PolicyViolation, Some(NO_TRANSACTIONS)));
-            }
-            ErrorCode::TransactionalIdAuthorizationFailed
-        }
+    let judged = match key_type {
+        KEY_TYPE_GROUP => super::group::judge_id(ask, key, Operation::Describe),
+        KEY_TYPE_TRANSACTION => super::txn::judge_id(ask, key, Operation::Describe),
         // Brokers look for share coordinators; to a client none is told, whatever its rights.
         KEY_TYPE_SHARE if ask.version() >= SHARE_FROM => {
             if ask.gate.allows(Operation::ClusterAction, Resource::CLUSTER) {
-                ErrorCode::InvalidRequest
+                Err(ErrorCode::InvalidRequest)
             } else {
-                ErrorCode::ClusterAuthorizationFailed
+                Err(ErrorCode::ClusterAuthorizationFailed)
             }
         }
-        _ => ErrorCode::InvalidRequest,
+        _ => Err(ErrorCode::InvalidRequest),
     };
     // As brokers: with many keys only the refusal of share coordinators comes in words.
     let has_words = ask.version() < MANY_KEYS_FROM || key_type == KEY_TYPE_SHARE;
-    Err(refused(error, denial(error.code()).filter(|_| has_words)))
+    judged.map_err(|error| RefusedKey {
+        key: key.to_owned(),
+        error: error.code(),
+        message: denial(error.code()).filter(|_| has_words),
+    })
 }
 
 fn item(response: &Item, refused: &RefusedKey) -> Item {

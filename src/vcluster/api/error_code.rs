@@ -23,6 +23,7 @@ pub(super) enum ErrorCode {
     PolicyViolation = 44,
     TransactionalIdAuthorizationFailed = 53,
     SecurityDisabled = 54,
+    OperationNotAttempted = 55,
     GroupIdNotFound = 69,
     FetchSessionIdNotFound = 70,
     UnknownTopicId = 100,

@@ -3,7 +3,7 @@
 use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
 use super::topics::{self, Shape};
-use crate::authz::Resource;
+use super::txn;
 use crate::vcluster::plan::{Answer, CloseReason, Plan};
 use crate::wire::{BatchHeader, Class, Edits, Item, batch_headers, field};
 use klamm_raft::model::Operation;
@@ -25,17 +25,13 @@ fn when_refused(partition: &mut Item) {
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let wants_answer = root.child(field::ACKS).and_then(|acks| acks.int()) != Some(0);
-    if let Some(error) = transaction_refusal(ask) {
+    let mut edits = Edits::new();
+    if let Err(error) = judge_transaction(ask, &mut edits) {
         return if wants_answer {
             topics::refuse_all(ask, &SHAPE, error)
         } else {
             Ok(Plan::Close(CloseReason::UnansweredRefusal))
         };
-    }
-    let mut edits = Edits::new();
-    // Without transactional batches nobody looks at the id, and it needs no right: it stays here.
-    if let Some(id) = root.child(field::TRANSACTIONAL_ID).filter(|id| !id.is_null()) {
-        edits.set_text(id, None);
     }
     if wants_answer {
         return topics::request(ask, &SHAPE, edits);
@@ -49,20 +45,23 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
 }
 
-/// What all of a request with transactional batches is answered with: transactions are not served.
-fn transaction_refusal(ask: &mut Ask<'_>) -> Option<ErrorCode> {
+/// Judges the transactional id of a request, by what its batches are and not by what it says of them.
+fn judge_transaction(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
+    let id = ask.message.root().child(field::TRANSACTIONAL_ID);
+    let id = id.filter(|id| !id.is_null());
     let mut records = ask
         .message
         .all(Class::Records)
         .filter_map(|records| records.bytes());
-    if !records.any(|records| batch_headers(records).any(|batch: BatchHeader| batch.is_transactional())) {
-        return None;
+    if records.any(|records| batch_headers(records).any(|batch: BatchHeader| batch.is_transactional())) {
+        return match id {
+            Some(_) => txn::judge(ask, edits),
+            None => Err(ErrorCode::TransactionalIdAuthorizationFailed),
+        };
     }
-    let id = ask.message.root().text_in(field::TRANSACTIONAL_ID);
-    let allowed = id.is_some_and(|id| ask.gate.allows(Operation::Write, Resource::transactional_id(id)));
-    Some(if allowed {
-        ErrorCode::PolicyViolation
-    } else {
-        ErrorCode::TransactionalIdAuthorizationFailed
-    })
+    // Without transactional batches nobody looks at the id, and it needs no right: it stays here.
+    if let Some(id) = id {
+        edits.set_text(id, None);
+    }
+    Ok(())
 }

@@ -1,7 +1,8 @@
-//! InitProducerId, for idempotent producers. Transactions are not served.
+//! InitProducerId, for idempotent and for transactional producers.
 
 use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
+use super::txn;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
@@ -9,9 +10,16 @@ use crate::wire::{Edits, field};
 use klamm_raft::model::Operation;
 
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    match refusal(ask) {
-        None => ask.forward(Edits::new(), Then::Nothing),
-        Some(error) => {
+    let mut edits = Edits::new();
+    let is_transactional = ask.message.root().text_in(field::TRANSACTIONAL_ID).is_some();
+    let judged = if is_transactional {
+        txn::judge(ask, &mut edits)
+    } else {
+        judge_idempotent(ask)
+    };
+    match judged {
+        Ok(()) => ask.forward(edits, Then::Nothing),
+        Err(error) => {
             let mut response = ask.response()?;
             response
                 .set(field::ERROR_CODE, error)
@@ -22,19 +30,13 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
 }
 
-fn refusal(ask: &mut Ask<'_>) -> Option<ErrorCode> {
-    if let Some(id) = ask.message.root().text_in(field::TRANSACTIONAL_ID) {
-        let allowed = ask.gate.allows(Operation::Write, Resource::transactional_id(id));
-        return Some(match allowed {
-            true => ErrorCode::PolicyViolation,
-            false => ErrorCode::TransactionalIdAuthorizationFailed,
-        });
-    }
+/// Without transactions, whoever may write anywhere may be idempotent.
+fn judge_idempotent(ask: &mut Ask<'_>) -> Result<(), ErrorCode> {
     let allowed =
         ask.gate.allows_any_topic_write() || ask.gate.allows(Operation::IdempotentWrite, Resource::CLUSTER);
     match (allowed, ask.has_home()) {
-        (false, _) => Some(ErrorCode::ClusterAuthorizationFailed),
-        (true, false) => Some(ErrorCode::CoordinatorLoadInProgress),
-        (true, true) => None,
+        (false, _) => Err(ErrorCode::ClusterAuthorizationFailed),
+        (true, false) => Err(ErrorCode::CoordinatorLoadInProgress),
+        (true, true) => Ok(()),
     }
 }

@@ -24,6 +24,11 @@ pub enum Api {
     ApiVersions = 18,
     InitProducerId = 22,
     OffsetForLeaderEpoch = 23,
+    AddPartitionsToTxn = 24,
+    AddOffsetsToTxn = 25,
+    EndTxn = 26,
+    WriteTxnMarkers = 27,
+    TxnOffsetCommit = 28,
     DescribeAcls = 29,
     CreateAcls = 30,
     DeleteAcls = 31,
@@ -32,6 +37,9 @@ pub enum Api {
     DeleteGroups = 42,
     OffsetDelete = 47,
     DescribeCluster = 60,
+    DescribeProducers = 61,
+    DescribeTransactions = 65,
+    ListTransactions = 66,
     ConsumerGroupHeartbeat = 68,
     ConsumerGroupDescribe = 69,
 }
@@ -90,7 +98,7 @@ const fn gateway(api: Api, min: i16, max: i16) -> Served {
 }
 
 /// The stable versions of Kafka 4.3 that the handlers know.
-const SERVED: [Served; 27] = [
+const SERVED: [Served; 35] = [
     broker(Api::Produce, 3, 13),
     broker(Api::Fetch, 4, 18),
     broker(Api::ListOffsets, 1, 11),
@@ -108,6 +116,11 @@ const SERVED: [Served; 27] = [
     gateway(Api::ApiVersions, 0, 4),
     broker(Api::InitProducerId, 0, 5),
     broker(Api::OffsetForLeaderEpoch, 2, 4),
+    broker(Api::AddPartitionsToTxn, 0, 5),
+    broker(Api::AddOffsetsToTxn, 0, 4),
+    broker(Api::EndTxn, 0, 5),
+    broker(Api::WriteTxnMarkers, 1, 2),
+    broker(Api::TxnOffsetCommit, 0, 5),
     gateway(Api::DescribeAcls, 1, 3),
     gateway(Api::CreateAcls, 1, 3),
     gateway(Api::DeleteAcls, 1, 3),
@@ -116,6 +129,9 @@ const SERVED: [Served; 27] = [
     broker(Api::DeleteGroups, 0, 2),
     broker(Api::OffsetDelete, 0, 0),
     broker(Api::DescribeCluster, 0, 2),
+    broker(Api::DescribeProducers, 0, 0),
+    broker(Api::DescribeTransactions, 0, 0),
+    broker(Api::ListTransactions, 0, 2),
     broker(Api::ConsumerGroupHeartbeat, 0, 1),
     broker(Api::ConsumerGroupDescribe, 0, 1),
 ];

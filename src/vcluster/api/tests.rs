@@ -11,4 +11,6 @@ mod offsets;
 mod passthrough;
 mod produce;
 mod rest;
+mod txn;
+mod txn_admin;
 mod world;

@@ -49,18 +49,31 @@ pub(super) fn split(
         return Ok(split);
     };
     for topic in array.children() {
-        match ask.judge(topic, shape.operation)? {
-            Verdict::Forwarded(alias) => {
-                to_physical(topic, &alias, edits);
-                split.kept += 1;
-            }
-            Verdict::Refused(error) => {
+        match forward_or_refuse(ask, shape, topic, edits)? {
+            None => split.kept += 1,
+            Some(error) => {
                 edits.remove_item(array, topic);
                 split.refused.extend(refused(topic, error));
             }
         }
     }
     Ok(split)
+}
+
+/// Gives a topic its physical name, or says why it is not sent on.
+pub(super) fn forward_or_refuse(
+    ask: &mut Ask<'_>,
+    shape: &Shape,
+    topic: Node<'_>,
+    edits: &mut Edits,
+) -> Result<Option<ErrorCode>, Stop> {
+    Ok(match ask.judge(topic, shape.operation)? {
+        Verdict::Forwarded(alias) => {
+            to_physical(topic, &alias, edits);
+            None
+        }
+        Verdict::Refused(error) => Some(error),
+    })
 }
 
 /// A request that needs nothing but the split: sent on with what is left, or answered when that is nothing.
@@ -165,6 +178,8 @@ pub(super) fn shape_of(api: Api) -> Option<&'static Shape> {
         Api::OffsetForLeaderEpoch => Some(&super::offsets::FOR_LEADER_EPOCH),
         Api::OffsetCommit => Some(&super::offsets::COMMIT),
         Api::OffsetDelete => Some(&super::offsets::DELETE),
+        Api::TxnOffsetCommit => Some(&super::offsets::COMMIT),
+        Api::DescribeProducers => Some(&super::txn_admin::PRODUCERS),
         _ => None,
     }
 }

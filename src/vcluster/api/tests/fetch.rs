@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic, ForgottenTopic, ReplicaState};
 use kafka_protocol::messages::fetch_response::{
-    FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
+    AbortedTransaction, FetchableTopicResponse, LeaderIdAndEpoch, NodeEndpoint, PartitionData,
 };
-use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse};
+use kafka_protocol::messages::{BrokerId, FetchRequest, FetchResponse, ProducerId};
 use klamm_raft::model::Operation::{ClusterAction, Read, Write};
 
 use super::world::*;
@@ -36,12 +36,18 @@ fn is_orders(topic: &FetchTopic) -> bool {
     topic.topic.0.as_str() == "int-orders" || topic.topic_id == physical_id("int-orders")
 }
 
+fn aborted() -> AbortedTransaction {
+    AbortedTransaction::default()
+        .with_producer_id(ProducerId(9))
+        .with_first_offset(17)
+}
+
 fn serve(version: i16, request: &FetchRequest) -> FetchResponse {
     let responses = request.topics.iter().map(|topic| {
         let mut data = PartitionData::default()
             .with_partition_index(3)
             .with_high_watermark(99)
-            .with_aborted_transactions(None)
+            .with_aborted_transactions(Some(vec![aborted()]))
             .with_records(Some(Bytes::from_static(RECORDS)));
         if version >= 11 {
             data = data.with_preferred_read_replica(BrokerId(102));
@@ -212,4 +218,18 @@ fn an_unknown_id_is_looked_up_once() {
         .map(|topic| topic.partitions[0].error_code)
         .collect();
     assert_eq!(errors, [0, 100]);
+}
+
+#[test]
+fn readers_of_what_is_committed_are_told_what_was_aborted() {
+    let world = World::new().allow(Read, Resource::topic("orders"));
+    for version in VERSIONS {
+        let request = fetch(&world, version, &["orders"]).with_isolation_level(1);
+        let response = world.exchange(version, &request, |upstream: FetchRequest| {
+            assert_eq!(upstream.isolation_level, 1);
+            serve(version, &upstream)
+        });
+        let partition = &response.responses[0].partitions[0];
+        assert_eq!(partition.aborted_transactions, Some(vec![aborted()]));
+    }
 }

@@ -14,7 +14,7 @@ use kafka_protocol::messages::{
     DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse, FindCoordinatorRequest,
     FindCoordinatorResponse, HeartbeatRequest, HeartbeatResponse, InitProducerIdRequest,
     InitProducerIdResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
-    ListGroupsRequest, ListGroupsResponse, SyncGroupRequest, SyncGroupResponse, TransactionalId,
+    ListGroupsRequest, ListGroupsResponse, SyncGroupRequest, SyncGroupResponse,
 };
 use kafka_protocol::protocol::Encodable;
 use klamm_raft::model::Operation::{ClusterAction, Delete, Describe, IdempotentWrite, Read, Write};
@@ -143,8 +143,10 @@ fn coordinators_are_refused_by_key_and_type() {
         assert_eq!(refused(&world, 0), nobody(30));
         if version >= 1 {
             assert_eq!(refused(&world, 1), nobody(53));
-            let world = World::new().allow(Write, Resource::transactional_id("app"));
-            assert_eq!(refused(&world, 1), nobody(44), "transactions are not served");
+            let world = World::new().allow(Describe, Resource::transactional_id("app"));
+            let request = one_key(version, 1, "app");
+            let response = world.exchange(version, &request, |upstream| coordinator_101(version, &upstream));
+            assert_eq!(told(version, &response), (0, 1, "gateway".to_owned(), 7001));
             assert_eq!(refused(&world, 9), nobody(42));
             assert_eq!(refused(&world, 2), nobody(if version >= 6 { 31 } else { 42 }));
             let world = World::new().allow(ClusterAction, Resource::CLUSTER);
@@ -429,11 +431,5 @@ fn producer_ids_are_for_idempotent_producers() {
         ] {
             assert_eq!(world.exchange(version, &idempotent, given).producer_id.0, 9);
         }
-        let transactional = idempotent
-            .clone()
-            .with_transactional_id(Some(TransactionalId(text("txn"))));
-        assert_eq!(World::new().ask(version, &transactional).replied().error_code, 53);
-        let world = World::new().allow(Write, Resource::transactional_id("txn"));
-        assert_eq!(world.ask(version, &transactional).replied().error_code, 44);
     }
 }

@@ -218,7 +218,7 @@ fn an_unknown_id_is_looked_up_once_and_then_unknown_to_everybody() {
 }
 
 #[test]
-fn a_transactional_batch_refuses_the_whole_request() {
+fn one_transactional_batch_puts_the_whole_request_to_the_question() {
     let world = World::new().allow(Write, Resource::topic("orders"));
     let mut request = produce(&world, 9, &["orders"]);
     request.topic_data[0].partition_data[1].records = Some(batch(TRANSACTIONAL));
@@ -228,12 +228,14 @@ fn a_transactional_batch_refuses_the_whole_request() {
     assert_eq!(errors(&world, &asked.replied()), ["orders/0 53", "orders/1 53"]);
 
     let world = world.allow(Write, Resource::transactional_id("txn"));
-    let response = world.ask(9, &request).replied();
-    assert_eq!(
-        errors(&world, &response),
-        ["orders/0 44", "orders/1 44"],
-        "not served"
-    );
+    let response = world.exchange(9, &request, |upstream: ProduceRequest| {
+        assert_eq!(
+            upstream.transactional_id,
+            Some(TransactionalId(text("partner:txn")))
+        );
+        accept(9, &upstream)
+    });
+    assert_eq!(errors(&world, &response), ["orders/0 0", "orders/1 0"]);
     request.transactional_id = None;
     let response = world.ask(9, &request).replied();
     assert_eq!(

@@ -60,6 +60,10 @@ pub(super) fn topic_name(name: &str) -> kafka_protocol::messages::TopicName {
     kafka_protocol::messages::TopicName(text(name))
 }
 
+pub(super) fn transactional_id(id: &str) -> kafka_protocol::messages::TransactionalId {
+    kafka_protocol::messages::TransactionalId(text(id))
+}
+
 pub(super) fn group_id(id: &str) -> kafka_protocol::messages::GroupId {
     kafka_protocol::messages::GroupId(text(id))
 }

@@ -1,0 +1,232 @@
+//! Transactions of a stock client through the gateway: exactly once, whatever is restarted meanwhile; and the tool that
+//! looks at them.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+
+use anyhow::{Context, Result, ensure};
+use klamm::quickstart::child;
+
+use crate::scene::{CLUSTER, LIMIT, Login, Scene, counted, eventually, lines, script};
+
+const RECORDS: usize = 4_000;
+
+/// How long the last read of a topic waits for more than there should be.
+const NO_MORE_MS: &str = "4000";
+
+/// A copier at work: what it prints goes to a file.
+struct Copier {
+    process: Child,
+    log: std::path::PathBuf,
+}
+
+impl Copier {
+    fn start(scene: &Scene, user: &Login) -> Result<Self> {
+        let log = scene.stage.directory().join("copier.out");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/java/Copier.java");
+        let mut command = script("tool");
+        command
+            .arg(source)
+            .args([&user.bootstrap, &user.file])
+            .args(["input", "output", &RECORDS.to_string()])
+            .stdin(Stdio::null())
+            .stdout(std::fs::File::create(&log)?)
+            .stderr(std::fs::File::create(log.with_extension("err"))?);
+        Ok(Self {
+            process: child::start(command)?,
+            log,
+        })
+    }
+
+    fn said(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// How many records it last said are committed.
+    fn committed(&self) -> usize {
+        let said = self.said();
+        let counts = said
+            .lines()
+            .rev()
+            .filter_map(|line| line.strip_prefix("committed "));
+        counts.filter_map(|count| count.parse().ok()).next().unwrap_or(0)
+    }
+
+    fn reaches(&self, count: usize) -> Result<()> {
+        eventually(&format!("{count} records are committed"), || {
+            Ok(self.committed() >= count)
+        })
+        .with_context(|| child::log_end(&self.said()))
+    }
+
+    fn finish(&mut self) -> Result<String> {
+        let ended = child::wait(&mut self.process, LIMIT);
+        if ended.is_none() {
+            self.process.kill().ok();
+        }
+        let errors = std::fs::read_to_string(self.log.with_extension("err")).unwrap_or_default();
+        let said = || child::log_end(&format!("{}\n{errors}", self.said()));
+        let status = ended.with_context(|| format!("the copier hangs: {}", said()))?;
+        ensure!(status.success(), "{status}: {}", said());
+        Ok(self.said())
+    }
+}
+
+/// All records of a physical topic, and one more if there is.
+fn read(scene: &Scene, isolation: &str, topic: &str, limit: usize) -> Result<Vec<String>> {
+    let limit = limit.to_string();
+    let arguments = [
+        "--topic",
+        topic,
+        "--isolation-level",
+        isolation,
+        "--from-beginning",
+        "--timeout-ms",
+        NO_MORE_MS,
+        "--max-messages",
+        &limit,
+    ];
+    Ok(lines(&scene.direct("kafka-console-consumer", &arguments, "")?))
+}
+
+/// Kills the broker of the shared cluster and starts it again with its data.
+fn restart_broker(scene: &Scene) -> Result<Child> {
+    let directory = scene
+        .stage
+        .data_of(CLUSTER)
+        .context("clusterA was started")?
+        .join("1");
+    let pid = std::fs::read_to_string(directory.join("pid"))?;
+    let killed = std::process::Command::new("kill")
+        .args(["-9", pid.trim()])
+        .status()?;
+    ensure!(killed.success(), "no broker {pid}");
+    let mut command = script("tool");
+    command
+        .arg("kafka.Kafka")
+        .arg(directory.join("server.properties"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    Ok(child::start(command)?)
+}
+
+/// A virtual cluster whose super user may do everything, with an input and an output topic.
+fn setup(scene: &Scene, name: &str) -> Result<Login> {
+    let (input, output) = (format!("{name}-in"), format!("{name}-out"));
+    scene.topic(&input, 2)?;
+    scene.topic(&output, 2)?;
+    scene.vcluster(name, &[("input", &input), ("output", &output)])?;
+    scene.login(name, "super-user", 1)
+}
+
+#[test]
+fn every_record_is_copied_exactly_once_through_restarts() -> Result<()> {
+    let mut scene = Scene::start(1, "127.0.0.1")?;
+    let user = setup(&scene, "copying")?;
+    let records: Vec<String> = (0..RECORDS).map(|number| format!("record {number}")).collect();
+    let words = [
+        "--topic",
+        "copying-in",
+        "--producer-property",
+        "partitioner.class=\
+        org.apache.kafka.clients.producer.RoundRobinPartitioner",
+    ];
+    scene.direct("kafka-console-producer", &words, &records.join("\n"))?;
+
+    let mut copier = Copier::start(&scene, &user)?;
+    copier.reaches(RECORDS / 5)?;
+    scene.stage.nodes_mut()[0].restart()?;
+    scene.stage.nodes_mut()[0].await_ready()?;
+    copier.reaches(RECORDS * 3 / 5)?;
+    let mut broker = restart_broker(&scene)?;
+    ensure!(
+        copier.committed() < RECORDS,
+        "all was over before the broker ended"
+    );
+    let said = copier.finish();
+
+    let checked = said.and_then(|said| {
+        ensure!(said.contains("aborted"), "no transaction was aborted");
+        let copied = read(&scene, "read_committed", "copying-out", RECORDS + 1)?;
+        let wanted: Vec<String> = records.iter().map(|record| record.to_uppercase()).collect();
+        let (copied, wanted) = (counted(&copied), counted(&wanted));
+        ensure!(copied == wanted, "{} of {} are right", copied.len(), wanted.len());
+        let written = read(&scene, "read_uncommitted", "copying-out", 2 * RECORDS)?;
+        ensure!(written.len() > RECORDS, "nothing that was aborted is there");
+        let group = ["--describe", "--group", "copying:copier"];
+        let offsets = scene.direct("kafka-consumer-groups", &group, "")?;
+        ensure!(offsets.contains("copying-in"), "{offsets}");
+        Ok(())
+    });
+    broker.kill().ok();
+    broker.wait().ok();
+    checked
+}
+
+#[test]
+fn the_transactions_tool_shows_this_virtual_cluster_and_ends_nothing() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = setup(&scene, "looking")?;
+    let alice = scene.login("looking", "alice", 1)?;
+    let produce = |login: &Login| {
+        let sent = "--topic output --num-records 100 --record-size 10 --throughput -1";
+        let transaction = "--transactional-id shop --transaction-duration-ms 50";
+        let words: Vec<&str> = sent.split(' ').chain(transaction.split(' ')).collect();
+        scene.client(login, "kafka-producer-perf-test", &words, "")
+    };
+    let refused = produce(&alice)?.all();
+    ensure!(
+        refused.contains("TransactionalIdAuthorizationException"),
+        "{refused}"
+    );
+    let produced = produce(&user)?;
+    ensure!(produced.status.success(), "{}", produced.all());
+
+    let listed = |login: &Login, more: &[&str]| {
+        let words = [&["list"], more].concat();
+        scene.client_ok(login, "kafka-transactions", &words)
+    };
+    let all = listed(&user, &[])?;
+    ensure!(all.contains("shop") && !all.contains("looking:"), "{all}");
+    ensure!(!listed(&alice, &[])?.contains("shop"), "alice may describe none");
+    for (pattern, is_shown) in [("^s.+p$", true), ("looking:.*", false)] {
+        let matched = listed(&user, &["--transactional-id-pattern", pattern])?;
+        ensure!(matched.contains("shop") == is_shown, "{pattern}: {matched}");
+    }
+    let described = scene.client_ok(
+        &user,
+        "kafka-transactions",
+        &["describe", "--transactional-id", "shop"],
+    )?;
+    ensure!(described.contains("CompleteCommit"), "{described}");
+    let features = scene.client_ok(&user, "kafka-features", &["describe"])?;
+    let second = features
+        .lines()
+        .any(|line| line.contains("transaction.version") && line.contains("FinalizedVersionLevel: 2"));
+    ensure!(
+        second,
+        "clients would not use transactions of KIP-890: {features}"
+    );
+    end_somebodys_transaction(&scene, &user)
+}
+
+/// The tool asks for the end of a producer's transaction; the gateway refuses, and nothing is written.
+fn end_somebodys_transaction(scene: &Scene, user: &Login) -> Result<()> {
+    let producers = "describe-producers --topic output --partition 0";
+    let producers: Vec<&str> = producers.split(' ').collect();
+    let before = scene.client_ok(user, "kafka-transactions", &producers)?;
+    ensure!(lines(&before).len() > 1, "no producer is described: {before}");
+    let id = lines(&before)[1]
+        .split_whitespace()
+        .next()
+        .context("a producer id")?
+        .to_owned();
+    let abort = "abort --topic output --partition 0 --producer-epoch 9 --coordinator-epoch 9 --producer-id";
+    let words: Vec<&str> = abort.split(' ').chain([id.as_str()]).collect();
+    let refused = scene.client(user, "kafka-transactions", &words, "")?;
+    ensure!(!refused.status.success(), "{}", refused.all());
+    let after = scene.client_ok(user, "kafka-transactions", &producers)?;
+    ensure!(before == after, "{before}\n{after}");
+    Ok(())
+}
