@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test chaos bench lint fix schema kafka
+.PHONY: quickstart test chaos fuzz bench lint fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -20,6 +20,13 @@ endif
 chaos:
 	$(CARGO) build --workspace --locked
 	$(CARGO) run --quiet --locked -p klamm-chaos -- $(or $(ARGS),--seconds 60)
+
+# Mutated input for everything that reads bytes from outside. ARGS="--seconds 600 --seed 7" for longer, or again.
+fuzz:
+	set -- $(ARGS); while [ $$# -gt 1 ]; do case $$1 in \
+	  --seconds) export KLAMM_FUZZ_SECONDS=$$2;; --seed) export KLAMM_FUZZ_SEED=$$2;; \
+	  *) echo "make fuzz knows --seconds and --seed, not $$1"; exit 2;; esac; shift 2; done; \
+	$(CARGO) test --locked --test fuzz -- --nocapture
 
 # Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone.
 bench: kafka

@@ -49,9 +49,14 @@ pub(super) struct Malformed {
     pub(super) message: String,
 }
 
+/// How deep lists and maps may be in each other: each level takes stack.
+const MAX_DEPTH: usize = 16;
+
 /// Parses one YAML document.
 pub(super) fn parse(text: &str) -> Result<Node, Malformed> {
-    let raw: Spanned<Raw> = serde_saphyr::from_str(text).map_err(|error| malformed(&error))?;
+    let options = serde_saphyr::options! { budget: serde_saphyr::budget! { max_depth: MAX_DEPTH } };
+    let parsed = serde_saphyr::from_str_with_options(text, options);
+    let raw: Spanned<Raw> = parsed.map_err(|error| malformed(&error))?;
     Ok(convert(raw, text))
 }
 
@@ -243,6 +248,18 @@ mod tests {
             "the place is said elsewhere"
         );
         assert!(refused("a: 1\n---\nb: 2\n").message.contains("more than one"));
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_refused() {
+        assert!(parse(&"- ".repeat(MAX_DEPTH - 1)).is_ok());
+        for text in [
+            "- ".repeat(60),
+            "[".repeat(60) + &"]".repeat(60),
+            "- ".repeat(100_000),
+        ] {
+            assert!(parse(&text).is_err());
+        }
     }
 
     #[test]

@@ -1,0 +1,117 @@
+//! What a virtual cluster makes of any request, and of any answer to what it sent on.
+
+use bytes::Bytes;
+use klamm::vcluster::api;
+use klamm::vcluster::plan::{Answer, Attempt, Caller, ChangeUnavailable, Forward, Need, Plan};
+use klamm::wire::{Class, Detail, RequestHeader, Segments, Tape, api_versions, walk_request, walk_response};
+
+use super::chance::Chance;
+use super::corpus;
+use super::grow::{self, Way, body};
+use super::mutate::spoil;
+use super::runner::run;
+use super::walker::api;
+use super::world::{NAMESPACE, PHYSICAL, World};
+
+/// An answer made here may be this many times as long as the request, and a little more.
+const MOST_AMPLIFICATION: usize = 200;
+const FREE_BYTES: usize = 32 << 10;
+
+#[test]
+fn requests_and_their_answers() {
+    let (world, corpus) = (World::new(), corpus::requests());
+    for frame in &corpus {
+        let chance = &mut Chance::new(0);
+        play(&world, &world.callers[0], &Bytes::from(frame.clone()), chance);
+    }
+    run("virtual cluster", |chance| {
+        let api = api(chance);
+        let mut frame = match grow::message(Way::Request, api, &world.words, chance) {
+            Some(frame) if !chance.one_in(10) => frame.to_vec(),
+            _ => chance.pick(&corpus).clone(),
+        };
+        if chance.one_in(2) {
+            spoil(&mut frame, chance);
+        }
+        let caller = &world.callers[chance.below(2)];
+        play(&world, caller, &Bytes::from(frame), chance);
+    });
+}
+
+fn play(world: &World, caller: &Caller, frame: &Bytes, chance: &mut Chance) {
+    let attempt = *chance.pick(&[Attempt::First, Attempt::AfterRefresh]);
+    match api::request(&world.view, caller, frame.clone(), attempt).plan {
+        Plan::Reply(answer) => answered(frame, &answer),
+        Plan::Forward(forward) => forwarded(world, caller, frame, forward, chance),
+        Plan::Need(Need::FreshTopics { frame: same }) => {
+            assert_eq!((attempt, &same), (Attempt::First, frame), "asks once");
+        }
+        Plan::Need(Need::Change { pending, .. }) => {
+            answered(frame, &api::changed(pending, Err(ChangeUnavailable)))
+        }
+        Plan::Drop | Plan::Close(_) => {}
+    }
+}
+
+/// An answer is a frame of the API, for the client's request, and not much longer than that was.
+fn answered(request: &Bytes, answer: &Segments) {
+    let answer = body(answer);
+    assert_eq!(answer[..4], request[4..8], "the correlation id");
+    assert!(
+        answer.len() <= FREE_BYTES + request.len() * MOST_AMPLIFICATION,
+        "{} bytes in answer to {}",
+        answer.len(),
+        request.len()
+    );
+    let header = RequestHeader::parse(request).unwrap();
+    let of = (header.api_key, header.api_version);
+    // Of ApiVersions any version is answered, in version 0 when it is not known.
+    if api_versions(of.0).is_some_and(|range| range.contains(of.1)) {
+        walk_response(of, &answer, Detail::Everything, &mut Tape::new()).unwrap();
+    }
+}
+
+fn forwarded(world: &World, caller: &Caller, frame: &Bytes, forward: Forward, chance: &mut Chance) {
+    let sent = body(&forward.frame);
+    assert_eq!(sent[..8], frame[..8], "API, version and correlation id");
+    let header = RequestHeader::parse(&sent).unwrap();
+    let mut tape = Tape::new();
+    let walked = walk_request(&header, &sent, Detail::Classified, &mut tape).unwrap();
+    // Metadata v0 has no way to ask for no topic: it asks for one that cannot be.
+    for name in walked.all(Class::TopicName).filter_map(|node| node.text()) {
+        assert!(
+            name.is_empty() || name == NAMESPACE || PHYSICAL.contains(&name),
+            "{header:?}: a broker is asked for {name:?}"
+        );
+    }
+    for id in walked.all(Class::TopicId).filter_map(|node| node.uuid()) {
+        let is_known = id == [0; 16] || world.physical_ids.contains(&id);
+        assert!(is_known, "{header:?}: a broker is asked for {id:?}");
+    }
+    for group in walked.all(Class::GroupId).filter_map(|node| node.text()) {
+        assert!(
+            group.starts_with(NAMESPACE),
+            "{header:?}: a broker is asked for group {group:?}"
+        );
+    }
+    let Answer::Expected(pending) = forward.answer else {
+        return;
+    };
+    let of = (header.api_key, header.api_version);
+    let Some(answer) = grow::message(Way::Response, of, &world.words, chance) else {
+        panic!("no answer to {of:?}")
+    };
+    let mut answer = answer.to_vec();
+    if !chance.one_in(20) {
+        answer[..4].copy_from_slice(&header.correlation_id.to_be_bytes());
+    }
+    if chance.one_in(2) {
+        spoil(&mut answer, chance);
+    }
+    if let Ok(told) = api::response(&world.view, caller, pending, Bytes::from(answer)) {
+        let told = body(&told.frame);
+        assert_eq!(told[..4], header.correlation_id.to_be_bytes());
+        // What nobody looks at is passed on as it came, even if it is no text.
+        walk_response(of, &told, Detail::Classified, &mut Tape::new()).unwrap();
+    }
+}

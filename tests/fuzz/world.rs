@@ -1,0 +1,209 @@
+//! A virtual cluster with aliases, ACLs, an account and a token; two callers; and the words that messages are made of.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::{IpAddr, Ipv4Addr};
+
+use klamm::auth::{UnixMillis, token};
+use klamm::authz::{Principal, host_text};
+use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topology};
+use klamm::vcluster::plan::Caller;
+use klamm::vcluster::view::{Source, View};
+use klamm::wire::{api_keys, api_versions};
+use klamm_raft::model::{
+    AccountKind, AccountName, AclBinding, AclEntry, AliasTopic, BrokerKey, BrokerSlot, Liveness, NodeId,
+    NodeRecord, Operation, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, Revision,
+    ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterKind, VclusterName, VclusterState,
+    VirtualCluster,
+};
+
+use super::grow::Words;
+
+/// Virtual and physical names.
+const ALIASES: [(&str, &str); 3] = [
+    ("orders", "physical-orders"),
+    ("payments", "physical-payments"),
+    ("missing", "physical-missing"),
+];
+
+/// Everything a broker may be asked for by name.
+pub(crate) const PHYSICAL: [&str; 3] = ["physical-orders", "physical-payments", "physical-missing"];
+
+/// What groups begin with behind the gateway.
+pub(crate) const NAMESPACE: &str = "tenant:";
+
+/// When the token still holds.
+pub(crate) const NOW: UnixMillis = UnixMillis(1_000_000);
+
+/// A virtual cluster and who uses it.
+pub(crate) struct World {
+    pub(crate) view: View,
+    /// A super user, and one with a few ACLs.
+    pub(crate) callers: [Caller; 2],
+    pub(crate) words: Words,
+    /// Ids of topics as brokers know them.
+    pub(crate) physical_ids: Vec<[u8; 16]>,
+    /// The password of `admin`.
+    pub(crate) token: String,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let key = SigningKey(b"a key of thirty-two bytes or so.".to_vec());
+        let (id, record) = token_record();
+        let name: VclusterName = "tenant".parse().unwrap();
+        let state = state(id, &record);
+        let node = NodeRecord {
+            advertised_host: "gateway".into(),
+            port_start: 7000,
+            port_count: 10,
+            liveness: Liveness::Up,
+        };
+        let topology = topology();
+        let view = View::compile(
+            None,
+            Source {
+                name: &name,
+                state: &state,
+                nodes: &BTreeMap::from([(NodeId(1), node)]),
+                topology: Some(&topology),
+                signing_key: Some(&key),
+                revision: Revision(1),
+            },
+        );
+        let physical_ids: Vec<[u8; 16]> = topology.topics.values().map(|topic| topic.id).collect();
+        let virtual_ids = ALIASES.iter().filter_map(|(alias, _)| {
+            let alias = view.names.by_virtual_name(alias)?;
+            Some(*alias.ids?.virtual_id.bytes())
+        });
+        let mut topic_ids: Vec<[u8; 16]> = virtual_ids.collect();
+        topic_ids.extend(&physical_ids);
+        topic_ids.extend([[0; 16], [0xff; 16], [7; 16]]);
+        Self {
+            view,
+            callers: [caller("admin"), caller("alice")],
+            words: Words {
+                topics: &[
+                    "orders",
+                    "payments",
+                    "missing",
+                    "foreign",
+                    "physical-orders",
+                    "",
+                    "..",
+                    "é\n",
+                ],
+                groups: &["app", "app-2", "tenant:app", "other:app", "", ":"],
+                others: &["consumer", "connect", "1", "User:alice", "*", "", "segment.bytes"],
+                topic_ids,
+            },
+            physical_ids,
+            token: token::issue(&key, &name, id, &record).unwrap(),
+        }
+    }
+}
+
+fn caller(name: &str) -> Caller {
+    let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+    Caller {
+        principal: Principal::user(name),
+        address,
+        host: host_text(address).into(),
+    }
+}
+
+fn token_record() -> (TokenId, TokenRecord) {
+    let record = TokenRecord {
+        account: "admin".parse().unwrap(),
+        account_created: Revision(1),
+        issued_at_s: 1,
+        expires_at_s: 1_000_000,
+    };
+    (TokenId([9; 16]), record)
+}
+
+fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
+    let alias = |(name, physical): &(&str, &str)| {
+        let alias = AliasTopic {
+            physical_cluster: "main".parse().unwrap(),
+            physical_name: physical.parse().unwrap(),
+        };
+        (name.parse().unwrap(), alias)
+    };
+    let broker = |(physical_id, slot): (i32, u16)| {
+        let key = BrokerKey {
+            cluster: "main".parse().unwrap(),
+            physical_id,
+        };
+        let slot = BrokerSlot {
+            virtual_id: physical_id + 1,
+            port: PortSlot(slot),
+        };
+        (key, slot)
+    };
+    let admin: AccountName = "admin".parse().unwrap();
+    let account = ServiceAccount {
+        kind: AccountKind::Local,
+        created: Revision(1),
+    };
+    VclusterState {
+        spec: VirtualCluster {
+            kind: VclusterKind::Partner,
+            acl_enabled: true,
+            super_users: BTreeSet::from([admin.clone()]),
+        },
+        kafka_cluster_id: "virtual".into(),
+        aliases: ALIASES.iter().map(alias).collect(),
+        accounts: BTreeMap::from([(admin, account)]),
+        tokens: BTreeMap::from([(id, record.clone())]),
+        acls: acls(),
+        home: Some("main".parse().unwrap()),
+        bootstrap: PortSlot(0),
+        brokers: [(10, 1), (11, 2)].into_iter().map(broker).collect(),
+        next_broker_id: 100,
+    }
+}
+
+fn acls() -> BTreeSet<AclBinding> {
+    let allow = |resource_type, name: &str, operation| AclBinding {
+        pattern: ResourcePattern {
+            resource_type,
+            name: name.to_owned(),
+            pattern_type: PatternType::Literal,
+        },
+        entry: AclEntry {
+            principal: "User:alice".to_owned(),
+            host: "*".to_owned(),
+            operation,
+            permission: Permission::Allow,
+        },
+    };
+    BTreeSet::from([
+        allow(ResourceType::Topic, "orders", Operation::All),
+        allow(ResourceType::Group, "app", Operation::All),
+        allow(ResourceType::Cluster, "kafka-cluster", Operation::Alter),
+    ])
+}
+
+fn topology() -> Topology {
+    let broker = |port| Broker {
+        host: "broker.internal".to_owned(),
+        port,
+        rack: None,
+    };
+    let topic = |byte| PhysicalTopic {
+        id: [byte; 16],
+        partitions: 3,
+    };
+    let versions = api_keys().filter_map(|key| Some((key, api_versions(key)?)));
+    Topology {
+        kafka_cluster_id: "physical".to_owned(),
+        controller: Some(10),
+        brokers: BTreeMap::from([(10, broker(9092)), (11, broker(9093))]),
+        topics: HashMap::from([
+            ("physical-orders".parse().unwrap(), topic(1)),
+            ("physical-payments".parse().unwrap(), topic(2)),
+        ]),
+        apis: ApiRanges(versions.map(|(key, range)| (key, (range.lo, range.hi))).collect()),
+        ..Topology::default()
+    }
+}
