@@ -21,6 +21,8 @@ mod offset_fetch;
 mod offsets;
 mod produce;
 mod producer_id;
+#[cfg(test)]
+mod protocol;
 pub mod table;
 #[cfg(test)]
 mod tests;

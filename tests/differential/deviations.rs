@@ -34,6 +34,8 @@ const WORDS: &str = "words of a broker may name physical things: only denials ar
 const MASKED: &str = "a broker knows the gateway's address only, which is nobody's business";
 
 pub(crate) const DEVIATIONS: &[Deviation] = &[
+    deviation(68, ".ErrorMessage", gateway_has_no_words, WORDS),
+    deviation(69, ".ClientHost", |_| true, MASKED),
     deviation(1, ".SessionId", gateway_says_0, SESSIONS),
     deviation(
         1,

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use super::error_code::{ErrorCode, denial};
+use super::error_code::denial;
 use crate::authz::{Asker, Resource};
 use crate::vcluster::embedded::{self, Direction};
 use crate::vcluster::names::TopicId;
@@ -120,16 +120,31 @@ impl<'a> Back<'a> {
         if node.text().is_none_or(is_meaningless) {
             return;
         }
+        let group = parent.child_of(Class::GroupId).and_then(Node::text);
+        let said_of_group = group
+            .zip(node.text())
+            .and_then(|(physical, text)| self.said_of_group(physical, text));
+        if let Some(text) = said_of_group {
+            edits.set_text(node, Some(&text));
+            return;
+        }
         let code = parent.child_of(Class::ErrorCode).and_then(Node::int);
         let code = code.and_then(|code| i16::try_from(code).ok()).unwrap_or_default();
-        let group = parent.child_of(Class::GroupId).and_then(Node::text);
-        let missing = group
-            .filter(|_| code == ErrorCode::GroupIdNotFound.code())
-            .and_then(|id| self.names.virtual_id(id));
-        match missing {
-            Some(id) => edits.set_text(node, Some(&format!("Group {id} not found."))),
-            None => edits.set_text(node, denial(code)),
-        }
+        edits.set_text(node, denial(code));
+    }
+
+    /// What a broker says of a group that is not there, or of another kind, said of the virtual group.
+    fn said_of_group(&self, physical: &str, text: &str) -> Option<String> {
+        const SAID: [&str; 5] = [
+            " not found.",
+            " is not a classic group.",
+            " is not a consumer group.",
+            " is not a share group.",
+            " is not a streams group.",
+        ];
+        let said = text.strip_prefix("Group ")?.strip_prefix(physical)?;
+        let id = self.names.virtual_id(physical)?;
+        SAID.contains(&said).then(|| format!("Group {id}{said}"))
     }
 
     /// Converts the items of an array and removes those of which `convert` says no.

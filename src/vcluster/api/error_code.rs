@@ -24,7 +24,6 @@ pub(super) enum ErrorCode {
     TransactionalIdAuthorizationFailed = 53,
     SecurityDisabled = 54,
     OperationNotAttempted = 55,
-    GroupIdNotFound = 69,
     FetchSessionIdNotFound = 70,
     UnknownTopicId = 100,
     MismatchedEndpointType = 114,
