@@ -25,7 +25,7 @@ const INITIAL_EPOCH: i64 = 0;
 /// The epoch of a fetch without session.
 const FINAL_EPOCH: i64 = -1;
 
-fn when_refused(partition: &mut Item) {
+fn when_refused(partition: &mut Item, _: i16) {
     partition
         .set(field::HIGH_WATERMARK, -1_i64)
         .set(field::RECORDS, Bytes::new());

@@ -26,7 +26,7 @@ const NO_ERROR: i16 = 0;
 /// each of which may become a refusal of fifty times its size.
 const MAX_PARTITIONS: usize = 1 << 18;
 
-fn when_refused(partition: &mut Item) {
+fn when_refused(partition: &mut Item, _: i16) {
     partition
         .set(field::COMMITTED_OFFSET, -1_i64)
         .set(field::METADATA, "");

@@ -32,7 +32,7 @@ pub(super) const COMMIT: Shape = Shape {
 pub(super) const DELETE: Shape = COMMIT;
 
 /// What a broker says of a refused partition is the schema's default.
-fn by_schema(_: &mut Item) {}
+fn by_schema(_: &mut Item, _: i16) {}
 
 /// ListOffsets.
 pub(super) fn list(ask: &mut Ask<'_>) -> Result<Plan, Stop> {

@@ -18,7 +18,7 @@ pub(super) const SHAPE: Shape = Shape {
     when_refused,
 };
 
-fn when_refused(partition: &mut Item) {
+fn when_refused(partition: &mut Item, _: i16) {
     partition.set(field::BASE_OFFSET, -1_i64);
 }
 

@@ -25,8 +25,8 @@ pub(super) struct Shape {
     pub(super) partitions: Field,
     /// A partition's number in an answer.
     pub(super) index: Field,
-    /// What an answered partition holds beside the error, where the schema's default is not what a broker says.
-    pub(super) when_refused: fn(&mut Item),
+    /// What an answered partition holds beside this error, where the schema's default is not what a broker says.
+    pub(super) when_refused: fn(&mut Item, i16),
 }
 
 /// A request's list of topics, split.
@@ -130,7 +130,7 @@ pub(super) fn answered(parent: &Item, shape: &Shape, refusal: &RefusedTopic) -> 
         partition
             .set(shape.index, *index)
             .set(field::ERROR_CODE, refusal.error);
-        (shape.when_refused)(&mut partition);
+        (shape.when_refused)(&mut partition, refusal.error);
         topic.push(shape.partitions, partition);
     }
     topic

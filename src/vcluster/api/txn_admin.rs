@@ -5,7 +5,7 @@ use klamm_raft::model::{Operation, TopicName};
 
 use super::ask::{Ask, Stop};
 use super::back::Back;
-use super::error_code::ErrorCode;
+use super::error_code::{ErrorCode, denial};
 use super::offsets;
 use super::topics::{self, Shape};
 use super::txn;
@@ -17,7 +17,16 @@ use crate::vcluster::rename::Scope;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
 
 /// DescribeProducers.
-pub(super) const PRODUCERS: Shape = offsets::COMMIT;
+pub(super) const PRODUCERS: Shape = Shape {
+    when_refused: in_words,
+    ..offsets::COMMIT
+};
+
+fn in_words(partition: &mut Item, error: i16) {
+    if let Some(words) = denial(error) {
+        partition.set(field::ERROR_MESSAGE, words);
+    }
+}
 
 /// DescribeTransactions.
 pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
@@ -190,7 +199,7 @@ pub(super) fn write_markers(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         );
         for topic in marker.items(field::TOPICS) {
             let refusal = topics::refused(topic, error).ok_or(Stop::Malformed)?;
-            let topic = topics::answered(&result, &PRODUCERS, &refusal);
+            let topic = topics::answered(&result, &offsets::COMMIT, &refusal);
             result.push(field::TOPICS, topic);
         }
         response.push(field::MARKERS, result);

@@ -168,6 +168,8 @@ fn producers_of_topics_that_may_be_read_are_described() {
         response.topics[0].partitions[0].active_producers[0].producer_id,
         ProducerId(9)
     );
+    let words = |at: usize| response.topics[at].partitions[0].error_message.as_deref();
+    assert_eq!((words(0), words(1)), (None, Some("Topic authorization failed.")));
     let response = World::new().ask(0, &request).replied();
     let errors: Vec<_> = response
         .topics
