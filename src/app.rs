@@ -84,7 +84,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     let upstreams = Upstreams::start(&config.backends, ports, &metrics)?;
     let census = Arc::new(Census::default());
     let (listener, unbound) = listener(&config, &control, &upstreams, (&metrics, &census)).await?;
-    let draining = Arc::new(AtomicBool::new(false));
+    let (draining, serving) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let parts = Parts {
         mismatches: pins::watch(&upstreams, &control),
         control: control.clone(),
@@ -92,6 +92,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         unbound,
         metrics: metrics.clone(),
         draining: Arc::clone(&draining),
+        serving: Arc::clone(&serving),
     };
     let admin =
         admin::server(&config.http, services::services(&parts)).map_err(|source| AppError::Admin {
@@ -106,6 +107,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         upstreams,
         listener: listener.clone(),
         metrics,
+        serving,
     };
     let drain = Drain {
         node,

@@ -6,6 +6,8 @@ mod failover;
 mod groups;
 #[path = "kafka/kcat.rs"]
 mod kcat;
+#[path = "kafka/passthrough.rs"]
+mod passthrough;
 #[path = "kafka/quickstart.rs"]
 mod quickstart;
 #[path = "kafka/relay.rs"]

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
@@ -29,6 +30,8 @@ pub(crate) struct Manager {
     pub(crate) upstreams: Upstreams,
     pub(crate) listener: Addr<Listener>,
     pub(crate) metrics: Metrics,
+    /// Set once addresses are open.
+    pub(crate) serving: Arc<AtomicBool>,
 }
 
 /// A virtual cluster on this node.
@@ -57,6 +60,7 @@ impl Manager {
         loop {
             let state = states.borrow_and_update().clone();
             self.follow(&mut done, state).await;
+            self.serving.store(done.serving, Ordering::Relaxed);
             tokio::select! {
                 changed = states.changed() => if changed.is_err() { return },
                 heard = &mut joined, if !done.serving => match heard {

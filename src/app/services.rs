@@ -24,6 +24,7 @@ pub(crate) struct Parts {
     pub(crate) mismatches: Mismatches,
     pub(crate) metrics: Metrics,
     pub(crate) draining: Arc<AtomicBool>,
+    pub(crate) serving: Arc<AtomicBool>,
 }
 
 /// The capabilities of the admin API.
@@ -86,7 +87,7 @@ fn unready(parts: &Parts) -> Vec<Unready> {
     if parts.draining.load(Ordering::Relaxed) {
         reasons.push(Unready::Draining);
     }
-    if !parts.unbound.borrow().is_empty() {
+    if !parts.serving.load(Ordering::Relaxed) || !parts.unbound.borrow().is_empty() {
         reasons.push(Unready::Listener);
     }
     if status.leader.is_none() {

@@ -4,18 +4,25 @@
 //! it is remembered and added to the answer, whose every name, id and address is turned back by [`back`].
 
 mod acls;
+mod alter_configs;
 mod ask;
 mod back;
 mod cluster;
+mod config_resources;
 mod configs;
 mod consumer_group;
 mod coordinator;
+mod create_topics;
+mod delete_records;
+mod delete_topics;
 mod error_code;
 mod fetch;
 mod gate;
 mod gateway_refused;
 mod group;
 mod groups;
+pub(super) mod items;
+mod log_dirs;
 mod metadata;
 mod offset_fetch;
 mod offsets;
@@ -23,9 +30,12 @@ mod produce;
 mod producer_id;
 #[cfg(test)]
 mod protocol;
+mod quorum;
+mod replicas;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod topic_partitions;
 mod topics;
 mod txn;
 mod txn_admin;
@@ -108,6 +118,9 @@ fn detail_of(api: Api) -> Detail {
         | Api::DescribeCluster
         | Api::ConsumerGroupDescribe
         | Api::DescribeAcls
+        | Api::CreateTopics
+        | Api::AlterConfigs
+        | Api::IncrementalAlterConfigs
         | Api::CreateAcls
         | Api::DeleteAcls => Detail::Everything,
         _ => Detail::Classified,
@@ -144,6 +157,18 @@ fn dispatch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Api::ListTransactions => txn_admin::list(ask),
         Api::ConsumerGroupHeartbeat => consumer_group::heartbeat(ask),
         Api::ConsumerGroupDescribe => groups::describe(ask),
+        Api::CreateTopics => create_topics::request(ask),
+        Api::DeleteTopics => delete_topics::request(ask),
+        Api::DeleteRecords => delete_records::request(ask),
+        Api::CreatePartitions => replicas::create_partitions(ask),
+        Api::ElectLeaders => replicas::elect(ask),
+        Api::AlterPartitionReassignments => replicas::reassign(ask),
+        Api::ListPartitionReassignments => replicas::list_reassignments(ask),
+        Api::AlterConfigs | Api::IncrementalAlterConfigs => alter_configs::request(ask),
+        Api::ListConfigResources => config_resources::request(ask),
+        Api::DescribeLogDirs => log_dirs::request(ask),
+        Api::DescribeQuorum => quorum::request(ask),
+        Api::DescribeTopicPartitions => topic_partitions::request(ask),
         Api::DescribeAcls => acls::describe(ask),
         Api::CreateAcls => acls::create(ask),
         Api::DeleteAcls => acls::delete(ask),
@@ -178,7 +203,12 @@ pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) ->
         return Err(BadAnswer::OtherRequest);
     }
     TAPE.with_borrow_mut(|tape| {
-        let message = walk_response(api, &frame, Detail::Classified, tape)?;
+        let detail = match pending.api {
+            // Sizes of disks mean nothing to a gateway, but are not for everybody.
+            Api::DescribeLogDirs => Detail::Everything,
+            _ => Detail::Classified,
+        };
+        let message = walk_response(api, &frame, detail, tape)?;
         let mut edits = Edits::new();
         let mut back = Back::new(view, caller, &pending);
         convert(&mut back, &pending, message, &mut edits)?;
@@ -225,6 +255,15 @@ fn convert(
             back.members = *protocol;
             back.convert(message.root(), edits);
         }
+        Then::Refusals(refusals) => items::answered(back, message, refusals, edits),
+        Then::Created(refusals) => {
+            create_topics::created(back, message, (&empty()?, pending.version), refusals, edits);
+        }
+        Then::Altered(refusals) => alter_configs::altered(back, message, refusals, edits),
+        Then::TopicPartitions(refusals) => topic_partitions::described(back, message, Some(refusals), edits),
+        Then::AllTopicPartitions => topic_partitions::described(back, message, None, edits),
+        Then::ConfigResources => config_resources::listed(back, message, edits),
+        Then::LogDirs => log_dirs::described(back, message, edits),
         Then::Topics(refused) => {
             back.convert(message.root(), edits);
             // As brokers: a request that failed as a whole is answered without topics.

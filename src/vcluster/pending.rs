@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::api::items::Refusals;
 use super::api::table::Api;
 use super::pattern::Pattern;
 use super::rename::Names;
@@ -41,6 +42,18 @@ pub(super) enum Then {
     Transactions(Vec<RefusedTransaction>),
     /// Only what matches is listed.
     ListedTransactions(Option<Pattern>),
+    /// Items that were not sent are added.
+    Refusals(Refusals),
+    /// The same, of CreateTopics.
+    Created(Refusals),
+    /// The same, of AlterConfigs and IncrementalAlterConfigs.
+    Altered(Refusals),
+    /// The same, of DescribeTopicPartitions.
+    TopicPartitions(Refusals),
+    /// DescribeTopicPartitions of all topics: the answer is filtered.
+    AllTopicPartitions,
+    ConfigResources,
+    LogDirs,
 }
 
 /// Whether a client wants something in the answer.

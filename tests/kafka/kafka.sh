@@ -311,6 +311,8 @@ tool_class() {
     kafka-features) echo org.apache.kafka.tools.FeatureCommand ;;
     kafka-get-offsets) echo org.apache.kafka.tools.GetOffsetShell ;;
     kafka-groups) echo org.apache.kafka.tools.GroupsCommand ;;
+    kafka-leader-election) echo org.apache.kafka.tools.LeaderElectionCommand ;;
+    kafka-reassign-partitions) echo org.apache.kafka.tools.reassign.ReassignPartitionsCommand ;;
     kafka-log-dirs) echo org.apache.kafka.tools.LogDirsCommand ;;
     kafka-metadata-quorum) echo org.apache.kafka.tools.MetadataQuorumCommand ;;
     kafka-producer-perf-test) echo org.apache.kafka.tools.ProducerPerformance ;;

@@ -69,7 +69,7 @@ impl Scene {
             count,
             advertised_host: host.to_owned(),
             ports: PortChoice::Any,
-            more: Vec::new(),
+            more: vec![("GATEWAY_SUPER_USERS".to_owned(), "operator".to_owned())],
         })?;
         Ok(())
     }

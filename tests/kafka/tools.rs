@@ -314,7 +314,7 @@ fn only_what_is_served_is_announced() -> Result<()> {
         );
     }
     for hidden in [
-        "CreateTopics(19)",
+        "AlterReplicaLogDirs(34)",
         "AddPartitionsToTxn(24)",
         "ConsumerGroupHeartbeat(68)",
     ] {

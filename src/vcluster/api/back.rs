@@ -104,14 +104,17 @@ impl<'a> Back<'a> {
             | Class::AclHost
             | Class::Principal => {}
             // Converted by the handlers of the only served answers that hold them.
-            Class::CoordinatorKey | Class::ResourceName | Class::ConfigName | Class::ConfigValue => {}
+            Class::CoordinatorKey
+            | Class::ResourceName
+            | Class::ConfigName
+            | Class::ConfigValue
+            | Class::LogDir => {}
             // In no served answer. If one ever held them they would be emptied.
             Class::TopicPattern
             | Class::TransactionalIdPattern
             | Class::QuotaEntity
             | Class::UserName
-            | Class::Secret
-            | Class::LogDir => blank(node, edits),
+            | Class::Secret => blank(node, edits),
         }
     }
 

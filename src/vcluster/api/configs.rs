@@ -5,17 +5,19 @@ use super::ask::{Ask, Stop, Verdict};
 use super::back::Back;
 use super::error_code::{ErrorCode, denial};
 use super::group;
+use super::items;
 use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedConfig, Then};
 use crate::vcluster::plan::Plan;
+use crate::vcluster::rename::Scope;
 use crate::wire::{Class, Edits, Item, Message, Node, Value, field};
 use klamm_raft::model::{Operation, TopicName};
 
-const TOPIC: i64 = 2;
-const BROKER: i64 = 4;
-const BROKER_LOGGER: i64 = 8;
-const CLIENT_METRICS: i64 = 16;
-const GROUP: i64 = 32;
+pub(super) const TOPIC: i64 = 2;
+pub(super) const BROKER: i64 = 4;
+pub(super) const BROKER_LOGGER: i64 = 8;
+pub(super) const CLIENT_METRICS: i64 = 16;
+pub(super) const GROUP: i64 = 32;
 
 /// Configurations of brokers that name nothing physical. Sorted.
 const SHOWN_OF_BROKERS: [&str; 31] = [
@@ -144,7 +146,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     ask.reply(&response)
 }
 
-fn kind_of(node: Node<'_>) -> i64 {
+pub(super) fn kind_of(node: Node<'_>) -> i64 {
     node.int_in(field::RESOURCE_TYPE).unwrap_or_default()
 }
 
@@ -161,6 +163,13 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> 
         },
         GROUP => group::judge_id(ask, name, operation),
         _ if !ask.gate.allows(operation, Resource::CLUSTER) => Err(ErrorCode::ClusterAuthorizationFailed),
+        _ => physical_name(ask, kind, name),
+    }
+}
+
+/// The physical name of a resource that belongs to the cluster.
+pub(super) fn physical_name(ask: &Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> {
+    match kind {
         // The defaults of all brokers.
         BROKER if name.is_empty() && ask.has_home() => Ok(String::new()),
         BROKER | BROKER_LOGGER => {
@@ -172,6 +181,7 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> 
                 .ok_or(ErrorCode::InvalidRequest)?;
             Ok(broker.physical_id.to_string())
         }
+        CLIENT_METRICS if items::owns_topics(ask) => Ok(name.to_owned()),
         // What clients of the whole physical cluster are asked to measure is no tenant's business.
         _ => Err(ErrorCode::InvalidRequest),
     }
@@ -219,7 +229,8 @@ pub(super) fn described(
     }
 }
 
-fn to_virtual(back: &Back<'_>, kind: i64, name: &str) -> Option<String> {
+/// What clients call a resource of the physical cluster; `None` when it is none of theirs.
+pub(super) fn to_virtual(back: &Back<'_>, kind: i64, name: &str) -> Option<String> {
     match kind {
         TOPIC => Some(
             back.names
@@ -234,8 +245,14 @@ fn to_virtual(back: &Back<'_>, kind: i64, name: &str) -> Option<String> {
             let broker = back.view.brokers.by_physical_id(name.parse().ok()?)?;
             Some(broker.virtual_id.to_string())
         }
+        CLIENT_METRICS if back.names.scope() == Scope::Everything => Some(name.to_owned()),
         _ => None,
     }
+}
+
+/// The same for a topic.
+pub(super) fn keep_shown_of_topic(topic: Node<'_>, edits: &mut Edits) {
+    keep_shown(TOPIC, topic, edits);
 }
 
 /// Removes every configuration that is not on the list of its kind.
@@ -257,7 +274,7 @@ fn is_shown(kind: i64, name: &str) -> bool {
         BROKER => SHOWN_OF_BROKERS.binary_search(&name).is_ok(),
         GROUP => SHOWN_OF_GROUPS.iter().any(|start| name.starts_with(start)),
         // Loggers are named after Kafka's own classes.
-        BROKER_LOGGER => true,
+        BROKER_LOGGER | CLIENT_METRICS => true,
         _ => false,
     }
 }

@@ -364,7 +364,7 @@ pub(super) fn answer(
 }
 
 /// A partition whose leader clients cannot be told has none for the moment.
-fn mark_leaderless(back: &Back<'_>, topic: Node<'_>, edits: &mut Edits) {
+pub(super) fn mark_leaderless(back: &Back<'_>, topic: Node<'_>, edits: &mut Edits) {
     for partition in topic.items(field::PARTITIONS) {
         let leader = partition.i32_in(field::LEADER_ID).unwrap_or(-1);
         let error = partition.child_of(Class::ErrorCode);

@@ -22,6 +22,9 @@ pub enum Api {
     ListGroups = 16,
     SaslHandshake = 17,
     ApiVersions = 18,
+    CreateTopics = 19,
+    DeleteTopics = 20,
+    DeleteRecords = 21,
     InitProducerId = 22,
     OffsetForLeaderEpoch = 23,
     AddPartitionsToTxn = 24,
@@ -33,15 +36,25 @@ pub enum Api {
     CreateAcls = 30,
     DeleteAcls = 31,
     DescribeConfigs = 32,
+    AlterConfigs = 33,
+    DescribeLogDirs = 35,
     SaslAuthenticate = 36,
+    CreatePartitions = 37,
     DeleteGroups = 42,
+    ElectLeaders = 43,
+    IncrementalAlterConfigs = 44,
+    AlterPartitionReassignments = 45,
+    ListPartitionReassignments = 46,
     OffsetDelete = 47,
+    DescribeQuorum = 55,
     DescribeCluster = 60,
     DescribeProducers = 61,
     DescribeTransactions = 65,
     ListTransactions = 66,
     ConsumerGroupHeartbeat = 68,
     ConsumerGroupDescribe = 69,
+    ListConfigResources = 74,
+    DescribeTopicPartitions = 75,
 }
 
 /// Who answers an API.
@@ -98,7 +111,7 @@ const fn gateway(api: Api, min: i16, max: i16) -> Served {
 }
 
 /// The stable versions of Kafka 4.3 that the handlers know.
-const SERVED: [Served; 35] = [
+const SERVED: [Served; 48] = [
     broker(Api::Produce, 3, 13),
     broker(Api::Fetch, 4, 18),
     broker(Api::ListOffsets, 1, 11),
@@ -114,6 +127,9 @@ const SERVED: [Served; 35] = [
     broker(Api::ListGroups, 0, 5),
     gateway(Api::SaslHandshake, 0, 1),
     gateway(Api::ApiVersions, 0, 4),
+    broker(Api::CreateTopics, 2, 7),
+    broker(Api::DeleteTopics, 1, 6),
+    broker(Api::DeleteRecords, 0, 2),
     broker(Api::InitProducerId, 0, 5),
     broker(Api::OffsetForLeaderEpoch, 2, 4),
     broker(Api::AddPartitionsToTxn, 0, 5),
@@ -125,15 +141,25 @@ const SERVED: [Served; 35] = [
     gateway(Api::CreateAcls, 1, 3),
     gateway(Api::DeleteAcls, 1, 3),
     broker(Api::DescribeConfigs, 1, 4),
+    broker(Api::AlterConfigs, 0, 2),
+    broker(Api::DescribeLogDirs, 1, 5),
     gateway(Api::SaslAuthenticate, 0, 2),
+    broker(Api::CreatePartitions, 0, 3),
     broker(Api::DeleteGroups, 0, 2),
+    broker(Api::ElectLeaders, 0, 2),
+    broker(Api::IncrementalAlterConfigs, 0, 1),
+    broker(Api::AlterPartitionReassignments, 0, 1),
+    broker(Api::ListPartitionReassignments, 0, 0),
     broker(Api::OffsetDelete, 0, 0),
+    broker(Api::DescribeQuorum, 0, 2),
     broker(Api::DescribeCluster, 0, 2),
     broker(Api::DescribeProducers, 0, 0),
     broker(Api::DescribeTransactions, 0, 0),
     broker(Api::ListTransactions, 0, 2),
     broker(Api::ConsumerGroupHeartbeat, 0, 1),
     broker(Api::ConsumerGroupDescribe, 0, 1),
+    broker(Api::ListConfigResources, 0, 1),
+    broker(Api::DescribeTopicPartitions, 0, 0),
 ];
 
 impl Api {
@@ -217,7 +243,7 @@ mod tests {
     fn the_table_is_sorted_and_finds_what_it_holds() {
         assert!(SERVED.is_sorted_by_key(|served| served.api.key()));
         assert_eq!(Api::of_key(60), Some(Api::DescribeCluster));
-        assert_eq!(Api::of_key(19), None);
+        assert_eq!(Api::of_key(57), None);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Scenarios: a request of a client, what a broker sees of it, what it answers, what the client sees of that.
 
 mod acls;
+mod administer;
 mod by_id;
 mod consumer_groups;
 mod fetch;
 mod groups;
+mod inspect;
 mod leaks;
 mod metadata;
 mod offsets;

@@ -1,0 +1,141 @@
+//! What the administrative APIs share: requests whose items are judged one by one, of which the allowed ones are sent on
+//! and the others are answered by items that were made when they were refused.
+
+use super::ask::{Ask, Stop};
+use super::back::Back;
+use super::error_code::ErrorCode;
+use crate::vcluster::pending::Then;
+use crate::vcluster::plan::Plan;
+use crate::vcluster::rename::Scope;
+use crate::wire::{Class, Edits, Field, Item, Message, Node, Value, field};
+
+/// No broker has this id: the physical cluster refuses it as it refuses any broker that it does not know.
+const NO_SUCH_BROKER: i32 = i32::MAX;
+
+/// A request on its way through the judgement of its items.
+pub(super) struct Sieve {
+    /// The field of the answer that holds its items.
+    answered: Field,
+    response: Item,
+    edits: Edits,
+    kept: usize,
+    refused: Vec<Item>,
+}
+
+impl Sieve {
+    pub(super) fn new(ask: &Ask<'_>, answered: Field) -> Result<Self, Stop> {
+        Ok(Self {
+            answered,
+            response: ask.response()?,
+            edits: Edits::new(),
+            kept: 0,
+            refused: Vec::new(),
+        })
+    }
+
+    /// An item is sent on, with the changes that are made here.
+    pub(super) fn keep(&mut self) -> &mut Edits {
+        self.kept += 1;
+        &mut self.edits
+    }
+
+    /// The changes to the request.
+    pub(super) fn edits(&mut self) -> &mut Edits {
+        &mut self.edits
+    }
+
+    /// An item is taken out of the request.
+    pub(super) fn drop(&mut self, array: Node<'_>, item: Node<'_>) {
+        self.edits.remove_item(array, item);
+    }
+
+    /// An answer to something that is not sent on, with its error; more of it is set by the caller. There is no message
+    /// unless one is set.
+    pub(super) fn refuse(&mut self, error: ErrorCode) -> &mut Item {
+        let mut item = self.response.item(self.answered);
+        item.set(field::ERROR_CODE, error);
+        if item.has(field::ERROR_MESSAGE) {
+            item.set(field::ERROR_MESSAGE, Value::Null);
+        }
+        self.refused.push(item);
+        // It was pushed a line ago.
+        self.refused.last_mut().expect("there is an item")
+    }
+
+    /// Sends on what is left, or answers when that is nothing.
+    pub(super) fn finish(mut self, ask: &Ask<'_>, then: fn(Refusals) -> Then) -> Result<Plan, Stop> {
+        if self.kept > 0 {
+            let refusals = Refusals {
+                answered: self.answered,
+                items: self.refused,
+            };
+            return ask.forward(self.edits, then(refusals));
+        }
+        for item in self.refused {
+            self.response.push(self.answered, item);
+        }
+        ask.reply(&self.response)
+    }
+}
+
+/// The answers to what was not sent on.
+#[derive(Debug)]
+pub(in crate::vcluster) struct Refusals {
+    answered: Field,
+    items: Vec<Item>,
+}
+
+impl Refusals {
+    /// Nothing was refused.
+    #[cfg(test)]
+    pub(super) fn none() -> Self {
+        Self {
+            answered: field::TOPICS,
+            items: Vec::new(),
+        }
+    }
+
+    /// Adds them to the answer.
+    pub(super) fn append(&self, message: Message<'_>, edits: &mut Edits) {
+        if let Some(array) = message.root().child(self.answered) {
+            for item in &self.items {
+                edits.append(array, item);
+            }
+        }
+    }
+}
+
+/// An answer that needs nothing but its refusals added.
+pub(super) fn answered(back: &Back<'_>, message: Message<'_>, refusals: &Refusals, edits: &mut Edits) {
+    back.convert(message.root(), edits);
+    refusals.append(message, edits);
+}
+
+/// Whether topics can be changed through this virtual cluster. The topics of a Partner belong to somebody else.
+pub(super) fn owns_topics(ask: &Ask<'_>) -> bool {
+    ask.view.names.scope() == Scope::Everything
+}
+
+/// Gives all brokers inside of a part of a request their physical ids.
+pub(super) fn brokers_to_physical(ask: &Ask<'_>, part: Node<'_>, edits: &mut Edits) {
+    for array in part.all(Class::BrokerId) {
+        for (span, id) in array.i32s() {
+            let broker = ask.view.brokers.by_virtual_id(id);
+            let physical = broker.map_or(NO_SUCH_BROKER, |broker| broker.physical_id);
+            edits.replace(span, &physical.to_be_bytes());
+        }
+    }
+}
+
+/// The texts that occur more than once.
+pub(super) fn repeated<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut texts: Vec<&str> = texts.collect();
+    texts.sort_unstable();
+    let mut repeated: Vec<&str> = texts
+        .windows(2)
+        .filter(|pair| pair[0] == pair[1])
+        .map(|pair| pair[0])
+        .collect();
+    repeated.dedup();
+    repeated
+}

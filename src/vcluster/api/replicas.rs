@@ -1,0 +1,152 @@
+//! CreatePartitions, ElectLeaders, and reassignments of partitions: where replicas are, and how many partitions there are.
+
+use super::ask::{Ask, Stop, Verdict};
+use super::error_code::ErrorCode;
+use super::items::{self, Sieve};
+use super::topics::{self, Shape};
+use crate::authz::Resource;
+use crate::vcluster::pending::{RefusedTopic, Then};
+use crate::vcluster::plan::Plan;
+use crate::wire::{Edits, Field, Item, Node, Value, field};
+use klamm_raft::model::Operation;
+
+const ELECT: Shape = Shape {
+    operation: None,
+    topics: field::TOPIC_PARTITIONS,
+    answered: field::REPLICA_ELECTION_RESULTS,
+    name: field::TOPIC,
+    partitions: field::PARTITION_RESULT,
+    index: field::PARTITION_ID,
+    when_refused: without_message,
+};
+
+const REASSIGN: Shape = Shape {
+    operation: None,
+    topics: field::TOPICS,
+    answered: field::RESPONSES,
+    name: field::NAME,
+    partitions: field::PARTITIONS,
+    index: field::PARTITION_INDEX,
+    when_refused: without_message,
+};
+
+fn without_message(partition: &mut Item) {
+    partition.set(field::ERROR_MESSAGE, Value::Null);
+}
+
+/// CreatePartitions.
+pub(super) fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let mut sieve = Sieve::new(ask, field::RESULTS)?;
+    let Some(array) = ask.message.root().child(field::TOPICS) else {
+        return sieve.finish(ask, Then::Refusals);
+    };
+    let repeated = items::repeated(array.children().filter_map(Node::topic_name));
+    for name in &repeated {
+        sieve.refuse(ErrorCode::InvalidRequest).set(field::NAME, *name);
+    }
+    for topic in array.children() {
+        let name = topic.topic_name().unwrap_or_default();
+        if repeated.binary_search(&name).is_ok() {
+            sieve.drop(array, topic);
+            continue;
+        }
+        let error = match ask.judge_name(name, Some(Operation::Alter)) {
+            Verdict::Forwarded(_) if items::owns_topics(ask) => {
+                items::brokers_to_physical(ask, topic, sieve.keep());
+                continue;
+            }
+            Verdict::Forwarded(_) => ErrorCode::PolicyViolation,
+            Verdict::Refused(error) => error,
+        };
+        sieve.drop(array, topic);
+        sieve.refuse(error).set(field::NAME, name);
+    }
+    sieve.finish(ask, Then::Refusals)
+}
+
+/// ElectLeaders.
+pub(super) fn elect(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    match may_alter(ask) {
+        Ok(()) => ask.forward(Edits::new(), Then::Nothing),
+        Err(error) => refuse(ask, &ELECT, error),
+    }
+}
+
+/// AlterPartitionReassignments.
+pub(super) fn reassign(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    match may_alter(ask) {
+        Ok(()) => {
+            let mut edits = Edits::new();
+            items::brokers_to_physical(ask, ask.message.root(), &mut edits);
+            ask.forward(edits, Then::Nothing)
+        }
+        Err(error) => refuse(ask, &REASSIGN, error),
+    }
+}
+
+/// ListPartitionReassignments: of the topics of this virtual cluster.
+pub(super) fn list_reassignments(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    if !ask.gate.allows(Operation::Describe, Resource::CLUSTER) {
+        let mut response = ask.response()?;
+        response
+            .set(field::ERROR_CODE, ErrorCode::ClusterAuthorizationFailed)
+            .set(field::ERROR_MESSAGE, Value::Null);
+        return ask.reply(&response);
+    }
+    forward_known(ask, field::TOPICS, Then::Nothing)
+}
+
+/// Sends on which of its topics a request names, or that it names none and means all; the answer is about topics of
+/// this virtual cluster.
+pub(super) fn forward_known(ask: &mut Ask<'_>, topics: Field, then: Then) -> Result<Plan, Stop> {
+    let mut edits = Edits::new();
+    let named = ask.message.root().child(topics).filter(|array| !array.is_null());
+    let mut kept = 0;
+    if let Some(array) = named {
+        for topic in array.children() {
+            match ask.judge(topic, None)? {
+                Verdict::Forwarded(alias) => {
+                    topics::to_physical(topic, &alias, &mut edits);
+                    kept += 1;
+                }
+                Verdict::Refused(_) => edits.remove_item(array, topic),
+            }
+        }
+    }
+    if !ask.has_home() || (named.is_some_and(|array| array.count() > 0) && kept == 0) {
+        let mut response = ask.response()?;
+        if response.has(field::ERROR_MESSAGE) {
+            response.set(field::ERROR_MESSAGE, Value::Null);
+        }
+        return ask.reply(&response);
+    }
+    ask.forward(edits, then)
+}
+
+fn may_alter(ask: &mut Ask<'_>) -> Result<(), ErrorCode> {
+    if !ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
+        Err(ErrorCode::ClusterAuthorizationFailed)
+    } else if !items::owns_topics(ask) {
+        Err(ErrorCode::PolicyViolation)
+    } else {
+        Ok(())
+    }
+}
+
+/// Refuses the whole request: at the top level where the version has one, and for every partition.
+fn refuse(ask: &Ask<'_>, shape: &Shape, error: ErrorCode) -> Result<Plan, Stop> {
+    let topics = ask.message.root().items(shape.topics);
+    let refusals: Vec<RefusedTopic> = topics.filter_map(|topic| topics::refused(topic, error)).collect();
+    let mut response = ask.response()?;
+    if response.has(field::ERROR_MESSAGE) {
+        response.set(field::ERROR_MESSAGE, Value::Null);
+    }
+    if response.has(field::ERROR_CODE) {
+        response.set(field::ERROR_CODE, error);
+    }
+    for refusal in &refusals {
+        let topic = topics::answered(&response, shape, refusal);
+        response.push(shape.answered, topic);
+    }
+    ask.reply(&response)
+}

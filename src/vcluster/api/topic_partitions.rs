@@ -1,0 +1,128 @@
+//! DescribeTopicPartitions: like Metadata, page by page. The cursor is a topic's name.
+
+use super::ask::{Ask, Stop, Verdict};
+use super::back::Back;
+use super::error_code::ErrorCode;
+use super::items::{self, Refusals, Sieve};
+use super::metadata;
+use super::topics;
+use crate::authz::Resource;
+use crate::vcluster::pending::{Asked, Then};
+use crate::vcluster::plan::Plan;
+use crate::wire::{Edits, Item, Message, Node, field};
+use klamm_raft::model::Operation;
+
+pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let root = ask.message.root();
+    let mut sieve = Sieve::new(ask, field::TOPICS)?;
+    let Some(array) = root.child(field::TOPICS) else {
+        return sieve.finish(ask, Then::TopicPartitions);
+    };
+    let cursor = root.child(field::CURSOR).filter(|cursor| !cursor.is_null());
+    if !is_valid(array, cursor) {
+        for topic in array.children() {
+            let name = topic.topic_name().unwrap_or_default();
+            sieve.refuse(ErrorCode::InvalidRequest).set(field::NAME, name);
+        }
+        return all_refused(ask, array, sieve);
+    }
+    if array.count() == 0 {
+        return all(ask, array, cursor, sieve);
+    }
+    for topic in array.children() {
+        let name = topic.topic_name().unwrap_or_default();
+        match ask.judge_name(name, Some(Operation::Describe)) {
+            Verdict::Forwarded(alias) => topics::to_physical(topic, &alias, sieve.keep()),
+            Verdict::Refused(error) => {
+                sieve.drop(array, topic);
+                let operations = ask.gate.asker().authorized_operations(Resource::topic(name));
+                let item = sieve.refuse(error).set(field::NAME, name);
+                if error != ErrorCode::TopicAuthorizationFailed {
+                    item.set(field::TOPIC_AUTHORIZED_OPERATIONS, operations);
+                }
+            }
+        }
+    }
+    convert_cursor(ask, cursor, &mut sieve);
+    sieve.finish(ask, Then::TopicPartitions)
+}
+
+/// Every topic that the caller may describe. Where all of the physical cluster is shown, the answer is filtered.
+fn all(ask: &mut Ask<'_>, array: Node<'_>, cursor: Option<Node<'_>>, mut sieve: Sieve) -> Result<Plan, Stop> {
+    if items::owns_topics(ask) {
+        return ask.forward(Edits::new(), Then::AllTopicPartitions);
+    }
+    let request = Item::request(ask.header.api_key, ask.version())?;
+    let view = ask.view;
+    for alias in view.names.aliases().iter().filter(|alias| alias.exists) {
+        let resource = Resource::topic(alias.virtual_name.as_str());
+        if ask.gate.allows_quietly(Operation::Describe, resource) {
+            let mut topic = request.item(field::TOPICS);
+            topic.set(field::NAME, alias.physical_name.as_str());
+            sieve.keep().append(array, &topic);
+        }
+    }
+    convert_cursor(ask, cursor, &mut sieve);
+    sieve.finish(ask, Then::TopicPartitions)
+}
+
+/// A page begins at a partition of a topic that is asked for.
+fn is_valid(array: Node<'_>, cursor: Option<Node<'_>>) -> bool {
+    let Some(cursor) = cursor else { return true };
+    let topic = cursor.text_in(field::TOPIC_NAME);
+    let is_listed = array.count() == 0 || array.children().any(|asked| asked.topic_name() == topic);
+    is_listed
+        && cursor
+            .i32_in(field::PARTITION_INDEX)
+            .is_some_and(|index| index >= 0)
+}
+
+fn convert_cursor(ask: &Ask<'_>, cursor: Option<Node<'_>>, sieve: &mut Sieve) {
+    let Some(name) = cursor.and_then(|cursor| cursor.child(field::TOPIC_NAME)) else {
+        return;
+    };
+    let text = name.text().unwrap_or_default();
+    let alias = ask.view.names.by_virtual_name(text);
+    let physical = match &alias {
+        Some(alias) => alias.physical_name.as_str(),
+        // The page after a topic that is gone: the physical cluster refuses it.
+        None => ask.view.names.impossible_topic(),
+    };
+    sieve.edits().set_text(name, Some(physical));
+}
+
+fn all_refused(ask: &Ask<'_>, array: Node<'_>, mut sieve: Sieve) -> Result<Plan, Stop> {
+    for topic in array.children() {
+        sieve.drop(array, topic);
+    }
+    sieve.finish(ask, Then::TopicPartitions)
+}
+
+/// The answer.
+pub(super) fn described(
+    back: &mut Back<'_>,
+    message: Message<'_>,
+    refusals: Option<&Refusals>,
+    edits: &mut Edits,
+) {
+    back.operations = Asked::Yes;
+    back.filter = Asked::of(Some(refusals.is_none()));
+    back.convert(message.root(), edits);
+    for topic in message.root().items(field::TOPICS) {
+        metadata::mark_leaderless(back, topic, edits);
+    }
+    let cursor = message
+        .root()
+        .child(field::NEXT_CURSOR)
+        .filter(|cursor| !cursor.is_null());
+    if let Some(name) = cursor.and_then(|cursor| cursor.child(field::TOPIC_NAME)) {
+        let alias = name.text().and_then(|text| back.names.by_physical_name(text));
+        edits.set_text(
+            name,
+            Some(alias.as_ref().map_or("", |alias| alias.virtual_name.as_str())),
+        );
+    }
+    if let Some(refusals) = refusals {
+        refusals.append(message, edits);
+    }
+}
