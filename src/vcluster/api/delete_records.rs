@@ -15,7 +15,7 @@ pub(super) const SHAPE: Shape = Shape {
     ..offsets::LIST
 };
 
-fn without_watermark(partition: &mut Item) {
+fn without_watermark(partition: &mut Item, _: i16) {
     partition.set(field::LOW_WATERMARK, -1_i64);
 }
 

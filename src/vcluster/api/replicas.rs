@@ -30,7 +30,7 @@ const REASSIGN: Shape = Shape {
     when_refused: without_message,
 };
 
-fn without_message(partition: &mut Item) {
+fn without_message(partition: &mut Item, _: i16) {
     partition.set(field::ERROR_MESSAGE, Value::Null);
 }
 
