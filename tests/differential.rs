@@ -33,13 +33,15 @@ use klamm::wire::{api_versions, field};
 
 use crate::cases::{Ask, Case, Flow};
 use crate::fields::is;
-use crate::side::Outcome;
+use crate::side::{Outcome, Request, Side};
 use crate::tally::Tally;
 use crate::tree::Tree;
 use crate::world::{World, request};
 
 /// A coordinator that is loading or not there yet, and a transaction whose last one is not quite done.
 const TRANSIENT: [i64; 3] = [14, 15, 51];
+/// A transaction that is about to be done.
+const UNSETTLED: [&str; 2] = ["PrepareCommit", "PrepareAbort"];
 const RETRIES: usize = 40;
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 const DESCRIBE_ACLS: i16 = 29;
@@ -140,14 +142,23 @@ fn play(
     Ok(())
 }
 
-/// Whether an answer says that something is about to be there.
-fn is_transient(outcome: &Result<Outcome>) -> bool {
-    let Ok(Outcome::Answer(answer)) = outcome else {
-        return false;
-    };
-    TRANSIENT
-        .iter()
-        .any(|code| answer.holds("ErrorCode", &Tree::Int(*code)))
+/// The answer to a request that was sent, once it is no longer that something is about to be there.
+fn settled(side: &mut Side, user: &str, request: &Request) -> Result<Outcome> {
+    let mut outcome = side.receive(user, request);
+    for _ in 0..RETRIES {
+        let Ok(Outcome::Answer(answer)) = &outcome else {
+            break;
+        };
+        let is_unsettled = |(name, value): &(&str, Tree)| answer.holds(name, value);
+        let codes = TRANSIENT.map(|code| ("ErrorCode", Tree::Int(code)));
+        let states = UNSETTLED.map(|state| ("TransactionState", Tree::Text(state.into())));
+        if !codes.iter().chain(&states).any(is_unsettled) {
+            break;
+        }
+        thread::sleep(RETRY_PAUSE);
+        outcome = side.ask(user, request);
+    }
+    outcome
 }
 
 fn same(broker: &Result<Outcome>, gateway: &Result<Outcome>) -> bool {
@@ -157,20 +168,18 @@ fn same(broker: &Result<Outcome>, gateway: &Result<Outcome>) -> bool {
 fn exchange(world: &mut World, user: &str, (case, version): (&Case, i16), tally: &mut Tally) -> Result<()> {
     let make = |side| request(case.key, version, &(case.build)(Ask { side, user, version }));
     let (to_broker, to_gateway) = (make(&world.broker)?, make(&world.gateway)?);
-    let mut again = 0..RETRIES;
-    let (broker, gateway) = loop {
-        world.broker.send(user, &to_broker)?;
-        world.gateway.send(user, &to_gateway)?;
-        let broker = world.broker.receive(user, &to_broker);
-        let gateway = world.gateway.receive(user, &to_gateway);
-        let is_late = [&broker, &gateway].iter().any(|outcome| is_transient(outcome))
-            // ACLs are in force at once at the gateway, a little later at a broker.
-            || (case.key == DESCRIBE_ACLS && !same(&broker, &gateway));
-        if !is_late || again.next().is_none() {
-            break (broker, gateway);
+    world.broker.send(user, &to_broker)?;
+    world.gateway.send(user, &to_gateway)?;
+    let mut broker = settled(&mut world.broker, user, &to_broker);
+    let gateway = settled(&mut world.gateway, user, &to_gateway);
+    // ACLs are in force at once at the gateway, a little later at a broker.
+    for _ in 0..RETRIES {
+        if case.key != DESCRIBE_ACLS || same(&broker, &gateway) {
+            break;
         }
         thread::sleep(RETRY_PAUSE);
-    };
+        broker = world.broker.ask(user, &to_broker);
+    }
     let named = |side: &str, outcome: Result<Outcome>| {
         outcome.map_err(|error| {
             error.context(format!(

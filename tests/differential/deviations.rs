@@ -33,7 +33,20 @@ const INTERNAL: &str = "internal topics of the physical cluster are in no virtua
 const WORDS: &str = "words of a broker may name physical things: only denials are said anew";
 const MASKED: &str = "a broker knows the gateway's address only, which is nobody's business";
 
+const OTHERS: &str = "transactions of other producers of a physical topic are nobody's business";
+const BROKERS_ONLY: &str = "brokers ask this of each other, and never through a gateway";
+
 pub(crate) const DEVIATIONS: &[Deviation] = &[
+    deviation(24, ".ErrorCode", |d| gateway_says(d, 31), BROKERS_ONLY),
+    deviation(24, ".ResultsByTransaction[]", gateway_says_nothing, BROKERS_ONLY),
+    deviation(
+        27,
+        ".ErrorCode",
+        |d| broker_says(d, 3) && gateway_says(d, 44),
+        OTHERS,
+    ),
+    deviation(61, ".ErrorMessage", gateway_has_no_words, WORDS),
+    deviation(65, ".Topics[]", is_internal_topic, INTERNAL),
     deviation(68, ".ErrorMessage", gateway_has_no_words, WORDS),
     deviation(69, ".ClientHost", |_| true, MASKED),
     deviation(1, ".SessionId", gateway_says_0, SESSIONS),
@@ -144,7 +157,8 @@ fn broker_says_null(difference: &Difference) -> bool {
 }
 
 fn named(difference: &Difference) -> Option<&str> {
-    match difference.broker.as_ref()?.field("Name")? {
+    let item = difference.broker.as_ref()?;
+    match item.field("Name").or_else(|| item.field("Topic"))? {
         Tree::Text(name) => Some(name),
         _ => None,
     }

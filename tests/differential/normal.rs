@@ -2,13 +2,18 @@
 
 use klamm::wire::Class;
 
+use crate::fields::now_ms;
 use crate::side::Names;
 use crate::tree::Tree;
 
+/// Fields that hold the time at which a coordinator did something.
+const TIMES: [&str; 3] = ["Timestamp", "LastTimestamp", "TransactionStartTimeMs"];
+
 /// Numbers that are nobody's choice: how long a client is throttled, how brokers are numbered, which port they are on,
-/// which number a producer is given.
-pub(crate) fn int(class: Class, value: i64) -> Tree {
+/// which number a producer is given, when a transaction began or ended.
+pub(crate) fn int((name, class): (&str, Class), value: i64) -> Tree {
     match class {
+        Class::Nothing if TIMES.contains(&name) && value > now_ms() => Tree::Text("a later time".into()),
         Class::ThrottleTimeMs => Tree::Int(0),
         Class::BrokerId if value >= 0 => Tree::Text("a broker".into()),
         Class::Port if value > 0 => Tree::Text("a port".into()),

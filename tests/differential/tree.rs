@@ -66,7 +66,10 @@ impl Tree {
             Form::Bytes | Form::Records => Self::Bytes(node.bytes().unwrap_or_default().to_vec()),
             Form::Uuid => normal::uuid(node.class(), node.uuid().unwrap_or_default(), names),
             Form::Float64 => Self::Text(node.float().unwrap_or_default().to_string()),
-            _ => normal::int(node.class(), node.int().unwrap_or_default()),
+            _ => normal::int(
+                (node.field().name(), node.class()),
+                node.int().unwrap_or_default(),
+            ),
         }
     }
 
@@ -113,7 +116,7 @@ fn plain_items(node: Node<'_>, names: &Names) -> Vec<Tree> {
     match bytes.len().checked_div(node.count()) {
         Some(4) => node
             .i32s()
-            .map(|(_, value)| normal::int(node.class(), value.into()))
+            .map(|(_, value)| normal::int((node.field().name(), node.class()), value.into()))
             .collect(),
         Some(16) => node
             .uuids()

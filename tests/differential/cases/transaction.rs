@@ -28,7 +28,7 @@ pub(super) fn flows() -> Vec<Flow> {
             ]
         })
         .transactional(),
-        Case::new(24, "of an unknown producer", |ask| added(ask, 7777)),
+        Case::new(24, "of an unknown producer", |ask| added(ask, 7777)).until(3),
         Case::new(24, "as a broker", |ask| {
             let transaction = vec![
                 is(field::TRANSACTIONAL_ID, own_transaction(ask.user)),
