@@ -8,7 +8,7 @@ KAFKA := tests/kafka/kafka.sh
 quickstart:
 	$(CARGO) run --release --quiet -- quickstart $(ARGS)
 
-# All tests, those on real Kafka and a short fault run too. ARGS="--test walkthrough" picks some.
+# All tests, those on real Kafka and a short fault run too. ARGS="--test kafka" picks some.
 test: kafka
 ifeq ($(ARGS),)
 	$(CARGO) build --workspace --locked

@@ -1,0 +1,140 @@
+//! The examples of `deploy/` are configurations that the gateway accepts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+
+/// Stands for every secret that somebody must choose.
+const SECRET: &str = "0123456789abcdef";
+
+type Variables = BTreeMap<String, String>;
+
+fn read(path: &str) -> Result<String> {
+    Ok(std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(path),
+    )?)
+}
+
+/// `klamm check-config` with just these variables and a file of physical clusters.
+fn check(name: &str, mut variables: Variables) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let clusters = directory.path().join("cluster-config.yaml");
+    std::fs::write(
+        &clusters,
+        "config: {main: {bootstrap.servers: 'kafka.example.com:9092'}}",
+    )?;
+    let selector = variables
+        .get("GATEWAY_BACKEND_KAFKA_SELECTOR")
+        .context("a selector")?;
+    ensure!(
+        selector.contains("/etc/klamm/cluster-config.yaml"),
+        "{name} mounts another file than it reads"
+    );
+    let selector = format!("file : {{ path: {} }}", clusters.display());
+    variables.insert("GATEWAY_BACKEND_KAFKA_SELECTOR".into(), selector);
+    let output = Command::new(env!("CARGO_BIN_EXE_klamm"))
+        .arg("check-config")
+        .env_clear()
+        .envs(variables)
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{name}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
+
+fn texts(map: &Value) -> Result<Variables> {
+    let map = map
+        .as_object()
+        .context("a map")?
+        .iter()
+        .filter(|(name, _)| *name != "<<");
+    map.map(|(name, value)| {
+        Ok((
+            name.clone(),
+            value
+                .as_str()
+                .with_context(|| format!("{name} is a text"))?
+                .to_owned(),
+        ))
+    })
+    .collect()
+}
+
+/// `${NAME:?set it}` in a value.
+fn fill(value: &str) -> String {
+    match (value.find("${"), value.find('}')) {
+        (Some(start), Some(end)) if start < end => {
+            format!("{}{SECRET}{}", &value[..start], fill(&value[end + 1..]))
+        }
+        _ => value.to_owned(),
+    }
+}
+
+#[test]
+fn compose() -> Result<()> {
+    let text = read("compose.yaml")?
+        .replace("<<: *environment", "")
+        .replace("<<: *node", "");
+    let file: Value = serde_saphyr::from_str(&text)?;
+    let shared = texts(&file["x-environment"])?;
+    let services = file["services"].as_object().context("services")?;
+    ensure!(services.len() == 3, "three nodes");
+    for (name, service) in services {
+        let own = texts(&service["environment"])?;
+        let all = shared
+            .iter()
+            .chain(&own)
+            .map(|(key, value)| (key.clone(), fill(value)));
+        check(name, all.collect())?;
+    }
+    Ok(())
+}
+
+#[test]
+fn kubernetes() -> Result<()> {
+    let text = read("kubernetes/klamm.yaml")?;
+    let set = text
+        .split("\n---\n")
+        .find(|document| document.contains("kind: StatefulSet"))
+        .context("a StatefulSet")?;
+    let set: Value = serde_saphyr::from_str(set)?;
+    let container = set
+        .pointer("/spec/template/spec/containers/0")
+        .context("a container")?;
+    let mut variables = Variables::new();
+    for variable in container["env"].as_array().context("variables")? {
+        let name = variable["name"].as_str().context("a name")?;
+        let value = match (name, variable["value"].as_str()) {
+            (_, Some(value)) => value.to_owned(),
+            ("GATEWAY_ADMIN_API_USERS", None) => {
+                format!("[{{username: admin, password: {SECRET}, admin: true}}]")
+            }
+            _ => SECRET.to_owned(),
+        };
+        variables.insert(name.to_owned(), value);
+    }
+    // What the start command adds, and what Kubernetes itself sets for a service of this name.
+    let script = container
+        .pointer("/args/0")
+        .and_then(Value::as_str)
+        .context("a script")?;
+    for (name, value) in [
+        ("KLAMM_NODE_ID", "1"),
+        ("GATEWAY_ADVERTISED_HOST", "klamm-0.klamm.default.svc"),
+    ] {
+        ensure!(
+            script.contains(&format!("export {name}=")),
+            "the start command sets {name}"
+        );
+        variables.insert(name.to_owned(), value.to_owned());
+    }
+    variables.insert("KLAMM_SERVICE_HOST".to_owned(), "10.0.0.1".to_owned());
+    variables.insert("KLAMM_PORT".to_owned(), "tcp://10.0.0.1:8888".to_owned());
+    check("kubernetes", variables)
+}
