@@ -127,9 +127,9 @@ impl Node {
         self.process.id()
     }
 
-    /// Whether the process is alive.
-    pub fn is_running(&mut self) -> bool {
-        matches!(self.process.try_wait(), Ok(None))
+    /// How the process ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.try_wait().ok().flatten()
     }
 
     /// All it has written.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use klamm::quickstart::child::{self, Output};
+use klamm::quickstart::node::Node;
 use serde_json::Value;
 
 use crate::scene::{LIMIT, Login, Scene, counted, eventually, lines, script};
@@ -68,13 +68,15 @@ impl Running {
     }
 }
 
-/// Which node dies.
+/// Which node goes, and how.
 #[derive(Debug, Clone, Copy)]
 enum Victim {
-    /// The one that leads the Raft group.
+    /// The one that leads the Raft group is killed.
     Leader,
-    /// The one that the clients of the partner are sent to.
+    /// The one that the clients of the partner are sent to is killed.
     Serving,
+    /// The same is asked to stop.
+    Asked,
 }
 
 /// The index of the node that leads.
@@ -166,7 +168,7 @@ fn check(victim: Victim) -> Result<()> {
         .filter(|name| !listed.contains(&format!("principal={name},")))
         .collect();
     ensure!(gone.is_empty(), "acknowledged ACLs are gone: {gone:?}");
-    the_dead_node_catches_up(&mut scene, &acls)
+    the_node_catches_up(&mut scene, victim, &acls)
 }
 
 /// An idempotent producer that goes on until all is acknowledged; the tool itself would not retry.
@@ -216,9 +218,17 @@ fn kill_when_under_way(scene: &Scene, user: &Login, producer: &Running, victim: 
     eventually("the producer runs", || Ok(producer.acknowledged() > RECORDS / 8))?;
     let index = match victim {
         Victim::Leader => leader(scene)?,
-        Victim::Serving => serving(scene, user)?,
+        Victim::Serving | Victim::Asked => serving(scene, user)?,
     };
-    kill(scene.stage.nodes()[index].pid())
+    let signal = if matches!(victim, Victim::Asked) {
+        "-TERM"
+    } else {
+        "-KILL"
+    };
+    let pid = scene.stage.nodes()[index].pid().to_string();
+    let status = std::process::Command::new("kill").args([signal, &pid]).status()?;
+    ensure!(status.success(), "no process {pid}");
+    Ok(())
 }
 
 fn nothing_lost_or_doubled(sent: &[String], stored: &[String]) -> Result<()> {
@@ -241,14 +251,25 @@ fn nothing_lost_or_doubled(sent: &[String], stored: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// The killed node comes back with its data and serves what it missed.
-fn the_dead_node_catches_up(scene: &mut Scene, acls: &[String]) -> Result<()> {
-    let dead = scene
-        .stage
-        .nodes_mut()
-        .iter_mut()
-        .position(|node| !node.is_running())
-        .context("a dead node")?;
+/// The node that went comes back with its data and serves what it missed.
+fn the_node_catches_up(scene: &mut Scene, victim: Victim, acls: &[String]) -> Result<()> {
+    let mut gone = None;
+    eventually("a node has ended", || {
+        let ended = |node: &mut Node| node.ended();
+        gone = scene
+            .stage
+            .nodes_mut()
+            .iter_mut()
+            .map(ended)
+            .enumerate()
+            .find_map(|(index, status)| Some((index, status?)));
+        Ok(gone.is_some())
+    })?;
+    let (dead, status) = gone.context("a node that has ended")?;
+    ensure!(
+        status.success() == matches!(victim, Victim::Asked),
+        "the node ended with {status}"
+    );
     scene.stage.nodes_mut()[dead].restart()?;
     scene.stage.nodes_mut()[dead].await_ready()?;
     let user = scene.login("failover", "super-user", dead + 1)?;
@@ -261,16 +282,6 @@ fn the_dead_node_catches_up(scene: &mut Scene, acls: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// SIGKILL. The node's owner notices by itself.
-fn kill(pid: u32) -> Result<()> {
-    let status = std::process::Command::new("kill")
-        .args(["-9", &pid.to_string()])
-        .status()?;
-    ensure!(status.success(), "no process {pid}");
-    thread::sleep(Duration::from_millis(10));
-    Ok(())
-}
-
 /// The values of the records that the producer was told are stored.
 fn acknowledged(output: &str) -> Vec<String> {
     let events = output
@@ -280,6 +291,11 @@ fn acknowledged(output: &str) -> Vec<String> {
     successes
         .filter_map(|event| event["value"].as_str().map(str::to_owned))
         .collect()
+}
+
+#[test]
+fn a_node_that_is_asked_to_stop_drains() -> Result<()> {
+    check(Victim::Asked)
 }
 
 #[test]
