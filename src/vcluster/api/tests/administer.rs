@@ -13,11 +13,13 @@ use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, D
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
+use kafka_protocol::messages::incremental_alter_configs_request;
 use kafka_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, AlterPartitionReassignmentsRequest,
     AlterPartitionReassignmentsResponse, BrokerId, CreatePartitionsRequest, CreatePartitionsResponse,
     CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse,
     DeleteTopicsRequest, DeleteTopicsResponse, ElectLeadersRequest, ElectLeadersResponse,
+    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
 };
 use klamm_raft::model::Operation::{All, Alter, AlterConfigs, Create, Delete, Describe, DescribeConfigs};
 
@@ -27,6 +29,7 @@ use crate::vcluster::plan::Attempt;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
+const BROKER_LOGGER: i8 = 8;
 const GROUP: i8 = 32;
 
 fn create(names: &[&str]) -> CreateTopicsRequest {
@@ -402,6 +405,44 @@ fn configurations_are_changed_by_those_who_may() {
             pairs(&[("2", 44), ("absent", 3), ("app", 0), ("orders", 44)])
         );
     }
+}
+
+#[test]
+fn a_change_of_one_key_needs_a_value_unless_it_deletes() {
+    let config = |operation: i8, value: Option<&str>| {
+        incremental_alter_configs_request::AlterableConfig::default()
+            .with_name(text("retention.ms"))
+            .with_config_operation(operation)
+            .with_value(value.map(text))
+    };
+    let asked = |kind: i8, name: &str, configs| {
+        let resource = incremental_alter_configs_request::AlterConfigsResource::default()
+            .with_resource_type(kind)
+            .with_resource_name(text(name))
+            .with_configs(configs);
+        IncrementalAlterConfigsRequest::default().with_resources(vec![resource])
+    };
+    let world = World::passthrough().asked_by_super_user();
+    for version in [0, 1] {
+        for configs in [
+            vec![config(0, None)],
+            vec![config(0, Some("1")), config(0, Some("2"))],
+        ] {
+            let refused = world.ask(version, &asked(TOPIC, "int-orders", configs)).replied();
+            assert_eq!(refused.responses[0].error_code, 42, "v{version}");
+        }
+        for (kind, name) in [(TOPIC, "int-orders"), (BROKER_LOGGER, "2")] {
+            world.exchange(version, &asked(kind, name, vec![config(1, None)]), |upstream| {
+                assert_eq!(upstream.resources.len(), 1);
+                IncrementalAlterConfigsResponse::default()
+            });
+        }
+    }
+    let logger = configure(&[(BROKER_LOGGER, "2")]);
+    assert_eq!(
+        of_configured(&world.ask(2, &logger).replied()),
+        pairs(&[("2", 42)])
+    );
 }
 
 #[test]

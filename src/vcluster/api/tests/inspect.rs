@@ -6,11 +6,12 @@ use kafka_protocol::messages::describe_quorum_response::{
 };
 use kafka_protocol::messages::describe_topic_partitions_request::{Cursor, TopicRequest};
 use kafka_protocol::messages::describe_topic_partitions_response as pages;
+use kafka_protocol::messages::list_config_resources_response::ConfigResource;
 use kafka_protocol::messages::list_partition_reassignments_response::OngoingTopicReassignment;
 use kafka_protocol::messages::{
     BrokerId, DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeQuorumRequest, DescribeQuorumResponse,
-    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, ListPartitionReassignmentsRequest,
-    ListPartitionReassignmentsResponse,
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, ListConfigResourcesRequest,
+    ListConfigResourcesResponse, ListPartitionReassignmentsRequest, ListPartitionReassignmentsResponse,
 };
 use klamm_raft::model::Operation::{Describe, Read};
 
@@ -176,6 +177,41 @@ fn the_quorum_is_the_physical_clusters_and_has_no_address() {
         assert_eq!(partition.current_voters[0].replica_id, BrokerId(2));
         assert!(seen.nodes.iter().all(|node| node.listeners.is_empty()));
     }
+}
+
+#[test]
+fn resources_with_a_configuration_are_those_of_the_virtual_cluster() {
+    let request = ListConfigResourcesRequest::default();
+    let listed = |world: &World| -> Vec<String> {
+        let seen = world.exchange(1, &request, |_| {
+            let resource = |(kind, name): (i8, &str)| {
+                ConfigResource::default()
+                    .with_resource_type(kind)
+                    .with_resource_name(text(name))
+            };
+            let all = [
+                (2, "int-orders"),
+                (2, "int-foreign"),
+                (4, "102"),
+                (16, "metrics"),
+                (32, "partner:app"),
+                (32, "app"),
+            ];
+            ListConfigResourcesResponse::default().with_config_resources(all.map(resource).into())
+        });
+        let names = seen.config_resources.iter();
+        names.map(|resource| resource.resource_name.to_string()).collect()
+    };
+    assert_eq!(World::new().ask(1, &request).replied().error_code, 31);
+    assert_eq!(World::new().ask(0, &request).replied().error_code, 31);
+    assert_eq!(
+        listed(&World::new().asked_by_super_user()),
+        ["orders", "2", "app"]
+    );
+    assert_eq!(
+        listed(&World::passthrough().asked_by_super_user()),
+        ["int-orders", "int-foreign", "2", "metrics", "partner:app", "app"]
+    );
 }
 
 #[test]
