@@ -315,8 +315,8 @@ fn only_what_is_served_is_announced() -> Result<()> {
     }
     for hidden in [
         "AlterReplicaLogDirs(34)",
-        "AddPartitionsToTxn(24)",
-        "ConsumerGroupHeartbeat(68)",
+        "UpdateFeatures(57)",
+        "AddRaftVoter(80)",
     ] {
         let line = announced
             .lines()
