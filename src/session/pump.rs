@@ -252,7 +252,7 @@ impl Session {
         self.outbound.shrink();
         self.upstream.shrink();
         self.pipeline.shrink();
-        if self.is_quiet() {
+        if self.is_quiet() && self.upstream.may_be_shared() {
             self.upstream.release();
         }
     }

@@ -107,7 +107,12 @@ impl Session {
         self.upstream.send(destination, frame, share)?;
         self.setup.door.metrics.allowed.inc();
         match answer {
-            Answer::Expected(pending) => self.pipeline.expect(pending, asked),
+            Answer::Expected(pending) => {
+                if pending.binds_connection() {
+                    self.upstream.keep_from_others();
+                }
+                self.pipeline.expect(pending, asked);
+            }
             Answer::None => self.upstream.keep_from_others(),
             Answer::NoneThenClose => {
                 self.upstream.keep_from_others();

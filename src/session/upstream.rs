@@ -108,10 +108,15 @@ impl UpstreamSide {
         matches!(&self.link, Link::Open(lane) if lane.is_retired(now))
     }
 
-    /// A request without an answer was sent: when it fails, the broker closes the connection, at a time that nobody
-    /// here knows.
+    /// No other session may have this lane. The broker keeps something for it, or a request without an answer was sent:
+    /// when that fails, the broker closes the connection, at a time that nobody here knows.
     pub(super) fn keep_from_others(&mut self) {
         self.is_clean = false;
+    }
+
+    /// Whether another session may have the lane after this one. One that may not is closed with its client's connection.
+    pub(super) fn may_be_shared(&self) -> bool {
+        self.is_clean
     }
 
     /// Gives the lane back to its pool, or closes it. Nothing may be in flight.

@@ -32,6 +32,7 @@ mod producer_id;
 mod protocol;
 mod quorum;
 mod replicas;
+mod share_fetch;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -117,6 +118,7 @@ fn detail_of(api: Api) -> Detail {
         | Api::DescribeConfigs
         | Api::DescribeCluster
         | Api::ConsumerGroupDescribe
+        | Api::ShareGroupDescribe
         | Api::DescribeAcls
         | Api::CreateTopics
         | Api::AlterConfigs
@@ -155,8 +157,6 @@ fn dispatch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Api::DescribeProducers => txn_admin::producers(ask),
         Api::DescribeTransactions => txn_admin::describe(ask),
         Api::ListTransactions => txn_admin::list(ask),
-        Api::ConsumerGroupHeartbeat => consumer_group::heartbeat(ask),
-        Api::ConsumerGroupDescribe => groups::describe(ask),
         Api::CreateTopics => create_topics::request(ask),
         Api::DeleteTopics => delete_topics::request(ask),
         Api::DeleteRecords => delete_records::request(ask),
@@ -169,6 +169,10 @@ fn dispatch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Api::DescribeLogDirs => log_dirs::request(ask),
         Api::DescribeQuorum => quorum::request(ask),
         Api::DescribeTopicPartitions => topic_partitions::request(ask),
+        Api::ConsumerGroupHeartbeat | Api::ShareGroupHeartbeat => consumer_group::heartbeat(ask),
+        Api::ConsumerGroupDescribe | Api::ShareGroupDescribe => groups::describe(ask),
+        Api::ShareFetch => share_fetch::fetch(ask),
+        Api::ShareAcknowledge => share_fetch::acknowledge(ask),
         Api::DescribeAcls => acls::describe(ask),
         Api::CreateAcls => acls::create(ask),
         Api::DeleteAcls => acls::delete(ask),
@@ -236,14 +240,21 @@ fn convert(
         Then::Groups { refused, operations } if pending.api == Api::DescribeGroups => {
             groups::described(back, message, &empty()?, (refused, *operations), edits);
         }
-        Then::Groups { refused, operations } if pending.api == Api::ConsumerGroupDescribe => {
+        Then::Groups { refused, operations }
+            if matches!(pending.api, Api::ConsumerGroupDescribe | Api::ShareGroupDescribe) =>
+        {
             consumer_group::described(back, message, &empty()?, (refused, *operations), edits);
         }
         Then::Groups { refused, .. } => groups::deleted(back, message, &empty()?, refused, edits),
         Then::Transactions(refused) => txn_admin::described(back, message, &empty()?, refused, edits),
         Then::ListedTransactions(pattern) => txn_admin::listed(back, message, pattern.as_ref(), edits),
         Then::Nothing if pending.api == Api::ListGroups => groups::listed(back, message, edits),
-        Then::Nothing if pending.api == Api::ConsumerGroupHeartbeat => {
+        Then::Nothing
+            if matches!(
+                pending.api,
+                Api::ConsumerGroupHeartbeat | Api::ShareGroupHeartbeat
+            ) =>
+        {
             consumer_group::assigned(back, message, edits);
         }
         Then::Nothing => back.convert(message.root(), edits),
@@ -264,6 +275,9 @@ fn convert(
         Then::AllTopicPartitions => topic_partitions::described(back, message, None, edits),
         Then::ConfigResources => config_resources::listed(back, message, edits),
         Then::LogDirs => log_dirs::described(back, message, edits),
+        Then::Topics(refused) if pending.api == Api::ShareFetch => {
+            share_fetch::fetched(back, message, &empty()?, refused, edits);
+        }
         Then::Topics(refused) => {
             back.convert(message.root(), edits);
             // As brokers: a request that failed as a whole is answered without topics.

@@ -20,6 +20,13 @@ pub struct Pending {
     pub(super) then: Then,
 }
 
+impl Pending {
+    /// Whether the broker keeps something for its connection once it served the request: a share session (KIP-932).
+    pub fn binds_connection(&self) -> bool {
+        matches!(self.api, Api::ShareFetch | Api::ShareAcknowledge)
+    }
+}
+
 /// What is to be done to an answer beyond renaming.
 #[derive(Debug)]
 pub(super) enum Then {

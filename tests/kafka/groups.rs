@@ -51,3 +51,51 @@ fn a_consumer_group_of_the_new_protocol_reads_through_an_alias() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn a_share_group_reads_through_an_alias() -> Result<()> {
+    let scene = Scene::shared()?;
+    scene.topic("shared-physical", 2)?;
+    scene.vcluster("sharing", &[("orders", "shared-physical")])?;
+    let user = scene.login("sharing", "super-user", 1)?;
+    // A share group begins with what comes after it.
+    let earliest = [
+        "--alter",
+        "--group",
+        "sharing:app",
+        "--add-config",
+        "share.auto.offset.reset=earliest",
+    ];
+    scene.direct("kafka-configs", &earliest, "")?;
+    scene.direct(
+        "kafka-console-producer",
+        &["--topic", "shared-physical"],
+        &RECORDS.join("\n"),
+    )?;
+    let read = [
+        "--topic",
+        "orders",
+        "--group",
+        "app",
+        "--max-messages",
+        "4",
+        "--timeout-ms",
+        IDLE_MS,
+    ];
+    let read = scene.client(&user, "kafka-console-share-consumer", &read, "")?;
+    ensure!(
+        counted(&lines(&read.stdout)) == counted(&RECORDS.map(str::to_owned)),
+        "{}",
+        read.all()
+    );
+    let described = scene.client_ok(
+        &user,
+        "kafka-share-groups",
+        &["--describe", "--group", "app", "--state"],
+    )?;
+    ensure!(
+        described.contains("app") && !described.contains("sharing:"),
+        "{described}"
+    );
+    Ok(())
+}

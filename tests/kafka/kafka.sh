@@ -305,6 +305,7 @@ tool_class() {
     kafka-configs) echo kafka.admin.ConfigCommand ;;
     kafka-console-consumer) echo org.apache.kafka.tools.consumer.ConsoleConsumer ;;
     kafka-console-producer) echo org.apache.kafka.tools.ConsoleProducer ;;
+    kafka-console-share-consumer) echo org.apache.kafka.tools.consumer.ConsoleShareConsumer ;;
     kafka-consumer-groups) echo org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
     kafka-consumer-perf-test) echo org.apache.kafka.tools.ConsumerPerformance ;;
     kafka-delete-records) echo org.apache.kafka.tools.DeleteRecordsCommand ;;
@@ -316,6 +317,7 @@ tool_class() {
     kafka-log-dirs) echo org.apache.kafka.tools.LogDirsCommand ;;
     kafka-metadata-quorum) echo org.apache.kafka.tools.MetadataQuorumCommand ;;
     kafka-producer-perf-test) echo org.apache.kafka.tools.ProducerPerformance ;;
+    kafka-share-groups) echo org.apache.kafka.tools.consumer.group.ShareGroupCommand ;;
     kafka-storage) echo kafka.tools.StorageTool ;;
     kafka-topics) echo org.apache.kafka.tools.TopicCommand ;;
     kafka-transactions) echo org.apache.kafka.tools.TransactionsCommand ;;

@@ -42,7 +42,8 @@ pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     ask.forward(edits, Then::Nothing)
 }
 
-fn refuse(ask: &Ask<'_>, error: ErrorCode) -> Result<Plan, Stop> {
+/// Answers with an error at the top level.
+pub(super) fn refuse(ask: &Ask<'_>, error: ErrorCode) -> Result<Plan, Stop> {
     let mut response = ask.response()?;
     response.set(field::ERROR_CODE, error);
     ask.reply(&response)

@@ -28,6 +28,7 @@ pub(super) enum ErrorCode {
     UnknownTopicId = 100,
     MismatchedEndpointType = 114,
     UnsupportedEndpointType = 115,
+    ShareSessionNotFound = 122,
     InvalidRegularExpression = 128,
 }
 

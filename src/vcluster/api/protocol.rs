@@ -202,22 +202,13 @@ const SAID: &[Said] = &[
     said(
         78,
         "READ on the group and the topic",
-        "Group; topic ids; leaders and endpoints.",
+        "Group; topic ids; leaders and endpoints. The connection to the broker stays with its client: share sessions \
+         belong to connections.",
     ),
     said(
         79,
         "READ on the group and the topic",
         "Group; topic ids; leaders and endpoints.",
-    ),
-    said(
-        88,
-        "READ on the group, DESCRIBE on all topics of the topology, CREATE for internal ones",
-        "Group; topics of the topology.",
-    ),
-    said(
-        89,
-        "DESCRIBE on the group and all topics of its topology",
-        "Groups; topics of the topology.",
     ),
     said(90, "DESCRIBE on the group and the topic", "Groups; names."),
     said(91, "READ on the group and the topic", "Group; names."),
@@ -250,6 +241,10 @@ const NEVER: &[(&[i16], &str)] = &[
     (
         &[50, 51],
         "SCRAM users: the accounts of a virtual cluster are made with the admin API.",
+    ),
+    (
+        &[88, 89],
+        "Streams groups: their coordinator would create internal topics beside the aliases.",
     ),
     (&[57, 64, 80, 81], "Maintenance of the physical cluster itself."),
 ];

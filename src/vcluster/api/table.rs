@@ -55,6 +55,10 @@ pub enum Api {
     ConsumerGroupDescribe = 69,
     ListConfigResources = 74,
     DescribeTopicPartitions = 75,
+    ShareGroupHeartbeat = 76,
+    ShareGroupDescribe = 77,
+    ShareFetch = 78,
+    ShareAcknowledge = 79,
 }
 
 /// Who answers an API.
@@ -111,7 +115,7 @@ const fn gateway(api: Api, min: i16, max: i16) -> Served {
 }
 
 /// The stable versions of Kafka 4.3 that the handlers know.
-const SERVED: [Served; 48] = [
+const SERVED: [Served; 52] = [
     broker(Api::Produce, 3, 13),
     broker(Api::Fetch, 4, 18),
     broker(Api::ListOffsets, 1, 11),
@@ -160,6 +164,10 @@ const SERVED: [Served; 48] = [
     broker(Api::ConsumerGroupDescribe, 0, 1),
     broker(Api::ListConfigResources, 0, 1),
     broker(Api::DescribeTopicPartitions, 0, 0),
+    broker(Api::ShareGroupHeartbeat, 1, 1),
+    broker(Api::ShareGroupDescribe, 1, 1),
+    broker(Api::ShareFetch, 1, 2),
+    broker(Api::ShareAcknowledge, 1, 2),
 ];
 
 impl Api {

@@ -13,6 +13,7 @@ mod offsets;
 mod passthrough;
 mod produce;
 mod rest;
+mod share_groups;
 mod txn;
 mod txn_admin;
 mod world;

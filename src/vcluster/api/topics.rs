@@ -178,6 +178,7 @@ pub(super) fn shape_of(api: Api) -> Option<&'static Shape> {
         Api::OffsetForLeaderEpoch => Some(&super::offsets::FOR_LEADER_EPOCH),
         Api::OffsetCommit => Some(&super::offsets::COMMIT),
         Api::DeleteRecords => Some(&super::delete_records::SHAPE),
+        Api::ShareFetch | Api::ShareAcknowledge => Some(&super::share_fetch::SHAPE),
         Api::OffsetDelete => Some(&super::offsets::DELETE),
         Api::TxnOffsetCommit => Some(&super::offsets::COMMIT),
         Api::DescribeProducers => Some(&super::txn_admin::PRODUCERS),

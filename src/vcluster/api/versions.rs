@@ -11,7 +11,7 @@ use super::error_code::ErrorCode;
 const FALLBACK_VERSION: i16 = 0;
 
 /// Features that stand for APIs which are not served. A client that saw them finalized would use those APIs.
-const HIDDEN_FEATURES: [&str; 2] = ["share.version", "streams.version"];
+const HIDDEN_FEATURES: [&str; 1] = ["streams.version"];
 
 /// The first version in which clients say what software they are.
 const SOFTWARE_FROM: i16 = 3;

@@ -10,7 +10,7 @@ use crate::wire::Class;
 use crate::wire::tests::sample::{Value, planted_request, planted_response};
 use klamm_raft::model::Operation;
 
-const APIS: [Api; 41] = [
+const APIS: [Api; 45] = [
     Api::Produce,
     Api::Fetch,
     Api::ListOffsets,
@@ -40,6 +40,10 @@ const APIS: [Api; 41] = [
     Api::ListTransactions,
     Api::ConsumerGroupHeartbeat,
     Api::ConsumerGroupDescribe,
+    Api::ShareGroupHeartbeat,
+    Api::ShareGroupDescribe,
+    Api::ShareFetch,
+    Api::ShareAcknowledge,
     Api::CreateTopics,
     Api::DeleteTopics,
     Api::DeleteRecords,
@@ -141,10 +145,12 @@ fn then(api: Api, seed: u64) -> Then {
         Api::JoinGroup => Then::Members(Protocol::Consumer),
         Api::SyncGroup if asked == Asked::Yes => Then::Members(Protocol::Unknown),
         Api::SyncGroup => Then::Members(Protocol::Consumer),
-        Api::DescribeGroups | Api::DeleteGroups | Api::ConsumerGroupDescribe => Then::Groups {
-            refused: Vec::new(),
-            operations: asked,
-        },
+        Api::DescribeGroups | Api::DeleteGroups | Api::ConsumerGroupDescribe | Api::ShareGroupDescribe => {
+            Then::Groups {
+                refused: Vec::new(),
+                operations: asked,
+            }
+        }
         Api::DescribeConfigs => Then::Configs(Vec::new()),
         Api::OffsetFetch => {
             let topics = if asked == Asked::Yes {
@@ -161,6 +167,7 @@ fn then(api: Api, seed: u64) -> Then {
         Api::ListTransactions => Then::ListedTransactions(None),
         Api::ListGroups
         | Api::ConsumerGroupHeartbeat
+        | Api::ShareGroupHeartbeat
         | Api::Heartbeat
         | Api::LeaveGroup
         | Api::InitProducerId
@@ -234,7 +241,7 @@ fn plant_request(class: Class, random: usize) -> Option<Value> {
         Class::CoordinatorType => Value::Byte([0, 1, 2, 9][random % 4]),
         Class::ReplicaId if random.is_multiple_of(2) => number(5),
         Class::ReplicaId => Value::Number(-1),
-        Class::FetchSessionEpoch => Value::Number(0),
+        Class::FetchSessionEpoch => Value::Number([0, -1][random % 2]),
         Class::TransactionalId => text(&["transaction", "s3cret-transaction"], random),
         Class::TransactionalIdPattern => text(&["s3cret.*"], random),
         Class::ClusterId => text(&["s3cret"], random),
