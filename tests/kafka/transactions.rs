@@ -164,6 +164,26 @@ fn every_record_is_copied_exactly_once_through_restarts() -> Result<()> {
     checked
 }
 
+/// librdkafka knows nothing of KIP-890: it adds partitions itself.
+#[test]
+fn an_older_client_adds_partitions_to_its_transaction() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = setup(&scene, "older")?;
+    let produce = |login: &Login, records: &str| {
+        let words = ["-P", "-t", "output", "-X", "transactional.id=old"];
+        scene.kcat(login, &words, records)
+    };
+    let produced = produce(&user, "one\ntwo\n")?;
+    ensure!(produced.status.success(), "{}", produced.all());
+    let mut stored = read(&scene, "read_committed", "older-out", 3)?;
+    stored.sort();
+    ensure!(stored == ["one", "two"], "{stored:?}");
+    let alice = scene.login("older", "alice", 1)?;
+    let refused = produce(&alice, "three\n")?;
+    ensure!(!refused.status.success(), "{}", refused.all());
+    Ok(())
+}
+
 #[test]
 fn the_transactions_tool_shows_this_virtual_cluster_and_ends_nothing() -> Result<()> {
     let scene = Scene::shared()?;
