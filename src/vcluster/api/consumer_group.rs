@@ -126,10 +126,10 @@ fn owned_to_physical(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), Stop> {
 /// was removed a moment ago, the member is made to send its whole state again: a broker tells an assignment but once.
 pub(super) fn assigned(back: &Back<'_>, message: Message<'_>, edits: &mut Edits) {
     back.convert(message.root(), edits);
-    let ids = message.all(Class::TopicId).filter_map(Node::uuid);
+    let mut ids = message.all(Class::TopicId).filter_map(Node::uuid);
     let is_foreign = |id: [u8; 16]| back.names.by_physical_id(TopicId::new(id)).is_none();
     let error = message.root().child(field::ERROR_CODE);
-    if let Some(error) = error.filter(|error| error.int() == Some(0) && ids.map(is_foreign).any(|is| is)) {
+    if let Some(error) = error.filter(|error| error.int() == Some(0) && ids.any(is_foreign)) {
         edits.set_int(error, ErrorCode::CoordinatorLoadInProgress.code().into());
     }
 }

@@ -308,7 +308,9 @@ fn served_row(api: Api, VersionRange { min, max }: VersionRange) -> String {
 
 fn absent_row(key: i16) -> String {
     let nameless = NAMELESS.iter().find(|(nameless, _)| *nameless == key);
-    let name = api_name(key).or(nameless.map(|(_, name)| *name)).unwrap_or("?");
+    let name = api_name(key)
+        .or_else(|| nameless.map(|(_, name)| *name))
+        .unwrap_or("?");
     let versions = match api_versions(key) {
         Some(range) => format!("{}-{}", range.lo, range.hi),
         None => "none".to_owned(),
@@ -317,7 +319,7 @@ fn absent_row(key: i16) -> String {
     let is_said = SAID.iter().any(|said| said.key == key);
     let why = never
         .map(|(_, why)| *why)
-        .or(is_said.then_some(NOT_YET))
+        .or_else(|| is_said.then_some(NOT_YET))
         .unwrap_or("?");
     format!("| {key} | {name} | {versions} | {why} |\n")
 }
