@@ -37,6 +37,7 @@ const OTHERS: &str = "transactions of other producers of a physical topic are no
 const BROKERS_ONLY: &str = "brokers ask this of each other, and never through a gateway";
 
 pub(crate) const DEVIATIONS: &[Deviation] = &[
+    deviation(75, ".Topics[]", is_internal_topic, INTERNAL),
     deviation(24, ".ErrorCode", |d| gateway_says(d, 31), BROKERS_ONLY),
     deviation(24, ".ResultsByTransaction[]", gateway_says_nothing, BROKERS_ONLY),
     deviation(

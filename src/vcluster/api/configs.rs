@@ -6,12 +6,13 @@ use super::back::Back;
 use super::error_code::{ErrorCode, denial};
 use super::group;
 use super::items;
+use super::metadata::naming_error;
 use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedConfig, Then};
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Scope;
 use crate::wire::{Class, Edits, Item, Message, Node, Value, field};
-use klamm_raft::model::{Operation, TopicName};
+use klamm_raft::model::Operation;
 
 pub(super) const TOPIC: i64 = 2;
 pub(super) const BROKER: i64 = 4;
@@ -156,10 +157,7 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> 
     match kind {
         TOPIC => match ask.judge_name(name, Some(operation)) {
             Verdict::Forwarded(alias) => Ok(alias.physical_name.as_str().to_owned()),
-            Verdict::Refused(ErrorCode::UnknownTopicOrPartition) if name.parse::<TopicName>().is_err() => {
-                Err(ErrorCode::InvalidTopic)
-            }
-            Verdict::Refused(error) => Err(error),
+            Verdict::Refused(error) => Err(naming_error(error, name)),
         },
         GROUP => group::judge_id(ask, name, operation),
         _ if !ask.gate.allows(operation, Resource::CLUSTER) => Err(ErrorCode::ClusterAuthorizationFailed),

@@ -133,7 +133,8 @@ fn named<'a>(ask: &mut Ask<'a>, topics: Node<'_>) -> Result<Option<Wanted<'a>>, 
             continue;
         }
         let error = match (verdict, &key) {
-            (Verdict::Refused(error), _) => naming_error(error, &key),
+            (Verdict::Refused(error), TopicKey::Name(name)) => naming_error(error, name),
+            (Verdict::Refused(error), TopicKey::Id(_)) => error,
             (Verdict::Forwarded(alias), TopicKey::Id(_)) => {
                 known.push(Known::ById(alias));
                 continue;
@@ -215,14 +216,11 @@ impl Creation {
 }
 
 /// What is no topic's name at all is told apart from what is not there.
-fn naming_error(error: ErrorCode, key: &TopicKey) -> ErrorCode {
-    match key {
-        TopicKey::Name(name)
-            if error == ErrorCode::UnknownTopicOrPartition && name.parse::<TopicName>().is_err() =>
-        {
-            ErrorCode::InvalidTopic
-        }
-        _ => error,
+pub(super) fn naming_error(error: ErrorCode, name: &str) -> ErrorCode {
+    if error == ErrorCode::UnknownTopicOrPartition && name.parse::<TopicName>().is_err() {
+        ErrorCode::InvalidTopic
+    } else {
+        error
     }
 }
 

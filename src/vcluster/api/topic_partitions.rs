@@ -4,7 +4,7 @@ use super::ask::{Ask, Stop, Verdict};
 use super::back::Back;
 use super::error_code::ErrorCode;
 use super::items::{self, Refusals, Sieve};
-use super::metadata;
+use super::metadata::{self, naming_error};
 use super::topics;
 use crate::authz::Resource;
 use crate::vcluster::pending::{Asked, Then};
@@ -29,12 +29,22 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if array.count() == 0 {
         return all(ask, array, cursor, sieve);
     }
+    let begin = cursor.and_then(|cursor| cursor.text_in(field::TOPIC_NAME));
+    let mut page = Page::default();
     for topic in array.children() {
         let name = topic.topic_name().unwrap_or_default();
         match ask.judge_name(name, Some(Operation::Describe)) {
-            Verdict::Forwarded(alias) => topics::to_physical(topic, &alias, sieve.keep()),
+            Verdict::Forwarded(alias) => {
+                page.add(alias.physical_name.as_str(), begin == Some(name));
+                topics::to_physical(topic, &alias, sieve.keep());
+            }
             Verdict::Refused(error) => {
                 sieve.drop(array, topic);
+                // What comes before the page was told on an earlier one.
+                if begin.is_some_and(|begin| name < begin) {
+                    continue;
+                }
+                let error = naming_error(error, name);
                 let operations = ask.gate.asker().authorized_operations(Resource::topic(name));
                 let item = sieve.refuse(error).set(field::NAME, name);
                 if error != ErrorCode::TopicAuthorizationFailed {
@@ -43,8 +53,39 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             }
         }
     }
-    convert_cursor(ask, cursor, &mut sieve);
+    match (cursor, page.first) {
+        (Some(cursor), Some(first)) if !page.has_begin => begin_at(cursor, &first, &mut sieve),
+        _ => convert_cursor(ask, cursor, &mut sieve),
+    }
     sieve.finish(ask, Then::TopicPartitions)
+}
+
+/// The topics that a broker is asked for.
+#[derive(Debug, Default)]
+struct Page {
+    /// The first of their physical names, in a broker's order.
+    first: Option<String>,
+    /// Whether the cursor's topic is one of them.
+    has_begin: bool,
+}
+
+impl Page {
+    fn add(&mut self, physical: &str, is_begin: bool) {
+        self.has_begin |= is_begin;
+        if self.first.as_deref().is_none_or(|first| physical < first) {
+            self.first = Some(physical.to_owned());
+        }
+    }
+}
+
+/// The cursor's topic is not sent on: the page begins with the first that is.
+fn begin_at(cursor: Node<'_>, physical: &str, sieve: &mut Sieve) {
+    if let Some(name) = cursor.child(field::TOPIC_NAME) {
+        sieve.edits().set_text(name, Some(physical));
+    }
+    if let Some(index) = cursor.child(field::PARTITION_INDEX) {
+        sieve.edits().set_int(index, 0);
+    }
 }
 
 /// Every topic that the caller may describe. Where all of the physical cluster is shown, the answer is filtered.

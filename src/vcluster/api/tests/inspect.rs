@@ -60,11 +60,11 @@ fn pairs(of: &[(&str, i16)]) -> Vec<(String, i16)> {
 fn pages_hold_aliases_and_begin_where_the_last_one_ended() {
     let world = World::new()
         .allow(Read, Resource::topic("orders"))
-        .allow(Describe, Resource::topic("no"));
+        .allow(Describe, Resource::topic("waste"));
     let cursor = Cursor::default()
         .with_topic_name(topic_name("orders"))
         .with_partition_index(1);
-    let asked = page(&["orders", "bills", "no"]).with_cursor(Some(cursor.clone()));
+    let asked = page(&["orders", "bills", "tills", "waste"]).with_cursor(Some(cursor.clone()));
     let answer = world.exchange(0, &asked, |upstream| {
         let names: Vec<_> = upstream
             .topics
@@ -75,12 +75,30 @@ fn pages_hold_aliases_and_begin_where_the_last_one_ended() {
         assert_eq!(upstream.cursor.unwrap().topic_name, topic_name("int-orders"));
         served(&["int-orders"], Some("int-orders"))
     });
-    assert_eq!(seen(&answer), pairs(&[("bills", 29), ("no", 3), ("orders", 0)]));
+    // What comes before the cursor was told before.
+    assert_eq!(
+        seen(&answer),
+        pairs(&[("orders", 0), ("tills", 29), ("waste", 3)])
+    );
     assert_eq!(answer.next_cursor.unwrap().topic_name, topic_name("orders"));
     let topic = answer.topics.iter().find(|topic| topic.error_code == 0).unwrap();
     assert_eq!(topic.topic_authorized_operations, 264, "READ and DESCRIBE");
     assert_eq!(topic.partitions[0].leader_id, BrokerId(2));
     assert_eq!(topic.partitions[0].replica_nodes, [BrokerId(1), BrokerId(2)]);
+    // The page begins at a topic that the caller may not know.
+    let hidden = Cursor::default()
+        .with_topic_name(topic_name("bills"))
+        .with_partition_index(1);
+    let asked = page(&["orders", "bills"]).with_cursor(Some(hidden));
+    let answer = world.exchange(0, &asked, |upstream| {
+        let begin = upstream.cursor.unwrap();
+        assert_eq!(
+            (begin.topic_name, begin.partition_index),
+            (topic_name("int-orders"), 0)
+        );
+        served(&["int-orders"], None)
+    });
+    assert_eq!(seen(&answer), pairs(&[("bills", 29), ("orders", 0)]));
     // All of them.
     let all = world.exchange(0, &page(&[]), |upstream| {
         assert_eq!(upstream.topics.len(), 1);
