@@ -1,0 +1,20 @@
+//! Attacks on a running gateway. Whatever is thrown at its ports, and whatever a broker answers: the process lives, its
+//! memory and its open files stay bounded, it says why it closed what it closed, and others are served.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[path = "hostile/administration.rs"]
+mod administration;
+#[path = "hostile/after_login.rs"]
+mod after_login;
+#[path = "hostile/before_login.rs"]
+mod before_login;
+#[path = "hostile/broker.rs"]
+mod broker;
+#[path = "hostile/client.rs"]
+mod client;
+#[path = "hostile/gateway.rs"]
+mod gateway;
+#[path = "hostile/peers.rs"]
+mod peers;
+#[path = "hostile/upstream.rs"]
+mod upstream;

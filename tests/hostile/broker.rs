@@ -1,0 +1,144 @@
+//! A broker on loopback that tells the truth or lies, as the test wants it.
+
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use klamm::wire::{Item, RequestHeader, api_keys, api_versions, field};
+
+/// What a broker does with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manners {
+    Honest,
+    /// A length of 2 GiB, and then some bytes.
+    HugeLength,
+    NegativeLength,
+    OtherCorrelationId,
+    /// Half of the answer, then the end.
+    Cut,
+    /// An answer of the right size, of 0xff.
+    Garbage,
+    /// Two answers for one request.
+    Twice,
+    /// The right answer and bytes after it in the same frame.
+    TooLong,
+    Closes,
+}
+
+impl Manners {
+    pub(crate) const LIES: [Self; 8] = [
+        Self::HugeLength,
+        Self::NegativeLength,
+        Self::OtherCorrelationId,
+        Self::Cut,
+        Self::Garbage,
+        Self::Twice,
+        Self::TooLong,
+        Self::Closes,
+    ];
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct FakeBroker {
+    pub(crate) port: u16,
+    manners: Arc<Mutex<Manners>>,
+}
+
+impl FakeBroker {
+    pub(crate) fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let broker = Self {
+            port: listener.local_addr().unwrap().port(),
+            manners: Arc::new(Mutex::new(Manners::Honest)),
+        };
+        let serving = broker.clone();
+        // It ends with the process of the test.
+        thread::spawn(move || {
+            for socket in listener.incoming().flatten() {
+                let broker = serving.clone();
+                thread::spawn(move || broker.serve(socket));
+            }
+        });
+        broker
+    }
+
+    pub(crate) fn behaves(&self, manners: Manners) {
+        *self.manners.lock().unwrap() = manners;
+    }
+
+    fn serve(&self, mut socket: TcpStream) -> Option<()> {
+        loop {
+            let mut length = [0; 4];
+            socket.read_exact(&mut length).ok()?;
+            let mut frame = vec![0; u32::from_be_bytes(length) as usize];
+            socket.read_exact(&mut frame).ok()?;
+            let truth = self.answer(&frame)?;
+            let manners = *self.manners.lock().unwrap();
+            socket.write_all(&told(manners, truth)).ok()?;
+            if matches!(manners, Manners::Cut | Manners::Closes) {
+                return None;
+            }
+        }
+    }
+
+    /// The true answer, with its length prefix.
+    fn answer(&self, frame: &[u8]) -> Option<Vec<u8>> {
+        let header = RequestHeader::parse(frame).ok()?;
+        let api = (header.api_key, header.api_version);
+        let mut answer = Item::response(api.0, api.1).ok()?;
+        match api.0 {
+            3 => self.describe(&mut answer),
+            18 => offer(&mut answer),
+            _ => {}
+        }
+        let segments = answer.response_frame(api, header.correlation_id).ok()?;
+        Some(segments.0.iter().flat_map(|segment| segment.to_vec()).collect())
+    }
+
+    fn describe(&self, answer: &mut Item) {
+        let mut broker = answer.item(field::BROKERS);
+        broker
+            .set(field::NODE_ID, 1)
+            .set(field::HOST, "127.0.0.1")
+            .set(field::PORT, i32::from(self.port));
+        answer.push(field::BROKERS, broker);
+        answer.set(field::CLUSTER_ID, "fake").set(field::CONTROLLER_ID, 1);
+        let mut topic = answer.item(field::TOPICS);
+        topic.set(field::NAME, "orders").set(field::TOPIC_ID, [3; 16]);
+        let mut partition = topic.item(field::PARTITIONS);
+        partition.set(field::LEADER_ID, 1);
+        topic.push(field::PARTITIONS, partition);
+        answer.push(field::TOPICS, topic);
+    }
+}
+
+/// All that the wire engine knows.
+fn offer(answer: &mut Item) {
+    for (key, range) in api_keys().filter_map(|key| Some((key, api_versions(key)?))) {
+        let mut api = answer.item(field::API_KEYS);
+        api.set(field::API_KEY, key)
+            .set(field::MIN_VERSION, range.lo)
+            .set(field::MAX_VERSION, range.hi);
+        answer.push(field::API_KEYS, api);
+    }
+}
+
+fn told(manners: Manners, mut truth: Vec<u8>) -> Vec<u8> {
+    match manners {
+        Manners::Honest => {}
+        Manners::HugeLength => truth[..4].copy_from_slice(&i32::MAX.to_be_bytes()),
+        Manners::NegativeLength => truth[..4].copy_from_slice(&[0xff; 4]),
+        Manners::OtherCorrelationId => truth[7] ^= 0x55,
+        Manners::Cut => truth.truncate(truth.len() / 2),
+        Manners::Garbage => truth[8..].fill(0xff),
+        Manners::Twice => truth.extend(truth.clone()),
+        Manners::TooLong => {
+            truth.extend([0; 9]);
+            let length = (truth.len() - 4) as u32;
+            truth[..4].copy_from_slice(&length.to_be_bytes());
+        }
+        Manners::Closes => truth.clear(),
+    }
+    truth
+}

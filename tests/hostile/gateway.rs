@@ -1,0 +1,171 @@
+//! A gateway process before a fake broker, with a virtual cluster, an account and a token; and what can be seen of it.
+
+use std::fs;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use klamm::quickstart::admin::{self, Admin};
+use klamm::quickstart::node::{Node, NodeSettings, write_clusters};
+use klamm::quickstart::ports::PortBlock;
+
+use super::broker::FakeBroker;
+use super::client::{Client, http};
+
+/// What the whole process may take of memory, in KiB. A debug build at rest takes about 60 MiB.
+const MOST_RESIDENT_KIB: u64 = 200 << 10;
+
+/// Threads that carry connections.
+const THREADS: usize = 2;
+
+/// More open files than before the attack that may be left: each thread keeps up to 32 idle lanes to a broker for a
+/// minute, and a few other things come and go.
+const FILES_SLACK: usize = 32 * THREADS + 12;
+
+/// How long anything that must happen may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+
+pub(crate) struct Gateway {
+    node: Node,
+    pub(crate) broker: FakeBroker,
+    /// Of the virtual cluster.
+    pub(crate) port: u16,
+    pub(crate) http: u16,
+    pub(crate) raft: u16,
+    pub(crate) token: String,
+    files: usize,
+    _directory: tempfile::TempDir,
+    _ports: PortBlock,
+}
+
+impl Gateway {
+    pub(crate) fn start() -> Self {
+        let (ports, directory) = (PortBlock::take().unwrap(), tempfile::tempdir().unwrap());
+        let broker = FakeBroker::start();
+        let clusters = directory.path().join("clusters.yaml");
+        let address = format!("127.0.0.1:{}", broker.port);
+        write_clusters(&clusters, &[("main", &[("bootstrap.servers", &address)])]).unwrap();
+        let (raft, http) = (ports.port(0), ports.port(1));
+        let mut node = Node::start(NodeSettings {
+            program: env!("CARGO_BIN_EXE_klamm").into(),
+            id: 1,
+            data_dir: directory.path().join("node"),
+            clusters,
+            http_port: http,
+            advertised_host: "127.0.0.1".to_owned(),
+            port_start: ports.port(8),
+            port_count: 32,
+            raft_ports: vec![raft],
+            more: vec![("KLAMM_THREADS".to_owned(), THREADS.to_string())],
+        })
+        .unwrap();
+        node.await_ready().unwrap();
+        let admin = Admin::new(&node.admin_url());
+        let alias = admin::alias("tenant", "orders", ("main", "orders"));
+        admin
+            .put("virtual-cluster", &admin::vcluster("tenant", "admin"))
+            .unwrap();
+        admin.put("alias-topic", &alias).unwrap();
+        admin
+            .put("service-account", &admin::account("tenant", "admin"))
+            .unwrap();
+        let token = admin.token("tenant", "admin", 3600).unwrap();
+        let bootstrap = admin.bootstrap("tenant").unwrap();
+        let mut gateway = Self {
+            node,
+            broker,
+            port: bootstrap.rsplit_once(':').unwrap().1.parse().unwrap(),
+            http,
+            raft,
+            token,
+            files: 0,
+            _directory: directory,
+            _ports: ports,
+        };
+        gateway.serves();
+        gateway.files = gateway.open_files();
+        gateway
+    }
+
+    pub(crate) fn connect(&self) -> Client {
+        Client::connect(self.port)
+    }
+
+    /// A client that has logged in.
+    pub(crate) fn login(&self) -> Client {
+        let mut client = self.connect();
+        client.login("admin", &self.token);
+        client
+    }
+
+    /// Waits until an ordinary client is served, as clients do: with a new connection when one is lost.
+    pub(crate) fn serves(&mut self) -> Client {
+        let mut served = None;
+        self.eventually("an ordinary client is served", |gateway| {
+            let mut client = gateway.connect();
+            let is_served = client.try_login("admin", &gateway.token) && client.knows_topic("orders");
+            served = is_served.then_some(client);
+            is_served
+        });
+        served.expect("it was served")
+    }
+
+    /// Waits until something is so.
+    pub(crate) fn eventually(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !holds(self) {
+            assert!(self.is_alive(), "the gateway ended:\n{}", self.log());
+            assert!(Instant::now() < end, "{what}: not in time\n{}", self.log());
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Checks all that must hold after any attack.
+    pub(crate) fn is_well(&mut self) {
+        assert!(self.is_alive(), "the gateway ended:\n{}", self.log());
+        self.serves();
+        let peak = self.status("VmHWM:");
+        assert!(peak < MOST_RESIDENT_KIB, "{peak} KiB resident at the worst");
+        self.eventually("/health/live answers", |gateway| {
+            http(gateway.http, "/health/live").starts_with("HTTP/1.1 200")
+        });
+        let most = self.files + FILES_SLACK;
+        self.eventually("files are closed", |gateway| gateway.open_files() <= most);
+        let sessions = "klamm_sessions{vcluster=\"tenant\"} 0";
+        self.eventually("sessions end", |gateway| {
+            http(gateway.http, "/metrics").contains(sessions)
+        });
+        assert!(!self.node.log().contains("panicked"), "{}", self.log());
+    }
+
+    /// How many connections were closed for a reason.
+    pub(crate) fn closed(&self, reason: &str) -> u64 {
+        let metrics = http(self.http, "/metrics");
+        let line = format!("klamm_connections_closed_total{{reason=\"{reason}\"}} ");
+        let found = metrics.lines().find_map(|text| text.strip_prefix(&line));
+        found.map_or(0, |count| count.trim().parse().unwrap())
+    }
+
+    pub(crate) fn log(&self) -> String {
+        let log = self.node.log();
+        let start = log.len().saturating_sub(6_000);
+        String::from_utf8_lossy(&log.as_bytes()[start..]).into_owned()
+    }
+
+    fn is_alive(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.node.pid()));
+        status.is_ok_and(|status| !status.contains("State:\tZ"))
+    }
+
+    fn open_files(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.node.pid()))
+            .unwrap()
+            .count()
+    }
+
+    /// A line of the process's status, in KiB.
+    fn status(&self, line: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.node.pid())).unwrap();
+        let found = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
+        found.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+}
