@@ -126,7 +126,7 @@ pub enum Answer {
 /// What must be known before a request can be planned.
 #[derive(Debug)]
 pub enum Need {
-    /// The view does not know a topic id of this request. Have the topology refreshed once, load the view again, and
+    /// The view does not know a topic id of this request, or a topic on whose existence its answer depends. Have the topology refreshed once, load the view again, and
     /// plan the same frame again with [`Attempt::AfterRefresh`].
     FreshTopics { frame: Bytes },
     /// Propose the command, then hand the result to [`super::api::changed`].

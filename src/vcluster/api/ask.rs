@@ -34,7 +34,7 @@ pub(super) struct Ask<'a> {
 pub(super) enum Stop {
     /// The request does not hold what its schema promises, or cannot be rewritten.
     Malformed,
-    /// It names a topic id that the view does not know.
+    /// It names a topic id that the view does not know, or depends on whether a topic exists that the view does not show.
     UnknownTopicId,
 }
 
