@@ -73,7 +73,7 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
     };
     let topology = Topology {
         topics: [(PHYSICAL_TOPIC.parse().unwrap(), topic)].into(),
-        apis: ApiRanges([(0, (0, 13)), (1, (4, 18)), (12, (0, 4))].into()),
+        apis: ApiRanges([(0, (0, 13)), (1, (4, 18)), (12, (0, 4)), (78, (1, 2))].into()),
         ..Topology::default()
     };
     let source = Source {

@@ -10,6 +10,7 @@ use super::*;
 
 mod data;
 mod endings;
+mod share;
 
 const HEARTBEAT: i16 = 12;
 const METADATA: i16 = 3;
