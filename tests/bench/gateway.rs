@@ -1,9 +1,9 @@
 //! What the gateway costs: the broker alone, a bare relay, HAProxy when installed, and the gateway, in one run.
 //!
-//! `cargo bench --bench gateway -- [--broker instant|kafka] [--rounds N] [--mib N] [--path NAME] [--load WORDS]`. First in
-//! front of a broker that answers at once and keeps nothing, then in front of Apache Kafka. Rounds alternate between the
-//! ways, and medians are shown, because machines are noisy. `--path` and `--load` pick those whose name begins so, for a
-//! profiler.
+//! `cargo bench --bench gateway -- [--broker instant|kafka] [--rounds N] [--mib N] [--threads N] [--path NAME]
+//! [--load WORDS]`. First in front of a broker that answers at once and keeps nothing, then in front of Apache Kafka. Rounds
+//! alternate between the ways, and medians are shown, because machines are noisy. `--path` and `--load` pick those whose
+//! name begins so, for a profiler.
 
 #[path = "gateway/broker.rs"]
 mod broker;
@@ -26,11 +26,14 @@ use crate::load::{Load, Small};
 use crate::path::{Backend, Bench, Path};
 use crate::report::{GIB, MIB, Results, say};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 7;
 
 /// What one load moves in a round, in MiB: Kafka writes it to disk.
-const INSTANT_MIB: usize = 512;
-const KAFKA_MIB: usize = 128;
+const INSTANT_MIB: usize = 1024;
+const KAFKA_MIB: usize = 256;
+
+/// Threads that carry connections in the gateway: the relay and HAProxy have one.
+const THREADS: usize = 1;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -56,6 +59,7 @@ fn main() -> Result<()> {
         let plan = Plan {
             rounds,
             bytes: mib.unwrap_or(usual_mib) * 1024 * 1024,
+            threads: number(&arguments, "--threads")?.unwrap_or(THREADS),
             path: option(&arguments, "--path").unwrap_or_default(),
             load: option(&arguments, "--load").unwrap_or_default(),
         };
@@ -66,17 +70,19 @@ fn main() -> Result<()> {
 
 /// What is measured in front of one broker.
 #[derive(Debug)]
-struct Plan<'a> {
+pub(crate) struct Plan<'a> {
     rounds: usize,
     /// What each load moves in a round.
-    bytes: usize,
+    pub(crate) bytes: usize,
+    /// Of the gateway.
+    pub(crate) threads: usize,
     /// How the names of the paths and the titles of the loads begin that are wanted.
     path: &'a str,
     load: &'a str,
 }
 
 fn run(backend: Backend, plan: &Plan<'_>) -> Result<()> {
-    let mut bench = Bench::start(backend, plan.bytes)?;
+    let mut bench = Bench::start(backend, plan)?;
     bench.paths.retain(|path| path.name.starts_with(plan.path));
     let rounds = plan.rounds;
     let mut results = Results::default();

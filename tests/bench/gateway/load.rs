@@ -119,7 +119,8 @@ impl Batch {
             producer_epoch: -1,
             timestamp_type: TimestampType::Creation,
             offset: number as i64,
-            sequence: -1,
+            // Of a producer that is not idempotent; batches are cut where it and the offset do not go together.
+            sequence: number as i32 - 1,
             timestamp: now,
             key: None,
             value: Some(value),

@@ -14,7 +14,7 @@ use klamm::quickstart::stage::{Nodes, PortChoice, Stage};
 use crate::client::Client;
 use crate::load::{Batch, CONNECTIONS, Target};
 use crate::measure::Usage;
-use crate::{broker, relay};
+use crate::{Plan, broker, relay};
 
 /// What every other way is compared with.
 pub(crate) const RELAY: &str = "bare relay";
@@ -33,13 +33,17 @@ const ALIASES: (&str, &str) = ("scratch", "filled");
 /// Longer than any run.
 const TOKEN_SECONDS: u64 = 24 * 3600;
 
-/// The broker of a benchmark may use what it needs; the topic that is written keeps little, to spare the disk.
-const BROKER: [&str; 2] = ["--jvm", "-Xmx1g"];
-const KEEP: [&str; 4] = [
+/// The broker of a benchmark may use what it needs, and deletes old segments soon.
+const BROKER: [&str; 4] = ["--jvm", "-Xmx1g", "--set", "log.retention.check.interval.ms=2000"];
+
+/// The topic that is written keeps little, to spare the disk.
+const KEEP: [&str; 6] = [
     "--config",
-    "retention.bytes=134217728",
+    "retention.bytes=67108864",
     "--config",
-    "segment.bytes=67108864",
+    "segment.bytes=33554432",
+    "--config",
+    "file.delete.delay.ms=1000",
 ];
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -85,8 +89,8 @@ pub(crate) struct Bench {
 }
 
 impl Bench {
-    /// Starts everything in front of such a broker, and fills the topic that is read with so many bytes.
-    pub(crate) fn start(backend: Backend, bytes: usize) -> Result<Self> {
+    /// Starts everything in front of such a broker, and fills the topic that is read with what one load moves.
+    pub(crate) fn start(backend: Backend, plan: &Plan<'_>) -> Result<Self> {
         let mut stage = Stage::new()?;
         let broker = match backend {
             Backend::Instant => broker::start(SCRATCH, FILLED, &Batch::large()?)?,
@@ -107,7 +111,7 @@ impl Bench {
         if backend == Backend::Kafka {
             create_topic(&stage, &direct, &direct.scratch, &KEEP)?;
             create_topic(&stage, &direct, &direct.filled, &[])?;
-            direct.fill(bytes)?;
+            direct.fill(plan.bytes)?;
         }
         let mut bench = Self {
             paths: Vec::new(),
@@ -127,7 +131,7 @@ impl Bench {
         {
             bench.add_haproxy(&direct)?;
         }
-        bench.add_gateway(&direct)?;
+        bench.add_gateway(&direct, plan.threads)?;
         Ok(bench)
     }
 
@@ -185,13 +189,13 @@ impl Bench {
         Ok(())
     }
 
-    fn add_gateway(&mut self, direct: &Target) -> Result<()> {
+    fn add_gateway(&mut self, direct: &Target, threads: usize) -> Result<()> {
         self.stage.start_nodes(&Nodes {
             program: env!("CARGO_BIN_EXE_klamm").into(),
             count: 1,
             advertised_host: "127.0.0.1".to_owned(),
             ports: PortChoice::Any,
-            more: Vec::new(),
+            more: vec![("KLAMM_THREADS".to_owned(), threads.to_string())],
         })?;
         let gateway = self.stage.admin(1);
         gateway.put("virtual-cluster", &admin::vcluster(VCLUSTER, SUPER_USER))?;
