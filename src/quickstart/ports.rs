@@ -49,10 +49,10 @@ impl PortBlock {
     }
 }
 
-/// Whether nothing listens on the port of the loopback address.
+/// Whether nothing listens on the port, on whichever address.
 #[must_use]
 pub fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
 }
 
 #[cfg(test)]
