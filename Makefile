@@ -36,7 +36,7 @@ bench: kafka
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
-	@if command -v cargo-deny >/dev/null; then \
+	@if $(CARGO) deny --version >/dev/null 2>&1; then \
 	  $(CARGO) deny --offline check bans licenses sources; \
 	else \
 	  echo "cargo-deny is missing: dependencies are not checked; install it with: cargo install --locked cargo-deny"; \
