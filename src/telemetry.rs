@@ -45,8 +45,9 @@ pub enum TelemetryError {
     Twice(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Libraries say at `info` what only their authors want to know. A filter that names them wins.
-const QUIET: &str = "openraft=warn,actix_server=warn,";
+/// Libraries say at `info` what only their authors want to know, and `actix_http` takes a stranger's malformed request for
+/// an error. A filter that names them wins.
+const QUIET: &str = "openraft=warn,actix_server=warn,actix_http=off,";
 
 /// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`, for instance `info,klamm::session=debug`.
 pub fn start(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
