@@ -36,7 +36,42 @@ const MASKED: &str = "a broker knows the gateway's address only, which is nobody
 const OTHERS: &str = "transactions of other producers of a physical topic are nobody's business";
 const BROKERS_ONLY: &str = "brokers ask this of each other, and never through a gateway";
 
+const OWNED: &str =
+    "topics of a Partner belong to somebody else: who may change them is told POLICY_VIOLATION";
+
 pub(crate) const DEVIATIONS: &[Deviation] = &[
+    deviation(
+        19,
+        ".Topics[]",
+        |d| gateway_says_nothing(d) || refused_by_policy(d),
+        OWNED,
+    ),
+    deviation(19, ".Topics[].Configs[]", gateway_says_nothing, OWNED),
+    deviation(
+        19,
+        ".ErrorCode",
+        |d| (broker_says(d, 0) || broker_says(d, 36)) && gateway_says(d, POLICY),
+        OWNED,
+    ),
+    deviation(
+        19,
+        ".ErrorMessage",
+        |d| matches!(&d.gateway, Some(Tree::Text(text)) if text.contains("alias topics")),
+        OWNED,
+    ),
+    deviation(19, ".NumPartitions", |d| gateway_says(d, -1), OWNED),
+    deviation(19, ".ReplicationFactor", |d| gateway_says(d, -1), OWNED),
+    deviation(19, ".TopicConfigErrorCode", gateway_says_nothing, OWNED),
+    deviation(20, ".ErrorMessage", gateway_has_no_words, WORDS),
+    deviation(21, ".ErrorCode", is_against_policy, OWNED),
+    deviation(21, ".LowWatermark", |d| gateway_says(d, -1), OWNED),
+    deviation(33, ".ErrorCode", is_against_policy, OWNED),
+    deviation(33, ".ErrorMessage", gateway_has_no_words, WORDS),
+    deviation(37, ".ErrorCode", is_against_policy, OWNED),
+    deviation(44, ".ErrorCode", is_against_policy, OWNED),
+    deviation(44, ".ErrorMessage", gateway_has_no_words, WORDS),
+    deviation(46, ".ErrorMessage", gateway_has_no_words, WORDS),
+    deviation(74, ".ConfigResources[]", is_internal_topic, INTERNAL),
     deviation(75, ".Topics[]", is_internal_topic, INTERNAL),
     deviation(24, ".ErrorCode", |d| gateway_says(d, 31), BROKERS_ONLY),
     deviation(24, ".ResultsByTransaction[]", gateway_says_nothing, BROKERS_ONLY),
@@ -126,6 +161,11 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
     deviation(60, ".ErrorMessage", |d| d.gateway.is_some(), WORDS),
 ];
 
+const POLICY: i64 = 44;
+
+/// The fields that name a topic.
+const NAMES: [&str; 3] = ["Name", "Topic", "ResourceName"];
+
 /// The deviation that explains a difference.
 pub(crate) fn find(key: i16, difference: &Difference) -> Option<usize> {
     DEVIATIONS.iter().position(|known| {
@@ -159,10 +199,19 @@ fn broker_says_null(difference: &Difference) -> bool {
 
 fn named(difference: &Difference) -> Option<&str> {
     let item = difference.broker.as_ref()?;
-    match item.field("Name").or_else(|| item.field("Topic"))? {
+    match NAMES.iter().find_map(|name| item.field(name))? {
         Tree::Text(name) => Some(name),
         _ => None,
     }
+}
+
+fn is_against_policy(difference: &Difference) -> bool {
+    broker_says(difference, 0) && gateway_says(difference, POLICY)
+}
+
+fn refused_by_policy(difference: &Difference) -> bool {
+    let gateway = difference.gateway.as_ref();
+    gateway.is_some_and(|topic| topic.field("ErrorCode") == Some(&Tree::Int(POLICY)))
 }
 
 fn is_internal_topic(difference: &Difference) -> bool {

@@ -2,7 +2,7 @@
 
 use klamm::wire::field;
 
-use super::{Ask, Case, Flow, each};
+use super::{Ask, Case, Flow, each, topics};
 use crate::fields::{Fields, is, items, list, null};
 use crate::settings::own_group;
 
@@ -71,6 +71,7 @@ pub(super) fn flows() -> Vec<Flow> {
         }),
         Case::new(32, "twice", |ask| configs(ask, &[(2, "orders"), (2, "orders")])),
     ]));
+    flows.extend(each(changes()));
     flows
 }
 
@@ -146,5 +147,105 @@ fn configs(_: Ask<'_>, resources: &[(i8, &str)]) -> Fields {
     vec![
         items(field::RESOURCES, resources.iter().map(resource).collect()),
         is(field::INCLUDE_SYNONYMS, true),
+    ]
+}
+
+/// Changes that change nothing, or not in the end: who may ask for them is what is compared.
+fn changes() -> Vec<Case> {
+    vec![
+        Case::new(19, "checked only", |_| {
+            let topic = |name: &str| {
+                vec![
+                    is(field::NAME, name),
+                    is(field::NUM_PARTITIONS, 1),
+                    is(field::REPLICATION_FACTOR, 1_i16),
+                ]
+            };
+            vec![
+                items(
+                    field::TOPICS,
+                    vec![topic("orders"), topic("payments"), topic("nowhere")],
+                ),
+                is(field::VALIDATE_ONLY, true),
+            ]
+        }),
+        Case::new(20, "absent ones", |_| {
+            let topic = |name: &str| vec![is(field::NAME, name)];
+            vec![
+                items(field::TOPICS, vec![topic("nowhere"), topic("elsewhere")]),
+                list(field::TOPIC_NAMES, ["nowhere", "elsewhere"]),
+                is(field::TIMEOUT_MS, 5_000),
+            ]
+        }),
+        Case::new(21, "nothing", |ask| {
+            let partition = vec![is(field::PARTITION_INDEX, 0), is(field::OFFSET, 0_i64)];
+            vec![
+                items(
+                    field::TOPICS,
+                    topics(ask, |_| vec![items(field::PARTITIONS, vec![partition.clone()])]),
+                ),
+                is(field::TIMEOUT_MS, 5_000),
+            ]
+        }),
+        Case::new(33, "checked only", altered),
+        Case::new(44, "checked only", altered),
+        Case::new(37, "checked only", |_| {
+            let topic = |name: &str| {
+                vec![
+                    is(field::NAME, name),
+                    is(field::COUNT, 9),
+                    null(field::ASSIGNMENTS),
+                ]
+            };
+            vec![
+                items(
+                    field::TOPICS,
+                    vec![topic("orders"), topic("payments"), topic("nowhere")],
+                ),
+                is(field::TIMEOUT_MS, 5_000),
+                is(field::VALIDATE_ONLY, true),
+            ]
+        }),
+        Case::new(46, "all", |_| Vec::new()),
+        Case::new(74, "topics and groups", |_| {
+            vec![list(field::RESOURCE_TYPES, [2_i8])]
+        }),
+        Case::new(90, "own group", |ask| {
+            let topics = vec![vec![
+                is(field::TOPIC_NAME, "orders"),
+                list(field::PARTITIONS, [0]),
+            ]];
+            let group = vec![
+                is(field::GROUP_ID, own_group(ask.user)),
+                items(field::TOPICS, topics),
+            ];
+            vec![items(field::GROUPS, vec![group])]
+        }),
+    ]
+}
+
+fn altered(ask: Ask<'_>) -> Fields {
+    let config = |name: &str, value: &str| vec![is(field::NAME, name), is(field::VALUE, value)];
+    let resource = |kind: i8, name: &str, configs: Vec<Fields>| {
+        vec![
+            is(field::RESOURCE_TYPE, kind),
+            is(field::RESOURCE_NAME, name),
+            items(field::CONFIGS, configs),
+        ]
+    };
+    vec![
+        items(
+            field::RESOURCES,
+            vec![
+                resource(2, "orders", vec![config("retention.ms", "86400000")]),
+                resource(2, "payments", vec![config("retention.ms", "86400000")]),
+                resource(
+                    32,
+                    &own_group(ask.user),
+                    vec![config("consumer.session.timeout.ms", "46000")],
+                ),
+            ],
+        ),
+        is(field::VALIDATE_ONLY, true),
     ]
 }
