@@ -9,12 +9,13 @@ use super::error_code::ErrorCode;
 use super::gate::Gate;
 use super::table::Api;
 use crate::authz::Resource;
+use crate::vcluster::brokers::BOOTSTRAP_BROKER;
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Pending, Then};
 use crate::vcluster::plan::{Answer, Attempt, Caller, Forward, Need, Plan};
 use crate::vcluster::rename::Alias;
 use crate::vcluster::view::View;
-use crate::wire::{Edits, Item, Message, Node, RequestHeader, Segments, WireError};
+use crate::wire::{Edits, Field, Item, Message, Node, RequestHeader, Segments, WireError, field};
 use klamm_raft::model::Operation;
 
 /// One request.
@@ -55,6 +56,24 @@ impl<'a> Ask<'a> {
     /// The version of the request.
     pub(super) fn version(&self) -> i16 {
         self.header.api_version
+    }
+
+    /// The response of a virtual cluster that has no home yet: its id and one broker, the bootstrap address, which
+    /// controls. `broker_id` is the API's field for a broker's id.
+    pub(super) fn response_before_home(&self, broker_id: Field) -> Result<Item, Stop> {
+        let mut response = self.response()?;
+        response.set(field::CLUSTER_ID, &*self.view.kafka_cluster_id);
+        if let Some(address) = self.view.brokers.bootstrap_address(self.caller.address) {
+            let mut broker = response.item(field::BROKERS);
+            broker
+                .set(broker_id, BOOTSTRAP_BROKER)
+                .set(field::HOST, address.host)
+                .set(field::PORT, address.port);
+            response
+                .push(field::BROKERS, broker)
+                .set(field::CONTROLLER_ID, BOOTSTRAP_BROKER);
+        }
+        Ok(response)
     }
 
     /// The answer with all defaults.

@@ -3,7 +3,6 @@
 use super::ask::{Ask, Stop};
 use super::back::cluster_operations;
 use super::error_code::ErrorCode;
-use crate::vcluster::brokers::BOOTSTRAP_BROKER;
 use crate::vcluster::pending::{Asked, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Edits, field};
@@ -32,18 +31,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 
 /// The cluster before its first alias: one broker, the bootstrap address.
 fn bootstrap(ask: &Ask<'_>, operations: Asked) -> Result<Plan, Stop> {
-    let mut response = ask.response()?;
-    response.set(field::CLUSTER_ID, &*ask.view.kafka_cluster_id);
-    if let Some(address) = ask.view.brokers.bootstrap_address(ask.caller.address) {
-        let mut broker = response.item(field::BROKERS);
-        broker.set(field::BROKER_ID, BOOTSTRAP_BROKER);
-        broker
-            .set(field::HOST, address.host)
-            .set(field::PORT, address.port);
-        response
-            .push(field::BROKERS, broker)
-            .set(field::CONTROLLER_ID, BOOTSTRAP_BROKER);
-    }
+    let mut response = ask.response_before_home(field::BROKER_ID)?;
     if operations == Asked::Yes {
         response.set(
             field::CLUSTER_AUTHORIZED_OPERATIONS,

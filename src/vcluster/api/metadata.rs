@@ -8,7 +8,6 @@ use super::ask::{Ask, Stop, Verdict};
 use super::back::{Back, cluster_operations};
 use super::error_code::ErrorCode;
 use crate::authz::Resource;
-use crate::vcluster::brokers::BOOTSTRAP_BROKER;
 use crate::vcluster::pending::{Asked, MetadataThen, RefusedMetadata, Then, TopicKey};
 use crate::vcluster::plan::{Answer, Attempt, Forward, Plan};
 use crate::vcluster::rename::{Alias, Scope};
@@ -297,18 +296,7 @@ fn upstream(ask: &Ask<'_>, wanted: &Wanted<'_>) -> Result<Segments, Stop> {
 
 /// The answer before the first alias: one broker, the bootstrap address, and no topic.
 fn bootstrap(ask: &Ask<'_>, then: &MetadataThen) -> Result<Plan, Stop> {
-    let mut response = ask.response()?;
-    response.set(field::CLUSTER_ID, &*ask.view.kafka_cluster_id);
-    if let Some(address) = ask.view.brokers.bootstrap_address(ask.caller.address) {
-        let mut broker = response.item(field::BROKERS);
-        broker.set(field::NODE_ID, BOOTSTRAP_BROKER);
-        broker
-            .set(field::HOST, address.host)
-            .set(field::PORT, address.port);
-        response
-            .push(field::BROKERS, broker)
-            .set(field::CONTROLLER_ID, BOOTSTRAP_BROKER);
-    }
+    let mut response = ask.response_before_home(field::NODE_ID)?;
     for refused in &then.refused {
         let topic = refused_item(&response, refused, then.topic_operations);
         response.push(field::TOPICS, topic);
