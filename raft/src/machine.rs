@@ -6,6 +6,7 @@
 mod accounts;
 mod acls;
 mod aliases;
+mod namespaces;
 mod nodes;
 mod proposals;
 mod slots;

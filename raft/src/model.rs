@@ -7,6 +7,7 @@ mod names;
 mod node;
 mod proposal;
 mod slot;
+mod standard;
 mod state;
 mod token;
 mod vcluster;
@@ -14,10 +15,13 @@ mod vcluster;
 pub use account::{AccountKind, ServiceAccount};
 pub use acl::{AclBinding, AclEntry, Operation, PatternType, Permission, ResourcePattern, ResourceType};
 pub use alias::AliasTopic;
-pub use names::{AccountName, ClusterId, InvalidName, NodeId, Revision, TopicName, VclusterName};
+pub use names::{
+    AccountName, ClusterId, InvalidName, NamePrefix, NameSelector, NodeId, Revision, TopicName, VclusterName,
+};
 pub use node::{Liveness, NodeRecord};
 pub use proposal::{BootRecord, ProposalRecord};
 pub use slot::{BrokerKey, BrokerSlot, PortSlot};
+pub use standard::{Namespace, Standard};
 pub use state::{SigningKey, State};
 pub use token::{TokenId, TokenRecord};
 pub use vcluster::{MAIN_CLUSTER, PASSTHROUGH, VclusterKind, VclusterState, VirtualCluster};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountName, ClusterId, TopicName, VclusterName};
+use crate::model::{AccountName, ClusterId, NamePrefix, NameSelector, TopicName, VclusterName};
 
 /// What applying a command did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,12 +30,9 @@ pub enum Refusal {
     #[error("virtual cluster {vcluster} is still referenced by {}", by.join(", "))]
     StillReferenced { vcluster: VclusterName, by: Vec<String> },
     #[error(
-        "physical topic {physical} already has the alias {taken_by}: a virtual cluster may show it under one name only"
+        "physical topic {physical} is shown as {taken_by} already: a virtual cluster may show it under one name only"
     )]
-    PhysicalTopicTaken {
-        physical: TopicName,
-        taken_by: TopicName,
-    },
+    PhysicalTopicTaken { physical: TopicName, taken_by: String },
     #[error(
         "the alias topics of virtual cluster {vcluster} are on physical cluster {home}: all of them must be on the same one"
     )]
@@ -63,4 +60,26 @@ pub enum Refusal {
     },
     #[error("virtual cluster {0} is built in: it is not put or deleted, and it has no alias topics")]
     BuiltIn(VclusterName),
+    #[error(
+        "virtual cluster {0} has another type or backend, which stay as they were created: delete it first"
+    )]
+    Fixed(VclusterName),
+    #[error(
+        "selector {selector} would let in names that begin with {prefix}, which the namespace of the virtual cluster shows already"
+    )]
+    SelectorInNamespace {
+        selector: NameSelector,
+        prefix: NamePrefix,
+    },
+    /// `theirs` is a prefix, or what begins the ids of a virtual cluster without one.
+    #[error(
+        "prefix {prefix} meets {theirs} of virtual cluster {other}: names that begin with both would belong to both"
+    )]
+    NamespaceTaken {
+        prefix: NamePrefix,
+        other: VclusterName,
+        theirs: String,
+    },
+    #[error("topic {name} of virtual cluster {vcluster} is let in under its own name by a selector already")]
+    NameTaken { vcluster: VclusterName, name: TopicName },
 }

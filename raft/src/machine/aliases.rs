@@ -4,7 +4,7 @@ use crate::model::{AliasTopic, State, TopicName, VclusterKind, VclusterName};
 use crate::outcome::{Outcome, Refusal};
 
 use super::slots::{release, same_cluster};
-use super::{vcluster, vcluster_mut};
+use super::{namespaces, vcluster, vcluster_mut};
 
 pub(super) fn put(
     state: &mut State,
@@ -31,8 +31,11 @@ pub(super) fn put(
     if let Some((taken_by, _)) = taken {
         return Err(Refusal::PhysicalTopicTaken {
             physical: alias.physical_name,
-            taken_by: taken_by.clone(),
+            taken_by: taken_by.to_string(),
         });
+    }
+    if let VclusterKind::Standard(standard) = &current.spec.kind {
+        namespaces::check_alias(vcluster_name, standard, &name, &alias)?;
     }
     let outcome = match current.aliases.get(&name) {
         Some(known) if known.physical_name == alias.physical_name => return Ok(Outcome::Unchanged),
@@ -60,7 +63,7 @@ pub(super) fn delete(
     }
     let vcluster = vcluster_mut(state, vcluster_name)?;
     vcluster.aliases.remove(name);
-    if vcluster.aliases.is_empty() {
+    if vcluster.aliases.is_empty() && vcluster.spec.kind == VclusterKind::Partner {
         vcluster.home = None;
         for broker in std::mem::take(&mut vcluster.brokers).into_values() {
             release(state, broker.port);

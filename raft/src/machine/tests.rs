@@ -9,9 +9,9 @@ use proptest::prelude::*;
 use crate::codec;
 use crate::command::ProposalId;
 use crate::model::{
-    AccountKind, AclBinding, AclEntry, AliasTopic, BrokerKey, ClusterId, Liveness, NodeId, NodeRecord,
-    Operation, PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, SigningKey,
-    TokenId, TokenRecord, VclusterKind, VirtualCluster,
+    AccountKind, AclBinding, AclEntry, AliasTopic, BrokerKey, ClusterId, Liveness, Namespace, NodeId,
+    NodeRecord, Operation, PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern, ResourceType,
+    SigningKey, Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
@@ -63,6 +63,27 @@ fn put_with(name: &str, super_users: &[&str]) -> Command {
         },
         kafka_cluster_id: format!("id-of-{name}"),
     }
+}
+
+fn standard(name: &str, backend: &str, namespace: Namespace, topics: &[&str]) -> Command {
+    Command::PutVcluster {
+        name: name.parse().unwrap(),
+        spec: VirtualCluster {
+            kind: VclusterKind::Standard(Standard {
+                backend: backend.parse().unwrap(),
+                namespace,
+                topics: topics.iter().map(|text| text.parse().unwrap()).collect(),
+                groups: BTreeSet::new(),
+            }),
+            acl_enabled: true,
+            super_users: BTreeSet::new(),
+        },
+        kafka_cluster_id: format!("id-of-{name}"),
+    }
+}
+
+fn hiding(name: &str, prefix: &str) -> Command {
+    standard(name, "main", Namespace::HidePrefix(prefix.parse().unwrap()), &[])
 }
 
 fn delete(name: &str) -> Command {
@@ -337,7 +358,7 @@ fn a_physical_topic_has_one_alias() {
     assert_eq!(machine.run(alias("one", "t1", "MAIN", "p1")), Outcome::Unchanged);
     let taken = Refusal::PhysicalTopicTaken {
         physical: "p1".parse().unwrap(),
-        taken_by: "t1".parse().unwrap(),
+        taken_by: "t1".to_owned(),
     };
     assert_eq!(machine.refusal(alias("one", "t2", "main", "p1")), taken);
     assert_eq!(machine.run(alias("one", "t1", "main", "p2")), Outcome::Updated);
@@ -507,6 +528,14 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         vcluster.clone().prop_map(put),
         vcluster.clone().prop_map(delete),
+        (vcluster.clone(), prop::sample::select(vec!["a", "p", "pp", "t"]))
+            .prop_map(|(v, prefix)| hiding(v, prefix)),
+        (
+            vcluster.clone(),
+            cluster.clone(),
+            prop::sample::select(vec!["p1", "t*", "p*"])
+        )
+            .prop_map(|(v, c, topics)| standard(v, c, Namespace::None, &[topics])),
         (vcluster.clone(), topic.clone(), cluster.clone(), physical)
             .prop_map(|(v, t, c, p)| alias(v, t, c, p)),
         (vcluster.clone(), topic).prop_map(|(v, t)| unalias(v, t)),
@@ -552,9 +581,42 @@ fn check_slots(state: &State) {
     );
 }
 
+/// No name on a physical cluster begins with what belongs to two virtual clusters.
+fn check_namespaces(state: &State) {
+    let begins: Vec<(&ClusterId, String)> = state
+        .vclusters
+        .iter()
+        .filter_map(|(name, vcluster)| {
+            let prefix = match &vcluster.spec.kind {
+                VclusterKind::Standard(standard) => standard.namespace.prefix(),
+                _ => None,
+            };
+            let begin = prefix.map_or_else(|| format!("{name}:"), ToString::to_string);
+            Some((vcluster.home.as_ref()?, begin))
+        })
+        .collect();
+    for (at, (home, one)) in begins.iter().enumerate() {
+        for (_, other) in begins[at + 1..].iter().filter(|(other, _)| other == home) {
+            assert!(
+                !one.starts_with(other.as_str()) && !other.starts_with(one.as_str()),
+                "{one} meets {other}"
+            );
+        }
+    }
+}
+
 fn check_vclusters(state: &State) {
+    check_namespaces(state);
     for vcluster in state.vclusters.values() {
-        assert_eq!(vcluster.home.is_none(), vcluster.aliases.is_empty());
+        match &vcluster.spec.kind {
+            VclusterKind::Standard(standard) => {
+                assert_eq!(vcluster.home.as_ref(), Some(&standard.backend));
+                for (name, alias) in &vcluster.aliases {
+                    assert_eq!(standard.shown_beside(name, &alias.physical_name), None);
+                }
+            }
+            _ => assert_eq!(vcluster.home.is_none(), vcluster.aliases.is_empty()),
+        }
         assert!(vcluster.home.is_some() || vcluster.brokers.is_empty());
         let home = vcluster.home.as_ref();
         for alias in vcluster.aliases.values() {
@@ -658,4 +720,99 @@ fn the_passthrough_is_built_in() {
         world.refusal(elsewhere),
         Refusal::BuiltIn("other".parse().unwrap())
     );
+}
+
+#[test]
+fn a_standard_keeps_its_type_and_its_backend() {
+    let mut machine = Machine::default();
+    assert_eq!(machine.run(hiding("dev", "dev-")), Outcome::Created);
+    assert_eq!(machine.run(hiding("dev", "dev-")), Outcome::Unchanged);
+    assert_eq!(machine.run(hiding("dev", "d-")), Outcome::Updated);
+    let fixed = Refusal::Fixed("dev".parse().unwrap());
+    assert_eq!(machine.refusal(put("dev")), fixed);
+    assert_eq!(
+        machine.refusal(standard("dev", "other", Namespace::None, &["*"])),
+        fixed
+    );
+    machine.run(alias("dev", "t1", "main", "p1"));
+    machine.run(brokers("dev", "main", &[1]));
+    machine.run(unalias("dev", "t1"));
+    assert_eq!(
+        machine.vcluster("dev").brokers.len(),
+        1,
+        "the home stays without aliases"
+    );
+}
+
+#[test]
+fn namespaces_do_not_meet() {
+    let mut machine = Machine::default();
+    machine.run(hiding("dev", "dev-"));
+    let taken = |prefix: &str, other: &str, theirs: &str| Refusal::NamespaceTaken {
+        prefix: prefix.parse().unwrap(),
+        other: other.parse().unwrap(),
+        theirs: theirs.to_owned(),
+    };
+    for prefix in ["dev-", "dev-a-", "d"] {
+        assert_eq!(
+            machine.refusal(hiding("other", prefix)),
+            taken(prefix, "dev", "dev-")
+        );
+    }
+    let elsewhere = Namespace::HidePrefix("dev-".parse().unwrap());
+    assert_eq!(
+        machine.run(standard("other", "second", elsewhere, &[])),
+        Outcome::Created
+    );
+    // The ids of a virtual cluster without a prefix begin with its name.
+    assert_eq!(machine.refusal(put("dev-x")), taken("dev-", "dev", "dev-x:"));
+    machine.run(put("test"));
+    assert_eq!(
+        machine.refusal(hiding("third", "te")),
+        taken("te", "test", "test:")
+    );
+    assert_eq!(machine.run(hiding("third", "test-")), Outcome::Created);
+}
+
+#[test]
+fn nothing_is_shown_twice() {
+    let mut machine = Machine::default();
+    let prefix: crate::model::NamePrefix = "dev-".parse().unwrap();
+    let hidden = |topics: &[&str]| {
+        standard(
+            "dev",
+            "main",
+            Namespace::HidePrefix("dev-".parse().unwrap()),
+            topics,
+        )
+    };
+    assert_eq!(
+        machine.refusal(hidden(&["d*"])),
+        Refusal::SelectorInNamespace {
+            selector: "d*".parse().unwrap(),
+            prefix
+        }
+    );
+    machine.run(hidden(&["shared"]));
+    let shown = |physical: &str, taken_by: &str| Refusal::PhysicalTopicTaken {
+        physical: physical.parse().unwrap(),
+        taken_by: taken_by.to_owned(),
+    };
+    assert_eq!(
+        machine.refusal(alias("dev", "t1", "main", "dev-t2")),
+        shown("dev-t2", "t2")
+    );
+    assert_eq!(
+        machine.refusal(alias("dev", "t1", "main", "shared")),
+        shown("shared", "shared")
+    );
+    assert_eq!(
+        machine.refusal(alias("dev", "shared", "main", "p1")),
+        Refusal::NameTaken {
+            vcluster: "dev".parse().unwrap(),
+            name: "shared".parse().unwrap()
+        }
+    );
+    assert_eq!(machine.run(alias("dev", "t1", "main", "p1")), Outcome::Created);
+    assert_eq!(machine.refusal(hidden(&["p1"])), shown("p1", "p1"));
 }

@@ -7,7 +7,7 @@ use crate::model::{
 };
 use crate::outcome::{Outcome, Refusal};
 
-use super::{slots, vcluster, vcluster_mut};
+use super::{namespaces, slots, vcluster, vcluster_mut};
 
 /// How many referrers a refusal names.
 const REFERRERS_NAMED: usize = 5;
@@ -18,17 +18,23 @@ pub(super) fn put(
     spec: VirtualCluster,
     kafka_cluster_id: String,
 ) -> Result<Outcome, Refusal> {
-    let home: Option<ClusterId> = match spec.kind {
+    let home: Option<ClusterId> = match &spec.kind {
         VclusterKind::Passthrough => MAIN_CLUSTER.parse().ok(),
+        VclusterKind::Standard(standard) => Some(standard.backend.clone()),
         VclusterKind::Partner => None,
     };
-    if home.is_some() != (name.as_str() == PASSTHROUGH) {
+    if (spec.kind == VclusterKind::Passthrough) != (name.as_str() == PASSTHROUGH) {
         return Err(Refusal::BuiltIn(name));
     }
-    if let Some(current) = state.vclusters.get(&name) {
-        if current.spec == spec {
-            return Ok(Outcome::Unchanged);
-        }
+    let current = state.vclusters.get(&name);
+    if current.is_some_and(|current| current.spec == spec) {
+        return Ok(Outcome::Unchanged);
+    }
+    if current.is_some_and(|current| !is_of_the_same_kind(&current.spec.kind, &spec.kind)) {
+        return Err(Refusal::Fixed(name));
+    }
+    namespaces::check(state, &name, &spec.kind)?;
+    if state.vclusters.contains_key(&name) {
         vcluster_mut(state, &name)?.spec = spec;
         return Ok(Outcome::Updated);
     }
@@ -47,6 +53,14 @@ pub(super) fn put(
     };
     state.vclusters.insert(name, Arc::new(created));
     Ok(Outcome::Created)
+}
+
+/// Whether what cannot be changed is the same.
+fn is_of_the_same_kind(a: &VclusterKind, b: &VclusterKind) -> bool {
+    match (a, b) {
+        (VclusterKind::Standard(a), VclusterKind::Standard(b)) => a.backend == b.backend,
+        (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+    }
 }
 
 pub(super) fn delete(state: &mut State, name: &VclusterName) -> Result<Outcome, Refusal> {

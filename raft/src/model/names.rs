@@ -146,7 +146,97 @@ name!(
     |t| (1..=100).contains(&t.len()) && is_resource_text(t)
 );
 
-compares_exactly!(VclusterName, TopicName, AccountName);
+name!(
+    /// What the names of a namespace begin with.
+    NamePrefix,
+    "prefix",
+    "1 to 100 of the characters a-z A-Z 0-9 . _ -",
+    |t| (1..=100).contains(&t.len()) && is_resource_text(t)
+);
+
+name!(
+    /// Names of topics or groups: one, or all that match, where `*` stands for any characters and `?` for one. Only a
+    /// selector that begins with `__` selects names that begin with `__`: those are Kafka's own.
+    NameSelector,
+    "selector",
+    "1 to 249 of the characters a-z A-Z 0-9 . _ - and the wildcards * and ?",
+    |t| {
+        (1..=249).contains(&t.len())
+            && t.bytes().all(|b| matches!(b, b'*' | b'?') || is_resource_text(char::from(b).encode_utf8(&mut [0; 4])))
+    }
+);
+
+compares_exactly!(VclusterName, TopicName, AccountName, NamePrefix, NameSelector);
+
+/// What names of Kafka's own begin with.
+const INTERNAL: &str = "__";
+
+impl NamePrefix {
+    /// Whether `name` begins with it, and is longer.
+    pub fn begins(&self, name: &str) -> bool {
+        name.len() > self.0.len() && name.starts_with(self.as_str())
+    }
+
+    /// Whether a name can begin with both.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.0.starts_with(other.as_str()) || other.0.starts_with(self.as_str())
+    }
+}
+
+impl NameSelector {
+    /// Whether it selects `name`.
+    pub fn matches(&self, name: &str) -> bool {
+        if name.starts_with(INTERNAL) && !self.0.starts_with(INTERNAL) {
+            return false;
+        }
+        glob(self.0.as_bytes(), name.as_bytes())
+    }
+
+    /// Whether it selects exactly one name.
+    pub fn is_exact(&self) -> bool {
+        !self.0.contains(['*', '?'])
+    }
+
+    /// Whether it may select a name that begins with `prefix`.
+    pub fn may_meet(&self, prefix: &NamePrefix) -> bool {
+        let (mine, theirs) = (self.0.as_bytes(), prefix.0.as_bytes());
+        for (at, own) in mine.iter().enumerate() {
+            match (own, theirs.get(at)) {
+                (b'*', _) | (_, None) => return true,
+                (b'?', Some(_)) => {}
+                (own, Some(their)) if own != their => return false,
+                _ => {}
+            }
+        }
+        // It is no longer than the prefix: the names of a namespace are.
+        false
+    }
+}
+
+/// Whether a whole name matches. Takes time in the product of the lengths at most: only the last `*` is gone back to.
+fn glob(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut p, mut n) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while n < name.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, n));
+                p += 1;
+            }
+            Some(own) if *own == b'?' || *own == name[n] => {
+                p += 1;
+                n += 1;
+            }
+            _ => {
+                let Some((at, from)) = star else { return false };
+                p = at + 1;
+                n = from + 1;
+                star = Some((at, n));
+            }
+        }
+    }
+    pattern[p..].iter().all(|own| *own == b'*')
+}
 
 impl ClusterId {
     fn folded(&self) -> impl Iterator<Item = u8> {
@@ -205,6 +295,25 @@ mod tests {
     use std::collections::{BTreeMap, HashSet};
 
     use super::*;
+
+    #[test]
+    fn selectors_match_whole_names() {
+        let check = |selector: &str, name: &str, expected: bool| {
+            let selector: NameSelector = selector.parse().expect("a selector");
+            assert_eq!(selector.matches(name), expected, "{selector} {name}");
+        };
+        check("a", "a", true);
+        check("a", "ab", false);
+        check("a*", "a", true);
+        check("*b", "aab", true);
+        check("*ab*c", "xabyabzc", true);
+        check("*ab*c", "xabyabz", false);
+        check("a?c", "abc", true);
+        check("a?c", "ac", false);
+        check("*", "__consumer_offsets", false);
+        check("__*", "__consumer_offsets", true);
+        assert!("a b".parse::<NameSelector>().is_err() && "".parse::<NameSelector>().is_err());
+    }
 
     #[test]
     fn cluster_ids_compare_without_case_and_keep_their_spelling() {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, AclBinding, AliasTopic, BrokerKey, BrokerSlot, ClusterId, PortSlot, ServiceAccount, TokenId,
-    TokenRecord, TopicName,
+    AccountName, AclBinding, AliasTopic, BrokerKey, BrokerSlot, ClusterId, PortSlot, ServiceAccount,
+    Standard, TokenId, TokenRecord, TopicName,
 };
 
 /// The name of the virtual cluster that is always there.
@@ -16,12 +16,14 @@ pub const PASSTHROUGH: &str = "passthrough";
 pub const MAIN_CLUSTER: &str = "main";
 
 /// What a virtual cluster may do. Append-only: the order is on disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VclusterKind {
     /// Shows alias topics only; topics cannot be created through it.
     Partner,
     /// The physical cluster `main` under its own names: built in, there is exactly one.
     Passthrough,
+    /// A part of one physical cluster, with topics of its own.
+    Standard(Standard),
 }
 
 /// A virtual cluster as an operator writes it.
@@ -42,8 +44,8 @@ pub struct VclusterState {
     pub accounts: BTreeMap<AccountName, ServiceAccount>,
     pub tokens: BTreeMap<TokenId, TokenRecord>,
     pub acls: BTreeSet<AclBinding>,
-    /// The physical cluster that groups live on: that of the first alias. It stays until the last alias is gone; that of
-    /// a passthrough stays for ever.
+    /// The physical cluster that groups live on: that of a Partner's first alias, until the last one is gone; that of
+    /// other kinds stays for ever.
     pub home: Option<ClusterId>,
     pub bootstrap: PortSlot,
     /// The brokers that clients may be shown, by physical broker.

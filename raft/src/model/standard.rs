@@ -1,0 +1,220 @@
+//! What a Standard virtual cluster shows of one physical cluster, and how names of the two sides correspond. Injective
+//! both ways: two names never stand for the same thing, and nothing has two names.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::names::{NamePrefix, NameSelector};
+use super::{ClusterId, TopicName};
+
+/// A view of one physical cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standard {
+    /// The physical cluster. It stays what it was when the virtual cluster was created.
+    pub backend: ClusterId,
+    pub namespace: Namespace,
+    /// Topics that are let in beside the namespace, under their own names.
+    pub topics: BTreeSet<NameSelector>,
+    /// Groups that are let in beside the namespace, under their own names.
+    pub groups: BTreeSet<NameSelector>,
+}
+
+/// Which names of the physical cluster belong to the virtual cluster. Append-only: the order is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Namespace {
+    /// No topic but those that are let in; ids of groups and transactions are kept apart from those of others.
+    None,
+    /// Those that begin with the prefix, which clients do not see.
+    HidePrefix(NamePrefix),
+    /// Those that begin with the prefix, which clients see and must write.
+    EnforcePrefix(NamePrefix),
+}
+
+impl Namespace {
+    /// The prefix, if there is one.
+    pub fn prefix(&self) -> Option<&NamePrefix> {
+        match self {
+            Self::None => None,
+            Self::HidePrefix(prefix) | Self::EnforcePrefix(prefix) => Some(prefix),
+        }
+    }
+
+    /// What the physical cluster calls `name`; `None` when the name is outside of the namespace.
+    pub fn physical<'a>(&self, name: &'a str) -> Option<Cow<'a, str>> {
+        match self {
+            Self::None => None,
+            Self::HidePrefix(prefix) => Some(Cow::Owned([prefix.as_str(), name].concat())),
+            Self::EnforcePrefix(prefix) => prefix.begins(name).then_some(Cow::Borrowed(name)),
+        }
+    }
+
+    /// What clients call `physical`; `None` when it is outside of the namespace.
+    pub fn of_physical<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        match self {
+            Self::None => None,
+            Self::HidePrefix(prefix) => {
+                let rest = physical.strip_prefix(prefix.as_str())?;
+                (!rest.is_empty()).then_some(rest)
+            }
+            Self::EnforcePrefix(prefix) => prefix.begins(physical).then_some(physical),
+        }
+    }
+}
+
+impl Standard {
+    /// What the physical cluster calls the topic `name`; `None` when there can be none of that name.
+    pub fn physical_topic<'a>(&self, name: &'a str) -> Option<Cow<'a, str>> {
+        to_physical(&self.namespace, &self.topics, name)
+    }
+
+    /// What clients call the topic `physical`; `None` when they do not see it.
+    pub fn virtual_topic<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        to_virtual(&self.namespace, &self.topics, physical)
+    }
+
+    /// The same for groups.
+    pub fn physical_group<'a>(&self, id: &'a str) -> Option<Cow<'a, str>> {
+        to_physical(&self.namespace, &self.groups, id)
+    }
+
+    /// The same for groups.
+    pub fn virtual_group<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        to_virtual(&self.namespace, &self.groups, physical)
+    }
+
+    /// Whether a topic of this name is the virtual cluster's own, to be created, changed and deleted through it. What is
+    /// let in beside the namespace belongs to somebody else.
+    pub fn owns_topic(&self, name: &str) -> bool {
+        !selects(&self.topics, name) && self.namespace.physical(name).is_some()
+    }
+
+    /// A selector that would let in what the namespace shows already.
+    pub fn overlap(&self) -> Option<(&NameSelector, &NamePrefix)> {
+        let prefix = self.namespace.prefix()?;
+        let mut selectors = self.topics.iter().chain(&self.groups);
+        selectors
+            .find(|selector| selector.may_meet(prefix))
+            .map(|selector| (selector, prefix))
+    }
+
+    /// The name under which a physical topic is shown already, were an alias `name` given to it.
+    pub fn shown_beside(&self, name: &TopicName, physical: &TopicName) -> Option<String> {
+        let shown = self.virtual_topic(physical.as_str())?;
+        (shown != name.as_str()).then(|| shown.to_owned())
+    }
+}
+
+fn to_physical<'a>(
+    namespace: &Namespace,
+    let_in: &BTreeSet<NameSelector>,
+    name: &'a str,
+) -> Option<Cow<'a, str>> {
+    match selects(let_in, name) {
+        true => Some(Cow::Borrowed(name)),
+        false => namespace.physical(name),
+    }
+}
+
+fn to_virtual<'a>(
+    namespace: &Namespace,
+    let_in: &BTreeSet<NameSelector>,
+    physical: &'a str,
+) -> Option<&'a str> {
+    match selects(let_in, physical) {
+        true => Some(physical),
+        // A name that is let in stands for what is let in.
+        false => namespace
+            .of_physical(physical)
+            .filter(|name| !selects(let_in, name) || *name == physical),
+    }
+}
+
+fn selects(selectors: &BTreeSet<NameSelector>, name: &str) -> bool {
+    selectors.iter().any(|selector| selector.matches(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standard(namespace: Namespace, topics: &[&str]) -> Standard {
+        Standard {
+            backend: "main".parse().unwrap(),
+            namespace,
+            topics: topics.iter().map(|text| text.parse().unwrap()).collect(),
+            groups: BTreeSet::new(),
+        }
+    }
+
+    fn hide(topics: &[&str]) -> Standard {
+        standard(Namespace::HidePrefix("dev-".parse().unwrap()), topics)
+    }
+
+    fn check(standard: &Standard, name: &str, physical: Option<&str>) {
+        assert_eq!(standard.physical_topic(name).as_deref(), physical, "{name}");
+        if let Some(physical) = physical {
+            assert_eq!(standard.virtual_topic(physical), Some(name), "{physical}");
+        }
+    }
+
+    #[test]
+    fn a_hidden_prefix_is_put_before_every_name() {
+        let standard = hide(&[]);
+        check(&standard, "orders", Some("dev-orders"));
+        check(&standard, "dev-orders", Some("dev-dev-orders"));
+        for foreign in ["orders", "test-orders", "dev-"] {
+            assert_eq!(standard.virtual_topic(foreign), None, "{foreign}");
+        }
+        assert!(standard.owns_topic("orders"));
+    }
+
+    #[test]
+    fn an_enforced_prefix_is_part_of_every_name() {
+        let standard = standard(Namespace::EnforcePrefix("dev-".parse().unwrap()), &["shared"]);
+        check(&standard, "dev-orders", Some("dev-orders"));
+        check(&standard, "orders", None);
+        check(&standard, "dev-", None);
+        check(&standard, "shared", Some("shared"));
+        assert!(standard.owns_topic("dev-orders") && !standard.owns_topic("shared"));
+    }
+
+    #[test]
+    fn what_is_let_in_keeps_its_name_and_hides_what_the_namespace_would_call_so() {
+        let standard = hide(&["shared", "pub-*"]);
+        check(&standard, "shared", Some("shared"));
+        check(&standard, "pub-x", Some("pub-x"));
+        assert_eq!(standard.virtual_topic("dev-shared"), None);
+        assert_eq!(standard.virtual_topic("dev-pub-x"), None);
+        assert!(!standard.owns_topic("pub-x"));
+    }
+
+    #[test]
+    fn without_a_namespace_there_is_what_is_let_in_and_internal_topics_only_when_asked_for() {
+        let all = standard(Namespace::None, &["*"]);
+        check(&all, "orders", Some("orders"));
+        check(&all, "__consumer_offsets", None);
+        check(
+            &standard(Namespace::None, &["__consumer*"]),
+            "__consumer_offsets",
+            Some("__consumer_offsets"),
+        );
+        assert!(!all.owns_topic("orders"));
+    }
+
+    #[test]
+    fn a_selector_that_reaches_into_the_namespace_is_found() {
+        for (selector, overlaps) in [
+            ("*", true),
+            ("d*", true),
+            ("dev-*", true),
+            ("dev-orders", true),
+            ("?ev-*", true),
+            ("pub-*", false),
+            ("dev", false),
+        ] {
+            assert_eq!(hide(&[selector]).overlap().is_some(), overlaps, "{selector}");
+        }
+    }
+}
