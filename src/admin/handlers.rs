@@ -7,13 +7,14 @@ pub(super) mod token;
 pub(super) mod virtual_cluster;
 
 use actix_web::HttpResponse;
-use klamm_raft::model::{State, VclusterName, VclusterState};
+use klamm_raft::model::{ClusterId, State, VclusterName, VclusterState};
 use klamm_raft::outcome::Refusal;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Made, UpsertResult};
 use super::problem::ApiError;
 use super::resources::{Invalid, vcluster_name};
+use super::services::Services;
 
 /// The revision that an answer is about, so that a client can tell what another node must have applied.
 const REVISION: &str = "x-klamm-revision";
@@ -83,6 +84,16 @@ fn find<'a>(state: &'a State, name: &VclusterName) -> Result<&'a VclusterState, 
         Some(vcluster) => Ok(vcluster),
         None => Err(Refusal::NoSuchVcluster(name.clone()).into()),
     }
+}
+
+/// That there is a physical cluster of this id.
+fn configured(services: &Services, cluster: &ClusterId) -> Result<(), ApiError> {
+    if services.clusters.contains(cluster) {
+        return Ok(());
+    }
+    let known: Vec<&str> = services.clusters.iter().map(|id| id.as_str()).collect();
+    let problem = ApiError::conflict(format!("the physical cluster {cluster} is not configured"));
+    Err(problem.because(format!("these are: {}", known.join(", "))))
 }
 
 /// Somebody else removed what was just put.

@@ -394,11 +394,14 @@ fn virtual_cluster() -> Value {
         }),
         json!({
             "type": "object",
-            "required": ["aclEnabled", "superUsers", "type"],
             "properties": {
                 "aclEnabled": { "type": "boolean" },
-                "superUsers": { "type": "array", "minItems": 1, "items": text(ACCOUNTS) },
-                "type": { "type": "string", "enum": ["Partner", "Passthrough"] },
+                "superUsers": { "type": "array", "items": text(ACCOUNTS) },
+                "type": { "type": "string", "enum": ["Standard", "Partner", "Passthrough"], "default": "Standard" },
+                "backend": { "type": "string", "description": "Of a Standard: its physical cluster. It is fixed." },
+                "namespace": namespace(),
+                "topics": selectors("Without a namespace: topics that are shown under their own names."),
+                "consumerGroups": selectors("Without a namespace: groups that are shown under their own names."),
                 "bootstrapServers": { "type": "string", "readOnly": true },
                 "clientProperties": {
                     "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },
@@ -406,6 +409,35 @@ fn virtual_cluster() -> Value {
             },
         }),
     )
+}
+
+fn namespace() -> Value {
+    json!({
+        "type": "object",
+        "description": "Of a Standard: which names of the physical cluster are its own.",
+        "required": ["mode", "prefix"],
+        "additionalProperties": false,
+        "properties": {
+            "mode": { "type": "string", "enum": ["hide_prefix", "enforce_prefix"] },
+            "prefix": { "type": "string" },
+            "additional": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "topics": selectors("Topics that are let in under their own names."),
+                    "consumerGroups": selectors("Groups that are let in under their own names."),
+                },
+            },
+        },
+    })
+}
+
+fn selectors(description: &str) -> Value {
+    json!({
+        "type": "array",
+        "description": format!("{description} Names, with * for any characters and ? for one."),
+        "items": { "type": "string" },
+    })
 }
 
 fn resource(kind: &str, metadata: Value, spec: Value) -> Value {

@@ -3,6 +3,7 @@
 pub(super) mod alias_topic;
 mod invalid;
 pub(super) mod service_account;
+mod standard;
 mod token;
 pub(super) mod virtual_cluster;
 

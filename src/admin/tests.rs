@@ -418,7 +418,7 @@ async fn an_alias_needs_a_physical_topic_on_the_right_cluster() {
         .put(ALIAS, &alias("again", "internal-topic-name1"))
         .await
         .refused(409);
-    assert!(refused.contains("already has the alias topic1"), "{refused}");
+    assert!(refused.contains("is shown as topic1 already"), "{refused}");
     let mut nowhere = alias("topic3", "internal-3");
     nowhere["metadata"]["vCluster"] = json!("other");
     gateway.put(ALIAS, &nowhere).await.refused(404);

@@ -178,7 +178,7 @@ impl Manager {
         }
     }
 
-    /// Tells each watcher the topics that aliases stand for; that of the cluster which is shown as a whole, all. Its
+    /// Tells each watcher the topics that aliases stand for; that of a cluster of which more than aliases is shown, all. Its
     /// answer is not waited for: the physical cluster may be away, and the view follows the picture when it comes.
     async fn track(&self, tracked: &mut BTreeMap<ClusterId, Tracked>, state: &State) {
         let mut wanted: BTreeMap<ClusterId, BTreeSet<TopicName>> = BTreeMap::new();
@@ -188,14 +188,14 @@ impl Manager {
                 .or_default()
                 .insert(alias.physical_name.clone());
         }
-        let shown_whole: BTreeSet<&ClusterId> = state
+        let shown_beyond: BTreeSet<&ClusterId> = state
             .vclusters
             .values()
-            .filter(|own| own.spec.kind == VclusterKind::Passthrough)
+            .filter(|own| own.spec.kind != VclusterKind::Partner)
             .filter_map(|own| own.home.as_ref())
             .collect();
         for (id, upstream) in self.upstreams.iter() {
-            let topics = match shown_whole.contains(id) {
+            let topics = match shown_beyond.contains(id) {
                 true => Tracked::All,
                 false => Tracked::Those(wanted.remove(id).unwrap_or_default()),
             };

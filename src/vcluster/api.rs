@@ -234,7 +234,9 @@ fn convert(
     let empty = || Item::response(pending.api.key(), pending.version);
     match &pending.then {
         Then::Metadata(then) => metadata::answer(back, message, &empty()?, then, edits),
-        Then::Coordinators(refused) => coordinator::found(back, message, &empty()?, refused, edits),
+        Then::Coordinators(kind, refused) => {
+            coordinator::found(back, message, &empty()?, (*kind, refused), edits);
+        }
         Then::OffsetFetch(groups) => offset_fetch::answer(back, message, &empty()?, groups, edits),
         Then::Configs(refused) => configs::described(back, message, &empty()?, refused, edits),
         Then::Groups { refused, operations } if pending.api == Api::DescribeGroups => {

@@ -68,11 +68,11 @@ fn counterpart<'a>(
     Ok(match direction {
         Direction::ToPhysical => Some(match names.by_virtual_name(name) {
             Some(alias) => alias_text(alias, |alias| alias.physical_name.as_str()),
-            None => Cow::Owned(names.physical_id(name).map_err(|_| NotUnderstood)?),
+            None => Cow::Owned(names.stand_in(name).map_err(|_| NotUnderstood)?),
         }),
         Direction::ToVirtual => match names.by_physical_name(name) {
             Some(alias) => Some(alias_text(alias, |alias| alias.virtual_name.as_str())),
-            None => names.virtual_id(name).map(Cow::Borrowed),
+            None => names.stood_in_for(name).map(Cow::Borrowed),
         },
     })
 }

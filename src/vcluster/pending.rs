@@ -27,6 +27,13 @@ impl Pending {
     }
 }
 
+/// What a coordinator is asked for by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Coordinated {
+    Group,
+    Transaction,
+}
+
 /// What is to be done to an answer beyond renaming.
 #[derive(Debug)]
 pub(super) enum Then {
@@ -36,7 +43,7 @@ pub(super) enum Then {
     Metadata(MetadataThen),
     Cluster(Asked),
     /// Keys that were not sent are added (FindCoordinator from version 4).
-    Coordinators(Vec<RefusedKey>),
+    Coordinators(Coordinated, Vec<RefusedKey>),
     /// Embedded messages of members are renamed.
     Members(Protocol),
     OffsetFetch(Vec<FetchedGroup>),
@@ -191,15 +198,21 @@ pub(crate) mod samples {
     use std::collections::{BTreeMap, HashMap};
 
     use super::{Api, Names, Pending, Then};
+    use crate::vcluster::rename::{Scope, Sources};
 
     /// A request with this correlation id.
     pub(crate) fn pending(correlation_id: i32) -> Pending {
-        let vcluster = "sample".parse().expect("it is a valid name");
+        let sources = Sources {
+            vcluster: &"sample".parse().expect("it is a valid name"),
+            home: None,
+            aliases: &BTreeMap::new(),
+            topics: &HashMap::new(),
+        };
         Pending {
             correlation_id,
             api: Api::Heartbeat,
             version: 0,
-            names: Names::compile(None, &vcluster, None, &BTreeMap::new(), &HashMap::new()),
+            names: Names::compile(None, Scope::Aliases, sources),
             then: Then::Nothing,
         }
     }

@@ -1,53 +1,32 @@
 //! The map between the names of a virtual cluster and those of its physical cluster, and the only place that converts
 //! one into the other. It knows nothing of rights.
 
+mod alias;
+mod scope;
+
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
 use klamm_raft::model::{AliasTopic, ClusterId, TopicName, VclusterName};
 
-use super::names::{Physical, Topic, TopicId, Virtual};
+use super::names::{Physical, TopicId, Virtual};
 use crate::backend::topology::PhysicalTopic;
+use alias::derive_topic_id;
+use scope::Realm;
 
-/// Between a virtual cluster's name and one of its group or transactional ids. No virtual cluster's name holds it, so
-/// that two virtual clusters never share an id.
-const SEPARATOR: char = ':';
+pub use alias::{Alias, AliasIds};
+pub use scope::{IdRefused, Scope};
 
-/// The longest text that every version of every request can carry: a length of 15 bits.
-const MAX_TEXT_BYTES: usize = i16::MAX as usize;
-
-/// One topic of a virtual cluster, by all its names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Alias {
-    pub virtual_name: Topic<Virtual>,
-    pub physical_name: Topic<Physical>,
-    /// Whether the physical topic is known to exist.
-    pub exists: bool,
-    /// None while it is not known to exist, or when its cluster has no topic ids.
-    pub ids: Option<AliasIds>,
-}
-
-/// The ids of a topic on both sides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AliasIds {
-    pub virtual_id: TopicId<Virtual>,
-    pub physical_id: TopicId<Physical>,
-}
-
-/// A group or transactional id does not fit into a request once its virtual cluster's name is put before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the id is too long")]
-pub struct IdTooLong;
-
-/// What a virtual cluster shows of its physical cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    /// Alias topics, and groups and transactional ids in a namespace of its own.
-    Aliases,
-    /// Everything, under its own names and ids: topics, groups and transactional ids.
-    Everything,
+/// What names are compiled from.
+#[derive(Debug, Clone, Copy)]
+pub struct Sources<'a> {
+    pub vcluster: &'a VclusterName,
+    pub home: Option<&'a ClusterId>,
+    /// Of them those on `home` count.
+    pub aliases: &'a BTreeMap<TopicName, AliasTopic>,
+    /// Topics of `home`, as far as they are known.
+    pub topics: &'a HashMap<TopicName, PhysicalTopic>,
 }
 
 /// All names of one virtual cluster on its home cluster. Injective both ways: an alias has one physical topic, and a
@@ -55,8 +34,7 @@ pub enum Scope {
 #[derive(Debug)]
 pub struct Names {
     vcluster: VclusterName,
-    scope: Scope,
-    namespace: String,
+    realm: Realm,
     /// By virtual name.
     aliases: Vec<Alias>,
     by_virtual_name: HashMap<TopicName, usize>,
@@ -66,53 +44,32 @@ pub struct Names {
 }
 
 impl Names {
-    /// Compiles the aliases of `vcluster` that are on `home`. `previous` is given back when nothing changed.
-    pub fn compile(
-        previous: Option<&Arc<Self>>,
-        vcluster: &VclusterName,
-        home: Option<&ClusterId>,
-        aliases: &BTreeMap<TopicName, AliasTopic>,
-        topics: &HashMap<TopicName, PhysicalTopic>,
-    ) -> Arc<Self> {
-        let aliases: Vec<Alias> = aliases
-            .iter()
-            .filter(|(_, alias)| Some(&alias.physical_cluster) == home)
-            .map(|(name, alias)| Alias::new(vcluster, name, alias, topics.get(&alias.physical_name)))
-            .collect();
+    /// Compiles all names. `previous` is given back when nothing changed.
+    pub fn compile(previous: Option<&Arc<Self>>, scope: Scope, sources: Sources<'_>) -> Arc<Self> {
+        let realm = Realm::new(sources.vcluster, scope);
+        let mut aliases = aliases(sources);
+        if realm.scope != Scope::Aliases {
+            let shown = others(&realm, sources, &aliases);
+            aliases.extend(shown);
+            aliases.sort_unstable_by(|a, b| a.virtual_name.as_str().cmp(b.virtual_name.as_str()));
+        }
         match previous {
-            Some(previous) if previous.aliases == aliases && previous.vcluster == *vcluster => {
+            Some(previous)
+                if previous.aliases == aliases
+                    && previous.vcluster == *sources.vcluster
+                    && previous.realm == realm =>
+            {
                 Arc::clone(previous)
             }
-            _ => Arc::new(Self::of(vcluster, Scope::Aliases, aliases)),
+            _ => Arc::new(Self::of(sources.vcluster, realm, aliases)),
         }
     }
 
-    /// The names of a virtual cluster that shows the whole physical cluster as it is. Of `topics` it has the ids;
-    /// others, created a moment ago, go by name. `previous` is given back when nothing changed.
-    pub fn transparent(
-        previous: Option<&Arc<Self>>,
-        vcluster: &VclusterName,
-        topics: &HashMap<TopicName, PhysicalTopic>,
-    ) -> Arc<Self> {
-        let mut aliases: Vec<Alias> = topics
-            .iter()
-            .map(|(name, topic)| Alias::same(name.clone(), Some(topic)))
-            .collect();
-        aliases.sort_by(|a, b| a.virtual_name.as_str().cmp(b.virtual_name.as_str()));
-        match previous {
-            Some(previous) if previous.aliases == aliases && previous.vcluster == *vcluster => {
-                Arc::clone(previous)
-            }
-            _ => Arc::new(Self::of(vcluster, Scope::Everything, aliases)),
-        }
-    }
-
-    fn of(vcluster: &VclusterName, scope: Scope, aliases: Vec<Alias>) -> Self {
+    fn of(vcluster: &VclusterName, realm: Realm, aliases: Vec<Alias>) -> Self {
         let ids = |alias: &Alias| alias.ids;
         Self {
             vcluster: vcluster.clone(),
-            scope,
-            namespace: format!("{vcluster}{SEPARATOR}"),
+            realm,
             by_virtual_name: index(&aliases, |alias| Some(alias.virtual_name.topic_name().clone())),
             by_physical_name: index(&aliases, |alias| Some(alias.physical_name.topic_name().clone())),
             by_virtual_id: index(&aliases, |alias| ids(alias).map(|ids| ids.virtual_id)),
@@ -121,9 +78,28 @@ impl Names {
         }
     }
 
-    /// What is shown of the physical cluster.
-    pub fn scope(&self) -> Scope {
-        self.scope
+    /// Whether all of the physical cluster is shown as it is.
+    pub fn is_transparent(&self) -> bool {
+        self.realm.scope == Scope::Everything
+    }
+
+    /// Whether there may be topics that this map does not list: those that were created a moment ago.
+    pub fn is_open(&self) -> bool {
+        self.realm.scope != Scope::Aliases
+    }
+
+    /// Whether a topic belongs to this virtual cluster, to be created, changed and deleted through it. What an alias
+    /// stands for, or is let in, belongs to somebody else.
+    pub fn owns(&self, alias: &Alias) -> bool {
+        match &self.realm.scope {
+            Scope::Aliases => false,
+            Scope::Everything => true,
+            Scope::Part(standard) => {
+                let name = alias.virtual_name.as_str();
+                standard.owns_topic(name)
+                    && standard.physical_topic(name).as_deref() == Some(alias.physical_name.as_str())
+            }
+        }
     }
 
     /// All topics that are known, by virtual name.
@@ -133,20 +109,32 @@ impl Names {
 
     /// The topic that a client calls `name`.
     pub fn by_virtual_name(&self, name: &str) -> Option<Cow<'_, Alias>> {
-        self.named(&self.by_virtual_name, name)
+        if let Some(place) = self.by_virtual_name.get(name) {
+            return Some(Cow::Borrowed(&self.aliases[*place]));
+        }
+        let physical = self.realm.physical_topic(name)?;
+        self.unlisted(name.parse().ok()?, physical)
     }
 
     /// The topic that the physical cluster calls `name`.
     pub fn by_physical_name(&self, name: &str) -> Option<Cow<'_, Alias>> {
-        self.named(&self.by_physical_name, name)
+        if let Some(place) = self.by_physical_name.get(name) {
+            return Some(Cow::Borrowed(&self.aliases[*place]));
+        }
+        let virtual_name = self.realm.virtual_topic(name)?;
+        self.unlisted(virtual_name, name.parse().ok()?)
     }
 
-    fn named(&self, index: &HashMap<TopicName, usize>, name: &str) -> Option<Cow<'_, Alias>> {
-        match (index.get(name), self.scope) {
-            (Some(place), _) => Some(Cow::Borrowed(&self.aliases[*place])),
-            (None, Scope::Aliases) => None,
-            (None, Scope::Everything) => Some(Cow::Owned(Alias::same(name.parse().ok()?, None))),
-        }
+    /// A topic that is not known yet, unless an alias took one of its names.
+    fn unlisted(&self, name: TopicName, physical: TopicName) -> Option<Cow<'_, Alias>> {
+        let is_taken =
+            self.by_virtual_name.contains_key(&name) || self.by_physical_name.contains_key(&physical);
+        (!is_taken).then(|| {
+            Cow::Owned(match self.is_transparent() {
+                true => Alias::same(name, None),
+                false => Alias::new(&self.vcluster, name, physical, None),
+            })
+        })
     }
 
     /// The topic whose id a client was told to be `id`.
@@ -163,75 +151,82 @@ impl Names {
     /// map does not have yet, because the topic was created again a moment ago.
     pub fn virtual_topic_id(&self, alias: &Alias, id: TopicId<Physical>) -> TopicId<Virtual> {
         match alias.ids {
-            _ if self.scope == Scope::Everything => TopicId::new(*id.bytes()),
+            _ if self.is_transparent() => TopicId::new(*id.bytes()),
             Some(ids) if ids.physical_id == id => ids.virtual_id,
             _ if id.is_zero() => TopicId::new([0; 16]),
             _ => derive_topic_id(&self.vcluster, &alias.virtual_name, id),
         }
     }
 
-    /// The group or transactional id that the physical cluster sees for a client's `id`.
-    pub fn physical_id(&self, id: &str) -> Result<String, IdTooLong> {
-        if self.scope == Scope::Everything {
-            return Ok(id.to_owned());
-        }
-        if self.namespace.len() + id.len() > MAX_TEXT_BYTES {
-            return Err(IdTooLong);
-        }
-        Ok([self.namespace.as_str(), id].concat())
+    /// The group that the physical cluster sees for a client's `id`.
+    pub fn physical_group(&self, id: &str) -> Result<String, IdRefused> {
+        self.realm.physical_group(id)
+    }
+
+    /// The transactional id that the physical cluster sees for a client's `id`.
+    pub fn physical_transactional_id(&self, id: &str) -> Result<String, IdRefused> {
+        self.realm.physical_transactional_id(id)
+    }
+
+    /// The client's name of a group of the physical cluster; `None` when it is not one of this virtual cluster.
+    pub fn virtual_group<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        self.realm.virtual_group(physical)
+    }
+
+    /// The client's name of a transactional id of the physical cluster; `None` when it is not one of this virtual
+    /// cluster.
+    pub fn virtual_transactional_id<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        self.realm.virtual_transactional_id(physical)
     }
 
     /// A text that is no topic's name, neither here nor on the physical cluster.
     pub fn impossible_topic(&self) -> &str {
-        &self.namespace
+        self.realm.impossible_topic()
     }
 
-    /// The client's name of a group or transactional id of the physical cluster; `None` when it is not one of this
-    /// virtual cluster.
-    pub fn virtual_id<'a>(&self, physical: &'a str) -> Option<&'a str> {
-        match self.scope {
-            Scope::Aliases => physical.strip_prefix(self.namespace.as_str()),
-            Scope::Everything => Some(physical),
-        }
+    /// What the physical cluster is told instead of a topic of this name, which is none of this virtual cluster's, so
+    /// that it does not take it for one of its own.
+    pub fn stand_in(&self, name: &str) -> Result<String, IdRefused> {
+        self.realm.stand_in(name)
+    }
+
+    /// The topic's name that a text of the physical cluster stands in for.
+    pub fn stood_in_for<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        self.realm.stood_in_for(physical)
     }
 }
 
-impl Alias {
-    /// A topic that has the same name and id on both sides.
-    fn same(name: TopicName, topic: Option<&PhysicalTopic>) -> Self {
-        let id = topic.map(|topic| topic.id).filter(|id| *id != [0; 16]);
-        Self {
-            virtual_name: Topic::new(name.clone()),
-            physical_name: Topic::new(name),
-            exists: topic.is_some(),
-            ids: id.map(|id| AliasIds {
-                virtual_id: TopicId::new(id),
-                physical_id: TopicId::new(id),
-            }),
-        }
-    }
+/// The alias topics on the home cluster.
+fn aliases(sources: Sources<'_>) -> Vec<Alias> {
+    let at_home = sources
+        .aliases
+        .iter()
+        .filter(|(_, alias)| Some(&alias.physical_cluster) == sources.home);
+    at_home
+        .map(|(name, alias)| {
+            let topic = sources.topics.get(&alias.physical_name);
+            Alias::new(sources.vcluster, name.clone(), alias.physical_name.clone(), topic)
+        })
+        .collect()
+}
 
-    fn new(
-        vcluster: &VclusterName,
-        name: &TopicName,
-        alias: &AliasTopic,
-        topic: Option<&PhysicalTopic>,
-    ) -> Self {
-        let virtual_name = Topic::new(name.clone());
-        let ids = topic
-            .map(|topic| TopicId::new(topic.id))
-            .filter(|id| !id.is_zero())
-            .map(|physical_id| AliasIds {
-                virtual_id: derive_topic_id(vcluster, &virtual_name, physical_id),
-                physical_id,
-            });
-        Self {
-            virtual_name,
-            physical_name: Topic::new(alias.physical_name.clone()),
-            exists: topic.is_some(),
-            ids,
-        }
-    }
+/// The known topics that are shown beside aliases. Where both claim a name the alias has it.
+fn others(realm: &Realm, sources: Sources<'_>, aliases: &[Alias]) -> Vec<Alias> {
+    let taken: HashSet<&TopicName> = aliases
+        .iter()
+        .map(|alias| alias.physical_name.topic_name())
+        .collect();
+    let shown = sources.topics.iter().filter(|(name, _)| !taken.contains(name));
+    shown
+        .filter_map(|(physical, topic)| {
+            let name = realm.virtual_topic(physical.as_str())?;
+            let is_free = !sources.aliases.contains_key(&name);
+            is_free.then(|| match realm.scope {
+                Scope::Everything => Alias::same(name, Some(topic)),
+                _ => Alias::new(sources.vcluster, name, physical.clone(), Some(topic)),
+            })
+        })
+        .collect()
 }
 
 fn index<K: std::hash::Hash + Eq>(aliases: &[Alias], key: impl Fn(&Alias) -> Option<K>) -> HashMap<K, usize> {
@@ -239,35 +234,6 @@ fn index<K: std::hash::Hash + Eq>(aliases: &[Alias], key: impl Fn(&Alias) -> Opt
     places
         .filter_map(|(place, alias)| Some((key(alias)?, place)))
         .collect()
-}
-
-/// The id of a virtual topic: it differs between virtual clusters and between virtual names, and changes when the
-/// physical topic is created again. Zero and one are reserved by Kafka, and Kafka avoids ids whose text begins with a
-/// dash, which tools would take for an option.
-fn derive_topic_id(
-    vcluster: &VclusterName,
-    name: &Topic<Virtual>,
-    physical: TopicId<Physical>,
-) -> TopicId<Virtual> {
-    let mut context = digest::Context::new(&digest::SHA256);
-    for part in [
-        vcluster.as_str().as_bytes(),
-        &[0],
-        name.as_str().as_bytes(),
-        &[0],
-        physical.bytes(),
-    ] {
-        context.update(part);
-    }
-    let hash = context.finish();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&hash.as_ref()[..16]);
-    let begins_with_dash = bytes[0] >> 2 == 62;
-    let reserved = bytes[..15] == [0; 15] && bytes[15] <= 1;
-    if begins_with_dash || reserved {
-        bytes[0] ^= 0x80;
-    }
-    TopicId::new(bytes)
 }
 
 #[cfg(test)]

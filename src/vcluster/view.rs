@@ -12,7 +12,7 @@ use klamm_raft::model::{
 
 use super::api::table::Apis;
 use super::brokers::Brokers;
-use super::rename::Names;
+use super::rename::{Names, Scope, Sources};
 use crate::auth::Directory;
 use crate::authz::{AclIndex, IfNoAcl, Principal};
 use crate::backend::topology::{Features, Topology};
@@ -79,18 +79,16 @@ impl View {
             revision,
             kafka_cluster_id: state.kafka_cluster_id.as_str().into(),
             acls: Acls::compile(previous.map(|view| &view.acls), state),
-            names: match state.spec.kind {
-                VclusterKind::Partner => Names::compile(
-                    previous.map(|view| &view.names),
-                    name,
-                    state.home.as_ref(),
-                    &state.aliases,
+            names: Names::compile(
+                previous.map(|view| &view.names),
+                scope_of(&state.spec.kind),
+                Sources {
+                    vcluster: name,
+                    home: state.home.as_ref(),
+                    aliases: &state.aliases,
                     topics,
-                ),
-                VclusterKind::Passthrough => {
-                    Names::transparent(previous.map(|view| &view.names), name, topics)
-                }
-            },
+                },
+            ),
             brokers: Brokers::compile(previous.map(|view| &view.brokers), name, state, nodes, topology),
             home: state.home.clone(),
             apis: reuse(previous.map(|view| &view.apis), Apis::compile(topology)),
@@ -124,6 +122,14 @@ impl Acls {
                 enabled,
             }),
         }
+    }
+}
+
+fn scope_of(kind: &VclusterKind) -> Scope {
+    match kind {
+        VclusterKind::Partner => Scope::Aliases,
+        VclusterKind::Standard(standard) => Scope::Part(standard.clone()),
+        VclusterKind::Passthrough => Scope::Everything,
     }
 }
 

@@ -54,10 +54,7 @@ impl Namespace {
     pub fn of_physical<'a>(&self, physical: &'a str) -> Option<&'a str> {
         match self {
             Self::None => None,
-            Self::HidePrefix(prefix) => {
-                let rest = physical.strip_prefix(prefix.as_str())?;
-                (!rest.is_empty()).then_some(rest)
-            }
+            Self::HidePrefix(prefix) => physical.strip_prefix(prefix.as_str()),
             Self::EnforcePrefix(prefix) => prefix.begins(physical).then_some(physical),
         }
     }
@@ -71,15 +68,15 @@ impl Standard {
 
     /// What clients call the topic `physical`; `None` when they do not see it.
     pub fn virtual_topic<'a>(&self, physical: &'a str) -> Option<&'a str> {
-        to_virtual(&self.namespace, &self.topics, physical)
+        to_virtual(&self.namespace, &self.topics, physical).filter(|name| !name.is_empty())
     }
 
-    /// The same for groups.
+    /// What the physical cluster calls the group `id`. Without a prefix, `None` for what is not let in.
     pub fn physical_group<'a>(&self, id: &'a str) -> Option<Cow<'a, str>> {
         to_physical(&self.namespace, &self.groups, id)
     }
 
-    /// The same for groups.
+    /// What clients call the group `physical`. Without a prefix, `None` for what is not let in.
     pub fn virtual_group<'a>(&self, physical: &'a str) -> Option<&'a str> {
         to_virtual(&self.namespace, &self.groups, physical)
     }

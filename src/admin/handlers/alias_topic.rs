@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::{AliasTopic, TopicName};
 
-use super::{Filter, deleted, gone, upserted};
+use super::{Filter, configured, deleted, gone, upserted};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -66,13 +66,7 @@ pub(in crate::admin) async fn put(
 
 async fn check_physical_topic(services: &Services, alias: &AliasTopic) -> Result<(), ApiError> {
     let (cluster, topic) = (&alias.physical_cluster, &alias.physical_name);
-    if !services.clusters.contains(cluster) {
-        let known: Vec<&str> = services.clusters.iter().map(|id| id.as_str()).collect();
-        return Err(
-            ApiError::conflict(format!("the physical cluster {cluster} is not configured"))
-                .because(format!("these are: {}", known.join(", "))),
-        );
-    }
+    configured(services, cluster)?;
     match (services.find_topic)(cluster.clone(), topic.clone()).await {
         Ok(Finding::Exists) => Ok(()),
         Ok(Finding::Missing) => Err(ApiError::not_found(format!(

@@ -5,8 +5,9 @@ use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
+use klamm_raft::model::VclusterKind;
 
-use super::{deleted, find, gone, upserted};
+use super::{configured, deleted, find, gone, upserted};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -43,6 +44,9 @@ pub(in crate::admin) async fn put(
     Body(resource): Body<VirtualClusterResource>,
 ) -> Result<HttpResponse, ApiError> {
     let (name, spec) = resource.read()?;
+    if let VclusterKind::Standard(standard) = &spec.kind {
+        configured(&services, &standard.backend)?;
+    }
     let subject = Subject {
         writer: &writer,
         action: Action::Put,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::address::HostPort;
 
 use super::invalid::{Invalid, required};
+use super::standard::{NamespaceSpec, Selectors, ShownStandard, StandardSpec};
 use super::{Resource, vcluster_name};
 
 const KIND: &str = "VirtualCluster";
@@ -31,6 +32,10 @@ pub(crate) struct PutSpec {
     super_users: Vec<String>,
     #[serde(rename = "type")]
     kind: Option<String>,
+    backend: Option<String>,
+    namespace: Option<NamespaceSpec>,
+    topics: Vec<String>,
+    consumer_groups: Vec<String>,
     #[serde(rename = "bootstrapServers")]
     _bootstrap_servers: Option<IgnoredAny>,
     #[serde(rename = "clientProperties")]
@@ -45,6 +50,8 @@ pub(crate) struct ShownSpec {
     super_users: Vec<String>,
     #[serde(rename = "type")]
     kind: &'static str,
+    #[serde(flatten)]
+    standard: ShownStandard,
     bootstrap_servers: String,
     client_properties: ClientProperties,
 }
@@ -78,32 +85,37 @@ impl VirtualClusterResource {
                 "{PASSTHROUGH} is built in: GATEWAY_ACL_ENABLED and GATEWAY_SUPER_USERS configure it"
             )));
         }
+        let standard = StandardSpec {
+            backend: self.spec.backend,
+            namespace: self.spec.namespace,
+            selectors: Selectors {
+                topics: self.spec.topics,
+                consumer_groups: self.spec.consumer_groups,
+            },
+        };
         let kind = match self.spec.kind.as_deref() {
-            Some("Partner") => VclusterKind::Partner,
-            Some("Standard") => {
+            None | Some("Standard") => VclusterKind::Standard(standard.read(&name)?),
+            Some("Partner") if standard.is_absent() => VclusterKind::Partner,
+            Some("Partner") => {
                 return Err(Invalid::new(
-                    "spec.type Standard is not available yet: only Partner is",
-                ));
-            }
-            None => {
-                return Err(Invalid::new(
-                    "spec.type is missing, and its default, Standard, is not available yet: set Partner",
+                    "spec.backend, spec.namespace, spec.topics and spec.consumerGroups are for the type Standard: \
+                     a Partner virtual cluster shows its alias topics",
                 ));
             }
             Some(other) => {
                 return Err(Invalid::new(format!(
-                    "spec.type {other:?} is not known: only Partner is available"
+                    "spec.type {other:?} is not known: these are: Standard, Partner"
                 )));
             }
         };
-        if !self.spec.acl_enabled {
+        if kind == VclusterKind::Partner && !self.spec.acl_enabled {
             return Err(Invalid::new(
                 "spec.aclEnabled must be true in a Partner virtual cluster",
             ));
         }
-        if self.spec.super_users.is_empty() {
+        if self.spec.acl_enabled && self.spec.super_users.is_empty() {
             return Err(Invalid::new(
-                "spec.superUsers must not be empty in a Partner virtual cluster",
+                "spec.superUsers must not be empty where ACLs are enabled: nobody could manage them",
             ));
         }
         let super_users = self
@@ -115,7 +127,7 @@ impl VirtualClusterResource {
             name,
             VirtualCluster {
                 kind,
-                acl_enabled: true,
+                acl_enabled: self.spec.acl_enabled,
                 super_users: super_users.collect::<Result<_, _>>()?,
             },
         ))
@@ -144,6 +156,11 @@ pub(crate) fn show(
             kind: match kind {
                 VclusterKind::Partner => "Partner",
                 VclusterKind::Passthrough => "Passthrough",
+                VclusterKind::Standard(_) => "Standard",
+            },
+            standard: match kind {
+                VclusterKind::Standard(standard) => ShownStandard::of(standard),
+                VclusterKind::Partner | VclusterKind::Passthrough => ShownStandard::default(),
             },
             bootstrap_servers: bootstrap_servers(vcluster, &state.nodes),
             client_properties: CLIENT_PROPERTIES,
@@ -208,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_complete_partner_is_read() {
+    fn a_partner_is_read_when_it_is_complete() {
         check(
             &with(r#"{"aclEnabled":true,"superUsers":["bob","ann"],"type":"Partner"}"#),
             Ok(&["ann", "bob"]),
@@ -228,12 +245,8 @@ mod tests {
             Err("spec.superUsers must not be empty"),
         );
         check(
-            &with(r#"{"aclEnabled":true,"superUsers":["ann"]}"#),
-            Err("spec.type is missing"),
-        );
-        check(
-            &with(r#"{"type":"Standard"}"#),
-            Err("Standard is not available yet"),
+            &with(r#"{"aclEnabled":true,"superUsers":["ann"],"type":"Partner","backend":"main"}"#),
+            Err("are for the type Standard"),
         );
         check(
             &with(r#"{"type":"partner"}"#),

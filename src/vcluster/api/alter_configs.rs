@@ -70,7 +70,7 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> 
     let operation = Operation::AlterConfigs;
     match kind {
         TOPIC => match ask.judge_name(name, Some(operation)) {
-            Verdict::Forwarded(_) if !items::owns_topics(ask) => Err(ErrorCode::PolicyViolation),
+            Verdict::Forwarded(alias) if !ask.view.names.owns(&alias) => Err(ErrorCode::PolicyViolation),
             Verdict::Forwarded(alias) => Ok(alias.physical_name.as_str().to_owned()),
             Verdict::Refused(error) => Err(error),
         },
@@ -78,7 +78,7 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> 
         BROKER | BROKER_LOGGER | CLIENT_METRICS => {
             if !ask.gate.allows(operation, Resource::CLUSTER) {
                 Err(ErrorCode::ClusterAuthorizationFailed)
-            } else if !items::owns_topics(ask) {
+            } else if !ask.view.names.is_transparent() {
                 Err(ErrorCode::PolicyViolation)
             } else {
                 configs::physical_name(ask, kind, name)

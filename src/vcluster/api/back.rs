@@ -10,7 +10,7 @@ use crate::vcluster::embedded::{self, Direction};
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Asked, Pending, Protocol};
 use crate::vcluster::plan::Caller;
-use crate::vcluster::rename::{Names, Scope};
+use crate::vcluster::rename::Names;
 use crate::vcluster::view::View;
 use crate::wire::{Class, Edits, Embedded, Form, Node, field};
 use klamm_raft::model::Operation;
@@ -146,7 +146,7 @@ impl<'a> Back<'a> {
             " is not a streams group.",
         ];
         let said = text.strip_prefix("Group ")?.strip_prefix(physical)?;
-        let id = self.names.virtual_id(physical)?;
+        let id = self.names.virtual_group(physical)?;
         SAID.contains(&said).then(|| format!("Group {id}{said}"))
     }
 
@@ -164,14 +164,21 @@ impl<'a> Back<'a> {
         if item.child_of(Class::Host).is_some() {
             return self.endpoint(item, edits);
         }
-        let namespaced = item
-            .child_of(Class::GroupId)
-            .or_else(|| item.child_of(Class::TransactionalId));
-        if let Some(node) = namespaced {
-            let Some(id) = node.text().and_then(|id| self.names.virtual_id(id)) else {
-                return false;
-            };
-            edits.set_text(node, Some(id));
+        let names = self.names;
+        let group = item.child_of(Class::GroupId);
+        let transaction = item.child_of(Class::TransactionalId);
+        let namespaced = match (group, transaction) {
+            (Some(node), _) => Some((node, node.text().and_then(|id| names.virtual_group(id)))),
+            (None, Some(node)) => Some((
+                node,
+                node.text().and_then(|id| names.virtual_transactional_id(id)),
+            )),
+            (None, None) => None,
+        };
+        match namespaced {
+            Some((_, None)) => return false,
+            Some((node, id)) => edits.set_text(node, id),
+            None => {}
         }
         self.convert(item, edits);
         true
@@ -200,7 +207,7 @@ impl<'a> Back<'a> {
                 }
             }
             // Where ids are the same on both sides, one that is not known yet is as good.
-            None if self.names.scope() == Scope::Everything && physical_id.is_some() => {}
+            None if self.names.is_transparent() && physical_id.is_some() => {}
             None => return false,
         }
         self.convert(topic, edits);
@@ -224,7 +231,7 @@ impl<'a> Back<'a> {
     fn topic_names(&self, array: Node<'_>, edits: &mut Edits) {
         for node in array.children() {
             let text = node.text().unwrap_or_default();
-            match (self.names.by_physical_name(text), self.names.virtual_id(text)) {
+            match (self.names.by_physical_name(text), self.names.stood_in_for(text)) {
                 (Some(alias), _) => edits.set_text(node, Some(alias.virtual_name.as_str())),
                 (None, Some(name)) => edits.set_text(node, Some(name)),
                 (None, None) => edits.remove_item(array, node),
@@ -311,7 +318,7 @@ impl<'a> Back<'a> {
         if let Some(group) = parent.child_of(Class::GroupId) {
             is_asked(self.operations)?;
             let is_described = parent.int_in(field::ERROR_CODE) == Some(0);
-            let id = self.names.virtual_id(group.text()?)?;
+            let id = self.names.virtual_group(group.text()?)?;
             return is_described.then(|| self.asker.authorized_operations(Resource::group(id)));
         }
         is_asked(self.cluster_operations)?;

@@ -5,12 +5,10 @@ use super::ask::{Ask, Stop, Verdict};
 use super::back::Back;
 use super::error_code::{ErrorCode, denial};
 use super::group;
-use super::items;
 use super::metadata::naming_error;
 use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedConfig, Then};
 use crate::vcluster::plan::Plan;
-use crate::vcluster::rename::Scope;
 use crate::wire::{Class, Edits, Item, Message, Node, Value, field};
 use klamm_raft::model::Operation;
 
@@ -179,7 +177,7 @@ pub(super) fn physical_name(ask: &Ask<'_>, kind: i64, name: &str) -> Result<Stri
                 .ok_or(ErrorCode::InvalidRequest)?;
             Ok(broker.physical_id.to_string())
         }
-        CLIENT_METRICS if items::owns_topics(ask) => Ok(name.to_owned()),
+        CLIENT_METRICS if ask.view.names.is_transparent() => Ok(name.to_owned()),
         // What clients of the whole physical cluster are asked to measure is no tenant's business.
         _ => Err(ErrorCode::InvalidRequest),
     }
@@ -237,13 +235,13 @@ pub(super) fn to_virtual(back: &Back<'_>, kind: i64, name: &str) -> Option<Strin
                 .as_str()
                 .to_owned(),
         ),
-        GROUP => back.names.virtual_id(name).map(str::to_owned),
+        GROUP => back.names.virtual_group(name).map(str::to_owned),
         BROKER if name.is_empty() => Some(String::new()),
         BROKER | BROKER_LOGGER => {
             let broker = back.view.brokers.by_physical_id(name.parse().ok()?)?;
             Some(broker.virtual_id.to_string())
         }
-        CLIENT_METRICS if back.names.scope() == Scope::Everything => Some(name.to_owned()),
+        CLIENT_METRICS if back.names.is_transparent() => Some(name.to_owned()),
         _ => None,
     }
 }

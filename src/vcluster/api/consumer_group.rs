@@ -86,7 +86,7 @@ fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
     for name in subscribed_names(ask.message) {
         physical.insert(match names.by_virtual_name(name) {
             Some(alias) => alias.physical_name.as_str().to_owned(),
-            None => names.physical_id(name).map_err(|_| ErrorCode::InvalidRequest)?,
+            None => names.stand_in(name).map_err(|_| ErrorCode::InvalidRequest)?,
         });
     }
     if let Some(node) = pattern {
@@ -150,7 +150,7 @@ pub(super) fn described(
         if has_hidden_topic(back, group) {
             edits.remove_item(array, group);
             let physical = group.text_in(field::GROUP_ID);
-            if let Some(id) = physical.and_then(|id| back.names.virtual_id(id)) {
+            if let Some(id) = physical.and_then(|id| back.names.virtual_group(id)) {
                 let mut hidden = empty.item(field::GROUPS);
                 hidden
                     .set(field::GROUP_ID, id)

@@ -5,7 +5,7 @@ use super::ask::{Ask, Stop};
 use super::back::{Back, is_meaningless};
 use super::error_code::{ErrorCode, denial};
 use crate::authz::Resource;
-use crate::vcluster::pending::{RefusedKey, Then};
+use crate::vcluster::pending::{Coordinated, RefusedKey, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
 use klamm_raft::model::Operation;
@@ -34,7 +34,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Ok(physical) => {
             let mut edits = Edits::new();
             edits.set_text(node, Some(&physical));
-            ask.forward(edits, Then::Coordinators(Vec::new()))
+            ask.forward(edits, Then::Coordinators(coordinated(key_type), Vec::new()))
         }
         Err(refused) => {
             let mut response = ask.response()?;
@@ -72,7 +72,15 @@ fn many(ask: &mut Ask<'_>, key_type: i64) -> Result<Plan, Stop> {
         }
         return ask.reply(&response);
     }
-    ask.forward(edits, Then::Coordinators(refused))
+    ask.forward(edits, Then::Coordinators(coordinated(key_type), refused))
+}
+
+/// What a key names that is sent on: no other types are.
+fn coordinated(key_type: i64) -> Coordinated {
+    match key_type {
+        KEY_TYPE_TRANSACTION => Coordinated::Transaction,
+        _ => Coordinated::Group,
+    }
 }
 
 /// The key's physical counterpart, if the caller may look it up.
@@ -121,7 +129,7 @@ pub(super) fn found(
     back: &Back<'_>,
     message: Message<'_>,
     empty: &Item,
-    refused: &[RefusedKey],
+    (kind, refused): (Coordinated, &[RefusedKey]),
     edits: &mut Edits,
 ) {
     let root = message.root();
@@ -131,9 +139,10 @@ pub(super) fn found(
     };
     for node in array.children() {
         let key = node.child_of(Class::CoordinatorKey);
-        let id = key
-            .and_then(Node::text)
-            .and_then(|key| back.names.virtual_id(key));
+        let id = key.and_then(Node::text).and_then(|key| match kind {
+            Coordinated::Group => back.names.virtual_group(key),
+            Coordinated::Transaction => back.names.virtual_transactional_id(key),
+        });
         let (Some(key), Some(id)) = (key, id) else {
             edits.remove_item(array, node);
             continue;

@@ -1,20 +1,25 @@
 //! CreateTopics. Only the physical cluster's own view makes topics; in others they are made as alias topics.
 
+use std::borrow::Cow;
+
 use super::ask::{Ask, Stop};
 use super::back::Back;
 use super::configs;
 use super::error_code::ErrorCode;
 use super::items::{self, Refusals, Sieve};
+use super::topics;
 use crate::authz::Resource;
+use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
+use crate::vcluster::rename::Alias;
 use crate::wire::{Edits, Item, Message, Node, Value, field};
 use klamm_raft::model::{Operation, TopicName};
 
 /// What no client may create.
 const CLUSTER_METADATA: &str = "__cluster_metadata";
 const NOT_AUTHORIZED: &str = "Authorization failed.";
-const NO_ALIAS: &str = "Topics of this virtual cluster are made as alias topics.";
+const NOT_OWNED: &str = "Topics of this name are not created through this virtual cluster.";
 /// The first version that tells what a topic became.
 const DETAILS_FROM: i16 = 5;
 
@@ -35,7 +40,11 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             continue;
         }
         match judge(ask, name, may_create_all) {
-            Ok(()) => items::brokers_to_physical(ask, topic, sieve.keep()),
+            Ok(alias) => {
+                let edits = sieve.keep();
+                topics::to_physical(topic, &alias, edits);
+                items::brokers_to_physical(ask, topic, edits);
+            }
             Err((error, message)) => {
                 sieve.drop(array, topic);
                 sieve
@@ -48,17 +57,23 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     sieve.finish(ask, Then::Created)
 }
 
-fn judge(ask: &mut Ask<'_>, name: &str, may_create_all: bool) -> Result<(), (ErrorCode, Value)> {
+fn judge<'a>(
+    ask: &mut Ask<'a>,
+    name: &str,
+    may_create_all: bool,
+) -> Result<Cow<'a, Alias>, (ErrorCode, Value)> {
+    let names = &ask.view.names;
     if name == CLUSTER_METADATA {
         Err((ErrorCode::InvalidRequest, Value::Null))
     } else if !may_create_all && !ask.gate.allows(Operation::Create, Resource::topic(name)) {
         Err((ErrorCode::TopicAuthorizationFailed, NOT_AUTHORIZED.into()))
     } else if name.parse::<TopicName>().is_err() {
         Err((ErrorCode::InvalidTopic, Value::Null))
-    } else if !items::owns_topics(ask) {
-        Err((ErrorCode::PolicyViolation, NO_ALIAS.into()))
     } else {
-        Ok(())
+        match names.by_virtual_name(name) {
+            Some(alias) if names.owns(&alias) => Ok(alias),
+            _ => Err((ErrorCode::PolicyViolation, NOT_OWNED.into())),
+        }
     }
 }
 
@@ -74,7 +89,14 @@ pub(super) fn created(
         return;
     };
     for topic in array.children() {
-        let name = topic.topic_name().unwrap_or_default();
+        let alias = topic
+            .topic_name()
+            .and_then(|name| back.names.by_physical_name(name));
+        let Some(alias) = alias else {
+            edits.remove_item(array, topic);
+            continue;
+        };
+        let name = alias.virtual_name.as_str();
         let is_created = topic.int_in(field::ERROR_CODE) == Some(0);
         let may_know = || {
             let resource = Resource::topic(name);
@@ -87,18 +109,23 @@ pub(super) fn created(
             bare.set(field::NAME, name)
                 .set(field::ERROR_MESSAGE, Value::Null)
                 .set(field::CONFIGS, Value::Empty)
-                .set(field::TOPIC_ID, topic.topic_id().unwrap_or_default())
+                .set(field::TOPIC_ID, virtual_id(back, &alias, topic))
                 .set(
                     field::TOPIC_CONFIG_ERROR_CODE,
                     ErrorCode::TopicAuthorizationFailed,
                 );
             edits.remove_item(array, topic);
             edits.append(array, &bare);
-        } else if back.topic(topic, edits) {
-            configs::keep_shown_of_topic(topic, edits);
         } else {
-            edits.remove_item(array, topic);
+            back.topic(topic, edits);
+            configs::keep_shown_of_topic(topic, edits);
         }
     }
     refusals.append(message, edits);
+}
+
+/// What clients are told of a topic's id.
+fn virtual_id(back: &Back<'_>, alias: &Alias, topic: Node<'_>) -> [u8; 16] {
+    let physical = TopicId::new(topic.topic_id().unwrap_or_default());
+    *back.names.virtual_topic_id(alias, physical).bytes()
 }

@@ -2,9 +2,9 @@
 
 use super::ask::{Ask, Stop, Verdict};
 use super::error_code::ErrorCode;
-use super::items;
 use super::offsets;
 use super::topics::{self, Shape};
+use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Edits, Item, field};
 use klamm_raft::model::Operation;
@@ -20,16 +20,25 @@ fn without_watermark(partition: &mut Item, _: i16) {
 }
 
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    if items::owns_topics(ask) {
-        return topics::request(ask, &SHAPE, Edits::new());
-    }
-    let mut refusals = Vec::new();
-    for topic in ask.message.root().items(SHAPE.topics) {
+    let Some(array) = ask.message.root().child(SHAPE.topics) else {
+        return topics::reply(ask, &SHAPE, &[]);
+    };
+    let (mut edits, mut refusals, mut kept) = (Edits::new(), Vec::new(), 0);
+    for topic in array.children() {
         let error = match ask.judge(topic, SHAPE.operation)? {
+            Verdict::Forwarded(alias) if ask.view.names.owns(&alias) => {
+                topics::to_physical(topic, &alias, &mut edits);
+                kept += 1;
+                continue;
+            }
             Verdict::Forwarded(_) => ErrorCode::PolicyViolation,
             Verdict::Refused(error) => error,
         };
+        edits.remove_item(array, topic);
         refusals.extend(topics::refused(topic, error));
     }
-    topics::reply(ask, &SHAPE, &refusals)
+    match kept {
+        0 => topics::reply(ask, &SHAPE, &refusals),
+        _ => ask.forward(edits, Then::Topics(refusals)),
+    }
 }

@@ -1,22 +1,32 @@
 //! DeleteTopics, by name or by id. Whether a topic exists is told to those who may describe it.
 
+use std::borrow::Cow;
+
 use super::ask::{Ask, Stop, Verdict};
 use super::error_code::ErrorCode;
 use super::items::{self, Sieve};
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::{Attempt, Plan};
-use crate::wire::{Node, Value, field};
+use crate::vcluster::rename::Alias;
+use crate::wire::{Class, Edits, Node, Value, field};
 use klamm_raft::model::Operation;
 
 const NOT_AUTHORIZED: &str = "Topic authorization failed.";
-const NO_ALIAS: &str = "Topics of this virtual cluster are deleted as alias topics.";
+const NOT_OWNED: &str =
+    "The topic does not belong to this virtual cluster: it is shown by an alias or a selector.";
 const ZERO: [u8; 16] = [0; 16];
 
 /// Why a topic is not deleted, and its name if the caller may know it.
 struct Refusal {
     error: ErrorCode,
     name: Option<String>,
+}
+
+/// What becomes of a topic.
+enum Judged<'a> {
+    Deleted(Cow<'a, Alias>),
+    Refused(Refusal),
 }
 
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
@@ -45,11 +55,14 @@ fn by_names(
         let name = node.text().unwrap_or_default();
         if repeated.binary_search(&name).is_ok() {
             sieve.drop(names, node);
-        } else if let Some(refusal) = judge_name(ask, name, may_delete_all)? {
-            sieve.drop(names, node);
-            answer(&mut sieve, refusal, ZERO);
-        } else {
-            sieve.keep();
+            continue;
+        }
+        match judge_name(ask, name, may_delete_all)? {
+            Judged::Deleted(alias) => sieve.keep().set_text(node, Some(alias.physical_name.as_str())),
+            Judged::Refused(refusal) => {
+                sieve.drop(names, node);
+                answer(&mut sieve, refusal, ZERO);
+            }
         }
     }
     sieve.finish(ask, Then::Refusals)
@@ -70,39 +83,51 @@ fn states(ask: &mut Ask<'_>, mut sieve: Sieve, topics: Node<'_>, may_delete_all:
         *seen_ids.entry(*id).or_default() += 1;
     }
     for (topic, id) in topics.children().zip(ids) {
-        let refusal = match topic.topic_name() {
+        let judged = match topic.topic_name() {
             Some(name) if repeated.binary_search(&name).is_ok() => {
                 sieve.drop(topics, topic);
                 continue;
             }
             Some(name) if id == ZERO => judge_name(ask, name, may_delete_all)?,
-            Some(name) => Some(Refusal {
-                error: ErrorCode::InvalidRequest,
-                name: Some(name.to_owned()),
-            }),
-            None if id == ZERO || seen_ids.get(&id).is_some_and(|times| *times > 1) => Some(Refusal {
-                error: ErrorCode::InvalidRequest,
-                name: None,
-            }),
+            Some(name) => refused(ErrorCode::InvalidRequest, Some(name)),
+            None if id == ZERO || seen_ids.get(&id).is_some_and(|times| *times > 1) => {
+                refused(ErrorCode::InvalidRequest, None)
+            }
             None => judge_id(ask, id, may_delete_all)?,
         };
-        match refusal {
-            Some(refusal) => {
+        match judged {
+            Judged::Deleted(alias) => to_physical(topic, &alias, sieve.keep()),
+            Judged::Refused(refusal) => {
                 sieve.drop(topics, topic);
                 answer(&mut sieve, refusal, id);
-            }
-            None => {
-                sieve.keep();
             }
         }
     }
     sieve.finish(ask, Then::Refusals)
 }
 
+/// Gives a topic its physical name, or its physical id when it was given by id.
+fn to_physical(topic: Node<'_>, alias: &Alias, edits: &mut Edits) {
+    let name = topic.child_of(Class::TopicName).filter(|name| !name.is_null());
+    let id = topic.child_of(Class::TopicId);
+    match (name, id, alias.ids) {
+        (Some(name), _, _) => edits.set_text(name, Some(alias.physical_name.as_str())),
+        (None, Some(id), Some(ids)) => edits.set_uuid(id, *ids.physical_id.bytes()),
+        (None, _, _) => {}
+    }
+}
+
+fn refused(error: ErrorCode, name: Option<&str>) -> Judged<'static> {
+    Judged::Refused(Refusal {
+        error,
+        name: name.map(str::to_owned),
+    })
+}
+
 fn answer(sieve: &mut Sieve, refusal: Refusal, id: [u8; 16]) {
     let message = match refusal.error {
         ErrorCode::TopicAuthorizationFailed => NOT_AUTHORIZED.into(),
-        ErrorCode::PolicyViolation => NO_ALIAS.into(),
+        ErrorCode::PolicyViolation => NOT_OWNED.into(),
         _ => Value::Null,
     };
     let item = sieve.refuse(refusal.error);
@@ -113,14 +138,9 @@ fn answer(sieve: &mut Sieve, refusal: Refusal, id: [u8; 16]) {
     item.set(field::TOPIC_ID, id).set(field::ERROR_MESSAGE, message);
 }
 
-/// Why a topic that is given by name is not deleted; `None` when the physical cluster may be asked to.
-fn judge_name(ask: &mut Ask<'_>, name: &str, may_delete_all: bool) -> Result<Option<Refusal>, Stop> {
-    let refusal = |error| {
-        Ok(Some(Refusal {
-            error,
-            name: Some(name.to_owned()),
-        }))
-    };
+/// Judges a topic that is given by name.
+fn judge_name<'a>(ask: &mut Ask<'a>, name: &str, may_delete_all: bool) -> Result<Judged<'a>, Stop> {
+    let refusal = |error| Ok(refused(error, Some(name)));
     let resource = Resource::topic(name);
     if !may_delete_all && !ask.gate.allows(Operation::Describe, resource) {
         return refusal(ErrorCode::TopicAuthorizationFailed);
@@ -129,15 +149,15 @@ fn judge_name(ask: &mut Ask<'_>, name: &str, may_delete_all: bool) -> Result<Opt
         return refusal(ErrorCode::UnknownTopicOrPartition);
     };
     if may_delete_all || ask.gate.allows_quietly(Operation::Delete, resource) {
-        return match items::owns_topics(ask) {
-            true => Ok(None),
+        return match ask.view.names.owns(&alias) {
+            true => Ok(Judged::Deleted(alias)),
             false => refusal(ErrorCode::PolicyViolation),
         };
     }
     if !alias.exists {
         // It may have been created a moment ago.
         return match ask.attempt {
-            Attempt::First if items::owns_topics(ask) => Err(Stop::UnknownTopicId),
+            Attempt::First if ask.view.names.owns(&alias) => Err(Stop::UnknownTopicId),
             _ => refusal(ErrorCode::UnknownTopicOrPartition),
         };
     }
@@ -146,26 +166,23 @@ fn judge_name(ask: &mut Ask<'_>, name: &str, may_delete_all: bool) -> Result<Opt
     refusal(ErrorCode::TopicAuthorizationFailed)
 }
 
-/// The same for a topic that is given by id.
-fn judge_id(ask: &mut Ask<'_>, id: [u8; 16], may_delete_all: bool) -> Result<Option<Refusal>, Stop> {
+/// Judges a topic that is given by id.
+fn judge_id<'a>(ask: &mut Ask<'a>, id: [u8; 16], may_delete_all: bool) -> Result<Judged<'a>, Stop> {
     let alias = match ask.judge_id(id, None)? {
         Verdict::Forwarded(alias) => alias,
-        Verdict::Refused(error) => return Ok(Some(Refusal { error, name: None })),
+        Verdict::Refused(error) => return Ok(refused(error, None)),
     };
     let name = alias.virtual_name.as_str();
     let resource = Resource::topic(name);
-    let (error, name) = if may_delete_all || ask.gate.allows(Operation::Delete, resource) {
-        if items::owns_topics(ask) {
-            return Ok(None);
-        }
-        (ErrorCode::PolicyViolation, Some(name))
-    } else if ask.gate.allows_quietly(Operation::Describe, resource) {
-        (ErrorCode::TopicAuthorizationFailed, Some(name))
-    } else {
-        (ErrorCode::TopicAuthorizationFailed, None)
-    };
-    Ok(Some(Refusal {
-        error,
-        name: name.map(str::to_owned),
-    }))
+    if may_delete_all || ask.gate.allows(Operation::Delete, resource) {
+        return match ask.view.names.owns(&alias) {
+            true => Ok(Judged::Deleted(alias)),
+            false => Ok(refused(ErrorCode::PolicyViolation, Some(name))),
+        };
+    }
+    let may_know = ask.gate.allows_quietly(Operation::Describe, resource);
+    Ok(refused(
+        ErrorCode::TopicAuthorizationFailed,
+        may_know.then_some(name),
+    ))
 }

@@ -133,7 +133,7 @@ pub(super) fn listed(back: &Back<'_>, message: Message<'_>, edits: &mut Edits) {
     };
     for group in array.children() {
         let physical = group.text_in(field::GROUP_ID);
-        let id = physical.and_then(|id| back.names.virtual_id(id));
+        let id = physical.and_then(|id| back.names.virtual_group(id));
         let may_see = |id| {
             back.asker
                 .decide(Operation::Describe, Resource::group(id))

@@ -6,7 +6,6 @@ use super::back::Back;
 use super::error_code::ErrorCode;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
-use crate::vcluster::rename::Scope;
 use crate::wire::{Class, Edits, Field, Item, Message, Node, Value, field};
 
 /// No broker has this id: the physical cluster refuses it as it refuses any broker that it does not know.
@@ -109,11 +108,6 @@ impl Refusals {
 pub(super) fn answered(back: &Back<'_>, message: Message<'_>, refusals: &Refusals, edits: &mut Edits) {
     back.convert(message.root(), edits);
     refusals.append(message, edits);
-}
-
-/// Whether topics can be changed through this virtual cluster. The topics of a Partner belong to somebody else.
-pub(super) fn owns_topics(ask: &Ask<'_>) -> bool {
-    ask.view.names.scope() == Scope::Everything
 }
 
 /// Gives all brokers inside of a part of a request their physical ids.

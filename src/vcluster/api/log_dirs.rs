@@ -8,7 +8,6 @@ use super::replicas;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
-use crate::vcluster::rename::Scope;
 use crate::wire::{Edits, Message, field};
 use klamm_raft::model::Operation;
 
@@ -28,7 +27,7 @@ pub(super) fn described(back: &Back<'_>, message: Message<'_>, edits: &mut Edits
         if let Some(path) = result.child(field::LOG_DIR) {
             edits.set_text(path, Some(&format!("log-dir-{number}")));
         }
-        if back.names.scope() == Scope::Everything {
+        if back.names.is_transparent() {
             continue;
         }
         for size in [field::TOTAL_BYTES, field::USABLE_BYTES] {

@@ -10,7 +10,7 @@ use super::error_code::ErrorCode;
 use crate::authz::Resource;
 use crate::vcluster::pending::{Asked, MetadataThen, RefusedMetadata, Then, TopicKey};
 use crate::vcluster::plan::{Answer, Attempt, Forward, Plan};
-use crate::vcluster::rename::{Alias, Scope};
+use crate::vcluster::rename::Alias;
 use crate::wire::{Class, Edits, Item, Message, Node, Segments, Value, field};
 use klamm_raft::model::{Operation, TopicName};
 
@@ -94,7 +94,7 @@ impl Topics<'_> {
 /// All topics that the caller may describe.
 fn all<'a>(ask: &mut Ask<'a>) -> Wanted<'a> {
     let view = ask.view;
-    if view.names.scope() == Scope::Everything {
+    if view.names.is_open() {
         return Wanted {
             topics: Topics::All,
             ..Wanted::these(Vec::new(), Vec::new())
@@ -171,8 +171,7 @@ struct Creation {
 impl Creation {
     fn new(ask: &mut Ask<'_>) -> Self {
         let wanted = ask.message.root().bool_in(field::ALLOW_AUTO_TOPIC_CREATION);
-        let asked = ask.view.names.scope() == Scope::Everything
-            && (ask.version() < AUTO_CREATION_FROM || wanted == Some(true));
+        let asked = ask.view.names.is_open() && (ask.version() < AUTO_CREATION_FROM || wanted == Some(true));
         Self {
             asked,
             may_create_all: asked && ask.gate.allows_quietly(Operation::Create, Resource::CLUSTER),
@@ -192,7 +191,14 @@ impl Creation {
             };
         }
         let resource = Resource::topic(alias.virtual_name.as_str());
-        if alias.exists {
+        if !ask.view.names.owns(alias) {
+            // A broker would create it with the others, should it be gone by then.
+            self.exposed = true;
+            match alias.exists {
+                true => Ok(()),
+                false => Err(ErrorCode::UnknownTopicOrPartition),
+            }
+        } else if alias.exists {
             self.exposed |= !self.may_create_all && !ask.gate.allows_quietly(Operation::Create, resource);
             Ok(())
         } else if self.may_create_all || ask.gate.allows(Operation::Create, resource) {

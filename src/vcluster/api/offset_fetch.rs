@@ -146,7 +146,7 @@ pub(super) fn answer(
     for node in array.children() {
         let id = node
             .text_in(field::GROUP_ID)
-            .and_then(|id| back.names.virtual_id(id));
+            .and_then(|id| back.names.virtual_group(id));
         let asked = id.and_then(|id| fetched.iter().find(|group| group.group == id));
         let (Some(group), Some(id_node)) = (asked, node.child(field::GROUP_ID)) else {
             edits.remove_item(array, node);

@@ -2,7 +2,6 @@
 
 use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
-use super::items;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
@@ -12,7 +11,7 @@ use klamm_raft::model::Operation;
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let error = if !ask.gate.allows(Operation::Describe, Resource::CLUSTER) {
         ErrorCode::ClusterAuthorizationFailed
-    } else if !items::owns_topics(ask) {
+    } else if !ask.view.names.is_transparent() {
         ErrorCode::PolicyViolation
     } else {
         return ask.forward(Edits::new(), Then::Nothing);

@@ -51,8 +51,10 @@ pub(super) fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             continue;
         }
         let error = match ask.judge_name(name, Some(Operation::Alter)) {
-            Verdict::Forwarded(_) if items::owns_topics(ask) => {
-                items::brokers_to_physical(ask, topic, sieve.keep());
+            Verdict::Forwarded(alias) if ask.view.names.owns(&alias) => {
+                let edits = sieve.keep();
+                topics::to_physical(topic, &alias, edits);
+                items::brokers_to_physical(ask, topic, edits);
                 continue;
             }
             Verdict::Forwarded(_) => ErrorCode::PolicyViolation,
@@ -126,7 +128,7 @@ pub(super) fn forward_known(ask: &mut Ask<'_>, topics: Field, then: Then) -> Res
 fn may_alter(ask: &mut Ask<'_>) -> Result<(), ErrorCode> {
     if !ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
         Err(ErrorCode::ClusterAuthorizationFailed)
-    } else if !items::owns_topics(ask) {
+    } else if !ask.view.names.is_transparent() {
         Err(ErrorCode::PolicyViolation)
     } else {
         Ok(())

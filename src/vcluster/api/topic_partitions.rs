@@ -3,7 +3,7 @@
 use super::ask::{Ask, Stop, Verdict};
 use super::back::Back;
 use super::error_code::ErrorCode;
-use super::items::{self, Refusals, Sieve};
+use super::items::{Refusals, Sieve};
 use super::metadata::{self, naming_error};
 use super::topics;
 use crate::authz::Resource;
@@ -55,7 +55,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
     match (cursor, page.first) {
         (Some(cursor), Some(first)) if !page.has_begin => begin_at(cursor, &first, &mut sieve),
-        _ => convert_cursor(ask, cursor, &mut sieve),
+        _ => convert_cursor(ask, cursor, sieve.edits()),
     }
     sieve.finish(ask, Then::TopicPartitions)
 }
@@ -88,10 +88,13 @@ fn begin_at(cursor: Node<'_>, physical: &str, sieve: &mut Sieve) {
     }
 }
 
-/// Every topic that the caller may describe. Where all of the physical cluster is shown, the answer is filtered.
+/// Every topic that the caller may describe. Where topics may have come that are not known yet, all of the physical
+/// cluster's are asked for and the answer is filtered.
 fn all(ask: &mut Ask<'_>, array: Node<'_>, cursor: Option<Node<'_>>, mut sieve: Sieve) -> Result<Plan, Stop> {
-    if items::owns_topics(ask) {
-        return ask.forward(Edits::new(), Then::AllTopicPartitions);
+    if ask.view.names.is_open() {
+        let mut edits = Edits::new();
+        convert_cursor(ask, cursor, &mut edits);
+        return ask.forward(edits, Then::AllTopicPartitions);
     }
     let request = Item::request(ask.header.api_key, ask.version())?;
     let view = ask.view;
@@ -103,7 +106,7 @@ fn all(ask: &mut Ask<'_>, array: Node<'_>, cursor: Option<Node<'_>>, mut sieve: 
             sieve.keep().append(array, &topic);
         }
     }
-    convert_cursor(ask, cursor, &mut sieve);
+    convert_cursor(ask, cursor, sieve.edits());
     sieve.finish(ask, Then::TopicPartitions)
 }
 
@@ -118,7 +121,7 @@ fn is_valid(array: Node<'_>, cursor: Option<Node<'_>>) -> bool {
             .is_some_and(|index| index >= 0)
 }
 
-fn convert_cursor(ask: &Ask<'_>, cursor: Option<Node<'_>>, sieve: &mut Sieve) {
+fn convert_cursor(ask: &Ask<'_>, cursor: Option<Node<'_>>, edits: &mut Edits) {
     let Some(name) = cursor.and_then(|cursor| cursor.child(field::TOPIC_NAME)) else {
         return;
     };
@@ -129,7 +132,7 @@ fn convert_cursor(ask: &Ask<'_>, cursor: Option<Node<'_>>, sieve: &mut Sieve) {
         // The page after a topic that is gone: the physical cluster refuses it.
         None => ask.view.names.impossible_topic(),
     };
-    sieve.edits().set_text(name, Some(physical));
+    edits.set_text(name, Some(physical));
 }
 
 fn all_refused(ask: &Ask<'_>, array: Node<'_>, mut sieve: Sieve) -> Result<Plan, Stop> {

@@ -147,6 +147,6 @@ pub(super) fn judge_id(ask: &mut Ask<'_>, id: &str, operation: Operation) -> Res
     }
     ask.view
         .names
-        .physical_id(id)
+        .physical_transactional_id(id)
         .map_err(|_| ErrorCode::InvalidRequest)
 }

@@ -13,7 +13,6 @@ use crate::authz::Resource;
 use crate::vcluster::pattern::Pattern;
 use crate::vcluster::pending::{RefusedTransaction, Then};
 use crate::vcluster::plan::Plan;
-use crate::vcluster::rename::Scope;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
 
 /// DescribeProducers.
@@ -137,7 +136,7 @@ pub(super) fn listed(back: &Back<'_>, message: Message<'_>, pattern: Option<&Pat
     };
     for state in array.children() {
         let physical = state.text_in(field::TRANSACTIONAL_ID);
-        let id = physical.and_then(|id| back.names.virtual_id(id));
+        let id = physical.and_then(|id| back.names.virtual_transactional_id(id));
         let is_shown = id.is_some_and(|id| {
             pattern.is_none_or(|pattern| pattern.matches(id))
                 && back
@@ -185,9 +184,9 @@ pub(super) fn producers(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 pub(super) fn write_markers(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let may = ask.gate.allows_quietly(Operation::Alter, Resource::CLUSTER)
         || ask.gate.allows(Operation::ClusterAction, Resource::CLUSTER);
-    let error = match (may, ask.view.names.scope()) {
-        (true, Scope::Everything) => return ask.forward(Edits::new(), Then::Nothing),
-        (true, Scope::Aliases) => ErrorCode::PolicyViolation,
+    let error = match (may, ask.view.names.is_transparent()) {
+        (true, true) => return ask.forward(Edits::new(), Then::Nothing),
+        (true, false) => ErrorCode::PolicyViolation,
         (false, _) => ErrorCode::ClusterAuthorizationFailed,
     };
     let mut response = ask.response()?;

@@ -12,7 +12,7 @@ use klamm_raft::model::AliasTopic;
 use proptest::prelude::*;
 
 use super::{Direction, NotUnderstood, rename};
-use crate::vcluster::rename::Names;
+use crate::vcluster::rename::{Names, Scope, Sources};
 use crate::wire::Embedded;
 
 /// `orders` is physically `internal-orders`; `internal-orders` is no topic of the virtual cluster.
@@ -23,13 +23,13 @@ fn names() -> Arc<Names> {
         physical_name: "internal-orders".parse().unwrap(),
     };
     let aliases = BTreeMap::from([("orders".parse().unwrap(), alias)]);
-    Names::compile(
-        None,
-        &"v".parse().unwrap(),
-        Some(&home),
-        &aliases,
-        &HashMap::new(),
-    )
+    let sources = Sources {
+        vcluster: &"v".parse().unwrap(),
+        home: Some(&home),
+        aliases: &aliases,
+        topics: &HashMap::new(),
+    };
+    Names::compile(None, Scope::Aliases, sources)
 }
 
 fn text(text: &str) -> StrBytes {

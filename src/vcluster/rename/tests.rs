@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use klamm_raft::model::{AliasTopic, ClusterId, TopicName, VclusterName};
+use klamm_raft::model::{AliasTopic, ClusterId, Namespace, Standard, TopicName};
 use proptest::prelude::*;
 
-use super::Names;
+use super::{Names, Scope, Sources};
 use crate::backend::topology::PhysicalTopic;
 use crate::vcluster::names::TopicId;
 
@@ -20,8 +20,57 @@ fn names(vcluster: &str, aliases: &[(&str, &str, u8)]) -> Names {
         .iter()
         .map(|(_, physical, id)| (topic(physical), physical_topic(*id)))
         .collect();
-    let compiled = Names::compile(None, &vcluster.parse().unwrap(), Some(&home), &state, &topics);
+    let compiled = compile(None, Scope::Aliases, (vcluster, &home), &state, &topics);
     Arc::into_inner(compiled).unwrap()
+}
+
+fn compile(
+    previous: Option<&Arc<Names>>,
+    scope: Scope,
+    (vcluster, home): (&str, &ClusterId),
+    aliases: &BTreeMap<TopicName, AliasTopic>,
+    topics: &HashMap<TopicName, PhysicalTopic>,
+) -> Arc<Names> {
+    let sources = Sources {
+        vcluster: &vcluster.parse().unwrap(),
+        home: Some(home),
+        aliases,
+        topics,
+    };
+    Names::compile(previous, scope, sources)
+}
+
+/// A part of a cluster that has these topics.
+fn part(namespace: Namespace, let_in: &[&str], aliases: &[(&str, &str)], topics: &[&str]) -> Names {
+    let home: ClusterId = "main".parse().unwrap();
+    let selectors = || let_in.iter().map(|text| text.parse().unwrap()).collect();
+    let scope = Scope::Part(Standard {
+        backend: home.clone(),
+        namespace,
+        topics: selectors(),
+        groups: selectors(),
+    });
+    let aliases = aliases
+        .iter()
+        .map(|(name, physical)| (topic(name), alias("main", physical)))
+        .collect();
+    let topics = topics
+        .iter()
+        .zip(1..)
+        .map(|(name, id)| (topic(name), physical_topic(id)))
+        .collect();
+    Arc::into_inner(compile(None, scope, ("dev", &home), &aliases, &topics)).unwrap()
+}
+
+fn hide(prefix: &str) -> Namespace {
+    Namespace::HidePrefix(prefix.parse().unwrap())
+}
+
+fn listed(names: &Names) -> Vec<(&str, &str)> {
+    let aliases = names.aliases().iter();
+    aliases
+        .map(|alias| (alias.virtual_name.as_str(), alias.physical_name.as_str()))
+        .collect()
 }
 
 fn topic(name: &str) -> TopicName {
@@ -79,28 +128,27 @@ fn a_topic_without_an_id_has_none_and_one_that_got_an_id_is_told_as_it_will_be_c
 
 #[test]
 fn aliases_of_another_cluster_are_left_out_and_an_unchanged_map_is_reused() {
-    let vcluster: VclusterName = "v".parse().unwrap();
     let home: ClusterId = "main".parse().unwrap();
     let state = BTreeMap::from([
         (topic("a"), alias("main", "p")),
         (topic("b"), alias("other", "q")),
     ]);
     let topics = HashMap::new();
-    let first = Names::compile(None, &vcluster, Some(&home), &state, &topics);
+    let first = compile(None, Scope::Aliases, ("v", &home), &state, &topics);
     assert_eq!(first.aliases().len(), 1);
     assert!(first.by_virtual_name("b").is_none());
-    let second = Names::compile(Some(&first), &vcluster, Some(&home), &state, &topics);
+    let second = compile(Some(&first), Scope::Aliases, ("v", &home), &state, &topics);
     assert!(Arc::ptr_eq(&first, &second));
     let topics = HashMap::from([(topic("p"), physical_topic(1))]);
-    let third = Names::compile(Some(&first), &vcluster, Some(&home), &state, &topics);
+    let third = compile(Some(&first), Scope::Aliases, ("v", &home), &state, &topics);
     assert!(!Arc::ptr_eq(&first, &third));
 }
 
 #[test]
 fn an_id_that_would_not_fit_is_refused() {
     let names = names("v", &[]);
-    assert!(names.physical_id(&"g".repeat(32_765)).is_ok());
-    assert!(names.physical_id(&"g".repeat(32_766)).is_err());
+    assert!(names.physical_group(&"g".repeat(32_765)).is_ok());
+    assert!(names.physical_group(&"g".repeat(32_766)).is_err());
 }
 
 proptest! {
@@ -109,11 +157,11 @@ proptest! {
         left in "[a-z.]{1,4}", left_id in "[a-z.:]{0,5}", right in "[a-z.]{1,4}", right_id in "[a-z.:]{0,5}",
     ) {
         let (one, other) = (names(&left, &[]), names(&right, &[]));
-        let physical = one.physical_id(&left_id).unwrap();
-        prop_assert_eq!(one.virtual_id(&physical), Some(left_id.as_str()));
-        let same = physical == other.physical_id(&right_id).unwrap();
+        let physical = one.physical_group(&left_id).unwrap();
+        prop_assert_eq!(one.virtual_group(&physical), Some(left_id.as_str()));
+        let same = physical == other.physical_group(&right_id).unwrap();
         prop_assert_eq!(same, left == right && left_id == right_id);
-        prop_assert_eq!(other.virtual_id(&physical).is_some(), left == right);
+        prop_assert_eq!(other.virtual_group(&physical).is_some(), left == right);
     }
 
     #[test]
@@ -142,7 +190,8 @@ fn a_transparent_view_keeps_all_names_and_ids() {
         partitions: 1,
     };
     let topics = HashMap::from([("t".parse().unwrap(), topic)]);
-    let names = Names::transparent(None, &"passthrough".parse().unwrap(), &topics);
+    let (home, none) = ("main".parse().unwrap(), BTreeMap::new());
+    let names = compile(None, Scope::Everything, ("passthrough", &home), &none, &topics);
     let known = names.by_virtual_name("t").unwrap();
     assert_eq!((known.physical_name.as_str(), known.exists), ("t", true));
     assert_eq!(known.ids.unwrap().virtual_id.bytes(), &[7; 16]);
@@ -159,8 +208,131 @@ fn a_transparent_view_keeps_all_names_and_ids() {
         &[9; 16]
     );
     assert!(names.by_virtual_name("no topic").is_none());
-    assert_eq!(names.physical_id("v:g").unwrap(), "v:g");
-    assert_eq!(names.virtual_id("v:g"), Some("v:g"));
-    let again = Names::transparent(Some(&names), &"passthrough".parse().unwrap(), &topics);
+    assert_eq!(names.physical_group("v:g").unwrap(), "v:g");
+    assert_eq!(names.virtual_group("v:g"), Some("v:g"));
+    let again = compile(
+        Some(&names),
+        Scope::Everything,
+        ("passthrough", &home),
+        &none,
+        &topics,
+    );
     assert!(Arc::ptr_eq(&names, &again));
+}
+
+#[test]
+fn a_part_lists_its_namespace_what_is_let_in_and_its_aliases() {
+    let names = part(
+        hide("dev-"),
+        &["shared"],
+        &[("far", "elsewhere")],
+        &[
+            "dev-orders",
+            "shared",
+            "elsewhere",
+            "test-orders",
+            "__consumer_offsets",
+            "dev-shared",
+        ],
+    );
+    assert_eq!(
+        listed(&names),
+        [
+            ("far", "elsewhere"),
+            ("orders", "dev-orders"),
+            ("shared", "shared")
+        ]
+    );
+    let owned = |name| names.owns(&names.by_virtual_name(name).unwrap());
+    assert!(owned("orders") && owned("new") && !owned("shared") && !owned("far"));
+    assert!(names.by_physical_name("test-orders").is_none());
+    assert!(names.by_physical_name("dev-shared").is_none());
+    let new = names.by_virtual_name("new").unwrap();
+    assert_eq!(
+        (new.physical_name.as_str(), new.exists, new.ids),
+        ("dev-new", false, None)
+    );
+    assert_eq!(names.by_physical_name("dev-new").unwrap(), new);
+    let long = "n".repeat(249);
+    assert!(
+        names.by_virtual_name(&long).is_none(),
+        "it has no room for the prefix"
+    );
+}
+
+#[test]
+fn an_alias_has_its_names_before_the_namespace() {
+    let names = part(
+        hide("dev-"),
+        &[],
+        &[("orders", "elsewhere")],
+        &["dev-orders", "elsewhere"],
+    );
+    assert_eq!(listed(&names), [("orders", "elsewhere")]);
+    assert!(names.by_physical_name("dev-orders").is_none());
+}
+
+#[test]
+fn groups_and_transactions_of_a_part_are_in_its_namespace() {
+    let names = part(hide("dev-"), &["ops"], &[], &[]);
+    for (id, group, transaction) in [
+        ("g", "dev-g", "dev-g"),
+        ("ops", "ops", "dev-ops"),
+        ("", "dev-", "dev-"),
+    ] {
+        assert_eq!(names.physical_group(id).unwrap(), group);
+        assert_eq!(names.virtual_group(group), Some(id));
+        assert_eq!(names.physical_transactional_id(id).unwrap(), transaction);
+        assert_eq!(names.virtual_transactional_id(transaction), Some(id));
+    }
+    assert_eq!(names.virtual_group("test-g"), None);
+    assert_eq!(names.virtual_transactional_id("ops"), None);
+    let names = part(Namespace::EnforcePrefix("dev-".parse().unwrap()), &[], &[], &[]);
+    assert_eq!(names.physical_group("dev-g").unwrap(), "dev-g");
+    assert_eq!(names.physical_group("g"), Err(super::IdRefused::OutsideNamespace));
+    let names = part(Namespace::None, &["ops"], &[], &[]);
+    for (id, group) in [("g", "dev:g"), ("ops", "ops")] {
+        assert_eq!(names.physical_group(id).unwrap(), group);
+        assert_eq!(names.virtual_group(group), Some(id));
+    }
+    assert_eq!(names.physical_transactional_id("t").unwrap(), "dev:t");
+}
+
+proptest! {
+    #[test]
+    fn names_of_a_part_convert_there_and_back(
+        name in "[adev-]{1,6}", prefix in "[dev-]{1,3}", let_in in prop::collection::vec("[adev*?-]{1,4}", 0..3),
+        mode in 0..3,
+    ) {
+        let prefix: klamm_raft::model::NamePrefix = prefix.parse().unwrap();
+        let namespace = match mode {
+            0 => Namespace::None,
+            1 => Namespace::HidePrefix(prefix),
+            _ => Namespace::EnforcePrefix(prefix),
+        };
+        let let_in: Vec<&str> = let_in.iter().map(String::as_str).collect();
+        let selectors: BTreeSet<_> = let_in.iter().map(|text| text.parse().unwrap()).collect();
+        let standard = Standard {
+            backend: "main".parse().unwrap(),
+            namespace: namespace.clone(),
+            topics: selectors.clone(),
+            groups: selectors,
+        };
+        prop_assume!(standard.overlap().is_none());
+        let names = part(namespace, &let_in, &[], &[]);
+        if let Some(there) = names.by_virtual_name(&name) {
+            let back = names.by_physical_name(there.physical_name.as_str());
+            prop_assert_eq!(back.as_deref(), Some(&*there));
+        }
+        if let Some(there) = names.by_physical_name(&name) {
+            let back = names.by_virtual_name(there.virtual_name.as_str());
+            prop_assert_eq!(back.as_deref(), Some(&*there));
+        }
+        if let Ok(there) = names.physical_group(&name) {
+            prop_assert_eq!(names.virtual_group(&there), Some(name.as_str()));
+        }
+        if let Some(there) = names.virtual_group(&name) {
+            prop_assert_eq!(names.physical_group(there), Ok(name.clone()));
+        }
+    }
 }

@@ -4,7 +4,9 @@
 use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api::{self, items::Refusals, table::Api};
-use crate::vcluster::pending::{Asked, FetchedGroup, FetchedTopics, MetadataThen, Pending, Protocol, Then};
+use crate::vcluster::pending::{
+    Asked, Coordinated, FetchedGroup, FetchedTopics, MetadataThen, Pending, Protocol, Then,
+};
 use crate::vcluster::plan::{Attempt, Plan};
 use crate::wire::Class;
 use crate::wire::tests::sample::{Value, planted_request, planted_response};
@@ -141,7 +143,7 @@ fn then(api: Api, seed: u64) -> Then {
             filter: asked,
         }),
         Api::DescribeCluster => Then::Cluster(asked),
-        Api::FindCoordinator => Then::Coordinators(Vec::new()),
+        Api::FindCoordinator => Then::Coordinators(Coordinated::Group, Vec::new()),
         Api::JoinGroup => Then::Members(Protocol::Consumer),
         Api::SyncGroup if asked == Asked::Yes => Then::Members(Protocol::Unknown),
         Api::SyncGroup => Then::Members(Protocol::Consumer),

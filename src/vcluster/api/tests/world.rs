@@ -11,9 +11,9 @@ use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use klamm_raft::command::Command;
 use klamm_raft::model::{
-    AclBinding, AclEntry, AliasTopic, BrokerKey, BrokerSlot, Liveness, NodeId, NodeRecord, Operation,
-    PatternType, Permission, PortSlot, ResourcePattern, Revision, VclusterKind, VclusterState,
-    VirtualCluster,
+    AclBinding, AclEntry, AliasTopic, BrokerKey, BrokerSlot, Liveness, Namespace, NodeId, NodeRecord,
+    Operation, PatternType, Permission, PortSlot, ResourcePattern, Revision, Standard, VclusterKind,
+    VclusterState, VirtualCluster,
 };
 
 use crate::authz::{Principal, Resource, host_text};
@@ -95,6 +95,25 @@ impl World {
         let mut world = Self::new();
         world.state.spec.kind = VclusterKind::Passthrough;
         world.state.aliases.clear();
+        world.compile();
+        world
+    }
+
+    /// What of the physical cluster begins with `int-`, which is hidden, and the alias `bought`, which stands for
+    /// `elsewhere`.
+    pub(super) fn standard() -> Self {
+        let mut world = Self::new();
+        world.state.spec.kind = VclusterKind::Standard(Standard {
+            backend: "main".parse().unwrap(),
+            namespace: Namespace::HidePrefix("int-".parse().unwrap()),
+            topics: BTreeSet::from(["shared".parse().unwrap()]),
+            groups: BTreeSet::new(),
+        });
+        let bought = AliasTopic {
+            physical_cluster: "main".parse().unwrap(),
+            physical_name: "elsewhere".parse().unwrap(),
+        };
+        world.state.aliases = BTreeMap::from([("bought".parse().unwrap(), bought)]);
         world.compile();
         world
     }
@@ -261,7 +280,7 @@ impl World {
             .unwrap()
             .frame;
         match self.state.spec.kind {
-            VclusterKind::Partner => assert_no_secret(&answer),
+            VclusterKind::Partner | VclusterKind::Standard(_) => assert_no_secret(&answer),
             VclusterKind::Passthrough => assert_no_address(&answer),
         }
         decode_response::<Q>(version, &answer)

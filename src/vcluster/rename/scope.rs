@@ -1,0 +1,164 @@
+//! What a virtual cluster shows of its physical cluster, and which names outside of the alias map that gives.
+
+use std::borrow::Cow;
+
+use klamm_raft::model::{Standard, TopicName, VclusterName};
+
+/// Between a virtual cluster's name and one of its group or transactional ids. No virtual cluster's name holds it, so
+/// that two virtual clusters never share an id.
+const SEPARATOR: char = ':';
+
+/// The longest text that every version of every request can carry: a length of 15 bits.
+const MAX_TEXT_BYTES: usize = i16::MAX as usize;
+
+/// There can be no group or transactional id of this name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum IdRefused {
+    #[error("the id is too long")]
+    TooLong,
+    #[error("the id is outside of the namespace")]
+    OutsideNamespace,
+}
+
+/// What a virtual cluster shows of its physical cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// Alias topics, and groups and transactional ids in a namespace of its own.
+    Aliases,
+    /// Alias topics, and what belongs to its namespace or is let in beside it.
+    Part(Standard),
+    /// Everything, under its own names and ids: topics, groups and transactional ids.
+    Everything,
+}
+
+/// Names of groups, transactions and topics that are no alias.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Realm {
+    pub(super) scope: Scope,
+    /// The virtual cluster's name and the separator: what begins ids where nothing else does.
+    own: String,
+}
+
+impl Realm {
+    pub(super) fn new(vcluster: &VclusterName, scope: Scope) -> Self {
+        Self {
+            scope,
+            own: format!("{vcluster}{SEPARATOR}"),
+        }
+    }
+
+    /// What the physical cluster calls a topic that is no alias.
+    pub(super) fn physical_topic(&self, name: &str) -> Option<TopicName> {
+        let physical = match &self.scope {
+            Scope::Aliases => return None,
+            Scope::Part(standard) => standard.physical_topic(name)?,
+            Scope::Everything => Cow::Borrowed(name),
+        };
+        physical.parse().ok()
+    }
+
+    /// What clients call a topic that is no alias.
+    pub(super) fn virtual_topic(&self, physical: &str) -> Option<TopicName> {
+        let name = match &self.scope {
+            Scope::Aliases => return None,
+            Scope::Part(standard) => standard.virtual_topic(physical)?,
+            Scope::Everything => physical,
+        };
+        name.parse().ok()
+    }
+
+    pub(super) fn physical_group(&self, id: &str) -> Result<String, IdRefused> {
+        match &self.scope {
+            Scope::Everything => Ok(id.to_owned()),
+            Scope::Aliases => fitting(self.mark(id)),
+            Scope::Part(standard) => match standard.physical_group(id) {
+                // That is what another group is called there.
+                Some(_) if self.marked_group(standard, id).is_some() => Err(IdRefused::OutsideNamespace),
+                Some(physical) => fitting(physical.into_owned()),
+                None => self.marked_unless_prefixed(standard, id),
+            },
+        }
+    }
+
+    pub(super) fn physical_transactional_id(&self, id: &str) -> Result<String, IdRefused> {
+        match &self.scope {
+            Scope::Everything => Ok(id.to_owned()),
+            Scope::Aliases => fitting(self.mark(id)),
+            Scope::Part(standard) => match standard.namespace.physical(id) {
+                Some(physical) => fitting(physical.into_owned()),
+                None => self.marked_unless_prefixed(standard, id),
+            },
+        }
+    }
+
+    pub(super) fn virtual_group<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        match &self.scope {
+            Scope::Everything => Some(physical),
+            Scope::Aliases => self.unmark(physical),
+            Scope::Part(standard) => {
+                let marked = self.marked_group(standard, physical);
+                marked.or_else(|| standard.virtual_group(physical))
+            }
+        }
+    }
+
+    pub(super) fn virtual_transactional_id<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        match &self.scope {
+            Scope::Everything => Some(physical),
+            Scope::Aliases => self.unmark(physical),
+            Scope::Part(standard) => match standard.namespace.prefix() {
+                Some(_) => standard.namespace.of_physical(physical),
+                None => self.unmark(physical),
+            },
+        }
+    }
+
+    fn marked_unless_prefixed(&self, standard: &Standard, id: &str) -> Result<String, IdRefused> {
+        match standard.namespace.prefix() {
+            Some(_) => Err(IdRefused::OutsideNamespace),
+            None => fitting(self.mark(id)),
+        }
+    }
+
+    /// The group that the physical cluster calls `physical` because it is neither let in nor given a prefix.
+    fn marked_group<'a>(&self, standard: &Standard, physical: &'a str) -> Option<&'a str> {
+        let id = self.unmark(physical)?;
+        (standard.namespace.prefix().is_none() && standard.physical_group(id).is_none()).then_some(id)
+    }
+
+    /// A text that is no topic's name, neither here nor on the physical cluster.
+    pub(super) fn impossible_topic(&self) -> &str {
+        &self.own
+    }
+
+    /// What the physical cluster is told instead of a topic that it must not take for one of its own.
+    pub(super) fn stand_in(&self, name: &str) -> Result<String, IdRefused> {
+        match &self.scope {
+            Scope::Everything => Ok(name.to_owned()),
+            Scope::Aliases | Scope::Part(_) => fitting(self.mark(name)),
+        }
+    }
+
+    /// The topic's name that something stands in for.
+    pub(super) fn stood_in_for<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        match &self.scope {
+            Scope::Everything => Some(physical),
+            Scope::Aliases | Scope::Part(_) => self.unmark(physical),
+        }
+    }
+
+    fn mark(&self, id: &str) -> String {
+        [self.own.as_str(), id].concat()
+    }
+
+    fn unmark<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        physical.strip_prefix(self.own.as_str())
+    }
+}
+
+fn fitting(id: String) -> Result<String, IdRefused> {
+    match id.len() <= MAX_TEXT_BYTES {
+        true => Ok(id),
+        false => Err(IdRefused::TooLong),
+    }
+}
