@@ -14,6 +14,8 @@ mod quickstart;
 mod relay;
 #[path = "kafka/scene.rs"]
 mod scene;
+#[path = "kafka/standard.rs"]
+mod standard;
 #[path = "kafka/tools.rs"]
 mod tools;
 #[path = "kafka/transactions.rs"]

@@ -1,0 +1,233 @@
+//! Standard virtual clusters: the use cases of environments, products and shared topics on one physical cluster.
+
+use anyhow::{Result, ensure};
+use serde_json::{Value, json};
+
+use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, counted, eventually, lines};
+
+/// A virtual cluster of `clusterA` with the super user `super-user`.
+fn standard(scene: &Scene, name: &str, more: &Value) -> Result<Login> {
+    scene
+        .stage
+        .admin(1)
+        .put("virtual-cluster", &resource(name, more))?;
+    scene.login(name, "super-user", 1)
+}
+
+fn resource(name: &str, more: &Value) -> Value {
+    let mut spec =
+        json!({"type": "Standard", "backend": CLUSTER, "aclEnabled": true, "superUsers": ["super-user"]});
+    if let (Some(spec), Some(more)) = (spec.as_object_mut(), more.as_object()) {
+        spec.extend(more.clone());
+    }
+    json!({"kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": name}, "spec": spec})
+}
+
+fn hide(prefix: &str) -> Value {
+    json!({"namespace": {"mode": "hide_prefix", "prefix": prefix}})
+}
+
+fn topics(scene: &Scene, user: &Login) -> Result<Vec<String>> {
+    Ok(lines(&scene.client_ok(user, "kafka-topics", &["--list"])?))
+}
+
+fn produce(scene: &Scene, user: &Login, topic: &str, records: &str) -> Result<()> {
+    let produced = scene.client(user, "kafka-console-producer", &["--topic", topic], records)?;
+    ensure!(
+        produced.status.success() && !produced.stderr.contains("ERROR"),
+        "{}",
+        produced.all()
+    );
+    Ok(())
+}
+
+fn consume(scene: &Scene, user: &Login, topic: &str, count: usize) -> Result<Vec<String>> {
+    let count = count.to_string();
+    let read = [
+        "--topic",
+        topic,
+        "--group",
+        "app",
+        "--from-beginning",
+        "--timeout-ms",
+        IDLE_MS,
+    ];
+    let read = [&read[..], &["--max-messages", &count]].concat();
+    Ok(lines(
+        &scene.client(user, "kafka-console-consumer", &read, "")?.stdout,
+    ))
+}
+
+fn refused(scene: &Scene, user: &Login, arguments: &[&str], error: &str) -> Result<()> {
+    let output = scene.client(user, "kafka-topics", arguments, "")?;
+    let said = output.all();
+    ensure!(said.contains(error), "{arguments:?}: {said}");
+    Ok(())
+}
+
+#[test]
+fn environments_on_one_cluster_have_the_same_names_and_share_nothing() -> Result<()> {
+    let scene = Scene::shared()?;
+    let environments = [("env-dev", "dev-"), ("env-test", "test-")];
+    let mut users = Vec::new();
+    for (name, prefix) in environments {
+        users.push(standard(&scene, name, &hide(prefix))?);
+    }
+    for (user, (name, prefix)) in users.iter().zip(environments) {
+        let create = ["--create", "--topic", "orders", "--partitions", "2"];
+        scene.client_ok(user, "kafka-topics", &create)?;
+        ensure!(topics(&scene, user)? == ["orders"], "{name}");
+        produce(&scene, user, "orders", &format!("{name}-1\n{name}-2\n"))?;
+        let stored = scene.stored(&format!("{prefix}orders"))?;
+        ensure!(stored.len() == 2, "{stored:?}");
+    }
+    for (user, (name, prefix)) in users.iter().zip(environments) {
+        let read = consume(&scene, user, "orders", 2)?;
+        let expected = [format!("{name}-1"), format!("{name}-2")];
+        ensure!(counted(&read) == counted(&expected), "{name}: {read:?}");
+        let groups = lines(&scene.client_ok(user, "kafka-consumer-groups", &["--list"])?);
+        ensure!(groups == ["app"], "{name}: {groups:?}");
+        let direct = lines(&scene.direct("kafka-consumer-groups", &["--list"], "")?);
+        ensure!(direct.contains(&format!("{prefix}app")), "{direct:?}");
+        let described = scene.client_ok(user, "kafka-consumer-groups", &["--describe", "--group", "app"])?;
+        ensure!(
+            described.contains("orders") && !described.contains(prefix),
+            "{described}"
+        );
+    }
+    let (dev, test) = (&users[0], &users[1]);
+    scene.client_ok(dev, "kafka-topics", &["--delete", "--topic", "orders"])?;
+    eventually("the topic of the other environment alone is left", || {
+        let direct = lines(&scene.direct("kafka-topics", &["--list"], "")?);
+        let has = |name: &str| direct.iter().any(|topic| topic == name);
+        ensure!(has("test-orders"), "{direct:?}");
+        Ok(!has("dev-orders") && topics(&scene, dev)?.is_empty())
+    })?;
+    ensure!(topics(&scene, test)? == ["orders"]);
+    Ok(())
+}
+
+#[test]
+fn an_enforced_prefix_is_seen_and_must_be_written() -> Result<()> {
+    let scene = Scene::shared()?;
+    let more = json!({"namespace": {"mode": "enforce_prefix", "prefix": "billing."}});
+    let user = standard(&scene, "product-billing", &more)?;
+    let create = |topic: &'static str| ["--create", "--topic", topic, "--partitions", "1"];
+    refused(&scene, &user, &create("invoices"), "PolicyViolationException")?;
+    scene.client_ok(&user, "kafka-topics", &create("billing.invoices"))?;
+    ensure!(topics(&scene, &user)? == ["billing.invoices"]);
+    produce(&scene, &user, "billing.invoices", "one\n")?;
+    let read = [
+        "--topic",
+        "billing.invoices",
+        "--from-beginning",
+        "--max-messages",
+        "1",
+    ];
+    let group = |group: &'static str| ["--timeout-ms", IDLE_MS, "--group", group];
+    let outside = scene.client(
+        &user,
+        "kafka-console-consumer",
+        &[&read[..], &group("app")].concat(),
+        "",
+    )?;
+    ensure!(
+        outside.all().contains("InvalidGroupIdException"),
+        "{}",
+        outside.all()
+    );
+    let inside = [&read[..], &group("billing.app")].concat();
+    let inside = scene.client(&user, "kafka-console-consumer", &inside, "")?;
+    ensure!(lines(&inside.stdout) == ["one"], "{}", inside.all());
+    Ok(())
+}
+
+#[test]
+fn shared_topics_and_aliases_stand_beside_a_namespace_and_are_not_administered() -> Result<()> {
+    let scene = Scene::shared()?;
+    for topic in ["pub-prices", "pub-news", "legacy.orders", "hidden"] {
+        scene.topic(topic, 1)?;
+    }
+    let more =
+        json!({"namespace": {"mode": "hide_prefix", "prefix": "team-", "additional": {"topics": ["pub-*"]}}});
+    let user = standard(&scene, "beside", &more)?;
+    let admin = scene.stage.admin(1);
+    let alias =
+        |name: &str, physical: &str| klamm::quickstart::admin::alias("beside", name, (CLUSTER, physical));
+    admin.put("alias-topic", &alias("orders", "legacy.orders"))?;
+    scene.client_ok(
+        &user,
+        "kafka-topics",
+        &["--create", "--topic", "own", "--partitions", "1"],
+    )?;
+    ensure!(topics(&scene, &user)? == ["orders", "own", "pub-news", "pub-prices"]);
+    for topic in ["orders", "own", "pub-prices"] {
+        produce(&scene, &user, topic, "one\n")?;
+        ensure!(consume(&scene, &user, topic, 1)? == ["one"], "{topic}");
+    }
+    ensure!(scene.stored("legacy.orders")? == ["one"]);
+    ensure!(scene.stored("team-own")? == ["one"]);
+    for topic in ["orders", "pub-prices"] {
+        refused(
+            &scene,
+            &user,
+            &["--delete", "--topic", topic],
+            "PolicyViolationException",
+        )?;
+    }
+    let twice = admin.call("PUT", "alias-topic", Some(&alias("again", "team-own")))?;
+    ensure!(
+        twice.status == 409 && twice.body.contains("shown as own already"),
+        "{twice:?}"
+    );
+    let clash = resource("clash", &hide("team-a-"));
+    let clash = admin.call("PUT", "virtual-cluster", Some(&clash))?;
+    ensure!(
+        clash.status == 409 && clash.body.contains("virtual cluster beside"),
+        "{clash:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn one_topic_has_another_name_in_each_virtual_cluster() -> Result<()> {
+    let scene = Scene::shared()?;
+    scene.topic("reverse.orders", 1)?;
+    let mut users = Vec::new();
+    for environment in ["dev", "test", "prod"] {
+        let name = format!("reverse-{environment}");
+        let user = standard(&scene, &name, &hide(&format!("rev-{environment}-")))?;
+        let alias = format!("{environment}-orders");
+        let alias_topic = klamm::quickstart::admin::alias(&name, &alias, (CLUSTER, "reverse.orders"));
+        scene.stage.admin(1).put("alias-topic", &alias_topic)?;
+        users.push((user, alias));
+    }
+    produce(&scene, &users[0].0, &users[0].1, "one\n")?;
+    for (user, alias) in &users {
+        ensure!(topics(&scene, user)? == [alias.as_str()]);
+        ensure!(
+            consume(&scene, user, alias, 1)? == ["one"],
+            "each has its own group: {alias}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn a_list_of_topics_shows_those_alone() -> Result<()> {
+    let scene = Scene::shared()?;
+    for topic in ["subset-a", "subset-b", "other-a"] {
+        scene.topic(topic, 1)?;
+    }
+    let user = standard(&scene, "subset", &json!({"topics": ["subset-*"]}))?;
+    ensure!(topics(&scene, &user)? == ["subset-a", "subset-b"]);
+    produce(&scene, &user, "subset-a", "one\n")?;
+    ensure!(consume(&scene, &user, "subset-a", 1)? == ["one"]);
+    let hidden = scene.client(&user, "kafka-topics", &["--describe", "--topic", "other-a"], "")?;
+    ensure!(hidden.all().contains("does not exist"), "{}", hidden.all());
+    // The list changes while clients are there.
+    let shorter = resource("subset", &json!({"topics": ["subset-b"]}));
+    scene.stage.admin(1).put("virtual-cluster", &shorter)?;
+    ensure!(topics(&scene, &user)? == ["subset-b"]);
+    Ok(())
+}
