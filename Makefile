@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test chaos fuzz bench lint fix schema kafka
+.PHONY: quickstart test chaos fuzz interop bench lint fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -27,6 +27,11 @@ fuzz:
 	  --seconds) export KLAMM_FUZZ_SECONDS=$$2;; --seed) export KLAMM_FUZZ_SEED=$$2;; \
 	  *) echo "make fuzz knows --seconds and --seed, not $$1"; exit 2;; esac; shift 2; done; \
 	$(CARGO) test --locked --test fuzz -- --nocapture
+
+# Apache Kafka's own tests of authorization against a gateway, about six minutes. ARGS="testProduce.*" picks cases.
+interop:
+	$(CARGO) build --locked
+	tests/interop/interop.sh $(or $(CARGO_TARGET_DIR),target)/debug/klamm $(if $(ARGS),'$(ARGS)')
 
 # Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone.
 bench: kafka

@@ -33,6 +33,7 @@ mod protocol;
 mod quorum;
 mod replicas;
 mod share_fetch;
+mod share_state;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -167,12 +168,18 @@ fn dispatch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Api::AlterConfigs | Api::IncrementalAlterConfigs => alter_configs::request(ask),
         Api::ListConfigResources => config_resources::request(ask),
         Api::DescribeLogDirs => log_dirs::request(ask),
+        Api::AlterReplicaLogDirs => log_dirs::alter(ask),
         Api::DescribeQuorum => quorum::request(ask),
         Api::DescribeTopicPartitions => topic_partitions::request(ask),
         Api::ConsumerGroupHeartbeat | Api::ShareGroupHeartbeat => consumer_group::heartbeat(ask),
         Api::ConsumerGroupDescribe | Api::ShareGroupDescribe => groups::describe(ask),
         Api::ShareFetch => share_fetch::fetch(ask),
         Api::ShareAcknowledge => share_fetch::acknowledge(ask),
+        Api::InitializeShareGroupState
+        | Api::ReadShareGroupState
+        | Api::WriteShareGroupState
+        | Api::DeleteShareGroupState
+        | Api::ReadShareGroupStateSummary => share_state::request(ask),
         Api::DescribeAcls => acls::describe(ask),
         Api::CreateAcls => acls::create(ask),
         Api::DeleteAcls => acls::delete(ask),

@@ -314,7 +314,7 @@ fn only_what_is_served_is_announced() -> Result<()> {
         );
     }
     for hidden in [
-        "AlterReplicaLogDirs(34)",
+        "CreateDelegationToken(38)",
         "UpdateFeatures(57)",
         "AddRaftVoter(80)",
     ] {

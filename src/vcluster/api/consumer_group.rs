@@ -11,7 +11,7 @@ use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pattern::Pattern;
 use crate::vcluster::pending::{Asked, RefusedGroup, Then};
-use crate::vcluster::plan::Plan;
+use crate::vcluster::plan::{Attempt, Plan};
 use crate::wire::{Class, Edits, Form, Item, Message, Node, field};
 use klamm_raft::model::Operation;
 
@@ -27,6 +27,9 @@ pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
     if !may_describe_all(ask) {
         return refuse(ask, ErrorCode::TopicAuthorizationFailed);
+    }
+    if judged.is_ok() && pattern_of(ask).is_some() && must_look_for_topics(ask) {
+        return Err(Stop::UnknownTopicId);
     }
     let subscribed = judged.and_then(|()| {
         let id = ask.message.first(Class::GroupId).and_then(Node::text);
@@ -47,6 +50,17 @@ pub(super) fn refuse(ask: &Ask<'_>, error: ErrorCode) -> Result<Plan, Stop> {
     let mut response = ask.response()?;
     response.set(field::ERROR_CODE, error);
     ask.reply(&response)
+}
+
+/// The regular expression that a member subscribes by, if it says one.
+fn pattern_of<'a>(ask: &Ask<'a>) -> Option<Node<'a>> {
+    let node = ask.message.root().child_of(Class::TopicPattern);
+    node.filter(|node| !node.is_null())
+}
+
+/// Whether topics that the view does not show yet must be looked for.
+fn must_look_for_topics(ask: &Ask<'_>) -> bool {
+    ask.view.names.is_open() && ask.attempt == Attempt::First && ask.has_home()
 }
 
 /// The names that a member subscribes to; none when that did not change.
@@ -74,7 +88,7 @@ fn may_describe_all(ask: &mut Ask<'_>) -> bool {
 /// expression" and "as before" look alike to the broker then, clearing an expression clears the names that came of it.
 fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
     let root = ask.message.root();
-    let pattern = root.child_of(Class::TopicPattern).filter(|node| !node.is_null());
+    let pattern = pattern_of(ask);
     let Some(array) = root.child_of(Class::TopicName) else {
         return Ok(());
     };

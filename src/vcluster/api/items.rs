@@ -4,9 +4,11 @@
 use super::ask::{Ask, Stop};
 use super::back::Back;
 use super::error_code::ErrorCode;
+use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Field, Item, Message, Node, Value, field};
+use klamm_raft::model::Operation;
 
 /// No broker has this id: the physical cluster refuses it as it refuses any broker that it does not know.
 const NO_SUCH_BROKER: i32 = i32::MAX;
@@ -108,6 +110,17 @@ impl Refusals {
 pub(super) fn answered(back: &Back<'_>, message: Message<'_>, refusals: &Refusals, edits: &mut Edits) {
     back.convert(message.root(), edits);
     refusals.append(message, edits);
+}
+
+/// Whether the caller may change where replicas are, and why not.
+pub(super) fn may_alter(ask: &mut Ask<'_>) -> Result<(), ErrorCode> {
+    if !ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
+        Err(ErrorCode::ClusterAuthorizationFailed)
+    } else if !ask.view.names.is_transparent() {
+        Err(ErrorCode::PolicyViolation)
+    } else {
+        Ok(())
+    }
 }
 
 /// Gives all brokers inside of a part of a request their physical ids.

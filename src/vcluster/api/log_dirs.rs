@@ -1,16 +1,26 @@
-//! DescribeLogDirs: how much of a broker's disk topics take. Paths are masked; how large a disk is only the physical
-//! cluster's own view tells.
+//! DescribeLogDirs, which tells how much of a broker's disks topics take, and AlterReplicaLogDirs, which moves them
+//! from one to another. What paths there are, and how large a disk is, only the physical cluster's own view tells.
 
 use super::ask::{Ask, Stop};
 use super::back::Back;
 use super::error_code::ErrorCode;
-use super::replicas;
+use super::topics::{self, Shape};
+use super::{items, offsets, replicas};
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Edits, Message, field};
 use klamm_raft::model::Operation;
 
+/// AlterReplicaLogDirs.
+const ALTER: Shape = Shape {
+    operation: None,
+    answered: field::RESULTS,
+    name: field::TOPIC_NAME,
+    ..offsets::COMMIT
+};
+
+/// DescribeLogDirs.
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.gate.allows(Operation::Describe, Resource::CLUSTER) {
         let mut response = ask.response()?;
@@ -20,15 +30,27 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     replicas::forward_known(ask, field::TOPICS, Then::LogDirs)
 }
 
-/// The answer.
+/// AlterReplicaLogDirs.
+pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let error = match items::may_alter(ask) {
+        Ok(()) => return ask.forward(Edits::new(), Then::Nothing),
+        Err(error) => error,
+    };
+    let directories = ask.message.root().items(field::DIRS);
+    let topics = directories.flat_map(|directory| directory.items(ALTER.topics));
+    let refusals: Vec<_> = topics.filter_map(|topic| topics::refused(topic, error)).collect();
+    topics::reply(ask, &ALTER, &refusals)
+}
+
+/// The answer to DescribeLogDirs.
 pub(super) fn described(back: &Back<'_>, message: Message<'_>, edits: &mut Edits) {
     back.convert(message.root(), edits);
+    if back.names.is_transparent() {
+        return;
+    }
     for (result, number) in message.root().items(field::RESULTS).zip(0..) {
         if let Some(path) = result.child(field::LOG_DIR) {
             edits.set_text(path, Some(&format!("log-dir-{number}")));
-        }
-        if back.names.is_transparent() {
-            continue;
         }
         for size in [field::TOTAL_BYTES, field::USABLE_BYTES] {
             if let Some(size) = result.child(size) {

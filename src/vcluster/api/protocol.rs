@@ -18,6 +18,8 @@ const fn said(key: i16, rights: &'static str, way: &'static str) -> Said {
     Said { key, rights, way }
 }
 
+const BETWEEN_BROKERS: &str = "What brokers ask of each other: as it is, through `passthrough`; elsewhere POLICY_VIOLATION for those who have the right.";
+
 const SAID: &[Said] = &[
     said(
         0,
@@ -129,10 +131,11 @@ const SAID: &[Said] = &[
         "ALTER_CONFIGS on the topic, the group, or for brokers the cluster",
         "Everything through `passthrough`; in a Partner its groups, and POLICY_VIOLATION for what else the caller has the right to.",
     ),
+    said(34, "ALTER on the cluster", "As CreateTopics."),
     said(
         35,
         "DESCRIBE on the cluster",
-        "Topics of this virtual cluster. Paths are masked (`log-dir-0`), sizes of disks are told through `passthrough` only.",
+        "Topics of this virtual cluster. Paths (elsewhere `log-dir-0`) and sizes of disks are told through `passthrough` only.",
     ),
     said(36, "none", ""),
     said(37, "ALTER on the topic", "As CreateTopics."),
@@ -210,6 +213,11 @@ const SAID: &[Said] = &[
         "READ on the group and the topic",
         "Group; topic ids; leaders and endpoints.",
     ),
+    said(83, "CLUSTER_ACTION on the cluster", BETWEEN_BROKERS),
+    said(84, "CLUSTER_ACTION on the cluster", BETWEEN_BROKERS),
+    said(85, "CLUSTER_ACTION on the cluster", BETWEEN_BROKERS),
+    said(86, "CLUSTER_ACTION on the cluster", BETWEEN_BROKERS),
+    said(87, "CLUSTER_ACTION on the cluster", BETWEEN_BROKERS),
     said(90, "DESCRIBE on the group and the topic", "Groups; names."),
     said(91, "READ on the group and the topic", "Group; names."),
     said(92, "DELETE on the group, READ on the topic", "Group; names."),
@@ -225,11 +233,6 @@ const NEVER: &[(&[i16], &str)] = &[
         &[52, 53, 54, 56, 58, 59, 62, 63, 67, 70, 73, 82],
         "Between brokers and controllers: no broker offers it to clients.",
     ),
-    (
-        &[83, 84, 85, 86, 87],
-        "Between brokers: the state of share groups is kept by the physical cluster.",
-    ),
-    (&[34], "Paths of disks are the physical cluster's own."),
     (
         &[38, 39, 40, 41],
         "Delegation tokens: clients log in with tokens of the gateway, which outlive no account.",

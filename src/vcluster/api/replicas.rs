@@ -68,7 +68,7 @@ pub(super) fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 
 /// ElectLeaders.
 pub(super) fn elect(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    match may_alter(ask) {
+    match items::may_alter(ask) {
         Ok(()) => ask.forward(Edits::new(), Then::Nothing),
         Err(error) => refuse(ask, &ELECT, error),
     }
@@ -76,7 +76,7 @@ pub(super) fn elect(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 
 /// AlterPartitionReassignments.
 pub(super) fn reassign(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    match may_alter(ask) {
+    match items::may_alter(ask) {
         Ok(()) => {
             let mut edits = Edits::new();
             items::brokers_to_physical(ask, ask.message.root(), &mut edits);
@@ -123,16 +123,6 @@ pub(super) fn forward_known(ask: &mut Ask<'_>, topics: Field, then: Then) -> Res
         return ask.reply(&response);
     }
     ask.forward(edits, then)
-}
-
-fn may_alter(ask: &mut Ask<'_>) -> Result<(), ErrorCode> {
-    if !ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
-        Err(ErrorCode::ClusterAuthorizationFailed)
-    } else if !ask.view.names.is_transparent() {
-        Err(ErrorCode::PolicyViolation)
-    } else {
-        Ok(())
-    }
 }
 
 /// Refuses the whole request: at the top level where the version has one, and for every partition.

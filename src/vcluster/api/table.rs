@@ -37,6 +37,7 @@ pub enum Api {
     DeleteAcls = 31,
     DescribeConfigs = 32,
     AlterConfigs = 33,
+    AlterReplicaLogDirs = 34,
     DescribeLogDirs = 35,
     SaslAuthenticate = 36,
     CreatePartitions = 37,
@@ -59,6 +60,11 @@ pub enum Api {
     ShareGroupDescribe = 77,
     ShareFetch = 78,
     ShareAcknowledge = 79,
+    InitializeShareGroupState = 83,
+    ReadShareGroupState = 84,
+    WriteShareGroupState = 85,
+    DeleteShareGroupState = 86,
+    ReadShareGroupStateSummary = 87,
 }
 
 /// Who answers an API.
@@ -115,7 +121,7 @@ const fn gateway(api: Api, min: i16, max: i16) -> Served {
 }
 
 /// The stable versions of Kafka 4.3 that the handlers know.
-const SERVED: [Served; 52] = [
+const SERVED: [Served; 58] = [
     broker(Api::Produce, 3, 13),
     broker(Api::Fetch, 4, 18),
     broker(Api::ListOffsets, 1, 11),
@@ -146,6 +152,7 @@ const SERVED: [Served; 52] = [
     gateway(Api::DeleteAcls, 1, 3),
     broker(Api::DescribeConfigs, 1, 4),
     broker(Api::AlterConfigs, 0, 2),
+    broker(Api::AlterReplicaLogDirs, 1, 2),
     broker(Api::DescribeLogDirs, 1, 5),
     gateway(Api::SaslAuthenticate, 0, 2),
     broker(Api::CreatePartitions, 0, 3),
@@ -168,6 +175,11 @@ const SERVED: [Served; 52] = [
     broker(Api::ShareGroupDescribe, 1, 1),
     broker(Api::ShareFetch, 1, 2),
     broker(Api::ShareAcknowledge, 1, 2),
+    broker(Api::InitializeShareGroupState, 0, 0),
+    broker(Api::ReadShareGroupState, 0, 0),
+    broker(Api::WriteShareGroupState, 0, 1),
+    broker(Api::DeleteShareGroupState, 0, 0),
+    broker(Api::ReadShareGroupStateSummary, 0, 1),
 ];
 
 impl Api {

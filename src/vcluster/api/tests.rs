@@ -14,6 +14,7 @@ mod passthrough;
 mod produce;
 mod rest;
 mod share_groups;
+mod share_state;
 mod standard;
 mod txn;
 mod txn_admin;

@@ -21,7 +21,8 @@ pub(super) const PRODUCERS: Shape = Shape {
     ..offsets::COMMIT
 };
 
-fn in_words(partition: &mut Item, error: i16) {
+/// A refused partition is told so in a broker's words.
+pub(super) fn in_words(partition: &mut Item, error: i16) {
     if let Some(words) = denial(error) {
         partition.set(field::ERROR_MESSAGE, words);
     }

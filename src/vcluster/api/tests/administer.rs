@@ -5,6 +5,7 @@ use kafka_protocol::messages::alter_configs_response::AlterConfigsResourceRespon
 use kafka_protocol::messages::alter_partition_reassignments_request::{
     ReassignablePartition, ReassignableTopic,
 };
+use kafka_protocol::messages::alter_replica_log_dirs_request::{AlterReplicaLogDir, AlterReplicaLogDirTopic};
 use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_partitions_response::CreatePartitionsTopicResult;
 use kafka_protocol::messages::create_topics_request::{CreatableReplicaAssignment, CreatableTopic};
@@ -16,10 +17,11 @@ use kafka_protocol::messages::elect_leaders_request::TopicPartitions;
 use kafka_protocol::messages::incremental_alter_configs_request;
 use kafka_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, AlterPartitionReassignmentsRequest,
-    AlterPartitionReassignmentsResponse, BrokerId, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse,
-    DeleteTopicsRequest, DeleteTopicsResponse, ElectLeadersRequest, ElectLeadersResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+    AlterPartitionReassignmentsResponse, AlterReplicaLogDirsRequest, AlterReplicaLogDirsResponse, BrokerId,
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse,
+    DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    ElectLeadersRequest, ElectLeadersResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse,
 };
 use klamm_raft::model::Operation::{All, Alter, AlterConfigs, Create, Delete, Describe, DescribeConfigs};
 
@@ -458,11 +460,29 @@ fn leaders_are_elected_and_replicas_moved_by_those_who_may_alter_the_cluster() {
             .with_name(topic_name("int-orders"))
             .with_partitions(vec![partition]),
     ]);
+    let moved = AlterReplicaLogDirTopic::default()
+        .with_name(topic_name("int-orders"))
+        .with_partitions(vec![0, 1]);
+    let directory = AlterReplicaLogDir::default()
+        .with_path(text("/var/b"))
+        .with_topics(vec![moved]);
+    let relocate = AlterReplicaLogDirsRequest::default().with_dirs(vec![directory]);
     let worlds = [
         (World::passthrough(), 31),
         (World::new().allow(Alter, Resource::CLUSTER), 44),
     ];
     for (world, error) in worlds {
+        for version in [1, 2] {
+            let refused = world.ask(version, &relocate).replied();
+            let topic = &refused.results[0];
+            assert_eq!(topic.topic_name, topic_name("int-orders"));
+            let errors: Vec<_> = topic
+                .partitions
+                .iter()
+                .map(|p| (p.partition_index, p.error_code))
+                .collect();
+            assert_eq!(errors, [(0, error), (1, error)]);
+        }
         for version in [0, 2] {
             let refused = world.ask(version, &elect).replied();
             let partitions = &refused.replica_election_results[0].partition_result;
@@ -479,5 +499,9 @@ fn leaders_are_elected_and_replicas_moved_by_those_who_may_alter_the_cluster() {
         let replicas = upstream.topics[0].partitions[0].replicas.clone();
         assert_eq!(replicas, Some(vec![BrokerId(102), BrokerId(i32::MAX)]));
         AlterPartitionReassignmentsResponse::default()
+    });
+    world.exchange(2, &relocate, |upstream: AlterReplicaLogDirsRequest| {
+        assert_eq!(upstream, relocate);
+        AlterReplicaLogDirsResponse::default()
     });
 }

@@ -118,6 +118,23 @@ fn an_expression_is_resolved_to_what_the_caller_may_describe() {
 }
 
 #[test]
+fn an_expression_finds_topics_of_the_whole_cluster_that_are_new() {
+    let world = World::passthrough()
+        .allow(Read, Resource::group("app"))
+        .allow(Read, Resource::topic("int-orders"));
+    world.ask(1, &by_pattern("int-.*")).needs_fresh_topics();
+    let again = world.ask_again(1, &by_pattern("int-.*"), Attempt::AfterRefresh);
+    again.forwarded(|upstream: ConsumerGroupHeartbeatRequest| {
+        let names = upstream.subscribed_topic_names.unwrap();
+        assert_eq!(names, [topic_name("int-orders")]);
+        ConsumerGroupHeartbeatResponse::default()
+    });
+    world.exchange(1, &heartbeat(), |_| ConsumerGroupHeartbeatResponse::default());
+    let stranger = World::passthrough();
+    assert_eq!(error(&stranger, 1, &by_pattern("int-.*")), 30);
+}
+
+#[test]
 fn partitions_are_owned_and_assigned_by_id() {
     let world = member();
     let orders = world.virtual_id("orders");

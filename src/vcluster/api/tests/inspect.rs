@@ -124,7 +124,7 @@ fn pages_of_everything_are_filtered() {
 }
 
 #[test]
-fn log_directories_show_own_topics_and_no_path() {
+fn log_directories_show_own_topics_and_paths_only_of_the_whole_cluster() {
     let request = DescribeLogDirsRequest::default().with_topics(None);
     let answer = |world: &World, version: i16| {
         world.exchange(version, &request, |upstream| {
@@ -155,6 +155,7 @@ fn log_directories_show_own_topics_and_no_path() {
         assert_eq!(seen.results[0].total_bytes, -1);
         let whole = answer(&World::passthrough().asked_by_super_user(), version);
         assert_eq!(whole.results[0].topics.len(), 2);
+        assert_eq!(whole.results[0].log_dir.as_str(), "/var/a");
         assert_eq!(whole.results[0].total_bytes, if version < 4 { -1 } else { 1000 });
     }
 }

@@ -12,7 +12,7 @@ use crate::wire::Class;
 use crate::wire::tests::sample::{Value, planted_request, planted_response};
 use klamm_raft::model::Operation;
 
-const APIS: [Api; 45] = [
+const APIS: [Api; 51] = [
     Api::Produce,
     Api::Fetch,
     Api::ListOffsets,
@@ -46,10 +46,16 @@ const APIS: [Api; 45] = [
     Api::ShareGroupDescribe,
     Api::ShareFetch,
     Api::ShareAcknowledge,
+    Api::InitializeShareGroupState,
+    Api::ReadShareGroupState,
+    Api::WriteShareGroupState,
+    Api::DeleteShareGroupState,
+    Api::ReadShareGroupStateSummary,
     Api::CreateTopics,
     Api::DeleteTopics,
     Api::DeleteRecords,
     Api::AlterConfigs,
+    Api::AlterReplicaLogDirs,
     Api::DescribeLogDirs,
     Api::CreatePartitions,
     Api::ElectLeaders,
@@ -60,8 +66,9 @@ const APIS: [Api; 45] = [
     Api::DescribeTopicPartitions,
 ];
 
-/// Those that change topics, or end transactions: a Partner's are somebody else's, whatever the rights.
-const KEPT_BACK: [Api; 7] = [
+/// Those that change topics, end transactions or are between brokers: a Partner's are somebody else's, whatever the
+/// rights.
+const KEPT_BACK: [Api; 13] = [
     Api::WriteTxnMarkers,
     Api::CreateTopics,
     Api::DeleteTopics,
@@ -69,6 +76,12 @@ const KEPT_BACK: [Api; 7] = [
     Api::CreatePartitions,
     Api::ElectLeaders,
     Api::AlterPartitionReassignments,
+    Api::AlterReplicaLogDirs,
+    Api::InitializeShareGroupState,
+    Api::ReadShareGroupState,
+    Api::WriteShareGroupState,
+    Api::DeleteShareGroupState,
+    Api::ReadShareGroupStateSummary,
 ];
 
 /// Marks every planted text.
@@ -177,9 +190,15 @@ fn then(api: Api, seed: u64) -> Then {
         | Api::AddOffsetsToTxn
         | Api::EndTxn
         | Api::WriteTxnMarkers => Then::Nothing,
-        Api::ElectLeaders | Api::AlterPartitionReassignments | Api::ListPartitionReassignments => {
-            Then::Nothing
-        }
+        Api::ElectLeaders
+        | Api::AlterPartitionReassignments
+        | Api::ListPartitionReassignments
+        | Api::AlterReplicaLogDirs
+        | Api::InitializeShareGroupState
+        | Api::ReadShareGroupState
+        | Api::WriteShareGroupState
+        | Api::DeleteShareGroupState
+        | Api::ReadShareGroupStateSummary => Then::Nothing,
         Api::CreateTopics => Then::Created(Refusals::none()),
         Api::DeleteTopics | Api::CreatePartitions => Then::Refusals(Refusals::none()),
         Api::AlterConfigs | Api::IncrementalAlterConfigs => Then::Altered(Refusals::none()),

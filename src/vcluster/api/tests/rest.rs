@@ -5,8 +5,8 @@ use kafka_protocol::messages::describe_configs_response::{
     DescribeConfigsResourceResult, DescribeConfigsResult, DescribeConfigsSynonym,
 };
 use kafka_protocol::messages::{
-    AlterReplicaLogDirsRequest, ApiVersionsRequest, DescribeConfigsRequest, DescribeConfigsResponse,
-    HeartbeatRequest, HeartbeatResponse, ProduceRequest,
+    ApiVersionsRequest, DescribeConfigsRequest, DescribeConfigsResponse, HeartbeatRequest, HeartbeatResponse,
+    ProduceRequest, UpdateFeaturesRequest,
 };
 use klamm_raft::model::Operation::{AlterConfigs, DescribeConfigs, Read};
 
@@ -28,7 +28,7 @@ fn versions_are_announced_in_every_version() {
         assert_eq!(range(0), Some((0, 13)));
         assert_eq!(range(18), Some((0, 4)));
         assert_eq!(range(32), Some((1, 4)));
-        for unserved in [34, 50, 57, 80] {
+        for unserved in [38, 50, 57, 80] {
             assert_eq!(range(unserved), None, "{unserved} is not served");
         }
         if version >= 3 {
@@ -92,7 +92,7 @@ fn an_unknown_version_is_answered_in_version_0() {
 fn what_is_not_served_closes_the_connection() {
     let world = World::new().asked_by_super_user();
     assert_eq!(
-        world.ask(2, &AlterReplicaLogDirsRequest::default()).closed(),
+        world.ask(1, &UpdateFeaturesRequest::default()).closed(),
         CloseReason::UnsupportedApi
     );
     let mut produce = encode_request(3, &ProduceRequest::default()).to_vec();

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Apache Kafka's own tests of authorization, run against a gateway: fetches the suite from Maven Central, compiles what
+# puts the gateway in the broker's place, runs it and compares the outcome with expected.txt.
+set -euo pipefail
+
+readonly here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
+readonly home="$(realpath -m "${CARGO_TARGET_DIR:-$here/../../target}/interop")"
+readonly limit_seconds=1140
+scratch=""
+
+usage() {
+  cat <<'TEXT'
+interop.sh KLAMM [PATTERN]   run the suite, or the cases whose names match the regular expression, through the program KLAMM
+Environment: CARGO_TARGET_DIR says where jars and classes are kept.
+TEXT
+}
+
+die() { echo "interop.sh: $*" >&2; exit 1; }
+
+need() { command -v "$1" >/dev/null || die "$1 is missing; install it with: apt-get install -y $2"; }
+
+# stamped NAME COMMAND FILE…: runs the command unless it has been run for these very files.
+stamped() {
+  local name="$1" command="$2" sum
+  shift 2
+  sum="$(cat "$@" | cksum)"
+  [[ -f "$home/$name/.complete" && "$(cat "$home/$name/.complete")" == "$sum" ]] && return 0
+  rm -rf "${home:?}/$name"
+  mkdir -p "$home/$name"
+  "$command"
+  echo "$sum" >"$home/$name/.complete"
+}
+
+fetch() {
+  echo "fetching Apache Kafka's tests with Maven …" >&2
+  mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+    -DoutputDirectory="$home/libs" >&2 </dev/null 9>&- || die "Maven could not fetch Apache Kafka's tests"
+}
+
+compile() {
+  javac -nowarn -proc:none -d "$home/classes" -cp "$home/libs/*" "$here"/java/*.java || die "the tests do not compile"
+}
+
+prepare() {
+  need java openjdk-17-jdk-headless
+  need javac openjdk-17-jdk-headless
+  need mvn maven
+  mkdir -p "$home"
+  (
+    flock 9
+    stamped libs fetch "$here/pom.xml" "$here/../kafka/pom.xml"
+    stamped classes compile "$here/pom.xml" "$here/../kafka/pom.xml" "$here"/java/*.java
+  ) 9>"$home/.lock"
+}
+
+run() {
+  local klamm="$1"
+  shift
+  [[ -x "$klamm" ]] || die "$klamm is no program; build it with: cargo build"
+  prepare
+  scratch="$(mktemp -d "$home/run.XXXXXX")"
+  trap 'rm -rf "$scratch"' EXIT
+  timeout --kill-after=10 "$limit_seconds" java -Xmx1g -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData \
+    -Djava.io.tmpdir="$scratch" -Dinterop.klamm="$(realpath "$klamm")" -Dorg.slf4j.simpleLogger.defaultLogLevel=off \
+    -cp "$home/classes:$home/libs/*" Interop "$here/expected.txt" "$@" 2>"$scratch/log" </dev/null && return 0
+  local status=$?
+  ((status < 124)) || echo "interop: not finished in $limit_seconds s" >&2
+  mv "$scratch/log" "$home/log"
+  echo "what the suite itself wrote is in $home/log" >&2
+  return "$status"
+}
+
+case "${1:-help}" in
+  help | -h | --help) usage ;;
+  *) (($# <= 2)) || { usage >&2; exit 2; }; run "$@" ;;
+esac

@@ -1,0 +1,187 @@
+// A gateway in front of one embedded broker: a process of its own with a fresh data directory, since a gateway never
+// changes the Kafka cluster behind it. Knows nothing of the suite.
+
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+
+final class Gateway implements AutoCloseable {
+    private static final String VIRTUAL_CLUSTER = "passthrough";
+    /** The default account of the admin API; the gateway accepts it on loopback only. */
+    private static final String AUTHORIZATION = "Basic YWRtaW46Y29uZHVrdG9y";
+    private static final Duration READY_LIMIT = Duration.ofSeconds(20);
+    private static final Duration CALL_LIMIT = Duration.ofSeconds(20);
+    private static final long POLL_MILLIS = 10;
+    /** Ports between those that systems hand out and those that the project's other tests take. */
+    private static final int FIRST_PORT = 11_000;
+    private static final int LAST_PORT = 19_000;
+    private static final int PORTS = 8;
+    private static final int STARTS = 5;
+
+    private final HttpClient http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).build();
+    private final Path directory;
+    private final Process process;
+    private final String admin;
+
+    private Gateway(Path directory, Process process, String admin) {
+        this.directory = directory;
+        this.process = process;
+        this.admin = admin;
+    }
+
+    /**
+     * Starts the program and returns when it serves.
+     *
+     * @param program the klamm executable
+     * @param upstream the bootstrap address of the broker
+     * @param superUser the account of the virtual cluster that no ACL applies to
+     */
+    static Gateway start(Path program, String upstream, String superUser) throws Exception {
+        for (int tried = 1; ; tried++) {
+            Gateway gateway = launch(program, upstream, superUser);
+            try {
+                gateway.awaitReady();
+                return gateway;
+            } catch (IOException failure) {
+                gateway.close();
+                // Somebody else may have taken a port in between.
+                if (tried == STARTS) {
+                    throw failure;
+                }
+            }
+        }
+    }
+
+    private static Gateway launch(Path program, String upstream, String superUser) throws IOException {
+        Path directory = Files.createTempDirectory("klamm-interop-");
+        int first = freePorts();
+        List<String> command = new ArrayList<>();
+        if (Files.isExecutable(Path.of("/usr/bin/setpriv"))) {
+            // The kernel ends the gateway even when this Java is killed.
+            command.addAll(List.of("/usr/bin/setpriv", "--pdeathsig", "KILL"));
+        }
+        command.addAll(List.of(program.toString(), "serve"));
+        ProcessBuilder builder = new ProcessBuilder(command).directory(directory.toFile());
+        Map<String, String> environment = builder.environment();
+        environment.keySet().removeIf(name -> name.matches("(GATEWAY|KLAMM|KAFKA)_.*"));
+        environment.put("KAFKA_MAIN_BOOTSTRAP_SERVERS", upstream);
+        environment.put("KLAMM_DATA_DIR", directory.resolve("data").toString());
+        environment.put("KLAMM_THREADS", "1");
+        environment.put("GATEWAY_BIND_HOST", "127.0.0.1");
+        environment.put("GATEWAY_ADVERTISED_HOST", "127.0.0.1");
+        environment.put("GATEWAY_HTTP_PORT", Integer.toString(first));
+        environment.put("GATEWAY_PORT_START", Integer.toString(first + 1));
+        environment.put("GATEWAY_PORT_COUNT", Integer.toString(PORTS - 1));
+        environment.put("GATEWAY_ACL_ENABLED", "true");
+        environment.put("GATEWAY_SUPER_USERS", superUser);
+        builder.redirectErrorStream(true).redirectOutput(directory.resolve("log").toFile());
+        return new Gateway(directory, builder.start(), "http://127.0.0.1:" + first);
+    }
+
+    private static int freePorts() throws IOException {
+        for (int tried = 0; tried < 100; tried++) {
+            int first = ThreadLocalRandom.current().nextInt(FIRST_PORT / PORTS, LAST_PORT / PORTS) * PORTS;
+            if (Stream.iterate(first, port -> port + 1).limit(PORTS).allMatch(Gateway::isFree)) {
+                return first;
+            }
+        }
+        throw new IOException("no free ports between " + FIRST_PORT + " and " + LAST_PORT);
+    }
+
+    private static boolean isFree(int port) {
+        try (ServerSocket ignored = new ServerSocket(port, 1, InetAddress.getByAddress(new byte[4]))) {
+            return true;
+        } catch (IOException taken) {
+            return false;
+        }
+    }
+
+    private void awaitReady() throws Exception {
+        long deadline = System.nanoTime() + READY_LIMIT.toNanos();
+        while (!isReady()) {
+            if (!process.isAlive() || System.nanoTime() > deadline) {
+                throw new IOException("the gateway does not serve:\n" + log());
+            }
+            Thread.sleep(POLL_MILLIS);
+        }
+    }
+
+    private boolean isReady() throws InterruptedException {
+        try {
+            return send(HttpRequest.newBuilder(URI.create(admin + "/health/ready")).GET()).statusCode() == 200;
+        } catch (IOException notYet) {
+            return false;
+        }
+    }
+
+    /** Makes a service account and gives its password. */
+    String account(String name) throws Exception {
+        call("PUT", "service-account", """
+            {"kind": "GatewayServiceAccount", "apiVersion": "gateway/v2",
+             "metadata": {"name": "%s", "vCluster": "%s"}, "spec": {"type": "LOCAL"}}"""
+            .formatted(name, VIRTUAL_CLUSTER));
+        String answer = call("POST", "token", """
+            {"username": "%s", "vCluster": "%s", "lifeTimeSeconds": 3600}""".formatted(name, VIRTUAL_CLUSTER));
+        return text(answer, "token");
+    }
+
+    /** Where Kafka clients begin. */
+    String bootstrap() throws Exception {
+        return text(call("GET", "virtual-cluster/" + VIRTUAL_CLUSTER, ""), "bootstrapServers");
+    }
+
+    private String call(String method, String path, String body) throws Exception {
+        HttpRequest.Builder request = HttpRequest.newBuilder(URI.create(admin + "/gateway/v2/" + path))
+            .header("Authorization", AUTHORIZATION)
+            .header("Content-Type", "application/json")
+            .method(method, HttpRequest.BodyPublishers.ofString(body));
+        HttpResponse<String> answer = send(request);
+        if (answer.statusCode() != 200) {
+            throw new IOException(method + " " + path + ": " + answer.statusCode() + " " + answer.body());
+        }
+        return answer.body();
+    }
+
+    private HttpResponse<String> send(HttpRequest.Builder request) throws IOException, InterruptedException {
+        return http.send(request.timeout(CALL_LIMIT).build(), HttpResponse.BodyHandlers.ofString());
+    }
+
+    /** A text that needs no unescaping: a token or an address. */
+    private static String text(String json, String field) throws IOException {
+        Matcher found = Pattern.compile('"' + field + "\"\\s*:\\s*\"([^\"\\\\]*)\"").matcher(json);
+        if (!found.find()) {
+            throw new IOException("no " + field + " in " + json);
+        }
+        return found.group(1);
+    }
+
+    /** What it has written. */
+    String log() throws IOException {
+        return Files.readString(directory.resolve("log"));
+    }
+
+    @Override
+    public void close() throws IOException, InterruptedException {
+        process.destroyForcibly().waitFor();
+        try (Stream<Path> files = Files.walk(directory)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+}
