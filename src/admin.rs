@@ -6,6 +6,7 @@ mod change;
 mod cluster_view;
 mod credentials;
 mod handlers;
+mod mapping;
 mod openapi;
 mod problem;
 mod resources;

@@ -26,6 +26,7 @@ pub use failure::Failure;
 
 use admin_client::Connection;
 use format::{Format, Style};
+use get::Wanted;
 use kind::Kind;
 
 /// Runs a node until it is told to stop.
@@ -47,6 +48,7 @@ Examples:
   klamm serve --config klamm.yaml
   klamm apply -f mypartner.yaml
   klamm get AliasTopic --v-cluster mypartner -o yaml
+  klamm get topics --v-cluster mypartner
   klamm run generateServiceAccountToken --username partner-user --v-cluster mypartner --life-time-seconds 3600";
 
 /// A Kafka gateway: virtual clusters with their own topics, accounts and ACLs, on your own Kafka clusters
@@ -123,8 +125,8 @@ struct ApplyArgs {
 
 #[derive(Debug, Args)]
 struct GetArgs {
-    /// VirtualCluster, AliasTopic or GatewayServiceAccount
-    kind: Kind,
+    /// VirtualCluster, AliasTopic or GatewayServiceAccount; or topics: those of a virtual cluster, with what they stand for
+    kind: Wanted,
     /// Only the resource of this name
     name: Option<String>,
     /// Only resources of this virtual cluster

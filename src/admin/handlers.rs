@@ -12,6 +12,7 @@ use klamm_raft::outcome::Refusal;
 use serde::{Deserialize, Serialize};
 
 use super::change::{Made, UpsertResult};
+use super::mapping::Difference;
 use super::problem::ApiError;
 use super::resources::{Invalid, vcluster_name};
 use super::services::Services;
@@ -62,14 +63,27 @@ impl Filter {
 struct Upserted<T> {
     resource: T,
     upsert_result: UpsertResult,
+    /// In a dry run: what clients would see come and go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    topics: Option<Difference>,
 }
 
 fn upserted<T: Serialize>(made: &Made, resource: T) -> HttpResponse {
+    answer_upserted(made, resource, None)
+}
+
+/// The answer to a dry run that concerns topics.
+fn would_be<T: Serialize>(made: &Made, resource: T, topics: Difference) -> HttpResponse {
+    answer_upserted(made, resource, Some(topics))
+}
+
+fn answer_upserted<T: Serialize>(made: &Made, resource: T, topics: Option<Difference>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((REVISION, made.revision.to_string()))
         .json(Upserted {
             resource,
             upsert_result: made.upsert_result(),
+            topics,
         })
 }
 

@@ -78,6 +78,16 @@ const OPERATIONS: &[Operation] = &[
         failures: &["400", "404", "409", "503"],
     },
     Operation {
+        path: "/gateway/v2/virtual-cluster/{vCluster}/topics",
+        method: "get",
+        summary: "List the topics of a virtual cluster with the physical topics that they stand for",
+        access: Access::Reader,
+        query: &["name"],
+        body: None,
+        success: ("200", Content::Many("Topic")),
+        failures: &["400", "404"],
+    },
+    Operation {
         path: "/gateway/v2/alias-topic",
         method: "get",
         summary: "List alias topics",
@@ -313,6 +323,14 @@ fn response(description: &str, content: Content) -> Value {
             "properties": {
                 "resource": reference(schema),
                 "upsertResult": { "type": "string", "enum": ["CREATED", "UPDATED", "NOT_CHANGED"] },
+                "topics": {
+                    "type": "object",
+                    "description": "In a dry run: topics that clients would see come and go",
+                    "properties": {
+                        "appear": { "type": "array", "items": { "type": "string" } },
+                        "vanish": { "type": "array", "items": { "type": "string" } },
+                    },
+                },
             },
         }),
     };
@@ -349,6 +367,18 @@ fn schemas() -> Value {
         },
         "Token": { "type": "object", "required": ["token"], "properties": { "token": { "type": "string" } } },
         "Cluster": cluster(),
+        "Topic": {
+            "type": "object",
+            "required": ["name", "physicalCluster", "physicalName", "owned", "exists"],
+            "properties": {
+                "name": { "type": "string" },
+                "physicalCluster": { "type": "string" },
+                "physicalName": { "type": "string" },
+                "owned": { "type": "boolean", "description": "Whether it is created and changed through the virtual cluster" },
+                "exists": { "type": "boolean" },
+                "partitions": { "type": "integer" },
+            },
+        },
         "Error": {
             "type": "object",
             "required": ["title", "msg"],

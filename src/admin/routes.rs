@@ -29,6 +29,10 @@ pub(super) fn configure(
                     .route(web::delete().to(virtual_cluster::delete)),
             )
             .service(
+                resource("/gateway/v2/virtual-cluster/{vCluster}/topics")
+                    .route(web::get().to(virtual_cluster::topics)),
+            )
+            .service(
                 resource("/gateway/v2/alias-topic")
                     .route(web::get().to(alias_topic::list))
                     .route(web::put().to(alias_topic::put))

@@ -10,6 +10,8 @@ use klamm_raft::model::{ClusterId, State, TopicName};
 use klamm_raft::{Applied, ProposeError, Status};
 use tokio::sync::watch;
 
+use crate::backend::topology::Topology;
+
 /// An answer that comes later, on the thread that asked.
 pub type Answer<T> = Pin<Box<dyn Future<Output = T>>>;
 
@@ -27,6 +29,8 @@ pub struct Services {
     /// The physical clusters of this node's configuration.
     pub clusters: Arc<BTreeSet<ClusterId>>,
     pub find_topic: Arc<FindTopic>,
+    /// The last picture of a physical cluster, if there is one.
+    pub topology: Arc<dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Send + Sync>,
     /// What keeps this node from taking clients; empty when it is ready.
     pub unready: Arc<dyn Fn() -> Vec<Unready> + Send + Sync>,
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,

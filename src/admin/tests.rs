@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::credentials::Users;
 use super::*;
+use crate::backend::topology::{PhysicalTopic, Topology};
 use crate::config::{AdminUser, Role};
 use crate::secret::Secret;
 
@@ -56,6 +57,25 @@ impl Reply {
     fn ok(self) -> Value {
         assert_eq!(self.status, 200, "{}", self.body);
         self.json()
+    }
+}
+
+/// What every physical cluster looks like here.
+fn topology() -> Topology {
+    let topic = |name: &str| {
+        (
+            name.parse().unwrap(),
+            PhysicalTopic {
+                id: [1; 16],
+                partitions: 3,
+            },
+        )
+    };
+    Topology {
+        topics: ["internal-topic-name1", "dev-orders", "dev-bills", "shared"]
+            .map(topic)
+            .into(),
+        ..Topology::default()
     }
 }
 
@@ -109,6 +129,7 @@ impl Gateway {
                 };
                 Box::pin(std::future::ready(failure.map_or(Ok(found), Err)))
             }),
+            topology: Arc::new(|_| Some(Arc::new(topology()))),
             unready: Arc::new(move || readying.unready.lock().unwrap().clone()),
             status: Arc::new(move || reporting.status()),
             metrics: Arc::new(|| Ok("klamm_up 1\n".to_owned())),
@@ -677,4 +698,49 @@ async fn the_passthrough_is_meant_where_no_virtual_cluster_is_named_and_stays_as
     let mut own = alias("topic1", "internal-1");
     own["metadata"].as_object_mut().unwrap().remove("vCluster");
     gateway.put(ALIAS, &own).await.refused(409);
+}
+
+#[actix_web::test]
+async fn operators_see_what_topics_stand_for_and_what_a_change_would_show() {
+    let gateway = Gateway::new();
+    let standard = |namespace: Value| {
+        json!({
+            "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": "dev"},
+            "spec": {"type": "Standard", "aclEnabled": false, "namespace": namespace},
+        })
+    };
+    let put = standard(json!({"mode": "hide_prefix", "prefix": "dev-"}));
+    let dry = gateway.put(&format!("{VCLUSTER}?dryMode=true"), &put).await.ok();
+    assert_eq!(
+        dry["topics"],
+        json!({"appear": ["bills", "orders"], "vanish": []})
+    );
+    gateway.put(VCLUSTER, &put).await.ok();
+    let topics = gateway.get("/gateway/v2/virtual-cluster/dev/topics").await.ok();
+    assert_eq!(
+        topics[1],
+        json!({
+            "name": "orders", "physicalCluster": "main", "physicalName": "dev-orders",
+            "owned": true, "exists": true, "partitions": 3,
+        })
+    );
+    let other =
+        standard(json!({"mode": "enforce_prefix", "prefix": "dev-b", "additional": {"topics": ["shared"]}}));
+    let dry = gateway
+        .put(&format!("{VCLUSTER}?dryMode=true"), &other)
+        .await
+        .ok();
+    assert_eq!(
+        dry["topics"],
+        json!({"appear": ["dev-bills", "shared"], "vanish": ["bills", "orders"]})
+    );
+    let topics = gateway
+        .get("/gateway/v2/virtual-cluster/dev/topics?name=bills")
+        .await
+        .ok();
+    assert_eq!(topics.as_array().map(Vec::len), Some(1));
+    gateway
+        .get("/gateway/v2/virtual-cluster/none/topics")
+        .await
+        .refused(404);
 }

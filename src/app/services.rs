@@ -34,6 +34,10 @@ pub(crate) fn services(parts: &Parts) -> Services {
         propose: proposer(parts.control.clone()),
         clusters: Arc::new(parts.upstreams.iter().map(|(id, _)| id.clone()).collect()),
         find_topic: finder(parts.upstreams.clone()),
+        topology: {
+            let upstreams = parts.upstreams.clone();
+            Arc::new(move |id| upstreams.get(id)?.picture.topology.borrow().clone())
+        },
         unready: {
             let parts = parts.clone();
             Arc::new(move || unready(&parts))

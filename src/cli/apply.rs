@@ -21,7 +21,7 @@ pub(super) fn apply(args: &ApplyArgs, client: &AdminClient) -> Result<Report, Fa
                     .and_then(Value::as_str)
                     .unwrap_or("DONE");
                 Ok(if args.dry_run {
-                    format!("{result} (dry run)")
+                    format!("{result} (dry run){}", coming_and_going(&answer))
                 } else {
                     result.to_owned()
                 })
@@ -32,4 +32,14 @@ pub(super) fn apply(args: &ApplyArgs, client: &AdminClient) -> Result<Report, Fa
         report.add(document.title(), result);
     }
     Ok(report)
+}
+
+/// What a dry run says of topics.
+fn coming_and_going(answer: &Value) -> String {
+    let names = |what: &str| -> Option<String> {
+        let names = answer.pointer(&format!("/topics/{what}"))?.as_array()?;
+        let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+        (!names.is_empty()).then(|| format!("; topics that would {what}: {}", names.join(", ")))
+    };
+    ["appear", "vanish"].into_iter().filter_map(names).collect()
 }

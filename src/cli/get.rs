@@ -1,5 +1,8 @@
 //! `klamm get`.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde_json::Value;
 
 use super::GetArgs;
@@ -7,6 +10,37 @@ use super::admin_client::{AdminClient, escaped};
 use super::failure::Failure;
 use super::format::{self, Format};
 use super::kind::Kind;
+
+/// What can be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    Resources(Kind),
+    /// The topics of a virtual cluster: they are no resources, and are not put.
+    Topics,
+}
+
+impl FromStr for Wanted {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "topic" | "topics" => Ok(Self::Topics),
+            _ => text
+                .parse()
+                .map(Self::Resources)
+                .map_err(|error| format!("{error}, topics")),
+        }
+    }
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resources(kind) => kind.fmt(f),
+            Self::Topics => f.write_str("topics"),
+        }
+    }
+}
 
 /// The resources that are asked for, as they are printed.
 pub(super) fn get(args: &GetArgs, client: &AdminClient) -> Result<String, Failure> {
@@ -18,7 +52,8 @@ pub(super) fn get(args: &GetArgs, client: &AdminClient) -> Result<String, Failur
         .get(&path(args)?)?
         .map_err(|refusal| refusal.failure(what()))?;
     // With a name and all that it takes to be unique, one resource is meant.
-    let single = args.name.is_some() && (args.kind == Kind::VirtualCluster || args.v_cluster.is_some());
+    let is_unique = args.kind == Wanted::Resources(Kind::VirtualCluster) || args.v_cluster.is_some();
+    let single = args.name.is_some() && is_unique;
     let list = match &answer {
         Value::Array(list) => list.as_slice(),
         one => std::slice::from_ref(one),
@@ -38,8 +73,12 @@ pub(super) fn get(args: &GetArgs, client: &AdminClient) -> Result<String, Failur
 }
 
 fn path(args: &GetArgs) -> Result<String, Failure> {
-    let path = args.kind.path();
-    match (args.kind, &args.name, &args.v_cluster) {
+    let kind = match args.kind {
+        Wanted::Resources(kind) => kind,
+        Wanted::Topics => return topics_path(args),
+    };
+    let path = kind.path();
+    match (kind, &args.name, &args.v_cluster) {
         (Kind::VirtualCluster, _, Some(_)) => Err(Failure::Usage(
             "a VirtualCluster does not belong to a virtual cluster".to_owned(),
         )),
@@ -62,7 +101,33 @@ fn path(args: &GetArgs) -> Result<String, Failure> {
     }
 }
 
-fn head(kind: Kind) -> &'static [&'static str] {
+fn topics_path(args: &GetArgs) -> Result<String, Failure> {
+    let Some(vcluster) = &args.v_cluster else {
+        return Err(Failure::Usage(
+            "topics are those of a virtual cluster: name it with --v-cluster".to_owned(),
+        ));
+    };
+    let path = format!("{}/{}/topics", Kind::VirtualCluster.path(), escaped(vcluster));
+    Ok(match &args.name {
+        Some(name) => format!("{path}?name={}", escaped(name)),
+        None => path,
+    })
+}
+
+fn head(wanted: Wanted) -> &'static [&'static str] {
+    let kind = match wanted {
+        Wanted::Resources(kind) => kind,
+        Wanted::Topics => {
+            return &[
+                "NAME",
+                "PHYSICAL-TOPIC",
+                "PHYSICAL-CLUSTER",
+                "OWNED",
+                "EXISTS",
+                "PARTITIONS",
+            ];
+        }
+    };
     match kind {
         Kind::VirtualCluster => &["NAME", "TYPE", "SUPER-USERS", "BOOTSTRAP-SERVERS"],
         Kind::AliasTopic => &["NAME", "V-CLUSTER", "PHYSICAL-TOPIC", "PHYSICAL-CLUSTER"],
@@ -70,24 +135,34 @@ fn head(kind: Kind) -> &'static [&'static str] {
     }
 }
 
-fn rows(kind: Kind, list: &[Value]) -> Vec<Vec<String>> {
-    let paths: &[&str] = match kind {
-        Kind::VirtualCluster => &[
+fn rows(wanted: Wanted, list: &[Value]) -> Vec<Vec<String>> {
+    let paths: &[&str] = match wanted {
+        Wanted::Topics => &[
+            "/name",
+            "/physicalName",
+            "/physicalCluster",
+            "/owned",
+            "/exists",
+            "/partitions",
+        ],
+        Wanted::Resources(Kind::VirtualCluster) => &[
             "/metadata/name",
             "/spec/type",
             "/spec/superUsers",
             "/spec/bootstrapServers",
         ],
-        Kind::AliasTopic => &[
+        Wanted::Resources(Kind::AliasTopic) => &[
             "/metadata/name",
             "/metadata/vCluster",
             "/spec/physicalName",
             "/spec/physicalCluster",
         ],
-        Kind::ServiceAccount => &["/metadata/name", "/metadata/vCluster", "/spec/type"],
+        Wanted::Resources(Kind::ServiceAccount) => &["/metadata/name", "/metadata/vCluster", "/spec/type"],
     };
     let cell = |resource: &Value, path: &str| match resource.pointer(path) {
         Some(Value::String(text)) => text.clone(),
+        Some(Value::Bool(yes)) => (if *yes { "yes" } else { "no" }).to_owned(),
+        Some(Value::Number(number)) => number.to_string(),
         Some(Value::Array(items)) => items
             .iter()
             .filter_map(Value::as_str)

@@ -38,7 +38,7 @@ fn commands_of_the_walkthrough_are_understood() {
 fn what_cannot_be_meant_is_refused() {
     for (line, part) in [
         (
-            "klamm get Topic",
+            "klamm get Subject",
             "there are VirtualCluster, AliasTopic, GatewayServiceAccount",
         ),
         ("klamm apply", "--file"),

@@ -81,7 +81,7 @@ impl View {
             acls: Acls::compile(previous.map(|view| &view.acls), state),
             names: Names::compile(
                 previous.map(|view| &view.names),
-                scope_of(&state.spec.kind),
+                Scope::of(&state.spec.kind),
                 Sources {
                     vcluster: name,
                     home: state.home.as_ref(),
@@ -122,14 +122,6 @@ impl Acls {
                 enabled,
             }),
         }
-    }
-}
-
-fn scope_of(kind: &VclusterKind) -> Scope {
-    match kind {
-        VclusterKind::Partner => Scope::Aliases,
-        VclusterKind::Standard(standard) => Scope::Part(standard.clone()),
-        VclusterKind::Passthrough => Scope::Everything,
     }
 }
 

@@ -225,6 +225,15 @@ fn a_list_of_topics_shows_those_alone() -> Result<()> {
     ensure!(consume(&scene, &user, "subset-a", 1)? == ["one"]);
     let hidden = scene.client(&user, "kafka-topics", &["--describe", "--topic", "other-a"], "")?;
     ensure!(hidden.all().contains("does not exist"), "{}", hidden.all());
+    let mapped = scene
+        .stage
+        .admin(1)
+        .call("GET", "virtual-cluster/subset/topics?name=subset-a", None)?;
+    let mapped = crate::scene::json(&mapped.body)?;
+    ensure!(
+        mapped[0]["physicalName"] == "subset-a" && mapped[0]["owned"] == false,
+        "{mapped}"
+    );
     // The list changes while clients are there.
     let shorter = resource("subset", &json!({"topics": ["subset-b"]}));
     scene.stage.admin(1).put("virtual-cluster", &shorter)?;

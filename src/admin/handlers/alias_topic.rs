@@ -4,11 +4,12 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::{AliasTopic, TopicName};
 
-use super::{Filter, configured, deleted, gone, upserted};
+use super::{Filter, configured, deleted, gone, upserted, would_be};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
+use crate::admin::mapping;
 use crate::admin::problem::ApiError;
 use crate::admin::resources::{AliasTopicResource, DeleteByName, alias_topic, vcluster_name};
 use crate::admin::services::{Finding, Services};
@@ -61,7 +62,15 @@ pub(in crate::admin) async fn put(
         .get(&vcluster)
         .and_then(|v| v.aliases.get(&name))
         .ok_or_else(gone)?;
-    Ok(upserted(&made, alias_topic::show(&vcluster, &name, alias)))
+    let shown = alias_topic::show(&vcluster, &name, alias);
+    Ok(match mode.dry_mode {
+        true => would_be(
+            &made,
+            shown,
+            mapping::difference(&services, &vcluster, &state, &made.state),
+        ),
+        false => upserted(&made, shown),
+    })
 }
 
 async fn check_physical_topic(services: &Services, alias: &AliasTopic) -> Result<(), ApiError> {

@@ -7,11 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
 use klamm_raft::model::VclusterKind;
 
-use super::{configured, deleted, find, gone, upserted};
+use super::{Filter, configured, deleted, find, gone, upserted, would_be};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
+use crate::admin::mapping;
 use crate::admin::problem::ApiError;
 use crate::admin::resources::{VirtualClusterResource, vcluster_name, virtual_cluster};
 use crate::admin::services::Services;
@@ -37,6 +38,19 @@ pub(in crate::admin) async fn get(
     Ok(HttpResponse::Ok().json(virtual_cluster::show(&name, vcluster, &state)))
 }
 
+pub(in crate::admin) async fn topics(
+    services: web::Data<Services>,
+    path: web::Path<String>,
+    _: Reader,
+    Query(filter): Query<Filter>,
+) -> Result<HttpResponse, ApiError> {
+    let name = vcluster_name("the name", Some(&path))?;
+    let state = services.state();
+    let mut topics = mapping::topics(&services, &name, find(&state, &name)?);
+    topics.retain(|topic| filter.has_name(&topic.name));
+    Ok(HttpResponse::Ok().json(topics))
+}
+
 pub(in crate::admin) async fn put(
     services: web::Data<Services>,
     writer: Writer,
@@ -57,12 +71,18 @@ pub(in crate::admin) async fn put(
         spec,
         kafka_cluster_id: new_cluster_id()?,
     };
+    let before = services.state();
     let made = services.change(subject, command, mode).await?;
     let vcluster = made.state.vclusters.get(&name).ok_or_else(gone)?;
-    Ok(upserted(
-        &made,
-        virtual_cluster::show(&name, vcluster, &made.state),
-    ))
+    let shown = virtual_cluster::show(&name, vcluster, &made.state);
+    Ok(match mode.dry_mode {
+        true => would_be(
+            &made,
+            shown,
+            mapping::difference(&services, &name, &before, &made.state),
+        ),
+        false => upserted(&made, shown),
+    })
 }
 
 pub(in crate::admin) async fn delete(

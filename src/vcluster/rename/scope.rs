@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use klamm_raft::model::{Standard, TopicName, VclusterName};
+use klamm_raft::model::{Standard, TopicName, VclusterKind, VclusterName};
 
 /// Between a virtual cluster's name and one of its group or transactional ids. No virtual cluster's name holds it, so
 /// that two virtual clusters never share an id.
@@ -29,6 +29,17 @@ pub enum Scope {
     Part(Standard),
     /// Everything, under its own names and ids: topics, groups and transactional ids.
     Everything,
+}
+
+impl Scope {
+    /// What a virtual cluster of this kind shows.
+    pub fn of(kind: &VclusterKind) -> Self {
+        match kind {
+            VclusterKind::Partner => Self::Aliases,
+            VclusterKind::Standard(standard) => Self::Part(standard.clone()),
+            VclusterKind::Passthrough => Self::Everything,
+        }
+    }
 }
 
 /// Names of groups, transactions and topics that are no alias.
