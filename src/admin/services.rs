@@ -21,6 +21,9 @@ pub type Propose = dyn Fn(Command) -> Answer<Result<Applied, ProposeError>> + Se
 /// Asks a physical cluster for a topic.
 pub type FindTopic = dyn Fn(ClusterId, TopicName) -> Answer<Result<Finding, CannotAsk>> + Send + Sync;
 
+/// The last picture of a physical cluster, if there is one.
+pub type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Send + Sync;
+
 /// The capabilities of the admin API.
 #[derive(Clone)]
 pub struct Services {
@@ -29,8 +32,7 @@ pub struct Services {
     /// The physical clusters of this node's configuration.
     pub clusters: Arc<BTreeSet<ClusterId>>,
     pub find_topic: Arc<FindTopic>,
-    /// The last picture of a physical cluster, if there is one.
-    pub topology: Arc<dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Send + Sync>,
+    pub topology: Arc<SeenTopology>,
     /// What keeps this node from taking clients; empty when it is ready.
     pub unready: Arc<dyn Fn() -> Vec<Unready> + Send + Sync>,
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
