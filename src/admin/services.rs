@@ -22,7 +22,7 @@ pub type Propose = dyn Fn(Command) -> Answer<Result<Applied, ProposeError>> + Se
 pub type FindTopic = dyn Fn(ClusterId, TopicName) -> Answer<Result<Finding, CannotAsk>> + Send + Sync;
 
 /// The last picture of a physical cluster, if there is one.
-pub type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Send + Sync;
+pub(super) type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Send + Sync;
 
 /// The capabilities of the admin API.
 #[derive(Clone)]
