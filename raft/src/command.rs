@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AccountKind, AccountName, AclBinding, AliasTopic, BrokerKey, ClusterId, Liveness, NodeId, NodeRecord,
-    SigningKey, TokenId, TokenRecord, TopicName, VclusterName, VirtualCluster,
+    ScramCredential, ScramUser, SigningKey, TokenId, TokenRecord, TopicName, VclusterName, VirtualCluster,
 };
 
 /// Names one proposal, so that one that is sent twice is applied once.
@@ -104,6 +104,25 @@ pub enum Command {
     InitSigningKey {
         key: SigningKey,
     },
+    /// Drops records of tokens: no login with them holds any longer. One that is gone already is no change.
+    RevokeTokens {
+        vcluster: VclusterName,
+        tokens: Revoked,
+    },
+    /// Puts and removes SCRAM credentials, all or nothing. Whoever has no account gets a local one. One that is gone
+    /// already is no change.
+    AlterScramCredentials {
+        vcluster: VclusterName,
+        put: Vec<(ScramUser, ScramCredential)>,
+        delete: Vec<ScramUser>,
+    },
+}
+
+/// Which tokens are revoked. Append-only: the order is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Revoked {
+    One(TokenId),
+    AllOf(AccountName),
 }
 
 impl fmt::Display for Proposal {
@@ -130,6 +149,8 @@ impl Command {
             Self::SetLiveness { .. } => "SetLiveness",
             Self::PinCluster { .. } => "PinCluster",
             Self::InitSigningKey { .. } => "InitSigningKey",
+            Self::RevokeTokens { .. } => "RevokeTokens",
+            Self::AlterScramCredentials { .. } => "AlterScramCredentials",
         }
     }
 }

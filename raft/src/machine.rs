@@ -9,6 +9,7 @@ mod aliases;
 mod namespaces;
 mod nodes;
 mod proposals;
+mod scram;
 mod slots;
 mod vclusters;
 
@@ -68,6 +69,12 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
         Command::PutAccount { vcluster, name, kind } => accounts::put(state, &vcluster, name, kind, revision),
         Command::DeleteAccount { vcluster, name } => accounts::delete(state, &vcluster, &name),
         Command::PutToken { vcluster, id, record } => accounts::put_token(state, &vcluster, id, record),
+        Command::RevokeTokens { vcluster, tokens } => accounts::revoke(state, &vcluster, &tokens),
+        Command::AlterScramCredentials {
+            vcluster,
+            put,
+            delete,
+        } => scram::alter(state, &vcluster, put, &delete, revision),
         Command::CreateAcls { vcluster, acls } => acls::create(state, &vcluster, acls),
         Command::DeleteAcls { vcluster, acls } => acls::delete(state, &vcluster, &acls),
         Command::AssignBrokers { vcluster, brokers } => slots::assign(state, &vcluster, brokers),

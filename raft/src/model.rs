@@ -3,6 +3,7 @@
 mod account;
 mod acl;
 mod alias;
+mod authentication;
 mod names;
 mod node;
 mod proposal;
@@ -15,8 +16,13 @@ mod vcluster;
 pub use account::{AccountKind, ServiceAccount};
 pub use acl::{AclBinding, AclEntry, Operation, PatternType, Permission, ResourcePattern, ResourceType};
 pub use alias::AliasTopic;
+pub use authentication::{
+    Authentication, ClaimRule, Demand, Mediation, Method, OauthBearer, PasswordHash, ScramCredential,
+    ScramHash, ScramUser,
+};
 pub use names::{
-    AccountName, ClusterId, InvalidName, NamePrefix, NameSelector, NodeId, Revision, TopicName, VclusterName,
+    AccountName, ClusterId, InvalidName, NamePrefix, NameSelector, NodeId, ProviderName, Revision, TopicName,
+    VclusterName,
 };
 pub use node::{Liveness, NodeRecord};
 pub use proposal::{BootRecord, ProposalRecord};

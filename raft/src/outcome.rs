@@ -71,6 +71,15 @@ pub enum Refusal {
         selector: NameSelector,
         prefix: NamePrefix,
     },
+    #[error("external name {name:?} belongs to service account {taken_by} already")]
+    ExternalNameTaken { name: String, taken_by: AccountName },
+    #[error(
+        "service account {name} of virtual cluster {vcluster} is EXTERNAL: the gateway holds no credentials of it"
+    )]
+    ExternalAccount {
+        vcluster: VclusterName,
+        name: AccountName,
+    },
     /// `theirs` is a prefix, or what begins the ids of a virtual cluster without one.
     #[error(
         "prefix {prefix} meets {theirs} of virtual cluster {other}: names that begin with both would belong to both"

@@ -367,18 +367,7 @@ fn schemas() -> Value {
         },
         "Token": { "type": "object", "required": ["token"], "properties": { "token": { "type": "string" } } },
         "Cluster": cluster(),
-        "Topic": {
-            "type": "object",
-            "required": ["name", "physicalCluster", "physicalName", "owned", "exists"],
-            "properties": {
-                "name": { "type": "string" },
-                "physicalCluster": { "type": "string" },
-                "physicalName": { "type": "string" },
-                "owned": { "type": "boolean", "description": "Whether it is created and changed through the virtual cluster" },
-                "exists": { "type": "boolean" },
-                "partitions": { "type": "integer" },
-            },
-        },
+        "Topic": topic(),
         "Error": {
             "type": "object",
             "required": ["title", "msg"],
@@ -410,7 +399,14 @@ fn schemas() -> Value {
             "type": "object",
             "required": ["type"],
             "additionalProperties": false,
-            "properties": { "type": { "type": "string", "enum": ["LOCAL"] } },
+            "properties": {
+                "type": { "type": "string", "enum": ["LOCAL", "EXTERNAL"] },
+                "externalNames": {
+                    "type": "array",
+                    "description": "Of an EXTERNAL: what identity providers, certificates or the physical cluster call it",
+                    "items": { "type": "string" },
+                },
+            },
         }),
     );
     schemas
@@ -432,6 +428,7 @@ fn virtual_cluster() -> Value {
                 "namespace": namespace(),
                 "topics": selectors("Without a namespace: topics that are shown under their own names."),
                 "consumerGroups": selectors("Without a namespace: groups that are shown under their own names."),
+                "authentication": authentication(),
                 "bootstrapServers": { "type": "string", "readOnly": true },
                 "clientProperties": {
                     "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },
@@ -439,6 +436,43 @@ fn virtual_cluster() -> Value {
             },
         }),
     )
+}
+
+fn topic() -> Value {
+    json!({
+        "type": "object",
+        "required": ["name", "physicalCluster", "physicalName", "owned", "exists"],
+        "properties": {
+            "name": { "type": "string" },
+            "physicalCluster": { "type": "string" },
+            "physicalName": { "type": "string" },
+            "owned": { "type": "boolean", "description": "Whether it is created and changed through the virtual cluster" },
+            "exists": { "type": "boolean" },
+            "partitions": { "type": "integer" },
+        },
+    })
+}
+
+fn authentication() -> Value {
+    json!({
+        "type": "array",
+        "description": "How clients say who they are, in the order in which it is offered. \
+                        Without it: tokens and SCRAM credentials of service accounts.",
+        "items": {
+            "type": "object",
+            "required": ["type"],
+            "properties": {
+                "type": {
+                    "type": "string",
+                    "enum": [
+                        "anonymous", "sasl_plain", "sasl_scram_sha_256", "sasl_scram_sha_512", "oauth_bearer",
+                        "client_certificate",
+                    ],
+                },
+                "mediation": { "type": "string", "enum": ["terminate", "passthrough", "validate_forward"] },
+            },
+        },
+    })
 }
 
 fn namespace() -> Value {

@@ -8,8 +8,8 @@ use actix_web::{App, test, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
-    ClusterId, Liveness, NodeId, NodeRecord, PASSTHROUGH, Revision, SigningKey, State, VclusterKind,
-    VirtualCluster,
+    Authentication, ClusterId, Liveness, NodeId, NodeRecord, PASSTHROUGH, Revision, SigningKey, State,
+    VclusterKind, VirtualCluster,
 };
 use klamm_raft::{Applied, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
@@ -273,6 +273,11 @@ async fn the_walkthrough() {
                 "aclEnabled": true,
                 "superUsers": ["super-user"],
                 "type": "Partner",
+                "authentication": [
+                    { "type": "sasl_plain", "mediation": "terminate" },
+                    { "type": "sasl_scram_sha_256", "mediation": "terminate" },
+                    { "type": "sasl_scram_sha_512", "mediation": "terminate" },
+                ],
                 "bootstrapServers": "localhost:6969,gw2:7100",
                 "clientProperties": {
                     "security.protocol": "SASL_PLAINTEXT",
@@ -562,7 +567,10 @@ async fn bodies_that_cannot_be_read() {
     wrong["metadata"]["name"] = json!("partner-user");
     wrong["spec"]["type"] = json!("EXTERNAL");
     let refused = gateway.put(ACCOUNT, &wrong).await.refused(400);
-    assert!(refused.contains("EXTERNAL is not available yet"), "{refused}");
+    assert!(
+        refused.contains("spec.externalNames must list 1 to 100 names"),
+        "{refused}"
+    );
 }
 
 #[actix_web::test]
@@ -671,6 +679,7 @@ async fn the_passthrough_is_meant_where_no_virtual_cluster_is_named_and_stays_as
             kind: VclusterKind::Passthrough,
             acl_enabled: false,
             super_users: BTreeSet::new(),
+            authentication: Authentication::default(),
         },
         kafka_cluster_id: "id".to_owned(),
     });

@@ -6,7 +6,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
-use klamm_raft::model::{PASSTHROUGH, VclusterKind, VclusterName, VirtualCluster};
+use klamm_raft::model::{Authentication, PASSTHROUGH, VclusterKind, VclusterName, VirtualCluster};
 use klamm_raft::outcome::Outcome;
 use tracing::{error, warn};
 
@@ -24,6 +24,7 @@ pub(crate) async fn ensure(config: &PassthroughConfig, control: &Control) -> Res
         kind: VclusterKind::Passthrough,
         acl_enabled: config.acls == AclMode::Enabled,
         super_users: config.super_users.clone(),
+        authentication: Authentication::default(),
     };
     loop {
         match control.state().vclusters.get(&name) {

@@ -137,8 +137,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use klamm_raft::model::{
-        AccountName, AclEntry, BrokerKey, BrokerSlot, Operation, PatternType, Permission, PortSlot,
-        ResourcePattern, ResourceType, VirtualCluster,
+        AccountName, AclEntry, Authentication, BrokerKey, BrokerSlot, Operation, PatternType, Permission,
+        PortSlot, ResourcePattern, ResourceType, VirtualCluster,
     };
 
     use super::*;
@@ -150,11 +150,13 @@ mod tests {
                 kind: VclusterKind::Partner,
                 acl_enabled: true,
                 super_users: BTreeSet::from([admin]),
+                authentication: Authentication::default(),
             },
             kafka_cluster_id: "virtual".into(),
             aliases: BTreeMap::new(),
             accounts: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            scram: Default::default(),
             acls: BTreeSet::new(),
             home: Some("main".parse().unwrap()),
             bootstrap: PortSlot(0),

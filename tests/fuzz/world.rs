@@ -10,10 +10,10 @@ use klamm::vcluster::plan::Caller;
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
-    AccountKind, AccountName, AclBinding, AclEntry, AliasTopic, BrokerKey, BrokerSlot, Liveness, NodeId,
-    NodeRecord, Operation, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, Revision,
-    ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterKind, VclusterName, VclusterState,
-    VirtualCluster,
+    AccountKind, AccountName, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot,
+    Liveness, NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, ResourcePattern,
+    ResourceType, Revision, ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterKind, VclusterName,
+    VclusterState, VirtualCluster,
 };
 
 use super::grow::Words;
@@ -150,11 +150,13 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
             kind: VclusterKind::Partner,
             acl_enabled: true,
             super_users: BTreeSet::from([admin.clone()]),
+            authentication: Authentication::default(),
         },
         kafka_cluster_id: "virtual".into(),
         aliases: ALIASES.iter().map(alias).collect(),
         accounts: BTreeMap::from([(admin, account)]),
         tokens: BTreeMap::from([(id, record.clone())]),
+        scram: Default::default(),
         acls: acls(),
         home: Some("main".parse().unwrap()),
         bootstrap: PortSlot(0),

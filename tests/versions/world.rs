@@ -19,8 +19,8 @@ use klamm::vcluster::api;
 use klamm::vcluster::plan::{Answer, Attempt, Caller, Plan};
 use klamm::vcluster::view::{Source, View};
 use klamm_raft::model::{
-    AliasTopic, BrokerKey, BrokerSlot, Liveness, NodeId, NodeRecord, PortSlot, Revision, VclusterKind,
-    VclusterName, VclusterState, VirtualCluster,
+    AliasTopic, Authentication, BrokerKey, BrokerSlot, Liveness, NodeId, NodeRecord, PortSlot, Revision,
+    VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
 pub(crate) const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/kafka.sh");
@@ -276,11 +276,13 @@ pub(crate) fn view(topology: &Topology) -> View {
             kind: VclusterKind::Partner,
             acl_enabled: true,
             super_users: BTreeSet::from(["admin".parse().unwrap()]),
+            authentication: Authentication::default(),
         },
         kafka_cluster_id: "virtual".into(),
         aliases: BTreeMap::from([(VIRTUAL.parse().unwrap(), alias)]),
         accounts: BTreeMap::new(),
         tokens: BTreeMap::new(),
+        scram: Default::default(),
         acls: BTreeSet::new(),
         home: Some(home),
         bootstrap: PortSlot(0),

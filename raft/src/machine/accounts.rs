@@ -1,7 +1,11 @@
 //! Service accounts and the records of their tokens.
 
+use std::collections::BTreeSet;
+
+use crate::command::Revoked;
 use crate::model::{
     AccountKind, AccountName, Revision, ServiceAccount, State, TokenId, TokenRecord, VclusterName,
+    VclusterState,
 };
 use crate::outcome::{Outcome, Refusal};
 
@@ -14,7 +18,12 @@ pub(super) fn put(
     kind: AccountKind,
     revision: Revision,
 ) -> Result<Outcome, Refusal> {
-    let (account, outcome) = match vcluster(state, vcluster_name)?.accounts.get(&name) {
+    let current = vcluster(state, vcluster_name)?;
+    if let AccountKind::External { names } = &kind {
+        check_external(current, &name, names)?;
+    }
+    let is_external = kind != AccountKind::Local;
+    let (account, outcome) = match current.accounts.get(&name) {
         Some(known) if known.kind == kind => return Ok(Outcome::Unchanged),
         Some(known) => (
             ServiceAccount {
@@ -31,8 +40,65 @@ pub(super) fn put(
             Outcome::Created,
         ),
     };
-    vcluster_mut(state, vcluster_name)?.accounts.insert(name, account);
+    let vcluster = vcluster_mut(state, vcluster_name)?;
+    if is_external {
+        forget_credentials(vcluster, &name);
+    }
+    vcluster.accounts.insert(name, account);
     Ok(outcome)
+}
+
+/// A name belongs to one account: that of the external names of another one, or of another account itself.
+fn check_external(
+    vcluster: &VclusterState,
+    name: &AccountName,
+    names: &BTreeSet<String>,
+) -> Result<(), Refusal> {
+    let others = vcluster.accounts.iter().filter(|(other, _)| *other != name);
+    for (other, account) in others {
+        let AccountKind::External { names: theirs } = &account.kind else {
+            continue;
+        };
+        if let Some(taken) = names.intersection(theirs).next() {
+            return Err(Refusal::ExternalNameTaken {
+                name: taken.clone(),
+                taken_by: other.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Drops what somebody could log in with as `name`.
+fn forget_credentials(vcluster: &mut VclusterState, name: &AccountName) {
+    vcluster.tokens.retain(|_, token| token.account != *name);
+    vcluster.scram.retain(|user, _| user.account != *name);
+}
+
+pub(super) fn revoke(
+    state: &mut State,
+    vcluster_name: &VclusterName,
+    revoked: &Revoked,
+) -> Result<Outcome, Refusal> {
+    let current = vcluster(state, vcluster_name)?;
+    if let Revoked::AllOf(name) = revoked
+        && !current.accounts.contains_key(name)
+    {
+        return Err(Refusal::NoSuchAccount {
+            vcluster: vcluster_name.clone(),
+            name: name.clone(),
+        });
+    }
+    let is_revoked = |id: &TokenId, token: &TokenRecord| match revoked {
+        Revoked::One(one) => one == id,
+        Revoked::AllOf(account) => *account == token.account,
+    };
+    if !current.tokens.iter().any(|(id, token)| is_revoked(id, token)) {
+        return Ok(Outcome::Unchanged);
+    }
+    let tokens = &mut vcluster_mut(state, vcluster_name)?.tokens;
+    tokens.retain(|id, token| !is_revoked(id, token));
+    Ok(Outcome::Deleted)
 }
 
 /// Also of a super user: super users are names, which need no account, and a Partner virtual cluster always has some, so
@@ -51,7 +117,7 @@ pub(super) fn delete(
     }
     let vcluster = vcluster_mut(state, vcluster_name)?;
     vcluster.accounts.remove(name);
-    vcluster.tokens.retain(|_, token| token.account != *name);
+    forget_credentials(vcluster, name);
     Ok(Outcome::Deleted)
 }
 
@@ -68,6 +134,12 @@ pub(super) fn put_token(
             name: record.account,
         });
     };
+    if account.kind != AccountKind::Local {
+        return Err(Refusal::ExternalAccount {
+            vcluster: vcluster_name.clone(),
+            name: record.account,
+        });
+    }
     if account.created != record.account_created {
         return Err(Refusal::AccountChanged);
     }

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use crate::codec;
-use crate::command::ProposalId;
+use crate::command::{ProposalId, Revoked};
 use crate::model::{
-    AccountKind, AclBinding, AclEntry, AliasTopic, BrokerKey, ClusterId, Liveness, Namespace, NodeId,
-    NodeRecord, Operation, PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern, ResourceType,
-    SigningKey, Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster,
+    AccountKind, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ClusterId, Liveness, Namespace,
+    NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern,
+    ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey, Standard, TokenId, TokenRecord,
+    VclusterKind, VirtualCluster,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
@@ -60,6 +61,7 @@ fn put_with(name: &str, super_users: &[&str]) -> Command {
             kind: VclusterKind::Partner,
             acl_enabled: true,
             super_users: super_users.iter().map(|name| name.parse().unwrap()).collect(),
+            authentication: Authentication::default(),
         },
         kafka_cluster_id: format!("id-of-{name}"),
     }
@@ -77,6 +79,7 @@ fn standard(name: &str, backend: &str, namespace: Namespace, topics: &[&str]) ->
             }),
             acl_enabled: true,
             super_users: BTreeSet::new(),
+            authentication: Authentication::default(),
         },
         kafka_cluster_id: format!("id-of-{name}"),
     }
@@ -688,6 +691,7 @@ fn the_passthrough_is_built_in() {
             kind,
             acl_enabled: false,
             super_users: BTreeSet::new(),
+            authentication: Authentication::default(),
         },
         kafka_cluster_id: "id".into(),
     };
@@ -815,4 +819,132 @@ fn nothing_is_shown_twice() {
     );
     assert_eq!(machine.run(alias("dev", "t1", "main", "p1")), Outcome::Created);
     assert_eq!(machine.refusal(hidden(&["p1"])), shown("p1", "p1"));
+}
+
+#[test]
+fn an_external_name_belongs_to_one_account() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    let external = |name: &str, names: &[&str]| Command::PutAccount {
+        vcluster: "one".parse().unwrap(),
+        name: name.parse().unwrap(),
+        kind: AccountKind::External {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+        },
+    };
+    assert_eq!(
+        machine.run(external("alice", &["sub-1", "CN=alice"])),
+        Outcome::Created
+    );
+    assert_eq!(
+        machine.refusal(external("bob", &["sub-2", "CN=alice"])),
+        Refusal::ExternalNameTaken {
+            name: "CN=alice".to_owned(),
+            taken_by: "alice".parse().unwrap()
+        }
+    );
+    assert_eq!(machine.run(external("alice", &["sub-1"])), Outcome::Updated);
+    assert_eq!(machine.run(external("bob", &["CN=alice"])), Outcome::Created);
+    let created = machine.vcluster("one").accounts["alice"].created.0;
+    let refused = machine.refusal(token("one", 1, "alice", created, (1, 2)));
+    assert!(matches!(refused, Refusal::ExternalAccount { .. }), "{refused}");
+}
+
+fn scram(account: &str, hash: ScramHash) -> ScramUser {
+    ScramUser {
+        account: account.parse().unwrap(),
+        hash,
+    }
+}
+
+fn alter_scram(put: &[ScramUser], delete: &[ScramUser]) -> Command {
+    let credential = ScramCredential {
+        salt: vec![1; 16],
+        iterations: 4096,
+        stored_key: vec![2; 32],
+        server_key: vec![3; 32],
+    };
+    Command::AlterScramCredentials {
+        vcluster: "one".parse().unwrap(),
+        put: put
+            .iter()
+            .map(|user| (user.clone(), credential.clone()))
+            .collect(),
+        delete: delete.to_vec(),
+    }
+}
+
+#[test]
+fn scram_credentials_are_of_local_accounts_which_they_make() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    let (small, large) = (
+        scram("alice", ScramHash::Sha256),
+        scram("alice", ScramHash::Sha512),
+    );
+    assert_eq!(
+        machine.run(alter_scram(&[small.clone(), large.clone()], &[])),
+        Outcome::Updated
+    );
+    assert_eq!(machine.vcluster("one").accounts["alice"].kind, AccountKind::Local);
+    assert_eq!(
+        machine.run(alter_scram(std::slice::from_ref(&small), &[])),
+        Outcome::Unchanged
+    );
+    assert_eq!(
+        machine.run(alter_scram(&[], std::slice::from_ref(&large))),
+        Outcome::Updated
+    );
+    assert_eq!(machine.run(alter_scram(&[], &[large])), Outcome::Unchanged);
+    machine.run(drop_account("one", "alice"));
+    assert!(machine.vcluster("one").scram.is_empty());
+    machine.run(Command::PutAccount {
+        vcluster: "one".parse().unwrap(),
+        name: "alice".parse().unwrap(),
+        kind: AccountKind::External {
+            names: ["x".to_owned()].into(),
+        },
+    });
+    let refused = machine.refusal(alter_scram(&[small], &[]));
+    assert!(matches!(refused, Refusal::ExternalAccount { .. }), "{refused}");
+}
+
+#[test]
+fn tokens_are_revoked_one_by_one_or_all_of_an_account() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    for name in ["alice", "bob"] {
+        machine.run(account("one", name));
+    }
+    let created = |machine: &Machine, name: &str| machine.vcluster("one").accounts[name].created.0;
+    let (alice, bob) = (created(&machine, "alice"), created(&machine, "bob"));
+    for (id, name, created) in [
+        (1, "alice", alice),
+        (2, "alice", alice),
+        (3, "alice", alice),
+        (4, "bob", bob),
+    ] {
+        machine.run(token("one", id, name, created, (100, 200)));
+    }
+    let revoke = |tokens| Command::RevokeTokens {
+        vcluster: "one".parse().unwrap(),
+        tokens,
+    };
+    let first = *machine.vcluster("one").tokens.keys().next().unwrap();
+    assert_eq!(machine.run(revoke(Revoked::One(first))), Outcome::Deleted);
+    assert_eq!(machine.run(revoke(Revoked::One(first))), Outcome::Unchanged);
+    assert_eq!(machine.vcluster("one").tokens.len(), 3);
+    assert_eq!(
+        machine.run(revoke(Revoked::AllOf("alice".parse().unwrap()))),
+        Outcome::Deleted
+    );
+    let left: Vec<_> = machine
+        .vcluster("one")
+        .tokens
+        .values()
+        .map(|token| token.account.as_str())
+        .collect();
+    assert_eq!(left, ["bob"]);
+    let refused = machine.refusal(revoke(Revoked::AllOf("nobody".parse().unwrap())));
+    assert!(matches!(refused, Refusal::NoSuchAccount { .. }), "{refused}");
 }

@@ -45,6 +45,7 @@ pub(super) fn put(
         aliases: Default::default(),
         accounts: Default::default(),
         tokens: Default::default(),
+        scram: Default::default(),
         acls: Default::default(),
         home,
         bootstrap,

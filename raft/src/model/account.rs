@@ -1,5 +1,7 @@
 //! Service accounts: the principals of one virtual cluster.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 /// Who holds the credentials of an account.
@@ -7,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub enum AccountKind {
     /// The gateway issues and checks them.
     Local,
+    /// Somebody else: an identity provider, a certificate authority, the physical cluster. Who is called one of these
+    /// there is this account here. A name belongs to one account of its virtual cluster.
+    External { names: BTreeSet<String> },
 }
 
 /// A principal of one virtual cluster.

@@ -147,6 +147,14 @@ name!(
 );
 
 name!(
+    /// The name of an identity provider in the operator's configuration.
+    ProviderName,
+    "provider name",
+    "1 to 100 of the characters a-z A-Z 0-9 . _ -",
+    |t| (1..=100).contains(&t.len()) && is_resource_text(t)
+);
+
+name!(
     /// What the names of a namespace begin with.
     NamePrefix,
     "prefix",
@@ -166,7 +174,14 @@ name!(
     }
 );
 
-compares_exactly!(VclusterName, TopicName, AccountName, NamePrefix, NameSelector);
+compares_exactly!(
+    VclusterName,
+    TopicName,
+    AccountName,
+    ProviderName,
+    NamePrefix,
+    NameSelector
+);
 
 /// What names of Kafka's own begin with.
 const INTERNAL: &str = "__";

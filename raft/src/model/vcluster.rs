@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, AclBinding, AliasTopic, BrokerKey, BrokerSlot, ClusterId, PortSlot, ServiceAccount,
-    Standard, TokenId, TokenRecord, TopicName,
+    AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, PortSlot,
+    ScramCredential, ScramUser, ServiceAccount, Standard, TokenId, TokenRecord, TopicName,
 };
 
 /// The name of the virtual cluster that is always there.
@@ -32,6 +32,7 @@ pub struct VirtualCluster {
     pub kind: VclusterKind,
     pub acl_enabled: bool,
     pub super_users: BTreeSet<AccountName>,
+    pub authentication: Authentication,
 }
 
 /// A virtual cluster with all that belongs to it.
@@ -43,6 +44,7 @@ pub struct VclusterState {
     pub aliases: BTreeMap<TopicName, AliasTopic>,
     pub accounts: BTreeMap<AccountName, ServiceAccount>,
     pub tokens: BTreeMap<TokenId, TokenRecord>,
+    pub scram: BTreeMap<ScramUser, ScramCredential>,
     pub acls: BTreeSet<AclBinding>,
     /// The physical cluster that groups live on: that of a Partner's first alias, until the last one is gone; that of
     /// other kinds stays for ever.

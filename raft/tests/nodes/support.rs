@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{Liveness, NodeId, NodeRecord, State, VclusterKind, VirtualCluster};
+use klamm_raft::model::{Authentication, Liveness, NodeId, NodeRecord, State, VclusterKind, VirtualCluster};
 use klamm_raft::{Applied, Node, NodeConfig, ProposeError, Secret, Tuning};
 
 /// For anything that is to happen at all; the machine may be busy.
@@ -148,6 +148,7 @@ pub(crate) fn put(name: &str) -> Command {
             kind: VclusterKind::Partner,
             acl_enabled: true,
             super_users: ["admin".parse().unwrap()].into(),
+            authentication: Authentication::default(),
         },
         kafka_cluster_id: format!("id-of-{name}"),
     }

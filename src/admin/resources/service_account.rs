@@ -1,5 +1,7 @@
 //! `GatewayServiceAccount`.
 
+use std::collections::BTreeSet;
+
 use klamm_raft::model::{AccountKind, AccountName, VclusterName};
 use serde::{Deserialize, Serialize};
 
@@ -8,11 +10,18 @@ use super::{InVcluster, Resource, vcluster_name};
 
 const KIND: &str = "GatewayServiceAccount";
 
+/// The most names that an account has elsewhere.
+const MAX_EXTERNAL_NAMES: usize = 100;
+/// The longest of them: a distinguished name may be long.
+const MAX_EXTERNAL_NAME_BYTES: usize = 1024;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Spec {
     #[serde(rename = "type")]
     kind: String,
+    #[serde(rename = "externalNames", default, skip_serializing_if = "Vec::is_empty")]
+    external_names: Vec<String>,
 }
 
 pub(crate) type ServiceAccountResource = Resource<InVcluster, Spec>;
@@ -24,15 +33,18 @@ impl ServiceAccountResource {
         let vcluster = vcluster_name("metadata.vCluster", self.metadata.v_cluster.as_deref())?;
         let name = required("metadata.name", &self.metadata.name)?;
         let kind = match self.spec.kind.to_ascii_uppercase().as_str() {
-            "LOCAL" => AccountKind::Local,
-            "EXTERNAL" => {
+            "LOCAL" if self.spec.external_names.is_empty() => AccountKind::Local,
+            "LOCAL" => {
                 return Err(Invalid::new(
-                    "spec.type EXTERNAL is not available yet: only LOCAL is",
+                    "spec.externalNames are for the type EXTERNAL: a LOCAL account is called what it is called here",
                 ));
             }
+            "EXTERNAL" => AccountKind::External {
+                names: external_names(self.spec.external_names)?,
+            },
             _ => {
                 return Err(Invalid::new(format!(
-                    "spec.type {:?} is not known: only LOCAL is available",
+                    "spec.type {:?} is not known: these are: LOCAL, EXTERNAL",
                     self.spec.kind
                 )));
             }
@@ -46,14 +58,28 @@ impl ServiceAccountResource {
     }
 }
 
+fn external_names(names: Vec<String>) -> Result<BTreeSet<String>, Invalid> {
+    let is_bad = |name: &String| {
+        name.is_empty() || name.len() > MAX_EXTERNAL_NAME_BYTES || name.chars().any(char::is_control)
+    };
+    if names.is_empty() || names.len() > MAX_EXTERNAL_NAMES || names.iter().any(is_bad) {
+        return Err(Invalid::new(format!(
+            "spec.externalNames must list 1 to {MAX_EXTERNAL_NAMES} names of 1 to {MAX_EXTERNAL_NAME_BYTES} bytes \
+             without control characters"
+        )));
+    }
+    Ok(names.into_iter().collect())
+}
+
 /// A service account as it is shown.
 pub(crate) fn show(
     vcluster: &VclusterName,
     name: &AccountName,
     kind: &AccountKind,
 ) -> ServiceAccountResource {
-    let kind = match kind {
-        AccountKind::Local => "LOCAL",
+    let (kind, external_names) = match kind {
+        AccountKind::Local => ("LOCAL", Vec::new()),
+        AccountKind::External { names } => ("EXTERNAL", names.iter().cloned().collect()),
     };
     Resource::of(
         KIND,
@@ -63,6 +89,7 @@ pub(crate) fn show(
         },
         Spec {
             kind: kind.to_owned(),
+            external_names,
         },
     )
 }

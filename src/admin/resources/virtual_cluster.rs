@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::HostPort;
 
+use super::authentication::{self, MethodSpec};
 use super::invalid::{Invalid, required};
 use super::standard::{NamespaceSpec, Selectors, ShownStandard, StandardSpec};
 use super::{Resource, vcluster_name};
@@ -36,6 +37,7 @@ pub(crate) struct PutSpec {
     namespace: Option<NamespaceSpec>,
     topics: Vec<String>,
     consumer_groups: Vec<String>,
+    authentication: Option<Vec<MethodSpec>>,
     #[serde(rename = "bootstrapServers")]
     _bootstrap_servers: Option<IgnoredAny>,
     #[serde(rename = "clientProperties")]
@@ -52,6 +54,7 @@ pub(crate) struct ShownSpec {
     kind: &'static str,
     #[serde(flatten)]
     standard: ShownStandard,
+    authentication: Vec<MethodSpec>,
     bootstrap_servers: String,
     client_properties: ClientProperties,
 }
@@ -129,6 +132,7 @@ impl VirtualClusterResource {
                 kind,
                 acl_enabled: self.spec.acl_enabled,
                 super_users: super_users.collect::<Result<_, _>>()?,
+                authentication: authentication::read(self.spec.authentication)?,
             },
         ))
     }
@@ -144,6 +148,7 @@ pub(crate) fn show(
         kind,
         acl_enabled,
         super_users,
+        authentication,
     } = &vcluster.spec;
     Resource::of(
         KIND,
@@ -162,6 +167,7 @@ pub(crate) fn show(
                 VclusterKind::Standard(standard) => ShownStandard::of(standard),
                 VclusterKind::Partner | VclusterKind::Passthrough => ShownStandard::default(),
             },
+            authentication: authentication::show(authentication),
             bootstrap_servers: bootstrap_servers(vcluster, &state.nodes),
             client_properties: CLIENT_PROPERTIES,
         },
@@ -197,7 +203,7 @@ fn bootstrap_servers(vcluster: &VclusterState, nodes: &BTreeMap<NodeId, NodeReco
 #[cfg(test)]
 mod tests {
     use super::*;
-    use klamm_raft::model::PortSlot;
+    use klamm_raft::model::{Authentication, PortSlot};
 
     fn check(json: &str, expected: Result<&[&str], &str>) {
         let got = serde_json::from_str::<VirtualClusterResource>(json)
@@ -288,11 +294,13 @@ mod tests {
                 kind: VclusterKind::Partner,
                 acl_enabled: true,
                 super_users: std::collections::BTreeSet::new(),
+                authentication: Authentication::default(),
             },
             kafka_cluster_id: String::new(),
             aliases: BTreeMap::new(),
             accounts: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            scram: Default::default(),
             acls: std::collections::BTreeSet::new(),
             home: None,
             bootstrap: PortSlot(3),

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    AccountKind, AccountName, PortSlot, Revision, ServiceAccount, SigningKey, TokenId, TokenRecord,
-    VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    AccountKind, AccountName, Authentication, PortSlot, Revision, ServiceAccount, SigningKey, TokenId,
+    TokenRecord, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
 use crate::auth::{Directory, UnixMillis};
@@ -47,6 +47,7 @@ pub(crate) fn state() -> VclusterState {
             kind: VclusterKind::Partner,
             acl_enabled: true,
             super_users: BTreeSet::from([account()]),
+            authentication: Authentication::default(),
         },
         kafka_cluster_id: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
         aliases: BTreeMap::new(),
@@ -55,6 +56,7 @@ pub(crate) fn state() -> VclusterState {
             ("bob".parse().unwrap(), account_at(6)),
         ]),
         tokens: BTreeMap::from([(TOKEN_ID, record())]),
+        scram: Default::default(),
         acls: BTreeSet::new(),
         home: None,
         bootstrap: PortSlot(0),

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    BrokerKey, BrokerSlot, Liveness, NodeId, NodeRecord, PortSlot, VclusterKind, VclusterState,
-    VirtualCluster,
+    Authentication, BrokerKey, BrokerSlot, Liveness, NodeId, NodeRecord, PortSlot, VclusterKind,
+    VclusterState, VirtualCluster,
 };
 
 use super::Brokers;
@@ -17,11 +17,13 @@ fn state(brokers: &[(i32, i32, u16)]) -> VclusterState {
             kind: VclusterKind::Partner,
             acl_enabled: true,
             super_users: BTreeSet::new(),
+            authentication: Authentication::default(),
         },
         kafka_cluster_id: "virtual".into(),
         aliases: BTreeMap::new(),
         accounts: BTreeMap::new(),
         tokens: BTreeMap::new(),
+        scram: Default::default(),
         acls: BTreeSet::new(),
         home: Some("main".parse().unwrap()),
         bootstrap: PortSlot(0),

@@ -11,9 +11,9 @@ use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use klamm_raft::command::Command;
 use klamm_raft::model::{
-    AclBinding, AclEntry, AliasTopic, BrokerKey, BrokerSlot, Liveness, Namespace, NodeId, NodeRecord,
-    Operation, PatternType, Permission, PortSlot, ResourcePattern, Revision, Standard, VclusterKind,
-    VclusterState, VirtualCluster,
+    AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot, Liveness, Namespace, NodeId,
+    NodeRecord, Operation, PatternType, Permission, PortSlot, ResourcePattern, Revision, Standard,
+    VclusterKind, VclusterState, VirtualCluster,
 };
 
 use crate::authz::{Principal, Resource, host_text};
@@ -399,6 +399,7 @@ fn state() -> VclusterState {
             kind: VclusterKind::Partner,
             acl_enabled: true,
             super_users: BTreeSet::from(["admin".parse().unwrap()]),
+            authentication: Authentication::default(),
         },
         kafka_cluster_id: "virtualClusterId".into(),
         aliases: aliases
@@ -406,6 +407,7 @@ fn state() -> VclusterState {
             .into(),
         accounts: BTreeMap::new(),
         tokens: BTreeMap::new(),
+        scram: Default::default(),
         acls: BTreeSet::new(),
         home: Some("main".parse().unwrap()),
         bootstrap: PortSlot(0),
