@@ -38,6 +38,7 @@ use tracing::{debug, info, warn};
 
 use crate::auth::{Conversation, Directory};
 use crate::vcluster::plan::Caller;
+use crate::vcluster::subscriptions::Subscriptions;
 use deadlines::Deadlines;
 use end::Blame;
 use inbound::Inbound;
@@ -69,6 +70,7 @@ pub struct Session {
     conversation: Conversation,
     /// Set by a login.
     caller: Option<Caller>,
+    subscriptions: Subscriptions,
     /// From then on nothing is served without another login.
     expires: Option<Instant>,
     /// The directory in which the login was last found.
@@ -98,6 +100,7 @@ impl Session {
             stage: Stage::Accepted,
             conversation: Conversation::default(),
             caller: None,
+            subscriptions: Subscriptions::default(),
             expires: None,
             directory: None,
             inbound: Inbound::new(limits.max_login_frame_bytes),

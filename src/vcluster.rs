@@ -9,4 +9,5 @@ pub mod pattern;
 pub mod pending;
 pub mod plan;
 pub mod rename;
+pub mod subscriptions;
 pub mod view;

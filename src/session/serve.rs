@@ -68,7 +68,7 @@ impl Session {
             return Err(End::NotLoggedIn);
         };
         let Unplanned { frame, share, asked } = request;
-        let planned = api::request(&view, caller, frame, attempt);
+        let planned = api::request(&view, caller, &mut self.subscriptions, frame, attempt);
         self.audit(&view, caller, asked.api_key, &planned.denied);
         match planned.plan {
             Plan::Reply(answer) => self.reply(answer, asked),

@@ -16,6 +16,7 @@ mod create_topics;
 mod delete_records;
 mod delete_topics;
 mod error_code;
+mod expression;
 mod fetch;
 mod gate;
 mod gateway_refused;
@@ -53,6 +54,7 @@ use self::gate::Gate;
 use self::table::Api;
 use super::pending::{Pending, PendingChange, Then};
 use super::plan::{Attempt, Caller, ChangeResult, CloseReason, Plan, Planned};
+use super::subscriptions::Subscriptions;
 use super::view::View;
 use crate::wire::{
     Detail, Edits, Item, Message, RequestHeader, Segments, Tape, WireError, correlation_id, field,
@@ -65,7 +67,13 @@ thread_local! {
 }
 
 /// Plans a request of a logged-in client. SASL requests are the session's.
-pub fn request(view: &View, caller: &Caller, frame: Bytes, attempt: Attempt) -> Planned {
+pub fn request(
+    view: &View,
+    caller: &Caller,
+    subscriptions: &mut Subscriptions,
+    frame: Bytes,
+    attempt: Attempt,
+) -> Planned {
     let Ok(header) = RequestHeader::parse(&frame) else {
         return Plan::Close(CloseReason::BadRequest).into();
     };
@@ -99,6 +107,7 @@ pub fn request(view: &View, caller: &Caller, frame: Bytes, attempt: Attempt) -> 
             frame: &frame,
             message,
             attempt,
+            subscriptions,
         };
         let plan = dispatch(&mut ask);
         let gate = ask.gate;
@@ -118,6 +127,7 @@ fn detail_of(api: Api) -> Detail {
         | Api::DescribeGroups
         | Api::DescribeConfigs
         | Api::DescribeCluster
+        | Api::ConsumerGroupHeartbeat
         | Api::ConsumerGroupDescribe
         | Api::ShareGroupDescribe
         | Api::DescribeAcls

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use klamm::vcluster::api;
 use klamm::vcluster::plan::{Answer, Attempt, Caller, ChangeUnavailable, Forward, Need, Plan};
+use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::wire::{Class, Detail, RequestHeader, Segments, Tape, api_versions, walk_request, walk_response};
 
 use super::chance::Chance;
@@ -40,7 +41,15 @@ fn requests_and_their_answers() {
 
 fn play(world: &World, caller: &Caller, frame: &Bytes, chance: &mut Chance) {
     let attempt = *chance.pick(&[Attempt::First, Attempt::AfterRefresh]);
-    match api::request(&world.view, caller, frame.clone(), attempt).plan {
+    match api::request(
+        &world.view,
+        caller,
+        &mut Subscriptions::default(),
+        frame.clone(),
+        attempt,
+    )
+    .plan
+    {
         Plan::Reply(answer) => answered(frame, &answer),
         Plan::Forward(forward) => forwarded(world, caller, frame, forward, chance),
         Plan::Need(Need::FreshTopics { frame: same }) => {

@@ -17,6 +17,7 @@ use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topology};
 use klamm::vcluster::api;
 use klamm::vcluster::plan::{Answer, Attempt, Caller, Plan};
+use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm_raft::model::{
     AliasTopic, Authentication, BrokerKey, BrokerSlot, Liveness, NodeId, NodeRecord, PortSlot, Revision,
@@ -130,7 +131,13 @@ impl World {
     /// A request as a client sends it, through the virtual cluster to the broker and back.
     pub(crate) fn ask<Q: Request>(&self, version: i16, request: &Q) -> Q::Response {
         let frame = Bytes::from(encode(version, request)).slice(4..);
-        let planned = api::request(&self.view, &self.caller, frame, Attempt::AfterRefresh);
+        let planned = api::request(
+            &self.view,
+            &self.caller,
+            &mut Subscriptions::default(),
+            frame,
+            Attempt::AfterRefresh,
+        );
         let place = format!("API {} version {version}", Q::KEY);
         let Plan::Forward(forward) = planned.plan else {
             panic!("{place}: {:?}", planned.plan)

@@ -14,6 +14,7 @@ use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Pending, Then};
 use crate::vcluster::plan::{Answer, Attempt, Caller, Forward, Need, Plan};
 use crate::vcluster::rename::Alias;
+use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
 use crate::wire::{Edits, Field, Item, Message, Node, RequestHeader, Segments, WireError, field};
 use klamm_raft::model::Operation;
@@ -28,6 +29,7 @@ pub(super) struct Ask<'a> {
     pub(super) frame: &'a Bytes,
     pub(super) message: Message<'a>,
     pub(super) attempt: Attempt,
+    pub(super) subscriptions: &'a mut Subscriptions,
 }
 
 /// Why a handler gave no plan.

@@ -6,10 +6,9 @@ use std::collections::BTreeSet;
 use super::ask::{Ask, Stop, Verdict};
 use super::back::Back;
 use super::error_code::ErrorCode;
-use super::{group, groups, topics};
+use super::{expression, group, groups, topics};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
-use crate::vcluster::pattern::Pattern;
 use crate::vcluster::pending::{Asked, RefusedGroup, Then};
 use crate::vcluster::plan::{Attempt, Plan};
 use crate::wire::{Class, Edits, Form, Item, Message, Node, field};
@@ -93,7 +92,7 @@ fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
         return Ok(());
     };
     if array.is_null() && pattern.is_none() {
-        return Ok(());
+        return expression::unsaid(ask, array, edits);
     }
     let names = &ask.view.names;
     let mut physical = BTreeSet::new();
@@ -103,22 +102,16 @@ fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
             None => names.stand_in(name).map_err(|_| ErrorCode::InvalidRequest)?,
         });
     }
+    let is_named = !physical.is_empty();
+    let mut said = None;
     if let Some(node) = pattern {
-        let text = node.text().unwrap_or_default();
         edits.set_text(node, None);
-        if !text.is_empty() {
-            let pattern = Pattern::compile(text).map_err(|_| ErrorCode::InvalidRegularExpression)?;
-            for alias in names.aliases() {
-                let name = alias.virtual_name.as_str();
-                let may_describe = ask
-                    .gate
-                    .allows_quietly(Operation::Describe, Resource::topic(name));
-                if may_describe && pattern.matches(name) {
-                    physical.insert(alias.physical_name.as_str().to_owned());
-                }
-            }
+        said = node.text().filter(|text| !text.is_empty());
+        if let Some(text) = said {
+            physical.extend(expression::resolve(ask, text)?);
         }
     }
+    expression::said(ask, said.filter(|_| !is_named), &physical);
     edits.set_texts(array, &physical);
     Ok(())
 }

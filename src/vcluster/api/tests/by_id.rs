@@ -8,6 +8,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api::{self, table::Api};
 use crate::vcluster::plan::{Answer, Attempt, Need, Plan};
+use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::{
     Class, Detail, Field, Item, Node, RequestHeader, Tape, Value, field, walk_request, walk_response,
 };
@@ -60,7 +61,13 @@ fn fetch(ids: &[[u8; 16]]) -> Bytes {
 
 /// Topic ids of a request that goes upstream, and the answer that a client gets when the broker says all is well.
 fn exchange(world: &World, request: Bytes, answer: impl Fn(&[[u8; 16]]) -> Item) -> (Vec<[u8; 16]>, Bytes) {
-    let planned = api::request(&world.view, &world.caller, request, Attempt::AfterRefresh);
+    let planned = api::request(
+        &world.view,
+        &world.caller,
+        &mut Subscriptions::default(),
+        request,
+        Attempt::AfterRefresh,
+    );
     let Plan::Forward(forward) = planned.plan else {
         panic!("{:?}", planned.plan)
     };
@@ -154,7 +161,13 @@ fn offsets_are_fetched_by_id() {
 fn an_unknown_id_needs_a_look_first() {
     let world = World::new().asked_by_super_user();
     for request in [commit(&[UNKNOWN]), fetch(&[UNKNOWN])] {
-        let planned = api::request(&world.view, &world.caller, request, Attempt::First);
+        let planned = api::request(
+            &world.view,
+            &world.caller,
+            &mut Subscriptions::default(),
+            request,
+            Attempt::First,
+        );
         assert!(
             matches!(planned.plan, Plan::Need(Need::FreshTopics { .. })),
             "{:?}",

@@ -118,6 +118,70 @@ fn an_expression_is_resolved_to_what_the_caller_may_describe() {
 }
 
 #[test]
+fn an_expression_is_followed_while_rights_change() {
+    let world = member();
+    let at = |epoch| heartbeat().with_member_epoch(epoch);
+    assert_eq!(sent(&world, 1, &by_pattern(".*")).unwrap(), ["int-orders"]);
+    assert_eq!(sent(&world, 1, &at(1)), None, "nothing changed");
+    let world = world.allow(Read, Resource::group("other"));
+    assert_eq!(sent(&world, 1, &at(1)), None, "no topic is concerned");
+    let world = world.allow(Describe, Resource::topic("bills"));
+    let both = ["int-bills", "int-orders"];
+    assert_eq!(sent(&world, 1, &at(1)).unwrap(), both);
+    assert_eq!(
+        sent(&world, 1, &at(1)).unwrap(),
+        both,
+        "the broker may not have taken it"
+    );
+    assert_eq!(sent(&world, 1, &at(2)), None, "it has");
+    assert_eq!(sent(&world, 1, &at(2).with_member_id(text("another"))), None);
+    let world = world.deny(Describe, Resource::topic("orders"));
+    assert_eq!(sent(&world, 1, &at(2)).unwrap(), ["int-bills"]);
+    let world = world.deny(Describe, Resource::topic("bills"));
+    assert_eq!(
+        sent(&world, 1, &at(3)),
+        Some(vec![]),
+        "what is left of it is nothing"
+    );
+}
+
+#[test]
+fn an_expression_is_followed_no_more_when_the_member_left_or_subscribes_by_names() {
+    let others = [
+        heartbeat().with_member_epoch(-1),
+        by_pattern(""),
+        subscribed(&["orders"]),
+        by_pattern("later|bills").with_subscribed_topic_names(Some(vec![topic_name("orders")])),
+    ];
+    for other in others {
+        let world = member();
+        sent(&world, 1, &by_pattern(".*"));
+        sent(&world, 1, &other);
+        let world = world.allow(Describe, Resource::topic("bills"));
+        assert_eq!(
+            sent(&world, 1, &heartbeat().with_member_epoch(1)),
+            None,
+            "{other:?}"
+        );
+    }
+}
+
+#[test]
+fn of_many_members_on_one_connection_the_latest_are_followed() {
+    let world = member();
+    let members: Vec<_> = (0..9).map(|number| format!("m{number}")).collect();
+    for member in &members {
+        sent(&world, 1, &by_pattern(".*").with_member_id(text(member)));
+    }
+    let world = world.allow(Describe, Resource::topic("bills"));
+    let followed = members.iter().filter(|member| {
+        let beat = heartbeat().with_member_epoch(1).with_member_id(text(member));
+        sent(&world, 1, &beat).is_some()
+    });
+    assert!(followed.eq(&members[1..]));
+}
+
+#[test]
 fn an_expression_finds_topics_of_the_whole_cluster_that_are_new() {
     let world = World::passthrough()
         .allow(Read, Resource::group("app"))

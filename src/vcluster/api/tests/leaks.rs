@@ -8,6 +8,7 @@ use crate::vcluster::pending::{
     Asked, Coordinated, FetchedGroup, FetchedTopics, MetadataThen, Pending, Protocol, Then,
 };
 use crate::vcluster::plan::{Attempt, Plan};
+use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::Class;
 use crate::wire::tests::sample::{Value, planted_request, planted_response};
 use klamm_raft::model::Operation;
@@ -291,7 +292,13 @@ fn nothing_that_a_client_may_not_name_goes_upstream() {
             for seed in 1..60 {
                 let place = format!("{api:?} version {version} seed {seed}");
                 let frame = planted_request((api.key(), version), seed, plant_request);
-                let planned = api::request(&world.view, &world.caller, frame.into(), Attempt::AfterRefresh);
+                let planned = api::request(
+                    &world.view,
+                    &world.caller,
+                    &mut Subscriptions::default(),
+                    frame.into(),
+                    Attempt::AfterRefresh,
+                );
                 let sent = match planned.plan {
                     Plan::Forward(forward) => join(&forward.frame),
                     Plan::Reply(_) => continue,

@@ -14,6 +14,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api;
 use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
+use crate::vcluster::subscriptions::Subscriptions;
 
 #[test]
 fn versions_are_announced_in_every_version() {
@@ -74,7 +75,13 @@ fn an_unknown_version_is_answered_in_version_0() {
     let world = World::new();
     let mut frame = encode_request(4, &ApiVersionsRequest::default()).to_vec();
     frame[3] = 99;
-    let planned = api::request(&world.view, &world.caller, frame.into(), Attempt::First);
+    let planned = api::request(
+        &world.view,
+        &world.caller,
+        &mut Subscriptions::default(),
+        frame.into(),
+        Attempt::First,
+    );
     let Plan::Reply(reply) = planned.plan else {
         panic!("{:?}", planned.plan)
     };
@@ -104,7 +111,13 @@ fn what_is_not_served_closes_the_connection() {
         (trailing, CloseReason::BadRequest),
         (vec![0, 1], CloseReason::BadRequest),
     ] {
-        let planned = api::request(&world.view, &world.caller, frame.into(), Attempt::First);
+        let planned = api::request(
+            &world.view,
+            &world.caller,
+            &mut Subscriptions::default(),
+            frame.into(),
+            Attempt::First,
+        );
         let Plan::Close(closed) = planned.plan else {
             panic!("{:?}", planned.plan)
         };

@@ -6,6 +6,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api;
 use crate::vcluster::plan::{Attempt, Plan};
+use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::{Detail, Item, Tape, field, walk_response};
 
 /// Initialize, read, write, delete, read a summary.
@@ -26,7 +27,14 @@ fn request((key, version): (i16, i16)) -> bytes::Bytes {
 }
 
 fn plan(world: &World, api: (i16, i16)) -> Plan {
-    api::request(&world.view, &world.caller, request(api), Attempt::First).plan
+    api::request(
+        &world.view,
+        &world.caller,
+        &mut Subscriptions::default(),
+        request(api),
+        Attempt::First,
+    )
+    .plan
 }
 
 /// The error of the one partition that was asked for, and what is said of it.

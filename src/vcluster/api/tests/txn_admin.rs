@@ -21,6 +21,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api;
 use crate::vcluster::plan::{Attempt, Plan};
+use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::{Item, Value, field};
 
 fn described(id: &str, error: i16) -> TransactionState {
@@ -244,7 +245,13 @@ fn no_client_ends_transactions_of_producers_that_may_be_others() {
     request.push(field::MARKERS, marker);
     let frame = join(&request.request_frame((27, 2), CORRELATION_ID, "client").unwrap()).slice(4..);
     let world = World::new();
-    let planned = api::request(&world.view, &world.caller, frame, Attempt::First);
+    let planned = api::request(
+        &world.view,
+        &world.caller,
+        &mut Subscriptions::default(),
+        frame,
+        Attempt::First,
+    );
     let Plan::Reply(reply) = planned.plan else {
         panic!("{:?}", planned.plan)
     };

@@ -3,6 +3,7 @@
 //! Virtual cluster `partner`: `orders` is physically `int-orders`, `bills` is `int-bills`, `ghost` stands for a topic
 //! that does not exist. Physical broker 101 is virtual broker 1 on slot 1, 102 is 2 on slot 2, 103 has no slot.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -21,6 +22,7 @@ use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topol
 use crate::vcluster::api;
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{Answer, Attempt, Caller, CloseReason, Need, Plan, Planned};
+use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
 
@@ -42,6 +44,8 @@ pub(super) struct World {
     pub(super) caller: Caller,
     state: VclusterState,
     topology: Option<Topology>,
+    /// All requests come over one connection.
+    subscriptions: RefCell<Subscriptions>,
 }
 
 /// What became of a request.
@@ -85,6 +89,7 @@ impl World {
             topology: Some(topology()),
             caller: caller("alice"),
             view: View::compile(None, source(&state(), None)),
+            subscriptions: RefCell::default(),
         };
         world.compile();
         world
@@ -208,7 +213,13 @@ impl World {
 
     pub(super) fn ask_again<Q: Request>(&self, version: i16, request: &Q, attempt: Attempt) -> Asked<'_, Q> {
         let frame = encode_request(version, request);
-        let planned = api::request(&self.view, &self.caller, frame, attempt);
+        let planned = api::request(
+            &self.view,
+            &self.caller,
+            &mut self.subscriptions.borrow_mut(),
+            frame,
+            attempt,
+        );
         Asked {
             planned,
             world: self,
