@@ -1,5 +1,7 @@
 //! The real binary between real Kafka and stock clients. Everything here runs on loopback and starts what it needs.
 
+#[path = "kafka/expressions.rs"]
+mod expressions;
 #[path = "kafka/failover.rs"]
 mod failover;
 #[path = "kafka/groups.rs"]
