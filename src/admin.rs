@@ -21,7 +21,7 @@ use actix_web::{App, HttpServer, web};
 
 use crate::config::HttpConfig;
 
-pub use cluster_view::{ClusterView, LivenessView, NodeView};
+pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
 pub use problem::ProblemBody;
 pub use services::{Answer, CannotAsk, FindTopic, Finding, Propose, Services, Unready};
 

@@ -12,13 +12,14 @@ mod pins;
 mod services;
 
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
-use klamm_raft::model::{Liveness, NodeRecord};
+use klamm_raft::model::{ListenerName, Liveness, NodeRecord, Protocol};
 use klamm_raft::{Node, NotReady, StartError, Tuning, WeakSecret};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
@@ -28,10 +29,12 @@ use crate::admin;
 use crate::backend::{UpstreamError, Upstreams};
 use crate::config::Config;
 use crate::control::{Control, ControlError};
-use crate::listener::{DataArbiter, Listener, Ports, Unbound};
-use crate::metrics::{Metrics, MetricsError};
+use crate::listener::config::ListenerConfig;
+use crate::listener::{DataArbiter, Guard, Listener, Site, Unbound};
+use crate::metrics::{Metrics, MetricsError, NodeMetrics};
 use crate::session::census::Census;
 use crate::session::{Limits, Shared};
+use crate::tls::{Latest, TlsError};
 use drain::Drain;
 use manager::Manager;
 use services::Parts;
@@ -61,6 +64,12 @@ pub enum AppError {
     Control(#[from] ControlError),
     #[error("a physical cluster cannot be used")]
     Upstream(#[from] UpstreamError),
+    #[error("the listener {listener} cannot be opened")]
+    Tls {
+        listener: ListenerName,
+        #[source]
+        source: TlsError,
+    },
     #[error("the admin API cannot listen on {address}")]
     Admin {
         address: HostPort,
@@ -80,8 +89,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     let metrics = Metrics::new()?;
     let node = Node::start(raft_config(&config).await?)?;
     let control = Control::new(node.clone());
-    let ports = config.listener.port_start..=config.listener.port_start + (config.listener.port_count - 1);
-    let upstreams = Upstreams::start(&config.backends, ports, &metrics)?;
+    let upstreams = Upstreams::start(&config.backends, &own_ports(&config.listeners), &metrics)?;
     let census = Arc::new(Census::default());
     let (listener, unbound) = listener(&config, &control, &upstreams, (&metrics, &census)).await?;
     let (draining, serving) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -106,6 +114,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         control,
         upstreams,
         listener: listener.clone(),
+        fronts: fronts(&config.listeners),
         metrics,
         serving,
     };
@@ -152,23 +161,62 @@ async fn listener(
     upstreams: &Upstreams,
     (metrics, census): (&Metrics, &Arc<Census>),
 ) -> Result<(Addr<Listener>, watch::Receiver<Unbound>), AppError> {
-    let address = resolve("gateway.bind.host", &config.listener.bind_host).await?;
-    let ports = Ports {
-        address,
-        start: config.listener.port_start,
-    };
+    let mut sites = Vec::new();
+    for listener in &config.listeners {
+        sites.push(site(listener, &metrics.node).await?);
+    }
     let shared = Arc::new(Shared::new(
         limits(config),
         proposer(control),
         Arc::clone(&metrics.node),
     ));
     let (listener, unbound) = Listener::new(
-        ports,
+        sites,
         data_arbiters(config, upstreams),
         shared,
         Arc::clone(census),
     );
     Ok((listener.start(), unbound))
+}
+
+/// A listener with its address and its certificates, which are followed from now on.
+async fn site(listener: &ListenerConfig, metrics: &Arc<NodeMetrics>) -> Result<Site, AppError> {
+    let tls = match listener.tls.clone().map(Latest::load).transpose() {
+        Ok(tls) => tls,
+        Err(source) => {
+            return Err(AppError::Tls {
+                listener: listener.name.clone(),
+                source,
+            });
+        }
+    };
+    if let Some(tls) = &tls {
+        actix_rt::spawn(Arc::clone(tls).follow(Arc::clone(metrics)));
+    }
+    Ok(Site {
+        name: listener.name.clone(),
+        address: resolve("gateway.bind.host", &listener.bind_host).await?,
+        port: listener.bind_port,
+        routing: listener.routing.clone(),
+        guard: Guard {
+            proxies: listener.proxies.clone(),
+            tls,
+        },
+    })
+}
+
+fn fronts(listeners: &[ListenerConfig]) -> Vec<(ListenerName, Protocol)> {
+    let front = |listener: &ListenerConfig| (listener.name.clone(), listener.protocol);
+    listeners.iter().map(front).collect()
+}
+
+/// The ports that this node listens on for clients.
+fn own_ports(listeners: &[ListenerConfig]) -> Vec<RangeInclusive<u16>> {
+    let ports = |listener: &ListenerConfig| {
+        let first = listener.bind_port;
+        first..=first + (listener.port_count() - 1)
+    };
+    listeners.iter().map(ports).collect()
 }
 
 /// Follows the replicated state for as long as the node runs, and serves clients once it has joined its cluster.
@@ -237,9 +285,11 @@ async fn raft_config(config: &Config) -> Result<klamm_raft::NodeConfig, AppError
             .collect(),
         secret: secret.transpose()?,
         record: NodeRecord {
-            advertised_host: config.listener.advertised_host.clone(),
-            port_start: config.listener.port_start,
-            port_count: config.listener.port_count,
+            listeners: config
+                .listeners
+                .iter()
+                .map(|listener| (listener.name.clone(), listener.record()))
+                .collect(),
             liveness: Liveness::Up,
         },
         tuning: Tuning::default(),

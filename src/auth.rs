@@ -3,9 +3,11 @@
 //! [`Conversation`] is the one entrance of a session: it takes SASL requests and says what to answer. Mechanisms are
 //! the variants of [`Mechanism`]; another one is a variant and its exchange.
 
+pub mod certificate;
 mod conversation;
 mod directory;
 mod login;
+pub mod mapping;
 mod mechanism;
 mod messages;
 mod plain;

@@ -15,7 +15,6 @@ pub mod lane;
 mod login;
 mod message;
 pub mod pool;
-mod stream;
 mod tls;
 pub mod topology;
 pub mod upstreams;

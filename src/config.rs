@@ -7,9 +7,11 @@
 mod backends;
 mod build;
 mod clusters;
+mod fields;
 mod hint;
 mod jaas;
 mod kafka_names;
+mod listeners;
 mod problem;
 pub mod reference;
 mod settings;
@@ -26,6 +28,7 @@ use klamm_raft::model::{AccountName, ClusterId, NodeId, SigningKey};
 
 use crate::address::HostPort;
 use crate::backend::config::BackendConfig;
+use crate::listener::config::ListenerConfig;
 use crate::secret::Secret;
 use crate::telemetry::LogFormat;
 
@@ -57,7 +60,8 @@ impl std::fmt::Debug for Inputs<'_> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     pub http: HttpConfig,
-    pub listener: ListenerConfig,
+    /// At least one; names are unique and ports do not overlap.
+    pub listeners: Vec<ListenerConfig>,
     pub node: NodeConfig,
     pub passthrough: PassthroughConfig,
     /// The physical clusters; `main` is one of them.
@@ -76,17 +80,6 @@ pub struct HttpConfig {
     pub bind: HostPort,
     /// At least one.
     pub users: Vec<AdminUser>,
-}
-
-/// The Kafka ports of this node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListenerConfig {
-    pub bind_host: String,
-    /// What clients are told.
-    pub advertised_host: String,
-    pub port_start: u16,
-    /// `port_start + port_count - 1` is a port.
-    pub port_count: u16,
 }
 
 /// The virtual cluster that is built in. Every node should be given the same.

@@ -9,6 +9,8 @@
 pub mod address;
 pub mod chain;
 pub mod secret;
+pub mod stream;
+pub mod tls;
 
 pub mod listener;
 pub mod session;

@@ -1,8 +1,14 @@
 //! The ports that clients connect to: an actor on the control arbiter that opens and closes them as views say, accepts,
-//! and hands sockets to the data arbiters. It reads no byte of a client.
+//! and hands sockets to the data arbiters. What comes before a session (TLS, PROXY header) is `reception`'s.
 
 mod bind;
+pub mod config;
 mod entrance;
+pub mod networks;
+mod proxy;
+mod reception;
+mod routes;
+mod turned_away;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -10,7 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
-use klamm_raft::model::PortSlot;
+use arc_swap::ArcSwap;
+use klamm_raft::model::{DnsLabel, ListenerName, PortSlot, Routing};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info};
@@ -19,15 +26,35 @@ use crate::auth::Directory;
 use crate::session::census::Census;
 use crate::session::{Door, End, Mode, Orders, Shared};
 use entrance::Entrance;
+use reception::{Reception, Target};
+use routes::{Route, Routes};
 
 pub use bind::BindError;
 pub use entrance::DataArbiter;
+pub use reception::Guard;
+pub use turned_away::TurnedAway;
 
-/// What each port slot leads to. The same `Arc` stands for an address that stays.
-pub type Doors = BTreeMap<PortSlot, Arc<Door>>;
+/// One address of a virtual cluster on one listener.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Spot {
+    pub listener: ListenerName,
+    pub slot: PortSlot,
+}
 
-/// The slots that should be open and are not, for readiness.
-pub type Unbound = BTreeMap<PortSlot, Arc<BindError>>;
+/// What an address leads to.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// The same `Arc` stands for an address that stays.
+    pub door: Arc<Door>,
+    /// What the virtual cluster is called where names tell addresses apart; none: it is not served there.
+    pub label: Option<DnsLabel>,
+}
+
+/// All addresses that should be served.
+pub type Doors = BTreeMap<Spot, Opening>;
+
+/// The addresses that should be open and are not, for readiness.
+pub type Unbound = BTreeMap<Spot, Arc<BindError>>;
 
 /// Messages that wait for the listener.
 const MAILBOX: usize = 16;
@@ -35,8 +62,8 @@ const MAILBOX: usize = 16;
 /// After this long a port that could not be opened is tried again.
 const BIND_AGAIN: Duration = Duration::from_secs(2);
 
-/// Sets the slots to serve: opens what is new, closes what is missing together with its sessions, leaves the rest alone
-/// but for those whose accounts or tokens changed, which look at their login. Send it after views were published.
+/// Sets the addresses to serve: opens what is new, closes what is missing together with its sessions, leaves the rest
+/// alone but for those whose accounts or tokens changed, which look at their login. Send it after views were published.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Serve {
@@ -48,47 +75,65 @@ pub struct Serve {
 #[rtype(result = "()")]
 pub struct Drain;
 
-/// Where the listener listens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ports {
+/// One listener of the configuration, ready to be opened.
+#[derive(Debug)]
+pub struct Site {
+    pub name: ListenerName,
     pub address: IpAddr,
-    /// The port of slot 0.
-    pub start: u16,
+    /// The port of slot 0, or the only one.
+    pub port: u16,
+    pub routing: Routing,
+    pub guard: Guard,
 }
 
 /// The actor.
 #[derive(Debug)]
 pub struct Listener {
-    ports: Ports,
     entrance: Arc<Entrance>,
-    slots: BTreeMap<PortSlot, Slot>,
+    sites: BTreeMap<ListenerName, OpenSite>,
+    slots: BTreeMap<Spot, Slot>,
     unbound: watch::Sender<Unbound>,
     mode: Mode,
+}
+
+/// A site, and the one port of it if names tell addresses apart there.
+#[derive(Debug)]
+struct OpenSite {
+    site: Site,
+    routes: Arc<ArcSwap<Routes>>,
+    accepting: Accepting,
 }
 
 /// One address of a virtual cluster.
 #[derive(Debug)]
 struct Slot {
-    door: Arc<Door>,
+    opening: Opening,
     orders: watch::Sender<Orders>,
     /// The accounts and tokens when sessions were last told to look.
     directory: Arc<Directory>,
-    /// None while the port could not be opened, and while draining.
-    accepting: Option<JoinHandle<()>>,
+    accepting: Accepting,
 }
 
+/// The task that accepts the connections of a port. None while it could not be opened, while draining, and for an
+/// address that has no port of its own.
+#[derive(Debug, Default)]
+struct Accepting(Option<JoinHandle<()>>);
+
 impl Listener {
-    /// A listener without any slot; the receiver says which slots could not be opened.
+    /// Listeners without any address; the receiver says which addresses could not be opened.
     pub fn new(
-        ports: Ports,
+        sites: Vec<Site>,
         arbiters: Vec<DataArbiter>,
         shared: Arc<Shared>,
         census: Arc<Census>,
     ) -> (Self, watch::Receiver<Unbound>) {
         let (unbound, seen) = watch::channel(Unbound::new());
         let listener = Self {
-            ports,
             entrance: Arc::new(Entrance::new(arbiters, shared, census)),
+            sites: sites
+                .into_iter()
+                .map(|site| (site.name.clone(), OpenSite::new(site)))
+                .collect(),
             slots: BTreeMap::new(),
             unbound,
             mode: Mode::Serve,
@@ -97,52 +142,69 @@ impl Listener {
     }
 
     fn serve(&mut self, doors: Doors) {
-        self.slots.retain(|slot, open| {
-            let stays = doors.get(slot).is_some_and(|door| Arc::ptr_eq(door, &open.door));
+        self.slots.retain(|spot, open| {
+            let stays = doors
+                .get(spot)
+                .is_some_and(|opening| Arc::ptr_eq(&opening.door, &open.opening.door));
             if !stays {
-                info!(slot = slot.0, "address closed");
+                info!(listener = %spot.listener, slot = spot.slot.0, "address closed");
             }
             stays
         });
-        for (slot, door) in doors {
-            match self.slots.get_mut(&slot) {
-                Some(open) => open.recheck(),
+        for (spot, opening) in doors {
+            match self.slots.get_mut(&spot) {
+                Some(open) => {
+                    open.opening.label = opening.label;
+                    open.recheck();
+                }
                 None => {
-                    self.slots.insert(slot, Slot::new(door, self.mode));
+                    self.slots.insert(spot, Slot::new(opening, self.mode));
                 }
             }
         }
+        self.publish_routes();
         self.open_all();
+    }
+
+    /// Names the addresses of the listeners where names tell them apart.
+    fn publish_routes(&mut self) {
+        for (name, open) in &self.sites {
+            let Routing::Sni { domain, .. } = &open.site.routing else {
+                continue;
+            };
+            let own = self.slots.iter().filter(|(spot, _)| spot.listener == *name);
+            let routes = own
+                .filter_map(|(_, slot)| Some((domain.as_str(), slot.opening.label.as_ref()?, slot.route())));
+            open.routes.store(Arc::new(routes.collect()));
+        }
     }
 
     /// Opens every port that is not open yet.
     fn open_all(&mut self) {
         let mut failed = Unbound::new();
-        for (slot, closed) in &mut self.slots {
-            if closed.accepting.is_some() || self.mode != Mode::Serve {
-                continue;
-            }
-            match bind::listen(self.ports, *slot) {
-                Ok(listener) => {
-                    let vcluster = &closed.door.view.load().name;
-                    info!(slot = slot.0, %vcluster, place = ?closed.door.place, "address opened");
-                    let accepting = Arc::clone(&self.entrance).accept(
-                        listener,
-                        Arc::clone(&closed.door),
-                        closed.orders.subscribe(),
-                    );
-                    closed.accepting = Some(actix_rt::spawn(accepting));
-                }
-                Err(error) => {
-                    failed.insert(*slot, Arc::new(error));
+        if self.mode == Mode::Serve {
+            for (spot, slot) in &mut self.slots {
+                let Some(open) = self.sites.get_mut(&spot.listener) else {
+                    continue;
+                };
+                let opened = match open.site.routing {
+                    Routing::Port { .. } if slot.accepting.0.is_none() => {
+                        open.open_slot(spot.slot, slot, &self.entrance)
+                    }
+                    Routing::Sni { .. } if open.accepting.0.is_none() => open.open(&self.entrance),
+                    _ => continue,
+                };
+                if let Err(error) = opened {
+                    failed.insert(spot.clone(), Arc::new(error));
                 }
             }
         }
         self.unbound.send_if_modified(|known| {
             let is_new = !failed.keys().eq(known.keys());
             if is_new {
-                for (slot, error) in &failed {
-                    error!(slot = slot.0, error = %crate::chain::Chain(&**error), "an address cannot be served");
+                for (spot, error) in &failed {
+                    let error = crate::chain::Chain(&**error);
+                    error!(listener = %spot.listener, slot = spot.slot.0, %error, "an address cannot be served");
                 }
                 *known = failed;
             }
@@ -151,36 +213,94 @@ impl Listener {
     }
 }
 
-impl Slot {
-    fn new(door: Arc<Door>, mode: Mode) -> Self {
-        let directory = Arc::clone(&door.view.load().directory);
+impl OpenSite {
+    fn new(site: Site) -> Self {
         Self {
-            door,
+            site,
+            routes: Arc::default(),
+            accepting: Accepting::default(),
+        }
+    }
+
+    /// Opens the port of one address.
+    fn open_slot(&self, at: PortSlot, slot: &mut Slot, entrance: &Arc<Entrance>) -> Result<(), BindError> {
+        let socket = bind::listen(self.site.address, self.site.port, at.0)?;
+        let door = &slot.opening.door;
+        let vcluster = &door.view.load().name;
+        info!(listener = %self.site.name, slot = at.0, %vcluster, place = ?door.place, "address opened");
+        let reception = self.reception(Target::Route(slot.route()));
+        slot.accepting
+            .start(Arc::clone(entrance).accept(socket, reception));
+        Ok(())
+    }
+
+    /// Opens the one port of all addresses.
+    fn open(&mut self, entrance: &Arc<Entrance>) -> Result<(), BindError> {
+        let socket = bind::listen(self.site.address, self.site.port, 0)?;
+        info!(listener = %self.site.name, port = self.site.port, "port opened for all addresses");
+        let reception = self.reception(Target::ByName(Arc::clone(&self.routes)));
+        self.accepting
+            .start(Arc::clone(entrance).accept(socket, reception));
+        Ok(())
+    }
+
+    fn reception(&self, target: Target) -> Arc<Reception> {
+        Arc::new(Reception {
+            listener: self.site.name.clone(),
+            guard: self.site.guard.clone(),
+            target,
+        })
+    }
+}
+
+impl Slot {
+    fn new(opening: Opening, mode: Mode) -> Self {
+        let directory = Arc::clone(&opening.door.view.load().directory);
+        Self {
+            opening,
             orders: watch::Sender::new(Orders { mode, recheck: 0 }),
             directory,
-            accepting: None,
+            accepting: Accepting::default(),
+        }
+    }
+
+    fn route(&self) -> Route {
+        Route {
+            door: Arc::clone(&self.opening.door),
+            orders: self.orders.subscribe(),
         }
     }
 
     /// Has sessions look at their logins if accounts or tokens changed.
     fn recheck(&mut self) {
-        let view = self.door.view.load();
+        let view = self.opening.door.view.load();
         if !Arc::ptr_eq(&self.directory, &view.directory) {
             self.directory = Arc::clone(&view.directory);
             self.orders.send_modify(|orders| orders.recheck += 1);
         }
     }
+}
 
-    fn stop_accepting(&mut self) {
-        if let Some(accepting) = self.accepting.take() {
+impl Accepting {
+    fn start(&mut self, accepting: impl Future<Output = ()> + 'static) {
+        self.0 = Some(actix_rt::spawn(accepting));
+    }
+
+    fn stop(&mut self) {
+        if let Some(accepting) = self.0.take() {
             accepting.abort();
         }
     }
 }
 
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.stop_accepting();
         self.orders
             .send_modify(|orders| orders.mode = Mode::Close(End::AddressGone));
     }
@@ -208,8 +328,11 @@ impl Handler<Drain> for Listener {
 
     fn handle(&mut self, _: Drain, _: &mut Self::Context) {
         self.mode = Mode::Drain;
+        for open in self.sites.values_mut() {
+            open.accepting.stop();
+        }
         for slot in self.slots.values_mut() {
-            slot.stop_accepting();
+            slot.accepting.stop();
             slot.orders.send_modify(|orders| orders.mode = Mode::Drain);
         }
     }

@@ -33,10 +33,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
-use tokio::net::TcpStream;
 use tracing::{debug, info, warn};
 
 use crate::auth::{Conversation, Directory};
+use crate::stream::Stream;
 use crate::vcluster::plan::Caller;
 use crate::vcluster::subscriptions::Subscriptions;
 use deadlines::Deadlines;
@@ -62,7 +62,7 @@ const MAILBOX: usize = 1;
 /// The actor of one client connection.
 #[derive(Debug)]
 pub struct Session {
-    socket: TcpStream,
+    socket: Stream,
     setup: Setup,
     /// Start of the present turn of the I/O loop.
     now: Instant,
@@ -88,12 +88,14 @@ pub struct Session {
 
 impl Session {
     /// Starts a session on the arbiter of this thread, on whose reactor `socket` is registered.
-    pub fn start(socket: TcpStream, setup: Setup) {
+    pub fn start(socket: Stream, setup: Setup) {
         let now = Instant::now();
         let limits = setup.shared.limits;
         setup.door.metrics.sessions.inc();
-        // An error leaves the socket slower than it could be.
-        drop(socket.set_nodelay(true));
+        if let Stream::Plain(socket) = &socket {
+            // An error leaves the socket slower than it could be.
+            drop(socket.set_nodelay(true));
+        }
         let session = Self {
             socket,
             now,

@@ -132,7 +132,7 @@ fn bench(port: u16, security: Security, password: Option<&str>) -> Bench {
             password: Secret::new(password),
         }),
     };
-    let dialer = Arc::new(Dialer::new(config, None, Arc::clone(&metrics)).unwrap());
+    let dialer = Arc::new(Dialer::new(config, Vec::new(), Arc::clone(&metrics)).unwrap());
     let (publisher, picture) = picture();
     Bench {
         watcher: Watcher::new(Arc::clone(&dialer), publisher).start(),

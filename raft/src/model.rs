@@ -4,6 +4,7 @@ mod account;
 mod acl;
 mod alias;
 mod authentication;
+mod listener;
 mod names;
 mod node;
 mod proposal;
@@ -20,9 +21,10 @@ pub use authentication::{
     Authentication, ClaimRule, Demand, Mediation, Method, OauthBearer, PasswordHash, ScramCredential,
     ScramHash, ScramUser,
 };
+pub use listener::{ListenerRecord, Protocol, Routing, UnknownProtocol};
 pub use names::{
-    AccountName, ClusterId, InvalidName, NamePrefix, NameSelector, NodeId, ProviderName, Revision, TopicName,
-    VclusterName,
+    AccountName, ClusterId, DnsLabel, InvalidName, ListenerName, NamePrefix, NameSelector, NodeId,
+    ProviderName, Revision, TopicName, VclusterName,
 };
 pub use node::{Liveness, NodeRecord};
 pub use proposal::{BootRecord, ProposalRecord};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountName, ClusterId, NamePrefix, NameSelector, TopicName, VclusterName};
+use crate::model::{AccountName, ClusterId, DnsLabel, NamePrefix, NameSelector, TopicName, VclusterName};
 
 /// What applying a command did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,13 +51,15 @@ pub enum Refusal {
     #[error("virtual cluster {vcluster} has no alias topic yet, so no physical cluster")]
     NoHome { vcluster: VclusterName },
     #[error(
-        "node {node} offers {port_count} ports, but port slot {highest} is in use: raise GATEWAY_PORT_COUNT to more than {highest}"
+        "node {node} offers {port_count} ports, but port slot {highest} is in use: raise the port count of its listeners (GATEWAY_PORT_COUNT) to more than {highest}"
     )]
     TooFewPorts {
         node: u64,
         port_count: u16,
         highest: u16,
     },
+    #[error("the DNS label {label} is that of virtual cluster {holder}: set another spec.dnsLabel")]
+    LabelTaken { label: DnsLabel, holder: VclusterName },
     #[error("virtual cluster {0} is built in: it is not put or deleted, and it has no alias topics")]
     BuiltIn(VclusterName),
     #[error(

@@ -1,6 +1,6 @@
 //! The gateway cluster as one node sees it, as JSON for operators.
 
-use klamm_raft::model::{Liveness, NodeId, State};
+use klamm_raft::model::{Liveness, NodeId, NodeRecord, Routing, State};
 use klamm_raft::{PeerStatus, Status};
 use serde::{Deserialize, Serialize};
 
@@ -33,15 +33,30 @@ pub enum LivenessView {
     Unknown,
 }
 
+/// One listener of a node, with what clients are told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListenerView {
+    pub name: String,
+    /// As in `security.protocol`.
+    pub protocol: String,
+    /// Where each virtual broker has a port of its own.
+    pub advertised_host: Option<String>,
+    pub port_start: Option<u16>,
+    pub port_count: Option<u16>,
+    /// Where names tell virtual brokers apart, at one port.
+    pub domain: Option<String>,
+    pub port: Option<u16>,
+}
+
 /// One node of the cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeView {
     pub id: u64,
     pub liveness: LivenessView,
-    pub advertised_host: Option<String>,
-    pub port_start: Option<u16>,
-    pub port_count: Option<u16>,
+    /// What it opens for Kafka clients; empty until it has joined.
+    pub listeners: Vec<ListenerView>,
     /// Where the other nodes reach it; `null` for a single node.
     pub peer_address: Option<String>,
     /// The revision that it showed last.
@@ -94,9 +109,7 @@ impl NodeView {
                 Some(Liveness::Draining) => LivenessView::Draining,
                 None => LivenessView::Unknown,
             },
-            advertised_host: record.map(|record| record.advertised_host.clone()),
-            port_start: record.map(|record| record.port_start),
-            port_count: record.map(|record| record.port_count),
+            listeners: record.map(listeners).unwrap_or_default(),
             peer_address: peer.map(|peer| peer.address.clone()),
             applied: applied.map(|revision| revision.0),
             silent_for_ms: peer
@@ -104,4 +117,28 @@ impl NodeView {
                 .map(|silent| u64::try_from(silent.as_millis()).unwrap_or(u64::MAX)),
         }
     }
+}
+
+fn listeners(record: &NodeRecord) -> Vec<ListenerView> {
+    let listeners = record.listeners.iter().map(|(name, listener)| {
+        let view = ListenerView {
+            name: name.to_string(),
+            protocol: listener.protocol.to_string(),
+            ..ListenerView::default()
+        };
+        match &listener.routing {
+            Routing::Port { host, start, count } => ListenerView {
+                advertised_host: Some(host.clone()),
+                port_start: Some(*start),
+                port_count: Some(*count),
+                ..view
+            },
+            Routing::Sni { domain, port } => ListenerView {
+                domain: Some(domain.clone()),
+                port: Some(*port),
+                ..view
+            },
+        }
+    });
+    listeners.collect()
 }

@@ -429,9 +429,21 @@ fn virtual_cluster() -> Value {
                 "topics": selectors("Without a namespace: topics that are shown under their own names."),
                 "consumerGroups": selectors("Without a namespace: groups that are shown under their own names."),
                 "authentication": authentication(),
+                "dnsLabel": {
+                    "type": "string",
+                    "description": "What it is called in host names, where listeners tell virtual clusters apart by them. Its name, if that can be a DNS label.",
+                },
                 "bootstrapServers": { "type": "string", "readOnly": true },
                 "clientProperties": {
                     "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },
+                },
+                "listeners": {
+                    "type": "array", "readOnly": true, "description": "Its addresses, by listener.",
+                    "items": { "type": "object", "properties": {
+                        "name": { "type": "string" },
+                        "securityProtocol": { "type": "string", "enum": ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] },
+                        "bootstrapServers": { "type": "string" },
+                    } },
                 },
             },
         }),
@@ -536,9 +548,15 @@ fn cluster() -> Value {
                     "properties": {
                         "id": { "type": "integer" },
                         "liveness": { "type": "string", "enum": ["UP", "DOWN", "DRAINING", "UNKNOWN"] },
-                        "advertisedHost": { "type": "string", "nullable": true },
-                        "portStart": number(),
-                        "portCount": number(),
+                        "listeners": { "type": "array", "items": { "type": "object", "properties": {
+                            "name": { "type": "string" },
+                            "protocol": { "type": "string" },
+                            "advertisedHost": { "type": "string", "nullable": true },
+                            "portStart": number(),
+                            "portCount": number(),
+                            "domain": { "type": "string", "nullable": true },
+                            "port": number(),
+                        } } },
                         "peerAddress": { "type": "string", "nullable": true },
                         "applied": number(),
                         "silentForMs": number(),

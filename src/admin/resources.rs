@@ -2,6 +2,7 @@
 
 pub(super) mod alias_topic;
 mod authentication;
+mod addresses;
 mod invalid;
 pub(super) mod service_account;
 mod standard;

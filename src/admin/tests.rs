@@ -81,12 +81,7 @@ fn topology() -> Topology {
 
 impl Gateway {
     pub(crate) fn new() -> Arc<Self> {
-        let record = |host: &str, port_start| NodeRecord {
-            advertised_host: host.to_owned(),
-            port_start,
-            port_count: 10,
-            liveness: Liveness::Up,
-        };
+        let record = |host: &str, port_start| NodeRecord::with_ports(host, port_start, 10);
         let state = State {
             nodes: [
                 (NodeId(2), record("gw2", 7100)),
@@ -680,6 +675,7 @@ async fn the_passthrough_is_meant_where_no_virtual_cluster_is_named_and_stays_as
             acl_enabled: false,
             super_users: BTreeSet::new(),
             authentication: Authentication::default(),
+            dns_label: None,
         },
         kafka_cluster_id: "id".to_owned(),
     });

@@ -8,14 +8,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use klamm_raft::Visibility;
-use klamm_raft::model::{ClusterId, PortSlot, State, TopicName, VclusterKind, VclusterName, VclusterState};
+use klamm_raft::model::{
+    ClusterId, DnsLabel, ListenerName, PortSlot, Protocol, State, TopicName, VclusterKind, VclusterName,
+    VclusterState,
+};
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
 use crate::auth::Directory;
 use crate::backend::{Track, Tracked, Upstreams};
 use crate::control::Control;
-use crate::listener::{Doors, Listener, Serve};
+use crate::listener::{Doors, Listener, Opening, Serve, Spot};
 use crate::metrics::{Metrics, VclusterMetrics};
 use crate::session::{Door, Refresh};
 use crate::vcluster::actor::{self, Replicated, VirtualCluster};
@@ -29,6 +32,8 @@ pub(crate) struct Manager {
     pub(crate) visibility: Visibility,
     pub(crate) upstreams: Upstreams,
     pub(crate) listener: Addr<Listener>,
+    /// The listeners of this node, and what clients of each speak.
+    pub(crate) fronts: Vec<(ListenerName, Protocol)>,
     pub(crate) metrics: Metrics,
     /// Set once addresses are open.
     pub(crate) serving: Arc<AtomicBool>,
@@ -40,7 +45,9 @@ struct Entry {
     view: SharedView,
     metrics: Arc<VclusterMetrics>,
     refresh: Refresh,
-    doors: BTreeMap<PortSlot, Arc<Door>>,
+    doors: BTreeMap<Spot, Arc<Door>>,
+    /// What it is called in host names.
+    label: Option<DnsLabel>,
 }
 
 /// What was done about the last state.
@@ -131,7 +138,8 @@ impl Manager {
             entries.insert(name.clone(), entry);
         }
         if let Some(entry) = entries.get_mut(name) {
-            entry.open_doors(own);
+            entry.label = own.spec.label(name);
+            entry.open_doors(own, &self.fronts);
         }
     }
 
@@ -175,6 +183,7 @@ impl Manager {
             metrics,
             refresh,
             doors: BTreeMap::new(),
+            label: own.spec.label(name),
         }
     }
 
@@ -217,11 +226,7 @@ fn has_same_frame(a: &State, b: &State) -> bool {
 impl Done {
     fn doors(&self) -> Doors {
         match self.serving {
-            true => self
-                .entries
-                .values()
-                .flat_map(|entry| entry.doors.clone())
-                .collect(),
+            true => self.entries.values().flat_map(Entry::openings).collect(),
             false => Doors::new(),
         }
     }
@@ -237,24 +242,42 @@ impl Entry {
         }));
     }
 
-    /// One door for the bootstrap slot and one for each broker; doors that stay are the same ones.
-    fn open_doors(&mut self, own: &VclusterState) {
+    /// One door for the bootstrap slot and one for each broker, on each listener; doors that stay are the same ones.
+    fn open_doors(&mut self, own: &VclusterState, fronts: &[(ListenerName, Protocol)]) {
         let brokers = own
             .brokers
             .values()
             .map(|slot| (slot.port, Place::Broker(slot.virtual_id)));
-        let wanted: BTreeMap<PortSlot, Place> = brokers.chain([(own.bootstrap, Place::Bootstrap)]).collect();
+        let places: BTreeMap<PortSlot, Place> = brokers.chain([(own.bootstrap, Place::Bootstrap)]).collect();
         self.doors
-            .retain(|slot, door| wanted.get(slot) == Some(&door.place));
-        for (slot, place) in wanted {
-            self.doors.entry(slot).or_insert_with(|| {
-                Arc::new(Door {
-                    view: Arc::clone(&self.view),
-                    place,
-                    refresh: Arc::clone(&self.refresh),
-                    metrics: Arc::clone(&self.metrics),
-                })
-            });
+            .retain(|spot, door| places.get(&spot.slot) == Some(&door.place));
+        for (listener, protocol) in fronts {
+            for (&slot, &place) in &places {
+                let spot = Spot {
+                    listener: listener.clone(),
+                    slot,
+                };
+                self.doors.entry(spot).or_insert_with(|| {
+                    Arc::new(Door {
+                        view: Arc::clone(&self.view),
+                        place,
+                        listener: listener.clone(),
+                        protocol: *protocol,
+                        refresh: Arc::clone(&self.refresh),
+                        metrics: Arc::clone(&self.metrics),
+                    })
+                });
+            }
         }
+    }
+
+    fn openings(&self) -> impl Iterator<Item = (Spot, Opening)> {
+        self.doors.iter().map(|(spot, door)| {
+            let opening = Opening {
+                door: Arc::clone(door),
+                label: self.label.clone(),
+            };
+            (spot.clone(), opening)
+        })
     }
 }

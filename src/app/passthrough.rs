@@ -25,6 +25,7 @@ pub(crate) async fn ensure(config: &PassthroughConfig, control: &Control) -> Res
         acl_enabled: config.acls == AclMode::Enabled,
         super_users: config.super_users.clone(),
         authentication: Authentication::default(),
+        dns_label: None,
     };
     loop {
         match control.state().vclusters.get(&name) {

@@ -7,7 +7,7 @@ use kafka_protocol::protocol::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::backend::message::{self, MessageError};
-use crate::backend::stream::Upstream;
+use crate::stream::Stream;
 
 /// The longest answer that is read, in bytes: metadata of more than 100,000 partitions.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
@@ -41,12 +41,12 @@ impl ChannelError {
 /// A connection with at most one request in flight.
 #[derive(Debug)]
 pub(crate) struct Channel {
-    stream: Upstream,
+    stream: Stream,
     correlation: i32,
 }
 
 impl Channel {
-    pub(crate) fn new(stream: Upstream) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
         Self {
             stream,
             correlation: 0,
@@ -54,7 +54,7 @@ impl Channel {
     }
 
     /// Gives up the stream. No request is in flight then.
-    pub(crate) fn into_stream(self) -> Upstream {
+    pub(crate) fn into_stream(self) -> Stream {
         self.stream
     }
 

@@ -16,9 +16,9 @@ use crate::address::HostPort;
 use crate::backend::channel::{Channel, ChannelError};
 use crate::backend::config::{BackendConfig, PlainLogin, Security};
 use crate::backend::login::{LoggedIn, Login, LoginError, Step};
-use crate::backend::stream::Upstream;
 use crate::backend::tls::{self, TlsError};
 use crate::metrics::UpstreamMetrics;
+use crate::stream::Stream;
 
 /// How long one dial may take, from the name to the end of the login.
 pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ pub struct Dialer {
     bootstrap: Vec<HostPort>,
     tls: Option<Arc<ClientConfig>>,
     credentials: Option<PlainLogin>,
-    own_ports: Option<RangeInclusive<u16>>,
+    own_ports: Vec<RangeInclusive<u16>>,
     metrics: Arc<UpstreamMetrics>,
 }
 
@@ -97,7 +97,7 @@ impl Dialer {
     /// when it dials itself.
     pub fn new(
         config: BackendConfig,
-        own_ports: Option<RangeInclusive<u16>>,
+        own_ports: Vec<RangeInclusive<u16>>,
         metrics: Arc<UpstreamMetrics>,
     ) -> Result<Self, TlsError> {
         let tls = match &config.security {
@@ -154,7 +154,7 @@ impl Dialer {
         self.refuse_loop(&socket)?;
         socket.set_nodelay(true).map_err(DialFault::Connect)?;
         let stream = match &self.tls {
-            None => Upstream::Plain(socket),
+            None => Stream::Plain(socket),
             Some(config) => secure(config, &address.host, socket).await?,
         };
         let mut channel = Channel::new(stream);
@@ -164,12 +164,9 @@ impl Dialer {
 
     /// Both ends on one host, and the far end on a port that this gateway listens on.
     fn refuse_loop(&self, socket: &TcpStream) -> Result<(), DialFault> {
-        let Some(own_ports) = &self.own_ports else {
-            return Ok(());
-        };
         let far = socket.peer_addr().map_err(DialFault::Connect)?;
         let near = socket.local_addr().map_err(DialFault::Connect)?;
-        if far.ip() == near.ip() && own_ports.contains(&far.port()) {
+        if far.ip() == near.ip() && self.own_ports.iter().any(|ports| ports.contains(&far.port())) {
             return Err(DialFault::Loop);
         }
         Ok(())
@@ -192,14 +189,14 @@ async fn connect(address: &HostPort) -> Result<TcpStream, DialFault> {
     Err(DialFault::Connect(last))
 }
 
-async fn secure(config: &Arc<ClientConfig>, host: &str, socket: TcpStream) -> Result<Upstream, DialFault> {
+async fn secure(config: &Arc<ClientConfig>, host: &str, socket: TcpStream) -> Result<Stream, DialFault> {
     let name = ServerName::try_from(host.to_owned())
         .map_err(|error| DialFault::Tls(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
     let stream = TlsConnector::from(Arc::clone(config))
         .connect(name, socket)
         .await
         .map_err(DialFault::Tls)?;
-    Ok(Upstream::Tls(Box::new(stream)))
+    Ok(Stream::Tls(Box::new(stream.into())))
 }
 
 async fn log_in(channel: &mut Channel, credentials: Option<&PlainLogin>) -> Result<LoggedIn, DialFault> {

@@ -280,7 +280,7 @@ pub(crate) fn dialer(bootstrap: Vec<HostPort>, password: Option<&str>) -> Dialer
             password: Secret::new(password),
         }),
     };
-    Dialer::new(config, None, metrics()).unwrap()
+    Dialer::new(config, Vec::new(), metrics()).unwrap()
 }
 
 fn cluster() -> ClusterId {

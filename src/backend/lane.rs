@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::unconstrained;
 
 use crate::address::HostPort;
-use crate::backend::stream::Upstream;
+use crate::stream::Stream;
 
 /// Where a lane leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(crate) struct Target {
 /// It is read and written as a stream; what was written goes out for certain only once it is flushed (TLS).
 #[derive(Debug)]
 pub struct Lane {
-    stream: Upstream,
+    stream: Stream,
     target: Target,
     retires_at: Option<Instant>,
     /// Declared last, so that the connection is closed before it is no longer counted.
@@ -35,12 +35,7 @@ pub struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(
-        stream: Upstream,
-        target: Target,
-        lifetime: Option<Duration>,
-        leased: &IntGauge,
-    ) -> Self {
+    pub(crate) fn new(stream: Stream, target: Target, lifetime: Option<Duration>, leased: &IntGauge) -> Self {
         let now = Instant::now();
         Self {
             stream,

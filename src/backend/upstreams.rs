@@ -39,15 +39,17 @@ impl Upstreams {
     /// Starts a watcher for each cluster, on the current arbiter. `own_ports` are those that this gateway listens on.
     pub fn start(
         backends: &BTreeMap<ClusterId, BackendConfig>,
-        own_ports: RangeInclusive<u16>,
+        own_ports: &[RangeInclusive<u16>],
         metrics: &Metrics,
     ) -> Result<Self, UpstreamError> {
         let mut by_cluster = BTreeMap::new();
         for (id, backend) in backends {
-            let dialer = Dialer::new(backend.clone(), Some(own_ports.clone()), metrics.upstream(id))
-                .map_err(|source| UpstreamError {
-                    cluster: id.clone(),
-                    source,
+            let dialer =
+                Dialer::new(backend.clone(), own_ports.to_vec(), metrics.upstream(id)).map_err(|source| {
+                    UpstreamError {
+                        cluster: id.clone(),
+                        source,
+                    }
                 })?;
             let dialer = Arc::new(dialer);
             let (publisher, picture) = picture();

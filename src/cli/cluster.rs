@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::admin::{ClusterView, LivenessView, NodeView};
+use crate::admin::{ClusterView, ListenerView, LivenessView, NodeView};
 
 use super::admin_client::AdminClient;
 use super::failure::Failure;
@@ -56,14 +56,10 @@ fn shown(output: Format, answer: &Value, view: &ClusterView) -> Result<String, F
 }
 
 fn row(view: &ClusterView, node: &NodeView) -> Vec<String> {
-    let ports = match (&node.advertised_host, node.port_start, node.port_count) {
-        (Some(host), Some(start), Some(count)) => {
-            format!(
-                "{host}:{start}-{}",
-                u32::from(start) + u32::from(count).saturating_sub(1)
-            )
-        }
-        _ => "-".to_owned(),
+    let addresses: Vec<String> = node.listeners.iter().map(addresses).collect();
+    let ports = match addresses.is_empty() {
+        true => "-".to_owned(),
+        false => addresses.join(","),
     };
     vec![
         node.id.to_string(),
@@ -89,6 +85,26 @@ fn row(view: &ClusterView, node: &NodeView) -> Vec<String> {
     ]
 }
 
+fn addresses(listener: &ListenerView) -> String {
+    match listener {
+        ListenerView {
+            advertised_host: Some(host),
+            port_start: Some(start),
+            port_count: Some(count),
+            ..
+        } => format!(
+            "{host}:{start}-{}",
+            u32::from(*start) + u32::from(*count).saturating_sub(1)
+        ),
+        ListenerView {
+            domain: Some(domain),
+            port: Some(port),
+            ..
+        } => format!("*.{domain}:{port}"),
+        _ => "-".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,9 +120,19 @@ mod tests {
                 NodeView {
                     id: 1,
                     liveness: LivenessView::Up,
-                    advertised_host: Some("gw1".to_owned()),
-                    port_start: Some(6969),
-                    port_count: Some(256),
+                    listeners: vec![
+                        ListenerView {
+                            advertised_host: Some("gw1".to_owned()),
+                            port_start: Some(6969),
+                            port_count: Some(256),
+                            ..ListenerView::default()
+                        },
+                        ListenerView {
+                            domain: Some("example.com".to_owned()),
+                            port: Some(443),
+                            ..ListenerView::default()
+                        },
+                    ],
                     applied: Some(9),
                     ..NodeView::default()
                 },
@@ -128,7 +154,18 @@ mod tests {
             lines[0].join(" "),
             "leader 2, term 3, revision 9, as node 1 sees it"
         );
-        assert_eq!(lines[3], ["1", "up", "follower", "gw1:6969-7224", "-", "9", "-"]);
+        assert_eq!(
+            lines[3],
+            [
+                "1",
+                "up",
+                "follower",
+                "gw1:6969-7224,*.example.com:443",
+                "-",
+                "9",
+                "-"
+            ]
+        );
         assert_eq!(
             lines[4],
             ["2", "unknown", "leader", "-", "gw2:9000", "-", "12", "ms"]

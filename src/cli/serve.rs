@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
+use klamm_raft::model::Routing;
+
 use crate::config::{Config, Inputs};
+use crate::listener::config::ListenerConfig;
 
 use super::failure::Failure;
 use super::{Serve, Variables};
@@ -30,12 +33,21 @@ pub(super) fn check(file: Option<PathBuf>, variables: &Variables) -> Result<Stri
         .map(|warning| format!("warning: {warning}\n"))
         .collect();
     let clusters: Vec<&str> = config.backends.keys().map(|id| id.as_str()).collect();
-    let last = u32::from(config.listener.port_start) + u32::from(config.listener.port_count) - 1;
+    let listeners: Vec<String> = config.listeners.iter().map(shown).collect();
     Ok(format!(
-        "{warnings}the configuration is good: node {}, admin API on {}, Kafka ports {} to {last}, physical clusters {}\n",
+        "{warnings}the configuration is good: node {}, admin API on {}, {}, physical clusters {}\n",
         config.node.id,
         config.http.bind,
-        config.listener.port_start,
+        listeners.join(", "),
         clusters.join(", ")
     ))
+}
+
+fn shown(listener: &ListenerConfig) -> String {
+    let first = listener.bind_port;
+    let ports = match &listener.routing {
+        Routing::Port { count, .. } => format!("on the ports {first} to {}", first + (count - 1)),
+        Routing::Sni { domain, .. } => format!("for *.{domain} on the port {first}"),
+    };
+    format!("Kafka ({}) {ports}", listener.protocol)
 }

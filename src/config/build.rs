@@ -11,21 +11,23 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use klamm_raft::model::{ClusterId, InvalidName, NodeId, SigningKey};
+use klamm_raft::model::{ClusterId, InvalidName, ListenerName, NodeId, Protocol, Routing, SigningKey};
 
 use crate::address::HostPort;
 use crate::backend::config::BackendConfig;
+use crate::listener::config::ListenerConfig;
 use crate::secret::Secret;
 use crate::telemetry::LogFormat;
 
 use super::clusters::{Clusters, unreadable};
+use super::listeners::Defaults;
 use super::problem::{Place, Problem};
 use super::reference::{self, variable};
 use super::settings::{Setting, Settings};
 use super::tree::Value;
 use super::{
-    AclMode, Config, ConfigError, HttpConfig, Inputs, Limits, ListenerConfig, LogConfig, NodeConfig,
-    PassthroughConfig, ReadFile, backends, users,
+    AclMode, Config, ConfigError, HttpConfig, Inputs, Limits, LogConfig, NodeConfig, PassthroughConfig,
+    ReadFile, backends, listeners, users,
 };
 
 /// The cluster that must exist.
@@ -49,18 +51,18 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     settings.add_variables(inputs.variables, &mut problems);
     let mut builder = Builder { settings, problems };
     let (backends, mut warnings) = builder.backends(inputs.file, inputs.read);
-    let listener = builder.listener();
-    let http = builder.http(&listener);
+    let listeners = builder.listeners(inputs.read);
+    let http = builder.http();
     let node = builder.node();
-    builder.check_advertised(&node);
-    builder.check_ports(&listener, &http, &node);
+    builder.check_advertised(&listeners, &node);
+    builder.check_ports(&listeners, &http, &node);
     let config = Config {
         signing_key: builder.signing_key(),
         passthrough: builder.passthrough(),
         limits: builder.limits(),
         log: builder.log(),
         http,
-        listener,
+        listeners,
         node,
         backends,
         warnings: Vec::new(),
@@ -177,32 +179,37 @@ impl Builder {
         let Some(text) = self.text(key) else {
             return default.to_owned();
         };
-        let host = text
-            .strip_prefix('[')
-            .and_then(|t| t.strip_suffix(']'))
-            .unwrap_or(&text);
-        let address = HostPort {
-            host: host.to_owned(),
-            port: 1,
-        };
-        if host.parse::<IpAddr>().is_err() && address.to_string().parse::<HostPort>().as_ref() != Ok(&address)
-        {
-            self.refuse(
-                self.place(key),
-                format!("{text:?} is not a host name or an IP address"),
-            );
-        } else if host.contains(':') && host.parse::<IpAddr>().is_err() {
-            self.refuse(
-                self.place(key),
-                format!("{text:?} is not a host name: a port is set by a key of its own"),
-            );
+        match listeners::parse_host(&text) {
+            Ok(host) => host,
+            Err(why) => {
+                self.refuse(self.place(key), why);
+                default.to_owned()
+            }
         }
-        host.to_owned()
     }
 
-    fn listener(&mut self) -> ListenerConfig {
+    fn listeners(&mut self, read: ReadFile<'_>) -> Vec<ListenerConfig> {
         let bind_host = self.host(reference::BIND_HOST, "0.0.0.0");
         let advertised_host = self.host(reference::ADVERTISED_HOST, "localhost");
+        let Some(setting) = self.settings.keys.get(reference::LISTENERS).cloned() else {
+            return vec![self.only_listener(bind_host, advertised_host)];
+        };
+        for key in [reference::PORT_START, reference::PORT_COUNT] {
+            if self.is_set(key) {
+                let problem = Problem::new(self.place(key), "this is for a node without gateway.listeners");
+                self.problems
+                    .push(problem.hint("give port.start and port.count of each listener there"));
+            }
+        }
+        let defaults = Defaults {
+            bind_host,
+            advertised_host,
+        };
+        listeners::parse(setting, &defaults, read, &mut self.problems)
+    }
+
+    /// The short form.
+    fn only_listener(&mut self, bind_host: String, advertised_host: String) -> ListenerConfig {
         if advertised_host
             .parse()
             .is_ok_and(|ip: IpAddr| ip.is_unspecified())
@@ -210,36 +217,42 @@ impl Builder {
             let place = self.place(reference::ADVERTISED_HOST);
             self.refuse(place, format!("clients cannot connect to {advertised_host}"));
         }
-        let port_start = self.number(reference::PORT_START, 1..=u16::MAX, 6969);
-        let port_count = self.number(reference::PORT_COUNT, 1..=u16::MAX, 256);
-        if u32::from(port_start) + u32::from(port_count) - 1 > u32::from(u16::MAX) {
+        let start = self.number(reference::PORT_START, 1..=u16::MAX, 6969);
+        let count = self.number(reference::PORT_COUNT, 1..=u16::MAX, 256);
+        if u32::from(start) + u32::from(count) - 1 > u32::from(u16::MAX) {
             let place = self.place(reference::PORT_COUNT);
-            self.refuse(
-                place,
-                format!("{port_count} ports from {port_start} on go beyond 65535"),
-            );
+            self.refuse(place, format!("{count} ports from {start} on go beyond 65535"));
         }
         ListenerConfig {
+            name: ListenerName::short_form(),
+            protocol: Protocol::SaslPlaintext,
             bind_host,
-            advertised_host,
-            port_start,
-            port_count,
+            bind_port: start,
+            routing: Routing::Port {
+                host: advertised_host,
+                start,
+                count,
+            },
+            tls: None,
+            proxies: None,
         }
     }
 
-    fn http(&mut self, listener: &ListenerConfig) -> HttpConfig {
+    fn http(&mut self) -> HttpConfig {
         let given = self.settings.keys.get(reference::USERS).cloned();
         let explicit = given.is_some();
         let users = given.map_or_else(
             || Some(users::default_users()),
             |setting| users::parse(setting, &mut self.problems),
         );
-        let default_host = if explicit {
-            listener.bind_host.as_str()
-        } else {
-            "127.0.0.1"
+        let default_host = match explicit {
+            true => self
+                .text(reference::BIND_HOST)
+                .and_then(|text| listeners::parse_host(&text).ok())
+                .unwrap_or_else(|| "0.0.0.0".to_owned()),
+            false => "127.0.0.1".to_owned(),
         };
-        let host = self.host(reference::HTTP_HOST, default_host);
+        let host = self.host(reference::HTTP_HOST, &default_host);
         if !explicit && !is_loopback(&host) {
             self.problems.push(
                 Problem::new(
@@ -369,8 +382,10 @@ impl Builder {
         peers
     }
 
-    fn check_advertised(&mut self, node: &NodeConfig) {
+    fn check_advertised(&mut self, listeners: &[ListenerConfig], node: &NodeConfig) {
+        let tells_localhost = |listener: &ListenerConfig| matches!(&listener.routing, Routing::Port { host, .. } if host == "localhost");
         if !self.is_set(reference::ADVERTISED_HOST)
+            && listeners.iter().any(tells_localhost)
             && node.raft_peers.values().any(|peer| !is_loopback(&peer.host))
         {
             self.problems.push(
@@ -383,31 +398,56 @@ impl Builder {
         }
     }
 
-    fn check_ports(&mut self, listener: &ListenerConfig, http: &HttpConfig, node: &NodeConfig) {
-        let first = u32::from(listener.port_start);
-        let kafka = first..first + u32::from(listener.port_count);
-        let within = |address: &HostPort| {
-            kafka.contains(&u32::from(address.port)) && may_overlap(&address.host, &listener.bind_host)
+    fn check_ports(&mut self, listeners: &[ListenerConfig], http: &HttpConfig, node: &NodeConfig) {
+        let raft_key = match self.is_set(reference::RAFT_LISTEN) {
+            true => reference::RAFT_LISTEN,
+            false => reference::RAFT_PEERS,
         };
-        let range = format!("the Kafka ports, {first} to {}", kafka.end - 1);
-        if within(&http.bind) {
-            let place = self.place(reference::HTTP_PORT);
-            self.refuse(place, format!("the port {} is among {range}", http.bind.port));
+        for (index, listener) in listeners.iter().enumerate() {
+            let first = u32::from(listener.bind_port);
+            let ports = first..first + u32::from(listener.port_count());
+            let range = match self.is_set(reference::LISTENERS) {
+                true => format!(
+                    "the ports of the listener {}, {first} to {}",
+                    listener.name,
+                    ports.end - 1
+                ),
+                false => format!("the Kafka ports, {first} to {}", ports.end - 1),
+            };
+            let within = |host: &str, port: u16| {
+                ports.contains(&u32::from(port)) && may_overlap(host, &listener.bind_host)
+            };
+            if within(&http.bind.host, http.bind.port) {
+                let place = self.place(reference::HTTP_PORT);
+                self.refuse(place, format!("the port {} is among {range}", http.bind.port));
+            }
+            if let Some(raft) = node
+                .raft_listen
+                .as_ref()
+                .filter(|raft| within(&raft.host, raft.port))
+            {
+                let place = self.place(raft_key);
+                self.refuse(place, format!("the port {} is among {range}", raft.port));
+            }
+            for other in &listeners[index + 1..] {
+                let begins = u32::from(other.bind_port);
+                let overlap = begins < ports.end && first < begins + u32::from(other.port_count());
+                if overlap && may_overlap(&other.bind_host, &listener.bind_host) {
+                    let place = self.place(reference::LISTENERS);
+                    let last = begins + u32::from(other.port_count()) - 1;
+                    let message = format!(
+                        "the ports of the listener {}, {begins} to {last}, overlap {range}",
+                        other.name
+                    );
+                    self.refuse(place, message);
+                }
+            }
         }
-        let Some(raft) = &node.raft_listen else {
-            return;
-        };
-        let key = if self.is_set(reference::RAFT_LISTEN) {
-            reference::RAFT_LISTEN
-        } else {
-            reference::RAFT_PEERS
-        };
-        if within(raft) {
-            let place = self.place(key);
-            self.refuse(place, format!("the port {} is among {range}", raft.port));
-        }
-        if raft.port == http.bind.port && may_overlap(&raft.host, &http.bind.host) {
-            let place = self.place(key);
+        if let Some(raft) = &node.raft_listen
+            && raft.port == http.bind.port
+            && may_overlap(&raft.host, &http.bind.host)
+        {
+            let place = self.place(raft_key);
             self.refuse(
                 place,
                 format!("the port {} is the port of the admin API", raft.port),

@@ -35,9 +35,11 @@ keys! {
     SELECTOR = "gateway.backend.kafka.selector", "",
         "The file that holds the physical clusters, as `file: {path: cluster-config.yaml}`. The file has one key, `config`, with a map of Kafka client properties for each cluster id.";
     BIND_HOST = "gateway.bind.host", "0.0.0.0",
-        "The IP address, or host name, that the Kafka ports are opened on.";
+        "The IP address, or host name, that listeners open their ports on if they do not say otherwise.";
     ADVERTISED_HOST = "gateway.advertised.host", "localhost",
-        "The host name or IP address of this node that Kafka clients are told.";
+        "The host name or IP address of this node that Kafka clients are told by listeners that do not say otherwise.";
+    LISTENERS = "gateway.listeners", "one, `default`, SASL_PLAINTEXT, made of `gateway.port.start` and `gateway.port.count`",
+        "What this node opens for Kafka clients: a list, see [Listeners](#listeners).";
     PORT_START = "gateway.port.start", "6969",
         "The first of this node's Kafka ports. Each virtual cluster takes one port for its bootstrap address and one for each broker.";
     PORT_COUNT = "gateway.port.count", "256",
@@ -89,13 +91,13 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
 pub(super) const ELSEWHERE: &[(&str, &str)] = &[
     (
         "gateway.security.protocol",
-        "clients log in with SASL_PLAINTEXT for now",
+        "each listener has its own: gateway.listeners",
     ),
     ("gateway.security.mode", "the gateway checks credentials itself"),
     ("gateway.cluster.id", "nodes form a cluster by klamm.raft.peers"),
     (
         "gateway.routing.mechanism",
-        "each virtual cluster has ports of its own for now",
+        "each listener has its own: gateway.listeners, with routing: port or sni",
     ),
     (
         "gateway.min.brokerid",
@@ -150,6 +152,57 @@ Each has an id and Kafka client properties. The cluster `main` must exist. They 
   of the name counts. In a variable `_` stands for `.`, `-` and `_` of an id.
 ";
 
+const LISTENERS_SECTION: &str = "\
+## Listeners
+
+Without `gateway.listeners` a node has one listener, `default`, with the protocol SASL_PLAINTEXT and a port for each
+virtual broker, from `gateway.port.start` on. With it, it has those of the list:
+
+```yaml
+gateway:
+  advertised.host: gateway-1.example.com
+  listeners:
+    - name: internal
+      protocol: SASL_PLAINTEXT
+      port: {start: 6969, count: 256}
+    - name: public
+      protocol: SASL_SSL
+      routing: sni
+      port: 9092
+      domain: kafka.example.com
+      tls: {certificate: /etc/klamm/tls.crt, key: /etc/klamm/tls.key}
+    - name: partners
+      protocol: SSL
+      port: {start: 7300, count: 256}
+      tls:
+        certificates:
+          - {certificate: /etc/klamm/a.crt, key: /etc/klamm/a.key}
+          - {certificate: /etc/klamm/b.crt, key: /etc/klamm/b.key}
+        client: {auth: required, ca: /etc/klamm/partners-ca.pem}
+      proxy.protocol.from: [10.0.0.0/8]
+```
+
+A client on a listener is told addresses of the listener of that name only, on every node that has it.
+
+| key of a listener | default | meaning |
+|---|---|---|
+| `name` | none | The listener's name, the same on all nodes that have it. |
+| `protocol` | SASL_PLAINTEXT | PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Without SASL a client logs in by its certificate, or as `anonymous`, as its virtual cluster allows. |
+| `routing` | port | `port`: a port for each virtual broker. `sni`: one port, where the name that a client dials leads to a virtual broker; that needs TLS. |
+| `bind.host` | `gateway.bind.host` | What its ports are opened on. |
+| `advertised.host` | `gateway.advertised.host` | With `routing: port`: what clients are told. |
+| `port.start`, `port.count` | none, 256 | With `routing: port`: the first port, and how many there are. |
+| `port`, `domain` | none | With `routing: sni`: the port, and what names end with. The virtual cluster `team-a` is bootstrapped at `team-a.<domain>`, its brokers are `b1-team-a.<domain>` and so on. A DNS entry for `*.<domain>`, and a certificate for it, serve all of them. `spec.dnsLabel` of a virtual cluster gives it another label than its name. |
+| `advertised.port` | the port that is opened | The port, or the first one, that clients are told, where a load balancer has others. |
+| `tls.certificate`, `tls.key` | none | PEM files: the certificate, followed by those in between, and its unencrypted private key. |
+| `tls.certificates` | none | Several of them, chosen by the name that a client asks for; the first one if it asks for none. |
+| `tls.client.auth`, `tls.client.ca` | none | `none`, `optional` or `required`: whether clients show certificates, and the PEM file of the authorities that these come from. |
+| `proxy.protocol.from` | off | Load balancers, as networks, that say who the client is by the PROXY protocol, version 2. All others are turned away. |
+
+The files of certificates are read again when they change: new connections get the new certificates, those that are open
+go on. Files that cannot be used change nothing; the log says why, and `klamm_tls_reloads_total` counts it.
+";
+
 /// The text of `docs/CONFIGURATION.md`.
 pub fn markdown() -> String {
     use super::kafka_names::{IGNORED, NOT_YET, USED};
@@ -169,7 +222,7 @@ pub fn markdown() -> String {
             key.meaning
         );
     }
-    text += &format!("\n{CLUSTERS}\n| property | meaning |\n|---|---|\n");
+    text += &format!("\n{LISTENERS_SECTION}\n{CLUSTERS}\n| property | meaning |\n|---|---|\n");
     for property in USED {
         text += &format!("| `{}` | {} |\n", property.name, property.meaning);
     }

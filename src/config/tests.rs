@@ -3,6 +3,8 @@
 use super::*;
 use crate::backend::config::{HostCheck, PlainLogin, Security, TlsConfig, Trust};
 
+mod listeners;
+
 /// A configuration under test: files by path, and variables.
 #[derive(Default)]
 struct Given {
@@ -89,9 +91,9 @@ fn one_variable_is_enough() {
     let config = Given::variables(&[MAIN, ("PATH", "/bin"), ("KAFKA_HEAP_OPTS", "-Xmx1g")]).good();
     assert_eq!(config.http.bind, address("127.0.0.1:8888"));
     assert_eq!(config.http.users, users::default_users());
-    assert_eq!(config.listener.bind_host, "0.0.0.0");
+    assert_eq!(config.listeners[0].bind_host, "0.0.0.0");
     assert_eq!(
-        (config.listener.port_start, config.listener.port_count),
+        (config.listeners[0].bind_port, config.listeners[0].port_count()),
         (6969, 256)
     );
     assert_eq!(config.node.id, NodeId(1));
@@ -168,7 +170,7 @@ fn variables_win_over_the_file_property_by_property() {
     .good();
     assert_eq!(config.http.bind.port, 2222);
     assert_eq!(
-        (config.listener.port_start, config.listener.port_count),
+        (config.listeners[0].bind_port, config.listeners[0].port_count()),
         (7000, 10)
     );
     assert_eq!(config.backends[&id("main")].bootstrap, [address("c:1")]);
@@ -298,7 +300,7 @@ fn everything_wrong_is_said_at_once_with_its_place() {
         "GATEWAY_BIND_HOST: \"tcp://10.0.0.1\" is not a host name or an IP address",
         "GATEWAY_PORT_COUNT: \"70000\" is not a whole number from 1 to 65535",
         "GATEWAY_PROT_START: this variable is not known\n    did you mean GATEWAY_PORT_START?",
-        "GATEWAY_SECURITY_PROTOCOL: this variable is not supported\n    clients log in with SASL_PLAINTEXT for now",
+        "GATEWAY_SECURITY_PROTOCOL: this variable is not supported\n    each listener has its own: gateway.listeners",
         "KAFKA_MAIN_BOOTSTRAP_SERVER: this variable ends with no Kafka property that is known\n    did you mean KAFKA_MAIN_BOOTSTRAP_SERVERS?",
         "KLAMM_WHATEVER: this variable is not known\n    variables that begin with GATEWAY_, KLAMM_ or KAFKA_ belong to the gateway",
     ]);

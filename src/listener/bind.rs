@@ -1,17 +1,14 @@
 //! Opens one port.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use klamm_raft::model::PortSlot;
 use tokio::net::{TcpListener, TcpSocket};
-
-use super::Ports;
 
 /// Connections that wait to be accepted, per port.
 const BACKLOG: u32 = 1024;
 
-/// Why a slot has no port.
+/// Why an address has no port.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     #[error("slot {slot} would be a port above 65535 (the first port is {start})")]
@@ -24,13 +21,10 @@ pub enum BindError {
     },
 }
 
-/// Listens on the port of a slot.
-pub(super) fn listen(ports: Ports, slot: PortSlot) -> Result<TcpListener, BindError> {
-    let port = ports.start.checked_add(slot.0).ok_or(BindError::NoPort {
-        slot: slot.0,
-        start: ports.start,
-    })?;
-    let address = SocketAddr::new(ports.address, port);
+/// Listens on the port `slot` after `start`.
+pub(super) fn listen(address: IpAddr, start: u16, slot: u16) -> Result<TcpListener, BindError> {
+    let port = start.checked_add(slot).ok_or(BindError::NoPort { slot, start })?;
+    let address = SocketAddr::new(address, port);
     let open = || {
         let socket = if address.is_ipv4() {
             TcpSocket::new_v4()?

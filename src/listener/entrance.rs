@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 
 use actix::ArbiterHandle;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::Semaphore;
 use tracing::warn;
 
+use super::reception::{Guest, Reception};
+use super::routes::Route;
 use crate::session::census::{Census, Load, Seat};
-use crate::session::{Door, Orders, Pools, Session, Setup, Shared};
+use crate::session::{Pools, Session, Setup, Shared};
+use crate::stream::Stream;
 
 /// After an accept failed (no file descriptor is left, say), nothing is accepted for this long.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -32,8 +35,10 @@ pub struct DataArbiter {
 #[derive(Debug)]
 pub(super) struct Entrance {
     arbiters: Vec<DataArbiter>,
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     census: Arc<Census>,
+    /// TLS handshakes that may be under way.
+    pub(super) handshakes: Semaphore,
     started: Instant,
     /// When a refusal was last logged, in milliseconds after `started`.
     logged_ms: AtomicU64,
@@ -59,6 +64,7 @@ impl Entrance {
     pub(super) fn new(arbiters: Vec<DataArbiter>, shared: Arc<Shared>, census: Arc<Census>) -> Self {
         Self {
             arbiters,
+            handshakes: Semaphore::new(shared.limits.max_handshakes),
             shared,
             census,
             started: Instant::now(),
@@ -67,15 +73,10 @@ impl Entrance {
     }
 
     /// Accepts connections of one port until it is aborted.
-    pub(super) async fn accept(
-        self: Arc<Self>,
-        listener: TcpListener,
-        door: Arc<Door>,
-        orders: watch::Receiver<Orders>,
-    ) {
+    pub(super) async fn accept(self: Arc<Self>, listener: TcpListener, reception: Arc<Reception>) {
         loop {
             match listener.accept().await {
-                Ok((socket, peer)) => self.admit(socket, peer, &door, &orders),
+                Ok((socket, peer)) => self.admit(socket, peer, &reception),
                 Err(error) => {
                     self.log_refusal(|| warn!(%error, "connections cannot be accepted"));
                     tokio::time::sleep(ACCEPT_AGAIN).await;
@@ -84,8 +85,8 @@ impl Entrance {
         }
     }
 
-    /// Starts a session, or closes the socket when a limit is reached.
-    fn admit(&self, socket: TcpStream, peer: SocketAddr, door: &Arc<Door>, orders: &watch::Receiver<Orders>) {
+    /// Has a session started, or closes the socket when a limit is reached.
+    fn admit(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr, reception: &Arc<Reception>) {
         let metrics = &self.shared.metrics;
         metrics.accepted.inc();
         let Some((arbiter, seat)) = self.seat() else {
@@ -95,15 +96,14 @@ impl Entrance {
             );
             return;
         };
-        let setup = Setup {
+        let guest = Guest {
             peer,
-            door: Arc::clone(door),
-            shared: Arc::clone(&self.shared),
-            pools: Arc::clone(&arbiter.pools),
-            orders: orders.clone(),
             seat,
+            pools: Arc::clone(&arbiter.pools),
         };
-        let moved = socket.into_std().map(|socket| arbiter.start(socket, setup));
+        let moved = socket
+            .into_std()
+            .map(|socket| arbiter.start(socket, guest, Arc::clone(self), Arc::clone(reception)));
         if let Err(error) = moved {
             self.log_refusal(|| warn!(%peer, %error, "a connection could not be handed to a data thread"));
         }
@@ -121,7 +121,22 @@ impl Entrance {
         Some((least, seat))
     }
 
-    fn log_refusal(&self, log: impl FnOnce()) {
+    /// Starts the session of a connection that has been received, on this thread.
+    pub(super) fn start(&self, stream: Stream, guest: Guest, route: &Route, certificate: Option<Arc<str>>) {
+        let setup = Setup {
+            peer: guest.peer,
+            certificate,
+            door: Arc::clone(&route.door),
+            shared: Arc::clone(&self.shared),
+            pools: guest.pools,
+            orders: route.orders.clone(),
+            seat: guest.seat,
+        };
+        Session::start(stream, setup);
+    }
+
+    /// Logs unless something was logged a moment ago: anybody can cause it.
+    pub(super) fn log_refusal(&self, log: impl FnOnce()) {
         let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         let last_ms = self.logged_ms.load(Ordering::Relaxed);
         let every_ms = LOG_EVERY.as_millis() as u64;
@@ -134,12 +149,21 @@ impl Entrance {
 
 impl DataArbiter {
     /// A socket belongs to the reactor of the thread that serves it, so it is registered there.
-    fn start(&self, socket: std::net::TcpStream, setup: Setup) {
+    fn start(
+        &self,
+        socket: std::net::TcpStream,
+        guest: Guest,
+        entrance: Arc<Entrance>,
+        reception: Arc<Reception>,
+    ) {
         // False only when the arbiter has ended, with the node; the socket closes then.
         self.handle.spawn(async move {
             match TcpStream::from_std(socket) {
-                Ok(socket) => Session::start(socket, setup),
-                Err(error) => log_lost(setup.peer, &error),
+                Ok(socket) => match reception.passes_through() {
+                    Some(route) => entrance.start(Stream::Plain(socket), guest, route, None),
+                    None => Box::pin(reception.receive(socket, guest, &entrance)).await,
+                },
+                Err(error) => log_lost(guest.peer, &error),
             }
         });
     }

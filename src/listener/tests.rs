@@ -14,18 +14,46 @@ struct Bench {
     gateway: Gateway,
     listener: Addr<Listener>,
     unbound: watch::Receiver<Unbound>,
-    ports: Ports,
+    ports: (IpAddr, u16),
     census: Arc<Census>,
 }
 
 /// A range of ports of which the first ten are free now.
-fn free_ports() -> Ports {
+fn free_ports() -> (IpAddr, u16) {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let is_free = |port: u16| std::net::TcpListener::bind((address, port)).is_ok();
     let seed = std::process::id() as u16 % 1000 * 20;
     let mut starts = (0..1000_u16).map(|step| 20_000 + (seed + step * 20) % 20_000);
     let start = starts.find(|start| (*start..*start + 10).all(is_free)).unwrap();
-    Ports { address, start }
+    (address, start)
+}
+
+fn spot(slot: u16) -> Spot {
+    Spot {
+        listener: ListenerName::short_form(),
+        slot: PortSlot(slot),
+    }
+}
+
+fn site((address, port): (IpAddr, u16)) -> Site {
+    Site {
+        name: ListenerName::short_form(),
+        address,
+        port,
+        routing: Routing::Port {
+            host: "localhost".into(),
+            start: port,
+            count: u16::MAX,
+        },
+        guard: Guard::default(),
+    }
+}
+
+fn opening(gateway: &Gateway) -> Opening {
+    Opening {
+        door: Arc::clone(&gateway.door),
+        label: None,
+    }
 }
 
 impl Bench {
@@ -35,7 +63,7 @@ impl Bench {
         let arbiter = DataArbiter::new(Arbiter::current(), Arc::clone(&gateway.pools));
         let ports = free_ports();
         let (listener, unbound) = Listener::new(
-            ports,
+            vec![site(ports)],
             vec![arbiter],
             Arc::clone(&gateway.shared),
             Arc::clone(&census),
@@ -50,15 +78,13 @@ impl Bench {
     }
 
     async fn serve(&self, slots: &[u16]) {
-        let doors = slots
-            .iter()
-            .map(|slot| (PortSlot(*slot), Arc::clone(&self.gateway.door)));
+        let doors = slots.iter().map(|slot| (spot(*slot), opening(&self.gateway)));
         let doors = doors.collect();
         self.listener.send(Serve { doors }).await.unwrap();
     }
 
     fn address(&self, slot: u16) -> SocketAddr {
-        (self.ports.address, self.ports.start + slot).into()
+        (self.ports.0, self.ports.1 + slot).into()
     }
 
     async fn is_open(&self, slot: u16) -> bool {
@@ -93,7 +119,7 @@ async fn a_port_that_is_taken_is_told_and_tried_again() {
     let taken = std::net::TcpListener::bind(bench.address(1)).unwrap();
     bench.serve(&[0, 1]).await;
     assert!(bench.is_open(0).await);
-    let error = bench.unbound.borrow().get(&PortSlot(1)).unwrap().to_string();
+    let error = bench.unbound.borrow().get(&spot(1)).unwrap().to_string();
     assert!(error.contains(&bench.address(1).to_string()), "{error}");
 
     drop(taken);
@@ -106,12 +132,7 @@ async fn a_port_that_is_taken_is_told_and_tried_again() {
 async fn a_slot_beyond_the_last_port_is_told() {
     let bench = Bench::start(Limits::default()).await;
     bench.serve(&[u16::MAX]).await;
-    let error = bench
-        .unbound
-        .borrow()
-        .get(&PortSlot(u16::MAX))
-        .unwrap()
-        .to_string();
+    let error = bench.unbound.borrow().get(&spot(u16::MAX)).unwrap().to_string();
     assert!(error.contains("65535"), "{error}");
 }
 
@@ -185,13 +206,18 @@ async fn sessions_go_to_the_arbiter_that_has_the_fewest() {
     let data: Vec<DataArbiter> = data.collect();
     let loads: Vec<_> = data.iter().map(DataArbiter::load).collect();
     let ports = free_ports();
-    let (listener, _unbound) = Listener::new(ports, data, Arc::clone(&gateway.shared), Arc::default());
-    let doors = [(PortSlot(0), Arc::clone(&gateway.door))].into();
+    let (listener, _unbound) = Listener::new(
+        vec![site(ports)],
+        data,
+        Arc::clone(&gateway.shared),
+        Arc::default(),
+    );
+    let doors = [(spot(0), opening(&gateway))].into();
     listener.start().send(Serve { doors }).await.unwrap();
 
     let mut clients = Vec::new();
     for _ in 0..6 {
-        let mut client = Client::connect((ports.address, ports.start).into()).await;
+        let mut client = Client::connect(ports.into()).await;
         client.log_in("alice", &gateway.token()).await;
         clients.push(client);
     }

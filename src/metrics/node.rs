@@ -32,6 +32,10 @@ pub struct NodeMetrics {
     pub refused: IntCounter,
     /// The Raft log index of the state that every session of this node decides on.
     pub view_revision: IntGauge,
+    /// Changed certificate files, by whether they could be used.
+    tls_reloads: IntCounterVec,
+    /// Connections closed before they were sessions, by reason.
+    turned_away: IntCounterVec,
     raft: IntGaugeVec,
     nodes: IntGaugeVec,
 }
@@ -59,6 +63,20 @@ impl NodeMetrics {
                 "klamm_view_revision",
                 "Raft log index of the state that every session of this node decides on",
             )?,
+            tls_reloads: IntCounterVec::new(
+                Opts::new(
+                    "klamm_tls_reloads_total",
+                    "Changed certificate files that were read again, by result (ok, failed)",
+                ),
+                &["result"],
+            )?,
+            turned_away: IntCounterVec::new(
+                Opts::new(
+                    "klamm_connections_turned_away_total",
+                    "Client connections closed before they were sessions (TLS, PROXY protocol), by reason",
+                ),
+                &["reason"],
+            )?,
             raft: IntGaugeVec::new(
                 Opts::new(
                     "klamm_raft",
@@ -79,6 +97,8 @@ impl NodeMetrics {
         registry.register(Box::new(metrics.buffered_bytes.clone()))?;
         registry.register(Box::new(metrics.refused.clone()))?;
         registry.register(Box::new(metrics.view_revision.clone()))?;
+        registry.register(Box::new(metrics.tls_reloads.clone()))?;
+        registry.register(Box::new(metrics.turned_away.clone()))?;
         registry.register(Box::new(metrics.raft.clone()))?;
         registry.register(Box::new(metrics.nodes.clone()))?;
         metrics.set_raft(RaftFigures::default());
@@ -88,6 +108,16 @@ impl NodeMetrics {
     /// Counts a connection that ended; `reason` is the label of a closed set.
     pub fn closed(&self, reason: &'static str) {
         self.closed.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts a reading of changed certificate files; `result` is of a closed set.
+    pub fn tls_reloaded(&self, result: &'static str) {
+        self.tls_reloads.with_label_values(&[result]).inc();
+    }
+
+    /// Counts a connection that did not become a session; `reason` is the label of a closed set.
+    pub fn turned_away(&self, reason: &'static str) {
+        self.turned_away.with_label_values(&[reason]).inc();
     }
 
     /// Shows what Raft says of itself.

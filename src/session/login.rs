@@ -83,6 +83,7 @@ impl Session {
             principal,
             address,
             host: address.to_string().into(),
+            listener: self.setup.door.listener.clone(),
         });
         self.directory = Some(directory);
         self.stage = Stage::Serving;

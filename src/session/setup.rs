@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 use klamm_raft::command::Command;
-use klamm_raft::model::ClusterId;
+use klamm_raft::model::{ClusterId, ListenerName, Protocol};
 use tokio::sync::watch;
 
 use super::budget::Budget;
@@ -37,6 +37,9 @@ pub type Pools = Arc<BTreeMap<ClusterId, Addr<Pool>>>;
 pub struct Door {
     pub view: SharedView,
     pub place: Place,
+    /// The listener that the address is on, and what clients of it speak.
+    pub listener: ListenerName,
+    pub protocol: Protocol,
     pub refresh: Refresh,
     pub metrics: Arc<VclusterMetrics>,
 }
@@ -69,7 +72,10 @@ impl Shared {
 
 /// What one session is given.
 pub struct Setup {
+    /// The client; behind a load balancer that says who it is, not the balancer.
     pub peer: SocketAddr,
+    /// The subject of the certificate that the client proved to own, as Java prints it (RFC 2253).
+    pub certificate: Option<Arc<str>>,
     pub door: Arc<Door>,
     pub shared: Arc<Shared>,
     pub pools: Pools,
@@ -79,7 +85,7 @@ pub struct Setup {
 
 impl std::fmt::Debug for Door {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Door({:?})", self.place)
+        write!(f, "Door({:?} on {})", self.place, self.listener)
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use actix::Actor;
 use arc_swap::ArcSwap;
 use klamm_raft::command::Command;
-use klamm_raft::model::{AliasTopic, ClusterId, Revision, VclusterState};
+use klamm_raft::model::{AliasTopic, ClusterId, ListenerName, Protocol, Revision, VclusterState};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -23,6 +23,7 @@ use crate::backend::Pool;
 use crate::backend::fake;
 use crate::backend::topology::{ApiRanges, PhysicalTopic, Topology};
 use crate::metrics::Metrics;
+use crate::stream::Stream;
 use crate::vcluster::plan::{ChangeResult, ChangeUnavailable, Place};
 use crate::vcluster::view::{SharedView, Source, View};
 
@@ -118,6 +119,8 @@ impl Gateway {
             door: Arc::new(Door {
                 view,
                 place: Place::Bootstrap,
+                listener: ListenerName::short_form(),
+                protocol: Protocol::SaslPlaintext,
                 refresh,
                 metrics: metrics.vcluster(&samples::vcluster()),
             }),
@@ -147,13 +150,14 @@ impl Gateway {
                 let seat = census.admit(&Load::default(), usize::MAX, usize::MAX).unwrap();
                 let setup = Setup {
                     peer,
+                    certificate: None,
                     door: Arc::clone(&door),
                     shared: Arc::clone(&shared),
                     pools: Arc::clone(&pools),
                     orders: orders.clone(),
                     seat,
                 };
-                Session::start(socket, setup);
+                Session::start(Stream::Plain(socket), setup);
             }
         });
         self

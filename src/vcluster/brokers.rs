@@ -1,11 +1,15 @@
 //! Virtual brokers: how the brokers of the home cluster appear to clients, and at which address of the gateway.
 //! It never tells a broker's own address.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use klamm_raft::model::{ClusterId, Liveness, NodeId, NodeRecord, PortSlot, VclusterName, VclusterState};
+use klamm_raft::model::{
+    ClusterId, DnsLabel, ListenerName, Liveness, NodeId, NodeRecord, PortSlot, Routing, VclusterName,
+    VclusterState,
+};
 
 use crate::backend::topology::Topology;
 
@@ -23,9 +27,9 @@ pub struct VirtualBroker {
 }
 
 /// Where clients reach a broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address<'a> {
-    pub host: &'a str,
+    pub host: Cow<'a, str>,
     pub port: u16,
 }
 
@@ -36,8 +40,10 @@ pub struct Brokers {
     bootstrap: PortSlot,
     /// By virtual id. Empty while there is no home cluster.
     brokers: Vec<VirtualBroker>,
-    /// The gateway nodes that clients are sent to.
-    nodes: Vec<Node>,
+    /// What the virtual cluster is called in host names.
+    label: Option<DnsLabel>,
+    /// The gateway nodes that clients are sent to, by the listener that they came in on.
+    nodes: BTreeMap<ListenerName, Vec<Node>>,
     /// The virtual id of the controller.
     controller: Option<i32>,
 }
@@ -45,9 +51,7 @@ pub struct Brokers {
 #[derive(Debug, PartialEq, Eq)]
 struct Node {
     id: NodeId,
-    host: Arc<str>,
-    port_start: u16,
-    port_count: u16,
+    routing: Routing,
 }
 
 impl Brokers {
@@ -72,6 +76,7 @@ impl Brokers {
                 .find(|broker| Some(broker.physical_id) == controller)
                 .map(|broker| broker.virtual_id),
             brokers,
+            label: state.spec.label(vcluster),
             nodes: advertised_nodes(nodes),
         };
         match previous {
@@ -101,24 +106,44 @@ impl Brokers {
         self.controller
     }
 
-    /// Where `client` is sent for this broker: always the same node while that one lives, another client's may differ.
-    /// None when no node listens on the broker's slot.
-    pub fn address(&self, broker: &VirtualBroker, client: IpAddr) -> Option<Address<'_>> {
-        self.address_of(broker.slot, broker.virtual_id, client)
+    /// Where `client`, who came in on `listener`, is sent for this broker: always the same node while that one lives,
+    /// another client's may differ. None when no node serves the broker on that listener.
+    pub fn address(
+        &self,
+        broker: &VirtualBroker,
+        listener: &ListenerName,
+        client: IpAddr,
+    ) -> Option<Address<'_>> {
+        self.address_of((broker.slot, broker.virtual_id), listener, client)
     }
 
-    /// Where `client` is sent for the bootstrap address.
-    pub fn bootstrap_address(&self, client: IpAddr) -> Option<Address<'_>> {
-        self.address_of(self.bootstrap, BOOTSTRAP_BROKER, client)
+    /// Where `client`, who came in on `listener`, is sent for the bootstrap address.
+    pub fn bootstrap_address(&self, listener: &ListenerName, client: IpAddr) -> Option<Address<'_>> {
+        self.address_of((self.bootstrap, BOOTSTRAP_BROKER), listener, client)
     }
 
-    fn address_of(&self, slot: PortSlot, virtual_id: i32, client: IpAddr) -> Option<Address<'_>> {
-        let listening = self.nodes.iter().filter(|node| slot.0 < node.port_count);
+    fn address_of(
+        &self,
+        (slot, virtual_id): (PortSlot, i32),
+        listener: &ListenerName,
+        client: IpAddr,
+    ) -> Option<Address<'_>> {
+        let nodes = self.nodes.get(listener)?;
+        let listening = nodes.iter().filter(|node| node.serves(slot));
         let chosen = listening.max_by_key(|node| (self.weight(virtual_id, client, node.id), node.id))?;
-        Some(Address {
-            host: &chosen.host,
-            port: chosen.port_start.checked_add(slot.0)?,
-        })
+        match &chosen.routing {
+            Routing::Port { host, start, .. } => Some(Address {
+                host: Cow::Borrowed(host),
+                port: start.checked_add(slot.0)?,
+            }),
+            Routing::Sni { domain, port } => Some(Address {
+                host: Cow::Owned(match virtual_id {
+                    BOOTSTRAP_BROKER => bootstrap_name(self.label.as_ref()?, domain),
+                    broker => broker_name(self.label.as_ref()?, broker, domain),
+                }),
+                port: *port,
+            }),
+        }
     }
 
     /// Rendezvous hashing: the node with the highest weight wins, so a node that goes away moves only its own clients.
@@ -131,6 +156,25 @@ impl Brokers {
         };
         mix(fnv1a(hash, &node.0.to_be_bytes()))
     }
+}
+
+impl Node {
+    fn serves(&self, slot: PortSlot) -> bool {
+        match self.routing {
+            Routing::Port { count, .. } => slot.0 < count,
+            Routing::Sni { .. } => true,
+        }
+    }
+}
+
+/// The host name of a virtual cluster's bootstrap address where names tell addresses apart.
+pub fn bootstrap_name(label: &DnsLabel, domain: &str) -> String {
+    format!("{label}.{domain}")
+}
+
+/// The host name of a virtual broker where names tell addresses apart.
+pub fn broker_name(label: &DnsLabel, virtual_id: i32, domain: &str) -> String {
+    format!("b{virtual_id}-{label}.{domain}")
 }
 
 fn virtual_brokers(
@@ -153,24 +197,25 @@ fn virtual_brokers(
     brokers
 }
 
-/// The nodes that are up; when there is none, those that are draining, because a client must be told something.
-fn advertised_nodes(nodes: &BTreeMap<NodeId, NodeRecord>) -> Vec<Node> {
-    let those = |liveness: Liveness| -> Vec<Node> {
-        let with = nodes.iter().filter(|(_, record)| record.liveness == liveness);
-        with.map(|(id, record)| Node {
-            id: *id,
-            host: record.advertised_host.as_str().into(),
-            port_start: record.port_start,
-            port_count: record.port_count,
-        })
-        .collect()
-    };
-    let up = those(Liveness::Up);
-    if up.is_empty() {
-        those(Liveness::Draining)
-    } else {
-        up
+/// For each listener the nodes that are up and have it; when there is none, those that are draining, because a client
+/// must be told something.
+fn advertised_nodes(nodes: &BTreeMap<NodeId, NodeRecord>) -> BTreeMap<ListenerName, Vec<Node>> {
+    let mut advertised: BTreeMap<ListenerName, Vec<Node>> = BTreeMap::new();
+    for liveness in [Liveness::Up, Liveness::Draining] {
+        let mut found: BTreeMap<&ListenerName, Vec<Node>> = BTreeMap::new();
+        for (id, record) in nodes.iter().filter(|(_, record)| record.liveness == liveness) {
+            for (name, listener) in &record.listeners {
+                found.entry(name).or_default().push(Node {
+                    id: *id,
+                    routing: listener.routing.clone(),
+                });
+            }
+        }
+        for (name, nodes) in found {
+            advertised.entry(name.clone()).or_insert(nodes);
+        }
     }
+    advertised
 }
 
 const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;

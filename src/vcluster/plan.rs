@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use klamm_raft::command::Command;
-use klamm_raft::model::{Operation, ResourceType};
+use klamm_raft::model::{ListenerName, Operation, ResourceType};
 use klamm_raft::outcome::Outcome;
 
 use crate::authz::{DenyRule, Permit, Principal, Resource};
@@ -23,6 +23,8 @@ pub struct Caller {
     pub address: IpAddr,
     /// The same in the text form that ACL hosts are compared with.
     pub host: Arc<str>,
+    /// The listener that the client came in on: it is told addresses of that one only.
+    pub listener: ListenerName,
 }
 
 /// Which virtual broker a connection was made to.

@@ -151,6 +151,7 @@ mod tests {
                 acl_enabled: true,
                 super_users: BTreeSet::from([admin]),
                 authentication: Authentication::default(),
+                dns_label: None,
             },
             kafka_cluster_id: "virtual".into(),
             aliases: BTreeMap::new(),

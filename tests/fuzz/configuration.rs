@@ -60,7 +60,7 @@ fn configurations() {
             },
         };
         match Config::load(inputs) {
-            Ok(config) => assert!(config.listener.port_count > 0),
+            Ok(config) => assert!(config.listeners.iter().all(|listener| listener.port_count() > 0)),
             Err(refused) => assert!(!refused.problems().is_empty()),
         }
     });

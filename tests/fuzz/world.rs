@@ -11,7 +11,7 @@ use klamm::vcluster::view::{Source, View};
 use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
     AccountKind, AccountName, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot,
-    Liveness, NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, ResourcePattern,
+    ListenerName, NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, ResourcePattern,
     ResourceType, Revision, ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterKind, VclusterName,
     VclusterState, VirtualCluster,
 };
@@ -52,12 +52,7 @@ impl World {
         let (id, record) = token_record();
         let name: VclusterName = "tenant".parse().unwrap();
         let state = state(id, &record);
-        let node = NodeRecord {
-            advertised_host: "gateway".into(),
-            port_start: 7000,
-            port_count: 10,
-            liveness: Liveness::Up,
-        };
+        let node = NodeRecord::with_ports("gateway", 7000, 10);
         let topology = topology();
         let view = View::compile(
             None,
@@ -108,6 +103,7 @@ fn caller(name: &str) -> Caller {
         principal: Principal::user(name),
         address,
         host: host_text(address).into(),
+        listener: ListenerName::short_form(),
     }
 }
 
@@ -151,6 +147,7 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
             acl_enabled: true,
             super_users: BTreeSet::from([admin.clone()]),
             authentication: Authentication::default(),
+            dns_label: None,
         },
         kafka_cluster_id: "virtual".into(),
         aliases: ALIASES.iter().map(alias).collect(),

@@ -20,7 +20,7 @@ use klamm::vcluster::plan::{Answer, Attempt, Caller, Plan};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm_raft::model::{
-    AliasTopic, Authentication, BrokerKey, BrokerSlot, Liveness, NodeId, NodeRecord, PortSlot, Revision,
+    AliasTopic, Authentication, BrokerKey, BrokerSlot, ListenerName, NodeId, NodeRecord, PortSlot, Revision,
     VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
@@ -122,6 +122,7 @@ impl World {
                 principal: Principal::user("admin"),
                 address: client,
                 host: host_text(client).into(),
+                listener: ListenerName::short_form(),
             },
             connection: Mutex::new(connection),
             secrets: secrets.into(),
@@ -284,6 +285,7 @@ pub(crate) fn view(topology: &Topology) -> View {
             acl_enabled: true,
             super_users: BTreeSet::from(["admin".parse().unwrap()]),
             authentication: Authentication::default(),
+            dns_label: None,
         },
         kafka_cluster_id: "virtual".into(),
         aliases: BTreeMap::from([(VIRTUAL.parse().unwrap(), alias)]),
@@ -296,12 +298,7 @@ pub(crate) fn view(topology: &Topology) -> View {
         brokers: topology.brokers.keys().map(broker).collect(),
         next_broker_id: VIRTUAL_BROKER + 1,
     };
-    let node = NodeRecord {
-        advertised_host: "gateway".into(),
-        port_start: 7000,
-        port_count: 10,
-        liveness: Liveness::Up,
-    };
+    let node = NodeRecord::with_ports("gateway", 7000, 10);
     let name: VclusterName = "tenant".parse().unwrap();
     View::compile(
         None,

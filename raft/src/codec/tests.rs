@@ -123,6 +123,7 @@ fn on_a_virtual_cluster() -> Vec<Command> {
         acl_enabled: true,
         super_users: [account.clone()].into(),
         authentication: Authentication::default(),
+        dns_label: None,
     };
     let alias = AliasTopic {
         physical_cluster: cluster.clone(),
@@ -228,6 +229,7 @@ fn standard() -> VirtualCluster {
         }),
         acl_enabled: false,
         super_users: [].into(),
+        dns_label: Some("dev".parse().unwrap()),
         authentication: Authentication(vec![
             Method::Anonymous,
             Method::SaslPlain {
@@ -248,12 +250,7 @@ fn standard() -> VirtualCluster {
 }
 
 fn on_the_nodes() -> Vec<Command> {
-    let record = NodeRecord {
-        advertised_host: "gateway1".to_owned(),
-        port_start: 6969,
-        port_count: 256,
-        liveness: Liveness::Up,
-    };
+    let record = NodeRecord::with_ports("gateway1", 6969, 256);
     vec![
         Command::PutNode {
             id: NodeId(1),

@@ -7,12 +7,12 @@ use super::slots::same_cluster;
 
 /// A node that is known keeps its liveness: only [`set_liveness`] changes it.
 pub(super) fn put(state: &mut State, id: NodeId, mut record: NodeRecord) -> Result<Outcome, Refusal> {
-    if let Some(highest) = state.slots.last()
-        && highest.0 >= record.port_count
+    if let (Some(highest), Some(port_count)) = (state.slots.last(), record.slot_count())
+        && highest.0 >= port_count
     {
         return Err(Refusal::TooFewPorts {
             node: id.0,
-            port_count: record.port_count,
+            port_count,
             highest: highest.0,
         });
     }

@@ -3,7 +3,9 @@
 //! Fresh slots go first, so that a port that a client still remembers is not soon somebody else's; after them the one
 //! that has been free for longest.
 
-use crate::model::{BrokerKey, BrokerSlot, ClusterId, PortSlot, State, VclusterName, VclusterState};
+use crate::model::{
+    BrokerKey, BrokerSlot, ClusterId, NodeRecord, PortSlot, State, VclusterName, VclusterState,
+};
 use crate::outcome::{Outcome, Refusal};
 
 use super::{vcluster, vcluster_mut};
@@ -96,10 +98,13 @@ pub(super) fn same_cluster(a: &ClusterId, b: &ClusterId) -> bool {
     a.as_str().eq_ignore_ascii_case(b.as_str())
 }
 
-/// The number of slots that every node can listen on.
+/// The number of slots that every node can listen on. Without a listener that gives slots ports, all there are.
 fn limit(state: &State) -> u16 {
-    let smallest = state.nodes.values().map(|node| node.port_count).min();
-    smallest.unwrap_or(DEFAULT_SLOTS)
+    if state.nodes.is_empty() {
+        return DEFAULT_SLOTS;
+    }
+    let smallest = state.nodes.values().filter_map(NodeRecord::slot_count).min();
+    smallest.unwrap_or(u16::MAX)
 }
 
 fn available(state: &State) -> usize {

@@ -62,6 +62,7 @@ fn put_with(name: &str, super_users: &[&str]) -> Command {
             acl_enabled: true,
             super_users: super_users.iter().map(|name| name.parse().unwrap()).collect(),
             authentication: Authentication::default(),
+            dns_label: None,
         },
         kafka_cluster_id: format!("id-of-{name}"),
     }
@@ -80,6 +81,7 @@ fn standard(name: &str, backend: &str, namespace: Namespace, topics: &[&str]) ->
             acl_enabled: true,
             super_users: BTreeSet::new(),
             authentication: Authentication::default(),
+            dns_label: None,
         },
         kafka_cluster_id: format!("id-of-{name}"),
     }
@@ -155,12 +157,7 @@ fn brokers(vcluster: &str, cluster: &str, ids: &[i32]) -> Command {
 fn node(id: u64, port_count: u16) -> Command {
     Command::PutNode {
         id: NodeId(id),
-        record: NodeRecord {
-            advertised_host: format!("gateway{id}"),
-            port_start: 6969,
-            port_count,
-            liveness: Liveness::Up,
-        },
+        record: NodeRecord::with_ports(format!("gateway{id}"), 6969, port_count),
     }
 }
 
@@ -692,6 +689,7 @@ fn the_passthrough_is_built_in() {
             acl_enabled: false,
             super_users: BTreeSet::new(),
             authentication: Authentication::default(),
+            dns_label: None,
         },
         kafka_cluster_id: "id".into(),
     };

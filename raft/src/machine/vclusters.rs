@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    ClusterId, MAIN_CLUSTER, PASSTHROUGH, State, VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    ClusterId, DnsLabel, MAIN_CLUSTER, PASSTHROUGH, State, VclusterKind, VclusterName, VclusterState,
+    VirtualCluster,
 };
 use crate::outcome::{Outcome, Refusal};
 
@@ -32,6 +33,11 @@ pub(super) fn put(
     }
     if current.is_some_and(|current| !is_of_the_same_kind(&current.spec.kind, &spec.kind)) {
         return Err(Refusal::Fixed(name));
+    }
+    if let Some(label) = spec.label(&name)
+        && let Some(holder) = holder(state, &label, &name)
+    {
+        return Err(Refusal::LabelTaken { label, holder });
     }
     namespaces::check(state, &name, &spec.kind)?;
     if state.vclusters.contains_key(&name) {
@@ -62,6 +68,13 @@ fn is_of_the_same_kind(a: &VclusterKind, b: &VclusterKind) -> bool {
         (VclusterKind::Standard(a), VclusterKind::Standard(b)) => a.backend == b.backend,
         (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
     }
+}
+
+/// The virtual cluster other than `name` that is called `label` in host names.
+fn holder(state: &State, label: &DnsLabel, name: &VclusterName) -> Option<VclusterName> {
+    let mut others = state.vclusters.iter().filter(|(other, _)| *other != name);
+    let holder = others.find(|(other, own)| own.spec.label(other).as_ref() == Some(label));
+    holder.map(|(other, _)| other.clone())
 }
 
 pub(super) fn delete(state: &mut State, name: &VclusterName) -> Result<Outcome, Refusal> {

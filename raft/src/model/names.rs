@@ -174,13 +174,32 @@ name!(
     }
 );
 
+name!(
+    /// The name of a listener, the same on every node that has it.
+    ListenerName,
+    "listener name",
+    "1 to 64 of the characters a-z A-Z 0-9 . _ -",
+    |t| (1..=64).contains(&t.len()) && is_resource_text(t)
+);
+
+name!(
+    /// What a virtual cluster is called in host names. A broker is `b<id>-<label>`, hence the length, and hence no label
+    /// looks like that.
+    DnsLabel,
+    "DNS label",
+    "1 to 51 of the characters a-z 0-9 -, with - neither first nor last, and not as b1-... which names a broker",
+    |t| (1..=51).contains(&t.len()) && is_dns_label(t) && !names_a_broker(t)
+);
+
 compares_exactly!(
     VclusterName,
     TopicName,
     AccountName,
     ProviderName,
     NamePrefix,
-    NameSelector
+    NameSelector,
+    ListenerName,
+    DnsLabel
 );
 
 /// What names of Kafka's own begin with.
@@ -251,6 +270,24 @@ fn glob(pattern: &[u8], name: &[u8]) -> bool {
         }
     }
     pattern[p..].iter().all(|own| *own == b'*')
+}
+
+/// RFC 1123 §2.1, in lower case: names compare without case.
+fn is_dns_label(text: &str) -> bool {
+    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    text.bytes().all(legal) && !text.starts_with('-') && !text.ends_with('-')
+}
+
+fn names_a_broker(text: &str) -> bool {
+    let number = text.strip_prefix('b').and_then(|rest| rest.split_once('-'));
+    number.is_some_and(|(number, _)| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+}
+
+impl ListenerName {
+    /// The listener that the keys of a single listener make.
+    pub fn short_form() -> Self {
+        Self("default".into())
+    }
 }
 
 impl ClusterId {
@@ -338,5 +375,31 @@ mod tests {
         assert_eq!(id("clusterA").as_str(), "clusterA");
         assert!(BTreeMap::from([(id("clusterA"), ())]).contains_key(&id("CLUSTERa")));
         assert!(HashSet::from([id("clusterA")]).contains(&id("CLUSTERa")));
+    }
+
+    #[test]
+    fn a_dns_label_fits_into_a_host_name_and_is_never_that_of_a_broker() {
+        let longest = "a".repeat(51);
+        for good in [
+            "a",
+            "0",
+            "team-a",
+            "b1",
+            "b-1",
+            "b1x-a",
+            "bb1-a",
+            "passthrough",
+            &longest,
+        ] {
+            assert!(good.parse::<DnsLabel>().is_ok(), "{good}");
+        }
+        let broker = format!("b{}-{longest}", i32::MAX);
+        assert_eq!(broker.len(), 63, "the longest label of DNS");
+        let too_long = "a".repeat(52);
+        for bad in [
+            "", "-a", "a-", "A", "a.b", "a_b", "b1-a", "b007-a", "b1-", "ü", &too_long,
+        ] {
+            assert!(bad.parse::<DnsLabel>().is_err(), "{bad}");
+        }
     }
 }

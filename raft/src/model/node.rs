@@ -1,6 +1,10 @@
 //! Gateway nodes, as every node knows them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use super::{ListenerName, ListenerRecord, Protocol, Routing};
 
 /// Whether clients are sent to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,11 +20,37 @@ pub enum Liveness {
 /// One gateway node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
-    /// The host name that clients are told.
-    pub advertised_host: String,
-    /// The port of slot 0.
-    pub port_start: u16,
-    /// How many slots this node can listen on.
-    pub port_count: u16,
+    /// What clients may be told. A client on one listener is told addresses of the listener of that name only.
+    pub listeners: BTreeMap<ListenerName, ListenerRecord>,
     pub liveness: Liveness,
+}
+
+impl NodeRecord {
+    /// A node that is up and has the one listener of the configuration's short form.
+    pub fn with_ports(host: impl Into<String>, start: u16, count: u16) -> Self {
+        let record = ListenerRecord {
+            protocol: Protocol::SaslPlaintext,
+            routing: Routing::Port {
+                host: host.into(),
+                start,
+                count,
+            },
+        };
+        Self {
+            listeners: BTreeMap::from([(ListenerName::short_form(), record)]),
+            liveness: Liveness::Up,
+        }
+    }
+
+    /// How many slots every listener of this node can serve; none when no listener gives slots ports.
+    pub fn slot_count(&self) -> Option<u16> {
+        let counts = self
+            .listeners
+            .values()
+            .filter_map(|listener| match listener.routing {
+                Routing::Port { count, .. } => Some(count),
+                Routing::Sni { .. } => None,
+            });
+        counts.min()
+    }
 }

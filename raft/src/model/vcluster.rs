@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, PortSlot,
-    ScramCredential, ScramUser, ServiceAccount, Standard, TokenId, TokenRecord, TopicName,
+    AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel,
+    PortSlot, ScramCredential, ScramUser, ServiceAccount, Standard, TokenId, TokenRecord, TopicName,
+    VclusterName,
 };
 
 /// The name of the virtual cluster that is always there.
@@ -33,6 +34,15 @@ pub struct VirtualCluster {
     pub acl_enabled: bool,
     pub super_users: BTreeSet<AccountName>,
     pub authentication: Authentication,
+    /// What it is called in host names; none stands for its name, if that can be a label.
+    pub dns_label: Option<DnsLabel>,
+}
+
+impl VirtualCluster {
+    /// What the virtual cluster `name` is called in host names. None when it has no label, and its name is none.
+    pub fn label(&self, name: &VclusterName) -> Option<DnsLabel> {
+        self.dns_label.clone().or_else(|| name.as_str().parse().ok())
+    }
 }
 
 /// A virtual cluster with all that belongs to it.

@@ -4,19 +4,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{Liveness, NodeId, NodeRecord};
+use klamm_raft::model::{NodeId, NodeRecord};
 use klamm_raft::outcome::{Outcome, Refusal};
 use klamm_raft::{Node, NodeConfig, NotReady, ProposeError, StartError, StoreError};
 
 use crate::support::{LIMIT, put};
 
 pub(crate) fn config(directory: &Path) -> NodeConfig {
-    let record = NodeRecord {
-        advertised_host: "gateway".to_owned(),
-        port_start: 6969,
-        port_count: 50_000,
-        liveness: Liveness::Up,
-    };
+    let record = NodeRecord::with_ports("gateway", 6969, 50_000);
     NodeConfig::single(NodeId(1), directory.join("data"), record)
 }
 
@@ -134,7 +129,7 @@ async fn too_few_ports_are_named_instead_of_waited_for() {
     node.propose(put("one")).await.unwrap();
     node.propose(put("two")).await.unwrap();
     node.shutdown().await;
-    config.record.port_count = 1;
+    config.record = NodeRecord::with_ports("gateway", 6969, 1);
     let node = Node::start(config).unwrap();
     let refusal = Refusal::TooFewPorts {
         node: 1,

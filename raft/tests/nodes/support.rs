@@ -73,12 +73,7 @@ impl Cluster {
     }
 
     pub(crate) fn config(&self, id: u64) -> NodeConfig {
-        let record = NodeRecord {
-            advertised_host: format!("gateway{id}"),
-            port_start: 6969,
-            port_count: 50_000,
-            liveness: Liveness::Up,
-        };
+        let record = NodeRecord::with_ports(format!("gateway{id}"), 6969, 50_000);
         NodeConfig {
             listen: Some(self.address(id)),
             peers: self.peers.clone(),
@@ -149,6 +144,7 @@ pub(crate) fn put(name: &str) -> Command {
             acl_enabled: true,
             super_users: ["admin".parse().unwrap()].into(),
             authentication: Authentication::default(),
+            dns_label: None,
         },
         kafka_cluster_id: format!("id-of-{name}"),
     }

@@ -1,16 +1,12 @@
 //! `VirtualCluster`.
 
-use std::collections::BTreeMap;
-
 use klamm_raft::model::{
-    Liveness, NodeId, NodeRecord, PASSTHROUGH, State, VclusterKind, VclusterName, VclusterState,
-    VirtualCluster,
+    PASSTHROUGH, Protocol, State, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
-use crate::address::HostPort;
-
+use super::addresses::{Addressed, ListenerAddresses};
 use super::authentication::{self, MethodSpec};
 use super::invalid::{Invalid, required};
 use super::standard::{NamespaceSpec, Selectors, ShownStandard, StandardSpec};
@@ -38,6 +34,9 @@ pub(crate) struct PutSpec {
     topics: Vec<String>,
     consumer_groups: Vec<String>,
     authentication: Option<Vec<MethodSpec>>,
+    dns_label: Option<String>,
+    #[serde(rename = "listeners")]
+    _listeners: Option<IgnoredAny>,
     #[serde(rename = "bootstrapServers")]
     _bootstrap_servers: Option<IgnoredAny>,
     #[serde(rename = "clientProperties")]
@@ -55,8 +54,18 @@ pub(crate) struct ShownSpec {
     #[serde(flatten)]
     standard: ShownStandard,
     authentication: Vec<MethodSpec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dns_label: Option<String>,
+    /// On the first of the listeners.
     bootstrap_servers: String,
     client_properties: ClientProperties,
+    /// Of a node with one listener there is nothing more to say.
+    #[serde(skip_serializing_if = "is_single")]
+    listeners: Vec<ListenerAddresses>,
+}
+
+fn is_single(listeners: &[ListenerAddresses]) -> bool {
+    listeners.len() < 2
 }
 
 /// What a Kafka client is configured with.
@@ -133,6 +142,11 @@ impl VirtualClusterResource {
                 acl_enabled: self.spec.acl_enabled,
                 super_users: super_users.collect::<Result<_, _>>()?,
                 authentication: authentication::read(self.spec.authentication)?,
+                dns_label: self
+                    .spec
+                    .dns_label
+                    .map(|label| required("spec.dnsLabel", &label))
+                    .transpose()?,
             },
         ))
     }
@@ -149,7 +163,14 @@ pub(crate) fn show(
         acl_enabled,
         super_users,
         authentication,
+        dns_label,
     } = &vcluster.spec;
+    let addressed = Addressed {
+        bootstrap: vcluster.bootstrap,
+        label: vcluster.spec.label(name),
+    };
+    let listeners = addressed.on(&state.nodes);
+    let first = listeners.first();
     Resource::of(
         KIND,
         Metadata {
@@ -168,42 +189,24 @@ pub(crate) fn show(
                 VclusterKind::Partner | VclusterKind::Passthrough => ShownStandard::default(),
             },
             authentication: authentication::show(authentication),
-            bootstrap_servers: bootstrap_servers(vcluster, &state.nodes),
-            client_properties: CLIENT_PROPERTIES,
+            dns_label: dns_label.as_ref().map(ToString::to_string),
+            bootstrap_servers: first
+                .map(|first| first.bootstrap_servers.clone())
+                .unwrap_or_default(),
+            client_properties: ClientProperties {
+                security_protocol: first
+                    .map_or(Protocol::SaslPlaintext, |first| first.security_protocol)
+                    .name(),
+                ..CLIENT_PROPERTIES
+            },
+            listeners,
         },
     )
-}
-
-/// The bootstrap address on each live node, by node id; on every known node when none is live.
-fn bootstrap_servers(vcluster: &VclusterState, nodes: &BTreeMap<NodeId, NodeRecord>) -> String {
-    let slot = vcluster.bootstrap.0;
-    let on = |wanted: fn(&NodeRecord) -> bool| -> Vec<String> {
-        let nodes = nodes
-            .values()
-            .filter(|node| wanted(node) && slot < node.port_count);
-        let address = |node: &NodeRecord| {
-            Some(HostPort {
-                host: node.advertised_host.clone(),
-                port: node.port_start.checked_add(slot)?,
-            })
-        };
-        nodes
-            .filter_map(address)
-            .map(|address| address.to_string())
-            .collect()
-    };
-    let live = on(|node| node.liveness == Liveness::Up);
-    if live.is_empty() {
-        on(|_| true).join(",")
-    } else {
-        live.join(",")
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use klamm_raft::model::{Authentication, PortSlot};
 
     fn check(json: &str, expected: Result<&[&str], &str>) {
         let got = serde_json::from_str::<VirtualClusterResource>(json)
@@ -279,43 +282,5 @@ mod tests {
             &with("{}").replace("VirtualCluster", "AliasTopic"),
             Err("kind is \"AliasTopic\""),
         );
-    }
-
-    #[test]
-    fn every_live_node_is_a_bootstrap_server() {
-        let node = |host: &str, liveness| NodeRecord {
-            advertised_host: host.to_owned(),
-            port_start: 7000,
-            port_count: 10,
-            liveness,
-        };
-        let vcluster = VclusterState {
-            spec: VirtualCluster {
-                kind: VclusterKind::Partner,
-                acl_enabled: true,
-                super_users: std::collections::BTreeSet::new(),
-                authentication: Authentication::default(),
-            },
-            kafka_cluster_id: String::new(),
-            aliases: BTreeMap::new(),
-            accounts: BTreeMap::new(),
-            tokens: BTreeMap::new(),
-            scram: Default::default(),
-            acls: std::collections::BTreeSet::new(),
-            home: None,
-            bootstrap: PortSlot(3),
-            brokers: BTreeMap::new(),
-            next_broker_id: 1,
-        };
-        let mut nodes = BTreeMap::from([
-            (NodeId(2), node("b", Liveness::Up)),
-            (NodeId(1), node("::1", Liveness::Up)),
-            (NodeId(3), node("c", Liveness::Down)),
-        ]);
-        assert_eq!(bootstrap_servers(&vcluster, &nodes), "[::1]:7003,b:7003");
-        for node in nodes.values_mut() {
-            node.liveness = Liveness::Down;
-        }
-        assert_eq!(bootstrap_servers(&vcluster, &nodes), "[::1]:7003,b:7003,c:7003");
     }
 }

@@ -48,6 +48,7 @@ pub(crate) fn state() -> VclusterState {
             acl_enabled: true,
             super_users: BTreeSet::from([account()]),
             authentication: Authentication::default(),
+            dns_label: None,
         },
         kafka_cluster_id: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
         aliases: BTreeMap::new(),

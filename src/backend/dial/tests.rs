@@ -106,9 +106,9 @@ async fn the_gateways_own_port_is_a_loop() {
         security: Security::Plaintext,
         login: None,
     };
-    let own = Dialer::new(config.clone(), Some(port..=port), metrics()).unwrap();
+    let own = Dialer::new(config.clone(), vec![port..=port], metrics()).unwrap();
     check(&own, &broker.address, Err("loop")).await;
-    let other = Dialer::new(config, Some(port + 1..=port + 2), metrics()).unwrap();
+    let other = Dialer::new(config, vec![port + 1..=port + 2], metrics()).unwrap();
     check(&other, &broker.address, Ok(None)).await;
 }
 

@@ -65,7 +65,7 @@ async fn check(broker: &FakeBroker, tls: TlsConfig, expected: Result<(), &str>) 
         security: Security::Tls(tls),
         login: None,
     };
-    let dialer = Dialer::new(config, None, metrics()).unwrap();
+    let dialer = Dialer::new(config, Vec::new(), metrics()).unwrap();
     let outcome = dialer.dial(&broker.address).await;
     let got = outcome.as_ref().map(|_| ()).map_err(|error| error.fault.kind());
     assert_eq!(got, expected, "{outcome:?}");

@@ -65,11 +65,12 @@ impl<'a> Ask<'a> {
     pub(super) fn response_before_home(&self, broker_id: Field) -> Result<Item, Stop> {
         let mut response = self.response()?;
         response.set(field::CLUSTER_ID, &*self.view.kafka_cluster_id);
-        if let Some(address) = self.view.brokers.bootstrap_address(self.caller.address) {
+        let (listener, client) = (&self.caller.listener, self.caller.address);
+        if let Some(address) = self.view.brokers.bootstrap_address(listener, client) {
             let mut broker = response.item(field::BROKERS);
             broker
                 .set(broker_id, BOOTSTRAP_BROKER)
-                .set(field::HOST, address.host)
+                .set(field::HOST, &*address.host)
                 .set(field::PORT, address.port);
             response
                 .push(field::BROKERS, broker)

@@ -2,10 +2,10 @@
 //! The match over classes is complete on purpose: a class that is new must be thought about here.
 
 use std::borrow::Cow;
-use std::net::IpAddr;
 
 use super::error_code::denial;
 use crate::authz::{Asker, Resource};
+use crate::vcluster::brokers::Address;
 use crate::vcluster::embedded::{self, Direction};
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Asked, Pending, Protocol};
@@ -27,7 +27,7 @@ const MASKED_HOST: &str = "/0.0.0.0";
 pub(super) struct Back<'a> {
     pub(super) view: &'a View,
     pub(super) names: &'a Names,
-    pub(super) client: IpAddr,
+    caller: &'a Caller,
     pub(super) asker: Asker<'a>,
     /// Whether topics are wanted at all.
     pub(super) topics: Asked,
@@ -46,7 +46,7 @@ impl<'a> Back<'a> {
         Self {
             view,
             names: &pending.names,
-            client: caller.address,
+            caller,
             asker: view.acls.index.asker(&caller.principal, &caller.host),
             topics: Asked::Yes,
             filter: Asked::No,
@@ -243,12 +243,12 @@ impl<'a> Back<'a> {
     fn endpoint(&self, node: Node<'_>, edits: &mut Edits) -> bool {
         let id = node.child_of(Class::BrokerId);
         let address = id.and_then(|id| self.broker_at(id.int()?));
-        let (Some(id), Some((virtual_id, host, port))) = (id, address) else {
+        let (Some(id), Some((virtual_id, address))) = (id, address) else {
             return false;
         };
         edits.set_int(id, virtual_id.into());
-        set_text_in(node, Class::Host, host, edits);
-        set_int_in(node, Class::Port, port.into(), edits);
+        set_text_in(node, Class::Host, &address.host, edits);
+        set_int_in(node, Class::Port, address.port.into(), edits);
         true
     }
 
@@ -265,12 +265,12 @@ impl<'a> Back<'a> {
         id.is_none_or(|id| id < 0)
     }
 
-    /// Virtual id, host and port of a broker.
-    fn broker_at(&self, physical_id: i64) -> Option<(i32, &'a str, u16)> {
+    /// Virtual id and address of a broker.
+    fn broker_at(&self, physical_id: i64) -> Option<(i32, Address<'a>)> {
         let brokers = &self.view.brokers;
         let broker = brokers.by_physical_id(i32::try_from(physical_id).ok()?)?;
-        let address = brokers.address(broker, self.client)?;
-        Some((broker.virtual_id, address.host, address.port))
+        let address = brokers.address(broker, &self.caller.listener, self.caller.address)?;
+        Some((broker.virtual_id, address))
     }
 
     fn broker_id(&self, node: Node<'_>, edits: &mut Edits) {

@@ -5,8 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    Authentication, BrokerKey, BrokerSlot, Liveness, NodeId, NodeRecord, PortSlot, VclusterKind,
-    VclusterState, VirtualCluster,
+    Authentication, BrokerKey, BrokerSlot, ListenerName, ListenerRecord, Liveness, NodeId, NodeRecord,
+    PortSlot, Protocol, Routing, VclusterKind, VclusterState, VirtualCluster,
 };
 
 use super::Brokers;
@@ -18,6 +18,7 @@ fn state(brokers: &[(i32, i32, u16)]) -> VclusterState {
             acl_enabled: true,
             super_users: BTreeSet::new(),
             authentication: Authentication::default(),
+            dns_label: None,
         },
         kafka_cluster_id: "virtual".into(),
         aliases: BTreeMap::new(),
@@ -52,10 +53,8 @@ fn nodes(of: &[(u64, Liveness, u16)]) -> BTreeMap<NodeId, NodeRecord> {
     of.iter()
         .map(|(id, liveness, port_count)| {
             let record = NodeRecord {
-                advertised_host: format!("gw{id}"),
-                port_start: 7000,
-                port_count: *port_count,
                 liveness: *liveness,
+                ..NodeRecord::with_ports(format!("gw{id}"), 7000, *port_count)
             };
             (NodeId(*id), record)
         })
@@ -74,7 +73,13 @@ fn clients() -> impl Iterator<Item = IpAddr> {
 fn chosen(brokers: &Brokers) -> Vec<String> {
     let broker = brokers.by_virtual_id(1).unwrap();
     clients()
-        .map(|client| brokers.address(broker, client).unwrap().host.to_owned())
+        .map(|client| {
+            brokers
+                .address(broker, &ListenerName::short_form(), client)
+                .unwrap()
+                .host
+                .into_owned()
+        })
         .collect()
 }
 
@@ -89,8 +94,20 @@ fn ids_map_both_ways_and_the_port_is_the_slots() {
     assert!(brokers.by_virtual_id(7).is_none());
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let broker = brokers.by_virtual_id(2).unwrap();
-    assert_eq!(brokers.address(broker, client).unwrap().port, 7006);
-    assert_eq!(brokers.bootstrap_address(client).unwrap().port, 7000);
+    assert_eq!(
+        brokers
+            .address(broker, &ListenerName::short_form(), client)
+            .unwrap()
+            .port,
+        7006
+    );
+    assert_eq!(
+        brokers
+            .bootstrap_address(&ListenerName::short_form(), client)
+            .unwrap()
+            .port,
+        7000
+    );
 }
 
 #[test]
@@ -125,7 +142,14 @@ fn draining_nodes_are_told_only_when_none_is_up_and_short_port_ranges_never() {
     );
     let short = compile(&state, &nodes(&[(1, Liveness::Up, 5)]));
     let broker = short.by_virtual_id(1).unwrap();
-    assert_eq!(short.address(broker, IpAddr::V4(Ipv4Addr::LOCALHOST)), None);
+    assert_eq!(
+        short.address(
+            broker,
+            &ListenerName::short_form(),
+            IpAddr::V4(Ipv4Addr::LOCALHOST)
+        ),
+        None
+    );
 }
 
 #[test]
@@ -135,4 +159,42 @@ fn without_a_home_no_broker_is_shown() {
         ..state(&[(101, 1, 5)])
     };
     assert!(compile(&state, &nodes(&[(1, Liveness::Up, 10)])).all().is_empty());
+}
+
+#[test]
+fn a_client_is_told_addresses_of_its_own_listener_only() {
+    let mut record = NodeRecord::with_ports("gw1", 7000, 10);
+    let public: ListenerName = "public".parse().unwrap();
+    let routing = Routing::Sni {
+        domain: "kafka.example.com".into(),
+        port: 443,
+    };
+    let protocol = Protocol::SaslSsl;
+    record
+        .listeners
+        .insert(public.clone(), ListenerRecord { protocol, routing });
+    let nodes = BTreeMap::from([(NodeId(1), record)]);
+    let mut state = state(&[(101, 12, 5)]);
+    let shown = |state: &VclusterState, listener: &ListenerName| {
+        let brokers = compile(state, &nodes);
+        let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let bootstrap = brokers.bootstrap_address(listener, client);
+        let broker = brokers.address(brokers.by_virtual_id(12).unwrap(), listener, client);
+        [bootstrap, broker].map(|address| address.map(|a| format!("{}:{}", a.host, a.port)))
+    };
+    let told = |bootstrap: &str, broker: &str| [Some(bootstrap.to_owned()), Some(broker.to_owned())];
+    assert_eq!(
+        shown(&state, &ListenerName::short_form()),
+        told("gw1:7000", "gw1:7005")
+    );
+    assert_eq!(
+        shown(&state, &public),
+        told("v.kafka.example.com:443", "b12-v.kafka.example.com:443")
+    );
+    state.spec.dns_label = Some("team-a".parse().unwrap());
+    assert_eq!(
+        shown(&state, &public),
+        told("team-a.kafka.example.com:443", "b12-team-a.kafka.example.com:443")
+    );
+    assert_eq!(shown(&state, &"other".parse().unwrap()), [None, None]);
 }

@@ -12,7 +12,7 @@ use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use klamm_raft::command::Command;
 use klamm_raft::model::{
-    AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot, Liveness, Namespace, NodeId,
+    AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot, ListenerName, Namespace, NodeId,
     NodeRecord, Operation, PatternType, Permission, PortSlot, ResourcePattern, Revision, Standard,
     VclusterKind, VclusterState, VirtualCluster,
 };
@@ -384,6 +384,7 @@ fn caller(name: &str) -> Caller {
         principal: Principal::user(name),
         address,
         host: host_text(address).into(),
+        listener: ListenerName::short_form(),
     }
 }
 
@@ -411,6 +412,7 @@ fn state() -> VclusterState {
             acl_enabled: true,
             super_users: BTreeSet::from(["admin".parse().unwrap()]),
             authentication: Authentication::default(),
+            dns_label: None,
         },
         kafka_cluster_id: "virtualClusterId".into(),
         aliases: aliases
@@ -469,12 +471,7 @@ fn source<'a>(state: &'a VclusterState, topology: Option<&'a Topology>) -> Sourc
     use std::sync::OnceLock;
     static NAME: OnceLock<klamm_raft::model::VclusterName> = OnceLock::new();
     static NODES: OnceLock<BTreeMap<NodeId, NodeRecord>> = OnceLock::new();
-    let node = NodeRecord {
-        advertised_host: "gateway".into(),
-        port_start: 7000,
-        port_count: 100,
-        liveness: Liveness::Up,
-    };
+    let node = NodeRecord::with_ports("gateway", 7000, 100);
     Source {
         name: NAME.get_or_init(|| "partner".parse().unwrap()),
         state,

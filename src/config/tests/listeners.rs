@@ -1,0 +1,224 @@
+//! `gateway.listeners`: what lists become, and what is said of wrong ones.
+
+use klamm_raft::model::{Protocol, Routing};
+
+use super::*;
+use crate::tls::ClientCertificates;
+use crate::tls::testing::Authority;
+
+/// A configuration whose listeners are `list`, with a certificate in `a.crt` and `a.key` and an authority in `ca.pem`.
+fn given(list: &str) -> Given {
+    let authority = Authority::new("ca");
+    let leaf = authority.leaf("gateway", &["*.example.com"]);
+    Given::variables(&[MAIN, ("GATEWAY_LISTENERS", list)])
+        .other("a.crt", leaf.chain)
+        .other("a.key", leaf.key)
+        .other("ca.pem", authority.pem)
+}
+
+const SNI: &str = "name: p, protocol: SASL_SSL, routing: sni, port: 9092, domain: K.example.com, tls: {certificate: a.crt, key: a.key}";
+
+#[test]
+fn a_list_replaces_the_short_form() {
+    let list = format!(
+        "[{{name: in, port: {{start: 7000, count: 10}}, bind.host: 127.0.0.1, advertised: {{host: gw1, port: 17000}}}}, {{{SNI}, advertised.port: 443}}]"
+    );
+    let config = given(&list).good();
+    let [inner, public] = &config.listeners[..] else {
+        panic!("two listeners")
+    };
+    assert_eq!(
+        (inner.name.as_str(), inner.protocol),
+        ("in", Protocol::SaslPlaintext)
+    );
+    assert_eq!(
+        (inner.bind_host.as_str(), inner.bind_port, inner.port_count()),
+        ("127.0.0.1", 7000, 10)
+    );
+    let routing = Routing::Port {
+        host: "gw1".into(),
+        start: 17000,
+        count: 10,
+    };
+    assert_eq!(
+        (&inner.routing, &inner.tls, &inner.proxies),
+        (&routing, &None, &None)
+    );
+
+    assert_eq!(
+        (public.protocol, public.bind_port, public.port_count()),
+        (Protocol::SaslSsl, 9092, 1)
+    );
+    let routing = Routing::Sni {
+        domain: "k.example.com".into(),
+        port: 443,
+    };
+    assert_eq!(public.routing, routing);
+    let tls = public.tls.as_ref().expect("TLS");
+    assert_eq!(
+        (tls.certificates.len(), &tls.clients),
+        (1, &ClientCertificates::NotAsked)
+    );
+}
+
+#[test]
+fn a_file_may_nest_what_a_variable_writes_in_one_line() {
+    let mut file = given("x");
+    file.variables = vec![("KAFKA_MAIN_BOOTSTRAP_SERVERS", "localhost:9092".to_owned())];
+    file.file = Some(
+        "gateway:\n  listeners:\n    - name: m\n      protocol: SSL\n      port: {start: 7300}\n      tls:\n        certificates:\n          - {certificate: a.crt, key: a.key}\n        client: {auth: required, ca: ca.pem}\n      proxy.protocol.from: [10.0.0.0/8, '::1']\n",
+    );
+    let config = file.good();
+    let listener = &config.listeners[0];
+    let clients = ClientCertificates::Required("ca.pem".into());
+    assert_eq!(listener.tls.as_ref().map(|tls| &tls.clients), Some(&clients));
+    let proxies = listener.proxies.as_ref().expect("trusted sources");
+    assert!(proxies.contain("10.1.2.3".parse().unwrap()) && !proxies.contain("11.1.2.3".parse().unwrap()));
+    assert_eq!(listener.port_count(), 256);
+}
+
+/// The listeners are refused with one problem that holds `expected`.
+#[track_caller]
+fn refused(list: &str, expected: &str) {
+    let error = given(list).load().expect_err("a problem");
+    let problems: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
+    assert!(
+        matches!(&problems[..], [only] if only.contains(expected)),
+        "{list}: {problems:#?}, expected {expected}"
+    );
+}
+
+#[test]
+fn wrong_lists_are_refused_with_what_helps() {
+    let with = |change: &str| format!("[{{{SNI}, {change}}}]");
+    let without = |part: &str| format!("[{{{}}}]", SNI.replace(part, ""));
+    for (list, expected) in [
+        ("x".to_owned(), "a list is expected"),
+        ("[]".to_owned(), "the list is empty"),
+        ("[7]".to_owned(), "each item is a map"),
+        ("[{port.start: 1}]".to_owned(), "a listener has no name"),
+        (
+            "[{name: a/b, port.start: 1}]".to_owned(),
+            "listener name \"a/b\" is not valid",
+        ),
+        (
+            "[{name: a}]".to_owned(),
+            "GATEWAY_LISTENERS: a: port.start is missing",
+        ),
+        (
+            "[{name: a, port.start: 0}]".to_owned(),
+            "port.start: \"0\" is not a whole number",
+        ),
+        (
+            "[{name: a, port.start: 65000, port.count: 600}]".to_owned(),
+            "600 ports from 65000 on go beyond 65535",
+        ),
+        (
+            "[{name: a, port.start: 1, advertised.host: 0.0.0.0}]".to_owned(),
+            "clients cannot connect to 0.0.0.0",
+        ),
+        (
+            "[{name: a, port.start: 1, domain: x.y}]".to_owned(),
+            "domain means nothing with routing: port",
+        ),
+        (
+            "[{name: a, port.start: 1, prot: SSL}]".to_owned(),
+            "the key \"prot\" is not known",
+        ),
+        (
+            "[{name: a, port.start: 1, protocoll: SSL}]".to_owned(),
+            "did you mean protocol?",
+        ),
+        (
+            "[{name: a, port.start: 1, protocol: TLS}]".to_owned(),
+            "PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL",
+        ),
+        (
+            "[{name: a, port.start: 1, protocol: SSL}]".to_owned(),
+            "set tls.certificate and tls.key to PEM files",
+        ),
+        (
+            "[{name: a, port.start: 1, tls.key: a.key}]".to_owned(),
+            "tls.key means nothing with the protocol SASL_PLAINTEXT",
+        ),
+        (
+            "[{name: a, port.start: 1, routing: host}]".to_owned(),
+            "there are port, a port for each virtual broker, and sni",
+        ),
+        (
+            "[{name: a, port.start: 1}, {name: a, port.start: 1000}]".to_owned(),
+            "the listener \"a\" is given twice",
+        ),
+        (
+            "[{name: a, port.start: 7000}, {name: b, port.start: 7255}]".to_owned(),
+            "the ports of the listener b, 7255 to 7510, overlap the ports of the listener a, 7000 to 7255",
+        ),
+        (
+            "[{name: a, port.start: 8800}]".to_owned(),
+            "the port 8888 is among the ports of the listener a, 8800 to 9055",
+        ),
+        (
+            "[{name: a, port.start: 1, proxy.protocol: true}]".to_owned(),
+            "proxy.protocol.from: [10.0.0.0/8] turns it on",
+        ),
+        (
+            "[{name: a, port.start: 1, proxy.protocol.from: 10.0.0.1/8}]".to_owned(),
+            "the address has bits behind the network's own",
+        ),
+        (without("domain: K.example.com, "), "domain is missing"),
+        (without("port: 9092, "), "port is missing"),
+        (without("certificate: a.crt, "), "tls.certificate is missing"),
+        (
+            SNI_WITHOUT_TLS.to_owned(),
+            "routing: sni needs TLS, and the protocol SASL_PLAINTEXT has none",
+        ),
+        (
+            with("port.start: 7"),
+            "port.start means nothing with routing: sni",
+        ),
+        (with("tls.client.auth: required"), "tls.client.ca is missing"),
+        (
+            with("tls.client.ca: ca.pem"),
+            "set tls.client.auth to required or optional",
+        ),
+        (
+            with("tls.client.auth: maybe, tls.client.ca: ca.pem"),
+            "it is none, optional or required",
+        ),
+        (
+            with("tls.client.auth: required, tls.client.ca: a.key"),
+            "a.key holds no certificate in PEM form",
+        ),
+        (
+            with("tls.certificates: [{certificate: x.crt, key: a.key}]"),
+            "x.crt cannot be read",
+        ),
+        (
+            with("tls.certificates: [{certificate: a.crt, key: s.p12}]"),
+            "openssl pkcs12 -in s.p12",
+        ),
+    ] {
+        refused(&list, expected);
+    }
+}
+
+const SNI_WITHOUT_TLS: &str = "[{name: p, routing: sni, port: 9092, domain: k.example.com}]";
+
+#[test]
+fn the_short_form_beside_a_list_is_refused() {
+    given("[{name: a, port.start: 7000}]")
+        .with(&[("GATEWAY_PORT_START", "7000")])
+        .refused(&["GATEWAY_PORT_START: this is for a node without gateway.listeners\n    give port.start and port.count of each listener there"]);
+}
+
+#[test]
+fn a_node_of_several_hosts_must_tell_clients_its_name_on_listeners_that_have_ports() {
+    let peers = ("KLAMM_RAFT_PEERS", "1=a:1,2=b:1,3=c:1");
+    let secret = ("KLAMM_RAFT_SECRET", "sixteen-characters");
+    let told = given("[{name: a, port.start: 7000, advertised.host: gw1}]").with(&[peers, secret]);
+    assert_eq!(told.good().listeners.len(), 1);
+    let sni = format!("[{{{SNI}}}]");
+    assert_eq!(given(&sni).with(&[peers, secret]).good().listeners.len(), 1);
+    let untold = given("[{name: a, port.start: 7000}]").with(&[peers, secret]);
+    untold.refused(&["gateway.advertised.host (GATEWAY_ADVERTISED_HOST): a node of a cluster over several hosts must say which host clients are told\n    localhost is the default, and wrong on every other host"]);
+}

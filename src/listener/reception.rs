@@ -1,0 +1,193 @@
+//! What comes before a session: the PROXY header of a load balancer, the TLS handshake, and where its server name leads.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use klamm_raft::model::ListenerName;
+use rustls::ServerConfig;
+use rustls::server::Acceptor;
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio_rustls::{LazyConfigAcceptor, TlsStream};
+use tracing::{debug, warn};
+
+use super::entrance::Entrance;
+use super::networks::Networks;
+use super::proxy::{FIXED_BYTES, Fixed, Origin};
+use super::routes::{Route, Routes};
+use super::turned_away::TurnedAway;
+use crate::auth::certificate;
+use crate::session::Pools;
+use crate::session::census::Seat;
+use crate::stream::Stream;
+use crate::tls::Latest;
+
+/// The first byte of a TLS connection: a record of the handshake (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+
+/// The longest part of an unknown server name that is logged, in bytes.
+const MAX_LOGGED_NAME_BYTES: usize = 100;
+
+/// What the connections of a port go through.
+#[derive(Debug)]
+pub(super) struct Reception {
+    pub(super) listener: ListenerName,
+    pub(super) guard: Guard,
+    pub(super) target: Target,
+}
+
+/// What stands before the sessions of a listener.
+#[derive(Debug, Clone, Default)]
+pub struct Guard {
+    /// Who must say who the client is.
+    pub proxies: Option<Networks>,
+    pub tls: Option<Arc<Latest>>,
+}
+
+/// Where connections lead.
+#[derive(Debug)]
+pub(super) enum Target {
+    Route(Route),
+    ByName(Arc<ArcSwap<Routes>>),
+}
+
+/// A connection that has been accepted.
+#[derive(Debug)]
+pub(super) struct Guest {
+    /// Behind a load balancer, the client's own address as soon as it is known.
+    pub(super) peer: SocketAddr,
+    pub(super) seat: Seat,
+    pub(super) pools: Pools,
+}
+
+/// A connection whose session can start.
+struct Received {
+    stream: Stream,
+    route: Route,
+    /// The subject of the client's certificate.
+    certificate: Option<Arc<str>>,
+}
+
+impl Reception {
+    /// Where connections lead when nothing comes before the session.
+    pub(super) fn passes_through(&self) -> Option<&Route> {
+        match (&self.guard, &self.target) {
+            (
+                Guard {
+                    proxies: None,
+                    tls: None,
+                },
+                Target::Route(route),
+            ) => Some(route),
+            _ => None,
+        }
+    }
+
+    /// Starts the session, or closes the connection and says why.
+    pub(super) async fn receive(&self, socket: TcpStream, mut guest: Guest, entrance: &Entrance) {
+        let limit = entrance.shared.limits.handshake_timeout;
+        let received = tokio::time::timeout(limit, self.prepare(socket, &mut guest.peer, entrance)).await;
+        match received.unwrap_or(Err(TurnedAway::TooSlow)) {
+            Ok(received) => entrance.start(received.stream, guest, &received.route, received.certificate),
+            Err(away) => self.turn_away(guest.peer, &away, entrance),
+        }
+    }
+
+    fn turn_away(&self, peer: SocketAddr, away: &TurnedAway, entrance: &Entrance) {
+        entrance.shared.metrics.turned_away(away.label());
+        let listener = &self.listener;
+        if away.is_ordinary() {
+            debug!(%peer, %listener, reason = %away, "a connection was closed");
+        } else {
+            entrance.log_refusal(|| warn!(%peer, %listener, reason = %away, "a connection was closed"));
+        }
+    }
+
+    async fn prepare(
+        &self,
+        mut socket: TcpStream,
+        peer: &mut SocketAddr,
+        entrance: &Entrance,
+    ) -> Result<Received, TurnedAway> {
+        if let Some(trusted) = &self.guard.proxies {
+            if !trusted.contain(peer.ip()) {
+                return Err(TurnedAway::UntrustedSource);
+            }
+            if let Origin::Client(client) = read_origin(&mut socket).await? {
+                *peer = client;
+            }
+        }
+        // An error leaves the socket slower than it could be.
+        drop(socket.set_nodelay(true));
+        let Some(tls) = &self.guard.tls else {
+            let route = self.route(None)?;
+            return Ok(Received {
+                stream: Stream::Plain(socket),
+                route,
+                certificate: None,
+            });
+        };
+        expect_tls(&socket).await?;
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), socket)
+            .await
+            .map_err(TurnedAway::handshake)?;
+        let route = self.route(hello.client_hello().server_name())?;
+        let config: Arc<ServerConfig> = tls.config();
+        // It ends with the node only.
+        let turn = entrance.handshakes.acquire().await;
+        let stream = hello.into_stream(config).await.map_err(TurnedAway::handshake)?;
+        drop(turn);
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        let certificate = shown
+            .map(|leaf| certificate::subject(leaf))
+            .transpose()
+            .map_err(|error| TurnedAway::BadCertificate(error.to_string()))?;
+        Ok(Received {
+            stream: Stream::Tls(Box::new(TlsStream::Server(stream))),
+            route,
+            certificate: certificate.map(Into::into),
+        })
+    }
+
+    fn route(&self, server_name: Option<&str>) -> Result<Route, TurnedAway> {
+        let routes = match &self.target {
+            Target::Route(route) => return Ok(route.clone()),
+            Target::ByName(routes) => routes.load(),
+        };
+        let name = server_name.ok_or(TurnedAway::NoServerName)?;
+        routes.find(name).cloned().ok_or_else(|| {
+            let shown = name.chars().take(MAX_LOGGED_NAME_BYTES).collect();
+            TurnedAway::UnknownServerName(shown)
+        })
+    }
+}
+
+/// Reads the header of a load balancer.
+async fn read_origin(socket: &mut TcpStream) -> Result<Origin, TurnedAway> {
+    let mut fixed = [0; FIXED_BYTES];
+    read_exact(socket, &mut fixed).await?;
+    let fixed = Fixed::parse(&fixed)?;
+    let mut rest = vec![0; fixed.rest_bytes];
+    read_exact(socket, &mut rest).await?;
+    Ok(fixed.origin(&rest)?)
+}
+
+async fn read_exact(socket: &mut TcpStream, bytes: &mut [u8]) -> Result<(), TurnedAway> {
+    match socket.read_exact(bytes).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(TurnedAway::Silent),
+        Err(error) => Err(TurnedAway::Broken(error)),
+    }
+}
+
+/// Looks at the first bytes without taking them.
+async fn expect_tls(socket: &TcpStream) -> Result<(), TurnedAway> {
+    let mut start = [0; 4];
+    match socket.peek(&mut start).await.map_err(TurnedAway::Broken)? {
+        0 => Err(TurnedAway::Silent),
+        _ if start[0] == TLS_HANDSHAKE => Ok(()),
+        count => Err(TurnedAway::not_tls(&start[..count])),
+    }
+}

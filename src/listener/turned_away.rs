@@ -1,0 +1,116 @@
+//! Why a connection is closed before it is a session: a closed set for the log and a metric.
+
+use std::io;
+
+use super::proxy::BadHeader;
+use crate::chain::Chain;
+use crate::wire::Lookalike;
+
+/// Why a connection did not become a session.
+#[derive(Debug, thiserror::Error)]
+pub enum TurnedAway {
+    /// It was closed before anything was sent, as health checks do.
+    #[error("it was closed by the other side before anything came")]
+    Silent,
+    #[error("the source is none of the trusted load balancers (proxy.protocol.from)")]
+    UntrustedSource,
+    #[error("{0}")]
+    ProxyHeader(#[from] BadHeader),
+    #[error("this is not TLS: it looks like {0}")]
+    NotTls(Lookalike),
+    #[error(
+        "this is not TLS: it looks like Kafka without encryption (security.protocol PLAINTEXT or SASL_PLAINTEXT)"
+    )]
+    PlainKafka,
+    #[error("this is not TLS")]
+    Unknown,
+    #[error("the TLS handshake names no server (SNI), and the name tells virtual clusters apart here")]
+    NoServerName,
+    #[error(
+        "the TLS handshake asks for the server {0:?}, which is the name of no virtual cluster or broker here"
+    )]
+    UnknownServerName(String),
+    #[error("the client shows no certificate")]
+    NoCertificate,
+    #[error("the client's certificate is refused: {0}")]
+    BadCertificate(String),
+    #[error("the client refuses the handshake: {0}")]
+    ClientRefused(String),
+    #[error("the TLS handshake failed: {0}")]
+    Tls(String),
+    #[error("the connection broke: {0}")]
+    Broken(io::Error),
+    #[error("the TLS handshake or the PROXY header took too long")]
+    TooSlow,
+}
+
+impl TurnedAway {
+    /// The label of a metric.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Silent => "silent",
+            Self::UntrustedSource => "untrusted_source",
+            Self::ProxyHeader(BadHeader::Missing) => "proxy_header_missing",
+            Self::ProxyHeader(BadHeader::VersionOne) => "proxy_header_version_1",
+            Self::ProxyHeader(BadHeader::Malformed) => "proxy_header_malformed",
+            Self::NotTls(lookalike) => lookalike.label(),
+            Self::PlainKafka => "not_tls_kafka",
+            Self::Unknown => "not_tls",
+            Self::NoServerName => "no_server_name",
+            Self::UnknownServerName(_) => "unknown_server_name",
+            Self::NoCertificate => "no_certificate",
+            Self::BadCertificate(_) => "bad_certificate",
+            Self::ClientRefused(_) => "client_refused",
+            Self::Tls(_) => "tls_failed",
+            Self::Broken(_) => "broken",
+            Self::TooSlow => "too_slow",
+        }
+    }
+
+    /// Whether nobody needs to hear of it: health checks and clients that went away.
+    pub fn is_ordinary(&self) -> bool {
+        matches!(self, Self::Silent | Self::Broken(_))
+    }
+
+    /// What the first bytes of a connection are that is not TLS.
+    pub(super) fn not_tls(start: &[u8]) -> Self {
+        match start.first_chunk().and_then(|start| Lookalike::of(*start)) {
+            Some(lookalike) => Self::NotTls(lookalike),
+            // The length of a request: nobody's first request has 16 MiB.
+            None if start.first() == Some(&0) => Self::PlainKafka,
+            None => Self::Unknown,
+        }
+    }
+
+    /// What came of a handshake that failed.
+    pub(super) fn handshake(error: io::Error) -> Self {
+        let Some(inner) = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+        else {
+            return Self::Broken(error);
+        };
+        let text = Chain(inner).to_string();
+        match inner {
+            rustls::Error::NoCertificatesPresented => Self::NoCertificate,
+            rustls::Error::InvalidCertificate(_) => Self::BadCertificate(text),
+            rustls::Error::AlertReceived(_) => Self::ClientRefused(text),
+            _ => Self::Tls(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_tls_is_named() {
+        let label = |start: &[u8]| TurnedAway::not_tls(start).label();
+        assert_eq!(label(b"\0\0\0\x33\0\x12"), "not_tls_kafka");
+        assert_eq!(label(b"GET / HTTP/1.1"), "not_kafka_http");
+        assert_eq!(label(b"PROXY TCP4"), "not_kafka_proxy_header");
+        assert_eq!(label(b"SSH-2.0"), "not_kafka_ssh");
+        assert_eq!(label(b"xy"), "not_tls");
+    }
+}

@@ -1,0 +1,56 @@
+//! The server side of TLS: certificates and authorities from PEM files, chosen by server name, read again when they
+//! change. It knows no sockets and no Kafka.
+
+mod certificates;
+mod files;
+mod latest;
+mod store;
+
+use std::io;
+use std::path::PathBuf;
+
+pub use files::{CertificateFiles, ClientCertificates, TlsFiles};
+pub use latest::Latest;
+pub use store::conversion;
+
+/// The longest file that is read, in bytes. A bundle with all public authorities has a quarter of it.
+pub const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// Why the server side of TLS cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("{} cannot be read", .path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{} is not a PEM file; `{command}` makes one of it", .path.display())]
+    OtherStore { path: PathBuf, command: String },
+    #[error("{} holds no certificate in PEM form", .path.display())]
+    NoCertificate { path: PathBuf },
+    #[error("{} holds an encrypted private key; `openssl pkey -in {} -out key.pem` writes it without a password", .path.display(), .path.display())]
+    EncryptedKey { path: PathBuf },
+    #[error("{} holds no private key in PEM form", .path.display())]
+    NoKey { path: PathBuf },
+    #[error("the certificate {} and the key {} do not work together", .chain.display(), .key.display())]
+    Pair {
+        chain: PathBuf,
+        key: PathBuf,
+        #[source]
+        source: rustls::Error,
+    },
+    #[error("the authorities in {} cannot be used", .path.display())]
+    Authorities {
+        path: PathBuf,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("the choice of TLS versions is refused")]
+    Versions(#[source] rustls::Error),
+}
+
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

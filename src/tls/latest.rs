@@ -1,0 +1,111 @@
+//! The server configuration of TLS as the files have it now. Connections keep what they were made with.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use tracing::{error, info};
+
+use super::{MAX_FILE_BYTES, TlsError, TlsFiles};
+use crate::chain::Chain;
+use crate::metrics::NodeMetrics;
+
+/// How often the files are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// A configuration that follows its files.
+#[derive(Debug)]
+pub struct Latest {
+    files: TlsFiles,
+    config: ArcSwap<ServerConfig>,
+}
+
+/// What the files held when they were last looked at; `None` for one that could not be read.
+type Contents = Vec<Option<String>>;
+
+impl Latest {
+    /// Reads the files for the first time.
+    ///
+    /// # Errors
+    /// They cannot be used.
+    pub fn load(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
+        let config = ArcSwap::from_pointee(files.load(&read)?);
+        Ok(Arc::new(Self { files, config }))
+    }
+
+    /// For the next handshake.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        self.config.load_full()
+    }
+
+    /// Looks at the files until the node ends, and takes what they hold when that has changed and can be used.
+    pub async fn follow(self: Arc<Self>, metrics: Arc<NodeMetrics>) {
+        let mut seen = self.contents().await;
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            let now = self.contents().await;
+            if now == seen {
+                continue;
+            }
+            seen = now;
+            self.reload(&metrics);
+        }
+    }
+
+    /// Takes what the files hold now; what they cannot serve as changes nothing.
+    pub(super) fn reload(&self, metrics: &NodeMetrics) {
+        let certificate = self.files.certificates.first().map(|pair| pair.chain.display());
+        match self.files.load(&read) {
+            Ok(config) => {
+                self.config.store(Arc::new(config));
+                metrics.tls_reloaded("ok");
+                info!(certificate = ?certificate.map(|path| path.to_string()), "certificates were read again");
+            }
+            Err(error) => {
+                metrics.tls_reloaded("failed");
+                error!(
+                    error = %Chain(&error),
+                    "changed certificate files cannot be used: the last good ones stay in use"
+                );
+            }
+        }
+    }
+
+    /// Read on a thread that may wait: the files may be on a disk of the network.
+    async fn contents(self: &Arc<Self>) -> Contents {
+        let this = Arc::clone(self);
+        let reading = tokio::task::spawn_blocking(move || {
+            let paths = this.files.paths();
+            paths.into_iter().map(|path| read(path).ok()).collect()
+        });
+        reading.await.unwrap_or_default()
+    }
+}
+
+/// The certificates alone, for a server that takes its configuration only once.
+impl ResolvesServerCert for Latest {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.config.load().cert_resolver.resolve(hello)
+    }
+}
+
+/// Reads a file that is not too long.
+fn read(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    let count = File::open(path)?
+        .take(MAX_FILE_BYTES + 1)
+        .read_to_string(&mut text)?;
+    if count as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("the file is longer than {MAX_FILE_BYTES} bytes"),
+        ));
+    }
+    Ok(text)
+}
