@@ -13,6 +13,7 @@ fn exposed() -> BTreeSet<String> {
     vcluster.login_failed("test");
     metrics.upstream(&"main".parse().expect("an id")).error("test");
     metrics.node.closed("test");
+    metrics.node.turned_away("test");
     let text = metrics.encode().expect("metrics encode");
     text.lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))

@@ -67,7 +67,7 @@ fn check_config_says_what_is_good_and_what_is_wrong() {
     let mut variables = Variables::from([("KAFKA_MAIN_BOOTSTRAP_SERVERS".to_owned(), "k:9092".to_owned())]);
     assert_eq!(
         serve::check(None, &variables).expect("a good configuration"),
-        "the configuration is good: node 1, admin API on 127.0.0.1:8888, Kafka ports 6969 to 7224, physical clusters main\n"
+        "the configuration is good: node 1, admin API on 127.0.0.1:8888, Kafka (SASL_PLAINTEXT) on the ports 6969 to 7224, physical clusters main\n"
     );
     variables.insert("KLAMM_CONFIG".to_owned(), "/nowhere/klamm.yaml".to_owned());
     let failure = serve::check(None, &variables).expect_err("no such file");

@@ -101,6 +101,9 @@ impl NodeMetrics {
         registry.register(Box::new(metrics.turned_away.clone()))?;
         registry.register(Box::new(metrics.raft.clone()))?;
         registry.register(Box::new(metrics.nodes.clone()))?;
+        for result in ["ok", "failed"] {
+            metrics.tls_reloads.with_label_values(&[result]);
+        }
         metrics.set_raft(RaftFigures::default());
         Ok(metrics)
     }

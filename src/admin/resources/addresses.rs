@@ -54,11 +54,13 @@ impl Addressed {
             }
             for (name, (protocol, addresses)) in found {
                 let is_other = *name != ListenerName::short_form();
-                shown.entry((is_other, name)).or_insert(ListenerAddresses {
-                    name: name.clone(),
-                    security_protocol: protocol,
-                    bootstrap_servers: addresses.join(","),
-                });
+                shown
+                    .entry((is_other, name))
+                    .or_insert_with(|| ListenerAddresses {
+                        name: name.clone(),
+                        security_protocol: protocol,
+                        bootstrap_servers: addresses.join(","),
+                    });
             }
         }
         shown.into_values().collect()

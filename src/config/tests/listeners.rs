@@ -89,89 +89,102 @@ fn refused(list: &str, expected: &str) {
 }
 
 #[test]
-fn wrong_lists_are_refused_with_what_helps() {
-    let with = |change: &str| format!("[{{{SNI}, {change}}}]");
-    let without = |part: &str| format!("[{{{}}}]", SNI.replace(part, ""));
+fn lists_of_a_wrong_form_are_refused() {
     for (list, expected) in [
-        ("x".to_owned(), "a list is expected"),
-        ("[]".to_owned(), "the list is empty"),
-        ("[7]".to_owned(), "each item is a map"),
-        ("[{port.start: 1}]".to_owned(), "a listener has no name"),
+        ("x", "a list is expected"),
+        ("[]", "the list is empty"),
+        ("[7]", "each item is a map"),
+        ("[{port.start: 1}]", "a listener has no name"),
         (
-            "[{name: a/b, port.start: 1}]".to_owned(),
+            "[{name: a/b, port.start: 1}]",
             "listener name \"a/b\" is not valid",
         ),
+        ("[{name: a}]", "GATEWAY_LISTENERS: a: port.start is missing"),
         (
-            "[{name: a}]".to_owned(),
-            "GATEWAY_LISTENERS: a: port.start is missing",
-        ),
-        (
-            "[{name: a, port.start: 0}]".to_owned(),
+            "[{name: a, port.start: 0}]",
             "port.start: \"0\" is not a whole number",
         ),
         (
-            "[{name: a, port.start: 65000, port.count: 600}]".to_owned(),
+            "[{name: a, port.start: 65000, port.count: 600}]",
             "600 ports from 65000 on go beyond 65535",
         ),
         (
-            "[{name: a, port.start: 1, advertised.host: 0.0.0.0}]".to_owned(),
+            "[{name: a, port.start: 1, advertised.host: 0.0.0.0}]",
             "clients cannot connect to 0.0.0.0",
         ),
         (
-            "[{name: a, port.start: 1, domain: x.y}]".to_owned(),
+            "[{name: a, port.start: 1, domain: x.y}]",
             "domain means nothing with routing: port",
         ),
         (
-            "[{name: a, port.start: 1, prot: SSL}]".to_owned(),
+            "[{name: a, port.start: 1, prot: SSL}]",
             "the key \"prot\" is not known",
         ),
+    ] {
+        refused(list, expected);
+    }
+}
+
+#[test]
+fn listeners_that_contradict_themselves_or_each_other_are_refused() {
+    for (list, expected) in [
         (
-            "[{name: a, port.start: 1, protocoll: SSL}]".to_owned(),
+            "[{name: a, port.start: 1, protocoll: SSL}]",
             "did you mean protocol?",
         ),
         (
-            "[{name: a, port.start: 1, protocol: TLS}]".to_owned(),
+            "[{name: a, port.start: 1, protocol: TLS}]",
             "PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL",
         ),
         (
-            "[{name: a, port.start: 1, protocol: SSL}]".to_owned(),
+            "[{name: a, port.start: 1, protocol: SSL}]",
             "set tls.certificate and tls.key to PEM files",
         ),
         (
-            "[{name: a, port.start: 1, tls.key: a.key}]".to_owned(),
+            "[{name: a, port.start: 1, tls.key: a.key}]",
             "tls.key means nothing with the protocol SASL_PLAINTEXT",
         ),
         (
-            "[{name: a, port.start: 1, routing: host}]".to_owned(),
+            "[{name: a, port.start: 1, routing: host}]",
             "there are port, a port for each virtual broker, and sni",
         ),
         (
-            "[{name: a, port.start: 1}, {name: a, port.start: 1000}]".to_owned(),
+            "[{name: a, port.start: 1}, {name: a, port.start: 1000}]",
             "the listener \"a\" is given twice",
         ),
         (
-            "[{name: a, port.start: 7000}, {name: b, port.start: 7255}]".to_owned(),
+            "[{name: a, port.start: 7000}, {name: b, port.start: 7255}]",
             "the ports of the listener b, 7255 to 7510, overlap the ports of the listener a, 7000 to 7255",
         ),
         (
-            "[{name: a, port.start: 8800}]".to_owned(),
+            "[{name: a, port.start: 8800}]",
             "the port 8888 is among the ports of the listener a, 8800 to 9055",
         ),
         (
-            "[{name: a, port.start: 1, proxy.protocol: true}]".to_owned(),
+            "[{name: a, port.start: 1, proxy.protocol: true}]",
             "proxy.protocol.from: [10.0.0.0/8] turns it on",
         ),
         (
-            "[{name: a, port.start: 1, proxy.protocol.from: 10.0.0.1/8}]".to_owned(),
+            "[{name: a, port.start: 1, proxy.protocol.from: 10.0.0.1/8}]",
             "the address has bits behind the network's own",
         ),
+        (
+            SNI_WITHOUT_TLS,
+            "routing: sni needs TLS, and the protocol SASL_PLAINTEXT has none",
+        ),
+    ] {
+        refused(list, expected);
+    }
+}
+
+#[test]
+fn what_routing_by_name_and_tls_need_is_said() {
+    let with = |change: &str| format!("[{{{SNI}, {change}}}]");
+    let without = |part: &str| format!("[{{{}}}]", SNI.replace(part, ""));
+    for (list, expected) in [
         (without("domain: K.example.com, "), "domain is missing"),
         (without("port: 9092, "), "port is missing"),
         (without("certificate: a.crt, "), "tls.certificate is missing"),
-        (
-            SNI_WITHOUT_TLS.to_owned(),
-            "routing: sni needs TLS, and the protocol SASL_PLAINTEXT has none",
-        ),
         (
             with("port.start: 7"),
             "port.start means nothing with routing: sni",
