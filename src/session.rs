@@ -19,6 +19,7 @@ mod orders;
 mod outbound;
 mod pause;
 mod pipeline;
+mod progress;
 mod pump;
 mod serve;
 mod setup;
@@ -39,6 +40,7 @@ use crate::auth::{Conversation, Directory};
 use crate::stream::Stream;
 use crate::vcluster::plan::Caller;
 use crate::vcluster::subscriptions::Subscriptions;
+use budget::Purse;
 use deadlines::Deadlines;
 use end::Blame;
 use inbound::Inbound;
@@ -75,6 +77,8 @@ pub struct Session {
     expires: Option<Instant>,
     /// The directory in which the login was last found.
     directory: Option<Arc<Directory>>,
+    /// The memory that large frames may take: of nobody until a login.
+    purse: Arc<Purse>,
     inbound: Inbound,
     outbound: Outbound,
     pipeline: Pipeline,
@@ -105,6 +109,7 @@ impl Session {
             subscriptions: Subscriptions::default(),
             expires: None,
             directory: None,
+            purse: setup.shared.purses.of_nobody(),
             inbound: Inbound::new(limits.max_login_frame_bytes),
             outbound: Outbound::default(),
             pipeline: Pipeline::default(),

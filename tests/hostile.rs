@@ -14,6 +14,8 @@ mod broker;
 mod client;
 #[path = "hostile/gateway.rs"]
 mod gateway;
+#[path = "hostile/memory.rs"]
+mod memory;
 #[path = "hostile/peers.rs"]
 mod peers;
 #[path = "hostile/upstream.rs"]

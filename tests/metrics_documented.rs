@@ -14,6 +14,7 @@ fn exposed() -> BTreeSet<String> {
     metrics.upstream(&"main".parse().expect("an id")).error("test");
     metrics.node.closed("test");
     metrics.node.turned_away("test");
+    metrics.node.buffer_waits("test").inc();
     let text = metrics.encode().expect("metrics encode");
     text.lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))

@@ -71,7 +71,7 @@ keys! {
     LIMIT_FRAME = "klamm.limits.frame.bytes", "104857600",
         "The largest request or response, in bytes. Before login it is 65536.";
     LIMIT_BUFFER = "klamm.limits.buffer.bytes", "536870912",
-        "How many bytes of requests and responses this node holds at a time. When they are used up it stops reading from clients.";
+        "How many bytes of requests this node holds at a time, and as many of responses: those of one virtual cluster at most half, those of one principal a quarter. Where that is used up it stops reading.";
     DRAIN_SECONDS = "klamm.drain.seconds", "30",
         "How long a node that is asked to stop waits for requests in flight.";
     THREADS = "klamm.threads", "one for each core",

@@ -28,6 +28,8 @@ pub struct NodeMetrics {
     closed: IntCounterVec,
     /// Bytes of client and upstream frames held in memory.
     pub buffered_bytes: IntGauge,
+    /// Large frames that waited for memory, by whose share was used up.
+    buffer_waits: IntCounterVec,
     /// Client connections refused because a limit was reached.
     pub refused: IntCounter,
     /// The Raft log index of the state that every session of this node decides on.
@@ -54,6 +56,13 @@ impl NodeMetrics {
             buffered_bytes: IntGauge::new(
                 "klamm_buffered_bytes",
                 "Bytes of client and upstream frames held in memory",
+            )?,
+            buffer_waits: IntCounterVec::new(
+                Opts::new(
+                    "klamm_buffer_waits_total",
+                    "Large frames that waited for memory, by whose share was used up",
+                ),
+                &["share"],
             )?,
             refused: IntCounter::new(
                 "klamm_connections_refused_total",
@@ -95,6 +104,7 @@ impl NodeMetrics {
         registry.register(Box::new(metrics.accepted.clone()))?;
         registry.register(Box::new(metrics.closed.clone()))?;
         registry.register(Box::new(metrics.buffered_bytes.clone()))?;
+        registry.register(Box::new(metrics.buffer_waits.clone()))?;
         registry.register(Box::new(metrics.refused.clone()))?;
         registry.register(Box::new(metrics.view_revision.clone()))?;
         registry.register(Box::new(metrics.tls_reloads.clone()))?;
@@ -121,6 +131,11 @@ impl NodeMetrics {
     /// Counts a connection that did not become a session; `reason` is the label of a closed set.
     pub fn turned_away(&self, reason: &'static str) {
         self.turned_away.with_label_values(&[reason]).inc();
+    }
+
+    /// Counts frames that wait; `share` is the label of a closed set.
+    pub fn buffer_waits(&self, share: &'static str) -> IntCounter {
+        self.buffer_waits.with_label_values(&[share])
     }
 
     /// Shows what Raft says of itself.

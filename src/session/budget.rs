@@ -1,12 +1,26 @@
-//! The bytes of large frames that all sessions of a node hold together. When it is used up, sessions stop reading.
+//! The bytes of large frames that sessions hold together: of one principal, of one virtual cluster, of the whole node.
+//! Where a share is used up, the sessions that it belongs to stop reading.
+//!
+//! A frame has its whole length reserved before its bulk is read, so what is being read never waits for more. Shares are
+//! taken from the narrowest to the widest, always in this order, and who holds the widest waits for none: no two frames
+//! can wait for each other. What a holder needs then comes from outside, and each such wait has a bound of its own (see
+//! [`super::limits`]): that the frame's bytes arrive, that the broker takes them, that the client takes its answer. A
+//! request may wait for an answer to be read, an answer never for a request, and the two have budgets of their own.
+
+mod purses;
+#[cfg(test)]
+mod tests;
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use prometheus::IntGauge;
+use prometheus::{IntCounter, IntGauge};
+use smallvec::{SmallVec, smallvec};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+pub(super) use purses::{Purse, Purses};
 
 /// Frames up to this size are not counted: their number is bounded by that of connections and requests in flight.
 pub(super) const FREE_FRAME_BYTES: usize = 64 << 10;
@@ -14,18 +28,32 @@ pub(super) const FREE_FRAME_BYTES: usize = 64 << 10;
 /// The grain of the budget, in bytes.
 const UNIT_BYTES: usize = 1 << 10;
 
-/// A number of bytes that large frames may take, shared by sessions of all threads. First come, first served.
+/// Node, virtual cluster, principal.
+const LEVELS: usize = 3;
+
+/// A number of bytes that large frames may take, at each level first come, first served.
 #[derive(Debug, Clone)]
-pub struct Budget {
-    units: Arc<Semaphore>,
-    all_units: usize,
+pub(super) struct Budget {
+    /// From the narrowest to the widest.
+    levels: SmallVec<[Level; LEVELS]>,
     in_use: IntGauge,
 }
+
+/// What all within a node, a virtual cluster or a principal share, on whatever thread they are.
+#[derive(Debug, Clone)]
+struct Level {
+    units: Arc<Semaphore>,
+    all_units: usize,
+    /// Frames that had to wait here.
+    waits: IntCounter,
+}
+
+type Permits = SmallVec<[OwnedSemaphorePermit; LEVELS]>;
 
 /// A part of the budget, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
-    _permit: OwnedSemaphorePermit,
+    _permits: Permits,
     in_use: IntGauge,
     bytes: i64,
 }
@@ -33,39 +61,84 @@ pub(super) struct Share {
 /// A share that is waited for.
 pub(super) struct Wait(Pin<Box<dyn Future<Output = Option<Share>>>>);
 
+impl Level {
+    fn new(all_units: usize, waits: IntCounter) -> Self {
+        let all_units = all_units.min(Semaphore::MAX_PERMITS);
+        Self {
+            units: Arc::new(Semaphore::new(all_units)),
+            all_units,
+            waits,
+        }
+    }
+
+    /// The units of so many bytes. A frame that is larger than what there is takes all of it.
+    fn units_of(&self, bytes: usize) -> u32 {
+        let units = bytes.div_ceil(UNIT_BYTES).min(self.all_units);
+        u32::try_from(units).unwrap_or(u32::MAX)
+    }
+
+    fn try_take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = self.units_of(bytes);
+        Arc::clone(&self.units).try_acquire_many_owned(units).ok()
+    }
+}
+
 impl Budget {
     /// A budget of that many bytes; `in_use` shows how many of them are taken.
-    pub fn new(bytes: usize, in_use: IntGauge) -> Self {
-        let units = (bytes / UNIT_BYTES).min(Semaphore::MAX_PERMITS);
+    pub(super) fn new(bytes: usize, in_use: IntGauge, waits: IntCounter) -> Self {
         Self {
-            units: Arc::new(Semaphore::new(units)),
-            all_units: units,
+            levels: smallvec![Level::new(bytes / UNIT_BYTES, waits)],
             in_use,
+        }
+    }
+
+    /// The same budget for some of its users only, who may take at most one part in `parts` of what all may take here.
+    fn narrowed(&self, parts: usize, waits: IntCounter) -> Self {
+        let all_units = self.levels.first().map_or(0, |level| level.all_units);
+        let mut levels = self.levels.clone();
+        levels.insert(0, Level::new((all_units / parts).max(1), waits));
+        Self {
+            levels,
+            in_use: self.in_use.clone(),
         }
     }
 
     /// Takes `bytes`, or says what to poll until they are free.
     pub(super) fn take(&self, bytes: usize) -> Result<Share, Wait> {
-        // A frame that is larger than the budget takes all of it.
-        let units = bytes.div_ceil(UNIT_BYTES).min(self.all_units);
-        let units = u32::try_from(units).unwrap_or(u32::MAX);
-        match Arc::clone(&self.units).try_acquire_many_owned(units) {
-            Ok(permit) => Ok(self.share(permit, bytes)),
-            Err(_) => {
-                let budget = self.clone();
-                Err(Wait(Box::pin(async move {
-                    let permit = Arc::clone(&budget.units).acquire_many_owned(units).await;
-                    permit.ok().map(|permit| budget.share(permit, bytes))
-                })))
-            }
+        let mut permits = Permits::new();
+        for level in &self.levels {
+            let Some(permit) = level.try_take(bytes) else {
+                level.waits.inc();
+                return Err(self.wait(bytes));
+            };
+            permits.push(permit);
         }
+        Ok(self.share(permits, bytes))
     }
 
-    fn share(&self, permit: OwnedSemaphorePermit, bytes: usize) -> Share {
+    /// A share if it can be had at once.
+    pub(super) fn try_take(&self, bytes: usize) -> Option<Share> {
+        let permits: Option<Permits> = self.levels.iter().map(|level| level.try_take(bytes)).collect();
+        Some(self.share(permits?, bytes))
+    }
+
+    fn wait(&self, bytes: usize) -> Wait {
+        let budget = self.clone();
+        Wait(Box::pin(async move {
+            let mut permits = Permits::new();
+            for level in &budget.levels {
+                let units = level.units_of(bytes);
+                permits.push(Arc::clone(&level.units).acquire_many_owned(units).await.ok()?);
+            }
+            Some(budget.share(permits, bytes))
+        }))
+    }
+
+    fn share(&self, permits: Permits, bytes: usize) -> Share {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.in_use.add(bytes);
         Share {
-            _permit: permit,
+            _permits: permits,
             in_use: self.in_use.clone(),
             bytes,
         }
@@ -88,41 +161,5 @@ impl Drop for Share {
 impl std::fmt::Debug for Wait {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Wait(..)")
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::task::Waker;
-
-    use super::*;
-
-    #[test]
-    fn what_is_over_the_budget_waits_for_what_is_given_back() {
-        let gauge = IntGauge::new("in_use", "in use").unwrap();
-        let budget = Budget::new(10 * UNIT_BYTES, gauge.clone());
-        let first = budget.take(6 * UNIT_BYTES).unwrap();
-        let second = budget.take(3 * UNIT_BYTES + 1).unwrap();
-        assert_eq!(gauge.get(), 9 * 1024 + 1);
-
-        let mut wait = budget.take(5 * UNIT_BYTES).unwrap_err();
-        let mut cx = Context::from_waker(Waker::noop());
-        assert!(wait.poll(&mut cx).is_pending());
-        drop(second);
-        assert!(wait.poll(&mut cx).is_pending());
-        drop(first);
-        let Poll::Ready(third) = wait.poll(&mut cx) else {
-            panic!("the budget was given back");
-        };
-        assert_eq!(gauge.get(), 5 * 1024);
-        drop(third);
-        assert_eq!(gauge.get(), 0);
-        let whole = budget.take(11 * UNIT_BYTES).unwrap();
-        assert!(
-            budget.take(1).is_err(),
-            "one larger than the budget takes all of it"
-        );
-        drop(whole);
-        assert!(budget.take(1).is_ok());
     }
 }

@@ -3,7 +3,12 @@
 use std::time::Instant;
 
 use super::end::End;
+use super::inbound::Front;
 use super::limits::Limits;
+use super::progress::Progress;
+
+/// Of the answers that wait, a client takes one part in so many within the write timeout.
+const ANSWER_PARTS: u64 = 5;
 
 /// What a session does when a deadline passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,7 +28,12 @@ pub(super) struct Deadlines {
     last_activity: Instant,
     logged_in: bool,
     frame_begun: Option<Instant>,
-    write_stalled: Option<Instant>,
+    /// Of a large frame of the client.
+    arrival: Progress,
+    /// Of an answer of the broker.
+    answer: Progress,
+    /// Of what the client takes.
+    write: Progress,
     drain: Option<(Instant, End)>,
     draining_since: Option<(Instant, End)>,
     tidy: bool,
@@ -37,7 +47,9 @@ impl Deadlines {
             last_activity: now,
             logged_in: false,
             frame_begun: None,
-            write_stalled: None,
+            arrival: Progress::default(),
+            answer: Progress::default(),
+            write: Progress::default(),
             drain: None,
             draining_since: None,
             tidy: true,
@@ -54,24 +66,63 @@ impl Deadlines {
         self.logged_in = true;
     }
 
-    /// Whether a frame has begun to arrive and is not complete.
-    pub(super) fn frame_is_partial(&mut self, partial: Option<Instant>) {
-        self.frame_begun = partial.map(|now| self.frame_begun.unwrap_or(now));
+    /// What there is of the client's next frame; all of it that came was read.
+    pub(super) fn frame_awaited(&mut self, now: Instant, front: Front) {
+        self.frame_is(now, front);
+        match front {
+            Front::Large(arrived) => {
+                let part = self.limits.min_frame_progress_bytes as u64;
+                self.arrival.waits(now, arrived as u64, part);
+            }
+            Front::Nothing | Front::AwaitsMemory | Front::Small(_) => self.arrival.rests(),
+        }
+    }
+
+    /// The same while there is no room to read on: the client may well have sent more.
+    pub(super) fn frame_unread(&mut self, now: Instant, front: Front) {
+        self.frame_is(now, front);
+        self.arrival.rests();
+    }
+
+    fn frame_is(&mut self, now: Instant, front: Front) {
+        // While it waits for memory, the client can do nothing about it, and holds nothing.
+        self.frame_begun = match front {
+            Front::Nothing | Front::AwaitsMemory => None,
+            Front::Small(_) | Front::Large(_) => Some(self.frame_begun.unwrap_or(now)),
+        };
     }
 
     /// A whole frame arrived.
     pub(super) fn frame_arrived(&mut self) {
         self.frame_begun = None;
+        self.arrival.rests();
     }
 
-    /// The client takes no more of what waits for it, since `now` if it did until now.
-    pub(super) fn write_stalled(&mut self, now: Instant) {
-        self.write_stalled.get_or_insert(now);
+    /// What there is of the broker's next answer, and that all of it that came was read.
+    pub(super) fn answer_awaited(&mut self, now: Instant, front: Front) {
+        match front {
+            Front::Nothing | Front::AwaitsMemory => self.answer.rests(),
+            Front::Small(arrived) | Front::Large(arrived) => {
+                let part = self.limits.min_frame_progress_bytes as u64;
+                self.answer.waits(now, arrived as u64, part);
+            }
+        }
     }
 
-    /// The client took something.
-    pub(super) fn write_moved(&mut self) {
-        self.write_stalled = None;
+    /// No answer is owed, one has arrived, or there is no room to read one.
+    pub(super) fn answer_rests(&mut self) {
+        self.answer.rests();
+    }
+
+    /// The client takes no more now. It took `written` bytes until now, and `queued` wait for it.
+    pub(super) fn write_stalled(&mut self, now: Instant, written: u64, queued: usize) {
+        let part = (queued as u64 / ANSWER_PARTS).max(1);
+        self.write.waits(now, written, part);
+    }
+
+    /// The client has taken everything.
+    pub(super) fn write_done(&mut self) {
+        self.write.rests();
     }
 
     /// Begin to finish at `at`.
@@ -98,7 +149,17 @@ impl Deadlines {
             (!self.logged_in).then(|| (self.accepted + limits.login_timeout, Due::End(End::LoginTimeout))),
             self.frame_begun
                 .map(|begun| (begun + limits.frame_timeout, Due::End(End::SlowFrame))),
-            self.write_stalled
+            self.arrival
+                .stuck_since()
+                .map(|since| (since + limits.frame_stall_timeout, Due::End(End::SlowFrame))),
+            self.answer.stuck_since().map(|since| {
+                (
+                    since + limits.answer_stall_timeout,
+                    Due::End(End::UpstreamStalled),
+                )
+            }),
+            self.write
+                .stuck_since()
                 .map(|since| (since + limits.write_timeout, Due::End(End::SlowReader))),
             self.drain.map(|(at, end)| (at, Due::Drain(end))),
             self.draining_since
@@ -155,12 +216,64 @@ mod tests {
         deadlines.logged_in();
         for second in 0..290 {
             deadlines.active(start + second * SECOND);
-            deadlines.frame_is_partial(Some(start + second * SECOND));
+            deadlines.frame_awaited(start + second * SECOND, Front::Small(second as usize));
             deadlines.tidied();
         }
         assert_eq!(deadlines.next(), (start + 300 * SECOND, Due::End(End::SlowFrame)));
         deadlines.frame_arrived();
-        deadlines.frame_is_partial(None);
+        assert_eq!(deadlines.next().1, Due::End(End::Idle));
+    }
+
+    #[test]
+    fn a_large_frame_must_get_on() {
+        let part = Limits::default().min_frame_progress_bytes;
+        let (mut deadlines, start) = start();
+        deadlines.logged_in();
+        deadlines.tidied();
+        deadlines.frame_awaited(start, Front::Large(70_000));
+        deadlines.frame_awaited(start + 5 * SECOND, Front::Large(70_001));
+        assert_eq!(deadlines.next(), (start + 10 * SECOND, Due::End(End::SlowFrame)));
+        deadlines.frame_awaited(start + 6 * SECOND, Front::Large(70_000 + part));
+        assert_eq!(deadlines.next(), (start + 16 * SECOND, Due::End(End::SlowFrame)));
+        deadlines.frame_awaited(start + 7 * SECOND, Front::AwaitsMemory);
+        assert_eq!(
+            deadlines.next().1,
+            Due::End(End::Idle),
+            "nobody waits for the client"
+        );
+        deadlines.frame_awaited(start + 200 * SECOND, Front::Large(70_000));
+        deadlines.frame_arrived();
+        assert_eq!(deadlines.next().1, Due::End(End::Idle));
+    }
+
+    /// The client may have sent it all. But memory is kept for it, and that is not for ever.
+    #[test]
+    fn a_frame_that_is_not_read_has_all_its_time_and_no_more() {
+        let (mut deadlines, start) = start();
+        deadlines.logged_in();
+        deadlines.active(start + 250 * SECOND);
+        deadlines.tidied();
+        deadlines.frame_awaited(start, Front::Large(70_000));
+        for second in 0..250 {
+            deadlines.frame_unread(start + second * SECOND, Front::Large(70_000));
+        }
+        assert_eq!(deadlines.next(), (start + 300 * SECOND, Due::End(End::SlowFrame)));
+    }
+
+    #[test]
+    fn an_answer_that_stops_is_the_brokers_doing() {
+        let (mut deadlines, start) = start();
+        deadlines.logged_in();
+        deadlines.tidied();
+        deadlines.answer_awaited(start, Front::Nothing);
+        assert_eq!(deadlines.next().1, Due::End(End::Idle));
+        deadlines.answer_awaited(start + SECOND, Front::Small(3));
+        deadlines.answer_awaited(start + 2 * SECOND, Front::Small(4));
+        assert_eq!(
+            deadlines.next(),
+            (start + 31 * SECOND, Due::End(End::UpstreamStalled))
+        );
+        deadlines.answer_rests();
         assert_eq!(deadlines.next().1, Due::End(End::Idle));
     }
 
@@ -168,10 +281,16 @@ mod tests {
     fn a_client_that_does_not_read_is_cut_off() {
         let (mut deadlines, start) = start();
         deadlines.logged_in();
-        deadlines.write_stalled(start + SECOND);
-        deadlines.write_stalled(start + 50 * SECOND);
+        deadlines.tidied();
+        deadlines.write_stalled(start + SECOND, 500, 1000);
+        deadlines.write_stalled(start + 50 * SECOND, 501, 999);
         assert_eq!(deadlines.next(), (start + 61 * SECOND, Due::End(End::SlowReader)));
-        deadlines.write_moved();
+        deadlines.write_stalled(start + 60 * SECOND, 700, 800);
+        assert_eq!(
+            deadlines.next(),
+            (start + 120 * SECOND, Due::End(End::SlowReader))
+        );
+        deadlines.write_done();
         assert_eq!(deadlines.next().1, Due::End(End::Idle));
     }
 

@@ -35,7 +35,7 @@ pub enum End {
     UnansweredRefusal,
     #[error("nothing was sent for too long")]
     Idle,
-    #[error("a frame took too long to arrive")]
+    #[error("a frame took too long to arrive, or stopped while memory was kept for it")]
     SlowFrame,
     #[error("the client does not read its answers")]
     SlowReader,
@@ -43,6 +43,8 @@ pub enum End {
     UpstreamUnavailable,
     #[error("upstream: the connection to the broker was lost with requests in flight")]
     UpstreamLost,
+    #[error("upstream: the broker began an answer and does not go on")]
+    UpstreamStalled,
     #[error("upstream: the broker's answer does not parse or fits no request")]
     BadUpstream,
     #[error("this node is shutting down")]
@@ -82,6 +84,7 @@ impl End {
             Self::SlowReader => "slow_reader",
             Self::UpstreamUnavailable => "upstream_unavailable",
             Self::UpstreamLost => "upstream_lost",
+            Self::UpstreamStalled => "upstream_stalled",
             Self::BadUpstream => "bad_upstream",
             Self::Drained => "drained",
             Self::AddressGone => "address_gone",
@@ -109,7 +112,9 @@ impl End {
             | Self::LoginTimeout
             | Self::SlowFrame
             | Self::SlowReader => Blame::Client,
-            Self::UpstreamUnavailable | Self::UpstreamLost | Self::BadUpstream => Blame::Upstream,
+            Self::UpstreamUnavailable | Self::UpstreamLost | Self::UpstreamStalled | Self::BadUpstream => {
+                Blame::Upstream
+            }
         }
     }
 }

@@ -53,6 +53,18 @@ pub(super) enum Filled {
     End,
 }
 
+/// What there is of the frame that is not whole yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Front {
+    Nothing,
+    /// It is not read any further before others give back what they hold.
+    AwaitsMemory,
+    /// So many bytes, which nobody counts.
+    Small(usize),
+    /// So many bytes, and the budget carries all that are to come.
+    Large(usize),
+}
+
 /// The bytes that one side has sent and that are not taken yet.
 #[derive(Debug)]
 pub(super) struct Inbound {
@@ -86,6 +98,16 @@ impl Inbound {
     /// Whether a frame has begun to arrive.
     pub(super) fn has_partial(&self) -> bool {
         !self.buffer.is_empty()
+    }
+
+    /// What there is of the next frame, after a read.
+    pub(super) fn front(&self) -> Front {
+        match self.frame_bytes {
+            _ if self.buffer.is_empty() => Front::Nothing,
+            _ if self.wait.is_some() => Front::AwaitsMemory,
+            Some(frame_bytes) if frame_bytes > FREE_FRAME_BYTES => Front::Large(self.buffer.len()),
+            _ => Front::Small(self.buffer.len()),
+        }
     }
 
     /// The next frame that is there as a whole.
@@ -167,12 +189,12 @@ impl Inbound {
         if bytes <= FREE_FRAME_BYTES + READ_MARGIN_BYTES || self.is_covered(bytes) {
             return bytes;
         }
-        match budget.take(bytes) {
-            Ok(share) => {
+        match budget.try_take(bytes) {
+            Some(share) => {
                 self.share = Some((Rc::new(share), bytes));
                 bytes
             }
-            Err(_) => MIN_READ_BYTES,
+            None => MIN_READ_BYTES,
         }
     }
 

@@ -14,7 +14,7 @@ pub struct Limits {
     /// The longest frame before login, in bytes without the length prefix.
     pub max_login_frame_bytes: usize,
     /// Large request frames that all sessions together hold, in bytes; and as much again for responses. At least
-    /// `max_frame_bytes`.
+    /// `max_frame_bytes`. Those of one virtual cluster hold at most half of it, those of one principal a quarter.
     pub max_buffered_bytes: usize,
     /// Requests of one session that wait for their answer. It reads no further ones then.
     pub max_in_flight: usize,
@@ -28,9 +28,15 @@ pub struct Limits {
     pub login_timeout: Duration,
     /// Without a byte from or to the client.
     pub idle_timeout: Duration,
-    /// From the first byte of a frame to its last.
+    /// From the first byte of a frame to its last, without the time that it waits for memory.
     pub frame_timeout: Duration,
-    /// Without a byte taken by a client that has answers waiting.
+    /// A large frame for which memory is reserved brings `min_frame_progress_bytes`, or its end, within this time.
+    pub frame_stall_timeout: Duration,
+    /// See `frame_stall_timeout` and `answer_stall_timeout`.
+    pub min_frame_progress_bytes: usize,
+    /// A broker's answer that has begun brings `min_frame_progress_bytes`, or its end, within this time.
+    pub answer_stall_timeout: Duration,
+    /// Within this time a client takes a fifth of the answers that waited for it at its start.
     pub write_timeout: Duration,
     /// From the order to finish until the connection is closed whatever is in flight.
     pub drain_timeout: Duration,
@@ -59,6 +65,9 @@ impl Default for Limits {
             login_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(600),
             frame_timeout: Duration::from_secs(300),
+            frame_stall_timeout: Duration::from_secs(10),
+            min_frame_progress_bytes: 256 << 10,
+            answer_stall_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
             drain_spread: Duration::from_secs(2),

@@ -78,6 +78,7 @@ impl Session {
             event = "login", vcluster = %directory.vcluster(), %principal, %peer, mechanism = login.mechanism.name(),
             again = self.caller.is_some(),
         );
+        self.purse = self.setup.shared.purses.of(directory.vcluster(), &principal);
         let address = canonical(peer.ip());
         self.caller = Some(Caller {
             principal,

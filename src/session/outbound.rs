@@ -72,6 +72,11 @@ impl Outbound {
         self.queued_bytes
     }
 
+    /// The bytes that were written since the beginning.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.written_bytes
+    }
+
     /// Whether everything has left.
     pub(super) fn is_empty(&self) -> bool {
         self.parts.is_empty() && !self.needs_flush

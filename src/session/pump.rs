@@ -158,10 +158,7 @@ impl Session {
                 self.take(frame)?;
                 continue;
             }
-            match self
-                .inbound
-                .poll_fill(&mut self.socket, cx, &self.setup.shared.requests)
-            {
+            match self.inbound.poll_fill(&mut self.socket, cx, &self.purse.requests) {
                 Poll::Pending => {
                     stopped = Stopped::Empty;
                     break;
@@ -175,8 +172,11 @@ impl Session {
                 Poll::Ready(Err(_)) => return Err(End::ClientBroken),
             }
         }
-        self.deadlines
-            .frame_is_partial(self.inbound.has_partial().then_some(self.now));
+        let front = self.inbound.front();
+        match stopped {
+            Stopped::Empty => self.deadlines.frame_awaited(self.now, front),
+            Stopped::Full => self.deadlines.frame_unread(self.now, front),
+        }
         Ok(stopped)
     }
 
@@ -196,13 +196,21 @@ impl Session {
     fn read_upstream(&mut self, cx: &mut TaskContext<'_>) -> Result<Stopped, End> {
         while !self.pipeline.is_empty() {
             if !self.may_take_answers() {
+                self.deadlines.answer_rests();
                 return Ok(Stopped::Full);
             }
-            match self.upstream.poll_answer(cx, &self.setup.shared.responses) {
-                Poll::Pending => return Ok(Stopped::Empty),
-                Poll::Ready(answer) => self.on_answer(answer?)?,
+            match self.upstream.poll_answer(cx, &self.purse.responses) {
+                Poll::Pending => {
+                    self.deadlines.answer_awaited(self.now, self.upstream.front());
+                    return Ok(Stopped::Empty);
+                }
+                Poll::Ready(answer) => {
+                    self.deadlines.answer_rests();
+                    self.on_answer(answer?)?;
+                }
             }
         }
+        self.deadlines.answer_rests();
         self.upstream.watch_idle(cx);
         Ok(Stopped::Empty)
     }
@@ -213,15 +221,16 @@ impl Session {
                 Poll::Ready(Ok(count)) => {
                     self.setup.door.metrics.bytes_out.inc_by(count as u64);
                     self.deadlines.active(self.now);
-                    self.deadlines.write_moved();
                 }
                 Poll::Pending => {
-                    self.deadlines.write_stalled(self.now);
-                    break;
+                    let (written, queued) = (self.outbound.written_bytes(), self.outbound.queued_bytes());
+                    self.deadlines.write_stalled(self.now, written, queued);
+                    return Ok(());
                 }
                 Poll::Ready(Err(_)) => return Err(End::ClientBroken),
             }
         }
+        self.deadlines.write_done();
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use klamm_raft::command::Command;
 use klamm_raft::model::{ClusterId, ListenerName, Protocol};
 use tokio::sync::watch;
 
-use super::budget::Budget;
+use super::budget::Purses;
 use super::census::Seat;
 use super::limits::Limits;
 use super::orders::Orders;
@@ -45,13 +45,10 @@ pub struct Door {
 }
 
 /// What all sessions of a node share.
-#[derive(Clone)]
 pub struct Shared {
     pub limits: Limits,
-    /// Large frames on their way to brokers.
-    pub requests: Budget,
-    /// Large frames on their way to clients. A budget of its own: a request may wait for an answer to be read.
-    pub responses: Budget,
+    /// The memory that large frames may take.
+    pub(super) purses: Purses,
     pub propose: Propose,
     pub metrics: Arc<NodeMetrics>,
 }
@@ -59,10 +56,8 @@ pub struct Shared {
 impl Shared {
     /// With budgets as `limits` say.
     pub fn new(limits: Limits, propose: Propose, metrics: Arc<NodeMetrics>) -> Self {
-        let budget = || Budget::new(limits.max_buffered_bytes, metrics.buffered_bytes.clone());
         Self {
-            requests: budget(),
-            responses: budget(),
+            purses: Purses::new(limits.max_buffered_bytes, Arc::clone(&metrics)),
             limits,
             propose,
             metrics,

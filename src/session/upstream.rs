@@ -12,7 +12,7 @@ use tracing::warn;
 
 use super::budget::{Budget, Share};
 use super::end::End;
-use super::inbound::{Filled, Frame, Inbound};
+use super::inbound::{Filled, Frame, Front, Inbound};
 use super::outbound::Outbound;
 use super::setup::{Later, Pools};
 use crate::backend::{Lane, Lease, LeaseError, Return};
@@ -185,6 +185,11 @@ impl UpstreamSide {
                 }
             }
         }
+    }
+
+    /// What there is of the next answer.
+    pub(super) fn front(&self) -> Front {
+        self.inbound.front()
     }
 
     /// While the broker owes nothing: lets go of a lane that has ended or speaks unasked.

@@ -19,6 +19,8 @@ pub(crate) enum Manners {
     Cut,
     /// An answer of the right size, of 0xff.
     Garbage,
+    /// An answer of the right size that is all counts of two thousand million.
+    AbsurdCounts,
     /// Two answers for one request.
     Twice,
     /// The right answer and bytes after it in the same frame.
@@ -27,12 +29,13 @@ pub(crate) enum Manners {
 }
 
 impl Manners {
-    pub(crate) const LIES: [Self; 8] = [
+    pub(crate) const LIES: [Self; 9] = [
         Self::HugeLength,
         Self::NegativeLength,
         Self::OtherCorrelationId,
         Self::Cut,
         Self::Garbage,
+        Self::AbsurdCounts,
         Self::Twice,
         Self::TooLong,
         Self::Closes,
@@ -132,6 +135,14 @@ fn told(manners: Manners, mut truth: Vec<u8>) -> Vec<u8> {
         Manners::OtherCorrelationId => truth[7] ^= 0x55,
         Manners::Cut => truth.truncate(truth.len() / 2),
         Manners::Garbage => truth[8..].fill(0xff),
+        Manners::AbsurdCounts => {
+            let counts = i32::MAX.to_be_bytes().into_iter().cycle();
+            truth
+                .iter_mut()
+                .skip(8)
+                .zip(counts)
+                .for_each(|(byte, count)| *byte = count);
+        }
         Manners::Twice => truth.extend(truth.clone()),
         Manners::TooLong => {
             truth.extend([0; 9]);

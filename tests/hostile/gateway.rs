@@ -24,6 +24,39 @@ const FILES_SLACK: usize = 32 * THREADS + 12;
 /// How long anything that must happen may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
+/// A virtual cluster beside the one that is attacked.
+pub(crate) struct Neighbour {
+    port: u16,
+    token: String,
+}
+
+impl Neighbour {
+    /// A client that has logged in.
+    pub(crate) fn login(&self) -> Client {
+        let mut client = Client::connect(self.port);
+        client.login("admin", &self.token);
+        client
+    }
+}
+
+/// With the super user `admin` and the topic `orders`; gives its address and a token.
+fn open_vcluster(admin: &Admin, name: &str) -> (String, String) {
+    let alias = admin::alias(name, "orders", ("main", "orders"));
+    admin
+        .put("virtual-cluster", &admin::vcluster(name, "admin"))
+        .unwrap();
+    admin.put("alias-topic", &alias).unwrap();
+    admin
+        .put("service-account", &admin::account(name, "admin"))
+        .unwrap();
+    let token = admin.token(name, "admin", 3600).unwrap();
+    (admin.bootstrap(name).unwrap(), token)
+}
+
+fn port_of(address: &str) -> u16 {
+    address.rsplit_once(':').unwrap().1.parse().unwrap()
+}
+
 pub(crate) struct Gateway {
     node: Node,
     pub(crate) broker: FakeBroker,
@@ -60,20 +93,11 @@ impl Gateway {
         .unwrap();
         node.await_ready().unwrap();
         let admin = Admin::new(&node.admin_url());
-        let alias = admin::alias("tenant", "orders", ("main", "orders"));
-        admin
-            .put("virtual-cluster", &admin::vcluster("tenant", "admin"))
-            .unwrap();
-        admin.put("alias-topic", &alias).unwrap();
-        admin
-            .put("service-account", &admin::account("tenant", "admin"))
-            .unwrap();
-        let token = admin.token("tenant", "admin", 3600).unwrap();
-        let bootstrap = admin.bootstrap("tenant").unwrap();
+        let (bootstrap, token) = open_vcluster(&admin, "tenant");
         let mut gateway = Self {
             node,
             broker,
-            port: bootstrap.rsplit_once(':').unwrap().1.parse().unwrap(),
+            port: port_of(&bootstrap),
             http,
             raft,
             token,
@@ -84,6 +108,25 @@ impl Gateway {
         gateway.serves();
         gateway.files = gateway.open_files();
         gateway
+    }
+
+    /// Another virtual cluster with an account like this one's.
+    pub(crate) fn open_vcluster(&self, name: &str) -> Neighbour {
+        let admin = Admin::new(&self.node.admin_url());
+        let (bootstrap, token) = open_vcluster(&admin, name);
+        Neighbour {
+            port: port_of(&bootstrap),
+            token,
+        }
+    }
+
+    /// Another account, which may do nothing; gives its token.
+    pub(crate) fn account(&self, name: &str) -> String {
+        let admin = Admin::new(&self.node.admin_url());
+        admin
+            .put("service-account", &admin::account("tenant", name))
+            .unwrap();
+        admin.token("tenant", name, 3600).unwrap()
     }
 
     pub(crate) fn connect(&self) -> Client {

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::task::Waker;
 
-use prometheus::IntGauge;
+use prometheus::{IntCounter, IntGauge};
 use tokio::io::ReadBuf;
 
 use super::*;
@@ -33,7 +33,8 @@ impl AsyncRead for Slow {
 }
 
 fn budget(bytes: usize) -> Budget {
-    Budget::new(bytes, IntGauge::new("in_use", "in use").unwrap())
+    let in_use = IntGauge::new("in_use", "in use").unwrap();
+    Budget::new(bytes, in_use, IntCounter::new("waits", "waits").unwrap())
 }
 
 fn framed(lengths: &[usize]) -> Vec<u8> {
@@ -136,7 +137,7 @@ fn a_large_frame_waits_for_the_budget_and_small_ones_do_not() {
     };
     let frames = read(&mut inbound, &mut from, &budget).unwrap();
     assert_eq!(frames.len(), 1);
-    assert!(inbound.has_partial());
+    assert_eq!(inbound.front(), Front::AwaitsMemory);
     assert!(!from.bytes.is_empty(), "the rest stays in the socket");
 
     drop(taken);
@@ -154,4 +155,28 @@ fn silence_holds_no_buffer() {
     };
     drop(read(&mut inbound, &mut from, &budget(1 << 30)).unwrap());
     assert_eq!(inbound.buffer.capacity(), 0);
+}
+
+#[test]
+fn what_is_there_of_a_frame_is_known() {
+    let mut inbound = Inbound::new(1 << 20);
+    assert_eq!(inbound.front(), Front::Nothing);
+    for (announced, sent, front) in [
+        (100_000, 10_000, Front::Large(10_004)),
+        (60_000, 10_000, Front::Small(10_004)),
+        (60_000, 60_000, Front::Nothing),
+    ] {
+        let mut bytes = framed(&[announced]);
+        let rest = bytes.split_off(sent + PREFIX_BYTES);
+        let mut from = Slow {
+            bytes,
+            step: usize::MAX,
+            largest_room: 0,
+        };
+        drop(read(&mut inbound, &mut from, &budget(1 << 30)).unwrap());
+        assert_eq!(inbound.front(), front);
+        from.bytes = rest;
+        drop(read(&mut inbound, &mut from, &budget(1 << 30)).unwrap());
+        assert_eq!(inbound.front(), Front::Nothing);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use prometheus::IntGauge;
+use prometheus::{IntCounter, IntGauge};
 
 use super::*;
 use crate::session::budget::Budget;
@@ -111,7 +111,7 @@ fn large_parts_are_not_copied() {
 #[test]
 fn a_share_is_given_back_when_its_frame_has_left() {
     let gauge = IntGauge::new("in_use", "in use").unwrap();
-    let budget = Budget::new(1 << 20, gauge.clone());
+    let budget = Budget::new(1 << 20, gauge.clone(), IntCounter::new("waits", "waits").unwrap());
     let mut outbound = Outbound::default();
     outbound.push(frame(&[50]).0, None);
     outbound.push(frame(&[100]).0, Some(Rc::new(budget.take(100).unwrap())));

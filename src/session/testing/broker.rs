@@ -21,6 +21,8 @@ pub(crate) enum Deed {
     Later(Duration, Vec<u8>),
     /// Answers with these bytes, and nothing before them.
     Raw(Vec<u8>),
+    /// Writes just these bytes: no frame is made of them.
+    Begin(Vec<u8>),
     Nothing,
     Close,
 }
@@ -105,8 +107,9 @@ async fn serve(mut socket: TcpStream, does: Does, seen: Arc<Mutex<Vec<Bytes>>>) 
                 [&frame[4..8], &body].concat()
             }
             Deed::Raw(bytes) => bytes,
+            Deed::Begin(bytes) if socket.write_all(&bytes).await.is_ok() => continue,
             Deed::Nothing => continue,
-            Deed::Close => return,
+            Deed::Begin(_) | Deed::Close => return,
         };
         let mut framed = (answer.len() as u32).to_be_bytes().to_vec();
         framed.extend(answer);

@@ -1,5 +1,6 @@
 //! Every way in which a session ends.
 
+use super::testing::Does;
 use super::*;
 
 async fn expect_closed(mut client: Client, gateway: &Gateway, reason: &str) {
@@ -225,4 +226,43 @@ async fn what_was_sent_before_the_client_left_is_carried_out() {
     drop(client);
     gateway.expect_sessions(0).await;
     assert_eq!(gateway.broker.keys(), [HEARTBEAT]);
+}
+
+#[actix::test]
+async fn a_large_frame_that_stops_is_closed_and_its_memory_given_back() {
+    let limits = Limits {
+        frame_stall_timeout: Duration::from_millis(300),
+        ..limits()
+    };
+    let gateway = Gateway::start(limits, prompt).await;
+    let mut client = gateway.log_in().await;
+    client.send(&(100_u32 << 20).to_be_bytes()).await;
+    client.send(&[0; 70_000]).await;
+    while gateway.shared.metrics.buffered_bytes.get() < 100 << 20 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    expect_closed(client, &gateway, "slow_frame").await;
+    gateway.expect_sessions(0).await;
+    assert_eq!(gateway.shared.metrics.buffered_bytes.get(), 0);
+}
+
+#[actix::test]
+async fn an_answer_that_never_ends_ends_the_session() {
+    let limits = Limits {
+        answer_stall_timeout: Duration::from_millis(100),
+        ..limits()
+    };
+    /// The prefix of a small answer and of a large one, and a few bytes.
+    const BEGINNINGS: [Does; 2] = [
+        |_| Deed::Begin(vec![0, 0, 0, 100, 1, 2, 3]),
+        |_| Deed::Begin(vec![0, 0x7f, 0, 0, 1, 2, 3]),
+    ];
+    for does in BEGINNINGS {
+        let gateway = Gateway::start(limits, does).await;
+        let mut client = gateway.log_in().await;
+        client.send(&heartbeat(5)).await;
+        expect_closed(client, &gateway, "upstream_stalled").await;
+        gateway.expect_sessions(0).await;
+        assert_eq!(gateway.shared.metrics.buffered_bytes.get(), 0);
+    }
 }
