@@ -35,6 +35,8 @@ mod quorum;
 mod replicas;
 mod share_fetch;
 mod share_state;
+mod share_offsets;
+mod streams_group;
 pub mod table;
 #[cfg(test)]
 mod tests;
@@ -43,6 +45,7 @@ mod topics;
 mod txn;
 mod txn_admin;
 mod versions;
+mod words;
 
 use std::cell::RefCell;
 
@@ -130,6 +133,8 @@ fn detail_of(api: Api) -> Detail {
         | Api::ConsumerGroupHeartbeat
         | Api::ConsumerGroupDescribe
         | Api::ShareGroupDescribe
+        | Api::StreamsGroupHeartbeat
+        | Api::StreamsGroupDescribe
         | Api::DescribeAcls
         | Api::CreateTopics
         | Api::AlterConfigs
@@ -182,7 +187,10 @@ fn dispatch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Api::DescribeQuorum => quorum::request(ask),
         Api::DescribeTopicPartitions => topic_partitions::request(ask),
         Api::ConsumerGroupHeartbeat | Api::ShareGroupHeartbeat => consumer_group::heartbeat(ask),
-        Api::ConsumerGroupDescribe | Api::ShareGroupDescribe => groups::describe(ask),
+        Api::ConsumerGroupDescribe | Api::ShareGroupDescribe | Api::StreamsGroupDescribe => {
+            groups::describe(ask)
+        }
+        Api::StreamsGroupHeartbeat => streams_group::heartbeat(ask),
         Api::ShareFetch => share_fetch::fetch(ask),
         Api::ShareAcknowledge => share_fetch::acknowledge(ask),
         Api::InitializeShareGroupState
@@ -190,6 +198,11 @@ fn dispatch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         | Api::WriteShareGroupState
         | Api::DeleteShareGroupState
         | Api::ReadShareGroupStateSummary => share_state::request(ask),
+        Api::DescribeShareGroupOffsets => offset_fetch::request(ask),
+        Api::AlterShareGroupOffsets => share_offsets::alter(ask),
+        Api::DeleteShareGroupOffsets => share_offsets::delete(ask),
+        // A client's identity is a number that brokers made up; what it measures is its own.
+        Api::GetTelemetrySubscriptions | Api::PushTelemetry => ask.forward(Edits::new(), Then::Nothing),
         Api::DescribeAcls => acls::describe(ask),
         Api::CreateAcls => acls::create(ask),
         Api::DeleteAcls => acls::delete(ask),
@@ -227,6 +240,8 @@ pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) ->
         let detail = match pending.api {
             // Sizes of disks mean nothing to a gateway, but are not for everybody.
             Api::DescribeLogDirs => Detail::Everything,
+            // Codes and replicas mean nothing to a gateway either, but for what it made of them.
+            Api::StreamsGroupHeartbeat | Api::StreamsGroupDescribe => Detail::Everything,
             _ => Detail::Classified,
         };
         let message = walk_response(api, &frame, detail, tape)?;
@@ -254,15 +269,27 @@ fn convert(
         Then::Coordinators(kind, refused) => {
             coordinator::found(back, message, &empty()?, (*kind, refused), edits);
         }
-        Then::OffsetFetch(groups) => offset_fetch::answer(back, message, &empty()?, groups, edits),
+        Then::OffsetFetch(groups) => {
+            offset_fetch::answer(back, message, (pending.api, &empty()?), groups, edits);
+        }
         Then::Configs(refused) => configs::described(back, message, &empty()?, refused, edits),
         Then::Groups { refused, operations } if pending.api == Api::DescribeGroups => {
             groups::described(back, message, &empty()?, (refused, *operations), edits);
         }
         Then::Groups { refused, operations }
-            if matches!(pending.api, Api::ConsumerGroupDescribe | Api::ShareGroupDescribe) =>
+            if matches!(
+                pending.api,
+                Api::ConsumerGroupDescribe | Api::ShareGroupDescribe | Api::StreamsGroupDescribe
+            ) =>
         {
-            consumer_group::described(back, message, &empty()?, (refused, *operations), edits);
+            let empty = empty()?;
+            consumer_group::described(
+                back,
+                message,
+                (pending.api, &empty),
+                (refused, *operations),
+                edits,
+            );
         }
         Then::Groups { refused, .. } => groups::deleted(back, message, &empty()?, refused, edits),
         Then::Transactions(refused) => txn_admin::described(back, message, &empty()?, refused, edits),

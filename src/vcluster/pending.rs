@@ -21,9 +21,13 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Whether the broker keeps something for its connection once it served the request: a share session (KIP-932).
+    /// Whether the broker keeps something for its connection once it served the request: a share session (KIP-932), or
+    /// what a client measures (KIP-714).
     pub fn binds_connection(&self) -> bool {
-        matches!(self.api, Api::ShareFetch | Api::ShareAcknowledge)
+        matches!(
+            self.api,
+            Api::ShareFetch | Api::ShareAcknowledge | Api::GetTelemetrySubscriptions | Api::PushTelemetry
+        )
     }
 }
 

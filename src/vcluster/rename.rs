@@ -18,6 +18,12 @@ use scope::Realm;
 pub use alias::{Alias, AliasIds};
 pub use scope::{IdRefused, Scope};
 
+/// What begins a name that stands for a topic which is none, where a broker takes only names that a topic could have.
+const ABSENT: &str = "__klamm_absent.";
+
+/// The longest name of a topic.
+const MAX_TOPIC_BYTES: usize = 249;
+
 /// What names are compiled from.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
@@ -193,6 +199,31 @@ impl Names {
     /// The topic's name that a text of the physical cluster stands in for.
     pub fn stood_in_for<'a>(&self, physical: &'a str) -> Option<&'a str> {
         self.realm.stood_in_for(physical)
+    }
+
+    /// The physical name of a topic that a client calls `name`; of one that is none, a name that a topic could have, but
+    /// that none has.
+    pub fn topic_or_absent(&self, name: &str) -> Result<String, IdRefused> {
+        if let Some(alias) = self.by_virtual_name(name) {
+            return Ok(alias.physical_name.as_str().to_owned());
+        }
+        let absent = [ABSENT, self.vcluster.as_str(), ".", name].concat();
+        match absent.len() <= MAX_TOPIC_BYTES {
+            true => Ok(absent),
+            false => Err(IdRefused::TooLong),
+        }
+    }
+
+    /// What a client calls a topic that the physical cluster calls `name`, be it one or the name of one that is none.
+    pub fn virtual_topic_name(&self, name: &str) -> Option<String> {
+        if let Some(alias) = self.by_physical_name(name) {
+            return Some(alias.virtual_name.as_str().to_owned());
+        }
+        let absent = name.strip_prefix(ABSENT).and_then(|name| {
+            let name = name.strip_prefix(self.vcluster.as_str())?;
+            name.strip_prefix('.')
+        });
+        absent.or_else(|| self.stood_in_for(name)).map(str::to_owned)
     }
 }
 

@@ -6,6 +6,8 @@ mod admin;
 mod data;
 #[path = "cases/group.rs"]
 mod group;
+#[path = "cases/newer.rs"]
+mod newer;
 #[path = "cases/transaction.rs"]
 mod transaction;
 
@@ -45,6 +47,7 @@ pub(crate) fn all() -> Vec<Flow> {
     [
         data::flows(),
         group::flows(),
+        newer::flows(),
         transaction::flows(),
         admin::flows(),
     ]

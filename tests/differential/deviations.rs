@@ -1,6 +1,7 @@
 //! Where the gateway intentionally does not answer as a broker: a closed list, each with its reason.
 
 use crate::tree::{Difference, Tree};
+use crate::world::Kind;
 
 /// A difference that is meant to be.
 #[derive(Debug)]
@@ -31,6 +32,11 @@ const SESSIONS: &str = "clients are given no fetch sessions";
 const REPLICAS: &str = "nobody fetches as a replica, whatever its rights";
 const INTERNAL: &str = "internal topics of the physical cluster are in no virtual cluster";
 const WORDS: &str = "words of a broker may name physical things: only denials are said anew";
+const NO_ID: &str = "a topic that the caller may not name is told without its id";
+const NOBODY: &str = "where a broker means nobody it says 0, which may be somebody here";
+const NOT_BEGUN: &str = "a share session of which nothing is left is not begun";
+const METRICS: &str = "what clients of the whole physical cluster measure is no tenant's business";
+const THROTTLED: &str = "throttled replicas are named by physical brokers";
 const MASKED: &str = "a broker knows the gateway's address only, which is nobody's business";
 
 const OTHERS: &str = "transactions of other producers of a physical topic are nobody's business";
@@ -39,6 +45,9 @@ const BROKERS_ONLY: &str = "brokers ask this of each other, and never through a 
 const OWNED: &str =
     "topics of a Partner belong to somebody else: who may change them is told POLICY_VIOLATION";
 
+/// What holds in a Partner only: `passthrough` is the whole physical cluster.
+const OF_PARTNERS: [&str; 5] = [OWNED, OTHERS, INTERNAL, METRICS, BROKERS_ONLY];
+
 pub(crate) const DEVIATIONS: &[Deviation] = &[
     deviation(
         19,
@@ -46,6 +55,7 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         |d| gateway_says_nothing(d) || refused_by_policy(d),
         OWNED,
     ),
+    deviation(19, ".Topics[].Configs[]", is_about_replicas, THROTTLED),
     deviation(19, ".Topics[].Configs[]", gateway_says_nothing, OWNED),
     deviation(
         19,
@@ -85,6 +95,31 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
     deviation(65, ".Topics[]", is_internal_topic, INTERNAL),
     deviation(68, ".ErrorMessage", gateway_has_no_words, WORDS),
     deviation(69, ".ClientHost", |_| true, MASKED),
+    deviation(77, ".ClientHost", |_| true, MASKED),
+    deviation(89, ".ClientHost", |_| true, MASKED),
+    deviation(
+        78,
+        ".AcknowledgeErrorCode",
+        |d| broker_says(d, 0) && gateway_says(d, 29),
+        "what is acknowledged along with a refused partition is refused too",
+    ),
+    deviation(78, ".CurrentLeader.LeaderId", gateway_names_nobody, NOBODY),
+    deviation(79, ".CurrentLeader.LeaderId", gateway_names_nobody, NOBODY),
+    deviation(78, ".AcquisitionLockTimeoutMs", gateway_says_0, NOT_BEGUN),
+    deviation(79, ".AcquisitionLockTimeoutMs", gateway_says_0, NOT_BEGUN),
+    deviation(
+        79,
+        ".ErrorCode",
+        |d| broker_says(d, 0) && gateway_says(d, 122),
+        NOT_BEGUN,
+    ),
+    deviation(
+        79,
+        ".Responses[]",
+        |d| gateway_says_nothing(d) && is_denied(d),
+        NOT_BEGUN,
+    ),
+    deviation(91, ".Responses[]", is_denied, NO_ID),
     deviation(1, ".SessionId", gateway_says_0, SESSIONS),
     deviation(
         1,
@@ -127,36 +162,14 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         |_| true,
         "the epochs of two clusters are not the same",
     ),
-    deviation(
-        18,
-        ".FinalizedFeatures[]",
-        gateway_says_nothing,
-        "features whose APIs are not served are not told of",
-    ),
-    deviation(
-        18,
-        ".SupportedFeatures[]",
-        gateway_says_nothing,
-        "features whose APIs are not served are not told of",
-    ),
     deviation(32, ".Results[].ErrorMessage", gateway_has_no_words, WORDS),
-    deviation(
-        32,
-        ".Results[].Configs[]",
-        is_about_replicas,
-        "throttled replicas are named by physical brokers",
-    ),
-    deviation(
-        32,
-        ".Results[].Configs[]",
-        gateway_says_nothing,
-        "what clients of the whole physical cluster measure is no tenant's business",
-    ),
+    deviation(32, ".Results[].Configs[]", is_about_replicas, THROTTLED),
+    deviation(32, ".Results[].Configs[]", gateway_says_nothing, METRICS),
     deviation(
         32,
         ".Results[].ErrorCode",
         |d| broker_says(d, 0) && gateway_says(d, 42),
-        "what clients of the whole physical cluster measure is no tenant's business",
+        METRICS,
     ),
     deviation(60, ".ErrorMessage", |d| d.gateway.is_some(), WORDS),
 ];
@@ -167,9 +180,10 @@ const POLICY: i64 = 44;
 const NAMES: [&str; 3] = ["Name", "Topic", "ResourceName"];
 
 /// The deviation that explains a difference.
-pub(crate) fn find(key: i16, difference: &Difference) -> Option<usize> {
+pub(crate) fn find(kind: Kind, key: i16, difference: &Difference) -> Option<usize> {
     DEVIATIONS.iter().position(|known| {
-        known.key == key && difference.path.ends_with(known.path) && (known.holds)(difference)
+        let applies = kind == Kind::Partner || !OF_PARTNERS.contains(&known.reason);
+        applies && known.key == key && difference.path.ends_with(known.path) && (known.holds)(difference)
     })
 }
 
@@ -191,6 +205,16 @@ fn gateway_says_nothing(difference: &Difference) -> bool {
 
 fn gateway_has_no_words(difference: &Difference) -> bool {
     matches!(&difference.gateway, Some(Tree::Null)) || difference.gateway == Some(Tree::Text(String::new()))
+}
+
+fn gateway_names_nobody(difference: &Difference) -> bool {
+    gateway_says(difference, -1)
+}
+
+fn is_denied(difference: &Difference) -> bool {
+    let sides = [&difference.broker, &difference.gateway];
+    let mut items = sides.into_iter().flatten();
+    items.all(|item| item.holds("ErrorCode", &Tree::Int(29)))
 }
 
 fn broker_says_null(difference: &Difference) -> bool {

@@ -3,7 +3,7 @@
 use klamm::wire::Class;
 
 use crate::fields::now_ms;
-use crate::side::Names;
+use crate::side::{MADE_UP, Names};
 use crate::tree::Tree;
 
 /// Fields that hold the time at which a coordinator did something.
@@ -37,10 +37,13 @@ pub(crate) fn text(class: Class, text: &str) -> String {
     }
 }
 
-/// A topic's id becomes its name; ids of no topic stay.
+/// A topic's id becomes its name. Ids that requests made up stay; others are those of topics that came later.
 pub(crate) fn uuid(class: Class, value: [u8; 16], names: &Names) -> Tree {
     match names.name_of(&value) {
         Some(name) if class == Class::TopicId => Tree::Text(format!("id of {name}")),
+        None if class == Class::TopicId && value != [0; 16] && value[15] != MADE_UP => {
+            Tree::Text("id of a later topic".into())
+        }
         _ => Tree::Bytes(value.to_vec()),
     }
 }

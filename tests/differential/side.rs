@@ -13,6 +13,9 @@ use crate::tree::{Order, Tree};
 /// Longer than any answer takes; a request that has none fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What ids end with that no topic has.
+pub(crate) const MADE_UP: u8 = 0xee;
+
 /// Topic ids, both ways.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
@@ -30,7 +33,7 @@ impl Names {
     /// The id of a topic; of a topic that is not there, one that no topic has.
     pub(crate) fn id_of(&self, name: &str) -> [u8; 16] {
         let absent = || {
-            let mut id = [0xee; 16];
+            let mut id = [MADE_UP; 16];
             let length = name.len().min(id.len());
             id[..length].copy_from_slice(&name.as_bytes()[..length]);
             id

@@ -7,12 +7,13 @@ use crate::fields::{Fields, is, items, list, null};
 use crate::settings::TOPICS;
 use crate::side::Side;
 use crate::tree::Tree;
-use crate::world::{ANYBODY, PARTITIONS, VCLUSTER, World, request};
+use crate::world::{ANYBODY, PARTITIONS, World, request};
 
 const FETCH_BYTES: i32 = 50 << 20;
 
 /// Compares what is stored.
 pub(crate) fn compare(world: &mut World) -> Result<()> {
+    let prefix = world.kind.prefix();
     let [guarded, open] = &mut world.physical;
     let mut batches = 0;
     for topic in TOPICS {
@@ -29,7 +30,7 @@ pub(crate) fn compare(world: &mut World) -> Result<()> {
         }
     }
     ensure!(batches > 100, "only {batches} batches were written");
-    let (broker, gateway) = (groups(guarded, "")?, groups(open, &format!("{VCLUSTER}:"))?);
+    let (broker, gateway) = (groups(guarded, "")?, groups(open, prefix)?);
     ensure!(
         broker == gateway,
         "groups: broker {broker:?}, gateway {gateway:?}"
@@ -38,7 +39,7 @@ pub(crate) fn compare(world: &mut World) -> Result<()> {
     for group in broker {
         let [broker, gateway] = [
             offsets(guarded, &group)?,
-            offsets(open, &format!("{VCLUSTER}:{group}"))?,
+            offsets(open, &format!("{prefix}{group}"))?,
         ];
         let differences = Tree::differences(&broker, &gateway);
         ensure!(differences.is_empty(), "offsets of {group}: {differences:?}");

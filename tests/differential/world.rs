@@ -15,7 +15,57 @@ use crate::settings::{self, Acl, ROOT, Setting, TOPICS};
 use crate::side::{Request, Side};
 use crate::tree::Tree;
 
-pub(crate) const VCLUSTER: &str = "twin";
+/// Which virtual cluster is compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Partner,
+    Passthrough,
+}
+
+impl Kind {
+    pub(crate) fn vcluster(self) -> &'static str {
+        match self {
+            Self::Partner => "twin",
+            Self::Passthrough => "passthrough",
+        }
+    }
+
+    /// What begins the names of groups on the physical cluster.
+    pub(crate) fn prefix(self) -> &'static str {
+        match self {
+            Self::Partner => "twin:",
+            Self::Passthrough => "",
+        }
+    }
+
+    /// Whether a user's requests are compared. How rights are judged does not depend on the kind.
+    pub(crate) fn tries(self, user: &str) -> bool {
+        const SOME: [&str; 12] = [
+            ROOT,
+            "nobody",
+            "topic-all",
+            "topic-read",
+            "topic-describe",
+            "group-read",
+            "cluster-all",
+            "cluster-alter",
+            "cluster-create",
+            "wildcard",
+            "deny-read",
+            "deny-group",
+        ];
+        self == Self::Partner || SOME.contains(&user)
+    }
+
+    /// How many answers are compared at least.
+    pub(crate) fn least(self) -> usize {
+        match self {
+            Self::Partner => 30_000,
+            Self::Passthrough => 6_000,
+        }
+    }
+}
+
 /// Open brokers do not ask who it is.
 pub(crate) const ANYBODY: &str = "anybody";
 /// How many each topic has.
@@ -28,6 +78,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Everything that runs.
 #[derive(Debug)]
 pub(crate) struct World {
+    pub(crate) kind: Kind,
     pub(crate) broker: Side,
     pub(crate) gateway: Side,
     /// The broker with the authorizer, and the open one, as somebody who may everything.
@@ -38,7 +89,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    pub(crate) fn start() -> Result<Self> {
+    pub(crate) fn start(kind: Kind) -> Result<Self> {
         let settings = settings::all();
         let passwords: BTreeMap<String, String> = settings
             .iter()
@@ -60,9 +111,10 @@ impl World {
         for side in &mut physical {
             create_topics(side)?;
         }
-        let gateway = start_gateway(&mut stage, &open, &settings)?;
+        let gateway = start_gateway(&mut stage, kind, &open, &settings)?;
         let broker = Side::new(&format!("127.0.0.1:{sasl}"), passwords);
         let mut world = Self {
+            kind,
             broker,
             gateway,
             physical,
@@ -113,26 +165,32 @@ impl World {
     }
 }
 
-fn start_gateway(stage: &mut Stage, backend: &str, settings: &[Setting]) -> Result<Side> {
+fn start_gateway(stage: &mut Stage, kind: Kind, backend: &str, settings: &[Setting]) -> Result<Side> {
+    let vcluster = kind.vcluster();
     stage.configure(&[(BACKEND, &[("bootstrap.servers", backend)])])?;
     stage.start_nodes(&Nodes {
         program: env!("CARGO_BIN_EXE_klamm").into(),
         count: 1,
         advertised_host: "127.0.0.1".into(),
         ports: PortChoice::Any,
-        more: vec![("KLAMM_LOG_FILTER".into(), "warn".into())],
+        more: vec![
+            ("KLAMM_LOG_FILTER".into(), "warn".into()),
+            ("GATEWAY_SUPER_USERS".into(), ROOT.into()),
+        ],
     })?;
     let admin = stage.admin(1);
-    admin.put("virtual-cluster", &admin::vcluster(VCLUSTER, ROOT))?;
-    for topic in TOPICS {
-        admin.put("alias-topic", &admin::alias(VCLUSTER, topic, (BACKEND, topic)))?;
+    if kind == Kind::Partner {
+        admin.put("virtual-cluster", &admin::vcluster(vcluster, ROOT))?;
+        for topic in TOPICS {
+            admin.put("alias-topic", &admin::alias(vcluster, topic, (BACKEND, topic)))?;
+        }
     }
     let mut tokens = BTreeMap::new();
     for setting in settings {
-        admin.put("service-account", &admin::account(VCLUSTER, &setting.user))?;
-        tokens.insert(setting.user.clone(), admin.token(VCLUSTER, &setting.user, 3600)?);
+        admin.put("service-account", &admin::account(vcluster, &setting.user))?;
+        tokens.insert(setting.user.clone(), admin.token(vcluster, &setting.user, 3600)?);
     }
-    Ok(Side::new(&admin.bootstrap(VCLUSTER)?, tokens))
+    Ok(Side::new(&admin.bootstrap(vcluster)?, tokens))
 }
 
 fn create_topics(side: &mut Side) -> Result<()> {

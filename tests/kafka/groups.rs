@@ -52,6 +52,11 @@ fn a_consumer_group_of_the_new_protocol_reads_through_an_alias() -> Result<()> {
     Ok(())
 }
 
+/// How many lines tell of the topic.
+fn of_orders(said: &str) -> usize {
+    lines(said).iter().filter(|line| line.contains("orders")).count()
+}
+
 #[test]
 fn a_share_group_reads_through_an_alias() -> Result<()> {
     let scene = Scene::shared()?;
@@ -97,5 +102,35 @@ fn a_share_group_reads_through_an_alias() -> Result<()> {
         described.contains("app") && !described.contains("sharing:"),
         "{described}"
     );
+    let groups = |arguments: &[&str]| {
+        let group = [arguments, &["--group", "app"][..]].concat();
+        scene.client_ok(&user, "kafka-share-groups", &group)
+    };
+    let offsets = groups(&["--describe", "--offsets"])?;
+    ensure!(
+        of_orders(&offsets) == 2 && !offsets.contains("physical"),
+        "{offsets}"
+    );
+    let reset = [
+        "--reset-offsets",
+        "--topic",
+        "orders",
+        "--to-earliest",
+        "--execute",
+    ];
+    let reset = groups(&reset)?;
+    ensure!(of_orders(&reset) == 2, "{reset}");
+    let deleted = groups(&["--delete-offsets", "--topic", "orders"])?;
+    ensure!(
+        of_orders(&deleted) == 1 && deleted.contains("Successful"),
+        "{deleted}"
+    );
+    ensure!(
+        of_orders(&groups(&["--describe", "--offsets"])?) == 0,
+        "they are gone"
+    );
+    groups(&["--delete"])?;
+    let left = scene.client_ok(&user, "kafka-share-groups", &["--list"])?;
+    ensure!(!left.contains("app"), "{left}");
     Ok(())
 }

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::error_code::denial;
+use super::{streams_group, words};
 use crate::authz::{Asker, Resource};
 use crate::vcluster::brokers::Address;
 use crate::vcluster::embedded::{self, Direction};
@@ -118,16 +119,21 @@ impl<'a> Back<'a> {
         }
     }
 
-    /// A broker's words may name physical things: what says nothing stays, what is known is said anew.
-    fn error_message(&self, parent: Node<'_>, node: Node<'_>, edits: &mut Edits) {
-        if node.text().is_none_or(is_meaningless) {
+    /// A broker's words may name physical things: what is not known is not told.
+    pub(super) fn error_message(&self, parent: Node<'_>, node: Node<'_>, edits: &mut Edits) {
+        let Some(text) = node.text().filter(|text| !is_meaningless(text)) else {
+            return;
+        };
+        if parent.child(field::STATUS_CODE).is_some() {
+            edits.set_text(node, Some(&streams_group::status_detail(self, parent, text)));
             return;
         }
         let group = parent.child_of(Class::GroupId).and_then(Node::text);
-        let said_of_group = group
-            .zip(node.text())
-            .and_then(|(physical, text)| self.said_of_group(physical, text));
-        if let Some(text) = said_of_group {
+        let said = group
+            .and_then(|physical| self.said_of_group(physical, text))
+            .or_else(|| self.said_of_member(text))
+            .or_else(|| words::renamed(self.names, text));
+        if let Some(text) = said {
             edits.set_text(node, Some(&text));
             return;
         }
@@ -148,6 +154,25 @@ impl<'a> Back<'a> {
         let said = text.strip_prefix("Group ")?.strip_prefix(physical)?;
         let id = self.names.virtual_group(physical)?;
         SAID.contains(&said).then(|| format!("Group {id}{said}"))
+    }
+
+    /// What a coordinator says of a group, or of a member that it does not have, when the answer names neither. Members
+    /// are called as they called themselves.
+    fn said_of_member(&self, text: &str) -> Option<String> {
+        const NOT_OF: &str = " is not a member of group ";
+        const NOT_FOUND: &str = " not found.";
+        const STREAMS: &str = "Streams group ";
+        if let Some(physical) = text
+            .strip_prefix(STREAMS)
+            .and_then(|said| said.strip_suffix(NOT_FOUND))
+        {
+            let id = self.names.virtual_group(physical)?;
+            return Some(format!("{STREAMS}{id}{NOT_FOUND}"));
+        }
+        let said = text.strip_prefix("Member ")?.strip_suffix('.')?;
+        let (member, physical) = said.split_once(NOT_OF)?;
+        let id = self.names.virtual_group(physical)?;
+        Some(format!("Member {member}{NOT_OF}{id}."))
     }
 
     /// Converts the items of an array and removes those of which `convert` says no.
@@ -208,7 +233,11 @@ impl<'a> Back<'a> {
             }
             // Where ids are the same on both sides, one that is not known yet is as good.
             None if self.names.is_transparent() && physical_id.is_some() => {}
-            None => return false,
+            // A topology may name what is no topic.
+            None => match name.and_then(|node| Some((node, self.names.virtual_topic_name(node.text()?)?))) {
+                Some((node, absent)) => edits.set_text(node, Some(&absent)),
+                None => return false,
+            },
         }
         self.convert(topic, edits);
         true
@@ -227,14 +256,12 @@ impl<'a> Back<'a> {
         })
     }
 
-    /// Converts a list of names. One with the namespace of the virtual cluster was none of an alias when it was sent.
+    /// Converts a list of names, of topics and of what was none when it was sent.
     fn topic_names(&self, array: Node<'_>, edits: &mut Edits) {
         for node in array.children() {
-            let text = node.text().unwrap_or_default();
-            match (self.names.by_physical_name(text), self.names.stood_in_for(text)) {
-                (Some(alias), _) => edits.set_text(node, Some(alias.virtual_name.as_str())),
-                (None, Some(name)) => edits.set_text(node, Some(name)),
-                (None, None) => edits.remove_item(array, node),
+            match self.names.virtual_topic_name(node.text().unwrap_or_default()) {
+                Some(name) => edits.set_text(node, Some(&name)),
+                None => edits.remove_item(array, node),
             }
         }
     }

@@ -251,6 +251,18 @@ pub(super) fn keep_shown_of_topic(topic: Node<'_>, edits: &mut Edits) {
     keep_shown(TOPIC, topic, edits);
 }
 
+/// The same for an internal topic of a topology.
+pub(super) fn keep_shown_of_internal_topic(topic: Node<'_>, edits: &mut Edits) {
+    let Some(configs) = topic.child(field::TOPIC_CONFIGS) else {
+        return;
+    };
+    for config in configs.children() {
+        if !is_shown(TOPIC, config.text_in(field::KEY).unwrap_or_default()) {
+            edits.remove_item(configs, config);
+        }
+    }
+}
+
 /// Removes every configuration that is not on the list of its kind.
 fn keep_shown(kind: i64, result: Node<'_>, edits: &mut Edits) {
     let Some(configs) = result.child(field::CONFIGS) else {

@@ -6,16 +6,20 @@ use std::collections::BTreeSet;
 use super::ask::{Ask, Stop, Verdict};
 use super::back::Back;
 use super::error_code::ErrorCode;
-use super::{expression, group, groups, topics};
+use super::table::Api;
+use super::{expression, group, groups, streams_group, topics};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Asked, RefusedGroup, Then};
 use crate::vcluster::plan::{Attempt, Plan};
-use crate::wire::{Class, Edits, Form, Item, Message, Node, field};
+use crate::wire::{Class, Edits, Form, Item, Message, Node, Value, field};
 use klamm_raft::model::Operation;
 
 /// What a broker says of a group with a hidden topic.
 const HIDDEN_TOPICS: &str = "The group has described topic(s) that the client is not authorized to describe.";
+
+/// What a broker says to a member without a group.
+pub(super) const NO_GROUP_ID: &str = "GroupId can't be empty.";
 
 /// The heartbeat of a member.
 pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
@@ -30,13 +34,17 @@ pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if judged.is_ok() && pattern_of(ask).is_some() && must_look_for_topics(ask) {
         return Err(Stop::UnknownTopicId);
     }
-    let subscribed = judged.and_then(|()| {
+    let named = judged.and_then(|()| {
         let id = ask.message.first(Class::GroupId).and_then(Node::text);
-        if id.is_none_or(str::is_empty) {
-            return Err(ErrorCode::InvalidRequest);
+        match id.is_none_or(str::is_empty) {
+            true => Err(ErrorCode::InvalidRequest),
+            false => Ok(()),
         }
-        subscribe(ask, &mut edits)
     });
+    if named == Err(ErrorCode::InvalidRequest) {
+        return refuse_in_words(ask, ErrorCode::InvalidRequest, Some(NO_GROUP_ID));
+    }
+    let subscribed = named.and_then(|()| subscribe(ask, &mut edits));
     if let Err(error) = subscribed {
         return refuse(ask, error);
     }
@@ -48,6 +56,15 @@ pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 pub(super) fn refuse(ask: &Ask<'_>, error: ErrorCode) -> Result<Plan, Stop> {
     let mut response = ask.response()?;
     response.set(field::ERROR_CODE, error);
+    ask.reply(&response)
+}
+
+/// The same, in words where the answer has room for them.
+pub(super) fn refuse_in_words(ask: &Ask<'_>, error: ErrorCode, words: Option<&str>) -> Result<Plan, Stop> {
+    let mut response = ask.response()?;
+    response
+        .set(field::ERROR_CODE, error)
+        .set(field::ERROR_MESSAGE, words.map_or(Value::Null, Value::from));
     ask.reply(&response)
 }
 
@@ -141,11 +158,11 @@ pub(super) fn assigned(back: &Back<'_>, message: Message<'_>, edits: &mut Edits)
     }
 }
 
-/// The answer to ConsumerGroupDescribe and ShareGroupDescribe.
+/// The answer to ConsumerGroupDescribe, ShareGroupDescribe and StreamsGroupDescribe.
 pub(super) fn described(
     back: &mut Back<'_>,
     message: Message<'_>,
-    empty: &Item,
+    (api, empty): (Api, &Item),
     (refused, operations): (&[RefusedGroup], Asked),
     edits: &mut Edits,
 ) {
@@ -154,7 +171,14 @@ pub(super) fn described(
         return;
     };
     for group in array.children() {
-        if has_hidden_topic(back, group) {
+        let (is_hidden, words) = match api {
+            Api::StreamsGroupDescribe => (
+                streams_group::has_hidden_topic(back, group),
+                streams_group::HIDDEN_TOPICS,
+            ),
+            _ => (has_hidden_topic(back, group), HIDDEN_TOPICS),
+        };
+        if is_hidden {
             edits.remove_item(array, group);
             let physical = group.text_in(field::GROUP_ID);
             if let Some(id) = physical.and_then(|id| back.names.virtual_group(id)) {
@@ -162,11 +186,13 @@ pub(super) fn described(
                 hidden
                     .set(field::GROUP_ID, id)
                     .set(field::ERROR_CODE, ErrorCode::TopicAuthorizationFailed)
-                    .set(field::ERROR_MESSAGE, HIDDEN_TOPICS);
+                    .set(field::ERROR_MESSAGE, words);
                 edits.append(array, &hidden);
             }
         } else if !back.item(group, edits) {
             edits.remove_item(array, group);
+        } else if api == Api::StreamsGroupDescribe {
+            streams_group::as_clients_gave(group, edits);
         }
     }
     for group in refused {

@@ -30,6 +30,7 @@ pub(super) enum ErrorCode {
     UnsupportedEndpointType = 115,
     ShareSessionNotFound = 122,
     InvalidRegularExpression = 128,
+    StreamsInvalidTopology = 130,
 }
 
 impl ErrorCode {
@@ -55,6 +56,23 @@ pub(super) fn denial(code: i16) -> Option<&'static str> {
     ];
     let denial = DENIALS.iter().find(|(error, _)| error.code() == code);
     denial.map(|(_, text)| *text)
+}
+
+/// What a broker says of the errors with which items are refused, where an answer has room for words.
+pub(super) fn message(code: i16) -> Option<&'static str> {
+    const MESSAGES: [(ErrorCode, &str); 3] = [
+        (
+            ErrorCode::UnknownTopicOrPartition,
+            "This server does not host this topic-partition.",
+        ),
+        (
+            ErrorCode::CoordinatorNotAvailable,
+            "The coordinator is not available.",
+        ),
+        (ErrorCode::InvalidGroupId, "The group id is invalid."),
+    ];
+    let known = MESSAGES.iter().find(|(error, _)| error.code() == code);
+    known.map(|(_, text)| *text).or_else(|| denial(code))
 }
 
 impl From<ErrorCode> for Value {

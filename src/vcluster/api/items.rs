@@ -109,7 +109,14 @@ impl Refusals {
 /// An answer that needs nothing but its refusals added.
 pub(super) fn answered(back: &Back<'_>, message: Message<'_>, refusals: &Refusals, edits: &mut Edits) {
     back.convert(message.root(), edits);
-    refusals.append(message, edits);
+    // As brokers: a request that failed as a whole is answered without items.
+    let failed = message
+        .root()
+        .int_in(field::ERROR_CODE)
+        .is_some_and(|error| error != 0);
+    if !failed {
+        refusals.append(message, edits);
+    }
 }
 
 /// Whether the caller may change where replicas are, and why not.

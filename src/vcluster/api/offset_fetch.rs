@@ -1,16 +1,18 @@
-//! OffsetFetch: one group up to version 7, many from version 8 on; named topics or all.
+//! OffsetFetch: one group up to version 7, many from version 8 on; named topics or all. DescribeShareGroupOffsets is the
+//! same for share groups.
 
 use super::ask::{Ask, Stop};
 use super::back::Back;
 use super::error_code::ErrorCode;
 use super::group;
+use super::table::Api;
 use super::topics::{self, Shape};
 use crate::vcluster::pending::{FetchedGroup, FetchedTopics, RefusedTopic, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
 use klamm_raft::model::Operation;
 
-const SHAPE: Shape = Shape {
+pub(super) const SHAPE: Shape = Shape {
     when_refused,
     ..super::offsets::LIST
 };
@@ -39,7 +41,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if arrays.map(Node::count).sum::<usize>() > MAX_PARTITIONS {
         return Err(Stop::Malformed);
     }
-    if ask.version() >= MANY_GROUPS_FROM {
+    if ask.api == Api::DescribeShareGroupOffsets || ask.version() >= MANY_GROUPS_FROM {
         return many(ask, root.child(field::GROUPS), edits);
     }
     let fetched = fetched_group(ask, root, &mut edits)?;
@@ -54,6 +56,10 @@ fn have_no_offset(refused: &mut RefusedTopic) {
     if refused.error == ErrorCode::UnknownTopicOrPartition.code() {
         refused.error = NO_ERROR;
     }
+}
+
+fn shape(api: Api) -> &'static Shape {
+    topics::shape_of(api).unwrap_or(&SHAPE)
 }
 
 fn many(ask: &mut Ask<'_>, groups: Option<Node<'_>>, mut edits: Edits) -> Result<Plan, Stop> {
@@ -94,7 +100,7 @@ fn fetched_group(ask: &mut Ask<'_>, node: Node<'_>, edits: &mut Edits) -> Result
             }
             match node.child(field::TOPICS) {
                 Some(topics) if !topics.is_null() => {
-                    let mut refused = topics::split(ask, &SHAPE, node, edits)?.refused;
+                    let mut refused = topics::split(ask, shape(ask.api), node, edits)?.refused;
                     refused.iter_mut().for_each(have_no_offset);
                     FetchedTopics::Named(refused)
                 }
@@ -131,14 +137,14 @@ fn refused_group(response: &Item, group: &str, error: i16) -> Item {
 pub(super) fn answer(
     back: &Back<'_>,
     message: Message<'_>,
-    empty: &Item,
+    (api, empty): (Api, &Item),
     fetched: &[FetchedGroup],
     edits: &mut Edits,
 ) {
     let root = message.root();
     let Some(array) = root.child(field::GROUPS) else {
         if let Some(group) = fetched.first() {
-            topics_of(back, root, empty, group, edits);
+            topics_of(back, root, (api, empty), group, edits);
         }
         return;
     };
@@ -153,7 +159,10 @@ pub(super) fn answer(
             continue;
         };
         edits.set_text(id_node, Some(&group.group));
-        topics_of(back, node, &item, group, edits);
+        if let Some(words) = node.child_of(Class::ErrorMessage) {
+            back.error_message(node, words, edits);
+        }
+        topics_of(back, node, (api, &item), group, edits);
     }
     for group in fetched {
         if let FetchedTopics::Refused(error) = &group.topics {
@@ -164,7 +173,13 @@ pub(super) fn answer(
 
 /// Converts the topics of one group. Of all topics those are shown that the caller may describe; refused ones are added
 /// unless the group itself could not be looked up.
-fn topics_of(back: &Back<'_>, node: Node<'_>, item: &Item, group: &FetchedGroup, edits: &mut Edits) {
+fn topics_of(
+    back: &Back<'_>,
+    node: Node<'_>,
+    (api, item): (Api, &Item),
+    group: &FetchedGroup,
+    edits: &mut Edits,
+) {
     let Some(array) = node.child_of(Class::Topics) else {
         return;
     };
@@ -182,6 +197,6 @@ fn topics_of(back: &Back<'_>, node: Node<'_>, item: &Item, group: &FetchedGroup,
     if let FetchedTopics::Named(refused) = &group.topics
         && !failed
     {
-        topics::splice(&SHAPE, node, item, refused, edits);
+        topics::splice(shape(api), node, item, refused, edits);
     }
 }

@@ -96,7 +96,7 @@ const SAID: &[Said] = &[
     said(
         24,
         "WRITE on the transactional id and the topics",
-        "Transactional id; names. All partitions are added, or none. From version 4 on only brokers ask: refused.",
+        "Transactional id; names. All partitions are added, or none. From version 4 on only brokers ask: see below.",
     ),
     said(
         25,
@@ -184,8 +184,17 @@ const SAID: &[Said] = &[
         "DESCRIBE on the group and all its topics",
         "Groups, members' subscriptions and assignments, bitfields. Members' hosts are masked.",
     ),
-    said(71, "none", "Telemetry of clients."),
-    said(72, "none", "Telemetry of clients."),
+    said(
+        71,
+        "none",
+        "As it is (KIP-714). Brokers offer it only with a receiver of telemetry; the connection to the broker stays with \
+         its client, whose measurements belong to the connection.",
+    ),
+    said(
+        72,
+        "none",
+        "As it is: what a client measures is told to the physical cluster's receiver, with virtual names.",
+    ),
     said(
         74,
         "DESCRIBE_CONFIGS on the cluster",
@@ -218,9 +227,23 @@ const SAID: &[Said] = &[
     said(85, "CLUSTER_ACTION on the cluster", BETWEEN_BROKERS),
     said(86, "CLUSTER_ACTION on the cluster", BETWEEN_BROKERS),
     said(87, "CLUSTER_ACTION on the cluster", BETWEEN_BROKERS),
-    said(90, "DESCRIBE on the group and the topic", "Groups; names."),
-    said(91, "READ on the group and the topic", "Group; names."),
-    said(92, "DELETE on the group, READ on the topic", "Group; names."),
+    said(
+        88,
+        "READ on the group, DESCRIBE on all topics of the topology; CREATE on the cluster or the internal topics for those to be created",
+        "Group; every topic of the topology; endpoints of applications stay. Internal topics are created through `passthrough` only, see below.",
+    ),
+    said(
+        89,
+        "DESCRIBE on the group and all topics of its topology",
+        "Groups, topologies, bitfields. Members' hosts are masked.",
+    ),
+    said(
+        90,
+        "DESCRIBE on the group and the topic",
+        "Groups; names, ids. \"All\" is what the caller may describe.",
+    ),
+    said(91, "READ on the group and the topic", "Group; names, ids."),
+    said(92, "DELETE on the group, READ on the topic", "Group; names, ids."),
 ];
 
 /// The reason why keys are not served, whatever comes.
@@ -239,15 +262,11 @@ const NEVER: &[(&[i16], &str)] = &[
     ),
     (
         &[48, 49],
-        "Quotas of clients would be those of the whole physical cluster.",
+        "Quotas: a virtual cluster has none yet, and those of the physical cluster concern the account of the gateway, which all clients share.",
     ),
     (
         &[50, 51],
         "SCRAM users: the accounts of a virtual cluster are made with the admin API.",
-    ),
-    (
-        &[88, 89],
-        "Streams groups: their coordinator would create internal topics beside the aliases.",
     ),
     (&[57, 64, 80, 81], "Maintenance of the physical cluster itself."),
 ];
@@ -272,6 +291,13 @@ const NAMELESS: &[(i16, &str)] = &[
     (82, "UpdateRaftVoter"),
 ];
 
+/// Versions of served APIs that are not served: key, the first of them, and why.
+const NEVER_FROM: [(i16, i16, &str); 1] = [(
+    22,
+    6,
+    "Unstable in Kafka 4.3 (two-phase commit, KIP-939): brokers do not offer it unless they are told to, and it may still change.",
+)];
+
 const NOT_YET: &str = "Not yet.";
 
 /// Where in the page the tables begin and end.
@@ -293,8 +319,18 @@ fn tables() -> String {
     }
     format!(
         "{BEGIN}\n{served}\n## Not served\n\nEverything else that Kafka 4.3 knows. It is not announced; who asks nevertheless is \
-         cut off.\n\n{absent}\n{END}"
+         cut off.\n\n{absent}\n{}\n{END}",
+        absent_versions()
     )
+}
+
+fn absent_versions() -> String {
+    let mut rows = String::from("| key | API | not served from version | why |\n|---|---|---|---|\n");
+    for (key, from, why) in NEVER_FROM {
+        let name = api_name(key).unwrap_or("?");
+        rows.push_str(&format!("| {key} | {name} | {from} | {why} |\n"));
+    }
+    rows
 }
 
 fn served_row(api: Api, VersionRange { min, max }: VersionRange) -> String {
@@ -354,4 +390,17 @@ fn every_key_of_kafka_is_told_of_once() {
     keys.sort_unstable();
     assert_eq!(keys, (0..=LAST_KEY).collect::<Vec<_>>());
     assert!(crate::wire::api_keys().all(|key| key <= LAST_KEY));
+}
+
+#[test]
+fn every_version_of_a_served_api_is_served_or_told_of() {
+    for key in 0..=LAST_KEY {
+        let Some((api, kafka)) = Api::of_key(key).zip(api_versions(key)) else {
+            continue;
+        };
+        let served = Apis::compile(None).range(api).expect("it is in the table");
+        let never = NEVER_FROM.iter().find(|(never, ..)| *never == key);
+        let last = never.map_or(kafka.hi, |(_, from, _)| from - 1);
+        assert_eq!((served.min, served.max), (kafka.lo, last), "{api:?}");
+    }
 }

@@ -54,6 +54,8 @@ pub enum Api {
     ListTransactions = 66,
     ConsumerGroupHeartbeat = 68,
     ConsumerGroupDescribe = 69,
+    GetTelemetrySubscriptions = 71,
+    PushTelemetry = 72,
     ListConfigResources = 74,
     DescribeTopicPartitions = 75,
     ShareGroupHeartbeat = 76,
@@ -65,6 +67,11 @@ pub enum Api {
     WriteShareGroupState = 85,
     DeleteShareGroupState = 86,
     ReadShareGroupStateSummary = 87,
+    StreamsGroupHeartbeat = 88,
+    StreamsGroupDescribe = 89,
+    DescribeShareGroupOffsets = 90,
+    AlterShareGroupOffsets = 91,
+    DeleteShareGroupOffsets = 92,
 }
 
 /// Who answers an API.
@@ -121,7 +128,7 @@ const fn gateway(api: Api, min: i16, max: i16) -> Served {
 }
 
 /// The stable versions of Kafka 4.3 that the handlers know.
-const SERVED: [Served; 58] = [
+const SERVED: [Served; 65] = [
     broker(Api::Produce, 3, 13),
     broker(Api::Fetch, 4, 18),
     broker(Api::ListOffsets, 1, 11),
@@ -169,6 +176,8 @@ const SERVED: [Served; 58] = [
     broker(Api::ListTransactions, 0, 2),
     broker(Api::ConsumerGroupHeartbeat, 0, 1),
     broker(Api::ConsumerGroupDescribe, 0, 1),
+    broker(Api::GetTelemetrySubscriptions, 0, 0),
+    broker(Api::PushTelemetry, 0, 0),
     broker(Api::ListConfigResources, 0, 1),
     broker(Api::DescribeTopicPartitions, 0, 0),
     broker(Api::ShareGroupHeartbeat, 1, 1),
@@ -180,6 +189,11 @@ const SERVED: [Served; 58] = [
     broker(Api::WriteShareGroupState, 0, 1),
     broker(Api::DeleteShareGroupState, 0, 0),
     broker(Api::ReadShareGroupStateSummary, 0, 1),
+    broker(Api::StreamsGroupHeartbeat, 0, 0),
+    broker(Api::StreamsGroupDescribe, 0, 0),
+    broker(Api::DescribeShareGroupOffsets, 0, 1),
+    broker(Api::AlterShareGroupOffsets, 0, 0),
+    broker(Api::DeleteShareGroupOffsets, 0, 0),
 ];
 
 impl Api {

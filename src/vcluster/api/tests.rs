@@ -16,6 +16,8 @@ mod rest;
 mod share_groups;
 mod share_state;
 mod standard;
+mod share_offsets;
+mod streams_groups;
 mod txn;
 mod txn_admin;
 mod world;

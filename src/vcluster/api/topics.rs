@@ -181,6 +181,9 @@ pub(super) fn shape_of(api: Api) -> Option<&'static Shape> {
         Api::ShareFetch | Api::ShareAcknowledge => Some(&super::share_fetch::SHAPE),
         Api::OffsetDelete => Some(&super::offsets::DELETE),
         Api::TxnOffsetCommit => Some(&super::offsets::COMMIT),
+        Api::OffsetFetch => Some(&super::offset_fetch::SHAPE),
+        Api::DescribeShareGroupOffsets => Some(&super::share_offsets::DESCRIBED),
+        Api::AlterShareGroupOffsets => Some(&super::share_offsets::ALTERED),
         Api::DescribeProducers => Some(&super::txn_admin::PRODUCERS),
         _ => None,
     }

@@ -19,8 +19,11 @@ const INTERNAL_TOPICS: [&str; 3] = ["__consumer_offsets", "__transaction_state",
 /// AddPartitionsToTxn: all partitions are added, or none.
 pub(super) fn add_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if ask.version() >= BROKERS_ONLY_FROM {
-        // A client is no broker, whatever its rights. The question is for the audit log.
-        ask.gate.allows(Operation::ClusterAction, Resource::CLUSTER);
+        let may_act = ask.gate.allows(Operation::ClusterAction, Resource::CLUSTER);
+        if may_act && ask.view.names.is_transparent() {
+            return ask.forward(Edits::new(), Then::Nothing);
+        }
+        // A client is no broker of another virtual cluster, whatever its rights.
         let mut response = ask.response()?;
         response.set(field::ERROR_CODE, ErrorCode::ClusterAuthorizationFailed);
         return ask.reply(&response);
@@ -61,9 +64,11 @@ fn judge_topic<'a>(ask: &mut Ask<'a>, topic: Node<'_>) -> Result<Verdict<'a>, St
 fn refuse_partitions(ask: &Ask<'_>, verdicts: &[(Node<'_>, Verdict<'_>)]) -> Result<Plan, Stop> {
     let mut response = ask.response()?;
     for (topic, verdict) in verdicts {
-        let error = match verdict {
+        let error_of = |index: i32| match verdict {
             Verdict::Refused(error) => *error,
-            Verdict::Forwarded(alias) if alias.exists => ErrorCode::OperationNotAttempted,
+            Verdict::Forwarded(alias) if u32::try_from(index).is_ok_and(|index| index < alias.partitions) => {
+                ErrorCode::OperationNotAttempted
+            }
             Verdict::Forwarded(_) => ErrorCode::UnknownTopicOrPartition,
         };
         let mut result = response.item(field::RESULTS_BY_TOPIC_V3_AND_BELOW);
@@ -72,7 +77,7 @@ fn refuse_partitions(ask: &Ask<'_>, verdicts: &[(Node<'_>, Verdict<'_>)]) -> Res
             let mut partition = result.item(field::RESULTS_BY_PARTITION);
             partition
                 .set(field::PARTITION_INDEX, index)
-                .set(field::PARTITION_ERROR_CODE, error);
+                .set(field::PARTITION_ERROR_CODE, error_of(index));
             result.push(field::RESULTS_BY_PARTITION, partition);
         }
         response.push(field::RESULTS_BY_TOPIC_V3_AND_BELOW, result);

@@ -10,9 +10,6 @@ use super::error_code::ErrorCode;
 /// The version in which clients of any version understand an answer.
 const FALLBACK_VERSION: i16 = 0;
 
-/// Features that stand for APIs which are not served. A client that saw them finalized would use those APIs.
-const HIDDEN_FEATURES: [&str; 1] = ["streams.version"];
-
 /// The first version in which clients say what software they are.
 const SOFTWARE_FROM: i16 = 3;
 /// The first version whose answers may tell of a feature that starts at level 0: older clients refuse such answers.
@@ -74,21 +71,16 @@ fn is_software(text: &str) -> bool {
     is_end(bytes.first()) && is_end(bytes.last()) && bytes.iter().all(is_inside)
 }
 
-/// Adds the features that may be shown, and of the supported ones those that start at `least` or above.
+/// Adds the features, of the supported ones those that start at `least` or above.
 fn add_features(response: &mut Item, features: &Features, least: i16) {
-    let shown = |name: &str| !HIDDEN_FEATURES.contains(&name);
-    for (name, min, max) in features
-        .supported
-        .iter()
-        .filter(|(name, min, _)| shown(name) && *min >= least)
-    {
+    for (name, min, max) in features.supported.iter().filter(|(_, min, _)| *min >= least) {
         let mut item = response.item(field::SUPPORTED_FEATURES);
         item.set(field::NAME, name.as_str())
             .set(field::MIN_VERSION, *min)
             .set(field::MAX_VERSION, *max);
         response.push(field::SUPPORTED_FEATURES, item);
     }
-    for (name, min, max) in features.finalized.iter().filter(|(name, ..)| shown(name)) {
+    for (name, min, max) in &features.finalized {
         let mut item = response.item(field::FINALIZED_FEATURES);
         item.set(field::NAME, name.as_str());
         item.set(field::MIN_VERSION_LEVEL, *min)

@@ -13,6 +13,8 @@ pub struct Alias {
     pub physical_name: Topic<Physical>,
     /// Whether the physical topic is known to exist.
     pub exists: bool,
+    /// How many partitions it has; 0 while it is not known to exist.
+    pub partitions: u32,
     /// None while it is not known to exist, or when its cluster has no topic ids.
     pub ids: Option<AliasIds>,
 }
@@ -32,6 +34,7 @@ impl Alias {
             virtual_name: Topic::new(name.clone()),
             physical_name: Topic::new(name),
             exists: topic.is_some(),
+            partitions: topic.map_or(0, |topic| topic.partitions),
             ids: id.map(|id| AliasIds {
                 virtual_id: TopicId::new(id),
                 physical_id: TopicId::new(id),
@@ -58,6 +61,7 @@ impl Alias {
             virtual_name,
             physical_name: Topic::new(physical),
             exists: topic.is_some(),
+            partitions: topic.map_or(0, |topic| topic.partitions),
             ids,
         }
     }

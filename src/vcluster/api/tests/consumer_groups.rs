@@ -215,7 +215,7 @@ fn partitions_are_owned_and_assigned_by_id() {
             assigned(&[physical_id("int-orders")])
         });
         assert_eq!((response.error_code, response.member_epoch), (0, 7));
-        assert_eq!(response.error_message, None);
+        assert_eq!(response.error_message, Some(text("of orders")));
         assert_eq!(response.assignment, assigned(&[orders]).assignment);
         let response = world.exchange(version, &heartbeat(), |_| {
             assigned(&[physical_id("int-orders"), FOREIGN])

@@ -13,7 +13,7 @@ use crate::wire::Class;
 use crate::wire::tests::sample::{Value, planted_request, planted_response};
 use klamm_raft::model::Operation;
 
-const APIS: [Api; 51] = [
+const APIS: [Api; 58] = [
     Api::Produce,
     Api::Fetch,
     Api::ListOffsets,
@@ -52,6 +52,13 @@ const APIS: [Api; 51] = [
     Api::WriteShareGroupState,
     Api::DeleteShareGroupState,
     Api::ReadShareGroupStateSummary,
+    Api::StreamsGroupHeartbeat,
+    Api::StreamsGroupDescribe,
+    Api::DescribeShareGroupOffsets,
+    Api::AlterShareGroupOffsets,
+    Api::DeleteShareGroupOffsets,
+    Api::GetTelemetrySubscriptions,
+    Api::PushTelemetry,
     Api::CreateTopics,
     Api::DeleteTopics,
     Api::DeleteRecords,
@@ -161,14 +168,16 @@ fn then(api: Api, seed: u64) -> Then {
         Api::JoinGroup => Then::Members(Protocol::Consumer),
         Api::SyncGroup if asked == Asked::Yes => Then::Members(Protocol::Unknown),
         Api::SyncGroup => Then::Members(Protocol::Consumer),
-        Api::DescribeGroups | Api::DeleteGroups | Api::ConsumerGroupDescribe | Api::ShareGroupDescribe => {
-            Then::Groups {
-                refused: Vec::new(),
-                operations: asked,
-            }
-        }
+        Api::DescribeGroups
+        | Api::DeleteGroups
+        | Api::ConsumerGroupDescribe
+        | Api::ShareGroupDescribe
+        | Api::StreamsGroupDescribe => Then::Groups {
+            refused: Vec::new(),
+            operations: asked,
+        },
         Api::DescribeConfigs => Then::Configs(Vec::new()),
-        Api::OffsetFetch => {
+        Api::OffsetFetch | Api::DescribeShareGroupOffsets => {
             let topics = if asked == Asked::Yes {
                 FetchedTopics::All
             } else {
@@ -184,6 +193,9 @@ fn then(api: Api, seed: u64) -> Then {
         Api::ListGroups
         | Api::ConsumerGroupHeartbeat
         | Api::ShareGroupHeartbeat
+        | Api::StreamsGroupHeartbeat
+        | Api::GetTelemetrySubscriptions
+        | Api::PushTelemetry
         | Api::Heartbeat
         | Api::LeaveGroup
         | Api::InitProducerId
@@ -201,7 +213,9 @@ fn then(api: Api, seed: u64) -> Then {
         | Api::DeleteShareGroupState
         | Api::ReadShareGroupStateSummary => Then::Nothing,
         Api::CreateTopics => Then::Created(Refusals::none()),
-        Api::DeleteTopics | Api::CreatePartitions => Then::Refusals(Refusals::none()),
+        Api::DeleteTopics | Api::CreatePartitions | Api::DeleteShareGroupOffsets => {
+            Then::Refusals(Refusals::none())
+        }
         Api::AlterConfigs | Api::IncrementalAlterConfigs => Then::Altered(Refusals::none()),
         Api::DescribeLogDirs => Then::LogDirs,
         Api::ListConfigResources => Then::ConfigResources,
@@ -305,12 +319,16 @@ fn nothing_that_a_client_may_not_name_goes_upstream() {
                     other => panic!("{place}: {other:?}"),
                 };
                 forwarded.insert(api);
-                // The bytes of other protocols are the members' own.
+                // The bytes of other protocols are the members' own, and measurements are any bytes.
                 let foreign = occurrences(&sent, SECRET).filter(|at| !is_namespaced(&sent, *at));
                 let other_protocol = matches!(api, Api::JoinGroup | Api::SyncGroup);
                 assert!(other_protocol || foreign.count() == 0, "{place}: a foreign name");
                 assert!(!holds(&sent, &[MARK[0], MARK[1], 0]), "{place}: a replica");
-                assert!(!holds(&sent, &FOREIGN_ID), "{place}: a foreign topic id");
+                let is_free = api == Api::PushTelemetry;
+                assert!(
+                    is_free || !holds(&sent, &FOREIGN_ID),
+                    "{place}: a foreign topic id"
+                );
             }
         }
     }

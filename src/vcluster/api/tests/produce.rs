@@ -152,14 +152,15 @@ fn allowed_topics_go_upstream_and_refused_ones_are_answered() {
 }
 
 #[test]
-fn leaders_and_endpoints_are_the_gateways_and_messages_are_dropped() {
+fn leaders_and_endpoints_are_the_gateways_and_messages_have_virtual_names() {
     let world = World::new().allow(Write, Resource::topic("orders"));
     let request = produce(&world, 12, &["orders"]);
     let response = world.exchange(12, &request, |upstream| accept(12, &upstream));
     let partition = &response.responses[0].partition_responses[0];
     assert_eq!(partition.current_leader.leader_id, BrokerId(2));
     assert_eq!(partition.error_message, None);
-    assert_eq!(partition.record_errors[0].batch_index_error_message, None);
+    let told = &partition.record_errors[0].batch_index_error_message;
+    assert_eq!(*told, Some(text("topic orders")));
     let endpoints: Vec<_> = response
         .node_endpoints
         .iter()
