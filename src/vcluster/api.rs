@@ -60,8 +60,8 @@ use super::plan::{Attempt, Caller, ChangeResult, CloseReason, Plan, Planned};
 use super::subscriptions::Subscriptions;
 use super::view::View;
 use crate::wire::{
-    Detail, Edits, Item, Message, RequestHeader, Segments, Tape, WireError, correlation_id, field,
-    walk_request, walk_response,
+    Detail, Edits, Item, Message, RequestHeader, Segments, Tape, WireError, correlation_id, walk_request,
+    walk_response,
 };
 
 thread_local! {
@@ -248,6 +248,7 @@ pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) ->
         let mut edits = Edits::new();
         let mut back = Back::new(view, caller, &pending);
         convert(&mut back, &pending, message, &mut edits)?;
+        edits.remove_unknown(message);
         let gateway_refused = gateway_refused::hide(message, &mut edits);
         let frame = edits.finish(message, &frame)?;
         Ok(Answered {
@@ -326,13 +327,8 @@ fn convert(
         }
         Then::Topics(refused) => {
             back.convert(message.root(), edits);
-            // As brokers: a request that failed as a whole is answered without topics.
-            let failed = message
-                .root()
-                .int_in(field::ERROR_CODE)
-                .is_some_and(|error| error != 0);
-            let shape = topics::shape_of(pending.api).filter(|_| !refused.is_empty() && !failed);
-            if let Some(shape) = shape {
+            let shape = topics::shape_of(pending.api).filter(|_| !refused.is_empty());
+            if let Some(shape) = shape.filter(|_| !items::failed(message)) {
                 topics::splice(shape, message.root(), &empty()?, refused, edits);
             }
         }

@@ -16,6 +16,11 @@ use crate::wire::tape::{Entry, Form};
 /// The most bytes by which edits may make a message longer: names of one byte may become names of hundreds.
 const MAX_GROWTH_BYTES: usize = 16 << 20;
 
+/// The correlation id of a response, which its header begins with.
+const CORRELATION_ID_BYTES: usize = 4;
+/// The header of a response without tagged fields, where it may have some.
+const BARE_FLEXIBLE_HEADER: usize = CORRELATION_ID_BYTES + 1;
+
 /// Changes to one message. What is wrong with a change is reported by [`Edits::finish`].
 ///
 /// The order of the calls does not matter. Changes inside of a removed item are dropped with it.
@@ -148,6 +153,22 @@ impl Edits {
         let from = self.scratch.len();
         self.scratch.extend_from_slice(bytes);
         self.push(span, EditKind::Replace, from, span);
+    }
+
+    /// Removes every tagged field of a response that the schema does not know, in its header too: it may say anything.
+    pub fn remove_unknown(&mut self, message: Message<'_>) {
+        for unknown in message.tape().unknown() {
+            let from = self.scratch.len();
+            if let Some(count) = unknown.count {
+                write_uvarint(&mut self.scratch, count);
+            }
+            let span = Span::new(unknown.start as usize, unknown.end as usize);
+            self.push(span, EditKind::Replace, from, span);
+        }
+        let body = message.root().span().range().start;
+        if body > BARE_FLEXIBLE_HEADER {
+            self.replace(Span::new(CORRELATION_ID_BYTES, body), &[0]);
+        }
     }
 
     /// Removes an item of an array and counts it out.

@@ -18,6 +18,8 @@ const FIRST_ENTRIES: usize = 24;
 pub struct Tape {
     entries: Vec<Entry>,
     enclosures: Vec<Enclosure>,
+    unknown: Vec<Unknown>,
+    notes_unknown: bool,
     max_entries: usize,
 }
 
@@ -97,6 +99,15 @@ pub(in crate::wire) struct Enclosure {
     pub(in crate::wire) end: u32,
 }
 
+/// Bytes of tagged fields that the schema does not know, or the count of the fields beside them.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::wire) struct Unknown {
+    pub(in crate::wire) start: u32,
+    pub(in crate::wire) end: u32,
+    /// How many fields there are without those that are not known, where this is the count.
+    pub(in crate::wire) count: Option<u32>,
+}
+
 impl Tape {
     /// A tape without room.
     pub fn new() -> Self {
@@ -112,8 +123,11 @@ impl Tape {
         self.entries.clear();
         self.entries.reserve(FIRST_ENTRIES);
         self.enclosures.clear();
+        self.unknown.clear();
+        self.notes_unknown = direction == Direction::Response;
         self.entries.shrink_to(KEPT_ENTRIES);
         self.enclosures.shrink_to(KEPT_ENTRIES);
+        self.unknown.shrink_to(KEPT_ENTRIES);
     }
 
     pub(in crate::wire) fn push(&mut self, entry: Entry) -> Result<usize, WireError> {
@@ -147,6 +161,30 @@ impl Tape {
 
     pub(in crate::wire) fn enclose(&mut self, enclosure: Enclosure) {
         self.enclosures.push(enclosure);
+    }
+
+    /// Notes a part that the schema does not know, of a response: who asks may look past such parts, who is asked may
+    /// say in them what is nobody's business.
+    pub(in crate::wire) fn note_unknown(&mut self, unknown: Unknown) -> Result<(), WireError> {
+        if !self.notes_unknown {
+            return Ok(());
+        }
+        if self.unknown.len() >= self.max_entries {
+            let limit = self.max_entries;
+            return Err(WireError::TooManyParts { limit });
+        }
+        self.unknown.push(unknown);
+        Ok(())
+    }
+
+    /// The unknown parts, in the order in which they were found.
+    pub(in crate::wire) fn unknown(&self) -> &[Unknown] {
+        &self.unknown
+    }
+
+    /// Notes, at its place among the others, a tagged field that turned out to hold something unknown.
+    pub(in crate::wire) fn enclose_at(&mut self, place: usize, enclosure: Enclosure) {
+        self.enclosures.insert(place, enclosure);
     }
 
     /// The entries that there is room for.

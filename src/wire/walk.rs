@@ -9,7 +9,7 @@ use crate::wire::schema::{
     CONSUMER_PROTOCOL_ASSIGNMENT_MESSAGE, CONSUMER_PROTOCOL_SUBSCRIPTION_MESSAGE, Class, Direction, Field,
     MessageDef,
 };
-use crate::wire::tape::{Enclosure, Entry, Form, Mark, Tape};
+use crate::wire::tape::{Enclosure, Entry, Form, Mark, Tape, Unknown};
 
 /// Walks the request in a frame (without length prefix) whose header was parsed.
 pub fn walk_request<'a>(
@@ -315,8 +315,10 @@ impl Walker<'_, '_> {
     fn tags(&mut self, known: Known) -> Result<(), WireError> {
         let program = self.program;
         let known = program.known(known);
+        let count_at = self.cursor.at();
         let count = self.cursor.uvarint()?;
-        let mut before = None;
+        let count_end = self.cursor.at();
+        let (mut before, mut unknown) = (None, 0);
         for _ in 0..count {
             let at = self.cursor.at();
             let tag = self.cursor.uvarint()?;
@@ -334,22 +336,41 @@ impl Walker<'_, '_> {
             let end = body + size;
             let Some(op) = known.iter().find(|op| op.tag == tag) else {
                 self.cursor.take(size)?;
+                unknown += 1;
+                self.note_unknown(at..end, None)?;
                 continue;
             };
+            let enclosure = Enclosure {
+                size: size_at as u32,
+                body: body as u32,
+                end: end as u32,
+            };
+            let place = self.tape.enclosures().len();
             if op.is_marked {
-                self.tape.enclose(Enclosure {
-                    size: size_at as u32,
-                    body: body as u32,
-                    end: end as u32,
-                });
+                self.tape.enclose(enclosure);
             }
+            let noted = self.tape.unknown().len();
             let outer = self.cursor.narrow(end);
             self.run(op.steps)?;
             if self.cursor.at() != end {
                 return Err(WireError::TrailingBytes { at: self.cursor.at() });
             }
+            if !op.is_marked && self.tape.unknown().len() > noted {
+                self.tape.enclose_at(place, enclosure);
+            }
             self.cursor.widen(outer);
         }
-        Ok(())
+        match unknown {
+            0 => Ok(()),
+            _ => self.note_unknown(count_at..count_end, Some(count - unknown)),
+        }
+    }
+
+    fn note_unknown(&mut self, span: std::ops::Range<usize>, count: Option<u32>) -> Result<(), WireError> {
+        self.tape.note_unknown(Unknown {
+            start: span.start as u32,
+            end: span.end as u32,
+            count,
+        })
     }
 }

@@ -93,7 +93,6 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
     ),
     deviation(61, ".ErrorMessage", gateway_has_no_words, WORDS),
     deviation(65, ".Topics[]", is_internal_topic, INTERNAL),
-    deviation(68, ".ErrorMessage", gateway_has_no_words, WORDS),
     deviation(69, ".ClientHost", |_| true, MASKED),
     deviation(77, ".ClientHost", |_| true, MASKED),
     deviation(89, ".ClientHost", |_| true, MASKED),

@@ -41,7 +41,7 @@ pub(crate) fn text(class: Class, text: &str) -> String {
 pub(crate) fn uuid(class: Class, value: [u8; 16], names: &Names) -> Tree {
     match names.name_of(&value) {
         Some(name) if class == Class::TopicId => Tree::Text(format!("id of {name}")),
-        None if class == Class::TopicId && value != [0; 16] && value[15] != MADE_UP => {
+        None if class == Class::TopicId && names.are_known() && value != [0; 16] && value[15] != MADE_UP => {
             Tree::Text("id of a later topic".into())
         }
         _ => Tree::Bytes(value.to_vec()),

@@ -23,6 +23,11 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// Whether there are any.
+    pub(crate) fn are_known(&self) -> bool {
+        !self.ids.is_empty()
+    }
+
     pub(crate) fn name_of(&self, id: &[u8; 16]) -> Option<&str> {
         self.ids
             .iter()

@@ -109,14 +109,15 @@ impl Refusals {
 /// An answer that needs nothing but its refusals added.
 pub(super) fn answered(back: &Back<'_>, message: Message<'_>, refusals: &Refusals, edits: &mut Edits) {
     back.convert(message.root(), edits);
-    // As brokers: a request that failed as a whole is answered without items.
-    let failed = message
-        .root()
-        .int_in(field::ERROR_CODE)
-        .is_some_and(|error| error != 0);
-    if !failed {
+    if !failed(message) {
         refusals.append(message, edits);
     }
+}
+
+/// Whether a request failed as a whole. Brokers answer it without items then.
+pub(super) fn failed(message: Message<'_>) -> bool {
+    let error = message.root().int_in(field::ERROR_CODE);
+    error.is_some_and(|error| error != 0)
 }
 
 /// Whether the caller may change where replicas are, and why not.

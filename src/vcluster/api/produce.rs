@@ -4,8 +4,8 @@ use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
 use super::topics::{self, Shape};
 use super::txn;
-use crate::vcluster::plan::{Answer, CloseReason, Plan};
-use crate::wire::{BatchHeader, Class, Edits, Item, batch_headers, field};
+use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
+use crate::wire::{BatchHeader, Class, Edits, Item, Node, batch_headers, field};
 use klamm_raft::model::Operation;
 
 pub(super) const SHAPE: Shape = Shape {
@@ -37,12 +37,29 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         return topics::request(ask, &SHAPE, edits);
     }
     let split = topics::split(ask, &SHAPE, root, &mut edits)?;
-    match (split.kept, split.refused.is_empty()) {
+    // The broker closes its connection when a topic is not there: that must become the client's end too.
+    let is_absent = split.kept > 0 && names_absent_topic(ask);
+    if is_absent && ask.attempt == Attempt::First {
+        return Err(Stop::UnknownTopicId);
+    }
+    match (split.kept, split.refused.is_empty() && !is_absent) {
         (0, true) => Ok(Plan::Drop),
         (0, false) => Ok(Plan::Close(CloseReason::UnansweredRefusal)),
         (_, true) => ask.forward_answered_by(edits, Answer::None),
         (_, false) => ask.forward_answered_by(edits, Answer::NoneThenClose),
     }
+}
+
+/// Whether the request names a topic that is not known to exist.
+fn names_absent_topic(ask: &Ask<'_>) -> bool {
+    let names = ask
+        .message
+        .root()
+        .items(SHAPE.topics)
+        .filter_map(Node::topic_name);
+    names
+        .filter_map(|name| ask.view.names.by_virtual_name(name))
+        .any(|alias| !alias.exists)
 }
 
 /// Judges the transactional id of a request, by what its batches are and not by what it says of them.

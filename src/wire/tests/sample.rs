@@ -108,7 +108,8 @@ impl Sampler {
                 random.below(3)
             } {
                 let tag = 100 + tagged.len() as u32 * 1000;
-                tagged.push((tag, vec![0xab; random.below(200)]));
+                let body = b"s3cret".iter().copied().cycle();
+                tagged.push((tag, body.take(random.below(200)).collect()));
             }
             tagged.sort();
             uvarint(out, tagged.len());
@@ -242,7 +243,7 @@ fn uvarint(out: &mut Vec<u8>, mut value: usize) {
 pub(crate) fn planted_response(api: (i16, i16), seed: u64, plant: Plant) -> Vec<u8> {
     let mut frame = 1_i32.to_be_bytes().to_vec();
     if header::has_tags(api) {
-        frame.push(0);
+        frame.extend(*b"\x01\x09\x06s3cret");
     }
     planted(api, Direction::Response, (seed, plant), frame)
 }
@@ -267,7 +268,11 @@ fn planted(
     let def = schema::message(key, direction).expect("a known API");
     let sampler = Sampler {
         plant,
-        odd_tags: OddTags::None,
+        // What clients say passes, and what brokers say does not.
+        odd_tags: match direction {
+            Direction::Response => OddTags::Unknown,
+            _ => OddTags::None,
+        },
         ..Sampler::new(def, version)
     };
     frame.extend(sampler.message(def, seed));

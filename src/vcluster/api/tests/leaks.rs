@@ -150,11 +150,7 @@ fn plant(class: Class, random: usize) -> Option<Value> {
 }
 
 fn then(api: Api, seed: u64) -> Then {
-    let asked = if seed.is_multiple_of(2) {
-        Asked::Yes
-    } else {
-        Asked::No
-    };
+    let asked = Asked::of(Some(seed.is_multiple_of(2)));
     match api {
         Api::Metadata => Then::Metadata(MetadataThen {
             refused: Vec::new(),
