@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 
-use crate::scene::{IDLE_MS, Scene, counted, lines};
+use crate::scene::{IDLE_MS, Login, Scene, counted, lines};
 
 const RECORDS: [&str; 4] = ["one", "two", "three", "four"];
 
@@ -102,9 +102,14 @@ fn a_share_group_reads_through_an_alias() -> Result<()> {
         described.contains("app") && !described.contains("sharing:"),
         "{described}"
     );
+    share_offsets(&scene, &user)
+}
+
+/// The offsets of the share group are described, set back and deleted, and then the group.
+fn share_offsets(scene: &Scene, user: &Login) -> Result<()> {
     let groups = |arguments: &[&str]| {
         let group = [arguments, &["--group", "app"][..]].concat();
-        scene.client_ok(&user, "kafka-share-groups", &group)
+        scene.client_ok(user, "kafka-share-groups", &group)
     };
     let offsets = groups(&["--describe", "--offsets"])?;
     ensure!(
@@ -130,7 +135,7 @@ fn a_share_group_reads_through_an_alias() -> Result<()> {
         "they are gone"
     );
     groups(&["--delete"])?;
-    let left = scene.client_ok(&user, "kafka-share-groups", &["--list"])?;
+    let left = scene.client_ok(user, "kafka-share-groups", &["--list"])?;
     ensure!(!left.contains("app"), "{left}");
     Ok(())
 }
