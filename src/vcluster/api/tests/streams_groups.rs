@@ -8,6 +8,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api;
 use crate::vcluster::plan::{Answer, Attempt, Plan};
+use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::{
     Class, Detail, Form, Item, Message, Node, RequestHeader, Segments, Tape, Value, field, walk_request,
     walk_response,
@@ -51,7 +52,15 @@ fn without_length(frame: &Segments) -> Bytes {
 fn ask(world: &World, api: (i16, i16), request: &Item) -> Plan {
     let frame = request.request_frame(api, CORRELATION_ID, "client").unwrap();
     let frame = without_length(&frame);
-    api::request(&world.view, &world.caller, frame, Attempt::First).plan
+    let mut subscriptions = Subscriptions::default();
+    api::request(
+        &world.view,
+        &world.caller,
+        &mut subscriptions,
+        frame,
+        Attempt::First,
+    )
+    .plan
 }
 
 /// What the request says when it is sent on, and what the client gets for the answer.
