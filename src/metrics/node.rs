@@ -1,5 +1,6 @@
 //! Metrics of the node as a whole: connections before they have a virtual cluster, memory, Raft.
 
+use prometheus::core::Collector;
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// What Raft says of itself, taken at each scrape.
@@ -101,21 +102,30 @@ impl NodeMetrics {
                 &["state"],
             )?,
         };
-        registry.register(Box::new(metrics.accepted.clone()))?;
-        registry.register(Box::new(metrics.closed.clone()))?;
-        registry.register(Box::new(metrics.buffered_bytes.clone()))?;
-        registry.register(Box::new(metrics.buffer_waits.clone()))?;
-        registry.register(Box::new(metrics.refused.clone()))?;
-        registry.register(Box::new(metrics.view_revision.clone()))?;
-        registry.register(Box::new(metrics.tls_reloads.clone()))?;
-        registry.register(Box::new(metrics.turned_away.clone()))?;
-        registry.register(Box::new(metrics.raft.clone()))?;
-        registry.register(Box::new(metrics.nodes.clone()))?;
+        metrics.show_in(registry)?;
         for result in ["ok", "failed"] {
             metrics.tls_reloads.with_label_values(&[result]);
         }
         metrics.set_raft(RaftFigures::default());
         Ok(metrics)
+    }
+
+    fn show_in(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        let families: [Box<dyn Collector>; 10] = [
+            Box::new(self.accepted.clone()),
+            Box::new(self.closed.clone()),
+            Box::new(self.buffered_bytes.clone()),
+            Box::new(self.buffer_waits.clone()),
+            Box::new(self.refused.clone()),
+            Box::new(self.view_revision.clone()),
+            Box::new(self.tls_reloads.clone()),
+            Box::new(self.turned_away.clone()),
+            Box::new(self.raft.clone()),
+            Box::new(self.nodes.clone()),
+        ];
+        families
+            .into_iter()
+            .try_for_each(|family| registry.register(family))
     }
 
     /// Counts a connection that ended; `reason` is the label of a closed set.
