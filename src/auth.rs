@@ -12,10 +12,11 @@ mod mechanism;
 mod messages;
 mod plain;
 mod refusal;
+pub mod scram;
 pub mod token;
 mod unix_time;
 
-pub use conversation::{Conversation, SaslRequest, Turn};
+pub use conversation::{Conversation, Moment, SaslRequest, Turn};
 pub use directory::Directory;
 pub use login::{Login, LoginLost};
 pub use mechanism::Mechanism;

@@ -1,8 +1,11 @@
 //! The SASL side of one connection: handshake, exchange, and both again for re-authentication (KIP-368). Pure.
 
-use super::messages::{self, SASL_AUTHENTICATE, SASL_HANDSHAKE, SaslError};
+use super::login::Basis;
+use super::messages::{self, Authenticated, SASL_AUTHENTICATE, SASL_HANDSHAKE, SaslError};
 use super::plain::PlainCredentials;
+use super::scram::{self, Nonce, Proven};
 use super::{Directory, Login, Mechanism, Refusal, UnixMillis, token};
+use crate::authz::Principal;
 use crate::wire::Segments;
 
 /// A session may start to authenticate again this long after it last did, as with Kafka.
@@ -38,11 +41,40 @@ enum Framing {
     Raw,
 }
 
+/// What a step of an exchange may use beside its message.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    pub now: UnixMillis,
+    /// Random, and used for nothing else.
+    pub nonce: Nonce,
+}
+
+/// An exchange between handshake and login.
+#[derive(Debug)]
+struct Exchange {
+    framing: Framing,
+    step: Step,
+}
+
+/// The message that is awaited.
+#[derive(Debug)]
+enum Step {
+    First(Mechanism),
+    Proof(Box<scram::Exchange>),
+}
+
+/// What a message of an exchange led to, with what the mechanism answers.
+enum Progress {
+    Challenged(Vec<u8>),
+    /// With the milliseconds that the login holds; zero: for ever.
+    LoggedIn(Vec<u8>, u64),
+}
+
 /// The SASL state of one connection.
 #[derive(Debug, Default)]
 pub struct Conversation {
     login: Option<Login>,
-    exchange: Option<(Mechanism, Framing)>,
+    exchange: Option<Exchange>,
     last_begun: Option<UnixMillis>,
     attempted_user: Option<String>,
 }
@@ -65,7 +97,9 @@ impl Conversation {
 
     /// Whether the next frame is a bare SASL message, for [`Self::raw`].
     pub fn expects_raw(&self) -> bool {
-        matches!(self.exchange, Some((_, Framing::Raw)))
+        self.exchange
+            .as_ref()
+            .is_some_and(|exchange| exchange.framing == Framing::Raw)
     }
 
     /// Whether requests with this key are for [`Self::request`].
@@ -74,11 +108,11 @@ impl Conversation {
     }
 
     /// Takes a SaslHandshake or SaslAuthenticate.
-    pub fn request(&mut self, request: &SaslRequest<'_>, directory: &Directory, now: UnixMillis) -> Turn {
+    pub fn request(&mut self, request: &SaslRequest<'_>, directory: &Directory, moment: Moment) -> Turn {
         match (request.api_key, request.api_version) {
-            (SASL_HANDSHAKE, 0) => self.handshake(request, Framing::Raw, now),
-            (SASL_HANDSHAKE, 1) => self.handshake(request, Framing::Requests, now),
-            (SASL_AUTHENTICATE, 0..=2) => self.authenticate(request, directory, now),
+            (SASL_HANDSHAKE, 0) => self.handshake(request, Framing::Raw, directory, moment.now),
+            (SASL_HANDSHAKE, 1) => self.handshake(request, Framing::Requests, directory, moment.now),
+            (SASL_AUTHENTICATE, 0..=2) => self.authenticate(request, directory, moment),
             _ => Turn::Refused {
                 kind: Refusal::MalformedMessage,
                 answer: None,
@@ -87,15 +121,23 @@ impl Conversation {
     }
 
     /// Takes a bare SASL message.
-    pub fn raw(&mut self, message: &[u8], directory: &Directory, now: UnixMillis) -> Turn {
-        match self.exchanged(message, directory, now) {
-            Ok(_lifetime_ms) => Turn::LoggedIn(messages::raw_answer()),
+    pub fn raw(&mut self, message: &[u8], directory: &Directory, moment: Moment) -> Turn {
+        match self.exchanged(message, directory, moment) {
+            Ok(Progress::Challenged(challenge)) => Turn::Answer(messages::raw_answer(&challenge)),
+            Ok(Progress::LoggedIn(answer, _)) => Turn::LoggedIn(messages::raw_answer(&answer)),
             Err(kind) => Turn::Refused { kind, answer: None },
         }
     }
 
-    fn handshake(&mut self, request: &SaslRequest<'_>, framing: Framing, now: UnixMillis) -> Turn {
-        let answer = |error| messages::handshake_answer(request.correlation_id, error);
+    fn handshake(
+        &mut self,
+        request: &SaslRequest<'_>,
+        framing: Framing,
+        directory: &Directory,
+        now: UnixMillis,
+    ) -> Turn {
+        let offered: Vec<Mechanism> = directory.mechanisms().collect();
+        let answer = |error| messages::handshake_answer(request.correlation_id, error, &offered);
         if self.exchange.is_some() {
             return Turn::Refused {
                 kind: Refusal::IllegalState,
@@ -112,32 +154,43 @@ impl Conversation {
                 answer: None,
             };
         };
-        let Some(mechanism) = Mechanism::find(name) else {
+        let Some(mechanism) = directory.mechanism(name) else {
             return Turn::Refused {
                 kind: Refusal::UnsupportedMechanism,
                 answer: Some(answer(SaslError::UnsupportedMechanism)),
             };
         };
-        self.exchange = Some((mechanism, framing));
+        self.exchange = Some(Exchange {
+            framing,
+            step: Step::First(mechanism),
+        });
         self.attempted_user = None;
         self.last_begun = Some(now);
         Turn::Answer(answer(SaslError::None))
     }
 
-    fn authenticate(&mut self, request: &SaslRequest<'_>, directory: &Directory, now: UnixMillis) -> Turn {
-        let answer = |error, lifetime_ms| {
-            messages::authenticate_answer(request.api_version, request.correlation_id, error, lifetime_ms)
+    fn authenticate(&mut self, request: &SaslRequest<'_>, directory: &Directory, moment: Moment) -> Turn {
+        let answer = |error, message: &[u8], lifetime_ms| {
+            let answer = Authenticated {
+                error,
+                message,
+                lifetime_ms,
+            };
+            messages::authenticate_answer(request.api_version, request.correlation_id, answer)
         };
         if self.exchange.is_none() && self.login.is_some() {
-            return Turn::Answer(answer(SaslError::IllegalState, 0));
+            return Turn::Answer(answer(SaslError::IllegalState, &[], 0));
         }
         let message = messages::parse_authenticate(request.api_version, request.body);
         let result = match message {
-            Ok(message) => self.exchanged(message, directory, now),
+            Ok(message) => self.exchanged(message, directory, moment),
             Err(messages::Malformed) => Err(Refusal::MalformedMessage),
         };
         match result {
-            Ok(lifetime_ms) => Turn::LoggedIn(answer(SaslError::None, lifetime_ms)),
+            Ok(Progress::Challenged(challenge)) => Turn::Answer(answer(SaslError::None, &challenge, 0)),
+            Ok(Progress::LoggedIn(message, lifetime_ms)) => {
+                Turn::LoggedIn(answer(SaslError::None, &message, lifetime_ms))
+            }
             Err(kind) => {
                 let error = match kind {
                     Refusal::IllegalState => SaslError::IllegalState,
@@ -145,32 +198,75 @@ impl Conversation {
                 };
                 Turn::Refused {
                     kind,
-                    answer: Some(answer(error, 0)),
+                    answer: Some(answer(error, &[], 0)),
                 }
             }
         }
     }
 
-    /// One message of the exchange. Every offered mechanism is complete after one. Gives the milliseconds that the
-    /// login holds.
-    fn exchanged(&mut self, message: &[u8], directory: &Directory, now: UnixMillis) -> Result<u64, Refusal> {
-        let (mechanism, _) = self.exchange.take().ok_or(Refusal::IllegalState)?;
-        let login = match mechanism {
-            Mechanism::Plain => {
+    /// One message of the exchange.
+    fn exchanged(
+        &mut self,
+        message: &[u8],
+        directory: &Directory,
+        moment: Moment,
+    ) -> Result<Progress, Refusal> {
+        let Exchange { framing, step } = self.exchange.take().ok_or(Refusal::IllegalState)?;
+        match step {
+            Step::First(Mechanism::Plain) => {
                 let credentials = PlainCredentials::parse(message)?;
                 self.attempted_user = Some(credentials.username.to_owned());
-                token::verify(directory, credentials.username, credentials.password, now)?
+                let login = token::verify(directory, credentials.username, credentials.password, moment.now)?;
+                self.logged_in(login, Vec::new(), moment.now)
             }
-        };
+            Step::First(Mechanism::Scram(hash)) => {
+                let (exchange, challenge) = scram::Exchange::begin(hash, message, directory, moment.nonce)?;
+                self.attempted_user = Some(exchange.user().to_owned());
+                self.exchange = Some(Exchange {
+                    framing,
+                    step: Step::Proof(Box::new(exchange)),
+                });
+                Ok(Progress::Challenged(challenge))
+            }
+            Step::Proof(exchange) => {
+                let proven = exchange.finish(message)?;
+                let (login, answer) = scram_login(proven, directory)?;
+                self.logged_in(login, answer, moment.now)
+            }
+        }
+    }
+
+    fn logged_in(&mut self, login: Login, answer: Vec<u8>, now: UnixMillis) -> Result<Progress, Refusal> {
         if let Some(previous) = &self.login
             && (previous.principal != login.principal || previous.mechanism != login.mechanism)
         {
             return Err(Refusal::ChangedIdentity);
         }
-        let lifetime_ms = login.expires.since(now);
+        let lifetime_ms = login.expires.map_or(0, |expires| expires.since(now));
         self.login = Some(login);
-        Ok(lifetime_ms)
+        Ok(Progress::LoggedIn(answer, lifetime_ms))
     }
+}
+
+/// The login of somebody who proved to know a password.
+fn scram_login(proven: Proven, directory: &Directory) -> Result<(Login, Vec<u8>), Refusal> {
+    let Proven {
+        user,
+        credential,
+        answer,
+    } = proven;
+    let account_created = directory
+        .account_created(&user.account)
+        .ok_or(Refusal::UnknownAccount)?;
+    let login = Login {
+        principal: Principal::user(user.account.as_str()),
+        mechanism: Mechanism::Scram(user.hash),
+        expires: None,
+        account: user.account.clone(),
+        account_created,
+        basis: Basis::Scram(user, credential),
+    };
+    Ok((login, answer))
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Mechanism;
 use klamm_raft::model::{
-    AccountName, Revision, ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterName, VclusterState,
+    AccountName, Authentication, Revision, ScramCredential, ScramUser, ServiceAccount, SigningKey, TokenId,
+    TokenRecord, VclusterName, VclusterState,
 };
 
 /// The accounts and tokens of one virtual cluster. A view holds it behind an `Arc` that changes only when the content
@@ -16,6 +18,8 @@ pub struct Directory {
     key: Option<SigningKey>,
     accounts: BTreeMap<AccountName, ServiceAccount>,
     tokens: BTreeMap<TokenId, TokenRecord>,
+    scram: BTreeMap<ScramUser, ScramCredential>,
+    methods: Authentication,
 }
 
 impl Directory {
@@ -33,6 +37,8 @@ impl Directory {
                 key: key.cloned(),
                 accounts: state.accounts.clone(),
                 tokens: state.tokens.clone(),
+                scram: state.scram.clone(),
+                methods: state.spec.authentication.clone(),
             }),
         }
     }
@@ -44,6 +50,8 @@ impl Directory {
             key: None,
             accounts: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            scram: BTreeMap::new(),
+            methods: Authentication(Vec::new()),
         })
     }
 
@@ -52,6 +60,8 @@ impl Directory {
             && self.key.as_ref() == key
             && self.accounts == state.accounts
             && self.tokens == state.tokens
+            && self.scram == state.scram
+            && self.methods == state.spec.authentication
     }
 
     /// The virtual cluster whose accounts these are.
@@ -66,6 +76,26 @@ impl Directory {
     /// When the account was created, if it exists.
     pub(super) fn account_created(&self, account: &AccountName) -> Option<Revision> {
         self.accounts.get(account).map(|account| account.created)
+    }
+
+    /// The mechanisms that clients may choose, in the order in which they are told.
+    pub(super) fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
+        self.methods.0.iter().filter_map(Mechanism::of)
+    }
+
+    /// The offered mechanism of that name. Names compare exactly, as Kafka compares them.
+    pub(super) fn mechanism(&self, name: &str) -> Option<Mechanism> {
+        self.mechanisms().find(|mechanism| mechanism.name() == name)
+    }
+
+    /// All SCRAM credentials, by account.
+    pub fn scram_credentials(&self) -> impl Iterator<Item = (&ScramUser, &ScramCredential)> {
+        self.scram.iter()
+    }
+
+    /// What checks the password of somebody.
+    pub fn scram(&self, user: &ScramUser) -> Option<&ScramCredential> {
+        self.scram.get(user)
     }
 
     pub(super) fn token(&self, id: TokenId) -> Option<&TokenRecord> {

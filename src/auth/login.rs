@@ -1,6 +1,6 @@
 //! A successful login: who it is, on what it rests, and how long it holds.
 
-use klamm_raft::model::{AccountName, Revision, TokenId};
+use klamm_raft::model::{AccountName, Revision, ScramCredential, ScramUser, TokenId};
 
 use super::{Directory, Mechanism, UnixMillis};
 use crate::authz::Principal;
@@ -10,11 +10,18 @@ use crate::authz::Principal;
 pub struct Login {
     pub principal: Principal,
     pub mechanism: Mechanism,
-    /// From then on the session serves nothing until it is authenticated again (KIP-368).
-    pub expires: UnixMillis,
+    /// From then on the session serves nothing until it is authenticated again (KIP-368); `None`: it holds for ever.
+    pub expires: Option<UnixMillis>,
     pub(super) account: AccountName,
     pub(super) account_created: Revision,
-    pub(super) token: TokenId,
+    pub(super) basis: Basis,
+}
+
+/// The credential that a login rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Basis {
+    Token(TokenId),
+    Scram(ScramUser, ScramCredential),
 }
 
 /// Why a login that once succeeded holds no longer.
@@ -24,6 +31,10 @@ pub enum LoginLost {
     AccountDeleted,
     #[error("the token was withdrawn")]
     TokenWithdrawn,
+    #[error("the password was changed or removed")]
+    PasswordChanged,
+    #[error("the mechanism is no longer offered")]
+    MechanismWithdrawn,
 }
 
 impl Login {
@@ -32,15 +43,21 @@ impl Login {
         if directory.account_created(&self.account) != Some(self.account_created) {
             return Err(LoginLost::AccountDeleted);
         }
-        if directory.token(self.token).is_none() {
-            return Err(LoginLost::TokenWithdrawn);
+        if directory.mechanism(self.mechanism.name()).is_none() {
+            return Err(LoginLost::MechanismWithdrawn);
         }
-        Ok(())
+        match &self.basis {
+            Basis::Token(id) if directory.token(*id).is_none() => Err(LoginLost::TokenWithdrawn),
+            Basis::Scram(user, credential) if directory.scram(user) != Some(credential) => {
+                Err(LoginLost::PasswordChanged)
+            }
+            Basis::Token(_) | Basis::Scram(..) => Ok(()),
+        }
     }
 
     /// Whether the credential has run out.
     pub fn is_expired(&self, now: UnixMillis) -> bool {
-        now >= self.expires
+        self.expires.is_some_and(|expires| now >= expires)
     }
 }
 

@@ -92,27 +92,37 @@ fn unsigned_varint(bytes: &[u8]) -> Result<(usize, &[u8]), Malformed> {
 }
 
 /// The answer to a SaslHandshake: what is offered, whatever the error.
-pub(super) fn handshake_answer(correlation_id: i32, error: SaslError) -> Segments {
-    let mut body = BytesMut::with_capacity(32);
+pub(super) fn handshake_answer(correlation_id: i32, error: SaslError, offered: &[Mechanism]) -> Segments {
+    let mut body = BytesMut::with_capacity(96);
     body.put_i32(correlation_id);
     body.put_i16(error as i16);
-    body.put_i32(Mechanism::OFFERED.len() as i32);
-    for mechanism in Mechanism::OFFERED {
+    body.put_i32(offered.len() as i32);
+    for mechanism in offered {
         body.put_i16(mechanism.name().len() as i16);
         body.put_slice(mechanism.name().as_bytes());
     }
     frame(&body)
 }
 
-/// The answer to a SaslAuthenticate. The SASL bytes are empty: no offered mechanism sends any.
-pub(super) fn authenticate_answer(
-    version: i16,
-    correlation_id: i32,
-    error: SaslError,
-    lifetime_ms: u64,
-) -> Segments {
+/// What a SaslAuthenticate is answered with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Authenticated<'a> {
+    pub(super) error: SaslError,
+    /// The mechanism's own message.
+    pub(super) message: &'a [u8],
+    /// Zero: the login holds for ever.
+    pub(super) lifetime_ms: u64,
+}
+
+/// The answer to a SaslAuthenticate.
+pub(super) fn authenticate_answer(version: i16, correlation_id: i32, answer: Authenticated<'_>) -> Segments {
+    let Authenticated {
+        error,
+        message,
+        lifetime_ms,
+    } = answer;
     let flexible = version >= FIRST_FLEXIBLE_AUTHENTICATE;
-    let mut body = BytesMut::with_capacity(96);
+    let mut body = BytesMut::with_capacity(96 + message.len());
     body.put_i32(correlation_id);
     if flexible {
         body.put_u8(0);
@@ -132,10 +142,11 @@ pub(super) fn authenticate_answer(
         }
     }
     if flexible {
-        body.put_u8(1);
+        put_unsigned_varint(&mut body, message.len() as u32 + 1);
     } else {
-        body.put_i32(0);
+        body.put_i32(message.len() as i32);
     }
+    body.put_slice(message);
     if version >= FIRST_LIFETIME_AUTHENTICATE {
         body.put_i64(i64::try_from(lifetime_ms).unwrap_or(i64::MAX));
     }
@@ -145,9 +156,17 @@ pub(super) fn authenticate_answer(
     frame(&body)
 }
 
-/// What follows a raw SASL message (after SaslHandshake v0) that succeeded: an empty one.
-pub(super) fn raw_answer() -> Segments {
-    frame(&[])
+/// What follows a raw SASL message (after SaslHandshake v0).
+pub(super) fn raw_answer(message: &[u8]) -> Segments {
+    frame(message)
+}
+
+fn put_unsigned_varint(body: &mut BytesMut, mut value: u32) {
+    while value >= 0x80 {
+        body.put_u8(value as u8 | 0x80);
+        value >>= 7;
+    }
+    body.put_u8(value as u8);
 }
 
 fn frame(body: &[u8]) -> Segments {
@@ -246,7 +265,10 @@ mod tests {
     #[test]
     fn another_implementation_reads_the_answers() {
         for version in 0..=1 {
-            let mut body = body_of(&handshake_answer(77, SaslError::UnsupportedMechanism), 4);
+            let mut body = body_of(
+                &handshake_answer(77, SaslError::UnsupportedMechanism, &[Mechanism::Plain]),
+                4,
+            );
             let answer = SaslHandshakeResponse::decode(&mut body, version).unwrap();
             assert!(body.is_empty());
             assert_eq!(answer.error_code, 33);
@@ -259,13 +281,21 @@ mod tests {
                 SaslError::IllegalState,
             ] {
                 let header_bytes = if version == 2 { 5 } else { 4 };
-                let mut body = body_of(&authenticate_answer(version, 77, error, 5000), header_bytes);
-                let answer = SaslAuthenticateResponse::decode(&mut body, version).unwrap();
-                assert!(body.is_empty());
-                assert_eq!(answer.error_code, error as i16);
-                assert_eq!(answer.error_message.as_deref(), error.message());
-                assert!(answer.auth_bytes.is_empty());
-                assert_eq!(answer.session_lifetime_ms, if version == 0 { 0 } else { 5000 });
+                for length in [0, 1, 126, 127, 300] {
+                    let message = vec![7; length];
+                    let answer = Authenticated {
+                        error,
+                        message: &message,
+                        lifetime_ms: 5000,
+                    };
+                    let mut body = body_of(&authenticate_answer(version, 77, answer), header_bytes);
+                    let answer = SaslAuthenticateResponse::decode(&mut body, version).unwrap();
+                    assert!(body.is_empty());
+                    assert_eq!(answer.error_code, error as i16);
+                    assert_eq!(answer.error_message.as_deref(), error.message());
+                    assert_eq!(answer.auth_bytes, message);
+                    assert_eq!(answer.session_lifetime_ms, if version == 0 { 0 } else { 5000 });
+                }
             }
         }
     }

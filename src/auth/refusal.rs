@@ -21,6 +21,10 @@ pub enum Refusal {
     UnknownToken,
     #[error("the account does not exist or is not the one that the token was issued for")]
     UnknownAccount,
+    #[error("there is no such user, or none with a credential for this mechanism")]
+    UnknownUser,
+    #[error("the password is wrong")]
+    WrongPassword,
     #[error("the mechanism is not offered")]
     UnsupportedMechanism,
     #[error("the request does not fit the state of the login")]
@@ -31,7 +35,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::MalformedMessage,
         Self::ForeignAuthzid,
         Self::NoSigningKey,
@@ -41,6 +45,8 @@ impl Refusal {
         Self::OtherUsername,
         Self::UnknownToken,
         Self::UnknownAccount,
+        Self::UnknownUser,
+        Self::WrongPassword,
         Self::UnsupportedMechanism,
         Self::IllegalState,
         Self::ChangedIdentity,
@@ -58,6 +64,8 @@ impl Refusal {
             Self::OtherUsername => "other_username",
             Self::UnknownToken => "unknown_token",
             Self::UnknownAccount => "unknown_account",
+            Self::UnknownUser => "unknown_user",
+            Self::WrongPassword => "wrong_password",
             Self::UnsupportedMechanism => "unsupported_mechanism",
             Self::IllegalState => "illegal_state",
             Self::ChangedIdentity => "changed_identity",

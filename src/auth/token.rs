@@ -4,6 +4,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use klamm_raft::model::{AccountName, SigningKey, TokenId, TokenRecord, VclusterName};
 use serde::{Deserialize, Serialize};
 
+use super::login::Basis;
 use super::{Directory, Login, Mechanism, Refusal, UnixMillis};
 use crate::authz::Principal;
 
@@ -73,10 +74,10 @@ pub fn verify(directory: &Directory, username: &str, token: &str, now: UnixMilli
     Ok(Login {
         principal: Principal::user(account.as_str()),
         mechanism: Mechanism::Plain,
-        expires,
+        expires: Some(expires),
         account_created: record.account_created,
         account,
-        token: id,
+        basis: Basis::Token(id),
     })
 }
 

@@ -31,6 +31,12 @@ pub enum End {
     AccountDeleted,
     #[error("the token was withdrawn")]
     TokenWithdrawn,
+    #[error("the password was changed or removed")]
+    PasswordChanged,
+    #[error("the mechanism is no longer offered")]
+    MechanismWithdrawn,
+    #[error("the system gives no random bytes")]
+    NoRandomness,
     #[error("a part of a produce request without acknowledgement was refused")]
     UnansweredRefusal,
     #[error("nothing was sent for too long")]
@@ -78,6 +84,9 @@ impl End {
             Self::SessionExpired => "session_expired",
             Self::AccountDeleted => "account_deleted",
             Self::TokenWithdrawn => "token_withdrawn",
+            Self::PasswordChanged => "password_changed",
+            Self::MechanismWithdrawn => "mechanism_withdrawn",
+            Self::NoRandomness => "no_randomness",
             Self::UnansweredRefusal => "unanswered_refusal",
             Self::Idle => "idle",
             Self::SlowFrame => "slow_frame",
@@ -100,6 +109,8 @@ impl End {
             | Self::SessionExpired
             | Self::AccountDeleted
             | Self::TokenWithdrawn
+            | Self::PasswordChanged
+            | Self::MechanismWithdrawn
             | Self::UnansweredRefusal
             | Self::Drained
             | Self::AddressGone => Blame::Nobody,
@@ -112,9 +123,11 @@ impl End {
             | Self::LoginTimeout
             | Self::SlowFrame
             | Self::SlowReader => Blame::Client,
-            Self::UpstreamUnavailable | Self::UpstreamLost | Self::UpstreamStalled | Self::BadUpstream => {
-                Blame::Upstream
-            }
+            Self::UpstreamUnavailable
+            | Self::UpstreamLost
+            | Self::UpstreamStalled
+            | Self::BadUpstream
+            | Self::NoRandomness => Blame::Upstream,
         }
     }
 }
@@ -135,6 +148,8 @@ impl From<LoginLost> for End {
         match lost {
             LoginLost::AccountDeleted => Self::AccountDeleted,
             LoginLost::TokenWithdrawn => Self::TokenWithdrawn,
+            LoginLost::PasswordChanged => Self::PasswordChanged,
+            LoginLost::MechanismWithdrawn => Self::MechanismWithdrawn,
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_lc_rs::rand;
 use klamm_raft::model::VclusterName;
 use tracing::{info, warn};
 
@@ -12,7 +13,8 @@ use super::pause::Pause;
 use super::pipeline::Asked;
 use super::stage::Stage;
 use super::{Session, canonical};
-use crate::auth::{Directory, Refusal, SaslRequest, Turn, UnixMillis};
+use crate::auth::scram::Nonce;
+use crate::auth::{Directory, Moment, Refusal, SaslRequest, Turn, UnixMillis};
 use crate::vcluster::plan::Caller;
 use crate::wire::RequestHeader;
 
@@ -30,14 +32,22 @@ impl Session {
             body: &frame.bytes[header.body..],
         };
         let directory = Arc::clone(&self.setup.door.view.load().directory);
-        let turn = self.conversation.request(&request, &directory, wall_clock());
+        let Some(moment) = moment() else {
+            self.drain(End::NoRandomness);
+            return;
+        };
+        let turn = self.conversation.request(&request, &directory, moment);
         self.on_turn(turn, directory, asked);
     }
 
     /// A bare SASL message.
     pub(super) fn on_raw_sasl(&mut self, message: &[u8], asked: Asked) {
         let directory = Arc::clone(&self.setup.door.view.load().directory);
-        let turn = self.conversation.raw(message, &directory, wall_clock());
+        let Some(moment) = moment() else {
+            self.drain(End::NoRandomness);
+            return;
+        };
+        let turn = self.conversation.raw(message, &directory, moment);
         self.on_turn(turn, directory, asked);
     }
 
@@ -68,9 +78,11 @@ impl Session {
         let Some(login) = self.conversation.login() else {
             return;
         };
-        let left = Duration::from_millis(login.expires.since(wall_clock()));
+        let left = |expires: UnixMillis| Duration::from_millis(expires.since(wall_clock()));
         // Further away than the clock can say is never.
-        self.expires = self.now.checked_add(left);
+        self.expires = login
+            .expires
+            .and_then(|expires| self.now.checked_add(left(expires)));
         let peer = self.setup.peer;
         let principal = login.principal.clone();
         info!(
@@ -120,6 +132,16 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// What a SASL step may use; `None` when the system gives no random bytes.
+fn moment() -> Option<Moment> {
+    let mut nonce = [0; 24];
+    rand::fill(&mut nonce).ok()?;
+    Some(Moment {
+        now: wall_clock(),
+        nonce: Nonce(nonce),
+    })
 }
 
 /// The time of day. A clock before 1970 makes every token valid that ever was; the operator's clock is trusted.

@@ -32,7 +32,9 @@ mod producer_id;
 #[cfg(test)]
 mod protocol;
 mod quorum;
+mod quotas;
 mod replicas;
+mod scram_users;
 mod share_fetch;
 mod share_state;
 mod share_offsets;
@@ -136,6 +138,8 @@ fn detail_of(api: Api) -> Detail {
         | Api::StreamsGroupHeartbeat
         | Api::StreamsGroupDescribe
         | Api::DescribeAcls
+        | Api::DescribeUserScramCredentials
+        | Api::AlterUserScramCredentials
         | Api::CreateTopics
         | Api::AlterConfigs
         | Api::IncrementalAlterConfigs
@@ -203,6 +207,9 @@ fn dispatch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Api::DeleteShareGroupOffsets => share_offsets::delete(ask),
         // A client's identity is a number that brokers made up; what it measures is its own.
         Api::GetTelemetrySubscriptions | Api::PushTelemetry => ask.forward(Edits::new(), Then::Nothing),
+        Api::DescribeClientQuotas => quotas::describe(ask),
+        Api::DescribeUserScramCredentials => scram_users::describe(ask),
+        Api::AlterUserScramCredentials => scram_users::alter(ask),
         Api::DescribeAcls => acls::describe(ask),
         Api::CreateAcls => acls::create(ask),
         Api::DeleteAcls => acls::delete(ask),

@@ -1,6 +1,7 @@
 //! SASL conversations of any order and content: nobody logs in without the right token, and every turn ends.
 
-use klamm::auth::{Conversation, SaslRequest, Turn, UnixMillis};
+use klamm::auth::scram::Nonce;
+use klamm::auth::{Conversation, Moment, SaslRequest, Turn, UnixMillis};
 
 use super::chance::Chance;
 use super::mutate::spoil;
@@ -21,7 +22,7 @@ fn conversations() {
             let (message, is_right) = message(&world.token, chance);
             let before = conversation.login().cloned();
             let turn = if conversation.expects_raw() {
-                conversation.raw(&message, &world.view.directory, UnixMillis(now))
+                conversation.raw(&message, &world.view.directory, moment(UnixMillis(now)))
             } else {
                 let (api_key, api_version) =
                     (*chance.pick(&[HANDSHAKE, AUTHENTICATE]), chance.below(4) as i16);
@@ -32,7 +33,7 @@ fn conversations() {
                     correlation_id: 5,
                     body: &body,
                 };
-                conversation.request(&request, &world.view.directory, UnixMillis(now))
+                conversation.request(&request, &world.view.directory, moment(UnixMillis(now)))
             };
             match turn {
                 Turn::LoggedIn(_) => {
@@ -45,6 +46,13 @@ fn conversations() {
             assert!(conversation.attempted_user().is_none_or(|user| user.len() <= 256));
         }
     });
+}
+
+fn moment(now: UnixMillis) -> Moment {
+    Moment {
+        now,
+        nonce: Nonce([5; 24]),
+    }
 }
 
 /// A message of SASL/PLAIN, and whether it may log somebody in.

@@ -153,7 +153,8 @@ pub(super) fn changed(pending: PendingChange, result: ChangeResult) -> Segments 
     }
 }
 
-fn change(ask: &Ask<'_>, command: Command, done: &Item, not_done: &Item) -> Result<Plan, Stop> {
+/// Proposes a change; what is answered then is made before.
+pub(super) fn change(ask: &Ask<'_>, command: Command, done: &Item, not_done: &Item) -> Result<Plan, Stop> {
     Ok(Plan::Need(Need::Change {
         command: Box::new(command),
         pending: PendingChange(Box::new(ChangeAnswers {

@@ -154,6 +154,21 @@ const SAID: &[Said] = &[
     ),
     said(47, "DELETE on the group, READ on the topic", "Group; names."),
     said(
+        48,
+        "DESCRIBE_CONFIGS on the cluster",
+        "There are none: a virtual cluster has no quotas, and those of the physical cluster are not told. Stock `kafka-configs --describe --entity-type users` asks for it.",
+    ),
+    said(
+        50,
+        "DESCRIBE on the cluster",
+        "SCRAM credentials of the virtual cluster's service accounts.",
+    ),
+    said(
+        51,
+        "ALTER on the cluster",
+        "The same. Who has no service account yet gets one. Names are those of service accounts.",
+    ),
+    said(
         55,
         "DESCRIBE on the cluster",
         "Through `passthrough` only. A controller that is no broker has the id -1, listeners are left out.",
@@ -261,12 +276,8 @@ const NEVER: &[(&[i16], &str)] = &[
         "Delegation tokens: clients log in with tokens of the gateway, which outlive no account.",
     ),
     (
-        &[48, 49],
-        "Quotas: a virtual cluster has none yet, and those of the physical cluster concern the account of the gateway, which all clients share.",
-    ),
-    (
-        &[50, 51],
-        "SCRAM users: the accounts of a virtual cluster are made with the admin API.",
+        &[49],
+        "A virtual cluster has no quotas, and those of the physical cluster concern all of its clients.",
     ),
     (&[57, 64, 80, 81], "Maintenance of the physical cluster itself."),
 ];

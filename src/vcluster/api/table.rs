@@ -47,6 +47,9 @@ pub enum Api {
     AlterPartitionReassignments = 45,
     ListPartitionReassignments = 46,
     OffsetDelete = 47,
+    DescribeClientQuotas = 48,
+    DescribeUserScramCredentials = 50,
+    AlterUserScramCredentials = 51,
     DescribeQuorum = 55,
     DescribeCluster = 60,
     DescribeProducers = 61,
@@ -128,7 +131,7 @@ const fn gateway(api: Api, min: i16, max: i16) -> Served {
 }
 
 /// The stable versions of Kafka 4.3 that the handlers know.
-const SERVED: [Served; 65] = [
+const SERVED: [Served; 68] = [
     broker(Api::Produce, 3, 13),
     broker(Api::Fetch, 4, 18),
     broker(Api::ListOffsets, 1, 11),
@@ -169,6 +172,9 @@ const SERVED: [Served; 65] = [
     broker(Api::AlterPartitionReassignments, 0, 1),
     broker(Api::ListPartitionReassignments, 0, 0),
     broker(Api::OffsetDelete, 0, 0),
+    gateway(Api::DescribeClientQuotas, 0, 1),
+    gateway(Api::DescribeUserScramCredentials, 0, 0),
+    gateway(Api::AlterUserScramCredentials, 0, 0),
     broker(Api::DescribeQuorum, 0, 2),
     broker(Api::DescribeCluster, 0, 2),
     broker(Api::DescribeProducers, 0, 0),

@@ -13,6 +13,7 @@ mod offsets;
 mod passthrough;
 mod produce;
 mod rest;
+mod scram_users;
 mod share_groups;
 mod share_state;
 mod standard;

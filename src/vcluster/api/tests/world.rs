@@ -16,6 +16,7 @@ use klamm_raft::model::{
     NodeRecord, Operation, PatternType, Permission, PortSlot, ResourcePattern, Revision, Standard,
     VclusterKind, VclusterState, VirtualCluster,
 };
+use klamm_raft::outcome::Outcome;
 
 use crate::authz::{Principal, Resource, host_text};
 use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topology};
@@ -192,6 +193,10 @@ impl World {
         match command {
             Command::CreateAcls { acls, .. } => self.state.acls.extend(acls.iter().cloned()),
             Command::DeleteAcls { acls, .. } => self.state.acls.retain(|acl| !acls.contains(acl)),
+            Command::AlterScramCredentials { put, delete, .. } => {
+                self.state.scram.retain(|user, _| !delete.contains(user));
+                self.state.scram.extend(put.iter().cloned());
+            }
             other => panic!("{other:?}"),
         }
         self.compile();
@@ -274,6 +279,15 @@ impl<Q: Request> Asked<'_, Q> {
         let Plan::Need(Need::FreshTopics { .. }) = self.planned.plan else {
             panic!("{:?}", self.planned.plan)
         };
+    }
+
+    /// Expects that a change is proposed, and gives what is answered when it is made.
+    pub(super) fn changed(self) -> (Command, Q::Response) {
+        let Plan::Need(Need::Change { command, pending }) = self.planned.plan else {
+            panic!("{:?}", self.planned.plan)
+        };
+        let answer = api::changed(pending, Ok(Outcome::Updated));
+        (*command, decode_response::<Q>(self.version, &answer))
     }
 
     /// What was refused, as `Operation Type name`.

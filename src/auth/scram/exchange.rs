@@ -1,0 +1,116 @@
+//! One exchange: the client's first message in, a challenge out; the client's proof in, the server's signature out.
+
+use aws_lc_rs::constant_time;
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use klamm_raft::model::{AccountName, ScramCredential, ScramHash, ScramUser};
+
+use super::MIN_ITERATIONS;
+use super::message::{Final, First};
+use super::mix::{self, Salt};
+use crate::auth::{Directory, Refusal};
+
+/// What the server adds to the client's nonce: random bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Nonce(pub [u8; 24]);
+
+/// An exchange whose challenge was sent. Its `Debug` shows no key.
+#[derive(Debug)]
+pub struct Exchange {
+    hash: ScramHash,
+    user: String,
+    /// `None`: there is no such credential, and no proof will do.
+    known: Option<(ScramUser, ScramCredential)>,
+    header: String,
+    nonce: String,
+    /// `client-first-message-bare "," server-first-message`.
+    so_far: String,
+}
+
+/// Somebody proved to know a password.
+#[derive(Debug)]
+pub struct Proven {
+    pub user: ScramUser,
+    /// What it was proved with.
+    pub credential: ScramCredential,
+    /// `server-final-message`.
+    pub answer: Vec<u8>,
+}
+
+impl Exchange {
+    /// Takes `client-first-message` and gives `server-first-message`. Somebody who does not exist gets a challenge that
+    /// looks like any other, and the same one each time.
+    ///
+    /// # Errors
+    /// The message does not parse, or no signing key is known yet.
+    pub fn begin(
+        hash: ScramHash,
+        message: &[u8],
+        directory: &Directory,
+        nonce: Nonce,
+    ) -> Result<(Self, Vec<u8>), Refusal> {
+        let first = First::parse(message)?;
+        let key = directory.key().ok_or(Refusal::NoSigningKey)?;
+        let known = known(hash, &first.user, directory);
+        let (salt, iterations) = match &known {
+            Some((_, credential)) => (credential.salt.clone(), credential.iterations),
+            None => (
+                Salt::of_nobody(key, directory.vcluster(), hash, &first.user).0,
+                MIN_ITERATIONS,
+            ),
+        };
+        let nonce = [first.nonce, &URL_SAFE_NO_PAD.encode(nonce.0)].concat();
+        let challenge = format!("r={nonce},s={},i={iterations}", STANDARD.encode(salt));
+        let exchange = Self {
+            hash,
+            known,
+            header: first.header.to_owned(),
+            nonce,
+            so_far: [first.bare, ",", &challenge].concat(),
+            user: first.user,
+        };
+        Ok((exchange, challenge.into_bytes()))
+    }
+
+    /// Whom the client says to be.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Takes `client-final-message`.
+    ///
+    /// # Errors
+    /// The message does not parse or belongs to another exchange, or the proof is wrong.
+    pub fn finish(self, message: &[u8]) -> Result<Proven, Refusal> {
+        let last = Final::parse(message)?;
+        if last.binding != self.header.as_bytes() || last.nonce != self.nonce {
+            return Err(Refusal::MalformedMessage);
+        }
+        let (user, credential) = self.known.ok_or(Refusal::UnknownUser)?;
+        let signed = [self.so_far.as_str(), ",", last.without_proof].concat();
+        let signature = mix::sign(self.hash, &credential.stored_key, signed.as_bytes());
+        if last.proof.len() != mix::length(self.hash) {
+            return Err(Refusal::WrongPassword);
+        }
+        let client_key: Vec<u8> = last.proof.iter().zip(&signature).map(|(a, b)| a ^ b).collect();
+        let stored_key = mix::digest_of(self.hash, &client_key);
+        constant_time::verify_slices_are_equal(&stored_key, &credential.stored_key)
+            .map_err(|_| Refusal::WrongPassword)?;
+        let proof = mix::sign(self.hash, &credential.server_key, signed.as_bytes());
+        Ok(Proven {
+            user,
+            credential,
+            answer: format!("v={}", STANDARD.encode(proof)).into_bytes(),
+        })
+    }
+}
+
+fn known(hash: ScramHash, user: &str, directory: &Directory) -> Option<(ScramUser, ScramCredential)> {
+    let account: AccountName = user.parse().ok()?;
+    let user = ScramUser { account, hash };
+    let credential = directory.scram(&user)?.clone();
+    Some((user, credential))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,169 @@
+//! The vectors of RFC 7677 and of clients, whole exchanges, and messages that belong to no exchange.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use aws_lc_rs::pbkdf2;
+use klamm_raft::model::{ScramHash, ScramUser};
+use proptest::prelude::*;
+
+use super::*;
+use crate::auth::scram::credential_of;
+use crate::auth::token::samples;
+
+const NONCE: Nonce = Nonce([9; 24]);
+const PASSWORD: &str = "pencil";
+
+/// A directory in which `alice` has this password.
+fn directory(hash: ScramHash) -> Arc<Directory> {
+    let mut state = samples::state();
+    let user = ScramUser {
+        account: samples::account(),
+        hash,
+    };
+    state.scram.insert(user, credential(hash));
+    samples::directory(&state)
+}
+
+fn credential(hash: ScramHash) -> ScramCredential {
+    let iterations = NonZeroU32::new(MIN_ITERATIONS).unwrap();
+    credential_of(hash, PASSWORD, Salt(vec![1; 16]), iterations)
+}
+
+/// The other side of an exchange, as RFC 5802 §3 has it.
+fn last_message(hash: ScramHash, password: &str, bare: &str, challenge: &str) -> String {
+    let mut parts = challenge.split(',');
+    let nonce = parts.next().unwrap();
+    let salt = STANDARD.decode(&parts.next().unwrap()[2..]).unwrap();
+    let iterations: NonZeroU32 = parts.next().unwrap()[2..].parse().unwrap();
+    let mut salted = vec![0; mix::length(hash)];
+    let algorithm = match hash {
+        ScramHash::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+        ScramHash::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
+    };
+    pbkdf2::derive(algorithm, iterations, &salt, password.as_bytes(), &mut salted);
+    let client_key = mix::sign(hash, &salted, b"Client Key");
+    let without_proof = format!("c=biws,{nonce}");
+    let signed = format!("{bare},{challenge},{without_proof}");
+    let signature = mix::sign(hash, &mix::digest_of(hash, &client_key), signed.as_bytes());
+    let proof: Vec<u8> = client_key.iter().zip(&signature).map(|(a, b)| a ^ b).collect();
+    format!("{without_proof},p={}", STANDARD.encode(proof))
+}
+
+fn exchange(hash: ScramHash, user: &str, password: &str) -> Result<Proven, Refusal> {
+    let bare = format!("n={user},r=clientnonce");
+    let first = format!("n,,{bare}");
+    let (exchange, challenge) = Exchange::begin(hash, first.as_bytes(), &directory(hash), NONCE)?;
+    let challenge = String::from_utf8(challenge).unwrap();
+    exchange.finish(last_message(hash, password, &bare, &challenge).as_bytes())
+}
+
+#[test]
+fn the_vector_of_rfc_7677() {
+    let salt = STANDARD.decode("W22ZaJ0SNY7soEsUEjb6gQ==").unwrap();
+    let credential = credential_of(
+        ScramHash::Sha256,
+        PASSWORD,
+        Salt(salt),
+        NonZeroU32::new(4096).unwrap(),
+    );
+    let user = ScramUser {
+        account: "user".parse().unwrap(),
+        hash: ScramHash::Sha256,
+    };
+    let nonce = "rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0";
+    let exchange = Exchange {
+        hash: ScramHash::Sha256,
+        user: "user".to_owned(),
+        known: Some((user, credential)),
+        header: "n,,".to_owned(),
+        nonce: nonce.to_owned(),
+        so_far: format!("n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"),
+    };
+    let last = format!("c=biws,r={nonce},p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
+    let proven = exchange.finish(last.as_bytes()).unwrap();
+    assert_eq!(proven.answer, b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");
+}
+
+#[test]
+fn the_right_password_proves_and_a_wrong_one_does_not() {
+    for hash in [ScramHash::Sha256, ScramHash::Sha512] {
+        let proven = exchange(hash, "alice", PASSWORD).unwrap();
+        assert_eq!((proven.user.account.as_str(), proven.user.hash), ("alice", hash));
+        assert!(proven.answer.starts_with(b"v="));
+        assert_eq!(
+            exchange(hash, "alice", "pencils").err(),
+            Some(Refusal::WrongPassword)
+        );
+        assert_eq!(
+            exchange(hash, "nobody", PASSWORD).err(),
+            Some(Refusal::UnknownUser)
+        );
+        assert_eq!(
+            exchange(hash, "not=2Ca name", PASSWORD).err(),
+            Some(Refusal::UnknownUser)
+        );
+    }
+}
+
+#[test]
+fn nobody_is_challenged_like_somebody() {
+    let begin = |user: &str, nonce| {
+        let first = format!("n,,n={user},r=abc");
+        let (_, challenge) = Exchange::begin(
+            ScramHash::Sha512,
+            first.as_bytes(),
+            &directory(ScramHash::Sha512),
+            nonce,
+        )
+        .unwrap();
+        String::from_utf8(challenge).unwrap()
+    };
+    let salt = |challenge: &str| challenge.split(',').nth(1).unwrap().to_owned();
+    let (once, again) = (begin("nobody", NONCE), begin("nobody", Nonce([8; 24])));
+    assert_ne!(once, again, "nonces differ");
+    assert_eq!(salt(&once), salt(&again));
+    assert_ne!(salt(&once), salt(&begin("noone", NONCE)));
+    assert!(once.ends_with(",i=4096") && begin("alice", NONCE).ends_with(",i=4096"));
+    let length = STANDARD.decode(&salt(&once)[2..]).unwrap().len();
+    assert_eq!(length, Salt::from_random([7; 25]).0.len());
+}
+
+#[test]
+fn messages_of_another_exchange_are_refused() {
+    let hash = ScramHash::Sha256;
+    let bare = "n=alice,r=clientnonce";
+    let begin = || Exchange::begin(hash, format!("n,,{bare}").as_bytes(), &directory(hash), NONCE).unwrap();
+    let (_, challenge) = begin();
+    let last = last_message(hash, PASSWORD, bare, &String::from_utf8(challenge).unwrap());
+    begin().0.finish(last.as_bytes()).unwrap();
+    for (from, to) in [
+        ("c=biws", "c=eSws"),
+        ("r=clientnonce", "r=clientnonces"),
+        (",p=", ",x=1,p="),
+    ] {
+        let changed = last.replacen(from, to, 1);
+        assert!(begin().0.finish(changed.as_bytes()).is_err(), "{changed}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(first in prop::collection::vec(any::<u8>(), 0..80), last in prop::collection::vec(any::<u8>(), 0..80)) {
+        if let Ok((exchange, _)) = Exchange::begin(ScramHash::Sha256, &first, &directory(ScramHash::Sha256), NONCE) {
+            prop_assert!(exchange.finish(&last).is_err());
+        }
+    }
+
+    #[test]
+    fn no_changed_byte_of_the_last_message_is_accepted(at in 0..120_usize, bit in 0..8_u8) {
+        let hash = ScramHash::Sha256;
+        let bare = "n=alice,r=clientnonce";
+        let (exchange, challenge) =
+            Exchange::begin(hash, format!("n,,{bare}").as_bytes(), &directory(hash), NONCE).unwrap();
+        let mut last = last_message(hash, PASSWORD, bare, &String::from_utf8(challenge).unwrap()).into_bytes();
+        let at = at % last.len();
+        last[at] ^= 1 << bit;
+        prop_assert!(exchange.finish(&last).is_err());
+    }
+}
