@@ -10,7 +10,7 @@ const FIRST: u16 = 20_000;
 const LAST: u16 = 32_000;
 
 /// How many ports one block has.
-pub const BLOCK: u16 = 64;
+pub const BLOCK: u16 = 256;
 
 /// Consecutive free ports. Other processes that ask here get other ones as long as this value lives.
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use crate::quickstart::kafka::{Cluster, Kafka};
 use crate::quickstart::node::{Node, NodeSettings, write_clusters};
 use crate::quickstart::ports::{self, PortBlock};
 
-/// Ports for clients: those of the port block are shared by all nodes, at the usual place each node has so many.
-const CLIENT_PORTS: u16 = 36;
+/// How many ports for clients each node has: in the port block, and at the usual place.
+const CLIENT_PORTS: u16 = 72;
 const USUAL_CLIENT_PORTS: u16 = 64;
 
 /// Where in the port block things begin: Kafka first (four clusters fit), then whatever else, Raft, the admin APIs and the clients' ports.
