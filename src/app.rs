@@ -26,12 +26,13 @@ use tracing::{info, warn};
 
 use crate::address::HostPort;
 use crate::admin;
-use crate::backend::{UpstreamError, Upstreams};
+use crate::backend::{self, UpstreamError, Upstreams};
 use crate::config::Config;
 use crate::control::{Control, ControlError};
 use crate::listener::config::ListenerConfig;
 use crate::listener::{DataArbiter, Guard, Listener, Site, Unbound};
 use crate::metrics::{Metrics, MetricsError, NodeMetrics};
+use crate::oauth::KeyReaders;
 use crate::session::census::Census;
 use crate::session::{Limits, Shared};
 use crate::tls::{Latest, TlsError};
@@ -70,6 +71,8 @@ pub enum AppError {
         #[source]
         source: TlsError,
     },
+    #[error("the authorities of an OAuth provider cannot be used")]
+    Oauth(#[from] backend::TlsError),
     #[error("the admin API cannot listen on {address}")]
     Admin {
         address: HostPort,
@@ -102,11 +105,12 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         draining: Arc::clone(&draining),
         serving: Arc::clone(&serving),
     };
-    let admin =
-        admin::server(&config.http, services::services(&parts)).map_err(|source| AppError::Admin {
+    let admin = admin::server(&config.http, services::services(&parts, &config)).map_err(|source| {
+        AppError::Admin {
             address: config.http.bind.clone(),
             source,
-        })?;
+        }
+    })?;
     let admin_handle = admin.handle();
     actix_rt::spawn(admin);
     let manager = Manager {
@@ -169,6 +173,7 @@ async fn listener(
         limits(config),
         proposer(control),
         Arc::clone(&metrics.node),
+        KeyReaders::start(&config.oauth, &metrics.keys)?,
     ));
     let (listener, unbound) = Listener::new(
         sites,

@@ -11,20 +11,27 @@ pub mod config;
 pub mod dial;
 #[cfg(test)]
 pub(crate) mod fake;
+mod identity;
 pub mod lane;
 mod login;
 mod message;
 pub mod pool;
+mod relay;
+mod scram;
 mod tls;
 pub mod topology;
 pub mod upstreams;
 pub mod watcher;
 
 pub use dial::{DialError, Dialer};
-pub use lane::Lane;
+pub use identity::IdentityError;
+pub use lane::{Lane, LoginAs};
 pub use login::LoginError;
 pub use pool::{Lease, LeaseError, Pool, Return};
+pub use relay::RelayError;
+pub use scram::ScramError;
 pub use tls::TlsError;
+pub(crate) use tls::authorities;
 pub use topology::Topology;
 pub use upstreams::{Upstream, UpstreamError, Upstreams};
 pub use watcher::{DescribeTopic, Picture, Reach, Refresh, Track, Tracked, Unavailable, Watcher};

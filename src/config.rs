@@ -12,7 +12,9 @@ mod hint;
 mod jaas;
 mod kafka_names;
 mod listeners;
+mod logins;
 mod problem;
+mod providers;
 pub mod reference;
 mod settings;
 mod tree;
@@ -24,11 +26,12 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use klamm_raft::model::{AccountName, ClusterId, NodeId, SigningKey};
+use klamm_raft::model::{AccountName, ClusterId, NodeId, ProviderName, SigningKey};
 
 use crate::address::HostPort;
 use crate::backend::config::BackendConfig;
 use crate::listener::config::ListenerConfig;
+use crate::oauth::ProviderConfig;
 use crate::secret::Secret;
 use crate::telemetry::LogFormat;
 
@@ -66,6 +69,8 @@ pub struct Config {
     pub passthrough: PassthroughConfig,
     /// The physical clusters; `main` is one of them.
     pub backends: BTreeMap<ClusterId, BackendConfig>,
+    /// The providers of OAuth tokens, by name.
+    pub oauth: BTreeMap<ProviderName, ProviderConfig>,
     /// `None`: one is generated and replicated.
     pub signing_key: Option<SigningKey>,
     pub limits: Limits,

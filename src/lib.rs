@@ -19,6 +19,7 @@ pub mod wire;
 pub mod authz;
 pub mod vcluster;
 pub mod backend;
+pub mod oauth;
 
 pub mod admin;
 pub mod cli;

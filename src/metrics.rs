@@ -3,6 +3,7 @@
 //! Structs of resolved metrics are handed down by constructor; labels are closed sets or configured names, never text
 //! that a client sent.
 
+mod keys;
 mod node;
 mod upstream;
 mod vcluster;
@@ -12,6 +13,7 @@ use std::sync::Arc;
 use klamm_raft::model::{ClusterId, VclusterName};
 use prometheus::{Encoder, Registry, TextEncoder};
 
+pub use keys::KeyMetrics;
 pub use node::{NodeMetrics, RaftFigures};
 pub use upstream::{LaneMetrics, UpstreamMetrics};
 pub use vcluster::{ApiMetrics, Families, VclusterMetrics};
@@ -23,6 +25,7 @@ pub struct Metrics {
     pub node: Arc<NodeMetrics>,
     families: Arc<Families>,
     lanes: Arc<LaneMetrics>,
+    pub keys: KeyMetrics,
 }
 
 /// A metric could not be registered: two have the same name.
@@ -41,6 +44,7 @@ impl Metrics {
             node: Arc::new(NodeMetrics::register(&registry)?),
             families: Arc::new(Families::register(&registry)?),
             lanes: Arc::new(LaneMetrics::register(&registry)?),
+            keys: KeyMetrics::register(&registry)?,
             registry,
         })
     }

@@ -12,6 +12,7 @@ mod budget;
 pub mod census;
 mod deadlines;
 mod end;
+mod federation;
 mod inbound;
 mod limits;
 mod login;
@@ -36,7 +37,7 @@ use std::time::Instant;
 use actix::prelude::*;
 use tracing::{debug, info, warn};
 
-use crate::auth::{Conversation, Directory};
+use crate::auth::{Conversation, Directory, ToBroker};
 use crate::stream::Stream;
 use crate::vcluster::plan::Caller;
 use crate::vcluster::subscriptions::Subscriptions;
@@ -47,7 +48,7 @@ use inbound::Inbound;
 use orders::Feed;
 use outbound::Outbound;
 use pause::Pause;
-use pipeline::Pipeline;
+use pipeline::{Asked, Pipeline};
 use pump::Pump;
 use stage::Stage;
 use timer::Timer;
@@ -83,6 +84,8 @@ pub struct Session {
     outbound: Outbound,
     pipeline: Pipeline,
     pause: Option<Pause>,
+    /// A message for the broker that waits until the broker owes nothing.
+    deferred: Option<(ToBroker, Asked)>,
     upstream: UpstreamSide,
     deadlines: Deadlines,
     timer: Timer,
@@ -114,6 +117,7 @@ impl Session {
             outbound: Outbound::default(),
             pipeline: Pipeline::default(),
             pause: None,
+            deferred: None,
             upstream: UpstreamSide::new(Arc::clone(&setup.pools), limits.max_frame_bytes),
             deadlines: Deadlines::new(limits, now),
             timer: Timer::new(now),
@@ -140,6 +144,10 @@ impl Session {
     }
 
     fn log_end(&self, end: End) {
+        // A client that was told that its token is not good need not say anything more.
+        if let Some(kind) = self.conversation.doom() {
+            self.refused(kind, &self.setup.door.view.load().name);
+        }
         let (peer, principal, place) = (self.setup.peer, self.who(), self.setup.door.place);
         let vcluster = &self.setup.door.view.load().name;
         match end.blame() {

@@ -1,7 +1,7 @@
 //! The upstream side against real Kafka: plain, with a SASL login, and over TLS. It knows no gateway.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -9,9 +9,13 @@ use std::sync::{Arc, OnceLock};
 
 use actix::prelude::*;
 use klamm::address::HostPort;
-use klamm::backend::config::{BackendConfig, HostCheck, PlainLogin, Security, TlsConfig, Trust};
+use klamm::backend::config::{
+    BackendConfig, HostCheck, PlainLogin, Security, TlsConfig, Trust, UpstreamLogin,
+};
 use klamm::backend::watcher::picture;
-use klamm::backend::{DescribeTopic, Dialer, Lane, Lease, LeaseError, Picture, Pool, Reach, Refresh, Return};
+use klamm::backend::{
+    DescribeTopic, Dialer, Lane, Lease, LeaseError, LoginAs, Picture, Pool, Reach, Refresh, Return,
+};
 use klamm::backend::{Track, Tracked, Watcher};
 use klamm::metrics::{Metrics, UpstreamMetrics};
 use klamm::secret::Secret;
@@ -127,10 +131,13 @@ fn bench(port: u16, security: Security, password: Option<&str>) -> Bench {
         id,
         bootstrap: vec![bootstrap],
         security,
-        login: password.map(|password| PlainLogin {
-            username: "gateway".to_owned(),
-            password: Secret::new(password),
+        login: password.map(|password| {
+            UpstreamLogin::Plain(PlainLogin {
+                username: "gateway".to_owned(),
+                password: Secret::new(password),
+            })
         }),
+        credentials: BTreeMap::new(),
     };
     let dialer = Arc::new(Dialer::new(config, Vec::new(), Arc::clone(&metrics)).unwrap());
     let (publisher, picture) = picture();
@@ -144,7 +151,8 @@ fn bench(port: u16, security: Security, password: Option<&str>) -> Bench {
 
 impl Bench {
     async fn lease(&self, broker: Option<i32>) -> Result<Lane, LeaseError> {
-        self.pool.send(Lease { broker }).await.unwrap()
+        let login = LoginAs::Gateway;
+        self.pool.send(Lease { broker, login }).await.unwrap()
     }
 
     /// Everything that a session and the admin API need of a cluster that is in order.

@@ -15,6 +15,7 @@ fn exposed() -> BTreeSet<String> {
     metrics.node.closed("test");
     metrics.node.turned_away("test");
     metrics.node.buffer_waits("test").inc();
+    metrics.keys.read("test", 1);
     let text = metrics.encode().expect("metrics encode");
     text.lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))

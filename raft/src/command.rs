@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountKind, AccountName, AclBinding, AliasTopic, BrokerKey, ClusterId, Liveness, NodeId, NodeRecord,
+    AccountName, AccountSpec, AclBinding, AliasTopic, BrokerKey, ClusterId, Liveness, NodeId, NodeRecord,
     ScramCredential, ScramUser, SigningKey, TokenId, TokenRecord, TopicName, VclusterName, VirtualCluster,
 };
 
@@ -56,7 +56,7 @@ pub enum Command {
     PutAccount {
         vcluster: VclusterName,
         name: AccountName,
-        kind: AccountKind,
+        spec: AccountSpec,
     },
     DeleteAccount {
         vcluster: VclusterName,

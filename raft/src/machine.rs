@@ -66,7 +66,7 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
             alias,
         } => aliases::put(state, &vcluster, name, alias),
         Command::DeleteAlias { vcluster, name } => aliases::delete(state, &vcluster, &name),
-        Command::PutAccount { vcluster, name, kind } => accounts::put(state, &vcluster, name, kind, revision),
+        Command::PutAccount { vcluster, name, spec } => accounts::put(state, &vcluster, name, spec, revision),
         Command::DeleteAccount { vcluster, name } => accounts::delete(state, &vcluster, &name),
         Command::PutToken { vcluster, id, record } => accounts::put_token(state, &vcluster, id, record),
         Command::RevokeTokens { vcluster, tokens } => accounts::revoke(state, &vcluster, &tokens),

@@ -14,7 +14,7 @@ mod state;
 mod token;
 mod vcluster;
 
-pub use account::{AccountKind, ServiceAccount};
+pub use account::{AccountKind, AccountSpec, ServiceAccount};
 pub use acl::{AclBinding, AclEntry, Operation, PatternType, Permission, ResourcePattern, ResourceType};
 pub use alias::AliasTopic;
 pub use authentication::{
@@ -23,8 +23,8 @@ pub use authentication::{
 };
 pub use listener::{ListenerRecord, Protocol, Routing, UnknownProtocol};
 pub use names::{
-    AccountName, ClusterId, DnsLabel, InvalidName, ListenerName, NamePrefix, NameSelector, NodeId,
-    ProviderName, Revision, TopicName, VclusterName,
+    AccountName, ClusterId, CredentialsName, DnsLabel, InvalidName, ListenerName, NamePrefix, NameSelector,
+    NodeId, ProviderName, Revision, TopicName, VclusterName,
 };
 pub use node::{Liveness, NodeRecord};
 pub use proposal::{BootRecord, ProposalRecord};

@@ -6,8 +6,11 @@ pub(super) mod service_account;
 pub(super) mod token;
 pub(super) mod virtual_cluster;
 
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
 use actix_web::HttpResponse;
-use klamm_raft::model::{ClusterId, State, VclusterName, VclusterState};
+use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, State, VclusterName, VclusterState};
 use klamm_raft::outcome::Refusal;
 use serde::{Deserialize, Serialize};
 
@@ -102,12 +105,32 @@ fn find<'a>(state: &'a State, name: &VclusterName) -> Result<&'a VclusterState, 
 
 /// That there is a physical cluster of this id.
 fn configured(services: &Services, cluster: &ClusterId) -> Result<(), ApiError> {
-    if services.clusters.contains(cluster) {
+    let problem = format!("the physical cluster {cluster} is not configured");
+    known(&services.clusters, cluster, problem)
+}
+
+/// That there are credentials of this name.
+fn has_credentials(services: &Services, name: &CredentialsName) -> Result<(), ApiError> {
+    let problem = format!("no physical cluster is configured with the credentials {name}");
+    known(&services.credentials, name, problem)
+}
+
+/// That there is a provider of tokens of this name.
+fn has_provider(services: &Services, name: &ProviderName) -> Result<(), ApiError> {
+    let problem = format!("the OAuth provider {name} is not configured");
+    known(&services.providers, name, problem)
+}
+
+fn known<T: Ord + Display>(known: &BTreeSet<T>, wanted: &T, problem: String) -> Result<(), ApiError> {
+    if known.contains(wanted) {
         return Ok(());
     }
-    let known: Vec<&str> = services.clusters.iter().map(|id| id.as_str()).collect();
-    let problem = ApiError::conflict(format!("the physical cluster {cluster} is not configured"));
-    Err(problem.because(format!("these are: {}", known.join(", "))))
+    let names: Vec<String> = known.iter().map(ToString::to_string).collect();
+    let because = match names.is_empty() {
+        true => "there is none".to_owned(),
+        false => format!("these are: {}", names.join(", ")),
+    };
+    Err(ApiError::conflict(problem).because(because))
 }
 
 /// Somebody else removed what was just put.

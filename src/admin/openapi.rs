@@ -406,6 +406,11 @@ fn schemas() -> Value {
                     "description": "Of an EXTERNAL: what identity providers, certificates or the physical cluster call it",
                     "items": { "type": "string" },
                 },
+                "upstreamCredentials": {
+                    "type": "string",
+                    "description": "The credentials, by their name in the backend configuration, with which requests of \
+                                    this account reach physical clusters",
+                },
             },
         }),
     );

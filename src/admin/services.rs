@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{ClusterId, State, TopicName};
+use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, State, TopicName};
 use klamm_raft::{Applied, ProposeError, Status};
 use tokio::sync::watch;
 
@@ -31,6 +31,10 @@ pub struct Services {
     pub propose: Arc<Propose>,
     /// The physical clusters of this node's configuration.
     pub clusters: Arc<BTreeSet<ClusterId>>,
+    /// The names of further credentials for any of them.
+    pub credentials: Arc<BTreeSet<CredentialsName>>,
+    /// The providers of tokens of this node's configuration.
+    pub providers: Arc<BTreeSet<ProviderName>>,
     pub find_topic: Arc<FindTopic>,
     pub topology: Arc<SeenTopology>,
     /// What keeps this node from taking clients; empty when it is ready.

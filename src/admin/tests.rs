@@ -115,6 +115,8 @@ impl Gateway {
                     .map(|id| id.parse().unwrap())
                     .collect::<BTreeSet<ClusterId>>(),
             ),
+            credentials: Arc::new(BTreeSet::from(["billing".parse().unwrap()])),
+            providers: Arc::new(BTreeSet::from(["corporate".parse().unwrap()])),
             find_topic: Arc::new(move |_, topic| {
                 let failure = asking.upstream_failure.lock().unwrap().clone();
                 let found = if topic.as_str().starts_with("internal-") {
@@ -566,6 +568,27 @@ async fn bodies_that_cannot_be_read() {
         refused.contains("spec.externalNames must list 1 to 100 names"),
         "{refused}"
     );
+}
+
+#[actix_web::test]
+async fn what_the_operator_did_not_configure_is_refused_by_name() {
+    let gateway = Gateway::new();
+    let mut cluster = partner();
+    let method = |provider: &str| json!([{ "type": "oauth_bearer", "provider": provider }]);
+    cluster["spec"]["authentication"] = method("corporat");
+    let refused = gateway.put(VCLUSTER, &cluster).await.refused(409);
+    assert!(refused.contains("these are: corporate"), "{refused}");
+    cluster["spec"]["authentication"] = method("corporate");
+    gateway.put(VCLUSTER, &cluster).await.ok();
+
+    let mut account = account("partner-user");
+    account["spec"]["upstreamCredentials"] = json!("bill");
+    let refused = gateway.put(ACCOUNT, &account).await.refused(409);
+    assert!(refused.contains("these are: billing"), "{refused}");
+    account["spec"]["upstreamCredentials"] = json!("billing");
+    gateway.put(ACCOUNT, &account).await.ok();
+    let shown = gateway.get("/gateway/v2/service-account").await.ok();
+    assert_eq!(shown[0]["spec"]["upstreamCredentials"], "billing");
 }
 
 #[actix_web::test]

@@ -11,6 +11,7 @@ use super::pins::Mismatches;
 use crate::admin::{CannotAsk, Finding, Services, Unready};
 use crate::backend::{DescribeTopic, Reach, Upstreams};
 use crate::chain::Chain;
+use crate::config::Config;
 use crate::control::Control;
 use crate::listener::Unbound;
 use crate::metrics::{Metrics, RaftFigures};
@@ -28,11 +29,19 @@ pub(crate) struct Parts {
 }
 
 /// The capabilities of the admin API.
-pub(crate) fn services(parts: &Parts) -> Services {
+pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
     Services {
         states: parts.control.states(),
         propose: proposer(parts.control.clone()),
         clusters: Arc::new(parts.upstreams.iter().map(|(id, _)| id.clone()).collect()),
+        credentials: Arc::new(
+            config
+                .backends
+                .values()
+                .flat_map(|backend| backend.credentials.keys().cloned())
+                .collect(),
+        ),
+        providers: Arc::new(config.oauth.keys().cloned().collect()),
         find_topic: finder(parts.upstreams.clone()),
         topology: {
             let upstreams = parts.upstreams.clone();

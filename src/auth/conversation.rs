@@ -1,15 +1,22 @@
 //! The SASL side of one connection: handshake, exchange, and both again for re-authentication (KIP-368). Pure.
 
-use super::login::Basis;
-use super::messages::{self, Authenticated, SASL_AUTHENTICATE, SASL_HANDSHAKE, SaslError};
-use super::plain::PlainCredentials;
-use super::scram::{self, Nonce, Proven};
-use super::{Directory, Login, Mechanism, Refusal, UnixMillis, token};
-use crate::authz::Principal;
+mod step;
+
+use klamm_raft::model::ProviderName;
+
+use super::messages::{self, Answer, SASL_AUTHENTICATE, SASL_HANDSHAKE, SaslError};
+use super::oauth::Keyring;
+use super::relay::{BrokerAnswer, Progress, Relay, ToBroker};
+use super::scram::{self, Nonce};
+use super::{Directory, Login, Mechanism, Refusal, UnixMillis};
+use crate::secret::Secret;
 use crate::wire::Segments;
 
 /// A session may start to authenticate again this long after it last did, as with Kafka.
 const MIN_REAUTHENTICATION_INTERVAL_MS: u64 = 1000;
+
+/// The most that is shown of a broker's own message, in characters.
+const MAX_BROKER_MESSAGE_CHARS: usize = 500;
 
 /// A SaslHandshake or SaslAuthenticate.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +37,19 @@ pub enum Turn {
     LoggedIn(Segments),
     /// Send the answer, if there is one, after a delay that makes guessing slow; then close.
     Refused { kind: Refusal, answer: Option<Segments> },
+    /// Go on with [`Conversation::with_keys`].
+    Keys { provider: ProviderName, need: KeyNeed },
+    /// Have the broker judge this; go on with [`Conversation::relayed`].
+    Relay(ToBroker),
+}
+
+/// How fresh the keys of a provider must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyNeed {
+    /// Those that are held will do.
+    AsTheyAre,
+    /// They must be read again first, or for the first time.
+    Fresher,
 }
 
 /// How the SASL messages after a handshake arrive.
@@ -49,25 +69,51 @@ pub struct Moment {
     pub nonce: Nonce,
 }
 
-/// An exchange between handshake and login.
+/// An exchange that has begun.
 #[derive(Debug)]
 struct Exchange {
+    mechanism: Mechanism,
     framing: Framing,
-    step: Step,
+    stage: Stage,
 }
 
-/// The message that is awaited.
+/// How far an exchange is.
 #[derive(Debug)]
-enum Step {
-    First(Mechanism),
+enum Stage {
+    /// The client's first message is awaited.
+    First,
+    /// The client was challenged to prove that it knows a password.
     Proof(Box<scram::Exchange>),
+    /// The client was told that its token is not good, and has yet to say that it has read that (RFC 7628 §3.2.3).
+    Doomed(Refusal),
+    /// The broker has heard the client's last message, or is going to.
+    Relayed(Relay),
 }
 
-/// What a message of an exchange led to, with what the mechanism answers.
-enum Progress {
-    Challenged(Vec<u8>),
-    /// With the milliseconds that the login holds; zero: for ever.
-    LoggedIn(Vec<u8>, u64),
+/// How the answer to the message at hand is framed.
+#[derive(Debug, Clone, Copy)]
+enum Reply {
+    Raw,
+    Request { version: i16, correlation_id: i32 },
+}
+
+/// A message that cannot be judged yet.
+#[derive(Debug)]
+struct Held {
+    message: Secret,
+    reply: Reply,
+}
+
+/// What one message led to.
+enum Outcome {
+    LoggedIn {
+        lifetime_ms: u64,
+        bytes: Vec<u8>,
+    },
+    /// The server's part of an exchange that goes on.
+    More(Vec<u8>),
+    Keys(ProviderName, KeyNeed),
+    Relay(ToBroker),
 }
 
 /// The SASL state of one connection.
@@ -75,6 +121,7 @@ enum Progress {
 pub struct Conversation {
     login: Option<Login>,
     exchange: Option<Exchange>,
+    held: Option<Held>,
     last_begun: Option<UnixMillis>,
     attempted_user: Option<String>,
 }
@@ -95,11 +142,17 @@ impl Conversation {
         self.exchange.is_some()
     }
 
+    /// Why the exchange under way has failed, if that is decided and not yet acknowledged.
+    pub fn doom(&self) -> Option<Refusal> {
+        match self.exchange.as_ref()?.stage {
+            Stage::Doomed(kind) => Some(kind),
+            Stage::First | Stage::Proof(_) | Stage::Relayed(_) => None,
+        }
+    }
+
     /// Whether the next frame is a bare SASL message, for [`Self::raw`].
     pub fn expects_raw(&self) -> bool {
-        self.exchange
-            .as_ref()
-            .is_some_and(|exchange| exchange.framing == Framing::Raw)
+        matches!(&self.exchange, Some(exchange) if exchange.framing == Framing::Raw)
     }
 
     /// Whether requests with this key are for [`Self::request`].
@@ -122,11 +175,59 @@ impl Conversation {
 
     /// Takes a bare SASL message.
     pub fn raw(&mut self, message: &[u8], directory: &Directory, moment: Moment) -> Turn {
-        match self.exchanged(message, directory, moment) {
-            Ok(Progress::Challenged(challenge)) => Turn::Answer(messages::raw_answer(&challenge)),
-            Ok(Progress::LoggedIn(answer, _)) => Turn::LoggedIn(messages::raw_answer(&answer)),
-            Err(kind) => Turn::Refused { kind, answer: None },
-        }
+        let outcome = self.exchanged(message, directory, moment);
+        self.turn(outcome, Reply::Raw, message)
+    }
+
+    /// Goes on with the keys that [`Turn::Keys`] asked for.
+    pub fn with_keys(
+        &mut self,
+        directory: &Directory,
+        keys: &Keyring,
+        need: KeyNeed,
+        now: UnixMillis,
+    ) -> Turn {
+        let Some(Held { message, reply }) = self.held.take() else {
+            return Turn::Refused {
+                kind: Refusal::IllegalState,
+                answer: None,
+            };
+        };
+        let message = message.reveal().as_bytes();
+        let outcome = self.verified(message, directory, (keys, need), now);
+        self.turn(outcome, reply, message)
+    }
+
+    /// Goes on with the broker's answer to what [`Turn::Relay`] gave.
+    pub fn relayed(&mut self, answer: BrokerAnswer, directory: &Directory, now: UnixMillis) -> Turn {
+        let (Some(Held { reply, .. }), Some(mut exchange)) = (self.held.take(), self.exchange.take()) else {
+            return Turn::Refused {
+                kind: Refusal::IllegalState,
+                answer: None,
+            };
+        };
+        let Stage::Relayed(relay) = &mut exchange.stage else {
+            return Turn::Refused {
+                kind: Refusal::IllegalState,
+                answer: None,
+            };
+        };
+        let outcome = match relay.answered(&answer) {
+            Progress::Refused => {
+                let message = answer.error_message.as_deref().map(shortened);
+                return refused(Refusal::BrokerRefused, reply, message.as_deref());
+            }
+            Progress::More => {
+                self.exchange = Some(exchange);
+                Ok(Outcome::More(answer.bytes))
+            }
+            Progress::Complete => {
+                let expires = relay.expires_after(&answer, now);
+                let login = Login::external(directory, relay.mechanism, &relay.name, expires);
+                self.accept(login.ok_or(Refusal::UnsupportedMechanism), answer.bytes, now)
+            }
+        };
+        self.turn(outcome, reply, b"")
     }
 
     fn handshake(
@@ -161,8 +262,9 @@ impl Conversation {
             };
         };
         self.exchange = Some(Exchange {
+            mechanism,
             framing,
-            step: Step::First(mechanism),
+            stage: Stage::First,
         });
         self.attempted_user = None;
         self.last_begun = Some(now);
@@ -170,103 +272,84 @@ impl Conversation {
     }
 
     fn authenticate(&mut self, request: &SaslRequest<'_>, directory: &Directory, moment: Moment) -> Turn {
-        let answer = |error, message: &[u8], lifetime_ms| {
-            let answer = Authenticated {
-                error,
-                message,
-                lifetime_ms,
-            };
-            messages::authenticate_answer(request.api_version, request.correlation_id, answer)
+        let reply = Reply::Request {
+            version: request.api_version,
+            correlation_id: request.correlation_id,
         };
         if self.exchange.is_none() && self.login.is_some() {
-            return Turn::Answer(answer(SaslError::IllegalState, &[], 0));
+            return Turn::Answer(reply.frame(&Answer::error(SaslError::IllegalState)));
         }
-        let message = messages::parse_authenticate(request.api_version, request.body);
-        let result = match message {
-            Ok(message) => self.exchanged(message, directory, moment),
-            Err(messages::Malformed) => Err(Refusal::MalformedMessage),
+        match messages::parse_authenticate(request.api_version, request.body) {
+            Ok(message) => {
+                let outcome = self.exchanged(message, directory, moment);
+                self.turn(outcome, reply, message)
+            }
+            Err(messages::Malformed) => refused(Refusal::MalformedMessage, reply, None),
+        }
+    }
+
+    fn turn(&mut self, outcome: Result<Outcome, Refusal>, reply: Reply, message: &[u8]) -> Turn {
+        let mut hold = || {
+            // Only text is ever held: what is none was refused before.
+            let message = Secret::new(String::from_utf8_lossy(message));
+            self.held = Some(Held { message, reply });
         };
-        match result {
-            Ok(Progress::Challenged(challenge)) => Turn::Answer(answer(SaslError::None, &challenge, 0)),
-            Ok(Progress::LoggedIn(message, lifetime_ms)) => {
-                Turn::LoggedIn(answer(SaslError::None, &message, lifetime_ms))
+        match outcome {
+            Ok(Outcome::LoggedIn { lifetime_ms, bytes }) => Turn::LoggedIn(reply.frame(&Answer {
+                error: SaslError::None,
+                message: None,
+                bytes: &bytes,
+                lifetime_ms,
+            })),
+            Ok(Outcome::More(bytes)) => Turn::Answer(reply.frame(&Answer {
+                error: SaslError::None,
+                message: None,
+                bytes: &bytes,
+                lifetime_ms: 0,
+            })),
+            Ok(Outcome::Keys(provider, need)) => {
+                hold();
+                Turn::Keys { provider, need }
             }
-            Err(kind) => {
-                let error = match kind {
-                    Refusal::IllegalState => SaslError::IllegalState,
-                    _ => SaslError::AuthenticationFailed,
-                };
-                Turn::Refused {
-                    kind,
-                    answer: Some(answer(error, &[], 0)),
-                }
+            Ok(Outcome::Relay(to_broker)) => {
+                hold();
+                Turn::Relay(to_broker)
             }
+            Err(kind) => refused(kind, reply, None),
         }
-    }
-
-    /// One message of the exchange.
-    fn exchanged(
-        &mut self,
-        message: &[u8],
-        directory: &Directory,
-        moment: Moment,
-    ) -> Result<Progress, Refusal> {
-        let Exchange { framing, step } = self.exchange.take().ok_or(Refusal::IllegalState)?;
-        match step {
-            Step::First(Mechanism::Plain) => {
-                let credentials = PlainCredentials::parse(message)?;
-                self.attempted_user = Some(credentials.username.to_owned());
-                let login = token::verify(directory, credentials.username, credentials.password, moment.now)?;
-                self.logged_in(login, Vec::new(), moment.now)
-            }
-            Step::First(Mechanism::Scram(hash)) => {
-                let (exchange, challenge) = scram::Exchange::begin(hash, message, directory, moment.nonce)?;
-                self.attempted_user = Some(exchange.user().to_owned());
-                self.exchange = Some(Exchange {
-                    framing,
-                    step: Step::Proof(Box::new(exchange)),
-                });
-                Ok(Progress::Challenged(challenge))
-            }
-            Step::Proof(exchange) => {
-                let proven = exchange.finish(message)?;
-                let (login, answer) = scram_login(proven, directory)?;
-                self.logged_in(login, answer, moment.now)
-            }
-        }
-    }
-
-    fn logged_in(&mut self, login: Login, answer: Vec<u8>, now: UnixMillis) -> Result<Progress, Refusal> {
-        if let Some(previous) = &self.login
-            && (previous.principal != login.principal || previous.mechanism != login.mechanism)
-        {
-            return Err(Refusal::ChangedIdentity);
-        }
-        let lifetime_ms = login.expires.map_or(0, |expires| expires.since(now));
-        self.login = Some(login);
-        Ok(Progress::LoggedIn(answer, lifetime_ms))
     }
 }
 
-/// The login of somebody who proved to know a password.
-fn scram_login(proven: Proven, directory: &Directory) -> Result<(Login, Vec<u8>), Refusal> {
-    let Proven {
-        user,
-        credential,
-        answer,
-    } = proven;
-    let account_created = directory
-        .account_created(&user.account)
-        .ok_or(Refusal::UnknownAccount)?;
-    let login = Login {
-        principal: Principal::user(user.account.as_str()),
-        mechanism: Mechanism::Scram(user.hash),
-        expires: None,
-        account: user.account.clone(),
-        account_created,
-        basis: Basis::Scram(user, credential),
+fn refused(kind: Refusal, reply: Reply, message: Option<&str>) -> Turn {
+    let error = match kind {
+        Refusal::IllegalState => SaslError::IllegalState,
+        _ => SaslError::AuthenticationFailed,
     };
-    Ok((login, answer))
+    let answer = match (reply, kind) {
+        // A bare exchange has no way to say so; and of a provider that is silent nobody knows.
+        (Reply::Raw, _) | (_, Refusal::NoKeys) => None,
+        _ => Some(reply.frame(&Answer {
+            message,
+            ..Answer::error(error)
+        })),
+    };
+    Turn::Refused { kind, answer }
+}
+
+fn shortened(message: &str) -> String {
+    message.chars().take(MAX_BROKER_MESSAGE_CHARS).collect()
+}
+
+impl Reply {
+    fn frame(self, answer: &Answer<'_>) -> Segments {
+        match self {
+            Self::Raw => messages::raw_answer(answer.bytes),
+            Self::Request {
+                version,
+                correlation_id,
+            } => messages::authenticate_answer(version, correlation_id, answer),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
-//! What logging in needs of a virtual cluster: its accounts, token records and the signing key. Immutable.
+//! What logging in needs of a virtual cluster: its methods, accounts, token records and the signing key. Immutable.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Mechanism;
 use klamm_raft::model::{
-    AccountName, Authentication, Revision, ScramCredential, ScramUser, ServiceAccount, SigningKey, TokenId,
-    TokenRecord, VclusterName, VclusterState,
+    AccountKind, AccountName, Authentication, CredentialsName, Method, OauthBearer, Revision,
+    ScramCredential, ScramUser, ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterName,
+    VclusterState,
 };
+
+use super::Mechanism;
+use super::oauth::Demand;
+use super::rule::Rule;
 
 /// The accounts and tokens of one virtual cluster. A view holds it behind an `Arc` that changes only when the content
 /// does, so a session sees by pointer whether its login must be looked at again.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Directory {
     vcluster: VclusterName,
     /// None until the cluster of gateways has agreed on one; nobody can log in until then.
@@ -20,6 +24,10 @@ pub struct Directory {
     tokens: BTreeMap<TokenId, TokenRecord>,
     scram: BTreeMap<ScramUser, ScramCredential>,
     methods: Authentication,
+    /// What the one OAUTHBEARER method demands, compiled.
+    demand: Option<Arc<Demand>>,
+    /// Who is called what elsewhere.
+    external: BTreeMap<String, AccountName>,
 }
 
 impl Directory {
@@ -38,7 +46,9 @@ impl Directory {
                 accounts: state.accounts.clone(),
                 tokens: state.tokens.clone(),
                 scram: state.scram.clone(),
+                demand: state.spec.authentication.0.iter().find_map(demand),
                 methods: state.spec.authentication.clone(),
+                external: state.accounts.iter().flat_map(external_names).collect(),
             }),
         }
     }
@@ -52,6 +62,8 @@ impl Directory {
             tokens: BTreeMap::new(),
             scram: BTreeMap::new(),
             methods: Authentication(Vec::new()),
+            demand: None,
+            external: BTreeMap::new(),
         })
     }
 
@@ -62,6 +74,35 @@ impl Directory {
             && self.tokens == state.tokens
             && self.scram == state.scram
             && self.methods == state.spec.authentication
+    }
+
+    /// The mechanisms that clients may choose, in the order in which they are told.
+    pub(super) fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
+        self.methods.0.iter().filter_map(Mechanism::of)
+    }
+
+    /// The offered mechanism of that name. Names compare exactly, as Kafka compares them.
+    pub(super) fn mechanism(&self, name: &str) -> Option<Mechanism> {
+        self.mechanisms().find(|mechanism| mechanism.name() == name)
+    }
+
+    /// The method behind a mechanism.
+    pub(super) fn method(&self, mechanism: Mechanism) -> Option<&Method> {
+        self.methods
+            .0
+            .iter()
+            .find(|method| Mechanism::of(method) == Some(mechanism))
+    }
+
+    /// What is demanded of tokens of OAUTHBEARER.
+    pub(super) fn demand(&self) -> Option<&Arc<Demand>> {
+        self.demand.as_ref()
+    }
+
+    /// The account of somebody who is called this elsewhere.
+    pub(super) fn external(&self, name: &str) -> Option<(&AccountName, Revision)> {
+        let account = self.external.get(name)?;
+        Some((account, self.account_created(account)?))
     }
 
     /// The virtual cluster whose accounts these are.
@@ -78,16 +119,6 @@ impl Directory {
         self.accounts.get(account).map(|account| account.created)
     }
 
-    /// The mechanisms that clients may choose, in the order in which they are told.
-    pub(super) fn mechanisms(&self) -> impl Iterator<Item = Mechanism> {
-        self.methods.0.iter().filter_map(Mechanism::of)
-    }
-
-    /// The offered mechanism of that name. Names compare exactly, as Kafka compares them.
-    pub(super) fn mechanism(&self, name: &str) -> Option<Mechanism> {
-        self.mechanisms().find(|mechanism| mechanism.name() == name)
-    }
-
     /// All SCRAM credentials, by account.
     pub fn scram_credentials(&self) -> impl Iterator<Item = (&ScramUser, &ScramCredential)> {
         self.scram.iter()
@@ -98,8 +129,42 @@ impl Directory {
         self.scram.get(user)
     }
 
+    /// As whom the requests of an account reach physical clusters; none: as the gateway.
+    pub(super) fn upstream_credentials(&self, account: &AccountName) -> Option<&CredentialsName> {
+        self.accounts.get(account)?.spec.upstream_credentials.as_ref()
+    }
+
     pub(super) fn token(&self, id: TokenId) -> Option<&TokenRecord> {
         self.tokens.get(&id)
+    }
+}
+
+fn demand(method: &Method) -> Option<Arc<Demand>> {
+    match method {
+        Method::OauthBearer(oauth) => Some(Arc::new(compiled(oauth))),
+        _ => None,
+    }
+}
+
+fn compiled(oauth: &OauthBearer) -> Demand {
+    Demand {
+        audiences: oauth.audiences.clone(),
+        scopes: oauth.required_scopes.clone(),
+        principal_claim: oauth.principal_claim.clone(),
+        scope_claim: oauth.scope_claim.clone(),
+        // What is no rule was refused where it was written; here it refuses every token.
+        rules: oauth
+            .rules
+            .iter()
+            .map(|rule| Rule::compile(&rule.expression).unwrap_or_else(|_| Rule::never()))
+            .collect(),
+    }
+}
+
+fn external_names((name, account): (&AccountName, &ServiceAccount)) -> Vec<(String, AccountName)> {
+    match &account.spec.kind {
+        AccountKind::Local => Vec::new(),
+        AccountKind::External { names } => names.iter().map(|text| (text.clone(), name.clone())).collect(),
     }
 }
 

@@ -1,8 +1,12 @@
 //! A successful login: who it is, on what it rests, and how long it holds.
 
-use klamm_raft::model::{AccountName, Revision, ScramCredential, ScramUser, TokenId};
+use std::sync::Arc;
 
-use super::{Directory, Mechanism, UnixMillis};
+use klamm_raft::model::{
+    AccountName, CredentialsName, Mediation, Method, Revision, ScramCredential, ScramUser, TokenId,
+};
+
+use super::{Directory, Mechanism, Refusal, UnixMillis};
 use crate::authz::Principal;
 
 /// Somebody who has logged in.
@@ -12,16 +16,30 @@ pub struct Login {
     pub mechanism: Mechanism,
     /// From then on the session serves nothing until it is authenticated again (KIP-368); `None`: it holds for ever.
     pub expires: Option<UnixMillis>,
-    pub(super) account: AccountName,
-    pub(super) account_created: Revision,
     pub(super) basis: Basis,
 }
 
-/// The credential that a login rests on.
+/// What a login rests on: without it, it is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Basis {
-    Token(TokenId),
-    Scram(ScramUser, ScramCredential),
+    Token {
+        account: AccountName,
+        account_created: Revision,
+        token: TokenId,
+    },
+    Scram {
+        user: ScramUser,
+        account_created: Revision,
+        credential: ScramCredential,
+    },
+    /// Somebody else vouches, by a method of the list.
+    External {
+        method: Arc<Method>,
+        /// What the client is called there.
+        name: String,
+        /// The account that has this name, if one has.
+        account: Option<(AccountName, Revision)>,
+    },
 }
 
 /// Why a login that once succeeded holds no longer.
@@ -35,30 +53,142 @@ pub enum LoginLost {
     PasswordChanged,
     #[error("the mechanism is no longer offered")]
     MechanismWithdrawn,
+    #[error("the method of authentication was changed")]
+    MethodChanged,
+    #[error("another account has the name by which the client is known elsewhere")]
+    AccountChanged,
 }
 
 impl Login {
     /// Whether the directory still holds what this login rests on.
     pub fn check(&self, directory: &Directory) -> Result<(), LoginLost> {
-        if directory.account_created(&self.account) != Some(self.account_created) {
-            return Err(LoginLost::AccountDeleted);
-        }
-        if directory.mechanism(self.mechanism.name()).is_none() {
-            return Err(LoginLost::MechanismWithdrawn);
-        }
-        match &self.basis {
-            Basis::Token(id) if directory.token(*id).is_none() => Err(LoginLost::TokenWithdrawn),
-            Basis::Scram(user, credential) if directory.scram(user) != Some(credential) => {
-                Err(LoginLost::PasswordChanged)
+        let now = directory
+            .method(self.mechanism)
+            .ok_or(LoginLost::MechanismWithdrawn)?;
+        let lives = |account: &AccountName, created: Revision| {
+            let lives = directory.account_created(account) == Some(created);
+            lives.then_some(()).ok_or(LoginLost::AccountDeleted)
+        };
+        let holds = match &self.basis {
+            Basis::Token {
+                account,
+                account_created,
+                token,
+            } => {
+                lives(account, *account_created)?;
+                directory.token(*token).ok_or(LoginLost::TokenWithdrawn)?;
+                is_terminated(now)
             }
-            Basis::Token(_) | Basis::Scram(..) => Ok(()),
+            Basis::Scram {
+                user,
+                account_created,
+                credential,
+            } => {
+                lives(&user.account, *account_created)?;
+                if directory.scram(user) != Some(credential) {
+                    return Err(LoginLost::PasswordChanged);
+                }
+                is_terminated(now)
+            }
+            Basis::External {
+                method,
+                name,
+                account,
+            } => {
+                let learned = account.as_ref().map(|(account, created)| (account, *created));
+                if directory.external(name) != learned {
+                    return Err(LoginLost::AccountChanged);
+                }
+                now == &**method
+            }
+        };
+        holds.then_some(()).ok_or(LoginLost::MethodChanged)
+    }
+
+    /// As whom requests of this login reach physical clusters, unless it was made there; none: as the gateway.
+    pub fn upstream_credentials<'a>(&self, directory: &'a Directory) -> Option<&'a CredentialsName> {
+        directory.upstream_credentials(self.account()?)
+    }
+
+    /// The account of the virtual cluster that this is, if it is one's.
+    pub fn account(&self) -> Option<&AccountName> {
+        match &self.basis {
+            Basis::Token { account, .. } => Some(account),
+            Basis::Scram { user, .. } => Some(&user.account),
+            Basis::External { account, .. } => account.as_ref().map(|(account, _)| account),
         }
+    }
+
+    /// The login of somebody who proved to know a password.
+    pub(super) fn scram(
+        user: ScramUser,
+        credential: ScramCredential,
+        directory: &Directory,
+    ) -> Result<Self, Refusal> {
+        let account_created = directory
+            .account_created(&user.account)
+            .ok_or(Refusal::UnknownAccount)?;
+        Ok(Self {
+            principal: Principal::user(user.account.as_str()),
+            mechanism: Mechanism::Scram(user.hash),
+            expires: None,
+            basis: Basis::Scram {
+                user,
+                account_created,
+                credential,
+            },
+        })
+    }
+
+    /// A login by a method for which somebody else vouches.
+    pub(super) fn external(
+        directory: &Directory,
+        mechanism: Mechanism,
+        name: &str,
+        expires: Option<UnixMillis>,
+    ) -> Option<Self> {
+        let method = Arc::new(directory.method(mechanism)?.clone());
+        let account = directory
+            .external(name)
+            .map(|(account, created)| (account.clone(), created));
+        Some(Self {
+            principal: match &account {
+                Some((account, _)) => Principal::user(account.as_str()),
+                None => Principal::user(name),
+            },
+            mechanism,
+            expires,
+            basis: Basis::External {
+                method,
+                name: name.to_owned(),
+                account,
+            },
+        })
+    }
+
+    /// Whether a running session may go on with this login.
+    pub(super) fn is_same_identity(&self, previous: &Self) -> bool {
+        self.principal == previous.principal && self.mechanism == previous.mechanism
     }
 
     /// Whether the credential has run out.
     pub fn is_expired(&self, now: UnixMillis) -> bool {
         self.expires.is_some_and(|expires| now >= expires)
     }
+}
+
+/// Whether the gateway checks the credentials of a method, and sends none on.
+fn is_terminated(method: &Method) -> bool {
+    matches!(
+        method,
+        Method::SaslPlain {
+            mediation: Mediation::Terminate,
+            ..
+        } | Method::SaslScram {
+            mediation: Mediation::Terminate,
+            ..
+        }
+    )
 }
 
 #[cfg(test)]

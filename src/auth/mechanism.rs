@@ -1,38 +1,36 @@
-//! The SASL mechanisms that clients may choose.
+//! The SASL mechanisms that a virtual cluster can offer.
 
-use klamm_raft::model::{Mediation, Method, ScramHash};
+use klamm_raft::model::{Method, ScramHash};
 
-/// An offered mechanism.
+/// A mechanism.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mechanism {
-    /// RFC 4616; the password is a service-account token.
+    /// RFC 4616.
     Plain,
     /// RFC 5802 and 7677.
     Scram(ScramHash),
+    /// RFC 7628.
+    OauthBearer,
 }
 
 impl Mechanism {
-    /// The registered name.
+    /// The registered name. Names compare exactly, as Kafka compares them.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",
             Self::Scram(ScramHash::Sha256) => "SCRAM-SHA-256",
             Self::Scram(ScramHash::Sha512) => "SCRAM-SHA-512",
+            Self::OauthBearer => "OAUTHBEARER",
         }
     }
 
-    /// The mechanism of a method, if it is one that the gateway carries out.
+    /// The mechanism of a method; none of those for listeners without SASL.
     pub fn of(method: &Method) -> Option<Self> {
         match method {
-            Method::SaslPlain {
-                mediation: Mediation::Terminate,
-                ..
-            } => Some(Self::Plain),
-            Method::SaslScram {
-                hash,
-                mediation: Mediation::Terminate,
-            } => Some(Self::Scram(*hash)),
-            _ => None,
+            Method::SaslPlain { .. } => Some(Self::Plain),
+            Method::SaslScram { hash, .. } => Some(Self::Scram(*hash)),
+            Method::OauthBearer(_) => Some(Self::OauthBearer),
+            Method::Anonymous | Method::ClientCertificate { .. } => None,
         }
     }
 }

@@ -105,35 +105,45 @@ pub(super) fn handshake_answer(correlation_id: i32, error: SaslError, offered: &
 }
 
 /// What a SaslAuthenticate is answered with.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Authenticated<'a> {
+#[derive(Debug, Clone)]
+pub(super) struct Answer<'a> {
     pub(super) error: SaslError,
-    /// The mechanism's own message.
-    pub(super) message: &'a [u8],
-    /// Zero: the login holds for ever.
+    /// Instead of what usually goes with the error.
+    pub(super) message: Option<&'a str>,
+    /// The SASL message of the server.
+    pub(super) bytes: &'a [u8],
     pub(super) lifetime_ms: u64,
 }
 
+impl Answer<'_> {
+    /// A login that failed, or a request out of turn.
+    pub(super) fn error(error: SaslError) -> Self {
+        Self {
+            error,
+            message: None,
+            bytes: &[],
+            lifetime_ms: 0,
+        }
+    }
+}
+
 /// The answer to a SaslAuthenticate.
-pub(super) fn authenticate_answer(version: i16, correlation_id: i32, answer: Authenticated<'_>) -> Segments {
-    let Authenticated {
-        error,
-        message,
-        lifetime_ms,
-    } = answer;
+pub(super) fn authenticate_answer(version: i16, correlation_id: i32, answer: &Answer<'_>) -> Segments {
+    let Answer {
+        error, lifetime_ms, ..
+    } = *answer;
     let flexible = version >= FIRST_FLEXIBLE_AUTHENTICATE;
-    let mut body = BytesMut::with_capacity(96 + message.len());
+    let mut body = BytesMut::with_capacity(96 + answer.bytes.len());
     body.put_i32(correlation_id);
     if flexible {
         body.put_u8(0);
     }
     body.put_i16(error as i16);
-    match (error.message(), flexible) {
+    match (answer.message.or_else(|| error.message()), flexible) {
         (None, true) => body.put_u8(0),
         (None, false) => body.put_i16(-1),
         (Some(message), true) => {
-            // Every message is shorter than 127 bytes: one byte holds its length + 1.
-            body.put_u8(message.len() as u8 + 1);
+            put_varint(&mut body, message.len() + 1);
             body.put_slice(message.as_bytes());
         }
         (Some(message), false) => {
@@ -142,11 +152,11 @@ pub(super) fn authenticate_answer(version: i16, correlation_id: i32, answer: Aut
         }
     }
     if flexible {
-        put_unsigned_varint(&mut body, message.len() as u32 + 1);
+        put_varint(&mut body, answer.bytes.len() + 1);
     } else {
-        body.put_i32(message.len() as i32);
+        body.put_i32(answer.bytes.len() as i32);
     }
-    body.put_slice(message);
+    body.put_slice(answer.bytes);
     if version >= FIRST_LIFETIME_AUTHENTICATE {
         body.put_i64(i64::try_from(lifetime_ms).unwrap_or(i64::MAX));
     }
@@ -156,12 +166,12 @@ pub(super) fn authenticate_answer(version: i16, correlation_id: i32, answer: Aut
     frame(&body)
 }
 
-/// What follows a raw SASL message (after SaslHandshake v0).
-pub(super) fn raw_answer(message: &[u8]) -> Segments {
-    frame(message)
+/// What follows a raw SASL message (after SaslHandshake v0): the server's, empty when it has nothing to say.
+pub(super) fn raw_answer(bytes: &[u8]) -> Segments {
+    frame(bytes)
 }
 
-fn put_unsigned_varint(body: &mut BytesMut, mut value: u32) {
+fn put_varint(body: &mut BytesMut, mut value: usize) {
     while value >= 0x80 {
         body.put_u8(value as u8 | 0x80);
         value >>= 7;
@@ -281,19 +291,23 @@ mod tests {
                 SaslError::IllegalState,
             ] {
                 let header_bytes = if version == 2 { 5 } else { 4 };
-                for length in [0, 1, 126, 127, 300] {
-                    let message = vec![7; length];
-                    let answer = Authenticated {
+                let long = "x".repeat(300);
+                for (message, bytes) in [(None, "".as_bytes()), (Some(long.as_str()), long.as_bytes())] {
+                    let answer = Answer {
                         error,
-                        message: &message,
+                        message,
+                        bytes,
                         lifetime_ms: 5000,
                     };
-                    let mut body = body_of(&authenticate_answer(version, 77, answer), header_bytes);
+                    let mut body = body_of(&authenticate_answer(version, 77, &answer), header_bytes);
                     let answer = SaslAuthenticateResponse::decode(&mut body, version).unwrap();
                     assert!(body.is_empty());
                     assert_eq!(answer.error_code, error as i16);
-                    assert_eq!(answer.error_message.as_deref(), error.message());
-                    assert_eq!(answer.auth_bytes, message);
+                    assert_eq!(
+                        answer.error_message.as_deref(),
+                        message.or_else(|| error.message())
+                    );
+                    assert_eq!(answer.auth_bytes, bytes);
                     assert_eq!(answer.session_lifetime_ms, if version == 0 { 0 } else { 5000 });
                 }
             }

@@ -31,11 +31,29 @@ pub enum Refusal {
     IllegalState,
     #[error("the principal or mechanism differs from that of the running session")]
     ChangedIdentity,
+    #[error("the token is not valid yet")]
+    NotYetValid,
+    #[error("the token is of another issuer")]
+    OtherIssuer,
+    #[error("the token is for another audience")]
+    OtherAudience,
+    #[error("the token lacks a scope that is required")]
+    MissingScope,
+    #[error("the token does not name its user in the way that is configured")]
+    NoSubject,
+    #[error("the token does not meet a rule")]
+    RuleNotMet,
+    #[error("the token is signed by a key that the provider does not list")]
+    UnknownKey,
+    #[error("the provider's keys could not be read yet")]
+    NoKeys,
+    #[error("the broker refuses the client's credentials")]
+    BrokerRefused,
 }
 
 impl Refusal {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 23] = [
         Self::MalformedMessage,
         Self::ForeignAuthzid,
         Self::NoSigningKey,
@@ -50,6 +68,15 @@ impl Refusal {
         Self::UnsupportedMechanism,
         Self::IllegalState,
         Self::ChangedIdentity,
+        Self::NotYetValid,
+        Self::OtherIssuer,
+        Self::OtherAudience,
+        Self::MissingScope,
+        Self::NoSubject,
+        Self::RuleNotMet,
+        Self::UnknownKey,
+        Self::NoKeys,
+        Self::BrokerRefused,
     ];
 
     /// The label of a metric.
@@ -69,6 +96,15 @@ impl Refusal {
             Self::UnsupportedMechanism => "unsupported_mechanism",
             Self::IllegalState => "illegal_state",
             Self::ChangedIdentity => "changed_identity",
+            Self::NotYetValid => "not_yet_valid",
+            Self::OtherIssuer => "other_issuer",
+            Self::OtherAudience => "other_audience",
+            Self::MissingScope => "missing_scope",
+            Self::NoSubject => "no_subject",
+            Self::RuleNotMet => "rule_not_met",
+            Self::UnknownKey => "unknown_key",
+            Self::NoKeys => "no_keys",
+            Self::BrokerRefused => "broker_refused",
         }
     }
 }

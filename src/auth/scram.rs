@@ -3,9 +3,10 @@
 
 mod exchange;
 mod message;
-mod mix;
+pub(crate) mod mix;
 
 pub use exchange::{Exchange, Nonce, Proven};
+pub(super) use message::First;
 pub use mix::{Salt, credential_of, credential_of_salted};
 
 /// The fewest iterations of a credential (RFC 7677 §4).

@@ -75,9 +75,11 @@ pub fn verify(directory: &Directory, username: &str, token: &str, now: UnixMilli
         principal: Principal::user(account.as_str()),
         mechanism: Mechanism::Plain,
         expires: Some(expires),
-        account_created: record.account_created,
-        account,
-        basis: Basis::Token(id),
+        basis: Basis::Token {
+            account_created: record.account_created,
+            account,
+            token: id,
+        },
     })
 }
 

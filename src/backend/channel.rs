@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::{Buf, Bytes, BytesMut};
 use kafka_protocol::protocol::Request;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::backend::message::{self, MessageError};
 use crate::stream::Stream;
@@ -72,27 +72,35 @@ impl Channel {
 
     /// Writes a whole frame and reads the next one, which is returned without its length prefix.
     pub(crate) async fn exchange(&mut self, frame: &[u8]) -> Result<Bytes, ChannelError> {
-        self.stream.write_all(frame).await.map_err(ChannelError::Broken)?;
-        self.stream.flush().await.map_err(ChannelError::Broken)?;
-        let length = self.stream.read_i32().await.map_err(ChannelError::Broken)?;
-        let expected = usize::try_from(length)
-            .ok()
-            .filter(|&length| length <= MAX_ANSWER_BYTES)
-            .ok_or(ChannelError::Length { length })?;
-        self.read_exactly(expected).await.map_err(ChannelError::Broken)
+        exchange(&mut self.stream, frame).await
     }
+}
 
-    /// Memory grows with what has arrived, not with what was announced.
-    async fn read_exactly(&mut self, expected: usize) -> io::Result<Bytes> {
-        let mut answer = BytesMut::new();
-        while answer.remaining() < expected {
-            let missing = expected - answer.remaining();
-            answer.reserve(missing.min(READ_STEP_BYTES));
-            let mut part = (&mut self.stream).take(missing as u64);
-            if part.read_buf(&mut answer).await? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
+/// The same over a stream that is somebody else's.
+pub(crate) async fn exchange(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    frame: &[u8],
+) -> Result<Bytes, ChannelError> {
+    stream.write_all(frame).await.map_err(ChannelError::Broken)?;
+    stream.flush().await.map_err(ChannelError::Broken)?;
+    let length = stream.read_i32().await.map_err(ChannelError::Broken)?;
+    let expected = usize::try_from(length)
+        .ok()
+        .filter(|&length| length <= MAX_ANSWER_BYTES)
+        .ok_or(ChannelError::Length { length })?;
+    read_exactly(stream, expected).await.map_err(ChannelError::Broken)
+}
+
+/// Memory grows with what has arrived, not with what was announced.
+async fn read_exactly(stream: &mut (impl AsyncRead + Unpin), expected: usize) -> io::Result<Bytes> {
+    let mut answer = BytesMut::new();
+    while answer.remaining() < expected {
+        let missing = expected - answer.remaining();
+        answer.reserve(missing.min(READ_STEP_BYTES));
+        let mut part = (&mut *stream).take(missing as u64);
+        if part.read_buf(&mut answer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(answer.freeze())
     }
+    Ok(answer.freeze())
 }

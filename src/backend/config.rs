@@ -1,8 +1,11 @@
 //! How to reach one physical cluster: the typed form of its Kafka client properties. Pure data, made by `config`.
 
-use klamm_raft::model::ClusterId;
+use std::collections::BTreeMap;
+
+use klamm_raft::model::{ClusterId, CredentialsName, ScramHash};
 
 use crate::address::HostPort;
+use crate::oauth::Location;
 use crate::secret::Secret;
 
 /// One physical cluster.
@@ -13,8 +16,10 @@ pub struct BackendConfig {
     /// `bootstrap.servers`; at least one.
     pub bootstrap: Vec<HostPort>,
     pub security: Security,
-    /// SASL/PLAIN credentials; `None` when `security.protocol` has no SASL.
-    pub login: Option<PlainLogin>,
+    /// The gateway's own credentials; `None` when `security.protocol` has no SASL.
+    pub login: Option<UpstreamLogin>,
+    /// Further credentials, which service accounts name.
+    pub credentials: BTreeMap<CredentialsName, UpstreamLogin>,
 }
 
 /// What connections run over.
@@ -60,7 +65,34 @@ pub struct ClientIdentity {
     pub key_pem: Secret,
 }
 
-/// The gateway's own SASL/PLAIN credentials.
+/// SASL credentials for the brokers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamLogin {
+    Plain(PlainLogin),
+    Scram(ScramLogin),
+    Bearer(BearerLogin),
+}
+
+/// SCRAM credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScramLogin {
+    pub hash: ScramHash,
+    pub username: String,
+    pub password: Secret,
+}
+
+/// OAUTHBEARER with tokens of the client credentials grant (RFC 6749 §4.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BearerLogin {
+    pub endpoint: Location,
+    pub client_id: String,
+    pub client_secret: Secret,
+    pub scope: Option<String>,
+    /// SASL extensions (KIP-342), for brokers that route by them.
+    pub extensions: BTreeMap<String, String>,
+}
+
+/// SASL/PLAIN credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlainLogin {
     pub username: String,

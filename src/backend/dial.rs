@@ -1,12 +1,13 @@
 //! From an address to a logged-in connection, within one deadline: resolve, connect, TLS, login.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use klamm_raft::model::ClusterId;
+use klamm_raft::model::{ClusterId, CredentialsName};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -14,10 +15,13 @@ use tokio_rustls::TlsConnector;
 
 use crate::address::HostPort;
 use crate::backend::channel::{Channel, ChannelError};
-use crate::backend::config::{BackendConfig, PlainLogin, Security};
+use crate::backend::config::{BackendConfig, Security, Trust, UpstreamLogin};
+use crate::backend::identity::{Identity, IdentityError};
+use crate::backend::lane::LoginAs;
 use crate::backend::login::{LoggedIn, Login, LoginError, Step};
 use crate::backend::tls::{self, TlsError};
 use crate::metrics::UpstreamMetrics;
+use crate::oauth::Fetcher;
 use crate::stream::Stream;
 
 /// How long one dial may take, from the name to the end of the login.
@@ -32,7 +36,8 @@ pub struct Dialer {
     cluster: ClusterId,
     bootstrap: Vec<HostPort>,
     tls: Option<Arc<ClientConfig>>,
-    credentials: Option<PlainLogin>,
+    own: Option<Identity>,
+    named: BTreeMap<CredentialsName, Identity>,
     own_ports: Vec<RangeInclusive<u16>>,
     metrics: Arc<UpstreamMetrics>,
 }
@@ -68,6 +73,8 @@ pub enum DialFault {
     Timeout,
     #[error("the login failed")]
     Login(#[from] LoginError),
+    #[error("the gateway's credentials cannot be shown")]
+    Identity(#[from] IdentityError),
     #[error("the login broke off")]
     Channel(#[from] ChannelError),
 }
@@ -82,6 +89,7 @@ impl DialFault {
             Self::Tls(_) => "tls",
             Self::Timeout => "timeout",
             Self::Login(error) => error.kind(),
+            Self::Identity(_) => "no_credentials",
             Self::Channel(error) => error.kind(),
         }
     }
@@ -89,6 +97,11 @@ impl DialFault {
     /// Whether dialling again at once would only repeat an answer that was clear.
     pub(crate) fn is_final(&self) -> bool {
         matches!(self, Self::Loop | Self::Login(_))
+    }
+
+    /// Whether it is about who logs in, not about the way there.
+    pub(crate) fn is_of_credentials(&self) -> bool {
+        matches!(self, Self::Login(_) | Self::Identity(_))
     }
 }
 
@@ -104,11 +117,17 @@ impl Dialer {
             Security::Plaintext => None,
             Security::Tls(config) => Some(tls::client(config)?),
         };
+        let fetcher = fetcher(&config)?;
         Ok(Self {
             cluster: config.id,
             bootstrap: config.bootstrap,
             tls,
-            credentials: config.login,
+            own: config.login.map(|login| Identity::new(login, &fetcher)),
+            named: config
+                .credentials
+                .into_iter()
+                .map(|(name, login)| (name, Identity::new(login, &fetcher)))
+                .collect(),
             own_ports,
             metrics,
         })
@@ -128,9 +147,19 @@ impl Dialer {
         &self.metrics
     }
 
-    /// Connects and logs in within [`DIAL_TIMEOUT`].
+    /// Whether there are credentials of this name.
+    pub(crate) fn knows(&self, name: &CredentialsName) -> bool {
+        self.named.contains_key(name)
+    }
+
+    /// Connects and logs in as the gateway within [`DIAL_TIMEOUT`].
     pub(crate) async fn dial(&self, address: &HostPort) -> Result<Dialled, DialError> {
-        let outcome = match tokio::time::timeout(DIAL_TIMEOUT, self.establish(address)).await {
+        self.dial_as(address, &LoginAs::Gateway).await
+    }
+
+    /// Connects and logs in within [`DIAL_TIMEOUT`]; with a client's login to be relayed, only connects.
+    pub(crate) async fn dial_as(&self, address: &HostPort, login: &LoginAs) -> Result<Dialled, DialError> {
+        let outcome = match tokio::time::timeout(DIAL_TIMEOUT, self.establish(address, login)).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(DialFault::Timeout),
         };
@@ -149,7 +178,7 @@ impl Dialer {
         }
     }
 
-    async fn establish(&self, address: &HostPort) -> Result<Dialled, DialFault> {
+    async fn establish(&self, address: &HostPort, login: &LoginAs) -> Result<Dialled, DialFault> {
         let socket = connect(address).await?;
         self.refuse_loop(&socket)?;
         socket.set_nodelay(true).map_err(DialFault::Connect)?;
@@ -158,8 +187,33 @@ impl Dialer {
             Some(config) => secure(config, &address.host, socket).await?,
         };
         let mut channel = Channel::new(stream);
-        let login = log_in(&mut channel, self.credentials.as_ref()).await?;
+        let login = self.log_in(&mut channel, login).await?;
         Ok(Dialled { channel, login })
+    }
+
+    async fn log_in(&self, channel: &mut Channel, login: &LoginAs) -> Result<LoggedIn, DialFault> {
+        let identity = match login {
+            LoginAs::Gateway => self.own.as_ref(),
+            LoginAs::Named(name) => self.named.get(name),
+            LoginAs::Client => None,
+        };
+        let proof = match identity {
+            Some(identity) => Some(identity.proof().await?),
+            None => None,
+        };
+        let (mut login, mut frame) = Login::start(proof)?;
+        loop {
+            let answer = channel.exchange(&frame).await?;
+            let mut step = login.receive(&answer)?;
+            if let (Step::Derive(derivation), Some(identity)) = (&step, identity) {
+                step = login.derived(&identity.derive(derivation.clone()).await?)?;
+            }
+            match step {
+                Step::Send(next) => frame = next,
+                Step::Derive(_) => return Err(IdentityError::Aborted.into()),
+                Step::Done(logged_in) => return Ok(logged_in),
+            }
+        }
     }
 
     /// Both ends on one host, and the far end on a port that this gateway listens on.
@@ -199,14 +253,17 @@ async fn secure(config: &Arc<ClientConfig>, host: &str, socket: TcpStream) -> Re
     Ok(Stream::Tls(Box::new(stream.into())))
 }
 
-async fn log_in(channel: &mut Channel, credentials: Option<&PlainLogin>) -> Result<LoggedIn, DialFault> {
-    let (mut login, mut frame) = Login::start(credentials)?;
-    loop {
-        let answer = channel.exchange(&frame).await?;
-        match login.receive(&answer)? {
-            Step::Send(next) => frame = next,
-            Step::Done(logged_in) => return Ok(logged_in),
-        }
+/// What fetches tokens, when any of the credentials need them: it trusts whom the connections to the brokers trust.
+fn fetcher(config: &BackendConfig) -> Result<Fetcher, TlsError> {
+    let needs_https = config
+        .login
+        .iter()
+        .chain(config.credentials.values())
+        .any(|login| matches!(login, UpstreamLogin::Bearer(login) if login.endpoint.needs_trust()));
+    match &config.security {
+        _ if !needs_https => Ok(Fetcher::local()),
+        Security::Tls(tls) => Fetcher::new(&tls.trust),
+        Security::Plaintext => Fetcher::new(&Trust::System),
     }
 }
 

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use uuid::Uuid;
 
 use crate::address::HostPort;
-use crate::backend::config::{BackendConfig, PlainLogin, Security};
+use crate::backend::config::{BackendConfig, PlainLogin, Security, UpstreamLogin};
 use crate::backend::dial::Dialer;
 use crate::metrics::{Metrics, UpstreamMetrics};
 use crate::secret::Secret;
@@ -275,10 +275,13 @@ pub(crate) fn dialer(bootstrap: Vec<HostPort>, password: Option<&str>) -> Dialer
         id: cluster(),
         bootstrap,
         security: Security::Plaintext,
-        login: password.map(|password| PlainLogin {
-            username: "gateway".to_owned(),
-            password: Secret::new(password),
+        login: password.map(|password| {
+            UpstreamLogin::Plain(PlainLogin {
+                username: "gateway".to_owned(),
+                password: Secret::new(password),
+            })
         }),
+        credentials: Default::default(),
     };
     Dialer::new(config, Vec::new(), metrics()).unwrap()
 }

@@ -1,4 +1,4 @@
-//! A lane: a logged-in connection to a broker, with nothing in flight when it changes hands. It carries one session's
+//! A lane: a connection to a broker, logged in unless a client's login is yet to be relayed, with nothing in flight when it changes hands. It carries one session's
 //! requests and knows nothing of them.
 
 use std::future::{Future, poll_fn};
@@ -7,6 +7,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use klamm_raft::model::CredentialsName;
 use prometheus::IntGauge;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::unconstrained;
@@ -14,12 +15,39 @@ use tokio::task::unconstrained;
 use crate::address::HostPort;
 use crate::stream::Stream;
 
+/// As whom a lane is logged in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginAs {
+    /// The gateway, with the credentials of the physical cluster.
+    Gateway,
+    /// The gateway, with other credentials of the same configuration.
+    Named(CredentialsName),
+    /// One client, whose SASL messages will be relayed: nobody is logged in yet. Such a lane is never another's.
+    Client,
+}
+
+impl LoginAs {
+    /// Whether several clients may use such a lane, one after the other.
+    pub(crate) fn is_shared(&self) -> bool {
+        !matches!(self, Self::Client)
+    }
+
+    /// The name of other credentials than the cluster's.
+    pub(crate) fn name(&self) -> Option<&CredentialsName> {
+        match self {
+            Self::Named(name) => Some(name),
+            Self::Gateway | Self::Client => None,
+        }
+    }
+}
+
 /// Where a lane leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     /// `None`: a bootstrap server, which does not say which broker it is.
     pub(crate) broker: Option<i32>,
     pub(crate) address: HostPort,
+    pub(crate) login: LoginAs,
 }
 
 /// A clean upstream connection. Dropping it closes it; [`super::pool::Return`] keeps it for the next session.

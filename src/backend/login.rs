@@ -1,6 +1,7 @@
-//! How the gateway introduces itself to a broker: ApiVersions, then SASL/PLAIN when it has credentials. Pure: answers in,
-//! requests out; `dial` moves the bytes and keeps the deadline.
+//! How the gateway introduces itself to a broker: ApiVersions, then SASL when it has credentials. Pure: answers in,
+//! requests out; `dial` moves the bytes, keeps the deadline, and does what takes long.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,11 +11,12 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Request, StrBytes};
 
-use crate::backend::config::PlainLogin;
+use crate::auth::Mechanism;
+use crate::backend::config::{PlainLogin, ScramLogin};
 use crate::backend::message::{self, MessageError, UNSUPPORTED_VERSION};
+use crate::backend::scram::{Derivation, Exchange, Keys, ScramError};
 use crate::backend::topology::{ApiRanges, Features};
-
-const MECHANISM: &str = "PLAIN";
+use crate::secret::Secret;
 
 /// Version 4 of ApiVersions also names features whose lowest level is 0 (KIP-1022); brokers before it get version 3.
 const API_VERSIONS: i16 = 4;
@@ -39,8 +41,13 @@ pub enum LoginError {
     #[error("the broker refused the gateway's own credentials: {text:?}")]
     Refused { text: String },
     /// The broker accepts other mechanisms only.
-    #[error("the broker does not offer SASL/PLAIN, but {offered:?}")]
-    Mechanism { offered: Vec<String> },
+    #[error("the broker does not offer SASL/{wanted}, but {offered:?}")]
+    Mechanism {
+        wanted: &'static str,
+        offered: Vec<String>,
+    },
+    #[error("the SCRAM exchange failed")]
+    Scram(#[from] ScramError),
     /// The listener that was dialled has no SASL.
     #[error("the broker's listener does not ask for a SASL login: check 'security.protocol'")]
     NoSasl,
@@ -56,7 +63,7 @@ impl LoginError {
     /// The label of this error in metrics.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Refused { .. } | Self::Mechanism { .. } | Self::NoSasl => "login_refused",
+            Self::Refused { .. } | Self::Mechanism { .. } | Self::NoSasl | Self::Scram(_) => "login_refused",
             Self::TooOld { .. } => "too_old",
             Self::Code { .. } | Self::Message(_) => "protocol",
         }
@@ -87,11 +94,33 @@ pub(crate) struct LoggedIn {
     pub(crate) lifetime: Option<Duration>,
 }
 
+/// What a broker is shown.
+#[derive(Debug)]
+pub(crate) enum Proof<'a> {
+    Plain(&'a PlainLogin),
+    /// A fresh nonce, too.
+    Scram(&'a ScramLogin, String),
+    /// A token of the gateway's.
+    Bearer(Secret, &'a BTreeMap<String, String>),
+}
+
+impl Proof<'_> {
+    fn mechanism(&self) -> &'static str {
+        match self {
+            Self::Plain(_) => Mechanism::Plain.name(),
+            Self::Scram(login, _) => Mechanism::Scram(login.hash).name(),
+            Self::Bearer(..) => Mechanism::OauthBearer.name(),
+        }
+    }
+}
+
 /// What to do next.
 #[derive(Debug)]
 pub(crate) enum Step {
     /// Write this frame, read a frame, hand it to [`Login::receive`].
     Send(Bytes),
+    /// Run this, away from the thread, and hand the outcome to [`Login::derived`].
+    Derive(Derivation),
     Done(LoggedIn),
 }
 
@@ -105,7 +134,9 @@ enum Waiting {
 /// One login in progress.
 #[derive(Debug)]
 pub(crate) struct Login<'a> {
-    credentials: Option<&'a PlainLogin>,
+    proof: Option<Proof<'a>>,
+    /// A SCRAM exchange, once it has begun.
+    scram: Option<Exchange>,
     correlation: i32,
     waiting: Waiting,
     offer: Offer,
@@ -113,9 +144,10 @@ pub(crate) struct Login<'a> {
 
 impl<'a> Login<'a> {
     /// Begins: the first frame is to be written.
-    pub(crate) fn start(credentials: Option<&'a PlainLogin>) -> Result<(Self, Bytes), LoginError> {
+    pub(crate) fn start(proof: Option<Proof<'a>>) -> Result<(Self, Bytes), LoginError> {
         let mut login = Self {
-            credentials,
+            proof,
+            scram: None,
             correlation: 0,
             waiting: Waiting::ApiVersions {
                 version: API_VERSIONS,
@@ -140,7 +172,7 @@ impl<'a> Login<'a> {
             }
             Waiting::Authenticate { version } => {
                 let answer = message::response::<SaslAuthenticateRequest>(self.correlation, version, frame)?;
-                self.finish(&answer)
+                self.answered(&answer)
             }
         }
     }
@@ -174,9 +206,9 @@ impl<'a> Login<'a> {
             }
         }
         self.offer = offer(answer);
-        if self.credentials.is_none() {
+        let Some(mechanism) = self.proof.as_ref().map(Proof::mechanism) else {
             return Ok(self.done(None));
-        }
+        };
         let authenticate = self
             .offer
             .version(SaslAuthenticateRequest::KEY, SASL_AUTHENTICATE)
@@ -186,7 +218,7 @@ impl<'a> Login<'a> {
         self.waiting = Waiting::Handshake { authenticate };
         let frame = self.ask(
             SASL_HANDSHAKE,
-            &SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(MECHANISM)),
+            &SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(mechanism)),
         )?;
         Ok(Step::Send(frame))
     }
@@ -201,7 +233,8 @@ impl<'a> Login<'a> {
                     .take(10)
                     .map(|name| excerpt(name))
                     .collect();
-                return Err(LoginError::Mechanism { offered });
+                let wanted = self.proof.as_ref().map_or("", Proof::mechanism);
+                return Err(LoginError::Mechanism { wanted, offered });
             }
             ILLEGAL_SASL_STATE => return Err(LoginError::NoSasl),
             code => {
@@ -211,17 +244,48 @@ impl<'a> Login<'a> {
                 });
             }
         }
-        let token = self
-            .credentials
-            .map_or_else(String::new, |PlainLogin { username, password }| {
+        let message = self.first_message();
+        self.say(version, message)
+    }
+
+    fn first_message(&mut self) -> String {
+        match &mut self.proof {
+            None => String::new(),
+            Some(Proof::Plain(PlainLogin { username, password })) => {
                 format!("\0{username}\0{}", password.reveal())
-            });
+            }
+            Some(Proof::Scram(login, nonce)) => {
+                let (exchange, message) = Exchange::start(login, std::mem::take(nonce));
+                self.scram = Some(exchange);
+                message
+            }
+            Some(Proof::Bearer(token, extensions)) => {
+                let pairs: String = extensions
+                    .iter()
+                    .map(|(key, value)| format!("{key}={value}\x01"))
+                    .collect();
+                format!("n,,\x01auth=Bearer {}\x01{pairs}\x01", token.reveal())
+            }
+        }
+    }
+
+    fn say(&mut self, version: i16, message: String) -> Result<Step, LoginError> {
         self.waiting = Waiting::Authenticate { version };
-        let request = SaslAuthenticateRequest::default().with_auth_bytes(Bytes::from(token));
+        let request = SaslAuthenticateRequest::default().with_auth_bytes(Bytes::from(message));
         Ok(Step::Send(self.ask(version, &request)?))
     }
 
-    fn finish(&mut self, answer: &SaslAuthenticateResponse) -> Result<Step, LoginError> {
+    /// The outcome of what [`Step::Derive`] asked for.
+    pub(crate) fn derived(&mut self, keys: &Keys) -> Result<Step, LoginError> {
+        let Waiting::Authenticate { version } = self.waiting else {
+            return Err(ScramError::Malformed.into());
+        };
+        let exchange = self.scram.as_mut().ok_or(ScramError::Malformed)?;
+        let message = exchange.prove(keys)?;
+        self.say(version, message)
+    }
+
+    fn answered(&mut self, answer: &SaslAuthenticateResponse) -> Result<Step, LoginError> {
         match answer.error_code {
             0 => {}
             SASL_AUTHENTICATION_FAILED => {
@@ -234,6 +298,18 @@ impl<'a> Login<'a> {
                     code,
                 });
             }
+        }
+        match &mut self.scram {
+            Some(exchange) if !exchange.is_proven() => {
+                return Ok(Step::Derive(exchange.challenged(&answer.auth_bytes)?));
+            }
+            Some(exchange) => exchange.finish(&answer.auth_bytes)?,
+            // What a server says of a token that it does not accept (RFC 7628 §3.2.2).
+            None if !answer.auth_bytes.is_empty() => {
+                let text = excerpt(&String::from_utf8_lossy(&answer.auth_bytes));
+                return Err(LoginError::Refused { text });
+            }
+            None => {}
         }
         let lifetime = u64::try_from(answer.session_lifetime_ms)
             .ok()

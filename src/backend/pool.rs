@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use klamm_raft::model::CredentialsName;
 use tokio::sync::{Semaphore, watch};
 use tracing::{info, warn};
 
 use crate::address::HostPort;
 use crate::backend::breaker::{Breaker, Failure};
 use crate::backend::dial::{DialError, Dialer};
-use crate::backend::lane::{Lane, Target};
+use crate::backend::lane::{Lane, LoginAs, Target};
 use crate::backend::topology::{Broker, Topology};
 use crate::chain::Chain;
 use connect::{Connected, connect};
@@ -36,11 +37,12 @@ const MAX_ATTEMPTS: usize = 3;
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
 /// Asks for a lane. The caller owns it until it drops it or sends it in a [`Return`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[derive(Debug, Clone, PartialEq, Eq, Message)]
 #[rtype(result = "Result<Lane, LeaseError>")]
 pub struct Lease {
     /// The physical broker; `None`: any will do.
     pub broker: Option<i32>,
+    pub login: LoginAs,
 }
 
 /// Gives back a clean lane: every request was answered, no part of a frame is read or written, the broker has no state
@@ -56,6 +58,8 @@ pub struct Return {
 pub enum LeaseError {
     #[error("broker {0} is not known")]
     UnknownBroker(i32),
+    #[error("there are no credentials {0} in the configuration of the physical cluster")]
+    UnknownCredentials(CredentialsName),
     #[error("the last connections failed; the next is tried a little later")]
     Resting,
     #[error("too many sessions wait for a connection")]
@@ -69,6 +73,7 @@ impl LeaseError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::UnknownBroker(_) => "unknown_broker",
+            Self::UnknownCredentials(_) => "unknown_credentials",
             Self::Resting => "resting",
             Self::Overloaded => "overloaded",
             Self::Dial(error) => error.fault.kind(),
@@ -82,7 +87,8 @@ pub struct Pool {
     dialer: Arc<Dialer>,
     topology: watch::Receiver<Option<Arc<Topology>>>,
     shelf: Shelf,
-    breakers: HashMap<HostPort, Breaker>,
+    /// By address, and by the credentials that are refused there, if they are what fails.
+    breakers: HashMap<(HostPort, Option<CredentialsName>), Breaker>,
     dials: Arc<Semaphore>,
     waiting: usize,
 }
@@ -102,12 +108,13 @@ impl Pool {
     }
 
     /// Where a lease may lead: the broker itself; or all brokers, or the bootstrap servers, in an order of chance.
-    fn targets(&self, lease: Lease) -> Result<Vec<Target>, LeaseError> {
+    fn targets(&self, lease: &Lease) -> Result<Vec<Target>, LeaseError> {
         let topology = self.topology.borrow();
         let brokers = topology.as_deref().map(|topology| &topology.brokers);
         let target = |id: i32, broker: &Broker| Target {
             broker: Some(id),
             address: broker.address(),
+            login: lease.login.clone(),
         };
         let mut targets: Vec<Target> = match (lease.broker, brokers) {
             (Some(id), brokers) => {
@@ -115,7 +122,7 @@ impl Pool {
                 return Ok(vec![target(id, broker.ok_or(LeaseError::UnknownBroker(id))?)]);
             }
             (None, Some(brokers)) => brokers.iter().map(|(&id, broker)| target(id, broker)).collect(),
-            (None, None) => bootstrap(&self.dialer).collect(),
+            (None, None) => bootstrap(&self.dialer, &lease.login).collect(),
         };
         let first = usize::from(super::chance()) % targets.len().max(1);
         targets.rotate_left(first);
@@ -131,11 +138,11 @@ impl Pool {
                 .brokers
                 .get(&id)
                 .is_some_and(|broker| broker.address() == target.address),
-            (None, None) => bootstrap(dialer).any(|known| known == *target),
+            (None, None) => dialer.bootstrap().contains(&target.address),
             _ => false,
         };
         self.shelf.sweep(Instant::now(), is_wanted);
-        self.breakers.retain(|address, _| match topology.as_deref() {
+        self.breakers.retain(|(address, _), _| match topology.as_deref() {
             Some(topology) => topology
                 .brokers
                 .values()
@@ -146,28 +153,38 @@ impl Pool {
 
     fn settle(&mut self, connected: Connected) -> Result<Lane, LeaseError> {
         self.waiting -= 1;
-        for error in &connected.failures {
-            self.failed(error);
+        for (target, error) in &connected.failures {
+            self.failed(target, error);
         }
         let Connected { lane, mut failures } = connected;
         match lane {
             Some(lane) => {
-                self.succeeded(&lane.target().address);
+                self.succeeded(lane.target());
                 Ok(lane)
             }
-            None => Err(failures
-                .pop()
-                .map_or_else(|| self.counted(LeaseError::Overloaded), LeaseError::Dial)),
+            None => Err(failures.pop().map_or_else(
+                || self.counted(LeaseError::Overloaded),
+                |(_, error)| LeaseError::Dial(error),
+            )),
         }
     }
 
-    fn failed(&mut self, error: &DialError) {
+    fn failed(&mut self, target: &Target, error: &DialError) {
+        let of_credentials = error.fault.is_of_credentials();
+        // What a client shows says nothing of the address.
+        if of_credentials && !target.login.is_shared() {
+            return;
+        }
+        let credentials = target.login.name().filter(|_| of_credentials).cloned();
         let failure = if error.fault.is_final() {
             Failure::Final
         } else {
             Failure::Passing
         };
-        let breaker = self.breakers.entry(error.address.clone()).or_default();
+        let breaker = self
+            .breakers
+            .entry((error.address.clone(), credentials))
+            .or_default();
         let had_opened = breaker.has_opened();
         breaker.failed(failure, Instant::now(), super::chance());
         if breaker.has_opened() && !had_opened {
@@ -175,14 +192,24 @@ impl Pool {
         }
     }
 
-    fn succeeded(&mut self, address: &HostPort) {
-        if self
-            .breakers
-            .remove(address)
-            .is_some_and(|breaker| breaker.has_opened())
-        {
-            info!(cluster = %self.dialer.cluster(), %address, "an upstream address works again");
+    fn succeeded(&mut self, target: &Target) {
+        let address = &target.address;
+        for credentials in [None, target.login.name()] {
+            let closed = self.breakers.remove(&(address.clone(), credentials.cloned()));
+            if closed.is_some_and(|breaker| breaker.has_opened()) {
+                info!(cluster = %self.dialer.cluster(), %address, "an upstream address works again");
+            }
         }
+    }
+
+    /// Whether an address is left alone, by everybody or by whoever shows these credentials.
+    fn is_resting(&self, target: &Target, now: Instant) -> bool {
+        [None, target.login.name()].into_iter().any(|credentials| {
+            let key = (target.address.clone(), credentials.cloned());
+            self.breakers
+                .get(&key)
+                .is_some_and(|breaker| breaker.is_open(now))
+        })
     }
 
     fn counted(&self, error: LeaseError) -> LeaseError {
@@ -191,18 +218,16 @@ impl Pool {
     }
 
     /// A lane that waits on the shelf, or where to dial for one.
-    fn plan(&mut self, lease: Lease) -> Result<Plan, LeaseError> {
+    fn plan(&mut self, lease: &Lease) -> Result<Plan, LeaseError> {
         let now = Instant::now();
+        if let Some(name) = lease.login.name().filter(|name| !self.dialer.knows(name)) {
+            return Err(LeaseError::UnknownCredentials(name.clone()));
+        }
         let mut targets = self.targets(lease)?;
         if let Some(lane) = targets.iter().find_map(|target| self.shelf.take(target, now)) {
             return Ok(Plan::Reuse(lane));
         }
-        targets.retain(|target| {
-            !self
-                .breakers
-                .get(&target.address)
-                .is_some_and(|breaker| breaker.is_open(now))
-        });
+        targets.retain(|target| !self.is_resting(target, now));
         targets.truncate(MAX_ATTEMPTS);
         if targets.is_empty() {
             return Err(LeaseError::Resting);
@@ -234,7 +259,7 @@ impl Handler<Lease> for Pool {
     type Result = ResponseActFuture<Self, Result<Lane, LeaseError>>;
 
     fn handle(&mut self, lease: Lease, _: &mut Self::Context) -> Self::Result {
-        match self.plan(lease) {
+        match self.plan(&lease) {
             Ok(Plan::Reuse(lane)) => Box::pin(fut::ok(lane)),
             Ok(Plan::Dial(targets)) => {
                 self.waiting += 1;
@@ -258,10 +283,11 @@ impl Handler<Return> for Pool {
     }
 }
 
-fn bootstrap(dialer: &Dialer) -> impl Iterator<Item = Target> + '_ {
+fn bootstrap<'a>(dialer: &'a Dialer, login: &'a LoginAs) -> impl Iterator<Item = Target> + 'a {
     dialer.bootstrap().iter().map(|address| Target {
         broker: None,
         address: address.clone(),
+        login: login.clone(),
     })
 }
 

@@ -82,6 +82,16 @@ pub(crate) fn client(config: &TlsConfig) -> Result<Arc<ClientConfig>, TlsError> 
     Ok(Arc::new(client))
 }
 
+/// The certificates of the authorities that are trusted.
+pub(crate) fn authorities(trust: &Trust) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    match trust {
+        Trust::System => Ok(CertificateDer::pem_slice_iter(&system_bundle()?)
+            .filter_map(Result::ok)
+            .collect()),
+        Trust::Pem(text) => certificates(text, "truststore"),
+    }
+}
+
 fn roots(trust: &Trust) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     match trust {

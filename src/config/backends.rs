@@ -1,37 +1,43 @@
 //! From the properties of one physical cluster to a typed [`BackendConfig`].
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use klamm_raft::model::ClusterId;
+use klamm_raft::model::{ClusterId, CredentialsName};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::address::HostPort;
 use crate::backend::config::{
-    BackendConfig, ClientIdentity, HostCheck, PlainLogin, Security, TlsConfig, Trust,
+    BackendConfig, ClientIdentity, HostCheck, Security, TlsConfig, Trust, UpstreamLogin,
 };
 use crate::secret::Secret;
 
-use super::clusters::{Properties, unreadable};
+use super::ReadFile;
+use super::clusters::{Cluster, Properties, unreadable};
 use super::kafka_names::{
     BOOTSTRAP_SERVERS, ENDPOINT_IDENTIFICATION, KEYSTORE_CHAIN, KEYSTORE_KEY, KEYSTORE_LOCATION,
-    KEYSTORE_TYPE, ROLES, SASL_JAAS_CONFIG, SASL_MECHANISM, SECURITY_PROTOCOL, TRUSTSTORE_CERTIFICATES,
-    TRUSTSTORE_LOCATION, TRUSTSTORE_TYPE,
+    KEYSTORE_TYPE, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, ROLES, SASL_JAAS_CONFIG, SECURITY_PROTOCOL,
+    TRUSTSTORE_CERTIFICATES, TRUSTSTORE_LOCATION, TRUSTSTORE_TYPE,
 };
 use super::problem::{Place, Problem};
 use super::reference::variable;
 use super::settings::Setting;
 use super::tree::Value;
-use super::{ReadFile, jaas};
 
 /// Reads the properties of one cluster. `None` when there is a problem.
 pub(super) fn backend(
     id: &ClusterId,
-    properties: Properties,
+    cluster: Cluster,
     read: ReadFile<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<BackendConfig> {
     let before = problems.len();
+    let Cluster {
+        properties,
+        credentials,
+    } = cluster;
+    let shared = shared_by_credentials(&properties);
     let mut reader = Reader {
         id,
         properties,
@@ -43,17 +49,36 @@ pub(super) fn backend(
     reader.roles();
     let login = reader.login(protocol.sasl);
     let security = reader.security(protocol.tls);
+    let credentials = credentials
+        .into_iter()
+        .filter_map(|(name, own)| {
+            reader.properties = shared.clone();
+            reader.properties.extend(own);
+            Some((name, reader.login(protocol.sasl)?))
+        })
+        .collect::<BTreeMap<CredentialsName, UpstreamLogin>>();
     let complete = problems.len() == before;
     complete.then(|| BackendConfig {
         id: id.clone(),
         bootstrap,
         security,
         login,
+        credentials,
     })
 }
 
+/// What further credentials need not say again: everything of SASL but who it is.
+fn shared_by_credentials(properties: &Properties) -> Properties {
+    let own = [SASL_JAAS_CONFIG, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET];
+    properties
+        .iter()
+        .filter(|(name, _)| name.starts_with("sasl.") && !own.contains(*name))
+        .map(|(name, setting)| (*name, setting.clone()))
+        .collect()
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Layer {
+pub(super) enum Layer {
     With,
     Without,
     /// The protocol itself is wrong: say nothing more about what depends on it.
@@ -65,21 +90,21 @@ struct Protocol {
     sasl: Layer,
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     id: &'a ClusterId,
     properties: Properties,
     read: ReadFile<'a>,
-    problems: &'a mut Vec<Problem>,
+    pub(super) problems: &'a mut Vec<Problem>,
 }
 
 /// A property's text and its place.
-struct Text {
-    text: String,
-    place: Place,
+pub(super) struct Text {
+    pub(super) text: String,
+    pub(super) place: Place,
 }
 
 impl Reader<'_> {
-    fn take(&mut self, name: &'static str) -> Option<Text> {
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Text> {
         let Setting { place, value } = self.properties.remove(name)?;
         match value {
             Value::Text(text) => Some(Text { text, place }),
@@ -94,11 +119,11 @@ impl Reader<'_> {
         }
     }
 
-    fn refuse(&mut self, place: Place, message: impl Into<String>) {
+    pub(super) fn refuse(&mut self, place: Place, message: impl Into<String>) {
         self.problems.push(Problem::new(place, message));
     }
 
-    fn missing(&mut self, name: &str, why: &str) {
+    pub(super) fn missing(&mut self, name: &str, why: &str) {
         let place = Place::Unset(format!("{}: {name}", self.id));
         let hint = format!(
             "as a variable it is KAFKA_{}_{}",
@@ -168,41 +193,6 @@ impl Reader<'_> {
                     .push(Problem::new(roles.place, message).hint("the only role is upstream"));
             }
         }
-    }
-
-    fn login(&mut self, sasl: Layer) -> Option<PlainLogin> {
-        let mechanism = self.take(SASL_MECHANISM);
-        let jaas = self.take(SASL_JAAS_CONFIG);
-        if sasl == Layer::Without {
-            for unused in [mechanism, jaas].into_iter().flatten() {
-                self.problems.push(
-                    Problem::new(unused.place, "the security protocol does not use SASL")
-                        .hint("set security.protocol to SASL_SSL or SASL_PLAINTEXT, or remove this"),
-                );
-            }
-            return None;
-        }
-        match mechanism {
-            Some(mechanism) if mechanism.text != "PLAIN" => {
-                let message = format!(
-                    "the SASL mechanism {:?} is not supported yet: only PLAIN is",
-                    mechanism.text
-                );
-                self.refuse(mechanism.place, message);
-                return None;
-            }
-            None if sasl == Layer::With => {
-                self.missing(SASL_MECHANISM, "the security protocol needs this: PLAIN")
-            }
-            _ => {}
-        }
-        match jaas.map(|jaas| (jaas::parse(&jaas.text), jaas.place)) {
-            Some((Ok(login), _)) => return Some(login),
-            Some((Err(error), place)) => self.refuse(place, format!("{error}")),
-            None if sasl == Layer::With => self.missing(SASL_JAAS_CONFIG, "the security protocol needs this"),
-            None => {}
-        }
-        None
     }
 
     fn security(&mut self, tls: Layer) -> Security {

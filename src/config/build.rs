@@ -11,11 +11,14 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use klamm_raft::model::{ClusterId, InvalidName, ListenerName, NodeId, Protocol, Routing, SigningKey};
+use klamm_raft::model::{
+    ClusterId, InvalidName, ListenerName, NodeId, Protocol, ProviderName, Routing, SigningKey,
+};
 
 use crate::address::HostPort;
 use crate::backend::config::BackendConfig;
 use crate::listener::config::ListenerConfig;
+use crate::oauth::ProviderConfig;
 use crate::secret::Secret;
 use crate::telemetry::LogFormat;
 
@@ -27,7 +30,7 @@ use super::settings::{Setting, Settings};
 use super::tree::Value;
 use super::{
     AclMode, Config, ConfigError, HttpConfig, Inputs, Limits, LogConfig, NodeConfig, PassthroughConfig,
-    ReadFile, backends, listeners, users,
+    ReadFile, backends, listeners, providers, users,
 };
 
 /// The cluster that must exist.
@@ -58,6 +61,7 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     builder.check_ports(&listeners, &http, &node);
     let config = Config {
         signing_key: builder.signing_key(),
+        oauth: builder.oauth(inputs.read),
         passthrough: builder.passthrough(),
         limits: builder.limits(),
         log: builder.log(),
@@ -167,8 +171,8 @@ impl Builder {
         let backends = clusters
             .by_id
             .into_iter()
-            .filter_map(|(id, properties)| {
-                let backend = backends::backend(&id, properties, read, &mut self.problems)?;
+            .filter_map(|(id, cluster)| {
+                let backend = backends::backend(&id, cluster, read, &mut self.problems)?;
                 Some((id, backend))
             })
             .collect();
@@ -469,6 +473,13 @@ impl Builder {
                 );
                 None
             }
+        }
+    }
+
+    fn oauth(&mut self, read: ReadFile<'_>) -> BTreeMap<ProviderName, ProviderConfig> {
+        match self.settings.keys.get(reference::OAUTH_PROVIDERS).cloned() {
+            Some(setting) => providers::parse(setting, read, &mut self.problems),
+            None => BTreeMap::new(),
         }
     }
 

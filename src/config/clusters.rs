@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use klamm_raft::model::ClusterId;
+use klamm_raft::model::{ClusterId, CredentialsName};
 
 use super::kafka_names::{self, Property, Support, USED, VariableName};
 use super::problem::{Place, Problem};
@@ -16,10 +16,21 @@ use super::{ReadFile, hint};
 /// The properties of one cluster, by name. Those without meaning for a gateway are not here.
 pub(super) type Properties = BTreeMap<&'static str, Setting>;
 
+/// What is said of one cluster.
+#[derive(Debug, Default)]
+pub(super) struct Cluster {
+    pub(super) properties: Properties,
+    /// Further credentials, by name.
+    pub(super) credentials: BTreeMap<CredentialsName, Properties>,
+}
+
+/// The key that stands among a cluster's properties and holds further credentials.
+const CREDENTIALS: &str = "credentials";
+
 /// What was found so far.
 #[derive(Debug, Default)]
 pub(super) struct Clusters {
-    pub(super) by_id: BTreeMap<ClusterId, Properties>,
+    pub(super) by_id: BTreeMap<ClusterId, Cluster>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
 }
@@ -48,15 +59,62 @@ impl Clusters {
             let Some(id) = self.new_id(&name, &place) else {
                 continue;
             };
-            let mut properties = Properties::new();
+            let mut cluster = Cluster::default();
             match node.value {
-                Value::Map(entries) => self.add_properties(path, (&name, ""), entries, &mut properties),
+                Value::Map(mut entries) => {
+                    if let Some(index) = entries.iter().position(|entry| entry.name == CREDENTIALS) {
+                        let named = entries.remove(index);
+                        self.add_credentials(path, &name, named, &mut cluster.credentials);
+                    }
+                    self.add_properties(path, (&name, ""), entries, &mut cluster.properties);
+                }
                 other => {
                     let message = format!("a map of Kafka properties is expected, not {}", other.kind());
                     self.problems.push(Problem::new(place, message));
                 }
             }
-            self.by_id.insert(id, properties);
+            self.by_id.insert(id, cluster);
+        }
+    }
+
+    /// Takes `credentials: {name: {properties}}`.
+    fn add_credentials(
+        &mut self,
+        path: &Path,
+        id: &str,
+        section: Entry,
+        to: &mut BTreeMap<CredentialsName, Properties>,
+    ) {
+        let place = |line, key: String| Place::File {
+            path: path.to_owned(),
+            line: Some(line),
+            key: Some(key),
+        };
+        let Value::Map(entries) = section.node.value else {
+            let message = "a map from names to SASL properties is expected";
+            let place = place(section.line, format!("{id}: {CREDENTIALS}"));
+            self.problems.push(Problem::new(place, message));
+            return;
+        };
+        for Entry { name, line, node } in entries {
+            let within = format!("{id}: {CREDENTIALS}.{name}");
+            let place = place(line, within.clone());
+            let mut properties = Properties::new();
+            match (name.parse(), node.value) {
+                (Ok(name), Value::Map(entries)) => {
+                    self.add_properties(path, (&within, ""), entries, &mut properties);
+                    if let Some(other) = properties.keys().find(|known| !known.starts_with("sasl.")) {
+                        let message = format!("credentials have properties of SASL only, not {other}");
+                        self.problems.push(Problem::new(place, message));
+                    }
+                    to.insert(name, properties);
+                }
+                (Ok(_), other) => {
+                    let message = format!("a map of SASL properties is expected, not {}", other.kind());
+                    self.problems.push(Problem::new(place, message));
+                }
+                (Err(invalid), _) => self.problems.push(Problem::new(place, format!("{invalid}"))),
+            }
         }
     }
 
@@ -157,9 +215,9 @@ impl Clusters {
                     continue;
                 }
             };
-            let mut properties = self.by_id.remove(&id).unwrap_or_default();
-            self.take(name.property, setting, &mut properties);
-            self.by_id.insert(id, properties);
+            let mut cluster = self.by_id.remove(&id).unwrap_or_default();
+            self.take(name.property, setting, &mut cluster.properties);
+            self.by_id.insert(id, cluster);
         }
     }
 

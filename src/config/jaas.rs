@@ -3,15 +3,72 @@
 //! Kafka tokenizes it with Java's `StreamTokenizer`: words, quoted texts with backslash escapes, and comments. Stricter
 //! than that: a quoted text must end. Messages never show a value.
 
+use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use crate::backend::config::PlainLogin;
 use crate::secret::Secret;
 
-const USERNAME: &str = "username";
-const PASSWORD: &str = "password";
 const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
+const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
+const BEARER_MODULE: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
+
+/// What the names of SASL extensions begin with (KIP-342).
+const EXTENSION: &str = "extension_";
+
+/// A login module that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Module {
+    Plain,
+    Scram,
+    Bearer,
+}
+
+impl Module {
+    /// What goes with a SASL mechanism.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Plain => PLAIN_MODULE,
+            Self::Scram => SCRAM_MODULE,
+            Self::Bearer => BEARER_MODULE,
+        }
+    }
+
+    fn find(name: &str) -> Option<Self> {
+        [Self::Plain, Self::Scram, Self::Bearer]
+            .into_iter()
+            .find(|module| module.name() == name)
+    }
+
+    /// The options that it takes.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain | Self::Scram => &["username", "password"],
+            Self::Bearer => &["clientId", "clientSecret", "scope"],
+        }
+    }
+}
+
+/// One entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) module: Module,
+    options: BTreeMap<&'static str, Secret>,
+    /// SASL extensions of OAUTHBEARER, by their names.
+    pub(super) extensions: BTreeMap<String, String>,
+}
+
+impl Entry {
+    /// An option that was given.
+    pub(super) fn take(&mut self, name: &'static str) -> Option<Secret> {
+        self.options.remove(name)
+    }
+
+    /// An option that must be given.
+    pub(super) fn demand(&mut self, name: &'static str) -> Result<Secret, JaasError> {
+        self.take(name).ok_or(JaasError::Missing(name))
+    }
+}
 
 /// Why a JAAS text cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +76,9 @@ pub(super) enum JaasError {
     #[error("the login module is missing")]
     NoModule,
     /// Empty when the text does not look like a login module: it may be a secret in the wrong place.
-    #[error("the login module {0:?} is not supported yet: only {PLAIN_MODULE} is")]
+    #[error(
+        "the login module {0:?} is not supported: {PLAIN_MODULE}, {SCRAM_MODULE} and {BEARER_MODULE} are"
+    )]
     OtherModule(String),
     #[error("after the login module comes a control flag: required, requisite, sufficient or optional")]
     NoFlag,
@@ -35,10 +94,12 @@ pub(super) enum JaasError {
     SecondEntry,
     #[error("the option {0} is given twice")]
     Twice(&'static str),
-    #[error("there is something else than the options username=\"...\" and password=\"...\"")]
-    OtherOption,
+    #[error("there is something else than the options {}", .0.join(", "))]
+    OtherOption(&'static [&'static str]),
     #[error("the option {0} is missing")]
     Missing(&'static str),
+    #[error("an extension has letters in its name, and printable characters in its value")]
+    Extension,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -49,19 +110,12 @@ enum Token {
     Sign(char),
 }
 
-/// Reads a JAAS entry of `PlainLoginModule`.
-pub(super) fn parse(text: &str) -> Result<PlainLogin, JaasError> {
+/// Reads a JAAS entry.
+pub(super) fn parse(text: &str) -> Result<Entry, JaasError> {
     let mut tokens = Tokens {
         chars: text.chars().peekable(),
     };
-    match tokens.next()? {
-        Some(Token::Word(module) | Token::Quoted(module)) if module == PLAIN_MODULE => {}
-        Some(Token::Word(module)) if module.ends_with("LoginModule") => {
-            return Err(JaasError::OtherModule(module));
-        }
-        Some(Token::Word(_) | Token::Quoted(_)) => return Err(JaasError::OtherModule(String::new())),
-        Some(Token::Sign(_)) | None => return Err(JaasError::NoModule),
-    }
+    let module = module(&mut tokens)?;
     match tokens.next()? {
         Some(Token::Word(flag))
             if ["required", "requisite", "sufficient", "optional"]
@@ -69,36 +123,73 @@ pub(super) fn parse(text: &str) -> Result<PlainLogin, JaasError> {
                 .any(|known| flag.eq_ignore_ascii_case(known)) => {}
         _ => return Err(JaasError::NoFlag),
     }
-    let (mut username, mut password) = (None, None);
-    while let Some(name) = option_name(&mut tokens)? {
-        let value = option_value(&mut tokens, name)?;
-        let slot = if name == USERNAME {
-            &mut username
-        } else {
-            &mut password
-        };
-        if slot.replace(value).is_some() {
-            return Err(JaasError::Twice(name));
+    let mut entry = Entry {
+        module,
+        options: BTreeMap::new(),
+        extensions: BTreeMap::new(),
+    };
+    while let Some(name) = option_name(&mut tokens, module)? {
+        match name {
+            OptionName::Known(name) => {
+                let value = Secret::new(option_value(&mut tokens, name)?);
+                if entry.options.insert(name, value).is_some() {
+                    return Err(JaasError::Twice(name));
+                }
+            }
+            OptionName::Extension(name) => {
+                let value = option_value(&mut tokens, "extension")?;
+                let fits = !value.is_empty() && value.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
+                if !fits || entry.extensions.insert(name, value).is_some() {
+                    return Err(JaasError::Extension);
+                }
+            }
         }
     }
     if tokens.next()?.is_some() {
         return Err(JaasError::SecondEntry);
     }
-    Ok(PlainLogin {
-        username: username.ok_or(JaasError::Missing(USERNAME))?,
-        password: Secret::new(password.ok_or(JaasError::Missing(PASSWORD))?),
-    })
+    Ok(entry)
+}
+
+fn module(tokens: &mut Tokens<'_>) -> Result<Module, JaasError> {
+    match tokens.next()? {
+        Some(Token::Word(name)) => Module::find(&name).ok_or_else(|| {
+            let is_module = name.ends_with("LoginModule");
+            JaasError::OtherModule(if is_module { name } else { String::new() })
+        }),
+        Some(Token::Quoted(name)) => Module::find(&name).ok_or(JaasError::OtherModule(String::new())),
+        Some(Token::Sign(_)) | None => Err(JaasError::NoModule),
+    }
+}
+
+enum OptionName {
+    Known(&'static str),
+    Extension(String),
 }
 
 /// The next option's name; `None` at the semicolon.
-fn option_name(tokens: &mut Tokens<'_>) -> Result<Option<&'static str>, JaasError> {
+fn option_name(tokens: &mut Tokens<'_>, module: Module) -> Result<Option<OptionName>, JaasError> {
     match tokens.next()? {
         Some(Token::Sign(';')) => Ok(None),
-        Some(Token::Word(name) | Token::Quoted(name)) if name == USERNAME => Ok(Some(USERNAME)),
-        Some(Token::Word(name) | Token::Quoted(name)) if name == PASSWORD => Ok(Some(PASSWORD)),
-        Some(_) => Err(JaasError::OtherOption),
+        Some(Token::Word(name) | Token::Quoted(name)) => {
+            if let Some(known) = module.options().iter().find(|known| **known == name) {
+                return Ok(Some(OptionName::Known(known)));
+            }
+            match name.strip_prefix(EXTENSION).filter(|_| module == Module::Bearer) {
+                Some(extension) if is_extension(extension) => {
+                    Ok(Some(OptionName::Extension(extension.to_owned())))
+                }
+                Some(_) => Err(JaasError::Extension),
+                None => Err(JaasError::OtherOption(module.options())),
+            }
+        }
+        Some(_) => Err(JaasError::OtherOption(module.options())),
         None => Err(JaasError::NoSemicolon),
     }
+}
+
+fn is_extension(name: &str) -> bool {
+    !name.is_empty() && name != "auth" && name.bytes().all(|b| b.is_ascii_alphabetic())
 }
 
 fn option_value(tokens: &mut Tokens<'_>, name: &'static str) -> Result<String, JaasError> {
@@ -210,7 +301,10 @@ mod tests {
 
     fn check(options: &str, expected: Result<(&str, &str), JaasError>) {
         let text = format!("{PLAIN_MODULE} required {options}");
-        let got = parse(&text).map(|login| (login.username, login.password.reveal().to_owned()));
+        let got = parse(&text).and_then(|mut entry| {
+            let (username, password) = (entry.demand("username")?, entry.demand("password")?);
+            Ok((username.reveal().to_owned(), password.reveal().to_owned()))
+        });
         assert_eq!(got, expected.map(|(u, p)| (u.to_owned(), p.to_owned())), "{text}");
     }
 
@@ -254,14 +348,20 @@ mod tests {
         check("username=a username=b;", Err(JaasError::Twice("username")));
         check(
             "username=a password=b serviceName=k;",
-            Err(JaasError::OtherOption),
+            Err(JaasError::OtherOption(Module::Plain.options())),
         );
-        check("= username=a;", Err(JaasError::OtherOption));
+        check(
+            "= username=a;",
+            Err(JaasError::OtherOption(Module::Plain.options())),
+        );
         check(
             "username=a password=b; other.Module required;",
             Err(JaasError::SecondEntry),
         );
-        check("username=a password=my secret;", Err(JaasError::OtherOption));
+        check(
+            "username=a password=my secret;",
+            Err(JaasError::OtherOption(Module::Plain.options())),
+        );
         assert_eq!(
             parse("my secret").unwrap_err(),
             JaasError::OtherModule(String::new())
@@ -272,8 +372,8 @@ mod tests {
             JaasError::NoFlag
         );
         assert_eq!(
-            parse("org.apache.kafka.common.security.scram.ScramLoginModule required;").unwrap_err(),
-            JaasError::OtherModule("org.apache.kafka.common.security.scram.ScramLoginModule".into())
+            parse("com.sun.security.auth.module.Krb5LoginModule required;").unwrap_err(),
+            JaasError::OtherModule("com.sun.security.auth.module.Krb5LoginModule".into())
         );
     }
 
@@ -285,9 +385,10 @@ mod tests {
                 format!("\"{escaped}\"")
             };
             let text = format!("{PLAIN_MODULE} required username={} password={};", quote(&username), quote(&password));
-            let login = parse(&text).expect("a valid entry");
-            prop_assert_eq!(login.username, username);
-            prop_assert_eq!(login.password.reveal(), password);
+            let mut entry = parse(&text).expect("a valid entry");
+            let (given, secret) = (entry.demand("username").unwrap(), entry.demand("password").unwrap());
+            prop_assert_eq!(given.reveal(), username);
+            prop_assert_eq!(secret.reveal(), password);
         }
 
         #[test]

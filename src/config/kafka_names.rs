@@ -36,9 +36,14 @@ macro_rules! used {
 used! {
     BOOTSTRAP_SERVERS = "bootstrap.servers", "One or more `host:port`, separated by commas. Required.";
     SECURITY_PROTOCOL = "security.protocol", "`PLAINTEXT` (default), `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.";
-    SASL_MECHANISM = "sasl.mechanism", "`PLAIN`, with the SASL protocols.";
+    SASL_MECHANISM = "sasl.mechanism", "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`, with the SASL protocols.";
     SASL_JAAS_CONFIG = "sasl.jaas.config",
-        "`org.apache.kafka.common.security.plain.PlainLoginModule required username=\"...\" password=\"...\";`";
+        "`org.apache.kafka.common.security.plain.PlainLoginModule required username=\"...\" password=\"...\";`, the same of `org.apache.kafka.common.security.scram.ScramLoginModule`, or `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId=\"...\" clientSecret=\"...\" scope=\"...\" extension_name=\"...\";`";
+    TOKEN_ENDPOINT = "sasl.oauthbearer.token.endpoint.url", "With `OAUTHBEARER`: where the gateway fetches its tokens, by the client credentials grant. https, or http on this machine.";
+    OAUTH_CLIENT_ID = "sasl.oauthbearer.client.credentials.client.id", "The client, if `sasl.jaas.config` does not name it.";
+    OAUTH_CLIENT_SECRET = "sasl.oauthbearer.client.credentials.client.secret", "Its secret, likewise.";
+    OAUTH_SCOPE = "sasl.oauthbearer.scope", "The scope that is asked for, likewise.";
+    LOGIN_CALLBACK = "sasl.login.callback.handler.class", "`org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler`, which is what the gateway does anyway.";
     TRUSTSTORE_TYPE = "ssl.truststore.type", "`PEM`, with one of the next two.";
     TRUSTSTORE_LOCATION = "ssl.truststore.location", "A PEM file of the authorities that broker certificates come from. Without one: those of the operating system.";
     TRUSTSTORE_CERTIFICATES = "ssl.truststore.certificates", "The same as text.";
@@ -75,6 +80,14 @@ pub(super) const IGNORED: &[&str] = &[
     "retries",
     "retry.backoff.max.ms",
     "retry.backoff.ms",
+    "sasl.login.connect.timeout.ms",
+    "sasl.login.read.timeout.ms",
+    "sasl.login.refresh.buffer.seconds",
+    "sasl.login.refresh.min.period.seconds",
+    "sasl.login.refresh.window.factor",
+    "sasl.login.refresh.window.jitter",
+    "sasl.login.retry.backoff.max.ms",
+    "sasl.login.retry.backoff.ms",
     "send.buffer.bytes",
     "session.timeout.ms",
     "socket.connection.setup.timeout.max.ms",
@@ -89,16 +102,7 @@ pub(super) const NOT_YET: &[&str] = &[
     "sasl.kerberos.service.name",
     "sasl.kerberos.ticket.renew.jitter",
     "sasl.kerberos.ticket.renew.window.factor",
-    "sasl.login.callback.handler.class",
     "sasl.login.class",
-    "sasl.login.connect.timeout.ms",
-    "sasl.login.read.timeout.ms",
-    "sasl.login.refresh.buffer.seconds",
-    "sasl.login.refresh.min.period.seconds",
-    "sasl.login.refresh.window.factor",
-    "sasl.login.refresh.window.jitter",
-    "sasl.login.retry.backoff.max.ms",
-    "sasl.login.retry.backoff.ms",
     "sasl.oauthbearer.clock.skew.seconds",
     "sasl.oauthbearer.expected.audience",
     "sasl.oauthbearer.expected.issuer",
@@ -109,7 +113,6 @@ pub(super) const NOT_YET: &[&str] = &[
     "sasl.oauthbearer.jwks.endpoint.url",
     "sasl.oauthbearer.scope.claim.name",
     "sasl.oauthbearer.sub.claim.name",
-    "sasl.oauthbearer.token.endpoint.url",
     "security.providers",
     "ssl.cipher.suites",
     "ssl.enabled.protocols",

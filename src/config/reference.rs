@@ -56,6 +56,8 @@ keys! {
         "Whether ACLs decide in the virtual cluster `passthrough`, `true` or `false`. With `false` everybody who logs in there may do everything on the physical cluster `main`. In all other virtual clusters ACLs decide.";
     SUPER_USERS = "gateway.super.users", "",
         "The super users of the virtual cluster `passthrough`: names of service accounts, separated by `;`.";
+    OAUTH_PROVIDERS = "gateway.oauth.providers", "",
+        "The providers of OAuth tokens that virtual clusters may name, as a map from a name to `issuer`, `jwks.url` (https, http on this machine, or `file:///path`), `audiences` (one of them must be in the token's `aud`), `algorithms` (default `RS256, ES256`; only asymmetric ones), `leeway.seconds` (30), `jwks.refresh.seconds` (600) and `jwks.ca.file` (PEM; default: the authorities of the operating system). Every node should be given the same.";
     NODE_ID = "klamm.node.id", "1",
         "The number of this node in its cluster, from 1. It stays with the node's data directory.";
     DATA_DIR = "klamm.data.dir", "./klamm-data",
@@ -150,6 +152,22 @@ Each has an id and Kafka client properties. The cluster `main` must exist. They 
 * variables `KAFKA_<ID>_<PROPERTY>`, alone or on top of a file: `KAFKA_MAIN_BOOTSTRAP_SERVERS`,
   `KAFKA_CLUSTERA_SASL_JAAS_CONFIG`. Ids compare without case and may hold `_`: the longest known property at the end
   of the name counts. In a variable `_` stands for `.`, `-` and `_` of an id.
+
+Beside the properties may stand `credentials`: a map from a name to SASL properties. A service account that names one of
+them in `spec.upstreamCredentials` reaches the brokers with it instead of the cluster's own, so that they can tell
+clients apart. What is not said there, such as the mechanism, is as in the cluster's own.
+
+```yaml
+kafka:
+  main:
+    bootstrap.servers: kafka-1.example.com:9092
+    security.protocol: SASL_SSL
+    sasl.mechanism: SCRAM-SHA-512
+    sasl.jaas.config: org.apache.kafka.common.security.scram.ScramLoginModule required username=\"klamm\" password=\"...\";
+    credentials:
+      billing:
+        sasl.jaas.config: org.apache.kafka.common.security.scram.ScramLoginModule required username=\"billing\" password=\"...\";
+```
 ";
 
 const LISTENERS_SECTION: &str = "\

@@ -1,7 +1,9 @@
 //! Whole configurations: what they become, and what is said of wrong ones.
 
+use klamm_raft::model::ScramHash;
+
 use super::*;
-use crate::backend::config::{HostCheck, PlainLogin, Security, TlsConfig, Trust};
+use crate::backend::config::{HostCheck, PlainLogin, Security, TlsConfig, Trust, UpstreamLogin};
 
 mod listeners;
 
@@ -121,10 +123,10 @@ fn the_selected_file_of_clusters_works_as_users_know_it() {
     let main = &config.backends[&id("main")];
     assert_eq!(
         main.login,
-        Some(PlainLogin {
+        Some(UpstreamLogin::Plain(PlainLogin {
             username: "key".into(),
             password: Secret::new("hidden-secret")
-        })
+        }))
     );
     assert_eq!(
         main.security,
@@ -151,10 +153,7 @@ fn clusters_come_from_variables_alone() {
     ])
     .good();
     let west = &config.backends[&id("EU_West")];
-    assert_eq!(
-        west.login.as_ref().map(|login| login.username.as_str()),
-        Some("key")
-    );
+    assert!(matches!(&west.login, Some(UpstreamLogin::Plain(login)) if login.username == "key"));
 }
 
 #[test]
@@ -429,16 +428,16 @@ fn properties_that_are_wrong_or_not_supported() {
         &[("KAFKA_MAIN_SECURITY_PROTOCOL", "SASL_PLAINTEXT")],
         &[
             "main: sasl.jaas.config: the security protocol needs this\n    as a variable it is KAFKA_MAIN_SASL_JAAS_CONFIG",
-            "main: sasl.mechanism: the security protocol needs this: PLAIN\n    as a variable it is KAFKA_MAIN_SASL_MECHANISM",
+            "main: sasl.mechanism: the security protocol needs this: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER\n    as a variable it is KAFKA_MAIN_SASL_MECHANISM",
         ],
     );
     property(
         &[
             ("KAFKA_MAIN_SECURITY_PROTOCOL", "SASL_SSL"),
-            ("KAFKA_MAIN_SASL_MECHANISM", "SCRAM-SHA-256"),
+            ("KAFKA_MAIN_SASL_MECHANISM", "GSSAPI"),
         ],
         &[
-            "KAFKA_MAIN_SASL_MECHANISM: the SASL mechanism \"SCRAM-SHA-256\" is not supported yet: only PLAIN is",
+            "KAFKA_MAIN_SASL_MECHANISM: the SASL mechanism \"GSSAPI\" is not supported\n    there are PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER",
         ],
     );
     property(
@@ -688,4 +687,90 @@ fn nothing_shows_a_secret() {
         ("KAFKA_MAIN_SASL_JAAS_CONFIG", JAAS),
     ]);
     assert!(!format!("{:?}", good.good()).contains("hidden-secret"));
+}
+
+const SCRAM: &str =
+    "org.apache.kafka.common.security.scram.ScramLoginModule required username=key password=pass;";
+const BEARER: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId=me clientSecret=hidden-secret scope=kafka extension_logicalCluster=\"lkc-1\";";
+
+#[test]
+fn upstream_logins_are_those_of_kafkas_clients() {
+    let main = |more: &[(&'static str, &'static str)]| {
+        let variables = [&[MAIN, ("KAFKA_MAIN_SECURITY_PROTOCOL", "SASL_PLAINTEXT")], more].concat();
+        Given::variables(&variables).good().backends[&id("main")]
+            .login
+            .clone()
+            .expect("a login")
+    };
+    for (mechanism, hash) in [
+        ("SCRAM-SHA-256", ScramHash::Sha256),
+        ("SCRAM-SHA-512", ScramHash::Sha512),
+    ] {
+        let login = main(&[
+            ("KAFKA_MAIN_SASL_MECHANISM", mechanism),
+            ("KAFKA_MAIN_SASL_JAAS_CONFIG", SCRAM),
+        ]);
+        assert!(
+            matches!(login, UpstreamLogin::Scram(login) if login.hash == hash && login.username == "key")
+        );
+    }
+    let login = main(&[
+        ("KAFKA_MAIN_SASL_MECHANISM", "OAUTHBEARER"),
+        ("KAFKA_MAIN_SASL_JAAS_CONFIG", BEARER),
+        (
+            "KAFKA_MAIN_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL",
+            "https://id.example.com/token",
+        ),
+        (
+            "KAFKA_MAIN_SASL_LOGIN_CALLBACK_HANDLER_CLASS",
+            "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler",
+        ),
+    ]);
+    let UpstreamLogin::Bearer(login) = login else {
+        panic!("{login:?}")
+    };
+    assert_eq!(
+        (login.client_id.as_str(), login.scope.as_deref()),
+        ("me", Some("kafka"))
+    );
+    assert_eq!(login.client_secret, Secret::new("hidden-secret"));
+    assert_eq!(login.extensions["logicalCluster"], "lkc-1");
+    let refused = |more: &[(&'static str, &'static str)], problem: &str| {
+        Given::variables(&[&[MAIN, ("KAFKA_MAIN_SECURITY_PROTOCOL", "SASL_PLAINTEXT")], more].concat())
+            .refused(&[problem]);
+    };
+    refused(
+        &[
+            ("KAFKA_MAIN_SASL_MECHANISM", "OAUTHBEARER"),
+            ("KAFKA_MAIN_SASL_JAAS_CONFIG", BEARER),
+        ],
+        "main: sasl.oauthbearer.token.endpoint.url: the mechanism needs this\n    as a variable it is KAFKA_MAIN_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL",
+    );
+    refused(
+        &[
+            ("KAFKA_MAIN_SASL_MECHANISM", "SCRAM-SHA-256"),
+            ("KAFKA_MAIN_SASL_JAAS_CONFIG", JAAS),
+        ],
+        "KAFKA_MAIN_SASL_JAAS_CONFIG: the login module that goes with the mechanism is org.apache.kafka.common.security.scram.ScramLoginModule",
+    );
+}
+
+#[test]
+fn further_credentials_take_over_what_they_do_not_say() {
+    let clusters = |credentials: &str| {
+        let text = format!(
+            "config: {{main: {{bootstrap.servers: 'a:1', security.protocol: SASL_PLAINTEXT, sasl: {{mechanism: SCRAM-SHA-512, jaas.config: {SCRAM}}}, credentials: {credentials}}}}}"
+        );
+        let selector = ("GATEWAY_BACKEND_KAFKA_SELECTOR", "file : { path: /clusters.yaml}");
+        Given::variables(&[selector]).other("/clusters.yaml", text)
+    };
+    let config = clusters("{billing: {sasl.jaas.config: org.apache.kafka.common.security.scram.ScramLoginModule required username=bill password=x;}}").good();
+    let billing = &config.backends[&id("main")].credentials["billing"];
+    assert!(
+        matches!(billing, UpstreamLogin::Scram(login) if login.hash == ScramHash::Sha512 && login.username == "bill")
+    );
+    clusters("{billing: {bootstrap.servers: 'b:1'}}").refused(&[
+        "/clusters.yaml:1: main: credentials.billing: credentials have properties of SASL only, not bootstrap.servers",
+        "main: sasl.jaas.config: the security protocol needs this\n    as a variable it is KAFKA_MAIN_SASL_JAAS_CONFIG",
+    ]);
 }

@@ -37,6 +37,10 @@ pub enum End {
     MechanismWithdrawn,
     #[error("the system gives no random bytes")]
     NoRandomness,
+    #[error("the method of authentication was changed or removed")]
+    MethodChanged,
+    #[error("another account has the name by which the client is known elsewhere")]
+    AccountChanged,
     #[error("a part of a produce request without acknowledgement was refused")]
     UnansweredRefusal,
     #[error("nothing was sent for too long")]
@@ -87,6 +91,8 @@ impl End {
             Self::PasswordChanged => "password_changed",
             Self::MechanismWithdrawn => "mechanism_withdrawn",
             Self::NoRandomness => "no_randomness",
+            Self::MethodChanged => "method_changed",
+            Self::AccountChanged => "account_changed",
             Self::UnansweredRefusal => "unanswered_refusal",
             Self::Idle => "idle",
             Self::SlowFrame => "slow_frame",
@@ -111,6 +117,8 @@ impl End {
             | Self::TokenWithdrawn
             | Self::PasswordChanged
             | Self::MechanismWithdrawn
+            | Self::MethodChanged
+            | Self::AccountChanged
             | Self::UnansweredRefusal
             | Self::Drained
             | Self::AddressGone => Blame::Nobody,
@@ -150,6 +158,8 @@ impl From<LoginLost> for End {
             LoginLost::TokenWithdrawn => Self::TokenWithdrawn,
             LoginLost::PasswordChanged => Self::PasswordChanged,
             LoginLost::MechanismWithdrawn => Self::MechanismWithdrawn,
+            LoginLost::MethodChanged => Self::MethodChanged,
+            LoginLost::AccountChanged => Self::AccountChanged,
         }
     }
 }

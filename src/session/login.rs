@@ -15,15 +15,16 @@ use super::stage::Stage;
 use super::{Session, canonical};
 use crate::auth::scram::Nonce;
 use crate::auth::{Directory, Moment, Refusal, SaslRequest, Turn, UnixMillis};
+use crate::backend::LoginAs;
 use crate::vcluster::plan::Caller;
 use crate::wire::RequestHeader;
 
 impl Session {
     /// A SaslHandshake or SaslAuthenticate.
-    pub(super) fn on_sasl(&mut self, frame: &Frame, asked: Asked) {
+    pub(super) fn on_sasl(&mut self, frame: &Frame, asked: Asked) -> Result<(), End> {
         let Ok(header) = RequestHeader::parse(&frame.bytes) else {
             self.drain(End::BadRequest);
-            return;
+            return Ok(());
         };
         let request = SaslRequest {
             api_key: header.api_key,
@@ -34,24 +35,25 @@ impl Session {
         let directory = Arc::clone(&self.setup.door.view.load().directory);
         let Some(moment) = moment() else {
             self.drain(End::NoRandomness);
-            return;
+            return Ok(());
         };
         let turn = self.conversation.request(&request, &directory, moment);
-        self.on_turn(turn, directory, asked);
+        self.on_turn(turn, directory, asked)
     }
 
     /// A bare SASL message.
-    pub(super) fn on_raw_sasl(&mut self, message: &[u8], asked: Asked) {
+    pub(super) fn on_raw_sasl(&mut self, message: &[u8], asked: Asked) -> Result<(), End> {
         let directory = Arc::clone(&self.setup.door.view.load().directory);
         let Some(moment) = moment() else {
             self.drain(End::NoRandomness);
-            return;
+            return Ok(());
         };
         let turn = self.conversation.raw(message, &directory, moment);
-        self.on_turn(turn, directory, asked);
+        self.on_turn(turn, directory, asked)
     }
 
-    fn on_turn(&mut self, turn: Turn, directory: Arc<Directory>, asked: Asked) {
+    /// Carries out what a SASL message came to.
+    pub(super) fn on_turn(&mut self, turn: Turn, directory: Arc<Directory>, asked: Asked) -> Result<(), End> {
         match turn {
             Turn::Answer(answer) => {
                 if self.conversation.is_under_way() {
@@ -71,7 +73,10 @@ impl Session {
                     answer: answer.map(|answer| (answer, asked)),
                 });
             }
+            Turn::Keys { provider, need } => self.need_keys(provider, need, asked)?,
+            Turn::Relay(to_broker) => self.relay(to_broker, asked),
         }
+        Ok(())
     }
 
     fn logged_in(&mut self, directory: Arc<Directory>) {
@@ -98,16 +103,16 @@ impl Session {
             host: address.to_string().into(),
             listener: self.setup.door.listener.clone(),
         });
-        self.directory = Some(directory);
         self.stage = Stage::Serving;
         self.inbound
             .set_max_frame_bytes(self.setup.shared.limits.max_frame_bytes);
         self.deadlines.logged_in();
         self.setup.seat.logged_in();
         self.setup.door.metrics.logins.inc();
+        self.take_directory(directory);
     }
 
-    fn refused(&self, kind: Refusal, vcluster: &VclusterName) {
+    pub(super) fn refused(&self, kind: Refusal, vcluster: &VclusterName) {
         self.setup.door.metrics.login_failed(kind.label());
         let user = self.conversation.attempted_user().unwrap_or("-");
         let peer = self.setup.peer;
@@ -128,9 +133,20 @@ impl Session {
             .is_some_and(|seen| Arc::ptr_eq(seen, directory));
         if !is_known {
             login.check(directory)?;
-            self.directory = Some(Arc::clone(directory));
+            self.take_directory(Arc::clone(directory));
         }
         Ok(())
+    }
+
+    /// The login at hand rests on this directory.
+    fn take_directory(&mut self, directory: Arc<Directory>) {
+        let login = self.conversation.login();
+        let credentials = login.and_then(|login| login.upstream_credentials(&directory));
+        self.upstream.log_in_as(match credentials {
+            Some(name) => LoginAs::Named(name.clone()),
+            None => LoginAs::Gateway,
+        });
+        self.directory = Some(directory);
     }
 }
 

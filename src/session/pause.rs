@@ -9,6 +9,7 @@ use tokio::time::Sleep;
 
 use super::budget::Share;
 use super::end::End;
+use super::federation::Relayed;
 use super::pipeline::Asked;
 use super::setup::Later;
 use crate::vcluster::pending::PendingChange;
@@ -33,6 +34,10 @@ pub(super) enum Pause {
         pending: PendingChange,
         asked: Asked,
     },
+    /// The keys of a provider of tokens are read.
+    Keys { done: Later<()>, asked: Asked },
+    /// The broker judges a client's login.
+    Relay { done: Later<Relayed>, asked: Asked },
     /// A failed login is answered late.
     Refused {
         done: Pin<Box<Sleep>>,
@@ -49,18 +54,35 @@ pub(super) enum Resume {
         pending: PendingChange,
         asked: Asked,
     },
+    Keys {
+        asked: Asked,
+    },
+    Relayed {
+        relayed: Relayed,
+        asked: Asked,
+    },
     Refuse {
         answer: Option<(Segments, Asked)>,
         end: End,
     },
 }
 
+/// What a wait brought, if it brought anything.
+enum Brought {
+    Nothing,
+    Change(ChangeResult),
+    Relayed(Relayed),
+}
+
 impl Pause {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<ChangeResult>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Brought> {
         match self {
-            Self::Refresh { done, .. } => done.as_mut().poll(cx).map(|()| None),
-            Self::Change { done, .. } => done.as_mut().poll(cx).map(Some),
-            Self::Refused { done, .. } => done.as_mut().poll(cx).map(|()| None),
+            Self::Refresh { done, .. } | Self::Keys { done, .. } => {
+                done.as_mut().poll(cx).map(|()| Brought::Nothing)
+            }
+            Self::Change { done, .. } => done.as_mut().poll(cx).map(Brought::Change),
+            Self::Relay { done, .. } => done.as_mut().poll(cx).map(Brought::Relayed),
+            Self::Refused { done, .. } => done.as_mut().poll(cx).map(|()| Brought::Nothing),
         }
     }
 
@@ -69,12 +91,23 @@ impl Pause {
         let Some(pause) = slot else {
             return Poll::Ready(None);
         };
-        let result = ready!(pause.poll(cx));
+        let brought = ready!(pause.poll(cx));
         Poll::Ready(slot.take().map(|pause| match pause {
             Self::Refresh { request, .. } => Resume::Plan(request),
             Self::Change { pending, asked, .. } => Resume::Changed {
-                result: result.unwrap_or(Err(ChangeUnavailable)),
+                result: match brought {
+                    Brought::Change(result) => result,
+                    Brought::Nothing | Brought::Relayed(_) => Err(ChangeUnavailable),
+                },
                 pending,
+                asked,
+            },
+            Self::Keys { asked, .. } => Resume::Keys { asked },
+            Self::Relay { asked, .. } => Resume::Relayed {
+                relayed: match brought {
+                    Brought::Relayed(relayed) => relayed,
+                    Brought::Nothing | Brought::Change(_) => Err(End::UpstreamLost),
+                },
                 asked,
             },
             Self::Refused { answer, .. } => Resume::Refuse {
@@ -90,6 +123,8 @@ impl std::fmt::Debug for Pause {
         f.write_str(match self {
             Self::Refresh { .. } => "Refresh",
             Self::Change { .. } => "Change",
+            Self::Keys { .. } => "Keys",
+            Self::Relay { .. } => "Relay",
             Self::Refused { .. } => "Refused",
         })
     }

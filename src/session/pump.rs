@@ -15,6 +15,7 @@ use super::orders::{Mode, Orders};
 use super::pause::{Pause, Resume};
 use super::pipeline::Asked;
 use super::stage::Stage;
+use crate::auth::KeyNeed;
 
 /// How often a turn goes over everything before other sessions of the arbiter get theirs.
 const MAX_ROUNDS: usize = 16;
@@ -65,6 +66,7 @@ impl Session {
         }
         for _ in 0..MAX_ROUNDS {
             self.resume(cx)?;
+            self.relay_deferred()?;
             let was_paused = self.pause.is_some();
             let client = self.read_client(cx)?;
             self.upstream.poll_write(cx)?;
@@ -78,7 +80,8 @@ impl Session {
             // Whatever else is to be done wakes the task when it can be.
             let can_go_on = (client == Stopped::Full && self.may_plan())
                 || (upstream == Stopped::Full && self.may_take_answers())
-                || (self.pause.is_some() && !was_paused);
+                || (self.pause.is_some() && !was_paused)
+                || (self.deferred.is_some() && self.is_quiet());
             if !can_go_on {
                 return self.watch_time(cx);
             }
@@ -110,13 +113,14 @@ impl Session {
 
     /// Whether nothing is left to be done for what was read.
     fn is_finished(&self) -> bool {
-        self.pause.is_none() && self.is_quiet() && self.outbound.is_empty()
+        self.pause.is_none() && self.deferred.is_none() && self.is_quiet() && self.outbound.is_empty()
     }
 
     /// Whether another request may be planned now.
     fn may_plan(&self) -> bool {
         let limits = &self.setup.shared.limits;
         self.pause.is_none()
+            && self.deferred.is_none()
             && self.stage.reads()
             && self.pipeline.len() < limits.max_in_flight
             && self.outbound.queued_bytes() + self.pipeline.waiting_bytes() < limits.max_queued_bytes
@@ -139,6 +143,8 @@ impl Session {
                     pending,
                     asked,
                 } => self.changed(pending, result, asked),
+                Resume::Keys { asked } => self.have_keys(KeyNeed::Fresher, asked)?,
+                Resume::Relayed { relayed, asked } => self.relayed(relayed, asked)?,
                 Resume::Refuse { answer, end } => {
                     if let Some((answer, asked)) = answer {
                         self.reply(answer, asked);
@@ -187,8 +193,7 @@ impl Session {
                 at: self.now,
             };
             self.asked(asked);
-            self.on_raw_sasl(&frame.bytes, asked);
-            return Ok(());
+            return self.on_raw_sasl(&frame.bytes, asked);
         }
         self.on_request(frame)
     }

@@ -36,7 +36,7 @@ impl Session {
         self.asked(asked);
         match self.stage.route(asked.api_key, Conversation::is_sasl) {
             Route::Refuse(end) => self.drain(end),
-            Route::Sasl => self.on_sasl(&frame, asked),
+            Route::Sasl => self.on_sasl(&frame, asked)?,
             Route::ApiVersions => match api::api_versions(&self.setup.door.view.load(), &frame.bytes) {
                 Ok(answer) => self.reply(answer, asked),
                 Err(_) => self.drain(End::BadRequest),
@@ -232,7 +232,7 @@ impl Session {
 }
 
 /// The physical broker behind an address of a virtual cluster.
-fn destination(view: &View, place: Place) -> Option<Destination> {
+pub(super) fn destination(view: &View, place: Place) -> Option<Destination> {
     let broker = match place {
         Place::Bootstrap => None,
         Place::Broker(id) => Some(view.brokers.by_virtual_id(id)?.physical_id),

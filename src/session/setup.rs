@@ -17,6 +17,7 @@ use super::limits::Limits;
 use super::orders::Orders;
 use crate::backend::Pool;
 use crate::metrics::{NodeMetrics, VclusterMetrics};
+use crate::oauth::Keys;
 use crate::vcluster::plan::{ChangeResult, Place};
 use crate::vcluster::view::SharedView;
 
@@ -51,16 +52,19 @@ pub struct Shared {
     pub(super) purses: Purses,
     pub propose: Propose,
     pub metrics: Arc<NodeMetrics>,
+    /// The keys of providers of tokens.
+    pub keys: Keys,
 }
 
 impl Shared {
     /// With budgets as `limits` say.
-    pub fn new(limits: Limits, propose: Propose, metrics: Arc<NodeMetrics>) -> Self {
+    pub fn new(limits: Limits, propose: Propose, metrics: Arc<NodeMetrics>, keys: Keys) -> Self {
         Self {
             purses: Purses::new(limits.max_buffered_bytes, Arc::clone(&metrics)),
             limits,
             propose,
             metrics,
+            keys,
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::backend::Pool;
 use crate::backend::fake;
 use crate::backend::topology::{ApiRanges, PhysicalTopic, Topology};
 use crate::metrics::Metrics;
+use crate::oauth::Keys;
 use crate::stream::Stream;
 use crate::vcluster::plan::{ChangeResult, ChangeUnavailable, Place};
 use crate::vcluster::view::{SharedView, Source, View};
@@ -124,7 +125,12 @@ impl Gateway {
                 refresh,
                 metrics: metrics.vcluster(&samples::vcluster()),
             }),
-            shared: Arc::new(Shared::new(limits, propose, Arc::clone(&metrics.node))),
+            shared: Arc::new(Shared::new(
+                limits,
+                propose,
+                Arc::clone(&metrics.node),
+                Keys::default(),
+            )),
             pools: Arc::new(BTreeMap::from([("main".parse().unwrap(), pool)])),
             metrics,
             orders: watch::Sender::new(Orders::default()),

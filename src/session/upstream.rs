@@ -15,7 +15,7 @@ use super::end::End;
 use super::inbound::{Filled, Frame, Front, Inbound};
 use super::outbound::Outbound;
 use super::setup::{Later, Pools};
-use crate::backend::{Lane, Lease, LeaseError, Return};
+use crate::backend::{Lane, Lease, LeaseError, LoginAs, Return};
 use crate::chain::Chain;
 use crate::wire::Segments;
 
@@ -41,6 +41,10 @@ pub(super) struct UpstreamSide {
     link: Link,
     /// Where the link leads, if there is one.
     destination: Option<Destination>,
+    /// As whom lanes are logged in.
+    login: LoginAs,
+    /// Whether the lane is logged in as somebody else than it should be.
+    is_outdated: bool,
     /// Whether another session may have the lane after this one.
     is_clean: bool,
     inbound: Inbound,
@@ -53,6 +57,8 @@ impl UpstreamSide {
             pools,
             link: Link::None,
             destination: None,
+            login: LoginAs::Gateway,
+            is_outdated: false,
             is_clean: true,
             inbound: Inbound::new(max_frame_bytes),
             outbound: Outbound::default(),
@@ -61,9 +67,8 @@ impl UpstreamSide {
 
     /// Whether the link is to this destination, or there is none.
     pub(super) fn fits(&self, destination: &Destination) -> bool {
-        self.destination
-            .as_ref()
-            .is_none_or(|current| current == destination)
+        let current = self.destination.as_ref();
+        !self.is_outdated && current.is_none_or(|current| current == destination)
     }
 
     /// Queues a request, and leases a lane if there is none.
@@ -85,12 +90,59 @@ impl UpstreamSide {
             warn!(cluster = %destination.cluster, "no such physical cluster is configured");
             return Err(End::UpstreamUnavailable);
         };
+        if self.login == LoginAs::Client {
+            // The client's own lane is gone, and with it its login.
+            return Err(End::UpstreamLost);
+        }
         let broker = destination.broker;
-        let request = pool.send(Lease { broker });
+        let login = self.login.clone();
+        let request = pool.send(Lease { broker, login });
         self.link = Link::Leasing(Box::pin(request));
         self.destination = Some(destination);
         self.is_clean = true;
         Ok(())
+    }
+
+    /// From the next lane on, lanes are logged in as this; the lane that there is fits no destination any more. A client
+    /// that logged in at the broker itself stays who it is.
+    pub(super) fn log_in_as(&mut self, login: LoginAs) {
+        if self.login != LoginAs::Client && self.login != login {
+            self.login = login;
+            self.is_outdated = self.destination.is_some();
+        }
+    }
+
+    /// The lane that this client logs in on itself: the one that it has, or one on which nobody is logged in yet. Until
+    /// [`Self::give_own`] there is none. Nothing may be in flight.
+    pub(super) fn take_own(&mut self, destination: &Destination) -> Result<Later<Result<Lane, End>>, End> {
+        if !self.fits(destination) {
+            return Err(End::AddressGone);
+        }
+        let link = std::mem::replace(&mut self.link, Link::None);
+        if self.login == LoginAs::Client {
+            return match link {
+                Link::Open(lane) => Ok(Box::pin(std::future::ready(Ok(lane)))),
+                Link::None | Link::Leasing(_) => Err(End::UpstreamLost),
+            };
+        }
+        self.login = LoginAs::Client;
+        self.is_clean = false;
+        self.destination = Some(destination.clone());
+        let Some(pool) = self.pools.get(&destination.cluster) else {
+            warn!(cluster = %destination.cluster, "no such physical cluster is configured");
+            return Err(End::UpstreamUnavailable);
+        };
+        let request = pool.send(Lease {
+            broker: destination.broker,
+            login: LoginAs::Client,
+        });
+        let destination = destination.clone();
+        Ok(Box::pin(async move { opened(request.await, Some(&destination)) }))
+    }
+
+    /// Takes that lane back.
+    pub(super) fn give_own(&mut self, lane: Lane) {
+        self.link = Link::Open(lane);
     }
 
     /// Bytes that wait for the broker to take them.
@@ -122,6 +174,7 @@ impl UpstreamSide {
     /// Gives the lane back to its pool, or closes it. Nothing may be in flight.
     pub(super) fn release(&mut self) {
         let destination = self.destination.take();
+        self.is_outdated = false;
         let link = std::mem::replace(&mut self.link, Link::None);
         let (Link::Open(lane), Some(destination)) = (link, destination) else {
             return;
@@ -201,7 +254,10 @@ impl UpstreamSide {
         let read = Pin::new(lane).poll_read(cx, &mut ReadBuf::new(&mut space));
         if read.is_ready() && self.outbound.is_empty() {
             self.link = Link::None;
-            self.destination = None;
+            // A client that logged in there itself finds out with its next request.
+            if self.login != LoginAs::Client {
+                self.destination = None;
+            }
         }
     }
 

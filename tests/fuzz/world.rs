@@ -10,7 +10,7 @@ use klamm::vcluster::plan::Caller;
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
-    AccountKind, AccountName, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot,
+    AccountName, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot,
     ListenerName, NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, ResourcePattern,
     ResourceType, Revision, ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterKind, VclusterName,
     VclusterState, VirtualCluster,
@@ -138,7 +138,7 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
     };
     let admin: AccountName = "admin".parse().unwrap();
     let account = ServiceAccount {
-        kind: AccountKind::Local,
+        spec: AccountSpec::local(),
         created: Revision(1),
     };
     VclusterState {

@@ -11,10 +11,10 @@ use openraft::EntryPayload;
 use crate::command::{Command, Proposal, ProposalId, Revoked};
 use crate::machine;
 use crate::model::{
-    AccountKind, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ClaimRule, Demand, Liveness,
-    Mediation, Method, Namespace, NodeId, NodeRecord, OauthBearer, Operation, PasswordHash, PatternType,
-    Permission, ResourcePattern, ResourceType, Revision, ScramCredential, ScramHash, ScramUser, SigningKey,
-    Standard, State, TokenId, TokenRecord, VclusterKind, VirtualCluster,
+    AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ClaimRule, Demand,
+    Liveness, Mediation, Method, Namespace, NodeId, NodeRecord, OauthBearer, Operation, PasswordHash,
+    PatternType, Permission, ResourcePattern, ResourceType, Revision, ScramCredential, ScramHash, ScramUser,
+    SigningKey, Standard, State, TokenId, TokenRecord, VclusterKind, VirtualCluster,
 };
 use crate::store::Standing;
 use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
@@ -149,7 +149,7 @@ fn on_a_virtual_cluster() -> Vec<Command> {
         Command::PutAccount {
             vcluster: vcluster.clone(),
             name: account,
-            kind: AccountKind::Local,
+            spec: AccountSpec::local(),
         },
         Command::PutToken {
             vcluster: vcluster.clone(),

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::command::Revoked;
 use crate::model::{
-    AccountKind, AccountName, Revision, ServiceAccount, State, TokenId, TokenRecord, VclusterName,
-    VclusterState,
+    AccountKind, AccountName, AccountSpec, Revision, ServiceAccount, State, TokenId, TokenRecord,
+    VclusterName, VclusterState,
 };
 use crate::outcome::{Outcome, Refusal};
 
@@ -15,26 +15,26 @@ pub(super) fn put(
     state: &mut State,
     vcluster_name: &VclusterName,
     name: AccountName,
-    kind: AccountKind,
+    spec: AccountSpec,
     revision: Revision,
 ) -> Result<Outcome, Refusal> {
     let current = vcluster(state, vcluster_name)?;
-    if let AccountKind::External { names } = &kind {
+    if let AccountKind::External { names } = &spec.kind {
         check_external(current, &name, names)?;
     }
-    let is_external = kind != AccountKind::Local;
+    let is_external = spec.kind != AccountKind::Local;
     let (account, outcome) = match current.accounts.get(&name) {
-        Some(known) if known.kind == kind => return Ok(Outcome::Unchanged),
+        Some(known) if known.spec == spec => return Ok(Outcome::Unchanged),
         Some(known) => (
             ServiceAccount {
-                kind,
+                spec,
                 created: known.created,
             },
             Outcome::Updated,
         ),
         None => (
             ServiceAccount {
-                kind,
+                spec,
                 created: revision,
             },
             Outcome::Created,
@@ -56,7 +56,7 @@ fn check_external(
 ) -> Result<(), Refusal> {
     let others = vcluster.accounts.iter().filter(|(other, _)| *other != name);
     for (other, account) in others {
-        let AccountKind::External { names: theirs } = &account.kind else {
+        let AccountKind::External { names: theirs } = &account.spec.kind else {
             continue;
         };
         if let Some(taken) = names.intersection(theirs).next() {
@@ -134,7 +134,7 @@ pub(super) fn put_token(
             name: record.account,
         });
     };
-    if account.kind != AccountKind::Local {
+    if account.spec.kind != AccountKind::Local {
         return Err(Refusal::ExternalAccount {
             vcluster: vcluster_name.clone(),
             name: record.account,

@@ -1,6 +1,8 @@
 //! SCRAM credentials of local service accounts.
 
-use crate::model::{AccountKind, Revision, ScramCredential, ScramUser, ServiceAccount, State, VclusterName};
+use crate::model::{
+    AccountKind, AccountSpec, Revision, ScramCredential, ScramUser, ServiceAccount, State, VclusterName,
+};
 use crate::outcome::{Outcome, Refusal};
 
 use super::{vcluster, vcluster_mut};
@@ -15,7 +17,7 @@ pub(super) fn alter(
     let current = vcluster(state, vcluster_name)?;
     for (user, _) in &put {
         let account = current.accounts.get(&user.account);
-        if account.is_some_and(|account| account.kind != AccountKind::Local) {
+        if account.is_some_and(|account| account.spec.kind != AccountKind::Local) {
             return Err(Refusal::ExternalAccount {
                 vcluster: vcluster_name.clone(),
                 name: user.account.clone(),
@@ -37,8 +39,8 @@ pub(super) fn alter(
         vcluster
             .accounts
             .entry(user.account.clone())
-            .or_insert(ServiceAccount {
-                kind: AccountKind::Local,
+            .or_insert_with(|| ServiceAccount {
+                spec: AccountSpec::local(),
                 created: revision,
             });
         vcluster.scram.insert(user, credential);

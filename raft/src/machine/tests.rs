@@ -9,10 +9,10 @@ use proptest::prelude::*;
 use crate::codec;
 use crate::command::{ProposalId, Revoked};
 use crate::model::{
-    AccountKind, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ClusterId, Liveness, Namespace,
-    NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern,
-    ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey, Standard, TokenId, TokenRecord,
-    VclusterKind, VirtualCluster,
+    AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ClusterId,
+    Liveness, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType, Permission, PortSlot,
+    ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey, Standard, TokenId,
+    TokenRecord, VclusterKind, VirtualCluster,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
@@ -119,7 +119,7 @@ fn account(vcluster: &str, name: &str) -> Command {
     Command::PutAccount {
         vcluster: vcluster.parse().unwrap(),
         name: name.parse().unwrap(),
-        kind: AccountKind::Local,
+        spec: AccountSpec::local(),
     }
 }
 
@@ -826,8 +826,11 @@ fn an_external_name_belongs_to_one_account() {
     let external = |name: &str, names: &[&str]| Command::PutAccount {
         vcluster: "one".parse().unwrap(),
         name: name.parse().unwrap(),
-        kind: AccountKind::External {
-            names: names.iter().map(|name| (*name).to_owned()).collect(),
+        spec: AccountSpec {
+            kind: AccountKind::External {
+                names: names.iter().map(|name| (*name).to_owned()).collect(),
+            },
+            upstream_credentials: None,
         },
     };
     assert_eq!(
@@ -884,7 +887,10 @@ fn scram_credentials_are_of_local_accounts_which_they_make() {
         machine.run(alter_scram(&[small.clone(), large.clone()], &[])),
         Outcome::Updated
     );
-    assert_eq!(machine.vcluster("one").accounts["alice"].kind, AccountKind::Local);
+    assert_eq!(
+        machine.vcluster("one").accounts["alice"].spec.kind,
+        AccountKind::Local
+    );
     assert_eq!(
         machine.run(alter_scram(std::slice::from_ref(&small), &[])),
         Outcome::Unchanged
@@ -899,8 +905,11 @@ fn scram_credentials_are_of_local_accounts_which_they_make() {
     machine.run(Command::PutAccount {
         vcluster: "one".parse().unwrap(),
         name: "alice".parse().unwrap(),
-        kind: AccountKind::External {
-            names: ["x".to_owned()].into(),
+        spec: AccountSpec {
+            kind: AccountKind::External {
+                names: ["x".to_owned()].into(),
+            },
+            upstream_credentials: None,
         },
     });
     let refused = machine.refusal(alter_scram(&[small], &[]));

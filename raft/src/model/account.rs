@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::CredentialsName;
+
 /// Who holds the credentials of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccountKind {
@@ -14,10 +16,28 @@ pub enum AccountKind {
     External { names: BTreeSet<String> },
 }
 
+/// What people say of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountSpec {
+    pub kind: AccountKind,
+    /// As whom its requests reach physical clusters: an entry of their configuration. None: as the gateway.
+    pub upstream_credentials: Option<CredentialsName>,
+}
+
+impl AccountSpec {
+    /// An account whose credentials the gateway holds.
+    pub fn local() -> Self {
+        Self {
+            kind: AccountKind::Local,
+            upstream_credentials: None,
+        }
+    }
+}
+
 /// A principal of one virtual cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceAccount {
-    pub kind: AccountKind,
+    pub spec: AccountSpec,
     /// The revision that created this account. Tokens name it, so that those of a deleted account stay dead when an
     /// account of the same name is created again.
     pub created: super::Revision,

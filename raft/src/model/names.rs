@@ -155,6 +155,14 @@ name!(
 );
 
 name!(
+    /// The name of credentials for a physical cluster, in the backend configuration.
+    CredentialsName,
+    "name of credentials",
+    "1 to 100 of the characters a-z A-Z 0-9 . _ -",
+    |t| (1..=100).contains(&t.len()) && is_resource_text(t)
+);
+
+name!(
     /// What the names of a namespace begin with.
     NamePrefix,
     "prefix",
@@ -196,6 +204,7 @@ compares_exactly!(
     TopicName,
     AccountName,
     ProviderName,
+    CredentialsName,
     NamePrefix,
     NameSelector,
     ListenerName,

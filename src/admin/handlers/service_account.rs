@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::AccountName;
 
-use super::{Filter, deleted, gone, upserted};
+use super::{Filter, deleted, gone, has_credentials, upserted};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -25,7 +25,7 @@ pub(in crate::admin) async fn list(
             .accounts
             .iter()
             .filter(|(name, _)| filter.has_name(name.as_str()));
-        all.extend(passing.map(|(name, account)| service_account::show(vcluster, name, &account.kind)));
+        all.extend(passing.map(|(name, account)| service_account::show(vcluster, name, &account.spec)));
     }
     if let Some(kind) = &filter.kind {
         all.retain(|account| account.has_kind(kind));
@@ -39,7 +39,10 @@ pub(in crate::admin) async fn put(
     Query(mode): Query<Mode>,
     Body(resource): Body<ServiceAccountResource>,
 ) -> Result<HttpResponse, ApiError> {
-    let (vcluster, name, kind) = resource.read()?;
+    let (vcluster, name, spec) = resource.read()?;
+    if let Some(credentials) = &spec.upstream_credentials {
+        has_credentials(&services, credentials)?;
+    }
     let subject = Subject {
         writer: &writer,
         action: Action::Put,
@@ -48,7 +51,7 @@ pub(in crate::admin) async fn put(
     let command = Command::PutAccount {
         vcluster: vcluster.clone(),
         name: name.clone(),
-        kind,
+        spec,
     };
     let made = services.change(subject, command, mode).await?;
     let account = made
@@ -59,7 +62,7 @@ pub(in crate::admin) async fn put(
         .ok_or_else(gone)?;
     Ok(upserted(
         &made,
-        service_account::show(&vcluster, &name, &account.kind),
+        service_account::show(&vcluster, &name, &account.spec),
     ))
 }
 

@@ -5,9 +5,9 @@ use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
-use klamm_raft::model::VclusterKind;
+use klamm_raft::model::{Method, VclusterKind};
 
-use super::{Filter, configured, deleted, find, gone, upserted, would_be};
+use super::{Filter, configured, deleted, find, gone, has_provider, upserted, would_be};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -60,6 +60,11 @@ pub(in crate::admin) async fn put(
     let (name, spec) = resource.read()?;
     if let VclusterKind::Standard(standard) = &spec.kind {
         configured(&services, &standard.backend)?;
+    }
+    for method in &spec.authentication.0 {
+        if let Method::OauthBearer(oauth) = method {
+            has_provider(&services, &oauth.provider)?;
+        }
     }
     let subject = Subject {
         writer: &writer,

@@ -6,9 +6,13 @@ use klamm_raft::model::{Authentication, ClaimRule, Demand, Mediation, Method, Oa
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
+use crate::auth::rule::Rule;
 
 /// The most methods that a virtual cluster lists.
 const MAX_METHODS: usize = 16;
+
+/// The most rules about claims.
+const MAX_RULES: usize = 32;
 
 /// One method.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,19 +183,36 @@ fn without_forward(mediation: MediationSpec, method: &str) -> Result<Mediation, 
 /// Refuses what cannot be served.
 fn check_available(method: &Method) -> Result<(), Invalid> {
     match method {
-        Method::SaslPlain {
-            mediation: Mediation::Terminate,
-            ..
-        } => Ok(()),
-        Method::SaslScram {
-            mediation: Mediation::Terminate,
-            ..
-        } => Ok(()),
-        other => Err(Invalid::new(format!(
-            "spec.authentication: {} with this mediation is not available yet",
-            word(other)
+        Method::SaslPlain { .. } | Method::SaslScram { .. } => Ok(()),
+        Method::OauthBearer(oauth) => check_rules(oauth),
+        Method::Anonymous | Method::ClientCertificate { .. } => Err(Invalid::new(format!(
+            "spec.authentication: {} is not available yet",
+            word(method)
         ))),
     }
+}
+
+/// Refuses what nothing could be compared with.
+fn check_rules(oauth: &OauthBearer) -> Result<(), Invalid> {
+    if oauth.rules.len() > MAX_RULES {
+        return Err(Invalid::new(format!(
+            "spec.authentication.rules holds more than {MAX_RULES} rules"
+        )));
+    }
+    if oauth.principal_claim.is_empty() || oauth.scope_claim.is_empty() {
+        return Err(Invalid::new(
+            "spec.authentication.claims names an empty claim".to_owned(),
+        ));
+    }
+    for rule in &oauth.rules {
+        Rule::compile(&rule.expression).map_err(|error| {
+            Invalid::new(format!(
+                "spec.authentication.rules: {:?} is not a rule: {error}",
+                rule.expression
+            ))
+        })?;
+    }
+    Ok(())
 }
 
 /// What a method is called in JSON.
@@ -299,6 +320,13 @@ mod tests {
         let list = r#"[{"type":"sasl_plain","mediation":"terminate"}]"#;
         check(list, Ok(list));
         check(r#"[{"type":"sasl_plain"}]"#, Ok(list));
+        let list = concat!(
+            r#"[{"type":"oauth_bearer","mediation":"validate_forward","provider":"corporate","audiences":["kafka"],"#,
+            r#""requiredScopes":["write"],"claims":{"principal":"azp","scope":"scp"},"#,
+            r#""rules":[{"expression":"claims.tenant == 'a'","message":"of tenant a"}]},"#,
+            r#"{"type":"sasl_scram_sha_512","mediation":"passthrough"}]"#
+        );
+        check(list, Ok(list));
     }
 
     #[test]
@@ -312,6 +340,11 @@ mod tests {
             r#"[{"type":"sasl_scram_sha_256","mediation":"validate_forward"}]"#,
             Err("has no mediation validate_forward"),
         );
+        check(
+            r#"[{"type":"oauth_bearer","provider":"corporate","rules":[{"expression":"claims.sub =="}]}]"#,
+            Err("is not a rule"),
+        );
+        check(r#"[{"type":"oauth_bearer"}]"#, Err("missing field `provider`"));
         check(r#"[{"type":"kerberos"}]"#, Err("unknown variant `kerberos`"));
         check(
             r#"[{"type":"sasl_plain","mediatoin":"terminate"}]"#,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use klamm_raft::model::{AccountKind, AccountName, VclusterName};
+use klamm_raft::model::{AccountKind, AccountName, AccountSpec, VclusterName};
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
@@ -22,13 +22,19 @@ pub(crate) struct Spec {
     kind: String,
     #[serde(rename = "externalNames", default, skip_serializing_if = "Vec::is_empty")]
     external_names: Vec<String>,
+    #[serde(
+        rename = "upstreamCredentials",
+        default,
+        skip_serializing_if = "Option::is_none"
+    )]
+    upstream_credentials: Option<String>,
 }
 
 pub(crate) type ServiceAccountResource = Resource<InVcluster, Spec>;
 
 impl ServiceAccountResource {
     /// Checks what is put.
-    pub(crate) fn read(self) -> Result<(VclusterName, AccountName, AccountKind), Invalid> {
+    pub(crate) fn read(self) -> Result<(VclusterName, AccountName, AccountSpec), Invalid> {
         self.check(KIND)?;
         let vcluster = vcluster_name("metadata.vCluster", self.metadata.v_cluster.as_deref())?;
         let name = required("metadata.name", &self.metadata.name)?;
@@ -49,7 +55,15 @@ impl ServiceAccountResource {
                 )));
             }
         };
-        Ok((vcluster, name, kind))
+        let upstream_credentials = match self.spec.upstream_credentials {
+            Some(credentials) => Some(required("spec.upstreamCredentials", &credentials)?),
+            None => None,
+        };
+        let spec = AccountSpec {
+            kind,
+            upstream_credentials,
+        };
+        Ok((vcluster, name, spec))
     }
 
     /// Whether `spec.type` is this one.
@@ -75,9 +89,9 @@ fn external_names(names: Vec<String>) -> Result<BTreeSet<String>, Invalid> {
 pub(crate) fn show(
     vcluster: &VclusterName,
     name: &AccountName,
-    kind: &AccountKind,
+    spec: &AccountSpec,
 ) -> ServiceAccountResource {
-    let (kind, external_names) = match kind {
+    let (kind, external_names) = match &spec.kind {
         AccountKind::Local => ("LOCAL", Vec::new()),
         AccountKind::External { names } => ("EXTERNAL", names.iter().cloned().collect()),
     };
@@ -90,6 +104,7 @@ pub(crate) fn show(
         Spec {
             kind: kind.to_owned(),
             external_names,
+            upstream_credentials: spec.upstream_credentials.as_ref().map(ToString::to_string),
         },
     )
 }

@@ -4,7 +4,7 @@ use bytes::Buf;
 use klamm_raft::model::{TokenId, TokenRecord};
 
 use super::*;
-use crate::auth::token::samples;
+use crate::auth::token::{self, samples};
 
 const LATER: UnixMillis = UnixMillis(samples::NOW.0 + 5000);
 
@@ -84,6 +84,7 @@ fn seen(turn: Turn) -> Seen {
             Seen::LoggedIn
         }
         Turn::Refused { kind, answer } => Seen::Refused(kind, answer.as_ref().map(error_code)),
+        Turn::Keys { .. } | Turn::Relay(_) => panic!("PLAIN is judged at once"),
     }
 }
 

@@ -92,7 +92,7 @@ impl Exchange {
         if last.proof.len() != mix::length(self.hash) {
             return Err(Refusal::WrongPassword);
         }
-        let client_key: Vec<u8> = last.proof.iter().zip(&signature).map(|(a, b)| a ^ b).collect();
+        let client_key = mix::xor(&last.proof, &signature);
         let stored_key = mix::digest_of(self.hash, &client_key);
         constant_time::verify_slices_are_equal(&stored_key, &credential.stored_key)
             .map_err(|_| Refusal::WrongPassword)?;

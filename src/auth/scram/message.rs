@@ -4,23 +4,22 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::auth::Refusal;
+use crate::auth::saslname::unescaped;
 
 /// The longest message that is looked at, in bytes: names, nonces and extensions are short.
 const MAX_MESSAGE_BYTES: usize = 4096;
-/// The longest user name, in bytes.
-const MAX_NAME_BYTES: usize = 256;
 /// The longest nonce of a client, in bytes. Clients send 24 to 32.
 const MAX_NONCE_BYTES: usize = 256;
 
 /// `client-first-message`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct First<'a> {
+pub(in crate::auth) struct First<'a> {
     /// `gs2-header`: the client repeats it at the end.
     pub(super) header: &'a str,
     /// `client-first-message-bare`.
     pub(super) bare: &'a str,
     /// Without its escapes.
-    pub(super) user: String,
+    pub(in crate::auth) user: String,
     pub(super) nonce: &'a str,
 }
 
@@ -43,7 +42,7 @@ fn text(message: &[u8]) -> Result<&str, Refusal> {
 }
 
 impl<'a> First<'a> {
-    pub(super) fn parse(message: &'a [u8]) -> Result<Self, Refusal> {
+    pub(in crate::auth) fn parse(message: &'a [u8]) -> Result<Self, Refusal> {
         let text = text(message)?;
         let mut parts = text.splitn(3, ',');
         let (Some(binding), Some(authzid), Some(bare)) = (parts.next(), parts.next(), parts.next()) else {
@@ -60,7 +59,7 @@ impl<'a> First<'a> {
         let is_nonce = |nonce: &str| {
             (1..=MAX_NONCE_BYTES).contains(&nonce.len()) && nonce.bytes().all(|b| matches!(b, 0x21..=0x7e))
         };
-        if !(1..=MAX_NAME_BYTES).contains(&user.len()) || !is_nonce(nonce) {
+        if !is_nonce(nonce) {
             return Err(Refusal::MalformedMessage);
         }
         // Extensions are ignored, but for the one by which delegation tokens log in: there are none.
@@ -108,23 +107,6 @@ fn value(attribute: Option<&str>, name: char) -> Result<&str, Refusal> {
     attribute
         .and_then(|attribute| attribute.strip_prefix(name)?.strip_prefix('='))
         .ok_or(Refusal::MalformedMessage)
-}
-
-/// A `saslname`: `,` is written `=2C` and `=` is written `=3D`, and there is no other escape.
-fn unescaped(text: &str) -> Option<String> {
-    let mut name = String::with_capacity(text.len());
-    let mut parts = text.split('=');
-    name.push_str(parts.next()?);
-    for part in parts {
-        let (character, rest) = match part.get(..2)? {
-            "2C" => (',', &part[2..]),
-            "3D" => ('=', &part[2..]),
-            _ => return None,
-        };
-        name.push(character);
-        name.push_str(rest);
-    }
-    (!name.contains('\0')).then_some(name)
 }
 
 #[cfg(test)]

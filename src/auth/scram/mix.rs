@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use aws_lc_rs::{digest, hmac, pbkdf2};
 use klamm_raft::model::{ScramCredential, ScramHash, SigningKey, VclusterName};
 
+use crate::auth::Mechanism;
+
 /// How many characters the salts of Kafka's own tools have.
 const SALT_CHARS: usize = 25;
 /// What those characters are.
@@ -25,7 +27,12 @@ impl Salt {
     pub(super) fn of_nobody(key: &SigningKey, vcluster: &VclusterName, hash: ScramHash, user: &str) -> Self {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key.0);
         let mut context = hmac::Context::with_key(&key);
-        for part in ["klamm/scram/salt", vcluster.as_str(), name(hash), user] {
+        for part in [
+            "klamm/scram/salt",
+            vcluster.as_str(),
+            Mechanism::Scram(hash).name(),
+            user,
+        ] {
             context.update(part.as_bytes());
             context.update(&[0]);
         }
@@ -37,12 +44,7 @@ impl Salt {
 
 /// What is kept of a password.
 pub fn credential_of(hash: ScramHash, password: &str, salt: Salt, iterations: NonZeroU32) -> ScramCredential {
-    let mut salted = vec![0; length(hash)];
-    let algorithm = match hash {
-        ScramHash::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
-        ScramHash::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
-    };
-    pbkdf2::derive(algorithm, iterations, &salt.0, password.as_bytes(), &mut salted);
+    let salted = salted(hash, password, &salt.0, iterations);
     credential_of_salted(hash, &salted, salt.0, iterations.get())
 }
 
@@ -53,24 +55,37 @@ pub fn credential_of_salted(
     salt: Vec<u8>,
     iterations: u32,
 ) -> ScramCredential {
-    let client_key = sign(hash, salted, b"Client Key");
     ScramCredential {
         salt,
         iterations,
-        stored_key: digest_of(hash, &client_key),
-        server_key: sign(hash, salted, b"Server Key"),
+        stored_key: digest_of(hash, &client_key(hash, salted)),
+        server_key: server_key(hash, salted),
     }
 }
 
-/// Bytes of the hash.
-pub(super) fn length(hash: ScramHash) -> usize {
-    match hash {
-        ScramHash::Sha256 => digest::SHA256_OUTPUT_LEN,
-        ScramHash::Sha512 => digest::SHA512_OUTPUT_LEN,
-    }
+/// `SaltedPassword`. Takes milliseconds.
+pub(crate) fn salted(hash: ScramHash, password: &str, salt: &[u8], iterations: NonZeroU32) -> Vec<u8> {
+    let mut salted = vec![0; length(hash)];
+    let algorithm = match hash {
+        ScramHash::Sha256 => pbkdf2::PBKDF2_HMAC_SHA256,
+        ScramHash::Sha512 => pbkdf2::PBKDF2_HMAC_SHA512,
+    };
+    pbkdf2::derive(algorithm, iterations, salt, password.as_bytes(), &mut salted);
+    salted
 }
 
-pub(super) fn sign(hash: ScramHash, key: &[u8], message: &[u8]) -> Vec<u8> {
+/// `ClientKey`.
+pub(crate) fn client_key(hash: ScramHash, salted: &[u8]) -> Vec<u8> {
+    sign(hash, salted, b"Client Key")
+}
+
+/// `ServerKey`.
+pub(crate) fn server_key(hash: ScramHash, salted: &[u8]) -> Vec<u8> {
+    sign(hash, salted, b"Server Key")
+}
+
+/// `HMAC`.
+pub(crate) fn sign(hash: ScramHash, key: &[u8], message: &[u8]) -> Vec<u8> {
     let algorithm = match hash {
         ScramHash::Sha256 => hmac::HMAC_SHA256,
         ScramHash::Sha512 => hmac::HMAC_SHA512,
@@ -80,7 +95,8 @@ pub(super) fn sign(hash: ScramHash, key: &[u8], message: &[u8]) -> Vec<u8> {
         .to_vec()
 }
 
-pub(super) fn digest_of(hash: ScramHash, bytes: &[u8]) -> Vec<u8> {
+/// `H`.
+pub(crate) fn digest_of(hash: ScramHash, bytes: &[u8]) -> Vec<u8> {
     let algorithm = match hash {
         ScramHash::Sha256 => &digest::SHA256,
         ScramHash::Sha512 => &digest::SHA512,
@@ -88,9 +104,15 @@ pub(super) fn digest_of(hash: ScramHash, bytes: &[u8]) -> Vec<u8> {
     digest::digest(algorithm, bytes).as_ref().to_vec()
 }
 
-fn name(hash: ScramHash) -> &'static str {
+/// `XOR`: a client's key and a signature make a proof, a proof and a signature the key.
+pub(crate) fn xor(one: &[u8], other: &[u8]) -> Vec<u8> {
+    one.iter().zip(other).map(|(a, b)| a ^ b).collect()
+}
+
+/// Bytes of the hash.
+pub(super) fn length(hash: ScramHash) -> usize {
     match hash {
-        ScramHash::Sha256 => "SCRAM-SHA-256",
-        ScramHash::Sha512 => "SCRAM-SHA-512",
+        ScramHash::Sha256 => digest::SHA256_OUTPUT_LEN,
+        ScramHash::Sha512 => digest::SHA512_OUTPUT_LEN,
     }
 }

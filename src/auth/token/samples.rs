@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    AccountKind, AccountName, Authentication, PortSlot, Revision, ServiceAccount, SigningKey, TokenId,
+    AccountName, AccountSpec, Authentication, PortSlot, Revision, ServiceAccount, SigningKey, TokenId,
     TokenRecord, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
@@ -39,7 +39,7 @@ pub(crate) fn record() -> TokenRecord {
 /// The account `alice`, created at revision 5, with the token [`TOKEN_ID`]; and `bob`.
 pub(crate) fn state() -> VclusterState {
     let account_at = |revision| ServiceAccount {
-        kind: AccountKind::Local,
+        spec: AccountSpec::local(),
         created: Revision(revision),
     };
     VclusterState {

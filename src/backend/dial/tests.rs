@@ -105,6 +105,7 @@ async fn the_gateways_own_port_is_a_loop() {
         bootstrap: vec![broker.address.clone()],
         security: Security::Plaintext,
         login: None,
+        credentials: Default::default(),
     };
     let own = Dialer::new(config.clone(), vec![port..=port], metrics()).unwrap();
     check(&own, &broker.address, Err("loop")).await;

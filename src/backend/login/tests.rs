@@ -65,7 +65,7 @@ fn credentials() -> PlainLogin {
 fn next(step: Step) -> Bytes {
     match step {
         Step::Send(frame) => frame,
-        Step::Done(done) => panic!("done: {done:?}"),
+        other => panic!("done: {other:?}"),
     }
 }
 
@@ -75,7 +75,7 @@ fn check(
     token: Option<&SaslAuthenticateResponse>,
 ) -> Result<Option<Duration>, LoginError> {
     let credentials = credentials();
-    let (mut login, frame) = Login::start(Some(&credentials)).unwrap();
+    let (mut login, frame) = Login::start(Some(Proof::Plain(&credentials))).unwrap();
     let to = asked(&frame);
     let step = login.receive(&answer(&to, to.version, &offers(&[(17, 0, 1), (36, 0, 2)])))?;
     let to = asked(&next(step));
@@ -90,7 +90,7 @@ fn check(
     }
     match step {
         Step::Done(done) => Ok(done.lifetime),
-        Step::Send(frame) => panic!("more: {frame:?}"),
+        other => panic!("more: {other:?}"),
     }
 }
 
@@ -167,7 +167,9 @@ fn each_refusal_is_named() {
     let refused = check(&shaken(0), Some(&judged(SASL_AUTHENTICATION_FAILED, 0)));
     assert!(matches!(refused, Err(LoginError::Refused { text }) if text == "no"));
     let mechanism = check(&shaken(UNSUPPORTED_SASL_MECHANISM), None);
-    assert!(matches!(mechanism, Err(LoginError::Mechanism { offered }) if offered == ["GSSAPI"]));
+    assert!(
+        matches!(mechanism, Err(LoginError::Mechanism { wanted: "PLAIN", offered }) if offered == ["GSSAPI"])
+    );
     assert!(matches!(
         check(&shaken(ILLEGAL_SASL_STATE), None),
         Err(LoginError::NoSasl)
@@ -183,7 +185,7 @@ fn each_refusal_is_named() {
 #[test]
 fn a_broker_without_token_exchange_is_too_old() {
     let credentials = credentials();
-    let (mut login, frame) = Login::start(Some(&credentials)).unwrap();
+    let (mut login, frame) = Login::start(Some(Proof::Plain(&credentials))).unwrap();
     let outcome = login.receive(&answer(&asked(&frame), 4, &offers(&[(17, 0, 0)])));
     assert!(matches!(outcome, Err(LoginError::TooOld { .. })));
 }

@@ -11,7 +11,7 @@ use crate::backend::lane::{Lane, Target};
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) lane: Option<Lane>,
-    pub(super) failures: Vec<DialError>,
+    pub(super) failures: Vec<(Target, DialError)>,
 }
 
 /// Waits for a turn, for at most as long as a dial may take, then dials until a target takes the connection.
@@ -21,7 +21,7 @@ pub(super) async fn connect(dialer: Arc<Dialer>, dials: Arc<Semaphore>, targets:
         return Connected { lane: None, failures };
     };
     for target in targets {
-        match dialer.dial(&target.address).await {
+        match dialer.dial_as(&target.address, &target.login).await {
             Ok(dialled) => {
                 let stream = dialled.channel.into_stream();
                 let lane = Lane::new(stream, target, dialled.login.lifetime, &dialer.metrics().leased);
@@ -30,7 +30,7 @@ pub(super) async fn connect(dialer: Arc<Dialer>, dials: Arc<Semaphore>, targets:
                     failures,
                 };
             }
-            Err(error) => failures.push(error),
+            Err(error) => failures.push((target, error)),
         }
     }
     Connected { lane: None, failures }

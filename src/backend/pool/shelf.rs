@@ -1,8 +1,9 @@
-//! Idle lanes, by broker. It dials nothing; time is an argument.
+//! Idle lanes, by broker and credentials. It dials nothing; time is an argument.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use klamm_raft::model::CredentialsName;
 use prometheus::IntGauge;
 
 use crate::backend::lane::{Lane, Target};
@@ -16,10 +17,16 @@ const MAX_IDLE: Duration = Duration::from_secs(60);
 /// The idle lanes of one pool.
 #[derive(Debug)]
 pub(super) struct Shelf {
-    /// Under `None`: lanes to bootstrap servers. The lane that was put last is taken first.
-    lanes: BTreeMap<Option<i32>, Vec<Idle>>,
+    /// By broker (`None`: a bootstrap server) and credentials. The lane that was put last is taken first.
+    lanes: BTreeMap<Place, Vec<Idle>>,
     idle: IntGauge,
     leased: IntGauge,
+}
+
+type Place = (Option<i32>, Option<CredentialsName>);
+
+fn place(target: &Target) -> Place {
+    (target.broker, target.login.name().cloned())
 }
 
 #[derive(Debug)]
@@ -39,8 +46,12 @@ impl Shelf {
 
     /// Keeps a lane; the one that has been idle longest gives way when there are too many.
     pub(super) fn put(&mut self, mut lane: Lane, now: Instant) {
+        // A client's own lane is nobody else's.
+        if !lane.target().login.is_shared() {
+            return;
+        }
         lane.count_in(&self.idle);
-        let lanes = self.lanes.entry(lane.target().broker).or_default();
+        let lanes = self.lanes.entry(place(lane.target())).or_default();
         if lanes.len() >= MAX_IDLE_PER_BROKER {
             lanes.remove(0);
         }
@@ -49,7 +60,7 @@ impl Shelf {
 
     /// A lane to `target` that is fit for use.
     pub(super) fn take(&mut self, target: &Target, now: Instant) -> Option<Lane> {
-        let lanes = self.lanes.get_mut(&target.broker)?;
+        let lanes = self.lanes.get_mut(&place(target))?;
         while let Some(mut idle) = lanes.pop() {
             if idle.lane.target() == target && idle.is_fit(now) {
                 idle.lane.count_in(&self.leased);

@@ -8,9 +8,20 @@ use super::*;
 use crate::backend::fake::{FAKE_BROKER_ID, FakeBroker, Manners, dialer};
 use crate::backend::message;
 
-const ANY: Lease = Lease { broker: None };
+const ANY: Lease = Lease {
+    broker: None,
+    login: LoginAs::Gateway,
+};
+const fn to(broker: i32) -> Lease {
+    Lease {
+        broker: Some(broker),
+        login: LoginAs::Gateway,
+    }
+}
+
 const KNOWN: Lease = Lease {
     broker: Some(FAKE_BROKER_ID),
+    login: LoginAs::Gateway,
 };
 
 struct Bench {
@@ -92,11 +103,9 @@ async fn a_lane_leads_to_the_broker_that_was_asked_for() {
         one.dialer(),
         Some(cluster(&[(1, &one.address), (2, &two.address)])),
     );
-    bench.check(Lease { broker: Some(2) }, Ok(Some(2))).await;
+    bench.check(to(2), Ok(Some(2))).await;
     assert_eq!((one.connections(), two.connections()), (0, 1));
-    bench
-        .check(Lease { broker: Some(3) }, Err("unknown_broker"))
-        .await;
+    bench.check(to(3), Err("unknown_broker")).await;
 }
 
 #[actix::test]
@@ -179,12 +188,12 @@ async fn a_lane_to_an_old_address_is_not_leased_again() {
         FakeBroker::start(Manners::default()).await,
     );
     let bench = bench(old.dialer(), Some(cluster(&[(1, &old.address)])));
-    let lane = bench.lease(Lease { broker: Some(1) }).await.unwrap();
+    let lane = bench.lease(to(1)).await.unwrap();
     bench.give_back(lane).await;
     bench
         .topology
         .send_replace(Some(Arc::new(cluster(&[(1, &new.address)]))));
-    bench.lease(Lease { broker: Some(1) }).await.unwrap();
+    bench.lease(to(1)).await.unwrap();
     assert_eq!((old.connections(), new.connections()), (1, 1));
 }
 
@@ -205,13 +214,13 @@ async fn any_broker_passes_over_those_that_are_down() {
 async fn an_address_that_fails_is_left_alone_and_tried_again_later() {
     let down = nowhere().await;
     let bench = bench(dialer(vec![down.clone()], None), Some(cluster(&[(1, &down)])));
-    let lease = Lease { broker: Some(1) };
+    let lease = to(1);
     for _ in 0..3 {
-        bench.check(lease, Err("connect")).await;
+        bench.check(lease.clone(), Err("connect")).await;
     }
-    bench.check(lease, Err("resting")).await;
+    bench.check(lease.clone(), Err("resting")).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
-    bench.check(lease, Err("connect")).await;
+    bench.check(lease.clone(), Err("connect")).await;
 }
 
 #[actix::test]

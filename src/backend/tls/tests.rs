@@ -64,6 +64,7 @@ async fn check(broker: &FakeBroker, tls: TlsConfig, expected: Result<(), &str>) 
         bootstrap: vec![broker.address.clone()],
         security: Security::Tls(tls),
         login: None,
+        credentials: Default::default(),
     };
     let dialer = Dialer::new(config, Vec::new(), metrics()).unwrap();
     let outcome = dialer.dial(&broker.address).await;

@@ -1,0 +1,202 @@
+//! The steps of an exchange: what each mechanism makes of one message, and who may take over a session.
+
+use klamm_raft::model::{Mediation, Method, OauthBearer};
+
+use super::{Conversation, Exchange, KeyNeed, Moment, Outcome, Stage};
+use crate::auth::oauth::{self, BearerMessage, Fault, Keyring};
+use crate::auth::plain::PlainCredentials;
+use crate::auth::relay::{Relay, ToBroker, reaches_broker};
+use crate::auth::{Directory, Login, Mechanism, Refusal, UnixMillis, scram, token};
+use crate::secret::Secret;
+
+impl Conversation {
+    /// One message of the exchange. The exchange is over unless it is put back.
+    pub(super) fn exchanged(
+        &mut self,
+        message: &[u8],
+        directory: &Directory,
+        moment: Moment,
+    ) -> Result<Outcome, Refusal> {
+        let mut exchange = self.exchange.take().ok_or(Refusal::IllegalState)?;
+        let mechanism = exchange.mechanism;
+        match exchange.stage {
+            Stage::First => {}
+            Stage::Proof(proof) => {
+                let proven = proof.finish(message)?;
+                let login = Login::scram(proven.user, proven.credential, directory);
+                return self.accept(login, proven.answer, moment.now);
+            }
+            // Whatever it says, it was told already; it should be one byte, 1.
+            Stage::Doomed(kind) => return Err(kind),
+            Stage::Relayed(_) => {
+                let relayed = to_broker(mechanism, message, Part::Further)?;
+                self.exchange = Some(exchange);
+                return Ok(Outcome::Relay(relayed));
+            }
+        }
+        // The list may have changed since the handshake.
+        let method = directory.method(mechanism).ok_or(Refusal::UnsupportedMechanism)?;
+        match method {
+            Method::SaslPlain {
+                mediation: Mediation::Terminate,
+                ..
+            } => {
+                let credentials = PlainCredentials::parse(message)?;
+                self.attempted_user = Some(credentials.username.to_owned());
+                let login = token::verify(directory, credentials.username, credentials.password, moment.now);
+                self.accept(login, Vec::new(), moment.now)
+            }
+            Method::SaslScram {
+                hash,
+                mediation: Mediation::Terminate,
+            } => {
+                let (proof, challenge) = scram::Exchange::begin(*hash, message, directory, moment.nonce)?;
+                self.attempted_user = Some(proof.user().to_owned());
+                exchange.stage = Stage::Proof(Box::new(proof));
+                self.exchange = Some(exchange);
+                Ok(Outcome::More(challenge))
+            }
+            Method::OauthBearer(oauth) if oauth.mediation != Mediation::Passthrough => {
+                let provider = oauth.provider.clone();
+                self.exchange = Some(exchange);
+                Ok(Outcome::Keys(provider, KeyNeed::AsTheyAre))
+            }
+            Method::SaslPlain { .. } | Method::SaslScram { .. } | Method::OauthBearer(_) => {
+                let claim = principal_claim(method);
+                let relay = Relay::begin(mechanism, message, claim)?;
+                self.attempted_user = Some(relay.name.clone());
+                self.relay(&mut exchange, relay, directory)?;
+                self.exchange = Some(exchange);
+                Ok(Outcome::Relay(to_broker(mechanism, message, Part::First)?))
+            }
+            Method::Anonymous | Method::ClientCertificate { .. } => Err(Refusal::UnsupportedMechanism),
+        }
+    }
+
+    /// Puts an exchange into the broker's hands, unless it would make somebody else of a running session.
+    fn relay(&self, exchange: &mut Exchange, relay: Relay, directory: &Directory) -> Result<(), Refusal> {
+        if let Some(previous) = &self.login {
+            let login = Login::external(directory, relay.mechanism, &relay.name, None);
+            let same = login.is_some_and(|login| login.is_same_identity(previous));
+            if !same {
+                return Err(Refusal::ChangedIdentity);
+            }
+        }
+        exchange.stage = Stage::Relayed(relay);
+        Ok(())
+    }
+
+    /// Judges a token by the keys of its provider.
+    pub(super) fn verified(
+        &mut self,
+        message: &[u8],
+        directory: &Directory,
+        (keys, need): (&Keyring, KeyNeed),
+        now: UnixMillis,
+    ) -> Result<Outcome, Refusal> {
+        let mut exchange = self.exchange.take().ok_or(Refusal::IllegalState)?;
+        let mechanism = exchange.mechanism;
+        let method = directory.method(mechanism).ok_or(Refusal::UnsupportedMechanism)?;
+        let Method::OauthBearer(oauth) = method else {
+            return Err(Refusal::UnsupportedMechanism);
+        };
+        let bearer = BearerMessage::parse(message)?;
+        self.attempted_user = oauth::unverified_subject(bearer.token, &oauth.principal_claim);
+        let verified = match judged(&bearer, oauth, directory, keys, now) {
+            Ok(verified) => verified,
+            Err(Fault::UnknownKey) if need == KeyNeed::AsTheyAre => {
+                self.exchange = Some(exchange);
+                return Ok(Outcome::Keys(oauth.provider.clone(), KeyNeed::Fresher));
+            }
+            Err(Fault::UnknownKey) if !keys.has_keys(&oauth.provider) => return Err(Refusal::NoKeys),
+            Err(Fault::UnknownKey) => return self.doomed(exchange, Refusal::UnknownKey),
+            // A client that is told nothing tries again, and by then the keys may be there.
+            Err(Fault::Bad(Refusal::NoKeys)) => return Err(Refusal::NoKeys),
+            Err(Fault::Bad(Refusal::ForeignAuthzid)) => return Err(Refusal::ForeignAuthzid),
+            Err(Fault::Bad(kind)) => return self.doomed(exchange, kind),
+        };
+        if !reaches_broker(oauth.mediation) {
+            let login = Login::external(directory, mechanism, &verified.subject, Some(verified.expires));
+            return self.accept(login.ok_or(Refusal::UnsupportedMechanism), Vec::new(), now);
+        }
+        let mut relay = Relay::of(mechanism, verified.subject);
+        relay.expires = Some(verified.expires);
+        self.relay(&mut exchange, relay, directory)?;
+        self.exchange = Some(exchange);
+        Ok(Outcome::Relay(to_broker(mechanism, message, Part::First)?))
+    }
+
+    /// Tells a client that its token is not good; with its next message it is refused.
+    fn doomed(&mut self, exchange: Exchange, kind: Refusal) -> Result<Outcome, Refusal> {
+        self.exchange = Some(Exchange {
+            stage: Stage::Doomed(kind),
+            ..exchange
+        });
+        Ok(Outcome::More(oauth::INVALID_TOKEN.into()))
+    }
+
+    /// Takes a login over, unless it would make somebody else of a running session.
+    pub(super) fn accept(
+        &mut self,
+        login: Result<Login, Refusal>,
+        bytes: Vec<u8>,
+        now: UnixMillis,
+    ) -> Result<Outcome, Refusal> {
+        let login = login?;
+        if let Some(previous) = &self.login
+            && !login.is_same_identity(previous)
+        {
+            return Err(Refusal::ChangedIdentity);
+        }
+        let lifetime_ms = login.expires.map_or(0, |expires| expires.since(now));
+        self.login = Some(login);
+        Ok(Outcome::LoggedIn { lifetime_ms, bytes })
+    }
+}
+
+/// Whether it is the first message of an exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    First,
+    Further,
+}
+
+fn to_broker(mechanism: Mechanism, message: &[u8], part: Part) -> Result<ToBroker, Refusal> {
+    let message = std::str::from_utf8(message).map_err(|_| Refusal::MalformedMessage)?;
+    Ok(ToBroker {
+        mechanism,
+        is_first: part == Part::First,
+        message: Secret::new(message),
+    })
+}
+
+fn principal_claim(method: &Method) -> Option<&str> {
+    match method {
+        Method::OauthBearer(oauth) => Some(&oauth.principal_claim),
+        _ => None,
+    }
+}
+
+/// Whether a token is good by what is known of its provider.
+fn judged(
+    message: &BearerMessage<'_>,
+    oauth: &OauthBearer,
+    directory: &Directory,
+    keys: &Keyring,
+    now: UnixMillis,
+) -> Result<oauth::Verified, Fault> {
+    let (provider, keys) = keys
+        .providers
+        .get(&oauth.provider)
+        .ok_or(Fault::Bad(Refusal::NoKeys))?;
+    let demand = directory.demand().ok_or(Fault::Bad(Refusal::NoKeys))?;
+    let verified = match keys {
+        Some(keys) => oauth::verify(message.token, provider, keys, demand, now)?,
+        // They may be on their way.
+        None => return Err(Fault::UnknownKey),
+    };
+    match &message.authzid {
+        Some(authzid) if *authzid != verified.subject => Err(Fault::Bad(Refusal::ForeignAuthzid)),
+        _ => Ok(verified),
+    }
+}

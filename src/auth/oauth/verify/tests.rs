@@ -1,0 +1,200 @@
+//! Tokens of every kind of fault, against one set of keys.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::json;
+
+use super::*;
+use crate::auth::oauth::samples::{self, NOW, NOW_S};
+
+fn judged(token: &str, demand: &Demand) -> Result<Verified, Fault> {
+    verify(token, &samples::provider(), &samples::keys(), demand, NOW)
+}
+
+fn check_with(changes: &Json, demand: &Demand, expected: Result<&str, Refusal>) {
+    let mut claims = samples::claims();
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Json::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            value => claims[name] = value.clone(),
+        }
+    }
+    let result = judged(&samples::token(&claims), demand).map(|verified| verified.subject);
+    assert_eq!(
+        result,
+        expected.map(str::to_owned).map_err(Fault::Bad),
+        "{changes}"
+    );
+}
+
+fn check(changes: &Json, expected: Result<&str, Refusal>) {
+    check_with(changes, &samples::demand(), expected);
+}
+
+#[test]
+fn a_good_token_says_who_and_until_when() {
+    let verified = judged(&samples::token(&samples::claims()), &samples::demand()).unwrap();
+    assert_eq!(verified.subject, "alice");
+    assert_eq!(verified.expires, UnixMillis((NOW_S + 300 + 30) * 1000));
+}
+
+#[test]
+fn times_are_compared_with_leeway() {
+    check(&json!({"exp": NOW_S - 29}), Ok("alice"));
+    check(&json!({"exp": NOW_S - 30}), Err(Refusal::ExpiredToken));
+    check(&json!({"exp": 0}), Err(Refusal::ExpiredToken));
+    check(&json!({"exp": NOW_S as f64 + 0.5}), Ok("alice"));
+    check(&json!({"exp": 1e300}), Ok("alice"));
+    check(&json!({"exp": null}), Err(Refusal::InvalidToken));
+    check(&json!({"exp": "tomorrow"}), Err(Refusal::InvalidToken));
+    check(&json!({"exp": -1}), Err(Refusal::InvalidToken));
+    check(&json!({"nbf": NOW_S + 30}), Ok("alice"));
+    check(&json!({"nbf": NOW_S + 31}), Err(Refusal::NotYetValid));
+    check(&json!({"nbf": "x"}), Err(Refusal::InvalidToken));
+    check(&json!({"nbf": null}), Ok("alice"));
+}
+
+#[test]
+fn issuer_and_audience_are_demanded() {
+    check(&json!({"iss": null}), Err(Refusal::OtherIssuer));
+    check(
+        &json!({"iss": "https://id.example.com/"}),
+        Err(Refusal::OtherIssuer),
+    );
+    check(
+        &json!({"iss": ["https://id.example.com"]}),
+        Err(Refusal::OtherIssuer),
+    );
+    check(&json!({"aud": null}), Err(Refusal::OtherAudience));
+    check(&json!({"aud": "kafka"}), Ok("alice"));
+    check(&json!({"aud": "kafka2"}), Err(Refusal::OtherAudience));
+    check(&json!({"aud": ["x", "kafka"]}), Ok("alice"));
+    check(&json!({"aud": []}), Err(Refusal::OtherAudience));
+    let own = Demand {
+        audiences: vec!["orders".to_owned()],
+        ..samples::demand()
+    };
+    check_with(&json!({}), &own, Err(Refusal::OtherAudience));
+    check_with(&json!({"aud": "orders"}), &own, Ok("alice"));
+}
+
+#[test]
+fn scopes_come_as_text_or_list() {
+    let demand = Demand {
+        scopes: vec!["read".to_owned(), "write".to_owned()],
+        ..samples::demand()
+    };
+    check_with(&json!({}), &demand, Ok("alice"));
+    check_with(&json!({"scope": ["write", "read"]}), &demand, Ok("alice"));
+    check_with(&json!({"scope": "read"}), &demand, Err(Refusal::MissingScope));
+    check_with(
+        &json!({"scope": "readwrite"}),
+        &demand,
+        Err(Refusal::MissingScope),
+    );
+    check_with(&json!({"scope": null}), &demand, Err(Refusal::MissingScope));
+    let elsewhere = Demand {
+        scope_claim: "scp".to_owned(),
+        ..demand
+    };
+    check_with(&json!({"scp": "read write"}), &elsewhere, Ok("alice"));
+}
+
+#[test]
+fn any_claim_may_name_the_client() {
+    let named = |claim: &str| Demand {
+        principal_claim: claim.to_owned(),
+        ..samples::demand()
+    };
+    check_with(&json!({}), &named("org"), Ok("acme"));
+    check_with(
+        &json!({"realm": {"user": "bob"}}),
+        &named("realm.user"),
+        Ok("bob"),
+    );
+    check_with(
+        &json!({"https://x.y/z": "carol"}),
+        &named("https://x.y/z"),
+        Ok("carol"),
+    );
+    check_with(&json!({}), &named("missing"), Err(Refusal::NoSubject));
+    check(&json!({"sub": ""}), Err(Refusal::NoSubject));
+    check(&json!({"sub": 5}), Err(Refusal::NoSubject));
+    check(&json!({"sub": "a\nb"}), Err(Refusal::NoSubject));
+    check(&json!({"sub": "x".repeat(257)}), Err(Refusal::NoSubject));
+}
+
+#[test]
+fn all_rules_must_hold() {
+    let with = |rules: &[&str]| Demand {
+        rules: rules.iter().map(|text| Rule::compile(text).unwrap()).collect(),
+        ..samples::demand()
+    };
+    check_with(
+        &json!({}),
+        &with(&["claims.org == 'acme'", "'kafka' in claims.aud"]),
+        Ok("alice"),
+    );
+    check_with(
+        &json!({}),
+        &with(&["claims.org == 'acme'", "claims.sub == 'bob'"]),
+        Err(Refusal::RuleNotMet),
+    );
+    check_with(
+        &json!({}),
+        &with(&["claims.missing == 'x'"]),
+        Err(Refusal::RuleNotMet),
+    );
+}
+
+#[test]
+fn the_header_decides_nothing_that_the_operator_did_not_allow() {
+    let token = samples::token(&samples::claims());
+    let parts: Vec<&str> = token.split('.').collect();
+    let with_header = |header: &str| format!("{}.{}.{}", URL_SAFE_NO_PAD.encode(header), parts[1], parts[2]);
+    let bad = Err(Fault::Bad(Refusal::InvalidToken));
+    let demand = samples::demand();
+    for header in [
+        r#"{"alg":"none","kid":"k1"}"#,
+        r#"{"alg":"HS256","kid":"k1"}"#,
+        r#"{"alg":"RS256","kid":"k1"}"#,
+        r#"{"alg":"ES384","kid":"k1"}"#,
+        r#"{"alg":"ES256","kid":"k1","crit":["exp"]}"#,
+        r#"{"alg":"ES256","kid":"k1","typ":"other"}"#,
+        r#"{"kid":"k1"}"#,
+        "{}",
+        "",
+    ] {
+        assert_eq!(judged(&with_header(header), &demand), bad, "{header}");
+    }
+    // The public key as the secret of an HMAC.
+    let mut header = Header::new(jsonwebtoken::Algorithm::HS256);
+    header.kid = Some("k1".to_owned());
+    let secret = EncodingKey::from_secret(samples::jwk("k1").to_string().as_bytes());
+    let forged = jsonwebtoken::encode(&header, &samples::claims(), &secret).unwrap();
+    assert_eq!(judged(&forged, &demand), bad);
+    for text in [
+        "",
+        ".",
+        "..",
+        "a.b.c",
+        &token[1..],
+        &token[..token.len() - 4],
+        &format!("{token}.x"),
+    ] {
+        assert_eq!(judged(text, &demand), bad, "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_key_id_asks_for_fresher_keys() {
+    let mut header = Header::new(jsonwebtoken::Algorithm::ES256);
+    header.kid = Some("k2".to_owned());
+    let token = samples::signed(&header, &samples::claims());
+    assert_eq!(judged(&token, &samples::demand()), Err(Fault::UnknownKey));
+    // Without one, every key is tried.
+    header.kid = None;
+    let token = samples::signed(&header, &samples::claims());
+    assert!(judged(&token, &samples::demand()).is_ok());
+}

@@ -1,0 +1,215 @@
+//! A client's exchange with a broker, as it passes by: who the client says it is, and when the broker is satisfied. Pure.
+
+use klamm_raft::model::Mediation;
+
+use super::oauth::{self, BearerMessage};
+use super::plain::PlainCredentials;
+use super::scram;
+use super::{Mechanism, Refusal, UnixMillis};
+use crate::secret::Secret;
+
+/// A message of the client that the broker has to judge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToBroker {
+    pub mechanism: Mechanism,
+    /// Whether it is the first of the exchange: a handshake comes before it.
+    pub is_first: bool,
+    pub message: Secret,
+}
+
+/// What a broker answered to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokerAnswer {
+    pub error_code: i16,
+    pub error_message: Option<String>,
+    pub bytes: Vec<u8>,
+    /// Milliseconds after which the broker ends the session; 0: never.
+    pub lifetime_ms: u64,
+}
+
+/// How far an exchange is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// The client has more to say.
+    More,
+    Complete,
+    Refused,
+}
+
+/// An exchange that is relayed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Relay {
+    pub(super) mechanism: Mechanism,
+    /// Who the client says it is.
+    pub(super) name: String,
+    /// When what it showed runs out, if the gateway knows.
+    pub(super) expires: Option<UnixMillis>,
+    rounds: u8,
+}
+
+impl Relay {
+    /// Learns from the client's first message who it says it is. `principal_claim` names the claim of a token.
+    pub(super) fn begin(
+        mechanism: Mechanism,
+        message: &[u8],
+        principal_claim: Option<&str>,
+    ) -> Result<Self, Refusal> {
+        let name = match mechanism {
+            Mechanism::Plain => PlainCredentials::parse(message)?.username.to_owned(),
+            // Delegation tokens name themselves there and log in their owner, whom nobody can know here: refused.
+            Mechanism::Scram(_) => scram::First::parse(message)?.user,
+            Mechanism::OauthBearer => {
+                let message = BearerMessage::parse(message)?;
+                let name = oauth::unverified_subject(message.token, principal_claim.unwrap_or("sub"))
+                    .ok_or(Refusal::NoSubject)?;
+                if message.authzid.is_some_and(|authzid| authzid != name) {
+                    return Err(Refusal::ForeignAuthzid);
+                }
+                name
+            }
+        };
+        Ok(Self::of(mechanism, name))
+    }
+
+    /// An exchange whose client is known already.
+    pub(super) fn of(mechanism: Mechanism, name: String) -> Self {
+        Self {
+            mechanism,
+            name,
+            expires: None,
+            rounds: 0,
+        }
+    }
+
+    /// When a login ends that this answer completes: with the broker's session or with what the client showed, whichever
+    /// comes first.
+    pub(super) fn expires_after(&self, answer: &BrokerAnswer, now: UnixMillis) -> Option<UnixMillis> {
+        let of_broker = match answer.lifetime_ms {
+            0 => None,
+            lifetime_ms => Some(UnixMillis(now.0.saturating_add(lifetime_ms))),
+        };
+        self.expires.into_iter().chain(of_broker).min()
+    }
+
+    /// Takes the broker's answer to the last message.
+    pub(super) fn answered(&mut self, answer: &BrokerAnswer) -> Progress {
+        if answer.error_code != 0 {
+            return Progress::Refused;
+        }
+        self.rounds = self.rounds.saturating_add(1);
+        let is_complete = match self.mechanism {
+            Mechanism::Plain => true,
+            Mechanism::Scram(_) => self.rounds >= 2,
+            // With something to say, the broker has refused and waits for the client to have read it.
+            Mechanism::OauthBearer => answer.bytes.is_empty(),
+        };
+        match is_complete {
+            true => Progress::Complete,
+            false => Progress::More,
+        }
+    }
+}
+
+/// Whether a mediation sends what clients show to the broker.
+pub(super) fn reaches_broker(mediation: Mediation) -> bool {
+    matches!(mediation, Mediation::Passthrough | Mediation::ValidateForward)
+}
+
+#[cfg(test)]
+mod tests {
+    use klamm_raft::model::ScramHash;
+
+    use super::*;
+    use crate::auth::oauth::samples;
+
+    const SCRAM: Mechanism = Mechanism::Scram(ScramHash::Sha256);
+
+    fn check(mechanism: Mechanism, message: &str, expected: Result<&str, Refusal>) {
+        let relay = Relay::begin(mechanism, message.as_bytes(), Some("sub"));
+        let name = relay.map(|relay| relay.name);
+        assert_eq!(name, expected.map(str::to_owned), "{message:?}");
+    }
+
+    #[test]
+    fn the_user_is_learned_from_the_first_message() {
+        check(Mechanism::Plain, "\0alice\0secret", Ok("alice"));
+        check(SCRAM, "n,,n=alice,r=abc", Ok("alice"));
+        check(SCRAM, "y,a=alice,n=alice,r=abc,x=y", Ok("alice"));
+        check(SCRAM, "n,,n=a=2Cb=3D,r=abc", Ok("a,b="));
+        let token = samples::token(&samples::claims());
+        check(
+            Mechanism::OauthBearer,
+            &format!("n,,\x01auth=Bearer {token}\x01\x01"),
+            Ok("alice"),
+        );
+        check(
+            Mechanism::OauthBearer,
+            &format!("n,a=alice,\x01auth=Bearer {token}\x01\x01"),
+            Ok("alice"),
+        );
+    }
+
+    #[test]
+    fn whoever_cannot_be_known_is_not_relayed() {
+        check(SCRAM, "n,a=root,n=alice,r=abc", Err(Refusal::ForeignAuthzid));
+        check(
+            SCRAM,
+            "n,,n=token-id,r=abc,tokenauth=true",
+            Err(Refusal::UnsupportedMechanism),
+        );
+        for message in [
+            "",
+            "n",
+            "n,,",
+            "n,,r=abc",
+            "n,,n=,r=abc",
+            "n,,n=alice",
+            "n,,m=ext,n=alice,r=abc",
+            "p=tls-unique,,n=alice,r=abc",
+            "n,,n=a=2c,r=abc",
+            "n,x,n=alice,r=abc",
+            "n,,n=a\nb,r=abc",
+        ] {
+            check(SCRAM, message, Err(Refusal::MalformedMessage));
+        }
+        check(
+            Mechanism::Plain,
+            "root\0alice\0secret",
+            Err(Refusal::ForeignAuthzid),
+        );
+        let token = samples::token(&samples::claims());
+        check(
+            Mechanism::OauthBearer,
+            &format!("n,a=root,\x01auth=Bearer {token}\x01\x01"),
+            Err(Refusal::ForeignAuthzid),
+        );
+        check(
+            Mechanism::OauthBearer,
+            "n,,\x01auth=Bearer opaque\x01\x01",
+            Err(Refusal::NoSubject),
+        );
+    }
+
+    #[test]
+    fn the_broker_decides_when_it_is_over() {
+        let answer = |error_code, bytes: &[u8]| BrokerAnswer {
+            error_code,
+            error_message: None,
+            bytes: bytes.to_vec(),
+            lifetime_ms: 0,
+        };
+        let of = |mechanism| Relay::of(mechanism, "alice".to_owned());
+        assert_eq!(of(Mechanism::Plain).answered(&answer(0, b"")), Progress::Complete);
+        assert_eq!(of(Mechanism::Plain).answered(&answer(58, b"")), Progress::Refused);
+        let mut scram = of(SCRAM);
+        assert_eq!(scram.answered(&answer(0, b"r=x,s=y,i=4096")), Progress::More);
+        assert_eq!(scram.answered(&answer(0, b"v=z")), Progress::Complete);
+        let mut bearer = of(Mechanism::OauthBearer);
+        assert_eq!(bearer.answered(&answer(0, b"{}")), Progress::More);
+        assert_eq!(bearer.answered(&answer(58, b"")), Progress::Refused);
+        assert_eq!(
+            of(Mechanism::OauthBearer).answered(&answer(0, b"")),
+            Progress::Complete
+        );
+    }
+}

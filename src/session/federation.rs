@@ -1,0 +1,91 @@
+//! Logins for which somebody else vouches: the keys of a provider of tokens, or the broker, to which the client's own
+//! messages are relayed.
+
+use klamm_raft::model::ProviderName;
+use tracing::warn;
+
+use super::Session;
+use super::end::End;
+use super::login::wall_clock;
+use super::pause::Pause;
+use super::pipeline::Asked;
+use super::serve::destination;
+use crate::auth::{BrokerAnswer, KeyNeed, ToBroker};
+use crate::backend::{Lane, RelayError};
+use crate::chain::Chain;
+
+/// A message for the broker, and the lane that it went over.
+pub(super) type Relayed = Result<(Lane, BrokerAnswer), End>;
+
+impl Session {
+    /// A token is to be judged by these keys.
+    pub(super) fn need_keys(
+        &mut self,
+        provider: ProviderName,
+        need: KeyNeed,
+        asked: Asked,
+    ) -> Result<(), End> {
+        if need == KeyNeed::AsTheyAre {
+            return self.have_keys(need, asked);
+        }
+        let looked = self.setup.shared.keys.look_again(&provider);
+        let limit = self.setup.shared.limits.need_timeout;
+        self.pause = Some(Pause::Keys {
+            // Late or not, the token is judged by the keys that are there then.
+            done: Box::pin(async move { tokio::time::timeout(limit, looked).await.unwrap_or(()) }),
+            asked,
+        });
+        Ok(())
+    }
+
+    /// The keys are as fresh as was asked for.
+    pub(super) fn have_keys(&mut self, need: KeyNeed, asked: Asked) -> Result<(), End> {
+        let directory = self.setup.door.view.load().directory.clone();
+        let ring = self.setup.shared.keys.ring();
+        let turn = self.conversation.with_keys(&directory, &ring, need, wall_clock());
+        self.on_turn(turn, directory, asked)
+    }
+
+    /// The broker is to judge a message of the client. It waits until the broker owes nothing.
+    pub(super) fn relay(&mut self, to_broker: ToBroker, asked: Asked) {
+        self.deferred = Some((to_broker, asked));
+    }
+
+    /// Relays what waits for that, once nothing else is in flight.
+    pub(super) fn relay_deferred(&mut self) -> Result<(), End> {
+        if !self.is_quiet() {
+            return Ok(());
+        }
+        let Some((to_broker, asked)) = self.deferred.take() else {
+            return Ok(());
+        };
+        let view = self.setup.door.view.load();
+        let destination = destination(&view, self.setup.door.place).ok_or(End::UpstreamUnavailable)?;
+        let lane = self.upstream.take_own(&destination)?;
+        self.pause = Some(Pause::Relay {
+            done: Box::pin(async move {
+                let mut lane = lane.await?;
+                match lane.relay(&to_broker).await {
+                    Ok(answer) => Ok((lane, answer)),
+                    Err(error) => Err(lost(&error)),
+                }
+            }),
+            asked,
+        });
+        Ok(())
+    }
+
+    /// The broker has answered.
+    pub(super) fn relayed(&mut self, relayed: Relayed, asked: Asked) -> Result<(), End> {
+        let (lane, answer) = relayed?;
+        self.upstream.give_own(lane);
+        let directory = self.setup.door.view.load().directory.clone();
+        let turn = self.conversation.relayed(answer, &directory, wall_clock());
+        self.on_turn(turn, directory, asked)
+    }
+}
+
+fn lost(error: &RelayError) -> End {
+    warn!(error = %Chain(error), "upstream: a client's login could not be relayed");
+    End::UpstreamLost
+}
