@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 
 use actix_rt::Arbiter;
 
+mod guarded;
+
 use super::*;
 use crate::session::Limits;
 use crate::session::testing::{Client, Deed, Gateway};
@@ -58,12 +60,27 @@ fn opening(gateway: &Gateway) -> Opening {
 
 impl Bench {
     async fn start(limits: Limits) -> Self {
+        Self::with(limits, Guard::default(), None).await
+    }
+
+    /// With something before the sessions; by names under a domain, or by ports.
+    async fn with(limits: Limits, guard: Guard, domain: Option<&str>) -> Self {
         let gateway = Gateway::start(limits, |_| Deed::Answer(vec![0, 0])).await;
         let census = Arc::<Census>::default();
         let arbiter = DataArbiter::new(Arbiter::current(), Arc::clone(&gateway.pools));
         let ports = free_ports();
         let (listener, unbound) = Listener::new(
-            vec![site(ports)],
+            vec![Site {
+                guard,
+                routing: match domain {
+                    Some(domain) => Routing::Sni {
+                        domain: domain.to_owned(),
+                        port: ports.1,
+                    },
+                    None => site(ports).routing,
+                },
+                ..site(ports)
+            }],
             vec![arbiter],
             Arc::clone(&gateway.shared),
             Arc::clone(&census),

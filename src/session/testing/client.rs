@@ -7,11 +7,13 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::stream::Stream;
+
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) struct Client {
-    pub(crate) socket: TcpStream,
+    pub(crate) socket: Stream,
 }
 
 /// A request frame, length prefix included.
@@ -33,7 +35,9 @@ pub(crate) fn framed(bytes: &[u8]) -> Vec<u8> {
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).await.unwrap();
-        Self { socket }
+        Self {
+            socket: Stream::Plain(socket),
+        }
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {

@@ -1,0 +1,270 @@
+//! What stands before sessions: TLS, names that lead to virtual clusters, load balancers, and who is turned away.
+
+use std::io;
+
+use rustls::ClientConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::*;
+use crate::listener::networks::Networks;
+use crate::stream::Stream;
+use crate::tls::testing::{Authority, Leaf, files};
+use crate::tls::{ClientCertificates, Latest, TlsFiles};
+
+const DOMAIN: &str = "kafka.example.com";
+
+/// An authority, and files of a certificate that it made for all names of the domain.
+struct Pki {
+    directory: tempfile::TempDir,
+    authority: Authority,
+}
+
+impl Pki {
+    fn new() -> Self {
+        Self {
+            directory: tempfile::tempdir().unwrap(),
+            authority: Authority::new("authority"),
+        }
+    }
+
+    fn files(&self) -> TlsFiles {
+        let leaf = self.authority.leaf("gateway", &["*.kafka.example.com"]);
+        files(vec![leaf.write(self.directory.path(), "gateway")])
+    }
+
+    /// With certificates of clients that the same authority made.
+    fn mutual(&self, demand: fn(std::path::PathBuf) -> ClientCertificates) -> TlsFiles {
+        let path = self.directory.path().join("ca.pem");
+        std::fs::write(&path, &self.authority.pem).unwrap();
+        TlsFiles {
+            clients: demand(path),
+            ..self.files()
+        }
+    }
+
+    /// Shakes hands as a client that trusts the authority, asks for `name` and shows `identity`.
+    async fn connect(&self, socket: TcpStream, name: &str, identity: Option<&Leaf>) -> io::Result<Client> {
+        let mut roots = rustls::RootCertStore::empty();
+        let authority = CertificateDer::from_pem_slice(self.authority.pem.as_bytes()).unwrap();
+        roots.add(authority).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots);
+        let config = match identity {
+            None => builder.with_no_client_auth(),
+            Some(leaf) => {
+                let chain = vec![CertificateDer::from_pem_slice(leaf.chain.as_bytes()).unwrap()];
+                let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap();
+                builder.with_client_auth_cert(chain, key).unwrap()
+            }
+        };
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await?;
+        Ok(Client {
+            socket: Stream::Tls(Box::new(stream.into())),
+        })
+    }
+}
+
+fn guard(tls: Option<TlsFiles>, proxies: Option<&str>) -> Guard {
+    Guard {
+        tls: tls.map(|files| Latest::load(files).unwrap()),
+        proxies: proxies.map(|network| Networks(vec![network.parse().unwrap()])),
+    }
+}
+
+impl Bench {
+    async fn dial(&self) -> TcpStream {
+        TcpStream::connect(self.address(0)).await.unwrap()
+    }
+
+    /// Waits until a connection was turned away for this reason.
+    async fn expect_turned_away(&self, reason: &str) {
+        let line = format!("klamm_connections_turned_away_total{{reason=\"{reason}\"}} 1");
+        for _ in 0..500 {
+            if self.gateway.metrics.encode().unwrap().contains(&line) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("nobody was turned away for {reason}");
+    }
+
+    /// Sends bytes, is turned away for this reason, and the connection is closed.
+    async fn refuses(&self, bytes: &[u8], reason: &str) {
+        let mut socket = self.dial().await;
+        socket.write_all(bytes).await.unwrap();
+        self.expect_turned_away(reason).await;
+        // Bytes that nobody read make it a reset.
+        let mut rest = Vec::new();
+        let _ = socket.read_to_end(&mut rest).await;
+    }
+}
+
+#[actix::test]
+async fn a_session_over_tls_is_a_session() {
+    let pki = Pki::new();
+    let bench = Bench::with(Limits::default(), guard(Some(pki.files()), None), None).await;
+    bench.serve(&[0]).await;
+    let mut client = pki
+        .connect(bench.dial().await, "a.kafka.example.com", None)
+        .await
+        .unwrap();
+    client.log_in("alice", &bench.gateway.token()).await;
+    client
+        .send(&crate::session::testing::request(18, 0, 9, b""))
+        .await;
+    assert_eq!(client.receive_id().await, Some(9));
+    bench.serve(&[]).await;
+    assert_eq!(client.receive().await, None);
+}
+
+#[actix::test]
+async fn names_lead_to_virtual_clusters_on_one_port() {
+    let pki = Pki::new();
+    let bench = Bench::with(Limits::default(), guard(Some(pki.files()), None), Some(DOMAIN)).await;
+    let named = Opening {
+        label: Some("team-a".parse().unwrap()),
+        ..opening(&bench.gateway)
+    };
+    let doors = [(spot(0), named), (spot(1), opening(&bench.gateway))].into();
+    bench.listener.send(Serve { doors }).await.unwrap();
+
+    let mut client = pki
+        .connect(bench.dial().await, "Team-A.kafka.example.com", None)
+        .await
+        .unwrap();
+    client.log_in("alice", &bench.gateway.token()).await;
+    let other = pki
+        .connect(bench.dial().await, "team-b.kafka.example.com", None)
+        .await;
+    assert!(other.is_err());
+    bench.expect_turned_away("unknown_server_name").await;
+    let nameless = pki.connect(bench.dial().await, "127.0.0.1", None).await;
+    assert!(nameless.is_err());
+    bench.expect_turned_away("no_server_name").await;
+    assert!(!bench.is_open(1).await, "there is one port only");
+
+    bench.serve(&[]).await;
+    assert_eq!(client.receive().await, None);
+}
+
+#[actix::test]
+async fn who_speaks_something_else_is_told_apart() {
+    let bench = Bench::with(Limits::default(), guard(Some(Pki::new().files()), None), None).await;
+    bench.serve(&[0]).await;
+    bench
+        .refuses(&crate::session::testing::request(18, 0, 9, b""), "not_tls_kafka")
+        .await;
+    bench.refuses(b"GET / HTTP/1.1\r\n\r\n", "not_kafka_http").await;
+    bench
+        .refuses(b"\x16\x03\x01\x00\x02\x01\x00garbage", "tls_failed")
+        .await;
+    drop(bench.dial().await);
+    bench.expect_turned_away("silent").await;
+    assert_eq!(bench.census.all(), 0);
+}
+
+#[actix::test]
+async fn a_handshake_must_come_in_time_and_in_its_turn() {
+    let limits = Limits {
+        handshake_timeout: Duration::from_millis(200),
+        max_handshakes: 1,
+        ..Limits::default()
+    };
+    let pki = Pki::new();
+    let bench = Bench::with(limits, guard(Some(pki.files()), None), None).await;
+    bench.serve(&[0]).await;
+    bench.refuses(b"\x16", "too_slow").await;
+    for _ in 0..3 {
+        let client = pki.connect(bench.dial().await, "a.kafka.example.com", None).await;
+        client.unwrap().log_in("alice", &bench.gateway.token()).await;
+    }
+}
+
+#[actix::test]
+async fn certificates_of_clients_are_demanded_and_checked() {
+    let pki = Pki::new();
+    let files = pki.mutual(ClientCertificates::Required);
+    let bench = Bench::with(Limits::default(), guard(Some(files), None), None).await;
+    bench.serve(&[0]).await;
+    let shows = |identity| pki.connect_later(&bench, identity);
+    let good = pki.authority.leaf("writer", &[]);
+    let mut client = shows(Some(&good)).await.unwrap();
+    client.log_in("alice", &bench.gateway.token()).await;
+
+    // In TLS 1.3 a client hears of it with its first answer.
+    if let Ok(mut client) = shows(None).await {
+        assert_eq!(client.receive().await, None);
+    }
+    bench.expect_turned_away("no_certificate").await;
+    let stranger = Authority::new("another").leaf("writer", &[]);
+    if let Ok(mut client) = shows(Some(&stranger)).await {
+        assert_eq!(client.receive().await, None);
+    }
+    bench.expect_turned_away("bad_certificate").await;
+}
+
+impl Pki {
+    async fn connect_later(&self, bench: &Bench, identity: Option<&Leaf>) -> io::Result<Client> {
+        self.connect(bench.dial().await, "a.kafka.example.com", identity)
+            .await
+    }
+}
+
+/// A header of version 2 that names 192.0.2.7.
+const HEADER: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\x02\x07\x0a\0\0\x01\xd4\x31\x1b\x39";
+
+#[actix::test]
+async fn the_client_behind_a_load_balancer_is_the_peer() {
+    let bench = Bench::with(Limits::default(), guard(None, Some("127.0.0.0/8")), None).await;
+    bench.serve(&[0]).await;
+    let mut client = Client::connect(bench.address(0)).await;
+    client.send(HEADER).await;
+    client.log_in("alice", &bench.gateway.token()).await;
+
+    bench
+        .refuses(
+            &crate::session::testing::request(18, 0, 9, b"xxxxxxx"),
+            "proxy_header_missing",
+        )
+        .await;
+    bench
+        .refuses(b"PROXY TCP4 192.0.2.7 10.0.0.1 1 2\r\n", "proxy_header_version_1")
+        .await;
+    bench
+        .refuses(
+            &[&HEADER[..12], &[0x31, 0x11, 0, 12]].concat(),
+            "proxy_header_malformed",
+        )
+        .await;
+}
+
+#[actix::test]
+async fn a_load_balancer_may_stand_before_tls() {
+    let pki = Pki::new();
+    let bench = Bench::with(
+        Limits::default(),
+        guard(Some(pki.files()), Some("127.0.0.1")),
+        None,
+    )
+    .await;
+    bench.serve(&[0]).await;
+    let mut socket = bench.dial().await;
+    socket.write_all(HEADER).await.unwrap();
+    let mut client = pki.connect(socket, "a.kafka.example.com", None).await.unwrap();
+    client.log_in("alice", &bench.gateway.token()).await;
+}
+
+#[actix::test]
+async fn who_is_no_trusted_load_balancer_is_turned_away() {
+    let bench = Bench::with(Limits::default(), guard(None, Some("10.0.0.0/8")), None).await;
+    bench.serve(&[0]).await;
+    bench.refuses(HEADER, "untrusted_source").await;
+}
