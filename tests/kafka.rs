@@ -4,6 +4,8 @@
 mod expressions;
 #[path = "kafka/failover.rs"]
 mod failover;
+#[path = "kafka/federation.rs"]
+mod federation;
 #[path = "kafka/groups.rs"]
 mod groups;
 #[path = "kafka/kcat.rs"]

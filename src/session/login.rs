@@ -16,7 +16,7 @@ use super::{Session, canonical};
 use crate::auth::scram::Nonce;
 use crate::auth::{Directory, Moment, Refusal, SaslRequest, Turn, UnixMillis};
 use crate::backend::LoginAs;
-use crate::vcluster::plan::Caller;
+use crate::vcluster::plan::{Caller, SeenAs};
 use crate::wire::RequestHeader;
 
 impl Session {
@@ -102,6 +102,7 @@ impl Session {
             address,
             host: address.to_string().into(),
             listener: self.setup.door.listener.clone(),
+            seen_as: SeenAs::Gateway,
         });
         self.stage = Stage::Serving;
         self.inbound
@@ -146,6 +147,9 @@ impl Session {
             Some(name) => LoginAs::Named(name.clone()),
             None => LoginAs::Gateway,
         });
+        if let Some(caller) = &mut self.caller {
+            caller.seen_as = self.upstream.seen_as();
+        }
         self.directory = Some(directory);
     }
 }

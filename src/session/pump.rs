@@ -66,8 +66,8 @@ impl Session {
         }
         for _ in 0..MAX_ROUNDS {
             self.resume(cx)?;
-            self.relay_deferred()?;
             let was_paused = self.pause.is_some();
+            self.relay_deferred()?;
             let client = self.read_client(cx)?;
             self.upstream.poll_write(cx)?;
             let upstream = self.read_upstream(cx)?;

@@ -17,6 +17,7 @@ use super::outbound::Outbound;
 use super::setup::{Later, Pools};
 use crate::backend::{Lane, Lease, LeaseError, LoginAs, Return};
 use crate::chain::Chain;
+use crate::vcluster::plan::SeenAs;
 use crate::wire::Segments;
 
 /// Where a session's requests go.
@@ -109,6 +110,14 @@ impl UpstreamSide {
         if self.login != LoginAs::Client && self.login != login {
             self.login = login;
             self.is_outdated = self.destination.is_some();
+        }
+    }
+
+    /// As whom the broker sees what is sent.
+    pub(super) fn seen_as(&self) -> SeenAs {
+        match self.login {
+            LoginAs::Gateway => SeenAs::Gateway,
+            LoginAs::Named(_) | LoginAs::Client => SeenAs::Itself,
         }
     }
 

@@ -58,7 +58,7 @@ use self::back::Back;
 use self::gate::Gate;
 use self::table::Api;
 use super::pending::{Pending, PendingChange, Then};
-use super::plan::{Attempt, Caller, ChangeResult, CloseReason, Plan, Planned};
+use super::plan::{Attempt, Caller, ChangeResult, CloseReason, Plan, Planned, SeenAs};
 use super::subscriptions::Subscriptions;
 use super::view::View;
 use crate::wire::{
@@ -256,7 +256,10 @@ pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) ->
         let mut back = Back::new(view, caller, &pending);
         convert(&mut back, &pending, message, &mut edits)?;
         edits.remove_unknown(message);
-        let gateway_refused = gateway_refused::hide(message, &mut edits);
+        let gateway_refused = match caller.seen_as {
+            SeenAs::Gateway => gateway_refused::hide(message, &mut edits),
+            SeenAs::Itself => None,
+        };
         let frame = edits.finish(message, &frame)?;
         Ok(Answered {
             frame,

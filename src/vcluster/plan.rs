@@ -25,6 +25,16 @@ pub struct Caller {
     pub host: Arc<str>,
     /// The listener that the client came in on: it is told addresses of that one only.
     pub listener: ListenerName,
+    pub seen_as: SeenAs,
+}
+
+/// As whom physical clusters see the requests of a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeenAs {
+    /// As the gateway, which may do everything that clients are permitted here: a refusal is not theirs.
+    Gateway,
+    /// As a user of the physical cluster, whose own ACLs apply too.
+    Itself,
 }
 
 /// Which virtual broker a connection was made to.

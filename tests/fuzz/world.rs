@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use klamm::auth::{UnixMillis, token};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topology};
-use klamm::vcluster::plan::Caller;
+use klamm::vcluster::plan::{Caller, SeenAs};
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
@@ -104,6 +104,7 @@ fn caller(name: &str) -> Caller {
         address,
         host: host_text(address).into(),
         listener: ListenerName::short_form(),
+        seen_as: SeenAs::Gateway,
     }
 }
 

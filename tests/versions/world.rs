@@ -16,7 +16,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, Str
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topology};
 use klamm::vcluster::api;
-use klamm::vcluster::plan::{Answer, Attempt, Caller, Plan};
+use klamm::vcluster::plan::{Answer, Attempt, Caller, Plan, SeenAs};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm_raft::model::{
@@ -123,6 +123,7 @@ impl World {
                 address: client,
                 host: host_text(client).into(),
                 listener: ListenerName::short_form(),
+                seen_as: SeenAs::Gateway,
             },
             connection: Mutex::new(connection),
             secrets: secrets.into(),

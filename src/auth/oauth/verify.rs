@@ -140,8 +140,10 @@ fn valid_until(claims: &Map<String, Json>, leeway_ms: u64, now: UnixMillis) -> R
     let expires = claims::time(claims, "exp")
         .ok_or(Refusal::InvalidToken)?
         .map_err(|claims::NotATime| Refusal::InvalidToken)?;
-    let expires = UnixMillis(expires.0.saturating_add(leeway_ms));
-    if now >= expires {
+    // Who comes late gets what is left of the leeway; who is in time is told the token's own end.
+    let latest = UnixMillis(expires.0.saturating_add(leeway_ms));
+    let expires = if now < expires { expires } else { latest };
+    if now >= latest {
         return Err(Refusal::ExpiredToken);
     }
     match claims::time(claims, "nbf") {

@@ -36,7 +36,12 @@ fn check(changes: &Json, expected: Result<&str, Refusal>) {
 fn a_good_token_says_who_and_until_when() {
     let verified = judged(&samples::token(&samples::claims()), &samples::demand()).unwrap();
     assert_eq!(verified.subject, "alice");
-    assert_eq!(verified.expires, UnixMillis((NOW_S + 300 + 30) * 1000));
+    assert_eq!(verified.expires, UnixMillis((NOW_S + 300) * 1000));
+    // Whoever comes late has what is left of the leeway, never for ever.
+    let mut claims = samples::claims();
+    claims["exp"] = json!(NOW_S - 10);
+    let verified = judged(&samples::token(&claims), &samples::demand()).unwrap();
+    assert_eq!(verified.expires, UnixMillis((NOW_S + 20) * 1000));
 }
 
 #[test]

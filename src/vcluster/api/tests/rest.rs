@@ -13,7 +13,7 @@ use klamm_raft::model::Operation::{AlterConfigs, DescribeConfigs, Read};
 use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api;
-use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
+use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan, SeenAs};
 use crate::vcluster::subscriptions::Subscriptions;
 
 #[test]
@@ -262,5 +262,25 @@ fn a_cluster_that_refuses_the_gateway_is_named_and_not_blamed_on_the_client() {
     assert_eq!(
         decode_response::<HeartbeatRequest>(0, &answered.frame).error_code,
         -1
+    );
+}
+
+#[test]
+fn a_client_that_is_seen_as_itself_is_told_what_the_cluster_refuses() {
+    let mut world = World::new().asked_by_super_user();
+    world.caller.seen_as = SeenAs::Itself;
+    let asked = world.ask(0, &HeartbeatRequest::default().with_group_id(group_id("app")));
+    let Plan::Forward(forward) = asked.planned.plan else {
+        panic!("not forwarded")
+    };
+    let Answer::Expected(pending) = forward.answer else {
+        panic!("no answer")
+    };
+    let refusal = HeartbeatResponse::default().with_error_code(30);
+    let frame = encode_response::<HeartbeatRequest>(0, &refusal);
+    let answered = api::response(&world.view, &world.caller, pending, frame).unwrap();
+    assert_eq!(
+        decode_response::<HeartbeatRequest>(0, &answered.frame).error_code,
+        30
     );
 }

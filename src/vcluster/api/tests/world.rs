@@ -22,7 +22,7 @@ use crate::authz::{Principal, Resource, host_text};
 use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topology};
 use crate::vcluster::api;
 use crate::vcluster::pending::Pending;
-use crate::vcluster::plan::{Answer, Attempt, Caller, CloseReason, Need, Plan, Planned};
+use crate::vcluster::plan::{Answer, Attempt, Caller, CloseReason, Need, Plan, Planned, SeenAs};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
@@ -399,6 +399,7 @@ fn caller(name: &str) -> Caller {
         address,
         host: host_text(address).into(),
         listener: ListenerName::short_form(),
+        seen_as: SeenAs::Gateway,
     }
 }
 
