@@ -234,12 +234,18 @@ impl Reader<'_> {
         }
     }
 
-    /// Checks that a store, if one is given, is said to be PEM: Kafka's default would be JKS.
-    fn pem_store(&mut self, type_name: &'static str, given: Option<&Place>) {
+    /// Checks that a store, if one is given, is said to be PEM: Kafka's default would be JKS. `file` is where it is, when
+    /// it is a file.
+    fn pem_store(&mut self, type_name: &'static str, given: Option<&Place>, file: Option<&str>) {
         match (self.take(type_name), given) {
             (Some(store), _) if store.text != "PEM" => {
                 let message = format!("the store type {:?} is not supported: only PEM is", store.text);
-                self.refuse(store.place, message);
+                let problem = Problem::new(store.place, message);
+                self.problems
+                    .push(match conversion(type_name, &store.text, file) {
+                        Some(command) => problem.hint(format!("convert it with: {command}")),
+                        None => problem,
+                    });
             }
             (Some(store), None) => self.refuse(store.place, "the type of a store is given, but no store"),
             (None, Some(place)) => self.problems.push(
@@ -247,7 +253,10 @@ impl Reader<'_> {
                     place.clone(),
                     "only PEM stores are supported, and Kafka's default type is JKS",
                 )
-                .hint(format!("set {type_name} to PEM")),
+                .hint(match conversion(type_name, "JKS", file) {
+                    Some(command) => format!("set {type_name} to PEM, or convert the store with: {command}"),
+                    None => format!("set {type_name} to PEM"),
+                }),
             ),
             _ => {}
         }
@@ -259,6 +268,7 @@ impl Reader<'_> {
         self.pem_store(
             TRUSTSTORE_TYPE,
             location.as_ref().or(inline.as_ref()).map(|text| &text.place),
+            location.as_ref().map(|text| text.text.as_str()),
         );
         if let (Some(_), Some(inline)) = (&location, &inline) {
             self.refuse(
@@ -285,7 +295,8 @@ impl Reader<'_> {
             .or(chain.as_ref())
             .or(key.as_ref())
             .map(|text| &text.place);
-        self.pem_store(KEYSTORE_TYPE, given);
+        let file = location.as_ref().map(|text| text.text.as_str());
+        self.pem_store(KEYSTORE_TYPE, given, file);
         let (chain, key) = match (location, chain, key) {
             (None, None, None) => return None,
             (Some(file), None, None) => {
@@ -344,4 +355,22 @@ impl Reader<'_> {
         }
         self.refuse(pem.place.clone(), "there is no certificate in PEM form");
     }
+}
+
+/// The command that makes a PEM file of a store of Java.
+fn conversion(type_name: &str, store: &str, file: Option<&str>) -> Option<String> {
+    let file = file?;
+    let pem = format!("{file}.pem");
+    let is_pkcs12 = store.eq_ignore_ascii_case("PKCS12");
+    if !is_pkcs12 && !store.eq_ignore_ascii_case("JKS") {
+        return None;
+    }
+    Some(match (type_name == TRUSTSTORE_TYPE, is_pkcs12) {
+        (true, _) => format!("keytool -list -rfc -keystore {file} > {pem}"),
+        (false, true) => format!("openssl pkcs12 -in {file} -nodes -out {pem}"),
+        (false, false) => format!(
+            "keytool -importkeystore -srckeystore {file} -destkeystore {file}.p12 -deststoretype PKCS12 && \
+             openssl pkcs12 -in {file}.p12 -nodes -out {pem}"
+        ),
+    })
 }

@@ -501,10 +501,10 @@ fn tls_from_pem_files_and_texts() {
 fn stores_that_cannot_be_used() {
     let ssl = ("KAFKA_MAIN_SECURITY_PROTOCOL", "SSL");
     property(
-        &[ssl, ("KAFKA_MAIN_SSL_TRUSTSTORE_LOCATION", "ca.pem")],
+        &[ssl, ("KAFKA_MAIN_SSL_TRUSTSTORE_LOCATION", "ca.jks")],
         &[
-            "KAFKA_MAIN_SSL_TRUSTSTORE_LOCATION: only PEM stores are supported, and Kafka's default type is JKS\n    set ssl.truststore.type to PEM",
-            "KAFKA_MAIN_SSL_TRUSTSTORE_LOCATION: the file ca.pem cannot be read: entity not found",
+            "KAFKA_MAIN_SSL_TRUSTSTORE_LOCATION: only PEM stores are supported, and Kafka's default type is JKS\n    set ssl.truststore.type to PEM, or convert the store with: keytool -list -rfc -keystore ca.jks > ca.jks.pem",
+            "KAFKA_MAIN_SSL_TRUSTSTORE_LOCATION: the file ca.jks cannot be read: entity not found",
         ],
     );
     property(
@@ -518,6 +518,29 @@ fn stores_that_cannot_be_used() {
             "KAFKA_MAIN_SSL_TRUSTSTORE_TYPE: the store type \"JKS\" is not supported: only PEM is",
         ],
     );
+    for (store, command) in [
+        (
+            "JKS",
+            "keytool -importkeystore -srckeystore own.jks -destkeystore own.jks.p12 -deststoretype PKCS12 && \
+             openssl pkcs12 -in own.jks.p12 -nodes -out own.jks.pem",
+        ),
+        ("PKCS12", "openssl pkcs12 -in own.jks -nodes -out own.jks.pem"),
+    ] {
+        property(
+            &[
+                ssl,
+                ("KAFKA_MAIN_SSL_KEYSTORE_TYPE", store),
+                ("KAFKA_MAIN_SSL_KEYSTORE_LOCATION", "own.jks"),
+            ],
+            &[
+                "KAFKA_MAIN_SSL_KEYSTORE_LOCATION: the file own.jks cannot be read: entity not found",
+                &format!(
+                    "KAFKA_MAIN_SSL_KEYSTORE_TYPE: the store type \"{store}\" is not supported: only PEM is\n    \
+                     convert it with: {command}"
+                ),
+            ],
+        );
+    }
     property(
         &[
             ssl,

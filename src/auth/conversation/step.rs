@@ -148,7 +148,7 @@ impl Conversation {
         {
             return Err(Refusal::ChangedIdentity);
         }
-        let lifetime_ms = login.expires.map_or(0, |expires| expires.since(now));
+        let lifetime_ms = login.expires.map_or(0, |expires| expires.since(now).max(1));
         self.login = Some(login);
         Ok(Outcome::LoggedIn { lifetime_ms, bytes })
     }

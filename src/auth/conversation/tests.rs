@@ -3,6 +3,8 @@
 use bytes::Buf;
 use klamm_raft::model::{TokenId, TokenRecord};
 
+mod vouched;
+
 use super::*;
 use crate::auth::token::{self, samples};
 
