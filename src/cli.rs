@@ -125,7 +125,8 @@ struct ApplyArgs {
 
 #[derive(Debug, Args)]
 struct GetArgs {
-    /// VirtualCluster, AliasTopic or GatewayServiceAccount; or topics: those of a virtual cluster, with what they stand for
+    /// VirtualCluster, AliasTopic or GatewayServiceAccount; topics: those of a virtual cluster, with what they stand
+    /// for; or tokens: those that were issued, without their secret
     kind: Wanted,
     /// Only the resource of this name
     name: Option<String>,
@@ -171,6 +172,9 @@ enum Action {
     /// Issue a token: the password of a service account for SASL/PLAIN
     #[command(name = "generateServiceAccountToken")]
     GenerateServiceAccountToken(TokenArgs),
+    /// Revoke tokens: sessions that logged in with them end on every node
+    #[command(name = "revokeServiceAccountTokens")]
+    RevokeServiceAccountTokens(RevokeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -187,6 +191,26 @@ struct TokenArgs {
     /// text prints the token alone
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     output: Style,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Debug, Args)]
+struct RevokeArgs {
+    /// All tokens of this service account
+    #[arg(
+        long,
+        value_name = "NAME",
+        required_unless_present = "id",
+        conflicts_with = "id"
+    )]
+    username: Option<String>,
+    /// One token, by its id: see klamm get tokens
+    #[arg(long, value_name = "ID")]
+    id: Option<String>,
+    /// The virtual cluster of the account
+    #[arg(long, value_name = "NAME", default_value = "passthrough")]
+    v_cluster: String,
     #[command(flatten)]
     connection: Connection,
 }
@@ -242,6 +266,9 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
         Command::Run {
             action: Action::GenerateServiceAccountToken(args),
         } => print(&token::generate(&args, &args.connection.client(variables)?)?),
+        Command::Run {
+            action: Action::RevokeServiceAccountTokens(args),
+        } => print(&token::revoke(&args, &args.connection.client(variables)?)?),
         Command::Cluster {
             action: ClusterAction::Status { output, connection },
         } => cluster::status(output, &connection.client(variables)?),

@@ -10,6 +10,7 @@ pub(super) enum Action {
     Put,
     Delete,
     IssueToken,
+    RevokeTokens,
 }
 
 impl fmt::Display for Action {
@@ -18,6 +19,7 @@ impl fmt::Display for Action {
             Self::Put => "PUT",
             Self::Delete => "DELETE",
             Self::IssueToken => "ISSUE_TOKEN",
+            Self::RevokeTokens => "REVOKE_TOKENS",
         })
     }
 }

@@ -1,8 +1,10 @@
 //! The OpenAPI 3 description of the admin API. A test holds it against the routes.
 
+mod schemas;
+
 use serde_json::{Map, Value, json};
 
-use super::resources::API_VERSION;
+use schemas::schemas;
 
 /// What an operation needs of its caller.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -158,6 +160,26 @@ const OPERATIONS: &[Operation] = &[
         failures: &["400", "404", "409", "503"],
     },
     Operation {
+        path: "/gateway/v2/token",
+        method: "get",
+        summary: "List what is known of issued tokens; never the tokens",
+        access: Access::Reader,
+        query: &["vcluster", "username"],
+        body: None,
+        success: ("200", Content::Many("IssuedToken")),
+        failures: &["400", "404"],
+    },
+    Operation {
+        path: "/gateway/v2/token",
+        method: "delete",
+        summary: "Revoke one token, or all tokens of a service account; their sessions end",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: Some("TokensToRevoke"),
+        success: ("204", Content::Nothing),
+        failures: &["400", "404", "503"],
+    },
+    Operation {
         path: "/gateway/v2/cluster",
         method: "get",
         summary: "The nodes of the gateway cluster, as this node sees them",
@@ -284,6 +306,7 @@ fn parameter(name: &str) -> Value {
         "dryMode" => ("boolean", "Say what would happen, and change nothing"),
         "showDefaults" => ("boolean", "Without effect"),
         "vcluster" => ("string", "Only of this virtual cluster"),
+        "username" => ("string", "Only of this service account"),
         "type" => ("string", "Only of this type"),
         _ => ("string", "Only of this name"),
     };
@@ -335,239 +358,4 @@ fn response(description: &str, content: Content) -> Value {
         }),
     };
     json!({ "description": description, "content": { "application/json": { "schema": schema } } })
-}
-
-const NAMES: &str = "^[a-zA-Z0-9._-]+$";
-const ACCOUNTS: &str = "^[a-zA-Z0-9_-]{3,64}$";
-
-fn text(pattern: &str) -> Value {
-    json!({ "type": "string", "pattern": pattern })
-}
-
-fn schemas() -> Value {
-    let in_vcluster = |name: Value| {
-        json!({
-            "type": "object",
-            "required": ["name"],
-            "additionalProperties": false,
-            "properties": { "name": name, "vCluster": text(NAMES) },
-        })
-    };
-    let mut schemas = json!({
-        "NameInVirtualCluster": in_vcluster(text(NAMES)),
-        "TokenRequest": {
-            "type": "object",
-            "required": ["username", "lifeTimeSeconds"],
-            "additionalProperties": false,
-            "properties": {
-                "username": text(ACCOUNTS),
-                "vCluster": text(NAMES),
-                "lifeTimeSeconds": { "type": "integer", "minimum": 1, "maximum": 2_147_483_647 },
-            },
-        },
-        "Token": { "type": "object", "required": ["token"], "properties": { "token": { "type": "string" } } },
-        "Cluster": cluster(),
-        "Topic": topic(),
-        "Error": {
-            "type": "object",
-            "required": ["title", "msg"],
-            "properties": {
-                "title": { "type": "string" },
-                "msg": { "type": "string" },
-                "cause": { "type": "string" },
-            },
-        },
-    });
-    schemas["VirtualCluster"] = virtual_cluster();
-    schemas["AliasTopic"] = resource(
-        "AliasTopic",
-        in_vcluster(text(NAMES)),
-        json!({
-            "type": "object",
-            "required": ["physicalName"],
-            "additionalProperties": false,
-            "properties": {
-                "physicalName": text(NAMES),
-                "physicalCluster": { "type": "string", "default": "main" },
-            },
-        }),
-    );
-    schemas["GatewayServiceAccount"] = resource(
-        "GatewayServiceAccount",
-        in_vcluster(text(ACCOUNTS)),
-        json!({
-            "type": "object",
-            "required": ["type"],
-            "additionalProperties": false,
-            "properties": {
-                "type": { "type": "string", "enum": ["LOCAL", "EXTERNAL"] },
-                "externalNames": {
-                    "type": "array",
-                    "description": "Of an EXTERNAL: what identity providers, certificates or the physical cluster call it",
-                    "items": { "type": "string" },
-                },
-                "upstreamCredentials": {
-                    "type": "string",
-                    "description": "The credentials, by their name in the backend configuration, with which requests of \
-                                    this account reach physical clusters",
-                },
-            },
-        }),
-    );
-    schemas
-}
-
-fn virtual_cluster() -> Value {
-    resource(
-        "VirtualCluster",
-        json!({
-            "type": "object", "required": ["name"], "additionalProperties": false, "properties": { "name": text(NAMES) },
-        }),
-        json!({
-            "type": "object",
-            "properties": {
-                "aclEnabled": { "type": "boolean" },
-                "superUsers": { "type": "array", "items": text(ACCOUNTS) },
-                "type": { "type": "string", "enum": ["Standard", "Partner", "Passthrough"], "default": "Standard" },
-                "backend": { "type": "string", "description": "Of a Standard: its physical cluster. It is fixed." },
-                "namespace": namespace(),
-                "topics": selectors("Without a namespace: topics that are shown under their own names."),
-                "consumerGroups": selectors("Without a namespace: groups that are shown under their own names."),
-                "authentication": authentication(),
-                "dnsLabel": {
-                    "type": "string",
-                    "description": "What it is called in host names, where listeners tell virtual clusters apart by them. Its name, if that can be a DNS label.",
-                },
-                "bootstrapServers": { "type": "string", "readOnly": true },
-                "clientProperties": {
-                    "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },
-                },
-                "listeners": {
-                    "type": "array", "readOnly": true, "description": "Its addresses, by listener.",
-                    "items": { "type": "object", "properties": {
-                        "name": { "type": "string" },
-                        "securityProtocol": { "type": "string", "enum": ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] },
-                        "bootstrapServers": { "type": "string" },
-                    } },
-                },
-            },
-        }),
-    )
-}
-
-fn topic() -> Value {
-    json!({
-        "type": "object",
-        "required": ["name", "physicalCluster", "physicalName", "owned", "exists"],
-        "properties": {
-            "name": { "type": "string" },
-            "physicalCluster": { "type": "string" },
-            "physicalName": { "type": "string" },
-            "owned": { "type": "boolean", "description": "Whether it is created and changed through the virtual cluster" },
-            "exists": { "type": "boolean" },
-            "partitions": { "type": "integer" },
-        },
-    })
-}
-
-fn authentication() -> Value {
-    json!({
-        "type": "array",
-        "description": "How clients say who they are, in the order in which it is offered. \
-                        Without it: tokens and SCRAM credentials of service accounts.",
-        "items": {
-            "type": "object",
-            "required": ["type"],
-            "properties": {
-                "type": {
-                    "type": "string",
-                    "enum": [
-                        "anonymous", "sasl_plain", "sasl_scram_sha_256", "sasl_scram_sha_512", "oauth_bearer",
-                        "client_certificate",
-                    ],
-                },
-                "mediation": { "type": "string", "enum": ["terminate", "passthrough", "validate_forward"] },
-            },
-        },
-    })
-}
-
-fn namespace() -> Value {
-    json!({
-        "type": "object",
-        "description": "Of a Standard: which names of the physical cluster are its own.",
-        "required": ["mode", "prefix"],
-        "additionalProperties": false,
-        "properties": {
-            "mode": { "type": "string", "enum": ["hide_prefix", "enforce_prefix"] },
-            "prefix": { "type": "string" },
-            "additional": {
-                "type": "object",
-                "additionalProperties": false,
-                "properties": {
-                    "topics": selectors("Topics that are let in under their own names."),
-                    "consumerGroups": selectors("Groups that are let in under their own names."),
-                },
-            },
-        },
-    })
-}
-
-fn selectors(description: &str) -> Value {
-    json!({
-        "type": "array",
-        "description": format!("{description} Names, with * for any characters and ? for one."),
-        "items": { "type": "string" },
-    })
-}
-
-fn resource(kind: &str, metadata: Value, spec: Value) -> Value {
-    json!({
-        "type": "object",
-        "required": ["kind", "apiVersion", "metadata", "spec"],
-        "additionalProperties": false,
-        "properties": {
-            "kind": { "type": "string", "enum": [kind] },
-            "apiVersion": { "type": "string", "enum": [API_VERSION] },
-            "metadata": metadata,
-            "spec": spec,
-        },
-    })
-}
-
-fn cluster() -> Value {
-    let number = || json!({ "type": "integer", "nullable": true });
-    json!({
-        "type": "object",
-        "properties": {
-            "nodeId": { "type": "integer" },
-            "leader": number(),
-            "term": { "type": "integer" },
-            "lastLog": number(),
-            "committed": number(),
-            "applied": { "type": "integer" },
-            "nodes": {
-                "type": "array",
-                "items": {
-                    "type": "object",
-                    "properties": {
-                        "id": { "type": "integer" },
-                        "liveness": { "type": "string", "enum": ["UP", "DOWN", "DRAINING", "UNKNOWN"] },
-                        "listeners": { "type": "array", "items": { "type": "object", "properties": {
-                            "name": { "type": "string" },
-                            "protocol": { "type": "string" },
-                            "advertisedHost": { "type": "string", "nullable": true },
-                            "portStart": number(),
-                            "portCount": number(),
-                            "domain": { "type": "string", "nullable": true },
-                            "port": number(),
-                        } } },
-                        "peerAddress": { "type": "string", "nullable": true },
-                        "applied": number(),
-                        "silentForMs": number(),
-                    },
-                },
-            },
-        },
-    })
 }

@@ -7,6 +7,7 @@ mod invalid;
 pub(super) mod service_account;
 mod standard;
 mod token;
+mod utc;
 pub(super) mod virtual_cluster;
 
 use klamm_raft::model::PASSTHROUGH;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(super) use alias_topic::{AliasTopicResource, DeleteByName};
 pub(super) use invalid::Invalid;
 pub(super) use service_account::ServiceAccountResource;
-pub(super) use token::TokenRequest;
+pub(super) use token::{RevokeRequest, ShownToken, TokenFilter, TokenRequest};
 pub(super) use virtual_cluster::VirtualClusterResource;
 
 use invalid::required;

@@ -44,7 +44,12 @@ pub(super) fn configure(
                     .route(web::put().to(service_account::put))
                     .route(web::delete().to(service_account::delete)),
             )
-            .service(resource("/gateway/v2/token").route(web::post().to(token::issue)))
+            .service(
+                resource("/gateway/v2/token")
+                    .route(web::post().to(token::issue))
+                    .route(web::get().to(token::list))
+                    .route(web::delete().to(token::revoke)),
+            )
             .service(resource("/gateway/v2/cluster").route(web::get().to(operations::cluster)))
             .service(resource("/gateway/v2/docs").route(web::get().to(operations::docs)))
             .service(resource("/health/live").route(web::get().to(operations::live)))

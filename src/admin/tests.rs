@@ -324,6 +324,40 @@ async fn the_walkthrough() {
 }
 
 #[actix_web::test]
+async fn a_listed_token_tells_whose_it_is_and_nothing_to_log_in_with() {
+    let gateway = Gateway::walkthrough().await;
+    let wanted = json!({ "username": "partner-user", "vCluster": "mypartner", "lifeTimeSeconds": 3600 });
+    gateway.admin(Method::POST, TOKEN, &wanted).await.ok();
+    let listed = gateway.get(TOKEN).await.ok();
+    let token = listed[0].as_object().expect("an object");
+    let fields: Vec<&str> = token.keys().map(String::as_str).collect();
+    assert_eq!(fields, ["expiresAt", "id", "issuedAt", "username", "vCluster"]);
+    assert_eq!(token["username"], "partner-user");
+    let others = gateway.get(&format!("{TOKEN}?username=super-user")).await.ok();
+    assert_eq!(others, json!([]));
+    gateway
+        .get(&format!("{TOKEN}?vcluster=nowhere"))
+        .await
+        .refused(404);
+    for (body, status) in [
+        (json!({ "vCluster": "mypartner" }), 400),
+        (json!({ "vCluster": "mypartner", "id": "7" }), 400),
+        (
+            json!({ "vCluster": "mypartner", "id": token["id"], "username": "x" }),
+            400,
+        ),
+        (json!({ "vCluster": "nowhere", "id": token["id"] }), 404),
+    ] {
+        gateway.delete(TOKEN, &body).await.refused(status);
+    }
+    let this = json!({ "vCluster": "mypartner", "id": token["id"] });
+    let dry = gateway.delete(&format!("{TOKEN}?dryMode=true"), &this).await;
+    assert_eq!((dry.status, gateway.get(TOKEN).await.ok()), (204, listed.clone()));
+    assert_eq!(gateway.delete(TOKEN, &this).await.status, 204);
+    assert_eq!(gateway.get(TOKEN).await.ok(), json!([]));
+}
+
+#[actix_web::test]
 async fn a_change_is_updated_and_tells_its_revision() {
     let gateway = Gateway::walkthrough().await;
     let before = gateway.states.borrow().revision.0;

@@ -17,6 +17,8 @@ pub(super) enum Wanted {
     Resources(Kind),
     /// The topics of a virtual cluster: they are no resources, and are not put.
     Topics,
+    /// What is known of issued tokens. A name is that of an account.
+    Tokens,
 }
 
 impl FromStr for Wanted {
@@ -25,10 +27,11 @@ impl FromStr for Wanted {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.to_ascii_lowercase().as_str() {
             "topic" | "topics" => Ok(Self::Topics),
+            "token" | "tokens" => Ok(Self::Tokens),
             _ => text
                 .parse()
                 .map(Self::Resources)
-                .map_err(|error| format!("{error}, topics")),
+                .map_err(|error| format!("{error}, topics, tokens")),
         }
     }
 }
@@ -38,6 +41,7 @@ impl fmt::Display for Wanted {
         match self {
             Self::Resources(kind) => kind.fmt(f),
             Self::Topics => f.write_str("topics"),
+            Self::Tokens => f.write_str("tokens"),
         }
     }
 }
@@ -52,7 +56,11 @@ pub(super) fn get(args: &GetArgs, client: &AdminClient) -> Result<String, Failur
         .get(&path(args)?)?
         .map_err(|refusal| refusal.failure(what()))?;
     // With a name and all that it takes to be unique, one resource is meant.
-    let is_unique = args.kind == Wanted::Resources(Kind::VirtualCluster) || args.v_cluster.is_some();
+    let is_unique = match args.kind {
+        Wanted::Resources(Kind::VirtualCluster) => true,
+        Wanted::Resources(_) | Wanted::Topics => args.v_cluster.is_some(),
+        Wanted::Tokens => false,
+    };
     let single = args.name.is_some() && is_unique;
     let list = match &answer {
         Value::Array(list) => list.as_slice(),
@@ -76,6 +84,10 @@ fn path(args: &GetArgs) -> Result<String, Failure> {
     let kind = match args.kind {
         Wanted::Resources(kind) => kind,
         Wanted::Topics => return topics_path(args),
+        Wanted::Tokens => {
+            let filters = [("vcluster", &args.v_cluster), ("username", &args.name)];
+            return Ok(filtered("/gateway/v2/token", filters));
+        }
     };
     let path = kind.path();
     match (kind, &args.name, &args.v_cluster) {
@@ -84,20 +96,18 @@ fn path(args: &GetArgs) -> Result<String, Failure> {
         )),
         (Kind::VirtualCluster, Some(name), None) => Ok(format!("{path}/{}", escaped(name))),
         (Kind::VirtualCluster, None, None) => Ok(path.to_owned()),
-        (_, name, vcluster) => {
-            let filter = |key: &str, value: &Option<String>| {
-                value.as_ref().map(|text| format!("{key}={}", escaped(text)))
-            };
-            let filters: Vec<String> = [filter("vcluster", vcluster), filter("name", name)]
-                .into_iter()
-                .flatten()
-                .collect();
-            Ok(if filters.is_empty() {
-                path.to_owned()
-            } else {
-                format!("{path}?{}", filters.join("&"))
-            })
-        }
+        (_, name, vcluster) => Ok(filtered(path, [("vcluster", vcluster), ("name", name)])),
+    }
+}
+
+fn filtered(path: &str, filters: [(&str, &Option<String>); 2]) -> String {
+    let given = filters
+        .into_iter()
+        .filter_map(|(key, value)| value.as_ref().map(|text| format!("{key}={}", escaped(text))));
+    let given: Vec<String> = given.collect();
+    match given.is_empty() {
+        true => path.to_owned(),
+        false => format!("{path}?{}", given.join("&")),
     }
 }
 
@@ -127,6 +137,7 @@ fn head(wanted: Wanted) -> &'static [&'static str] {
                 "PARTITIONS",
             ];
         }
+        Wanted::Tokens => return &["ID", "V-CLUSTER", "USERNAME", "ISSUED-AT", "EXPIRES-AT"],
     };
     match kind {
         Kind::VirtualCluster => &["NAME", "TYPE", "SUPER-USERS", "BOOTSTRAP-SERVERS"],
@@ -145,6 +156,7 @@ fn rows(wanted: Wanted, list: &[Value]) -> Vec<Vec<String>> {
             "/exists",
             "/partitions",
         ],
+        Wanted::Tokens => &["/id", "/vCluster", "/username", "/issuedAt", "/expiresAt"],
         Wanted::Resources(Kind::VirtualCluster) => &[
             "/metadata/name",
             "/spec/type",

@@ -27,6 +27,10 @@ fn commands_of_the_walkthrough_are_understood() {
         "klamm delete AliasTopic topic1 --v-cluster mypartner",
         "klamm delete -f mypartner.yaml --ignore-not-found",
         "klamm run generateServiceAccountToken --username super-user --v-cluster mypartner --life-time-seconds 100000000",
+        "klamm get tokens",
+        "klamm get tokens partner-user --v-cluster mypartner -o json",
+        "klamm run revokeServiceAccountTokens --username partner-user --v-cluster mypartner",
+        "klamm run revokeServiceAccountTokens --id 0b2c8e7e-1111-4222-8333-444455556666",
         "klamm cluster status -o json",
         "klamm quickstart --backend localhost:9092 --nodes 1 --exit",
     ] {
@@ -42,6 +46,11 @@ fn what_cannot_be_meant_is_refused() {
             "there are VirtualCluster, AliasTopic, GatewayServiceAccount",
         ),
         ("klamm apply", "--file"),
+        ("klamm run revokeServiceAccountTokens", "--username"),
+        (
+            "klamm run revokeServiceAccountTokens --username a --id b",
+            "cannot be used with",
+        ),
         ("klamm delete", "KIND"),
         ("klamm delete AliasTopic", "NAME"),
         ("klamm delete AliasTopic a -f b", "cannot be used with"),
@@ -185,6 +194,9 @@ impl Operator {
             Command::Run {
                 action: Action::GenerateServiceAccountToken(args),
             } => token::generate(&args, &client(&args.connection)),
+            Command::Run {
+                action: Action::RevokeServiceAccountTokens(args),
+            } => token::revoke(&args, &client(&args.connection)),
             other => panic!("{other:?}"),
         }
     }
@@ -271,4 +283,39 @@ fn tokens_are_printed_alone() {
     let token = operator.read(&of("super-user")).expect("a token");
     assert_eq!(token.trim_end().split('.').count(), 3);
     operator.is_refused(&of("nobody"));
+}
+
+#[test]
+fn tokens_are_listed_and_revoked_one_or_all() {
+    let operator = Operator::new();
+    operator.change(&format!("apply -f {}", operator.file("all.yaml", RESOURCES)));
+    for _ in 0..3 {
+        operator
+            .read("run generateServiceAccountToken --username super-user --v-cluster mypartner --life-time-seconds 60")
+            .expect("a token");
+    }
+    let listed = || -> Vec<serde_json::Value> {
+        let list = operator
+            .read("get tokens super-user --v-cluster mypartner -o json")
+            .unwrap_or_else(|_| "[]".to_owned());
+        serde_json::from_str(&list).expect("a list")
+    };
+    let id = listed()[1]["id"].as_str().expect("an id").to_owned();
+    let revoke = |what: &str| format!("run revokeServiceAccountTokens --v-cluster mypartner {what}");
+    let one = revoke(&format!("--id {id}"));
+    assert_eq!(
+        operator.read(&one).expect("it is done"),
+        format!("token {id}: REVOKED\n")
+    );
+    let left = listed();
+    assert_eq!(left.len(), 2);
+    assert!(left.iter().all(|token| token["id"] != id.as_str()));
+    operator.is_refused(&one);
+    operator.is_refused(&revoke("--username nobody"));
+    let all = revoke("--username super-user");
+    assert_eq!(
+        operator.read(&all).expect("it is done"),
+        "the tokens of super-user: REVOKED\n"
+    );
+    assert!(listed().is_empty());
 }

@@ -1,20 +1,20 @@
-//! `POST /gateway/v2/token`.
+//! `/gateway/v2/token`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::{HttpResponse, web};
-use klamm_raft::command::Command;
+use klamm_raft::command::{Command, Revoked};
 use klamm_raft::model::{TokenId, TokenRecord};
-use klamm_raft::outcome::Refusal;
+use klamm_raft::outcome::{Outcome, Refusal};
 use serde::Serialize;
 
-use super::{REVISION, find};
+use super::{Filter, REVISION, deleted, find};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
-use crate::admin::credentials::Writer;
+use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
-use crate::admin::resources::TokenRequest;
+use crate::admin::resources::{RevokeRequest, ShownToken, TokenFilter, TokenRequest};
 use crate::admin::services::Services;
 use crate::auth::token;
 
@@ -76,4 +76,56 @@ pub(in crate::admin) async fn issue(
     Ok(HttpResponse::Ok()
         .insert_header((REVISION, made.revision.to_string()))
         .json(Issued { token }))
+}
+
+pub(in crate::admin) async fn list(
+    services: web::Data<Services>,
+    _: Reader,
+    Query(TokenFilter { vcluster, username }): Query<TokenFilter>,
+) -> Result<HttpResponse, ApiError> {
+    let filter = Filter {
+        vcluster,
+        name: username,
+        ..Filter::default()
+    };
+    let state = services.state();
+    let mut all = Vec::new();
+    for (vcluster, content) in filter.vclusters(&state)? {
+        let passing = content
+            .tokens
+            .iter()
+            .filter(|(_, record)| filter.has_name(record.account.as_str()));
+        all.extend(passing.map(|(id, record)| ShownToken::of(vcluster, *id, record)));
+    }
+    Ok(HttpResponse::Ok().json(all))
+}
+
+pub(in crate::admin) async fn revoke(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(request): Body<RevokeRequest>,
+) -> Result<HttpResponse, ApiError> {
+    let (vcluster, tokens) = request.read()?;
+    let is_one = matches!(tokens, Revoked::One(_));
+    let resource = match &tokens {
+        Revoked::One(id) => format!("Token/{vcluster}/{}", uuid::Uuid::from_bytes(id.0)),
+        Revoked::AllOf(account) => format!("GatewayServiceAccount/{vcluster}/{account}"),
+    };
+    let subject = Subject {
+        writer: &writer,
+        action: Action::RevokeTokens,
+        resource,
+    };
+    let command = Command::RevokeTokens {
+        vcluster: vcluster.clone(),
+        tokens,
+    };
+    let made = services.change(subject, command, mode).await?;
+    if is_one && made.outcome == Outcome::Unchanged {
+        return Err(ApiError::not_found(format!(
+            "there is no such token in virtual cluster {vcluster}: it is revoked already, or expired long ago"
+        )));
+    }
+    Ok(deleted(&made))
 }

@@ -1,9 +1,11 @@
-//! Requests for tokens.
+//! Tokens: requests for them, and the records of those that were issued. A token itself is never shown again.
 
-use klamm_raft::model::{AccountName, VclusterName};
-use serde::Deserialize;
+use klamm_raft::command::Revoked;
+use klamm_raft::model::{AccountName, TokenId, TokenRecord, VclusterName};
+use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
+use super::utc::utc;
 use super::vcluster_name;
 
 /// The longest life of a token, in seconds: 68 years.
@@ -40,5 +42,70 @@ impl TokenRequest {
                 Invalid::new(format!("lifeTimeSeconds must be from 1 to {MAX_LIFE_TIME_S}"))
             })?,
         })
+    }
+}
+
+/// Which tokens are listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TokenFilter {
+    pub(crate) vcluster: Option<String>,
+    pub(crate) username: Option<String>,
+}
+
+/// A token as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownToken {
+    id: String,
+    v_cluster: String,
+    username: String,
+    issued_at: String,
+    expires_at: String,
+}
+
+impl ShownToken {
+    /// What is known of an issued token.
+    pub(crate) fn of(vcluster: &VclusterName, id: TokenId, record: &TokenRecord) -> Self {
+        Self {
+            id: uuid::Uuid::from_bytes(id.0).to_string(),
+            v_cluster: vcluster.to_string(),
+            username: record.account.to_string(),
+            issued_at: utc(record.issued_at_s),
+            expires_at: utc(record.expires_at_s),
+        }
+    }
+}
+
+/// The body of `DELETE /gateway/v2/token`: one token, or all of an account.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct RevokeRequest {
+    #[serde(default)]
+    v_cluster: Option<String>,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    username: Option<String>,
+}
+
+impl RevokeRequest {
+    /// Checks what is asked for.
+    pub(crate) fn read(self) -> Result<(VclusterName, Revoked), Invalid> {
+        let vcluster = vcluster_name("vCluster", self.v_cluster.as_deref())?;
+        let revoked = match (self.id, self.username) {
+            (Some(id), None) => {
+                let id = uuid::Uuid::parse_str(&id)
+                    .map_err(|_| Invalid::new(format!("id: {id:?} is not the id of a token")))?;
+                Revoked::One(TokenId(id.into_bytes()))
+            }
+            (None, Some(username)) => Revoked::AllOf(required("username", &username)?),
+            _ => {
+                return Err(Invalid::new(
+                    "give either id, for one token, or username, for all tokens of a service account",
+                ));
+            }
+        };
+        Ok((vcluster, revoked))
     }
 }

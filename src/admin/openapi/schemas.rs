@@ -1,0 +1,267 @@
+//! The schemas of the OpenAPI description: what bodies hold.
+
+use serde_json::{Value, json};
+
+use crate::admin::resources::API_VERSION;
+
+const NAMES: &str = "^[a-zA-Z0-9._-]+$";
+const ACCOUNTS: &str = "^[a-zA-Z0-9_-]{3,64}$";
+
+fn text(pattern: &str) -> Value {
+    json!({ "type": "string", "pattern": pattern })
+}
+
+/// All schemas, by name.
+pub(super) fn schemas() -> Value {
+    let in_vcluster = |name: Value| {
+        json!({
+            "type": "object",
+            "required": ["name"],
+            "additionalProperties": false,
+            "properties": { "name": name, "vCluster": text(NAMES) },
+        })
+    };
+    let mut schemas = json!({
+        "NameInVirtualCluster": in_vcluster(text(NAMES)),
+        "Cluster": cluster(),
+        "Topic": topic(),
+        "Error": {
+            "type": "object",
+            "required": ["title", "msg"],
+            "properties": {
+                "title": { "type": "string" },
+                "msg": { "type": "string" },
+                "cause": { "type": "string" },
+            },
+        },
+    });
+    add_tokens(&mut schemas);
+    schemas["VirtualCluster"] = virtual_cluster();
+    schemas["AliasTopic"] = resource(
+        "AliasTopic",
+        in_vcluster(text(NAMES)),
+        json!({
+            "type": "object",
+            "required": ["physicalName"],
+            "additionalProperties": false,
+            "properties": {
+                "physicalName": text(NAMES),
+                "physicalCluster": { "type": "string", "default": "main" },
+            },
+        }),
+    );
+    schemas["GatewayServiceAccount"] = resource(
+        "GatewayServiceAccount",
+        in_vcluster(text(ACCOUNTS)),
+        json!({
+            "type": "object",
+            "required": ["type"],
+            "additionalProperties": false,
+            "properties": {
+                "type": { "type": "string", "enum": ["LOCAL", "EXTERNAL"] },
+                "externalNames": {
+                    "type": "array",
+                    "description": "Of an EXTERNAL: what identity providers, certificates or the physical cluster call it",
+                    "items": { "type": "string" },
+                },
+                "upstreamCredentials": {
+                    "type": "string",
+                    "description": "The credentials, by their name in the backend configuration, with which requests of \
+                                    this account reach physical clusters",
+                },
+            },
+        }),
+    );
+    schemas
+}
+
+fn add_tokens(schemas: &mut Value) {
+    schemas["TokenRequest"] = json!({
+        "type": "object",
+        "required": ["username", "lifeTimeSeconds"],
+        "additionalProperties": false,
+        "properties": {
+            "username": text(ACCOUNTS),
+            "vCluster": text(NAMES),
+            "lifeTimeSeconds": { "type": "integer", "minimum": 1, "maximum": 2_147_483_647 },
+        },
+    });
+    schemas["Token"] =
+        json!({ "type": "object", "required": ["token"], "properties": { "token": { "type": "string" } } });
+    schemas["IssuedToken"] = json!({
+        "type": "object",
+        "required": ["id", "vCluster", "username", "issuedAt", "expiresAt"],
+        "properties": {
+            "id": { "type": "string", "format": "uuid" },
+            "vCluster": text(NAMES),
+            "username": text(ACCOUNTS),
+            "issuedAt": { "type": "string", "format": "date-time" },
+            "expiresAt": { "type": "string", "format": "date-time" },
+        },
+    });
+    schemas["TokensToRevoke"] = json!({
+        "type": "object",
+        "description": "Either id or username.",
+        "additionalProperties": false,
+        "properties": {
+            "vCluster": text(NAMES),
+            "id": { "type": "string", "format": "uuid" },
+            "username": text(ACCOUNTS),
+        },
+    });
+}
+
+fn virtual_cluster() -> Value {
+    resource(
+        "VirtualCluster",
+        json!({
+            "type": "object", "required": ["name"], "additionalProperties": false, "properties": { "name": text(NAMES) },
+        }),
+        json!({
+            "type": "object",
+            "properties": {
+                "aclEnabled": { "type": "boolean" },
+                "superUsers": { "type": "array", "items": text(ACCOUNTS) },
+                "type": { "type": "string", "enum": ["Standard", "Partner", "Passthrough"], "default": "Standard" },
+                "backend": { "type": "string", "description": "Of a Standard: its physical cluster. It is fixed." },
+                "namespace": namespace(),
+                "topics": selectors("Without a namespace: topics that are shown under their own names."),
+                "consumerGroups": selectors("Without a namespace: groups that are shown under their own names."),
+                "authentication": authentication(),
+                "dnsLabel": {
+                    "type": "string",
+                    "description": "What it is called in host names, where listeners tell virtual clusters apart by them. Its name, if that can be a DNS label.",
+                },
+                "bootstrapServers": { "type": "string", "readOnly": true },
+                "clientProperties": {
+                    "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },
+                },
+                "listeners": {
+                    "type": "array", "readOnly": true, "description": "Its addresses, by listener.",
+                    "items": { "type": "object", "properties": {
+                        "name": { "type": "string" },
+                        "securityProtocol": { "type": "string", "enum": ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] },
+                        "bootstrapServers": { "type": "string" },
+                    } },
+                },
+            },
+        }),
+    )
+}
+
+fn topic() -> Value {
+    json!({
+        "type": "object",
+        "required": ["name", "physicalCluster", "physicalName", "owned", "exists"],
+        "properties": {
+            "name": { "type": "string" },
+            "physicalCluster": { "type": "string" },
+            "physicalName": { "type": "string" },
+            "owned": { "type": "boolean", "description": "Whether it is created and changed through the virtual cluster" },
+            "exists": { "type": "boolean" },
+            "partitions": { "type": "integer" },
+        },
+    })
+}
+
+fn authentication() -> Value {
+    json!({
+        "type": "array",
+        "description": "How clients say who they are, in the order in which it is offered. \
+                        Without it: tokens and SCRAM credentials of service accounts.",
+        "items": {
+            "type": "object",
+            "required": ["type"],
+            "properties": {
+                "type": {
+                    "type": "string",
+                    "enum": [
+                        "anonymous", "sasl_plain", "sasl_scram_sha_256", "sasl_scram_sha_512", "oauth_bearer",
+                        "client_certificate",
+                    ],
+                },
+                "mediation": { "type": "string", "enum": ["terminate", "passthrough", "validate_forward"] },
+            },
+        },
+    })
+}
+
+fn namespace() -> Value {
+    json!({
+        "type": "object",
+        "description": "Of a Standard: which names of the physical cluster are its own.",
+        "required": ["mode", "prefix"],
+        "additionalProperties": false,
+        "properties": {
+            "mode": { "type": "string", "enum": ["hide_prefix", "enforce_prefix"] },
+            "prefix": { "type": "string" },
+            "additional": {
+                "type": "object",
+                "additionalProperties": false,
+                "properties": {
+                    "topics": selectors("Topics that are let in under their own names."),
+                    "consumerGroups": selectors("Groups that are let in under their own names."),
+                },
+            },
+        },
+    })
+}
+
+fn selectors(description: &str) -> Value {
+    json!({
+        "type": "array",
+        "description": format!("{description} Names, with * for any characters and ? for one."),
+        "items": { "type": "string" },
+    })
+}
+
+fn resource(kind: &str, metadata: Value, spec: Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["kind", "apiVersion", "metadata", "spec"],
+        "additionalProperties": false,
+        "properties": {
+            "kind": { "type": "string", "enum": [kind] },
+            "apiVersion": { "type": "string", "enum": [API_VERSION] },
+            "metadata": metadata,
+            "spec": spec,
+        },
+    })
+}
+
+fn cluster() -> Value {
+    let number = || json!({ "type": "integer", "nullable": true });
+    json!({
+        "type": "object",
+        "properties": {
+            "nodeId": { "type": "integer" },
+            "leader": number(),
+            "term": { "type": "integer" },
+            "lastLog": number(),
+            "committed": number(),
+            "applied": { "type": "integer" },
+            "nodes": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {
+                        "id": { "type": "integer" },
+                        "liveness": { "type": "string", "enum": ["UP", "DOWN", "DRAINING", "UNKNOWN"] },
+                        "listeners": { "type": "array", "items": { "type": "object", "properties": {
+                            "name": { "type": "string" },
+                            "protocol": { "type": "string" },
+                            "advertisedHost": { "type": "string", "nullable": true },
+                            "portStart": number(),
+                            "portCount": number(),
+                            "domain": { "type": "string", "nullable": true },
+                            "port": number(),
+                        } } },
+                        "peerAddress": { "type": "string", "nullable": true },
+                        "applied": number(),
+                        "silentForMs": number(),
+                    },
+                },
+            },
+        },
+    })
+}
