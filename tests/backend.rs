@@ -1,4 +1,4 @@
-//! The upstream side against real Kafka: plain, with a SASL login, and over TLS. It knows no gateway.
+//! The upstream side against real Kafka: plain, with a SASL login, and over TLS with a certificate. It knows no gateway.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use actix::prelude::*;
 use klamm::address::HostPort;
 use klamm::backend::config::{
-    BackendConfig, HostCheck, PlainLogin, Security, TlsConfig, Trust, UpstreamLogin,
+    BackendConfig, ClientIdentity, HostCheck, PlainLogin, Security, TlsConfig, Trust, UpstreamLogin,
 };
 use klamm::backend::watcher::picture;
 use klamm::backend::{
@@ -32,8 +32,9 @@ struct Kafka {
     _guardian: Child,
     plain: u16,
     sasl: u16,
+    /// Whoever shows no certificate is sent away there.
     ssl: u16,
-    authority_pem: String,
+    certificates: Certificates,
 }
 
 fn kafka() -> &'static Kafka {
@@ -44,10 +45,12 @@ fn kafka() -> &'static Kafka {
 impl Kafka {
     fn start() -> Self {
         let (plain, sasl, ssl) = (two_free_ports(), two_free_ports(), two_free_ports());
-        let (authority_pem, broker_pem) = certificates();
+        let certificates = Certificates::new();
         let directory = tempfile::tempdir().unwrap();
         let pem_file = directory.path().join("broker.pem");
-        std::fs::write(&pem_file, broker_pem).unwrap();
+        std::fs::write(&pem_file, &certificates.broker).unwrap();
+        let authority_file = directory.path().join("authority.pem");
+        std::fs::write(&authority_file, &certificates.authority).unwrap();
         let mut guardian = Command::new(SCRIPT)
             .args([
                 "run",
@@ -57,6 +60,12 @@ impl Kafka {
                 &sasl.to_string(),
             ])
             .args(["--ssl", &ssl.to_string(), pem_file.to_str().unwrap()])
+            .args(["--set", "ssl.client.auth=required"])
+            .args(["--set", "ssl.truststore.type=PEM"])
+            .args([
+                "--set",
+                &format!("ssl.truststore.location={}", authority_file.display()),
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -79,17 +88,18 @@ impl Kafka {
             plain,
             sasl,
             ssl,
-            authority_pem,
+            certificates,
         }
     }
+}
 
-    fn tls(&self, authority_pem: &str) -> Security {
-        Security::Tls(TlsConfig {
-            trust: Trust::Pem(authority_pem.to_owned()),
-            identity: None,
-            host_check: HostCheck::Https,
-        })
-    }
+/// TLS that trusts this authority, as somebody.
+fn tls(authority: &str, identity: Option<ClientIdentity>) -> Security {
+    Security::Tls(TlsConfig {
+        trust: Trust::Pem(authority.to_owned()),
+        identity,
+        host_check: HostCheck::Https,
+    })
 }
 
 /// A port such that it and the next one are free: brokers take two.
@@ -103,16 +113,35 @@ fn two_free_ports() -> u16 {
     }
 }
 
-/// A new authority's certificate, and the broker's key and certificate by it.
-fn certificates() -> (String, String) {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-    let certificate = params.signed_by(&key, &authority).unwrap();
-    let broker = [key.serialize_pem(), certificate.pem()].concat();
-    (authority.pem(), broker)
+/// An authority, and who has certificates of it.
+struct Certificates {
+    authority: String,
+    /// Key and certificate.
+    broker: String,
+    gateway: ClientIdentity,
+}
+
+impl Certificates {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let issue = |name: &str| {
+            let key = KeyPair::generate().unwrap();
+            let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            let certificate = params.signed_by(&key, &authority).unwrap();
+            (key.serialize_pem(), certificate.pem())
+        };
+        let (key, chain_pem) = issue("gateway");
+        Self {
+            authority: authority.pem(),
+            broker: <[String; 2]>::from(issue("127.0.0.1")).concat(),
+            gateway: ClientIdentity {
+                chain_pem,
+                key_pem: Secret::new(key),
+            },
+        }
+    }
 }
 
 /// A watcher and a pool for one listener.
@@ -255,15 +284,28 @@ async fn a_wrong_password_is_named_as_a_refused_login() {
 #[actix::test]
 async fn a_tls_listener_is_trusted_by_its_authority_only() {
     let kafka = kafka();
-    bench(kafka.ssl, kafka.tls(&kafka.authority_pem), None)
+    let Certificates {
+        authority, gateway, ..
+    } = &kafka.certificates;
+    bench(kafka.ssl, tls(authority, Some(gateway.clone())), None)
         .check_all_works(kafka.ssl)
         .await;
-    let (other_authority, _) = certificates();
-    let bench = bench(kafka.ssl, kafka.tls(&other_authority), None);
+    let other = Certificates::new();
+    let bench = bench(kafka.ssl, tls(&other.authority, Some(gateway.clone())), None);
     let outcome = bench.lease(None).await;
     assert_eq!(
         outcome.as_ref().map_err(LeaseError::kind).err(),
         Some("tls"),
         "{outcome:?}"
     );
+}
+
+#[actix::test]
+async fn a_listener_that_demands_a_certificate_takes_the_right_one_only() {
+    let kafka = kafka();
+    let authority = &kafka.certificates.authority;
+    for identity in [None, Some(Certificates::new().gateway)] {
+        let outcome = bench(kafka.ssl, tls(authority, identity), None).lease(None).await;
+        assert!(matches!(outcome, Err(LeaseError::Dial(_))), "{outcome:?}");
+    }
 }

@@ -124,6 +124,7 @@ pub struct Conversation {
     held: Option<Held>,
     last_begun: Option<UnixMillis>,
     attempted_user: Option<String>,
+    unmet_rule: Option<String>,
 }
 
 impl Conversation {
@@ -135,6 +136,11 @@ impl Conversation {
     /// The user name of the last exchange, for the audit log: text that a client chose, of bounded length.
     pub fn attempted_user(&self) -> Option<&str> {
         self.attempted_user.as_deref()
+    }
+
+    /// What the rule says, as the virtual cluster has it, that the last token did not meet.
+    pub fn unmet_rule(&self) -> Option<&str> {
+        self.unmet_rule.as_deref()
     }
 
     /// Whether a handshake was made whose exchange is not complete. Nothing but SASL may be sent then.
@@ -267,6 +273,7 @@ impl Conversation {
             stage: Stage::First,
         });
         self.attempted_user = None;
+        self.unmet_rule = None;
         self.last_begun = Some(now);
         Turn::Answer(answer(SaslError::None))
     }

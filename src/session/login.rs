@@ -116,10 +116,11 @@ impl Session {
     pub(super) fn refused(&self, kind: Refusal, vcluster: &VclusterName) {
         self.setup.door.metrics.login_failed(kind.label());
         let user = self.conversation.attempted_user().unwrap_or("-");
+        let rule = self.conversation.unmet_rule();
         let peer = self.setup.peer;
         warn!(
             target: "klamm::audit",
-            event = "login_refused", %vcluster, ?user, %peer, kind = kind.label(), reason = %kind,
+            event = "login_refused", %vcluster, ?user, %peer, kind = kind.label(), reason = %kind, rule,
         );
     }
 

@@ -92,6 +92,11 @@ fn tokens_of_a_provider_log_in() -> Result<()> {
         "{}",
         said.all()
     );
+    let log = scene.stage.nodes()[0].log();
+    ensure!(
+        log.contains("rule=\"of tenant a\""),
+        "the log does not name the rule"
+    );
 
     let mut account = admin::account("tokens", "mapped");
     account["spec"] = json!({"type": "EXTERNAL", "externalNames": ["subject-7"]});

@@ -114,6 +114,10 @@ impl Conversation {
             Err(Fault::Bad(Refusal::NoKeys)) => return Err(Refusal::NoKeys),
             Err(Fault::Bad(Refusal::ForeignAuthzid)) => return Err(Refusal::ForeignAuthzid),
             Err(Fault::Bad(kind)) => return self.doomed(exchange, kind),
+            Err(Fault::Rule(number)) => {
+                self.unmet_rule = oauth.rules.get(number).map(|rule| rule.message.clone());
+                return self.doomed(exchange, Refusal::RuleNotMet);
+            }
         };
         if !reaches_broker(oauth.mediation) {
             let login = Login::external(directory, mechanism, &verified.subject, Some(verified.expires));

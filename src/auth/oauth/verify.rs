@@ -41,6 +41,8 @@ pub struct Verified {
 pub enum Fault {
     /// It may be good: the provider's keys must be read, again or for the first time.
     UnknownKey,
+    /// This rule of [`Demand::rules`] does not hold.
+    Rule(usize),
     Bad(Refusal),
 }
 
@@ -86,8 +88,9 @@ pub fn verify(
         .filter(|name| is_subject(name))
         .ok_or(Refusal::NoSubject)?;
     // A rule without an answer refuses.
-    if !demand.rules.iter().all(|rule| rule.holds(&claims) == Ok(true)) {
-        return Err(Refusal::RuleNotMet.into());
+    let mut rules = demand.rules.iter();
+    if let Some(unmet) = rules.position(|rule| rule.holds(&claims) != Ok(true)) {
+        return Err(Fault::Rule(unmet));
     }
     Ok(Verified {
         subject: subject.to_owned(),
