@@ -307,6 +307,7 @@ fn limits(config: &Config) -> Limits {
         max_frame_bytes: config.limits.frame_bytes as usize,
         max_buffered_bytes: usize::try_from(config.limits.buffer_bytes).unwrap_or(usize::MAX),
         drain_timeout: config.limits.drain,
+        max_session_lifetime: config.limits.session_lifetime,
         ..Limits::default()
     }
 }

@@ -11,6 +11,7 @@ pub mod mapping;
 mod mechanism;
 mod messages;
 pub mod oauth;
+pub mod password;
 mod plain;
 mod refusal;
 mod relay;

@@ -126,6 +126,8 @@ pub struct Limits {
     pub buffer_bytes: u64,
     /// How long a stopping node waits for requests in flight.
     pub drain: Duration,
+    /// A login lasts no longer; `None`: as long as its credential.
+    pub session_lifetime: Option<Duration>,
     /// Threads for client connections; `None`: one for each core.
     pub threads: Option<NonZeroU16>,
 }

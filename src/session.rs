@@ -18,6 +18,7 @@ mod limits;
 mod login;
 mod orders;
 mod outbound;
+mod passwords;
 mod pause;
 mod pipeline;
 mod progress;
@@ -107,7 +108,7 @@ impl Session {
             socket,
             now,
             stage: Stage::Accepted,
-            conversation: Conversation::default(),
+            conversation: Conversation::new(limits.max_session_lifetime),
             caller: None,
             subscriptions: Subscriptions::default(),
             expires: None,

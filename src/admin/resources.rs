@@ -4,6 +4,7 @@ pub(super) mod alias_topic;
 mod authentication;
 mod addresses;
 mod invalid;
+mod principals;
 pub(super) mod service_account;
 mod standard;
 mod token;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use alias_topic::{AliasTopicResource, DeleteByName};
 pub(super) use invalid::Invalid;
+pub(super) use principals::Principals;
 pub(super) use service_account::ServiceAccountResource;
 pub(super) use token::{RevokeRequest, ShownToken, TokenFilter, TokenRequest};
 pub(super) use virtual_cluster::VirtualClusterResource;

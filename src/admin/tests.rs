@@ -358,6 +358,41 @@ async fn a_listed_token_tells_whose_it_is_and_nothing_to_log_in_with() {
 }
 
 #[actix_web::test]
+async fn users_of_plain_are_put_with_their_passwords_and_shown_without() {
+    let gateway = Gateway::walkthrough().await;
+    let with = |principals: Value| {
+        let mut resource = partner();
+        let plain = json!({ "type": "sasl_plain", "mediation": "terminate", "principals": principals });
+        resource["spec"]["authentication"] = json!([plain]);
+        resource
+    };
+    let both = json!([{ "username": "ann", "password": "one" }, { "username": "bob", "password": "two" }]);
+    let put = gateway.put(VCLUSTER, &with(both.clone())).await.ok();
+    assert_eq!(put["upsertResult"], "UPDATED");
+    let names = json!([{ "username": "ann" }, { "username": "bob" }]);
+    assert_eq!(put["resource"]["spec"]["authentication"][0]["principals"], names);
+    let again = gateway.put(VCLUSTER, &with(both)).await.ok();
+    assert_eq!(
+        again["upsertResult"], "NOT_CHANGED",
+        "no session may end for that"
+    );
+    let shown = gateway.get("/gateway/v2/virtual-cluster/mypartner").await.ok();
+    assert_eq!(
+        gateway.put(VCLUSTER, &shown).await.ok()["upsertResult"],
+        "NOT_CHANGED"
+    );
+    let one_more = json!([{ "username": "ann" }, { "username": "eve" }]);
+    let refused = gateway.put(VCLUSTER, &with(one_more)).await.refused(400);
+    assert!(refused.contains("the password of eve is missing"), "{refused}");
+    let one_less = json!([{ "username": "ann" }]);
+    let put = gateway.put(VCLUSTER, &with(one_less.clone())).await.ok();
+    assert_eq!(
+        put["resource"]["spec"]["authentication"][0]["principals"],
+        one_less
+    );
+}
+
+#[actix_web::test]
 async fn a_change_is_updated_and_tells_its_revision() {
     let gateway = Gateway::walkthrough().await;
     let before = gateway.states.borrow().revision.0;

@@ -2,10 +2,13 @@
 
 mod step;
 
-use klamm_raft::model::ProviderName;
+use std::time::Duration;
+
+use klamm_raft::model::{AccountName, PasswordHash, ProviderName};
 
 use super::messages::{self, Answer, SASL_AUTHENTICATE, SASL_HANDSHAKE, SaslError};
 use super::oauth::Keyring;
+use super::password::{PasswordCheck, Verdict};
 use super::relay::{BrokerAnswer, Progress, Relay, ToBroker};
 use super::scram::{self, Nonce};
 use super::{Directory, Login, Mechanism, Refusal, UnixMillis};
@@ -39,6 +42,8 @@ pub enum Turn {
     Refused { kind: Refusal, answer: Option<Segments> },
     /// Go on with [`Conversation::with_keys`].
     Keys { provider: ProviderName, need: KeyNeed },
+    /// Make the check, which takes milliseconds; go on with [`Conversation::checked`].
+    Password(PasswordCheck),
     /// Have the broker judge this; go on with [`Conversation::relayed`].
     Relay(ToBroker),
 }
@@ -84,6 +89,8 @@ enum Stage {
     First,
     /// The client was challenged to prove that it knows a password.
     Proof(Box<scram::Exchange>),
+    /// The password of this user is checked; none: of somebody whom the list does not hold.
+    Password(Option<(AccountName, PasswordHash)>),
     /// The client was told that its token is not good, and has yet to say that it has read that (RFC 7628 §3.2.3).
     Doomed(Refusal),
     /// The broker has heard the client's last message, or is going to.
@@ -113,6 +120,7 @@ enum Outcome {
     /// The server's part of an exchange that goes on.
     More(Vec<u8>),
     Keys(ProviderName, KeyNeed),
+    Password(PasswordCheck),
     Relay(ToBroker),
 }
 
@@ -125,9 +133,19 @@ pub struct Conversation {
     last_begun: Option<UnixMillis>,
     attempted_user: Option<String>,
     unmet_rule: Option<String>,
+    /// A login lasts no longer than this.
+    max_lifetime: Option<Duration>,
 }
 
 impl Conversation {
+    /// Nobody has logged in. A login lasts at most `max_lifetime`; none: as long as its credential.
+    pub fn new(max_lifetime: Option<Duration>) -> Self {
+        Self {
+            max_lifetime,
+            ..Self::default()
+        }
+    }
+
     /// Who has logged in.
     pub fn login(&self) -> Option<&Login> {
         self.login.as_ref()
@@ -152,7 +170,7 @@ impl Conversation {
     pub fn doom(&self) -> Option<Refusal> {
         match self.exchange.as_ref()?.stage {
             Stage::Doomed(kind) => Some(kind),
-            Stage::First | Stage::Proof(_) | Stage::Relayed(_) => None,
+            Stage::First | Stage::Proof(_) | Stage::Password(_) | Stage::Relayed(_) => None,
         }
     }
 
@@ -204,6 +222,18 @@ impl Conversation {
         self.turn(outcome, reply, message)
     }
 
+    /// Goes on with what came of the check that [`Turn::Password`] asked for.
+    pub fn checked(&mut self, verdict: Verdict, directory: &Directory, now: UnixMillis) -> Turn {
+        let Some(Held { reply, .. }) = self.held.take() else {
+            return Turn::Refused {
+                kind: Refusal::IllegalState,
+                answer: None,
+            };
+        };
+        let outcome = self.compared(verdict, directory, now);
+        self.turn(outcome, reply, b"")
+    }
+
     /// Goes on with the broker's answer to what [`Turn::Relay`] gave.
     pub fn relayed(&mut self, answer: BrokerAnswer, directory: &Directory, now: UnixMillis) -> Turn {
         let (Some(Held { reply, .. }), Some(mut exchange)) = (self.held.take(), self.exchange.take()) else {
@@ -230,7 +260,8 @@ impl Conversation {
             Progress::Complete => {
                 let expires = relay.expires_after(&answer, now);
                 let login = Login::external(directory, relay.mechanism, &relay.name, expires);
-                self.accept(login.ok_or(Refusal::UnsupportedMechanism), answer.bytes, now)
+                let login = login.ok_or(Refusal::UnsupportedMechanism);
+                self.accept(login, answer.bytes, directory, now)
             }
         };
         self.turn(outcome, reply, b"")
@@ -296,10 +327,10 @@ impl Conversation {
     }
 
     fn turn(&mut self, outcome: Result<Outcome, Refusal>, reply: Reply, message: &[u8]) -> Turn {
-        let mut hold = || {
-            // Only text is ever held: what is none was refused before.
-            let message = Secret::new(String::from_utf8_lossy(message));
-            self.held = Some(Held { message, reply });
+        // Only text is ever held: what is none was refused before.
+        let held = |message| Held {
+            message: Secret::new(String::from_utf8_lossy(message)),
+            reply,
         };
         match outcome {
             Ok(Outcome::LoggedIn { lifetime_ms, bytes }) => Turn::LoggedIn(reply.frame(&Answer {
@@ -315,11 +346,16 @@ impl Conversation {
                 lifetime_ms: 0,
             })),
             Ok(Outcome::Keys(provider, need)) => {
-                hold();
+                self.held = Some(held(message));
                 Turn::Keys { provider, need }
             }
+            Ok(Outcome::Password(check)) => {
+                // The check has the message.
+                self.held = Some(held(b""));
+                Turn::Password(check)
+            }
             Ok(Outcome::Relay(to_broker)) => {
-                hold();
+                self.held = Some(held(message));
                 Turn::Relay(to_broker)
             }
             Err(kind) => refused(kind, reply, None),
@@ -333,8 +369,8 @@ fn refused(kind: Refusal, reply: Reply, message: Option<&str>) -> Turn {
         _ => SaslError::AuthenticationFailed,
     };
     let answer = match (reply, kind) {
-        // A bare exchange has no way to say so; and of a provider that is silent nobody knows.
-        (Reply::Raw, _) | (_, Refusal::NoKeys) => None,
+        // A bare exchange has no way to say so; and what nobody has judged may be good.
+        (Reply::Raw, _) | (_, Refusal::NoKeys | Refusal::NotChecked) => None,
         _ => Some(reply.frame(&Answer {
             message,
             ..Answer::error(error)

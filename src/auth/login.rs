@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    AccountName, CredentialsName, Mediation, Method, Revision, ScramCredential, ScramUser, TokenId,
+    AccountName, CredentialsName, Mediation, Method, PasswordHash, Revision, ScramCredential, ScramUser,
+    TokenId,
 };
 
 use super::{Directory, Mechanism, Refusal, UnixMillis};
@@ -32,6 +33,8 @@ pub(super) enum Basis {
         account_created: Revision,
         credential: ScramCredential,
     },
+    /// An entry of the list of users of PLAIN.
+    Password { user: AccountName, hash: PasswordHash },
     /// Somebody else vouches, by a method of the list.
     External {
         method: Arc<Method>,
@@ -90,6 +93,16 @@ impl Login {
                 }
                 is_terminated(now)
             }
+            Basis::Password { user, hash } => {
+                let kept = match now {
+                    Method::SaslPlain { users, .. } => users.get(user),
+                    _ => None,
+                };
+                if kept != Some(hash) {
+                    return Err(LoginLost::PasswordChanged);
+                }
+                is_terminated(now)
+            }
             Basis::External {
                 method,
                 name,
@@ -110,11 +123,12 @@ impl Login {
         directory.upstream_credentials(self.account()?)
     }
 
-    /// The account of the virtual cluster that this is, if it is one's.
+    /// The account of the virtual cluster that this is, if it is one's. A user of a list may have an account too.
     pub fn account(&self) -> Option<&AccountName> {
         match &self.basis {
             Basis::Token { account, .. } => Some(account),
             Basis::Scram { user, .. } => Some(&user.account),
+            Basis::Password { user, .. } => Some(user),
             Basis::External { account, .. } => account.as_ref().map(|(account, _)| account),
         }
     }
@@ -138,6 +152,16 @@ impl Login {
                 credential,
             },
         })
+    }
+
+    /// The login of somebody who sent the password of a list of users.
+    pub(super) fn password(user: AccountName, hash: PasswordHash) -> Self {
+        Self {
+            principal: Principal::user(user.as_str()),
+            mechanism: Mechanism::Plain,
+            expires: None,
+            basis: Basis::Password { user, hash },
+        }
     }
 
     /// A login by a method for which somebody else vouches.

@@ -49,11 +49,15 @@ pub enum Refusal {
     NoKeys,
     #[error("the broker refuses the client's credentials")]
     BrokerRefused,
+    #[error("what the login rests on was withdrawn meanwhile")]
+    Withdrawn,
+    #[error("too many passwords wait to be checked")]
+    NotChecked,
 }
 
 impl Refusal {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::MalformedMessage,
         Self::ForeignAuthzid,
         Self::NoSigningKey,
@@ -77,6 +81,8 @@ impl Refusal {
         Self::UnknownKey,
         Self::NoKeys,
         Self::BrokerRefused,
+        Self::Withdrawn,
+        Self::NotChecked,
     ];
 
     /// The label of a metric.
@@ -105,6 +111,8 @@ impl Refusal {
             Self::UnknownKey => "unknown_key",
             Self::NoKeys => "no_keys",
             Self::BrokerRefused => "broker_refused",
+            Self::Withdrawn => "withdrawn",
+            Self::NotChecked => "not_checked",
         }
     }
 }

@@ -39,6 +39,9 @@ const MAIN: &str = "main";
 /// The shortest secret that is taken, in bytes.
 const SHORTEST_SECRET: usize = 16;
 
+/// The longest time after which a login must be made again, in milliseconds: a year.
+const MAX_REAUTH_MS: u64 = 31_536_000_000;
+
 /// The shortest signing key: HMAC-SHA-256 wants as many bytes as it gives (RFC 7518 §3.2).
 const SHORTEST_SIGNING_KEY: usize = 32;
 
@@ -518,6 +521,10 @@ impl Builder {
             connections: self.number(reference::LIMIT_CONNECTIONS, 1..=1_000_000, 10_000),
             frame_bytes: self.number(reference::LIMIT_FRAME, 65_536..=1_073_741_824, 104_857_600),
             buffer_bytes: self.number(reference::LIMIT_BUFFER, 65_536..=1_099_511_627_776, 536_870_912),
+            session_lifetime: match self.number(reference::MAX_REAUTH_MS, 0..=MAX_REAUTH_MS, 0) {
+                0 => None,
+                millis => Some(Duration::from_millis(millis)),
+            },
             drain: Duration::from_secs(self.number(reference::DRAIN_SECONDS, 0..=3600, 30)),
             threads: match self.is_set(reference::THREADS) {
                 true => NonZeroU16::new(self.number(reference::THREADS, 1..=256, 1)),

@@ -58,6 +58,8 @@ keys! {
         "The super users of the virtual cluster `passthrough`: names of service accounts, separated by `;`.";
     OAUTH_PROVIDERS = "gateway.oauth.providers", "",
         "The providers of OAuth tokens that virtual clusters may name, as a map from a name to `issuer`, `jwks.url` (https, http on this machine, or `file:///path`), `audiences` (one of them must be in the token's `aud`), `algorithms` (default `RS256, ES256`; only asymmetric ones), `leeway.seconds` (30), `jwks.refresh.seconds` (600) and `jwks.ca.file` (PEM; default: the authorities of the operating system). Every node should be given the same.";
+    MAX_REAUTH_MS = "gateway.connections.max.reauth.ms", "0",
+        "How long a login lasts at most, in milliseconds, whatever the credential (KIP-368): clients log in again on the same connection in time, or are disconnected. 0: as long as the credential holds.";
     NODE_ID = "klamm.node.id", "1",
         "The number of this node in its cluster, from 1. It stays with the node's data directory.";
     DATA_DIR = "klamm.data.dir", "./klamm-data",
@@ -104,6 +106,10 @@ pub(super) const ELSEWHERE: &[(&str, &str)] = &[
     (
         "gateway.min.brokerid",
         "ports are given to brokers as they appear",
+    ),
+    (
+        "connections.max.reauth.ms",
+        "this gateway calls it gateway.connections.max.reauth.ms",
     ),
     ("gateway.license.key", "there are no licence keys"),
 ];

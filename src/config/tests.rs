@@ -1,5 +1,7 @@
 //! Whole configurations: what they become, and what is said of wrong ones.
 
+use std::time::Duration;
+
 use klamm_raft::model::ScramHash;
 
 use super::*;
@@ -75,6 +77,20 @@ impl Given {
         let got: Vec<String> = error.problems().iter().map(ToString::to_string).collect();
         assert_eq!(got, expected);
     }
+}
+
+#[test]
+fn a_login_lasts_as_long_as_is_configured() {
+    const KEY: &str = "GATEWAY_CONNECTIONS_MAX_REAUTH_MS";
+    let lifetime = |given: &str| {
+        let given = Given::variables(&[MAIN, (KEY, given)]);
+        given.good().limits.session_lifetime
+    };
+    assert_eq!(Given::variables(&[MAIN]).good().limits.session_lifetime, None);
+    assert_eq!(lifetime("0"), None);
+    assert_eq!(lifetime("3600000"), Some(Duration::from_secs(3600)));
+    Given::variables(&[MAIN, (KEY, "-1")])
+        .refused(&["GATEWAY_CONNECTIONS_MAX_REAUTH_MS: \"-1\" is not a whole number from 0 to 31536000000"]);
 }
 
 const MAIN: (&str, &str) = ("KAFKA_MAIN_BOOTSTRAP_SERVERS", "localhost:9092");

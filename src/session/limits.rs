@@ -44,7 +44,9 @@ pub struct Limits {
     pub drain_spread: Duration,
     /// Before a failed login is answered.
     pub failed_login_delay: Duration,
-    /// For a refresh of topics, or for a change to be made durable.
+    /// From a login until it must be made again (KIP-368); none: as long as the credential holds.
+    pub max_session_lifetime: Option<Duration>,
+    /// For a refresh of topics, for a change to be made durable, or until it is a password's turn to be checked.
     pub need_timeout: Duration,
     /// Without a request, until buffers are given up and the lane is given back.
     pub tidy_after: Duration,
@@ -72,6 +74,7 @@ impl Default for Limits {
             drain_timeout: Duration::from_secs(10),
             drain_spread: Duration::from_secs(2),
             failed_login_delay: Duration::from_millis(100),
+            max_session_lifetime: None,
             need_timeout: Duration::from_secs(10),
             tidy_after: Duration::from_secs(15),
         }

@@ -13,6 +13,7 @@ use super::pause::Pause;
 use super::pipeline::Asked;
 use super::stage::Stage;
 use super::{Session, canonical};
+use crate::auth::password::Verdict;
 use crate::auth::scram::Nonce;
 use crate::auth::{Directory, Moment, Refusal, SaslRequest, Turn, UnixMillis};
 use crate::backend::LoginAs;
@@ -74,9 +75,24 @@ impl Session {
                 });
             }
             Turn::Keys { provider, need } => self.need_keys(provider, need, asked)?,
+            Turn::Password(check) => {
+                let passwords = Arc::clone(&self.setup.shared.passwords);
+                let patience = self.setup.shared.limits.need_timeout;
+                self.pause = Some(Pause::Password {
+                    done: Box::pin(async move { passwords.check(check, patience).await }),
+                    asked,
+                });
+            }
             Turn::Relay(to_broker) => self.relay(to_broker, asked),
         }
         Ok(())
+    }
+
+    /// A password was checked.
+    pub(super) fn checked(&mut self, verdict: Verdict, asked: Asked) -> Result<(), End> {
+        let directory = Arc::clone(&self.setup.door.view.load().directory);
+        let turn = self.conversation.checked(verdict, &directory, wall_clock());
+        self.on_turn(turn, directory, asked)
     }
 
     fn logged_in(&mut self, directory: Arc<Directory>) {

@@ -12,6 +12,7 @@ use super::end::End;
 use super::federation::Relayed;
 use super::pipeline::Asked;
 use super::setup::Later;
+use crate::auth::password::Verdict;
 use crate::vcluster::pending::PendingChange;
 use crate::vcluster::plan::{ChangeResult, ChangeUnavailable};
 use crate::wire::Segments;
@@ -36,6 +37,8 @@ pub(super) enum Pause {
     },
     /// The keys of a provider of tokens are read.
     Keys { done: Later<()>, asked: Asked },
+    /// A password is checked.
+    Password { done: Later<Verdict>, asked: Asked },
     /// The broker judges a client's login.
     Relay { done: Later<Relayed>, asked: Asked },
     /// A failed login is answered late.
@@ -57,6 +60,10 @@ pub(super) enum Resume {
     Keys {
         asked: Asked,
     },
+    Checked {
+        verdict: Verdict,
+        asked: Asked,
+    },
     Relayed {
         relayed: Relayed,
         asked: Asked,
@@ -71,6 +78,7 @@ pub(super) enum Resume {
 enum Brought {
     Nothing,
     Change(ChangeResult),
+    Verdict(Verdict),
     Relayed(Relayed),
 }
 
@@ -81,6 +89,7 @@ impl Pause {
                 done.as_mut().poll(cx).map(|()| Brought::Nothing)
             }
             Self::Change { done, .. } => done.as_mut().poll(cx).map(Brought::Change),
+            Self::Password { done, .. } => done.as_mut().poll(cx).map(Brought::Verdict),
             Self::Relay { done, .. } => done.as_mut().poll(cx).map(Brought::Relayed),
             Self::Refused { done, .. } => done.as_mut().poll(cx).map(|()| Brought::Nothing),
         }
@@ -97,16 +106,23 @@ impl Pause {
             Self::Change { pending, asked, .. } => Resume::Changed {
                 result: match brought {
                     Brought::Change(result) => result,
-                    Brought::Nothing | Brought::Relayed(_) => Err(ChangeUnavailable),
+                    _ => Err(ChangeUnavailable),
                 },
                 pending,
                 asked,
             },
             Self::Keys { asked, .. } => Resume::Keys { asked },
+            Self::Password { asked, .. } => Resume::Checked {
+                verdict: match brought {
+                    Brought::Verdict(verdict) => verdict,
+                    _ => Verdict::NotChecked,
+                },
+                asked,
+            },
             Self::Relay { asked, .. } => Resume::Relayed {
                 relayed: match brought {
                     Brought::Relayed(relayed) => relayed,
-                    Brought::Nothing | Brought::Change(_) => Err(End::UpstreamLost),
+                    _ => Err(End::UpstreamLost),
                 },
                 asked,
             },
@@ -124,6 +140,7 @@ impl std::fmt::Debug for Pause {
             Self::Refresh { .. } => "Refresh",
             Self::Change { .. } => "Change",
             Self::Keys { .. } => "Keys",
+            Self::Password { .. } => "Password",
             Self::Relay { .. } => "Relay",
             Self::Refused { .. } => "Refused",
         })

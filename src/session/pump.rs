@@ -144,6 +144,7 @@ impl Session {
                     asked,
                 } => self.changed(pending, result, asked),
                 Resume::Keys { asked } => self.have_keys(KeyNeed::Fresher, asked)?,
+                Resume::Checked { verdict, asked } => self.checked(verdict, asked)?,
                 Resume::Relayed { relayed, asked } => self.relayed(relayed, asked)?,
                 Resume::Refuse { answer, end } => {
                     if let Some((answer, asked)) = answer {

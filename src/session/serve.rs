@@ -37,6 +37,7 @@ impl Session {
         match self.stage.route(asked.api_key, Conversation::is_sasl) {
             Route::Refuse(end) => self.drain(end),
             Route::Sasl => self.on_sasl(&frame, asked)?,
+            Route::ApiVersions if self.is_expired() => return Err(End::SessionExpired),
             Route::ApiVersions => match api::api_versions(&self.setup.door.view.load(), &frame.bytes) {
                 Ok(answer) => self.reply(answer, asked),
                 Err(_) => self.drain(End::BadRequest),
@@ -61,7 +62,7 @@ impl Session {
     fn serve(&mut self, request: Unplanned, attempt: Attempt) -> Result<(), End> {
         let view = self.setup.door.view.load();
         self.check_login(&view.directory)?;
-        if self.expires.is_some_and(|expires| expires <= self.now) {
+        if self.is_expired() {
             return Err(End::SessionExpired);
         }
         let Some(caller) = &self.caller else {
@@ -78,6 +79,11 @@ impl Session {
             Plan::Close(reason) => self.drain(reason.into()),
         }
         Ok(())
+    }
+
+    /// Whether the login holds no longer.
+    fn is_expired(&self) -> bool {
+        self.expires.is_some_and(|expires| expires <= self.now)
     }
 
     fn forward(

@@ -15,6 +15,7 @@ use super::budget::Purses;
 use super::census::Seat;
 use super::limits::Limits;
 use super::orders::Orders;
+use super::passwords::Passwords;
 use crate::backend::Pool;
 use crate::metrics::{NodeMetrics, VclusterMetrics};
 use crate::oauth::Keys;
@@ -50,6 +51,7 @@ pub struct Shared {
     pub limits: Limits,
     /// The memory that large frames may take.
     pub(super) purses: Purses,
+    pub(super) passwords: Arc<Passwords>,
     pub propose: Propose,
     pub metrics: Arc<NodeMetrics>,
     /// The keys of providers of tokens.
@@ -61,6 +63,7 @@ impl Shared {
     pub fn new(limits: Limits, propose: Propose, metrics: Arc<NodeMetrics>, keys: Keys) -> Self {
         Self {
             purses: Purses::new(limits.max_buffered_bytes, Arc::clone(&metrics)),
+            passwords: Arc::new(Passwords::new()),
             limits,
             propose,
             metrics,

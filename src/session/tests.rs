@@ -10,6 +10,7 @@ use super::*;
 
 mod data;
 mod endings;
+mod passwords;
 mod share;
 
 const HEARTBEAT: i16 = 12;

@@ -42,7 +42,7 @@ fn conversations() {
                 }
                 Turn::Answer(_) => assert_eq!(conversation.login(), before.as_ref(), "nothing changed"),
                 Turn::Refused { .. } => return,
-                Turn::Keys { .. } | Turn::Relay(_) => panic!("PLAIN is judged at once"),
+                Turn::Keys { .. } | Turn::Password(_) | Turn::Relay(_) => panic!("a token is judged at once"),
             }
             assert!(conversation.attempted_user().is_none_or(|user| user.len() <= 256));
         }

@@ -5,7 +5,7 @@ use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
-use klamm_raft::model::{Method, VclusterKind};
+use klamm_raft::model::{Authentication, Method, VclusterKind, VclusterName};
 
 use super::{Filter, configured, deleted, find, gone, has_provider, upserted, would_be};
 use crate::admin::audit::Action;
@@ -14,7 +14,7 @@ use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::mapping;
 use crate::admin::problem::ApiError;
-use crate::admin::resources::{VirtualClusterResource, vcluster_name, virtual_cluster};
+use crate::admin::resources::{Principals, VirtualClusterResource, vcluster_name, virtual_cluster};
 use crate::admin::services::Services;
 
 pub(in crate::admin) async fn list(services: web::Data<Services>, _: Reader) -> HttpResponse {
@@ -57,7 +57,8 @@ pub(in crate::admin) async fn put(
     Query(mode): Query<Mode>,
     Body(resource): Body<VirtualClusterResource>,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, spec) = resource.read()?;
+    let (name, mut spec, principals) = resource.read()?;
+    spec.authentication = hashed(&services, &name, spec.authentication, principals).await?;
     if let VclusterKind::Standard(standard) = &spec.kind {
         configured(&services, &standard.backend)?;
     }
@@ -106,6 +107,30 @@ pub(in crate::admin) async fn delete(
         .change(subject, Command::DeleteVcluster { name }, mode)
         .await?;
     Ok(deleted(&made))
+}
+
+/// The methods with the users of PLAIN among them. Hashing takes its time, which no other request waits for.
+async fn hashed(
+    services: &Services,
+    name: &VclusterName,
+    mut authentication: Authentication,
+    principals: Principals,
+) -> Result<Authentication, ApiError> {
+    if principals.is_empty() {
+        return Ok(authentication);
+    }
+    let state = services.state();
+    let known = state.vclusters.get(name);
+    let known = known.map_or_else(Authentication::default, |known| known.spec.authentication.clone());
+    let hashed = web::block(move || {
+        principals
+            .put_into(&mut authentication, &known)
+            .map(|()| authentication)
+    });
+    let hashed = hashed
+        .await
+        .map_err(|_| ApiError::internal("the passwords could not be hashed"))?;
+    Ok(hashed?)
 }
 
 /// A Kafka cluster id as Kafka makes them: 16 random bytes as 22 characters of URL-safe base64.

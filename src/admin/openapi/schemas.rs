@@ -181,6 +181,28 @@ fn authentication() -> Value {
                     ],
                 },
                 "mediation": { "type": "string", "enum": ["terminate", "passthrough", "validate_forward"] },
+                "principals": principals(),
+            },
+        },
+    })
+}
+
+fn principals() -> Value {
+    json!({
+        "type": "array",
+        "description": "Of sasl_plain with the mediation terminate: users beside the service accounts with their tokens.",
+        "items": {
+            "type": "object",
+            "required": ["username"],
+            "additionalProperties": false,
+            "properties": {
+                "username": text(ACCOUNTS),
+                "password": {
+                    "type": "string",
+                    "writeOnly": true,
+                    "description": "A text, or ${env['NAME']}: a variable of the node that takes the request. Who is in \
+                                    the list already keeps the password if none is given.",
+                },
             },
         },
     })

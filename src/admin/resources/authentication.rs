@@ -6,6 +6,7 @@ use klamm_raft::model::{Authentication, ClaimRule, Demand, Mediation, Method, Oa
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
+use super::principals::{PrincipalSpec, Principals};
 use crate::auth::rule::Rule;
 
 /// The most methods that a virtual cluster lists.
@@ -22,6 +23,8 @@ pub(super) enum MethodSpec {
     SaslPlain {
         #[serde(default = "terminate")]
         mediation: MediationSpec,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        principals: Vec<PrincipalSpec>,
     },
     #[serde(rename = "sasl_scram_sha_256")]
     SaslScramSha256 {
@@ -99,15 +102,17 @@ fn default_rules() -> String {
 }
 
 /// Checks the list; none is the default list.
-pub(super) fn read(specs: Option<Vec<MethodSpec>>) -> Result<Authentication, Invalid> {
-    let Some(specs) = specs else {
-        return Ok(Authentication::default());
+/// The users of the list of PLAIN are still to be put into it.
+pub(super) fn read(specs: Option<Vec<MethodSpec>>) -> Result<(Authentication, Principals), Invalid> {
+    let Some(mut specs) = specs else {
+        return Ok((Authentication::default(), Principals::default()));
     };
     if specs.is_empty() || specs.len() > MAX_METHODS {
         return Err(Invalid::new(format!(
             "spec.authentication must list 1 to {MAX_METHODS} methods; without it the default is used"
         )));
     }
+    let principals = read_principals(&mut specs)?;
     let methods: Vec<Method> = specs.into_iter().map(read_method).collect::<Result<_, _>>()?;
     for (at, method) in methods.iter().enumerate() {
         if methods[..at].iter().any(|other| word(other) == word(method)) {
@@ -118,13 +123,27 @@ pub(super) fn read(specs: Option<Vec<MethodSpec>>) -> Result<Authentication, Inv
         }
         check_available(method)?;
     }
-    Ok(Authentication(methods))
+    Ok((Authentication(methods), principals))
+}
+
+fn read_principals(specs: &mut [MethodSpec]) -> Result<Principals, Invalid> {
+    for spec in specs {
+        if let MethodSpec::SaslPlain {
+            mediation,
+            principals,
+        } = spec
+        {
+            let variable = |name: &str| std::env::var(name).ok();
+            return Principals::read(std::mem::take(principals), (*mediation).into(), variable);
+        }
+    }
+    Ok(Principals::default())
 }
 
 fn read_method(spec: MethodSpec) -> Result<Method, Invalid> {
     Ok(match spec {
         MethodSpec::Anonymous {} => Method::Anonymous,
-        MethodSpec::SaslPlain { mediation } => Method::SaslPlain {
+        MethodSpec::SaslPlain { mediation, .. } => Method::SaslPlain {
             mediation: without_forward(mediation, "sasl_plain")?,
             users: BTreeMap::new(),
         },
@@ -241,8 +260,9 @@ pub(super) fn show(authentication: &Authentication) -> Vec<MethodSpec> {
 fn show_method(method: &Method) -> MethodSpec {
     match method {
         Method::Anonymous => MethodSpec::Anonymous {},
-        Method::SaslPlain { mediation, .. } => MethodSpec::SaslPlain {
+        Method::SaslPlain { mediation, users } => MethodSpec::SaslPlain {
             mediation: (*mediation).into(),
+            principals: users.keys().map(PrincipalSpec::shown).collect(),
         },
         Method::SaslScram { hash, mediation } => match hash {
             ScramHash::Sha256 => MethodSpec::SaslScramSha256 {
@@ -309,7 +329,7 @@ mod tests {
             .map_err(|error| error.to_string())
             .and_then(|specs| read(Some(specs)).map_err(|error| error.to_string()));
         match (read, expected) {
-            (Ok(read), Ok(shown)) => assert_eq!(serde_json::to_string(&show(&read)).unwrap(), shown),
+            (Ok((read, _)), Ok(shown)) => assert_eq!(serde_json::to_string(&show(&read)).unwrap(), shown),
             (Err(error), Err(part)) => assert!(error.contains(part), "{json}: {error}"),
             (read, _) => panic!("{json}: {read:?}"),
         }

@@ -145,7 +145,7 @@ mod tests {
             .map_err(|error| error.to_string())
             .and_then(|resource| resource.read().map_err(|error| error.to_string()));
         match (read, expected) {
-            (Ok((_, spec)), Ok(shown)) => {
+            (Ok((_, spec, _)), Ok(shown)) => {
                 let klamm_raft::model::VclusterKind::Standard(standard) = spec.kind else {
                     panic!("{spec:?}")
                 };

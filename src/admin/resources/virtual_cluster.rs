@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::addresses::{Addressed, ListenerAddresses};
 use super::authentication::{self, MethodSpec};
 use super::invalid::{Invalid, required};
+use super::principals::Principals;
 use super::standard::{NamespaceSpec, Selectors, ShownStandard, StandardSpec};
 use super::{Resource, vcluster_name};
 
@@ -88,8 +89,8 @@ const CLIENT_PROPERTIES: ClientProperties = ClientProperties {
 pub(crate) type VirtualClusterResource = Resource<Metadata, PutSpec>;
 
 impl VirtualClusterResource {
-    /// Checks what is put.
-    pub(crate) fn read(self) -> Result<(VclusterName, VirtualCluster), Invalid> {
+    /// Checks what is put. The users of PLAIN are still to be put into its list of methods.
+    pub(crate) fn read(self) -> Result<(VclusterName, VirtualCluster, Principals), Invalid> {
         self.check(KIND)?;
         let name = vcluster_name("metadata.name", Some(&self.metadata.name))?;
         if name.as_str() == PASSTHROUGH {
@@ -135,19 +136,21 @@ impl VirtualClusterResource {
             .super_users
             .iter()
             .map(|name| required("spec.superUsers", name));
+        let (authentication, principals) = authentication::read(self.spec.authentication)?;
         Ok((
             name,
             VirtualCluster {
                 kind,
                 acl_enabled: self.spec.acl_enabled,
                 super_users: super_users.collect::<Result<_, _>>()?,
-                authentication: authentication::read(self.spec.authentication)?,
+                authentication,
                 dns_label: self
                     .spec
                     .dns_label
                     .map(|label| required("spec.dnsLabel", &label))
                     .transpose()?,
             },
+            principals,
         ))
     }
 }
@@ -213,7 +216,7 @@ mod tests {
             .map_err(|error| error.to_string())
             .and_then(|resource| resource.read().map_err(|error| error.to_string()));
         match (got, expected) {
-            (Ok((_, spec)), Ok(users)) => {
+            (Ok((_, spec, _)), Ok(users)) => {
                 assert_eq!(
                     spec.super_users
                         .iter()

@@ -1,9 +1,10 @@
 //! The steps of an exchange: what each mechanism makes of one message, and who may take over a session.
 
-use klamm_raft::model::{Mediation, Method, OauthBearer};
+use klamm_raft::model::{AccountName, Mediation, Method, OauthBearer};
 
 use super::{Conversation, Exchange, KeyNeed, Moment, Outcome, Stage};
 use crate::auth::oauth::{self, BearerMessage, Fault, Keyring};
+use crate::auth::password::{PasswordCheck, Verdict};
 use crate::auth::plain::PlainCredentials;
 use crate::auth::relay::{Relay, ToBroker, reaches_broker};
 use crate::auth::{Directory, Login, Mechanism, Refusal, UnixMillis, scram, token};
@@ -24,8 +25,10 @@ impl Conversation {
             Stage::Proof(proof) => {
                 let proven = proof.finish(message)?;
                 let login = Login::scram(proven.user, proven.credential, directory);
-                return self.accept(login, proven.answer, moment.now);
+                return self.accept(login, proven.answer, directory, moment.now);
             }
+            // A client sends nothing while its password is checked, and nothing is read.
+            Stage::Password(_) => return Err(Refusal::IllegalState),
             // Whatever it says, it was told already; it should be one byte, 1.
             Stage::Doomed(kind) => return Err(kind),
             Stage::Relayed(_) => {
@@ -39,12 +42,23 @@ impl Conversation {
         match method {
             Method::SaslPlain {
                 mediation: Mediation::Terminate,
-                ..
+                users,
             } => {
                 let credentials = PlainCredentials::parse(message)?;
-                self.attempted_user = Some(credentials.username.to_owned());
-                let login = token::verify(directory, credentials.username, credentials.password, moment.now);
-                self.accept(login, Vec::new(), moment.now)
+                let (username, password) = (credentials.username, credentials.password);
+                self.attempted_user = Some(username.to_owned());
+                let login = token::verify(directory, username, password, moment.now);
+                let is_token = !matches!(login, Err(Refusal::InvalidToken | Refusal::NoSigningKey));
+                if is_token || users.is_empty() {
+                    return self.accept(login, Vec::new(), directory, moment.now);
+                }
+                let user = username.parse::<AccountName>().ok();
+                let user = user.and_then(|name| users.get_key_value(&name));
+                let user = user.map(|(name, hash)| (name.clone(), hash.clone()));
+                let check = PasswordCheck::new(password, user.as_ref().map(|(_, hash)| hash.clone()));
+                exchange.stage = Stage::Password(user);
+                self.exchange = Some(exchange);
+                Ok(Outcome::Password(check))
             }
             Method::SaslScram {
                 hash,
@@ -86,6 +100,25 @@ impl Conversation {
         Ok(())
     }
 
+    /// Takes over what came of the check of a password.
+    pub(super) fn compared(
+        &mut self,
+        verdict: Verdict,
+        directory: &Directory,
+        now: UnixMillis,
+    ) -> Result<Outcome, Refusal> {
+        let exchange = self.exchange.take().ok_or(Refusal::IllegalState)?;
+        match (exchange.stage, verdict) {
+            (Stage::Password(Some((user, hash))), Verdict::Right) => {
+                self.accept(Ok(Login::password(user, hash)), Vec::new(), directory, now)
+            }
+            (Stage::Password(_), Verdict::NotChecked) => Err(Refusal::NotChecked),
+            (Stage::Password(Some(_)), Verdict::Wrong) => Err(Refusal::WrongPassword),
+            (Stage::Password(None), _) => Err(Refusal::UnknownUser),
+            _ => Err(Refusal::IllegalState),
+        }
+    }
+
     /// Judges a token by the keys of its provider.
     pub(super) fn verified(
         &mut self,
@@ -121,7 +154,8 @@ impl Conversation {
         };
         if !reaches_broker(oauth.mediation) {
             let login = Login::external(directory, mechanism, &verified.subject, Some(verified.expires));
-            return self.accept(login.ok_or(Refusal::UnsupportedMechanism), Vec::new(), now);
+            let login = login.ok_or(Refusal::UnsupportedMechanism);
+            return self.accept(login, Vec::new(), directory, now);
         }
         let mut relay = Relay::of(mechanism, verified.subject);
         relay.expires = Some(verified.expires);
@@ -144,13 +178,20 @@ impl Conversation {
         &mut self,
         login: Result<Login, Refusal>,
         bytes: Vec<u8>,
+        directory: &Directory,
         now: UnixMillis,
     ) -> Result<Outcome, Refusal> {
-        let login = login?;
+        let mut login = login?;
+        // An exchange takes its time: what it began with may be gone.
+        login.check(directory).map_err(|_| Refusal::Withdrawn)?;
         if let Some(previous) = &self.login
             && !login.is_same_identity(previous)
         {
             return Err(Refusal::ChangedIdentity);
+        }
+        if let Some(lifetime) = self.max_lifetime {
+            let end = now.plus(lifetime);
+            login.expires = Some(login.expires.map_or(end, |expires| expires.min(end)));
         }
         let lifetime_ms = login.expires.map_or(0, |expires| expires.since(now).max(1));
         self.login = Some(login);

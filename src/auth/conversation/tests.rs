@@ -3,6 +3,7 @@
 use bytes::Buf;
 use klamm_raft::model::{TokenId, TokenRecord};
 
+mod passwords;
 mod vouched;
 
 use super::*;
@@ -86,7 +87,7 @@ fn seen(turn: Turn) -> Seen {
             Seen::LoggedIn
         }
         Turn::Refused { kind, answer } => Seen::Refused(kind, answer.as_ref().map(error_code)),
-        Turn::Keys { .. } | Turn::Relay(_) => panic!("PLAIN is judged at once"),
+        Turn::Keys { .. } | Turn::Password(_) | Turn::Relay(_) => panic!("a token is judged at once"),
     }
 }
 

@@ -1,0 +1,91 @@
+//! Checks of passwords for all sessions of a node: off their threads, few at a time, and once for a password that was
+//! right. It knows no users.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
+use tokio::sync::Semaphore;
+
+use crate::auth::password::{PasswordCheck, Verdict};
+
+/// Right passwords that are remembered, under names that only this process can make. Beyond it all are forgotten.
+const MAX_REMEMBERED: usize = 16_384;
+
+/// What the sessions of a node share.
+pub(super) struct Passwords {
+    /// One for each check at a time. Sessions wait for theirs in turn.
+    permits: Arc<Semaphore>,
+    remembered: Option<Remembered>,
+}
+
+struct Remembered {
+    key: hmac::Key,
+    right: Mutex<HashSet<[u8; 32]>>,
+}
+
+impl Passwords {
+    /// Half of the processor may be busy with checks.
+    pub(super) fn new() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            permits: Arc::new(Semaphore::new((cores / 2).max(1))),
+            // Without random bytes each check is made.
+            remembered: hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+                .ok()
+                .map(|key| Remembered {
+                    key,
+                    right: Mutex::default(),
+                }),
+        }
+    }
+
+    /// Makes a check in its turn, if that comes within `patience`.
+    pub(super) async fn check(&self, check: PasswordCheck, patience: Duration) -> Verdict {
+        if self.is_known_right(&check) {
+            return Verdict::Right;
+        }
+        let permit = Arc::clone(&self.permits).acquire_owned();
+        let Ok(Ok(permit)) = tokio::time::timeout(patience, permit).await else {
+            return Verdict::NotChecked;
+        };
+        // Somebody else may have had the same one checked in the meantime.
+        if self.is_known_right(&check) {
+            return Verdict::Right;
+        }
+        let ran = check.clone();
+        let verdict = tokio::task::spawn_blocking(move || {
+            let verdict = ran.run();
+            // Also when nobody waits for the verdict any more.
+            drop(permit);
+            verdict
+        });
+        let verdict = verdict.await.unwrap_or(Verdict::NotChecked);
+        if verdict == Verdict::Right {
+            self.remember(&check);
+        }
+        verdict
+    }
+
+    fn is_known_right(&self, check: &PasswordCheck) -> bool {
+        self.remembered.as_ref().is_some_and(|remembered| {
+            let name = check.name(&remembered.key);
+            let right = remembered.right.lock();
+            right.unwrap_or_else(PoisonError::into_inner).contains(&name)
+        })
+    }
+
+    fn remember(&self, check: &PasswordCheck) {
+        let Some(remembered) = &self.remembered else {
+            return;
+        };
+        let right = remembered.right.lock();
+        let mut right = right.unwrap_or_else(PoisonError::into_inner);
+        if right.len() >= MAX_REMEMBERED {
+            right.clear();
+        }
+        right.insert(check.name(&remembered.key));
+    }
+}

@@ -1,0 +1,142 @@
+//! Users of a list: their passwords are checked off the session's thread.
+
+use klamm_raft::model::{Method, VclusterState};
+
+use super::*;
+use crate::auth::password;
+
+/// Puts a user into the list of PLAIN, or takes one out.
+fn put(state: &mut VclusterState, user: &str, password: Option<&str>) {
+    for method in &mut state.spec.authentication.0 {
+        if let Method::SaslPlain { users, .. } = method {
+            let user = user.parse().unwrap();
+            match password {
+                Some(password) => drop(users.insert(user, password::hash(password, [3; 16]))),
+                None => drop(users.remove(&user)),
+            }
+        }
+    }
+}
+
+async fn gateway(limits: Limits) -> Gateway {
+    let gateway = Gateway::start(limits, prompt).await;
+    gateway.change(|state| put(state, "ursula", Some("hunter2")));
+    gateway
+}
+
+async fn is_served(client: &mut Client, id: i32) -> bool {
+    client.send(&heartbeat(id)).await;
+    client.receive_id().await == Some(id)
+}
+
+#[actix::test]
+async fn a_user_of_the_list_is_served() {
+    let gateway = gateway(limits()).await;
+    for _ in 0..2 {
+        let mut client = gateway.connect().await;
+        client.log_in("ursula", "hunter2").await;
+        assert!(is_served(&mut client, 5).await);
+    }
+    for (user, password) in [("ursula", "hunter3"), ("nobody", "hunter2"), ("alice", "hunter2")] {
+        let mut client = gateway.connect().await;
+        assert_eq!(client.try_log_in(user, password).await, 58, "{user}");
+        assert_eq!(client.receive().await, None, "{user}");
+    }
+    let text = gateway.metrics.encode().unwrap();
+    for line in [
+        r#"klamm_login_failures_total{reason="wrong_password",vcluster="partner1"} 1"#,
+        r#"klamm_login_failures_total{reason="unknown_user",vcluster="partner1"} 2"#,
+    ] {
+        assert!(text.contains(line), "{line} in\n{text}");
+    }
+}
+
+#[actix::test]
+async fn users_come_and_go_and_disturb_nobody_else() {
+    let gateway = gateway(limits()).await;
+    let mut by_password = gateway.connect().await;
+    by_password.log_in("ursula", "hunter2").await;
+    let mut by_token = gateway.log_in().await;
+    for turn in 0..50 {
+        let user = format!("user-{turn}");
+        gateway.change(|state| put(state, &user, Some("other")));
+        gateway.change(|state| put(state, &format!("user-{}", turn / 2), None));
+        gateway.orders.send_modify(|orders| orders.recheck += 1);
+        assert!(is_served(&mut by_password, turn).await);
+        assert!(is_served(&mut by_token, turn).await);
+    }
+    gateway.change(|state| put(state, "ursula", Some("changed")));
+    gateway.orders.send_modify(|orders| orders.recheck += 1);
+    assert_eq!(by_password.receive().await, None);
+    gateway.expect_end("password_changed").await;
+    assert!(is_served(&mut by_token, 99).await);
+}
+
+/// Guesses keep all who may check passwords busy. Who has a session, a token, or a password that was right before, does
+/// not wait for them; who logs in for the first time gets a turn.
+#[actix::test]
+async fn a_storm_of_bad_logins_leaves_good_clients_working() {
+    let gateway = gateway(limits()).await;
+    let mut open = gateway.connect().await;
+    open.log_in("ursula", "hunter2").await;
+    gateway.change(|state| put(state, "newcomer", Some("first time")));
+    let address = gateway.address;
+    let guesses: Vec<_> = (0..40)
+        .map(|_| {
+            actix_rt::spawn(async move {
+                for _ in 0..3 {
+                    let mut client = Client::connect(address).await;
+                    assert_eq!(client.try_log_in("ursula", "guess").await, 58);
+                }
+            })
+        })
+        .collect();
+    while !gateway.metrics.encode().unwrap().contains("wrong_password") {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let mut known = gateway.connect().await;
+    known.log_in("ursula", "hunter2").await;
+    let mut token = gateway.log_in().await;
+    for (id, client) in [&mut open, &mut known, &mut token].into_iter().enumerate() {
+        assert!(is_served(client, id as i32).await);
+    }
+    assert!(
+        guesses.iter().any(|guess| !guess.is_finished()),
+        "nobody waited for the guesses"
+    );
+    let mut newcomer = gateway.connect().await;
+    newcomer.log_in("newcomer", "first time").await;
+    assert!(is_served(&mut newcomer, 7).await);
+    for guess in guesses {
+        guess.await.unwrap();
+    }
+    let text = gateway.metrics.encode().unwrap();
+    let counted = r#"klamm_login_failures_total{reason="wrong_password",vcluster="partner1"} 120"#;
+    assert!(text.contains(counted), "{text}");
+}
+
+#[actix::test]
+async fn a_session_whose_time_is_over_serves_nothing_and_logs_in_again_before() {
+    let limits = Limits {
+        max_session_lifetime: Some(Duration::from_millis(2500)),
+        ..limits()
+    };
+    let gateway = gateway(limits).await;
+    let (mut renewed, mut late, mut curious) = (
+        gateway.connect().await,
+        gateway.connect().await,
+        gateway.connect().await,
+    );
+    for client in [&mut renewed, &mut late, &mut curious] {
+        client.log_in("ursula", "hunter2").await;
+        assert!(is_served(client, 1).await);
+    }
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    renewed.log_in("ursula", "hunter2").await;
+    tokio::time::sleep(Duration::from_millis(1200)).await;
+    assert!(is_served(&mut renewed, 2).await, "the time began anew");
+    assert!(!is_served(&mut late, 2).await);
+    curious.send(&request(API_VERSIONS, 0, 2, b"")).await;
+    assert_eq!(curious.receive().await, None, "not even versions");
+    gateway.expect_end("session_expired").await;
+}
