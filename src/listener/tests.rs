@@ -1,7 +1,7 @@
 //! Ports that open and close, limits, and where sessions run.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use actix_rt::Arbiter;
 
@@ -24,8 +24,12 @@ struct Bench {
 fn free_ports() -> (IpAddr, u16) {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let is_free = |port: u16| std::net::TcpListener::bind((address, port)).is_ok();
+    // Tests that run at the same time begin to look at different places: what is free now is not taken yet.
+    static LOOKED: AtomicU16 = AtomicU16::new(0);
     let seed = std::process::id() as u16 % 1000 * 20;
-    let mut starts = (0..1000_u16).map(|step| 20_000 + (seed + step * 20) % 20_000);
+    let mut starts = std::iter::repeat_with(|| LOOKED.fetch_add(1, Ordering::Relaxed) % 1000)
+        .take(1000)
+        .map(|step| 20_000 + (seed + step * 20) % 20_000);
     let start = starts.find(|start| (*start..*start + 10).all(is_free)).unwrap();
     (address, start)
 }
