@@ -1,5 +1,7 @@
 //! The real binary between real Kafka and stock clients. Everything here runs on loopback and starts what it needs.
 
+#[path = "kafka/authentication.rs"]
+mod authentication;
 #[path = "kafka/expressions.rs"]
 mod expressions;
 #[path = "kafka/failover.rs"]
@@ -26,3 +28,5 @@ mod tools;
 mod transactions;
 #[path = "kafka/walkthrough.rs"]
 mod walkthrough;
+#[path = "kafka/wire.rs"]
+mod wire;

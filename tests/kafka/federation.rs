@@ -5,17 +5,15 @@
 mod provider;
 #[path = "federation/scene.rs"]
 mod scene;
-#[path = "federation/wire.rs"]
-mod wire;
 
 use anyhow::{Context, Result, ensure};
 use klamm::quickstart::admin;
 use serde_json::{Value, json};
 
 use crate::scene::{IDLE_MS, eventually, lines};
+use crate::wire::{Wire, bearer, plain};
 use provider::now_s;
 use scene::{Client, Federation};
-use wire::{Wire, bearer, plain};
 
 /// What a client is told of a token that is not good (RFC 7628 §3.2.2), whatever is wrong.
 const INVALID_TOKEN: &str = "{\"status\":\"invalid_token\"}";

@@ -3,10 +3,14 @@
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm::quickstart::child::{self, Output};
+use serde_json::Value;
 
 use crate::relay::{RELAY, Relay};
 use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, json, lines};
+use crate::wire::{Wire, plain};
 
 const VCLUSTER: &str = r#"{
     "kind": "VirtualCluster",
@@ -377,6 +381,69 @@ impl Walk {
         Ok(())
     }
 
+    /// A revoked token ends its sessions on every node, busy and idle ones, and no others.
+    fn check_revocation(&self, token: &str) -> Result<()> {
+        let other = self.token_by_cli(1, "partner-user")?;
+        let open = |node: usize, token: &str| -> Result<Wire> {
+            let mut wire = Wire::connect(&self.bootstrap(node)?)?;
+            let answer = wire.log_in("PLAIN", &plain("partner-user", token))?;
+            ensure!(answer.error_code == 0 && wire.is_served(), "{answer:?}");
+            Ok(wire)
+        };
+        let sessions = |token: &str| (1..=3).map(|node| open(node, token)).collect::<Result<Vec<_>>>();
+        let (mut busy, mut idle, mut others) = (sessions(token)?, sessions(token)?, sessions(&other)?);
+
+        let tokens = [
+            "get",
+            "tokens",
+            "partner-user",
+            "--v-cluster",
+            "mypartner",
+            "-o",
+            "json",
+        ];
+        let listed = self.cli(2, &tokens, "")?;
+        ensure!(!listed.contains(token) && !listed.contains(&other), "{listed}");
+        let listed = json(&listed)?;
+        let claims = token.split('.').nth(1).context("claims")?;
+        let claims = json(&String::from_utf8(URL_SAFE_NO_PAD.decode(claims)?)?)?;
+        let is_it = |shown: &&Value| shown["id"] == claims["jti"];
+        let shown = listed.as_array().into_iter().flatten().find(is_it);
+        let id = shown.context("the token is not listed")?["id"]
+            .as_str()
+            .context("an id")?;
+        self.cli(
+            3,
+            &[
+                "run",
+                "revokeServiceAccountTokens",
+                "--v-cluster",
+                "mypartner",
+                "--id",
+                id,
+            ],
+            "",
+        )?;
+        for (node, wire) in (1..).zip(&mut busy) {
+            ensure!(
+                !wire.is_served(),
+                "node {node} serves a session of a revoked token"
+            );
+        }
+        for (node, wire) in (1..).zip(&mut idle) {
+            ensure!(
+                wire.is_closed()?,
+                "node {node} keeps a session of a revoked token"
+            );
+        }
+        for wire in &mut others {
+            ensure!(wire.is_served(), "a session of another token ended");
+        }
+        let again = Wire::connect(&self.bootstrap(1)?)?.log_in("PLAIN", &plain("partner-user", token))?;
+        ensure!(again.error_code != 0, "a revoked token logs in");
+        Ok(())
+    }
+
     /// Nothing of the physical clusters is in what any client received.
     fn check_secrets(&self) -> Result<()> {
         ensure!(
@@ -465,7 +532,7 @@ fn denied(output: &Output, exception: &str) -> Result<()> {
 /// Kafka prints ids in unpadded, URL-safe base64.
 fn uuid_bytes(id: &str) -> Result<Vec<u8>> {
     use base64::Engine as _;
-    Ok(base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(id)?)
+    Ok(URL_SAFE_NO_PAD.decode(id)?)
 }
 
 #[test]
@@ -512,5 +579,6 @@ fn three_nodes_with_the_command_line_each_step_on_another() -> Result<()> {
     walk.grant_producer(&login(1, "super-user", &super_token)?)?;
     walk.check_access(&login(2, "partner-user", &partner_token)?)?;
     walk.check_denials(&login(3, "partner-user", &partner_token)?)?;
-    walk.check_secrets()
+    walk.check_secrets()?;
+    walk.check_revocation(&partner_token)
 }

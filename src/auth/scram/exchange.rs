@@ -22,6 +22,8 @@ pub struct Exchange {
     /// `None`: there is no such credential, and no proof will do.
     known: Option<(ScramUser, ScramCredential)>,
     header: String,
+    client_nonce: String,
+    /// The client's part, and ours.
     nonce: String,
     /// `client-first-message-bare "," server-first-message`.
     so_far: String,
@@ -59,12 +61,14 @@ impl Exchange {
                 MIN_ITERATIONS,
             ),
         };
+        let client_nonce = first.nonce.to_owned();
         let nonce = [first.nonce, &URL_SAFE_NO_PAD.encode(nonce.0)].concat();
         let challenge = format!("r={nonce},s={},i={iterations}", STANDARD.encode(salt));
         let exchange = Self {
             hash,
             known,
             header: first.header.to_owned(),
+            client_nonce,
             nonce,
             so_far: [first.bare, ",", &challenge].concat(),
             user: first.user,
@@ -77,13 +81,19 @@ impl Exchange {
         &self.user
     }
 
+    /// Whether it is the nonce of this exchange. librdkafka before 2.6.1 repeats its own part of it once more.
+    fn is_nonce(&self, nonce: &str) -> bool {
+        let repeated = || nonce.strip_prefix(&self.client_nonce) == Some(&self.nonce);
+        nonce == self.nonce || repeated()
+    }
+
     /// Takes `client-final-message`.
     ///
     /// # Errors
     /// The message does not parse or belongs to another exchange, or the proof is wrong.
     pub fn finish(self, message: &[u8]) -> Result<Proven, Refusal> {
         let last = Final::parse(message)?;
-        if last.binding != self.header.as_bytes() || last.nonce != self.nonce {
+        if last.binding != self.header.as_bytes() || !self.is_nonce(last.nonce) {
             return Err(Refusal::MalformedMessage);
         }
         let (user, credential) = self.known.ok_or(Refusal::UnknownUser)?;

@@ -32,8 +32,18 @@ fn credential(hash: ScramHash) -> ScramCredential {
 
 /// The other side of an exchange, as RFC 5802 §3 has it.
 fn last_message(hash: ScramHash, password: &str, bare: &str, challenge: &str) -> String {
-    let mut parts = challenge.split(',');
-    let nonce = parts.next().unwrap();
+    last_message_with(hash, password, (bare, challenge), challenge)
+}
+
+/// The same with the nonce of another challenge.
+fn last_message_with(
+    hash: ScramHash,
+    password: &str,
+    (bare, challenge): (&str, &str),
+    repeated: &str,
+) -> String {
+    let nonce = repeated.split(',').next().unwrap();
+    let mut parts = challenge.split(',').skip(1);
     let salt = STANDARD.decode(&parts.next().unwrap()[2..]).unwrap();
     let iterations: NonZeroU32 = parts.next().unwrap()[2..].parse().unwrap();
     let mut salted = vec![0; mix::length(hash)];
@@ -77,6 +87,7 @@ fn the_vector_of_rfc_7677() {
         user: "user".to_owned(),
         known: Some((user, credential)),
         header: "n,,".to_owned(),
+        client_nonce: "rOprNGfwEbeRWgbNEkqO".to_owned(),
         nonce: nonce.to_owned(),
         so_far: format!("n=user,r=rOprNGfwEbeRWgbNEkqO,r={nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"),
     };
@@ -147,6 +158,27 @@ fn messages_of_another_exchange_are_refused() {
     }
 }
 
+/// The nonce with something before it, under a proof that is right for that.
+#[test]
+fn a_nonce_that_repeats_the_clients_part_is_taken_and_no_other_one() {
+    let hash = ScramHash::Sha256;
+    let bare = "n=alice,r=clientnonce";
+    let finish = |before: &str| {
+        let (exchange, challenge) =
+            Exchange::begin(hash, format!("n,,{bare}").as_bytes(), &directory(hash), NONCE).unwrap();
+        let challenge = String::from_utf8(challenge).unwrap();
+        let changed = challenge.replacen("r=", &format!("r={before}"), 1);
+        // The proof is over the challenge as it was sent, and over the nonce as it is repeated.
+        let last = last_message_with(hash, PASSWORD, (bare, &challenge), &changed);
+        exchange.finish(last.as_bytes()).map(|proven| proven.user.account)
+    };
+    assert_eq!(finish(""), Ok(samples::account()));
+    assert_eq!(finish("clientnonce"), Ok(samples::account()));
+    for other in ["x", "clientnonc", "clientnonceclientnonce"] {
+        assert_eq!(finish(other), Err(Refusal::MalformedMessage), "{other}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(first in prop::collection::vec(any::<u8>(), 0..80), last in prop::collection::vec(any::<u8>(), 0..80)) {
@@ -166,4 +198,24 @@ proptest! {
         last[at] ^= 1 << bit;
         prop_assert!(exchange.finish(&last).is_err());
     }
+}
+
+/// Somebody else's client, which checks the server's signature too.
+#[test]
+fn an_independent_client_logs_in() {
+    let log_in = |password: &str| {
+        let client = scram::ScramClient::new("alice", password, None);
+        let (client, first) = client.client_first();
+        let directory = directory(ScramHash::Sha256);
+        let (exchange, challenge) =
+            Exchange::begin(ScramHash::Sha256, first.as_bytes(), &directory, NONCE).unwrap();
+        let challenge = String::from_utf8(challenge).unwrap();
+        let (client, last) = client.handle_server_first(&challenge).unwrap().client_final();
+        let proven = exchange.finish(last.as_bytes())?;
+        let answer = String::from_utf8(proven.answer).unwrap();
+        client.handle_server_final(&answer).unwrap();
+        Ok(proven.user.account)
+    };
+    assert_eq!(log_in(PASSWORD), Ok(samples::account()));
+    assert_eq!(log_in("pencils"), Err(Refusal::WrongPassword));
 }

@@ -59,6 +59,11 @@ impl Wire {
         self.ask(1, &MetadataRequest::default().with_topics(None)).is_ok()
     }
 
+    /// Whether the gateway closes the connection of its own accord.
+    pub(crate) fn is_closed(&mut self) -> Result<bool> {
+        Ok(self.stream.read(&mut [0])? == 0)
+    }
+
     /// Versions of which the headers are not flexible.
     fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
         let mut body = BytesMut::new();
