@@ -3,6 +3,7 @@
 //! [`Conversation`] is the one entrance of a session: it takes SASL requests and says what to answer. Mechanisms are
 //! the variants of [`Mechanism`]; another one is a variant and its exchange.
 
+mod accept;
 pub mod certificate;
 mod conversation;
 mod directory;

@@ -104,7 +104,7 @@ impl Session {
             // An error leaves the socket slower than it could be.
             drop(socket.set_nodelay(true));
         }
-        let session = Self {
+        let mut session = Self {
             socket,
             now,
             stage: Stage::Accepted,
@@ -126,6 +126,9 @@ impl Session {
             end: None,
             setup,
         };
+        if !session.setup.door.protocol.has_sasl() {
+            session.on_accept();
+        }
         Actor::start(session);
     }
 

@@ -2,10 +2,12 @@
 
 mod step;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_raft::model::{AccountName, PasswordHash, ProviderName};
 
+use super::accept;
 use super::messages::{self, Answer, SASL_AUTHENTICATE, SASL_HANDSHAKE, SaslError};
 use super::oauth::Keyring;
 use super::password::{PasswordCheck, Verdict};
@@ -184,6 +186,16 @@ impl Conversation {
         matches!(api_key, SASL_HANDSHAKE | SASL_AUTHENTICATE)
     }
 
+    /// Logs in a client of a listener without SASL, by the subject of its certificate or as nobody.
+    ///
+    /// # Errors
+    /// The virtual cluster does not take it.
+    pub fn accepted(&mut self, directory: &Directory, certificate: Option<&Arc<str>>) -> Result<(), Refusal> {
+        self.attempted_user = certificate.map(ToString::to_string);
+        self.login = Some(accept::login(directory, certificate)?);
+        Ok(())
+    }
+
     /// Takes a SaslHandshake or SaslAuthenticate.
     pub fn request(&mut self, request: &SaslRequest<'_>, directory: &Directory, moment: Moment) -> Turn {
         match (request.api_key, request.api_version) {
@@ -281,6 +293,11 @@ impl Conversation {
                 kind: Refusal::IllegalState,
                 answer: Some(answer(SaslError::IllegalState)),
             };
+        }
+        if self.login.as_ref().is_some_and(|login| login.mechanism.is_none()) {
+            // As a broker answers where there is no SASL.
+            let refused = messages::handshake_answer(request.correlation_id, SaslError::IllegalState, &[]);
+            return Turn::Answer(refused);
         }
         let too_soon = |begun| now.since(begun) < MIN_REAUTHENTICATION_INTERVAL_MS;
         if self.login.is_some() && self.last_begun.is_some_and(too_soon) {

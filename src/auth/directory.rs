@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    AccountKind, AccountName, Authentication, CredentialsName, Method, OauthBearer, Revision,
+    self, AccountKind, AccountName, Authentication, CredentialsName, Method, OauthBearer, Revision,
     ScramCredential, ScramUser, ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterName,
     VclusterState,
 };
 
 use super::Mechanism;
+use super::mapping::MappingRules;
 use super::oauth::Demand;
 use super::rule::Rule;
 
@@ -26,6 +27,8 @@ pub struct Directory {
     methods: Authentication,
     /// What the one OAUTHBEARER method demands, compiled.
     demand: Option<Arc<Demand>>,
+    /// What the names of certificates are made by; none: of no certificate a name can be made.
+    mapping: Option<MappingRules>,
     /// Who is called what elsewhere.
     external: BTreeMap<String, AccountName>,
 }
@@ -47,6 +50,7 @@ impl Directory {
                 tokens: state.tokens.clone(),
                 scram: state.scram.clone(),
                 demand: state.spec.authentication.0.iter().find_map(demand),
+                mapping: state.spec.authentication.0.iter().find_map(mapping),
                 methods: state.spec.authentication.clone(),
                 external: state.accounts.iter().flat_map(external_names).collect(),
             }),
@@ -63,6 +67,7 @@ impl Directory {
             scram: BTreeMap::new(),
             methods: Authentication(Vec::new()),
             demand: None,
+            mapping: None,
             external: BTreeMap::new(),
         })
     }
@@ -97,6 +102,20 @@ impl Directory {
     /// What is demanded of tokens of OAUTHBEARER.
     pub(super) fn demand(&self) -> Option<&Arc<Demand>> {
         self.demand.as_ref()
+    }
+
+    /// What is made of certificates of clients, if they count at all.
+    pub(super) fn client_certificate(&self) -> Option<(model::Demand, Option<&MappingRules>)> {
+        let demand = self.methods.0.iter().find_map(|method| match method {
+            Method::ClientCertificate { demand, .. } => Some(*demand),
+            _ => None,
+        });
+        Some((demand?, self.mapping.as_ref()))
+    }
+
+    /// Whether clients need not say who they are.
+    pub(super) fn takes_anybody(&self) -> bool {
+        self.methods.0.contains(&Method::Anonymous)
     }
 
     /// The account of somebody who is called this elsewhere.
@@ -158,6 +177,17 @@ fn compiled(oauth: &OauthBearer) -> Demand {
             .iter()
             .map(|rule| Rule::compile(&rule.expression).unwrap_or_else(|_| Rule::never()))
             .collect(),
+    }
+}
+
+fn mapping(method: &Method) -> Option<MappingRules> {
+    match method {
+        // What are no rules was refused where they were written; here they name nobody.
+        Method::ClientCertificate {
+            principal_mapping_rules,
+            ..
+        } => MappingRules::parse(principal_mapping_rules).ok(),
+        _ => None,
     }
 }
 

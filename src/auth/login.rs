@@ -7,14 +7,15 @@ use klamm_raft::model::{
     TokenId,
 };
 
-use super::{Directory, Mechanism, Refusal, UnixMillis};
+use super::{Directory, Mechanism, Refusal, UnixMillis, accept};
 use crate::authz::Principal;
 
 /// Somebody who has logged in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Login {
     pub principal: Principal,
-    pub mechanism: Mechanism,
+    /// None on listeners without SASL.
+    pub mechanism: Option<Mechanism>,
     /// From then on the session serves nothing until it is authenticated again (KIP-368); `None`: it holds for ever.
     pub expires: Option<UnixMillis>,
     pub(super) basis: Basis,
@@ -35,6 +36,15 @@ pub(super) enum Basis {
     },
     /// An entry of the list of users of PLAIN.
     Password { user: AccountName, hash: PasswordHash },
+    /// Nothing was asked: there is no SASL.
+    Accepted {
+        /// Its subject, if the client showed one.
+        certificate: Option<Arc<str>>,
+        /// Whether the certificate names the client.
+        is_named: bool,
+        /// The account that has this name, if one has.
+        account: Option<(AccountName, Revision)>,
+    },
     /// Somebody else vouches, by a method of the list.
     External {
         method: Arc<Method>,
@@ -65,9 +75,11 @@ pub enum LoginLost {
 impl Login {
     /// Whether the directory still holds what this login rests on.
     pub fn check(&self, directory: &Directory) -> Result<(), LoginLost> {
-        let now = directory
-            .method(self.mechanism)
-            .ok_or(LoginLost::MechanismWithdrawn)?;
+        if let Basis::Accepted { certificate, .. } = &self.basis {
+            return accept::check(self, certificate.as_ref(), directory);
+        }
+        let now = self.mechanism.and_then(|mechanism| directory.method(mechanism));
+        let now = now.ok_or(LoginLost::MechanismWithdrawn)?;
         let lives = |account: &AccountName, created: Revision| {
             let lives = directory.account_created(account) == Some(created);
             lives.then_some(()).ok_or(LoginLost::AccountDeleted)
@@ -114,6 +126,8 @@ impl Login {
                 }
                 now == &**method
             }
+            // Looked at above.
+            Basis::Accepted { .. } => true,
         };
         holds.then_some(()).ok_or(LoginLost::MethodChanged)
     }
@@ -129,7 +143,9 @@ impl Login {
             Basis::Token { account, .. } => Some(account),
             Basis::Scram { user, .. } => Some(&user.account),
             Basis::Password { user, .. } => Some(user),
-            Basis::External { account, .. } => account.as_ref().map(|(account, _)| account),
+            Basis::Accepted { account, .. } | Basis::External { account, .. } => {
+                account.as_ref().map(|(account, _)| account)
+            }
         }
     }
 
@@ -144,7 +160,7 @@ impl Login {
             .ok_or(Refusal::UnknownAccount)?;
         Ok(Self {
             principal: Principal::user(user.account.as_str()),
-            mechanism: Mechanism::Scram(user.hash),
+            mechanism: Some(Mechanism::Scram(user.hash)),
             expires: None,
             basis: Basis::Scram {
                 user,
@@ -158,7 +174,7 @@ impl Login {
     pub(super) fn password(user: AccountName, hash: PasswordHash) -> Self {
         Self {
             principal: Principal::user(user.as_str()),
-            mechanism: Mechanism::Plain,
+            mechanism: Some(Mechanism::Plain),
             expires: None,
             basis: Basis::Password { user, hash },
         }
@@ -180,7 +196,7 @@ impl Login {
                 Some((account, _)) => Principal::user(account.as_str()),
                 None => Principal::user(name),
             },
-            mechanism,
+            mechanism: Some(mechanism),
             expires,
             basis: Basis::External {
                 method,
@@ -188,6 +204,15 @@ impl Login {
                 account,
             },
         })
+    }
+
+    /// How it came about, for the audit log.
+    pub fn means(&self) -> &'static str {
+        match (self.mechanism, &self.basis) {
+            (Some(mechanism), _) => mechanism.name(),
+            (None, Basis::Accepted { is_named: true, .. }) => "client_certificate",
+            (None, _) => "anonymous",
+        }
     }
 
     /// Whether a running session may go on with this login.

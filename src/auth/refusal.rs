@@ -53,11 +53,17 @@ pub enum Refusal {
     Withdrawn,
     #[error("too many passwords wait to be checked")]
     NotChecked,
+    #[error("a certificate is required, and the client shows none")]
+    NoCertificate,
+    #[error("no mapping rule names the subject of the client's certificate")]
+    UnmappedCertificate,
+    #[error("the virtual cluster lists no method for listeners without SASL")]
+    SaslOnly,
 }
 
 impl Refusal {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 28] = [
         Self::MalformedMessage,
         Self::ForeignAuthzid,
         Self::NoSigningKey,
@@ -83,6 +89,9 @@ impl Refusal {
         Self::BrokerRefused,
         Self::Withdrawn,
         Self::NotChecked,
+        Self::NoCertificate,
+        Self::UnmappedCertificate,
+        Self::SaslOnly,
     ];
 
     /// The label of a metric.
@@ -113,6 +122,9 @@ impl Refusal {
             Self::BrokerRefused => "broker_refused",
             Self::Withdrawn => "withdrawn",
             Self::NotChecked => "not_checked",
+            Self::NoCertificate => "no_certificate",
+            Self::UnmappedCertificate => "unmapped_certificate",
+            Self::SaslOnly => "sasl_only",
         }
     }
 }

@@ -73,7 +73,7 @@ pub fn verify(directory: &Directory, username: &str, token: &str, now: UnixMilli
     }
     Ok(Login {
         principal: Principal::user(account.as_str()),
-        mechanism: Mechanism::Plain,
+        mechanism: Some(Mechanism::Plain),
         expires: Some(expires),
         basis: Basis::Token {
             account_created: record.account_created,

@@ -187,11 +187,14 @@ impl NodeSettings {
             ("GATEWAY_HTTP_PORT", self.http_port.to_string()),
             ("GATEWAY_BIND_HOST", "127.0.0.1".to_owned()),
             ("GATEWAY_ADVERTISED_HOST", self.advertised_host.clone()),
-            ("GATEWAY_PORT_START", self.port_start.to_string()),
-            ("GATEWAY_PORT_COUNT", self.port_count.to_string()),
             ("KLAMM_NODE_ID", self.id.to_string()),
             ("KLAMM_DATA_DIR", self.data_dir.display().to_string()),
         ];
+        // A list of listeners says for itself where each of them is.
+        if !self.more.iter().any(|(name, _)| name == "GATEWAY_LISTENERS") {
+            variables.push(("GATEWAY_PORT_START", self.port_start.to_string()));
+            variables.push(("GATEWAY_PORT_COUNT", self.port_count.to_string()));
+        }
         if let Some(own) = usize::from(self.id)
             .checked_sub(1)
             .and_then(|index| self.raft_ports.get(index))

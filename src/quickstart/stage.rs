@@ -134,6 +134,12 @@ impl Stage {
         self.ports.port(SPARE_OFFSET + number)
     }
 
+    /// One of the ports for clients of a node with listeners of its own, 0 to 215.
+    #[must_use]
+    pub fn client_port(&self, number: u16) -> u16 {
+        self.ports.port(CLIENT_OFFSET + number)
+    }
+
     /// The admin API of a node, counted from 1.
     #[must_use]
     pub fn admin(&self, node: usize) -> Admin {

@@ -21,6 +21,25 @@ use crate::vcluster::plan::{Caller, SeenAs};
 use crate::wire::RequestHeader;
 
 impl Session {
+    /// Logs in a client of a listener without SASL, or closes the connection after a while.
+    pub(super) fn on_accept(&mut self) {
+        let directory = Arc::clone(&self.setup.door.view.load().directory);
+        match self
+            .conversation
+            .accepted(&directory, self.setup.certificate.as_ref())
+        {
+            Ok(()) => self.logged_in(directory),
+            Err(kind) => {
+                self.refused(kind, directory.vcluster());
+                let delay = self.setup.shared.limits.failed_login_delay;
+                self.pause = Some(Pause::Refused {
+                    done: Box::pin(tokio::time::sleep(delay)),
+                    answer: None,
+                });
+            }
+        }
+    }
+
     /// A SaslHandshake or SaslAuthenticate.
     pub(super) fn on_sasl(&mut self, frame: &Frame, asked: Asked) -> Result<(), End> {
         let Ok(header) = RequestHeader::parse(&frame.bytes) else {
@@ -108,7 +127,7 @@ impl Session {
         let principal = login.principal.clone();
         info!(
             target: "klamm::audit",
-            event = "login", vcluster = %directory.vcluster(), %principal, %peer, mechanism = login.mechanism.name(),
+            event = "login", vcluster = %directory.vcluster(), %principal, %peer, mechanism = login.means(),
             again = self.caller.is_some(),
         );
         self.purse = self.setup.shared.purses.of(directory.vcluster(), &principal);

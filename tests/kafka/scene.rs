@@ -43,9 +43,19 @@ pub(crate) struct Login {
 impl Scene {
     /// Starts `main`, `clusterA` and so many gateway nodes, advertised as `host`.
     pub(crate) fn start(nodes: u16, host: &str) -> Result<Self> {
+        Self::start_with(nodes, host, |_| Ok(Vec::new()))
+    }
+
+    /// The same with further environment variables for the nodes, once it is clear where things are.
+    pub(crate) fn start_with(
+        nodes: u16,
+        host: &str,
+        more: impl FnOnce(&Stage) -> Result<Vec<(String, String)>>,
+    ) -> Result<Self> {
         let mut scene = Self { stage: Stage::new()? };
         scene.start_kafka()?;
-        scene.start_nodes(nodes, host)?;
+        let more = more(&scene.stage)?;
+        scene.start_nodes(nodes, host, more)?;
         Ok(scene)
     }
 
@@ -63,13 +73,14 @@ impl Scene {
         Ok(())
     }
 
-    fn start_nodes(&mut self, count: u16, host: &str) -> Result<()> {
+    fn start_nodes(&mut self, count: u16, host: &str, mut more: Vec<(String, String)>) -> Result<()> {
+        more.push(("GATEWAY_SUPER_USERS".to_owned(), "operator".to_owned()));
         self.stage.start_nodes(&Nodes {
             program: env!("CARGO_BIN_EXE_klamm").into(),
             count,
             advertised_host: host.to_owned(),
             ports: PortChoice::Any,
-            more: vec![("GATEWAY_SUPER_USERS".to_owned(), "operator".to_owned())],
+            more,
         })?;
         Ok(())
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
 use super::principals::{PrincipalSpec, Principals};
+use crate::auth::mapping::MappingRules;
 use crate::auth::rule::Rule;
 
 /// The most methods that a virtual cluster lists.
@@ -202,12 +203,14 @@ fn without_forward(mediation: MediationSpec, method: &str) -> Result<Mediation, 
 /// Refuses what cannot be served.
 fn check_available(method: &Method) -> Result<(), Invalid> {
     match method {
-        Method::SaslPlain { .. } | Method::SaslScram { .. } => Ok(()),
+        Method::Anonymous | Method::SaslPlain { .. } | Method::SaslScram { .. } => Ok(()),
         Method::OauthBearer(oauth) => check_rules(oauth),
-        Method::Anonymous | Method::ClientCertificate { .. } => Err(Invalid::new(format!(
-            "spec.authentication: {} is not available yet",
-            word(method)
-        ))),
+        Method::ClientCertificate {
+            principal_mapping_rules,
+            ..
+        } => MappingRules::parse(principal_mapping_rules)
+            .map(drop)
+            .map_err(|error| Invalid::new(format!("spec.authentication.principalMappingRules: {error}"))),
     }
 }
 
@@ -347,6 +350,15 @@ mod tests {
             r#"{"type":"sasl_scram_sha_512","mediation":"passthrough"}]"#
         );
         check(list, Ok(list));
+        let list = concat!(
+            r#"[{"type":"client_certificate","required":true,"principalMappingRules":"RULE:^CN=(.*?),.*$/$1/L"},"#,
+            r#"{"type":"anonymous"}]"#
+        );
+        check(list, Ok(list));
+        check(
+            r#"[{"type":"client_certificate"}]"#,
+            Ok(r#"[{"type":"client_certificate","required":false,"principalMappingRules":"DEFAULT"}]"#),
+        );
     }
 
     #[test]
@@ -363,6 +375,10 @@ mod tests {
         check(
             r#"[{"type":"oauth_bearer","provider":"corporate","rules":[{"expression":"claims.sub =="}]}]"#,
             Err("is not a rule"),
+        );
+        check(
+            r#"[{"type":"client_certificate","principalMappingRules":"RULE:(/x/"}]"#,
+            Err("principalMappingRules: the pattern"),
         );
         check(r#"[{"type":"oauth_bearer"}]"#, Err("missing field `provider`"));
         check(r#"[{"type":"kerberos"}]"#, Err("unknown variant `kerberos`"));
