@@ -12,8 +12,12 @@ mod federation;
 mod groups;
 #[path = "kafka/kcat.rs"]
 mod kcat;
+#[path = "kafka/listeners.rs"]
+mod listeners;
 #[path = "kafka/passthrough.rs"]
 mod passthrough;
+#[path = "kafka/pki.rs"]
+mod pki;
 #[path = "kafka/quickstart.rs"]
 mod quickstart;
 #[path = "kafka/relay.rs"]

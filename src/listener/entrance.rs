@@ -1,9 +1,10 @@
 //! Accepts connections within the limits and places each on the data arbiter that has the fewest.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::ArbiterHandle;
@@ -20,7 +21,7 @@ use crate::stream::Stream;
 /// After an accept failed (no file descriptor is left, say), nothing is accepted for this long.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// Refused connections are logged at most this often.
+/// Connections refused for one reason are logged at most this often.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// An arbiter that sessions run on, with the pools of that arbiter.
@@ -39,9 +40,8 @@ pub(super) struct Entrance {
     census: Arc<Census>,
     /// TLS handshakes that may be under way.
     pub(super) handshakes: Semaphore,
-    started: Instant,
-    /// When a refusal was last logged, in milliseconds after `started`.
-    logged_ms: AtomicU64,
+    /// When a refusal of each kind was last logged. Sessions do not come here.
+    logged: Mutex<BTreeMap<&'static str, Instant>>,
 }
 
 impl DataArbiter {
@@ -67,8 +67,7 @@ impl Entrance {
             handshakes: Semaphore::new(shared.limits.max_handshakes),
             shared,
             census,
-            started: Instant::now(),
-            logged_ms: AtomicU64::new(0),
+            logged: Mutex::default(),
         }
     }
 
@@ -78,7 +77,7 @@ impl Entrance {
             match listener.accept().await {
                 Ok((socket, peer)) => self.admit(socket, peer, &reception),
                 Err(error) => {
-                    self.log_refusal(|| warn!(%error, "connections cannot be accepted"));
+                    self.log_refusal("accept", || warn!(%error, "connections cannot be accepted"));
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             }
@@ -92,6 +91,7 @@ impl Entrance {
         let Some((arbiter, seat)) = self.seat() else {
             metrics.refused.inc();
             self.log_refusal(
+                "limit",
                 || warn!(%peer, "a connection was refused: the limit of connections is reached"),
             );
             return;
@@ -105,7 +105,10 @@ impl Entrance {
             .into_std()
             .map(|socket| arbiter.start(socket, guest, Arc::clone(self), Arc::clone(reception)));
         if let Err(error) = moved {
-            self.log_refusal(|| warn!(%peer, %error, "a connection could not be handed to a data thread"));
+            self.log_refusal(
+                "hand_over",
+                || warn!(%peer, %error, "a connection could not be handed to a data thread"),
+            );
         }
     }
 
@@ -136,12 +139,14 @@ impl Entrance {
     }
 
     /// Logs unless something was logged a moment ago: anybody can cause it.
-    pub(super) fn log_refusal(&self, log: impl FnOnce()) {
-        let now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let last_ms = self.logged_ms.load(Ordering::Relaxed);
-        let every_ms = LOG_EVERY.as_millis() as u64;
-        if last_ms == 0 || now_ms.saturating_sub(last_ms) >= every_ms {
-            self.logged_ms.store(now_ms.max(1), Ordering::Relaxed);
+    pub(super) fn log_refusal(&self, kind: &'static str, log: impl FnOnce()) {
+        let now = Instant::now();
+        // Whoever panicked here left nothing half done.
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_recent = |last: &Instant| now.duration_since(*last) < LOG_EVERY;
+        if !logged.get(kind).is_some_and(is_recent) {
+            logged.insert(kind, now);
+            drop(logged);
             log();
         }
     }

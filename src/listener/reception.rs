@@ -3,12 +3,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use klamm_raft::model::ListenerName;
 use rustls::ServerConfig;
 use rustls::server::Acceptor;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::{LazyConfigAcceptor, TlsStream};
 use tracing::{debug, warn};
@@ -26,6 +27,13 @@ use crate::tls::Latest;
 
 /// The first byte of a TLS connection: a record of the handshake (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
+
+/// Says in TLS that no server here has the name that was asked for (RFC 6066 §3, RFC 8446 §6), in a record of its own.
+const UNRECOGNIZED_NAME: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 112];
+
+/// A client that was turned away has this long, and may send so much, until it has read why.
+const PARTING: Duration = Duration::from_secs(1);
+const MAX_PARTING_READS: usize = 32;
 
 /// The longest part of an unknown server name that is logged, in bytes.
 const MAX_LOGGED_NAME_BYTES: usize = 100;
@@ -101,7 +109,10 @@ impl Reception {
         if away.is_ordinary() {
             debug!(%peer, %listener, reason = %away, "a connection was closed");
         } else {
-            entrance.log_refusal(|| warn!(%peer, %listener, reason = %away, "a connection was closed"));
+            entrance.log_refusal(
+                away.label(),
+                || warn!(%peer, %listener, reason = %away, "a connection was closed"),
+            );
         }
     }
 
@@ -133,12 +144,29 @@ impl Reception {
         let hello = LazyConfigAcceptor::new(Acceptor::default(), socket)
             .await
             .map_err(TurnedAway::handshake)?;
-        let route = self.route(hello.client_hello().server_name())?;
+        let route = self.route(hello.client_hello().server_name());
+        let route = match route {
+            Ok(route) => route,
+            Err(away) => {
+                let mut socket = hello.io;
+                // A client that does not take it is closed without.
+                drop(socket.write_all(&UNRECOGNIZED_NAME).await);
+                actix_rt::spawn(part(socket));
+                return Err(away);
+            }
+        };
         let config: Arc<ServerConfig> = tls.config();
         // It ends with the node only.
         let turn = entrance.handshakes.acquire().await;
-        let stream = hello.into_stream(config).await.map_err(TurnedAway::handshake)?;
+        let accepted = hello.into_stream(config).into_fallible().await;
         drop(turn);
+        let stream = match accepted {
+            Ok(stream) => stream,
+            Err((error, socket)) => {
+                actix_rt::spawn(part(socket));
+                return Err(TurnedAway::handshake(error));
+            }
+        };
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate = shown
             .map(|leaf| certificate::subject(leaf))
@@ -172,6 +200,23 @@ async fn read_origin(socket: &mut TcpStream) -> Result<Origin, TurnedAway> {
     let mut rest = vec![0; fixed.rest_bytes];
     read_exact(socket, &mut rest).await?;
     Ok(fixed.origin(&rest)?)
+}
+
+/// Closes a connection so that the client reads why: what it has sent meanwhile would make it a reset, which takes the last
+/// alert away from it.
+async fn part(mut socket: TcpStream) {
+    let parting = async {
+        socket.shutdown().await?;
+        let mut rest = [0; 512];
+        for _ in 0..MAX_PARTING_READS {
+            if socket.read(&mut rest).await? == 0 {
+                break;
+            }
+        }
+        io::Result::Ok(())
+    };
+    // Whatever comes of it, the connection is over.
+    drop(tokio::time::timeout(PARTING, parting).await);
 }
 
 async fn read_exact(socket: &mut TcpStream, bytes: &mut [u8]) -> Result<(), TurnedAway> {

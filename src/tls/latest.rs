@@ -17,7 +17,7 @@ use crate::chain::Chain;
 use crate::metrics::NodeMetrics;
 
 /// How often the files are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// A configuration that follows its files.
 #[derive(Debug)]

@@ -27,6 +27,11 @@ pub(crate) struct Relay {
 impl Relay {
     /// Relays all ports of the range from [`RELAY`] to 127.0.0.1.
     pub(crate) fn start(ports: Range<u16>) -> Result<Self> {
+        Self::greeting(ports, b"")
+    }
+
+    /// The same; each connection to the gateway begins with these bytes.
+    pub(crate) fn greeting(ports: Range<u16>, greeting: &'static [u8]) -> Result<Self> {
         let mut relay = Self {
             ports: ports.clone(),
             received: Arc::default(),
@@ -36,9 +41,9 @@ impl Relay {
         for port in ports {
             let listener = TcpListener::bind((RELAY, port))?;
             let (received, ended) = (relay.received.clone(), relay.ended.clone());
-            relay
-                .listeners
-                .push(thread::spawn(move || accept(&listener, &received, &ended)));
+            relay.listeners.push(thread::spawn(move || {
+                accept(&listener, &received, &ended, greeting)
+            }));
         }
         Ok(relay)
     }
@@ -75,7 +80,12 @@ impl Drop for Relay {
     }
 }
 
-fn accept(listener: &TcpListener, received: &Mutex<Vec<Stream>>, ended: &AtomicBool) {
+fn accept(
+    listener: &TcpListener,
+    received: &Mutex<Vec<Stream>>,
+    ended: &AtomicBool,
+    greeting: &'static [u8],
+) {
     let Ok(port) = listener.local_addr().map(|address| address.port()) else {
         return;
     };
@@ -88,11 +98,11 @@ fn accept(listener: &TcpListener, received: &Mutex<Vec<Stream>>, ended: &AtomicB
             .lock()
             .expect("no relay thread panics")
             .push(bytes.clone());
-        thread::spawn(move || connect(&client, port, &bytes));
+        thread::spawn(move || connect(&client, port, &bytes, greeting));
     }
 }
 
-fn connect(client: &TcpStream, port: u16, received: &Mutex<Vec<u8>>) {
+fn connect(client: &TcpStream, port: u16, received: &Mutex<Vec<u8>>, greeting: &[u8]) {
     let target = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let Ok(gateway) = TcpStream::connect(target) else {
         // A client of a dead node must see that it is dead.
@@ -101,6 +111,7 @@ fn connect(client: &TcpStream, port: u16, received: &Mutex<Vec<u8>>) {
     };
     client.set_nodelay(true).ok();
     gateway.set_nodelay(true).ok();
+    (&gateway).write_all(greeting).ok();
     thread::scope(|scope| {
         scope.spawn(|| copy(client, &gateway, |_| {}));
         copy(&gateway, client, |bytes| {
