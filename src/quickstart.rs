@@ -11,6 +11,7 @@ pub mod kafka;
 pub mod node;
 pub mod ports;
 mod screen;
+pub mod signer;
 pub mod stage;
 mod story;
 

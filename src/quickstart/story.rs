@@ -1,5 +1,7 @@
 //! The demonstration itself, step by step: what is done, what came of it, what that proves.
 
+mod logins;
+
 use std::fs;
 use std::thread;
 use std::time::Duration;
@@ -59,6 +61,8 @@ struct Story {
     bootstraps: Vec<String>,
     /// Physical topics that were not there before.
     made: Vec<&'static str>,
+    /// Options of Java for the next command.
+    jvm: Option<String>,
 }
 
 /// Tells the whole story.
@@ -78,6 +82,7 @@ pub(crate) fn tell(options: &Options) -> Result<(), QuickstartError> {
         addresses: Vec::new(),
         bootstraps: Vec::new(),
         made: Vec::new(),
+        jvm: None,
     };
     story.physical_clusters(options)?;
     let told = story.after_kafka(options);
@@ -93,6 +98,7 @@ impl Story {
         self.resources()?;
         self.credentials()?;
         self.acls()?;
+        self.other_logins()?;
         self.produce()?;
         self.consume()?;
         self.denials()?;
@@ -164,13 +170,14 @@ impl Story {
             nodes => format!("{nodes} gateway nodes start and form one Raft group"),
         };
         self.screen.step(&text);
+        let provider = self.identity_provider()?;
         let program = std::env::current_exe().map_err(QuickstartError::io("find this program"))?;
         self.stage.start_nodes(&Nodes {
             program,
             count: options.nodes,
             advertised_host: "localhost".to_owned(),
             ports: PortChoice::Usual,
-            more: Vec::new(),
+            more: vec![provider],
         })?;
         for node in self.stage.nodes() {
             let (url, first) = (node.admin_url(), node.settings().port_start);
@@ -186,7 +193,7 @@ impl Story {
     fn resources(&mut self) -> Result<(), QuickstartError> {
         self.screen
             .step("The platform team makes a virtual cluster for the partner");
-        self.put(1, "virtual-cluster", &admin::vcluster(VCLUSTER, SUPER_USER))?;
+        self.put(1, "virtual-cluster", &logins::vcluster(SUPER_USER))?;
         self.screen
             .step("Two of its topics get aliases there; nothing else of Kafka exists for the partner");
         for (alias, topic) in TOPICS {
@@ -265,16 +272,7 @@ impl Story {
             expect("kafka-acls is served", &added, |output| output.status.success())?;
         }
         let listed = self.client("kafka-topics", PARTNER_FILE, "--list", "")?;
-        let mut seen: Vec<&str> = listed
-            .stdout
-            .lines()
-            .filter(|line| !line.trim().is_empty())
-            .collect();
-        seen.sort_unstable();
-        expect("the partner sees its two topics", &listed, |_| {
-            seen == ["topic1", "topic2"]
-        })?;
-        self.screen.says(&listed.stdout);
+        self.sees_its_topics(&listed)?;
         self.screen
             .proof("the partner sees the two aliases, at once and on every node, and no other name of Kafka");
         Ok(())
@@ -488,7 +486,10 @@ impl Story {
                 .collect::<Vec<_>>()
         };
         self.screen.command(&words(file));
-        self.stage.kafka().run(&words(&path), input, TOOL_LIMIT)
+        let mut command = self.stage.kafka().tool(tool);
+        command.args(&words(&path)[1..]);
+        command.envs(self.jvm.as_ref().map(|jvm| ("KLAMM_KAFKA_JVM", jvm)));
+        child::run(command, input, TOOL_LIMIT)
     }
 
     /// A stock tool directly at the physical cluster, as the platform team.

@@ -8,11 +8,11 @@ mod scene;
 
 use anyhow::{Context, Result, ensure};
 use klamm::quickstart::admin;
+use klamm::quickstart::signer::now_s;
 use serde_json::{Value, json};
 
 use crate::scene::{IDLE_MS, eventually, lines};
 use crate::wire::{Wire, bearer, plain};
-use provider::now_s;
 use scene::{Client, Federation};
 
 /// What a client is told of a token that is not good (RFC 7628 §3.2.2), whatever is wrong.

@@ -1,11 +1,19 @@
 //! `klamm quickstart`, as somebody runs it.
 
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Result, ensure};
 use klamm::quickstart::child;
 
 use crate::scene::{LIMIT, Scene, lines};
+
+/// One demonstration at a time: the second would take the usual ports of a node that the first one kills.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// The names of everything that a quickstart could have left in the directory for temporary files.
 fn leftovers(pid: u32) -> Vec<String> {
@@ -22,6 +30,7 @@ fn leftovers(pid: u32) -> Vec<String> {
 
 #[test]
 fn it_demonstrates_and_leaves_nothing_behind() -> Result<()> {
+    let _alone = alone();
     let mut command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
     command.args(["quickstart", "--exit"]);
     let output = child::run(command, "", LIMIT)?;
@@ -30,6 +39,8 @@ fn it_demonstrates_and_leaves_nothing_behind() -> Result<()> {
         "the partner cannot write topic2",
         "the partner cannot read with another group",
         "order 1 shipped",
+        "the partner is the same by SCRAM-SHA-512",
+        "and by OAUTHBEARER",
     ] {
         ensure!(
             output.stdout.contains(shown),
@@ -47,6 +58,7 @@ fn it_demonstrates_and_leaves_nothing_behind() -> Result<()> {
 #[test]
 fn it_uses_somebodys_own_kafka_and_stays_until_it_is_told_to_end() -> Result<()> {
     let scene = Scene::shared()?;
+    let _alone = alone();
     let mut command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
     command.args(["quickstart", "--nodes", "1", "--backend", scene.physical()]);
     let log = scene.stage.directory().join("quickstart.out");

@@ -4,13 +4,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
+use base64::engine::general_purpose::STANDARD;
+use klamm::quickstart::signer::{Signer, now_s};
 use serde_json::{Value, json};
 
 /// What a client shows for a token.
@@ -29,8 +28,7 @@ pub(crate) struct Provider {
 #[derive(Debug)]
 struct State {
     url: String,
-    /// The key that signs, and what it is called.
-    key: (String, KeyPair),
+    signer: Signer,
     /// Whether it answers at all.
     is_up: bool,
 }
@@ -42,7 +40,7 @@ impl Provider {
         let url = format!("http://{}", listener.local_addr()?);
         let state = Arc::new(Mutex::new(State {
             url: url.clone(),
-            key: ("k1".to_owned(), new_key()?),
+            signer: Signer::new("k1")?,
             is_up: true,
         }));
         let shared = Arc::clone(&state);
@@ -57,7 +55,7 @@ impl Provider {
 
     /// Signs with a new key from now on, and lists no other.
     pub(crate) fn rotate(&self, id: &str) -> Result<()> {
-        self.state().key = (id.to_owned(), new_key()?);
+        self.state().signer = Signer::new(id)?;
         Ok(())
     }
 
@@ -68,7 +66,7 @@ impl Provider {
 
     /// The keys, as they are listed.
     pub(crate) fn keys(&self) -> String {
-        self.state().keys().to_string()
+        self.state().signer.keys().to_string()
     }
 
     /// A token for `subject` with the audience `kafka`, good for five minutes, and with further claims.
@@ -82,17 +80,7 @@ impl Provider {
 }
 
 impl State {
-    fn keys(&self) -> Value {
-        let (id, pair) = &self.key;
-        let point = pair.public_key_raw();
-        json!({"keys": [{
-            "kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "kid": id,
-            "x": URL_SAFE_NO_PAD.encode(&point[1..33]), "y": URL_SAFE_NO_PAD.encode(&point[33..65]),
-        }]})
-    }
-
     fn token(&self, subject: &str, more: &Value) -> Result<String> {
-        let (id, pair) = &self.key;
         let now = now_s();
         let mut claims = json!({
             "iss": self.url, "sub": subject, "aud": "kafka", "scope": "read write", "iat": now - 1, "exp": now + 300,
@@ -100,21 +88,8 @@ impl State {
         for (name, value) in more.as_object().into_iter().flatten() {
             claims[name] = value.clone();
         }
-        let mut header = Header::new(Algorithm::ES256);
-        header.kid = Some(id.clone());
-        let key = EncodingKey::from_ec_der(&pair.serialize_der());
-        jsonwebtoken::encode(&header, &claims, &key).context("sign")
+        Ok(self.signer.token(&claims)?)
     }
-}
-
-/// Seconds since 1970.
-pub(crate) fn now_s() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
-}
-
-fn new_key() -> Result<KeyPair> {
-    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).context("make a key")
 }
 
 /// Answers one request and hangs up.
@@ -140,7 +115,7 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> Result<()> {
     let state = state.lock().unwrap_or_else(PoisonError::into_inner);
     let (status, body) = match request.split(' ').nth(1) {
         _ if !state.is_up => ("503 Service Unavailable", json!({})),
-        Some("/keys") => ("200 OK", state.keys()),
+        Some("/keys") => ("200 OK", state.signer.keys()),
         Some("/token") if !client.is_empty() => {
             let token = state.token(&client, &json!({}))?;
             (
