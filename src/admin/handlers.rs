@@ -1,6 +1,7 @@
 //! The handlers of the admin API, and what they share.
 
 pub(super) mod alias_topic;
+pub(super) mod event_gateway;
 pub(super) mod operations;
 pub(super) mod service_account;
 pub(super) mod token;

@@ -38,6 +38,11 @@ enum Content {
     Upserted(&'static str),
 }
 
+/// Virtual clusters in the words of another product's API.
+const EVENT_GATEWAY: &str = "/v1/event-gateways/{gatewayId}/virtual-clusters";
+/// One of them.
+const EVENT_GATEWAY_ONE: &str = "/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}";
+
 const OPERATIONS: &[Operation] = &[
     Operation {
         path: "/gateway/v2/virtual-cluster",
@@ -180,6 +185,56 @@ const OPERATIONS: &[Operation] = &[
         failures: &["400", "404", "503"],
     },
     Operation {
+        path: EVENT_GATEWAY,
+        method: "get",
+        summary: "List the virtual clusters of the type Standard; the id of the gateway is default",
+        access: Access::Reader,
+        query: &[],
+        body: None,
+        success: ("200", Content::One("EventGatewayVirtualClusters")),
+        failures: &["404"],
+    },
+    Operation {
+        path: EVENT_GATEWAY,
+        method: "post",
+        summary: "Create a virtual cluster of the type Standard",
+        access: Access::Admin,
+        query: &[],
+        body: Some("EventGatewayVirtualCluster"),
+        success: ("201", Content::One("EventGatewayVirtualCluster")),
+        failures: &["400", "404", "409", "503"],
+    },
+    Operation {
+        path: EVENT_GATEWAY_ONE,
+        method: "get",
+        summary: "Get a virtual cluster, by its id or name",
+        access: Access::Reader,
+        query: &[],
+        body: None,
+        success: ("200", Content::One("EventGatewayVirtualCluster")),
+        failures: &["404"],
+    },
+    Operation {
+        path: EVENT_GATEWAY_ONE,
+        method: "put",
+        summary: "Change a virtual cluster; its name stays",
+        access: Access::Admin,
+        query: &[],
+        body: Some("EventGatewayVirtualCluster"),
+        success: ("200", Content::One("EventGatewayVirtualCluster")),
+        failures: &["400", "404", "409", "503"],
+    },
+    Operation {
+        path: EVENT_GATEWAY_ONE,
+        method: "delete",
+        summary: "Delete a virtual cluster that nothing refers to",
+        access: Access::Admin,
+        query: &[],
+        body: None,
+        success: ("204", Content::Nothing),
+        failures: &["404", "409", "503"],
+    },
+    Operation {
         path: "/gateway/v2/cluster",
         method: "get",
         summary: "The nodes of the gateway cluster, as this node sees them",
@@ -279,11 +334,16 @@ fn describe(operation: &Operation) -> Value {
         );
     }
     let mut parameters: Vec<Value> = operation.query.iter().map(|name| parameter(name)).collect();
-    if operation.path.contains("{vCluster}") {
-        parameters.push(json!({
-            "name": "vCluster", "in": "path", "required": true, "schema": { "type": "string" },
-        }));
-    }
+    let in_path = operation
+        .path
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.split('}').next());
+    parameters.extend(in_path.map(|name| {
+        json!({
+            "name": name, "in": "path", "required": true, "schema": { "type": "string" },
+        })
+    }));
     let mut described = json!({
         "summary": operation.summary,
         "parameters": parameters,

@@ -3,6 +3,7 @@
 pub(super) mod alias_topic;
 mod authentication;
 mod addresses;
+pub(super) mod event_gateway;
 mod invalid;
 mod principals;
 pub(super) mod service_account;
@@ -15,6 +16,7 @@ use klamm_raft::model::PASSTHROUGH;
 use serde::{Deserialize, Serialize};
 
 pub(super) use alias_topic::{AliasTopicResource, DeleteByName};
+pub(super) use event_gateway::EventGatewayVcluster;
 pub(super) use invalid::Invalid;
 pub(super) use principals::Principals;
 pub(super) use service_account::ServiceAccountResource;

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, ResponseError, web};
 
 use super::body::MAX_BODY_BYTES;
 use super::credentials::Users;
-use super::handlers::{alias_topic, operations, service_account, token, virtual_cluster};
+use super::handlers::{alias_topic, event_gateway, operations, service_account, token, virtual_cluster};
 use super::problem::ApiError;
 use super::services::Services;
 
@@ -49,6 +49,17 @@ pub(super) fn configure(
                     .route(web::post().to(token::issue))
                     .route(web::get().to(token::list))
                     .route(web::delete().to(token::revoke)),
+            )
+            .service(
+                resource("/v1/event-gateways/{gatewayId}/virtual-clusters")
+                    .route(web::get().to(event_gateway::list))
+                    .route(web::post().to(event_gateway::create)),
+            )
+            .service(
+                resource("/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}")
+                    .route(web::get().to(event_gateway::get))
+                    .route(web::put().to(event_gateway::change))
+                    .route(web::delete().to(event_gateway::delete)),
             )
             .service(resource("/gateway/v2/cluster").route(web::get().to(operations::cluster)))
             .service(resource("/gateway/v2/docs").route(web::get().to(operations::docs)))

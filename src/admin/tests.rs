@@ -725,7 +725,10 @@ async fn the_description_has_every_route_and_no_other() {
     let paths = document["paths"].as_object().expect("paths");
     let methods = [Method::GET, Method::PUT, Method::POST, Method::DELETE];
     for (path, operations) in paths {
-        let path = path.replace("{vCluster}", "mypartner");
+        let path = path
+            .replace("{vCluster}", "mypartner")
+            .replace("{gatewayId}", "default")
+            .replace("{virtualClusterId}", "mypartner");
         for method in &methods {
             let reply = gateway.send(None, method.clone(), &path, "").await;
             let served = reply.status != StatusCode::METHOD_NOT_ALLOWED.as_u16();
@@ -755,6 +758,126 @@ async fn the_description_has_every_route_and_no_other() {
         .send(None, Method::GET, "/gateway/v2/nothing", "")
         .await
         .refused(404);
+}
+
+#[actix_web::test]
+async fn virtual_clusters_are_managed_in_the_words_of_event_gateways() {
+    const PATH: &str = "/v1/event-gateways/default/virtual-clusters";
+    let gateway = Gateway::walkthrough().await;
+    let body = json!({
+        "name": "team-a",
+        "dns_label": "vc-1",
+        "destination": { "name": "clusterA" },
+        "authentication": [
+            { "type": "sasl_plain", "mediation": "terminate", "principals": [{ "username": "ann", "password": "x" }] },
+            { "type": "sasl_scram", "algorithm": "sha256" },
+            { "type": "oauth_bearer", "mediation": "terminate", "provider": "corporate",
+              "validate": { "audiences": [{ "name": "kafka" }] } },
+        ],
+        "namespace": { "mode": "hide_prefix", "prefix": "team_" },
+    });
+    let created = gateway.admin(Method::POST, PATH, &body).await;
+    assert_eq!(created.status, 201, "{}", created.body);
+    let created = created.json();
+    let id = created["id"].as_str().expect("an id").to_owned();
+    assert_eq!(uuid::Uuid::parse_str(&id).expect("a UUID").to_string(), id);
+    assert_eq!(
+        created["destination"],
+        json!({ "id": "clusterA", "name": "clusterA" })
+    );
+    assert_eq!(created["bootstrap_servers"], "localhost:6970,gw2:7101");
+    let methods = &created["authentication"];
+    assert_eq!(methods[0]["principals"], json!([{ "username": "ann" }]));
+    assert_eq!(
+        methods[1],
+        json!({ "type": "sasl_scram", "algorithm": "sha256", "mediation": "passthrough" })
+    );
+    assert_eq!(methods[2]["validate"]["audiences"], json!([{ "name": "kafka" }]));
+    gateway.admin(Method::POST, PATH, &body).await.refused(409);
+
+    // It is the same resource.
+    let shown = gateway.get("/gateway/v2/virtual-cluster/team-a").await.ok();
+    assert_eq!(
+        (&shown["spec"]["backend"], &shown["spec"]["dnsLabel"]),
+        (&json!("clusterA"), &json!("vc-1"))
+    );
+    assert_eq!(shown["spec"]["namespace"]["prefix"], "team_");
+    for which in [&*id, "team-a"] {
+        assert_eq!(gateway.get(&format!("{PATH}/{which}")).await.ok(), created);
+    }
+    let listed = gateway.get(PATH).await.ok();
+    assert_eq!(listed["data"], json!([created]), "a Partner has no such words");
+
+    let revision = gateway.states.borrow().revision;
+    assert_eq!(gateway.put(&format!("{PATH}/{id}"), &created).await.ok(), created);
+    let before = gateway.states.borrow().vclusters["team-a"].clone();
+    let mut changed = created.clone();
+    changed["authentication"] = json!([{ "type": "sasl_scram", "mediation": "terminate" }]);
+    changed["acl_mode"] = json!("enforce_on_gateway");
+    let no_one = gateway.put(&format!("{PATH}/{id}"), &changed).await.refused(400);
+    assert!(no_one.contains("superUsers"), "{no_one}");
+    changed["super_users"] = json!(["root"]);
+    let put = gateway.put(&format!("{PATH}/team-a"), &changed).await.ok();
+    assert_eq!(
+        put["authentication"].as_array().map(Vec::len),
+        Some(2),
+        "both algorithms"
+    );
+    let after = gateway.states.borrow().vclusters["team-a"].clone();
+    assert_eq!(before.kafka_cluster_id, after.kafka_cluster_id);
+    assert!(gateway.states.borrow().revision > revision);
+    changed["name"] = json!("team-b");
+    gateway.put(&format!("{PATH}/{id}"), &changed).await.refused(409);
+
+    let deleted = gateway.delete(&format!("{PATH}/{id}"), &Value::Null).await;
+    assert_eq!(deleted.status, 204, "{}", deleted.body);
+    gateway.get(&format!("{PATH}/{id}")).await.refused(404);
+    gateway.get(&format!("{PATH}/mypartner")).await.refused(404);
+    let other = gateway
+        .get("/v1/event-gateways/other/virtual-clusters")
+        .await
+        .refused(404);
+    assert!(other.contains("called default"), "{other}");
+}
+
+#[actix_web::test]
+async fn an_event_gateways_virtual_cluster_shows_everything_unless_it_has_a_namespace() {
+    const PATH: &str = "/v1/event-gateways/default/virtual-clusters";
+    let gateway = Gateway::new();
+    let with = |more: Value| {
+        let mut body =
+            json!({ "name": "all", "authentication": [{ "type": "sasl_plain", "mediation": "terminate" }] });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        body
+    };
+    let created = gateway.admin(Method::POST, PATH, &with(json!({}))).await;
+    assert_eq!(created.status, 201, "{}", created.body);
+    let spec = gateway.get("/gateway/v2/virtual-cluster/all").await.ok()["spec"].clone();
+    assert_eq!(
+        (&spec["topics"], &spec["consumerGroups"]),
+        (&json!(["*"]), &json!(["*"]))
+    );
+    for (more, part) in [
+        (json!({ "destination": { "id": "a", "name": "b" } }), "differ"),
+        (json!({ "authentication": [] }), "must list 1 to 16"),
+        (
+            json!({ "authentication": [{ "type": "oauth_bearer", "mediation": "terminate", "provider": "corporate",
+                "jwks": { "endpoint": "http://evil" } }] }),
+            "unknown field `jwks`",
+        ),
+        (
+            json!({ "authentication": [{ "type": "sasl_plain" }] }),
+            "missing field `mediation`",
+        ),
+        (json!({ "destinations": {} }), "unknown field `destinations`"),
+    ] {
+        let mut body = with(more);
+        body["name"] = json!("another");
+        let refused = gateway.admin(Method::POST, PATH, &body).await.refused(400);
+        assert!(refused.contains(part), "{refused}");
+    }
 }
 
 #[actix_web::test]

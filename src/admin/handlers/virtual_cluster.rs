@@ -10,7 +10,7 @@ use klamm_raft::model::{Authentication, Method, VclusterKind, VclusterName};
 use super::{Filter, configured, deleted, find, gone, has_provider, upserted, would_be};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
-use crate::admin::change::{Mode, Subject};
+use crate::admin::change::{Made, Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::mapping;
 use crate::admin::problem::ApiError;
@@ -57,28 +57,8 @@ pub(in crate::admin) async fn put(
     Query(mode): Query<Mode>,
     Body(resource): Body<VirtualClusterResource>,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, mut spec, principals) = resource.read()?;
-    spec.authentication = hashed(&services, &name, spec.authentication, principals).await?;
-    if let VclusterKind::Standard(standard) = &spec.kind {
-        configured(&services, &standard.backend)?;
-    }
-    for method in &spec.authentication.0 {
-        if let Method::OauthBearer(oauth) = method {
-            has_provider(&services, &oauth.provider)?;
-        }
-    }
-    let subject = Subject {
-        writer: &writer,
-        action: Action::Put,
-        resource: format!("VirtualCluster/{name}"),
-    };
-    let command = Command::PutVcluster {
-        name: name.clone(),
-        spec,
-        kafka_cluster_id: new_cluster_id()?,
-    };
     let before = services.state();
-    let made = services.change(subject, command, mode).await?;
+    let (name, made) = make(&services, &writer, mode, resource).await?;
     let vcluster = made.state.vclusters.get(&name).ok_or_else(gone)?;
     let shown = virtual_cluster::show(&name, vcluster, &made.state);
     Ok(match mode.dry_mode {
@@ -89,6 +69,37 @@ pub(in crate::admin) async fn put(
         ),
         false => upserted(&made, shown),
     })
+}
+
+/// Creates or changes a virtual cluster, and gives its name.
+pub(super) async fn make(
+    services: &Services,
+    writer: &Writer,
+    mode: Mode,
+    resource: VirtualClusterResource,
+) -> Result<(VclusterName, Made), ApiError> {
+    let (name, mut spec, principals) = resource.read()?;
+    spec.authentication = hashed(services, &name, spec.authentication, principals).await?;
+    if let VclusterKind::Standard(standard) = &spec.kind {
+        configured(services, &standard.backend)?;
+    }
+    for method in &spec.authentication.0 {
+        if let Method::OauthBearer(oauth) = method {
+            has_provider(services, &oauth.provider)?;
+        }
+    }
+    let subject = Subject {
+        writer,
+        action: Action::Put,
+        resource: format!("VirtualCluster/{name}"),
+    };
+    let command = Command::PutVcluster {
+        name: name.clone(),
+        spec,
+        kafka_cluster_id: new_cluster_id()?,
+    };
+    let made = services.change(subject, command, mode).await?;
+    Ok((name, made))
 }
 
 pub(in crate::admin) async fn delete(

@@ -36,6 +36,7 @@ pub(super) fn schemas() -> Value {
         },
     });
     add_tokens(&mut schemas);
+    add_event_gateway(&mut schemas);
     schemas["VirtualCluster"] = virtual_cluster();
     schemas["AliasTopic"] = resource(
         "AliasTopic",
@@ -107,6 +108,87 @@ fn add_tokens(schemas: &mut Value) {
             "vCluster": text(NAMES),
             "id": { "type": "string", "format": "uuid" },
             "username": text(ACCOUNTS),
+        },
+    });
+}
+
+/// How clients say who they are, in the words of event gateways.
+fn event_gateway_method() -> Value {
+    let string = || json!({ "type": "string" });
+    json!({
+        "type": "object",
+        "required": ["type"],
+        "properties": {
+            "type": {
+                "type": "string",
+                "enum": ["anonymous", "sasl_plain", "sasl_scram", "oauth_bearer", "client_certificate"],
+            },
+            "mediation": {
+                "type": "string",
+                "enum": ["terminate", "passthrough", "validate_forward"],
+                "description": "Required, but for sasl_scram, where the default is passthrough",
+            },
+            "principals": principals(),
+            "algorithm": {
+                "type": "string",
+                "enum": ["sha256", "sha512"],
+                "description": "Of sasl_scram; without it, both",
+            },
+            "provider": {
+                "type": "string",
+                "description": "Of oauth_bearer: an entry of gateway.oauth.providers, which says where keys are and who issues",
+            },
+            "claims_mapping": { "type": "object", "properties": { "sub": string(), "scope": string() } },
+            "validate": {
+                "type": "object",
+                "properties": {
+                    "audiences": {
+                        "type": "array",
+                        "items": { "type": "object", "required": ["name"], "properties": { "name": string() } },
+                    },
+                    "required_scopes": { "type": "array", "items": string() },
+                    "rules": { "type": "array", "items": { "type": "object" } },
+                },
+            },
+            "required": { "type": "boolean", "description": "Of client_certificate" },
+            "principal_mapping_rules": { "type": "string", "description": "Of client_certificate" },
+        },
+    })
+}
+
+fn add_event_gateway(schemas: &mut Value) {
+    let string = || json!({ "type": "string" });
+    schemas["EventGatewayVirtualCluster"] = json!({
+        "type": "object",
+        "required": ["name", "authentication"],
+        "additionalProperties": false,
+        "properties": {
+            "id": { "type": "string", "format": "uuid", "readOnly": true },
+            "name": text(NAMES),
+            "dns_label": string(),
+            "destination": {
+                "type": "object",
+                "description": "The physical cluster, whose id is its name; without it, main",
+                "properties": { "id": string(), "name": string() },
+            },
+            "authentication": { "type": "array", "minItems": 1, "items": event_gateway_method() },
+            "acl_mode": {
+                "type": "string",
+                "enum": ["enforce_on_gateway", "passthrough"],
+                "default": "passthrough",
+                "description": "With enforce_on_gateway there must be super_users",
+            },
+            "super_users": { "type": "array", "items": text(ACCOUNTS) },
+            "namespace": namespace(),
+            "bootstrap_servers": { "type": "string", "readOnly": true },
+        },
+    });
+    schemas["EventGatewayVirtualClusters"] = json!({
+        "type": "object",
+        "required": ["data"],
+        "properties": {
+            "data": { "type": "array", "items": { "$ref": "#/components/schemas/EventGatewayVirtualCluster" } },
+            "meta": { "type": "object" },
         },
     });
 }

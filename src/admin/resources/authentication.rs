@@ -73,8 +73,8 @@ pub(super) enum MediationSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ClaimsSpec {
-    principal: String,
-    scope: String,
+    pub(super) principal: String,
+    pub(super) scope: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -93,9 +93,9 @@ fn read_selectors(place: &str, texts: &[String]) -> Result<BTreeSet<NameSelector
 #[serde(rename_all = "camelCase")]
 pub(super) struct ShownStandard {
     #[serde(skip_serializing_if = "Option::is_none")]
-    backend: Option<String>,
+    pub(super) backend: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    namespace: Option<NamespaceSpec>,
+    pub(super) namespace: Option<NamespaceSpec>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     topics: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -26,16 +26,16 @@ pub(crate) struct Metadata {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct PutSpec {
-    acl_enabled: bool,
-    super_users: Vec<String>,
+    pub(super) acl_enabled: bool,
+    pub(super) super_users: Vec<String>,
     #[serde(rename = "type")]
-    kind: Option<String>,
-    backend: Option<String>,
-    namespace: Option<NamespaceSpec>,
-    topics: Vec<String>,
-    consumer_groups: Vec<String>,
-    authentication: Option<Vec<MethodSpec>>,
-    dns_label: Option<String>,
+    pub(super) kind: Option<String>,
+    pub(super) backend: Option<String>,
+    pub(super) namespace: Option<NamespaceSpec>,
+    pub(super) topics: Vec<String>,
+    pub(super) consumer_groups: Vec<String>,
+    pub(super) authentication: Option<Vec<MethodSpec>>,
+    pub(super) dns_label: Option<String>,
     #[serde(rename = "listeners")]
     _listeners: Option<IgnoredAny>,
     #[serde(rename = "bootstrapServers")]
@@ -49,16 +49,16 @@ pub(crate) struct PutSpec {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ShownSpec {
     acl_enabled: bool,
-    super_users: Vec<String>,
+    pub(super) super_users: Vec<String>,
     #[serde(rename = "type")]
     kind: &'static str,
     #[serde(flatten)]
-    standard: ShownStandard,
-    authentication: Vec<MethodSpec>,
+    pub(super) standard: ShownStandard,
+    pub(super) authentication: Vec<MethodSpec>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dns_label: Option<String>,
     /// On the first of the listeners.
-    bootstrap_servers: String,
+    pub(super) bootstrap_servers: String,
     client_properties: ClientProperties,
     /// Of a node with one listener there is nothing more to say.
     #[serde(skip_serializing_if = "is_single")]
@@ -153,6 +153,11 @@ impl VirtualClusterResource {
             principals,
         ))
     }
+}
+
+/// The resource of a Standard virtual cluster that was put in other words.
+pub(super) fn standard(name: String, spec: PutSpec) -> VirtualClusterResource {
+    Resource::of(KIND, Metadata { name }, spec)
 }
 
 /// A virtual cluster as it is shown.
