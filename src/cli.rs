@@ -9,11 +9,12 @@ mod failure;
 mod format;
 mod get;
 mod kind;
+mod scram;
 mod serve;
 mod token;
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -126,7 +127,7 @@ struct ApplyArgs {
 #[derive(Debug, Args)]
 struct GetArgs {
     /// VirtualCluster, AliasTopic or GatewayServiceAccount; topics: those of a virtual cluster, with what they stand
-    /// for; or tokens: those that were issued, without their secret
+    /// for; tokens: those that were issued, without their secret; or scram-credentials
     kind: Wanted,
     /// Only the resource of this name
     name: Option<String>,
@@ -175,6 +176,12 @@ enum Action {
     /// Revoke tokens: sessions that logged in with them end on every node
     #[command(name = "revokeServiceAccountTokens")]
     RevokeServiceAccountTokens(RevokeArgs),
+    /// Set the SCRAM password of a service account; it is the first line of standard input
+    #[command(name = "setScramCredential")]
+    SetScramCredential(scram::SetArgs),
+    /// Delete SCRAM credentials of a service account: sessions that logged in with them end on every node
+    #[command(name = "deleteScramCredentials")]
+    DeleteScramCredentials(scram::DeleteArgs),
 }
 
 #[derive(Debug, Args)]
@@ -263,15 +270,21 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
         Command::Delete(args) => {
             delete::delete(&args, &args.connection.client(variables)?)?.print(Style::Text)
         }
-        Command::Run {
-            action: Action::GenerateServiceAccountToken(args),
-        } => print(&token::generate(&args, &args.connection.client(variables)?)?),
-        Command::Run {
-            action: Action::RevokeServiceAccountTokens(args),
-        } => print(&token::revoke(&args, &args.connection.client(variables)?)?),
+        Command::Run { action } => print(&run_action(&action, io::stdin().lock(), variables)?),
         Command::Cluster {
             action: ClusterAction::Status { output, connection },
         } => cluster::status(output, &connection.client(variables)?),
+    }
+}
+
+/// Runs an action of the gateway, and returns what is printed.
+fn run_action(action: &Action, input: impl BufRead, variables: &Variables) -> Result<String, Failure> {
+    let client = |connection: &Connection| connection.client(variables);
+    match action {
+        Action::GenerateServiceAccountToken(args) => token::generate(args, &client(&args.connection)?),
+        Action::RevokeServiceAccountTokens(args) => token::revoke(args, &client(&args.connection)?),
+        Action::SetScramCredential(args) => scram::set(args, input, &client(&args.connection)?),
+        Action::DeleteScramCredentials(args) => scram::delete(args, &client(&args.connection)?),
     }
 }
 

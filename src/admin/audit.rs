@@ -11,6 +11,8 @@ pub(super) enum Action {
     Delete,
     IssueToken,
     RevokeTokens,
+    PutScramCredential,
+    DeleteScramCredentials,
 }
 
 impl fmt::Display for Action {
@@ -20,6 +22,8 @@ impl fmt::Display for Action {
             Self::Delete => "DELETE",
             Self::IssueToken => "ISSUE_TOKEN",
             Self::RevokeTokens => "REVOKE_TOKENS",
+            Self::PutScramCredential => "PUT_SCRAM_CREDENTIAL",
+            Self::DeleteScramCredentials => "DELETE_SCRAM_CREDENTIALS",
         })
     }
 }

@@ -3,6 +3,7 @@
 pub(super) mod alias_topic;
 pub(super) mod event_gateway;
 pub(super) mod operations;
+pub(super) mod scram;
 pub(super) mod service_account;
 pub(super) mod token;
 pub(super) mod virtual_cluster;

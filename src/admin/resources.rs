@@ -6,6 +6,7 @@ mod addresses;
 pub(super) mod event_gateway;
 mod invalid;
 mod principals;
+mod scram;
 pub(super) mod service_account;
 mod standard;
 mod token;
@@ -19,8 +20,9 @@ pub(super) use alias_topic::{AliasTopicResource, DeleteByName};
 pub(super) use event_gateway::EventGatewayVcluster;
 pub(super) use invalid::Invalid;
 pub(super) use principals::Principals;
+pub(super) use scram::{CredentialToPut, CredentialsToDelete, ShownCredential};
 pub(super) use service_account::ServiceAccountResource;
-pub(super) use token::{RevokeRequest, ShownToken, TokenFilter, TokenRequest};
+pub(super) use token::{AccountFilter, RevokeRequest, ShownToken, TokenRequest};
 pub(super) use virtual_cluster::VirtualClusterResource;
 
 use invalid::required;

@@ -4,7 +4,9 @@ use actix_web::{HttpResponse, ResponseError, web};
 
 use super::body::MAX_BODY_BYTES;
 use super::credentials::Users;
-use super::handlers::{alias_topic, event_gateway, operations, service_account, token, virtual_cluster};
+use super::handlers::{
+    alias_topic, event_gateway, operations, scram, service_account, token, virtual_cluster,
+};
 use super::problem::ApiError;
 use super::services::Services;
 
@@ -49,6 +51,12 @@ pub(super) fn configure(
                     .route(web::post().to(token::issue))
                     .route(web::get().to(token::list))
                     .route(web::delete().to(token::revoke)),
+            )
+            .service(
+                resource("/gateway/v2/scram-credential")
+                    .route(web::get().to(scram::list))
+                    .route(web::put().to(scram::put))
+                    .route(web::delete().to(scram::delete)),
             )
             .service(
                 resource("/v1/event-gateways/{gatewayId}/virtual-clusters")

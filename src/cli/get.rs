@@ -19,6 +19,8 @@ pub(super) enum Wanted {
     Topics,
     /// What is known of issued tokens. A name is that of an account.
     Tokens,
+    /// SCRAM credentials, without their keys. A name is that of an account.
+    ScramCredentials,
 }
 
 impl FromStr for Wanted {
@@ -28,10 +30,11 @@ impl FromStr for Wanted {
         match text.to_ascii_lowercase().as_str() {
             "topic" | "topics" => Ok(Self::Topics),
             "token" | "tokens" => Ok(Self::Tokens),
+            "scram-credential" | "scram-credentials" => Ok(Self::ScramCredentials),
             _ => text
                 .parse()
                 .map(Self::Resources)
-                .map_err(|error| format!("{error}, topics, tokens")),
+                .map_err(|error| format!("{error}, topics, tokens, scram-credentials")),
         }
     }
 }
@@ -42,6 +45,7 @@ impl fmt::Display for Wanted {
             Self::Resources(kind) => kind.fmt(f),
             Self::Topics => f.write_str("topics"),
             Self::Tokens => f.write_str("tokens"),
+            Self::ScramCredentials => f.write_str("scram-credentials"),
         }
     }
 }
@@ -59,7 +63,7 @@ pub(super) fn get(args: &GetArgs, client: &AdminClient) -> Result<String, Failur
     let is_unique = match args.kind {
         Wanted::Resources(Kind::VirtualCluster) => true,
         Wanted::Resources(_) | Wanted::Topics => args.v_cluster.is_some(),
-        Wanted::Tokens => false,
+        Wanted::Tokens | Wanted::ScramCredentials => false,
     };
     let single = args.name.is_some() && is_unique;
     let list = match &answer {
@@ -84,10 +88,8 @@ fn path(args: &GetArgs) -> Result<String, Failure> {
     let kind = match args.kind {
         Wanted::Resources(kind) => kind,
         Wanted::Topics => return topics_path(args),
-        Wanted::Tokens => {
-            let filters = [("vcluster", &args.v_cluster), ("username", &args.name)];
-            return Ok(filtered("/gateway/v2/token", filters));
-        }
+        Wanted::Tokens => return Ok(filtered("/gateway/v2/token", of_account(args))),
+        Wanted::ScramCredentials => return Ok(filtered("/gateway/v2/scram-credential", of_account(args))),
     };
     let path = kind.path();
     match (kind, &args.name, &args.v_cluster) {
@@ -98,6 +100,10 @@ fn path(args: &GetArgs) -> Result<String, Failure> {
         (Kind::VirtualCluster, None, None) => Ok(path.to_owned()),
         (_, name, vcluster) => Ok(filtered(path, [("vcluster", vcluster), ("name", name)])),
     }
+}
+
+fn of_account(args: &GetArgs) -> [(&'static str, &Option<String>); 2] {
+    [("vcluster", &args.v_cluster), ("username", &args.name)]
 }
 
 fn filtered(path: &str, filters: [(&str, &Option<String>); 2]) -> String {
@@ -138,6 +144,7 @@ fn head(wanted: Wanted) -> &'static [&'static str] {
             ];
         }
         Wanted::Tokens => return &["ID", "V-CLUSTER", "USERNAME", "ISSUED-AT", "EXPIRES-AT"],
+        Wanted::ScramCredentials => return &["V-CLUSTER", "USERNAME", "MECHANISM", "ITERATIONS"],
     };
     match kind {
         Kind::VirtualCluster => &["NAME", "TYPE", "SUPER-USERS", "BOOTSTRAP-SERVERS"],
@@ -156,6 +163,7 @@ fn rows(wanted: Wanted, list: &[Value]) -> Vec<Vec<String>> {
             "/exists",
             "/partitions",
         ],
+        Wanted::ScramCredentials => &["/vCluster", "/username", "/mechanism", "/iterations"],
         Wanted::Tokens => &["/id", "/vCluster", "/username", "/issuedAt", "/expiresAt"],
         Wanted::Resources(Kind::VirtualCluster) => &[
             "/metadata/name",

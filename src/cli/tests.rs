@@ -31,6 +31,9 @@ fn commands_of_the_walkthrough_are_understood() {
         "klamm get tokens partner-user --v-cluster mypartner -o json",
         "klamm run revokeServiceAccountTokens --username partner-user --v-cluster mypartner",
         "klamm run revokeServiceAccountTokens --id 0b2c8e7e-1111-4222-8333-444455556666",
+        "klamm get scram-credentials alice --v-cluster mypartner",
+        "klamm run setScramCredential --username alice --v-cluster mypartner --mechanism SCRAM-SHA-256 --iterations 8192",
+        "klamm run deleteScramCredentials --username alice --v-cluster mypartner",
         "klamm cluster status -o json",
         "klamm quickstart --backend localhost:9092 --nodes 1 --exit",
     ] {
@@ -188,15 +191,15 @@ impl Operator {
 
     /// What `get` or `run` prints.
     fn read(&self, line: &str) -> Result<String, Failure> {
+        self.read_with(line, "")
+    }
+
+    /// The same with something on standard input.
+    fn read_with(&self, line: &str, input: &str) -> Result<String, Failure> {
         let client = |connection: &Connection| connection.client(&Variables::new()).expect("a client");
         match self.command(line) {
             Command::Get(args) => get::get(&args, &client(&args.connection)),
-            Command::Run {
-                action: Action::GenerateServiceAccountToken(args),
-            } => token::generate(&args, &client(&args.connection)),
-            Command::Run {
-                action: Action::RevokeServiceAccountTokens(args),
-            } => token::revoke(&args, &client(&args.connection)),
+            Command::Run { action } => run_action(&action, input.as_bytes(), &Variables::new()),
             other => panic!("{other:?}"),
         }
     }
@@ -283,6 +286,51 @@ fn tokens_are_printed_alone() {
     let token = operator.read(&of("super-user")).expect("a token");
     assert_eq!(token.trim_end().split('.').count(), 3);
     operator.is_refused(&of("nobody"));
+}
+
+#[test]
+fn scram_passwords_are_set_listed_and_deleted() {
+    let operator = Operator::new();
+    operator.change(&format!("apply -f {}", operator.file("all.yaml", RESOURCES)));
+    let set = "run setScramCredential --v-cluster mypartner --username super-user";
+    let by = |what: &str, input: &str| operator.read_with(&format!("{set} {what}"), input);
+    let done = |result: &str| format!("the SCRAM-SHA-512 credential of super-user: {result}\n");
+    assert_eq!(by("", "hunter2\n").expect("it is done"), done("CREATED"));
+    assert_eq!(
+        by("", "hunter2").expect("it is done"),
+        done("NOT_CHANGED"),
+        "no session may end for that"
+    );
+    assert_eq!(by("", "hunter3\r\n").expect("it is done"), done("UPDATED"));
+    by("--mechanism SCRAM-SHA-256 --iterations 8192", "hunter2").expect("it is done");
+    assert_eq!(
+        by("", "\n").expect_err("no password").exit_code(),
+        ExitCode::from(2)
+    );
+    let weak = by("--iterations 1", "hunter2").expect_err("too few iterations");
+    assert_eq!(weak.exit_code(), ExitCode::from(1));
+    let list = operator.read("get scram-credentials -o json").expect("a list");
+    let list: serde_json::Value = serde_json::from_str(&list).expect("JSON");
+    assert_eq!(
+        list,
+        serde_json::json!([
+            { "vCluster": "mypartner", "username": "super-user", "mechanism": "SCRAM-SHA-256", "iterations": 8192 },
+            { "vCluster": "mypartner", "username": "super-user", "mechanism": "SCRAM-SHA-512", "iterations": 4096 },
+        ])
+    );
+    let delete = "run deleteScramCredentials --v-cluster mypartner --username super-user";
+    operator
+        .read(&format!("{delete} --mechanism SCRAM-SHA-256"))
+        .expect("it is done");
+    operator.is_refused(&format!("{delete} --mechanism SCRAM-SHA-256"));
+    operator.read(delete).expect("it is done");
+    assert_eq!(
+        operator
+            .read("get scram-credentials -o json")
+            .expect("a list")
+            .trim(),
+        "[]"
+    );
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
-use crate::admin::resources::{RevokeRequest, ShownToken, TokenFilter, TokenRequest};
+use crate::admin::resources::{AccountFilter, RevokeRequest, ShownToken, TokenRequest};
 use crate::admin::services::Services;
 use crate::auth::token;
 
@@ -81,7 +81,7 @@ pub(in crate::admin) async fn issue(
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
     _: Reader,
-    Query(TokenFilter { vcluster, username }): Query<TokenFilter>,
+    Query(AccountFilter { vcluster, username }): Query<AccountFilter>,
 ) -> Result<HttpResponse, ApiError> {
     let filter = Filter {
         vcluster,

@@ -36,6 +36,7 @@ pub(super) fn schemas() -> Value {
         },
     });
     add_tokens(&mut schemas);
+    add_scram(&mut schemas);
     add_event_gateway(&mut schemas);
     schemas["VirtualCluster"] = virtual_cluster();
     schemas["AliasTopic"] = resource(
@@ -109,6 +110,40 @@ fn add_tokens(schemas: &mut Value) {
             "id": { "type": "string", "format": "uuid" },
             "username": text(ACCOUNTS),
         },
+    });
+}
+
+fn add_scram(schemas: &mut Value) {
+    let mechanism = || json!({ "type": "string", "enum": ["SCRAM-SHA-256", "SCRAM-SHA-512"] });
+    let iterations = || json!({ "type": "integer", "minimum": 4096, "maximum": 16384, "default": 4096 });
+    schemas["ScramCredential"] = json!({
+        "type": "object",
+        "required": ["vCluster", "username", "mechanism", "iterations"],
+        "properties": {
+            "vCluster": text(NAMES),
+            "username": text(ACCOUNTS),
+            "mechanism": mechanism(),
+            "iterations": { "type": "integer" },
+        },
+    });
+    schemas["ScramPassword"] = json!({
+        "type": "object",
+        "required": ["username", "mechanism", "password"],
+        "additionalProperties": false,
+        "properties": {
+            "vCluster": text(NAMES),
+            "username": text(ACCOUNTS),
+            "mechanism": mechanism(),
+            "password": { "type": "string", "writeOnly": true },
+            "iterations": iterations(),
+        },
+    });
+    schemas["ScramCredentialsToDelete"] = json!({
+        "type": "object",
+        "description": "Without a mechanism, all of the account.",
+        "required": ["username"],
+        "additionalProperties": false,
+        "properties": { "vCluster": text(NAMES), "username": text(ACCOUNTS), "mechanism": mechanism() },
     });
 }
 

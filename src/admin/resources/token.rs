@@ -48,7 +48,7 @@ impl TokenRequest {
 /// Which tokens are listed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct TokenFilter {
+pub(crate) struct AccountFilter {
     pub(crate) vcluster: Option<String>,
     pub(crate) username: Option<String>,
 }
