@@ -9,6 +9,7 @@ mod aliases;
 mod namespaces;
 mod nodes;
 mod proposals;
+mod relay;
 mod scram;
 mod slots;
 mod vclusters;

@@ -37,6 +37,14 @@ pub enum Refusal {
         "the alias topics of virtual cluster {vcluster} are on physical cluster {home}: all of them must be on the same one"
     )]
     OtherHome { vcluster: VclusterName, home: ClusterId },
+    #[error(
+        "virtual cluster {vcluster} has logins that its physical cluster judges (passthrough or validate_forward), so it cannot be on both {first} and {other}"
+    )]
+    Relayed {
+        vcluster: VclusterName,
+        first: ClusterId,
+        other: ClusterId,
+    },
     #[error("no port slot is left: every node's GATEWAY_PORT_COUNT must be larger than {in_use}")]
     NoSlotLeft { in_use: u16 },
     #[error("physical cluster {cluster} was pinned to the Kafka cluster id {pinned}")]

@@ -92,7 +92,7 @@ impl Login {
             } => {
                 lives(account, *account_created)?;
                 directory.token(*token).ok_or(LoginLost::TokenWithdrawn)?;
-                is_terminated(now)
+                now.mediation() == Some(Mediation::Terminate)
             }
             Basis::Scram {
                 user,
@@ -103,7 +103,7 @@ impl Login {
                 if directory.scram(user) != Some(credential) {
                     return Err(LoginLost::PasswordChanged);
                 }
-                is_terminated(now)
+                now.mediation() == Some(Mediation::Terminate)
             }
             Basis::Password { user, hash } => {
                 let kept = match now {
@@ -113,7 +113,7 @@ impl Login {
                 if kept != Some(hash) {
                     return Err(LoginLost::PasswordChanged);
                 }
-                is_terminated(now)
+                now.mediation() == Some(Mediation::Terminate)
             }
             Basis::External {
                 method,
@@ -224,20 +224,6 @@ impl Login {
     pub fn is_expired(&self, now: UnixMillis) -> bool {
         self.expires.is_some_and(|expires| now >= expires)
     }
-}
-
-/// Whether the gateway checks the credentials of a method, and sends none on.
-fn is_terminated(method: &Method) -> bool {
-    matches!(
-        method,
-        Method::SaslPlain {
-            mediation: Mediation::Terminate,
-            ..
-        } | Method::SaslScram {
-            mediation: Mediation::Terminate,
-            ..
-        }
-    )
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! A client's exchange with a broker, as it passes by: who the client says it is, and when the broker is satisfied. Pure.
 
-use klamm_raft::model::Mediation;
-
 use super::oauth::{self, BearerMessage};
 use super::plain::PlainCredentials;
 use super::scram;
@@ -108,11 +106,6 @@ impl Relay {
             false => Progress::More,
         }
     }
-}
-
-/// Whether a mediation sends what clients show to the broker.
-pub(super) fn reaches_broker(mediation: Mediation) -> bool {
-    matches!(mediation, Mediation::Passthrough | Mediation::ValidateForward)
 }
 
 #[cfg(test)]

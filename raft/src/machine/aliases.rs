@@ -4,7 +4,7 @@ use crate::model::{AliasTopic, State, TopicName, VclusterKind, VclusterName};
 use crate::outcome::{Outcome, Refusal};
 
 use super::slots::{release, same_cluster};
-use super::{namespaces, vcluster, vcluster_mut};
+use super::{namespaces, relay, vcluster, vcluster_mut};
 
 pub(super) fn put(
     state: &mut State,
@@ -34,6 +34,11 @@ pub(super) fn put(
             taken_by: taken_by.to_string(),
         });
     }
+    relay::check(
+        vcluster_name,
+        &current.spec.authentication,
+        current.home.iter().chain([&alias.physical_cluster]),
+    )?;
     if let VclusterKind::Standard(standard) = &current.spec.kind {
         namespaces::check_alias(vcluster_name, standard, &name, &alias)?;
     }

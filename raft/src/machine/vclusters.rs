@@ -8,7 +8,7 @@ use crate::model::{
 };
 use crate::outcome::{Outcome, Refusal};
 
-use super::{namespaces, slots, vcluster, vcluster_mut};
+use super::{namespaces, relay, slots, vcluster, vcluster_mut};
 
 /// How many referrers a refusal names.
 const REFERRERS_NAMED: usize = 5;
@@ -40,6 +40,10 @@ pub(super) fn put(
         return Err(Refusal::LabelTaken { label, holder });
     }
     namespaces::check(state, &name, &spec.kind)?;
+    if let Some(current) = state.vclusters.get(&name) {
+        let aliases = current.aliases.values().map(|alias| &alias.physical_cluster);
+        relay::check(&name, &spec.authentication, aliases.chain(&current.home))?;
+    }
     if state.vclusters.contains_key(&name) {
         vcluster_mut(state, &name)?.spec = spec;
         return Ok(Outcome::Updated);

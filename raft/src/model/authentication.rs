@@ -29,6 +29,14 @@ impl Default for Authentication {
     }
 }
 
+impl Authentication {
+    /// Whether a physical cluster judges any of the logins.
+    pub fn relays(&self) -> bool {
+        let mut mediations = self.0.iter().filter_map(Method::mediation);
+        mediations.any(|mediation| mediation != Mediation::Terminate)
+    }
+}
+
 /// One way to say who one is. Append-only: the order is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Method {
@@ -49,6 +57,17 @@ pub enum Method {
         /// In the grammar of Kafka's `ssl.principal.mapping.rules`.
         principal_mapping_rules: String,
     },
+}
+
+impl Method {
+    /// Who checks what a client shows by SASL; none for listeners without.
+    pub fn mediation(&self) -> Option<Mediation> {
+        match self {
+            Self::SaslPlain { mediation, .. } | Self::SaslScram { mediation, .. } => Some(*mediation),
+            Self::OauthBearer(oauth) => Some(oauth.mediation),
+            Self::Anonymous | Self::ClientCertificate { .. } => None,
+        }
+    }
 }
 
 /// Who checks a credential. Append-only: the order is on disk.

@@ -6,7 +6,7 @@ use super::{Conversation, Exchange, KeyNeed, Moment, Outcome, Stage};
 use crate::auth::oauth::{self, BearerMessage, Fault, Keyring};
 use crate::auth::password::{PasswordCheck, Verdict};
 use crate::auth::plain::PlainCredentials;
-use crate::auth::relay::{Relay, ToBroker, reaches_broker};
+use crate::auth::relay::{Relay, ToBroker};
 use crate::auth::{Directory, Login, Mechanism, Refusal, UnixMillis, scram, token};
 use crate::secret::Secret;
 
@@ -152,7 +152,7 @@ impl Conversation {
                 return self.doomed(exchange, Refusal::RuleNotMet);
             }
         };
-        if !reaches_broker(oauth.mediation) {
+        if oauth.mediation == Mediation::Terminate {
             let login = Login::external(directory, mechanism, &verified.subject, Some(verified.expires));
             let login = login.ok_or(Refusal::UnsupportedMechanism);
             return self.accept(login, Vec::new(), directory, now);
