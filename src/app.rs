@@ -128,6 +128,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         census,
         draining,
         limit: config.limits.drain,
+        spread: limits(&config).drain_spread,
     };
     let ended = serve_until(stop, drain, join(&config, manager)).await;
     // Not gracefully: there is no node any more that could answer.

@@ -70,10 +70,15 @@ pub struct Serve {
     pub doors: Doors,
 }
 
-/// Takes no more connections and has sessions finish. [`Census::all`] says how many are left.
+/// Has sessions finish. Ports stay open, so that clients which come back are told where to go; see [`Shut`].
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "()")]
 pub struct Drain;
+
+/// Takes no more connections, and has sessions finish. [`Census::all`] says how many are left.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "()")]
+pub struct Shut;
 
 /// One listener of the configuration, ready to be opened.
 #[derive(Debug)]
@@ -94,6 +99,7 @@ pub struct Listener {
     slots: BTreeMap<Spot, Slot>,
     unbound: watch::Sender<Unbound>,
     mode: Mode,
+    is_shut: bool,
 }
 
 /// A site, and the one port of it if names tell addresses apart there.
@@ -114,7 +120,7 @@ struct Slot {
     accepting: Accepting,
 }
 
-/// The task that accepts the connections of a port. None while it could not be opened, while draining, and for an
+/// The task that accepts the connections of a port. None while it could not be opened, once they are shut, and for an
 /// address that has no port of its own.
 #[derive(Debug, Default)]
 struct Accepting(Option<JoinHandle<()>>);
@@ -137,6 +143,7 @@ impl Listener {
             slots: BTreeMap::new(),
             unbound,
             mode: Mode::Serve,
+            is_shut: false,
         };
         (listener, seen)
     }
@@ -179,10 +186,17 @@ impl Listener {
         }
     }
 
+    fn drain(&mut self) {
+        self.mode = Mode::Drain;
+        for slot in self.slots.values() {
+            slot.orders.send_modify(|orders| orders.mode = Mode::Drain);
+        }
+    }
+
     /// Opens every port that is not open yet.
     fn open_all(&mut self) {
         let mut failed = Unbound::new();
-        if self.mode == Mode::Serve {
+        if !self.is_shut {
             for (spot, slot) in &mut self.slots {
                 let Some(open) = self.sites.get_mut(&spot.listener) else {
                     continue;
@@ -327,14 +341,22 @@ impl Handler<Drain> for Listener {
     type Result = ();
 
     fn handle(&mut self, _: Drain, _: &mut Self::Context) {
-        self.mode = Mode::Drain;
+        self.drain();
+    }
+}
+
+impl Handler<Shut> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, _: Shut, _: &mut Self::Context) {
+        self.is_shut = true;
         for open in self.sites.values_mut() {
             open.accepting.stop();
         }
         for slot in self.slots.values_mut() {
             slot.accepting.stop();
-            slot.orders.send_modify(|orders| orders.mode = Mode::Drain);
         }
+        self.drain();
     }
 }
 

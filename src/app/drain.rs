@@ -1,4 +1,9 @@
-//! Stopping without loss: not advertised any more, nothing new accepted, what is in flight finished, then the node.
+//! Stopping without loss: not advertised any more, what is in flight finished, clients told where to go, then the node.
+//!
+//! A client whose connection ends comes back to the address that it knows. If that were closed, a Java client that knows
+//! no other broker (one physical broker is one virtual broker) would forget all it knows and begin at its bootstrap
+//! addresses: its consumers would rejoin their group without having committed, and read again from the last commit. So
+//! ports stay open for a while, and who comes back hears of the other nodes.
 
 use std::io;
 use std::sync::Arc;
@@ -16,6 +21,9 @@ use crate::session::census::Census;
 
 /// How long the other nodes may take to hear that this one is going.
 const FAREWELL: Duration = Duration::from_secs(3);
+
+/// How long after the last session was told to finish its client may take to come back.
+const RETURN: Duration = Duration::from_secs(1);
 
 /// How often the open sessions are counted while they finish.
 const COUNT_EVERY: Duration = Duration::from_millis(50);
@@ -56,6 +64,8 @@ pub(crate) struct Drain {
     pub(crate) census: Arc<Census>,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) limit: Duration,
+    /// Over this time sessions are told to finish.
+    pub(crate) spread: Duration,
 }
 
 impl Drain {
@@ -67,12 +77,24 @@ impl Drain {
             Ok(Err(error)) => warn!(%error, "the other nodes do not know that this one stops"),
             Err(_elapsed) => warn!("the other nodes did not confirm that this one stops"),
         }
-        if self.listener.send(listener::Drain).await.is_err() {
-            warn!("the listener was gone already");
+        if self.census.all() > 0 {
+            self.tell(listener::Drain).await;
+            sleep(self.spread + RETURN).await;
         }
+        self.tell(listener::Shut).await;
         self.wait_for_sessions().await;
         self.node.shutdown().await;
         info!("stopped");
+    }
+
+    async fn tell<M>(&self, order: M)
+    where
+        M: Message<Result = ()> + Send + 'static,
+        Listener: Handler<M>,
+    {
+        if self.listener.send(order).await.is_err() {
+            warn!("the listener was gone already");
+        }
     }
 
     async fn wait_for_sessions(&self) {

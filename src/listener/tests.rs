@@ -205,6 +205,7 @@ async fn changed_accounts_end_sessions_when_slots_are_served_again() {
 async fn draining_closes_ports_and_ends_sessions() {
     let limits = Limits {
         drain_spread: Duration::from_millis(10),
+        drain_visit: Duration::from_millis(500),
         ..Limits::default()
     };
     let bench = Bench::start(limits).await;
@@ -212,6 +213,9 @@ async fn draining_closes_ports_and_ends_sessions() {
     let mut client = bench.log_in(0).await;
     bench.listener.send(Drain).await.unwrap();
     assert_eq!(client.receive().await, None);
+    let mut visitor = bench.log_in(0).await;
+    assert_eq!(visitor.receive().await, None, "a visitor is served, and goes too");
+    bench.listener.send(Shut).await.unwrap();
     bench.serve(&[0, 1]).await;
     assert!(!bench.is_open(0).await && !bench.is_open(1).await);
     assert_eq!(bench.census.all(), 0);

@@ -42,6 +42,9 @@ pub struct Limits {
     pub drain_timeout: Duration,
     /// Over this time the sessions of a node begin to finish, so that clients do not all come back at once.
     pub drain_spread: Duration,
+    /// How long a connection goes on that is made while the node drains: enough for a login and for what a client asks
+    /// first, the addresses of brokers.
+    pub drain_visit: Duration,
     /// Before a failed login is answered.
     pub failed_login_delay: Duration,
     /// From a login until it must be made again (KIP-368); none: as long as the credential holds.
@@ -73,6 +76,7 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
             drain_spread: Duration::from_secs(2),
+            drain_visit: Duration::from_secs(1),
             failed_login_delay: Duration::from_millis(100),
             max_session_lifetime: None,
             need_timeout: Duration::from_secs(10),

@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
@@ -94,16 +94,25 @@ impl Session {
         match orders.mode {
             Mode::Close(end) => return Err(end),
             Mode::Drain => {
-                let spread = self.setup.shared.limits.drain_spread;
-                // The ports of clients are as good as random.
-                let share = f64::from(self.setup.peer.port() % 1024) / 1024.0;
-                self.deadlines
-                    .drain_at(self.now + spread.mul_f64(share), End::Drained);
+                let wait = self.stays_when_draining();
+                self.deadlines.drain_at(self.now + wait, End::Drained);
             }
             Mode::Serve => {}
         }
         let view = self.setup.door.view.load();
         self.check_login(&view.directory)
+    }
+
+    /// How long this session goes on serving on a node that drains.
+    fn stays_when_draining(&self) -> Duration {
+        let limits = &self.setup.shared.limits;
+        if self.stage != Stage::Serving {
+            // Somebody who comes back is told where to go, and does not have to ask for it at the bootstrap addresses.
+            return limits.drain_visit;
+        }
+        // The ports of clients are as good as random.
+        let share = f64::from(self.setup.peer.port() % 1024) / 1024.0;
+        limits.drain_spread.mul_f64(share)
     }
 
     /// Whether the broker owes nothing and has all that was sent.
