@@ -31,6 +31,8 @@ pub struct NodeMetrics {
     pub buffered_bytes: IntGauge,
     /// Large frames that waited for memory, by whose share was used up.
     buffer_waits: IntCounterVec,
+    /// Passwords that are checked, or wait for that.
+    pub password_checks: IntGauge,
     /// Client connections refused because a limit was reached.
     pub refused: IntCounter,
     /// The Raft log index of the state that every session of this node decides on.
@@ -64,6 +66,10 @@ impl NodeMetrics {
                     "Large frames that waited for memory, by whose share was used up",
                 ),
                 &["share"],
+            )?,
+            password_checks: IntGauge::new(
+                "klamm_password_checks",
+                "Passwords of lists of users that are checked, or wait for that",
             )?,
             refused: IntCounter::new(
                 "klamm_connections_refused_total",
@@ -111,11 +117,12 @@ impl NodeMetrics {
     }
 
     fn show_in(&self, registry: &Registry) -> Result<(), prometheus::Error> {
-        let families: [Box<dyn Collector>; 10] = [
+        let families: [Box<dyn Collector>; 11] = [
             Box::new(self.accepted.clone()),
             Box::new(self.closed.clone()),
             Box::new(self.buffered_bytes.clone()),
             Box::new(self.buffer_waits.clone()),
+            Box::new(self.password_checks.clone()),
             Box::new(self.refused.clone()),
             Box::new(self.view_revision.clone()),
             Box::new(self.tls_reloads.clone()),

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
+use prometheus::IntGauge;
 use tokio::sync::Semaphore;
 
 use crate::auth::password::{PasswordCheck, Verdict};
+use crate::metrics::NodeMetrics;
 
 /// Right passwords that are remembered, under names that only this process can make. Beyond it all are forgotten.
 const MAX_REMEMBERED: usize = 16_384;
@@ -19,6 +21,23 @@ pub(super) struct Passwords {
     /// One for each check at a time. Sessions wait for theirs in turn.
     permits: Arc<Semaphore>,
     remembered: Option<Remembered>,
+    metrics: Arc<NodeMetrics>,
+}
+
+/// Counts a check for as long as somebody waits for it.
+struct Counted<'a>(&'a IntGauge);
+
+impl<'a> Counted<'a> {
+    fn new(gauge: &'a IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 struct Remembered {
@@ -28,7 +47,7 @@ struct Remembered {
 
 impl Passwords {
     /// Half of the processor may be busy with checks.
-    pub(super) fn new() -> Self {
+    pub(super) fn new(metrics: Arc<NodeMetrics>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             permits: Arc::new(Semaphore::new((cores / 2).max(1))),
@@ -39,6 +58,7 @@ impl Passwords {
                     key,
                     right: Mutex::default(),
                 }),
+            metrics,
         }
     }
 
@@ -47,6 +67,7 @@ impl Passwords {
         if self.is_known_right(&check) {
             return Verdict::Right;
         }
+        let _counted = Counted::new(&self.metrics.password_checks);
         let permit = Arc::clone(&self.permits).acquire_owned();
         let Ok(Ok(permit)) = tokio::time::timeout(patience, permit).await else {
             return Verdict::NotChecked;

@@ -63,7 +63,7 @@ impl Shared {
     pub fn new(limits: Limits, propose: Propose, metrics: Arc<NodeMetrics>, keys: Keys) -> Self {
         Self {
             purses: Purses::new(limits.max_buffered_bytes, Arc::clone(&metrics)),
-            passwords: Arc::new(Passwords::new()),
+            passwords: Arc::new(Passwords::new(Arc::clone(&metrics))),
             limits,
             propose,
             metrics,

@@ -2,6 +2,7 @@
 //! of this scene lasts a few seconds only, so that all that takes longer logs in again underneath.
 
 use std::fs;
+use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::Duration;
@@ -131,6 +132,13 @@ impl User<'_> {
             "{}",
             listed.all()
         );
+        Ok(())
+    }
+
+    /// Nobody answers at the address any more.
+    fn is_gone(&self, scene: &Scene) -> Result<()> {
+        let listed = self.kcat(scene)?;
+        ensure!(!listed.status.success(), "{}", listed.all());
         Ok(())
     }
 
@@ -334,4 +342,57 @@ fn produce(scene: &Scene, user: &User<'_>) -> Result<()> {
         .filter(|line| line.contains("again=true") && line.contains(&format!("User:{}", user.name)));
     ensure!(again.count() >= 2, "the producer did not log in again");
     Ok(())
+}
+
+/// Made in the words of another product's API, and used.
+#[test]
+fn a_virtual_cluster_of_event_gateways_is_served() -> Result<()> {
+    let scene = scene()?;
+    let body = json!({
+        "name": "translated",
+        "dns_label": "vc-1",
+        "destination": {"id": "main"},
+        "acl_mode": "enforce_on_gateway",
+        "super_users": ["billing"],
+        "authentication": [
+            {"type": "sasl_plain", "mediation": "terminate",
+             "principals": [{"username": "billing", "password": format!("${{env[\"{}\"]}}", VARIABLE.0)}]},
+        ],
+        "namespace": {"mode": "hide_prefix", "prefix": "translated_"},
+    });
+    let url = format!(
+        "{}/v1/event-gateways/default/virtual-clusters",
+        scene.stage.nodes()[0].admin_url()
+    );
+    let curl = |arguments: &[&str]| -> Result<Output> {
+        let mut command = Command::new("curl");
+        command.args([
+            "--silent",
+            "--show-error",
+            "--fail-with-body",
+            "--user",
+            "admin:conduktor",
+        ]);
+        command.args(arguments);
+        Ok(child::run(command, "", LIMIT)?)
+    };
+    let created = curl(&["--include", "--data-raw", &body.to_string(), &url])?;
+    ensure!(created.stdout.starts_with("HTTP/1.1 201"), "{}", created.all());
+    let answer = created.stdout.split("\r\n\r\n").nth(1).context("a body")?;
+    let made: Value = serde_json::from_str(answer).context(answer.to_owned())?;
+    let text = |field: &str| made[field].as_str().map(str::to_owned).context(field.to_owned());
+    let (id, bootstrap) = (text("id")?, text("bootstrap_servers")?);
+    let user = User {
+        bootstrap: &bootstrap,
+        mechanism: "PLAIN",
+        name: "billing",
+        password: VARIABLE.1,
+    };
+    let arguments = ["--create", "--topic", "orders"];
+    let created = user.tool(&scene, ("kafka-topics", "--command-config"), &arguments)?;
+    ensure!(created.status.success(), "{}", created.all());
+    user.is_let_in(&scene)?;
+    let deleted = curl(&["--request", "DELETE", "--include", &format!("{url}/{id}")])?;
+    ensure!(deleted.stdout.starts_with("HTTP/1.1 204"), "{}", deleted.all());
+    user.is_gone(&scene)
 }

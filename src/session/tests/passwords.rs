@@ -104,12 +104,14 @@ async fn a_storm_of_bad_logins_leaves_good_clients_working() {
         guesses.iter().any(|guess| !guess.is_finished()),
         "nobody waited for the guesses"
     );
+    assert!(gateway.shared.metrics.password_checks.get() > 0);
     let mut newcomer = gateway.connect().await;
     newcomer.log_in("newcomer", "first time").await;
     assert!(is_served(&mut newcomer, 7).await);
     for guess in guesses {
         guess.await.unwrap();
     }
+    assert_eq!(gateway.shared.metrics.password_checks.get(), 0);
     let text = gateway.metrics.encode().unwrap();
     let counted = r#"klamm_login_failures_total{reason="wrong_password",vcluster="partner1"} 120"#;
     assert!(text.contains(counted), "{text}");
