@@ -2,6 +2,7 @@
 
 pub(super) mod alias_topic;
 mod authentication;
+mod client_properties;
 mod addresses;
 pub(super) mod event_gateway;
 mod invalid;

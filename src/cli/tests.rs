@@ -289,6 +289,35 @@ fn tokens_are_printed_alone() {
 }
 
 #[test]
+fn external_accounts_are_applied_like_local_ones() {
+    const EXTERNAL: &str = "
+kind: GatewayServiceAccount
+apiVersion: gateway/v2
+metadata: {name: billing, vCluster: mypartner}
+spec:
+  type: EXTERNAL
+  externalNames: ['CN=billing,O=Example', billing@idp.example.com]
+";
+    let operator = Operator::new();
+    operator.change(&format!("apply -f {}", operator.file("all.yaml", RESOURCES)));
+    let apply = |text: &str| operator.change(&format!("apply -f {}", operator.file("external.yaml", text)));
+    assert_eq!(apply(EXTERNAL), "GatewayServiceAccount/billing: CREATED\n");
+    assert_eq!(apply(EXTERNAL), "GatewayServiceAccount/billing: NOT_CHANGED\n");
+    let shown = operator.read("get GatewayServiceAccount billing --v-cluster mypartner -o yaml");
+    let shown = shown.expect("the account");
+    assert!(
+        shown.contains("EXTERNAL") && shown.contains("CN=billing,O=Example"),
+        "{shown}"
+    );
+    assert_eq!(apply(&shown), "GatewayServiceAccount/billing: NOT_CHANGED\n");
+    let taken = apply(&EXTERNAL.replace("name: billing,", "name: another,"));
+    assert!(taken.contains("billing"), "{taken}");
+    operator.is_refused(
+        "run generateServiceAccountToken --username billing --v-cluster mypartner --life-time-seconds 60",
+    );
+}
+
+#[test]
 fn scram_passwords_are_set_listed_and_deleted() {
     let operator = Operator::new();
     operator.change(&format!("apply -f {}", operator.file("all.yaml", RESOURCES)));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::addresses::{Addressed, ListenerAddresses};
 use super::authentication::{self, MethodSpec};
+use super::client_properties::ClientProperties;
 use super::invalid::{Invalid, required};
 use super::principals::Principals;
 use super::standard::{NamespaceSpec, Selectors, ShownStandard, StandardSpec};
@@ -68,23 +69,6 @@ pub(crate) struct ShownSpec {
 fn is_single(listeners: &[ListenerAddresses]) -> bool {
     listeners.len() < 2
 }
-
-/// What a Kafka client is configured with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct ClientProperties {
-    #[serde(rename = "security.protocol")]
-    security_protocol: &'static str,
-    #[serde(rename = "sasl.mechanism")]
-    sasl_mechanism: &'static str,
-    #[serde(rename = "sasl.jaas.config")]
-    sasl_jaas_config: &'static str,
-}
-
-const CLIENT_PROPERTIES: ClientProperties = ClientProperties {
-    security_protocol: "SASL_PLAINTEXT",
-    sasl_mechanism: "PLAIN",
-    sasl_jaas_config: "org.apache.kafka.common.security.plain.PlainLoginModule required username={{username}} password={{password}};",
-};
 
 pub(crate) type VirtualClusterResource = Resource<Metadata, PutSpec>;
 
@@ -201,12 +185,10 @@ pub(crate) fn show(
             bootstrap_servers: first
                 .map(|first| first.bootstrap_servers.clone())
                 .unwrap_or_default(),
-            client_properties: ClientProperties {
-                security_protocol: first
-                    .map_or(Protocol::SaslPlaintext, |first| first.security_protocol)
-                    .name(),
-                ..CLIENT_PROPERTIES
-            },
+            client_properties: ClientProperties::of(
+                first.map_or(Protocol::SaslPlaintext, |first| first.security_protocol),
+                authentication,
+            ),
             listeners,
         },
     )
