@@ -140,3 +140,6 @@ fn read_file(path: &Path) -> Result<Vec<u8>, FetchError> {
     }
     Ok(document)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use super::login::wall_clock;
 use super::pause::Pause;
 use super::pipeline::Asked;
 use super::serve::destination;
-use crate::auth::{BrokerAnswer, KeyNeed, ToBroker};
+use crate::auth::{BrokerAnswer, KeyNeed, ToBroker, Turn};
 use crate::backend::{Lane, RelayError};
 use crate::chain::Chain;
 
@@ -78,9 +78,12 @@ impl Session {
     /// The broker has answered.
     pub(super) fn relayed(&mut self, relayed: Relayed, asked: Asked) -> Result<(), End> {
         let (lane, answer) = relayed?;
-        self.upstream.give_own(lane);
         let directory = self.setup.door.view.load().directory.clone();
         let turn = self.conversation.relayed(answer, &directory, wall_clock());
+        // A broker that refuses closes its side; the session still has to say so.
+        if !matches!(turn, Turn::Refused { .. }) {
+            self.upstream.give_own(lane);
+        }
         self.on_turn(turn, directory, asked)
     }
 }

@@ -226,7 +226,7 @@ impl Session {
             }
         }
         self.deadlines.answer_rests();
-        self.upstream.watch_idle(cx);
+        self.upstream.watch_idle(cx)?;
         Ok(Stopped::Empty)
     }
 

@@ -11,6 +11,7 @@ use super::*;
 mod data;
 mod endings;
 mod passwords;
+mod relay;
 mod share;
 
 const HEARTBEAT: i16 = 12;

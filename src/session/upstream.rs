@@ -254,20 +254,22 @@ impl UpstreamSide {
         self.inbound.front()
     }
 
-    /// While the broker owes nothing: lets go of a lane that has ended or speaks unasked.
-    pub(super) fn watch_idle(&mut self, cx: &mut Context<'_>) {
+    /// While the broker owes nothing: lets go of a lane that has ended or speaks unasked. A client that logged in there
+    /// itself ends with it.
+    pub(super) fn watch_idle(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         let Link::Open(lane) = &mut self.link else {
-            return;
+            return Ok(());
         };
         let mut space = [0; 1];
         let read = Pin::new(lane).poll_read(cx, &mut ReadBuf::new(&mut space));
         if read.is_ready() && self.outbound.is_empty() {
             self.link = Link::None;
-            // A client that logged in there itself finds out with its next request.
-            if self.login != LoginAs::Client {
-                self.destination = None;
+            self.destination = None;
+            if self.login == LoginAs::Client {
+                return Err(End::UpstreamLost);
             }
         }
+        Ok(())
     }
 
     /// Gives up memory that is not in use.
