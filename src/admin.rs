@@ -14,12 +14,14 @@ mod routes;
 mod services;
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::{App, HttpServer, web};
 
 use crate::config::HttpConfig;
+use crate::tls::Latest;
 
 pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
 pub use problem::ProblemBody;
@@ -39,11 +41,12 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long requests in flight may go on once the server stops.
 const STOP_TIMEOUT_S: u64 = 5;
 
-/// Opens the admin API's port. The server runs when the returned future is polled, on a thread of its own.
+/// Opens the admin API's port, with TLS if a certificate is given. The server runs when the returned future is polled, on a thread of its own.
 ///
 /// # Errors
 /// The port cannot be opened.
-pub fn server(config: &HttpConfig, services: Services) -> io::Result<Server> {
+pub fn server(config: &HttpConfig, services: Services, tls: Option<&Arc<Latest>>) -> io::Result<Server> {
+    let address = (config.bind.host.as_str(), config.bind.port);
     let users = web::Data::new(Users::new(&config.users));
     let services = web::Data::new(services);
     let server =
@@ -53,10 +56,12 @@ pub fn server(config: &HttpConfig, services: Services) -> io::Result<Server> {
             .backlog(BACKLOG)
             .max_connections(MAX_CONNECTIONS)
             .client_request_timeout(HEAD_TIMEOUT)
-            .shutdown_timeout(STOP_TIMEOUT_S)
-            .bind((config.bind.host.as_str(), config.bind.port))?
-            .run();
-    Ok(server)
+            .shutdown_timeout(STOP_TIMEOUT_S);
+    let server = match tls {
+        None => server.bind(address)?,
+        Some(tls) => server.bind_rustls_0_23(address, tls.for_good().map_err(io::Error::other)?)?,
+    };
+    Ok(server.run())
 }
 
 #[cfg(test)]

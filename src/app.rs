@@ -35,7 +35,7 @@ use crate::metrics::{Metrics, MetricsError, NodeMetrics};
 use crate::oauth::KeyReaders;
 use crate::session::census::Census;
 use crate::session::{Limits, Shared};
-use crate::tls::{Latest, TlsError};
+use crate::tls::{Latest, TlsError, TlsFiles};
 use drain::Drain;
 use manager::Manager;
 use services::Parts;
@@ -71,6 +71,10 @@ pub enum AppError {
         #[source]
         source: TlsError,
     },
+    #[error("the admin API has no certificate to show")]
+    HttpTls(#[source] TlsError),
+    #[error("this node has no certificate to show to its peers")]
+    RaftTls(#[source] TlsError),
     #[error("the authorities of an OAuth provider cannot be used")]
     Oauth(#[from] backend::TlsError),
     #[error("the admin API cannot listen on {address}")]
@@ -90,7 +94,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     }
     let stop = drain::Stop::on_signals().map_err(AppError::Signals)?;
     let metrics = Metrics::new()?;
-    let node = Node::start(raft_config(&config).await?)?;
+    let node = Node::start(raft_config(&config, &metrics.node).await?)?;
     let control = Control::new(node.clone());
     let upstreams = Upstreams::start(&config.backends, &own_ports(&config.listeners), &metrics)?;
     let census = Arc::new(Census::default());
@@ -105,11 +109,15 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         draining: Arc::clone(&draining),
         serving: Arc::clone(&serving),
     };
-    let admin = admin::server(&config.http, services::services(&parts, &config)).map_err(|source| {
-        AppError::Admin {
-            address: config.http.bind.clone(),
-            source,
-        }
+    let http_tls = followed(&config.http.tls, Latest::load, &metrics.node).map_err(AppError::HttpTls)?;
+    let admin = admin::server(
+        &config.http,
+        services::services(&parts, &config),
+        http_tls.as_ref(),
+    )
+    .map_err(|source| AppError::Admin {
+        address: config.http.bind.clone(),
+        source,
     })?;
     let admin_handle = admin.handle();
     actix_rt::spawn(admin);
@@ -187,18 +195,10 @@ async fn listener(
 
 /// A listener with its address and its certificates, which are followed from now on.
 async fn site(listener: &ListenerConfig, metrics: &Arc<NodeMetrics>) -> Result<Site, AppError> {
-    let tls = match listener.tls.clone().map(Latest::load).transpose() {
-        Ok(tls) => tls,
-        Err(source) => {
-            return Err(AppError::Tls {
-                listener: listener.name.clone(),
-                source,
-            });
-        }
-    };
-    if let Some(tls) = &tls {
-        actix_rt::spawn(Arc::clone(tls).follow(Arc::clone(metrics)));
-    }
+    let tls = followed(&listener.tls, Latest::load, metrics).map_err(|source| AppError::Tls {
+        listener: listener.name.clone(),
+        source,
+    })?;
     Ok(Site {
         name: listener.name.clone(),
         address: resolve("gateway.bind.host", &listener.bind_host).await?,
@@ -209,6 +209,19 @@ async fn site(listener: &ListenerConfig, metrics: &Arc<NodeMetrics>) -> Result<S
             tls,
         },
     })
+}
+
+/// Certificates that are followed from now on.
+fn followed(
+    files: &Option<TlsFiles>,
+    load: fn(TlsFiles) -> Result<Arc<Latest>, TlsError>,
+    metrics: &Arc<NodeMetrics>,
+) -> Result<Option<Arc<Latest>>, TlsError> {
+    let tls = files.clone().map(load).transpose()?;
+    if let Some(tls) = &tls {
+        actix_rt::spawn(Arc::clone(tls).follow(Arc::clone(metrics)));
+    }
+    Ok(tls)
 }
 
 fn fronts(listeners: &[ListenerConfig]) -> Vec<(ListenerName, Protocol)> {
@@ -266,7 +279,10 @@ async fn ensure_signing_key(config: &Config, control: &Control) -> Result<(), Ap
     }
 }
 
-async fn raft_config(config: &Config) -> Result<klamm_raft::NodeConfig, AppError> {
+async fn raft_config(
+    config: &Config,
+    metrics: &Arc<NodeMetrics>,
+) -> Result<klamm_raft::NodeConfig, AppError> {
     let listen = match &config.node.raft_listen {
         Some(address) => {
             let ip = resolve("klamm.raft.listen", &address.host).await?;
@@ -279,6 +295,7 @@ async fn raft_config(config: &Config) -> Result<klamm_raft::NodeConfig, AppError
         .cluster_secret
         .as_ref()
         .map(|secret| klamm_raft::Secret::new(secret.reveal()));
+    let tls = followed(&config.node.raft_tls, Latest::load_peer, metrics).map_err(AppError::RaftTls)?;
     Ok(klamm_raft::NodeConfig {
         id: config.node.id,
         data_dir: config.node.data_dir.clone(),
@@ -290,6 +307,13 @@ async fn raft_config(config: &Config) -> Result<klamm_raft::NodeConfig, AppError
             .map(|(id, address)| (*id, address.to_string()))
             .collect(),
         secret: secret.transpose()?,
+        tls: tls.map(|tls| klamm_raft::PeerTls {
+            server: {
+                let tls = Arc::clone(&tls);
+                Arc::new(move || tls.config())
+            },
+            client: Arc::new(move || tls.caller().expect("it was loaded for a peer")),
+        }),
         record: NodeRecord {
             listeners: config
                 .listeners

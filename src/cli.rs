@@ -38,6 +38,7 @@ Admin commands talk to the admin API of any node. Where it is and who asks, by f
   --admin-url       KLAMM_ADMIN_URL       or CDK_GATEWAY_BASE_URL   [default: http://localhost:8888]
   --admin-user      KLAMM_ADMIN_USER      or CDK_GATEWAY_USER       [default: admin]
   --admin-password  KLAMM_ADMIN_PASSWORD  or CDK_GATEWAY_PASSWORD   [default: conduktor]
+  --admin-ca        KLAMM_ADMIN_CA                                  [default: what the operating system trusts]
 
 Exit codes:
   0  it is done

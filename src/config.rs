@@ -34,6 +34,7 @@ use crate::listener::config::ListenerConfig;
 use crate::oauth::ProviderConfig;
 use crate::secret::Secret;
 use crate::telemetry::LogFormat;
+use crate::tls::TlsFiles;
 
 pub use problem::{ConfigError, Place, Problem};
 pub use users::{AdminUser, Role};
@@ -85,6 +86,8 @@ pub struct HttpConfig {
     pub bind: HostPort,
     /// At least one.
     pub users: Vec<AdminUser>,
+    /// `None`: plain HTTP.
+    pub tls: Option<TlsFiles>,
 }
 
 /// The virtual cluster that is built in. Every node should be given the same.
@@ -111,8 +114,10 @@ pub struct NodeConfig {
     pub raft_listen: Option<HostPort>,
     /// All nodes, this one included; empty when the cluster is this single node.
     pub raft_peers: BTreeMap<NodeId, HostPort>,
-    /// Given when a peer is not on a loopback address.
+    /// One of these is given when a peer is not on a loopback address.
     pub cluster_secret: Option<Secret>,
+    /// What nodes prove to each other by certificates.
+    pub raft_tls: Option<TlsFiles>,
 }
 
 /// Bounds of what a node holds and does at a time.

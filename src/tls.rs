@@ -50,6 +50,15 @@ pub enum TlsError {
     Versions(#[source] rustls::Error),
 }
 
+impl TlsError {
+    /// Of files that name no certificate at all, which no configuration lets pass.
+    fn nothing() -> Self {
+        Self::NoCertificate {
+            path: PathBuf::from("(none)"),
+        }
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

@@ -14,9 +14,13 @@ mod broker;
 mod client;
 #[path = "hostile/gateway.rs"]
 mod gateway;
+#[path = "hostile/impostors.rs"]
+mod impostors;
 #[path = "hostile/memory.rs"]
 mod memory;
 #[path = "hostile/peers.rs"]
 mod peers;
+#[path = "kafka/pki.rs"]
+mod pki;
 #[path = "hostile/upstream.rs"]
 mod upstream;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
 use crate::model::{NodeId, NodeRecord};
 
@@ -19,8 +22,10 @@ pub struct NodeConfig {
     /// Every node of the cluster as `host:port`, this one included; empty for a cluster of one. All nodes must be given
     /// the same ids. An address may change with a restart.
     pub peers: BTreeMap<NodeId, String>,
-    /// What the nodes of one cluster share. Without it, peers must be on loopback.
+    /// What the nodes of one cluster share. Without it and certificates, peers must be on loopback.
     pub secret: Option<Secret>,
+    /// By which certificates nodes know each other as well, or instead.
+    pub tls: Option<PeerTls>,
     /// What the other nodes tell clients of this one. Its liveness counts only when the node is new to the cluster.
     pub record: NodeRecord,
     pub tuning: Tuning,
@@ -36,9 +41,25 @@ impl NodeConfig {
             listen: None,
             peers,
             secret: None,
+            tls: None,
             record,
             tuning: Tuning::default(),
         }
+    }
+}
+
+/// TLS between nodes, where both sides show a certificate. Asked before each connection, so that files may change.
+#[derive(Clone)]
+pub struct PeerTls {
+    /// For a peer that calls. It must demand a certificate.
+    pub server: Arc<dyn Fn() -> Arc<ServerConfig> + Send + Sync>,
+    /// For a peer that is called.
+    pub client: Arc<dyn Fn() -> Arc<ClientConfig> + Send + Sync>,
+}
+
+impl fmt::Debug for PeerTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PeerTls(..)")
     }
 }
 

@@ -52,7 +52,7 @@ mod store;
 mod types;
 mod visibility;
 
-pub use config::{NodeConfig, Secret, Tuning, WeakSecret};
+pub use config::{NodeConfig, PeerTls, Secret, Tuning, WeakSecret};
 pub use node::{Applied, Node, NotReady, ProposeError, StartError};
 pub use status::{PeerStatus, Readiness, Status};
 pub use store::StoreError;

@@ -5,13 +5,14 @@
 //!   proposals ───────────┼▶ Peer::call ══ channel ══ server ┼▶ proposals (as leader)
 //!   poller ──────────────┘   (pooled)    (encrypted)        └▶ what this node shows
 //! ```
-//! A connection carries one request at a time. Both ends prove that they know the cluster's secret before either reads
+//! A connection carries one request at a time. It may go over TLS (`link`). Both ends prove that they know the cluster's secret before either reads
 //! anything of variable length.
 
 mod adapter;
 mod channel;
 mod frame;
 mod handshake;
+mod link;
 mod message;
 mod peer;
 mod poller;

@@ -1,13 +1,20 @@
 //! Requests to the admin API of a gateway node.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
+use rustls::crypto::aws_lc_rs;
 use serde_json::Value;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::admin::ProblemBody;
+use crate::backend::authorities;
+use crate::backend::config::Trust;
+use crate::chain::Chain;
 use crate::secret::Secret;
 
 use super::Variables;
@@ -28,6 +35,9 @@ pub(super) struct Connection {
     /// The user's password; other users of this machine may see it: prefer KLAMM_ADMIN_PASSWORD
     #[arg(long, value_name = "PASSWORD", help_heading = "Gateway", global = true)]
     admin_password: Option<String>,
+    /// A PEM file of the authorities that the admin API's certificate may come from; without it, the operating system's
+    #[arg(long, value_name = "FILE", help_heading = "Gateway", global = true)]
+    admin_ca: Option<PathBuf>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -62,22 +72,51 @@ impl Connection {
             ["KLAMM_ADMIN_PASSWORD", "CDK_GATEWAY_PASSWORD"],
             "conduktor",
         );
-        if !url.starts_with("http://") {
-            return Err(Failure::Usage(format!(
-                "the address of the gateway is {url:?}, but must begin with http://"
-            )));
-        }
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(TIMEOUT))
-            .user_agent(concat!("klamm/", env!("CARGO_PKG_VERSION")))
-            .build();
+            .user_agent(concat!("klamm/", env!("CARGO_PKG_VERSION")));
+        let agent = match url.split_once("://") {
+            Some(("http", _)) => agent.build(),
+            Some(("https", _)) => {
+                let variable = || variables.get("KLAMM_ADMIN_CA").map(PathBuf::from);
+                let authorities = self.admin_ca.clone().or_else(variable);
+                agent.tls_config(trusting(authorities.as_deref())?).build()
+            }
+            _ => {
+                return Err(Failure::Usage(format!(
+                    "the address of the gateway is {url:?}, but must begin with http:// or https://"
+                )));
+            }
+        };
         Ok(AdminClient {
             url: url.trim_end_matches('/').to_owned(),
             authorization: Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))),
             agent: agent.into(),
         })
     }
+}
+
+/// Trusts the authorities of a file, or those that the operating system trusts.
+fn trusting(file: Option<&Path>) -> Result<TlsConfig, Failure> {
+    let trust = match file {
+        None => Trust::System,
+        Some(path) => Trust::Pem(std::fs::read_to_string(path).map_err(|error| {
+            Failure::Usage(format!(
+                "the authorities in {} cannot be read: {error}",
+                path.display()
+            ))
+        })?),
+    };
+    let roots: Vec<Certificate<'static>> = authorities(&trust)
+        .map_err(|error| Failure::Usage(format!("the authorities of the admin API: {}", Chain(&error))))?
+        .iter()
+        .map(|der| Certificate::from_der(der).to_owned())
+        .collect();
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::from(roots))
+        .unversioned_rustls_crypto_provider(Arc::new(aws_lc_rs::default_provider()))
+        .build())
 }
 
 /// A client of one node.
@@ -174,6 +213,7 @@ mod tests {
             admin_url: url.map(str::to_owned),
             admin_user: None,
             admin_password: None,
+            admin_ca: None,
         };
         let variables = |list: &[(&str, &str)]| -> Variables {
             list.iter()
@@ -194,7 +234,14 @@ mod tests {
             ]))
             .expect("a client");
         assert_eq!(client.authorization.reveal(), "Basic YTpi");
-        assert!(connection(Some("https://x")).client(&variables(&[])).is_err());
+        assert!(connection(Some("ftp://x")).client(&variables(&[])).is_err());
+        let unread = ("KLAMM_ADMIN_CA", "/nowhere/ca.pem");
+        assert!(
+            connection(Some("https://x"))
+                .client(&variables(&[unread]))
+                .is_err()
+        );
+        assert!(connection(Some("http://x")).client(&variables(&[unread])).is_ok());
     }
 
     #[test]

@@ -120,12 +120,13 @@ fn serve_admin_api() -> String {
             password: crate::secret::Secret::new("conduktor"),
             role: crate::config::Role::Admin,
         }],
+        tls: None,
     };
     let (started, starting) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         actix::System::new().block_on(async {
             let gateway = crate::admin::tests::Gateway::new();
-            let server = crate::admin::server(&config, gateway.services()).expect("a free port");
+            let server = crate::admin::server(&config, gateway.services(), None).expect("a free port");
             started.send(()).expect("the test waits");
             server.await
         })

@@ -1,5 +1,7 @@
 //! From settings to a [`Config`]: types, bounds, and what contradicts what.
 
+mod tls;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -58,8 +60,8 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     let mut builder = Builder { settings, problems };
     let (backends, mut warnings) = builder.backends(inputs.file, inputs.read);
     let listeners = builder.listeners(inputs.read);
-    let http = builder.http();
-    let node = builder.node();
+    let http = builder.http(inputs.read);
+    let node = builder.node(inputs.read);
     builder.check_advertised(&listeners, &node);
     builder.check_ports(&listeners, &http, &node);
     let config = Config {
@@ -245,7 +247,7 @@ impl Builder {
         }
     }
 
-    fn http(&mut self) -> HttpConfig {
+    fn http(&mut self, read: ReadFile<'_>) -> HttpConfig {
         let given = self.settings.keys.get(reference::USERS).cloned();
         let explicit = given.is_some();
         let users = given.map_or_else(
@@ -277,10 +279,11 @@ impl Builder {
                 port: self.number(reference::HTTP_PORT, 1..=u16::MAX, 8888),
             },
             users: users.unwrap_or_default(),
+            tls: self.http_tls(read),
         }
     }
 
-    fn node(&mut self) -> NodeConfig {
+    fn node(&mut self, read: ReadFile<'_>) -> NodeConfig {
         let id = NodeId(self.number(reference::NODE_ID, 1..=u64::from(u32::MAX), 1));
         let data_dir = PathBuf::from(
             self.text(reference::DATA_DIR)
@@ -311,8 +314,12 @@ impl Builder {
         let cluster_secret = self.cluster_secret();
         let mut addresses = raft_peers.values().chain(&raft_listen);
         let exposed = addresses.find(|address| !is_loopback(&address.host));
-        if let (Some(exposed), false) = (exposed, self.is_set(reference::RAFT_SECRET)) {
-            let message = format!("nodes are reached at {exposed}, so they must know each other by a secret");
+        let raft_tls = self.raft_tls(read);
+        let is_guarded = self.is_set(reference::RAFT_SECRET) || raft_tls.is_some();
+        if let (Some(exposed), false) = (exposed, is_guarded) {
+            let message = format!(
+                "nodes are reached at {exposed}, so they must know each other by a secret or by certificates"
+            );
             self.problems.push(
                 Problem::new(self.place(reference::RAFT_SECRET), message)
                     .hint("`head -c 32 /dev/urandom | base64` makes one; it is the same on every node"),
@@ -324,6 +331,7 @@ impl Builder {
             raft_listen,
             raft_peers,
             cluster_secret,
+            raft_tls,
         }
     }
 

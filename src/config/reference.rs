@@ -48,6 +48,10 @@ keys! {
         "The IP address, or host name, that the admin API is opened on.";
     HTTP_PORT = "gateway.http.port", "8888",
         "The port of the admin API, the health checks and the metrics.";
+    HTTP_CERTIFICATE = "gateway.http.tls.certificate", "plain HTTP",
+        "The PEM file of the certificate that the admin API shows, followed by those in between. Its port then speaks HTTPS only. Read again when it changes.";
+    HTTP_KEY = "gateway.http.tls.key", "",
+        "The PEM file of the private key of that certificate, unencrypted.";
     USERS = "gateway.admin.api.users", "`[{username: admin, password: conduktor, admin: true}]`",
         "The users of the admin API. Without `admin: true` a user can only read. The default is refused when the admin API is reachable from other hosts.";
     SIGNING_KEY = "gateway.user.pool.secret.key", "generated and shared by all nodes",
@@ -69,7 +73,13 @@ keys! {
     RAFT_PEERS = "klamm.raft.peers", "a single node",
         "All nodes of the cluster, this one included, as `1=host:port,2=host:port,3=host:port`.";
     RAFT_SECRET = "klamm.raft.secret", "",
-        "The secret that nodes prove to each other, at least 16 characters, the same on every node. Needed as soon as a node is reached by anything but a loopback address.";
+        "The secret that nodes prove to each other, at least 16 characters, the same on every node. Needed as soon as a node is reached by anything but a loopback address, unless nodes have certificates (`klamm.raft.tls.certificate`).";
+    RAFT_CERTIFICATE = "klamm.raft.tls.certificate", "",
+        "The PEM file of the certificate that this node shows to the other nodes, whether it calls them or they call it. It names the host of this node in `klamm.raft.peers`. All nodes must have one or none. Read again when it changes.";
+    RAFT_KEY = "klamm.raft.tls.key", "",
+        "The PEM file of the private key of that certificate, unencrypted.";
+    RAFT_CA = "klamm.raft.tls.ca", "",
+        "The PEM file of the authority that makes the certificates of the nodes. Whoever has a certificate of it is taken for a node, so it should make no others, or `klamm.raft.secret` be set as well.";
     LIMIT_CONNECTIONS = "klamm.limits.connections", "10000",
         "How many client connections this node holds at a time. One more is closed at once.";
     LIMIT_FRAME = "klamm.limits.frame.bytes", "104857600",

@@ -38,6 +38,7 @@ const OTHER_PROGRAMS: &[&str] = &[
     "KLAMM_ADMIN_URL",
     "KLAMM_ADMIN_USER",
     "KLAMM_ADMIN_PASSWORD",
+    "KLAMM_ADMIN_CA",
     "KAFKA_HOME",
     "KAFKA_OPTS",
     "KAFKA_DEBUG",

@@ -614,7 +614,7 @@ fn contradictions() {
         &[("KLAMM_RAFT_PEERS", "1=n1:9000,2=n2:9000")],
         &[
             "gateway.advertised.host (GATEWAY_ADVERTISED_HOST): a node of a cluster over several hosts must say which host clients are told\n    localhost is the default, and wrong on every other host",
-            "klamm.raft.secret (KLAMM_RAFT_SECRET): nodes are reached at n1:9000, so they must know each other by a secret\n    `head -c 32 /dev/urandom | base64` makes one; it is the same on every node",
+            "klamm.raft.secret (KLAMM_RAFT_SECRET): nodes are reached at n1:9000, so they must know each other by a secret or by certificates\n    `head -c 32 /dev/urandom | base64` makes one; it is the same on every node",
         ],
     );
 }

@@ -9,8 +9,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use super::certificates::Certificates;
 use super::{TlsError, conversion};
@@ -59,6 +59,30 @@ impl TlsFiles {
         paths
     }
 
+    /// Builds the configuration of one who calls such servers, showing the first certificate and trusting the authorities of
+    /// clients: for peers, who are both.
+    ///
+    /// # Errors
+    /// As for [`Self::load`].
+    pub fn load_caller(&self, read: ReadFile<'_>) -> Result<ClientConfig, TlsError> {
+        let provider = Arc::new(aws_lc_rs::default_provider());
+        let certified = self
+            .certificates
+            .iter()
+            .map(|pair| certified_key(pair, &provider, read).map(Arc::new))
+            .next()
+            .unwrap_or_else(|| Err(TlsError::nothing()))?;
+        let roots = match &self.clients {
+            ClientCertificates::NotAsked => RootCertStore::empty(),
+            ClientCertificates::Optional(path) | ClientCertificates::Required(path) => roots(path, read)?,
+        };
+        Ok(ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Versions)?
+            .with_root_certificates(roots)
+            .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified))))
+    }
+
     /// Builds the configuration of a server, TLS 1.2 and 1.3.
     ///
     /// # Errors
@@ -82,9 +106,7 @@ impl TlsFiles {
                 builder.with_client_cert_verifier(verifier(path, Demand::Required, provider, read)?)
             }
         };
-        let resolver = Certificates::new(certificates).ok_or_else(|| TlsError::NoCertificate {
-            path: PathBuf::from("(none)"),
-        })?;
+        let resolver = Certificates::new(certificates).ok_or_else(TlsError::nothing)?;
         Ok(builder.with_cert_resolver(Arc::new(resolver)))
     }
 }
@@ -140,24 +162,31 @@ fn certified_key(
     })
 }
 
+fn roots(path: &Path, read: ReadFile<'_>) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for authority in certificates(path, read)? {
+        roots.add(authority).map_err(|error| TlsError::Authorities {
+            path: path.to_owned(),
+            source: error.into(),
+        })?;
+    }
+    Ok(roots)
+}
+
 fn verifier(
     path: &Path,
     demand: Demand,
     provider: Arc<CryptoProvider>,
     read: ReadFile<'_>,
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
-    let refused = |source: Box<dyn std::error::Error + Send + Sync>| TlsError::Authorities {
-        path: path.to_owned(),
-        source,
-    };
-    let mut roots = RootCertStore::empty();
-    for authority in certificates(path, read)? {
-        roots.add(authority).map_err(|error| refused(error.into()))?;
-    }
-    let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+    let roots = Arc::new(roots(path, read)?);
+    let builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
     let builder = match demand {
         Demand::Optional => builder.allow_unauthenticated(),
         Demand::Required => builder,
     };
-    builder.build().map_err(|error| refused(error.into()))
+    builder.build().map_err(|error| TlsError::Authorities {
+        path: path.to_owned(),
+        source: error.into(),
+    })
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
+use rustls::crypto::aws_lc_rs;
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, ServerConfig};
 use tracing::{error, info};
 
 use super::{MAX_FILE_BYTES, TlsError, TlsFiles};
@@ -24,6 +25,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub struct Latest {
     files: TlsFiles,
     config: ArcSwap<ServerConfig>,
+    /// To call others who have certificates of the same authority; none where nobody is called.
+    caller: Option<ArcSwap<ClientConfig>>,
 }
 
 /// What the files held when they were last looked at; `None` for one that could not be read.
@@ -36,7 +39,44 @@ impl Latest {
     /// They cannot be used.
     pub fn load(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
         let config = ArcSwap::from_pointee(files.load(&read)?);
-        Ok(Arc::new(Self { files, config }))
+        Ok(Arc::new(Self {
+            files,
+            config,
+            caller: None,
+        }))
+    }
+
+    /// The same for a peer, who calls as well.
+    ///
+    /// # Errors
+    /// The files cannot be used.
+    pub fn load_peer(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
+        let config = ArcSwap::from_pointee(files.load(&read)?);
+        let caller = Some(ArcSwap::from_pointee(files.load_caller(&read)?));
+        Ok(Arc::new(Self {
+            files,
+            config,
+            caller,
+        }))
+    }
+
+    /// For the next call of a peer.
+    pub fn caller(&self) -> Option<Arc<ClientConfig>> {
+        self.caller.as_ref().map(ArcSwap::load_full)
+    }
+
+    /// For a server that takes its configuration only once: it still shows the certificate that there is.
+    ///
+    /// # Errors
+    /// The choice of TLS versions is refused.
+    pub fn for_good(self: &Arc<Self>) -> Result<ServerConfig, TlsError> {
+        Ok(
+            ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+                .with_safe_default_protocol_versions()
+                .map_err(TlsError::Versions)?
+                .with_no_client_auth()
+                .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>),
+        )
     }
 
     /// For the next handshake.
@@ -61,9 +101,8 @@ impl Latest {
     /// Takes what the files hold now; what they cannot serve as changes nothing.
     pub(super) fn reload(&self, metrics: &NodeMetrics) {
         let certificate = self.files.certificates.first().map(|pair| pair.chain.display());
-        match self.files.load(&read) {
-            Ok(config) => {
-                self.config.store(Arc::new(config));
+        match self.load_again() {
+            Ok(()) => {
                 metrics.tls_reloaded("ok");
                 info!(certificate = ?certificate.map(|path| path.to_string()), "certificates were read again");
             }
@@ -75,6 +114,15 @@ impl Latest {
                 );
             }
         }
+    }
+
+    fn load_again(&self) -> Result<(), TlsError> {
+        let config = self.files.load(&read)?;
+        if let Some(caller) = &self.caller {
+            caller.store(Arc::new(self.files.load_caller(&read)?));
+        }
+        self.config.store(Arc::new(config));
+        Ok(())
     }
 
     /// Read on a thread that may wait: the files may be on a disk of the network.

@@ -133,8 +133,8 @@ impl Listeners {
         let identity = self.clients.identity(&format!("{vcluster}-{name}"), &[])?;
         let properties = format!(
             "security.protocol=SSL\n{}{}",
-            self.servers.trusted(),
-            identity.shown()
+            trusted(&self.servers),
+            shown(&identity)?
         );
         Ok((self.client((vcluster, "mutual"), name, &properties)?, identity))
     }
@@ -196,13 +196,34 @@ fn configuration(stage: &Stage, servers: &Authority, clients: &Authority) -> Res
     Ok(Value::Array(list))
 }
 
+/// What a Java client is told to trust only this authority.
+fn trusted(authority: &Authority) -> String {
+    format!(
+        "ssl.truststore.type=PEM\nssl.truststore.location={}\n",
+        authority.file.display()
+    )
+}
+
+/// What a Java client is told to show this certificate: one file with the key and the chain.
+fn shown(identity: &Identity) -> Result<String> {
+    let store = identity.chain.with_extension("store");
+    fs::write(
+        &store,
+        fs::read_to_string(&identity.key)? + &fs::read_to_string(&identity.chain)?,
+    )?;
+    Ok(format!(
+        "ssl.keystore.type=PEM\nssl.keystore.location={}\n",
+        store.display()
+    ))
+}
+
 /// The properties of a Java client with a token over TLS.
-fn plain(username: &str, token: &str, trusted: &Authority) -> String {
+fn plain(username: &str, token: &str, authority: &Authority) -> String {
     let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
     format!(
         "security.protocol=SASL_SSL\nsasl.mechanism=PLAIN\n{}\
          sasl.jaas.config={module} required username=\"{username}\" password=\"{token}\";\n",
-        trusted.trusted()
+        trusted(authority)
     )
 }
 
@@ -241,7 +262,7 @@ fn tokens_and_scram_over_tls() -> Result<()> {
     let properties = format!(
         "security.protocol=SASL_SSL\nsasl.mechanism=SCRAM-SHA-512\n{}\
          sasl.jaas.config={module} required username=\"admin\" password=\"admin-secret\";\n",
-        listeners.servers.trusted()
+        trusted(&listeners.servers)
     );
     let by_scram = listeners.client(("secure", "secure"), "by-scram", &properties)?;
     ensure!(

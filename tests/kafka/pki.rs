@@ -15,12 +15,11 @@ pub(crate) struct Authority {
     pub(crate) file: PathBuf,
 }
 
-/// The files of a certificate: the chain, the key, and both in one for Java.
+/// The files of a certificate.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     pub(crate) chain: PathBuf,
     pub(crate) key: PathBuf,
-    pub(crate) store: PathBuf,
 }
 
 impl Authority {
@@ -49,30 +48,10 @@ impl Authority {
         let identity = Identity {
             chain: path("crt"),
             key: path("key"),
-            store: path("store"),
         };
         fs::write(&identity.chain, &chain)?;
         fs::write(&identity.key, &key)?;
-        fs::write(&identity.store, key + &chain)?;
         Ok(identity)
-    }
-
-    /// What a Java client is told to trust only this authority.
-    pub(crate) fn trusted(&self) -> String {
-        format!(
-            "ssl.truststore.type=PEM\nssl.truststore.location={}\n",
-            self.file.display()
-        )
-    }
-}
-
-impl Identity {
-    /// What a Java client is told to show this certificate.
-    pub(crate) fn shown(&self) -> String {
-        format!(
-            "ssl.keystore.type=PEM\nssl.keystore.location={}\n",
-            self.store.display()
-        )
     }
 }
 

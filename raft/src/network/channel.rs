@@ -6,10 +6,10 @@ use aws_lc_rs::aead::{
     AES_256_GCM, Aad, BoundKey, NONCE_LEN, Nonce, NonceSequence, OpeningKey, SealingKey, UnboundKey,
 };
 use aws_lc_rs::error::Unspecified;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::frame;
+use super::link::Link;
 use crate::codec::{self, CodecError, MAX_VALUE_BYTES};
 
 /// The largest frame: a value and its tag.
@@ -30,7 +30,7 @@ pub(crate) enum ChannelError {
 
 /// One end of a connection. No frame can be read, forged, left out, repeated or moved to another connection.
 pub(crate) struct Channel {
-    stream: TcpStream,
+    stream: Link,
     to_send: SealingKey<Number>,
     to_receive: OpeningKey<Number>,
     pub(super) used: Instant,
@@ -61,7 +61,7 @@ pub(super) struct Keys {
 }
 
 impl Channel {
-    pub(super) fn new(stream: TcpStream, keys: &Keys) -> Result<Self, Unspecified> {
+    pub(super) fn new(stream: Link, keys: &Keys) -> Result<Self, Unspecified> {
         Ok(Self {
             stream,
             to_send: SealingKey::new(UnboundKey::new(&AES_256_GCM, &keys.send)?, Number(0)),
@@ -96,7 +96,7 @@ impl Channel {
 #[cfg(test)]
 mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 
@@ -106,7 +106,7 @@ mod tests {
         let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut far, _) = listener.accept().await.unwrap();
         let mut sender = Channel::new(
-            near,
+            Box::new(near),
             &Keys {
                 send: [1; 32],
                 receive: [2; 32],
@@ -122,7 +122,7 @@ mod tests {
         let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (far, _) = listener.accept().await.unwrap();
         let receiver = Channel::new(
-            far,
+            Box::new(far),
             &Keys {
                 send: [2; 32],
                 receive: [1; 32],

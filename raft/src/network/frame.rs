@@ -9,12 +9,14 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(stream: &mut W, content: &[u8])
     let length = u32::try_from(content.len()).map_err(|_| too_long(content.len()))?;
     if content.len() > COPY_BYTES {
         stream.write_all(&length.to_be_bytes()).await?;
-        return stream.write_all(content).await;
+        stream.write_all(content).await?;
+        return stream.flush().await;
     }
     let mut frame = Vec::with_capacity(4 + content.len());
     frame.extend_from_slice(&length.to_be_bytes());
     frame.extend_from_slice(content);
-    stream.write_all(&frame).await
+    stream.write_all(&frame).await?;
+    stream.flush().await
 }
 
 /// Up to this size, a frame is copied so that it leaves in one segment.

@@ -15,7 +15,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::channel::{Channel, Keys};
-use crate::config::Secret;
+use super::link::{self, Link};
+use crate::config::{PeerTls, Secret};
 use crate::model::NodeId;
 
 /// What stands for the secret when all peers are on loopback and none is set.
@@ -39,6 +40,8 @@ const BAD_SECRET: u8 = 4;
 pub(crate) enum HandshakeError {
     #[error("the connection broke")]
     Io(#[from] std::io::Error),
+    #[error("no TLS came about")]
+    Tls(#[source] std::io::Error),
     #[error("what connected is no klamm node")]
     NotKlamm,
     #[error("the other node speaks another version of the peer protocol")]
@@ -63,6 +66,7 @@ pub(crate) struct Identity {
     pub(crate) own: NodeId,
     cluster: [u8; 32],
     secret: hmac::Key,
+    tls: Option<PeerTls>,
 }
 
 impl std::fmt::Debug for Identity {
@@ -73,7 +77,12 @@ impl std::fmt::Debug for Identity {
 
 impl Identity {
     /// `members` are all nodes of the cluster, this one included.
-    pub(crate) fn new(own: NodeId, members: impl Iterator<Item = NodeId>, secret: Option<&Secret>) -> Self {
+    pub(crate) fn new(
+        own: NodeId,
+        members: impl Iterator<Item = NodeId>,
+        secret: Option<&Secret>,
+        tls: Option<PeerTls>,
+    ) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
         for member in members {
             context.update(&member.0.to_be_bytes());
@@ -85,11 +94,28 @@ impl Identity {
             own,
             cluster,
             secret: hmac::Key::new(hmac::HMAC_SHA256, secret),
+            tls,
         }
     }
 
-    /// The caller's side, to reach node `to`.
-    pub(super) async fn call(&self, mut stream: TcpStream, to: NodeId) -> Result<Channel, HandshakeError> {
+    /// The caller's side, to reach node `to` at `address`.
+    pub(super) async fn call(
+        &self,
+        stream: TcpStream,
+        address: &str,
+        to: NodeId,
+    ) -> Result<Channel, HandshakeError> {
+        let link = link::call(stream, address, self.tls.as_ref()).await;
+        self.meet(link.map_err(HandshakeError::Tls)?, to).await
+    }
+
+    /// The server's side: who called.
+    pub(super) async fn answer(&self, stream: TcpStream) -> Result<(NodeId, Channel), HandshakeError> {
+        let link = link::answer(stream, self.tls.as_ref()).await;
+        self.greet(link.map_err(HandshakeError::Tls)?).await
+    }
+
+    async fn meet(&self, mut stream: Link, to: NodeId) -> Result<Channel, HandshakeError> {
         let hello = self.hello(to)?;
         stream.write_all(&hello).await?;
         check(stream.read_u8().await?)?;
@@ -112,8 +138,7 @@ impl Identity {
         Channel::new(stream, &keys).map_err(|_| HandshakeError::Keys)
     }
 
-    /// The server's side: who called.
-    pub(super) async fn answer(&self, mut stream: TcpStream) -> Result<(NodeId, Channel), HandshakeError> {
+    async fn greet(&self, mut stream: Link) -> Result<(NodeId, Channel), HandshakeError> {
         let mut hello = [0; HELLO_BYTES];
         // The rest of the hello is waited for only when it begins as one.
         stream.read_exact(&mut hello[..=MAGIC.len()]).await?;
@@ -248,6 +273,7 @@ mod tests {
             NodeId(own),
             (1..=members).map(NodeId),
             Some(&Secret::new(secret).unwrap()),
+            None,
         )
     }
 
@@ -256,7 +282,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (accepted, _) = listener.accept().await.unwrap();
-        let (called, answered) = tokio::join!(caller.call(stream, NodeId(2)), server.answer(accepted));
+        let (called, answered) = tokio::join!(caller.call(stream, "", NodeId(2)), server.answer(accepted));
         (called, answered.ok().map(|(from, _)| from))
     }
 
@@ -305,7 +331,7 @@ mod tests {
                 .unwrap();
         };
         let (called, ()) = tokio::join!(
-            async { identity(1, 3, SECRET).call(stream, NodeId(2)).await },
+            async { identity(1, 3, SECRET).call(stream, "", NodeId(2)).await },
             lie
         );
         assert!(matches!(called, Err(HandshakeError::OtherSecret)));

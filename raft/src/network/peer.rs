@@ -189,7 +189,7 @@ impl Peer {
         })?;
         // Without it small frames wait for acknowledgements; a socket that refuses it still works.
         stream.set_nodelay(true).ok();
-        let agreed = timeout(CONNECT, self.identity.call(stream, self.id))
+        let agreed = timeout(CONNECT, self.identity.call(stream, &self.address, self.id))
             .await
             .map_err(|_| late())?;
         agreed.map_err(|source| CallError::Handshake {

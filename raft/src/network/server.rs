@@ -84,7 +84,8 @@ async fn admit(
             Some(channel)
         }
         Ok(Err(error)) => {
-            tracing::warn!(%from, %error, "refused a peer connection");
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%from, %error, cause, "refused a peer connection");
             None
         }
         Err(_) => {

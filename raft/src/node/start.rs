@@ -72,7 +72,7 @@ impl Node {
         let states = store.states.watch();
         let visible = VisibleRevision::new(states.borrow().revision);
         let members = config.peers.keys().copied();
-        let identity = Identity::new(config.id, members, config.secret.as_ref());
+        let identity = Identity::new(config.id, members, config.secret.as_ref(), config.tls.clone());
         let peers = Peers::new(&identity, &config.peers);
         let (calls, call_queue) = mpsc::channel(CALLS);
         let (readiness, readiness_seen) = watch::channel(Readiness::Starting);
@@ -127,9 +127,9 @@ fn listen(config: &NodeConfig) -> Result<Option<(TcpListener, Callers)>, StartEr
         return Err(StartError::NotAmongPeers(config.id));
     }
     let address = config.listen.ok_or(StartError::NoListenAddress)?;
-    let callers = match config.secret {
-        Some(_) => Callers::Any,
-        None => {
+    let callers = match (&config.secret, &config.tls) {
+        (Some(_), _) | (_, Some(_)) => Callers::Any,
+        (None, None) => {
             let own = address.to_string();
             let far = [&own]
                 .into_iter()

@@ -235,3 +235,39 @@ fn a_node_of_several_hosts_must_tell_clients_its_name_on_listeners_that_have_por
     let untold = given("[{name: a, port.start: 7000}]").with(&[peers, secret]);
     untold.refused(&["gateway.advertised.host (GATEWAY_ADVERTISED_HOST): a node of a cluster over several hosts must say which host clients are told\n    localhost is the default, and wrong on every other host"]);
 }
+
+#[test]
+fn nodes_and_the_admin_api_may_have_certificates() {
+    let admin = [
+        ("GATEWAY_HTTP_TLS_CERTIFICATE", "a.crt"),
+        ("GATEWAY_HTTP_TLS_KEY", "a.key"),
+    ];
+    let peers = [
+        ("KLAMM_RAFT_PEERS", "1=a:1,2=b:1,3=c:1"),
+        ("GATEWAY_ADVERTISED_HOST", "gw1"),
+        ("KLAMM_RAFT_TLS_CERTIFICATE", "a.crt"),
+        ("KLAMM_RAFT_TLS_KEY", "a.key"),
+    ];
+    let authority = ("KLAMM_RAFT_TLS_CA", "ca.pem");
+    let list = "[{name: a, port.start: 7000}]";
+    let config = given(list).with(&admin).with(&peers).with(&[authority]).good();
+    assert_eq!(
+        config.http.tls.map(|tls| tls.clients),
+        Some(ClientCertificates::NotAsked)
+    );
+    let demanded = ClientCertificates::Required("ca.pem".into());
+    assert_eq!(config.node.raft_tls.map(|tls| tls.clients), Some(demanded));
+
+    given(list).with(&admin[..1]).refused(&[
+        "gateway.http.tls.key (GATEWAY_HTTP_TLS_KEY): gateway.http.tls.certificate needs its private key",
+    ]);
+    given(list)
+        .with(&[admin[0], ("GATEWAY_HTTP_TLS_KEY", "ca.pem")])
+        .refused(&["GATEWAY_HTTP_TLS_CERTIFICATE: ca.pem holds no private key in PEM form"]);
+    given(list)
+        .with(&[authority])
+        .refused(&["KLAMM_RAFT_TLS_CA: this means nothing without klamm.raft.tls.certificate"]);
+    given(list).with(&peers[2..]).refused(&[
+        "klamm.raft.tls.ca (KLAMM_RAFT_TLS_CA): nodes with certificates need this, to know each other\n    it is the PEM file of the authority that makes the certificates of nodes, and of nobody else",
+    ]);
+}

@@ -1,0 +1,173 @@
+//! Nodes that know each other by certificates alone, with an admin API over TLS: who shows another one comes in nowhere.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use klamm::quickstart::child;
+use klamm::quickstart::node::{Node, NodeSettings, write_clusters};
+use klamm::quickstart::ports::PortBlock;
+
+use super::broker::FakeBroker;
+use super::client::Client;
+use super::gateway::PATIENCE;
+use super::pki::{Authority, Identity};
+
+const NODES: u16 = 3;
+
+/// Three nodes before a fake broker.
+struct Group {
+    nodes: Vec<Node>,
+    identities: Vec<Identity>,
+    authority: Authority,
+    directory: tempfile::TempDir,
+    ports: PortBlock,
+    _broker: FakeBroker,
+}
+
+impl Group {
+    fn start() -> Self {
+        let (ports, directory) = (PortBlock::take().unwrap(), tempfile::tempdir().unwrap());
+        let broker = FakeBroker::start();
+        let clusters = directory.path().join("clusters.yaml");
+        let address = format!("127.0.0.1:{}", broker.port);
+        write_clusters(&clusters, &[("main", &[("bootstrap.servers", &address)])]).unwrap();
+        let authority = Authority::new(directory.path(), "nodes").unwrap();
+        let mut group = Self {
+            nodes: Vec::new(),
+            identities: Vec::new(),
+            authority,
+            directory,
+            ports,
+            _broker: broker,
+        };
+        for index in 0..NODES {
+            let name = format!("node{}", index + 1);
+            let identity = group.authority.identity(&name, &["127.0.0.1"]).unwrap();
+            let settings = group.settings(index, &identity, &clusters);
+            group.identities.push(identity);
+            group.nodes.push(Node::start(settings).unwrap());
+        }
+        group
+    }
+
+    fn settings(&self, index: u16, identity: &Identity, clusters: &Path) -> NodeSettings {
+        let file = |path: &Path| path.display().to_string();
+        let (chain, key) = (file(&identity.chain), file(&identity.key));
+        let more = [
+            ("KLAMM_RAFT_TLS_CERTIFICATE", &chain),
+            ("KLAMM_RAFT_TLS_KEY", &key),
+            ("KLAMM_RAFT_TLS_CA", &file(&self.authority.file)),
+            ("GATEWAY_HTTP_TLS_CERTIFICATE", &chain),
+            ("GATEWAY_HTTP_TLS_KEY", &key),
+        ];
+        NodeSettings {
+            program: env!("CARGO_BIN_EXE_klamm").into(),
+            id: index + 1,
+            data_dir: self.directory.path().join(format!("node{}", index + 1)),
+            clusters: clusters.to_owned(),
+            http_port: self.http(index),
+            advertised_host: "127.0.0.1".to_owned(),
+            port_start: self.ports.port(16 + 16 * index),
+            port_count: 16,
+            raft_ports: (0..NODES).map(|index| self.ports.port(index)).collect(),
+            more: more.map(|(name, value)| (name.to_owned(), value.clone())).into(),
+        }
+    }
+
+    fn http(&self, index: u16) -> u16 {
+        self.ports.port(8 + index)
+    }
+
+    /// Runs the command at a node's admin API, which must come from this authority.
+    fn klamm(&self, index: u16, authority: &Authority, words: &[&str]) -> Output {
+        let mut command: Command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
+        let url = format!("https://127.0.0.1:{}", self.http(index));
+        command.args(words).args(["--admin-url", &url]);
+        command.arg("--admin-ca").arg(&authority.file);
+        command.output().unwrap()
+    }
+
+    /// Waits until so many nodes are up, as a node sees it.
+    fn expect_up(&self, seen_by: u16, count: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.klamm(seen_by, &self.authority, &["cluster", "status"]);
+            let text = String::from_utf8_lossy(&shown.stdout);
+            if text
+                .lines()
+                .filter(|line| line.split_whitespace().nth(1) == Some("up"))
+                .count()
+                == count
+            {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{count} nodes are not up: {shown:?}\n{}",
+                self.nodes[0].log()
+            );
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Waits until a node has logged a line with all of these.
+    fn expect_logged(&self, index: usize, parts: &[&str]) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.nodes[index]
+            .log()
+            .lines()
+            .any(|line| parts.iter().all(|part| line.contains(part)))
+        {
+            assert!(
+                Instant::now() < deadline,
+                "{parts:?}: {}",
+                self.nodes[index].log()
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+#[test]
+fn impostors() {
+    let mut group = Group::start();
+    group.expect_up(0, 3);
+    let tenant = group.directory.path().join("tenant.yaml");
+    let resource = "kind: VirtualCluster\napiVersion: gateway/v2\nmetadata: {name: tenant}\nspec: {type: Partner, aclEnabled: true, superUsers: [admin]}\n";
+    fs::write(&tenant, resource).unwrap();
+    let applied = group.klamm(0, &group.authority, &["apply", "-f", tenant.to_str().unwrap()]);
+    assert!(applied.status.success(), "{applied:?}");
+    let shown = group.klamm(2, &group.authority, &["get", "virtual-cluster"]);
+    assert!(
+        String::from_utf8_lossy(&shown.stdout).contains("tenant"),
+        "{shown:?}"
+    );
+
+    // Neither the command nor a node trusts what another authority made.
+    let strangers = Authority::new(group.directory.path(), "strangers").unwrap();
+    let refused = group.klamm(0, &strangers, &["get", "virtual-cluster"]);
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    group.nodes[2].stop();
+    let own = group.identities[2].clone();
+    let (chain, key) = (fs::read(&own.chain).unwrap(), fs::read(&own.key).unwrap());
+    strangers.identity("node3", &["127.0.0.1"]).unwrap();
+    assert_ne!(fs::read(&own.chain).unwrap(), chain);
+    group.nodes[2].restart().unwrap();
+    group.expect_logged(0, &["refused a peer connection", "no TLS came about"]);
+    group.expect_up(0, 2);
+
+    // Its own certificate is read when it is there again.
+    fs::write(&own.chain, chain).unwrap();
+    fs::write(&own.key, key).unwrap();
+    group.expect_up(0, 3);
+    assert!(group.nodes.iter_mut().all(|node| node.ended().is_none()));
+
+    for port in [group.ports.port(0), group.http(0)] {
+        let mut plain = Client::connect(port);
+        plain.send(b"KLAMMRF\x01GET / HTTP/1.1\r\n\r\n");
+        assert!(plain.is_closed(), "{port} speaks TLS only");
+    }
+}
