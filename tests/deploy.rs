@@ -96,17 +96,46 @@ fn compose() -> Result<()> {
     Ok(())
 }
 
-#[test]
-fn kubernetes() -> Result<()> {
-    let text = read("kubernetes/klamm.yaml")?;
+/// The container of the nodes in a file for Kubernetes.
+fn container(path: &str) -> Result<Value> {
+    let text = read(path)?;
     let set = text
         .split("\n---\n")
         .find(|document| document.contains("kind: StatefulSet"))
         .context("a StatefulSet")?;
     let set: Value = serde_saphyr::from_str(set)?;
-    let container = set
-        .pointer("/spec/template/spec/containers/0")
-        .context("a container")?;
+    let container = set.pointer("/spec/template/spec/containers/0");
+    Ok(container.context("a container")?.clone())
+}
+
+#[test]
+fn kubernetes() -> Result<()> {
+    check("kubernetes", kubernetes_variables()?)
+}
+
+#[test]
+fn kubernetes_with_tls() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let made = rcgen::generate_simple_self_signed(["*.kafka.example.com".to_owned()])?;
+    std::fs::write(directory.path().join("tls.crt"), made.cert.pem())?;
+    std::fs::write(directory.path().join("tls.key"), made.signing_key.serialize_pem())?;
+    let container = container("kubernetes/tls.yaml")?;
+    let listeners = container
+        .pointer("/env/0/value")
+        .and_then(Value::as_str)
+        .context("listeners")?;
+    let mounted = container
+        .pointer("/volumeMounts/0/mountPath")
+        .and_then(Value::as_str)
+        .context("a mount")?;
+    let listeners = listeners.replace(mounted, &directory.path().display().to_string());
+    let mut variables = kubernetes_variables()?;
+    variables.insert("GATEWAY_LISTENERS".to_owned(), listeners);
+    check("kubernetes with TLS", variables)
+}
+
+fn kubernetes_variables() -> Result<Variables> {
+    let container = container("kubernetes/klamm.yaml")?;
     let mut variables = Variables::new();
     for variable in container["env"].as_array().context("variables")? {
         let name = variable["name"].as_str().context("a name")?;
@@ -136,5 +165,5 @@ fn kubernetes() -> Result<()> {
     }
     variables.insert("KLAMM_SERVICE_HOST".to_owned(), "10.0.0.1".to_owned());
     variables.insert("KLAMM_PORT".to_owned(), "tcp://10.0.0.1:8888".to_owned());
-    check("kubernetes", variables)
+    Ok(variables)
 }
