@@ -774,7 +774,8 @@ async fn virtual_clusters_are_managed_in_the_words_of_event_gateways() {
             { "type": "oauth_bearer", "mediation": "terminate", "provider": "corporate",
               "validate": { "audiences": [{ "name": "kafka" }] } },
         ],
-        "namespace": { "mode": "hide_prefix", "prefix": "team_" },
+        "namespace": { "mode": "hide_prefix", "prefix": "team_",
+            "additional": { "topics": [{ "type": "glob", "glob": "ops_*" }], "consumer_groups": [] } },
     });
     let created = gateway.admin(Method::POST, PATH, &body).await;
     assert_eq!(created.status, 201, "{}", created.body);
@@ -802,6 +803,11 @@ async fn virtual_clusters_are_managed_in_the_words_of_event_gateways() {
         (&json!("clusterA"), &json!("vc-1"))
     );
     assert_eq!(shown["spec"]["namespace"]["prefix"], "team_");
+    assert_eq!(
+        shown["spec"]["namespace"]["additional"]["topics"],
+        json!(["ops_*"])
+    );
+    assert_eq!(created["namespace"], body["namespace"]);
     for which in [&*id, "team-a"] {
         assert_eq!(gateway.get(&format!("{PATH}/{which}")).await.ok(), created);
     }

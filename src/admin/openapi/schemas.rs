@@ -147,6 +147,40 @@ fn add_scram(schemas: &mut Value) {
     });
 }
 
+/// Which names are its own, in the words of event gateways.
+fn event_gateway_namespace() -> Value {
+    let selectors = |name: &str| {
+        json!({
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["type"],
+                "properties": {
+                    "type": { "type": "string", "enum": ["glob", "exact_list"] },
+                    "glob": { "type": "string" },
+                    "exact_list": {
+                        "type": "array",
+                        "items": { "type": "object", "required": [name], "properties": { name: { "type": "string" } } },
+                    },
+                    "conflict": { "type": "string", "enum": ["warn", "ignore"], "description": "Without effect" },
+                },
+            },
+        })
+    };
+    json!({
+        "type": "object",
+        "required": ["mode", "prefix"],
+        "properties": {
+            "mode": { "type": "string", "enum": ["hide_prefix", "enforce_prefix"] },
+            "prefix": { "type": "string" },
+            "additional": {
+                "type": "object",
+                "properties": { "topics": selectors("backend"), "consumer_groups": selectors("value") },
+            },
+        },
+    })
+}
+
 /// How clients say who they are, in the words of event gateways.
 fn event_gateway_method() -> Value {
     let string = || json!({ "type": "string" });
@@ -214,7 +248,7 @@ fn add_event_gateway(schemas: &mut Value) {
                 "description": "With enforce_on_gateway there must be super_users",
             },
             "super_users": { "type": "array", "items": text(ACCOUNTS) },
-            "namespace": namespace(),
+            "namespace": event_gateway_namespace(),
             "bootstrap_servers": { "type": "string", "readOnly": true },
         },
     });

@@ -1,6 +1,8 @@
 //! A virtual cluster in the words of `/v1/event-gateways`: another spelling of the same resource. It is translated, never
 //! checked here.
 
+mod namespace;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::model::{MAIN_CLUSTER, State, VclusterKind, VclusterName, VclusterState};
@@ -11,8 +13,9 @@ use uuid::Uuid;
 use super::authentication::{ClaimsSpec, MediationSpec, MethodSpec, RuleSpec};
 use super::invalid::Invalid;
 use super::principals::PrincipalSpec;
-use super::standard::{NamespaceSpec, Selectors};
+use super::standard::Selectors;
 use super::virtual_cluster::{self, PutSpec, VirtualClusterResource};
+use namespace::Namespace;
 
 /// Whether ACLs decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +131,7 @@ pub(crate) struct EventGatewayVcluster {
     #[serde(default)]
     super_users: Vec<String>,
     #[serde(default)]
-    namespace: Option<NamespaceSpec>,
+    namespace: Option<Namespace>,
     #[serde(rename = "id", default)]
     _id: Option<IgnoredAny>,
     #[serde(rename = "bootstrap_servers", default)]
@@ -147,7 +150,7 @@ pub(crate) struct ShownVcluster {
     acl_mode: AclMode,
     super_users: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    namespace: Option<NamespaceSpec>,
+    namespace: Option<Namespace>,
     bootstrap_servers: String,
 }
 
@@ -181,7 +184,7 @@ impl EventGatewayVcluster {
         spec.acl_enabled = self.acl_mode == Some(AclMode::EnforceOnGateway);
         spec.super_users = self.super_users;
         spec.backend = Some(backend);
-        spec.namespace = self.namespace;
+        spec.namespace = self.namespace.map(Into::into);
         spec.topics = selectors.topics;
         spec.consumer_groups = selectors.consumer_groups;
         spec.authentication = Some(self.authentication.into_iter().flat_map(method).collect());
@@ -330,7 +333,7 @@ pub(crate) fn show(name: &VclusterName, vcluster: &VclusterState, state: &State)
             false => AclMode::Passthrough,
         },
         super_users: spec.super_users,
-        namespace: spec.standard.namespace,
+        namespace: spec.standard.namespace.map(Into::into),
         bootstrap_servers: spec.bootstrap_servers,
     }
 }

@@ -14,10 +14,10 @@ const ENFORCE_PREFIX: &str = "enforce_prefix";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct NamespaceSpec {
-    mode: String,
-    prefix: String,
+    pub(super) mode: String,
+    pub(super) prefix: String,
     #[serde(default)]
-    additional: Selectors,
+    pub(super) additional: Selectors,
 }
 
 /// What is let in under its own name.
