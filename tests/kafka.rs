@@ -2,6 +2,8 @@
 
 #[path = "kafka/authentication.rs"]
 mod authentication;
+#[path = "kafka/brokers.rs"]
+mod brokers;
 #[path = "kafka/expressions.rs"]
 mod expressions;
 #[path = "kafka/failover.rs"]

@@ -13,14 +13,14 @@ use serde_json::Value;
 use crate::scene::{LIMIT, Login, Scene, counted, eventually, lines, script};
 
 /// How many records the producer sends, and how many per second: about eight seconds of traffic.
-const RECORDS: usize = 4_000;
+pub(crate) const RECORDS: usize = 4_000;
 const RATE: &str = "500";
 
 /// What the producer prints for each record that was acknowledged.
 const ACKNOWLEDGED: &str = "producer_send_success";
 
 /// A started tool whose output goes to a file.
-struct Running {
+pub(crate) struct Running {
     process: Child,
     log: std::path::PathBuf,
 }
@@ -41,22 +41,22 @@ impl Running {
         })
     }
 
-    fn output(&self) -> String {
+    pub(crate) fn output(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// How many records the producer was told are stored.
-    fn acknowledged(&self) -> usize {
+    pub(crate) fn acknowledged(&self) -> usize {
         self.output().matches(ACKNOWLEDGED).count()
     }
 
     /// Ends a tool that has no end of its own.
-    fn end(mut self) {
+    pub(crate) fn end(mut self) {
         self.process.kill().ok();
         self.process.wait().ok();
     }
 
-    fn finish(mut self) -> Result<String> {
+    pub(crate) fn finish(mut self) -> Result<String> {
         let ended = child::wait(&mut self.process, LIMIT);
         if ended.is_none() {
             self.process.kill().ok();
@@ -178,7 +178,7 @@ fn check(victim: Victim) -> Result<()> {
 }
 
 /// An idempotent producer that goes on until all is acknowledged; the tool itself would not retry.
-fn start_producer(scene: &Scene, user: &Login) -> Result<Running> {
+pub(crate) fn start_producer(scene: &Scene, user: &Login) -> Result<Running> {
     let file = scene.stage.directory().join("idempotent.properties");
     let properties = std::fs::read_to_string(&user.file)? + "enable.idempotence=true\nretries=2147483647\n";
     std::fs::write(&file, properties)?;
@@ -188,7 +188,7 @@ fn start_producer(scene: &Scene, user: &Login) -> Result<Running> {
     Running::start(scene, "producer", &format!("{tool} {load}"))
 }
 
-fn start_consumer(scene: &Scene, user: &Login) -> Result<Running> {
+pub(crate) fn start_consumer(scene: &Scene, user: &Login) -> Result<Running> {
     let (bootstrap, file) = (&user.bootstrap, &user.file);
     let tool = format!("kafka-console-consumer --bootstrap-server {bootstrap} --command-config {file}");
     let load = "--topic orders --group app --from-beginning";
@@ -236,7 +236,7 @@ fn kill_when_under_way(scene: &Scene, user: &Login, producer: &Running, victim: 
     Ok(())
 }
 
-fn nothing_lost_or_doubled(sent: &[String], stored: &[String]) -> Result<()> {
+pub(crate) fn nothing_lost_or_doubled(sent: &[String], stored: &[String]) -> Result<()> {
     ensure!(
         sent.len() == RECORDS,
         "{} of {RECORDS} records were acknowledged",
@@ -305,7 +305,7 @@ fn the_node_catches_up(scene: &mut Scene, victim: Victim, acls: &[String]) -> Re
 }
 
 /// The values of the records that the producer was told are stored.
-fn acknowledged(output: &str) -> Vec<String> {
+pub(crate) fn acknowledged(output: &str) -> Vec<String> {
     let events = output
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -4,8 +4,8 @@
 set -euo pipefail
 
 readonly here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
-readonly home="$(realpath -m "${KLAMM_KAFKA_HOME:-${CARGO_TARGET_DIR:-$here/../../target}/kafka}")"
-readonly libs="$home/libs"
+home="$(realpath -m "${KLAMM_KAFKA_HOME:-${CARGO_TARGET_DIR:-$here/../../target}/kafka}")"
+libs="$home/libs"
 readonly run_dir="$home/run"
 readonly ready_line="Kafka Server started"
 readonly ready_seconds=60
@@ -29,7 +29,8 @@ kafka.sh classpath                    print the class path, for tools that start
 A broker uses two ports: PORT for clients, PORT+1 for the controller; further nodes follow at PORT+2, PORT+4.
 OPTIONs:
   --dir DIR            keep data in DIR and do not delete it
-  --nodes N            1 (default) or 3 brokers
+  --nodes N            1 (default) or 3 brokers, in the racks rack-1 to rack-3
+  --release VERSION    brokers of another release of Apache Kafka, fetched once (must come first), such as 3.9.1
   --sasl PORT          one more listener, SASL_PLAINTEXT with PLAIN, on PORT (PORT+1, … for further nodes)
   --user NAME=PASSWORD a login for it (repeatable; default gateway=gateway-secret)
   --ssl PORT PEM       one more listener, TLS, on PORT; PEM holds the private key (PKCS #8) and the certificates
@@ -46,6 +47,17 @@ need() { command -v "$1" >/dev/null || die "$1 is missing; install it with: apt-
 
 # ---------------------------------------------------------------- install
 
+release=""
+
+# use_release [--release VERSION …]: another release has a home of its own.
+use_release() {
+  [[ "${1:-}" == --release ]] || return 0
+  [[ "${2:-}" =~ ^[0-9]+(\.[0-9]+)+$ ]] || die "--release needs a version"
+  release="$2"
+  home="$home/$release"
+  libs="$home/libs"
+}
+
 stamp() { cksum <"$here/pom.xml" | cut -d' ' -f1; }
 
 install() {
@@ -58,8 +70,9 @@ install() {
     [[ -f "$libs/.complete" && "$(cat "$libs/.complete")" == "$(stamp)" ]] && exit 0
     local fresh="$home/libs.new"
     rm -rf "$fresh"
-    echo "fetching Apache Kafka with Maven …" >&2
+    echo "fetching Apache Kafka $release with Maven …" >&2
     mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+      -DexcludeArtifactIds=slf4j-reload4j,reload4j ${release:+"-Dkafka.version=$release"} \
       -DoutputDirectory="$fresh" >&2 </dev/null || die "Maven could not fetch Apache Kafka"
     rm -rf "$libs" "$home/template" "$home"/*.jsa
     mv "$fresh" "$libs"
@@ -116,6 +129,7 @@ parse_options() {
       --ssl) ssl_port="$2"; ssl_pem="$(realpath "$3")"; shift 3 ;;
       --authorizer) super_user="$2"; shift 2 ;;
       --jvm) jvm="$2"; shift 2 ;;
+      --release) shift 2 ;;
       --set) extra+=("$2"); shift 2 ;;
       *) die "unknown option $1" ;;
     esac
@@ -140,6 +154,7 @@ prepare_node() {
     [[ -n "$sasl_port" ]] && listeners+=",SASL_PLAINTEXT://127.0.0.1:$((sasl_port + id - 1))" && sasl_properties
     [[ -n "$ssl_port" ]] && listeners+=",SSL://127.0.0.1:$((ssl_port + id - 1))" &&
       printf '%s\n' ssl.keystore.type=PEM "ssl.keystore.location=$ssl_pem"
+    ((count > 1)) && echo "broker.rack=rack-$id"
     [[ -n "$super_user" ]] && printf '%s\n' \
       authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer \
       "super.users=User:ANONYMOUS;User:$super_user"
@@ -240,6 +255,7 @@ launch() {
 
 run() {
   (($# >= 2)) || die "run needs NAME and PORT"
+  use_release "${@:3}"
   install
   launch "$@"
   echo "ready $cluster_dir"
@@ -249,6 +265,7 @@ run() {
 
 start() {
   (($# >= 2)) || die "start needs NAME and PORT"
+  use_release "${@:3}"
   install
   local name="$1" pid_file="$run_dir/$1.pid" log="$run_dir/$1.log" pid deadline
   mkdir -p "$run_dir"
@@ -266,6 +283,7 @@ start() {
 }
 
 background() {
+  use_release "${@:3}"
   launch "$@"
   echo "ready $cluster_dir"
   wait

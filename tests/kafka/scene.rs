@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,15 +53,23 @@ impl Scene {
         more: impl FnOnce(&Stage) -> Result<Vec<(String, String)>>,
     ) -> Result<Self> {
         let mut scene = Self { stage: Stage::new()? };
-        scene.start_kafka()?;
+        scene.start_kafka(&[])?;
         let more = more(&scene.stage)?;
         scene.start_nodes(nodes, host, more)?;
         Ok(scene)
     }
 
-    fn start_kafka(&mut self) -> Result<()> {
+    /// One node; the shared cluster with these options of `kafka.sh run`.
+    pub(crate) fn before(brokers: &[&str]) -> Result<Self> {
+        let mut scene = Self { stage: Stage::new()? };
+        scene.start_kafka(brokers)?;
+        scene.start_nodes(1, "127.0.0.1", Vec::new())?;
+        Ok(scene)
+    }
+
+    fn start_kafka(&mut self, brokers: &[&str]) -> Result<()> {
         let main = self.stage.start_kafka("main", &[])?;
-        let shared = self.stage.start_kafka(CLUSTER, &[])?;
+        let shared = self.stage.start_kafka(CLUSTER, brokers)?;
         // The file of the reference, with loopback instead of credentials.
         self.stage.configure(&[
             ("main", &[("bootstrap.servers", &main)]),
@@ -143,6 +151,31 @@ impl Scene {
             output.all()
         );
         Ok(output.stdout)
+    }
+
+    /// Kills a broker of the shared cluster.
+    pub(crate) fn kill_broker(&self, id: u16) -> Result<()> {
+        let pid = fs::read_to_string(self.broker_directory(id)?.join("pid"))?;
+        let killed = Command::new("kill").args(["-9", pid.trim()]).status()?;
+        ensure!(killed.success(), "no broker {pid}");
+        Ok(())
+    }
+
+    /// Starts a killed broker again with its data. It is of the release that tools are of.
+    pub(crate) fn start_broker(&self, id: u16) -> Result<Child> {
+        let mut command = script("tool");
+        command
+            .arg("kafka.Kafka")
+            .arg(self.broker_directory(id)?.join("server.properties"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        Ok(child::start(command)?)
+    }
+
+    fn broker_directory(&self, id: u16) -> Result<PathBuf> {
+        let cluster = self.stage.data_of(CLUSTER).context("clusterA was started")?;
+        Ok(cluster.join(id.to_string()))
     }
 
     /// Makes a physical topic with so many partitions.

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use anyhow::{Context, Result, ensure};
 use klamm::quickstart::child;
 
-use crate::scene::{CLUSTER, LIMIT, Login, Scene, counted, eventually, lines, script};
+use crate::scene::{LIMIT, Login, Scene, counted, eventually, lines, script};
 
 const RECORDS: usize = 4_000;
 
@@ -89,28 +89,6 @@ fn read(scene: &Scene, isolation: &str, topic: &str, limit: usize) -> Result<Vec
     Ok(lines(&scene.direct("kafka-console-consumer", &arguments, "")?))
 }
 
-/// Kills the broker of the shared cluster and starts it again with its data.
-fn restart_broker(scene: &Scene) -> Result<Child> {
-    let directory = scene
-        .stage
-        .data_of(CLUSTER)
-        .context("clusterA was started")?
-        .join("1");
-    let pid = std::fs::read_to_string(directory.join("pid"))?;
-    let killed = std::process::Command::new("kill")
-        .args(["-9", pid.trim()])
-        .status()?;
-    ensure!(killed.success(), "no broker {pid}");
-    let mut command = script("tool");
-    command
-        .arg("kafka.Kafka")
-        .arg(directory.join("server.properties"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    Ok(child::start(command)?)
-}
-
 /// A virtual cluster whose super user may do everything, with an input and an output topic.
 fn setup(scene: &Scene, name: &str) -> Result<Login> {
     let (input, output) = (format!("{name}-in"), format!("{name}-out"));
@@ -139,7 +117,8 @@ fn every_record_is_copied_exactly_once_through_restarts() -> Result<()> {
     scene.stage.nodes_mut()[0].restart()?;
     scene.stage.nodes_mut()[0].await_ready()?;
     copier.reaches(RECORDS * 3 / 5)?;
-    let mut broker = restart_broker(&scene)?;
+    scene.kill_broker(1)?;
+    let mut broker = scene.start_broker(1)?;
     ensure!(
         copier.committed() < RECORDS,
         "all was over before the broker ended"

@@ -10,7 +10,7 @@ use kafka_protocol::messages::{
     MetadataRequest, RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslAuthenticateResponse,
     SaslHandshakeRequest, SaslHandshakeResponse,
 };
-use kafka_protocol::protocol::{Decodable, Encodable, Request, StrBytes};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 
 /// The version of SaslHandshake and SaslAuthenticate.
 const VERSION: i16 = 1;
@@ -64,13 +64,13 @@ impl Wire {
         Ok(self.stream.read(&mut [0])? == 0)
     }
 
-    /// Versions of which the headers are not flexible.
-    fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
+    /// Sends a request and reads its answer.
+    pub(crate) fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
         let mut body = BytesMut::new();
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
             .with_request_api_version(version);
-        header.encode(&mut body, 1)?;
+        header.encode(&mut body, R::header_version(version))?;
         request.encode(&mut body, version)?;
         self.stream.write_all(&u32::try_from(body.len())?.to_be_bytes())?;
         self.stream.write_all(&body)?;
@@ -79,7 +79,7 @@ impl Wire {
         let mut answer = vec![0; u32::from_be_bytes(length) as usize];
         self.stream.read_exact(&mut answer)?;
         let mut answer = Bytes::from(answer);
-        ResponseHeader::decode(&mut answer, 0)?;
+        ResponseHeader::decode(&mut answer, R::Response::header_version(version))?;
         let decoded = R::Response::decode(&mut answer, version)?;
         ensure!(!answer.has_remaining(), "bytes are left over");
         Ok(decoded)
