@@ -19,7 +19,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
-use klamm_raft::model::{ListenerName, Liveness, NodeRecord, Protocol};
+use klamm_raft::model::{ListenerName, Liveness, NodeRecord, Protocol, VirtualCluster};
 use klamm_raft::{Node, NotReady, StartError, Tuning, WeakSecret};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
@@ -75,6 +75,8 @@ pub enum AppError {
     HttpTls(#[source] TlsError),
     #[error("this node has no certificate to show to its peers")]
     RaftTls(#[source] TlsError),
+    #[error("gateway.passthrough.authentication is not what it should be: {0}")]
+    Passthrough(String),
     #[error("the authorities of an OAuth provider cannot be used")]
     Oauth(#[from] backend::TlsError),
     #[error("the admin API cannot listen on {address}")]
@@ -92,6 +94,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     for warning in &config.warnings {
         warn!(%warning, "configuration");
     }
+    let passthrough = passthrough::spec(&config).map_err(AppError::Passthrough)?;
     let stop = drain::Stop::on_signals().map_err(AppError::Signals)?;
     let metrics = Metrics::new()?;
     let node = Node::start(raft_config(&config, &metrics.node).await?)?;
@@ -138,7 +141,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         limit: config.limits.drain,
         spread: limits(&config).drain_spread,
     };
-    let ended = serve_until(stop, drain, join(&config, manager)).await;
+    let ended = serve_until(stop, drain, join(&config, manager, passthrough)).await;
     // Not gracefully: there is no node any more that could answer.
     admin_handle.stop(false).await;
     ended
@@ -239,7 +242,7 @@ fn own_ports(listeners: &[ListenerConfig]) -> Vec<RangeInclusive<u16>> {
 }
 
 /// Follows the replicated state for as long as the node runs, and serves clients once it has joined its cluster.
-async fn join(config: &Config, manager: Manager) -> Result<(), AppError> {
+async fn join(config: &Config, manager: Manager, passthrough: VirtualCluster) -> Result<(), AppError> {
     let (joined, seen) = oneshot::channel();
     let control = manager.control.clone();
     let following = async {
@@ -249,7 +252,7 @@ async fn join(config: &Config, manager: Manager) -> Result<(), AppError> {
     let joining = async {
         wait_ready(&control).await?;
         ensure_signing_key(config, &control).await?;
-        passthrough::ensure(&config.passthrough, &control).await?;
+        passthrough::ensure(passthrough, &control).await?;
         info!(node = %config.node.id, "this node has joined its cluster");
         // The manager runs until the node stops; then nobody needs to know.
         let _ = joined.send(());

@@ -95,6 +95,8 @@ pub struct HttpConfig {
 pub struct PassthroughConfig {
     pub acls: AclMode,
     pub super_users: BTreeSet<AccountName>,
+    /// How its clients log in, as JSON in the form of `spec.authentication`; none: as by default.
+    pub authentication: Option<String>,
 }
 
 /// Whether ACLs decide.

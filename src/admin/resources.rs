@@ -18,6 +18,7 @@ use klamm_raft::model::PASSTHROUGH;
 use serde::{Deserialize, Serialize};
 
 pub(super) use alias_topic::{AliasTopicResource, DeleteByName};
+pub(crate) use authentication::from_json as authentication_from;
 pub(super) use event_gateway::EventGatewayVcluster;
 pub(super) use invalid::Invalid;
 pub(super) use principals::Principals;

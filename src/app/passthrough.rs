@@ -6,27 +6,47 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
-use klamm_raft::model::{Authentication, PASSTHROUGH, VclusterKind, VclusterName, VirtualCluster};
+use klamm_raft::model::{Authentication, Method, PASSTHROUGH, VclusterKind, VclusterName, VirtualCluster};
 use klamm_raft::outcome::Outcome;
 use tracing::{error, warn};
 
 use super::services;
-use crate::config::{AclMode, PassthroughConfig};
+use crate::admin;
+use crate::config::{AclMode, Config};
 use crate::control::{self, Control, ControlError};
 
 /// After the change could not be made, this long passes before it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// Creates it, or gives it this configuration. Of nodes that are configured differently the last one that starts wins.
-pub(crate) async fn ensure(config: &PassthroughConfig, control: &Control) -> Result<(), ControlError> {
-    let name: VclusterName = PASSTHROUGH.parse().expect("it is a valid name");
-    let spec = VirtualCluster {
-        kind: VclusterKind::Passthrough,
-        acl_enabled: config.acls == AclMode::Enabled,
-        super_users: config.super_users.clone(),
-        authentication: Authentication::default(),
-        dns_label: None,
+/// What the configuration says of it.
+///
+/// # Errors
+/// The list of methods is none, or names a provider that is not there.
+pub(crate) fn spec(config: &Config) -> Result<VirtualCluster, String> {
+    let passthrough = &config.passthrough;
+    let authentication = match &passthrough.authentication {
+        Some(text) => admin::authentication_from(text)?,
+        None => Authentication::default(),
     };
+    let unknown = authentication.0.iter().find_map(|method| match method {
+        Method::OauthBearer(oauth) if !config.oauth.contains_key(&oauth.provider) => Some(&oauth.provider),
+        _ => None,
+    });
+    if let Some(provider) = unknown {
+        return Err(format!("the OAuth provider {provider} is not configured"));
+    }
+    Ok(VirtualCluster {
+        kind: VclusterKind::Passthrough,
+        acl_enabled: passthrough.acls == AclMode::Enabled,
+        super_users: passthrough.super_users.clone(),
+        authentication,
+        dns_label: None,
+    })
+}
+
+/// Creates it, or gives it this configuration. Of nodes that are configured differently the last one that starts wins.
+pub(crate) async fn ensure(spec: VirtualCluster, control: &Control) -> Result<(), ControlError> {
+    let name: VclusterName = PASSTHROUGH.parse().expect("it is a valid name");
     loop {
         match control.state().vclusters.get(&name) {
             Some(there) if there.spec == spec => return Ok(()),

@@ -521,7 +521,14 @@ impl Builder {
                 }
             }
         }
-        PassthroughConfig { acls, super_users }
+        PassthroughConfig {
+            acls,
+            super_users,
+            authentication: match self.is_set(reference::PASSTHROUGH_AUTHENTICATION) {
+                true => self.text(reference::PASSTHROUGH_AUTHENTICATION),
+                false => None,
+            },
+        }
     }
 
     fn limits(&mut self) -> Limits {

@@ -60,6 +60,8 @@ keys! {
         "Whether ACLs decide in the virtual cluster `passthrough`, `true` or `false`. With `false` everybody who logs in there may do everything on the physical cluster `main`. In all other virtual clusters ACLs decide.";
     SUPER_USERS = "gateway.super.users", "",
         "The super users of the virtual cluster `passthrough`: names of service accounts, separated by `;`.";
+    PASSTHROUGH_AUTHENTICATION = "gateway.passthrough.authentication", "tokens and SCRAM",
+        "How clients of the virtual cluster `passthrough` log in: a text with JSON as in `spec.authentication` of the others (see AUTHENTICATION.md), such as `[{\"type\": \"sasl_plain\", \"mediation\": \"passthrough\"}]`. Lists of users are for other virtual clusters.";
     OAUTH_PROVIDERS = "gateway.oauth.providers", "",
         "The providers of OAuth tokens that virtual clusters may name, as a map from a name to `issuer`, `jwks.url` (https, http on this machine, or `file:///path`), `audiences` (one of them must be in the token's `aud`), `algorithms` (default `RS256, ES256`; only asymmetric ones), `leeway.seconds` (30), `jwks.refresh.seconds` (600) and `jwks.ca.file` (PEM; default: the authorities of the operating system). Every node should be given the same.";
     MAX_REAUTH_MS = "gateway.connections.max.reauth.ms", "0",

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{IDLE_MS, eventually, lines};
 use crate::wire::{Wire, bearer, plain};
-use scene::{Client, Federation};
+use scene::{Client, Federation, OWNED};
 
 /// What a client is told of a token that is not good (RFC 7628 §3.2.2), whatever is wrong.
 const INVALID_TOKEN: &str = "{\"status\":\"invalid_token\"}";
@@ -243,6 +243,33 @@ fn the_broker_has_the_last_word(bootstrap: &str) -> Result<()> {
     std::thread::sleep(std::time::Duration::from_millis(1100));
     let answer = wire.log_in("PLAIN", &plain("alice", "alice-secret"))?;
     ensure!(answer.error_code == 0 && wire.is_served(), "{answer:?}");
+    Ok(())
+}
+
+#[test]
+fn the_virtual_cluster_that_is_built_in_leaves_logins_and_rights_to_the_broker() -> Result<()> {
+    let scene = Federation::shared()?;
+    let bootstrap = scene.stage.admin(1).bootstrap("passthrough")?;
+    let alice = ("alice", "alice-secret");
+    let listed = scene.kcat(&bootstrap, alice, &["-L", "-t", OWNED], "")?;
+    ensure!(
+        listed.stdout.contains("topic \"owned\" with 1 partitions"),
+        "{}",
+        listed.all()
+    );
+    // The broker lets alice see that topic and no other.
+    let written = scene.kcat(
+        &bootstrap,
+        alice,
+        &["-P", "-t", "hidden", "-X", "message.timeout.ms=5000"],
+        "x\n",
+    )?;
+    ensure!(!written.status.success(), "{}", written.all());
+    let answer = Wire::connect(&bootstrap)?.handshake("SCRAM-SHA-512")?;
+    ensure!(
+        answer.error_code == 33 && answer.mechanisms.len() == 1,
+        "{answer:?}"
+    );
     Ok(())
 }
 

@@ -141,6 +141,16 @@ fn read_principals(specs: &mut [MethodSpec]) -> Result<Principals, Invalid> {
     Ok(Principals::default())
 }
 
+/// Reads a list that is written as JSON. It holds no users: what is hashed with fresh salt is never the same twice.
+pub(crate) fn from_json(text: &str) -> Result<Authentication, String> {
+    let specs: Vec<MethodSpec> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let (authentication, principals) = read(Some(specs)).map_err(|error| error.to_string())?;
+    match principals == Principals::default() {
+        true => Ok(authentication),
+        false => Err("there is no place for principals here".to_owned()),
+    }
+}
+
 fn read_method(spec: MethodSpec) -> Result<Method, Invalid> {
     Ok(match spec {
         MethodSpec::Anonymous {} => Method::Anonymous,
@@ -358,6 +368,22 @@ mod tests {
         check(
             r#"[{"type":"client_certificate"}]"#,
             Ok(r#"[{"type":"client_certificate","required":false,"principalMappingRules":"DEFAULT"}]"#),
+        );
+    }
+
+    #[test]
+    fn a_text_holds_no_users() {
+        let read = from_json(r#"[{"type":"sasl_plain","mediation":"passthrough"}]"#).unwrap();
+        assert!(read.relays());
+        let check = |text: &str, part: &str| {
+            let error = from_json(text).unwrap_err();
+            assert!(error.contains(part), "{error}");
+        };
+        check("", "EOF");
+        check("[]", "must list 1 to 16 methods");
+        check(
+            r#"[{"type":"sasl_plain","principals":[{"username":"alice","password":"secret"}]}]"#,
+            "no place for principals",
         );
     }
 

@@ -83,7 +83,14 @@ impl Federation {
             count: 1,
             advertised_host: "127.0.0.1".to_owned(),
             ports: PortChoice::Any,
-            more: vec![("GATEWAY_OAUTH_PROVIDERS".to_owned(), format!("{{{providers}}}"))],
+            more: vec![
+                ("GATEWAY_OAUTH_PROVIDERS".to_owned(), format!("{{{providers}}}")),
+                (
+                    "GATEWAY_PASSTHROUGH_AUTHENTICATION".to_owned(),
+                    r#"[{"type": "sasl_plain", "mediation": "passthrough"}]"#.to_owned(),
+                ),
+                ("GATEWAY_ACL_ENABLED".to_owned(), "false".to_owned()),
+            ],
         })?;
         Ok(Self {
             stage,
@@ -167,7 +174,7 @@ impl Federation {
     }
 
     /// kcat as a user of PLAIN.
-    fn kcat(
+    pub(crate) fn kcat(
         &self,
         bootstrap: &str,
         (user, password): (&str, &str),
