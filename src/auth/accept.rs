@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use klamm_raft::model::Demand;
 
+use super::certificate::ClientCertificate;
 use super::login::Basis;
 use super::{Directory, Login, LoginLost, Refusal};
 use crate::authz::Principal;
@@ -11,15 +12,18 @@ use crate::authz::Principal;
 /// What Kafka calls a client that does not say who it is.
 const NOBODY: &str = "ANONYMOUS";
 
-/// Who a client is that shows this certificate, or none. `certificate` is its subject. A certificate counts before
-/// `anonymous`, wherever that stands in the list.
+/// Who a client is that shows this certificate, or none. A certificate counts before `anonymous`, wherever that stands in
+/// the list, and the login ends with it.
 ///
 /// # Errors
 /// The virtual cluster demands another certificate, or takes nobody without SASL.
-pub(super) fn login(directory: &Directory, certificate: Option<&Arc<str>>) -> Result<Login, Refusal> {
+pub(super) fn login(
+    directory: &Directory,
+    certificate: Option<&Arc<ClientCertificate>>,
+) -> Result<Login, Refusal> {
     let by_certificate = match (directory.client_certificate(), certificate) {
-        (Some((_, rules)), Some(subject)) => {
-            let name = rules.and_then(|rules| rules.map(subject));
+        (Some((_, rules)), Some(shown)) => {
+            let name = rules.and_then(|rules| rules.map(&shown.subject));
             Some(name.ok_or(Refusal::UnmappedCertificate)?)
         }
         (Some((Demand::Required, _)), None) => return Err(Refusal::NoCertificate),
@@ -38,7 +42,10 @@ pub(super) fn login(directory: &Directory, certificate: Option<&Arc<str>>) -> Re
     Ok(Login {
         principal,
         mechanism: None,
-        expires: None,
+        expires: by_certificate
+            .as_ref()
+            .and(certificate)
+            .map(|shown| shown.not_after),
         basis: Basis::Accepted {
             certificate: certificate.cloned(),
             is_named: by_certificate.is_some(),
@@ -50,7 +57,7 @@ pub(super) fn login(directory: &Directory, certificate: Option<&Arc<str>>) -> Re
 /// Whether the client would still be the same.
 pub(super) fn check(
     held: &Login,
-    certificate: Option<&Arc<str>>,
+    certificate: Option<&Arc<ClientCertificate>>,
     directory: &Directory,
 ) -> Result<(), LoginLost> {
     match login(directory, certificate) {
@@ -65,9 +72,11 @@ mod tests {
     use klamm_raft::model::{AccountKind, AccountName, Authentication, Method, Revision, VclusterState};
 
     use super::*;
+    use crate::auth::UnixMillis;
     use crate::auth::token::samples;
 
     const SUBJECT: &str = "CN=Writer,O=Acme";
+    const NOT_AFTER: UnixMillis = UnixMillis(7_000);
 
     fn certificates(demand: Demand, rules: &str) -> Method {
         Method::ClientCertificate {
@@ -92,7 +101,12 @@ mod tests {
     }
 
     fn log_in(state: &VclusterState, certificate: Option<&str>) -> Result<Login, Refusal> {
-        let certificate = certificate.map(Arc::from);
+        let certificate = certificate.map(|subject| {
+            Arc::new(ClientCertificate {
+                subject: subject.to_owned(),
+                not_after: NOT_AFTER,
+            })
+        });
         login(&samples::directory(state), certificate.as_ref())
     }
 
@@ -167,6 +181,16 @@ mod tests {
             Err(LoginLost::MethodChanged),
         );
         check_after(|state| known_as(state, "Writer"), Err(LoginLost::AccountChanged));
+    }
+
+    #[test]
+    fn a_login_ends_with_the_certificate_that_it_rests_on() {
+        let methods = vec![certificates(Demand::Optional, "DEFAULT"), Method::Anonymous];
+        let expires = |certificate| log_in(&state(methods.clone()), certificate).unwrap().expires;
+        assert_eq!(expires(Some(SUBJECT)), Some(NOT_AFTER));
+        assert_eq!(expires(None), None);
+        let anybody = log_in(&state(vec![Method::Anonymous]), Some(SUBJECT)).unwrap();
+        assert_eq!(anybody.expires, None);
     }
 
     #[test]

@@ -1,10 +1,24 @@
-//! The subject of a client's certificate, written as Java's `X500Principal.getName()` writes it: the form in which Kafka
-//! names principals. Pure: DER in (X.690, RFC 5280), RFC 2253 text out.
+//! What a client's certificate says that matters to a login: until when it holds, and its subject, written as Java's
+//! `X500Principal.getName()` writes it, the form in which Kafka names principals. Pure: DER in (X.690, RFC 5280), RFC 2253 text out.
 
-/// Why a certificate has no subject that can be written.
+use super::UnixMillis;
+
+/// Why nothing can be learned from a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the certificate's subject does not parse")]
+#[error("the certificate's subject or its end does not parse")]
 pub struct BadCertificate;
+
+/// A certificate that the client proved to own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// As Java prints it (RFC 2253).
+    pub subject: String,
+    /// It holds no longer.
+    pub not_after: UnixMillis,
+}
+
+/// From the first of March of the year 0 to 1970.
+const DAYS_BEFORE_1970: u64 = 719_468;
 
 /// The longest subject that is taken, in bytes of DER.
 const MAX_SUBJECT_BYTES: usize = 4096;
@@ -27,15 +41,17 @@ const SET: u8 = 0x31;
 const INTEGER: u8 = 0x02;
 const OBJECT_ID: u8 = 0x06;
 const VERSION: u8 = 0xa0;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
 
 /// The tags of strings that Java writes as text: UTF-8, Printable, T61, IA5, General, BMP.
 const STRINGS: [u8; 6] = [0x0c, 0x13, 0x14, 0x16, 0x1b, 0x1e];
 
-/// The subject of a certificate in DER.
+/// Reads a certificate in DER.
 ///
 /// # Errors
 /// It does not parse.
-pub fn subject(certificate: &[u8]) -> Result<String, BadCertificate> {
+pub fn read(certificate: &[u8]) -> Result<ClientCertificate, BadCertificate> {
     let (certificate, _) = Item::take_as(SEQUENCE, certificate)?;
     let (fields, _) = Item::take_as(SEQUENCE, certificate.content)?;
     let mut rest = fields.content;
@@ -43,11 +59,56 @@ pub fn subject(certificate: &[u8]) -> Result<String, BadCertificate> {
     if first.tag == VERSION {
         rest = after;
     }
-    // Serial number, signature algorithm, issuer, validity.
-    for tag in [INTEGER, SEQUENCE, SEQUENCE, SEQUENCE] {
+    // Serial number, signature algorithm, issuer.
+    for tag in [INTEGER, SEQUENCE, SEQUENCE] {
         (_, rest) = Item::take_as(tag, rest)?;
     }
-    name(rest)
+    let (validity, rest) = Item::take_as(SEQUENCE, rest)?;
+    let (_, not_after) = Item::take(validity.content)?;
+    let (not_after, _) = Item::take(not_after)?;
+    Ok(ClientCertificate {
+        subject: name(rest)?,
+        not_after: time(not_after)?,
+    })
+}
+
+/// A time in UTC to the second, as certificates have it (RFC 5280 §4.1.2.5). One before 1970 is 1970.
+fn time(item: Item<'_>) -> Result<UnixMillis, BadCertificate> {
+    let text = std::str::from_utf8(item.content).map_err(|_| BadCertificate)?;
+    let digits = text.strip_suffix('Z').ok_or(BadCertificate)?;
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(BadCertificate);
+    }
+    let (year, rest) = match item.tag {
+        UTC_TIME if digits.len() == 12 => {
+            let year = number(&digits[..2])?;
+            (if year < 50 { 2000 + year } else { 1900 + year }, &digits[2..])
+        }
+        GENERALIZED_TIME if digits.len() == 14 => (number(&digits[..4])?, &digits[4..]),
+        _ => return Err(BadCertificate),
+    };
+    let mut parts = [0; 5];
+    for (at, part) in parts.iter_mut().enumerate() {
+        *part = number(&rest[2 * at..2 * at + 2])?;
+    }
+    let [month, day, hour, minute, second] = parts;
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+        return Err(BadCertificate);
+    }
+    if year < 1970 {
+        return Ok(UnixMillis(0));
+    }
+    // Years begin in March, so that a leap day is the last one of a year.
+    let year = year - u64::from(month <= 2);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + day_of_year;
+    Ok(UnixMillis::from_secs(
+        (((days - DAYS_BEFORE_1970) * 24 + hour) * 60 + minute) * 60 + second,
+    ))
+}
+
+fn number(digits: &str) -> Result<u64, BadCertificate> {
+    digits.parse().map_err(|_| BadCertificate)
 }
 
 /// A name in DER.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use klamm_raft::model::{AccountName, PasswordHash, ProviderName};
 
 use super::accept;
+use super::certificate::ClientCertificate;
 use super::messages::{self, Answer, SASL_AUTHENTICATE, SASL_HANDSHAKE, SaslError};
 use super::oauth::Keyring;
 use super::password::{PasswordCheck, Verdict};
@@ -186,12 +187,16 @@ impl Conversation {
         matches!(api_key, SASL_HANDSHAKE | SASL_AUTHENTICATE)
     }
 
-    /// Logs in a client of a listener without SASL, by the subject of its certificate or as nobody.
+    /// Logs in a client of a listener without SASL, by its certificate or as nobody.
     ///
     /// # Errors
     /// The virtual cluster does not take it.
-    pub fn accepted(&mut self, directory: &Directory, certificate: Option<&Arc<str>>) -> Result<(), Refusal> {
-        self.attempted_user = certificate.map(ToString::to_string);
+    pub fn accepted(
+        &mut self,
+        directory: &Directory,
+        certificate: Option<&Arc<ClientCertificate>>,
+    ) -> Result<(), Refusal> {
+        self.attempted_user = certificate.map(|shown| shown.subject.clone());
         self.login = Some(accept::login(directory, certificate)?);
         Ok(())
     }

@@ -7,6 +7,7 @@ use klamm_raft::model::{
     TokenId,
 };
 
+use super::certificate::ClientCertificate;
 use super::{Directory, Mechanism, Refusal, UnixMillis, accept};
 use crate::authz::Principal;
 
@@ -38,8 +39,8 @@ pub(super) enum Basis {
     Password { user: AccountName, hash: PasswordHash },
     /// Nothing was asked: there is no SASL.
     Accepted {
-        /// Its subject, if the client showed one.
-        certificate: Option<Arc<str>>,
+        /// If the client showed one.
+        certificate: Option<Arc<ClientCertificate>>,
         /// Whether the certificate names the client.
         is_named: bool,
         /// The account that has this name, if one has.

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use actix::ArbiterHandle;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tracing::warn;
 
 use super::reception::{Guest, Reception};
 use super::routes::Route;
+use crate::auth::certificate::ClientCertificate;
 use crate::session::census::{Census, Load, Seat};
 use crate::session::{Pools, Session, Setup, Shared};
 use crate::stream::Stream;
@@ -38,8 +38,6 @@ pub(super) struct Entrance {
     arbiters: Vec<DataArbiter>,
     pub(super) shared: Arc<Shared>,
     census: Arc<Census>,
-    /// TLS handshakes that may be under way.
-    pub(super) handshakes: Semaphore,
     /// When a refusal of each kind was last logged. Sessions do not come here.
     logged: Mutex<BTreeMap<&'static str, Instant>>,
 }
@@ -64,7 +62,6 @@ impl Entrance {
     pub(super) fn new(arbiters: Vec<DataArbiter>, shared: Arc<Shared>, census: Arc<Census>) -> Self {
         Self {
             arbiters,
-            handshakes: Semaphore::new(shared.limits.max_handshakes),
             shared,
             census,
             logged: Mutex::default(),
@@ -125,7 +122,13 @@ impl Entrance {
     }
 
     /// Starts the session of a connection that has been received, on this thread.
-    pub(super) fn start(&self, stream: Stream, guest: Guest, route: &Route, certificate: Option<Arc<str>>) {
+    pub(super) fn start(
+        &self,
+        stream: Stream,
+        guest: Guest,
+        route: &Route,
+        certificate: Option<Arc<ClientCertificate>>,
+    ) {
         let setup = Setup {
             peer: guest.peer,
             certificate,

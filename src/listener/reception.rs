@@ -19,7 +19,7 @@ use super::networks::Networks;
 use super::proxy::{FIXED_BYTES, Fixed, Origin};
 use super::routes::{Route, Routes};
 use super::turned_away::TurnedAway;
-use crate::auth::certificate;
+use crate::auth::certificate::{self, ClientCertificate};
 use crate::session::Pools;
 use crate::session::census::Seat;
 use crate::stream::Stream;
@@ -74,8 +74,7 @@ pub(super) struct Guest {
 struct Received {
     stream: Stream,
     route: Route,
-    /// The subject of the client's certificate.
-    certificate: Option<Arc<str>>,
+    certificate: Option<Arc<ClientCertificate>>,
 }
 
 impl Reception {
@@ -96,7 +95,7 @@ impl Reception {
     /// Starts the session, or closes the connection and says why.
     pub(super) async fn receive(&self, socket: TcpStream, mut guest: Guest, entrance: &Entrance) {
         let limit = entrance.shared.limits.handshake_timeout;
-        let received = tokio::time::timeout(limit, self.prepare(socket, &mut guest.peer, entrance)).await;
+        let received = tokio::time::timeout(limit, self.prepare(socket, &mut guest.peer)).await;
         match received.unwrap_or(Err(TurnedAway::TooSlow)) {
             Ok(received) => entrance.start(received.stream, guest, &received.route, received.certificate),
             Err(away) => self.turn_away(guest.peer, &away, entrance),
@@ -116,12 +115,7 @@ impl Reception {
         }
     }
 
-    async fn prepare(
-        &self,
-        mut socket: TcpStream,
-        peer: &mut SocketAddr,
-        entrance: &Entrance,
-    ) -> Result<Received, TurnedAway> {
+    async fn prepare(&self, mut socket: TcpStream, peer: &mut SocketAddr) -> Result<Received, TurnedAway> {
         if let Some(trusted) = &self.guard.proxies {
             if !trusted.contain(peer.ip()) {
                 return Err(TurnedAway::UntrustedSource);
@@ -156,10 +150,7 @@ impl Reception {
             }
         };
         let config: Arc<ServerConfig> = tls.config();
-        // It ends with the node only.
-        let turn = entrance.handshakes.acquire().await;
         let accepted = hello.into_stream(config).into_fallible().await;
-        drop(turn);
         let stream = match accepted {
             Ok(stream) => stream,
             Err((error, socket)) => {
@@ -169,13 +160,13 @@ impl Reception {
         };
         let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
         let certificate = shown
-            .map(|leaf| certificate::subject(leaf))
+            .map(|leaf| certificate::read(leaf))
             .transpose()
             .map_err(|error| TurnedAway::BadCertificate(error.to_string()))?;
         Ok(Received {
             stream: Stream::Tls(Box::new(TlsStream::Server(stream))),
             route,
-            certificate: certificate.map(Into::into),
+            certificate: certificate.map(Arc::new),
         })
     }
 

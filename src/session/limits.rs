@@ -20,8 +20,6 @@ pub struct Limits {
     pub max_in_flight: usize,
     /// Bytes that wait to be written to one side, beyond which the other side is not read.
     pub max_queued_bytes: usize,
-    /// TLS handshakes under way at a time. More wait for their turn.
-    pub max_handshakes: usize,
     /// From accept to the end of the TLS handshake, PROXY header included.
     pub handshake_timeout: Duration,
     /// From then to a successful login.
@@ -65,7 +63,6 @@ impl Default for Limits {
             max_buffered_bytes: 512 << 20,
             max_in_flight: 64,
             max_queued_bytes: 256 << 10,
-            max_handshakes: 256,
             handshake_timeout: Duration::from_secs(10),
             login_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(600),

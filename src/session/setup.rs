@@ -16,6 +16,7 @@ use super::census::Seat;
 use super::limits::Limits;
 use super::orders::Orders;
 use super::passwords::Passwords;
+use crate::auth::certificate::ClientCertificate;
 use crate::backend::Pool;
 use crate::metrics::{NodeMetrics, VclusterMetrics};
 use crate::oauth::Keys;
@@ -76,8 +77,7 @@ impl Shared {
 pub struct Setup {
     /// The client; behind a load balancer that says who it is, not the balancer.
     pub peer: SocketAddr,
-    /// The subject of the certificate that the client proved to own, as Java prints it (RFC 2253).
-    pub certificate: Option<Arc<str>>,
+    pub certificate: Option<Arc<ClientCertificate>>,
     pub door: Arc<Door>,
     pub shared: Arc<Shared>,
     pub pools: Pools,

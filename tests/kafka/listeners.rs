@@ -171,7 +171,10 @@ fn kcat(bootstrap: &str, properties: &[String], words: &[&str]) -> Result<Output
 
 /// The listeners, as `GATEWAY_LISTENERS` takes them.
 fn configuration(stage: &Stage, servers: &Authority, clients: &Authority) -> Result<Value> {
-    let identity = servers.identity("gateway", &["127.0.0.1", "*.kafka.test"])?;
+    let identity = servers.identity("gateway", &["127.0.0.1"])?;
+    // The second is chosen by the name that clients ask for.
+    let unnamed = servers.identity("unnamed", &["127.0.0.1"])?;
+    let named = servers.identity("named", &["*.kafka.test"])?;
     let swapped = servers.identity("swapped", &["127.0.0.1"])?;
     let mut list: Vec<Value> = (0..)
         .zip(BY_PORT)
@@ -191,7 +194,7 @@ fn configuration(stage: &Stage, servers: &Authority, clients: &Authority) -> Res
     list[4]["proxy.protocol.from"] = json!(["127.0.0.0/8"]);
     list.push(json!({
         "name": "names", "protocol": "SASL_SSL", "routing": "sni", "domain": DOMAIN,
-        "port": stage.client_port(5 * PORTS), "tls": certificate(&identity),
+        "port": stage.client_port(5 * PORTS), "tls": {"certificates": [certificate(&unnamed), certificate(&named)]},
     }));
     Ok(Value::Array(list))
 }

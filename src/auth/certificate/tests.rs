@@ -89,26 +89,64 @@ fn names_are_written_as_java_writes_them() {
 }
 
 #[test]
-fn the_subject_of_a_certificate_is_found() {
-    assert_eq!(subject(&bytes(CERTIFICATE)).as_deref(), Ok(NAMES[0].1));
+fn the_subject_and_the_end_of_a_certificate_are_found() {
+    let expected = ClientCertificate {
+        subject: NAMES[0].1.to_owned(),
+        not_after: UnixMillis::from_secs(2_110_604_388),
+    };
+    assert_eq!(read(&bytes(CERTIFICATE)), Ok(expected));
+}
+
+/// The seconds of a time, or that it is none.
+fn check_time(tag: u8, text: &str, expected: Result<u64, BadCertificate>) {
+    let content = text.as_bytes();
+    let item = Item {
+        tag,
+        content,
+        whole: content,
+    };
+    assert_eq!(time(item), expected.map(UnixMillis::from_secs), "{text}");
+}
+
+#[test]
+fn times_are_counted_from_1970() {
+    check_time(UTC_TIME, "700101000000Z", Ok(0));
+    check_time(UTC_TIME, "491231235959Z", Ok(2_524_607_999));
+    check_time(UTC_TIME, "500101000000Z", Ok(0));
+    check_time(GENERALIZED_TIME, "20000301000000Z", Ok(951_868_800));
+    check_time(GENERALIZED_TIME, "20240229120000Z", Ok(1_709_208_000));
+    check_time(GENERALIZED_TIME, "99991231235959Z", Ok(253_402_300_799));
+    check_time(GENERALIZED_TIME, "19500101000000Z", Ok(0));
+    for bad in [
+        "",
+        "Z",
+        "20240229120000",
+        "2024022912000Z",
+        "20241329120000Z",
+        "2024022912000+Z",
+        "202402291200éZ",
+    ] {
+        check_time(GENERALIZED_TIME, bad, Err(BadCertificate));
+    }
+    check_time(UTC_TIME, "20240229120000Z", Err(BadCertificate));
 }
 
 #[test]
 fn every_cut_is_refused() {
     let whole = bytes(CERTIFICATE);
     for length in 0..whole.len() {
-        assert_eq!(subject(&whole[..length]), Err(BadCertificate), "{length}");
+        assert_eq!(read(&whole[..length]), Err(BadCertificate), "{length}");
     }
 }
 
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes_of_chance: Vec<u8>, at in 0..200_usize, byte: u8) {
-        let _ = subject(&bytes_of_chance);
+        let _ = read(&bytes_of_chance);
         let _ = name(&bytes_of_chance);
         let mut changed = bytes(CERTIFICATE);
         changed[at] = byte;
-        let _ = subject(&changed);
+        let _ = read(&changed);
         for (der, _) in NAMES {
             let mut changed = bytes(der);
             let at = at % changed.len();

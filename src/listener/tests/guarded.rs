@@ -172,20 +172,21 @@ async fn who_speaks_something_else_is_told_apart() {
 }
 
 #[actix::test]
-async fn a_handshake_must_come_in_time_and_in_its_turn() {
+async fn a_handshake_must_come_in_time_and_holds_up_no_other() {
     let limits = Limits {
-        handshake_timeout: Duration::from_millis(200),
-        max_handshakes: 1,
+        handshake_timeout: Duration::from_secs(1),
         ..Limits::default()
     };
     let pki = Pki::new();
     let bench = Bench::with(limits, guard(Some(pki.files()), None), None).await;
     bench.serve(&[0]).await;
-    bench.refuses(b"\x16", "too_slow").await;
+    let mut stalled = bench.dial().await;
+    stalled.write_all(b"\x16").await.unwrap();
     for _ in 0..3 {
         let client = pki.connect(bench.dial().await, "a.kafka.example.com", None).await;
         client.unwrap().log_in("alice", &bench.gateway.token()).await;
     }
+    bench.expect_turned_away("too_slow").await;
 }
 
 #[actix::test]
