@@ -145,7 +145,7 @@ impl Reception {
                 let mut socket = hello.io;
                 // A client that does not take it is closed without.
                 drop(socket.write_all(&UNRECOGNIZED_NAME).await);
-                actix_rt::spawn(part(socket));
+                part(socket).await;
                 return Err(away);
             }
         };
@@ -154,7 +154,7 @@ impl Reception {
         let stream = match accepted {
             Ok(stream) => stream,
             Err((error, socket)) => {
-                actix_rt::spawn(part(socket));
+                part(socket).await;
                 return Err(TurnedAway::handshake(error));
             }
         };
