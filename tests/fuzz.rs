@@ -23,6 +23,8 @@ mod mutate;
 mod runner;
 #[path = "fuzz/virtual_cluster.rs"]
 mod virtual_cluster;
+#[path = "fuzz/vouched.rs"]
+mod vouched;
 #[path = "fuzz/walker.rs"]
 mod walker;
 #[path = "fuzz/world.rs"]

@@ -26,7 +26,7 @@ fn conversations() {
             } else {
                 let (api_key, api_version) =
                     (*chance.pick(&[HANDSHAKE, AUTHENTICATE]), chance.below(4) as i16);
-                let body = wrapped((api_key, api_version), &message, chance);
+                let body = wrapped((api_key, api_version), ("PLAIN", &message), chance);
                 let request = SaslRequest {
                     api_key,
                     api_version,
@@ -49,7 +49,7 @@ fn conversations() {
     });
 }
 
-fn moment(now: UnixMillis) -> Moment {
+pub(crate) fn moment(now: UnixMillis) -> Moment {
     Moment {
         now,
         nonce: Nonce([5; 24]),
@@ -78,15 +78,19 @@ fn message(token: &str, chance: &mut Chance) -> (Vec<u8>, bool) {
     (message, is_right)
 }
 
-/// The message in the body of a request, not always a right one.
-fn wrapped((key, version): (i16, i16), message: &[u8], chance: &mut Chance) -> Vec<u8> {
+/// The message, or the mechanism, in the body of a request, not always a right one.
+pub(crate) fn wrapped(
+    (key, version): (i16, i16),
+    (mechanism, message): (&str, &[u8]),
+    chance: &mut Chance,
+) -> Vec<u8> {
     let mut body = Vec::new();
     match (key, version) {
         (HANDSHAKE, _) => {
             let name: &[u8] = if chance.one_in(5) {
                 b"SCRAM-SHA-1"
             } else {
-                b"PLAIN"
+                mechanism.as_bytes()
             };
             body.extend((name.len() as u16).to_be_bytes());
             body.extend(name);

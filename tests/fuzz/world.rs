@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
-use klamm::auth::{UnixMillis, token};
+use klamm::auth::{Directory, UnixMillis, token};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topology};
 use klamm::vcluster::plan::{Caller, SeenAs};
@@ -94,6 +95,14 @@ impl World {
             physical_ids,
             token: token::issue(&key, &name, id, &record).unwrap(),
         }
+    }
+
+    /// The same virtual cluster with other ways to log in.
+    pub(crate) fn directory(&self, authentication: Authentication) -> Arc<Directory> {
+        let (id, record) = token_record();
+        let mut state = state(id, &record);
+        state.spec.authentication = authentication;
+        Directory::compile(None, &"tenant".parse().unwrap(), &state, None)
     }
 }
 
