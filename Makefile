@@ -26,7 +26,8 @@ fuzz:
 	set -- $(ARGS); while [ $$# -gt 1 ]; do case $$1 in \
 	  --seconds) export KLAMM_FUZZ_SECONDS=$$2;; --seed) export KLAMM_FUZZ_SEED=$$2;; \
 	  *) echo "make fuzz knows --seconds and --seed, not $$1"; exit 2;; esac; shift 2; done; \
-	$(CARGO) test --locked --test fuzz -- --nocapture
+	$(CARGO) test --locked --test fuzz -- --nocapture && \
+	$(CARGO) test --locked --workspace --lib -- --nocapture fuzz_
 
 # Apache Kafka's own tests of authorization against a gateway, about six minutes. ARGS="testProduce.*" picks cases.
 interop:

@@ -26,6 +26,9 @@ pub mod cli;
 pub mod control;
 pub mod quickstart;
 
+#[cfg(test)]
+mod fuzz;
+
 pub mod app;
 pub mod config;
 pub mod metrics;

@@ -74,4 +74,4 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError>
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -43,6 +43,8 @@ pub mod outcome;
 mod codec;
 mod config;
 mod disk_space;
+#[cfg(test)]
+mod fuzz;
 mod network;
 mod node;
 mod sequence;

@@ -21,6 +21,8 @@ use crate::backend::topology::{PhysicalTopic, Topology};
 use crate::config::{AdminUser, Role};
 use crate::secret::Secret;
 
+mod fuzz;
+
 /// One gateway node that agrees with itself.
 pub(crate) struct Gateway {
     states: watch::Sender<Arc<State>>,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use klamm_raft::model::{ClusterId, CredentialsName};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -29,6 +30,11 @@ pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How many of the addresses that a name resolves to are tried.
 const MAX_ADDRESSES: usize = 4;
+
+/// A connection without traffic is probed after this long, more often than firewalls and brokers forget one (a broker
+/// closes it after ten minutes), and given up when several probes get no answer.
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
 
 /// Makes connections to the brokers of one physical cluster. Shared by its pools and its watcher.
 #[derive(Debug)]
@@ -181,7 +187,6 @@ impl Dialer {
     async fn establish(&self, address: &HostPort, login: &LoginAs) -> Result<Dialled, DialFault> {
         let socket = connect(address).await?;
         self.refuse_loop(&socket)?;
-        socket.set_nodelay(true).map_err(DialFault::Connect)?;
         let stream = match &self.tls {
             None => Stream::Plain(socket),
             Some(config) => secure(config, &address.host, socket).await?,
@@ -227,6 +232,17 @@ impl Dialer {
     }
 }
 
+/// A connection whose other end the system probes, so that firewalls remember it and a host that is gone is noticed.
+async fn open(address: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpStream::connect(address).await?;
+    socket.set_nodelay(true)?;
+    let probes = TcpKeepalive::new()
+        .with_time(KEEPALIVE_AFTER)
+        .with_interval(KEEPALIVE_EVERY);
+    SockRef::from(&socket).set_tcp_keepalive(&probes)?;
+    Ok(socket)
+}
+
 async fn connect(address: &HostPort) -> Result<TcpStream, DialFault> {
     let resolved: Vec<SocketAddr> = tokio::net::lookup_host((address.host.as_str(), address.port))
         .await
@@ -235,7 +251,7 @@ async fn connect(address: &HostPort) -> Result<TcpStream, DialFault> {
         .collect();
     let mut last = io::Error::from(io::ErrorKind::NotFound);
     for candidate in resolved {
-        match TcpStream::connect(candidate).await {
+        match open(candidate).await {
             Ok(socket) => return Ok(socket),
             Err(error) => last = error,
         }

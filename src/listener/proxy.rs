@@ -196,4 +196,24 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn fuzz_headers_of_balancers() {
+        use crate::fuzz::{mutate::spoil, runner::run};
+
+        let sound = [
+            header(0x21, 0x11, &V4),
+            header(0x21, 0x21, &[7; 36]),
+            header(0x21, 0x11, &[&V4[..], &[0x04, 0, 1, 0]].concat()),
+            header(0x20, 0x00, &[]),
+        ];
+        run("headers of balancers", |chance| {
+            let mut bytes = chance.pick(&sound).clone();
+            spoil(&mut bytes, chance);
+            if let Ok((end, _)) = parse(&bytes) {
+                assert!(end <= bytes.len() && end <= FIXED_BYTES + MAX_REST_BYTES);
+                assert_eq!(parse(&bytes[..end]), parse(&bytes));
+            }
+        });
+    }
 }

@@ -22,6 +22,7 @@ pub struct Families {
     requests: IntCounterVec,
     latency: HistogramVec,
     decisions: IntCounterVec,
+    gateway_refused: IntCounterVec,
     logins: IntCounterVec,
     login_failures: IntCounterVec,
 }
@@ -42,6 +43,8 @@ pub struct VclusterMetrics {
     pub allowed: IntCounter,
     /// Requests, or parts of them, that the authorizer denied.
     pub denied: IntCounter,
+    /// Answers in which a physical cluster refuses the gateway's own account.
+    pub gateway_refused: IntCounter,
     apis: Vec<OnceLock<ApiMetrics>>,
     requests: IntCounterVec,
     latency: HistogramVec,
@@ -89,6 +92,11 @@ impl Families {
                 "Authorizer decisions by virtual cluster and decision (allowed, denied)",
                 &["vcluster", "decision"],
             )?,
+            gateway_refused: counter(
+                "klamm_gateway_refused_total",
+                "Answers in which a physical cluster refuses the gateway's own account, by virtual cluster",
+                &["vcluster"],
+            )?,
             logins: counter(
                 "klamm_logins_total",
                 "Successful logins by virtual cluster",
@@ -113,6 +121,7 @@ impl Families {
             Box::new(self.requests.clone()),
             Box::new(self.latency.clone()),
             Box::new(self.decisions.clone()),
+            Box::new(self.gateway_refused.clone()),
             Box::new(self.logins.clone()),
             Box::new(self.login_failures.clone()),
         ]
@@ -128,6 +137,7 @@ impl Families {
             logins: self.logins.with_label_values(&[label]),
             allowed: self.decisions.with_label_values(&[label, "allowed"]),
             denied: self.decisions.with_label_values(&[label, "denied"]),
+            gateway_refused: self.gateway_refused.with_label_values(&[label]),
             apis: (0..=API_KEYS).map(|_| OnceLock::new()).collect(),
             requests: self.requests.clone(),
             latency: self.latency.clone(),

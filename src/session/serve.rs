@@ -173,6 +173,7 @@ impl Session {
             End::BadUpstream
         })?;
         if let Some(error_code) = answer.gateway_refused {
+            self.setup.door.metrics.gateway_refused.inc();
             warn!(
                 api_key = awaited.asked.api_key,
                 error_code, "upstream: the physical cluster refuses the gateway's own account"

@@ -51,6 +51,19 @@ async fn a_request_reaches_the_broker_and_its_answer_the_client() {
 }
 
 #[actix::test]
+async fn a_broker_that_refuses_the_gateway_is_counted_and_not_blamed_on_the_client() {
+    let gateway = Gateway::start(limits(), |_| Deed::Answer(vec![0, 30])).await;
+    let mut client = gateway.log_in().await;
+    client.send(&heartbeat(5)).await;
+    assert_eq!(client.receive().await.unwrap().as_ref(), [0, 0, 0, 5, 0xff, 0xff]);
+    let metrics = gateway.metrics.encode().unwrap();
+    let refused = metrics
+        .lines()
+        .find(|line| line.starts_with("klamm_gateway_refused_total"));
+    assert!(refused.is_some_and(|line| line.ends_with(" 1")), "{refused:?}");
+}
+
+#[actix::test]
 async fn a_pipeline_is_answered_in_order_within_its_bound() {
     let limits = Limits {
         max_in_flight: 3,

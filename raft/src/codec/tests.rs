@@ -109,7 +109,7 @@ fn acl() -> AclBinding {
 }
 
 /// One of each command, in an order in which most of them do something.
-fn commands() -> Vec<Command> {
+pub(crate) fn commands() -> Vec<Command> {
     [on_a_virtual_cluster(), on_the_nodes(), on_nothing()].concat()
 }
 
@@ -199,7 +199,7 @@ fn scram_credential() -> ScramCredential {
 }
 
 /// A virtual cluster of the other kind, with every method of authentication.
-fn standard() -> VirtualCluster {
+pub(crate) fn standard() -> VirtualCluster {
     let users = [(
         "carol".parse().unwrap(),
         PasswordHash {
@@ -290,7 +290,7 @@ fn on_nothing() -> Vec<Command> {
     ]
 }
 
-fn entry((index, command): (usize, Command)) -> Entry {
+pub(crate) fn entry((index, command): (usize, Command)) -> Entry {
     let sequence = index as u64;
     let id = ProposalId {
         boot: 0x0123_4567_89ab_cdef,
@@ -308,7 +308,7 @@ fn entry((index, command): (usize, Command)) -> Entry {
     }
 }
 
-fn snapshot() -> SnapshotV1 {
+pub(crate) fn snapshot() -> SnapshotV1 {
     let mut state = State::default();
     for entry in commands().into_iter().enumerate().map(entry) {
         if let EntryPayload::Normal(proposal) = entry.payload {

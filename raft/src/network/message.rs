@@ -230,3 +230,6 @@ impl From<Failure> for RPCError<TypeConfig> {
         Unreachable::new(&failure).into()
     }
 }
+
+#[cfg(test)]
+mod fuzz;

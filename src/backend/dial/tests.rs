@@ -121,3 +121,11 @@ async fn dials_and_faults_are_counted() {
     check(&dialer, &broker.address, Ok(None)).await;
     assert_eq!(dialer.metrics().dials.get(), 2);
 }
+
+#[tokio::test]
+async fn a_connection_is_probed_while_it_is_idle() {
+    let broker = FakeBroker::start(Manners::default()).await;
+    let socket = connect(&broker.address).await.unwrap();
+    assert!(SockRef::from(&socket).keepalive().unwrap());
+    assert!(socket.nodelay().unwrap());
+}

@@ -1,0 +1,168 @@
+//! Bodies of any shape for every path that takes one: each is carried out or refused with an error object.
+
+use super::*;
+use crate::fuzz::chance::Chance;
+use crate::fuzz::mutate::spoil;
+use crate::fuzz::runner::run;
+
+const SCRAM: &str = "/gateway/v2/scram-credential";
+const EVENT_GATEWAY: &str = "/v1/event-gateways/klamm/virtual-clusters";
+
+/// A gateway begins anew after about so many bodies.
+const BODIES: usize = 50;
+
+/// Texts that have hurt somebody.
+const TEXTS: [&str; 12] = [
+    "",
+    "mypartner",
+    "super-user",
+    "passthrough",
+    "main",
+    "DEFAULT",
+    "RULE:^CN=(.*?),.*$/$1/L,DEFAULT",
+    "RULE:(((((((((((a*)*)*)*)*)*/",
+    "claims.a == claims.b || size(claims) > 1",
+    "..",
+    "\u{0}\u{202e}é",
+    "*",
+];
+
+fn bodies() -> Vec<(Method, &'static str, Value)> {
+    let standard = json!({
+        "kind": "VirtualCluster",
+        "apiVersion": "gateway/v2",
+        "metadata": { "name": "dev" },
+        "spec": { "type": "Standard", "aclEnabled": false, "authentication": [
+            { "type": "anonymous" },
+            { "type": "sasl_plain", "mediation": "terminate", "principals": [
+                { "username": "carol", "password": "secret-of-carol" },
+            ] },
+            { "type": "oauth_bearer", "mediation": "terminate", "provider": "corporate", "audiences": ["kafka"],
+              "requiredScopes": ["use"], "claims": { "principal": "sub", "scope": "scope" },
+              "rules": [{ "expression": "true", "message": "never" }] },
+            { "type": "client_certificate", "required": true, "principalMappingRules": "DEFAULT" },
+        ] },
+    });
+    let external = json!({
+        "kind": "GatewayServiceAccount",
+        "apiVersion": "gateway/v2",
+        "metadata": { "name": "outsider", "vCluster": "mypartner" },
+        "spec": { "type": "EXTERNAL", "externalNames": ["CN=outsider"], "upstreamCredentials": "billing" },
+    });
+    let token = json!({ "username": "partner-user", "vCluster": "mypartner", "lifeTimeSeconds": 3600 });
+    let scram = json!({ "username": "partner-user", "vCluster": "mypartner", "mechanism": "SCRAM-SHA-256",
+                        "password": "secret", "iterations": 4096 });
+    let event = json!({
+        "name": "team", "destination": { "name": "main" }, "acl_mode": "enforce_on_gateway", "super_users": ["root-user"],
+        "authentication": [{ "type": "sasl_plain", "mediation": "terminate",
+                             "principals": [{ "username": "dave", "password": "secret-of-dave" }] }],
+        "namespace": { "mode": "hide_prefix", "prefix": "team-", "additional": {
+            "topics": [{ "type": "glob", "glob": "pub-*" }],
+            "consumer_groups": [{ "type": "exact_list", "exact_list": [{ "value": "ops" }] }],
+        } },
+    });
+    let name = json!({ "name": "topic1", "vCluster": "mypartner" });
+    vec![
+        (Method::PUT, VCLUSTER, partner()),
+        (Method::PUT, VCLUSTER, standard),
+        (Method::PUT, ALIAS, alias("topic1", "internal-topic-name1")),
+        (Method::DELETE, ALIAS, name.clone()),
+        (Method::PUT, ACCOUNT, account("super-user")),
+        (Method::PUT, ACCOUNT, external),
+        (Method::DELETE, ACCOUNT, name),
+        (Method::POST, TOKEN, token),
+        (
+            Method::DELETE,
+            TOKEN,
+            json!({ "username": "partner-user", "vCluster": "mypartner" }),
+        ),
+        (Method::PUT, SCRAM, scram),
+        (
+            Method::DELETE,
+            SCRAM,
+            json!({ "username": "partner-user", "vCluster": "mypartner" }),
+        ),
+        (Method::POST, EVENT_GATEWAY, event),
+    ]
+}
+
+/// Changes the shape of a document in one place, anywhere in it.
+fn reshape(value: &mut Value, chance: &mut Chance) {
+    let children = match value {
+        Value::Array(items) => items.len(),
+        Value::Object(fields) => fields.len(),
+        _ => 0,
+    };
+    if children > 0 && !chance.one_in(6) {
+        let at = chance.below(children);
+        match value {
+            Value::Array(items) if chance.one_in(6) => items.push(items[at].clone()),
+            Value::Array(items) => reshape(&mut items[at], chance),
+            Value::Object(fields) => {
+                let name = fields.keys().nth(at).unwrap().clone();
+                match chance.below(10) {
+                    0 => drop(fields.remove(&name)),
+                    1 => drop(fields.insert(chance.pick(&TEXTS).to_string(), Value::Null)),
+                    _ => reshape(&mut fields[&name], chance),
+                }
+            }
+            _ => {}
+        }
+        return;
+    }
+    *value = odd(chance);
+}
+
+fn odd(chance: &mut Chance) -> Value {
+    match chance.below(9) {
+        0 => Value::Null,
+        1 => json!(chance.one_in(2)),
+        2 => json!(*chance.pick(&[0, 1, -1, i64::MAX, i64::MIN, 4096, 1 << 31])),
+        3 => json!(1e308),
+        4 => json!([]),
+        5 => json!({}),
+        6 => json!("x".repeat(chance.below(5_000))),
+        7 => (0..40).fold(json!("deep"), |inner, _| json!([inner])),
+        _ => json!(chance.pick(&TEXTS)),
+    }
+}
+
+#[std::prelude::v1::test]
+fn fuzz_bodies_of_the_admin_api() {
+    let system = actix_web::rt::System::new();
+    let bodies = bodies();
+    let mut gateway = system.block_on(Gateway::walkthrough());
+    for (method, path, body) in &bodies {
+        let reply = system.block_on(gateway.admin(method.clone(), path, body));
+        assert!(
+            reply.status < 300 || [404, 409].contains(&reply.status),
+            "{method} {path}: {}",
+            reply.body
+        );
+    }
+    run("bodies of the admin API", |chance| {
+        if chance.one_in(BODIES) {
+            gateway = system.block_on(Gateway::walkthrough());
+        }
+        let (method, path, mut body) = chance.pick(&bodies).clone();
+        for _ in 0..=chance.below(3) {
+            reshape(&mut body, chance);
+        }
+        let mut bytes = body.to_string().into_bytes();
+        if chance.one_in(4) {
+            spoil(&mut bytes, chance);
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let reply = system.block_on(gateway.send(Some("admin:conduktor"), method, path, &text));
+        match reply.status {
+            200..=299 => {}
+            400..=499 => drop(reply.refused(reply.status)),
+            status => panic!("{status} for {text}: {}", reply.body),
+        }
+        // What was taken can be shown.
+        for path in [VCLUSTER, ALIAS, ACCOUNT] {
+            let shown = system.block_on(gateway.get(path));
+            assert_eq!(shown.status, 200, "{path} after {text}: {}", shown.body);
+        }
+    });
+}
