@@ -4,6 +4,8 @@
 mod authentication;
 #[path = "kafka/brokers.rs"]
 mod brokers;
+#[path = "clients/clients.rs"]
+mod clients;
 #[path = "kafka/expressions.rs"]
 mod expressions;
 #[path = "kafka/failover.rs"]

@@ -25,6 +25,7 @@ kafka.sh status                       list the clusters of `start`
 kafka.sh tool TOOL ARGUMENT…          run a stock tool: kafka-topics, kafka-acls, kafka-console-producer, …
 kafka.sh kcat ARGUMENT…               run kcat; installs it with apt-get when it is missing
 kafka.sh classpath                    print the class path, for tools that start Java themselves
+kafka.sh classes                      print which class each stock tool is
 
 A broker uses two ports: PORT for clients, PORT+1 for the controller; further nodes follow at PORT+2, PORT+4.
 OPTIONs:
@@ -315,34 +316,48 @@ status() {
 
 # ---------------------------------------------------------------- tools
 
+# The stock tools and their classes, one NAME=CLASS per line.
+classes() {
+  cat <<'TABLE'
+kafka-acls=org.apache.kafka.tools.AclCommand
+kafka-broker-api-versions=org.apache.kafka.tools.BrokerApiVersionsCommand
+kafka-client-metrics=org.apache.kafka.tools.ClientMetricsCommand
+kafka-cluster=org.apache.kafka.tools.ClusterTool
+kafka-configs=kafka.admin.ConfigCommand
+kafka-console-consumer=org.apache.kafka.tools.consumer.ConsoleConsumer
+kafka-console-producer=org.apache.kafka.tools.ConsoleProducer
+kafka-console-share-consumer=org.apache.kafka.tools.consumer.ConsoleShareConsumer
+kafka-consumer-groups=org.apache.kafka.tools.consumer.group.ConsumerGroupCommand
+kafka-consumer-perf-test=org.apache.kafka.tools.ConsumerPerformance
+kafka-delegation-tokens=org.apache.kafka.tools.DelegationTokenCommand
+kafka-delete-records=org.apache.kafka.tools.DeleteRecordsCommand
+kafka-dump-log=org.apache.kafka.tools.DumpLogSegments
+kafka-e2e-latency=org.apache.kafka.tools.EndToEndLatency
+kafka-features=org.apache.kafka.tools.FeatureCommand
+kafka-get-offsets=org.apache.kafka.tools.GetOffsetShell
+kafka-groups=org.apache.kafka.tools.GroupsCommand
+kafka-leader-election=org.apache.kafka.tools.LeaderElectionCommand
+kafka-log-dirs=org.apache.kafka.tools.LogDirsCommand
+kafka-metadata-quorum=org.apache.kafka.tools.MetadataQuorumCommand
+kafka-producer-perf-test=org.apache.kafka.tools.ProducerPerformance
+kafka-reassign-partitions=org.apache.kafka.tools.reassign.ReassignPartitionsCommand
+kafka-replica-verification=org.apache.kafka.tools.ReplicaVerificationTool
+kafka-share-groups=org.apache.kafka.tools.consumer.group.ShareGroupCommand
+kafka-storage=kafka.tools.StorageTool
+kafka-streams-groups=org.apache.kafka.tools.streams.StreamsGroupCommand
+kafka-topics=org.apache.kafka.tools.TopicCommand
+kafka-transactions=org.apache.kafka.tools.TransactionsCommand
+kafka-verifiable-consumer=org.apache.kafka.tools.VerifiableConsumer
+kafka-verifiable-producer=org.apache.kafka.tools.VerifiableProducer
+kafka-verifiable-share-consumer=org.apache.kafka.tools.VerifiableShareConsumer
+TABLE
+}
+
 tool_class() {
-  case "$1" in
-    kafka-acls) echo org.apache.kafka.tools.AclCommand ;;
-    kafka-broker-api-versions) echo org.apache.kafka.tools.BrokerApiVersionsCommand ;;
-    kafka-cluster) echo org.apache.kafka.tools.ClusterTool ;;
-    kafka-configs) echo kafka.admin.ConfigCommand ;;
-    kafka-console-consumer) echo org.apache.kafka.tools.consumer.ConsoleConsumer ;;
-    kafka-console-producer) echo org.apache.kafka.tools.ConsoleProducer ;;
-    kafka-console-share-consumer) echo org.apache.kafka.tools.consumer.ConsoleShareConsumer ;;
-    kafka-consumer-groups) echo org.apache.kafka.tools.consumer.group.ConsumerGroupCommand ;;
-    kafka-consumer-perf-test) echo org.apache.kafka.tools.ConsumerPerformance ;;
-    kafka-delete-records) echo org.apache.kafka.tools.DeleteRecordsCommand ;;
-    kafka-features) echo org.apache.kafka.tools.FeatureCommand ;;
-    kafka-get-offsets) echo org.apache.kafka.tools.GetOffsetShell ;;
-    kafka-groups) echo org.apache.kafka.tools.GroupsCommand ;;
-    kafka-leader-election) echo org.apache.kafka.tools.LeaderElectionCommand ;;
-    kafka-reassign-partitions) echo org.apache.kafka.tools.reassign.ReassignPartitionsCommand ;;
-    kafka-log-dirs) echo org.apache.kafka.tools.LogDirsCommand ;;
-    kafka-metadata-quorum) echo org.apache.kafka.tools.MetadataQuorumCommand ;;
-    kafka-producer-perf-test) echo org.apache.kafka.tools.ProducerPerformance ;;
-    kafka-share-groups) echo org.apache.kafka.tools.consumer.group.ShareGroupCommand ;;
-    kafka-storage) echo kafka.tools.StorageTool ;;
-    kafka-topics) echo org.apache.kafka.tools.TopicCommand ;;
-    kafka-transactions) echo org.apache.kafka.tools.TransactionsCommand ;;
-    kafka-verifiable-producer) echo org.apache.kafka.tools.VerifiableProducer ;;
-    *.*) echo "$1" ;;
-    *) die "unknown tool $1" ;;
-  esac
+  local line
+  [[ "$1" == *.* ]] && echo "$1" && return 0
+  line="$(classes | grep "^$1=")" || die "unknown tool $1"
+  echo "${line#*=}"
 }
 
 tool() {
@@ -379,6 +394,7 @@ case "${1:-help}" in
   tool) shift; tool "$@" ;;
   kcat) shift; run_kcat "$@" ;;
   classpath) install; echo "$libs/*" ;;
+  classes) classes ;;
   help | -h | --help) usage ;;
   *) usage >&2; exit 2 ;;
 esac

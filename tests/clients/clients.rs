@@ -1,0 +1,79 @@
+//! Stock clients and stock tools through the gateway, compared with what the broker has and says.
+//!
+//! `make clients` runs all; `make test` a few. `KLAMM_CLIENTS` names which, separated by commas, or `all`.
+
+mod desk;
+mod field;
+mod matrix;
+mod programs;
+
+use anyhow::{Context, Result};
+
+use desk::Desk;
+use field::{Field, Place};
+use matrix::Matrix;
+use programs::{CLIENTS, Cell, Client};
+
+use crate::scene::Scene;
+
+/// Those that `make test` runs.
+const QUICK: &str = "java-4.3";
+
+fn chosen() -> Result<Vec<Client>> {
+    let wanted = std::env::var("KLAMM_CLIENTS").unwrap_or_else(|_| QUICK.to_owned());
+    if wanted == "all" {
+        return Ok(CLIENTS.to_vec());
+    }
+    wanted
+        .split(',')
+        .map(|name| {
+            let client = CLIENTS.iter().find(|client| client.name == name);
+            client.copied().with_context(|| format!("no client {name}"))
+        })
+        .collect()
+}
+
+/// Lets one client do all steps in one place, then looks at the broker.
+fn play(scene: &Scene, desk: &mut Desk, client: Client, place: Place) -> Result<Vec<(String, Cell)>> {
+    let field = Field::lay_out(scene, desk, place, client.name)?;
+    let scenario = field.scenario()?;
+    let mut cells = client.run(&scenario, &scenario, |what| field.please(desk, what))?;
+    let went_well: Vec<String> = matrix::steps()
+        .into_iter()
+        .filter(|step| cells.get(*step) == Some(&Cell::Ok))
+        .map(str::to_owned)
+        .collect();
+    let written: Vec<&str> = went_well
+        .iter()
+        .filter_map(|step| field::codec_of(step))
+        .collect();
+    for step in &went_well {
+        if let Err(error) = field.check(desk, step, &written) {
+            cells.insert(step.clone(), Cell::Failed(format!("on the broker: {error:#}")));
+        }
+    }
+    Ok(cells.into_iter().collect())
+}
+
+#[test]
+fn stock_clients_do_what_they_do_at_a_broker() -> Result<()> {
+    let scene = Scene::shared()?;
+    let mut desk = Desk::start(&scene.stage.directory().join("desk.err"))?;
+    field::prepare(&scene)?;
+    let mut matrix = Matrix::default();
+    for client in chosen()? {
+        for place in Place::ALL {
+            let started = std::time::Instant::now();
+            let cells = play(&scene, &mut desk, client, place)?;
+            println!(
+                "{} {}: {} s",
+                client.name,
+                place.name(),
+                started.elapsed().as_secs()
+            );
+            matrix.add(client.name, place, cells.into_iter().collect());
+        }
+    }
+    println!("{}", matrix.table()?);
+    matrix.check()
+}

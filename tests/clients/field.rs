@@ -1,0 +1,337 @@
+//! Where a client plays: its topics, accounts and ACLs in one virtual cluster, and what the broker has of it afterwards.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use super::desk::{Desk, Stored};
+use crate::scene::{CLUSTER, Login, Scene};
+
+/// The Partner of all clients.
+const PARTNER: &str = "clients";
+
+/// How many records a step of producing writes.
+const COUNT: usize = 20;
+
+/// A kind of virtual cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Place {
+    /// Aliases: the physical topics have other names.
+    Partner,
+    /// The built-in one: the same names.
+    Passthrough,
+}
+
+impl Place {
+    pub(crate) const ALL: [Self; 2] = [Self::Partner, Self::Passthrough];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Partner => "partner",
+            Self::Passthrough => "passthrough",
+        }
+    }
+
+    fn vcluster(self) -> &'static str {
+        match self {
+            Self::Partner => PARTNER,
+            Self::Passthrough => "passthrough",
+        }
+    }
+
+    fn cluster(self) -> &'static str {
+        match self {
+            Self::Partner => CLUSTER,
+            Self::Passthrough => "main",
+        }
+    }
+
+    fn super_user(self) -> &'static str {
+        match self {
+            Self::Partner => "super-user",
+            Self::Passthrough => "operator",
+        }
+    }
+
+    fn physical(self, topic: &str) -> String {
+        match self {
+            Self::Partner => format!("physical-{topic}"),
+            Self::Passthrough => topic.to_owned(),
+        }
+    }
+}
+
+/// What one client has in one place.
+#[derive(Debug)]
+pub(crate) struct Field<'a> {
+    scene: &'a Scene,
+    place: Place,
+    prefix: String,
+    super_user: Login,
+    user: Login,
+}
+
+/// The partner cluster, once per scene.
+pub(crate) fn prepare(scene: &Scene) -> Result<()> {
+    scene.vcluster(PARTNER, &[])
+}
+
+impl<'a> Field<'a> {
+    pub(crate) fn lay_out(scene: &'a Scene, desk: &mut Desk, place: Place, prefix: &str) -> Result<Self> {
+        let user = prefix.replace('.', "-");
+        let field = Self {
+            scene,
+            place,
+            prefix: prefix.to_owned(),
+            super_user: scene.login(place.vcluster(), place.super_user(), 1)?,
+            user: scene.login(place.vcluster(), &user, 1)?,
+        };
+        for topic in ["orders", "copies", "closed"] {
+            let topic = format!("{prefix}-{topic}");
+            let physical = place.physical(&topic);
+            let create = ["--create", "--topic", &physical, "--partitions", "2"];
+            let at = ["kafka-topics", "--bootstrap-server", field.bootstrap()?];
+            desk.ok(&[&at[..], &create].concat())?;
+            if place == Place::Partner {
+                let alias =
+                    klamm::quickstart::admin::alias(place.vcluster(), &topic, (place.cluster(), &physical));
+                scene.stage.admin(1).put("alias-topic", &alias)?;
+            }
+        }
+        field.grant_all(desk)?;
+        Ok(field)
+    }
+
+    /// The broker itself.
+    fn bootstrap(&self) -> Result<&str> {
+        self.scene
+            .stage
+            .bootstrap(self.place.cluster())
+            .context("the cluster was started")
+    }
+
+    fn grant_all(&self, desk: &mut Desk) -> Result<()> {
+        let (orders, copies) = (
+            format!("{}-orders", self.prefix),
+            format!("{}-copies", self.prefix),
+        );
+        let own = format!("{}-app", self.prefix);
+        self.grant(desk, &["Read", "Write", "DescribeConfigs"], &["--topic", &orders])?;
+        self.grant(desk, &["Read", "Write"], &["--topic", &copies])?;
+        let prefixed = ["--resource-pattern-type", "prefixed"];
+        self.grant(desk, &["Read"], &[&["--group", &own], &prefixed[..]].concat())?;
+        self.grant(
+            desk,
+            &["Write"],
+            &[&["--transactional-id", &own], &prefixed[..]].concat(),
+        )?;
+        let share = format!("{own}-share");
+        let earliest = ["--alter", "--add-config", "share.auto.offset.reset=earliest"];
+        let group = ["--entity-type", "groups", "--entity-name", &share];
+        self.by_super_user(desk, "kafka-configs", &[&group[..], &earliest].concat())
+    }
+
+    fn grant(&self, desk: &mut Desk, operations: &[&str], on: &[&str]) -> Result<()> {
+        let principal = format!("User:{}", self.user.username);
+        let mut words = vec!["--add", "--force", "--allow-principal", &principal];
+        for operation in operations {
+            words.extend(["--operation", operation]);
+        }
+        words.extend(on);
+        self.by_super_user(desk, "kafka-acls", &words)
+    }
+
+    fn by_super_user(&self, desk: &mut Desk, tool: &str, words: &[&str]) -> Result<()> {
+        let at = [
+            tool,
+            "--bootstrap-server",
+            &self.super_user.bootstrap,
+            "--command-config",
+            &self.super_user.file,
+        ];
+        desk.ok(&[&at[..], words].concat()).map(drop)
+    }
+
+    /// What a program asks for with `please`.
+    pub(crate) fn please(&self, desk: &mut Desk, what: &str) -> Result<()> {
+        let closed = format!("{}-closed", self.prefix);
+        match what {
+            "grant-write" => self.grant(desk, &["Write"], &["--topic", &closed]),
+            "grant-group" => self.grant(desk, &["Read"], &["--group", &closed]),
+            "grant-streams" => {
+                let own = format!("{}-app", self.prefix);
+                let prefixed = ["--resource-pattern-type", "prefixed"];
+                self.grant(desk, &["All"], &[&["--topic", &own], &prefixed[..]].concat())?;
+                self.grant(desk, &["All"], &[&["--group", &own], &prefixed[..]].concat())
+            }
+            other => anyhow::bail!("nobody knows how to {other}"),
+        }
+    }
+
+    /// What the program reads: properties.
+    pub(crate) fn scenario(&self) -> Result<PathBuf> {
+        let file =
+            self.scene
+                .stage
+                .directory()
+                .join(format!("{}-{}.scenario", self.prefix, self.place.name()));
+        let text = format!(
+            "bootstrap={}\nprefix={}\nusername={}\npassword={}\nsuper.username={}\nsuper.password={}\n",
+            self.user.bootstrap,
+            self.prefix,
+            self.user.username,
+            self.user.token,
+            self.super_user.username,
+            self.super_user.token
+        );
+        fs::write(&file, text)?;
+        Ok(file)
+    }
+
+    fn stored(&self, desk: &mut Desk, topic: &str) -> Result<Vec<Stored>> {
+        let physical = self.place.physical(&format!("{}-{topic}", self.prefix));
+        desk.read(self.bootstrap()?, &physical)
+    }
+
+    /// Judges on the broker what a step left there. `written` are the codecs of the steps of producing that went well.
+    pub(crate) fn check(&self, desk: &mut Desk, step: &str, written: &[&str]) -> Result<()> {
+        match step {
+            "create-denied" => {
+                let at = ["kafka-topics", "--bootstrap-server", self.bootstrap()?, "--list"];
+                ensure!(
+                    !desk.ok(&at)?.contains(&format!("{}-created", self.prefix)),
+                    "the topic exists"
+                );
+            }
+            "granted-write" => {
+                let stored = self.stored(desk, "closed")?;
+                ensure!(
+                    stored.len() == 1 && stored[0].value == "granted",
+                    "stored: {stored:?}"
+                );
+            }
+            "transaction" => {
+                let mut expected: Vec<String> = written
+                    .iter()
+                    .flat_map(|codec| values(codec))
+                    .map(|value| value.to_uppercase())
+                    .collect();
+                expected.sort();
+                let stored = self.stored(desk, "copies")?;
+                let mut copies: Vec<String> = stored.into_iter().map(|one| one.value).collect();
+                copies.sort();
+                ensure!(copies == expected, "stored: {copies:?}");
+            }
+            _ => {
+                if let Some(codec) = codec_of(step) {
+                    self.check_records(desk, codec)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Every record of one codec is there once, with its key and its header, in batches of that codec.
+    fn check_records(&self, desk: &mut Desk, codec: &str) -> Result<()> {
+        let stored: Vec<Stored> = self
+            .stored(desk, "orders")?
+            .into_iter()
+            .filter(|record| record.headers == [format!("codec={codec}")])
+            .collect();
+        let mut expected: Vec<Stored> = (0..COUNT)
+            .map(|n| Stored {
+                key: format!("{codec}-key-{n}"),
+                value: format!("{codec}-{n}"),
+                headers: vec![format!("codec={codec}")],
+            })
+            .collect();
+        expected.sort();
+        ensure!(stored == expected, "stored: {stored:?}");
+        let batches = self.batches(desk)?;
+        let of_codec: Vec<&Batch> = batches
+            .iter()
+            .filter(|batch| {
+                batch
+                    .values
+                    .iter()
+                    .any(|value| value.starts_with(&format!("{codec}-")))
+            })
+            .collect();
+        let compression = if codec == "idempotent" { "none" } else { codec };
+        ensure!(
+            of_codec.iter().all(|batch| batch.compression == compression),
+            "batches: {of_codec:?}"
+        );
+        ensure!(
+            codec != "idempotent" || of_codec.iter().all(|batch| batch.producer >= 0),
+            "batches: {of_codec:?}"
+        );
+        Ok(())
+    }
+
+    /// The batches of the orders as they are on disk.
+    fn batches(&self, desk: &mut Desk) -> Result<Vec<Batch>> {
+        let topic = self.place.physical(&format!("{}-orders", self.prefix));
+        let data = self
+            .scene
+            .stage
+            .data_of(self.place.cluster())
+            .context("the cluster was started")?;
+        let segments = [0, 1].map(|partition| {
+            data.join(format!("1/data/{topic}-{partition}/00000000000000000000.log"))
+                .display()
+                .to_string()
+        });
+        let dump = desk.ok(&[
+            "kafka-dump-log",
+            "--print-data-log",
+            "--files",
+            &segments.join(","),
+        ])?;
+        let mut batches: Vec<Batch> = Vec::new();
+        for line in dump.lines() {
+            if line.starts_with("baseOffset:") {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let fields: BTreeMap<&str, &str> = words.windows(2).map(|pair| (pair[0], pair[1])).collect();
+                batches.push(Batch {
+                    compression: fields
+                        .get("compresscodec:")
+                        .copied()
+                        .unwrap_or_default()
+                        .to_owned(),
+                    producer: fields.get("producerId:").unwrap_or(&"-1").parse()?,
+                    values: Vec::new(),
+                });
+            } else if let (Some(batch), Some((_, value))) = (batches.last_mut(), line.split_once("payload: "))
+            {
+                batch.values.push(value.trim().to_owned());
+            }
+        }
+        ensure!(!batches.is_empty(), "no batches in:\n{dump}");
+        Ok(batches)
+    }
+}
+
+/// A record batch on disk.
+#[derive(Debug)]
+struct Batch {
+    compression: String,
+    /// −1 without idempotence.
+    producer: i64,
+    values: Vec<String>,
+}
+
+fn values(codec: &str) -> Vec<String> {
+    (0..COUNT).map(|n| format!("{codec}-{n}")).collect()
+}
+
+/// What a step of producing writes as CODEC.
+pub(crate) fn codec_of(step: &str) -> Option<&str> {
+    match step {
+        "produce" => Some("none"),
+        "idempotent" => Some("idempotent"),
+        other => other.strip_prefix("produce-"),
+    }
+}
