@@ -98,9 +98,11 @@ pub fn request(
     {
         return Plan::Close(CloseReason::UnsupportedApi).into();
     }
-    TAPE.with_borrow_mut(|tape| {
-        let Ok(message) = walk_request(&header, &frame, detail_of(api), tape) else {
-            return Plan::Close(CloseReason::BadRequest).into();
+    let planned = TAPE.with_borrow_mut(|tape| {
+        let message = match walk_request(&header, &frame, detail_of(api), tape) {
+            Ok(message) => message,
+            Err(WireError::TrailingBytes { at }) => return Err(at),
+            Err(_) => return Ok(Plan::Close(CloseReason::BadRequest).into()),
         };
         let gate = Gate::new(view, caller);
         let mut ask = Ask {
@@ -116,12 +118,14 @@ pub fn request(
         };
         let plan = dispatch(&mut ask);
         let gate = ask.gate;
-        match plan {
+        Ok(match plan {
             Ok(plan) => gate.planned(plan),
             Err(Stop::Malformed) => gate.planned(Plan::Close(CloseReason::BadRequest)),
             Err(Stop::UnknownTopicId) => Ask::need_fresh_topics(frame.clone()).into(),
-        }
-    })
+        })
+    });
+    // librdkafka sends more bytes than a message of some versions has. Brokers do not read them: neither does anybody here.
+    planned.unwrap_or_else(|end| request(view, caller, subscriptions, frame.slice(..end), attempt))
 }
 
 /// How much of a request its handler reads.

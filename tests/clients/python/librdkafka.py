@@ -49,8 +49,8 @@ def own(**more):
     return login(scenario.username, scenario.password, **more)
 
 
-def admin():
-    return AdminClient(own())
+# One for all steps: what it has not answered is lost when it is collected.
+admin = AdminClient(own())
 
 
 def step(name, run):
@@ -71,7 +71,7 @@ def code(call):
 
 
 def try_login():
-    check(admin().list_topics(timeout=10).brokers, "no broker")
+    check(admin.list_topics(timeout=10).brokers, "no broker")
     errors = []
     wrong = AdminClient(login(scenario.username, "wrong", error_cb=lambda error: errors.append(error.code())))
     end = time.monotonic() + LIMIT_SECONDS
@@ -81,13 +81,13 @@ def try_login():
 
 
 def metadata():
-    topics = admin().list_topics(timeout=10).topics
+    topics = admin.list_topics(timeout=10).topics
     check(set(topics) == {scenario.orders, scenario.copies}, set(topics))
     check(all(len(topic.partitions) == 2 for topic in topics.values()), topics)
 
 
 def create():
-    future = admin().create_topics([NewTopic(f"{scenario.prefix}-created", 1, 1)])
+    future = admin.create_topics([NewTopic(f"{scenario.prefix}-created", 1, 1)])
     failure = code(list(future.values())[0].result)
     check(failure in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.POLICY_VIOLATION), failure)
 
@@ -209,31 +209,31 @@ def transaction():
 
 
 def cluster():
-    described = admin().describe_cluster().result()
+    described = admin.describe_cluster().result()
     check(len(described.nodes) == 1 and described.cluster_id, described.nodes)
 
 
 def offsets():
     def total(spec):
         asked = {TopicPartition(scenario.orders, partition): spec for partition in range(2)}
-        return sum(future.result().offset for future in admin().list_offsets(asked).values())
+        return sum(future.result().offset for future in admin.list_offsets(asked).values())
 
     written = total(OffsetSpec.latest()) - total(OffsetSpec.earliest())
     check(written == len(scenario.written), written)
 
 
 def configs():
-    futures = admin().describe_configs([ConfigResource(ConfigResource.Type.TOPIC, scenario.orders)])
+    futures = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, scenario.orders)])
     policy = list(futures.values())[0].result()["cleanup.policy"].value
     check(policy == "delete", policy)
 
 
 def groups():
     name = f"{scenario.prefix}-app-classic"
-    listed = [one.group_id for one in admin().list_consumer_groups().result().valid]
+    listed = [one.group_id for one in admin.list_consumer_groups().result().valid]
     check(name in listed, listed)
-    check(admin().describe_consumer_groups([name])[name].result().group_id == name, name)
-    future = admin().list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)])[name]
+    check(admin.describe_consumer_groups([name])[name].result().group_id == name, name)
+    future = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(name)])[name]
     total = sum(at.offset for at in future.result().topic_partitions)
     check(total == len(scenario.written), total)
 

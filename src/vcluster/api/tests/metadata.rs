@@ -150,6 +150,19 @@ fn all_topics_are_the_aliases_that_the_caller_may_describe() {
     }
 }
 
+/// librdkafka asks for all topics with three bytes too many (a length of four bytes where one is meant); brokers take it.
+#[test]
+fn what_follows_a_request_is_not_read_and_not_sent_on() {
+    let world = World::new().allow(Read, Resource::topic("orders"));
+    for more in [&[0][..], &[1, 0, 0], &[0xff; 40]] {
+        let frame = [&encode_request(13, &all(13))[..], more].concat();
+        let response = world
+            .ask_frame(13, frame.into(), Attempt::First)
+            .forwarded(|upstream: MetadataRequest| serve(13, &upstream));
+        assert_eq!(topics(&response), ["orders 0"]);
+    }
+}
+
 #[test]
 fn who_may_describe_nothing_sees_brokers_all_the_same() {
     let world = World::new();

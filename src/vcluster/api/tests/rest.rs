@@ -104,11 +104,11 @@ fn what_is_not_served_closes_the_connection() {
     );
     let mut produce = encode_request(3, &ProduceRequest::default()).to_vec();
     produce[3] = 2;
-    let mut trailing = encode_request(0, &HeartbeatRequest::default()).to_vec();
-    trailing.push(0);
+    let mut short = encode_request(0, &HeartbeatRequest::default()).to_vec();
+    short.pop();
     for (frame, reason) in [
         (produce, CloseReason::UnsupportedApi),
-        (trailing, CloseReason::BadRequest),
+        (short, CloseReason::BadRequest),
         (vec![0, 1], CloseReason::BadRequest),
     ] {
         let planned = api::request(

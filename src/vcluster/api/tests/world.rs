@@ -217,7 +217,11 @@ impl World {
     }
 
     pub(super) fn ask_again<Q: Request>(&self, version: i16, request: &Q, attempt: Attempt) -> Asked<'_, Q> {
-        let frame = encode_request(version, request);
+        self.ask_frame(version, encode_request(version, request), attempt)
+    }
+
+    /// The same with the bytes of a request.
+    pub(super) fn ask_frame<Q: Request>(&self, version: i16, frame: Bytes, attempt: Attempt) -> Asked<'_, Q> {
         let planned = api::request(
             &self.view,
             &self.caller,
