@@ -6,6 +6,7 @@ mod desk;
 mod field;
 mod matrix;
 mod programs;
+mod tools;
 
 use anyhow::{Context, Result};
 
@@ -71,9 +72,24 @@ fn stock_clients_do_what_they_do_at_a_broker() -> Result<()> {
                 place.name(),
                 started.elapsed().as_secs()
             );
+            for (step, cell) in &cells {
+                if let Cell::Failed(why) = cell {
+                    println!("  {step}: {why}");
+                }
+            }
             matrix.add(client.name, place, cells.into_iter().collect());
         }
     }
     println!("{}", matrix.table()?);
     matrix.check()
+}
+
+/// Those that `make test` asks: one or two of each kind.
+const QUICK_TOOLS: [&str; 0] = [];
+
+#[test]
+fn stock_tools_say_what_they_say_at_a_broker() -> Result<()> {
+    let mut scene = Scene::start(1, "127.0.0.1")?;
+    let all = std::env::var("KLAMM_CLIENTS").is_ok_and(|wanted| wanted == "all");
+    tools::compare(&mut scene, |name| all || QUICK_TOOLS.contains(&name))
 }

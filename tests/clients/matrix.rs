@@ -17,7 +17,8 @@ pub(crate) fn steps() -> Vec<&'static str> {
         .collect()
 }
 
-fn entries(text: &'static str) -> impl Iterator<Item = &'static str> {
+/// The lines of a list that are no comments.
+pub(crate) fn entries(text: &'static str) -> impl Iterator<Item = &'static str> {
     text.lines()
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
