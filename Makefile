@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test chaos fuzz interop bench lint fix schema kafka
+.PHONY: quickstart test chaos fuzz interop clients bench lint fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -33,6 +33,11 @@ fuzz:
 interop:
 	$(CARGO) build --locked
 	tests/interop/interop.sh $(or $(CARGO_TARGET_DIR),target)/debug/klamm $(if $(ARGS),'$(ARGS)')
+
+# Stock clients and command line tools of several languages through the gateway, and at a broker: docs/CLIENTS.md.
+# ARGS="sarama,kafkajs" picks clients.
+clients: kafka
+	KLAMM_CLIENTS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture --test-threads=1 clients::
 
 # Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone.
 bench: kafka

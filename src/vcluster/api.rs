@@ -114,7 +114,7 @@ pub fn request(
             frame: &frame,
             message,
             attempt,
-            subscriptions,
+            subscriptions: &mut *subscriptions,
         };
         let plan = dispatch(&mut ask);
         let gate = ask.gate;

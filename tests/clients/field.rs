@@ -5,12 +5,17 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 
 use super::desk::{Desk, Stored};
 use crate::scene::{CLUSTER, Login, Scene};
 
 /// The Partner of all clients.
 const PARTNER: &str = "clients";
+
+/// The Standard cluster of all clients, and the prefix that it hides.
+const STANDARD: &str = "clients-standard";
+const PREFIX: &str = "hidden-";
 
 /// How many records a step of producing writes.
 const COUNT: usize = 20;
@@ -22,15 +27,18 @@ pub(crate) enum Place {
     Partner,
     /// The built-in one: the same names.
     Passthrough,
+    /// A namespace: physical topics, groups and transactional ids begin with a prefix that nobody sees.
+    Standard,
 }
 
 impl Place {
-    pub(crate) const ALL: [Self; 2] = [Self::Partner, Self::Passthrough];
+    pub(crate) const ALL: [Self; 3] = [Self::Partner, Self::Passthrough, Self::Standard];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Partner => "partner",
             Self::Passthrough => "passthrough",
+            Self::Standard => "standard",
         }
     }
 
@@ -38,19 +46,20 @@ impl Place {
         match self {
             Self::Partner => PARTNER,
             Self::Passthrough => "passthrough",
+            Self::Standard => STANDARD,
         }
     }
 
     fn cluster(self) -> &'static str {
         match self {
-            Self::Partner => CLUSTER,
+            Self::Partner | Self::Standard => CLUSTER,
             Self::Passthrough => "main",
         }
     }
 
     fn super_user(self) -> &'static str {
         match self {
-            Self::Partner => "super-user",
+            Self::Partner | Self::Standard => "super-user",
             Self::Passthrough => "operator",
         }
     }
@@ -59,6 +68,7 @@ impl Place {
         match self {
             Self::Partner => format!("physical-{topic}"),
             Self::Passthrough => topic.to_owned(),
+            Self::Standard => format!("{PREFIX}{topic}"),
         }
     }
 }
@@ -73,9 +83,18 @@ pub(crate) struct Field<'a> {
     user: Login,
 }
 
-/// The partner cluster, once per scene.
+/// The virtual clusters, once per scene.
 pub(crate) fn prepare(scene: &Scene) -> Result<()> {
-    scene.vcluster(PARTNER, &[])
+    scene.vcluster(PARTNER, &[])?;
+    let standard = json!({
+        "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": STANDARD},
+        "spec": {
+            "type": "Standard", "backend": CLUSTER, "aclEnabled": true, "superUsers": ["super-user"],
+            "namespace": {"mode": "hide_prefix", "prefix": PREFIX},
+        },
+    });
+    scene.stage.admin(1).put("virtual-cluster", &standard)?;
+    Ok(())
 }
 
 impl<'a> Field<'a> {

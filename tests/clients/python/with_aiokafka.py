@@ -262,13 +262,19 @@ async def denied_group():
         check(isinstance(raised, errors.GroupAuthorizationFailedError), repr(raised))
 
     async def granted():
-        count = len(await read(one, len(scenario.written)))
-        check(count == len(scenario.written), count)
+        # This error ends a consumer of aiokafka for good.
+        another = consumer(scenario.closed)
+        await another.start()
+        try:
+            count = len(await read(another, len(scenario.written)))
+            check(count == len(scenario.written), count)
+        finally:
+            await another.stop()
 
     await step("denied-group", denied)
+    await one.stop()
     steps.please("grant-group")
     await step("granted-group", granted)
-    await one.stop()
 
 
 async def main():
