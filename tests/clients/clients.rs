@@ -85,8 +85,9 @@ fn stock_clients_do_what_they_do_at_a_broker() -> Result<()> {
 }
 
 /// Those that `make test` asks: one or two of each kind.
-const QUICK_TOOLS: [&str; 6] = [
+const QUICK_TOOLS: [&str; 7] = [
     "topics-create",
+    "topics-create-more",
     "topics-list",
     "topics-describe",
     "console-producer",
