@@ -68,7 +68,7 @@ const MAILBOX: usize = 1;
 pub struct Session {
     socket: Stream,
     setup: Setup,
-    /// Start of the present turn of the I/O loop.
+    /// Start of the present round of the I/O loop.
     now: Instant,
     stage: Stage,
     conversation: Conversation,

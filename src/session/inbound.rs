@@ -1,6 +1,7 @@
 //! Reads frames from one side. Buffers grow with what arrives, not with what is announced; a large frame is read
 //! straight into its final buffer; a side that is silent holds no buffer at all.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -29,6 +30,14 @@ const READ_MARGIN_BYTES: usize = 512;
 
 /// How much memory an announced length alone can reserve, in bytes. Beyond it the buffer at most doubles.
 const MAX_TRUSTED_BYTES: usize = 4 << 20;
+
+/// An empty buffer of up to this size is left to the next side of this thread that reads, in bytes.
+const KEPT_BYTES: usize = 3 * MIN_READ_BYTES;
+
+thread_local! {
+    /// The buffer of a side that fell silent. Sides take turns, so that one is enough for all whose frames are small.
+    static SPARE: Cell<BytesMut> = Cell::default();
+}
 
 /// A whole frame, without its length prefix.
 #[derive(Debug)]
@@ -69,6 +78,8 @@ pub(super) enum Front {
 #[derive(Debug)]
 pub(super) struct Inbound {
     buffer: BytesMut,
+    /// What there was room for in the buffer before anything was read into it.
+    room_bytes: usize,
     reader: FrameReader,
     /// The whole size of the frame at the front, once it is known.
     frame_bytes: Option<usize>,
@@ -83,6 +94,7 @@ impl Inbound {
     pub(super) fn new(max_frame_bytes: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
+            room_bytes: 0,
             reader: FrameReader::new(max_frame_bytes),
             frame_bytes: None,
             typical_bytes: 0,
@@ -149,12 +161,7 @@ impl Inbound {
             Some(frame_bytes) => (frame_bytes - self.buffer.len()).max(self.affordable_bytes(budget)),
             None => self.affordable_bytes(budget),
         };
-        if self.buffer.is_empty() {
-            // A frame that is somewhat larger than the last one need not be moved to fit.
-            self.buffer.reserve(room + room / 8);
-        } else {
-            self.buffer.reserve(room);
-        }
+        self.reserve(room);
         let read = {
             let mut space = (&mut self.buffer).limit(room);
             pin!(io.read_buf(&mut space)).poll(cx)
@@ -162,7 +169,7 @@ impl Inbound {
         match read {
             Poll::Pending => {
                 if self.buffer.is_empty() {
-                    self.buffer = BytesMut::new();
+                    self.leave_buffer();
                     self.share = None;
                 }
                 Poll::Pending
@@ -170,6 +177,29 @@ impl Inbound {
             Poll::Ready(Ok(0)) => Poll::Ready(Ok(Filled::End)),
             Poll::Ready(Ok(count)) => Poll::Ready(Ok(Filled::Bytes(count))),
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// Makes room for so many bytes more.
+    fn reserve(&mut self, room: usize) {
+        if !self.buffer.is_empty() {
+            self.buffer.reserve(room);
+            return;
+        }
+        // A frame that is somewhat larger than the last one need not be moved to fit.
+        let room = room + room / 8;
+        if self.buffer.capacity() == 0 && room <= KEPT_BYTES {
+            self.buffer = SPARE.take();
+        }
+        self.buffer.reserve(room);
+        self.room_bytes = self.buffer.capacity();
+    }
+
+    /// Holds no buffer any more. One that is small, and of which no frame is in use, is for whoever reads next.
+    fn leave_buffer(&mut self) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        if self.room_bytes <= KEPT_BYTES && buffer.try_reclaim(self.room_bytes) {
+            SPARE.set(buffer);
         }
     }
 

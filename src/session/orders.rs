@@ -3,7 +3,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use tokio::sync::watch;
 
@@ -33,18 +33,34 @@ type Next = Pin<Box<dyn Future<Output = (watch::Receiver<Orders>, bool)>>>;
 
 /// A session's end of it.
 pub(super) struct Feed {
+    /// Tells without a lock whether there is anything: a busy session asks all the time.
+    seen: watch::Receiver<Orders>,
     next: Next,
+    /// Whose waker `next` has.
+    waker: Option<Waker>,
 }
 
 impl Feed {
     /// Starts with the present order, even if nobody changes it.
     pub(super) fn new(mut orders: watch::Receiver<Orders>) -> Self {
         orders.mark_changed();
-        Self { next: next(orders) }
+        Self {
+            seen: orders.clone(),
+            next: next(orders),
+            waker: None,
+        }
     }
 
     /// An order that was not seen yet. When nobody is left to give orders, the last one is to close.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Option<Orders> {
+        let will_wake = self
+            .waker
+            .as_ref()
+            .is_some_and(|waker| waker.will_wake(cx.waker()));
+        if will_wake && self.seen.has_changed().is_ok_and(|is_news| !is_news) {
+            return None;
+        }
+        self.waker = Some(cx.waker().clone());
         match self.next.as_mut().poll(cx) {
             Poll::Pending => None,
             Poll::Ready((_, false)) => {
@@ -57,7 +73,9 @@ impl Feed {
             Poll::Ready((mut orders, true)) => {
                 let seen = *orders.borrow_and_update();
                 self.next = next(orders);
-                // Registers for the next one.
+                self.seen.mark_unchanged();
+                // Registers for the next one, which may be there already.
+                self.waker = None;
                 Some(self.poll(cx).unwrap_or(seen))
             }
         }
@@ -79,8 +97,6 @@ impl std::fmt::Debug for Feed {
 
 #[cfg(test)]
 mod tests {
-    use std::task::Waker;
-
     use super::*;
 
     #[test]

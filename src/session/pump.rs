@@ -64,7 +64,10 @@ impl Session {
         if let Some(orders) = self.feed.poll(cx) {
             self.obey(orders)?;
         }
-        for _ in 0..MAX_ROUNDS {
+        for round in 0..MAX_ROUNDS {
+            if round > 0 {
+                self.now = Instant::now();
+            }
             self.resume(cx)?;
             let was_paused = self.pause.is_some();
             self.relay_deferred()?;

@@ -1,6 +1,7 @@
 //! Requests and answers: has `vcluster` plan each request and carries the plan out.
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use tracing::{info, warn};
 
@@ -180,10 +181,10 @@ impl Session {
             );
         }
         self.outbound.push(answer.frame, frame.share);
-        self.answered(awaited.asked);
+        self.answered(awaited.asked, self.now);
         for (answer, asked) in awaited.followers {
             self.outbound.push(answer, None);
-            self.answered(asked);
+            self.answered(asked, self.now);
         }
         Ok(())
     }
@@ -192,7 +193,7 @@ impl Session {
     pub(super) fn reply(&mut self, answer: Segments, asked: Asked) {
         if let Some((answer, asked)) = self.pipeline.reply(answer, asked) {
             self.outbound.push(answer, None);
-            self.answered(asked);
+            self.answered(asked, Instant::now());
         }
     }
 
@@ -207,9 +208,10 @@ impl Session {
     }
 
     /// Takes the time of a request whose answer is on its way.
-    fn answered(&self, asked: Asked) {
+    fn answered(&self, asked: Asked, now: Instant) {
         let metrics = self.setup.door.metrics.api(asked.api_key, api_label);
-        metrics.latency.observe(asked.at.elapsed().as_secs_f64());
+        let took = now.saturating_duration_since(asked.at);
+        metrics.latency.observe(took.as_secs_f64());
     }
 
     fn audit(&self, view: &View, caller: &Caller, api_key: i16, denied: &Denials) {

@@ -35,6 +35,10 @@ pub struct Sources<'a> {
     pub topics: &'a HashMap<TopicName, PhysicalTopic>,
 }
 
+/// Names and ids come from those who make aliases or topics, lookups from any client. The hash is keyed with a seed of
+/// the process, so that neither can prepare names that collide.
+type Places<K> = HashMap<K, usize, foldhash::fast::RandomState>;
+
 /// All names of one virtual cluster on its home cluster. Injective both ways: an alias has one physical topic, and a
 /// physical topic has one alias.
 #[derive(Debug)]
@@ -43,10 +47,10 @@ pub struct Names {
     realm: Realm,
     /// By virtual name.
     aliases: Vec<Alias>,
-    by_virtual_name: HashMap<TopicName, usize>,
-    by_physical_name: HashMap<TopicName, usize>,
-    by_virtual_id: HashMap<TopicId<Virtual>, usize>,
-    by_physical_id: HashMap<TopicId<Physical>, usize>,
+    by_virtual_name: Places<TopicName>,
+    by_physical_name: Places<TopicName>,
+    by_virtual_id: Places<TopicId<Virtual>>,
+    by_physical_id: Places<TopicId<Physical>>,
 }
 
 impl Names {
@@ -260,7 +264,7 @@ fn others(realm: &Realm, sources: Sources<'_>, aliases: &[Alias]) -> Vec<Alias> 
         .collect()
 }
 
-fn index<K: std::hash::Hash + Eq>(aliases: &[Alias], key: impl Fn(&Alias) -> Option<K>) -> HashMap<K, usize> {
+fn index<K: std::hash::Hash + Eq>(aliases: &[Alias], key: impl Fn(&Alias) -> Option<K>) -> Places<K> {
     let places = aliases.iter().enumerate();
     places
         .filter_map(|(place, alias)| Some((key(alias)?, place)))

@@ -81,6 +81,13 @@ impl<'a> Cursor<'a> {
     /// An unsigned varint of at most 32 bits.
     pub(in crate::wire) fn uvarint(&mut self) -> Result<u32, WireError> {
         let start = self.at;
+        // Nearly all are of one byte.
+        if let Some(&byte) = self.bytes.get(start)
+            && byte < 0x80
+        {
+            self.at += 1;
+            return Ok(byte.into());
+        }
         let mut value = 0_u32;
         for shift in [0, 7, 14, 21, 28] {
             let [byte] = self.array()?;

@@ -1,6 +1,7 @@
 //! Changes to a walked message, written out as a frame. Copies what is small, shares what is large, and corrects every
 //! length and count around a change. Knows no API.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 
 use bytes::Bytes;
@@ -21,19 +22,34 @@ const CORRELATION_ID_BYTES: usize = 4;
 /// The header of a response without tagged fields, where it may have some.
 const BARE_FLEXIBLE_HEADER: usize = CORRELATION_ID_BYTES + 1;
 
+/// Room for this many edits, and for this many bytes of theirs, is kept for the next message.
+const KEPT_EDITS: usize = 1 << 8;
+const KEPT_BYTES: usize = 1 << 14;
+
+thread_local! {
+    /// What the last edits of this thread were kept in, so that those of a small message allocate nothing.
+    static SPARE: Cell<Room> = const { Cell::new(Room::NONE) };
+}
+
 /// Changes to one message. What is wrong with a change is reported by [`Edits::finish`].
 ///
 /// The order of the calls does not matter. Changes inside of a removed item are dropped with it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Edits {
+    room: Room,
+    /// How much longer the message gets; what is removed does not count.
+    growth: usize,
+    failure: Option<WireError>,
+}
+
+/// What edits are kept in.
+#[derive(Debug, Default)]
+struct Room {
     edits: Vec<Edit>,
     /// The new bytes of all edits.
     scratch: Vec<u8>,
     /// By how much the counts of arrays change: the array's place on the tape, and the change.
     counts: Vec<(u32, i64)>,
-    /// How much longer the message gets; what is removed does not count.
-    growth: usize,
-    failure: Option<WireError>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +73,41 @@ enum EditKind {
     Replace,
 }
 
+impl Room {
+    const NONE: Self = Self {
+        edits: Vec::new(),
+        scratch: Vec::new(),
+        counts: Vec::new(),
+    };
+
+    fn is_kept(&self) -> bool {
+        self.edits.capacity() <= KEPT_EDITS
+            && self.counts.capacity() <= KEPT_EDITS
+            && self.scratch.capacity() <= KEPT_BYTES
+    }
+}
+
+impl Drop for Edits {
+    fn drop(&mut self) {
+        if self.room.is_kept() {
+            self.room.edits.clear();
+            self.room.scratch.clear();
+            self.room.counts.clear();
+            SPARE.set(std::mem::take(&mut self.room));
+        }
+    }
+}
+
+impl Default for Edits {
+    fn default() -> Self {
+        Self {
+            room: SPARE.take(),
+            growth: 0,
+            failure: None,
+        }
+    }
+}
+
 impl Edits {
     /// No changes.
     pub fn new() -> Self {
@@ -65,7 +116,7 @@ impl Edits {
 
     /// Whether nothing was changed yet.
     pub fn is_empty(&self) -> bool {
-        self.edits.is_empty() && self.counts.is_empty() && self.failure.is_none()
+        self.room.edits.is_empty() && self.room.counts.is_empty() && self.failure.is_none()
     }
 
     /// Replaces a string.
@@ -82,9 +133,9 @@ impl Edits {
 
     fn set_sized(&mut self, node: Node<'_>, value: Option<&[u8]>, fits: bool) {
         let entry = node.entry();
-        let from = self.scratch.len();
-        let written = prefix_of(entry).write(&mut self.scratch, value.map(<[u8]>::len));
-        self.scratch.extend_from_slice(value.unwrap_or_default());
+        let from = self.room.scratch.len();
+        let written = prefix_of(entry).write(&mut self.room.scratch, value.map(<[u8]>::len));
+        self.room.scratch.extend_from_slice(value.unwrap_or_default());
         if !fits || !written || (value.is_none() && !entry.is_nullable) {
             self.fail(WireError::BadValue { field: node.field() });
         }
@@ -98,18 +149,19 @@ impl Edits {
         texts: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
     ) {
         let entry = array.entry();
-        let from = self.scratch.len();
+        let from = self.room.scratch.len();
         let texts = texts.into_iter();
         let prefix = if entry.is_compact {
             Prefix::Compact
         } else {
             Prefix::Int16
         };
-        let mut written = prefix_of(entry).write(&mut self.scratch, Some(texts.len()));
+        let mut written = prefix_of(entry).write(&mut self.room.scratch, Some(texts.len()));
         for text in texts {
             let text = text.as_ref();
-            written &= text.len() <= MAX_STRING_BYTES && prefix.write(&mut self.scratch, Some(text.len()));
-            self.scratch.extend_from_slice(text.as_bytes());
+            written &=
+                text.len() <= MAX_STRING_BYTES && prefix.write(&mut self.room.scratch, Some(text.len()));
+            self.room.scratch.extend_from_slice(text.as_bytes());
         }
         let holds_texts = entry.form == Form::Array && array.children().all(|item| item.form() == Form::Text);
         if !written || !holds_texts {
@@ -120,7 +172,7 @@ impl Edits {
 
     /// Replaces a whole number or a boolean.
     pub fn set_int(&mut self, node: Node<'_>, value: i64) {
-        let from = self.scratch.len();
+        let from = self.room.scratch.len();
         let fits = match node.form() {
             Form::Bool => (0..=1).contains(&value),
             Form::Int8 => i8::try_from(value).is_ok(),
@@ -135,7 +187,9 @@ impl Edits {
             return;
         }
         let size = node.span().range().len();
-        self.scratch.extend_from_slice(&value.to_be_bytes()[8 - size..]);
+        self.room
+            .scratch
+            .extend_from_slice(&value.to_be_bytes()[8 - size..]);
         self.push(node.span(), EditKind::Replace, from, node.span());
     }
 
@@ -150,17 +204,17 @@ impl Edits {
 
     /// Replaces bytes of the frame as they are, for instance an element of an array of numbers.
     pub fn replace(&mut self, span: Span, bytes: &[u8]) {
-        let from = self.scratch.len();
-        self.scratch.extend_from_slice(bytes);
+        let from = self.room.scratch.len();
+        self.room.scratch.extend_from_slice(bytes);
         self.push(span, EditKind::Replace, from, span);
     }
 
     /// Removes every tagged field of a response that the schema does not know, in its header too: it may say anything.
     pub fn remove_unknown(&mut self, message: Message<'_>) {
         for unknown in message.tape().unknown() {
-            let from = self.scratch.len();
+            let from = self.room.scratch.len();
             if let Some(count) = unknown.count {
-                write_uvarint(&mut self.scratch, count);
+                write_uvarint(&mut self.room.scratch, count);
             }
             let span = Span::new(unknown.start as usize, unknown.end as usize);
             self.push(span, EditKind::Replace, from, span);
@@ -178,8 +232,8 @@ impl Edits {
 
     /// Removes an element of an array of values of fixed size and counts it out.
     pub fn remove_element(&mut self, array: Node<'_>, element: Span) {
-        self.push(element, EditKind::Remove, self.scratch.len(), element);
-        self.counts.push((array.index(), -1));
+        self.push(element, EditKind::Remove, self.room.scratch.len(), element);
+        self.room.counts.push((array.index(), -1));
     }
 
     /// Adds an item at the end of an array and counts it in.
@@ -193,29 +247,29 @@ impl Edits {
     }
 
     fn insert(&mut self, array: Node<'_>, at: usize, item: &Item) {
-        let from = self.scratch.len();
-        if let Err(error) = item.write(&mut self.scratch) {
+        let from = self.room.scratch.len();
+        if let Err(error) = item.write(&mut self.room.scratch) {
             self.fail(error);
         }
         self.push(Span::new(at, at), EditKind::Insert, from, array.span());
-        self.counts.push((array.index(), 1));
+        self.room.counts.push((array.index(), 1));
     }
 
     fn push(&mut self, span: Span, kind: EditKind, from: usize, owner: Span) {
         let range = span.range();
-        self.growth += (self.scratch.len() - from).saturating_sub(range.len());
+        self.growth += (self.room.scratch.len() - from).saturating_sub(range.len());
         if self.growth > MAX_GROWTH_BYTES {
-            self.scratch.truncate(from);
+            self.room.scratch.truncate(from);
             let limit = MAX_GROWTH_BYTES;
             self.fail(WireError::GrowsTooMuch { limit });
             return;
         }
-        self.edits.push(Edit {
+        self.room.edits.push(Edit {
             start: range.start as u32,
             end: range.end as u32,
             kind,
             from: from as u32,
-            to: self.scratch.len() as u32,
+            to: self.room.scratch.len() as u32,
             owner,
         });
     }
@@ -233,9 +287,9 @@ impl Edits {
         self.settle(message)?;
         let mut output = Output::new(frame, self.size(frame.len()), self.copied(frame.len()))?;
         let mut at = 0;
-        for edit in &self.edits {
+        for edit in &self.room.edits {
             output.share(at..edit.start as usize);
-            output.copy(&self.scratch[edit.from as usize..edit.to as usize]);
+            output.copy(&self.room.scratch[edit.from as usize..edit.to as usize]);
             at = edit.end as usize;
         }
         output.share(at..frame.len());
@@ -248,9 +302,9 @@ impl Edits {
         let bytes = message.frame();
         let mut out = Vec::with_capacity(self.size(bytes.len()));
         let mut at = 0;
-        for edit in &self.edits {
+        for edit in &self.room.edits {
             out.extend_from_slice(&bytes[at..edit.start as usize]);
-            out.extend_from_slice(&self.scratch[edit.from as usize..edit.to as usize]);
+            out.extend_from_slice(&self.room.scratch[edit.from as usize..edit.to as usize]);
             at = edit.end as usize;
         }
         out.extend_from_slice(&bytes[at..]);
@@ -259,7 +313,7 @@ impl Edits {
 
     /// The size of a frame once the settled edits are made.
     fn size(&self, before: usize) -> usize {
-        self.edits.iter().fold(before, |size, edit| {
+        self.room.edits.iter().fold(before, |size, edit| {
             size + (edit.to - edit.from) as usize - (edit.end - edit.start) as usize
         })
     }
@@ -273,7 +327,7 @@ impl Edits {
             if Output::is_copied(gap) { gap } else { 0 }
         };
         let mut copied = 0;
-        for edit in &self.edits {
+        for edit in &self.room.edits {
             copied += gap(edit.start as usize) + (edit.to - edit.from) as usize;
             gap(edit.end as usize);
         }
@@ -286,14 +340,14 @@ impl Edits {
         if let Some(failure) = self.failure {
             return Err(failure);
         }
-        if self.edits.is_empty() {
+        if self.room.edits.is_empty() {
             return Ok(());
         }
         self.sort();
         self.drop_removed()?;
         self.settle_sizes(message);
         // Only spans of another frame could lie outside.
-        let end = self.edits.last().map_or(0, |edit| edit.end as usize);
+        let end = self.room.edits.last().map_or(0, |edit| edit.end as usize);
         if end > message.frame().len() {
             return Err(WireError::OverlappingEdits { at: end });
         }
@@ -301,7 +355,10 @@ impl Edits {
     }
 
     fn settle_counts(&mut self, message: Message<'_>) {
-        let mut counts = std::mem::take(&mut self.counts);
+        if self.room.counts.is_empty() {
+            return;
+        }
+        let mut counts = std::mem::take(&mut self.room.counts);
         counts.sort_unstable_by_key(|(array, _)| *array);
         for of_one in counts.chunk_by(|a, b| a.0 == b.0) {
             let change: i64 = of_one.iter().map(|(_, change)| change).sum();
@@ -313,8 +370,9 @@ impl Edits {
             };
             let was_null_and_stays = entry.is_null && change == 0;
             let count = usize::try_from(i64::from(entry.count) + change);
-            let from = self.scratch.len();
-            let written = count.is_ok_and(|count| prefix_of(entry).write(&mut self.scratch, Some(count)));
+            let from = self.room.scratch.len();
+            let written =
+                count.is_ok_and(|count| prefix_of(entry).write(&mut self.room.scratch, Some(count)));
             if !written || entry.form != Form::Array {
                 self.fail(WireError::BadValue { field: entry.field });
             }
@@ -328,7 +386,7 @@ impl Edits {
 
     /// Insertions come before what begins at the same place, those of inner arrays before those of outer ones.
     fn sort(&mut self) {
-        self.edits.sort_by_key(|edit| {
+        self.room.edits.sort_by_key(|edit| {
             let owner = edit.owner.range();
             (edit.start, edit.kind, Reverse(owner.start), Reverse(edit.end))
         });
@@ -339,7 +397,7 @@ impl Edits {
         let mut removed = 0..0;
         let mut done = 0;
         let mut overlap = None;
-        self.edits.retain(|edit| {
+        self.room.edits.retain(|edit| {
             let owner = edit.owner.range();
             let is_twice = edit.kind == EditKind::Remove && owner == removed;
             if removed.start <= owner.start && owner.end <= removed.end && !is_twice {
@@ -366,8 +424,10 @@ impl Edits {
                 let owner = edit.owner.range();
                 body as usize <= owner.start && owner.end <= end as usize
             };
-            let first = self.edits.partition_point(|edit| edit.start < body);
-            let here = self.edits[first..].iter().take_while(|edit| edit.start <= end);
+            let first = self.room.edits.partition_point(|edit| edit.start < body);
+            let here = self.room.edits[first..]
+                .iter()
+                .take_while(|edit| edit.start <= end);
             let inner = sizes.iter().rev().take_while(|edit| edit.start < end);
             let mut touched = false;
             let size = here.chain(inner).filter(inside).fold(end - body, |size, edit| {
@@ -375,9 +435,9 @@ impl Edits {
                 size + (edit.to - edit.from) - (edit.end - edit.start)
             });
             if touched {
-                let from = self.scratch.len() as u32;
-                write_uvarint(&mut self.scratch, size);
-                let to = self.scratch.len() as u32;
+                let from = self.room.scratch.len() as u32;
+                write_uvarint(&mut self.room.scratch, size);
+                let to = self.room.scratch.len() as u32;
                 let owner = Span::new(enclosure.size as usize, body as usize);
                 let kind = EditKind::Replace;
                 sizes.push(Edit {
@@ -390,8 +450,10 @@ impl Edits {
                 });
             }
         }
-        self.edits.append(&mut sizes);
-        self.sort();
+        if !sizes.is_empty() {
+            self.room.edits.append(&mut sizes);
+            self.sort();
+        }
     }
 }
 

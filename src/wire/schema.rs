@@ -183,12 +183,27 @@ impl FieldDef {
     }
 }
 
-/// The message with an API key.
+/// API keys below this have a place in the index; Kafka's highest is 92.
+const INDEXED_KEYS: usize = 128;
+
+/// By API key, the places of its request and response in the table, each plus one; 0: there is none.
+static INDEX: [[u8; 2]; INDEXED_KEYS] = {
+    let mut index = [[0; 2]; INDEXED_KEYS];
+    let mut place = 0;
+    while place < table::MESSAGES.len() {
+        let def = &table::MESSAGES[place];
+        place += 1;
+        assert!(place <= u8::MAX as usize, "a place has a byte");
+        index[def.key as usize][!matches!(def.direction, Direction::Request) as usize] = place as u8;
+    }
+    index
+};
+
+/// The message with an API key. Asked several times for each request, hence the index.
 pub(in crate::wire) fn message(key: i16, direction: Direction) -> Option<&'static MessageDef> {
-    let order = |def: &MessageDef| (def.key, def.direction != Direction::Request);
-    let wanted = (key, direction != Direction::Request);
-    let at = table::MESSAGES.binary_search_by_key(&wanted, order).ok()?;
-    table::MESSAGES.get(at)
+    let places = INDEX.get(usize::try_from(key).ok()?)?;
+    let place = places[usize::from(direction != Direction::Request)];
+    table::MESSAGES.get(usize::from(place).checked_sub(1)?)
 }
 
 /// The stable versions of an API that the table knows.

@@ -1,0 +1,291 @@
+//! A small virtual cluster and its steady requests, for what counts or times the path of one request. No sockets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
+use kafka_protocol::messages::{
+    FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, RequestHeader, ResponseHeader, TopicName,
+};
+use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes};
+use klamm::authz::{Principal, host_text};
+use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topology};
+use klamm::vcluster::api;
+use klamm::vcluster::plan::{Answer, Attempt, Caller, Plan};
+use klamm::vcluster::view::{Source, View};
+use klamm::wire::Segments;
+use klamm_raft::command::Command;
+use klamm_raft::machine;
+use klamm_raft::model::{
+    AclBinding, AclEntry, AliasTopic, BrokerKey, Liveness, NodeId, NodeRecord, Operation, PatternType,
+    Permission, ResourcePattern, ResourceType, State, VclusterKind, VclusterName, VirtualCluster,
+};
+use uuid::Uuid;
+
+pub(crate) const USER: &str = "producer";
+pub(crate) const VIRTUAL: &str = "orders";
+pub(crate) const PHYSICAL: &str = "orders-physical";
+pub(crate) const CLUSTER: &str = "main";
+const BROKER: i32 = 1;
+const PHYSICAL_ID: Uuid = Uuid::from_u128(0x6b6c_616d_6d00_4000_8000_0000_0000_0001);
+
+/// Whoever asks, what is asked, and what a broker answers.
+pub(crate) struct World {
+    pub(crate) view: View,
+    pub(crate) caller: Caller,
+}
+
+/// A request as a client sends it, and the broker's answer; both without length prefix.
+pub(crate) struct Exchange {
+    pub(crate) name: &'static str,
+    pub(crate) request: Bytes,
+    pub(crate) answer: Bytes,
+}
+
+pub(crate) fn vcluster() -> VclusterName {
+    "bench".parse().expect("it is a valid name")
+}
+
+/// A virtual cluster with an alias, an account that may do everything to topics, and one broker.
+pub(crate) fn state() -> State {
+    let vcluster = vcluster();
+    let spec = VirtualCluster {
+        kind: VclusterKind::Partner,
+        acl_enabled: true,
+        super_users: BTreeSet::new(),
+    };
+    let alias = AliasTopic {
+        physical_cluster: CLUSTER.parse().expect("it is a valid id"),
+        physical_name: PHYSICAL.parse().expect("it is a valid name"),
+    };
+    let grant = AclBinding {
+        pattern: ResourcePattern {
+            resource_type: ResourceType::Topic,
+            name: "*".to_owned(),
+            pattern_type: PatternType::Literal,
+        },
+        entry: AclEntry {
+            principal: format!("User:{USER}"),
+            host: "*".to_owned(),
+            operation: Operation::All,
+            permission: Permission::Allow,
+        },
+    };
+    let node = NodeRecord {
+        advertised_host: "gateway".to_owned(),
+        port_start: 7000,
+        port_count: 100,
+        liveness: Liveness::Up,
+    };
+    let broker = BrokerKey {
+        cluster: CLUSTER.parse().expect("it is a valid id"),
+        physical_id: BROKER,
+    };
+    let commands = [
+        Command::PutNode {
+            id: NodeId(1),
+            record: node,
+        },
+        Command::PutVcluster {
+            name: vcluster.clone(),
+            spec,
+            kafka_cluster_id: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+        },
+        Command::PutAlias {
+            vcluster: vcluster.clone(),
+            name: VIRTUAL.parse().expect("it is a valid name"),
+            alias,
+        },
+        Command::CreateAcls {
+            vcluster: vcluster.clone(),
+            acls: vec![grant],
+        },
+        Command::AssignBrokers {
+            vcluster,
+            brokers: vec![broker],
+        },
+    ];
+    commands.into_iter().fold(State::default(), |state, command| {
+        machine::preview(&state, command).1
+    })
+}
+
+/// A physical cluster of one broker at this address, with the topic behind the alias.
+pub(crate) fn topology(host: &str, port: u16) -> Topology {
+    let broker = Broker {
+        host: host.to_owned(),
+        port,
+        rack: None,
+    };
+    let topic = PhysicalTopic {
+        id: *PHYSICAL_ID.as_bytes(),
+        partitions: 1,
+    };
+    Topology {
+        kafka_cluster_id: "physical-cluster".to_owned(),
+        controller: Some(BROKER),
+        brokers: BTreeMap::from([(BROKER, broker)]),
+        topics: [(PHYSICAL.parse().expect("it is a valid name"), topic)].into(),
+        apis: ApiRanges(BTreeMap::from([(0, (3, 13)), (1, (4, 17)), (3, (0, 13))])),
+        ..Topology::default()
+    }
+}
+
+/// The view of such a state.
+pub(crate) fn view(state: &State, topology: &Topology) -> View {
+    let name = vcluster();
+    let own = state.vclusters.get(&name).expect("it was created");
+    let source = Source {
+        name: &name,
+        state: own,
+        nodes: &state.nodes,
+        topology: Some(topology),
+        signing_key: state.signing_key.as_ref(),
+        revision: state.revision,
+    };
+    View::compile(None, source)
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+        Self {
+            view: view(&state(), &topology("broker.internal", 9092)),
+            caller: Caller {
+                principal: Principal::user(USER),
+                address,
+                host: host_text(address).into(),
+            },
+        }
+    }
+
+    /// What current clients send, with topics by id, and what older ones send, by name: one small record each.
+    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+        let alias = self
+            .view
+            .names
+            .by_virtual_name(VIRTUAL)
+            .expect("there is an alias");
+        let id = alias.ids.expect("the topic exists").virtual_id;
+        let id = Uuid::from_bytes(*id.bytes());
+        vec![
+            produce("produce by id (13)", 13, id),
+            produce("produce by name (9)", 9, id),
+            fetch("fetch by id (17)", 17, id),
+            fetch("fetch by name (11)", 11, id),
+        ]
+    }
+
+    /// Carries a request there and its answer back: what is sent to the broker, and to the client.
+    pub(crate) fn carry(&self, request: Bytes, answer: Bytes) -> (Segments, Segments) {
+        let planned = api::request(&self.view, &self.caller, request, Attempt::First);
+        let Plan::Forward(forward) = planned.plan else {
+            panic!("it is not forwarded: {:?}", planned.plan)
+        };
+        let Answer::Expected(pending) = forward.answer else {
+            panic!("no answer is expected")
+        };
+        let answered = api::response(&self.view, &self.caller, pending, answer).expect("it is an answer");
+        (forward.frame, answered.frame)
+    }
+}
+
+/// A record batch of one record of 100 bytes.
+fn records() -> Bytes {
+    let mut batch = vec![0; 61 + 110];
+    let length = batch.len() as u32 - 12;
+    batch[8..12].copy_from_slice(&length.to_be_bytes());
+    batch[16] = 2;
+    // No producer id, epoch or sequence; one record.
+    batch[43..57].fill(0xff);
+    batch[60] = 1;
+    batch.into()
+}
+
+fn topic(name: &'static str) -> TopicName {
+    TopicName(StrBytes::from_static_str(name))
+}
+
+fn produce(name: &'static str, version: i16, id: Uuid) -> Exchange {
+    let data = PartitionProduceData::default().with_records(Some(records()));
+    let asked = TopicProduceData::default().with_partition_data(vec![data]);
+    let done = PartitionProduceResponse::default()
+        .with_base_offset(42)
+        .with_log_start_offset(0);
+    let told = TopicProduceResponse::default().with_partition_responses(vec![done]);
+    let (asked, told) = match version {
+        13.. => (asked.with_topic_id(id), told.with_topic_id(PHYSICAL_ID)),
+        _ => (asked.with_name(topic(VIRTUAL)), told.with_name(topic(PHYSICAL))),
+    };
+    let request = ProduceRequest::default()
+        .with_acks(-1)
+        .with_timeout_ms(30_000)
+        .with_topic_data(vec![asked]);
+    Exchange {
+        name,
+        request: request_frame(version, &request),
+        answer: answer_frame::<ProduceRequest>(
+            version,
+            &ProduceResponse::default().with_responses(vec![told]),
+        ),
+    }
+}
+
+fn fetch(name: &'static str, version: i16, id: Uuid) -> Exchange {
+    let wanted = FetchPartition::default()
+        .with_fetch_offset(42)
+        .with_partition_max_bytes(1 << 20);
+    let asked = FetchTopic::default().with_partitions(vec![wanted]);
+    let data = PartitionData::default()
+        .with_high_watermark(43)
+        .with_last_stable_offset(43)
+        .with_aborted_transactions(None)
+        .with_records(Some(records()));
+    let told = FetchableTopicResponse::default().with_partitions(vec![data]);
+    let (asked, told) = match version {
+        13.. => (asked.with_topic_id(id), told.with_topic_id(PHYSICAL_ID)),
+        _ => (asked.with_topic(topic(VIRTUAL)), told.with_topic(topic(PHYSICAL))),
+    };
+    let request = FetchRequest::default()
+        .with_max_wait_ms(500)
+        .with_min_bytes(1)
+        .with_session_epoch(-1)
+        .with_topics(vec![asked]);
+    Exchange {
+        name,
+        request: request_frame(version, &request),
+        answer: answer_frame::<FetchRequest>(version, &FetchResponse::default().with_responses(vec![told])),
+    }
+}
+
+fn request_frame<Q: Request>(version: i16, request: &Q) -> Bytes {
+    let header = RequestHeader::default()
+        .with_request_api_key(Q::KEY)
+        .with_request_api_version(version)
+        .with_correlation_id(7)
+        .with_client_id(Some(StrBytes::from_static_str("producer-1")));
+    let mut frame = BytesMut::new();
+    header
+        .encode(&mut frame, Q::header_version(version))
+        .expect("a header can be encoded");
+    request
+        .encode(&mut frame, version)
+        .expect("a request can be encoded");
+    frame.freeze()
+}
+
+fn answer_frame<Q: Request>(version: i16, answer: &Q::Response) -> Bytes {
+    let mut frame = BytesMut::new();
+    ResponseHeader::default()
+        .with_correlation_id(7)
+        .encode(&mut frame, Q::Response::header_version(version))
+        .expect("a header can be encoded");
+    answer
+        .encode(&mut frame, version)
+        .expect("an answer can be encoded");
+    frame.freeze()
+}
