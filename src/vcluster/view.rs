@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
-    AclBinding, ClusterId, NodeId, NodeRecord, Revision, SigningKey, VclusterKind, VclusterName,
+    AclBinding, ClusterId, NodeId, NodeRecord, Revision, Shared, SigningKey, VclusterKind, VclusterName,
     VclusterState,
 };
 
@@ -40,7 +40,7 @@ pub struct View {
 /// The ACLs of a virtual cluster, as stored and as compiled.
 #[derive(Debug)]
 pub struct Acls {
-    pub stored: BTreeSet<AclBinding>,
+    pub stored: Shared<BTreeSet<AclBinding>>,
     pub index: AclIndex,
     super_users: BTreeSet<Principal>,
     enabled: bool,
@@ -154,11 +154,11 @@ mod tests {
                 dns_label: None,
             },
             kafka_cluster_id: "virtual".into(),
-            aliases: BTreeMap::new(),
-            accounts: BTreeMap::new(),
-            tokens: BTreeMap::new(),
+            aliases: Default::default(),
+            accounts: Default::default(),
+            tokens: Default::default(),
             scram: Default::default(),
-            acls: BTreeSet::new(),
+            acls: Default::default(),
             home: Some("main".parse().unwrap()),
             bootstrap: PortSlot(0),
             brokers: BTreeMap::new(),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel,
-    PortSlot, ScramCredential, ScramUser, ServiceAccount, Standard, TokenId, TokenRecord, TopicName,
+    PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard, TokenId, TokenRecord, TopicName,
     VclusterName,
 };
 
@@ -45,17 +45,18 @@ impl VirtualCluster {
     }
 }
 
-/// A virtual cluster with all that belongs to it.
+/// A virtual cluster with all that belongs to it. What may be large is shared between states, so that a change of one
+/// part does not copy the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VclusterState {
     pub spec: VirtualCluster,
     /// The cluster id that clients see: 22 characters of URL-safe base64 of 16 random bytes, made by the proposer.
     pub kafka_cluster_id: String,
-    pub aliases: BTreeMap<TopicName, AliasTopic>,
-    pub accounts: BTreeMap<AccountName, ServiceAccount>,
-    pub tokens: BTreeMap<TokenId, TokenRecord>,
-    pub scram: BTreeMap<ScramUser, ScramCredential>,
-    pub acls: BTreeSet<AclBinding>,
+    pub aliases: Shared<BTreeMap<TopicName, AliasTopic>>,
+    pub accounts: Shared<BTreeMap<AccountName, ServiceAccount>>,
+    pub tokens: Shared<BTreeMap<TokenId, TokenRecord>>,
+    pub scram: Shared<BTreeMap<ScramUser, ScramCredential>>,
+    pub acls: Shared<BTreeSet<AclBinding>>,
     /// The physical cluster that groups live on: that of a Partner's first alias, until the last one is gone; that of
     /// other kinds stays for ever.
     pub home: Option<ClusterId>,

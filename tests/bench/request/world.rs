@@ -1,6 +1,7 @@
 //! A small virtual cluster and its steady requests, for what counts or times the path of one request. No sockets.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::{Bytes, BytesMut};
@@ -16,13 +17,15 @@ use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topology};
 use klamm::vcluster::api;
 use klamm::vcluster::plan::{Answer, Attempt, Caller, Plan};
+use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::Segments;
 use klamm_raft::command::Command;
 use klamm_raft::machine;
 use klamm_raft::model::{
-    AclBinding, AclEntry, AliasTopic, BrokerKey, Liveness, NodeId, NodeRecord, Operation, PatternType,
-    Permission, ResourcePattern, ResourceType, State, VclusterKind, VclusterName, VirtualCluster,
+    AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, Liveness, NodeId, NodeRecord, Operation,
+    PatternType, Permission, ResourcePattern, ResourceType, State, VclusterKind, VclusterName,
+    VirtualCluster,
 };
 use uuid::Uuid;
 
@@ -57,6 +60,7 @@ pub(crate) fn state() -> State {
         kind: VclusterKind::Partner,
         acl_enabled: true,
         super_users: BTreeSet::new(),
+        authentication: Authentication::default(),
     };
     let alias = AliasTopic {
         physical_cluster: CLUSTER.parse().expect("it is a valid id"),
@@ -180,17 +184,25 @@ impl World {
         ]
     }
 
-    /// Carries a request there and its answer back: what is sent to the broker, and to the client.
-    pub(crate) fn carry(&self, request: Bytes, answer: Bytes) -> (Segments, Segments) {
-        let planned = api::request(&self.view, &self.caller, request, Attempt::First);
+    /// Carries a request there and its answer back; gives what the client is sent.
+    pub(crate) fn carry(&self, request: Bytes, answer: Bytes) -> Segments {
+        let planned = api::request(
+            &self.view,
+            &self.caller,
+            &mut Subscriptions::default(),
+            request,
+            Attempt::First,
+        );
         let Plan::Forward(forward) = planned.plan else {
             panic!("it is not forwarded: {:?}", planned.plan)
         };
         let Answer::Expected(pending) = forward.answer else {
             panic!("no answer is expected")
         };
+        // It has left before its answer comes.
+        drop(black_box(forward.frame));
         let answered = api::response(&self.view, &self.caller, pending, answer).expect("it is an answer");
-        (forward.frame, answered.frame)
+        answered.frame
     }
 }
 

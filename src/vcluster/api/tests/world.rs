@@ -119,7 +119,7 @@ impl World {
             physical_cluster: "main".parse().unwrap(),
             physical_name: "elsewhere".parse().unwrap(),
         };
-        world.state.aliases = BTreeMap::from([("bought".parse().unwrap(), bought)]);
+        world.state.aliases = BTreeMap::from([("bought".parse().unwrap(), bought)]).into();
         world.compile();
         world
     }
@@ -434,13 +434,12 @@ fn state() -> VclusterState {
             dns_label: None,
         },
         kafka_cluster_id: "virtualClusterId".into(),
-        aliases: aliases
-            .map(|(name, physical)| (name.parse().unwrap(), alias(physical)))
+        aliases: BTreeMap::from(aliases.map(|(name, physical)| (name.parse().unwrap(), alias(physical))))
             .into(),
-        accounts: BTreeMap::new(),
-        tokens: BTreeMap::new(),
+        accounts: Default::default(),
+        tokens: Default::default(),
         scram: Default::default(),
-        acls: BTreeSet::new(),
+        acls: Default::default(),
         home: Some("main".parse().unwrap()),
         bootstrap: PortSlot(0),
         brokers: BTreeMap::from([(broker(101), slot(1)), (broker(102), slot(2))]),
