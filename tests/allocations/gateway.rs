@@ -18,12 +18,14 @@ use klamm::auth::token;
 use klamm::backend::config::{BackendConfig, Security};
 use klamm::backend::{Dialer, Pool};
 use klamm::metrics::Metrics;
+use klamm::oauth::Keys;
 use klamm::session::census::{Census, Load};
-use klamm::session::{Door, Limits, Orders, Session, Setup, Shared};
+use klamm::session::{Door, Limits, Orders, Propose, Session, Setup, Shared};
+use klamm::stream::Stream;
 use klamm::vcluster::plan::{ChangeUnavailable, Place};
 use klamm_raft::command::Command;
 use klamm_raft::machine;
-use klamm_raft::model::{AccountKind, SigningKey, State, TokenId, TokenRecord};
+use klamm_raft::model::{AccountSpec, ListenerName, Protocol, SigningKey, State, TokenId, TokenRecord};
 use tokio::sync::{oneshot, watch};
 
 use crate::world::{self, CLUSTER, Exchange, USER};
@@ -58,28 +60,37 @@ impl Gateway {
                 bootstrap: vec![format!("127.0.0.1:{broker_port}").parse().unwrap()],
                 security: Security::Plaintext,
                 login: None,
+                credentials: BTreeMap::new(),
             };
-            let dialer = Dialer::new(config, None, metrics.upstream(&CLUSTER.parse().unwrap())).unwrap();
+            let dialer =
+                Dialer::new(config, Vec::new(), metrics.upstream(&CLUSTER.parse().unwrap())).unwrap();
             let (_, topology) = watch::channel(None);
             let pool = Pool::new(Arc::new(dialer), topology).start();
             let door = Door {
                 view: Arc::new(ArcSwap::from_pointee(view)),
                 place: Place::Bootstrap,
+                listener: ListenerName::short_form(),
+                protocol: Protocol::SaslPlaintext,
                 refresh: Arc::new(|| Box::pin(std::future::ready(()))),
                 metrics: metrics.vcluster(&world::vcluster()),
             };
-            let propose: klamm::session::Propose =
-                Arc::new(|_| Box::pin(std::future::ready(Err(ChangeUnavailable))));
             let setup = Setup {
                 peer,
+                certificate: None,
                 door: Arc::new(door),
-                shared: Arc::new(Shared::new(Limits::default(), propose, Arc::clone(&metrics.node))),
+                shared: Arc::new(Shared::new(
+                    Limits::default(),
+                    propose(),
+                    Arc::clone(&metrics.node),
+                    Keys::default(),
+                )),
                 pools: Arc::new(BTreeMap::from([(CLUSTER.parse().unwrap(), pool)])),
                 orders,
                 seat: Arc::new(Census::default()).admit(&Load::default(), 9, 9).unwrap(),
             };
             accepted.set_nonblocking(true).unwrap();
-            Session::start(tokio::net::TcpStream::from_std(accepted).unwrap(), setup);
+            let socket = tokio::net::TcpStream::from_std(accepted).unwrap();
+            Session::start(Stream::Plain(socket), setup);
         });
 
         let answer = exchange.answer.to_vec();
@@ -116,6 +127,11 @@ impl Gateway {
     }
 }
 
+/// Nothing is changed here.
+fn propose() -> Propose {
+    Arc::new(|_| Box::pin(std::future::ready(Err(ChangeUnavailable))))
+}
+
 /// The world's state with an account, and the password of it.
 fn state() -> (State, String) {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -125,7 +141,7 @@ fn state() -> (State, String) {
     let account = Command::PutAccount {
         vcluster: world::vcluster(),
         name: USER.parse().unwrap(),
-        kind: AccountKind::Local,
+        spec: AccountSpec::local(),
     };
     let state = then(state, account);
     let record = TokenRecord {

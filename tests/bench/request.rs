@@ -1,6 +1,10 @@
 //! What one small request and its answer cost in the gateway's own code: looked at, authorized, renamed. No sockets.
 //!
 //! `cargo bench --bench request`. For instructions: `valgrind --tool=callgrind target/release/deps/request-… COUNT`.
+#![allow(
+    clippy::print_stdout,
+    reason = "a table on the screen is what this command is for"
+)]
 
 #[path = "request/world.rs"]
 mod world;

@@ -16,14 +16,14 @@ use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topology};
 use klamm::vcluster::api;
-use klamm::vcluster::plan::{Answer, Attempt, Caller, Plan};
+use klamm::vcluster::plan::{Answer, Attempt, Caller, Plan, SeenAs};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::Segments;
 use klamm_raft::command::Command;
 use klamm_raft::machine;
 use klamm_raft::model::{
-    AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, Liveness, NodeId, NodeRecord, Operation,
+    AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ListenerName, NodeId, NodeRecord, Operation,
     PatternType, Permission, ResourcePattern, ResourceType, State, VclusterKind, VclusterName,
     VirtualCluster,
 };
@@ -61,6 +61,7 @@ pub(crate) fn state() -> State {
         acl_enabled: true,
         super_users: BTreeSet::new(),
         authentication: Authentication::default(),
+        dns_label: None,
     };
     let alias = AliasTopic {
         physical_cluster: CLUSTER.parse().expect("it is a valid id"),
@@ -79,12 +80,7 @@ pub(crate) fn state() -> State {
             permission: Permission::Allow,
         },
     };
-    let node = NodeRecord {
-        advertised_host: "gateway".to_owned(),
-        port_start: 7000,
-        port_count: 100,
-        liveness: Liveness::Up,
-    };
+    let node = NodeRecord::with_ports("gateway", 7000, 100);
     let broker = BrokerKey {
         cluster: CLUSTER.parse().expect("it is a valid id"),
         physical_id: BROKER,
@@ -163,6 +159,8 @@ impl World {
                 principal: Principal::user(USER),
                 address,
                 host: host_text(address).into(),
+                listener: ListenerName::short_form(),
+                seen_as: SeenAs::Gateway,
             },
         }
     }
