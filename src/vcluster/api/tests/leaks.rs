@@ -227,7 +227,35 @@ fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
 
 #[test]
 fn nothing_physical_leaves_in_any_answer() {
-    let world = World::new()
+    assert_nothing_leaves(World::new(), plant, &[SECRET, "int-orders", "partner:"]);
+}
+
+/// Where the prefix is hidden, what it makes one's own has another name; the rest is somebody else's.
+fn plant_for_namespace(class: Class, random: usize) -> Option<Value> {
+    let planted = match class {
+        Class::TopicName => text(&["int-orders", "s3cret-topic", "elsewhere"], random),
+        Class::GroupId | Class::TransactionalId | Class::CoordinatorKey => {
+            text(&["int-app", "s3cret:app", "s3cret"], random)
+        }
+        Class::ErrorMessage => text(&["topic s3cret", "int-orders", "elsewhere"], random),
+        Class::ResourceName => text(
+            &["int-orders", "s3cret", "int-app", "elsewhere", "1526595585"],
+            random,
+        ),
+        _ => return plant(class, random),
+    };
+    Some(planted)
+}
+
+#[test]
+fn nothing_of_other_tenants_leaves_a_namespace_in_any_answer() {
+    let secrets = [SECRET, "int-orders", "int-app", "elsewhere"];
+    assert_nothing_leaves(World::standard(), plant_for_namespace, &secrets);
+}
+
+/// Every served API and version: what `plant` makes a broker say and is one of `secrets` is not said to the client.
+fn assert_nothing_leaves(world: World, plant: fn(Class, usize) -> Option<Value>, secrets: &[&str]) {
+    let world = world
         .with_broker_ids(|low| i32::from_be_bytes([MARK[0], MARK[1], 0, low]))
         .asked_by_super_user();
     let mut lengths = 0;
@@ -247,7 +275,7 @@ fn nothing_physical_leaves_in_any_answer() {
                 let answer = api::response(&world.view, &world.caller, pending, frame.into());
                 let answer = join(&answer.unwrap_or_else(|error| panic!("{place}: {error:?}")).frame);
                 lengths += answer.len();
-                for secret in [SECRET, "int-orders", "partner:"] {
+                for secret in secrets {
                     assert!(!holds(&answer, secret.as_bytes()), "{place}: {secret}");
                 }
                 assert!(!holds(&answer, &[MARK[0], MARK[1], 0]), "{place}: a number");
