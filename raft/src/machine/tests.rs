@@ -481,6 +481,40 @@ fn what_does_not_change_keeps_its_pointer() {
 }
 
 #[test]
+fn one_more_alias_copies_nothing_of_others_and_only_the_aliases_of_its_own() {
+    const VCLUSTERS: usize = 100;
+    let mut machine = Machine::default();
+    for index in 0..VCLUSTERS {
+        let name = format!("v{index}");
+        machine.run(put(&name));
+        machine.run(account(&name, "reader"));
+        machine.run(acls(&name, &["orders"]));
+        for topic in 0..20 {
+            let physical = format!("{name}-{topic}");
+            machine.run(alias(&name, &format!("t{topic}"), "main", &physical));
+        }
+    }
+    let before = machine.state.clone();
+    assert_eq!(machine.run(alias("v7", "more", "main", "more")), Outcome::Created);
+
+    let copied: Vec<&str> = before
+        .vclusters
+        .iter()
+        .filter(|(name, known)| !Arc::ptr_eq(known, &machine.state.vclusters[*name]))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    assert_eq!(copied, ["v7"]);
+    let (old, new) = (&before.vclusters["v7"], machine.vcluster("v7"));
+    assert!(std::ptr::eq(&raw const *old.accounts, &raw const *new.accounts));
+    assert!(std::ptr::eq(&raw const *old.acls, &raw const *new.acls));
+    assert_eq!(
+        (old.aliases.len(), new.aliases.len()),
+        (20, 21),
+        "readers keep what they had"
+    );
+}
+
+#[test]
 fn nodes_keep_their_liveness_and_clusters_their_pin() {
     let mut machine = Machine::default();
     let liveness = |liveness| Command::SetLiveness {
