@@ -203,3 +203,98 @@ fn an_unknown_key_id_asks_for_fresher_keys() {
     let token = samples::signed(&header, &samples::claims());
     assert!(judged(&token, &samples::demand()).is_ok());
 }
+
+/// A claim of any kind.
+fn odd(chance: &mut crate::fuzz::chance::Chance) -> Json {
+    let texts = [
+        "",
+        "alice",
+        "https://id.example.com",
+        "kafka",
+        "read",
+        "\u{0}",
+        "a,b c",
+    ];
+    match chance.below(8) {
+        0 => Json::Null,
+        1 => json!(*chance.pick(&[0.0, -1.0, 1e300, 0.5, NOW_S as f64 + 31.0])),
+        2 => json!(*chance.pick(&[0, NOW_S, NOW_S + 300, u64::MAX])),
+        3 => json!([odd(chance), odd(chance)]),
+        4 => json!({ "sub": odd(chance), "": odd(chance) }),
+        5 => json!("x".repeat(chance.below(2_000))),
+        _ => json!(chance.pick(&texts)),
+    }
+}
+
+/// Whatever was signed is judged; what was changed after that is not believed.
+#[test]
+fn fuzz_tokens_of_providers() {
+    use crate::fuzz::{mutate::spoil, runner::run};
+
+    let names = [
+        "iss", "sub", "aud", "exp", "nbf", "iat", "scope", "org", "sub.sub",
+    ];
+    let (provider, keys, demand) = (samples::provider(), samples::keys(), samples::demand());
+    let sound = samples::token(&samples::claims());
+    run("tokens of providers", |chance| {
+        let mut claims = samples::claims();
+        for _ in 0..=chance.below(3) {
+            claims[*chance.pick::<&str>(&names)] = odd(chance);
+        }
+        if let Ok(verified) = verify(&samples::token(&claims), &provider, &keys, &demand, NOW) {
+            assert_eq!(claims["iss"], provider.issuer.as_str());
+            assert_eq!(claims["sub"], verified.subject.as_str());
+        }
+        let mut spoiled = sound.clone().into_bytes();
+        spoil(&mut spoiled, chance);
+        let spoiled = String::from_utf8_lossy(&spoiled);
+        if let Ok(verified) = verify(&spoiled, &provider, &keys, &demand, NOW) {
+            assert_eq!(verified.subject, "alice");
+        }
+        unverified_subject(&spoiled, "sub");
+    });
+}
+
+#[test]
+fn fuzz_keys_of_providers() {
+    use crate::fuzz::{mutate::spoil, runner::run};
+
+    let sound =
+        json!({"keys": [samples::jwk("k1"), {"kty": "RSA", "n": "AQAB", "e": "AQAB"}, {"kty": "oct"}]});
+    run("keys of providers", |chance| {
+        let mut bytes = sound.to_string().into_bytes();
+        spoil(&mut bytes, chance);
+        if let Ok(keys) = KeySet::parse(&bytes) {
+            assert!(keys.count() > 0);
+            verify(
+                &samples::token(&samples::claims()),
+                &samples::provider(),
+                &keys,
+                &samples::demand(),
+                NOW,
+            )
+            .ok();
+        }
+    });
+}
+
+#[test]
+fn fuzz_messages_of_oauthbearer() {
+    use crate::auth::oauth::message::BearerMessage;
+    use crate::fuzz::{mutate::spoil, runner::run};
+
+    let sound: [&[u8]; 2] = [
+        b"n,,\x01auth=Bearer a.b.c\x01\x01",
+        b"n,a=al=2Cice,\x01auth=Bearer a.b.c\x01traceId=1\x01\x01",
+    ];
+    run("messages of OAUTHBEARER", |chance| {
+        let mut bytes = chance.pick::<&[u8]>(&sound).to_vec();
+        spoil(&mut bytes, chance);
+        if let Ok(message) = BearerMessage::parse(&bytes) {
+            assert!(
+                message.token.len() <= bytes.len()
+                    && message.authzid.is_none_or(|id| id.len() <= bytes.len())
+            );
+        }
+    });
+}

@@ -219,3 +219,38 @@ fn an_independent_client_logs_in() {
     assert_eq!(log_in(PASSWORD), Ok(samples::account()));
     assert_eq!(log_in("pencils"), Err(Refusal::WrongPassword));
 }
+
+/// Messages of which one or both are spoiled prove nothing.
+#[test]
+fn fuzz_messages_of_scram() {
+    use crate::fuzz::{chance::Chance, mutate::spoil, runner::run};
+
+    let maybe_spoiled = |sound: &str, chance: &mut Chance| {
+        let mut bytes = sound.as_bytes().to_vec();
+        if chance.one_in(2) {
+            spoil(&mut bytes, chance);
+        }
+        bytes
+    };
+    let hash = ScramHash::Sha256;
+    let (directory, bare) = (directory(hash), "n=alice,r=abc");
+    let sound = format!("n,,{bare}");
+    let challenge = Exchange::begin(hash, sound.as_bytes(), &directory, NONCE)
+        .unwrap()
+        .1;
+    let last = last_message(hash, PASSWORD, bare, &String::from_utf8(challenge).unwrap());
+    run("messages of SCRAM", |chance| {
+        let first_sent = maybe_spoiled(&sound, chance);
+        let Ok((exchange, _)) = Exchange::begin(hash, &first_sent, &directory, NONCE) else {
+            assert_ne!(first_sent, sound.as_bytes());
+            return;
+        };
+        let last_sent = maybe_spoiled(&last, chance);
+        let is_sound = first_sent == sound.as_bytes() && last_sent == last.as_bytes();
+        assert_eq!(
+            exchange.finish(&last_sent).is_ok(),
+            is_sound,
+            "{first_sent:?} {last_sent:?}"
+        );
+    });
+}
