@@ -16,8 +16,10 @@ mod token;
 mod vcluster;
 
 pub use account::{AccountKind, AccountSpec, ServiceAccount};
-pub use acl::{AclBinding, AclEntry, Operation, PatternType, Permission, ResourcePattern, ResourceType};
-pub use alias::AliasTopic;
+pub use acl::{
+    AclBinding, AclEntry, MAX_ACLS, Operation, PatternType, Permission, ResourcePattern, ResourceType,
+};
+pub use alias::{AliasTopic, MAX_ALIASES};
 pub use authentication::{
     Authentication, ClaimRule, Demand, Mediation, Method, OauthBearer, PasswordHash, ScramCredential,
     ScramHash, ScramUser,

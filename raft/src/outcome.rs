@@ -101,4 +101,8 @@ pub enum Refusal {
     },
     #[error("topic {name} of virtual cluster {vcluster} is let in under its own name by a selector already")]
     NameTaken { vcluster: VclusterName, name: TopicName },
+    #[error("virtual cluster {vcluster} cannot have more than {most} ACLs")]
+    TooManyAcls { vcluster: VclusterName, most: usize },
+    #[error("virtual cluster {vcluster} cannot have more than {most} alias topics")]
+    TooManyAliases { vcluster: VclusterName, most: usize },
 }

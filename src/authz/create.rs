@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use klamm_raft::model::{
-    AclBinding, AclEntry, Operation, PatternType, Permission, ResourcePattern, ResourceType,
+    AclBinding, AclEntry, MAX_ACLS, Operation, PatternType, Permission, ResourcePattern, ResourceType,
 };
 
 use super::codes::{self, Coded};
@@ -58,10 +58,15 @@ pub enum Creation {
     FilterValue,
     /// More than [`CREATIONS_MAX`] new ACLs: every result is POLICY_VIOLATION.
     TooMany,
+    /// There would be more than [`MAX_ACLS`] afterwards: every result is POLICY_VIOLATION.
+    Full,
 }
 
 /// The message of [`Creation::TooMany`].
 pub const TOO_MANY_CREATIONS: &str = "Unable to perform excessively large batch operation.";
+
+/// The message of [`Creation::Full`].
+pub const FULL: &str = "The virtual cluster cannot have more ACLs: remove some, or use prefixed patterns.";
 
 /// The codes of one creation, read.
 #[derive(Debug, Clone, Copy)]
@@ -100,6 +105,9 @@ pub fn create(acls: &BTreeSet<AclBinding>, creations: &[RawCreation<'_>]) -> Cre
         if new.len() > CREATIONS_MAX {
             return Creation::TooMany;
         }
+    }
+    if !new.is_empty() && acls.len() + new.len() > MAX_ACLS {
+        return Creation::Full;
     }
     Creation::Entries { results, new }
 }

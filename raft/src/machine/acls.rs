@@ -1,6 +1,6 @@
 //! ACLs are a set: adding one that is there or removing one that is not there is no change.
 
-use crate::model::{AclBinding, State, VclusterName};
+use crate::model::{AclBinding, MAX_ACLS, State, VclusterName};
 use crate::outcome::{Outcome, Refusal};
 
 use super::{vcluster, vcluster_mut};
@@ -11,8 +11,15 @@ pub(super) fn create(
     acls: Vec<AclBinding>,
 ) -> Result<Outcome, Refusal> {
     let known = &vcluster(state, name)?.acls;
-    if acls.iter().all(|acl| known.contains(acl)) {
-        return Ok(Outcome::Unchanged);
+    match acls.iter().filter(|acl| !known.contains(acl)).count() {
+        0 => return Ok(Outcome::Unchanged),
+        new if known.len() + new > MAX_ACLS => {
+            return Err(Refusal::TooManyAcls {
+                vcluster: name.clone(),
+                most: MAX_ACLS,
+            });
+        }
+        _ => {}
     }
     vcluster_mut(state, name)?.acls.extend(acls);
     Ok(Outcome::Created)

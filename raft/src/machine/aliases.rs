@@ -1,6 +1,6 @@
 //! Alias topics, and with them a virtual cluster's home: the physical cluster of its first alias.
 
-use crate::model::{AliasTopic, State, TopicName, VclusterKind, VclusterName};
+use crate::model::{AliasTopic, MAX_ALIASES, State, TopicName, VclusterKind, VclusterName};
 use crate::outcome::{Outcome, Refusal};
 
 use super::slots::{release, same_cluster};
@@ -45,6 +45,12 @@ pub(super) fn put(
     let outcome = match current.aliases.get(&name) {
         Some(known) if known.physical_name == alias.physical_name => return Ok(Outcome::Unchanged),
         Some(_) => Outcome::Updated,
+        None if current.aliases.len() >= MAX_ALIASES => {
+            return Err(Refusal::TooManyAliases {
+                vcluster: vcluster_name.clone(),
+                most: MAX_ALIASES,
+            });
+        }
         None => Outcome::Created,
     };
     let vcluster = vcluster_mut(state, vcluster_name)?;

@@ -10,9 +10,9 @@ use crate::codec;
 use crate::command::{ProposalId, Revoked};
 use crate::model::{
     AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ClusterId,
-    Liveness, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType, Permission, PortSlot,
-    ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey, Standard, TokenId,
-    TokenRecord, VclusterKind, VirtualCluster,
+    Liveness, MAX_ACLS, MAX_ALIASES, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType,
+    Permission, PortSlot, ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey,
+    Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
@@ -347,6 +347,45 @@ fn the_first_alias_decides_the_home_and_the_last_one_gives_it_up() {
         (slot.virtual_id, slot.port),
         (3, PortSlot(3)),
         "neither id nor slot is used again early"
+    );
+}
+
+#[test]
+fn acls_and_aliases_have_an_end() {
+    let mut machine = Machine::default();
+    machine.run(put("vc"));
+    let names: Vec<String> = (0..=MAX_ACLS).map(|number| format!("t{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let too_many = Refusal::TooManyAcls {
+        vcluster: "vc".parse().unwrap(),
+        most: MAX_ACLS,
+    };
+    assert_eq!(machine.refusal(acls("vc", &names)), too_many);
+    assert_eq!(machine.run(acls("vc", &names[1..])), Outcome::Created);
+    assert_eq!(machine.refusal(acls("vc", &names[..1])), too_many);
+    assert_eq!(machine.run(acls("vc", &names[1..2])), Outcome::Unchanged);
+
+    let vcluster = Arc::make_mut(machine.state.vclusters.get_mut("vc").unwrap());
+    *vcluster.aliases = (0..MAX_ALIASES)
+        .map(|number| {
+            let alias = AliasTopic {
+                physical_cluster: "main".parse().unwrap(),
+                physical_name: format!("p{number}").parse().unwrap(),
+            };
+            (format!("t{number}").parse().unwrap(), alias)
+        })
+        .collect();
+    let too_many = Refusal::TooManyAliases {
+        vcluster: "vc".parse().unwrap(),
+        most: MAX_ALIASES,
+    };
+    assert_eq!(
+        machine.refusal(alias("vc", "one-more", "main", "one-more")),
+        too_many
+    );
+    assert_eq!(
+        machine.run(alias("vc", "t1", "main", "another")),
+        Outcome::Updated
     );
 }
 

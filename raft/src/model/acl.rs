@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The most ACLs that one virtual cluster has: every node holds all of them in memory.
+pub const MAX_ACLS: usize = 50_000;
+
 /// What an ACL protects. Wire codes: Kafka's `ResourceType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ResourceType {

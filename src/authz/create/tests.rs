@@ -210,3 +210,26 @@ fn the_limit_counts_new_acls_only() {
     let stored = BTreeSet::from([binding(&creations[0]).unwrap()]);
     assert!(matches!(create(&stored, &creations), Creation::Entries { .. }));
 }
+
+#[test]
+fn a_full_virtual_cluster_takes_no_more_acls() {
+    let acl = |number: usize| {
+        let name = number.to_string();
+        let creation = RawCreation {
+            resource_name: &name,
+            ..GOOD
+        };
+        binding(&creation).unwrap()
+    };
+    let mut stored: BTreeSet<AclBinding> = (0..MAX_ACLS).map(acl).collect();
+    let creation = RawCreation {
+        resource_name: "one-more",
+        ..GOOD
+    };
+    assert_eq!(create(&stored, &[creation]), Creation::Full);
+    stored.pop_first();
+    assert!(matches!(create(&stored, &[creation]), Creation::Entries { .. }));
+    stored.insert(binding(&creation).unwrap());
+    let there = create(&stored, &[creation]);
+    assert!(matches!(there, Creation::Entries { new, .. } if new.is_empty()));
+}

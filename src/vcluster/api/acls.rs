@@ -3,7 +3,7 @@
 
 use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
-use crate::authz::create::{self, Creation, CreationError, RawCreation, TOO_MANY_CREATIONS};
+use crate::authz::create::{self, Creation, CreationError, FULL, RawCreation, TOO_MANY_CREATIONS};
 use crate::authz::filter::{self, AclFilter, FilterError, RawFilter, UnknownCode};
 use crate::authz::{Resource, codes};
 use crate::vcluster::pending::{ChangeAnswers, PendingChange};
@@ -86,6 +86,9 @@ pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Creation::TooMany => {
             let results = all(ErrorCode::PolicyViolation, TOO_MANY_CREATIONS.into());
             return ask.reply(&created(ask, results)?);
+        }
+        Creation::Full => {
+            return ask.reply(&created(ask, all(ErrorCode::PolicyViolation, FULL.into()))?);
         }
     };
     let results: Vec<_> = results
