@@ -14,6 +14,8 @@ mod failover;
 mod federation;
 #[path = "kafka/groups.rs"]
 mod groups;
+#[path = "kafka/isolation.rs"]
+mod isolation;
 #[path = "kafka/kcat.rs"]
 mod kcat;
 #[path = "kafka/listeners.rs"]

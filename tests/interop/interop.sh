@@ -10,7 +10,9 @@ scratch=""
 
 usage() {
   cat <<'TEXT'
-interop.sh KLAMM [PATTERN]   run the suite, or the cases whose names match the regular expression, through the program KLAMM
+interop.sh KLAMM [--standard] [PATTERN]
+  run the suite, or the cases whose names match the regular expression, through the program KLAMM: through the virtual
+  cluster that is built in, or through one of type Standard that hides a prefix
 Environment: CARGO_TARGET_DIR says where jars and classes are kept.
 TEXT
 }
@@ -54,15 +56,21 @@ prepare() {
 }
 
 run() {
-  local klamm="$1"
+  local klamm="$1" kind=passthrough expected=expected.txt
   shift
+  if [[ "${1:-}" == --standard ]]; then
+    kind=standard expected=expected-standard.txt
+    shift
+  fi
+  (($# <= 1)) || { usage >&2; exit 2; }
   [[ -x "$klamm" ]] || die "$klamm is no program; build it with: cargo build"
   prepare
   scratch="$(mktemp -d "$home/run.XXXXXX")"
   trap 'rm -rf "$scratch"' EXIT
   timeout --kill-after=10 "$limit_seconds" java -Xmx1g -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData \
-    -Djava.io.tmpdir="$scratch" -Dinterop.klamm="$(realpath "$klamm")" -Dorg.slf4j.simpleLogger.defaultLogLevel=off \
-    -cp "$home/classes:$home/libs/*" Interop "$here/expected.txt" "$@" 2>"$scratch/log" </dev/null && return 0
+    -Djava.io.tmpdir="$scratch" -Dinterop.klamm="$(realpath "$klamm")" -Dinterop.kind="$kind" \
+    -Dorg.slf4j.simpleLogger.defaultLogLevel=off \
+    -cp "$home/classes:$home/libs/*" Interop "$here/$expected" "$@" 2>"$scratch/log" </dev/null && return 0
   local status=$?
   ((status < 124)) || echo "interop: not finished in $limit_seconds s" >&2
   mv "$scratch/log" "$home/log"
@@ -72,5 +80,5 @@ run() {
 
 case "${1:-help}" in
   help | -h | --help) usage ;;
-  *) (($# <= 2)) || { usage >&2; exit 2; }; run "$@" ;;
+  *) run "$@" ;;
 esac

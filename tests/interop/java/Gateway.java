@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Matcher;
@@ -21,7 +22,8 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 final class Gateway implements AutoCloseable {
-    private static final String VIRTUAL_CLUSTER = "passthrough";
+    /** What the physical cluster is called: KAFKA_MAIN_BOOTSTRAP_SERVERS names it. */
+    private static final String BACKEND = "main";
     /** The default account of the admin API; the gateway accepts it on loopback only. */
     private static final String AUTHORIZATION = "Basic YWRtaW46Y29uZHVrdG9y";
     private static final Duration READY_LIMIT = Duration.ofSeconds(20);
@@ -37,11 +39,26 @@ final class Gateway implements AutoCloseable {
     private final Path directory;
     private final Process process;
     private final String admin;
+    private final Kind kind;
 
-    private Gateway(Path directory, Process process, String admin) {
+    private Gateway(Path directory, Process process, String admin, Kind kind) {
         this.directory = directory;
         this.process = process;
         this.admin = admin;
+        this.kind = kind;
+    }
+
+    /** Through which virtual cluster the suite goes. */
+    enum Kind {
+        /** The one that is built in, with the names of the physical cluster. */
+        PASSTHROUGH,
+        /** One of type Standard, whose names have a prefix in the physical cluster that its clients never see. */
+        STANDARD;
+
+        /** Its name in the gateway. */
+        String virtualCluster() {
+            return name().toLowerCase(Locale.ROOT);
+        }
     }
 
     /**
@@ -50,12 +67,14 @@ final class Gateway implements AutoCloseable {
      * @param program the klamm executable
      * @param upstream the bootstrap address of the broker
      * @param superUser the account of the virtual cluster that no ACL applies to
+     * @param kind which virtual cluster clients will use
      */
-    static Gateway start(Path program, String upstream, String superUser) throws Exception {
+    static Gateway start(Path program, String upstream, String superUser, Kind kind) throws Exception {
         for (int tried = 1; ; tried++) {
-            Gateway gateway = launch(program, upstream, superUser);
+            Gateway gateway = launch(program, upstream, superUser, kind);
             try {
                 gateway.awaitReady();
+                gateway.prepare(superUser);
                 return gateway;
             } catch (IOException failure) {
                 gateway.close();
@@ -67,7 +86,7 @@ final class Gateway implements AutoCloseable {
         }
     }
 
-    private static Gateway launch(Path program, String upstream, String superUser) throws IOException {
+    private static Gateway launch(Path program, String upstream, String superUser, Kind kind) throws IOException {
         Path directory = Files.createTempDirectory("klamm-interop-");
         int first = freePorts();
         List<String> command = new ArrayList<>();
@@ -90,7 +109,7 @@ final class Gateway implements AutoCloseable {
         environment.put("GATEWAY_ACL_ENABLED", "true");
         environment.put("GATEWAY_SUPER_USERS", superUser);
         builder.redirectErrorStream(true).redirectOutput(directory.resolve("log").toFile());
-        return new Gateway(directory, builder.start(), "http://127.0.0.1:" + first);
+        return new Gateway(directory, builder.start(), "http://127.0.0.1:" + first, kind);
     }
 
     private static int freePorts() throws IOException {
@@ -121,6 +140,21 @@ final class Gateway implements AutoCloseable {
         }
     }
 
+    /**
+     * Makes the virtual cluster, unless it is the one that is built in. A namespace shows no internal topics; the one
+     * that the suite reads is let in beside it.
+     */
+    private void prepare(String superUser) throws Exception {
+        if (kind == Kind.STANDARD) {
+            call("PUT", "virtual-cluster", """
+                {"kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": "%s"},
+                 "spec": {"type": "Standard", "backend": "%s", "aclEnabled": true, "superUsers": ["%s"],
+                          "namespace": {"mode": "hide_prefix", "prefix": "dev-",
+                                        "additional": {"topics": ["__consumer_offsets"]}}}}"""
+                .formatted(kind.virtualCluster(), BACKEND, superUser));
+        }
+    }
+
     private boolean isReady() throws InterruptedException {
         try {
             return send(HttpRequest.newBuilder(URI.create(admin + "/health/ready")).GET()).statusCode() == 200;
@@ -134,15 +168,15 @@ final class Gateway implements AutoCloseable {
         call("PUT", "service-account", """
             {"kind": "GatewayServiceAccount", "apiVersion": "gateway/v2",
              "metadata": {"name": "%s", "vCluster": "%s"}, "spec": {"type": "LOCAL"}}"""
-            .formatted(name, VIRTUAL_CLUSTER));
+            .formatted(name, kind.virtualCluster()));
         String answer = call("POST", "token", """
-            {"username": "%s", "vCluster": "%s", "lifeTimeSeconds": 3600}""".formatted(name, VIRTUAL_CLUSTER));
+            {"username": "%s", "vCluster": "%s", "lifeTimeSeconds": 3600}""".formatted(name, kind.virtualCluster()));
         return text(answer, "token");
     }
 
     /** Where Kafka clients begin. */
     String bootstrap() throws Exception {
-        return text(call("GET", "virtual-cluster/" + VIRTUAL_CLUSTER, ""), "bootstrapServers");
+        return text(call("GET", "virtual-cluster/" + kind.virtualCluster(), ""), "bootstrapServers");
     }
 
     private String call(String method, String path, String body) throws Exception {

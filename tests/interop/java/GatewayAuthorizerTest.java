@@ -1,23 +1,32 @@
 // Apache Kafka's own tests of authorization, with a gateway in the place of the broker: whatever the suite sends to the
 // broker's CLIENT listener goes to the gateway instead, and the ACLs that it adds and removes are the gateway's. The
 // broker's own authorizer never sees a client: the gateway is on the BROKER listener, whose principal may do everything.
+// Topics that the suite makes beforehand are made through the gateway, so that they belong to the virtual cluster.
 
 import static scala.jdk.javaapi.CollectionConverters.asJava;
+import static scala.jdk.javaapi.CollectionConverters.asScala;
 
 import java.io.IOException;
 import java.net.Socket;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import kafka.api.AbstractAuthorizerIntegrationTest;
 import kafka.api.AuthorizerIntegrationTest;
 import kafka.network.SocketServer;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.admin.TopicDescription;
 import org.apache.kafka.common.KafkaFuture;
+import org.apache.kafka.common.Uuid;
 import org.apache.kafka.common.acl.AccessControlEntry;
 import org.apache.kafka.common.acl.AccessControlEntryFilter;
 import org.apache.kafka.common.acl.AclBinding;
@@ -33,6 +42,9 @@ import scala.collection.immutable.Set;
 public class GatewayAuthorizerTest extends AuthorizerIntegrationTest {
     /** The system property that names the klamm executable. */
     private static final String PROGRAM = "interop.klamm";
+    /** Through which virtual cluster: a system property. */
+    private static final Gateway.Kind KIND =
+        Gateway.Kind.valueOf(System.getProperty("interop.kind").toUpperCase(Locale.ROOT));
     private static final Duration LIMIT = Duration.ofSeconds(30);
 
     private final List<Admin> admins = new ArrayList<>();
@@ -48,7 +60,7 @@ public class GatewayAuthorizerTest extends AuthorizerIntegrationTest {
         try {
             String broker = brokerPrincipal().getName();
             Path program = Path.of(System.getProperty(PROGRAM));
-            gateway = Gateway.start(program, super.bootstrapServers(interBrokerListenerName()), broker);
+            gateway = Gateway.start(program, super.bootstrapServers(interBrokerListenerName()), broker, KIND);
             bootstrap = gateway.bootstrap();
             client = new Credentials(clientPrincipal().getName(), gateway.account(clientPrincipal().getName()));
             operator = admin(new Credentials(broker, gateway.account(broker)).properties());
@@ -131,6 +143,74 @@ public class GatewayAuthorizerTest extends AuthorizerIntegrationTest {
         return admin;
     }
 
+    @Override
+    public scala.collection.immutable.Map<Object, Object> createTopic(String topic, int partitions, int replicas,
+            Properties configuration, ListenerName listener, Properties ofAdmin) {
+        if (KIND == Gateway.Kind.PASSTHROUGH) {
+            return super.createTopic(topic, partitions, replicas, configuration, listener, ofAdmin);
+        }
+        Map<String, String> entries = new HashMap<>();
+        configuration.stringPropertyNames().forEach(name -> entries.put(name, configuration.getProperty(name)));
+        NewTopic wanted = new NewTopic(topic, partitions, (short) replicas).configs(entries);
+        await(operator.createTopics(List.of(wanted)).all());
+        awaitLeaders(topic, partitions);
+        Map<Object, Object> leaders = new HashMap<>();
+        IntStream.range(0, partitions).forEach(partition -> leaders.put(partition, brokerId()));
+        return scala.collection.immutable.Map.from(asScala(leaders));
+    }
+
+    /** A broker answers before it has heard of the new topic itself. */
+    private void awaitLeaders(String topic, int partitions) {
+        long deadline = System.nanoTime() + LIMIT.toNanos();
+        while (!hasLeaders(topic, partitions)) {
+            if (System.nanoTime() > deadline) {
+                throw new IllegalStateException("no leaders: " + topic);
+            }
+        }
+    }
+
+    private boolean hasLeaders(String topic, int partitions) {
+        try {
+            TopicDescription description = operator.describeTopics(List.of(topic)).topicNameValues().get(topic)
+                .get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+            return description.partitions().stream().filter(one -> one.leader() != null).count() == partitions;
+        } catch (ExecutionException notYet) {
+            return false;
+        } catch (Exception failure) {
+            throw new IllegalStateException("no answer to the super user", failure);
+        }
+    }
+
+    @Override
+    public void deleteTopic(String topic, ListenerName listener) {
+        if (KIND == Gateway.Kind.PASSTHROUGH) {
+            super.deleteTopic(topic, listener);
+            return;
+        }
+        await(operator.deleteTopics(List.of(topic)).all());
+    }
+
+    /** As clients see them. */
+    @Override
+    public scala.collection.immutable.Map<String, Uuid> getTopicIds() {
+        if (KIND == Gateway.Kind.PASSTHROUGH) {
+            return super.getTopicIds();
+        }
+        Map<String, Uuid> ids = new HashMap<>();
+        await(operator.listTopics().listings()).forEach(topic -> ids.put(topic.name(), topic.topicId()));
+        return scala.collection.immutable.Map.from(asScala(ids));
+    }
+
+    @Override
+    public scala.collection.immutable.Map<Uuid, String> getTopicNames() {
+        if (KIND == Gateway.Kind.PASSTHROUGH) {
+            return super.getTopicNames();
+        }
+        Map<Uuid, String> names = new HashMap<>();
+        await(operator.listTopics().listings()).forEach(topic -> names.put(topic.topicId(), topic.name()));
+        return scala.collection.immutable.Map.from(asScala(names));
+    }
+
     /** The gateway promises that what is acknowledged is in force: there is nothing to wait for. */
     @Override
     public void addAndVerifyAcls(Set<AccessControlEntry> entries, ResourcePattern resource) {
@@ -150,13 +230,13 @@ public class GatewayAuthorizerTest extends AuthorizerIntegrationTest {
         await(operator.deleteAcls(List.of(new AclBindingFilter(ResourcePatternFilter.ANY, entries))).all());
     }
 
-    private static void await(KafkaFuture<?> future) {
+    private static <T> T await(KafkaFuture<T> future) {
         try {
-            future.get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
+            return future.get(LIMIT.toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException failure) {
-            throw new IllegalStateException("the gateway refuses a change of ACLs", failure.getCause());
+            throw new IllegalStateException("the gateway refuses the super user", failure.getCause());
         } catch (Exception failure) {
-            throw new IllegalStateException("no answer to a change of ACLs", failure);
+            throw new IllegalStateException("no answer to the super user", failure);
         }
     }
 }
