@@ -66,7 +66,7 @@ public class Copier {
                 if (!records.isEmpty()) {
                     transaction(consumer, producer, records);
                     // Slow enough for something to happen meanwhile.
-                    Thread.sleep(20);
+                    Thread.sleep(80);
                 }
                 committed = committed(consumer);
                 System.out.println("committed " + committed);
