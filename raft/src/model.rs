@@ -34,6 +34,6 @@ pub use proposal::{BootRecord, ProposalRecord};
 pub use shared::Shared;
 pub use slot::{BrokerKey, BrokerSlot, PortSlot};
 pub use standard::{Namespace, Standard};
-pub use state::{SigningKey, State};
+pub use state::{PinnedCluster, SigningKey, State};
 pub use token::{TokenId, TokenRecord};
 pub use vcluster::{MAIN_CLUSTER, PASSTHROUGH, VclusterKind, VclusterState, VirtualCluster};

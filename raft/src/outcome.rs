@@ -34,10 +34,6 @@ pub enum Refusal {
     )]
     PhysicalTopicTaken { physical: TopicName, taken_by: String },
     #[error(
-        "the alias topics of virtual cluster {vcluster} are on physical cluster {home}: all of them must be on the same one"
-    )]
-    OtherHome { vcluster: VclusterName, home: ClusterId },
-    #[error(
         "virtual cluster {vcluster} has logins that its physical cluster judges (passthrough or validate_forward), so it cannot be on both {first} and {other}"
     )]
     Relayed {
@@ -45,6 +41,8 @@ pub enum Refusal {
         first: ClusterId,
         other: ClusterId,
     },
+    #[error("virtual cluster {vcluster} has no topic on physical cluster {cluster}, so none of its brokers")]
+    OutOfReach { vcluster: VclusterName, cluster: ClusterId },
     #[error("no port slot is left: every node's GATEWAY_PORT_COUNT must be larger than {in_use}")]
     NoSlotLeft { in_use: u16 },
     #[error("physical cluster {cluster} was pinned to the Kafka cluster id {pinned}")]
@@ -56,8 +54,6 @@ pub enum Refusal {
     /// The late copy of a proposal that was answered long ago; nobody waits for this answer.
     #[error("this proposal was applied already")]
     Duplicate,
-    #[error("virtual cluster {vcluster} has no alias topic yet, so no physical cluster")]
-    NoHome { vcluster: VclusterName },
     #[error(
         "node {node} offers {port_count} ports, but port slot {highest} is in use: raise the port count of its listeners (GATEWAY_PORT_COUNT) to more than {highest}"
     )]

@@ -67,11 +67,11 @@ pub(crate) fn watch(upstreams: &Upstreams, control: &Control) -> Mismatches {
 async fn pin(cluster: &ClusterId, kafka_cluster_id: String, control: &Control, found: &Mismatches) {
     loop {
         match control.state().pinned_clusters.get(cluster) {
-            Some(pinned) if *pinned == kafka_cluster_id => return found.set(cluster, None),
+            Some(pinned) if pinned.kafka_cluster_id == kafka_cluster_id => return found.set(cluster, None),
             Some(pinned) => {
                 let refusal = Refusal::PinnedElsewhere {
                     cluster: cluster.clone(),
-                    pinned: pinned.clone(),
+                    pinned: pinned.kafka_cluster_id.clone(),
                 };
                 error!(%cluster, found = kafka_cluster_id, %refusal, "another Kafka cluster answers than the one that is pinned");
                 return found.set(cluster, Some(refusal));

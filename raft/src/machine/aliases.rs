@@ -1,9 +1,10 @@
-//! Alias topics, and with them a virtual cluster's home: the physical cluster of its first alias.
+//! Alias topics, and with them a virtual cluster's home: the physical cluster of its first alias. Further aliases may be on
+//! other clusters.
 
 use crate::model::{AliasTopic, MAX_ALIASES, State, TopicName, VclusterKind, VclusterName};
 use crate::outcome::{Outcome, Refusal};
 
-use super::slots::{release, same_cluster};
+use super::slots::release_unreached;
 use super::{namespaces, relay, vcluster, vcluster_mut};
 
 pub(super) fn put(
@@ -16,18 +17,10 @@ pub(super) fn put(
     if current.spec.kind == VclusterKind::Passthrough {
         return Err(Refusal::BuiltIn(vcluster_name.clone()));
     }
-    if let Some(home) = &current.home
-        && !same_cluster(home, &alias.physical_cluster)
-    {
-        return Err(Refusal::OtherHome {
-            vcluster: vcluster_name.clone(),
-            home: home.clone(),
-        });
-    }
     let taken = current
         .aliases
         .iter()
-        .find(|(other, known)| **other != name && known.physical_name == alias.physical_name);
+        .find(|(other, known)| **other != name && **known == alias);
     if let Some((taken_by, _)) = taken {
         return Err(Refusal::PhysicalTopicTaken {
             physical: alias.physical_name,
@@ -42,8 +35,11 @@ pub(super) fn put(
     if let VclusterKind::Standard(standard) = &current.spec.kind {
         namespaces::check_alias(vcluster_name, standard, &name, &alias)?;
     }
+    if !current.reaches(&alias.physical_cluster) {
+        namespaces::check_ids(state, vcluster_name, &alias.physical_cluster)?;
+    }
     let outcome = match current.aliases.get(&name) {
-        Some(known) if known.physical_name == alias.physical_name => return Ok(Outcome::Unchanged),
+        Some(known) if *known == alias => return Ok(Outcome::Unchanged),
         Some(_) => Outcome::Updated,
         None if current.aliases.len() >= MAX_ALIASES => {
             return Err(Refusal::TooManyAliases {
@@ -58,6 +54,7 @@ pub(super) fn put(
         vcluster.home = Some(alias.physical_cluster.clone());
     }
     vcluster.aliases.insert(name, alias);
+    release_unreached(state, vcluster_name)?;
     Ok(outcome)
 }
 
@@ -76,9 +73,7 @@ pub(super) fn delete(
     vcluster.aliases.remove(name);
     if vcluster.aliases.is_empty() && vcluster.spec.kind == VclusterKind::Partner {
         vcluster.home = None;
-        for broker in std::mem::take(&mut vcluster.brokers).into_values() {
-            release(state, broker.port);
-        }
     }
+    release_unreached(state, vcluster_name)?;
     Ok(Outcome::Deleted)
 }

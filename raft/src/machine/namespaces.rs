@@ -1,6 +1,6 @@
 //! That nothing on a physical cluster has two names in a virtual cluster, or belongs to the namespaces of two.
 
-use crate::model::{AliasTopic, NamePrefix, Standard, State, TopicName, VclusterKind, VclusterName};
+use crate::model::{AliasTopic, ClusterId, NamePrefix, Standard, State, TopicName, VclusterKind, VclusterName};
 use crate::outcome::Refusal;
 
 /// Checks what `name` is to show against itself, its aliases and the other virtual clusters.
@@ -11,7 +11,12 @@ pub(super) fn check(state: &State, name: &VclusterName, kind: &VclusterKind) -> 
         let meeting = match (prefix, prefix_of(&their.spec.kind)) {
             (Some(prefix), Some(theirs)) => (prefix.meets(theirs)
                 && backend_of(kind) == backend_of(&their.spec.kind))
-            .then(|| (prefix, theirs.to_string())),
+            .then(|| (prefix, theirs.to_string()))
+            .or_else(|| {
+                // What it has of another cluster than its home is marked with its name.
+                let is_there = backend_of(kind).is_some_and(|backend| their.foreign_clusters().contains(backend));
+                (is_there && meets_ids(prefix, other, &their.spec.kind)).then(|| (prefix, ids_of(other)))
+            }),
             (Some(prefix), None) => {
                 meets_ids(prefix, other, &their.spec.kind).then(|| (prefix, ids_of(other)))
             }
@@ -49,7 +54,9 @@ pub(super) fn check_alias(
     name: &TopicName,
     alias: &AliasTopic,
 ) -> Result<(), Refusal> {
-    if let Some(taken_by) = standard.shown_beside(name, &alias.physical_name) {
+    let is_beside = alias.physical_cluster == standard.backend;
+    let shown = is_beside.then(|| standard.shown_beside(name, &alias.physical_name));
+    if let Some(taken_by) = shown.flatten() {
         return Err(Refusal::PhysicalTopicTaken {
             physical: alias.physical_name.clone(),
             taken_by,
@@ -59,11 +66,27 @@ pub(super) fn check_alias(
         .topics
         .iter()
         .any(|selector| selector.is_exact() && selector.matches(name.as_str()));
-    if is_let_in && *name != alias.physical_name {
+    if is_let_in && !(is_beside && *name == alias.physical_name) {
         return Err(Refusal::NameTaken {
             vcluster: vcluster.clone(),
             name: name.clone(),
         });
+    }
+    Ok(())
+}
+
+/// Checks what begins the ids of `name` on a physical cluster that is not its home against the namespaces there.
+pub(super) fn check_ids(state: &State, name: &VclusterName, cluster: &ClusterId) -> Result<(), Refusal> {
+    let others = state.vclusters.iter().filter(|(other, _)| *other != name);
+    for (other, their) in others {
+        let prefix = prefix_of(&their.spec.kind).filter(|_| backend_of(&their.spec.kind) == Some(cluster));
+        if let Some(prefix) = prefix.filter(|prefix| name.as_str().starts_with(prefix.as_str())) {
+            return Err(Refusal::NamespaceTaken {
+                prefix: prefix.clone(),
+                other: other.clone(),
+                theirs: ids_of(name),
+            });
+        }
     }
     Ok(())
 }
@@ -75,7 +98,7 @@ fn prefix_of(kind: &VclusterKind) -> Option<&NamePrefix> {
     }
 }
 
-fn backend_of(kind: &VclusterKind) -> Option<&crate::model::ClusterId> {
+fn backend_of(kind: &VclusterKind) -> Option<&ClusterId> {
     match kind {
         VclusterKind::Standard(standard) => Some(&standard.backend),
         VclusterKind::Partner | VclusterKind::Passthrough => None,

@@ -1,9 +1,7 @@
 //! Gateway nodes, and the physical clusters that they agree on.
 
-use crate::model::{ClusterId, Liveness, NodeId, NodeRecord, State};
+use crate::model::{ClusterId, Liveness, NodeId, NodeRecord, PinnedCluster, State};
 use crate::outcome::{Outcome, Refusal};
-
-use super::slots::same_cluster;
 
 /// A node that is known keeps its liveness: only [`set_liveness`] changes it.
 pub(super) fn put(state: &mut State, id: NodeId, mut record: NodeRecord) -> Result<Outcome, Refusal> {
@@ -46,19 +44,22 @@ pub(super) fn pin(
     cluster: ClusterId,
     kafka_cluster_id: String,
 ) -> Result<Outcome, Refusal> {
-    match state
-        .pinned_clusters
-        .iter()
-        .find(|(known, _)| same_cluster(known, &cluster))
-    {
-        Some((_, pinned)) if *pinned == kafka_cluster_id => Ok(Outcome::Unchanged),
-        Some((_, pinned)) => Err(Refusal::PinnedElsewhere {
-            cluster,
-            pinned: pinned.clone(),
-        }),
-        None => {
-            state.pinned_clusters.insert(cluster, kafka_cluster_id);
-            Ok(Outcome::Created)
-        }
+    if let Some(pinned) = state.pinned_clusters.get(&cluster) {
+        return if pinned.kafka_cluster_id == kafka_cluster_id {
+            Ok(Outcome::Unchanged)
+        } else {
+            Err(Refusal::PinnedElsewhere {
+                cluster,
+                pinned: pinned.kafka_cluster_id.clone(),
+            })
+        };
     }
+    // No cluster is ever forgotten, so their count is a number that none has.
+    let number = u32::try_from(state.pinned_clusters.len()).unwrap_or(u32::MAX);
+    let pinned = PinnedCluster {
+        kafka_cluster_id,
+        number,
+    };
+    state.pinned_clusters.insert(cluster, pinned);
+    Ok(Outcome::Created)
 }

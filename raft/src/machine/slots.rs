@@ -3,9 +3,9 @@
 //! Fresh slots go first, so that a port that a client still remembers is not soon somebody else's; after them the one
 //! that has been free for longest.
 
-use crate::model::{
-    BrokerKey, BrokerSlot, ClusterId, NodeRecord, PortSlot, State, VclusterName, VclusterState,
-};
+use std::collections::BTreeMap;
+
+use crate::model::{BrokerKey, BrokerSlot, NodeRecord, PortSlot, State, VclusterName, VclusterState};
 use crate::outcome::{Outcome, Refusal};
 
 use super::{vcluster, vcluster_mut};
@@ -38,8 +38,21 @@ pub(super) fn release_all(state: &mut State, vcluster: &VclusterState) {
     }
 }
 
+/// Gives the slots of brokers back whose cluster the virtual cluster does not reach any more.
+pub(super) fn release_unreached(state: &mut State, name: &VclusterName) -> Result<(), Refusal> {
+    let vcluster = vcluster_mut(state, name)?;
+    let all = std::mem::take(&mut vcluster.brokers);
+    let (reached, unreached) = all.into_iter().partition(|(key, _)| vcluster.reaches(&key.cluster));
+    vcluster.brokers = reached;
+    let unreached: BTreeMap<BrokerKey, BrokerSlot> = unreached;
+    for broker in unreached.into_values() {
+        release(state, broker.port);
+    }
+    Ok(())
+}
+
 /// Gives one slot back.
-pub(super) fn release(state: &mut State, slot: PortSlot) {
+fn release(state: &mut State, slot: PortSlot) {
     if state.slots.remove(&slot) {
         state.free_slots.push(slot);
     }
@@ -52,25 +65,16 @@ pub(super) fn assign(
     brokers: Vec<BrokerKey>,
 ) -> Result<Outcome, Refusal> {
     let current = vcluster(state, name)?;
-    let Some(home) = current.home.clone() else {
-        return Err(Refusal::NoHome {
-            vcluster: name.clone(),
-        });
-    };
     let mut new = std::collections::BTreeSet::new();
     for broker in brokers {
-        if !same_cluster(&broker.cluster, &home) {
-            return Err(Refusal::OtherHome {
+        if !current.reaches(&broker.cluster) {
+            return Err(Refusal::OutOfReach {
                 vcluster: name.clone(),
-                home,
+                cluster: broker.cluster,
             });
         }
-        let key = BrokerKey {
-            cluster: home.clone(),
-            physical_id: broker.physical_id,
-        };
-        if !current.brokers.contains_key(&key) {
-            new.insert(key);
+        if !current.brokers.contains_key(&broker) {
+            new.insert(broker);
         }
     }
     if new.is_empty() {
@@ -91,11 +95,6 @@ pub(super) fn assign(
         vcluster.brokers.insert(key, slot);
     }
     Ok(Outcome::Updated)
-}
-
-/// Whether two ids name the same physical cluster.
-pub(super) fn same_cluster(a: &ClusterId, b: &ClusterId) -> bool {
-    a.as_str().eq_ignore_ascii_case(b.as_str())
 }
 
 /// The number of slots that every node can listen on. Without a listener that gives slots ports, all there are.

@@ -314,21 +314,71 @@ fn the_node_with_the_fewest_ports_sets_the_limit() {
 }
 
 #[test]
+fn aliases_are_on_several_physical_clusters() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    machine.run(alias("one", "t1", "main", "p"));
+    assert_eq!(machine.run(alias("one", "t2", "Other", "p")), Outcome::Created, "another topic");
+    assert_eq!(
+        machine.refusal(alias("one", "t3", "other", "p")),
+        Refusal::PhysicalTopicTaken {
+            physical: "p".parse().unwrap(),
+            taken_by: "t2".to_owned(),
+        }
+    );
+    assert_eq!(machine.run(brokers("one", "main", &[1])), Outcome::Updated);
+    assert_eq!(machine.run(brokers("one", "other", &[1, 2])), Outcome::Updated);
+    let ids: Vec<i32> = machine
+        .vcluster("one")
+        .brokers
+        .values()
+        .map(|slot| slot.virtual_id)
+        .collect();
+    assert_eq!(ids, [1, 2, 3], "the same physical id is two brokers");
+    machine.run(alias("one", "t2", "main", "q"));
+    let vcluster = machine.vcluster("one");
+    assert!(vcluster.foreign_clusters().is_empty());
+    assert_eq!(vcluster.brokers.len(), 1, "the brokers of a cluster that is out of reach are given up");
+    assert_eq!(machine.state.free_slots.len(), 2);
+}
+
+#[test]
+fn the_home_stays_while_there_is_an_alias() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    machine.run(alias("one", "t1", "main", "p"));
+    machine.run(alias("one", "t2", "other", "p"));
+    machine.run(unalias("one", "t1"));
+    assert_eq!(machine.vcluster("one").home, Some("main".parse::<ClusterId>().unwrap()), "groups live there");
+    machine.run(unalias("one", "t2"));
+    assert_eq!(machine.vcluster("one").home, None);
+}
+
+#[test]
+fn ids_on_another_cluster_meet_no_namespace_there() {
+    let hide = |prefix: &str| Namespace::HidePrefix(prefix.parse().unwrap());
+    let mut machine = Machine::default();
+    let taken = |machine: &mut Machine, command| matches!(machine.refusal(command), Refusal::NamespaceTaken { .. });
+    machine.run(standard("shop", "main", hide("s-"), &[]));
+    machine.run(standard("x", "other", hide("sh"), &[]));
+    assert!(taken(&mut machine, alias("shop", "t", "other", "p")));
+    machine.run(standard("y", "third", hide("y-"), &[]));
+    assert_eq!(machine.run(alias("y", "t", "other", "p")), Outcome::Created);
+    assert!(taken(&mut machine, standard("z", "other", hide("y"), &[])), "its groups there begin with its name");
+}
+
+#[test]
 fn the_first_alias_decides_the_home_and_the_last_one_gives_it_up() {
     let mut machine = Machine::default();
     machine.run(put("one"));
-    let no_home = Refusal::NoHome {
+    let out_of_reach = |cluster: &str| Refusal::OutOfReach {
         vcluster: "one".parse().unwrap(),
+        cluster: cluster.parse().unwrap(),
     };
-    assert_eq!(machine.refusal(brokers("one", "main", &[1])), no_home);
+    assert_eq!(machine.refusal(brokers("one", "main", &[1])), out_of_reach("main"));
     assert_eq!(machine.run(alias("one", "t1", "Main", "p1")), Outcome::Created);
     assert_eq!(machine.run(alias("one", "t2", "MAIN", "p2")), Outcome::Created);
-    let other = Refusal::OtherHome {
-        vcluster: "one".parse().unwrap(),
-        home: "Main".parse().unwrap(),
-    };
-    assert_eq!(machine.refusal(alias("one", "t3", "other", "p3")), other);
-    assert_eq!(machine.refusal(brokers("one", "other", &[1])), other);
+    assert_eq!(machine.refusal(brokers("one", "other", &[1])), out_of_reach("other"));
     assert_eq!(machine.run(brokers("one", "main", &[1, 2, 1])), Outcome::Updated);
     assert_eq!(machine.run(brokers("one", "MAIN", &[2])), Outcome::Unchanged);
     assert_eq!(machine.vcluster("one").brokers.len(), 2);
@@ -684,22 +734,18 @@ fn check_vclusters(state: &State) {
         match &vcluster.spec.kind {
             VclusterKind::Standard(standard) => {
                 assert_eq!(vcluster.home.as_ref(), Some(&standard.backend));
-                for (name, alias) in &vcluster.aliases {
+                let beside = vcluster.aliases.iter();
+                for (name, alias) in beside.filter(|(_, alias)| alias.physical_cluster == standard.backend) {
                     assert_eq!(standard.shown_beside(name, &alias.physical_name), None);
                 }
             }
             _ => assert_eq!(vcluster.home.is_none(), vcluster.aliases.is_empty()),
         }
         assert!(vcluster.home.is_some() || vcluster.brokers.is_empty());
-        let home = vcluster.home.as_ref();
-        for alias in vcluster.aliases.values() {
-            assert!(home.is_some_and(|home| slots::same_cluster(home, &alias.physical_cluster)));
+        for key in vcluster.brokers.keys() {
+            assert!(vcluster.reaches(&key.cluster));
         }
-        let physical: BTreeSet<_> = vcluster
-            .aliases
-            .values()
-            .map(|alias| &alias.physical_name)
-            .collect();
+        let physical: BTreeSet<_> = vcluster.aliases.values().collect();
         assert_eq!(
             physical.len(),
             vcluster.aliases.len(),

@@ -20,12 +20,22 @@ pub struct State {
     pub free_slots: Vec<PortSlot>,
     /// The lowest slot that was never used.
     pub next_slot: u16,
-    /// Kafka's own cluster id of each physical cluster, pinned when it was first seen.
-    pub pinned_clusters: BTreeMap<ClusterId, String>,
+    /// The physical clusters that were ever seen.
+    pub pinned_clusters: BTreeMap<ClusterId, PinnedCluster>,
     /// The key that signs tokens (HMAC-SHA-256), set once: from the configuration or generated.
     pub signing_key: Option<SigningKey>,
     /// What the latest proposals of each proposing node came to: one that is sent twice is applied once.
     pub proposals: BTreeMap<NodeId, ProposalRecord>,
+}
+
+/// A physical cluster that was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinnedCluster {
+    /// Kafka's own id of it, when it was first seen: no other cluster may take its place.
+    pub kafka_cluster_id: String,
+    /// Differs between clusters, and never changes. Producer ids of this cluster are marked with it where they are used on
+    /// another one.
+    pub number: u32,
 }
 
 /// A secret key. Its `Debug` shows nothing of it.

@@ -57,12 +57,26 @@ pub struct VclusterState {
     pub tokens: Shared<BTreeMap<TokenId, TokenRecord>>,
     pub scram: Shared<BTreeMap<ScramUser, ScramCredential>>,
     pub acls: Shared<BTreeSet<AclBinding>>,
-    /// The physical cluster that groups live on: that of a Partner's first alias, until the last one is gone; that of
-    /// other kinds stays for ever.
+    /// The physical cluster that groups and transactions live on: that of a Partner's first alias, until the last alias
+    /// is gone; that of other kinds stays for ever. Further aliases may be on other clusters.
     pub home: Option<ClusterId>,
     pub bootstrap: PortSlot,
     /// The brokers that clients may be shown, by physical broker.
     pub brokers: BTreeMap<BrokerKey, BrokerSlot>,
     /// The virtual id that the next new broker gets. Ids start at 1 and are never reused; 0 is the bootstrap address.
     pub next_broker_id: i32,
+}
+
+impl VclusterState {
+    /// Whether it shows something of this physical cluster.
+    pub fn reaches(&self, cluster: &ClusterId) -> bool {
+        self.home.as_ref() == Some(cluster)
+            || self.aliases.values().any(|alias| alias.physical_cluster == *cluster)
+    }
+
+    /// The physical clusters beside its home that its aliases are on.
+    pub fn foreign_clusters(&self) -> BTreeSet<&ClusterId> {
+        let clusters = self.aliases.values().map(|alias| &alias.physical_cluster);
+        clusters.filter(|cluster| self.home.as_ref() != Some(cluster)).collect()
+    }
 }
