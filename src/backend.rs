@@ -23,6 +23,7 @@ pub mod topology;
 pub mod upstreams;
 pub mod watcher;
 
+pub(crate) use channel::{Channel, ChannelError};
 pub use dial::{DialError, Dialer};
 pub use identity::IdentityError;
 pub use lane::{Lane, LoginAs};

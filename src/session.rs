@@ -12,6 +12,7 @@ mod budget;
 pub mod census;
 mod deadlines;
 mod end;
+mod errands;
 mod federation;
 mod inbound;
 mod limits;

@@ -8,6 +8,7 @@ pub mod names;
 pub mod pattern;
 pub mod pending;
 pub mod plan;
+pub mod producer;
 pub mod rename;
 pub mod subscriptions;
 pub mod view;

@@ -69,7 +69,7 @@ pub use item::{Item, Value};
 pub use lookalike::Lookalike;
 pub use message::{Message, Node, Span};
 pub use program::Detail;
-pub use records::{BatchHeader, batch_headers};
+pub use records::{BatchHeader, NoOtherId, batch_headers};
 pub use schema::{Class, Field, Versions, api_keys, api_name, api_versions, field};
 pub use segments::Segments;
 pub use tape::{Form, Tape};

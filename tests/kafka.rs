@@ -28,6 +28,8 @@ mod pki;
 mod quickstart;
 #[path = "kafka/relay.rs"]
 mod relay;
+#[path = "kafka/several.rs"]
+mod several;
 #[path = "kafka/scene.rs"]
 mod scene;
 #[path = "kafka/standard.rs"]

@@ -42,7 +42,10 @@ pub enum Refusal {
         other: ClusterId,
     },
     #[error("virtual cluster {vcluster} has no topic on physical cluster {cluster}, so none of its brokers")]
-    OutOfReach { vcluster: VclusterName, cluster: ClusterId },
+    OutOfReach {
+        vcluster: VclusterName,
+        cluster: ClusterId,
+    },
     #[error("no port slot is left: every node's GATEWAY_PORT_COUNT must be larger than {in_use}")]
     NoSlotLeft { in_use: u16 },
     #[error("physical cluster {cluster} was pinned to the Kafka cluster id {pinned}")]

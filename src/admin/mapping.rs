@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use klamm_raft::model::{State, VclusterName, VclusterState};
+use klamm_raft::model::{ClusterId, State, VclusterName, VclusterState};
 use serde::Serialize;
 
 use super::services::Services;
@@ -32,22 +32,38 @@ pub(super) struct Difference {
 
 /// The topics of a virtual cluster, by name.
 pub(super) fn topics(services: &Services, name: &VclusterName, vcluster: &VclusterState) -> Vec<Mapped> {
-    let Some(home) = &vcluster.home else {
-        return Vec::new();
-    };
-    let topology = (services.topology)(home);
+    let mut mapped: Vec<Mapped> = vcluster
+        .reached()
+        .into_iter()
+        .flat_map(|cluster| topics_on(services, name, vcluster, cluster))
+        .collect();
+    mapped.sort_by(|a, b| a.name.cmp(&b.name));
+    mapped
+}
+
+fn topics_on(
+    services: &Services,
+    name: &VclusterName,
+    vcluster: &VclusterState,
+    cluster: &ClusterId,
+) -> Vec<Mapped> {
+    let topology = (services.topology)(cluster);
     let unknown = HashMap::new();
     let topics = topology.as_deref().map_or(&unknown, |topology| &topology.topics);
     let sources = Sources {
         vcluster: name,
-        home: Some(home),
+        cluster: Some(cluster),
         aliases: &vcluster.aliases,
         topics,
     };
-    let names = Names::compile(None, Scope::of(&vcluster.spec.kind), sources);
+    let scope = match vcluster.home.as_ref() == Some(cluster) {
+        true => Scope::of(&vcluster.spec.kind),
+        false => Scope::Aliases,
+    };
+    let names = Names::compile(None, scope, sources);
     let mapped = names.aliases().iter().map(|alias| Mapped {
         name: alias.virtual_name.as_str().to_owned(),
-        physical_cluster: home.to_string(),
+        physical_cluster: cluster.to_string(),
         physical_name: alias.physical_name.as_str().to_owned(),
         owned: names.owns(alias),
         exists: alias.exists,

@@ -40,13 +40,13 @@ impl ChannelError {
 
 /// A connection with at most one request in flight.
 #[derive(Debug)]
-pub(crate) struct Channel {
-    stream: Stream,
+pub(crate) struct Channel<S = Stream> {
+    stream: S,
     correlation: i32,
 }
 
-impl Channel {
-    pub(crate) fn new(stream: Stream) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
+    pub(crate) fn new(stream: S) -> Self {
         Self {
             stream,
             correlation: 0,
@@ -54,7 +54,7 @@ impl Channel {
     }
 
     /// Gives up the stream. No request is in flight then.
-    pub(crate) fn into_stream(self) -> Stream {
+    pub(crate) fn into_stream(self) -> S {
         self.stream
     }
 

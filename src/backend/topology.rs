@@ -1,8 +1,9 @@
 //! What the gateway knows of a physical cluster. Pure data, replaced as a whole.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use klamm_raft::model::TopicName;
+use klamm_raft::model::{ClusterId, TopicName};
 
 use crate::address::HostPort;
 
@@ -18,6 +19,9 @@ pub struct Topology {
     pub apis: ApiRanges,
     pub features: Features,
 }
+
+/// The pictures of several physical clusters, of those that are known.
+pub type Topologies = BTreeMap<ClusterId, Arc<Topology>>;
 
 /// A broker's own address.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -146,6 +146,7 @@ impl From<CloseReason> for End {
             CloseReason::BadRequest => Self::BadRequest,
             CloseReason::UnsupportedApi => Self::UnsupportedApi,
             CloseReason::BadUpstream => Self::BadUpstream,
+            CloseReason::Unanswered => Self::UpstreamUnavailable,
             CloseReason::UnansweredRefusal => Self::UnansweredRefusal,
         }
     }

@@ -133,6 +133,7 @@ impl Session {
         self.purse = self.setup.shared.purses.of(directory.vcluster(), &principal);
         let address = canonical(peer.ip());
         self.caller = Some(Caller {
+            place: self.setup.door.place,
             principal,
             address,
             host: address.to_string().into(),

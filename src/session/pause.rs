@@ -13,8 +13,9 @@ use super::federation::Relayed;
 use super::pipeline::Asked;
 use super::setup::Later;
 use crate::auth::password::Verdict;
+use crate::vcluster::api::Gathering;
 use crate::vcluster::pending::PendingChange;
-use crate::vcluster::plan::{ChangeResult, ChangeUnavailable};
+use crate::vcluster::plan::{CallResult, ChangeResult, ChangeUnavailable};
 use crate::wire::Segments;
 
 /// A request that waits for the topology.
@@ -41,6 +42,12 @@ pub(super) enum Pause {
     Password { done: Later<Verdict>, asked: Asked },
     /// The broker judges a client's login.
     Relay { done: Later<Relayed>, asked: Asked },
+    /// Several physical clusters are asked.
+    Calls {
+        done: Later<Vec<CallResult>>,
+        gathering: Box<Gathering>,
+        asked: Asked,
+    },
     /// A failed login is answered late.
     Refused {
         done: Pin<Box<Sleep>>,
@@ -68,6 +75,11 @@ pub(super) enum Resume {
         relayed: Relayed,
         asked: Asked,
     },
+    Gathered {
+        answers: Vec<CallResult>,
+        gathering: Box<Gathering>,
+        asked: Asked,
+    },
     Refuse {
         answer: Option<(Segments, Asked)>,
         end: End,
@@ -80,6 +92,7 @@ enum Brought {
     Change(ChangeResult),
     Verdict(Verdict),
     Relayed(Relayed),
+    Answers(Vec<CallResult>),
 }
 
 impl Pause {
@@ -91,6 +104,7 @@ impl Pause {
             Self::Change { done, .. } => done.as_mut().poll(cx).map(Brought::Change),
             Self::Password { done, .. } => done.as_mut().poll(cx).map(Brought::Verdict),
             Self::Relay { done, .. } => done.as_mut().poll(cx).map(Brought::Relayed),
+            Self::Calls { done, .. } => done.as_mut().poll(cx).map(Brought::Answers),
             Self::Refused { done, .. } => done.as_mut().poll(cx).map(|()| Brought::Nothing),
         }
     }
@@ -126,6 +140,14 @@ impl Pause {
                 },
                 asked,
             },
+            Self::Calls { gathering, asked, .. } => Resume::Gathered {
+                answers: match brought {
+                    Brought::Answers(answers) => answers,
+                    _ => Vec::new(),
+                },
+                gathering,
+                asked,
+            },
             Self::Refused { answer, .. } => Resume::Refuse {
                 answer,
                 end: End::LoginRefused,
@@ -142,6 +164,7 @@ impl std::fmt::Debug for Pause {
             Self::Keys { .. } => "Keys",
             Self::Password { .. } => "Password",
             Self::Relay { .. } => "Relay",
+            Self::Calls { .. } => "Calls",
             Self::Refused { .. } => "Refused",
         })
     }

@@ -158,6 +158,11 @@ impl Session {
                 Resume::Keys { asked } => self.have_keys(KeyNeed::Fresher, asked)?,
                 Resume::Checked { verdict, asked } => self.checked(verdict, asked)?,
                 Resume::Relayed { relayed, asked } => self.relayed(relayed, asked)?,
+                Resume::Gathered {
+                    answers,
+                    gathering,
+                    asked,
+                } => self.gathered(*gathering, answers, asked)?,
                 Resume::Refuse { answer, end } => {
                     if let Some((answer, asked)) = answer {
                         self.reply(answer, asked);

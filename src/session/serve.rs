@@ -1,6 +1,7 @@
 //! Requests and answers: has `vcluster` plan each request and carries the plan out.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{info, warn};
@@ -8,6 +9,7 @@ use tracing::{info, warn};
 use super::Session;
 use super::budget::Share;
 use super::end::End;
+use super::errands;
 use super::inbound::Frame;
 use super::pause::{Pause, Unplanned};
 use super::pipeline::Asked;
@@ -15,10 +17,10 @@ use super::stage::Route;
 use super::upstream::Destination;
 use crate::auth::Conversation;
 use crate::authz::{AuditLine, Decision, Resource};
-use crate::vcluster::api;
+use crate::vcluster::api::{self, Gathering};
 use crate::vcluster::pending::PendingChange;
 use crate::vcluster::plan::{
-    Answer, Attempt, Caller, ChangeResult, ChangeUnavailable, Denials, Forward, Need, Place, Plan,
+    Answer, Attempt, CallResult, Caller, ChangeResult, ChangeUnavailable, Denials, Forward, Need, Place, Plan,
 };
 use crate::vcluster::view::View;
 use crate::wire::{self, Segments};
@@ -72,9 +74,19 @@ impl Session {
         let Unplanned { frame, share, asked } = request;
         let planned = api::request(&view, caller, &mut self.subscriptions, frame, attempt);
         self.audit(&view, caller, asked.api_key, &planned.denied);
-        match planned.plan {
+        self.carry_out(&view, planned.plan, share, asked)
+    }
+
+    fn carry_out(
+        &mut self,
+        view: &View,
+        plan: Plan,
+        share: Option<Rc<Share>>,
+        asked: Asked,
+    ) -> Result<(), End> {
+        match plan {
             Plan::Reply(answer) => self.reply(answer, asked),
-            Plan::Forward(forward) => self.forward(&view, forward, share, asked)?,
+            Plan::Forward(forward) => self.forward(view, forward, share, asked)?,
             Plan::Drop => {}
             Plan::Need(need) => self.find_out(need, share, asked),
             Plan::Close(reason) => self.drain(reason.into()),
@@ -85,6 +97,24 @@ impl Session {
     /// Whether the login holds no longer.
     fn is_expired(&self) -> bool {
         self.expires.is_some_and(|expires| expires <= self.now)
+    }
+
+    /// Several physical clusters have answered, or not.
+    pub(super) fn gathered(
+        &mut self,
+        gathering: Gathering,
+        answers: Vec<CallResult>,
+        asked: Asked,
+    ) -> Result<(), End> {
+        let view = self.setup.door.view.load();
+        let Some(caller) = &self.caller else {
+            return Err(End::NotLoggedIn);
+        };
+        let plan = api::gathered(&view, caller, gathering, answers).map_err(|error| {
+            warn!(api_key = asked.api_key, %error, "upstream: an answer does not parse");
+            End::BadUpstream
+        })?;
+        self.carry_out(&view, plan, None, asked)
     }
 
     fn forward(
@@ -140,6 +170,16 @@ impl Session {
                     request: Unplanned { frame, share, asked },
                 }
             }
+            Need::Answers { calls, gathering } => Pause::Calls {
+                done: Box::pin(errands::run(
+                    calls,
+                    Arc::clone(&self.setup.pools),
+                    self.upstream.login(),
+                    limit,
+                )),
+                gathering,
+                asked,
+            },
             Need::Change { command, pending } => {
                 let change = (self.setup.shared.propose)(*command);
                 Pause::Change {
@@ -242,13 +282,18 @@ impl Session {
 
 /// The physical broker behind an address of a virtual cluster.
 pub(super) fn destination(view: &View, place: Place) -> Option<Destination> {
-    let broker = match place {
-        Place::Bootstrap => None,
-        Place::Broker(id) => Some(view.brokers.by_virtual_id(id)?.physical_id),
-    };
-    Some(Destination {
-        cluster: view.home.clone()?,
-        broker,
+    Some(match place {
+        Place::Bootstrap => Destination {
+            cluster: view.cluster.clone()?,
+            broker: None,
+        },
+        Place::Broker(id) => {
+            let broker = view.brokers.by_virtual_id(id)?;
+            Destination {
+                cluster: broker.cluster.clone(),
+                broker: Some(broker.physical_id),
+            }
+        }
     })
 }
 

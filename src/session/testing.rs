@@ -21,7 +21,7 @@ use super::{Door, Limits, Orders, Pools, Propose, Refresh, Session, Setup, Share
 use crate::auth::token::{self, samples};
 use crate::backend::Pool;
 use crate::backend::fake;
-use crate::backend::topology::{ApiRanges, PhysicalTopic, Topology};
+use crate::backend::topology::{ApiRanges, PhysicalTopic, Topologies, Topology};
 use crate::metrics::Metrics;
 use crate::oauth::Keys;
 use crate::stream::Stream;
@@ -82,7 +82,8 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
         name: &samples::vcluster(),
         state,
         nodes: &BTreeMap::new(),
-        topology: Some(&topology),
+        topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology))]),
+        pinned: &BTreeMap::new(),
         signing_key: Some(&samples::key()),
         revision: Revision(1),
     };

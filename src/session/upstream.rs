@@ -104,6 +104,11 @@ impl UpstreamSide {
         Ok(())
     }
 
+    /// As whom lanes are logged in.
+    pub(super) fn login(&self) -> LoginAs {
+        self.login.clone()
+    }
+
     /// From the next lane on, lanes are logged in as this; the lane that there is fits no destination any more. A client
     /// that logged in at the broker itself stays who it is.
     pub(super) fn log_in_as(&mut self, login: LoginAs) {

@@ -1,16 +1,20 @@
 //! The actor of one virtual cluster on this node: compiles its view, publishes it, and asks for slots for brokers that
 //! have none. It decides nothing about a request.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::prelude::*;
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
 use klamm_raft::command::Command;
 use klamm_raft::model::{BrokerKey, ClusterId, State, VclusterName, VclusterState};
 use tracing::{debug, warn};
 
 use super::view::{SharedView, Source, View};
-use crate::backend::{Refresh as Look, Topology, Upstreams};
+use crate::backend::topology::Topologies;
+use crate::backend::{Refresh as Look, Upstreams};
 use crate::control::Control;
 
 /// Messages that wait for the actor. Sessions that need fresh topic ids wait beyond it.
@@ -40,8 +44,8 @@ pub struct VirtualCluster {
     state: Arc<State>,
     upstreams: Upstreams,
     control: Control,
-    /// The cluster whose picture is followed.
-    followed: Option<(ClusterId, SpawnHandle)>,
+    /// The physical clusters whose pictures are followed.
+    followed: BTreeMap<ClusterId, SpawnHandle>,
     assigning: bool,
 }
 
@@ -55,7 +59,7 @@ impl VirtualCluster {
             state,
             upstreams,
             control,
-            followed: None,
+            followed: BTreeMap::new(),
             assigning: false,
         }
     }
@@ -67,8 +71,8 @@ impl VirtualCluster {
         state: &State,
         upstreams: &Upstreams,
     ) -> View {
-        let topology = own.home.as_ref().and_then(|home| topology(upstreams, home));
-        View::compile(None, source(name, own, state, topology.as_deref()))
+        let topologies = topologies(upstreams, own);
+        View::compile(None, source(name, own, state, &topologies))
     }
 
     /// Compiles and publishes. A virtual cluster that is gone keeps its last view: its sessions are being closed.
@@ -76,35 +80,36 @@ impl VirtualCluster {
         let Some(own) = self.state.vclusters.get(&self.name).cloned() else {
             return;
         };
-        let topology = own.home.as_ref().and_then(|home| topology(&self.upstreams, home));
+        let topologies = topologies(&self.upstreams, &own);
         let previous = self.view.load_full();
         let view = View::compile(
             Some(&previous),
-            source(&self.name, &own, &self.state, topology.as_deref()),
+            source(&self.name, &own, &self.state, &topologies),
         );
         self.view.store(Arc::new(view));
-        if let (Some(home), Some(topology)) = (own.home.as_ref(), topology) {
-            self.assign_slots(home, &own, &topology, ctx);
+        self.assign_slots(&own, &topologies, ctx);
+    }
+
+    /// Follows the pictures of the clusters that it reaches, which change with its aliases.
+    fn follow(&mut self, ctx: &mut Context<Self>) {
+        let own = self.state.vclusters.get(&self.name).cloned();
+        let reached: BTreeSet<&ClusterId> = own.iter().flat_map(|own| own.reached()).collect();
+        let mut followed = std::mem::take(&mut self.followed);
+        for cluster in reached {
+            let known = followed.remove(cluster);
+            if let Some(following) = known.or_else(|| self.follow_one(cluster, ctx)) {
+                self.followed.insert(cluster.clone(), following);
+            }
+        }
+        for following in followed.into_values() {
+            ctx.cancel_future(following);
         }
     }
 
-    /// Follows the picture of the home cluster, which may change with the first and the last alias.
-    fn follow_home(&mut self, ctx: &mut Context<Self>) {
-        let home = self
-            .state
-            .vclusters
-            .get(&self.name)
-            .and_then(|own| own.home.clone());
-        if self.followed.as_ref().map(|(id, _)| id) == home.as_ref() {
-            return;
-        }
-        if let Some((_, following)) = self.followed.take() {
-            ctx.cancel_future(following);
-        }
-        let Some(home) = home else { return };
-        let Some(upstream) = self.upstreams.get(&home) else {
-            warn!(vcluster = %self.name, cluster = %home, "the physical cluster is not in this node's configuration");
-            return;
+    fn follow_one(&self, cluster: &ClusterId, ctx: &mut Context<Self>) -> Option<SpawnHandle> {
+        let Some(upstream) = self.upstreams.get(cluster) else {
+            warn!(vcluster = %self.name, %cluster, "the physical cluster is not in this node's configuration");
+            return None;
         };
         let mut picture = upstream.picture.topology.clone();
         picture.mark_unchanged();
@@ -112,26 +117,17 @@ impl VirtualCluster {
             picture.changed().await.ok()?;
             Some((PictureChanged, picture))
         });
-        self.followed = Some((home, ctx.add_stream(changes)));
+        Some(ctx.add_stream(changes))
     }
 
-    fn assign_slots(
-        &mut self,
-        home: &ClusterId,
-        own: &VclusterState,
-        topology: &Topology,
-        ctx: &mut Context<Self>,
-    ) {
-        let key = |&physical_id: &i32| BrokerKey {
-            cluster: home.clone(),
-            physical_id,
-        };
-        let missing: Vec<BrokerKey> = topology
-            .brokers
-            .keys()
-            .map(key)
-            .filter(|key| !own.brokers.contains_key(key))
-            .collect();
+    fn assign_slots(&mut self, own: &VclusterState, topologies: &Topologies, ctx: &mut Context<Self>) {
+        let known = topologies.iter().flat_map(|(cluster, topology)| {
+            topology.brokers.keys().map(move |&physical_id| BrokerKey {
+                cluster: cluster.clone(),
+                physical_id,
+            })
+        });
+        let missing: Vec<BrokerKey> = known.filter(|key| !own.brokers.contains_key(key)).collect();
         if missing.is_empty() || self.assigning {
             return;
         }
@@ -153,23 +149,28 @@ impl VirtualCluster {
     }
 }
 
-fn topology(upstreams: &Upstreams, home: &ClusterId) -> Option<Arc<Topology>> {
-    upstreams
-        .get(home)
-        .and_then(|upstream| upstream.picture.topology.borrow().clone())
+/// The pictures that there are of the clusters that a virtual cluster reaches.
+fn topologies(upstreams: &Upstreams, own: &VclusterState) -> Topologies {
+    let known = own.reached().into_iter().filter_map(|cluster| {
+        let upstream = upstreams.get(cluster)?;
+        let topology = upstream.picture.topology.borrow().clone()?;
+        Some((cluster.clone(), topology))
+    });
+    known.collect()
 }
 
 fn source<'a>(
     name: &'a VclusterName,
     own: &'a VclusterState,
     state: &'a State,
-    topology: Option<&'a Topology>,
+    topologies: &'a Topologies,
 ) -> Source<'a> {
     Source {
         name,
         state: own,
         nodes: &state.nodes,
-        topology,
+        topologies,
+        pinned: &state.pinned_clusters,
         signing_key: state.signing_key.as_ref(),
         revision: state.revision,
     }
@@ -182,7 +183,7 @@ impl Actor for VirtualCluster {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
-        self.follow_home(ctx);
+        self.follow(ctx);
         self.publish(ctx);
     }
 }
@@ -202,7 +203,7 @@ impl Handler<Replicated> for VirtualCluster {
 
     fn handle(&mut self, message: Replicated, ctx: &mut Self::Context) {
         self.state = message.state;
-        self.follow_home(ctx);
+        self.follow(ctx);
         self.publish(ctx);
     }
 }
@@ -211,17 +212,10 @@ impl Handler<Refresh> for VirtualCluster {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
-        let watcher = self
-            .followed
-            .as_ref()
-            .and_then(|(home, _)| self.upstreams.get(home))
-            .cloned();
-        let looking = async move {
-            if let Some(upstream) = watcher {
-                // The watcher says itself why it cannot look.
-                let _ = upstream.watcher.send(Look).await;
-            }
-        };
+        let followed = self.followed.keys();
+        let watchers = followed.filter_map(|cluster| Some(self.upstreams.get(cluster)?.watcher.send(Look)));
+        // The watchers say themselves why they cannot look.
+        let looking = join_all(watchers).map(drop);
         Box::pin(looking.into_actor(self).map(|(), actor, ctx| actor.publish(ctx)))
     }
 }

@@ -35,6 +35,7 @@ mod quorum;
 mod quotas;
 mod replicas;
 mod scram_users;
+mod several;
 mod share_fetch;
 mod share_state;
 mod share_offsets;
@@ -53,9 +54,10 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 
-use self::ask::{Ask, Stop};
+use self::ask::{Aim, Ask, Stop};
 use self::back::Back;
 use self::gate::Gate;
+pub use self::several::{Gathering, gathered};
 use self::table::Api;
 use super::pending::{Pending, PendingChange, Then};
 use super::plan::{Attempt, Caller, ChangeResult, CloseReason, Plan, Planned, SeenAs};
@@ -98,8 +100,40 @@ pub fn request(
     {
         return Plan::Close(CloseReason::UnsupportedApi).into();
     }
+    let question = Question {
+        caller,
+        api,
+        header,
+        frame: &frame,
+        attempt,
+    };
+    match view.foreign() {
+        [] => plan(view, question, Aim::ALONE, subscriptions),
+        _ => several::request(view, question, subscriptions),
+    }
+}
+
+/// What a client asks.
+#[derive(Debug, Clone, Copy)]
+struct Question<'a> {
+    caller: &'a Caller,
+    api: Api,
+    header: RequestHeader,
+    frame: &'a Bytes,
+    attempt: Attempt,
+}
+
+/// Plans a request to the physical cluster of `view`.
+fn plan(view: &View, question: Question<'_>, aim: Aim, subscriptions: &mut Subscriptions) -> Planned {
+    let Question {
+        caller,
+        api,
+        header,
+        frame,
+        attempt,
+    } = question;
     let planned = TAPE.with_borrow_mut(|tape| {
-        let message = match walk_request(&header, &frame, detail_of(api), tape) {
+        let message = match walk_request(&header, frame, detail_of(api, view), tape) {
             Ok(message) => message,
             Err(WireError::TrailingBytes { at }) => return Err(at),
             Err(_) => return Ok(Plan::Close(CloseReason::BadRequest).into()),
@@ -111,9 +145,10 @@ pub fn request(
             gate,
             api,
             header,
-            frame: &frame,
+            frame,
             message,
             attempt,
+            aim,
             subscriptions: &mut *subscriptions,
         };
         let plan = dispatch(&mut ask);
@@ -124,13 +159,19 @@ pub fn request(
             Err(Stop::UnknownTopicId) => Ask::need_fresh_topics(frame.clone()).into(),
         })
     });
-    // librdkafka sends more bytes than a message of some versions has. Brokers do not read them: neither does anybody here.
-    planned.unwrap_or_else(|end| request(view, caller, subscriptions, frame.slice(..end), attempt))
+    planned.unwrap_or_else(|end| {
+        // librdkafka sends more bytes than a message of some versions has. Brokers do not read them: neither does
+        // anybody here.
+        let frame = &frame.slice(..end);
+        plan(view, Question { frame, ..question }, aim, subscriptions)
+    })
 }
 
 /// How much of a request its handler reads.
-fn detail_of(api: Api) -> Detail {
+fn detail_of(api: Api, view: &View) -> Detail {
     match api {
+        // Members of groups, and what they are, are left out there.
+        Api::OffsetCommit | Api::OffsetFetch if view.is_foreign() => Detail::Everything,
         Api::Metadata
         | Api::SyncGroup
         | Api::DescribeGroups
@@ -244,6 +285,8 @@ pub struct Answered {
 /// Turns a broker's answer into the client's.
 pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) -> Result<Answered, BadAnswer> {
     let api = (pending.api.key(), pending.version);
+    let cluster = pending.names.cluster();
+    let view = cluster.and_then(|cluster| view.on(cluster)).unwrap_or(view);
     if correlation_id(&frame)? != pending.correlation_id {
         return Err(BadAnswer::OtherRequest);
     }

@@ -1,4 +1,4 @@
-//! Virtual brokers: how the brokers of the home cluster appear to clients, and at which address of the gateway.
+//! Virtual brokers: how the brokers of physical clusters appear to clients, and at which address of the gateway.
 //! It never tells a broker's own address.
 
 use std::borrow::Cow;
@@ -7,11 +7,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    ClusterId, DnsLabel, ListenerName, Liveness, NodeId, NodeRecord, PortSlot, Routing, VclusterName,
-    VclusterState,
+    BrokerKey, ClusterId, DnsLabel, ListenerName, Liveness, NodeId, NodeRecord, PortSlot, Routing,
+    VclusterName, VclusterState,
 };
 
-use crate::backend::topology::Topology;
+use crate::backend::topology::Topologies;
 
 /// The virtual id of the one broker that is shown while a virtual cluster has no home cluster: its bootstrap address.
 pub const BOOTSTRAP_BROKER: i32 = 0;
@@ -20,6 +20,7 @@ pub const BOOTSTRAP_BROKER: i32 = 0;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VirtualBroker {
     pub virtual_id: i32,
+    pub cluster: ClusterId,
     pub physical_id: i32,
     pub slot: PortSlot,
     /// Where clients may prefer to read from (KIP-392). None while the broker is not in the topology.
@@ -61,19 +62,17 @@ impl Brokers {
         vcluster: &VclusterName,
         state: &VclusterState,
         nodes: &BTreeMap<NodeId, NodeRecord>,
-        topology: Option<&Topology>,
+        topologies: &Topologies,
     ) -> Arc<Self> {
-        let brokers = match &state.home {
-            Some(home) => virtual_brokers(home, state, topology),
-            None => Vec::new(),
-        };
-        let controller = topology.and_then(|topology| topology.controller);
+        let brokers = virtual_brokers(state, topologies);
+        let home = state.home.as_ref();
+        let controller = home.and_then(|home| topologies.get(home)?.controller);
         let compiled = Self {
             vcluster: vcluster.clone(),
             bootstrap: state.bootstrap,
             controller: brokers
                 .iter()
-                .find(|broker| Some(broker.physical_id) == controller)
+                .find(|broker| Some(broker.physical_id) == controller && Some(&broker.cluster) == home)
                 .map(|broker| broker.virtual_id),
             brokers,
             label: state.spec.label(vcluster),
@@ -96,9 +95,10 @@ impl Brokers {
         place.ok().map(|place| &self.brokers[place])
     }
 
-    /// The broker with this id on the home cluster, if it has a slot.
-    pub fn by_physical_id(&self, id: i32) -> Option<&VirtualBroker> {
-        self.brokers.iter().find(|broker| broker.physical_id == id)
+    /// The broker with this id on a physical cluster, if it has a slot.
+    pub fn by_physical_id(&self, cluster: Option<&ClusterId>, id: i32) -> Option<&VirtualBroker> {
+        let mut there = self.brokers.iter().filter(|broker| broker.physical_id == id);
+        there.find(|broker| Some(&broker.cluster) == cluster)
     }
 
     /// The virtual id of the home cluster's controller.
@@ -177,20 +177,19 @@ pub fn broker_name(label: &DnsLabel, virtual_id: i32, domain: &str) -> String {
     format!("b{virtual_id}-{label}.{domain}")
 }
 
-fn virtual_brokers(
-    home: &ClusterId,
-    state: &VclusterState,
-    topology: Option<&Topology>,
-) -> Vec<VirtualBroker> {
-    let of_home = state.brokers.iter().filter(|(key, _)| key.cluster == *home);
-    let mut brokers: Vec<VirtualBroker> = of_home
+fn virtual_brokers(state: &VclusterState, topologies: &Topologies) -> Vec<VirtualBroker> {
+    let rack = |key: &BrokerKey| {
+        let broker = topologies.get(&key.cluster)?.brokers.get(&key.physical_id)?;
+        broker.rack.as_deref().map(Arc::from)
+    };
+    let all = state.brokers.iter();
+    let mut brokers: Vec<VirtualBroker> = all
         .map(|(key, slot)| VirtualBroker {
             virtual_id: slot.virtual_id,
+            cluster: key.cluster.clone(),
             physical_id: key.physical_id,
             slot: slot.port,
-            rack: topology
-                .and_then(|topology| topology.brokers.get(&key.physical_id))
-                .and_then(|broker| broker.rack.as_deref().map(Arc::from)),
+            rack: rack(key),
         })
         .collect();
     brokers.sort_by_key(|broker| broker.virtual_id);

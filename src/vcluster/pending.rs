@@ -208,7 +208,7 @@ pub(crate) mod samples {
     pub(crate) fn pending(correlation_id: i32) -> Pending {
         let sources = Sources {
             vcluster: &"sample".parse().expect("it is a valid name"),
-            home: None,
+            cluster: None,
             aliases: &BTreeMap::new(),
             topics: &HashMap::new(),
         };

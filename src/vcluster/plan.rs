@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use klamm_raft::command::Command;
-use klamm_raft::model::{ListenerName, Operation, ResourceType};
+use klamm_raft::model::{ClusterId, ListenerName, Operation, ResourceType};
 use klamm_raft::outcome::Outcome;
 
 use crate::authz::{DenyRule, Permit, Principal, Resource};
+use crate::vcluster::api::Gathering;
 use crate::vcluster::pending::{Pending, PendingChange};
 use crate::wire::Segments;
 
@@ -25,6 +26,8 @@ pub struct Caller {
     pub host: Arc<str>,
     /// The listener that the client came in on: it is told addresses of that one only.
     pub listener: ListenerName,
+    /// The virtual broker that the client's connection is to.
+    pub place: Place,
     pub seen_as: SeenAs,
 }
 
@@ -73,6 +76,13 @@ pub struct Denials {
 impl Denials {
     /// The most that one request lists: it may name millions.
     pub const MAX_LISTED: usize = 100;
+
+    /// Takes note of the refusals of a part.
+    pub(super) fn add_all(&mut self, others: Self) {
+        self.count += others.count;
+        let room = Self::MAX_LISTED - self.listed.len();
+        self.listed.extend(others.listed.into_iter().take(room));
+    }
 
     /// Takes note of a refusal.
     pub(super) fn add(&mut self, operation: Operation, resource: Resource<'_>, rule: DenyRule) {
@@ -146,7 +156,49 @@ pub enum Need {
         command: Box<Command>,
         pending: PendingChange,
     },
+    /// Answers of several physical clusters. Send each call, then hand what came of them, in the same order, to
+    /// [`super::api::gathered`].
+    Answers {
+        calls: Vec<Call>,
+        gathering: Box<Gathering>,
+    },
 }
+
+/// A request to one physical cluster, for which no connection of the client stands.
+#[derive(Debug)]
+pub struct Call {
+    /// The proof that it may go there.
+    pub permit: Permit,
+    pub to: To,
+    /// A whole frame, length prefix included.
+    pub frame: Segments,
+}
+
+/// Who is to answer a [`Call`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum To {
+    Broker(ClusterId, i32),
+    AnyBroker(ClusterId),
+    /// The coordinator of a group, by its physical id. It must be looked for.
+    Coordinator(ClusterId, String),
+}
+
+impl To {
+    /// The physical cluster.
+    pub fn cluster(&self) -> &ClusterId {
+        match self {
+            Self::Broker(cluster, _) | Self::AnyBroker(cluster) | Self::Coordinator(cluster, _) => cluster,
+        }
+    }
+}
+
+/// What came of a [`Call`]: a frame without its length prefix, or nothing in time.
+pub type CallResult = Result<Bytes, Unanswered>;
+
+/// A physical cluster did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the physical cluster did not answer")]
+pub struct Unanswered;
 
 /// Whether topic ids were already refreshed for this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,6 +223,8 @@ pub enum CloseReason {
     UnsupportedApi,
     /// The upstream's answer does not parse or does not belong to the request.
     BadUpstream,
+    /// A physical cluster does not answer.
+    Unanswered,
     /// acks=0 and a part was refused.
     UnansweredRefusal,
 }

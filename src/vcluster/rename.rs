@@ -28,10 +28,10 @@ const MAX_TOPIC_BYTES: usize = 249;
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
     pub vcluster: &'a VclusterName,
-    pub home: Option<&'a ClusterId>,
-    /// Of them those on `home` count.
+    pub cluster: Option<&'a ClusterId>,
+    /// Of them those on `cluster` count.
     pub aliases: &'a BTreeMap<TopicName, AliasTopic>,
-    /// Topics of `home`, as far as they are known.
+    /// Topics of `cluster`, as far as they are known.
     pub topics: &'a HashMap<TopicName, PhysicalTopic>,
 }
 
@@ -39,11 +39,12 @@ pub struct Sources<'a> {
 /// the process, so that neither can prepare names that collide.
 type Places<K> = HashMap<K, usize, foldhash::fast::RandomState>;
 
-/// All names of one virtual cluster on its home cluster. Injective both ways: an alias has one physical topic, and a
+/// All names of one virtual cluster on one physical cluster. Injective both ways: an alias has one physical topic, and a
 /// physical topic has one alias.
 #[derive(Debug)]
 pub struct Names {
     vcluster: VclusterName,
+    cluster: Option<ClusterId>,
     realm: Realm,
     /// By virtual name.
     aliases: Vec<Alias>,
@@ -67,18 +68,20 @@ impl Names {
             Some(previous)
                 if previous.aliases == aliases
                     && previous.vcluster == *sources.vcluster
+                    && previous.cluster.as_ref() == sources.cluster
                     && previous.realm == realm =>
             {
                 Arc::clone(previous)
             }
-            _ => Arc::new(Self::of(sources.vcluster, realm, aliases)),
+            _ => Arc::new(Self::of(sources, realm, aliases)),
         }
     }
 
-    fn of(vcluster: &VclusterName, realm: Realm, aliases: Vec<Alias>) -> Self {
+    fn of(sources: Sources<'_>, realm: Realm, aliases: Vec<Alias>) -> Self {
         let ids = |alias: &Alias| alias.ids;
         Self {
-            vcluster: vcluster.clone(),
+            vcluster: sources.vcluster.clone(),
+            cluster: sources.cluster.cloned(),
             realm,
             by_virtual_name: index(&aliases, |alias| Some(alias.virtual_name.topic_name().clone())),
             by_physical_name: index(&aliases, |alias| Some(alias.physical_name.topic_name().clone())),
@@ -86,6 +89,11 @@ impl Names {
             by_physical_id: index(&aliases, |alias| ids(alias).map(|ids| ids.physical_id)),
             aliases,
         }
+    }
+
+    /// The physical cluster of the other side; none before the first alias.
+    pub fn cluster(&self) -> Option<&ClusterId> {
+        self.cluster.as_ref()
     }
 
     /// Whether all of the physical cluster is shown as it is.
@@ -231,13 +239,13 @@ impl Names {
     }
 }
 
-/// The alias topics on the home cluster.
+/// The alias topics on the cluster.
 fn aliases(sources: Sources<'_>) -> Vec<Alias> {
-    let at_home = sources
+    let there = sources
         .aliases
         .iter()
-        .filter(|(_, alias)| Some(&alias.physical_cluster) == sources.home);
-    at_home
+        .filter(|(_, alias)| Some(&alias.physical_cluster) == sources.cluster);
+    there
         .map(|(name, alias)| {
             let topic = sources.topics.get(&alias.physical_name);
             Alias::new(sources.vcluster, name.clone(), alias.physical_name.clone(), topic)

@@ -6,21 +6,24 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
-    AclBinding, ClusterId, NodeId, NodeRecord, Revision, Shared, SigningKey, VclusterKind, VclusterName,
-    VclusterState,
+    AclBinding, ClusterId, NodeId, NodeRecord, PinnedCluster, Revision, Shared, SigningKey, VclusterKind,
+    VclusterName, VclusterState,
 };
 
 use super::api::table::Apis;
 use super::brokers::Brokers;
+use super::names::TopicId;
+use super::names::Virtual;
+use super::producer::ProducerTag;
 use super::rename::{Names, Scope, Sources};
 use crate::auth::Directory;
 use crate::authz::{AclIndex, IfNoAcl, Principal};
-use crate::backend::topology::{Features, Topology};
+use crate::backend::topology::{Features, Topologies};
 
 /// A virtual cluster's current view, shared by its sessions. A session loads it for each request and each answer.
 pub type SharedView = Arc<ArcSwap<View>>;
 
-/// A virtual cluster at one revision.
+/// A virtual cluster at one revision: its home, and views of what it has on further physical clusters.
 #[derive(Debug, Clone)]
 pub struct View {
     pub name: VclusterName,
@@ -31,10 +34,27 @@ pub struct View {
     pub names: Arc<Names>,
     pub brokers: Arc<Brokers>,
     /// The physical cluster that requests go to; none before the first alias.
-    pub home: Option<ClusterId>,
+    pub cluster: Option<ClusterId>,
+    pub part: Part,
     pub apis: Arc<Apis>,
     pub features: Arc<Features>,
     pub directory: Arc<Directory>,
+}
+
+/// What a view shows of its virtual cluster.
+#[derive(Debug, Clone)]
+pub enum Part {
+    /// All of it: it reaches one physical cluster.
+    Whole,
+    /// What is on its home, where groups and transactions are. These are the other parts.
+    Home(Arc<[View]>),
+    /// What is on another cluster.
+    Foreign {
+        /// The names of all parts.
+        names: Arc<[Arc<Names>]>,
+        /// What marks producer ids of the home there; none while the home was never seen.
+        tag: Option<ProducerTag>,
+    },
 }
 
 /// The ACLs of a virtual cluster, as stored and as compiled.
@@ -52,8 +72,9 @@ pub struct Source<'a> {
     pub name: &'a VclusterName,
     pub state: &'a VclusterState,
     pub nodes: &'a BTreeMap<NodeId, NodeRecord>,
-    /// Of the home cluster; none while it is not known or there is no home.
-    pub topology: Option<&'a Topology>,
+    /// Of the physical clusters that it reaches, as far as they are known.
+    pub topologies: &'a Topologies,
+    pub pinned: &'a BTreeMap<ClusterId, PinnedCluster>,
     pub signing_key: Option<&'a SigningKey>,
     pub revision: Revision,
 }
@@ -65,37 +86,125 @@ impl View {
             name,
             state,
             nodes,
-            topology,
+            topologies,
             signing_key,
-            revision,
+            ..
         } = source;
-        let no_topics = HashMap::new();
-        let topics = topology.map_or(&no_topics, |topology| &topology.topics);
-        let features = topology
+        let home = state.home.as_ref();
+        let foreign = state.foreign_clusters();
+        let reached = home.into_iter().chain(foreign.iter().copied());
+        let apis = Apis::compile(reached.filter_map(|cluster| topologies.get(cluster).map(Arc::as_ref)));
+        let apis = if foreign.is_empty() {
+            apis
+        } else {
+            apis.of_several()
+        };
+        let features = home.and_then(|home| topologies.get(home));
+        let features = features
             .map(|topology| topology.features.clone())
             .unwrap_or_default();
-        Self {
+        let view = Self {
             name: name.clone(),
-            revision,
+            revision: source.revision,
             kafka_cluster_id: state.kafka_cluster_id.as_str().into(),
             acls: Acls::compile(previous.map(|view| &view.acls), state),
-            names: Names::compile(
-                previous.map(|view| &view.names),
-                Scope::of(&state.spec.kind),
-                Sources {
-                    vcluster: name,
-                    home: state.home.as_ref(),
-                    aliases: &state.aliases,
-                    topics,
-                },
-            ),
-            brokers: Brokers::compile(previous.map(|view| &view.brokers), name, state, nodes, topology),
-            home: state.home.clone(),
-            apis: reuse(previous.map(|view| &view.apis), Apis::compile(topology)),
+            names: names(previous, Scope::of(&state.spec.kind), &source, home),
+            brokers: Brokers::compile(previous.map(|view| &view.brokers), name, state, nodes, topologies),
+            cluster: state.home.clone(),
+            part: Part::Whole,
+            apis: reuse(previous.map(|view| &view.apis), apis),
             features: reuse(previous.map(|view| &view.features), features),
             directory: Directory::compile(previous.map(|view| &view.directory), name, state, signing_key),
+        };
+        if foreign.is_empty() {
+            view
+        } else {
+            view.with(previous, &source, &foreign)
         }
     }
+
+    /// Adds the parts on other clusters than its home.
+    fn with(self, previous: Option<&Self>, source: &Source<'_>, foreign: &BTreeSet<&ClusterId>) -> Self {
+        let of_cluster = |cluster: &ClusterId| {
+            let previous = previous.and_then(|view| view.on(cluster));
+            // Groups and transactions are not there, whatever its namespace says of home.
+            names(previous, Scope::Aliases, source, Some(cluster))
+        };
+        let theirs: Vec<Arc<Names>> = foreign.iter().map(|cluster| of_cluster(cluster)).collect();
+        let all: Arc<[Arc<Names>]> = [&self.names].into_iter().chain(&theirs).cloned().collect();
+        let home = self.cluster.as_ref().and_then(|home| source.pinned.get(home));
+        let tag = home.and_then(|home| ProducerTag::new(home.number));
+        let parts = foreign.iter().zip(theirs).map(|(cluster, names)| Self {
+            cluster: Some((*cluster).clone()),
+            names,
+            part: Part::Foreign {
+                names: Arc::clone(&all),
+                tag,
+            },
+            ..self.clone()
+        });
+        let parts = parts.collect();
+        Self {
+            part: Part::Home(parts),
+            ..self
+        }
+    }
+
+    /// The parts on other clusters than its home.
+    pub fn foreign(&self) -> &[Self] {
+        match &self.part {
+            Part::Home(parts) => parts,
+            Part::Whole | Part::Foreign { .. } => &[],
+        }
+    }
+
+    /// What it shows of one physical cluster.
+    pub fn on(&self, cluster: &ClusterId) -> Option<&Self> {
+        let mut parts = std::iter::once(self).chain(self.foreign());
+        parts.find(|part| part.cluster.as_ref() == Some(cluster))
+    }
+
+    /// Whether this is of another cluster than the home.
+    pub fn is_foreign(&self) -> bool {
+        matches!(self.part, Part::Foreign { .. })
+    }
+
+    /// Whether a topic of this name is on another cluster than this part.
+    pub fn is_elsewhere(&self, name: &str) -> bool {
+        self.others().any(|names| names.by_virtual_name(name).is_some())
+    }
+
+    /// Whether a topic of this id is on another cluster than this part.
+    pub fn is_id_elsewhere(&self, id: TopicId<Virtual>) -> bool {
+        self.others().any(|names| names.by_virtual_id(id).is_some())
+    }
+
+    fn others(&self) -> impl Iterator<Item = &Names> {
+        let all: &[Arc<Names>] = match &self.part {
+            Part::Foreign { names, .. } => names,
+            Part::Whole | Part::Home(_) => &[],
+        };
+        let of_foreign = self.foreign().iter().map(|part| part.names.as_ref());
+        let others = all.iter().map(Arc::as_ref).chain(of_foreign);
+        others.filter(|names| names.cluster() != self.cluster.as_ref())
+    }
+}
+
+fn names(
+    previous: Option<&View>,
+    scope: Scope,
+    source: &Source<'_>,
+    cluster: Option<&ClusterId>,
+) -> Arc<Names> {
+    let no_topics = HashMap::new();
+    let topology = cluster.and_then(|cluster| source.topologies.get(cluster));
+    let sources = Sources {
+        vcluster: source.name,
+        cluster,
+        aliases: &source.state.aliases,
+        topics: topology.map_or(&no_topics, |topology| &topology.topics),
+    };
+    Names::compile(previous.map(|view| &view.names), scope, sources)
 }
 
 impl Acls {
@@ -166,12 +275,13 @@ mod tests {
         }
     }
 
-    fn compile(previous: Option<&View>, state: &VclusterState, topology: Option<&Topology>) -> View {
+    fn compile(previous: Option<&View>, state: &VclusterState, topologies: &Topologies) -> View {
         let source = Source {
             name: &"v".parse().unwrap(),
             state,
             nodes: &BTreeMap::new(),
-            topology,
+            topologies,
+            pinned: &BTreeMap::new(),
             signing_key: None,
             revision: Revision(1),
         };
@@ -197,9 +307,9 @@ mod tests {
 
     #[test]
     fn a_change_rebuilds_only_what_it_touches() {
-        let topology = Topology::default();
-        let first = compile(None, &state(), Some(&topology));
-        let same = compile(Some(&first), &state(), Some(&topology));
+        let topologies = Topologies::from([("main".parse().unwrap(), Arc::default())]);
+        let first = compile(None, &state(), &topologies);
+        let same = compile(Some(&first), &state(), &topologies);
         assert_eq!(
             kept(&first, &same),
             ["acls", "names", "brokers", "apis", "features", "directory"]
@@ -219,7 +329,7 @@ mod tests {
             permission,
         };
         granted.acls.insert(AclBinding { pattern, entry });
-        let next = compile(Some(&first), &granted, Some(&topology));
+        let next = compile(Some(&first), &granted, &topologies);
         assert_eq!(
             kept(&first, &next),
             ["names", "brokers", "apis", "features", "directory"]
@@ -227,7 +337,7 @@ mod tests {
 
         let mut demoted = state();
         demoted.spec.super_users.clear();
-        let next = compile(Some(&first), &demoted, Some(&topology));
+        let next = compile(Some(&first), &demoted, &topologies);
         assert_eq!(
             kept(&first, &next),
             ["names", "brokers", "apis", "features", "directory"]
@@ -245,7 +355,7 @@ mod tests {
                 port: PortSlot(1),
             },
         );
-        let next = compile(Some(&first), &larger, Some(&topology));
+        let next = compile(Some(&first), &larger, &topologies);
         assert_eq!(
             kept(&first, &next),
             ["acls", "names", "apis", "features", "directory"]

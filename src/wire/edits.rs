@@ -11,6 +11,7 @@ use crate::wire::error::WireError;
 use crate::wire::item::Item;
 use crate::wire::message::{Message, Node, Span};
 use crate::wire::output::Output;
+use crate::wire::records::{NoOtherId, with_producer_ids};
 use crate::wire::segments::Segments;
 use crate::wire::tape::{Entry, Form};
 
@@ -207,6 +208,32 @@ impl Edits {
         let from = self.room.scratch.len();
         self.room.scratch.extend_from_slice(bytes);
         self.push(span, EditKind::Replace, from, span);
+    }
+
+    /// Gives the producers of all batches of a records field other ids.
+    pub fn set_producer_ids(
+        &mut self,
+        records: Node<'_>,
+        other: impl Fn(i64) -> Option<i64>,
+    ) -> Result<(), NoOtherId> {
+        let start = records.content_span().range().start;
+        for (place, bytes) in with_producer_ids(records.bytes().unwrap_or_default(), other)? {
+            self.replace(Span::new(start + place.start, start + place.end), &bytes);
+        }
+        Ok(())
+    }
+
+    /// Adds all items of an array of another message to the end of this one, and counts them in. Both are of the same
+    /// version of the same API, or the bytes mean something else.
+    pub fn append_all(&mut self, array: Node<'_>, theirs: Node<'_>) {
+        if theirs.count() == 0 || array.field() != theirs.field() {
+            return;
+        }
+        let from = self.room.scratch.len();
+        self.room.scratch.extend_from_slice(theirs.content());
+        let at = array.content_span().range().end;
+        self.push(Span::new(at, at), EditKind::Insert, from, array.span());
+        self.room.counts.push((array.index(), theirs.count() as i64));
     }
 
     /// Removes every tagged field of a response that the schema does not know, in its header too: it may say anything.

@@ -132,6 +132,11 @@ impl<'a> Node<'a> {
         &self.message.frame[self.span().range()]
     }
 
+    /// Its bytes without the length prefix.
+    pub(in crate::wire) fn content(self) -> &'a [u8] {
+        &self.message.frame[self.content_span().range()]
+    }
+
     /// Whether it is null.
     pub fn is_null(self) -> bool {
         self.entry().is_null

@@ -1,6 +1,10 @@
 //! Looks at the headers of record batches, never at records. Bounds-checked: a fetch response may end in a batch that is
 //! cut off.
 
+mod crc32c;
+
+use std::ops::Range;
+
 use crate::wire::cursor::Cursor;
 
 /// The bytes of a batch header of format 2.
@@ -42,6 +46,40 @@ pub fn batch_headers(records: &[u8]) -> impl Iterator<Item = BatchHeader> {
         rest = &rest[size.min(rest.len())..];
         Some(header)
     })
+}
+
+/// A producer id cannot be replaced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("there is no other id for a producer")]
+pub struct NoOtherId;
+
+/// Where a batch has what changes with its producer, in bytes from its start.
+const CRC: Range<usize> = 17..21;
+const PRODUCER_ID: Range<usize> = 43..51;
+
+/// The changes that give the producers of all batches other ids: places in the records, and what is written there. Check
+/// sums are corrected without reading what they cover, so one that was wrong stays wrong.
+pub(super) fn with_producer_ids(
+    records: &[u8],
+    other: impl Fn(i64) -> Option<i64>,
+) -> Result<Vec<(Range<usize>, Vec<u8>)>, NoOtherId> {
+    let (mut changes, mut at) = (Vec::new(), 0);
+    while let Some((header, size)) = records.get(at..).and_then(parse) {
+        if header.producer_id >= 0 && at + size <= records.len() {
+            let id = other(header.producer_id).ok_or(NoOtherId)?;
+            let mut crc = [0; 4];
+            crc.copy_from_slice(&records[at + CRC.start..at + CRC.end]);
+            let difference = (header.producer_id ^ id).to_be_bytes();
+            let crc = u32::from_be_bytes(crc) ^ crc32c::of_change(difference, size - PRODUCER_ID.end);
+            changes.push((at + CRC.start..at + CRC.end, crc.to_be_bytes().to_vec()));
+            changes.push((
+                at + PRODUCER_ID.start..at + PRODUCER_ID.end,
+                id.to_be_bytes().to_vec(),
+            ));
+        }
+        at = at.saturating_add(size).min(records.len());
+    }
+    Ok(changes)
 }
 
 /// The first batch's header and the bytes that the whole batch takes.

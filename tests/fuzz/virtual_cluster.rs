@@ -58,6 +58,7 @@ fn play(world: &World, caller: &Caller, frame: &Bytes, chance: &mut Chance) {
         Plan::Need(Need::Change { pending, .. }) => {
             answered(frame, &api::changed(pending, Err(ChangeUnavailable)))
         }
+        Plan::Need(Need::Answers { .. }) => panic!("there is one physical cluster"),
         Plan::Drop | Plan::Close(_) => {}
     }
 }

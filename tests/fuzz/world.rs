@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use klamm::auth::{Directory, UnixMillis, token};
 use klamm::authz::{Principal, host_text};
-use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topology};
-use klamm::vcluster::plan::{Caller, SeenAs};
+use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
+use klamm::vcluster::plan::{Caller, Place, SeenAs};
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
@@ -61,7 +61,8 @@ impl World {
                 name: &name,
                 state: &state,
                 nodes: &BTreeMap::from([(NodeId(1), node)]),
-                topology: Some(&topology),
+                topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
+                pinned: &BTreeMap::new(),
                 signing_key: Some(&key),
                 revision: Revision(1),
             },
@@ -109,6 +110,7 @@ impl World {
 fn caller(name: &str) -> Caller {
     let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
     Caller {
+        place: Place::Bootstrap,
         principal: Principal::user(name),
         address,
         host: host_text(address).into(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,9 +14,9 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use klamm::authz::{Principal, host_text};
-use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topology};
+use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
 use klamm::vcluster::api;
-use klamm::vcluster::plan::{Answer, Attempt, Caller, Plan, SeenAs};
+use klamm::vcluster::plan::{Answer, Attempt, Caller, Place, Plan, SeenAs};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm_raft::model::{
@@ -119,6 +119,7 @@ impl World {
             _broker: broker,
             view: view(&topology),
             caller: Caller {
+                place: Place::Bootstrap,
                 principal: Principal::user("admin"),
                 address: client,
                 host: host_text(client).into(),
@@ -307,7 +308,8 @@ pub(crate) fn view(topology: &Topology) -> View {
             name: &name,
             state: &state,
             nodes: &BTreeMap::from([(NodeId(1), node)]),
-            topology: Some(topology),
+            topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
+            pinned: &BTreeMap::new(),
             signing_key: None,
             revision: Revision(1),
         },

@@ -1,6 +1,8 @@
 //! That nothing on a physical cluster has two names in a virtual cluster, or belongs to the namespaces of two.
 
-use crate::model::{AliasTopic, ClusterId, NamePrefix, Standard, State, TopicName, VclusterKind, VclusterName};
+use crate::model::{
+    AliasTopic, ClusterId, NamePrefix, Standard, State, TopicName, VclusterKind, VclusterName,
+};
 use crate::outcome::Refusal;
 
 /// Checks what `name` is to show against itself, its aliases and the other virtual clusters.
@@ -14,7 +16,8 @@ pub(super) fn check(state: &State, name: &VclusterName, kind: &VclusterKind) -> 
             .then(|| (prefix, theirs.to_string()))
             .or_else(|| {
                 // What it has of another cluster than its home is marked with its name.
-                let is_there = backend_of(kind).is_some_and(|backend| their.foreign_clusters().contains(backend));
+                let is_there =
+                    backend_of(kind).is_some_and(|backend| their.foreign_clusters().contains(backend));
                 (is_there && meets_ids(prefix, other, &their.spec.kind)).then(|| (prefix, ids_of(other)))
             }),
             (Some(prefix), None) => {

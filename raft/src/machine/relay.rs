@@ -3,8 +3,6 @@
 use crate::model::{Authentication, ClusterId, VclusterName};
 use crate::outcome::Refusal;
 
-use super::slots::same_cluster;
-
 /// Refuses methods that relay logins when `clusters` are not all the same.
 pub(super) fn check<'a>(
     vcluster: &VclusterName,
@@ -13,7 +11,7 @@ pub(super) fn check<'a>(
 ) -> Result<(), Refusal> {
     let mut clusters = clusters.into_iter();
     let first = clusters.next();
-    let other = clusters.find(|other| first.is_some_and(|first| !same_cluster(first, other)));
+    let other = clusters.find(|other| first.is_some_and(|first| first != *other));
     match (first, other) {
         (Some(first), Some(other)) if authentication.relays() => Err(Refusal::Relayed {
             vcluster: vcluster.clone(),

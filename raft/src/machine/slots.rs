@@ -42,7 +42,9 @@ pub(super) fn release_all(state: &mut State, vcluster: &VclusterState) {
 pub(super) fn release_unreached(state: &mut State, name: &VclusterName) -> Result<(), Refusal> {
     let vcluster = vcluster_mut(state, name)?;
     let all = std::mem::take(&mut vcluster.brokers);
-    let (reached, unreached) = all.into_iter().partition(|(key, _)| vcluster.reaches(&key.cluster));
+    let (reached, unreached) = all
+        .into_iter()
+        .partition(|(key, _)| vcluster.reaches(&key.cluster));
     vcluster.brokers = reached;
     let unreached: BTreeMap<BrokerKey, BrokerSlot> = unreached;
     for broker in unreached.into_values() {

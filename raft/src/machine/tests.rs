@@ -10,7 +10,7 @@ use crate::codec;
 use crate::command::{ProposalId, Revoked};
 use crate::model::{
     AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ClusterId,
-    Liveness, MAX_ACLS, MAX_ALIASES, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType,
+    Liveness, MAX_ACLS, MAX_ALIASES, Mediation, Method, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType,
     Permission, PortSlot, ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey,
     Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster,
 };
@@ -318,7 +318,11 @@ fn aliases_are_on_several_physical_clusters() {
     let mut machine = Machine::default();
     machine.run(put("one"));
     machine.run(alias("one", "t1", "main", "p"));
-    assert_eq!(machine.run(alias("one", "t2", "Other", "p")), Outcome::Created, "another topic");
+    assert_eq!(
+        machine.run(alias("one", "t2", "Other", "p")),
+        Outcome::Created,
+        "another topic"
+    );
     assert_eq!(
         machine.refusal(alias("one", "t3", "other", "p")),
         Refusal::PhysicalTopicTaken {
@@ -338,7 +342,11 @@ fn aliases_are_on_several_physical_clusters() {
     machine.run(alias("one", "t2", "main", "q"));
     let vcluster = machine.vcluster("one");
     assert!(vcluster.foreign_clusters().is_empty());
-    assert_eq!(vcluster.brokers.len(), 1, "the brokers of a cluster that is out of reach are given up");
+    assert_eq!(
+        vcluster.brokers.len(),
+        1,
+        "the brokers of a cluster that is out of reach are given up"
+    );
     assert_eq!(machine.state.free_slots.len(), 2);
 }
 
@@ -349,22 +357,63 @@ fn the_home_stays_while_there_is_an_alias() {
     machine.run(alias("one", "t1", "main", "p"));
     machine.run(alias("one", "t2", "other", "p"));
     machine.run(unalias("one", "t1"));
-    assert_eq!(machine.vcluster("one").home, Some("main".parse::<ClusterId>().unwrap()), "groups live there");
+    assert_eq!(
+        machine.vcluster("one").home,
+        Some("main".parse::<ClusterId>().unwrap()),
+        "groups live there"
+    );
     machine.run(unalias("one", "t2"));
     assert_eq!(machine.vcluster("one").home, None);
+}
+
+#[test]
+fn who_logs_in_at_brokers_has_one_physical_cluster() {
+    let mut machine = Machine::default();
+    let relaying = |name: &str| {
+        let Command::PutVcluster {
+            name,
+            mut spec,
+            kafka_cluster_id,
+        } = put(name)
+        else {
+            unreachable!("it puts a virtual cluster");
+        };
+        let mediation = Mediation::Passthrough;
+        spec.authentication = Authentication(vec![Method::SaslPlain {
+            mediation,
+            users: BTreeMap::new(),
+        }]);
+        Command::PutVcluster {
+            name,
+            spec,
+            kafka_cluster_id,
+        }
+    };
+    let is_refused = |outcome| matches!(outcome, Outcome::Refused(Refusal::Relayed { .. }));
+    machine.run(relaying("one"));
+    machine.run(alias("one", "t1", "main", "p"));
+    assert!(is_refused(machine.run(alias("one", "t2", "other", "p"))));
+    machine.run(put("two"));
+    machine.run(alias("two", "t1", "main", "p"));
+    machine.run(alias("two", "t2", "other", "p"));
+    assert!(is_refused(machine.run(relaying("two"))));
 }
 
 #[test]
 fn ids_on_another_cluster_meet_no_namespace_there() {
     let hide = |prefix: &str| Namespace::HidePrefix(prefix.parse().unwrap());
     let mut machine = Machine::default();
-    let taken = |machine: &mut Machine, command| matches!(machine.refusal(command), Refusal::NamespaceTaken { .. });
+    let taken =
+        |machine: &mut Machine, command| matches!(machine.refusal(command), Refusal::NamespaceTaken { .. });
     machine.run(standard("shop", "main", hide("s-"), &[]));
     machine.run(standard("x", "other", hide("sh"), &[]));
     assert!(taken(&mut machine, alias("shop", "t", "other", "p")));
     machine.run(standard("y", "third", hide("y-"), &[]));
     assert_eq!(machine.run(alias("y", "t", "other", "p")), Outcome::Created);
-    assert!(taken(&mut machine, standard("z", "other", hide("y"), &[])), "its groups there begin with its name");
+    assert!(
+        taken(&mut machine, standard("z", "other", hide("y"), &[])),
+        "its groups there begin with its name"
+    );
 }
 
 #[test]
@@ -375,10 +424,16 @@ fn the_first_alias_decides_the_home_and_the_last_one_gives_it_up() {
         vcluster: "one".parse().unwrap(),
         cluster: cluster.parse().unwrap(),
     };
-    assert_eq!(machine.refusal(brokers("one", "main", &[1])), out_of_reach("main"));
+    assert_eq!(
+        machine.refusal(brokers("one", "main", &[1])),
+        out_of_reach("main")
+    );
     assert_eq!(machine.run(alias("one", "t1", "Main", "p1")), Outcome::Created);
     assert_eq!(machine.run(alias("one", "t2", "MAIN", "p2")), Outcome::Created);
-    assert_eq!(machine.refusal(brokers("one", "other", &[1])), out_of_reach("other"));
+    assert_eq!(
+        machine.refusal(brokers("one", "other", &[1])),
+        out_of_reach("other")
+    );
     assert_eq!(machine.run(brokers("one", "main", &[1, 2, 1])), Outcome::Updated);
     assert_eq!(machine.run(brokers("one", "MAIN", &[2])), Outcome::Unchanged);
     assert_eq!(machine.vcluster("one").brokers.len(), 2);

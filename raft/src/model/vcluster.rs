@@ -70,13 +70,19 @@ pub struct VclusterState {
 impl VclusterState {
     /// Whether it shows something of this physical cluster.
     pub fn reaches(&self, cluster: &ClusterId) -> bool {
-        self.home.as_ref() == Some(cluster)
-            || self.aliases.values().any(|alias| alias.physical_cluster == *cluster)
+        self.reached().contains(cluster)
+    }
+
+    /// The physical clusters that it shows something of.
+    pub fn reached(&self) -> BTreeSet<&ClusterId> {
+        let of_aliases = self.aliases.values().map(|alias| &alias.physical_cluster);
+        of_aliases.chain(&self.home).collect()
     }
 
     /// The physical clusters beside its home that its aliases are on.
     pub fn foreign_clusters(&self) -> BTreeSet<&ClusterId> {
-        let clusters = self.aliases.values().map(|alias| &alias.physical_cluster);
-        clusters.filter(|cluster| self.home.as_ref() != Some(cluster)).collect()
+        let mut clusters = self.reached();
+        clusters.retain(|cluster| self.home.as_ref() != Some(cluster));
+        clusters
     }
 }

@@ -29,7 +29,35 @@ pub(super) struct Ask<'a> {
     pub(super) frame: &'a Bytes,
     pub(super) message: Message<'a>,
     pub(super) attempt: Attempt,
+    pub(super) aim: Aim,
     pub(super) subscriptions: &'a mut Subscriptions,
+}
+
+/// What a request is planned for, where the virtual cluster reaches several physical ones.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Aim {
+    pub(super) others: Others,
+    /// What everything that would be sent is answered with, because its cluster does not answer.
+    pub(super) failed: Option<ErrorCode>,
+    /// The only group that counts, of a request that names many.
+    pub(super) group: Option<usize>,
+}
+
+impl Aim {
+    /// For one physical cluster.
+    pub(super) const ALONE: Self = Self {
+        others: Others::Refused,
+        failed: None,
+        group: None,
+    };
+}
+
+/// What becomes of topics on another physical cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Others {
+    Refused,
+    /// Somebody else sees to them.
+    LeftOut,
 }
 
 /// Why a handler gave no plan.
@@ -123,7 +151,13 @@ impl<'a> Ask<'a> {
 
     /// Whether there is a physical cluster that requests can go to.
     pub(super) fn has_home(&self) -> bool {
-        self.view.home.is_some()
+        self.view.cluster.is_some()
+    }
+
+    /// Whether groups and transactions are on another physical cluster than the broker that is asked, and the request is
+    /// for that broker alone.
+    pub(super) fn is_no_coordinator(&self) -> bool {
+        self.view.is_foreign() && self.aim.others == Others::Refused
     }
 
     /// Judges a topic that a request gives by name, or by id where the version has ids only.
@@ -144,9 +178,44 @@ impl<'a> Ask<'a> {
         if !self.allows(operation, name) {
             return Verdict::Refused(ErrorCode::TopicAuthorizationFailed);
         }
-        match self.view.names.by_virtual_name(name) {
-            Some(alias) => Verdict::Forwarded(alias),
-            None => Verdict::Refused(ErrorCode::UnknownTopicOrPartition),
+        match (self.view.names.by_virtual_name(name), self.aim.failed) {
+            (Some(_), Some(error)) => Verdict::Refused(error),
+            (Some(alias), None) => Verdict::Forwarded(alias),
+            (None, _) if self.view.is_elsewhere(name) => Verdict::Refused(self.elsewhere()),
+            (None, _) => Verdict::Refused(ErrorCode::UnknownTopicOrPartition),
+        }
+    }
+
+    /// Whether a topic is on another physical cluster, which is asked too.
+    pub(super) fn is_left_out(&self, topic: Node<'_>) -> bool {
+        if self.aim.others == Others::Refused {
+            return false;
+        }
+        let names = &self.view.names;
+        let (is_here, is_elsewhere) = match (topic.topic_name(), topic.topic_id().map(TopicId::new)) {
+            (Some(name), _) => (
+                names.by_virtual_name(name).is_some(),
+                self.view.is_elsewhere(name),
+            ),
+            (None, Some(id)) => (names.by_virtual_id(id).is_some(), self.view.is_id_elsewhere(id)),
+            (None, None) => (false, false),
+        };
+        // What nobody knows, the home answers.
+        !is_here && (is_elsewhere || self.view.is_foreign())
+    }
+
+    /// What a topic is answered with that is on another physical cluster than the broker that is asked.
+    fn elsewhere(&self) -> ErrorCode {
+        match self.api {
+            // Clients ask the leader that Metadata tells.
+            Api::Produce
+            | Api::Fetch
+            | Api::ListOffsets
+            | Api::OffsetForLeaderEpoch
+            | Api::DescribeProducers
+            | Api::DeleteRecords => ErrorCode::NotLeaderOrFollower,
+            // No transaction, and no group that brokers assign, reaches over two clusters.
+            _ => ErrorCode::PolicyViolation,
         }
     }
 
@@ -158,6 +227,9 @@ impl<'a> Ask<'a> {
     ) -> Result<Verdict<'a>, Stop> {
         let id = TopicId::new(id);
         let Some(alias) = self.view.names.by_virtual_id(id) else {
+            if self.view.is_id_elsewhere(id) {
+                return Ok(Verdict::Refused(self.elsewhere()));
+            }
             if self.attempt == Attempt::First && self.has_home() && !id.is_zero() {
                 return Err(Stop::UnknownTopicId);
             }
@@ -165,6 +237,9 @@ impl<'a> Ask<'a> {
         };
         if !self.allows(operation, alias.virtual_name.as_str()) {
             return Ok(Verdict::Refused(ErrorCode::TopicAuthorizationFailed));
+        }
+        if let Some(error) = self.aim.failed {
+            return Ok(Verdict::Refused(error));
         }
         Ok(Verdict::Forwarded(Cow::Borrowed(alias)))
     }

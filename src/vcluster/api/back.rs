@@ -12,7 +12,7 @@ use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Asked, Pending, Protocol};
 use crate::vcluster::plan::Caller;
 use crate::vcluster::rename::Names;
-use crate::vcluster::view::View;
+use crate::vcluster::view::{Part, View};
 use crate::wire::{Class, Edits, Embedded, Form, Node, field};
 use klamm_raft::model::Operation;
 
@@ -76,6 +76,7 @@ impl<'a> Back<'a> {
             Class::ClusterId => edits.set_text(node, Some(&self.view.kafka_cluster_id)),
             Class::ClientHost => edits.set_text(node, Some(MASKED_HOST)),
             Class::ErrorMessage => self.error_message(parent, node, edits),
+            Class::ProducerId => self.producer_id(node, edits),
             // No client is given a fetch session.
             Class::FetchSessionId => set_int(node, 0, edits),
             Class::TopicName if node.form() == Form::Array => self.topic_names(node, edits),
@@ -95,7 +96,6 @@ impl<'a> Back<'a> {
             | Class::ErrorCode
             | Class::ThrottleTimeMs
             | Class::Acks
-            | Class::ProducerId
             | Class::ProducerEpoch
             | Class::FetchSessionEpoch
             | Class::ReplicaId
@@ -295,7 +295,7 @@ impl<'a> Back<'a> {
     /// Virtual id and address of a broker.
     fn broker_at(&self, physical_id: i64) -> Option<(i32, Address<'a>)> {
         let brokers = &self.view.brokers;
-        let broker = brokers.by_physical_id(i32::try_from(physical_id).ok()?)?;
+        let broker = brokers.by_physical_id(self.names.cluster(), i32::try_from(physical_id).ok()?)?;
         let address = brokers.address(broker, &self.caller.listener, self.caller.address)?;
         Some((broker.virtual_id, address))
     }
@@ -312,8 +312,19 @@ impl<'a> Back<'a> {
 
     /// The virtual id of a broker; "no broker" for one that has no slot.
     pub(super) fn virtual_broker(&self, physical_id: i32) -> i32 {
-        let broker = self.view.brokers.by_physical_id(physical_id);
+        let brokers = &self.view.brokers;
+        let broker = brokers.by_physical_id(self.names.cluster(), physical_id);
         broker.map_or(NO_BROKER, |broker| broker.virtual_id)
+    }
+
+    /// Where ids of producers are marked, clients are told those that they know.
+    fn producer_id(&self, node: Node<'_>, edits: &mut Edits) {
+        let Part::Foreign { tag: Some(tag), .. } = &self.view.part else {
+            return;
+        };
+        if let Some(id) = node.int().and_then(|marked| tag.unmark(marked)) {
+            edits.set_int(node, id);
+        }
     }
 
     fn embedded(&self, message: Embedded, node: Node<'_>, edits: &mut Edits) {

@@ -5,7 +5,7 @@ use super::back::cluster_operations;
 use super::error_code::ErrorCode;
 use crate::vcluster::pending::{Asked, Then};
 use crate::vcluster::plan::Plan;
-use crate::wire::{Edits, field};
+use crate::wire::{Edits, Item, field};
 
 const ENDPOINT_BROKERS: i64 = 1;
 const ENDPOINT_CONTROLLERS: i64 = 2;
@@ -14,6 +14,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let operations = Asked::of(root.bool_in(field::INCLUDE_CLUSTER_AUTHORIZED_OPERATIONS));
     let (error, words) = match root.int_in(field::ENDPOINT_TYPE).unwrap_or(ENDPOINT_BROKERS) {
+        ENDPOINT_BROKERS if ask.aim.failed.is_some() => return without_brokers(ask, operations),
         ENDPOINT_BROKERS if ask.has_home() => return ask.forward(Edits::new(), Then::Cluster(operations)),
         ENDPOINT_BROKERS => return bootstrap(ask, operations),
         ENDPOINT_CONTROLLERS => (
@@ -31,7 +32,17 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 
 /// The cluster before its first alias: one broker, the bootstrap address.
 fn bootstrap(ask: &Ask<'_>, operations: Asked) -> Result<Plan, Stop> {
-    let mut response = ask.response_before_home(field::BROKER_ID)?;
+    answer(ask, ask.response_before_home(field::BROKER_ID)?, operations)
+}
+
+/// The cluster when none of its brokers on one physical cluster can be asked.
+fn without_brokers(ask: &Ask<'_>, operations: Asked) -> Result<Plan, Stop> {
+    let mut response = ask.response()?;
+    response.set(field::CLUSTER_ID, &*ask.view.kafka_cluster_id);
+    answer(ask, response, operations)
+}
+
+fn answer(ask: &Ask<'_>, mut response: Item, operations: Asked) -> Result<Plan, Stop> {
     if operations == Asked::Yes {
         response.set(
             field::CLUSTER_AUTHORIZED_OPERATIONS,

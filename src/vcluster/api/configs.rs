@@ -1,7 +1,7 @@
 //! DescribeConfigs, read-only. Of configurations only those are shown that are on a list: values of others may hold
 //! addresses, paths, names of listeners or ids of physical brokers.
 
-use super::ask::{Ask, Stop, Verdict};
+use super::ask::{Ask, Others, Stop, Verdict};
 use super::back::Back;
 use super::error_code::{ErrorCode, denial};
 use super::group;
@@ -111,6 +111,10 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let all_known = array.children().all(|node| is_known(&node));
     for node in array.children() {
         let name = node.text_in(field::RESOURCE_NAME).unwrap_or_default();
+        if is_left_out(ask, node) {
+            edits.remove_item(array, node);
+            continue;
+        }
         // As brokers do: one resource of an unknown type spoils the whole request.
         let judged = if all_known {
             judge(ask, kind_of(node), name)
@@ -149,8 +153,35 @@ pub(super) fn kind_of(node: Node<'_>) -> i64 {
     node.int_in(field::RESOURCE_TYPE).unwrap_or_default()
 }
 
+/// Whether a resource is on another physical cluster, which is asked too. What is of no cluster is asked of the home.
+fn is_left_out(ask: &Ask<'_>, node: Node<'_>) -> bool {
+    if ask.aim.others == Others::Refused {
+        return false;
+    }
+    let name = node.text_in(field::RESOURCE_NAME).unwrap_or_default();
+    let view = ask.view;
+    let cluster = match kind_of(node) {
+        TOPIC if view.names.by_virtual_name(name).is_some() => return false,
+        TOPIC if view.is_elsewhere(name) => return true,
+        BROKER | BROKER_LOGGER => {
+            let broker = name.parse().ok().and_then(|id| view.brokers.by_virtual_id(id));
+            broker.map(|broker| &broker.cluster)
+        }
+        _ => None,
+    };
+    match cluster {
+        Some(cluster) => view.cluster.as_ref() != Some(cluster),
+        None => view.is_foreign(),
+    }
+}
+
 /// The physical name of a resource, if the caller may see its configuration.
 fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> {
+    let physical = judge_one(ask, kind, name)?;
+    ask.aim.failed.map_or(Ok(physical), Err)
+}
+
+fn judge_one(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> {
     let operation = Operation::DescribeConfigs;
     match kind {
         TOPIC => match ask.judge_name(name, Some(operation)) {
@@ -238,7 +269,10 @@ pub(super) fn to_virtual(back: &Back<'_>, kind: i64, name: &str) -> Option<Strin
         GROUP => back.names.virtual_group(name).map(str::to_owned),
         BROKER if name.is_empty() => Some(String::new()),
         BROKER | BROKER_LOGGER => {
-            let broker = back.view.brokers.by_physical_id(name.parse().ok()?)?;
+            let broker = back
+                .view
+                .brokers
+                .by_physical_id(back.names.cluster(), name.parse().ok()?)?;
             Some(broker.virtual_id.to_string())
         }
         CLIENT_METRICS if back.names.is_transparent() => Some(name.to_owned()),

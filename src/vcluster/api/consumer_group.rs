@@ -18,6 +18,9 @@ use klamm_raft::model::Operation;
 /// What a broker says of a group with a hidden topic.
 const HIDDEN_TOPICS: &str = "The group has described topic(s) that the client is not authorized to describe.";
 
+/// What a member is told whose group cannot be assigned by a broker.
+pub(super) const ELSEWHERE: &str = "A topic is on another physical cluster than the groups of this virtual cluster, whose brokers cannot assign it: use a group of the classic protocol (group.protocol=classic), or none.";
+
 /// What a broker says to a member without a group.
 pub(super) const NO_GROUP_ID: &str = "GroupId can't be empty.";
 
@@ -43,6 +46,9 @@ pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     });
     if named == Err(ErrorCode::InvalidRequest) {
         return refuse_in_words(ask, ErrorCode::InvalidRequest, Some(NO_GROUP_ID));
+    }
+    if named.is_ok() && subscribed_names(ask.message).any(|name| ask.view.is_elsewhere(name)) {
+        return refuse_in_words(ask, ErrorCode::InvalidRequest, Some(ELSEWHERE));
     }
     let subscribed = named.and_then(|()| subscribe(ask, &mut edits));
     if let Err(error) = subscribed {

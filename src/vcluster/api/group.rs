@@ -1,14 +1,14 @@
 //! JoinGroup, SyncGroup, Heartbeat and LeaveGroup: one group each, namespaced on the physical cluster, and the topic
 //! names that the `consumer` protocol puts into bytes.
 
-use super::ask::{Ask, Stop};
+use super::ask::{Ask, Others, Stop};
 use super::error_code::ErrorCode;
 use super::table::Api;
 use crate::authz::Resource;
 use crate::vcluster::embedded::{self, CONSUMER_PROTOCOL, Direction};
 use crate::vcluster::pending::{Protocol, Then};
 use crate::vcluster::plan::Plan;
-use crate::wire::{Class, Edits, Embedded, Value, field};
+use crate::wire::{Class, Edits, Embedded, Node, Value, field};
 use klamm_raft::model::Operation;
 
 /// The first version of JoinGroup whose answer may leave out the protocol's name.
@@ -107,8 +107,33 @@ pub(super) fn judge_id(ask: &mut Ask<'_>, id: &str, operation: Operation) -> Res
     if !ask.has_home() {
         return Err(ErrorCode::CoordinatorNotAvailable);
     }
+    if ask.is_no_coordinator() {
+        return Err(ErrorCode::NotCoordinator);
+    }
+    if let (Others::Refused, Some(error)) = (ask.aim.others, ask.aim.failed) {
+        return Err(error);
+    }
     ask.view
         .names
         .physical_group(id)
         .map_err(|_| ErrorCode::InvalidGroupId)
+}
+
+/// Where a group keeps offsets only, it has no members: what is said of one there is left out.
+pub(super) fn without_member(ask: &Ask<'_>, of: Node<'_>, edits: &mut Edits) {
+    if !ask.view.is_foreign() {
+        return;
+    }
+    for epoch in [field::GENERATION_ID_OR_MEMBER_EPOCH, field::MEMBER_EPOCH] {
+        if let Some(node) = of.child(epoch) {
+            edits.set_int(node, -1);
+        }
+    }
+    if let Some(node) = of.child(field::MEMBER_ID).filter(|node| !node.is_null()) {
+        // The only API whose field cannot be null.
+        edits.set_text(node, (ask.api == Api::OffsetCommit).then_some(""));
+    }
+    if let Some(node) = of.child(field::GROUP_INSTANCE_ID) {
+        edits.set_text(node, None);
+    }
 }

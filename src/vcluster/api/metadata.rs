@@ -60,7 +60,12 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         filter: Asked::of(Some(matches!(wanted.topics, Topics::All))),
     };
     if !ask.has_home() {
-        return bootstrap(ask, &then);
+        return answer_here(ask, ask.response_before_home(field::NODE_ID)?, &then);
+    }
+    if ask.aim.failed.is_some() {
+        let mut response = ask.response()?;
+        response.set(field::CLUSTER_ID, &*ask.view.kafka_cluster_id);
+        return answer_here(ask, response, &then);
     }
     let frame = upstream(ask, &wanted)?;
     let answer = Answer::Expected(ask.pending(Then::Metadata(then)));
@@ -94,6 +99,9 @@ impl Topics<'_> {
 /// All topics that the caller may describe.
 fn all<'a>(ask: &mut Ask<'a>) -> Wanted<'a> {
     let view = ask.view;
+    if let Some(error) = ask.aim.failed {
+        return unavailable(ask, error);
+    }
     if view.names.is_open() {
         return Wanted {
             topics: Topics::All,
@@ -110,12 +118,31 @@ fn all<'a>(ask: &mut Ask<'a>) -> Wanted<'a> {
     Wanted::these(topics, Vec::new())
 }
 
+/// All topics that the caller may describe, when nobody can say where they are.
+fn unavailable<'a>(ask: &mut Ask<'a>, error: ErrorCode) -> Wanted<'a> {
+    let mut refusals = Vec::new();
+    for alias in ask.view.names.aliases() {
+        let name = alias.virtual_name.as_str();
+        if alias.exists
+            && ask
+                .gate
+                .allows_quietly(Operation::Describe, Resource::topic(name))
+        {
+            refusals.push(refused(ask, TopicKey::Name(name.to_owned()), error));
+        }
+    }
+    Wanted::these(Vec::new(), refusals)
+}
+
 /// The topics that the request names; `None` when it names one in a way that its version does not allow.
 fn named<'a>(ask: &mut Ask<'a>, topics: Node<'_>) -> Result<Option<Wanted<'a>>, Stop> {
     let (mut known, mut refusals) = (Vec::new(), Vec::new());
     let mut creation = Creation::new(ask);
     let mut seen = HashSet::new();
     for topic in topics.children() {
+        if ask.is_left_out(topic) {
+            continue;
+        }
         let id = topic.topic_id().filter(|id| *id != [0; 16]);
         let (key, verdict) = match (topic.topic_name(), id) {
             (_, Some(id)) if ask.version() >= BY_ID_FROM => {
@@ -300,9 +327,8 @@ fn upstream(ask: &Ask<'_>, wanted: &Wanted<'_>) -> Result<Segments, Stop> {
     Ok(request.request_frame(api, ask.header.correlation_id, client_id)?)
 }
 
-/// The answer before the first alias: one broker, the bootstrap address, and no topic.
-fn bootstrap(ask: &Ask<'_>, then: &MetadataThen) -> Result<Plan, Stop> {
-    let mut response = ask.response_before_home(field::NODE_ID)?;
+/// An answer without a broker's: nothing is said of topics but errors.
+fn answer_here(ask: &Ask<'_>, mut response: Item, then: &MetadataThen) -> Result<Plan, Stop> {
     for refused in &then.refused {
         let topic = refused_item(&response, refused, then.topic_operations);
         response.push(field::TOPICS, topic);

@@ -65,10 +65,15 @@ fn shape(api: Api) -> &'static Shape {
 fn many(ask: &mut Ask<'_>, groups: Option<Node<'_>>, mut edits: Edits) -> Result<Plan, Stop> {
     let mut fetched = Vec::new();
     let mut kept = 0;
-    for (array, node) in groups
+    for (place, (array, node)) in groups
         .into_iter()
         .flat_map(|array| array.children().map(move |node| (array, node)))
+        .enumerate()
     {
+        if ask.aim.group.is_some_and(|only| only != place) {
+            edits.remove_item(array, node);
+            continue;
+        }
         let group = fetched_group(ask, node, &mut edits)?;
         match &group.topics {
             FetchedTopics::Refused(_) => edits.remove_item(array, node),
@@ -94,10 +99,14 @@ fn fetched_group(ask: &mut Ask<'_>, node: Node<'_>, edits: &mut Edits) -> Result
     let id = node.text_in(field::GROUP_ID).unwrap_or_default();
     let topics = match group::judge_id(ask, id, Operation::Describe) {
         Err(error) => FetchedTopics::Refused(error.code()),
+        Ok(_) if ask.aim.failed.is_some() => {
+            FetchedTopics::Refused(ErrorCode::CoordinatorNotAvailable.code())
+        }
         Ok(physical) => {
             if let Some(group) = node.child(field::GROUP_ID) {
                 edits.set_text(group, Some(&physical));
             }
+            group::without_member(ask, node, edits);
             match node.child(field::TOPICS) {
                 Some(topics) if !topics.is_null() => {
                     let mut refused = topics::split(ask, shape(ask.api), node, edits)?.refused;

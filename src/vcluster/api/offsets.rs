@@ -60,7 +60,10 @@ pub(super) fn for_leader_epoch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 pub(super) fn commit(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     match group::judge(ask, Operation::Read, &mut edits) {
-        Ok(()) => topics::request(ask, &COMMIT, edits),
+        Ok(()) => {
+            group::without_member(ask, ask.message.root(), &mut edits);
+            topics::request(ask, &COMMIT, edits)
+        }
         Err(error) => topics::refuse_all(ask, &COMMIT, error),
     }
 }

@@ -5,6 +5,7 @@ use super::error_code::ErrorCode;
 use super::topics::{self, Shape};
 use super::txn;
 use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
+use crate::vcluster::view::Part;
 use crate::wire::{BatchHeader, Class, Edits, Item, Node, batch_headers, field};
 use klamm_raft::model::Operation;
 
@@ -18,15 +19,22 @@ pub(super) const SHAPE: Shape = Shape {
     when_refused,
 };
 
-fn when_refused(partition: &mut Item, _: i16) {
+/// Why a transaction cannot write to a topic.
+const OTHER_CLUSTER: &str = "A transaction cannot write to this topic: it is on another physical cluster than the transactions of this virtual cluster.";
+
+fn when_refused(partition: &mut Item, error: i16) {
     partition.set(field::BASE_OFFSET, -1_i64);
+    if error == ErrorCode::PolicyViolation.code() && partition.has(field::ERROR_MESSAGE) {
+        partition.set(field::ERROR_MESSAGE, OTHER_CLUSTER);
+    }
 }
 
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let wants_answer = root.child(field::ACKS).and_then(|acks| acks.int()) != Some(0);
     let mut edits = Edits::new();
-    if let Err(error) = judge_transaction(ask, &mut edits) {
+    let judged = judge_transaction(ask, &mut edits);
+    if let Err(error) = judged.and_then(|()| mark_producers(ask, &mut edits)) {
         return if wants_answer {
             topics::refuse_all(ask, &SHAPE, error)
         } else {
@@ -72,6 +80,7 @@ fn judge_transaction(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCo
         .filter_map(|records| records.bytes());
     if records.any(|records| batch_headers(records).any(|batch: BatchHeader| batch.is_transactional())) {
         return match id {
+            Some(_) if ask.view.is_foreign() => Err(ErrorCode::PolicyViolation),
             Some(_) => txn::judge(ask, edits),
             None => Err(ErrorCode::TransactionalIdAuthorizationFailed),
         };
@@ -79,6 +88,19 @@ fn judge_transaction(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCo
     // Without transactional batches nobody looks at the id, and it needs no right: it stays here.
     if let Some(id) = id {
         edits.set_text(id, None);
+    }
+    Ok(())
+}
+
+/// Marks producer ids, on a cluster that gave them not out.
+fn mark_producers(ask: &Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
+    let Part::Foreign { tag, .. } = &ask.view.part else {
+        return Ok(());
+    };
+    for records in ask.message.all(Class::Records) {
+        let marked = edits.set_producer_ids(records, |id| tag.and_then(|tag| tag.mark(id)));
+        // The home's number is known in a moment.
+        marked.map_err(|_| ErrorCode::LeaderNotAvailable)?;
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 fn judge_idempotent(ask: &mut Ask<'_>) -> Result<(), ErrorCode> {
     let allowed =
         ask.gate.allows_any_topic_write() || ask.gate.allows(Operation::IdempotentWrite, Resource::CLUSTER);
-    match (allowed, ask.has_home()) {
+    match (allowed, ask.has_home() && ask.aim.failed.is_none()) {
         (false, _) => Err(ErrorCode::ClusterAuthorizationFailed),
         (true, false) => Err(ErrorCode::CoordinatorLoadInProgress),
         (true, true) => Ok(()),

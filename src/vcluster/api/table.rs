@@ -229,15 +229,23 @@ pub struct Apis {
 }
 
 impl Apis {
-    /// What is served with the brokers of `topology`; everything in the table while no broker is known.
-    pub fn compile(topology: Option<&Topology>) -> Self {
-        let offered = topology.map(|topology| &topology.apis);
+    /// What is served with the brokers of all these clusters; everything in the table while no broker is known.
+    pub fn compile<'a>(topologies: impl IntoIterator<Item = &'a Topology>) -> Self {
+        let offered: Vec<&ApiRanges> = topologies.into_iter().map(|topology| &topology.apis).collect();
         let ranges = SERVED
             .iter()
-            .filter_map(|served| Some((served.api, served.with(offered)?)));
+            .filter_map(|served| Some((served.api, served.with(&offered)?)));
         Self {
             ranges: ranges.collect(),
         }
+    }
+
+    /// Without what is not served where one virtual cluster reaches several physical ones: pages of topics, which come
+    /// in the order of all topics. Clients ask with Metadata then.
+    pub fn of_several(mut self) -> Self {
+        self.ranges
+            .retain(|(api, _)| *api != Api::DescribeTopicPartitions);
+        self
     }
 
     /// The versions in which an API is served.
@@ -257,10 +265,12 @@ impl Apis {
 }
 
 impl Served {
-    fn with(&self, offered: Option<&ApiRanges>) -> Option<VersionRange> {
-        match (self.answered_by, offered) {
-            (AnsweredBy::Gateway, _) | (_, None) => Some(self.versions),
-            (AnsweredBy::Broker, Some(offered)) => self.versions.and(*offered.0.get(&self.api.key())?),
+    fn with(&self, offered: &[&ApiRanges]) -> Option<VersionRange> {
+        match self.answered_by {
+            AnsweredBy::Gateway => Some(self.versions),
+            AnsweredBy::Broker => offered.iter().try_fold(self.versions, |versions, offered| {
+                versions.and(*offered.0.get(&self.api.key())?)
+            }),
         }
     }
 }

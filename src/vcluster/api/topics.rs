@@ -49,6 +49,10 @@ pub(super) fn split(
         return Ok(split);
     };
     for topic in array.children() {
+        if ask.is_left_out(topic) {
+            edits.remove_item(array, topic);
+            continue;
+        }
         match forward_or_refuse(ask, shape, topic, edits)? {
             None => split.kept += 1,
             Some(error) => {

@@ -150,6 +150,12 @@ pub(super) fn judge_id(ask: &mut Ask<'_>, id: &str, operation: Operation) -> Res
     if !ask.has_home() {
         return Err(ErrorCode::CoordinatorNotAvailable);
     }
+    if ask.is_no_coordinator() {
+        return Err(ErrorCode::NotCoordinator);
+    }
+    if let Some(error) = ask.aim.failed {
+        return Err(error);
+    }
     ask.view
         .names
         .physical_transactional_id(id)

@@ -91,7 +91,7 @@ mod tests {
         let (vcluster, home) = ("acme".parse().expect("a name"), "main".parse().expect("a name"));
         let sources = Sources {
             vcluster: &vcluster,
-            home: Some(&home),
+            cluster: Some(&home),
             aliases: &aliases,
             topics: &HashMap::new(),
         };

@@ -10,6 +10,7 @@ use klamm_raft::model::{
 };
 
 use super::Brokers;
+use crate::backend::topology::Topologies;
 
 fn state(brokers: &[(i32, i32, u16)]) -> VclusterState {
     VclusterState {
@@ -62,7 +63,7 @@ fn nodes(of: &[(u64, Liveness, u16)]) -> BTreeMap<NodeId, NodeRecord> {
 }
 
 fn compile(state: &VclusterState, nodes: &BTreeMap<NodeId, NodeRecord>) -> Arc<Brokers> {
-    Brokers::compile(None, &"v".parse().unwrap(), state, nodes, None)
+    Brokers::compile(None, &"v".parse().unwrap(), state, nodes, &Topologies::new())
 }
 
 fn clients() -> impl Iterator<Item = IpAddr> {
@@ -90,7 +91,13 @@ fn ids_map_both_ways_and_the_port_is_the_slots() {
         &nodes(&[(1, Liveness::Up, 10)]),
     );
     assert_eq!(brokers.by_virtual_id(2).unwrap().physical_id, 7);
-    assert_eq!(brokers.by_physical_id(101).unwrap().virtual_id, 1);
+    assert_eq!(
+        brokers
+            .by_physical_id(Some(&"main".parse().unwrap()), 101)
+            .unwrap()
+            .virtual_id,
+        1
+    );
     assert!(brokers.by_virtual_id(7).is_none());
     let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let broker = brokers.by_virtual_id(2).unwrap();
@@ -150,15 +157,6 @@ fn draining_nodes_are_told_only_when_none_is_up_and_short_port_ranges_never() {
         ),
         None
     );
-}
-
-#[test]
-fn without_a_home_no_broker_is_shown() {
-    let state = VclusterState {
-        home: None,
-        ..state(&[(101, 1, 5)])
-    };
-    assert!(compile(&state, &nodes(&[(1, Liveness::Up, 10)])).all().is_empty());
 }
 
 #[test]

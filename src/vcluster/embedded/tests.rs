@@ -25,7 +25,7 @@ fn names() -> Arc<Names> {
     let aliases = BTreeMap::from([("orders".parse().unwrap(), alias)]);
     let sources = Sources {
         vcluster: &"v".parse().unwrap(),
-        home: Some(&home),
+        cluster: Some(&home),
         aliases: &aliases,
         topics: &HashMap::new(),
     };

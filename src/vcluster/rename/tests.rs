@@ -33,7 +33,7 @@ fn compile(
 ) -> Arc<Names> {
     let sources = Sources {
         vcluster: &vcluster.parse().unwrap(),
-        home: Some(home),
+        cluster: Some(home),
         aliases,
         topics,
     };

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -14,9 +15,9 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes};
 use klamm::authz::{Principal, host_text};
-use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topology};
+use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
 use klamm::vcluster::api;
-use klamm::vcluster::plan::{Answer, Attempt, Caller, Plan, SeenAs};
+use klamm::vcluster::plan::{Answer, Attempt, Caller, Place, Plan, SeenAs};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::Segments;
@@ -139,11 +140,13 @@ pub(crate) fn topology(host: &str, port: u16) -> Topology {
 pub(crate) fn view(state: &State, topology: &Topology) -> View {
     let name = vcluster();
     let own = state.vclusters.get(&name).expect("it was created");
+    let home = own.home.clone().expect("there is an alias");
     let source = Source {
         name: &name,
         state: own,
         nodes: &state.nodes,
-        topology: Some(topology),
+        topologies: &Topologies::from([(home, Arc::new(topology.clone()))]),
+        pinned: &state.pinned_clusters,
         signing_key: state.signing_key.as_ref(),
         revision: state.revision,
     };
@@ -160,6 +163,7 @@ impl World {
                 address,
                 host: host_text(address).into(),
                 listener: ListenerName::short_form(),
+                place: Place::Bootstrap,
                 seen_as: SeenAs::Gateway,
             },
         }

@@ -6,23 +6,24 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use klamm_raft::command::Command;
 use klamm_raft::model::{
-    AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot, ListenerName, Namespace, NodeId,
-    NodeRecord, Operation, PatternType, Permission, PortSlot, ResourcePattern, Revision, Standard,
-    VclusterKind, VclusterState, VirtualCluster,
+    AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, ListenerName,
+    Namespace, NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot,
+    ResourcePattern, Revision, Standard, VclusterKind, VclusterState, VirtualCluster,
 };
 use klamm_raft::outcome::Outcome;
 
 use crate::authz::{Principal, Resource, host_text};
-use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topology};
+use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topologies, Topology};
 use crate::vcluster::api;
 use crate::vcluster::pending::Pending;
-use crate::vcluster::plan::{Answer, Attempt, Caller, CloseReason, Need, Plan, Planned, SeenAs};
+use crate::vcluster::plan::{Answer, Attempt, Caller, CloseReason, Need, Place, Plan, Planned, SeenAs};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
@@ -44,7 +45,7 @@ pub(super) struct World {
     pub(super) view: View,
     pub(super) caller: Caller,
     state: VclusterState,
-    topology: Option<Topology>,
+    topologies: Topologies,
     /// All requests come over one connection.
     subscriptions: RefCell<Subscriptions>,
 }
@@ -87,9 +88,9 @@ impl World {
     pub(super) fn new() -> Self {
         let mut world = Self {
             state: state(),
-            topology: Some(topology()),
+            topologies: Topologies::from([("main".parse().unwrap(), Arc::new(topology()))]),
             caller: caller("alice"),
-            view: View::compile(None, source(&state(), None)),
+            view: View::compile(None, source(&state(), &Topologies::new())),
             subscriptions: RefCell::default(),
         };
         world.compile();
@@ -137,7 +138,7 @@ impl World {
         world.state.home = None;
         world.state.aliases.clear();
         world.state.brokers.clear();
-        world.topology = None;
+        world.topologies.clear();
         world.compile();
         world
     }
@@ -203,7 +204,7 @@ impl World {
     }
 
     fn compile(&mut self) {
-        self.view = View::compile(None, source(&self.state, self.topology.as_ref()));
+        self.view = View::compile(None, source(&self.state, &self.topologies));
     }
 
     /// The virtual id of a topic.
@@ -399,6 +400,7 @@ pub(super) fn join(frame: &Segments) -> Bytes {
 fn caller(name: &str) -> Caller {
     let address = IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3));
     Caller {
+        place: Place::Bootstrap,
         principal: Principal::user(name),
         address,
         host: host_text(address).into(),
@@ -485,16 +487,31 @@ fn topology() -> Topology {
     }
 }
 
-fn source<'a>(state: &'a VclusterState, topology: Option<&'a Topology>) -> Source<'a> {
+/// Both physical clusters were seen.
+fn pinned() -> BTreeMap<ClusterId, PinnedCluster> {
+    let numbered = ["main", "clusterB"].into_iter().zip(0..);
+    let pinned = numbered.map(|(cluster, number)| {
+        let pinned = PinnedCluster {
+            kafka_cluster_id: format!("physical-{cluster}"),
+            number,
+        };
+        (cluster.parse().unwrap(), pinned)
+    });
+    pinned.collect()
+}
+
+fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -> Source<'a> {
     use std::sync::OnceLock;
     static NAME: OnceLock<klamm_raft::model::VclusterName> = OnceLock::new();
+    static PINNED: OnceLock<BTreeMap<ClusterId, PinnedCluster>> = OnceLock::new();
     static NODES: OnceLock<BTreeMap<NodeId, NodeRecord>> = OnceLock::new();
     let node = NodeRecord::with_ports("gateway", 7000, 100);
     Source {
         name: NAME.get_or_init(|| "partner".parse().unwrap()),
         state,
         nodes: NODES.get_or_init(|| BTreeMap::from([(NodeId(1), node)])),
-        topology,
+        topologies,
+        pinned: PINNED.get_or_init(pinned),
         signing_key: None,
         revision: Revision(1),
     }

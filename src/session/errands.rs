@@ -1,0 +1,116 @@
+//! Calls to brokers that the client's connection is not to, over lanes of the pools: what a request needs of several
+//! physical clusters.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::join_all;
+use kafka_protocol::messages::FindCoordinatorRequest;
+use kafka_protocol::protocol::StrBytes;
+use klamm_raft::model::ClusterId;
+use tracing::warn;
+
+use super::setup::Pools;
+use crate::backend::{Channel, ChannelError, Lane, Lease, LeaseError, LoginAs, Return};
+use crate::chain::Chain;
+use crate::vcluster::plan::{Call, CallResult, To, Unanswered};
+
+/// The version of FindCoordinator that all brokers know, with one key.
+const FIND_COORDINATOR_VERSION: i16 = 3;
+const NO_ERROR: i16 = 0;
+/// The first group of a physical cluster waits for its topic of offsets.
+const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
+
+/// Why a call was not answered.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error("no such physical cluster is configured")]
+    NotConfigured,
+    #[error("the pool does not answer")]
+    Pool,
+    #[error("there is no connection")]
+    Lease(#[from] LeaseError),
+    #[error("the broker did not answer")]
+    Channel(#[from] ChannelError),
+    #[error("no coordinator could be found: error {0}")]
+    NoCoordinator(i16),
+}
+
+/// Sends all calls at the same time. What came of them, in their order, after `limit` at the latest.
+pub(super) async fn run(calls: Vec<Call>, pools: Pools, login: LoginAs, limit: Duration) -> Vec<CallResult> {
+    let errand = Arc::new(Errand { pools, login });
+    join_all(calls.into_iter().map(|call| {
+        let errand = Arc::clone(&errand);
+        async move {
+            let cluster = call.to.cluster().clone();
+            let failure = match tokio::time::timeout(limit, errand.call(call)).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(failure)) => Chain(&failure).to_string(),
+                Err(_) => "it took too long".to_owned(),
+            };
+            warn!(%cluster, failure, "upstream: a part of a request was not answered");
+            Err(Unanswered)
+        }
+    }))
+    .await
+}
+
+struct Errand {
+    pools: Pools,
+    login: LoginAs,
+}
+
+impl Errand {
+    async fn call(&self, call: Call) -> Result<Bytes, Failure> {
+        // What is sent is what was permitted: the permit came with this very frame.
+        let Call { permit: _, to, frame } = call;
+        let (cluster, broker) = match to {
+            To::Broker(cluster, broker) => (cluster, Some(broker)),
+            To::AnyBroker(cluster) => (cluster, None),
+            To::Coordinator(cluster, group) => {
+                let broker = self.coordinator(&cluster, &group).await?;
+                (cluster, Some(broker))
+            }
+        };
+        let mut bytes = BytesMut::with_capacity(frame.len());
+        frame.0.iter().for_each(|part| bytes.extend_from_slice(part));
+        let mut channel = Channel::new(self.lease(&cluster, broker).await?);
+        let answer = channel.exchange(&bytes).await?;
+        self.give_back(&cluster, channel);
+        Ok(answer)
+    }
+
+    async fn coordinator(&self, cluster: &ClusterId, group: &str) -> Result<i32, Failure> {
+        let request = FindCoordinatorRequest::default().with_key(StrBytes::from_string(group.to_owned()));
+        let mut channel = Channel::new(self.lease(cluster, None).await?);
+        loop {
+            let found = channel.call(FIND_COORDINATOR_VERSION, &request).await?;
+            match found.error_code {
+                NO_ERROR => {
+                    self.give_back(cluster, channel);
+                    return Ok(found.node_id.0);
+                }
+                // The caller limits the time.
+                COORDINATOR_NOT_AVAILABLE => tokio::time::sleep(LOOK_AGAIN).await,
+                error => return Err(Failure::NoCoordinator(error)),
+            }
+        }
+    }
+
+    async fn lease(&self, cluster: &ClusterId, broker: Option<i32>) -> Result<Lane, Failure> {
+        let pool = self.pools.get(cluster).ok_or(Failure::NotConfigured)?;
+        let login = self.login.clone();
+        let leased = pool.send(Lease { broker, login }).await;
+        Ok(leased.map_err(|_| Failure::Pool)??)
+    }
+
+    fn give_back(&self, cluster: &ClusterId, channel: Channel<Lane>) {
+        if let Some(pool) = self.pools.get(cluster) {
+            let lane = channel.into_stream();
+            // A full mailbox drops the lane, which closes it.
+            drop(pool.try_send(Return { lane }));
+        }
+    }
+}

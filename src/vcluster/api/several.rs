@@ -1,0 +1,272 @@
+//! Requests to a virtual cluster that reaches several physical ones: which of them is asked, and how one request becomes
+//! several, of whose answers one is made.
+//!
+//! Topics are with their leaders, wherever those are. Groups and transactions are at home; for topics on another cluster
+//! offsets are kept there, once the home says that the member may commit.
+
+mod commit;
+mod delete;
+mod merge;
+mod parts;
+
+use bytes::Bytes;
+
+use self::commit::Check;
+use self::delete::Deletion;
+use self::parts::{Part, Parts};
+use super::ask::{Aim, Others};
+use super::error_code::ErrorCode;
+use super::table::Api;
+use super::{BadAnswer, Question, plan};
+use crate::vcluster::names::TopicId;
+use crate::vcluster::plan::{Attempt, CallResult, Caller, CloseReason, Place, Plan, Planned, To};
+use crate::vcluster::subscriptions::Subscriptions;
+use crate::vcluster::view::View;
+use crate::wire::{
+    Class, Detail, Message, Node, RequestHeader, Segments, Tape, WireError, field, walk_request,
+};
+
+/// Where requests of an API go.
+enum Way {
+    /// To the broker that the connection is to.
+    There,
+    /// To the home.
+    Home,
+    /// To all clusters.
+    All,
+    /// To the home, and to where topics are that the home does not know.
+    Offsets,
+    /// To the home, and then to where offsets may be.
+    Groups,
+}
+
+fn way(api: Api) -> Way {
+    match api {
+        Api::Metadata | Api::DescribeCluster | Api::DescribeConfigs => Way::All,
+        Api::OffsetCommit | Api::OffsetFetch | Api::OffsetDelete => Way::Offsets,
+        Api::DeleteGroups => Way::Groups,
+        Api::FindCoordinator
+        | Api::InitProducerId
+        | Api::CreateTopics
+        | Api::DeleteTopics
+        | Api::CreatePartitions
+        | Api::ElectLeaders
+        | Api::AlterPartitionReassignments
+        | Api::ListPartitionReassignments
+        | Api::AlterConfigs
+        | Api::IncrementalAlterConfigs
+        | Api::ListConfigResources
+        | Api::DescribeQuorum => Way::Home,
+        _ => Way::There,
+    }
+}
+
+/// Why there is no answer.
+enum NoAnswer {
+    Bad(BadAnswer),
+    /// A cluster does not answer, and there is no error that clients would understand.
+    None,
+}
+
+impl From<BadAnswer> for NoAnswer {
+    fn from(bad: BadAnswer) -> Self {
+        Self::Bad(bad)
+    }
+}
+
+impl From<WireError> for NoAnswer {
+    fn from(error: WireError) -> Self {
+        Self::Bad(error.into())
+    }
+}
+
+/// What of a request is under way to several clusters, and what is to be made of it.
+#[derive(Debug)]
+pub struct Gathering {
+    kept: Kept,
+    then: Step,
+}
+
+/// The client's request: it is planned again for a cluster that does not answer.
+#[derive(Debug)]
+struct Kept {
+    api: Api,
+    header: RequestHeader,
+    frame: Bytes,
+}
+
+#[derive(Debug)]
+enum Step {
+    /// The parts become one answer.
+    Merge(Vec<Part>),
+    /// The home says whether a member may commit; if so, the parts are sent.
+    Check(Check, Parts),
+    /// Groups are deleted at home, and then their offsets elsewhere.
+    Delete(Deletion),
+}
+
+/// Plans a request.
+pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut Subscriptions) -> Planned {
+    let there = there(view, question.caller.place);
+    match way(question.api) {
+        Way::Home if there.is_foreign() => {
+            let mut parts = Parts::default();
+            let planned = plan(view, question, Aim::ALONE, subscriptions);
+            match parts.add(view, planned, any_broker) {
+                Ok(()) => parts.sent(question),
+                Err(planned) => *planned,
+            }
+        }
+        Way::All => {
+            let to = |part: &View| match question.api {
+                // What is asked of a broker, no other knows.
+                Api::DescribeConfigs => broker_there(view, question.caller.place, part),
+                _ => any_broker(part),
+            };
+            match in_parts(view, question, subscriptions, to) {
+                Ok(parts) => parts.sent(question),
+                Err(planned) => *planned,
+            }
+        }
+        Way::Offsets if !there.is_foreign() && peek(question, |message| reaches_out(view, message)) => {
+            commit::request(view, question, subscriptions)
+        }
+        Way::Groups if !there.is_foreign() => delete::request(view, question, subscriptions),
+        Way::Home | Way::There | Way::Offsets | Way::Groups => {
+            plan(there, question, Aim::ALONE, subscriptions)
+        }
+    }
+}
+
+/// Goes on with what came of the calls.
+pub fn gathered(
+    view: &View,
+    caller: &Caller,
+    gathering: Gathering,
+    answers: Vec<CallResult>,
+) -> Result<Plan, BadAnswer> {
+    let Gathering { kept, then } = gathering;
+    let done = match then {
+        Step::Merge(parts) => merge::merge(view, caller, &kept, parts, answers),
+        Step::Check(check, parts) => commit::checked(view, caller, kept, (check, parts), answers),
+        Step::Delete(deletion) => delete::deleted(view, caller, kept, deletion, answers),
+    };
+    match done {
+        Ok(plan) => Ok(plan),
+        Err(NoAnswer::Bad(error)) => Err(error),
+        Err(NoAnswer::None) => Ok(Plan::Close(CloseReason::Unanswered)),
+    }
+}
+
+/// The part of the view that a connection leads to.
+fn there(view: &View, place: Place) -> &View {
+    let broker = match place {
+        Place::Bootstrap => None,
+        Place::Broker(id) => view.brokers.by_virtual_id(id),
+    };
+    broker.and_then(|broker| view.on(&broker.cluster)).unwrap_or(view)
+}
+
+fn any_broker(part: &View) -> Option<To> {
+    Some(To::AnyBroker(part.cluster.clone()?))
+}
+
+/// The broker that the connection is to, if it is of this part's cluster.
+fn broker_there(view: &View, place: Place, part: &View) -> Option<To> {
+    let broker = match place {
+        Place::Bootstrap => None,
+        Place::Broker(id) => view.brokers.by_virtual_id(id),
+    };
+    match broker.filter(|broker| part.cluster.as_ref() == Some(&broker.cluster)) {
+        Some(broker) => Some(To::Broker(broker.cluster.clone(), broker.physical_id)),
+        None => any_broker(part),
+    }
+}
+
+/// Plans a request for each cluster.
+fn in_parts(
+    view: &View,
+    question: Question<'_>,
+    subscriptions: &mut Subscriptions,
+    to: impl Fn(&View) -> Option<To>,
+) -> Result<Parts, Box<Planned>> {
+    let mut parts = Parts::default();
+    for part in [view].into_iter().chain(view.foreign()) {
+        parts.add(part, plan(part, question, LEFT_OUT, subscriptions), &to)?;
+    }
+    Ok(parts)
+}
+
+/// For one of several clusters.
+const LEFT_OUT: Aim = Aim {
+    others: Others::LeftOut,
+    ..Aim::ALONE
+};
+
+/// Whether a request about offsets concerns topics on other clusters than the home: it names one, or asks for all.
+fn reaches_out(view: &View, message: Message<'_>) -> bool {
+    let asks_for_all = |node: Node<'_>| node.child(field::TOPICS).is_some_and(Node::is_null);
+    let root = message.root();
+    let mut topics = message.all(Class::Topic);
+    asks_for_all(root)
+        || root.items(field::GROUPS).any(asks_for_all)
+        || topics.any(|topic| match (topic.topic_name(), topic.topic_id()) {
+            (Some(name), _) => view.is_elsewhere(name),
+            (None, Some(id)) => view.is_id_elsewhere(TopicId::new(id)),
+            (None, None) => false,
+        })
+}
+
+/// Looks into a request. What does not parse is found out where it is planned.
+fn peek<T: Default>(question: Question<'_>, look: impl FnOnce(Message<'_>) -> T) -> T {
+    let mut tape = Tape::new();
+    match walk_request(&question.header, question.frame, Detail::Everything, &mut tape) {
+        Ok(message) => look(message),
+        Err(WireError::TrailingBytes { at }) => {
+            let frame = &question.frame.slice(..at);
+            peek(Question { frame, ..question }, look)
+        }
+        Err(_) => T::default(),
+    }
+}
+
+impl Kept {
+    fn of(question: Question<'_>) -> Self {
+        Self {
+            api: question.api,
+            header: question.header,
+            frame: question.frame.clone(),
+        }
+    }
+
+    /// What a part is answered with whose cluster does not answer.
+    fn unanswered(&self) -> ErrorCode {
+        match self.api {
+            Api::Metadata => ErrorCode::LeaderNotAvailable,
+            Api::DescribeConfigs => ErrorCode::RequestTimedOut,
+            _ => ErrorCode::CoordinatorNotAvailable,
+        }
+    }
+
+    /// Answers the request for a part with an error.
+    fn failed(&self, part: &View, caller: &Caller, error: ErrorCode) -> Result<Segments, NoAnswer> {
+        let question = Question {
+            caller,
+            api: self.api,
+            header: self.header,
+            frame: &self.frame,
+            attempt: Attempt::AfterRefresh,
+        };
+        let aim = Aim {
+            failed: Some(error),
+            ..match way(self.api) {
+                Way::All | Way::Offsets => LEFT_OUT,
+                Way::There | Way::Home | Way::Groups => Aim::ALONE,
+            }
+        };
+        match plan(part, question, aim, &mut Subscriptions::default()).plan {
+            Plan::Reply(frame) => Ok(frame),
+            _ => Err(NoAnswer::None),
+        }
+    }
+}

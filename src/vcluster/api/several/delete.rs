@@ -1,0 +1,166 @@
+//! Groups that are deleted: at home first, which refuses those that have members; then the offsets that are kept under
+//! their names elsewhere.
+
+use klamm_raft::model::ClusterId;
+
+use super::merge::body;
+use super::{Gathering, Kept, NoAnswer, Step, broker_there};
+use crate::authz::Permit;
+use crate::vcluster::api::ask::Aim;
+use crate::vcluster::api::error_code::ErrorCode;
+use crate::vcluster::api::{Question, plan, response};
+use crate::vcluster::pending::Pending;
+use crate::vcluster::plan::{Answer, Call, CallResult, Caller, Need, Plan, Planned, To};
+use crate::vcluster::subscriptions::Subscriptions;
+use crate::vcluster::view::View;
+use crate::wire::{Detail, Edits, Item, Segments, Tape, Value, WireError, field, walk_response};
+
+const NONE: i64 = 0;
+
+/// How far a deletion is.
+#[derive(Debug)]
+pub(super) enum Deletion {
+    AtHome(Box<Pending>, Permit),
+    /// The home's answer, and the groups that are being deleted elsewhere, one for each call.
+    Elsewhere(Segments, Vec<String>),
+}
+
+/// Plans a DeleteGroups.
+pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut Subscriptions) -> Planned {
+    let Planned { plan, denied } = plan(view, question, Aim::ALONE, subscriptions);
+    let plan = match (plan, broker_there(view, question.caller.place, view)) {
+        (Plan::Forward(forward), Some(to)) => match forward.answer {
+            Answer::Expected(pending) => sent(
+                Kept::of(question),
+                Deletion::AtHome(Box::new(pending), forward.permit),
+                vec![Call {
+                    permit: forward.permit,
+                    to,
+                    frame: forward.frame,
+                }],
+            ),
+            answer => Plan::Forward(crate::vcluster::plan::Forward { answer, ..forward }),
+        },
+        (plan, _) => plan,
+    };
+    Planned { plan, denied }
+}
+
+fn sent(kept: Kept, deletion: Deletion, calls: Vec<Call>) -> Plan {
+    Plan::Need(Need::Answers {
+        calls,
+        gathering: Box::new(Gathering {
+            kept,
+            then: Step::Delete(deletion),
+        }),
+    })
+}
+
+/// Goes on with a deletion.
+pub(super) fn deleted(
+    view: &View,
+    caller: &Caller,
+    kept: Kept,
+    deletion: Deletion,
+    answers: Vec<CallResult>,
+) -> Result<Plan, NoAnswer> {
+    let (pending, permit) = match deletion {
+        Deletion::AtHome(pending, permit) => (pending, permit),
+        Deletion::Elsewhere(frame, groups) => {
+            return Ok(Plan::Reply(settled(&kept, &frame, &groups, answers)?));
+        }
+    };
+    let Some(Ok(frame)) = answers.into_iter().next() else {
+        return Ok(Plan::Reply(kept.failed(view, caller, kept.unanswered())?));
+    };
+    let frame = response(view, caller, *pending, frame)?.frame;
+    let gone = gone(&kept, &frame)?;
+    let (mut calls, mut groups) = (Vec::new(), Vec::new());
+    for part in view.foreign() {
+        for group in &gone {
+            if let (Some(cluster), Ok(physical)) = (&part.cluster, part.names.physical_group(group)) {
+                calls.push(call(&kept, permit, cluster, physical)?);
+                groups.push(group.clone());
+            }
+        }
+    }
+    Ok(match calls.is_empty() {
+        true => Plan::Reply(frame),
+        false => sent(kept, Deletion::Elsewhere(frame, groups), calls),
+    })
+}
+
+/// The groups that the home has no more: they were deleted now, or earlier.
+fn gone(kept: &Kept, frame: &Segments) -> Result<Vec<String>, WireError> {
+    let (frame, mut tape) = (body(frame), Tape::new());
+    let api = (kept.api.key(), kept.header.api_version);
+    let message = walk_response(api, &frame, Detail::Classified, &mut tape)?;
+    let results = message.root().items(field::RESULTS);
+    let gone = results.filter(|result| {
+        let error = result.int_in(field::ERROR_CODE);
+        error == Some(NONE) || error == Some(ErrorCode::GroupIdNotFound.code().into())
+    });
+    Ok(gone
+        .filter_map(|result| result.text_in(field::GROUP_ID).map(str::to_owned))
+        .collect())
+}
+
+fn call(kept: &Kept, permit: Permit, cluster: &ClusterId, group: String) -> Result<Call, WireError> {
+    let api = (kept.api.key(), kept.header.api_version);
+    let mut request = Item::request(api.0, api.1)?;
+    request.set(field::GROUPS_NAMES, Value::list([group.as_str()]));
+    let client_id = kept.header.client_id(&kept.frame).unwrap_or_default();
+    let frame = request.request_frame(api, kept.header.correlation_id, client_id)?;
+    let to = To::Coordinator(cluster.clone(), group);
+    Ok(Call { permit, to, frame })
+}
+
+/// The home's answer, with what came of the offsets elsewhere.
+fn settled(
+    kept: &Kept,
+    frame: &Segments,
+    groups: &[String],
+    answers: Vec<CallResult>,
+) -> Result<Segments, WireError> {
+    let api = (kept.api.key(), kept.header.api_version);
+    let mut errors: Vec<(&str, i64)> = Vec::new();
+    for (group, answer) in groups.iter().zip(answers) {
+        errors.push((group, error_of(api, answer)?));
+    }
+    let (frame, mut tape) = (body(frame), Tape::new());
+    let message = walk_response(api, &frame, Detail::Classified, &mut tape)?;
+    let mut edits = Edits::new();
+    let not_found = i64::from(ErrorCode::GroupIdNotFound.code());
+    for result in message.root().items(field::RESULTS) {
+        let Some(node) = result.child(field::ERROR_CODE) else {
+            continue;
+        };
+        let id = result.text_in(field::GROUP_ID);
+        let of_group = || {
+            errors
+                .iter()
+                .filter(|(group, _)| Some(*group) == id)
+                .map(|(_, error)| *error)
+        };
+        let failed = of_group().find(|error| *error != NONE && *error != not_found);
+        if failed.is_some() {
+            // Clients try again, and what is gone by then counts as deleted.
+            edits.set_int(node, ErrorCode::CoordinatorNotAvailable.code().into());
+        } else if node.int() == Some(not_found) && of_group().any(|error| error == NONE) {
+            edits.set_int(node, NONE);
+        }
+    }
+    edits.finish(message, &frame)
+}
+
+fn error_of(api: (i16, i16), answer: CallResult) -> Result<i64, WireError> {
+    let Ok(frame) = answer else {
+        return Ok(ErrorCode::CoordinatorNotAvailable.code().into());
+    };
+    let mut tape = Tape::new();
+    let message = walk_response(api, &frame, Detail::Classified, &mut tape)?;
+    let result = message.root().items(field::RESULTS).next();
+    Ok(result
+        .and_then(|result| result.int_in(field::ERROR_CODE))
+        .unwrap_or(NONE))
+}

@@ -1,0 +1,71 @@
+//! A request in parts, one for each physical cluster that it concerns.
+
+use klamm_raft::model::ClusterId;
+
+use super::{Gathering, Kept, Step};
+use crate::vcluster::api::Question;
+use crate::vcluster::pending::Pending;
+use crate::vcluster::plan::{Answer, Call, CloseReason, Denials, Need, Plan, Planned, To};
+use crate::vcluster::view::View;
+use crate::wire::Segments;
+
+/// One cluster's part of an answer.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// It was made here.
+    Here(Segments),
+    Awaited(ClusterId, Box<Pending>),
+}
+
+/// The parts, and the calls of those that are awaited, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) parts: Vec<Part>,
+    pub(super) calls: Vec<Call>,
+    pub(super) denied: Denials,
+}
+
+impl Parts {
+    /// Adds what was planned for a part. Gives back a plan that concerns the whole request.
+    pub(super) fn add(
+        &mut self,
+        part: &View,
+        planned: Planned,
+        to: impl Fn(&View) -> Option<To>,
+    ) -> Result<(), Box<Planned>> {
+        let Planned { plan, denied } = planned;
+        match (plan, to(part)) {
+            (Plan::Reply(answer), _) => self.parts.push(Part::Here(answer)),
+            (Plan::Forward(forward), Some(to)) => {
+                let Answer::Expected(pending) = forward.answer else {
+                    return Err(Box::new(Plan::Close(CloseReason::BadRequest).into()));
+                };
+                self.parts
+                    .push(Part::Awaited(to.cluster().clone(), Box::new(pending)));
+                self.calls.push(Call {
+                    permit: forward.permit,
+                    to,
+                    frame: forward.frame,
+                });
+            }
+            (plan, _) => return Err(Box::new(Planned { plan, denied })),
+        }
+        self.denied.add_all(denied);
+        Ok(())
+    }
+
+    /// The plan that sends the calls and makes one answer of theirs.
+    pub(super) fn sent(self, question: Question<'_>) -> Planned {
+        let kept = Kept::of(question);
+        Planned {
+            plan: Plan::Need(Need::Answers {
+                calls: self.calls,
+                gathering: Box::new(Gathering {
+                    kept,
+                    then: Step::Merge(self.parts),
+                }),
+            }),
+            denied: self.denied,
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! One virtual cluster over two physical clusters, with stock tools: the same topics, groups, offsets and idempotent
+//! producers, wherever the topics are; and what cannot be is refused.
+
+use anyhow::{Result, ensure};
+use klamm::quickstart::admin;
+
+use crate::scene::{IDLE_MS, LIMIT, Login, Scene, counted, eventually, lines};
+
+/// The home of the virtual cluster is `clusterA`, since its first alias is there.
+fn over_two(scene: &Scene, name: &str) -> Result<Login> {
+    let (left, right) = (format!("{name}-left"), format!("{name}-right"));
+    scene.topic(&left, 2)?;
+    let create = ["--create", "--topic", &right, "--partitions", "2"];
+    at_main(scene, "kafka-topics", &create)?;
+    scene.vcluster(name, &[("left", &left)])?;
+    let admin = scene.stage.admin(1);
+    admin.put("alias-topic", &admin::alias(name, "right", ("main", &right)))?;
+    let user = scene.login(name, "super-user", 1)?;
+    eventually("both topics have leaders", || {
+        let told = scene.client(&user, "kafka-topics", &["--describe"], "")?.stdout;
+        Ok(told.matches("Leader: ").count() == 4 && !told.contains("none"))
+    })?;
+    Ok(user)
+}
+
+fn at_main(scene: &Scene, tool: &str, arguments: &[&str]) -> Result<String> {
+    let main = scene.stage.bootstrap("main").unwrap_or_default();
+    let output = scene.tool(&[&[tool, "--bootstrap-server", main], arguments].concat(), "")?;
+    ensure!(output.status.success(), "{}", output.all());
+    Ok(output.stdout)
+}
+
+fn produce(scene: &Scene, user: &Login, topic: &str, records: &str) -> Result<()> {
+    let produced = scene.client(user, "kafka-console-producer", &["--topic", topic], records)?;
+    let is_written = produced.status.success() && !produced.stderr.contains("ERROR");
+    ensure!(is_written, "{}", produced.all());
+    Ok(())
+}
+
+fn consume(scene: &Scene, user: &Login, count: usize) -> Result<Vec<String>> {
+    let count = count.to_string();
+    let read = [
+        "--include",
+        "left|right",
+        "--group",
+        "app",
+        "--timeout-ms",
+        IDLE_MS,
+        "--max-messages",
+        &count,
+        "--command-property",
+        "auto.offset.reset=earliest",
+    ];
+    Ok(lines(
+        &scene.client(user, "kafka-console-consumer", &read, "")?.stdout,
+    ))
+}
+
+#[test]
+fn a_group_reads_topics_of_two_clusters_and_keeps_its_offsets() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = over_two(&scene, "several")?;
+    ensure!(lines(&scene.client_ok(&user, "kafka-topics", &["--list"])?) == ["left", "right"]);
+    produce(&scene, &user, "left", "l1\nl2\n")?;
+    produce(&scene, &user, "right", "r1\nr2\n")?;
+    let read = consume(&scene, &user, 4)?;
+    ensure!(counted(&read).len() == 4, "{read:?}");
+
+    let groups = ["--describe", "--group", "app"];
+    let described = scene.client_ok(&user, "kafka-consumer-groups", &groups)?;
+    let offsets = |topic: &str| -> u64 {
+        let rows = described
+            .lines()
+            .filter(|line| line.contains(&format!(" {topic} ")));
+        rows.filter_map(|line| line.split_whitespace().nth(3)?.parse::<u64>().ok())
+            .sum()
+    };
+    ensure!((offsets("left"), offsets("right")) == (2, 2), "{described}");
+    let elsewhere = at_main(
+        &scene,
+        "kafka-consumer-groups",
+        &["--describe", "--group", "several:app"],
+    )?;
+    ensure!(elsewhere.contains("several-right"), "{elsewhere}");
+    let listed = lines(&scene.client_ok(&user, "kafka-consumer-groups", &["--list"])?);
+    ensure!(listed == ["app"], "{listed:?}");
+
+    produce(&scene, &user, "left", "l3\n")?;
+    produce(&scene, &user, "right", "r3\n")?;
+    let read = consume(&scene, &user, 2)?;
+    ensure!(
+        counted(&read).len() == 2 && read.iter().all(|record| record.ends_with('3')),
+        "{read:?}"
+    );
+
+    scene.client_ok(&user, "kafka-consumer-groups", &["--delete", "--group", "app"])?;
+    let left = at_main(&scene, "kafka-consumer-groups", &["--list"])?;
+    ensure!(!left.contains("several:app"), "{left}");
+    Ok(())
+}
+
+/// The first column of a table that a tool wrote.
+fn producer_ids(table: &str) -> Vec<i64> {
+    let rows = table.lines().skip(1);
+    rows.filter_map(|row| row.split_whitespace().next()?.parse().ok())
+        .collect()
+}
+
+#[test]
+fn an_idempotent_producer_writes_to_both_and_its_ids_are_marked_elsewhere() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = over_two(&scene, "marked")?;
+    let records: Vec<String> = (0..500).map(|number| number.to_string()).collect();
+    for topic in ["left", "right"] {
+        produce(&scene, &user, topic, &records.join("\n"))?;
+    }
+    ensure!(scene.stored("marked-left")?.len() == 500);
+    let right = scene.stage.bootstrap("main").unwrap_or_default();
+    let right = scene
+        .stage
+        .kafka()
+        .records(&["--bootstrap-server", right], "marked-right", LIMIT)?;
+    ensure!(right.len() == 500, "{} records", right.len());
+    let (mut marked, mut told) = (Vec::new(), Vec::new());
+    for partition in ["0", "1"] {
+        let describe = ["describe-producers", "--partition", partition, "--topic"];
+        let there = at_main(
+            &scene,
+            "kafka-transactions",
+            &[&describe[..], &["marked-right"]].concat(),
+        )?;
+        marked.extend(producer_ids(&there));
+        let here = scene.client_ok(&user, "kafka-transactions", &[&describe[..], &["right"]].concat())?;
+        told.extend(producer_ids(&here));
+    }
+    ensure!(
+        !marked.is_empty() && marked.iter().all(|id| *id >= 1 << 62),
+        "{marked:?}"
+    );
+    ensure!(
+        told.len() == marked.len() && told.iter().all(|id| *id < 1 << 45),
+        "{told:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_reaches_over_two_clusters_and_cannot_is_refused() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = over_two(&scene, "limits")?;
+    let perf = |topic: &str| {
+        let words = [
+            "kafka-producer-perf-test",
+            "--topic",
+            topic,
+            "--num-records",
+            "10",
+            "--record-size",
+            "10",
+        ];
+        let more = [
+            "--throughput",
+            "-1",
+            "--transactional-id",
+            "tx",
+            "--transaction-duration-ms",
+            "100",
+        ];
+        let server = [
+            "--bootstrap-server",
+            &user.bootstrap,
+            "--command-config",
+            &user.file,
+        ];
+        scene.tool(&[&words[..], &more, &server].concat(), "")
+    };
+    let home = perf("left")?;
+    ensure!(
+        home.status.success() && home.stdout.contains("10 records sent"),
+        "{}",
+        home.all()
+    );
+    let elsewhere = perf("right")?;
+    ensure!(
+        elsewhere.all().contains("another physical cluster"),
+        "{}",
+        elsewhere.all()
+    );
+
+    let read = ["--topic", "right", "--group", "modern", "--timeout-ms", IDLE_MS];
+    let read = [&read[..], &["--command-property", "group.protocol=consumer"]].concat();
+    let read = scene.client(&user, "kafka-console-consumer", &read, "")?;
+    ensure!(read.all().contains("group.protocol=classic"), "{}", read.all());
+    Ok(())
+}
