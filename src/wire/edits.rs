@@ -217,10 +217,10 @@ impl Edits {
         other: impl Fn(i64) -> Option<i64>,
     ) -> Result<(), NoOtherId> {
         let start = records.content_span().range().start;
-        for (place, bytes) in with_producer_ids(records.bytes().unwrap_or_default(), other)? {
-            self.replace(Span::new(start + place.start, start + place.end), &bytes);
-        }
-        Ok(())
+        let bytes = records.bytes().unwrap_or_default();
+        with_producer_ids(bytes, other, |place, bytes| {
+            self.replace(Span::new(start + place.start, start + place.end), bytes);
+        })
     }
 
     /// Adds all items of an array of another message to the end of this one, and counts them in. Both are of the same

@@ -57,13 +57,14 @@ pub struct NoOtherId;
 const CRC: Range<usize> = 17..21;
 const PRODUCER_ID: Range<usize> = 43..51;
 
-/// The changes that give the producers of all batches other ids: places in the records, and what is written there. Check
-/// sums are corrected without reading what they cover, so one that was wrong stays wrong.
+/// Gives the producers of all batches other ids: `change` gets places in the records, and what is to be written there.
+/// Check sums are corrected without reading what they cover, so one that was wrong stays wrong.
 pub(super) fn with_producer_ids(
     records: &[u8],
     other: impl Fn(i64) -> Option<i64>,
-) -> Result<Vec<(Range<usize>, Vec<u8>)>, NoOtherId> {
-    let (mut changes, mut at) = (Vec::new(), 0);
+    mut change: impl FnMut(Range<usize>, &[u8]),
+) -> Result<(), NoOtherId> {
+    let mut at = 0;
     while let Some((header, size)) = records.get(at..).and_then(parse) {
         if header.producer_id >= 0 && at + size <= records.len() {
             let id = other(header.producer_id).ok_or(NoOtherId)?;
@@ -71,15 +72,12 @@ pub(super) fn with_producer_ids(
             crc.copy_from_slice(&records[at + CRC.start..at + CRC.end]);
             let difference = (header.producer_id ^ id).to_be_bytes();
             let crc = u32::from_be_bytes(crc) ^ crc32c::of_change(difference, size - PRODUCER_ID.end);
-            changes.push((at + CRC.start..at + CRC.end, crc.to_be_bytes().to_vec()));
-            changes.push((
-                at + PRODUCER_ID.start..at + PRODUCER_ID.end,
-                id.to_be_bytes().to_vec(),
-            ));
+            change(at + CRC.start..at + CRC.end, &crc.to_be_bytes());
+            change(at + PRODUCER_ID.start..at + PRODUCER_ID.end, &id.to_be_bytes());
         }
         at = at.saturating_add(size).min(records.len());
     }
-    Ok(changes)
+    Ok(())
 }
 
 /// The first batch's header and the bytes that the whole batch takes.
