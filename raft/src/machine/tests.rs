@@ -10,9 +10,9 @@ use crate::codec;
 use crate::command::{ProposalId, Revoked};
 use crate::model::{
     AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ClusterId,
-    Liveness, MAX_ACLS, MAX_ALIASES, Mediation, Method, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType,
-    Permission, PortSlot, ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey,
-    Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster,
+    Liveness, MAX_ACLS, MAX_ALIASES, Mediation, Method, Namespace, NodeId, NodeRecord, Operation,
+    PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, ScramCredential,
+    ScramHash, ScramUser, SigningKey, Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
