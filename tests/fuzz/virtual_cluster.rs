@@ -53,7 +53,9 @@ fn play(world: &World, caller: &Caller, frame: &Bytes, chance: &mut Chance) {
         Plan::Reply(answer) => answered(frame, &answer),
         Plan::Forward(forward) => forwarded(world, caller, frame, forward, chance),
         Plan::Need(Need::FreshTopics { frame: same }) => {
-            assert_eq!((attempt, &same), (Attempt::First, frame), "asks once");
+            assert_eq!(attempt, Attempt::First, "asks once");
+            // What follows the message is cut off.
+            assert!(frame.starts_with(&same), "asks the same");
         }
         Plan::Need(Need::Change { pending, .. }) => {
             answered(frame, &api::changed(pending, Err(ChangeUnavailable)))

@@ -34,7 +34,7 @@ pub(crate) const USER: &str = "producer";
 pub(crate) const VIRTUAL: &str = "orders";
 pub(crate) const PHYSICAL: &str = "orders-physical";
 pub(crate) const CLUSTER: &str = "main";
-const BROKER: i32 = 1;
+pub(crate) const BROKER: i32 = 1;
 const PHYSICAL_ID: Uuid = Uuid::from_u128(0x6b6c_616d_6d00_4000_8000_0000_0000_0001);
 
 /// Whoever asks, what is asked, and what a broker answers.
@@ -154,10 +154,16 @@ pub(crate) fn view(state: &State, topology: &Topology) -> View {
 }
 
 impl World {
+    /// With one topic.
     pub(crate) fn new() -> Self {
+        Self::of(&state(), &topology("broker.internal", 9092))
+    }
+
+    /// With this state and physical cluster.
+    pub(crate) fn of(state: &State, topology: &Topology) -> Self {
         let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
         Self {
-            view: view(&state(), &topology("broker.internal", 9092)),
+            view: view(state, topology),
             caller: Caller {
                 principal: Principal::user(USER),
                 address,
@@ -220,8 +226,8 @@ fn records() -> Bytes {
     batch.into()
 }
 
-fn topic(name: &'static str) -> TopicName {
-    TopicName(StrBytes::from_static_str(name))
+pub(crate) fn topic(name: impl Into<String>) -> TopicName {
+    TopicName(StrBytes::from_string(name.into()))
 }
 
 fn produce(name: &'static str, version: i16, id: Uuid) -> Exchange {
@@ -276,7 +282,7 @@ fn fetch(name: &'static str, version: i16, id: Uuid) -> Exchange {
     }
 }
 
-fn request_frame<Q: Request>(version: i16, request: &Q) -> Bytes {
+pub(crate) fn request_frame<Q: Request>(version: i16, request: &Q) -> Bytes {
     let header = RequestHeader::default()
         .with_request_api_key(Q::KEY)
         .with_request_api_version(version)
@@ -292,7 +298,7 @@ fn request_frame<Q: Request>(version: i16, request: &Q) -> Bytes {
     frame.freeze()
 }
 
-fn answer_frame<Q: Request>(version: i16, answer: &Q::Response) -> Bytes {
+pub(crate) fn answer_frame<Q: Request>(version: i16, answer: &Q::Response) -> Bytes {
     let mut frame = BytesMut::new();
     ResponseHeader::default()
         .with_correlation_id(7)
