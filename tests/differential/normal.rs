@@ -40,6 +40,10 @@ pub(crate) fn text(class: Class, text: &str) -> String {
 /// A topic's id becomes its name. Ids that requests made up stay; others are those of topics that came later.
 pub(crate) fn uuid(class: Class, value: [u8; 16], names: &Names) -> Tree {
     match names.name_of(&value) {
+        // Brokers make topics of their own when they are first needed, which may be before or after ids are read.
+        Some(name) if class == Class::TopicId && name.starts_with("__") => {
+            Tree::Text("id of a later topic".into())
+        }
         Some(name) if class == Class::TopicId => Tree::Text(format!("id of {name}")),
         None if class == Class::TopicId && names.are_known() && value != [0; 16] && value[15] != MADE_UP => {
             Tree::Text("id of a later topic".into())

@@ -14,6 +14,7 @@ mod passthrough;
 mod produce;
 mod rest;
 mod scram_users;
+mod several;
 mod share_groups;
 mod share_state;
 mod standard;

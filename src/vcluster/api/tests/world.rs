@@ -23,7 +23,9 @@ use crate::authz::{Principal, Resource, host_text};
 use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topologies, Topology};
 use crate::vcluster::api;
 use crate::vcluster::pending::Pending;
-use crate::vcluster::plan::{Answer, Attempt, Caller, CloseReason, Need, Place, Plan, Planned, SeenAs};
+use crate::vcluster::plan::{
+    Answer, Attempt, CallResult, Caller, CloseReason, Need, Place, Plan, Planned, SeenAs, To,
+};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
@@ -121,6 +123,37 @@ impl World {
             physical_name: "elsewhere".parse().unwrap(),
         };
         world.state.aliases = BTreeMap::from([("bought".parse().unwrap(), bought)]).into();
+        world.compile();
+        world
+    }
+
+    /// The same with `returns`, which is `int-foreign` on another physical cluster, whose broker 101 is virtual broker 5.
+    pub(super) fn over_two() -> Self {
+        let mut world = Self::new();
+        let other: ClusterId = "clusterB".parse().unwrap();
+        let returns = AliasTopic {
+            physical_cluster: other.clone(),
+            physical_name: "int-foreign".parse().unwrap(),
+        };
+        world.state.aliases.insert("returns".parse().unwrap(), returns);
+        let broker = BrokerKey {
+            cluster: other.clone(),
+            physical_id: 101,
+        };
+        let slot = BrokerSlot {
+            virtual_id: 5,
+            port: PortSlot(5),
+        };
+        world.state.brokers.insert(broker, slot);
+        let topic = PhysicalTopic {
+            id: [0xb1; 16],
+            partitions: 1,
+        };
+        let topology = Topology {
+            topics: HashMap::from([("int-foreign".parse().unwrap(), topic)]),
+            ..topology()
+        };
+        world.topologies.insert(other, Arc::new(topology));
         world.compile();
         world
     }
@@ -284,6 +317,24 @@ impl<Q: Request> Asked<'_, Q> {
         let Plan::Need(Need::FreshTopics { .. }) = self.planned.plan else {
             panic!("{:?}", self.planned.plan)
         };
+    }
+
+    /// Expects that several clusters are asked, lets them answer, and gives what the client sees.
+    pub(super) fn gathered(self, mut broker: impl FnMut(&To, &Segments) -> CallResult) -> Q::Response {
+        let mut plan = self.planned.plan;
+        loop {
+            match plan {
+                Plan::Need(Need::Answers { calls, gathering }) => {
+                    let answers = calls.iter().map(|call| broker(&call.to, &call.frame)).collect();
+                    plan = api::gathered(&self.world.view, &self.world.caller, *gathering, answers).unwrap();
+                }
+                Plan::Reply(reply) => {
+                    assert_no_secret(&reply);
+                    return decode_response::<Q>(self.version, &reply);
+                }
+                plan => panic!("{plan:?}"),
+            }
+        }
     }
 
     /// Expects that a change is proposed, and gives what is answered when it is made.

@@ -1,0 +1,300 @@
+//! One virtual cluster over two physical clusters: `orders` is at home on `main`, `returns` is `int-foreign` on
+//! `clusterB`, whose broker 101 is virtual broker 5.
+
+use bytes::Bytes;
+use kafka_protocol::messages::metadata_response::{
+    MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
+};
+use kafka_protocol::messages::offset_commit_request::{
+    OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use kafka_protocol::messages::offset_commit_response::{
+    OffsetCommitResponsePartition, OffsetCommitResponseTopic,
+};
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::offset_fetch_response::{
+    OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
+};
+use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
+use kafka_protocol::messages::{
+    BrokerId, HeartbeatRequest, HeartbeatResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest,
+    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, ProduceRequest,
+};
+use klamm_raft::model::ClusterId;
+
+use super::world::*;
+use crate::vcluster::plan::{CallResult, Place, To, Unanswered};
+
+fn world() -> World {
+    World::over_two().asked_by_super_user()
+}
+
+fn is_main(cluster: &ClusterId) -> bool {
+    cluster.as_str() == "main"
+}
+
+/// What a broker of a cluster knows of its topics.
+fn metadata(cluster: &ClusterId) -> CallResult {
+    let topic = if is_main(cluster) {
+        "int-orders"
+    } else {
+        "int-foreign"
+    };
+    let broker = MetadataResponseBroker::default()
+        .with_node_id(BrokerId(101))
+        .with_host(text("b101.broker.internal"))
+        .with_port(9092);
+    let partition = MetadataResponsePartition::default()
+        .with_leader_id(BrokerId(101))
+        .with_replica_nodes(vec![BrokerId(101)])
+        .with_isr_nodes(vec![BrokerId(101)]);
+    let topic = MetadataResponseTopic::default()
+        .with_name(Some(topic_name(topic)))
+        .with_topic_id(uuid::Uuid::from_bytes(
+            [if is_main(cluster) { 0xa1 } else { 0xb1 }; 16],
+        ))
+        .with_partitions(vec![partition]);
+    let answer = MetadataResponse::default()
+        .with_brokers(vec![broker])
+        .with_cluster_id(Some(text("physicalClusterId")))
+        .with_controller_id(BrokerId(101))
+        .with_topics(vec![topic]);
+    Ok(encode_response::<MetadataRequest>(12, &answer))
+}
+
+fn told(answer: &MetadataResponse) -> Vec<(String, i16, Option<i32>)> {
+    let topics = answer.topics.iter().map(|topic| {
+        let name = topic.name.as_ref().map(|name| name.0.to_string());
+        let leader = topic.partitions.first().map(|partition| partition.leader_id.0);
+        (name.unwrap_or_default(), topic.error_code, leader)
+    });
+    let mut topics: Vec<_> = topics.collect();
+    topics.sort();
+    topics
+}
+
+#[test]
+fn metadata_is_put_together() {
+    let world = world();
+    let ask = || world.ask(12, &MetadataRequest::default().with_topics(None));
+    let answer = ask().gathered(|to, _| metadata(to.cluster()));
+    assert_eq!(
+        told(&answer),
+        [
+            ("orders".to_owned(), 0, Some(1)),
+            ("returns".to_owned(), 0, Some(5))
+        ]
+    );
+    let brokers: Vec<i32> = answer.brokers.iter().map(|broker| broker.node_id.0).collect();
+    assert_eq!(brokers, [1, 5], "the same physical id is two brokers");
+    assert_eq!(answer.controller_id.0, 1);
+}
+
+#[test]
+fn a_cluster_that_is_away_costs_its_own_topics() {
+    let world = world();
+    for away in ["main", "clusterB"] {
+        let asked = world.ask(12, &MetadataRequest::default().with_topics(None));
+        let answer = asked.gathered(|to, _| match to.cluster().as_str() == away {
+            true => Err(Unanswered),
+            false => metadata(to.cluster()),
+        });
+        let (orders, returns) = match away {
+            "main" => ((5, None), (0, Some(5))),
+            _ => ((0, Some(1)), (5, None)),
+        };
+        let expected = [
+            ("bills".to_owned(), 5, None),
+            ("orders".to_owned(), orders.0, orders.1),
+            ("returns".to_owned(), returns.0, returns.1),
+        ];
+        let expected = if away == "main" {
+            &expected[..]
+        } else {
+            &expected[1..]
+        };
+        assert_eq!(told(&answer), expected, "without {away}");
+        assert_eq!(answer.cluster_id.as_deref(), Some("virtualClusterId"));
+    }
+}
+
+fn commit(world: &World, heartbeat: i16) -> (OffsetCommitResponse, Vec<To>) {
+    let topic = |name: &str| {
+        let partition = OffsetCommitRequestPartition::default().with_committed_offset(7);
+        OffsetCommitRequestTopic::default()
+            .with_name(topic_name(name))
+            .with_partitions(vec![partition])
+    };
+    let request = OffsetCommitRequest::default()
+        .with_group_id(group_id("app"))
+        .with_generation_id_or_member_epoch(3)
+        .with_member_id(text("member"))
+        .with_topics(vec![topic("orders"), topic("returns")]);
+    let mut sent = Vec::new();
+    let answer = world.ask(8, &request).gathered(|to, frame| {
+        sent.push(to.clone());
+        if frame.0[0][5] == 12 {
+            let answer = HeartbeatResponse::default().with_error_code(heartbeat);
+            return Ok(encode_response::<HeartbeatRequest>(4, &answer));
+        }
+        let request: OffsetCommitRequest = decode_request(8, frame);
+        assert_eq!(request.group_id.0.as_str(), "partner:app");
+        let (generation, member) = (request.generation_id_or_member_epoch, request.member_id.as_str());
+        match is_main(to.cluster()) {
+            true => assert_eq!((generation, member), (3, "member")),
+            false => assert_eq!((generation, member), (-1, ""), "there it has no members"),
+        }
+        let topics = request.topics.into_iter().map(|topic| {
+            OffsetCommitResponseTopic::default()
+                .with_name(topic.name)
+                .with_partitions(vec![OffsetCommitResponsePartition::default()])
+        });
+        let answer = OffsetCommitResponse::default().with_topics(topics.collect());
+        Ok(encode_response::<OffsetCommitRequest>(8, &answer))
+    });
+    (answer, sent)
+}
+
+fn errors(answer: &OffsetCommitResponse) -> Vec<(String, i16)> {
+    let topics = answer.topics.iter();
+    let mut errors: Vec<_> = topics
+        .map(|topic| (topic.name.0.to_string(), topic.partitions[0].error_code))
+        .collect();
+    errors.sort();
+    errors
+}
+
+#[test]
+fn offsets_are_committed_where_topics_are_once_the_home_agrees() {
+    let world = world();
+    let (answer, sent) = commit(&world, 0);
+    assert_eq!(
+        errors(&answer),
+        [("orders".to_owned(), 0), ("returns".to_owned(), 0)]
+    );
+    let elsewhere = To::Coordinator("clusterB".parse().unwrap(), "partner:app".to_owned());
+    assert_eq!(sent.len(), 3);
+    assert_eq!(sent[2], elsewhere);
+}
+
+#[test]
+fn a_member_that_is_none_commits_nowhere() {
+    const UNKNOWN_MEMBER_ID: i16 = 25;
+    let world = world();
+    let (answer, sent) = commit(&world, UNKNOWN_MEMBER_ID);
+    let refused = [
+        ("orders".to_owned(), UNKNOWN_MEMBER_ID),
+        ("returns".to_owned(), UNKNOWN_MEMBER_ID),
+    ];
+    assert_eq!(errors(&answer), refused);
+    assert_eq!(sent.len(), 1, "only the home was asked");
+}
+
+#[test]
+fn all_offsets_of_a_group_are_those_of_all_clusters() {
+    let world = world();
+    let group = OffsetFetchRequestGroup::default()
+        .with_group_id(group_id("app"))
+        .with_topics(None);
+    let request = OffsetFetchRequest::default().with_groups(vec![group]);
+    let fetched = |away: Option<&'static str>| {
+        let answer = world.ask(8, &request).gathered(|to, _| {
+            if Some(to.cluster().as_str()) == away {
+                return Err(Unanswered);
+            }
+            let topic = if is_main(to.cluster()) {
+                "int-orders"
+            } else {
+                "int-foreign"
+            };
+            let topic = OffsetFetchResponseTopics::default()
+                .with_name(topic_name(topic))
+                .with_partitions(vec![
+                    OffsetFetchResponsePartitions::default().with_committed_offset(7),
+                ]);
+            let group = OffsetFetchResponseGroup::default()
+                .with_group_id(group_id("partner:app"))
+                .with_topics(vec![topic]);
+            let answer = OffsetFetchResponse::default().with_groups(vec![group]);
+            Ok(encode_response::<OffsetFetchRequest>(8, &answer))
+        });
+        let group = answer.groups.into_iter().next().unwrap();
+        let topics = group.topics.iter().map(|topic| topic.name.0.to_string());
+        (group.error_code, topics.collect::<Vec<_>>())
+    };
+    assert_eq!(
+        fetched(None),
+        (0, vec!["orders".to_owned(), "returns".to_owned()])
+    );
+    const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+    assert_eq!(
+        fetched(Some("clusterB")).0,
+        COORDINATOR_NOT_AVAILABLE,
+        "half of the offsets is none"
+    );
+}
+
+/// A record batch of an idempotent producer.
+fn batch(producer_id: i64) -> Bytes {
+    let mut batch = vec![0; 61];
+    batch[8..12].copy_from_slice(&49_u32.to_be_bytes());
+    batch[16] = 2;
+    batch[43..51].copy_from_slice(&producer_id.to_be_bytes());
+    batch.into()
+}
+
+fn produce(topic: &str) -> ProduceRequest {
+    let data = PartitionProduceData::default().with_records(Some(batch(7)));
+    let topic = TopicProduceData::default()
+        .with_name(topic_name(topic))
+        .with_partition_data(vec![data]);
+    ProduceRequest::default()
+        .with_acks(-1)
+        .with_topic_data(vec![topic])
+}
+
+#[test]
+fn a_topic_is_written_at_its_leader_with_a_producer_id_of_that_cluster() {
+    const NOT_LEADER_OR_FOLLOWER: i16 = 6;
+    let mut world = world();
+    world.caller.place = Place::Broker(5);
+    let mut written = None;
+    world.ask(9, &produce("returns")).forwarded(|request| {
+        let data = &request.topic_data[0];
+        assert_eq!(data.name.0.as_str(), "int-foreign");
+        written = data.partition_data[0].records.clone();
+        Default::default()
+    });
+    let written = written.unwrap();
+    let id = i64::from_be_bytes(written[43..51].try_into().unwrap());
+    assert_eq!(
+        id,
+        (1 << 62) | 7,
+        "marked with the number of the home, which is 0"
+    );
+    let elsewhere = world.ask(9, &produce("orders")).replied();
+    assert_eq!(
+        elsewhere.responses[0].partition_responses[0].error_code,
+        NOT_LEADER_OR_FOLLOWER
+    );
+
+    world.caller.place = Place::Broker(1);
+    world.ask(9, &produce("orders")).forwarded(|request| {
+        let records = request.topic_data[0].partition_data[0].records.clone();
+        assert_eq!(records, Some(batch(7)), "at home ids are as they are");
+        Default::default()
+    });
+}
+
+#[test]
+fn brokers_of_other_clusters_coordinate_nothing() {
+    const NOT_COORDINATOR: i16 = 16;
+    let mut world = world();
+    world.caller.place = Place::Broker(5);
+    let heartbeat = HeartbeatRequest::default().with_group_id(group_id("app"));
+    assert_eq!(world.ask(4, &heartbeat).replied().error_code, NOT_COORDINATOR);
+    let listed = world
+        .ask(4, &kafka_protocol::messages::ListGroupsRequest::default())
+        .replied();
+    assert!(listed.groups.is_empty());
+}
