@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 use klamm::quickstart::admin;
 
-use crate::scene::{IDLE_MS, LIMIT, Login, Scene, counted, eventually, lines};
+use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, counted, eventually, lines};
 
 /// The home of the virtual cluster is `clusterA`, since its first alias is there.
 fn over_two(scene: &Scene, name: &str) -> Result<Login> {
@@ -16,11 +16,13 @@ fn over_two(scene: &Scene, name: &str) -> Result<Login> {
     let admin = scene.stage.admin(1);
     admin.put("alias-topic", &admin::alias(name, "right", ("main", &right)))?;
     let user = scene.login(name, "super-user", 1)?;
-    eventually("both topics have leaders", || {
-        let told = scene.client(&user, "kafka-topics", &["--describe"], "")?.stdout;
-        Ok(told.matches("Leader: ").count() == 4 && !told.contains("none"))
-    })?;
+    eventually("both topics have leaders", || all_have_leaders(scene, &user))?;
     Ok(user)
+}
+
+fn all_have_leaders(scene: &Scene, user: &Login) -> Result<bool> {
+    let told = scene.client(user, "kafka-topics", &["--describe"], "")?.stdout;
+    Ok(told.matches("Leader: ").count() == 4 && !told.contains("none"))
 }
 
 fn at_main(scene: &Scene, tool: &str, arguments: &[&str]) -> Result<String> {
@@ -191,5 +193,55 @@ fn what_reaches_over_two_clusters_and_cannot_is_refused() -> Result<()> {
     let read = [&read[..], &["--command-property", "group.protocol=consumer"]].concat();
     let read = scene.client(&user, "kafka-console-consumer", &read, "")?;
     ensure!(read.all().contains("group.protocol=classic"), "{}", read.all());
+    Ok(())
+}
+
+#[test]
+fn a_cluster_that_is_lost_costs_its_own_topics_and_offsets_outlive_it_and_the_gateway() -> Result<()> {
+    let mut scene = Scene::start(1, "127.0.0.1")?;
+    scene.topic("outage-left", 2)?;
+    at_main(
+        &scene,
+        "kafka-topics",
+        &["--create", "--topic", "outage-right", "--partitions", "2"],
+    )?;
+    // Here `main` is the home, and the other cluster is lost.
+    scene.vcluster("outage", &[])?;
+    let admin = scene.stage.admin(1);
+    admin.put(
+        "alias-topic",
+        &admin::alias("outage", "right", ("main", "outage-right")),
+    )?;
+    admin.put(
+        "alias-topic",
+        &admin::alias("outage", "left", (CLUSTER, "outage-left")),
+    )?;
+    let user = scene.login("outage", "super-user", 1)?;
+    eventually("both topics have leaders", || all_have_leaders(&scene, &user))?;
+    produce(&scene, &user, "left", "l1\n")?;
+    produce(&scene, &user, "right", "r1\n")?;
+    let read = consume(&scene, &user, 2)?;
+    ensure!(counted(&read).len() == 2, "{read:?}");
+
+    scene.kill_broker(1)?;
+    produce(&scene, &user, "right", "r2\n")?;
+    let read = consume(&scene, &user, 1)?;
+    ensure!(read == ["r2"], "{read:?}");
+
+    scene.stage.node_mut(1).kill();
+    let mut broker = scene.start_broker(1)?;
+    scene.stage.node_mut(1).restart()?;
+    eventually("both topics have leaders again", || {
+        all_have_leaders(&scene, &user)
+    })?;
+    produce(&scene, &user, "left", "l2\n")?;
+    produce(&scene, &user, "right", "r3\n")?;
+    let read = consume(&scene, &user, 2)?;
+    broker.kill()?;
+    broker.wait()?;
+    ensure!(
+        counted(&read).keys().copied().collect::<Vec<_>>() == ["l2", "r3"],
+        "{read:?}"
+    );
     Ok(())
 }

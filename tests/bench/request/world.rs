@@ -131,7 +131,13 @@ pub(crate) fn topology(host: &str, port: u16) -> Topology {
         controller: Some(BROKER),
         brokers: BTreeMap::from([(BROKER, broker)]),
         topics: [(PHYSICAL.parse().expect("it is a valid name"), topic)].into(),
-        apis: ApiRanges(BTreeMap::from([(0, (3, 13)), (1, (4, 17)), (3, (0, 13))])),
+        apis: ApiRanges(BTreeMap::from([
+            (0, (3, 13)),
+            (1, (4, 17)),
+            (3, (0, 13)),
+            (11, (2, 9)),
+            (14, (0, 5)),
+        ])),
         ..Topology::default()
     }
 }
