@@ -35,7 +35,7 @@ const SAID: &[Said] = &[
     said(
         3,
         "DESCRIBE on the topic; to create it CREATE on it or on the cluster",
-        "Asked anew for topics that the caller may describe; brokers, controller, cluster id, names, ids and bitfields of the answer are the virtual cluster's. Topics are created through `passthrough` only.",
+        "Asked anew for topics that the caller may describe; brokers, controller, cluster id, names, ids and bitfields of the answer are the virtual cluster's. Topics are created through `passthrough`, and in the namespace of a Standard cluster.",
     ),
     said(8, "READ on the group and the topic", "Group; names or ids."),
     said(
@@ -75,7 +75,7 @@ const SAID: &[Said] = &[
     said(
         19,
         "CREATE on the cluster or the topic; DESCRIBE_CONFIGS for details",
-        "Through `passthrough` only; replica assignments. In a Partner POLICY_VIOLATION for those who have the right.",
+        "Names; replica assignments. Topics of a Standard cluster's own namespace, and any through `passthrough`; for others, and in a Partner, POLICY_VIOLATION for those who have the right.",
     ),
     said(
         20,
@@ -245,7 +245,7 @@ const SAID: &[Said] = &[
     said(
         88,
         "READ on the group, DESCRIBE on all topics of the topology; CREATE on the cluster or the internal topics for those to be created",
-        "Group; every topic of the topology; endpoints of applications stay. Internal topics are created through `passthrough` only, see below.",
+        "Group; every topic of the topology; endpoints of applications stay. Internal topics are created where clients may create topics: not in a Partner, see below.",
     ),
     said(
         89,
