@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::change::{Made, UpsertResult};
 use super::mapping::Difference;
 use super::problem::ApiError;
-use super::resources::{Invalid, vcluster_name};
+use super::resources::{AccountFilter, Invalid, vcluster_name};
 use super::services::Services;
 
 /// The revision that an answer is about, so that a client can tell what another node must have applied.
@@ -37,6 +37,16 @@ pub(super) struct Filter {
     /// Of service accounts.
     #[serde(rename = "type")]
     kind: Option<String>,
+}
+
+impl From<AccountFilter> for Filter {
+    fn from(AccountFilter { vcluster, username }: AccountFilter) -> Self {
+        Self {
+            vcluster,
+            name: username,
+            ..Self::default()
+        }
+    }
 }
 
 impl Filter {

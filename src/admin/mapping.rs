@@ -56,11 +56,7 @@ fn topics_on(
         aliases: &vcluster.aliases,
         topics,
     };
-    let scope = match vcluster.home.as_ref() == Some(cluster) {
-        true => Scope::of(&vcluster.spec.kind),
-        false => Scope::Aliases,
-    };
-    let names = Names::compile(None, scope, sources);
+    let names = Names::compile(None, Scope::on(vcluster, Some(cluster)), sources);
     let mapped = names.aliases().iter().map(|alias| Mapped {
         name: alias.virtual_name.as_str().to_owned(),
         physical_cluster: cluster.to_string(),

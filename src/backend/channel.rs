@@ -72,23 +72,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Channel<S> {
 
     /// Writes a whole frame and reads the next one, which is returned without its length prefix.
     pub(crate) async fn exchange(&mut self, frame: &[u8]) -> Result<Bytes, ChannelError> {
-        exchange(&mut self.stream, frame).await
+        let stream = &mut self.stream;
+        stream.write_all(frame).await.map_err(ChannelError::Broken)?;
+        stream.flush().await.map_err(ChannelError::Broken)?;
+        let length = stream.read_i32().await.map_err(ChannelError::Broken)?;
+        let expected = usize::try_from(length)
+            .ok()
+            .filter(|&length| length <= MAX_ANSWER_BYTES)
+            .ok_or(ChannelError::Length { length })?;
+        read_exactly(stream, expected).await.map_err(ChannelError::Broken)
     }
-}
-
-/// The same over a stream that is somebody else's.
-pub(crate) async fn exchange(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    frame: &[u8],
-) -> Result<Bytes, ChannelError> {
-    stream.write_all(frame).await.map_err(ChannelError::Broken)?;
-    stream.flush().await.map_err(ChannelError::Broken)?;
-    let length = stream.read_i32().await.map_err(ChannelError::Broken)?;
-    let expected = usize::try_from(length)
-        .ok()
-        .filter(|&length| length <= MAX_ANSWER_BYTES)
-        .ok_or(ChannelError::Length { length })?;
-    read_exactly(stream, expected).await.map_err(ChannelError::Broken)
 }
 
 /// Memory grows with what has arrived, not with what was announced.

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kafka_protocol::messages::{SaslAuthenticateRequest, SaslHandshakeRequest};
-use kafka_protocol::protocol::{Request, StrBytes};
+use kafka_protocol::protocol::StrBytes;
 
 use crate::auth::{BrokerAnswer, ToBroker};
-use crate::backend::channel::{ChannelError, exchange};
+use crate::backend::channel::{Channel, ChannelError};
 use crate::backend::lane::Lane;
-use crate::backend::message;
 
 /// Version 1 of SaslHandshake lets the messages travel in SaslAuthenticate (KIP-152); version 1 of that tells the
 /// session's lifetime (KIP-368). Brokers since 2.2 have both.
@@ -44,30 +43,24 @@ impl Lane {
     }
 
     async fn relay_now(&mut self, to_broker: &ToBroker) -> Result<BrokerAnswer, RelayError> {
+        let mut channel = Channel::new(self);
         if to_broker.is_first {
             let mechanism = StrBytes::from_static_str(to_broker.mechanism.name());
             let request = SaslHandshakeRequest::default().with_mechanism(mechanism);
-            let answer = self.ask(&request).await?;
+            let answer = channel.call(VERSION, &request).await?;
             if answer.error_code != 0 {
                 return Ok(refused(answer.error_code));
             }
         }
         let message = Bytes::copy_from_slice(to_broker.message.reveal().as_bytes());
         let request = SaslAuthenticateRequest::default().with_auth_bytes(message);
-        let answer = self.ask(&request).await?;
+        let answer = channel.call(VERSION, &request).await?;
         Ok(BrokerAnswer {
             error_code: answer.error_code,
             error_message: answer.error_message.map(|text| text.to_string()),
             bytes: answer.auth_bytes.to_vec(),
             lifetime_ms: u64::try_from(answer.session_lifetime_ms).unwrap_or(0),
         })
-    }
-
-    async fn ask<R: Request>(&mut self, request: &R) -> Result<R::Response, ChannelError> {
-        let correlation = 1;
-        let frame = message::request(correlation, VERSION, request)?;
-        let answer = exchange(self, &frame).await?;
-        Ok(message::response::<R>(correlation, VERSION, &answer)?)
     }
 }
 

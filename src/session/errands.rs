@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::future::join_all;
 use kafka_protocol::messages::FindCoordinatorRequest;
 use kafka_protocol::protocol::StrBytes;
@@ -74,10 +74,8 @@ impl Errand {
                 (cluster, Some(broker))
             }
         };
-        let mut bytes = BytesMut::with_capacity(frame.len());
-        frame.0.iter().for_each(|part| bytes.extend_from_slice(part));
         let mut channel = Channel::new(self.lease(&cluster, broker).await?);
-        let answer = channel.exchange(&bytes).await?;
+        let answer = channel.exchange(&frame.joined()).await?;
         self.give_back(&cluster, channel);
         Ok(answer)
     }

@@ -285,8 +285,10 @@ pub struct Answered {
 /// Turns a broker's answer into the client's.
 pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) -> Result<Answered, BadAnswer> {
     let api = (pending.api.key(), pending.version);
-    let cluster = pending.names.cluster();
-    let view = cluster.and_then(|cluster| view.on(cluster)).unwrap_or(view);
+    let view = match (view.foreign(), pending.names.cluster()) {
+        ([], _) | (_, None) => view,
+        (_, Some(cluster)) => view.on(cluster).unwrap_or(view),
+    };
     if correlation_id(&frame)? != pending.correlation_id {
         return Err(BadAnswer::OtherRequest);
     }

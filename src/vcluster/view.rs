@@ -108,7 +108,7 @@ impl View {
             revision: source.revision,
             kafka_cluster_id: state.kafka_cluster_id.as_str().into(),
             acls: Acls::compile(previous.map(|view| &view.acls), state),
-            names: names(previous, Scope::of(&state.spec.kind), &source, home),
+            names: names(previous, &source, home),
             brokers: Brokers::compile(previous.map(|view| &view.brokers), name, state, nodes, topologies),
             cluster: state.home.clone(),
             part: Part::Whole,
@@ -127,8 +127,7 @@ impl View {
     fn with(self, previous: Option<&Self>, source: &Source<'_>, foreign: &BTreeSet<&ClusterId>) -> Self {
         let of_cluster = |cluster: &ClusterId| {
             let previous = previous.and_then(|view| view.on(cluster));
-            // Groups and transactions are not there, whatever its namespace says of home.
-            names(previous, Scope::Aliases, source, Some(cluster))
+            names(previous, source, Some(cluster))
         };
         let theirs: Vec<Arc<Names>> = foreign.iter().map(|cluster| of_cluster(cluster)).collect();
         let all: Arc<[Arc<Names>]> = [&self.names].into_iter().chain(&theirs).cloned().collect();
@@ -190,12 +189,7 @@ impl View {
     }
 }
 
-fn names(
-    previous: Option<&View>,
-    scope: Scope,
-    source: &Source<'_>,
-    cluster: Option<&ClusterId>,
-) -> Arc<Names> {
+fn names(previous: Option<&View>, source: &Source<'_>, cluster: Option<&ClusterId>) -> Arc<Names> {
     let no_topics = HashMap::new();
     let topology = cluster.and_then(|cluster| source.topologies.get(cluster));
     let sources = Sources {
@@ -204,6 +198,7 @@ fn names(
         aliases: &source.state.aliases,
         topics: topology.map_or(&no_topics, |topology| &topology.topics),
     };
+    let scope = Scope::on(source.state, cluster);
     Names::compile(previous.map(|view| &view.names), scope, sources)
 }
 

@@ -20,6 +20,11 @@ impl Segments {
         self.0.iter().map(Bytes::len).sum()
     }
 
+    /// All of it in one piece, copied.
+    pub fn joined(&self) -> Bytes {
+        self.0.concat().into()
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.0.iter().all(Bytes::is_empty)

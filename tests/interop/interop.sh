@@ -17,36 +17,18 @@ Environment: CARGO_TARGET_DIR says where jars and classes are kept.
 TEXT
 }
 
-die() { echo "interop.sh: $*" >&2; exit 1; }
-
-need() { command -v "$1" >/dev/null || die "$1 is missing; install it with: apt-get install -y $2"; }
-
-# stamped NAME COMMAND FILE…: runs the command unless it has been run for these very files.
-stamped() {
-  local name="$1" command="$2" sum
-  shift 2
-  sum="$(cat "$@" | cksum)"
-  [[ -f "$home/$name/.complete" && "$(cat "$home/$name/.complete")" == "$sum" ]] && return 0
-  rm -rf "${home:?}/$name"
-  mkdir -p "$home/$name"
-  "$command"
-  echo "$sum" >"$home/$name/.complete"
-}
+source "$here/../installing.sh"
 
 fetch() {
-  echo "fetching Apache Kafka's tests with Maven …" >&2
-  mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
-    -DoutputDirectory="$home/libs" >&2 </dev/null 9>&- || die "Maven could not fetch Apache Kafka's tests"
+  mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$home/libs"
 }
 
-compile() {
-  javac -nowarn -proc:none -d "$home/classes" -cp "$home/libs/*" "$here"/java/*.java || die "the tests do not compile"
-}
+compile() { javac -nowarn -proc:none -d "$home/classes" -cp "$home/libs/*" "$here"/java/*.java; }
 
 prepare() {
-  need java openjdk-17-jdk-headless
-  need javac openjdk-17-jdk-headless
-  need mvn maven
+  need java "apt-get install -y openjdk-17-jdk-headless"
+  need javac "apt-get install -y openjdk-17-jdk-headless"
+  need mvn "apt-get install -y maven"
   mkdir -p "$home"
   (
     flock 9

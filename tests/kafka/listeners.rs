@@ -145,6 +145,26 @@ impl Listeners {
         self.scene.client(login, "kafka-console-producer", &few, record)
     }
 
+    /// Lets a client produce, under the name that it is known by; before that it is denied.
+    fn let_produce(&self, client: &Login, (admin, principal): (&Login, &str)) -> Result<()> {
+        let denied = self.produce(client, "too early")?;
+        ensure!(
+            denied.all().contains("TopicAuthorizationException"),
+            "{}",
+            denied.all()
+        );
+        let allow = [
+            "--add",
+            "--allow-principal",
+            principal,
+            "--producer",
+            "--topic",
+            "orders",
+        ];
+        self.scene.client_ok(admin, "kafka-acls", &allow)?;
+        Ok(())
+    }
+
     fn log(&self) -> String {
         self.scene.stage.nodes()[0].log()
     }
@@ -415,21 +435,7 @@ fn certificates_of_clients_are_logins() -> Result<()> {
     });
     listeners.scene.stage.admin(1).put("service-account", &account)?;
 
-    let denied = listeners.produce(&writer, "too early")?;
-    ensure!(
-        denied.all().contains("TopicAuthorizationException"),
-        "{}",
-        denied.all()
-    );
-    let allow = [
-        "--add",
-        "--allow-principal",
-        "User:orders-app",
-        "--producer",
-        "--topic",
-        "orders",
-    ];
-    listeners.scene.client_ok(&admin, "kafka-acls", &allow)?;
+    listeners.let_produce(&writer, (&admin, "User:orders-app"))?;
     untroubled(&listeners.produce(&writer, "by certificate")?)?;
     ensure!(listeners.stored("certified")? == ["by certificate"]);
     let ca = format!("ssl.ca.location={}", listeners.servers.file.display());
@@ -477,21 +483,7 @@ fn whoever_comes_is_anonymous_where_that_is_allowed() -> Result<()> {
     listeners.vcluster("open", &methods)?;
     let admin = listeners.with_token("open", "secure", "admin")?;
     let anybody = listeners.client(("open", "open"), "anybody", "security.protocol=PLAINTEXT\n")?;
-    let denied = listeners.produce(&anybody, "too early")?;
-    ensure!(
-        denied.all().contains("TopicAuthorizationException"),
-        "{}",
-        denied.all()
-    );
-    let allow = [
-        "--add",
-        "--allow-principal",
-        "User:ANONYMOUS",
-        "--producer",
-        "--topic",
-        "orders",
-    ];
-    listeners.scene.client_ok(&admin, "kafka-acls", &allow)?;
+    listeners.let_produce(&anybody, (&admin, "User:ANONYMOUS"))?;
     untroubled(&listeners.produce(&anybody, "by nobody")?)?;
     ensure!(listeners.stored("open")? == ["by nobody"]);
 

@@ -30,7 +30,7 @@ pub(super) fn put(
     relay::check(
         vcluster_name,
         &current.spec.authentication,
-        current.home.iter().chain([&alias.physical_cluster]),
+        current.reached().into_iter().chain([&alias.physical_cluster]),
     )?;
     if let VclusterKind::Standard(standard) = &current.spec.kind {
         namespaces::check_alias(vcluster_name, standard, &name, &alias)?;

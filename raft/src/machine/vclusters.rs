@@ -41,8 +41,7 @@ pub(super) fn put(
     }
     namespaces::check(state, &name, &spec.kind)?;
     if let Some(current) = state.vclusters.get(&name) {
-        let aliases = current.aliases.values().map(|alias| &alias.physical_cluster);
-        relay::check(&name, &spec.authentication, aliases.chain(&current.home))?;
+        relay::check(&name, &spec.authentication, current.reached())?;
     }
     if state.vclusters.contains_key(&name) {
         vcluster_mut(state, &name)?.spec = spec;

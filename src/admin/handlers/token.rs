@@ -81,13 +81,9 @@ pub(in crate::admin) async fn issue(
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
     _: Reader,
-    Query(AccountFilter { vcluster, username }): Query<AccountFilter>,
+    Query(filter): Query<AccountFilter>,
 ) -> Result<HttpResponse, ApiError> {
-    let filter = Filter {
-        vcluster,
-        name: username,
-        ..Filter::default()
-    };
+    let filter = Filter::from(filter);
     let state = services.state();
     let mut all = Vec::new();
     for (vcluster, content) in filter.vclusters(&state)? {

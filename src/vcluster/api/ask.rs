@@ -192,16 +192,13 @@ impl<'a> Ask<'a> {
             return false;
         }
         let names = &self.view.names;
-        let (is_here, is_elsewhere) = match (topic.topic_name(), topic.topic_id().map(TopicId::new)) {
-            (Some(name), _) => (
-                names.by_virtual_name(name).is_some(),
-                self.view.is_elsewhere(name),
-            ),
-            (None, Some(id)) => (names.by_virtual_id(id).is_some(), self.view.is_id_elsewhere(id)),
-            (None, None) => (false, false),
+        let is_here = match (topic.topic_name(), topic.topic_id().map(TopicId::new)) {
+            (Some(name), _) => names.by_virtual_name(name).is_some(),
+            (None, Some(id)) => names.by_virtual_id(id).is_some(),
+            (None, None) => false,
         };
         // What nobody knows, the home answers.
-        !is_here && (is_elsewhere || self.view.is_foreign())
+        !is_here && (self.view.is_foreign() || is_elsewhere(self.view, topic))
     }
 
     /// What a topic is answered with that is on another physical cluster than the broker that is asked.
@@ -251,5 +248,14 @@ impl<'a> Ask<'a> {
     /// The plan of a request that must wait for a fresh topology.
     pub(super) fn need_fresh_topics(frame: Bytes) -> Plan {
         Plan::Need(Need::FreshTopics { frame })
+    }
+}
+
+/// Whether a topic of a request is on another physical cluster than this part of the virtual cluster.
+pub(super) fn is_elsewhere(view: &View, topic: Node<'_>) -> bool {
+    match (topic.topic_name(), topic.topic_id().map(TopicId::new)) {
+        (Some(name), _) => view.is_elsewhere(name),
+        (None, Some(id)) => view.is_id_elsewhere(id),
+        (None, None) => false,
     }
 }

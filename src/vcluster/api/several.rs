@@ -14,12 +14,12 @@ use bytes::Bytes;
 use self::commit::Check;
 use self::delete::Deletion;
 use self::parts::{Part, Parts};
-use super::ask::{Aim, Others};
+use super::ask::{Aim, Others, is_elsewhere};
 use super::error_code::ErrorCode;
 use super::table::Api;
 use super::{BadAnswer, Question, plan};
-use crate::vcluster::names::TopicId;
-use crate::vcluster::plan::{Attempt, CallResult, Caller, CloseReason, Place, Plan, Planned, To};
+use crate::vcluster::brokers::VirtualBroker;
+use crate::vcluster::plan::{Attempt, Call, CallResult, Caller, CloseReason, Need, Place, Plan, Planned, To};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
 use crate::wire::{
@@ -85,6 +85,14 @@ impl From<WireError> for NoAnswer {
 pub struct Gathering {
     kept: Kept,
     then: Step,
+}
+
+impl Gathering {
+    /// The plan that sends these calls, and then goes on.
+    fn sent(kept: Kept, then: Step, calls: Vec<Call>) -> Plan {
+        let gathering = Box::new(Self { kept, then });
+        Plan::Need(Need::Answers { calls, gathering })
+    }
 }
 
 /// The client's request: it is planned again for a cluster that does not answer.
@@ -158,12 +166,17 @@ pub fn gathered(
     }
 }
 
-/// The part of the view that a connection leads to.
-fn there(view: &View, place: Place) -> &View {
-    let broker = match place {
+/// The broker that a connection is to, if it is to one.
+fn broker_at(view: &View, place: Place) -> Option<&VirtualBroker> {
+    match place {
         Place::Bootstrap => None,
         Place::Broker(id) => view.brokers.by_virtual_id(id),
-    };
+    }
+}
+
+/// The part of the view that a connection leads to.
+fn there(view: &View, place: Place) -> &View {
+    let broker = broker_at(view, place);
     broker.and_then(|broker| view.on(&broker.cluster)).unwrap_or(view)
 }
 
@@ -173,11 +186,8 @@ fn any_broker(part: &View) -> Option<To> {
 
 /// The broker that the connection is to, if it is of this part's cluster.
 fn broker_there(view: &View, place: Place, part: &View) -> Option<To> {
-    let broker = match place {
-        Place::Bootstrap => None,
-        Place::Broker(id) => view.brokers.by_virtual_id(id),
-    };
-    match broker.filter(|broker| part.cluster.as_ref() == Some(&broker.cluster)) {
+    let broker = broker_at(view, place).filter(|broker| part.cluster.as_ref() == Some(&broker.cluster));
+    match broker {
         Some(broker) => Some(To::Broker(broker.cluster.clone(), broker.physical_id)),
         None => any_broker(part),
     }
@@ -210,11 +220,7 @@ fn reaches_out(view: &View, message: Message<'_>) -> bool {
     let mut topics = message.all(Class::Topic);
     asks_for_all(root)
         || root.items(field::GROUPS).any(asks_for_all)
-        || topics.any(|topic| match (topic.topic_name(), topic.topic_id()) {
-            (Some(name), _) => view.is_elsewhere(name),
-            (None, Some(id)) => view.is_id_elsewhere(TopicId::new(id)),
-            (None, None) => false,
-        })
+        || topics.any(|topic| is_elsewhere(view, topic))
 }
 
 /// Looks into a request. What does not parse is found out where it is planned.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use klamm_raft::model::{Standard, TopicName, VclusterKind, VclusterName};
+use klamm_raft::model::{ClusterId, Standard, TopicName, VclusterKind, VclusterName, VclusterState};
 
 /// Between a virtual cluster's name and one of its group or transactional ids. No virtual cluster's name holds it, so
 /// that two virtual clusters never share an id.
@@ -33,11 +33,20 @@ pub enum Scope {
 
 impl Scope {
     /// What a virtual cluster of this kind shows.
-    pub fn of(kind: &VclusterKind) -> Self {
+    fn of(kind: &VclusterKind) -> Self {
         match kind {
             VclusterKind::Partner => Self::Aliases,
             VclusterKind::Standard(standard) => Self::Part(standard.clone()),
             VclusterKind::Passthrough => Self::Everything,
+        }
+    }
+
+    /// What a virtual cluster shows of one of its physical clusters. Away from home that is aliases, whatever its kind, and
+    /// no group or transaction is there.
+    pub fn on(vcluster: &VclusterState, cluster: Option<&ClusterId>) -> Self {
+        match vcluster.home.as_ref() == cluster {
+            true => Self::of(&vcluster.spec.kind),
+            false => Self::Aliases,
         }
     }
 }

@@ -12,10 +12,10 @@ use crate::vcluster::api::ask::Aim;
 use crate::vcluster::api::error_code::ErrorCode;
 use crate::vcluster::api::table::Api;
 use crate::vcluster::api::{Question, plan};
-use crate::vcluster::plan::{Call, CallResult, Caller, CloseReason, Need, Plan, Planned, To};
+use crate::vcluster::plan::{Call, CallResult, Caller, CloseReason, Plan, Planned, To};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
-use crate::wire::{Detail, Item, Message, Node, Tape, WireError, field, walk_response};
+use crate::wire::{Detail, Item, Message, Node, Tape, Value, WireError, field, walk_response};
 
 /// What the home is asked about the member that commits.
 #[derive(Debug, Clone, Copy)]
@@ -54,21 +54,12 @@ pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut S
     if question.api != Api::OffsetCommit || parts.calls.is_empty() {
         return parts.sent(question);
     }
-    match check(view, question, &member, &parts) {
-        Ok((check, call)) => {
-            let denied = std::mem::take(&mut parts.denied);
-            let gathering = Gathering {
-                kept: Kept::of(question),
-                then: Step::Check(check, parts),
-            };
-            let plan = Plan::Need(Need::Answers {
-                calls: vec![call],
-                gathering: Box::new(gathering),
-            });
-            Planned { plan, denied }
-        }
-        Err(_) => Plan::Close(CloseReason::BadRequest).into(),
-    }
+    let Some((check, call)) = check(view, question, &member, &parts) else {
+        return Plan::Close(CloseReason::BadRequest).into();
+    };
+    let denied = std::mem::take(&mut parts.denied);
+    let plan = Gathering::sent(Kept::of(question), Step::Check(check, parts), vec![call]);
+    Planned { plan, denied }
 }
 
 /// Whether the caller may do this to the group, and there can be such a group.
@@ -135,23 +126,16 @@ impl Member {
 }
 
 /// Asks for what decides at home whether this member may commit: its heartbeat; without a member, whether there are any.
-fn check(
-    view: &View,
-    question: Question<'_>,
-    member: &Member,
-    parts: &Parts,
-) -> Result<(Check, Call), WireError> {
+/// None when that cannot be said in a message.
+fn check(view: &View, question: Question<'_>, member: &Member, parts: &Parts) -> Option<(Check, Call)> {
     let api = match member.generation < 0 && member.id.is_empty() {
         true => Api::DescribeGroups,
         false => Api::Heartbeat,
     };
     let version = view.apis.range(api).map_or(0, |range| range.max);
     let key = (api.key(), version);
-    let group = view.names.physical_group(&member.group);
-    let group = group.map_err(|_| WireError::BadValue {
-        field: field::GROUP_ID,
-    })?;
-    let mut request = Item::request(key.0, key.1)?;
+    let group = view.names.physical_group(&member.group).ok()?;
+    let mut request = Item::request(key.0, key.1).ok()?;
     if api == Api::Heartbeat {
         request
             .set(field::GROUP_ID, group.as_str())
@@ -165,22 +149,17 @@ fn check(
             request.set(field::GROUP_INSTANCE_ID, instance);
         }
     } else {
-        request.set(field::GROUPS, crate::wire::Value::list([group.as_str()]));
+        request.set(field::GROUPS, Value::list([group.as_str()]));
     }
     let client_id = question.header.client_id(question.frame).unwrap_or_default();
-    let frame = request.request_frame(key, question.header.correlation_id, client_id)?;
+    let frame = request.request_frame(key, question.header.correlation_id, client_id);
     let call = Call {
         // The right to commit is the right to be asked about.
-        permit: parts
-            .calls
-            .first()
-            .map(|call| call.permit)
-            .ok_or(WireError::BadValue { field: field::TOPICS })?,
-        to: broker_there(view, question.caller.place, view)
-            .ok_or(WireError::BadValue { field: field::TOPICS })?,
-        frame,
+        permit: parts.calls.first()?.permit,
+        to: broker_there(view, question.caller.place, view)?,
+        frame: frame.ok()?,
     };
-    Ok((Check { api, version }, call))
+    Some((Check { api, version }, call))
 }
 
 /// The home has said whether the member may commit.
@@ -196,13 +175,7 @@ pub(super) fn checked(
         _ => Some(kept.unanswered()),
     };
     let Some(error) = refusal else {
-        return Ok(Plan::Need(Need::Answers {
-            calls: parts.calls,
-            gathering: Box::new(Gathering {
-                kept,
-                then: Step::Merge(parts.parts),
-            }),
-        }));
+        return Ok(Gathering::sent(kept, Step::Merge(parts.parts), parts.calls));
     };
     let mut frames = Vec::new();
     for part in [view].into_iter().chain(view.foreign()) {

@@ -10,7 +10,7 @@ use crate::vcluster::api::ask::Aim;
 use crate::vcluster::api::error_code::ErrorCode;
 use crate::vcluster::api::{Question, plan, response};
 use crate::vcluster::pending::Pending;
-use crate::vcluster::plan::{Answer, Call, CallResult, Caller, Need, Plan, Planned, To};
+use crate::vcluster::plan::{Answer, Call, CallResult, Caller, Forward, Plan, Planned, To};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
 use crate::wire::{Detail, Edits, Item, Segments, Tape, Value, WireError, field, walk_response};
@@ -29,31 +29,21 @@ pub(super) enum Deletion {
 pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut Subscriptions) -> Planned {
     let Planned { plan, denied } = plan(view, question, Aim::ALONE, subscriptions);
     let plan = match (plan, broker_there(view, question.caller.place, view)) {
-        (Plan::Forward(forward), Some(to)) => match forward.answer {
-            Answer::Expected(pending) => sent(
-                Kept::of(question),
-                Deletion::AtHome(Box::new(pending), forward.permit),
-                vec![Call {
-                    permit: forward.permit,
-                    to,
-                    frame: forward.frame,
-                }],
-            ),
-            answer => Plan::Forward(crate::vcluster::plan::Forward { answer, ..forward }),
-        },
+        (
+            Plan::Forward(Forward {
+                permit,
+                frame,
+                answer: Answer::Expected(pending),
+            }),
+            Some(to),
+        ) => {
+            let at_home = Deletion::AtHome(Box::new(pending), permit);
+            let call = Call { permit, to, frame };
+            Gathering::sent(Kept::of(question), Step::Delete(at_home), vec![call])
+        }
         (plan, _) => plan,
     };
     Planned { plan, denied }
-}
-
-fn sent(kept: Kept, deletion: Deletion, calls: Vec<Call>) -> Plan {
-    Plan::Need(Need::Answers {
-        calls,
-        gathering: Box::new(Gathering {
-            kept,
-            then: Step::Delete(deletion),
-        }),
-    })
 }
 
 /// Goes on with a deletion.
@@ -86,7 +76,7 @@ pub(super) fn deleted(
     }
     Ok(match calls.is_empty() {
         true => Plan::Reply(frame),
-        false => sent(kept, Deletion::Elsewhere(frame, groups), calls),
+        false => Gathering::sent(kept, Step::Delete(Deletion::Elsewhere(frame, groups)), calls),
     })
 }
 

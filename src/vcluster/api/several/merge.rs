@@ -1,7 +1,7 @@
 //! Makes one answer of the answers of several physical clusters. They are of the same version, and say nothing about the
 //! same thing, so that the items of their arrays are put together as they are.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 
 use super::parts::Part;
 use super::{Kept, NoAnswer};
@@ -70,10 +70,9 @@ pub(super) fn merged(kept: &Kept, frames: Vec<Segments>) -> Result<Segments, Wir
 
 /// A frame in one piece, without its length prefix.
 pub(super) fn body(frame: &Segments) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(frame.len());
-    frame.0.iter().for_each(|part| bytes.extend_from_slice(part));
+    let mut bytes = frame.joined();
     bytes.advance(bytes.len().min(4));
-    bytes.freeze()
+    bytes
 }
 
 fn append(first: Node<'_>, other: Node<'_>, array: Field, edits: &mut Edits) {

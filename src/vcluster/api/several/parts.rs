@@ -5,7 +5,7 @@ use klamm_raft::model::ClusterId;
 use super::{Gathering, Kept, Step};
 use crate::vcluster::api::Question;
 use crate::vcluster::pending::Pending;
-use crate::vcluster::plan::{Answer, Call, CloseReason, Denials, Need, Plan, Planned, To};
+use crate::vcluster::plan::{Answer, Call, CloseReason, Denials, Plan, Planned, To};
 use crate::vcluster::view::View;
 use crate::wire::Segments;
 
@@ -56,15 +56,8 @@ impl Parts {
 
     /// The plan that sends the calls and makes one answer of theirs.
     pub(super) fn sent(self, question: Question<'_>) -> Planned {
-        let kept = Kept::of(question);
         Planned {
-            plan: Plan::Need(Need::Answers {
-                calls: self.calls,
-                gathering: Box::new(Gathering {
-                    kept,
-                    then: Step::Merge(self.parts),
-                }),
-            }),
+            plan: Gathering::sent(Kept::of(question), Step::Merge(self.parts), self.calls),
             denied: self.denied,
         }
     }

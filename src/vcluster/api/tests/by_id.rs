@@ -34,7 +34,7 @@ fn frame(api: Api, request: &Item) -> Bytes {
     let segments = request
         .request_frame((api.key(), VERSION), CORRELATION_ID, "client")
         .unwrap();
-    join(&segments).slice(4..)
+    segments.joined().slice(4..)
 }
 
 fn commit(ids: &[[u8; 16]]) -> Bytes {
@@ -74,7 +74,7 @@ fn exchange(world: &World, request: Bytes, answer: impl Fn(&[[u8; 16]]) -> Item)
     let Answer::Expected(pending) = forward.answer else {
         panic!("no answer is expected")
     };
-    let sent = join(&forward.frame).slice(4..);
+    let sent = forward.frame.joined().slice(4..);
     let header = RequestHeader::parse(&sent).unwrap();
     let mut tape = Tape::new();
     let message = walk_request(&header, &sent, Detail::Everything, &mut tape).unwrap();
@@ -85,8 +85,8 @@ fn exchange(world: &World, request: Bytes, answer: impl Fn(&[[u8; 16]]) -> Item)
         .collect();
     let api = (header.api_key, VERSION);
     let answered = answer(&ids).response_frame(api, CORRELATION_ID).unwrap();
-    let told = api::response(&world.view, &world.caller, pending, join(&answered).slice(4..)).unwrap();
-    (ids, join(&told.frame).slice(4..))
+    let told = api::response(&world.view, &world.caller, pending, answered.joined().slice(4..)).unwrap();
+    (ids, told.frame.joined().slice(4..))
 }
 
 /// Topic id and error of each topic in an answer.

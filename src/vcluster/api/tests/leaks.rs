@@ -273,7 +273,10 @@ fn assert_nothing_leaves(world: World, plant: fn(Class, usize) -> Option<Value>,
                 };
                 let place = format!("{api:?} version {version} seed {seed}");
                 let answer = api::response(&world.view, &world.caller, pending, frame.into());
-                let answer = join(&answer.unwrap_or_else(|error| panic!("{place}: {error:?}")).frame);
+                let answer = answer
+                    .unwrap_or_else(|error| panic!("{place}: {error:?}"))
+                    .frame
+                    .joined();
                 lengths += answer.len();
                 for secret in secrets {
                     assert!(!holds(&answer, secret.as_bytes()), "{place}: {secret}");
@@ -338,7 +341,7 @@ fn nothing_that_a_client_may_not_name_goes_upstream() {
                     Attempt::AfterRefresh,
                 );
                 let sent = match planned.plan {
-                    Plan::Forward(forward) => join(&forward.frame),
+                    Plan::Forward(forward) => forward.frame.joined(),
                     Plan::Reply(_) => continue,
                     other => panic!("{place}: {other:?}"),
                 };

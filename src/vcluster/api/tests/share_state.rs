@@ -23,7 +23,7 @@ fn request((key, version): (i16, i16)) -> bytes::Bytes {
         .push(field::PARTITIONS, partition);
     request.set(field::GROUP_ID, "share").push(field::TOPICS, topic);
     let frame = request.request_frame((key, version), CORRELATION_ID, "client");
-    join(&frame.unwrap()).slice(4..)
+    frame.unwrap().joined().slice(4..)
 }
 
 fn plan(world: &World, api: (i16, i16)) -> Plan {
@@ -42,7 +42,7 @@ fn refused(world: &World, api: (i16, i16)) -> (i64, Option<String>) {
     let Plan::Reply(reply) = plan(world, api) else {
         panic!("{api:?} is not answered here")
     };
-    let frame = join(&reply).slice(4..);
+    let frame = reply.joined().slice(4..);
     let mut tape = Tape::new();
     let message = walk_response(api, &frame, Detail::Everything, &mut tape).unwrap();
     let topic = message.root().items(field::RESULTS).next().unwrap();
@@ -69,7 +69,7 @@ fn the_state_of_share_groups_is_for_those_who_act_for_the_whole_cluster() {
         let Plan::Forward(forward) = plan(&world, api) else {
             panic!("{api:?} is not forwarded")
         };
-        let sent = join(&forward.frame);
+        let sent = forward.frame.joined();
         assert!(sent.ends_with(&request(api)), "{api:?}: as it is");
     }
 }

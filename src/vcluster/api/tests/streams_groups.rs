@@ -46,7 +46,7 @@ fn joining(sources: &[&str]) -> Item {
 }
 
 fn without_length(frame: &Segments) -> Bytes {
-    join(frame).slice(4..)
+    frame.joined().slice(4..)
 }
 
 fn ask(world: &World, api: (i16, i16), request: &Item) -> Plan {

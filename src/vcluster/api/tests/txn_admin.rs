@@ -243,7 +243,11 @@ fn no_client_ends_transactions_of_producers_that_may_be_others() {
         .set(field::PARTITION_INDEXES, vec![Value::from(0)]);
     marker.push(field::TOPICS, topic);
     request.push(field::MARKERS, marker);
-    let frame = join(&request.request_frame((27, 2), CORRELATION_ID, "client").unwrap()).slice(4..);
+    let frame = request
+        .request_frame((27, 2), CORRELATION_ID, "client")
+        .unwrap()
+        .joined()
+        .slice(4..);
     let world = World::new();
     let planned = api::request(
         &world.view,

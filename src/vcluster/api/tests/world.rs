@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use klamm_raft::command::Command;
@@ -379,7 +379,7 @@ fn assert_no_address(frame: &Segments) {
 }
 
 fn assert_without(frame: &Segments, secrets: &[&str]) {
-    let bytes = join(frame);
+    let bytes = frame.joined();
     for secret in secrets {
         let found = bytes
             .windows(secret.len())
@@ -434,18 +434,10 @@ pub(super) fn decode_response<Q: Request>(version: i16, frame: &Segments) -> Q::
 }
 
 fn without_length(frame: &Segments) -> Bytes {
-    let mut bytes = join(frame);
+    let mut bytes = frame.joined();
     let length = bytes.split_to(4);
     assert_eq!(length[..], u32::try_from(bytes.len()).unwrap().to_be_bytes());
     bytes
-}
-
-pub(super) fn join(frame: &Segments) -> Bytes {
-    let mut bytes = BytesMut::new();
-    for segment in &frame.0 {
-        bytes.put_slice(segment);
-    }
-    bytes.freeze()
 }
 
 fn caller(name: &str) -> Caller {
