@@ -10,6 +10,7 @@ mod manager;
 mod passthrough;
 mod pins;
 mod services;
+mod tracking;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;

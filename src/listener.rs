@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
-use klamm_raft::model::{DnsLabel, ListenerName, PortSlot, Routing};
+use klamm_raft::model::{DnsLabel, ListenerName, PortSlot, Routing, VclusterName};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, info};
@@ -50,7 +50,7 @@ pub struct Opening {
     pub label: Option<DnsLabel>,
 }
 
-/// All addresses that should be served.
+/// All addresses that should be served of one virtual cluster.
 pub type Doors = BTreeMap<Spot, Opening>;
 
 /// The addresses that should be open and are not, for readiness.
@@ -62,12 +62,13 @@ const MAILBOX: usize = 16;
 /// After this long a port that could not be opened is tried again.
 const BIND_AGAIN: Duration = Duration::from_secs(2);
 
-/// Sets the addresses to serve: opens what is new, closes what is missing together with its sessions, leaves the rest
-/// alone but for those whose accounts or tokens changed, which look at their login. Send it after views were published.
+/// Sets the addresses of virtual clusters: opens what is new, closes what is missing together with its sessions, leaves the
+/// rest alone but for those whose accounts or tokens changed, which look at their login. What is not named stays. Send it
+/// after views were published.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Serve {
-    pub doors: Doors,
+    pub changed: BTreeMap<VclusterName, Doors>,
 }
 
 /// Has sessions finish. Ports stay open, so that clients which come back are told where to go; see [`Shut`].
@@ -96,7 +97,7 @@ pub struct Site {
 pub struct Listener {
     entrance: Arc<Entrance>,
     sites: BTreeMap<ListenerName, OpenSite>,
-    slots: BTreeMap<Spot, Slot>,
+    slots: BTreeMap<VclusterName, BTreeMap<Spot, Slot>>,
     unbound: watch::Sender<Unbound>,
     mode: Mode,
     is_shut: bool,
@@ -148,8 +149,28 @@ impl Listener {
         (listener, seen)
     }
 
-    fn serve(&mut self, doors: Doors) {
-        self.slots.retain(|spot, open| {
+    fn serve(&mut self, changed: BTreeMap<VclusterName, Doors>) {
+        let mut is_rerouted = false;
+        // A port may pass from one virtual cluster to another: it is closed first.
+        for (name, doors) in &changed {
+            is_rerouted |= self.close(name, doors);
+        }
+        for (name, doors) in changed {
+            is_rerouted |= self.open(name, doors);
+        }
+        if is_rerouted {
+            self.publish_routes();
+        }
+        self.open_all();
+    }
+
+    /// Closes what a virtual cluster no longer has. The answer is whether there was any.
+    fn close(&mut self, name: &VclusterName, doors: &Doors) -> bool {
+        let Some(slots) = self.slots.get_mut(name) else {
+            return false;
+        };
+        let before = slots.len();
+        slots.retain(|spot, open| {
             let stays = doors
                 .get(spot)
                 .is_some_and(|opening| Arc::ptr_eq(&opening.door, &open.opening.door));
@@ -158,19 +179,34 @@ impl Listener {
             }
             stays
         });
+        let is_less = slots.len() < before;
+        if slots.is_empty() {
+            self.slots.remove(name);
+        }
+        is_less
+    }
+
+    /// Takes in all that a virtual cluster has now. The answer is whether names lead elsewhere.
+    fn open(&mut self, name: VclusterName, doors: Doors) -> bool {
+        if doors.is_empty() {
+            return false;
+        }
+        let mut is_rerouted = false;
+        let slots = self.slots.entry(name).or_default();
         for (spot, opening) in doors {
-            match self.slots.get_mut(&spot) {
+            match slots.get_mut(&spot) {
                 Some(open) => {
+                    is_rerouted |= open.opening.label != opening.label;
                     open.opening.label = opening.label;
                     open.recheck();
                 }
                 None => {
-                    self.slots.insert(spot, Slot::new(opening, self.mode));
+                    is_rerouted = true;
+                    slots.insert(spot, Slot::new(opening, self.mode));
                 }
             }
         }
-        self.publish_routes();
-        self.open_all();
+        is_rerouted
     }
 
     /// Names the addresses of the listeners where names tell them apart.
@@ -179,7 +215,8 @@ impl Listener {
             let Routing::Sni { domain, .. } = &open.site.routing else {
                 continue;
             };
-            let own = self.slots.iter().filter(|(spot, _)| spot.listener == *name);
+            let all = self.slots.values().flatten();
+            let own = all.filter(|(spot, _)| spot.listener == *name);
             let routes = own
                 .filter_map(|(_, slot)| Some((domain.as_str(), slot.opening.label.as_ref()?, slot.route())));
             open.routes.store(Arc::new(routes.collect()));
@@ -188,7 +225,7 @@ impl Listener {
 
     fn drain(&mut self) {
         self.mode = Mode::Drain;
-        for slot in self.slots.values() {
+        for slot in self.slots.values().flat_map(BTreeMap::values) {
             slot.orders.send_modify(|orders| orders.mode = Mode::Drain);
         }
     }
@@ -197,7 +234,7 @@ impl Listener {
     fn open_all(&mut self) {
         let mut failed = Unbound::new();
         if !self.is_shut {
-            for (spot, slot) in &mut self.slots {
+            for (spot, slot) in self.slots.values_mut().flatten() {
                 let Some(open) = self.sites.get_mut(&spot.listener) else {
                     continue;
                 };
@@ -333,7 +370,7 @@ impl Handler<Serve> for Listener {
     type Result = ();
 
     fn handle(&mut self, serve: Serve, _: &mut Self::Context) {
-        self.serve(serve.doors);
+        self.serve(serve.changed);
     }
 }
 
@@ -353,7 +390,7 @@ impl Handler<Shut> for Listener {
         for open in self.sites.values_mut() {
             open.accepting.stop();
         }
-        for slot in self.slots.values_mut() {
+        for slot in self.slots.values_mut().flat_map(BTreeMap::values_mut) {
             slot.accepting.stop();
         }
         self.drain();

@@ -3,6 +3,7 @@
 pub mod actor;
 pub mod api;
 pub mod brokers;
+mod concern;
 pub mod embedded;
 pub mod names;
 pub mod pattern;
@@ -10,5 +11,7 @@ pub mod pending;
 pub mod plan;
 pub mod producer;
 pub mod rename;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod subscriptions;
 pub mod view;

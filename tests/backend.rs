@@ -190,7 +190,7 @@ impl Bench {
         let topics = BTreeSet::from([name.clone()]);
         self.watcher
             .send(Track {
-                topics: Tracked::Those(topics),
+                topics: Tracked::Those(Arc::new(topics)),
             })
             .await
             .unwrap()

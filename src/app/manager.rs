@@ -9,16 +9,16 @@ use actix::prelude::*;
 use arc_swap::ArcSwap;
 use klamm_raft::Visibility;
 use klamm_raft::model::{
-    ClusterId, DnsLabel, ListenerName, PortSlot, Protocol, State, TopicName, VclusterKind, VclusterName,
-    VclusterState,
+    ClusterId, DnsLabel, ListenerName, PortSlot, Protocol, State, VclusterName, VclusterState,
 };
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
+use super::tracking::Tracking;
 use crate::auth::Directory;
-use crate::backend::{Track, Tracked, Upstreams};
+use crate::backend::{Track, Upstreams};
 use crate::control::Control;
-use crate::listener::{Doors, Listener, Opening, Serve, Spot};
+use crate::listener::{Listener, Opening, Serve, Spot};
 use crate::metrics::{Metrics, VclusterMetrics};
 use crate::session::{Door, Refresh};
 use crate::vcluster::actor::{self, Replicated, VirtualCluster};
@@ -56,7 +56,9 @@ struct Done {
     serving: bool,
     state: Option<Arc<State>>,
     entries: BTreeMap<VclusterName, Entry>,
-    tracked: BTreeMap<ClusterId, Tracked>,
+    tracking: Tracking,
+    /// Virtual clusters that changed since the listener was told their addresses.
+    unserved: BTreeSet<VclusterName>,
 }
 
 impl Manager {
@@ -80,39 +82,60 @@ impl Manager {
 
     async fn follow(&self, done: &mut Done, state: Arc<State>) {
         let revision = state.revision;
-        done.entries.retain(|name, entry| {
-            let stays = state.vclusters.contains_key(name);
-            if !stays {
-                info!(vcluster = %name, "virtual cluster removed");
-                entry.shut(name);
-                self.metrics.forget(name);
-            }
-            stays
-        });
         let previous = done.state.replace(Arc::clone(&state));
-        for (name, own) in &state.vclusters {
-            let seen = previous
-                .as_deref()
-                .and_then(|previous| previous.vclusters.get(name));
-            let is_same = seen.is_some_and(|seen| Arc::ptr_eq(seen, own) || seen == own);
-            if !is_same
-                || !previous
-                    .as_deref()
-                    .is_some_and(|previous| has_same_frame(previous, &state))
-            {
-                self.show(&mut done.entries, name, own, &state).await;
+        let previous = previous.as_deref();
+        let mut retracked = BTreeSet::new();
+        for (name, own) in previous.iter().flat_map(|previous| &previous.vclusters) {
+            if !state.vclusters.contains_key(name) {
+                self.end(done, name);
+                retracked.extend(done.tracking.change(Some(own), None));
             }
         }
-        self.track(&mut done.tracked, &state).await;
-        let doors = done.doors();
-        if self.listener.send(Serve { doors }).await.is_err() {
-            error!("the listener is gone");
+        let is_reframed = !previous.is_some_and(|previous| has_same_frame(previous, &state));
+        for (name, own) in &state.vclusters {
+            let seen = previous.and_then(|previous| previous.vclusters.get(name));
+            let is_same = seen.is_some_and(|seen| Arc::ptr_eq(seen, own) || seen == own);
+            if !is_same {
+                retracked.extend(done.tracking.change(seen.map(Arc::as_ref), Some(own)));
+            }
+            if !is_same || is_reframed {
+                self.show(&mut done.entries, name, own, &state).await;
+                done.unserved.insert(name.clone());
+            }
         }
+        self.track(&done.tracking, &retracked);
+        self.serve(done).await;
         self.visibility.report(revision);
         self.metrics
             .node
             .view_revision
             .set(i64::try_from(revision.0).unwrap_or(i64::MAX));
+    }
+
+    /// A virtual cluster is no more.
+    fn end(&self, done: &mut Done, name: &VclusterName) {
+        info!(vcluster = %name, "virtual cluster removed");
+        if let Some(entry) = done.entries.remove(name) {
+            entry.shut(name);
+        }
+        self.metrics.forget(name);
+        done.unserved.insert(name.clone());
+    }
+
+    /// Tells the listener the addresses of the virtual clusters that changed, once there are any.
+    async fn serve(&self, done: &mut Done) {
+        if !done.serving || done.unserved.is_empty() {
+            return;
+        }
+        let changed = std::mem::take(&mut done.unserved).into_iter().map(|name| {
+            let openings = done.entries.get(&name).into_iter().flat_map(Entry::openings);
+            let doors = openings.collect();
+            (name, doors)
+        });
+        let changed = changed.collect();
+        if self.listener.send(Serve { changed }).await.is_err() {
+            error!("the listener is gone");
+        }
     }
 
     /// Has the view of a virtual cluster compiled from `state`, in an actor that is started if there is none.
@@ -187,32 +210,13 @@ impl Manager {
         }
     }
 
-    /// Tells each watcher the topics that aliases stand for; that of a cluster of which more than aliases is shown, all. Its
-    /// answer is not waited for: the physical cluster may be away, and the view follows the picture when it comes.
-    async fn track(&self, tracked: &mut BTreeMap<ClusterId, Tracked>, state: &State) {
-        let mut wanted: BTreeMap<ClusterId, BTreeSet<TopicName>> = BTreeMap::new();
-        for alias in state.vclusters.values().flat_map(|own| own.aliases.values()) {
-            wanted
-                .entry(alias.physical_cluster.clone())
-                .or_default()
-                .insert(alias.physical_name.clone());
-        }
-        let shown_beyond: BTreeSet<&ClusterId> = state
-            .vclusters
-            .values()
-            .filter(|own| own.spec.kind != VclusterKind::Partner)
-            .filter_map(|own| own.home.as_ref())
-            .collect();
-        for (id, upstream) in self.upstreams.iter() {
-            let topics = match shown_beyond.contains(id) {
-                true => Tracked::All,
-                false => Tracked::Those(wanted.remove(id).unwrap_or_default()),
-            };
-            if tracked.get(id) != Some(&topics) {
-                drop(actix_rt::spawn(upstream.watcher.send(Track {
-                    topics: topics.clone(),
-                })));
-                tracked.insert(id.clone(), topics);
+    /// Tells watchers which topics are needed. Their answers are not waited for: the physical cluster may be away, and the
+    /// view follows the picture when it comes.
+    fn track(&self, tracking: &Tracking, clusters: &BTreeSet<ClusterId>) {
+        for cluster in clusters {
+            if let Some(upstream) = self.upstreams.get(cluster) {
+                let topics = tracking.tracked(cluster);
+                drop(actix_rt::spawn(upstream.watcher.send(Track { topics })));
             }
         }
     }
@@ -221,15 +225,6 @@ impl Manager {
 /// Whether what all virtual clusters are compiled from is equal.
 fn has_same_frame(a: &State, b: &State) -> bool {
     a.nodes == b.nodes && a.signing_key == b.signing_key && a.pinned_clusters == b.pinned_clusters
-}
-
-impl Done {
-    fn doors(&self) -> Doors {
-        match self.serving {
-            true => self.entries.values().flat_map(Entry::openings).collect(),
-            false => Doors::new(),
-        }
-    }
 }
 
 impl Entry {

@@ -226,11 +226,14 @@ impl Manners {
                 .with_port(i32::from(port))
         };
         let brokers = [(FAKE_BROKER_ID, own.port)];
-        let asked = request
-            .topics
-            .iter()
-            .flatten()
-            .filter_map(|topic| topic.name.clone());
+        let asked: Vec<TopicName> = match &request.topics {
+            Some(topics) => topics.iter().filter_map(|topic| topic.name.clone()).collect(),
+            None => {
+                let all = self.topics.iter();
+                all.map(|(name, _, _)| TopicName(StrBytes::from_static_str(name)))
+                    .collect()
+            }
+        };
         MetadataResponse::default()
             .with_cluster_id(Some(StrBytes::from_static_str(FAKE_CLUSTER_ID)))
             .with_controller_id(BrokerId(FAKE_BROKER_ID))
@@ -241,7 +244,7 @@ impl Manners {
                     .map(broker)
                     .collect(),
             )
-            .with_topics(asked.map(|name| self.topic(name)).collect())
+            .with_topics(asked.into_iter().map(|name| self.topic(name)).collect())
     }
 
     fn topic(&self, name: TopicName) -> MetadataResponseTopic {

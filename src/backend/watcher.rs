@@ -4,6 +4,7 @@
 mod picture;
 mod scout;
 mod sketch;
+mod tracked;
 mod waiting;
 
 use std::collections::BTreeSet;
@@ -16,14 +17,15 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::backend::dial::Dialer;
-use crate::backend::topology::PhysicalTopic;
+use crate::backend::topology::{PhysicalTopic, Topology};
 use crate::chain::Chain;
 pub use picture::{Picture, Publisher, Reach, picture};
 pub use scout::LookError;
 use scout::{Scout, Sighting};
 pub use sketch::Implausible;
 use sketch::TopicReport;
-use waiting::Waiting;
+pub use tracked::Tracked;
+use waiting::{Extent, Waiting};
 
 /// Messages that wait for the watcher.
 const MAILBOX: usize = 256;
@@ -50,31 +52,6 @@ pub struct Refresh;
 #[rtype(result = "Result<(), Unavailable>")]
 pub struct Track {
     pub topics: Tracked,
-}
-
-/// The topics that a picture shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tracked {
-    Those(BTreeSet<TopicName>),
-    /// All that the gateway's own account may describe.
-    All,
-}
-
-impl Tracked {
-    fn holds(&self, name: &TopicName) -> bool {
-        match self {
-            Self::Those(names) => names.contains(name),
-            Self::All => true,
-        }
-    }
-
-    /// These and some more.
-    fn and<'a>(&'a self, more: impl Iterator<Item = &'a TopicName>) -> Self {
-        match self {
-            Self::Those(names) => Self::Those(names.iter().chain(more).cloned().collect()),
-            Self::All => Self::All,
-        }
-    }
 }
 
 /// Asks for one topic, tracked or not, as it is now. `None`: it does not exist.
@@ -109,12 +86,27 @@ pub struct Watcher {
     /// `None` while it is out looking.
     scout: Option<Scout>,
     tracked: Tracked,
+    /// Those that were tracked when the cluster was last asked.
+    covered: Tracked,
     /// Tracked topics that the gateway's account may not describe, as far as that was logged.
     denied: BTreeSet<TopicName>,
     waiting: Waiting,
     next_look: SpawnHandle,
     last_look: Option<Instant>,
+    /// When all tracked topics were asked for.
+    last_whole: Option<Instant>,
     failures: u32,
+}
+
+/// One look.
+#[derive(Debug)]
+struct Look {
+    asked: Tracked,
+    /// The picture that the rest is taken from; none when all that is tracked is asked for.
+    kept: Option<Arc<Topology>>,
+    /// What was tracked then.
+    covers: Tracked,
+    waiting: Waiting,
 }
 
 impl Watcher {
@@ -124,11 +116,13 @@ impl Watcher {
             scout: Some(Scout::new(Arc::clone(&dialer))),
             dialer,
             publisher,
-            tracked: Tracked::Those(BTreeSet::new()),
+            tracked: Tracked::Those(Arc::default()),
+            covered: Tracked::Those(Arc::default()),
             denied: BTreeSet::new(),
             waiting: Waiting::default(),
             next_look: SpawnHandle::default(),
             last_look: None,
+            last_whole: None,
             failures: 0,
         }
     }
@@ -151,28 +145,66 @@ impl Watcher {
         let Some(mut scout) = self.scout.take() else {
             return;
         };
+        let look = self.next();
         self.last_look = Some(Instant::now());
-        let waiting = std::mem::take(&mut self.waiting);
-        let topics = self.tracked.and(waiting.topics());
         let looking = async move {
-            let outcome = timeout(LOOK_TIMEOUT, scout.look(&topics)).await;
-            (scout, outcome.unwrap_or(Err(LookError::Timeout)))
+            let outcome = timeout(LOOK_TIMEOUT, scout.look(&look.asked)).await;
+            (scout, look, outcome.unwrap_or(Err(LookError::Timeout)))
         };
-        ctx.spawn(looking.into_actor(self).map(|(scout, outcome), watcher, ctx| {
-            watcher.scout = Some(scout);
-            match outcome {
-                Ok(sighting) => watcher.saw(&sighting, waiting),
-                Err(error) => watcher.saw_nothing(error, waiting),
-            }
-            let pause = watcher.pause();
-            watcher.look_after(pause, ctx);
-        }));
+        ctx.spawn(
+            looking
+                .into_actor(self)
+                .map(|(scout, look, outcome), watcher, ctx| {
+                    watcher.scout = Some(scout);
+                    match outcome {
+                        Ok(sighting) => watcher.saw(&sighting, look),
+                        Err(error) => watcher.saw_nothing(error, look.waiting),
+                    }
+                    let pause = watcher.pause();
+                    watcher.look_after(pause, ctx);
+                }),
+        );
     }
 
-    fn saw(&mut self, sighting: &Sighting, waiting: Waiting) {
+    /// All that is tracked is asked for every few seconds and on demand; in between, what is new.
+    fn next(&mut self) -> Look {
+        let waiting = std::mem::take(&mut self.waiting);
+        let known = self.publisher.last();
+        let news = self.tracked.beside(&self.covered, waiting.topics());
+        let is_whole =
+            known.is_none() || news.is_all() || waiting.is_for_all() || self.until_whole().is_zero();
+        let everything = || {
+            self.tracked
+                .beside(&Tracked::Those(Arc::default()), waiting.topics())
+        };
+        if is_whole {
+            self.last_whole = Some(Instant::now());
+        }
+        Look {
+            asked: if is_whole { everything() } else { news },
+            kept: known.filter(|_| !is_whole),
+            covers: self.tracked.clone(),
+            waiting,
+        }
+    }
+
+    fn saw(&mut self, sighting: &Sighting, look: Look) {
         self.failures = 0;
         let mut fresh = sighting.topology(self.publisher.last().as_deref());
+        if let Some(kept) = look
+            .kept
+            .filter(|kept| kept.kafka_cluster_id == fresh.kafka_cluster_id)
+        {
+            let unasked = kept
+                .topics
+                .iter()
+                .filter(|(name, _)| !sighting.sketch.topics.contains_key(*name));
+            fresh
+                .topics
+                .extend(unasked.map(|(name, topic)| (name.clone(), *topic)));
+        }
         fresh.topics.retain(|name, _| self.tracked.holds(name));
+        self.covered = look.covers;
         if self.publisher.reached(Reach::Reachable) {
             self.dialer.metrics().reachable.set(1);
             info!(
@@ -182,7 +214,7 @@ impl Watcher {
         }
         self.note_denied(sighting);
         self.publisher.publish(fresh);
-        waiting.answer(&sighting.sketch);
+        look.waiting.answer(&sighting.sketch);
     }
 
     fn saw_nothing(&mut self, error: LookError, waiting: Waiting) {
@@ -213,7 +245,10 @@ impl Watcher {
                 "the gateway's own account on the physical cluster may not describe a topic"
             );
         }
-        self.denied = denied;
+        let asked = &sighting.sketch.topics;
+        self.denied
+            .retain(|name| self.tracked.holds(name) && !asked.contains_key(name));
+        self.denied.extend(denied);
     }
 
     /// The least time from the start of a look to the next one.
@@ -226,10 +261,16 @@ impl Watcher {
             return self.gap();
         }
         let full = match self.failures.checked_sub(1) {
-            None => LOOK_EVERY,
+            None => self.until_whole(),
             Some(doublings) => FIRST_RETRY.saturating_mul(1 << doublings.min(8)).min(LOOK_EVERY),
         };
         full - full * u32::from(super::chance()) / (4 * 256)
+    }
+
+    /// Time until all that is tracked is to be looked at again.
+    fn until_whole(&self) -> Duration {
+        let since = self.last_whole.map_or(LOOK_EVERY, |at| at.elapsed());
+        LOOK_EVERY.saturating_sub(since)
     }
 }
 
@@ -246,7 +287,7 @@ impl Handler<Refresh> for Watcher {
     type Result = ResponseFuture<Result<(), Unavailable>>;
 
     fn handle(&mut self, _: Refresh, ctx: &mut Self::Context) -> Self::Result {
-        let answer = self.waiting.for_picture();
+        let answer = self.waiting.for_picture(Extent::All);
         self.hasten(ctx);
         Box::pin(answer)
     }
@@ -257,7 +298,7 @@ impl Handler<Track> for Watcher {
 
     fn handle(&mut self, Track { topics }: Track, ctx: &mut Self::Context) -> Self::Result {
         self.tracked = topics;
-        let answer = self.waiting.for_picture();
+        let answer = self.waiting.for_picture(Extent::News);
         self.hasten(ctx);
         Box::pin(answer)
     }

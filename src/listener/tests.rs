@@ -55,6 +55,13 @@ fn site((address, port): (IpAddr, u16)) -> Site {
     }
 }
 
+/// The only virtual cluster has these addresses.
+fn serve(doors: Doors) -> Serve {
+    Serve {
+        changed: [("v".parse().unwrap(), doors)].into(),
+    }
+}
+
 fn opening(gateway: &Gateway) -> Opening {
     Opening {
         door: Arc::clone(&gateway.door),
@@ -100,8 +107,7 @@ impl Bench {
 
     async fn serve(&self, slots: &[u16]) {
         let doors = slots.iter().map(|slot| (spot(*slot), opening(&self.gateway)));
-        let doors = doors.collect();
-        self.listener.send(Serve { doors }).await.unwrap();
+        self.listener.send(serve(doors.collect())).await.unwrap();
     }
 
     fn address(&self, slot: u16) -> SocketAddr {
@@ -132,6 +138,35 @@ async fn slots_open_and_close_with_their_sessions() {
     stays.send(&crate::session::testing::request(18, 0, 9, b"")).await;
     assert_eq!(stays.receive_id().await, Some(9));
     assert!(bench.unbound.borrow().is_empty());
+}
+
+#[actix::test]
+async fn a_virtual_cluster_that_is_not_named_keeps_its_addresses() {
+    let bench = Bench::start(Limits::default()).await;
+    let door = |slot: u16| (spot(slot), opening(&bench.gateway));
+    let serve = async |changed: Vec<(&str, Vec<u16>)>| {
+        let changed = changed.into_iter().map(|(name, slots)| {
+            let doors: Doors = slots.into_iter().map(door).collect();
+            (name.parse().unwrap(), doors)
+        });
+        let changed = changed.collect();
+        bench.listener.send(Serve { changed }).await.unwrap();
+    };
+    serve(vec![("a", vec![0, 1])]).await;
+    let mut stays = bench.log_in(0).await;
+    serve(vec![("b", vec![2])]).await;
+    assert!(bench.is_open(0).await && bench.is_open(1).await && bench.is_open(2).await);
+    serve(vec![("b", vec![])]).await;
+    assert!(bench.is_open(0).await && bench.is_open(1).await && !bench.is_open(2).await);
+    stays.send(&crate::session::testing::request(18, 0, 9, b"")).await;
+    assert_eq!(stays.receive_id().await, Some(9));
+    let mut ends = bench.log_in(1).await;
+    serve(vec![("a", vec![0]), ("b", vec![1])]).await;
+    assert_eq!(ends.receive().await, None, "the port has passed to the other one");
+    serve(vec![]).await;
+    while !bench.is_open(1).await {
+        serve(vec![]).await;
+    }
 }
 
 #[actix::test]
@@ -238,7 +273,7 @@ async fn sessions_go_to_the_arbiter_that_has_the_fewest() {
         Arc::default(),
     );
     let doors = [(spot(0), opening(&gateway))].into();
-    listener.start().send(Serve { doors }).await.unwrap();
+    listener.start().send(serve(doors)).await.unwrap();
 
     let mut clients = Vec::new();
     for _ in 0..6 {

@@ -12,6 +12,7 @@ use klamm_raft::command::Command;
 use klamm_raft::model::{BrokerKey, ClusterId, State, VclusterName, VclusterState};
 use tracing::{debug, warn};
 
+use super::concern::is_concerned;
 use super::view::{SharedView, Source, View};
 use crate::backend::topology::Topologies;
 use crate::backend::{Refresh as Look, Upstreams};
@@ -42,6 +43,8 @@ pub struct VirtualCluster {
     name: VclusterName,
     view: SharedView,
     state: Arc<State>,
+    /// What the view was compiled from.
+    seen: Topologies,
     upstreams: Upstreams,
     control: Control,
     /// The physical clusters whose pictures are followed.
@@ -57,6 +60,7 @@ impl VirtualCluster {
             name,
             view,
             state,
+            seen: Topologies::new(),
             upstreams,
             control,
             followed: BTreeMap::new(),
@@ -88,6 +92,16 @@ impl VirtualCluster {
         );
         self.view.store(Arc::new(view));
         self.assign_slots(&own, &topologies, ctx);
+        self.seen = topologies;
+    }
+
+    /// The same, if what physical clusters show now is something else for this virtual cluster.
+    fn publish_if_concerned(&mut self, ctx: &mut Context<Self>) {
+        let own = self.state.vclusters.get(&self.name);
+        if own.is_some_and(|own| is_concerned(own, &self.seen, &topologies(&self.upstreams, own))) {
+            debug!(vcluster = %self.name, "the physical cluster changed");
+            self.publish(ctx);
+        }
     }
 
     /// Follows the pictures of the clusters that it reaches, which change with its aliases.
@@ -190,8 +204,7 @@ impl Actor for VirtualCluster {
 
 impl StreamHandler<PictureChanged> for VirtualCluster {
     fn handle(&mut self, _: PictureChanged, ctx: &mut Self::Context) {
-        debug!(vcluster = %self.name, "the physical cluster changed");
-        self.publish(ctx);
+        self.publish_if_concerned(ctx);
     }
 
     /// The watcher's publisher outlives it; without it there is nothing to follow, and the actor goes on.
@@ -216,6 +229,10 @@ impl Handler<Refresh> for VirtualCluster {
         let watchers = followed.filter_map(|cluster| Some(self.upstreams.get(cluster)?.watcher.send(Look)));
         // The watchers say themselves why they cannot look.
         let looking = join_all(watchers).map(drop);
-        Box::pin(looking.into_actor(self).map(|(), actor, ctx| actor.publish(ctx)))
+        Box::pin(
+            looking
+                .into_actor(self)
+                .map(|(), actor, ctx| actor.publish_if_concerned(ctx)),
+        )
     }
 }

@@ -241,33 +241,17 @@ mod tests {
     use std::collections::BTreeMap;
 
     use klamm_raft::model::{
-        AccountName, AclEntry, Authentication, BrokerKey, BrokerSlot, Operation, PatternType, Permission,
-        PortSlot, ResourcePattern, ResourceType, VirtualCluster,
+        AclEntry, BrokerKey, BrokerSlot, Operation, PatternType, Permission, PortSlot, ResourcePattern,
+        ResourceType,
     };
 
     use super::*;
+    use crate::vcluster::samples;
 
     fn state() -> VclusterState {
-        let admin: AccountName = "admin".parse().unwrap();
-        VclusterState {
-            spec: VirtualCluster {
-                kind: VclusterKind::Partner,
-                acl_enabled: true,
-                super_users: BTreeSet::from([admin]),
-                authentication: Authentication::default(),
-                dns_label: None,
-            },
-            kafka_cluster_id: "virtual".into(),
-            aliases: Default::default(),
-            accounts: Default::default(),
-            tokens: Default::default(),
-            scram: Default::default(),
-            acls: Default::default(),
-            home: Some("main".parse().unwrap()),
-            bootstrap: PortSlot(0),
-            brokers: BTreeMap::new(),
-            next_broker_id: 1,
-        }
+        let mut state = samples::partner(&[]);
+        state.spec.super_users.insert("admin".parse().unwrap());
+        state
     }
 
     fn compile(previous: Option<&View>, state: &VclusterState, topologies: &Topologies) -> View {

@@ -124,7 +124,7 @@ impl Scout {
     pub(super) async fn look(&mut self, topics: &Tracked) -> Result<Sighting, LookError> {
         let request = request(topics);
         let mut sketch = Sketch::read(&self.ask(&request).await?).inspect_err(|_| self.line = None)?;
-        sketch.is_complete = *topics == Tracked::All;
+        sketch.is_complete = topics.is_all();
         self.probe(&sketch).await;
         let offers: Vec<Offer> = self
             .probes

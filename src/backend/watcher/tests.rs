@@ -20,7 +20,7 @@ fn name(text: &str) -> TopicName {
 }
 
 async fn track(watcher: &Addr<Watcher>, topics: &[&str]) -> Result<(), Unavailable> {
-    let topics = topics.iter().map(|text| name(text)).collect();
+    let topics = Arc::new(topics.iter().map(|text| name(text)).collect());
     watcher
         .send(Track {
             topics: Tracked::Those(topics),
@@ -70,6 +70,56 @@ async fn the_picture_shows_brokers_versions_and_tracked_topics() {
         now(&picture).topics.keys().cloned().collect::<Vec<_>>(),
         [name("two")]
     );
+}
+
+#[actix::test]
+async fn what_is_tracked_newly_is_asked_for_alone() {
+    let broker = FakeBroker::start(with_topics()).await;
+    let (watcher, picture) = watch_over(broker.dialer());
+    track(&watcher, &["one"]).await.unwrap();
+    broker.manners().topics = vec![("one", ID, 9), ("two", ID, 2)];
+    track(&watcher, &["one", "two"]).await.unwrap();
+    let partitions = |topic| now(&picture).topics[&name(topic)].partitions;
+    assert_eq!((partitions("one"), partitions("two")), (3, 2));
+    let described = watcher.send(DescribeTopic { name: name("gone") }).await;
+    assert_eq!(described.unwrap().unwrap(), None);
+    assert_eq!(partitions("one"), 3);
+
+    watcher.send(Refresh).await.unwrap().unwrap();
+    assert_eq!((partitions("one"), partitions("two")), (9, 2));
+    broker.manners().topics = vec![("one", ID, 10), ("two", ID, 2)];
+    track(&watcher, &["two"]).await.unwrap();
+    assert!(!now(&picture).topics.contains_key(&name("one")));
+    track(&watcher, &["two", "one"]).await.unwrap();
+    assert_eq!(partitions("one"), 10, "it is new again");
+
+    broker.manners().topics = vec![("one", ID, 11)];
+    let mut pictures = picture.topology.clone();
+    let is_later =
+        |picture: &Option<Arc<Topology>>| picture.as_ref().unwrap().topics[&name("one")].partitions == 11;
+    pictures.wait_for(is_later).await.unwrap();
+    assert!(
+        !now(&picture).topics.contains_key(&name("two")),
+        "a whole look comes by itself"
+    );
+}
+
+#[actix::test]
+async fn all_topics_are_asked_for_when_all_are_tracked() {
+    let broker = FakeBroker::start(with_topics()).await;
+    let (watcher, picture) = watch_over(broker.dialer());
+    track(&watcher, &["one"]).await.unwrap();
+    watcher
+        .send(Track { topics: Tracked::All })
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(now(&picture).topics.len(), 2);
+    let described = watcher.send(DescribeTopic { name: name("one") }).await;
+    assert_eq!(described.unwrap().unwrap().unwrap().partitions, 3);
+    assert_eq!(now(&picture).topics.len(), 2);
+    track(&watcher, &["two"]).await.unwrap();
+    assert_eq!(now(&picture).topics.keys().collect::<Vec<_>>(), [&name("two")]);
 }
 
 #[actix::test]

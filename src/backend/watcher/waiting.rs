@@ -14,10 +14,19 @@ const MAX_WAITING: usize = 4096;
 
 type Answer<T> = oneshot::Sender<Result<T, Unavailable>>;
 
+/// What a picture must show anew for who waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All that is tracked.
+    All,
+    /// What is tracked and was not before.
+    News,
+}
+
 /// Those who wait.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
-    pictures: Vec<Answer<()>>,
+    pictures: Vec<(Extent, Answer<()>)>,
     topics: Vec<(TopicName, Answer<Option<PhysicalTopic>>)>,
 }
 
@@ -26,17 +35,25 @@ impl Waiting {
         self.pictures.is_empty() && self.topics.is_empty()
     }
 
+    /// Whether somebody wants all that is tracked to be asked for.
+    pub(super) fn is_for_all(&self) -> bool {
+        self.pictures.iter().any(|(extent, _)| *extent == Extent::All)
+    }
+
     /// The topics that somebody wants to hear of.
     pub(super) fn topics(&self) -> impl Iterator<Item = &TopicName> {
         self.topics.iter().map(|(name, _)| name)
     }
 
     /// Waits for the next picture.
-    pub(super) fn for_picture(&mut self) -> impl Future<Output = Result<(), Unavailable>> + use<> {
+    pub(super) fn for_picture(
+        &mut self,
+        extent: Extent,
+    ) -> impl Future<Output = Result<(), Unavailable>> + use<> {
         let (sender, receiver) = oneshot::channel();
         let has_room = self.has_room();
         if has_room {
-            self.pictures.push(sender);
+            self.pictures.push((extent, sender));
         }
         outcome(has_room, receiver)
     }
@@ -56,7 +73,7 @@ impl Waiting {
 
     /// The look succeeded and its picture is published. Who no longer listens is passed over.
     pub(super) fn answer(self, sketch: &Sketch) {
-        for picture in self.pictures {
+        for (_, picture) in self.pictures {
             let _ = picture.send(Ok(()));
         }
         for (name, answer) in self.topics {
@@ -73,7 +90,7 @@ impl Waiting {
 
     /// The look failed.
     pub(super) fn disappoint(self, why: &Unavailable) {
-        for picture in self.pictures {
+        for (_, picture) in self.pictures {
             let _ = picture.send(Err(why.clone()));
         }
         for (_, answer) in self.topics {

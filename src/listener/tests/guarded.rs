@@ -134,7 +134,7 @@ async fn names_lead_to_virtual_clusters_on_one_port() {
         ..opening(&bench.gateway)
     };
     let doors = [(spot(0), named), (spot(1), opening(&bench.gateway))].into();
-    bench.listener.send(Serve { doors }).await.unwrap();
+    bench.listener.send(serve(doors)).await.unwrap();
 
     let mut client = pki
         .connect(bench.dial().await, "Team-A.kafka.example.com", None)

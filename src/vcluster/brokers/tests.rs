@@ -1,34 +1,20 @@
 //! Which brokers are shown, and where.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    Authentication, BrokerKey, BrokerSlot, ListenerName, ListenerRecord, Liveness, NodeId, NodeRecord,
-    PortSlot, Protocol, Routing, VclusterKind, VclusterState, VirtualCluster,
+    BrokerKey, BrokerSlot, ListenerName, ListenerRecord, Liveness, NodeId, NodeRecord, PortSlot, Protocol,
+    Routing, VclusterState,
 };
 
 use super::Brokers;
 use crate::backend::topology::Topologies;
+use crate::vcluster::samples;
 
 fn state(brokers: &[(i32, i32, u16)]) -> VclusterState {
     VclusterState {
-        spec: VirtualCluster {
-            kind: VclusterKind::Partner,
-            acl_enabled: true,
-            super_users: BTreeSet::new(),
-            authentication: Authentication::default(),
-            dns_label: None,
-        },
-        kafka_cluster_id: "virtual".into(),
-        aliases: Default::default(),
-        accounts: Default::default(),
-        tokens: Default::default(),
-        scram: Default::default(),
-        acls: Default::default(),
-        home: Some("main".parse().unwrap()),
-        bootstrap: PortSlot(0),
         brokers: brokers
             .iter()
             .map(|(physical_id, virtual_id, slot)| {
@@ -47,6 +33,7 @@ fn state(brokers: &[(i32, i32, u16)]) -> VclusterState {
             })
             .collect(),
         next_broker_id: 100,
+        ..samples::partner(&[])
     }
 }
 

@@ -1,0 +1,45 @@
+//! Virtual clusters for tests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use klamm_raft::model::{
+    AliasTopic, Authentication, PortSlot, TopicName, VclusterKind, VclusterState, VirtualCluster,
+};
+
+/// A Partner at home on `main`, with aliases: name, physical cluster and physical name. It has nothing else.
+pub(crate) fn partner(aliases: &[(&str, &str, &str)]) -> VclusterState {
+    let aliases = aliases.iter().map(|(name, cluster, physical_name)| {
+        let name: TopicName = name.parse().unwrap();
+        let alias = AliasTopic {
+            physical_cluster: cluster.parse().unwrap(),
+            physical_name: physical_name.parse().unwrap(),
+        };
+        (name, alias)
+    });
+    VclusterState {
+        spec: VirtualCluster {
+            kind: VclusterKind::Partner,
+            acl_enabled: true,
+            super_users: BTreeSet::new(),
+            authentication: Authentication::default(),
+            dns_label: None,
+        },
+        kafka_cluster_id: "virtual".into(),
+        aliases: aliases.collect::<BTreeMap<_, _>>().into(),
+        accounts: Default::default(),
+        tokens: Default::default(),
+        scram: Default::default(),
+        acls: Default::default(),
+        home: Some("main".parse().unwrap()),
+        bootstrap: PortSlot(0),
+        brokers: BTreeMap::new(),
+        next_broker_id: 1,
+    }
+}
+
+/// All of `main`, under its own names.
+pub(crate) fn passthrough() -> VclusterState {
+    let mut state = partner(&[]);
+    state.spec.kind = VclusterKind::Passthrough;
+    state
+}
