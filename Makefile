@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test chaos fuzz interop interop-standard clients bench lint fix schema kafka
+.PHONY: quickstart test chaos fuzz interop interop-standard clients logins bench lint fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -43,6 +43,10 @@ interop-standard:
 # ARGS="sarama,kafkajs" picks clients.
 clients: kafka
 	KLAMM_CLIENTS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture --test-threads=1 clients::
+
+# Stock clients by every way to log in, and refused: docs/CLIENTS.md. ARGS="franz-go,librdkafka" picks clients.
+logins: kafka
+	KLAMM_LOGINS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture logins::
 
 # Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone.
 bench: kafka

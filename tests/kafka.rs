@@ -20,6 +20,8 @@ mod isolation;
 mod kcat;
 #[path = "kafka/listeners.rs"]
 mod listeners;
+#[path = "clients/logins.rs"]
+mod logins;
 #[path = "kafka/passthrough.rs"]
 mod passthrough;
 #[path = "kafka/pki.rs"]

@@ -10,7 +10,7 @@ use klamm_raft::model::{AccountName, PasswordHash, ProviderName};
 use super::accept;
 use super::certificate::ClientCertificate;
 use super::messages::{self, Answer, SASL_AUTHENTICATE, SASL_HANDSHAKE, SaslError};
-use super::oauth::Keyring;
+use super::oauth::{self, Keyring};
 use super::password::{PasswordCheck, Verdict};
 use super::relay::{BrokerAnswer, Progress, Relay, ToBroker};
 use super::scram::{self, Nonce};
@@ -341,8 +341,12 @@ impl Conversation {
         }
         match messages::parse_authenticate(request.api_version, request.body) {
             Ok(message) => {
-                let outcome = self.exchanged(message, directory, moment);
-                self.turn(outcome, reply, message)
+                // Like a broker, it says at the end what it said of the token.
+                let told = self.doom().map(|_| oauth::INVALID_TOKEN);
+                match self.exchanged(message, directory, moment) {
+                    Err(kind) => refused(kind, reply, told),
+                    outcome => self.turn(outcome, reply, message),
+                }
             }
             Err(messages::Malformed) => refused(Refusal::MalformedMessage, reply, None),
         }

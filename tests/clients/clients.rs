@@ -4,7 +4,7 @@
 
 mod desk;
 mod field;
-mod matrix;
+pub(crate) mod matrix;
 mod programs;
 mod tools;
 

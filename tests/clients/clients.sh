@@ -10,6 +10,7 @@ readonly jvm="-Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -XX:-UsePerfData
 usage() {
   cat <<'TEXT'
 clients.sh install [CLIENT…]       fetch and build what the clients need, once: all of them, or those named
+clients.sh login CLIENT            run its program of logins: one a line of the input, in JSON; says what came of each
 clients.sh run CLIENT SCENARIO     run a client's program; it says "ok STEP", "cannot STEP: why" or "failed STEP: error"
 CLIENTs: java-3.9 streams librdkafka aiokafka kafka-python franz-go sarama kafkajs
 TEXT
@@ -30,7 +31,7 @@ make_python() {
 
 make_go() {
   cd "$here/go"
-  go build -trimpath -o "$home/go/" ./franz-go ./sarama
+  go build -trimpath -o "$home/go/" ./franz-go ./franz-go-login ./sarama
 }
 
 make_kafkajs() {
@@ -81,12 +82,23 @@ run() {
   esac
 }
 
+login() {
+  local client="$1"
+  install "$client"
+  case "$client" in
+    librdkafka) exec "$home/python/bin/python" -B "$here/python/login_librdkafka.py" ;;
+    franz-go) exec "$home/go/$client-login" ;;
+    *) die "nobody wrote logins for $client" ;;
+  esac
+}
+
 case "${1:-help}" in
   install)
     shift
     (($#)) || set -- java-3.9 streams librdkafka aiokafka kafka-python franz-go sarama kafkajs
     install "$@"
     ;;
+  login) (($# == 2)) || { usage >&2; exit 2; }; login "$2" ;;
   run) (($# == 3)) || { usage >&2; exit 2; }; run "$2" "$3" ;;
   help | -h | --help) usage ;;
   *) usage >&2; exit 2 ;;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::pki::{Authority, Identity};
 use crate::relay::{RELAY, Relay};
-use crate::scene::{CLUSTER, LIMIT, Login, Scene, eventually, lines, script};
+use crate::scene::{CLUSTER, LIMIT, Login, Scene, address, eventually, lines, script};
 
 /// Where the listener with names finds its virtual clusters.
 const DOMAIN: &str = "kafka.test";
@@ -89,17 +89,7 @@ impl Listeners {
 
     /// Where clients of a listener begin.
     fn bootstrap(&self, vcluster: &str, listener: &str) -> Result<String> {
-        let admin = self.scene.stage.admin(1);
-        let shown = admin
-            .call("GET", &format!("virtual-cluster/{vcluster}"), None)?
-            .ok()?;
-        let shown: Value = serde_json::from_str(&shown.body)?;
-        let listeners = shown["spec"]["listeners"].as_array().cloned().unwrap_or_default();
-        let found = listeners.iter().find(|shown| shown["name"] == listener);
-        let address = found.and_then(|found| found["bootstrapServers"].as_str());
-        Ok(address
-            .with_context(|| format!("no {listener} in {shown}"))?
-            .to_owned())
+        address(&self.scene.stage.admin(1), vcluster, listener)
     }
 
     /// A token of an account, which is made.

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use klamm::quickstart::admin;
+use klamm::quickstart::admin::{self, Admin};
 use klamm::quickstart::child::{self, Output};
 use klamm::quickstart::stage::{Nodes, PortChoice, Stage};
 use serde_json::Value;
@@ -266,6 +266,20 @@ pub(crate) fn properties(username: &str, token: &str) -> String {
         "security.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n\
          sasl.jaas.config={module} required username=\"{username}\" password=\"{token}\";\n"
     )
+}
+
+/// Where clients of a listener begin.
+pub(crate) fn address(admin: &Admin, vcluster: &str, listener: &str) -> Result<String> {
+    let shown = admin
+        .call("GET", &format!("virtual-cluster/{vcluster}"), None)?
+        .ok()?;
+    let shown = json(&shown.body)?;
+    let listeners = shown["spec"]["listeners"].as_array().cloned().unwrap_or_default();
+    let found = listeners.iter().find(|shown| shown["name"] == listener);
+    let address = found.and_then(|found| found["bootstrapServers"].as_str());
+    Ok(address
+        .with_context(|| format!("no {listener} in {shown}"))?
+        .to_owned())
 }
 
 /// The Kafka script of this project.

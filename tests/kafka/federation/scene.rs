@@ -16,6 +16,9 @@ use crate::scene::{LIMIT, script};
 /// A topic that users of the broker may write and read, and the gateway itself may not.
 pub(crate) const OWNED: &str = "owned";
 
+/// How long a session of PLAIN lasts at the broker, in milliseconds.
+pub(crate) const SESSION_MS: i64 = 6_000;
+
 /// Users of the broker, with the mechanism of each. The password is the name with `-secret`.
 const SCRAM_USERS: [(&str, &str); 4] = [
     ("gateway", "SCRAM-SHA-512"),
@@ -51,12 +54,13 @@ impl Federation {
         if let Some(scene) = shared.upgrade() {
             return Ok(scene);
         }
-        let scene = Arc::new(Self::start()?);
+        let scene = Arc::new(Self::start(|_| Ok(Vec::new()))?);
         *shared = Arc::downgrade(&scene);
         Ok(scene)
     }
 
-    fn start() -> Result<Self> {
+    /// Starts all of it, with further environment variables for the node once it is clear where things are.
+    pub(crate) fn start(more: impl FnOnce(&Stage) -> Result<Vec<(String, String)>>) -> Result<Self> {
         let mut stage = Stage::new()?;
         let provider = Provider::start()?;
         let keys = stage.directory().join("keys.json");
@@ -78,19 +82,21 @@ impl Federation {
             entry("rotating", &rotating.url),
         ]
         .join(", ");
+        let mut variables = vec![
+            ("GATEWAY_OAUTH_PROVIDERS".to_owned(), format!("{{{providers}}}")),
+            (
+                "GATEWAY_PASSTHROUGH_AUTHENTICATION".to_owned(),
+                r#"[{"type": "sasl_plain", "mediation": "passthrough"}]"#.to_owned(),
+            ),
+            ("GATEWAY_ACL_ENABLED".to_owned(), "false".to_owned()),
+        ];
+        variables.extend(more(&stage)?);
         stage.start_nodes(&Nodes {
             program: env!("CARGO_BIN_EXE_klamm").into(),
             count: 1,
             advertised_host: "127.0.0.1".to_owned(),
             ports: PortChoice::Any,
-            more: vec![
-                ("GATEWAY_OAUTH_PROVIDERS".to_owned(), format!("{{{providers}}}")),
-                (
-                    "GATEWAY_PASSTHROUGH_AUTHENTICATION".to_owned(),
-                    r#"[{"type": "sasl_plain", "mediation": "passthrough"}]"#.to_owned(),
-                ),
-                ("GATEWAY_ACL_ENABLED".to_owned(), "false".to_owned()),
-            ],
+            more: variables,
         })?;
         Ok(Self {
             stage,
@@ -101,20 +107,36 @@ impl Federation {
 
     /// A virtual cluster with these super users and methods, and the alias `orders` of [`OWNED`]; gives its address.
     pub(crate) fn vcluster(&self, name: &str, super_users: &[&str], methods: &Value) -> Result<String> {
+        self.vcluster_of(OWNED, name, super_users, methods)
+    }
+
+    /// The same with another physical topic.
+    pub(crate) fn vcluster_of(
+        &self,
+        topic: &str,
+        name: &str,
+        super_users: &[&str],
+        methods: &Value,
+    ) -> Result<String> {
         let admin = self.stage.admin(1);
         let mut vcluster = admin::vcluster(name, "super-user");
         vcluster["spec"]["superUsers"] = json!(super_users);
         vcluster["spec"]["authentication"] = methods.clone();
         admin.put("virtual-cluster", &vcluster)?;
-        admin.put("alias-topic", &admin::alias(name, "orders", ("main", OWNED)))?;
+        admin.put("alias-topic", &admin::alias(name, "orders", ("main", topic)))?;
         Ok(admin.bootstrap(name)?)
     }
 
     /// All records of [`OWNED`], read without the gateway.
     pub(crate) fn stored(&self) -> Result<Vec<String>> {
+        self.stored_in(OWNED)
+    }
+
+    /// The same of any topic.
+    pub(crate) fn stored_in(&self, topic: &str) -> Result<Vec<String>> {
         let bootstrap = self.stage.bootstrap("main").context("main was started")?;
         let connection = ["--bootstrap-server", bootstrap];
-        Ok(self.stage.kafka().records(&connection, OWNED, LIMIT)?)
+        Ok(self.stage.kafka().records(&connection, topic, LIMIT)?)
     }
 
     /// A client of OAUTHBEARER with this token.
@@ -231,7 +253,7 @@ fn start_broker(stage: &mut Stage, sasl_port: u16, keys: &str) -> Result<()> {
         "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER".to_owned(),
         format!("{listener}.scram-sha-256.sasl.jaas.config={scram}"),
         format!("{listener}.scram-sha-512.sasl.jaas.config={scram}"),
-        format!("{listener}.plain.connections.max.reauth.ms=20000"),
+        format!("{listener}.plain.connections.max.reauth.ms={SESSION_MS}"),
         format!(
             "{listener}.oauthbearer.sasl.jaas.config={package}.oauthbearer.OAuthBearerLoginModule required;"
         ),

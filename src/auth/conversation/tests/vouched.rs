@@ -134,6 +134,14 @@ fn a_bad_token_is_refused_once_the_client_has_read_that() {
         body: &body,
     };
     let turn = conversation.request(&request, &samples::directory(&state), moment(NOW));
+    let Turn::Refused {
+        answer: Some(answer), ..
+    } = &turn
+    else {
+        panic!("{turn:?}");
+    };
+    let text = String::from_utf8_lossy(&answer.0[0]).into_owned();
+    assert!(text.contains("invalid_token"), "{text}");
     assert_eq!(seen(turn), Seen::Refused(Refusal::MissingScope, Some(58)));
     assert!(conversation.login().is_none());
 }

@@ -1,0 +1,210 @@
+//! Stock clients log in by every row and mode of the authentication table, and are refused: a good login writes a record
+//! that the broker then has and reads it; a bad one is the client's own error and leaves nothing.
+//!
+//! `make logins` runs all clients; `make test` one. `KLAMM_LOGINS` names which, separated by commas, or `all`.
+
+#[path = "logins/place.rs"]
+mod place;
+#[path = "logins/rows.rs"]
+mod rows;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use klamm::quickstart::child;
+
+use crate::clients::matrix::entries;
+use crate::federation::scene::OWNED;
+use place::{Place, SHARED};
+use rows::{Expected, Row};
+
+const HOLES: &str = include_str!("logins/holes.txt");
+
+/// All, and whether they log in again on the same connection (KIP-368).
+const CLIENTS: [(&str, bool); 2] = [("franz-go", true), ("librdkafka", true)];
+
+/// The one that `make test` runs.
+const QUICK: &str = "librdkafka";
+
+/// How long a client's program may take, with what it installs.
+const LIMIT: Duration = Duration::from_secs(400);
+
+fn chosen() -> Result<Vec<(&'static str, bool)>> {
+    let wanted = std::env::var("KLAMM_LOGINS").unwrap_or_else(|_| QUICK.to_owned());
+    let known = |name: &str| CLIENTS.into_iter().find(|(client, _)| *client == name);
+    match wanted.as_str() {
+        "all" => Ok(CLIENTS.to_vec()),
+        names => names
+            .split(',')
+            .map(|name| known(name).with_context(|| format!("no client {name}")))
+            .collect(),
+    }
+}
+
+/// What a client says of an attempt: a word and the rest.
+type Said = BTreeMap<String, (String, String)>;
+
+/// The value of the one record that an attempt writes.
+fn record(client: &str, id: &str) -> String {
+    format!("{id} by {client}")
+}
+
+/// Lets a client try all.
+fn play(client: &str, input: &str) -> Result<Said> {
+    let mut command = child::guarded("bash");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/clients.sh");
+    command.arg(script).args(["login", client]);
+    let output = child::run(command, input, LIMIT)?;
+    ensure!(output.status.success(), "{client}: {}", output.all());
+    let said = output.stdout.lines().filter_map(|line| {
+        let mut words = line.splitn(3, ' ').map(str::to_owned);
+        Some((words.next()?, (words.next()?, words.next().unwrap_or_default())))
+    });
+    Ok(said.collect())
+}
+
+/// The lines that a client's program reads.
+fn input(client: &str, rows: &[Row]) -> Result<String> {
+    let mut lines = String::new();
+    for (row, attempt) in rows.iter().flat_map(Row::each) {
+        let mut login = (attempt.login)(client)?;
+        let id = row.id(attempt);
+        login["record"] = record(client, &id).into();
+        login["id"] = id.into();
+        lines.push_str(&format!("{login}\n"));
+    }
+    Ok(lines)
+}
+
+/// What the broker and the gateway have of all that.
+struct Found {
+    records: BTreeMap<&'static str, Vec<String>>,
+    log: String,
+}
+
+impl Found {
+    fn read(place: &Place) -> Result<Self> {
+        let records = [OWNED, SHARED].map(|topic| Ok((topic, place.federation.stored_in(topic)?)));
+        Ok(Self {
+            records: records.into_iter().collect::<Result<_>>()?,
+            log: place.log(),
+        })
+    }
+
+    fn count(&self, topic: &str, record: &str) -> usize {
+        let of_topic = self.records.get(topic).into_iter().flatten();
+        of_topic.filter(|stored| *stored == record).count()
+    }
+
+    /// Whether somebody logged in again on a connection.
+    fn again(&self, vcluster: &str, principal: &str) -> bool {
+        let words = [
+            "again=true".to_owned(),
+            format!("vcluster={vcluster} "),
+            format!("principal=User:{principal} "),
+        ];
+        let mut lines = self.log.lines();
+        lines.any(|line| words.iter().all(|word| line.contains(word.as_str())))
+    }
+
+    /// What is wrong with what was said of an attempt.
+    fn fault(
+        &self,
+        (client, knows_again): (&str, bool),
+        row: &Row,
+        attempt: &rows::Attempt,
+        (word, rest): (&str, &str),
+    ) -> Option<String> {
+        let record = record(client, &row.id(attempt));
+        let stored = self.count(row.topic, &record);
+        let is_in = word == "ok" && rest == stored.to_string() && stored > 0;
+        let fault = match attempt.expected {
+            Expected::In | Expected::Again if !is_in => "must log in",
+            Expected::Again if knows_again && !self.again(row.vcluster, row.principal(client)) => {
+                "must log in again"
+            }
+            Expected::In | Expected::Again => return None,
+            _ if stored > 0 => "left something",
+            Expected::Refused(what) if word != "refused" || !rest.contains(what) => "must be refused",
+            Expected::NoTls if word != "tls" => "must not get TLS",
+            Expected::Closed if word != "closed" => "must be hung up on",
+            Expected::NoTlsOrClosed if !["tls", "closed"].contains(&word) => "must not get in",
+            Expected::Refused(_) | Expected::NoTls | Expected::Closed | Expected::NoTlsOrClosed => {
+                return None;
+            }
+        };
+        Some(format!("{fault}, {stored} stored; it says: {word} {rest}"))
+    }
+}
+
+/// The closed list of what a client cannot: client and attempt or row.
+fn holes() -> Result<BTreeMap<(&'static str, &'static str), &'static str>> {
+    entries(HOLES)
+        .map(|line| {
+            let (client, rest) = line.split_once(' ').context(line)?;
+            let (what, reason) = rest.trim().split_once(' ').context(line)?;
+            Ok(((client, what), reason))
+        })
+        .collect()
+}
+
+#[test]
+fn stock_clients_log_in_by_every_row_of_the_table() -> Result<()> {
+    let started = Instant::now();
+    let place = Place::start()?;
+    let rows = rows::all(&place)?;
+    println!("prepared after {} s", started.elapsed().as_secs());
+    let clients = chosen()?;
+    let said = thread::scope(|scope| {
+        let play_one = |(client, _): (&'static str, bool)| {
+            let input = input(client, &rows);
+            (client, scope.spawn(move || play(client, &input?)))
+        };
+        let running: Vec<_> = clients.iter().copied().map(play_one).collect();
+        let end = |(client, job): (&'static str, thread::ScopedJoinHandle<'_, Result<Said>>)| {
+            Ok((client, job.join().map_err(|_| anyhow!("{client} panicked"))??))
+        };
+        running.into_iter().map(end).collect::<Result<BTreeMap<_, _>>>()
+    })?;
+    println!("all tried after {} s", started.elapsed().as_secs());
+    let found = Found::read(&place)?;
+    let holes = holes()?;
+    let mut wrong = Vec::new();
+    print!("{:<24}", "");
+    clients.iter().for_each(|(client, _)| print!("{client:>14}"));
+    println!();
+    for row in &rows {
+        print!("{:<24}", row.vcluster);
+        for &(client, knows_again) in &clients {
+            let mut signs = BTreeSet::new();
+            for attempt in &row.attempts {
+                let id = row.id(attempt);
+                let (word, rest) = said[client]
+                    .get(&id)
+                    .map_or(("nothing", ""), |(word, rest)| (word, rest));
+                let hole = holes
+                    .get(&(client, id.as_str()))
+                    .or_else(|| holes.get(&(client, row.vcluster)));
+                let fault = found.fault((client, knows_again), row, attempt, (word, rest));
+                signs.insert(match (&fault, hole) {
+                    (None, None) => '+',
+                    (Some(_), Some(_)) if word == "cannot" => '-',
+                    _ => {
+                        wrong.push(format!(
+                            "{client} {id}: {}",
+                            fault.as_deref().unwrap_or("is in holes.txt and went well")
+                        ));
+                        'X'
+                    }
+                });
+            }
+            print!("{:>14}", signs.iter().collect::<String>());
+        }
+        println!();
+    }
+    ensure!(wrong.is_empty(), "not as expected:\n{}", wrong.join("\n"));
+    Ok(())
+}
