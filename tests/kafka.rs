@@ -6,6 +6,8 @@ mod authentication;
 mod brokers;
 #[path = "clients/clients.rs"]
 mod clients;
+#[path = "kafka/endurance.rs"]
+mod endurance;
 #[path = "kafka/expressions.rs"]
 mod expressions;
 #[path = "kafka/failover.rs"]
@@ -26,6 +28,8 @@ mod logins;
 mod passthrough;
 #[path = "kafka/pki.rs"]
 mod pki;
+#[path = "kafka/program.rs"]
+mod program;
 #[path = "kafka/quickstart.rs"]
 mod quickstart;
 #[path = "kafka/relay.rs"]

@@ -12,7 +12,7 @@ use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 
 use crate::failover::{self, Running};
-use crate::scene::{IDLE_MS, Login, Scene, counted, eventually, lines};
+use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, counted, eventually, lines};
 use crate::wire::{Wire, plain};
 
 /// The last release before 4.0.
@@ -310,11 +310,11 @@ fn a_broker_dies_and_comes_back(
     eventually("the producer runs", || {
         Ok(producer.acknowledged() > failover::RECORDS / 8)
     })?;
-    scene.kill_broker(2)?;
+    scene.kill_broker(CLUSTER, 2)?;
     eventually("others lead its partitions", || {
         Ok(Told::ask(user)?.leaders().len() == 2)
     })?;
-    scene.start_broker(2)
+    scene.start_broker(CLUSTER, 2)
 }
 
 fn nothing_was_lost(scene: &Scene, producer: Running, consumer: &Running) -> Result<()> {

@@ -108,7 +108,12 @@ impl Scene {
 
     /// Where the shared cluster itself listens.
     pub(crate) fn physical(&self) -> &str {
-        self.stage.bootstrap(CLUSTER).expect("clusterA was started")
+        self.bootstrap(CLUSTER)
+    }
+
+    /// Where a cluster itself listens.
+    fn bootstrap(&self, cluster: &str) -> &str {
+        self.stage.bootstrap(cluster).expect("the cluster was started")
     }
 
     /// Runs a stock tool to its end.
@@ -143,58 +148,73 @@ impl Scene {
 
     /// Runs a stock tool directly at the shared cluster; it must succeed.
     pub(crate) fn direct(&self, tool: &str, arguments: &[&str], input: &str) -> Result<String> {
-        let words = [tool, "--bootstrap-server", self.physical()];
+        self.direct_at(CLUSTER, (tool, arguments), input)
+    }
+
+    /// Runs a stock tool directly at a cluster; it must succeed.
+    pub(crate) fn direct_at(
+        &self,
+        cluster: &str,
+        (tool, arguments): (&str, &[&str]),
+        input: &str,
+    ) -> Result<String> {
+        let words = [tool, "--bootstrap-server", self.bootstrap(cluster)];
         let output = self.tool(&[&words, arguments].concat(), input)?;
         ensure!(
             output.status.success(),
-            "{tool} {arguments:?} at {CLUSTER}:\n{}",
+            "{tool} {arguments:?} at {cluster}:\n{}",
             output.all()
         );
         Ok(output.stdout)
     }
 
-    /// Kills a broker of the shared cluster.
-    pub(crate) fn kill_broker(&self, id: u16) -> Result<()> {
-        let pid = fs::read_to_string(self.broker_directory(id)?.join("pid"))?;
+    /// Kills a broker of a cluster.
+    pub(crate) fn kill_broker(&self, cluster: &str, id: u16) -> Result<()> {
+        let pid = fs::read_to_string(self.broker_directory(cluster, id)?.join("pid"))?;
         let killed = Command::new("kill").args(["-9", pid.trim()]).status()?;
         ensure!(killed.success(), "no broker {pid}");
         Ok(())
     }
 
     /// Starts a killed broker again with its data. It is of the release that tools are of.
-    pub(crate) fn start_broker(&self, id: u16) -> Result<Child> {
+    pub(crate) fn start_broker(&self, cluster: &str, id: u16) -> Result<Child> {
         let mut command = script("tool");
         command
             .arg("kafka.Kafka")
-            .arg(self.broker_directory(id)?.join("server.properties"))
+            .arg(self.broker_directory(cluster, id)?.join("server.properties"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
         Ok(child::start(command)?)
     }
 
-    fn broker_directory(&self, id: u16) -> Result<PathBuf> {
-        let cluster = self.stage.data_of(CLUSTER).context("clusterA was started")?;
+    fn broker_directory(&self, cluster: &str, id: u16) -> Result<PathBuf> {
+        let cluster = self.stage.data_of(cluster).context("the cluster was started")?;
         Ok(cluster.join(id.to_string()))
     }
 
     /// Makes a physical topic with so many partitions.
     pub(crate) fn topic(&self, name: &str, partitions: u16) -> Result<()> {
+        self.topic_on(CLUSTER, name, partitions)
+    }
+
+    /// Makes a topic of a cluster with so many partitions.
+    pub(crate) fn topic_on(&self, cluster: &str, name: &str, partitions: u16) -> Result<()> {
         let partitions = partitions.to_string();
-        self.direct(
-            "kafka-topics",
-            &["--create", "--topic", name, "--partitions", &partitions],
-            "",
-        )?;
+        let create = ["--create", "--topic", name, "--partitions", &partitions];
+        self.direct_at(cluster, ("kafka-topics", &create), "")?;
         Ok(())
     }
 
     /// All records of a physical topic, read without the gateway.
     pub(crate) fn stored(&self, topic: &str) -> Result<Vec<String>> {
-        Ok(self
-            .stage
-            .kafka()
-            .records(&["--bootstrap-server", self.physical()], topic, LIMIT)?)
+        self.stored_on(CLUSTER, topic)
+    }
+
+    /// All records of a topic of a cluster, read without the gateway.
+    pub(crate) fn stored_on(&self, cluster: &str, topic: &str) -> Result<Vec<String>> {
+        let at = ["--bootstrap-server", self.bootstrap(cluster)];
+        Ok(self.stage.kafka().records(&at, topic, LIMIT)?)
     }
 
     /// A virtual cluster with the super user `super-user` and aliases of physical topics of the shared cluster.

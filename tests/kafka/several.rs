@@ -4,14 +4,13 @@
 use anyhow::{Result, ensure};
 use klamm::quickstart::admin;
 
-use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, counted, eventually, lines};
+use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, counted, eventually, lines};
 
 /// The home of the virtual cluster is `clusterA`, since its first alias is there.
 fn over_two(scene: &Scene, name: &str) -> Result<Login> {
     let (left, right) = (format!("{name}-left"), format!("{name}-right"));
     scene.topic(&left, 2)?;
-    let create = ["--create", "--topic", &right, "--partitions", "2"];
-    at_main(scene, "kafka-topics", &create)?;
+    scene.topic_on("main", &right, 2)?;
     scene.vcluster(name, &[("left", &left)])?;
     let admin = scene.stage.admin(1);
     admin.put("alias-topic", &admin::alias(name, "right", ("main", &right)))?;
@@ -26,10 +25,7 @@ fn all_have_leaders(scene: &Scene, user: &Login) -> Result<bool> {
 }
 
 fn at_main(scene: &Scene, tool: &str, arguments: &[&str]) -> Result<String> {
-    let main = scene.stage.bootstrap("main").unwrap_or_default();
-    let output = scene.tool(&[&[tool, "--bootstrap-server", main], arguments].concat(), "")?;
-    ensure!(output.status.success(), "{}", output.all());
-    Ok(output.stdout)
+    scene.direct_at("main", (tool, arguments), "")
 }
 
 fn produce(scene: &Scene, user: &Login, topic: &str, records: &str) -> Result<()> {
@@ -117,11 +113,7 @@ fn an_idempotent_producer_writes_to_both_and_its_ids_are_marked_elsewhere() -> R
         produce(&scene, &user, topic, &records.join("\n"))?;
     }
     ensure!(scene.stored("marked-left")?.len() == 500);
-    let right = scene.stage.bootstrap("main").unwrap_or_default();
-    let right = scene
-        .stage
-        .kafka()
-        .records(&["--bootstrap-server", right], "marked-right", LIMIT)?;
+    let right = scene.stored_on("main", "marked-right")?;
     ensure!(right.len() == 500, "{} records", right.len());
     let (mut marked, mut told) = (Vec::new(), Vec::new());
     for partition in ["0", "1"] {
@@ -200,11 +192,7 @@ fn what_reaches_over_two_clusters_and_cannot_is_refused() -> Result<()> {
 fn a_cluster_that_is_lost_costs_its_own_topics_and_offsets_outlive_it_and_the_gateway() -> Result<()> {
     let mut scene = Scene::start(1, "127.0.0.1")?;
     scene.topic("outage-left", 2)?;
-    at_main(
-        &scene,
-        "kafka-topics",
-        &["--create", "--topic", "outage-right", "--partitions", "2"],
-    )?;
+    scene.topic_on("main", "outage-right", 2)?;
     // Here `main` is the home, and the other cluster is lost.
     scene.vcluster("outage", &[])?;
     let admin = scene.stage.admin(1);
@@ -223,13 +211,13 @@ fn a_cluster_that_is_lost_costs_its_own_topics_and_offsets_outlive_it_and_the_ga
     let read = consume(&scene, &user, 2)?;
     ensure!(counted(&read).len() == 2, "{read:?}");
 
-    scene.kill_broker(1)?;
+    scene.kill_broker(CLUSTER, 1)?;
     produce(&scene, &user, "right", "r2\n")?;
     let read = consume(&scene, &user, 1)?;
     ensure!(read == ["r2"], "{read:?}");
 
     scene.stage.node_mut(1).kill();
-    let mut broker = scene.start_broker(1)?;
+    let mut broker = scene.start_broker(CLUSTER, 1)?;
     scene.stage.node_mut(1).restart()?;
     eventually("both topics have leaders again", || {
         all_have_leaders(&scene, &user)

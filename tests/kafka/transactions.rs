@@ -1,75 +1,29 @@
 //! Transactions of a stock client through the gateway: exactly once, whatever is restarted meanwhile; and the tool that
 //! looks at them.
 
-use std::path::Path;
-use std::process::{Child, Stdio};
-
 use anyhow::{Context, Result, ensure};
-use klamm::quickstart::child;
 
-use crate::scene::{LIMIT, Login, Scene, counted, eventually, lines, script};
+use crate::program::Program;
+use crate::scene::{CLUSTER, LIMIT, Login, Scene, counted, lines};
 
 const RECORDS: usize = 4_000;
 
 /// How long the last read of a topic waits for more than there should be.
 const NO_MORE_MS: &str = "4000";
 
-/// A copier at work: what it prints goes to a file.
-struct Copier {
-    process: Child,
-    log: std::path::PathBuf,
+/// How many records the copier last said are committed.
+fn committed(said: &str) -> usize {
+    let counts = said
+        .lines()
+        .rev()
+        .filter_map(|line| line.strip_prefix("committed "));
+    counts.filter_map(|count| count.parse().ok()).next().unwrap_or(0)
 }
 
-impl Copier {
-    fn start(scene: &Scene, user: &Login) -> Result<Self> {
-        let log = scene.stage.directory().join("copier.out");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/kafka/java/Copier.java");
-        let mut command = script("tool");
-        command
-            .arg(source)
-            .args([&user.bootstrap, &user.file])
-            .args(["input", "output", &RECORDS.to_string()])
-            .stdin(Stdio::null())
-            .stdout(std::fs::File::create(&log)?)
-            .stderr(std::fs::File::create(log.with_extension("err"))?);
-        Ok(Self {
-            process: child::start(command)?,
-            log,
-        })
-    }
-
-    fn said(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
-    }
-
-    /// How many records it last said are committed.
-    fn committed(&self) -> usize {
-        let said = self.said();
-        let counts = said
-            .lines()
-            .rev()
-            .filter_map(|line| line.strip_prefix("committed "));
-        counts.filter_map(|count| count.parse().ok()).next().unwrap_or(0)
-    }
-
-    fn reaches(&self, count: usize) -> Result<()> {
-        eventually(&format!("{count} records are committed"), || {
-            Ok(self.committed() >= count)
-        })
-        .with_context(|| child::log_end(&self.said()))
-    }
-
-    fn finish(&mut self) -> Result<String> {
-        let ended = child::wait(&mut self.process, LIMIT);
-        if ended.is_none() {
-            self.process.kill().ok();
-        }
-        let errors = std::fs::read_to_string(self.log.with_extension("err")).unwrap_or_default();
-        let said = || child::log_end(&format!("{}\n{errors}", self.said()));
-        let status = ended.with_context(|| format!("the copier hangs: {}", said()))?;
-        ensure!(status.success(), "{status}: {}", said());
-        Ok(self.said())
-    }
+fn reaches(copier: &mut Program, count: usize) -> Result<()> {
+    copier.shows(&format!("{count} records are committed"), |said| {
+        committed(said) >= count
+    })
 }
 
 /// All records of a physical topic, and one more if there is.
@@ -112,18 +66,23 @@ fn every_record_is_copied_exactly_once_through_restarts() -> Result<()> {
     ];
     scene.direct("kafka-console-producer", &words, &records.join("\n"))?;
 
-    let mut copier = Copier::start(&scene, &user)?;
-    copier.reaches(RECORDS / 5)?;
+    let mut copier = Program::start(
+        &scene,
+        "Copier",
+        &user,
+        &["input", "output", &RECORDS.to_string()],
+    )?;
+    reaches(&mut copier, RECORDS / 5)?;
     scene.stage.nodes_mut()[0].restart()?;
     scene.stage.nodes_mut()[0].await_ready()?;
-    copier.reaches(RECORDS * 3 / 5)?;
-    scene.kill_broker(1)?;
-    let mut broker = scene.start_broker(1)?;
+    reaches(&mut copier, RECORDS * 3 / 5)?;
+    scene.kill_broker(CLUSTER, 1)?;
+    let mut broker = scene.start_broker(CLUSTER, 1)?;
     ensure!(
-        copier.committed() < RECORDS,
+        committed(&copier.said()) < RECORDS,
         "all was over before the broker ended"
     );
-    let said = copier.finish();
+    let said = copier.finish(LIMIT);
 
     let checked = said.and_then(|said| {
         ensure!(said.contains("aborted"), "no transaction was aborted");

@@ -70,7 +70,8 @@ pub struct VclusterState {
 impl VclusterState {
     /// Whether it shows something of this physical cluster.
     pub fn reaches(&self, cluster: &ClusterId) -> bool {
-        self.reached().contains(cluster)
+        let mut of_aliases = self.aliases.values().map(|alias| &alias.physical_cluster);
+        self.home.as_ref() == Some(cluster) || of_aliases.any(|reached| reached == cluster)
     }
 
     /// The physical clusters that it shows something of.
