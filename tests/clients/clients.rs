@@ -2,7 +2,7 @@
 //!
 //! `make clients` runs all; `make test` a few. `KLAMM_CLIENTS` names which, separated by commas, or `all`.
 
-mod desk;
+pub(crate) mod desk;
 mod field;
 pub(crate) mod matrix;
 mod programs;

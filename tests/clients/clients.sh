@@ -31,7 +31,7 @@ make_python() {
 
 make_go() {
   cd "$here/go"
-  go build -trimpath -o "$home/go/" ./franz-go ./franz-go-login ./sarama
+  go build -trimpath -o "$home/go/" ./franz-go ./franz-go-login ./sarama ./sarama-login
 }
 
 make_kafkajs() {
@@ -87,7 +87,9 @@ login() {
   install "$client"
   case "$client" in
     librdkafka) exec "$home/python/bin/python" -B "$here/python/login_librdkafka.py" ;;
-    franz-go) exec "$home/go/$client-login" ;;
+    aiokafka) exec "$home/python/bin/python" -B "$here/python/login_aiokafka.py" ;;
+    franz-go | sarama) exec "$home/go/$client-login" ;;
+    kafkajs) NODE_PATH="$home/kafkajs/node_modules" KAFKAJS_NO_PARTITIONER_WARNING=1 exec node "$here/kafkajs/login.js" ;;
     *) die "nobody wrote logins for $client" ;;
   esac
 }

@@ -1,7 +1,7 @@
 //! Stock clients log in by every row and mode of the authentication table, and are refused: a good login writes a record
 //! that the broker then has and reads it; a bad one is the client's own error and leaves nothing.
 //!
-//! `make logins` runs all clients; `make test` one. `KLAMM_LOGINS` names which, separated by commas, or `all`.
+//! `make logins` runs all clients; `make test` two. `KLAMM_LOGINS` names which, separated by commas, or `all`.
 
 #[path = "logins/place.rs"]
 mod place;
@@ -16,18 +16,27 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, ensure};
 use klamm::quickstart::child;
 
+use crate::clients::desk::java;
 use crate::clients::matrix::entries;
 use crate::federation::scene::OWNED;
+use crate::scene::script;
 use place::{Place, SHARED};
-use rows::{Expected, Row};
+use rows::{Attempt, Expected, Row};
 
 const HOLES: &str = include_str!("logins/holes.txt");
 
 /// All, and whether they log in again on the same connection (KIP-368).
-const CLIENTS: [(&str, bool); 2] = [("franz-go", true), ("librdkafka", true)];
+const CLIENTS: [(&str, bool); 6] = [
+    ("java", true),
+    ("librdkafka", true),
+    ("franz-go", true),
+    ("sarama", true),
+    ("aiokafka", false),
+    ("kafkajs", true),
+];
 
-/// The one that `make test` runs.
-const QUICK: &str = "librdkafka";
+/// Those that `make test` runs.
+const QUICK: &str = "java,librdkafka";
 
 /// How long a client's program may take, with what it installs.
 const LIMIT: Duration = Duration::from_secs(400);
@@ -54,9 +63,16 @@ fn record(client: &str, id: &str) -> String {
 
 /// Lets a client try all.
 fn play(client: &str, input: &str) -> Result<Said> {
-    let mut command = child::guarded("bash");
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/clients.sh");
-    command.arg(script).args(["login", client]);
+    let mut command;
+    if client == "java" {
+        // The Kafka that all tests use.
+        command = script("tool");
+        command.arg(java("Login.java"));
+    } else {
+        command = child::guarded("bash");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/clients.sh");
+        command.arg(script).args(["login", client]);
+    }
     let output = child::run(command, input, LIMIT)?;
     ensure!(output.status.success(), "{client}: {}", output.all());
     let said = output.stdout.lines().filter_map(|line| {
@@ -115,7 +131,7 @@ impl Found {
         &self,
         (client, knows_again): (&str, bool),
         row: &Row,
-        attempt: &rows::Attempt,
+        attempt: &Attempt<'_>,
         (word, rest): (&str, &str),
     ) -> Option<String> {
         let record = record(client, &row.id(attempt));
@@ -140,15 +156,37 @@ impl Found {
     }
 }
 
-/// The closed list of what a client cannot: client and attempt or row.
-fn holes() -> Result<BTreeMap<(&'static str, &'static str), &'static str>> {
-    entries(HOLES)
-        .map(|line| {
-            let (client, rest) = line.split_once(' ').context(line)?;
-            let (what, reason) = rest.trim().split_once(' ').context(line)?;
-            Ok(((client, what), reason))
-        })
-        .collect()
+/// A line of the closed list.
+struct Hole {
+    client: &'static str,
+    row: &'static str,
+    attempt: &'static str,
+    /// What the client says instead.
+    word: &'static str,
+}
+
+impl Hole {
+    fn all() -> Result<Vec<Self>> {
+        let read = |line: &'static str| {
+            let mut words = line.splitn(4, ' ');
+            let (client, what, word, _reason) = (words.next()?, words.next()?, words.next()?, words.next()?);
+            let (row, attempt) = what.split_once('/')?;
+            Some(Self {
+                client,
+                row,
+                attempt,
+                word,
+            })
+        };
+        entries(HOLES)
+            .map(|line| read(line).with_context(|| format!("no CLIENT ROW/ATTEMPT WORD REASON: {line}")))
+            .collect()
+    }
+
+    fn is_for(&self, client: &str, row: &str, attempt: &str) -> bool {
+        let fits = |pattern: &str, name: &str| pattern == "*" || pattern == name;
+        self.client == client && fits(self.row, row) && fits(self.attempt, attempt)
+    }
 }
 
 #[test]
@@ -170,41 +208,74 @@ fn stock_clients_log_in_by_every_row_of_the_table() -> Result<()> {
         running.into_iter().map(end).collect::<Result<BTreeMap<_, _>>>()
     })?;
     println!("all tried after {} s", started.elapsed().as_secs());
-    let found = Found::read(&place)?;
-    let holes = holes()?;
-    let mut wrong = Vec::new();
-    print!("{:<24}", "");
-    clients.iter().for_each(|(client, _)| print!("{client:>14}"));
-    println!();
-    for row in &rows {
-        print!("{:<24}", row.vcluster);
-        for &(client, knows_again) in &clients {
-            let mut signs = BTreeSet::new();
-            for attempt in &row.attempts {
-                let id = row.id(attempt);
-                let (word, rest) = said[client]
-                    .get(&id)
-                    .map_or(("nothing", ""), |(word, rest)| (word, rest));
-                let hole = holes
-                    .get(&(client, id.as_str()))
-                    .or_else(|| holes.get(&(client, row.vcluster)));
-                let fault = found.fault((client, knows_again), row, attempt, (word, rest));
-                signs.insert(match (&fault, hole) {
-                    (None, None) => '+',
-                    (Some(_), Some(_)) if word == "cannot" => '-',
-                    _ => {
-                        wrong.push(format!(
-                            "{client} {id}: {}",
-                            fault.as_deref().unwrap_or("is in holes.txt and went well")
-                        ));
-                        'X'
-                    }
-                });
-            }
-            print!("{:>14}", signs.iter().collect::<String>());
-        }
-        println!();
-    }
-    ensure!(wrong.is_empty(), "not as expected:\n{}", wrong.join("\n"));
+    let judged = Table::of(&clients, &rows, &said, &Found::read(&place)?)?;
+    println!("{}", judged.text);
+    ensure!(
+        judged.wrong.is_empty(),
+        "not as expected:\n{}",
+        judged.wrong.join("\n")
+    );
     Ok(())
+}
+
+/// Row × client, for people, and what is wrong.
+#[derive(Default)]
+struct Table {
+    /// `+` as it must be, `-` a known hole, `X` neither.
+    text: String,
+    wrong: Vec<String>,
+}
+
+impl Table {
+    fn of(
+        clients: &[(&'static str, bool)],
+        rows: &[Row<'_>],
+        said: &BTreeMap<&str, Said>,
+        found: &Found,
+    ) -> Result<Self> {
+        let holes = Hole::all()?;
+        let mut table = Self::default();
+        let names: String = clients
+            .iter()
+            .map(|(client, _)| format!("{client:>14}"))
+            .collect();
+        table.text = format!("{:<24}{names}\n", "");
+        for row in rows {
+            table.text.push_str(&format!("{:<24}", row.vcluster));
+            for client in clients {
+                let mut signs = BTreeSet::new();
+                for attempt in &row.attempts {
+                    signs.insert(table.sign(*client, (row, attempt), &said[client.0], (found, &holes)));
+                }
+                let signs: String = signs.into_iter().collect();
+                table.text.push_str(&format!("{signs:>14}"));
+            }
+            table.text.push('\n');
+        }
+        Ok(table)
+    }
+
+    fn sign(
+        &mut self,
+        client: (&str, bool),
+        (row, attempt): (&Row<'_>, &Attempt<'_>),
+        said: &Said,
+        (found, holes): (&Found, &[Hole]),
+    ) -> char {
+        let id = row.id(attempt);
+        let (word, rest) = said.get(&id).map_or(("nothing", ""), |(word, rest)| (word, rest));
+        let stored = found.count(row.topic, &record(client.0, &id));
+        let hole = holes
+            .iter()
+            .find(|hole| hole.is_for(client.0, row.vcluster, attempt.what));
+        match (found.fault(client, row, attempt, (word, rest)), hole) {
+            (None, None) => '+',
+            (Some(_), Some(hole)) if hole.word == word && stored == 0 => '-',
+            (fault, _) => {
+                let fault = fault.unwrap_or_else(|| "is in holes.txt and went well".to_owned());
+                self.wrong.push(format!("{} {id}: {fault}", client.0));
+                'X'
+            }
+        }
+    }
 }

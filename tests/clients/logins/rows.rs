@@ -38,7 +38,7 @@ type MakeLogin<'a> = Box<dyn Fn(&str) -> Result<Value> + 'a>;
 
 /// One login.
 pub(crate) struct Attempt<'a> {
-    what: &'static str,
+    pub(crate) what: &'static str,
     pub(crate) expected: Expected,
     /// Takes the client's name.
     pub(crate) login: MakeLogin<'a>,
@@ -381,12 +381,12 @@ fn oauth<'a>(place: &'a Place, vcluster: &'static str, mediation: &str) -> Resul
     Ok(row
         .with("token", Expected::In, token(&json!({}))?)
         .with(
-            "expired-token",
+            "expired-jwt",
             refused,
             token(&json!({"iat": now - 400, "exp": now - 100}))?,
         )
-        .with("wrong-audience", refused, token(&json!({"aud": "elsewhere"}))?)
-        .with("forged-token", refused, bearer(&forged)))
+        .with("other-audience", refused, token(&json!({"aud": "elsewhere"}))?)
+        .with("forged-jwt", refused, bearer(&forged)))
 }
 
 fn oauth_again(place: &Place) -> Result<Row<'_>> {
@@ -478,7 +478,7 @@ fn over_tls(place: &Place) -> Result<Row<'_>> {
             and(by_scram("wrong"), &tls),
         )
         .with(
-            "wrong-audience",
+            "other-audience",
             Expected::Refused(FAILED),
             and(bearer(&json!({"aud": "elsewhere"}))?, &tls),
         )

@@ -1,8 +1,11 @@
 """What the Python programs of logins share: what a login is, and how it is told what came of it. It knows no client."""
 
 import json
+import logging
+import socket
 import ssl
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,6 +31,42 @@ class Closed(Exception):
     """The client says nothing but that the other side hung up."""
 
     kind = "closed"
+
+
+class Complaints(logging.Handler):
+    """What a client only logs: the last thing that says more than that there is no connection, for each thread."""
+
+    def __init__(self, logger, kind_of):
+        super().__init__(logging.DEBUG)
+        self.kind_of = kind_of
+        self.own = threading.local()
+        logging.getLogger(logger).addHandler(self)
+        logging.getLogger(logger).propagate = False
+
+    def emit(self, record):
+        for part in record.args if isinstance(record.args, tuple) else ():
+            kind = self.kind_of(part)
+            if kind and not isinstance(self.last(), (Refused, NoTls)):
+                self.own.last = kind(repr(part))
+
+    def last(self):
+        return getattr(self.own, "last", None)
+
+    def forget(self):
+        self.own.last = None
+
+
+def resolve_unknown_names(address):
+    """For clients that ask the system in Python."""
+    ask = socket.getaddrinfo
+
+    def resolve(host, *more, **named):
+        try:
+            return ask(host, *more, **named)
+        except socket.gaierror:
+            return ask(address, *more, **named)
+
+    socket.getaddrinfo = resolve
 
 
 class Login:
