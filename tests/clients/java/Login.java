@@ -48,7 +48,7 @@ public class Login {
             all.add(new Login(new ObjectMapper().readTree(line), directory));
         }
         System.setProperty("org.apache.kafka.sasl.oauthbearer.allowed.urls",
-            all.stream().map(login -> login.tokenFile().toUri().toString()).collect(Collectors.joining(",")));
+            all.stream().map(Login::tokenUrl).collect(Collectors.joining(",")));
         System.setProperty("org.apache.kafka.sasl.oauthbearer.allowed.files",
             all.stream().map(login -> login.tokenFile().toString()).collect(Collectors.joining(",")));
         System.setProperty("jdk.net.hosts.file", hosts(all, directory).toString());
@@ -75,6 +75,10 @@ public class Login {
 
     private Path tokenFile() {
         return directory.resolve(text("id").replace('/', '-') + ".jwt");
+    }
+
+    private String tokenUrl() {
+        return has("endpoint") ? text("endpoint") : tokenFile().toUri().toString();
     }
 
     private String quoted(String name) {
@@ -105,10 +109,12 @@ public class Login {
         all.put("sasl.mechanism", mechanism);
         if (mechanism.equals("OAUTHBEARER")) {
             String oauth = SECURITY + "oauthbearer.";
-            Files.writeString(tokenFile(), text("token"));
+            String credentials = "";
+            if (has("endpoint")) credentials = " clientId=\"" + text("username") + "\" clientSecret=\"" + text("password") + "\"";
+            else Files.writeString(tokenFile(), text("token"));
             all.put("sasl.login.callback.handler.class", oauth + "OAuthBearerLoginCallbackHandler");
-            all.put("sasl.oauthbearer.token.endpoint.url", tokenFile().toUri().toString());
-            all.put("sasl.jaas.config", oauth + "OAuthBearerLoginModule required;");
+            all.put("sasl.oauthbearer.token.endpoint.url", tokenUrl());
+            all.put("sasl.jaas.config", oauth + "OAuthBearerLoginModule required" + credentials + ";");
         } else {
             String module = mechanism.equals("PLAIN") ? "plain.PlainLoginModule" : "scram.ScramLoginModule";
             all.put("sasl.jaas.config", SECURITY + module + " required" + quoted("username") + quoted("password") + ";");

@@ -90,6 +90,10 @@ async function attempt(login) {
   const late = new Promise((_, failed) => {
     setTimeout(() => failed(new Error("nothing is said of the login")), LIMIT_MS).unref();
   });
+  if (login.endpoint) {
+    console.log(`${login.id} cannot ask a provider itself`);
+    return;
+  }
   try {
     const kafka = new Kafka(settings(login));
     const both = produce(kafka, login).then((count) => read(kafka, login).then(() => count));

@@ -8,6 +8,7 @@ use klamm::quickstart::signer::now_s;
 use serde_json::{Value, json};
 
 use super::place::{DOMAIN, Place, SHARED};
+use crate::federation::provider::CLIENT_SECRET;
 use crate::federation::scene::OWNED;
 use crate::pki::Identity;
 
@@ -197,6 +198,7 @@ pub(crate) fn all(place: &Place) -> Result<Vec<Row<'_>>> {
     rows.push(oauth(place, "oauth-forward", "validate_forward")?);
     rows.push(oauth(place, "oauth-passthrough", "passthrough")?);
     rows.push(oauth_again(place)?);
+    rows.push(client_credentials(place)?);
     rows.push(certificate(place, "certificate-required", "required")?);
     rows.push(certificate(place, "certificate-optional", "optional")?);
     rows.push(certificate_or_nobody(place)?);
@@ -401,6 +403,22 @@ fn oauth_again(place: &Place) -> Result<Row<'_>> {
         .with_each("token", Expected::Again, |client| {
             Ok(bearer(&place.federation.provider.token(client, &json!({}))?))
         }))
+}
+
+/// The client itself asks the provider for a token.
+fn client_credentials(place: &Place) -> Result<Row<'_>> {
+    let row = Plan {
+        vcluster: "oauth-client-credentials",
+        listener: "sasl",
+        user: Some("dora"),
+        methods: method("oauth_bearer", "terminate"),
+    };
+    let endpoint = format!("{}/token", place.federation.provider.url);
+    let login = and(
+        password("OAUTHBEARER", "dora", CLIENT_SECRET),
+        &json!({"endpoint": endpoint}),
+    );
+    Ok(row.at_gateway(place)?.with("secret", Expected::Again, login))
 }
 
 /// What a client shows who has a certificate.

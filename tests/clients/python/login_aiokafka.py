@@ -74,6 +74,8 @@ async def both(login):
 
 
 def attempt(login):
+    if login.endpoint:
+        raise NotImplementedError("ask a provider itself")
     complaints.forget()
     try:
         return asyncio.run(asyncio.wait_for(both(login), logins.LIMIT_SECONDS))

@@ -35,7 +35,14 @@ class Client:
         }
         self.settings = {name: value for name, value in settings.items() if value is not None}
         self.settings |= {"log_level": 0, "error_cb": self.complain}
-        if login.mechanism == "OAUTHBEARER":
+        if login.endpoint:
+            self.settings |= {
+                "sasl.oauthbearer.method": "oidc",
+                "sasl.oauthbearer.token.endpoint.url": login.endpoint,
+                "sasl.oauthbearer.client.id": login.username,
+                "sasl.oauthbearer.client.secret": login.password,
+            }
+        elif login.mechanism == "OAUTHBEARER":
             # It must not be over for this client; whether it is, the other side shall say.
             self.settings["oauth_cb"] = lambda _: (login.token, time.time() + 300)
 

@@ -80,6 +80,8 @@ class Login:
         self.username = fields.get("username")
         self.password = fields.get("password")
         self.token = fields.get("token")
+        # Where the provider gives a token for user name and password.
+        self.endpoint = fields.get("endpoint")
         # Files in PEM. Without a CA there is no TLS.
         self.ca = fields.get("ca")
         self.certificate = fields.get("certificate")

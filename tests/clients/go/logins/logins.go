@@ -33,6 +33,8 @@ type Login struct {
 	ID, Bootstrap, Topic, Record string
 	// Without a mechanism there is no SASL.
 	Mechanism, Username, Password, Token string
+	// Endpoint is where the provider gives a token for Username and Password.
+	Endpoint string
 	// Files in PEM. Without a CA there is no TLS.
 	CA, Certificate, Key string
 	// Resolve is where all names lead, if they are nobody else's.
@@ -94,6 +96,11 @@ func Serve(try func(context.Context, Login) (int, error), refused func(error) bo
 		go func() {
 			defer all.Done()
 			slots <- struct{}{}
+			if login.Endpoint != "" {
+				fmt.Printf("%s cannot ask a provider itself\n", login.ID)
+				<-slots
+				return
+			}
 			ctx, cancel := context.WithTimeout(context.Background(), Limit)
 			count, err := try(ctx, login)
 			cancel()
