@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test chaos fuzz interop interop-standard clients logins bench lint fix schema kafka
+.PHONY: quickstart test chaos fuzz interop interop-standard interop-partner clients logins bench lint fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -29,8 +29,9 @@ fuzz:
 	$(CARGO) test --locked --test fuzz -- --nocapture && \
 	$(CARGO) test --locked --workspace --lib -- --nocapture fuzz_
 
-# Apache Kafka's own tests of authorization against a gateway, about six minutes: through `passthrough`, and through a
-# Standard virtual cluster that hides a prefix. ARGS="testProduce.*" picks cases.
+# Apache Kafka's own tests of authorization against a gateway, six to nine minutes: through `passthrough`, through a
+# Standard virtual cluster that hides a prefix, and through a Partner over two Kafka clusters. ARGS="testProduce.*" picks
+# cases.
 interop:
 	$(CARGO) build --locked
 	tests/interop/interop.sh $(or $(CARGO_TARGET_DIR),target)/debug/klamm $(if $(ARGS),'$(ARGS)')
@@ -38,6 +39,10 @@ interop:
 interop-standard:
 	$(CARGO) build --locked
 	tests/interop/interop.sh $(or $(CARGO_TARGET_DIR),target)/debug/klamm --standard $(if $(ARGS),'$(ARGS)')
+
+interop-partner:
+	$(CARGO) build --locked
+	tests/interop/interop.sh $(or $(CARGO_TARGET_DIR),target)/debug/klamm --partner $(if $(ARGS),'$(ARGS)')
 
 # Stock clients and command line tools of several languages through the gateway, and at a broker: docs/CLIENTS.md.
 # ARGS="sarama,kafkajs" picks clients.

@@ -1,5 +1,5 @@
-//! A few cases of Apache Kafka's own tests of authorization through the real binary. `make interop` and
-//! `make interop-standard` run all of them.
+//! A few cases of Apache Kafka's own tests of authorization through the real binary. `make interop`,
+//! `make interop-standard` and `make interop-partner` run all of them.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,6 +14,10 @@ const CASES: &str = "testProduceWithTopicDescribe|testConsumeWithTopicAndGroupRe
 /// Of those that a prefix could break: records, groups, what is created.
 const HIDDEN_CASES: &str = "testConsumeWithTopicAndGroupRead|testProduceWithTopicDescribe";
 
+/// Of those that another physical cluster could break: offsets of topics on both, what is not told, what must be at home.
+const CASES_OVER_TWO: &str = "testOffsetFetchMultipleGroupsAuthorization|testUnauthorizedDeleteTopicsWithDescribe\
+                              |testTopicIdAuthorization|testListTransactionsAuthorization";
+
 #[test]
 fn cases_of_kafkas_own_tests_of_authorization_pass() -> Result<()> {
     run(&[CASES], "interop: 6 of 6 cases pass")
@@ -22,6 +26,11 @@ fn cases_of_kafkas_own_tests_of_authorization_pass() -> Result<()> {
 #[test]
 fn cases_pass_through_a_hidden_prefix() -> Result<()> {
     run(&["--standard", HIDDEN_CASES], "interop: 3 of 3 cases pass")
+}
+
+#[test]
+fn cases_pass_through_a_partner_over_two_clusters() -> Result<()> {
+    run(&["--partner", CASES_OVER_TWO], "interop: 6 of 6 cases pass")
 }
 
 fn run(arguments: &[&str], expected: &str) -> Result<()> {

@@ -173,9 +173,10 @@ impl View {
         self.others().any(|names| names.by_virtual_name(name).is_some())
     }
 
-    /// Whether a topic of this id is on another cluster than this part.
-    pub fn is_id_elsewhere(&self, id: TopicId<Virtual>) -> bool {
-        self.others().any(|names| names.by_virtual_id(id).is_some())
+    /// The name of the topic of this id, if it is on another cluster than this part.
+    pub fn name_elsewhere(&self, id: TopicId<Virtual>) -> Option<&str> {
+        let alias = self.others().find_map(|names| names.by_virtual_id(id))?;
+        Some(alias.virtual_name.as_str())
     }
 
     fn others(&self) -> impl Iterator<Item = &Names> {

@@ -13,6 +13,9 @@ use crate::scene::{CLUSTER, Login, Scene};
 /// The Partner of all clients.
 const PARTNER: &str = "clients";
 
+/// The Partner over two physical clusters of all clients.
+const OVER_TWO: &str = "clients-over-two";
+
 /// The Standard cluster of all clients, and the prefix that it hides.
 const STANDARD: &str = "clients-standard";
 const PREFIX: &str = "hidden-";
@@ -25,6 +28,8 @@ const COUNT: usize = 20;
 pub(crate) enum Place {
     /// Aliases: the physical topics have other names.
     Partner,
+    /// Aliases of topics of two physical clusters: the orders are not at home.
+    OverTwo,
     /// The built-in one: the same names.
     Passthrough,
     /// A namespace: physical topics, groups and transactional ids begin with a prefix that nobody sees.
@@ -32,11 +37,12 @@ pub(crate) enum Place {
 }
 
 impl Place {
-    pub(crate) const ALL: [Self; 3] = [Self::Partner, Self::Passthrough, Self::Standard];
+    pub(crate) const ALL: [Self; 4] = [Self::Partner, Self::OverTwo, Self::Passthrough, Self::Standard];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Partner => "partner",
+            Self::OverTwo => "over-two",
             Self::Passthrough => "passthrough",
             Self::Standard => "standard",
         }
@@ -45,21 +51,31 @@ impl Place {
     fn vcluster(self) -> &'static str {
         match self {
             Self::Partner => PARTNER,
+            Self::OverTwo => OVER_TWO,
             Self::Passthrough => "passthrough",
             Self::Standard => STANDARD,
         }
     }
 
-    fn cluster(self) -> &'static str {
+    /// Where a topic is.
+    fn cluster(self, topic: &str) -> &'static str {
         match self {
-            Self::Partner | Self::Standard => CLUSTER,
+            Self::OverTwo if topic == "orders" => "main",
+            Self::Partner | Self::OverTwo | Self::Standard => CLUSTER,
             Self::Passthrough => "main",
+        }
+    }
+
+    fn brokers(self) -> usize {
+        match self {
+            Self::OverTwo => 2,
+            Self::Partner | Self::Passthrough | Self::Standard => 1,
         }
     }
 
     fn super_user(self) -> &'static str {
         match self {
-            Self::Partner | Self::Standard => "super-user",
+            Self::Partner | Self::OverTwo | Self::Standard => "super-user",
             Self::Passthrough => "operator",
         }
     }
@@ -67,6 +83,7 @@ impl Place {
     fn physical(self, topic: &str) -> String {
         match self {
             Self::Partner => format!("physical-{topic}"),
+            Self::OverTwo => format!("two-{topic}"),
             Self::Passthrough => topic.to_owned(),
             Self::Standard => format!("{PREFIX}{topic}"),
         }
@@ -86,6 +103,7 @@ pub(crate) struct Field<'a> {
 /// The virtual clusters, once per scene.
 pub(crate) fn prepare(scene: &Scene) -> Result<()> {
     scene.vcluster(PARTNER, &[])?;
+    scene.vcluster(OVER_TWO, &[])?;
     let standard = json!({
         "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": STANDARD},
         "spec": {
@@ -107,15 +125,16 @@ impl<'a> Field<'a> {
             super_user: scene.login(place.vcluster(), place.super_user(), 1)?,
             user: scene.login(place.vcluster(), &user, 1)?,
         };
-        for topic in ["orders", "copies", "closed"] {
-            let topic = format!("{prefix}-{topic}");
+        // The first alias decides the home.
+        for name in ["copies", "orders", "closed"] {
+            let topic = format!("{prefix}-{name}");
             let physical = place.physical(&topic);
             let create = ["--create", "--topic", &physical, "--partitions", "2"];
-            let at = ["kafka-topics", "--bootstrap-server", field.bootstrap()?];
+            let at = ["kafka-topics", "--bootstrap-server", field.bootstrap(name)?];
             desk.ok(&[&at[..], &create].concat())?;
-            if place == Place::Partner {
-                let alias =
-                    klamm::quickstart::admin::alias(place.vcluster(), &topic, (place.cluster(), &physical));
+            if matches!(place, Place::Partner | Place::OverTwo) {
+                let physical = (place.cluster(name), physical.as_str());
+                let alias = klamm::quickstart::admin::alias(place.vcluster(), &topic, physical);
                 scene.stage.admin(1).put("alias-topic", &alias)?;
             }
         }
@@ -123,11 +142,11 @@ impl<'a> Field<'a> {
         Ok(field)
     }
 
-    /// The broker itself.
-    fn bootstrap(&self) -> Result<&str> {
+    /// The broker itself that has this topic.
+    fn bootstrap(&self, topic: &str) -> Result<&str> {
         self.scene
             .stage
-            .bootstrap(self.place.cluster())
+            .bootstrap(self.place.cluster(topic))
             .context("the cluster was started")
     }
 
@@ -197,13 +216,14 @@ impl<'a> Field<'a> {
                 .directory()
                 .join(format!("{}-{}.scenario", self.prefix, self.place.name()));
         let text = format!(
-            "bootstrap={}\nprefix={}\nusername={}\npassword={}\nsuper.username={}\nsuper.password={}\n",
+            "bootstrap={}\nprefix={}\nusername={}\npassword={}\nsuper.username={}\nsuper.password={}\nbrokers={}\n",
             self.user.bootstrap,
             self.prefix,
             self.user.username,
             self.user.token,
             self.super_user.username,
-            self.super_user.token
+            self.super_user.token,
+            self.place.brokers()
         );
         fs::write(&file, text)?;
         Ok(file)
@@ -211,14 +231,19 @@ impl<'a> Field<'a> {
 
     fn stored(&self, desk: &mut Desk, topic: &str) -> Result<Vec<Stored>> {
         let physical = self.place.physical(&format!("{}-{topic}", self.prefix));
-        desk.read(self.bootstrap()?, &physical)
+        desk.read(self.bootstrap(topic)?, &physical)
     }
 
     /// Judges on the broker what a step left there. `written` are the codecs of the steps of producing that went well.
     pub(crate) fn check(&self, desk: &mut Desk, step: &str, written: &[&str]) -> Result<()> {
         match step {
             "create-denied" => {
-                let at = ["kafka-topics", "--bootstrap-server", self.bootstrap()?, "--list"];
+                let at = [
+                    "kafka-topics",
+                    "--bootstrap-server",
+                    self.bootstrap("created")?,
+                    "--list",
+                ];
                 ensure!(
                     !desk.ok(&at)?.contains(&format!("{}-created", self.prefix)),
                     "the topic exists"
@@ -296,7 +321,7 @@ impl<'a> Field<'a> {
         let data = self
             .scene
             .stage
-            .data_of(self.place.cluster())
+            .data_of(self.place.cluster("orders"))
             .context("the cluster was started")?;
         let segments = [0, 1].map(|partition| {
             data.join(format!("1/data/{topic}-{partition}/00000000000000000000.log"))

@@ -10,9 +10,9 @@ scratch=""
 
 usage() {
   cat <<'TEXT'
-interop.sh KLAMM [--standard] [PATTERN]
+interop.sh KLAMM [--standard | --partner] [PATTERN]
   run the suite, or the cases whose names match the regular expression, through the program KLAMM: through the virtual
-  cluster that is built in, or through one of type Standard that hides a prefix
+  cluster that is built in, through one of type Standard that hides a prefix, or through a Partner over two Kafka clusters
 Environment: CARGO_TARGET_DIR says where jars and classes are kept.
 TEXT
 }
@@ -40,10 +40,12 @@ prepare() {
 run() {
   local klamm="$1" kind=passthrough expected=expected.txt
   shift
-  if [[ "${1:-}" == --standard ]]; then
-    kind=standard expected=expected-standard.txt
-    shift
-  fi
+  case "${1:-}" in
+    --standard | --partner)
+      kind="${1#--}" expected="expected-${1#--}.txt"
+      shift
+      ;;
+  esac
   (($# <= 1)) || { usage >&2; exit 2; }
   [[ -x "$klamm" ]] || die "$klamm is no program; build it with: cargo build"
   prepare

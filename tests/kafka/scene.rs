@@ -1,4 +1,4 @@
-//! Two Kafka clusters and gateway nodes for a test, and the few ways in which tests use them.
+//! Two or three Kafka clusters and gateway nodes for a test, and the few ways in which tests use them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,6 +17,9 @@ use serde_json::Value;
 
 /// The cluster whose topics are shared.
 pub(crate) const CLUSTER: &str = "clusterA";
+
+/// A third cluster, where there is one.
+pub(crate) const THIRD: &str = "clusterB";
 
 /// How long one run of a tool may take; generous, since the machine may be busy.
 pub(crate) const LIMIT: Duration = Duration::from_secs(90);
@@ -67,18 +70,31 @@ impl Scene {
         Ok(scene)
     }
 
+    /// One node before three clusters: `main`, `clusterA` and `clusterB`.
+    pub(crate) fn over_three() -> Result<Self> {
+        let mut scene = Self { stage: Stage::new()? };
+        scene.stage.start_kafka(THIRD, &[])?;
+        scene.start_kafka(&[])?;
+        scene.start_nodes(1, "127.0.0.1", Vec::new())?;
+        Ok(scene)
+    }
+
     fn start_kafka(&mut self, brokers: &[&str]) -> Result<()> {
         let main = self.stage.start_kafka("main", &[])?;
         let shared = self.stage.start_kafka(CLUSTER, brokers)?;
         // The file of the reference, with loopback instead of credentials.
-        self.stage.configure(&[
-            ("main", &[("bootstrap.servers", &main)]),
-            (
-                CLUSTER,
-                &[("bootstrap.servers", &shared), ("gateway.roles", "upstream")],
-            ),
-        ])?;
-        Ok(())
+        let (main, shared) = (
+            [("bootstrap.servers", main.as_str())],
+            [
+                ("bootstrap.servers", shared.as_str()),
+                ("gateway.roles", "upstream"),
+            ],
+        );
+        let third = self.stage.bootstrap(THIRD);
+        let third = third.map(|third| [("bootstrap.servers", third)]);
+        let mut clusters: Vec<(&str, &[(&str, &str)])> = vec![("main", &main), (CLUSTER, &shared)];
+        clusters.extend(third.iter().map(|third| (THIRD, &third[..])));
+        Ok(self.stage.configure(&clusters)?)
     }
 
     fn start_nodes(&mut self, count: u16, host: &str, mut more: Vec<(String, String)>) -> Result<()> {

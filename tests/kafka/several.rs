@@ -1,10 +1,10 @@
-//! One virtual cluster over two physical clusters, with stock tools: the same topics, groups, offsets and idempotent
-//! producers, wherever the topics are; and what cannot be is refused.
+//! One virtual cluster over two and three physical clusters, with stock tools: the same topics, groups, offsets and
+//! idempotent producers, wherever the topics are; and what cannot be is refused.
 
 use anyhow::{Result, ensure};
 use klamm::quickstart::admin;
 
-use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, counted, eventually, lines};
+use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, THIRD, counted, eventually, lines};
 
 /// The home of the virtual cluster is `clusterA`, since its first alias is there.
 fn over_two(scene: &Scene, name: &str) -> Result<Login> {
@@ -19,9 +19,15 @@ fn over_two(scene: &Scene, name: &str) -> Result<Login> {
     Ok(user)
 }
 
+/// All of two partitions each, of two topics or three.
 fn all_have_leaders(scene: &Scene, user: &Login) -> Result<bool> {
     let told = scene.client(user, "kafka-topics", &["--describe"], "")?.stdout;
-    Ok(told.matches("Leader: ").count() == 4 && !told.contains("none"))
+    let leaders = if scene.stage.bootstrap(THIRD).is_some() {
+        6
+    } else {
+        4
+    };
+    Ok(told.matches("Leader: ").count() == leaders && !told.contains("none"))
 }
 
 fn at_main(scene: &Scene, tool: &str, arguments: &[&str]) -> Result<String> {
@@ -39,7 +45,7 @@ fn consume(scene: &Scene, user: &Login, count: usize) -> Result<Vec<String>> {
     let count = count.to_string();
     let read = [
         "--include",
-        "left|right",
+        "left|right|third",
         "--group",
         "app",
         "--timeout-ms",
@@ -49,9 +55,8 @@ fn consume(scene: &Scene, user: &Login, count: usize) -> Result<Vec<String>> {
         "--command-property",
         "auto.offset.reset=earliest",
     ];
-    Ok(lines(
-        &scene.client(user, "kafka-console-consumer", &read, "")?.stdout,
-    ))
+    let read = scene.client(user, "kafka-console-consumer", &read, "")?;
+    Ok(lines(&read.stdout))
 }
 
 #[test]
@@ -185,6 +190,54 @@ fn what_reaches_over_two_clusters_and_cannot_is_refused() -> Result<()> {
     let read = [&read[..], &["--command-property", "group.protocol=consumer"]].concat();
     let read = scene.client(&user, "kafka-console-consumer", &read, "")?;
     ensure!(read.all().contains("group.protocol=classic"), "{}", read.all());
+    Ok(())
+}
+
+#[test]
+fn one_virtual_cluster_over_three_clusters_serves_all_and_goes_on_without_one() -> Result<()> {
+    let scene = Scene::over_three()?;
+    let topics = [("left", CLUSTER), ("right", "main"), ("third", THIRD)];
+    // Here `main` is the home.
+    scene.vcluster("three", &[])?;
+    let admin = scene.stage.admin(1);
+    for (topic, cluster) in [topics[1], topics[0], topics[2]] {
+        let physical = format!("three-{topic}");
+        scene.topic_on(cluster, &physical, 2)?;
+        admin.put("alias-topic", &admin::alias("three", topic, (cluster, &physical)))?;
+    }
+    let user = scene.login("three", "super-user", 1)?;
+    eventually("all topics have leaders", || all_have_leaders(&scene, &user))?;
+    ensure!(lines(&scene.client_ok(&user, "kafka-topics", &["--list"])?) == ["left", "right", "third"]);
+    let brokers = scene.client_ok(&user, "kafka-broker-api-versions", &[])?;
+    ensure!(brokers.matches("(id: ").count() == 3, "{brokers}");
+
+    let records: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    for (topic, cluster) in topics {
+        produce(&scene, &user, topic, &records.join("\n"))?;
+        let stored = scene.stored_on(cluster, &format!("three-{topic}"))?;
+        ensure!(counted(&stored) == counted(&records), "{cluster}: {stored:?}");
+    }
+    let read = consume(&scene, &user, 300)?;
+    let is_thrice = records
+        .iter()
+        .all(|record| counted(&read).get(record.as_str()) == Some(&3));
+    ensure!(read.len() == 300 && is_thrice, "{read:?}");
+    // Offsets lie where the topics do, all under the group's name; the tenant sees one group.
+    for (topic, cluster) in topics {
+        let group = ["--describe", "--group", "three:app"];
+        let described = scene.direct_at(cluster, ("kafka-consumer-groups", &group), "")?;
+        ensure!(described.contains(&format!("three-{topic}")), "{described}");
+    }
+    ensure!(lines(&scene.client_ok(&user, "kafka-consumer-groups", &["--list"])?) == ["app"]);
+
+    scene.kill_broker(CLUSTER, 1)?;
+    produce(&scene, &user, "right", "r\n")?;
+    produce(&scene, &user, "third", "t\n")?;
+    let read = consume(&scene, &user, 2)?;
+    ensure!(
+        counted(&read).keys().copied().collect::<Vec<_>>() == ["r", "t"],
+        "{read:?}"
+    );
     Ok(())
 }
 

@@ -66,7 +66,7 @@ fn refused(scene: &Scene, user: &Login, arguments: &[&str], error: &str) -> Resu
 }
 
 #[test]
-fn environments_on_one_cluster_have_the_same_names_and_share_nothing() -> Result<()> {
+fn environment_isolation_gives_each_the_same_names_and_shares_nothing() -> Result<()> {
     let scene = Scene::shared()?;
     let environments = [("env-dev", "dev-"), ("env-test", "test-")];
     let mut users = Vec::new();
@@ -190,7 +190,63 @@ fn shared_topics_and_aliases_stand_beside_a_namespace_and_are_not_administered()
 }
 
 #[test]
-fn one_topic_has_another_name_in_each_virtual_cluster() -> Result<()> {
+fn several_products_on_one_kafka_share_what_is_let_in_and_nothing_else() -> Result<()> {
+    let scene = Scene::shared()?;
+    scene.topic("rates-euro", 1)?;
+    let mut users = Vec::new();
+    for product in ["shop", "depot"] {
+        let more = json!({"namespace": {"mode": "hide_prefix", "prefix": format!("{product}-"),
+            "additional": {"topics": ["rates-*"], "consumerGroups": ["shared-reports"]}}});
+        let user = standard(&scene, &format!("product-{product}"), &more)?;
+        let create = ["--create", "--topic", "orders", "--partitions", "1"];
+        scene.client_ok(&user, "kafka-topics", &create)?;
+        ensure!(topics(&scene, &user)? == ["orders", "rates-euro"], "{product}");
+        produce(&scene, &user, "orders", &format!("of {product}\n"))?;
+        ensure!(scene.stored(&format!("{product}-orders"))? == [format!("of {product}")]);
+        users.push(user);
+    }
+    let (shop, depot) = (&users[0], &users[1]);
+    produce(&scene, shop, "rates-euro", "1.08\n1.09\n")?;
+    // Each has a group `app` of its own and sees all of the shared topic; `shared-reports` is one group.
+    ensure!(consume(&scene, shop, "rates-euro", 2)? == ["1.08", "1.09"]);
+    ensure!(consume(&scene, depot, "rates-euro", 2)? == ["1.08", "1.09"]);
+    let reports = |user: &Login| -> Result<Vec<String>> {
+        let read = [
+            "--topic",
+            "rates-euro",
+            "--group",
+            "shared-reports",
+            "--max-messages",
+            "1",
+        ];
+        let read = [&read[..], &["--from-beginning", "--timeout-ms", IDLE_MS]].concat();
+        Ok(lines(
+            &scene.client(user, "kafka-console-consumer", &read, "")?.stdout,
+        ))
+    };
+    ensure!(reports(shop)? == ["1.08"]);
+    ensure!(
+        reports(depot)? == ["1.09"],
+        "the group goes on where the other product ended"
+    );
+    let groups = |user: &Login| -> Result<Vec<String>> {
+        let mut groups = lines(&scene.client_ok(user, "kafka-consumer-groups", &["--list"])?);
+        groups.sort();
+        Ok(groups)
+    };
+    for user in &users {
+        ensure!(groups(user)? == ["app", "shared-reports"]);
+    }
+    refused(
+        &scene,
+        shop,
+        &["--delete", "--topic", "rates-euro"],
+        "PolicyViolationException",
+    )
+}
+
+#[test]
+fn reverse_mapping_shows_one_topic_under_another_name_in_each_virtual_cluster() -> Result<()> {
     let scene = Scene::shared()?;
     scene.topic("reverse.orders", 1)?;
     let mut users = Vec::new();
@@ -214,7 +270,7 @@ fn one_topic_has_another_name_in_each_virtual_cluster() -> Result<()> {
 }
 
 #[test]
-fn a_list_of_topics_shows_those_alone() -> Result<()> {
+fn a_topic_subset_shows_the_topics_of_a_list_alone() -> Result<()> {
     let scene = Scene::shared()?;
     for topic in ["subset-a", "subset-b", "other-a"] {
         scene.topic(topic, 1)?;

@@ -149,34 +149,57 @@ fn groups_keep_their_offsets_and_their_names() -> Result<()> {
 }
 
 #[test]
-fn two_virtual_clusters_do_not_share_a_group() -> Result<()> {
+fn partner_isolation_shows_one_topic_to_partners_who_share_nothing_else() -> Result<()> {
     let scene = Scene::shared()?;
     scene.topic("common-physical", 1)?;
+    scene.topic("secret-physical", 1)?;
     scene.direct(
         "kafka-console-producer",
         &["--topic", "common-physical"],
         &numbers(3).join("\n"),
     )?;
-    for name in ["tenant-a", "tenant-b"] {
-        scene.vcluster(name, &[("orders", "common-physical")])?;
+    let own = ("plans", "secret-physical");
+    let partners = [
+        ("customer-a", vec![("orders", "common-physical"), own]),
+        ("customer-b", vec![("orders", "common-physical")]),
+        ("customer-c", vec![("sales", "common-physical")]),
+    ];
+    let mut readers = Vec::new();
+    for (name, aliases) in &partners {
+        scene.vcluster(name, aliases)?;
         let user = scene.login(name, "super-user", 1)?;
-        let read = [
-            "--topic",
-            "orders",
-            "--group",
-            "app",
-            "--from-beginning",
-            "--max-messages",
-            "3",
-        ];
-        let read = scene.client(
-            &user,
-            "kafka-console-consumer",
-            &[&read[..], &["--timeout-ms", IDLE_MS]].concat(),
-            "",
-        )?;
+        let seen = lines(&scene.client_ok(&user, "kafka-topics", &["--list"])?);
+        let expected: Vec<&str> = aliases.iter().map(|(alias, _)| *alias).collect();
+        ensure!(seen == expected, "{name} sees {seen:?}");
+        let read = ["--topic", aliases[0].0, "--group", "app", "--from-beginning"];
+        let more = ["--max-messages", "3", "--timeout-ms", IDLE_MS];
+        let read = scene.client(&user, "kafka-console-consumer", &[&read[..], &more].concat(), "")?;
         ensure!(lines(&read.stdout).len() == 3, "{name} read {}", read.all());
+        readers.push((scene.login(name, "reader", 1)?, user));
     }
+    // A right in one is none in the other, though the account has the same name there; nor is a token.
+    let (reader, super_user) = &readers[0];
+    let grant = [
+        "--add",
+        "--allow-principal",
+        "User:reader",
+        "--operation",
+        "Read",
+        "--topic",
+        "orders",
+    ];
+    scene.client_ok(super_user, "kafka-acls", &grant)?;
+    let offsets = ["--topic", "orders"];
+    scene.client_ok(reader, "kafka-get-offsets", &offsets)?;
+    let denied = scene.client(&readers[1].0, "kafka-get-offsets", &offsets, "")?;
+    ensure!(!denied.status.success(), "{}", denied.all());
+    let stranger = scene.login_with(readers[1].0.bootstrap.clone(), "reader", reader.token.clone())?;
+    let refused = scene.client(&stranger, "kafka-topics", &["--list"], "")?;
+    ensure!(
+        refused.all().contains("SaslAuthenticationException"),
+        "{}",
+        refused.all()
+    );
     Ok(())
 }
 

@@ -224,8 +224,11 @@ impl<'a> Ask<'a> {
     ) -> Result<Verdict<'a>, Stop> {
         let id = TopicId::new(id);
         let Some(alias) = self.view.names.by_virtual_id(id) else {
-            if self.view.is_id_elsewhere(id) {
-                return Ok(Verdict::Refused(self.elsewhere()));
+            if let Some(name) = self.view.name_elsewhere(id) {
+                return Ok(Verdict::Refused(match self.allows(operation, name) {
+                    true => self.elsewhere(),
+                    false => ErrorCode::TopicAuthorizationFailed,
+                }));
             }
             if self.attempt == Attempt::First && self.has_home() && !id.is_zero() {
                 return Err(Stop::UnknownTopicId);
@@ -255,7 +258,7 @@ impl<'a> Ask<'a> {
 pub(super) fn is_elsewhere(view: &View, topic: Node<'_>) -> bool {
     match (topic.topic_name(), topic.topic_id().map(TopicId::new)) {
         (Some(name), _) => view.is_elsewhere(name),
-        (None, Some(id)) => view.is_id_elsewhere(id),
+        (None, Some(id)) => view.name_elsewhere(id).is_some(),
         (None, None) => false,
     }
 }

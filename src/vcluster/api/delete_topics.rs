@@ -6,6 +6,7 @@ use super::ask::{Ask, Stop, Verdict};
 use super::error_code::ErrorCode;
 use super::items::{self, Sieve};
 use crate::authz::Resource;
+use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::{Attempt, Plan};
 use crate::vcluster::rename::Alias;
@@ -145,6 +146,9 @@ fn judge_name<'a>(ask: &mut Ask<'a>, name: &str, may_delete_all: bool) -> Result
     if !may_delete_all && !ask.gate.allows(Operation::Describe, resource) {
         return refusal(ErrorCode::TopicAuthorizationFailed);
     }
+    if ask.view.is_elsewhere(name) {
+        return Ok(elsewhere(ask, name, may_delete_all));
+    }
     let Verdict::Forwarded(alias) = ask.judge_name(name, None) else {
         return refusal(ErrorCode::UnknownTopicOrPartition);
     };
@@ -168,6 +172,9 @@ fn judge_name<'a>(ask: &mut Ask<'a>, name: &str, may_delete_all: bool) -> Result
 
 /// Judges a topic that is given by id.
 fn judge_id<'a>(ask: &mut Ask<'a>, id: [u8; 16], may_delete_all: bool) -> Result<Judged<'a>, Stop> {
+    if let Some(name) = ask.view.name_elsewhere(TopicId::new(id)) {
+        return Ok(elsewhere(ask, name, may_delete_all));
+    }
     let alias = match ask.judge_id(id, None)? {
         Verdict::Forwarded(alias) => alias,
         Verdict::Refused(error) => return Ok(refused(error, None)),
@@ -185,4 +192,14 @@ fn judge_id<'a>(ask: &mut Ask<'a>, id: [u8; 16], may_delete_all: bool) -> Result
         ErrorCode::TopicAuthorizationFailed,
         may_know.then_some(name),
     ))
+}
+
+/// A topic on another physical cluster than the home is there by an alias: nobody deletes it through this virtual cluster.
+fn elsewhere(ask: &mut Ask<'_>, name: &str, may_delete_all: bool) -> Judged<'static> {
+    let resource = Resource::topic(name);
+    if may_delete_all || ask.gate.allows(Operation::Delete, resource) {
+        return refused(ErrorCode::PolicyViolation, Some(name));
+    }
+    let may_know = ask.gate.allows_quietly(Operation::Describe, resource);
+    refused(ErrorCode::TopicAuthorizationFailed, may_know.then_some(name))
 }

@@ -44,11 +44,21 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if ask.api == Api::DescribeShareGroupOffsets || ask.version() >= MANY_GROUPS_FROM {
         return many(ask, root.child(field::GROUPS), edits);
     }
+    if is_elsewhere(ask, root) {
+        return ask.reply(&ask.response()?);
+    }
     let fetched = fetched_group(ask, root, &mut edits)?;
     match &fetched.topics {
         FetchedTopics::Refused(error) => refuse_one(ask, *error),
         _ => ask.forward(edits, Then::OffsetFetch(vec![fetched])),
     }
+}
+
+/// Whether a group's topics are all on other clusters than this one, which has nothing to say then and may be away.
+fn is_elsewhere(ask: &Ask<'_>, group: Node<'_>) -> bool {
+    let topics = group.child(field::TOPICS).filter(|topics| !topics.is_null());
+    ask.view.is_foreign()
+        && topics.is_some_and(|topics| topics.children().all(|topic| ask.is_left_out(topic)))
 }
 
 /// Of a topic that is not there no offset was committed, which is no error.
@@ -70,7 +80,7 @@ fn many(ask: &mut Ask<'_>, groups: Option<Node<'_>>, mut edits: Edits) -> Result
         .flat_map(|array| array.children().map(move |node| (array, node)))
         .enumerate()
     {
-        if ask.aim.group.is_some_and(|only| only != place) {
+        if ask.aim.group.is_some_and(|only| only != place) || is_elsewhere(ask, node) {
             edits.remove_item(array, node);
             continue;
         }

@@ -291,7 +291,8 @@ public class Client {
     private void cluster() throws Exception {
         try (Admin admin = Admin.create(own())) {
             var cluster = admin.describeCluster();
-            check(cluster.nodes().get().size() == 1 && !cluster.clusterId().get().isEmpty(), cluster.nodes().get());
+            int brokers = Integer.parseInt(scenario.getProperty("brokers"));
+            check(cluster.nodes().get().size() == brokers && !cluster.clusterId().get().isEmpty(), cluster.nodes().get());
         }
     }
 

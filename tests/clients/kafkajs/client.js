@@ -222,7 +222,7 @@ async function transaction() {
 const cluster = () =>
   administer(async (admin) => {
     const described = await admin.describeCluster();
-    check(described.brokers.length === 1 && described.clusterId, described);
+    check(described.brokers.length === Number(scenario.brokers) && described.clusterId, described);
   });
 
 const offsets = () =>

@@ -189,7 +189,7 @@ def transaction():
 
 def cluster():
     described = administer(lambda admin: admin.describe_cluster())
-    check(len(described["brokers"]) == 1 and described["cluster_id"], described)
+    check(len(described["brokers"]) == int(scenario.brokers) and described["cluster_id"], described)
 
 
 def offsets():

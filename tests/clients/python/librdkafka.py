@@ -210,7 +210,7 @@ def transaction():
 
 def cluster():
     described = admin.describe_cluster().result()
-    check(len(described.nodes) == 1 and described.cluster_id, described.nodes)
+    check(len(described.nodes) == int(scenario.brokers) and described.cluster_id, described.nodes)
 
 
 def offsets():

@@ -199,7 +199,7 @@ async def transaction():
 
 async def cluster():
     described = await administer(lambda admin: admin.describe_cluster())
-    check(len(described["brokers"]) == 1 and described["cluster_id"], described)
+    check(len(described["brokers"]) == int(scenario.brokers) and described["cluster_id"], described)
 
 
 async def offsets():

@@ -22,8 +22,10 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 final class Gateway implements AutoCloseable {
-    /** What the physical cluster is called: KAFKA_MAIN_BOOTSTRAP_SERVERS names it. */
-    private static final String BACKEND = "main";
+    /** What the suite's own broker is called: KAFKA_MAIN_BOOTSTRAP_SERVERS names it. */
+    static final String MAIN = "main";
+    /** What the other physical cluster is called. */
+    static final String SECOND = "second";
     /** The default account of the admin API; the gateway accepts it on loopback only. */
     private static final String AUTHORIZATION = "Basic YWRtaW46Y29uZHVrdG9y";
     private static final Duration READY_LIMIT = Duration.ofSeconds(20);
@@ -53,7 +55,9 @@ final class Gateway implements AutoCloseable {
         /** The one that is built in, with the names of the physical cluster. */
         PASSTHROUGH,
         /** One of type Standard, whose names have a prefix in the physical cluster that its clients never see. */
-        STANDARD;
+        STANDARD,
+        /** One of type Partner, whose topics are aliases of topics of two physical clusters. */
+        PARTNER;
 
         /** Its name in the gateway. */
         String virtualCluster() {
@@ -65,13 +69,13 @@ final class Gateway implements AutoCloseable {
      * Starts the program and returns when it serves.
      *
      * @param program the klamm executable
-     * @param upstream the bootstrap address of the broker
+     * @param clusters the bootstrap address of each physical cluster
      * @param superUser the account of the virtual cluster that no ACL applies to
      * @param kind which virtual cluster clients will use
      */
-    static Gateway start(Path program, String upstream, String superUser, Kind kind) throws Exception {
+    static Gateway start(Path program, Map<String, String> clusters, String superUser, Kind kind) throws Exception {
         for (int tried = 1; ; tried++) {
-            Gateway gateway = launch(program, upstream, superUser, kind);
+            Gateway gateway = launch(program, clusters, superUser, kind);
             try {
                 gateway.awaitReady();
                 gateway.prepare(superUser);
@@ -86,7 +90,8 @@ final class Gateway implements AutoCloseable {
         }
     }
 
-    private static Gateway launch(Path program, String upstream, String superUser, Kind kind) throws IOException {
+    private static Gateway launch(Path program, Map<String, String> clusters, String superUser, Kind kind)
+            throws IOException {
         Path directory = Files.createTempDirectory("klamm-interop-");
         int first = freePorts();
         List<String> command = new ArrayList<>();
@@ -98,7 +103,8 @@ final class Gateway implements AutoCloseable {
         ProcessBuilder builder = new ProcessBuilder(command).directory(directory.toFile());
         Map<String, String> environment = builder.environment();
         environment.keySet().removeIf(name -> name.matches("(GATEWAY|KLAMM|KAFKA)_.*"));
-        environment.put("KAFKA_MAIN_BOOTSTRAP_SERVERS", upstream);
+        clusters.forEach((id, bootstrap) ->
+            environment.put("KAFKA_" + id.toUpperCase(Locale.ROOT) + "_BOOTSTRAP_SERVERS", bootstrap));
         environment.put("KLAMM_DATA_DIR", directory.resolve("data").toString());
         environment.put("KLAMM_THREADS", "1");
         environment.put("GATEWAY_BIND_HOST", "127.0.0.1");
@@ -145,14 +151,34 @@ final class Gateway implements AutoCloseable {
      * that the suite reads is let in beside it.
      */
     private void prepare(String superUser) throws Exception {
+        if (kind == Kind.PARTNER) {
+            call("PUT", "virtual-cluster", """
+                {"kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": "%s"},
+                 "spec": {"type": "Partner", "aclEnabled": true, "superUsers": ["%s"]}}"""
+                .formatted(kind.virtualCluster(), superUser));
+        }
         if (kind == Kind.STANDARD) {
             call("PUT", "virtual-cluster", """
                 {"kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": "%s"},
                  "spec": {"type": "Standard", "backend": "%s", "aclEnabled": true, "superUsers": ["%s"],
                           "namespace": {"mode": "hide_prefix", "prefix": "dev-",
                                         "additional": {"topics": ["__consumer_offsets"]}}}}"""
-                .formatted(kind.virtualCluster(), BACKEND, superUser));
+                .formatted(kind.virtualCluster(), MAIN, superUser));
         }
+    }
+
+    /** Shows a topic of a physical cluster. The first such decides the home. */
+    void alias(String name, String cluster, String topic) throws Exception {
+        call("PUT", "alias-topic", """
+            {"kind": "AliasTopic", "apiVersion": "gateway/v2", "metadata": {"name": "%s", "vCluster": "%s"},
+             "spec": {"physicalCluster": "%s", "physicalName": "%s"}}"""
+            .formatted(name, kind.virtualCluster(), cluster, topic));
+    }
+
+    /** Shows a topic no longer. */
+    void withdraw(String name) throws Exception {
+        call("DELETE", "alias-topic", """
+            {"name": "%s", "vCluster": "%s"}""".formatted(name, kind.virtualCluster()));
     }
 
     private boolean isReady() throws InterruptedException {

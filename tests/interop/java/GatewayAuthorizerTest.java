@@ -1,7 +1,9 @@
 // Apache Kafka's own tests of authorization, with a gateway in the place of the broker: whatever the suite sends to the
 // broker's CLIENT listener goes to the gateway instead, and the ACLs that it adds and removes are the gateway's. The
 // broker's own authorizer never sees a client: the gateway is on the BROKER listener, whose principal may do everything.
-// Topics that the suite makes beforehand are made through the gateway, so that they belong to the virtual cluster.
+// Topics that the suite makes beforehand are made through the gateway, so that they belong to the virtual cluster; in a
+// Partner nobody makes topics, so there they are made at the brokers and shown by aliases: the first of a case is on the
+// second cluster, the next at home, and so on; all are at home in the cases that Expectation lists so.
 
 import static scala.jdk.javaapi.CollectionConverters.asJava;
 import static scala.jdk.javaapi.CollectionConverters.asScala;
@@ -36,7 +38,12 @@ import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.network.ListenerName;
 import org.apache.kafka.common.resource.ResourcePattern;
 import org.apache.kafka.common.resource.ResourcePatternFilter;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.extension.BeforeEachCallback;
+import org.junit.jupiter.api.extension.RegisterExtension;
+import org.junit.platform.engine.UniqueId;
 import scala.collection.immutable.Set;
 
 public class GatewayAuthorizerTest extends AuthorizerIntegrationTest {
@@ -45,13 +52,40 @@ public class GatewayAuthorizerTest extends AuthorizerIntegrationTest {
     /** Through which virtual cluster: a system property. */
     private static final Gateway.Kind KIND =
         Gateway.Kind.valueOf(System.getProperty("interop.kind").toUpperCase(Locale.ROOT));
+    /** The cases whose topics are all on the home of a Partner: a system property, separated by commas. */
+    private static final List<String> AT_HOME = List.of(System.getProperty(Interop.AT_HOME, "").split(","));
+    private static final String OFFSETS = "__consumer_offsets";
     private static final Duration LIMIT = Duration.ofSeconds(30);
+
+    /** In how many places the physical topics have been made; their names differ. */
+    private static int made;
+    /** Of a Partner alone. */
+    private static SecondCluster second;
 
     private final List<Admin> admins = new ArrayList<>();
     private Gateway gateway;
     private String bootstrap;
     private Credentials client;
     private Admin operator;
+    private String testCase;
+    @RegisterExtension
+    final BeforeEachCallback naming = context -> testCase = Report.name(UniqueId.parse(context.getUniqueId()));
+    private int topics;
+
+    @BeforeAll
+    static void startSecond() throws Exception {
+        if (KIND == Gateway.Kind.PARTNER) {
+            second = SecondCluster.start();
+        }
+    }
+
+    @AfterAll
+    static void endSecond() throws Exception {
+        if (second != null) {
+            second.close();
+            second = null;
+        }
+    }
 
     /** The broker serves by now; no client has been configured yet. */
     @Override
@@ -60,7 +94,15 @@ public class GatewayAuthorizerTest extends AuthorizerIntegrationTest {
         try {
             String broker = brokerPrincipal().getName();
             Path program = Path.of(System.getProperty(PROGRAM));
-            gateway = Gateway.start(program, super.bootstrapServers(interBrokerListenerName()), broker, KIND);
+            Map<String, String> clusters = new HashMap<>();
+            clusters.put(Gateway.MAIN, super.bootstrapServers(interBrokerListenerName()));
+            if (second != null) {
+                clusters.put(Gateway.SECOND, second.bootstrap());
+            }
+            gateway = Gateway.start(program, clusters, broker, KIND);
+            if (KIND == Gateway.Kind.PARTNER) {
+                settle();
+            }
             bootstrap = gateway.bootstrap();
             client = new Credentials(clientPrincipal().getName(), gateway.account(clientPrincipal().getName()));
             operator = admin(new Credentials(broker, gateway.account(broker)).properties());
@@ -71,6 +113,12 @@ public class GatewayAuthorizerTest extends AuthorizerIntegrationTest {
                 producerConfig(), consumerConfig(), shareConsumerConfig(), streamsConsumerConfig(), adminClientConfig())) {
             properties.putAll(client.properties());
         }
+    }
+
+    /** The suite's own broker is the home, by the alias of the internal topic that some cases read. */
+    private void settle() throws Exception {
+        createOffsetsTopic(interBrokerListenerName(), new Properties());
+        gateway.alias(OFFSETS, Gateway.MAIN, OFFSETS);
     }
 
     @AfterEach
@@ -152,11 +200,36 @@ public class GatewayAuthorizerTest extends AuthorizerIntegrationTest {
         Map<String, String> entries = new HashMap<>();
         configuration.stringPropertyNames().forEach(name -> entries.put(name, configuration.getProperty(name)));
         NewTopic wanted = new NewTopic(topic, partitions, (short) replicas).configs(entries);
-        await(operator.createTopics(List.of(wanted)).all());
+        if (KIND == Gateway.Kind.PARTNER) {
+            show(wanted);
+        } else {
+            await(operator.createTopics(List.of(wanted)).all());
+        }
         awaitLeaders(topic, partitions);
         Map<Object, Object> leaders = new HashMap<>();
         IntStream.range(0, partitions).forEach(partition -> leaders.put(partition, brokerId()));
         return scala.collection.immutable.Map.from(asScala(leaders));
+    }
+
+    /** Makes a topic under another name and an alias of it. */
+    private void show(NewTopic wanted) {
+        String physical = "physical-" + made++ + "-" + wanted.name();
+        boolean atHome = topics++ % 2 == 1 || AT_HOME.contains(testCase);
+        NewTopic topic = new NewTopic(physical, wanted.numPartitions(), wanted.replicationFactor())
+            .configs(wanted.configs());
+        try {
+            if (atHome) {
+                Properties configuration = new Properties();
+                configuration.putAll(wanted.configs());
+                super.createTopic(physical, wanted.numPartitions(), wanted.replicationFactor(), configuration,
+                    interBrokerListenerName(), new Properties());
+            } else {
+                second.create(topic);
+            }
+            gateway.alias(wanted.name(), atHome ? Gateway.MAIN : Gateway.SECOND, physical);
+        } catch (Exception failure) {
+            throw new IllegalStateException("no alias " + wanted.name(), failure);
+        }
     }
 
     /** A broker answers before it has heard of the new topic itself. */
@@ -187,7 +260,15 @@ public class GatewayAuthorizerTest extends AuthorizerIntegrationTest {
             super.deleteTopic(topic, listener);
             return;
         }
-        await(operator.deleteTopics(List.of(topic)).all());
+        if (KIND == Gateway.Kind.STANDARD) {
+            await(operator.deleteTopics(List.of(topic)).all());
+            return;
+        }
+        try {
+            gateway.withdraw(topic);
+        } catch (Exception failure) {
+            throw new IllegalStateException("the alias stays: " + topic, failure);
+        }
     }
 
     /** As clients see them. */

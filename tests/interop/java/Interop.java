@@ -20,12 +20,15 @@ import org.junit.platform.launcher.core.LauncherFactory;
 public final class Interop {
     /** How long one case may take. */
     private static final String CASE_LIMIT = "120 s";
+    /** The system property that names cases whose topics are all on one physical cluster. */
+    static final String AT_HOME = "interop.home";
 
     private Interop() {
     }
 
     public static void main(String[] arguments) throws Exception {
         Expectation expected = Expectation.read(Path.of(arguments[0]));
+        System.setProperty(AT_HOME, String.join(",", expected.atHome().keySet()));
         boolean whole = arguments.length == 1;
         Pattern pattern = Pattern.compile(whole ? ".*" : arguments[1]);
         // The suite prints what it likes; the report is what this prints.

@@ -2,6 +2,8 @@
 //! `clusterB`, whose broker 101 is virtual broker 5.
 
 use bytes::Bytes;
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -11,18 +13,20 @@ use kafka_protocol::messages::offset_commit_request::{
 use kafka_protocol::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
-use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestGroup;
+use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use kafka_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
 };
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    BrokerId, HeartbeatRequest, HeartbeatResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest,
-    OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse, ProduceRequest,
+    BrokerId, DeleteTopicsRequest, FetchRequest, HeartbeatRequest, HeartbeatResponse, MetadataRequest,
+    MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
+    ProduceRequest,
 };
-use klamm_raft::model::ClusterId;
+use klamm_raft::model::{ClusterId, Operation};
 
 use super::world::*;
+use crate::authz::Resource;
 use crate::vcluster::plan::{CallResult, Place, To, Unanswered};
 
 fn world() -> World {
@@ -234,6 +238,33 @@ fn all_offsets_of_a_group_are_those_of_all_clusters() {
     );
 }
 
+#[test]
+fn a_cluster_is_asked_for_offsets_of_its_own_topics_alone() {
+    const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+    let world = world();
+    let group = |id: &str, topic: &str| {
+        let topic = OffsetFetchRequestTopics::default()
+            .with_name(topic_name(topic))
+            .with_partition_indexes(vec![0]);
+        OffsetFetchRequestGroup::default()
+            .with_group_id(group_id(id))
+            .with_topics(Some(vec![topic]))
+    };
+    let request =
+        OffsetFetchRequest::default().with_groups(vec![group("app", "orders"), group("other", "returns")]);
+    let answer = world.ask(8, &request).gathered(|to, _| {
+        if !is_main(to.cluster()) {
+            return Err(Unanswered);
+        }
+        let known = |id: &str| OffsetFetchResponseGroup::default().with_group_id(group_id(id));
+        let answer =
+            OffsetFetchResponse::default().with_groups(vec![known("partner:app"), known("partner:other")]);
+        Ok(encode_response::<OffsetFetchRequest>(8, &answer))
+    });
+    let errors: Vec<i16> = answer.groups.iter().map(|group| group.error_code).collect();
+    assert_eq!(errors, [0, COORDINATOR_NOT_AVAILABLE]);
+}
+
 /// A record batch of an idempotent producer.
 fn batch(producer_id: i64) -> Bytes {
     let mut batch = vec![0; 61];
@@ -297,4 +328,40 @@ fn brokers_of_other_clusters_coordinate_nothing() {
         .ask(4, &kafka_protocol::messages::ListGroupsRequest::default())
         .replied();
     assert!(listed.groups.is_empty());
+}
+
+/// As a broker does that does not lead the topic.
+#[test]
+fn what_is_elsewhere_is_judged_before_it_is_said_to_be_there() {
+    const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
+    const POLICY_VIOLATION: i16 = 44;
+    const NOT_LEADER_OR_FOLLOWER: i16 = 6;
+    let there = World::over_two();
+    let id = there.view.foreign()[0].names.by_virtual_name("returns").unwrap();
+    let id = uuid::Uuid::from_bytes(*id.ids.unwrap().virtual_id.bytes());
+    let by_id = || DeleteTopicState::default().with_name(None).with_topic_id(id);
+    let by_name = || DeleteTopicState::default().with_name(Some(topic_name("returns")));
+    let deleted = |world: &World, state| {
+        let request = DeleteTopicsRequest::default().with_topics(vec![state]);
+        let answer = world.ask(6, &request).replied().responses.remove(0);
+        (answer.error_code, answer.name.is_some())
+    };
+    let fetched = |world: &World| {
+        let topic = FetchTopic::default()
+            .with_topic_id(id)
+            .with_partitions(vec![FetchPartition::default()]);
+        let answer = world
+            .ask(13, &FetchRequest::default().with_topics(vec![topic]))
+            .replied();
+        answer.responses[0].partitions[0].error_code
+    };
+    assert_eq!(fetched(&there), TOPIC_AUTHORIZATION_FAILED);
+    assert_eq!(deleted(&there, by_id()), (TOPIC_AUTHORIZATION_FAILED, false));
+    let there = there.allow(Operation::Describe, Resource::topic("returns"));
+    assert_eq!(deleted(&there, by_id()), (TOPIC_AUTHORIZATION_FAILED, true));
+    assert_eq!(deleted(&there, by_name()), (TOPIC_AUTHORIZATION_FAILED, true));
+    let there = there.asked_by_super_user();
+    assert_eq!(fetched(&there), NOT_LEADER_OR_FOLLOWER);
+    assert_eq!(deleted(&there, by_id()), (POLICY_VIOLATION, true));
+    assert_eq!(deleted(&there, by_name()), (POLICY_VIOLATION, true));
 }

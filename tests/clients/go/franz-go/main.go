@@ -260,7 +260,7 @@ func cluster() error {
 		if err != nil {
 			return err
 		}
-		return steps.Check(len(described.Brokers) == 1 && described.Cluster != "", described)
+		return steps.Check(len(described.Brokers) == scenario.Brokers && described.Cluster != "", described)
 	})
 }
 

@@ -307,7 +307,7 @@ func cluster() error {
 		if err != nil {
 			return err
 		}
-		return steps.Check(len(brokers) == 1, brokers)
+		return steps.Check(len(brokers) == scenario.Brokers, brokers)
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -20,6 +21,8 @@ var Codecs = []string{"gzip", "snappy", "lz4", "zstd"}
 // Scenario is what the file of the first argument says.
 type Scenario struct {
 	Bootstrap, Prefix, User, Token, SuperUser, SuperToken string
+	// Brokers is how many the virtual cluster has.
+	Brokers int
 	// Written holds the values that went well, of all codecs.
 	Written []string
 	input   *bufio.Reader
@@ -38,7 +41,12 @@ func Read() *Scenario {
 		name, value, _ := strings.Cut(line, "=")
 		fields[name] = value
 	}
+	brokers, err := strconv.Atoi(fields["brokers"])
+	if err != nil {
+		panic(err)
+	}
 	return &Scenario{
+		Brokers:   brokers,
 		Bootstrap: fields["bootstrap"], Prefix: fields["prefix"],
 		User: fields["username"], Token: fields["password"],
 		SuperUser: fields["super.username"], SuperToken: fields["super.password"],
