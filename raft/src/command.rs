@@ -116,6 +116,12 @@ pub enum Command {
         put: Vec<(ScramUser, ScramCredential)>,
         delete: Vec<ScramUser>,
     },
+    /// Creates a virtual cluster; refused if there is one of this name.
+    CreateVcluster {
+        name: VclusterName,
+        spec: VirtualCluster,
+        kafka_cluster_id: String,
+    },
 }
 
 /// Which tokens are revoked. Append-only: the order is on disk.
@@ -151,6 +157,7 @@ impl Command {
             Self::InitSigningKey { .. } => "InitSigningKey",
             Self::RevokeTokens { .. } => "RevokeTokens",
             Self::AlterScramCredentials { .. } => "AlterScramCredentials",
+            Self::CreateVcluster { .. } => "CreateVcluster",
         }
     }
 }

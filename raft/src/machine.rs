@@ -60,6 +60,11 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
             spec,
             kafka_cluster_id,
         } => vclusters::put(state, name, spec, kafka_cluster_id),
+        Command::CreateVcluster {
+            name,
+            spec,
+            kafka_cluster_id,
+        } => vclusters::create(state, name, spec, kafka_cluster_id),
         Command::DeleteVcluster { name } => vclusters::delete(state, &name),
         Command::PutAlias {
             vcluster,

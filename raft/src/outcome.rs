@@ -104,4 +104,6 @@ pub enum Refusal {
     TooManyAcls { vcluster: VclusterName, most: usize },
     #[error("virtual cluster {vcluster} cannot have more than {most} alias topics")]
     TooManyAliases { vcluster: VclusterName, most: usize },
+    #[error("there is a virtual cluster {0} already: PUT changes it")]
+    VclusterExists(VclusterName),
 }

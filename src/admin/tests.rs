@@ -793,7 +793,18 @@ async fn virtual_clusters_are_managed_in_the_words_of_event_gateways() {
         json!({ "type": "sasl_scram", "algorithm": "sha256", "mediation": "passthrough" })
     );
     assert_eq!(methods[2]["validate"]["audiences"], json!([{ "name": "kafka" }]));
-    gateway.admin(Method::POST, PATH, &body).await.refused(409);
+    let again = gateway.admin(Method::POST, PATH, &body).await.refused(409);
+    assert!(again.contains("PUT changes it"), "{again}");
+    let both = json!({ "name": "at-once", "destination": { "name": "clusterA" },
+        "authentication": [{ "type": "anonymous" }], "super_users": ["root"] });
+    let (first, second) = futures_util::join!(
+        gateway.admin(Method::POST, PATH, &both),
+        gateway.admin(Method::POST, PATH, &both)
+    );
+    let mut statuses = [first.status, second.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409], "one of two that come at once");
+    gateway.delete(&format!("{PATH}/at-once"), &Value::Null).await;
 
     // It is the same resource.
     let shown = gateway.get("/gateway/v2/virtual-cluster/team-a").await.ok();

@@ -138,6 +138,11 @@ fn on_a_virtual_cluster() -> Vec<Command> {
     vec![
         Command::PutVcluster {
             name: vcluster.clone(),
+            spec: spec.clone(),
+            kafka_cluster_id: "c2l4dGVlbi1yYW5kb20tYg".to_owned(),
+        },
+        Command::CreateVcluster {
+            name: vcluster.clone(),
             spec,
             kafka_cluster_id: "c2l4dGVlbi1yYW5kb20tYg".to_owned(),
         },

@@ -68,6 +68,22 @@ fn put_with(name: &str, super_users: &[&str]) -> Command {
     }
 }
 
+fn create(name: &str) -> Command {
+    let Command::PutVcluster {
+        name,
+        spec,
+        kafka_cluster_id,
+    } = put(name)
+    else {
+        unreachable!("it puts a virtual cluster")
+    };
+    Command::CreateVcluster {
+        name,
+        spec,
+        kafka_cluster_id,
+    }
+}
+
 fn standard(name: &str, backend: &str, namespace: Namespace, topics: &[&str]) -> Command {
     Command::PutVcluster {
         name: name.parse().unwrap(),
@@ -198,6 +214,15 @@ fn a_virtual_cluster_is_created_changed_and_deleted() {
         Refusal::NoSuchVcluster("one".parse().unwrap())
     );
     assert!(machine.state.slots.is_empty());
+}
+
+#[test]
+fn what_is_created_was_not_there() {
+    let mut machine = Machine::default();
+    assert_eq!(machine.run(create("partner1")), Outcome::Created);
+    let name = "partner1".parse().unwrap();
+    assert_eq!(machine.refusal(create("partner1")), Refusal::VclusterExists(name));
+    assert_eq!(machine.run(put("partner1")), Outcome::Unchanged);
 }
 
 #[test]

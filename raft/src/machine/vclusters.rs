@@ -65,6 +65,19 @@ pub(super) fn put(
     Ok(Outcome::Created)
 }
 
+/// The same, unless it is there already.
+pub(super) fn create(
+    state: &mut State,
+    name: VclusterName,
+    spec: VirtualCluster,
+    kafka_cluster_id: String,
+) -> Result<Outcome, Refusal> {
+    match state.vclusters.contains_key(&name) {
+        true => Err(Refusal::VclusterExists(name)),
+        false => put(state, name, spec, kafka_cluster_id),
+    }
+}
+
 /// Whether what cannot be changed is the same.
 fn is_of_the_same_kind(a: &VclusterKind, b: &VclusterKind) -> bool {
     match (a, b) {

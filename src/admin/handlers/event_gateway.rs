@@ -6,6 +6,7 @@ use klamm_raft::command::Command;
 use serde::Serialize;
 use serde_json::json;
 
+use super::virtual_cluster::Making;
 use super::{REVISION, deleted, gone, virtual_cluster};
 use crate::admin::audit::Action;
 use crate::admin::body::Body;
@@ -79,13 +80,7 @@ pub(in crate::admin) async fn create(
     Body(body): Body<EventGatewayVcluster>,
 ) -> Result<HttpResponse, ApiError> {
     check_gateway(&gateway)?;
-    if services.state().vclusters.contains_key(body.name()) {
-        return Err(ApiError::conflict(format!(
-            "there is a virtual cluster {} already: PUT changes it",
-            body.name()
-        )));
-    }
-    put(&services, &writer, body, HttpResponse::Created()).await
+    answer(&services, &writer, (Making::New, body), HttpResponse::Created()).await
 }
 
 pub(in crate::admin) async fn change(
@@ -103,16 +98,17 @@ pub(in crate::admin) async fn change(
             "the virtual cluster {which} is called {name}, and keeps that name"
         )));
     }
-    put(&services, &writer, body, HttpResponse::Ok()).await
+    answer(&services, &writer, (Making::Upsert, body), HttpResponse::Ok()).await
 }
 
-async fn put(
+async fn answer(
     services: &Services,
     writer: &Writer,
-    body: EventGatewayVcluster,
+    (making, body): (Making, EventGatewayVcluster),
     mut answer: actix_web::HttpResponseBuilder,
 ) -> Result<HttpResponse, ApiError> {
-    let (name, made) = virtual_cluster::make(services, writer, Mode::default(), body.translate()?).await?;
+    let (name, made) =
+        virtual_cluster::make(services, writer, Mode::default(), (making, body.translate()?)).await?;
     let vcluster = made.state.vclusters.get(&name).ok_or_else(gone)?;
     if let Some(id) = event_gateway::id(vcluster) {
         answer.insert_header((LOCATION, format!("{PATH}/{id}")));

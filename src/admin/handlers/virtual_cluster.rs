@@ -58,7 +58,7 @@ pub(in crate::admin) async fn put(
     Body(resource): Body<VirtualClusterResource>,
 ) -> Result<HttpResponse, ApiError> {
     let before = services.state();
-    let (name, made) = make(&services, &writer, mode, resource).await?;
+    let (name, made) = make(&services, &writer, mode, (Making::Upsert, resource)).await?;
     let vcluster = made.state.vclusters.get(&name).ok_or_else(gone)?;
     let shown = virtual_cluster::show(&name, vcluster, &made.state);
     Ok(match mode.dry_mode {
@@ -71,12 +71,21 @@ pub(in crate::admin) async fn put(
     })
 }
 
+/// What becomes of a virtual cluster that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Making {
+    /// It is changed.
+    Upsert,
+    /// It is kept, and the request is refused.
+    New,
+}
+
 /// Creates or changes a virtual cluster, and gives its name.
 pub(super) async fn make(
     services: &Services,
     writer: &Writer,
     mode: Mode,
-    resource: VirtualClusterResource,
+    (making, resource): (Making, VirtualClusterResource),
 ) -> Result<(VclusterName, Made), ApiError> {
     let (name, mut spec, principals) = resource.read()?;
     spec.authentication = hashed(services, &name, spec.authentication, principals).await?;
@@ -93,10 +102,19 @@ pub(super) async fn make(
         action: Action::Put,
         resource: format!("VirtualCluster/{name}"),
     };
-    let command = Command::PutVcluster {
-        name: name.clone(),
-        spec,
-        kafka_cluster_id: new_cluster_id()?,
+    let kafka_cluster_id = new_cluster_id()?;
+    let made_name = name.clone();
+    let command = match making {
+        Making::Upsert => Command::PutVcluster {
+            name: made_name,
+            spec,
+            kafka_cluster_id,
+        },
+        Making::New => Command::CreateVcluster {
+            name: made_name,
+            spec,
+            kafka_cluster_id,
+        },
     };
     let made = services.change(subject, command, mode).await?;
     Ok((name, made))
