@@ -6,6 +6,8 @@ mod authentication;
 mod brokers;
 #[path = "clients/clients.rs"]
 mod clients;
+#[path = "kafka/changes.rs"]
+mod changes;
 #[path = "kafka/endurance.rs"]
 mod endurance;
 #[path = "kafka/expressions.rs"]
