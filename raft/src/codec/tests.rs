@@ -113,18 +113,22 @@ pub(crate) fn commands() -> Vec<Command> {
     [on_a_virtual_cluster(), on_the_nodes(), on_nothing()].concat()
 }
 
+fn partner(super_user: &crate::model::AccountName) -> VirtualCluster {
+    VirtualCluster {
+        kind: VclusterKind::Partner,
+        acl_enabled: true,
+        super_users: [super_user.clone()].into(),
+        authentication: Authentication::default(),
+        dns_label: None,
+    }
+}
+
 fn on_a_virtual_cluster() -> Vec<Command> {
     let vcluster: crate::model::VclusterName = "partner".parse().unwrap();
     let account: crate::model::AccountName = "alice".parse().unwrap();
     let cluster: crate::model::ClusterId = "main".parse().unwrap();
     let topic: crate::model::TopicName = "orders".parse().unwrap();
-    let spec = VirtualCluster {
-        kind: VclusterKind::Partner,
-        acl_enabled: true,
-        super_users: [account.clone()].into(),
-        authentication: Authentication::default(),
-        dns_label: None,
-    };
+    let spec = partner(&account);
     let alias = AliasTopic {
         physical_cluster: cluster.clone(),
         physical_name: "p-orders".parse().unwrap(),
