@@ -13,12 +13,16 @@ mod client;
 mod load;
 #[path = "gateway/measure.rs"]
 mod measure;
+#[path = "gateway/node.rs"]
+mod node;
 #[path = "gateway/path.rs"]
 mod path;
 #[path = "gateway/relay.rs"]
 mod relay;
 #[path = "gateway/report.rs"]
 mod report;
+#[path = "gateway/tenants.rs"]
+mod tenants;
 
 use anyhow::{Context, Result, bail};
 
@@ -35,6 +39,10 @@ const KAFKA_MIB: usize = 256;
 /// Threads that carry connections in the gateway: the relay and HAProxy have one.
 const THREADS: usize = 1;
 
+/// Virtual clusters of the gateway that has many, and rounds there.
+const TENANTS: usize = 1_000;
+const TENANT_ROUNDS: usize = 3;
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [command, listen, target] = arguments.as_slice()
@@ -43,6 +51,10 @@ fn main() -> Result<()> {
         return relay::serve(listen, target);
     }
     let rounds = number(&arguments, "--rounds")?.unwrap_or(ROUNDS);
+    if arguments.first().is_some_and(|word| word == tenants::COMMAND) {
+        let many = number(&arguments, "--tenants")?.unwrap_or(TENANTS);
+        return tenants::run(many, number(&arguments, "--rounds")?.unwrap_or(TENANT_ROUNDS));
+    }
     let mib = number(&arguments, "--mib")?;
     let backends = match option(&arguments, "--broker") {
         None => vec![Backend::Instant, Backend::Kafka],
@@ -91,7 +103,7 @@ fn run(backend: Backend, plan: &Plan<'_>) -> Result<()> {
         for turn in 0..bench.paths.len() {
             // Nobody is always first.
             let index = (turn + round) % bench.paths.len();
-            measure(&bench.paths[index], index, plan, &mut results)
+            measure(&bench.paths[index], (index, backend), plan, &mut results)
                 .with_context(|| bench.paths[index].name)?;
         }
     }
@@ -99,9 +111,18 @@ fn run(backend: Backend, plan: &Plan<'_>) -> Result<()> {
 }
 
 /// Runs everything once over one path.
-fn measure(path: &Path, index: usize, plan: &Plan<'_>, results: &mut Results) -> Result<()> {
+fn measure(
+    path: &Path,
+    (index, backend): (usize, Backend),
+    plan: &Plan<'_>,
+    results: &mut Results,
+) -> Result<()> {
     let is_wanted = |title: &str| title.starts_with(plan.load);
-    for load in Load::ALL.into_iter().filter(|load| is_wanted(load.title())) {
+    let can_run = |load: &Load| backend == Backend::Instant || load.is_for_kafka();
+    for load in Load::ALL
+        .into_iter()
+        .filter(|load| is_wanted(load.title()) && can_run(load))
+    {
         let before = path.usage()?;
         let moved = path.target.run(load, plan.bytes)?;
         let cpu_seconds = path.usage()?.cpu_seconds - before.cpu_seconds;

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::io::{BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 
 use anyhow::{Context, Result, bail};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -40,18 +42,31 @@ const READ_BYTES: usize = 256 * 1024;
 /// Where the correlation id is in an answer with its length.
 const CORRELATION: std::ops::Range<usize> = 4..8;
 
-/// Serves on a free port until the process ends. Every fetch gets `batch`; both topics have one partition.
-pub(crate) fn start(produced: &str, fetched: &str, batch: &Batch) -> Result<String> {
+/// Serves on a free port until the process ends. All topics have one partition; the first is written to, the second is
+/// read, and every fetch gets `batch`.
+pub(crate) fn start(cluster: &str, topics: &[&str], batch: &Batch) -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
-    let broker = Broker {
+    let topics: Vec<(String, Uuid)> = topics
+        .iter()
+        .enumerate()
+        .map(|(number, topic)| ((*topic).to_owned(), id(cluster, number)))
+        .collect();
+    let places = topics.iter().enumerate();
+    let broker = Arc::new(Broker {
+        cluster: cluster.to_owned(),
         address: listener.local_addr()?,
-        topics: [(produced.to_owned(), id(1)), (fetched.to_owned(), id(2))],
+        by_name: places
+            .clone()
+            .map(|(place, (topic, _))| (topic.clone(), place))
+            .collect(),
+        by_id: places.map(|(place, (_, id))| (*id, place)).collect(),
+        topics,
         records: batch.bytes.clone(),
-    };
+    });
     let address = broker.address.to_string();
     thread::spawn(move || {
         for socket in listener.incoming().flatten() {
-            let broker = broker.clone();
+            let broker = Arc::clone(&broker);
             // A connection ends with an error when the other side closes it.
             thread::spawn(move || broker.serve(&socket).ok());
         }
@@ -59,15 +74,22 @@ pub(crate) fn start(produced: &str, fetched: &str, batch: &Batch) -> Result<Stri
     Ok(address)
 }
 
-fn id(number: u128) -> Uuid {
-    Uuid::from_u128(0x6b6c_616d_6d00_4000_8000_0000_0000_0000 + number)
+/// Of a topic, by its place: one of another cluster has another id.
+fn id(cluster: &str, place: usize) -> Uuid {
+    let cluster = cluster
+        .bytes()
+        .fold(1, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    Uuid::from_u128(0x6b6c_616d_6d00_4000_8000_0000_0000_0000 | u128::from(cluster) << 32 | place as u128)
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Broker {
+    cluster: String,
     address: SocketAddr,
-    /// The one that is written to, and the one that is read.
-    topics: [(String, Uuid); 2],
+    topics: Vec<(String, Uuid)>,
+    /// The place of a topic among them.
+    by_name: HashMap<String, usize>,
+    by_id: HashMap<Uuid, usize>,
     records: Bytes,
 }
 
@@ -115,7 +137,9 @@ impl Broker {
     }
 
     fn prepare(&self, api: ApiKey, version: i16) -> Result<BytesMut> {
-        let [(produced, produced_id), (fetched, fetched_id)] = &self.topics;
+        let [(produced, produced_id), (fetched, fetched_id), ..] = self.topics.as_slice() else {
+            bail!("a topic to write and one to read");
+        };
         if api == ApiKey::Produce {
             let topic = TopicProduceResponse::default()
                 .with_name(name(produced))
@@ -167,17 +191,23 @@ impl Broker {
     }
 
     fn metadata(&self, request: &MetadataRequest) -> MetadataResponse {
-        let is_wanted = |(topic, id): &&(String, Uuid)| match &request.topics {
-            None => true,
-            Some(wanted) => wanted.iter().any(|wanted| {
-                wanted.topic_id == *id || wanted.name.as_ref().is_some_and(|is| **is == **topic)
-            }),
+        let place = |wanted: &MetadataRequestTopic| match &wanted.name {
+            Some(name) => self.by_name.get(&***name),
+            None => self.by_id.get(&wanted.topic_id),
+        };
+        let shown: Vec<&(String, Uuid)> = match &request.topics {
+            None => self.topics.iter().collect(),
+            Some(wanted) => wanted
+                .iter()
+                .filter_map(place)
+                .filter_map(|place| self.topics.get(*place))
+                .collect(),
         };
         let partition = MetadataResponsePartition::default()
             .with_leader_id(BrokerId(BROKER_ID))
             .with_replica_nodes(vec![BrokerId(BROKER_ID)])
             .with_isr_nodes(vec![BrokerId(BROKER_ID)]);
-        let topics = self.topics.iter().filter(is_wanted).map(|(topic, id)| {
+        let topics = shown.into_iter().map(|(topic, id)| {
             MetadataResponseTopic::default()
                 .with_name(Some(name(topic)))
                 .with_topic_id(*id)
@@ -188,7 +218,7 @@ impl Broker {
             .with_host(StrBytes::from_string(self.address.ip().to_string()))
             .with_port(i32::from(self.address.port()));
         MetadataResponse::default()
-            .with_cluster_id(Some(StrBytes::from_static_str("instant-cluster")))
+            .with_cluster_id(Some(StrBytes::from_string(self.cluster.clone())))
             .with_controller_id(BrokerId(BROKER_ID))
             .with_brokers(vec![broker])
             .with_topics(topics.collect())

@@ -111,7 +111,7 @@ impl Client {
 
     /// The address of the leader of a topic's first partition, as it is advertised, and the topic's id.
     pub(crate) fn leader(&mut self, topic: &str) -> Result<(String, Uuid)> {
-        let metadata = self.metadata(topic)?;
+        let metadata = self.metadata(Some(topic))?;
         let found = metadata.topics.first().context("a topic")?;
         let partition = found
             .partitions
@@ -125,13 +125,13 @@ impl Client {
         Ok((format!("{}:{}", leader.host, leader.port), found.topic_id))
     }
 
-    pub(crate) fn metadata(&mut self, topic: &str) -> Result<MetadataResponse> {
-        let name = TopicName(StrBytes::from_string(topic.to_owned()));
-        let wanted = MetadataRequestTopic::default().with_name(Some(name));
-        self.ask(
-            METADATA,
-            &MetadataRequest::default().with_topics(Some(vec![wanted])),
-        )
+    /// Of one topic, or of all of them.
+    pub(crate) fn metadata(&mut self, topic: Option<&str>) -> Result<MetadataResponse> {
+        let wanted = topic.map(|topic| {
+            let name = TopicName(StrBytes::from_string(topic.to_owned()));
+            vec![MetadataRequestTopic::default().with_name(Some(name))]
+        });
+        self.ask(METADATA, &MetadataRequest::default().with_topics(wanted))
     }
 
     /// A request that writes these records.

@@ -23,6 +23,10 @@ const RECORD_BYTES: usize = 1_000;
 const SMALL_BATCH: usize = 16;
 const LARGE_BATCH: usize = 1_000;
 
+/// The id of an idempotent producer, and what stands there for any other.
+const PRODUCER_ID: i64 = 4_711;
+const NOT_IDEMPOTENT: i64 = -1;
+
 /// Requests whose latency is taken, per kind and round; a tenth as many go before them.
 const LATENCIES: usize = 1_000;
 
@@ -30,18 +34,38 @@ const LATENCIES: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Load {
     ProduceSmall,
+    ProduceIdempotent,
     ProduceLarge,
     Fetch,
 }
 
 impl Load {
-    pub(crate) const ALL: [Self; 3] = [Self::ProduceSmall, Self::ProduceLarge, Self::Fetch];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::ProduceSmall,
+        Self::ProduceIdempotent,
+        Self::ProduceLarge,
+        Self::Fetch,
+    ];
 
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::ProduceSmall => "produce, requests of 16 KB, acks=1",
+            Self::ProduceIdempotent => "produce, requests of 16 KB, acks=all, idempotent",
             Self::ProduceLarge => "produce, requests of 1 MB, acks=all",
             Self::Fetch => "fetch, answers of 1 MB",
+        }
+    }
+
+    /// Whether Kafka takes it: an idempotent producer's batches must be numbered, and these are the same again and again.
+    pub(crate) fn is_for_kafka(self) -> bool {
+        self != Self::ProduceIdempotent
+    }
+
+    fn batch(self) -> Result<Batch> {
+        match self {
+            Self::ProduceSmall => Batch::new(SMALL_BATCH, RECORD_BYTES, NOT_IDEMPOTENT),
+            Self::ProduceIdempotent => Batch::new(SMALL_BATCH, RECORD_BYTES, PRODUCER_ID),
+            Self::ProduceLarge | Self::Fetch => Batch::large(),
         }
     }
 }
@@ -67,15 +91,22 @@ impl Small {
 /// Where to send load, and as whom.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    pub(crate) address: String,
+    /// Connections are shared out among them; one at least.
+    pub(crate) entrances: Vec<Entrance>,
     /// User name and password, if it wants a login.
     pub(crate) login: Option<(String, String)>,
+    /// Of each topic.
+    pub(crate) partitions: usize,
+}
+
+/// A broker, and topics that it leads.
+#[derive(Debug, Clone)]
+pub(crate) struct Entrance {
+    pub(crate) address: String,
     /// The topic that is written to.
     pub(crate) scratch: String,
     /// The topic that is read.
     pub(crate) filled: String,
-    /// Of each topic.
-    pub(crate) partitions: usize,
 }
 
 /// A record batch.
@@ -96,11 +127,11 @@ pub(crate) struct Moved {
 impl Batch {
     /// Of 1 MB.
     pub(crate) fn large() -> Result<Self> {
-        Self::new(LARGE_BATCH, RECORD_BYTES)
+        Self::new(LARGE_BATCH, RECORD_BYTES, NOT_IDEMPOTENT)
     }
 
     /// So many records of so many bytes, which do not compress well.
-    fn new(records: usize, record_bytes: usize) -> Result<Self> {
+    fn new(records: usize, record_bytes: usize, producer_id: i64) -> Result<Self> {
         let now = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_millis())?;
         let mut noise = 0x9e37_79b9_7f4a_7c15_u64;
         let mut value = || -> Bytes {
@@ -115,8 +146,8 @@ impl Batch {
             control: false,
             delete_horizon: false,
             partition_leader_epoch: -1,
-            producer_id: -1,
-            producer_epoch: -1,
+            producer_id,
+            producer_epoch: if producer_id == NOT_IDEMPOTENT { -1 } else { 0 },
             timestamp_type: TimestampType::Creation,
             offset: number as i64,
             // Of a producer that is not idempotent; batches are cut where it and the offset do not go together.
@@ -140,8 +171,13 @@ impl Batch {
 }
 
 impl Target {
-    pub(crate) fn connect(&self) -> Result<Client> {
-        Client::connect(&self.address, self.login.as_ref())
+    /// The entrance of a connection.
+    pub(crate) fn entrance(&self, connection: usize) -> &Entrance {
+        &self.entrances[connection % self.entrances.len()]
+    }
+
+    fn connect(&self, connection: usize) -> Result<Client> {
+        Client::connect(&self.entrance(connection).address, self.login.as_ref())
     }
 
     /// Fills the topic that is read with so many bytes.
@@ -149,8 +185,8 @@ impl Target {
         let batch = Batch::large()?;
         let share = bytes / self.partitions;
         for index in 0..self.partitions {
-            let mut client = self.connect()?;
-            let partition = self.partition(&mut client, &self.filled, index)?;
+            let mut client = self.connect(index)?;
+            let partition = self.partition(&mut client, &self.entrance(index).filled, index)?;
             // One more than will be read, so that the last fetch finds something, too.
             produce(
                 &mut client,
@@ -164,10 +200,7 @@ impl Target {
 
     /// Moves so many bytes over several connections at once.
     pub(crate) fn run(&self, load: Load, bytes: usize) -> Result<Moved> {
-        let batch = match load {
-            Load::ProduceSmall => Batch::new(SMALL_BATCH, RECORD_BYTES)?,
-            Load::ProduceLarge | Load::Fetch => Batch::large()?,
-        };
+        let batch = load.batch()?;
         let (share, start) = (bytes / CONNECTIONS, Barrier::new(CONNECTIONS + 1));
         let work = |index: usize| -> Result<(usize, Client)> {
             let opened = self.open(load, index);
@@ -175,7 +208,9 @@ impl Target {
             let (mut client, partition) = opened?;
             let moved = match load {
                 Load::ProduceSmall => produce(&mut client, partition, (&batch, Acks::Leader), share)?,
-                Load::ProduceLarge => produce(&mut client, partition, (&batch, Acks::All), share)?,
+                Load::ProduceLarge | Load::ProduceIdempotent => {
+                    produce(&mut client, partition, (&batch, Acks::All), share)?
+                }
                 Load::Fetch => fetch(&mut client, partition, share)?,
             };
             Ok((moved, client))
@@ -205,10 +240,10 @@ impl Target {
     }
 
     fn open(&self, load: Load, index: usize) -> Result<(Client, Partition)> {
-        let mut client = self.connect()?;
+        let mut client = self.connect(index)?;
         let topic = match load {
-            Load::ProduceSmall | Load::ProduceLarge => &self.scratch,
-            Load::Fetch => &self.filled,
+            Load::Fetch => &self.entrance(index).filled,
+            _ => &self.entrance(index).scratch,
         };
         let partition = self.partition(&mut client, topic, index)?;
         Ok((client, partition))
@@ -222,9 +257,10 @@ impl Target {
 
     /// How long small requests take, in microseconds.
     pub(crate) fn latencies(&self, small: Small) -> Result<Vec<f64>> {
-        let mut client = self.connect()?;
-        let partition = self.partition(&mut client, &self.scratch, 0)?;
-        let batch = Batch::new(1, 100)?;
+        let mut client = self.connect(0)?;
+        let scratch = &self.entrance(0).scratch;
+        let partition = self.partition(&mut client, scratch, 0)?;
+        let batch = Batch::new(1, 100, NOT_IDEMPOTENT)?;
         let mut prepared = client.prepare_produce(partition, &batch.bytes, Acks::Leader)?;
         let mut one = || -> Result<f64> {
             let start = Instant::now();
@@ -234,7 +270,7 @@ impl Target {
                     client.read_produced()?;
                 }
                 Small::Metadata => {
-                    client.metadata(&self.scratch)?;
+                    client.metadata(Some(scratch))?;
                 }
             }
             Ok(start.elapsed().as_secs_f64() * 1e6)

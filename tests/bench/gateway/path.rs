@@ -3,35 +3,29 @@
 use std::fs;
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, anyhow, ensure};
-use klamm::quickstart::admin;
+use anyhow::{Result, ensure};
 use klamm::quickstart::child;
-use klamm::quickstart::stage::{Nodes, PortChoice, Stage};
+use klamm::quickstart::stage::Stage;
 
-use crate::client::Client;
-use crate::load::{Batch, CONNECTIONS, Target};
+use crate::load::{Batch, CONNECTIONS, Entrance, Target};
 use crate::measure::Usage;
-use crate::{Plan, broker, relay};
+use crate::{Plan, broker, node, relay};
 
 /// What every other way is compared with.
 pub(crate) const RELAY: &str = "bare relay";
-pub(crate) const GATEWAY: &str = "Klamm";
 
 const CLUSTER: &str = "clusterA";
-const VCLUSTER: &str = "bench";
-const SUPER_USER: &str = "super-user";
-const USER: &str = "bench-user";
+const OTHER_CLUSTER: &str = "clusterB";
 
-/// The topics' names on the broker and, in the same order, in the virtual cluster.
-const SCRATCH: &str = "scratch-physical";
-const FILLED: &str = "filled-physical";
-const ALIASES: (&str, &str) = ("scratch", "filled");
+/// The topics: in virtual clusters, and on the broker, where a namespace would put them.
+const PREFIX: &str = "bench-";
+const SCRATCH: (&str, &str) = ("scratch", "bench-scratch");
+const FILLED: (&str, &str) = ("filled", "bench-filled");
 
-/// Longer than any run.
-const TOKEN_SECONDS: u64 = 24 * 3600;
+/// What those of the other physical cluster are called beside them.
+const OTHER: (&str, &str) = ("other-scratch", "other-filled");
 
 /// The broker of a benchmark may use what it needs, and deletes old segments soon.
 const BROKER: [&str; 4] = ["--jvm", "-Xmx1g", "--set", "log.retention.check.interval.ms=2000"];
@@ -45,6 +39,8 @@ const KEEP: [&str; 6] = [
     "--config",
     "file.delete.delay.ms=1000",
 ];
+
+const BOOTSTRAP: &str = "bootstrap.servers";
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -63,7 +59,7 @@ pub(crate) struct Path {
     pub(crate) name: &'static str,
     pub(crate) target: Target,
     /// What stands in between; empty for the broker alone.
-    pids: Vec<u32>,
+    pub(crate) pids: Vec<u32>,
 }
 
 impl Path {
@@ -93,24 +89,31 @@ impl Bench {
     pub(crate) fn start(backend: Backend, plan: &Plan<'_>) -> Result<Self> {
         let mut stage = Stage::new()?;
         let broker = match backend {
-            Backend::Instant => broker::start(SCRATCH, FILLED, &Batch::large()?)?,
+            Backend::Instant => instant(CLUSTER)?,
             Backend::Kafka => stage.start_kafka(CLUSTER, &BROKER)?,
         };
-        let properties = [("bootstrap.servers", broker.as_str())];
-        stage.configure(&[("main", &properties), (CLUSTER, &properties)])?;
+        let other = instant(OTHER_CLUSTER)?;
+        let (properties, others) = ([(BOOTSTRAP, broker.as_str())], [(BOOTSTRAP, other.as_str())]);
+        stage.configure(&[
+            ("main", &properties),
+            (CLUSTER, &properties),
+            (OTHER_CLUSTER, &others),
+        ])?;
         let direct = Target {
-            address: broker,
+            entrances: vec![Entrance {
+                address: broker,
+                scratch: SCRATCH.1.to_owned(),
+                filled: FILLED.1.to_owned(),
+            }],
             login: None,
-            scratch: SCRATCH.to_owned(),
-            filled: FILLED.to_owned(),
             partitions: match backend {
                 Backend::Instant => 1,
                 Backend::Kafka => CONNECTIONS,
             },
         };
         if backend == Backend::Kafka {
-            create_topic(&stage, &direct, &direct.scratch, &KEEP)?;
-            create_topic(&stage, &direct, &direct.filled, &[])?;
+            create_topic(&stage, &direct, SCRATCH.1, &KEEP)?;
+            create_topic(&stage, &direct, FILLED.1, &[])?;
             direct.fill(plan.bytes)?;
         }
         let mut bench = Self {
@@ -131,7 +134,7 @@ impl Bench {
         {
             bench.add_haproxy(&direct)?;
         }
-        bench.add_gateway(&direct, plan.threads)?;
+        bench.add_gateway(backend, &direct, plan.threads)?;
         Ok(bench)
     }
 
@@ -139,15 +142,8 @@ impl Bench {
         let listen = format!("127.0.0.1:{}", self.stage.spare_port(0));
         let program = std::env::current_exe()?;
         let mut command = child::guarded(&program.to_string_lossy());
-        command.args([relay::COMMAND, &listen, &direct.address]);
-        self.add_proxy(
-            RELAY,
-            command,
-            Target {
-                address: listen,
-                ..direct.clone()
-            },
-        )
+        command.args([relay::COMMAND, &listen, &direct.entrance(0).address]);
+        self.add_proxy(RELAY, command, (listen, direct))
     }
 
     fn add_haproxy(&mut self, direct: &Target) -> Result<()> {
@@ -156,31 +152,34 @@ impl Bench {
         let text = format!(
             "global\n  nbthread 1\ndefaults\n  mode tcp\n  timeout connect 5s\n  timeout client 60s\n  \
              timeout server 60s\nlisten kafka\n  bind {listen}\n  server broker {}\n",
-            direct.address
+            direct.entrance(0).address
         );
         fs::write(&file, text)?;
         let mut command = child::guarded("haproxy");
         command
             .args(["-db", "-f", &file.display().to_string()])
             .stderr(Stdio::null());
-        self.add_proxy(
-            "HAProxy",
-            command,
-            Target {
-                address: listen,
-                ..direct.clone()
-            },
-        )
+        self.add_proxy("HAProxy", command, (listen, direct))
     }
 
-    fn add_proxy(&mut self, name: &'static str, mut command: Command, target: Target) -> Result<()> {
+    /// Something that leads from the address to where `direct` leads.
+    fn add_proxy(
+        &mut self,
+        name: &'static str,
+        mut command: Command,
+        (address, direct): (String, &Target),
+    ) -> Result<()> {
         let process = child::start({
             command.stdin(Stdio::null());
             command
         })?;
         let pid = process.id();
         self.proxies.push(process);
-        await_listener(&target.address)?;
+        await_listener(&address)?;
+        let mut target = direct.clone();
+        for entrance in &mut target.entrances {
+            entrance.address.clone_from(&address);
+        }
         self.paths.push(Path {
             name,
             target,
@@ -189,44 +188,38 @@ impl Bench {
         Ok(())
     }
 
-    fn add_gateway(&mut self, direct: &Target, threads: usize) -> Result<()> {
-        self.stage.start_nodes(&Nodes {
-            program: env!("CARGO_BIN_EXE_klamm").into(),
-            count: 1,
-            advertised_host: "127.0.0.1".to_owned(),
-            ports: PortChoice::Any,
-            more: vec![("KLAMM_THREADS".to_owned(), threads.to_string())],
-        })?;
-        let gateway = self.stage.admin(1);
-        gateway.put("virtual-cluster", &admin::vcluster(VCLUSTER, SUPER_USER))?;
-        for (alias, topic) in [(ALIASES.0, &direct.scratch), (ALIASES.1, &direct.filled)] {
-            gateway.put("alias-topic", &admin::alias(VCLUSTER, alias, (CLUSTER, topic)))?;
+    /// Ways through virtual clusters of one gateway. Over two physical clusters where both answer at once.
+    fn add_gateway(&mut self, backend: Backend, direct: &Target, threads: usize) -> Result<()> {
+        let gateway = node::start(&mut self.stage, &[("KLAMM_THREADS", threads.to_string())])?;
+        let own = [(SCRATCH.0, (CLUSTER, SCRATCH.1)), (FILLED.0, (CLUSTER, FILLED.1))];
+        let topics = (SCRATCH.0, FILLED.0);
+        node::put_partner(&gateway, "bench", &own)?;
+        let aliases = node::target(&gateway, "bench", &[topics], direct.partitions)?;
+        node::put_standard(&gateway, "spaced", CLUSTER, PREFIX)?;
+        let spaced = node::target(&gateway, "spaced", &[topics], direct.partitions)?;
+        let mut ways = vec![("Klamm", aliases), ("Klamm, namespace", spaced)];
+        if backend == Backend::Instant {
+            let others = [
+                (OTHER.0, (OTHER_CLUSTER, SCRATCH.1)),
+                (OTHER.1, (OTHER_CLUSTER, FILLED.1)),
+            ];
+            node::put_partner(&gateway, "several", &[own, others].concat())?;
+            let several = node::target(&gateway, "several", &[topics, OTHER], direct.partitions)?;
+            ways.push(("Klamm, two clusters", several));
         }
-        for account in [SUPER_USER, USER] {
-            gateway.put("service-account", &admin::account(VCLUSTER, account))?;
-        }
-        let bootstrap = gateway.bootstrap(VCLUSTER)?;
-        let login = |name: &str| -> Result<(String, String)> {
-            Ok((name.to_owned(), gateway.token(VCLUSTER, name, TOKEN_SECONDS)?))
-        };
-        // The load comes from an ordinary account, so that every request is decided by ACLs.
-        Client::connect(&bootstrap, Some(&login(SUPER_USER)?))?.grant_all(USER)?;
-        let login = login(USER)?;
-        let target = Target {
-            address: await_leader(&bootstrap, &login)?,
-            login: Some(login),
-            scratch: ALIASES.0.to_owned(),
-            filled: ALIASES.1.to_owned(),
-            partitions: direct.partitions,
-        };
-        let pids = self.stage.nodes().iter().map(|node| node.pid()).collect();
-        self.paths.push(Path {
-            name: GATEWAY,
+        let pids: Vec<u32> = self.stage.nodes().iter().map(|node| node.pid()).collect();
+        self.paths.extend(ways.into_iter().map(|(name, target)| Path {
+            name,
             target,
-            pids,
-        });
+            pids: pids.clone(),
+        }));
         Ok(())
     }
+}
+
+/// A broker that answers at once.
+fn instant(cluster: &str) -> Result<String> {
+    broker::start(cluster, &[SCRATCH.1, FILLED.1], &Batch::large()?)
 }
 
 impl Drop for Bench {
@@ -244,7 +237,7 @@ fn create_topic(stage: &Stage, direct: &Target, name: &str, options: &[&str]) ->
     let words = [
         "kafka-topics",
         "--bootstrap-server",
-        &direct.address,
+        &direct.entrance(0).address,
         "--create",
         "--topic",
         name,
@@ -256,32 +249,8 @@ fn create_topic(stage: &Stage, direct: &Target, name: &str, options: &[&str]) ->
     Ok(())
 }
 
-/// Where the gateway advertises the broker; a moment passes until it knows it.
-fn await_leader(bootstrap: &str, login: &(String, String)) -> Result<String> {
-    let mut address = Err(anyhow!("nothing was asked"));
-    patiently(|| {
-        address = Client::connect(bootstrap, Some(login))
-            .and_then(|mut client| client.leader(ALIASES.0))
-            .map(|(address, _)| address);
-        address.is_ok()
-    });
-    address
-}
-
 fn await_listener(address: &str) -> Result<()> {
-    let listens = patiently(|| TcpStream::connect(address).is_ok());
+    let listens = node::patiently(|| TcpStream::connect(address).is_ok());
     ensure!(listens, "nothing listens on {address}");
     Ok(())
-}
-
-/// Tries until it works or the time is over.
-fn patiently(mut works: impl FnMut() -> bool) -> bool {
-    let deadline = Instant::now() + LIMIT;
-    while !works() {
-        if Instant::now() >= deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    true
 }

@@ -1,6 +1,6 @@
 //! What was measured, and the tables that show it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 
 use anyhow::Result;
@@ -45,7 +45,7 @@ impl Results {
 
     fn report_load(&self, load: Load, paths: &[Path]) {
         say(&format!(
-            "\n{}\n{:<14}{:>10}{:>14}{:>14}",
+            "\n{}\n{:<20}{:>10}{:>14}{:>14}",
             load.title(),
             "",
             "MiB/s",
@@ -69,13 +69,13 @@ impl Results {
             } else {
                 String::new()
             };
-            say(&format!("{:<14}{rate:>10.0}{cost}", path.name));
+            say(&format!("{:<20}{rate:>10.0}{cost}", path.name));
         }
     }
 
     fn report_latency(&mut self, small: Small, paths: &[Path]) {
         say(&format!(
-            "\n{}, one at a time, in µs\n{:<14}{:>10}{:>10}{:>12}{:>12}",
+            "\n{}, one at a time, in µs\n{:<20}{:>10}{:>10}{:>12}{:>12}",
             small.title(),
             "",
             "p50",
@@ -89,7 +89,7 @@ impl Results {
             let (p50, p99) = (percentile(values, 50.0), percentile(values, 99.0));
             let (alone50, alone99) = *alone.get_or_insert((p50, p99));
             say(&format!(
-                "{:<14}{p50:>10.0}{p99:>10.0}{:>12.0}{:>12.0}",
+                "{:<20}{p50:>10.0}{p99:>10.0}{:>12.0}{:>12.0}",
                 path.name,
                 p50 - alone50,
                 p99 - alone99
@@ -100,17 +100,21 @@ impl Results {
 
 fn report_memory(paths: &[Path]) -> Result<()> {
     say(&format!(
-        "\nresident memory, in MiB\n{:<14}{:>10}{:>10}",
+        "\nresident memory, in MiB\n{:<20}{:>10}{:>10}",
         "", "now", "at most"
     ));
-    for path in paths.iter().filter(|path| path.stands_between()) {
+    let mut seen = BTreeSet::new();
+    for path in paths
+        .iter()
+        .filter(|path| path.stands_between() && seen.insert(&path.pids))
+    {
         let Usage {
             resident_bytes,
             most_resident_bytes,
             ..
         } = path.usage()?;
         let (now, most) = (resident_bytes as f64 / MIB, most_resident_bytes as f64 / MIB);
-        say(&format!("{:<14}{now:>10.1}{most:>10.1}", path.name));
+        say(&format!("{:<20}{now:>10.1}{most:>10.1}", path.name));
     }
     Ok(())
 }

@@ -1,0 +1,114 @@
+//! One node of the gateway, and virtual clusters in it with ways for load through them.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use klamm::quickstart::admin::{self, Admin};
+use klamm::quickstart::stage::{Nodes, PortChoice, Stage};
+use serde_json::json;
+
+use crate::client::Client;
+use crate::load::{Entrance, Target};
+
+const SUPER_USER: &str = "super-user";
+const USER: &str = "bench-user";
+
+/// Longer than any run.
+const TOKEN_SECONDS: u64 = 24 * 3600;
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A name in a virtual cluster, and the physical cluster and topic that it stands for.
+pub(crate) type Alias<'a> = (&'a str, (&'a str, &'a str));
+
+/// Starts one node with these environment variables.
+pub(crate) fn start(stage: &mut Stage, more: &[(&str, String)]) -> Result<Admin> {
+    let more = more
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()));
+    stage.start_nodes(&Nodes {
+        program: env!("CARGO_BIN_EXE_klamm").into(),
+        count: 1,
+        advertised_host: "127.0.0.1".to_owned(),
+        ports: PortChoice::Any,
+        more: more.collect(),
+    })?;
+    Ok(stage.admin(1))
+}
+
+/// A virtual cluster that shows aliases and nothing else.
+pub(crate) fn put_partner(gateway: &Admin, name: &str, aliases: &[Alias<'_>]) -> Result<()> {
+    gateway.put("virtual-cluster", &admin::vcluster(name, SUPER_USER))?;
+    for (alias, physical) in aliases {
+        gateway.put("alias-topic", &admin::alias(name, alias, *physical))?;
+    }
+    Ok(())
+}
+
+/// A virtual cluster that hides a prefix on a physical cluster.
+pub(crate) fn put_standard(gateway: &Admin, name: &str, backend: &str, prefix: &str) -> Result<()> {
+    let spec = json!({
+        "type": "Standard", "aclEnabled": true, "superUsers": [SUPER_USER], "backend": backend,
+        "namespace": {"mode": "hide_prefix", "prefix": prefix},
+    });
+    let resource = json!({
+        "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": name}, "spec": spec,
+    });
+    Ok(gateway.put("virtual-cluster", &resource)?)
+}
+
+/// The way through a virtual cluster, for an ordinary account, so that every request is decided by ACLs. `topics` are
+/// pairs of one that is written to and one that is read; each pair is led by one broker.
+pub(crate) fn target(
+    gateway: &Admin,
+    name: &str,
+    topics: &[(&str, &str)],
+    partitions: usize,
+) -> Result<Target> {
+    for account in [SUPER_USER, USER] {
+        gateway.put("service-account", &admin::account(name, account))?;
+    }
+    let bootstrap = gateway.bootstrap(name)?;
+    let login = |user: &str| -> Result<(String, String)> {
+        Ok((user.to_owned(), gateway.token(name, user, TOKEN_SECONDS)?))
+    };
+    Client::connect(&bootstrap, Some(&login(SUPER_USER)?))?.grant_all(USER)?;
+    let login = login(USER)?;
+    let entrance = |(scratch, filled): &(&str, &str)| -> Result<Entrance> {
+        Ok(Entrance {
+            address: await_leader(&bootstrap, &login, scratch)?,
+            scratch: (*scratch).to_owned(),
+            filled: (*filled).to_owned(),
+        })
+    };
+    Ok(Target {
+        entrances: topics.iter().map(entrance).collect::<Result<_>>()?,
+        login: Some(login),
+        partitions,
+    })
+}
+
+/// Where the gateway advertises the leader of a topic; a moment passes until it knows it.
+fn await_leader(bootstrap: &str, login: &(String, String), topic: &str) -> Result<String> {
+    let mut address = Err(anyhow!("nothing was asked"));
+    patiently(|| {
+        address = Client::connect(bootstrap, Some(login))
+            .and_then(|mut client| client.leader(topic))
+            .map(|(address, _)| address);
+        address.is_ok()
+    });
+    address
+}
+
+/// Tries until it works or the time is over.
+pub(crate) fn patiently(mut works: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + LIMIT;
+    while !works() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    true
+}
