@@ -9,18 +9,28 @@
 mod broker;
 #[path = "gateway/client.rs"]
 mod client;
+#[path = "gateway/hall.rs"]
+mod hall;
 #[path = "gateway/load.rs"]
 mod load;
+#[path = "gateway/login.rs"]
+mod login;
+#[path = "gateway/logins.rs"]
+mod logins;
 #[path = "gateway/measure.rs"]
 mod measure;
 #[path = "gateway/node.rs"]
 mod node;
 #[path = "gateway/path.rs"]
 mod path;
+#[path = "../kafka/pki.rs"]
+mod pki;
 #[path = "gateway/relay.rs"]
 mod relay;
 #[path = "gateway/report.rs"]
 mod report;
+#[path = "gateway/stream.rs"]
+mod stream;
 #[path = "gateway/tenants.rs"]
 mod tenants;
 
@@ -43,6 +53,10 @@ const THREADS: usize = 1;
 const TENANTS: usize = 1_000;
 const TENANT_ROUNDS: usize = 3;
 
+/// Idle sessions, and rounds of logins.
+const SESSIONS: usize = 10_000;
+const LOGIN_ROUNDS: usize = 3;
+
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [command, listen, target] = arguments.as_slice()
@@ -54,6 +68,10 @@ fn main() -> Result<()> {
     if arguments.first().is_some_and(|word| word == tenants::COMMAND) {
         let many = number(&arguments, "--tenants")?.unwrap_or(TENANTS);
         return tenants::run(many, number(&arguments, "--rounds")?.unwrap_or(TENANT_ROUNDS));
+    }
+    if arguments.first().is_some_and(|word| word == logins::COMMAND) {
+        let sessions = number(&arguments, "--sessions")?.unwrap_or(SESSIONS);
+        return logins::run(sessions, number(&arguments, "--rounds")?.unwrap_or(LOGIN_ROUNDS));
     }
     let mib = number(&arguments, "--mib")?;
     let backends = match option(&arguments, "--broker") {

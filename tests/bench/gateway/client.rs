@@ -1,10 +1,8 @@
 //! A lean Kafka client over one blocking socket. Answers are read into one buffer, and records are not looked at.
 
 use std::io::{BufReader, Read, Write};
-use std::net::TcpStream;
-use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::create_acls_request::AclCreation;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
@@ -16,6 +14,9 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use uuid::Uuid;
+
+use crate::login::Login;
+use crate::stream::Stream;
 
 /// The versions that current Java clients use: topics by id.
 const PRODUCE: i16 = 13;
@@ -29,7 +30,7 @@ const FETCH_BYTES: i32 = 1024 * 1024;
 /// Where the correlation id is in a request with its length.
 const CORRELATION: std::ops::Range<usize> = 8..12;
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+const SASL_AUTHENTICATION_FAILED: i16 = 58;
 
 /// Whose acknowledgement a produce waits for.
 #[derive(Debug, Clone, Copy)]
@@ -52,41 +53,60 @@ pub(crate) struct Prepared(BytesMut);
 /// One connection.
 #[derive(Debug)]
 pub(crate) struct Client {
-    reader: BufReader<TcpStream>,
-    writer: TcpStream,
+    stream: BufReader<Stream>,
     correlation: i32,
     /// What the last answer was read into.
     space: Bytes,
 }
 
+/// What came of a login.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Welcome,
+    Refused,
+}
+
 impl Client {
-    /// Connects, and logs in when there is a user name and a password.
-    pub(crate) fn connect(address: &str, login: Option<&(String, String)>) -> Result<Self> {
-        let writer = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
-        writer.set_nodelay(true)?;
-        writer.set_read_timeout(Some(TIMEOUT))?;
-        // Small, so that large reads go past it.
-        let reader = BufReader::with_capacity(4 * 1024, writer.try_clone()?);
-        let mut client = Self {
-            reader,
-            writer,
-            correlation: 0,
-            space: Bytes::new(),
-        };
-        if let Some((user, password)) = login {
-            client.log_in(user, password)?;
+    /// Connects, and logs in when there is a login.
+    pub(crate) fn connect(address: &str, login: Option<&Login>) -> Result<Self> {
+        let mut client = Self::over(Stream::connect(address, None)?);
+        if let Some(login) = login {
+            let verdict = client.log_in(login)?;
+            ensure!(verdict == Verdict::Welcome, "the login is refused");
         }
         Ok(client)
     }
 
-    fn log_in(&mut self, user: &str, password: &str) -> Result<()> {
-        let handshake = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("PLAIN"));
-        let answer = self.ask(1, &handshake)?;
+    pub(crate) fn over(stream: Stream) -> Self {
+        Self {
+            // Small, so that large reads go past it.
+            stream: BufReader::with_capacity(4 * 1024, stream),
+            correlation: 0,
+            space: Bytes::new(),
+        }
+    }
+
+    pub(crate) fn log_in(&mut self, login: &Login) -> Result<Verdict> {
+        let mechanism = StrBytes::from_static_str(login.mechanism());
+        let answer = self.ask(1, &SaslHandshakeRequest::default().with_mechanism(mechanism))?;
         ensure!(answer.error_code == 0, "handshake: error {}", answer.error_code);
-        let secret = Bytes::from(format!("\0{user}\0{password}"));
-        let answer = self.ask(2, &SaslAuthenticateRequest::default().with_auth_bytes(secret))?;
-        ensure!(answer.error_code == 0, "login: error {}", answer.error_code);
-        Ok(())
+        let mut message = login.first();
+        loop {
+            let request = SaslAuthenticateRequest::default().with_auth_bytes(message.into());
+            let answer = self.ask(2, &request)?;
+            match answer.error_code {
+                0 => {}
+                SASL_AUTHENTICATION_FAILED => return Ok(Verdict::Refused),
+                error => bail!("login: error {error}"),
+            }
+            // What a server says last begins with its signature.
+            if answer.auth_bytes.is_empty() || answer.auth_bytes.starts_with(b"v=") {
+                return Ok(Verdict::Welcome);
+            }
+            message = login
+                .last(&answer.auth_bytes)?
+                .context("a challenge where none is due")?;
+        }
     }
 
     /// Lets a user do everything to all topics.
@@ -158,7 +178,7 @@ impl Client {
     pub(crate) fn send(&mut self, Prepared(frame): &mut Prepared) -> Result<()> {
         self.correlation += 1;
         frame[CORRELATION].copy_from_slice(&self.correlation.to_be_bytes());
-        Ok(self.writer.write_all(frame)?)
+        Ok(self.stream.get_mut().write_all(frame)?)
     }
 
     /// Reads the next answer, which is that to a produce.
@@ -187,7 +207,7 @@ impl Client {
             .with_session_epoch(-1)
             .with_topics(vec![topic]);
         let frame = self.encode(FETCH, &request)?;
-        self.writer.write_all(&frame)?;
+        self.stream.get_mut().write_all(&frame)?;
         let answer = self.read::<FetchRequest>(FETCH)?;
         ensure!(answer.error_code == 0, "fetch: error {}", answer.error_code);
         let topic = answer.responses.first();
@@ -203,7 +223,7 @@ impl Client {
 
     fn ask<R: Request + Encodable>(&mut self, version: i16, request: &R) -> Result<R::Response> {
         let frame = self.encode(version, request)?;
-        self.writer.write_all(&frame)?;
+        self.stream.get_mut().write_all(&frame)?;
         self.read::<R>(version)
     }
 
@@ -225,14 +245,14 @@ impl Client {
 
     fn read<R: Request>(&mut self, version: i16) -> Result<R::Response> {
         let mut length = [0; 4];
-        self.reader.read_exact(&mut length)?;
+        self.stream.read_exact(&mut length)?;
         let length = usize::try_from(u32::from_be_bytes(length))?;
         // The last answer is gone, so its memory is here again and is neither allocated nor zeroed.
         let mut space = Vec::from(std::mem::take(&mut self.space));
         if space.len() < length {
             space.resize(length, 0);
         }
-        self.reader.read_exact(&mut space[..length])?;
+        self.stream.read_exact(&mut space[..length])?;
         let space = Bytes::from(space);
         let mut frame = space.slice(..length);
         let header = ResponseHeader::decode(&mut frame, R::Response::header_version(version))?;

@@ -1,6 +1,6 @@
 //! The loads, and the batches that they move.
 
-use std::sync::Barrier;
+use std::sync::{Arc, Barrier};
 use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -8,7 +8,8 @@ use anyhow::{Context, Result, anyhow};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 
-use crate::client::{Acks, Client, Partition};
+use crate::client::{Acks, Client, Partition, Prepared};
+use crate::login::Login;
 
 /// Connections that are used at once.
 pub(crate) const CONNECTIONS: usize = 4;
@@ -93,8 +94,8 @@ impl Small {
 pub(crate) struct Target {
     /// Connections are shared out among them; one at least.
     pub(crate) entrances: Vec<Entrance>,
-    /// User name and password, if it wants a login.
-    pub(crate) login: Option<(String, String)>,
+    /// If it wants one.
+    pub(crate) login: Option<Arc<Login>>,
     /// Of each topic.
     pub(crate) partitions: usize,
 }
@@ -177,7 +178,7 @@ impl Target {
     }
 
     fn connect(&self, connection: usize) -> Result<Client> {
-        Client::connect(&self.entrance(connection).address, self.login.as_ref())
+        Client::connect(&self.entrance(connection).address, self.login.as_deref())
     }
 
     /// Fills the topic that is read with so many bytes.
@@ -257,28 +258,50 @@ impl Target {
 
     /// How long small requests take, in microseconds.
     pub(crate) fn latencies(&self, small: Small) -> Result<Vec<f64>> {
-        let mut client = self.connect(0)?;
-        let scratch = &self.entrance(0).scratch;
-        let partition = self.partition(&mut client, scratch, 0)?;
-        let batch = Batch::new(1, 100, NOT_IDEMPOTENT)?;
-        let mut prepared = client.prepare_produce(partition, &batch.bytes, Acks::Leader)?;
-        let mut one = || -> Result<f64> {
-            let start = Instant::now();
-            match small {
-                Small::Produce => {
-                    client.send(&mut prepared)?;
-                    client.read_produced()?;
-                }
-                Small::Metadata => {
-                    client.metadata(Some(scratch))?;
-                }
-            }
-            Ok(start.elapsed().as_secs_f64() * 1e6)
-        };
+        let mut probe = self.probe(small)?;
         for _ in 0..LATENCIES / 10 {
-            one()?;
+            probe.take()?;
         }
-        (0..LATENCIES).map(|_| one()).collect()
+        (0..LATENCIES).map(|_| probe.take()).collect()
+    }
+
+    pub(crate) fn probe(&self, small: Small) -> Result<Probe> {
+        let mut client = self.connect(0)?;
+        let scratch = self.entrance(0).scratch.clone();
+        let partition = self.partition(&mut client, &scratch, 0)?;
+        let batch = Batch::new(1, 100, NOT_IDEMPOTENT)?;
+        Ok(Probe {
+            prepared: client.prepare_produce(partition, &batch.bytes, Acks::Leader)?,
+            client,
+            scratch,
+            small,
+        })
+    }
+}
+
+/// Sends small requests, one at a time.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    client: Client,
+    prepared: Prepared,
+    scratch: String,
+    small: Small,
+}
+
+impl Probe {
+    /// How long one takes, in microseconds.
+    pub(crate) fn take(&mut self) -> Result<f64> {
+        let start = Instant::now();
+        match self.small {
+            Small::Produce => {
+                self.client.send(&mut self.prepared)?;
+                self.client.read_produced()?;
+            }
+            Small::Metadata => {
+                self.client.metadata(Some(&self.scratch))?;
+            }
+        }
+        Ok(start.elapsed().as_secs_f64() * 1e6)
     }
 }
 

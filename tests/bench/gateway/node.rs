@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::client::Client;
 use crate::load::{Entrance, Target};
+use crate::login::Login;
 
 const SUPER_USER: &str = "super-user";
 const USER: &str = "bench-user";
@@ -58,6 +59,11 @@ pub(crate) fn put_standard(gateway: &Admin, name: &str, backend: &str, prefix: &
     Ok(gateway.put("virtual-cluster", &resource)?)
 }
 
+/// A token that is good for as long as any run takes.
+pub(crate) fn token(gateway: &Admin, vcluster: &str, user: &str) -> Result<String> {
+    Ok(gateway.token(vcluster, user, TOKEN_SECONDS)?)
+}
+
 /// The way through a virtual cluster, for an ordinary account, so that every request is decided by ACLs. `topics` are
 /// pairs of one that is written to and one that is read; each pair is led by one broker.
 pub(crate) fn target(
@@ -70,9 +76,7 @@ pub(crate) fn target(
         gateway.put("service-account", &admin::account(name, account))?;
     }
     let bootstrap = gateway.bootstrap(name)?;
-    let login = |user: &str| -> Result<(String, String)> {
-        Ok((user.to_owned(), gateway.token(name, user, TOKEN_SECONDS)?))
-    };
+    let login = |user: &str| -> Result<Login> { Ok(Login::plain(user, &token(gateway, name, user)?)) };
     Client::connect(&bootstrap, Some(&login(SUPER_USER)?))?.grant_all(USER)?;
     let login = login(USER)?;
     let entrance = |(scratch, filled): &(&str, &str)| -> Result<Entrance> {
@@ -84,13 +88,13 @@ pub(crate) fn target(
     };
     Ok(Target {
         entrances: topics.iter().map(entrance).collect::<Result<_>>()?,
-        login: Some(login),
+        login: Some(login.into()),
         partitions,
     })
 }
 
 /// Where the gateway advertises the leader of a topic; a moment passes until it knows it.
-fn await_leader(bootstrap: &str, login: &(String, String), topic: &str) -> Result<String> {
+fn await_leader(bootstrap: &str, login: &Login, topic: &str) -> Result<String> {
     let mut address = Err(anyhow!("nothing was asked"));
     patiently(|| {
         address = Client::connect(bootstrap, Some(login))

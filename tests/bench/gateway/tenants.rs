@@ -187,7 +187,7 @@ impl Site {
     }
 
     fn connect(&self) -> Result<Client> {
-        Client::connect(&self.target.entrance(0).address, self.target.login.as_ref())
+        Client::connect(&self.target.entrance(0).address, self.target.login.as_deref())
     }
 
     /// Metadata of all topics of the tenant.

@@ -1,0 +1,255 @@
+//! What logins cost, what an idle session holds, and what good clients notice while others fail to log in.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, ensure};
+
+use crate::client::Client;
+use crate::hall::{Hall, Way};
+use crate::load::Small;
+use crate::measure::{median, percentile};
+use crate::report::{MIB, say};
+
+/// The first argument that asks for this.
+pub(crate) const COMMAND: &str = "logins";
+
+/// Connections that log in at once: far below what the gateway lets wait, so that none is turned away.
+const AT_ONCE: usize = 16;
+
+/// Logins per round and way.
+const LOGINS: usize = 2_000;
+
+/// Idle sessions are looked at when buffers have been given up.
+const TIDY: Duration = Duration::from_secs(20);
+
+/// Those who come before memory is first looked at, so that what a node holds once does not count.
+const FIRST_SESSIONS: usize = 100;
+
+/// Connections that fail to log in at once, each again and again.
+const INTRUDERS: usize = 200;
+
+/// How long good clients are watched, how often they send, and how often another one logs in.
+const WATCHED: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(2);
+const LOGIN_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a storm blows before good clients are watched.
+const RISING: Duration = Duration::from_secs(1);
+
+/// Measures everything: so many sessions that do nothing, and so many rounds.
+pub(crate) fn run(sessions: usize, rounds: usize) -> Result<()> {
+    let mut hall = Hall::new()?;
+    cost(&hall, rounds)?;
+    storms(&hall, rounds)?;
+    idle(&mut hall, sessions)
+}
+
+/// Logins per second, and the gateway's time for one.
+fn cost(hall: &Hall, rounds: usize) -> Result<()> {
+    let mut series: BTreeMap<Way, [Vec<f64>; 2]> = BTreeMap::new();
+    for round in 0..rounds {
+        for turn in 0..Way::ALL.len() {
+            let way = Way::ALL[(turn + round) % Way::ALL.len()];
+            let (started, before) = (Instant::now(), hall.usage()?.cpu_seconds);
+            enter_all(hall, way, LOGINS, |_| None::<Client>)?;
+            let (spent, time) = (hall.usage()?.cpu_seconds - before, started.elapsed());
+            let [rates, costs] = series.entry(way).or_default();
+            rates.push(LOGINS as f64 / time.as_secs_f64());
+            costs.push(spent * 1e3 / LOGINS as f64);
+        }
+    }
+    say(&format!(
+        "\n{:<28}{:>12}{:>20}",
+        "", "logins/s", "CPU ms per login"
+    ));
+    for (way, [rates, costs]) in &series {
+        let (rate, cost) = (median(rates), median(costs));
+        say(&format!("{:<28}{rate:>12.0}{cost:>20.3}", way.title()));
+    }
+    Ok(())
+}
+
+/// Logs in so many times, several at once, and returns the connections that are to be kept.
+fn enter_all<K: Send>(
+    hall: &Hall,
+    way: Way,
+    count: usize,
+    keep: impl Fn(Client) -> Option<K> + Sync,
+) -> Result<Vec<K>> {
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<K>> {
+        let mut kept = Vec::new();
+        while next.fetch_add(1, Ordering::Relaxed) < count {
+            kept.extend(keep(hall.enter(way)?));
+        }
+        Ok(kept)
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        let mut all = Vec::new();
+        for worker in workers {
+            all.extend(worker.join().map_err(|_| anyhow!("a client panicked"))??);
+        }
+        Ok(all)
+    })
+}
+
+/// The memory of sessions that are logged in and do nothing.
+fn idle(hall: &mut Hall, sessions: usize) -> Result<()> {
+    say(&format!(
+        "\n{:<28}{:>14}{:>16}{:>16}",
+        "idle sessions", "sessions", "MiB before", "KiB for each"
+    ));
+    for way in [Way::Token, Way::Scram512, Way::TokenOverTls] {
+        hall.start_again()?;
+        let first = enter_all(hall, way, FIRST_SESSIONS, Some)?;
+        thread::sleep(TIDY);
+        let before = hall.usage()?.resident_bytes;
+        let more = enter_all(hall, way, sessions - FIRST_SESSIONS, Some)?;
+        thread::sleep(TIDY);
+        let grown = hall.usage()?.resident_bytes.saturating_sub(before);
+        say(&format!(
+            "{:<28}{:>14}{:>16.1}{:>16.1}",
+            way.title(),
+            first.len() + more.len(),
+            before as f64 / MIB,
+            grown as f64 / 1024.0 / more.len() as f64
+        ));
+    }
+    Ok(())
+}
+
+/// What happens beside good clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Storm {
+    Nothing,
+    /// The same against another gateway on this machine: what the clients and the machine make of it.
+    Elsewhere(Way),
+    Here(Way),
+}
+
+/// What good clients notice of others who fail to log in.
+fn storms(hall: &Hall, rounds: usize) -> Result<()> {
+    let other = Hall::new()?;
+    let mut plan = vec![Storm::Nothing];
+    for way in [Way::Token, Way::Scram512, Way::TokenOverTls, Way::Listed] {
+        plan.extend([Storm::Elsewhere(way), Storm::Here(way)]);
+    }
+    let mut seen: BTreeMap<Storm, Seen> = BTreeMap::new();
+    for round in 0..rounds {
+        for turn in 0..plan.len() {
+            let storm = plan[(turn + round) % plan.len()];
+            let (target, way) = match storm {
+                Storm::Nothing => (None, Way::Token),
+                Storm::Elsewhere(way) => (Some(&other), way),
+                Storm::Here(way) => (Some(hall), way),
+            };
+            seen.entry(storm).or_default().add(watch(hall, target, way)?);
+        }
+    }
+    say(&format!(
+        "\n{:<40}{:>10}{:>14}{:>10}{:>14}{:>10}",
+        "good clients, µs", "bad/s", "produce p50", "p99", "login p50", "p99"
+    ));
+    for (
+        storm,
+        Seen {
+            bad,
+            requests,
+            logins,
+        },
+    ) in &mut seen
+    {
+        let title = match storm {
+            Storm::Nothing => "no storm".to_owned(),
+            Storm::Elsewhere(way) => format!("elsewhere: {}", way.title()),
+            Storm::Here(way) => format!("here: {}", way.title()),
+        };
+        say(&format!(
+            "{title:<40}{:>10.0}{:>14.0}{:>10.0}{:>14.0}{:>10.0}",
+            median(bad),
+            percentile(requests, 50.0),
+            percentile(requests, 99.0),
+            percentile(logins, 50.0),
+            percentile(logins, 99.0)
+        ));
+    }
+    Ok(())
+}
+
+/// What was seen of one storm: bad logins per second, and how long good clients waited, in microseconds.
+#[derive(Debug, Default)]
+struct Seen {
+    bad: Vec<f64>,
+    requests: Vec<f64>,
+    logins: Vec<f64>,
+}
+
+impl Seen {
+    fn add(&mut self, other: Self) {
+        self.bad.extend(other.bad);
+        self.requests.extend(other.requests);
+        self.logins.extend(other.logins);
+    }
+}
+
+/// Watches good clients of `hall` while others storm a gateway.
+fn watch(hall: &Hall, stormed: Option<&Hall>, way: Way) -> Result<Seen> {
+    let (over, failed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let intrude = |stormed: &Hall| -> Result<()> {
+        while !over.load(Ordering::Relaxed) {
+            stormed.intrude(way)?;
+            failed.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    };
+    let intruders = stormed.map_or(0, |_| INTRUDERS);
+    thread::scope(|scope| {
+        let threads: Vec<_> = stormed
+            .iter()
+            .flat_map(|stormed| (0..intruders).map(move |_| *stormed))
+            .map(|stormed| scope.spawn(move || intrude(stormed)))
+            .collect();
+        if stormed.is_some() {
+            thread::sleep(RISING);
+        }
+        let before = failed.load(Ordering::Relaxed);
+        let newcomer = scope.spawn(|| {
+            every(LOGIN_PAUSE, || {
+                let started = Instant::now();
+                hall.enter(Way::Token)?;
+                Ok(started.elapsed().as_secs_f64() * 1e6)
+            })
+        });
+        let requests = hall
+            .target
+            .probe(Small::Produce)
+            .and_then(|mut probe| every(PAUSE, || probe.take()));
+        let bad = failed.load(Ordering::Relaxed) - before;
+        over.store(true, Ordering::Relaxed);
+        let logins = newcomer.join().map_err(|_| anyhow!("a client panicked"))?;
+        for thread in threads {
+            thread.join().map_err(|_| anyhow!("an intruder panicked"))??;
+        }
+        ensure!(stormed.is_none() || bad > 0, "there was no storm");
+        Ok(Seen {
+            bad: vec![bad as f64 / WATCHED.as_secs_f64()],
+            requests: requests?,
+            logins: logins?,
+        })
+    })
+}
+
+/// Does it again and again with pauses.
+fn every(pause: Duration, mut one: impl FnMut() -> Result<f64>) -> Result<Vec<f64>> {
+    let end = Instant::now() + WATCHED;
+    let mut values = Vec::new();
+    while Instant::now() < end {
+        values.push(one()?);
+        thread::sleep(pause);
+    }
+    Ok(values)
+}
