@@ -9,6 +9,7 @@ mod proxy;
 mod reception;
 mod routes;
 mod turned_away;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -13,6 +13,7 @@ use tracing::warn;
 
 use super::reception::{Guest, Reception};
 use super::routes::Route;
+use super::turns::Turns;
 use crate::auth::certificate::ClientCertificate;
 use crate::session::census::{Census, Load, Seat};
 use crate::session::{Pools, Session, Setup, Shared};
@@ -30,6 +31,7 @@ pub struct DataArbiter {
     handle: ArbiterHandle,
     pools: Pools,
     load: Load,
+    turns: Turns,
 }
 
 /// What all ports share.
@@ -49,6 +51,7 @@ impl DataArbiter {
             handle,
             pools,
             load: Load::default(),
+            turns: Turns::default(),
         }
     }
 
@@ -97,6 +100,7 @@ impl Entrance {
             peer,
             seat,
             pools: Arc::clone(&arbiter.pools),
+            turns: arbiter.turns.clone(),
         };
         let moved = socket
             .into_std()

@@ -19,6 +19,7 @@ use super::networks::Networks;
 use super::proxy::{FIXED_BYTES, Fixed, Origin};
 use super::routes::{Route, Routes};
 use super::turned_away::TurnedAway;
+use super::turns::Turns;
 use crate::auth::certificate::{self, ClientCertificate};
 use crate::session::Pools;
 use crate::session::census::Seat;
@@ -68,6 +69,8 @@ pub(super) struct Guest {
     pub(super) peer: SocketAddr,
     pub(super) seat: Seat,
     pub(super) pools: Pools,
+    /// Handshakes of the thread that it was placed on.
+    pub(super) turns: Turns,
 }
 
 /// A connection whose session can start.
@@ -95,7 +98,7 @@ impl Reception {
     /// Starts the session, or closes the connection and says why.
     pub(super) async fn receive(&self, socket: TcpStream, mut guest: Guest, entrance: &Entrance) {
         let limit = entrance.shared.limits.handshake_timeout;
-        let received = tokio::time::timeout(limit, self.prepare(socket, &mut guest.peer)).await;
+        let received = tokio::time::timeout(limit, self.prepare(socket, &mut guest)).await;
         match received.unwrap_or(Err(TurnedAway::TooSlow)) {
             Ok(received) => entrance.start(received.stream, guest, &received.route, received.certificate),
             Err(away) => self.turn_away(guest.peer, &away, entrance),
@@ -115,13 +118,13 @@ impl Reception {
         }
     }
 
-    async fn prepare(&self, mut socket: TcpStream, peer: &mut SocketAddr) -> Result<Received, TurnedAway> {
+    async fn prepare(&self, mut socket: TcpStream, guest: &mut Guest) -> Result<Received, TurnedAway> {
         if let Some(trusted) = &self.guard.proxies {
-            if !trusted.contain(peer.ip()) {
+            if !trusted.contain(guest.peer.ip()) {
                 return Err(TurnedAway::UntrustedSource);
             }
             if let Origin::Client(client) = read_origin(&mut socket).await? {
-                *peer = client;
+                guest.peer = client;
             }
         }
         // An error leaves the socket slower than it could be.
@@ -150,8 +153,9 @@ impl Reception {
             }
         };
         let config: Arc<ServerConfig> = tls.config();
-        let accepted = hello.into_stream(config).into_fallible().await;
-        let stream = match accepted {
+        // Keys are agreed on and signed here.
+        let handshake = guest.turns.make(|| hello.into_stream(config)).await;
+        let stream = match handshake.into_fallible().await {
             Ok(stream) => stream,
             Err((error, socket)) => {
                 part(socket).await;

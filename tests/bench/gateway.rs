@@ -4,6 +4,11 @@
 //! [--load WORDS]`. First in front of a broker that answers at once and keeps nothing, then in front of Apache Kafka. Rounds
 //! alternate between the ways, and medians are shown, because machines are noisy. `--path` and `--load` pick those whose
 //! name begins so, for a profiler.
+//!
+//! `-- tenants [--tenants N] [--rounds N]`: one tenant beside nobody, and beside many others.
+//!
+//! `-- logins [--part cost|storm|idle] [--sessions N] [--rounds N]`: what logins cost, what good clients notice of bad ones,
+//! and the memory of sessions that do nothing.
 
 #[path = "gateway/broker.rs"]
 mod broker;
@@ -55,7 +60,7 @@ const TENANT_ROUNDS: usize = 3;
 
 /// Idle sessions, and rounds of logins.
 const SESSIONS: usize = 10_000;
-const LOGIN_ROUNDS: usize = 3;
+const LOGIN_ROUNDS: usize = 5;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -64,17 +69,25 @@ fn main() -> Result<()> {
     {
         return relay::serve(listen, target);
     }
-    let rounds = number(&arguments, "--rounds")?.unwrap_or(ROUNDS);
-    if arguments.first().is_some_and(|word| word == tenants::COMMAND) {
-        let many = number(&arguments, "--tenants")?.unwrap_or(TENANTS);
-        return tenants::run(many, number(&arguments, "--rounds")?.unwrap_or(TENANT_ROUNDS));
+    let rounds = number(&arguments, "--rounds")?;
+    match arguments.first().map(String::as_str) {
+        Some(tenants::COMMAND) => {
+            let many = number(&arguments, "--tenants")?.unwrap_or(TENANTS);
+            tenants::run(many, rounds.unwrap_or(TENANT_ROUNDS))
+        }
+        Some(logins::COMMAND) => {
+            let sessions = number(&arguments, "--sessions")?.unwrap_or(SESSIONS);
+            let part = option(&arguments, "--part").unwrap_or_default();
+            logins::run(part, rounds.unwrap_or(LOGIN_ROUNDS), sessions)
+        }
+        _ => compare(&arguments, rounds.unwrap_or(ROUNDS)),
     }
-    if arguments.first().is_some_and(|word| word == logins::COMMAND) {
-        let sessions = number(&arguments, "--sessions")?.unwrap_or(SESSIONS);
-        return logins::run(sessions, number(&arguments, "--rounds")?.unwrap_or(LOGIN_ROUNDS));
-    }
-    let mib = number(&arguments, "--mib")?;
-    let backends = match option(&arguments, "--broker") {
+}
+
+/// All ways, in front of each broker.
+fn compare(arguments: &[String], rounds: usize) -> Result<()> {
+    let mib = number(arguments, "--mib")?;
+    let backends = match option(arguments, "--broker") {
         None => vec![Backend::Instant, Backend::Kafka],
         Some("instant") => vec![Backend::Instant],
         Some("kafka") => vec![Backend::Kafka],
@@ -89,9 +102,9 @@ fn main() -> Result<()> {
         let plan = Plan {
             rounds,
             bytes: mib.unwrap_or(usual_mib) * 1024 * 1024,
-            threads: number(&arguments, "--threads")?.unwrap_or(THREADS),
-            path: option(&arguments, "--path").unwrap_or_default(),
-            load: option(&arguments, "--load").unwrap_or_default(),
+            threads: number(arguments, "--threads")?.unwrap_or(THREADS),
+            path: option(arguments, "--path").unwrap_or_default(),
+            load: option(arguments, "--load").unwrap_or_default(),
         };
         run(backend, &plan)?;
     }

@@ -94,7 +94,6 @@ impl Hall {
         let settings = [
             ("GATEWAY_LISTENERS", listeners.to_string()),
             ("KLAMM_LIMITS_CONNECTIONS", CONNECTIONS.to_string()),
-            ("KLAMM_LOG_FILTER", "error".to_owned()),
         ];
         let gateway = node::start(&mut stage, &settings)?;
         let aliases = TOPICS.map(|topic| (topic, (CLUSTER, topic)));

@@ -29,22 +29,34 @@ const TIDY: Duration = Duration::from_secs(20);
 const FIRST_SESSIONS: usize = 100;
 
 /// Connections that fail to log in at once, each again and again.
-const INTRUDERS: usize = 200;
+const INTRUDERS: u32 = 200;
+
+/// What the gateway waits before it answers a bad login; intruders begin at different times within it, or they would all
+/// come at once, again and again.
+const REFUSED_AFTER: Duration = Duration::from_millis(100);
 
 /// How long good clients are watched, how often they send, and how often another one logs in.
-const WATCHED: Duration = Duration::from_secs(5);
+const WATCHED: Duration = Duration::from_secs(3);
 const PAUSE: Duration = Duration::from_millis(2);
 const LOGIN_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a storm blows before good clients are watched.
 const RISING: Duration = Duration::from_secs(1);
 
-/// Measures everything: so many sessions that do nothing, and so many rounds.
-pub(crate) fn run(sessions: usize, rounds: usize) -> Result<()> {
+/// What there is to measure.
+const PARTS: [&str; 3] = ["cost", "storm", "idle"];
+
+/// Measures the parts whose names begin so: so many rounds, and so many sessions that do nothing.
+pub(crate) fn run(part: &str, rounds: usize, sessions: usize) -> Result<()> {
     let mut hall = Hall::new()?;
-    cost(&hall, rounds)?;
-    storms(&hall, rounds)?;
-    idle(&mut hall, sessions)
+    for wanted in PARTS.into_iter().filter(|known| known.starts_with(part)) {
+        match wanted {
+            "cost" => cost(&hall, rounds)?,
+            "storm" => storms(&hall, rounds)?,
+            _ => idle(&mut hall, sessions)?,
+        }
+    }
+    Ok(())
 }
 
 /// Logins per second, and the gateway's time for one.
@@ -138,7 +150,7 @@ fn storms(hall: &Hall, rounds: usize) -> Result<()> {
     for way in [Way::Token, Way::Scram512, Way::TokenOverTls, Way::Listed] {
         plan.extend([Storm::Elsewhere(way), Storm::Here(way)]);
     }
-    let mut seen: BTreeMap<Storm, Seen> = BTreeMap::new();
+    let mut seen: BTreeMap<Storm, Vec<Seen>> = BTreeMap::new();
     for round in 0..rounds {
         for turn in 0..plan.len() {
             let storm = plan[(turn + round) % plan.len()];
@@ -147,71 +159,48 @@ fn storms(hall: &Hall, rounds: usize) -> Result<()> {
                 Storm::Elsewhere(way) => (Some(&other), way),
                 Storm::Here(way) => (Some(hall), way),
             };
-            seen.entry(storm).or_default().add(watch(hall, target, way)?);
+            seen.entry(storm).or_default().push(watch(hall, target, way)?);
         }
     }
     say(&format!(
         "\n{:<40}{:>10}{:>14}{:>10}{:>14}{:>10}",
         "good clients, µs", "bad/s", "produce p50", "p99", "login p50", "p99"
     ));
-    for (
-        storm,
-        Seen {
-            bad,
-            requests,
-            logins,
-        },
-    ) in &mut seen
-    {
+    for (storm, seen) in &seen {
         let title = match storm {
             Storm::Nothing => "no storm".to_owned(),
             Storm::Elsewhere(way) => format!("elsewhere: {}", way.title()),
             Storm::Here(way) => format!("here: {}", way.title()),
         };
+        let [bad, p50, p99, login50, login99] =
+            std::array::from_fn(|index| median(&seen.iter().map(|round| round[index]).collect::<Vec<f64>>()));
         say(&format!(
-            "{title:<40}{:>10.0}{:>14.0}{:>10.0}{:>14.0}{:>10.0}",
-            median(bad),
-            percentile(requests, 50.0),
-            percentile(requests, 99.0),
-            percentile(logins, 50.0),
-            percentile(logins, 99.0)
+            "{title:<40}{bad:>10.0}{p50:>14.0}{p99:>10.0}{login50:>14.0}{login99:>10.0}"
         ));
     }
     Ok(())
 }
 
-/// What was seen of one storm: bad logins per second, and how long good clients waited, in microseconds.
-#[derive(Debug, Default)]
-struct Seen {
-    bad: Vec<f64>,
-    requests: Vec<f64>,
-    logins: Vec<f64>,
-}
-
-impl Seen {
-    fn add(&mut self, other: Self) {
-        self.bad.extend(other.bad);
-        self.requests.extend(other.requests);
-        self.logins.extend(other.logins);
-    }
-}
+/// What was seen in one round: bad logins per second; then, in microseconds, how long requests of good clients took, p50
+/// and p99, and their logins.
+type Seen = [f64; 5];
 
 /// Watches good clients of `hall` while others storm a gateway.
 fn watch(hall: &Hall, stormed: Option<&Hall>, way: Way) -> Result<Seen> {
     let (over, failed) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let intrude = |stormed: &Hall| -> Result<()> {
+    let intrude = |stormed: &Hall, number: u32| -> Result<()> {
+        thread::sleep(REFUSED_AFTER * number / INTRUDERS);
         while !over.load(Ordering::Relaxed) {
             stormed.intrude(way)?;
             failed.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     };
-    let intruders = stormed.map_or(0, |_| INTRUDERS);
     thread::scope(|scope| {
         let threads: Vec<_> = stormed
             .iter()
-            .flat_map(|stormed| (0..intruders).map(move |_| *stormed))
-            .map(|stormed| scope.spawn(move || intrude(stormed)))
+            .flat_map(|stormed| (0..INTRUDERS).map(move |number| (*stormed, number)))
+            .map(|(stormed, number)| scope.spawn(move || intrude(stormed, number)))
             .collect();
         if stormed.is_some() {
             thread::sleep(RISING);
@@ -235,11 +224,14 @@ fn watch(hall: &Hall, stormed: Option<&Hall>, way: Way) -> Result<Seen> {
             thread.join().map_err(|_| anyhow!("an intruder panicked"))??;
         }
         ensure!(stormed.is_none() || bad > 0, "there was no storm");
-        Ok(Seen {
-            bad: vec![bad as f64 / WATCHED.as_secs_f64()],
-            requests: requests?,
-            logins: logins?,
-        })
+        let (mut requests, mut logins) = (requests?, logins?);
+        Ok([
+            bad as f64 / WATCHED.as_secs_f64(),
+            percentile(&mut requests, 50.0),
+            percentile(&mut requests, 99.0),
+            percentile(&mut logins, 50.0),
+            percentile(&mut logins, 99.0),
+        ])
     })
 }
 
