@@ -6,6 +6,7 @@ mod change;
 mod cluster_view;
 mod credentials;
 mod handlers;
+mod https;
 mod mapping;
 mod openapi;
 mod problem;
@@ -50,6 +51,15 @@ pub fn server(config: &HttpConfig, services: Services, tls: Option<&Arc<Latest>>
     let address = (config.bind.host.as_str(), config.bind.port);
     let users = web::Data::new(Users::new(&config.users));
     let services = web::Data::new(services);
+    if let Some(tls) = tls {
+        let server = Server::build()
+            .workers(1)
+            .disable_signals()
+            .backlog(BACKLOG)
+            .max_concurrent_connections(MAX_CONNECTIONS)
+            .shutdown_timeout(STOP_TIMEOUT_S);
+        return Ok(https::bind(server, address, tls, (users, services))?.run());
+    }
     let server =
         HttpServer::new(move || App::new().configure(routes::configure(users.clone(), services.clone())))
             .workers(1)
@@ -58,11 +68,7 @@ pub fn server(config: &HttpConfig, services: Services, tls: Option<&Arc<Latest>>
             .max_connections(MAX_CONNECTIONS)
             .client_request_timeout(HEAD_TIMEOUT)
             .shutdown_timeout(STOP_TIMEOUT_S);
-    let server = match tls {
-        None => server.bind(address)?,
-        Some(tls) => server.bind_rustls_0_23(address, tls.for_good().map_err(io::Error::other)?)?,
-    };
-    Ok(server.run())
+    Ok(server.bind(address)?.run())
 }
 
 #[cfg(test)]

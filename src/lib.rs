@@ -9,6 +9,7 @@
 pub mod address;
 pub mod chain;
 pub mod secret;
+mod seldom;
 pub mod stream;
 pub mod tls;
 

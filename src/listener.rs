@@ -32,7 +32,7 @@ use routes::{Route, Routes};
 
 pub use bind::BindError;
 pub use entrance::DataArbiter;
-pub use reception::Guard;
+pub use reception::{Guard, expect_tls};
 pub use turned_away::TurnedAway;
 
 /// One address of a virtual cluster on one listener.

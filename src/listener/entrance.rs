@@ -1,11 +1,10 @@
 //! Accepts connections within the limits and places each on the data arbiter that has the fewest.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix::ArbiterHandle;
 use tokio::net::{TcpListener, TcpStream};
@@ -15,15 +14,13 @@ use super::reception::{Guest, Reception};
 use super::routes::Route;
 use super::turns::Turns;
 use crate::auth::certificate::ClientCertificate;
+use crate::seldom::Seldom;
 use crate::session::census::{Census, Load, Seat};
 use crate::session::{Pools, Session, Setup, Shared};
 use crate::stream::Stream;
 
 /// After an accept failed (no file descriptor is left, say), nothing is accepted for this long.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-
-/// Connections refused for one reason are logged at most this often.
-const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// An arbiter that sessions run on, with the pools of that arbiter.
 #[derive(Debug)]
@@ -40,8 +37,8 @@ pub(super) struct Entrance {
     arbiters: Vec<DataArbiter>,
     pub(super) shared: Arc<Shared>,
     census: Arc<Census>,
-    /// When a refusal of each kind was last logged. Sessions do not come here.
-    logged: Mutex<BTreeMap<&'static str, Instant>>,
+    /// For what anybody can cause. Sessions do not come here.
+    pub(super) seldom: Seldom,
 }
 
 impl DataArbiter {
@@ -67,7 +64,7 @@ impl Entrance {
             arbiters,
             shared,
             census,
-            logged: Mutex::default(),
+            seldom: Seldom::default(),
         }
     }
 
@@ -77,7 +74,8 @@ impl Entrance {
             match listener.accept().await {
                 Ok((socket, peer)) => self.admit(socket, peer, &reception),
                 Err(error) => {
-                    self.log_refusal("accept", || warn!(%error, "connections cannot be accepted"));
+                    self.seldom
+                        .log("accept", || warn!(%error, "connections cannot be accepted"));
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             }
@@ -90,7 +88,7 @@ impl Entrance {
         metrics.accepted.inc();
         let Some((arbiter, seat)) = self.seat() else {
             metrics.refused.inc();
-            self.log_refusal(
+            self.seldom.log(
                 "limit",
                 || warn!(%peer, "a connection was refused: the limit of connections is reached"),
             );
@@ -106,7 +104,7 @@ impl Entrance {
             .into_std()
             .map(|socket| arbiter.start(socket, guest, Arc::clone(self), Arc::clone(reception)));
         if let Err(error) = moved {
-            self.log_refusal(
+            self.seldom.log(
                 "hand_over",
                 || warn!(%peer, %error, "a connection could not be handed to a data thread"),
             );
@@ -143,19 +141,6 @@ impl Entrance {
             seat: guest.seat,
         };
         Session::start(stream, setup);
-    }
-
-    /// Logs unless something was logged a moment ago: anybody can cause it.
-    pub(super) fn log_refusal(&self, kind: &'static str, log: impl FnOnce()) {
-        let now = Instant::now();
-        // Whoever panicked here left nothing half done.
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_recent = |last: &Instant| now.duration_since(*last) < LOG_EVERY;
-        if !logged.get(kind).is_some_and(is_recent) {
-            logged.insert(kind, now);
-            drop(logged);
-            log();
-        }
     }
 }
 

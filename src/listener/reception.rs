@@ -111,7 +111,7 @@ impl Reception {
         if away.is_ordinary() {
             debug!(%peer, %listener, reason = %away, "a connection was closed");
         } else {
-            entrance.log_refusal(
+            entrance.seldom.log(
                 away.label(),
                 || warn!(%peer, %listener, reason = %away, "a connection was closed"),
             );
@@ -222,8 +222,11 @@ async fn read_exact(socket: &mut TcpStream, bytes: &mut [u8]) -> Result<(), Turn
     }
 }
 
-/// Looks at the first bytes without taking them.
-async fn expect_tls(socket: &TcpStream) -> Result<(), TurnedAway> {
+/// Looks at the first bytes of a connection without taking them.
+///
+/// # Errors
+/// They are not TLS, or none come.
+pub async fn expect_tls(socket: &TcpStream) -> Result<(), TurnedAway> {
     let mut start = [0; 4];
     match socket.peek(&mut start).await.map_err(TurnedAway::Broken)? {
         0 => Err(TurnedAway::Silent),

@@ -170,4 +170,11 @@ fn impostors() {
         plain.send(b"KLAMMRF\x01GET / HTTP/1.1\r\n\r\n");
         assert!(plain.is_closed(), "{port} speaks TLS only");
     }
+    let mut http = Client::connect(group.http(0));
+    http.send(b"GET / HTTP/1.1\r\n\r\n");
+    assert!(http.is_closed());
+    group.expect_logged(
+        0,
+        &["a connection to the admin API was closed", "it looks like HTTP"],
+    );
 }
