@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test chaos fuzz interop interop-standard interop-partner clients logins bench lint fix schema kafka
+.PHONY: quickstart test chaos fuzz interop interop-standard interop-partner clients isolation logins bench lint fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -48,6 +48,12 @@ interop-partner:
 # ARGS="sarama,kafkajs" picks clients.
 clients: kafka
 	KLAMM_CLIENTS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture --test-threads=1 clients::
+
+# Stock clients as two tenants at once with the same names on one Kafka cluster, in every combination of types, compared
+# with two Kafka clusters of their own. ARGS="sarama,kafkajs" picks clients.
+isolation: kafka
+	KLAMM_ISOLATION=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture --test-threads=1 \
+	  clients::pairs:: isolation::
 
 # Stock clients by every way to log in, and refused: docs/CLIENTS.md. ARGS="franz-go,librdkafka" picks clients.
 logins: kafka

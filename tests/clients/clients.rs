@@ -2,17 +2,23 @@
 //!
 //! `make clients` runs all; `make test` a few. `KLAMM_CLIENTS` names which, separated by commas, or `all`.
 
+mod alone;
 pub(crate) mod desk;
 mod field;
 pub(crate) mod matrix;
+mod pairs;
+mod place;
 mod programs;
 mod tools;
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
 
 use desk::Desk;
-use field::{Field, Place};
+use field::Field;
 use matrix::Matrix;
+use place::Place;
 use programs::{CLIENTS, Cell, Client};
 
 use crate::scene::Scene;
@@ -20,8 +26,9 @@ use crate::scene::Scene;
 /// Those that `make test` runs.
 const QUICK: &str = "java-3.9";
 
-fn chosen() -> Result<Vec<Client>> {
-    let wanted = std::env::var("KLAMM_CLIENTS").unwrap_or_else(|_| QUICK.to_owned());
+/// Those that a variable names.
+fn chosen(variable: &str) -> Result<Vec<Client>> {
+    let wanted = std::env::var(variable).unwrap_or_else(|_| QUICK.to_owned());
     if wanted == "all" {
         return Ok(CLIENTS.to_vec());
     }
@@ -35,8 +42,7 @@ fn chosen() -> Result<Vec<Client>> {
 }
 
 /// Lets one client do all steps in one place, then looks at the broker.
-fn play(scene: &Scene, desk: &mut Desk, client: Client, place: Place) -> Result<Vec<(String, Cell)>> {
-    let field = Field::lay_out(scene, desk, place, client.name)?;
+fn play(field: &Field<'_>, desk: &mut Desk, client: Client) -> Result<BTreeMap<String, Cell>> {
     let scenario = field.scenario()?;
     let mut cells = client.run(&scenario, &scenario, |what| field.please(desk, what))?;
     let went_well: Vec<String> = matrix::steps()
@@ -53,19 +59,20 @@ fn play(scene: &Scene, desk: &mut Desk, client: Client, place: Place) -> Result<
             cells.insert(step.clone(), Cell::Failed(format!("on the broker: {error:#}")));
         }
     }
-    Ok(cells.into_iter().collect())
+    Ok(cells)
 }
 
 #[test]
 fn stock_clients_do_what_they_do_at_a_broker() -> Result<()> {
     let scene = Scene::shared()?;
     let mut desk = Desk::start(&scene.stage.directory().join("desk.err"))?;
-    field::prepare(&scene)?;
+    field::prepare(&scene, &Place::ALL)?;
     let mut matrix = Matrix::default();
-    for client in chosen()? {
+    for client in chosen("KLAMM_CLIENTS")? {
         for place in Place::ALL {
             let started = std::time::Instant::now();
-            let cells = play(&scene, &mut desk, client, place)?;
+            let field = Field::lay_out(&scene, &mut desk, place, client.name)?;
+            let cells = play(&field, &mut desk, client)?;
             println!(
                 "{} {}: {} s",
                 client.name,
@@ -77,7 +84,7 @@ fn stock_clients_do_what_they_do_at_a_broker() -> Result<()> {
                     println!("  {step}: {why}");
                 }
             }
-            matrix.add(client.name, place, cells.into_iter().collect());
+            matrix.add(client.name, place, cells);
         }
     }
     println!("{}", matrix.table()?);

@@ -1,94 +1,18 @@
-//! Where a client plays: its topics, accounts and ACLs in one virtual cluster, and what the broker has of it afterwards.
+//! What a client has where it plays: its topics, accounts and ACLs in one place, and what the broker has of it afterwards.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::json;
 
+use super::alone;
 use super::desk::{Desk, Stored};
-use crate::scene::{CLUSTER, Login, Scene};
-
-/// The Partner of all clients.
-const PARTNER: &str = "clients";
-
-/// The Partner over two physical clusters of all clients.
-const OVER_TWO: &str = "clients-over-two";
-
-/// The Standard cluster of all clients, and the prefix that it hides.
-const STANDARD: &str = "clients-standard";
-const PREFIX: &str = "hidden-";
+use super::place::Place;
+use crate::scene::{Login, Scene};
 
 /// How many records a step of producing writes.
 const COUNT: usize = 20;
-
-/// A kind of virtual cluster.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Place {
-    /// Aliases: the physical topics have other names.
-    Partner,
-    /// Aliases of topics of two physical clusters: the orders are not at home.
-    OverTwo,
-    /// The built-in one: the same names.
-    Passthrough,
-    /// A namespace: physical topics, groups and transactional ids begin with a prefix that nobody sees.
-    Standard,
-}
-
-impl Place {
-    pub(crate) const ALL: [Self; 4] = [Self::Partner, Self::OverTwo, Self::Passthrough, Self::Standard];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Partner => "partner",
-            Self::OverTwo => "over-two",
-            Self::Passthrough => "passthrough",
-            Self::Standard => "standard",
-        }
-    }
-
-    fn vcluster(self) -> &'static str {
-        match self {
-            Self::Partner => PARTNER,
-            Self::OverTwo => OVER_TWO,
-            Self::Passthrough => "passthrough",
-            Self::Standard => STANDARD,
-        }
-    }
-
-    /// Where a topic is.
-    fn cluster(self, topic: &str) -> &'static str {
-        match self {
-            Self::OverTwo if topic == "orders" => "main",
-            Self::Partner | Self::OverTwo | Self::Standard => CLUSTER,
-            Self::Passthrough => "main",
-        }
-    }
-
-    fn brokers(self) -> usize {
-        match self {
-            Self::OverTwo => 2,
-            Self::Partner | Self::Passthrough | Self::Standard => 1,
-        }
-    }
-
-    fn super_user(self) -> &'static str {
-        match self {
-            Self::Partner | Self::OverTwo | Self::Standard => "super-user",
-            Self::Passthrough => "operator",
-        }
-    }
-
-    fn physical(self, topic: &str) -> String {
-        match self {
-            Self::Partner => format!("physical-{topic}"),
-            Self::OverTwo => format!("two-{topic}"),
-            Self::Passthrough => topic.to_owned(),
-            Self::Standard => format!("{PREFIX}{topic}"),
-        }
-    }
-}
 
 /// What one client has in one place.
 #[derive(Debug)]
@@ -100,30 +24,36 @@ pub(crate) struct Field<'a> {
     user: Login,
 }
 
-/// The virtual clusters, once per scene.
-pub(crate) fn prepare(scene: &Scene) -> Result<()> {
-    scene.vcluster(PARTNER, &[])?;
-    scene.vcluster(OVER_TWO, &[])?;
-    let standard = json!({
-        "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": STANDARD},
-        "spec": {
-            "type": "Standard", "backend": CLUSTER, "aclEnabled": true, "superUsers": ["super-user"],
-            "namespace": {"mode": "hide_prefix", "prefix": PREFIX},
-        },
-    });
-    scene.stage.admin(1).put("virtual-cluster", &standard)?;
+/// Makes the virtual clusters of these places, once per scene.
+pub(crate) fn prepare(scene: &Scene, places: &[Place]) -> Result<()> {
+    for resource in places.iter().filter_map(|place| place.resource()) {
+        scene.stage.admin(1).put("virtual-cluster", &resource)?;
+    }
     Ok(())
+}
+
+/// The account of a client whose names begin like this.
+pub(crate) fn user(prefix: &str) -> String {
+    prefix.replace('.', "-")
+}
+
+/// Somebody of a place. Brokers know their users when they start.
+fn login(scene: &Scene, place: Place, username: &str) -> Result<Login> {
+    match place.vcluster() {
+        Some(vcluster) => scene.login(vcluster, username, 1),
+        None => scene.login_with(alone::address(scene, place), username, alone::PASSWORD.to_owned()),
+    }
 }
 
 impl<'a> Field<'a> {
     pub(crate) fn lay_out(scene: &'a Scene, desk: &mut Desk, place: Place, prefix: &str) -> Result<Self> {
-        let user = prefix.replace('.', "-");
+        let user = user(prefix);
         let field = Self {
             scene,
             place,
             prefix: prefix.to_owned(),
-            super_user: scene.login(place.vcluster(), place.super_user(), 1)?,
-            user: scene.login(place.vcluster(), &user, 1)?,
+            super_user: login(scene, place, place.super_user())?,
+            user: login(scene, place, &user)?,
         };
         // The first alias decides the home.
         for name in ["copies", "orders", "closed"] {
@@ -132,9 +62,9 @@ impl<'a> Field<'a> {
             let create = ["--create", "--topic", &physical, "--partitions", "2"];
             let at = ["kafka-topics", "--bootstrap-server", field.bootstrap(name)?];
             desk.ok(&[&at[..], &create].concat())?;
-            if matches!(place, Place::Partner | Place::OverTwo) {
+            if let Some(vcluster) = place.vcluster().filter(|_| place.has_aliases()) {
                 let physical = (place.cluster(name), physical.as_str());
-                let alias = klamm::quickstart::admin::alias(place.vcluster(), &topic, physical);
+                let alias = klamm::quickstart::admin::alias(vcluster, &topic, physical);
                 scene.stage.admin(1).put("alias-topic", &alias)?;
             }
         }

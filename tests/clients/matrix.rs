@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, ensure};
 
-use super::field::Place;
+use super::place::Place;
 use super::programs::Cell;
 
 const STEPS: &str = include_str!("steps.txt");
@@ -35,6 +35,33 @@ fn holes() -> Result<BTreeMap<(&'static str, &'static str, &'static str), &'stat
             Ok(((client, place, step), reason))
         })
         .collect()
+}
+
+/// What differs of what tenants did from what others did alone, but for the closed list.
+pub(crate) fn differences(
+    client: &str,
+    alone: &BTreeMap<String, Cell>,
+    tenant: (Place, &BTreeMap<String, Cell>),
+) -> Result<Vec<String>> {
+    let holes = holes()?;
+    let (place, cells) = tenant;
+    let mut wrong = Vec::new();
+    for step in steps() {
+        let (expected, found) = (alone.get(step), cells.get(step));
+        let is_hole = known(&holes, client, place, step).is_some();
+        let is_same = match (expected, found) {
+            // What a client does not do anywhere, it does not do alone either.
+            (Some(Cell::Failed(_)), Some(Cell::Failed(_))) | (None, None) => is_hole,
+            (expected, found) => expected == found,
+        };
+        if is_same == (is_hole && expected == Some(&Cell::Ok)) {
+            wrong.push(format!(
+                "{client} {} {step}: {found:?}, alone: {expected:?}",
+                place.name()
+            ));
+        }
+    }
+    Ok(wrong)
 }
 
 /// The cells that were found.
@@ -116,7 +143,7 @@ fn known<'a>(
     step: &str,
 ) -> Option<&'a str> {
     ["*", client].iter().find_map(|client| {
-        ["*", place.name()]
+        ["*", place.kind()]
             .iter()
             .find_map(|place| holes.get(&(*client, *place, step)).copied())
     })

@@ -19,10 +19,13 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.admin.RecordsToDelete;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.KafkaShareConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.KafkaException;
@@ -43,6 +46,8 @@ public class Tenants {
     private final Properties common = new Properties();
     private final TopicPartition partition;
     private final String group;
+    private final String assigned;
+    private final String shared;
     private final String transaction;
 
     private Tenants(CyclicBarrier together, List<String> words) throws Exception {
@@ -56,6 +61,8 @@ public class Tenants {
         owner = Boolean.parseBoolean(words.get(4));
         partition = new TopicPartition(prefix + "orders", 0);
         group = prefix + "app";
+        assigned = prefix + "assigned";
+        shared = prefix + "shared";
         transaction = prefix + "pay";
     }
 
@@ -93,6 +100,10 @@ public class Tenants {
             produce();
             together();
             consume(admin);
+            together();
+            consumeAssigned(admin);
+            together();
+            share(admin);
             together();
             look(admin);
             together();
@@ -162,6 +173,58 @@ public class Tenants {
         }
     }
 
+    /** A group whose brokers assign (KIP-848), of one member. */
+    private void consumeAssigned(Admin admin) throws Exception {
+        Properties properties = with("group.id", assigned);
+        properties.put("group.protocol", "consumer");
+        properties.put("auto.offset.reset", "earliest");
+        properties.put("enable.auto.commit", "false");
+        properties.put("isolation.level", "read_committed");
+        properties.put("client.id", "assigned");
+        try (KafkaConsumer<String, String> consumer =
+                new KafkaConsumer<>(properties, new StringDeserializer(), new StringDeserializer())) {
+            consumer.subscribe(List.of(partition.topic()));
+            long deadline = System.nanoTime() + LIMIT.toNanos();
+            int read = 0;
+            while (read < 2 * RECORDS && System.nanoTime() < deadline) {
+                for (var record : consumer.poll(Duration.ofMillis(200))) {
+                    read++;
+                    say("is assigned " + record.offset() + " " + record.value());
+                }
+            }
+            consumer.commitSync();
+            together();
+            var group = admin.describeConsumerGroups(List.of(assigned)).all().get().get(assigned);
+            group.members().forEach(member ->
+                say("member " + group.type() + " " + member.clientId() + " " + member.assignment().topicPartitions()));
+            say("assigned offset " + offset(admin, assigned).orElse(-1L));
+            together();
+        }
+    }
+
+    /** A share group, which reads what was aborted, too. */
+    private void share(Admin admin) throws Exception {
+        ConfigResource group = new ConfigResource(ConfigResource.Type.GROUP, shared);
+        ConfigEntry earliest = new ConfigEntry("share.auto.offset.reset", "earliest");
+        admin.incrementalAlterConfigs(
+            Map.of(group, List.of(new AlterConfigOp(earliest, AlterConfigOp.OpType.SET)))).all().get();
+        together();
+        try (KafkaShareConsumer<String, String> consumer =
+                new KafkaShareConsumer<>(with("group.id", shared), new StringDeserializer(), new StringDeserializer())) {
+            consumer.subscribe(List.of(partition.topic()));
+            long deadline = System.nanoTime() + LIMIT.toNanos();
+            TreeSet<String> read = new TreeSet<>();
+            while (read.size() < 3 * RECORDS && System.nanoTime() < deadline) {
+                consumer.poll(Duration.ofMillis(200)).forEach(record -> read.add(record.offset() + " " + record.value()));
+            }
+            read.forEach(record -> say("shares " + record));
+            together();
+            var members = admin.describeShareGroups(List.of(shared)).all().get().get(shared).members();
+            members.forEach(member -> say("sharer of " + member.assignment().topicPartitions()));
+            together();
+        }
+    }
+
     private void look(Admin admin) throws Exception {
         say("topics " + sorted(admin.listTopics().names().get()));
         say("groups " + sorted(admin.listGroups().all().get().stream().map(one -> one.groupId()).toList()));
@@ -181,6 +244,17 @@ public class Tenants {
             ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, partition.topic());
             String retention = admin.describeConfigs(List.of(topic)).all().get().get(topic).get("retention.ms").value();
             say("own retention " + retention.equals(name.length() + "000000"));
+            ConfigEntry segments = new ConfigEntry("segment.ms", name.length() + "0000000");
+            admin.incrementalAlterConfigs(
+                Map.of(topic, List.of(new AlterConfigOp(segments, AlterConfigOp.OpType.SET)))).all().get();
+        }
+        together();
+        if (owner) {
+            ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, partition.topic());
+            var now = admin.describeConfigs(List.of(topic)).all().get().get(topic);
+            now.entries().stream().filter(entry -> entry.source() == ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG)
+                .map(entry -> entry.name() + " " + entry.value().startsWith(name.length() + "0")).sorted()
+                .forEach(entry -> say("own config " + entry));
             long upTo = name.length();
             admin.deleteRecords(Map.of(partition, RecordsToDelete.beforeOffset(upTo))).all().get();
         }
@@ -192,6 +266,10 @@ public class Tenants {
     }
 
     private Optional<Long> offset(Admin admin) throws Exception {
+        return offset(admin, group);
+    }
+
+    private Optional<Long> offset(Admin admin, String group) throws Exception {
         return Optional.ofNullable(
             admin.listConsumerGroupOffsets(group).partitionsToOffsetAndMetadata().get().get(partition))
             .map(committed -> committed.offset());
