@@ -25,23 +25,8 @@ scenario = Scenario()
 PARTITIONS = [TopicPartition(scenario.orders, partition) for partition in range(2)]
 
 
-def login(user, token, **more):
-    return {
-        "bootstrap_servers": scenario.bootstrap,
-        "security_protocol": "SASL_PLAINTEXT",
-        "sasl_mechanism": "PLAIN",
-        "sasl_plain_username": user,
-        "sasl_plain_password": token,
-        **more,
-    }
-
-
-def own(**more):
-    return login(scenario.username, scenario.password, **more)
-
-
 def administer(run):
-    admin = KafkaAdminClient(**own())
+    admin = KafkaAdminClient(**scenario.own())
     try:
         return run(admin)
     finally:
@@ -67,7 +52,7 @@ def failure(call):
 
 def try_login():
     administer(lambda admin: check(admin.describe_cluster()["brokers"], "no broker"))
-    raised = failure(lambda: KafkaAdminClient(**login(scenario.username, "wrong")).describe_cluster())
+    raised = failure(lambda: KafkaAdminClient(**scenario.login(scenario.username, "wrong")).describe_cluster())
     # The client tries a refused login again until it has no time left, and then speaks of the time alone.
     check(isinstance(raised, errors.KafkaTimeoutError), repr(raised))
 
@@ -89,7 +74,7 @@ def create():
 
 
 def producer(**more):
-    return KafkaProducer(**own(**{"enable_idempotence": False, "linger_ms": 50, **more}))
+    return KafkaProducer(**scenario.own(**{"enable_idempotence": False, "linger_ms": 50, **more}))
 
 
 def produce(codec, compression, idempotent):
@@ -107,7 +92,7 @@ def produce(codec, compression, idempotent):
 def consumer(group):
     return KafkaConsumer(
         scenario.orders,
-        **own(
+        **scenario.own(
             group_id=group,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
@@ -225,7 +210,7 @@ def acls():
     topic = f"{scenario.prefix}-else"
     one = ACL(*words, ResourcePattern(ResourceType.TOPIC, topic))
     same = ACLFilter(*words, ResourcePatternFilter(ResourceType.TOPIC, topic, ACLResourcePatternType.LITERAL))
-    admin = KafkaAdminClient(**login(scenario.super_username, scenario.super_password))
+    admin = KafkaAdminClient(**scenario.login(scenario.super_username, scenario.super_password))
 
     def count():
         described, error = admin.describe_acls(same)

@@ -19,6 +19,20 @@ class Scenario:
         # The values that went well, of all codecs.
         self.written = set()
 
+    def login(self, user, token, **more):
+        """Settings, as kafka-python and aiokafka call them."""
+        return {
+            "bootstrap_servers": self.bootstrap,
+            "security_protocol": "SASL_PLAINTEXT",
+            "sasl_mechanism": "PLAIN",
+            "sasl_plain_username": user,
+            "sasl_plain_password": token,
+            **more,
+        }
+
+    def own(self, **more):
+        return self.login(self.username, self.password, **more)
+
     def records(self, codec):
         """Key, value and header of each record."""
         return [(f"{codec}-key-{n}", f"{codec}-{n}", ("codec", codec.encode())) for n in range(COUNT)]

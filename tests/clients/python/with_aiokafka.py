@@ -14,23 +14,8 @@ scenario = Scenario()
 PARTITIONS = [TopicPartition(scenario.orders, partition) for partition in range(2)]
 
 
-def login(user, token, **more):
-    return {
-        "bootstrap_servers": scenario.bootstrap,
-        "security_protocol": "SASL_PLAINTEXT",
-        "sasl_mechanism": "PLAIN",
-        "sasl_plain_username": user,
-        "sasl_plain_password": token,
-        **more,
-    }
-
-
-def own(**more):
-    return login(scenario.username, scenario.password, **more)
-
-
 async def administer(run):
-    admin = AIOKafkaAdminClient(**own())
+    admin = AIOKafkaAdminClient(**scenario.own())
     await admin.start()
     try:
         return await run(admin)
@@ -60,7 +45,7 @@ async def try_login():
         check((await admin.describe_cluster())["brokers"], "no broker")
 
     await administer(look)
-    wrong = AIOKafkaProducer(**login(scenario.username, "wrong"))
+    wrong = AIOKafkaProducer(**scenario.login(scenario.username, "wrong"))
     raised = await failure(wrong.start())
     # This client looks for a broker to talk to and says only why the last one would not.
     check(isinstance(raised, (errors.AuthenticationFailedError, errors.KafkaConnectionError)), repr(raised))
@@ -88,7 +73,7 @@ async def create():
 
 
 async def with_producer(run, **more):
-    one = AIOKafkaProducer(**own(**{"linger_ms": 50, **more}))
+    one = AIOKafkaProducer(**scenario.own(**{"linger_ms": 50, **more}))
     await one.start()
     try:
         return await run(one)
@@ -111,7 +96,7 @@ async def produce(codec, compression, idempotent):
 def consumer(group):
     return AIOKafkaConsumer(
         scenario.orders,
-        **own(
+        **scenario.own(
             group_id=group,
             auto_offset_reset="earliest",
             enable_auto_commit=False,
@@ -203,7 +188,7 @@ async def cluster():
 
 
 async def offsets():
-    one = AIOKafkaConsumer(**own())
+    one = AIOKafkaConsumer(**scenario.own())
     await one.start()
     starts, ends = await one.beginning_offsets(PARTITIONS), await one.end_offsets(PARTITIONS)
     await one.stop()
