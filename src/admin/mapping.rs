@@ -1,6 +1,6 @@
 //! Which physical topics the names of a virtual cluster stand for, for operators: clients never see this.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use klamm_raft::model::{ClusterId, State, VclusterName, VclusterState};
 use serde::Serialize;
@@ -48,7 +48,7 @@ fn topics_on(
     cluster: &ClusterId,
 ) -> Vec<Mapped> {
     let topology = (services.topology)(cluster);
-    let unknown = HashMap::new();
+    let unknown = BTreeMap::new();
     let topics = topology.as_deref().map_or(&unknown, |topology| &topology.topics);
     let sources = Sources {
         vcluster: name,

@@ -1,6 +1,6 @@
 //! What the gateway knows of a physical cluster. Pure data, replaced as a whole.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use klamm_raft::model::{ClusterId, TopicName};
@@ -15,7 +15,7 @@ pub struct Topology {
     pub controller: Option<i32>,
     pub brokers: BTreeMap<i32, Broker>,
     /// The topics that some alias stands for, as far as they exist.
-    pub topics: HashMap<TopicName, PhysicalTopic>,
+    pub topics: BTreeMap<TopicName, PhysicalTopic>,
     pub apis: ApiRanges,
     pub features: Features,
 }

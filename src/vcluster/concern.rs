@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use klamm_raft::model::{ClusterId, VclusterKind, VclusterState};
+use klamm_raft::model::{ClusterId, VclusterState};
 
+use super::rename::Scope;
 use crate::backend::topology::{Topologies, Topology};
 
 /// Whether a view of `own` that is compiled from `now` may differ from the one that was compiled from `then`.
@@ -30,16 +31,12 @@ fn is_other(own: &VclusterState, cluster: &ClusterId, then: &Topology, now: &Top
         && *brokers == now.brokers
         && *apis == now.apis
         && *features == now.features;
-    let shows_aliases_only = own.spec.kind == VclusterKind::Partner || own.home.as_ref() != Some(cluster);
-    let mut aliases = own
-        .aliases
-        .values()
-        .filter(|alias| alias.physical_cluster == *cluster);
-    let has_same_topics = match shows_aliases_only {
-        true => aliases.all(|alias| topics.get(&alias.physical_name) == now.topics.get(&alias.physical_name)),
-        false => *topics == now.topics,
-    };
-    !is_same || !has_same_topics
+    let scope = Scope::on(own, Some(cluster));
+    let aliases = own.aliases.values();
+    let mut there = aliases.filter(|alias| alias.physical_cluster == *cluster);
+    let shows_the_same = scope.candidates(topics).eq(scope.candidates(&now.topics))
+        && there.all(|alias| topics.get(&alias.physical_name) == now.topics.get(&alias.physical_name));
+    !is_same || !shows_the_same
 }
 
 #[cfg(test)]
@@ -94,6 +91,23 @@ mod tests {
             ("other", with_topics(&["there"])),
         ]);
         assert!(is_concerned(&partner, &then, &come));
+    }
+
+    #[test]
+    fn topics_of_others_do_not_concern_a_namespace() {
+        let standard = samples::standard("dev-", &["shared-*", "exactly", "dev"]);
+        let then = pictures(&[("main", with_topics(&["dev-a", "exactly"]))]);
+        for (topics, is_theirs) in [
+            (&["dev-a", "exactly"][..], false),
+            (&["dev-a", "exactly", "test-a", "share", "sharee"], false),
+            (&["dev-a", "dev-b", "exactly"], true),
+            (&["exactly"], true),
+            (&["dev-a"], true),
+            (&["dev-a", "exactly", "shared-1"], true),
+        ] {
+            let now = pictures(&[("main", with_topics(topics))]);
+            assert_eq!(is_concerned(&standard, &then, &now), is_theirs, "{topics:?}");
+        }
     }
 
     #[test]

@@ -199,7 +199,7 @@ pub(super) struct ChangeAnswers {
 pub(crate) mod samples {
     //! Pending requests for tests of those who only carry them.
 
-    use std::collections::{BTreeMap, HashMap};
+    use std::collections::BTreeMap;
 
     use super::{Api, Names, Pending, Then};
     use crate::vcluster::rename::{Scope, Sources};
@@ -210,7 +210,7 @@ pub(crate) mod samples {
             vcluster: &"sample".parse().expect("it is a valid name"),
             cluster: None,
             aliases: &BTreeMap::new(),
-            topics: &HashMap::new(),
+            topics: &BTreeMap::new(),
         };
         Pending {
             correlation_id,

@@ -32,7 +32,7 @@ pub struct Sources<'a> {
     /// Of them those on `cluster` count.
     pub aliases: &'a BTreeMap<TopicName, AliasTopic>,
     /// Topics of `cluster`, as far as they are known.
-    pub topics: &'a HashMap<TopicName, PhysicalTopic>,
+    pub topics: &'a BTreeMap<TopicName, PhysicalTopic>,
 }
 
 /// Names and ids come from those who make aliases or topics, lookups from any client. The hash is keyed with a seed of
@@ -259,7 +259,8 @@ fn others(realm: &Realm, sources: Sources<'_>, aliases: &[Alias]) -> Vec<Alias> 
         .iter()
         .map(|alias| alias.physical_name.topic_name())
         .collect();
-    let shown = sources.topics.iter().filter(|(name, _)| !taken.contains(name));
+    let candidates = realm.scope.candidates(sources.topics);
+    let shown = candidates.filter(|(name, _)| !taken.contains(name));
     shown
         .filter_map(|(physical, topic)| {
             let name = realm.virtual_topic(physical.as_str())?;

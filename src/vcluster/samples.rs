@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_raft::model::{
-    AliasTopic, Authentication, PortSlot, TopicName, VclusterKind, VclusterState, VirtualCluster,
+    AliasTopic, Authentication, Namespace, PortSlot, Standard, TopicName, VclusterKind, VclusterState,
+    VirtualCluster,
 };
 
 /// A Partner at home on `main`, with aliases: name, physical cluster and physical name. It has nothing else.
@@ -41,5 +42,17 @@ pub(crate) fn partner(aliases: &[(&str, &str, &str)]) -> VclusterState {
 pub(crate) fn passthrough() -> VclusterState {
     let mut state = partner(&[]);
     state.spec.kind = VclusterKind::Passthrough;
+    state
+}
+
+/// What of `main` begins with a prefix, and topics that are let in beside it.
+pub(crate) fn standard(prefix: &str, topics: &[&str]) -> VclusterState {
+    let mut state = partner(&[]);
+    state.spec.kind = VclusterKind::Standard(Standard {
+        backend: "main".parse().unwrap(),
+        namespace: Namespace::HidePrefix(prefix.parse().unwrap()),
+        topics: topics.iter().map(|selector| selector.parse().unwrap()).collect(),
+        groups: BTreeSet::new(),
+    });
     state
 }

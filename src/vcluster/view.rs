@@ -1,7 +1,7 @@
 //! The immutable picture of a virtual cluster that sessions read. It is several independent `Arc`s, so that a change of
 //! one part does not rebuild the others.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -191,7 +191,7 @@ impl View {
 }
 
 fn names(previous: Option<&View>, source: &Source<'_>, cluster: Option<&ClusterId>) -> Arc<Names> {
-    let no_topics = HashMap::new();
+    let no_topics = BTreeMap::new();
     let topology = cluster.and_then(|cluster| source.topologies.get(cluster));
     let sources = Sources {
         vcluster: source.name,

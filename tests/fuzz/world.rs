@@ -1,6 +1,6 @@
 //! A virtual cluster with aliases, ACLs, an account and a token; two callers; and the words that messages are made of.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -210,7 +210,7 @@ fn topology() -> Topology {
         kafka_cluster_id: "physical".to_owned(),
         controller: Some(10),
         brokers: BTreeMap::from([(10, broker(9092)), (11, broker(9093))]),
-        topics: HashMap::from([
+        topics: BTreeMap::from([
             ("physical-orders".parse().unwrap(), topic(1)),
             ("physical-payments".parse().unwrap(), topic(2)),
         ]),

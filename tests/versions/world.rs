@@ -1,6 +1,6 @@
 //! A broker, the virtual cluster before it, and the way between them.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -252,7 +252,7 @@ pub(crate) fn topology(connection: &mut TcpStream) -> Topology {
         kafka_cluster_id: metadata.cluster_id.unwrap().to_string(),
         controller: Some(metadata.controller_id.0),
         brokers: brokers.collect(),
-        topics: HashMap::from([(PHYSICAL.parse().unwrap(), known)]),
+        topics: BTreeMap::from([(PHYSICAL.parse().unwrap(), known)]),
         apis: ApiRanges(
             apis.iter()
                 .map(|api| (api.api_key, (api.min_version, api.max_version)))

@@ -235,6 +235,12 @@ impl NameSelector {
         glob(self.0.as_bytes(), name.as_bytes())
     }
 
+    /// What all names that it selects begin with.
+    pub fn head(&self) -> &str {
+        let end = self.0.find(['*', '?']).unwrap_or(self.0.len());
+        &self.0[..end]
+    }
+
     /// Whether it selects exactly one name.
     pub fn is_exact(&self) -> bool {
         !self.0.contains(['*', '?'])
@@ -356,6 +362,18 @@ mod tests {
     use std::collections::{BTreeMap, HashSet};
 
     use super::*;
+
+    #[test]
+    fn the_head_of_a_selector_is_what_all_its_names_begin_with() {
+        for (selector, head) in [
+            ("orders", "orders"),
+            ("orders-*", "orders-"),
+            ("a?b*", "a"),
+            ("*x", ""),
+        ] {
+            assert_eq!(selector.parse::<NameSelector>().unwrap().head(), head);
+        }
+    }
 
     #[test]
     fn selectors_match_whole_names() {

@@ -87,6 +87,14 @@ impl Standard {
         !selects(&self.topics, name) && self.namespace.physical(name).is_some()
     }
 
+    /// How names of topics begin that clients may see, as the physical cluster calls them.
+    pub fn topic_heads(&self) -> impl Iterator<Item = &str> {
+        let prefix = self.namespace.prefix().map(NamePrefix::as_str);
+        prefix
+            .into_iter()
+            .chain(self.topics.iter().map(NameSelector::head))
+    }
+
     /// A selector that would let in what the namespace shows already.
     pub fn overlap(&self) -> Option<(&NameSelector, &NamePrefix)> {
         let prefix = self.namespace.prefix()?;

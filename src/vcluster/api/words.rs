@@ -73,7 +73,7 @@ fn is_known(token: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{BTreeMap, HashMap};
+    use std::collections::BTreeMap;
 
     use super::*;
     use crate::vcluster::rename::{Scope, Sources};
@@ -93,7 +93,7 @@ mod tests {
             vcluster: &vcluster,
             cluster: Some(&home),
             aliases: &aliases,
-            topics: &HashMap::new(),
+            topics: &BTreeMap::new(),
         };
         let names = Names::compile(None, Scope::Aliases, sources);
         renamed(&names, text)

@@ -1,6 +1,6 @@
 //! Renaming inside subscriptions and assignments.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
@@ -27,7 +27,7 @@ fn names() -> Arc<Names> {
         vcluster: &"v".parse().unwrap(),
         cluster: Some(&home),
         aliases: &aliases,
-        topics: &HashMap::new(),
+        topics: &BTreeMap::new(),
     };
     Names::compile(None, Scope::Aliases, sources)
 }

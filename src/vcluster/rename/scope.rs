@@ -1,6 +1,8 @@
 //! What a virtual cluster shows of its physical cluster, and which names outside of the alias map that gives.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use klamm_raft::model::{ClusterId, Standard, TopicName, VclusterKind, VclusterName, VclusterState};
 
@@ -39,6 +41,25 @@ impl Scope {
             VclusterKind::Standard(standard) => Self::Part(standard.clone()),
             VclusterKind::Passthrough => Self::Everything,
         }
+    }
+
+    /// The topics of `all` that may be shown beside aliases, in order. What belongs to others is passed over, not looked at.
+    pub fn candidates<'a, T>(
+        &self,
+        all: &'a BTreeMap<TopicName, T>,
+    ) -> impl Iterator<Item = (&'a TopicName, &'a T)> + use<'a, T> {
+        let mut heads: Vec<String> = match self {
+            Self::Aliases => Vec::new(),
+            Self::Part(standard) => standard.topic_heads().map(str::to_owned).collect(),
+            Self::Everything => vec![String::new()],
+        };
+        heads.sort_unstable();
+        // One that begins with the last one that was kept adds nothing.
+        heads.dedup_by(|head, kept| head.starts_with(kept.as_str()));
+        heads.into_iter().flat_map(|head| {
+            let from = all.range::<str, _>((Bound::Included(head.as_str()), Bound::Unbounded));
+            from.take_while(move |(name, _)| name.as_str().starts_with(&head))
+        })
     }
 
     /// What a virtual cluster shows of one of its physical clusters. Away from home that is aliases, whatever its kind, and

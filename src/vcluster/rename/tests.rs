@@ -1,6 +1,6 @@
 //! Round trips and injectivity of the name map.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use klamm_raft::model::{AliasTopic, ClusterId, Namespace, Standard, TopicName};
@@ -29,7 +29,7 @@ fn compile(
     scope: Scope,
     (vcluster, home): (&str, &ClusterId),
     aliases: &BTreeMap<TopicName, AliasTopic>,
-    topics: &HashMap<TopicName, PhysicalTopic>,
+    topics: &BTreeMap<TopicName, PhysicalTopic>,
 ) -> Arc<Names> {
     let sources = Sources {
         vcluster: &vcluster.parse().unwrap(),
@@ -133,13 +133,13 @@ fn aliases_of_another_cluster_are_left_out_and_an_unchanged_map_is_reused() {
         (topic("a"), alias("main", "p")),
         (topic("b"), alias("other", "q")),
     ]);
-    let topics = HashMap::new();
+    let topics = BTreeMap::new();
     let first = compile(None, Scope::Aliases, ("v", &home), &state, &topics);
     assert_eq!(first.aliases().len(), 1);
     assert!(first.by_virtual_name("b").is_none());
     let second = compile(Some(&first), Scope::Aliases, ("v", &home), &state, &topics);
     assert!(Arc::ptr_eq(&first, &second));
-    let topics = HashMap::from([(topic("p"), physical_topic(1))]);
+    let topics = BTreeMap::from([(topic("p"), physical_topic(1))]);
     let third = compile(Some(&first), Scope::Aliases, ("v", &home), &state, &topics);
     assert!(!Arc::ptr_eq(&first, &third));
 }
@@ -189,7 +189,7 @@ fn a_transparent_view_keeps_all_names_and_ids() {
         id: [7; 16],
         partitions: 1,
     };
-    let topics = HashMap::from([("t".parse().unwrap(), topic)]);
+    let topics = BTreeMap::from([("t".parse().unwrap(), topic)]);
     let (home, none) = ("main".parse().unwrap(), BTreeMap::new());
     let names = compile(None, Scope::Everything, ("passthrough", &home), &none, &topics);
     let known = names.by_virtual_name("t").unwrap();

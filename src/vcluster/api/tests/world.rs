@@ -4,7 +4,7 @@
 //! that does not exist. Physical broker 101 is virtual broker 1 on slot 1, 102 is 2 on slot 2, 103 has no slot.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -150,7 +150,7 @@ impl World {
             partitions: 1,
         };
         let topology = Topology {
-            topics: HashMap::from([("int-foreign".parse().unwrap(), topic)]),
+            topics: BTreeMap::from([("int-foreign".parse().unwrap(), topic)]),
             ..topology()
         };
         world.topologies.insert(other, Arc::new(topology));
@@ -515,7 +515,7 @@ fn topology() -> Topology {
         kafka_cluster_id: "physicalClusterId".into(),
         controller: Some(102),
         brokers: [101, 102, 103].map(broker).into(),
-        topics: HashMap::from(topics),
+        topics: BTreeMap::from(topics),
         apis: ApiRanges((0..100).map(|key| (key, (0, 100))).collect()),
         features: Features {
             supported: Vec::new(),
