@@ -117,13 +117,21 @@ impl Found {
 
     /// Whether somebody logged in again on a connection.
     fn again(&self, vcluster: &str, principal: &str) -> bool {
-        let words = [
-            "again=true".to_owned(),
-            format!("vcluster={vcluster} "),
-            format!("principal=User:{principal} "),
-        ];
-        let mut lines = self.log.lines();
-        lines.any(|line| words.iter().all(|word| line.contains(word.as_str())))
+        let principal = format!("principal=User:{principal} ");
+        self.is_logged(vcluster, &["event=\"login\"", "again=true", &principal])
+    }
+
+    /// Whether a login was refused for this reason.
+    fn refused(&self, vcluster: &str, kind: &str) -> bool {
+        let kind = format!("kind=\"{kind}\"");
+        self.is_logged(vcluster, &["event=\"login_refused\"", &kind])
+    }
+
+    /// Whether the node has logged a line with all of these.
+    fn is_logged(&self, vcluster: &str, words: &[&str]) -> bool {
+        let vcluster = format!("vcluster={vcluster} ");
+        let mut lines = self.log.lines().filter(|line| line.contains(&vcluster));
+        lines.any(|line| words.iter().all(|word| line.contains(word)))
     }
 
     /// What is wrong with what was said of an attempt.
@@ -144,13 +152,18 @@ impl Found {
             }
             Expected::In | Expected::Again => return None,
             _ if stored > 0 => "left something",
-            Expected::Refused(what) if word != "refused" || !rest.contains(what) => "must be refused",
+            Expected::Refused(_) | Expected::RefusedByBroker(_) | Expected::NoSasl if word != "refused" => {
+                "must be refused"
+            }
+            Expected::Refused(kind) if !self.refused(row.vcluster, kind) => "must be refused for its fault",
+            Expected::RefusedByBroker(_) if !self.refused(row.vcluster, "broker_refused") => {
+                "must be refused by the broker"
+            }
+            Expected::RefusedByBroker(words) if !rest.contains(words) => "must be told the broker's words",
             Expected::NoTls if word != "tls" => "must not get TLS",
             Expected::Closed if word != "closed" => "must be hung up on",
             Expected::NoTlsOrClosed if !["tls", "closed"].contains(&word) => "must not get in",
-            Expected::Refused(_) | Expected::NoTls | Expected::Closed | Expected::NoTlsOrClosed => {
-                return None;
-            }
+            _ => return None,
         };
         Some(format!("{fault}, {stored} stored; it says: {word} {rest}"))
     }

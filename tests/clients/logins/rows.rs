@@ -15,17 +15,18 @@ use crate::pki::Identity;
 /// For how long a client goes on that must log in again meanwhile: longer than two logins last.
 const LONGER_SECONDS: f64 = 13.0;
 
-/// What every client says of a login that is not good: each puts it in its own words.
-const FAILED: &str = "";
-
 /// What becomes of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
     In,
     /// In, and again on the same connection when its time is over.
     Again,
-    /// The client's own error of authentication, with this text.
+    /// The client's own error of authentication; the audit log says this kind.
     Refused(&'static str),
+    /// The same, in these words of the broker.
+    RefusedByBroker(&'static str),
+    /// The client's own error of authentication, where SASL is not spoken.
+    NoSasl,
     /// The handshake of TLS fails.
     NoTls,
     /// One or the other: some clients do not even show a certificate of an authority that nobody asks for.
@@ -225,7 +226,7 @@ fn anonymous(place: &Place) -> Result<Row<'_>> {
         .at_gateway(place)?
         .with("nobody", Expected::In, json!({}))
         .with("where-none-is", Expected::Closed, json!({"bootstrap": closed}))
-        .with("with-sasl", Expected::Refused(FAILED), plain("alice", "x")))
+        .with("with-sasl", Expected::NoSasl, plain("alice", "x")))
 }
 
 fn tokens(place: &Place) -> Result<Row<'_>> {
@@ -243,14 +244,22 @@ fn tokens(place: &Place) -> Result<Row<'_>> {
     place.revoke(name, "gone")?;
     let expired = place.token(name, "late", 1)?;
     thread::sleep(Duration::from_millis(1100));
-    let refused = Expected::Refused(FAILED);
+    let refused = Expected::Refused;
     Ok(row
         .with("token", Expected::In, plain("alice", &token))
-        .with("wrong-secret", refused, plain("alice", "wrong"))
-        .with("token-of-another", refused, plain("late", &token))
-        .with("token-of-another-vcluster", refused, plain("alice", &foreign))
-        .with("revoked-token", refused, plain("gone", &revoked))
-        .with("expired-token", refused, plain("late", &expired)))
+        .with("wrong-secret", refused("invalid_token"), plain("alice", "wrong"))
+        .with(
+            "token-of-another",
+            refused("other_username"),
+            plain("late", &token),
+        )
+        .with(
+            "token-of-another-vcluster",
+            refused("other_vcluster"),
+            plain("alice", &foreign),
+        )
+        .with("revoked-token", refused("unknown_token"), plain("gone", &revoked))
+        .with("expired-token", refused("expired_token"), plain("late", &expired)))
 }
 
 fn list_of_users(place: &Place) -> Result<Row<'_>> {
@@ -266,12 +275,12 @@ fn list_of_users(place: &Place) -> Result<Row<'_>> {
         .with_each("password", Expected::Again, |client| {
             Ok(plain(client, "a-long-one"))
         })
-        .with_each("wrong-password", Expected::Refused(FAILED), |client| {
+        .with_each("wrong-password", Expected::Refused("wrong_password"), |client| {
             Ok(plain(client, "a-short-one"))
         })
         .with(
             "unknown-user",
-            Expected::Refused(FAILED),
+            Expected::Refused("unknown_user"),
             plain("nobody", "a-long-one"),
         ))
 }
@@ -283,7 +292,7 @@ fn relayed_plain(place: &Place) -> Result<Row<'_>> {
         user: Some("alice"),
         methods: method("sasl_plain", "passthrough"),
     };
-    let words_of_the_broker = Expected::Refused("Invalid username or password");
+    let words_of_the_broker = Expected::RefusedByBroker("Invalid username or password");
     Ok(row
         .at_broker(place)?
         .with(
@@ -312,15 +321,19 @@ fn scram<'a>(
     for (client, _) in super::CLIENTS {
         place.scram(vcluster, mechanism, (client, secret))?;
     }
-    let refused = Expected::Refused(FAILED);
+    let refused = Expected::Refused;
     Ok(row
         .with_each("password", Expected::Again, move |client| {
             Ok(password(mechanism, client, secret))
         })
-        .with_each("wrong-password", refused, move |client| {
+        .with_each("wrong-password", refused("wrong_password"), move |client| {
             Ok(password(mechanism, client, "wrong"))
         })
-        .with("unknown-user", refused, password(mechanism, "nobody", secret)))
+        .with(
+            "unknown-user",
+            refused("unknown_user"),
+            password(mechanism, "nobody", secret),
+        ))
 }
 
 fn relayed_scram<'a>(
@@ -350,12 +363,12 @@ fn relayed_scram<'a>(
         )
         .with(
             "wrong-password",
-            Expected::Refused(FAILED),
+            Expected::RefusedByBroker(""),
             password(mechanism, user, "wrong"),
         )
         .with(
             "unknown-user",
-            Expected::Refused(FAILED),
+            Expected::RefusedByBroker(""),
             password(mechanism, "nobody", &secret),
         ))
 }
@@ -378,17 +391,24 @@ fn oauth<'a>(place: &'a Place, vcluster: &'static str, mediation: &str) -> Resul
         .federation
         .rotating
         .token("dora", &json!({"iss": provider.url}))?;
-    let refused = Expected::Refused(FAILED);
+    let refused = |kind| match mediation {
+        "passthrough" => Expected::RefusedByBroker(""),
+        _ => Expected::Refused(kind),
+    };
     let now = now_s();
     Ok(row
         .with("token", Expected::In, token(&json!({}))?)
         .with(
             "expired-jwt",
-            refused,
+            refused("expired_token"),
             token(&json!({"iat": now - 400, "exp": now - 100}))?,
         )
-        .with("other-audience", refused, token(&json!({"aud": "elsewhere"}))?)
-        .with("forged-jwt", refused, bearer(&forged)))
+        .with(
+            "other-audience",
+            refused("other_audience"),
+            token(&json!({"aud": "elsewhere"}))?,
+        )
+        .with("forged-jwt", refused("invalid_token"), bearer(&forged)))
 }
 
 fn oauth_again(place: &Place) -> Result<Row<'_>> {
@@ -492,12 +512,12 @@ fn over_tls(place: &Place) -> Result<Row<'_>> {
         .with("oauth", Expected::In, and(bearer(&json!({}))?, &tls))
         .with(
             "wrong-secret",
-            Expected::Refused(FAILED),
+            Expected::Refused("wrong_password"),
             and(by_scram("wrong"), &tls),
         )
         .with(
             "other-audience",
-            Expected::Refused(FAILED),
+            Expected::Refused("other_audience"),
             and(bearer(&json!({"aud": "elsewhere"}))?, &tls),
         )
         .with(
@@ -526,7 +546,7 @@ fn by_name(place: &Place) -> Result<Row<'_>> {
         .with("token", Expected::In, token)
         .with(
             "wrong-secret",
-            Expected::Refused(FAILED),
+            Expected::Refused("invalid_token"),
             and(plain("alice", "wrong"), &there),
         ))
 }
