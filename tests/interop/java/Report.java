@@ -66,6 +66,7 @@ final class Report implements TestExecutionListener {
         });
         if (whole) {
             TreeSet<String> absent = new TreeSet<>(expected.deviations().keySet());
+            absent.addAll(expected.atHome().keySet());
             absent.removeAll(passed.keySet());
             absent.forEach(name -> surprises.add("no such case: " + name));
             if (passed.size() != expected.cases()) {
