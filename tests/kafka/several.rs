@@ -2,9 +2,9 @@
 //! idempotent producers, wherever the topics are; and what cannot be is refused.
 
 use anyhow::{Result, ensure};
-use klamm::quickstart::admin;
+use klamm::quickstart::{admin, child};
 
-use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, THIRD, counted, eventually, lines};
+use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, THIRD, counted, eventually, lines};
 
 /// The home of the virtual cluster is `clusterA`, since its first alias is there.
 fn over_two(scene: &Scene, name: &str) -> Result<Login> {
@@ -284,5 +284,46 @@ fn a_cluster_that_is_lost_costs_its_own_topics_and_offsets_outlive_it_and_the_ga
         counted(&read).keys().copied().collect::<Vec<_>>() == ["l2", "r3"],
         "{read:?}"
     );
+    Ok(())
+}
+
+/// The page on virtual clusters.
+const PAGE: &str = include_str!("../../docs/VIRTUAL-CLUSTERS.md");
+
+#[test]
+fn the_examples_of_the_page_are_applied_as_they_stand() -> Result<()> {
+    let scene = Scene::over_three()?;
+    for (cluster, topic) in [("main", "orders"), (CLUSTER, "sales-2024"), (THIRD, "returns-eu")] {
+        scene.topic_on(cluster, topic, 1)?;
+    }
+    let examples: Vec<&str> = PAGE
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|rest| rest.split("```").next())
+        .collect();
+    ensure!(examples.len() == 6, "{} examples", examples.len());
+    for example in examples {
+        let mut command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
+        command
+            .args(["apply", "-f", "-"])
+            .env("KLAMM_ADMIN_URL", scene.stage.nodes()[0].admin_url());
+        let applied = child::run(command, example, LIMIT)?;
+        ensure!(applied.status.success(), "{example}:\n{}", applied.all());
+    }
+    // What the page says of them: one topic, two names; a part of the topics; two clusters in one.
+    for (vcluster, seen) in [
+        ("team-dev", &["dev-orders"][..]),
+        ("team-test", &["test-orders"]),
+        ("billing", &["orders"]),
+        ("partner-a", &["returns", "sales"]),
+        ("env-dev", &[]),
+    ] {
+        let topics = format!("virtual-cluster/{vcluster}/topics");
+        let topics = crate::scene::json(&scene.stage.admin(1).call("GET", &topics, None)?.body)?;
+        let names = topics.as_array().into_iter().flatten();
+        let mut names: Vec<&str> = names.filter_map(|topic| topic["name"].as_str()).collect();
+        names.sort_unstable();
+        ensure!(names == seen, "{vcluster}: {topics}");
+    }
     Ok(())
 }

@@ -177,6 +177,9 @@ func group(first, second, name string, more ...kgo.Opt) {
 		return commit(ctx, one, half)
 	})
 	steps.Step(second, func() error {
+		if err := steps.Check(len(rest) > 0, "the first member left nothing to read"); err != nil {
+			return err
+		}
 		one := member()
 		defer one.Close()
 		records, err := read(one, len(rest))
