@@ -1,5 +1,6 @@
 //! What the gateway knows of a physical cluster. Pure data, replaced as a whole.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use klamm_raft::model::{ClusterId, TopicName};
 use crate::address::HostPort;
 
 /// A picture of one physical cluster.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default)]
 pub struct Topology {
     /// Kafka's own id of the cluster. Never shown to a client.
     pub kafka_cluster_id: String,
@@ -18,6 +19,56 @@ pub struct Topology {
     pub topics: BTreeMap<TopicName, PhysicalTopic>,
     pub apis: ApiRanges,
     pub features: Features,
+    pub news: News,
+}
+
+/// How a picture follows the one before, so that those who saw that one need not compare all topics.
+#[derive(Debug, Clone, Default)]
+pub struct News {
+    /// One more than the number of the picture before.
+    pub number: u64,
+    /// The topics that came, went or changed.
+    pub topics: Vec<TopicName>,
+}
+
+impl Topology {
+    /// Whether all but topics is the same.
+    pub fn is_same_but_for_topics(&self, other: &Self) -> bool {
+        let Self {
+            kafka_cluster_id,
+            controller,
+            brokers,
+            topics: _,
+            apis,
+            features,
+            news: _,
+        } = self;
+        *kafka_cluster_id == other.kafka_cluster_id
+            && *controller == other.controller
+            && *brokers == other.brokers
+            && *apis == other.apis
+            && *features == other.features
+    }
+
+    /// Names of topics that are not the same in both. Takes time in the number of topics.
+    pub fn different_topics(&self, other: &Self) -> Vec<TopicName> {
+        let (mut mine, mut theirs) = (self.topics.iter().peekable(), other.topics.iter().peekable());
+        let mut different = Vec::new();
+        loop {
+            // Both are in order: what is behind is in one of them only.
+            let order = match (mine.peek(), theirs.peek()) {
+                (Some((mine, _)), Some((theirs, _))) => mine.cmp(theirs),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => return different,
+            };
+            let before = if order.is_le() { mine.next() } else { None };
+            let after = if order.is_ge() { theirs.next() } else { None };
+            if before != after {
+                different.extend(before.or(after).map(|(name, _)| name.clone()));
+            }
+        }
+    }
 }
 
 /// The pictures of several physical clusters, of those that are known.
@@ -60,4 +111,41 @@ pub struct Features {
     pub finalized: Vec<(String, i16, i16)>,
     pub finalized_epoch: i64,
     pub zk_migration_ready: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(topics: &[(&str, u32)]) -> Topology {
+        let topic = |(name, partitions): &(&str, u32)| {
+            let topic = PhysicalTopic {
+                id: [1; 16],
+                partitions: *partitions,
+            };
+            (name.parse().unwrap(), topic)
+        };
+        Topology {
+            topics: topics.iter().map(topic).collect(),
+            ..Topology::default()
+        }
+    }
+
+    #[test]
+    fn different_topics_came_went_or_changed() {
+        let check = |before: &[(&str, u32)], after: &[(&str, u32)], expected: &[&str]| {
+            let different = of(before).different_topics(&of(after));
+            let names: Vec<&str> = different.iter().map(TopicName::as_str).collect();
+            assert_eq!(names, expected, "{before:?} {after:?}");
+        };
+        check(&[], &[], &[]);
+        check(&[("a", 1), ("b", 1)], &[("a", 1), ("b", 1)], &[]);
+        check(
+            &[("a", 1), ("c", 1)],
+            &[("b", 1), ("c", 2), ("d", 1)],
+            &["a", "b", "c", "d"],
+        );
+        check(&[("b", 1)], &[], &["b"]);
+        check(&[], &[("a", 1), ("b", 1)], &["a", "b"]);
+    }
 }

@@ -191,20 +191,26 @@ impl Watcher {
     fn saw(&mut self, sighting: &Sighting, look: Look) {
         self.failures = 0;
         let mut fresh = sighting.topology(self.publisher.last().as_deref());
-        if let Some(kept) = look
-            .kept
-            .filter(|kept| kept.kafka_cluster_id == fresh.kafka_cluster_id)
-        {
-            let unasked = kept
-                .topics
-                .iter()
-                .filter(|(name, _)| !sighting.sketch.topics.contains_key(*name));
-            fresh
-                .topics
-                .extend(unasked.map(|(name, topic)| (name.clone(), *topic)));
-        }
         fresh.topics.retain(|name, _| self.tracked.holds(name));
-        self.covered = look.covers;
+        let same = |kept: &Arc<Topology>| kept.kafka_cluster_id == fresh.kafka_cluster_id;
+        if let Some(kept) = look.kept.filter(same) {
+            let mut topics = kept.topics.clone();
+            let asked = &sighting.sketch.topics;
+            match self.covered.beside(&self.tracked, asked.keys()) {
+                Tracked::Those(others) => {
+                    for name in others.iter() {
+                        topics.remove(name);
+                    }
+                }
+                Tracked::All => {
+                    topics.retain(|name, _| self.tracked.holds(name) && !asked.contains_key(name));
+                }
+            }
+            topics.extend(fresh.topics);
+            fresh.topics = topics;
+        }
+        // What was given up meanwhile is not in the picture.
+        self.covered = look.covers.both(&self.tracked);
         if self.publisher.reached(Reach::Reachable) {
             self.dialer.metrics().reachable.set(1);
             info!(

@@ -97,10 +97,15 @@ impl VirtualCluster {
 
     /// The same, if what physical clusters show now is something else for this virtual cluster.
     fn publish_if_concerned(&mut self, ctx: &mut Context<Self>) {
-        let own = self.state.vclusters.get(&self.name);
-        if own.is_some_and(|own| is_concerned(own, &self.seen, &topologies(&self.upstreams, own))) {
+        let Some(own) = self.state.vclusters.get(&self.name) else {
+            return;
+        };
+        let now = topologies(&self.upstreams, own);
+        if is_concerned(own, &self.seen, &now) {
             debug!(vcluster = %self.name, "the physical cluster changed");
             self.publish(ctx);
+        } else {
+            self.seen = now;
         }
     }
 

@@ -18,25 +18,21 @@ pub(super) fn is_concerned(own: &VclusterState, then: &Topologies, now: &Topolog
 }
 
 fn is_other(own: &VclusterState, cluster: &ClusterId, then: &Topology, now: &Topology) -> bool {
-    let Topology {
-        kafka_cluster_id,
-        controller,
-        brokers,
-        topics,
-        apis,
-        features,
-    } = then;
-    let is_same = *kafka_cluster_id == now.kafka_cluster_id
-        && *controller == now.controller
-        && *brokers == now.brokers
-        && *apis == now.apis
-        && *features == now.features;
+    if !then.is_same_but_for_topics(now) {
+        return true;
+    }
     let scope = Scope::on(own, Some(cluster));
-    let aliases = own.aliases.values();
-    let mut there = aliases.filter(|alias| alias.physical_cluster == *cluster);
-    let shows_the_same = scope.candidates(topics).eq(scope.candidates(&now.topics))
-        && there.all(|alias| topics.get(&alias.physical_name) == now.topics.get(&alias.physical_name));
-    !is_same || !shows_the_same
+    let aliases = || {
+        let aliases = own.aliases.values();
+        let there = aliases.filter(|alias| alias.physical_cluster == *cluster);
+        there.map(|alias| &alias.physical_name)
+    };
+    if now.news.number == then.news.number + 1 {
+        let mut topics = now.news.topics.iter();
+        return topics.any(|topic| scope.may_show(topic.as_str()) || aliases().any(|alias| alias == topic));
+    }
+    !scope.candidates(&then.topics).eq(scope.candidates(&now.topics))
+        || aliases().any(|alias| then.topics.get(alias) != now.topics.get(alias))
 }
 
 #[cfg(test)]
@@ -44,7 +40,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::backend::topology::{Broker, PhysicalTopic};
+    use crate::backend::topology::{Broker, News, PhysicalTopic};
     use crate::vcluster::samples;
 
     const ALIASES: [(&str, &str, &str); 2] = [("a", "main", "here"), ("b", "other", "there")];
@@ -108,6 +104,47 @@ mod tests {
             let now = pictures(&[("main", with_topics(topics))]);
             assert_eq!(is_concerned(&standard, &then, &now), is_theirs, "{topics:?}");
         }
+    }
+
+    #[test]
+    fn who_saw_the_picture_before_is_told_what_is_new() {
+        let numbered = |topics: &[&str], number, news: &[&str]| {
+            let news = News {
+                number,
+                topics: news.iter().map(|name| name.parse().unwrap()).collect(),
+            };
+            pictures(&[(
+                "main",
+                Topology {
+                    news,
+                    ..with_topics(topics)
+                },
+            )])
+        };
+        let partner = samples::partner(&ALIASES);
+        let then = numbered(&["here"], 4, &[]);
+        assert!(!is_concerned(
+            &partner,
+            &then,
+            &numbered(&["here", "new"], 5, &["new"])
+        ));
+        assert!(is_concerned(&partner, &then, &numbered(&[], 5, &["here"])));
+        let missed = numbered(&[], 6, &["new"]);
+        assert!(
+            is_concerned(&partner, &then, &missed),
+            "what the one between told was missed"
+        );
+        let standard = samples::standard("dev-", &[]);
+        assert!(is_concerned(
+            &standard,
+            &then,
+            &numbered(&["dev-a"], 5, &["dev-a"])
+        ));
+        assert!(!is_concerned(
+            &standard,
+            &then,
+            &numbered(&["test-a"], 5, &["test-a"])
+        ));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use crate::backend::topology::Topology;
+use crate::backend::topology::{News, Topology};
 
 /// Whether the last look at a physical cluster succeeded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,13 +50,18 @@ impl Publisher {
     }
 
     /// Readers wake only when something changed.
-    pub(super) fn publish(&self, fresh: Topology) {
+    pub(super) fn publish(&self, mut fresh: Topology) {
         self.topology.send_if_modified(|current| {
-            let is_new = current.as_deref() != Some(&fresh);
-            if is_new {
-                *current = Some(Arc::new(fresh));
+            if let Some(last) = current.as_deref() {
+                let topics = last.different_topics(&fresh);
+                if topics.is_empty() && last.is_same_but_for_topics(&fresh) {
+                    return false;
+                }
+                let number = last.news.number + 1;
+                fresh.news = News { number, topics };
             }
-            is_new
+            *current = Some(Arc::new(fresh));
+            true
         });
     }
 

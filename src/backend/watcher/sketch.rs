@@ -7,7 +7,7 @@ use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use klamm_raft::model::TopicName;
 
 use crate::backend::login::Offer;
-use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topology};
+use crate::backend::topology::{ApiRanges, Broker, Features, News, PhysicalTopic, Topology};
 
 /// More brokers than any cluster has.
 const MAX_BROKERS: usize = 2_000;
@@ -95,6 +95,7 @@ impl Sketch {
             topics: topics.collect(),
             apis: common_apis(offers),
             features: common_features(offers),
+            news: News::default(),
         }
     }
 }

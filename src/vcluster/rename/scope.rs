@@ -62,6 +62,15 @@ impl Scope {
         })
     }
 
+    /// Whether a topic may be shown beside aliases.
+    pub fn may_show(&self, physical: &str) -> bool {
+        match self {
+            Self::Aliases => false,
+            Self::Part(standard) => standard.virtual_topic(physical).is_some(),
+            Self::Everything => true,
+        }
+    }
+
     /// What a virtual cluster shows of one of its physical clusters. Away from home that is aliases, whatever its kind, and
     /// no group or transaction is there.
     pub fn on(vcluster: &VclusterState, cluster: Option<&ClusterId>) -> Self {

@@ -527,6 +527,7 @@ fn topology() -> Topology {
             finalized_epoch: 7,
             zk_migration_ready: false,
         },
+        ..Topology::default()
     }
 }
 
