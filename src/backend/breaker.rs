@@ -6,7 +6,12 @@ use std::time::{Duration, Instant};
 const FAILURES_TO_OPEN: u32 = 3;
 
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// A broker that is started again is found as soon as a client of its own would (`reconnect.backoff.max.ms`).
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Wrong credentials are not shown more often, so that no account is locked for it.
+const LONGEST_FINAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// How a dial failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,17 +51,19 @@ impl Breaker {
             Failure::Final => self.failures.saturating_add(1).max(FAILURES_TO_OPEN),
         };
         if let Some(beyond) = self.failures.checked_sub(FAILURES_TO_OPEN) {
-            self.open_until = Some(now + pause(beyond, chance));
+            let longest = match failure {
+                Failure::Passing => LONGEST_PAUSE,
+                Failure::Final => LONGEST_FINAL_PAUSE,
+            };
+            self.open_until = Some(now + pause(beyond, longest, chance));
         }
     }
 }
 
 /// Doubles from the shortest to the longest pause, then takes off up to a quarter by chance (0-255), so that many
 /// gateways do not come back in step.
-fn pause(doublings: u32, chance: u8) -> Duration {
-    let full = SHORTEST_PAUSE
-        .saturating_mul(1 << doublings.min(16))
-        .min(LONGEST_PAUSE);
+fn pause(doublings: u32, longest: Duration, chance: u8) -> Duration {
+    let full = SHORTEST_PAUSE.saturating_mul(1 << doublings.min(16)).min(longest);
     full - full * u32::from(chance) / (4 * 256)
 }
 
@@ -90,6 +97,20 @@ mod tests {
     }
 
     #[test]
+    fn wrong_credentials_rest_longer() {
+        let now = Instant::now();
+        for (failure, is_open) in [(Failure::Passing, false), (Failure::Final, true)] {
+            let mut breaker = Breaker::default();
+            let mut at = now;
+            for _ in 0..10 {
+                at += LONGEST_FINAL_PAUSE;
+                breaker.failed(failure, at, 0);
+            }
+            assert_eq!(breaker.is_open(at + LONGEST_PAUSE), is_open, "{failure:?}");
+        }
+    }
+
+    #[test]
     fn a_burst_of_failures_counts_once() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
@@ -99,10 +120,10 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_limit_and_chance_shortens_them() {
-        assert_eq!(pause(0, 0), SHORTEST_PAUSE);
-        assert_eq!(pause(1, 0), 2 * SHORTEST_PAUSE);
-        assert_eq!(pause(u32::MAX, 0), LONGEST_PAUSE);
-        let shortened = pause(u32::MAX, 255);
+        assert_eq!(pause(0, LONGEST_PAUSE, 0), SHORTEST_PAUSE);
+        assert_eq!(pause(1, LONGEST_PAUSE, 0), 2 * SHORTEST_PAUSE);
+        assert_eq!(pause(u32::MAX, LONGEST_PAUSE, 0), LONGEST_PAUSE);
+        let shortened = pause(u32::MAX, LONGEST_PAUSE, 255);
         assert!(shortened < LONGEST_PAUSE && shortened > LONGEST_PAUSE * 7 / 10);
     }
 }
