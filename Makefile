@@ -59,10 +59,11 @@ isolation: kafka
 logins: kafka
 	KLAMM_LOGINS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture logins::
 
-# Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone.
+# Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone. ARGS="tenants" for one tenant
+# beside a thousand others, ARGS="logins" for logins, idle sessions and a storm of bad logins: docs/BENCHMARKS.md.
 bench: kafka
 	$(CARGO) bench --bench gateway -- $(ARGS)
-	$(CARGO) bench --bench authorizer
+	$(if $(ARGS),,$(CARGO) bench --bench authorizer)
 
 lint:
 	$(CARGO) fmt --all --check

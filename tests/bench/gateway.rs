@@ -10,6 +10,8 @@
 //! `-- logins [--part cost|storm|idle] [--sessions N] [--rounds N]`: what logins cost, what good clients notice of bad ones,
 //! and the memory of sessions that do nothing.
 
+#[path = "gateway/batch.rs"]
+mod batch;
 #[path = "gateway/broker.rs"]
 mod broker;
 #[path = "gateway/client.rs"]
@@ -34,6 +36,8 @@ mod pki;
 mod relay;
 #[path = "gateway/report.rs"]
 mod report;
+#[path = "gateway/storm.rs"]
+mod storm;
 #[path = "gateway/stream.rs"]
 mod stream;
 #[path = "gateway/tenants.rs"]

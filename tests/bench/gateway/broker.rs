@@ -22,7 +22,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use uuid::Uuid;
 
-use crate::load::Batch;
+use crate::batch::Batch;
 
 const BROKER_ID: i32 = 1;
 

@@ -5,8 +5,9 @@ use klamm::quickstart::admin;
 use klamm::quickstart::stage::Stage;
 use serde_json::json;
 
+use crate::batch::Batch;
 use crate::client::{Client, Verdict};
-use crate::load::{Batch, Target};
+use crate::load::Target;
 use crate::login::{Hash, Login};
 use crate::measure::Usage;
 use crate::pki::Authority;

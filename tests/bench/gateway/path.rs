@@ -9,7 +9,8 @@ use anyhow::{Result, ensure};
 use klamm::quickstart::child;
 use klamm::quickstart::stage::Stage;
 
-use crate::load::{Batch, CONNECTIONS, Entrance, Target};
+use crate::batch::Batch;
+use crate::load::{CONNECTIONS, Entrance, Target};
 use crate::measure::Usage;
 use crate::{Plan, broker, node, relay};
 

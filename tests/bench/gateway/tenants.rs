@@ -10,8 +10,9 @@ use klamm::quickstart::ports;
 use klamm::quickstart::stage::Stage;
 use serde_json::json;
 
+use crate::batch::Batch;
 use crate::client::Client;
-use crate::load::{Batch, Load, Target};
+use crate::load::{Load, Target};
 use crate::measure::{Usage, median};
 use crate::report::{GIB, MIB, say};
 use crate::{broker, node};
