@@ -74,9 +74,11 @@ fn topology() -> Topology {
         )
     };
     Topology {
-        topics: ["internal-topic-name1", "dev-orders", "dev-bills", "shared"]
-            .map(topic)
-            .into(),
+        topics: Arc::new(
+            ["internal-topic-name1", "dev-orders", "dev-bills", "shared"]
+                .map(topic)
+                .into(),
+        ),
         ..Topology::default()
     }
 }

@@ -8,6 +8,9 @@ use klamm_raft::model::{ClusterId, TopicName};
 
 use crate::address::HostPort;
 
+/// Topics of a physical cluster.
+pub type Topics = BTreeMap<TopicName, PhysicalTopic>;
+
 /// A picture of one physical cluster.
 #[derive(Debug, Clone, Default)]
 pub struct Topology {
@@ -16,7 +19,7 @@ pub struct Topology {
     pub controller: Option<i32>,
     pub brokers: BTreeMap<i32, Broker>,
     /// The topics that some alias stands for, as far as they exist.
-    pub topics: BTreeMap<TopicName, PhysicalTopic>,
+    pub topics: Arc<Topics>,
     pub apis: ApiRanges,
     pub features: Features,
     pub news: News,
@@ -52,6 +55,9 @@ impl Topology {
 
     /// Names of topics that are not the same in both. Takes time in the number of topics.
     pub fn different_topics(&self, other: &Self) -> Vec<TopicName> {
+        if Arc::ptr_eq(&self.topics, &other.topics) {
+            return Vec::new();
+        }
         let (mut mine, mut theirs) = (self.topics.iter().peekable(), other.topics.iter().peekable());
         let mut different = Vec::new();
         loop {
@@ -126,7 +132,7 @@ mod tests {
             (name.parse().unwrap(), topic)
         };
         Topology {
-            topics: topics.iter().map(topic).collect(),
+            topics: Arc::new(topics.iter().map(topic).collect()),
             ..Topology::default()
         }
     }

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::backend::dial::Dialer;
-use crate::backend::topology::{PhysicalTopic, Topology};
+use crate::backend::topology::{PhysicalTopic, Topics, Topology};
 use crate::chain::Chain;
 pub use picture::{Picture, Publisher, Reach, picture};
 pub use scout::LookError;
@@ -191,23 +191,10 @@ impl Watcher {
     fn saw(&mut self, sighting: &Sighting, look: Look) {
         self.failures = 0;
         let mut fresh = sighting.topology(self.publisher.last().as_deref());
-        fresh.topics.retain(|name, _| self.tracked.holds(name));
-        let same = |kept: &Arc<Topology>| kept.kafka_cluster_id == fresh.kafka_cluster_id;
-        if let Some(kept) = look.kept.filter(same) {
-            let mut topics = kept.topics.clone();
-            let asked = &sighting.sketch.topics;
-            match self.covered.beside(&self.tracked, asked.keys()) {
-                Tracked::Those(others) => {
-                    for name in others.iter() {
-                        topics.remove(name);
-                    }
-                }
-                Tracked::All => {
-                    topics.retain(|name, _| self.tracked.holds(name) && !asked.contains_key(name));
-                }
-            }
-            topics.extend(fresh.topics);
-            fresh.topics = topics;
+        Arc::make_mut(&mut fresh.topics).retain(|name, _| self.tracked.holds(name));
+        let is_same = |kept: &Arc<Topology>| kept.kafka_cluster_id == fresh.kafka_cluster_id;
+        if let Some(kept) = look.kept.filter(is_same) {
+            fresh.topics = self.with_kept(&kept, sighting, &fresh.topics);
         }
         // What was given up meanwhile is not in the picture.
         self.covered = look.covers.both(&self.tracked);
@@ -221,6 +208,30 @@ impl Watcher {
         self.note_denied(sighting);
         self.publisher.publish(fresh);
         look.waiting.answer(&sighting.sketch);
+    }
+
+    /// The topics that were not asked for, as they were, and those that were. Nothing is copied when nothing is new.
+    fn with_kept(&self, kept: &Topology, sighting: &Sighting, seen: &Topics) -> Arc<Topics> {
+        let mut topics = Arc::clone(&kept.topics);
+        let asked = &sighting.sketch.topics;
+        match self.covered.beside(&self.tracked, asked.keys()) {
+            Tracked::Those(others) => {
+                let is_new = |name: &&TopicName| kept.topics.get(*name) != seen.get(*name);
+                for name in others.iter().filter(is_new) {
+                    let topics = Arc::make_mut(&mut topics);
+                    match seen.get(name) {
+                        Some(topic) => topics.insert(name.clone(), *topic),
+                        None => topics.remove(name),
+                    };
+                }
+            }
+            Tracked::All => {
+                let topics = Arc::make_mut(&mut topics);
+                topics.retain(|name, _| self.tracked.holds(name) && !asked.contains_key(name));
+                topics.extend(seen.iter().map(|(name, topic)| (name.clone(), *topic)));
+            }
+        }
+        topics
     }
 
     fn saw_nothing(&mut self, error: LookError, waiting: Waiting) {

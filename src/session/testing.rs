@@ -74,7 +74,7 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
         partitions: 1,
     };
     let topology = Topology {
-        topics: [(PHYSICAL_TOPIC.parse().unwrap(), topic)].into(),
+        topics: Arc::new([(PHYSICAL_TOPIC.parse().unwrap(), topic)].into()),
         apis: ApiRanges([(0, (0, 13)), (1, (4, 18)), (12, (0, 4)), (78, (1, 2))].into()),
         ..Topology::default()
     };

@@ -54,7 +54,7 @@ mod tests {
             (name.parse().unwrap(), topic)
         };
         Topology {
-            topics: names.iter().map(topic).collect(),
+            topics: Arc::new(names.iter().map(topic).collect()),
             ..Topology::default()
         }
     }

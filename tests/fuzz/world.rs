@@ -210,10 +210,10 @@ fn topology() -> Topology {
         kafka_cluster_id: "physical".to_owned(),
         controller: Some(10),
         brokers: BTreeMap::from([(10, broker(9092)), (11, broker(9093))]),
-        topics: BTreeMap::from([
+        topics: Arc::new(BTreeMap::from([
             ("physical-orders".parse().unwrap(), topic(1)),
             ("physical-payments".parse().unwrap(), topic(2)),
-        ]),
+        ])),
         apis: ApiRanges(versions.map(|(key, range)| (key, (range.lo, range.hi))).collect()),
         ..Topology::default()
     }

@@ -252,7 +252,7 @@ pub(crate) fn topology(connection: &mut TcpStream) -> Topology {
         kafka_cluster_id: metadata.cluster_id.unwrap().to_string(),
         controller: Some(metadata.controller_id.0),
         brokers: brokers.collect(),
-        topics: BTreeMap::from([(PHYSICAL.parse().unwrap(), known)]),
+        topics: Arc::new(BTreeMap::from([(PHYSICAL.parse().unwrap(), known)])),
         apis: ApiRanges(
             apis.iter()
                 .map(|api| (api.api_key, (api.min_version, api.max_version)))

@@ -1,6 +1,7 @@
 //! From a broker's answers to a picture of the cluster. Pure. The answers may lie: what cannot be is refused.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use kafka_protocol::messages::MetadataResponse;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
@@ -92,7 +93,7 @@ impl Sketch {
             kafka_cluster_id: self.kafka_cluster_id.clone(),
             controller: self.controller,
             brokers: self.brokers.clone(),
-            topics: topics.collect(),
+            topics: Arc::new(topics.collect()),
             apis: common_apis(offers),
             features: common_features(offers),
             news: News::default(),

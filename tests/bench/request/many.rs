@@ -40,7 +40,7 @@ pub(crate) fn with_many(mut state: State, mut topology: Topology) -> (State, Top
             id: *id(number).as_bytes(),
             partitions: 1,
         };
-        topology.topics.insert(physical.clone(), found);
+        Arc::make_mut(&mut topology.topics).insert(physical.clone(), found);
         let alias = AliasTopic {
             physical_cluster: CLUSTER.parse().expect("it is a valid id"),
             physical_name: physical,

@@ -130,7 +130,7 @@ pub(crate) fn topology(host: &str, port: u16) -> Topology {
         kafka_cluster_id: "physical-cluster".to_owned(),
         controller: Some(BROKER),
         brokers: BTreeMap::from([(BROKER, broker)]),
-        topics: [(PHYSICAL.parse().expect("it is a valid name"), topic)].into(),
+        topics: Arc::new([(PHYSICAL.parse().expect("it is a valid name"), topic)].into()),
         apis: ApiRanges(BTreeMap::from([
             (0, (3, 13)),
             (1, (4, 17)),

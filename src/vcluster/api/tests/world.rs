@@ -150,7 +150,7 @@ impl World {
             partitions: 1,
         };
         let topology = Topology {
-            topics: BTreeMap::from([("int-foreign".parse().unwrap(), topic)]),
+            topics: Arc::new(BTreeMap::from([("int-foreign".parse().unwrap(), topic)])),
             ..topology()
         };
         world.topologies.insert(other, Arc::new(topology));
@@ -515,7 +515,7 @@ fn topology() -> Topology {
         kafka_cluster_id: "physicalClusterId".into(),
         controller: Some(102),
         brokers: [101, 102, 103].map(broker).into(),
-        topics: BTreeMap::from(topics),
+        topics: Arc::new(BTreeMap::from(topics)),
         apis: ApiRanges((0..100).map(|key| (key, (0, 100))).collect()),
         features: Features {
             supported: Vec::new(),
