@@ -97,6 +97,7 @@ fn two_tenants_at_once_do_what_they_do_on_two_kafka_clusters() -> Result<()> {
                     "not as alone"
                 }
             );
+            found.iter().for_each(|what| println!("  {what}"));
             wrong.extend(found);
         }
     }
