@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
@@ -18,6 +17,7 @@ use klamm::backend::{
 };
 use klamm::backend::{Track, Tracked, Watcher};
 use klamm::metrics::{Metrics, UpstreamMetrics};
+use klamm::quickstart::ports::PortBlock;
 use klamm::secret::Secret;
 use klamm_raft::model::TopicName;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -30,6 +30,7 @@ const PARTITIONS: u32 = 3;
 /// A broker with three listeners, for all tests of this file. It ends with this process, whose end closes its input.
 struct Kafka {
     _guardian: Child,
+    _ports: PortBlock,
     plain: u16,
     sasl: u16,
     /// Whoever shows no certificate is sent away there.
@@ -44,7 +45,8 @@ fn kafka() -> &'static Kafka {
 
 impl Kafka {
     fn start() -> Self {
-        let (plain, sasl, ssl) = (two_free_ports(), two_free_ports(), two_free_ports());
+        let ports = PortBlock::take().unwrap();
+        let (plain, sasl, ssl) = (ports.port(0), ports.port(2), ports.port(4));
         let certificates = Certificates::new();
         let directory = tempfile::tempdir().unwrap();
         let pem_file = directory.path().join("broker.pem");
@@ -85,6 +87,7 @@ impl Kafka {
         assert!(status.success());
         Self {
             _guardian: guardian,
+            _ports: ports,
             plain,
             sasl,
             ssl,
@@ -100,17 +103,6 @@ fn tls(authority: &str, identity: Option<ClientIdentity>) -> Security {
         identity,
         host_check: HostCheck::Https,
     })
-}
-
-/// A port such that it and the next one are free: brokers take two.
-fn two_free_ports() -> u16 {
-    loop {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = first.local_addr().unwrap().port();
-        if port < u16::MAX && TcpListener::bind(("127.0.0.1", port + 1)).is_ok() {
-            return port;
-        }
-    }
 }
 
 /// An authority, and who has certificates of it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
+use klamm::quickstart::ports::PortBlock;
 use klamm::vcluster::api;
 use klamm::vcluster::plan::{Answer, Attempt, Caller, Place, Plan, SeenAs};
 use klamm::vcluster::subscriptions::Subscriptions;
@@ -35,6 +36,7 @@ pub(crate) const RETRIABLE: [i16; 4] = [14, 15, 16, 27];
 /// A broker, the virtual cluster before it, and a connection.
 pub(crate) struct World {
     _broker: Child,
+    _ports: PortBlock,
     view: View,
     caller: Caller,
     connection: Mutex<TcpStream>,
@@ -59,17 +61,10 @@ pub(crate) fn group(version: i16) -> GroupId {
     GroupId(text(&format!("app-{version}")))
 }
 
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
-}
-
 impl World {
     fn start() -> Self {
-        let port = free_port();
+        let ports = PortBlock::take().unwrap();
+        let port = ports.port(0);
         let mut broker = Command::new(SCRIPT)
             .args(["run", "versions-test", &port.to_string()])
             .args([
@@ -117,6 +112,7 @@ impl World {
         assert_eq!(host.port, port);
         Self {
             _broker: broker,
+            _ports: ports,
             view: view(&topology),
             caller: Caller {
                 place: Place::Bootstrap,
