@@ -11,10 +11,10 @@ quickstart:
 # All tests, those on real Kafka and a short fault run too. ARGS="--test kafka" picks some.
 test: kafka
 ifeq ($(ARGS),)
-	$(CARGO) build --workspace --locked
-	$(CARGO) run --quiet --locked -p klamm-chaos -- --seconds 15 --seed 1
-endif
+	tests/run.sh
+else
 	$(CARGO) test --workspace --locked $(ARGS)
+endif
 
 # Kills and pauses nodes of a cluster under load for a minute. ARGS="--seconds 600 --seed 7" for longer, or again.
 chaos:

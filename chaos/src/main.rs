@@ -6,6 +6,9 @@
 mod faults;
 mod history;
 mod invariants;
+#[allow(unreachable_pub, reason = "public where it is at home")]
+#[path = "../../src/quickstart/ports.rs"]
+mod ports;
 mod verdict;
 mod workload;
 mod world;

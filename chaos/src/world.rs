@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,9 +11,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::history::{Told, Wish};
+use crate::ports::PortBlock;
 
 /// Nodes of the cluster.
 pub(crate) const NODES: usize = 3;
+
+/// Ports of a block that belong to a node: for its peers, for its admin API, and for clients.
+const PORTS_OF_A_NODE: usize = 64;
+const CLIENT_PORTS: usize = PORTS_OF_A_NODE - 2;
 
 const VCLUSTER: &str = "chaos";
 
@@ -30,6 +34,8 @@ pub(crate) struct World {
     binary: PathBuf,
     directory: Option<TempDir>,
     nodes: Vec<Node>,
+    /// Held, so that a node which comes back finds its ports free.
+    _ports: PortBlock,
 }
 
 #[derive(Debug)]
@@ -55,12 +61,13 @@ impl World {
             .canonicalize()
             .with_context(|| format!("{} is missing; make it with: cargo build", binary.display()))?;
         let directory = tempfile::Builder::new().prefix("klamm-chaos-").tempdir()?;
-        let ports = free_ports(2 * NODES)?;
-        let peers: Vec<String> = (0..NODES)
-            .map(|n| format!("{}=127.0.0.1:{}", n + 1, ports[n]))
+        let ports = PortBlock::take()?;
+        let offsets = || (0..NODES).zip((0..).step_by(PORTS_OF_A_NODE));
+        let peers: Vec<String> = offsets()
+            .map(|(n, offset)| format!("{}=127.0.0.1:{}", n + 1, ports.port(offset)))
             .collect();
-        let nodes = (0..NODES)
-            .map(|n| {
+        let nodes = offsets()
+            .map(|(n, offset)| {
                 let set = |name: &str, value: String| (name.to_owned(), value);
                 let variables = vec![
                     set("KAFKA_MAIN_BOOTSTRAP_SERVERS", "127.0.0.1:9".to_owned()),
@@ -73,11 +80,11 @@ impl World {
                             .display()
                             .to_string(),
                     ),
-                    set("KLAMM_RAFT_LISTEN", format!("127.0.0.1:{}", ports[n])),
+                    set("KLAMM_RAFT_LISTEN", format!("127.0.0.1:{}", ports.port(offset))),
                     set("KLAMM_RAFT_PEERS", peers.join(",")),
-                    set("GATEWAY_HTTP_PORT", ports[NODES + n].to_string()),
-                    set("GATEWAY_PORT_START", (21_000 + 100 * n).to_string()),
-                    set("GATEWAY_PORT_COUNT", "100".to_owned()),
+                    set("GATEWAY_HTTP_PORT", ports.port(offset + 1).to_string()),
+                    set("GATEWAY_PORT_START", ports.port(offset + 2).to_string()),
+                    set("GATEWAY_PORT_COUNT", CLIENT_PORTS.to_string()),
                 ];
                 let log = directory.path().join(format!("node-{}.log", n + 1));
                 Node {
@@ -93,6 +100,7 @@ impl World {
             binary,
             directory: Some(directory),
             nodes,
+            _ports: ports,
         };
         for id in 0..NODES {
             world.start_node(id)?;
@@ -336,14 +344,4 @@ fn told(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Told {
         Err(ureq::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => Told::Refused,
         Ok(_) | Err(_) => Told::Unknown,
     }
-}
-
-/// Ports that nobody listens on now.
-fn free_ports(count: usize) -> anyhow::Result<Vec<u16>> {
-    let held: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind("127.0.0.1:0"))
-        .collect::<Result<_, _>>()?;
-    held.iter()
-        .map(|listener| Ok(listener.local_addr()?.port()))
-        .collect()
 }

@@ -6,6 +6,9 @@
 mod killed;
 #[path = "nodes/partition.rs"]
 mod partition;
+#[allow(unreachable_pub, reason = "public where it is at home")]
+#[path = "../../src/quickstart/ports.rs"]
+mod ports;
 #[path = "nodes/single.rs"]
 mod single;
 #[path = "nodes/strangers.rs"]

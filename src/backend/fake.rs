@@ -267,6 +267,14 @@ impl Manners {
     }
 }
 
+/// Where nobody listens: a port that no system hands out.
+pub(crate) fn nowhere() -> HostPort {
+    HostPort {
+        host: "127.0.0.1".to_owned(),
+        port: 1,
+    }
+}
+
 /// Metrics of a cluster that no other test sees.
 pub(crate) fn metrics() -> Arc<UpstreamMetrics> {
     Metrics::new().unwrap().upstream(&cluster())

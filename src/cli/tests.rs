@@ -110,9 +110,8 @@ fn a_gateway_that_is_not_there_is_unreachable() {
 
 /// The admin API on a port of its own, over a gateway in memory.
 fn serve_admin_api() -> String {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = free.local_addr().expect("an address").port();
-    drop(free);
+    let ports = quickstart::ports::PortBlock::take().expect("a port");
+    let port = ports.port(0);
     let config = crate::config::HttpConfig {
         bind: format!("127.0.0.1:{port}").parse().expect("an address"),
         users: vec![crate::config::AdminUser {
@@ -128,7 +127,9 @@ fn serve_admin_api() -> String {
             let gateway = crate::admin::tests::Gateway::new();
             let server = crate::admin::server(&config, gateway.services(), None).expect("a free port");
             started.send(()).expect("the test waits");
-            server.await
+            let ended = server.await;
+            drop(ports);
+            ended
         })
     });
     starting.recv().expect("a server");

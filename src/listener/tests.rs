@@ -1,13 +1,14 @@
 //! Ports that open and close, limits, and where sessions run.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::Ordering;
 
 use actix_rt::Arbiter;
 
 mod guarded;
 
 use super::*;
+use crate::quickstart::ports::PortBlock;
 use crate::session::Limits;
 use crate::session::testing::{Client, Deed, Gateway};
 
@@ -16,22 +17,8 @@ struct Bench {
     gateway: Gateway,
     listener: Addr<Listener>,
     unbound: watch::Receiver<Unbound>,
-    ports: (IpAddr, u16),
+    ports: PortBlock,
     census: Arc<Census>,
-}
-
-/// A range of ports of which the first ten are free now.
-fn free_ports() -> (IpAddr, u16) {
-    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let is_free = |port: u16| std::net::TcpListener::bind((address, port)).is_ok();
-    // Tests that run at the same time begin to look at different places: what is free now is not taken yet.
-    static LOOKED: AtomicU16 = AtomicU16::new(0);
-    let seed = std::process::id() as u16 % 1000 * 20;
-    let mut starts = std::iter::repeat_with(|| LOOKED.fetch_add(1, Ordering::Relaxed) % 1000)
-        .take(1000)
-        .map(|step| 20_000 + (seed + step * 20) % 20_000);
-    let start = starts.find(|start| (*start..*start + 10).all(is_free)).unwrap();
-    (address, start)
 }
 
 fn spot(slot: u16) -> Spot {
@@ -41,10 +28,11 @@ fn spot(slot: u16) -> Spot {
     }
 }
 
-fn site((address, port): (IpAddr, u16)) -> Site {
+fn site(ports: &PortBlock) -> Site {
+    let port = ports.port(0);
     Site {
         name: ListenerName::short_form(),
-        address,
+        address: Ipv4Addr::LOCALHOST.into(),
         port,
         routing: Routing::Port {
             host: "localhost".into(),
@@ -79,18 +67,18 @@ impl Bench {
         let gateway = Gateway::start(limits, |_| Deed::Answer(vec![0, 0])).await;
         let census = Arc::<Census>::default();
         let arbiter = DataArbiter::new(Arbiter::current(), Arc::clone(&gateway.pools));
-        let ports = free_ports();
+        let ports = PortBlock::take().unwrap();
         let (listener, unbound) = Listener::new(
             vec![Site {
                 guard,
                 routing: match domain {
                     Some(domain) => Routing::Sni {
                         domain: domain.to_owned(),
-                        port: ports.1,
+                        port: ports.port(0),
                     },
-                    None => site(ports).routing,
+                    None => site(&ports).routing,
                 },
-                ..site(ports)
+                ..site(&ports)
             }],
             vec![arbiter],
             Arc::clone(&gateway.shared),
@@ -111,7 +99,7 @@ impl Bench {
     }
 
     fn address(&self, slot: u16) -> SocketAddr {
-        (self.ports.0, self.ports.1 + slot).into()
+        (Ipv4Addr::LOCALHOST, self.ports.port(slot)).into()
     }
 
     async fn is_open(&self, slot: u16) -> bool {
@@ -265,9 +253,9 @@ async fn sessions_go_to_the_arbiter_that_has_the_fewest() {
         .map(|arbiter| DataArbiter::new(arbiter.handle(), Arc::clone(&gateway.pools)));
     let data: Vec<DataArbiter> = data.collect();
     let loads: Vec<_> = data.iter().map(DataArbiter::load).collect();
-    let ports = free_ports();
+    let ports = PortBlock::take().unwrap();
     let (listener, _unbound) = Listener::new(
-        vec![site(ports)],
+        vec![site(&ports)],
         data,
         Arc::clone(&gateway.shared),
         Arc::default(),
@@ -277,7 +265,7 @@ async fn sessions_go_to_the_arbiter_that_has_the_fewest() {
 
     let mut clients = Vec::new();
     for _ in 0..6 {
-        let mut client = Client::connect(ports.into()).await;
+        let mut client = Client::connect((Ipv4Addr::LOCALHOST, ports.port(0)).into()).await;
         client.log_in("alice", &gateway.token()).await;
         clients.push(client);
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::ports::NoPorts;
+
 /// Each message says what was tried; the source says why it failed.
 #[derive(Debug, thiserror::Error)]
 pub enum QuickstartError {
@@ -37,8 +39,8 @@ pub enum QuickstartError {
         field: &'static str,
         body: String,
     },
-    #[error("no {count} free ports in a row from {first} to {last}")]
-    Ports { count: u16, first: u16, last: u16 },
+    #[error(transparent)]
+    Ports(#[from] NoPorts),
     #[error("interrupted")]
     Interrupted,
     #[error("{claim} does not hold: {seen}")]

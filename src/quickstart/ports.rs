@@ -1,9 +1,9 @@
-//! Free loopback ports for programs that cannot pick their own. Knows nothing of who uses them.
+//! Free loopback ports for programs that cannot pick their own. Knows nothing of who uses them, and of no other file:
+//! tests of other crates include it by its path.
 
 use std::fs::{self, File};
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
-
-use crate::quickstart::error::QuickstartError;
 
 /// Ports are taken below the range from which systems hand out their own.
 const FIRST: u16 = 20_000;
@@ -11,6 +11,19 @@ const LAST: u16 = 32_000;
 
 /// How many ports one block has.
 pub const BLOCK: u16 = 256;
+
+/// Why no ports are to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum NoPorts {
+    #[error("no {BLOCK} free ports in a row from {FIRST} to {LAST}")]
+    AllTaken,
+    #[error("cannot hold ports with a lock file in {directory}")]
+    Lock {
+        directory: String,
+        #[source]
+        source: io::Error,
+    },
+}
 
 /// Consecutive free ports. Other processes that ask here get other ones as long as this value lives.
 #[derive(Debug)]
@@ -24,21 +37,21 @@ impl PortBlock {
     ///
     /// # Errors
     /// When all blocks are taken or the lock files cannot be made.
-    pub fn take() -> Result<Self, QuickstartError> {
+    pub fn take() -> Result<Self, NoPorts> {
         let directory = std::env::temp_dir().join("klamm-ports");
-        fs::create_dir_all(&directory).map_err(QuickstartError::io("make a directory for port locks"))?;
+        let failed = |source| NoPorts::Lock {
+            directory: directory.display().to_string(),
+            source,
+        };
+        fs::create_dir_all(&directory).map_err(failed)?;
         for first in (FIRST..=LAST - BLOCK).step_by(usize::from(BLOCK)) {
             let path = directory.join(first.to_string());
-            let lock = File::create(&path).map_err(QuickstartError::io("make a port lock"))?;
+            let lock = File::create(&path).map_err(failed)?;
             if lock.try_lock().is_ok() && (first..first + BLOCK).all(is_free) {
                 return Ok(Self { first, _lock: lock });
             }
         }
-        Err(QuickstartError::Ports {
-            count: BLOCK,
-            first: FIRST,
-            last: LAST,
-        })
+        Err(NoPorts::AllTaken)
     }
 
     /// The port at a distance from the first one.

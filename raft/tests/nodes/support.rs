@@ -1,7 +1,7 @@
 //! Nodes of one cluster in this process, on loopback ports, each in a directory of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,12 +10,16 @@ use klamm_raft::command::Command;
 use klamm_raft::model::{Authentication, Liveness, NodeId, NodeRecord, State, VclusterKind, VirtualCluster};
 use klamm_raft::{Applied, Node, NodeConfig, ProposeError, Secret, Tuning};
 
+use crate::ports::PortBlock;
+
 /// For anything that is to happen at all; the machine may be busy.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 pub(crate) struct Cluster {
     pub(crate) nodes: BTreeMap<u64, Node>,
     directory: tempfile::TempDir,
+    /// Held, so that a node which comes back finds its port free.
+    _ports: PortBlock,
     pub(crate) peers: BTreeMap<NodeId, String>,
     pub(crate) secret: Option<Secret>,
     pub(crate) tuning: Tuning,
@@ -24,11 +28,11 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Three configured nodes, none of them started.
     pub(crate) fn configured() -> Self {
-        let listeners: Vec<_> = (0..3)
-            .map(|_| TcpListener::bind("127.0.0.1:0").unwrap())
+        let ports = PortBlock::take().unwrap();
+        let address = |at: u16| format!("127.0.0.1:{}", ports.port(at));
+        let peers = (0..3)
+            .map(|at| (NodeId(u64::from(at) + 1), address(at)))
             .collect();
-        let address = |at: usize| listeners[at].local_addr().unwrap().to_string();
-        let peers = (0..3).map(|at| (NodeId(at as u64 + 1), address(at))).collect();
         let tuning = Tuning {
             heartbeat: Duration::from_millis(150),
             election: Duration::from_millis(700),
@@ -42,6 +46,7 @@ impl Cluster {
         Self {
             nodes: BTreeMap::new(),
             directory,
+            _ports: ports,
             peers,
             secret,
             tuning,

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use super::*;
-use crate::backend::fake::{FakeBroker, Manners, dialer, metrics};
+use crate::backend::fake::{FakeBroker, Manners, dialer, metrics, nowhere};
 
 const RIGHT: &str = "gateway\0password";
 
@@ -64,9 +64,7 @@ async fn a_login_where_none_is_asked_for_is_named() {
 
 #[tokio::test]
 async fn a_closed_port_is_a_failed_connect() {
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address: HostPort = nobody.local_addr().unwrap().to_string().parse().unwrap();
-    drop(nobody);
+    let address = nowhere();
     check(&dialer(vec![address.clone()], None), &address, Err("connect")).await;
 }
 

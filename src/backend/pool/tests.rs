@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::backend::fake::{FAKE_BROKER_ID, FakeBroker, Manners, dialer};
+use crate::backend::fake::{FAKE_BROKER_ID, FakeBroker, Manners, dialer, nowhere};
 use crate::backend::message;
 
 const ANY: Lease = Lease {
@@ -77,12 +77,6 @@ impl Bench {
         let metrics = self.dialer.metrics();
         (metrics.leased.get(), metrics.idle.get())
     }
-}
-
-/// A port that nobody listens on.
-async fn nowhere() -> HostPort {
-    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    nobody.local_addr().unwrap().to_string().parse().unwrap()
 }
 
 #[actix::test]
@@ -200,7 +194,7 @@ async fn a_lane_to_an_old_address_is_not_leased_again() {
 #[actix::test]
 async fn any_broker_passes_over_those_that_are_down() {
     let up = FakeBroker::start(Manners::default()).await;
-    let down = nowhere().await;
+    let down = nowhere();
     let bench = bench(
         up.dialer(),
         Some(cluster(&[(1, &down), (2, &up.address), (3, &down)])),
@@ -212,7 +206,7 @@ async fn any_broker_passes_over_those_that_are_down() {
 
 #[actix::test]
 async fn an_address_that_fails_is_left_alone_and_tried_again_later() {
-    let down = nowhere().await;
+    let down = nowhere();
     let bench = bench(dialer(vec![down.clone()], None), Some(cluster(&[(1, &down)])));
     let lease = to(1);
     for _ in 0..3 {

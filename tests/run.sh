@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# All tests, part by part: how long each took, and at the end what failed and how to run that alone. A part that fails
+# does not keep the next from running.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly cargo="${CARGO:-cargo}"
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+times=()
+failed=()
+
+# part NAME ALONE COMMAND…: runs a command. ALONE is how to run it by itself; a test's name goes in the place of %s.
+part() {
+  local name="$1" alone="$2" begun=$SECONDS status test
+  shift 2
+  echo
+  echo "=== $name"
+  "$@" 2>&1 | tee "$log"
+  status=${PIPESTATUS[0]}
+  times+=("$(printf '%4d min %02d s  %s' $(((SECONDS - begun) / 60)) $(((SECONDS - begun) % 60)) "$name")")
+  ((status == 0)) && return 0
+  mapfile -t tests < <(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$log" | sed 's/ - should panic$//' | sort -u)
+  for test in "${tests[@]}"; do failed+=("$name: $test" "    ${alone/\%s/ $test}"); done
+  ((${#tests[@]})) || failed+=("$name (exit code $status)" "    ${alone/\%s/}")
+  return "$status"
+}
+
+# Nothing runs that could not be built.
+if part build 'make test ARGS=--no-run' "$cargo" test --workspace --locked --no-run; then
+  part 'fault run' 'make chaos ARGS="--seconds 15 --seed 1"' \
+    "$cargo" run --quiet --locked -p klamm-chaos -- --seconds 15 --seed 1
+  part 'unit tests' 'make test ARGS="--lib --bins%s"' "$cargo" test --workspace --locked --lib --bins
+  for file in tests/*.rs raft/tests/*.rs; do
+    target="$(basename "$file" .rs)"
+    part "$target" "make test ARGS=\"--test $target%s\"" "$cargo" test --workspace --locked --test "$target"
+  done
+fi
+
+printf '\nTime of each part:\n'
+printf '  %s\n' "${times[@]}"
+if ((${#failed[@]})); then
+  printf '\nFailed, and how to run it alone:\n'
+  printf '  %s\n' "${failed[@]}"
+  exit 1
+fi
+echo "All passed."
