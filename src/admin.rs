@@ -29,7 +29,7 @@ pub use problem::ProblemBody;
 pub(crate) use resources::authentication_from;
 pub use services::{Answer, CannotAsk, FindTopic, Finding, Propose, Services, Unready};
 
-use credentials::Users;
+use credentials::Guard;
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 128;
@@ -49,7 +49,7 @@ const STOP_TIMEOUT_S: u64 = 5;
 /// The port cannot be opened.
 pub fn server(config: &HttpConfig, services: Services, tls: Option<&Arc<Latest>>) -> io::Result<Server> {
     let address = (config.bind.host.as_str(), config.bind.port);
-    let users = web::Data::new(Users::new(&config.users));
+    let guard = web::Data::new(Guard::new(&config.users));
     let services = web::Data::new(services);
     if let Some(tls) = tls {
         let server = Server::build()
@@ -58,10 +58,10 @@ pub fn server(config: &HttpConfig, services: Services, tls: Option<&Arc<Latest>>
             .backlog(BACKLOG)
             .max_concurrent_connections(MAX_CONNECTIONS)
             .shutdown_timeout(STOP_TIMEOUT_S);
-        return Ok(https::bind(server, address, tls, (users, services))?.run());
+        return Ok(https::bind(server, address, tls, (guard, services))?.run());
     }
     let server =
-        HttpServer::new(move || App::new().configure(routes::configure(users.clone(), services.clone())))
+        HttpServer::new(move || App::new().configure(routes::configure(guard.clone(), services.clone())))
             .workers(1)
             .disable_signals()
             .backlog(BACKLOG)

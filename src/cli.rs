@@ -1,5 +1,6 @@
 //! The `klamm` command: its words, and what each of them does. Admin commands talk to a gateway over HTTP only.
 
+mod access_token;
 mod admin_client;
 mod apply;
 mod cluster;
@@ -38,6 +39,7 @@ Admin commands talk to the admin API of any node. Where it is and who asks, by f
   --admin-url       KLAMM_ADMIN_URL       or CDK_GATEWAY_BASE_URL   [default: http://localhost:8888]
   --admin-user      KLAMM_ADMIN_USER      or CDK_GATEWAY_USER       [default: admin]
   --admin-password  KLAMM_ADMIN_PASSWORD  or CDK_GATEWAY_PASSWORD   [default: conduktor]
+  --admin-token     KLAMM_ADMIN_TOKEN                               in place of a user and a password
   --admin-ca        KLAMM_ADMIN_CA                                  [default: what the operating system trusts]
 
 Exit codes:
@@ -128,7 +130,7 @@ struct ApplyArgs {
 #[derive(Debug, Args)]
 struct GetArgs {
     /// VirtualCluster, AliasTopic or GatewayServiceAccount; topics: those of a virtual cluster, with what they stand
-    /// for; tokens: those that were issued, without their secret; or scram-credentials
+    /// for; tokens: those that were issued, without their secret; scram-credentials; or access-tokens
     kind: Wanted,
     /// Only the resource of this name
     name: Option<String>,
@@ -177,6 +179,12 @@ enum Action {
     /// Revoke tokens: sessions that logged in with them end on every node
     #[command(name = "revokeServiceAccountTokens")]
     RevokeServiceAccountTokens(RevokeArgs),
+    /// Make an access token: what a program shows the admin API in place of your name and password
+    #[command(name = "generateAccessToken")]
+    GenerateAccessToken(access_token::GenerateArgs),
+    /// Revoke an access token: no node lets anybody in by it any longer
+    #[command(name = "revokeAccessToken")]
+    RevokeAccessToken(access_token::RevokeArgs),
     /// Set the SCRAM password of a service account; it is the first line of standard input
     #[command(name = "setScramCredential")]
     SetScramCredential(scram::SetArgs),
@@ -284,6 +292,8 @@ fn run_action(action: &Action, input: impl BufRead, variables: &Variables) -> Re
     match action {
         Action::GenerateServiceAccountToken(args) => token::generate(args, &client(&args.connection)?),
         Action::RevokeServiceAccountTokens(args) => token::revoke(args, &client(&args.connection)?),
+        Action::GenerateAccessToken(args) => access_token::generate(args, &client(&args.connection)?),
+        Action::RevokeAccessToken(args) => access_token::revoke(args, &client(&args.connection)?),
         Action::SetScramCredential(args) => scram::set(args, input, &client(&args.connection)?),
         Action::DeleteScramCredentials(args) => scram::delete(args, &client(&args.connection)?),
     }

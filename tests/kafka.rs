@@ -1,5 +1,7 @@
 //! The real binary between real Kafka and stock clients. Everything here runs on loopback and starts what it needs.
 
+#[path = "kafka/access_tokens.rs"]
+mod access_tokens;
 #[path = "kafka/authentication.rs"]
 mod authentication;
 #[path = "kafka/brokers.rs"]

@@ -7,8 +7,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, AccountSpec, AclBinding, AliasTopic, BrokerKey, ClusterId, Liveness, NodeId, NodeRecord,
-    ScramCredential, ScramUser, SigningKey, TokenId, TokenRecord, TopicName, VclusterName, VirtualCluster,
+    AccessToken, AccessTokenId, AccountName, AccountSpec, AclBinding, AliasTopic, BrokerKey, ClusterId,
+    Liveness, NodeId, NodeRecord, ScramCredential, ScramUser, SigningKey, TokenId, TokenRecord, TopicName,
+    VclusterName, VirtualCluster,
 };
 
 /// Names one proposal, so that one that is sent twice is applied once.
@@ -122,6 +123,21 @@ pub enum Command {
         spec: VirtualCluster,
         kafka_cluster_id: String,
     },
+    /// Records an issued access token of the admin API. Drops records that expired before it was issued.
+    PutAccessToken {
+        id: AccessTokenId,
+        token: AccessToken,
+    },
+    /// Drops the record of an access token: it lets nobody in any longer. One that is gone already is no change.
+    RevokeAccessToken {
+        id: AccessTokenId,
+    },
+    /// Writes down that an access token was used. No change when the last use that is known was shortly before.
+    UseAccessToken {
+        id: AccessTokenId,
+        /// Seconds since the Unix epoch.
+        at_s: u64,
+    },
 }
 
 /// Which tokens are revoked. Append-only: the order is on disk.
@@ -158,6 +174,9 @@ impl Command {
             Self::RevokeTokens { .. } => "RevokeTokens",
             Self::AlterScramCredentials { .. } => "AlterScramCredentials",
             Self::CreateVcluster { .. } => "CreateVcluster",
+            Self::PutAccessToken { .. } => "PutAccessToken",
+            Self::RevokeAccessToken { .. } => "RevokeAccessToken",
+            Self::UseAccessToken { .. } => "UseAccessToken",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Total and deterministic: no clock, no randomness, no I/O, and no input that makes it fail. A virtual cluster that a
 //! command does not change keeps its `Arc`.
 
+mod access_tokens;
 mod accounts;
 mod acls;
 mod aliases;
@@ -81,6 +82,9 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
             put,
             delete,
         } => scram::alter(state, &vcluster, put, &delete, revision),
+        Command::PutAccessToken { id, token } => access_tokens::put(state, id, token),
+        Command::RevokeAccessToken { id } => Ok(access_tokens::revoke(state, id)),
+        Command::UseAccessToken { id, at_s } => Ok(access_tokens::mark_used(state, id, at_s)),
         Command::CreateAcls { vcluster, acls } => acls::create(state, &vcluster, acls),
         Command::DeleteAcls { vcluster, acls } => acls::delete(state, &vcluster, &acls),
         Command::AssignBrokers { vcluster, brokers } => slots::assign(state, &vcluster, brokers),

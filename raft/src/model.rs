@@ -1,5 +1,6 @@
 //! Domain types of the replicated state. Plain ordered data: no clock, no randomness, no I/O.
 
+mod access_token;
 mod account;
 mod acl;
 mod alias;
@@ -15,6 +16,7 @@ mod state;
 mod token;
 mod vcluster;
 
+pub use access_token::{AccessRole, AccessToken, AccessTokenId, MAX_ACCESS_TOKENS, USE_GRAIN_S};
 pub use account::{AccountKind, AccountSpec, ServiceAccount};
 pub use acl::{
     AclBinding, AclEntry, MAX_ACLS, Operation, PatternType, Permission, ResourcePattern, ResourceType,
@@ -26,8 +28,8 @@ pub use authentication::{
 };
 pub use listener::{ListenerRecord, Protocol, Routing, UnknownProtocol};
 pub use names::{
-    AccountName, ClusterId, CredentialsName, DnsLabel, InvalidName, ListenerName, NamePrefix, NameSelector,
-    NodeId, ProviderName, Revision, TopicName, VclusterName,
+    AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, InvalidName, ListenerName,
+    NamePrefix, NameSelector, NodeId, ProviderName, Revision, TopicName, VclusterName,
 };
 pub use node::{Liveness, NodeRecord};
 pub use proposal::{BootRecord, ProposalRecord};

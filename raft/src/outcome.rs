@@ -106,4 +106,6 @@ pub enum Refusal {
     TooManyAliases { vcluster: VclusterName, most: usize },
     #[error("there is a virtual cluster {0} already: PUT changes it")]
     VclusterExists(VclusterName),
+    #[error("there cannot be more than {most} access tokens: revoke some first")]
+    TooManyAccessTokens { most: usize },
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use actix_web::HttpRequest;
 
+use super::credentials::Caller;
+
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
@@ -29,11 +31,12 @@ impl fmt::Display for Action {
 }
 
 /// A change, made or refused.
-pub(super) fn change(username: &str, action: Action, resource: &str, outcome: &dyn fmt::Display) {
+pub(super) fn change(caller: &Caller, action: Action, resource: &str, outcome: &dyn fmt::Display) {
     tracing::info!(
         target: "klamm::audit",
         event = "admin_change",
-        user = username,
+        user = caller.username,
+        token = token(caller),
         %action,
         resource,
         %outcome,
@@ -42,10 +45,11 @@ pub(super) fn change(username: &str, action: Action, resource: &str, outcome: &d
 }
 
 /// Credentials that are not those of a user.
-pub(super) fn login_failed(request: &HttpRequest) {
+pub(super) fn login_failed(request: &HttpRequest, why: &str) {
     tracing::warn!(
         target: "klamm::audit",
         event = "admin_login_failed",
+        why,
         client = %client(request),
         method = %request.method(),
         path = request.path(),
@@ -54,16 +58,22 @@ pub(super) fn login_failed(request: &HttpRequest) {
 }
 
 /// A change by a user who may only read.
-pub(super) fn denied(username: &str, request: &HttpRequest) {
+pub(super) fn denied(caller: &Caller, request: &HttpRequest) {
     tracing::warn!(
         target: "klamm::audit",
         event = "admin_denied",
-        user = username,
+        user = caller.username,
+        token = token(caller),
         client = %client(request),
         method = %request.method(),
         path = request.path(),
         "admin change denied"
     );
+}
+
+/// The id of the access token that was shown in place of a password.
+fn token(caller: &Caller) -> Option<String> {
+    caller.token.map(|id| uuid::Uuid::from_bytes(id.0).to_string())
 }
 
 fn client(request: &HttpRequest) -> String {

@@ -84,7 +84,7 @@ impl Services {
                 }),
             };
         }
-        let username = subject.writer.username.as_str();
+        let caller = &subject.writer.0;
         let changed = match (self.propose)(command).await {
             Ok(changed) => changed,
             Err(failed) => {
@@ -93,14 +93,14 @@ impl Services {
                     ProposeError::NoLeader { .. } => "UNKNOWN",
                     _ => "FAILED",
                 };
-                audit::change(username, subject.action, &subject.resource, &outcome);
+                audit::change(caller, subject.action, &subject.resource, &outcome);
                 return Err(ApiError::unavailable(failed.to_string()));
             }
         };
         match changed.outcome {
             Outcome::Refused(refusal) => {
                 audit::change(
-                    username,
+                    caller,
                     subject.action,
                     &subject.resource,
                     &format_args!("REFUSED: {refusal}"),
@@ -108,7 +108,7 @@ impl Services {
                 Err(refusal.into())
             }
             outcome => {
-                audit::change(username, subject.action, &subject.resource, &name(&outcome));
+                audit::change(caller, subject.action, &subject.resource, &name(&outcome));
                 Ok(Made {
                     outcome,
                     state: self.state(),

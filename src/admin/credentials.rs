@@ -1,66 +1,59 @@
-//! HTTP Basic: who asks, and whether they may change anything.
+//! Who asks, and whether they may change anything: a user with a password, or an access token in a user's place.
+
+mod bearer;
+mod users;
+mod uses;
 
 use std::fmt;
+use std::future::{Ready, ready};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpRequest, web};
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use aws_lc_rs::digest::{Digest, SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use std::future::{Ready, ready};
+use klamm_raft::model::{AccessRole, AccessTokenId};
 
 use crate::config::{AdminUser, Role};
 
 use super::audit;
 use super::problem::ApiError;
+use super::services::Services;
+use users::Users;
+use uses::Uses;
 
-/// The users, with digests of `user:password` in place of passwords. Digests are of one length, so that comparing them
-/// tells nothing by its duration.
-pub(super) struct Users(Vec<Known>);
+pub(super) use bearer::NewToken;
 
-struct Known {
-    username: String,
-    digest: Digest,
-    role: Role,
+/// Lets people and programs in.
+#[derive(Debug)]
+pub(super) struct Guard {
+    users: Users,
+    uses: Uses,
 }
 
-impl Users {
+impl Guard {
     pub(super) fn new(users: &[AdminUser]) -> Self {
-        let known = |user: &AdminUser| Known {
-            username: user.username.clone(),
-            digest: digest(
-                &SHA256,
-                format!("{}:{}", user.username, user.password.reveal()).as_bytes(),
-            ),
-            role: user.role,
-        };
-        Self(users.iter().map(known).collect())
-    }
-
-    /// Finds the user by an `Authorization` header. Looks at all users, whoever it is.
-    fn find(&self, header: &[u8]) -> Option<&Known> {
-        let (scheme, encoded) = header.split_at_checked(6)?;
-        if !scheme.eq_ignore_ascii_case(b"basic ") {
-            return None;
+        Self {
+            users: Users::new(users),
+            uses: Uses::default(),
         }
-        let given = digest(&SHA256, &STANDARD.decode(encoded.trim_ascii()).ok()?);
-        let mut found = None;
-        for known in &self.0 {
-            if verify_slices_are_equal(known.digest.as_ref(), given.as_ref()).is_ok() {
-                found = Some(known);
-            }
-        }
-        found
     }
 }
 
-impl fmt::Debug for Users {
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) username: String,
+    /// What was shown in place of a password.
+    pub(super) token: Option<AccessTokenId>,
+}
+
+impl fmt::Display for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|known| &known.username))
-            .finish()
+        f.write_str(&self.username)?;
+        match self.token {
+            Some(id) => write!(f, " (by access token {})", uuid::Uuid::from_bytes(id.0)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -70,20 +63,63 @@ pub(super) struct Reader;
 
 /// A user who may change things. As an argument of a handler it refuses everybody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Writer {
-    pub(super) username: String,
+pub(super) struct Writer(pub(super) Caller);
+
+/// The time, in seconds since the Unix epoch.
+pub(super) fn now_s() -> Result<u64, ApiError> {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map(|since| since.as_secs())
+        .map_err(|_| ApiError::internal("the clock of this node is before 1970"))
 }
 
-fn known(request: &HttpRequest) -> Result<&Known, ApiError> {
-    let users = request
-        .app_data::<web::Data<Users>>()
-        .ok_or_else(|| ApiError::internal("the admin API has no users"))?;
-    let header = request.headers().get(AUTHORIZATION);
-    let user = header.and_then(|value| users.find(value.as_bytes()));
-    user.ok_or_else(|| {
-        if header.is_some() {
-            audit::login_failed(request);
-        }
+/// What follows the name of the scheme.
+fn of_scheme<'a>(header: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
+    let (name, rest) = header.split_at_checked(scheme.len())?;
+    let rest = rest.strip_prefix(b" ")?;
+    name.eq_ignore_ascii_case(scheme.as_bytes())
+        .then(|| rest.trim_ascii())
+}
+
+/// Finds out who asks; the error says why it is nobody, for the log.
+fn find(guard: &Guard, services: &Services, header: &[u8], now_s: u64) -> Result<(Caller, Role), String> {
+    if let Some(encoded) = of_scheme(header, "Basic") {
+        let user = guard.users.by_password(encoded);
+        let user = user.ok_or_else(|| "wrong name or password".to_owned())?;
+        let caller = Caller {
+            username: user.username.clone(),
+            token: None,
+        };
+        return Ok((caller, user.role));
+    }
+    let text = of_scheme(header, "Bearer").ok_or_else(|| "neither Basic nor Bearer".to_owned())?;
+    let state = services.state();
+    let (id, token) = bearer::check(&state, text, now_s).map_err(|why| why.to_string())?;
+    // A token never may more than its user, and nothing once the user is gone.
+    let user = guard.users.by_name(&token.username);
+    let user = user.ok_or_else(|| format!("access token of {}, who is no user", token.username))?;
+    guard.uses.tell(services, &state, id, now_s);
+    let role = match (token.role, user.role) {
+        (AccessRole::Admin, Role::Admin) => Role::Admin,
+        _ => Role::ReadOnly,
+    };
+    let caller = Caller {
+        username: user.username.clone(),
+        token: Some(id),
+    };
+    Ok((caller, role))
+}
+
+fn known(request: &HttpRequest) -> Result<(Caller, Role), ApiError> {
+    let missing = || ApiError::internal("the admin API is not set up");
+    let guard = request.app_data::<web::Data<Guard>>().ok_or_else(missing)?;
+    let services = request.app_data::<web::Data<Services>>().ok_or_else(missing)?;
+    let header = request
+        .headers()
+        .get(AUTHORIZATION)
+        .ok_or_else(ApiError::unauthorized)?;
+    find(guard, services, header.as_bytes(), now_s()?).map_err(|why| {
+        audit::login_failed(request, &why);
         ApiError::unauthorized()
     })
 }
@@ -102,13 +138,11 @@ impl FromRequest for Writer {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(known(request).and_then(|user| match user.role {
-            Role::Admin => Ok(Self {
-                username: user.username.clone(),
-            }),
+        ready(known(request).and_then(|(caller, role)| match role {
+            Role::Admin => Ok(Self(caller)),
             Role::ReadOnly => {
-                audit::denied(&user.username, request);
-                Err(ApiError::read_only(&user.username))
+                audit::denied(&caller, request);
+                Err(ApiError::read_only(&caller))
             }
         }))
     }
@@ -117,40 +151,19 @@ impl FromRequest for Writer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::secret::Secret;
-
-    fn header(text: &str) -> Vec<u8> {
-        format!("Basic {}", STANDARD.encode(text)).into_bytes()
-    }
 
     #[test]
-    fn only_the_whole_pair_is_a_user() {
-        let user = |username: &str, password: &str, role| AdminUser {
-            username: username.to_owned(),
-            password: Secret::new(password),
-            role,
-        };
-        let users = Users::new(&[user("a", "b:c", Role::Admin), user("eye", "x", Role::ReadOnly)]);
-        let role = |header: &[u8]| users.find(header).map(|known| known.role);
-        assert_eq!(role(&header("a:b:c")), Some(Role::Admin));
-        assert_eq!(role(&header("eye:x")), Some(Role::ReadOnly));
-        assert_eq!(
-            role(&[b"bAsIc  ", STANDARD.encode("eye:x").as_bytes()].concat()),
-            Some(Role::ReadOnly)
-        );
-        for wrong in ["a:b", "a:b:c ", "a", "", "eye:b:c"] {
-            assert_eq!(role(&header(wrong)), None, "{wrong}");
-        }
+    fn schemes_are_told_apart_without_case() {
+        assert_eq!(of_scheme(b"bAsIc  eA== ", "Basic"), Some(&b"eA=="[..]));
+        assert_eq!(of_scheme(b"Bearer x", "Bearer"), Some(&b"x"[..]));
         for wrong in [
             &b""[..],
             b"Basic",
-            b"Bearer YTpi",
-            b"Basic !!!",
-            "Basic ü".as_bytes(),
-            "Bäsic".as_bytes(),
+            b"Basicx",
+            b"Bearer x",
+            "B\u{e4}sic x".as_bytes(),
         ] {
-            assert_eq!(role(wrong), None, "{wrong:?}");
+            assert_eq!(of_scheme(wrong, "Basic"), None, "{wrong:?}");
         }
-        assert!(!format!("{users:?}").contains("b:c"));
     }
 }

@@ -13,7 +13,7 @@ use actix_web::dev::AppConfig;
 use actix_web::{App, web};
 use tracing::{debug, warn};
 
-use super::credentials::Users;
+use super::credentials::Guard;
 use super::{HEAD_TIMEOUT, Services, routes};
 use crate::listener::{TurnedAway, expect_tls};
 use crate::seldom::Seldom;
@@ -30,12 +30,12 @@ pub(super) fn bind(
     builder: ServerBuilder,
     address: (&str, u16),
     tls: &Arc<Latest>,
-    (users, services): (web::Data<Users>, web::Data<Services>),
+    (guard, services): (web::Data<Guard>, web::Data<Services>),
 ) -> io::Result<ServerBuilder> {
     let config = tls.for_good().map_err(io::Error::other)?;
     let seldom = Arc::new(Seldom::default());
     builder.bind("admin", address, move || {
-        let app = App::new().configure(routes::configure(users.clone(), services.clone()));
+        let app = App::new().configure(routes::configure(guard.clone(), services.clone()));
         let app = app
             .into_factory()
             .map_err(|error: actix_web::Error| error.error_response());

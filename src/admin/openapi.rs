@@ -185,6 +185,36 @@ const OPERATIONS: &[Operation] = &[
         failures: &["400", "404", "503"],
     },
     Operation {
+        path: "/gateway/v2/access-token",
+        method: "post",
+        summary: "Make an access token: HTTP Bearer in place of the name and password of the user who asks",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: Some("AccessTokenRequest"),
+        success: ("201", Content::One("NewAccessToken")),
+        failures: &["400", "409", "503"],
+    },
+    Operation {
+        path: "/gateway/v2/access-token",
+        method: "get",
+        summary: "List what is known of access tokens; never the tokens",
+        access: Access::Reader,
+        query: &[],
+        body: None,
+        success: ("200", Content::Many("AccessToken")),
+        failures: &[],
+    },
+    Operation {
+        path: "/gateway/v2/access-token/{id}",
+        method: "delete",
+        summary: "Revoke an access token; when this answers, no node lets anybody in by it",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: None,
+        success: ("204", Content::Nothing),
+        failures: &["400", "404", "503"],
+    },
+    Operation {
         path: "/gateway/v2/scram-credential",
         method: "get",
         summary: "List SCRAM credentials; never the keys",
@@ -342,7 +372,10 @@ pub(super) fn document() -> Value {
         },
         "paths": paths,
         "components": {
-            "securitySchemes": { "basic": { "type": "http", "scheme": "basic" } },
+            "securitySchemes": {
+                "basic": { "type": "http", "scheme": "basic" },
+                "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "access token" },
+            },
             "schemas": schemas(),
         },
     })
@@ -380,7 +413,7 @@ fn describe(operation: &Operation) -> Value {
         "responses": responses,
     });
     if operation.access != Access::Public {
-        described["security"] = json!([{ "basic": [] }]);
+        described["security"] = json!([{ "basic": [] }, { "bearer": [] }]);
     }
     if let Some(body) = operation.body {
         described["requestBody"] = json!({
@@ -406,7 +439,7 @@ fn parameter(name: &str) -> Value {
 fn meaning(status: &str) -> &'static str {
     match status {
         "400" => "The request cannot be meant",
-        "401" => "No user, or a wrong password",
+        "401" => "No user, a wrong password, or no good access token",
         "403" => "The user may only read",
         "404" => "Something that is named does not exist",
         "409" => "It contradicts what there is",

@@ -6,6 +6,8 @@ use actix_web::{HttpResponse, ResponseError};
 use klamm_raft::outcome::Refusal;
 use serde::{Deserialize, Serialize};
 
+use super::credentials::Caller;
+
 /// The body of every answer that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProblemBody {
@@ -40,15 +42,17 @@ impl ApiError {
     pub(super) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
-            "a user and password of gateway.admin.api.users are needed (HTTP Basic)",
+            "a user and password of gateway.admin.api.users are needed (HTTP Basic), or an access token (HTTP Bearer) that is \
+             neither revoked nor expired",
         )
     }
 
-    pub(super) fn read_only(username: &str) -> Self {
-        Self::new(
-            StatusCode::FORBIDDEN,
-            format!("the user {username} may only read"),
-        )
+    pub(super) fn forbidden(msg: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, msg)
+    }
+
+    pub(super) fn read_only(caller: &Caller) -> Self {
+        Self::forbidden(format!("the user {caller} may only read"))
     }
 
     pub(super) fn not_found(msg: impl Into<String>) -> Self {
@@ -109,6 +113,7 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status);
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"klamm\", charset=\"UTF-8\""));
+            response.append_header((WWW_AUTHENTICATE, "Bearer realm=\"klamm\""));
         }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header((RETRY_AFTER, "1"));

@@ -1,5 +1,6 @@
 //! The resources of the admin API as JSON, and how they map to the replicated model. No HTTP, no I/O.
 
+mod access_token;
 pub(super) mod alias_topic;
 mod authentication;
 mod client_properties;
@@ -17,6 +18,7 @@ pub(super) mod virtual_cluster;
 use klamm_raft::model::PASSTHROUGH;
 use serde::{Deserialize, Serialize};
 
+pub(super) use access_token::{AccessTokenRequest, ShownAccessToken};
 pub(super) use alias_topic::{AliasTopicResource, DeleteByName};
 pub(crate) use authentication::from_json as authentication_from;
 pub(super) use event_gateway::EventGatewayVcluster;

@@ -3,21 +3,21 @@
 use actix_web::{HttpResponse, ResponseError, web};
 
 use super::body::MAX_BODY_BYTES;
-use super::credentials::Users;
+use super::credentials::Guard;
 use super::handlers::{
-    alias_topic, event_gateway, operations, scram, service_account, token, virtual_cluster,
+    access_token, alias_topic, event_gateway, operations, scram, service_account, token, virtual_cluster,
 };
 use super::problem::ApiError;
 use super::services::Services;
 
 /// Puts all routes into an application.
 pub(super) fn configure(
-    users: web::Data<Users>,
+    guard: web::Data<Guard>,
     services: web::Data<Services>,
 ) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config
-            .app_data(users)
+            .app_data(guard)
             .app_data(services)
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
             .service(
@@ -52,6 +52,12 @@ pub(super) fn configure(
                     .route(web::get().to(token::list))
                     .route(web::delete().to(token::revoke)),
             )
+            .service(
+                resource("/gateway/v2/access-token")
+                    .route(web::post().to(access_token::issue))
+                    .route(web::get().to(access_token::list)),
+            )
+            .service(resource("/gateway/v2/access-token/{id}").route(web::delete().to(access_token::revoke)))
             .service(
                 resource("/gateway/v2/scram-credential")
                     .route(web::get().to(scram::list))

@@ -15,12 +15,13 @@ use klamm_raft::{Applied, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::credentials::Users;
+use super::credentials::Guard;
 use super::*;
 use crate::backend::topology::{PhysicalTopic, Topology};
 use crate::config::{AdminUser, Role};
 use crate::secret::Secret;
 
+mod access_tokens;
 mod fuzz;
 
 /// One gateway node that agrees with itself.
@@ -172,14 +173,16 @@ impl Gateway {
             password: Secret::new("conduktor"),
             role,
         };
-        let users = Users::new(&[user_of("admin", Role::Admin), user_of("eye", Role::ReadOnly)]);
-        let routes = routes::configure(web::Data::new(users), web::Data::new(self.services()));
+        let guard = Guard::new(&[user_of("admin", Role::Admin), user_of("eye", Role::ReadOnly)]);
+        let routes = routes::configure(web::Data::new(guard), web::Data::new(self.services()));
         let app = test::init_service(App::new().configure(routes)).await;
         let mut request = test::TestRequest::with_uri(path)
             .method(method)
             .set_payload(body.to_owned());
         if let Some(user) = user {
-            request = request.insert_header(("Authorization", format!("Basic {}", STANDARD.encode(user))));
+            let bearer = user.starts_with("klamm_pat_").then(|| format!("Bearer {user}"));
+            let header = bearer.unwrap_or_else(|| format!("Basic {}", STANDARD.encode(user)));
+            request = request.insert_header(("Authorization", header));
         }
         let response = test::call_service(&app, request.to_request()).await;
         Reply {
@@ -232,6 +235,7 @@ const VCLUSTER: &str = "/gateway/v2/virtual-cluster";
 const ALIAS: &str = "/gateway/v2/alias-topic";
 const ACCOUNT: &str = "/gateway/v2/service-account";
 const TOKEN: &str = "/gateway/v2/token";
+const ACCESS: &str = "/gateway/v2/access-token";
 
 fn partner() -> Value {
     json!({
@@ -728,6 +732,7 @@ async fn the_description_has_every_route_and_no_other() {
     for (path, operations) in paths {
         let path = path
             .replace("{vCluster}", "mypartner")
+            .replace("{id}", "mypartner")
             .replace("{gatewayId}", "default")
             .replace("{virtualClusterId}", "mypartner");
         for method in &methods {

@@ -35,6 +35,15 @@ pub(super) struct Connection {
     /// The user's password; other users of this machine may see it: prefer KLAMM_ADMIN_PASSWORD
     #[arg(long, value_name = "PASSWORD", help_heading = "Gateway", global = true)]
     admin_password: Option<String>,
+    /// An access token in place of a user and a password; other users of this machine may see it: prefer KLAMM_ADMIN_TOKEN
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        help_heading = "Gateway",
+        global = true,
+        conflicts_with_all = ["admin_user", "admin_password"]
+    )]
+    admin_token: Option<String>,
     /// A PEM file of the authorities that the admin API's certificate may come from; without it, the operating system's
     #[arg(long, value_name = "FILE", help_heading = "Gateway", global = true)]
     admin_ca: Option<PathBuf>,
@@ -51,26 +60,11 @@ impl std::fmt::Debug for Connection {
 impl Connection {
     /// Flags win over variables.
     pub(super) fn client(&self, variables: &Variables) -> Result<AdminClient, Failure> {
-        let choose = |flag: &Option<String>, names: [&str; 2], default: &str| {
-            let variable = || names.iter().find_map(|name| variables.get(*name)).cloned();
-            flag.clone()
-                .or_else(variable)
-                .unwrap_or_else(|| default.to_owned())
-        };
         let url = choose(
             &self.admin_url,
+            variables,
             ["KLAMM_ADMIN_URL", "CDK_GATEWAY_BASE_URL"],
             "http://localhost:8888",
-        );
-        let user = choose(
-            &self.admin_user,
-            ["KLAMM_ADMIN_USER", "CDK_GATEWAY_USER"],
-            "admin",
-        );
-        let password = choose(
-            &self.admin_password,
-            ["KLAMM_ADMIN_PASSWORD", "CDK_GATEWAY_PASSWORD"],
-            "conduktor",
         );
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -91,10 +85,32 @@ impl Connection {
         };
         Ok(AdminClient {
             url: url.trim_end_matches('/').to_owned(),
-            authorization: Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))),
+            authorization: self.authorization(variables),
             agent: agent.into(),
         })
     }
+
+    /// The flags of a user win over the variable of a token, which wins over those of a user.
+    fn authorization(&self, variables: &Variables) -> Secret {
+        let named = self.admin_user.is_some() || self.admin_password.is_some();
+        let variable = || variables.get("KLAMM_ADMIN_TOKEN").filter(|_| !named);
+        if let Some(token) = self.admin_token.as_ref().or_else(variable) {
+            return Secret::new(format!("Bearer {}", token.trim()));
+        }
+        let names = ["KLAMM_ADMIN_USER", "CDK_GATEWAY_USER"];
+        let user = choose(&self.admin_user, variables, names, "admin");
+        let names = ["KLAMM_ADMIN_PASSWORD", "CDK_GATEWAY_PASSWORD"];
+        let password = choose(&self.admin_password, variables, names, "conduktor");
+        Secret::new(format!("Basic {}", STANDARD.encode(format!("{user}:{password}"))))
+    }
+}
+
+/// A flag, or else the first of the variables that is set, or else what is usual.
+fn choose(flag: &Option<String>, variables: &Variables, names: [&str; 2], default: &str) -> String {
+    let variable = || names.iter().find_map(|name| variables.get(*name)).cloned();
+    flag.clone()
+        .or_else(variable)
+        .unwrap_or_else(|| default.to_owned())
 }
 
 /// Trusts the authorities of a file, or those that the operating system trusts.
@@ -213,6 +229,7 @@ mod tests {
             admin_url: url.map(str::to_owned),
             admin_user: None,
             admin_password: None,
+            admin_token: None,
             admin_ca: None,
         };
         let variables = |list: &[(&str, &str)]| -> Variables {
@@ -234,6 +251,11 @@ mod tests {
             ]))
             .expect("a client");
         assert_eq!(client.authorization.reveal(), "Basic YTpi");
+        let token = variables(&[("KLAMM_ADMIN_TOKEN", "t\n"), ("KLAMM_ADMIN_USER", "a")]);
+        assert_eq!(connection(None).authorization(&token).reveal(), "Bearer t");
+        let mut flagged = connection(None);
+        flagged.admin_user = Some("a".to_owned());
+        assert!(flagged.authorization(&token).reveal().starts_with("Basic "));
         assert!(connection(Some("ftp://x")).client(&variables(&[])).is_err());
         let unread = ("KLAMM_ADMIN_CA", "/nowhere/ca.pem");
         assert!(

@@ -21,6 +21,8 @@ pub(super) enum Wanted {
     Tokens,
     /// SCRAM credentials, without their keys. A name is that of an account.
     ScramCredentials,
+    /// What is known of access tokens of the admin API.
+    AccessTokens,
 }
 
 impl FromStr for Wanted {
@@ -31,10 +33,11 @@ impl FromStr for Wanted {
             "topic" | "topics" => Ok(Self::Topics),
             "token" | "tokens" => Ok(Self::Tokens),
             "scram-credential" | "scram-credentials" => Ok(Self::ScramCredentials),
+            "access-token" | "access-tokens" => Ok(Self::AccessTokens),
             _ => text
                 .parse()
                 .map(Self::Resources)
-                .map_err(|error| format!("{error}, topics, tokens, scram-credentials")),
+                .map_err(|error| format!("{error}, topics, tokens, scram-credentials, access-tokens")),
         }
     }
 }
@@ -46,6 +49,7 @@ impl fmt::Display for Wanted {
             Self::Topics => f.write_str("topics"),
             Self::Tokens => f.write_str("tokens"),
             Self::ScramCredentials => f.write_str("scram-credentials"),
+            Self::AccessTokens => f.write_str("access-tokens"),
         }
     }
 }
@@ -63,7 +67,7 @@ pub(super) fn get(args: &GetArgs, client: &AdminClient) -> Result<String, Failur
     let is_unique = match args.kind {
         Wanted::Resources(Kind::VirtualCluster) => true,
         Wanted::Resources(_) | Wanted::Topics => args.v_cluster.is_some(),
-        Wanted::Tokens | Wanted::ScramCredentials => false,
+        Wanted::Tokens | Wanted::ScramCredentials | Wanted::AccessTokens => false,
     };
     let single = args.name.is_some() && is_unique;
     let list = match &answer {
@@ -89,6 +93,13 @@ fn path(args: &GetArgs) -> Result<String, Failure> {
         Wanted::Resources(kind) => kind,
         Wanted::Topics => return topics_path(args),
         Wanted::Tokens => return Ok(filtered("/gateway/v2/token", of_account(args))),
+        Wanted::AccessTokens if args.name.is_some() || args.v_cluster.is_some() => {
+            return Err(Failure::Usage(
+                "access tokens are those of the admin API: they are listed all, without a name or a virtual cluster"
+                    .to_owned(),
+            ));
+        }
+        Wanted::AccessTokens => return Ok("/gateway/v2/access-token".to_owned()),
         Wanted::ScramCredentials => return Ok(filtered("/gateway/v2/scram-credential", of_account(args))),
     };
     let path = kind.path();
@@ -144,6 +155,17 @@ fn head(wanted: Wanted) -> &'static [&'static str] {
             ];
         }
         Wanted::Tokens => return &["ID", "V-CLUSTER", "USERNAME", "ISSUED-AT", "EXPIRES-AT"],
+        Wanted::AccessTokens => {
+            return &[
+                "ID",
+                "NAME",
+                "USERNAME",
+                "ROLE",
+                "ISSUED-AT",
+                "EXPIRES-AT",
+                "LAST-USED-AT",
+            ];
+        }
         Wanted::ScramCredentials => return &["V-CLUSTER", "USERNAME", "MECHANISM", "ITERATIONS"],
     };
     match kind {
@@ -162,6 +184,15 @@ fn rows(wanted: Wanted, list: &[Value]) -> Vec<Vec<String>> {
             "/owned",
             "/exists",
             "/partitions",
+        ],
+        Wanted::AccessTokens => &[
+            "/id",
+            "/name",
+            "/username",
+            "/role",
+            "/issuedAt",
+            "/expiresAt",
+            "/lastUsedAt",
         ],
         Wanted::ScramCredentials => &["/vCluster", "/username", "/mechanism", "/iterations"],
         Wanted::Tokens => &["/id", "/vCluster", "/username", "/issuedAt", "/expiresAt"],

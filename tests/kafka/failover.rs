@@ -10,6 +10,7 @@ use klamm::quickstart::child::{self, Output};
 use klamm::quickstart::node::Node;
 use serde_json::Value;
 
+use crate::access_tokens;
 use crate::scene::{LIMIT, Login, Scene, counted, eventually, lines, script};
 
 /// How many records the producer sends, and how many per second: about eight seconds of traffic.
@@ -138,8 +139,11 @@ fn change_acls(scene: &Scene, user: &Login, ended: &AtomicBool) -> Result<Vec<St
     Ok(acknowledged)
 }
 
-fn check(victim: Victim) -> Result<()> {
-    let mut scene = Scene::start(3, "127.0.0.1")?;
+fn start() -> Result<Scene> {
+    Scene::start(3, "127.0.0.1")
+}
+
+fn check(mut scene: Scene, victim: Victim) -> Result<()> {
     scene.topic("orders-physical", 2)?;
     scene.vcluster("failover", &[("orders", "orders-physical")])?;
     // Every node's address, as a GET of the virtual cluster tells them.
@@ -317,15 +321,18 @@ pub(crate) fn acknowledged(output: &str) -> Vec<String> {
 
 #[test]
 fn a_node_that_is_asked_to_stop_drains() -> Result<()> {
-    check(Victim::Asked)
+    let scene = start()?;
+    // On all nodes at once, which are up for something else here.
+    access_tokens::come_and_go(&scene)?;
+    check(scene, Victim::Asked)
 }
 
 #[test]
 fn the_leader_dies() -> Result<()> {
-    check(Victim::Leader)
+    check(start()?, Victim::Leader)
 }
 
 #[test]
 fn the_node_that_serves_the_clients_dies() -> Result<()> {
-    check(Victim::Serving)
+    check(start()?, Victim::Serving)
 }

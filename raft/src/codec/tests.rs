@@ -11,10 +11,11 @@ use openraft::EntryPayload;
 use crate::command::{Command, Proposal, ProposalId, Revoked};
 use crate::machine;
 use crate::model::{
-    AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ClaimRule, Demand,
-    Liveness, Mediation, Method, Namespace, NodeId, NodeRecord, OauthBearer, Operation, PasswordHash,
-    PatternType, Permission, ResourcePattern, ResourceType, Revision, ScramCredential, ScramHash, ScramUser,
-    SigningKey, Standard, State, TokenId, TokenRecord, VclusterKind, VirtualCluster,
+    AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic,
+    Authentication, BrokerKey, ClaimRule, Demand, Liveness, Mediation, Method, Namespace, NodeId, NodeRecord,
+    OauthBearer, Operation, PasswordHash, PatternType, Permission, ResourcePattern, ResourceType, Revision,
+    ScramCredential, ScramHash, ScramUser, SigningKey, Standard, State, TokenId, TokenRecord, VclusterKind,
+    VirtualCluster,
 };
 use crate::store::Standing;
 use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
@@ -110,7 +111,13 @@ fn acl() -> AclBinding {
 
 /// One of each command, in an order in which most of them do something.
 pub(crate) fn commands() -> Vec<Command> {
-    [on_a_virtual_cluster(), on_the_nodes(), on_nothing()].concat()
+    [
+        on_a_virtual_cluster(),
+        on_the_nodes(),
+        on_nothing(),
+        on_access_tokens(),
+    ]
+    .concat()
 }
 
 fn partner(super_user: &crate::model::AccountName) -> VirtualCluster {
@@ -187,6 +194,29 @@ fn on_a_virtual_cluster() -> Vec<Command> {
                 cluster,
                 physical_id: 300,
             }],
+        },
+    ]
+}
+
+fn on_access_tokens() -> Vec<Command> {
+    let token = AccessToken {
+        name: "ci".parse().unwrap(),
+        username: "admin".to_owned(),
+        role: AccessRole::ReadOnly,
+        digest: [9; 32],
+        issued_at_s: 1_700_000_000,
+        expires_at_s: 1_800_000_000,
+        last_used_s: None,
+    };
+    let id = AccessTokenId([6; 16]);
+    vec![
+        Command::PutAccessToken { id, token },
+        Command::UseAccessToken {
+            id,
+            at_s: 1_700_000_100,
+        },
+        Command::RevokeAccessToken {
+            id: AccessTokenId([5; 16]),
         },
     ]
 }

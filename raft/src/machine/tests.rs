@@ -9,10 +9,11 @@ use proptest::prelude::*;
 use crate::codec;
 use crate::command::{ProposalId, Revoked};
 use crate::model::{
-    AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ClusterId,
-    Liveness, MAX_ACLS, MAX_ALIASES, Mediation, Method, Namespace, NodeId, NodeRecord, Operation,
-    PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, ScramCredential,
-    ScramHash, ScramUser, SigningKey, Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster,
+    AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic,
+    Authentication, BrokerKey, ClusterId, Liveness, MAX_ACCESS_TOKENS, MAX_ACLS, MAX_ALIASES, Mediation,
+    Method, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType, Permission, PortSlot,
+    ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey, Standard, TokenId,
+    TokenRecord, VclusterKind, VirtualCluster,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
@@ -1153,4 +1154,49 @@ fn tokens_are_revoked_one_by_one_or_all_of_an_account() {
     assert_eq!(left, ["bob"]);
     let refused = machine.refusal(revoke(Revoked::AllOf("nobody".parse().unwrap())));
     assert!(matches!(refused, Refusal::NoSuchAccount { .. }), "{refused}");
+}
+
+#[test]
+fn access_tokens_come_and_go_and_are_not_too_many() {
+    let mut machine = Machine::default();
+    let id = |n: usize| AccessTokenId((n as u128).to_be_bytes());
+    let issue = |n: usize, issued_at_s, expires_at_s| Command::PutAccessToken {
+        id: id(n),
+        token: AccessToken {
+            name: "ci".parse().unwrap(),
+            username: "admin".to_owned(),
+            role: AccessRole::Admin,
+            digest: [1; 32],
+            issued_at_s,
+            expires_at_s,
+            last_used_s: None,
+        },
+    };
+    for n in 0..MAX_ACCESS_TOKENS {
+        assert_eq!(machine.run(issue(n, 10, 20)), Outcome::Created);
+    }
+    let one_more = machine.refusal(issue(MAX_ACCESS_TOKENS, 20, 90));
+    assert!(
+        matches!(one_more, Refusal::TooManyAccessTokens { .. }),
+        "{one_more}"
+    );
+    let revoke = |n| Command::RevokeAccessToken { id: id(n) };
+    assert_eq!(machine.run(revoke(3)), Outcome::Deleted);
+    assert_eq!(machine.run(revoke(3)), Outcome::Unchanged);
+    assert_eq!(machine.run(issue(3, 10, 20)), Outcome::Created);
+    assert_eq!(
+        machine.run(issue(7_000, 21, 90)),
+        Outcome::Created,
+        "the others have expired"
+    );
+    assert_eq!(machine.state.access_tokens.len(), 1);
+
+    let used = |at_s| Command::UseAccessToken { id: id(7_000), at_s };
+    assert_eq!(machine.run(used(100)), Outcome::Updated);
+    assert_eq!(machine.run(used(100 + 3599)), Outcome::Unchanged);
+    assert_eq!(machine.run(used(100 + 3600)), Outcome::Updated);
+    let last = machine.state.access_tokens[&id(7_000)].last_used_s;
+    assert_eq!(last, Some(3700));
+    let gone = Command::UseAccessToken { id: id(3), at_s: 9 };
+    assert_eq!(machine.run(gone), Outcome::Unchanged);
 }

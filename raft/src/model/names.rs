@@ -138,6 +138,14 @@ name!(
 );
 
 name!(
+    /// What an access token of the admin API is for.
+    AccessTokenName,
+    "access token name",
+    "1 to 100 characters, none of them a control character",
+    |t| (1..=100).contains(&t.chars().count()) && !t.chars().any(char::is_control)
+);
+
+name!(
     /// The id of a physical cluster in the backend configuration, such as `main`. Ids compare without case (variables
     /// name them in capitals) and keep their spelling.
     ClusterId,
@@ -202,6 +210,7 @@ name!(
 compares_exactly!(
     VclusterName,
     TopicName,
+    AccessTokenName,
     AccountName,
     ProviderName,
     CredentialsName,

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterId, NodeId, NodeRecord, PortSlot, ProposalRecord, Revision, VclusterName, VclusterState};
+use super::{
+    AccessToken, AccessTokenId, ClusterId, NodeId, NodeRecord, PortSlot, ProposalRecord, Revision, Shared,
+    VclusterName, VclusterState,
+};
 
 /// Everything that all nodes agree on. Virtual clusters are behind `Arc`, so that a copy of the state is cheap and a
 /// reader sees by pointer which of them changed.
@@ -26,6 +29,8 @@ pub struct State {
     pub signing_key: Option<SigningKey>,
     /// What the latest proposals of each proposing node came to: one that is sent twice is applied once.
     pub proposals: BTreeMap<NodeId, ProposalRecord>,
+    /// What lets somebody in to the admin API beside the users of the configuration.
+    pub access_tokens: Shared<BTreeMap<AccessTokenId, AccessToken>>,
 }
 
 /// A physical cluster that was seen.

@@ -1,7 +1,5 @@
 //! `/gateway/v2/token`.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::{Command, Revoked};
 use klamm_raft::model::{TokenId, TokenRecord};
@@ -12,7 +10,7 @@ use super::{Filter, REVISION, deleted, find};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
-use crate::admin::credentials::{Reader, Writer};
+use crate::admin::credentials::{Reader, Writer, now_s};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::{AccountFilter, RevokeRequest, ShownToken, TokenRequest};
 use crate::admin::services::Services;
@@ -45,10 +43,7 @@ pub(in crate::admin) async fn issue(
         .signing_key
         .clone()
         .ok_or_else(|| ApiError::unavailable("the gateway cluster has no signing key yet"))?;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_err(|_| ApiError::internal("the clock of this node is before 1970"))?
-        .as_secs();
+    let now = now_s()?;
     let record = TokenRecord {
         account: wanted.account.clone(),
         account_created: account.created,

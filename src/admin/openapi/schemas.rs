@@ -36,6 +36,7 @@ pub(super) fn schemas() -> Value {
         },
     });
     add_tokens(&mut schemas);
+    add_access_tokens(&mut schemas);
     add_scram(&mut schemas);
     add_event_gateway(&mut schemas);
     schemas["VirtualCluster"] = virtual_cluster();
@@ -111,6 +112,44 @@ fn add_tokens(schemas: &mut Value) {
             "username": text(ACCOUNTS),
         },
     });
+}
+
+fn add_access_tokens(schemas: &mut Value) {
+    let role = || json!({ "type": "string", "enum": ["ADMIN", "READ_ONLY"] });
+    let time =
+        |description: &str| json!({ "type": "string", "format": "date-time", "description": description });
+    schemas["AccessTokenRequest"] = json!({
+        "type": "object",
+        "required": ["name", "lifeTimeSeconds"],
+        "additionalProperties": false,
+        "properties": {
+            "name": { "type": "string", "minLength": 1, "maxLength": 100, "description": "What it is for" },
+            "role": {
+                "type": "string",
+                "enum": ["ADMIN", "READ_ONLY"],
+                "default": "READ_ONLY",
+                "description": "What whoever shows it may do, and never more than the user who asked for it",
+            },
+            "lifeTimeSeconds": { "type": "integer", "minimum": 1, "maximum": 2_147_483_647 },
+        },
+    });
+    schemas["AccessToken"] = json!({
+        "type": "object",
+        "required": ["id", "name", "username", "role", "issuedAt", "expiresAt"],
+        "properties": {
+            "id": { "type": "string", "format": "uuid" },
+            "name": { "type": "string" },
+            "username": { "type": "string", "description": "Who asked for it, and as whom it acts" },
+            "role": role(),
+            "issuedAt": time("When it was made"),
+            "expiresAt": time("From then on it lets nobody in"),
+            "lastUsedAt": time("To the hour; absent before its first use"),
+        },
+    });
+    let mut new = schemas["AccessToken"].clone();
+    new["required"] = json!(["id", "name", "username", "role", "issuedAt", "expiresAt", "token"]);
+    new["properties"]["token"] = json!({ "type": "string", "description": "Shown once. Empty in dry mode" });
+    schemas["NewAccessToken"] = new;
 }
 
 fn add_scram(schemas: &mut Value) {

@@ -32,17 +32,20 @@ pub(crate) struct Wanted {
 impl TokenRequest {
     /// Checks what is asked for.
     pub(crate) fn read(self) -> Result<Wanted, Invalid> {
-        let life_time_s = u64::try_from(self.life_time_seconds)
-            .ok()
-            .filter(|_| (1..=MAX_LIFE_TIME_S).contains(&self.life_time_seconds));
         Ok(Wanted {
             vcluster: vcluster_name("vCluster", self.v_cluster.as_deref())?,
             account: required("username", &self.username)?,
-            life_time_s: life_time_s.ok_or_else(|| {
-                Invalid::new(format!("lifeTimeSeconds must be from 1 to {MAX_LIFE_TIME_S}"))
-            })?,
+            life_time_s: life_time(self.life_time_seconds)?,
         })
     }
+}
+
+/// Checks `lifeTimeSeconds`.
+pub(super) fn life_time(seconds: i64) -> Result<u64, Invalid> {
+    let given = u64::try_from(seconds).ok();
+    given
+        .filter(|_| (1..=MAX_LIFE_TIME_S).contains(&seconds))
+        .ok_or_else(|| Invalid::new(format!("lifeTimeSeconds must be from 1 to {MAX_LIFE_TIME_S}")))
 }
 
 /// Which tokens are listed.

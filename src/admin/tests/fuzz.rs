@@ -76,6 +76,11 @@ fn bodies() -> Vec<(Method, &'static str, Value)> {
             TOKEN,
             json!({ "username": "partner-user", "vCluster": "mypartner" }),
         ),
+        (
+            Method::POST,
+            ACCESS,
+            json!({ "name": "ci", "role": "ADMIN", "lifeTimeSeconds": 3600 }),
+        ),
         (Method::PUT, SCRAM, scram),
         (
             Method::DELETE,

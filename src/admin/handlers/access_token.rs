@@ -1,0 +1,108 @@
+//! `/gateway/v2/access-token`.
+
+use actix_web::{HttpResponse, web};
+use klamm_raft::command::Command;
+use klamm_raft::model::{AccessToken, AccessTokenId};
+use klamm_raft::outcome::Outcome;
+use serde::Serialize;
+
+use super::{REVISION, deleted};
+use crate::admin::audit::Action;
+use crate::admin::body::{Body, Query};
+use crate::admin::change::{Mode, Subject};
+use crate::admin::credentials::{NewToken, Reader, Writer, now_s};
+use crate::admin::problem::ApiError;
+use crate::admin::resources::{AccessTokenRequest, ShownAccessToken};
+use crate::admin::services::Services;
+use crate::control;
+
+#[derive(Serialize)]
+struct Issued {
+    #[serde(flatten)]
+    shown: ShownAccessToken,
+    /// Shown here and never again. Empty in dry mode: a token that is not recorded would let nobody in.
+    token: String,
+}
+
+pub(in crate::admin) async fn issue(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(request): Body<AccessTokenRequest>,
+) -> Result<HttpResponse, ApiError> {
+    if writer.0.token.is_some() {
+        return Err(ApiError::forbidden(
+            "an access token cannot make another one, which would outlive it: log in with a user's name and password",
+        ));
+    }
+    let wanted = request.read()?;
+    let random = || ApiError::internal("the system gives no random bytes");
+    let id = uuid::Uuid::new_v4().into_bytes();
+    let new = NewToken::of(id, control::random().map_err(|_| random())?);
+    let now_s = now_s()?;
+    let token = AccessToken {
+        name: wanted.name,
+        username: writer.0.username.clone(),
+        role: wanted.role,
+        digest: new.digest,
+        issued_at_s: now_s,
+        expires_at_s: now_s.saturating_add(wanted.life_time_s),
+        last_used_s: None,
+    };
+    let subject = Subject {
+        writer: &writer,
+        action: Action::IssueToken,
+        resource: resource(new.id),
+    };
+    let shown = ShownAccessToken::of(new.id, &token);
+    let made = services
+        .change(subject, Command::PutAccessToken { id: new.id, token }, mode)
+        .await?;
+    let token = match mode.dry_mode {
+        true => String::new(),
+        false => new.text.reveal().to_owned(),
+    };
+    Ok(HttpResponse::Created()
+        .insert_header((REVISION, made.revision.to_string()))
+        .json(Issued { shown, token }))
+}
+
+fn resource(id: AccessTokenId) -> String {
+    format!("AccessToken/{}", uuid::Uuid::from_bytes(id.0))
+}
+
+pub(in crate::admin) async fn list(services: web::Data<Services>, _: Reader) -> HttpResponse {
+    let state = services.state();
+    let all: Vec<_> = state
+        .access_tokens
+        .iter()
+        .map(|(id, token)| ShownAccessToken::of(*id, token))
+        .collect();
+    HttpResponse::Ok().json(all)
+}
+
+pub(in crate::admin) async fn revoke(
+    services: web::Data<Services>,
+    path: web::Path<String>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+) -> Result<HttpResponse, ApiError> {
+    let id = uuid::Uuid::parse_str(&path)
+        .map_err(|_| ApiError::invalid(format!("{:?} is not the id of an access token", path.as_str())))?;
+    let id = AccessTokenId(id.into_bytes());
+    let subject = Subject {
+        writer: &writer,
+        action: Action::RevokeTokens,
+        resource: resource(id),
+    };
+    let made = services
+        .change(subject, Command::RevokeAccessToken { id }, mode)
+        .await?;
+    if made.outcome == Outcome::Unchanged {
+        return Err(ApiError::not_found(format!(
+            "there is no access token {}: it is revoked already, or expired long ago",
+            path.as_str()
+        )));
+    }
+    Ok(deleted(&made))
+}

@@ -1,0 +1,83 @@
+//! Access tokens of the admin API: requests for them, and the records of those that were issued.
+
+use klamm_raft::model::{AccessRole, AccessToken, AccessTokenId, AccessTokenName};
+use serde::{Deserialize, Serialize};
+
+use super::invalid::{Invalid, required};
+use super::token::life_time;
+use super::utc::utc;
+
+/// The body of `POST /gateway/v2/access-token`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct AccessTokenRequest {
+    name: String,
+    #[serde(default = "read_only")]
+    role: RoleSpec,
+    life_time_seconds: i64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum RoleSpec {
+    Admin,
+    ReadOnly,
+}
+
+fn read_only() -> RoleSpec {
+    RoleSpec::ReadOnly
+}
+
+/// A request that can be meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct WantedAccess {
+    pub(crate) name: AccessTokenName,
+    pub(crate) role: AccessRole,
+    pub(crate) life_time_s: u64,
+}
+
+impl AccessTokenRequest {
+    /// Checks what is asked for.
+    pub(crate) fn read(self) -> Result<WantedAccess, Invalid> {
+        Ok(WantedAccess {
+            name: required("name", &self.name)?,
+            role: match self.role {
+                RoleSpec::Admin => AccessRole::Admin,
+                RoleSpec::ReadOnly => AccessRole::ReadOnly,
+            },
+            life_time_s: life_time(self.life_time_seconds)?,
+        })
+    }
+}
+
+/// An access token as it is listed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ShownAccessToken {
+    id: String,
+    name: String,
+    username: String,
+    role: RoleSpec,
+    issued_at: String,
+    expires_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_at: Option<String>,
+}
+
+impl ShownAccessToken {
+    /// What is known of an issued token.
+    pub(crate) fn of(id: AccessTokenId, token: &AccessToken) -> Self {
+        Self {
+            id: uuid::Uuid::from_bytes(id.0).to_string(),
+            name: token.name.to_string(),
+            username: token.username.clone(),
+            role: match token.role {
+                AccessRole::Admin => RoleSpec::Admin,
+                AccessRole::ReadOnly => RoleSpec::ReadOnly,
+            },
+            issued_at: utc(token.issued_at_s),
+            expires_at: utc(token.expires_at_s),
+            last_used_at: token.last_used_s.map(utc),
+        }
+    }
+}
