@@ -14,6 +14,7 @@ mod deadlines;
 mod end;
 mod errands;
 mod federation;
+mod held;
 mod inbound;
 mod limits;
 mod login;
@@ -46,6 +47,7 @@ use crate::vcluster::subscriptions::Subscriptions;
 use budget::Purse;
 use deadlines::Deadlines;
 use end::Blame;
+use held::Held;
 use inbound::Inbound;
 use orders::Feed;
 use outbound::Outbound;
@@ -86,6 +88,8 @@ pub struct Session {
     outbound: Outbound,
     pipeline: Pipeline,
     pause: Option<Pause>,
+    /// An answer of the broker that is not told yet.
+    held: Option<Held>,
     /// A message for the broker that waits until the broker owes nothing.
     deferred: Option<(ToBroker, Asked)>,
     upstream: UpstreamSide,
@@ -119,6 +123,7 @@ impl Session {
             outbound: Outbound::default(),
             pipeline: Pipeline::default(),
             pause: None,
+            held: None,
             deferred: None,
             upstream: UpstreamSide::new(Arc::clone(&setup.pools), limits.max_frame_bytes),
             deadlines: Deadlines::new(limits, now),

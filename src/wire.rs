@@ -73,7 +73,7 @@ pub use records::{BatchHeader, NoOtherId, batch_headers};
 pub use schema::{Class, Field, Versions, api_keys, api_name, api_versions, field};
 pub use segments::Segments;
 pub use tape::{Form, Tape};
-pub use walk::{Embedded, walk_embedded, walk_request, walk_response};
+pub use walk::{Embedded, Tail, walk_embedded, walk_request, walk_response};
 
 #[cfg(test)]
 pub(crate) mod tests;

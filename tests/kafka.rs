@@ -28,6 +28,8 @@ mod kcat;
 mod listeners;
 #[path = "clients/logins.rs"]
 mod logins;
+#[path = "kafka/members.rs"]
+mod members;
 #[path = "kafka/passthrough.rs"]
 mod passthrough;
 #[path = "kafka/pki.rs"]

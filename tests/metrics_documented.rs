@@ -11,6 +11,7 @@ fn exposed() -> BTreeSet<String> {
     let vcluster = metrics.vcluster(&"vc".parse().expect("a name"));
     vcluster.api(0, |_| "Produce").requests.inc();
     vcluster.login_failed("test");
+    vcluster.local_error("Produce", "test");
     metrics.upstream(&"main".parse().expect("an id")).error("test");
     metrics.node.closed("test");
     metrics.node.turned_away("test");

@@ -23,6 +23,7 @@ pub struct Families {
     latency: HistogramVec,
     decisions: IntCounterVec,
     gateway_refused: IntCounterVec,
+    local_errors: IntCounterVec,
     logins: IntCounterVec,
     login_failures: IntCounterVec,
 }
@@ -48,6 +49,7 @@ pub struct VclusterMetrics {
     apis: Vec<OnceLock<ApiMetrics>>,
     requests: IntCounterVec,
     latency: HistogramVec,
+    local_errors: IntCounterVec,
     login_failures: IntCounterVec,
 }
 
@@ -97,6 +99,11 @@ impl Families {
                 "Answers in which a physical cluster refuses the gateway's own account, by virtual cluster",
                 &["vcluster"],
             )?,
+            local_errors: counter(
+                "klamm_local_errors_total",
+                "Answers with an error that the gateway itself put into them, by virtual cluster, API and error",
+                &["vcluster", "api", "error"],
+            )?,
             logins: counter(
                 "klamm_logins_total",
                 "Successful logins by virtual cluster",
@@ -122,6 +129,7 @@ impl Families {
             Box::new(self.latency.clone()),
             Box::new(self.decisions.clone()),
             Box::new(self.gateway_refused.clone()),
+            Box::new(self.local_errors.clone()),
             Box::new(self.logins.clone()),
             Box::new(self.login_failures.clone()),
         ]
@@ -141,6 +149,7 @@ impl Families {
             apis: (0..=API_KEYS).map(|_| OnceLock::new()).collect(),
             requests: self.requests.clone(),
             latency: self.latency.clone(),
+            local_errors: self.local_errors.clone(),
             login_failures: self.login_failures.clone(),
         }
     }
@@ -168,6 +177,13 @@ impl VclusterMetrics {
                 latency: self.latency.with_label_values(&labels),
             }
         })
+    }
+
+    /// Counts an answer with an error of the gateway's own. Both labels are of closed sets: names of APIs and errors.
+    pub fn local_error(&self, api: &'static str, error: &'static str) {
+        self.local_errors
+            .with_label_values(&[self.name.as_str(), api, error])
+            .inc();
     }
 
     /// Counts a failed login; `reason` is the label of a closed set.

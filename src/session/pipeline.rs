@@ -10,8 +10,16 @@ use crate::wire::Segments;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Asked {
     pub(super) api_key: i16,
+    pub(super) version: i16,
     /// When its last byte was read.
     pub(super) at: Instant,
+}
+
+impl Asked {
+    /// The API and its version.
+    pub(super) fn api(self) -> (i16, i16) {
+        (self.api_key, self.version)
+    }
 }
 
 /// An answer that was made here and waits for its turn.
@@ -56,6 +64,11 @@ impl Pipeline {
                 None
             }
         }
+    }
+
+    /// The request that the broker's next answer belongs to; none when it owes none.
+    pub(super) fn next(&self) -> Option<&Pending> {
+        self.awaited.front().map(|first| &first.pending)
     }
 
     /// Takes the request that the broker's next answer belongs to; none when it owes none.
@@ -108,6 +121,7 @@ mod tests {
         for (number, event) in events.chars().enumerate() {
             let asked = Asked {
                 api_key: number as i16,
+                version: 0,
                 at,
             };
             match event {
@@ -150,6 +164,7 @@ mod tests {
     fn what_is_unanswered_is_counted() {
         let asked = Asked {
             api_key: 0,
+            version: 0,
             at: Instant::now(),
         };
         let mut pipeline = Pipeline::default();

@@ -69,7 +69,8 @@ impl Session {
                 self.now = Instant::now();
             }
             self.resume(cx)?;
-            let was_paused = self.pause.is_some();
+            self.poll_held(cx)?;
+            let (was_paused, was_held) = (self.pause.is_some(), self.held.is_some());
             self.relay_deferred()?;
             let client = self.read_client(cx)?;
             self.upstream.poll_write(cx)?;
@@ -84,6 +85,7 @@ impl Session {
             let can_go_on = (client == Stopped::Full && self.may_plan())
                 || (upstream == Stopped::Full && self.may_take_answers())
                 || (self.pause.is_some() && !was_paused)
+                || (self.held.is_some() && !was_held)
                 || (self.deferred.is_some() && self.is_quiet());
             if !can_go_on {
                 return self.watch_time(cx);
@@ -208,6 +210,7 @@ impl Session {
         if self.conversation.expects_raw() {
             let asked = Asked {
                 api_key: SASL_AUTHENTICATE,
+                version: 0,
                 at: self.now,
             };
             self.asked(asked);
@@ -218,6 +221,10 @@ impl Session {
 
     fn read_upstream(&mut self, cx: &mut TaskContext<'_>) -> Result<Stopped, End> {
         while !self.pipeline.is_empty() {
+            if self.held.is_some() {
+                self.deadlines.answer_rests();
+                return Ok(Stopped::Empty);
+            }
             if !self.may_take_answers() {
                 self.deadlines.answer_rests();
                 return Ok(Stopped::Full);

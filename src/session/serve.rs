@@ -17,7 +17,7 @@ use super::stage::Route;
 use super::upstream::Destination;
 use crate::auth::Conversation;
 use crate::authz::{AuditLine, Decision, Resource};
-use crate::vcluster::api::{self, Gathering};
+use crate::vcluster::api::{self, Gathering, LocalErrors};
 use crate::vcluster::pending::PendingChange;
 use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, ChangeResult, ChangeUnavailable, Denials, Forward, Need, Place, Plan,
@@ -28,12 +28,13 @@ use crate::wire::{self, Segments};
 impl Session {
     /// A frame that is a request.
     pub(super) fn on_request(&mut self, frame: Frame) -> Result<(), End> {
-        let Some(key) = frame.bytes.first_chunk::<2>() else {
+        let Some([key @ .., high, low]) = frame.bytes.first_chunk::<4>() else {
             self.drain(End::BadRequest);
             return Ok(());
         };
         let asked = Asked {
             api_key: i16::from_be_bytes(*key),
+            version: i16::from_be_bytes([*high, *low]),
             at: self.now,
         };
         self.asked(asked);
@@ -74,6 +75,7 @@ impl Session {
         let Unplanned { frame, share, asked } = request;
         let planned = api::request(&view, caller, &mut self.subscriptions, frame, attempt);
         self.audit(&view, caller, asked.api_key, &planned.denied);
+        self.count(&LocalErrors::of_plan(&planned.plan, asked.api()), asked);
         self.carry_out(&view, planned.plan, share, asked)
     }
 
@@ -197,11 +199,12 @@ impl Session {
     /// A change is made, refused or unknown.
     pub(super) fn changed(&mut self, pending: PendingChange, result: ChangeResult, asked: Asked) {
         let answer = api::changed(pending, result);
+        self.count(&LocalErrors::of_answer(&answer, asked.api()), asked);
         self.reply(answer, asked);
     }
 
-    /// An answer of the broker.
-    pub(super) fn on_answer(&mut self, frame: Frame) -> Result<(), End> {
+    /// Gives the client an answer of the broker.
+    pub(super) fn tell(&mut self, frame: Frame) -> Result<(), End> {
         let Some(awaited) = self.pipeline.answered() else {
             return Err(End::BadUpstream);
         };
@@ -220,6 +223,7 @@ impl Session {
                 error_code, "upstream: the physical cluster refuses the gateway's own account"
             );
         }
+        self.count(&answer.errors, awaited.asked);
         self.outbound.push(answer.frame, frame.share);
         self.answered(awaited.asked, self.now);
         for (answer, asked) in awaited.followers {
@@ -245,6 +249,14 @@ impl Session {
             .api(asked.api_key, api_label)
             .requests
             .inc();
+    }
+
+    /// Counts the errors that the gateway itself answers a request with.
+    fn count(&self, errors: &LocalErrors, asked: Asked) {
+        for error in errors.labels() {
+            let metrics = &self.setup.door.metrics;
+            metrics.local_error(api_label(asked.api_key), error);
+        }
     }
 
     /// Takes the time of a request whose answer is on its way.

@@ -75,7 +75,16 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
     };
     let topology = Topology {
         topics: Arc::new([(PHYSICAL_TOPIC.parse().unwrap(), topic)].into()),
-        apis: ApiRanges([(0, (0, 13)), (1, (4, 18)), (12, (0, 4)), (78, (1, 2))].into()),
+        apis: ApiRanges(
+            [
+                (0, (0, 13)),
+                (1, (4, 18)),
+                (12, (0, 4)),
+                (68, (0, 1)),
+                (78, (1, 2)),
+            ]
+            .into(),
+        ),
         ..Topology::default()
     };
     let source = Source {

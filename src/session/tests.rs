@@ -10,6 +10,7 @@ use super::*;
 
 mod data;
 mod endings;
+mod held;
 mod passwords;
 mod relay;
 mod share;

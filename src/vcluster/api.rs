@@ -18,11 +18,13 @@ mod delete_topics;
 mod error_code;
 mod expression;
 mod fetch;
+mod freshness;
 mod gate;
 mod gateway_refused;
 mod group;
 mod groups;
 pub(super) mod items;
+mod local_errors;
 mod log_dirs;
 mod metadata;
 mod offset_fetch;
@@ -56,7 +58,9 @@ use bytes::Bytes;
 
 use self::ask::{Aim, Ask, Stop};
 use self::back::Back;
+pub use self::freshness::{Freshness, freshness};
 use self::gate::Gate;
+pub use self::local_errors::LocalErrors;
 pub use self::several::{Gathering, gathered};
 use self::table::Api;
 use super::pending::{Pending, PendingChange, Then};
@@ -280,15 +284,15 @@ pub struct Answered {
     /// The authorization error with which the physical cluster refused the gateway itself, if it did. The client is
     /// not told; whoever runs the gateway should be.
     pub gateway_refused: Option<i16>,
+    /// The errors that the gateway answers in place of what the broker said. What it refused of the request is counted
+    /// by its plan.
+    pub errors: LocalErrors,
 }
 
 /// Turns a broker's answer into the client's.
 pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) -> Result<Answered, BadAnswer> {
     let api = (pending.api.key(), pending.version);
-    let view = match (view.foreign(), pending.names.cluster()) {
-        ([], _) | (_, None) => view,
-        (_, Some(cluster)) => view.on(cluster).unwrap_or(view),
-    };
+    let view = part_of(view, &pending);
     if correlation_id(&frame)? != pending.correlation_id {
         return Err(BadAnswer::OtherRequest);
     }
@@ -303,7 +307,7 @@ pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) ->
         let message = walk_response(api, &frame, detail, tape)?;
         let mut edits = Edits::new();
         let mut back = Back::new(view, caller, &pending);
-        convert(&mut back, &pending, message, &mut edits)?;
+        let errors = convert(&mut back, &pending, message, &mut edits)?;
         edits.remove_unknown(message);
         let gateway_refused = match caller.seen_as {
             SeenAs::Gateway => gateway_refused::hide(message, &mut edits),
@@ -313,8 +317,17 @@ pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) ->
         Ok(Answered {
             frame,
             gateway_refused,
+            errors,
         })
     })
+}
+
+/// The part of the view that a request was sent by.
+fn part_of<'a>(view: &'a View, pending: &Pending) -> &'a View {
+    match (view.foreign(), pending.names.cluster()) {
+        ([], _) | (_, None) => view,
+        (_, Some(cluster)) => view.on(cluster).unwrap_or(view),
+    }
 }
 
 fn convert(
@@ -322,7 +335,8 @@ fn convert(
     pending: &Pending,
     message: Message<'_>,
     edits: &mut Edits,
-) -> Result<(), WireError> {
+) -> Result<LocalErrors, WireError> {
+    let mut errors = LocalErrors::default();
     let empty = || Item::response(pending.api.key(), pending.version);
     match &pending.then {
         Then::Metadata(then) => metadata::answer(back, message, &empty()?, then, edits),
@@ -355,21 +369,13 @@ fn convert(
         Then::Transactions(refused) => txn_admin::described(back, message, &empty()?, refused, edits),
         Then::ListedTransactions(pattern) => txn_admin::listed(back, message, pattern.as_ref(), edits),
         Then::Nothing if pending.api == Api::ListGroups => groups::listed(back, message, edits),
-        Then::Nothing
-            if matches!(
-                pending.api,
-                Api::ConsumerGroupHeartbeat | Api::ShareGroupHeartbeat
-            ) =>
-        {
-            consumer_group::assigned(back, message, edits);
-        }
         Then::Nothing => back.convert(message.root(), edits),
         Then::Cluster(operations) => {
             back.cluster_operations = *operations;
             back.convert(message.root(), edits);
         }
-        Then::Members(protocol) => {
-            back.members = *protocol;
+        Then::Members(members) => {
+            back.members = *members;
             back.convert(message.root(), edits);
         }
         Then::Refusals(refusals) => items::answered(back, message, refusals, edits),
@@ -382,7 +388,9 @@ fn convert(
         Then::ConfigResources => config_resources::listed(back, message, edits),
         Then::LogDirs => log_dirs::described(back, message, edits),
         Then::Topics(refused) if pending.api == Api::ShareFetch => {
-            share_fetch::fetched(back, message, &empty()?, refused, edits);
+            if let Err(error) = share_fetch::fetched(back, message, &empty()?, refused, edits) {
+                errors.add(error.code());
+            }
         }
         Then::Topics(refused) => {
             back.convert(message.root(), edits);
@@ -392,7 +400,7 @@ fn convert(
             }
         }
     }
-    Ok(())
+    Ok(errors)
 }
 
 /// Answers a request whose change was proposed.

@@ -8,12 +8,15 @@
 use std::borrow::Cow;
 
 use super::rename::{Alias, Names};
-use crate::wire::{Class, Edits, Embedded, Form, Node, Tape, walk_embedded};
+use crate::wire::{Class, Edits, Embedded, Form, Node, Tail, Tape, walk_embedded};
 
 /// The protocol type whose embedded bytes are renamed.
 pub const CONSUMER_PROTOCOL: &str = "consumer";
 
-/// The bytes are not a `consumer` protocol message of a known version, or would grow beyond what edits may.
+/// Bytes in place of which a message has no user data.
+const NO_USER_DATA: [u8; 4] = (-1_i32).to_be_bytes();
+
+/// The bytes are not a `consumer` protocol message, or would grow beyond what edits may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the embedded consumer protocol message is not understood")]
 pub struct NotUnderstood;
@@ -25,19 +28,37 @@ pub enum Direction {
     ToVirtual,
 }
 
-/// The same message with the names of the other side. Topics that the other side does not have are left out on the way
-/// to a client. Empty bytes stay empty: members without an assignment have none.
+/// The same message with the names of the other side; what follows the fields that are known stays as it is. Topics that
+/// the other side does not have are left out on the way to a client. Empty bytes stay empty: members without an assignment
+/// have none.
 pub fn rename(
     names: &Names,
-    message: Embedded,
+    (message, tail): (Embedded, Tail),
     direction: Direction,
     bytes: &[u8],
 ) -> Result<Vec<u8>, NotUnderstood> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }
+    let renamed = rename_whole(names, (message, tail), direction, bytes);
+    renamed.or_else(|not_understood| {
+        // Some clients end after the topics.
+        let mut longer = [bytes, &NO_USER_DATA].concat();
+        longer =
+            rename_whole(names, (message, Tail::Nothing), direction, &longer).map_err(|_| not_understood)?;
+        longer.truncate(longer.len() - NO_USER_DATA.len());
+        Ok(longer)
+    })
+}
+
+fn rename_whole(
+    names: &Names,
+    (message, tail): (Embedded, Tail),
+    direction: Direction,
+    bytes: &[u8],
+) -> Result<Vec<u8>, NotUnderstood> {
     let mut tape = Tape::new();
-    let message = walk_embedded(message, bytes, &mut tape).map_err(|_| NotUnderstood)?;
+    let message = walk_embedded(message, bytes, tail, &mut tape).map_err(|_| NotUnderstood)?;
     let mut edits = Edits::new();
     // Names alone, or structs that name a topic.
     for topics in message.root().children() {

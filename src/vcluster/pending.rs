@@ -29,6 +29,18 @@ impl Pending {
             Api::ShareFetch | Api::ShareAcknowledge | Api::GetTelemetrySubscriptions | Api::PushTelemetry
         )
     }
+
+    /// Whether the answer may tell of topics that the view does not show yet, and then waits for them.
+    pub fn may_run_ahead(&self) -> bool {
+        matches!(
+            self.api,
+            Api::ConsumerGroupHeartbeat
+                | Api::ShareGroupHeartbeat
+                | Api::CreateTopics
+                | Api::DeleteTopics
+                | Api::CreatePartitions
+        )
+    }
 }
 
 /// What a coordinator is asked for by name.
@@ -49,7 +61,7 @@ pub(super) enum Then {
     /// Keys that were not sent are added (FindCoordinator from version 4).
     Coordinators(Coordinated, Vec<RefusedKey>),
     /// Embedded messages of members are renamed.
-    Members(Protocol),
+    Members(Members),
     OffsetFetch(Vec<FetchedGroup>),
     Groups {
         refused: Vec<RefusedGroup>,
@@ -162,6 +174,30 @@ pub(super) enum FetchedTopics {
     Named(Vec<RefusedTopic>),
     /// None: the whole group was not sent on.
     Refused(i16),
+}
+
+/// The members of a group, as far as their embedded bytes depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Members {
+    pub(super) protocol: Protocol,
+    pub(super) company: Company,
+}
+
+impl Members {
+    /// Of whom no bytes are read.
+    pub(super) const OTHER: Self = Self {
+        protocol: Protocol::Other,
+        company: Company::Own,
+    };
+}
+
+/// Who may be a member of a group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Company {
+    /// Clients of the virtual cluster.
+    Own,
+    /// Others too: the group is let in.
+    Mixed,
 }
 
 /// What the embedded bytes of group members hold.

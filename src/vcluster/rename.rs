@@ -2,6 +2,7 @@
 //! one into the other. It knows nothing of rights.
 
 mod alias;
+mod departed;
 mod scope;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use klamm_raft::model::{AliasTopic, ClusterId, TopicName, VclusterName};
 use super::names::{Physical, TopicId, Virtual};
 use crate::backend::topology::PhysicalTopic;
 use alias::derive_topic_id;
+use departed::Departed;
 use scope::Realm;
 
 pub use alias::{Alias, AliasIds};
@@ -52,6 +54,7 @@ pub struct Names {
     by_physical_name: Places<TopicName>,
     by_virtual_id: Places<TopicId<Virtual>>,
     by_physical_id: Places<TopicId<Physical>>,
+    departed: Departed,
 }
 
 impl Names {
@@ -73,19 +76,22 @@ impl Names {
             {
                 Arc::clone(previous)
             }
-            _ => Arc::new(Self::of(sources, realm, aliases)),
+            _ => Arc::new(Self::of(previous.map(Arc::as_ref), sources, realm, aliases)),
         }
     }
 
-    fn of(sources: Sources<'_>, realm: Realm, aliases: Vec<Alias>) -> Self {
+    fn of(previous: Option<&Self>, sources: Sources<'_>, realm: Realm, aliases: Vec<Alias>) -> Self {
         let ids = |alias: &Alias| alias.ids;
+        let by_virtual_id = index(&aliases, |alias| ids(alias).map(|ids| ids.virtual_id));
+        let previous = previous.filter(|previous| previous.cluster.as_ref() == sources.cluster);
         Self {
+            departed: Departed::since(previous, &by_virtual_id),
             vcluster: sources.vcluster.clone(),
             cluster: sources.cluster.cloned(),
             realm,
             by_virtual_name: index(&aliases, |alias| Some(alias.virtual_name.topic_name().clone())),
             by_physical_name: index(&aliases, |alias| Some(alias.physical_name.topic_name().clone())),
-            by_virtual_id: index(&aliases, |alias| ids(alias).map(|ids| ids.virtual_id)),
+            by_virtual_id,
             by_physical_id: index(&aliases, |alias| ids(alias).map(|ids| ids.physical_id)),
             aliases,
         }
@@ -165,6 +171,20 @@ impl Names {
         self.by_physical_id.get(&id).map(|place| &self.aliases[*place])
     }
 
+    /// The topic whose id on the physical cluster is `id`, which is shown no longer.
+    pub fn departed(&self, id: TopicId<Physical>) -> Option<&Alias> {
+        self.departed.by_physical_id(id)
+    }
+
+    /// The id on the physical cluster of the topic that a client was told to be `id`, be it shown or departed.
+    pub fn physical_topic_id(&self, id: TopicId<Virtual>) -> Option<TopicId<Physical>> {
+        if self.is_transparent() {
+            return Some(TopicId::new(*id.bytes()));
+        }
+        let alias = self.by_virtual_id(id).or_else(|| self.departed.by_virtual_id(id));
+        Some(alias?.ids?.physical_id)
+    }
+
     /// What a client is told when the physical cluster says that the id of `alias` is `id`: also for an id that this
     /// map does not have yet, because the topic was created again a moment ago.
     pub fn virtual_topic_id(&self, alias: &Alias, id: TopicId<Physical>) -> TopicId<Virtual> {
@@ -189,6 +209,12 @@ impl Names {
     /// The client's name of a group of the physical cluster; `None` when it is not one of this virtual cluster.
     pub fn virtual_group<'a>(&self, physical: &'a str) -> Option<&'a str> {
         self.realm.virtual_group(physical)
+    }
+
+    /// Whether a group of the physical cluster is shown as it is, so that others than clients of this virtual cluster may
+    /// be members of it.
+    pub fn is_let_in_group(&self, physical: &str) -> bool {
+        self.realm.is_let_in_group(physical)
     }
 
     /// The client's name of a transactional id of the physical cluster; `None` when it is not one of this virtual

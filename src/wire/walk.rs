@@ -54,30 +54,44 @@ impl Embedded {
     }
 }
 
+/// What may follow the fields of an embedded message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tail {
+    Nothing,
+    /// Bytes that nobody here reads, and that stay as they are.
+    Anything,
+}
+
 /// Walks a message of the `consumer` protocol, its version first.
 ///
 /// Some clients announce a version and leave out its fields: such a message is read as the older version that it is.
-/// What is newer than the table is an error, because names could be where nobody looks.
+/// One that is newer than the table is read as the latest of the table, as Kafka's own clients and brokers do: versions of
+/// this protocol only add fields at the end.
 pub fn walk_embedded<'a>(
     kind: Embedded,
     bytes: &'a [u8],
+    tail: Tail,
     tape: &'a mut Tape,
 ) -> Result<Message<'a>, WireError> {
     let mut cursor = Cursor::new(bytes, 0);
     let version = cursor.i16()?;
     let body = cursor.at();
-    let of_version = |version| Program::of_message(kind.def(), version, Detail::Classified);
-    let key = kind.def().key;
-    let program = of_version(version).ok_or(WireError::UnknownVersion { key, version })?;
-    let walk = |program, tape: &mut Tape| walk_into(program, bytes, (body, Direction::Data), tape);
-    let first = walk(program, tape);
-    if matches!(first, Err(WireError::Truncated { .. })) {
-        let mut older = (0..version).rev().filter_map(of_version);
-        if older.any(|program| walk(program, tape).is_ok()) {
-            return Ok(Message::new(bytes, tape));
-        }
+    let def = kind.def();
+    let of_version = |version| Program::of_message(def, version, Detail::Classified);
+    let mut programs = (0..=version.min(def.versions.hi)).rev().filter_map(of_version);
+    let unknown = WireError::UnknownVersion {
+        key: def.key,
+        version,
+    };
+    let walk = |program, tape: &mut Tape| match walk_into(program, bytes, (body, Direction::Data), tape) {
+        Err(WireError::TrailingBytes { .. }) if tail == Tail::Anything => Ok(()),
+        walked => walked,
+    };
+    let mut walked = walk(programs.next().ok_or(unknown)?, tape);
+    if walked.is_err() && programs.any(|older| walk(older, tape).is_ok()) {
+        walked = Ok(());
     }
-    first.map(|()| Message::new(bytes, tape))
+    walked.map(|()| Message::new(bytes, tape))
 }
 
 /// Walks a whole message that begins at a byte of the frame and must end with it.

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use klamm::wire::{
-    Class, Detail, Edits, Embedded, Form, Message, RequestHeader, Tape, WireError, api_keys, api_versions,
-    batch_headers, walk_embedded, walk_request, walk_response,
+    Class, Detail, Edits, Embedded, Form, Message, RequestHeader, Tail, Tape, WireError, api_keys,
+    api_versions, batch_headers, walk_embedded, walk_request, walk_response,
 };
 
 use super::chance::Chance;
@@ -112,7 +112,7 @@ fn embedded_messages_and_batches_are_read() {
         spoil(&mut bytes, chance);
         for kind in [Embedded::Subscription, Embedded::Assignment] {
             let mut tape = Tape::new();
-            if let Ok(walked) = walk_embedded(kind, &bytes, &mut tape) {
+            if let Ok(walked) = walk_embedded(kind, &bytes, Tail::Anything, &mut tape) {
                 Edits::new().finish_embedded(walked).unwrap();
             }
         }

@@ -2,7 +2,8 @@
 
 use anyhow::{Result, ensure};
 
-use crate::scene::{IDLE_MS, Login, Scene, counted, lines};
+use crate::program::Program;
+use crate::scene::{IDLE_MS, LIMIT, Login, Scene, counted, eventually, json, lines};
 
 const RECORDS: [&str; 4] = ["one", "two", "three", "four"];
 
@@ -52,6 +53,17 @@ fn a_consumer_group_of_the_new_protocol_reads_through_an_alias() -> Result<()> {
     Ok(())
 }
 
+/// A share group begins with what comes after it, unless it is told to begin with what is there.
+fn from_the_beginning(scene: &Scene, group: &str) -> Result<()> {
+    let earliest = ["--add-config", "share.auto.offset.reset=earliest"];
+    scene.direct(
+        "kafka-configs",
+        &[&["--alter", "--group", group], &earliest[..]].concat(),
+        "",
+    )?;
+    Ok(())
+}
+
 /// How many lines tell of the topic.
 fn of_orders(said: &str) -> usize {
     lines(said).iter().filter(|line| line.contains("orders")).count()
@@ -63,15 +75,7 @@ fn a_share_group_reads_through_an_alias() -> Result<()> {
     scene.topic("shared-physical", 2)?;
     scene.vcluster("sharing", &[("orders", "shared-physical")])?;
     let user = scene.login("sharing", "super-user", 1)?;
-    // A share group begins with what comes after it.
-    let earliest = [
-        "--alter",
-        "--group",
-        "sharing:app",
-        "--add-config",
-        "share.auto.offset.reset=earliest",
-    ];
-    scene.direct("kafka-configs", &earliest, "")?;
+    from_the_beginning(&scene, "sharing:app")?;
     scene.direct(
         "kafka-console-producer",
         &["--topic", "shared-physical"],
@@ -137,5 +141,40 @@ fn share_offsets(scene: &Scene, user: &Login) -> Result<()> {
     groups(&["--delete"])?;
     let left = scene.client_ok(user, "kafka-share-groups", &["--list"])?;
     ensure!(!left.contains("app"), "{left}");
+    Ok(())
+}
+
+#[test]
+fn a_share_consumer_goes_on_when_one_of_its_topics_is_deleted() -> Result<()> {
+    let scene = Scene::shared()?;
+    for topic in ["staying-physical", "leaving-physical"] {
+        scene.topic(topic, 1)?;
+    }
+    scene.vcluster(
+        "leaving",
+        &[("staying", "staying-physical"), ("leaving", "leaving-physical")],
+    )?;
+    let user = scene.login("leaving", "super-user", 1)?;
+    let produce =
+        |topic: &str, records: &str| scene.direct("kafka-console-producer", &["--topic", topic], records);
+    from_the_beginning(&scene, "leaving:app")?;
+    produce("staying-physical", "one")?;
+    produce("leaving-physical", "two")?;
+    let mut sharer = Program::start(&scene, "Sharer", &user, &["app", "5", "staying", "leaving"])?;
+    sharer.shows("both topics are read", |said| lines(said).len() == 2)?;
+    scene.direct("kafka-topics", &["--delete", "--topic", "leaving-physical"], "")?;
+    eventually("the gateway sees that it is gone", || {
+        let path = "virtual-cluster/leaving/topics?name=leaving";
+        let shown = scene.stage.admin(1).call("GET", path, None)?;
+        Ok(json(&shown.body)?[0]["exists"] == false)
+    })?;
+    for record in ["three", "four", "five"] {
+        produce("staying-physical", record)?;
+    }
+    let said = lines(&sharer.finish(LIMIT)?);
+    ensure!(
+        said[2..] == ["staying three", "staying four", "staying five"],
+        "{said:?}"
+    );
     Ok(())
 }

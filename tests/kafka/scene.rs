@@ -251,6 +251,12 @@ impl Scene {
         self.login_with(admin.bootstrap(vcluster)?, username, token)
     }
 
+    /// What a node (counted from 1) tells Prometheus.
+    pub(crate) fn metrics(&self, node: usize) -> Result<String> {
+        let url = format!("{}/metrics", self.stage.nodes()[node - 1].admin_url());
+        Ok(ureq::get(url).call()?.body_mut().read_to_string()?)
+    }
+
     /// Writes the client properties for a token that is already there.
     pub(crate) fn login_with(&self, bootstrap: String, username: &str, token: String) -> Result<Login> {
         let name = format!("{}-{username}.properties", bootstrap.replace([':', ','], "-"));

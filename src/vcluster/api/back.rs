@@ -4,12 +4,13 @@
 use std::borrow::Cow;
 
 use super::error_code::denial;
-use super::{streams_group, words};
+use super::table::Api;
+use super::{group, streams_group, words};
 use crate::authz::{Asker, Resource};
 use crate::vcluster::brokers::Address;
 use crate::vcluster::embedded::{self, Direction};
 use crate::vcluster::names::TopicId;
-use crate::vcluster::pending::{Asked, Pending, Protocol};
+use crate::vcluster::pending::{Asked, Company, Members, Pending, Protocol};
 use crate::vcluster::plan::Caller;
 use crate::vcluster::rename::Names;
 use crate::vcluster::view::{Part, View};
@@ -39,21 +40,26 @@ pub(super) struct Back<'a> {
     /// Whether the bitfield of the cluster is wanted.
     pub(super) cluster_operations: Asked,
     /// What the bytes of group members hold.
-    pub(super) members: Protocol,
+    pub(super) members: Members,
 }
 
 impl<'a> Back<'a> {
     pub(super) fn new(view: &'a View, caller: &'a Caller, pending: &'a Pending) -> Self {
+        let names = match pending.api {
+            // They assign topics by id, of which some came after the request.
+            Api::ConsumerGroupHeartbeat | Api::ShareGroupHeartbeat => &view.names,
+            _ => &pending.names,
+        };
         Self {
             view,
-            names: &pending.names,
+            names,
             caller,
             asker: view.acls.index.asker(&caller.principal, &caller.host),
             topics: Asked::Yes,
             filter: Asked::No,
             operations: Asked::No,
             cluster_operations: Asked::No,
-            members: Protocol::Other,
+            members: Members::OTHER,
         }
     }
 
@@ -328,13 +334,19 @@ impl<'a> Back<'a> {
     }
 
     fn embedded(&self, message: Embedded, node: Node<'_>, edits: &mut Edits) {
+        let Members { protocol, company } = self.members;
+        let Some(tail) = group::tail_of(protocol) else {
+            return;
+        };
         let bytes = node.bytes().unwrap_or_default();
-        let renamed = embedded::rename(self.names, message, Direction::ToVirtual, bytes);
-        match (self.members, renamed) {
-            (Protocol::Other, _) | (Protocol::Unknown, Err(_)) => {}
-            (_, Ok(renamed)) => edits.set_bytes(node, Some(&renamed)),
-            // Everything that came through the gateway is understood.
-            (Protocol::Consumer, Err(_)) => edits.set_bytes(node, Some(&[])),
+        match embedded::rename(self.names, (message, tail), Direction::ToVirtual, bytes) {
+            Ok(renamed) => edits.set_bytes(node, Some(&renamed)),
+            // Whoever wrote them may have written physical names.
+            Err(_) if protocol == Protocol::Consumer && company == Company::Mixed => {
+                edits.set_bytes(node, Some(&[]));
+            }
+            // They were not understood on the way there either.
+            Err(_) => {}
         }
     }
 

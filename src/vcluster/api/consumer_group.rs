@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use super::ask::{Ask, Stop, Verdict};
+use super::ask::{Ask, Stop};
 use super::back::Back;
 use super::error_code::ErrorCode;
 use super::table::Api;
-use super::{expression, group, groups, streams_group, topics};
+use super::{expression, group, groups, streams_group};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Asked, RefusedGroup, Then};
@@ -34,7 +34,7 @@ pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !may_describe_all(ask) {
         return refuse(ask, ErrorCode::TopicAuthorizationFailed);
     }
-    if judged.is_ok() && pattern_of(ask).is_some() && must_look_for_topics(ask) {
+    if judged.is_ok() && must_look_for_topics(ask) {
         return Err(Stop::UnknownTopicId);
     }
     let named = judged.and_then(|()| {
@@ -80,9 +80,14 @@ fn pattern_of<'a>(ask: &Ask<'a>) -> Option<Node<'a>> {
     node.filter(|node| !node.is_null())
 }
 
-/// Whether topics that the view does not show yet must be looked for.
+/// Whether topics that the view does not show yet must be looked for: those that a member names, and those that an
+/// expression may stand for.
 fn must_look_for_topics(ask: &Ask<'_>) -> bool {
-    ask.view.names.is_open() && ask.attempt == Attempt::First && ask.has_home()
+    let names = &ask.view.names;
+    let is_to_come = |name: &str| names.by_virtual_name(name).is_some_and(|alias| !alias.exists);
+    ask.attempt == Attempt::First
+        && ask.has_home()
+        && (subscribed_names(ask.message).any(is_to_come) || (pattern_of(ask).is_some() && names.is_open()))
 }
 
 /// The names that a member subscribes to; none when that did not change.
@@ -139,29 +144,27 @@ fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
     Ok(())
 }
 
-/// Partitions that a member has of topics which are gone from here are not the broker's business.
+/// Gives partitions that a member has their physical ids, also those of topics that departed: the broker waits until the
+/// member lets go of them. What was never heard of here no broker has assigned.
 fn owned_to_physical(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), Stop> {
     for array in ask.message.all(Class::Topics) {
         for topic in array.children() {
-            match ask.judge(topic, None)? {
-                Verdict::Forwarded(alias) => topics::to_physical(topic, &alias, edits),
-                Verdict::Refused(_) => edits.remove_item(array, topic),
+            let Some((node, id)) = topic
+                .child_of(Class::TopicId)
+                .and_then(|node| Some((node, node.uuid()?)))
+            else {
+                return Err(Stop::Malformed);
+            };
+            match ask.view.names.physical_topic_id(TopicId::new(id)) {
+                Some(physical) => edits.set_uuid(node, *physical.bytes()),
+                None => {
+                    ask.judge_id(id, None)?;
+                    edits.remove_item(array, topic);
+                }
             }
         }
     }
     Ok(())
-}
-
-/// The answer to a heartbeat. When it assigns a topic that is not known here, because it was created again or its alias
-/// was removed a moment ago, the member is made to send its whole state again: a broker tells an assignment but once.
-pub(super) fn assigned(back: &Back<'_>, message: Message<'_>, edits: &mut Edits) {
-    back.convert(message.root(), edits);
-    let mut ids = message.all(Class::TopicId).filter_map(Node::uuid);
-    let is_foreign = |id: [u8; 16]| back.names.by_physical_id(TopicId::new(id)).is_none();
-    let error = message.root().child(field::ERROR_CODE);
-    if let Some(error) = error.filter(|error| error.int() == Some(0) && ids.any(is_foreign)) {
-        edits.set_int(error, ErrorCode::CoordinatorLoadInProgress.code().into());
-    }
 }
 
 /// The answer to ConsumerGroupDescribe, ShareGroupDescribe and StreamsGroupDescribe.

@@ -2,50 +2,76 @@
 
 use crate::wire::Value;
 
-/// A Kafka error code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(i16)]
-pub(super) enum ErrorCode {
-    UnknownServerError = -1,
-    UnknownTopicOrPartition = 3,
-    LeaderNotAvailable = 5,
-    NotLeaderOrFollower = 6,
-    RequestTimedOut = 7,
-    CoordinatorLoadInProgress = 14,
-    CoordinatorNotAvailable = 15,
-    NotCoordinator = 16,
-    InvalidTopic = 17,
-    IllegalGeneration = 22,
-    InconsistentGroupProtocol = 23,
-    InvalidGroupId = 24,
-    UnknownMemberId = 25,
-    TopicAuthorizationFailed = 29,
-    GroupAuthorizationFailed = 30,
-    ClusterAuthorizationFailed = 31,
-    UnsupportedSaslMechanism = 33,
-    UnsupportedVersion = 35,
-    InvalidRequest = 42,
-    PolicyViolation = 44,
-    TransactionalIdAuthorizationFailed = 53,
-    SecurityDisabled = 54,
-    OperationNotAttempted = 55,
-    GroupIdNotFound = 69,
-    FetchSessionIdNotFound = 70,
-    FencedInstanceId = 82,
-    ResourceNotFound = 91,
-    DuplicateResource = 92,
-    UnacceptableCredential = 93,
-    UnknownTopicId = 100,
-    MismatchedEndpointType = 114,
-    UnsupportedEndpointType = 115,
-    ShareSessionNotFound = 122,
-    InvalidRegularExpression = 128,
-    StreamsInvalidTopology = 130,
+/// Writes the enum with its two ways of reading.
+macro_rules! error_codes {
+    ($($name:ident = $code:literal $label:literal,)*) => {
+        /// A Kafka error code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[repr(i16)]
+        pub(in crate::vcluster) enum ErrorCode {
+            $($name = $code,)*
+        }
+
+        impl ErrorCode {
+            /// The error of this number, if the gateway answers with it.
+            pub(in crate::vcluster) fn of(code: i16) -> Option<Self> {
+                match code {
+                    $($code => Some(Self::$name),)*
+                    _ => None,
+                }
+            }
+
+            /// Kafka's name.
+            pub(in crate::vcluster) fn label(self) -> &'static str {
+                match self {
+                    $(Self::$name => $label,)*
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    UnknownServerError = -1 "UNKNOWN_SERVER_ERROR",
+    UnknownTopicOrPartition = 3 "UNKNOWN_TOPIC_OR_PARTITION",
+    LeaderNotAvailable = 5 "LEADER_NOT_AVAILABLE",
+    NotLeaderOrFollower = 6 "NOT_LEADER_OR_FOLLOWER",
+    RequestTimedOut = 7 "REQUEST_TIMED_OUT",
+    CoordinatorLoadInProgress = 14 "COORDINATOR_LOAD_IN_PROGRESS",
+    CoordinatorNotAvailable = 15 "COORDINATOR_NOT_AVAILABLE",
+    NotCoordinator = 16 "NOT_COORDINATOR",
+    InvalidTopic = 17 "INVALID_TOPIC_EXCEPTION",
+    IllegalGeneration = 22 "ILLEGAL_GENERATION",
+    InconsistentGroupProtocol = 23 "INCONSISTENT_GROUP_PROTOCOL",
+    InvalidGroupId = 24 "INVALID_GROUP_ID",
+    UnknownMemberId = 25 "UNKNOWN_MEMBER_ID",
+    TopicAuthorizationFailed = 29 "TOPIC_AUTHORIZATION_FAILED",
+    GroupAuthorizationFailed = 30 "GROUP_AUTHORIZATION_FAILED",
+    ClusterAuthorizationFailed = 31 "CLUSTER_AUTHORIZATION_FAILED",
+    UnsupportedSaslMechanism = 33 "UNSUPPORTED_SASL_MECHANISM",
+    UnsupportedVersion = 35 "UNSUPPORTED_VERSION",
+    InvalidRequest = 42 "INVALID_REQUEST",
+    PolicyViolation = 44 "POLICY_VIOLATION",
+    TransactionalIdAuthorizationFailed = 53 "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
+    SecurityDisabled = 54 "SECURITY_DISABLED",
+    OperationNotAttempted = 55 "OPERATION_NOT_ATTEMPTED",
+    GroupIdNotFound = 69 "GROUP_ID_NOT_FOUND",
+    FetchSessionIdNotFound = 70 "FETCH_SESSION_ID_NOT_FOUND",
+    FencedInstanceId = 82 "FENCED_INSTANCE_ID",
+    ResourceNotFound = 91 "RESOURCE_NOT_FOUND",
+    DuplicateResource = 92 "DUPLICATE_RESOURCE",
+    UnacceptableCredential = 93 "UNACCEPTABLE_CREDENTIAL",
+    UnknownTopicId = 100 "UNKNOWN_TOPIC_ID",
+    MismatchedEndpointType = 114 "MISMATCHED_ENDPOINT_TYPE",
+    UnsupportedEndpointType = 115 "UNSUPPORTED_ENDPOINT_TYPE",
+    ShareSessionNotFound = 122 "SHARE_SESSION_NOT_FOUND",
+    InvalidRegularExpression = 128 "INVALID_REGULAR_EXPRESSION",
+    StreamsInvalidTopology = 130 "STREAMS_INVALID_TOPOLOGY",
 }
 
 impl ErrorCode {
     /// Kafka's number.
-    pub(super) fn code(self) -> i16 {
+    pub(in crate::vcluster) fn code(self) -> i16 {
         self as i16
     }
 }

@@ -6,9 +6,10 @@ use super::error_code::ErrorCode;
 use super::table::Api;
 use crate::authz::Resource;
 use crate::vcluster::embedded::{self, CONSUMER_PROTOCOL, Direction};
-use crate::vcluster::pending::{Protocol, Then};
+use crate::vcluster::pending::{Company, Members, Protocol, Then};
 use crate::vcluster::plan::Plan;
-use crate::wire::{Class, Edits, Embedded, Node, Value, field};
+use crate::vcluster::rename::Names;
+use crate::wire::{Class, Edits, Embedded, Node, Tail, Value, field};
 use klamm_raft::model::Operation;
 
 /// The first version of JoinGroup whose answer may leave out the protocol's name.
@@ -45,22 +46,44 @@ fn with_members(ask: &mut Ask<'_>, class: Class, message: Embedded) -> Result<Pl
     if let Err(error) = judge_named(ask, Operation::Read, &mut edits) {
         return refuse(ask, error);
     }
+    let names = &ask.view.names;
     let protocol = match ask.message.first(Class::ProtocolType) {
+        _ if names.is_transparent() => Protocol::Other,
         None => Protocol::Unknown,
         Some(protocol) if protocol.text() == Some(CONSUMER_PROTOCOL) => Protocol::Consumer,
         Some(_) => Protocol::Other,
     };
-    if protocol != Protocol::Other {
+    if let Some(tail) = tail_of(protocol) {
         for node in ask.message.all(class) {
             let bytes = node.bytes().unwrap_or_default();
-            match embedded::rename(&ask.view.names, message, Direction::ToPhysical, bytes) {
-                Ok(renamed) => edits.set_bytes(node, Some(&renamed)),
-                Err(_) if protocol == Protocol::Unknown => {}
-                Err(_) => return refuse(ask, ErrorCode::InconsistentGroupProtocol),
+            // What cannot be read is the members' own business, as it is at a broker: nothing physical is in it.
+            if let Ok(renamed) = embedded::rename(names, (message, tail), Direction::ToPhysical, bytes) {
+                edits.set_bytes(node, Some(&renamed));
             }
         }
     }
-    ask.forward(edits, Then::Members(protocol))
+    let id = ask.message.first(Class::GroupId).and_then(Node::text);
+    let physical = names.physical_group(id.unwrap_or_default());
+    let company = physical.map_or(Company::Mixed, |group| company_of(names, &group));
+    ask.forward(edits, Then::Members(Members { protocol, company }))
+}
+
+/// What may follow in the bytes of members; `None` when nobody reads them. Those that may be of another protocol must look
+/// like this one to their end.
+pub(super) fn tail_of(protocol: Protocol) -> Option<Tail> {
+    match protocol {
+        Protocol::Consumer => Some(Tail::Anything),
+        Protocol::Unknown => Some(Tail::Nothing),
+        Protocol::Other => None,
+    }
+}
+
+/// Who may be a member of a group of the physical cluster.
+pub(super) fn company_of(names: &Names, physical: &str) -> Company {
+    match names.is_let_in_group(physical) {
+        true => Company::Mixed,
+        false => Company::Own,
+    }
 }
 
 /// Answers with an error at the top level.

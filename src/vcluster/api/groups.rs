@@ -5,7 +5,7 @@ use super::back::Back;
 use super::group;
 use crate::authz::Resource;
 use crate::vcluster::embedded::CONSUMER_PROTOCOL;
-use crate::vcluster::pending::{Asked, Protocol, RefusedGroup, Then};
+use crate::vcluster::pending::{Asked, Members, Protocol, RefusedGroup, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Field, Item, Message, field};
 use klamm_raft::model::Operation;
@@ -90,10 +90,13 @@ pub(super) fn described(
     };
     for described in array.children() {
         let is_consumer = described.text_in(field::PROTOCOL_TYPE) == Some(CONSUMER_PROTOCOL);
-        back.members = if is_consumer {
-            Protocol::Consumer
-        } else {
-            Protocol::Other
+        let physical = described.text_in(field::GROUP_ID).unwrap_or_default();
+        back.members = match is_consumer && !back.names.is_transparent() {
+            true => Members {
+                protocol: Protocol::Consumer,
+                company: group::company_of(back.names, physical),
+            },
+            false => Members::OTHER,
         };
         if !back.item(described, edits) {
             edits.remove_item(array, described);

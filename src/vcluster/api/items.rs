@@ -21,6 +21,8 @@ pub(super) struct Sieve {
     edits: Edits,
     kept: usize,
     refused: Vec<Item>,
+    /// Those with which items were refused.
+    errors: Vec<ErrorCode>,
 }
 
 impl Sieve {
@@ -31,6 +33,7 @@ impl Sieve {
             edits: Edits::new(),
             kept: 0,
             refused: Vec::new(),
+            errors: Vec::new(),
         })
     }
 
@@ -59,6 +62,9 @@ impl Sieve {
             item.set(field::ERROR_MESSAGE, Value::Null);
         }
         self.refused.push(item);
+        if !self.errors.contains(&error) {
+            self.errors.push(error);
+        }
         // It was pushed a line ago.
         self.refused.last_mut().expect("there is an item")
     }
@@ -69,6 +75,7 @@ impl Sieve {
             let refusals = Refusals {
                 answered: self.answered,
                 items: self.refused,
+                errors: self.errors,
             };
             return ask.forward(self.edits, then(refusals));
         }
@@ -84,15 +91,22 @@ impl Sieve {
 pub(in crate::vcluster) struct Refusals {
     answered: Field,
     items: Vec<Item>,
+    errors: Vec<ErrorCode>,
 }
 
 impl Refusals {
+    /// Each error that is answered.
+    pub(super) fn errors(&self) -> impl Iterator<Item = ErrorCode> {
+        self.errors.iter().copied()
+    }
+
     /// Nothing was refused.
     #[cfg(test)]
     pub(super) fn none() -> Self {
         Self {
             answered: field::TOPICS,
             items: Vec::new(),
+            errors: Vec::new(),
         }
     }
 

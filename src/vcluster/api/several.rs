@@ -16,6 +16,7 @@ use self::delete::Deletion;
 use self::parts::{Part, Parts};
 use super::ask::{Aim, Others, is_elsewhere};
 use super::error_code::ErrorCode;
+use super::local_errors::LocalErrors;
 use super::table::Api;
 use super::{BadAnswer, Question, plan};
 use crate::vcluster::brokers::VirtualBroker;
@@ -92,6 +93,21 @@ impl Gathering {
     fn sent(kept: Kept, then: Step, calls: Vec<Call>) -> Plan {
         let gathering = Box::new(Self { kept, then });
         Plan::Need(Need::Answers { calls, gathering })
+    }
+
+    /// The errors that are in its parts already, or will be added to what brokers answer.
+    pub(super) fn add_errors(&self, errors: &mut LocalErrors, api: (i16, i16)) {
+        let parts: &[Part] = match &self.then {
+            Step::Merge(parts) => parts,
+            Step::Check(_, parts) => &parts.parts,
+            Step::Delete(deletion) => return deletion.add_errors(errors),
+        };
+        for part in parts {
+            match part {
+                Part::Here(answer) => errors.add_all_of(answer, api),
+                Part::Awaited(_, pending) => errors.add_all_of_pending(&pending.then),
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! ShareFetch and ShareAcknowledge (KIP-932). A broker keeps a share session's partitions; a request names only what
 //! changes. So rights are judged on what a request names, and once more on what an answer holds.
 
-use super::ask::{Ask, Stop, Verdict};
+use super::ask::{Ask, Stop};
 use super::back::Back;
 use super::consumer_group;
 use super::error_code::ErrorCode;
@@ -9,8 +9,8 @@ use super::group;
 use super::topics::{self, Shape};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
-use crate::vcluster::pending::{RefusedTopic, Then};
-use crate::vcluster::plan::Plan;
+use crate::vcluster::pending::{RefusedTopic, Then, TopicKey};
+use crate::vcluster::plan::{Attempt, Plan};
 use crate::vcluster::rename::Alias;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
 use klamm_raft::model::Operation;
@@ -67,45 +67,113 @@ fn split(ask: &mut Ask<'_>) -> Result<Result<Parts, ErrorCode>, Stop> {
     }
     let root = ask.message.root();
     let split = topics::split(ask, &SHAPE, root, &mut edits)?;
-    if let Some(forgotten) = root.child(field::FORGOTTEN_TOPICS_DATA) {
-        for topic in forgotten.children() {
-            match ask.judge(topic, None)? {
-                Verdict::Forwarded(alias) => topics::to_physical(topic, &alias, &mut edits),
-                Verdict::Refused(_) => edits.remove_item(forgotten, topic),
-            }
-        }
+    if let Some(forgotten) = root.child(field::FORGOTTEN_TOPICS_DATA)
+        && !forget(ask, forgotten, &mut edits)?
+    {
+        return Ok(Err(ErrorCode::ShareSessionNotFound));
     }
     Ok(Ok((split.refused, split.kept, edits)))
 }
 
+/// Gives topics that leave a session their physical ids, shown or departed: a broker keeps what it is not told to
+/// forget, and fails every fetch of a session that holds a topic which is gone. `false` when one of them was never
+/// heard of here: then the session is of no use.
+fn forget(ask: &Ask<'_>, forgotten: Node<'_>, edits: &mut Edits) -> Result<bool, Stop> {
+    for topic in forgotten.children() {
+        let Some((node, id)) = topic
+            .child_of(Class::TopicId)
+            .and_then(|node| Some((node, node.uuid()?)))
+        else {
+            return Err(Stop::Malformed);
+        };
+        match ask.view.names.physical_topic_id(TopicId::new(id)) {
+            Some(physical) => edits.set_uuid(node, *physical.bytes()),
+            None if ask.attempt == Attempt::First => return Err(Stop::UnknownTopicId),
+            None => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// What an answer tells of a topic.
+enum Told {
+    /// What may be told.
+    Shown,
+    /// That it is gone, which is so: these partitions were asked for.
+    Gone(RefusedTopic),
+    /// What may not be told.
+    Hidden,
+}
+
 /// The answer to ShareFetch. When the session holds a topic that the caller may not read any more, or that is none of
 /// the virtual cluster any more, nothing of the answer is told: the client is made to begin a new session, which will
-/// not have that topic.
+/// not have that topic: the error that it gets is given back. One that was deleted is told as such: the client forgets it, and the session goes on.
 pub(super) fn fetched(
     back: &Back<'_>,
     message: Message<'_>,
     empty: &Item,
     refused: &[RefusedTopic],
     edits: &mut Edits,
-) {
+) -> Result<(), ErrorCode> {
     let root = message.root();
     back.convert(root, edits);
     let Some(array) = root.child(field::RESPONSES) else {
-        return;
+        return Ok(());
     };
-    let is_hidden = array.children().any(|topic| !may_read(back, topic));
     let error = root.child(field::ERROR_CODE);
     let Some(error) = error.filter(|error| error.int() == Some(0)) else {
-        return;
+        return Ok(());
     };
+    // What is none of the virtual cluster's is left out already.
+    let is_left_out = |topic: Node<'_>| alias_of(back, topic).is_none() && !back.names.is_transparent();
+    let mut gone = Vec::new();
+    let mut is_hidden = false;
+    for topic in array.children() {
+        match told(back, topic) {
+            Told::Shown => {}
+            Told::Gone(topic) => gone.push(topic),
+            Told::Hidden => is_hidden = true,
+        }
+    }
     if !is_hidden {
+        if back.names.is_transparent() {
+            gone.clear();
+        }
+        topics::splice(&SHAPE, root, empty, &gone, edits);
         topics::splice(&SHAPE, root, empty, refused, edits);
-        return;
+        return Ok(());
     }
     edits.set_int(error, ErrorCode::ShareSessionNotFound.code().into());
-    // Those of others are gone already.
-    for topic in array.children().filter(|topic| alias_of(back, *topic).is_some()) {
+    for topic in array.children().filter(|topic| !is_left_out(*topic)) {
         edits.remove_item(array, topic);
+    }
+    Err(ErrorCode::ShareSessionNotFound)
+}
+
+fn told(back: &Back<'_>, topic: Node<'_>) -> Told {
+    let Some(id) = topic.topic_id().map(TopicId::new) else {
+        return Told::Hidden;
+    };
+    if let Some(alias) = back.names.by_physical_id(id) {
+        return match may_read(back, alias) {
+            true => Told::Shown,
+            false => Told::Hidden,
+        };
+    }
+    let departed = back.names.departed(id).filter(|alias| may_read(back, alias));
+    let failed = |partition: Node<'_>| {
+        partition
+            .int_in(field::ERROR_CODE)
+            .is_some_and(|error| error != 0)
+    };
+    let partitions = || topic.items(field::PARTITIONS);
+    match departed.and_then(|alias| alias.ids) {
+        Some(ids) if partitions().all(failed) => Told::Gone(RefusedTopic {
+            key: TopicKey::Id(*ids.virtual_id.bytes()),
+            partitions: partitions().filter_map(Node::partition_index).collect(),
+            error: ErrorCode::UnknownTopicId.code(),
+        }),
+        _ => Told::Hidden,
     }
 }
 
@@ -113,9 +181,7 @@ fn alias_of<'a>(back: &Back<'a>, topic: Node<'_>) -> Option<&'a Alias> {
     back.names.by_physical_id(topic.topic_id().map(TopicId::new)?)
 }
 
-fn may_read(back: &Back<'_>, topic: Node<'_>) -> bool {
-    alias_of(back, topic).is_some_and(|alias| {
-        let topic = Resource::topic(alias.virtual_name.as_str());
-        back.asker.decide(Operation::Read, topic).is_allowed()
-    })
+fn may_read(back: &Back<'_>, alias: &Alias) -> bool {
+    let topic = Resource::topic(alias.virtual_name.as_str());
+    back.asker.decide(Operation::Read, topic).is_allowed()
 }

@@ -11,9 +11,9 @@ use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use klamm_raft::model::AliasTopic;
 use proptest::prelude::*;
 
-use super::{Direction, NotUnderstood, rename};
+use super::{Direction, NotUnderstood};
 use crate::vcluster::rename::{Names, Scope, Sources};
-use crate::wire::Embedded;
+use crate::wire::{Embedded, Tail};
 
 /// `orders` is physically `internal-orders`; `internal-orders` is no topic of the virtual cluster.
 fn names() -> Arc<Names> {
@@ -30,6 +30,15 @@ fn names() -> Arc<Names> {
         topics: &BTreeMap::new(),
     };
     Names::compile(None, Scope::Aliases, sources)
+}
+
+fn rename(
+    names: &Names,
+    message: Embedded,
+    direction: Direction,
+    bytes: &[u8],
+) -> Result<Vec<u8>, NotUnderstood> {
+    super::rename(names, (message, Tail::Anything), direction, bytes)
 }
 
 fn text(text: &str) -> StrBytes {
@@ -131,17 +140,79 @@ fn a_version_1_subscription_may_end_before_the_owned_partitions() {
 }
 
 #[test]
-fn unknown_versions_trailing_bytes_and_cut_messages_are_refused() {
-    let whole = subscription(3, &["orders"]);
-    let mut newer = whole.clone();
-    newer[1] = 4;
-    let mut longer = whole.clone();
-    longer.push(0);
-    let refused = |bytes: &[u8]| rename(&names(), Embedded::Subscription, Direction::ToPhysical, bytes);
-    assert_eq!(refused(&newer), Err(NotUnderstood));
-    assert_eq!(refused(&longer), Err(NotUnderstood));
-    assert_eq!(refused(&whole[..whole.len() - 1]), Err(NotUnderstood));
-    assert_eq!(refused(&[]), Ok(Vec::new()));
+fn what_follows_the_known_fields_stays_as_it_is() {
+    let (client, stored) = (&["orders", "none-such"], &["internal-orders", "v:none-such"]);
+    for version in 0..=3 {
+        for (announced, rest) in [
+            (version, &b"\0more"[..]),
+            (4, b""),
+            (4, b"\x01internal-orders"),
+            (77, b"x"),
+        ] {
+            // A later version has the fields of all before it.
+            if announced > 3 && version < 3 {
+                continue;
+            }
+            let with_rest = |topics: &[&str]| {
+                let mut bytes = subscription(version, topics);
+                bytes[..2].copy_from_slice(&announced.to_be_bytes());
+                [&bytes[..], rest].concat()
+            };
+            let check = |direction, from: &[&str], to: &[&str]| {
+                let renamed = rename(&names(), Embedded::Subscription, direction, &with_rest(from));
+                assert_eq!(renamed.unwrap(), with_rest(to), "version {announced}, {rest:?}");
+            };
+            check(Direction::ToPhysical, client, stored);
+            check(Direction::ToVirtual, stored, client);
+        }
+    }
+    let longer = [assignment(&["orders"]), vec![7; 3]].concat();
+    let stored = rename(&names(), Embedded::Assignment, Direction::ToPhysical, &longer).unwrap();
+    assert_eq!(stored, [assignment(&["internal-orders"]), vec![7; 3]].concat());
+    let strict = |bytes: &[u8]| {
+        let assignment = (Embedded::Assignment, Tail::Nothing);
+        super::rename(&names(), assignment, Direction::ToPhysical, bytes)
+    };
+    assert_eq!(strict(&longer), Err(NotUnderstood));
+    assert!(strict(&assignment(&["orders"])).is_ok());
+}
+
+#[test]
+fn a_message_may_end_after_its_topics() {
+    for version in [0, 1, 3] {
+        let without_data = |topics: &[&str]| {
+            let mut message = ConsumerProtocolSubscription::default();
+            message.topics = topics.iter().map(|topic| text(topic)).collect();
+            let mut bytes = encode(0, &message);
+            bytes[1] = version;
+            bytes.truncate(bytes.len() - 4);
+            bytes
+        };
+        let client = without_data(&["orders", "none-such"]);
+        let stored = rename(&names(), Embedded::Subscription, Direction::ToPhysical, &client).unwrap();
+        assert_eq!(stored, without_data(&["internal-orders", "v:none-such"]));
+        let back = rename(&names(), Embedded::Subscription, Direction::ToVirtual, &stored).unwrap();
+        assert_eq!(back, client);
+    }
+}
+
+#[test]
+fn what_is_no_message_is_not_understood() {
+    let whole = subscription(0, &["orders"]);
+    let mut negative = whole.clone();
+    negative[..2].copy_from_slice(&(-1_i16).to_be_bytes());
+    let not_understood = |bytes: &[u8]| {
+        let renamed = rename(&names(), Embedded::Subscription, Direction::ToPhysical, bytes);
+        assert_eq!(renamed, Err(NotUnderstood), "{bytes:?}");
+    };
+    not_understood(&negative);
+    not_understood(b"garbage");
+    not_understood(&[0]);
+    not_understood(&whole[..whole.len() - 1]);
+    assert_eq!(
+        rename(&names(), Embedded::Subscription, Direction::ToPhysical, &[]),
+        Ok(Vec::new())
+    );
 }
 
 #[test]

@@ -152,6 +152,14 @@ impl Realm {
         }
     }
 
+    pub(super) fn is_let_in_group(&self, physical: &str) -> bool {
+        match &self.scope {
+            Scope::Everything => true,
+            Scope::Aliases => false,
+            Scope::Part(standard) => standard.groups.iter().any(|selector| selector.matches(physical)),
+        }
+    }
+
     pub(super) fn virtual_transactional_id<'a>(&self, physical: &'a str) -> Option<&'a str> {
         match &self.scope {
             Scope::Everything => Some(physical),

@@ -336,3 +336,49 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn topics_that_departed_are_remembered_until_there_are_too_many() {
+    let home: ClusterId = "main".parse().unwrap();
+    let aliases = BTreeMap::from([(topic("t"), alias("main", "p"))]);
+    let at = |previous: Option<&Arc<Names>>, id: u16| {
+        let mut bytes = [9; 16];
+        bytes[..2].copy_from_slice(&id.to_be_bytes());
+        let physical = PhysicalTopic {
+            id: bytes,
+            partitions: 1,
+        };
+        let topics = BTreeMap::from([(topic("p"), physical)]);
+        compile(previous, Scope::Aliases, ("v", &home), &aliases, &topics)
+    };
+    let first = at(None, 0);
+    let first_ids = first.aliases()[0].ids.unwrap();
+    let mut last = at(Some(&first), 1);
+    let departed = last.departed(first_ids.physical_id).unwrap();
+    assert_eq!(departed.virtual_name.as_str(), "t");
+    let understood = last.physical_topic_id(first_ids.virtual_id);
+    assert_eq!(understood, Some(first_ids.physical_id));
+    assert!(
+        last.by_virtual_id(first_ids.virtual_id).is_none(),
+        "it is shown no longer"
+    );
+    for id in 2..=1024 {
+        last = at(Some(&last), id);
+    }
+    assert!(last.departed(first_ids.physical_id).is_some());
+    last = at(Some(&last), 1025);
+    assert!(last.departed(first_ids.physical_id).is_none());
+    // One that comes back has not departed.
+    last = at(Some(&last), 1024);
+    let back = last.aliases()[0].ids.unwrap();
+    assert!(last.departed(back.physical_id).is_none());
+    let moved: ClusterId = "other".parse().unwrap();
+    let elsewhere = compile(
+        Some(&last),
+        Scope::Aliases,
+        ("v", &moved),
+        &BTreeMap::new(),
+        &BTreeMap::new(),
+    );
+    assert!(elsewhere.physical_topic_id(back.virtual_id).is_none());
+}

@@ -8,7 +8,7 @@ use super::{Gathering, Kept, NoAnswer, Step, broker_there};
 use crate::authz::Permit;
 use crate::vcluster::api::ask::Aim;
 use crate::vcluster::api::error_code::ErrorCode;
-use crate::vcluster::api::{Question, plan, response};
+use crate::vcluster::api::{LocalErrors, Question, plan, response};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{Answer, Call, CallResult, Caller, Forward, Plan, Planned, To};
 use crate::vcluster::subscriptions::Subscriptions;
@@ -23,6 +23,15 @@ pub(super) enum Deletion {
     AtHome(Box<Pending>, Permit),
     /// The home's answer, and the groups that are being deleted elsewhere, one for each call.
     Elsewhere(Segments, Vec<String>),
+}
+
+impl Deletion {
+    /// The errors of groups that are not sent on.
+    pub(super) fn add_errors(&self, errors: &mut LocalErrors) {
+        if let Self::AtHome(pending, _) = self {
+            errors.add_all_of_pending(&pending.then);
+        }
+    }
 }
 
 /// Plans a DeleteGroups.

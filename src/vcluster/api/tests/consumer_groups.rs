@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::world::*;
 use crate::authz::Resource;
+use crate::vcluster::api::Freshness;
 use crate::vcluster::plan::Attempt;
 
 const FOREIGN: Uuid = Uuid::from_bytes([0xee; 16]);
@@ -199,6 +200,53 @@ fn an_expression_finds_topics_of_the_whole_cluster_that_are_new() {
 }
 
 #[test]
+fn topics_that_are_not_there_yet_are_looked_for_before_a_member_subscribes() {
+    let world = member().allow(Describe, Resource::topic("ghost"));
+    let young = [
+        (&world, "app", "ghost"),
+        (&World::standard().asked_by_super_user(), "app", "young"),
+        (&World::passthrough().asked_by_super_user(), "app", "young"),
+    ];
+    for (world, group, topic) in young {
+        let request = subscribed(&[topic]).with_group_id(group_id(group));
+        world.ask(1, &request).needs_fresh_topics();
+        let again = world.ask_again(1, &request, Attempt::AfterRefresh);
+        again.forwarded(|_| ConsumerGroupHeartbeatResponse::default());
+    }
+    // What is no alias does not become one by a look.
+    world.exchange(1, &subscribed(&["orders", "later"]), |_| {
+        ConsumerGroupHeartbeatResponse::default()
+    });
+    assert_eq!(error(&world, 1, &subscribed(&["ghost", "bills"])), 29);
+}
+
+#[test]
+fn an_answer_waits_for_the_topics_that_it_assigns_and_for_no_others() {
+    let world = member();
+    let waits_for = |world: &World, id| {
+        let heartbeat = heartbeat();
+        world.ask(1, &heartbeat).awaits(|_| assigned(&[id]))
+    };
+    assert_eq!(waits_for(&world, physical_id("int-orders")), Freshness::Enough);
+    assert_eq!(waits_for(&world, FOREIGN), Freshness::Topics);
+    let world = world.without_topic("int-orders");
+    let departed = physical_id("int-orders");
+    assert_eq!(
+        waits_for(&world, departed),
+        Freshness::Enough,
+        "no look brings it back"
+    );
+    let all = World::passthrough().asked_by_super_user();
+    assert_eq!(
+        waits_for(&all, FOREIGN),
+        Freshness::Enough,
+        "ids are the same there"
+    );
+    let response = all.exchange(1, &heartbeat(), |_| assigned(&[FOREIGN]));
+    assert_eq!(response.assignment, assigned(&[FOREIGN]).assignment);
+}
+
+#[test]
 fn partitions_are_owned_and_assigned_by_id() {
     let world = member();
     let orders = world.virtual_id("orders");
@@ -217,12 +265,14 @@ fn partitions_are_owned_and_assigned_by_id() {
         assert_eq!((response.error_code, response.member_epoch), (0, 7));
         assert_eq!(response.error_message, Some(text("of orders")));
         assert_eq!(response.assignment, assigned(&[orders]).assignment);
-        let response = world.exchange(version, &heartbeat(), |_| {
-            assigned(&[physical_id("int-orders"), FOREIGN])
-        });
+        let with_foreign = |_| assigned(&[physical_id("int-orders"), FOREIGN]);
+        let waits_for = world.ask(version, &heartbeat()).awaits(with_foreign);
+        assert_eq!(waits_for, Freshness::Topics);
+        let response = world.exchange(version, &heartbeat(), with_foreign);
         assert_eq!(
-            response.error_code, 14,
-            "it must ask for the whole assignment again"
+            (response.error_code, response.member_epoch),
+            (0, 7),
+            "the broker took it: the client must know"
         );
         assert_eq!(response.assignment, assigned(&[orders]).assignment);
         let response = world.exchange(version, &heartbeat(), |_| {
@@ -230,6 +280,22 @@ fn partitions_are_owned_and_assigned_by_id() {
         });
         assert_eq!(response.error_code, 110);
     }
+}
+
+#[test]
+fn a_member_that_has_partitions_of_a_deleted_topic_says_so_to_the_broker() {
+    let world = member();
+    let orders = world.virtual_id("orders");
+    let world = world.without_topic("int-orders");
+    let owned = |id| Owned::default().with_topic_id(id).with_partitions(vec![0]);
+    let request = heartbeat().with_topic_partitions(Some(vec![owned(orders)]));
+    world.exchange(1, &request, |upstream: ConsumerGroupHeartbeatRequest| {
+        assert_eq!(
+            upstream.topic_partitions.unwrap(),
+            [owned(physical_id("int-orders"))]
+        );
+        ConsumerGroupHeartbeatResponse::default()
+    });
 }
 
 fn assigned(ids: &[Uuid]) -> ConsumerGroupHeartbeatResponse {

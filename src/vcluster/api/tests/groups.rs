@@ -204,27 +204,64 @@ fn members_subscribe_to_virtual_topics() {
 }
 
 #[test]
-fn what_is_not_understood_is_not_sent_on() {
+fn what_members_say_to_each_other_need_not_be_understood() {
     let world = in_group();
-    let response = world
-        .ask(9, &join("consumer", Bytes::from_static(b"\x00\x09int-orders")))
-        .replied();
-    assert_eq!((response.error_code, response.generation_id), (23, -1));
-    let other = Bytes::from_static(b"anything at all");
+    let exchanged = |world: &World, group: &str, kind: &str, said: &Bytes| {
+        let request = join(kind, said.clone()).with_group_id(group_id(group));
+        let response = world.exchange(9, &request, |upstream: JoinGroupRequest| {
+            assert_eq!(upstream.protocols[0].metadata, *said);
+            leader(said.clone())
+        });
+        response.members[0].metadata.clone()
+    };
+    let garbage = Bytes::from_static(b"\x00\x09anything at all");
+    for kind in ["connect", "consumer"] {
+        assert_eq!(exchanged(&world, "app", kind, &garbage), garbage);
+    }
+    let standard = World::standard().asked_by_super_user();
+    assert_eq!(exchanged(&standard, "app", "consumer", &garbage), garbage);
+    assert!(
+        exchanged(&standard, "shared", "consumer", &garbage).is_empty(),
+        "others may have written it"
+    );
+    assert_eq!(exchanged(&standard, "shared", "connect", &garbage), garbage);
+    // As they are, names included.
+    let all = World::passthrough().asked_by_super_user();
+    for said in [garbage, subscription(&["orders", "int-orders"])] {
+        assert_eq!(exchanged(&all, "app", "consumer", &said), said);
+    }
+}
+
+#[test]
+fn members_of_a_version_that_is_to_come_are_understood_as_far_as_it_is_known() {
+    let world = in_group();
+    let newer = |topic: &str| {
+        let topics = ConsumerProtocolSubscription::default().with_topics(vec![text(topic)]);
+        let mut said = encoded(3, &topics).to_vec();
+        said[1] = 4;
+        said.extend(b"something new");
+        Bytes::from(said)
+    };
     let response = world.exchange(
         9,
-        &join("connect", other.clone()),
+        &join("consumer", newer("orders")),
         |upstream: JoinGroupRequest| {
-            assert_eq!(upstream.protocols[0].metadata, other);
-            leader(other.clone())
+            assert_eq!(upstream.protocols[0].metadata, newer("int-orders"));
+            leader(newer("int-orders"))
         },
     );
-    assert_eq!(response.members[0].metadata, other);
-    let response = world.exchange(9, &join("consumer", subscription(&[])), |_| leader(other.clone()));
-    assert!(
-        response.members[0].metadata.is_empty(),
-        "it did not come through here"
-    );
+    assert_eq!(response.members[0].metadata, newer("orders"));
+    let member = DescribedGroupMember::default().with_member_metadata(newer("int-orders"));
+    let request = DescribeGroupsRequest::default().with_groups(vec![group_id("app")]);
+    let world = world.allow(Describe, Resource::group("app"));
+    let response = world.exchange(5, &request, |_| {
+        let group = DescribedGroup::default()
+            .with_group_id(group_id("partner:app"))
+            .with_protocol_type(text("consumer"))
+            .with_members(vec![member]);
+        DescribeGroupsResponse::default().with_groups(vec![group])
+    });
+    assert_eq!(response.groups[0].members[0].member_metadata, newer("orders"));
 }
 
 #[test]

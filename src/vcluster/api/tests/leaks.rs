@@ -5,7 +5,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api::{self, items::Refusals, table::Api};
 use crate::vcluster::pending::{
-    Asked, Coordinated, FetchedGroup, FetchedTopics, MetadataThen, Pending, Protocol, Then,
+    Asked, Company, Coordinated, FetchedGroup, FetchedTopics, Members, MetadataThen, Pending, Protocol, Then,
 };
 use crate::vcluster::plan::{Attempt, Plan};
 use crate::vcluster::subscriptions::Subscriptions;
@@ -149,6 +149,14 @@ fn plant(class: Class, random: usize) -> Option<Value> {
     Some(planted)
 }
 
+/// Those of a group that is let in.
+fn members(protocol: Protocol) -> Members {
+    Members {
+        protocol,
+        company: Company::Mixed,
+    }
+}
+
 fn then(api: Api, seed: u64) -> Then {
     let asked = Asked::of(Some(seed.is_multiple_of(2)));
     match api {
@@ -161,9 +169,9 @@ fn then(api: Api, seed: u64) -> Then {
         }),
         Api::DescribeCluster => Then::Cluster(asked),
         Api::FindCoordinator => Then::Coordinators(Coordinated::Group, Vec::new()),
-        Api::JoinGroup => Then::Members(Protocol::Consumer),
-        Api::SyncGroup if asked == Asked::Yes => Then::Members(Protocol::Unknown),
-        Api::SyncGroup => Then::Members(Protocol::Consumer),
+        Api::JoinGroup => Then::Members(members(Protocol::Consumer)),
+        Api::SyncGroup if asked == Asked::Yes => Then::Members(members(Protocol::Unknown)),
+        Api::SyncGroup => Then::Members(members(Protocol::Consumer)),
         Api::DescribeGroups
         | Api::DeleteGroups
         | Api::ConsumerGroupDescribe

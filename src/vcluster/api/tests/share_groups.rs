@@ -73,6 +73,7 @@ fn a_session_begins_with_what_may_be_read() {
     let (orders, bills) = (world.virtual_id("orders"), world.virtual_id("bills"));
     let asked = world.ask(1, &fetch(&world, 0, &["orders", "bills"]));
     assert_eq!(asked.denied(), ["Read Topic bills"]);
+    assert_eq!(asked.errors(), ["TOPIC_AUTHORIZATION_FAILED"]);
     let response = asked.forwarded(|upstream: ShareFetchRequest| {
         assert_eq!(upstream.group_id, Some(group_id("partner:app")));
         assert_eq!(upstream.topics.len(), 1);
@@ -92,18 +93,18 @@ fn a_session_begins_with_what_may_be_read() {
     );
 }
 
+fn forgotten(id: Uuid) -> ForgottenTopic {
+    ForgottenTopic::default()
+        .with_topic_id(id)
+        .with_partitions(vec![0])
+}
+
 #[test]
 fn a_session_goes_on_by_what_changes() {
     let world = reader();
     let mut request = fetch(&world, 3, &["bills"]);
-    let forgotten = |id| {
-        ForgottenTopic::default()
-            .with_topic_id(id)
-            .with_partitions(vec![0])
-    };
-    request.forgotten_topics_data = vec![forgotten(world.virtual_id("orders")), forgotten(FOREIGN)];
-    let asked = world.ask_again(1, &request, Attempt::AfterRefresh);
-    let response = asked.forwarded(|upstream: ShareFetchRequest| {
+    request.forgotten_topics_data = vec![forgotten(world.virtual_id("orders"))];
+    let response = world.exchange(1, &request, |upstream: ShareFetchRequest| {
         assert!(
             upstream.topics.is_empty(),
             "the broker counts the request all the same"
@@ -115,6 +116,57 @@ fn a_session_goes_on_by_what_changes() {
         data(&[])
     });
     assert_eq!(told(&response), [(world.virtual_id("bills"), 29, 29)]);
+}
+
+#[test]
+fn a_topic_that_was_deleted_is_forgotten_by_the_broker() {
+    let bills = Resource::topic("bills");
+    for world in [
+        reader().allow(Read, bills),
+        World::passthrough().asked_by_super_user(),
+    ] {
+        let name = |topic: &'static str| match world.view.names.is_transparent() {
+            true => ["int-", topic].concat(),
+            false => topic.to_owned(),
+        };
+        let (orders, bills) = (name("orders"), name("bills"));
+        let id = world.virtual_id(&bills);
+        let world = world.without_topic("int-bills");
+        let mut request = fetch(&world, 3, &[&orders]);
+        let response = world.exchange(1, &request, |_| {
+            let mut data = data(&[physical_id("int-orders"), physical_id("int-bills")]);
+            data.responses[1].partitions[0].error_code = 100;
+            data
+        });
+        assert_eq!(
+            told(&response),
+            [(world.virtual_id(&orders), 0, 0), (id, 100, told(&response)[1].2)],
+            "the client is told which topic is gone"
+        );
+        request.forgotten_topics_data = vec![forgotten(id)];
+        world.exchange(1, &request, |upstream: ShareFetchRequest| {
+            assert_eq!(
+                upstream.forgotten_topics_data,
+                [forgotten(physical_id("int-bills"))]
+            );
+            data(&[])
+        });
+        // An alias was removed: records of its topic are nobody's.
+        let response = world.exchange(1, &request, |_| data(&[physical_id("int-bills")]));
+        assert_eq!((response.error_code, told(&response)), (122, vec![]));
+    }
+}
+
+#[test]
+fn a_session_with_a_topic_that_nobody_knows_is_of_no_use() {
+    let world = reader();
+    let mut request = fetch(&world, 3, &["orders"]);
+    request.forgotten_topics_data = vec![forgotten(FOREIGN)];
+    world.ask(1, &request).needs_fresh_topics();
+    let asked = world.ask_again(1, &request, Attempt::AfterRefresh);
+    assert_eq!(asked.errors(), ["SHARE_SESSION_NOT_FOUND"]);
+    let response = asked.replied();
+    assert_eq!((response.error_code, told(&response)), (122, vec![]));
 }
 
 #[test]

@@ -21,7 +21,7 @@ use klamm_raft::outcome::Outcome;
 
 use crate::authz::{Principal, Resource, host_text};
 use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topologies, Topology};
-use crate::vcluster::api;
+use crate::vcluster::api::{self, Freshness, LocalErrors};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, CloseReason, Need, Place, Plan, Planned, SeenAs, To,
@@ -108,15 +108,15 @@ impl World {
         world
     }
 
-    /// What of the physical cluster begins with `int-`, which is hidden, and the alias `bought`, which stands for
-    /// `elsewhere`.
+    /// What of the physical cluster begins with `int-`, which is hidden, the alias `bought`, which stands for `elsewhere`,
+    /// and a topic and a group that are let in, `shared`.
     pub(super) fn standard() -> Self {
         let mut world = Self::new();
         world.state.spec.kind = VclusterKind::Standard(Standard {
             backend: "main".parse().unwrap(),
             namespace: Namespace::HidePrefix("int-".parse().unwrap()),
             topics: BTreeSet::from(["shared".parse().unwrap()]),
-            groups: BTreeSet::new(),
+            groups: BTreeSet::from(["shared".parse().unwrap()]),
         });
         let bought = AliasTopic {
             physical_cluster: "main".parse().unwrap(),
@@ -189,6 +189,16 @@ impl World {
             );
         }
         self.compile();
+        self
+    }
+
+    /// The same once it was seen that a physical topic was deleted.
+    pub(super) fn without_topic(mut self, physical: &str) -> Self {
+        for topology in self.topologies.values_mut() {
+            let topology = Arc::make_mut(topology);
+            Arc::make_mut(&mut topology.topics).retain(|name, _| name.as_str() != physical);
+        }
+        self.view = View::compile(Some(&self.view), source(&self.state, &self.topologies));
         self
     }
 
@@ -294,6 +304,27 @@ impl<Q: Request> Asked<'_, Q> {
         let upstream = decode_request(self.version, &forward.frame);
         let frame = encode_response::<Q>(self.version, &broker(upstream));
         self.world.answer::<Q>(self.version, pending, frame)
+    }
+
+    /// Expects that the request goes upstream, lets `broker` answer, and gives what must be known before that is told.
+    pub(super) fn awaits(self, broker: impl FnOnce(Q) -> Q::Response) -> Freshness {
+        let Plan::Forward(forward) = self.planned.plan else {
+            panic!("{:?}", self.planned.plan)
+        };
+        let Answer::Expected(pending) = forward.answer else {
+            panic!("{:?}", forward.answer)
+        };
+        let upstream = decode_request(self.version, &forward.frame);
+        let frame = encode_response::<Q>(self.version, &broker(upstream));
+        let freshness = api::freshness(&self.world.view, &pending, &frame);
+        assert!(pending.may_run_ahead() || freshness == Freshness::Enough);
+        freshness
+    }
+
+    /// Kafka's names of the errors that the gateway itself answers with.
+    pub(super) fn errors(&self) -> Vec<&'static str> {
+        let errors = LocalErrors::of_plan(&self.planned.plan, (Q::KEY, self.version));
+        errors.labels().collect()
     }
 
     /// Expects that the request is answered by the gateway.

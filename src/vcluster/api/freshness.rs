@@ -1,0 +1,54 @@
+//! Answers that say more than the view shows. A broker tells a member once what it is assigned, so that an answer waits
+//! for the view, and is not thrown away; and who changes topics through the gateway finds them changed afterwards.
+
+use super::table::Api;
+use super::{TAPE, part_of};
+use crate::vcluster::names::TopicId;
+use crate::vcluster::pending::Pending;
+use crate::vcluster::view::View;
+use crate::wire::{Class, Detail, Node, walk_response};
+
+/// What must be known before a broker's answer is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    /// What is known.
+    Enough,
+    /// The topology, as it is after the answer.
+    OneLook,
+    /// Topics that the view does not show. They may be none of the virtual cluster's.
+    Topics,
+}
+
+/// What must be known before this answer is told.
+pub fn freshness(view: &View, pending: &Pending, frame: &[u8]) -> Freshness {
+    match pending.api {
+        Api::ConsumerGroupHeartbeat | Api::ShareGroupHeartbeat => {
+            let names = &part_of(view, pending).names;
+            let is_known = |id| {
+                // Where ids are the same on both sides, one that is not known yet is as good.
+                names.is_transparent() || names.by_physical_id(id).is_some() || names.departed(id).is_some()
+            };
+            let is_unknown = |node: Node<'_>| node.uuid().is_some_and(|id| !is_known(TopicId::new(id)));
+            match in_answer(pending, frame, Class::TopicId, is_unknown) {
+                true => Freshness::Topics,
+                false => Freshness::Enough,
+            }
+        }
+        Api::CreateTopics | Api::DeleteTopics | Api::CreatePartitions => {
+            match in_answer(pending, frame, Class::ErrorCode, |node| node.int() == Some(0)) {
+                true => Freshness::OneLook,
+                false => Freshness::Enough,
+            }
+        }
+        _ => Freshness::Enough,
+    }
+}
+
+/// Whether one of the fields is so. What does not parse is found out when it is told.
+fn in_answer(pending: &Pending, frame: &[u8], class: Class, is_so: impl Fn(Node<'_>) -> bool) -> bool {
+    let api = (pending.api.key(), pending.version);
+    TAPE.with_borrow_mut(|tape| {
+        let walked = walk_response(api, frame, Detail::Classified, tape);
+        walked.is_ok_and(|message| message.all(class).any(is_so))
+    })
+}

@@ -1,0 +1,96 @@
+//! The errors that the gateway itself puts into an answer. Whoever runs it counts them: no broker's log or metric tells of
+//! such an answer.
+
+use bytes::Buf as _;
+use smallvec::SmallVec;
+
+use super::TAPE;
+use super::error_code::ErrorCode;
+use crate::vcluster::pending::{FetchedTopics, Then};
+use crate::vcluster::plan::{Answer, Need, Plan};
+use crate::wire::{Class, Detail, Node, Segments, walk_response};
+
+/// Each error of one answer, once.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct LocalErrors(SmallVec<[ErrorCode; 2]>);
+
+impl LocalErrors {
+    /// In what a plan answers here, or will add to the answers of brokers.
+    pub fn of_plan(plan: &Plan, api: (i16, i16)) -> Self {
+        let mut errors = Self::default();
+        match plan {
+            Plan::Reply(answer) => errors.add_all_of(answer, api),
+            Plan::Forward(forward) => {
+                if let Answer::Expected(pending) = &forward.answer {
+                    errors.add_all_of_pending(&pending.then);
+                }
+            }
+            Plan::Need(Need::Answers { gathering, .. }) => gathering.add_errors(&mut errors, api),
+            Plan::Need(Need::FreshTopics { .. } | Need::Change { .. }) | Plan::Drop | Plan::Close(_) => {}
+        }
+        errors
+    }
+
+    /// In an answer that was made here.
+    pub fn of_answer(answer: &Segments, api: (i16, i16)) -> Self {
+        let mut errors = Self::default();
+        errors.add_all_of(answer, api);
+        errors
+    }
+
+    /// Kafka's names of the errors.
+    pub fn labels(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|error| error.label())
+    }
+
+    /// One more. What is no error of the gateway's is passed over.
+    pub(super) fn add(&mut self, code: i16) {
+        if let Some(error) = ErrorCode::of(code).filter(|error| !self.0.contains(error)) {
+            self.0.push(error);
+        }
+    }
+
+    pub(super) fn add_all_of(&mut self, answer: &Segments, api: (i16, i16)) {
+        let mut frame = answer.joined();
+        frame.advance(frame.len().min(size_of::<i32>()));
+        TAPE.with_borrow_mut(|tape| {
+            // It was made from the schema.
+            let Ok(message) = walk_response(api, &frame, Detail::Classified, tape) else {
+                return;
+            };
+            let codes = message.all(Class::ErrorCode).filter_map(Node::int);
+            for code in codes.filter_map(|code| i16::try_from(code).ok()) {
+                self.add(code);
+            }
+        });
+    }
+
+    /// What will be added to an answer.
+    pub(super) fn add_all_of_pending(&mut self, then: &Then) {
+        let mut add = |code| self.add(code);
+        match then {
+            Then::Topics(refused) => refused.iter().for_each(|topic| add(topic.error)),
+            Then::Metadata(then) => then.refused.iter().for_each(|topic| add(topic.error)),
+            Then::Coordinators(_, refused) => refused.iter().for_each(|key| add(key.error)),
+            Then::OffsetFetch(groups) => groups.iter().for_each(|group| match &group.topics {
+                FetchedTopics::All => {}
+                FetchedTopics::Named(refused) => refused.iter().for_each(|topic| add(topic.error)),
+                FetchedTopics::Refused(error) => add(*error),
+            }),
+            Then::Groups { refused, .. } => refused.iter().for_each(|group| add(group.error)),
+            Then::Configs(refused) => refused.iter().for_each(|config| add(config.error)),
+            Then::Transactions(refused) => refused.iter().for_each(|transaction| add(transaction.error)),
+            Then::Refusals(refusals)
+            | Then::Created(refusals)
+            | Then::Altered(refusals)
+            | Then::TopicPartitions(refusals) => refusals.errors().for_each(|error| add(error.code())),
+            Then::Nothing
+            | Then::Cluster(_)
+            | Then::Members(_)
+            | Then::ListedTransactions(_)
+            | Then::AllTopicPartitions
+            | Then::ConfigResources
+            | Then::LogDirs => {}
+        }
+    }
+}
