@@ -7,6 +7,7 @@
 //! Kafka's own APIs change and list ACLs.
 
 mod audit;
+mod breadth;
 pub mod codes;
 pub mod create;
 mod decision;
@@ -21,6 +22,7 @@ mod principal;
 mod resource;
 
 pub use audit::AuditLine;
+pub use breadth::Breadth;
 pub use decision::{AclRef, Decision, DenyRule, MatchedAcl};
 pub use host::host_text;
 pub use index::{AclIndex, Asker, IfNoAcl};

@@ -242,6 +242,11 @@ impl AclIndex {
 }
 
 impl Asker<'_> {
+    /// Whether everything is allowed, whatever the ACLs are.
+    pub fn is_unbound(&self) -> bool {
+        matches!(self.standing, Standing::SuperUser | Standing::Anybody)
+    }
+
     /// Decides one question.
     pub fn decide(&self, operation: Operation, resource: Resource<'_>) -> Decision {
         let who = match self.standing {

@@ -1,6 +1,7 @@
 //! Regular expressions of clients over topics and transactional ids, as brokers understand them: the syntax of RE2/J, matched against a whole name. Brokers
 //! cannot evaluate them for a virtual cluster, because they know its names in another form. It knows no messages.
 
+pub mod beginning;
 mod translate;
 
 use regex::{Regex, RegexBuilder};

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use klamm_raft::model::{AliasTopic, ClusterId, TopicName, VclusterName};
 
 use super::names::{Physical, TopicId, Virtual};
+use super::pattern::Pattern;
 use crate::backend::topology::PhysicalTopic;
 use alias::derive_topic_id;
 use departed::Departed;
@@ -209,6 +210,25 @@ impl Names {
     /// The client's name of a group of the physical cluster; `None` when it is not one of this virtual cluster.
     pub fn virtual_group<'a>(&self, physical: &'a str) -> Option<&'a str> {
         self.realm.virtual_group(physical)
+    }
+
+    /// The expression by which a broker finds the topics that the client's expression matches, those that are to come
+    /// included. None where it would find others, too, or where it can find nothing because names are another's.
+    pub fn physical_pattern(&self, pattern: &Pattern, text: &str) -> Option<String> {
+        let physical = self.realm.physical_pattern(text)?;
+        // What is not the virtual cluster's own has one of its names, or is shown by another name than its own.
+        let own_name = |alias: &Alias| self.realm.virtual_topic(alias.physical_name.as_str());
+        let is_touched = |alias: &Alias| {
+            pattern.matches(alias.virtual_name.as_str())
+                || own_name(alias).is_some_and(|name| pattern.matches(name.as_str()))
+        };
+        let mut others = self.aliases.iter().filter(|alias| !self.owns(alias));
+        (!others.any(is_touched)).then_some(physical)
+    }
+
+    /// What a client is told of an expression that a broker has; `None` when it is none of this virtual cluster's.
+    pub fn virtual_pattern<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        self.realm.virtual_pattern(physical)
     }
 
     /// Whether a group of the physical cluster is shown as it is, so that others than clients of this virtual cluster may

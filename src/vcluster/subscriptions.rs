@@ -67,12 +67,12 @@ impl Seen {
 }
 
 impl Subscriptions {
-    /// A member subscribes by this expression alone, which stands for these names now.
+    /// A member subscribes by this expression alone, in place of which the broker is told these texts now.
     pub fn follow<'a>(
         &mut self,
         key: MemberKey,
         expression: &str,
-        names: impl IntoIterator<Item = &'a String>,
+        names: impl IntoIterator<Item = &'a str>,
         view: &View,
     ) {
         self.forget(&key);
@@ -111,10 +111,10 @@ impl Member {
         is_due.then_some(self.expression.as_str())
     }
 
-    /// What the expression stands for now; whether the broker must be told.
+    /// The texts that stand for the expression now; whether the broker must be told.
     pub fn resolved<'a>(
         &mut self,
-        names: impl IntoIterator<Item = &'a String>,
+        names: impl IntoIterator<Item = &'a str>,
         view: &View,
         epoch: i64,
     ) -> bool {
@@ -130,7 +130,7 @@ impl Member {
     }
 }
 
-fn fingerprint<'a>(names: impl IntoIterator<Item = &'a String>) -> u64 {
+fn fingerprint<'a>(names: impl IntoIterator<Item = &'a str>) -> u64 {
     // Its keys are constants: the same names always give the same.
     let mut hasher = DefaultHasher::new();
     for name in names {

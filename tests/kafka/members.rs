@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+use kafka_protocol::messages::consumer_group_heartbeat_request::TopicPartitions as OwnedTopic;
 use kafka_protocol::messages::consumer_group_heartbeat_response::TopicPartitions;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::join_group_request::JoinGroupRequestProtocol;
@@ -17,6 +18,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::scene::{CLUSTER, Login, Scene, eventually, json as parsed};
 use crate::wire::{Wire, plain};
@@ -200,16 +202,21 @@ fn create(wire: &mut Wire, name: &str) -> Result<()> {
     Ok(())
 }
 
+/// A Standard cluster whose name begins its topics on Kafka.
+fn standard(scene: &Scene, name: &str) -> Result<Login> {
+    let spec = json!({"type": "Standard", "backend": CLUSTER, "superUsers": ["super-user"],
+        "namespace": {"mode": "hide_prefix", "prefix": format!("{name}-")}});
+    let resource = json!({"kind": "VirtualCluster", "apiVersion": "gateway/v2",
+        "metadata": {"name": name}, "spec": spec});
+    scene.stage.admin(1).put("virtual-cluster", &resource)?;
+    scene.login(name, "super-user", 1)
+}
+
 #[test]
 fn a_static_member_is_assigned_topics_that_were_created_a_moment_ago() -> Result<()> {
     let scene = Scene::shared()?;
     let admin = scene.stage.admin(1);
-    let spec = json!({"type": "Standard", "backend": CLUSTER, "superUsers": ["super-user"],
-        "namespace": {"mode": "hide_prefix", "prefix": "young-"}});
-    let young = json!({"kind": "VirtualCluster", "apiVersion": "gateway/v2",
-        "metadata": {"name": "young"}, "spec": spec});
-    admin.put("virtual-cluster", &young)?;
-    let user = scene.login("young", "super-user", 1)?;
+    let user = standard(&scene, "young")?;
     let (mut wire, mut broker) = (log_in(&user)?, Wire::connect(scene.physical())?);
 
     // Through the gateway: it is in the view at once.
@@ -236,4 +243,98 @@ fn a_static_member_is_assigned_topics_that_were_created_a_moment_ago() -> Result
         .with_rebalance_timeout_ms(-1);
     ensure!(assigned(&mut wire, beat)?[0].partitions.len() == 2);
     leaves(&mut wire)
+}
+
+/// A member that subscribes by an expression, and what it has.
+struct Follower {
+    wire: Wire,
+    id: &'static str,
+    epoch: i32,
+    owned: Vec<(Uuid, Vec<i32>)>,
+    /// Whether the coordinator must hear of that.
+    news: bool,
+}
+
+impl Follower {
+    fn new(user: &Login, id: &'static str) -> Result<Self> {
+        Ok(Self {
+            wire: log_in(user)?,
+            id,
+            epoch: 0,
+            owned: Vec::new(),
+            news: true,
+        })
+    }
+
+    /// One heartbeat. Takes what it is assigned, and gives up what it is not.
+    fn beat(&mut self) -> Result<()> {
+        let owned = self.owned.iter().map(|(topic, partitions)| {
+            OwnedTopic::default()
+                .with_topic_id(*topic)
+                .with_partitions(partitions.clone())
+        });
+        let mut beat = ConsumerGroupHeartbeatRequest::default()
+            .with_group_id(group())
+            .with_member_id(text(self.id))
+            .with_member_epoch(self.epoch)
+            .with_topic_partitions(self.news.then(|| owned.collect()))
+            .with_rebalance_timeout_ms(-1);
+        if self.epoch == 0 {
+            beat = beat
+                .with_rebalance_timeout_ms(30_000)
+                .with_subscribed_topic_regex(Some(text(".*")));
+        }
+        let answer = self.wire.ask(1, &beat)?;
+        if NOT_READY.contains(&answer.error_code) && self.epoch == 0 {
+            return Ok(());
+        }
+        ensure!(answer.error_code == 0, "{answer:?}");
+        self.epoch = answer.member_epoch;
+        self.news = answer.assignment.is_some();
+        if let Some(assignment) = answer.assignment {
+            let topics = assignment.topic_partitions.into_iter();
+            self.owned = topics.map(|topic| (topic.topic_id, topic.partitions)).collect();
+        }
+        Ok(())
+    }
+
+    /// How many partitions of each topic it has.
+    fn counts(&self) -> Vec<usize> {
+        self.owned
+            .iter()
+            .map(|(_, partitions)| partitions.len())
+            .collect()
+    }
+}
+
+#[test]
+fn a_new_topic_goes_to_all_members_that_an_expression_gives_it_to_and_not_to_one_first() -> Result<()> {
+    let scene = Scene::shared()?;
+    let user = standard(&scene, "wide")?;
+    let mut broker = Wire::connect(scene.physical())?;
+    create(&mut broker, "wide-old")?;
+    let mut members = [Follower::new(&user, "a")?, Follower::new(&user, "b")?];
+    for (topics, new) in [(1, "wide-new"), (2, "")] {
+        let mut round = 0;
+        eventually("each has a partition of each topic", || {
+            // One is quicker than the other, so that it is the first to speak after a topic came.
+            let [quick, slow] = &mut members;
+            quick.beat()?;
+            if round % 5 == 0 {
+                slow.beat()?;
+            }
+            round += 1;
+            ensure!(
+                topics == 1 || quick.counts().iter().all(|count| *count == 1),
+                "it has all of the new topic: {:?}",
+                quick.owned
+            );
+            thread::sleep(Duration::from_millis(150));
+            Ok([quick.counts(), slow.counts()] == [vec![1; topics], vec![1; topics]])
+        })?;
+        if !new.is_empty() {
+            create(&mut broker, new)?;
+        }
+    }
+    Ok(())
 }

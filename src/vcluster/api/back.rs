@@ -116,12 +116,14 @@ impl<'a> Back<'a> {
             | Class::ConfigName
             | Class::ConfigValue
             | Class::LogDir => {}
+            Class::TopicPattern => match node.text().and_then(|text| self.names.virtual_pattern(text)) {
+                Some(pattern) => edits.set_text(node, Some(pattern)),
+                None => blank(node, edits),
+            },
             // In no served answer. If one ever held them they would be emptied.
-            Class::TopicPattern
-            | Class::TransactionalIdPattern
-            | Class::QuotaEntity
-            | Class::UserName
-            | Class::Secret => blank(node, edits),
+            Class::TransactionalIdPattern | Class::QuotaEntity | Class::UserName | Class::Secret => {
+                blank(node, edits)
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::ask::{Ask, Stop};
 use super::back::Back;
 use super::error_code::ErrorCode;
+use super::expression::Beside;
 use super::table::Api;
 use super::{expression, group, groups, streams_group};
 use crate::authz::Resource;
@@ -111,8 +112,8 @@ fn may_describe_all(ask: &mut Ask<'_>) -> bool {
 /// Gives the subscription its physical names. A name that is no alias is sent with the namespace of the virtual
 /// cluster, so that it cannot be taken for a physical topic.
 ///
-/// A regular expression is resolved here to the topics that it matches now and that the caller may describe. As "no
-/// expression" and "as before" look alike to the broker then, clearing an expression clears the names that came of it.
+/// As "no expression" and "as before" look alike where names stand for an expression, clearing it clears the names that
+/// came of it.
 fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
     let root = ask.message.root();
     let pattern = pattern_of(ask);
@@ -120,7 +121,7 @@ fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
         return Ok(());
     };
     if array.is_null() && pattern.is_none() {
-        return expression::unsaid(ask, array, edits);
+        return expression::unsaid(ask, (array, root.child_of(Class::TopicPattern)), edits);
     }
     let names = &ask.view.names;
     let mut physical = BTreeSet::new();
@@ -130,17 +131,19 @@ fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
             None => names.stand_in(name).map_err(|_| ErrorCode::InvalidRequest)?,
         });
     }
-    let is_named = !physical.is_empty();
-    let mut said = None;
-    if let Some(node) = pattern {
-        edits.set_text(node, None);
-        said = node.text().filter(|text| !text.is_empty());
-        if let Some(text) = said {
-            physical.extend(expression::resolve(ask, text)?);
-        }
-    }
-    expression::said(ask, said.filter(|_| !is_named), &physical);
-    edits.set_texts(array, &physical);
+    let said = pattern.and_then(|node| Some((node, node.text().filter(|text| !text.is_empty())?)));
+    let Some((node, text)) = said else {
+        expression::said(ask, None);
+        edits.set_texts(array, &physical);
+        return Ok(());
+    };
+    let beside = match physical.is_empty() {
+        true => Beside::Nothing,
+        false => Beside::Names,
+    };
+    let meaning = expression::resolve(ask, text, beside)?;
+    expression::said(ask, (beside == Beside::Nothing).then_some((text, &meaning)));
+    meaning.tell((array, node), physical, edits);
     Ok(())
 }
 

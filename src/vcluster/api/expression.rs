@@ -1,21 +1,77 @@
-//! Subscriptions by regular expression (KIP-848): the gateway says in a member's place which topics its expression stands
-//! for, when the member sends it and whenever that has changed by one of its later heartbeats.
+//! Subscriptions by regular expression (KIP-848). Where a broker can evaluate one, it gets one that finds the same topics:
+//! it does so for a whole group at once, and for topics that are to come. Elsewhere the gateway says in a member's place
+//! which topics the expression stands for, when the member sends it and whenever that has changed by one of its later
+//! heartbeats.
 
 use std::collections::BTreeSet;
 
 use super::ask::Ask;
 use super::error_code::ErrorCode;
-use crate::authz::Resource;
-use crate::vcluster::pattern::Pattern;
+use crate::authz::{Breadth, Resource};
+use crate::vcluster::pattern::{Pattern, beginning};
 use crate::vcluster::subscriptions::MemberKey;
 use crate::wire::{Class, Edits, Node, field};
 use klamm_raft::model::Operation;
 
-/// The physical names of the topics that an expression matches now and that the caller may describe.
-pub(super) fn resolve(ask: &mut Ask<'_>, expression: &str) -> Result<BTreeSet<String>, ErrorCode> {
+/// Before an expression of a broker's, among texts that are names otherwise: it is no name.
+const PATTERN_MARK: &str = "~";
+
+/// What a broker is told in place of an expression.
+pub(super) enum Meaning {
+    /// The physical names of the topics that it matches now and that the caller may describe.
+    Topics(BTreeSet<String>),
+    /// The expression of their physical names.
+    Pattern(String),
+}
+
+impl Meaning {
+    /// What tells it from others.
+    fn texts(&self) -> Vec<&str> {
+        match self {
+            Self::Topics(names) => names.iter().map(String::as_str).collect(),
+            Self::Pattern(text) => vec![PATTERN_MARK, text],
+        }
+    }
+
+    /// Puts it into a request, beside names that a member gave itself. What was told before is taken back.
+    pub(super) fn tell(
+        self,
+        (names, pattern): (Node<'_>, Node<'_>),
+        mut beside: BTreeSet<String>,
+        edits: &mut Edits,
+    ) {
+        match self {
+            Self::Topics(topics) => {
+                beside.extend(topics);
+                edits.set_text(pattern, Some(""));
+            }
+            Self::Pattern(text) => edits.set_text(pattern, Some(&text)),
+        }
+        edits.set_texts(names, &beside);
+    }
+}
+
+/// What a member gives beside an expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beside {
+    Nothing,
+    /// Names of topics. Then nobody follows what becomes of the expression, and no broker must go on evaluating it,
+    /// whatever becomes of the caller's rights.
+    Names,
+}
+
+/// What an expression means for the caller.
+pub(super) fn resolve(ask: &mut Ask<'_>, expression: &str, beside: Beside) -> Result<Meaning, ErrorCode> {
     let pattern = Pattern::compile(expression).map_err(|_| ErrorCode::InvalidRegularExpression)?;
+    let names = &ask.view.names;
+    if beside == Beside::Nothing
+        && may_describe_all(ask, &beginning::beginning(expression))
+        && let Some(physical) = names.physical_pattern(&pattern, expression)
+    {
+        return Ok(Meaning::Pattern(physical));
+    }
     let mut physical = BTreeSet::new();
-    for alias in ask.view.names.aliases() {
+    for alias in names.aliases() {
         let name = alias.virtual_name.as_str();
         let may_describe = ask
             .gate
@@ -24,23 +80,40 @@ pub(super) fn resolve(ask: &mut Ask<'_>, expression: &str) -> Result<BTreeSet<St
             physical.insert(alias.physical_name.as_str().to_owned());
         }
     }
-    Ok(physical)
+    Ok(Meaning::Topics(physical))
+}
+
+/// Whether the caller may describe every topic that begins so, also those that are not there yet.
+fn may_describe_all(ask: &Ask<'_>, beginning: &str) -> bool {
+    let breadth = Breadth {
+        acls: &ask.view.acls.stored,
+        principal: &ask.caller.principal,
+        host: &ask.caller.host,
+    };
+    ask.gate.asker().is_unbound() || breadth.may_do_to_all_topics(Operation::Describe, beginning)
 }
 
 /// A member says how it subscribes: from now on by this expression alone, or in another way.
-pub(super) fn said(ask: &mut Ask<'_>, expression: Option<&str>, physical: &BTreeSet<String>) {
+pub(super) fn said(ask: &mut Ask<'_>, expression: Option<(&str, &Meaning)>) {
     let Some((member, epoch)) = member_of(ask) else {
         return;
     };
     match expression {
-        Some(expression) if epoch >= 0 => ask.subscriptions.follow(member, expression, physical, ask.view),
+        Some((expression, meaning)) if epoch >= 0 => {
+            ask.subscriptions
+                .follow(member, expression, meaning.texts(), ask.view);
+        }
         _ => ask.subscriptions.forget(&member),
     }
 }
 
-/// A member says nothing of its subscription. If its expression stands for other topics than the broker was told, the
-/// names go into the empty field for them.
-pub(super) fn unsaid(ask: &mut Ask<'_>, names: Node<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
+/// A member says nothing of its subscription. If its expression means something else than the broker was told, that goes
+/// into the empty fields for names and expression.
+pub(super) fn unsaid(
+    ask: &mut Ask<'_>,
+    (names, pattern): (Node<'_>, Option<Node<'_>>),
+    edits: &mut Edits,
+) -> Result<(), ErrorCode> {
     let Some((key, epoch)) = member_of(ask) else {
         return Ok(());
     };
@@ -50,14 +123,15 @@ pub(super) fn unsaid(ask: &mut Ask<'_>, names: Node<'_>, edits: &mut Edits) -> R
     }
     let view = ask.view;
     let member = ask.subscriptions.member(&key);
-    let Some(expression) = member.and_then(|member| member.must_resolve(view, epoch).map(str::to_owned))
-    else {
+    let expression = member.and_then(|member| member.must_resolve(view, epoch).map(str::to_owned));
+    // Without that field a version has no expressions.
+    let (Some(expression), Some(pattern)) = (expression, pattern) else {
         return Ok(());
     };
-    let physical = resolve(ask, &expression)?;
+    let meaning = resolve(ask, &expression, Beside::Nothing)?;
     let member = ask.subscriptions.member(&key);
-    if member.is_some_and(|member| member.resolved(&physical, view, epoch)) {
-        edits.set_texts(names, &physical);
+    if member.is_some_and(|member| member.resolved(meaning.texts(), view, epoch)) {
+        meaning.tell((names, pattern), BTreeSet::new(), edits);
     }
     Ok(())
 }

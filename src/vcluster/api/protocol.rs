@@ -192,7 +192,7 @@ const SAID: &[Said] = &[
     said(
         68,
         "READ on the group, DESCRIBE on all topics subscribed to",
-        "Group; names subscribed to; topic ids of owned and assigned partitions. A regular expression is resolved by the gateway, see below.",
+        "Group; names subscribed to; topic ids of owned and assigned partitions. A regular expression is evaluated by the broker or resolved by the gateway, see below.",
     ),
     said(
         69,

@@ -4,7 +4,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use klamm_raft::model::{ClusterId, Standard, TopicName, VclusterKind, VclusterName, VclusterState};
+use klamm_raft::model::{
+    ClusterId, Namespace, Standard, TopicName, VclusterKind, VclusterName, VclusterState,
+};
+
+use crate::vcluster::pattern::beginning;
 
 /// Between a virtual cluster's name and one of its group or transactional ids. No virtual cluster's name holds it, so
 /// that two virtual clusters never share an id.
@@ -202,6 +206,39 @@ impl Realm {
         match &self.scope {
             Scope::Everything => Some(physical),
             Scope::Aliases | Scope::Part(_) => self.unmark(physical),
+        }
+    }
+
+    /// The expression by which a broker finds, of the topics that belong to this virtual cluster, those whose names the
+    /// client's expression matches. None where there is no such expression.
+    pub(super) fn physical_pattern(&self, text: &str) -> Option<String> {
+        match &self.scope {
+            Scope::Aliases => None,
+            Scope::Everything => Some(text.to_owned()),
+            Scope::Part(standard) => match &standard.namespace {
+                Namespace::None => None,
+                Namespace::HidePrefix(prefix) => beginning::behind(prefix.as_str(), text),
+                Namespace::EnforcePrefix(prefix) => {
+                    let begins = beginning::beginning(text).starts_with(prefix.as_str());
+                    begins.then(|| text.to_owned())
+                }
+            },
+        }
+    }
+
+    /// What a client is told of an expression that a broker has.
+    pub(super) fn virtual_pattern<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        match &self.scope {
+            Scope::Aliases => None,
+            Scope::Everything => Some(physical),
+            Scope::Part(standard) => match &standard.namespace {
+                Namespace::None => None,
+                Namespace::HidePrefix(prefix) => beginning::from_behind(prefix.as_str(), physical),
+                Namespace::EnforcePrefix(prefix) => {
+                    let begins = beginning::beginning(physical).starts_with(prefix.as_str());
+                    begins.then_some(physical)
+                }
+            },
         }
     }
 

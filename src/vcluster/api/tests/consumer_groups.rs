@@ -47,7 +47,8 @@ fn sent(world: &World, version: i16, request: &ConsumerGroupHeartbeatRequest) ->
     let mut seen = None;
     world.exchange(version, request, |upstream: ConsumerGroupHeartbeatRequest| {
         assert_eq!(upstream.group_id, group_id("partner:app"));
-        assert_eq!(upstream.subscribed_topic_regex, None, "brokers get names");
+        let pattern = upstream.subscribed_topic_regex.as_deref();
+        assert_eq!(pattern.unwrap_or_default(), "", "brokers get names");
         seen = upstream.subscribed_topic_names;
         ConsumerGroupHeartbeatResponse::default()
     });
@@ -199,6 +200,61 @@ fn an_expression_finds_topics_of_the_whole_cluster_that_are_new() {
     assert_eq!(error(&stranger, 1, &by_pattern("int-.*")), 30);
 }
 
+/// Names and expression as the broker sees them.
+fn told(world: &World, request: &ConsumerGroupHeartbeatRequest) -> (Option<Vec<String>>, Option<String>) {
+    let mut told = (None, None);
+    let asked = world.ask_again(1, request, Attempt::AfterRefresh);
+    asked.forwarded(|upstream: ConsumerGroupHeartbeatRequest| {
+        let names = upstream.subscribed_topic_names;
+        let names = names.map(|names| names.iter().map(|name| name.to_string()).collect());
+        told = (
+            names,
+            upstream.subscribed_topic_regex.map(|text| text.to_string()),
+        );
+        ConsumerGroupHeartbeatResponse::default()
+    });
+    told
+}
+
+#[test]
+fn a_broker_evaluates_an_expression_where_it_finds_the_same_topics() {
+    let pattern = |text: &str| (Some(vec![]), Some(text.to_owned()));
+    let names = |names: &[&str]| {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        (Some(names), Some(String::new()))
+    };
+    let standard = World::standard().asked_by_super_user();
+    assert_eq!(told(&standard, &by_pattern("^ord.*$")), pattern("int-(?:ord.*)"));
+    assert_eq!(
+        told(&standard, &by_pattern(".*")),
+        names(&["elsewhere", "int-bills", "int-orders"]),
+        "an alias is not in the namespace"
+    );
+    let beside = by_pattern("ord.*").with_subscribed_topic_names(Some(vec![topic_name("bills")]));
+    assert_eq!(told(&standard, &beside), names(&["int-bills", "int-orders"]));
+    let all = World::passthrough().asked_by_super_user();
+    assert_eq!(told(&all, &by_pattern("^int-.*|x")), pattern("^int-.*|x"));
+    let partner = World::new().asked_by_super_user();
+    assert_eq!(told(&partner, &by_pattern("ord.*")), names(&["int-orders"]));
+}
+
+#[test]
+fn a_broker_evaluates_an_expression_while_the_caller_may_describe_all_that_it_can_match() {
+    let world = World::passthrough()
+        .allow(Read, Resource::group("app"))
+        .allow(Describe, Resource::topic("*"));
+    let at = |epoch| heartbeat().with_member_epoch(epoch);
+    let pattern = (Some(vec![]), Some("int-.*".to_owned()));
+    assert_eq!(told(&world, &by_pattern("int-.*")), pattern);
+    assert_eq!(told(&world, &at(1)), (None, None), "nothing changed");
+    let world = world.deny(Describe, Resource::topic("other"));
+    assert_eq!(told(&world, &at(1)), (None, None), "it does not begin so");
+    let world = world.deny(Describe, Resource::topic("int-bills"));
+    let names = (Some(vec!["int-orders".to_owned()]), Some(String::new()));
+    assert_eq!(told(&world, &at(1)), names);
+    assert_eq!(told(&world, &at(2)), (None, None), "the broker took it");
+}
+
 #[test]
 fn topics_that_are_not_there_yet_are_looked_for_before_a_member_subscribes() {
     let world = member().allow(Describe, Resource::topic("ghost"));
@@ -337,6 +393,28 @@ fn described(id: &str, current: Described, target: Described) -> DescribedGroup 
         .with_group_state(text("Stable"))
         .with_members(vec![member])
         .with_authorized_operations(3400)
+}
+
+#[test]
+fn expressions_that_brokers_have_are_described_as_clients_gave_them() {
+    let request = ConsumerGroupDescribeRequest::default().with_group_ids(vec![group_id("app")]);
+    for (world, id, there, here) in [
+        (World::standard(), "int-app", "int-(?:ord.*)", "ord.*"),
+        (World::standard(), "int-app", "other-(?:ord.*)", ""),
+        (World::passthrough(), "app", "int-.*", "int-.*"),
+        (World::new(), "partner:app", "int-.*", ""),
+    ] {
+        let world = world.asked_by_super_user();
+        let response = world.exchange(1, &request, |_| {
+            let member = Member::default().with_subscribed_topic_regex(Some(text(there)));
+            let group = DescribedGroup::default()
+                .with_group_id(group_id(id))
+                .with_members(vec![member]);
+            ConsumerGroupDescribeResponse::default().with_groups(vec![group])
+        });
+        let told = response.groups[0].members[0].subscribed_topic_regex.as_deref();
+        assert_eq!(told.unwrap_or_default(), here, "{there}");
+    }
 }
 
 #[test]
