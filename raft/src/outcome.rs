@@ -108,4 +108,12 @@ pub enum Refusal {
     VclusterExists(VclusterName),
     #[error("there cannot be more than {most} access tokens: revoke some first")]
     TooManyAccessTokens { most: usize },
+    #[error(
+        "virtual cluster {vcluster} was created with aclMode {mode}, which stays: say aclMode {mode}, or delete it first"
+    )]
+    AclModeFixed { vcluster: VclusterName, mode: String },
+    #[error(
+        "the ACLs of virtual cluster {0} are declared in its spec.acls (aclMode REST_API): change them there"
+    )]
+    AclsDeclared(VclusterName),
 }

@@ -18,6 +18,9 @@ const NEEDS_DESCRIBE: &str = "The request needs DESCRIBE permission.";
 const NEEDS_ALTER: &str = "The request needs ALTER permission.";
 /// What is said with SECURITY_DISABLED.
 const DISABLED: &str = "ACLs are disabled.";
+/// What is said with POLICY_VIOLATION.
+const DECLARED: &str = "The ACLs of this virtual cluster are declared in its spec.acls (aclMode REST_API): they are \
+                        changed there, not by Kafka clients.";
 /// A message may quote a principal; it is cut to this many characters, because a string of the protocol has an end.
 const MESSAGE_MAX_CHARS: usize = 1_000;
 
@@ -78,6 +81,9 @@ pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.view.acls.index.is_enforced() {
         return ask.reply(&created(ask, all(ErrorCode::SecurityDisabled, DISABLED.into()))?);
     }
+    if ask.view.acls.are_declared {
+        return ask.reply(&created(ask, all(ErrorCode::PolicyViolation, DECLARED.into()))?);
+    }
     let (results, new) = match create::create(&ask.view.acls.stored, &creations) {
         Creation::Entries { results, new } => (results, new),
         Creation::FilterValue => {
@@ -123,6 +129,11 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.view.acls.index.is_enforced() {
         let disabled = || Err((ErrorCode::SecurityDisabled, DISABLED.into()));
         let results = filters.iter().map(|_| disabled()).collect();
+        return ask.reply(&deleted(ask, results)?);
+    }
+    if ask.view.acls.are_declared {
+        let declared = || Err((ErrorCode::PolicyViolation, DECLARED.into()));
+        let results = filters.iter().map(|_| declared()).collect();
         return ask.reply(&deleted(ask, results)?);
     }
     let deletion = filter::delete(&ask.view.acls.stored, &filters);

@@ -13,8 +13,8 @@ use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use klamm_raft::command::Command;
 use klamm_raft::model::{
-    AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, ListenerName,
-    Namespace, NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot,
+    AclBinding, AclEntry, AclMode, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId,
+    ListenerName, Namespace, NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot,
     ResourcePattern, Revision, Standard, VclusterKind, VclusterState, VirtualCluster,
 };
 use klamm_raft::outcome::Outcome;
@@ -195,10 +195,16 @@ impl World {
     /// The same once it was seen that a physical topic was deleted.
     pub(super) fn without_topic(mut self, physical: &str) -> Self {
         for topology in self.topologies.values_mut() {
-            let topology = Arc::make_mut(topology);
-            Arc::make_mut(&mut topology.topics).retain(|name, _| name.as_str() != physical);
+            Arc::make_mut(&mut Arc::make_mut(topology).topics).retain(|name, _| name.as_str() != physical);
         }
         self.view = View::compile(Some(&self.view), source(&self.state, &self.topologies));
+        self
+    }
+
+    /// The ACLs that it has so far are declared with it.
+    pub(super) fn with_declared_acls(mut self) -> Self {
+        self.state.spec.acl_mode = Some(AclMode::RestApi(std::mem::take(&mut self.state.acls)));
+        self.compile();
         self
     }
 
@@ -505,6 +511,7 @@ fn state() -> VclusterState {
         spec: VirtualCluster {
             kind: VclusterKind::Partner,
             acl_enabled: true,
+            acl_mode: None,
             super_users: BTreeSet::from(["admin".parse().unwrap()]),
             authentication: Authentication::default(),
             dns_label: None,
