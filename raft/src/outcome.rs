@@ -108,4 +108,15 @@ pub enum Refusal {
     VclusterExists(VclusterName),
     #[error("there cannot be more than {most} access tokens: revoke some first")]
     TooManyAccessTokens { most: usize },
+    #[error(
+        "alias topic {name} of virtual cluster {vcluster} stands for {physical} on {cluster}: its consumers would skip records or read some again if it stood for another topic. Put it with spec.repoint: true to do so"
+    )]
+    WouldRepoint {
+        vcluster: VclusterName,
+        name: TopicName,
+        cluster: ClusterId,
+        physical: TopicName,
+    },
+    #[error("virtual cluster {vcluster} cannot have more than {most} names that two topics would have")]
+    TooManyContested { vcluster: VclusterName, most: usize },
 }
