@@ -12,9 +12,11 @@ mod https;
 mod mapping;
 mod openapi;
 mod problem;
+mod repoint;
 mod resources;
 mod routes;
 mod services;
+mod taken;
 
 use std::io;
 use std::sync::Arc;
@@ -29,7 +31,10 @@ use crate::tls::Latest;
 pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
 pub use problem::ProblemBody;
 pub(crate) use resources::authentication_from;
-pub use services::{Answer, CannotAsk, FindTopic, Finding, Propose, Services, Unready};
+pub use services::{
+    Answer, CannotAsk, CommittedOffsets, FindTopic, Finding, ListTopics, Propose, Services, TopicBounds,
+    Unready,
+};
 
 use credentials::Guard;
 

@@ -116,4 +116,15 @@ pub enum Refusal {
         "the ACLs of virtual cluster {0} are declared in its spec.acls (aclMode REST_API): change them there"
     )]
     AclsDeclared(VclusterName),
+    #[error(
+        "alias topic {name} of virtual cluster {vcluster} stands for {physical} on {cluster}: its consumers would skip records or read some again if it stood for another topic. Put it with spec.repoint: true to do so"
+    )]
+    WouldRepoint {
+        vcluster: VclusterName,
+        name: TopicName,
+        cluster: ClusterId,
+        physical: TopicName,
+    },
+    #[error("virtual cluster {vcluster} cannot have more than {most} names that two topics would have")]
+    TooManyContested { vcluster: VclusterName, most: usize },
 }

@@ -17,6 +17,7 @@ use tokio::sync::watch;
 
 use super::credentials::Guard;
 use super::*;
+use crate::backend::Bounds;
 use crate::backend::topology::{PhysicalTopic, Topology};
 use crate::config::{AdminUser, Role};
 use crate::secret::Secret;
@@ -24,6 +25,7 @@ use crate::secret::Secret;
 mod access_tokens;
 mod contract;
 mod fuzz;
+mod names;
 
 /// One gateway node that agrees with itself.
 pub(crate) struct Gateway {
@@ -33,6 +35,8 @@ pub(crate) struct Gateway {
     failure: Mutex<Option<ProposeError>>,
     /// Instead of saying whether a topic exists.
     upstream_failure: Mutex<Option<CannotAsk>>,
+    /// Instead of saying what groups have committed.
+    survey_failure: Mutex<Option<CannotAsk>>,
 }
 
 /// What a request came to.
@@ -103,12 +107,14 @@ impl Gateway {
             unready: Mutex::default(),
             failure: Mutex::default(),
             upstream_failure: Mutex::default(),
+            survey_failure: Mutex::default(),
         })
     }
 
     pub(crate) fn services(self: &Arc<Self>) -> Services {
         let this = || Arc::clone(self);
         let (proposing, asking, readying, reporting) = (this(), this(), this(), this());
+        let (listing, surveying) = (this(), this());
         Services {
             states: self.states.subscribe(),
             propose: Arc::new(move |command| {
@@ -126,12 +132,31 @@ impl Gateway {
             providers: Arc::new(BTreeSet::from(["corporate".parse().unwrap()])),
             find_topic: Arc::new(move |_, topic| {
                 let failure = asking.upstream_failure.lock().unwrap().clone();
-                let found = if topic.as_str().starts_with("internal-") {
+                let is_listed = topology().topics.contains_key(&topic);
+                let found = if is_listed || topic.as_str().starts_with("internal-") {
                     Finding::Exists
                 } else {
                     Finding::Missing
                 };
                 Box::pin(std::future::ready(failure.map_or(Ok(found), Err)))
+            }),
+            list_topics: Arc::new(move |_| {
+                let failure = listing.upstream_failure.lock().unwrap().clone();
+                let topics = topology().topics.as_ref().clone();
+                Box::pin(std::future::ready(failure.map_or(Ok(topics), Err)))
+            }),
+            committed: Arc::new(move |_, topic, _| {
+                let failure = surveying.survey_failure.lock().unwrap().clone();
+                let offsets = match topic.as_str() {
+                    "internal-topic-name1" => [(0, 120), (1, 10)].into(),
+                    _ => [(1, 7)].into(),
+                };
+                let committed = [("app".to_owned(), offsets)].into();
+                Box::pin(std::future::ready(failure.map_or(Ok(committed), Err)))
+            }),
+            bounds: Arc::new(|_, _| {
+                let bounds = |partition| (partition, Bounds { start: 0, end: 50 });
+                Box::pin(std::future::ready(Ok([bounds(0), bounds(1)].into())))
             }),
             topology: Arc::new(|_| Some(Arc::new(topology()))),
             unready: Arc::new(move || readying.unready.lock().unwrap().clone()),

@@ -9,7 +9,7 @@ use klamm_raft::model::ClusterId;
 
 use super::config::BackendConfig;
 use super::watcher::picture;
-use super::{Dialer, Picture, Pool, TlsError, Watcher};
+use super::{Dialer, Picture, Pool, Survey, TlsError, Watcher};
 use crate::metrics::Metrics;
 
 /// One physical cluster.
@@ -18,6 +18,14 @@ pub struct Upstream {
     pub watcher: Addr<Watcher>,
     pub picture: Picture,
     dialer: Arc<Dialer>,
+}
+
+impl Upstream {
+    /// Asks the brokers that are known; none before the cluster was seen.
+    pub fn survey(&self) -> Option<Survey> {
+        let topology = self.picture.topology.borrow().clone()?;
+        Some(Survey::new(Arc::clone(&self.dialer), &topology))
+    }
 }
 
 /// A physical cluster cannot be connected to with this configuration.

@@ -16,6 +16,7 @@ use crate::admin::mapping;
 use crate::admin::problem::ApiError;
 use crate::admin::resources::{Principals, Spelling, VirtualClusterResource, vcluster_name, virtual_cluster};
 use crate::admin::services::Services;
+use crate::admin::taken;
 
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
@@ -96,6 +97,7 @@ pub(super) async fn make(
     spec.authentication = hashed(services, &name, spec.authentication, principals).await?;
     if let VclusterKind::Standard(standard) = &spec.kind {
         configured(services, &standard.backend)?;
+        taken::check_vcluster(services, &services.state(), &name, &spec.kind).await?;
     }
     for method in &spec.authentication.0 {
         if let Method::OauthBearer(oauth) = method {
