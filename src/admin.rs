@@ -8,6 +8,7 @@ mod cluster_view;
 mod credentials;
 mod dialect;
 mod handlers;
+mod here;
 mod https;
 mod mapping;
 mod openapi;
@@ -29,11 +30,12 @@ use crate::config::HttpConfig;
 use crate::tls::Latest;
 
 pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
+pub use here::{Here, PhysicalState, PhysicalView, UnopenedView};
 pub use problem::ProblemBody;
 pub(crate) use resources::authentication_from;
 pub use services::{
-    Answer, CannotAsk, CommittedOffsets, FindTopic, Finding, ListTopics, Propose, Services, TopicBounds,
-    Unready,
+    Answer, CannotAsk, CommittedOffsets, Confirm, FindTopic, Finding, ListTopics, Propose, Services,
+    TopicBounds, Unready,
 };
 
 use credentials::Guard;

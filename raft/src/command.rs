@@ -153,6 +153,13 @@ pub enum Command {
         held: BTreeMap<TopicName, Holder>,
         released: BTreeMap<TopicName, Holder>,
     },
+    /// From now on a physical cluster is the Kafka cluster `to`, which was made anew where `from` was; refused when it is
+    /// another one than `from` now. It gets a new number.
+    AcceptCluster {
+        cluster: ClusterId,
+        from: String,
+        to: String,
+    },
 }
 
 /// Which tokens are revoked. Append-only: the order is on disk.
@@ -194,6 +201,7 @@ impl Command {
             Self::UseAccessToken { .. } => "UseAccessToken",
             Self::RepointAlias { .. } => "RepointAlias",
             Self::SettleNames { .. } => "SettleNames",
+            Self::AcceptCluster { .. } => "AcceptCluster",
         }
     }
 }

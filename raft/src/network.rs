@@ -16,13 +16,15 @@ mod link;
 mod message;
 mod peer;
 mod poller;
+mod port;
 mod server;
 mod service;
 
 pub(crate) use adapter::Network;
 pub(crate) use handshake::Identity;
-pub(crate) use message::{JoinAnswer, PeerDescription, Request, Response, TakeAnswer};
+pub(crate) use message::{FloorAnswer, JoinAnswer, PeerDescription, Request, Response, TakeAnswer};
 pub(crate) use peer::{Peer, Peers};
 pub(crate) use poller::poll;
+pub(crate) use port::PeerPort;
 pub(crate) use server::{Callers, serve};
 pub(crate) use service::Service;

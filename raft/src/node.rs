@@ -4,12 +4,14 @@
 //! and the storage writer's thread. The handle only sends calls to the first and reads what it publishes.
 
 mod calls;
+mod confirm;
 mod core;
 mod formation;
 mod keeper;
 mod run;
 mod start;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,11 +25,14 @@ use crate::outcome::{Outcome, Refusal};
 use crate::status::{PeerStatus, Readiness, Status};
 use crate::visibility::{Visibility, VisibleRevision};
 
+pub use confirm::ConfirmError;
 pub use start::StartError;
 
+pub(crate) use self::confirm::floor_as_leader;
 pub(crate) use self::core::{Raft, take};
 
 use self::calls::Call;
+use self::confirm::Asker;
 
 /// What a proposal came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,11 +93,13 @@ pub struct Node {
 struct Shared {
     id: NodeId,
     calls: mpsc::Sender<Call>,
+    confirms: mpsc::Sender<Asker>,
     states: watch::Receiver<Arc<State>>,
     raft: watch::Receiver<RaftStatus>,
     readiness: watch::Receiver<Readiness>,
     visible: VisibleRevision,
     peers: Vec<Arc<Peer>>,
+    taken_port: Option<watch::Receiver<Option<SocketAddr>>>,
     tuning: Tuning,
 }
 
@@ -123,6 +130,20 @@ impl Node {
                 mpsc::error::TrySendError::Closed(_) => ProposeError::Stopped,
             })?;
         answered.await.unwrap_or(Err(ProposeError::Stopped))
+    }
+
+    /// Confirms, with the leader, that this node shows everything that was acknowledged before this call, on whatever
+    /// node. Returns a revision that it shows. Those who ask at the same time share the way to the leader.
+    pub async fn confirm(&self) -> Result<Revision, ConfirmError> {
+        let (asker, answered) = oneshot::channel();
+        self.shared
+            .confirms
+            .try_send(asker)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => ConfirmError::Busy,
+                mpsc::error::TrySendError::Closed(_) => ConfirmError::Stopped,
+            })?;
+        answered.await.unwrap_or(Err(ConfirmError::Stopped))
     }
 
     /// The state, and each change of it. Fast changes are seen as one.
@@ -156,6 +177,7 @@ impl Node {
             snapshot: raft.snapshot,
             voters: raft.voters,
             peers: peers.collect(),
+            taken_port: shared.taken_port.as_ref().and_then(|taken| *taken.borrow()),
             readiness: shared.readiness.borrow().clone(),
         }
     }

@@ -127,4 +127,6 @@ pub enum Refusal {
     },
     #[error("virtual cluster {vcluster} cannot have more than {most} names that two topics would have")]
     TooManyContested { vcluster: VclusterName, most: usize },
+    #[error("physical cluster {0} was never seen: there is no Kafka cluster id to replace")]
+    NeverSeen(ClusterId),
 }

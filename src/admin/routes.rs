@@ -8,8 +8,8 @@ use super::absent::{ABSENT, Absent, Shape};
 use super::body::MAX_BODY_BYTES;
 use super::credentials::{Guard, Reader, Writer};
 use super::handlers::{
-    absent, access_token, alias_topic, event_gateway, operations, scram, service_account, token,
-    virtual_cluster,
+    absent, access_token, alias_topic, event_gateway, kafka_cluster, operations, scram, service_account,
+    token, virtual_cluster,
 };
 use super::problem::ApiError;
 use super::services::Services;
@@ -79,6 +79,7 @@ pub(super) fn configure(
                     .delete(event_gateway::delete),
             )
             .service(Path::new("/gateway/v2/cluster").get(operations::cluster))
+            .service(Path::new("/gateway/v2/cluster/accept-kafka-cluster").post(kafka_cluster::accept))
             .service(Path::new("/gateway/v2/docs").get(operations::docs))
             .service(Path::new("/health").get(operations::health))
             .service(Path::new("/health/live").get(operations::live))

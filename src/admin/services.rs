@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, State, TopicName};
-use klamm_raft::{Applied, ProposeError, Status};
+use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, Revision, State, TopicName};
+use klamm_raft::{Applied, ConfirmError, ProposeError, Status};
 use tokio::sync::watch;
 
+use super::here::Here;
 use crate::backend::topology::{Topics, Topology};
 use crate::backend::{Bounds, Committed};
 use crate::vcluster::rename::Names;
@@ -19,6 +21,9 @@ pub type Answer<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Proposes a change and answers once every live node shows it.
 pub type Propose = dyn Fn(Command) -> Answer<Result<Applied, ProposeError>> + Send + Sync;
+
+/// Answers once this node is known to show everything that was acknowledged before, on whatever node.
+pub type Confirm = dyn Fn() -> Answer<Result<Revision, ConfirmError>> + Send + Sync;
 
 /// Asks a physical cluster for a topic.
 pub type FindTopic = dyn Fn(ClusterId, TopicName) -> Answer<Result<Finding, CannotAsk>> + Send + Sync;
@@ -42,6 +47,7 @@ pub(super) type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Sen
 pub struct Services {
     pub states: watch::Receiver<Arc<State>>,
     pub propose: Arc<Propose>,
+    pub confirm: Arc<Confirm>,
     /// The physical clusters of this node's configuration.
     pub clusters: Arc<BTreeSet<ClusterId>>,
     /// The names of further credentials for any of them.
@@ -53,6 +59,8 @@ pub struct Services {
     pub committed: Arc<CommittedOffsets>,
     pub bounds: Arc<TopicBounds>,
     pub topology: Arc<SeenTopology>,
+    /// What holds of this node alone.
+    pub here: Arc<dyn Fn() -> Here + Send + Sync>,
     /// What keeps this node from taking clients; empty when it is ready.
     pub unready: Arc<dyn Fn() -> Vec<Unready> + Send + Sync>,
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
@@ -85,10 +93,18 @@ pub struct CannotAsk(pub String);
 pub enum Unready {
     #[error("the Kafka ports are not open")]
     Listener,
+    /// Why the first of them is not.
+    #[error("none of the addresses for Kafka clients could be opened: {0}")]
+    NothingOpen(String),
+    #[error("the port for peers, {0}, is taken by another process; it is tried again")]
+    PeerPort(SocketAddr),
     #[error("no leader of the gateway cluster is known")]
     NoLeader,
     #[error("the physical cluster main cannot be reached")]
     Main,
+    /// It names the cluster, and no other can be used.
+    #[error("physical cluster {0}")]
+    OtherCluster(String),
     #[error("this node is stopping")]
     Draining,
     /// The other nodes do not take this one as it is configured.

@@ -11,7 +11,7 @@ use klamm_raft::model::{
     Authentication, ClusterId, Liveness, NodeId, NodeRecord, PASSTHROUGH, Revision, SigningKey, State,
     VclusterKind, VirtualCluster,
 };
-use klamm_raft::{Applied, PeerStatus, ProposeError, Readiness, Status, machine};
+use klamm_raft::{Applied, ConfirmError, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -30,9 +30,12 @@ mod names;
 /// One gateway node that agrees with itself.
 pub(crate) struct Gateway {
     states: watch::Sender<Arc<State>>,
+    here: Mutex<Here>,
     unready: Mutex<Vec<Unready>>,
     /// Instead of applying a change.
     failure: Mutex<Option<ProposeError>>,
+    /// Instead of confirming that it is up to date.
+    alone: Mutex<Option<ConfirmError>>,
     /// Instead of saying whether a topic exists.
     upstream_failure: Mutex<Option<CannotAsk>>,
     /// Instead of saying what groups have committed.
@@ -104,8 +107,10 @@ impl Gateway {
         };
         Arc::new(Self {
             states: watch::Sender::new(Arc::new(state)),
+            here: Mutex::default(),
             unready: Mutex::default(),
             failure: Mutex::default(),
+            alone: Mutex::default(),
             upstream_failure: Mutex::default(),
             survey_failure: Mutex::default(),
         })
@@ -113,7 +118,8 @@ impl Gateway {
 
     pub(crate) fn services(self: &Arc<Self>) -> Services {
         let this = || Arc::clone(self);
-        let (proposing, asking, readying, reporting) = (this(), this(), this(), this());
+        let (proposing, confirming, asking) = (this(), this(), this());
+        let (seeing, readying, reporting) = (this(), this(), this());
         let (listing, surveying) = (this(), this());
         Services {
             states: self.states.subscribe(),
@@ -121,6 +127,11 @@ impl Gateway {
                 let failure = proposing.failure.lock().unwrap().clone();
                 let answer = failure.map_or_else(|| Ok(proposing.apply(command)), Err);
                 Box::pin(std::future::ready(answer))
+            }),
+            confirm: Arc::new(move || {
+                let alone = confirming.alone.lock().unwrap().clone();
+                let revision = confirming.states.borrow().revision;
+                Box::pin(std::future::ready(alone.map_or(Ok(revision), Err)))
             }),
             clusters: Arc::new(
                 ["main", "clusterA"]
@@ -159,6 +170,7 @@ impl Gateway {
                 Box::pin(std::future::ready(Ok([bounds(0), bounds(1)].into())))
             }),
             topology: Arc::new(|_| Some(Arc::new(topology()))),
+            here: Arc::new(move || seeing.here.lock().unwrap().clone()),
             unready: Arc::new(move || readying.unready.lock().unwrap().clone()),
             status: Arc::new(move || reporting.status()),
             metrics: Arc::new(|| Ok("klamm_up 1\n".to_owned())),
@@ -190,6 +202,7 @@ impl Gateway {
                 silent_for: Some(Duration::from_millis(12)),
                 visible: Revision(6),
             }],
+            taken_port: None,
             readiness: Readiness::Ready,
         }
     }
@@ -717,6 +730,138 @@ async fn a_cluster_without_leader_is_unavailable() {
     assert!(
         refused.contains("a majority of the nodes must be up"),
         "{refused}"
+    );
+}
+
+/// A list that is not the newest, a 404 for what another node was told is there, a dry run on an old state: all of them
+/// are answers that must not be given.
+#[actix_web::test]
+async fn a_node_that_may_be_behind_tells_nothing_as_the_truth() {
+    let gateway = Gateway::new();
+    gateway.put(VCLUSTER, &partner()).await.ok();
+    *gateway.alone.lock().unwrap() = Some(ConfirmError::NoLeader {
+        after: Duration::from_secs(4),
+    });
+    let event_gateway = "/v1/event-gateways/default/virtual-clusters";
+    let lists = [
+        VCLUSTER,
+        "/gateway/v2/virtual-cluster/mypartner",
+        "/gateway/v2/virtual-cluster/nobody",
+        "/gateway/v2/virtual-cluster/mypartner/topics",
+        "/gateway/v2/alias-topic",
+        "/gateway/v2/service-account",
+        "/gateway/v2/service-account?vcluster=nobody",
+        "/gateway/v2/token",
+        "/gateway/v2/access-token",
+        "/gateway/v2/scram-credential",
+        event_gateway,
+    ];
+    for path in lists {
+        let refused = gateway.admin(Method::GET, path, &Value::Null).await.refused(503);
+        assert!(
+            refused.contains("cannot confirm that it is up to date"),
+            "{path}: {refused}"
+        );
+    }
+    let token = json!({"vCluster": "nobody", "username": "nobody", "lifeTimeSeconds": 60});
+    gateway
+        .admin(Method::POST, "/gateway/v2/token", &token)
+        .await
+        .refused(503);
+    let none = format!("{event_gateway}/nobody");
+    gateway
+        .admin(Method::DELETE, &none, &Value::Null)
+        .await
+        .refused(503);
+    let dry = format!("{VCLUSTER}?dryMode=true");
+    gateway.admin(Method::PUT, &dry, &partner()).await.refused(503);
+    // What is said of this node alone needs nobody else.
+    for path in ["/gateway/v2/cluster", "/health/ready", "/metrics"] {
+        assert_eq!(
+            gateway.admin(Method::GET, path, &Value::Null).await.status,
+            200,
+            "{path}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_kafka_cluster_that_was_built_anew_is_accepted_when_it_answers() {
+    let gateway = Gateway::new();
+    let accept = async |cluster: &str, id: &str, more: &str| {
+        let path = format!("/gateway/v2/cluster/accept-kafka-cluster{more}");
+        let body = json!({"physicalCluster": cluster, "kafkaClusterId": id, "instead": "old"});
+        gateway.admin(Method::POST, &path, &body).await
+    };
+    assert!(
+        accept("clusterA", "new", "")
+            .await
+            .refused(409)
+            .contains("was never seen")
+    );
+    assert!(
+        accept("nowhere", "new", "")
+            .await
+            .refused(409)
+            .contains("is not configured")
+    );
+    gateway.put(VCLUSTER, &partner()).await.ok();
+    gateway
+        .put(ALIAS, &alias("topic1", "internal-topic-name1"))
+        .await
+        .ok();
+    gateway.apply(klamm_raft::command::Command::PinCluster {
+        cluster: "clusterA".parse().unwrap(),
+        kafka_cluster_id: "old".to_owned(),
+    });
+    assert!(
+        accept("clusterA", "new", "")
+            .await
+            .refused(409)
+            .contains("no other Kafka cluster answers")
+    );
+    gateway.here.lock().unwrap().physical_clusters = vec![PhysicalView {
+        name: "clusterA".to_owned(),
+        state: PhysicalState::OtherCluster,
+        kafka_cluster_id: Some("old".to_owned()),
+        answers: Some("new".to_owned()),
+    }];
+    assert!(
+        accept("clusterA", "typo", "")
+            .await
+            .refused(409)
+            .contains("is new, not typo")
+    );
+    let pinned =
+        || gateway.states.borrow().pinned_clusters[&"clusterA".parse::<ClusterId>().unwrap()].clone();
+    let before = pinned();
+    let dry = accept("clusterA", "new", "?dryMode=true").await.ok();
+    assert_eq!(
+        (&dry["upsertResult"], &dry["instead"]),
+        (&json!("UPDATED"), &json!("old"))
+    );
+    assert_eq!(
+        dry["virtualClusters"],
+        json!([{"name": "mypartner", "isHome": true, "aliasTopics": 1}])
+    );
+    assert!(dry["consequences"].as_array().is_some_and(|all| all.len() > 3));
+    assert_eq!(pinned(), before, "a dry run changes nothing");
+    accept("clusterA", "new", "").await.ok();
+    assert_eq!(pinned().kafka_cluster_id, "new");
+    assert_ne!(
+        pinned().number,
+        before.number,
+        "producer ids are marked otherwise"
+    );
+    assert_eq!(
+        accept("clusterA", "new", "").await.ok()["upsertResult"],
+        "NOT_CHANGED"
+    );
+    let ready = gateway.get("/health/ready").await.ok();
+    assert!(
+        ready["warnings"][0]
+            .as_str()
+            .is_some_and(|text| text.contains("accept-kafka-cluster clusterA"))
     );
 }
 

@@ -9,7 +9,7 @@ use klamm_raft::model::ClusterId;
 
 use super::config::BackendConfig;
 use super::watcher::picture;
-use super::{Dialer, Picture, Pool, Survey, TlsError, Watcher};
+use super::{Dialer, Expected, Picture, Pool, Survey, TlsError, Watcher};
 use crate::metrics::Metrics;
 
 /// One physical cluster.
@@ -25,6 +25,11 @@ impl Upstream {
     pub fn survey(&self) -> Option<Survey> {
         let topology = self.picture.topology.borrow().clone()?;
         Some(Survey::new(Arc::clone(&self.dialer), &topology))
+    }
+
+    /// Which Kafka cluster it has to be.
+    pub fn expected(&self) -> &Expected {
+        self.dialer.expected()
     }
 }
 

@@ -22,14 +22,14 @@ pub(in crate::admin) async fn list(
     services: web::Data<Services>,
     _: Reader,
     spelling: Spelling,
-) -> HttpResponse {
-    let state = services.state();
+) -> Result<HttpResponse, ApiError> {
+    let (state, here) = (services.newest().await?, (services.here)());
     let all: Vec<_> = state
         .vclusters
         .iter()
-        .map(|(name, v)| virtual_cluster::show(name, v, (&state, spelling)))
+        .map(|(name, v)| virtual_cluster::show(name, v, (&state, spelling)).without(here.unavailable(v)))
         .collect();
-    HttpResponse::Ok().json(all)
+    Ok(HttpResponse::Ok().json(all))
 }
 
 pub(in crate::admin) async fn get(
@@ -39,9 +39,11 @@ pub(in crate::admin) async fn get(
     spelling: Spelling,
 ) -> Result<HttpResponse, ApiError> {
     let name = vcluster_name("the name", Some(&path))?;
-    let state = services.state();
+    let state = services.newest().await?;
     let vcluster = find(&state, &name)?;
-    Ok(HttpResponse::Ok().json(virtual_cluster::show(&name, vcluster, (&state, spelling))))
+    let unavailable = (services.here)().unavailable(vcluster);
+    let shown = virtual_cluster::show(&name, vcluster, (&state, spelling)).without(unavailable);
+    Ok(HttpResponse::Ok().json(shown))
 }
 
 pub(in crate::admin) async fn topics(
@@ -51,7 +53,7 @@ pub(in crate::admin) async fn topics(
     Query(filter): Query<Filter>,
 ) -> Result<HttpResponse, ApiError> {
     let name = vcluster_name("the name", Some(&path))?;
-    let state = services.state();
+    let state = services.newest().await?;
     let mut topics = mapping::topics(&services, &name, find(&state, &name)?);
     topics.retain(|topic| filter.has_name(&topic.name));
     Ok(HttpResponse::Ok().json(topics))
@@ -63,7 +65,7 @@ pub(in crate::admin) async fn put(
     Query(mode): Query<Mode>,
     Body(resource): Body<VirtualClusterResource>,
 ) -> Result<HttpResponse, ApiError> {
-    let before = services.state();
+    let before = services.newest().await?;
     let (name, made) = make(&services, &writer, mode, (Making::Upsert, resource)).await?;
     let vcluster = made.state.vclusters.get(&name).ok_or_else(gone)?;
     let shown = virtual_cluster::show(&name, vcluster, (&made.state, spelling));
@@ -155,7 +157,7 @@ async fn hashed(
     if principals.is_empty() {
         return Ok(authentication);
     }
-    let state = services.state();
+    let state = services.newest().await?;
     let known = state.vclusters.get(name);
     let known = known.map_or_else(Authentication::default, |known| known.spec.authentication.clone());
     let hashed = web::block(move || {

@@ -60,7 +60,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::Many("VirtualCluster")),
-        failures: &[],
+        failures: &["503"],
     },
     Operation {
         path: "/gateway/v2/virtual-cluster",
@@ -82,7 +82,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::One("VirtualCluster")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/virtual-cluster/{vCluster}",
@@ -104,7 +104,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &["name"],
         body: None,
         success: ("200", Content::Many("Topic")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/alias-topic",
@@ -115,7 +115,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &["vcluster", "name", "showDefaults"],
         body: None,
         success: ("200", Content::Many("AliasTopic")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/alias-topic",
@@ -148,7 +148,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &["vcluster", "name", "type", "showDefaults"],
         body: None,
         success: ("200", Content::Many("GatewayServiceAccount")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/service-account",
@@ -192,7 +192,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &["vcluster", "username"],
         body: None,
         success: ("200", Content::Many("IssuedToken")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/token",
@@ -225,7 +225,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::Many("AccessToken")),
-        failures: &[],
+        failures: &["503"],
     },
     Operation {
         path: "/gateway/v2/access-token/{id}",
@@ -247,7 +247,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &["vcluster", "username"],
         body: None,
         success: ("200", Content::Many("ScramCredential")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/scram-credential",
@@ -280,7 +280,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::One("EventGatewayVirtualClusters")),
-        failures: &["404"],
+        failures: &["404", "503"],
     },
     Operation {
         path: EVENT_GATEWAY,
@@ -302,7 +302,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::One("EventGatewayVirtualCluster")),
-        failures: &["404"],
+        failures: &["404", "503"],
     },
     Operation {
         path: EVENT_GATEWAY_ONE,
@@ -336,6 +336,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         body: None,
         success: ("200", Content::One("Cluster")),
         failures: &[],
+    },
+    Operation {
+        path: "/gateway/v2/cluster/accept-kafka-cluster",
+        method: "post",
+        id: "acceptKafkaCluster",
+        summary: "Accept a Kafka cluster that was built anew in the place of the one that a physical cluster was",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: Some("KafkaClusterToAccept"),
+        success: ("200", Content::One("AcceptedKafkaCluster")),
+        failures: &["400", "409", "503"],
     },
     Operation {
         path: "/gateway/v2/docs",
@@ -401,6 +412,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::Text),
-        failures: &["500"],
+        failures: &["500", "503"],
     },
 ];

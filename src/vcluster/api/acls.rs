@@ -21,6 +21,9 @@ const DISABLED: &str = "ACLs are disabled.";
 /// What is said with POLICY_VIOLATION.
 const DECLARED: &str = "The ACLs of this virtual cluster are declared in its spec.acls (aclMode REST_API): they are \
                         changed there, not by Kafka clients.";
+/// What is said with REQUEST_TIMED_OUT when nobody can say whether this node is up to date.
+pub(super) const UNCONFIRMED: &str =
+    "This gateway node cannot confirm with its cluster that it is up to date: nothing was done. Try again.";
 /// A message may quote a principal; it is cut to this many characters, because a string of the protocol has an end.
 const MESSAGE_MAX_CHARS: usize = 1_000;
 
@@ -47,6 +50,12 @@ pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         response
             .set(field::ERROR_CODE, ErrorCode::SecurityDisabled)
             .set(field::ERROR_MESSAGE, DISABLED);
+        return ask.reply(&response);
+    }
+    if !ask.is_confirmed()? {
+        response
+            .set(field::ERROR_CODE, ErrorCode::RequestTimedOut)
+            .set(field::ERROR_MESSAGE, UNCONFIRMED);
         return ask.reply(&response);
     }
     response.set(field::ERROR_MESSAGE, "");
@@ -83,6 +92,12 @@ pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
     if ask.view.acls.are_declared {
         return ask.reply(&created(ask, all(ErrorCode::PolicyViolation, DECLARED.into()))?);
+    }
+    if !ask.is_confirmed()? {
+        return ask.reply(&created(
+            ask,
+            all(ErrorCode::RequestTimedOut, UNCONFIRMED.into()),
+        )?);
     }
     let (results, new) = match create::create(&ask.view.acls.stored, &creations) {
         Creation::Entries { results, new } => (results, new),
@@ -134,6 +149,11 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if ask.view.acls.are_declared {
         let declared = || Err((ErrorCode::PolicyViolation, DECLARED.into()));
         let results = filters.iter().map(|_| declared()).collect();
+        return ask.reply(&deleted(ask, results)?);
+    }
+    if !ask.is_confirmed()? {
+        let unconfirmed = || Err((ErrorCode::RequestTimedOut, UNCONFIRMED.into()));
+        let results = filters.iter().map(|_| unconfirmed()).collect();
         return ask.reply(&deleted(ask, results)?);
     }
     let deletion = filter::delete(&ask.view.acls.stored, &filters);

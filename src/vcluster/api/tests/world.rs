@@ -263,7 +263,11 @@ impl World {
     }
 
     pub(super) fn ask<Q: Request>(&self, version: i16, request: &Q) -> Asked<'_, Q> {
-        self.ask_again(version, request, Attempt::First)
+        let asked = self.ask_again(version, request, Attempt::First);
+        match asked.planned.plan {
+            Plan::Need(Need::Confirmation { .. }) => self.ask_again(version, request, Attempt::Confirmed),
+            _ => asked,
+        }
     }
 
     pub(super) fn ask_again<Q: Request>(&self, version: i16, request: &Q, attempt: Attempt) -> Asked<'_, Q> {
@@ -349,11 +353,14 @@ impl<Q: Request> Asked<'_, Q> {
         reason
     }
 
+    /// Expects that the view must be known to be the newest first.
+    pub(super) fn needs_confirmation(self) {
+        assert!(matches!(self.planned.plan, Plan::Need(Need::Confirmation { .. })));
+    }
+
     /// Expects that the view must be refreshed first.
     pub(super) fn needs_fresh_topics(self) {
-        let Plan::Need(Need::FreshTopics { .. }) = self.planned.plan else {
-            panic!("{:?}", self.planned.plan)
-        };
+        assert!(matches!(self.planned.plan, Plan::Need(Need::FreshTopics { .. })));
     }
 
     /// Expects that several clusters are asked, lets them answer, and gives what the client sees.
