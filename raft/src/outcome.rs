@@ -108,4 +108,8 @@ pub enum Refusal {
     VclusterExists(VclusterName),
     #[error("there cannot be more than {most} access tokens: revoke some first")]
     TooManyAccessTokens { most: usize },
+    #[error(
+        "topic {0} is Kafka's own, and holds what concerns all clients of the physical cluster: only the virtual cluster passthrough shows it"
+    )]
+    KafkasOwn(TopicName),
 }
