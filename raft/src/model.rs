@@ -6,8 +6,10 @@ mod acl;
 mod alias;
 mod authentication;
 mod holder;
+mod internal;
 mod listener;
 mod names;
+mod neighbours;
 mod node;
 mod proposal;
 mod shared;
@@ -28,11 +30,13 @@ pub use authentication::{
     ScramHash, ScramUser,
 };
 pub use holder::{Holder, MAX_HOLDERS};
+pub use internal::{CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS, begins_kafkas_own, is_kafkas_own};
 pub use listener::{ListenerRecord, Protocol, Routing, UnknownProtocol};
 pub use names::{
     AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, InvalidName, ListenerName,
     NamePrefix, NameSelector, NodeId, ProviderName, Revision, TopicName, VclusterName,
 };
+pub use neighbours::Neighbours;
 pub use node::{Liveness, NodeRecord};
 pub use proposal::{BootRecord, ProposalRecord};
 pub use shared::Shared;

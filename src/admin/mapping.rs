@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use klamm_raft::model::{ClusterId, Holder, State, VclusterKind, VclusterName, VclusterState};
+use klamm_raft::model::{ClusterId, Holder, Neighbours, State, VclusterKind, VclusterName, VclusterState};
 use serde::Serialize;
 
 use super::services::Services;
@@ -59,6 +59,8 @@ fn topics_on(
         aliases: &vcluster.aliases,
         topics,
         holders: &vcluster.holders,
+        // Of no concern to topics.
+        neighbours: &Neighbours::default(),
     };
     let names = Names::compile(None, Scope::on(vcluster, Some(cluster)), sources);
     let mapped = names.aliases().iter().map(|alias| Mapped {

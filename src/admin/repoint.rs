@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use klamm_raft::model::{AliasTopic, State, TopicName, VclusterName, VclusterState};
+use klamm_raft::model::{AliasTopic, Neighbours, State, TopicName, VclusterName, VclusterState};
 use klamm_raft::outcome::Refusal;
 
 use super::problem::ApiError;
@@ -44,7 +44,7 @@ pub(super) async fn refusal(
         physical: from.physical_name.clone(),
     };
     let effects = match state.vclusters.get(vcluster) {
-        Some(own) => effects(services, (vcluster, own), (from, to)).await,
+        Some(own) => effects(services, state, (vcluster, own), (from, to)).await,
         None => Ok(String::new()),
     };
     let effects = effects.unwrap_or_else(|error| format!("what groups would do cannot be said now: {error}"));
@@ -53,11 +53,12 @@ pub(super) async fn refusal(
 
 async fn effects(
     services: &Services,
+    state: &State,
     (vcluster, own): (&VclusterName, &VclusterState),
     (from, to): (&AliasTopic, &AliasTopic),
 ) -> Result<String, CannotAsk> {
     let committed = |alias: &AliasTopic| {
-        let names = names(vcluster, own, alias);
+        let names = names(state, (vcluster, own), alias);
         (services.committed)(alias.physical_cluster.clone(), alias.physical_name.clone(), names)
     };
     let bounds = (services.bounds)(to.physical_cluster.clone(), to.physical_name.clone());
@@ -66,7 +67,8 @@ async fn effects(
 }
 
 /// The names of groups where a topic is. No topic needs to be known for that.
-fn names(vcluster: &VclusterName, own: &VclusterState, alias: &AliasTopic) -> Arc<Names> {
+fn names(state: &State, (vcluster, own): (&VclusterName, &VclusterState), alias: &AliasTopic) -> Arc<Names> {
+    let neighbours = Neighbours::of(vcluster, &own.spec.kind, &state.vclusters);
     let cluster = Some(&alias.physical_cluster);
     let sources = Sources {
         vcluster,
@@ -74,6 +76,7 @@ fn names(vcluster: &VclusterName, own: &VclusterState, alias: &AliasTopic) -> Ar
         aliases: &BTreeMap::new(),
         topics: &BTreeMap::new(),
         holders: &BTreeMap::new(),
+        neighbours: &neighbours,
     };
     Names::compile(None, Scope::on(own, cluster), sources)
 }

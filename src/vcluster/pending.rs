@@ -237,6 +237,8 @@ pub(crate) mod samples {
 
     use std::collections::BTreeMap;
 
+    use klamm_raft::model::Neighbours;
+
     use super::{Api, Names, Pending, Then};
     use crate::vcluster::rename::{Scope, Sources};
 
@@ -248,6 +250,7 @@ pub(crate) mod samples {
             aliases: &BTreeMap::new(),
             topics: &BTreeMap::new(),
             holders: &BTreeMap::new(),
+            neighbours: &Neighbours::default(),
         };
         Pending {
             correlation_id,

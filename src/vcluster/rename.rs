@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use klamm_raft::model::{AliasTopic, ClusterId, Holder, TopicName, VclusterName};
+use klamm_raft::model::{AliasTopic, ClusterId, Holder, Neighbours, TopicName, VclusterName};
 
 use super::names::{Physical, TopicId, Virtual};
 use super::pattern::Pattern;
@@ -43,6 +43,15 @@ pub struct Sources<'a> {
     pub topics: &'a BTreeMap<TopicName, PhysicalTopic>,
     /// Who is on record as having a name that two topics would have.
     pub holders: &'a BTreeMap<TopicName, Holder>,
+    /// On `cluster`.
+    pub neighbours: &'a Neighbours,
+}
+
+impl Sources<'_> {
+    /// Whether an alias topic has a name, on whichever cluster.
+    fn have_alias(&self, name: &TopicName) -> bool {
+        self.aliases.get(name).is_some_and(|alias| !alias.is_of_kafka())
+    }
 }
 
 /// Names and ids come from those who make aliases or topics, lookups from any client. The hash is keyed with a seed of
@@ -73,7 +82,7 @@ impl Names {
     /// Compiles all names. `previous` is given back when nothing changed; of two topics that would have the same name, and
     /// neither is on record, the one keeps it that had it there.
     pub fn compile(previous: Option<&Arc<Self>>, scope: Scope, sources: Sources<'_>) -> Arc<Self> {
-        let realm = Realm::new(sources.vcluster, scope);
+        let realm = Realm::new(sources.vcluster, scope, sources.neighbours.clone());
         let mut aliases = aliases(sources);
         let mut beside = Beside::of(&realm, sources, &aliases, previous.map(Arc::as_ref));
         if !beside.shown.is_empty() {
@@ -237,6 +246,12 @@ impl Names {
         self.realm.physical_group(id)
     }
 
+    /// Whether a group is the virtual cluster's own, to be changed and deleted through it. What is let in belongs to
+    /// somebody else.
+    pub fn owns_group(&self, id: &str) -> bool {
+        self.is_transparent() || !self.realm.is_let_in_group(id)
+    }
+
     /// The transactional id that the physical cluster sees for a client's `id`.
     pub fn physical_transactional_id(&self, id: &str) -> Result<String, IdRefused> {
         self.realm.physical_transactional_id(id)
@@ -329,7 +344,7 @@ fn aliases(sources: Sources<'_>) -> Vec<Alias> {
     let there = sources
         .aliases
         .iter()
-        .filter(|(_, alias)| Some(&alias.physical_cluster) == sources.cluster);
+        .filter(|(_, alias)| Some(&alias.physical_cluster) == sources.cluster && !alias.is_of_kafka());
     there
         .map(|(name, alias)| {
             let topic = sources.topics.get(&alias.physical_name);

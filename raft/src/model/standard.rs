@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::names::{NamePrefix, NameSelector};
-use super::{ClusterId, Holder, TopicName};
+use super::{ClusterId, Holder, Neighbours, TopicName, is_kafkas_own};
 
 /// A view of one physical cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct Standard {
     pub namespace: Namespace,
     /// Topics that are let in beside the namespace, under their own names.
     pub topics: BTreeSet<NameSelector>,
-    /// Groups that are let in beside the namespace, under their own names.
+    /// Groups that are let in beside the namespace, under their own names, unless they are another virtual cluster's.
     pub groups: BTreeSet<NameSelector>,
 }
 
@@ -63,22 +63,32 @@ impl Namespace {
 impl Standard {
     /// What the physical cluster calls a topic `name` of which nothing is known; `None` when there can be none of that name.
     pub fn physical_topic<'a>(&self, name: &'a str) -> Option<Cow<'a, str>> {
-        to_physical(&self.namespace, &self.topics, name)
+        to_physical(&self.namespace, |name| self.lets_in(name), name)
+            .filter(|physical| !is_kafkas_own(physical))
     }
 
     /// What clients call a topic `physical` of which nothing is known; `None` when they would not see it.
     pub fn virtual_topic<'a>(&self, physical: &'a str) -> Option<&'a str> {
-        to_virtual(&self.namespace, &self.topics, physical).filter(|name| !name.is_empty())
+        if is_kafkas_own(physical) {
+            return None;
+        }
+        to_virtual(&self.namespace, |name| self.lets_in(name), physical).filter(|name| !name.is_empty())
     }
 
     /// What the physical cluster calls the group `id`. Without a prefix, `None` for what is not let in.
-    pub fn physical_group<'a>(&self, id: &'a str) -> Option<Cow<'a, str>> {
-        to_physical(&self.namespace, &self.groups, id)
+    pub fn physical_group<'a>(&self, id: &'a str, others: &Neighbours) -> Option<Cow<'a, str>> {
+        to_physical(&self.namespace, |id| self.lets_in_group(id, others), id)
     }
 
     /// What clients call the group `physical`. Without a prefix, `None` for what is not let in.
-    pub fn virtual_group<'a>(&self, physical: &'a str) -> Option<&'a str> {
-        to_virtual(&self.namespace, &self.groups, physical)
+    pub fn virtual_group<'a>(&self, physical: &'a str, others: &Neighbours) -> Option<&'a str> {
+        to_virtual(&self.namespace, |id| self.lets_in_group(id, others), physical)
+    }
+
+    /// Whether a group is let in, and so belongs to somebody else. What is in the namespace of another virtual cluster is
+    /// not, whatever selects it.
+    pub fn lets_in_group(&self, id: &str, others: &Neighbours) -> bool {
+        selects(&self.groups, id) && !others.have(id)
     }
 
     /// Whether the topic `physical`, which clients call `name`, is of the namespace: it is created, changed and deleted
@@ -93,6 +103,21 @@ impl Standard {
         prefix
             .into_iter()
             .chain(self.topics.iter().map(NameSelector::head))
+    }
+
+    /// A topic of Kafka's own that a selector names. Wildcards and prefixes pass over those.
+    pub fn named_of_kafka(&self) -> Option<TopicName> {
+        let named = self
+            .topics
+            .iter()
+            .find(|selector| is_kafkas_own(selector.as_str()));
+        named.and_then(|selector| selector.as_str().parse().ok())
+    }
+
+    /// A selector of groups that selects nothing but what begins with `prefix`.
+    pub fn group_selector_within(&self, prefix: &NamePrefix) -> Option<&NameSelector> {
+        let mut selectors = self.groups.iter();
+        selectors.find(|selector| selector.head().starts_with(prefix.as_str()))
     }
 
     /// A selector that would let in what the namespace shows already.
@@ -116,6 +141,9 @@ impl Standard {
 
     /// What clients would call the topic `physical`, and why, whoever else would be called so; `None` when they never see it.
     pub fn claim<'a>(&self, physical: &'a str) -> Option<(Holder, &'a str)> {
+        if is_kafkas_own(physical) {
+            return None;
+        }
         if self.lets_in(physical) {
             return Some((Holder::LetIn, physical));
         }
@@ -132,10 +160,10 @@ impl Standard {
 
 fn to_physical<'a>(
     namespace: &Namespace,
-    let_in: &BTreeSet<NameSelector>,
+    is_let_in: impl Fn(&str) -> bool,
     name: &'a str,
 ) -> Option<Cow<'a, str>> {
-    match selects(let_in, name) {
+    match is_let_in(name) {
         true => Some(Cow::Borrowed(name)),
         false => namespace.physical(name),
     }
@@ -143,15 +171,15 @@ fn to_physical<'a>(
 
 fn to_virtual<'a>(
     namespace: &Namespace,
-    let_in: &BTreeSet<NameSelector>,
+    is_let_in: impl Fn(&str) -> bool,
     physical: &'a str,
 ) -> Option<&'a str> {
-    match selects(let_in, physical) {
+    match is_let_in(physical) {
         true => Some(physical),
         // A name that is let in stands for what is let in.
         false => namespace
             .of_physical(physical)
-            .filter(|name| !selects(let_in, name) || *name == physical),
+            .filter(|name| !is_let_in(name) || *name == physical),
     }
 }
 
@@ -219,16 +247,54 @@ mod tests {
     }
 
     #[test]
-    fn without_a_namespace_there_is_what_is_let_in_and_internal_topics_only_when_asked_for() {
+    fn without_a_namespace_there_is_what_is_let_in() {
         let all = standard(Namespace::None, &["*"]);
         check(&all, "orders", Some("orders"));
-        check(&all, "__consumer_offsets", None);
+        check(&all, "__debezium-heartbeat.shop", None);
         check(
-            &standard(Namespace::None, &["__consumer*"]),
-            "__consumer_offsets",
-            Some("__consumer_offsets"),
+            &standard(Namespace::None, &["__debezium-*"]),
+            "__debezium-heartbeat.shop",
+            Some("__debezium-heartbeat.shop"),
         );
         assert!(!all.owns("orders", "orders") && !all.may_be_contested("orders"));
+    }
+
+    #[test]
+    fn topics_of_kafka_itself_are_shown_by_nothing() {
+        let prefixed = |prefix: &str| standard(Namespace::HidePrefix(prefix.parse().unwrap()), &[]);
+        let enforced = standard(Namespace::EnforcePrefix("__".parse().unwrap()), &[]);
+        let own = [
+            "__consumer_offsets",
+            "__transaction_state",
+            "__share_group_state",
+            "__cluster_metadata",
+        ];
+        for topic in own {
+            for (standard, name) in [
+                (standard(Namespace::None, &["*", "__*", "?*", topic]), topic),
+                (standard(Namespace::None, &[&topic.replace('s', "?")]), topic),
+                (prefixed("_"), &topic[1..]),
+                (prefixed("__"), &topic[2..]),
+                (prefixed(&topic[..4]), &topic[4..]),
+                (enforced.clone(), topic),
+            ] {
+                assert_eq!(standard.physical_topic(name), None, "{standard:?} {name}");
+                assert_eq!(standard.virtual_topic(topic), None, "{standard:?} {topic}");
+            }
+        }
+        check(
+            &prefixed("__"),
+            "debezium-heartbeat",
+            Some("__debezium-heartbeat"),
+        );
+        check(&prefixed("_"), "consumer_offsets", Some("_consumer_offsets"));
+        check(&hide(&[]), "__consumer_offsets", Some("dev-__consumer_offsets"));
+        let named = standard(Namespace::None, &["orders", "__consumer_offsets"]).named_of_kafka();
+        assert_eq!(named.unwrap().as_str(), "__consumer_offsets");
+        assert_eq!(
+            standard(Namespace::None, &["__*", "orders"]).named_of_kafka(),
+            None
+        );
     }
 
     #[test]

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel, Holder,
-    PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard, TokenId, TokenRecord, TopicName,
-    VclusterName,
+    NamePrefix, PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard, TokenId, TokenRecord,
+    TopicName, VclusterName,
 };
 
 /// The name of the virtual cluster that is always there.
@@ -42,6 +42,16 @@ impl AclMode {
         match self {
             Self::KafkaApi => "KAFKA_API",
             Self::RestApi(_) => "REST_API",
+        }
+    }
+}
+
+impl VclusterKind {
+    /// What its names begin with, and on which physical cluster, if they have a prefix.
+    pub fn border(&self) -> Option<(&ClusterId, &NamePrefix)> {
+        match self {
+            Self::Standard(standard) => Some((&standard.backend, standard.namespace.prefix()?)),
+            Self::Partner | Self::Passthrough => None,
         }
     }
 }

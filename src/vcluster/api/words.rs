@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::vcluster::rename::{Scope, Sources};
-    use klamm_raft::model::AliasTopic;
+    use klamm_raft::model::{AliasTopic, Neighbours};
 
     fn said(text: &str) -> Option<String> {
         let alias = |physical: &str| AliasTopic {
@@ -95,6 +95,7 @@ mod tests {
             aliases: &aliases,
             topics: &BTreeMap::new(),
             holders: &BTreeMap::new(),
+            neighbours: &Neighbours::default(),
         };
         let names = Names::compile(None, Scope::Aliases, sources);
         renamed(&names, text)

@@ -8,7 +8,7 @@ use kafka_protocol::messages::consumer_protocol_assignment::TopicPartition as As
 use kafka_protocol::messages::consumer_protocol_subscription::TopicPartition as Owned;
 use kafka_protocol::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
-use klamm_raft::model::AliasTopic;
+use klamm_raft::model::{AliasTopic, Neighbours};
 use proptest::prelude::*;
 
 use super::{Direction, NotUnderstood};
@@ -29,6 +29,7 @@ fn names() -> Arc<Names> {
         aliases: &aliases,
         topics: &BTreeMap::new(),
         holders: &BTreeMap::new(),
+        neighbours: &Neighbours::default(),
     };
     Names::compile(None, Scope::Aliases, sources)
 }

@@ -99,7 +99,7 @@ impl Beside {
         let free = sources
             .topics
             .iter()
-            .filter(|(name, _)| !taken.contains(name) && !sources.aliases.contains_key(*name));
+            .filter(|(name, _)| !taken.contains(name) && !sources.have_alias(name));
         Self {
             shown: free
                 .map(|(name, topic)| Alias::same(name.clone(), Some(topic)))
@@ -126,7 +126,7 @@ impl Beside {
             let Ok(name) = name.parse::<TopicName>() else {
                 continue;
             };
-            if sources.aliases.contains_key(&name) {
+            if sources.have_alias(&name) {
                 beside.hide(name, (physical, topic), HeldBy::Alias);
             } else if standard.may_be_contested(name.as_str()) {
                 *contestable.entry(name).or_default().of(holder) = Some((physical, topic));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use klamm_raft::model::{AliasTopic, ClusterId, Namespace};
+use klamm_raft::model::{AliasTopic, ClusterId, Namespace, Neighbours};
 use proptest::prelude::*;
 
 use super::*;
@@ -69,6 +69,7 @@ impl World {
             aliases: &self.aliases,
             topics: &self.topics,
             holders: &self.holders,
+            neighbours: &Neighbours::default(),
         };
         Names::compile(previous, scope, sources)
     }
