@@ -27,7 +27,7 @@ use crate::tls::Latest;
 pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
 pub use problem::ProblemBody;
 pub(crate) use resources::authentication_from;
-pub use services::{Answer, CannotAsk, FindTopic, Finding, Propose, Services, Unready};
+pub use services::{Answer, CannotAsk, Confirm, FindTopic, Finding, Propose, Services, Unready};
 
 use credentials::Guard;
 

@@ -184,7 +184,7 @@ async fn listener(
     }
     let shared = Arc::new(Shared::new(
         limits(config),
-        proposer(control),
+        (proposer(control), confirmer(control)),
         Arc::clone(&metrics.node),
         KeyReaders::start(&config.oauth, &metrics.keys)?,
     ));
@@ -346,6 +346,14 @@ fn proposer(control: &Control) -> crate::session::Propose {
     Arc::new(move |command| {
         let control = control.clone();
         Box::pin(async move { control.change(command).await })
+    })
+}
+
+fn confirmer(control: &Control) -> crate::session::Confirm {
+    let control = control.clone();
+    Arc::new(move || {
+        let control = control.clone();
+        Box::pin(async move { control.confirmed().await })
     })
 }
 

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{SigningKey, State};
+use klamm_raft::model::{Revision, SigningKey, State};
 use klamm_raft::outcome::Outcome;
-use klamm_raft::{Applied, Node, NotReady, ProposeError, Status};
+use klamm_raft::{Applied, ConfirmError, Node, NotReady, ProposeError, Status};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::vcluster::plan::{ChangeResult, ChangeUnavailable};
+use crate::vcluster::plan::{ChangeResult, ChangeUnavailable, Confirmation, NotConfirmed};
 
 /// The bytes of a generated signing key: as many as HMAC-SHA-256 puts out.
 const SIGNING_KEY_BYTES: usize = 32;
@@ -57,6 +57,21 @@ impl Control {
     pub async fn change(&self, command: Command) -> ChangeResult {
         let applied = self.propose(command).await.map_err(|_logged| ChangeUnavailable)?;
         Ok(applied.outcome)
+    }
+
+    /// Confirms that this node's sessions decide on everything that was acknowledged before, on whatever node.
+    pub async fn confirm(&self) -> Result<Revision, ConfirmError> {
+        let confirmed = self.node.confirm().await;
+        if let Err(error) = &confirmed {
+            warn!(%error, "not known to be up to date");
+        }
+        confirmed
+    }
+
+    /// The same for what a Kafka client asked for.
+    pub async fn confirmed(&self) -> Confirmation {
+        let confirmed = self.confirm().await;
+        confirmed.map(|_| ()).map_err(|_logged| NotConfirmed)
     }
 
     /// The replicated state, and each change of it.

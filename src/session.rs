@@ -61,7 +61,7 @@ use upstream::UpstreamSide;
 pub use end::End;
 pub use limits::Limits;
 pub use orders::{Mode, Orders};
-pub use setup::{Door, Later, Pools, Propose, Refresh, Setup, Shared};
+pub use setup::{Confirm, Door, Later, Pools, Propose, Refresh, Setup, Shared};
 
 /// Nobody sends a session messages.
 const MAILBOX: usize = 1;

@@ -1,6 +1,6 @@
 //! What the clients did and what they were told.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a client wanted of a service account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,19 +28,42 @@ pub(crate) struct Operation {
     pub(crate) told: Told,
 }
 
+/// What a list told of an account whose last change was acknowledged before. A list that was refused is not written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub(crate) account: String,
+    pub(crate) wish: Wish,
+    pub(crate) is_there: bool,
+}
+
 /// All operations so far, in an order in which each writer's are in its own order.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct History(Arc<Mutex<Vec<Operation>>>);
+pub(crate) struct History(Arc<Mutex<Written>>);
+
+#[derive(Debug, Default)]
+struct Written {
+    operations: Vec<Operation>,
+    looks: Vec<Look>,
+}
 
 impl History {
     pub(crate) fn add(&self, operation: Operation) {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(operation);
+        self.written().operations.push(operation);
+    }
+
+    pub(crate) fn looked(&self, look: Look) {
+        self.written().looks.push(look);
     }
 
     pub(crate) fn operations(&self) -> Vec<Operation> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.written().operations.clone()
+    }
+
+    pub(crate) fn looks(&self) -> Vec<Look> {
+        self.written().looks.clone()
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -63,7 +63,7 @@ fn main() -> anyhow::Result<ExitCode> {
         faults
     };
     let accounts = world.accounts_everywhere()?;
-    let verdict = Verdict::of(&history.operations(), &faults, &accounts);
+    let verdict = Verdict::of((&history.operations(), &history.looks()), &faults, &accounts);
     say(&verdict.to_string());
     if verdict.is_valid() {
         return Ok(ExitCode::SUCCESS);

@@ -4,11 +4,14 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::faults::Faults;
-use crate::history::{Operation, Told};
-use crate::invariants::{acknowledged_survives, nodes_agree, nothing_unasked};
+use crate::history::{Look, Operation, Told};
+use crate::invariants::{acknowledged_survives, lists_are_true, nodes_agree, nothing_unasked};
 
 /// Fewer acknowledged changes prove nothing.
 const MIN_ACKNOWLEDGED: usize = 50;
+
+/// Fewer lists in between prove nothing of them; nodes that cannot know refuse them.
+const MIN_LOOKS: usize = 20;
 
 /// What a run showed.
 #[derive(Debug)]
@@ -24,11 +27,16 @@ struct Counts {
     acknowledged: usize,
     unknown: usize,
     refused: usize,
+    looks: usize,
     faults: Faults,
 }
 
 impl Verdict {
-    pub(crate) fn of(operations: &[Operation], faults: &Faults, accounts: &[BTreeSet<String>]) -> Self {
+    pub(crate) fn of(
+        (operations, looks): (&[Operation], &[Look]),
+        faults: &Faults,
+        accounts: &[BTreeSet<String>],
+    ) -> Self {
         let count = |told| {
             operations
                 .iter()
@@ -39,9 +47,11 @@ impl Verdict {
             acknowledged: count(Told::Acknowledged),
             unknown: count(Told::Unknown),
             refused: count(Told::Refused),
+            looks: looks.len(),
             faults: *faults,
         };
         let mut violations = nodes_agree::violations(accounts);
+        violations.extend(lists_are_true::violations(looks));
         if let Some(accounts) = accounts.first() {
             violations.extend(acknowledged_survives::violations(operations, accounts));
             violations.extend(nothing_unasked::violations(operations, accounts));
@@ -49,6 +59,9 @@ impl Verdict {
         let mut vacuous = Vec::new();
         if counts.acknowledged < MIN_ACKNOWLEDGED {
             vacuous.push(format!("fewer than {MIN_ACKNOWLEDGED} changes were acknowledged"));
+        }
+        if counts.looks < MIN_LOOKS {
+            vacuous.push(format!("nodes listed fewer than {MIN_LOOKS} times"));
         }
         if faults.kills + faults.pauses == 0 {
             vacuous.push("nothing was broken".to_owned());
@@ -71,11 +84,12 @@ impl fmt::Display for Verdict {
             acknowledged,
             unknown,
             refused,
+            looks,
             faults,
         } = &self.counts;
         writeln!(
             f,
-            "changes: {acknowledged} acknowledged, {unknown} open, {refused} refused"
+            "changes: {acknowledged} acknowledged, {unknown} open, {refused} refused; {looks} lists in between"
         )?;
         writeln!(
             f,
@@ -102,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_run_without_faults_is_not_valid() {
-        let verdict = Verdict::of(&[], &Faults::default(), &[BTreeSet::new()]);
+        let verdict = Verdict::of((&[], &[]), &Faults::default(), &[BTreeSet::new()]);
         assert!(!verdict.is_valid());
         assert!(verdict.to_string().ends_with("verdict: unknown"));
     }

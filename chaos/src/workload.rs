@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::history::{History, Operation, Told, Wish};
+use crate::history::{History, Look, Operation, Told, Wish};
 use crate::world::{Admin, World};
 
 /// Between two changes of one client.
@@ -65,6 +65,14 @@ fn write(writer: usize, admins: &[Admin], history: &History, stop: &AtomicBool) 
             });
             if told != Told::Acknowledged {
                 break;
+            }
+            // Another node than the one that acknowledged it.
+            if let Some(is_there) = admins[(turn + 1) % admins.len()].shows(&account) {
+                history.looked(Look {
+                    account: account.clone(),
+                    wish,
+                    is_there,
+                });
             }
             std::thread::sleep(PAUSE);
         }

@@ -288,6 +288,12 @@ impl Admin {
         }
     }
 
+    /// Whether the node lists an account; none when it does not say.
+    pub(crate) fn shows(&self, account: &str) -> Option<bool> {
+        let path = format!("service-account?vcluster={VCLUSTER}&name={account}");
+        Some(!self.get(&path).ok()?.as_array()?.is_empty())
+    }
+
     fn put(&self, path: &str, resource: &Value) -> Told {
         told(
             self.agent

@@ -22,6 +22,7 @@
 //! # What holds
 //! * A change is acknowledged when it is on disk on a majority, and shown by the node that was asked and by every node
 //!   that counts as live. A node that is silent, or does not keep up, stops counting first.
+//! * A node that says that its state is the newest has asked the leader after the question ([`Node::confirm`]).
 //! * A proposal is applied once, however often it is sent: it carries (node, boot, sequence), and what it came to is
 //!   kept in the state until the proposer has the answer.
 //! * A restarted node shows at least the state that it showed before: the committed index is durable before anything
@@ -55,7 +56,7 @@ mod types;
 mod visibility;
 
 pub use config::{NodeConfig, PeerTls, Secret, Tuning, WeakSecret};
-pub use node::{Applied, Node, NotReady, ProposeError, StartError};
+pub use node::{Applied, ConfirmError, Node, NotReady, ProposeError, StartError};
 pub use status::{PeerStatus, Readiness, Status};
 pub use store::StoreError;
 pub use visibility::Visibility;

@@ -21,7 +21,7 @@ mod service;
 
 pub(crate) use adapter::Network;
 pub(crate) use handshake::Identity;
-pub(crate) use message::{JoinAnswer, PeerDescription, Request, Response, TakeAnswer};
+pub(crate) use message::{FloorAnswer, JoinAnswer, PeerDescription, Request, Response, TakeAnswer};
 pub(crate) use peer::{Peer, Peers};
 pub(crate) use poller::poll;
 pub(crate) use server::{Callers, serve};

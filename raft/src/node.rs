@@ -4,6 +4,7 @@
 //! and the storage writer's thread. The handle only sends calls to the first and reads what it publishes.
 
 mod calls;
+mod confirm;
 mod core;
 mod formation;
 mod keeper;
@@ -23,11 +24,14 @@ use crate::outcome::{Outcome, Refusal};
 use crate::status::{PeerStatus, Readiness, Status};
 use crate::visibility::{Visibility, VisibleRevision};
 
+pub use confirm::ConfirmError;
 pub use start::StartError;
 
+pub(crate) use self::confirm::floor_as_leader;
 pub(crate) use self::core::{Raft, take};
 
 use self::calls::Call;
+use self::confirm::Asker;
 
 /// What a proposal came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +92,7 @@ pub struct Node {
 struct Shared {
     id: NodeId,
     calls: mpsc::Sender<Call>,
+    confirms: mpsc::Sender<Asker>,
     states: watch::Receiver<Arc<State>>,
     raft: watch::Receiver<RaftStatus>,
     readiness: watch::Receiver<Readiness>,
@@ -123,6 +128,20 @@ impl Node {
                 mpsc::error::TrySendError::Closed(_) => ProposeError::Stopped,
             })?;
         answered.await.unwrap_or(Err(ProposeError::Stopped))
+    }
+
+    /// Confirms, with the leader, that this node shows everything that was acknowledged before this call, on whatever
+    /// node. Returns a revision that it shows. Those who ask at the same time share the way to the leader.
+    pub async fn confirm(&self) -> Result<Revision, ConfirmError> {
+        let (asker, answered) = oneshot::channel();
+        self.shared
+            .confirms
+            .try_send(asker)
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => ConfirmError::Busy,
+                mpsc::error::TrySendError::Closed(_) => ConfirmError::Stopped,
+            })?;
+        answered.await.unwrap_or(Err(ConfirmError::Stopped))
     }
 
     /// The state, and each change of it. Fast changes are seen as one.

@@ -60,7 +60,18 @@ impl Made {
 }
 
 impl Services {
-    /// The state as this node has it now.
+    /// The state with everything that was acknowledged before this request, on whatever node.
+    ///
+    /// # Errors
+    /// Nobody can say whether this node has it.
+    pub(super) async fn newest(&self) -> Result<Arc<State>, ApiError> {
+        match (self.confirm)().await {
+            Ok(_) => Ok(self.state()),
+            Err(error) => Err(ApiError::unavailable(error.to_string())),
+        }
+    }
+
+    /// The state as this node has it now, which may be an old one.
     pub(super) fn state(&self) -> Arc<State> {
         Arc::clone(&self.states.borrow())
     }
@@ -73,7 +84,7 @@ impl Services {
         mode: Mode,
     ) -> Result<Made, ApiError> {
         if mode.dry_mode {
-            let now = self.state();
+            let now = self.newest().await?;
             let (outcome, then) = machine::preview(&now, command);
             return match outcome {
                 Outcome::Refused(refusal) => Err(refusal.into()),

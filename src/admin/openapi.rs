@@ -52,7 +52,7 @@ const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::Many("VirtualCluster")),
-        failures: &[],
+        failures: &["503"],
     },
     Operation {
         path: "/gateway/v2/virtual-cluster",
@@ -72,7 +72,7 @@ const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::One("VirtualCluster")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/virtual-cluster/{vCluster}",
@@ -92,7 +92,7 @@ const OPERATIONS: &[Operation] = &[
         query: &["name"],
         body: None,
         success: ("200", Content::Many("Topic")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/alias-topic",
@@ -102,7 +102,7 @@ const OPERATIONS: &[Operation] = &[
         query: &["vcluster", "name", "showDefaults"],
         body: None,
         success: ("200", Content::Many("AliasTopic")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/alias-topic",
@@ -132,7 +132,7 @@ const OPERATIONS: &[Operation] = &[
         query: &["vcluster", "name", "type", "showDefaults"],
         body: None,
         success: ("200", Content::Many("GatewayServiceAccount")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/service-account",
@@ -172,7 +172,7 @@ const OPERATIONS: &[Operation] = &[
         query: &["vcluster", "username"],
         body: None,
         success: ("200", Content::Many("IssuedToken")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/token",
@@ -222,7 +222,7 @@ const OPERATIONS: &[Operation] = &[
         query: &["vcluster", "username"],
         body: None,
         success: ("200", Content::Many("ScramCredential")),
-        failures: &["400", "404"],
+        failures: &["400", "404", "503"],
     },
     Operation {
         path: "/gateway/v2/scram-credential",
@@ -252,7 +252,7 @@ const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::One("EventGatewayVirtualClusters")),
-        failures: &["404"],
+        failures: &["404", "503"],
     },
     Operation {
         path: EVENT_GATEWAY,
@@ -272,7 +272,7 @@ const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::One("EventGatewayVirtualCluster")),
-        failures: &["404"],
+        failures: &["404", "503"],
     },
     Operation {
         path: EVENT_GATEWAY_ONE,
@@ -352,7 +352,7 @@ const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::Text),
-        failures: &["500"],
+        failures: &["500", "503"],
     },
 ];
 

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, State, TopicName};
-use klamm_raft::{Applied, ProposeError, Status};
+use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, Revision, State, TopicName};
+use klamm_raft::{Applied, ConfirmError, ProposeError, Status};
 use tokio::sync::watch;
 
 use crate::backend::topology::Topology;
@@ -17,6 +17,9 @@ pub type Answer<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Proposes a change and answers once every live node shows it.
 pub type Propose = dyn Fn(Command) -> Answer<Result<Applied, ProposeError>> + Send + Sync;
+
+/// Answers once this node is known to show everything that was acknowledged before, on whatever node.
+pub type Confirm = dyn Fn() -> Answer<Result<Revision, ConfirmError>> + Send + Sync;
 
 /// Asks a physical cluster for a topic.
 pub type FindTopic = dyn Fn(ClusterId, TopicName) -> Answer<Result<Finding, CannotAsk>> + Send + Sync;
@@ -29,6 +32,7 @@ pub(super) type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Sen
 pub struct Services {
     pub states: watch::Receiver<Arc<State>>,
     pub propose: Arc<Propose>,
+    pub confirm: Arc<Confirm>,
     /// The physical clusters of this node's configuration.
     pub clusters: Arc<BTreeSet<ClusterId>>,
     /// The names of further credentials for any of them.

@@ -11,7 +11,7 @@ use klamm_raft::model::{
     Authentication, ClusterId, Liveness, NodeId, NodeRecord, PASSTHROUGH, Revision, SigningKey, State,
     VclusterKind, VirtualCluster,
 };
-use klamm_raft::{Applied, PeerStatus, ProposeError, Readiness, Status, machine};
+use klamm_raft::{Applied, ConfirmError, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -30,6 +30,8 @@ pub(crate) struct Gateway {
     unready: Mutex<Vec<Unready>>,
     /// Instead of applying a change.
     failure: Mutex<Option<ProposeError>>,
+    /// Instead of confirming that it is up to date.
+    alone: Mutex<Option<ConfirmError>>,
     /// Instead of saying whether a topic exists.
     upstream_failure: Mutex<Option<CannotAsk>>,
 }
@@ -100,19 +102,26 @@ impl Gateway {
             states: watch::Sender::new(Arc::new(state)),
             unready: Mutex::default(),
             failure: Mutex::default(),
+            alone: Mutex::default(),
             upstream_failure: Mutex::default(),
         })
     }
 
     pub(crate) fn services(self: &Arc<Self>) -> Services {
         let this = || Arc::clone(self);
-        let (proposing, asking, readying, reporting) = (this(), this(), this(), this());
+        let (proposing, confirming, asking) = (this(), this(), this());
+        let (readying, reporting) = (this(), this());
         Services {
             states: self.states.subscribe(),
             propose: Arc::new(move |command| {
                 let failure = proposing.failure.lock().unwrap().clone();
                 let answer = failure.map_or_else(|| Ok(proposing.apply(command)), Err);
                 Box::pin(std::future::ready(answer))
+            }),
+            confirm: Arc::new(move || {
+                let alone = confirming.alone.lock().unwrap().clone();
+                let revision = confirming.states.borrow().revision;
+                Box::pin(std::future::ready(alone.map_or(Ok(revision), Err)))
             }),
             clusters: Arc::new(
                 ["main", "clusterA"]
@@ -676,6 +685,57 @@ async fn a_cluster_without_leader_is_unavailable() {
         refused.contains("a majority of the nodes must be up"),
         "{refused}"
     );
+}
+
+/// A list that is not the newest, a 404 for what another node was told is there, a dry run on an old state: all of them
+/// are answers that must not be given.
+#[actix_web::test]
+async fn a_node_that_may_be_behind_tells_nothing_as_the_truth() {
+    let gateway = Gateway::new();
+    gateway.put(VCLUSTER, &partner()).await.ok();
+    *gateway.alone.lock().unwrap() = Some(ConfirmError::NoLeader {
+        after: Duration::from_secs(4),
+    });
+    let event_gateway = "/v1/event-gateways/default/virtual-clusters";
+    let lists = [
+        VCLUSTER,
+        "/gateway/v2/virtual-cluster/mypartner",
+        "/gateway/v2/virtual-cluster/nobody",
+        "/gateway/v2/virtual-cluster/mypartner/topics",
+        "/gateway/v2/alias-topic",
+        "/gateway/v2/service-account",
+        "/gateway/v2/service-account?vcluster=nobody",
+        "/gateway/v2/token",
+        "/gateway/v2/scram-credential",
+        event_gateway,
+    ];
+    for path in lists {
+        let refused = gateway.admin(Method::GET, path, &Value::Null).await.refused(503);
+        assert!(
+            refused.contains("cannot confirm that it is up to date"),
+            "{path}: {refused}"
+        );
+    }
+    let token = json!({"vCluster": "nobody", "username": "nobody", "lifeTimeSeconds": 60});
+    gateway
+        .admin(Method::POST, "/gateway/v2/token", &token)
+        .await
+        .refused(503);
+    let none = format!("{event_gateway}/nobody");
+    gateway
+        .admin(Method::DELETE, &none, &Value::Null)
+        .await
+        .refused(503);
+    let dry = format!("{VCLUSTER}?dryMode=true");
+    gateway.admin(Method::PUT, &dry, &partner()).await.refused(503);
+    // What is said of this node alone needs nobody else.
+    for path in ["/gateway/v2/cluster", "/health/ready", "/metrics"] {
+        assert_eq!(
+            gateway.admin(Method::GET, path, &Value::Null).await.status,
+            200,
+            "{path}"
+        );
+    }
 }
 
 #[actix_web::test]

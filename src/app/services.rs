@@ -33,6 +33,7 @@ pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
     Services {
         states: parts.control.states(),
         propose: proposer(parts.control.clone()),
+        confirm: confirmer(parts.control.clone()),
         clusters: Arc::new(parts.upstreams.iter().map(|(id, _)| id.clone()).collect()),
         credentials: Arc::new(
             config
@@ -72,6 +73,13 @@ fn proposer(control: Control) -> Arc<crate::admin::Propose> {
     Arc::new(move |command| {
         let control = control.clone();
         Box::pin(async move { control.propose(command).await })
+    })
+}
+
+fn confirmer(control: Control) -> Arc<crate::admin::Confirm> {
+    Arc::new(move || {
+        let control = control.clone();
+        Box::pin(async move { control.confirm().await })
     })
 }
 

@@ -15,7 +15,9 @@ use super::setup::Later;
 use crate::auth::password::Verdict;
 use crate::vcluster::api::Gathering;
 use crate::vcluster::pending::PendingChange;
-use crate::vcluster::plan::{CallResult, ChangeResult, ChangeUnavailable};
+use crate::vcluster::plan::{
+    Attempt, CallResult, ChangeResult, ChangeUnavailable, Confirmation, NotConfirmed,
+};
 use crate::wire::Segments;
 
 /// A request that waits for the topology.
@@ -30,6 +32,11 @@ pub(super) struct Unplanned {
 pub(super) enum Pause {
     /// The topology is looked at again.
     Refresh { done: Later<()>, request: Unplanned },
+    /// The cluster of gateways says whether this node is up to date.
+    Confirmation {
+        done: Later<Confirmation>,
+        request: Unplanned,
+    },
     /// A change is made durable.
     Change {
         done: Later<ChangeResult>,
@@ -58,7 +65,7 @@ pub(super) enum Pause {
 /// What the wait was for is there.
 #[derive(Debug)]
 pub(super) enum Resume {
-    Plan(Unplanned),
+    Plan(Unplanned, Attempt),
     Changed {
         result: ChangeResult,
         pending: PendingChange,
@@ -89,6 +96,7 @@ pub(super) enum Resume {
 /// What a wait brought, if it brought anything.
 enum Brought {
     Nothing,
+    Confirmation(Confirmation),
     Change(ChangeResult),
     Verdict(Verdict),
     Relayed(Relayed),
@@ -101,6 +109,7 @@ impl Pause {
             Self::Refresh { done, .. } | Self::Keys { done, .. } => {
                 done.as_mut().poll(cx).map(|()| Brought::Nothing)
             }
+            Self::Confirmation { done, .. } => done.as_mut().poll(cx).map(Brought::Confirmation),
             Self::Change { done, .. } => done.as_mut().poll(cx).map(Brought::Change),
             Self::Password { done, .. } => done.as_mut().poll(cx).map(Brought::Verdict),
             Self::Relay { done, .. } => done.as_mut().poll(cx).map(Brought::Relayed),
@@ -116,7 +125,20 @@ impl Pause {
         };
         let brought = ready!(pause.poll(cx));
         Poll::Ready(slot.take().map(|pause| match pause {
-            Self::Refresh { request, .. } => Resume::Plan(request),
+            Self::Refresh { request, .. } => Resume::Plan(request, Attempt::AfterRefresh),
+            Self::Confirmation { request, .. } => {
+                let confirmation = match brought {
+                    Brought::Confirmation(confirmation) => confirmation,
+                    _ => Err(NotConfirmed),
+                };
+                Resume::Plan(
+                    request,
+                    match confirmation {
+                        Ok(()) => Attempt::Confirmed,
+                        Err(NotConfirmed) => Attempt::Unconfirmed,
+                    },
+                )
+            }
             Self::Change { pending, asked, .. } => Resume::Changed {
                 result: match brought {
                     Brought::Change(result) => result,
@@ -160,6 +182,7 @@ impl std::fmt::Debug for Pause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Refresh { .. } => "Refresh",
+            Self::Confirmation { .. } => "Confirmation",
             Self::Change { .. } => "Change",
             Self::Keys { .. } => "Keys",
             Self::Password { .. } => "Password",

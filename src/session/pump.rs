@@ -151,7 +151,7 @@ impl Session {
     fn resume(&mut self, cx: &mut TaskContext<'_>) -> Result<(), End> {
         while let Poll::Ready(Some(resume)) = Pause::poll_in(&mut self.pause, cx) {
             match resume {
-                Resume::Plan(request) => self.plan_again(request)?,
+                Resume::Plan(request, attempt) => self.serve(request, attempt)?,
                 Resume::Changed {
                     result,
                     pending,

@@ -20,7 +20,8 @@ use crate::authz::{AuditLine, Decision, Resource};
 use crate::vcluster::api::{self, Gathering, LocalErrors};
 use crate::vcluster::pending::PendingChange;
 use crate::vcluster::plan::{
-    Answer, Attempt, CallResult, Caller, ChangeResult, ChangeUnavailable, Denials, Forward, Need, Place, Plan,
+    Answer, Attempt, CallResult, Caller, ChangeResult, ChangeUnavailable, Denials, Forward, Need,
+    NotConfirmed, Place, Plan,
 };
 use crate::vcluster::view::View;
 use crate::wire::{self, Segments};
@@ -58,12 +59,8 @@ impl Session {
         Ok(())
     }
 
-    /// The topology was looked at for this request.
-    pub(super) fn plan_again(&mut self, request: Unplanned) -> Result<(), End> {
-        self.serve(request, Attempt::AfterRefresh)
-    }
-
-    fn serve(&mut self, request: Unplanned, attempt: Attempt) -> Result<(), End> {
+    /// Plans a request and carries the plan out; again, once what had to be found out first is known.
+    pub(super) fn serve(&mut self, request: Unplanned, attempt: Attempt) -> Result<(), End> {
         let view = self.setup.door.view.load();
         self.check_login(&view.directory)?;
         if self.is_expired() {
@@ -169,6 +166,16 @@ impl Session {
                 Pause::Refresh {
                     // Late or not, the request is planned with what is known then.
                     done: Box::pin(async move { tokio::time::timeout(limit, refresh).await.unwrap_or(()) }),
+                    request: Unplanned { frame, share, asked },
+                }
+            }
+            Need::Confirmation { frame } => {
+                let confirm = (self.setup.shared.confirm)();
+                Pause::Confirmation {
+                    done: Box::pin(async move {
+                        let result = tokio::time::timeout(limit, confirm).await;
+                        result.unwrap_or(Err(NotConfirmed))
+                    }),
                     request: Unplanned { frame, share, asked },
                 }
             }

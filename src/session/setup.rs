@@ -20,7 +20,7 @@ use crate::auth::certificate::ClientCertificate;
 use crate::backend::Pool;
 use crate::metrics::{NodeMetrics, VclusterMetrics};
 use crate::oauth::Keys;
-use crate::vcluster::plan::{ChangeResult, Place};
+use crate::vcluster::plan::{ChangeResult, Confirmation, Place};
 use crate::vcluster::view::SharedView;
 
 /// Something that takes a while, on the thread that asked for it.
@@ -31,6 +31,9 @@ pub type Refresh = Arc<dyn Fn() -> Later<()> + Send + Sync>;
 
 /// Has a change made durable and applied, here and on every live node.
 pub type Propose = Arc<dyn Fn(Command) -> Later<ChangeResult> + Send + Sync>;
+
+/// Finds out whether this node shows everything that was acknowledged, on whatever node.
+pub type Confirm = Arc<dyn Fn() -> Later<Confirmation> + Send + Sync>;
 
 /// The pools of one data arbiter, by physical cluster.
 pub type Pools = Arc<BTreeMap<ClusterId, Addr<Pool>>>;
@@ -54,6 +57,7 @@ pub struct Shared {
     pub(super) purses: Purses,
     pub(super) passwords: Arc<Passwords>,
     pub propose: Propose,
+    pub confirm: Confirm,
     pub metrics: Arc<NodeMetrics>,
     /// The keys of providers of tokens.
     pub keys: Keys,
@@ -61,12 +65,18 @@ pub struct Shared {
 
 impl Shared {
     /// With budgets as `limits` say.
-    pub fn new(limits: Limits, propose: Propose, metrics: Arc<NodeMetrics>, keys: Keys) -> Self {
+    pub fn new(
+        limits: Limits,
+        (propose, confirm): (Propose, Confirm),
+        metrics: Arc<NodeMetrics>,
+        keys: Keys,
+    ) -> Self {
         Self {
             purses: Purses::new(limits.max_buffered_bytes, Arc::clone(&metrics)),
             passwords: Arc::new(Passwords::new(Arc::clone(&metrics))),
             limits,
             propose,
+            confirm,
             metrics,
             keys,
         }

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::census::{Census, Load};
-use super::{Door, Limits, Orders, Pools, Propose, Refresh, Session, Setup, Shared};
+use super::{Confirm, Door, Limits, Orders, Pools, Propose, Refresh, Session, Setup, Shared};
 use crate::auth::token::{self, samples};
 use crate::backend::Pool;
 use crate::backend::fake;
@@ -25,7 +25,7 @@ use crate::backend::topology::{ApiRanges, PhysicalTopic, Topologies, Topology};
 use crate::metrics::Metrics;
 use crate::oauth::Keys;
 use crate::stream::Stream;
-use crate::vcluster::plan::{ChangeResult, ChangeUnavailable, Place};
+use crate::vcluster::plan::{ChangeResult, ChangeUnavailable, NotConfirmed, Place};
 use crate::vcluster::view::{SharedView, Source, View};
 
 pub(crate) use broker::{Broker, Deed, Does};
@@ -45,6 +45,8 @@ pub(crate) struct Gateway {
     pub(crate) refreshes: Arc<AtomicUsize>,
     /// Has the next look at the topology panic.
     pub(crate) is_defective: Arc<AtomicBool>,
+    /// Keeps the node from hearing whether it is up to date.
+    pub(crate) is_alone: Arc<AtomicBool>,
     state: Mutex<VclusterState>,
 }
 
@@ -113,6 +115,18 @@ impl Gateway {
                 ChangeResult::Err(ChangeUnavailable)
             })
         });
+        let is_alone = Arc::<AtomicBool>::default();
+        let alone = Arc::clone(&is_alone);
+        let confirm: Confirm = Arc::new(move || {
+            let confirmed = match alone.load(Ordering::SeqCst) {
+                true => Err(NotConfirmed),
+                false => Ok(()),
+            };
+            Box::pin(async move {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                confirmed
+            })
+        });
         let refreshes = Arc::<AtomicUsize>::default();
         let refreshed = Arc::clone(&refreshes);
         let is_defective = Arc::<AtomicBool>::default();
@@ -137,7 +151,7 @@ impl Gateway {
             }),
             shared: Arc::new(Shared::new(
                 limits,
-                propose,
+                (propose, confirm),
                 Arc::clone(&metrics.node),
                 Keys::default(),
             )),
@@ -147,6 +161,7 @@ impl Gateway {
             census: Arc::default(),
             refreshes,
             is_defective,
+            is_alone,
             state: Mutex::new(state),
         };
         gateway.listen().await

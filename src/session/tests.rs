@@ -97,6 +97,38 @@ async fn no_more_than_the_bound_is_in_flight() {
     assert_eq!(gateway.broker.keys().len(), 3);
 }
 
+/// DescribeAcls (version 1) of everything.
+fn describe_acls(correlation_id: i32) -> Vec<u8> {
+    request(29, 1, correlation_id, b"\x01\xff\xff\x01\xff\xff\xff\xff\x01\x01")
+}
+
+#[actix::test]
+async fn what_is_told_as_the_truth_waits_until_the_node_is_known_to_be_up_to_date() {
+    const REQUEST_TIMED_OUT: [u8; 2] = [0, 7];
+    let gateway = Gateway::start(limits(), prompt).await;
+    gateway.change(|state| {
+        state.spec.super_users.insert("alice".parse().unwrap());
+    });
+    let mut client = gateway.log_in().await;
+    for (is_alone, error) in [
+        (true, REQUEST_TIMED_OUT),
+        (false, [0, 0]),
+        (true, REQUEST_TIMED_OUT),
+    ] {
+        gateway.is_alone.store(is_alone, Ordering::SeqCst);
+        client.send(&describe_acls(5)).await;
+        client.send(&heartbeat(6)).await;
+        // The correlation id, how long to wait, the error.
+        let answer = client.receive().await.unwrap();
+        assert_eq!(
+            (&answer[..4], &answer[8..10]),
+            (&[0, 0, 0, 5][..], &error[..]),
+            "{is_alone}"
+        );
+        assert_eq!(client.receive_id().await, Some(6));
+    }
+}
+
 #[actix::test]
 async fn an_answer_made_here_waits_for_the_brokers() {
     let gateway = Gateway::start(limits(), slow).await;

@@ -161,6 +161,7 @@ fn plan(view: &View, question: Question<'_>, aim: Aim, subscriptions: &mut Subsc
             Ok(plan) => gate.planned(plan),
             Err(Stop::Malformed) => gate.planned(Plan::Close(CloseReason::BadRequest)),
             Err(Stop::UnknownTopicId) => Ask::need_fresh_topics(frame.clone()).into(),
+            Err(Stop::Unconfirmed) => Ask::need_confirmation(frame.clone()).into(),
         })
     });
     planned.unwrap_or_else(|end| {

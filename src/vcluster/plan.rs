@@ -151,6 +151,10 @@ pub enum Need {
     /// The view does not know a topic id of this request, or a topic on whose existence its answer depends. Have the topology refreshed once, load the view again, and
     /// plan the same frame again with [`Attempt::AfterRefresh`].
     FreshTopics { frame: Bytes },
+    /// What this node knows is to be told as the truth, or to be changed. Have it confirmed that nothing newer was
+    /// acknowledged, load the view again, and plan the same frame again with [`Attempt::Confirmed`], or with
+    /// [`Attempt::Unconfirmed`] if nobody could say.
+    Confirmation { frame: Bytes },
     /// Propose the command, then hand the result to [`super::api::changed`].
     Change {
         command: Box<Command>,
@@ -200,11 +204,16 @@ pub type CallResult = Result<Bytes, Unanswered>;
 #[error("the physical cluster did not answer")]
 pub struct Unanswered;
 
-/// Whether topic ids were already refreshed for this request.
+/// What was already found out for this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     First,
+    /// The topics were looked at again.
     AfterRefresh,
+    /// The view shows everything that was acknowledged before this request.
+    Confirmed,
+    /// Nobody could say whether it does.
+    Unconfirmed,
 }
 
 /// What came of a [`Need::Change`]: the outcome, or that the change could not be made durable in time.
@@ -214,6 +223,14 @@ pub type ChangeResult = Result<Outcome, ChangeUnavailable>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the gateway cluster has no leader that can take a change now")]
 pub struct ChangeUnavailable;
+
+/// What came of a [`Need::Confirmation`].
+pub type Confirmation = Result<(), NotConfirmed>;
+
+/// The cluster of gateways could not say whether this node is up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("no leader of the gateway cluster confirms that this node is up to date")]
+pub struct NotConfirmed;
 
 /// Why the gateway ends a connection. A closed set: it labels a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -20,9 +20,9 @@ use klamm::backend::{Dialer, Pool};
 use klamm::metrics::Metrics;
 use klamm::oauth::Keys;
 use klamm::session::census::{Census, Load};
-use klamm::session::{Door, Limits, Orders, Propose, Session, Setup, Shared};
+use klamm::session::{Confirm, Door, Limits, Orders, Propose, Session, Setup, Shared};
 use klamm::stream::Stream;
-use klamm::vcluster::plan::{ChangeUnavailable, Place};
+use klamm::vcluster::plan::{ChangeUnavailable, NotConfirmed, Place};
 use klamm_raft::command::Command;
 use klamm_raft::machine;
 use klamm_raft::model::{AccountSpec, ListenerName, Protocol, SigningKey, State, TokenId, TokenRecord};
@@ -80,7 +80,7 @@ impl Gateway {
                 door: Arc::new(door),
                 shared: Arc::new(Shared::new(
                     Limits::default(),
-                    propose(),
+                    (propose(), confirm()),
                     Arc::clone(&metrics.node),
                     Keys::default(),
                 )),
@@ -130,6 +130,11 @@ impl Gateway {
 /// Nothing is changed here.
 fn propose() -> Propose {
     Arc::new(|_| Box::pin(std::future::ready(Err(ChangeUnavailable))))
+}
+
+/// Nothing is asked for that must be the newest.
+fn confirm() -> Confirm {
+    Arc::new(|| Box::pin(std::future::ready(Err(NotConfirmed))))
 }
 
 /// The world's state with an account, and the password of it.

@@ -6,16 +6,23 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use anyhow::{Context, Result, ensure};
+use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
+use kafka_protocol::messages::{DeleteAclsRequest, DeleteAclsResponse};
+use kafka_protocol::protocol::StrBytes;
 use klamm::quickstart::child::{self, Output};
 use klamm::quickstart::node::Node;
 use serde_json::Value;
 
 use crate::access_tokens;
 use crate::scene::{LIMIT, Login, Scene, counted, eventually, lines, script};
+use crate::wire::{Wire, plain};
 
 /// How many records the producer sends, and how many per second: about eight seconds of traffic.
 pub(crate) const RECORDS: usize = 4_000;
 const RATE: &str = "500";
+
+/// What a broker says when it could not find out in time.
+const REQUEST_TIMED_OUT: i16 = 7;
 
 /// What the producer prints for each record that was acknowledged.
 const ACKNOWLEDGED: &str = "producer_send_success";
@@ -178,7 +185,11 @@ fn check(mut scene: Scene, victim: Victim) -> Result<()> {
         .filter(|name| !listed.contains(&format!("principal={name},")))
         .collect();
     ensure!(gone.is_empty(), "acknowledged ACLs are gone: {gone:?}");
-    the_node_catches_up(&mut scene, victim, &acls)
+    the_node_catches_up(&mut scene, victim, &acls)?;
+    match victim {
+        Victim::Asked => a_node_that_is_alone_says_so(&scene, &user),
+        Victim::Leader | Victim::Serving => Ok(()),
+    }
 }
 
 /// An idempotent producer that goes on until all is acknowledged; the tool itself would not retry.
@@ -306,6 +317,63 @@ fn the_node_catches_up(scene: &mut Scene, victim: Victim, acls: &[String]) -> Re
         "{last} is missing after the restart: {listed}"
     );
     Ok(())
+}
+
+/// Deletes the ACLs of somebody who has none, at the first node: 0, and nothing matched, is the answer of one that knows.
+fn delete_nothing(user: &Login) -> Result<DeleteAclsResponse> {
+    let mut wire = Wire::connect(&user.bootstrap)?;
+    wire.log_in("PLAIN", &plain(&user.username, &user.token))?;
+    let filter = DeleteAclsFilter::default()
+        .with_resource_type_filter(1)
+        .with_pattern_type_filter(1)
+        .with_principal_filter(Some(StrBytes::from_static_str("User:nobody")))
+        .with_operation(1)
+        .with_permission_type(1);
+    wire.ask(1, &DeleteAclsRequest::default().with_filters(vec![filter]))
+}
+
+/// While the others are paused, the first node cannot know what they have acknowledged. What it would take for the truth
+/// it keeps to itself: `nothing matched` could be an ACL that goes on allowing.
+fn a_node_that_is_alone_says_so(scene: &Scene, user: &Login) -> Result<()> {
+    let others: Vec<String> = scene.stage.nodes()[1..]
+        .iter()
+        .map(|node| node.pid().to_string())
+        .collect();
+    let signal = |signal: &str| -> Result<()> {
+        let status = std::process::Command::new("kill")
+            .arg(signal)
+            .args(&others)
+            .status()?;
+        ensure!(status.success(), "kill {signal} {others:?}");
+        Ok(())
+    };
+    let list = || {
+        scene
+            .stage
+            .admin(1)
+            .call("GET", "service-account?vcluster=failover", None)
+    };
+    signal("-STOP")?;
+    let told = thread::scope(|scope| {
+        let listed = scope.spawn(list);
+        (delete_nothing(user), listed.join())
+    });
+    signal("-CONT")?;
+    let (deleted, listed) = told;
+    let result = deleted?.filter_results.into_iter().next().context("a result")?;
+    ensure!(result.error_code == REQUEST_TIMED_OUT, "{result:?}");
+    let listed = listed.map_err(|_| anyhow::anyhow!("the thread that lists panicked"))??;
+    ensure!(
+        listed.status == 503 && listed.body.contains("cannot confirm that it is up to date"),
+        "{listed:?}"
+    );
+    eventually("the first node is up to date again", || {
+        let knows = delete_nothing(user)?
+            .filter_results
+            .first()
+            .map(|result| result.error_code);
+        Ok(knows == Some(0) && list()?.status == 200)
+    })
 }
 
 /// The values of the records that the producer was told are stored.

@@ -39,6 +39,8 @@ pub(crate) enum Request {
     Describe,
     /// The sender is about to found the cluster.
     Join,
+    /// To the leader: what does everybody show who shows the newest state?
+    Floor,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,6 +63,7 @@ pub(crate) enum Response {
     Description(PeerDescription),
     Join(JoinAnswer),
     Failed(Failure),
+    Floor(FloorAnswer),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -97,6 +100,14 @@ pub(crate) enum TakeAnswer {
     NotLeader,
     DiskFull,
     Stopped,
+}
+
+/// A leader's answer to what the newest state is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum FloorAnswer {
+    /// A majority said, after the question, that this leader leads: nothing later was acknowledged before the question.
+    At(Revision),
+    NotLeader,
 }
 
 /// What a node's disk holds.

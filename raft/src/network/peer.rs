@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout};
 
 use super::channel::{Channel, ChannelError};
 use super::handshake::{HandshakeError, Identity};
-use super::message::{Request, Response, TakeAnswer};
+use super::message::{FloorAnswer, Request, Response, TakeAnswer};
 use crate::command::Proposal;
 use crate::model::{NodeId, Revision};
 
@@ -115,6 +115,16 @@ impl Peers {
         match peer.call(&Request::Propose(proposal), limit).await? {
             Response::Taken(answer) => Ok(answer),
             Response::Failed(_) => Ok(TakeAnswer::NotLeader),
+            _ => Err(peer.unexpected()),
+        }
+    }
+
+    /// Has the leader say how far the cluster has come.
+    pub(crate) async fn floor(&self, leader: NodeId, limit: Duration) -> Result<FloorAnswer, CallError> {
+        let peer = self.get(leader).ok_or(CallError::Unknown(leader))?;
+        match peer.call(&Request::Floor, limit).await? {
+            Response::Floor(answer) => Ok(answer),
+            Response::Failed(_) => Ok(FloorAnswer::NotLeader),
             _ => Err(peer.unexpected()),
         }
     }

@@ -14,7 +14,7 @@ use crate::codec;
 use crate::codec::layout::{LogIdV1, SnapshotV1, VoteV1};
 use crate::disk_space::DiskSpace;
 use crate::model::Revision;
-use crate::node::{Raft, take};
+use crate::node::{Raft, floor_as_leader, take};
 use crate::standing::StandingKeeper;
 use crate::store::Standing;
 use crate::types::Snapshot;
@@ -69,6 +69,7 @@ impl Service {
                 Ok(Response::Taken(take(raft, proposal).await))
             }
             Request::Propose(_) => Ok(Response::Taken(TakeAnswer::DiskFull)),
+            Request::Floor => Ok(Response::Floor(floor_as_leader(raft).await)),
             Request::Describe | Request::Join | Request::Show { .. } => Err(Failure::NotUnderstood),
         }
     }

@@ -10,6 +10,7 @@ use openraft::{BasicNode, Config};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::calls::{self, Call};
+use super::confirm::{self, Asker};
 use super::core::{Core, Raft};
 use super::{RaftStatus, StartError, formation, keeper};
 use crate::disk_space::DiskSpace;
@@ -25,6 +26,7 @@ pub(super) struct Parts {
     pub(super) raft: Config,
     pub(super) record: NodeRecord,
     pub(super) calls: mpsc::Receiver<Call>,
+    pub(super) askers: mpsc::Receiver<Asker>,
     pub(super) readiness: watch::Sender<Readiness>,
     pub(super) status: watch::Sender<RaftStatus>,
     pub(super) listener: Option<(TcpListener, Callers)>,
@@ -49,6 +51,7 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         raft,
         record,
         calls,
+        askers,
         readiness,
         status,
         listener,
@@ -73,6 +76,7 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         }
     }
     tokio::spawn(core.visible.clone().follow(core.states.clone()));
+    tokio::spawn(confirm::serve(core.clone(), askers));
     let mut started = Some(started);
     if stores.standing.now() == Standing::New && core.peers.all().next().is_some() {
         // The others decide how long this takes, so whoever starts this node does not wait for it.

@@ -10,6 +10,7 @@ use openraft::{Config, SnapshotPolicy};
 use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 
+use super::confirm;
 use super::core::{Core, MAX_APPEND_ENTRIES};
 use super::run::{Parts, Stores, run};
 use super::{Node, RaftStatus, Shared};
@@ -75,6 +76,7 @@ impl Node {
         let identity = Identity::new(config.id, members, config.secret.as_ref(), config.tls.clone());
         let peers = Peers::new(&identity, &config.peers);
         let (calls, call_queue) = mpsc::channel(CALLS);
+        let (confirms, askers) = mpsc::channel(confirm::WAITING);
         let (readiness, readiness_seen) = watch::channel(Readiness::Starting);
         let (status, status_seen) = watch::channel(RaftStatus::default());
         let space = DiskSpace::new(config.data_dir, config.tuning.disk_reserve_bytes);
@@ -95,6 +97,7 @@ impl Node {
             raft,
             record,
             calls: call_queue,
+            askers,
             readiness,
             status,
             listener,
@@ -105,6 +108,7 @@ impl Node {
         let shared = Shared {
             id: config.id,
             calls,
+            confirms,
             states,
             raft: status_seen,
             readiness: readiness_seen,

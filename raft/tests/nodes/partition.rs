@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use klamm_raft::model::{Liveness, NodeId};
 use klamm_raft::outcome::Outcome;
-use klamm_raft::{Node, ProposeError};
+use klamm_raft::{ConfirmError, Node, ProposeError};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -119,6 +119,79 @@ async fn a_leader_that_is_cut_off_acknowledges_nothing_and_comes_back() {
     .await;
     let state = net.cluster.agreed().await;
     assert!(state.vclusters.contains_key("before") && state.vclusters.contains_key("majority"));
+}
+
+/// Whoever is told that a state is the newest sees what was acknowledged before, or is told that nobody can say.
+#[tokio::test]
+async fn a_node_that_is_cut_off_confirms_nothing_and_catches_up_before_it_does() {
+    let net = Net::start().await;
+    let nodes = &net.cluster.nodes;
+    let leader = net.cluster.leader().await;
+    let others: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
+    for node in nodes.values() {
+        let at = node.confirm().await.unwrap();
+        assert!(node.states().borrow().revision >= at);
+    }
+    // First one that follows, then the leader itself, which takes itself for the leader still.
+    for cut in [others[0], leader] {
+        net.set(cut, false);
+        let name = format!("without-{cut}");
+        let asked = if cut == leader { others[1] } else { leader };
+        let applied = propose(&nodes[&asked], &name).await.unwrap();
+        let many = (0..100).map(|_| nodes[&cut].confirm());
+        for confirmed in futures::future::join_all(many).await {
+            assert!(
+                matches!(confirmed, Err(ConfirmError::NoLeader { .. })),
+                "{cut} says that it is up to date: {confirmed:?}"
+            );
+        }
+        assert!(
+            !nodes[&cut]
+                .states()
+                .borrow()
+                .vclusters
+                .contains_key(name.as_str())
+        );
+        assert!(nodes[&asked].confirm().await.unwrap() >= applied.revision);
+        net.set(cut, true);
+        let confirmed = loop {
+            // As soon as it says so, it is so.
+            if let Ok(at) = nodes[&cut].confirm().await {
+                break at;
+            }
+        };
+        assert!(confirmed >= applied.revision);
+        assert!(
+            nodes[&cut]
+                .states()
+                .borrow()
+                .vclusters
+                .contains_key(name.as_str())
+        );
+        net.cluster.leader().await;
+    }
+}
+
+/// The application's decisions count, not the state that was merely stored.
+#[tokio::test]
+async fn a_node_confirms_only_what_its_application_shows() {
+    let cluster = Cluster::started().await;
+    let leader = cluster.leader().await;
+    let node = &cluster.nodes[&leader];
+    let slow = node.report_visibility();
+    slow.report(node.confirm().await.unwrap());
+    let change = {
+        let node = node.clone();
+        tokio::spawn(async move { propose(&node, "stored").await })
+    };
+    eventually("it is stored", || {
+        node.states().borrow().vclusters.contains_key("stored")
+    })
+    .await;
+    assert!(matches!(node.confirm().await, Err(ConfirmError::Behind { .. })));
+    slow.report(node.states().borrow().revision);
+    assert!(node.confirm().await.is_ok());
+    change.await.unwrap().unwrap();
 }
 
 /// Cuts nodes off one after the other, while changes are proposed on all of them.

@@ -19,7 +19,7 @@ pub(in crate::admin) async fn list(
     _: Reader,
     Query(filter): Query<Filter>,
 ) -> Result<HttpResponse, ApiError> {
-    let state = services.state();
+    let state = services.newest().await?;
     let mut all = Vec::new();
     for (vcluster, content) in filter.vclusters(&state)? {
         let passing = content
@@ -39,7 +39,7 @@ pub(in crate::admin) async fn put(
 ) -> Result<HttpResponse, ApiError> {
     let (vcluster, name, alias) = resource.read()?;
     // Whether the virtual cluster exists is for the change itself to say: this node may not have heard of it yet.
-    let state = services.state();
+    let state = services.newest().await?;
     let known = state.vclusters.get(&vcluster).and_then(|v| v.aliases.get(&name)) == Some(&alias);
     // What is there already may be put again, also while its physical cluster cannot be asked.
     if !known {

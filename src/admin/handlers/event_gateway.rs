@@ -49,7 +49,7 @@ pub(in crate::admin) async fn list(
     _: Reader,
 ) -> Result<HttpResponse, ApiError> {
     check_gateway(&gateway)?;
-    let state = services.state();
+    let state = services.newest().await?;
     let data: Vec<_> = state
         .vclusters
         .iter()
@@ -68,7 +68,7 @@ pub(in crate::admin) async fn get(
 ) -> Result<HttpResponse, ApiError> {
     let (gateway, which) = path.into_inner();
     check_gateway(&gateway)?;
-    let state = services.state();
+    let state = services.newest().await?;
     let (name, vcluster) = event_gateway::find(&state, &which).ok_or_else(|| no_such(&which))?;
     Ok(HttpResponse::Ok().json(event_gateway::show(name, vcluster, &state)))
 }
@@ -91,7 +91,7 @@ pub(in crate::admin) async fn change(
 ) -> Result<HttpResponse, ApiError> {
     let (gateway, which) = path.into_inner();
     check_gateway(&gateway)?;
-    let state = services.state();
+    let state = services.newest().await?;
     let (name, _) = event_gateway::find(&state, &which).ok_or_else(|| no_such(&which))?;
     if name.as_str() != body.name() {
         return Err(ApiError::conflict(format!(
@@ -125,7 +125,7 @@ pub(in crate::admin) async fn delete(
 ) -> Result<HttpResponse, ApiError> {
     let (gateway, which) = path.into_inner();
     check_gateway(&gateway)?;
-    let state = services.state();
+    let state = services.newest().await?;
     let (name, _) = event_gateway::find(&state, &which).ok_or_else(|| no_such(&which))?;
     let name = name.clone();
     let subject = Subject {

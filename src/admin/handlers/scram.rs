@@ -21,7 +21,7 @@ pub(in crate::admin) async fn list(
     Query(filter): Query<AccountFilter>,
 ) -> Result<HttpResponse, ApiError> {
     let filter = Filter::from(filter);
-    let state = services.state();
+    let state = services.newest().await?;
     let mut all = Vec::new();
     for (vcluster, content) in filter.vclusters(&state)? {
         let passing = content
@@ -41,7 +41,7 @@ pub(in crate::admin) async fn put(
 ) -> Result<HttpResponse, ApiError> {
     let wanted = body.read()?;
     let (vcluster, user) = (wanted.vcluster.clone(), wanted.user.clone());
-    let state = services.state();
+    let state = services.newest().await?;
     let is_known = state.vclusters.get(&vcluster).and_then(|v| v.scram.get(&user));
     let known = is_known.cloned();
     let was_there = known.is_some();

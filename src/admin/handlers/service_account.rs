@@ -18,7 +18,7 @@ pub(in crate::admin) async fn list(
     _: Reader,
     Query(filter): Query<Filter>,
 ) -> Result<HttpResponse, ApiError> {
-    let state = services.state();
+    let state = services.newest().await?;
     let mut all = Vec::new();
     for (vcluster, content) in filter.vclusters(&state)? {
         let passing = content

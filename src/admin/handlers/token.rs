@@ -29,7 +29,7 @@ pub(in crate::admin) async fn issue(
     Body(request): Body<TokenRequest>,
 ) -> Result<HttpResponse, ApiError> {
     let wanted = request.read()?;
-    let state = services.state();
+    let state = services.newest().await?;
     let account = find(&state, &wanted.vcluster)?
         .accounts
         .get(&wanted.account)
@@ -79,7 +79,7 @@ pub(in crate::admin) async fn list(
     Query(filter): Query<AccountFilter>,
 ) -> Result<HttpResponse, ApiError> {
     let filter = Filter::from(filter);
-    let state = services.state();
+    let state = services.newest().await?;
     let mut all = Vec::new();
     for (vcluster, content) in filter.vclusters(&state)? {
         let passing = content

@@ -17,14 +17,17 @@ use crate::admin::problem::ApiError;
 use crate::admin::resources::{Principals, VirtualClusterResource, vcluster_name, virtual_cluster};
 use crate::admin::services::Services;
 
-pub(in crate::admin) async fn list(services: web::Data<Services>, _: Reader) -> HttpResponse {
-    let state = services.state();
+pub(in crate::admin) async fn list(
+    services: web::Data<Services>,
+    _: Reader,
+) -> Result<HttpResponse, ApiError> {
+    let state = services.newest().await?;
     let all: Vec<_> = state
         .vclusters
         .iter()
         .map(|(name, v)| virtual_cluster::show(name, v, &state))
         .collect();
-    HttpResponse::Ok().json(all)
+    Ok(HttpResponse::Ok().json(all))
 }
 
 pub(in crate::admin) async fn get(
@@ -33,7 +36,7 @@ pub(in crate::admin) async fn get(
     _: Reader,
 ) -> Result<HttpResponse, ApiError> {
     let name = vcluster_name("the name", Some(&path))?;
-    let state = services.state();
+    let state = services.newest().await?;
     let vcluster = find(&state, &name)?;
     Ok(HttpResponse::Ok().json(virtual_cluster::show(&name, vcluster, &state)))
 }
@@ -45,7 +48,7 @@ pub(in crate::admin) async fn topics(
     Query(filter): Query<Filter>,
 ) -> Result<HttpResponse, ApiError> {
     let name = vcluster_name("the name", Some(&path))?;
-    let state = services.state();
+    let state = services.newest().await?;
     let mut topics = mapping::topics(&services, &name, find(&state, &name)?);
     topics.retain(|topic| filter.has_name(&topic.name));
     Ok(HttpResponse::Ok().json(topics))
@@ -57,7 +60,7 @@ pub(in crate::admin) async fn put(
     Query(mode): Query<Mode>,
     Body(resource): Body<VirtualClusterResource>,
 ) -> Result<HttpResponse, ApiError> {
-    let before = services.state();
+    let before = services.newest().await?;
     let (name, made) = make(&services, &writer, mode, (Making::Upsert, resource)).await?;
     let vcluster = made.state.vclusters.get(&name).ok_or_else(gone)?;
     let shown = virtual_cluster::show(&name, vcluster, &made.state);
@@ -148,7 +151,7 @@ async fn hashed(
     if principals.is_empty() {
         return Ok(authentication);
     }
-    let state = services.state();
+    let state = services.newest().await?;
     let known = state.vclusters.get(name);
     let known = known.map_or_else(Authentication::default, |known| known.spec.authentication.clone());
     let hashed = web::block(move || {

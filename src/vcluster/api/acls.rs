@@ -18,6 +18,9 @@ const NEEDS_DESCRIBE: &str = "The request needs DESCRIBE permission.";
 const NEEDS_ALTER: &str = "The request needs ALTER permission.";
 /// What is said with SECURITY_DISABLED.
 const DISABLED: &str = "ACLs are disabled.";
+/// What is said with REQUEST_TIMED_OUT when nobody can say whether this node is up to date.
+pub(super) const UNCONFIRMED: &str =
+    "This gateway node cannot confirm with its cluster that it is up to date: nothing was done. Try again.";
 /// A message may quote a principal; it is cut to this many characters, because a string of the protocol has an end.
 const MESSAGE_MAX_CHARS: usize = 1_000;
 
@@ -44,6 +47,12 @@ pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         response
             .set(field::ERROR_CODE, ErrorCode::SecurityDisabled)
             .set(field::ERROR_MESSAGE, DISABLED);
+        return ask.reply(&response);
+    }
+    if !ask.is_confirmed()? {
+        response
+            .set(field::ERROR_CODE, ErrorCode::RequestTimedOut)
+            .set(field::ERROR_MESSAGE, UNCONFIRMED);
         return ask.reply(&response);
     }
     response.set(field::ERROR_MESSAGE, "");
@@ -77,6 +86,12 @@ pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
     if !ask.view.acls.index.is_enforced() {
         return ask.reply(&created(ask, all(ErrorCode::SecurityDisabled, DISABLED.into()))?);
+    }
+    if !ask.is_confirmed()? {
+        return ask.reply(&created(
+            ask,
+            all(ErrorCode::RequestTimedOut, UNCONFIRMED.into()),
+        )?);
     }
     let (results, new) = match create::create(&ask.view.acls.stored, &creations) {
         Creation::Entries { results, new } => (results, new),
@@ -123,6 +138,11 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.view.acls.index.is_enforced() {
         let disabled = || Err((ErrorCode::SecurityDisabled, DISABLED.into()));
         let results = filters.iter().map(|_| disabled()).collect();
+        return ask.reply(&deleted(ask, results)?);
+    }
+    if !ask.is_confirmed()? {
+        let unconfirmed = || Err((ErrorCode::RequestTimedOut, UNCONFIRMED.into()));
+        let results = filters.iter().map(|_| unconfirmed()).collect();
         return ask.reply(&deleted(ask, results)?);
     }
     let deletion = filter::delete(&ask.view.acls.stored, &filters);

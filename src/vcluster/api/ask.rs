@@ -67,6 +67,8 @@ pub(super) enum Stop {
     Malformed,
     /// It names a topic id that the view does not know, or depends on whether a topic exists that the view does not show.
     UnknownTopicId,
+    /// Nobody has confirmed yet that the view shows the newest state.
+    Unconfirmed,
 }
 
 impl From<WireError> for Stop {
@@ -246,6 +248,21 @@ impl<'a> Ask<'a> {
 
     fn allows(&mut self, operation: Option<Operation>, topic: &str) -> bool {
         operation.is_none_or(|operation| self.gate.allows(operation, Resource::topic(topic)))
+    }
+
+    /// Whether the view shows everything that was acknowledged before this request. What is told as the truth, and what
+    /// a change is reckoned from, must; it is found out once.
+    pub(super) fn is_confirmed(&self) -> Result<bool, Stop> {
+        match self.attempt {
+            Attempt::Confirmed => Ok(true),
+            Attempt::Unconfirmed => Ok(false),
+            Attempt::First | Attempt::AfterRefresh => Err(Stop::Unconfirmed),
+        }
+    }
+
+    /// The plan of a request that must wait until that is known.
+    pub(super) fn need_confirmation(frame: Bytes) -> Plan {
+        Plan::Need(Need::Confirmation { frame })
     }
 
     /// The plan of a request that must wait for a fresh topology.

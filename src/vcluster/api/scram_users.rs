@@ -43,6 +43,12 @@ pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             .set(field::ERROR_MESSAGE, NOT_AUTHORIZED);
         return ask.reply(&response);
     }
+    if !ask.is_confirmed()? {
+        response
+            .set(field::ERROR_CODE, ErrorCode::RequestTimedOut)
+            .set(field::ERROR_MESSAGE, acls::UNCONFIRMED);
+        return ask.reply(&response);
+    }
     response.set(field::ERROR_MESSAGE, Value::Null);
     let stored = ask.view.directory.scram_credentials();
     let mut known: BTreeMap<&str, Vec<(&ScramUser, &ScramCredential)>> = BTreeMap::new();
@@ -106,18 +112,22 @@ pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let deletions = root.items(field::DELETIONS).map(|item| (item, false));
     let all = deletions.chain(root.items(field::UPSERTIONS).map(|item| (item, true)));
-    let is_allowed = ask.gate.allows(Operation::Alter, Resource::CLUSTER);
+    let permission = match ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
+        false => Err((ErrorCode::ClusterAuthorizationFailed, NOT_AUTHORIZED)),
+        true if !ask.is_confirmed()? => Err((ErrorCode::RequestTimedOut, acls::UNCONFIRMED)),
+        true => Ok(()),
+    };
     let mut results: BTreeMap<&str, Result<Change, Failure>> = BTreeMap::new();
     for (item, is_put) in all {
         let name = item.text_in(field::NAME).unwrap_or_default();
-        let change = match (is_allowed, is_put) {
-            (false, _) => Err((ErrorCode::ClusterAuthorizationFailed, NOT_AUTHORIZED)),
+        let change = match (permission, is_put) {
+            (Err(failure), _) => Err(failure),
             _ if results.contains_key(name) => match results.get(name) {
                 Some(Err(earlier)) => Err(*earlier),
                 _ => Err((ErrorCode::DuplicateResource, TWICE)),
             },
-            (true, true) => put(name, item),
-            (true, false) => delete(ask, name, item),
+            (Ok(()), true) => put(name, item),
+            (Ok(()), false) => delete(ask, name, item),
         };
         results.insert(name, change);
     }

@@ -72,6 +72,7 @@ fn requests() -> Vec<Request> {
             last: None,
         },
         Request::Show { after: Revision(5) },
+        Request::Floor,
     ]);
     requests
 }
@@ -125,6 +126,7 @@ fn fuzz_answers_of_peers() {
             last: None,
         }),
         Response::Failed(Failure::DiskFull),
+        Response::Floor(FloorAnswer::At(Revision(6))),
     ];
     let sound: Vec<Vec<u8>> = answers.iter().map(|answer| encode(answer).unwrap()).collect();
     run("answers of peers", |chance| {

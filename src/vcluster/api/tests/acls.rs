@@ -14,7 +14,7 @@ use klamm_raft::outcome::{Outcome, Refusal};
 use super::world::{World, decode_response, text};
 use crate::authz::{DenyRule, Resource};
 use crate::vcluster::api;
-use crate::vcluster::plan::{ChangeResult, ChangeUnavailable, CloseReason, Need, Plan};
+use crate::vcluster::plan::{Attempt, ChangeResult, ChangeUnavailable, CloseReason, Need, Plan};
 
 const VERSIONS: std::ops::RangeInclusive<i16> = 1..=3;
 const REQUEST_TIMED_OUT: i16 = 7;
@@ -278,6 +278,48 @@ fn deletion_lists_what_each_filter_removed() {
     let (command, _) = proposed(&world, 3, &request, Ok(Outcome::Updated));
     world.apply(&command);
     assert!(described(&world.ask(3, &describe()).replied()).is_empty());
+}
+
+/// An old view knows entries that are gone and misses some that are there: nobody is told of it, and no change is
+/// reckoned from it.
+#[test]
+fn nothing_is_told_or_reckoned_from_a_view_that_may_be_old() {
+    let world = World::new().asked_by_super_user();
+    let unconfirmed = |error: i16, message: Option<&str>| {
+        assert_eq!(error, REQUEST_TIMED_OUT);
+        assert!(message.unwrap().contains("cannot confirm"), "{message:?}");
+    };
+    for version in VERSIONS {
+        let (lists, adds) = (describe(), create(&[creation("a", 3), creation("", 3)]));
+        let drops = delete(&[filter(Some("c")), filter(None)]);
+        world.needs_confirmation(version, &lists);
+        world.needs_confirmation(version, &adds);
+        world.needs_confirmation(version, &drops);
+
+        let listed = world.ask_again(version, &lists, Attempt::Unconfirmed).replied();
+        unconfirmed(listed.error_code, listed.error_message.as_deref());
+        assert!(listed.resources.is_empty());
+        let added = world.ask_again(version, &adds, Attempt::Unconfirmed).replied();
+        assert_eq!(added.results.len(), 2);
+        for result in &added.results {
+            unconfirmed(result.error_code, result.error_message.as_deref());
+        }
+        let dropped = world.ask_again(version, &drops, Attempt::Unconfirmed).replied();
+        assert_eq!(dropped.filter_results.len(), 2);
+        for result in &dropped.filter_results {
+            unconfirmed(result.error_code, result.error_message.as_deref());
+            assert!(result.matching_acls.is_empty());
+        }
+    }
+    // Who may not is told so without anybody else being asked.
+    let nobody = World::new();
+    assert_eq!(
+        nobody
+            .ask_again(3, &describe(), Attempt::Unconfirmed)
+            .replied()
+            .error_code,
+        CLUSTER_AUTHORIZATION_FAILED
+    );
 }
 
 #[test]

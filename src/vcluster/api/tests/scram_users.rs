@@ -13,6 +13,7 @@ use klamm_raft::model::Operation::{Alter, Describe, DescribeConfigs};
 
 use super::world::*;
 use crate::authz::Resource;
+use crate::vcluster::plan::Attempt;
 
 const SHA_256: i8 = 1;
 const SHA_512: i8 = 2;
@@ -123,6 +124,21 @@ fn what_cannot_be_is_refused_user_by_user() {
         ("twice", 92),
     ];
     assert_eq!(codes(&done), expected);
+}
+
+#[test]
+fn nothing_is_told_or_reckoned_from_a_view_that_may_be_old() {
+    let world = World::new()
+        .allow(Alter, Resource::CLUSTER)
+        .allow(Describe, Resource::CLUSTER);
+    let lists = DescribeUserScramCredentialsRequest::default();
+    let change = alter(vec![put("bob", SHA_256, 4096)], vec![drop("alice", SHA_256)]);
+    world.needs_confirmation(0, &lists);
+    world.needs_confirmation(0, &change);
+    let listed = world.ask_again(0, &lists, Attempt::Unconfirmed).replied();
+    assert_eq!((listed.error_code, listed.results.len()), (7, 0));
+    let changed = world.ask_again(0, &change, Attempt::Unconfirmed).replied();
+    assert_eq!(codes(&changed), [("alice", 7), ("bob", 7)]);
 }
 
 #[test]

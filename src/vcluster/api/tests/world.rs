@@ -266,18 +266,46 @@ impl World {
 
     /// The same with the bytes of a request.
     pub(super) fn ask_frame<Q: Request>(&self, version: i16, frame: Bytes, attempt: Attempt) -> Asked<'_, Q> {
-        let planned = api::request(
-            &self.view,
-            &self.caller,
-            &mut self.subscriptions.borrow_mut(),
-            frame,
-            attempt,
-        );
+        let plan = |attempt| {
+            let mut subscriptions = self.subscriptions.borrow_mut();
+            api::request(
+                &self.view,
+                &self.caller,
+                &mut subscriptions,
+                frame.clone(),
+                attempt,
+            )
+        };
+        let planned = match plan(attempt) {
+            // The state of this world is the only one.
+            Planned {
+                plan: Plan::Need(Need::Confirmation { .. }),
+                ..
+            } => plan(Attempt::Confirmed),
+            planned => planned,
+        };
         Asked {
             planned,
             world: self,
             version,
             request: std::marker::PhantomData,
+        }
+    }
+
+    /// Expects that a request waits until the view is known to be the newest.
+    pub(super) fn needs_confirmation<Q: Request>(&self, version: i16, request: &Q) {
+        let frame = encode_request(version, request);
+        let mut subscriptions = self.subscriptions.borrow_mut();
+        let planned = api::request(
+            &self.view,
+            &self.caller,
+            &mut subscriptions,
+            frame.clone(),
+            Attempt::First,
+        );
+        match planned.plan {
+            Plan::Need(Need::Confirmation { frame: kept }) => assert_eq!(kept, frame),
+            plan => panic!("{plan:?}"),
         }
     }
 
