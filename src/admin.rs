@@ -6,6 +6,7 @@ mod change;
 mod cluster_view;
 mod credentials;
 mod handlers;
+mod here;
 mod https;
 mod mapping;
 mod openapi;
@@ -25,6 +26,7 @@ use crate::config::HttpConfig;
 use crate::tls::Latest;
 
 pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
+pub use here::{Here, PhysicalState, PhysicalView, UnopenedView};
 pub use problem::ProblemBody;
 pub(crate) use resources::authentication_from;
 pub use services::{Answer, CannotAsk, Confirm, FindTopic, Finding, Propose, Services, Unready};

@@ -6,6 +6,7 @@
 //! finish what is in flight → the Raft node stops.
 
 mod drain;
+mod here;
 mod manager;
 mod passthrough;
 mod pins;
@@ -31,7 +32,7 @@ use crate::backend::{self, UpstreamError, Upstreams};
 use crate::config::Config;
 use crate::control::{Control, ControlError};
 use crate::listener::config::ListenerConfig;
-use crate::listener::{DataArbiter, Guard, Listener, Site, Unbound};
+use crate::listener::{Addresses, DataArbiter, Guard, Listener, Site};
 use crate::metrics::{Metrics, MetricsError, NodeMetrics};
 use crate::oauth::KeyReaders;
 use crate::session::census::Census;
@@ -101,14 +102,14 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     let node = Node::start(raft_config(&config, &metrics.node).await?)?;
     let control = Control::new(node.clone());
     let upstreams = Upstreams::start(&config.backends, &own_ports(&config.listeners), &metrics)?;
+    pins::watch(&upstreams, &control);
     let census = Arc::new(Census::default());
-    let (listener, unbound) = listener(&config, &control, &upstreams, (&metrics, &census)).await?;
+    let (listener, addresses) = listener(&config, &control, &upstreams, (&metrics, &census)).await?;
     let (draining, serving) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let parts = Parts {
-        mismatches: pins::watch(&upstreams, &control),
         control: control.clone(),
         upstreams: upstreams.clone(),
-        unbound,
+        addresses,
         metrics: metrics.clone(),
         draining: Arc::clone(&draining),
         serving: Arc::clone(&serving),
@@ -177,7 +178,7 @@ async fn listener(
     control: &Control,
     upstreams: &Upstreams,
     (metrics, census): (&Metrics, &Arc<Census>),
-) -> Result<(Addr<Listener>, watch::Receiver<Unbound>), AppError> {
+) -> Result<(Addr<Listener>, watch::Receiver<Addresses>), AppError> {
     let mut sites = Vec::new();
     for listener in &config.listeners {
         sites.push(site(listener, &metrics.node).await?);
@@ -188,13 +189,13 @@ async fn listener(
         Arc::clone(&metrics.node),
         KeyReaders::start(&config.oauth, &metrics.keys)?,
     ));
-    let (listener, unbound) = Listener::new(
+    let (listener, addresses) = Listener::new(
         sites,
         data_arbiters(config, upstreams),
         shared,
         Arc::clone(census),
     );
-    Ok((listener.start(), unbound))
+    Ok((listener.start(), addresses))
 }
 
 /// A listener with its address and its certificates, which are followed from now on.

@@ -9,6 +9,7 @@ mod breaker;
 mod channel;
 pub mod config;
 pub mod dial;
+mod expected;
 #[cfg(test)]
 pub(crate) mod fake;
 mod identity;
@@ -25,6 +26,7 @@ pub mod watcher;
 
 pub(crate) use channel::{Channel, ChannelError};
 pub use dial::{DialError, Dialer};
+pub use expected::{Expected, OtherCluster};
 pub use identity::IdentityError;
 pub use lane::{Lane, LoginAs};
 pub use login::LoginError;

@@ -1,6 +1,7 @@
 //! The `klamm` command: its words, and what each of them does. Admin commands talk to a gateway over HTTP only.
 
 mod access_token;
+mod accept;
 mod admin_client;
 mod apply;
 mod cluster;
@@ -241,6 +242,9 @@ enum ClusterAction {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Accept a Kafka cluster that was built anew in the place of the one that a physical cluster was; see cluster status
+    #[command(name = "accept-kafka-cluster")]
+    AcceptKafkaCluster(accept::AcceptArgs),
 }
 
 /// The process environment; what is not UTF-8 is replaced.
@@ -280,9 +284,14 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
             delete::delete(&args, &args.connection.client(variables)?)?.print(Style::Text)
         }
         Command::Run { action } => print(&run_action(&action, io::stdin().lock(), variables)?),
-        Command::Cluster {
-            action: ClusterAction::Status { output, connection },
-        } => cluster::status(output, &connection.client(variables)?),
+        Command::Cluster { action } => match action {
+            ClusterAction::Status { output, connection } => {
+                cluster::status(output, &connection.client(variables)?)
+            }
+            ClusterAction::AcceptKafkaCluster(args) => {
+                accept::accept(&args, &args.connection.client(variables)?)
+            }
+        },
     }
 }
 

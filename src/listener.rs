@@ -1,10 +1,12 @@
 //! The ports that clients connect to: an actor on the control arbiter that opens and closes them as views say, accepts,
 //! and hands sockets to the data arbiters. What comes before a session (TLS, PROXY header) is `reception`'s.
 
+mod addresses;
 mod bind;
 pub mod config;
 mod entrance;
 pub mod networks;
+mod port;
 mod proxy;
 mod reception;
 mod routes;
@@ -14,22 +16,23 @@ mod turns;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use klamm_raft::model::{DnsLabel, ListenerName, PortSlot, Routing, VclusterName};
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use crate::auth::Directory;
 use crate::session::census::Census;
 use crate::session::{Door, End, Mode, Orders, Shared};
 use entrance::Entrance;
+use port::{Attempt, Port};
 use reception::{Reception, Target};
 use routes::{Route, Routes};
 
+pub use addresses::{Addresses, Unopened};
 pub use bind::BindError;
 pub use entrance::DataArbiter;
 pub use reception::{Guard, expect_tls};
@@ -54,14 +57,11 @@ pub struct Opening {
 /// All addresses that should be served of one virtual cluster.
 pub type Doors = BTreeMap<Spot, Opening>;
 
-/// The addresses that should be open and are not, for readiness.
-pub type Unbound = BTreeMap<Spot, Arc<BindError>>;
-
 /// Messages that wait for the listener.
 const MAILBOX: usize = 16;
 
-/// After this long a port that could not be opened is tried again.
-const BIND_AGAIN: Duration = Duration::from_secs(2);
+/// How often ports that could not be opened are looked at: each is tried when it is its turn.
+const BIND_AGAIN: Duration = Duration::from_secs(1);
 
 /// Sets the addresses of virtual clusters: opens what is new, closes what is missing together with its sessions, leaves the
 /// rest alone but for those whose accounts or tokens changed, which look at their login. What is not named stays. Send it
@@ -99,7 +99,7 @@ pub struct Listener {
     entrance: Arc<Entrance>,
     sites: BTreeMap<ListenerName, OpenSite>,
     slots: BTreeMap<VclusterName, BTreeMap<Spot, Slot>>,
-    unbound: watch::Sender<Unbound>,
+    addresses: watch::Sender<Addresses>,
     mode: Mode,
     is_shut: bool,
 }
@@ -109,7 +109,7 @@ pub struct Listener {
 struct OpenSite {
     site: Site,
     routes: Arc<ArcSwap<Routes>>,
-    accepting: Accepting,
+    port: Port,
 }
 
 /// One address of a virtual cluster.
@@ -119,23 +119,18 @@ struct Slot {
     orders: watch::Sender<Orders>,
     /// The accounts and tokens when sessions were last told to look.
     directory: Arc<Directory>,
-    accepting: Accepting,
+    port: Port,
 }
 
-/// The task that accepts the connections of a port. None while it could not be opened, once they are shut, and for an
-/// address that has no port of its own.
-#[derive(Debug, Default)]
-struct Accepting(Option<JoinHandle<()>>);
-
 impl Listener {
-    /// Listeners without any address; the receiver says which addresses could not be opened.
+    /// Listeners without any address; the receiver says which are open, and which could not be opened.
     pub fn new(
         sites: Vec<Site>,
         arbiters: Vec<DataArbiter>,
         shared: Arc<Shared>,
         census: Arc<Census>,
-    ) -> (Self, watch::Receiver<Unbound>) {
-        let (unbound, seen) = watch::channel(Unbound::new());
+    ) -> (Self, watch::Receiver<Addresses>) {
+        let (addresses, seen) = watch::channel(Addresses::default());
         let listener = Self {
             entrance: Arc::new(Entrance::new(arbiters, shared, census)),
             sites: sites
@@ -143,7 +138,7 @@ impl Listener {
                 .map(|site| (site.name.clone(), OpenSite::new(site)))
                 .collect(),
             slots: BTreeMap::new(),
-            unbound,
+            addresses,
             mode: Mode::Serve,
             is_shut: false,
         };
@@ -192,13 +187,14 @@ impl Listener {
         if doors.is_empty() {
             return false;
         }
-        let mut is_rerouted = false;
+        let (mut is_rerouted, now) = (false, Instant::now());
         let slots = self.slots.entry(name).or_default();
         for (spot, opening) in doors {
             match slots.get_mut(&spot) {
                 Some(open) => {
                     is_rerouted |= open.opening.label != opening.label;
                     open.opening.label = opening.label;
+                    open.port.hasten(now);
                     open.recheck();
                 }
                 None => {
@@ -231,34 +227,45 @@ impl Listener {
         }
     }
 
-    /// Opens every port that is not open yet.
+    /// Opens every port that is not open yet and that it is time to try.
     fn open_all(&mut self) {
-        let mut failed = Unbound::new();
-        if !self.is_shut {
-            for (spot, slot) in self.slots.values_mut().flatten() {
-                let Some(open) = self.sites.get_mut(&spot.listener) else {
+        let now = Instant::now();
+        let mut addresses = Addresses::default();
+        let slots = self.slots.iter_mut().filter(|_| !self.is_shut);
+        for (name, slots) in slots {
+            for (spot, slot) in slots {
+                let Some(site) = self.sites.get_mut(&spot.listener) else {
                     continue;
                 };
-                let opened = match open.site.routing {
-                    Routing::Port { .. } if slot.accepting.0.is_none() => {
-                        open.open_slot(spot.slot, slot, &self.entrance)
-                    }
-                    Routing::Sni { .. } if open.accepting.0.is_none() => open.open(&self.entrance),
-                    _ => continue,
+                let attempt = match site.site.routing {
+                    Routing::Port { .. } => site.open_slot(now, (spot.slot, slot), &self.entrance),
+                    Routing::Sni { .. } => site.open(now, &self.entrance),
                 };
-                if let Err(error) = opened {
-                    failed.insert(spot.clone(), Arc::new(error));
-                }
+                let error = match attempt {
+                    Attempt::Open => {
+                        addresses.open += 1;
+                        continue;
+                    }
+                    Attempt::Closed(error) => error,
+                    Attempt::Refused(error) => {
+                        let chain = crate::chain::Chain(&*error);
+                        error!(
+                            listener = %spot.listener, slot = spot.slot.0, vcluster = %name, error = %chain,
+                            "an address cannot be opened; it is tried again, the others are served"
+                        );
+                        error
+                    }
+                };
+                let vcluster = name.clone();
+                addresses
+                    .unopened
+                    .insert(spot.clone(), Unopened { vcluster, error });
             }
         }
-        self.unbound.send_if_modified(|known| {
-            let is_new = !failed.keys().eq(known.keys());
+        self.addresses.send_if_modified(|known| {
+            let is_new = !addresses.is_same(known);
             if is_new {
-                for (spot, error) in &failed {
-                    let error = crate::chain::Chain(&**error);
-                    error!(listener = %spot.listener, slot = spot.slot.0, %error, "an address cannot be served");
-                }
-                *known = failed;
+                *known = addresses;
             }
             is_new
         });
@@ -270,30 +277,44 @@ impl OpenSite {
         Self {
             site,
             routes: Arc::default(),
-            accepting: Accepting::default(),
+            port: Port::default(),
         }
     }
 
-    /// Opens the port of one address.
-    fn open_slot(&self, at: PortSlot, slot: &mut Slot, entrance: &Arc<Entrance>) -> Result<(), BindError> {
-        let socket = bind::listen(self.site.address, self.site.port, at.0)?;
-        let door = &slot.opening.door;
-        let vcluster = &door.view.load().name;
-        info!(listener = %self.site.name, slot = at.0, %vcluster, place = ?door.place, "address opened");
-        let reception = self.reception(Target::Route(slot.route()));
-        slot.accepting
-            .start(Arc::clone(entrance).accept(socket, reception));
-        Ok(())
+    /// Has the port of one address open.
+    fn open_slot(
+        &self,
+        now: Instant,
+        (at, slot): (PortSlot, &mut Slot),
+        entrance: &Arc<Entrance>,
+    ) -> Attempt {
+        let Slot {
+            opening,
+            orders,
+            port,
+            ..
+        } = slot;
+        port.ensure(now, || {
+            let socket = bind::listen(self.site.address, self.site.port, at.0)?;
+            let route = route(opening, orders);
+            let vcluster = &route.door.view.load().name;
+            info!(listener = %self.site.name, slot = at.0, %vcluster, place = ?route.door.place, "address opened");
+            let target = Target::Route(route);
+            Ok(Arc::clone(entrance).accept(socket, self.reception(target)))
+        })
     }
 
-    /// Opens the one port of all addresses.
-    fn open(&mut self, entrance: &Arc<Entrance>) -> Result<(), BindError> {
-        let socket = bind::listen(self.site.address, self.site.port, 0)?;
-        info!(listener = %self.site.name, port = self.site.port, "port opened for all addresses");
-        let reception = self.reception(Target::ByName(Arc::clone(&self.routes)));
-        self.accepting
-            .start(Arc::clone(entrance).accept(socket, reception));
-        Ok(())
+    /// Has the one port of all addresses open.
+    fn open(&mut self, now: Instant, entrance: &Arc<Entrance>) -> Attempt {
+        let mut port = std::mem::take(&mut self.port);
+        let attempt = port.ensure(now, || {
+            let socket = bind::listen(self.site.address, self.site.port, 0)?;
+            info!(listener = %self.site.name, port = self.site.port, "port opened for all addresses");
+            let target = Target::ByName(Arc::clone(&self.routes));
+            Ok(Arc::clone(entrance).accept(socket, self.reception(target)))
+        });
+        self.port = port;
+        attempt
     }
 
     fn reception(&self, target: Target) -> Arc<Reception> {
@@ -312,15 +333,12 @@ impl Slot {
             opening,
             orders: watch::Sender::new(Orders { mode, recheck: 0 }),
             directory,
-            accepting: Accepting::default(),
+            port: Port::default(),
         }
     }
 
     fn route(&self) -> Route {
-        Route {
-            door: Arc::clone(&self.opening.door),
-            orders: self.orders.subscribe(),
-        }
+        route(&self.opening, &self.orders)
     }
 
     /// Has sessions look at their logins if accounts or tokens changed.
@@ -333,21 +351,10 @@ impl Slot {
     }
 }
 
-impl Accepting {
-    fn start(&mut self, accepting: impl Future<Output = ()> + 'static) {
-        self.0 = Some(actix_rt::spawn(accepting));
-    }
-
-    fn stop(&mut self) {
-        if let Some(accepting) = self.0.take() {
-            accepting.abort();
-        }
-    }
-}
-
-impl Drop for Accepting {
-    fn drop(&mut self) {
-        self.stop();
+fn route(opening: &Opening, orders: &watch::Sender<Orders>) -> Route {
+    Route {
+        door: Arc::clone(&opening.door),
+        orders: orders.subscribe(),
     }
 }
 
@@ -389,10 +396,10 @@ impl Handler<Shut> for Listener {
     fn handle(&mut self, _: Shut, _: &mut Self::Context) {
         self.is_shut = true;
         for open in self.sites.values_mut() {
-            open.accepting.stop();
+            open.port.close();
         }
         for slot in self.slots.values_mut().flat_map(BTreeMap::values_mut) {
-            slot.accepting.stop();
+            slot.port.close();
         }
         self.drain();
     }

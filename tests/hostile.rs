@@ -1,4 +1,4 @@
-//! Attacks on a running gateway. Whatever is thrown at its ports, and whatever a broker answers: the process lives, its
+//! Attacks on a running gateway, and mishaps. Whatever is thrown at its ports, and whatever a broker answers: the process lives, its
 //! memory and its open files stay bounded, it says why it closed what it closed, and others are served.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -18,9 +18,15 @@ mod gateway;
 mod impostors;
 #[path = "hostile/memory.rs"]
 mod memory;
+#[path = "hostile/other_cluster.rs"]
+mod other_cluster;
 #[path = "hostile/peers.rs"]
 mod peers;
 #[path = "kafka/pki.rs"]
 mod pki;
+#[path = "hostile/restored.rs"]
+mod restored;
+#[path = "hostile/taken_ports.rs"]
+mod taken_ports;
 #[path = "hostile/upstream.rs"]
 mod upstream;

@@ -138,6 +138,13 @@ pub enum Command {
         /// Seconds since the Unix epoch.
         at_s: u64,
     },
+    /// From now on a physical cluster is the Kafka cluster `to`, which was made anew where `from` was; refused when it is
+    /// another one than `from` now. It gets a new number.
+    AcceptCluster {
+        cluster: ClusterId,
+        from: String,
+        to: String,
+    },
 }
 
 /// Which tokens are revoked. Append-only: the order is on disk.
@@ -177,6 +184,7 @@ impl Command {
             Self::PutAccessToken { .. } => "PutAccessToken",
             Self::RevokeAccessToken { .. } => "RevokeAccessToken",
             Self::UseAccessToken { .. } => "UseAccessToken",
+            Self::AcceptCluster { .. } => "AcceptCluster",
         }
     }
 }

@@ -94,6 +94,7 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
             cluster,
             kafka_cluster_id,
         } => nodes::pin(state, cluster, kafka_cluster_id),
+        Command::AcceptCluster { cluster, from, to } => nodes::accept(state, cluster, &from, to),
         Command::InitSigningKey { key } => Ok(match state.signing_key {
             Some(_) => Outcome::Unchanged,
             None => {

@@ -16,6 +16,7 @@ mod link;
 mod message;
 mod peer;
 mod poller;
+mod port;
 mod server;
 mod service;
 
@@ -24,5 +25,6 @@ pub(crate) use handshake::Identity;
 pub(crate) use message::{FloorAnswer, JoinAnswer, PeerDescription, Request, Response, TakeAnswer};
 pub(crate) use peer::{Peer, Peers};
 pub(crate) use poller::poll;
+pub(crate) use port::PeerPort;
 pub(crate) use server::{Callers, serve};
 pub(crate) use service::Service;

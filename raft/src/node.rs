@@ -11,6 +11,7 @@ mod keeper;
 mod run;
 mod start;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,6 +99,7 @@ struct Shared {
     readiness: watch::Receiver<Readiness>,
     visible: VisibleRevision,
     peers: Vec<Arc<Peer>>,
+    taken_port: Option<watch::Receiver<Option<SocketAddr>>>,
     tuning: Tuning,
 }
 
@@ -175,6 +177,7 @@ impl Node {
             snapshot: raft.snapshot,
             voters: raft.voters,
             peers: peers.collect(),
+            taken_port: shared.taken_port.as_ref().and_then(|taken| *taken.borrow()),
             readiness: shared.readiness.borrow().clone(),
         }
     }

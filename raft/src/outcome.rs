@@ -108,4 +108,6 @@ pub enum Refusal {
     VclusterExists(VclusterName),
     #[error("there cannot be more than {most} access tokens: revoke some first")]
     TooManyAccessTokens { most: usize },
+    #[error("physical cluster {0} was never seen: there is no Kafka cluster id to replace")]
+    NeverSeen(ClusterId),
 }

@@ -1,5 +1,6 @@
 //! What a node knows of itself and its peers, for operators and metrics.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::model::{Liveness, NodeId, Revision};
@@ -23,6 +24,8 @@ pub struct Status {
     pub snapshot: Option<u64>,
     pub voters: Vec<NodeId>,
     pub peers: Vec<PeerStatus>,
+    /// The address for peers, for as long as another process has it.
+    pub taken_port: Option<SocketAddr>,
     pub readiness: Readiness,
 }
 

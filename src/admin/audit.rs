@@ -15,6 +15,7 @@ pub(super) enum Action {
     RevokeTokens,
     PutScramCredential,
     DeleteScramCredentials,
+    AcceptKafkaCluster,
 }
 
 impl fmt::Display for Action {
@@ -26,6 +27,7 @@ impl fmt::Display for Action {
             Self::RevokeTokens => "REVOKE_TOKENS",
             Self::PutScramCredential => "PUT_SCRAM_CREDENTIAL",
             Self::DeleteScramCredentials => "DELETE_SCRAM_CREDENTIALS",
+            Self::AcceptKafkaCluster => "ACCEPT_KAFKA_CLUSTER",
         })
     }
 }

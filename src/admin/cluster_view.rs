@@ -4,6 +4,8 @@ use klamm_raft::model::{Liveness, NodeId, NodeRecord, Routing, State};
 use klamm_raft::{PeerStatus, Status};
 use serde::{Deserialize, Serialize};
 
+use super::here::{Here, PhysicalView, UnopenedView};
+
 /// What `GET /gateway/v2/cluster` answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,6 +21,12 @@ pub struct ClusterView {
     pub applied: u64,
     /// All nodes that ever joined, by id.
     pub nodes: Vec<NodeView>,
+    /// The physical clusters, as the node that answers sees them.
+    #[serde(default)]
+    pub physical_clusters: Vec<PhysicalView>,
+    /// Addresses that the node that answers cannot open.
+    #[serde(default)]
+    pub unopened: Vec<UnopenedView>,
 }
 
 /// What all nodes agree on of a node.
@@ -66,7 +74,7 @@ pub struct NodeView {
 }
 
 impl ClusterView {
-    pub(super) fn of(status: Status, state: &State) -> Self {
+    pub(super) fn of(status: Status, state: &State, here: Here) -> Self {
         let mut ids: Vec<NodeId> = state
             .nodes
             .keys()
@@ -88,6 +96,8 @@ impl ClusterView {
             committed: status.committed,
             applied: status.applied.0,
             nodes,
+            physical_clusters: here.physical_clusters,
+            unopened: here.unopened,
         }
     }
 }

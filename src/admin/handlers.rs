@@ -3,6 +3,7 @@
 pub(super) mod access_token;
 pub(super) mod alias_topic;
 pub(super) mod event_gateway;
+pub(super) mod kafka_cluster;
 pub(super) mod operations;
 pub(super) mod scram;
 pub(super) mod service_account;

@@ -202,7 +202,7 @@ const OPERATIONS: &[Operation] = &[
         query: &[],
         body: None,
         success: ("200", Content::Many("AccessToken")),
-        failures: &[],
+        failures: &["503"],
     },
     Operation {
         path: "/gateway/v2/access-token/{id}",
@@ -303,6 +303,16 @@ const OPERATIONS: &[Operation] = &[
         body: None,
         success: ("200", Content::One("Cluster")),
         failures: &[],
+    },
+    Operation {
+        path: "/gateway/v2/cluster/accept-kafka-cluster",
+        method: "post",
+        summary: "Accept a Kafka cluster that was built anew in the place of the one that a physical cluster was",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: Some("KafkaClusterToAccept"),
+        success: ("200", Content::One("AcceptedKafkaCluster")),
+        failures: &["400", "409", "503"],
     },
     Operation {
         path: "/gateway/v2/docs",

@@ -5,7 +5,8 @@ use actix_web::{HttpResponse, ResponseError, web};
 use super::body::MAX_BODY_BYTES;
 use super::credentials::Guard;
 use super::handlers::{
-    access_token, alias_topic, event_gateway, operations, scram, service_account, token, virtual_cluster,
+    access_token, alias_topic, event_gateway, kafka_cluster, operations, scram, service_account, token,
+    virtual_cluster,
 };
 use super::problem::ApiError;
 use super::services::Services;
@@ -75,14 +76,23 @@ pub(super) fn configure(
                     .route(web::put().to(event_gateway::change))
                     .route(web::delete().to(event_gateway::delete)),
             )
-            .service(resource("/gateway/v2/cluster").route(web::get().to(operations::cluster)))
-            .service(resource("/gateway/v2/docs").route(web::get().to(operations::docs)))
-            .service(resource("/health/live").route(web::get().to(operations::live)))
-            .service(resource("/health/ready").route(web::get().to(operations::ready)))
-            .service(resource("/versions").route(web::get().to(operations::versions)))
-            .service(resource("/metrics").route(web::get().to(operations::metrics)))
+            .configure(operations)
             .default_service(web::to(unknown_path));
     }
+}
+
+/// What is about the nodes and this API, not about virtual clusters.
+fn operations(config: &mut web::ServiceConfig) {
+    config
+        .service(resource("/gateway/v2/cluster").route(web::get().to(operations::cluster)))
+        .service(
+            resource("/gateway/v2/cluster/accept-kafka-cluster").route(web::post().to(kafka_cluster::accept)),
+        )
+        .service(resource("/gateway/v2/docs").route(web::get().to(operations::docs)))
+        .service(resource("/health/live").route(web::get().to(operations::live)))
+        .service(resource("/health/ready").route(web::get().to(operations::ready)))
+        .service(resource("/versions").route(web::get().to(operations::versions)))
+        .service(resource("/metrics").route(web::get().to(operations::metrics)));
 }
 
 fn resource(path: &str) -> actix_web::Resource {

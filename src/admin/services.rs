@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, Revision, Stat
 use klamm_raft::{Applied, ConfirmError, ProposeError, Status};
 use tokio::sync::watch;
 
+use super::here::Here;
 use crate::backend::topology::Topology;
 
 /// An answer that comes later, on the thread that asked.
@@ -41,6 +43,8 @@ pub struct Services {
     pub providers: Arc<BTreeSet<ProviderName>>,
     pub find_topic: Arc<FindTopic>,
     pub topology: Arc<SeenTopology>,
+    /// What holds of this node alone.
+    pub here: Arc<dyn Fn() -> Here + Send + Sync>,
     /// What keeps this node from taking clients; empty when it is ready.
     pub unready: Arc<dyn Fn() -> Vec<Unready> + Send + Sync>,
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
@@ -73,10 +77,18 @@ pub struct CannotAsk(pub String);
 pub enum Unready {
     #[error("the Kafka ports are not open")]
     Listener,
+    /// Why the first of them is not.
+    #[error("none of the addresses for Kafka clients could be opened: {0}")]
+    NothingOpen(String),
+    #[error("the port for peers, {0}, is taken by another process; it is tried again")]
+    PeerPort(SocketAddr),
     #[error("no leader of the gateway cluster is known")]
     NoLeader,
     #[error("the physical cluster main cannot be reached")]
     Main,
+    /// It names the cluster, and no other can be used.
+    #[error("physical cluster {0}")]
+    OtherCluster(String),
     #[error("this node is stopping")]
     Draining,
     /// The other nodes do not take this one as it is configured.

@@ -27,6 +27,7 @@ mod fuzz;
 /// One gateway node that agrees with itself.
 pub(crate) struct Gateway {
     states: watch::Sender<Arc<State>>,
+    here: Mutex<Here>,
     unready: Mutex<Vec<Unready>>,
     /// Instead of applying a change.
     failure: Mutex<Option<ProposeError>>,
@@ -100,6 +101,7 @@ impl Gateway {
         };
         Arc::new(Self {
             states: watch::Sender::new(Arc::new(state)),
+            here: Mutex::default(),
             unready: Mutex::default(),
             failure: Mutex::default(),
             alone: Mutex::default(),
@@ -110,7 +112,7 @@ impl Gateway {
     pub(crate) fn services(self: &Arc<Self>) -> Services {
         let this = || Arc::clone(self);
         let (proposing, confirming, asking) = (this(), this(), this());
-        let (readying, reporting) = (this(), this());
+        let (seeing, readying, reporting) = (this(), this(), this());
         Services {
             states: self.states.subscribe(),
             propose: Arc::new(move |command| {
@@ -141,6 +143,7 @@ impl Gateway {
                 Box::pin(std::future::ready(failure.map_or(Ok(found), Err)))
             }),
             topology: Arc::new(|_| Some(Arc::new(topology()))),
+            here: Arc::new(move || seeing.here.lock().unwrap().clone()),
             unready: Arc::new(move || readying.unready.lock().unwrap().clone()),
             status: Arc::new(move || reporting.status()),
             metrics: Arc::new(|| Ok("klamm_up 1\n".to_owned())),
@@ -172,6 +175,7 @@ impl Gateway {
                 silent_for: Some(Duration::from_millis(12)),
                 visible: Revision(6),
             }],
+            taken_port: None,
             readiness: Readiness::Ready,
         }
     }
@@ -706,6 +710,7 @@ async fn a_node_that_may_be_behind_tells_nothing_as_the_truth() {
         "/gateway/v2/service-account",
         "/gateway/v2/service-account?vcluster=nobody",
         "/gateway/v2/token",
+        "/gateway/v2/access-token",
         "/gateway/v2/scram-credential",
         event_gateway,
     ];
@@ -736,6 +741,86 @@ async fn a_node_that_may_be_behind_tells_nothing_as_the_truth() {
             "{path}"
         );
     }
+}
+
+#[actix_web::test]
+async fn a_kafka_cluster_that_was_built_anew_is_accepted_when_it_answers() {
+    let gateway = Gateway::new();
+    let accept = async |cluster: &str, id: &str, more: &str| {
+        let path = format!("/gateway/v2/cluster/accept-kafka-cluster{more}");
+        let body = json!({"physicalCluster": cluster, "kafkaClusterId": id, "instead": "old"});
+        gateway.admin(Method::POST, &path, &body).await
+    };
+    assert!(
+        accept("clusterA", "new", "")
+            .await
+            .refused(409)
+            .contains("was never seen")
+    );
+    assert!(
+        accept("nowhere", "new", "")
+            .await
+            .refused(409)
+            .contains("is not configured")
+    );
+    gateway.put(VCLUSTER, &partner()).await.ok();
+    gateway
+        .put(ALIAS, &alias("topic1", "internal-topic-name1"))
+        .await
+        .ok();
+    gateway.apply(klamm_raft::command::Command::PinCluster {
+        cluster: "clusterA".parse().unwrap(),
+        kafka_cluster_id: "old".to_owned(),
+    });
+    assert!(
+        accept("clusterA", "new", "")
+            .await
+            .refused(409)
+            .contains("no other Kafka cluster answers")
+    );
+    gateway.here.lock().unwrap().physical_clusters = vec![PhysicalView {
+        name: "clusterA".to_owned(),
+        state: PhysicalState::OtherCluster,
+        kafka_cluster_id: Some("old".to_owned()),
+        answers: Some("new".to_owned()),
+    }];
+    assert!(
+        accept("clusterA", "typo", "")
+            .await
+            .refused(409)
+            .contains("is new, not typo")
+    );
+    let pinned =
+        || gateway.states.borrow().pinned_clusters[&"clusterA".parse::<ClusterId>().unwrap()].clone();
+    let before = pinned();
+    let dry = accept("clusterA", "new", "?dryMode=true").await.ok();
+    assert_eq!(
+        (&dry["upsertResult"], &dry["instead"]),
+        (&json!("UPDATED"), &json!("old"))
+    );
+    assert_eq!(
+        dry["virtualClusters"],
+        json!([{"name": "mypartner", "isHome": true, "aliasTopics": 1}])
+    );
+    assert!(dry["consequences"].as_array().is_some_and(|all| all.len() > 3));
+    assert_eq!(pinned(), before, "a dry run changes nothing");
+    accept("clusterA", "new", "").await.ok();
+    assert_eq!(pinned().kafka_cluster_id, "new");
+    assert_ne!(
+        pinned().number,
+        before.number,
+        "producer ids are marked otherwise"
+    );
+    assert_eq!(
+        accept("clusterA", "new", "").await.ok()["upsertResult"],
+        "NOT_CHANGED"
+    );
+    let ready = gateway.get("/health/ready").await.ok();
+    assert!(
+        ready["warnings"][0]
+            .as_str()
+            .is_some_and(|text| text.contains("accept-kafka-cluster clusterA"))
+    );
 }
 
 #[actix_web::test]

@@ -7,13 +7,13 @@ use klamm_raft::model::{ClusterId, Liveness, State};
 use klamm_raft::{ProposeError, Readiness, Status};
 use tokio::sync::watch;
 
-use super::pins::Mismatches;
+use super::here;
 use crate::admin::{CannotAsk, Finding, Services, Unready};
-use crate::backend::{DescribeTopic, Reach, Upstreams};
+use crate::backend::{DescribeTopic, Reach, Upstream, Upstreams};
 use crate::chain::Chain;
 use crate::config::Config;
 use crate::control::Control;
-use crate::listener::Unbound;
+use crate::listener::Addresses;
 use crate::metrics::{Metrics, RaftFigures};
 
 /// What the capabilities look at.
@@ -21,8 +21,7 @@ use crate::metrics::{Metrics, RaftFigures};
 pub(crate) struct Parts {
     pub(crate) control: Control,
     pub(crate) upstreams: Upstreams,
-    pub(crate) unbound: watch::Receiver<Unbound>,
-    pub(crate) mismatches: Mismatches,
+    pub(crate) addresses: watch::Receiver<Addresses>,
     pub(crate) metrics: Metrics,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) serving: Arc<AtomicBool>,
@@ -48,6 +47,10 @@ pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
             let upstreams = parts.upstreams.clone();
             Arc::new(move |id| upstreams.get(id)?.picture.topology.borrow().clone())
         },
+        here: {
+            let parts = parts.clone();
+            Arc::new(move || here::of(&parts))
+        },
         unready: {
             let parts = parts.clone();
             Arc::new(move || unready(&parts))
@@ -59,10 +62,11 @@ pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
         metrics: {
             let parts = parts.clone();
             Arc::new(move || {
-                parts
-                    .metrics
-                    .node
-                    .set_raft(figures(&parts.control.status(), &parts.control.state()));
+                let figures = figures(&parts.control.status(), &parts.control.state());
+                parts.metrics.node.set_raft(figures);
+                let of_peers = usize::from(parts.control.status().taken_port.is_some());
+                let unopened = parts.addresses.borrow().unopened.len() + of_peers;
+                parts.metrics.node.set_unopened(unopened);
                 parts.metrics.encode().map_err(|error| error.to_string())
             })
         },
@@ -108,24 +112,37 @@ fn unready(parts: &Parts) -> Vec<Unready> {
     if parts.draining.load(Ordering::Relaxed) {
         reasons.push(Unready::Draining);
     }
-    if !parts.serving.load(Ordering::Relaxed) || !parts.unbound.borrow().is_empty() {
+    if !parts.serving.load(Ordering::Relaxed) {
         reasons.push(Unready::Listener);
+    } else if let Some(first) = parts.addresses.borrow().none_open() {
+        reasons.push(Unready::NothingOpen(Chain(&*first.error).to_string()));
     }
+    reasons.extend(status.taken_port.map(Unready::PeerPort));
     if status.leader.is_none() {
         reasons.push(Unready::NoLeader);
     }
     if let Readiness::Refused(refusal) = &status.readiness {
         reasons.push(Unready::Refused(refusal.to_string()));
     }
-    let main = parts
-        .upstreams
-        .iter()
-        .find(|(id, _)| id.as_str().eq_ignore_ascii_case("main"));
-    if main.is_some_and(|(_, upstream)| *upstream.picture.reach.borrow() != Reach::Reachable) {
-        reasons.push(Unready::Main);
-    }
-    reasons.extend(parts.mismatches.list().into_iter().map(Unready::Refused));
+    reasons.extend(unready_upstream(&parts.upstreams));
     reasons
+}
+
+/// What physical clusters keep a node from serving: `main` cannot be reached; or it is another Kafka cluster, and no
+/// other physical cluster can be used. What others cannot be used for, is theirs.
+fn unready_upstream(upstreams: &Upstreams) -> Option<Unready> {
+    let is_usable = |upstream: &Upstream| *upstream.picture.reach.borrow() == Reach::Reachable;
+    let (_, main) = upstreams
+        .iter()
+        .find(|(id, _)| id.as_str().eq_ignore_ascii_case("main"))?;
+    if is_usable(main) {
+        return None;
+    }
+    match main.expected().stranger() {
+        None => Some(Unready::Main),
+        Some(_) if upstreams.iter().any(|(_, upstream)| is_usable(upstream)) => None,
+        Some(stranger) => Some(Unready::OtherCluster(format!("main: {stranger}"))),
+    }
 }
 
 fn figures(status: &Status, state: &State) -> RaftFigures {

@@ -7,6 +7,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kafka_protocol::messages::MetadataRequest;
+use kafka_protocol::protocol::Request;
 use klamm_raft::model::{ClusterId, CredentialsName};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -17,9 +19,10 @@ use tokio_rustls::TlsConnector;
 use crate::address::HostPort;
 use crate::backend::channel::{Channel, ChannelError};
 use crate::backend::config::{BackendConfig, Security, Trust, UpstreamLogin};
+use crate::backend::expected::{Expected, OtherCluster};
 use crate::backend::identity::{Identity, IdentityError};
 use crate::backend::lane::LoginAs;
-use crate::backend::login::{LoggedIn, Login, LoginError, Step};
+use crate::backend::login::{LoggedIn, Login, LoginError, Offer, Step};
 use crate::backend::tls::{self, TlsError};
 use crate::metrics::UpstreamMetrics;
 use crate::oauth::Fetcher;
@@ -36,6 +39,9 @@ const MAX_ADDRESSES: usize = 4;
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(60);
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
 
+/// The versions of Metadata by which a broker is asked for its cluster's id, as those of a look.
+const METADATA: (i16, i16) = (9, 12);
+
 /// Makes connections to the brokers of one physical cluster. Shared by its pools and its watcher.
 #[derive(Debug)]
 pub struct Dialer {
@@ -45,6 +51,7 @@ pub struct Dialer {
     own: Option<Identity>,
     named: BTreeMap<CredentialsName, Identity>,
     own_ports: Vec<RangeInclusive<u16>>,
+    expected: Expected,
     metrics: Arc<UpstreamMetrics>,
 }
 
@@ -83,6 +90,8 @@ pub enum DialFault {
     Identity(#[from] IdentityError),
     #[error("the login broke off")]
     Channel(#[from] ChannelError),
+    #[error(transparent)]
+    OtherCluster(#[from] OtherCluster),
 }
 
 impl DialFault {
@@ -97,12 +106,13 @@ impl DialFault {
             Self::Login(error) => error.kind(),
             Self::Identity(_) => "no_credentials",
             Self::Channel(error) => error.kind(),
+            Self::OtherCluster(_) => "other_cluster",
         }
     }
 
     /// Whether dialling again at once would only repeat an answer that was clear.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self, Self::Loop | Self::Login(_))
+        matches!(self, Self::Loop | Self::Login(_) | Self::OtherCluster(_))
     }
 
     /// Whether it is about who logs in, not about the way there.
@@ -135,6 +145,7 @@ impl Dialer {
                 .map(|(name, login)| (name, Identity::new(login, &fetcher)))
                 .collect(),
             own_ports,
+            expected: Expected::default(),
             metrics,
         })
     }
@@ -149,6 +160,11 @@ impl Dialer {
         &self.bootstrap
     }
 
+    /// Which Kafka cluster the physical cluster has to be.
+    pub(crate) fn expected(&self) -> &Expected {
+        &self.expected
+    }
+
     pub(crate) fn metrics(&self) -> &UpstreamMetrics {
         &self.metrics
     }
@@ -158,14 +174,31 @@ impl Dialer {
         self.named.contains_key(name)
     }
 
-    /// Connects and logs in as the gateway within [`DIAL_TIMEOUT`].
+    /// Connects and logs in as the gateway within [`DIAL_TIMEOUT`], to whatever Kafka cluster answers.
     pub(crate) async fn dial(&self, address: &HostPort) -> Result<Dialled, DialError> {
-        self.dial_as(address, &LoginAs::Gateway).await
+        self.within_time(address, self.establish(address, &LoginAs::Gateway))
+            .await
     }
 
-    /// Connects and logs in within [`DIAL_TIMEOUT`]; with a client's login to be relayed, only connects.
+    /// Connects and logs in to the expected Kafka cluster within [`DIAL_TIMEOUT`]; with a client's login to be relayed,
+    /// only connects.
     pub(crate) async fn dial_as(&self, address: &HostPort, login: &LoginAs) -> Result<Dialled, DialError> {
-        let outcome = match tokio::time::timeout(DIAL_TIMEOUT, self.establish(address, login)).await {
+        let establishing = async {
+            let mut dialled = self.establish(address, login).await?;
+            if login.is_shared() {
+                self.recognise(&mut dialled.channel, &dialled.login.offer).await?;
+            }
+            Ok(dialled)
+        };
+        self.within_time(address, establishing).await
+    }
+
+    async fn within_time(
+        &self,
+        address: &HostPort,
+        dialling: impl Future<Output = Result<Dialled, DialFault>>,
+    ) -> Result<Dialled, DialError> {
+        let outcome = match tokio::time::timeout(DIAL_TIMEOUT, dialling).await {
             Ok(outcome) => outcome,
             Err(_elapsed) => Err(DialFault::Timeout),
         };
@@ -219,6 +252,23 @@ impl Dialer {
                 Step::Done(logged_in) => return Ok(logged_in),
             }
         }
+    }
+
+    /// Asks the broker which Kafka cluster it is of, once that matters: what is built anew at the same addresses is another
+    /// one from its first connection on, not from the watcher's next look.
+    async fn recognise(&self, channel: &mut Channel, offer: &Offer) -> Result<(), DialFault> {
+        if !self.expected.is_pinned() {
+            return Ok(());
+        }
+        let version = offer.version(MetadataRequest::KEY, METADATA);
+        let version = version.ok_or(LoginError::TooOld { what: "Metadata 9" })?;
+        let nothing = MetadataRequest::default()
+            .with_topics(Some(Vec::new()))
+            .with_allow_auto_topic_creation(false);
+        let answer = channel.call(version, &nothing).await?;
+        Ok(self
+            .expected
+            .check(answer.cluster_id.as_deref().unwrap_or_default())?)
     }
 
     /// Both ends on one host, and the far end on a port that this gateway listens on.

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 use crate::address::HostPort;
 use crate::backend::breaker::{Breaker, Failure};
 use crate::backend::dial::{DialError, Dialer};
+use crate::backend::expected::OtherCluster;
 use crate::backend::lane::{Lane, LoginAs, Target};
 use crate::backend::topology::{Broker, Topology};
 use crate::chain::Chain;
@@ -64,6 +65,8 @@ pub enum LeaseError {
     Resting,
     #[error("too many sessions wait for a connection")]
     Overloaded,
+    #[error(transparent)]
+    OtherCluster(#[from] OtherCluster),
     #[error("no connection could be made")]
     Dial(#[from] DialError),
 }
@@ -76,6 +79,7 @@ impl LeaseError {
             Self::UnknownCredentials(_) => "unknown_credentials",
             Self::Resting => "resting",
             Self::Overloaded => "overloaded",
+            Self::OtherCluster(_) => "other_cluster",
             Self::Dial(error) => error.fault.kind(),
         }
     }
@@ -222,6 +226,9 @@ impl Pool {
         let now = Instant::now();
         if let Some(name) = lease.login.name().filter(|name| !self.dialer.knows(name)) {
             return Err(LeaseError::UnknownCredentials(name.clone()));
+        }
+        if let Some(stranger) = self.dialer.expected().stranger() {
+            return Err(stranger.into());
         }
         let mut targets = self.targets(lease)?;
         if let Some(lane) = targets.iter().find_map(|target| self.shelf.take(target, now)) {

@@ -9,7 +9,7 @@ use klamm_raft::model::ClusterId;
 
 use super::config::BackendConfig;
 use super::watcher::picture;
-use super::{Dialer, Picture, Pool, TlsError, Watcher};
+use super::{Dialer, Expected, Picture, Pool, TlsError, Watcher};
 use crate::metrics::Metrics;
 
 /// One physical cluster.
@@ -18,6 +18,13 @@ pub struct Upstream {
     pub watcher: Addr<Watcher>,
     pub picture: Picture,
     dialer: Arc<Dialer>,
+}
+
+impl Upstream {
+    /// Which Kafka cluster it has to be.
+    pub fn expected(&self) -> &Expected {
+        self.dialer.expected()
+    }
 }
 
 /// A physical cluster cannot be connected to with this configuration.

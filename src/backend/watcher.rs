@@ -156,7 +156,7 @@ impl Watcher {
                 .into_actor(self)
                 .map(|(scout, look, outcome), watcher, ctx| {
                     watcher.scout = Some(scout);
-                    match outcome {
+                    match outcome.and_then(|sighting| watcher.recognised(sighting)) {
                         Ok(sighting) => watcher.saw(&sighting, look),
                         Err(error) => watcher.saw_nothing(error, look.waiting),
                     }
@@ -186,6 +186,23 @@ impl Watcher {
             covers: self.tracked.clone(),
             waiting,
         }
+    }
+
+    /// What another Kafka cluster than the expected one shows is no picture of this one.
+    fn recognised(&self, sighting: Sighting) -> Result<Sighting, LookError> {
+        let expected = self.dialer.expected();
+        let recognised = expected.saw(&sighting.sketch.kafka_cluster_id);
+        self.dialer
+            .metrics()
+            .other_cluster
+            .set(i64::from(recognised.is_err()));
+        if recognised.is_err() {
+            // A picture of it may have been taken before it was known which one it has to be.
+            self.publisher
+                .retract(|known| expected.check(&known.kafka_cluster_id).is_err());
+        }
+        recognised?;
+        Ok(sighting)
     }
 
     fn saw(&mut self, sighting: &Sighting, look: Look) {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::admin::{ClusterView, ListenerView, LivenessView, NodeView};
+use crate::admin::{ClusterView, ListenerView, LivenessView, NodeView, PhysicalState, PhysicalView};
 
 use super::admin_client::AdminClient;
 use super::failure::Failure;
@@ -34,7 +34,7 @@ fn shown(output: Format, answer: &Value, view: &ClusterView) -> Result<String, F
             let leader = view.leader.map_or_else(|| "none".to_owned(), |id| id.to_string());
             let rows: Vec<Vec<String>> = view.nodes.iter().map(|node| row(view, node)).collect();
             Ok(format!(
-                "leader {leader}, term {}, revision {}, as node {} sees it\n\n{}",
+                "leader {leader}, term {}, revision {}, as node {} sees it\n\n{}{}{}",
                 view.term,
                 view.applied,
                 view.node_id,
@@ -49,10 +49,60 @@ fn shown(output: Format, answer: &Value, view: &ClusterView) -> Result<String, F
                         "SILENT"
                     ],
                     &rows
-                )
+                ),
+                physical_clusters(&view.physical_clusters),
+                unopened(view),
             ))
         }
     }
+}
+
+/// The physical clusters, and what is to be done about those that are not what they were.
+fn physical_clusters(clusters: &[PhysicalView]) -> String {
+    if clusters.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<Vec<String>> = clusters
+        .iter()
+        .map(|cluster| {
+            let state = match cluster.state {
+                PhysicalState::Reachable => "reachable",
+                PhysicalState::Unreachable => "unreachable",
+                PhysicalState::OtherCluster => "another Kafka cluster",
+                PhysicalState::Unknown => "unknown",
+            };
+            let known = cluster.kafka_cluster_id.as_deref().unwrap_or("-");
+            let answers = cluster.answers.as_deref().unwrap_or("-");
+            [&cluster.name, state, known, answers].map(str::to_owned).to_vec()
+        })
+        .collect();
+    let head = ["PHYSICAL-CLUSTER", "STATE", "KAFKA-CLUSTER-ID", "ANSWERS-INSTEAD"];
+    let warnings: String = clusters
+        .iter()
+        .filter_map(PhysicalView::warning)
+        .map(|warning| format!("\n{warning}\n"))
+        .collect();
+    format!("\n{}{warnings}", format::table(&head, &rows))
+}
+
+/// The addresses that the node cannot open.
+fn unopened(view: &ClusterView) -> String {
+    if view.unopened.is_empty() {
+        return String::new();
+    }
+    let rows: Vec<Vec<String>> = view
+        .unopened
+        .iter()
+        .map(|unopened| {
+            let whose = match unopened.virtual_clusters.is_empty() {
+                true => "-".to_owned(),
+                false => unopened.virtual_clusters.join(","),
+            };
+            vec![unopened.listener.clone(), whose, unopened.reason.clone()]
+        })
+        .collect();
+    let head = ["LISTENER", "V-CLUSTERS", "CANNOT-BE-OPENED"];
+    format!("\n{}", format::table(&head, &rows))
 }
 
 fn row(view: &ClusterView, node: &NodeView) -> Vec<String> {
@@ -108,6 +158,7 @@ fn addresses(listener: &ListenerView) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::UnopenedView;
 
     #[test]
     fn the_table_has_a_line_for_each_node() {
@@ -170,5 +221,31 @@ mod tests {
             lines[4],
             ["2", "unknown", "leader", "-", "gw2:9000", "-", "12", "ms"]
         );
+        assert_eq!(lines.len(), 5, "nothing more is to be said");
+    }
+
+    #[test]
+    fn what_this_node_cannot_use_is_below() {
+        let view = ClusterView {
+            physical_clusters: vec![PhysicalView {
+                name: "east".to_owned(),
+                state: PhysicalState::OtherCluster,
+                kafka_cluster_id: Some("old".to_owned()),
+                answers: Some("new".to_owned()),
+            }],
+            unopened: vec![UnopenedView {
+                listener: "default".to_owned(),
+                virtual_clusters: vec!["sales".to_owned()],
+                reason: "127.0.0.1:6970 cannot be opened".to_owned(),
+            }],
+            ..ClusterView::default()
+        };
+        let text = shown(Format::Table, &Value::Null, &view).expect("a text");
+        for part in [
+            "accept-kafka-cluster east --id new --dry-run",
+            "127.0.0.1:6970 cannot be opened",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
     }
 }

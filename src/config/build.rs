@@ -1,5 +1,6 @@
 //! From settings to a [`Config`]: types, bounds, and what contradicts what.
 
+mod ports;
 mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,6 +65,7 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     let node = builder.node(inputs.read);
     builder.check_advertised(&listeners, &node);
     builder.check_ports(&listeners, &http, &node);
+    warnings.extend(builder.ephemeral_ports((&listeners, &http, &node), inputs.read));
     let config = Config {
         signing_key: builder.signing_key(),
         oauth: builder.oauth(inputs.read),
@@ -413,63 +415,6 @@ impl Builder {
         }
     }
 
-    fn check_ports(&mut self, listeners: &[ListenerConfig], http: &HttpConfig, node: &NodeConfig) {
-        let raft_key = match self.is_set(reference::RAFT_LISTEN) {
-            true => reference::RAFT_LISTEN,
-            false => reference::RAFT_PEERS,
-        };
-        for (index, listener) in listeners.iter().enumerate() {
-            let first = u32::from(listener.bind_port);
-            let ports = first..first + u32::from(listener.port_count());
-            let range = match self.is_set(reference::LISTENERS) {
-                true => format!(
-                    "the ports of the listener {}, {first} to {}",
-                    listener.name,
-                    ports.end - 1
-                ),
-                false => format!("the Kafka ports, {first} to {}", ports.end - 1),
-            };
-            let within = |host: &str, port: u16| {
-                ports.contains(&u32::from(port)) && may_overlap(host, &listener.bind_host)
-            };
-            if within(&http.bind.host, http.bind.port) {
-                let place = self.place(reference::HTTP_PORT);
-                self.refuse(place, format!("the port {} is among {range}", http.bind.port));
-            }
-            if let Some(raft) = node
-                .raft_listen
-                .as_ref()
-                .filter(|raft| within(&raft.host, raft.port))
-            {
-                let place = self.place(raft_key);
-                self.refuse(place, format!("the port {} is among {range}", raft.port));
-            }
-            for other in &listeners[index + 1..] {
-                let begins = u32::from(other.bind_port);
-                let overlap = begins < ports.end && first < begins + u32::from(other.port_count());
-                if overlap && may_overlap(&other.bind_host, &listener.bind_host) {
-                    let place = self.place(reference::LISTENERS);
-                    let last = begins + u32::from(other.port_count()) - 1;
-                    let message = format!(
-                        "the ports of the listener {}, {begins} to {last}, overlap {range}",
-                        other.name
-                    );
-                    self.refuse(place, message);
-                }
-            }
-        }
-        if let Some(raft) = &node.raft_listen
-            && raft.port == http.bind.port
-            && may_overlap(&raft.host, &http.bind.host)
-        {
-            let place = self.place(raft_key);
-            self.refuse(
-                place,
-                format!("the port {} is the port of the admin API", raft.port),
-            );
-        }
-    }
-
     fn signing_key(&mut self) -> Option<SigningKey> {
         let text = self.text(reference::SIGNING_KEY)?;
         match STANDARD.decode(text.trim()) {
@@ -586,10 +531,4 @@ impl Builder {
 /// Whether only this machine can reach a host.
 fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
-}
-
-/// Whether two hosts of this machine may be, or contain, the same address.
-fn may_overlap(a: &str, b: &str) -> bool {
-    let any = |host: &str| host.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified());
-    a == b || any(a) || any(b) || (is_loopback(a) && is_loopback(b))
 }

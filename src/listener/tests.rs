@@ -16,7 +16,7 @@ use crate::session::testing::{Client, Deed, Gateway};
 struct Bench {
     gateway: Gateway,
     listener: Addr<Listener>,
-    unbound: watch::Receiver<Unbound>,
+    addresses: watch::Receiver<Addresses>,
     ports: PortBlock,
     census: Arc<Census>,
 }
@@ -68,7 +68,7 @@ impl Bench {
         let census = Arc::<Census>::default();
         let arbiter = DataArbiter::new(Arbiter::current(), Arc::clone(&gateway.pools));
         let ports = PortBlock::take().unwrap();
-        let (listener, unbound) = Listener::new(
+        let (listener, addresses) = Listener::new(
             vec![Site {
                 guard,
                 routing: match domain {
@@ -87,7 +87,7 @@ impl Bench {
         Self {
             gateway,
             listener: listener.start(),
-            unbound,
+            addresses,
             ports,
             census,
         }
@@ -100,6 +100,12 @@ impl Bench {
 
     fn address(&self, slot: u16) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.ports.port(slot)).into()
+    }
+
+    /// Why an address is not open.
+    fn unopened(&self, slot: u16) -> Option<String> {
+        let addresses = self.addresses.borrow();
+        Some(addresses.unopened.get(&spot(slot))?.error.to_string())
     }
 
     async fn is_open(&self, slot: u16) -> bool {
@@ -125,7 +131,7 @@ async fn slots_open_and_close_with_their_sessions() {
     assert!(bench.is_open(0).await && bench.is_open(1).await && !bench.is_open(2).await);
     stays.send(&crate::session::testing::request(18, 0, 9, b"")).await;
     assert_eq!(stays.receive_id().await, Some(9));
-    assert!(bench.unbound.borrow().is_empty());
+    assert!(bench.unopened(1).is_none() && bench.addresses.borrow().open == 2);
 }
 
 #[actix::test]
@@ -163,20 +169,45 @@ async fn a_port_that_is_taken_is_told_and_tried_again() {
     let taken = std::net::TcpListener::bind(bench.address(1)).unwrap();
     bench.serve(&[0, 1]).await;
     assert!(bench.is_open(0).await);
-    let error = bench.unbound.borrow().get(&spot(1)).unwrap().to_string();
+    let error = bench.unopened(1).unwrap();
     assert!(error.contains(&bench.address(1).to_string()), "{error}");
+    assert!(
+        bench.addresses.borrow().none_open().is_none(),
+        "the other one is served"
+    );
 
     drop(taken);
     bench.serve(&[0, 1]).await;
-    assert!(bench.unbound.borrow().is_empty());
+    assert!(bench.unopened(1).is_none());
     bench.log_in(1).await;
+}
+
+#[actix::test]
+async fn a_port_that_is_given_back_is_opened_without_a_word() {
+    let mut bench = Bench::start(Limits::default()).await;
+    let taken = std::net::TcpListener::bind(bench.address(0)).unwrap();
+    bench.serve(&[0]).await;
+    let nothing = bench
+        .addresses
+        .borrow()
+        .none_open()
+        .map(|first| first.vcluster.to_string());
+    assert_eq!(nothing.as_deref(), Some("v"));
+
+    drop(taken);
+    let open = bench.addresses.wait_for(|addresses| addresses.open == 1);
+    tokio::time::timeout(Duration::from_secs(10), open)
+        .await
+        .unwrap()
+        .unwrap();
+    bench.log_in(0).await;
 }
 
 #[actix::test]
 async fn a_slot_beyond_the_last_port_is_told() {
     let bench = Bench::start(Limits::default()).await;
     bench.serve(&[u16::MAX]).await;
-    let error = bench.unbound.borrow().get(&spot(u16::MAX)).unwrap().to_string();
+    let error = bench.unopened(u16::MAX).unwrap();
     assert!(error.contains("65535"), "{error}");
 }
 
@@ -254,7 +285,7 @@ async fn sessions_go_to_the_arbiter_that_has_the_fewest() {
     let data: Vec<DataArbiter> = data.collect();
     let loads: Vec<_> = data.iter().map(DataArbiter::load).collect();
     let ports = PortBlock::take().unwrap();
-    let (listener, _unbound) = Listener::new(
+    let (listener, _addresses) = Listener::new(
         vec![site(&ports)],
         data,
         Arc::clone(&gateway.shared),

@@ -41,6 +41,8 @@ pub struct NodeMetrics {
     tls_reloads: IntCounterVec,
     /// Connections closed before they were sessions, by reason.
     turned_away: IntCounterVec,
+    /// Addresses that this node cannot open.
+    unopened: IntGauge,
     raft: IntGaugeVec,
     nodes: IntGaugeVec,
 }
@@ -93,6 +95,7 @@ impl NodeMetrics {
                 ),
                 &["reason"],
             )?,
+            unopened: IntGauge::new("klamm_addresses_unopened", "Addresses that this node cannot open")?,
             raft: IntGaugeVec::new(
                 Opts::new(
                     "klamm_raft",
@@ -117,7 +120,7 @@ impl NodeMetrics {
     }
 
     fn show_in(&self, registry: &Registry) -> Result<(), prometheus::Error> {
-        let families: [Box<dyn Collector>; 11] = [
+        let families: [Box<dyn Collector>; 12] = [
             Box::new(self.accepted.clone()),
             Box::new(self.closed.clone()),
             Box::new(self.buffered_bytes.clone()),
@@ -127,6 +130,7 @@ impl NodeMetrics {
             Box::new(self.view_revision.clone()),
             Box::new(self.tls_reloads.clone()),
             Box::new(self.turned_away.clone()),
+            Box::new(self.unopened.clone()),
             Box::new(self.raft.clone()),
             Box::new(self.nodes.clone()),
         ];
@@ -153,6 +157,11 @@ impl NodeMetrics {
     /// Counts frames that wait; `share` is the label of a closed set.
     pub fn buffer_waits(&self, share: &'static str) -> IntCounter {
         self.buffer_waits.with_label_values(&[share])
+    }
+
+    /// Shows how many addresses are not open that should be.
+    pub fn set_unopened(&self, count: usize) {
+        self.unopened.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// Shows what Raft says of itself.

@@ -10,6 +10,7 @@ pub struct LaneMetrics {
     dials: IntCounterVec,
     errors: IntCounterVec,
     reachable: IntGaugeVec,
+    other_cluster: IntGaugeVec,
 }
 
 /// The metrics of one physical cluster.
@@ -24,6 +25,8 @@ pub struct UpstreamMetrics {
     pub dials: IntCounter,
     /// 1 while the last look at the cluster succeeded.
     pub reachable: IntGauge,
+    /// 1 while another Kafka cluster answers than the one that is expected.
+    pub other_cluster: IntGauge,
     errors: IntCounterVec,
 }
 
@@ -58,11 +61,19 @@ impl LaneMetrics {
                 ),
                 &["cluster"],
             )?,
+            other_cluster: IntGaugeVec::new(
+                Opts::new(
+                    "klamm_upstream_other_cluster",
+                    "1 while another Kafka cluster answers than the one that was seen first or accepted, else 0",
+                ),
+                &["cluster"],
+            )?,
         };
         registry.register(Box::new(families.lanes.clone()))?;
         registry.register(Box::new(families.dials.clone()))?;
         registry.register(Box::new(families.errors.clone()))?;
         registry.register(Box::new(families.reachable.clone()))?;
+        registry.register(Box::new(families.other_cluster.clone()))?;
         Ok(families)
     }
 
@@ -74,6 +85,7 @@ impl LaneMetrics {
             idle: self.lanes.with_label_values(&[label, "idle"]),
             dials: self.dials.with_label_values(&[label]),
             reachable: self.reachable.with_label_values(&[label]),
+            other_cluster: self.other_cluster.with_label_values(&[label]),
             errors: self.errors.clone(),
         }
     }

@@ -78,6 +78,7 @@ impl Kafka {
         };
         Ok(Cluster {
             bootstrap: format!("127.0.0.1:{port}"),
+            port,
             directory: directory.into(),
             process,
         })
@@ -179,6 +180,7 @@ impl Kafka {
 #[derive(Debug)]
 pub struct Cluster {
     bootstrap: String,
+    port: u16,
     directory: PathBuf,
     process: Child,
 }
@@ -188,6 +190,12 @@ impl Cluster {
     #[must_use]
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// The port of its first broker.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// Where its data and logs are.

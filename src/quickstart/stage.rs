@@ -91,6 +91,23 @@ impl Stage {
         Ok(bootstrap)
     }
 
+    /// Ends a Kafka cluster and builds it anew, empty, where it was: to Kafka it is another one.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub fn rebuild_kafka(&mut self, name: &str) -> Result<(), QuickstartError> {
+        let Some(at) = self.clusters.iter().position(|(known, _)| known == name) else {
+            return Ok(());
+        };
+        let (name, cluster) = self.clusters.remove(at);
+        let port = cluster.port();
+        // What is left of it ends, and its data goes.
+        drop(cluster);
+        let cluster = self.kafka.cluster(&name, port, &[])?;
+        self.clusters.insert(at, (name, cluster));
+        Ok(())
+    }
+
     /// Writes down which physical clusters the gateway will know, each with Kafka client properties.
     ///
     /// # Errors

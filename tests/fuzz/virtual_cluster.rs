@@ -40,7 +40,12 @@ fn requests_and_their_answers() {
 }
 
 fn play(world: &World, caller: &Caller, frame: &Bytes, chance: &mut Chance) {
-    let attempt = *chance.pick(&[Attempt::First, Attempt::AfterRefresh]);
+    let attempt = *chance.pick(&[
+        Attempt::First,
+        Attempt::AfterRefresh,
+        Attempt::Confirmed,
+        Attempt::Unconfirmed,
+    ]);
     match api::request(
         &world.view,
         caller,
@@ -55,6 +60,13 @@ fn play(world: &World, caller: &Caller, frame: &Bytes, chance: &mut Chance) {
         Plan::Need(Need::FreshTopics { frame: same }) => {
             assert_eq!(attempt, Attempt::First, "asks once");
             // What follows the message is cut off.
+            assert!(frame.starts_with(&same), "asks the same");
+        }
+        Plan::Need(Need::Confirmation { frame: same }) => {
+            assert!(
+                matches!(attempt, Attempt::First | Attempt::AfterRefresh),
+                "asks once"
+            );
             assert!(frame.starts_with(&same), "asks the same");
         }
         Plan::Need(Need::Change { pending, .. }) => {

@@ -1,7 +1,7 @@
 //! A broker on loopback that tells the truth or lies, as the test wants it.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -46,6 +46,9 @@ impl Manners {
 pub(crate) struct FakeBroker {
     pub(crate) port: u16,
     manners: Arc<Mutex<Manners>>,
+    /// The id of its Kafka cluster.
+    cluster: Arc<Mutex<&'static str>>,
+    connections: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl FakeBroker {
@@ -54,13 +57,22 @@ impl FakeBroker {
         let broker = Self {
             port: listener.local_addr().unwrap().port(),
             manners: Arc::new(Mutex::new(Manners::Honest)),
+            cluster: Arc::new(Mutex::new("fake")),
+            connections: Arc::default(),
         };
         let serving = broker.clone();
         // It ends with the process of the test.
         thread::spawn(move || {
             for socket in listener.incoming().flatten() {
                 let broker = serving.clone();
-                thread::spawn(move || broker.serve(socket));
+                let connection = socket.try_clone().unwrap();
+                let kept = socket.try_clone().unwrap();
+                broker.connections.lock().unwrap().push(kept);
+                thread::spawn(move || {
+                    broker.serve(socket);
+                    // What is kept of it does not keep it open.
+                    connection.shutdown(Shutdown::Both).ok();
+                });
             }
         });
         broker
@@ -68,6 +80,15 @@ impl FakeBroker {
 
     pub(crate) fn behaves(&self, manners: Manners) {
         *self.manners.lock().unwrap() = manners;
+    }
+
+    /// It ends, and in its place is a broker of another Kafka cluster.
+    pub(crate) fn is_of(&self, cluster: &'static str) {
+        *self.cluster.lock().unwrap() = cluster;
+        for connection in self.connections.lock().unwrap().drain(..) {
+            // It may have ended already.
+            connection.shutdown(Shutdown::Both).ok();
+        }
     }
 
     fn serve(&self, mut socket: TcpStream) -> Option<()> {
@@ -106,7 +127,10 @@ impl FakeBroker {
             .set(field::HOST, "127.0.0.1")
             .set(field::PORT, i32::from(self.port));
         answer.push(field::BROKERS, broker);
-        answer.set(field::CLUSTER_ID, "fake").set(field::CONTROLLER_ID, 1);
+        let cluster = *self.cluster.lock().unwrap();
+        answer
+            .set(field::CLUSTER_ID, cluster)
+            .set(field::CONTROLLER_ID, 1);
         let mut topic = answer.item(field::TOPICS);
         topic.set(field::NAME, "orders").set(field::TOPIC_ID, [3; 16]);
         let mut partition = topic.item(field::PARTITIONS);

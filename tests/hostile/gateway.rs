@@ -1,6 +1,7 @@
 //! A gateway process before a fake broker, with a virtual cluster, an account and a token; and what can be seen of it.
 
 use std::fs;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,7 +41,7 @@ impl Neighbour {
 }
 
 /// With the super user `admin` and the topic `orders`; gives its address and a token.
-fn open_vcluster(admin: &Admin, name: &str) -> (String, String) {
+pub(crate) fn open_vcluster(admin: &Admin, name: &str) -> (String, String) {
     let alias = admin::alias(name, "orders", ("main", "orders"));
     admin
         .put("virtual-cluster", &admin::vcluster(name, "admin"))
@@ -186,6 +187,18 @@ impl Gateway {
         let line = format!("klamm_connections_closed_total{{reason=\"{reason}\"}} ");
         let found = metrics.lines().find_map(|text| text.strip_prefix(&line));
         found.map_or(0, |count| count.trim().parse().unwrap())
+    }
+
+    /// What the command says, whether it succeeds or not.
+    pub(crate) fn command(&self, words: &[&str]) -> String {
+        let output = Command::new(env!("CARGO_BIN_EXE_klamm"))
+            .args(words)
+            .args(["--admin-url", &self.node.admin_url()])
+            .output()
+            .unwrap();
+        [output.stdout, output.stderr]
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+            .concat()
     }
 
     pub(crate) fn log(&self) -> String {

@@ -4,7 +4,7 @@
 use anyhow::{Result, ensure};
 use klamm::quickstart::{admin, child};
 
-use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, THIRD, counted, eventually, lines};
+use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, THIRD, counted, eventually, json, lines};
 
 /// The home of the virtual cluster is `clusterA`, since its first alias is there.
 fn over_two(scene: &Scene, name: &str) -> Result<Login> {
@@ -284,6 +284,67 @@ fn a_cluster_that_is_lost_costs_its_own_topics_and_offsets_outlive_it_and_the_ga
         counted(&read).keys().copied().collect::<Vec<_>>() == ["l2", "r3"],
         "{read:?}"
     );
+    it_is_built_anew(&mut scene, &user)
+}
+
+/// The command of the gateway, which must succeed.
+fn klamm(scene: &Scene, words: &[&str]) -> Result<String> {
+    let mut command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
+    command
+        .args(words)
+        .env("KLAMM_ADMIN_URL", scene.stage.nodes()[0].admin_url());
+    let output = child::run(command, "", LIMIT)?;
+    ensure!(output.status.success(), "{words:?}:\n{}", output.all());
+    Ok(output.stdout)
+}
+
+/// The Kafka cluster that answers instead of the one that was there.
+fn stranger(scene: &Scene) -> Result<Option<String>> {
+    let status = scene.stage.admin(1).call("GET", "cluster", None)?;
+    let status = json(&status.body)?;
+    let clusters = status["physicalClusters"].as_array().into_iter().flatten();
+    let mut others = clusters.filter(|cluster| cluster["state"] == "OTHER_CLUSTER");
+    Ok(others.find_map(|cluster| Some(cluster["answers"].as_str()?.to_owned())))
+}
+
+/// The lost cluster comes back empty, under a new id. It is served no more, everything else is, until somebody accepts it.
+fn it_is_built_anew(scene: &mut Scene, user: &Login) -> Result<()> {
+    scene.stage.rebuild_kafka(CLUSTER)?;
+    scene.topic("outage-left", 2)?;
+    let mut found = None;
+    eventually("it is known for another one", || {
+        found = stranger(scene)?;
+        Ok(found.is_some())
+    })?;
+    let found = found.unwrap_or_default();
+    scene.stage.node_mut(1).await_ready()?;
+    produce(scene, user, "right", "r4\n")?;
+    let stray = ["-P", "-t", "left", "-X", "message.timeout.ms=3000"];
+    scene.kcat(user, &stray, "stray\n")?;
+    ensure!(
+        scene.stored("outage-left")?.is_empty(),
+        "a record reached the other cluster"
+    );
+    let shown = klamm(scene, &["get", "virtual-cluster", "outage", "-o", "yaml"])?;
+    ensure!(shown.contains(&found), "{shown}");
+
+    let accept = ["cluster", "accept-kafka-cluster", CLUSTER, "--id", &found];
+    let dry = klamm(scene, &[&accept[..], &["--dry-run"]].concat())?;
+    ensure!(dry.contains("  outage: alias topics: 1\n"), "{dry}");
+    ensure!(
+        stranger(scene)?.as_deref() == Some(&*found),
+        "a dry run accepts nothing"
+    );
+    klamm(scene, &accept)?;
+    eventually("both topics have leaders once more", || {
+        all_have_leaders(scene, user)
+    })?;
+    produce(scene, user, "left", "l3\n")?;
+    let read = consume(scene, user, 2)?;
+    ensure!(
+        counted(&read).keys().copied().collect::<Vec<_>>() == ["l3", "r4"],
+        "{read:?}"
+    );
     Ok(())
 }
 
@@ -319,7 +380,7 @@ fn the_examples_of_the_page_are_applied_as_they_stand() -> Result<()> {
         ("env-dev", &[]),
     ] {
         let topics = format!("virtual-cluster/{vcluster}/topics");
-        let topics = crate::scene::json(&scene.stage.admin(1).call("GET", &topics, None)?.body)?;
+        let topics = json(&scene.stage.admin(1).call("GET", &topics, None)?.body)?;
         let names = topics.as_array().into_iter().flatten();
         let mut names: Vec<&str> = names.filter_map(|topic| topic["name"].as_str()).collect();
         names.sort_unstable();

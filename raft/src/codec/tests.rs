@@ -116,6 +116,7 @@ pub(crate) fn commands() -> Vec<Command> {
         on_the_nodes(),
         on_nothing(),
         on_access_tokens(),
+        on_a_cluster(),
     ]
     .concat()
 }
@@ -307,6 +308,14 @@ fn on_the_nodes() -> Vec<Command> {
             key: SigningKey(vec![1, 2, 3]),
         },
     ]
+}
+
+fn on_a_cluster() -> Vec<Command> {
+    vec![Command::AcceptCluster {
+        cluster: "main".parse().unwrap(),
+        from: "kafka-id".to_owned(),
+        to: "kafka-id-of-the-new-one".to_owned(),
+    }]
 }
 
 /// On a virtual cluster that does not exist.

@@ -54,12 +54,43 @@ pub(super) fn pin(
             })
         };
     }
-    // No cluster is ever forgotten, so their count is a number that none has.
-    let number = u32::try_from(state.pinned_clusters.len()).unwrap_or(u32::MAX);
     let pinned = PinnedCluster {
         kafka_cluster_id,
-        number,
+        number: unused_number(state),
     };
     state.pinned_clusters.insert(cluster, pinned);
     Ok(Outcome::Created)
+}
+
+/// The Kafka cluster gives out the producer ids of the old one again: they must not be marked like those.
+pub(super) fn accept(
+    state: &mut State,
+    cluster: ClusterId,
+    from: &str,
+    to: String,
+) -> Result<Outcome, Refusal> {
+    let number = unused_number(state);
+    let Some(pinned) = state.pinned_clusters.get_mut(&cluster) else {
+        return Err(Refusal::NeverSeen(cluster));
+    };
+    if pinned.kafka_cluster_id == to {
+        return Ok(Outcome::Unchanged);
+    }
+    if pinned.kafka_cluster_id != from {
+        return Err(Refusal::PinnedElsewhere {
+            cluster,
+            pinned: pinned.kafka_cluster_id.clone(),
+        });
+    }
+    *pinned = PinnedCluster {
+        kafka_cluster_id: to,
+        number,
+    };
+    Ok(Outcome::Updated)
+}
+
+/// A number that no cluster has or had: no cluster is ever forgotten, and one that gets another number gets the highest.
+fn unused_number(state: &State) -> u32 {
+    let highest = state.pinned_clusters.values().map(|pinned| pinned.number).max();
+    highest.map_or(0, |highest| highest.saturating_add(1))
 }

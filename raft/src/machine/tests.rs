@@ -712,6 +712,43 @@ fn nodes_keep_their_liveness_and_clusters_their_pin() {
 }
 
 #[test]
+fn a_kafka_cluster_that_was_built_anew_is_accepted_by_name_and_numbered_anew() {
+    let mut machine = Machine::default();
+    let pin = |cluster: &str, id: &str| Command::PinCluster {
+        cluster: cluster.parse().unwrap(),
+        kafka_cluster_id: id.to_owned(),
+    };
+    let accept = |cluster: &str, from: &str, to: &str| Command::AcceptCluster {
+        cluster: cluster.parse().unwrap(),
+        from: from.to_owned(),
+        to: to.to_owned(),
+    };
+    let pinned = |machine: &Machine, cluster: &str| {
+        let pinned = &machine.state.pinned_clusters[&cluster.parse::<ClusterId>().unwrap()];
+        (pinned.kafka_cluster_id.clone(), pinned.number)
+    };
+    let never = Refusal::NeverSeen("main".parse().unwrap());
+    assert_eq!(machine.refusal(accept("main", "k1", "k2")), never);
+    machine.run(pin("main", "k1"));
+    machine.run(pin("other", "o1"));
+    let elsewhere = Refusal::PinnedElsewhere {
+        cluster: "main".parse().unwrap(),
+        pinned: "k1".to_owned(),
+    };
+    assert_eq!(machine.refusal(accept("main", "k0", "k2")), elsewhere);
+    assert_eq!(pinned(&machine, "main"), ("k1".to_owned(), 0));
+    assert_eq!(machine.run(accept("main", "k1", "k2")), Outcome::Updated);
+    assert_eq!(machine.run(accept("main", "k1", "k2")), Outcome::Unchanged);
+    assert_eq!(pinned(&machine, "main"), ("k2".to_owned(), 2));
+    machine.run(pin("third", "t1"));
+    machine.run(accept("third", "t1", "t2"));
+    machine.run(accept("main", "k2", "k3"));
+    // No number was ever another's: what is marked with it on other clusters stays apart.
+    let numbers = ["other", "third", "main"].map(|cluster| pinned(&machine, cluster).1);
+    assert_eq!(numbers, [1, 4, 5]);
+}
+
+#[test]
 fn the_signing_key_is_set_once() {
     let mut machine = Machine::default();
     let key = |byte| Command::InitSigningKey {

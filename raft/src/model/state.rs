@@ -36,9 +36,9 @@ pub struct State {
 /// A physical cluster that was seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PinnedCluster {
-    /// Kafka's own id of it, when it was first seen: no other cluster may take its place.
+    /// Kafka's own id of it, when it was first seen, or accepted since: no other cluster may take its place.
     pub kafka_cluster_id: String,
-    /// Differs between clusters, and never changes. Producer ids of this cluster are marked with it where they are used on
+    /// Differs between clusters, also between one and what was built anew in its place. Producer ids of this cluster are marked with it where they are used on
     /// another one.
     pub number: u32,
 }

@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use super::channel::{Channel, ChannelError};
 use super::handshake::Identity;
 use super::message::Request;
+use super::port::PeerPort;
 use super::service::Service;
 
 /// Connections that have not proved anything yet; more are closed at once.
@@ -35,12 +36,8 @@ pub(crate) enum Callers {
 }
 
 /// Runs until it is dropped.
-pub(crate) async fn serve(
-    listener: TcpListener,
-    identity: Identity,
-    callers: Callers,
-    service: Arc<Service>,
-) {
+pub(crate) async fn serve(mut port: PeerPort, identity: Identity, service: Arc<Service>) {
+    let (listener, callers) = (port.opened().await, port.callers);
     let strangers = Arc::new(Semaphore::new(STRANGERS));
     let connections = Arc::new(Semaphore::new(CONNECTIONS));
     loop {

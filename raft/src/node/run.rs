@@ -1,7 +1,6 @@
 //! What happens on a node's thread: peers are served, the node takes its place, openraft runs, calls are answered.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
@@ -15,7 +14,7 @@ use super::core::{Core, Raft};
 use super::{RaftStatus, StartError, formation, keeper};
 use crate::disk_space::DiskSpace;
 use crate::model::{NodeId, NodeRecord};
-use crate::network::{self, Callers, Identity, Network, Service};
+use crate::network::{self, Identity, Network, PeerPort, Service};
 use crate::standing::StandingKeeper;
 use crate::status::Readiness;
 use crate::store::{LogStore, Standing, StateStore};
@@ -29,7 +28,7 @@ pub(super) struct Parts {
     pub(super) askers: mpsc::Receiver<Asker>,
     pub(super) readiness: watch::Sender<Readiness>,
     pub(super) status: watch::Sender<RaftStatus>,
-    pub(super) listener: Option<(TcpListener, Callers)>,
+    pub(super) port: Option<PeerPort>,
     pub(super) identity: Identity,
     pub(super) space: DiskSpace,
 }
@@ -54,7 +53,7 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         askers,
         readiness,
         status,
-        listener,
+        port,
         identity,
         space,
     } = parts;
@@ -64,16 +63,8 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         visible: core.visible.clone(),
         space,
     };
-    if let Some((listener, callers)) = listener {
-        match tokio::net::TcpListener::from_std(listener) {
-            Ok(listener) => {
-                tokio::spawn(network::serve(listener, identity, callers, Arc::new(service)));
-            }
-            Err(error) => {
-                tell(&mut Some(started), Err(StartError::Thread(error)));
-                return None;
-            }
-        }
+    if let Some(port) = port {
+        tokio::spawn(network::serve(port, identity, Arc::new(service)));
     }
     tokio::spawn(core.visible.clone().follow(core.states.clone()));
     tokio::spawn(confirm::serve(core.clone(), askers));

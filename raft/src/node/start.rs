@@ -1,6 +1,6 @@
-//! Starting a node: when this returns its store is open, its port is bound and its thread runs.
+//! Starting a node: when this returns its store is open, its port is bound (unless another process has it) and its thread runs.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use super::{Node, RaftStatus, Shared};
 use crate::config::{NodeConfig, Tuning};
 use crate::disk_space::DiskSpace;
 use crate::model::NodeId;
-use crate::network::{Callers, Identity, Peers};
+use crate::network::{Callers, Identity, PeerPort, Peers};
 use crate::standing::StandingKeeper;
 use crate::status::Readiness;
 use crate::store::{self, Store, StoreError};
@@ -68,7 +68,8 @@ impl Node {
     /// long as reading the data directory takes.
     pub fn start(config: NodeConfig) -> Result<Self, StartError> {
         let raft = raft_config(&config.tuning)?;
-        let listener = listen(&config)?;
+        let port = listen(&config)?;
+        let taken_port = port.as_ref().map(PeerPort::taken);
         let store = store::open(&config.data_dir, config.id)?;
         let states = store.states.watch();
         let visible = VisibleRevision::new(states.borrow().revision);
@@ -100,7 +101,7 @@ impl Node {
             askers,
             readiness,
             status,
-            listener,
+            port,
             identity,
             space,
         };
@@ -114,6 +115,7 @@ impl Node {
             readiness: readiness_seen,
             visible,
             peers: peers.all().cloned().collect(),
+            taken_port,
             tuning: config.tuning,
         };
         Ok(Self {
@@ -123,7 +125,7 @@ impl Node {
 }
 
 /// Binds the port for peers, if there are any.
-fn listen(config: &NodeConfig) -> Result<Option<(TcpListener, Callers)>, StartError> {
+fn listen(config: &NodeConfig) -> Result<Option<PeerPort>, StartError> {
     if config.peers.is_empty() {
         return Ok(None);
     }
@@ -147,10 +149,9 @@ fn listen(config: &NodeConfig) -> Result<Option<(TcpListener, Callers)>, StartEr
             Callers::LoopbackOnly
         }
     };
-    let failed = |source| StartError::Listen { address, source };
-    let listener = TcpListener::bind(address).map_err(failed)?;
-    listener.set_nonblocking(true).map_err(failed)?;
-    Ok(Some((listener, callers)))
+    let port = PeerPort::bind(address, callers);
+    let port = port.map_err(|source| StartError::Listen { address, source })?;
+    Ok(Some(port))
 }
 
 /// Whether a `host:port` is on this machine whatever the resolver says.

@@ -1,5 +1,6 @@
 //! Three nodes: they find each other, take changes anywhere, survive the loss of one, and take it back.
 
+use std::net::TcpListener;
 use std::time::Duration;
 
 use crate::support::{Cluster, LIMIT, eventually, liveness, propose};
@@ -244,4 +245,22 @@ async fn without_a_majority_there_is_a_clear_error() {
             after: Duration::from_secs(2)
         }
     );
+}
+
+/// A node that starts again may find its port in another's hands for a while: that is no reason not to start.
+#[tokio::test]
+async fn a_peer_port_that_is_taken_is_waited_for() {
+    let mut cluster = Cluster::configured();
+    let address = cluster.address(3);
+    let taken = TcpListener::bind(address).unwrap();
+    for id in 1..=3 {
+        cluster.start(id);
+    }
+    assert_eq!(cluster.node(3).status().taken_port, Some(address));
+    assert_eq!(cluster.node(1).status().taken_port, None);
+    drop(taken);
+    for node in cluster.nodes.values() {
+        node.wait_ready(LIMIT).await.unwrap();
+    }
+    assert_eq!(cluster.node(3).status().taken_port, None);
 }

@@ -71,14 +71,17 @@ fn resource(id: AccessTokenId) -> String {
     format!("AccessToken/{}", uuid::Uuid::from_bytes(id.0))
 }
 
-pub(in crate::admin) async fn list(services: web::Data<Services>, _: Reader) -> HttpResponse {
-    let state = services.state();
+pub(in crate::admin) async fn list(
+    services: web::Data<Services>,
+    _: Reader,
+) -> Result<HttpResponse, ApiError> {
+    let state = services.newest().await?;
     let all: Vec<_> = state
         .access_tokens
         .iter()
         .map(|(id, token)| ShownAccessToken::of(*id, token))
         .collect();
-    HttpResponse::Ok().json(all)
+    Ok(HttpResponse::Ok().json(all))
 }
 
 pub(in crate::admin) async fn revoke(

@@ -17,7 +17,11 @@ pub(in crate::admin) async fn live() -> HttpResponse {
 pub(in crate::admin) async fn ready(services: web::Data<Services>) -> HttpResponse {
     let reasons: Vec<String> = (services.unready)().iter().map(ToString::to_string).collect();
     if reasons.is_empty() {
-        HttpResponse::Ok().json(json!({ "status": "READY" }))
+        let warnings = (services.here)().warnings();
+        HttpResponse::Ok().json(match warnings.is_empty() {
+            true => json!({ "status": "READY" }),
+            false => json!({ "status": "READY", "warnings": warnings }),
+        })
     } else {
         HttpResponse::ServiceUnavailable().json(json!({ "status": "NOTREADY", "reasons": reasons }))
     }
@@ -35,7 +39,8 @@ pub(in crate::admin) async fn metrics(services: web::Data<Services>) -> Result<H
 }
 
 pub(in crate::admin) async fn cluster(services: web::Data<Services>, _: Reader) -> HttpResponse {
-    HttpResponse::Ok().json(ClusterView::of((services.status)(), &services.state()))
+    let here = (services.here)();
+    HttpResponse::Ok().json(ClusterView::of((services.status)(), &services.state(), here))
 }
 
 pub(in crate::admin) async fn docs() -> HttpResponse {

@@ -21,11 +21,11 @@ pub(in crate::admin) async fn list(
     services: web::Data<Services>,
     _: Reader,
 ) -> Result<HttpResponse, ApiError> {
-    let state = services.newest().await?;
+    let (state, here) = (services.newest().await?, (services.here)());
     let all: Vec<_> = state
         .vclusters
         .iter()
-        .map(|(name, v)| virtual_cluster::show(name, v, &state))
+        .map(|(name, v)| virtual_cluster::show(name, v, &state).without(here.unavailable(v)))
         .collect();
     Ok(HttpResponse::Ok().json(all))
 }
@@ -38,7 +38,9 @@ pub(in crate::admin) async fn get(
     let name = vcluster_name("the name", Some(&path))?;
     let state = services.newest().await?;
     let vcluster = find(&state, &name)?;
-    Ok(HttpResponse::Ok().json(virtual_cluster::show(&name, vcluster, &state)))
+    let unavailable = (services.here)().unavailable(vcluster);
+    let shown = virtual_cluster::show(&name, vcluster, &state).without(unavailable);
+    Ok(HttpResponse::Ok().json(shown))
 }
 
 pub(in crate::admin) async fn topics(

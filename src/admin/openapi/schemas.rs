@@ -24,6 +24,8 @@ pub(super) fn schemas() -> Value {
     let mut schemas = json!({
         "NameInVirtualCluster": in_vcluster(text(NAMES)),
         "Cluster": cluster(),
+        "KafkaClusterToAccept": kafka_cluster_to_accept(),
+        "AcceptedKafkaCluster": accepted_kafka_cluster(),
         "Topic": topic(),
         "Error": {
             "type": "object",
@@ -326,6 +328,10 @@ fn virtual_cluster() -> Value {
                 "clientProperties": {
                     "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },
                 },
+                "unavailable": {
+                    "type": "array", "readOnly": true, "items": { "type": "string" },
+                    "description": "What of it the node that answers cannot serve, and what to do about it.",
+                },
                 "listeners": {
                     "type": "array", "readOnly": true, "description": "Its addresses, by listener.",
                     "items": { "type": "object", "properties": {
@@ -441,6 +447,36 @@ fn resource(kind: &str, metadata: Value, spec: Value) -> Value {
     })
 }
 
+fn kafka_cluster_to_accept() -> Value {
+    json!({
+        "type": "object",
+        "required": ["physicalCluster", "kafkaClusterId"],
+        "properties": {
+            "physicalCluster": { "type": "string" },
+            "kafkaClusterId": { "type": "string", "description": "The id of the new Kafka cluster, which must answer" },
+            "instead": { "type": "string", "description": "The id of the old one; 409 when it is another one by now" },
+        },
+    })
+}
+
+fn accepted_kafka_cluster() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "physicalCluster": { "type": "string" },
+            "kafkaClusterId": { "type": "string" },
+            "instead": { "type": "string" },
+            "upsertResult": { "type": "string", "enum": ["UPDATED", "NOT_CHANGED"] },
+            "virtualClusters": { "type": "array", "items": { "type": "object", "properties": {
+                "name": { "type": "string" },
+                "isHome": { "type": "boolean" },
+                "aliasTopics": { "type": "integer" },
+            } } },
+            "consequences": { "type": "array", "items": { "type": "string" } },
+        },
+    })
+}
+
 fn cluster() -> Value {
     let number = || json!({ "type": "integer", "nullable": true });
     json!({
@@ -474,6 +510,17 @@ fn cluster() -> Value {
                     },
                 },
             },
+            "physicalClusters": { "type": "array", "items": { "type": "object", "properties": {
+                "name": { "type": "string" },
+                "state": { "type": "string", "enum": ["REACHABLE", "UNREACHABLE", "OTHER_CLUSTER", "UNKNOWN"] },
+                "kafkaClusterId": { "type": "string", "nullable": true },
+                "answers": { "type": "string", "nullable": true },
+            } } },
+            "unopened": { "type": "array", "items": { "type": "object", "properties": {
+                "listener": { "type": "string" },
+                "virtualClusters": { "type": "array", "items": { "type": "string" } },
+                "reason": { "type": "string" },
+            } } },
         },
     })
 }

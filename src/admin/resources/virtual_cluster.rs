@@ -43,6 +43,8 @@ pub(crate) struct PutSpec {
     _bootstrap_servers: Option<IgnoredAny>,
     #[serde(rename = "clientProperties")]
     _client_properties: Option<IgnoredAny>,
+    #[serde(rename = "unavailable")]
+    _unavailable: Option<IgnoredAny>,
 }
 
 /// `spec` as it is shown.
@@ -64,6 +66,9 @@ pub(crate) struct ShownSpec {
     /// Of a node with one listener there is nothing more to say.
     #[serde(skip_serializing_if = "is_single")]
     listeners: Vec<ListenerAddresses>,
+    /// What of it the node that answers cannot serve.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unavailable: Vec<String>,
 }
 
 fn is_single(listeners: &[ListenerAddresses]) -> bool {
@@ -190,8 +195,17 @@ pub(crate) fn show(
                 authentication,
             ),
             listeners,
+            unavailable: Vec::new(),
         },
     )
+}
+
+impl Resource<Metadata, ShownSpec> {
+    /// With what of it cannot be served.
+    pub(crate) fn without(mut self, unavailable: Vec<String>) -> Self {
+        self.spec.unavailable = unavailable;
+        self
+    }
 }
 
 #[cfg(test)]

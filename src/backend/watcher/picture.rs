@@ -65,6 +65,12 @@ impl Publisher {
         });
     }
 
+    /// Takes back the last picture if it is wrong.
+    pub(super) fn retract(&self, is_wrong: impl FnOnce(&Topology) -> bool) {
+        self.topology
+            .send_if_modified(|current| current.take_if(|known| is_wrong(known)).is_some());
+    }
+
     /// Says how the last look went; the answer is whether that is news.
     pub(super) fn reached(&self, reach: Reach) -> bool {
         self.reach

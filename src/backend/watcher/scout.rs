@@ -18,6 +18,7 @@ use super::sketch::{Implausible, Sketch};
 use crate::address::HostPort;
 use crate::backend::channel::{Channel, ChannelError};
 use crate::backend::dial::{DialError, Dialer};
+use crate::backend::expected::OtherCluster;
 use crate::backend::login::Offer;
 use crate::backend::topology::Topology;
 use crate::chain::Chain;
@@ -55,6 +56,8 @@ pub enum LookError {
     Implausible(#[from] Implausible),
     #[error("no broker of the cluster says which versions it knows")]
     NoOffers,
+    #[error(transparent)]
+    OtherCluster(#[from] OtherCluster),
 }
 
 impl LookError {
@@ -67,6 +70,7 @@ impl LookError {
             Self::TooOld => "too_old",
             Self::Implausible(_) => "protocol",
             Self::NoOffers => "no_offers",
+            Self::OtherCluster(_) => "other_cluster",
         }
     }
 }

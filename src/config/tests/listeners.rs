@@ -271,3 +271,59 @@ fn nodes_and_the_admin_api_may_have_certificates() {
         "klamm.raft.tls.ca (KLAMM_RAFT_TLS_CA): nodes with certificates need this, to know each other\n    it is the PEM file of the authority that makes the certificates of nodes, and of nobody else",
     ]);
 }
+
+/// An outgoing connection of this machine may hold a port just when the gateway opens it.
+#[test]
+fn ports_that_the_system_gives_away_are_warned_of() {
+    const RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+    const RESERVED: &str = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+    let check = |ports: &[(&'static str, &str)], files: &[(&'static str, &str)], expected: &[&str]| {
+        let given = Given::variables(&[MAIN]).with(ports);
+        let given = files
+            .iter()
+            .fold(given, |given, (path, text)| given.other(path, *text));
+        let warnings: Vec<String> = given.good().warnings.iter().map(ToString::to_string).collect();
+        assert_eq!(warnings, expected, "{ports:?} {files:?}");
+    };
+    let (usual, all) = ((RANGE, "32768\t60999\n"), (RANGE, "1024\t65000\n"));
+    let of_clients = [("GATEWAY_PORT_START", "32700"), ("GATEWAY_PORT_COUNT", "100")];
+    let warning = |key: &str, ports: &str, reserve: &str, range: &str| {
+        format!(
+            "{key}: {ports} among those that this system gives to outgoing connections ({range}): one of them may hold it \
+             when the gateway opens it\n    choose others, or add {reserve} to net.ipv4.ip_local_reserved_ports"
+        )
+    };
+    check(&[], &[usual], &[]);
+    check(&of_clients, &[], &[]);
+    check(&of_clients, &[(RANGE, "none"), (RESERVED, "1")], &[]);
+    let some = warning(
+        "GATEWAY_PORT_START",
+        "the ports 32768 to 32799 are",
+        "32768-32799",
+        "32768 to 60999",
+    );
+    check(&of_clients, &[usual], &[&some]);
+    let less = warning(
+        "GATEWAY_PORT_START",
+        "the ports 32791 to 32799 are",
+        "32791-32799",
+        "32768 to 60999",
+    );
+    check(&of_clients, &[usual, (RESERVED, "1-9,32768-32790\n")], &[&less]);
+    check(&of_clients, &[usual, (RESERVED, "32768-32900\n")], &[]);
+    let everything = [
+        warning(
+            "gateway.http.port (GATEWAY_HTTP_PORT)",
+            "the port 8888 is",
+            "8888",
+            "1024 to 65000",
+        ),
+        warning(
+            "gateway.port.start (GATEWAY_PORT_START)",
+            "the ports 6969 to 7224 are",
+            "6969-7224",
+            "1024 to 65000",
+        ),
+    ];
+    check(&[], &[all], &everything.each_ref().map(String::as_str));
+}

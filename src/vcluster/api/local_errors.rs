@@ -26,7 +26,9 @@ impl LocalErrors {
                 }
             }
             Plan::Need(Need::Answers { gathering, .. }) => gathering.add_errors(&mut errors, api),
-            Plan::Need(Need::FreshTopics { .. } | Need::Change { .. }) | Plan::Drop | Plan::Close(_) => {}
+            Plan::Need(Need::FreshTopics { .. } | Need::Confirmation { .. } | Need::Change { .. })
+            | Plan::Drop
+            | Plan::Close(_) => {}
         }
         errors
     }

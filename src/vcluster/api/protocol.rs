@@ -114,7 +114,11 @@ const SAID: &[Said] = &[
         "WRITE on the transactional id, READ on the group and the topic",
         "Transactional id; group; names.",
     ),
-    said(29, "DESCRIBE on the cluster", ""),
+    said(
+        29,
+        "DESCRIBE on the cluster",
+        "The newest, on every node; REQUEST_TIMED_OUT from one that cannot reach its leader.",
+    ),
     said(
         30,
         "ALTER on the cluster",
@@ -161,7 +165,7 @@ const SAID: &[Said] = &[
     said(
         50,
         "DESCRIBE on the cluster",
-        "SCRAM credentials of the virtual cluster's service accounts.",
+        "SCRAM credentials of the virtual cluster's service accounts; the newest, as above.",
     ),
     said(
         51,

@@ -292,9 +292,15 @@ fn nothing_is_told_or_reckoned_from_a_view_that_may_be_old() {
     for version in VERSIONS {
         let (lists, adds) = (describe(), create(&[creation("a", 3), creation("", 3)]));
         let drops = delete(&[filter(Some("c")), filter(None)]);
-        world.needs_confirmation(version, &lists);
-        world.needs_confirmation(version, &adds);
-        world.needs_confirmation(version, &drops);
+        world
+            .ask_again(version, &lists, Attempt::First)
+            .needs_confirmation();
+        world
+            .ask_again(version, &adds, Attempt::First)
+            .needs_confirmation();
+        world
+            .ask_again(version, &drops, Attempt::First)
+            .needs_confirmation();
 
         let listed = world.ask_again(version, &lists, Attempt::Unconfirmed).replied();
         unconfirmed(listed.error_code, listed.error_message.as_deref());

@@ -133,8 +133,8 @@ fn nothing_is_told_or_reckoned_from_a_view_that_may_be_old() {
         .allow(Describe, Resource::CLUSTER);
     let lists = DescribeUserScramCredentialsRequest::default();
     let change = alter(vec![put("bob", SHA_256, 4096)], vec![drop("alice", SHA_256)]);
-    world.needs_confirmation(0, &lists);
-    world.needs_confirmation(0, &change);
+    world.ask_again(0, &lists, Attempt::First).needs_confirmation();
+    world.ask_again(0, &change, Attempt::First).needs_confirmation();
     let listed = world.ask_again(0, &lists, Attempt::Unconfirmed).replied();
     assert_eq!((listed.error_code, listed.results.len()), (7, 0));
     let changed = world.ask_again(0, &change, Attempt::Unconfirmed).replied();

@@ -257,7 +257,11 @@ impl World {
     }
 
     pub(super) fn ask<Q: Request>(&self, version: i16, request: &Q) -> Asked<'_, Q> {
-        self.ask_again(version, request, Attempt::First)
+        let asked = self.ask_again(version, request, Attempt::First);
+        match asked.planned.plan {
+            Plan::Need(Need::Confirmation { .. }) => self.ask_again(version, request, Attempt::Confirmed),
+            _ => asked,
+        }
     }
 
     pub(super) fn ask_again<Q: Request>(&self, version: i16, request: &Q, attempt: Attempt) -> Asked<'_, Q> {
@@ -266,46 +270,18 @@ impl World {
 
     /// The same with the bytes of a request.
     pub(super) fn ask_frame<Q: Request>(&self, version: i16, frame: Bytes, attempt: Attempt) -> Asked<'_, Q> {
-        let plan = |attempt| {
-            let mut subscriptions = self.subscriptions.borrow_mut();
-            api::request(
-                &self.view,
-                &self.caller,
-                &mut subscriptions,
-                frame.clone(),
-                attempt,
-            )
-        };
-        let planned = match plan(attempt) {
-            // The state of this world is the only one.
-            Planned {
-                plan: Plan::Need(Need::Confirmation { .. }),
-                ..
-            } => plan(Attempt::Confirmed),
-            planned => planned,
-        };
+        let planned = api::request(
+            &self.view,
+            &self.caller,
+            &mut self.subscriptions.borrow_mut(),
+            frame,
+            attempt,
+        );
         Asked {
             planned,
             world: self,
             version,
             request: std::marker::PhantomData,
-        }
-    }
-
-    /// Expects that a request waits until the view is known to be the newest.
-    pub(super) fn needs_confirmation<Q: Request>(&self, version: i16, request: &Q) {
-        let frame = encode_request(version, request);
-        let mut subscriptions = self.subscriptions.borrow_mut();
-        let planned = api::request(
-            &self.view,
-            &self.caller,
-            &mut subscriptions,
-            frame.clone(),
-            Attempt::First,
-        );
-        match planned.plan {
-            Plan::Need(Need::Confirmation { frame: kept }) => assert_eq!(kept, frame),
-            plan => panic!("{plan:?}"),
         }
     }
 
@@ -371,11 +347,14 @@ impl<Q: Request> Asked<'_, Q> {
         reason
     }
 
+    /// Expects that the view must be known to be the newest first.
+    pub(super) fn needs_confirmation(self) {
+        assert!(matches!(self.planned.plan, Plan::Need(Need::Confirmation { .. })));
+    }
+
     /// Expects that the view must be refreshed first.
     pub(super) fn needs_fresh_topics(self) {
-        let Plan::Need(Need::FreshTopics { .. }) = self.planned.plan else {
-            panic!("{:?}", self.planned.plan)
-        };
+        assert!(matches!(self.planned.plan, Plan::Need(Need::FreshTopics { .. })));
     }
 
     /// Expects that several clusters are asked, lets them answer, and gives what the client sees.

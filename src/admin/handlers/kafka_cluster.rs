@@ -1,0 +1,135 @@
+//! `/gateway/v2/cluster/accept-kafka-cluster`: a Kafka cluster that was built anew takes the place of the old one.
+
+use actix_web::{HttpResponse, web};
+use klamm_raft::command::Command;
+use klamm_raft::model::{ClusterId, State};
+use serde::{Deserialize, Serialize};
+
+use super::{REVISION, configured};
+use crate::admin::audit::Action;
+use crate::admin::body::{Body, Query};
+use crate::admin::change::{Mode, Subject, UpsertResult};
+use crate::admin::credentials::Writer;
+use crate::admin::problem::ApiError;
+use crate::admin::services::Services;
+
+/// What becomes of whom, in the words of a person who is to say yes.
+const CONSEQUENCES: &[&str] = &[
+    "Nothing of the old Kafka cluster is copied: topics that are not on the new one do not exist for clients, and aliases of them answer UNKNOWN_TOPIC_OR_PARTITION until they are made.",
+    "Committed offsets are those that the new Kafka cluster holds: where it has none, consumers begin where auto.offset.reset says; where offsets were copied, make sure that they fit the records.",
+    "Topics have other ids: clients notice by themselves and ask again.",
+    "Producer ids begin anew: idempotent and transactional producers get new ones, transactions that were open are lost, and the ids of the old Kafka cluster are never taken for those of the new one where they are used on other physical clusters.",
+    "Virtual clusters, accounts, tokens, ACLs and the addresses of brokers stay as they are.",
+];
+
+/// The yes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::admin) struct Acceptance {
+    physical_cluster: String,
+    /// The id of the new Kafka cluster.
+    kafka_cluster_id: String,
+    /// The id of the old one; when it is not given, the one that the nodes agree on now.
+    instead: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Accepted {
+    physical_cluster: String,
+    kafka_cluster_id: String,
+    instead: String,
+    upsert_result: UpsertResult,
+    virtual_clusters: Vec<Concerned>,
+    consequences: &'static [&'static str],
+}
+
+/// A virtual cluster that has something on the physical cluster.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Concerned {
+    name: String,
+    /// Whether its groups and transactions are there.
+    is_home: bool,
+    alias_topics: usize,
+}
+
+pub(in crate::admin) async fn accept(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(acceptance): Body<Acceptance>,
+) -> Result<HttpResponse, ApiError> {
+    let cluster: ClusterId = acceptance
+        .physical_cluster
+        .parse()
+        .map_err(|error| ApiError::invalid(format!("physicalCluster: {error}")))?;
+    configured(&services, &cluster)?;
+    let state = services.newest().await?;
+    let pinned = state.pinned_clusters.get(&cluster).ok_or_else(|| {
+        ApiError::conflict(format!(
+            "the physical cluster {cluster} was never seen: the first Kafka cluster that answers is taken"
+        ))
+    })?;
+    let from = acceptance
+        .instead
+        .unwrap_or_else(|| pinned.kafka_cluster_id.clone());
+    let to = acceptance.kafka_cluster_id;
+    if pinned.kafka_cluster_id != to {
+        check_answers(&services, &cluster, &to)?;
+    }
+    let subject = Subject {
+        writer: &writer,
+        action: Action::AcceptKafkaCluster,
+        resource: format!("PhysicalCluster/{cluster}"),
+    };
+    let command = Command::AcceptCluster {
+        cluster: cluster.clone(),
+        from: from.clone(),
+        to: to.clone(),
+    };
+    let made = services.change(subject, command, mode).await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((REVISION, made.revision.to_string()))
+        .json(Accepted {
+            physical_cluster: cluster.to_string(),
+            kafka_cluster_id: to,
+            instead: from,
+            upsert_result: made.upsert_result(),
+            virtual_clusters: concerned(&made.state, &cluster),
+            consequences: CONSEQUENCES,
+        }))
+}
+
+/// Nobody accepts what he mistyped, or what is not there.
+fn check_answers(services: &Services, cluster: &ClusterId, wanted: &str) -> Result<(), ApiError> {
+    let here = (services.here)();
+    let name = cluster.to_string();
+    let seen = here.physical_clusters.into_iter().find(|seen| seen.name == name);
+    match seen.and_then(|seen| seen.answers) {
+        Some(answers) if answers == wanted => Ok(()),
+        Some(answers) => Err(ApiError::conflict(format!(
+            "the Kafka cluster that answers as {cluster} is {answers}, not {wanted}"
+        ))),
+        None => Err(ApiError::conflict(format!(
+            "no other Kafka cluster answers as {cluster}, as this node sees it"
+        ))),
+    }
+}
+
+fn concerned(state: &State, cluster: &ClusterId) -> Vec<Concerned> {
+    let reached = state
+        .vclusters
+        .iter()
+        .filter(|(_, vcluster)| vcluster.reached().contains(cluster));
+    let concerned = reached.map(|(name, vcluster)| Concerned {
+        name: name.to_string(),
+        is_home: vcluster.home.as_ref() == Some(cluster),
+        alias_topics: vcluster
+            .aliases
+            .values()
+            .filter(|alias| alias.physical_cluster == *cluster)
+            .count(),
+    });
+    concerned.collect()
+}

@@ -1,0 +1,123 @@
+//! What holds of the node that answers, and may be otherwise on the others, as JSON for operators.
+
+use klamm_raft::model::{ClusterId, VclusterState};
+use serde::{Deserialize, Serialize};
+
+/// What one node sees.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Here {
+    pub unopened: Vec<UnopenedView>,
+    pub physical_clusters: Vec<PhysicalView>,
+}
+
+/// Addresses that the node cannot open. It tries again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UnopenedView {
+    pub listener: String,
+    /// Whose addresses they are.
+    pub virtual_clusters: Vec<String>,
+    pub reason: String,
+}
+
+/// A physical cluster of the node's configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PhysicalView {
+    pub name: String,
+    pub state: PhysicalState,
+    /// The id of the Kafka cluster that it is, as all nodes agree; `null` before it was seen.
+    pub kafka_cluster_id: Option<String>,
+    /// The id of the Kafka cluster that answers instead of it.
+    pub answers: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PhysicalState {
+    Reachable,
+    Unreachable,
+    /// Nothing is sent to it, until the other Kafka cluster is accepted.
+    OtherCluster,
+    /// Nobody has looked yet.
+    #[default]
+    Unknown,
+}
+
+impl Here {
+    /// What is wrong without keeping the node from serving all that it can, for people.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let unopened = self.unopened.iter().map(|unopened| {
+            let whose = match unopened.virtual_clusters.is_empty() {
+                true => String::new(),
+                false => format!(" (of {})", unopened.virtual_clusters.join(", ")),
+            };
+            let UnopenedView { listener, reason, .. } = unopened;
+            format!("listener {listener}: {reason}{whose}; it is tried again")
+        });
+        let strangers = self.physical_clusters.iter().filter_map(PhysicalView::warning);
+        unopened.chain(strangers).collect()
+    }
+
+    /// What of a virtual cluster cannot be served, for people.
+    pub(super) fn unavailable(&self, vcluster: &VclusterState) -> Vec<String> {
+        let reached = vcluster.reached();
+        let is_reached = |seen: &&PhysicalView| {
+            let id = seen.name.parse::<ClusterId>();
+            id.is_ok_and(|id| reached.contains(&id))
+        };
+        let reached = self.physical_clusters.iter().filter(is_reached);
+        reached.filter_map(PhysicalView::warning).collect()
+    }
+}
+
+impl PhysicalView {
+    /// What is to be done about another Kafka cluster that answers.
+    pub fn warning(&self) -> Option<String> {
+        let (name, answers) = (&self.name, self.answers.as_ref()?);
+        let known = self.kafka_cluster_id.as_deref().unwrap_or("none");
+        Some(format!(
+            "physical cluster {name}: the Kafka cluster {answers} answers instead of {known}, so nothing is sent to it; if it \
+             was built anew on purpose: klamm cluster accept-kafka-cluster {name} --id {answers} --dry-run"
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_say_what_to_do() {
+        let fine = PhysicalView {
+            name: "main".to_owned(),
+            state: PhysicalState::Reachable,
+            ..PhysicalView::default()
+        };
+        let rebuilt = PhysicalView {
+            name: "east".to_owned(),
+            state: PhysicalState::OtherCluster,
+            kafka_cluster_id: Some("old".to_owned()),
+            answers: Some("new".to_owned()),
+        };
+        let here = Here {
+            unopened: vec![UnopenedView {
+                listener: "default".to_owned(),
+                virtual_clusters: vec!["a".to_owned()],
+                reason: "127.0.0.1:6970 cannot be opened".to_owned(),
+            }],
+            physical_clusters: vec![fine, rebuilt],
+        };
+        let [port, cluster] = &here.warnings()[..] else {
+            panic!("two warnings")
+        };
+        assert!(
+            port.contains("127.0.0.1:6970") && port.contains("(of a)"),
+            "{port}"
+        );
+        assert!(
+            cluster.contains("accept-kafka-cluster east --id new"),
+            "{cluster}"
+        );
+    }
+}

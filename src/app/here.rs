@@ -1,0 +1,71 @@
+//! What this node sees for itself, gathered for the admin API.
+
+use std::collections::BTreeMap;
+
+use klamm_raft::Status;
+use klamm_raft::model::State;
+
+use super::services::Parts;
+use crate::admin::{Here, PhysicalState, PhysicalView, UnopenedView};
+use crate::backend::{Reach, Upstreams};
+use crate::chain::Chain;
+use crate::listener::Addresses;
+
+/// What the port of peers is called beside the listeners of clients.
+const PEERS: &str = "peers";
+
+/// What holds of this node now.
+pub(super) fn of(parts: &Parts) -> Here {
+    Here {
+        unopened: unopened(&parts.addresses.borrow(), &parts.control.status()),
+        physical_clusters: physical_clusters(&parts.upstreams, &parts.control.state()),
+    }
+}
+
+/// Where one port serves all virtual clusters, they are one entry.
+fn unopened(addresses: &Addresses, status: &Status) -> Vec<UnopenedView> {
+    let mut by_reason: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for (spot, unopened) in &addresses.unopened {
+        let reason = Chain(&*unopened.error).to_string();
+        let whose = by_reason.entry((spot.listener.to_string(), reason)).or_default();
+        let name = unopened.vcluster.to_string();
+        if !whose.contains(&name) {
+            whose.push(name);
+        }
+    }
+    let views = by_reason
+        .into_iter()
+        .map(|((listener, reason), virtual_clusters)| UnopenedView {
+            listener,
+            virtual_clusters,
+            reason,
+        });
+    let of_peers = status.taken_port.map(|address| UnopenedView {
+        listener: PEERS.to_owned(),
+        virtual_clusters: Vec::new(),
+        reason: format!("{address} is taken by another process"),
+    });
+    views.chain(of_peers).collect()
+}
+
+fn physical_clusters(upstreams: &Upstreams, state: &State) -> Vec<PhysicalView> {
+    let views = upstreams.iter().map(|(id, upstream)| {
+        let stranger = upstream.expected().stranger();
+        let reach = *upstream.picture.reach.borrow();
+        PhysicalView {
+            name: id.to_string(),
+            state: match (&stranger, reach) {
+                (Some(_), _) => PhysicalState::OtherCluster,
+                (None, Reach::Reachable) => PhysicalState::Reachable,
+                (None, Reach::Unreachable(_)) => PhysicalState::Unreachable,
+                (None, Reach::Unknown) => PhysicalState::Unknown,
+            },
+            kafka_cluster_id: state
+                .pinned_clusters
+                .get(id)
+                .map(|pinned| pinned.kafka_cluster_id.clone()),
+            answers: stranger.map(|stranger| stranger.found),
+        }
+    });
+    views.collect()
+}
