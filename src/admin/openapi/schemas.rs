@@ -386,6 +386,10 @@ fn virtual_cluster() -> Value {
                     "type": "array", "readOnly": true, "items": { "type": "string" },
                     "description": "What of it the node that answers cannot serve, and what to do about it.",
                 },
+                "unavailable": {
+                    "type": "array", "readOnly": true, "items": { "type": "string" },
+                    "description": "What of it the node that answers cannot serve, and what to do about it.",
+                },
                 "listeners": {
                     "type": "array", "readOnly": true, "description": "Its addresses, by listener.",
                     "items": { "type": "object", "properties": {
