@@ -13,6 +13,9 @@ pub(super) const SASL_AUTHENTICATE: i16 = 36;
 const FIRST_FLEXIBLE_AUTHENTICATE: i16 = 2;
 /// SaslAuthenticate's answer names the session's lifetime (KIP-368) from this version on.
 const FIRST_LIFETIME_AUTHENTICATE: i16 = 1;
+/// The longest lifetime that a client is told, about 25 days: timers of some clients hold 31 bits of milliseconds, and
+/// fire at once when they are given more. Who logs in again earlier than it must does no harm.
+const LONGEST_LIFETIME_MS: u64 = i32::MAX as u64;
 
 /// Kafka error codes that a login can end with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +161,7 @@ pub(super) fn authenticate_answer(version: i16, correlation_id: i32, answer: &An
     }
     body.put_slice(answer.bytes);
     if version >= FIRST_LIFETIME_AUTHENTICATE {
-        body.put_i64(i64::try_from(lifetime_ms).unwrap_or(i64::MAX));
+        body.put_i64(lifetime_ms.min(LONGEST_LIFETIME_MS) as i64);
     }
     if flexible {
         body.put_u8(0);

@@ -5,6 +5,7 @@ use klamm::quickstart::admin;
 use serde_json::{Value, json};
 
 use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, counted, lines};
+use crate::wire::{Wire, plain};
 
 /// A virtual cluster of its own, its super user, and one physical topic behind the alias `orders`.
 fn setup(scene: &Scene, name: &str, partitions: u16) -> Result<Login> {
@@ -451,5 +452,19 @@ fn a_wrong_password_is_refused_as_such() -> Result<()> {
         "{}",
         listed.all()
     );
+    Ok(())
+}
+
+#[test]
+fn a_token_of_many_years_ends_its_sessions_no_later_than_timers_of_clients_hold() -> Result<()> {
+    const LONGEST_SECONDS: u64 = 2_147_483_647;
+    let scene = Scene::shared()?;
+    let user = setup(&scene, "decades", 1)?;
+    let admin = scene.stage.admin(1);
+    let token = admin.token("decades", &user.username, LONGEST_SECONDS)?;
+    let mut client = Wire::connect(&user.bootstrap)?;
+    let answer = client.log_in("PLAIN", &plain(&user.username, &token))?;
+    ensure!(answer.session_lifetime_ms == i64::from(i32::MAX), "{answer:?}");
+    ensure!(client.is_served());
     Ok(())
 }

@@ -102,14 +102,12 @@ impl World {
     /// The physical cluster as a whole, as `passthrough` shows it.
     pub(super) fn passthrough() -> Self {
         let mut world = Self::new();
-        world.state.spec.kind = VclusterKind::Passthrough;
         world.state.aliases.clear();
-        world.compile();
-        world
+        world.of_kind(VclusterKind::Passthrough)
     }
 
     /// What of the physical cluster begins with `int-`, which is hidden, the alias `bought`, which stands for `elsewhere`,
-    /// and a topic and a group that are let in, `shared`.
+    /// and `shared`, a group and a topic that are let in; the topic is not there.
     pub(super) fn standard() -> Self {
         let mut world = Self::new();
         world.state.spec.kind = VclusterKind::Standard(Standard {
@@ -123,6 +121,10 @@ impl World {
             physical_name: "elsewhere".parse().unwrap(),
         };
         world.state.aliases = BTreeMap::from([("bought".parse().unwrap(), bought)]).into();
+        let mut topology = topology();
+        Arc::make_mut(&mut topology.topics).insert("elsewhere".parse().unwrap(), topic([0xa3; 16], 2));
+        let topologies = &mut world.topologies;
+        topologies.insert("main".parse().unwrap(), Arc::new(topology));
         world.compile();
         world
     }
@@ -145,17 +147,21 @@ impl World {
             port: PortSlot(5),
         };
         world.state.brokers.insert(broker, slot);
-        let topic = PhysicalTopic {
-            id: [0xb1; 16],
-            partitions: 1,
-        };
+        let foreign = ("int-foreign".parse().unwrap(), topic([0xb1; 16], 1));
         let topology = Topology {
-            topics: Arc::new(BTreeMap::from([("int-foreign".parse().unwrap(), topic)])),
+            topics: Arc::new(BTreeMap::from([foreign])),
             ..topology()
         };
         world.topologies.insert(other, Arc::new(topology));
         world.compile();
         world
+    }
+
+    /// The same as a virtual cluster of another kind.
+    pub(super) fn of_kind(mut self, kind: VclusterKind) -> Self {
+        self.state.spec.kind = kind;
+        self.compile();
+        self
     }
 
     /// The same with ACLs disabled.
@@ -538,6 +544,10 @@ fn state() -> VclusterState {
     }
 }
 
+fn topic(id: [u8; 16], partitions: u32) -> PhysicalTopic {
+    PhysicalTopic { id, partitions }
+}
+
 fn topology() -> Topology {
     let broker = |id: i32| {
         let host = format!("b{id}.broker.internal");
@@ -551,11 +561,8 @@ fn topology() -> Topology {
         )
     };
     let topics = ["int-orders", "int-bills"].map(|name| {
-        let topic = PhysicalTopic {
-            id: *physical_id(name).as_bytes(),
-            partitions: 2,
-        };
-        (name.parse().unwrap(), topic)
+        let id = *physical_id(name).as_bytes();
+        (name.parse().unwrap(), topic(id, 2))
     });
     Topology {
         kafka_cluster_id: "physicalClusterId".into(),
