@@ -90,7 +90,7 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<Result<String, Refu
             }
             Verdict::Refused(error) => refused(error),
         },
-        GROUP => group::judge_own_id(ask, name, operation).or_else(refused),
+        GROUP => configs::judge_group(ask, name, operation).or_else(refused),
         BROKER | BROKER_LOGGER | CLIENT_METRICS => {
             if !ask.gate.allows(operation, Resource::CLUSTER) {
                 refused(ErrorCode::ClusterAuthorizationFailed)

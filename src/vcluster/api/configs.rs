@@ -205,9 +205,13 @@ fn judge_one(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCo
     }
 }
 
-/// The physical name of a group that has configurations: there are none for all groups.
-fn judge_group(ask: &mut Ask<'_>, name: &str, operation: Operation) -> Result<String, ErrorCode> {
-    let physical = group::judge_id(ask, name, operation)?;
+/// The physical name of a group that has configurations: there are none for all groups. Those of a group that is let in
+/// are changed by whom it belongs to.
+pub(super) fn judge_group(ask: &mut Ask<'_>, name: &str, operation: Operation) -> Result<String, ErrorCode> {
+    let physical = match operation {
+        Operation::AlterConfigs => group::judge_own_id(ask, name, operation),
+        _ => group::judge_id(ask, name, operation),
+    }?;
     match name {
         "" => Err(ErrorCode::InvalidRequest),
         _ => Ok(physical),
