@@ -78,19 +78,25 @@ pub(super) fn configure(
                     .put(event_gateway::change)
                     .delete(event_gateway::delete),
             )
-            .service(Path::new("/gateway/v2/cluster").get(operations::cluster))
-            .service(Path::new("/gateway/v2/cluster/accept-kafka-cluster").post(kafka_cluster::accept))
-            .service(Path::new("/gateway/v2/docs").get(operations::docs))
-            .service(Path::new("/health").get(operations::health))
-            .service(Path::new("/health/live").get(operations::live))
-            .service(Path::new("/health/ready").get(operations::ready))
-            .service(Path::new("/versions").get(operations::versions))
-            .service(Path::new("/metrics").get(operations::metrics))
+            .configure(operations)
             .default_service(web::to(unknown_path));
         for kind in &ABSENT {
             configure_absent(config, kind);
         }
     }
+}
+
+/// What is about the nodes and this API, not about virtual clusters.
+fn operations(config: &mut web::ServiceConfig) {
+    config
+        .service(Path::new("/gateway/v2/cluster").get(operations::cluster))
+        .service(Path::new("/gateway/v2/cluster/accept-kafka-cluster").post(kafka_cluster::accept))
+        .service(Path::new("/gateway/v2/docs").get(operations::docs))
+        .service(Path::new("/health").get(operations::health))
+        .service(Path::new("/health/live").get(operations::live))
+        .service(Path::new("/health/ready").get(operations::ready))
+        .service(Path::new("/versions").get(operations::versions))
+        .service(Path::new("/metrics").get(operations::metrics));
 }
 
 fn configure_absent(config: &mut web::ServiceConfig, kind: &'static Absent) {
