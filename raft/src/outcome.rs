@@ -110,4 +110,12 @@ pub enum Refusal {
     TooManyAccessTokens { most: usize },
     #[error("physical cluster {0} was never seen: there is no Kafka cluster id to replace")]
     NeverSeen(ClusterId),
+    #[error(
+        "virtual cluster {vcluster} was created with aclMode {mode}, which stays: say aclMode {mode}, or delete it first"
+    )]
+    AclModeFixed { vcluster: VclusterName, mode: String },
+    #[error(
+        "the ACLs of virtual cluster {0} are declared in its spec.acls (aclMode REST_API): change them there"
+    )]
+    AclsDeclared(VclusterName),
 }
