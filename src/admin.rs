@@ -11,9 +11,11 @@ mod https;
 mod mapping;
 mod openapi;
 mod problem;
+mod repoint;
 mod resources;
 mod routes;
 mod services;
+mod taken;
 
 use std::io;
 use std::sync::Arc;
@@ -29,7 +31,10 @@ pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
 pub use here::{Here, PhysicalState, PhysicalView, UnopenedView};
 pub use problem::ProblemBody;
 pub(crate) use resources::authentication_from;
-pub use services::{Answer, CannotAsk, Confirm, FindTopic, Finding, Propose, Services, Unready};
+pub use services::{
+    Answer, CannotAsk, CommittedOffsets, Confirm, FindTopic, Finding, ListTopics, Propose, Services,
+    TopicBounds, Unready,
+};
 
 use credentials::Guard;
 

@@ -19,12 +19,14 @@ mod message;
 pub mod pool;
 mod relay;
 mod scram;
+mod survey;
 mod tls;
 pub mod topology;
 pub mod upstreams;
 pub mod watcher;
 
 pub(crate) use channel::{Channel, ChannelError};
+pub(crate) use dial::Dialled;
 pub use dial::{DialError, Dialer};
 pub use expected::{Expected, OtherCluster};
 pub use identity::IdentityError;
@@ -33,11 +35,12 @@ pub use login::LoginError;
 pub use pool::{Lease, LeaseError, Pool, Return};
 pub use relay::RelayError;
 pub use scram::ScramError;
+pub use survey::{Bounds, Committed, Survey, SurveyError};
 pub use tls::TlsError;
 pub(crate) use tls::authorities;
 pub use topology::Topology;
 pub use upstreams::{Upstream, UpstreamError, Upstreams};
-pub use watcher::{DescribeTopic, Picture, Reach, Refresh, Track, Tracked, Unavailable, Watcher};
+pub use watcher::{DescribeTopic, ListTopics, Picture, Reach, Refresh, Track, Tracked, Unavailable, Watcher};
 
 /// Chance, to keep gateways from acting in step. Not for secrets.
 fn chance() -> u8 {

@@ -30,6 +30,8 @@ mod listeners;
 mod logins;
 #[path = "kafka/members.rs"]
 mod members;
+#[path = "kafka/names.rs"]
+mod names;
 #[path = "kafka/passthrough.rs"]
 mod passthrough;
 #[path = "kafka/pki.rs"]

@@ -2,14 +2,15 @@
 //!
 //! A command carries all that is random or read from a clock: applying it is deterministic.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AccessToken, AccessTokenId, AccountName, AccountSpec, AclBinding, AliasTopic, BrokerKey, ClusterId,
-    Liveness, NodeId, NodeRecord, ScramCredential, ScramUser, SigningKey, TokenId, TokenRecord, TopicName,
-    VclusterName, VirtualCluster,
+    Holder, Liveness, NodeId, NodeRecord, ScramCredential, ScramUser, SigningKey, TokenId, TokenRecord,
+    TopicName, VclusterName, VirtualCluster,
 };
 
 /// Names one proposal, so that one that is sent twice is applied once.
@@ -44,7 +45,8 @@ pub enum Command {
     DeleteVcluster {
         name: VclusterName,
     },
-    /// Creates or changes an alias topic. The proposer has checked that the physical topic exists.
+    /// Creates an alias topic; refused when it stands for another physical topic. The proposer has checked that the physical
+    /// topic exists, and that no topic of the physical cluster has the name.
     PutAlias {
         vcluster: VclusterName,
         name: TopicName,
@@ -145,6 +147,19 @@ pub enum Command {
         from: String,
         to: String,
     },
+    /// The same as `PutAlias`, also when the alias topic stands for another physical topic.
+    RepointAlias {
+        vcluster: VclusterName,
+        name: TopicName,
+        alias: AliasTopic,
+    },
+    /// Puts on record who has names that two topics would have. A name that is on record already keeps its holder. Records
+    /// are dropped first; one that names another holder stays.
+    SettleNames {
+        vcluster: VclusterName,
+        held: BTreeMap<TopicName, Holder>,
+        released: BTreeMap<TopicName, Holder>,
+    },
 }
 
 /// Which tokens are revoked. Append-only: the order is on disk.
@@ -185,6 +200,8 @@ impl Command {
             Self::RevokeAccessToken { .. } => "RevokeAccessToken",
             Self::UseAccessToken { .. } => "UseAccessToken",
             Self::AcceptCluster { .. } => "AcceptCluster",
+            Self::RepointAlias { .. } => "RepointAlias",
+            Self::SettleNames { .. } => "SettleNames",
         }
     }
 }

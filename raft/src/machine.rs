@@ -7,6 +7,7 @@ mod access_tokens;
 mod accounts;
 mod acls;
 mod aliases;
+mod holders;
 mod namespaces;
 mod nodes;
 mod proposals;
@@ -72,6 +73,11 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
             name,
             alias,
         } => aliases::put(state, &vcluster, name, alias),
+        Command::RepointAlias {
+            vcluster,
+            name,
+            alias,
+        } => aliases::repoint(state, &vcluster, name, alias),
         Command::DeleteAlias { vcluster, name } => aliases::delete(state, &vcluster, &name),
         Command::PutAccount { vcluster, name, spec } => accounts::put(state, &vcluster, name, spec, revision),
         Command::DeleteAccount { vcluster, name } => accounts::delete(state, &vcluster, &name),
@@ -87,6 +93,11 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
         Command::UseAccessToken { id, at_s } => Ok(access_tokens::mark_used(state, id, at_s)),
         Command::CreateAcls { vcluster, acls } => acls::create(state, &vcluster, acls),
         Command::DeleteAcls { vcluster, acls } => acls::delete(state, &vcluster, &acls),
+        Command::SettleNames {
+            vcluster,
+            held,
+            released,
+        } => holders::settle(state, &vcluster, held, released),
         Command::AssignBrokers { vcluster, brokers } => slots::assign(state, &vcluster, brokers),
         Command::PutNode { id, record } => nodes::put(state, id, record),
         Command::SetLiveness { id, liveness } => nodes::set_liveness(state, id, liveness),

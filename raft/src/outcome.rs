@@ -110,4 +110,15 @@ pub enum Refusal {
     TooManyAccessTokens { most: usize },
     #[error("physical cluster {0} was never seen: there is no Kafka cluster id to replace")]
     NeverSeen(ClusterId),
+    #[error(
+        "alias topic {name} of virtual cluster {vcluster} stands for {physical} on {cluster}: its consumers would skip records or read some again if it stood for another topic. Put it with spec.repoint: true to do so"
+    )]
+    WouldRepoint {
+        vcluster: VclusterName,
+        name: TopicName,
+        cluster: ClusterId,
+        physical: TopicName,
+    },
+    #[error("virtual cluster {vcluster} cannot have more than {most} names that two topics would have")]
+    TooManyContested { vcluster: VclusterName, most: usize },
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use klamm_raft::model::{ClusterId, State, VclusterName, VclusterState};
+use klamm_raft::model::{ClusterId, Holder, State, VclusterKind, VclusterName, VclusterState};
 use serde::Serialize;
 
 use super::services::Services;
-use crate::vcluster::rename::{Names, Scope, Sources};
+use crate::vcluster::rename::{HeldBy, Hidden, Names, Scope, Sources};
 
 /// One topic of a virtual cluster, as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +21,9 @@ pub(super) struct Mapped {
     /// While it is known to exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     partitions: Option<u32>,
+    /// Who has the name of a topic that clients do not see.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hidden_by: Option<String>,
 }
 
 /// Names that a change would make visible, and names that it would make vanish.
@@ -30,14 +33,14 @@ pub(super) struct Difference {
     vanish: Vec<String>,
 }
 
-/// The topics of a virtual cluster, by name.
+/// The topics of a virtual cluster, by name; those that are hidden come after who has the name.
 pub(super) fn topics(services: &Services, name: &VclusterName, vcluster: &VclusterState) -> Vec<Mapped> {
     let mut mapped: Vec<Mapped> = vcluster
         .reached()
         .into_iter()
         .flat_map(|cluster| topics_on(services, name, vcluster, cluster))
         .collect();
-    mapped.sort_by(|a, b| a.name.cmp(&b.name));
+    mapped.sort_by(|a, b| (&a.name, &a.hidden_by).cmp(&(&b.name, &b.hidden_by)));
     mapped
 }
 
@@ -55,6 +58,7 @@ fn topics_on(
         cluster: Some(cluster),
         aliases: &vcluster.aliases,
         topics,
+        holders: &vcluster.holders,
     };
     let names = Names::compile(None, Scope::on(vcluster, Some(cluster)), sources);
     let mapped = names.aliases().iter().map(|alias| Mapped {
@@ -66,8 +70,33 @@ fn topics_on(
         partitions: topics
             .get(alias.physical_name.topic_name())
             .map(|topic| topic.partitions),
+        hidden_by: None,
     });
-    mapped.collect()
+    let hidden = names.hidden().iter().map(|hidden| Mapped {
+        name: hidden.name.to_string(),
+        physical_cluster: cluster.to_string(),
+        physical_name: hidden.physical.to_string(),
+        owned: false,
+        exists: true,
+        partitions: Some(hidden.partitions),
+        hidden_by: Some(holder(hidden, vcluster)),
+    });
+    mapped.chain(hidden).collect()
+}
+
+/// Who has the name of a hidden topic, for operators.
+fn holder(hidden: &Hidden, vcluster: &VclusterState) -> String {
+    let name = &hidden.name;
+    match (hidden.by, &vcluster.spec.kind) {
+        (HeldBy::Alias, _) => format!("AliasTopic {name}"),
+        (HeldBy::Topic(Holder::LetIn), _) => format!("topic {name}, which is let in"),
+        (HeldBy::Topic(Holder::Own), VclusterKind::Standard(standard)) => match standard.namespace.prefix() {
+            Some(prefix) => format!("topic {prefix}{name} of the namespace"),
+            None => "a topic of the namespace".to_owned(),
+        },
+        (HeldBy::Topic(Holder::Own), _) => "a topic of the namespace".to_owned(),
+        (HeldBy::Nobody, _) => "nobody yet: it is not known which topic was there first".to_owned(),
+    }
 }
 
 /// What clients of a virtual cluster see come and go between two states. A name that stands for another topic does both.
@@ -80,7 +109,8 @@ pub(super) fn difference(
     let shown = |state: &State| -> BTreeMap<String, String> {
         let vcluster = state.vclusters.get(name);
         let topics = vcluster.map(|vcluster| topics(services, name, vcluster));
-        let existing = topics.into_iter().flatten().filter(|topic| topic.exists);
+        let is_shown = |topic: &Mapped| topic.exists && topic.hidden_by.is_none();
+        let existing = topics.into_iter().flatten().filter(is_shown);
         existing.map(|topic| (topic.name, topic.physical_name)).collect()
     };
     let (before, after) = (shown(before), shown(after));

@@ -1,6 +1,6 @@
 //! What the admin API needs from the rest of the gateway, as capabilities that are handed to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,7 +12,9 @@ use klamm_raft::{Applied, ConfirmError, ProposeError, Status};
 use tokio::sync::watch;
 
 use super::here::Here;
-use crate::backend::topology::Topology;
+use crate::backend::topology::{Topics, Topology};
+use crate::backend::{Bounds, Committed};
+use crate::vcluster::rename::Names;
 
 /// An answer that comes later, on the thread that asked.
 pub type Answer<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -25,6 +27,17 @@ pub type Confirm = dyn Fn() -> Answer<Result<Revision, ConfirmError>> + Send + S
 
 /// Asks a physical cluster for a topic.
 pub type FindTopic = dyn Fn(ClusterId, TopicName) -> Answer<Result<Finding, CannotAsk>> + Send + Sync;
+
+/// Asks a physical cluster for all its topics.
+pub type ListTopics = dyn Fn(ClusterId) -> Answer<Result<Topics, CannotAsk>> + Send + Sync;
+
+/// Asks a physical cluster what the groups of a virtual cluster have committed for a topic, by the names that clients use.
+pub type CommittedOffsets =
+    dyn Fn(ClusterId, TopicName, Arc<Names>) -> Answer<Result<Committed, CannotAsk>> + Send + Sync;
+
+/// Asks a physical cluster where the partitions of a topic begin and end.
+pub type TopicBounds =
+    dyn Fn(ClusterId, TopicName) -> Answer<Result<BTreeMap<i32, Bounds>, CannotAsk>> + Send + Sync;
 
 /// The last picture of a physical cluster, if there is one.
 pub(super) type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Send + Sync;
@@ -42,6 +55,9 @@ pub struct Services {
     /// The providers of tokens of this node's configuration.
     pub providers: Arc<BTreeSet<ProviderName>>,
     pub find_topic: Arc<FindTopic>,
+    pub list_topics: Arc<ListTopics>,
+    pub committed: Arc<CommittedOffsets>,
+    pub bounds: Arc<TopicBounds>,
     pub topology: Arc<SeenTopology>,
     /// What holds of this node alone.
     pub here: Arc<dyn Fn() -> Here + Send + Sync>,
@@ -67,7 +83,7 @@ pub enum Finding {
     Missing,
 }
 
-/// Why a physical cluster does not say whether a topic exists; the text is for the admin client.
+/// Why a physical cluster does not say what it is asked; the text is for the admin client.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct CannotAsk(pub String);

@@ -17,12 +17,14 @@ use tokio::sync::watch;
 
 use super::credentials::Guard;
 use super::*;
+use crate::backend::Bounds;
 use crate::backend::topology::{PhysicalTopic, Topology};
 use crate::config::{AdminUser, Role};
 use crate::secret::Secret;
 
 mod access_tokens;
 mod fuzz;
+mod names;
 
 /// One gateway node that agrees with itself.
 pub(crate) struct Gateway {
@@ -35,6 +37,8 @@ pub(crate) struct Gateway {
     alone: Mutex<Option<ConfirmError>>,
     /// Instead of saying whether a topic exists.
     upstream_failure: Mutex<Option<CannotAsk>>,
+    /// Instead of saying what groups have committed.
+    survey_failure: Mutex<Option<CannotAsk>>,
 }
 
 /// What a request came to.
@@ -106,6 +110,7 @@ impl Gateway {
             failure: Mutex::default(),
             alone: Mutex::default(),
             upstream_failure: Mutex::default(),
+            survey_failure: Mutex::default(),
         })
     }
 
@@ -113,6 +118,7 @@ impl Gateway {
         let this = || Arc::clone(self);
         let (proposing, confirming, asking) = (this(), this(), this());
         let (seeing, readying, reporting) = (this(), this(), this());
+        let (listing, surveying) = (this(), this());
         Services {
             states: self.states.subscribe(),
             propose: Arc::new(move |command| {
@@ -135,12 +141,31 @@ impl Gateway {
             providers: Arc::new(BTreeSet::from(["corporate".parse().unwrap()])),
             find_topic: Arc::new(move |_, topic| {
                 let failure = asking.upstream_failure.lock().unwrap().clone();
-                let found = if topic.as_str().starts_with("internal-") {
+                let is_listed = topology().topics.contains_key(&topic);
+                let found = if is_listed || topic.as_str().starts_with("internal-") {
                     Finding::Exists
                 } else {
                     Finding::Missing
                 };
                 Box::pin(std::future::ready(failure.map_or(Ok(found), Err)))
+            }),
+            list_topics: Arc::new(move |_| {
+                let failure = listing.upstream_failure.lock().unwrap().clone();
+                let topics = topology().topics.as_ref().clone();
+                Box::pin(std::future::ready(failure.map_or(Ok(topics), Err)))
+            }),
+            committed: Arc::new(move |_, topic, _| {
+                let failure = surveying.survey_failure.lock().unwrap().clone();
+                let offsets = match topic.as_str() {
+                    "internal-topic-name1" => [(0, 120), (1, 10)].into(),
+                    _ => [(1, 7)].into(),
+                };
+                let committed = [("app".to_owned(), offsets)].into();
+                Box::pin(std::future::ready(failure.map_or(Ok(committed), Err)))
+            }),
+            bounds: Arc::new(|_, _| {
+                let bounds = |partition| (partition, Bounds { start: 0, end: 50 });
+                Box::pin(std::future::ready(Ok([bounds(0), bounds(1)].into())))
             }),
             topology: Arc::new(|_| Some(Arc::new(topology()))),
             here: Arc::new(move || seeing.here.lock().unwrap().clone()),

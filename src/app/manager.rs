@@ -190,6 +190,7 @@ impl Manager {
             Arc::clone(state),
             self.upstreams.clone(),
             self.control.clone(),
+            Arc::clone(&metrics),
         )
         .start();
         let asked = actor.clone();

@@ -1,20 +1,22 @@
 //! What the admin API is handed: capabilities over the parts of this node, and nothing else of them.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use klamm_raft::model::{ClusterId, Liveness, State};
+use klamm_raft::model::{ClusterId, Liveness, State, TopicName};
 use klamm_raft::{ProposeError, Readiness, Status};
 use tokio::sync::watch;
 
 use super::here;
 use crate::admin::{CannotAsk, Finding, Services, Unready};
-use crate::backend::{DescribeTopic, Reach, Upstream, Upstreams};
+use crate::backend::{DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
 use crate::chain::Chain;
 use crate::config::Config;
 use crate::control::Control;
 use crate::listener::Addresses;
 use crate::metrics::{Metrics, RaftFigures};
+use crate::vcluster::rename::Names;
 
 /// What the capabilities look at.
 #[derive(Debug, Clone)]
@@ -43,6 +45,9 @@ pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
         ),
         providers: Arc::new(config.oauth.keys().cloned().collect()),
         find_topic: finder(parts.upstreams.clone()),
+        list_topics: lister(parts.upstreams.clone()),
+        committed: committed(parts.upstreams.clone()),
+        bounds: bounds(parts.upstreams.clone()),
         topology: {
             let upstreams = parts.upstreams.clone();
             Arc::new(move |id| upstreams.get(id)?.picture.topology.borrow().clone())
@@ -91,19 +96,63 @@ fn finder(upstreams: Upstreams) -> Arc<crate::admin::FindTopic> {
     Arc::new(move |cluster: ClusterId, name| {
         let watcher = upstreams.get(&cluster).map(|upstream| upstream.watcher.clone());
         Box::pin(async move {
-            let watcher =
-                watcher.ok_or_else(|| CannotAsk(format!("physical cluster {cluster} is not configured")))?;
+            let watcher = watcher.ok_or_else(|| cannot_ask(&cluster, "it is not configured"))?;
             match watcher.send(DescribeTopic { name }).await {
                 Ok(Ok(Some(_))) => Ok(Finding::Exists),
                 Ok(Ok(None)) => Ok(Finding::Missing),
-                Ok(Err(error)) => Err(CannotAsk(format!(
-                    "physical cluster {cluster}: {}",
-                    Chain(&error)
-                ))),
-                Err(error) => Err(CannotAsk(format!("physical cluster {cluster}: {error}"))),
+                Ok(Err(error)) => Err(cannot_ask(&cluster, Chain(&error))),
+                Err(error) => Err(cannot_ask(&cluster, error)),
             }
         })
     })
+}
+
+fn lister(upstreams: Upstreams) -> Arc<crate::admin::ListTopics> {
+    Arc::new(move |cluster: ClusterId| {
+        let watcher = upstreams.get(&cluster).map(|upstream| upstream.watcher.clone());
+        Box::pin(async move {
+            let watcher = watcher.ok_or_else(|| cannot_ask(&cluster, "it is not configured"))?;
+            match watcher.send(ListTopics).await {
+                Ok(Ok(topics)) => Ok(topics),
+                Ok(Err(error)) => Err(cannot_ask(&cluster, Chain(&error))),
+                Err(error) => Err(cannot_ask(&cluster, error)),
+            }
+        })
+    })
+}
+
+fn committed(upstreams: Upstreams) -> Arc<crate::admin::CommittedOffsets> {
+    Arc::new(move |cluster: ClusterId, topic: TopicName, names: Arc<Names>| {
+        let survey = survey(&upstreams, &cluster);
+        Box::pin(async move {
+            let is_meant = |group: &str| names.virtual_group(group).is_some();
+            let committed = survey?.committed(&topic, is_meant).await;
+            let committed = committed.map_err(|error| cannot_ask(&cluster, Chain(&error)))?;
+            let known = committed
+                .into_iter()
+                .filter_map(|(group, offsets)| Some((names.virtual_group(&group)?.to_owned(), offsets)));
+            Ok(known.collect())
+        })
+    })
+}
+
+fn bounds(upstreams: Upstreams) -> Arc<crate::admin::TopicBounds> {
+    Arc::new(move |cluster: ClusterId, topic: TopicName| {
+        let survey = survey(&upstreams, &cluster);
+        Box::pin(async move {
+            let bounds = survey?.bounds(&topic).await;
+            bounds.map_err(|error| cannot_ask(&cluster, Chain(&error)))
+        })
+    })
+}
+
+fn survey(upstreams: &Upstreams, cluster: &ClusterId) -> Result<Survey, CannotAsk> {
+    let survey = upstreams.get(cluster).and_then(Upstream::survey);
+    survey.ok_or_else(|| cannot_ask(cluster, "it was never reached"))
+}
+
+fn cannot_ask(cluster: &ClusterId, why: impl Display) -> CannotAsk {
+    CannotAsk(format!("physical cluster {cluster}: {why}"))
 }
 
 fn unready(parts: &Parts) -> Vec<Unready> {

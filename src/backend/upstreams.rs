@@ -9,7 +9,7 @@ use klamm_raft::model::ClusterId;
 
 use super::config::BackendConfig;
 use super::watcher::picture;
-use super::{Dialer, Expected, Picture, Pool, TlsError, Watcher};
+use super::{Dialer, Expected, Picture, Pool, Survey, TlsError, Watcher};
 use crate::metrics::Metrics;
 
 /// One physical cluster.
@@ -24,6 +24,12 @@ impl Upstream {
     /// Which Kafka cluster it has to be.
     pub fn expected(&self) -> &Expected {
         self.dialer.expected()
+    }
+
+    /// Asks the brokers that are known; none before the cluster was seen.
+    pub fn survey(&self) -> Option<Survey> {
+        let topology = self.picture.topology.borrow().clone()?;
+        Some(Survey::new(Arc::clone(&self.dialer), &topology))
     }
 }
 

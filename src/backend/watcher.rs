@@ -61,6 +61,11 @@ pub struct DescribeTopic {
     pub name: TopicName,
 }
 
+/// Asks for all topics as they are now, tracked or not: all that the gateway's own account may describe.
+#[derive(Debug, Clone, Copy, Message)]
+#[rtype(result = "Result<Topics, Unavailable>")]
+pub struct ListTopics;
+
 /// Why the watcher cannot tell now.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Unavailable {
@@ -171,11 +176,16 @@ impl Watcher {
         let waiting = std::mem::take(&mut self.waiting);
         let known = self.publisher.last();
         let news = self.tracked.beside(&self.covered, waiting.topics());
-        let is_whole =
-            known.is_none() || news.is_all() || waiting.is_for_all() || self.until_whole().is_zero();
-        let everything = || {
-            self.tracked
-                .beside(&Tracked::Those(Arc::default()), waiting.topics())
+        let is_whole = known.is_none()
+            || news.is_all()
+            || waiting.is_for_all()
+            || waiting.is_for_a_list()
+            || self.until_whole().is_zero();
+        let everything = || match waiting.is_for_a_list() {
+            true => Tracked::All,
+            false => self
+                .tracked
+                .beside(&Tracked::Those(Arc::default()), waiting.topics()),
         };
         if is_whole {
             self.last_whole = Some(Instant::now());
@@ -343,6 +353,16 @@ impl Handler<DescribeTopic> for Watcher {
 
     fn handle(&mut self, DescribeTopic { name }: DescribeTopic, ctx: &mut Self::Context) -> Self::Result {
         let answer = self.waiting.for_topic(name);
+        self.hasten(ctx);
+        Box::pin(answer)
+    }
+}
+
+impl Handler<ListTopics> for Watcher {
+    type Result = ResponseFuture<Result<Topics, Unavailable>>;
+
+    fn handle(&mut self, _: ListTopics, ctx: &mut Self::Context) -> Self::Result {
+        let answer = self.waiting.for_list();
         self.hasten(ctx);
         Box::pin(answer)
     }

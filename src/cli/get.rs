@@ -69,7 +69,7 @@ pub(super) fn get(args: &GetArgs, client: &AdminClient) -> Result<String, Failur
         Wanted::Resources(_) | Wanted::Topics => args.v_cluster.is_some(),
         Wanted::Tokens | Wanted::ScramCredentials | Wanted::AccessTokens => false,
     };
-    let single = args.name.is_some() && is_unique;
+    let single = args.name.is_some() && is_unique && !matches!(&answer, Value::Array(list) if list.len() > 1);
     let list = match &answer {
         Value::Array(list) => list.as_slice(),
         one => std::slice::from_ref(one),
@@ -152,6 +152,7 @@ fn head(wanted: Wanted) -> &'static [&'static str] {
                 "OWNED",
                 "EXISTS",
                 "PARTITIONS",
+                "HIDDEN-BY",
             ];
         }
         Wanted::Tokens => return &["ID", "V-CLUSTER", "USERNAME", "ISSUED-AT", "EXPIRES-AT"],
@@ -184,6 +185,7 @@ fn rows(wanted: Wanted, list: &[Value]) -> Vec<Vec<String>> {
             "/owned",
             "/exists",
             "/partitions",
+            "/hiddenBy",
         ],
         Wanted::AccessTokens => &[
             "/id",

@@ -18,6 +18,7 @@ const LATENCY_BUCKETS_S: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 
 #[derive(Debug)]
 pub struct Families {
     sessions: IntGaugeVec,
+    hidden_topics: IntGaugeVec,
     bytes: IntCounterVec,
     requests: IntCounterVec,
     latency: HistogramVec,
@@ -34,6 +35,8 @@ pub struct VclusterMetrics {
     name: VclusterName,
     /// Open sessions on this node.
     pub sessions: IntGauge,
+    /// Topics that are not shown because others have their names.
+    pub hidden_topics: IntGauge,
     /// Bytes that clients sent.
     pub bytes_in: IntCounter,
     /// Bytes that were sent to clients.
@@ -69,6 +72,13 @@ impl Families {
         let families = Self {
             sessions: IntGaugeVec::new(
                 Opts::new("klamm_sessions", "Open client connections by virtual cluster"),
+                &["vcluster"],
+            )?,
+            hidden_topics: IntGaugeVec::new(
+                Opts::new(
+                    "klamm_hidden_topics",
+                    "Topics of physical clusters that are hidden because another has their name, by virtual cluster",
+                ),
                 &["vcluster"],
             )?,
             bytes: counter(
@@ -124,6 +134,7 @@ impl Families {
     fn collectors(&self) -> Vec<Box<dyn Collector>> {
         vec![
             Box::new(self.sessions.clone()),
+            Box::new(self.hidden_topics.clone()),
             Box::new(self.bytes.clone()),
             Box::new(self.requests.clone()),
             Box::new(self.latency.clone()),
@@ -140,6 +151,7 @@ impl Families {
         VclusterMetrics {
             name: name.clone(),
             sessions: self.sessions.with_label_values(&[label]),
+            hidden_topics: self.hidden_topics.with_label_values(&[label]),
             bytes_in: self.bytes.with_label_values(&[label, "in"]),
             bytes_out: self.bytes.with_label_values(&[label, "out"]),
             logins: self.logins.with_label_values(&[label]),
@@ -160,6 +172,7 @@ impl Families {
         let label = [name.as_str()];
         // An error only says that there was nothing to forget.
         drop(self.sessions.remove_label_values(&label));
+        drop(self.hidden_topics.remove_label_values(&label));
     }
 }
 

@@ -1,9 +1,11 @@
 //! The actor of one virtual cluster on this node: compiles its view, publishes it, and asks for slots for brokers that
-//! have none. It decides nothing about a request.
+//! have none and for a record of names that two topics would have. It decides nothing about a request.
+
+mod settling;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use futures_util::FutureExt as _;
@@ -17,6 +19,8 @@ use super::view::{SharedView, Source, View};
 use crate::backend::topology::Topologies;
 use crate::backend::{Refresh as Look, Upstreams};
 use crate::control::Control;
+use crate::metrics::VclusterMetrics;
+use settling::Settling;
 
 /// Messages that wait for the actor. Sessions that need fresh topic ids wait beyond it.
 const MAILBOX: usize = 1024;
@@ -50,11 +54,20 @@ pub struct VirtualCluster {
     /// The physical clusters whose pictures are followed.
     followed: BTreeMap<ClusterId, SpawnHandle>,
     assigning: bool,
+    settling: Settling,
+    next_settling: SpawnHandle,
+    metrics: Arc<VclusterMetrics>,
 }
 
 impl VirtualCluster {
     /// An actor that publishes into `view`, which was compiled from `state`.
-    pub fn new(view: SharedView, state: Arc<State>, upstreams: Upstreams, control: Control) -> Self {
+    pub fn new(
+        view: SharedView,
+        state: Arc<State>,
+        upstreams: Upstreams,
+        control: Control,
+        metrics: Arc<VclusterMetrics>,
+    ) -> Self {
         let name = view.load().name.clone();
         Self {
             name,
@@ -65,6 +78,9 @@ impl VirtualCluster {
             control,
             followed: BTreeMap::new(),
             assigning: false,
+            settling: Settling::default(),
+            next_settling: SpawnHandle::default(),
+            metrics,
         }
     }
 
@@ -90,7 +106,9 @@ impl VirtualCluster {
             Some(&previous),
             source(&self.name, &own, &self.state, &topologies),
         );
+        self.settling.report(&view, &self.metrics);
         self.view.store(Arc::new(view));
+        self.settle(ctx);
         self.assign_slots(&own, &topologies, ctx);
         self.seen = topologies;
     }
@@ -137,6 +155,47 @@ impl VirtualCluster {
             Some((PictureChanged, picture))
         });
         Some(ctx.add_stream(changes))
+    }
+
+    /// Has names put on record, and dropped from it, that two topics would have; after a look that says that it is so still.
+    fn settle(&mut self, ctx: &mut Context<Self>) {
+        ctx.cancel_future(self.next_settling);
+        let due = self
+            .settling
+            .due(self.view.load().names.contests(), Instant::now());
+        if let Some(pause) = due.next {
+            self.next_settling = ctx.run_later(pause, Self::settle);
+        }
+        let home = self.view.load().cluster.clone();
+        let home = home.and_then(|home| self.upstreams.get(&home));
+        let Some(home) = home.filter(|_| !due.is_nothing() && self.settling.begin()) else {
+            return;
+        };
+        let looking = home.watcher.send(Look);
+        let proposing = looking.into_actor(self).then(|looked, actor, ctx| {
+            let is_seen = matches!(looked, Ok(Ok(())));
+            if is_seen {
+                actor.publish_if_concerned(ctx);
+            }
+            let due = actor
+                .settling
+                .due(actor.view.load().names.contests(), Instant::now());
+            let command = due.command(&actor.name).filter(|_| is_seen);
+            let control = actor.control.clone();
+            async move {
+                if let Some(command) = command {
+                    // What did not come to be is due again.
+                    let _ = control.propose(command).await;
+                }
+            }
+            .into_actor(actor)
+        });
+        ctx.spawn(proposing.map(|(), _, ctx| {
+            ctx.run_later(ASSIGN_AGAIN, |actor, ctx| {
+                actor.settling.end();
+                actor.settle(ctx);
+            });
+        }));
     }
 
     fn assign_slots(&mut self, own: &VclusterState, topologies: &Topologies, ctx: &mut Context<Self>) {

@@ -247,6 +247,7 @@ pub(crate) mod samples {
             cluster: None,
             aliases: &BTreeMap::new(),
             topics: &BTreeMap::new(),
+            holders: &BTreeMap::new(),
         };
         Pending {
             correlation_id,

@@ -2,23 +2,28 @@
 //! one into the other. It knows nothing of rights.
 
 mod alias;
+mod clash;
+mod contest;
 mod departed;
 mod scope;
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use klamm_raft::model::{AliasTopic, ClusterId, TopicName, VclusterName};
+use klamm_raft::model::{AliasTopic, ClusterId, Holder, TopicName, VclusterName};
 
 use super::names::{Physical, TopicId, Virtual};
 use super::pattern::Pattern;
 use crate::backend::topology::PhysicalTopic;
 use alias::derive_topic_id;
+use contest::Beside;
 use departed::Departed;
 use scope::Realm;
 
 pub use alias::{Alias, AliasIds};
+pub use clash::{Claimant, Clash, clashes};
+pub use contest::{Contests, HeldBy, Hidden};
 pub use scope::{IdRefused, Scope};
 
 /// What begins a name that stands for a topic which is none, where a broker takes only names that a topic could have.
@@ -36,6 +41,8 @@ pub struct Sources<'a> {
     pub aliases: &'a BTreeMap<TopicName, AliasTopic>,
     /// Topics of `cluster`, as far as they are known.
     pub topics: &'a BTreeMap<TopicName, PhysicalTopic>,
+    /// Who is on record as having a name that two topics would have.
+    pub holders: &'a BTreeMap<TopicName, Holder>,
 }
 
 /// Names and ids come from those who make aliases or topics, lookups from any client. The hash is keyed with a seed of
@@ -51,6 +58,10 @@ pub struct Names {
     realm: Realm,
     /// By virtual name.
     aliases: Vec<Alias>,
+    hidden: Vec<Hidden>,
+    contests: Contests,
+    /// Names that no topic has, and none gets before it is listed.
+    closed: BTreeSet<TopicName>,
     by_virtual_name: Places<TopicName>,
     by_physical_name: Places<TopicName>,
     by_virtual_id: Places<TopicId<Virtual>>,
@@ -59,13 +70,14 @@ pub struct Names {
 }
 
 impl Names {
-    /// Compiles all names. `previous` is given back when nothing changed.
+    /// Compiles all names. `previous` is given back when nothing changed; of two topics that would have the same name, and
+    /// neither is on record, the one keeps it that had it there.
     pub fn compile(previous: Option<&Arc<Self>>, scope: Scope, sources: Sources<'_>) -> Arc<Self> {
         let realm = Realm::new(sources.vcluster, scope);
         let mut aliases = aliases(sources);
-        if realm.scope != Scope::Aliases {
-            let shown = others(&realm, sources, &aliases);
-            aliases.extend(shown);
+        let mut beside = Beside::of(&realm, sources, &aliases, previous.map(Arc::as_ref));
+        if !beside.shown.is_empty() {
+            aliases.append(&mut beside.shown);
             aliases.sort_unstable_by(|a, b| a.virtual_name.as_str().cmp(b.virtual_name.as_str()));
         }
         match previous {
@@ -73,15 +85,28 @@ impl Names {
                 if previous.aliases == aliases
                     && previous.vcluster == *sources.vcluster
                     && previous.cluster.as_ref() == sources.cluster
-                    && previous.realm == realm =>
+                    && previous.realm == realm
+                    && previous.hidden == beside.hidden
+                    && previous.contests == beside.contests
+                    && previous.closed == beside.closed =>
             {
                 Arc::clone(previous)
             }
-            _ => Arc::new(Self::of(previous.map(Arc::as_ref), sources, realm, aliases)),
+            _ => Arc::new(Self::of(
+                previous.map(Arc::as_ref),
+                sources,
+                realm,
+                (aliases, beside),
+            )),
         }
     }
 
-    fn of(previous: Option<&Self>, sources: Sources<'_>, realm: Realm, aliases: Vec<Alias>) -> Self {
+    fn of(
+        previous: Option<&Self>,
+        sources: Sources<'_>,
+        realm: Realm,
+        (aliases, beside): (Vec<Alias>, Beside),
+    ) -> Self {
         let ids = |alias: &Alias| alias.ids;
         let by_virtual_id = index(&aliases, |alias| ids(alias).map(|ids| ids.virtual_id));
         let previous = previous.filter(|previous| previous.cluster.as_ref() == sources.cluster);
@@ -95,6 +120,9 @@ impl Names {
             by_virtual_id,
             by_physical_id: index(&aliases, |alias| ids(alias).map(|ids| ids.physical_id)),
             aliases,
+            hidden: beside.hidden,
+            contests: beside.contests,
+            closed: beside.closed,
         }
     }
 
@@ -119,17 +147,23 @@ impl Names {
         match &self.realm.scope {
             Scope::Aliases => false,
             Scope::Everything => true,
-            Scope::Part(standard) => {
-                let name = alias.virtual_name.as_str();
-                standard.owns_topic(name)
-                    && standard.physical_topic(name).as_deref() == Some(alias.physical_name.as_str())
-            }
+            Scope::Part(standard) => standard.owns(alias.virtual_name.as_str(), alias.physical_name.as_str()),
         }
     }
 
     /// All topics that are known, by virtual name.
     pub fn aliases(&self) -> &[Alias] {
         &self.aliases
+    }
+
+    /// Topics that clients do not see, because others have their names.
+    pub fn hidden(&self) -> &[Hidden] {
+        &self.hidden
+    }
+
+    /// What is to be put on record of names that two topics would have.
+    pub fn contests(&self) -> &Contests {
+        &self.contests
     }
 
     /// The topic that a client calls `name`.
@@ -150,10 +184,11 @@ impl Names {
         self.unlisted(virtual_name, name.parse().ok()?)
     }
 
-    /// A topic that is not known yet, unless an alias took one of its names.
+    /// A topic that is not known yet, unless another has one of its names.
     fn unlisted(&self, name: TopicName, physical: TopicName) -> Option<Cow<'_, Alias>> {
-        let is_taken =
-            self.by_virtual_name.contains_key(&name) || self.by_physical_name.contains_key(&physical);
+        let is_taken = self.by_virtual_name.contains_key(&name)
+            || self.by_physical_name.contains_key(&physical)
+            || self.closed.contains(&name);
         (!is_taken).then(|| {
             Cow::Owned(match self.is_transparent() {
                 true => Alias::same(name, None),
@@ -223,7 +258,11 @@ impl Names {
                 || own_name(alias).is_some_and(|name| pattern.matches(name.as_str()))
         };
         let mut others = self.aliases.iter().filter(|alias| !self.owns(alias));
-        (!others.any(is_touched)).then_some(physical)
+        // A broker knows nothing of names that another has.
+        let hidden = self.hidden.iter().map(|hidden| &hidden.name);
+        let mut withheld = hidden.chain(&self.closed);
+        let is_withheld = withheld.any(|name| pattern.matches(name.as_str()));
+        (!is_withheld && !others.any(is_touched)).then_some(physical)
     }
 
     /// What a client is told of an expression that a broker has; `None` when it is none of this virtual cluster's.
@@ -295,26 +334,6 @@ fn aliases(sources: Sources<'_>) -> Vec<Alias> {
         .map(|(name, alias)| {
             let topic = sources.topics.get(&alias.physical_name);
             Alias::new(sources.vcluster, name.clone(), alias.physical_name.clone(), topic)
-        })
-        .collect()
-}
-
-/// The known topics that are shown beside aliases. Where both claim a name the alias has it.
-fn others(realm: &Realm, sources: Sources<'_>, aliases: &[Alias]) -> Vec<Alias> {
-    let taken: HashSet<&TopicName> = aliases
-        .iter()
-        .map(|alias| alias.physical_name.topic_name())
-        .collect();
-    let candidates = realm.scope.candidates(sources.topics);
-    let shown = candidates.filter(|(name, _)| !taken.contains(name));
-    shown
-        .filter_map(|(physical, topic)| {
-            let name = realm.virtual_topic(physical.as_str())?;
-            let is_free = !sources.aliases.contains_key(&name);
-            is_free.then(|| match realm.scope {
-                Scope::Everything => Alias::same(name, Some(topic)),
-                _ => Alias::new(sources.vcluster, name, physical.clone(), Some(topic)),
-            })
         })
         .collect()
 }

@@ -35,6 +35,7 @@ pub(crate) fn partner(aliases: &[(&str, &str, &str)]) -> VclusterState {
         bootstrap: PortSlot(0),
         brokers: BTreeMap::new(),
         next_broker_id: 1,
+        holders: Default::default(),
     }
 }
 

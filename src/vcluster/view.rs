@@ -198,6 +198,7 @@ fn names(previous: Option<&View>, source: &Source<'_>, cluster: Option<&ClusterI
         cluster,
         aliases: &source.state.aliases,
         topics: topology.map_or(&no_topics, |topology| &topology.topics),
+        holders: &source.state.holders,
     };
     let scope = Scope::on(source.state, cluster);
     Names::compile(previous.map(|view| &view.names), scope, sources)

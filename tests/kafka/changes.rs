@@ -78,10 +78,9 @@ fn changes_are_seen_by_open_sessions_and_close_none() -> Result<()> {
     let alias = admin::alias("changing", "later", (CLUSTER, "later-physical"));
     admin.put("alias-topic", &alias)?;
     tells(&mut user, "later", NONE)?;
-    admin.put(
-        "alias-topic",
-        &admin::alias("changing", "later", (CLUSTER, "shared-list")),
-    )?;
+    let mut moved = admin::alias("changing", "later", (CLUSTER, "shared-list"));
+    moved["spec"]["repoint"] = json!(true);
+    admin.put("alias-topic", &moved)?;
     tells(&mut user, "later", NONE)?;
     let gone = json!({"name": "later", "vCluster": "changing"});
     let deleted = admin.call("DELETE", "alias-topic", Some(&gone))?;

@@ -12,10 +12,10 @@ use crate::command::{Command, Proposal, ProposalId, Revoked};
 use crate::machine;
 use crate::model::{
     AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic,
-    Authentication, BrokerKey, ClaimRule, Demand, Liveness, Mediation, Method, Namespace, NodeId, NodeRecord,
-    OauthBearer, Operation, PasswordHash, PatternType, Permission, ResourcePattern, ResourceType, Revision,
-    ScramCredential, ScramHash, ScramUser, SigningKey, Standard, State, TokenId, TokenRecord, VclusterKind,
-    VirtualCluster,
+    Authentication, BrokerKey, ClaimRule, Demand, Holder, Liveness, Mediation, Method, Namespace, NodeId,
+    NodeRecord, OauthBearer, Operation, PasswordHash, PatternType, Permission, ResourcePattern, ResourceType,
+    Revision, ScramCredential, ScramHash, ScramUser, SigningKey, Standard, State, TokenId, TokenRecord,
+    VclusterKind, VirtualCluster,
 };
 use crate::store::Standing;
 use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
@@ -117,6 +117,7 @@ pub(crate) fn commands() -> Vec<Command> {
         on_nothing(),
         on_access_tokens(),
         on_a_cluster(),
+        on_names(),
     ]
     .concat()
 }
@@ -218,6 +219,32 @@ fn on_access_tokens() -> Vec<Command> {
         },
         Command::RevokeAccessToken {
             id: AccessTokenId([5; 16]),
+        },
+    ]
+}
+
+/// What the virtual cluster of the other kind is asked to keep, and an alias that stands for something else.
+fn on_names() -> Vec<Command> {
+    let vcluster: crate::model::VclusterName = "dev".parse().unwrap();
+    let held = |name: &str, holder| (name.parse().unwrap(), holder);
+    vec![
+        Command::PutVcluster {
+            name: vcluster.clone(),
+            spec: standard(),
+            kafka_cluster_id: "c2l4dGVlbi1yYW5kb20tYg".to_owned(),
+        },
+        Command::SettleNames {
+            vcluster: vcluster.clone(),
+            held: [held("pub-a", Holder::Own), held("pub-b", Holder::LetIn)].into(),
+            released: [held("pub-a", Holder::LetIn)].into(),
+        },
+        Command::RepointAlias {
+            vcluster,
+            name: "bought".parse().unwrap(),
+            alias: AliasTopic {
+                physical_cluster: "clusterA".parse().unwrap(),
+                physical_name: "sold".parse().unwrap(),
+            },
         },
     ]
 }

@@ -7,7 +7,27 @@ use crate::outcome::{Outcome, Refusal};
 use super::slots::release_unreached;
 use super::{namespaces, relay, vcluster, vcluster_mut};
 
+/// Creates one. One that is there stays what it is.
 pub(super) fn put(
+    state: &mut State,
+    vcluster_name: &VclusterName,
+    name: TopicName,
+    alias: AliasTopic,
+) -> Result<Outcome, Refusal> {
+    let known = vcluster(state, vcluster_name)?.aliases.get(&name);
+    if let Some(known) = known.filter(|known| **known != alias) {
+        return Err(Refusal::WouldRepoint {
+            vcluster: vcluster_name.clone(),
+            name,
+            cluster: known.physical_cluster.clone(),
+            physical: known.physical_name.clone(),
+        });
+    }
+    repoint(state, vcluster_name, name, alias)
+}
+
+/// Creates one, or lets it stand for another physical topic.
+pub(super) fn repoint(
     state: &mut State,
     vcluster_name: &VclusterName,
     name: TopicName,

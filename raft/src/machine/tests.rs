@@ -10,10 +10,10 @@ use crate::codec;
 use crate::command::{ProposalId, Revoked};
 use crate::model::{
     AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic,
-    Authentication, BrokerKey, ClusterId, Liveness, MAX_ACCESS_TOKENS, MAX_ACLS, MAX_ALIASES, Mediation,
-    Method, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType, Permission, PortSlot,
-    ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey, Standard, TokenId,
-    TokenRecord, VclusterKind, VirtualCluster,
+    Authentication, BrokerKey, ClusterId, Holder, Liveness, MAX_ACCESS_TOKENS, MAX_ACLS, MAX_ALIASES,
+    MAX_HOLDERS, Mediation, Method, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType,
+    Permission, PortSlot, ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey,
+    Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
@@ -122,6 +122,35 @@ fn alias(vcluster: &str, name: &str, cluster: &str, physical: &str) -> Command {
             physical_cluster: cluster.parse().unwrap(),
             physical_name: physical.parse().unwrap(),
         },
+    }
+}
+
+fn repoint(vcluster: &str, name: &str, cluster: &str, physical: &str) -> Command {
+    match alias(vcluster, name, cluster, physical) {
+        Command::PutAlias {
+            vcluster,
+            name,
+            alias,
+        } => Command::RepointAlias {
+            vcluster,
+            name,
+            alias,
+        },
+        other => other,
+    }
+}
+
+fn settle(vcluster: &str, held: &[(&str, Holder)], released: &[(&str, Holder)]) -> Command {
+    let records = |records: &[(&str, Holder)]| {
+        let records = records.iter();
+        records
+            .map(|(name, holder)| (name.parse().unwrap(), *holder))
+            .collect()
+    };
+    Command::SettleNames {
+        vcluster: vcluster.parse().unwrap(),
+        held: records(held),
+        released: records(released),
     }
 }
 
@@ -365,7 +394,7 @@ fn aliases_are_on_several_physical_clusters() {
         .map(|slot| slot.virtual_id)
         .collect();
     assert_eq!(ids, [1, 2, 3], "the same physical id is two brokers");
-    machine.run(alias("one", "t2", "main", "q"));
+    machine.run(repoint("one", "t2", "main", "q"));
     let vcluster = machine.vcluster("one");
     assert!(vcluster.foreign_clusters().is_empty());
     assert_eq!(
@@ -515,8 +544,90 @@ fn acls_and_aliases_have_an_end() {
         too_many
     );
     assert_eq!(
-        machine.run(alias("vc", "t1", "main", "another")),
+        machine.run(repoint("vc", "t1", "main", "another")),
         Outcome::Updated
+    );
+}
+
+#[test]
+fn an_alias_stands_for_another_topic_only_when_that_is_said() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    assert_eq!(machine.run(repoint("one", "t1", "main", "p1")), Outcome::Created);
+    let kept = Refusal::WouldRepoint {
+        vcluster: "one".parse().unwrap(),
+        name: "t1".parse().unwrap(),
+        cluster: "main".parse().unwrap(),
+        physical: "p1".parse().unwrap(),
+    };
+    assert_eq!(machine.refusal(alias("one", "t1", "main", "p2")), kept);
+    assert_eq!(machine.refusal(alias("one", "t1", "other", "p1")), kept);
+    assert_eq!(
+        machine.run(repoint("one", "t1", "main", "p1")),
+        Outcome::Unchanged
+    );
+    assert_eq!(machine.run(repoint("one", "t1", "other", "p1")), Outcome::Updated);
+}
+
+#[test]
+fn a_name_that_two_topics_would_have_keeps_its_first_holder() {
+    use Holder::{LetIn, Own};
+    let hide = || Namespace::HidePrefix("dev-".parse().unwrap());
+    let mut machine = Machine::default();
+    machine.run(standard("dev", "main", hide(), &["pay*", "rates"]));
+    let on_record = |machine: &Machine| {
+        let holders = &machine.vcluster("dev").holders;
+        let holders = holders.iter().map(|(name, holder)| (name.to_string(), *holder));
+        holders.collect::<Vec<_>>()
+    };
+    let both = [("payouts", LetIn), ("rates", Own)];
+    assert_eq!(machine.run(settle("dev", &both, &[])), Outcome::Updated);
+    let other_way = [("payouts", Own), ("rates", LetIn)];
+    assert_eq!(machine.run(settle("dev", &other_way, &[])), Outcome::Unchanged);
+    assert_eq!(machine.run(settle("dev", &[], &other_way)), Outcome::Unchanged);
+    let strange = [("orders", Own)];
+    assert_eq!(
+        machine.run(settle("dev", &strange, &[])),
+        Outcome::Unchanged,
+        "no selector lets it in"
+    );
+    assert_eq!(
+        on_record(&machine),
+        [("payouts".to_owned(), LetIn), ("rates".to_owned(), Own)]
+    );
+    let released = [("payouts", LetIn)];
+    assert_eq!(
+        machine.run(settle("dev", &[("payouts", Own)], &released)),
+        Outcome::Updated
+    );
+    assert_eq!(on_record(&machine)[0], ("payouts".to_owned(), Own));
+    // Another list keeps what it still lets in, another namespace nothing.
+    machine.run(standard("dev", "main", hide(), &["pay*"]));
+    assert_eq!(on_record(&machine), [("payouts".to_owned(), Own)]);
+    let other = Namespace::HidePrefix("test-".parse().unwrap());
+    machine.run(standard("dev", "main", other, &["pay*"]));
+    assert_eq!(on_record(&machine), []);
+    machine.run(put("partner"));
+    assert_eq!(machine.run(settle("partner", &released, &[])), Outcome::Unchanged);
+}
+
+#[test]
+fn records_of_names_are_bounded() {
+    let hide = Namespace::HidePrefix("dev-".parse().unwrap());
+    let mut machine = Machine::default();
+    machine.run(standard("dev", "main", hide, &["t*"]));
+    let names: Vec<String> = (0..=MAX_HOLDERS).map(|number| format!("t{number}")).collect();
+    let held: Vec<_> = names.iter().map(|name| (name.as_str(), Holder::Own)).collect();
+    assert_eq!(
+        machine.run(settle("dev", &held[..MAX_HOLDERS], &[])),
+        Outcome::Updated
+    );
+    assert_eq!(
+        machine.refusal(settle("dev", &held[MAX_HOLDERS..], &[])),
+        Refusal::TooManyContested {
+            vcluster: "dev".parse().unwrap(),
+            most: MAX_HOLDERS,
+        }
     );
 }
 
@@ -531,7 +642,7 @@ fn a_physical_topic_has_one_alias() {
         taken_by: "t1".to_owned(),
     };
     assert_eq!(machine.refusal(alias("one", "t2", "main", "p1")), taken);
-    assert_eq!(machine.run(alias("one", "t1", "main", "p2")), Outcome::Updated);
+    assert_eq!(machine.run(repoint("one", "t1", "main", "p2")), Outcome::Updated);
     assert_eq!(machine.run(alias("one", "t2", "main", "p1")), Outcome::Created);
     let gone = Refusal::NoSuchAlias {
         vcluster: "one".parse().unwrap(),
@@ -771,15 +882,25 @@ fn any_command() -> impl Strategy<Value = Command> {
         vcluster.clone().prop_map(delete),
         (vcluster.clone(), prop::sample::select(vec!["a", "p", "pp", "t"]))
             .prop_map(|(v, prefix)| hiding(v, prefix)),
+        vcluster.clone().prop_map(|v| {
+            let hide = Namespace::HidePrefix("q".parse().unwrap());
+            standard(v, "main", hide, &["t*"])
+        }),
         (
             vcluster.clone(),
             cluster.clone(),
             prop::sample::select(vec!["p1", "t*", "p*"])
         )
             .prop_map(|(v, c, topics)| standard(v, c, Namespace::None, &[topics])),
-        (vcluster.clone(), topic.clone(), cluster.clone(), physical)
+        (vcluster.clone(), topic.clone(), cluster.clone(), physical.clone())
             .prop_map(|(v, t, c, p)| alias(v, t, c, p)),
-        (vcluster.clone(), topic).prop_map(|(v, t)| unalias(v, t)),
+        (vcluster.clone(), topic.clone(), cluster.clone(), physical)
+            .prop_map(|(v, t, c, p)| repoint(v, t, c, p)),
+        (vcluster.clone(), topic.clone()).prop_map(|(v, t)| unalias(v, t)),
+        (vcluster.clone(), topic, any::<bool>()).prop_map(|(v, t, is_own)| {
+            let holder = if is_own { Holder::Own } else { Holder::LetIn };
+            settle(v, &[(t, holder)], &[])
+        }),
         (vcluster.clone(), user.clone()).prop_map(|(v, u)| account(v, u)),
         (vcluster.clone(), user.clone()).prop_map(|(v, u)| drop_account(v, u)),
         (vcluster.clone(), cluster, prop::collection::vec(0..6_i32, 1..4))

@@ -8,7 +8,7 @@ use crate::model::{
 };
 use crate::outcome::{Outcome, Refusal};
 
-use super::{namespaces, relay, slots, vcluster, vcluster_mut};
+use super::{holders, namespaces, relay, slots, vcluster, vcluster_mut};
 
 /// How many referrers a refusal names.
 const REFERRERS_NAMED: usize = 5;
@@ -44,7 +44,9 @@ pub(super) fn put(
         relay::check(&name, &spec.authentication, current.reached())?;
     }
     if state.vclusters.contains_key(&name) {
-        vcluster_mut(state, &name)?.spec = spec;
+        let vcluster = vcluster_mut(state, &name)?;
+        holders::follow(vcluster, &spec.kind);
+        vcluster.spec = spec;
         return Ok(Outcome::Updated);
     }
     let bootstrap = slots::take(state)?;
@@ -60,6 +62,7 @@ pub(super) fn put(
         bootstrap,
         brokers: Default::default(),
         next_broker_id: 1,
+        holders: Default::default(),
     };
     state.vclusters.insert(name, Arc::new(created));
     Ok(Outcome::Created)

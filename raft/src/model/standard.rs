@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::names::{NamePrefix, NameSelector};
-use super::{ClusterId, TopicName};
+use super::{ClusterId, Holder, TopicName};
 
 /// A view of one physical cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,12 +61,12 @@ impl Namespace {
 }
 
 impl Standard {
-    /// What the physical cluster calls the topic `name`; `None` when there can be none of that name.
+    /// What the physical cluster calls a topic `name` of which nothing is known; `None` when there can be none of that name.
     pub fn physical_topic<'a>(&self, name: &'a str) -> Option<Cow<'a, str>> {
         to_physical(&self.namespace, &self.topics, name)
     }
 
-    /// What clients call the topic `physical`; `None` when they do not see it.
+    /// What clients call a topic `physical` of which nothing is known; `None` when they would not see it.
     pub fn virtual_topic<'a>(&self, physical: &'a str) -> Option<&'a str> {
         to_virtual(&self.namespace, &self.topics, physical).filter(|name| !name.is_empty())
     }
@@ -81,10 +81,10 @@ impl Standard {
         to_virtual(&self.namespace, &self.groups, physical)
     }
 
-    /// Whether a topic of this name is the virtual cluster's own, to be created, changed and deleted through it. What is
-    /// let in beside the namespace belongs to somebody else.
-    pub fn owns_topic(&self, name: &str) -> bool {
-        !selects(&self.topics, name) && self.namespace.physical(name).is_some()
+    /// Whether the topic `physical`, which clients call `name`, is of the namespace: it is created, changed and deleted
+    /// through the virtual cluster. What is let in beside the namespace belongs to somebody else.
+    pub fn owns(&self, name: &str, physical: &str) -> bool {
+        self.namespace.physical(name).as_deref() == Some(physical)
     }
 
     /// How names of topics begin that clients may see, as the physical cluster calls them.
@@ -104,9 +104,28 @@ impl Standard {
             .map(|selector| (selector, prefix))
     }
 
+    /// Whether a topic of the namespace and one that is let in could both be called `name`.
+    pub fn may_be_contested(&self, name: &str) -> bool {
+        matches!(self.namespace, Namespace::HidePrefix(_)) && self.lets_in(name)
+    }
+
+    /// Whether a topic of this name is let in under it.
+    pub fn lets_in(&self, name: &str) -> bool {
+        selects(&self.topics, name)
+    }
+
+    /// What clients would call the topic `physical`, and why, whoever else would be called so; `None` when they never see it.
+    pub fn claim<'a>(&self, physical: &'a str) -> Option<(Holder, &'a str)> {
+        if self.lets_in(physical) {
+            return Some((Holder::LetIn, physical));
+        }
+        let name = self.namespace.of_physical(physical)?;
+        (!name.is_empty()).then_some((Holder::Own, name))
+    }
+
     /// The name under which a physical topic is shown already, were an alias `name` given to it.
     pub fn shown_beside(&self, name: &TopicName, physical: &TopicName) -> Option<String> {
-        let shown = self.virtual_topic(physical.as_str())?;
+        let (_, shown) = self.claim(physical.as_str())?;
         (shown != name.as_str()).then(|| shown.to_owned())
     }
 }
@@ -172,7 +191,7 @@ mod tests {
         for foreign in ["orders", "test-orders", "dev-"] {
             assert_eq!(standard.virtual_topic(foreign), None, "{foreign}");
         }
-        assert!(standard.owns_topic("orders"));
+        assert!(standard.owns("orders", "dev-orders"));
     }
 
     #[test]
@@ -182,17 +201,21 @@ mod tests {
         check(&standard, "orders", None);
         check(&standard, "dev-", None);
         check(&standard, "shared", Some("shared"));
-        assert!(standard.owns_topic("dev-orders") && !standard.owns_topic("shared"));
+        assert!(standard.owns("dev-orders", "dev-orders") && !standard.owns("shared", "shared"));
     }
 
     #[test]
-    fn what_is_let_in_keeps_its_name_and_hides_what_the_namespace_would_call_so() {
+    fn what_is_let_in_keeps_its_name_which_a_topic_of_the_namespace_may_have_too() {
         let standard = hide(&["shared", "pub-*"]);
         check(&standard, "shared", Some("shared"));
         check(&standard, "pub-x", Some("pub-x"));
         assert_eq!(standard.virtual_topic("dev-shared"), None);
         assert_eq!(standard.virtual_topic("dev-pub-x"), None);
-        assert!(!standard.owns_topic("pub-x"));
+        assert!(!standard.owns("pub-x", "pub-x") && standard.owns("pub-x", "dev-pub-x"));
+        assert_eq!(standard.claim("pub-x"), Some((Holder::LetIn, "pub-x")));
+        assert_eq!(standard.claim("dev-pub-x"), Some((Holder::Own, "pub-x")));
+        assert_eq!(standard.claim("dev-"), None);
+        assert!(standard.may_be_contested("pub-x") && !standard.may_be_contested("orders"));
     }
 
     #[test]
@@ -205,7 +228,7 @@ mod tests {
             "__consumer_offsets",
             Some("__consumer_offsets"),
         );
-        assert!(!all.owns_topic("orders"));
+        assert!(!all.owns("orders", "orders") && !all.may_be_contested("orders"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel,
+    AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel, Holder,
     PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard, TokenId, TokenRecord, TopicName,
     VclusterName,
 };
@@ -65,6 +65,9 @@ pub struct VclusterState {
     pub brokers: BTreeMap<BrokerKey, BrokerSlot>,
     /// The virtual id that the next new broker gets. Ids start at 1 and are never reused; 0 is the bootstrap address.
     pub next_broker_id: i32,
+    /// Who has the names that a topic of its namespace and one that is let in would both have. It is on record while both
+    /// are there; the other one is hidden.
+    pub holders: Shared<BTreeMap<TopicName, Holder>>,
 }
 
 impl VclusterState {

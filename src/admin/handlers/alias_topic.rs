@@ -1,6 +1,7 @@
 //! `/gateway/v2/alias-topic`.
 
 use actix_web::{HttpResponse, web};
+use futures_util::future::join;
 use klamm_raft::command::Command;
 use klamm_raft::model::{AliasTopic, TopicName};
 
@@ -11,8 +12,10 @@ use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::mapping;
 use crate::admin::problem::ApiError;
-use crate::admin::resources::{AliasTopicResource, DeleteByName, alias_topic, vcluster_name};
+use crate::admin::resources::alias_topic::{self, Elsewhere};
+use crate::admin::resources::{AliasTopicResource, DeleteByName, vcluster_name};
 use crate::admin::services::{Finding, Services};
+use crate::admin::{repoint, taken};
 
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
@@ -37,23 +40,41 @@ pub(in crate::admin) async fn put(
     Query(mode): Query<Mode>,
     Body(resource): Body<AliasTopicResource>,
 ) -> Result<HttpResponse, ApiError> {
-    let (vcluster, name, alias) = resource.read()?;
+    let (vcluster, name, alias, elsewhere) = resource.read()?;
     // Whether the virtual cluster exists is for the change itself to say: this node may not have heard of it yet.
     let state = services.newest().await?;
-    let known = state.vclusters.get(&vcluster).and_then(|v| v.aliases.get(&name)) == Some(&alias);
-    // What is there already may be put again, also while its physical cluster cannot be asked.
-    if !known {
-        check_physical_topic(&services, &alias).await?;
+    let place = (&vcluster, &name);
+    match state.vclusters.get(&vcluster).and_then(|v| v.aliases.get(&name)) {
+        // What is there already may be put again, also while its physical cluster cannot be asked.
+        Some(known) if *known == alias => {}
+        Some(known) => {
+            check_physical_topic(&services, &alias).await?;
+            if elsewhere == Elsewhere::Kept {
+                return Err(repoint::refusal(&services, &state, place, (known, &alias)).await);
+            }
+        }
+        None => {
+            let exists = check_physical_topic(&services, &alias);
+            let (exists, is_free) = join(exists, taken::check_alias(&services, &state, place, &alias)).await;
+            exists.and(is_free)?;
+        }
     }
     let subject = Subject {
         writer: &writer,
         action: Action::Put,
         resource: format!("AliasTopic/{vcluster}/{name}"),
     };
-    let command = Command::PutAlias {
-        vcluster: vcluster.clone(),
-        name: name.clone(),
-        alias,
+    let command = match elsewhere {
+        Elsewhere::Kept => Command::PutAlias {
+            vcluster: vcluster.clone(),
+            name: name.clone(),
+            alias,
+        },
+        Elsewhere::Repointed => Command::RepointAlias {
+            vcluster: vcluster.clone(),
+            name: name.clone(),
+            alias,
+        },
     };
     let made = services.change(subject, command, mode).await?;
     let alias = made

@@ -16,6 +16,7 @@ use crate::admin::mapping;
 use crate::admin::problem::ApiError;
 use crate::admin::resources::{Principals, VirtualClusterResource, vcluster_name, virtual_cluster};
 use crate::admin::services::Services;
+use crate::admin::taken;
 
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
@@ -96,6 +97,8 @@ pub(super) async fn make(
     spec.authentication = hashed(services, &name, spec.authentication, principals).await?;
     if let VclusterKind::Standard(standard) = &spec.kind {
         configured(services, &standard.backend)?;
+        let state = services.newest().await?;
+        taken::check_vcluster(services, &state, &name, &spec.kind).await?;
     }
     for method in &spec.authentication.0 {
         if let Method::OauthBearer(oauth) = method {

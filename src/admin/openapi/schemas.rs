@@ -52,6 +52,13 @@ pub(super) fn schemas() -> Value {
             "properties": {
                 "physicalName": text(NAMES),
                 "physicalCluster": { "type": "string", "default": "main" },
+                "repoint": {
+                    "type": "boolean",
+                    "default": false,
+                    "writeOnly": true,
+                    "description": "Lets an alias topic that is there stand for another physical topic. \
+                                    Without it that is a 409, which says what groups that read it would do.",
+                },
             },
         }),
     );
@@ -356,6 +363,10 @@ fn topic() -> Value {
             "owned": { "type": "boolean", "description": "Whether it is created and changed through the virtual cluster" },
             "exists": { "type": "boolean" },
             "partitions": { "type": "integer" },
+            "hiddenBy": {
+                "type": "string",
+                "description": "Of a topic that clients do not see: who has its name",
+            },
         },
     })
 }

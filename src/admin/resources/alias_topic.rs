@@ -17,13 +17,25 @@ pub(crate) struct Spec {
     physical_name: String,
     #[serde(default)]
     physical_cluster: Option<String>,
+    /// An instruction, and nothing that the alias topic has: it is not shown.
+    #[serde(default, skip_serializing)]
+    repoint: bool,
+}
+
+/// What becomes of an alias topic that stands for another physical topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Elsewhere {
+    /// It is kept, and the request is refused.
+    Kept,
+    /// It is changed.
+    Repointed,
 }
 
 pub(crate) type AliasTopicResource = Resource<InVcluster, Spec>;
 
 impl AliasTopicResource {
     /// Checks what is put.
-    pub(crate) fn read(self) -> Result<(VclusterName, TopicName, AliasTopic), Invalid> {
+    pub(crate) fn read(self) -> Result<(VclusterName, TopicName, AliasTopic, Elsewhere), Invalid> {
         self.check(KIND)?;
         let vcluster = vcluster_name("metadata.vCluster", self.metadata.v_cluster.as_deref())?;
         let name = required("metadata.name", &self.metadata.name)?;
@@ -36,6 +48,10 @@ impl AliasTopicResource {
             AliasTopic {
                 physical_cluster,
                 physical_name,
+            },
+            match self.spec.repoint {
+                true => Elsewhere::Repointed,
+                false => Elsewhere::Kept,
             },
         ))
     }
@@ -52,6 +68,7 @@ pub(crate) fn show(vcluster: &VclusterName, name: &TopicName, alias: &AliasTopic
         Spec {
             physical_name: alias.physical_name.to_string(),
             physical_cluster: Some(alias.physical_cluster.to_string()),
+            repoint: false,
         },
     )
 }

@@ -64,6 +64,7 @@ pub(crate) fn state() -> VclusterState {
         bootstrap: PortSlot(0),
         brokers: BTreeMap::new(),
         next_broker_id: 1,
+        holders: Default::default(),
     }
 }
 

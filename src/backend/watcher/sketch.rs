@@ -8,7 +8,7 @@ use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
 use klamm_raft::model::TopicName;
 
 use crate::backend::login::Offer;
-use crate::backend::topology::{ApiRanges, Broker, Features, News, PhysicalTopic, Topology};
+use crate::backend::topology::{ApiRanges, Broker, Features, News, PhysicalTopic, Topics, Topology};
 
 /// More brokers than any cluster has.
 const MAX_BROKERS: usize = 2_000;
@@ -77,6 +77,23 @@ impl Sketch {
             topics: answer.topics.iter().filter_map(report).collect(),
             is_complete: false,
         })
+    }
+
+    /// The topics that exist, those among them of which the broker could not say more.
+    pub(super) fn existing(&self) -> Topics {
+        let topics = self.topics.iter();
+        let existing = topics.filter_map(|(name, report)| match report {
+            TopicReport::Exists(topic) => Some((name.clone(), *topic)),
+            TopicReport::Unclear(_) => Some((
+                name.clone(),
+                PhysicalTopic {
+                    id: [0; 16],
+                    partitions: 0,
+                },
+            )),
+            TopicReport::Missing | TopicReport::Denied => None,
+        });
+        existing.collect()
     }
 
     /// The picture, with the topics that exist. A topic that nothing clear was said of stays as it was in `last`.

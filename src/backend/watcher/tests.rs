@@ -185,6 +185,27 @@ async fn describes_a_topic_that_nobody_tracks() {
 }
 
 #[actix::test]
+async fn lists_all_topics_and_shows_those_that_are_tracked() {
+    let broker = FakeBroker::start(with_topics()).await;
+    let (watcher, picture) = watch_over(broker.dialer());
+    track(&watcher, &["one"]).await.unwrap();
+    let (list, one) = tokio::join!(
+        watcher.send(ListTopics),
+        watcher.send(DescribeTopic { name: name("one") })
+    );
+    let list = list.unwrap().unwrap();
+    assert!(list.len() > 1 && list.contains_key(&name("one")), "{list:?}");
+    assert!(one.unwrap().unwrap().is_some());
+    let tracked: Vec<_> = now(&picture).topics.keys().cloned().collect();
+    assert_eq!(tracked, [name("one")]);
+    broker.manners().requests_per_connection = Some(0);
+    assert!(matches!(
+        watcher.send(ListTopics).await.unwrap(),
+        Err(Unavailable::Look(_))
+    ));
+}
+
+#[actix::test]
 async fn the_last_picture_stays_while_the_cluster_is_away() {
     let broker = FakeBroker::start(with_topics()).await;
     let (watcher, picture) = watch_over(broker.dialer());

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::Unavailable;
 use super::sketch::{Sketch, TopicReport};
-use crate::backend::topology::PhysicalTopic;
+use crate::backend::topology::{PhysicalTopic, Topics};
 
 /// How many may wait for one look. One more is refused.
 const MAX_WAITING: usize = 4096;
@@ -28,16 +28,22 @@ pub(super) enum Extent {
 pub(super) struct Waiting {
     pictures: Vec<(Extent, Answer<()>)>,
     topics: Vec<(TopicName, Answer<Option<PhysicalTopic>>)>,
+    lists: Vec<Answer<Topics>>,
 }
 
 impl Waiting {
     pub(super) fn is_empty(&self) -> bool {
-        self.pictures.is_empty() && self.topics.is_empty()
+        self.pictures.is_empty() && self.topics.is_empty() && self.lists.is_empty()
     }
 
     /// Whether somebody wants all that is tracked to be asked for.
     pub(super) fn is_for_all(&self) -> bool {
         self.pictures.iter().any(|(extent, _)| *extent == Extent::All)
+    }
+
+    /// Whether somebody wants to hear of topics that are not tracked, whichever there are.
+    pub(super) fn is_for_a_list(&self) -> bool {
+        !self.lists.is_empty()
     }
 
     /// The topics that somebody wants to hear of.
@@ -71,6 +77,16 @@ impl Waiting {
         outcome(has_room, receiver)
     }
 
+    /// Waits for what the next look says of all topics.
+    pub(super) fn for_list(&mut self) -> impl Future<Output = Result<Topics, Unavailable>> + use<> {
+        let (sender, receiver) = oneshot::channel();
+        let has_room = self.has_room();
+        if has_room {
+            self.lists.push(sender);
+        }
+        outcome(has_room, receiver)
+    }
+
     /// The look succeeded and its picture is published. Who no longer listens is passed over.
     pub(super) fn answer(self, sketch: &Sketch) {
         for (_, picture) in self.pictures {
@@ -86,6 +102,12 @@ impl Waiting {
                 None => Err(Unavailable::Silent),
             });
         }
+        for answer in self.lists {
+            let _ = answer.send(match sketch.is_complete {
+                true => Ok(sketch.existing()),
+                false => Err(Unavailable::Silent),
+            });
+        }
     }
 
     /// The look failed.
@@ -96,10 +118,13 @@ impl Waiting {
         for (_, answer) in self.topics {
             let _ = answer.send(Err(why.clone()));
         }
+        for answer in self.lists {
+            let _ = answer.send(Err(why.clone()));
+        }
     }
 
     fn has_room(&self) -> bool {
-        self.pictures.len() + self.topics.len() < MAX_WAITING
+        self.pictures.len() + self.topics.len() + self.lists.len() < MAX_WAITING
     }
 }
 

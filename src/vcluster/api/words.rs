@@ -94,6 +94,7 @@ mod tests {
             cluster: Some(&home),
             aliases: &aliases,
             topics: &BTreeMap::new(),
+            holders: &BTreeMap::new(),
         };
         let names = Names::compile(None, Scope::Aliases, sources);
         renamed(&names, text)

@@ -33,6 +33,7 @@ fn state(brokers: &[(i32, i32, u16)]) -> VclusterState {
             })
             .collect(),
         next_broker_id: 100,
+        holders: Default::default(),
         ..samples::partner(&[])
     }
 }

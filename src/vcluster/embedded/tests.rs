@@ -28,6 +28,7 @@ fn names() -> Arc<Names> {
         cluster: Some(&home),
         aliases: &aliases,
         topics: &BTreeMap::new(),
+        holders: &BTreeMap::new(),
     };
     Names::compile(None, Scope::Aliases, sources)
 }

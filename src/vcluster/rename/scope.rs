@@ -70,7 +70,7 @@ impl Scope {
     pub fn may_show(&self, physical: &str) -> bool {
         match self {
             Self::Aliases => false,
-            Self::Part(standard) => standard.virtual_topic(physical).is_some(),
+            Self::Part(standard) => standard.claim(physical).is_some(),
             Self::Everything => true,
         }
     }
@@ -101,7 +101,7 @@ impl Realm {
         }
     }
 
-    /// What the physical cluster calls a topic that is no alias.
+    /// What the physical cluster calls a topic that is no alias, and of which nothing is known.
     pub(super) fn physical_topic(&self, name: &str) -> Option<TopicName> {
         let physical = match &self.scope {
             Scope::Aliases => return None,
@@ -111,7 +111,7 @@ impl Realm {
         physical.parse().ok()
     }
 
-    /// What clients call a topic that is no alias.
+    /// What clients call a topic that is no alias, and of which nothing is known.
     pub(super) fn virtual_topic(&self, physical: &str) -> Option<TopicName> {
         let name = match &self.scope {
             Scope::Aliases => return None,

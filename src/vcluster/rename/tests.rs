@@ -36,6 +36,7 @@ fn compile(
         cluster: Some(home),
         aliases,
         topics,
+        holders: &BTreeMap::new(),
     };
     Names::compile(previous, scope, sources)
 }
@@ -232,7 +233,6 @@ fn a_part_lists_its_namespace_what_is_let_in_and_its_aliases() {
             "elsewhere",
             "test-orders",
             "__consumer_offsets",
-            "dev-shared",
         ],
     );
     assert_eq!(

@@ -26,6 +26,7 @@ use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, CloseReason, Need, Place, Plan, Planned, SeenAs, To,
 };
+use crate::vcluster::samples;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
@@ -519,14 +520,9 @@ fn state() -> VclusterState {
         kafka_cluster_id: "virtualClusterId".into(),
         aliases: BTreeMap::from(aliases.map(|(name, physical)| (name.parse().unwrap(), alias(physical))))
             .into(),
-        accounts: Default::default(),
-        tokens: Default::default(),
-        scram: Default::default(),
-        acls: Default::default(),
-        home: Some("main".parse().unwrap()),
-        bootstrap: PortSlot(0),
         brokers: BTreeMap::from([(broker(101), slot(1)), (broker(102), slot(2))]),
         next_broker_id: 3,
+        ..samples::partner(&[])
     }
 }
 

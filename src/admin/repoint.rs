@@ -1,0 +1,196 @@
+//! What an alias topic that is to stand for another physical topic would mean for the groups that read it. Only told: whether
+//! it is done, the operator says.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use klamm_raft::model::{AliasTopic, State, TopicName, VclusterName, VclusterState};
+use klamm_raft::outcome::Refusal;
+
+use super::problem::ApiError;
+use super::services::{CannotAsk, Services};
+use crate::backend::{Bounds, Committed};
+use crate::vcluster::rename::{Names, Scope, Sources};
+
+/// Groups, and partitions of each, that are told. Of more, only how many there are.
+const GROUPS_SHOWN: usize = 8;
+const PARTITIONS_SHOWN: usize = 4;
+
+/// What happens to a group in one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// It has committed an offset for the other topic before, and goes on there.
+    GoesOn { at: i64, bounds: Bounds },
+    /// It has committed nothing there. A consumer that runs keeps its offset, which is one of the other topic, too.
+    Keeps { at: i64, bounds: Bounds },
+    /// The offset is none of the other topic.
+    Outside { at: i64, bounds: Bounds },
+    /// The other topic has no such partition.
+    NoPartition,
+}
+
+/// The refusal to let an alias topic stand for something else without being told so.
+pub(super) async fn refusal(
+    services: &Services,
+    state: &State,
+    (vcluster, name): (&VclusterName, &TopicName),
+    (from, to): (&AliasTopic, &AliasTopic),
+) -> ApiError {
+    let refusal = Refusal::WouldRepoint {
+        vcluster: vcluster.clone(),
+        name: name.clone(),
+        cluster: from.physical_cluster.clone(),
+        physical: from.physical_name.clone(),
+    };
+    let effects = match state.vclusters.get(vcluster) {
+        Some(own) => effects(services, (vcluster, own), (from, to)).await,
+        None => Ok(String::new()),
+    };
+    let effects = effects.unwrap_or_else(|error| format!("what groups would do cannot be said now: {error}"));
+    ApiError::from(refusal).because(effects)
+}
+
+async fn effects(
+    services: &Services,
+    (vcluster, own): (&VclusterName, &VclusterState),
+    (from, to): (&AliasTopic, &AliasTopic),
+) -> Result<String, CannotAsk> {
+    let committed = |alias: &AliasTopic| {
+        let names = names(vcluster, own, alias);
+        (services.committed)(alias.physical_cluster.clone(), alias.physical_name.clone(), names)
+    };
+    let bounds = (services.bounds)(to.physical_cluster.clone(), to.physical_name.clone());
+    let (before, there, bounds) = futures_util::future::join3(committed(from), committed(to), bounds).await;
+    Ok(text(&to.physical_name, &before?, &there?, &bounds?))
+}
+
+/// The names of groups where a topic is. No topic needs to be known for that.
+fn names(vcluster: &VclusterName, own: &VclusterState, alias: &AliasTopic) -> Arc<Names> {
+    let cluster = Some(&alias.physical_cluster);
+    let sources = Sources {
+        vcluster,
+        cluster,
+        aliases: &BTreeMap::new(),
+        topics: &BTreeMap::new(),
+        holders: &BTreeMap::new(),
+    };
+    Names::compile(None, Scope::on(own, cluster), sources)
+}
+
+fn effect(committed: i64, there: Option<i64>, bounds: Option<Bounds>) -> Effect {
+    let Some(bounds) = bounds else {
+        return Effect::NoPartition;
+    };
+    let at = there.unwrap_or(committed);
+    let is_inside = (bounds.start..=bounds.end).contains(&at);
+    match (is_inside, there) {
+        (false, _) => Effect::Outside { at, bounds },
+        (true, Some(_)) => Effect::GoesOn { at, bounds },
+        (true, None) => Effect::Keeps { at, bounds },
+    }
+}
+
+impl Effect {
+    fn tell(self, text: &mut String) {
+        // Writing to a string does not fail.
+        let _ = match self {
+            Self::GoesOn { at, bounds } => write!(
+                text,
+                "goes on at {at} of {}, where it was there before: reads {} records, skips {}",
+                bounds.end,
+                bounds.end - at,
+                at - bounds.start
+            ),
+            Self::Keeps { at, bounds } => write!(
+                text,
+                "starts by its auto.offset.reset, since it has no offset there: would skip or re-read all {} records; \
+                 a consumer that is running goes on at {at} of {} and skips {}",
+                bounds.end - bounds.start,
+                bounds.end,
+                at - bounds.start
+            ),
+            Self::Outside { at, bounds } => write!(
+                text,
+                "starts by its auto.offset.reset: {at} is outside of {} to {}",
+                bounds.start, bounds.end
+            ),
+            Self::NoPartition => write!(text, "there is no such partition"),
+        };
+    }
+}
+
+/// What each group would do, for people.
+fn text(to: &TopicName, before: &Committed, there: &Committed, bounds: &BTreeMap<i32, Bounds>) -> String {
+    if before.is_empty() {
+        return "no group has committed an offset for it".to_owned();
+    }
+    let mut text = format!("Kafka keeps offsets by physical topic. With {to}");
+    for (group, offsets) in before.iter().take(GROUPS_SHOWN) {
+        let _ = write!(text, "; group {group}:");
+        for (count, (partition, &committed)) in offsets.iter().take(PARTITIONS_SHOWN).enumerate() {
+            let there = there
+                .get(group)
+                .and_then(|offsets| offsets.get(partition).copied());
+            let comma = if count == 0 { "" } else { "," };
+            let _ = write!(text, "{comma} partition {partition} (now at {committed}) ");
+            effect(committed, there, bounds.get(partition).copied()).tell(&mut text);
+        }
+        and_more(&mut text, offsets.len(), PARTITIONS_SHOWN, "partitions");
+    }
+    and_more(&mut text, before.len(), GROUPS_SHOWN, "groups");
+    text
+}
+
+fn and_more(text: &mut String, all: usize, shown: usize, what: &str) {
+    if all > shown {
+        let _ = write!(text, "; and {} more {what}", all - shown);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUNDS: Bounds = Bounds { start: 10, end: 50 };
+
+    #[test]
+    fn a_group_goes_on_starts_anew_or_is_lost() {
+        assert_eq!(
+            effect(20, None, Some(BOUNDS)),
+            Effect::Keeps {
+                at: 20,
+                bounds: BOUNDS
+            }
+        );
+        for at in [9, 51] {
+            assert_eq!(
+                effect(at, None, Some(BOUNDS)),
+                Effect::Outside { at, bounds: BOUNDS }
+            );
+            assert_eq!(
+                effect(20, Some(at), Some(BOUNDS)),
+                Effect::Outside { at, bounds: BOUNDS }
+            );
+        }
+        assert_eq!(
+            effect(99, Some(50), Some(BOUNDS)),
+            Effect::GoesOn {
+                at: 50,
+                bounds: BOUNDS
+            }
+        );
+        assert_eq!(effect(20, Some(20), None), Effect::NoPartition);
+    }
+
+    #[test]
+    fn the_text_is_bounded() {
+        let offsets: BTreeMap<i32, i64> = (0..1000).map(|partition| (partition, 20)).collect();
+        let groups = (0..1000).map(|number| (format!("group-{number}"), offsets.clone()));
+        let before: Committed = groups.collect();
+        let bounds = (0..1000).map(|partition| (partition, BOUNDS)).collect();
+        let text = text(&"to".parse().unwrap(), &before, &Committed::new(), &bounds);
+        assert!(text.len() < 10_000, "{} bytes", text.len());
+        assert!(text.contains("and 992 more groups") && text.contains("and 996 more partitions"));
+    }
+}
