@@ -5,6 +5,7 @@ mod account;
 mod acl;
 mod alias;
 mod authentication;
+mod internal;
 mod listener;
 mod names;
 mod node;
@@ -26,6 +27,7 @@ pub use authentication::{
     Authentication, ClaimRule, Demand, Mediation, Method, OauthBearer, PasswordHash, ScramCredential,
     ScramHash, ScramUser,
 };
+pub use internal::{CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS, is_kafkas_own};
 pub use listener::{ListenerRecord, Protocol, Routing, UnknownProtocol};
 pub use names::{
     AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, InvalidName, ListenerName,

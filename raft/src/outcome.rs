@@ -110,4 +110,8 @@ pub enum Refusal {
     TooManyAccessTokens { most: usize },
     #[error("physical cluster {0} was never seen: there is no Kafka cluster id to replace")]
     NeverSeen(ClusterId),
+    #[error(
+        "topic {0} is Kafka's own, and holds what concerns all clients of the physical cluster: only the virtual cluster passthrough shows it"
+    )]
+    KafkasOwn(TopicName),
 }

@@ -9,7 +9,7 @@ use actix::prelude::*;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use klamm_raft::command::Command;
-use klamm_raft::model::{BrokerKey, ClusterId, State, VclusterName, VclusterState};
+use klamm_raft::model::{BrokerKey, ClusterId, State, VclusterKind, VclusterName, VclusterState};
 use tracing::{debug, warn};
 
 use super::concern::is_concerned;
@@ -195,6 +195,20 @@ fn source<'a>(
     }
 }
 
+/// Says what shows nothing, although it is there: an older release took it.
+fn warn_of_kafkas_own(name: &VclusterName, own: &VclusterState) {
+    for (alias, target) in own.aliases.iter().filter(|(_, target)| target.is_of_kafka()) {
+        warn!(vcluster = %name, %alias, topic = %target.physical_name,
+            "the alias shows nothing, because the topic is Kafka's own: delete it");
+    }
+    if let VclusterKind::Standard(standard) = &own.spec.kind
+        && let Some(topic) = standard.named_of_kafka()
+    {
+        warn!(vcluster = %name, %topic,
+            "the selector shows nothing, because the topic is Kafka's own: take it out of the list");
+    }
+}
+
 struct PictureChanged;
 
 impl Actor for VirtualCluster {
@@ -202,6 +216,9 @@ impl Actor for VirtualCluster {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
+        if let Some(own) = self.state.vclusters.get(&self.name) {
+            warn_of_kafkas_own(&self.name, own);
+        }
         self.follow(ctx);
         self.publish(ctx);
     }

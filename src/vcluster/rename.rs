@@ -290,7 +290,7 @@ fn aliases(sources: Sources<'_>) -> Vec<Alias> {
     let there = sources
         .aliases
         .iter()
-        .filter(|(_, alias)| Some(&alias.physical_cluster) == sources.cluster);
+        .filter(|(_, alias)| Some(&alias.physical_cluster) == sources.cluster && !alias.is_of_kafka());
     there
         .map(|(name, alias)| {
             let topic = sources.topics.get(&alias.physical_name);
@@ -310,7 +310,7 @@ fn others(realm: &Realm, sources: Sources<'_>, aliases: &[Alias]) -> Vec<Alias> 
     shown
         .filter_map(|(physical, topic)| {
             let name = realm.virtual_topic(physical.as_str())?;
-            let is_free = !sources.aliases.contains_key(&name);
+            let is_free = sources.aliases.get(&name).is_none_or(AliasTopic::is_of_kafka);
             is_free.then(|| match realm.scope {
                 Scope::Everything => Alias::same(name, Some(topic)),
                 _ => Alias::new(sources.vcluster, name, physical.clone(), Some(topic)),

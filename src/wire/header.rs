@@ -2,12 +2,19 @@
 //! versions that say which it is.
 
 use crate::wire::cursor::Cursor;
+use crate::wire::edits::Edits;
 use crate::wire::error::WireError;
 use crate::wire::message::Span;
 use crate::wire::schema;
 
 /// ApiVersions: its response header never has tags, so that clients which do not know the version can read it (KIP-511).
 const API_VERSIONS: i16 = 18;
+
+/// Brokers let requests of this client id write to the topics that they keep for themselves, whoever sends them.
+const ADMIN_CLIENT: &str = "__admin_client";
+
+/// What brokers are told instead. It is as long, so that no length changes.
+const ADMIN_CLIENT_STAND_IN: &str = "__admin-client";
 
 /// The header of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +58,26 @@ impl RequestHeader {
         })
     }
 
-    /// The client id that the frame of this header holds.
+    /// The client id that brokers are told of the frame of this header.
     pub fn client_id<'a>(&self, frame: &'a [u8]) -> Option<&'a str> {
+        if self.admin_client_id(frame).is_some() {
+            return Some(ADMIN_CLIENT_STAND_IN);
+        }
         let text = frame.get(self.client_id?.range())?;
         std::str::from_utf8(text).ok()
+    }
+
+    /// Sees to it that brokers take nobody for their administrator. Of other clients nothing is changed.
+    pub fn hide_admin_client(&self, frame: &[u8], edits: &mut Edits) {
+        if let Some(span) = self.admin_client_id(frame) {
+            edits.replace(span, ADMIN_CLIENT_STAND_IN.as_bytes());
+        }
+    }
+
+    /// Where the client id is, if it is that of an administrator.
+    fn admin_client_id(&self, frame: &[u8]) -> Option<Span> {
+        let span = self.client_id?;
+        (frame.get(span.range()) == Some(ADMIN_CLIENT.as_bytes())).then_some(span)
     }
 }
 

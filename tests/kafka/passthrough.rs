@@ -2,8 +2,12 @@
 //! ACLs let them; through a Partner they administer nothing.
 
 use anyhow::{Result, ensure};
+use serde_json::{Value, json};
 
 use crate::scene::{IDLE_MS, Login, Scene, eventually, lines};
+
+/// Where group coordinators keep offsets.
+const OFFSETS: &str = "__consumer_offsets";
 
 /// Somebody in `passthrough`; `operator` is its super user.
 fn login(scene: &Scene, username: &str) -> Result<Login> {
@@ -151,6 +155,61 @@ fn the_cluster_is_inspected_without_its_addresses() -> Result<()> {
     let elected = scene.tool(&[&words[..], &config, &elect].concat(), "")?;
     ensure!(elected.status.success(), "{}", elected.all());
     scene.client_ok(&operator, "kafka-reassign-partitions", &["--list"])?;
+    Ok(())
+}
+
+/// Brokers lift the protection of their own topics for one client id, whoever sends it, and a tenant must not get there
+/// at all.
+#[test]
+fn nobody_writes_to_the_topics_of_coordinators() -> Result<()> {
+    let scene = Scene::shared()?;
+    let operator = login(&scene, "operator")?;
+    // Asking for a coordinator makes the topic.
+    scene.client(
+        &operator,
+        "kafka-consumer-groups",
+        &["--describe", "--group", "nobodys"],
+        "",
+    )?;
+    let as_admin = [
+        "--topic",
+        OFFSETS,
+        "--command-property",
+        "client.id=__admin_client",
+    ];
+    let written = scene.client(&operator, "kafka-console-producer", &as_admin, "broken\n")?;
+    ensure!(
+        written.all().contains("InvalidTopicException"),
+        "{}",
+        written.all()
+    );
+
+    scene.vcluster("nosy", &[])?;
+    let admin = scene.stage.admin(1);
+    let refuses = |kind: &str, resource: &Value| -> Result<()> {
+        let refused = admin.call("PUT", kind, Some(resource))?;
+        ensure!(
+            refused.status == 409 && refused.body.contains("__consumer_offsets is Kafka's own"),
+            "{refused:?}"
+        );
+        Ok(())
+    };
+    let alias = klamm::quickstart::admin::alias("nosy", "audit", ("main", OFFSETS));
+    refuses("alias-topic", &alias)?;
+    let standard = |spec: Value| {
+        json!({"kind": "VirtualCluster", "apiVersion": "gateway/v2",
+            "metadata": {"name": "underscores"}, "spec": spec})
+    };
+    let named = json!({"type": "Standard", "topics": [OFFSETS], "superUsers": ["super-user"]});
+    refuses("virtual-cluster", &standard(named))?;
+    let prefixed = json!({"type": "Standard", "aclEnabled": true, "superUsers": ["super-user"],
+        "namespace": {"mode": "hide_prefix", "prefix": "__"}});
+    admin.put("virtual-cluster", &standard(prefixed))?;
+    let user = scene.login("underscores", "super-user", 1)?;
+    let create = ["--create", "--topic", "consumer_offsets", "--partitions", "1"];
+    let said = refused(&scene, &user, "kafka-topics", &create)?;
+    ensure!(said.contains("PolicyViolationException"), "{said}");
+    ensure!(!is_listed(&scene, &user, "consumer_offsets")?);
     Ok(())
 }
 

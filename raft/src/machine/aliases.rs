@@ -17,6 +17,9 @@ pub(super) fn put(
     if current.spec.kind == VclusterKind::Passthrough {
         return Err(Refusal::BuiltIn(vcluster_name.clone()));
     }
+    if alias.is_of_kafka() {
+        return Err(Refusal::KafkasOwn(alias.physical_name));
+    }
     let taken = current
         .aliases
         .iter()

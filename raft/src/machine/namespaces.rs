@@ -37,6 +37,9 @@ pub(super) fn check(state: &State, name: &VclusterName, kind: &VclusterKind) -> 
     let VclusterKind::Standard(standard) = kind else {
         return Ok(());
     };
+    if let Some(topic) = standard.named_of_kafka() {
+        return Err(Refusal::KafkasOwn(topic));
+    }
     if let Some((selector, prefix)) = standard.overlap() {
         return Err(Refusal::SelectorInNamespace {
             selector: selector.clone(),

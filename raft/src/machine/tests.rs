@@ -1057,6 +1057,23 @@ fn nothing_is_shown_twice() {
 }
 
 #[test]
+fn topics_of_kafka_itself_are_let_in_by_no_name() {
+    let mut machine = Machine::default();
+    machine.run(put("one"));
+    machine.run(hiding("dev", "dev-"));
+    for own in ["__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"] {
+        let refusal = Refusal::KafkasOwn(own.parse().unwrap());
+        assert_eq!(machine.refusal(alias("one", "audit", "main", own)), refusal);
+        assert_eq!(machine.refusal(alias("dev", own, "other", own)), refusal);
+        assert_eq!(machine.refusal(standard("list", "main", Namespace::None, &["orders", own])), refusal);
+    }
+    let heartbeats = "__debezium-heartbeat.shop";
+    assert_eq!(machine.run(alias("one", "beats", "main", heartbeats)), Outcome::Created);
+    let list = standard("list", "main", Namespace::None, &["__*", "*", heartbeats]);
+    assert_eq!(machine.run(list), Outcome::Created);
+}
+
+#[test]
 fn an_external_name_belongs_to_one_account() {
     let mut machine = Machine::default();
     machine.run(put("one"));

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterId, TopicName};
+use super::{ClusterId, TopicName, is_kafkas_own};
 
 /// The most alias topics that one virtual cluster has: every node holds all of them in memory.
 pub const MAX_ALIASES: usize = 50_000;
@@ -12,4 +12,12 @@ pub const MAX_ALIASES: usize = 50_000;
 pub struct AliasTopic {
     pub physical_cluster: ClusterId,
     pub physical_name: TopicName,
+}
+
+impl AliasTopic {
+    /// Whether it stands for a topic that Kafka keeps for itself: such an alias is not made, and one that is there shows
+    /// nothing.
+    pub fn is_of_kafka(&self) -> bool {
+        is_kafkas_own(self.physical_name.as_str())
+    }
 }

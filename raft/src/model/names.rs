@@ -180,7 +180,7 @@ name!(
 
 name!(
     /// Names of topics or groups: one, or all that match, where `*` stands for any characters and `?` for one. Only a
-    /// selector that begins with `__` selects names that begin with `__`: those are Kafka's own.
+    /// selector that begins with `__` selects names that begin with `__`: systems keep what is theirs there.
     NameSelector,
     "selector",
     "1 to 249 of the characters a-z A-Z 0-9 . _ - and the wildcards * and ?",
@@ -220,8 +220,8 @@ compares_exactly!(
     DnsLabel
 );
 
-/// What names of Kafka's own begin with.
-const INTERNAL: &str = "__";
+/// What names begin with that are not for everybody: of heartbeats of connectors, for instance.
+const RESERVED: &str = "__";
 
 impl NamePrefix {
     /// Whether `name` begins with it, and is longer.
@@ -238,7 +238,7 @@ impl NamePrefix {
 impl NameSelector {
     /// Whether it selects `name`.
     pub fn matches(&self, name: &str) -> bool {
-        if name.starts_with(INTERNAL) && !self.0.starts_with(INTERNAL) {
+        if name.starts_with(RESERVED) && !self.0.starts_with(RESERVED) {
             return false;
         }
         glob(self.0.as_bytes(), name.as_bytes())
@@ -398,8 +398,8 @@ mod tests {
         check("*ab*c", "xabyabz", false);
         check("a?c", "abc", true);
         check("a?c", "ac", false);
-        check("*", "__consumer_offsets", false);
-        check("__*", "__consumer_offsets", true);
+        check("*", "__heartbeats", false);
+        check("__*", "__heartbeats", true);
         assert!("a b".parse::<NameSelector>().is_err() && "".parse::<NameSelector>().is_err());
     }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::names::{NamePrefix, NameSelector};
-use super::{ClusterId, TopicName};
+use super::{ClusterId, TopicName, is_kafkas_own};
 
 /// A view of one physical cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,11 +63,14 @@ impl Namespace {
 impl Standard {
     /// What the physical cluster calls the topic `name`; `None` when there can be none of that name.
     pub fn physical_topic<'a>(&self, name: &'a str) -> Option<Cow<'a, str>> {
-        to_physical(&self.namespace, &self.topics, name)
+        to_physical(&self.namespace, &self.topics, name).filter(|physical| !is_kafkas_own(physical))
     }
 
     /// What clients call the topic `physical`; `None` when they do not see it.
     pub fn virtual_topic<'a>(&self, physical: &'a str) -> Option<&'a str> {
+        if is_kafkas_own(physical) {
+            return None;
+        }
         to_virtual(&self.namespace, &self.topics, physical).filter(|name| !name.is_empty())
     }
 
@@ -93,6 +96,12 @@ impl Standard {
         prefix
             .into_iter()
             .chain(self.topics.iter().map(NameSelector::head))
+    }
+
+    /// A topic of Kafka's own that a selector names. Wildcards and prefixes pass over those.
+    pub fn named_of_kafka(&self) -> Option<TopicName> {
+        let named = self.topics.iter().find(|selector| is_kafkas_own(selector.as_str()));
+        named.and_then(|selector| selector.as_str().parse().ok())
     }
 
     /// A selector that would let in what the namespace shows already.
@@ -196,16 +205,42 @@ mod tests {
     }
 
     #[test]
-    fn without_a_namespace_there_is_what_is_let_in_and_internal_topics_only_when_asked_for() {
+    fn without_a_namespace_there_is_what_is_let_in() {
         let all = standard(Namespace::None, &["*"]);
         check(&all, "orders", Some("orders"));
-        check(&all, "__consumer_offsets", None);
+        check(&all, "__debezium-heartbeat.shop", None);
         check(
-            &standard(Namespace::None, &["__consumer*"]),
-            "__consumer_offsets",
-            Some("__consumer_offsets"),
+            &standard(Namespace::None, &["__debezium-*"]),
+            "__debezium-heartbeat.shop",
+            Some("__debezium-heartbeat.shop"),
         );
         assert!(!all.owns_topic("orders"));
+    }
+
+    #[test]
+    fn topics_of_kafka_itself_are_shown_by_nothing() {
+        let prefixed = |prefix: &str| standard(Namespace::HidePrefix(prefix.parse().unwrap()), &[]);
+        let enforced = standard(Namespace::EnforcePrefix("__".parse().unwrap()), &[]);
+        let own = ["__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"];
+        for topic in own {
+            for (standard, name) in [
+                (standard(Namespace::None, &["*", "__*", "?*", topic]), topic),
+                (standard(Namespace::None, &[&topic.replace('s', "?")]), topic),
+                (prefixed("_"), &topic[1..]),
+                (prefixed("__"), &topic[2..]),
+                (prefixed(&topic[..4]), &topic[4..]),
+                (enforced.clone(), topic),
+            ] {
+                assert_eq!(standard.physical_topic(name), None, "{standard:?} {name}");
+                assert_eq!(standard.virtual_topic(topic), None, "{standard:?} {topic}");
+            }
+        }
+        check(&prefixed("__"), "debezium-heartbeat", Some("__debezium-heartbeat"));
+        check(&prefixed("_"), "consumer_offsets", Some("_consumer_offsets"));
+        check(&hide(&[]), "__consumer_offsets", Some("dev-__consumer_offsets"));
+        let named = standard(Namespace::None, &["orders", "__consumer_offsets"]).named_of_kafka();
+        assert_eq!(named.unwrap().as_str(), "__consumer_offsets");
+        assert_eq!(standard(Namespace::None, &["__*", "orders"]).named_of_kafka(), None);
     }
 
     #[test]

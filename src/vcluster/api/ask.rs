@@ -131,7 +131,8 @@ impl<'a> Ask<'a> {
     }
 
     /// Sends the edited request on.
-    pub(super) fn forward_answered_by(&self, edits: Edits, answer: Answer) -> Result<Plan, Stop> {
+    pub(super) fn forward_answered_by(&self, mut edits: Edits, answer: Answer) -> Result<Plan, Stop> {
+        self.header.hide_admin_client(self.frame, &mut edits);
         let frame = edits.finish(self.message, self.frame)?;
         Ok(Plan::Forward(Forward {
             permit: self.gate.permit(),

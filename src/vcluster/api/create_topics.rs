@@ -14,10 +14,8 @@ use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Alias;
 use crate::wire::{Edits, Item, Message, Node, Value, field};
-use klamm_raft::model::{Operation, TopicName};
+use klamm_raft::model::{CLUSTER_METADATA_TOPIC, Operation, TopicName};
 
-/// What no client may create.
-const CLUSTER_METADATA: &str = "__cluster_metadata";
 const NOT_AUTHORIZED: &str = "Authorization failed.";
 const NOT_OWNED: &str = "Topics of this name are not created through this virtual cluster.";
 /// The first version that tells what a topic became.
@@ -63,7 +61,7 @@ fn judge<'a>(
     may_create_all: bool,
 ) -> Result<Cow<'a, Alias>, (ErrorCode, Value)> {
     let names = &ask.view.names;
-    if name == CLUSTER_METADATA {
+    if name == CLUSTER_METADATA_TOPIC {
         Err((ErrorCode::InvalidRequest, Value::Null))
     } else if !may_create_all && !ask.gate.allows(Operation::Create, Resource::topic(name)) {
         Err((ErrorCode::TopicAuthorizationFailed, NOT_AUTHORIZED.into()))

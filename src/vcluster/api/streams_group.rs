@@ -15,7 +15,7 @@ use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::{IdRefused, Names};
 use crate::wire::{Class, Edits, Form, Message, Node, field};
-use klamm_raft::model::{Operation, TopicName};
+use klamm_raft::model::{INTERNAL_TOPICS, Operation, TopicName};
 
 /// What a broker says of a group with a topic that the caller may not describe.
 pub(super) const HIDDEN_TOPICS: &str =
@@ -25,9 +25,6 @@ pub(super) const HIDDEN_TOPICS: &str =
 const NOT_TO_BE_CREATED: i16 = i16::MAX;
 /// The replication factor that stands for the cluster's default.
 const DEFAULT_REPLICATION: i16 = 0;
-
-/// The topics that Kafka keeps for itself, and that no application may use.
-const KAFKAS_OWN: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
 
 const NO_REGEX: &str = "Regular expressions for source topics are not supported yet.";
 
@@ -86,7 +83,7 @@ fn judge_topology(ask: &mut Ask<'_>) -> Result<(), Refusal> {
         let refused: Vec<&str> = names.iter().copied().filter(|name| is_refused(name)).collect();
         (!refused.is_empty()).then(|| refused.join(","))
     };
-    if let Some(names) = those(|name| KAFKAS_OWN.contains(&name)) {
+    if let Some(names) = those(|name| INTERNAL_TOPICS.contains(&name)) {
         let words =
             format!("Use of Kafka internal topics {names} in a Kafka Streams topology is prohibited.");
         return Err((ErrorCode::StreamsInvalidTopology, Some(words)));

@@ -8,13 +8,10 @@ use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Node, field};
-use klamm_raft::model::Operation;
+use klamm_raft::model::{INTERNAL_TOPICS, Operation};
 
 /// From this version on AddPartitionsToTxn is what brokers ask each other (KIP-890).
 const BROKERS_ONLY_FROM: i16 = 4;
-
-/// Topics that no client writes to, whatever its rights.
-const INTERNAL_TOPICS: [&str; 3] = ["__consumer_offsets", "__transaction_state", "__share_group_state"];
 
 /// AddPartitionsToTxn: all partitions are added, or none.
 pub(super) fn add_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
@@ -53,6 +50,7 @@ pub(super) fn add_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 /// Whether a topic can be added to a transaction.
 fn judge_topic<'a>(ask: &mut Ask<'a>, topic: Node<'_>) -> Result<Verdict<'a>, Stop> {
     match topic.topic_name() {
+        // No client writes to them, whatever its rights.
         Some(name) if INTERNAL_TOPICS.contains(&name) => {
             Ok(Verdict::Refused(ErrorCode::TopicAuthorizationFailed))
         }

@@ -260,6 +260,24 @@ fn a_part_lists_its_namespace_what_is_let_in_and_its_aliases() {
     );
 }
 
+/// As a release may have left it that took such aliases.
+#[test]
+fn an_alias_of_a_topic_of_kafka_itself_shows_nothing() {
+    let aliases = [("audit", "__consumer_offsets"), ("beats", "__debezium-heartbeat.shop")];
+    let there = ["__consumer_offsets", "__debezium-heartbeat.shop", "dev-audit"];
+    let shown = part(hide("dev-"), &["__*"], &aliases, &there);
+    assert_eq!(
+        listed(&shown),
+        [("audit", "dev-audit"), ("beats", "__debezium-heartbeat.shop")],
+        "the name is free"
+    );
+    assert!(shown.by_physical_name("__consumer_offsets").is_none());
+    let partner = names("v", &[("audit", "__consumer_offsets", 7)]);
+    assert!(partner.by_virtual_name("audit").is_none());
+    assert!(partner.by_physical_name("__consumer_offsets").is_none());
+    assert!(partner.by_physical_id(TopicId::new([7; 16])).is_none());
+}
+
 #[test]
 fn an_alias_has_its_names_before_the_namespace() {
     let names = part(

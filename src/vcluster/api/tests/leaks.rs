@@ -7,7 +7,7 @@ use crate::vcluster::api::{self, items::Refusals, table::Api};
 use crate::vcluster::pending::{
     Asked, Company, Coordinated, FetchedGroup, FetchedTopics, Members, MetadataThen, Pending, Protocol, Then,
 };
-use crate::vcluster::plan::{Attempt, Plan};
+use crate::vcluster::plan::{Attempt, Need, Plan};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::Class;
 use crate::wire::tests::sample::{Value, planted_request, planted_response};
@@ -91,6 +91,9 @@ const KEPT_BACK: [Api; 13] = [
     Api::DeleteShareGroupState,
     Api::ReadShareGroupStateSummary,
 ];
+
+/// Brokers let this client write to their own topics.
+const ADMIN_CLIENT: &str = "__admin_client";
 
 /// Marks every planted text.
 const SECRET: &str = "s3cret";
@@ -345,7 +348,7 @@ fn nothing_that_a_client_may_not_name_goes_upstream() {
                     &world.view,
                     &world.caller,
                     &mut Subscriptions::default(),
-                    frame.into(),
+                    of_client(&frame, ADMIN_CLIENT),
                     Attempt::AfterRefresh,
                 );
                 let sent = match planned.plan {
@@ -354,6 +357,11 @@ fn nothing_that_a_client_may_not_name_goes_upstream() {
                     other => panic!("{place}: {other:?}"),
                 };
                 forwarded.insert(api);
+                assert!(
+                    !holds(&sent, ADMIN_CLIENT.as_bytes()),
+                    "{place}: an administrator"
+                );
+                assert_eq!(&sent[4..12], &frame[..8], "{place}: the rest of the header stays");
                 // The bytes of other protocols are the members' own, and measurements are any bytes.
                 let foreign = occurrences(&sent, SECRET).filter(|at| !is_namespaced(&sent, *at));
                 let other_protocol = matches!(api, Api::JoinGroup | Api::SyncGroup);
@@ -369,6 +377,58 @@ fn nothing_that_a_client_may_not_name_goes_upstream() {
     }
     let expected = APIS.into_iter().filter(|api| !KEPT_BACK.contains(api));
     assert_eq!(forwarded, expected.collect(), "each was tried");
+}
+
+/// A request of a client without an id, from a client with this one.
+fn of_client(frame: &[u8], id: &str) -> bytes::Bytes {
+    let length = (id.len() as u16).to_be_bytes();
+    [&frame[..8], &length, id.as_bytes(), &frame[10..]]
+        .concat()
+        .into()
+}
+
+/// Through the view of the whole physical cluster, and where requests are made here, not sent on.
+#[test]
+fn nobody_is_an_administrator_upstream() {
+    for world in [World::passthrough(), World::over_two()] {
+        let world = world.asked_by_super_user();
+        let mut sent = 0;
+        for api in APIS {
+            let range = world.view.apis.range(api);
+            for (version, seed) in range.into_iter().flat_map(|range| range.min..=range.max).zip(1..) {
+                let frame = planted_request((api.key(), version), seed, plant_request);
+                for (id, told) in [
+                    (ADMIN_CLIENT, "__admin-client"),
+                    ("__admin_client1", "__admin_client1"),
+                    ("a", "a"),
+                ] {
+                    let planned = api::request(
+                        &world.view,
+                        &world.caller,
+                        &mut Subscriptions::default(),
+                        of_client(&frame, id),
+                        Attempt::AfterRefresh,
+                    );
+                    let frames = match planned.plan {
+                        Plan::Forward(forward) => vec![forward.frame],
+                        Plan::Need(Need::Answers { calls, .. }) => {
+                            calls.into_iter().map(|call| call.frame).collect()
+                        }
+                        _ => continue,
+                    };
+                    for frame in frames {
+                        sent += 1;
+                        let wanted = [&(told.len() as u16).to_be_bytes(), told.as_bytes()].concat();
+                        assert!(
+                            frame.joined()[12..].starts_with(&wanted),
+                            "{api:?} {version} {id}"
+                        );
+                    }
+                }
+            }
+        }
+        assert!(sent > 300, "{sent} requests were sent");
+    }
 }
 
 fn occurrences(bytes: &[u8], wanted: &str) -> impl Iterator<Item = usize> {
