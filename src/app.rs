@@ -5,6 +5,7 @@
 //! Stop (SIGTERM or SIGINT): this node is no longer advertised and hands leadership over → no new connections, sessions
 //! finish what is in flight → the Raft node stops.
 
+mod borders;
 mod drain;
 mod here;
 mod manager;

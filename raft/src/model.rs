@@ -8,6 +8,7 @@ mod authentication;
 mod internal;
 mod listener;
 mod names;
+mod neighbours;
 mod node;
 mod proposal;
 mod shared;
@@ -27,12 +28,13 @@ pub use authentication::{
     Authentication, ClaimRule, Demand, Mediation, Method, OauthBearer, PasswordHash, ScramCredential,
     ScramHash, ScramUser,
 };
-pub use internal::{CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS, is_kafkas_own};
+pub use internal::{CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS, begins_kafkas_own, is_kafkas_own};
 pub use listener::{ListenerRecord, Protocol, Routing, UnknownProtocol};
 pub use names::{
     AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, InvalidName, ListenerName,
     NamePrefix, NameSelector, NodeId, ProviderName, Revision, TopicName, VclusterName,
 };
+pub use neighbours::Neighbours;
 pub use node::{Liveness, NodeRecord};
 pub use proposal::{BootRecord, ProposalRecord};
 pub use shared::Shared;

@@ -114,4 +114,21 @@ pub enum Refusal {
         "topic {0} is Kafka's own, and holds what concerns all clients of the physical cluster: only the virtual cluster passthrough shows it"
     )]
     KafkasOwn(TopicName),
+    #[error(
+        "selector {selector} of virtual cluster {lets_in} would let in groups that begin with {prefix}, which belong to virtual cluster {owner}: take it out of the list, or choose another prefix"
+    )]
+    GroupsTaken {
+        selector: NameSelector,
+        lets_in: VclusterName,
+        prefix: NamePrefix,
+        owner: VclusterName,
+    },
+    #[error(
+        "prefix {prefix} collides with {theirs} of virtual cluster {other}: brokers refuse a topic whose name differs from that of another in nothing but '.' and '_'. Set another spec.namespace.prefix"
+    )]
+    NamespaceCollides {
+        prefix: NamePrefix,
+        other: VclusterName,
+        theirs: NamePrefix,
+    },
 }

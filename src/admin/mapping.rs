@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use klamm_raft::model::{ClusterId, State, VclusterName, VclusterState};
+use klamm_raft::model::{ClusterId, Neighbours, State, VclusterName, VclusterState};
 use serde::Serialize;
 
 use super::services::Services;
@@ -55,6 +55,8 @@ fn topics_on(
         cluster: Some(cluster),
         aliases: &vcluster.aliases,
         topics,
+        // Of no concern to topics.
+        neighbours: &Neighbours::default(),
     };
     let names = Names::compile(None, Scope::on(vcluster, Some(cluster)), sources);
     let mapped = names.aliases().iter().map(|alias| Mapped {

@@ -14,6 +14,7 @@ use klamm_raft::model::{
 use tokio::sync::oneshot;
 use tracing::{error, info};
 
+use super::borders;
 use super::tracking::Tracking;
 use crate::auth::Directory;
 use crate::backend::{Track, Upstreams};
@@ -92,13 +93,23 @@ impl Manager {
             }
         }
         let is_reframed = !previous.is_some_and(|previous| has_same_frame(previous, &state));
+        let moved = borders::moved(previous, &state);
+        // Who lets groups in gives up those of others before the others are shown them.
+        for (name, own) in state
+            .vclusters
+            .iter()
+            .filter(|(_, own)| borders::concern(&moved, own))
+        {
+            self.show(&mut done.entries, name, own, &state).await;
+            done.unserved.insert(name.clone());
+        }
         for (name, own) in &state.vclusters {
             let seen = previous.and_then(|previous| previous.vclusters.get(name));
             let is_same = seen.is_some_and(|seen| Arc::ptr_eq(seen, own) || seen == own);
             if !is_same {
                 retracked.extend(done.tracking.change(seen.map(Arc::as_ref), Some(own)));
             }
-            if !is_same || is_reframed {
+            if (!is_same || is_reframed) && !borders::concern(&moved, own) {
                 self.show(&mut done.entries, name, own, &state).await;
                 done.unserved.insert(name.clone());
             }

@@ -92,6 +92,7 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
     let source = Source {
         name: &samples::vcluster(),
         state,
+        vclusters: &BTreeMap::new(),
         nodes: &BTreeMap::new(),
         topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology))]),
         pinned: &BTreeMap::new(),

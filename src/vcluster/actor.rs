@@ -187,6 +187,7 @@ fn source<'a>(
     Source {
         name,
         state: own,
+        vclusters: &state.vclusters,
         nodes: &state.nodes,
         topologies,
         pinned: &state.pinned_clusters,

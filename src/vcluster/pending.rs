@@ -237,6 +237,8 @@ pub(crate) mod samples {
 
     use std::collections::BTreeMap;
 
+    use klamm_raft::model::Neighbours;
+
     use super::{Api, Names, Pending, Then};
     use crate::vcluster::rename::{Scope, Sources};
 
@@ -247,6 +249,7 @@ pub(crate) mod samples {
             cluster: None,
             aliases: &BTreeMap::new(),
             topics: &BTreeMap::new(),
+            neighbours: &Neighbours::default(),
         };
         Pending {
             correlation_id,

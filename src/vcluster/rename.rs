@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use klamm_raft::model::{AliasTopic, ClusterId, TopicName, VclusterName};
+use klamm_raft::model::{AliasTopic, ClusterId, Neighbours, TopicName, VclusterName};
 
 use super::names::{Physical, TopicId, Virtual};
 use super::pattern::Pattern;
@@ -36,6 +36,8 @@ pub struct Sources<'a> {
     pub aliases: &'a BTreeMap<TopicName, AliasTopic>,
     /// Topics of `cluster`, as far as they are known.
     pub topics: &'a BTreeMap<TopicName, PhysicalTopic>,
+    /// On `cluster`.
+    pub neighbours: &'a Neighbours,
 }
 
 /// Names and ids come from those who make aliases or topics, lookups from any client. The hash is keyed with a seed of
@@ -61,7 +63,7 @@ pub struct Names {
 impl Names {
     /// Compiles all names. `previous` is given back when nothing changed.
     pub fn compile(previous: Option<&Arc<Self>>, scope: Scope, sources: Sources<'_>) -> Arc<Self> {
-        let realm = Realm::new(sources.vcluster, scope);
+        let realm = Realm::new(sources.vcluster, scope, sources.neighbours.clone());
         let mut aliases = aliases(sources);
         if realm.scope != Scope::Aliases {
             let shown = others(&realm, sources, &aliases);
@@ -200,6 +202,12 @@ impl Names {
     /// The group that the physical cluster sees for a client's `id`.
     pub fn physical_group(&self, id: &str) -> Result<String, IdRefused> {
         self.realm.physical_group(id)
+    }
+
+    /// Whether a group is the virtual cluster's own, to be changed and deleted through it. What is let in belongs to
+    /// somebody else.
+    pub fn owns_group(&self, id: &str) -> bool {
+        self.is_transparent() || !self.realm.is_let_in_group(id)
     }
 
     /// The transactional id that the physical cluster sees for a client's `id`.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
-    AclBinding, ClusterId, NodeId, NodeRecord, PinnedCluster, Revision, Shared, SigningKey, VclusterKind,
-    VclusterName, VclusterState,
+    AclBinding, ClusterId, Neighbours, NodeId, NodeRecord, PinnedCluster, Revision, Shared, SigningKey,
+    VclusterKind, VclusterName, VclusterState,
 };
 
 use super::api::table::Apis;
@@ -71,6 +71,8 @@ pub struct Acls {
 pub struct Source<'a> {
     pub name: &'a VclusterName,
     pub state: &'a VclusterState,
+    /// All virtual clusters: some show what is nobody else's.
+    pub vclusters: &'a BTreeMap<VclusterName, Arc<VclusterState>>,
     pub nodes: &'a BTreeMap<NodeId, NodeRecord>,
     /// Of the physical clusters that it reaches, as far as they are known.
     pub topologies: &'a Topologies,
@@ -193,11 +195,13 @@ impl View {
 fn names(previous: Option<&View>, source: &Source<'_>, cluster: Option<&ClusterId>) -> Arc<Names> {
     let no_topics = BTreeMap::new();
     let topology = cluster.and_then(|cluster| source.topologies.get(cluster));
+    let neighbours = Neighbours::of(source.name, &source.state.spec.kind, source.vclusters);
     let sources = Sources {
         vcluster: source.name,
         cluster,
         aliases: &source.state.aliases,
         topics: topology.map_or(&no_topics, |topology| &topology.topics),
+        neighbours: &neighbours,
     };
     let scope = Scope::on(source.state, cluster);
     Names::compile(previous.map(|view| &view.names), scope, sources)
@@ -259,6 +263,7 @@ mod tests {
         let source = Source {
             name: &"v".parse().unwrap(),
             state,
+            vclusters: &BTreeMap::new(),
             nodes: &BTreeMap::new(),
             topologies,
             pinned: &BTreeMap::new(),

@@ -60,6 +60,7 @@ impl World {
             Source {
                 name: &name,
                 state: &state,
+                vclusters: &BTreeMap::new(),
                 nodes: &BTreeMap::from([(NodeId(1), node)]),
                 topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
                 pinned: &BTreeMap::new(),

@@ -114,6 +114,19 @@ fn an_enforced_prefix_is_seen_and_must_be_written() -> Result<()> {
     let user = standard(&scene, "product-billing", &more)?;
     let create = |topic: &'static str| ["--create", "--topic", topic, "--partitions", "1"];
     refused(&scene, &user, &create("invoices"), "PolicyViolationException")?;
+    let clash = json!({"namespace": {"mode": "hide_prefix", "prefix": "billing_"}});
+    let clash = resource("product-clash", &clash);
+    let clash = scene
+        .stage
+        .admin(1)
+        .call("PUT", "virtual-cluster", Some(&clash))?;
+    ensure!(
+        clash.status == 409 && clash.body.contains("collides with billing."),
+        "{clash:?}"
+    );
+    scene.topic("billing_secret", 1)?;
+    let hint = "collides with that of another topic";
+    refused(&scene, &user, &create("billing.secret"), hint)?;
     scene.client_ok(&user, "kafka-topics", &create("billing.invoices"))?;
     ensure!(topics(&scene, &user)? == ["billing.invoices"]);
     produce(&scene, &user, "billing.invoices", "one\n")?;
@@ -189,10 +202,54 @@ fn shared_topics_and_aliases_stand_beside_a_namespace_and_are_not_administered()
     Ok(())
 }
 
+/// The groups that somebody sees.
+fn groups(scene: &Scene, user: &Login) -> Result<Vec<String>> {
+    let mut groups = lines(&scene.client_ok(user, "kafka-consumer-groups", &["--list"])?);
+    groups.sort();
+    Ok(groups)
+}
+
+/// The auditor is let in to all groups, the others to `shared-reports`.
+fn only_own_groups_are_administered(
+    scene: &Scene,
+    (auditor, shop, depot): (&Login, &Login, &Login),
+) -> Result<()> {
+    let audited = groups(scene, auditor)?;
+    let is_theirs = |group: &String| ["shop-", "depot-"].iter().any(|prefix| group.starts_with(prefix));
+    ensure!(
+        audited.iter().any(|group| group == "shared-reports")
+            && !audited
+                .iter()
+                .any(|group| is_theirs(group) || group.contains(':')),
+        "all groups but those of others: {audited:?}"
+    );
+    let group = ["--group", "shared-reports"];
+    for change in [&["--delete"][..], &["--delete-offsets", "--topic", "rates-euro"]] {
+        let output = scene.client(shop, "kafka-consumer-groups", &[change, &group[..]].concat(), "")?;
+        ensure!(
+            output.all().contains("PolicyViolationException"),
+            "{change:?}: {}",
+            output.all()
+        );
+    }
+    let theirs = ["--delete", "--group", "depot-app"];
+    let output = scene.client(auditor, "kafka-consumer-groups", &theirs, "")?;
+    ensure!(
+        output.all().contains("GroupIdNotFoundException"),
+        "{}",
+        output.all()
+    );
+    ensure!(groups(scene, depot)? == ["app", "shared-reports"]);
+    Ok(())
+}
+
 #[test]
 fn several_products_on_one_kafka_share_what_is_let_in_and_nothing_else() -> Result<()> {
     let scene = Scene::shared()?;
     scene.topic("rates-euro", 1)?;
+    // It lets in all groups, before there is anybody else.
+    let all = json!({"topics": ["rates-*"], "consumerGroups": ["*"]});
+    let auditor = standard(&scene, "product-audit", &all)?;
     let mut users = Vec::new();
     for product in ["shop", "depot"] {
         let more = json!({"namespace": {"mode": "hide_prefix", "prefix": format!("{product}-"),
@@ -229,14 +286,10 @@ fn several_products_on_one_kafka_share_what_is_let_in_and_nothing_else() -> Resu
         reports(depot)? == ["1.09"],
         "the group goes on where the other product ended"
     );
-    let groups = |user: &Login| -> Result<Vec<String>> {
-        let mut groups = lines(&scene.client_ok(user, "kafka-consumer-groups", &["--list"])?);
-        groups.sort();
-        Ok(groups)
-    };
     for user in &users {
-        ensure!(groups(user)? == ["app", "shared-reports"]);
+        ensure!(groups(&scene, user)? == ["app", "shared-reports"]);
     }
+    only_own_groups_are_administered(&scene, (&auditor, shop, depot))?;
     refused(
         &scene,
         shop,

@@ -303,6 +303,7 @@ pub(crate) fn view(topology: &Topology) -> View {
         Source {
             name: &name,
             state: &state,
+            vclusters: &BTreeMap::new(),
             nodes: &BTreeMap::from([(NodeId(1), node)]),
             topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
             pinned: &BTreeMap::new(),

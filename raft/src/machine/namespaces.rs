@@ -1,38 +1,18 @@
 //! That nothing on a physical cluster has two names in a virtual cluster, or belongs to the namespaces of two.
 
 use crate::model::{
-    AliasTopic, ClusterId, NamePrefix, Standard, State, TopicName, VclusterKind, VclusterName,
+    AliasTopic, ClusterId, NamePrefix, Standard, State, TopicName, VclusterKind, VclusterName, VclusterState,
 };
 use crate::outcome::Refusal;
 
 /// Checks what `name` is to show against itself, its aliases and the other virtual clusters.
 pub(super) fn check(state: &State, name: &VclusterName, kind: &VclusterKind) -> Result<(), Refusal> {
-    let others = state.vclusters.iter().filter(|(other, _)| *other != name);
-    let prefix = prefix_of(kind);
-    for (other, their) in others {
-        let meeting = match (prefix, prefix_of(&their.spec.kind)) {
-            (Some(prefix), Some(theirs)) => (prefix.meets(theirs)
-                && backend_of(kind) == backend_of(&their.spec.kind))
-            .then(|| (prefix, theirs.to_string()))
-            .or_else(|| {
-                // What it has of another cluster than its home is marked with its name.
-                let is_there =
-                    backend_of(kind).is_some_and(|backend| their.foreign_clusters().contains(backend));
-                (is_there && meets_ids(prefix, other, &their.spec.kind)).then(|| (prefix, ids_of(other)))
-            }),
-            (Some(prefix), None) => {
-                meets_ids(prefix, other, &their.spec.kind).then(|| (prefix, ids_of(other)))
-            }
-            (None, Some(theirs)) => meets_ids(theirs, name, kind).then(|| (theirs, ids_of(name))),
-            (None, None) => None,
-        };
-        if let Some((prefix, theirs)) = meeting {
-            return Err(Refusal::NamespaceTaken {
-                prefix: prefix.clone(),
-                other: other.clone(),
-                theirs,
-            });
-        }
+    let before = state.vclusters.get(name).map(|own| &own.spec.kind);
+    for (other, their) in state.vclusters.iter().filter(|(other, _)| *other != name) {
+        check_ids_and_prefixes((name, kind), (other, their))?;
+        let their = &their.spec.kind;
+        check_topics(kind, before, (other, their))?;
+        check_groups((name, kind), before, (other, their))?;
     }
     let VclusterKind::Standard(standard) = kind else {
         return Ok(());
@@ -49,6 +29,91 @@ pub(super) fn check(state: &State, name: &VclusterName, kind: &VclusterKind) -> 
     let aliases = state.vclusters.get(name).map(|own| &own.aliases);
     for (alias_name, alias) in aliases.into_iter().flatten() {
         check_alias(name, standard, alias_name, alias)?;
+    }
+    Ok(())
+}
+
+/// That no name of a group or transaction belongs to both.
+fn check_ids_and_prefixes(
+    (name, kind): (&VclusterName, &VclusterKind),
+    (other, their): (&VclusterName, &VclusterState),
+) -> Result<(), Refusal> {
+    let meeting = match (kind.border(), their.spec.kind.border()) {
+        (Some((backend, prefix)), Some((their_backend, theirs))) => (prefix.meets(theirs)
+            && backend == their_backend)
+            .then(|| (prefix, theirs.to_string()))
+            .or_else(|| {
+                // What it has of another cluster than its home is marked with its name.
+                let is_there = their.foreign_clusters().contains(backend);
+                (is_there && meets_ids(prefix, other, &their.spec.kind)).then(|| (prefix, ids_of(other)))
+            }),
+        (Some((_, prefix)), None) => {
+            meets_ids(prefix, other, &their.spec.kind).then(|| (prefix, ids_of(other)))
+        }
+        (None, Some((_, theirs))) => meets_ids(theirs, name, kind).then(|| (theirs, ids_of(name))),
+        (None, None) => None,
+    };
+    let taken = meeting.map(|(prefix, theirs)| Refusal::NamespaceTaken {
+        prefix: prefix.clone(),
+        other: other.clone(),
+        theirs,
+    });
+    taken.map_or(Ok(()), Err)
+}
+
+/// That brokers do not refuse the topics of one because of those of the other. A prefix that was taken once stays.
+fn check_topics(
+    kind: &VclusterKind,
+    before: Option<&VclusterKind>,
+    (other, their): (&VclusterName, &VclusterKind),
+) -> Result<(), Refusal> {
+    let (Some((backend, prefix)), Some((their_backend, theirs))) = (kind.border(), their.border()) else {
+        return Ok(());
+    };
+    let is_new = before.and_then(VclusterKind::border) != kind.border();
+    match is_new && backend == their_backend && prefix.collides(theirs) {
+        true => Err(Refusal::NamespaceCollides {
+            prefix: prefix.clone(),
+            other: other.clone(),
+            theirs: theirs.clone(),
+        }),
+        false => Ok(()),
+    }
+}
+
+/// That neither names groups that belong to the other: patterns pass over those, and a selector within the namespace of
+/// another would select nothing. What was taken once stays, and does that.
+fn check_groups(
+    (name, kind): (&VclusterName, &VclusterKind),
+    before: Option<&VclusterKind>,
+    (other, their): (&VclusterName, &VclusterKind),
+) -> Result<(), Refusal> {
+    let within = |standard: &Standard, border: Option<(&ClusterId, &NamePrefix)>| {
+        let (_, prefix) = border.filter(|(backend, _)| **backend == standard.backend)?;
+        Some((standard.group_selector_within(prefix)?.clone(), prefix.clone()))
+    };
+    if let VclusterKind::Standard(standard) = kind {
+        let was_there =
+            matches!(before, Some(VclusterKind::Standard(before)) if before.groups == standard.groups);
+        if let Some((selector, prefix)) = within(standard, their.border()).filter(|_| !was_there) {
+            return Err(Refusal::GroupsTaken {
+                selector,
+                lets_in: name.clone(),
+                prefix,
+                owner: other.clone(),
+            });
+        }
+    }
+    if let VclusterKind::Standard(theirs) = their {
+        let was_there = before.and_then(VclusterKind::border) == kind.border();
+        if let Some((selector, prefix)) = within(theirs, kind.border()).filter(|_| !was_there) {
+            return Err(Refusal::GroupsTaken {
+                selector,
+                lets_in: other.clone(),
+                prefix,
+                owner: name.clone(),
+            });
+        }
     }
     Ok(())
 }
@@ -85,8 +150,12 @@ pub(super) fn check_alias(
 pub(super) fn check_ids(state: &State, name: &VclusterName, cluster: &ClusterId) -> Result<(), Refusal> {
     let others = state.vclusters.iter().filter(|(other, _)| *other != name);
     for (other, their) in others {
-        let prefix = prefix_of(&their.spec.kind).filter(|_| backend_of(&their.spec.kind) == Some(cluster));
-        if let Some(prefix) = prefix.filter(|prefix| name.as_str().starts_with(prefix.as_str())) {
+        let border = their
+            .spec
+            .kind
+            .border()
+            .filter(|(backend, _)| *backend == cluster);
+        if let Some((_, prefix)) = border.filter(|(_, prefix)| name.as_str().starts_with(prefix.as_str())) {
             return Err(Refusal::NamespaceTaken {
                 prefix: prefix.clone(),
                 other: other.clone(),
@@ -95,20 +164,6 @@ pub(super) fn check_ids(state: &State, name: &VclusterName, cluster: &ClusterId)
         }
     }
     Ok(())
-}
-
-fn prefix_of(kind: &VclusterKind) -> Option<&NamePrefix> {
-    match kind {
-        VclusterKind::Standard(standard) => standard.namespace.prefix(),
-        VclusterKind::Partner | VclusterKind::Passthrough => None,
-    }
-}
-
-fn backend_of(kind: &VclusterKind) -> Option<&ClusterId> {
-    match kind {
-        VclusterKind::Standard(standard) => Some(&standard.backend),
-        VclusterKind::Partner | VclusterKind::Passthrough => None,
-    }
 }
 
 /// Whether ids of a virtual cluster that has no prefix begin with `prefix` on the physical cluster.

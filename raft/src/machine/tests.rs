@@ -769,7 +769,10 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         vcluster.clone().prop_map(put),
         vcluster.clone().prop_map(delete),
-        (vcluster.clone(), prop::sample::select(vec!["a", "p", "pp", "t"]))
+        (
+            vcluster.clone(),
+            prop::sample::select(vec!["a", "p", "pp", "t", "p.p", "p_"])
+        )
             .prop_map(|(v, prefix)| hiding(v, prefix)),
         (
             vcluster.clone(),
@@ -838,6 +841,7 @@ fn check_namespaces(state: &State) {
         .collect();
     for (at, (home, one)) in begins.iter().enumerate() {
         for (_, other) in begins[at + 1..].iter().filter(|(other, _)| other == home) {
+            let (one, other) = (one.replace('.', "_"), other.replace('.', "_"));
             assert!(
                 !one.starts_with(other.as_str()) && !other.starts_with(one.as_str()),
                 "{one} meets {other}"
@@ -1014,6 +1018,104 @@ fn namespaces_do_not_meet() {
 }
 
 #[test]
+fn namespaces_do_not_collide() {
+    let mut machine = Machine::default();
+    machine.run(hiding("one", "acme."));
+    for prefix in ["acme_", "acme_x-"] {
+        let refusal = Refusal::NamespaceCollides {
+            prefix: prefix.parse().unwrap(),
+            other: "one".parse().unwrap(),
+            theirs: "acme.".parse().unwrap(),
+        };
+        assert_eq!(machine.refusal(hiding("two", prefix)), refusal);
+    }
+    let elsewhere = Namespace::HidePrefix("acme_".parse().unwrap());
+    assert_eq!(
+        machine.run(standard("two", "second", elsewhere, &[])),
+        Outcome::Created
+    );
+    assert_eq!(machine.run(hiding("three", "acme-")), Outcome::Created);
+    // What an older release took can be changed in everything else.
+    machine.run(standard(
+        "four",
+        "main",
+        Namespace::HidePrefix("bill.".parse().unwrap()),
+        &[],
+    ));
+    machine.run(standard(
+        "five",
+        "main",
+        Namespace::HidePrefix("bills-".parse().unwrap()),
+        &[],
+    ));
+    let five = machine
+        .state
+        .vclusters
+        .get_mut("five")
+        .map(Arc::make_mut)
+        .unwrap();
+    if let VclusterKind::Standard(standard) = &mut five.spec.kind {
+        standard.namespace = Namespace::HidePrefix("bill_".parse().unwrap());
+    }
+    let changed = standard(
+        "five",
+        "main",
+        Namespace::HidePrefix("bill_".parse().unwrap()),
+        &["more"],
+    );
+    assert_eq!(machine.run(changed), Outcome::Updated);
+}
+
+#[test]
+fn groups_of_a_namespace_are_named_by_no_other() {
+    let mut machine = Machine::default();
+    let lists = |groups: &[&str]| {
+        let Command::PutVcluster {
+            name,
+            mut spec,
+            kafka_cluster_id,
+        } = standard("lists", "main", Namespace::None, &["*"])
+        else {
+            unreachable!("it puts a virtual cluster")
+        };
+        if let VclusterKind::Standard(standard) = &mut spec.kind {
+            standard.groups = groups.iter().map(|group| group.parse().unwrap()).collect();
+        }
+        Command::PutVcluster {
+            name,
+            spec,
+            kafka_cluster_id,
+        }
+    };
+    let taken = |selector: &str, prefix: &str, owner: &str| Refusal::GroupsTaken {
+        selector: selector.parse().unwrap(),
+        lets_in: "lists".parse().unwrap(),
+        prefix: prefix.parse().unwrap(),
+        owner: owner.parse().unwrap(),
+    };
+    machine.run(hiding("dev", "dev-"));
+    for selector in ["dev-app", "dev-*", "dev-a?", "dev-"] {
+        assert_eq!(
+            machine.refusal(lists(&["*", selector])),
+            taken(selector, "dev-", "dev")
+        );
+    }
+    // Patterns pass over what is another's, and whoever comes later is kept from nothing by them.
+    let groups = ["*", "?ev-*", "dev", "test-app", "d*"];
+    assert_eq!(machine.run(lists(&groups)), Outcome::Created);
+    assert_eq!(
+        machine.refusal(hiding("test", "test-")),
+        taken("test-app", "test-", "test")
+    );
+    let elsewhere = Namespace::HidePrefix("test-".parse().unwrap());
+    assert_eq!(
+        machine.run(standard("test", "second", elsewhere, &[])),
+        Outcome::Created
+    );
+    assert_eq!(machine.run(hiding("late", "late-")), Outcome::Created);
+}
+
+#[test]
 fn nothing_is_shown_twice() {
     let mut machine = Machine::default();
     let prefix: crate::model::NamePrefix = "dev-".parse().unwrap();
@@ -1061,14 +1163,25 @@ fn topics_of_kafka_itself_are_let_in_by_no_name() {
     let mut machine = Machine::default();
     machine.run(put("one"));
     machine.run(hiding("dev", "dev-"));
-    for own in ["__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"] {
+    for own in [
+        "__consumer_offsets",
+        "__transaction_state",
+        "__share_group_state",
+        "__cluster_metadata",
+    ] {
         let refusal = Refusal::KafkasOwn(own.parse().unwrap());
         assert_eq!(machine.refusal(alias("one", "audit", "main", own)), refusal);
         assert_eq!(machine.refusal(alias("dev", own, "other", own)), refusal);
-        assert_eq!(machine.refusal(standard("list", "main", Namespace::None, &["orders", own])), refusal);
+        assert_eq!(
+            machine.refusal(standard("list", "main", Namespace::None, &["orders", own])),
+            refusal
+        );
     }
     let heartbeats = "__debezium-heartbeat.shop";
-    assert_eq!(machine.run(alias("one", "beats", "main", heartbeats)), Outcome::Created);
+    assert_eq!(
+        machine.run(alias("one", "beats", "main", heartbeats)),
+        Outcome::Created
+    );
     let list = standard("list", "main", Namespace::None, &["__*", "*", heartbeats]);
     assert_eq!(machine.run(list), Outcome::Created);
 }

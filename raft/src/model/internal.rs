@@ -11,6 +11,12 @@ pub fn is_kafkas_own(name: &str) -> bool {
     name.starts_with("__") && (name == CLUSTER_METADATA_TOPIC || INTERNAL_TOPICS.contains(&name))
 }
 
+/// Whether the name of a topic that is Kafka's own begins with `prefix`.
+pub fn begins_kafkas_own(prefix: &str) -> bool {
+    let mut own = INTERNAL_TOPICS.iter().chain([&CLUSTER_METADATA_TOPIC]);
+    own.any(|name| name.starts_with(prefix))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,6 +35,16 @@ mod tests {
             "__consumer.offsets",
         ] {
             assert!(!is_kafkas_own(ordinary), "{ordinary}");
+        }
+    }
+
+    #[test]
+    fn a_prefix_may_begin_what_is_kafkas_own() {
+        for prefix in ["_", "__", "__t", "__share_group_state"] {
+            assert!(begins_kafkas_own(prefix), "{prefix}");
+        }
+        for prefix in ["a", "_a", "__d", "__share_group_state-"] {
+            assert!(!begins_kafkas_own(prefix), "{prefix}");
         }
     }
 }

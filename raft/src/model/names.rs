@@ -179,7 +179,8 @@ name!(
 );
 
 name!(
-    /// Names of topics or groups: one, or all that match, where `*` stands for any characters and `?` for one. Only a
+    /// Names of topics or groups: one, or all that match, where `*` stands for any characters and `?` for one. Neither
+    /// stands for a colon: an id that holds one may be that of a virtual cluster, which its name and a colon begin. Only a
     /// selector that begins with `__` selects names that begin with `__`: systems keep what is theirs there.
     NameSelector,
     "selector",
@@ -233,12 +234,19 @@ impl NamePrefix {
     pub fn meets(&self, other: &Self) -> bool {
         self.0.starts_with(other.as_str()) || other.0.starts_with(self.as_str())
     }
+
+    /// Whether two topics of which one begins with this prefix and one with the other can be the same to Kafka, which
+    /// takes `.` and `_` for one character, because the names of metrics do.
+    pub fn collides(&self, other: &Self) -> bool {
+        let same = |(a, b): (u8, u8)| a == b || matches!((a, b), (b'.', b'_') | (b'_', b'.'));
+        self.0.bytes().zip(other.0.bytes()).all(same)
+    }
 }
 
 impl NameSelector {
     /// Whether it selects `name`.
     pub fn matches(&self, name: &str) -> bool {
-        if name.starts_with(RESERVED) && !self.0.starts_with(RESERVED) {
+        if name.starts_with(RESERVED) && !self.0.starts_with(RESERVED) || name.contains(':') {
             return false;
         }
         glob(self.0.as_bytes(), name.as_bytes())
@@ -398,9 +406,29 @@ mod tests {
         check("*ab*c", "xabyabz", false);
         check("a?c", "abc", true);
         check("a?c", "ac", false);
+        for selector in ["*", "part*", "part?*", "part?g"] {
+            check(selector, "part:g", false);
+        }
         check("*", "__heartbeats", false);
         check("__*", "__heartbeats", true);
         assert!("a b".parse::<NameSelector>().is_err() && "".parse::<NameSelector>().is_err());
+    }
+
+    #[test]
+    fn prefixes_collide_as_topics_do() {
+        let check = |a: &str, b: &str, meet: bool, collide: bool| {
+            let (a, b): (NamePrefix, NamePrefix) = (a.parse().unwrap(), b.parse().unwrap());
+            for (a, b) in [(&a, &b), (&b, &a)] {
+                assert_eq!((a.meets(b), a.collides(b)), (meet, collide), "{a} {b}");
+            }
+        };
+        check("acme.", "acme_", false, true);
+        check("acme.", "acme_x-", false, true);
+        check("a._b-", "a_.b", false, true);
+        check("acme.", "acme.", true, true);
+        check("acme", "acme_", true, true);
+        check("acme.", "acme-", false, false);
+        check("acme.a-", "acme_b-", false, false);
     }
 
     #[test]

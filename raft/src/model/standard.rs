@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::names::{NamePrefix, NameSelector};
-use super::{ClusterId, TopicName, is_kafkas_own};
+use super::{ClusterId, Neighbours, TopicName, is_kafkas_own};
 
 /// A view of one physical cluster.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ pub struct Standard {
     pub namespace: Namespace,
     /// Topics that are let in beside the namespace, under their own names.
     pub topics: BTreeSet<NameSelector>,
-    /// Groups that are let in beside the namespace, under their own names.
+    /// Groups that are let in beside the namespace, under their own names, unless they are another virtual cluster's.
     pub groups: BTreeSet<NameSelector>,
 }
 
@@ -63,7 +63,8 @@ impl Namespace {
 impl Standard {
     /// What the physical cluster calls the topic `name`; `None` when there can be none of that name.
     pub fn physical_topic<'a>(&self, name: &'a str) -> Option<Cow<'a, str>> {
-        to_physical(&self.namespace, &self.topics, name).filter(|physical| !is_kafkas_own(physical))
+        to_physical(&self.namespace, |name| self.lets_in_topic(name), name)
+            .filter(|physical| !is_kafkas_own(physical))
     }
 
     /// What clients call the topic `physical`; `None` when they do not see it.
@@ -71,23 +72,33 @@ impl Standard {
         if is_kafkas_own(physical) {
             return None;
         }
-        to_virtual(&self.namespace, &self.topics, physical).filter(|name| !name.is_empty())
+        to_virtual(&self.namespace, |name| self.lets_in_topic(name), physical).filter(|name| !name.is_empty())
     }
 
     /// What the physical cluster calls the group `id`. Without a prefix, `None` for what is not let in.
-    pub fn physical_group<'a>(&self, id: &'a str) -> Option<Cow<'a, str>> {
-        to_physical(&self.namespace, &self.groups, id)
+    pub fn physical_group<'a>(&self, id: &'a str, others: &Neighbours) -> Option<Cow<'a, str>> {
+        to_physical(&self.namespace, |id| self.lets_in_group(id, others), id)
     }
 
     /// What clients call the group `physical`. Without a prefix, `None` for what is not let in.
-    pub fn virtual_group<'a>(&self, physical: &'a str) -> Option<&'a str> {
-        to_virtual(&self.namespace, &self.groups, physical)
+    pub fn virtual_group<'a>(&self, physical: &'a str, others: &Neighbours) -> Option<&'a str> {
+        to_virtual(&self.namespace, |id| self.lets_in_group(id, others), physical)
+    }
+
+    /// Whether a group is let in, and so belongs to somebody else. What is in the namespace of another virtual cluster is
+    /// not, whatever selects it.
+    pub fn lets_in_group(&self, id: &str, others: &Neighbours) -> bool {
+        selects(&self.groups, id) && !others.have(id)
+    }
+
+    fn lets_in_topic(&self, name: &str) -> bool {
+        selects(&self.topics, name)
     }
 
     /// Whether a topic of this name is the virtual cluster's own, to be created, changed and deleted through it. What is
     /// let in beside the namespace belongs to somebody else.
     pub fn owns_topic(&self, name: &str) -> bool {
-        !selects(&self.topics, name) && self.namespace.physical(name).is_some()
+        !self.lets_in_topic(name) && self.namespace.physical(name).is_some()
     }
 
     /// How names of topics begin that clients may see, as the physical cluster calls them.
@@ -100,8 +111,17 @@ impl Standard {
 
     /// A topic of Kafka's own that a selector names. Wildcards and prefixes pass over those.
     pub fn named_of_kafka(&self) -> Option<TopicName> {
-        let named = self.topics.iter().find(|selector| is_kafkas_own(selector.as_str()));
+        let named = self
+            .topics
+            .iter()
+            .find(|selector| is_kafkas_own(selector.as_str()));
         named.and_then(|selector| selector.as_str().parse().ok())
+    }
+
+    /// A selector of groups that selects nothing but what begins with `prefix`.
+    pub fn group_selector_within(&self, prefix: &NamePrefix) -> Option<&NameSelector> {
+        let mut selectors = self.groups.iter();
+        selectors.find(|selector| selector.head().starts_with(prefix.as_str()))
     }
 
     /// A selector that would let in what the namespace shows already.
@@ -122,10 +142,10 @@ impl Standard {
 
 fn to_physical<'a>(
     namespace: &Namespace,
-    let_in: &BTreeSet<NameSelector>,
+    is_let_in: impl Fn(&str) -> bool,
     name: &'a str,
 ) -> Option<Cow<'a, str>> {
-    match selects(let_in, name) {
+    match is_let_in(name) {
         true => Some(Cow::Borrowed(name)),
         false => namespace.physical(name),
     }
@@ -133,15 +153,15 @@ fn to_physical<'a>(
 
 fn to_virtual<'a>(
     namespace: &Namespace,
-    let_in: &BTreeSet<NameSelector>,
+    is_let_in: impl Fn(&str) -> bool,
     physical: &'a str,
 ) -> Option<&'a str> {
-    match selects(let_in, physical) {
+    match is_let_in(physical) {
         true => Some(physical),
         // A name that is let in stands for what is let in.
         false => namespace
             .of_physical(physical)
-            .filter(|name| !selects(let_in, name) || *name == physical),
+            .filter(|name| !is_let_in(name) || *name == physical),
     }
 }
 
@@ -221,7 +241,12 @@ mod tests {
     fn topics_of_kafka_itself_are_shown_by_nothing() {
         let prefixed = |prefix: &str| standard(Namespace::HidePrefix(prefix.parse().unwrap()), &[]);
         let enforced = standard(Namespace::EnforcePrefix("__".parse().unwrap()), &[]);
-        let own = ["__consumer_offsets", "__transaction_state", "__share_group_state", "__cluster_metadata"];
+        let own = [
+            "__consumer_offsets",
+            "__transaction_state",
+            "__share_group_state",
+            "__cluster_metadata",
+        ];
         for topic in own {
             for (standard, name) in [
                 (standard(Namespace::None, &["*", "__*", "?*", topic]), topic),
@@ -235,12 +260,19 @@ mod tests {
                 assert_eq!(standard.virtual_topic(topic), None, "{standard:?} {topic}");
             }
         }
-        check(&prefixed("__"), "debezium-heartbeat", Some("__debezium-heartbeat"));
+        check(
+            &prefixed("__"),
+            "debezium-heartbeat",
+            Some("__debezium-heartbeat"),
+        );
         check(&prefixed("_"), "consumer_offsets", Some("_consumer_offsets"));
         check(&hide(&[]), "__consumer_offsets", Some("dev-__consumer_offsets"));
         let named = standard(Namespace::None, &["orders", "__consumer_offsets"]).named_of_kafka();
         assert_eq!(named.unwrap().as_str(), "__consumer_offsets");
-        assert_eq!(standard(Namespace::None, &["__*", "orders"]).named_of_kafka(), None);
+        assert_eq!(
+            standard(Namespace::None, &["__*", "orders"]).named_of_kafka(),
+            None
+        );
     }
 
     #[test]

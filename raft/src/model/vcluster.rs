@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel,
-    PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard, TokenId, TokenRecord, TopicName,
-    VclusterName,
+    NamePrefix, PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard, TokenId, TokenRecord,
+    TopicName, VclusterName,
 };
 
 /// The name of the virtual cluster that is always there.
@@ -25,6 +25,16 @@ pub enum VclusterKind {
     Passthrough,
     /// A part of one physical cluster, with topics of its own.
     Standard(Standard),
+}
+
+impl VclusterKind {
+    /// What its names begin with, and on which physical cluster, if they have a prefix.
+    pub fn border(&self) -> Option<(&ClusterId, &NamePrefix)> {
+        match self {
+            Self::Standard(standard) => Some((&standard.backend, standard.namespace.prefix()?)),
+            Self::Partner | Self::Passthrough => None,
+        }
+    }
 }
 
 /// A virtual cluster as an operator writes it.

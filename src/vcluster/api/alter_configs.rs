@@ -1,5 +1,5 @@
 //! AlterConfigs and IncrementalAlterConfigs. Through the physical cluster's own view everything can be configured, in
-//! other virtual clusters only groups, which are theirs alone.
+//! other virtual clusters only the topics and groups that are theirs alone.
 
 use super::ask::{Ask, Stop, Verdict};
 use super::back::Back;
@@ -74,7 +74,7 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> 
             Verdict::Forwarded(alias) => Ok(alias.physical_name.as_str().to_owned()),
             Verdict::Refused(error) => Err(error),
         },
-        GROUP => group::judge_id(ask, name, operation),
+        GROUP => group::judge_own_id(ask, name, operation),
         BROKER | BROKER_LOGGER | CLIENT_METRICS => {
             if !ask.gate.allows(operation, Resource::CLUSTER) {
                 Err(ErrorCode::ClusterAuthorizationFailed)

@@ -147,7 +147,7 @@ impl<'a> Back<'a> {
         }
         let code = parent.child_of(Class::ErrorCode).and_then(Node::int);
         let code = code.and_then(|code| i16::try_from(code).ok()).unwrap_or_default();
-        edits.set_text(node, denial(code));
+        edits.set_text(node, denial(code).or_else(|| said_of_collision(text)));
     }
 
     /// What a broker says of a group that is not there, or of another kind, said of the virtual group.
@@ -376,6 +376,13 @@ impl<'a> Back<'a> {
         is_asked(self.cluster_operations)?;
         Some(cluster_operations(&self.asker))
     }
+}
+
+/// What a broker says of a topic that it does not create because of another, which may be anybody's: without names.
+fn said_of_collision(text: &str) -> Option<&'static str> {
+    text.contains(" collides with existing topic").then_some(
+        "The name collides with that of another topic: in names of metrics '.' and '_' are the same.",
+    )
 }
 
 /// Texts that brokers send where there is no error.

@@ -96,7 +96,7 @@ pub(super) fn denial(code: i16) -> Option<&'static str> {
 
 /// What a broker says of the errors with which items are refused, where an answer has room for words.
 pub(super) fn message(code: i16) -> Option<&'static str> {
-    const MESSAGES: [(ErrorCode, &str); 3] = [
+    const MESSAGES: [(ErrorCode, &str); 4] = [
         (
             ErrorCode::UnknownTopicOrPartition,
             "This server does not host this topic-partition.",
@@ -106,6 +106,10 @@ pub(super) fn message(code: i16) -> Option<&'static str> {
             "The coordinator is not available.",
         ),
         (ErrorCode::InvalidGroupId, "The group id is invalid."),
+        (
+            ErrorCode::PolicyViolation,
+            "The group does not belong to this virtual cluster: it is shown by a selector.",
+        ),
     ];
     let known = MESSAGES.iter().find(|(error, _)| error.code() == code);
     known.map(|(_, text)| *text).or_else(|| denial(code))

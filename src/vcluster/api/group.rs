@@ -122,6 +122,20 @@ pub(super) fn judge_named(
     }
 }
 
+/// Judges the one group of a request that changes it, and gives it its physical id.
+pub(super) fn judge_own_named(
+    ask: &mut Ask<'_>,
+    operation: Operation,
+    edits: &mut Edits,
+) -> Result<(), ErrorCode> {
+    judge_named(ask, operation, edits)?;
+    let id = ask.message.first(Class::GroupId).and_then(|node| node.text());
+    match ask.view.names.owns_group(id.unwrap_or_default()) {
+        true => Ok(()),
+        false => Err(ErrorCode::PolicyViolation),
+    }
+}
+
 /// Judges a group and gives its physical id.
 pub(super) fn judge_id(ask: &mut Ask<'_>, id: &str, operation: Operation) -> Result<String, ErrorCode> {
     if !ask.gate.allows(operation, Resource::group(id)) {
@@ -140,6 +154,15 @@ pub(super) fn judge_id(ask: &mut Ask<'_>, id: &str, operation: Operation) -> Res
         .names
         .physical_group(id)
         .map_err(|_| ErrorCode::InvalidGroupId)
+}
+
+/// The same for a group that is to be changed or deleted: one that is let in belongs to somebody else.
+pub(super) fn judge_own_id(ask: &mut Ask<'_>, id: &str, operation: Operation) -> Result<String, ErrorCode> {
+    let physical = judge_id(ask, id, operation)?;
+    match ask.view.names.owns_group(id) {
+        true => Ok(physical),
+        false => Err(ErrorCode::PolicyViolation),
+    }
 }
 
 /// Where a group keeps offsets only, it has no members: what is said of one there is left out.

@@ -37,9 +37,13 @@ fn split(ask: &mut Ask<'_>, operation: Operation, answered: Field, operations: A
     let Some(array) = ask.message.first(Class::GroupId) else {
         return ask.reply(&ask.response()?);
     };
+    let judge = match operation {
+        Operation::Delete => group::judge_own_id,
+        _ => group::judge_id,
+    };
     for node in array.children() {
         let id = node.text().unwrap_or_default();
-        match group::judge_id(ask, id, operation) {
+        match judge(ask, id, operation) {
             Ok(physical) => {
                 edits.set_text(node, Some(&physical));
                 kept += 1;

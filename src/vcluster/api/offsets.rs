@@ -71,7 +71,7 @@ pub(super) fn commit(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 /// OffsetDelete.
 pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
-    match group::judge_named(ask, Operation::Delete, &mut edits) {
+    match group::judge_own_named(ask, Operation::Delete, &mut edits) {
         Ok(()) => topics::request(ask, &DELETE, edits),
         Err(error) => {
             let mut response = ask.response()?;

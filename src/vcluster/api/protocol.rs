@@ -20,6 +20,8 @@ const fn said(key: i16, rights: &'static str, way: &'static str) -> Said {
 
 const BETWEEN_BROKERS: &str = "What brokers ask of each other: as it is, through `passthrough`; elsewhere POLICY_VIOLATION for those who have the right.";
 
+const LET_IN: &str = "Groups; names and ids of topics. POLICY_VIOLATION for a group that belongs to somebody else and is let in.";
+
 const SAID: &[Said] = &[
     said(
         0,
@@ -133,7 +135,7 @@ const SAID: &[Said] = &[
     said(
         33,
         "ALTER_CONFIGS on the topic, the group, or for brokers the cluster",
-        "Everything through `passthrough`; in a Partner its groups, and POLICY_VIOLATION for what else the caller has the right to.",
+        "Everything through `passthrough`; elsewhere topics and groups of the virtual cluster's own, and POLICY_VIOLATION for what else the caller has the right to.",
     ),
     said(34, "ALTER on the cluster", "As CreateTopics."),
     said(
@@ -143,7 +145,7 @@ const SAID: &[Said] = &[
     ),
     said(36, "none", ""),
     said(37, "ALTER on the topic", "As CreateTopics."),
-    said(42, "DELETE on the group", "Groups."),
+    said(42, "DELETE on the group", LET_IN),
     said(43, "ALTER on the cluster", "As CreateTopics."),
     said(
         44,
@@ -156,7 +158,7 @@ const SAID: &[Said] = &[
         "DESCRIBE on the cluster",
         "Topics of this virtual cluster; replicas.",
     ),
-    said(47, "DELETE on the group, READ on the topic", "Group; names."),
+    said(47, "DELETE on the group, READ on the topic", LET_IN),
     said(
         48,
         "DESCRIBE_CONFIGS on the cluster",
@@ -261,8 +263,8 @@ const SAID: &[Said] = &[
         "DESCRIBE on the group and the topic",
         "Groups; names, ids. \"All\" is what the caller may describe.",
     ),
-    said(91, "READ on the group and the topic", "Group; names, ids."),
-    said(92, "DELETE on the group, READ on the topic", "Group; names, ids."),
+    said(91, "READ on the group and the topic", LET_IN),
+    said(92, "DELETE on the group, READ on the topic", LET_IN),
 ];
 
 /// The reason why keys are not served, whatever comes.

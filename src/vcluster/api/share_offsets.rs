@@ -43,7 +43,7 @@ fn in_words(item: &mut Item, error: i16) {
 /// AlterShareGroupOffsets.
 pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
-    if let Err(error) = group::judge_named(ask, Operation::Read, &mut edits) {
+    if let Err(error) = group::judge_own_named(ask, Operation::Read, &mut edits) {
         return refuse(ask, error);
     }
     let root = ask.message.root();
@@ -54,7 +54,7 @@ pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 /// DeleteShareGroupOffsets: of whole topics.
 pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut sieve = Sieve::new(ask, field::RESPONSES)?;
-    if let Err(error) = group::judge_named(ask, Operation::Delete, sieve.keep()) {
+    if let Err(error) = group::judge_own_named(ask, Operation::Delete, sieve.keep()) {
         return refuse(ask, error);
     }
     if let Some(array) = ask.message.root().child(field::TOPICS) {

@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
     use crate::vcluster::rename::{Scope, Sources};
-    use klamm_raft::model::AliasTopic;
+    use klamm_raft::model::{AliasTopic, Neighbours};
 
     fn said(text: &str) -> Option<String> {
         let alias = |physical: &str| AliasTopic {
@@ -94,6 +94,7 @@ mod tests {
             cluster: Some(&home),
             aliases: &aliases,
             topics: &BTreeMap::new(),
+            neighbours: &Neighbours::default(),
         };
         let names = Names::compile(None, Scope::Aliases, sources);
         renamed(&names, text)

@@ -8,7 +8,7 @@ use kafka_protocol::messages::consumer_protocol_assignment::TopicPartition as As
 use kafka_protocol::messages::consumer_protocol_subscription::TopicPartition as Owned;
 use kafka_protocol::messages::{ConsumerProtocolAssignment, ConsumerProtocolSubscription, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
-use klamm_raft::model::AliasTopic;
+use klamm_raft::model::{AliasTopic, Neighbours};
 use proptest::prelude::*;
 
 use super::{Direction, NotUnderstood};
@@ -28,6 +28,7 @@ fn names() -> Arc<Names> {
         cluster: Some(&home),
         aliases: &aliases,
         topics: &BTreeMap::new(),
+        neighbours: &Neighbours::default(),
     };
     Names::compile(None, Scope::Aliases, sources)
 }

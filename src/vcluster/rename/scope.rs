@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use klamm_raft::model::{
-    ClusterId, Namespace, Standard, TopicName, VclusterKind, VclusterName, VclusterState,
+    ClusterId, Namespace, Neighbours, Standard, TopicName, VclusterKind, VclusterName, VclusterState,
+    begins_kafkas_own,
 };
 
 use crate::vcluster::pattern::beginning;
@@ -89,14 +90,16 @@ impl Scope {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Realm {
     pub(super) scope: Scope,
+    neighbours: Neighbours,
     /// The virtual cluster's name and the separator: what begins ids where nothing else does.
     own: String,
 }
 
 impl Realm {
-    pub(super) fn new(vcluster: &VclusterName, scope: Scope) -> Self {
+    pub(super) fn new(vcluster: &VclusterName, scope: Scope, neighbours: Neighbours) -> Self {
         Self {
             scope,
+            neighbours,
             own: format!("{vcluster}{SEPARATOR}"),
         }
     }
@@ -125,9 +128,7 @@ impl Realm {
         match &self.scope {
             Scope::Everything => Ok(id.to_owned()),
             Scope::Aliases => fitting(self.mark(id)),
-            Scope::Part(standard) => match standard.physical_group(id) {
-                // That is what another group is called there.
-                Some(_) if self.marked_group(standard, id).is_some() => Err(IdRefused::OutsideNamespace),
+            Scope::Part(standard) => match standard.physical_group(id, &self.neighbours) {
                 Some(physical) => fitting(physical.into_owned()),
                 None => self.marked_unless_prefixed(standard, id),
             },
@@ -151,16 +152,17 @@ impl Realm {
             Scope::Aliases => self.unmark(physical),
             Scope::Part(standard) => {
                 let marked = self.marked_group(standard, physical);
-                marked.or_else(|| standard.virtual_group(physical))
+                marked.or_else(|| standard.virtual_group(physical, &self.neighbours))
             }
         }
     }
 
+    /// Whether others may have to do with a group: all belong to others where everything is shown, and what is let in does.
     pub(super) fn is_let_in_group(&self, physical: &str) -> bool {
         match &self.scope {
             Scope::Everything => true,
             Scope::Aliases => false,
-            Scope::Part(standard) => standard.groups.iter().any(|selector| selector.matches(physical)),
+            Scope::Part(standard) => standard.lets_in_group(physical, &self.neighbours),
         }
     }
 
@@ -185,7 +187,9 @@ impl Realm {
     /// The group that the physical cluster calls `physical` because it is neither let in nor given a prefix.
     fn marked_group<'a>(&self, standard: &Standard, physical: &'a str) -> Option<&'a str> {
         let id = self.unmark(physical)?;
-        (standard.namespace.prefix().is_none() && standard.physical_group(id).is_none()).then_some(id)
+        let is_marked =
+            standard.namespace.prefix().is_none() && standard.physical_group(id, &self.neighbours).is_none();
+        is_marked.then_some(id)
     }
 
     /// A text that is no topic's name, neither here nor on the physical cluster.
@@ -217,6 +221,14 @@ impl Realm {
             Scope::Everything => Some(text.to_owned()),
             Scope::Part(standard) => match &standard.namespace {
                 Namespace::None => None,
+                // A broker would find topics that are its own, too.
+                namespace
+                    if namespace
+                        .prefix()
+                        .is_some_and(|prefix| begins_kafkas_own(prefix.as_str())) =>
+                {
+                    None
+                }
                 Namespace::HidePrefix(prefix) => beginning::behind(prefix.as_str(), text),
                 Namespace::EnforcePrefix(prefix) => {
                     let begins = beginning::beginning(text).starts_with(prefix.as_str());

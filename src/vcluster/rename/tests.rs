@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use klamm_raft::model::{AliasTopic, ClusterId, Namespace, Standard, TopicName};
+use klamm_raft::model::{AliasTopic, ClusterId, NamePrefix, Namespace, Neighbours, Standard, TopicName};
 use proptest::prelude::*;
 
 use super::{Names, Scope, Sources};
 use crate::backend::topology::PhysicalTopic;
 use crate::vcluster::names::TopicId;
+use crate::vcluster::pattern::Pattern;
 
 fn names(vcluster: &str, aliases: &[(&str, &str, u8)]) -> Names {
     let home: ClusterId = "main".parse().unwrap();
@@ -36,6 +37,7 @@ fn compile(
         cluster: Some(home),
         aliases,
         topics,
+        neighbours: &Neighbours::default(),
     };
     Names::compile(previous, scope, sources)
 }
@@ -263,7 +265,10 @@ fn a_part_lists_its_namespace_what_is_let_in_and_its_aliases() {
 /// As a release may have left it that took such aliases.
 #[test]
 fn an_alias_of_a_topic_of_kafka_itself_shows_nothing() {
-    let aliases = [("audit", "__consumer_offsets"), ("beats", "__debezium-heartbeat.shop")];
+    let aliases = [
+        ("audit", "__consumer_offsets"),
+        ("beats", "__debezium-heartbeat.shop"),
+    ];
     let there = ["__consumer_offsets", "__debezium-heartbeat.shop", "dev-audit"];
     let shown = part(hide("dev-"), &["__*"], &aliases, &there);
     assert_eq!(
@@ -316,13 +321,84 @@ fn groups_and_transactions_of_a_part_are_in_its_namespace() {
     assert_eq!(names.physical_transactional_id("t").unwrap(), "dev:t");
 }
 
+/// A broker knows no virtual cluster: where its own topics begin with the prefix, it is sent no expression.
+#[test]
+fn no_expression_finds_topics_of_kafka_itself() {
+    let any = Pattern::compile(".*").unwrap();
+    for (prefix, is_sent) in [
+        ("_", false),
+        ("__", false),
+        ("__c", false),
+        ("_d", true),
+        ("dev-", true),
+    ] {
+        let names = part(hide(prefix), &[], &[], &[]);
+        assert_eq!(names.physical_pattern(&any, ".*").is_some(), is_sent, "{prefix}");
+        let enforced = part(Namespace::EnforcePrefix(prefix.parse().unwrap()), &[], &[], &[]);
+        let text = format!("{prefix}.*");
+        let pattern = Pattern::compile(&text).unwrap();
+        assert_eq!(
+            enforced.physical_pattern(&pattern, &text).is_some(),
+            is_sent,
+            "{prefix}"
+        );
+    }
+}
+
+/// Whatever selects them, and also those that come later.
+#[test]
+fn groups_of_other_virtual_clusters_are_not_let_in() {
+    let neighbours: Neighbours = ["test-", "other."]
+        .into_iter()
+        .map(|prefix| prefix.parse::<NamePrefix>().unwrap())
+        .collect();
+    let home: ClusterId = "main".parse().unwrap();
+    for namespace in [Namespace::None, hide("dev-")] {
+        let scope = Scope::Part(Standard {
+            backend: home.clone(),
+            namespace: namespace.clone(),
+            topics: BTreeSet::new(),
+            groups: ["t*", "part?*", "other.*", "test-app"]
+                .map(|text| text.parse().unwrap())
+                .into(),
+        });
+        let sources = Sources {
+            vcluster: &"dev".parse().unwrap(),
+            cluster: Some(&home),
+            aliases: &BTreeMap::new(),
+            topics: &BTreeMap::new(),
+            neighbours: &neighbours,
+        };
+        let names = Names::compile(None, scope, sources);
+        for theirs in [
+            "test-app",
+            "test-",
+            "other.app",
+            "part:app",
+            "partner:app",
+            "t:app",
+        ] {
+            assert_eq!(names.virtual_group(theirs), None, "{namespace:?} {theirs}");
+            let own = names.physical_group(theirs).unwrap();
+            assert!(own.starts_with("dev"), "{namespace:?} {theirs}: {own}");
+            assert_eq!(names.virtual_group(&own), Some(theirs), "{namespace:?}");
+            assert!(names.owns_group(theirs), "{namespace:?} {theirs}");
+        }
+        for nobodys in ["tests", "t", "partner-app", "part-"] {
+            assert_eq!(names.virtual_group(nobodys), Some(nobodys), "{namespace:?}");
+            assert_eq!(names.physical_group(nobodys).unwrap(), nobodys, "{namespace:?}");
+            assert!(!names.owns_group(nobodys), "{namespace:?} {nobodys}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn names_of_a_part_convert_there_and_back(
         name in "[adev-]{1,6}", prefix in "[dev-]{1,3}", let_in in prop::collection::vec("[adev*?-]{1,4}", 0..3),
         mode in 0..3,
     ) {
-        let prefix: klamm_raft::model::NamePrefix = prefix.parse().unwrap();
+        let prefix: NamePrefix = prefix.parse().unwrap();
         let namespace = match mode {
             0 => Namespace::None,
             1 => Namespace::HidePrefix(prefix),

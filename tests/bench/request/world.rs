@@ -150,6 +150,7 @@ pub(crate) fn view(state: &State, topology: &Topology) -> View {
     let source = Source {
         name: &name,
         state: own,
+        vclusters: &state.vclusters,
         nodes: &state.nodes,
         topologies: &Topologies::from([(home, Arc::new(topology.clone()))]),
         pinned: &state.pinned_clusters,

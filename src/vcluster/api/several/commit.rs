@@ -71,7 +71,8 @@ fn has_group(view: &View, question: Question<'_>, id: &str) -> bool {
     let caller = question.caller;
     let asker = view.acls.index.asker(&caller.principal, &caller.host);
     let is_allowed = asker.decide(operation, Resource::group(id)).is_allowed();
-    is_allowed && !id.is_empty() && view.names.physical_group(id).is_ok()
+    let is_kept_back = question.api == Api::OffsetDelete && !view.names.owns_group(id);
+    is_allowed && !is_kept_back && !id.is_empty() && view.names.physical_group(id).is_ok()
 }
 
 /// At home the broker that was asked is the coordinator, or says that it is not. Elsewhere nobody knows.

@@ -3,6 +3,7 @@
 
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::create_topics_response::CreatableTopicResult;
+use kafka_protocol::messages::delete_groups_response::DeletableGroupResult;
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::delete_topics_response::DeletableTopicResult;
 use kafka_protocol::messages::incremental_alter_configs_request::AlterConfigsResource;
@@ -10,11 +11,14 @@ use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::list_transactions_response::TransactionState;
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::MetadataResponseTopic;
+use kafka_protocol::messages::offset_commit_request::OffsetCommitRequestTopic;
+use kafka_protocol::messages::offset_commit_response::OffsetCommitResponseTopic;
 use kafka_protocol::messages::{
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    AlterShareGroupOffsetsRequest, CreateTopicsRequest, CreateTopicsResponse, DeleteGroupsRequest,
+    DeleteGroupsResponse, DeleteShareGroupOffsetsRequest, DeleteTopicsRequest, DeleteTopicsResponse,
     FindCoordinatorRequest, FindCoordinatorResponse, IncrementalAlterConfigsRequest, ListGroupsRequest,
     ListGroupsResponse, ListTransactionsRequest, ListTransactionsResponse, MetadataRequest, MetadataResponse,
-    find_coordinator_response::Coordinator,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetDeleteRequest, find_coordinator_response::Coordinator,
 };
 
 use super::world::*;
@@ -177,6 +181,91 @@ fn what_is_somebody_elses_is_not_configured() {
     let seen = world.ask(1, &request).replied();
     let codes: Vec<_> = seen.responses.iter().map(|result| result.error_code).collect();
     assert_eq!(codes, [POLICY_VIOLATION; 2]);
+}
+
+#[test]
+fn a_group_that_is_let_in_is_used_and_not_administered() {
+    let world = World::standard().asked_by_super_user();
+    let named = |names: &[&str]| {
+        let names = names.iter().map(|name| group_id(name)).collect();
+        DeleteGroupsRequest::default().with_groups_names(names)
+    };
+    let seen: DeleteGroupsResponse = world.exchange(2, &named(&["app", "shared"]), |upstream| {
+        assert_eq!(upstream.groups_names, [group_id("int-app")]);
+        let gone = DeletableGroupResult::default().with_group_id(group_id("int-app"));
+        DeleteGroupsResponse::default().with_results(vec![gone])
+    });
+    let codes: Vec<_> = seen
+        .results
+        .iter()
+        .map(|result| (result.group_id.as_str(), result.error_code))
+        .collect();
+    assert_eq!(codes, [("app", 0), ("shared", POLICY_VIOLATION)]);
+
+    let offsets = OffsetDeleteRequest::default().with_group_id(group_id("shared"));
+    assert_eq!(world.ask(0, &offsets).replied().error_code, POLICY_VIOLATION);
+    let altered = AlterShareGroupOffsetsRequest::default().with_group_id(group_id("shared"));
+    assert_eq!(world.ask(0, &altered).replied().error_code, POLICY_VIOLATION);
+    let deleted = DeleteShareGroupOffsetsRequest::default().with_group_id(group_id("shared"));
+    assert_eq!(world.ask(0, &deleted).replied().error_code, POLICY_VIOLATION);
+    let config = AlterConfigsResource::default()
+        .with_resource_type(32)
+        .with_resource_name(text("shared"));
+    let configs = IncrementalAlterConfigsRequest::default().with_resources(vec![config]);
+    assert_eq!(
+        world.ask(1, &configs).replied().responses[0].error_code,
+        POLICY_VIOLATION
+    );
+
+    let member = OffsetCommitRequest::default()
+        .with_group_id(group_id("shared"))
+        .with_member_id(text("member"));
+    let topic = OffsetCommitRequestTopic::default().with_name(topic_name("orders"));
+    let seen = world.exchange(
+        8,
+        &member.with_topics(vec![topic]),
+        |upstream: OffsetCommitRequest| {
+            assert_eq!(upstream.group_id, group_id("shared"));
+            let topic = OffsetCommitResponseTopic::default().with_name(topic_name("int-orders"));
+            OffsetCommitResponse::default().with_topics(vec![topic])
+        },
+    );
+    assert_eq!(seen.topics[0].name, topic_name("orders"));
+
+    // The rights come first, as everywhere.
+    let nobody = World::standard();
+    let seen = nobody.ask(2, &named(&["shared"])).replied();
+    assert_eq!(seen.results[0].error_code, 30);
+}
+
+#[test]
+fn a_name_that_collides_is_refused_without_the_other() {
+    for world in [World::standard(), World::passthrough()] {
+        let world = world.asked_by_super_user();
+        let create = CreatableTopic::default().with_name(topic_name("new.one"));
+        let request = CreateTopicsRequest::default().with_topics(vec![create]);
+        let seen: CreateTopicsResponse = world.exchange(7, &request, |upstream| {
+            let name = upstream.topics[0].name.clone();
+            let words = format!(
+                "Topic '{}' collides with existing topic: int_foreign",
+                name.as_str()
+            );
+            let refused = CreatableTopicResult::default()
+                .with_name(name)
+                .with_error_code(17)
+                .with_error_message(Some(text(&words)));
+            CreateTopicsResponse::default().with_topics(vec![refused])
+        });
+        let said = seen.topics[0].error_message.as_ref().unwrap();
+        assert_eq!(
+            (seen.topics[0].name.as_str(), seen.topics[0].error_code),
+            ("new.one", 17)
+        );
+        assert!(
+            said.contains("collides with that of another topic") && !said.contains("foreign"),
+            "{said}"
+        );
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use klamm_raft::command::Command;
 use klamm_raft::model::{
     AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, ListenerName,
     Namespace, NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot,
-    ResourcePattern, Revision, Standard, VclusterKind, VclusterState, VirtualCluster,
+    ResourcePattern, Revision, Standard, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 use klamm_raft::outcome::Outcome;
 
@@ -584,13 +584,15 @@ fn pinned() -> BTreeMap<ClusterId, PinnedCluster> {
 
 fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -> Source<'a> {
     use std::sync::OnceLock;
-    static NAME: OnceLock<klamm_raft::model::VclusterName> = OnceLock::new();
+    static NAME: OnceLock<VclusterName> = OnceLock::new();
     static PINNED: OnceLock<BTreeMap<ClusterId, PinnedCluster>> = OnceLock::new();
+    static VCLUSTERS: OnceLock<BTreeMap<VclusterName, Arc<VclusterState>>> = OnceLock::new();
     static NODES: OnceLock<BTreeMap<NodeId, NodeRecord>> = OnceLock::new();
     let node = NodeRecord::with_ports("gateway", 7000, 100);
     Source {
         name: NAME.get_or_init(|| "partner".parse().unwrap()),
         state,
+        vclusters: VCLUSTERS.get_or_init(BTreeMap::new),
         nodes: NODES.get_or_init(|| BTreeMap::from([(NodeId(1), node)])),
         topologies,
         pinned: PINNED.get_or_init(pinned),
