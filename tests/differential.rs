@@ -72,6 +72,7 @@ fn compare(kind: Kind) -> Result<()> {
         }
     }
     tally.conclude()?;
+    stories::strangers(&world)?;
     stories::silent_writes(&mut world)?;
     stories::revocation(&mut world)?;
     stores::compare(&mut world)

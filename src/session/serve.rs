@@ -41,6 +41,12 @@ impl Session {
         self.asked(asked);
         match self.stage.route(asked.api_key, Conversation::is_sasl) {
             Route::Refuse(end) => self.drain(end),
+            Route::OutOfTurn => {
+                if let Some(answer) = api::out_of_turn(&self.setup.door.view.load(), &frame.bytes) {
+                    self.reply(answer, asked);
+                }
+                self.drain(End::NotLoggedIn);
+            }
             Route::Sasl => self.on_sasl(&frame, asked)?,
             Route::ApiVersions if self.is_expired() => return Err(End::SessionExpired),
             Route::ApiVersions => match api::api_versions(&self.setup.door.view.load(), &frame.bytes) {

@@ -9,6 +9,7 @@ mod ask;
 mod back;
 mod cluster;
 mod config_resources;
+mod config_values;
 mod configs;
 mod consumer_group;
 mod coordinator;
@@ -191,6 +192,7 @@ fn detail_of(api: Api, view: &View) -> Detail {
         | Api::DescribeUserScramCredentials
         | Api::AlterUserScramCredentials
         | Api::CreateTopics
+        | Api::CreatePartitions
         | Api::AlterConfigs
         | Api::IncrementalAlterConfigs
         | Api::CreateAcls
@@ -407,6 +409,16 @@ fn convert(
 /// Answers a request whose change was proposed.
 pub fn changed(pending: PendingChange, result: ChangeResult) -> Segments {
     acls::changed(pending, result)
+}
+
+/// Answers a request that comes in the middle of a login, if it is one that brokers are seen to answer: clients learn
+/// from it that they are not logged in.
+pub fn out_of_turn(view: &View, frame: &Bytes) -> Option<Segments> {
+    let header = RequestHeader::parse(frame).ok()?;
+    let range = view.apis.range(Api::Metadata)?;
+    let is_metadata = header.api_key == Api::Metadata.key() && range.contains(header.api_version);
+    let answer = is_metadata.then(|| metadata::out_of_turn(&header, frame))?;
+    answer.ok()
 }
 
 /// Answers an ApiVersions request, before login as after it.

@@ -217,6 +217,7 @@ pub(super) struct RefusedConfig {
     pub(super) resource_type: i8,
     pub(super) name: String,
     pub(super) error: i16,
+    pub(super) message: Option<&'static str>,
 }
 
 /// A change that was proposed for a request. Its answers are made before, so that nothing can fail once it happened.

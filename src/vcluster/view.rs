@@ -1,6 +1,7 @@
 //! The immutable picture of a virtual cluster that sessions read. It is several independent `Arc`s, so that a change of
 //! one part does not rebuild the others.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use super::brokers::Brokers;
 use super::names::TopicId;
 use super::names::Virtual;
 use super::producer::ProducerTag;
-use super::rename::{Names, Scope, Sources};
+use super::rename::{Alias, Names, Scope, Sources};
 use crate::auth::Directory;
 use crate::authz::{AclIndex, IfNoAcl, Principal};
 use crate::backend::topology::{Features, Topologies};
@@ -170,7 +171,12 @@ impl View {
 
     /// Whether a topic of this name is on another cluster than this part.
     pub fn is_elsewhere(&self, name: &str) -> bool {
-        self.others().any(|names| names.by_virtual_name(name).is_some())
+        self.alias_elsewhere(name).is_some()
+    }
+
+    /// The topic of this name, if it is on another cluster than this part.
+    pub fn alias_elsewhere(&self, name: &str) -> Option<Cow<'_, Alias>> {
+        self.others().find_map(|names| names.by_virtual_name(name))
     }
 
     /// The name of the topic of this id, if it is on another cluster than this part.

@@ -13,7 +13,7 @@ mod transaction;
 
 use klamm::wire::{Field, field};
 
-use crate::fields::{Fields, is};
+use crate::fields::{Fields, Is, is};
 use crate::settings::{NO_TOPICS, TOPICS};
 use crate::side::Side;
 
@@ -87,6 +87,31 @@ impl Case {
 /// Each of the cases for itself.
 fn each(cases: Vec<Case>) -> Vec<Flow> {
     cases.into_iter().map(|case| vec![case]).collect()
+}
+
+/// The same fields, with each item of a list twice.
+fn twice(fields: Fields, list: Field) -> Fields {
+    let doubled = |(field, value): (Field, Is)| match value {
+        Is::Items(items) if field == list => (field, Is::Items([items.clone(), items].concat())),
+        value => (field, value),
+    };
+    fields.into_iter().map(doubled).collect()
+}
+
+/// The same fields with nothing but `payments`, twice, in a list of one item for each topic.
+fn payments_twice(fields: Fields, list: Field) -> Fields {
+    let payments = TOPICS
+        .iter()
+        .position(|name| *name == "payments")
+        .unwrap_or_default();
+    let doubled = |(field, value): (Field, Is)| match value {
+        Is::Items(items) if field == list => {
+            let item = items[payments].clone();
+            (field, Is::Items(vec![item.clone(), item]))
+        }
+        value => (field, value),
+    };
+    fields.into_iter().map(doubled).collect()
 }
 
 /// One item for each topic, there or not, by name and by id as the version likes.

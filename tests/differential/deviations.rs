@@ -1,5 +1,6 @@
 //! Where the gateway intentionally does not answer as a broker: a closed list, each with its reason.
 
+use crate::settings::NO_TOPICS;
 use crate::tree::{Difference, Tree};
 use crate::world::Kind;
 
@@ -36,7 +37,6 @@ const NO_ID: &str = "a topic that the caller may not name is told without its id
 const NOBODY: &str = "where a broker means nobody it says 0, which may be somebody here";
 const NOT_BEGUN: &str = "a share session of which nothing is left is not begun";
 const METRICS: &str = "what clients of the whole physical cluster measure is no tenant's business";
-const THROTTLED: &str = "throttled replicas are named by physical brokers";
 const MASKED: &str = "a broker knows the gateway's address only, which is nobody's business";
 
 const OTHERS: &str = "transactions of other producers of a physical topic are nobody's business";
@@ -52,15 +52,14 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
     deviation(
         19,
         ".Topics[]",
-        |d| gateway_says_nothing(d) || refused_by_policy(d),
+        |d| is_of_an_absent_topic(d) && (gateway_says_nothing(d) || refused_by_policy(d)),
         OWNED,
     ),
-    deviation(19, ".Topics[].Configs[]", is_about_replicas, THROTTLED),
     deviation(19, ".Topics[].Configs[]", gateway_says_nothing, OWNED),
     deviation(
         19,
         ".ErrorCode",
-        |d| (broker_says(d, 0) || broker_says(d, 36)) && gateway_says(d, POLICY),
+        |d| (broker_says(d, 0) || broker_says(d, 38)) && gateway_says(d, POLICY),
         OWNED,
     ),
     deviation(
@@ -78,6 +77,9 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
     deviation(33, ".ErrorCode", is_against_policy, OWNED),
     deviation(33, ".ErrorMessage", gateway_has_no_words, WORDS),
     deviation(37, ".ErrorCode", is_against_policy, OWNED),
+    deviation(37, ".ErrorMessage", says_whose_it_is, OWNED),
+    deviation(33, ".ErrorMessage", says_whose_it_is, OWNED),
+    deviation(44, ".ErrorMessage", says_whose_it_is, OWNED),
     deviation(44, ".ErrorCode", is_against_policy, OWNED),
     deviation(44, ".ErrorMessage", gateway_has_no_words, WORDS),
     deviation(46, ".ErrorMessage", gateway_has_no_words, WORDS),
@@ -162,7 +164,6 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         "the epochs of two clusters are not the same",
     ),
     deviation(32, ".Results[].ErrorMessage", gateway_has_no_words, WORDS),
-    deviation(32, ".Results[].Configs[]", is_about_replicas, THROTTLED),
     deviation(32, ".Results[].Configs[]", gateway_says_nothing, METRICS),
     deviation(
         32,
@@ -237,11 +238,16 @@ fn refused_by_policy(difference: &Difference) -> bool {
     gateway.is_some_and(|topic| topic.field("ErrorCode") == Some(&Tree::Int(POLICY)))
 }
 
-fn is_internal_topic(difference: &Difference) -> bool {
-    gateway_says_nothing(difference) && named(difference).is_some_and(|name| name.starts_with("__"))
+fn says_whose_it_is(difference: &Difference) -> bool {
+    matches!(&difference.gateway, Some(Tree::Text(text)) if text.contains("does not belong to"))
 }
 
-fn is_about_replicas(difference: &Difference) -> bool {
-    gateway_says_nothing(difference)
-        && named(difference).is_some_and(|name| name.ends_with(".throttled.replicas"))
+fn is_of_an_absent_topic(difference: &Difference) -> bool {
+    let sides = [&difference.broker, &difference.gateway];
+    let mut items = sides.into_iter().flatten();
+    items.all(|item| item.field("Name") == Some(&Tree::Text(NO_TOPICS[0].into())))
+}
+
+fn is_internal_topic(difference: &Difference) -> bool {
+    gateway_says_nothing(difference) && named(difference).is_some_and(|name| name.starts_with("__"))
 }

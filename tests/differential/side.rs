@@ -13,6 +13,9 @@ use crate::tree::{Order, Tree};
 /// Longer than any answer takes; a request that has none fails the test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a connection that says nothing is taken for open.
+const SILENCE: Duration = Duration::from_secs(2);
+
 /// What ids end with that no topic has.
 pub(crate) const MADE_UP: u8 = 0xee;
 
@@ -146,6 +149,29 @@ impl Side {
         }
     }
 
+    /// What comes of frames over a connection of their own on which nobody has logged in; `None` where it is closed.
+    pub(crate) fn strangers(&self, frames: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
+        let mut stream = connect(&self.address)?;
+        let mut answers = Vec::new();
+        for frame in frames {
+            stream.write_all(&i32::try_from(frame.len())?.to_be_bytes())?;
+            stream.write_all(frame)?;
+            answers.push(read_frame(&mut stream)?);
+        }
+        if answers.last().is_some_and(Option::is_some) {
+            stream.set_read_timeout(Some(SILENCE))?;
+            answers.push(read_frame(&mut stream).unwrap_or_else(|_| Some(Vec::new())));
+        }
+        Ok(answers)
+    }
+
+    /// An answer in a frame.
+    pub(crate) fn read_answer(&self, api: (i16, i16), frame: &[u8]) -> Result<Tree> {
+        let mut tape = Tape::new();
+        let message = walk_response(api, frame, Detail::Everything, &mut tape)?;
+        Ok(Tree::of(message.root(), &self.names, Order::Free))
+    }
+
     /// A text of the user's last answer that had it.
     pub(crate) fn text(&self, user: &str, name: &'static str) -> String {
         match self.memory.get(&(user.to_owned(), name)) {
@@ -225,9 +251,7 @@ impl Side {
     }
 
     fn login(&self, user: &str) -> Result<TcpStream> {
-        let mut stream = TcpStream::connect(&self.address).with_context(|| self.address.clone())?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut stream = connect(&self.address)?;
         let Some(password) = self.passwords.get(user) else {
             return Ok(stream);
         };
@@ -251,6 +275,13 @@ impl Side {
         }
         Ok(stream)
     }
+}
+
+fn connect(address: &str) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address).with_context(|| address.to_owned())?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 fn write_request(stream: &mut TcpStream, request: &Request) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What is not one request and one answer: writes without an answer, rights that are taken away.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use klamm::wire::{Item, Value, field};
 
 use crate::fields::{Fields, Writer, batch, is, items, null};
@@ -65,6 +65,57 @@ fn written_silently(side: &mut Side, user: &str, topics: &[&str]) -> Result<End>
         Outcome::Answer(_) => End::Open,
         Outcome::Closed => End::Closed,
     })
+}
+
+/// A client asks in a version that nobody knows, or for topics in the middle of its login.
+pub(crate) fn strangers(world: &World) -> Result<()> {
+    const API_VERSIONS: [u8; 2] = [0, 18];
+    const TAGS: [u8; 1] = [0];
+    let unknown = [&API_VERSIONS[..], &[0, 99], &[0, 0, 0, 7], &[0, 1, b'c'], &TAGS].concat();
+    let both = [&world.broker, &world.gateway];
+    let told = both.map(|side| -> Result<Tree> {
+        let answer = side.strangers(std::slice::from_ref(&unknown))?.swap_remove(0);
+        side.read_answer((18, 0), &answer.context("ApiVersions is answered")?)
+    });
+    let [broker, gateway] = told;
+    let (broker, gateway) = (broker?, gateway?);
+    ensure!(broker.holds("ErrorCode", &Tree::Int(35)), "{broker}");
+    ensure!(broker == gateway, "broker {broker}, gateway {gateway}");
+
+    let frame = |request: Request| -> Result<Vec<u8>> {
+        let api = (request.key, request.version);
+        Ok(request.body.request_frame(api, 7, "differential")?.joined()[4..].to_vec())
+    };
+    let handshake = frame(request(17, 1, &vec![is(field::MECHANISM, "PLAIN")])?)?;
+    for version in 0..=13 {
+        let topics = [ORDERS, "nowhere"]
+            .map(|name| vec![is(field::NAME, name)])
+            .to_vec();
+        let metadata = frame(request(3, version, &vec![items(field::TOPICS, topics)])?)?;
+        let frames = [handshake.clone(), metadata];
+        let mut seen = Vec::new();
+        for side in both {
+            let answers = side.strangers(&frames)?;
+            ensure!(
+                answers.last() == Some(&None),
+                "v{version}: the connection stays open"
+            );
+            let answer = answers[1].as_ref().context("Metadata is answered")?;
+            seen.push(side.read_answer((3, version), answer)?);
+        }
+        ensure!(
+            seen[0].holds("ErrorCode", &Tree::Int(34)),
+            "v{version}: {}",
+            seen[0]
+        );
+        ensure!(
+            seen[0] == seen[1],
+            "v{version}: broker {}, gateway {}",
+            seen[0],
+            seen[1]
+        );
+    }
+    Ok(())
 }
 
 /// A right that is given and taken away is so on a connection that stays open.

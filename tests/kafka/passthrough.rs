@@ -60,6 +60,11 @@ fn configurations_of_topics_and_groups_are_changed() -> Result<()> {
     scene.client_ok(&operator, "kafka-topics", &create)?;
     for (kind, name, config) in [
         ("topics", "configured", "retention.ms=12345"),
+        (
+            "topics",
+            "configured",
+            "leader.replication.throttled.replicas=0:1",
+        ),
         ("groups", "configured", "consumer.session.timeout.ms=50000"),
     ] {
         let entity = ["--entity-type", kind, "--entity-name", name];
@@ -69,6 +74,53 @@ fn configurations_of_topics_and_groups_are_changed() -> Result<()> {
         let described = scene.client_ok(&operator, "kafka-configs", &describe)?;
         ensure!(described.contains(config), "{described}");
     }
+    let addresses = "listeners=[PLAINTEXT://127.0.0.1:1]";
+    let alter = ["--alter", "--add-config", addresses, "--entity-type", "brokers"];
+    let said = refused(
+        &scene,
+        &operator,
+        "kafka-configs",
+        &[&alter[..], &["--entity-name", "1"]].concat(),
+    )?;
+    ensure!(said.contains("listeners holds addresses"), "{said}");
+    Ok(())
+}
+
+/// What `kafka-reassign-partitions` throttles, the broker and the topic show, until it is verified that all is done.
+#[test]
+fn a_reassignment_is_throttled_and_the_throttle_is_shown_and_removed() -> Result<()> {
+    let scene = Scene::shared()?;
+    let operator = login(&scene, "operator")?;
+    let create = ["--create", "--topic", "throttled", "--partitions", "1"];
+    scene.client_ok(&operator, "kafka-topics", &create)?;
+    let plan = scene.stage.directory().join("throttled.json");
+    std::fs::write(
+        &plan,
+        r#"{"version": 1, "partitions": [{"topic": "throttled", "partition": 0, "replicas": [1]}]}"#,
+    )?;
+    let file = plan.display().to_string();
+    let reassign = |step: &[&str]| {
+        let json = ["--reassignment-json-file", &file];
+        scene.client_ok(
+            &operator,
+            "kafka-reassign-partitions",
+            &[&json[..], step].concat(),
+        )
+    };
+    reassign(&["--execute", "--throttle", "1234567"])?;
+    let of = |kind: &str, name: &str| {
+        let entity = ["--describe", "--entity-type", kind, "--entity-name", name];
+        scene.client_ok(&operator, "kafka-configs", &entity)
+    };
+    let broker = of("brokers", "1")?;
+    ensure!(
+        broker.contains("leader.replication.throttled.rate=1234567"),
+        "{broker}"
+    );
+    let verified = reassign(&["--verify"])?;
+    ensure!(verified.contains("Clearing topic-level throttles"), "{verified}");
+    let broker = of("brokers", "1")?;
+    ensure!(!broker.contains("throttled.rate=1234567"), "{broker}");
     Ok(())
 }
 
@@ -198,6 +250,14 @@ fn a_partner_administers_no_topics() -> Result<()> {
         ensure!(said.contains("PolicyViolationException"), "{said}");
         ensure!(!said.contains("kept-physical"), "{said}");
     }
+    let create = ["--create", "--topic", "orders", "--partitions", "1"];
+    let said = refused(&scene, &user, "kafka-topics", &create)?;
+    ensure!(said.contains("Topic 'orders' already exists."), "{said}");
+    scene.client_ok(
+        &user,
+        "kafka-topics",
+        &[&create[..], &["--if-not-exists"]].concat(),
+    )?;
     let entity = ["--entity-type", "topics", "--entity-name", "orders"];
     let alter = [&entity[..], &["--alter", "--add-config", "retention.ms=1"]].concat();
     let said = refused(&scene, &user, "kafka-configs", &alter)?;

@@ -96,6 +96,18 @@ fn a_group_reads_topics_of_two_clusters_and_keeps_its_offsets() -> Result<()> {
         "{read:?}"
     );
 
+    // The broker of `main` is the second one of this virtual cluster.
+    let entity = ["--entity-type", "topics", "--describe", "--entity-name"];
+    let throttle = [
+        "--alter",
+        "--add-config",
+        "leader.replication.throttled.replicas=[0:1,1:1]",
+    ];
+    let there = ["--entity-type", "topics", "--entity-name", "several-right"];
+    at_main(&scene, "kafka-configs", &[&there[..], &throttle].concat())?;
+    let described = scene.client_ok(&user, "kafka-configs", &[&entity[..], &["right"]].concat())?;
+    ensure!(described.contains("throttled.replicas=0:2,1:2"), "{described}");
+
     scene.client_ok(&user, "kafka-consumer-groups", &["--delete", "--group", "app"])?;
     let left = at_main(&scene, "kafka-consumer-groups", &["--list"])?;
     ensure!(!left.contains("several:app"), "{left}");

@@ -174,7 +174,11 @@ fn shared_topics_and_aliases_stand_beside_a_namespace_and_are_not_administered()
             &["--delete", "--topic", topic],
             "PolicyViolationException",
         )?;
+        let create = ["--create", "--if-not-exists", "--topic", topic];
+        scene.client_ok(&user, "kafka-topics", &create)?;
     }
+    let create = ["--create", "--if-not-exists", "--topic", "pub-none"];
+    refused(&scene, &user, &create, "PolicyViolationException")?;
     let twice = admin.call("PUT", "alias-topic", Some(&alias("again", "team-own")))?;
     ensure!(
         twice.status == 409 && twice.body.contains("shown as own already"),

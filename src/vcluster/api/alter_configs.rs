@@ -1,18 +1,21 @@
-//! AlterConfigs and IncrementalAlterConfigs. Through the physical cluster's own view everything can be configured, in
-//! other virtual clusters only groups, which are theirs alone.
+//! AlterConfigs and IncrementalAlterConfigs. Through the physical cluster's own view everything can be configured but
+//! addresses, in other virtual clusters only their own topics and groups.
 
 use super::ask::{Ask, Stop, Verdict};
 use super::back::Back;
+use super::config_values::{self, PLACES, Physical};
 use super::configs::{self, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
-use super::error_code::ErrorCode;
-use super::group;
+use super::error_code::{ErrorCode, NOT_OWNED};
 use super::items::{self, Refusals, Sieve};
 use super::table::Api;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
-use crate::wire::{Class, Edits, Message, Node, field};
+use crate::wire::{Class, Edits, Message, Node, Value, field};
 use klamm_raft::model::Operation;
+
+/// Configurations of brokers that hold addresses. Clients know only those of the gateway, which would be wrong there.
+const ADDRESSES: [&str; 2] = ["advertised.listeners", "listeners"];
 
 /// The operation of IncrementalAlterConfigs that needs no value.
 const DELETE: i64 = 1;
@@ -33,18 +36,25 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         let is_repeated =
             keys.partition_point(|key| *key <= own) - keys.partition_point(|key| *key < own) > 1;
         let judged = match is_repeated || !is_well_formed(ask, resource) {
-            true => Err(ErrorCode::InvalidRequest),
-            false => judge(ask, own.0, &own.1),
+            true => Err((ErrorCode::InvalidRequest, Value::Null)),
+            false => judge(ask, own.0, &own.1)?,
         };
+        let judged = judged.and_then(|physical| Ok((physical, values(ask, resource)?)));
         match (judged, resource.child(field::RESOURCE_NAME)) {
-            (Ok(physical), Some(name)) => sieve.keep().set_text(name, Some(&physical)),
+            (Ok((physical, values)), Some(name)) => {
+                let edits = sieve.keep();
+                edits.set_text(name, Some(&physical));
+                values.write(edits);
+            }
             (judged, _) => {
                 sieve.drop(array, resource);
                 let kind = i8::try_from(own.0).unwrap_or_default();
+                let (error, message) = judged.err().unwrap_or((ErrorCode::InvalidRequest, Value::Null));
                 sieve
-                    .refuse(judged.err().unwrap_or(ErrorCode::InvalidRequest))
+                    .refuse(error)
                     .set(field::RESOURCE_TYPE, kind)
-                    .set(field::RESOURCE_NAME, own.1.as_str());
+                    .set(field::RESOURCE_NAME, own.1.as_str())
+                    .set(field::ERROR_MESSAGE, message);
             }
         }
     }
@@ -65,26 +75,58 @@ fn is_well_formed(ask: &Ask<'_>, resource: Node<'_>) -> bool {
         && resource.items(field::CONFIGS).filter(needs_value).all(has_value)
 }
 
+/// Why a resource is not configured, and in which words.
+type Refusal = (ErrorCode, Value);
+
 /// The physical name of a resource, if the caller may configure it.
-fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> {
+fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<Result<String, Refusal>, Stop> {
     let operation = Operation::AlterConfigs;
-    match kind {
-        TOPIC => match ask.judge_name(name, Some(operation)) {
-            Verdict::Forwarded(alias) if !ask.view.names.owns(&alias) => Err(ErrorCode::PolicyViolation),
+    let refused = |error| Err((error, Value::Null));
+    Ok(match kind {
+        TOPIC => match ask.judge_change(name, operation)? {
             Verdict::Forwarded(alias) => Ok(alias.physical_name.as_str().to_owned()),
-            Verdict::Refused(error) => Err(error),
+            Verdict::Refused(ErrorCode::PolicyViolation) => {
+                Err((ErrorCode::PolicyViolation, NOT_OWNED.into()))
+            }
+            Verdict::Refused(error) => refused(error),
         },
-        GROUP => group::judge_id(ask, name, operation),
+        GROUP => configs::judge_group(ask, name, operation).or_else(refused),
         BROKER | BROKER_LOGGER | CLIENT_METRICS => {
             if !ask.gate.allows(operation, Resource::CLUSTER) {
-                Err(ErrorCode::ClusterAuthorizationFailed)
+                refused(ErrorCode::ClusterAuthorizationFailed)
             } else if !ask.view.names.is_transparent() {
-                Err(ErrorCode::PolicyViolation)
+                refused(ErrorCode::PolicyViolation)
             } else {
-                configs::physical_name(ask, kind, name)
+                configs::physical_name(ask, kind, name).or_else(refused)
             }
         }
-        _ => Err(ErrorCode::InvalidRequest),
+        _ => refused(ErrorCode::InvalidRequest),
+    })
+}
+
+/// What a broker is told of the configurations of a resource.
+fn values<'a>(ask: &Ask<'_>, resource: Node<'a>) -> Result<Physical<'a>, Refusal> {
+    let configs = || resource.items(field::CONFIGS);
+    let mut names = configs().filter_map(|config| config.text_in(field::NAME));
+    match configs::kind_of(resource) {
+        TOPIC => config_values::to_physical(ask, configs(), PLACES)
+            .map_err(|words| (ErrorCode::InvalidConfig, words.into())),
+        BROKER => match names.find(|name| ADDRESSES.contains(name)) {
+            Some(name) => Err((
+                ErrorCode::PolicyViolation,
+                format!("{name} holds addresses of the physical cluster: configure it there, not through the gateway.").into(),
+            )),
+            None => Ok(Physical::default()),
+        },
+        // What no group has today may be the name of a topic tomorrow.
+        GROUP if !ask.view.names.is_transparent() => match names.find(|name| !configs::is_of_groups(name)) {
+            Some(name) => Err((
+                ErrorCode::InvalidConfig,
+                format!("Unknown group config name: {name}").into(),
+            )),
+            None => Ok(Physical::default()),
+        },
+        _ => Ok(Physical::default()),
     }
 }
 

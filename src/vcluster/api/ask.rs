@@ -188,6 +188,34 @@ impl<'a> Ask<'a> {
         }
     }
 
+    /// Judges a topic that is to be changed, given by name: only what belongs to the virtual cluster is.
+    pub(super) fn judge_change(&mut self, name: &str, operation: Operation) -> Result<Verdict<'a>, Stop> {
+        let verdict = self.judge_name(name, Some(operation));
+        self.if_owned(verdict)
+    }
+
+    /// Refuses a topic that belongs to somebody else; of one that is not there, nothing is said but that.
+    pub(super) fn if_owned(&self, verdict: Verdict<'a>) -> Result<Verdict<'a>, Stop> {
+        let Verdict::Forwarded(alias) = &verdict else {
+            return Ok(verdict);
+        };
+        if self.view.names.owns(alias) {
+            return Ok(verdict);
+        }
+        Ok(Verdict::Refused(match self.is_there(alias)? {
+            true => ErrorCode::PolicyViolation,
+            false => ErrorCode::UnknownTopicOrPartition,
+        }))
+    }
+
+    /// Whether a topic is there, once the topology is fresh: it may have been created a moment ago.
+    pub(super) fn is_there(&self, alias: &Alias) -> Result<bool, Stop> {
+        match self.attempt {
+            Attempt::First if !alias.exists => Err(Stop::UnknownTopicId),
+            _ => Ok(alias.exists),
+        }
+    }
+
     /// Whether a topic is on another physical cluster, which is asked too.
     pub(super) fn is_left_out(&self, topic: Node<'_>) -> bool {
         if self.aim.others == Others::Refused {

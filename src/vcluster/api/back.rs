@@ -320,9 +320,14 @@ impl<'a> Back<'a> {
 
     /// The virtual id of a broker; "no broker" for one that has no slot.
     pub(super) fn virtual_broker(&self, physical_id: i32) -> i32 {
+        self.known_broker(physical_id).unwrap_or(NO_BROKER)
+    }
+
+    /// The virtual id of a broker that has a slot.
+    pub(super) fn known_broker(&self, physical_id: i32) -> Option<i32> {
         let brokers = &self.view.brokers;
-        let broker = brokers.by_physical_id(self.names.cluster(), physical_id);
-        broker.map_or(NO_BROKER, |broker| broker.virtual_id)
+        let broker = brokers.by_physical_id(self.names.cluster(), physical_id)?;
+        Some(broker.virtual_id)
     }
 
     /// Where ids of producers are marked, clients are told those that they know.

@@ -1,8 +1,9 @@
 //! DescribeConfigs, read-only. Of configurations only those are shown that are on a list: values of others may hold
-//! addresses, paths, names of listeners or ids of physical brokers.
+//! addresses, paths, names of listeners or ids of physical brokers. `docs/PROTOCOL.md` says of each what becomes of it.
 
 use super::ask::{Ask, Others, Stop, Verdict};
 use super::back::Back;
+use super::config_values::{self, PLACES, PLACES_OF_TOPOLOGIES};
 use super::error_code::{ErrorCode, denial};
 use super::group;
 use super::metadata::naming_error;
@@ -19,19 +20,21 @@ pub(super) const CLIENT_METRICS: i64 = 16;
 pub(super) const GROUP: i64 = 32;
 
 /// Configurations of brokers that name nothing physical. Sorted.
-const SHOWN_OF_BROKERS: [&str; 31] = [
+const SHOWN_OF_BROKERS: [&str; 34] = [
     "auto.create.topics.enable",
     "compression.type",
     "connections.max.idle.ms",
     "default.replication.factor",
     "delete.topic.enable",
     "fetch.max.bytes",
+    "follower.replication.throttled.rate",
     "group.consumer.heartbeat.interval.ms",
     "group.consumer.session.timeout.ms",
     "group.initial.rebalance.delay.ms",
     "group.max.session.timeout.ms",
     "group.max.size",
     "group.min.session.timeout.ms",
+    "leader.replication.throttled.rate",
     "log.cleaner.min.compaction.lag.ms",
     "log.cleanup.policy",
     "log.flush.interval.messages",
@@ -49,12 +52,13 @@ const SHOWN_OF_BROKERS: [&str; 31] = [
     "min.insync.replicas",
     "num.partitions",
     "offsets.retention.minutes",
+    "replica.alter.log.dirs.io.max.bytes.per.second",
     "socket.request.max.bytes",
     "unclean.leader.election.enable",
 ];
 
-/// Configurations of topics that name nothing physical: all but those of throttled replicas. Sorted.
-const SHOWN_OF_TOPICS: [&str; 35] = [
+/// Configurations of topics that name nothing physical but brokers, which are told by their virtual ids. Sorted.
+const SHOWN_OF_TOPICS: [&str; 37] = [
     "cleanup.policy",
     "compression.gzip.level",
     "compression.lz4.level",
@@ -65,7 +69,9 @@ const SHOWN_OF_TOPICS: [&str; 35] = [
     "file.delete.delay.ms",
     "flush.messages",
     "flush.ms",
+    "follower.replication.throttled.replicas",
     "index.interval.bytes",
+    "leader.replication.throttled.replicas",
     "local.retention.bytes",
     "local.retention.ms",
     "max.compaction.lag.ms",
@@ -94,6 +100,8 @@ const SHOWN_OF_TOPICS: [&str; 35] = [
 
 /// What configurations of groups begin with.
 const SHOWN_OF_GROUPS: [&str; 3] = ["consumer.", "share.", "streams."];
+
+const NO_GROUP_NAME: &str = "Group name must not be empty";
 
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
@@ -129,11 +137,14 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             (judged, _) => {
                 edits.remove_item(array, node);
                 let error = judged.err().unwrap_or(ErrorCode::InvalidRequest).code();
-                let resource_type = i8::try_from(kind_of(node)).unwrap_or_default();
+                let kind = kind_of(node);
+                let is_without_group = all_known && kind == GROUP && name.is_empty();
+                let no_group_name = is_without_group.then_some(NO_GROUP_NAME);
                 refused.push(RefusedConfig {
-                    resource_type,
+                    resource_type: i8::try_from(kind).unwrap_or_default(),
                     name: name.to_owned(),
                     error,
+                    message: denial(error).or(no_group_name),
                 });
             }
         }
@@ -188,9 +199,18 @@ fn judge_one(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCo
             Verdict::Forwarded(alias) => Ok(alias.physical_name.as_str().to_owned()),
             Verdict::Refused(error) => Err(naming_error(error, name)),
         },
-        GROUP => group::judge_id(ask, name, operation),
+        GROUP => judge_group(ask, name, operation),
         _ if !ask.gate.allows(operation, Resource::CLUSTER) => Err(ErrorCode::ClusterAuthorizationFailed),
         _ => physical_name(ask, kind, name),
+    }
+}
+
+/// The physical name of a group that has configurations: there are none for all groups.
+pub(super) fn judge_group(ask: &mut Ask<'_>, name: &str, operation: Operation) -> Result<String, ErrorCode> {
+    let physical = group::judge_id(ask, name, operation)?;
+    match name {
+        "" => Err(ErrorCode::InvalidRequest),
+        _ => Ok(physical),
     }
 }
 
@@ -216,10 +236,9 @@ pub(super) fn physical_name(ask: &Ask<'_>, kind: i64, name: &str) -> Result<Stri
 
 fn item(response: &Item, refused: &RefusedConfig) -> Item {
     let mut item = response.item(field::RESULTS);
-    item.set(field::ERROR_CODE, refused.error).set(
-        field::ERROR_MESSAGE,
-        denial(refused.error).map_or(Value::Null, Value::from),
-    );
+    let message = refused.message.map_or(Value::Null, Value::from);
+    item.set(field::ERROR_CODE, refused.error)
+        .set(field::ERROR_MESSAGE, message);
     item.set(field::RESOURCE_TYPE, refused.resource_type)
         .set(field::RESOURCE_NAME, refused.name.as_str());
     item
@@ -246,7 +265,7 @@ pub(super) fn described(
             (Some(name), Some(virtual_name)) => {
                 edits.set_text(name, Some(&virtual_name));
                 back.convert(result, edits);
-                keep_shown(kind, result, edits);
+                keep_shown(back, kind, result, edits);
             }
             _ => edits.remove_item(array, result),
         }
@@ -281,33 +300,42 @@ pub(super) fn to_virtual(back: &Back<'_>, kind: i64, name: &str) -> Option<Strin
 }
 
 /// The same for a topic.
-pub(super) fn keep_shown_of_topic(topic: Node<'_>, edits: &mut Edits) {
-    keep_shown(TOPIC, topic, edits);
+pub(super) fn keep_shown_of_topic(back: &Back<'_>, topic: Node<'_>, edits: &mut Edits) {
+    keep_shown(back, TOPIC, topic, edits);
 }
 
 /// The same for an internal topic of a topology.
-pub(super) fn keep_shown_of_internal_topic(topic: Node<'_>, edits: &mut Edits) {
+pub(super) fn keep_shown_of_internal_topic(back: &Back<'_>, topic: Node<'_>, edits: &mut Edits) {
     let Some(configs) = topic.child(field::TOPIC_CONFIGS) else {
         return;
     };
     for config in configs.children() {
-        if !is_shown(TOPIC, config.text_in(field::KEY).unwrap_or_default()) {
-            edits.remove_item(configs, config);
+        match is_shown(TOPIC, config.text_in(field::KEY).unwrap_or_default()) {
+            true => config_values::to_virtual(back, config, PLACES_OF_TOPOLOGIES, edits),
+            false => edits.remove_item(configs, config),
         }
     }
 }
 
-/// Removes every configuration that is not on the list of its kind.
-fn keep_shown(kind: i64, result: Node<'_>, edits: &mut Edits) {
+/// Removes every configuration that is not on the list of its kind, and tells the others to clients.
+fn keep_shown(back: &Back<'_>, kind: i64, result: Node<'_>, edits: &mut Edits) {
     let Some(configs) = result.child(field::CONFIGS) else {
         return;
     };
     for config in configs.children() {
-        let name = config.text_in(field::NAME).unwrap_or_default();
-        if !is_shown(kind, name) {
+        if !is_shown(kind, config.text_in(field::NAME).unwrap_or_default()) {
             edits.remove_item(configs, config);
+        } else if kind == TOPIC {
+            for value in [config].into_iter().chain(config.items(field::SYNONYMS)) {
+                config_values::to_virtual(back, value, PLACES, edits);
+            }
         }
     }
+}
+
+/// Whether groups have such a configuration.
+pub(super) fn is_of_groups(name: &str) -> bool {
+    is_shown(GROUP, name)
 }
 
 fn is_shown(kind: i64, name: &str) -> bool {

@@ -38,12 +38,9 @@ pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if judged.is_ok() && must_look_for_topics(ask) {
         return Err(Stop::UnknownTopicId);
     }
-    let named = judged.and_then(|()| {
-        let id = ask.message.first(Class::GroupId).and_then(Node::text);
-        match id.is_none_or(str::is_empty) {
-            true => Err(ErrorCode::InvalidRequest),
-            false => Ok(()),
-        }
+    let named = judged.and_then(|()| match names_a_group(ask) {
+        true => Ok(()),
+        false => Err(ErrorCode::InvalidRequest),
     });
     if named == Err(ErrorCode::InvalidRequest) {
         return refuse_in_words(ask, ErrorCode::InvalidRequest, Some(NO_GROUP_ID));
@@ -57,6 +54,12 @@ pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
     owned_to_physical(ask, &mut edits)?;
     ask.forward(edits, Then::Nothing)
+}
+
+/// Whether the group's id is more than blank, which Java takes all control characters for.
+pub(super) fn names_a_group(ask: &Ask<'_>) -> bool {
+    let id = ask.message.first(Class::GroupId).and_then(Node::text);
+    id.is_some_and(|id| id.chars().any(|c| c > ' '))
 }
 
 /// Answers with an error at the top level.
@@ -204,7 +207,7 @@ pub(super) fn described(
         } else if !back.item(group, edits) {
             edits.remove_item(array, group);
         } else if api == Api::StreamsGroupDescribe {
-            streams_group::as_clients_gave(group, edits);
+            streams_group::as_clients_gave(back, group, edits);
         }
     }
     for group in refused {

@@ -1,11 +1,13 @@
-//! CreateTopics. Only the physical cluster's own view makes topics; in others they are made as alias topics.
+//! CreateTopics. A virtual cluster makes topics of its own namespace; others are there by aliases or selectors, and
+//! whoever asks for one that is there is told so.
 
 use std::borrow::Cow;
 
 use super::ask::{Ask, Stop};
 use super::back::Back;
+use super::config_values::{self, PLACES};
 use super::configs;
-use super::error_code::ErrorCode;
+use super::error_code::{ErrorCode, REPEATED};
 use super::items::{self, Refusals, Sieve};
 use super::topics;
 use crate::authz::Resource;
@@ -19,7 +21,7 @@ use klamm_raft::model::{Operation, TopicName};
 /// What no client may create.
 const CLUSTER_METADATA: &str = "__cluster_metadata";
 const NOT_AUTHORIZED: &str = "Authorization failed.";
-const NOT_OWNED: &str = "Topics of this name are not created through this virtual cluster.";
+const NOT_CREATED: &str = "Topics of this name are not created through this virtual cluster.";
 /// The first version that tells what a topic became.
 const DETAILS_FROM: i16 = 5;
 
@@ -30,7 +32,10 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     };
     let repeated = items::repeated(array.children().filter_map(Node::topic_name));
     for name in &repeated {
-        sieve.refuse(ErrorCode::InvalidRequest).set(field::NAME, *name);
+        sieve
+            .refuse(ErrorCode::InvalidRequest)
+            .set(field::NAME, *name)
+            .set(field::ERROR_MESSAGE, REPEATED);
     }
     let may_create_all = ask.gate.allows_quietly(Operation::Create, Resource::CLUSTER);
     for topic in array.children() {
@@ -39,41 +44,64 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             sieve.drop(array, topic);
             continue;
         }
-        match judge(ask, name, may_create_all) {
-            Ok(alias) => {
-                let edits = sieve.keep();
-                topics::to_physical(topic, &alias, edits);
-                items::brokers_to_physical(ask, topic, edits);
+        match judge(ask, name, may_create_all)? {
+            Judged::Created(alias) => {
+                match config_values::to_physical(ask, topic.items(field::CONFIGS), PLACES) {
+                    Ok(values) => {
+                        let edits = sieve.keep();
+                        topics::to_physical(topic, &alias, edits);
+                        items::brokers_to_physical(ask, topic, edits);
+                        values.write(edits);
+                    }
+                    Err(words) => refuse(&mut sieve, (array, topic), ErrorCode::InvalidConfig, words.into()),
+                }
             }
-            Err((error, message)) => {
-                sieve.drop(array, topic);
-                sieve
-                    .refuse(error)
-                    .set(field::NAME, name)
-                    .set(field::ERROR_MESSAGE, message);
-            }
+            Judged::Refused(error, message) => refuse(&mut sieve, (array, topic), error, message),
         }
     }
     sieve.finish(ask, Then::Created)
 }
 
-fn judge<'a>(
-    ask: &mut Ask<'a>,
-    name: &str,
-    may_create_all: bool,
-) -> Result<Cow<'a, Alias>, (ErrorCode, Value)> {
-    let names = &ask.view.names;
+fn refuse(sieve: &mut Sieve, (array, topic): (Node<'_>, Node<'_>), error: ErrorCode, message: Value) {
+    sieve.drop(array, topic);
+    sieve
+        .refuse(error)
+        .set(field::NAME, topic.topic_name().unwrap_or_default())
+        .set(field::ERROR_MESSAGE, message);
+}
+
+/// What becomes of a topic of a request.
+enum Judged<'a> {
+    Created(Cow<'a, Alias>),
+    Refused(ErrorCode, Value),
+}
+
+fn judge<'a>(ask: &mut Ask<'a>, name: &str, may_create_all: bool) -> Result<Judged<'a>, Stop> {
+    let refused = |error, message| Ok(Judged::Refused(error, message));
     if name == CLUSTER_METADATA {
-        Err((ErrorCode::InvalidRequest, Value::Null))
-    } else if !may_create_all && !ask.gate.allows(Operation::Create, Resource::topic(name)) {
-        Err((ErrorCode::TopicAuthorizationFailed, NOT_AUTHORIZED.into()))
-    } else if name.parse::<TopicName>().is_err() {
-        Err((ErrorCode::InvalidTopic, Value::Null))
-    } else {
-        match names.by_virtual_name(name) {
-            Some(alias) if names.owns(&alias) => Ok(alias),
-            _ => Err((ErrorCode::PolicyViolation, NOT_OWNED.into())),
+        return refused(ErrorCode::InvalidRequest, Value::Null);
+    }
+    if !may_create_all && !ask.gate.allows(Operation::Create, Resource::topic(name)) {
+        return refused(ErrorCode::TopicAuthorizationFailed, NOT_AUTHORIZED.into());
+    }
+    if name.parse::<TopicName>().is_err() {
+        return refused(ErrorCode::InvalidTopic, Value::Null);
+    }
+    let view = ask.view;
+    let alias = match view.alias_elsewhere(name) {
+        None => match view.names.by_virtual_name(name) {
+            Some(alias) if view.names.owns(&alias) => return Ok(Judged::Created(alias)),
+            known => known,
+        },
+        elsewhere => elsewhere,
+    };
+    match alias {
+        // Who may create a topic is told that there is one, whosever it is: clients look for this and go on.
+        Some(alias) if ask.is_there(&alias)? => {
+            let message = format!("Topic '{name}' already exists.");
+            refused(ErrorCode::TopicAlreadyExists, message.into())
         }
+        _ => refused(ErrorCode::PolicyViolation, NOT_CREATED.into()),
     }
 }
 
@@ -118,7 +146,7 @@ pub(super) fn created(
             edits.append(array, &bare);
         } else {
             back.topic(topic, edits);
-            configs::keep_shown_of_topic(topic, edits);
+            configs::keep_shown_of_topic(back, topic, edits);
         }
     }
     refusals.append(message, edits);

@@ -1,9 +1,8 @@
 //! DeleteRecords. Records behind an alias topic are not a tenant's to delete.
 
 use super::ask::{Ask, Stop, Verdict};
-use super::error_code::ErrorCode;
 use super::offsets;
-use super::topics::{self, Shape};
+use super::topics::{self, Repeated, Shape};
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Edits, Item, field};
@@ -12,6 +11,7 @@ use klamm_raft::model::Operation;
 pub(super) const SHAPE: Shape = Shape {
     operation: Some(Operation::Delete),
     when_refused: without_watermark,
+    repeated: Repeated::Once,
     ..offsets::LIST
 };
 
@@ -25,18 +25,19 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     };
     let (mut edits, mut refusals, mut kept) = (Edits::new(), Vec::new(), 0);
     for topic in array.children() {
-        let error = match ask.judge(topic, SHAPE.operation)? {
-            Verdict::Forwarded(alias) if ask.view.names.owns(&alias) => {
+        let verdict = ask.judge(topic, SHAPE.operation)?;
+        match ask.if_owned(verdict)? {
+            Verdict::Forwarded(alias) => {
                 topics::to_physical(topic, &alias, &mut edits);
                 kept += 1;
-                continue;
             }
-            Verdict::Forwarded(_) => ErrorCode::PolicyViolation,
-            Verdict::Refused(error) => error,
-        };
-        edits.remove_item(array, topic);
-        refusals.extend(topics::refused(topic, error));
+            Verdict::Refused(error) => {
+                edits.remove_item(array, topic);
+                refusals.extend(topics::refused(topic, error));
+            }
+        }
     }
+    let refusals = topics::joined(refusals, SHAPE.repeated);
     match kept {
         0 => topics::reply(ask, &SHAPE, &refusals),
         _ => ask.forward(edits, Then::Topics(refusals)),

@@ -3,19 +3,17 @@
 use std::borrow::Cow;
 
 use super::ask::{Ask, Stop, Verdict};
-use super::error_code::ErrorCode;
+use super::error_code::{ErrorCode, NOT_OWNED};
 use super::items::{self, Sieve};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::Then;
-use crate::vcluster::plan::{Attempt, Plan};
+use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Alias;
 use crate::wire::{Class, Edits, Node, Value, field};
 use klamm_raft::model::Operation;
 
 const NOT_AUTHORIZED: &str = "Topic authorization failed.";
-const NOT_OWNED: &str =
-    "The topic does not belong to this virtual cluster: it is shown by an alias or a selector.";
 const ZERO: [u8; 16] = [0; 16];
 
 /// Why a topic is not deleted, and its name if the caller may know it.
@@ -146,24 +144,24 @@ fn judge_name<'a>(ask: &mut Ask<'a>, name: &str, may_delete_all: bool) -> Result
     if !may_delete_all && !ask.gate.allows(Operation::Describe, resource) {
         return refusal(ErrorCode::TopicAuthorizationFailed);
     }
-    if ask.view.is_elsewhere(name) {
-        return Ok(elsewhere(ask, name, may_delete_all));
+    if let Some(error) = ask.aim.failed {
+        return refusal(error);
     }
-    let Verdict::Forwarded(alias) = ask.judge_name(name, None) else {
-        return refusal(ErrorCode::UnknownTopicOrPartition);
+    let may_delete = may_delete_all || ask.gate.allows_quietly(Operation::Delete, resource);
+    let view = ask.view;
+    let alias = match view.alias_elsewhere(name) {
+        None => match view.names.by_virtual_name(name) {
+            Some(alias) if may_delete && view.names.owns(&alias) => return Ok(Judged::Deleted(alias)),
+            known => known,
+        },
+        elsewhere => elsewhere,
     };
-    if may_delete_all || ask.gate.allows_quietly(Operation::Delete, resource) {
-        return match ask.view.names.owns(&alias) {
-            true => Ok(Judged::Deleted(alias)),
-            false => refusal(ErrorCode::PolicyViolation),
-        };
+    match alias {
+        Some(alias) if ask.is_there(&alias)? => {}
+        _ => return refusal(ErrorCode::UnknownTopicOrPartition),
     }
-    if !alias.exists {
-        // It may have been created a moment ago.
-        return match ask.attempt {
-            Attempt::First if ask.view.names.owns(&alias) => Err(Stop::UnknownTopicId),
-            _ => refusal(ErrorCode::UnknownTopicOrPartition),
-        };
+    if may_delete {
+        return refusal(ErrorCode::PolicyViolation);
     }
     // Once more, so that the refusal is taken note of.
     ask.gate.allows(Operation::Delete, resource);

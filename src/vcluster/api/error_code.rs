@@ -49,7 +49,11 @@ error_codes! {
     GroupAuthorizationFailed = 30 "GROUP_AUTHORIZATION_FAILED",
     ClusterAuthorizationFailed = 31 "CLUSTER_AUTHORIZATION_FAILED",
     UnsupportedSaslMechanism = 33 "UNSUPPORTED_SASL_MECHANISM",
+    IllegalSaslState = 34 "ILLEGAL_SASL_STATE",
     UnsupportedVersion = 35 "UNSUPPORTED_VERSION",
+    TopicAlreadyExists = 36 "TOPIC_ALREADY_EXISTS",
+    InvalidPartitions = 37 "INVALID_PARTITIONS",
+    InvalidConfig = 40 "INVALID_CONFIG",
     InvalidRequest = 42 "INVALID_REQUEST",
     PolicyViolation = 44 "POLICY_VIOLATION",
     TransactionalIdAuthorizationFailed = 53 "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
@@ -75,6 +79,13 @@ impl ErrorCode {
         self as i16
     }
 }
+
+/// What brokers say of a topic that is named twice where it is created or grows.
+pub(super) const REPEATED: &str = "Duplicate topic name.";
+
+/// What is said of a topic that cannot be changed through a virtual cluster, where an answer has room for words.
+pub(super) const NOT_OWNED: &str =
+    "The topic does not belong to this virtual cluster: it is shown by an alias or a selector.";
 
 /// What a broker says of an authorization error, where an answer has room for words.
 pub(super) fn denial(code: i16) -> Option<&'static str> {

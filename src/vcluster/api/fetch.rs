@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
-use super::topics::{self, Shape};
+use super::topics::{self, Repeated, Shape};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, field};
 use klamm_raft::model::Operation;
@@ -18,6 +18,7 @@ pub(super) const SHAPE: Shape = Shape {
     partitions: field::PARTITIONS,
     index: field::PARTITION_INDEX,
     when_refused,
+    repeated: Repeated::Once,
 };
 
 /// The epoch of a fetch that asks for a session.

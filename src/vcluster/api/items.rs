@@ -149,11 +149,16 @@ pub(super) fn may_alter(ask: &mut Ask<'_>) -> Result<(), ErrorCode> {
 pub(super) fn brokers_to_physical(ask: &Ask<'_>, part: Node<'_>, edits: &mut Edits) {
     for array in part.all(Class::BrokerId) {
         for (span, id) in array.i32s() {
-            let broker = ask.view.brokers.by_virtual_id(id);
-            let physical = broker.map_or(NO_SUCH_BROKER, |broker| broker.physical_id);
+            let physical = physical_broker(ask, id).unwrap_or(NO_SUCH_BROKER);
             edits.replace(span, &physical.to_be_bytes());
         }
     }
+}
+
+/// The physical id of a broker of the cluster that the request is for.
+pub(super) fn physical_broker(ask: &Ask<'_>, id: i32) -> Option<i32> {
+    let broker = ask.view.brokers.by_virtual_id(id)?;
+    (ask.view.cluster.as_ref() == Some(&broker.cluster)).then_some(broker.physical_id)
 }
 
 /// The texts that occur more than once.

@@ -17,6 +17,7 @@ const ALTER: Shape = Shape {
     operation: None,
     answered: field::RESULTS,
     name: field::TOPIC_NAME,
+    repeated: topics::Repeated::Listed,
     ..offsets::COMMIT
 };
 

@@ -11,7 +11,10 @@ use crate::authz::Resource;
 use crate::vcluster::pending::{Asked, MetadataThen, RefusedMetadata, Then, TopicKey};
 use crate::vcluster::plan::{Answer, Attempt, Forward, Plan};
 use crate::vcluster::rename::Alias;
-use crate::wire::{Class, Edits, Item, Message, Node, Segments, Value, field};
+use crate::wire::{
+    Class, Detail, Edits, Item, Message, Node, RequestHeader, Segments, Tape, Value, WireError, field,
+    walk_request,
+};
 use klamm_raft::model::{Operation, TopicName};
 
 /// Before it an empty list means all topics, and there is no way to ask for none.
@@ -139,15 +142,16 @@ fn named<'a>(ask: &mut Ask<'a>, topics: Node<'_>) -> Result<Option<Wanted<'a>>, 
     let (mut known, mut refusals) = (Vec::new(), Vec::new());
     let mut creation = Creation::new(ask);
     let mut seen = HashSet::new();
+    let id_of = |topic: Node<'_>| topic.topic_id().filter(|id| *id != [0; 16]);
+    // As brokers: where one topic is asked for by its id, names are not looked at.
+    let by_ids = ask.version() >= BY_ID_FROM && topics.children().any(|topic| id_of(topic).is_some());
     for topic in topics.children() {
-        if ask.is_left_out(topic) {
+        let id = id_of(topic);
+        if by_ids && id.is_none() || ask.is_left_out(topic) {
             continue;
         }
-        let id = topic.topic_id().filter(|id| *id != [0; 16]);
         let (key, verdict) = match (topic.topic_name(), id) {
-            (_, Some(id)) if ask.version() >= BY_ID_FROM => {
-                (TopicKey::Id(id), ask.judge_id(id, Some(Operation::Describe))?)
-            }
+            (_, Some(id)) if by_ids => (TopicKey::Id(id), ask.judge_id(id, Some(Operation::Describe))?),
             (Some(name), None) => (
                 TopicKey::Name(name.to_owned()),
                 ask.judge_name(name, Some(Operation::Describe)),
@@ -256,18 +260,39 @@ pub(super) fn naming_error(error: ErrorCode, name: &str) -> ErrorCode {
     }
 }
 
-/// Refuses a request that is not valid: nothing is answered but its topics, as they were named.
+/// Refuses a request that is not valid. One without name and id breaks a broker of a version that takes ids.
 fn refuse_all(ask: &Ask<'_>, topics: Node<'_>) -> Result<Plan, Stop> {
-    let mut response = ask.response()?;
-    for topic in topics.children() {
+    let error = match ask.version() {
+        ..BY_ID_FROM => ErrorCode::InvalidRequest,
+        _ => ErrorCode::UnknownServerError,
+    };
+    ask.reply(&failed(ask.response()?, Some(topics), error))
+}
+
+/// The answer to a request that failed as a whole: nothing is said but its topics, as they were named.
+fn failed(mut response: Item, topics: Option<Node<'_>>, error: ErrorCode) -> Item {
+    for topic in topics.into_iter().flat_map(Node::children) {
         let mut item = response.item(field::TOPICS);
-        item.set(field::ERROR_CODE, ErrorCode::InvalidRequest)
+        item.set(field::ERROR_CODE, error)
             .set(field::NAME, topic.topic_name().unwrap_or_default())
             .set(field::TOPIC_ID, topic.topic_id().unwrap_or_default());
         response.push(field::TOPICS, item);
     }
+    if response.has(field::ERROR_CODE) {
+        response.set(field::ERROR_CODE, error);
+    }
     response.set(field::CLUSTER_ID, Value::Null);
-    ask.reply(&response)
+    response
+}
+
+/// The answer to a request that comes in the middle of a login.
+pub(super) fn out_of_turn(header: &RequestHeader, frame: &[u8]) -> Result<Segments, WireError> {
+    let api = (header.api_key, header.api_version);
+    let mut tape = Tape::new();
+    let message = walk_request(header, frame, Detail::Classified, &mut tape)?;
+    let topics = message.root().child(field::TOPICS);
+    let response = failed(Item::response(api.0, api.1)?, topics, ErrorCode::IllegalSaslState);
+    response.response_frame(api, header.correlation_id)
 }
 
 /// Whether asking a broker for a topic cannot create it: before version 4 only what exists is asked for.

@@ -2,7 +2,7 @@
 
 use super::ask::{Ask, Stop};
 use super::group;
-use super::topics::{self, Shape};
+use super::topics::{self, Repeated, Shape};
 use crate::authz::Resource;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, field};
@@ -16,6 +16,7 @@ pub(super) const LIST: Shape = Shape {
     partitions: field::PARTITIONS,
     index: field::PARTITION_INDEX,
     when_refused: by_schema,
+    repeated: Repeated::Listed,
 };
 
 pub(super) const FOR_LEADER_EPOCH: Shape = Shape {
@@ -26,6 +27,7 @@ pub(super) const FOR_LEADER_EPOCH: Shape = Shape {
 
 pub(super) const COMMIT: Shape = Shape {
     operation: Some(Operation::Read),
+    repeated: Repeated::Joined,
     ..LIST
 };
 

@@ -2,7 +2,7 @@
 
 use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
-use super::topics::{self, Shape};
+use super::topics::{self, Repeated, Shape};
 use super::txn;
 use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
 use crate::vcluster::view::Part;
@@ -17,6 +17,7 @@ pub(super) const SHAPE: Shape = Shape {
     partitions: field::PARTITION_RESPONSES,
     index: field::INDEX,
     when_refused,
+    repeated: Repeated::Once,
 };
 
 /// Why a transaction cannot write to a topic.

@@ -1,12 +1,15 @@
 //! CreatePartitions, ElectLeaders, and reassignments of partitions: where replicas are, and how many partitions there are.
 
+use std::cmp::Ordering;
+
 use super::ask::{Ask, Stop, Verdict};
-use super::error_code::ErrorCode;
+use super::error_code::{ErrorCode, NOT_OWNED, REPEATED};
 use super::items::{self, Sieve};
-use super::topics::{self, Shape};
+use super::topics::{self, Repeated, Shape};
 use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedTopic, Then};
 use crate::vcluster::plan::Plan;
+use crate::vcluster::rename::Alias;
 use crate::wire::{Edits, Field, Item, Node, Value, field};
 use klamm_raft::model::Operation;
 
@@ -18,6 +21,7 @@ const ELECT: Shape = Shape {
     partitions: field::PARTITION_RESULT,
     index: field::PARTITION_ID,
     when_refused: without_message,
+    repeated: Repeated::Listed,
 };
 
 const REASSIGN: Shape = Shape {
@@ -28,6 +32,7 @@ const REASSIGN: Shape = Shape {
     partitions: field::PARTITIONS,
     index: field::PARTITION_INDEX,
     when_refused: without_message,
+    repeated: Repeated::Listed,
 };
 
 fn without_message(partition: &mut Item, _: i16) {
@@ -42,7 +47,10 @@ pub(super) fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     };
     let repeated = items::repeated(array.children().filter_map(Node::topic_name));
     for name in &repeated {
-        sieve.refuse(ErrorCode::InvalidRequest).set(field::NAME, *name);
+        sieve
+            .refuse(ErrorCode::InvalidRequest)
+            .set(field::NAME, *name)
+            .set(field::ERROR_MESSAGE, REPEATED);
     }
     for topic in array.children() {
         let name = topic.topic_name().unwrap_or_default();
@@ -50,20 +58,47 @@ pub(super) fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             sieve.drop(array, topic);
             continue;
         }
-        let error = match ask.judge_name(name, Some(Operation::Alter)) {
-            Verdict::Forwarded(alias) if ask.view.names.owns(&alias) => {
+        let verdict = ask.judge_name(name, Some(Operation::Alter));
+        let not_more = match &verdict {
+            Verdict::Forwarded(alias) => not_more(alias, topic),
+            Verdict::Refused(_) => None,
+        };
+        let (error, message) = match (ask.if_owned(verdict)?, not_more) {
+            (Verdict::Forwarded(alias), _) => {
                 let edits = sieve.keep();
                 topics::to_physical(topic, &alias, edits);
                 items::brokers_to_physical(ask, topic, edits);
                 continue;
             }
-            Verdict::Forwarded(_) => ErrorCode::PolicyViolation,
-            Verdict::Refused(error) => error,
+            // Clients look for this where they only make sure that there are enough.
+            (Verdict::Refused(ErrorCode::PolicyViolation), Some(said)) => {
+                (ErrorCode::InvalidPartitions, said.into())
+            }
+            (Verdict::Refused(ErrorCode::PolicyViolation), None) => {
+                (ErrorCode::PolicyViolation, NOT_OWNED.into())
+            }
+            (Verdict::Refused(error), _) => (error, Value::Null),
         };
         sieve.drop(array, topic);
-        sieve.refuse(error).set(field::NAME, name);
+        sieve
+            .refuse(error)
+            .set(field::NAME, name)
+            .set(field::ERROR_MESSAGE, message);
     }
     sieve.finish(ask, Then::Refusals)
+}
+
+/// What a broker says when a topic has as many partitions as are asked for.
+fn not_more(alias: &Alias, topic: Node<'_>) -> Option<String> {
+    let asked = topic.i32_in(field::COUNT)?;
+    let (name, has) = (alias.virtual_name.as_str(), i32::try_from(alias.partitions).ok()?);
+    match asked.cmp(&has) {
+        Ordering::Greater => None,
+        Ordering::Equal => Some(format!("Topic already has {has} partition(s).")),
+        Ordering::Less => Some(format!(
+            "The topic {name} currently has {has} partition(s); {asked} would not be an increase."
+        )),
+    }
 }
 
 /// ElectLeaders.

@@ -6,7 +6,7 @@ use super::back::Back;
 use super::consumer_group;
 use super::error_code::ErrorCode;
 use super::group;
-use super::topics::{self, Shape};
+use super::topics::{self, Repeated, Shape};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{RefusedTopic, Then, TopicKey};
@@ -23,6 +23,7 @@ pub(super) const SHAPE: Shape = Shape {
     partitions: field::PARTITIONS,
     index: field::PARTITION_INDEX,
     when_refused,
+    repeated: Repeated::Listed,
 };
 
 /// The epoch of a fetch that begins a session.

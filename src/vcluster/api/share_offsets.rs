@@ -4,7 +4,7 @@
 use super::ask::{Ask, Stop, Verdict};
 use super::error_code::{ErrorCode, message};
 use super::items::Sieve;
-use super::topics::{self, Shape};
+use super::topics::{self, Repeated, Shape};
 use super::{consumer_group, group};
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
@@ -19,12 +19,14 @@ pub(super) const DESCRIBED: Shape = Shape {
     partitions: field::PARTITIONS,
     index: field::PARTITION_INDEX,
     when_refused: without_offset,
+    repeated: Repeated::Listed,
 };
 
 pub(super) const ALTERED: Shape = Shape {
     operation: Some(Operation::Read),
     answered: field::RESPONSES,
     when_refused: in_words,
+    repeated: Repeated::Joined,
     ..DESCRIBED
 };
 

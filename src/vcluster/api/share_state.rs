@@ -3,7 +3,7 @@
 
 use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
-use super::topics::{self, Shape};
+use super::topics::{self, Repeated, Shape};
 use super::txn_admin;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
@@ -20,6 +20,7 @@ const SHAPE: Shape = Shape {
     partitions: field::PARTITIONS,
     index: field::PARTITION,
     when_refused: txn_admin::in_words,
+    repeated: Repeated::Listed,
 };
 
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {

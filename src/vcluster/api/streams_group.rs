@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop};
 use super::back::Back;
+use super::config_values::{self, PLACES_OF_TOPOLOGIES};
 use super::consumer_group;
 use super::error_code::ErrorCode;
 use super::{configs, group};
@@ -50,6 +51,16 @@ pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
     if topology_to_physical(ask, &mut edits).is_err() {
         return consumer_group::refuse_in_words(ask, ErrorCode::StreamsInvalidTopology, None);
+    }
+    for topic in internal_topics(ask.message) {
+        let configs = topic.items(field::TOPIC_CONFIGS);
+        match config_values::to_physical(ask, configs, PLACES_OF_TOPOLOGIES) {
+            Ok(values) => values.write(&mut edits),
+            Err(words) => {
+                let error = ErrorCode::StreamsInvalidTopology;
+                return consumer_group::refuse_in_words(ask, error, Some(&words));
+            }
+        }
     }
     if !may_create_internal_topics(ask) {
         for topic in internal_topics(ask.message) {
@@ -107,8 +118,7 @@ fn judge_topology(ask: &mut Ask<'_>) -> Result<(), Refusal> {
     if patterns.any(|node| node.form() == Form::Text) {
         return Err((ErrorCode::InvalidRequest, Some(NO_REGEX.into())));
     }
-    let id = ask.message.first(Class::GroupId).and_then(Node::text);
-    if id.is_none_or(str::is_empty) {
+    if !consumer_group::names_a_group(ask) {
         return Err((
             ErrorCode::InvalidRequest,
             Some(consumer_group::NO_GROUP_ID.into()),
@@ -209,9 +219,9 @@ pub(super) fn has_hidden_topic(back: &Back<'_>, group: Node<'_>) -> bool {
 
 /// Internal topics of a description are told with the replication factor that clients gave them, and with
 /// configurations of topics only.
-pub(super) fn as_clients_gave(group: Node<'_>, edits: &mut Edits) {
+pub(super) fn as_clients_gave(back: &Back<'_>, group: Node<'_>, edits: &mut Edits) {
     for topic in group.all(Class::Topics).flat_map(Node::children) {
-        configs::keep_shown_of_internal_topic(topic, edits);
+        configs::keep_shown_of_internal_topic(back, topic, edits);
         let replicas = topic.child(field::REPLICATION_FACTOR);
         if let Some(replicas) = replicas.filter(|node| node.int() == Some(NOT_TO_BE_CREATED.into())) {
             edits.set_int(replicas, DEFAULT_REPLICATION.into());

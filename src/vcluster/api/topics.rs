@@ -1,6 +1,9 @@
 //! What all APIs share whose requests are lists of topics with partitions: the request is split into what is sent on
 //! and what is refused, and the refusals are added to the answer.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+
 use super::ask::{Ask, Stop, Verdict};
 use super::error_code::ErrorCode;
 use super::table::Api;
@@ -27,6 +30,18 @@ pub(super) struct Shape {
     pub(super) index: Field,
     /// What an answered partition holds beside this error, where the schema's default is not what a broker says.
     pub(super) when_refused: fn(&mut Item, i16),
+    pub(super) repeated: Repeated,
+}
+
+/// How brokers answer a topic that a request names more than once, and that they refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeated {
+    /// As often as it is named.
+    Listed,
+    /// As one topic, with all partitions that are named.
+    Joined,
+    /// As one topic, with each of its partitions once.
+    Once,
 }
 
 /// A request's list of topics, split.
@@ -61,7 +76,33 @@ pub(super) fn split(
             }
         }
     }
+    split.refused = joined(split.refused, shape.repeated);
     Ok(split)
+}
+
+/// Refusals as they are answered: what was named more than once is put together.
+pub(super) fn joined(refusals: Vec<RefusedTopic>, repeated: Repeated) -> Vec<RefusedTopic> {
+    if repeated == Repeated::Listed {
+        return refusals;
+    }
+    let mut places = HashMap::with_capacity(refusals.len());
+    let mut joined: Vec<RefusedTopic> = Vec::with_capacity(refusals.len());
+    for refusal in refusals {
+        match places.entry(refusal.key.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(joined.len());
+                joined.push(refusal);
+            }
+            Entry::Occupied(place) => joined[*place.get()].partitions.extend(refusal.partitions),
+        }
+    }
+    if repeated == Repeated::Once {
+        for refusal in &mut joined {
+            let mut seen = HashSet::new();
+            refusal.partitions.retain(|partition| seen.insert(*partition));
+        }
+    }
+    joined
 }
 
 /// Gives a topic its physical name, or says why it is not sent on.

@@ -1,8 +1,11 @@
 //! What producers do in transactions: AddPartitionsToTxn, AddOffsetsToTxn, EndTxn and TxnOffsetCommit. Transactional ids
 //! are namespaced on the physical cluster, as groups are.
 
+use std::collections::{BTreeMap, HashMap};
+
 use super::ask::{Ask, Stop, Verdict};
 use super::error_code::ErrorCode;
+use super::topics::Repeated;
 use super::{group, offsets, topics};
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
@@ -39,8 +42,11 @@ pub(super) fn add_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         verdicts.push((topic, verdict));
     }
     let is_refused = |verdict: &Verdict<'_>| matches!(verdict, Verdict::Refused(_));
-    if judged.is_err() || verdicts.iter().any(|(_, verdict)| is_refused(verdict)) {
-        return refuse_partitions(ask, &verdicts);
+    if judged.is_err() {
+        return refuse_partitions(ask, &verdicts, Repeated::Listed);
+    }
+    if verdicts.iter().any(|(_, verdict)| is_refused(verdict)) {
+        return refuse_partitions(ask, &verdicts, Repeated::Once);
     }
     for (topic, verdict) in &verdicts {
         if let Verdict::Forwarded(alias) = verdict {
@@ -61,8 +67,13 @@ fn judge_topic<'a>(ask: &mut Ask<'a>, topic: Node<'_>) -> Result<Verdict<'a>, St
 }
 
 /// Answers each topic with what is wrong with it, or that something is wrong with another.
-fn refuse_partitions(ask: &Ask<'_>, verdicts: &[(Node<'_>, Verdict<'_>)]) -> Result<Plan, Stop> {
-    let mut response = ask.response()?;
+fn refuse_partitions(
+    ask: &Ask<'_>,
+    verdicts: &[(Node<'_>, Verdict<'_>)],
+    repeated: Repeated,
+) -> Result<Plan, Stop> {
+    let mut results: Vec<(&str, BTreeMap<i32, ErrorCode>)> = Vec::new();
+    let mut places = HashMap::new();
     for (topic, verdict) in verdicts {
         let error_of = |index: i32| match verdict {
             Verdict::Refused(error) => *error,
@@ -71,13 +82,27 @@ fn refuse_partitions(ask: &Ask<'_>, verdicts: &[(Node<'_>, Verdict<'_>)]) -> Res
             }
             Verdict::Forwarded(_) => ErrorCode::UnknownTopicOrPartition,
         };
-        let mut result = response.item(field::RESULTS_BY_TOPIC_V3_AND_BELOW);
-        result.set(field::NAME, topic.topic_name().unwrap_or_default());
+        let name = topic.topic_name().unwrap_or_default();
+        let place = match repeated {
+            Repeated::Listed => results.len(),
+            _ => *places.entry(name).or_insert(results.len()),
+        };
+        if place == results.len() {
+            results.push((name, BTreeMap::new()));
+        }
         for (_, index) in topic.partitions().into_iter().flat_map(Node::i32s) {
+            results[place].1.insert(index, error_of(index));
+        }
+    }
+    let mut response = ask.response()?;
+    for (name, partitions) in results {
+        let mut result = response.item(field::RESULTS_BY_TOPIC_V3_AND_BELOW);
+        result.set(field::NAME, name);
+        for (index, error) in partitions {
             let mut partition = result.item(field::RESULTS_BY_PARTITION);
             partition
                 .set(field::PARTITION_INDEX, index)
-                .set(field::PARTITION_ERROR_CODE, error_of(index));
+                .set(field::PARTITION_ERROR_CODE, error);
             result.push(field::RESULTS_BY_PARTITION, partition);
         }
         response.push(field::RESULTS_BY_TOPIC_V3_AND_BELOW, result);

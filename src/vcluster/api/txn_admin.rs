@@ -18,6 +18,7 @@ use crate::wire::{Class, Edits, Item, Message, Node, field};
 /// DescribeProducers.
 pub(super) const PRODUCERS: Shape = Shape {
     when_refused: in_words,
+    repeated: topics::Repeated::Listed,
     ..offsets::COMMIT
 };
 

@@ -35,7 +35,9 @@ pub(super) fn answer(view: &View, header: &RequestHeader, frame: &[u8]) -> Resul
         response.set(field::ERROR_CODE, ErrorCode::InvalidRequest);
         return response.response_frame((key, version), header.correlation_id);
     }
-    for (api, range) in view.apis.announced() {
+    // Who asked in a version that is not known is told those of this API alone (KIP-511).
+    let is_told = |api: Api| known || api == Api::ApiVersions;
+    for (api, range) in view.apis.announced().filter(|(api, _)| is_told(*api)) {
         let item = api_item(&response, api, range);
         response.push(field::API_KEYS, item);
     }

@@ -13,6 +13,9 @@ static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| include_str!("w
 /// With one of these words a number may be the id of a physical broker.
 const NUMBERED: [&str; 5] = ["broker", "brokers", "node", "controller", "replica"];
 
+/// What begins a text that counts brokers, and names none.
+const COUNTED: &str = "Unable to replicate the partition ";
+
 /// The longest number that is told.
 const MAX_DIGITS: usize = 9;
 
@@ -45,7 +48,8 @@ pub(super) fn renamed(names: &Names, text: &str) -> Option<String> {
         said.push_str(&token[begin + bare.len()..]);
         said.push_str(after);
     }
-    (!(has_number && is_of_brokers)).then_some(said)
+    let may_name_a_broker = has_number && is_of_brokers && !text.starts_with(COUNTED);
+    (!may_name_a_broker).then_some(said)
 }
 
 fn is_of_a_name(c: char) -> bool {
@@ -105,6 +109,7 @@ mod tests {
             "This server does not host this topic-partition.",
             "The coordinator is loading and hence can't process requests.",
             "The member epoch (2) is behind.",
+            "Unable to replicate the partition 3 time(s): The target replication factor of 3 cannot be reached because only 1 broker(s) are registered or some brokers have all their log directories cordoned.",
             "",
         ] {
             assert_eq!(said(text).as_deref(), Some(text));

@@ -2,9 +2,9 @@
 
 use klamm::wire::field;
 
-use super::{Ask, Case, Flow, each, topics};
+use super::{Ask, Case, Flow, each, topics, twice};
 use crate::fields::{Fields, is, items, list, null};
-use crate::settings::own_group;
+use crate::settings::{TOPICS, own_group};
 
 const ANY: i8 = 1;
 
@@ -65,6 +65,7 @@ pub(super) fn flows() -> Vec<Flow> {
         Case::new(32, "groups", |ask| {
             configs(ask, &[(32, &own_group(ask.user)), (32, "other")])
         }),
+        Case::new(32, "a group without a name", |ask| configs(ask, &[(32, "")])),
         Case::new(32, "client metrics", |ask| configs(ask, &[(16, "sub")])),
         Case::new(32, "an unknown type", |ask| {
             configs(ask, &[(77, "what"), (2, "orders")])
@@ -154,18 +155,9 @@ fn configs(_: Ask<'_>, resources: &[(i8, &str)]) -> Fields {
 fn changes() -> Vec<Case> {
     vec![
         Case::new(19, "checked only", |_| {
-            let topic = |name: &str| {
-                vec![
-                    is(field::NAME, name),
-                    is(field::NUM_PARTITIONS, 1),
-                    is(field::REPLICATION_FACTOR, 1_i16),
-                ]
-            };
+            let topics = ["orders", "payments", "nowhere"].map(|name| created(name, 1));
             vec![
-                items(
-                    field::TOPICS,
-                    vec![topic("orders"), topic("payments"), topic("nowhere")],
-                ),
+                items(field::TOPICS, topics.to_vec()),
                 is(field::VALIDATE_ONLY, true),
             ]
         }),
@@ -177,35 +169,35 @@ fn changes() -> Vec<Case> {
                 is(field::TIMEOUT_MS, 5_000),
             ]
         }),
-        Case::new(21, "nothing", |ask| {
-            let partition = vec![is(field::PARTITION_INDEX, 0), is(field::OFFSET, 0_i64)];
-            vec![
-                items(
-                    field::TOPICS,
-                    topics(ask, |_| vec![items(field::PARTITIONS, vec![partition.clone()])]),
-                ),
-                is(field::TIMEOUT_MS, 5_000),
-            ]
-        }),
+        Case::new(21, "nothing", emptied),
         Case::new(33, "checked only", altered),
         Case::new(44, "checked only", altered),
-        Case::new(37, "checked only", |_| {
-            let topic = |name: &str| {
-                vec![
-                    is(field::NAME, name),
-                    is(field::COUNT, 9),
-                    null(field::ASSIGNMENTS),
-                ]
-            };
+        Case::new(33, "a group without a name", |_| {
+            altered_group("", "consumer.session.timeout.ms")
+        }),
+        Case::new(44, "a group without a name", |_| {
+            altered_group("", "consumer.session.timeout.ms")
+        }),
+        Case::new(44, "what no group has", |ask| {
+            altered_group(&own_group(ask.user), "errors.deadletterqueue.topic.name")
+        }),
+        Case::new(19, "what is there", |_| {
+            vec![items(field::TOPICS, TOPICS.map(|name| created(name, 1)).to_vec())]
+        }),
+        Case::new(19, "what is there, twice", |_| {
+            let topics = [created("orders", 1), created("payments", 1), created("orders", 1)];
+            vec![items(field::TOPICS, topics.to_vec())]
+        }),
+        Case::new(19, "more replicas than brokers", |_| {
             vec![
-                items(
-                    field::TOPICS,
-                    vec![topic("orders"), topic("payments"), topic("nowhere")],
-                ),
-                is(field::TIMEOUT_MS, 5_000),
+                items(field::TOPICS, vec![created("nowhere", 3)]),
                 is(field::VALIDATE_ONLY, true),
             ]
         }),
+        Case::new(21, "twice", |ask| twice(emptied(ask), field::TOPICS)),
+        Case::new(37, "checked only", |_| grown(9)),
+        Case::new(37, "as many as there are", |_| grown(2)),
+        Case::new(37, "fewer than there are", |_| grown(1)),
         Case::new(46, "all", |_| Vec::new()),
         Case::new(74, "topics and groups", |_| {
             vec![list(field::RESOURCE_TYPES, [2_i8])]
@@ -224,15 +216,67 @@ fn changes() -> Vec<Case> {
     ]
 }
 
-fn altered(ask: Ask<'_>) -> Fields {
-    let config = |name: &str, value: &str| vec![is(field::NAME, name), is(field::VALUE, value)];
-    let resource = |kind: i8, name: &str, configs: Vec<Fields>| {
+fn created(name: &str, replicas: i16) -> Fields {
+    vec![
+        is(field::NAME, name),
+        is(field::NUM_PARTITIONS, 1),
+        is(field::REPLICATION_FACTOR, replicas),
+    ]
+}
+
+/// More partitions, which are not made.
+fn grown(count: i32) -> Fields {
+    let topic = |name: &str| {
         vec![
-            is(field::RESOURCE_TYPE, kind),
-            is(field::RESOURCE_NAME, name),
-            items(field::CONFIGS, configs),
+            is(field::NAME, name),
+            is(field::COUNT, count),
+            null(field::ASSIGNMENTS),
         ]
     };
+    vec![
+        items(
+            field::TOPICS,
+            vec![topic("orders"), topic("payments"), topic("nowhere")],
+        ),
+        is(field::TIMEOUT_MS, 5_000),
+        is(field::VALIDATE_ONLY, true),
+    ]
+}
+
+fn emptied(ask: Ask<'_>) -> Fields {
+    let partition = vec![is(field::PARTITION_INDEX, 0), is(field::OFFSET, 0_i64)];
+    vec![
+        items(
+            field::TOPICS,
+            topics(ask, |_| vec![items(field::PARTITIONS, vec![partition.clone()])]),
+        ),
+        is(field::TIMEOUT_MS, 5_000),
+    ]
+}
+
+fn config(name: &str, value: &str) -> Fields {
+    vec![is(field::NAME, name), is(field::VALUE, value)]
+}
+
+fn resource(kind: i8, name: &str, configs: Vec<Fields>) -> Fields {
+    vec![
+        is(field::RESOURCE_TYPE, kind),
+        is(field::RESOURCE_NAME, name),
+        items(field::CONFIGS, configs),
+    ]
+}
+
+fn altered_group(group: &str, key: &str) -> Fields {
+    vec![
+        items(
+            field::RESOURCES,
+            vec![resource(32, group, vec![config(key, "46000")])],
+        ),
+        is(field::VALIDATE_ONLY, true),
+    ]
+}
+
+fn altered(ask: Ask<'_>) -> Fields {
     vec![
         items(
             field::RESOURCES,

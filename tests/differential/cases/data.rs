@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use klamm::wire::{Value, field};
 
-use super::{Ask, Case, Flow, each, topic, topics};
+use super::{Ask, Case, Flow, each, payments_twice, topic, topics, twice};
 use crate::fields::{Fields, Writer, batch, is, items, list, now_ms, null, one};
 use crate::settings::{NO_TOPICS, TOPICS, own_transaction};
 
@@ -23,6 +23,10 @@ fn produce() -> Vec<Case> {
         }),
         Case::new(0, "all replicas", |ask| {
             written(ask, Value::Null, -1, Writer::Plain)
+        }),
+        Case::new(0, "twice", |ask| {
+            let fields = written(ask, Value::Null, 1, Writer::Plain);
+            twice(fields, field::TOPIC_DATA)
         }),
         Case::new(0, "bad acks", |ask| written(ask, Value::Null, 5, Writer::Plain)),
         Case::new(0, "idempotent", |ask| {
@@ -113,6 +117,9 @@ fn fetch() -> Vec<Case> {
             fetched(ask, (0, -1), vec![one(field::REPLICA_STATE, replica)])
         })
         .since(15),
+        Case::new(1, "twice", |ask| {
+            twice(fetched(ask, (0, -1), Vec::new()), field::TOPICS)
+        }),
         Case::new(1, "nothing", |_| {
             vec![is(field::MAX_WAIT_MS, 0), is(field::SESSION_EPOCH, -1)]
         }),
@@ -160,8 +167,12 @@ fn offsets() -> Vec<Case> {
             listed(ask, -1, i64::from(-4 - ask.version % 3))
         }),
         Case::new(2, "by time", |ask| listed(ask, -1, now_ms())),
+        Case::new(2, "one topic twice", |ask| {
+            payments_twice(listed(ask, -1, -1), field::TOPICS)
+        }),
         Case::new(2, "as a broker", |ask| listed(ask, 1, -1)),
         Case::new(23, "every topic", |ask| epochs(ask, -2)),
+        Case::new(23, "twice", |ask| twice(epochs(ask, -2), field::TOPICS)),
         Case::new(23, "as a broker", |ask| epochs(ask, 1)),
     ]
 }
@@ -244,6 +255,26 @@ fn metadata() -> Vec<Case> {
             let twice = vec![vec![is(field::NAME, "orders")], vec![is(field::NAME, "orders")]];
             described(vec![items(field::TOPICS, twice)], false)
         }),
+        Case::new(3, "neither name nor id", |_| {
+            described(vec![items(field::TOPICS, vec![vec![null(field::NAME)]])], false)
+        })
+        .since(10),
+        Case::new(3, "neither name nor id, beside an id", |ask| {
+            let mut by_id = topic(ask, "orders", Vec::new());
+            by_id.push(null(field::NAME));
+            described(
+                vec![items(field::TOPICS, vec![vec![null(field::NAME)], by_id])],
+                false,
+            )
+        })
+        .since(12),
+        Case::new(3, "a name beside an id", |ask| {
+            let mut by_id = topic(ask, "orders", Vec::new());
+            by_id.push(null(field::NAME));
+            let by_name = vec![is(field::NAME, "public")];
+            described(vec![items(field::TOPICS, vec![by_name, by_id])], false)
+        })
+        .since(12),
     ]
 }
 
@@ -285,13 +316,14 @@ fn cluster() -> Vec<Case> {
             ]
         })
         .since(3),
-        Case::new(61, "every topic", |ask| {
-            vec![items(
-                field::TOPICS,
-                topics(ask, |_| vec![list(field::PARTITION_INDEXES, [0, 9])]),
-            )]
-        }),
+        Case::new(61, "every topic", produced),
+        Case::new(61, "twice", |ask| twice(produced(ask), field::TOPICS)),
     ]
+}
+
+fn produced(ask: Ask<'_>) -> Fields {
+    let partitions = |_: &str| vec![list(field::PARTITION_INDEXES, [0, 9])];
+    vec![items(field::TOPICS, topics(ask, partitions))]
 }
 
 fn by_name() -> Vec<Fields> {

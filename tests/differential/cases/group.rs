@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use klamm::wire::field;
 
-use super::{Ask, Case, Flow, each, topics};
+use super::{Ask, Case, Flow, each, payments_twice, topics, twice};
 use crate::fields::{Fields, is, items, list, null};
 use crate::settings::{own_group, own_transaction};
 
@@ -214,6 +214,13 @@ fn offsets() -> Vec<Case> {
                 items(field::TOPICS, committed(ask)),
             ]
         }),
+        Case::new(8, "one topic twice", |ask| {
+            let fields = vec![
+                is(field::GROUP_ID, own_group(ask.user)),
+                items(field::TOPICS, committed(ask)),
+            ];
+            payments_twice(fields, field::TOPICS)
+        }),
         Case::new(8, "no topic", |ask| {
             vec![is(field::GROUP_ID, own_group(ask.user))]
         }),
@@ -221,6 +228,16 @@ fn offsets() -> Vec<Case> {
             let own = own_group(ask.user);
             offsets_of(ask, &[own.as_str()], true)
         }),
+        Case::new(9, "twice", |ask| {
+            let own = own_group(ask.user);
+            twice(offsets_of(ask, &[own.as_str()], true), field::TOPICS)
+        })
+        .until(7),
+        Case::new(9, "several groups, twice", |ask| {
+            let own = own_group(ask.user);
+            twice(offsets_of(ask, &[own.as_str(), OTHER], true), field::GROUPS)
+        })
+        .since(8),
         Case::new(9, "another group", |ask| offsets_of(ask, &[OTHER], true)),
         Case::new(9, "all topics", |ask| {
             let own = own_group(ask.user);
@@ -286,12 +303,26 @@ fn groups_described(ask: Ask<'_>) -> Fields {
     ]
 }
 
+fn groups_described_twice(ask: Ask<'_>) -> Fields {
+    let own = own_group(ask.user);
+    let groups = [own.as_str(), OTHER, own.as_str(), OTHER];
+    vec![
+        list(field::GROUPS, groups),
+        list(field::GROUP_IDS, groups),
+        is(field::INCLUDE_AUTHORIZED_OPERATIONS, true),
+    ]
+}
+
 fn told() -> Vec<Case> {
     vec![
         Case::new(15, "several groups", groups_described),
         Case::new(69, "several groups", groups_described),
         Case::new(77, "several groups", groups_described),
         Case::new(89, "several groups", groups_described),
+        Case::new(15, "twice", groups_described_twice),
+        Case::new(69, "twice", groups_described_twice),
+        Case::new(77, "twice", groups_described_twice),
+        Case::new(89, "twice", groups_described_twice),
         Case::new(16, "all", |_| Vec::new()),
         Case::new(16, "stable ones", |_| {
             vec![list(field::STATES_FILTER, ["Stable"])]
@@ -309,7 +340,7 @@ fn told() -> Vec<Case> {
             let own = own_group(ask.user);
             vec![list(
                 field::GROUPS_NAMES,
-                [own.as_str(), OTHER, "g-absent", own.as_str()],
+                [own.as_str(), OTHER, "g-absent", own.as_str(), OTHER],
             )]
         }),
     ]
@@ -336,12 +367,26 @@ fn new_protocol() -> Flow {
                 is(field::INCLUDE_AUTHORIZED_OPERATIONS, true),
             ]
         }),
+        Case::new(68, "no group", |_| without_group("")),
+        Case::new(68, "a blank group", |_| without_group(" \t")),
         Case::new(68, "gone", |ask| {
             let mut fields = heartbeat(ask, Vec::new());
             fields.retain(|(field, _)| *field != field::MEMBER_EPOCH);
             fields.push(is(field::MEMBER_EPOCH, -1));
             fields
         }),
+    ]
+}
+
+/// A heartbeat for a group that is none.
+fn without_group(group: &str) -> Fields {
+    vec![
+        is(field::GROUP_ID, group),
+        is(field::MEMBER_ID, "member-of-the-new-protocol"),
+        is(field::MEMBER_EPOCH, 0),
+        is(field::REBALANCE_TIMEOUT_MS, 5_000),
+        items(field::TOPIC_PARTITIONS, Vec::new()),
+        list(field::SUBSCRIBED_TOPIC_NAMES, ["orders"]),
     ]
 }
 

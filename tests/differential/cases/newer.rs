@@ -2,7 +2,7 @@
 
 use klamm::wire::field;
 
-use super::{Ask, Case, Flow, each, topic, topics};
+use super::{Ask, Case, Flow, each, topic, topics, twice};
 use crate::fields::{Fields, is, items, list, null, one};
 use crate::settings::{TOPICS, own_group};
 use crate::world::PARTITIONS;
@@ -76,6 +76,9 @@ fn refused_shares() -> Vec<Case> {
         Case::new(76, "no group", |_| {
             share_beat(String::new(), 0, Some(&["orders"]))
         }),
+        Case::new(76, "a blank group", |_| {
+            share_beat(" ".into(), 0, Some(&["orders"]))
+        }),
         Case::new(78, "another group", |ask| fetched(ask, OTHER.into(), 0)),
         Case::new(79, "another group", |ask| acknowledged(ask, OTHER.into(), 1)),
         Case::new(79, "no session", |ask| acknowledged(ask, own_group(ask.user), 7)),
@@ -88,6 +91,12 @@ fn refused_shares() -> Vec<Case> {
             deleted(ask, "g-absent".into())
         }),
         Case::new(92, "no group", |ask| deleted(ask, String::new())),
+        Case::new(91, "twice", |ask| {
+            twice(altered(ask, share_group(ask)), field::TOPICS)
+        }),
+        Case::new(92, "twice", |ask| {
+            twice(deleted(ask, share_group(ask)), field::TOPICS)
+        }),
     ]
 }
 
@@ -235,6 +244,7 @@ fn refused_streams() -> Vec<Case> {
             joined(OTHER.into(), sources(&["orders"]))
         }),
         Case::new(88, "no group", |_| joined(String::new(), sources(&["orders"]))),
+        Case::new(88, "a blank group", |_| joined(" ".into(), sources(&["orders"]))),
         Case::new(88, "a topic of Kafka's own", |ask| {
             joined(streams_group(ask), sources(&["orders", "__consumer_offsets"]))
         }),

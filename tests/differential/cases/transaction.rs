@@ -2,7 +2,7 @@
 
 use klamm::wire::field;
 
-use super::{Ask, Case, Flow, each, topics};
+use super::{Ask, Case, Flow, each, payments_twice, topics, twice};
 use crate::fields::{Fields, Writer, batch, is, items, list, null};
 use crate::settings::{own_group, own_transaction};
 
@@ -29,6 +29,10 @@ pub(super) fn flows() -> Vec<Flow> {
         })
         .transactional(),
         Case::new(24, "of an unknown producer", |ask| added(ask, 7777)).until(3),
+        Case::new(24, "twice", |ask| {
+            twice(added(ask, 7777), field::V3_AND_BELOW_TOPICS)
+        })
+        .until(3),
         Case::new(24, "as a broker", |ask| {
             let transaction = vec![
                 is(field::TRANSACTIONAL_ID, own_transaction(ask.user)),
@@ -41,6 +45,9 @@ pub(super) fn flows() -> Vec<Flow> {
         Case::new(25, "of an unknown producer", |ask| of_producer(ask, 7777)),
         Case::new(26, "of an unknown producer", |ask| of_producer(ask, 7777)),
         Case::new(28, "of an unknown producer", |ask| committed(ask, 7777)),
+        Case::new(28, "one topic twice", |ask| {
+            payments_twice(committed(ask, 7777), field::TOPICS)
+        }),
         Case::new(27, "every topic", |ask| {
             let marker = vec![
                 is(field::PRODUCER_ID, 7777_i64),

@@ -294,6 +294,7 @@ fn partitions_are_added_by_those_who_may() {
         let topics = names.iter().map(|name| {
             CreatePartitionsTopic::default()
                 .with_name(topic_name(name))
+                .with_count(9)
                 .with_assignments(None)
         });
         CreatePartitionsRequest::default().with_topics(topics.collect())
@@ -327,8 +328,12 @@ fn partitions_are_added_by_those_who_may() {
 
 fn configure(of: &[(i8, &str)]) -> AlterConfigsRequest {
     let resources = of.iter().map(|(kind, name)| {
+        let key = match *kind {
+            GROUP => "consumer.session.timeout.ms",
+            _ => "retention.ms",
+        };
         let config = AlterableConfig::default()
-            .with_name(text("retention.ms"))
+            .with_name(text(key))
             .with_value(Some(text("1")));
         AlterConfigsResource::default()
             .with_resource_type(*kind)

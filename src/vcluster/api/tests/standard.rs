@@ -20,6 +20,8 @@ use kafka_protocol::messages::{
 use super::world::*;
 use crate::vcluster::plan::Attempt;
 
+const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
+const TOPIC_ALREADY_EXISTS: i16 = 36;
 const POLICY_VIOLATION: i16 = 44;
 
 fn metadata(names: &[&str]) -> MetadataResponse {
@@ -92,7 +94,9 @@ fn topics_are_created_and_deleted_under_their_physical_names() {
     let create = |name| CreatableTopic::default().with_name(topic_name(name));
     let request =
         CreateTopicsRequest::default().with_topics(vec![create("new"), create("shared"), create("bought")]);
-    let seen: CreateTopicsResponse = world.exchange(7, &request, |upstream| {
+    world.ask(7, &request).needs_fresh_topics();
+    let asked = world.ask_again(7, &request, Attempt::AfterRefresh);
+    let seen: CreateTopicsResponse = asked.forwarded(|upstream| {
         let names: Vec<_> = upstream.topics.iter().map(|topic| topic.name.as_str()).collect();
         assert_eq!(names, ["int-new"]);
         let made = CreatableTopicResult::default()
@@ -110,7 +114,7 @@ fn topics_are_created_and_deleted_under_their_physical_names() {
         [
             ("new", 0),
             ("shared", POLICY_VIOLATION),
-            ("bought", POLICY_VIOLATION)
+            ("bought", TOPIC_ALREADY_EXISTS)
         ]
     );
     assert_ne!(
@@ -174,9 +178,13 @@ fn what_is_somebody_elses_is_not_configured() {
     };
     let request = IncrementalAlterConfigsRequest::default()
         .with_resources(vec![resource("shared"), resource("bought")]);
-    let seen = world.ask(1, &request).replied();
+    let seen = world.ask_again(1, &request, Attempt::AfterRefresh).replied();
     let codes: Vec<_> = seen.responses.iter().map(|result| result.error_code).collect();
-    assert_eq!(codes, [POLICY_VIOLATION; 2]);
+    assert_eq!(
+        codes,
+        [UNKNOWN_TOPIC_OR_PARTITION, POLICY_VIOLATION],
+        "what is let in is not there"
+    );
 }
 
 #[test]

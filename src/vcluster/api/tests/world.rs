@@ -1,5 +1,4 @@
 //! A small virtual cluster to ask things of. `kafka-protocol` speaks for the client and for the broker.
-//!
 //! Virtual cluster `partner`: `orders` is physically `int-orders`, `bills` is `int-bills`, `ghost` stands for a topic
 //! that does not exist. Physical broker 101 is virtual broker 1 on slot 1, 102 is 2 on slot 2, 103 has no slot.
 
@@ -102,14 +101,12 @@ impl World {
     /// The physical cluster as a whole, as `passthrough` shows it.
     pub(super) fn passthrough() -> Self {
         let mut world = Self::new();
-        world.state.spec.kind = VclusterKind::Passthrough;
         world.state.aliases.clear();
-        world.compile();
-        world
+        world.of_kind(VclusterKind::Passthrough)
     }
 
     /// What of the physical cluster begins with `int-`, which is hidden, the alias `bought`, which stands for `elsewhere`,
-    /// and a topic and a group that are let in, `shared`.
+    /// and `shared`, a group and a topic that are let in; the topic is not there.
     pub(super) fn standard() -> Self {
         let mut world = Self::new();
         world.state.spec.kind = VclusterKind::Standard(Standard {
@@ -123,6 +120,10 @@ impl World {
             physical_name: "elsewhere".parse().unwrap(),
         };
         world.state.aliases = BTreeMap::from([("bought".parse().unwrap(), bought)]).into();
+        let mut topology = topology();
+        Arc::make_mut(&mut topology.topics).insert("elsewhere".parse().unwrap(), topic([0xa3; 16], 2));
+        let topologies = &mut world.topologies;
+        topologies.insert("main".parse().unwrap(), Arc::new(topology));
         world.compile();
         world
     }
@@ -145,12 +146,9 @@ impl World {
             port: PortSlot(5),
         };
         world.state.brokers.insert(broker, slot);
-        let topic = PhysicalTopic {
-            id: [0xb1; 16],
-            partitions: 1,
-        };
+        let foreign = ("int-foreign".parse().unwrap(), topic([0xb1; 16], 1));
         let topology = Topology {
-            topics: Arc::new(BTreeMap::from([("int-foreign".parse().unwrap(), topic)])),
+            topics: Arc::new(BTreeMap::from([foreign])),
             ..topology()
         };
         world.topologies.insert(other, Arc::new(topology));
@@ -158,7 +156,13 @@ impl World {
         world
     }
 
-    /// The same with ACLs disabled.
+    /// The same as a virtual cluster of another kind.
+    pub(super) fn of_kind(mut self, kind: VclusterKind) -> Self {
+        self.state.spec.kind = kind;
+        self.compile();
+        self
+    }
+
     pub(super) fn with_acls_disabled(mut self) -> Self {
         self.state.spec.acl_enabled = false;
         self.compile();
@@ -331,7 +335,6 @@ impl<Q: Request> Asked<'_, Q> {
         errors.labels().collect()
     }
 
-    /// Expects that the request is answered by the gateway.
     pub(super) fn replied(self) -> Q::Response {
         let Plan::Reply(reply) = self.planned.plan else {
             panic!("{:?}", self.planned.plan)
@@ -339,7 +342,6 @@ impl<Q: Request> Asked<'_, Q> {
         decode_response::<Q>(self.version, &reply)
     }
 
-    /// Expects that the connection is closed.
     pub(super) fn closed(self) -> CloseReason {
         let Plan::Close(reason) = self.planned.plan else {
             panic!("{:?}", self.planned.plan)
@@ -347,12 +349,10 @@ impl<Q: Request> Asked<'_, Q> {
         reason
     }
 
-    /// Expects that the view must be known to be the newest first.
     pub(super) fn needs_confirmation(self) {
         assert!(matches!(self.planned.plan, Plan::Need(Need::Confirmation { .. })));
     }
 
-    /// Expects that the view must be refreshed first.
     pub(super) fn needs_fresh_topics(self) {
         assert!(matches!(self.planned.plan, Plan::Need(Need::FreshTopics { .. })));
     }
@@ -530,6 +530,10 @@ fn state() -> VclusterState {
     }
 }
 
+fn topic(id: [u8; 16], partitions: u32) -> PhysicalTopic {
+    PhysicalTopic { id, partitions }
+}
+
 fn topology() -> Topology {
     let broker = |id: i32| {
         let host = format!("b{id}.broker.internal");
@@ -543,11 +547,8 @@ fn topology() -> Topology {
         )
     };
     let topics = ["int-orders", "int-bills"].map(|name| {
-        let topic = PhysicalTopic {
-            id: *physical_id(name).as_bytes(),
-            partitions: 2,
-        };
-        (name.parse().unwrap(), topic)
+        let id = *physical_id(name).as_bytes();
+        (name.parse().unwrap(), topic(id, 2))
     });
     Topology {
         kafka_cluster_id: "physicalClusterId".into(),
@@ -569,7 +570,6 @@ fn topology() -> Topology {
     }
 }
 
-/// Both physical clusters were seen.
 fn pinned() -> BTreeMap<ClusterId, PinnedCluster> {
     let numbered = ["main", "clusterB"].into_iter().zip(0..);
     let pinned = numbered.map(|(cluster, number)| {
