@@ -42,26 +42,7 @@ pub(super) fn schemas() -> Value {
     add_scram(&mut schemas);
     add_event_gateway(&mut schemas);
     schemas["VirtualCluster"] = virtual_cluster();
-    schemas["AliasTopic"] = resource(
-        "AliasTopic",
-        in_vcluster(text(NAMES)),
-        json!({
-            "type": "object",
-            "required": ["physicalName"],
-            "additionalProperties": false,
-            "properties": {
-                "physicalName": text(NAMES),
-                "physicalCluster": { "type": "string", "default": "main" },
-                "repoint": {
-                    "type": "boolean",
-                    "default": false,
-                    "writeOnly": true,
-                    "description": "Lets an alias topic that is there stand for another physical topic. \
-                                    Without it that is a 409, which says what groups that read it would do.",
-                },
-            },
-        }),
-    );
+    schemas["AliasTopic"] = resource("AliasTopic", in_vcluster(text(NAMES)), alias_topic_spec());
     schemas["GatewayServiceAccount"] = resource(
         "GatewayServiceAccount",
         in_vcluster(text(ACCOUNTS)),
@@ -87,6 +68,25 @@ pub(super) fn schemas() -> Value {
     schemas
 }
 
+fn alias_topic_spec() -> Value {
+    json!({
+        "type": "object",
+        "required": ["physicalName"],
+        "additionalProperties": false,
+        "properties": {
+            "physicalName": text(NAMES),
+            "physicalCluster": { "type": "string", "default": "main" },
+            "repoint": {
+                "type": "boolean",
+                "default": false,
+                "writeOnly": true,
+                "description": "Lets an alias topic that is there stand for another physical topic. \
+                                Without it that is a 409, which says what groups that read it would do.",
+            },
+        },
+    })
+}
+
 fn add_operations(schemas: &mut Value) {
     let string = || json!({ "type": "string" });
     let strings = || json!({ "type": "array", "items": { "type": "string" } });
@@ -100,6 +100,7 @@ fn add_operations(schemas: &mut Value) {
         json!({
             "status": { "type": "string", "enum": ["READY", "NOTREADY"] },
             "reasons": strings(),
+            "warnings": strings(),
         }),
     );
     let checks = object(

@@ -31,7 +31,7 @@ use crate::vcluster::plan::{
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
-use parts::{source, state, topology};
+use parts::{source, state, topic, topology};
 
 /// Texts that only the physical side knows. None of them may reach a client.
 pub(super) const SECRETS: [&str; 7] = [

@@ -44,7 +44,7 @@ pub(super) fn state() -> VclusterState {
     }
 }
 
-fn topic(id: [u8; 16], partitions: u32) -> PhysicalTopic {
+pub(super) fn topic(id: [u8; 16], partitions: u32) -> PhysicalTopic {
     PhysicalTopic { id, partitions }
 }
 
