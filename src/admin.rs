@@ -13,6 +13,7 @@ mod https;
 mod mapping;
 mod openapi;
 mod problem;
+mod problem_details;
 mod resources;
 mod routes;
 mod services;
@@ -31,7 +32,9 @@ pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
 pub use here::{Here, PhysicalState, PhysicalView, UnopenedView};
 pub use problem::ProblemBody;
 pub(crate) use resources::authentication_from;
-pub use services::{Answer, CannotAsk, Confirm, FindTopic, Finding, Propose, Services, Unready};
+pub use services::{
+    Answer, CannotAsk, Confirm, FindTopic, Finding, Propose, ProviderFacts, Services, Unready,
+};
 
 use credentials::Guard;
 

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use crate::command::{Command, Proposal};
 use crate::model::{Revision, State, VclusterName, VclusterState};
 use crate::outcome::{Outcome, Refusal};
+use vclusters::Put;
 
 /// Applies `proposal`, which is the log entry with index `revision`.
 ///
@@ -60,12 +61,34 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
             name,
             spec,
             kafka_cluster_id,
-        } => vclusters::put(state, name, spec, kafka_cluster_id),
+            at_s,
+            beside,
+        } => vclusters::put(
+            state,
+            Put {
+                name,
+                spec,
+                kafka_cluster_id,
+                at_s,
+            },
+            beside,
+        ),
         Command::CreateVcluster {
             name,
             spec,
             kafka_cluster_id,
-        } => vclusters::create(state, name, spec, kafka_cluster_id),
+            at_s,
+            beside,
+        } => vclusters::create(
+            state,
+            Put {
+                name,
+                spec,
+                kafka_cluster_id,
+                at_s,
+            },
+            beside,
+        ),
         Command::DeleteVcluster { name } => vclusters::delete(state, &name),
         Command::PutAlias {
             vcluster,

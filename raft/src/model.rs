@@ -8,6 +8,7 @@ mod authentication;
 mod listener;
 mod names;
 mod node;
+mod notes;
 mod proposal;
 mod shared;
 mod slot;
@@ -32,10 +33,11 @@ pub use names::{
     NamePrefix, NameSelector, NodeId, ProviderName, Revision, TopicName, VclusterName,
 };
 pub use node::{Liveness, NodeRecord};
+pub use notes::{Beside, Conflict, Notes, SelectorForm, SelectorGroup, WrittenAlias, WrittenOauth};
 pub use proposal::{BootRecord, ProposalRecord};
 pub use shared::Shared;
 pub use slot::{BrokerKey, BrokerSlot, PortSlot};
 pub use standard::{Namespace, Standard};
 pub use state::{PinnedCluster, SigningKey, State};
 pub use token::{TokenId, TokenRecord};
-pub use vcluster::{AclMode, MAIN_CLUSTER, PASSTHROUGH, VclusterKind, VclusterState, VirtualCluster};
+pub use vcluster::{AclMode, MAIN_CLUSTER, PASSTHROUGH, Times, VclusterKind, VclusterState, VirtualCluster};

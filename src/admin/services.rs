@@ -1,6 +1,6 @@
 //! What the admin API needs from the rest of the gateway, as capabilities that are handed to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,7 +12,9 @@ use klamm_raft::{Applied, ConfirmError, ProposeError, Status};
 use tokio::sync::watch;
 
 use super::here::Here;
+use crate::backend::config::BackendConfig;
 use crate::backend::topology::Topology;
+use crate::listener::config::ListenerConfig;
 
 /// An answer that comes later, on the thread that asked.
 pub type Answer<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -29,6 +31,17 @@ pub type FindTopic = dyn Fn(ClusterId, TopicName) -> Answer<Result<Finding, Cann
 /// The last picture of a physical cluster, if there is one.
 pub(super) type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Send + Sync;
 
+/// The providers of tokens of a node's configuration.
+pub(super) type Providers = BTreeMap<ProviderName, ProviderFacts>;
+
+/// What is known of one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderFacts {
+    pub issuer: String,
+    /// Where its keys are read from.
+    pub keys: String,
+}
+
 /// The capabilities of the admin API.
 #[derive(Clone)]
 pub struct Services {
@@ -40,7 +53,10 @@ pub struct Services {
     /// The names of further credentials for any of them.
     pub credentials: Arc<BTreeSet<CredentialsName>>,
     /// The providers of tokens of this node's configuration.
-    pub providers: Arc<BTreeSet<ProviderName>>,
+    pub providers: Arc<Providers>,
+    /// The physical clusters and the listeners of this node's configuration, to be read.
+    pub backends: Arc<Vec<BackendConfig>>,
+    pub listeners: Arc<Vec<ListenerConfig>>,
     pub find_topic: Arc<FindTopic>,
     pub topology: Arc<SeenTopology>,
     /// What holds of this node alone.

@@ -36,6 +36,9 @@ pub(crate) fn partner(aliases: &[(&str, &str, &str)]) -> VclusterState {
         bootstrap: PortSlot(0),
         brokers: BTreeMap::new(),
         next_broker_id: 1,
+
+        notes: Default::default(),
+        times: Default::default(),
     }
 }
 

@@ -172,6 +172,9 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
         bootstrap: PortSlot(0),
         brokers: [(10, 1), (11, 2)].into_iter().map(broker).collect(),
         next_broker_id: 100,
+
+        notes: Default::default(),
+        times: Default::default(),
     }
 }
 

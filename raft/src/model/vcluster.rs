@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel,
+    AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel, Notes,
     PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard, TokenId, TokenRecord, TopicName,
     VclusterName,
 };
@@ -95,6 +95,16 @@ pub struct VclusterState {
     pub brokers: BTreeMap<BrokerKey, BrokerSlot>,
     /// The virtual id that the next new broker gets. Ids start at 1 and are never reused; 0 is the bootstrap address.
     pub next_broker_id: i32,
+    /// What is kept with it, and decides nothing.
+    pub notes: Shared<Notes>,
+    pub times: Times,
+}
+
+/// When something was made and changed, in seconds since the Unix epoch, by the clock of the node that was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    pub created_s: u64,
+    pub updated_s: u64,
 }
 
 impl VclusterState {

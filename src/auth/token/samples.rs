@@ -65,6 +65,9 @@ pub(crate) fn state() -> VclusterState {
         bootstrap: PortSlot(0),
         brokers: BTreeMap::new(),
         next_broker_id: 1,
+
+        notes: Default::default(),
+        times: Default::default(),
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) fn state() -> VclusterState {
         bootstrap: PortSlot(0),
         brokers: BTreeMap::from([(broker(101), slot(1)), (broker(102), slot(2))]),
         next_broker_id: 3,
+        notes: Default::default(),
+        times: Default::default(),
     }
 }
 
