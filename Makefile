@@ -60,12 +60,14 @@ logins: kafka
 	KLAMM_LOGINS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture logins::
 
 # Other people's programs that use the admin API, which you build from their source, before real Kafka: docs/ADMIN-API.md.
-# CTL=path is the command line, TERRAFORM=path and PROVIDER=path are Terraform or OpenTofu and the provider.
+# CTL=path is the command line, TERRAFORM=path and PROVIDER=path are Terraform or OpenTofu and the provider, KONG=path is
+# built of tests/conformance/kong: docs/EVENT-GATEWAYS.md.
 conformance: kafka
-	@test -n "$(CTL)$(TERRAFORM)" || { echo 'make conformance needs CTL=path, or TERRAFORM=path and PROVIDER=path'; exit 2; }
+	@test -n "$(CTL)$(TERRAFORM)$(KONG)" || { echo 'make conformance needs CTL=path, KONG=path, or TERRAFORM=path and PROVIDER=path'; exit 2; }
 	KLAMM_CTL='$(abspath $(CTL))' KLAMM_TERRAFORM='$(abspath $(TERRAFORM))' KLAMM_PROVIDER='$(abspath $(PROVIDER))' \
+	KLAMM_KONG='$(abspath $(KONG))' \
 	  $(CARGO) test --locked --test kafka -- --nocapture --test-threads=1 \
-	  $(if $(CTL),conformance::ctl::) $(if $(TERRAFORM),conformance::terraform::)
+	  $(if $(CTL),conformance::ctl::) $(if $(TERRAFORM),conformance::terraform::) $(if $(KONG),conformance::kong::)
 
 # Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone. ARGS="tenants" for one tenant
 # beside a thousand others, ARGS="logins" for logins, idle sessions and a storm of bad logins: docs/BENCHMARKS.md.

@@ -14,6 +14,7 @@ mod mapping;
 mod openapi;
 mod problem;
 mod repoint;
+mod problem_details;
 mod resources;
 mod routes;
 mod services;
@@ -34,8 +35,8 @@ pub use here::{Here, PhysicalState, PhysicalView, UnopenedView};
 pub use problem::ProblemBody;
 pub(crate) use resources::authentication_from;
 pub use services::{
-    Answer, CannotAsk, CommittedOffsets, Confirm, FindTopic, Finding, ListTopics, Propose, Services,
-    TopicBounds, Unready,
+    Answer, CannotAsk, CommittedOffsets, Confirm, FindTopic, Finding, ListTopics, Propose, ProviderFacts,
+    Services, TopicBounds, Unready,
 };
 
 use credentials::Guard;

@@ -8,9 +8,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccessToken, AccessTokenId, AccountName, AccountSpec, AclBinding, AliasTopic, BrokerKey, ClusterId,
-    Holder, Liveness, NodeId, NodeRecord, ScramCredential, ScramUser, SigningKey, TokenId, TokenRecord,
-    TopicName, VclusterName, VirtualCluster,
+    AccessToken, AccessTokenId, AccountName, AccountSpec, AclBinding, AliasTopic, Beside, BrokerKey,
+    ClusterId, Holder, Liveness, NodeId, NodeRecord, ScramCredential, ScramUser, SigningKey, TokenId,
+    TokenRecord, TopicName, VclusterName, VirtualCluster,
 };
 
 /// Names one proposal, so that one that is sent twice is applied once.
@@ -36,11 +36,15 @@ pub struct Proposal {
 /// A change of the replicated state. Append-only: variants are never removed or reordered, their order is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Creates or changes a virtual cluster. `kafka_cluster_id` is used when it is created.
+    /// Creates or changes a virtual cluster. `kafka_cluster_id` is used when it is created. What is kept beside it stays as
+    /// it is when nothing is said of it.
     PutVcluster {
         name: VclusterName,
         spec: VirtualCluster,
         kafka_cluster_id: String,
+        /// Seconds since the Unix epoch.
+        at_s: u64,
+        beside: Option<Box<Beside>>,
     },
     DeleteVcluster {
         name: VclusterName,
@@ -124,6 +128,9 @@ pub enum Command {
         name: VclusterName,
         spec: VirtualCluster,
         kafka_cluster_id: String,
+        /// Seconds since the Unix epoch.
+        at_s: u64,
+        beside: Option<Box<Beside>>,
     },
     /// Records an issued access token of the admin API. Drops records that expired before it was issued.
     PutAccessToken {

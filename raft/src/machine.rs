@@ -19,8 +19,9 @@ mod vclusters;
 use std::sync::Arc;
 
 use crate::command::{Command, Proposal};
-use crate::model::{Revision, State, VclusterName, VclusterState};
+use crate::model::{Revision, SigningKey, State, VclusterName, VclusterState};
 use crate::outcome::{Outcome, Refusal};
+use vclusters::Put;
 
 /// Applies `proposal`, which is the log entry with index `revision`.
 ///
@@ -61,12 +62,16 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
             name,
             spec,
             kafka_cluster_id,
-        } => vclusters::put(state, name, spec, kafka_cluster_id),
+            at_s,
+            beside,
+        } => vclusters::put(state, Put::new(name, spec, kafka_cluster_id, at_s), beside),
         Command::CreateVcluster {
             name,
             spec,
             kafka_cluster_id,
-        } => vclusters::create(state, name, spec, kafka_cluster_id),
+            at_s,
+            beside,
+        } => vclusters::create(state, Put::new(name, spec, kafka_cluster_id, at_s), beside),
         Command::DeleteVcluster { name } => vclusters::delete(state, &name),
         Command::PutAlias {
             vcluster,
@@ -106,13 +111,17 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
             kafka_cluster_id,
         } => nodes::pin(state, cluster, kafka_cluster_id),
         Command::AcceptCluster { cluster, from, to } => nodes::accept(state, cluster, &from, to),
-        Command::InitSigningKey { key } => Ok(match state.signing_key {
-            Some(_) => Outcome::Unchanged,
-            None => {
-                state.signing_key = Some(key);
-                Outcome::Created
-            }
-        }),
+        Command::InitSigningKey { key } => Ok(init_signing_key(state, key)),
+    }
+}
+
+fn init_signing_key(state: &mut State, key: SigningKey) -> Outcome {
+    match state.signing_key {
+        Some(_) => Outcome::Unchanged,
+        None => {
+            state.signing_key = Some(key);
+            Outcome::Created
+        }
     }
 }
 

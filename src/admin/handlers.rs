@@ -133,7 +133,7 @@ fn has_credentials(services: &Services, name: &CredentialsName) -> Result<(), Ap
 /// That there is a provider of tokens of this name.
 fn has_provider(services: &Services, name: &ProviderName) -> Result<(), ApiError> {
     let problem = format!("the OAuth provider {name} is not configured");
-    known(&services.providers, name, problem)
+    known(&services.providers.keys().cloned().collect(), name, problem)
 }
 
 fn known<T: Ord + Display>(known: &BTreeSet<T>, wanted: &T, problem: String) -> Result<(), ApiError> {

@@ -1,19 +1,21 @@
 //! The OpenAPI 3 description of the admin API. A test holds it against the routes.
 
 mod clients;
+mod event_gateways;
 mod operations;
 mod schemas;
 
 use serde_json::{Map, Value, json};
 
 use super::absent::{ABSENT, Absent, Shape};
+use super::problem_details;
 use operations::{Access, Content, OPERATIONS, Operation};
 use schemas::schemas;
 
 /// The whole document.
 pub(super) fn document() -> Value {
     let mut paths = Map::new();
-    for operation in OPERATIONS {
+    for operation in OPERATIONS.iter().chain(event_gateways::OPERATIONS) {
         let methods = paths.entry(operation.path).or_insert_with(|| json!({}));
         methods[operation.method] = describe(operation);
     }
@@ -96,6 +98,9 @@ fn describe(operation: &Operation) -> Value {
             response(meaning(status), Content::One(operation.failure())),
         );
     }
+    if problem_details::are_told_at(operation.path) {
+        responses.values_mut().for_each(as_problem);
+    }
     let mut parameters: Vec<Value> = operation.query.iter().map(|name| parameter(name)).collect();
     let in_path = operation
         .path
@@ -133,6 +138,17 @@ fn parameter(name: &str) -> Value {
         "vcluster" => ("string", "Only of this virtual cluster"),
         "username" => ("string", "Only of this service account"),
         "type" => ("string", "Only of this type"),
+        "page[size]" => (
+            "integer",
+            "How many items a page has: 1 to 1000, 100 if nothing is said",
+        ),
+        "page[after]" => (
+            "string",
+            "The page after this: from meta.page.next of the page before",
+        ),
+        "filter[name][contains]" => ("string", "Only with this in the name, in capitals or not"),
+        "filter[backend_cluster_id][eq]" => ("string", "Only on the physical cluster with this id"),
+        "filter[virtual_cluster_id][eq]" => ("string", "Only what leads to the virtual cluster with this id"),
         _ => ("string", "Only of this name"),
     };
     // That it is not required is said, because some readers do not know the default.
@@ -149,6 +165,14 @@ fn meaning(status: &str) -> &'static str {
         "413" => "The body is too large",
         "500" => "The gateway failed",
         _ => "It may work later",
+    }
+}
+
+/// Problem details have a media type of their own.
+fn as_problem(response: &mut Value) {
+    let told = json!({ "application/json": { "schema": reference("ProblemDetails") } });
+    if let Some(content) = response.get_mut("content").filter(|content| **content == told) {
+        *content = json!({ problem_details::MEDIA_TYPE: { "schema": reference("ProblemDetails") } });
     }
 }
 

@@ -23,7 +23,6 @@ pub(super) use access_token::{AccessTokenRequest, ShownAccessToken};
 pub(super) use alias_topic::{AliasTopicResource, DeleteByName};
 pub(crate) use authentication::from_json as authentication_from;
 pub(super) use client_properties::Spelling;
-pub(super) use event_gateway::EventGatewayVcluster;
 pub(super) use invalid::Invalid;
 pub(super) use principals::Principals;
 pub(super) use scram::{CredentialToPut, CredentialsToDelete, ShownCredential};

@@ -2,16 +2,18 @@
 
 mod path;
 
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::absent::{ABSENT, Absent, Shape};
 use super::body::MAX_BODY_BYTES;
 use super::credentials::{Guard, Reader, Writer};
+use super::handlers::event_gateway::{backend_clusters, listeners, virtual_clusters};
 use super::handlers::{
     absent, access_token, alias_topic, event_gateway, kafka_cluster, operations, scram, service_account,
     token, virtual_cluster,
 };
 use super::problem::ApiError;
+use super::problem_details;
 use super::services::Services;
 
 use path::Path;
@@ -67,19 +69,9 @@ pub(super) fn configure(
                     .put(scram::put)
                     .delete(scram::delete),
             )
-            .service(
-                Path::new("/v1/event-gateways/{gatewayId}/virtual-clusters")
-                    .get(event_gateway::list)
-                    .post(event_gateway::create),
-            )
-            .service(
-                Path::new("/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}")
-                    .get(event_gateway::get)
-                    .put(event_gateway::change)
-                    .delete(event_gateway::delete),
-            )
             .configure(operations)
             .default_service(web::to(unknown_path));
+        configure_event_gateways(config);
         for kind in &ABSENT {
             configure_absent(config, kind);
         }
@@ -99,6 +91,67 @@ fn operations(config: &mut web::ServiceConfig) {
         .service(Path::new("/metrics").get(operations::metrics));
 }
 
+fn configure_event_gateways(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            Path::new("/v1/event-gateways")
+                .get(event_gateway::list)
+                .post(event_gateway::refuse),
+        )
+        .service(
+            Path::new("/v1/event-gateways/{gatewayId}")
+                .get(event_gateway::get)
+                .put(event_gateway::refuse)
+                .patch(event_gateway::refuse)
+                .delete(event_gateway::refuse),
+        )
+        .service(
+            Path::new("/v1/event-gateways/{gatewayId}/virtual-clusters")
+                .get(virtual_clusters::list)
+                .post(virtual_clusters::create),
+        )
+        .service(
+            Path::new("/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}")
+                .get(virtual_clusters::get)
+                .put(virtual_clusters::change)
+                .delete(virtual_clusters::delete),
+        )
+        .service(
+            Path::new("/v1/event-gateways/{gatewayId}/backend-clusters")
+                .get(backend_clusters::list)
+                .post(backend_clusters::refuse),
+        )
+        .service(
+            Path::new("/v1/event-gateways/{gatewayId}/backend-clusters/{backendClusterId}")
+                .get(backend_clusters::get)
+                .put(backend_clusters::refuse)
+                .delete(backend_clusters::refuse),
+        )
+        .service(
+            Path::new("/v1/event-gateways/{gatewayId}/listeners")
+                .get(listeners::list)
+                .post(listeners::refuse),
+        )
+        .service(
+            Path::new("/v1/event-gateways/{gatewayId}/listeners/{listenerId}")
+                .get(listeners::get)
+                .put(listeners::refuse)
+                .delete(listeners::refuse),
+        )
+        .service(
+            Path::new("/v1/event-gateways/{gatewayId}/listeners/{listenerId}/policies")
+                .get(listeners::policies)
+                .post(listeners::refuse),
+        )
+        .service(
+            Path::new("/v1/event-gateways/{gatewayId}/listeners/{listenerId}/policies/{policyId}")
+                .get(listeners::policy)
+                .put(listeners::refuse)
+                .patch(listeners::refuse)
+                .delete(listeners::refuse),
+        );
+}
+
 fn configure_absent(config: &mut web::ServiceConfig, kind: &'static Absent) {
     let all = Path::new(kind.path).get(absent::list);
     let put = move |writer: Writer| absent::put(writer, kind);
@@ -116,5 +169,5 @@ fn configure_absent(config: &mut web::ServiceConfig, kind: &'static Absent) {
 }
 
 async fn unknown_path(request: HttpRequest) -> HttpResponse {
-    ApiError::unknown_path(request.path()).error_response()
+    problem_details::response(&ApiError::unknown_path(request.path()), request.path())
 }

@@ -12,8 +12,10 @@ use klamm_raft::{Applied, ConfirmError, ProposeError, Status};
 use tokio::sync::watch;
 
 use super::here::Here;
+use crate::backend::config::BackendConfig;
 use crate::backend::topology::{Topics, Topology};
 use crate::backend::{Bounds, Committed};
+use crate::listener::config::ListenerConfig;
 use crate::vcluster::rename::Names;
 
 /// An answer that comes later, on the thread that asked.
@@ -42,6 +44,17 @@ pub type TopicBounds =
 /// The last picture of a physical cluster, if there is one.
 pub(super) type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Send + Sync;
 
+/// The providers of tokens of a node's configuration.
+pub(super) type Providers = BTreeMap<ProviderName, ProviderFacts>;
+
+/// What is known of one of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderFacts {
+    pub issuer: String,
+    /// Where its keys are read from.
+    pub keys: String,
+}
+
 /// The capabilities of the admin API.
 #[derive(Clone)]
 pub struct Services {
@@ -53,7 +66,10 @@ pub struct Services {
     /// The names of further credentials for any of them.
     pub credentials: Arc<BTreeSet<CredentialsName>>,
     /// The providers of tokens of this node's configuration.
-    pub providers: Arc<BTreeSet<ProviderName>>,
+    pub providers: Arc<Providers>,
+    /// The physical clusters and the listeners of this node's configuration, to be read.
+    pub backends: Arc<Vec<BackendConfig>>,
+    pub listeners: Arc<Vec<ListenerConfig>>,
     pub find_topic: Arc<FindTopic>,
     pub list_topics: Arc<ListTopics>,
     pub committed: Arc<CommittedOffsets>,

@@ -8,8 +8,8 @@ use actix_web::{App, test, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
-    Authentication, ClusterId, Liveness, NodeId, NodeRecord, PASSTHROUGH, Revision, SigningKey, State,
-    VclusterKind, VirtualCluster,
+    Authentication, ClusterId, Liveness, NodeId, NodeRecord, PASSTHROUGH, Protocol, Revision, Routing,
+    SigningKey, State, VclusterKind, VirtualCluster,
 };
 use klamm_raft::{Applied, ConfirmError, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
@@ -18,12 +18,16 @@ use tokio::sync::watch;
 use super::credentials::Guard;
 use super::*;
 use crate::backend::Bounds;
+use crate::backend::config::{BackendConfig, PlainLogin, Security, UpstreamLogin};
 use crate::backend::topology::{PhysicalTopic, Topology};
 use crate::config::{AdminUser, Role};
+use crate::listener::config::ListenerConfig;
 use crate::secret::Secret;
+use crate::tls::{CertificateFiles, ClientCertificates, TlsFiles};
 
 mod access_tokens;
 mod contract;
+mod event_gateways;
 mod fuzz;
 mod names;
 
@@ -48,6 +52,7 @@ struct Reply {
     status: u16,
     revision: Option<String>,
     allow: Option<String>,
+    media_type: Option<String>,
     body: String,
 }
 
@@ -56,10 +61,23 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// Checks an error, and returns `msg`.
+    /// Whether it is told as RFC 9457 has it.
+    fn is_problem(&self) -> bool {
+        self.media_type.as_deref() == Some("application/problem+json")
+    }
+
+    /// Checks an error, and returns `msg`, or the detail.
     #[track_caller]
     fn refused(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{}", self.body);
+        if self.is_problem() {
+            let body = self.json();
+            assert_eq!(body["status"], status, "{body}");
+            let texts = ["title", "instance", "detail"].map(|field| body[field].as_str().unwrap_or_default());
+            assert!(texts.iter().all(|text| !text.is_empty()), "{body}");
+            assert_eq!(body["invalid_parameters"].is_array(), status == 400, "{body}");
+            return texts[2].to_owned();
+        }
         let body: ProblemBody = serde_json::from_str(&self.body).expect("an error object");
         assert!(!body.title.is_empty());
         body.msg
@@ -91,6 +109,54 @@ fn topology() -> Topology {
         ),
         ..Topology::default()
     }
+}
+
+/// A physical cluster of the configuration, with a login or without.
+fn backend(id: &str, bootstrap: &str, has_login: bool) -> BackendConfig {
+    let login = PlainLogin {
+        username: "gateway".to_owned(),
+        password: Secret::new("s3cret"),
+    };
+    BackendConfig {
+        id: id.parse().unwrap(),
+        bootstrap: vec![bootstrap.parse().unwrap()],
+        security: Security::Plaintext,
+        login: has_login.then_some(UpstreamLogin::Plain(login)),
+        credentials: Default::default(),
+    }
+}
+
+/// One listener that tells addresses apart by ports, and one that does by names.
+fn listeners() -> Vec<ListenerConfig> {
+    let files = TlsFiles {
+        certificates: vec![CertificateFiles {
+            chain: "/etc/klamm/chain.pem".into(),
+            key: "/etc/klamm/key.pem".into(),
+        }],
+        clients: ClientCertificates::Required("/etc/klamm/clients.pem".into()),
+    };
+    let listener = |name: &str, protocol, routing, bind_port, tls| ListenerConfig {
+        name: name.parse().unwrap(),
+        protocol,
+        bind_host: "0.0.0.0".to_owned(),
+        bind_port,
+        routing,
+        tls,
+        proxies: None,
+    };
+    let by_port = Routing::Port {
+        host: "localhost".to_owned(),
+        start: 6969,
+        count: 10,
+    };
+    let by_name = Routing::Sni {
+        domain: "kafka.example.com".to_owned(),
+        port: 443,
+    };
+    vec![
+        listener("default", Protocol::SaslPlaintext, by_port, 6969, None),
+        listener("public", Protocol::Ssl, by_name, 9443, Some(files)),
+    ]
 }
 
 impl Gateway {
@@ -140,7 +206,12 @@ impl Gateway {
                     .collect::<BTreeSet<ClusterId>>(),
             ),
             credentials: Arc::new(BTreeSet::from(["billing".parse().unwrap()])),
-            providers: Arc::new(BTreeSet::from(["corporate".parse().unwrap()])),
+            providers: Arc::new([("corporate".parse().unwrap(), provider())].into()),
+            backends: Arc::new(vec![
+                backend("clusterA", "a:9092", true),
+                backend("main", "m:9092", false),
+            ]),
+            listeners: Arc::new(listeners()),
             find_topic: Arc::new(move |_, topic| {
                 let failure = asking.upstream_failure.lock().unwrap().clone();
                 let is_listed = topology().topics.contains_key(&topic);
@@ -246,6 +317,7 @@ impl Gateway {
             status: response.status().as_u16(),
             revision: header("x-klamm-revision"),
             allow: header("allow"),
+            media_type: header("content-type"),
             body: String::from_utf8(test::read_body(response).await.to_vec()).expect("text"),
         }
     }
@@ -915,14 +987,23 @@ async fn the_description_has_every_route_and_no_other() {
     let gateway = Gateway::new();
     let document = gateway.send(None, Method::GET, "/gateway/v2/docs", "").await.ok();
     let paths = document["paths"].as_object().expect("paths");
-    let methods = [Method::GET, Method::PUT, Method::POST, Method::DELETE];
+    let methods = [
+        Method::GET,
+        Method::PUT,
+        Method::POST,
+        Method::PATCH,
+        Method::DELETE,
+    ];
     for (path, operations) in paths {
         let path = path
             .replace("{vCluster}", "mypartner")
             .replace("{id}", "mypartner")
             .replace("{gatewayId}", "default")
             .replace("{virtualClusterId}", "mypartner")
-            .replace("{name}", "any");
+            .replace("{name}", "any")
+            .replace("{backendClusterId}", "any")
+            .replace("{listenerId}", "any")
+            .replace("{policyId}", "any");
         for method in &methods {
             let reply = gateway.send(None, method.clone(), &path, "").await;
             let served = reply.status != StatusCode::METHOD_NOT_ALLOWED.as_u16();
@@ -961,143 +1042,6 @@ async fn the_description_has_every_route_and_no_other() {
 }
 
 #[actix_web::test]
-async fn virtual_clusters_are_managed_in_the_words_of_event_gateways() {
-    const PATH: &str = "/v1/event-gateways/default/virtual-clusters";
-    let gateway = Gateway::walkthrough().await;
-    let body = json!({
-        "name": "team-a",
-        "dns_label": "vc-1",
-        "destination": { "name": "clusterA" },
-        "authentication": [
-            { "type": "sasl_plain", "mediation": "terminate", "principals": [{ "username": "ann", "password": "x" }] },
-            { "type": "sasl_scram", "algorithm": "sha256" },
-            { "type": "oauth_bearer", "mediation": "terminate", "provider": "corporate",
-              "validate": { "audiences": [{ "name": "kafka" }] } },
-        ],
-        "namespace": { "mode": "hide_prefix", "prefix": "team_",
-            "additional": { "topics": [{ "type": "glob", "glob": "ops_*" }], "consumer_groups": [] } },
-    });
-    let created = gateway.admin(Method::POST, PATH, &body).await;
-    assert_eq!(created.status, 201, "{}", created.body);
-    let created = created.json();
-    let id = created["id"].as_str().expect("an id").to_owned();
-    assert_eq!(uuid::Uuid::parse_str(&id).expect("a UUID").to_string(), id);
-    assert_eq!(
-        created["destination"],
-        json!({ "id": "clusterA", "name": "clusterA" })
-    );
-    assert_eq!(created["bootstrap_servers"], "localhost:6970,gw2:7101");
-    let methods = &created["authentication"];
-    assert_eq!(methods[0]["principals"], json!([{ "username": "ann" }]));
-    assert_eq!(
-        methods[1],
-        json!({ "type": "sasl_scram", "algorithm": "sha256", "mediation": "passthrough" })
-    );
-    assert_eq!(methods[2]["validate"]["audiences"], json!([{ "name": "kafka" }]));
-    let again = gateway.admin(Method::POST, PATH, &body).await.refused(409);
-    assert!(again.contains("PUT changes it"), "{again}");
-    let both = json!({ "name": "at-once", "destination": { "name": "clusterA" },
-        "authentication": [{ "type": "anonymous" }], "super_users": ["root"] });
-    let (first, second) = futures_util::join!(
-        gateway.admin(Method::POST, PATH, &both),
-        gateway.admin(Method::POST, PATH, &both)
-    );
-    let mut statuses = [first.status, second.status];
-    statuses.sort_unstable();
-    assert_eq!(statuses, [201, 409], "one of two that come at once");
-    gateway.delete(&format!("{PATH}/at-once"), &Value::Null).await;
-
-    // It is the same resource.
-    let shown = gateway.get("/gateway/v2/virtual-cluster/team-a").await.ok();
-    assert_eq!(
-        (&shown["spec"]["backend"], &shown["spec"]["dnsLabel"]),
-        (&json!("clusterA"), &json!("vc-1"))
-    );
-    assert_eq!(shown["spec"]["namespace"]["prefix"], "team_");
-    assert_eq!(
-        shown["spec"]["namespace"]["additional"]["topics"],
-        json!(["ops_*"])
-    );
-    assert_eq!(created["namespace"], body["namespace"]);
-    for which in [&*id, "team-a"] {
-        assert_eq!(gateway.get(&format!("{PATH}/{which}")).await.ok(), created);
-    }
-    let listed = gateway.get(PATH).await.ok();
-    assert_eq!(listed["data"], json!([created]), "a Partner has no such words");
-
-    let revision = gateway.states.borrow().revision;
-    assert_eq!(gateway.put(&format!("{PATH}/{id}"), &created).await.ok(), created);
-    let before = gateway.states.borrow().vclusters["team-a"].clone();
-    let mut changed = created.clone();
-    changed["authentication"] = json!([{ "type": "sasl_scram", "mediation": "terminate" }]);
-    changed["acl_mode"] = json!("enforce_on_gateway");
-    let no_one = gateway.put(&format!("{PATH}/{id}"), &changed).await.refused(400);
-    assert!(no_one.contains("superUsers"), "{no_one}");
-    changed["super_users"] = json!(["root"]);
-    let put = gateway.put(&format!("{PATH}/team-a"), &changed).await.ok();
-    assert_eq!(
-        put["authentication"].as_array().map(Vec::len),
-        Some(2),
-        "both algorithms"
-    );
-    let after = gateway.states.borrow().vclusters["team-a"].clone();
-    assert_eq!(before.kafka_cluster_id, after.kafka_cluster_id);
-    assert!(gateway.states.borrow().revision > revision);
-    changed["name"] = json!("team-b");
-    gateway.put(&format!("{PATH}/{id}"), &changed).await.refused(409);
-
-    let deleted = gateway.delete(&format!("{PATH}/{id}"), &Value::Null).await;
-    assert_eq!(deleted.status, 204, "{}", deleted.body);
-    gateway.get(&format!("{PATH}/{id}")).await.refused(404);
-    gateway.get(&format!("{PATH}/mypartner")).await.refused(404);
-    let other = gateway
-        .get("/v1/event-gateways/other/virtual-clusters")
-        .await
-        .refused(404);
-    assert!(other.contains("called default"), "{other}");
-}
-
-#[actix_web::test]
-async fn an_event_gateways_virtual_cluster_shows_everything_unless_it_has_a_namespace() {
-    const PATH: &str = "/v1/event-gateways/default/virtual-clusters";
-    let gateway = Gateway::new();
-    let with = |more: Value| {
-        let mut body =
-            json!({ "name": "all", "authentication": [{ "type": "sasl_plain", "mediation": "terminate" }] });
-        for (name, value) in more.as_object().into_iter().flatten() {
-            body[name] = value.clone();
-        }
-        body
-    };
-    let created = gateway.admin(Method::POST, PATH, &with(json!({}))).await;
-    assert_eq!(created.status, 201, "{}", created.body);
-    let spec = gateway.get("/gateway/v2/virtual-cluster/all").await.ok()["spec"].clone();
-    assert_eq!(
-        (&spec["topics"], &spec["consumerGroups"]),
-        (&json!(["*"]), &json!(["*"]))
-    );
-    for (more, part) in [
-        (json!({ "destination": { "id": "a", "name": "b" } }), "differ"),
-        (json!({ "authentication": [] }), "must list 1 to 16"),
-        (
-            json!({ "authentication": [{ "type": "oauth_bearer", "mediation": "terminate", "provider": "corporate",
-                "jwks": { "endpoint": "http://evil" } }] }),
-            "unknown field `jwks`",
-        ),
-        (
-            json!({ "authentication": [{ "type": "sasl_plain" }] }),
-            "missing field `mediation`",
-        ),
-        (json!({ "destinations": {} }), "unknown field `destinations`"),
-    ] {
-        let mut body = with(more);
-        body["name"] = json!("another");
-        let refused = gateway.admin(Method::POST, PATH, &body).await.refused(400);
-        assert!(refused.contains(part), "{refused}");
-    }
-}
-
-#[actix_web::test]
 async fn the_passthrough_is_meant_where_no_virtual_cluster_is_named_and_stays_as_it_is() {
     let gateway = Gateway::new();
     gateway.apply(klamm_raft::command::Command::PutVcluster {
@@ -1111,6 +1055,8 @@ async fn the_passthrough_is_meant_where_no_virtual_cluster_is_named_and_stays_as
             dns_label: None,
         },
         kafka_cluster_id: "id".to_owned(),
+        at_s: 0,
+        beside: None,
     });
     let shown = gateway.get(VCLUSTER).await.ok();
     assert_eq!(shown[0]["metadata"]["name"], PASSTHROUGH);
@@ -1181,4 +1127,11 @@ async fn operators_see_what_topics_stand_for_and_what_a_change_would_show() {
         .get("/gateway/v2/virtual-cluster/none/topics")
         .await
         .refused(404);
+}
+
+fn provider() -> ProviderFacts {
+    ProviderFacts {
+        issuer: "https://idp".to_owned(),
+        keys: "https://idp/keys".to_owned(),
+    }
 }

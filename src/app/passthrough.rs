@@ -1,7 +1,7 @@
 //! Sees to it that the virtual cluster `passthrough` is there, and is what the configuration says. It knows nothing of
 //! what goes through it.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -45,6 +45,12 @@ pub(crate) fn spec(config: &Config) -> Result<VirtualCluster, String> {
     })
 }
 
+/// The time, in seconds since the Unix epoch.
+fn now_s() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
 /// Creates it, or gives it this configuration. Of nodes that are configured differently the last one that starts wins.
 pub(crate) async fn ensure(spec: VirtualCluster, control: &Control) -> Result<(), ControlError> {
     let name: VclusterName = PASSTHROUGH.parse().expect("it is a valid name");
@@ -60,6 +66,8 @@ pub(crate) async fn ensure(spec: VirtualCluster, control: &Control) -> Result<()
             name: name.clone(),
             spec: spec.clone(),
             kafka_cluster_id: URL_SAFE_NO_PAD.encode(control::random::<16>()?),
+            at_s: now_s(),
+            beside: None,
         };
         match control.propose(command).await {
             Ok(applied) => {

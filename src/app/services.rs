@@ -9,7 +9,7 @@ use klamm_raft::{ProposeError, Readiness, Status};
 use tokio::sync::watch;
 
 use super::here;
-use crate::admin::{CannotAsk, Finding, Services, Unready};
+use crate::admin::{CannotAsk, Finding, ProviderFacts, Services, Unready};
 use crate::backend::{DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
 use crate::chain::Chain;
 use crate::config::Config;
@@ -43,7 +43,21 @@ pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
                 .flat_map(|backend| backend.credentials.keys().cloned())
                 .collect(),
         ),
-        providers: Arc::new(config.oauth.keys().cloned().collect()),
+        providers: Arc::new(
+            config
+                .oauth
+                .iter()
+                .map(|(name, provider)| {
+                    let facts = ProviderFacts {
+                        issuer: provider.provider.issuer.clone(),
+                        keys: provider.keys.to_string(),
+                    };
+                    (name.clone(), facts)
+                })
+                .collect(),
+        ),
+        backends: Arc::new(config.backends.values().cloned().collect()),
+        listeners: Arc::new(config.listeners.clone()),
         find_topic: finder(parts.upstreams.clone()),
         list_topics: lister(parts.upstreams.clone()),
         committed: committed(parts.upstreams.clone()),

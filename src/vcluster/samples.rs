@@ -37,6 +37,9 @@ pub(crate) fn partner(aliases: &[(&str, &str, &str)]) -> VclusterState {
         brokers: BTreeMap::new(),
         next_broker_id: 1,
         holders: Default::default(),
+
+        notes: Default::default(),
+        times: Default::default(),
     }
 }
 

@@ -174,6 +174,9 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
         brokers: [(10, 1), (11, 2)].into_iter().map(broker).collect(),
         next_broker_id: 100,
         holders: Default::default(),
+
+        notes: Default::default(),
+        times: Default::default(),
     }
 }
 

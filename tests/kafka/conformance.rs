@@ -4,6 +4,8 @@
 
 #[path = "conformance/ctl.rs"]
 mod ctl;
+#[path = "conformance/kong.rs"]
+mod kong;
 #[path = "conformance/terraform.rs"]
 mod terraform;
 

@@ -297,6 +297,9 @@ pub(crate) fn view(topology: &Topology) -> View {
         brokers: topology.brokers.keys().map(broker).collect(),
         next_broker_id: VIRTUAL_BROKER + 1,
         holders: Default::default(),
+
+        notes: Default::default(),
+        times: Default::default(),
     };
     let node = NodeRecord::with_ports("gateway", 7000, 10);
     let name: VclusterName = "tenant".parse().unwrap();

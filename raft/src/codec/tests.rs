@@ -13,10 +13,11 @@ use crate::command::{Command, Proposal, ProposalId, Revoked};
 use crate::machine;
 use crate::model::{
     AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
-    AliasTopic, Authentication, BrokerKey, ClaimRule, Demand, Holder, Liveness, Mediation, Method, Namespace,
-    NodeId, NodeRecord, OauthBearer, Operation, PasswordHash, PatternType, Permission, ResourcePattern,
-    ResourceType, Revision, ScramCredential, ScramHash, ScramUser, SigningKey, Standard, State, TokenId,
-    TokenRecord, VclusterKind, VirtualCluster,
+    AliasTopic, Authentication, Beside, BrokerKey, ClaimRule, Conflict, Demand, Holder, Liveness, Mediation,
+    Method, Namespace, NodeId, NodeRecord, Notes, OauthBearer, Operation, PasswordHash, PatternType,
+    Permission, ResourcePattern, ResourceType, Revision, ScramCredential, ScramHash, ScramUser, SelectorForm,
+    SelectorGroup, SigningKey, Standard, State, TokenId, TokenRecord, VclusterKind, VirtualCluster,
+    WrittenAlias, WrittenOauth,
 };
 use crate::store::Standing;
 use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
@@ -155,11 +156,15 @@ fn on_a_virtual_cluster() -> Vec<Command> {
             name: vcluster.clone(),
             spec: spec.clone(),
             kafka_cluster_id: "c2l4dGVlbi1yYW5kb20tYg".to_owned(),
+            at_s: 0,
+            beside: Some(Box::new(beside())),
         },
         Command::CreateVcluster {
             name: vcluster.clone(),
             spec,
             kafka_cluster_id: "c2l4dGVlbi1yYW5kb20tYg".to_owned(),
+            at_s: 0,
+            beside: None,
         },
         Command::PutAlias {
             vcluster: vcluster.clone(),
@@ -234,6 +239,8 @@ fn on_names() -> Vec<Command> {
             name: vcluster.clone(),
             spec: standard(),
             kafka_cluster_id: "c2l4dGVlbi1yYW5kb20tYg".to_owned(),
+            at_s: 1_700_000_000,
+            beside: None,
         },
         Command::SettleNames {
             vcluster: vcluster.clone(),
@@ -249,6 +256,41 @@ fn on_names() -> Vec<Command> {
             },
         },
     ]
+}
+
+/// With something in every place.
+fn beside() -> Beside {
+    let selectors = |form, text: &str| SelectorGroup {
+        form,
+        selectors: vec![text.parse().unwrap()],
+        conflict: Some(Conflict::Ignore),
+    };
+    Beside {
+        notes: Notes {
+            description: "for partners".to_owned(),
+            labels: [("env".to_owned(), "test".to_owned())].into(),
+            topics: vec![selectors(SelectorForm::Glob, "pub-*")],
+            groups: vec![selectors(SelectorForm::ExactList, "ops")],
+            aliases: vec![WrittenAlias {
+                name: "bills".parse().unwrap(),
+                conflict: Conflict::Warn,
+            }],
+            oauth: Some(WrittenOauth {
+                endpoint: "https://idp/keys".to_owned(),
+                timeout: "10s".to_owned(),
+                cache_expiration: "1h".to_owned(),
+                issuer: Some("https://idp".to_owned()),
+            }),
+        },
+        aliases: [(
+            "bills".parse().unwrap(),
+            AliasTopic {
+                physical_cluster: "main".parse().unwrap(),
+                physical_name: "p-bills".parse().unwrap(),
+            },
+        )]
+        .into(),
+    }
 }
 
 fn scram_user() -> ScramUser {

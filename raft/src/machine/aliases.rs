@@ -94,6 +94,9 @@ pub(super) fn delete(
     }
     let vcluster = vcluster_mut(state, vcluster_name)?;
     vcluster.aliases.remove(name);
+    if vcluster.notes.aliases.iter().any(|part| part.name == *name) {
+        vcluster.notes.aliases.retain(|part| part.name != *name);
+    }
     if vcluster.aliases.is_empty() && vcluster.spec.kind == VclusterKind::Partner {
         vcluster.home = None;
     }

@@ -10,10 +10,11 @@ use crate::codec;
 use crate::command::{ProposalId, Revoked};
 use crate::model::{
     AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
-    AliasTopic, Authentication, BrokerKey, ClusterId, Holder, Liveness, MAX_ACCESS_TOKENS, MAX_ACLS,
-    MAX_ALIASES, MAX_HOLDERS, Mediation, Method, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH,
-    PatternType, Permission, PortSlot, ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser,
-    SigningKey, Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster,
+    AliasTopic, Authentication, Beside, BrokerKey, ClusterId, Conflict, Holder, Liveness, MAX_ACCESS_TOKENS,
+    MAX_ACLS, MAX_ALIASES, MAX_HOLDERS, Mediation, Method, Namespace, NodeId, NodeRecord, Notes, Operation,
+    PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, ScramCredential,
+    ScramHash, ScramUser, SigningKey, Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster,
+    WrittenAlias,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
@@ -67,6 +68,8 @@ fn put_with(name: &str, super_users: &[&str]) -> Command {
             dns_label: None,
         },
         kafka_cluster_id: format!("id-of-{name}"),
+        at_s: 0,
+        beside: None,
     }
 }
 
@@ -75,6 +78,7 @@ fn create(name: &str) -> Command {
         name,
         spec,
         kafka_cluster_id,
+        ..
     } = put(name)
     else {
         unreachable!("it puts a virtual cluster")
@@ -83,6 +87,8 @@ fn create(name: &str) -> Command {
         name,
         spec,
         kafka_cluster_id,
+        at_s: 0,
+        beside: None,
     }
 }
 
@@ -103,6 +109,8 @@ fn standard(name: &str, backend: &str, namespace: Namespace, topics: &[&str]) ->
             dns_label: None,
         },
         kafka_cluster_id: format!("id-of-{name}"),
+        at_s: 0,
+        beside: None,
     }
 }
 
@@ -431,6 +439,7 @@ fn who_logs_in_at_brokers_has_one_physical_cluster() {
             name,
             mut spec,
             kafka_cluster_id,
+            ..
         } = put(name)
         else {
             unreachable!("it puts a virtual cluster");
@@ -444,6 +453,8 @@ fn who_logs_in_at_brokers_has_one_physical_cluster() {
             name,
             spec,
             kafka_cluster_id,
+            at_s: 0,
+            beside: None,
         }
     };
     let is_refused = |outcome| matches!(outcome, Outcome::Refused(Refusal::Relayed { .. }));
@@ -1057,6 +1068,8 @@ fn the_passthrough_is_built_in() {
             dns_label: None,
         },
         kafka_cluster_id: "id".into(),
+        at_s: 0,
+        beside: None,
     };
     let mut world = Machine::default();
     let built_in = Refusal::BuiltIn(PASSTHROUGH.parse().unwrap());
@@ -1082,6 +1095,8 @@ fn the_passthrough_is_built_in() {
         name: "other".parse().unwrap(),
         spec: world.vcluster(PASSTHROUGH).spec.clone(),
         kafka_cluster_id: "id".into(),
+        at_s: 0,
+        beside: None,
     };
     assert_eq!(
         world.refusal(elsewhere),
@@ -1198,6 +1213,8 @@ fn groups_of_a_namespace_are_named_by_no_other() {
             name,
             mut spec,
             kafka_cluster_id,
+            at_s,
+            beside,
         } = standard("lists", "main", Namespace::None, &["*"])
         else {
             unreachable!("it puts a virtual cluster")
@@ -1209,6 +1226,8 @@ fn groups_of_a_namespace_are_named_by_no_other() {
             name,
             spec,
             kafka_cluster_id,
+            at_s,
+            beside,
         }
     };
     let taken = |selector: &str, prefix: &str, owner: &str| Refusal::GroupsTaken {
@@ -1566,4 +1585,91 @@ fn whether_acls_are_declared_stays_as_it_was_created() {
     assert_eq!(world.run(declaring(None)), Outcome::Created);
     assert_eq!(world.run(declaring(Some(AclMode::KafkaApi))), Outcome::Updated);
     assert_eq!(world.refusal(declaring(rest(&[]))), fixed("KAFKA_API"));
+}
+
+/// Puts a virtual cluster with a description and alias topics that are parts of it.
+fn written(at_s: u64, aliases: &[(&str, &str)], description: &str) -> Command {
+    let Command::PutVcluster {
+        name,
+        spec,
+        kafka_cluster_id,
+        ..
+    } = hiding("one", "one-")
+    else {
+        unreachable!("it puts a virtual cluster");
+    };
+    let part = |name: &str| WrittenAlias {
+        name: name.parse().unwrap(),
+        conflict: Conflict::Warn,
+    };
+    let topic = |physical: &str| AliasTopic {
+        physical_cluster: "main".parse().unwrap(),
+        physical_name: physical.parse().unwrap(),
+    };
+    let beside = Beside {
+        notes: Notes {
+            description: description.to_owned(),
+            aliases: aliases.iter().map(|(name, _)| part(name)).collect(),
+            ..Notes::default()
+        },
+        aliases: aliases
+            .iter()
+            .map(|(name, physical)| (name.parse().unwrap(), topic(physical)))
+            .collect(),
+    };
+    Command::PutVcluster {
+        name,
+        spec,
+        kafka_cluster_id,
+        at_s,
+        beside: Some(Box::new(beside)),
+    }
+}
+
+#[test]
+fn what_is_written_with_a_virtual_cluster_comes_and_goes_with_it() {
+    let mut machine = Machine::default();
+    let names = |machine: &Machine| -> Vec<String> {
+        let aliases = &machine.vcluster("one").aliases;
+        aliases.keys().map(ToString::to_string).collect()
+    };
+    let both = [("a", "p1"), ("b", "p2")];
+    assert_eq!(machine.run(written(10, &both, "")), Outcome::Created);
+    assert_eq!(machine.run(written(20, &both, "")), Outcome::Unchanged);
+    assert_eq!(names(&machine), ["a", "b"]);
+    let times = |machine: &Machine| {
+        (
+            machine.vcluster("one").times.created_s,
+            machine.vcluster("one").times.updated_s,
+        )
+    };
+    assert_eq!(times(&machine), (10, 10));
+
+    // All or nothing: of three aliases the last stands for what has a name already.
+    let before = machine.vcluster("one").clone();
+    let refused = machine.refusal(written(30, &[("a", "p1"), ("c", "p3"), ("d", "one-x")], "new"));
+    assert!(matches!(refused, Refusal::PhysicalTopicTaken { .. }), "{refused}");
+    assert_eq!(*machine.vcluster("one"), before);
+
+    // One made alone stays, and what was written and is written no more goes.
+    machine.run(alias("one", "alone", "main", "p9"));
+    assert_eq!(
+        machine.run(written(40, &[("b", "p2"), ("c", "p1")], "new")),
+        Outcome::Updated
+    );
+    assert_eq!(names(&machine), ["alone", "b", "c"]);
+    assert_eq!(times(&machine), (10, 40));
+
+    // Other words do not speak of notes.
+    assert_eq!(machine.run(hiding("one", "one-")), Outcome::Unchanged);
+    assert_eq!(machine.run(hiding("one", "two-")), Outcome::Updated);
+    assert_eq!(machine.vcluster("one").notes.description, "new");
+
+    let refused = machine.refusal(delete("one"));
+    let Refusal::StillReferenced { by, .. } = refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(by, ["AliasTopic/alone"]);
+    machine.run(unalias("one", "alone"));
+    assert_eq!(machine.run(delete("one")), Outcome::Deleted);
 }

@@ -3,22 +3,83 @@
 use std::sync::Arc;
 
 use crate::model::{
-    AclMode, ClusterId, DnsLabel, MAIN_CLUSTER, MAX_ACLS, PASSTHROUGH, State, VclusterKind, VclusterName,
-    VclusterState, VirtualCluster,
+    AclMode, Beside, ClusterId, DnsLabel, MAIN_CLUSTER, MAX_ACLS, PASSTHROUGH, State, Times, TopicName,
+    VclusterKind, VclusterName, VclusterState, VirtualCluster, WrittenAlias,
 };
 use crate::outcome::{Outcome, Refusal};
 
-use super::{holders, namespaces, relay, slots, vcluster, vcluster_mut};
+use super::{aliases, holders, namespaces, relay, slots, vcluster, vcluster_mut};
 
 /// How many referrers a refusal names.
 const REFERRERS_NAMED: usize = 5;
 
-pub(super) fn put(
-    state: &mut State,
+/// What is put.
+pub(super) struct Put {
     name: VclusterName,
     spec: VirtualCluster,
     kafka_cluster_id: String,
-) -> Result<Outcome, Refusal> {
+    /// Seconds since the Unix epoch.
+    at_s: u64,
+}
+
+impl Put {
+    pub(super) fn new(name: VclusterName, spec: VirtualCluster, kafka_cluster_id: String, at_s: u64) -> Self {
+        Self {
+            name,
+            spec,
+            kafka_cluster_id,
+            at_s,
+        }
+    }
+}
+
+/// Puts a virtual cluster, and what is written with it: all or nothing.
+pub(super) fn put(state: &mut State, put: Put, beside: Option<Box<Beside>>) -> Result<Outcome, Refusal> {
+    let Some(beside) = beside else {
+        return put_alone(state, put);
+    };
+    let Beside {
+        notes,
+        aliases: written,
+    } = *beside;
+    let mut then = state.clone();
+    let (name, at_s) = (put.name.clone(), put.at_s);
+    let before = state.vclusters.get(&name);
+    let gone = before.iter().flat_map(|before| &before.notes.aliases);
+    for WrittenAlias { name: alias, .. } in gone.filter(|alias| !written.contains_key(&alias.name)) {
+        if before.is_some_and(|before| before.aliases.contains_key(alias)) {
+            aliases::delete(&mut then, &name, alias)?;
+        }
+    }
+    let outcome = put_alone(&mut then, put)?;
+    for (alias, physical) in written {
+        aliases::put(&mut then, &name, alias, physical)?;
+    }
+    let vcluster = vcluster_mut(&mut then, &name)?;
+    if *vcluster.notes != notes {
+        vcluster.notes = notes.into();
+    }
+    let is_as_before = before.is_some_and(|before| **before == *vcluster);
+    let outcome = match outcome {
+        Outcome::Unchanged if !is_as_before => {
+            vcluster.times.updated_s = at_s;
+            Outcome::Updated
+        }
+        other => other,
+    };
+    if !is_as_before {
+        *state = then;
+    }
+    Ok(outcome)
+}
+
+fn put_alone(state: &mut State, put: Put) -> Result<Outcome, Refusal> {
+    let Put {
+        name,
+        spec,
+        kafka_cluster_id,
+        at_s,
+    } = put;
     let home: Option<ClusterId> = match &spec.kind {
         VclusterKind::Passthrough => MAIN_CLUSTER.parse().ok(),
         VclusterKind::Standard(standard) => Some(standard.backend.clone()),
@@ -48,6 +109,7 @@ pub(super) fn put(
         let vcluster = vcluster_mut(state, &name)?;
         holders::follow(vcluster, &spec.kind);
         vcluster.spec = spec;
+        vcluster.times.updated_s = at_s;
         return Ok(Outcome::Updated);
     }
     let bootstrap = slots::take(state)?;
@@ -64,6 +126,11 @@ pub(super) fn put(
         brokers: Default::default(),
         next_broker_id: 1,
         holders: Default::default(),
+        notes: Default::default(),
+        times: Times {
+            created_s: at_s,
+            updated_s: at_s,
+        },
     };
     state.vclusters.insert(name, Arc::new(created));
     Ok(Outcome::Created)
@@ -72,13 +139,12 @@ pub(super) fn put(
 /// The same, unless it is there already.
 pub(super) fn create(
     state: &mut State,
-    name: VclusterName,
-    spec: VirtualCluster,
-    kafka_cluster_id: String,
+    wanted: Put,
+    beside: Option<Box<Beside>>,
 ) -> Result<Outcome, Refusal> {
-    match state.vclusters.contains_key(&name) {
-        true => Err(Refusal::VclusterExists(name)),
-        false => put(state, name, spec, kafka_cluster_id),
+    match state.vclusters.contains_key(&wanted.name) {
+        true => Err(Refusal::VclusterExists(wanted.name)),
+        false => put(state, wanted, beside),
     }
 }
 
@@ -127,7 +193,10 @@ pub(super) fn delete(state: &mut State, name: &VclusterName) -> Result<Outcome, 
     if current.spec.kind == VclusterKind::Passthrough {
         return Err(Refusal::BuiltIn(name.clone()));
     }
-    let aliases = current.aliases.keys().map(|alias| format!("AliasTopic/{alias}"));
+    // What was written as a part of it goes with it.
+    let is_part = |alias: &TopicName| current.notes.aliases.iter().any(|part| part.name == *alias);
+    let others = current.aliases.keys().filter(|alias| !is_part(alias));
+    let aliases = others.map(|alias| format!("AliasTopic/{alias}"));
     let accounts = current
         .accounts
         .keys()

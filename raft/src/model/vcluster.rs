@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel, Holder,
-    NamePrefix, PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard, TokenId, TokenRecord,
-    TopicName, VclusterName,
+    NamePrefix, Notes, PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard, TokenId,
+    TokenRecord, TopicName, VclusterName,
 };
 
 /// The name of the virtual cluster that is always there.
@@ -108,6 +108,16 @@ pub struct VclusterState {
     /// Who has the names that a topic of its namespace and one that is let in would both have. It is on record while both
     /// are there; the other one is hidden.
     pub holders: Shared<BTreeMap<TopicName, Holder>>,
+    /// What is kept with it, and decides nothing.
+    pub notes: Shared<Notes>,
+    pub times: Times,
+}
+
+/// When something was made and changed, in seconds since the Unix epoch, by the clock of the node that was asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Times {
+    pub created_s: u64,
+    pub updated_s: u64,
 }
 
 impl VclusterState {

@@ -153,6 +153,8 @@ pub(crate) fn put(name: &str) -> Command {
             dns_label: None,
         },
         kafka_cluster_id: format!("id-of-{name}"),
+        at_s: 0,
+        beside: None,
     }
 }
 

@@ -94,7 +94,7 @@ pub(in crate::admin) async fn put(
     })
 }
 
-async fn check_physical_topic(services: &Services, alias: &AliasTopic) -> Result<(), ApiError> {
+pub(super) async fn check_physical_topic(services: &Services, alias: &AliasTopic) -> Result<(), ApiError> {
     let (cluster, topic) = (&alias.physical_cluster, &alias.physical_name);
     configured(services, cluster)?;
     match (services.find_topic)(cluster.clone(), topic.clone()).await {

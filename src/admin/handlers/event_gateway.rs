@@ -1,139 +1,97 @@
-//! `/v1/event-gateways/{gatewayId}/virtual-clusters`: virtual clusters in the words of another product's API.
+//! `/v1/event-gateways`: the gateway in the words of another product's API.
 
-use actix_web::http::header::LOCATION;
+pub(in crate::admin) mod backend_clusters;
+pub(in crate::admin) mod listeners;
+pub(in crate::admin) mod virtual_clusters;
+
+use std::sync::Arc;
+
 use actix_web::{HttpResponse, web};
-use klamm_raft::command::Command;
-use serde::Serialize;
-use serde_json::json;
+use klamm_raft::model::State;
+use uuid::Uuid;
 
-use super::virtual_cluster::Making;
-use super::{REVISION, deleted, gone, virtual_cluster};
-use crate::admin::audit::Action;
-use crate::admin::body::Body;
-use crate::admin::change::{Mode, Subject};
+use crate::admin::body::Query;
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
-use crate::admin::resources::{EventGatewayVcluster, event_gateway};
+use crate::admin::resources::event_gateway::{Ids, ListQuery, Surroundings, gateway};
 use crate::admin::services::Services;
 
-/// The one gateway that is behind this API.
-const GATEWAY: &str = "default";
+/// Where all of it is.
+const ROOT: &str = "/v1/event-gateways";
 
-/// Where the virtual clusters are.
-const PATH: &str = "/v1/event-gateways/default/virtual-clusters";
+/// The gateway that a path names, as it is now.
+struct Gateway {
+    state: Arc<State>,
+    ids: Ids,
+    /// The path under which it was asked for.
+    path: String,
+}
 
-fn check_gateway(id: &str) -> Result<(), ApiError> {
-    match id {
-        GATEWAY => Ok(()),
-        _ => Err(ApiError::not_found(format!(
-            "there is one gateway here, and it is called {GATEWAY}: {PATH}"
-        ))),
+impl Gateway {
+    /// The one that there is.
+    async fn now(services: &Services) -> Result<Self, ApiError> {
+        let state = services.newest().await?;
+        let ids = Ids::of(&state)
+            .ok_or_else(|| ApiError::unavailable("the gateway is starting: it has no id yet"))?;
+        let path = format!("{ROOT}/{}", ids.gateway());
+        Ok(Self { state, ids, path })
     }
-}
 
-fn no_such(which: &str) -> ApiError {
-    ApiError::not_found(format!(
-        "there is no virtual cluster of the type Standard with the id or name {which:?}"
-    ))
-}
+    /// The one that is called so: by its id, or by the name that it always had.
+    async fn named(services: &Services, which: &str) -> Result<Self, ApiError> {
+        let this = Self::now(services).await?;
+        if which != gateway::NAME && Uuid::parse_str(which).ok() != Some(this.ids.gateway()) {
+            return Err(ApiError::not_found(format!(
+                "there is one event gateway here: {}, which may be called {}, too",
+                this.ids.gateway(),
+                gateway::NAME
+            )));
+        }
+        Ok(Self {
+            path: format!("{ROOT}/{which}"),
+            ..this
+        })
+    }
 
-#[derive(Serialize)]
-struct Page<T> {
-    data: Vec<T>,
-    meta: serde_json::Value,
+    fn around<'a>(&'a self, services: &'a Services) -> Surroundings<'a> {
+        Surroundings {
+            state: &self.state,
+            ids: &self.ids,
+            clusters: &services.clusters,
+            providers: &services.providers,
+        }
+    }
+
+    /// When it was made, as it is shown.
+    fn since(&self) -> String {
+        gateway::created_at(&self.state)
+    }
 }
 
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
-    gateway: web::Path<String>,
     _: Reader,
+    Query(query): Query<ListQuery>,
 ) -> Result<HttpResponse, ApiError> {
-    check_gateway(&gateway)?;
-    let state = services.newest().await?;
-    let data: Vec<_> = state
-        .vclusters
-        .iter()
-        .filter(|(_, vcluster)| event_gateway::is_shown(vcluster))
-        .map(|(name, vcluster)| event_gateway::show(name, vcluster, &state))
-        .collect();
-    // All there are are on the first page.
-    let meta = json!({ "page": { "size": data.len(), "next": null, "previous": null } });
-    Ok(HttpResponse::Ok().json(Page { data, meta }))
+    let this = Gateway::now(&services).await?;
+    let shown = gateway::show(&this.state, &this.ids);
+    let page = query.read()?.page(ROOT, [(gateway::NAME.to_owned(), shown)]);
+    Ok(HttpResponse::Ok().json(page))
 }
 
 pub(in crate::admin) async fn get(
     services: web::Data<Services>,
-    path: web::Path<(String, String)>,
+    path: web::Path<String>,
     _: Reader,
 ) -> Result<HttpResponse, ApiError> {
-    let (gateway, which) = path.into_inner();
-    check_gateway(&gateway)?;
-    let state = services.newest().await?;
-    let (name, vcluster) = event_gateway::find(&state, &which).ok_or_else(|| no_such(&which))?;
-    Ok(HttpResponse::Ok().json(event_gateway::show(name, vcluster, &state)))
+    let this = Gateway::named(&services, &path).await?;
+    Ok(HttpResponse::Ok().json(gateway::show(&this.state, &this.ids)))
 }
 
-pub(in crate::admin) async fn create(
-    services: web::Data<Services>,
-    gateway: web::Path<String>,
-    writer: Writer,
-    Body(body): Body<EventGatewayVcluster>,
-) -> Result<HttpResponse, ApiError> {
-    check_gateway(&gateway)?;
-    answer(&services, &writer, (Making::New, body), HttpResponse::Created()).await
-}
-
-pub(in crate::admin) async fn change(
-    services: web::Data<Services>,
-    path: web::Path<(String, String)>,
-    writer: Writer,
-    Body(body): Body<EventGatewayVcluster>,
-) -> Result<HttpResponse, ApiError> {
-    let (gateway, which) = path.into_inner();
-    check_gateway(&gateway)?;
-    let state = services.newest().await?;
-    let (name, _) = event_gateway::find(&state, &which).ok_or_else(|| no_such(&which))?;
-    if name.as_str() != body.name() {
-        return Err(ApiError::conflict(format!(
-            "the virtual cluster {which} is called {name}, and keeps that name"
-        )));
-    }
-    answer(&services, &writer, (Making::Upsert, body), HttpResponse::Ok()).await
-}
-
-async fn answer(
-    services: &Services,
-    writer: &Writer,
-    (making, body): (Making, EventGatewayVcluster),
-    mut answer: actix_web::HttpResponseBuilder,
-) -> Result<HttpResponse, ApiError> {
-    let (name, made) =
-        virtual_cluster::make(services, writer, Mode::default(), (making, body.translate()?)).await?;
-    let vcluster = made.state.vclusters.get(&name).ok_or_else(gone)?;
-    if let Some(id) = event_gateway::id(vcluster) {
-        answer.insert_header((LOCATION, format!("{PATH}/{id}")));
-    }
-    Ok(answer
-        .insert_header((REVISION, made.revision.to_string()))
-        .json(event_gateway::show(&name, vcluster, &made.state)))
-}
-
-pub(in crate::admin) async fn delete(
-    services: web::Data<Services>,
-    path: web::Path<(String, String)>,
-    writer: Writer,
-) -> Result<HttpResponse, ApiError> {
-    let (gateway, which) = path.into_inner();
-    check_gateway(&gateway)?;
-    let state = services.newest().await?;
-    let (name, _) = event_gateway::find(&state, &which).ok_or_else(|| no_such(&which))?;
-    let name = name.clone();
-    let subject = Subject {
-        writer: &writer,
-        action: Action::Delete,
-        resource: format!("VirtualCluster/{name}"),
-    };
-    let command = Command::DeleteVcluster { name };
-    let made = services.change(subject, command, Mode::default()).await?;
-    Ok(deleted(&made))
+/// Gateways are made and changed by starting nodes.
+pub(in crate::admin) async fn refuse(_: Writer) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::invalid(
+        "there is one event gateway, which is the nodes that run: the keys gateway.raft.* of their configuration say \
+         which belong together, and it has no description or labels of its own",
+    ))
 }

@@ -5,13 +5,13 @@ use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
-use klamm_raft::model::{Authentication, Method, VclusterKind, VclusterName};
+use klamm_raft::model::{Authentication, Beside, Method, VclusterKind, VclusterName};
 
 use super::{Filter, configured, deleted, find, gone, has_provider, upserted, would_be};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Made, Mode, Subject};
-use crate::admin::credentials::{Reader, Writer};
+use crate::admin::credentials::{Reader, Writer, now_s};
 use crate::admin::mapping;
 use crate::admin::problem::ApiError;
 use crate::admin::resources::{Principals, Spelling, VirtualClusterResource, vcluster_name, virtual_cluster};
@@ -66,7 +66,12 @@ pub(in crate::admin) async fn put(
     Body(resource): Body<VirtualClusterResource>,
 ) -> Result<HttpResponse, ApiError> {
     let before = services.newest().await?;
-    let (name, made) = make(&services, &writer, mode, (Making::Upsert, resource)).await?;
+    let wanted = Wanted {
+        making: Making::Upsert,
+        resource,
+        beside: None,
+    };
+    let (name, made) = make(&services, &writer, mode, wanted).await?;
     let vcluster = made.state.vclusters.get(&name).ok_or_else(gone)?;
     let shown = virtual_cluster::show(&name, vcluster, (&made.state, spelling));
     Ok(match mode.dry_mode {
@@ -88,13 +93,27 @@ pub(super) enum Making {
     New,
 }
 
+/// A virtual cluster that somebody wants.
+#[derive(Debug)]
+pub(super) struct Wanted {
+    pub(super) making: Making,
+    pub(super) resource: VirtualClusterResource,
+    /// What is written with it. None where there are no words for that: it stays as it is.
+    pub(super) beside: Option<Beside>,
+}
+
 /// Creates or changes a virtual cluster, and gives its name.
 pub(super) async fn make(
     services: &Services,
     writer: &Writer,
     mode: Mode,
-    (making, resource): (Making, VirtualClusterResource),
+    wanted: Wanted,
 ) -> Result<(VclusterName, Made), ApiError> {
+    let Wanted {
+        making,
+        resource,
+        beside,
+    } = wanted;
     let (name, mut spec, principals) = resource.read()?;
     spec.authentication = hashed(services, &name, spec.authentication, principals).await?;
     if let VclusterKind::Standard(standard) = &spec.kind {
@@ -111,18 +130,23 @@ pub(super) async fn make(
         action: Action::Put,
         resource: format!("VirtualCluster/{name}"),
     };
-    let kafka_cluster_id = new_cluster_id()?;
+    let beside = beside.map(Box::new);
+    let (kafka_cluster_id, at_s) = (new_cluster_id()?, now_s()?);
     let made_name = name.clone();
     let command = match making {
         Making::Upsert => Command::PutVcluster {
             name: made_name,
             spec,
             kafka_cluster_id,
+            at_s,
+            beside,
         },
         Making::New => Command::CreateVcluster {
             name: made_name,
             spec,
             kafka_cluster_id,
+            at_s,
+            beside,
         },
     };
     let made = services.change(subject, command, mode).await?;

@@ -1,5 +1,7 @@
 //! The operations of the admin API: what each path and method takes and answers.
 
+use crate::admin::problem_details;
+
 /// What an operation needs of its caller.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
@@ -28,6 +30,7 @@ impl Operation {
     pub(super) fn failure(&self) -> &'static str {
         match self.id {
             "getReadiness" => "Readiness",
+            _ if problem_details::are_told_at(self.path) => "ProblemDetails",
             _ => "Error",
         }
     }
@@ -44,12 +47,7 @@ pub(super) enum Content {
     Upserted(&'static str),
 }
 
-/// Virtual clusters in the words of another product's API.
-const EVENT_GATEWAY: &str = "/v1/event-gateways/{gatewayId}/virtual-clusters";
-/// One of them.
-const EVENT_GATEWAY_ONE: &str = "/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}";
-
-/// All of them, but for those of kinds that there are none of.
+/// All of them, but for those of event gateways and of kinds that there are none of.
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation {
         path: "/gateway/v2/virtual-cluster",
@@ -270,61 +268,6 @@ pub(super) const OPERATIONS: &[Operation] = &[
         body: Some("ScramCredentialsToDelete"),
         success: ("204", Content::Nothing),
         failures: &["400", "404", "503"],
-    },
-    Operation {
-        path: EVENT_GATEWAY,
-        method: "get",
-        id: "listEventGatewayVirtualClusters",
-        summary: "List the virtual clusters of the type Standard; the id of the gateway is default",
-        access: Access::Reader,
-        query: &[],
-        body: None,
-        success: ("200", Content::One("EventGatewayVirtualClusters")),
-        failures: &["404", "503"],
-    },
-    Operation {
-        path: EVENT_GATEWAY,
-        method: "post",
-        id: "createEventGatewayVirtualCluster",
-        summary: "Create a virtual cluster of the type Standard",
-        access: Access::Admin,
-        query: &[],
-        body: Some("EventGatewayVirtualCluster"),
-        success: ("201", Content::One("EventGatewayVirtualCluster")),
-        failures: &["400", "404", "409", "503"],
-    },
-    Operation {
-        path: EVENT_GATEWAY_ONE,
-        method: "get",
-        id: "getEventGatewayVirtualCluster",
-        summary: "Get a virtual cluster, by its id or name",
-        access: Access::Reader,
-        query: &[],
-        body: None,
-        success: ("200", Content::One("EventGatewayVirtualCluster")),
-        failures: &["404", "503"],
-    },
-    Operation {
-        path: EVENT_GATEWAY_ONE,
-        method: "put",
-        id: "changeEventGatewayVirtualCluster",
-        summary: "Change a virtual cluster; its name stays",
-        access: Access::Admin,
-        query: &[],
-        body: Some("EventGatewayVirtualCluster"),
-        success: ("200", Content::One("EventGatewayVirtualCluster")),
-        failures: &["400", "404", "409", "503"],
-    },
-    Operation {
-        path: EVENT_GATEWAY_ONE,
-        method: "delete",
-        id: "deleteEventGatewayVirtualCluster",
-        summary: "Delete a virtual cluster that nothing refers to",
-        access: Access::Admin,
-        query: &[],
-        body: None,
-        success: ("204", Content::Nothing),
-        failures: &["404", "409", "503"],
     },
     Operation {
         path: "/gateway/v2/cluster",

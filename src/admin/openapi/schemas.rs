@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
+use super::event_gateways;
 use crate::admin::resources::API_VERSION;
 
-const NAMES: &str = "^[a-zA-Z0-9._-]+$";
-const ACCOUNTS: &str = "^[a-zA-Z0-9_-]{3,64}$";
+pub(super) const NAMES: &str = "^[a-zA-Z0-9._-]+$";
+pub(super) const ACCOUNTS: &str = "^[a-zA-Z0-9_-]{3,64}$";
 
-fn text(pattern: &str) -> Value {
+pub(super) fn text(pattern: &str) -> Value {
     json!({ "type": "string", "pattern": pattern })
 }
 
@@ -40,7 +41,7 @@ pub(super) fn schemas() -> Value {
     add_tokens(&mut schemas);
     add_access_tokens(&mut schemas);
     add_scram(&mut schemas);
-    add_event_gateway(&mut schemas);
+    event_gateways::add_schemas(&mut schemas);
     schemas["VirtualCluster"] = virtual_cluster();
     schemas["AliasTopic"] = resource("AliasTopic", in_vcluster(text(NAMES)), alias_topic_spec());
     schemas["GatewayServiceAccount"] = resource(
@@ -232,121 +233,6 @@ fn add_scram(schemas: &mut Value) {
     });
 }
 
-/// Which names are its own, in the words of event gateways.
-fn event_gateway_namespace() -> Value {
-    let selectors = |name: &str| {
-        json!({
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["type"],
-                "properties": {
-                    "type": { "type": "string", "enum": ["glob", "exact_list"] },
-                    "glob": { "type": "string" },
-                    "exact_list": {
-                        "type": "array",
-                        "items": { "type": "object", "required": [name], "properties": { name: { "type": "string" } } },
-                    },
-                    "conflict": { "type": "string", "enum": ["warn", "ignore"], "description": "Without effect" },
-                },
-            },
-        })
-    };
-    json!({
-        "type": "object",
-        "required": ["mode", "prefix"],
-        "properties": {
-            "mode": { "type": "string", "enum": ["hide_prefix", "enforce_prefix"] },
-            "prefix": { "type": "string" },
-            "additional": {
-                "type": "object",
-                "properties": { "topics": selectors("backend"), "consumer_groups": selectors("value") },
-            },
-        },
-    })
-}
-
-/// How clients say who they are, in the words of event gateways.
-fn event_gateway_method() -> Value {
-    let string = || json!({ "type": "string" });
-    json!({
-        "type": "object",
-        "required": ["type"],
-        "properties": {
-            "type": {
-                "type": "string",
-                "enum": ["anonymous", "sasl_plain", "sasl_scram", "oauth_bearer", "client_certificate"],
-            },
-            "mediation": {
-                "type": "string",
-                "enum": ["terminate", "passthrough", "validate_forward"],
-                "description": "Required, but for sasl_scram, where the default is passthrough",
-            },
-            "principals": principals(),
-            "algorithm": {
-                "type": "string",
-                "enum": ["sha256", "sha512"],
-                "description": "Of sasl_scram; without it, both",
-            },
-            "provider": {
-                "type": "string",
-                "description": "Of oauth_bearer: an entry of gateway.oauth.providers, which says where keys are and who issues",
-            },
-            "claims_mapping": { "type": "object", "properties": { "sub": string(), "scope": string() } },
-            "validate": {
-                "type": "object",
-                "properties": {
-                    "audiences": {
-                        "type": "array",
-                        "items": { "type": "object", "required": ["name"], "properties": { "name": string() } },
-                    },
-                    "required_scopes": { "type": "array", "items": string() },
-                    "rules": { "type": "array", "items": { "type": "object" } },
-                },
-            },
-            "required": { "type": "boolean", "description": "Of client_certificate" },
-            "principal_mapping_rules": { "type": "string", "description": "Of client_certificate" },
-        },
-    })
-}
-
-fn add_event_gateway(schemas: &mut Value) {
-    let string = || json!({ "type": "string" });
-    schemas["EventGatewayVirtualCluster"] = json!({
-        "type": "object",
-        "required": ["name", "authentication"],
-        "additionalProperties": false,
-        "properties": {
-            "id": { "type": "string", "format": "uuid", "readOnly": true },
-            "name": text(NAMES),
-            "dns_label": string(),
-            "destination": {
-                "type": "object",
-                "description": "The physical cluster, whose id is its name; without it, main",
-                "properties": { "id": string(), "name": string() },
-            },
-            "authentication": { "type": "array", "minItems": 1, "items": event_gateway_method() },
-            "acl_mode": {
-                "type": "string",
-                "enum": ["enforce_on_gateway", "passthrough"],
-                "default": "passthrough",
-                "description": "With enforce_on_gateway there must be super_users",
-            },
-            "super_users": { "type": "array", "items": text(ACCOUNTS) },
-            "namespace": event_gateway_namespace(),
-            "bootstrap_servers": { "type": "string", "readOnly": true },
-        },
-    });
-    schemas["EventGatewayVirtualClusters"] = json!({
-        "type": "object",
-        "required": ["data"],
-        "properties": {
-            "data": { "type": "array", "items": { "$ref": "#/components/schemas/EventGatewayVirtualCluster" } },
-            "meta": { "type": "object" },
-        },
-    });
-}
-
 fn virtual_cluster() -> Value {
     resource(
         "VirtualCluster",
@@ -468,7 +354,7 @@ fn authentication() -> Value {
     })
 }
 
-fn principals() -> Value {
+pub(super) fn principals() -> Value {
     json!({
         "type": "array",
         "description": "Of sasl_plain with the mediation terminate: users beside the service accounts with their tokens.",

@@ -1,5 +1,7 @@
 //! `VirtualCluster`.
 
+use std::collections::BTreeMap;
+
 use klamm_raft::model::{
     AclMode, PASSTHROUGH, Protocol, State, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
@@ -43,6 +45,16 @@ pub(crate) struct PutSpec {
     pub(super) consumer_groups: Vec<String>,
     pub(super) authentication: Option<Vec<MethodSpec>>,
     pub(super) dns_label: Option<String>,
+    /// Who manages ACLs must be named at once, unless other words are spoken.
+    #[serde(skip)]
+    pub(super) managers: Managers,
+    /// Where other words are spoken, which have none for it.
+    #[serde(skip)]
+    pub(super) kept_acl_mode: Option<AclMode>,
+    #[serde(rename = "description")]
+    _description: Option<IgnoredAny>,
+    #[serde(rename = "labels")]
+    _labels: Option<IgnoredAny>,
     #[serde(rename = "listeners")]
     _listeners: Option<IgnoredAny>,
     #[serde(rename = "bootstrapServers")]
@@ -51,6 +63,14 @@ pub(crate) struct PutSpec {
     _client_properties: Option<IgnoredAny>,
     #[serde(rename = "unavailable")]
     _unavailable: Option<IgnoredAny>,
+}
+
+/// When it must be said who manages ACLs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Managers {
+    #[default]
+    AtOnce,
+    Later,
 }
 
 /// `spec` as it is shown.
@@ -64,12 +84,17 @@ pub(crate) struct ShownSpec {
     acls: Option<Vec<AclSpec>>,
     pub(super) super_users: Vec<String>,
     #[serde(rename = "type")]
-    kind: &'static str,
+    pub(super) kind: &'static str,
     #[serde(flatten)]
     pub(super) standard: ShownStandard,
     pub(super) authentication: Vec<MethodSpec>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dns_label: Option<String>,
+    /// What was written in other words, for which there are none here to change it.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    description: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
     /// On the first of the listeners.
     pub(super) bootstrap_servers: String,
     client_properties: ClientProperties,
@@ -125,9 +150,13 @@ impl VirtualClusterResource {
                 "spec.aclEnabled must be true in a Partner virtual cluster",
             ));
         }
-        let acl_mode = acls::read(self.spec.acl_mode, self.spec.acls)?;
+        let acl_mode = match self.spec.kept_acl_mode {
+            Some(kept) => Some(kept),
+            None => acls::read(self.spec.acl_mode, self.spec.acls)?,
+        };
         let are_declared = matches!(acl_mode, Some(AclMode::RestApi(_)));
-        if self.spec.acl_enabled && !are_declared && self.spec.super_users.is_empty() {
+        let is_managed = are_declared || self.spec.managers == Managers::Later;
+        if self.spec.acl_enabled && !is_managed && self.spec.super_users.is_empty() {
             return Err(Invalid::new(
                 "spec.superUsers must not be empty where ACLs are enabled: nobody could manage them",
             ));
@@ -157,8 +186,8 @@ impl VirtualClusterResource {
     }
 }
 
-/// The resource of a Standard virtual cluster that was put in other words.
-pub(super) fn standard(name: String, spec: PutSpec) -> VirtualClusterResource {
+/// The resource of a virtual cluster that was put in other words.
+pub(super) fn in_other_words(name: String, spec: PutSpec) -> VirtualClusterResource {
     Resource::of(KIND, Metadata { name }, spec)
 }
 
@@ -204,6 +233,8 @@ pub(crate) fn show(
             },
             authentication: authentication::show(authentication),
             dns_label: dns_label.as_ref().map(ToString::to_string),
+            description: vcluster.notes.description.clone(),
+            labels: vcluster.notes.labels.clone(),
             bootstrap_servers: first
                 .map(|first| first.bootstrap_servers.clone())
                 .unwrap_or_default(),

@@ -3,12 +3,15 @@
 use actix_web::dev::{AppService, HttpServiceFactory};
 use actix_web::http::Method;
 use actix_web::http::header::{ALLOW, HeaderValue};
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, ResponseError, web};
+use actix_web::middleware::from_fn;
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, web};
 
 use crate::admin::problem::ApiError;
+use crate::admin::problem_details;
 
 /// A path and its handlers.
 pub(super) struct Path {
+    path: String,
     resource: Resource,
     methods: Vec<Method>,
 }
@@ -16,6 +19,7 @@ pub(super) struct Path {
 impl Path {
     pub(super) fn new(path: &str) -> Self {
         Self {
+            path: path.to_owned(),
             resource: web::resource(path),
             methods: Vec::new(),
         }
@@ -48,6 +52,15 @@ impl Path {
         self.on(Method::POST, handler)
     }
 
+    pub(super) fn patch<F, Args>(self, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.on(Method::PATCH, handler)
+    }
+
     pub(super) fn delete<F, Args>(self, handler: F) -> Self
     where
         F: Handler<Args>,
@@ -77,13 +90,18 @@ impl HttpServiceFactory for Path {
             let answer = other_method(&request, &allowed);
             async { answer }
         };
-        self.resource.default_service(web::to(other)).register(config);
+        let resource = self.resource.default_service(web::to(other));
+        match problem_details::are_told_at(&self.path) {
+            true => resource.wrap(from_fn(problem_details::tell)).register(config),
+            false => resource.register(config),
+        }
     }
 }
 
 /// The answer to a method that the path does not take (RFC 9110, 15.5.6).
 fn other_method(request: &HttpRequest, allowed: &str) -> HttpResponse {
-    let mut answer = ApiError::method_not_allowed(request.method(), allowed).error_response();
+    let error = ApiError::method_not_allowed(request.method(), allowed);
+    let mut answer = problem_details::response(&error, request.path());
     if let Ok(allowed) = HeaderValue::from_str(allowed) {
         answer.headers_mut().insert(ALLOW, allowed);
     }

@@ -16,7 +16,7 @@ fn wanted(name: &str, role: &str, seconds: i64) -> Value {
 
 #[actix_web::test]
 async fn an_access_token_stands_for_its_user_until_it_is_revoked() {
-    let gateway = Gateway::walkthrough().await;
+    let gateway = event_gateways::started().await;
     let (id, token) = made(&gateway, wanted("ci", "ADMIN", 3600)).await;
     assert!(token.starts_with("klamm_pat_"), "{token}");
     let listed = gateway.get(ACCESS).await.ok();

@@ -6,7 +6,7 @@ use crate::fuzz::mutate::spoil;
 use crate::fuzz::runner::run;
 
 const SCRAM: &str = "/gateway/v2/scram-credential";
-const EVENT_GATEWAY: &str = "/v1/event-gateways/klamm/virtual-clusters";
+const EVENT_GATEWAY: &str = "/v1/event-gateways/default/virtual-clusters";
 
 /// A gateway begins anew after about so many bodies.
 const BODIES: usize = 50;
@@ -53,7 +53,8 @@ fn bodies() -> Vec<(Method, &'static str, Value)> {
     let scram = json!({ "username": "partner-user", "vCluster": "mypartner", "mechanism": "SCRAM-SHA-256",
                         "password": "secret", "iterations": 4096 });
     let event = json!({
-        "name": "team", "destination": { "name": "main" }, "acl_mode": "enforce_on_gateway", "super_users": ["root-user"],
+        "name": "team", "description": "theirs", "labels": { "env": "test" }, "destination": { "name": "main" },
+        "topic_aliases": [{ "alias": "x", "topic": "internal-x", "condition": "", "conflict": "ignore" }], "acl_mode": "enforce_on_gateway", "super_users": ["root-user"],
         "authentication": [{ "type": "sasl_plain", "mediation": "terminate",
                              "principals": [{ "username": "dave", "password": "secret-of-dave" }] }],
         "namespace": { "mode": "hide_prefix", "prefix": "team-", "additional": {
@@ -136,7 +137,7 @@ fn odd(chance: &mut Chance) -> Value {
 fn fuzz_bodies_of_the_admin_api() {
     let system = actix_web::rt::System::new();
     let bodies = bodies();
-    let mut gateway = system.block_on(Gateway::walkthrough());
+    let mut gateway = system.block_on(event_gateways::started());
     for (method, path, body) in &bodies {
         let reply = system.block_on(gateway.admin(method.clone(), path, body));
         assert!(
@@ -147,7 +148,7 @@ fn fuzz_bodies_of_the_admin_api() {
     }
     run("bodies of the admin API", |chance| {
         if chance.one_in(BODIES) {
-            gateway = system.block_on(Gateway::walkthrough());
+            gateway = system.block_on(event_gateways::started());
         }
         let (method, path, mut body) = chance.pick(&bodies).clone();
         for _ in 0..=chance.below(3) {
@@ -165,7 +166,7 @@ fn fuzz_bodies_of_the_admin_api() {
             status => panic!("{status} for {text}: {}", reply.body),
         }
         // What was taken can be shown.
-        for path in [VCLUSTER, ALIAS, ACCOUNT] {
+        for path in [VCLUSTER, ALIAS, ACCOUNT, EVENT_GATEWAY] {
             let shown = system.block_on(gateway.get(path));
             assert_eq!(shown.status, 200, "{path} after {text}: {}", shown.body);
         }

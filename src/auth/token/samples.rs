@@ -66,6 +66,9 @@ pub(crate) fn state() -> VclusterState {
         brokers: BTreeMap::new(),
         next_broker_id: 1,
         holders: Default::default(),
+
+        notes: Default::default(),
+        times: Default::default(),
     }
 }
 

@@ -34,6 +34,9 @@ fn state(brokers: &[(i32, i32, u16)]) -> VclusterState {
             .collect(),
         next_broker_id: 100,
         holders: Default::default(),
+
+        notes: Default::default(),
+        times: Default::default(),
         ..samples::partner(&[])
     }
 }

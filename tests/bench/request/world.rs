@@ -96,6 +96,8 @@ pub(crate) fn state() -> State {
             name: vcluster.clone(),
             spec,
             kafka_cluster_id: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+            at_s: 0,
+            beside: None,
         },
         Command::PutAlias {
             vcluster: vcluster.clone(),

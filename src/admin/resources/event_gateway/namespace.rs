@@ -1,7 +1,11 @@
 //! `namespace` in the words of event gateways: selectors are objects there, and texts with `*` and `?` here.
 
+use std::collections::BTreeSet;
+
+use klamm_raft::model::{Conflict, NameSelector, Notes, SelectorForm, SelectorGroup};
 use serde::{Deserialize, Serialize};
 
+use crate::admin::resources::invalid::{Invalid, required};
 use crate::admin::resources::standard::{NamespaceSpec, Selectors};
 
 /// Which names of the physical cluster are its own, and which others it shows.
@@ -10,39 +14,65 @@ use crate::admin::resources::standard::{NamespaceSpec, Selectors};
 pub(super) struct Namespace {
     mode: String,
     prefix: String,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Additional::is_absent")]
     additional: Additional,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Additional {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     topics: Vec<Selector<Backend>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     consumer_groups: Vec<Selector<Group>>,
 }
 
-/// Names by a pattern, or one by one.
+impl Additional {
+    fn is_absent(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Names by a pattern, or one by one. A clash is refused here, whatever is wanted to be heard of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 enum Selector<N> {
     Glob {
         glob: String,
-        /// A clash is refused here, whatever is said.
-        #[serde(rename = "conflict", default, skip_serializing)]
-        _conflict: Option<Conflict>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conflict: Option<ConflictSpec>,
     },
     ExactList {
         exact_list: Vec<N>,
-        #[serde(rename = "conflict", default, skip_serializing)]
-        _conflict: Option<Conflict>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        conflict: Option<ConflictSpec>,
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// What somebody wants to hear of a clash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Conflict {
+pub(super) enum ConflictSpec {
     Warn,
     Ignore,
+}
+
+impl From<ConflictSpec> for Conflict {
+    fn from(spec: ConflictSpec) -> Self {
+        match spec {
+            ConflictSpec::Warn => Self::Warn,
+            ConflictSpec::Ignore => Self::Ignore,
+        }
+    }
+}
+
+impl From<Conflict> for ConflictSpec {
+    fn from(conflict: Conflict) -> Self {
+        match conflict {
+            Conflict::Warn => Self::Warn,
+            Conflict::Ignore => Self::Ignore,
+        }
+    }
 }
 
 /// The name of a topic.
@@ -59,51 +89,113 @@ struct Group {
     value: String,
 }
 
-impl From<Namespace> for NamespaceSpec {
-    fn from(namespace: Namespace) -> Self {
-        Self {
-            mode: namespace.mode,
-            prefix: namespace.prefix,
+impl Namespace {
+    /// The same in the gateway's own words; the groups of the selectors go into the notes.
+    pub(super) fn translate(self, notes: &mut Notes) -> Result<NamespaceSpec, Invalid> {
+        let Additional {
+            topics,
+            consumer_groups,
+        } = self.additional;
+        notes.topics = groups(topics, "spec.namespace.additional.topics", |topic| topic.backend)?;
+        notes.groups = groups(
+            consumer_groups,
+            "spec.namespace.additional.consumerGroups",
+            |group| group.value,
+        )?;
+        Ok(NamespaceSpec {
+            mode: self.mode,
+            prefix: self.prefix,
             additional: Selectors {
-                topics: texts(namespace.additional.topics, |topic| topic.backend),
-                consumer_groups: texts(namespace.additional.consumer_groups, |group| group.value),
+                topics: texts(&notes.topics),
+                consumer_groups: texts(&notes.groups),
             },
-        }
+        })
     }
-}
 
-impl From<NamespaceSpec> for Namespace {
-    fn from(spec: NamespaceSpec) -> Self {
+    /// As it is shown: in the groups of the notes, while they select what is selected.
+    pub(super) fn show(spec: NamespaceSpec, notes: &Notes) -> Self {
         Self {
             mode: spec.mode,
             prefix: spec.prefix,
             additional: Additional {
-                topics: selectors(spec.additional.topics, |backend| Backend { backend }),
-                consumer_groups: selectors(spec.additional.consumer_groups, |value| Group { value }),
+                topics: selectors(spec.additional.topics, &notes.topics, |backend| Backend {
+                    backend,
+                }),
+                consumer_groups: selectors(spec.additional.consumer_groups, &notes.groups, |value| Group {
+                    value,
+                }),
             },
         }
     }
 }
 
-fn texts<N>(selectors: Vec<Selector<N>>, name: fn(N) -> String) -> Vec<String> {
-    let texts = selectors.into_iter().flat_map(|selector| match selector {
-        Selector::Glob { glob, .. } => vec![glob],
-        Selector::ExactList { exact_list, .. } => exact_list.into_iter().map(name).collect(),
+fn groups<N>(
+    selectors: Vec<Selector<N>>,
+    place: &str,
+    name: fn(N) -> String,
+) -> Result<Vec<SelectorGroup>, Invalid> {
+    let group = |selector: Selector<N>| {
+        let (form, texts, conflict) = match selector {
+            Selector::Glob { glob, conflict } => (SelectorForm::Glob, vec![glob], conflict),
+            Selector::ExactList { exact_list, conflict } => {
+                let names = exact_list.into_iter().map(name).collect();
+                (SelectorForm::ExactList, names, conflict)
+            }
+        };
+        let selectors = texts
+            .iter()
+            .map(|text| required::<NameSelector>(place, text))
+            .collect::<Result<Vec<_>, _>>()?;
+        if form == SelectorForm::ExactList
+            && let Some(pattern) = selectors.iter().find(|selector| !selector.is_exact())
+        {
+            return Err(Invalid::new(format!(
+                "{place}: {pattern} is no name: write it as a glob"
+            )));
+        }
+        Ok(SelectorGroup {
+            form,
+            selectors,
+            conflict: conflict.map(Into::into),
+        })
+    };
+    selectors.into_iter().map(group).collect()
+}
+
+fn texts(groups: &[SelectorGroup]) -> Vec<String> {
+    let all = groups.iter().flat_map(|group| &group.selectors);
+    all.map(ToString::to_string).collect()
+}
+
+fn selectors<N>(selected: Vec<String>, written: &[SelectorGroup], name: fn(String) -> N) -> Vec<Selector<N>> {
+    let set = |texts: &[String]| -> BTreeSet<String> { texts.iter().cloned().collect() };
+    if set(&texts(written)) != set(&selected) {
+        return regrouped(selected, name);
+    }
+    let shown = written.iter().map(|group| {
+        let conflict = group.conflict.map(Into::into);
+        let mut texts = group.selectors.iter().map(ToString::to_string);
+        match (group.form, texts.next()) {
+            (SelectorForm::Glob, Some(glob)) => Selector::Glob { glob, conflict },
+            (_, first) => Selector::ExactList {
+                exact_list: first.into_iter().chain(texts).map(name).collect(),
+                conflict,
+            },
+        }
     });
-    texts.collect()
+    shown.collect()
 }
 
 /// Patterns each, names together.
-fn selectors<N>(texts: Vec<String>, name: fn(String) -> N) -> Vec<Selector<N>> {
+fn regrouped<N>(texts: Vec<String>, name: fn(String) -> N) -> Vec<Selector<N>> {
     let (globs, names): (Vec<String>, Vec<String>) =
         texts.into_iter().partition(|text| text.contains(['*', '?']));
-    let globs = globs.into_iter().map(|glob| Selector::Glob {
-        glob,
-        _conflict: None,
-    });
+    let globs = globs
+        .into_iter()
+        .map(|glob| Selector::Glob { glob, conflict: None });
     let list = (!names.is_empty()).then(|| Selector::ExactList {
         exact_list: names.into_iter().map(name).collect(),
-        _conflict: None,
+        conflict: None,
     });
     globs.chain(list).collect()
 }
@@ -112,34 +204,63 @@ fn selectors<N>(texts: Vec<String>, name: fn(String) -> N) -> Vec<Selector<N>> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn selectors_are_translated_both_ways() {
-        let json = concat!(
-            r#"{"mode":"hide_prefix","prefix":"team_","additional":{"#,
-            r#""topics":[{"type":"glob","glob":"ops_*"},{"type":"exact_list","exact_list":[{"backend":"a"},{"backend":"b"}]}],"#,
-            r#""consumer_groups":[{"type":"exact_list","exact_list":[{"value":"g1"}]}]}}"#
-        );
+    fn round(json: &str) -> (Notes, NamespaceSpec) {
         let namespace: Namespace = serde_json::from_str(json).unwrap();
-        let spec = NamespaceSpec::from(namespace);
-        assert_eq!(spec.additional.topics, ["ops_*", "a", "b"]);
-        assert_eq!(spec.additional.consumer_groups, ["g1"]);
-        assert_eq!(serde_json::to_string(&Namespace::from(spec)).unwrap(), json);
+        let mut notes = Notes::default();
+        let spec = namespace.translate(&mut notes).unwrap();
+        (notes, spec)
     }
 
     #[test]
-    fn a_clash_may_be_spoken_of_and_other_words_may_not() {
-        let with = |more: &str| {
-            let json = format!(
-                r#"{{"mode":"hide_prefix","prefix":"t","additional":{{"topics":[{{"type":"glob","glob":"x*"{more}}}]}}}}"#
-            );
-            serde_json::from_str::<Namespace>(&json).map_err(|error| error.to_string())
-        };
-        assert!(with(r#","conflict":"warn""#).is_ok());
-        assert!(
-            with(r#","conflict":"fight""#)
-                .unwrap_err()
-                .contains("unknown variant")
+    fn selectors_are_given_back_as_they_were_written() {
+        let json = concat!(
+            r#"{"mode":"hide_prefix","prefix":"team_","additional":{"#,
+            r#""topics":[{"type":"exact_list","exact_list":[{"backend":"b"},{"backend":"a"}],"conflict":"ignore"},"#,
+            r#"{"type":"glob","glob":"ops_*","conflict":"warn"},{"type":"glob","glob":"one"}],"#,
+            r#""consumer_groups":[{"type":"exact_list","exact_list":[{"value":"g1"}]}]}}"#
         );
-        assert!(with(r#","what":1"#).unwrap_err().contains("unknown field"));
+        let (notes, spec) = round(json);
+        assert_eq!(spec.additional.topics, ["b", "a", "ops_*", "one"]);
+        assert_eq!(spec.additional.consumer_groups, ["g1"]);
+        let shown = |notes: &Notes| serde_json::to_string(&Namespace::show(spec.clone(), notes)).unwrap();
+        assert_eq!(shown(&notes), json);
+        // Somebody wrote others in other words since.
+        let others = shown(&Notes::default());
+        assert!(
+            others.contains(r#"[{"type":"glob","glob":"ops_*"},{"type":"exact_list","exact_list":[{"backend":"b"},{"backend":"a"},{"backend":"one"}]}]"#),
+            "{others}"
+        );
+        let bare = r#"{"mode":"enforce_prefix","prefix":"t"}"#;
+        let (notes, spec) = round(bare);
+        assert_eq!(
+            serde_json::to_string(&Namespace::show(spec, &notes)).unwrap(),
+            bare
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let with = |selector: &str| {
+            let json =
+                format!(r#"{{"mode":"hide_prefix","prefix":"t","additional":{{"topics":[{selector}]}}}}"#);
+            let namespace = serde_json::from_str::<Namespace>(&json).map_err(|error| error.to_string())?;
+            let read = namespace.translate(&mut Notes::default());
+            read.map_err(|error| error.to_string())
+        };
+        for (selector, part) in [
+            (
+                r#"{"type":"glob","glob":"x*","conflict":"fight"}"#,
+                "unknown variant",
+            ),
+            (r#"{"type":"glob","glob":"x*","what":1}"#, "unknown field"),
+            (r#"{"type":"glob","glob":"x y"}"#, "selector"),
+            (
+                r#"{"type":"exact_list","exact_list":[{"backend":"x*"}]}"#,
+                "write it as a glob",
+            ),
+        ] {
+            let refused = with(selector).unwrap_err();
+            assert!(refused.contains(part), "{refused}");
+        }
     }
 }

@@ -112,6 +112,7 @@ async fn actions_are_named_and_the_fields_of_their_bodies_have_types() {
 #[actix_web::test]
 async fn examples_of_what_is_put_can_be_put_one_after_the_other() {
     let gateway = Gateway::new();
+    event_gateways::start(&gateway);
     let description = description(&gateway).await;
     let example = |path: &str, method: &str| {
         description["paths"][path][method]["requestBody"]["content"]["application/json"]["example"].clone()

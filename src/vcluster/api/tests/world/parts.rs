@@ -41,6 +41,8 @@ pub(super) fn state() -> VclusterState {
         brokers: BTreeMap::from([(broker(101), slot(1)), (broker(102), slot(2))]),
         next_broker_id: 3,
         holders: Default::default(),
+        notes: Default::default(),
+        times: Default::default(),
     }
 }
 

@@ -1,0 +1,150 @@
+//! `/v1/event-gateways/{gatewayId}/virtual-clusters`: virtual clusters in the words of another product's API.
+
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpResponse, web};
+use klamm_raft::command::Command;
+use klamm_raft::model::{State, VclusterName, VclusterState};
+
+use super::Gateway;
+use crate::admin::audit::Action;
+use crate::admin::body::{Body, Query};
+use crate::admin::change::{Mode, Subject};
+use crate::admin::credentials::{Reader, Writer};
+use crate::admin::handlers::alias_topic::check_physical_topic;
+use crate::admin::handlers::virtual_cluster::{self, Making};
+use crate::admin::handlers::{REVISION, deleted, gone};
+use crate::admin::problem::ApiError;
+use crate::admin::resources::event_gateway::{EventGatewayVcluster, ListQuery, virtual_cluster as spelling};
+use crate::admin::services::Services;
+
+const PLACE: &str = "virtual-clusters";
+
+fn find<'a>(state: &'a State, which: &str) -> Result<(&'a VclusterName, &'a VclusterState), ApiError> {
+    let missing = || {
+        ApiError::not_found(format!(
+            "there is no virtual cluster with the id or name {which:?}"
+        ))
+    };
+    spelling::find(state, which).ok_or_else(missing)
+}
+
+pub(in crate::admin) async fn list(
+    services: web::Data<Services>,
+    path: web::Path<String>,
+    _: Reader,
+    Query(query): Query<ListQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let gateway = Gateway::named(&services, &path).await?;
+    let wanted = query.read()?;
+    let is_there = |vcluster: &VclusterState| {
+        wanted.backend_cluster().is_none_or(|id| {
+            let mut reached = vcluster.reached().into_iter();
+            reached.any(|cluster| gateway.ids.backend_cluster(cluster).to_string() == id.to_lowercase())
+        })
+    };
+    let all = gateway
+        .state
+        .vclusters
+        .iter()
+        .filter(|(_, vcluster)| is_there(vcluster));
+    let all = all.map(|(name, vcluster)| {
+        let shown = spelling::show(name, vcluster, gateway.around(&services));
+        (name.to_string(), shown)
+    });
+    Ok(HttpResponse::Ok().json(wanted.page(&format!("{}/{PLACE}", gateway.path), all)))
+}
+
+pub(in crate::admin) async fn get(
+    services: web::Data<Services>,
+    path: web::Path<(String, String)>,
+    _: Reader,
+) -> Result<HttpResponse, ApiError> {
+    let (gateway, which) = path.into_inner();
+    let gateway = Gateway::named(&services, &gateway).await?;
+    let (name, vcluster) = find(&gateway.state, &which)?;
+    Ok(HttpResponse::Ok().json(spelling::show(name, vcluster, gateway.around(&services))))
+}
+
+pub(in crate::admin) async fn create(
+    services: web::Data<Services>,
+    path: web::Path<String>,
+    writer: Writer,
+    Body(body): Body<EventGatewayVcluster>,
+) -> Result<HttpResponse, ApiError> {
+    let gateway = Gateway::named(&services, &path).await?;
+    answer(&services, &writer, gateway, (Making::New, body), None).await
+}
+
+pub(in crate::admin) async fn change(
+    services: web::Data<Services>,
+    path: web::Path<(String, String)>,
+    writer: Writer,
+    Body(body): Body<EventGatewayVcluster>,
+) -> Result<HttpResponse, ApiError> {
+    let (gateway, which) = path.into_inner();
+    let gateway = Gateway::named(&services, &gateway).await?;
+    let name = find(&gateway.state, &which)?.0.clone();
+    if name.as_str() != body.name() {
+        return Err(ApiError::conflict(format!(
+            "the virtual cluster {which} is called {name}, and keeps that name"
+        )));
+    }
+    answer(&services, &writer, gateway, (Making::Upsert, body), Some(name)).await
+}
+
+async fn answer(
+    services: &Services,
+    writer: &Writer,
+    gateway: Gateway,
+    (making, body): (Making, EventGatewayVcluster),
+    changed: Option<VclusterName>,
+) -> Result<HttpResponse, ApiError> {
+    let there = changed.and_then(|name| gateway.state.vclusters.get(&name));
+    let there = there.map(|there| &**there);
+    let (resource, beside) = body.translate(gateway.around(services), there)?;
+    // What is there already may be put again, also while its physical cluster cannot be asked.
+    for (name, alias) in &beside.aliases {
+        if there.and_then(|there| there.aliases.get(name)) != Some(alias) {
+            check_physical_topic(services, alias).await?;
+        }
+    }
+    let status = match making {
+        Making::New => actix_web::http::StatusCode::CREATED,
+        Making::Upsert => actix_web::http::StatusCode::OK,
+    };
+    let wanted = virtual_cluster::Wanted {
+        making,
+        resource,
+        beside: Some(beside),
+    };
+    let (name, made) = virtual_cluster::make(services, writer, Mode::default(), wanted).await?;
+    let vcluster = made.state.vclusters.get(&name).ok_or_else(gone)?;
+    let now = Gateway {
+        state: made.state.clone(),
+        ..gateway
+    };
+    let shown = spelling::show(&name, vcluster, now.around(services));
+    Ok(HttpResponse::build(status)
+        .insert_header((LOCATION, format!("{}/{PLACE}/{}", now.path, shown.id())))
+        .insert_header((REVISION, made.revision.to_string()))
+        .json(shown))
+}
+
+pub(in crate::admin) async fn delete(
+    services: web::Data<Services>,
+    path: web::Path<(String, String)>,
+    writer: Writer,
+) -> Result<HttpResponse, ApiError> {
+    let (gateway, which) = path.into_inner();
+    let gateway = Gateway::named(&services, &gateway).await?;
+    let name = find(&gateway.state, &which)?.0.clone();
+    let subject = Subject {
+        writer: &writer,
+        action: Action::Delete,
+        resource: format!("VirtualCluster/{name}"),
+    };
+    let made = services
+        .change(subject, Command::DeleteVcluster { name }, Mode::default())
+        .await?;
+    Ok(deleted(&made))
+}
