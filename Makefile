@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test chaos fuzz interop interop-standard interop-partner clients isolation logins bench lint fix schema kafka
+.PHONY: quickstart test chaos fuzz interop interop-standard interop-partner clients isolation logins integrations bench lint fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -58,6 +58,11 @@ isolation: kafka
 # Stock clients by every way to log in, and refused: docs/CLIENTS.md. ARGS="franz-go,librdkafka" picks clients.
 logins: kafka
 	KLAMM_LOGINS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture logins::
+
+# Kafka Connect and MirrorMaker 2 through virtual clusters, with kills of the gateway: docs/INTEGRATIONS.md.
+# ARGS="connect-partner,mirror-into-standard" picks some.
+integrations: kafka
+	KLAMM_INTEGRATIONS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture integrations::
 
 # Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone. ARGS="tenants" for one tenant
 # beside a thousand others, ARGS="logins" for logins, idle sessions and a storm of bad logins: docs/BENCHMARKS.md.
