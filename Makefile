@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test chaos fuzz interop interop-standard interop-partner clients isolation logins conformance bench lint fix schema kafka
+.PHONY: quickstart test chaos fuzz interop interop-standard interop-partner clients isolation logins conformance integrations bench lint fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -68,6 +68,11 @@ conformance: kafka
 	KLAMM_KONG='$(abspath $(KONG))' \
 	  $(CARGO) test --locked --test kafka -- --nocapture --test-threads=1 \
 	  $(if $(CTL),conformance::ctl::) $(if $(TERRAFORM),conformance::terraform::) $(if $(KONG),conformance::kong::)
+
+# Kafka Connect and MirrorMaker 2 through virtual clusters, with kills of the gateway: docs/INTEGRATIONS.md.
+# ARGS="connect-partner,mirror-into-standard" picks some.
+integrations: kafka
+	KLAMM_INTEGRATIONS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture integrations::
 
 # Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone. ARGS="tenants" for one tenant
 # beside a thousand others, ARGS="logins" for logins, idle sessions and a storm of bad logins: docs/BENCHMARKS.md.

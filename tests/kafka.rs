@@ -22,6 +22,8 @@ mod failover;
 mod federation;
 #[path = "kafka/groups.rs"]
 mod groups;
+#[path = "integrations/integrations.rs"]
+mod integrations;
 #[path = "kafka/isolation.rs"]
 mod isolation;
 #[path = "kafka/kcat.rs"]
