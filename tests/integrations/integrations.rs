@@ -13,8 +13,11 @@ use place::Place;
 
 use crate::scene::Scene;
 
-/// What is tried: its name, and how.
-const CASES: [(&str, fn(&mut Scene) -> Result<()>); 5] = [
+/// How something is tried.
+type Try = fn(&mut Scene) -> Result<()>;
+
+/// What is tried, by name.
+const CASES: [(&str, Try); 5] = [
     ("connect-partner", |scene| {
         connect::moves_lines(scene, Place::Partner)
     }),
