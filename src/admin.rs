@@ -1,10 +1,12 @@
 //! The admin HTTP API: resources, tokens, health, metrics. It talks to the control plane only, never to a session.
 
+mod absent;
 mod audit;
 mod body;
 mod change;
 mod cluster_view;
 mod credentials;
+mod dialect;
 mod handlers;
 mod here;
 mod https;

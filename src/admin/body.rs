@@ -33,15 +33,48 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
                 413 => ApiError::too_large(MAX_BODY_BYTES),
                 _ => ApiError::invalid("the body could not be read"),
             })?;
-            match serde_json::from_slice(&bytes) {
-                Ok(value) => Ok(Self(value)),
-                Err(error) => {
-                    Err(ApiError::invalid("the body is not the JSON that is expected")
-                        .because(error.to_string()))
-                }
-            }
+            read(&bytes).map(Self)
         })
     }
+}
+
+/// The JSON value that the bytes are, all of them.
+fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        // Of the whole, the path is a dot.
+        let place = if path == "." { "the body" } else { &path };
+        misread(place, error.inner())
+    })?;
+    json.end().map_err(|error| misread("the body", &error))?;
+    Ok(value)
+}
+
+/// What is wrong is said with the name of the field, because some clients show nothing else; the rest says where that is.
+fn misread(place: &str, error: &serde_json::Error) -> ApiError {
+    let position = format!("line {} column {}", error.line(), error.column());
+    let text = error.to_string();
+    let why = text.strip_suffix(&format!(" at {position}")).unwrap_or(&text);
+    ApiError::invalid(format!("{place}: {}", plain(why))).because(format!("at {position} of the body"))
+}
+
+/// A parser's finding, in the words of JSON.
+fn plain(why: &str) -> String {
+    let Some((found, wanted)) = why
+        .strip_prefix("invalid type: ")
+        .and_then(|rest| rest.split_once(", expected "))
+    else {
+        return why.to_owned();
+    };
+    let word = |word: &str| match word {
+        "map" | "a map" => "an object".to_owned(),
+        "sequence" | "a sequence" => "a list".to_owned(),
+        "i64" | "u64" | "u32" | "u16" | "u8" => "a whole number".to_owned(),
+        other if other.starts_with("struct ") || other.contains(" enum") => "an object".to_owned(),
+        other => other.to_owned(),
+    };
+    format!("expected {}, found {}", word(wanted), word(found))
 }
 
 /// Query parameters.
@@ -55,10 +88,7 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         std::future::ready(match web::Query::<T>::from_query(request.query_string()) {
             Ok(query) => Ok(Self(query.into_inner())),
-            Err(error) => Err(
-                ApiError::invalid("the query parameters are not those that are expected")
-                    .because(error.to_string()),
-            ),
+            Err(error) => Err(ApiError::invalid(format!("query parameters: {error}"))),
         })
     }
 }

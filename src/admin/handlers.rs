@@ -1,5 +1,6 @@
 //! The handlers of the admin API, and what they share.
 
+pub(super) mod absent;
 pub(super) mod access_token;
 pub(super) mod alias_topic;
 pub(super) mod event_gateway;

@@ -1,12 +1,15 @@
 //! What an admin client is told when a request fails: `{"title", "msg", "cause"}`.
 
-use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use klamm_raft::outcome::Refusal;
 use serde::{Deserialize, Serialize};
 
 use super::credentials::Caller;
+
+/// A path that was asked for is shown up to here.
+const MAX_PATH_CHARS: usize = 200;
 
 /// The body of every answer that is not a success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,10 +62,19 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, msg)
     }
 
-    pub(super) fn method_not_allowed() -> Self {
+    /// Nothing is served there.
+    pub(super) fn unknown_path(path: &str) -> Self {
+        let shown: String = path.chars().take(MAX_PATH_CHARS).collect();
+        let cut = if shown.len() < path.len() { "..." } else { "" };
+        Self::not_found(format!(
+            "there is nothing at {shown}{cut}: /gateway/v2/docs describes what there is"
+        ))
+    }
+
+    pub(super) fn method_not_allowed(method: &Method, allowed: &str) -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
-            "this path does not have that method",
+            format!("this path does not take {method}, but {allowed}"),
         )
     }
 

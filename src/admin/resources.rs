@@ -16,11 +16,12 @@ mod utc;
 pub(super) mod virtual_cluster;
 
 use klamm_raft::model::PASSTHROUGH;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub(super) use access_token::{AccessTokenRequest, ShownAccessToken};
 pub(super) use alias_topic::{AliasTopicResource, DeleteByName};
 pub(crate) use authentication::from_json as authentication_from;
+pub(super) use client_properties::Spelling;
 pub(super) use event_gateway::EventGatewayVcluster;
 pub(super) use invalid::Invalid;
 pub(super) use principals::Principals;
@@ -78,6 +79,11 @@ pub(super) struct InVcluster {
     pub(super) name: String,
     #[serde(default)]
     pub(super) v_cluster: Option<String>,
+}
+
+/// A value that is left out, or null as some clients write what is empty.
+fn or_null<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// The name of a virtual cluster, wherever one is named; where none is, the one that is built in is meant.

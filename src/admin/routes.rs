@@ -1,15 +1,20 @@
 //! Which path and method goes to which handler.
 
-use actix_web::{HttpResponse, ResponseError, web};
+mod path;
 
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+
+use super::absent::{ABSENT, Absent, Shape};
 use super::body::MAX_BODY_BYTES;
-use super::credentials::Guard;
+use super::credentials::{Guard, Reader, Writer};
 use super::handlers::{
-    access_token, alias_topic, event_gateway, kafka_cluster, operations, scram, service_account, token,
+    absent, access_token, alias_topic, event_gateway, kafka_cluster, operations, scram, service_account, token,
     virtual_cluster,
 };
 use super::problem::ApiError;
 use super::services::Services;
+
+use path::Path;
 
 /// Puts all routes into an application.
 pub(super) fn configure(
@@ -22,88 +27,94 @@ pub(super) fn configure(
             .app_data(services)
             .app_data(web::PayloadConfig::new(MAX_BODY_BYTES))
             .service(
-                resource("/gateway/v2/virtual-cluster")
-                    .route(web::get().to(virtual_cluster::list))
-                    .route(web::put().to(virtual_cluster::put)),
+                Path::new("/gateway/v2/virtual-cluster")
+                    .get(virtual_cluster::list)
+                    .put(virtual_cluster::put),
             )
             .service(
-                resource("/gateway/v2/virtual-cluster/{vCluster}")
-                    .route(web::get().to(virtual_cluster::get))
-                    .route(web::delete().to(virtual_cluster::delete)),
+                Path::new("/gateway/v2/virtual-cluster/{vCluster}")
+                    .get(virtual_cluster::get)
+                    .delete(virtual_cluster::delete),
+            )
+            .service(Path::new("/gateway/v2/virtual-cluster/{vCluster}/topics").get(virtual_cluster::topics))
+            .service(
+                Path::new("/gateway/v2/alias-topic")
+                    .get(alias_topic::list)
+                    .put(alias_topic::put)
+                    .delete(alias_topic::delete),
             )
             .service(
-                resource("/gateway/v2/virtual-cluster/{vCluster}/topics")
-                    .route(web::get().to(virtual_cluster::topics)),
+                Path::new("/gateway/v2/service-account")
+                    .get(service_account::list)
+                    .put(service_account::put)
+                    .delete(service_account::delete),
             )
             .service(
-                resource("/gateway/v2/alias-topic")
-                    .route(web::get().to(alias_topic::list))
-                    .route(web::put().to(alias_topic::put))
-                    .route(web::delete().to(alias_topic::delete)),
+                Path::new("/gateway/v2/token")
+                    .post(token::issue)
+                    .get(token::list)
+                    .delete(token::revoke),
             )
             .service(
-                resource("/gateway/v2/service-account")
-                    .route(web::get().to(service_account::list))
-                    .route(web::put().to(service_account::put))
-                    .route(web::delete().to(service_account::delete)),
+                Path::new("/gateway/v2/access-token")
+                    .post(access_token::issue)
+                    .get(access_token::list),
+            )
+            .service(Path::new("/gateway/v2/access-token/{id}").delete(access_token::revoke))
+            .service(
+                Path::new("/gateway/v2/scram-credential")
+                    .get(scram::list)
+                    .put(scram::put)
+                    .delete(scram::delete),
             )
             .service(
-                resource("/gateway/v2/token")
-                    .route(web::post().to(token::issue))
-                    .route(web::get().to(token::list))
-                    .route(web::delete().to(token::revoke)),
+                Path::new("/v1/event-gateways/{gatewayId}/virtual-clusters")
+                    .get(event_gateway::list)
+                    .post(event_gateway::create),
             )
             .service(
-                resource("/gateway/v2/access-token")
-                    .route(web::post().to(access_token::issue))
-                    .route(web::get().to(access_token::list)),
-            )
-            .service(resource("/gateway/v2/access-token/{id}").route(web::delete().to(access_token::revoke)))
-            .service(
-                resource("/gateway/v2/scram-credential")
-                    .route(web::get().to(scram::list))
-                    .route(web::put().to(scram::put))
-                    .route(web::delete().to(scram::delete)),
-            )
-            .service(
-                resource("/v1/event-gateways/{gatewayId}/virtual-clusters")
-                    .route(web::get().to(event_gateway::list))
-                    .route(web::post().to(event_gateway::create)),
-            )
-            .service(
-                resource("/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}")
-                    .route(web::get().to(event_gateway::get))
-                    .route(web::put().to(event_gateway::change))
-                    .route(web::delete().to(event_gateway::delete)),
+                Path::new("/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}")
+                    .get(event_gateway::get)
+                    .put(event_gateway::change)
+                    .delete(event_gateway::delete),
             )
             .configure(operations)
             .default_service(web::to(unknown_path));
+        for kind in &ABSENT {
+            configure_absent(config, kind);
+        }
     }
 }
 
 /// What is about the nodes and this API, not about virtual clusters.
 fn operations(config: &mut web::ServiceConfig) {
     config
-        .service(resource("/gateway/v2/cluster").route(web::get().to(operations::cluster)))
-        .service(
-            resource("/gateway/v2/cluster/accept-kafka-cluster").route(web::post().to(kafka_cluster::accept)),
-        )
-        .service(resource("/gateway/v2/docs").route(web::get().to(operations::docs)))
-        .service(resource("/health/live").route(web::get().to(operations::live)))
-        .service(resource("/health/ready").route(web::get().to(operations::ready)))
-        .service(resource("/versions").route(web::get().to(operations::versions)))
-        .service(resource("/metrics").route(web::get().to(operations::metrics)));
+        .service(Path::new("/gateway/v2/cluster").get(operations::cluster))
+        .service(Path::new("/gateway/v2/cluster/accept-kafka-cluster").post(kafka_cluster::accept))
+        .service(Path::new("/gateway/v2/docs").get(operations::docs))
+        .service(Path::new("/health").get(operations::health))
+        .service(Path::new("/health/live").get(operations::live))
+        .service(Path::new("/health/ready").get(operations::ready))
+        .service(Path::new("/versions").get(operations::versions))
+        .service(Path::new("/metrics").get(operations::metrics));
 }
 
-fn resource(path: &str) -> actix_web::Resource {
-    web::resource(path).default_service(web::to(other_method))
+fn configure_absent(config: &mut web::ServiceConfig, kind: &'static Absent) {
+    let all = Path::new(kind.path).get(absent::list);
+    let put = move |writer: Writer| absent::put(writer, kind);
+    let delete = move |writer: Writer| absent::delete(writer, kind);
+    let all = match kind.shape {
+        Shape::Listed => all,
+        Shape::InVcluster { .. } => all.put(put).delete(delete),
+        Shape::Named { one, .. } => {
+            let get = move |reader: Reader| absent::get(reader, kind);
+            config.service(Path::new(one).get(get).delete(delete));
+            all.put(put)
+        }
+    };
+    config.service(all);
 }
 
-async fn unknown_path() -> HttpResponse {
-    ApiError::not_found("there is nothing at this path: /gateway/v2/docs describes what there is")
-        .error_response()
-}
-
-async fn other_method() -> HttpResponse {
-    ApiError::method_not_allowed().error_response()
+async fn unknown_path(request: HttpRequest) -> HttpResponse {
+    ApiError::unknown_path(request.path()).error_response()
 }

@@ -22,6 +22,7 @@ use crate::config::{AdminUser, Role};
 use crate::secret::Secret;
 
 mod access_tokens;
+mod contract;
 mod fuzz;
 
 /// One gateway node that agrees with itself.
@@ -42,6 +43,7 @@ pub(crate) struct Gateway {
 struct Reply {
     status: u16,
     revision: Option<String>,
+    allow: Option<String>,
     body: String,
 }
 
@@ -181,6 +183,16 @@ impl Gateway {
     }
 
     async fn send(self: &Arc<Self>, user: Option<&str>, method: Method, path: &str, body: &str) -> Reply {
+        self.send_with(&[], user, method, (path, body)).await
+    }
+
+    async fn send_with(
+        self: &Arc<Self>,
+        headers: &[(&str, &str)],
+        user: Option<&str>,
+        method: Method,
+        (path, body): (&str, &str),
+    ) -> Reply {
         let user_of = |username: &str, role| AdminUser {
             username: username.to_owned(),
             password: Secret::new("conduktor"),
@@ -192,18 +204,23 @@ impl Gateway {
         let mut request = test::TestRequest::with_uri(path)
             .method(method)
             .set_payload(body.to_owned());
+        for header in headers {
+            request = request.insert_header(*header);
+        }
         if let Some(user) = user {
             let bearer = user.starts_with("klamm_pat_").then(|| format!("Bearer {user}"));
             let header = bearer.unwrap_or_else(|| format!("Basic {}", STANDARD.encode(user)));
             request = request.insert_header(("Authorization", header));
         }
         let response = test::call_service(&app, request.to_request()).await;
+        let header = |name: &str| {
+            let value = response.headers().get(name);
+            value.map(|value| value.to_str().unwrap().to_owned())
+        };
         Reply {
             status: response.status().as_u16(),
-            revision: response
-                .headers()
-                .get("x-klamm-revision")
-                .map(|value| value.to_str().unwrap().to_owned()),
+            revision: header("x-klamm-revision"),
+            allow: header("allow"),
             body: String::from_utf8(test::read_body(response).await.to_vec()).expect("text"),
         }
     }
@@ -879,7 +896,8 @@ async fn the_description_has_every_route_and_no_other() {
             .replace("{vCluster}", "mypartner")
             .replace("{id}", "mypartner")
             .replace("{gatewayId}", "default")
-            .replace("{virtualClusterId}", "mypartner");
+            .replace("{virtualClusterId}", "mypartner")
+            .replace("{name}", "any");
         for method in &methods {
             let reply = gateway.send(None, method.clone(), &path, "").await;
             let served = reply.status != StatusCode::METHOD_NOT_ALLOWED.as_u16();
@@ -890,10 +908,16 @@ async fn the_description_has_every_route_and_no_other() {
     // Every path of the routes is described.
     let routes = include_str!("routes.rs");
     let mut served: Vec<&str> = routes
-        .split("resource(\"")
+        .split("Path::new(\"")
         .skip(1)
         .filter_map(|rest| rest.split('"').next())
         .collect();
+    for kind in &absent::ABSENT {
+        served.push(kind.path);
+        if let absent::Shape::Named { one, .. } = kind.shape {
+            served.push(one);
+        }
+    }
     served.sort_unstable();
     assert_eq!(served, paths.keys().collect::<Vec<_>>());
     // Every reference leads somewhere.

@@ -14,18 +14,19 @@ use crate::admin::change::{Made, Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::mapping;
 use crate::admin::problem::ApiError;
-use crate::admin::resources::{Principals, VirtualClusterResource, vcluster_name, virtual_cluster};
+use crate::admin::resources::{Principals, Spelling, VirtualClusterResource, vcluster_name, virtual_cluster};
 use crate::admin::services::Services;
 
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
     _: Reader,
+    spelling: Spelling,
 ) -> Result<HttpResponse, ApiError> {
     let (state, here) = (services.newest().await?, (services.here)());
     let all: Vec<_> = state
         .vclusters
         .iter()
-        .map(|(name, v)| virtual_cluster::show(name, v, &state).without(here.unavailable(v)))
+        .map(|(name, v)| virtual_cluster::show(name, v, (&state, spelling)).without(here.unavailable(v)))
         .collect();
     Ok(HttpResponse::Ok().json(all))
 }
@@ -34,12 +35,13 @@ pub(in crate::admin) async fn get(
     services: web::Data<Services>,
     path: web::Path<String>,
     _: Reader,
+    spelling: Spelling,
 ) -> Result<HttpResponse, ApiError> {
     let name = vcluster_name("the name", Some(&path))?;
     let state = services.newest().await?;
     let vcluster = find(&state, &name)?;
     let unavailable = (services.here)().unavailable(vcluster);
-    let shown = virtual_cluster::show(&name, vcluster, &state).without(unavailable);
+    let shown = virtual_cluster::show(&name, vcluster, (&state, spelling)).without(unavailable);
     Ok(HttpResponse::Ok().json(shown))
 }
 
@@ -58,14 +60,14 @@ pub(in crate::admin) async fn topics(
 
 pub(in crate::admin) async fn put(
     services: web::Data<Services>,
-    writer: Writer,
+    (writer, spelling): (Writer, Spelling),
     Query(mode): Query<Mode>,
     Body(resource): Body<VirtualClusterResource>,
 ) -> Result<HttpResponse, ApiError> {
     let before = services.newest().await?;
     let (name, made) = make(&services, &writer, mode, (Making::Upsert, resource)).await?;
     let vcluster = made.state.vclusters.get(&name).ok_or_else(gone)?;
-    let shown = virtual_cluster::show(&name, vcluster, &made.state);
+    let shown = virtual_cluster::show(&name, vcluster, (&made.state, spelling));
     Ok(match mode.dry_mode {
         true => would_be(
             &made,

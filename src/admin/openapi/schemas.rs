@@ -37,6 +37,7 @@ pub(super) fn schemas() -> Value {
             },
         },
     });
+    add_operations(&mut schemas);
     add_tokens(&mut schemas);
     add_access_tokens(&mut schemas);
     add_scram(&mut schemas);
@@ -78,6 +79,42 @@ pub(super) fn schemas() -> Value {
         }),
     );
     schemas
+}
+
+fn add_operations(schemas: &mut Value) {
+    let string = || json!({ "type": "string" });
+    let strings = || json!({ "type": "array", "items": { "type": "string" } });
+    let object = |required: &[&str], properties: Value| json!({ "type": "object", "required": required, "properties": properties });
+    schemas["Liveness"] = object(
+        &["status"],
+        json!({ "status": { "type": "string", "enum": ["LIVE"] } }),
+    );
+    schemas["Readiness"] = object(
+        &["status"],
+        json!({
+            "status": { "type": "string", "enum": ["READY", "NOTREADY"] },
+            "reasons": strings(),
+        }),
+    );
+    let checks = object(
+        &["id", "status"],
+        json!({
+            "id": string(),
+            "status": { "type": "string", "enum": ["UP"] },
+            "data": object(&[], json!({ "version": string() })),
+        }),
+    );
+    schemas["Health"] = object(
+        &["status", "checks"],
+        json!({
+            "status": { "type": "string", "enum": ["UP"] },
+            "checks": { "type": "array", "items": checks },
+            "outcome": { "type": "string", "enum": ["UP"] },
+        }),
+    );
+    schemas["Versions"] = object(&["gateway"], json!({ "gateway": string() }));
+    schemas["Absent"] =
+        json!({ "type": "object", "description": "Of a kind that this gateway does not have." });
 }
 
 fn add_tokens(schemas: &mut Value) {
@@ -327,6 +364,8 @@ fn virtual_cluster() -> Value {
                 "bootstrapServers": { "type": "string", "readOnly": true },
                 "clientProperties": {
                     "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },
+                    "description": "Those of the first method. A request with the header X-CDK-CLIENT is answered with \
+                                    those of every method, by its name: PLAIN, OAUTHBEARER, MTLS and so on.",
                 },
                 "unavailable": {
                     "type": "array", "readOnly": true, "items": { "type": "string" },

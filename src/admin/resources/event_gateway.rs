@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::authentication::{ClaimsSpec, MediationSpec, MethodSpec, RuleSpec};
+use super::client_properties::Spelling;
 use super::invalid::Invalid;
 use super::principals::PrincipalSpec;
 use super::standard::Selectors;
@@ -318,7 +319,7 @@ pub(crate) fn is_shown(vcluster: &VclusterState) -> bool {
 
 /// A virtual cluster as it is shown.
 pub(crate) fn show(name: &VclusterName, vcluster: &VclusterState, state: &State) -> ShownVcluster {
-    let spec = virtual_cluster::show(name, vcluster, state).spec;
+    let spec = virtual_cluster::show(name, vcluster, (state, Spelling::Flat)).spec;
     ShownVcluster {
         id: id(vcluster).map(|id| id.to_string()).unwrap_or_default(),
         name: name.to_string(),

@@ -6,7 +6,7 @@ use klamm_raft::model::{AccountKind, AccountName, AccountSpec, VclusterName};
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
-use super::{InVcluster, Resource, vcluster_name};
+use super::{InVcluster, Resource, or_null, vcluster_name};
 
 const KIND: &str = "GatewayServiceAccount";
 
@@ -20,7 +20,12 @@ const MAX_EXTERNAL_NAME_BYTES: usize = 1024;
 pub(crate) struct Spec {
     #[serde(rename = "type")]
     kind: String,
-    #[serde(rename = "externalNames", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        rename = "externalNames",
+        default,
+        deserialize_with = "or_null",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     external_names: Vec<String>,
     #[serde(
         rename = "upstreamCredentials",

@@ -19,6 +19,9 @@ pub(crate) struct TokenRequest {
     #[serde(default)]
     v_cluster: Option<String>,
     life_time_seconds: i64,
+    /// Clients that keep a token beside what it was asked for with send the field empty.
+    #[serde(default)]
+    token: Option<String>,
 }
 
 /// A request that can be meant.
@@ -32,6 +35,11 @@ pub(crate) struct Wanted {
 impl TokenRequest {
     /// Checks what is asked for.
     pub(crate) fn read(self) -> Result<Wanted, Invalid> {
+        if self.token.is_some_and(|token| !token.is_empty()) {
+            return Err(Invalid::new(
+                "token must be empty or left out: the gateway makes it, and shows it in its answer",
+            ));
+        }
         Ok(Wanted {
             vcluster: vcluster_name("vCluster", self.v_cluster.as_deref())?,
             account: required("username", &self.username)?,

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::addresses::{Addressed, ListenerAddresses};
 use super::authentication::{self, MethodSpec};
-use super::client_properties::ClientProperties;
+use super::client_properties::{ClientProperties, Spelling};
 use super::invalid::{Invalid, required};
 use super::principals::Principals;
 use super::standard::{NamespaceSpec, Selectors, ShownStandard, StandardSpec};
-use super::{Resource, vcluster_name};
+use super::{Resource, or_null, vcluster_name};
 
 const KIND: &str = "VirtualCluster";
 
@@ -28,12 +28,15 @@ pub(crate) struct Metadata {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct PutSpec {
     pub(super) acl_enabled: bool,
+    #[serde(deserialize_with = "or_null")]
     pub(super) super_users: Vec<String>,
     #[serde(rename = "type")]
     pub(super) kind: Option<String>,
     pub(super) backend: Option<String>,
     pub(super) namespace: Option<NamespaceSpec>,
+    #[serde(deserialize_with = "or_null")]
     pub(super) topics: Vec<String>,
+    #[serde(deserialize_with = "or_null")]
     pub(super) consumer_groups: Vec<String>,
     pub(super) authentication: Option<Vec<MethodSpec>>,
     pub(super) dns_label: Option<String>,
@@ -149,11 +152,11 @@ pub(super) fn standard(name: String, spec: PutSpec) -> VirtualClusterResource {
     Resource::of(KIND, Metadata { name }, spec)
 }
 
-/// A virtual cluster as it is shown.
+/// A virtual cluster as it is shown, its client properties spelled like this.
 pub(crate) fn show(
     name: &VclusterName,
     vcluster: &VclusterState,
-    state: &State,
+    (state, spelling): (&State, Spelling),
 ) -> Resource<Metadata, ShownSpec> {
     let VirtualCluster {
         kind,
@@ -190,7 +193,7 @@ pub(crate) fn show(
             bootstrap_servers: first
                 .map(|first| first.bootstrap_servers.clone())
                 .unwrap_or_default(),
-            client_properties: ClientProperties::of(
+            client_properties: spelling.properties(
                 first.map_or(Protocol::SaslPlaintext, |first| first.security_protocol),
                 authentication,
             ),

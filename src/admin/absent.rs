@@ -1,0 +1,73 @@
+//! The kinds of `gateway/v2` that this gateway does not have. Clients that list every kind find none of them, and who puts
+//! one is told why.
+
+/// A kind that there is nothing of.
+#[derive(Debug)]
+pub(super) struct Absent {
+    pub(super) kind: &'static str,
+    pub(super) path: &'static str,
+    pub(super) shape: Shape,
+    /// Why there is none; ends a sentence.
+    pub(super) why: &'static str,
+}
+
+/// What the kind's path would take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// It is listed only.
+    Listed,
+    /// It is put and, by name and virtual cluster in the body, deleted.
+    InVcluster { order: u8 },
+    /// It is put; one is found at this path.
+    Named { one: &'static str, order: u8 },
+}
+
+impl Absent {
+    /// The place of the kind among those that are applied in order, if it is one that is put.
+    pub(super) fn order(&self) -> Option<u8> {
+        match self.shape {
+            Shape::Listed => None,
+            Shape::InVcluster { order } | Shape::Named { order, .. } => Some(order),
+        }
+    }
+}
+
+/// All of them.
+pub(super) static ABSENT: [Absent; 5] = [
+    Absent {
+        kind: "ConcentratedTopic",
+        path: "/gateway/v2/concentrated-topic",
+        shape: Shape::Listed,
+        why: "every topic is a topic of a physical cluster",
+    },
+    Absent {
+        kind: "ConcentrationRule",
+        path: "/gateway/v2/concentration-rule",
+        shape: Shape::InVcluster { order: 9 },
+        why: "every topic is a topic of a physical cluster, and none is stored inside another",
+    },
+    Absent {
+        kind: "GatewayGroup",
+        path: "/gateway/v2/group",
+        shape: Shape::Named {
+            one: "/gateway/v2/group/{name}",
+            order: 11,
+        },
+        why: "ACLs name service accounts, or everybody as User:*",
+    },
+    Absent {
+        kind: "Interceptor",
+        path: "/gateway/v2/interceptor",
+        shape: Shape::Named {
+            one: "/gateway/v2/interceptor/{name}",
+            order: 12,
+        },
+        why: "requests and records are not changed on their way",
+    },
+    Absent {
+        kind: "Plugin",
+        path: "/gateway/v2/plugin",
+        shape: Shape::Listed,
+        why: "there are no interceptors",
+    },
+];

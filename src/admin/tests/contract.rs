@@ -1,0 +1,26 @@
+//! What programs that people already have read from the admin API, rule by rule. They are not told what went wrong here:
+//! they crash, or find nothing. Each file is about the programs of one product.
+
+use super::*;
+
+mod ctl;
+mod provider;
+
+/// The description as anybody gets it.
+async fn description(gateway: &Arc<Gateway>) -> Value {
+    gateway.send(None, Method::GET, "/gateway/v2/docs", "").await.ok()
+}
+
+/// Every operation of a description, with its path and method.
+fn operations(description: &Value) -> Vec<(&str, &str, &Value)> {
+    let paths = description["paths"].as_object().expect("paths");
+    paths
+        .iter()
+        .flat_map(|(path, methods)| {
+            let methods = methods.as_object().expect("methods");
+            methods
+                .iter()
+                .map(move |(method, operation)| (path.as_str(), method.as_str(), operation))
+        })
+        .collect()
+}

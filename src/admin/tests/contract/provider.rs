@@ -1,0 +1,177 @@
+//! The Terraform provider of the same product (github.com/conduktor/terraform-provider-conduktor): Go structs that JSON is
+//! read into, and a comparison of what was planned with what is answered.
+
+use super::*;
+
+/// What it sends with every request.
+const CLIENT: (&str, &str) = ("X-CDK-CLIENT", "TF/0.0.1");
+
+async fn send(gateway: &Arc<Gateway>, method: Method, path: &str, body: &Value) -> Reply {
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let user = Some("admin:conduktor");
+    gateway.send_with(&[CLIENT], user, method, (path, &body)).await
+}
+
+/// It asks for metrics, with a login, to see whether the login is right.
+#[actix_web::test]
+async fn its_first_question_is_answered() {
+    let gateway = Gateway::new();
+    assert_eq!(
+        send(&gateway, Method::GET, "/metrics", &Value::Null).await.status,
+        200
+    );
+}
+
+/// It puts a `v` before the version and compares it with the versions of another product, if it is a version then.
+#[actix_web::test]
+async fn its_second_question_is_the_version_which_is_not_to_be_compared() {
+    let gateway = Gateway::new();
+    let health = send(&gateway, Method::GET, "/health", &Value::Null).await.ok();
+    assert_eq!(health["status"], "UP");
+    let checks = health["checks"].as_array().expect("a list");
+    assert!(checks.iter().all(|check| check["id"].is_string()));
+    let build = checks
+        .iter()
+        .find(|check| check["id"] == "buildInfo")
+        .expect("a check");
+    assert_eq!(build["status"], "UP");
+    let version = build["data"]["version"].as_str().expect("a version");
+    assert_eq!(version, concat!("klamm-", env!("CARGO_PKG_VERSION")));
+}
+
+/// `clientProperties` are read into a map of maps of strings.
+#[actix_web::test]
+async fn client_properties_are_by_method_wherever_it_reads_them() {
+    let gateway = Gateway::walkthrough().await;
+    let mut spec = partner();
+    spec["spec"]["authentication"] = json!([
+        { "type": "sasl_plain", "mediation": "terminate" },
+        { "type": "oauth_bearer", "provider": "corporate" },
+        { "type": "anonymous" },
+        { "type": "client_certificate" },
+    ]);
+    let put = send(&gateway, Method::PUT, VCLUSTER, &spec).await.ok()["resource"].clone();
+    let got = send(
+        &gateway,
+        Method::GET,
+        &format!("{VCLUSTER}/mypartner"),
+        &Value::Null,
+    )
+    .await
+    .ok();
+    let listed = send(&gateway, Method::GET, VCLUSTER, &Value::Null).await.ok()[0].clone();
+    for resource in [put, got, listed] {
+        assert_eq!(
+            resource["spec"]["clientProperties"],
+            json!({
+                "PLAIN": {
+                    "security.protocol": "SASL_PLAINTEXT",
+                    "sasl.mechanism": "PLAIN",
+                    "sasl.jaas.config": "org.apache.kafka.common.security.plain.PlainLoginModule required username='{{username}}' password='{{password}}';",
+                },
+                "OAUTHBEARER": {
+                    "security.protocol": "SASL_PLAINTEXT",
+                    "sasl.mechanism": "OAUTHBEARER",
+                    "sasl.jaas.config": "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId='{{clientId}}' clientSecret='{{clientSecret}}';",
+                },
+            })
+        );
+        // It can be put back.
+        let again = send(&gateway, Method::PUT, VCLUSTER, &resource).await.ok();
+        assert_eq!(again["upsertResult"], "NOT_CHANGED");
+    }
+    let flat = gateway.get(&format!("{VCLUSTER}/mypartner")).await.ok();
+    assert_eq!(flat["spec"]["clientProperties"]["sasl.mechanism"], "PLAIN");
+}
+
+/// Its request is the struct that it keeps, in which the token is empty.
+#[actix_web::test]
+async fn a_token_may_be_asked_for_with_an_empty_token() {
+    let gateway = Gateway::walkthrough().await;
+    let wanted = |token: &str| json!({ "vCluster": "mypartner", "username": "partner-user", "lifeTimeSeconds": 3600, "token": token });
+    let made = send(&gateway, Method::POST, TOKEN, &wanted("")).await.ok();
+    assert!(made["token"].as_str().is_some_and(|token| !token.is_empty()));
+    let refused = send(&gateway, Method::POST, TOKEN, &wanted("ey"))
+        .await
+        .refused(400);
+    assert!(refused.contains("token must be empty"), "{refused}");
+}
+
+/// A Go list that is nil is null.
+#[actix_web::test]
+async fn a_list_may_be_null() {
+    let gateway = Gateway::walkthrough().await;
+    let mut local = account("another-user");
+    local["spec"]["externalNames"] = Value::Null;
+    let made = send(&gateway, Method::PUT, ACCOUNT, &local).await.ok();
+    assert_eq!(
+        made["resource"]["spec"]["type"], "LOCAL",
+        "spelled as it was sent"
+    );
+    let mut standard = partner();
+    standard["metadata"]["name"] = json!("dev");
+    standard["spec"] =
+        json!({ "aclEnabled": false, "superUsers": null, "topics": null, "consumerGroups": null });
+    send(&gateway, Method::PUT, VCLUSTER, &standard).await.ok();
+}
+
+/// Of a refusal it shows `msg` and nothing else.
+#[actix_web::test]
+async fn a_refusal_names_the_field_in_its_message() {
+    let gateway = Gateway::walkthrough().await;
+    let message = async |path: &str, method: Method, body: Value| {
+        let reply = send(&gateway, method, path, &body).await;
+        assert_eq!(reply.status, 400, "{}", reply.body);
+        reply.json()["msg"].as_str().expect("a message").to_owned()
+    };
+    let mut wrong = partner();
+    wrong["spec"]["aclEnabled"] = json!("yes");
+    let said = message(VCLUSTER, Method::PUT, wrong).await;
+    assert_eq!(said, "spec.aclEnabled: expected a boolean, found string \"yes\"");
+    let mut wrong = partner();
+    wrong["spec"]["aclEnable"] = json!(true);
+    let said = message(VCLUSTER, Method::PUT, wrong).await;
+    assert!(
+        said.starts_with("spec.aclEnable: unknown field `aclEnable`, expected one of"),
+        "{said}"
+    );
+    let mut wrong = partner();
+    wrong["spec"]["superUsers"] = json!(["ann", 5]);
+    let said = message(VCLUSTER, Method::PUT, wrong).await;
+    assert_eq!(said, "spec.superUsers[1]: expected a string, found integer `5`");
+    let mut wrong = partner();
+    wrong["metadata"] = json!([]);
+    let said = message(VCLUSTER, Method::PUT, wrong).await;
+    assert!(said.starts_with("metadata: "), "{said}");
+    let said = message(VCLUSTER, Method::PUT, json!("no object")).await;
+    assert_eq!(said, "the body: expected an object, found string \"no object\"");
+    let mut wrong = account("x");
+    wrong["spec"]["type"] = json!("LOKAL");
+    let said = message(ACCOUNT, Method::PUT, wrong).await;
+    assert!(said.starts_with("metadata.name: "), "{said}");
+    let wanted = json!({ "username": "partner-user", "lifeTimeSeconds": "3600" });
+    let said = message(TOKEN, Method::POST, wanted).await;
+    assert_eq!(
+        said,
+        "lifeTimeSeconds: expected a whole number, found string \"3600\""
+    );
+    let said = message(&format!("{VCLUSTER}?dryRun=true"), Method::PUT, partner()).await;
+    assert!(said.contains("`dryRun`"), "{said}");
+}
+
+/// What is gone is 404, also where it is looked for in a list of a virtual cluster that is gone.
+#[actix_web::test]
+async fn what_is_gone_is_not_found() {
+    let gateway = Gateway::new();
+    send(&gateway, Method::GET, &format!("{VCLUSTER}/gone"), &Value::Null)
+        .await
+        .refused(404);
+    let filtered = format!("{ACCOUNT}?name=user&vcluster=gone");
+    send(&gateway, Method::GET, &filtered, &Value::Null)
+        .await
+        .refused(404);
+}
