@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test chaos fuzz interop interop-standard interop-partner clients isolation logins bench lint fix schema kafka
+.PHONY: quickstart test chaos fuzz interop interop-standard interop-partner clients isolation logins conformance bench lint fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -58,6 +58,14 @@ isolation: kafka
 # Stock clients by every way to log in, and refused: docs/CLIENTS.md. ARGS="franz-go,librdkafka" picks clients.
 logins: kafka
 	KLAMM_LOGINS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture logins::
+
+# Other people's programs that use the admin API, which you build from their source, before real Kafka: docs/ADMIN-API.md.
+# CTL=path is the command line, TERRAFORM=path and PROVIDER=path are Terraform or OpenTofu and the provider.
+conformance: kafka
+	@test -n "$(CTL)$(TERRAFORM)" || { echo 'make conformance needs CTL=path, or TERRAFORM=path and PROVIDER=path'; exit 2; }
+	KLAMM_CTL='$(abspath $(CTL))' KLAMM_TERRAFORM='$(abspath $(TERRAFORM))' KLAMM_PROVIDER='$(abspath $(PROVIDER))' \
+	  $(CARGO) test --locked --test kafka -- --nocapture --test-threads=1 \
+	  $(if $(CTL),conformance::ctl::) $(if $(TERRAFORM),conformance::terraform::)
 
 # Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone. ARGS="tenants" for one tenant
 # beside a thousand others, ARGS="logins" for logins, idle sessions and a storm of bad logins: docs/BENCHMARKS.md.

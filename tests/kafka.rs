@@ -10,6 +10,8 @@ mod brokers;
 mod clients;
 #[path = "kafka/changes.rs"]
 mod changes;
+#[path = "kafka/conformance.rs"]
+mod conformance;
 #[path = "kafka/endurance.rs"]
 mod endurance;
 #[path = "kafka/expressions.rs"]

@@ -42,4 +42,4 @@ pub use slot::{BrokerKey, BrokerSlot, PortSlot};
 pub use standard::{Namespace, Standard};
 pub use state::{PinnedCluster, SigningKey, State};
 pub use token::{TokenId, TokenRecord};
-pub use vcluster::{MAIN_CLUSTER, PASSTHROUGH, VclusterKind, VclusterState, VirtualCluster};
+pub use vcluster::{AclMode, MAIN_CLUSTER, PASSTHROUGH, VclusterKind, VclusterState, VirtualCluster};

@@ -131,4 +131,12 @@ pub enum Refusal {
         other: VclusterName,
         theirs: NamePrefix,
     },
+    #[error(
+        "virtual cluster {vcluster} was created with aclMode {mode}, which stays: say aclMode {mode}, or delete it first"
+    )]
+    AclModeFixed { vcluster: VclusterName, mode: String },
+    #[error(
+        "the ACLs of virtual cluster {0} are declared in its spec.acls (aclMode REST_API): change them there"
+    )]
+    AclsDeclared(VclusterName),
 }

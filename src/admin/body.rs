@@ -51,12 +51,13 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     Ok(value)
 }
 
-/// What is wrong is said with the name of the field, because some clients show nothing else; the rest says where that is.
+/// What is wrong, with the name of the field and its place.
 fn misread(place: &str, error: &serde_json::Error) -> ApiError {
-    let position = format!("line {} column {}", error.line(), error.column());
+    let (line, column) = (error.line(), error.column());
     let text = error.to_string();
-    let why = text.strip_suffix(&format!(" at {position}")).unwrap_or(&text);
-    ApiError::invalid(format!("{place}: {}", plain(why))).because(format!("at {position} of the body"))
+    let why = text.strip_suffix(&format!(" at line {line} column {column}"));
+    let why = plain(why.unwrap_or(&text));
+    ApiError::invalid(format!("{place}: {why} (line {line} column {column})"))
 }
 
 /// A parser's finding, in the words of JSON.

@@ -1,4 +1,5 @@
-//! What an admin client is told when a request fails: `{"title", "msg", "cause"}`.
+//! What an admin client is told when a request fails: `{"title", "msg"}`. The API that this one is modelled on has a `cause`,
+//! too. There is none here, because some programs show nothing but a cause that is there, and others never do.
 
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};
@@ -16,8 +17,6 @@ const MAX_PATH_CHARS: usize = 200;
 pub struct ProblemBody {
     pub title: String,
     pub msg: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cause: Option<String>,
 }
 
 /// A request that failed.
@@ -26,7 +25,6 @@ pub struct ProblemBody {
 pub(super) struct ApiError {
     pub(super) status: StatusCode,
     pub(super) msg: String,
-    pub(super) cause: Option<String>,
 }
 
 impl ApiError {
@@ -34,7 +32,6 @@ impl ApiError {
         Self {
             status,
             msg: msg.into(),
-            cause: None,
         }
     }
 
@@ -99,7 +96,7 @@ impl ApiError {
     }
 
     pub(super) fn because(mut self, cause: impl Into<String>) -> Self {
-        self.cause = Some(cause.into());
+        self.msg = format!("{}: {}", self.msg, cause.into());
         self
     }
 }
@@ -133,7 +130,6 @@ impl ResponseError for ApiError {
         response.json(ProblemBody {
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),
             msg: self.msg.clone(),
-            cause: self.cause.clone(),
         })
     }
 }

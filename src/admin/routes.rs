@@ -8,8 +8,8 @@ use super::absent::{ABSENT, Absent, Shape};
 use super::body::MAX_BODY_BYTES;
 use super::credentials::{Guard, Reader, Writer};
 use super::handlers::{
-    absent, access_token, alias_topic, event_gateway, kafka_cluster, operations, scram, service_account, token,
-    virtual_cluster,
+    absent, access_token, alias_topic, event_gateway, kafka_cluster, operations, scram, service_account,
+    token, virtual_cluster,
 };
 use super::problem::ApiError;
 use super::services::Services;

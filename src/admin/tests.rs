@@ -52,13 +52,13 @@ impl Reply {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// Checks an error, and returns `msg` and `cause`.
+    /// Checks an error, and returns `msg`.
     #[track_caller]
     fn refused(&self, status: u16) -> String {
         assert_eq!(self.status, status, "{}", self.body);
         let body: ProblemBody = serde_json::from_str(&self.body).expect("an error object");
         assert!(!body.title.is_empty());
-        format!("{} {}", body.msg, body.cause.unwrap_or_default())
+        body.msg
     }
 
     #[track_caller]
@@ -532,7 +532,7 @@ async fn an_alias_needs_a_physical_topic_on_the_right_cluster() {
     elsewhere["spec"]["physicalCluster"] = json!("clusterX");
     let refused = gateway.put(ALIAS, &elsewhere).await.refused(409);
     assert!(
-        refused.contains("clusterX is not configured these are: clusterA, main"),
+        refused.contains("clusterX is not configured: these are: clusterA, main"),
         "{refused}"
     );
     elsewhere["spec"]["physicalCluster"] = json!("CLUSTERa");
@@ -1080,6 +1080,7 @@ async fn the_passthrough_is_meant_where_no_virtual_cluster_is_named_and_stays_as
         spec: VirtualCluster {
             kind: VclusterKind::Passthrough,
             acl_enabled: false,
+            acl_mode: None,
             super_users: BTreeSet::new(),
             authentication: Authentication::default(),
             dns_label: None,

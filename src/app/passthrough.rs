@@ -38,6 +38,7 @@ pub(crate) fn spec(config: &Config) -> Result<VirtualCluster, String> {
     Ok(VirtualCluster {
         kind: VclusterKind::Passthrough,
         acl_enabled: passthrough.acls == AclMode::Enabled,
+        acl_mode: None,
         super_users: passthrough.super_users.clone(),
         authentication,
         dns_label: None,

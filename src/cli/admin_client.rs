@@ -183,11 +183,6 @@ impl AdminClient {
                 .map_err(|error| Failure::Failed(Box::new(error)));
         }
         let why = match serde_json::from_str::<ProblemBody>(&text) {
-            Ok(ProblemBody {
-                msg,
-                cause: Some(cause),
-                ..
-            }) => format!("{msg}: {cause}"),
             Ok(ProblemBody { msg, .. }) => msg,
             Err(_) => format!("the answer was {status}"),
         };

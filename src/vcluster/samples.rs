@@ -21,6 +21,7 @@ pub(crate) fn partner(aliases: &[(&str, &str, &str)]) -> VclusterState {
         spec: VirtualCluster {
             kind: VclusterKind::Partner,
             acl_enabled: true,
+            acl_mode: None,
             super_users: BTreeSet::new(),
             authentication: Authentication::default(),
             dns_label: None,

@@ -62,6 +62,8 @@ pub enum Part {
 pub struct Acls {
     pub stored: Shared<BTreeSet<AclBinding>>,
     pub index: AclIndex,
+    /// Whether they are declared with the virtual cluster, so that clients do not change them.
+    pub are_declared: bool,
     super_users: BTreeSet<Principal>,
     enabled: bool,
 }
@@ -213,20 +215,24 @@ impl Acls {
         let super_users: BTreeSet<_> = super_users.map(|name| Principal::user(name.as_str())).collect();
         // A Partner's ACLs are always in force.
         let enabled = state.spec.acl_enabled || state.spec.kind == VclusterKind::Partner;
+        let are_declared = state.spec.declared_acls().is_some();
+        let stored = state.acls();
         match previous {
             Some(previous)
                 if previous.enabled == enabled
-                    && previous.stored == state.acls
+                    && previous.are_declared == are_declared
+                    && previous.stored == *stored
                     && previous.super_users == super_users =>
             {
                 Arc::clone(previous)
             }
             _ => Arc::new(Self {
                 index: match enabled {
-                    true => AclIndex::compile(&state.acls, &super_users, IfNoAcl::Deny),
+                    true => AclIndex::compile(stored, &super_users, IfNoAcl::Deny),
                     false => AclIndex::disabled(),
                 },
-                stored: state.acls.clone(),
+                stored: stored.clone(),
+                are_declared,
                 super_users,
                 enabled,
             }),

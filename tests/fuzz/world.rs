@@ -158,6 +158,7 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
         spec: VirtualCluster {
             kind: VclusterKind::Partner,
             acl_enabled: true,
+            acl_mode: None,
             super_users: BTreeSet::from([admin.clone()]),
             authentication: Authentication::default(),
             dns_label: None,

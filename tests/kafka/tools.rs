@@ -1,8 +1,10 @@
 //! Kafka's stock command line tools, each doing its job through an alias.
 
 use anyhow::{Result, ensure};
+use klamm::quickstart::admin;
+use serde_json::{Value, json};
 
-use crate::scene::{IDLE_MS, Login, Scene, counted, lines};
+use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, counted, lines};
 
 /// A virtual cluster of its own, its super user, and one physical topic behind the alias `orders`.
 fn setup(scene: &Scene, name: &str, partitions: u16) -> Result<Login> {
@@ -255,6 +257,91 @@ fn acls_are_added_listed_and_removed() -> Result<()> {
     ensure!(
         lines(&scene.client_ok(&reader, "kafka-topics", &["--list"])?).is_empty(),
         "the right is gone"
+    );
+    Ok(())
+}
+
+/// The virtual cluster `declared`, in which `reader` may do these things to the topics that begin with `ord`.
+fn declaring(operations: &[&str]) -> Value {
+    let acl = |operation: &&str| {
+        json!({"resourcePattern": {"resourceType": "TOPIC", "name": "ord", "patternType": "PREFIXED"},
+            "principal": "User:reader", "host": "*", "operation": operation, "permissionType": "ALLOW"})
+    };
+    let acls: Vec<_> = operations.iter().map(acl).collect();
+    let mut resource = admin::vcluster("declared", "super-user");
+    resource["spec"]["aclMode"] = json!("REST_API");
+    resource["spec"]["acls"] = json!(acls);
+    resource
+}
+
+/// Rights in a file: what the file says holds, at once and alone.
+#[test]
+fn declared_acls_are_those_that_kafka_acls_lists_and_cannot_change() -> Result<()> {
+    let scene = Scene::shared()?;
+    scene.topic("declared-physical", 1)?;
+    let admin = scene.stage.admin(1);
+    admin.put("virtual-cluster", &declaring(&["DESCRIBE"]))?;
+    admin.put(
+        "alias-topic",
+        &admin::alias("declared", "orders", (CLUSTER, "declared-physical")),
+    )?;
+    let user = scene.login("declared", "super-user", 1)?;
+    let reader = scene.login("declared", "reader", 1)?;
+    let listed = scene.client_ok(&user, "kafka-acls", &["--list"])?;
+    ensure!(
+        listed.contains("principal=User:reader, host=*, operation=DESCRIBE, permissionType=ALLOW")
+            && listed.contains("patternType=PREFIXED"),
+        "{listed}"
+    );
+    ensure!(lines(&scene.client_ok(&reader, "kafka-topics", &["--list"])?) == ["orders"]);
+
+    for change in [
+        [
+            "--add",
+            "--allow-principal",
+            "User:reader",
+            "--operation",
+            "Write",
+            "--topic",
+            "orders",
+        ]
+        .as_slice(),
+        [
+            "--remove",
+            "--force",
+            "--topic",
+            "ord",
+            "--resource-pattern-type",
+            "prefixed",
+        ]
+        .as_slice(),
+    ] {
+        let refused = scene.client(&user, "kafka-acls", change, "")?;
+        ensure!(
+            refused
+                .all()
+                .contains("declared in its spec.acls (aclMode REST_API)"),
+            "{}",
+            refused.all()
+        );
+    }
+    ensure!(
+        scene.client_ok(&user, "kafka-acls", &["--list"])? == listed,
+        "nothing changed"
+    );
+
+    admin.put("virtual-cluster", &declaring(&[]))?;
+    ensure!(
+        lines(&scene.client_ok(&reader, "kafka-topics", &["--list"])?).is_empty(),
+        "the right is gone with the answer"
+    );
+    let mut other = admin::vcluster("declared", "super-user");
+    other["spec"]["aclMode"] = json!("KAFKA_API");
+    let fixed = admin.call("PUT", "virtual-cluster", Some(&other))?;
+    ensure!(
+        fixed.status == 409 && fixed.body.contains("which stays"),
+        "{}",
+        fixed.body
     );
     Ok(())
 }

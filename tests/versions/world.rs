@@ -281,6 +281,7 @@ pub(crate) fn view(topology: &Topology) -> View {
         spec: VirtualCluster {
             kind: VclusterKind::Partner,
             acl_enabled: true,
+            acl_mode: None,
             super_users: BTreeSet::from(["admin".parse().unwrap()]),
             authentication: Authentication::default(),
             dns_label: None,

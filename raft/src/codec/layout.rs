@@ -40,7 +40,7 @@ pub(crate) struct EntryV1 {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum PayloadV1 {
     Blank,
-    Proposal(Proposal),
+    Proposal(Box<Proposal>),
     Membership(MembershipV1),
 }
 
@@ -129,7 +129,7 @@ impl From<&Entry> for EntryV1 {
     fn from(entry: &Entry) -> Self {
         let payload = match &entry.payload {
             EntryPayload::Blank => PayloadV1::Blank,
-            EntryPayload::Normal(proposal) => PayloadV1::Proposal(proposal.clone()),
+            EntryPayload::Normal(proposal) => PayloadV1::Proposal(Box::new(proposal.clone())),
             EntryPayload::Membership(membership) => PayloadV1::Membership(membership.into()),
         };
         Self {
@@ -144,7 +144,7 @@ impl EntryV1 {
     pub(crate) fn into_entry(self) -> Result<Entry, CodecError> {
         let payload = match self.payload {
             PayloadV1::Blank => EntryPayload::Blank,
-            PayloadV1::Proposal(proposal) => EntryPayload::Normal(proposal),
+            PayloadV1::Proposal(proposal) => EntryPayload::Normal(*proposal),
             PayloadV1::Membership(membership) => EntryPayload::Membership(membership.try_into()?),
         };
         Ok(Entry {

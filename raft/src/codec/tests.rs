@@ -3,6 +3,7 @@
 use super::layout::{EntryV1, SnapshotV1, VoteV1};
 use super::*;
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -11,11 +12,11 @@ use openraft::EntryPayload;
 use crate::command::{Command, Proposal, ProposalId, Revoked};
 use crate::machine;
 use crate::model::{
-    AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic,
-    Authentication, BrokerKey, ClaimRule, Demand, Liveness, Mediation, Method, Namespace, NodeId, NodeRecord,
-    OauthBearer, Operation, PasswordHash, PatternType, Permission, ResourcePattern, ResourceType, Revision,
-    ScramCredential, ScramHash, ScramUser, SigningKey, Standard, State, TokenId, TokenRecord, VclusterKind,
-    VirtualCluster,
+    AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
+    AliasTopic, Authentication, BrokerKey, ClaimRule, Demand, Liveness, Mediation, Method, Namespace, NodeId,
+    NodeRecord, OauthBearer, Operation, PasswordHash, PatternType, Permission, ResourcePattern, ResourceType,
+    Revision, ScramCredential, ScramHash, ScramUser, SigningKey, Standard, State, TokenId, TokenRecord,
+    VclusterKind, VirtualCluster,
 };
 use crate::store::Standing;
 use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
@@ -93,7 +94,7 @@ fn membership() -> Membership {
     Membership::new(vec![[1, 2].into(), [2, 3].into()], nodes).unwrap()
 }
 
-fn acl() -> AclBinding {
+pub(crate) fn acl() -> AclBinding {
     AclBinding {
         pattern: ResourcePattern {
             resource_type: ResourceType::Topic,
@@ -125,6 +126,7 @@ fn partner(super_user: &crate::model::AccountName) -> VirtualCluster {
     VirtualCluster {
         kind: VclusterKind::Partner,
         acl_enabled: true,
+        acl_mode: None,
         super_users: [super_user.clone()].into(),
         authentication: Authentication::default(),
         dns_label: None,
@@ -268,6 +270,7 @@ pub(crate) fn standard() -> VirtualCluster {
             groups: ["ops".parse().unwrap()].into(),
         }),
         acl_enabled: false,
+        acl_mode: Some(AclMode::RestApi(BTreeSet::from([acl()]).into())),
         super_users: [].into(),
         dns_label: Some("dev".parse().unwrap()),
         authentication: Authentication(vec![

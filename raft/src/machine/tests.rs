@@ -9,11 +9,11 @@ use proptest::prelude::*;
 use crate::codec;
 use crate::command::{ProposalId, Revoked};
 use crate::model::{
-    AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AliasTopic,
-    Authentication, BrokerKey, ClusterId, Liveness, MAX_ACCESS_TOKENS, MAX_ACLS, MAX_ALIASES, Mediation,
-    Method, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType, Permission, PortSlot,
-    ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey, Standard, TokenId,
-    TokenRecord, VclusterKind, VirtualCluster,
+    AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
+    AliasTopic, Authentication, BrokerKey, ClusterId, Liveness, MAX_ACCESS_TOKENS, MAX_ACLS, MAX_ALIASES,
+    Mediation, Method, Namespace, NodeId, NodeRecord, Operation, PASSTHROUGH, PatternType, Permission,
+    PortSlot, ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey, Standard,
+    TokenId, TokenRecord, VclusterKind, VirtualCluster,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
@@ -61,6 +61,7 @@ fn put_with(name: &str, super_users: &[&str]) -> Command {
         spec: VirtualCluster {
             kind: VclusterKind::Partner,
             acl_enabled: true,
+            acl_mode: None,
             super_users: super_users.iter().map(|name| name.parse().unwrap()).collect(),
             authentication: Authentication::default(),
             dns_label: None,
@@ -96,6 +97,7 @@ fn standard(name: &str, backend: &str, namespace: Namespace, topics: &[&str]) ->
                 groups: BTreeSet::new(),
             }),
             acl_enabled: true,
+            acl_mode: None,
             super_users: BTreeSet::new(),
             authentication: Authentication::default(),
             dns_label: None,
@@ -928,6 +930,7 @@ fn the_passthrough_is_built_in() {
         spec: VirtualCluster {
             kind,
             acl_enabled: false,
+            acl_mode: None,
             super_users: BTreeSet::new(),
             authentication: Authentication::default(),
             dns_label: None,
@@ -1323,6 +1326,33 @@ fn tokens_are_revoked_one_by_one_or_all_of_an_account() {
     assert!(matches!(refused, Refusal::NoSuchAccount { .. }), "{refused}");
 }
 
+/// The virtual cluster `declared`, with this mode of ACLs.
+fn declaring(mode: Option<AclMode>) -> Command {
+    let mut command = put("declared");
+    if let Command::PutVcluster { spec, .. } = &mut command {
+        spec.acl_mode = mode;
+    }
+    command
+}
+
+/// The mode in which there are just ACLs for resources of these names.
+fn rest(names: &[&str]) -> Option<AclMode> {
+    let acls: BTreeSet<_> = names.iter().map(|name| acl_of(name)).collect();
+    Some(AclMode::RestApi(acls.into()))
+}
+
+fn acl_of(name: &str) -> AclBinding {
+    let mut acl = codec::tests::acl();
+    name.clone_into(&mut acl.pattern.name);
+    acl
+}
+
+/// For which resources ACLs hold.
+fn holding(world: &Machine) -> Vec<&str> {
+    let acls = world.state.vclusters["declared"].acls();
+    acls.iter().map(|acl| acl.pattern.name.as_str()).collect()
+}
+
 #[test]
 fn access_tokens_come_and_go_and_are_not_too_many() {
     let mut machine = Machine::default();
@@ -1366,4 +1396,53 @@ fn access_tokens_come_and_go_and_are_not_too_many() {
     assert_eq!(last, Some(3700));
     let gone = Command::UseAccessToken { id: id(3), at_s: 9 };
     assert_eq!(machine.run(gone), Outcome::Unchanged);
+}
+
+#[test]
+fn declared_acls_are_all_there_are_and_change_with_the_virtual_cluster() {
+    let name: VclusterName = "declared".parse().unwrap();
+    let mut world = Machine::default();
+    assert_eq!(world.run(declaring(rest(&["one"]))), Outcome::Created);
+    assert_eq!(world.run(declaring(rest(&["one"]))), Outcome::Unchanged);
+    assert_eq!(holding(&world), ["one"]);
+    let declared = Refusal::AclsDeclared(name.clone());
+    for acls in [vec![acl_of("two")], vec![acl_of("one")]] {
+        let create = Command::CreateAcls {
+            vcluster: name.clone(),
+            acls: acls.clone(),
+        };
+        assert_eq!(world.refusal(create), declared);
+        let delete = Command::DeleteAcls {
+            vcluster: name.clone(),
+            acls,
+        };
+        assert_eq!(world.refusal(delete), declared);
+    }
+    assert_eq!(holding(&world), ["one"]);
+    assert_eq!(world.run(declaring(rest(&["two", "three"]))), Outcome::Updated);
+    assert_eq!(holding(&world), ["three", "two"]);
+    assert_eq!(world.run(declaring(rest(&[]))), Outcome::Updated);
+    assert!(holding(&world).is_empty());
+    let many: Vec<_> = (0..=MAX_ACLS).map(|number| number.to_string()).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    let refused = world.refusal(declaring(rest(&many)));
+    assert!(matches!(refused, Refusal::TooManyAcls { .. }), "{refused}");
+}
+
+#[test]
+fn whether_acls_are_declared_stays_as_it_was_created() {
+    let fixed = |mode: &str| Refusal::AclModeFixed {
+        vcluster: "declared".parse().unwrap(),
+        mode: mode.to_owned(),
+    };
+    let mut world = Machine::default();
+    assert_eq!(world.run(declaring(rest(&[]))), Outcome::Created);
+    for mode in [None, Some(AclMode::KafkaApi)] {
+        assert_eq!(world.refusal(declaring(mode)), fixed("REST_API"));
+    }
+    // A mode that was not said is the one of Kafka clients.
+    assert_eq!(world.run(delete("declared")), Outcome::Deleted);
+    assert_eq!(world.run(declaring(None)), Outcome::Created);
+    assert_eq!(world.run(declaring(Some(AclMode::KafkaApi))), Outcome::Updated);
+    assert_eq!(world.refusal(declaring(rest(&[]))), fixed("KAFKA_API"));
 }

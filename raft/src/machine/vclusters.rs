@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    ClusterId, DnsLabel, MAIN_CLUSTER, PASSTHROUGH, State, VclusterKind, VclusterName, VclusterState,
-    VirtualCluster,
+    AclMode, ClusterId, DnsLabel, MAIN_CLUSTER, MAX_ACLS, PASSTHROUGH, State, VclusterKind, VclusterName,
+    VclusterState, VirtualCluster,
 };
 use crate::outcome::{Outcome, Refusal};
 
@@ -34,6 +34,7 @@ pub(super) fn put(
     if current.is_some_and(|current| !is_of_the_same_kind(&current.spec.kind, &spec.kind)) {
         return Err(Refusal::Fixed(name));
     }
+    check_acls(&name, current.map(|current| &current.spec), &spec)?;
     if let Some(label) = spec.label(&name)
         && let Some(holder) = holder(state, &label, &name)
     {
@@ -75,6 +76,31 @@ pub(super) fn create(
     match state.vclusters.contains_key(&name) {
         true => Err(Refusal::VclusterExists(name)),
         false => put(state, name, spec, kafka_cluster_id),
+    }
+}
+
+/// That ACLs are declared where they were declared before, and are not too many.
+fn check_acls(
+    name: &VclusterName,
+    current: Option<&VirtualCluster>,
+    spec: &VirtualCluster,
+) -> Result<(), Refusal> {
+    let declared = spec.declared_acls();
+    if let Some(current) = current
+        && current.declared_acls().is_some() != declared.is_some()
+    {
+        let mode = current.acl_mode.as_ref().unwrap_or(&AclMode::KafkaApi);
+        return Err(Refusal::AclModeFixed {
+            vcluster: name.clone(),
+            mode: mode.name().to_owned(),
+        });
+    }
+    match declared {
+        Some(acls) if acls.len() > MAX_ACLS => Err(Refusal::TooManyAcls {
+            vcluster: name.clone(),
+            most: MAX_ACLS,
+        }),
+        _ => Ok(()),
     }
 }
 

@@ -37,11 +37,32 @@ impl VclusterKind {
     }
 }
 
+/// Who says what the ACLs of a virtual cluster are. Append-only: the order is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AclMode {
+    /// Kafka clients with the right to do so.
+    KafkaApi,
+    /// Whoever puts the virtual cluster: there are these, and no others.
+    RestApi(Shared<BTreeSet<AclBinding>>),
+}
+
+impl AclMode {
+    /// What operators call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::KafkaApi => "KAFKA_API",
+            Self::RestApi(_) => "REST_API",
+        }
+    }
+}
+
 /// A virtual cluster as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VirtualCluster {
     pub kind: VclusterKind,
     pub acl_enabled: bool,
+    /// As it was said; none stands for [`AclMode::KafkaApi`]. Which of the two it is, stays.
+    pub acl_mode: Option<AclMode>,
     pub super_users: BTreeSet<AccountName>,
     pub authentication: Authentication,
     /// What it is called in host names; none stands for its name, if that can be a label.
@@ -49,6 +70,14 @@ pub struct VirtualCluster {
 }
 
 impl VirtualCluster {
+    /// The ACLs that are declared here, if they are.
+    pub fn declared_acls(&self) -> Option<&Shared<BTreeSet<AclBinding>>> {
+        match &self.acl_mode {
+            Some(AclMode::RestApi(acls)) => Some(acls),
+            Some(AclMode::KafkaApi) | None => None,
+        }
+    }
+
     /// What the virtual cluster `name` is called in host names. None when it has no label, and its name is none.
     pub fn label(&self, name: &VclusterName) -> Option<DnsLabel> {
         self.dns_label.clone().or_else(|| name.as_str().parse().ok())
@@ -66,6 +95,7 @@ pub struct VclusterState {
     pub accounts: Shared<BTreeMap<AccountName, ServiceAccount>>,
     pub tokens: Shared<BTreeMap<TokenId, TokenRecord>>,
     pub scram: Shared<BTreeMap<ScramUser, ScramCredential>>,
+    /// Those that Kafka clients made. [`VclusterState::acls`] says which hold.
     pub acls: Shared<BTreeSet<AclBinding>>,
     /// The physical cluster that groups and transactions live on: that of a Partner's first alias, until the last alias
     /// is gone; that of other kinds stays for ever. Further aliases may be on other clusters.
@@ -78,6 +108,11 @@ pub struct VclusterState {
 }
 
 impl VclusterState {
+    /// The ACLs that hold: those that are declared, or those that Kafka clients made.
+    pub fn acls(&self) -> &Shared<BTreeSet<AclBinding>> {
+        self.spec.declared_acls().unwrap_or(&self.acls)
+    }
+
     /// Whether it shows something of this physical cluster.
     pub fn reaches(&self, cluster: &ClusterId) -> bool {
         let mut of_aliases = self.aliases.values().map(|alias| &alias.physical_cluster);

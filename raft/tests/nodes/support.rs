@@ -147,6 +147,7 @@ pub(crate) fn put(name: &str) -> Command {
         spec: VirtualCluster {
             kind: VclusterKind::Partner,
             acl_enabled: true,
+            acl_mode: None,
             super_users: ["admin".parse().unwrap()].into(),
             authentication: Authentication::default(),
             dns_label: None,

@@ -1,6 +1,6 @@
 //! The schemas of the OpenAPI description: what bodies hold.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::admin::resources::API_VERSION;
 
@@ -33,7 +33,6 @@ pub(super) fn schemas() -> Value {
             "properties": {
                 "title": { "type": "string" },
                 "msg": { "type": "string" },
-                "cause": { "type": "string" },
             },
         },
     });
@@ -350,6 +349,15 @@ fn virtual_cluster() -> Value {
             "type": "object",
             "properties": {
                 "aclEnabled": { "type": "boolean" },
+                "aclMode": {
+                    "type": "string", "enum": ["KAFKA_API", "REST_API"],
+                    "description": "Who says what the ACLs are: Kafka clients, as with kafka-acls, which is the default, or \
+                                    acls here. It is fixed.",
+                },
+                "acls": {
+                    "type": "array", "items": acl(),
+                    "description": "With the aclMode REST_API: all ACLs that there are.",
+                },
                 "superUsers": { "type": "array", "items": text(ACCOUNTS) },
                 "type": { "type": "string", "enum": ["Standard", "Partner", "Passthrough"], "default": "Standard" },
                 "backend": { "type": "string", "description": "Of a Standard: its physical cluster. It is fixed." },
@@ -382,6 +390,28 @@ fn virtual_cluster() -> Value {
             },
         }),
     )
+}
+
+fn acl() -> Value {
+    let one_of = |words: &[&str]| json!({ "type": "string", "enum": words });
+    let object = |properties: Value| {
+        let required: Vec<&String> = properties.as_object().into_iter().flat_map(Map::keys).collect();
+        json!({ "type": "object", "required": required, "additionalProperties": false, "properties": properties })
+    };
+    object(json!({
+        "resourcePattern": object(json!({
+            "resourceType": one_of(&["TOPIC", "GROUP", "CLUSTER", "TRANSACTIONAL_ID", "DELEGATION_TOKEN", "USER"]),
+            "name": { "type": "string", "description": "* for all" },
+            "patternType": one_of(&["LITERAL", "PREFIXED"]),
+        })),
+        "principal": { "type": "string", "description": "As User:name, or User:* for everybody" },
+        "host": { "type": "string", "description": "An IP address, or * for all" },
+        "operation": one_of(&[
+            "ALL", "READ", "WRITE", "CREATE", "DELETE", "ALTER", "DESCRIBE", "CLUSTER_ACTION", "DESCRIBE_CONFIGS",
+            "ALTER_CONFIGS", "IDEMPOTENT_WRITE", "CREATE_TOKENS", "DESCRIBE_TOKENS", "TWO_PHASE_COMMIT",
+        ]),
+        "permissionType": one_of(&["ALLOW", "DENY"]),
+    }))
 }
 
 fn topic() -> Value {

@@ -1,11 +1,12 @@
 //! `VirtualCluster`.
 
 use klamm_raft::model::{
-    PASSTHROUGH, Protocol, State, VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    AclMode, PASSTHROUGH, Protocol, State, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use super::acls::{self, AclSpec, ModeSpec};
 use super::addresses::{Addressed, ListenerAddresses};
 use super::authentication::{self, MethodSpec};
 use super::client_properties::{ClientProperties, Spelling};
@@ -28,6 +29,8 @@ pub(crate) struct Metadata {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct PutSpec {
     pub(super) acl_enabled: bool,
+    acl_mode: Option<ModeSpec>,
+    acls: Option<Vec<AclSpec>>,
     #[serde(deserialize_with = "or_null")]
     pub(super) super_users: Vec<String>,
     #[serde(rename = "type")]
@@ -55,6 +58,10 @@ pub(crate) struct PutSpec {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct ShownSpec {
     acl_enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acl_mode: Option<ModeSpec>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acls: Option<Vec<AclSpec>>,
     pub(super) super_users: Vec<String>,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -118,7 +125,9 @@ impl VirtualClusterResource {
                 "spec.aclEnabled must be true in a Partner virtual cluster",
             ));
         }
-        if self.spec.acl_enabled && self.spec.super_users.is_empty() {
+        let acl_mode = acls::read(self.spec.acl_mode, self.spec.acls)?;
+        let are_declared = matches!(acl_mode, Some(AclMode::RestApi(_)));
+        if self.spec.acl_enabled && !are_declared && self.spec.super_users.is_empty() {
             return Err(Invalid::new(
                 "spec.superUsers must not be empty where ACLs are enabled: nobody could manage them",
             ));
@@ -134,6 +143,7 @@ impl VirtualClusterResource {
             VirtualCluster {
                 kind,
                 acl_enabled: self.spec.acl_enabled,
+                acl_mode,
                 super_users: super_users.collect::<Result<_, _>>()?,
                 authentication,
                 dns_label: self
@@ -161,6 +171,7 @@ pub(crate) fn show(
     let VirtualCluster {
         kind,
         acl_enabled,
+        acl_mode: _,
         super_users,
         authentication,
         dns_label,
@@ -171,6 +182,7 @@ pub(crate) fn show(
     };
     let listeners = addressed.on(&state.nodes);
     let first = listeners.first();
+    let (acl_mode, acls) = acls::show(&vcluster.spec);
     Resource::of(
         KIND,
         Metadata {
@@ -178,6 +190,8 @@ pub(crate) fn show(
         },
         ShownSpec {
             acl_enabled: *acl_enabled,
+            acl_mode,
+            acls,
             super_users: super_users.iter().map(ToString::to_string).collect(),
             kind: match kind {
                 VclusterKind::Partner => "Partner",
@@ -289,5 +303,64 @@ mod tests {
             &with("{}").replace("VirtualCluster", "AliasTopic"),
             Err("kind is \"AliasTopic\""),
         );
+    }
+
+    /// `acls` is what `spec.acls` holds, in JSON.
+    fn declaring(mode: &str, acls: &str) -> String {
+        with(&format!(
+            r#"{{"aclEnabled":true,"type":"Partner"{mode},"acls":{acls}}}"#
+        ))
+    }
+
+    fn acl(change: (&str, &str)) -> String {
+        let acl = r#"{"resourcePattern":{"resourceType":"TOPIC","name":"a","patternType":"LITERAL"},
+            "principal":"User:ann","host":"*","operation":"READ","permissionType":"ALLOW"}"#;
+        assert!(acl.contains(change.0), "{}", change.0);
+        format!("[{}]", acl.replacen(change.0, change.1, 1))
+    }
+
+    #[test]
+    fn acls_are_declared_where_the_mode_says_so() {
+        const REST: &str = r#","aclMode":"REST_API""#;
+        let same = || acl(("ann", "ann"));
+        check(&declaring(REST, &same()), Ok(&[]));
+        check(&declaring(REST, "[]"), Ok(&[]));
+        check(&declaring(REST, "null"), Ok(&[]));
+        for kafka in ["", r#","aclMode":"KAFKA_API""#, r#","aclMode":null"#] {
+            check(
+                &declaring(kafka, &same()),
+                Err("spec.acls are for spec.aclMode REST_API"),
+            );
+            check(
+                &declaring(kafka, "[]"),
+                Err("spec.acls are for spec.aclMode REST_API"),
+            );
+        }
+        check(
+            &declaring(r#","aclMode":"rest""#, &same()),
+            Err("unknown variant `rest`"),
+        );
+        for (change, why) in [
+            (
+                (r#""a""#, r#""""#),
+                "spec.acls[0].resourcePattern.name: it is empty",
+            ),
+            (("TOPIC", "CLUSTER"), "the only CLUSTER is called kafka-cluster"),
+            (
+                ("User:ann", "ann"),
+                "spec.acls[0].principal: \"ann\" has no type: write it as User:ann",
+            ),
+            (("User:ann", "User:"), "spec.acls[0].principal"),
+            ((r#""*""#, r#""10.0.0.0/8""#), "spec.acls[0].host"),
+            (
+                ("LITERAL", "ANY"),
+                "unknown variant `ANY`, expected `LITERAL` or `PREFIXED`",
+            ),
+            (("READ", "UNKNOWN"), "unknown variant `UNKNOWN`"),
+            (("principal", "principle"), "unknown field `principle`"),
+        ] {
+            check(&declaring(REST, &acl(change)), Err(why));
+        }
+        check(&declaring(REST, &acl((r#""*""#, r#""::1""#))), Ok(&[]));
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn state() -> VclusterState {
         spec: VirtualCluster {
             kind: VclusterKind::Partner,
             acl_enabled: true,
+            acl_mode: None,
             super_users: BTreeSet::from([account()]),
             authentication: Authentication::default(),
             dns_label: None,

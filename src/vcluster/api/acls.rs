@@ -21,6 +21,9 @@ const DISABLED: &str = "ACLs are disabled.";
 /// What is said with REQUEST_TIMED_OUT when nobody can say whether this node is up to date.
 pub(super) const UNCONFIRMED: &str =
     "This gateway node cannot confirm with its cluster that it is up to date: nothing was done. Try again.";
+/// What is said with POLICY_VIOLATION.
+const DECLARED: &str = "The ACLs of this virtual cluster are declared in its spec.acls (aclMode REST_API): they are \
+                        changed there, not by Kafka clients.";
 /// A message may quote a principal; it is cut to this many characters, because a string of the protocol has an end.
 const MESSAGE_MAX_CHARS: usize = 1_000;
 
@@ -87,6 +90,9 @@ pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.view.acls.index.is_enforced() {
         return ask.reply(&created(ask, all(ErrorCode::SecurityDisabled, DISABLED.into()))?);
     }
+    if ask.view.acls.are_declared {
+        return ask.reply(&created(ask, all(ErrorCode::PolicyViolation, DECLARED.into()))?);
+    }
     if !ask.is_confirmed()? {
         return ask.reply(&created(
             ask,
@@ -138,6 +144,11 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.view.acls.index.is_enforced() {
         let disabled = || Err((ErrorCode::SecurityDisabled, DISABLED.into()));
         let results = filters.iter().map(|_| disabled()).collect();
+        return ask.reply(&deleted(ask, results)?);
+    }
+    if ask.view.acls.are_declared {
+        let declared = || Err((ErrorCode::PolicyViolation, DECLARED.into()));
+        let results = filters.iter().map(|_| declared()).collect();
         return ask.reply(&deleted(ask, results)?);
     }
     if !ask.is_confirmed()? {

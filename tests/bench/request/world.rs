@@ -60,6 +60,7 @@ pub(crate) fn state() -> State {
     let spec = VirtualCluster {
         kind: VclusterKind::Partner,
         acl_enabled: true,
+        acl_mode: None,
         super_users: BTreeSet::new(),
         authentication: Authentication::default(),
         dns_label: None,

@@ -268,3 +268,30 @@ async fn a_node_that_is_not_ready_answers_as_described() {
         );
     }
 }
+
+/// It shows `cause` and nothing else, if there is one.
+#[actix_web::test]
+async fn a_refusal_says_all_in_its_message() {
+    let gateway = Gateway::walkthrough().await;
+    let mut elsewhere = alias("topic2", "internal-2");
+    elsewhere["spec"]["physicalCluster"] = json!("clusterX");
+    let mut misspelt = alias("topic2", "internal-2");
+    misspelt["spec"]["physicalNam"] = json!("a");
+    for (body, status, parts) in [
+        (
+            elsewhere,
+            409,
+            ["clusterX is not configured", "these are: clusterA, main"],
+        ),
+        (
+            misspelt,
+            400,
+            ["spec.physicalNam: unknown field", "(line 1 column "],
+        ),
+    ] {
+        let reply = gateway.put(ALIAS, &body).await;
+        assert!(reply.json()["cause"].is_null(), "{}", reply.body);
+        let said = reply.refused(status);
+        assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+    }
+}

@@ -381,3 +381,25 @@ fn the_quoted_principal_of_a_refusal_has_an_end() {
         assert!(results[0].len() < 2_000);
     }
 }
+
+#[test]
+fn declared_acls_are_listed_hold_and_are_not_changed_by_clients() {
+    let world = World::new().allow(Alter, Resource::CLUSTER).with_declared_acls();
+    const WHY: &str = "44 Some(\"The ACLs of this virtual cluster are declared in its spec.acls (aclMode REST_API): they are \
+                       changed there, not by Kafka clients.\")";
+    for version in VERSIONS {
+        let creations = [creation("a", 3), creation("", 3)];
+        let answer = world.ask(version, &create(&creations)).replied();
+        assert_eq!(created(&answer), [WHY; 2]);
+        let answer = world
+            .ask(version, &delete(&[filter(None), filter(Some("a"))]))
+            .replied();
+        assert_eq!(deleted(&answer), [format!("{WHY}: "), format!("{WHY}: ")]);
+        let listed = described(&world.ask(version, &describe()).replied());
+        assert_eq!(listed.len(), 1, "{listed:?}");
+    }
+    // Who may not change ACLs is told that first.
+    let world = World::new().with_declared_acls();
+    let answer = world.ask(3, &create(&[creation("a", 3)])).replied();
+    assert_eq!(answer.results[0].error_code, CLUSTER_AUTHORIZATION_FAILED);
+}

@@ -3,6 +3,8 @@
 //! Virtual cluster `partner`: `orders` is physically `int-orders`, `bills` is `int-bills`, `ghost` stands for a topic
 //! that does not exist. Physical broker 101 is virtual broker 1 on slot 1, 102 is 2 on slot 2, 103 has no slot.
 
+mod parts;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,8 +15,8 @@ use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use klamm_raft::command::Command;
 use klamm_raft::model::{
-    AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, ListenerName,
-    Namespace, NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot,
+    AclBinding, AclEntry, AclMode, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId,
+    ListenerName, Namespace, NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot,
     ResourcePattern, Revision, Standard, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 use klamm_raft::outcome::Outcome;
@@ -29,6 +31,8 @@ use crate::vcluster::plan::{
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
+
+use parts::{source, state, topology};
 
 /// Texts that only the physical side knows. None of them may reach a client.
 pub(super) const SECRETS: [&str; 7] = [
@@ -195,10 +199,16 @@ impl World {
     /// The same once it was seen that a physical topic was deleted.
     pub(super) fn without_topic(mut self, physical: &str) -> Self {
         for topology in self.topologies.values_mut() {
-            let topology = Arc::make_mut(topology);
-            Arc::make_mut(&mut topology.topics).retain(|name, _| name.as_str() != physical);
+            Arc::make_mut(&mut Arc::make_mut(topology).topics).retain(|name, _| name.as_str() != physical);
         }
         self.view = View::compile(Some(&self.view), source(&self.state, &self.topologies));
+        self
+    }
+
+    /// The ACLs that it has so far are declared with it.
+    pub(super) fn with_declared_acls(mut self) -> Self {
+        self.state.spec.acl_mode = Some(AclMode::RestApi(std::mem::take(&mut self.state.acls)));
+        self.compile();
         self
     }
 
@@ -487,116 +497,5 @@ fn caller(name: &str) -> Caller {
         host: host_text(address).into(),
         listener: ListenerName::short_form(),
         seen_as: SeenAs::Gateway,
-    }
-}
-
-fn state() -> VclusterState {
-    let alias = |physical: &str| AliasTopic {
-        physical_cluster: "main".parse().unwrap(),
-        physical_name: physical.parse().unwrap(),
-    };
-    let aliases = [
-        ("orders", "int-orders"),
-        ("bills", "int-bills"),
-        ("ghost", "int-ghost"),
-    ];
-    let broker = |physical_id| BrokerKey {
-        cluster: "main".parse().unwrap(),
-        physical_id,
-    };
-    let slot = |virtual_id| BrokerSlot {
-        virtual_id,
-        port: PortSlot(u16::try_from(virtual_id).unwrap()),
-    };
-    VclusterState {
-        spec: VirtualCluster {
-            kind: VclusterKind::Partner,
-            acl_enabled: true,
-            super_users: BTreeSet::from(["admin".parse().unwrap()]),
-            authentication: Authentication::default(),
-            dns_label: None,
-        },
-        kafka_cluster_id: "virtualClusterId".into(),
-        aliases: BTreeMap::from(aliases.map(|(name, physical)| (name.parse().unwrap(), alias(physical))))
-            .into(),
-        accounts: Default::default(),
-        tokens: Default::default(),
-        scram: Default::default(),
-        acls: Default::default(),
-        home: Some("main".parse().unwrap()),
-        bootstrap: PortSlot(0),
-        brokers: BTreeMap::from([(broker(101), slot(1)), (broker(102), slot(2))]),
-        next_broker_id: 3,
-    }
-}
-
-fn topology() -> Topology {
-    let broker = |id: i32| {
-        let host = format!("b{id}.broker.internal");
-        (
-            id,
-            Broker {
-                host,
-                port: 9092,
-                rack: Some("rack".to_owned()),
-            },
-        )
-    };
-    let topics = ["int-orders", "int-bills"].map(|name| {
-        let topic = PhysicalTopic {
-            id: *physical_id(name).as_bytes(),
-            partitions: 2,
-        };
-        (name.parse().unwrap(), topic)
-    });
-    Topology {
-        kafka_cluster_id: "physicalClusterId".into(),
-        controller: Some(102),
-        brokers: [101, 102, 103].map(broker).into(),
-        topics: Arc::new(BTreeMap::from(topics)),
-        apis: ApiRanges((0..100).map(|key| (key, (0, 100))).collect()),
-        features: Features {
-            supported: Vec::new(),
-            finalized: vec![
-                ("metadata.version".into(), 1, 27),
-                ("group.version".into(), 0, 1),
-                ("transaction.version".into(), 0, 2),
-            ],
-            finalized_epoch: 7,
-            zk_migration_ready: false,
-        },
-        ..Topology::default()
-    }
-}
-
-/// Both physical clusters were seen.
-fn pinned() -> BTreeMap<ClusterId, PinnedCluster> {
-    let numbered = ["main", "clusterB"].into_iter().zip(0..);
-    let pinned = numbered.map(|(cluster, number)| {
-        let pinned = PinnedCluster {
-            kafka_cluster_id: format!("physical-{cluster}"),
-            number,
-        };
-        (cluster.parse().unwrap(), pinned)
-    });
-    pinned.collect()
-}
-
-fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -> Source<'a> {
-    use std::sync::OnceLock;
-    static NAME: OnceLock<VclusterName> = OnceLock::new();
-    static PINNED: OnceLock<BTreeMap<ClusterId, PinnedCluster>> = OnceLock::new();
-    static VCLUSTERS: OnceLock<BTreeMap<VclusterName, Arc<VclusterState>>> = OnceLock::new();
-    static NODES: OnceLock<BTreeMap<NodeId, NodeRecord>> = OnceLock::new();
-    let node = NodeRecord::with_ports("gateway", 7000, 100);
-    Source {
-        name: NAME.get_or_init(|| "partner".parse().unwrap()),
-        state,
-        vclusters: VCLUSTERS.get_or_init(BTreeMap::new),
-        nodes: NODES.get_or_init(|| BTreeMap::from([(NodeId(1), node)])),
-        topologies,
-        pinned: PINNED.get_or_init(pinned),
-        signing_key: None,
-        revision: Revision(1),
     }
 }

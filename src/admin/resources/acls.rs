@@ -1,0 +1,187 @@
+//! `spec.aclMode` and `spec.acls`: who says what the ACLs are, and those that are declared with the virtual cluster.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use klamm_raft::model::{
+    AclBinding, AclEntry, AclMode, Operation, PatternType, Permission, ResourcePattern, ResourceType,
+    VirtualCluster,
+};
+use serde::{Deserialize, Serialize};
+
+use super::invalid::Invalid;
+use crate::authz::CLUSTER_NAME;
+
+/// The address that stands for all.
+const ANY_HOST: &str = "*";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum ModeSpec {
+    KafkaApi,
+    RestApi,
+}
+
+/// One ACL, in the words of Kafka's own classes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct AclSpec {
+    resource_pattern: PatternSpec,
+    principal: String,
+    host: String,
+    #[serde(with = "OperationSpec")]
+    operation: Operation,
+    #[serde(with = "PermissionSpec")]
+    permission_type: Permission,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct PatternSpec {
+    #[serde(with = "ResourceTypeSpec")]
+    resource_type: ResourceType,
+    name: String,
+    #[serde(with = "PatternTypeSpec")]
+    pattern_type: PatternType,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "ResourceType", rename_all = "SCREAMING_SNAKE_CASE")]
+enum ResourceTypeSpec {
+    Topic,
+    Group,
+    Cluster,
+    TransactionalId,
+    DelegationToken,
+    User,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "PatternType", rename_all = "SCREAMING_SNAKE_CASE")]
+enum PatternTypeSpec {
+    Literal,
+    Prefixed,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Operation", rename_all = "SCREAMING_SNAKE_CASE")]
+enum OperationSpec {
+    All,
+    Read,
+    Write,
+    Create,
+    Delete,
+    Alter,
+    Describe,
+    ClusterAction,
+    DescribeConfigs,
+    AlterConfigs,
+    IdempotentWrite,
+    CreateTokens,
+    DescribeTokens,
+    TwoPhaseCommit,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Permission", rename_all = "SCREAMING_SNAKE_CASE")]
+enum PermissionSpec {
+    Deny,
+    Allow,
+}
+
+/// The mode that was said, with the ACLs if they are declared.
+pub(super) fn read(mode: Option<ModeSpec>, acls: Option<Vec<AclSpec>>) -> Result<Option<AclMode>, Invalid> {
+    match (mode, acls) {
+        (Some(ModeSpec::RestApi), acls) => {
+            let acls = acls.unwrap_or_default().into_iter().enumerate();
+            let acls: BTreeSet<_> = acls
+                .map(|(index, acl)| binding(index, acl))
+                .collect::<Result<_, _>>()?;
+            Ok(Some(AclMode::RestApi(acls.into())))
+        }
+        (_, Some(_)) => Err(Invalid::new(
+            "spec.acls are for spec.aclMode REST_API: with KAFKA_API, which is the default, clients make the ACLs, as \
+             kafka-acls does",
+        )),
+        (mode, None) => Ok(mode.map(|_| AclMode::KafkaApi)),
+    }
+}
+
+/// A broker takes from clients what holds nowhere; in a file that is a mistake.
+fn binding(index: usize, acl: AclSpec) -> Result<AclBinding, Invalid> {
+    let AclSpec {
+        resource_pattern: pattern,
+        principal,
+        host,
+        operation,
+        permission_type: permission,
+    } = acl;
+    let wrong = |field: &str, why: String| Err(Invalid::new(format!("spec.acls[{index}].{field}: {why}")));
+    if pattern.name.is_empty() {
+        return wrong("resourcePattern.name", "it is empty".to_owned());
+    }
+    if pattern.resource_type == ResourceType::Cluster && pattern.name != CLUSTER_NAME {
+        return wrong(
+            "resourcePattern.name",
+            format!(
+                "the only CLUSTER is called {CLUSTER_NAME}, not {:?}",
+                pattern.name
+            ),
+        );
+    }
+    let is_principal = |(kind, name): (&str, &str)| !kind.is_empty() && !name.is_empty();
+    if !principal.split_once(':').is_some_and(is_principal) {
+        return wrong(
+            "principal",
+            format!("{principal:?} has no type: write it as User:{principal}"),
+        );
+    }
+    if host != ANY_HOST && host.parse::<IpAddr>().is_err() {
+        return wrong(
+            "host",
+            format!("{host:?} is neither * nor an IP address, so it would hold for nobody"),
+        );
+    }
+    Ok(AclBinding {
+        pattern: ResourcePattern {
+            resource_type: pattern.resource_type,
+            name: pattern.name,
+            pattern_type: pattern.pattern_type,
+        },
+        entry: AclEntry {
+            principal,
+            host,
+            operation,
+            permission,
+        },
+    })
+}
+
+/// What is shown of a virtual cluster: the mode as it was said, and the ACLs that are declared.
+pub(super) fn show(spec: &VirtualCluster) -> (Option<ModeSpec>, Option<Vec<AclSpec>>) {
+    let mode = spec.acl_mode.as_ref().map(|mode| match mode {
+        AclMode::KafkaApi => ModeSpec::KafkaApi,
+        AclMode::RestApi(_) => ModeSpec::RestApi,
+    });
+    let acls = spec.declared_acls();
+    (
+        mode,
+        acls.map(|acls| acls.iter().cloned().map(AclSpec::from).collect()),
+    )
+}
+
+impl From<AclBinding> for AclSpec {
+    fn from(AclBinding { pattern, entry }: AclBinding) -> Self {
+        Self {
+            resource_pattern: PatternSpec {
+                resource_type: pattern.resource_type,
+                name: pattern.name,
+                pattern_type: pattern.pattern_type,
+            },
+            principal: entry.principal,
+            host: entry.host,
+            operation: entry.operation,
+            permission_type: entry.permission,
+        }
+    }
+}
