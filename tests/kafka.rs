@@ -24,6 +24,8 @@ mod groups;
 mod isolation;
 #[path = "kafka/kcat.rs"]
 mod kcat;
+#[path = "kafka/keyboard.rs"]
+mod keyboard;
 #[path = "kafka/listeners.rs"]
 mod listeners;
 #[path = "clients/logins.rs"]
@@ -54,3 +56,5 @@ mod transactions;
 mod walkthrough;
 #[path = "kafka/wire.rs"]
 mod wire;
+#[path = "kafka/without_login.rs"]
+mod without_login;

@@ -26,7 +26,7 @@ pub use authentication::{
     Authentication, ClaimRule, Demand, Mediation, Method, OauthBearer, PasswordHash, ScramCredential,
     ScramHash, ScramUser,
 };
-pub use listener::{ListenerRecord, Protocol, Routing, UnknownProtocol};
+pub use listener::{Encryption, Entry, ListenerRecord, Protocol, Routing, Sasl, Speech, UnknownProtocol};
 pub use names::{
     AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, InvalidName, ListenerName,
     NamePrefix, NameSelector, NodeId, ProviderName, Revision, TopicName, VclusterName,

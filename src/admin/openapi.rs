@@ -295,6 +295,16 @@ const OPERATIONS: &[Operation] = &[
         failures: &["404", "409", "503"],
     },
     Operation {
+        path: "/gateway/v2/dry-run",
+        method: "post",
+        summary: "Say what several changes would come to, each after those before it, and change nothing",
+        access: Access::Admin,
+        query: &[],
+        body: Some("DryRun"),
+        success: ("200", Content::Many("DryRunOutcome")),
+        failures: &["400"],
+    },
+    Operation {
         path: "/gateway/v2/cluster",
         method: "get",
         summary: "The nodes of the gateway cluster, as this node sees them",

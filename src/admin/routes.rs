@@ -2,11 +2,11 @@
 
 use actix_web::{HttpResponse, ResponseError, web};
 
-use super::body::MAX_BODY_BYTES;
+use super::body::{MAX_BODY_BYTES, MAX_DRY_RUN_BYTES};
 use super::credentials::Guard;
 use super::handlers::{
-    access_token, alias_topic, event_gateway, kafka_cluster, operations, scram, service_account, token,
-    virtual_cluster,
+    access_token, alias_topic, dry_run, event_gateway, kafka_cluster, operations, scram, service_account,
+    token, virtual_cluster,
 };
 use super::problem::ApiError;
 use super::services::Services;
@@ -65,16 +65,11 @@ pub(super) fn configure(
                     .route(web::put().to(scram::put))
                     .route(web::delete().to(scram::delete)),
             )
+            .configure(event_gateways)
             .service(
-                resource("/v1/event-gateways/{gatewayId}/virtual-clusters")
-                    .route(web::get().to(event_gateway::list))
-                    .route(web::post().to(event_gateway::create)),
-            )
-            .service(
-                resource("/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}")
-                    .route(web::get().to(event_gateway::get))
-                    .route(web::put().to(event_gateway::change))
-                    .route(web::delete().to(event_gateway::delete)),
+                resource("/gateway/v2/dry-run")
+                    .app_data(web::PayloadConfig::new(MAX_DRY_RUN_BYTES))
+                    .route(web::post().to(dry_run::run)),
             )
             .configure(operations)
             .default_service(web::to(unknown_path));
@@ -93,6 +88,22 @@ fn operations(config: &mut web::ServiceConfig) {
         .service(resource("/health/ready").route(web::get().to(operations::ready)))
         .service(resource("/versions").route(web::get().to(operations::versions)))
         .service(resource("/metrics").route(web::get().to(operations::metrics)));
+}
+
+/// Virtual clusters in the words of event gateways.
+fn event_gateways(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            resource("/v1/event-gateways/{gatewayId}/virtual-clusters")
+                .route(web::get().to(event_gateway::list))
+                .route(web::post().to(event_gateway::create)),
+        )
+        .service(
+            resource("/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}")
+                .route(web::get().to(event_gateway::get))
+                .route(web::put().to(event_gateway::change))
+                .route(web::delete().to(event_gateway::delete)),
+        );
 }
 
 fn resource(path: &str) -> actix_web::Resource {

@@ -23,6 +23,7 @@ use crate::secret::Secret;
 
 mod access_tokens;
 mod fuzz;
+mod methods;
 
 /// One gateway node that agrees with itself.
 pub(crate) struct Gateway {
@@ -35,6 +36,8 @@ pub(crate) struct Gateway {
     alone: Mutex<Option<ConfirmError>>,
     /// Instead of saying whether a topic exists.
     upstream_failure: Mutex<Option<CannotAsk>>,
+    /// Physical clusters that nobody may reach who does not log in.
+    closed: Mutex<BTreeSet<ClusterId>>,
 }
 
 /// What a request came to.
@@ -106,7 +109,24 @@ impl Gateway {
             failure: Mutex::default(),
             alone: Mutex::default(),
             upstream_failure: Mutex::default(),
+            closed: Mutex::default(),
         })
+    }
+
+    /// The same with the virtual cluster that is built in.
+    pub(crate) fn with_passthrough(self: Arc<Self>) -> Arc<Self> {
+        self.apply(klamm_raft::command::Command::PutVcluster {
+            name: PASSTHROUGH.parse().unwrap(),
+            spec: VirtualCluster {
+                kind: VclusterKind::Passthrough,
+                acl_enabled: false,
+                super_users: BTreeSet::new(),
+                authentication: Authentication::default(),
+                dns_label: None,
+            },
+            kafka_cluster_id: "id".to_owned(),
+        });
+        self
     }
 
     pub(crate) fn services(self: &Arc<Self>) -> Services {
@@ -125,6 +145,8 @@ impl Gateway {
                 let revision = confirming.states.borrow().revision;
                 Box::pin(std::future::ready(alone.map_or(Ok(revision), Err)))
             }),
+            rehearsal: None,
+            closed: Arc::new(self.closed.lock().unwrap().clone()),
             clusters: Arc::new(
                 ["main", "clusterA"]
                     .iter()
@@ -594,7 +616,7 @@ async fn tokens_are_for_accounts_that_exist() {
     }
     ask("nobody", "mypartner", 1).await.refused(404);
     ask("super-user", "other", 1).await.refused(404);
-    ask("x", "mypartner", 1).await.refused(400);
+    ask(" x", "mypartner", 1).await.refused(400);
 }
 
 #[actix_web::test]
@@ -643,7 +665,7 @@ async fn bodies_that_cannot_be_read() {
     let refused = put("{\n  \"kind\": VirtualCluster }").await.refused(400);
     assert!(refused.contains("line 2 column 11"), "{refused}");
     let refused = put(r#"{"kind":"VirtualCluster"}"#).await.refused(400);
-    assert!(refused.contains("missing field `apiVersion`"), "{refused}");
+    assert!(refused.contains("the field apiVersion is missing"), "{refused}");
     put("").await.refused(400);
     put(&format!("\"{}\"", "x".repeat(2 << 20))).await.refused(413);
     let mut wrong = account("a");
@@ -1033,13 +1055,16 @@ async fn an_event_gateways_virtual_cluster_shows_everything_unless_it_has_a_name
         (
             json!({ "authentication": [{ "type": "oauth_bearer", "mediation": "terminate", "provider": "corporate",
                 "jwks": { "endpoint": "http://evil" } }] }),
-            "unknown field `jwks`",
+            "jwks is not known",
         ),
         (
             json!({ "authentication": [{ "type": "sasl_plain" }] }),
-            "missing field `mediation`",
+            "mediation is missing",
         ),
-        (json!({ "destinations": {} }), "unknown field `destinations`"),
+        (
+            json!({ "destinations": {} }),
+            "the field destinations is not known",
+        ),
     ] {
         let mut body = with(more);
         body["name"] = json!("another");
@@ -1050,18 +1075,7 @@ async fn an_event_gateways_virtual_cluster_shows_everything_unless_it_has_a_name
 
 #[actix_web::test]
 async fn the_passthrough_is_meant_where_no_virtual_cluster_is_named_and_stays_as_it_is() {
-    let gateway = Gateway::new();
-    gateway.apply(klamm_raft::command::Command::PutVcluster {
-        name: PASSTHROUGH.parse().unwrap(),
-        spec: VirtualCluster {
-            kind: VclusterKind::Passthrough,
-            acl_enabled: false,
-            super_users: BTreeSet::new(),
-            authentication: Authentication::default(),
-            dns_label: None,
-        },
-        kafka_cluster_id: "id".to_owned(),
-    });
+    let gateway = Gateway::new().with_passthrough();
     let shown = gateway.get(VCLUSTER).await.ok();
     assert_eq!(shown[0]["metadata"]["name"], PASSTHROUGH);
     assert_eq!(shown[0]["spec"]["type"], "Passthrough");
@@ -1083,6 +1097,15 @@ async fn the_passthrough_is_meant_where_no_virtual_cluster_is_named_and_stays_as
     spec["metadata"]["name"] = json!(PASSTHROUGH);
     let refused = gateway.put(VCLUSTER, &spec).await.refused(400);
     assert!(refused.contains("built in"), "{refused}");
+    // What is shown can be put back, and nothing else.
+    let mut shown = gateway.get(path).await.ok();
+    assert_eq!(
+        gateway.put(VCLUSTER, &shown).await.ok()["upsertResult"],
+        "NOT_CHANGED"
+    );
+    shown["spec"]["aclEnabled"] = json!(true);
+    let refused = gateway.put(VCLUSTER, &shown).await.refused(400);
+    assert!(refused.contains("GATEWAY_ACL_ENABLED"), "{refused}");
     let mut own = alias("topic1", "internal-1");
     own["metadata"].as_object_mut().unwrap().remove("vCluster");
     gateway.put(ALIAS, &own).await.refused(409);

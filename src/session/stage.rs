@@ -24,6 +24,8 @@ pub(super) enum Route {
     Sasl,
     ApiVersions,
     Serve,
+    /// It is served to whoever is logged in without a word; otherwise it ends the session.
+    LogIn,
     /// It ends the session.
     Refuse(End),
 }
@@ -36,7 +38,8 @@ impl Stage {
             _ if is_sasl(api_key) => Route::Sasl,
             _ if api_key == API_VERSIONS => Route::ApiVersions,
             Self::Serving => Route::Serve,
-            Self::Accepted | Self::Exchanging => Route::Refuse(End::NotLoggedIn),
+            Self::Accepted => Route::LogIn,
+            Self::Exchanging => Route::Refuse(End::NotLoggedIn),
         }
     }
 
@@ -64,8 +67,9 @@ mod tests {
     #[test]
     fn nothing_but_login_is_served_before_login() {
         let others = [0, 1, 3, 10, 29, 60, -1, i16::MAX];
+        check(Stage::Accepted, &others, Route::LogIn);
+        check(Stage::Exchanging, &others, Route::Refuse(End::NotLoggedIn));
         for stage in [Stage::Accepted, Stage::Exchanging] {
-            check(stage, &others, Route::Refuse(End::NotLoggedIn));
             check(stage, &[18], Route::ApiVersions);
             check(stage, &[17, 36], Route::Sasl);
         }

@@ -4,6 +4,7 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::{AliasTopic, TopicName};
 
+use super::servable;
 use super::{Filter, configured, deleted, gone, upserted, would_be};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
@@ -44,6 +45,10 @@ pub(in crate::admin) async fn put(
     // What is there already may be put again, also while its physical cluster cannot be asked.
     if !known {
         check_physical_topic(&services, &alias).await?;
+    }
+    if let Some(vcluster) = state.vclusters.get(&vcluster) {
+        let methods = &vcluster.spec.authentication;
+        servable::check_open(&services, methods, [&alias.physical_cluster])?;
     }
     let subject = Subject {
         writer: &writer,

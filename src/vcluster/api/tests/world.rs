@@ -14,7 +14,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, Str
 use klamm_raft::command::Command;
 use klamm_raft::model::{
     AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, ListenerName,
-    Namespace, NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot,
+    Namespace, NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot, Protocol,
     ResourcePattern, Revision, Standard, VclusterKind, VclusterState, VirtualCluster,
 };
 use klamm_raft::outcome::Outcome;
@@ -24,7 +24,7 @@ use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topol
 use crate::vcluster::api::{self, Freshness, LocalErrors};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
-    Answer, Attempt, CallResult, Caller, CloseReason, Need, Place, Plan, Planned, SeenAs, To,
+    Answer, Attempt, CallResult, Caller, CloseReason, Front, Need, Place, Plan, Planned, SeenAs, To,
 };
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
@@ -485,7 +485,10 @@ fn caller(name: &str) -> Caller {
         principal: Principal::user(name),
         address,
         host: host_text(address).into(),
-        listener: ListenerName::short_form(),
+        front: Front {
+            listener: ListenerName::short_form(),
+            protocol: Protocol::SaslPlaintext,
+        },
         seen_as: SeenAs::Gateway,
     }
 }
