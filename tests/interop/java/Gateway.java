@@ -147,8 +147,7 @@ final class Gateway implements AutoCloseable {
     }
 
     /**
-     * Makes the virtual cluster, unless it is the one that is built in. A namespace shows no internal topics; the one
-     * that the suite reads is let in beside it.
+     * Makes the virtual cluster, unless it is the one that is built in. No other shows internal topics.
      */
     private void prepare(String superUser) throws Exception {
         if (kind == Kind.PARTNER) {
@@ -161,8 +160,7 @@ final class Gateway implements AutoCloseable {
             call("PUT", "virtual-cluster", """
                 {"kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": "%s"},
                  "spec": {"type": "Standard", "backend": "%s", "aclEnabled": true, "superUsers": ["%s"],
-                          "namespace": {"mode": "hide_prefix", "prefix": "dev-",
-                                        "additional": {"topics": ["__consumer_offsets"]}}}}"""
+                          "namespace": {"mode": "hide_prefix", "prefix": "dev-"}}}"""
                 .formatted(kind.virtualCluster(), MAIN, superUser));
         }
     }
