@@ -6,7 +6,7 @@ use super::{TAPE, part_of};
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::Pending;
 use crate::vcluster::view::View;
-use crate::wire::{Class, Detail, Node, walk_response};
+use crate::wire::{Class, Detail, Field, Node, field, walk_response};
 
 /// What must be known before a broker's answer is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub enum Freshness {
     Enough,
     /// The topology, as it is after the answer.
     OneLook,
-    /// Topics that the view does not show. They may be none of the virtual cluster's.
+    /// Topics that the view does not show, or shows still. They may be none of the virtual cluster's.
     Topics,
 }
 
@@ -34,7 +34,10 @@ pub fn freshness(view: &View, pending: &Pending, frame: &[u8]) -> Freshness {
                 false => Freshness::Enough,
             }
         }
-        Api::CreateTopics | Api::DeleteTopics | Api::CreatePartitions => {
+        // The controller answers, and a broker that is asked may hear of it a little later.
+        Api::CreateTopics => after_change(view, pending, frame, (field::TOPICS, Change::Made)),
+        Api::DeleteTopics => after_change(view, pending, frame, (field::RESPONSES, Change::Gone)),
+        Api::CreatePartitions => {
             match in_answer(pending, frame, Class::ErrorCode, |node| node.int() == Some(0)) {
                 true => Freshness::OneLook,
                 false => Freshness::Enough,
@@ -42,6 +45,39 @@ pub fn freshness(view: &View, pending: &Pending, frame: &[u8]) -> Freshness {
         }
         _ => Freshness::Enough,
     }
+}
+
+/// What became of topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Made,
+    Gone,
+}
+
+/// What must be known after topics were created or deleted: a look, and another until the view shows what was done.
+fn after_change(view: &View, pending: &Pending, frame: &[u8], (array, change): (Field, Change)) -> Freshness {
+    let names = &part_of(view, pending).names;
+    let is_shown = |node: Node<'_>| {
+        let name = node.text_in(field::NAME).unwrap_or_default();
+        let is_there = names.by_physical_name(name).is_some_and(|alias| alias.exists);
+        is_there == (change == Change::Made)
+    };
+    let api = (pending.api.key(), pending.version);
+    TAPE.with_borrow_mut(|tape| {
+        let Ok(message) = walk_response(api, frame, Detail::Classified, tape) else {
+            return Freshness::Enough;
+        };
+        let done = message.root().items(array).filter(|item| {
+            item.child(field::ERROR_CODE)
+                .is_some_and(|code| code.int() == Some(0))
+        });
+        done.fold(Freshness::Enough, |freshness, item| {
+            match (freshness, is_shown(item)) {
+                (Freshness::Topics, _) | (_, false) => Freshness::Topics,
+                (_, true) => Freshness::OneLook,
+            }
+        })
+    })
 }
 
 /// Whether one of the fields is so. What does not parse is found out when it is told.
