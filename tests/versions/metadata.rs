@@ -76,6 +76,7 @@ fn configurations() {
                 .find(|config| config.name.as_str() == name)
         };
         assert!(value("retention.ms").is_some());
-        assert!(value("leader.replication.throttled.replicas").is_none());
+        // It is told since its brokers are told as virtual ones.
+        assert!(value("leader.replication.throttled.replicas").is_some());
     }
 }
