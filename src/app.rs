@@ -22,7 +22,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
-use klamm_raft::model::{ListenerName, Liveness, NodeRecord, Protocol, VirtualCluster};
+use klamm_raft::model::{ListenerName, Liveness, NodeRecord, Speech, VirtualCluster};
 use klamm_raft::{Node, NotReady, StartError, Tuning, WeakSecret};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
@@ -230,8 +230,8 @@ fn followed(
     Ok(tls)
 }
 
-fn fronts(listeners: &[ListenerConfig]) -> Vec<(ListenerName, Protocol)> {
-    let front = |listener: &ListenerConfig| (listener.name.clone(), listener.protocol);
+fn fronts(listeners: &[ListenerConfig]) -> Vec<(ListenerName, Speech)> {
+    let front = |listener: &ListenerConfig| (listener.name.clone(), listener.speech);
     listeners.iter().map(front).collect()
 }
 

@@ -4,6 +4,7 @@ mod access_token;
 mod accept;
 mod admin_client;
 mod apply;
+mod changes;
 mod cluster;
 mod delete;
 mod documents;
@@ -14,6 +15,7 @@ mod kind;
 mod scram;
 mod serve;
 mod token;
+mod waves;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};

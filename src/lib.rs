@@ -12,6 +12,7 @@ pub mod secret;
 mod seldom;
 pub mod stream;
 pub mod tls;
+mod yaml;
 
 pub mod listener;
 pub mod session;

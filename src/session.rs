@@ -38,6 +38,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::prelude::*;
+use klamm_raft::model::Entry;
 use tracing::{debug, info, warn};
 
 use crate::auth::{Conversation, Directory, ToBroker};
@@ -132,7 +133,7 @@ impl Session {
             end: None,
             setup,
         };
-        if !session.setup.door.protocol.has_sasl() {
+        if session.entry() == Entry::Bare {
             session.on_accept();
         }
         Actor::start(session);

@@ -32,6 +32,38 @@ impl FromStr for LogFormat {
     }
 }
 
+/// Why a log filter would not do what was meant.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidFilter {
+    #[error("the filter {0:?} is not understood")]
+    Form(String),
+    /// A word alone would be taken for a target, and everything else would be silent.
+    #[error("{word:?} is no level: these are: {}", LEVELS.join(", "))]
+    NoLevel { word: String },
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+/// Checks a filter before anything is logged.
+///
+/// # Errors
+/// It would silence what nobody meant to silence.
+pub fn check_filter(filter: &str) -> Result<(), InvalidFilter> {
+    let parts = filter.split(',').map(str::trim);
+    // A part that names a target or a span says so itself.
+    let words = parts.filter(|part| !part.is_empty() && !part.contains(['=', ':', '[', ']', '{', '}']));
+    for word in words {
+        let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+        if !is_level {
+            let word = word.to_owned();
+            return Err(InvalidFilter::NoLevel { word });
+        }
+    }
+    EnvFilter::try_new(filter)
+        .map(drop)
+        .map_err(|_| InvalidFilter::Form(filter.to_owned()))
+}
+
 /// The log filter is not understood, or logs were set up already.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
@@ -70,6 +102,27 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_word_that_is_no_level_silences_nothing() {
+        for good in [
+            "info",
+            "WARN",
+            "off",
+            "info,klamm::session=debug",
+            "klamm=debug",
+            "warn, klamm::audit",
+            "info,klamm[session{peer}]=trace",
+        ] {
+            assert_eq!(check_filter(good), Ok(()), "{good}");
+        }
+        for (bad, word) in [("inof", "inof"), ("info,debgu", "debgu"), ("klamm", "klamm")] {
+            let word = word.to_owned();
+            assert_eq!(check_filter(bad), Err(InvalidFilter::NoLevel { word }), "{bad}");
+        }
+        let form = |text: &str| Err(InvalidFilter::Form(text.to_owned()));
+        assert_eq!(check_filter("klamm=loud"), form("klamm=loud"));
+    }
 
     #[test]
     fn formats_are_a_closed_set() {

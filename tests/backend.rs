@@ -9,7 +9,8 @@ use std::sync::{Arc, OnceLock};
 use actix::prelude::*;
 use klamm::address::HostPort;
 use klamm::backend::config::{
-    BackendConfig, ClientIdentity, HostCheck, PlainLogin, Security, TlsConfig, Trust, UpstreamLogin,
+    AnonymousClients, BackendConfig, ClientIdentity, HostCheck, PlainLogin, Security, TlsConfig, Trust,
+    UpstreamLogin,
 };
 use klamm::backend::watcher::picture;
 use klamm::backend::{
@@ -159,6 +160,7 @@ fn bench(port: u16, security: Security, password: Option<&str>) -> Bench {
             })
         }),
         credentials: BTreeMap::new(),
+        anonymous: AnonymousClients::Refused,
     };
     let dialer = Arc::new(Dialer::new(config, Vec::new(), Arc::clone(&metrics)).unwrap());
     let (publisher, picture) = picture();

@@ -28,6 +28,8 @@ mod integrations;
 mod isolation;
 #[path = "kafka/kcat.rs"]
 mod kcat;
+#[path = "kafka/keyboard.rs"]
+mod keyboard;
 #[path = "kafka/listeners.rs"]
 mod listeners;
 #[path = "clients/logins.rs"]
@@ -60,3 +62,5 @@ mod transactions;
 mod walkthrough;
 #[path = "kafka/wire.rs"]
 mod wire;
+#[path = "kafka/without_login.rs"]
+mod without_login;

@@ -32,7 +32,7 @@ pub use authentication::{
 };
 pub use holder::{Holder, MAX_HOLDERS};
 pub use internal::{CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS, begins_kafkas_own, is_kafkas_own};
-pub use listener::{ListenerRecord, Protocol, Routing, UnknownProtocol};
+pub use listener::{Encryption, Entry, ListenerRecord, Protocol, Routing, Sasl, Speech, UnknownProtocol};
 pub use names::{
     AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, InvalidName, ListenerName,
     NamePrefix, NameSelector, NodeId, ProviderName, Revision, TopicName, VclusterName,

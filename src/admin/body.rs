@@ -1,5 +1,7 @@
 //! Request bodies and query parameters: bounded, and refused with the place of the mistake.
 
+mod words;
+
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -11,6 +13,10 @@ use super::problem::ApiError;
 
 /// The largest body that is read.
 pub(super) const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// Where lists of changes are tried, and the largest of them.
+const DRY_RUN: &str = "/gateway/v2/dry-run";
+pub(super) const MAX_DRY_RUN_BYTES: usize = 16 << 20;
 
 /// How long a body may take to arrive: whoever sends one holds one of few connections.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -24,58 +30,50 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let limit = match request.path() {
+            DRY_RUN => MAX_DRY_RUN_BYTES,
+            _ => MAX_BODY_BYTES,
+        };
         let bytes = web::Bytes::from_request(request, payload);
         Box::pin(async move {
             let bytes = tokio::time::timeout(BODY_TIMEOUT, bytes).await;
             let bytes = bytes.map_err(|_| ApiError::invalid("the body did not arrive in time"))?;
             // The only limit that `Bytes` knows is the size that it is configured with.
             let bytes = bytes.map_err(|error| match error.as_response_error().status_code().as_u16() {
-                413 => ApiError::too_large(MAX_BODY_BYTES),
+                413 => ApiError::too_large(limit),
                 _ => ApiError::invalid("the body could not be read"),
             })?;
-            read(&bytes).map(Self)
+            let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+            let value = read(&mut deserializer)?;
+            let end = deserializer.end();
+            end.map_err(|error| ApiError::invalid(words::of("", &error)))?;
+            Ok(Self(value))
         })
     }
 }
 
-/// The JSON value that the bytes are, all of them.
-fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        // Of the whole, the path is a dot.
-        let place = if path == "." { "the body" } else { &path };
-        misread(place, error.inner())
-    })?;
-    json.end().map_err(|error| misread("the body", &error))?;
-    Ok(value)
+/// Reads what is JSON already.
+pub(super) fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, ApiError> {
+    read(value)
 }
 
-/// What is wrong, with the name of the field and its place.
-fn misread(place: &str, error: &serde_json::Error) -> ApiError {
-    let (line, column) = (error.line(), error.column());
-    let text = error.to_string();
-    let why = text.strip_suffix(&format!(" at line {line} column {column}"));
-    let why = plain(why.unwrap_or(&text));
-    ApiError::invalid(format!("{place}: {why} (line {line} column {column})"))
+fn read<'de, T, D>(deserializer: D) -> Result<T, ApiError>
+where
+    T: DeserializeOwned,
+    D: serde::Deserializer<'de, Error = serde_json::Error>,
+{
+    serde_path_to_error::deserialize(deserializer)
+        .map_err(|error| ApiError::invalid(words::of(&error.path().to_string(), error.inner())))
 }
 
-/// A parser's finding, in the words of JSON.
-fn plain(why: &str) -> String {
-    let Some((found, wanted)) = why
-        .strip_prefix("invalid type: ")
-        .and_then(|rest| rest.split_once(", expected "))
-    else {
-        return why.to_owned();
-    };
-    let word = |word: &str| match word {
-        "map" | "a map" => "an object".to_owned(),
-        "sequence" | "a sequence" => "a list".to_owned(),
-        "i64" | "u64" | "u32" | "u16" | "u8" => "a whole number".to_owned(),
-        other if other.starts_with("struct ") || other.contains(" enum") => "an object".to_owned(),
-        other => other.to_owned(),
-    };
-    format!("expected {}, found {}", word(wanted), word(found))
+/// Reads a text with JSON in it.
+///
+/// # Errors
+/// What is wrong, in plain words.
+pub(super) fn read_text<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(&mut deserializer)
+        .map_err(|error| words::of(&error.path().to_string(), error.inner()))
 }
 
 /// Query parameters.
@@ -89,7 +87,16 @@ impl<T: DeserializeOwned> FromRequest for Query<T> {
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         std::future::ready(match web::Query::<T>::from_query(request.query_string()) {
             Ok(query) => Ok(Self(query.into_inner())),
-            Err(error) => Err(ApiError::invalid(format!("query parameters: {error}"))),
+            Err(error) => {
+                let text = error.to_string();
+                let what = text
+                    .rsplit_once("error: ")
+                    .map_or(text.as_str(), |(_, what)| what);
+                Err(ApiError::invalid(format!(
+                    "query parameters: {}",
+                    words::at("", what)
+                )))
+            }
         })
     }
 }

@@ -88,11 +88,17 @@ impl Services {
             let (outcome, then) = machine::preview(&now, command);
             return match outcome {
                 Outcome::Refused(refusal) => Err(refusal.into()),
-                outcome => Ok(Made {
-                    outcome,
-                    revision: now.revision,
-                    state: Arc::new(then),
-                }),
+                outcome => {
+                    let state = Arc::new(then);
+                    if let Some(rehearsal) = &self.rehearsal {
+                        rehearsal.send_replace(Arc::clone(&state));
+                    }
+                    Ok(Made {
+                        outcome,
+                        revision: now.revision,
+                        state,
+                    })
+                }
             };
         }
         let caller = &subject.writer.0;

@@ -46,7 +46,7 @@ pub enum LivenessView {
 #[serde(rename_all = "camelCase")]
 pub struct ListenerView {
     pub name: String,
-    /// As in `security.protocol`.
+    /// As in `security.protocol`; both, where the methods of the virtual cluster decide.
     pub protocol: String,
     /// Where each virtual broker has a port of its own.
     pub advertised_host: Option<String>,
@@ -133,7 +133,7 @@ fn listeners(record: &NodeRecord) -> Vec<ListenerView> {
     let listeners = record.listeners.iter().map(|(name, listener)| {
         let view = ListenerView {
             name: name.to_string(),
-            protocol: listener.protocol.to_string(),
+            protocol: listener.speech.to_string(),
             ..ListenerView::default()
         };
         match &listener.routing {

@@ -3,10 +3,12 @@
 pub(super) mod absent;
 pub(super) mod access_token;
 pub(super) mod alias_topic;
+pub(super) mod dry_run;
 pub(super) mod event_gateway;
 pub(super) mod kafka_cluster;
 pub(super) mod operations;
 pub(super) mod scram;
+mod servable;
 pub(super) mod service_account;
 pub(super) mod token;
 pub(super) mod virtual_cluster;
@@ -15,6 +17,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use actix_web::HttpResponse;
+use actix_web::http::header::{HeaderValue, WARNING};
 use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, State, VclusterName, VclusterState};
 use klamm_raft::outcome::Refusal;
 use serde::{Deserialize, Serialize};
@@ -109,6 +112,15 @@ fn deleted(made: &Made) -> HttpResponse {
     HttpResponse::NoContent()
         .insert_header((REVISION, made.revision.to_string()))
         .finish()
+}
+
+/// Tells a client what it may not have meant (RFC 7234 §5.5).
+fn warn(answer: &mut HttpResponse, warning: &str) {
+    let quoted = warning.replace(['\\', '"'], "'");
+    // A name that no header can hold is in the log.
+    if let Ok(value) = HeaderValue::from_str(&format!("299 klamm \"{quoted}\"")) {
+        answer.headers_mut().insert(WARNING, value);
+    }
 }
 
 fn find<'a>(state: &'a State, name: &VclusterName) -> Result<&'a VclusterState, ApiError> {

@@ -99,13 +99,15 @@ fn details(error: &ApiError, path: &str) -> HttpResponse {
 
 /// The field that a text speaks of, and which rule it breaks: the first that is named, or the whole body.
 fn place(told: &str, named: Option<String>) -> (String, Option<&'static str>) {
-    for (begin, rule) in [
-        ("unknown field `", "unknown_property"),
-        ("missing field `", "required"),
-        ("unknown variant `", "invalid"),
+    for (says, rule) in [
+        (" is not known", "unknown_property"),
+        (" is missing", "required"),
+        (" is given twice", "invalid"),
     ] {
-        let rest = told.split_once(begin).map(|(_, rest)| rest);
-        if let Some((name, _)) = rest.and_then(|rest| rest.split_once('`')) {
+        let name = told
+            .split_once("the field ")
+            .and_then(|(_, rest)| rest.split_once(says));
+        if let Some((name, _)) = name.filter(|(name, _)| is_place(name)) {
             return (name.to_owned(), Some(rule));
         }
     }
@@ -115,11 +117,19 @@ fn place(told: &str, named: Option<String>) -> (String, Option<&'static str>) {
     }
 }
 
-/// The name before the colon, if the text begins with one.
+/// The place that the text begins with.
 fn begins(told: &str) -> Option<&str> {
-    let (name, _) = told.split_once(':')?;
+    [":", " must be"]
+        .into_iter()
+        .filter_map(|end| told.split_once(end))
+        .map(|(place, _)| place)
+        .find(|place| is_place(place))
+}
+
+/// Whether a text is the place of a field, as `spec.acls[0].operation`.
+fn is_place(text: &str) -> bool {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '[' | ']');
-    (!name.is_empty() && name.chars().all(legal)).then_some(name)
+    !text.is_empty() && text.chars().all(legal)
 }
 
 #[cfg(test)]
@@ -133,14 +143,15 @@ mod tests {
             assert_eq!(place(told, named), (field.to_owned(), rule), "{told}");
         };
         check(
-            "no: unknown field `x`, expected `y` at line 1",
-            "x",
+            "the field a.x is not known: there are y, z",
+            "a.x",
             Some("unknown_property"),
         );
-        check("no: missing field `name` at line 1", "name", Some("required"));
+        check("the field name is missing", "name", Some("required"));
         check("spec.dnsLabel: DNS label \"A\" is not valid", "dns_label", None);
         check("destination.id: there is none", "destination.id", None);
-        check("page[size] must be: something", "body", None);
+        check("page[size] must be: something", "page[size]", None);
+        check("name must be a text, but is the number 5", "name", None);
         check("nothing of it", "body", None);
     }
 }

@@ -5,12 +5,12 @@ mod path;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::absent::{ABSENT, Absent, Shape};
-use super::body::MAX_BODY_BYTES;
+use super::body::{MAX_BODY_BYTES, MAX_DRY_RUN_BYTES};
 use super::credentials::{Guard, Reader, Writer};
 use super::handlers::event_gateway::{backend_clusters, listeners, virtual_clusters};
 use super::handlers::{
-    absent, access_token, alias_topic, event_gateway, kafka_cluster, operations, scram, service_account,
-    token, virtual_cluster,
+    absent, access_token, alias_topic, dry_run, event_gateway, kafka_cluster, operations, scram,
+    service_account, token, virtual_cluster,
 };
 use super::problem::ApiError;
 use super::problem_details;
@@ -68,6 +68,11 @@ pub(super) fn configure(
                     .get(scram::list)
                     .put(scram::put)
                     .delete(scram::delete),
+            )
+            .service(
+                Path::new("/gateway/v2/dry-run")
+                    .body_limit(MAX_DRY_RUN_BYTES)
+                    .post(dry_run::run),
             )
             .configure(operations)
             .default_service(web::to(unknown_path));

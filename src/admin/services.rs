@@ -61,8 +61,12 @@ pub struct Services {
     pub states: watch::Receiver<Arc<State>>,
     pub propose: Arc<Propose>,
     pub confirm: Arc<Confirm>,
+    /// In a dry run of several changes: where each leaves what it would make of the state, for the next one.
+    pub rehearsal: Option<Arc<watch::Sender<Arc<State>>>>,
     /// The physical clusters of this node's configuration.
     pub clusters: Arc<BTreeSet<ClusterId>>,
+    /// Those of them that nobody may reach who does not log in.
+    pub closed: Arc<BTreeSet<ClusterId>>,
     /// The names of further credentials for any of them.
     pub credentials: Arc<BTreeSet<CredentialsName>>,
     /// The providers of tokens of this node's configuration.

@@ -8,8 +8,8 @@ use actix_web::{App, test, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
-    Authentication, ClusterId, Liveness, NodeId, NodeRecord, PASSTHROUGH, Protocol, Revision, Routing,
-    SigningKey, State, VclusterKind, VirtualCluster,
+    Authentication, ClusterId, Encryption, ListenerName, Liveness, NodeId, NodeRecord, PASSTHROUGH, Protocol,
+    Revision, Routing, Sasl, SigningKey, Speech, State, VclusterKind, VirtualCluster,
 };
 use klamm_raft::{Applied, ConfirmError, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use super::credentials::Guard;
 use super::*;
 use crate::backend::Bounds;
-use crate::backend::config::{BackendConfig, PlainLogin, Security, UpstreamLogin};
+use crate::backend::config::{AnonymousClients, BackendConfig, PlainLogin, Security, UpstreamLogin};
 use crate::backend::topology::{PhysicalTopic, Topology};
 use crate::config::{AdminUser, Role};
 use crate::listener::config::ListenerConfig;
@@ -29,7 +29,14 @@ mod access_tokens;
 mod contract;
 mod event_gateways;
 mod fuzz;
+mod methods;
 mod names;
+
+/// What listeners speak that serve every method.
+const ALL_METHODS: Speech = Speech {
+    sasl: Sasl::ByMethods,
+    encryption: Encryption::TlsWithCertificates,
+};
 
 /// One gateway node that agrees with itself.
 pub(crate) struct Gateway {
@@ -44,6 +51,8 @@ pub(crate) struct Gateway {
     upstream_failure: Mutex<Option<CannotAsk>>,
     /// Instead of saying what groups have committed.
     survey_failure: Mutex<Option<CannotAsk>>,
+    /// Physical clusters that nobody may reach who does not log in.
+    closed: Mutex<BTreeSet<ClusterId>>,
 }
 
 /// What a request came to.
@@ -123,6 +132,7 @@ fn backend(id: &str, bootstrap: &str, has_login: bool) -> BackendConfig {
         security: Security::Plaintext,
         login: has_login.then_some(UpstreamLogin::Plain(login)),
         credentials: Default::default(),
+        anonymous: AnonymousClients::Allowed,
     }
 }
 
@@ -135,9 +145,9 @@ fn listeners() -> Vec<ListenerConfig> {
         }],
         clients: ClientCertificates::Required("/etc/klamm/clients.pem".into()),
     };
-    let listener = |name: &str, protocol, routing, bind_port, tls| ListenerConfig {
+    let listener = |name: &str, speech, routing, bind_port, tls| ListenerConfig {
         name: name.parse().unwrap(),
-        protocol,
+        speech,
         bind_host: "0.0.0.0".to_owned(),
         bind_port,
         routing,
@@ -154,8 +164,8 @@ fn listeners() -> Vec<ListenerConfig> {
         port: 443,
     };
     vec![
-        listener("default", Protocol::SaslPlaintext, by_port, 6969, None),
-        listener("public", Protocol::Ssl, by_name, 9443, Some(files)),
+        listener("default", Speech::by_methods(), by_port, 6969, None),
+        listener("public", Speech::fixed(Protocol::Ssl), by_name, 9443, Some(files)),
     ]
 }
 
@@ -179,7 +189,39 @@ impl Gateway {
             alone: Mutex::default(),
             upstream_failure: Mutex::default(),
             survey_failure: Mutex::default(),
+            closed: Mutex::default(),
         })
+    }
+
+    /// The same with the virtual cluster that is built in.
+    pub(crate) fn with_passthrough(self: Arc<Self>) -> Arc<Self> {
+        self.apply(klamm_raft::command::Command::PutVcluster {
+            name: PASSTHROUGH.parse().unwrap(),
+            spec: VirtualCluster {
+                kind: VclusterKind::Passthrough,
+                acl_enabled: false,
+                acl_mode: None,
+                super_users: BTreeSet::new(),
+                authentication: Authentication::default(),
+                dns_label: None,
+            },
+            kafka_cluster_id: "AAECAwQFBgcICQoLDA0ODw".to_owned(),
+            at_s: 1_700_000_000,
+            beside: None,
+        });
+        self
+    }
+
+    /// The listeners of both nodes speak so.
+    fn speak(&self, speech: Speech) {
+        self.states.send_modify(|state| {
+            let mut changed = (**state).clone();
+            for node in changed.nodes.values_mut() {
+                let listener = node.listeners.get_mut(&ListenerName::short_form());
+                listener.expect("the short form").speech = speech;
+            }
+            *state = Arc::new(changed);
+        });
     }
 
     pub(crate) fn services(self: &Arc<Self>) -> Services {
@@ -199,6 +241,8 @@ impl Gateway {
                 let revision = confirming.states.borrow().revision;
                 Box::pin(std::future::ready(alone.map_or(Ok(revision), Err)))
             }),
+            rehearsal: None,
+            closed: Arc::new(self.closed.lock().unwrap().clone()),
             clusters: Arc::new(
                 ["main", "clusterA"]
                     .iter()
@@ -708,7 +752,7 @@ async fn tokens_are_for_accounts_that_exist() {
     }
     ask("nobody", "mypartner", 1).await.refused(404);
     ask("super-user", "other", 1).await.refused(404);
-    ask("x", "mypartner", 1).await.refused(400);
+    ask(" x", "mypartner", 1).await.refused(400);
 }
 
 #[actix_web::test]
@@ -757,7 +801,7 @@ async fn bodies_that_cannot_be_read() {
     let refused = put("{\n  \"kind\": VirtualCluster }").await.refused(400);
     assert!(refused.contains("line 2 column 11"), "{refused}");
     let refused = put(r#"{"kind":"VirtualCluster"}"#).await.refused(400);
-    assert!(refused.contains("missing field `apiVersion`"), "{refused}");
+    assert!(refused.contains("the field apiVersion is missing"), "{refused}");
     put("").await.refused(400);
     put(&format!("\"{}\"", "x".repeat(2 << 20))).await.refused(413);
     let mut wrong = account("a");
@@ -1043,21 +1087,7 @@ async fn the_description_has_every_route_and_no_other() {
 
 #[actix_web::test]
 async fn the_passthrough_is_meant_where_no_virtual_cluster_is_named_and_stays_as_it_is() {
-    let gateway = Gateway::new();
-    gateway.apply(klamm_raft::command::Command::PutVcluster {
-        name: PASSTHROUGH.parse().unwrap(),
-        spec: VirtualCluster {
-            kind: VclusterKind::Passthrough,
-            acl_enabled: false,
-            acl_mode: None,
-            super_users: BTreeSet::new(),
-            authentication: Authentication::default(),
-            dns_label: None,
-        },
-        kafka_cluster_id: "id".to_owned(),
-        at_s: 0,
-        beside: None,
-    });
+    let gateway = Gateway::new().with_passthrough();
     let shown = gateway.get(VCLUSTER).await.ok();
     assert_eq!(shown[0]["metadata"]["name"], PASSTHROUGH);
     assert_eq!(shown[0]["spec"]["type"], "Passthrough");
@@ -1079,6 +1109,15 @@ async fn the_passthrough_is_meant_where_no_virtual_cluster_is_named_and_stays_as
     spec["metadata"]["name"] = json!(PASSTHROUGH);
     let refused = gateway.put(VCLUSTER, &spec).await.refused(400);
     assert!(refused.contains("built in"), "{refused}");
+    // What is shown can be put back, and nothing else.
+    let mut shown = gateway.get(path).await.ok();
+    assert_eq!(
+        gateway.put(VCLUSTER, &shown).await.ok()["upsertResult"],
+        "NOT_CHANGED"
+    );
+    shown["spec"]["aclEnabled"] = json!(true);
+    let refused = gateway.put(VCLUSTER, &shown).await.refused(400);
+    assert!(refused.contains("GATEWAY_ACL_ENABLED"), "{refused}");
     let mut own = alias("topic1", "internal-1");
     own["metadata"].as_object_mut().unwrap().remove("vCluster");
     gateway.put(ALIAS, &own).await.refused(409);

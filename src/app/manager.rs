@@ -9,7 +9,7 @@ use actix::prelude::*;
 use arc_swap::ArcSwap;
 use klamm_raft::Visibility;
 use klamm_raft::model::{
-    ClusterId, DnsLabel, ListenerName, PortSlot, Protocol, State, VclusterName, VclusterState,
+    ClusterId, DnsLabel, ListenerName, PortSlot, Speech, State, VclusterName, VclusterState,
 };
 use tokio::sync::oneshot;
 use tracing::{error, info};
@@ -34,7 +34,7 @@ pub(crate) struct Manager {
     pub(crate) upstreams: Upstreams,
     pub(crate) listener: Addr<Listener>,
     /// The listeners of this node, and what clients of each speak.
-    pub(crate) fronts: Vec<(ListenerName, Protocol)>,
+    pub(crate) fronts: Vec<(ListenerName, Speech)>,
     pub(crate) metrics: Metrics,
     /// Set once addresses are open.
     pub(crate) serving: Arc<AtomicBool>,
@@ -250,7 +250,7 @@ impl Entry {
     }
 
     /// One door for the bootstrap slot and one for each broker, on each listener; doors that stay are the same ones.
-    fn open_doors(&mut self, own: &VclusterState, fronts: &[(ListenerName, Protocol)]) {
+    fn open_doors(&mut self, own: &VclusterState, fronts: &[(ListenerName, Speech)]) {
         let brokers = own
             .brokers
             .values()
@@ -258,7 +258,7 @@ impl Entry {
         let places: BTreeMap<PortSlot, Place> = brokers.chain([(own.bootstrap, Place::Bootstrap)]).collect();
         self.doors
             .retain(|spot, door| places.get(&spot.slot) == Some(&door.place));
-        for (listener, protocol) in fronts {
+        for (listener, speech) in fronts {
             for (&slot, &place) in &places {
                 let spot = Spot {
                     listener: listener.clone(),
@@ -269,7 +269,7 @@ impl Entry {
                         view: Arc::clone(&self.view),
                         place,
                         listener: listener.clone(),
-                        protocol: *protocol,
+                        speech: *speech,
                         refresh: Arc::clone(&self.refresh),
                         metrics: Arc::clone(&self.metrics),
                     })

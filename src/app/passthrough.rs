@@ -6,12 +6,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
-use klamm_raft::model::{Authentication, Method, PASSTHROUGH, VclusterKind, VclusterName, VirtualCluster};
+use klamm_raft::model::{
+    Authentication, MAIN_CLUSTER, Method, PASSTHROUGH, VclusterKind, VclusterName, VirtualCluster,
+};
 use klamm_raft::outcome::Outcome;
 use tracing::{error, warn};
 
 use super::services;
 use crate::admin;
+use crate::backend::config::AnonymousClients;
 use crate::config::{AclMode, Config};
 use crate::control::{self, Control, ControlError};
 
@@ -34,6 +37,15 @@ pub(crate) fn spec(config: &Config) -> Result<VirtualCluster, String> {
     });
     if let Some(provider) = unknown {
         return Err(format!("the OAuth provider {provider} is not configured"));
+    }
+    let is_closed = config.backends.iter().any(|(id, backend)| {
+        id.as_str().eq_ignore_ascii_case(MAIN_CLUSTER) && backend.anonymous == AnonymousClients::Refused
+    });
+    if is_closed && authentication.0.contains(&Method::Anonymous) {
+        return Err(format!(
+            "the method anonymous would open the physical cluster {MAIN_CLUSTER} to everybody who can connect. If that is \
+             meant, set gateway.allow.anonymous: true among the properties of {MAIN_CLUSTER}"
+        ));
     }
     Ok(VirtualCluster {
         kind: VclusterKind::Passthrough,

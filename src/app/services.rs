@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::here;
 use crate::admin::{CannotAsk, Finding, ProviderFacts, Services, Unready};
+use crate::backend::config::AnonymousClients;
 use crate::backend::{DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
 use crate::chain::Chain;
 use crate::config::Config;
@@ -35,7 +36,16 @@ pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
         states: parts.control.states(),
         propose: proposer(parts.control.clone()),
         confirm: confirmer(parts.control.clone()),
+        rehearsal: None,
         clusters: Arc::new(parts.upstreams.iter().map(|(id, _)| id.clone()).collect()),
+        closed: Arc::new(
+            parts
+                .upstreams
+                .iter()
+                .filter(|(_, upstream)| upstream.anonymous == AnonymousClients::Refused)
+                .map(|(id, _)| id.clone())
+                .collect(),
+        ),
         credentials: Arc::new(
             config
                 .backends

@@ -113,6 +113,11 @@ impl Directory {
         Some((demand?, self.mapping.as_ref()))
     }
 
+    /// How clients say who they are, in the order in which that is offered.
+    pub fn methods(&self) -> &Authentication {
+        &self.methods
+    }
+
     /// Whether clients need not say who they are.
     pub(super) fn takes_anybody(&self) -> bool {
         self.methods.0.contains(&Method::Anonymous)

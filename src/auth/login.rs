@@ -133,6 +133,11 @@ impl Login {
         holds.then_some(()).ok_or(LoginLost::MethodChanged)
     }
 
+    /// Whether the client said by SASL who it is.
+    pub fn is_by_sasl(&self) -> bool {
+        self.mechanism.is_some()
+    }
+
     /// As whom requests of this login reach physical clusters, unless it was made there; none: as the gateway.
     pub fn upstream_credentials<'a>(&self, directory: &'a Directory) -> Option<&'a CredentialsName> {
         directory.upstream_credentials(self.account()?)

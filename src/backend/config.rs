@@ -20,6 +20,14 @@ pub struct BackendConfig {
     pub login: Option<UpstreamLogin>,
     /// Further credentials, which service accounts name.
     pub credentials: BTreeMap<CredentialsName, UpstreamLogin>,
+    pub anonymous: AnonymousClients,
+}
+
+/// Whether virtual clusters may let clients reach a physical cluster that do not log in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnonymousClients {
+    Allowed,
+    Refused,
 }
 
 /// What connections run over.

@@ -293,6 +293,7 @@ pub(crate) fn dialer(bootstrap: Vec<HostPort>, password: Option<&str>) -> Dialer
             })
         }),
         credentials: Default::default(),
+        anonymous: crate::backend::config::AnonymousClients::Refused,
     };
     Dialer::new(config, Vec::new(), metrics()).unwrap()
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use actix::prelude::*;
 use klamm_raft::model::ClusterId;
 
-use super::config::BackendConfig;
+use super::config::{AnonymousClients, BackendConfig};
 use super::watcher::picture;
 use super::{Dialer, Expected, Picture, Pool, Survey, TlsError, Watcher};
 use crate::metrics::Metrics;
@@ -17,6 +17,7 @@ use crate::metrics::Metrics;
 pub struct Upstream {
     pub watcher: Addr<Watcher>,
     pub picture: Picture,
+    pub anonymous: AnonymousClients,
     dialer: Arc<Dialer>,
 }
 
@@ -72,6 +73,7 @@ impl Upstreams {
                 Upstream {
                     watcher,
                     picture,
+                    anonymous: backend.anonymous,
                     dialer,
                 },
             );

@@ -1,5 +1,6 @@
 //! Requests to the admin API of a gateway node.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use rustls::crypto::aws_lc_rs;
+use serde::Deserialize;
 use serde_json::Value;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
@@ -173,6 +175,9 @@ impl AdminClient {
             .map_err(|error| Failure::Usage(format!("{}{path} is no address: {error}", self.url)))?;
         let mut response = self.agent.run(request).map_err(unreachable)?;
         let status = response.status().as_u16();
+        for warning in response.headers().get_all("warning") {
+            say(warning.to_str().unwrap_or_default());
+        }
         let text = response.body_mut().read_to_string().map_err(unreachable)?;
         if (200..300).contains(&status) {
             if text.is_empty() {
@@ -188,6 +193,46 @@ impl AdminClient {
         };
         Ok(Err(Refusal { status, why }))
     }
+
+    /// What several changes would come to, each after those before it.
+    pub(super) fn dry_run(&self, steps: Vec<Value>) -> Result<Vec<Answered>, Failure> {
+        let answer = self
+            .call("POST", "/gateway/v2/dry-run", Some(&Value::Array(steps)))?
+            .map_err(|refusal| refusal.failure("a dry run"))?;
+        let outcomes: Vec<Outcome> =
+            serde_json::from_value(answer).map_err(|error| Failure::Failed(Box::new(error)))?;
+        Ok(outcomes.into_iter().map(Outcome::answered).collect())
+    }
+}
+
+/// What one change of a dry run would come to.
+#[derive(Debug, Deserialize)]
+struct Outcome {
+    status: u16,
+    body: Value,
+}
+
+impl Outcome {
+    fn answered(self) -> Answered {
+        let status = self.status;
+        if (200..300).contains(&status) {
+            return Ok(self.body);
+        }
+        let why = match serde_json::from_value::<ProblemBody>(self.body) {
+            Ok(ProblemBody { msg, .. }) => msg,
+            Err(_) => format!("the answer was {status}"),
+        };
+        Err(Refusal { status, why })
+    }
+}
+
+/// Shows a warning of the gateway: `299 agent "text"`.
+fn say(warning: &str) {
+    let text = warning
+        .split_once('"')
+        .map_or(warning, |(_, text)| text.trim_end_matches('"'));
+    // There is nobody to tell when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "warning: {text}");
 }
 
 impl Refusal {

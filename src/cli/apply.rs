@@ -1,37 +1,100 @@
 //! `klamm apply`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::ApplyArgs;
-use super::admin_client::AdminClient;
-use super::documents;
+use super::admin_client::{AdminClient, Answered, Refusal};
+use super::changes;
+use super::documents::{self, Document, Form};
 use super::failure::Failure;
 use super::format::Report;
+use super::kind::Kind;
+use super::waves::{self, Item};
 
 /// Puts every document. One that is refused does not keep the others from going out; a gateway that is gone does.
 pub(super) fn apply(args: &ApplyArgs, client: &AdminClient) -> Result<Report, Failure> {
-    let mut report = Report::default();
-    let query = if args.dry_run { "?dryMode=true" } else { "" };
-    for document in documents::read(&args.files)? {
-        let path = format!("{}{query}", document.kind.path());
-        let result = match client.call("PUT", &path, Some(&document.body))? {
-            Ok(answer) => {
-                let result = answer
-                    .get("upsertResult")
-                    .and_then(Value::as_str)
-                    .unwrap_or("DONE");
-                Ok(if args.dry_run {
-                    format!("{result} (dry run){}", coming_and_going(&answer))
-                } else {
-                    result.to_owned()
-                })
-            }
-            Err(refusal) if refusal.status >= 500 => return Err(refusal.failure(document.title())),
-            Err(refusal) => Err(refusal.why),
-        };
-        report.add(document.title(), result);
+    let documents = documents::read(&args.files)?;
+    if args.dry_run {
+        let steps = documents.iter().map(|document| json!({ "put": document.body }));
+        let outcomes = client.dry_run(steps.collect())?;
+        return Ok(report(&documents, outcomes.into_iter().map(Some), |answer| {
+            format!("{} (dry run){}", result(answer), coming_and_going(answer))
+        }));
     }
+    let items: Vec<Item> = documents.iter().map(item).collect();
+    let put = |index: usize| {
+        let document: &Document = &documents[index];
+        client.call("PUT", document.kind.path(), Some(&document.body))
+    };
+    let done = changes::make(&waves::waves(&items), documents.len(), &put);
+    let mut report = report(&documents, done.answers, |answer| result(answer).to_owned());
+    report.stopped = report.stopped.or(done.stopped);
     Ok(report)
+}
+
+/// What comes of each document. One that the gateway could not answer stands for the end of it.
+fn report(
+    documents: &[Document],
+    answers: impl IntoIterator<Item = Option<Answered>>,
+    done: fn(&Value) -> String,
+) -> Report {
+    let mut report = Report::default();
+    for (document, answer) in documents.iter().zip(answers) {
+        match answer {
+            Some(Ok(answer)) => report.add(document.title(), Ok(done(&answer))),
+            Some(Err(refusal)) if refusal.status >= 500 => {
+                report.add(document.title(), Err(refusal.why.clone()));
+                report
+                    .stopped
+                    .get_or_insert_with(|| refusal.failure(document.title()));
+            }
+            Some(Err(refusal)) => report.add(document.title(), Err(why(refusal, document.form))),
+            None => report.add(document.title(), Err("it was not tried".to_owned())),
+        }
+    }
+    report
+}
+
+fn result(answer: &Value) -> &str {
+    answer
+        .get("upsertResult")
+        .and_then(Value::as_str)
+        .unwrap_or("DONE")
+}
+
+/// Why a document is refused. Who writes YAML may not know that a word is no text there.
+fn why(refusal: Refusal, form: Form) -> String {
+    let no_text = ["the number", "true", "false"].map(|found| format!("must be a text, but is {found}"));
+    match form {
+        Form::Yaml if no_text.iter().any(|words| refusal.why.contains(words)) => {
+            format!("{}: quote it, as in \"123\"", refusal.why)
+        }
+        Form::Yaml | Form::Json => refusal.why,
+    }
+}
+
+/// What the order of a document's going out depends on.
+fn item(document: &Document) -> Item {
+    let spec = |field: &str| document.body.pointer(&format!("/spec/{field}"));
+    let mut claims = vec![format!("name {}", document.name)];
+    match document.kind {
+        Kind::VirtualCluster => {}
+        // Two names for one topic are refused: the first one has it.
+        Kind::AliasTopic => claims.push(format!(
+            "topic {:?} {:?}",
+            spec("physicalCluster"),
+            spec("physicalName")
+        )),
+        Kind::ServiceAccount => {
+            let names = spec("externalNames").and_then(Value::as_array);
+            claims.extend(names.into_iter().flatten().map(|name| format!("external {name}")));
+        }
+    }
+    Item {
+        kind: document.kind,
+        vcluster: document.vcluster.clone(),
+        claims,
+    }
 }
 
 /// What a dry run says of topics.

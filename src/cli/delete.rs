@@ -1,17 +1,18 @@
 //! `klamm delete`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::DeleteArgs;
 use super::admin_client::{AdminClient, Answered, escaped};
+use super::changes;
 use super::documents;
 use super::failure::Failure;
 use super::format::Report;
 use super::kind::Kind;
+use super::waves::{self, Item};
 
 /// Deletes one resource, or those of files, what depends on others first.
 pub(super) fn delete(args: &DeleteArgs, client: &AdminClient) -> Result<Report, Failure> {
-    let mut report = Report::default();
     let targets: Vec<Target> = match (args.kind, &args.name) {
         (Some(kind), Some(name)) => vec![Target {
             kind,
@@ -28,18 +29,37 @@ pub(super) fn delete(args: &DeleteArgs, client: &AdminClient) -> Result<Report, 
             })
             .collect(),
     };
-    let (query, done) = if args.dry_run {
-        ("?dryMode=true", "DELETED (dry run)")
+    for target in &targets {
+        target.check()?;
+    }
+    let mut report = Report::default();
+    let (answers, done) = if args.dry_run {
+        let steps = targets.iter().map(Target::step);
+        let outcomes = client.dry_run(steps.collect())?;
+        (outcomes.into_iter().map(Some).collect(), "DELETED (dry run)")
     } else {
-        ("", "DELETED")
+        let items: Vec<Item> = targets.iter().map(Target::item).collect();
+        let one = |index: usize| targets[index].delete(client);
+        let done = changes::make(&waves::waves(&items), targets.len(), &one);
+        report.stopped = done.stopped;
+        (done.answers, "DELETED")
     };
-    for target in targets {
+    for (target, answer) in targets.iter().zip(answers) {
         let title = format!("{}/{}", target.kind, target.name);
-        let result = match target.delete(query, client)? {
-            Ok(_) => Ok(done.to_owned()),
-            Err(refusal) if refusal.status == 404 && args.ignore_not_found => Ok("NOT_FOUND".to_owned()),
-            Err(refusal) if refusal.status >= 500 => return Err(refusal.failure(title)),
-            Err(refusal) => Err(refusal.why),
+        let result = match answer {
+            Some(Ok(_)) => Ok(done.to_owned()),
+            Some(Err(refusal)) if refusal.status == 404 && args.ignore_not_found => {
+                Ok("NOT_FOUND".to_owned())
+            }
+            Some(Err(refusal)) if refusal.status >= 500 => {
+                let why = refusal.why.clone();
+                report
+                    .stopped
+                    .get_or_insert_with(|| refusal.failure(title.clone()));
+                Err(why)
+            }
+            Some(Err(refusal)) => Err(refusal.why),
+            None => Err("it was not tried".to_owned()),
         };
         report.add(title, result);
     }
@@ -53,23 +73,45 @@ struct Target {
 }
 
 impl Target {
-    fn delete(&self, query: &str, client: &AdminClient) -> Result<Answered, Failure> {
-        let path = self.kind.path();
+    /// That it can be said what is meant.
+    fn check(&self) -> Result<(), Failure> {
         match (self.kind, &self.vcluster) {
-            (Kind::VirtualCluster, None) => {
-                client.call("DELETE", &format!("{path}/{}{query}", escaped(&self.name)), None)
-            }
             (Kind::VirtualCluster, Some(_)) => Err(Failure::Usage(
                 "a VirtualCluster does not belong to a virtual cluster".to_owned(),
             )),
-            (_, Some(vcluster)) => {
-                let body = json!({ "name": self.name, "vCluster": vcluster });
-                client.call("DELETE", &format!("{path}{query}"), Some(&body))
-            }
-            (kind, None) => Err(Failure::Usage(format!(
-                "{kind}/{} belongs to a virtual cluster: name it by --v-cluster",
-                self.name
+            (Kind::AliasTopic | Kind::ServiceAccount, None) => Err(Failure::Usage(format!(
+                "{}/{} belongs to a virtual cluster: name it by --v-cluster",
+                self.kind, self.name
             ))),
+            _ => Ok(()),
+        }
+    }
+
+    fn delete(&self, client: &AdminClient) -> Result<Answered, Failure> {
+        let path = self.kind.path();
+        match self.kind {
+            Kind::VirtualCluster => client.call("DELETE", &format!("{path}/{}", escaped(&self.name)), None),
+            Kind::AliasTopic | Kind::ServiceAccount => {
+                let body = json!({ "name": self.name, "vCluster": self.vcluster });
+                client.call("DELETE", path, Some(&body))
+            }
+        }
+    }
+
+    /// The same for a dry run.
+    fn step(&self) -> Value {
+        let mut target = json!({ "kind": self.kind.name(), "name": self.name });
+        if let Some(vcluster) = &self.vcluster {
+            target["vCluster"] = json!(vcluster);
+        }
+        json!({ "delete": target })
+    }
+
+    fn item(&self) -> Item {
+        Item {
+            kind: self.kind,
+            vcluster: self.vcluster.clone(),
+            claims: vec![self.name.clone()],
         }
     }
 }

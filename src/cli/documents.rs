@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::kind::Kind;
+use crate::yaml;
 
 /// The largest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -18,7 +19,15 @@ pub(super) struct Document {
     pub(super) kind: Kind,
     pub(super) name: String,
     pub(super) vcluster: Option<String>,
+    pub(super) form: Form,
     pub(super) body: Value,
+}
+
+/// How a resource is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Yaml,
+    Json,
 }
 
 impl Document {
@@ -94,26 +103,33 @@ fn parse(source: &str, text: &str) -> Result<Vec<Document>, Failure> {
     // `yes` and `off` are texts, as in today's YAML.
     let options = serde_saphyr::options! { strict_booleans: true };
     let bodies: Vec<Value> = serde_saphyr::from_multiple_with_options(text, options).map_err(|error| {
-        let line = error
-            .location()
-            .map(|at| format!(":{}", at.line()))
-            .unwrap_or_default();
-        Failure::Usage(format!(
-            "{source}{line}: this is not YAML that can be read: {}",
-            error.without_snippet()
-        ))
+        let malformed = yaml::malformed(&error);
+        let line = malformed.line.map(|line| format!(":{line}")).unwrap_or_default();
+        Failure::Usage(format!("{source}{line}: {}", malformed.message))
     })?;
-    let numbered = bodies.into_iter().zip(1..);
-    numbered
-        .map(|(body, number)| document(body).map_err(|why| wrong(source, number, &why)))
-        .collect()
+    let form = match text.trim_start().starts_with(['{', '[']) {
+        true => Form::Json,
+        false => Form::Yaml,
+    };
+    let mut documents = Vec::new();
+    for (body, number) in bodies.into_iter().zip(1..) {
+        // A list holds resources, as `klamm get -o json` prints them.
+        let resources = match body {
+            Value::Array(list) => list,
+            one => vec![one],
+        };
+        for resource in resources {
+            documents.push(document(resource, form).map_err(|why| wrong(source, number, &why))?);
+        }
+    }
+    Ok(documents)
 }
 
 fn wrong(source: &str, number: usize, why: &str) -> Failure {
     Failure::Usage(format!("{source}, document {number}: {why}"))
 }
 
-fn document(body: Value) -> Result<Document, String> {
+fn document(body: Value, form: Form) -> Result<Document, String> {
     let kinds = Kind::ALL.map(Kind::name).join(", ");
     let kind = match body.get("kind").and_then(Value::as_str) {
         Some(text) => Kind::ALL
@@ -122,17 +138,33 @@ fn document(body: Value) -> Result<Document, String> {
             .ok_or_else(|| format!("the kind {text:?} is not known: there are {kinds}"))?,
         None => return Err(format!("there is no kind: there are {kinds}")),
     };
-    let metadata = |field: &str| {
-        body.pointer(&format!("/metadata/{field}"))
-            .and_then(Value::as_str)
-            .map(str::to_owned)
+    let metadata = |field: &str| match body.pointer(&format!("/metadata/{field}")) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(no_text(&format!("metadata.{field}"), other, form)),
     };
     Ok(Document {
         kind,
-        name: metadata("name").ok_or("there is no metadata.name")?,
-        vcluster: metadata("vCluster"),
+        name: metadata("name")?.ok_or("there is no metadata.name")?,
+        vcluster: metadata("vCluster")?,
+        form,
         body,
     })
+}
+
+/// What to say of a value that should be a text.
+fn no_text(field: &str, value: &Value, form: Form) -> String {
+    let kind = match value {
+        Value::Number(_) => "a number",
+        Value::Bool(_) => "true or false",
+        Value::Array(_) => "a list",
+        Value::Object(_) | Value::Null | Value::String(_) => "a map",
+    };
+    let quote = match (value, form) {
+        (Value::Number(_) | Value::Bool(_), Form::Yaml) => ": quote it, as in name: \"123\"",
+        _ => "",
+    };
+    format!("{field} must be a text, and what stands there is {kind}{quote}")
 }
 
 #[cfg(test)]
@@ -167,6 +199,14 @@ mod tests {
     }
 
     #[test]
+    fn a_list_holds_resources() {
+        let one = r#"{"kind":"VirtualCluster","metadata":{"name":"v"}}"#;
+        for list in [format!("[{one},{one}]"), format!("- {one}\n- {one}\n")] {
+            assert_eq!(parse("a", &list).expect("resources").len(), 2, "{list}");
+        }
+    }
+
+    #[test]
     fn what_is_no_resource_is_named() {
         let refused = |text: &str| parse("a.yaml", text).expect_err("no resource").to_string();
         assert!(
@@ -177,6 +217,16 @@ mod tests {
         assert!(refused("kind: AliasTopic\n").contains("no metadata.name"));
         assert!(refused("kind: [\n").starts_with("a.yaml:"));
         assert!(refused("- x\n").contains("there is no kind"));
+        let named = |name: &str| refused(&format!("kind: AliasTopic\nmetadata: {{name: {name}}}\n"));
+        for number in ["123", "1e3", "0x1f"] {
+            assert!(
+                named(number).contains("what stands there is a number: quote it"),
+                "{number}"
+            );
+        }
+        assert!(named("true").contains("is true or false: quote it"));
+        let json = refused(r#"{"kind":"AliasTopic","metadata":{"name":123}}"#);
+        assert!(json.ends_with("what stands there is a number"), "{json}");
         assert!(read(&[PathBuf::from("/nowhere")]).is_err());
     }
 }

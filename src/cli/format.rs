@@ -70,6 +70,8 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
 #[derive(Debug, Default)]
 pub(super) struct Report {
     entries: Vec<Entry>,
+    /// Why the rest was not tried.
+    pub(super) stopped: Option<Failure>,
 }
 
 #[derive(Debug)]
@@ -105,17 +107,16 @@ impl Report {
     }
 
     /// Prints everything; a failure when anything failed.
-    pub(super) fn print(&self, style: Style) -> Result<(), Failure> {
+    pub(super) fn print(self, style: Style) -> Result<(), Failure> {
         print(&match style {
             Style::Json => self.json(),
             Style::Text => self.text(),
         })?;
-        match self.failed() {
-            0 => Ok(()),
-            failed => Err(Failure::Some {
-                failed,
-                all: self.entries.len(),
-            }),
+        let (failed, all) = (self.failed(), self.entries.len());
+        match (self.stopped, failed) {
+            (Some(stopped), _) => Err(stopped),
+            (None, 0) => Ok(()),
+            (None, failed) => Err(Failure::Some { failed, all }),
         }
     }
 }

@@ -49,5 +49,5 @@ fn shown(listener: &ListenerConfig) -> String {
         Routing::Port { count, .. } => format!("on the ports {first} to {}", first + (count - 1)),
         Routing::Sni { domain, .. } => format!("for *.{domain} on the port {first}"),
     };
-    format!("Kafka ({}) {ports}", listener.protocol)
+    format!("Kafka ({}) {ports} of {}", listener.speech, listener.bind_host)
 }

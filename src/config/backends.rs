@@ -9,26 +9,27 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::address::HostPort;
 use crate::backend::config::{
-    BackendConfig, ClientIdentity, HostCheck, Security, TlsConfig, Trust, UpstreamLogin,
+    AnonymousClients, BackendConfig, ClientIdentity, HostCheck, Security, TlsConfig, Trust, UpstreamLogin,
 };
 use crate::secret::Secret;
 
 use super::ReadFile;
 use super::clusters::{Cluster, Properties, unreadable};
 use super::kafka_names::{
-    BOOTSTRAP_SERVERS, ENDPOINT_IDENTIFICATION, KEYSTORE_CHAIN, KEYSTORE_KEY, KEYSTORE_LOCATION,
-    KEYSTORE_TYPE, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, ROLES, SASL_JAAS_CONFIG, SECURITY_PROTOCOL,
-    TRUSTSTORE_CERTIFICATES, TRUSTSTORE_LOCATION, TRUSTSTORE_TYPE,
+    ALLOW_ANONYMOUS, BOOTSTRAP_SERVERS, ENDPOINT_IDENTIFICATION, KEYSTORE_CHAIN, KEYSTORE_KEY,
+    KEYSTORE_LOCATION, KEYSTORE_TYPE, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, ROLES, SASL_JAAS_CONFIG,
+    SECURITY_PROTOCOL, TRUSTSTORE_CERTIFICATES, TRUSTSTORE_LOCATION, TRUSTSTORE_TYPE,
 };
 use super::problem::{Place, Problem};
 use super::reference::variable;
 use super::settings::Setting;
 use super::tree::Value;
 
-/// Reads the properties of one cluster. `None` when there is a problem.
+/// Reads the properties of one cluster. `None` when there is a problem. `anonymous` is for a cluster that does not say.
 pub(super) fn backend(
     id: &ClusterId,
     cluster: Cluster,
+    anonymous: AnonymousClients,
     read: ReadFile<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<BackendConfig> {
@@ -47,6 +48,7 @@ pub(super) fn backend(
     let bootstrap = reader.bootstrap();
     let protocol = reader.protocol();
     reader.roles();
+    let anonymous = reader.anonymous().unwrap_or(anonymous);
     let login = reader.login(protocol.sasl);
     let security = reader.security(protocol.tls);
     let credentials = credentials
@@ -64,6 +66,7 @@ pub(super) fn backend(
         security,
         login,
         credentials,
+        anonymous,
     })
 }
 
@@ -135,6 +138,7 @@ impl Reader<'_> {
 
     fn bootstrap(&mut self) -> Vec<HostPort> {
         let set = self.properties.contains_key(BOOTSTRAP_SERVERS);
+        self.join_list(BOOTSTRAP_SERVERS);
         let Some(servers) = self.take(BOOTSTRAP_SERVERS) else {
             if !set {
                 self.missing(BOOTSTRAP_SERVERS, "this is required");
@@ -157,6 +161,19 @@ impl Reader<'_> {
             self.refuse(servers.place, "at least one host:port is required");
         }
         addresses
+    }
+
+    /// Makes one text with commas of a property that is written as a list of texts.
+    fn join_list(&mut self, name: &'static str) {
+        let Some(Setting { value, .. }) = self.properties.get_mut(name) else {
+            return;
+        };
+        if let Value::List(items) = value {
+            let texts: Option<Vec<&str>> = items.iter().map(|item| item.value.text()).collect();
+            if let Some(texts) = texts {
+                *value = Value::Text(texts.join(","));
+            }
+        }
     }
 
     fn protocol(&mut self) -> Protocol {
@@ -191,6 +208,19 @@ impl Reader<'_> {
                 let message = format!("the role {other:?} is not known");
                 self.problems
                     .push(Problem::new(roles.place, message).hint("the only role is upstream"));
+            }
+        }
+    }
+
+    fn anonymous(&mut self) -> Option<AnonymousClients> {
+        let said = self.take(ALLOW_ANONYMOUS)?;
+        match said.text.trim() {
+            "true" => Some(AnonymousClients::Allowed),
+            "false" => Some(AnonymousClients::Refused),
+            other => {
+                let message = format!("{other:?} is neither true nor false");
+                self.refuse(said.place, message);
+                None
             }
         }
     }

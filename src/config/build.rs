@@ -15,18 +15,18 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
-    ClusterId, InvalidName, ListenerName, NodeId, Protocol, ProviderName, Routing, SigningKey,
+    ClusterId, InvalidName, ListenerName, NodeId, ProviderName, Routing, SigningKey, Speech,
 };
 
 use crate::address::HostPort;
-use crate::backend::config::BackendConfig;
+use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::listener::config::ListenerConfig;
 use crate::oauth::ProviderConfig;
 use crate::secret::Secret;
-use crate::telemetry::LogFormat;
+use crate::telemetry::{self, LogFormat};
 
 use super::clusters::{Clusters, unreadable};
-use super::listeners::Defaults;
+use super::listeners::{Defaults, Names};
 use super::problem::{Place, Problem};
 use super::reference::{self, variable};
 use super::settings::{Setting, Settings};
@@ -59,8 +59,8 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     }
     settings.add_variables(inputs.variables, &mut problems);
     let mut builder = Builder { settings, problems };
-    let (backends, mut warnings) = builder.backends(inputs.file, inputs.read);
     let listeners = builder.listeners(inputs.read);
+    let (backends, mut warnings) = builder.backends(inputs.file, anonymous_clients(&listeners), inputs.read);
     let http = builder.http(inputs.read);
     let node = builder.node(inputs.read);
     builder.check_advertised(&listeners, &node);
@@ -81,6 +81,7 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     if !builder.problems.is_empty() {
         return Err(ConfigError::of(builder.problems));
     }
+    warnings.append(&mut builder.settings.warnings);
     warnings.sort();
     Ok(Config { warnings, ..config })
 }
@@ -146,6 +147,7 @@ impl Builder {
     fn backends(
         &mut self,
         file: Option<&Path>,
+        anonymous: AnonymousClients,
         read: ReadFile<'_>,
     ) -> (BTreeMap<ClusterId, BackendConfig>, Vec<Problem>) {
         let mut clusters = Clusters::default();
@@ -179,31 +181,31 @@ impl Builder {
             .by_id
             .into_iter()
             .filter_map(|(id, cluster)| {
-                let backend = backends::backend(&id, cluster, read, &mut self.problems)?;
+                let backend = backends::backend(&id, cluster, anonymous, read, &mut self.problems)?;
                 Some((id, backend))
             })
             .collect();
         (backends, clusters.warnings)
     }
 
-    fn host(&mut self, key: &'static str, default: &str) -> String {
-        let Some(text) = self.text(key) else {
-            return default.to_owned();
-        };
+    fn host(&mut self, key: &'static str) -> Option<String> {
+        let text = self.text(key)?;
         match listeners::parse_host(&text) {
-            Ok(host) => host,
+            Ok(host) => Some(host),
             Err(why) => {
                 self.refuse(self.place(key), why);
-                default.to_owned()
+                None
             }
         }
     }
 
     fn listeners(&mut self, read: ReadFile<'_>) -> Vec<ListenerConfig> {
-        let bind_host = self.host(reference::BIND_HOST, "0.0.0.0");
-        let advertised_host = self.host(reference::ADVERTISED_HOST, "localhost");
+        let defaults = Defaults {
+            bind_host: self.host(reference::BIND_HOST),
+            advertised_host: self.host(reference::ADVERTISED_HOST),
+        };
         let Some(setting) = self.settings.keys.get(reference::LISTENERS).cloned() else {
-            return vec![self.only_listener(bind_host, advertised_host)];
+            return vec![self.only_listener(&defaults)];
         };
         for key in [reference::PORT_START, reference::PORT_COUNT] {
             if self.is_set(key) {
@@ -212,15 +214,12 @@ impl Builder {
                     .push(problem.hint("give port.start and port.count of each listener there"));
             }
         }
-        let defaults = Defaults {
-            bind_host,
-            advertised_host,
-        };
         listeners::parse(setting, &defaults, read, &mut self.problems)
     }
 
     /// The short form.
-    fn only_listener(&mut self, bind_host: String, advertised_host: String) -> ListenerConfig {
+    fn only_listener(&mut self, defaults: &Defaults) -> ListenerConfig {
+        let advertised_host = defaults.advertised_host().to_owned();
         if advertised_host
             .parse()
             .is_ok_and(|ip: IpAddr| ip.is_unspecified())
@@ -236,8 +235,8 @@ impl Builder {
         }
         ListenerConfig {
             name: ListenerName::short_form(),
-            protocol: Protocol::SaslPlaintext,
-            bind_host,
+            speech: Speech::by_methods(),
+            bind_host: defaults.bind_host(Names::Default).to_owned(),
             bind_port: start,
             routing: Routing::Port {
                 host: advertised_host,
@@ -263,7 +262,7 @@ impl Builder {
                 .unwrap_or_else(|| "0.0.0.0".to_owned()),
             false => "127.0.0.1".to_owned(),
         };
-        let host = self.host(reference::HTTP_HOST, &default_host);
+        let host = self.host(reference::HTTP_HOST).unwrap_or(default_host);
         if !explicit && !is_loopback(&host) {
             self.problems.push(
                 Problem::new(
@@ -305,14 +304,11 @@ impl Builder {
                     None
                 }
             });
-        if self.is_set(reference::RAFT_LISTEN) && !self.is_set(reference::RAFT_PEERS) {
-            let place = self.place(reference::RAFT_LISTEN);
-            self.problems.push(
-                Problem::new(place, "a single node has no use for this")
-                    .hint("set klamm.raft.peers to form a cluster"),
-            );
-        }
-        let raft_listen = listen.or_else(|| raft_peers.get(&id).cloned());
+        // A single node opens nothing for other nodes, whatever it is told.
+        let raft_listen = match self.is_set(reference::RAFT_PEERS) {
+            true => listen.or_else(|| raft_peers.get(&id).cloned()),
+            false => None,
+        };
         let cluster_secret = self.cluster_secret();
         let mut addresses = raft_peers.values().chain(&raft_listen);
         let exposed = addresses.find(|address| !is_loopback(&address.host));
@@ -506,13 +502,10 @@ impl Builder {
         let filter = self
             .text(reference::LOG_FILTER)
             .unwrap_or_else(|| "info".to_owned());
-        if tracing_subscriber::EnvFilter::try_new(&filter).is_err() {
+        if let Err(problem) = telemetry::check_filter(&filter) {
+            let place = self.place(reference::LOG_FILTER);
             self.problems.push(
-                Problem::new(
-                    self.place(reference::LOG_FILTER),
-                    format!("the filter {filter:?} is not understood"),
-                )
-                .hint("for instance info,klamm::session=debug"),
+                Problem::new(place, problem.to_string()).hint("for instance info,klamm::session=debug"),
             );
         }
         let format = match self.text(reference::LOG_FORMAT).map(|text| text.parse()) {
@@ -525,6 +518,14 @@ impl Builder {
             None => LogFormat::default(),
         };
         LogConfig { filter, format }
+    }
+}
+
+/// Whether clients that do not log in may reach a physical cluster that does not say.
+fn anonymous_clients(listeners: &[ListenerConfig]) -> AnonymousClients {
+    match listeners.iter().all(|listener| is_loopback(&listener.bind_host)) {
+        true => AnonymousClients::Allowed,
+        false => AnonymousClients::Refused,
     }
 }
 

@@ -16,6 +16,16 @@ impl Fields {
         self.0.contains_key(name)
     }
 
+    /// Whether a key that begins so is given.
+    pub(super) fn has_any(&self, prefix: &str) -> bool {
+        self.0.keys().any(|name| name.starts_with(prefix))
+    }
+
+    /// Whether a key is given as this text.
+    pub(super) fn is(&self, name: &str, text: &str) -> bool {
+        matches!(self.0.get(name), Some(Value::Text(given)) if given == text)
+    }
+
     pub(super) fn remove(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name)
     }

@@ -1,7 +1,8 @@
 //! `sasl.jaas.config`: the one-line form of a JAAS entry, read as Kafka's clients read it.
 //!
-//! Kafka tokenizes it with Java's `StreamTokenizer`: words, quoted texts with backslash escapes, and comments. Stricter
-//! than that: a quoted text must end. Messages never show a value.
+//! Kafka tokenizes it with Java's `StreamTokenizer`: words, quoted texts with backslash escapes, and comments. Options that a
+//! module does not know are left alone, and of an option that is repeated the last value counts, as in Java. Stricter than
+//! that: a quoted text must end. Messages never show a value.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -35,9 +36,11 @@ impl Module {
     }
 
     fn find(name: &str) -> Option<Self> {
+        // Libraries that bring Kafka's client along put a name of their own before those of its classes.
+        let is_shaded = |known: &str| name.strip_suffix(known).is_some_and(|rest| rest.ends_with('.'));
         [Self::Plain, Self::Scram, Self::Bearer]
             .into_iter()
-            .find(|module| module.name() == name)
+            .find(|module| module.name() == name || is_shaded(module.name()))
     }
 
     /// The options that it takes.
@@ -84,6 +87,11 @@ pub(super) enum JaasError {
     NoFlag,
     #[error("the option {0} has no value, as in {0}=\"...\"")]
     NoValue(&'static str),
+    /// Its name may be a part of a secret.
+    #[error(
+        "a word stands there without a value: an option is written name=\"...\", and a value with spaces in quotes"
+    )]
+    LoneWord,
     #[error("the value of {0} begins with a digit or a special character: put it in quotes")]
     Unquoted(&'static str),
     #[error("a quoted text does not end")]
@@ -92,10 +100,8 @@ pub(super) enum JaasError {
     NoSemicolon,
     #[error("there is more than one entry")]
     SecondEntry,
-    #[error("the option {0} is given twice")]
-    Twice(&'static str),
-    #[error("there is something else than the options {}", .0.join(", "))]
-    OtherOption(&'static [&'static str]),
+    #[error("there is something else than options, such as {}", .0.join(", "))]
+    NoOption(&'static [&'static str]),
     #[error("the option {0} is missing")]
     Missing(&'static str),
     #[error("an extension has letters in its name, and printable characters in its value")]
@@ -132,16 +138,16 @@ pub(super) fn parse(text: &str) -> Result<Entry, JaasError> {
         match name {
             OptionName::Known(name) => {
                 let value = Secret::new(option_value(&mut tokens, name)?);
-                if entry.options.insert(name, value).is_some() {
-                    return Err(JaasError::Twice(name));
-                }
+                entry.options.insert(name, value);
             }
+            OptionName::Unknown => skip_value(&mut tokens)?,
             OptionName::Extension(name) => {
                 let value = option_value(&mut tokens, "extension")?;
                 let fits = !value.is_empty() && value.bytes().all(|b| b == b' ' || b.is_ascii_graphic());
-                if !fits || entry.extensions.insert(name, value).is_some() {
+                if !fits {
                     return Err(JaasError::Extension);
                 }
+                entry.extensions.insert(name, value);
             }
         }
     }
@@ -165,6 +171,8 @@ fn module(tokens: &mut Tokens<'_>) -> Result<Module, JaasError> {
 enum OptionName {
     Known(&'static str),
     Extension(String),
+    /// Another module's, such as `serviceName`.
+    Unknown,
 }
 
 /// The next option's name; `None` at the semicolon.
@@ -180,16 +188,23 @@ fn option_name(tokens: &mut Tokens<'_>, module: Module) -> Result<Option<OptionN
                     Ok(Some(OptionName::Extension(extension.to_owned())))
                 }
                 Some(_) => Err(JaasError::Extension),
-                None => Err(JaasError::OtherOption(module.options())),
+                None => Ok(Some(OptionName::Unknown)),
             }
         }
-        Some(_) => Err(JaasError::OtherOption(module.options())),
+        Some(_) => Err(JaasError::NoOption(module.options())),
         None => Err(JaasError::NoSemicolon),
     }
 }
 
 fn is_extension(name: &str) -> bool {
     !name.is_empty() && name != "auth" && name.bytes().all(|b| b.is_ascii_alphabetic())
+}
+
+fn skip_value(tokens: &mut Tokens<'_>) -> Result<(), JaasError> {
+    match (tokens.next()?, tokens.next()?) {
+        (Some(Token::Sign('=')), Some(Token::Word(_) | Token::Quoted(_))) => Ok(()),
+        _ => Err(JaasError::LoneWord),
+    }
 }
 
 fn option_value(tokens: &mut Tokens<'_>, name: &'static str) -> Result<String, JaasError> {
@@ -332,6 +347,13 @@ mod tests {
         check(r#"username="a\u0041" "password"=b;"#, Ok(("au0041", "b")));
         check("username=a /* why */ password=b; // end", Ok(("a", "b")));
         check(r#"username="" password="";"#, Ok(("", "")));
+        check("username=a password=b serviceName=kafka;", Ok(("a", "b")));
+        check("username=x password=y username=a password=b;", Ok(("a", "b")));
+        for shade in ["kafkashaded.", "org.apache.flink.kafka.shaded."] {
+            let entry = parse(&format!("{shade}{PLAIN_MODULE} required username=a password=b;"));
+            assert_eq!(entry.map(|entry| entry.module), Ok(Module::Plain), "{shade}");
+        }
+        assert!(parse(&format!("un{PLAIN_MODULE} required username=a password=b;")).is_err());
     }
 
     #[test]
@@ -345,23 +367,14 @@ mod tests {
         check("username=a password b;", Err(JaasError::NoValue("password")));
         check("username=a password=-b;", Err(JaasError::Unquoted("password")));
         check("username=a password=12;", Err(JaasError::Unquoted("password")));
-        check("username=a username=b;", Err(JaasError::Twice("username")));
-        check(
-            "username=a password=b serviceName=k;",
-            Err(JaasError::OtherOption(Module::Plain.options())),
-        );
-        check(
-            "= username=a;",
-            Err(JaasError::OtherOption(Module::Plain.options())),
-        );
+        check("= username=a;", Err(JaasError::NoOption(Module::Plain.options())));
         check(
             "username=a password=b; other.Module required;",
             Err(JaasError::SecondEntry),
         );
-        check(
-            "username=a password=my secret;",
-            Err(JaasError::OtherOption(Module::Plain.options())),
-        );
+        check("username=a password=my secret;", Err(JaasError::LoneWord));
+        check("username=a password=b serviceName;", Err(JaasError::LoneWord));
+        check("usrname=a password=b;", Err(JaasError::Missing("username")));
         assert_eq!(
             parse("my secret").unwrap_err(),
             JaasError::OtherModule(String::new())

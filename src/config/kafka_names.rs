@@ -34,7 +34,7 @@ macro_rules! used {
 }
 
 used! {
-    BOOTSTRAP_SERVERS = "bootstrap.servers", "One or more `host:port`, separated by commas. Required.";
+    BOOTSTRAP_SERVERS = "bootstrap.servers", "One or more `host:port`, separated by commas or as a list. Required.";
     SECURITY_PROTOCOL = "security.protocol", "`PLAINTEXT` (default), `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.";
     SASL_MECHANISM = "sasl.mechanism", "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`, with the SASL protocols.";
     SASL_JAAS_CONFIG = "sasl.jaas.config",
@@ -54,6 +54,8 @@ used! {
     ENDPOINT_IDENTIFICATION = "ssl.endpoint.identification.algorithm",
         "`https` (default): the certificate must name the broker's host. Empty: it need not.";
     ROLES = "gateway.roles", "`upstream`, the default.";
+    ALLOW_ANONYMOUS = "gateway.allow.anonymous",
+        "`true`: virtual clusters may list the method `anonymous`, and so let anybody who can connect reach this physical cluster with the gateway's own login. `false`: none may. Without it: `true` on a node whose listeners are all bound to loopback addresses, `false` elsewhere. Give every node the same.";
 }
 
 /// Properties without meaning for a gateway.
@@ -168,20 +170,34 @@ pub(super) fn split_variable(rest: &str) -> Option<VariableName> {
         .min_by_key(|parts| parts.id.len())
 }
 
+/// A variable that ends with no known property.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// One of the gateway's is meant, and would be missing.
+    Mistyped(Problem),
+    /// It is some other program's.
+    Stray(Problem),
+}
+
 /// What to say of a variable that ends with no known property.
-pub(super) fn unknown_variable(rest: &str) -> Problem {
-    let problem = Problem::new(
-        Place::Variable(format!("KAFKA_{rest}")),
-        "this variable ends with no Kafka property that is known",
-    );
+pub(super) fn unknown_variable(rest: &str) -> Unknown {
+    let place = Place::Variable(format!("KAFKA_{rest}"));
     let meant = rest.match_indices('_').find_map(|(at, _)| {
         let known: Vec<String> = USED.iter().map(|property| variable(property.name)).collect();
         hint::nearest(&rest[at + 1..], known.iter().map(String::as_str))
             .map(|name| format!("{}_{name}", &rest[..at]))
     });
     match meant {
-        Some(meant) => problem.hint(format!("did you mean KAFKA_{meant}?")),
-        None => problem.hint("the form is KAFKA_<ID>_<PROPERTY>, for instance KAFKA_MAIN_BOOTSTRAP_SERVERS"),
+        Some(meant) => {
+            let problem = Problem::new(place, "this variable ends with no Kafka property that is known");
+            Unknown::Mistyped(problem.hint(format!("did you mean KAFKA_{meant}?")))
+        }
+        None => {
+            let problem = Problem::new(place, "this variable is not the gateway's and is ignored");
+            Unknown::Stray(problem.hint(
+                "variables of the gateway have the form KAFKA_<ID>_<PROPERTY>, for instance KAFKA_MAIN_BOOTSTRAP_SERVERS",
+            ))
+        }
     }
 }
 
@@ -226,7 +242,10 @@ mod tests {
 
     #[test]
     fn unknown_variables_get_a_hint() {
-        let hint = |rest| unknown_variable(rest).hint.expect("a hint");
+        let hint = |rest| match unknown_variable(rest) {
+            Unknown::Mistyped(problem) => problem.hint.expect("a hint"),
+            Unknown::Stray(problem) => panic!("{problem}"),
+        };
         assert_eq!(
             hint("MAIN_BOOTSTRAP_SERVER"),
             "did you mean KAFKA_MAIN_BOOTSTRAP_SERVERS?"
@@ -235,6 +254,14 @@ mod tests {
             hint("EU_WEST_SASL_MECHANISMS"),
             "did you mean KAFKA_EU_WEST_SASL_MECHANISM?"
         );
-        assert!(hint("BROKER").contains("KAFKA_<ID>_<PROPERTY>"));
+        for stray in [
+            "BROKER",
+            "VERSION",
+            "ADVERTISED_LISTENERS",
+            "ZOOKEEPER_CONNECT",
+            "NODE_ID",
+        ] {
+            assert!(matches!(unknown_variable(stray), Unknown::Stray(_)), "{stray}");
+        }
     }
 }

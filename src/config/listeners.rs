@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use klamm_raft::model::{ListenerName, Protocol, Routing};
+use klamm_raft::model::{Encryption, ListenerName, Protocol, Routing, Sasl, Speech};
 
 use crate::address::HostPort;
 use crate::chain::Chain;
@@ -21,11 +21,38 @@ const FORM: &str = "the form is [{name: clients, protocol: SASL_SSL, port.start:
 /// A domain leaves room for the label of a broker before it: 63 bytes, a dot, and 253 in all.
 const MAX_DOMAIN_BYTES: usize = 189;
 
+/// What is told by nodes that do not say otherwise.
+const ADVERTISED_HOST: &str = "localhost";
+
 /// What listeners have that do not say otherwise.
 #[derive(Debug, Clone)]
 pub(super) struct Defaults {
-    pub(super) bind_host: String,
-    pub(super) advertised_host: String,
+    /// None: all addresses of the machine if clients are told how to reach it, its loopback address otherwise.
+    pub(super) bind_host: Option<String>,
+    pub(super) advertised_host: Option<String>,
+}
+
+/// Whether a listener says by itself how clients reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    Own,
+    Default,
+}
+
+impl Defaults {
+    /// What clients are told.
+    pub(super) fn advertised_host(&self) -> &str {
+        self.advertised_host.as_deref().unwrap_or(ADVERTISED_HOST)
+    }
+
+    /// What a listener opens its ports on.
+    pub(super) fn bind_host(&self, names: Names) -> &str {
+        match (&self.bind_host, &self.advertised_host, names) {
+            (Some(host), _, _) => host,
+            (None, None, Names::Default) => "127.0.0.1",
+            (None, Some(_), _) | (None, _, Names::Own) => "0.0.0.0",
+        }
+    }
 }
 
 /// The keys of a listener.
@@ -107,14 +134,26 @@ impl Reader<'_> {
             self.place = fields::within(&self.place, name.as_str());
         }
         let protocol = self.protocol();
-        let bind_host = self.host("bind.host", &defaults.bind_host);
+        let has_tls = match protocol {
+            Some(protocol) => protocol.has_tls(),
+            None => self.fields.has_any("tls.") || self.is_by_name(),
+        };
+        let names = match self.fields.has("advertised.host") || self.is_by_name() {
+            true => Names::Own,
+            false => Names::Default,
+        };
+        let default = defaults.bind_host(names).to_owned();
+        let bind_host = self.host("bind.host", &default);
         let (bind_port, routing) = self.routing(defaults, protocol);
-        let tls = self.tls(protocol);
+        let tls = match has_tls {
+            true => self.tls(),
+            false => self.no_tls(protocol),
+        };
         let proxies = self.proxies();
         let (name, bind_port, routing) = (name?, bind_port?, routing?);
         (self.problems.len() == before).then_some(ListenerConfig {
             name,
-            protocol,
+            speech: speech(protocol, tls.as_ref()),
             bind_host,
             bind_port,
             routing,
@@ -138,15 +177,20 @@ impl Reader<'_> {
         }
     }
 
-    fn protocol(&mut self) -> Protocol {
-        let Some(text) = self.text("protocol") else {
-            return Protocol::SaslPlaintext;
-        };
-        text.parse()
-            .unwrap_or_else(|unknown: klamm_raft::model::UnknownProtocol| {
+    /// None: as the methods of each virtual cluster say, with TLS if there are certificates.
+    fn protocol(&mut self) -> Option<Protocol> {
+        let text = self.text("protocol")?;
+        let known = text.parse();
+        Some(
+            known.unwrap_or_else(|unknown: klamm_raft::model::UnknownProtocol| {
                 self.refuse_with(format!("the protocol {text:?} is not known"), unknown.to_string());
                 Protocol::SaslPlaintext
-            })
+            }),
+        )
+    }
+
+    fn is_by_name(&self) -> bool {
+        self.fields.is("routing", "sni")
     }
 
     fn host(&mut self, name: &str, default: &str) -> String {
@@ -181,7 +225,7 @@ impl Reader<'_> {
         }
     }
 
-    fn routing(&mut self, defaults: &Defaults, protocol: Protocol) -> (Option<u16>, Option<Routing>) {
+    fn routing(&mut self, defaults: &Defaults, protocol: Option<Protocol>) -> (Option<u16>, Option<Routing>) {
         match self.text("routing").as_deref() {
             None | Some("port") => self.by_port(defaults),
             Some("sni") => self.by_name(protocol),
@@ -198,7 +242,7 @@ impl Reader<'_> {
 
     fn by_port(&mut self, defaults: &Defaults) -> (Option<u16>, Option<Routing>) {
         self.unfit(&["port", "domain"], "port");
-        let host = self.host("advertised.host", &defaults.advertised_host);
+        let host = self.host("advertised.host", defaults.advertised_host());
         if host.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified()) {
             self.refuse(format!("clients cannot connect to {host}"));
         }
@@ -222,9 +266,9 @@ impl Reader<'_> {
         (Some(first), Some(Routing::Port { host, start, count }))
     }
 
-    fn by_name(&mut self, protocol: Protocol) -> (Option<u16>, Option<Routing>) {
+    fn by_name(&mut self, protocol: Option<Protocol>) -> (Option<u16>, Option<Routing>) {
         self.unfit(&["port.start", "port.count", "advertised.host"], "sni");
-        if !protocol.has_tls() {
+        if let Some(protocol) = protocol.filter(|protocol| !protocol.has_tls()) {
             let message = format!("routing: sni needs TLS, and the protocol {protocol} has none");
             self.refuse_with(message, "set protocol to SASL_SSL or SSL, or routing to port");
         }
@@ -241,7 +285,7 @@ impl Reader<'_> {
             self.refuse_with("domain is missing", hint);
             return (None, None);
         };
-        let domain = domain.trim_start_matches('.').to_ascii_lowercase();
+        let domain = domain.trim_matches('.').to_ascii_lowercase();
         if !is_domain(&domain) {
             self.refuse(format!(
                 "domain: {domain:?} is not a domain of at most {MAX_DOMAIN_BYTES} characters"
@@ -250,20 +294,19 @@ impl Reader<'_> {
         (port, advertised.map(|port| Routing::Sni { domain, port }))
     }
 
-    fn tls(&mut self, protocol: Protocol) -> Option<TlsFiles> {
-        if !protocol.has_tls() {
-            let unused: Vec<&str> = NAMES
-                .into_iter()
-                .filter(|name| name.starts_with("tls."))
-                .collect();
-            for name in unused {
-                if self.fields.remove(name).is_some() {
-                    let message = format!("{name} means nothing with the protocol {protocol}");
-                    self.refuse_with(message, "set protocol to SASL_SSL or SSL, or remove it");
-                }
+    /// Refuses what is given for TLS and would not be used.
+    fn no_tls(&mut self, protocol: Option<Protocol>) -> Option<TlsFiles> {
+        let protocol = protocol?;
+        for name in NAMES.into_iter().filter(|name| name.starts_with("tls.")) {
+            if self.fields.remove(name).is_some() {
+                let message = format!("{name} means nothing with the protocol {protocol}");
+                self.refuse_with(message, "set protocol to SASL_SSL or SSL, or remove it");
             }
-            return None;
         }
+        None
+    }
+
+    fn tls(&mut self) -> Option<TlsFiles> {
         let certificates = self.certificates()?;
         let clients = self.client_certificates()?;
         let files = TlsFiles {
@@ -360,6 +403,19 @@ impl Reader<'_> {
     }
 }
 
+/// What a listener speaks: what is fixed, and for the rest what the methods of its virtual clusters ask for.
+fn speech(protocol: Option<Protocol>, tls: Option<&TlsFiles>) -> Speech {
+    let encryption = match tls.map(|tls| &tls.clients) {
+        None => Encryption::Plain,
+        Some(ClientCertificates::NotAsked) => Encryption::Tls,
+        Some(ClientCertificates::Optional(_) | ClientCertificates::Required(_)) => {
+            Encryption::TlsWithCertificates
+        }
+    };
+    let sasl = protocol.map_or(Sasl::ByMethods, |protocol| Speech::fixed(protocol).sasl);
+    Speech { sasl, encryption }
+}
+
 fn pair(chain: &str, key: &str) -> CertificateFiles {
     CertificateFiles {
         chain: chain.into(),
@@ -376,19 +432,29 @@ pub(super) fn parse_host(text: &str) -> Result<String, String> {
     if host.parse::<IpAddr>().is_ok() {
         return Ok(host.to_owned());
     }
-    let address = HostPort {
-        host: host.to_owned(),
-        port: 1,
-    };
-    if address.to_string().parse::<HostPort>().as_ref() != Ok(&address) {
-        return Err(format!("{text:?} is not a host name or an IP address"));
-    }
-    if host.contains(':') {
+    if text.parse::<HostPort>().is_ok() {
         return Err(format!(
             "{text:?} is not a host name: a port is set by a key of its own"
         ));
     }
+    if !is_host_name(host) {
+        return Err(format!("{text:?} is not a host name or an IP address"));
+    }
     Ok(host.to_owned())
+}
+
+/// Whether a text can be a host name (RFC 1123 §2.1; underscores are in use, though). One that ends with a number would
+/// be taken for an IP address.
+fn is_host_name(text: &str) -> bool {
+    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    let is_label = |label: &str| {
+        let has_edges = !label.starts_with('-') && !label.ends_with('-');
+        (1..=63).contains(&label.len()) && label.bytes().all(legal) && has_edges
+    };
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let last = name.rsplit('.').next().unwrap_or_default();
+    let is_number = last.bytes().all(|b| b.is_ascii_digit());
+    name.len() <= 253 && name.split('.').all(is_label) && !is_number
 }
 
 fn is_domain(text: &str) -> bool {

@@ -34,11 +34,11 @@ macro_rules! keys {
 keys! {
     SELECTOR = "gateway.backend.kafka.selector", "",
         "The file that holds the physical clusters, as `file: {path: cluster-config.yaml}`. The file has one key, `config`, with a map of Kafka client properties for each cluster id.";
-    BIND_HOST = "gateway.bind.host", "0.0.0.0",
+    BIND_HOST = "gateway.bind.host", "0.0.0.0 once `gateway.advertised.host` is set, 127.0.0.1 before",
         "The IP address, or host name, that listeners open their ports on if they do not say otherwise.";
     ADVERTISED_HOST = "gateway.advertised.host", "localhost",
         "The host name or IP address of this node that Kafka clients are told by listeners that do not say otherwise.";
-    LISTENERS = "gateway.listeners", "one, `default`, SASL_PLAINTEXT, made of `gateway.port.start` and `gateway.port.count`",
+    LISTENERS = "gateway.listeners", "one, `default`, made of `gateway.port.start` and `gateway.port.count`",
         "What this node opens for Kafka clients: a list, see [Listeners](#listeners).";
     PORT_START = "gateway.port.start", "6969",
         "The first of this node's Kafka ports. Each virtual cluster takes one port for its bootstrap address and one for each broker.";
@@ -138,8 +138,9 @@ const INTRODUCTION: &str = "\
   `gateway: {http: {port: 8888}}`.
 * The variable of a key is the key in capitals, with `_` for `.` and `-`: `GATEWAY_HTTP_PORT`. Lists and maps are
   written as YAML in the variable's text. **Variables win over the file.**
-* Unknown keys, and unknown variables that begin with `GATEWAY_`, `KLAMM_` or `KAFKA_`, are refused. (Variables of
-  Kafka's own scripts such as `KAFKA_HEAP_OPTS`, and those that Kubernetes sets for a service, are left alone.)
+* Unknown keys, and unknown variables that begin with `GATEWAY_` or `KLAMM_`, are refused, and so are variables that begin
+  with `KAFKA_` and are nearly one of the gateway's. Others that begin with `KAFKA_` are ignored with a warning. (Variables
+  of Kafka's own scripts such as `KAFKA_HEAP_OPTS`, and those that Kubernetes sets for a service, are left alone.)
 * Relative paths start at the working directory.
 
 ```yaml
@@ -191,8 +192,8 @@ kafka:
 const LISTENERS_SECTION: &str = "\
 ## Listeners
 
-Without `gateway.listeners` a node has one listener, `default`, with the protocol SASL_PLAINTEXT and a port for each
-virtual broker, from `gateway.port.start` on. With it, it has those of the list:
+Without `gateway.listeners` a node has one listener, `default`, without TLS and with a port for each virtual broker, from
+`gateway.port.start` on. It fixes no protocol (see below). With `gateway.listeners` a node has those of the list:
 
 ```yaml
 gateway:
@@ -218,14 +219,27 @@ gateway:
       proxy.protocol.from: [10.0.0.0/8]
 ```
 
-A client on a listener is told addresses of the listener of that name only, on every node that has it.
+A client on a listener is told addresses of the listener of that name only, on every node where that speaks the same.
+
+A listener without `protocol` speaks what the methods of a virtual cluster ask for (`spec.authentication`, see
+AUTHENTICATION.md), with TLS if it has a certificate:
+
+| the methods are | clients speak |
+|---|---|
+| all by SASL | SASL_PLAINTEXT, or SASL_SSL |
+| `anonymous`, `client_certificate`, or both | PLAINTEXT, or SSL |
+| of both kinds | either: a client that begins with SASL logs in by it, any other is who its certificate says, or `anonymous` |
+
+When the methods are changed, the ports stay open. New connections speak what is asked for then; those whose login rests on a
+method that is gone end. Methods that no listener of any node serves are refused, and so is `anonymous` for a physical
+cluster without `gateway.allow.anonymous`.
 
 | key of a listener | default | meaning |
 |---|---|---|
 | `name` | none | The listener's name, the same on all nodes that have it. |
-| `protocol` | SASL_PLAINTEXT | PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Without SASL a client logs in by its certificate, or as `anonymous`, as its virtual cluster allows. |
+| `protocol` | what the methods ask for | PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Without SASL a client logs in by its certificate, or as `anonymous`, as its virtual cluster allows. |
 | `routing` | port | `port`: a port for each virtual broker. `sni`: one port, where the name that a client dials leads to a virtual broker; that needs TLS. |
-| `bind.host` | `gateway.bind.host` | What its ports are opened on. |
+| `bind.host` | `gateway.bind.host`; 0.0.0.0 if neither is set, and `advertised.host` or `domain` is | What its ports are opened on. |
 | `advertised.host` | `gateway.advertised.host` | With `routing: port`: what clients are told. |
 | `port.start`, `port.count` | none, 256 | With `routing: port`: the first port, and how many there are. |
 | `port`, `domain` | none | With `routing: sni`: the port, and what names end with. The virtual cluster `team-a` is bootstrapped at `team-a.<domain>`, its brokers are `b1-team-a.<domain>` and so on. A DNS entry for `*.<domain>`, and a certificate for it, serve all of them. `spec.dnsLabel` of a virtual cluster gives it another label than its name. |

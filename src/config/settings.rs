@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::hint;
-use super::kafka_names::{self, VariableName};
+use super::kafka_names::{self, Unknown, VariableName};
 use super::problem::{Place, Problem};
 use super::reference::{self, KEYS, variable};
 use super::tree::{self, Entry, Value};
@@ -25,6 +25,8 @@ pub(super) struct Settings {
     pub(super) kafka: Option<Setting>,
     /// `KAFKA_<ID>_<PROPERTY>` variables.
     pub(super) kafka_variables: Vec<(VariableName, Setting)>,
+    /// What is ignored.
+    pub(super) warnings: Vec<Problem>,
 }
 
 /// Variables that begin like ours and are read by the command line, by the demonstration and the tests, or by Kafka's
@@ -152,7 +154,10 @@ impl Settings {
             } else if let Some(rest) = name.strip_prefix("KAFKA_") {
                 match kafka_names::split_variable(rest) {
                     Some(parts) => self.kafka_variables.push((parts, setting)),
-                    None => problems.push(kafka_names::unknown_variable(rest)),
+                    None => match kafka_names::unknown_variable(rest) {
+                        Unknown::Mistyped(problem) => problems.push(problem),
+                        Unknown::Stray(problem) => self.warnings.push(problem),
+                    },
                 }
             } else {
                 problems.push(unknown_variable(name));
@@ -209,7 +214,7 @@ fn unknown_variable(name: &str) -> Problem {
     let problem = Problem::new(place, "this variable is not known");
     match hint::nearest(name, known.iter().map(String::as_str)) {
         Some(meant) => problem.hint(format!("did you mean {meant}?")),
-        None => problem.hint("variables that begin with GATEWAY_, KLAMM_ or KAFKA_ belong to the gateway"),
+        None => problem.hint("variables that begin with GATEWAY_ or KLAMM_ belong to the gateway"),
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use klamm_raft::model::ScramHash;
+use klamm_raft::model::{ScramHash, Speech};
 
 use super::*;
-use crate::backend::config::{HostCheck, PlainLogin, Security, TlsConfig, Trust, UpstreamLogin};
+use crate::backend::config::{
+    AnonymousClients, HostCheck, PlainLogin, Security, TlsConfig, Trust, UpstreamLogin,
+};
 
 mod listeners;
 
@@ -109,7 +111,8 @@ fn one_variable_is_enough() {
     let config = Given::variables(&[MAIN, ("PATH", "/bin"), ("KAFKA_HEAP_OPTS", "-Xmx1g")]).good();
     assert_eq!(config.http.bind, address("127.0.0.1:8888"));
     assert_eq!(config.http.users, users::default_users());
-    assert_eq!(config.listeners[0].bind_host, "0.0.0.0");
+    assert_eq!(config.listeners[0].bind_host, "127.0.0.1");
+    assert_eq!(config.listeners[0].speech, Speech::by_methods());
     assert_eq!(
         (config.listeners[0].bind_port, config.listeners[0].port_count()),
         (6969, 256)
@@ -121,6 +124,27 @@ fn one_variable_is_enough() {
     let main = &config.backends[&id("main")];
     assert_eq!(main.bootstrap, [address("localhost:9092")]);
     assert_eq!((&main.security, &main.login), (&Security::Plaintext, &None));
+}
+
+#[test]
+fn ports_are_opened_for_other_hosts_once_it_is_said_how_these_reach_the_node() {
+    let opened = |more: &[(&'static str, &str)]| {
+        let config = Given::variables(&[MAIN]).with(more).good();
+        let main = config.backends[&id("main")].anonymous;
+        (config.listeners[0].bind_host.clone(), main)
+    };
+    let told = ("GATEWAY_ADVERTISED_HOST", "gw1.example.com");
+    let bound = ("GATEWAY_BIND_HOST", "127.0.0.1");
+    let allow = ("KAFKA_MAIN_GATEWAY_ALLOW_ANONYMOUS", "true");
+    let refuse = ("KAFKA_MAIN_GATEWAY_ALLOW_ANONYMOUS", "false");
+    let (here, everywhere) = ("127.0.0.1".to_owned(), "0.0.0.0".to_owned());
+    assert_eq!(opened(&[]), (here.clone(), AnonymousClients::Allowed));
+    assert_eq!(opened(&[refuse]), (here.clone(), AnonymousClients::Refused));
+    assert_eq!(opened(&[told]), (everywhere.clone(), AnonymousClients::Refused));
+    assert_eq!(opened(&[told, allow]), (everywhere, AnonymousClients::Allowed));
+    assert_eq!(opened(&[told, bound]), (here, AnonymousClients::Allowed));
+    Given::variables(&[MAIN, ("KAFKA_MAIN_GATEWAY_ALLOW_ANONYMOUS", "yes")])
+        .refused(&["KAFKA_MAIN_GATEWAY_ALLOW_ANONYMOUS: \"yes\" is neither true nor false"]);
 }
 
 #[test]
@@ -317,8 +341,94 @@ fn everything_wrong_is_said_at_once_with_its_place() {
         "GATEWAY_PROT_START: this variable is not known\n    did you mean GATEWAY_PORT_START?",
         "GATEWAY_SECURITY_PROTOCOL: this variable is not supported\n    each listener has its own: gateway.listeners",
         "KAFKA_MAIN_BOOTSTRAP_SERVER: this variable ends with no Kafka property that is known\n    did you mean KAFKA_MAIN_BOOTSTRAP_SERVERS?",
-        "KLAMM_WHATEVER: this variable is not known\n    variables that begin with GATEWAY_, KLAMM_ or KAFKA_ belong to the gateway",
+        "KLAMM_WHATEVER: this variable is not known\n    variables that begin with GATEWAY_ or KLAMM_ belong to the gateway",
     ]);
+}
+
+#[test]
+fn variables_of_other_programs_are_named_and_ignored() {
+    let strays = [
+        ("KAFKA_VERSION", "4.3.0"),
+        ("KAFKA_ADVERTISED_LISTENERS", "PLAINTEXT://kafka:9092"),
+        ("KAFKA_BROKER_ID", "1"),
+    ];
+    let config = Given::variables(&[MAIN]).with(&strays).good();
+    let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 3, "{warnings:?}");
+    for ((name, _), warning) in [strays[1], strays[2], strays[0]].iter().zip(&warnings) {
+        let expected = format!("{name}: this variable is not the gateway's and is ignored");
+        assert!(warning.starts_with(&expected), "{warning}");
+    }
+    Given::variables(&[MAIN, ("KAFKA_MAIN_SECURITY_PROTOCOLL", "SSL")]).refused(&[
+        "KAFKA_MAIN_SECURITY_PROTOCOLL: this variable ends with no Kafka property that is known\n    \
+         did you mean KAFKA_MAIN_SECURITY_PROTOCOL?",
+    ]);
+}
+
+#[test]
+fn a_single_node_may_be_told_where_it_would_listen_for_others() {
+    for listen in ["127.0.0.1:9000", "0.0.0.0:9300"] {
+        let config = Given::variables(&[MAIN, ("KLAMM_RAFT_LISTEN", listen)]).good();
+        assert_eq!(
+            config.node.raft_listen, None,
+            "nothing is opened, so no secret is needed"
+        );
+    }
+}
+
+#[test]
+fn a_filter_that_would_silence_everything_is_refused() {
+    let filter = |text: &str| Given::variables(&[MAIN, ("KLAMM_LOG_FILTER", text)]);
+    filter("info,klamm::session=debug").good();
+    filter("inof").refused(&[
+        "KLAMM_LOG_FILTER: \"inof\" is no level: these are: off, error, warn, info, debug, trace\n    \
+         for instance info,klamm::session=debug",
+    ]);
+}
+
+#[test]
+fn what_clients_are_told_is_the_name_of_a_host() {
+    let told = |host: &str| Given::variables(&[MAIN, ("GATEWAY_ADVERTISED_HOST", host)]);
+    for host in [
+        "gw-1.example.com",
+        "gw_1",
+        "gw.example.com.",
+        "10.0.0.1",
+        "[::1]",
+        "node1",
+    ] {
+        told(host).good();
+    }
+    for host in [
+        "gw 1",
+        "-gw",
+        "gw..example.com",
+        "gw*.example.com",
+        "10.0.0.300",
+        "1.2.3",
+        "http://gw",
+        "gw!",
+    ] {
+        let problem = format!("GATEWAY_ADVERTISED_HOST: {host:?} is not a host name or an IP address");
+        told(host).refused(&[&problem]);
+    }
+    told("gw:9092").refused(&[
+        "GATEWAY_ADVERTISED_HOST: \"gw:9092\" is not a host name: a port is set by a key of its own",
+    ]);
+}
+
+#[test]
+fn bootstrap_servers_may_be_a_list() {
+    let config =
+        Given::file("kafka:\n  main:\n    bootstrap.servers:\n      - a:9092\n      - b:9092\n").good();
+    assert_eq!(
+        config.backends[&id("main")].bootstrap,
+        [address("a:9092"), address("b:9092")]
+    );
+    Given::file("kafka: {main: {bootstrap.servers: [a:9092, [b:9092]]}}\n")
+        .refused(&["klamm.yaml:1: main: bootstrap.servers: a text is expected, not a list"]);
+    Given::file("kafka: {main: {bootstrap.servers: []}}\n")
+        .refused(&["klamm.yaml:1: main: bootstrap.servers: at least one host:port is required"]);
 }
 
 #[test]
@@ -589,10 +699,6 @@ fn contradictions() {
     refused(
         &[("GATEWAY_ADVERTISED_HOST", "0.0.0.0")],
         &["GATEWAY_ADVERTISED_HOST: clients cannot connect to 0.0.0.0"],
-    );
-    refused(
-        &[("KLAMM_RAFT_LISTEN", "127.0.0.1:9000")],
-        &["KLAMM_RAFT_LISTEN: a single node has no use for this\n    set klamm.raft.peers to form a cluster"],
     );
     refused(
         &[("KLAMM_RAFT_PEERS", "2=127.0.0.1:9002,3=127.0.0.1:9003")],

@@ -5,6 +5,9 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
+pub(super) use crate::yaml::Malformed;
+use crate::yaml::malformed;
+
 /// A YAML value and the line that it starts on, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Node {
@@ -31,6 +34,14 @@ pub(super) struct Entry {
 }
 
 impl Value {
+    /// A scalar, as it is spelled.
+    pub(super) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Null | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+
     /// What this is, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -42,13 +53,6 @@ impl Value {
     }
 }
 
-/// A text that is not YAML.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Malformed {
-    pub(super) line: Option<u64>,
-    pub(super) message: String,
-}
-
 /// How deep lists and maps may be in each other: each level takes stack.
 const MAX_DEPTH: usize = 16;
 
@@ -58,25 +62,6 @@ pub(super) fn parse(text: &str) -> Result<Node, Malformed> {
     let parsed = serde_saphyr::from_str_with_options(text, options);
     let raw: Spanned<Raw> = parsed.map_err(|error| malformed(&error))?;
     Ok(convert(raw, text))
-}
-
-fn malformed(error: &serde_saphyr::Error) -> Malformed {
-    let location = error.location();
-    let message = match error.without_snippet() {
-        serde_saphyr::Error::DuplicateMappingKey { .. } => "the same key is given twice".to_owned(),
-        serde_saphyr::Error::MultipleDocuments { .. } => "there is more than one YAML document".to_owned(),
-        other => {
-            let text = other.to_string();
-            match text.rsplit_once(" at line ") {
-                Some((message, _)) => message.to_owned(),
-                None => text,
-            }
-        }
-    };
-    Malformed {
-        line: location.map(|l| l.line()).filter(|line| *line > 0),
-        message: format!("this is not YAML that can be read: {message}"),
-    }
 }
 
 enum Raw {

@@ -1,6 +1,6 @@
 //! What this node opens for Kafka clients: the typed form of `gateway.listeners`. Pure data, made by `config`.
 
-use klamm_raft::model::{ListenerName, ListenerRecord, Protocol, Routing};
+use klamm_raft::model::{ListenerName, ListenerRecord, Routing, Speech};
 
 use super::networks::Networks;
 use crate::tls::TlsFiles;
@@ -9,14 +9,14 @@ use crate::tls::TlsFiles;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenerConfig {
     pub name: ListenerName,
-    pub protocol: Protocol,
+    pub speech: Speech,
     /// The IP address, or host name, that its ports are opened on.
     pub bind_host: String,
     /// The port of slot 0, or the only one.
     pub bind_port: u16,
     /// What clients are told. With [`Routing::Port`], `bind_port + count - 1` is a port.
     pub routing: Routing,
-    /// Given when the protocol has TLS.
+    /// Given when there is TLS.
     pub tls: Option<TlsFiles>,
     /// Load balancers that say, by the PROXY protocol, who the client is. Everybody else is turned away then.
     pub proxies: Option<Networks>,
@@ -34,7 +34,7 @@ impl ListenerConfig {
     /// What the other nodes are told of it.
     pub fn record(&self) -> ListenerRecord {
         ListenerRecord {
-            protocol: self.protocol,
+            speech: self.speech,
             routing: self.routing.clone(),
         }
     }

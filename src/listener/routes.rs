@@ -24,6 +24,8 @@ pub(super) struct Routes(HashMap<String, Route>);
 impl Routes {
     /// Where a name leads.
     pub(super) fn find(&self, name: &str) -> Option<&Route> {
+        // A final dot says that a name is complete (RFC 1034 §3.1); it names the same.
+        let name = name.strip_suffix('.').unwrap_or(name);
         self.0.get(&name.to_ascii_lowercase())
     }
 }

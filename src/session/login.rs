@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand;
-use klamm_raft::model::VclusterName;
+use klamm_raft::model::{Entry, VclusterName};
 use tracing::{info, warn};
 
 use super::end::End;
@@ -17,11 +17,17 @@ use crate::auth::password::Verdict;
 use crate::auth::scram::Nonce;
 use crate::auth::{Directory, Moment, Refusal, SaslRequest, Turn, UnixMillis};
 use crate::backend::LoginAs;
-use crate::vcluster::plan::{Caller, SeenAs};
+use crate::vcluster::plan::{Caller, Front, SeenAs};
 use crate::wire::RequestHeader;
 
 impl Session {
-    /// Logs in a client of a listener without SASL, or closes the connection after a while.
+    /// How clients come in here, as the methods of the virtual cluster are now.
+    pub(super) fn entry(&self) -> Entry {
+        let door = &self.setup.door;
+        door.speech.entry(door.view.load().directory.methods())
+    }
+
+    /// Logs in a client that does not begin with SASL, or closes the connection after a while.
     pub(super) fn on_accept(&mut self) {
         let directory = Arc::clone(&self.setup.door.view.load().directory);
         match self
@@ -132,12 +138,20 @@ impl Session {
         );
         self.purse = self.setup.shared.purses.of(directory.vcluster(), &principal);
         let address = canonical(peer.ip());
+        let door = &self.setup.door;
+        let front = Front {
+            listener: door.listener.clone(),
+            protocol: match login.is_by_sasl() {
+                true => door.speech.by_sasl(),
+                false => door.speech.bare(),
+            },
+        };
         self.caller = Some(Caller {
             place: self.setup.door.place,
             principal,
             address,
             host: address.to_string().into(),
-            listener: self.setup.door.listener.clone(),
+            front,
             seen_as: SeenAs::Gateway,
         });
         self.stage = Stage::Serving;

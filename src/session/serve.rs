@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use klamm_raft::model::Entry;
 use tracing::{info, warn};
 
 use super::Session;
@@ -39,7 +40,19 @@ impl Session {
             at: self.now,
         };
         self.asked(asked);
-        match self.stage.route(asked.api_key, Conversation::is_sasl) {
+        let mut route = self.stage.route(asked.api_key, Conversation::is_sasl);
+        if route == Route::LogIn {
+            if self.entry() != Entry::BySasl {
+                self.on_accept();
+            }
+            route = match self.pause {
+                // The connection is closed after a while, unanswered.
+                Some(_) => return Ok(()),
+                None => self.stage.route(asked.api_key, Conversation::is_sasl),
+            };
+        }
+        match route {
+            Route::LogIn => self.drain(End::NotLoggedIn),
             Route::Refuse(end) => self.drain(end),
             Route::OutOfTurn => {
                 if let Some(answer) = api::out_of_turn(&self.setup.door.view.load(), &frame.bytes) {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 use klamm_raft::command::Command;
-use klamm_raft::model::{ClusterId, ListenerName, Protocol};
+use klamm_raft::model::{ClusterId, ListenerName, Speech};
 use tokio::sync::watch;
 
 use super::budget::Purses;
@@ -45,7 +45,7 @@ pub struct Door {
     pub place: Place,
     /// The listener that the address is on, and what clients of it speak.
     pub listener: ListenerName,
-    pub protocol: Protocol,
+    pub speech: Speech,
     pub refresh: Refresh,
     pub metrics: Arc<VclusterMetrics>,
 }

@@ -26,6 +26,8 @@ pub(super) enum Route {
     Serve,
     /// It is answered by an error, where there is such an answer, and ends the session.
     OutOfTurn,
+    /// It is served to whoever is logged in without a word; otherwise it ends the session.
+    LogIn,
     /// It ends the session.
     Refuse(End),
 }
@@ -38,8 +40,8 @@ impl Stage {
             _ if is_sasl(api_key) => Route::Sasl,
             _ if api_key == API_VERSIONS => Route::ApiVersions,
             Self::Serving => Route::Serve,
+            Self::Accepted => Route::LogIn,
             Self::Exchanging => Route::OutOfTurn,
-            Self::Accepted => Route::Refuse(End::NotLoggedIn),
         }
     }
 
@@ -67,8 +69,10 @@ mod tests {
     #[test]
     fn nothing_but_login_is_served_before_login() {
         let others = [0, 1, 3, 10, 29, 60, -1, i16::MAX];
-        let refused = Route::Refuse(End::NotLoggedIn);
-        for (stage, expected) in [(Stage::Accepted, refused), (Stage::Exchanging, Route::OutOfTurn)] {
+        for (stage, expected) in [
+            (Stage::Accepted, Route::LogIn),
+            (Stage::Exchanging, Route::OutOfTurn),
+        ] {
             check(stage, &others, expected);
             check(stage, &[18], Route::ApiVersions);
             check(stage, &[17, 36], Route::Sasl);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use actix::Actor;
 use arc_swap::ArcSwap;
 use klamm_raft::command::Command;
-use klamm_raft::model::{AliasTopic, ClusterId, ListenerName, Protocol, Revision, VclusterState};
+use klamm_raft::model::{AliasTopic, ClusterId, ListenerName, Revision, Speech, VclusterState};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -146,7 +146,7 @@ impl Gateway {
                 view,
                 place: Place::Bootstrap,
                 listener: ListenerName::short_form(),
-                protocol: Protocol::SaslPlaintext,
+                speech: Speech::by_methods(),
                 refresh,
                 metrics: metrics.vcluster(&samples::vcluster()),
             }),

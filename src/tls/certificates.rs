@@ -27,7 +27,8 @@ impl Certificates {
     fn choose(&self, name: Option<&str>) -> Arc<CertifiedKey> {
         // With a single certificate nothing is to be looked at.
         let named = match (name, self.others.is_empty()) {
-            (Some(name), false) => ServerName::try_from(name).ok(),
+            // A final dot says that a name is complete; no certificate has one.
+            (Some(name), false) => ServerName::try_from(name.strip_suffix('.').unwrap_or(name)).ok(),
             _ => None,
         };
         let chosen = named.and_then(|name| {

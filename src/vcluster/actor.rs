@@ -3,6 +3,7 @@
 
 mod settling;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,11 +12,12 @@ use actix::prelude::*;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use klamm_raft::command::Command;
-use klamm_raft::model::{BrokerKey, ClusterId, State, VclusterKind, VclusterName, VclusterState};
+use klamm_raft::model::{BrokerKey, ClusterId, Method, State, VclusterKind, VclusterName, VclusterState};
 use tracing::{debug, warn};
 
 use super::concern::is_concerned;
 use super::view::{SharedView, Source, View};
+use crate::backend::config::AnonymousClients;
 use crate::backend::topology::Topologies;
 use crate::backend::{Refresh as Look, Upstreams};
 use crate::control::Control;
@@ -57,6 +59,8 @@ pub struct VirtualCluster {
     settling: Settling,
     next_settling: SpawnHandle,
     metrics: Arc<VclusterMetrics>,
+    /// Whether this node takes nobody without a login, though the virtual cluster would.
+    is_closed: bool,
 }
 
 impl VirtualCluster {
@@ -81,6 +85,7 @@ impl VirtualCluster {
             settling: Settling::default(),
             next_settling: SpawnHandle::default(),
             metrics,
+            is_closed: false,
         }
     }
 
@@ -91,8 +96,9 @@ impl VirtualCluster {
         state: &State,
         upstreams: &Upstreams,
     ) -> View {
-        let topologies = topologies(upstreams, own);
-        View::compile(None, source(name, own, state, &topologies))
+        let own = admitting(upstreams, own);
+        let topologies = topologies(upstreams, &own);
+        View::compile(None, source(name, &own, state, &topologies))
     }
 
     /// Compiles and publishes. A virtual cluster that is gone keeps its last view: its sessions are being closed.
@@ -100,6 +106,8 @@ impl VirtualCluster {
         let Some(own) = self.state.vclusters.get(&self.name).cloned() else {
             return;
         };
+        let own = admitting(&self.upstreams, &own);
+        self.say_whether_closed(&own);
         let topologies = topologies(&self.upstreams, &own);
         let previous = self.view.load_full();
         let view = View::compile(
@@ -198,6 +206,19 @@ impl VirtualCluster {
         }));
     }
 
+    fn say_whether_closed(&mut self, admitting: &VclusterState) {
+        let wanted = self.state.vclusters.get(&self.name);
+        let is_closed =
+            wanted.is_some_and(|wanted| wanted.spec.authentication != admitting.spec.authentication);
+        if is_closed && !self.is_closed {
+            warn!(
+                vcluster = %self.name,
+                "clients without a login are turned away: gateway.allow.anonymous of a physical cluster is not true on this node"
+            );
+        }
+        self.is_closed = is_closed;
+    }
+
     fn assign_slots(&mut self, own: &VclusterState, topologies: &Topologies, ctx: &mut Context<Self>) {
         let known = topologies.iter().flat_map(|(cluster, topology)| {
             topology.brokers.keys().map(move |&physical_id| BrokerKey {
@@ -225,6 +246,25 @@ impl VirtualCluster {
             });
         }));
     }
+}
+
+/// A virtual cluster without the method `anonymous` where this node's configuration does not open a physical cluster that it
+/// reaches to everybody.
+fn admitting<'a>(upstreams: &Upstreams, own: &'a VclusterState) -> Cow<'a, VclusterState> {
+    let is_closed = |cluster: &&ClusterId| {
+        let upstream = upstreams.get(cluster);
+        upstream.is_some_and(|upstream| upstream.anonymous == AnonymousClients::Refused)
+    };
+    if !own.spec.authentication.0.contains(&Method::Anonymous) {
+        return Cow::Borrowed(own);
+    }
+    if !own.reached().iter().any(is_closed) {
+        return Cow::Borrowed(own);
+    }
+    let mut without = own.clone();
+    let methods = &mut without.spec.authentication.0;
+    methods.retain(|method| *method != Method::Anonymous);
+    Cow::Owned(without)
 }
 
 /// The pictures that there are of the clusters that a virtual cluster reaches.

@@ -7,10 +7,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    BrokerKey, ClusterId, DnsLabel, ListenerName, Liveness, NodeId, NodeRecord, PortSlot, Routing,
-    VclusterName, VclusterState,
+    Authentication, BrokerKey, ClusterId, DnsLabel, ListenerName, Liveness, NodeId, NodeRecord, PortSlot,
+    Protocol, Routing, VclusterName, VclusterState,
 };
 
+use super::plan::Front;
 use crate::backend::topology::Topologies;
 
 /// The virtual id of the one broker that is shown while a virtual cluster has no home cluster: its bootstrap address.
@@ -43,8 +44,8 @@ pub struct Brokers {
     brokers: Vec<VirtualBroker>,
     /// What the virtual cluster is called in host names.
     label: Option<DnsLabel>,
-    /// The gateway nodes that clients are sent to, by the listener that they came in on.
-    nodes: BTreeMap<ListenerName, Vec<Node>>,
+    /// The gateway nodes that clients are sent to, by the listener that they came in on and what they speak there.
+    nodes: BTreeMap<ListenerName, BTreeMap<Protocol, Vec<Node>>>,
     /// The virtual id of the controller.
     controller: Option<i32>,
 }
@@ -76,7 +77,7 @@ impl Brokers {
                 .map(|broker| broker.virtual_id),
             brokers,
             label: state.spec.label(vcluster),
-            nodes: advertised_nodes(nodes),
+            nodes: advertised_nodes(nodes, &state.spec.authentication),
         };
         match previous {
             Some(previous) if **previous == compiled => Arc::clone(previous),
@@ -106,29 +107,24 @@ impl Brokers {
         self.controller
     }
 
-    /// Where `client`, who came in on `listener`, is sent for this broker: always the same node while that one lives,
-    /// another client's may differ. None when no node serves the broker on that listener.
-    pub fn address(
-        &self,
-        broker: &VirtualBroker,
-        listener: &ListenerName,
-        client: IpAddr,
-    ) -> Option<Address<'_>> {
-        self.address_of((broker.slot, broker.virtual_id), listener, client)
+    /// Where `client`, who came in there, is sent for this broker: always the same node while that one lives, another
+    /// client's may differ. None when no node serves the broker on that listener.
+    pub fn address(&self, broker: &VirtualBroker, front: &Front, client: IpAddr) -> Option<Address<'_>> {
+        self.address_of((broker.slot, broker.virtual_id), front, client)
     }
 
-    /// Where `client`, who came in on `listener`, is sent for the bootstrap address.
-    pub fn bootstrap_address(&self, listener: &ListenerName, client: IpAddr) -> Option<Address<'_>> {
-        self.address_of((self.bootstrap, BOOTSTRAP_BROKER), listener, client)
+    /// Where `client`, who came in there, is sent for the bootstrap address.
+    pub fn bootstrap_address(&self, front: &Front, client: IpAddr) -> Option<Address<'_>> {
+        self.address_of((self.bootstrap, BOOTSTRAP_BROKER), front, client)
     }
 
     fn address_of(
         &self,
         (slot, virtual_id): (PortSlot, i32),
-        listener: &ListenerName,
+        front: &Front,
         client: IpAddr,
     ) -> Option<Address<'_>> {
-        let nodes = self.nodes.get(listener)?;
+        let nodes = self.nodes.get(&front.listener)?.get(&front.protocol)?;
         let listening = nodes.iter().filter(|node| node.serves(slot));
         let chosen = listening.max_by_key(|node| (self.weight(virtual_id, client, node.id), node.id))?;
         match &chosen.routing {
@@ -196,22 +192,29 @@ fn virtual_brokers(state: &VclusterState, topologies: &Topologies) -> Vec<Virtua
     brokers
 }
 
-/// For each listener the nodes that are up and have it; when there is none, those that are draining, because a client
-/// must be told something.
-fn advertised_nodes(nodes: &BTreeMap<NodeId, NodeRecord>) -> BTreeMap<ListenerName, Vec<Node>> {
-    let mut advertised: BTreeMap<ListenerName, Vec<Node>> = BTreeMap::new();
+/// For each listener, and each protocol there, the nodes that are up and have it; when there is none, those that are
+/// draining, because a client must be told something. A listener may speak something else on a node whose configuration
+/// is about to be changed.
+fn advertised_nodes(
+    nodes: &BTreeMap<NodeId, NodeRecord>,
+    methods: &Authentication,
+) -> BTreeMap<ListenerName, BTreeMap<Protocol, Vec<Node>>> {
+    let mut advertised: BTreeMap<ListenerName, BTreeMap<Protocol, Vec<Node>>> = BTreeMap::new();
     for liveness in [Liveness::Up, Liveness::Draining] {
-        let mut found: BTreeMap<&ListenerName, Vec<Node>> = BTreeMap::new();
+        let mut found: BTreeMap<(&ListenerName, Protocol), Vec<Node>> = BTreeMap::new();
         for (id, record) in nodes.iter().filter(|(_, record)| record.liveness == liveness) {
             for (name, listener) in &record.listeners {
-                found.entry(name).or_default().push(Node {
-                    id: *id,
-                    routing: listener.routing.clone(),
-                });
+                for protocol in listener.speech.protocols_for(methods) {
+                    found.entry((name, protocol)).or_default().push(Node {
+                        id: *id,
+                        routing: listener.routing.clone(),
+                    });
+                }
             }
         }
-        for (name, nodes) in found {
-            advertised.entry(name.clone()).or_insert(nodes);
+        for ((name, protocol), nodes) in found {
+            let of_listener = advertised.entry(name.clone()).or_default();
+            of_listener.entry(protocol).or_insert(nodes);
         }
     }
     advertised

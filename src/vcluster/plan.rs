@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use klamm_raft::command::Command;
-use klamm_raft::model::{ClusterId, ListenerName, Operation, ResourceType};
+use klamm_raft::model::{ClusterId, ListenerName, Operation, Protocol, ResourceType};
 use klamm_raft::outcome::Outcome;
 
 use crate::authz::{DenyRule, Permit, Principal, Resource};
@@ -24,11 +24,19 @@ pub struct Caller {
     pub address: IpAddr,
     /// The same in the text form that ACL hosts are compared with.
     pub host: Arc<str>,
-    /// The listener that the client came in on: it is told addresses of that one only.
-    pub listener: ListenerName,
+    /// The listener that the client came in on, and what it speaks there: it is told addresses of that one only, and
+    /// of nodes only that speak the same.
+    pub front: Front,
     /// The virtual broker that the client's connection is to.
     pub place: Place,
     pub seen_as: SeenAs,
+}
+
+/// Where a client came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Front {
+    pub listener: ListenerName,
+    pub protocol: Protocol,
 }
 
 /// As whom physical clusters see the requests of a client.

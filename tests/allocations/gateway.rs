@@ -15,7 +15,7 @@ use bytes::BytesMut;
 use kafka_protocol::messages::ApiVersionsResponse;
 use kafka_protocol::protocol::Encodable;
 use klamm::auth::token;
-use klamm::backend::config::{BackendConfig, Security};
+use klamm::backend::config::{AnonymousClients, BackendConfig, Security};
 use klamm::backend::{Dialer, Pool};
 use klamm::metrics::Metrics;
 use klamm::oauth::Keys;
@@ -25,7 +25,7 @@ use klamm::stream::Stream;
 use klamm::vcluster::plan::{ChangeUnavailable, NotConfirmed, Place};
 use klamm_raft::command::Command;
 use klamm_raft::machine;
-use klamm_raft::model::{AccountSpec, ListenerName, Protocol, SigningKey, State, TokenId, TokenRecord};
+use klamm_raft::model::{AccountSpec, ListenerName, SigningKey, Speech, State, TokenId, TokenRecord};
 use tokio::sync::{oneshot, watch};
 
 use crate::world::{self, CLUSTER, Exchange, USER};
@@ -61,6 +61,7 @@ impl Gateway {
                 security: Security::Plaintext,
                 login: None,
                 credentials: BTreeMap::new(),
+                anonymous: AnonymousClients::Refused,
             };
             let dialer =
                 Dialer::new(config, Vec::new(), metrics.upstream(&CLUSTER.parse().unwrap())).unwrap();
@@ -70,7 +71,7 @@ impl Gateway {
                 view: Arc::new(ArcSwap::from_pointee(view)),
                 place: Place::Bootstrap,
                 listener: ListenerName::short_form(),
-                protocol: Protocol::SaslPlaintext,
+                speech: Speech::by_methods(),
                 refresh: Arc::new(|| Box::pin(std::future::ready(()))),
                 metrics: metrics.vcluster(&world::vcluster()),
             };

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use klamm::auth::{Directory, UnixMillis, token};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
-use klamm::vcluster::plan::{Caller, Place, SeenAs};
+use klamm::vcluster::plan::{Caller, Front, Place, SeenAs};
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
     AccountName, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot,
-    ListenerName, NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, ResourcePattern,
-    ResourceType, Revision, ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterKind, VclusterName,
-    VclusterState, VirtualCluster,
+    ListenerName, NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, Protocol,
+    ResourcePattern, ResourceType, Revision, ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterKind,
+    VclusterName, VclusterState, VirtualCluster,
 };
 
 use super::grow::Words;
@@ -115,7 +115,10 @@ fn caller(name: &str) -> Caller {
         principal: Principal::user(name),
         address,
         host: host_text(address).into(),
-        listener: ListenerName::short_form(),
+        front: Front {
+            listener: ListenerName::short_form(),
+            protocol: Protocol::SaslPlaintext,
+        },
         seen_as: SeenAs::Gateway,
     }
 }

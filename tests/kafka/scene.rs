@@ -117,7 +117,9 @@ impl Scene {
         if let Some(scene) = shared.upgrade() {
             return Ok(scene);
         }
-        let scene = Arc::new(Self::start(1, "127.0.0.1")?);
+        let closed = ("KAFKA_MAIN_GATEWAY_ALLOW_ANONYMOUS", "false");
+        let more = vec![(closed.0.to_owned(), closed.1.to_owned())];
+        let scene = Arc::new(Self::start_with(1, "127.0.0.1", |_| Ok(more))?);
         *shared = Arc::downgrade(&scene);
         Ok(scene)
     }

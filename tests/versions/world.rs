@@ -17,12 +17,12 @@ use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
 use klamm::quickstart::ports::PortBlock;
 use klamm::vcluster::api;
-use klamm::vcluster::plan::{Answer, Attempt, Caller, Place, Plan, SeenAs};
+use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Place, Plan, SeenAs};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm_raft::model::{
-    AliasTopic, Authentication, BrokerKey, BrokerSlot, ListenerName, NodeId, NodeRecord, PortSlot, Revision,
-    VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    AliasTopic, Authentication, BrokerKey, BrokerSlot, ListenerName, NodeId, NodeRecord, PortSlot, Protocol,
+    Revision, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
 pub(crate) const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/kafka.sh");
@@ -119,7 +119,10 @@ impl World {
                 principal: Principal::user("admin"),
                 address: client,
                 host: host_text(client).into(),
-                listener: ListenerName::short_form(),
+                front: Front {
+                    listener: ListenerName::short_form(),
+                    protocol: Protocol::SaslPlaintext,
+                },
                 seen_as: SeenAs::Gateway,
             },
             connection: Mutex::new(connection),

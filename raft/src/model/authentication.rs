@@ -60,6 +60,11 @@ pub enum Method {
 }
 
 impl Method {
+    /// Whether clients say it by SASL.
+    pub fn is_sasl(&self) -> bool {
+        self.mediation().is_some()
+    }
+
     /// Who checks what a client shows by SASL; none for listeners without.
     pub fn mediation(&self) -> Option<Mediation> {
         match self {

@@ -133,8 +133,8 @@ name!(
     /// The name of a service account, unique in its virtual cluster.
     AccountName,
     "service account name",
-    "3 to 64 of the characters a-z A-Z 0-9 _ -",
-    |t| (3..=64).contains(&t.len()) && is_resource_text(t) && !t.contains('.')
+    "1 to 249 bytes without control characters, and without a space at either end",
+    |t| (1..=249).contains(&t.len()) && !t.contains(char::is_control) && t.trim() == t
 );
 
 name!(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ListenerName, ListenerRecord, Protocol, Routing};
+use super::{ListenerName, ListenerRecord, Routing, Speech};
 
 /// Whether clients are sent to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ impl NodeRecord {
     /// A node that is up and has the one listener of the configuration's short form.
     pub fn with_ports(host: impl Into<String>, start: u16, count: u16) -> Self {
         let record = ListenerRecord {
-            protocol: Protocol::SaslPlaintext,
+            speech: Speech::by_methods(),
             routing: Routing::Port {
                 host: host.into(),
                 start,

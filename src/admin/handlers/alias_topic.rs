@@ -5,6 +5,7 @@ use futures_util::future::join;
 use klamm_raft::command::Command;
 use klamm_raft::model::{AliasTopic, TopicName};
 
+use super::servable;
 use super::{Filter, configured, deleted, gone, upserted, would_be};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
@@ -58,6 +59,10 @@ pub(in crate::admin) async fn put(
             let (exists, is_free) = join(exists, taken::check_alias(&services, &state, place, &alias)).await;
             exists.and(is_free)?;
         }
+    }
+    if let Some(vcluster) = state.vclusters.get(&vcluster) {
+        let methods = &vcluster.spec.authentication;
+        servable::check_open(&services, methods, [&alias.physical_cluster])?;
     }
     let subject = Subject {
         writer: &writer,

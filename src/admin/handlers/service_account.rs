@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::AccountName;
 
-use super::{Filter, deleted, gone, has_credentials, upserted};
+use super::{Filter, deleted, gone, has_credentials, upserted, warn};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -42,6 +42,11 @@ pub(in crate::admin) async fn put(
     let (vcluster, name, spec) = resource.read()?;
     if let Some(credentials) = &spec.upstream_credentials {
         has_credentials(&services, credentials)?;
+    }
+    let state = services.newest().await?;
+    let known = state.vclusters.get(&vcluster).and_then(|v| v.accounts.get(&name));
+    if known.is_none() {
+        service_account::check_new(&name)?;
     }
     let subject = Subject {
         writer: &writer,
@@ -82,8 +87,20 @@ pub(in crate::admin) async fn delete(
         action: Action::Delete,
         resource: format!("GatewayServiceAccount/{vcluster}/{name}"),
     };
-    let made = services
-        .change(subject, Command::DeleteAccount { vcluster, name }, mode)
-        .await?;
-    Ok(deleted(&made))
+    let command = Command::DeleteAccount {
+        vcluster: vcluster.clone(),
+        name: name.clone(),
+    };
+    let made = services.change(subject, command, mode).await?;
+    let mut answer = deleted(&made);
+    let remaining = made.state.vclusters.get(&vcluster);
+    if remaining.is_some_and(|vcluster| vcluster.spec.super_users.contains(&name)) {
+        let warning = format!(
+            "{name} is a super user of {vcluster} still: whoever logs in under that name may do everything there. Take it \
+             out of superUsers, too"
+        );
+        tracing::warn!(%warning, "a service account was deleted");
+        warn(&mut answer, &warning);
+    }
+    Ok(answer)
 }

@@ -1,12 +1,15 @@
 //! `/gateway/v2/virtual-cluster`.
 
+use std::collections::BTreeSet;
+
 use actix_web::{HttpResponse, web};
 use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
-use klamm_raft::model::{Authentication, Beside, Method, VclusterKind, VclusterName};
+use klamm_raft::model::{Authentication, Beside, ClusterId, Method, State, VclusterKind, VclusterName};
 
+use super::servable;
 use super::{Filter, configured, deleted, find, gone, has_provider, upserted, would_be};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
@@ -120,11 +123,21 @@ pub(super) async fn make(
         configured(services, &standard.backend)?;
         taken::check_vcluster(services, &services.state(), &name, &spec.kind).await?;
     }
+    // What is shown of it can be put back, and is nothing else.
+    if spec.kind == VclusterKind::Passthrough {
+        let state = services.newest().await?;
+        if state.vclusters.get(&name).is_none_or(|there| there.spec != spec) {
+            return Err(virtual_cluster::built_in().into());
+        }
+    }
     for method in &spec.authentication.0 {
         if let Method::OauthBearer(oauth) = method {
             has_provider(services, &oauth.provider)?;
         }
     }
+    let state = services.newest().await?;
+    servable::check_served(&state, &name, &spec)?;
+    servable::check_open(services, &spec.authentication, reached(&state, &name, &spec.kind))?;
     let subject = Subject {
         writer,
         action: Action::Put,
@@ -151,6 +164,19 @@ pub(super) async fn make(
     };
     let made = services.change(subject, command, mode).await?;
     Ok((name, made))
+}
+
+/// The physical clusters that a virtual cluster of this kind will reach, or does already.
+fn reached<'a>(state: &'a State, name: &VclusterName, kind: &'a VclusterKind) -> BTreeSet<&'a ClusterId> {
+    let mut reached = state
+        .vclusters
+        .get(name)
+        .map(|vcluster| vcluster.reached())
+        .unwrap_or_default();
+    if let VclusterKind::Standard(standard) = kind {
+        reached.insert(&standard.backend);
+    }
+    reached
 }
 
 pub(in crate::admin) async fn delete(

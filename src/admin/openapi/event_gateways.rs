@@ -370,7 +370,7 @@ pub(super) fn add_schemas(schemas: &mut Value) {
                 "description": "A number, or the first and the last",
                 "items": { "oneOf": [string(), { "type": "integer" }] },
             },
-            "security_protocol": string(),
+            "security_protocols": { "type": "array", "items": string() },
         },
     });
     schemas["EventGatewayListenerPolicy"] = json!({

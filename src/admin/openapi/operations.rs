@@ -270,6 +270,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         failures: &["400", "404", "503"],
     },
     Operation {
+        path: "/gateway/v2/dry-run",
+        method: "post",
+        id: "tryChanges",
+        summary: "Say what several changes would come to, each after those before it, and change nothing",
+        access: Access::Admin,
+        query: &[],
+        body: Some("DryRun"),
+        success: ("200", Content::Many("DryRunOutcome")),
+        failures: &["400", "503"],
+    },
+    Operation {
         path: "/gateway/v2/cluster",
         method: "get",
         id: "getCluster",

@@ -12,6 +12,11 @@ pub(super) fn text(pattern: &str) -> Value {
     json!({ "type": "string", "pattern": pattern })
 }
 
+/// The name of an account as Kafka takes it.
+fn any_account() -> Value {
+    json!({ "type": "string", "minLength": 1, "maxLength": 249 })
+}
+
 /// All schemas, by name.
 pub(super) fn schemas() -> Value {
     let in_vcluster = |name: Value| {
@@ -23,7 +28,7 @@ pub(super) fn schemas() -> Value {
         })
     };
     let mut schemas = json!({
-        "NameInVirtualCluster": in_vcluster(text(NAMES)),
+        "NameInVirtualCluster": in_vcluster(json!({ "type": "string" })),
         "Cluster": cluster(),
         "KafkaClusterToAccept": kafka_cluster_to_accept(),
         "AcceptedKafkaCluster": accepted_kafka_cluster(),
@@ -38,6 +43,7 @@ pub(super) fn schemas() -> Value {
         },
     });
     add_operations(&mut schemas);
+    add_dry_run(&mut schemas);
     add_tokens(&mut schemas);
     add_access_tokens(&mut schemas);
     add_scram(&mut schemas);
@@ -131,7 +137,7 @@ fn add_tokens(schemas: &mut Value) {
         "required": ["username", "lifeTimeSeconds"],
         "additionalProperties": false,
         "properties": {
-            "username": text(ACCOUNTS),
+            "username": any_account(),
             "vCluster": text(NAMES),
             "lifeTimeSeconds": { "type": "integer", "minimum": 1, "maximum": 2_147_483_647 },
         },
@@ -144,7 +150,7 @@ fn add_tokens(schemas: &mut Value) {
         "properties": {
             "id": { "type": "string", "format": "uuid" },
             "vCluster": text(NAMES),
-            "username": text(ACCOUNTS),
+            "username": any_account(),
             "issuedAt": { "type": "string", "format": "date-time" },
             "expiresAt": { "type": "string", "format": "date-time" },
         },
@@ -156,7 +162,7 @@ fn add_tokens(schemas: &mut Value) {
         "properties": {
             "vCluster": text(NAMES),
             "id": { "type": "string", "format": "uuid" },
-            "username": text(ACCOUNTS),
+            "username": any_account(),
         },
     });
 }
@@ -207,7 +213,7 @@ fn add_scram(schemas: &mut Value) {
         "required": ["vCluster", "username", "mechanism", "iterations"],
         "properties": {
             "vCluster": text(NAMES),
-            "username": text(ACCOUNTS),
+            "username": any_account(),
             "mechanism": mechanism(),
             "iterations": { "type": "integer" },
         },
@@ -218,7 +224,7 @@ fn add_scram(schemas: &mut Value) {
         "additionalProperties": false,
         "properties": {
             "vCluster": text(NAMES),
-            "username": text(ACCOUNTS),
+            "username": any_account(),
             "mechanism": mechanism(),
             "password": { "type": "string", "writeOnly": true },
             "iterations": iterations(),
@@ -229,7 +235,36 @@ fn add_scram(schemas: &mut Value) {
         "description": "Without a mechanism, all of the account.",
         "required": ["username"],
         "additionalProperties": false,
-        "properties": { "vCluster": text(NAMES), "username": text(ACCOUNTS), "mechanism": mechanism() },
+        "properties": { "vCluster": text(NAMES), "username": any_account(), "mechanism": mechanism() },
+    });
+}
+
+fn add_dry_run(schemas: &mut Value) {
+    schemas["DryRun"] = json!({
+        "type": "array",
+        "items": {
+            "type": "object",
+            "additionalProperties": false,
+            "properties": {
+                "put": { "type": "object", "description": "A resource, as it is put." },
+                "delete": {
+                    "type": "object",
+                    "required": ["kind", "name"],
+                    "additionalProperties": false,
+                    "properties": {
+                        "kind": { "type": "string", "enum": ["VirtualCluster", "AliasTopic", "GatewayServiceAccount"] },
+                        "name": { "type": "string" },
+                        "vCluster": text(NAMES),
+                    },
+                },
+            },
+        },
+    });
+    schemas["DryRunOutcome"] = json!({
+        "type": "object",
+        "description": "What the change alone would be answered with dryMode.",
+        "required": ["status", "body"],
+        "properties": { "status": { "type": "integer" }, "body": {} },
     });
 }
 
@@ -252,7 +287,7 @@ fn virtual_cluster() -> Value {
                     "type": "array", "items": acl(),
                     "description": "With the aclMode REST_API: all ACLs that there are.",
                 },
-                "superUsers": { "type": "array", "items": text(ACCOUNTS) },
+                "superUsers": { "type": "array", "items": any_account() },
                 "type": { "type": "string", "enum": ["Standard", "Partner", "Passthrough"], "default": "Standard" },
                 "backend": { "type": "string", "description": "Of a Standard: its physical cluster. It is fixed." },
                 "namespace": namespace(),
@@ -363,7 +398,7 @@ pub(super) fn principals() -> Value {
             "required": ["username"],
             "additionalProperties": false,
             "properties": {
-                "username": text(ACCOUNTS),
+                "username": any_account(),
                 "password": {
                     "type": "string",
                     "writeOnly": true,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use klamm_raft::model::{
-    DnsLabel, ListenerName, ListenerRecord, Liveness, NodeId, NodeRecord, PortSlot, Protocol, Routing,
+    Authentication, DnsLabel, Entry, ListenerName, ListenerRecord, Liveness, NodeId, NodeRecord, PortSlot,
+    Protocol, Routing, Speech,
 };
 use serde::Serialize;
 
@@ -24,20 +25,36 @@ fn protocol_name<S: serde::Serializer>(protocol: &Protocol, serializer: S) -> Re
     serializer.serialize_str(protocol.name())
 }
 
-/// What of a virtual cluster its addresses depend on.
-#[derive(Debug, Clone)]
-pub(super) struct Addressed {
-    pub(super) bootstrap: PortSlot,
-    pub(super) label: Option<DnsLabel>,
+/// Where an address stands among others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place<'a> {
+    /// Nobody can log in there.
+    is_vain: bool,
+    /// It is not the listener of the short form.
+    is_other: bool,
+    name: &'a ListenerName,
+    /// A listener may speak two protocols: the methods say which comes first.
+    rank: Option<usize>,
+    protocol: Protocol,
 }
 
-impl Addressed {
-    /// By listener: the bootstrap address on each node that is up, by node id; on every known node when none is up. The
-    /// listener of the short form comes first, then those without a name for the virtual cluster are left out.
+/// What of a virtual cluster its addresses depend on.
+#[derive(Debug, Clone)]
+pub(super) struct Addressed<'a> {
+    pub(super) bootstrap: PortSlot,
+    pub(super) label: Option<DnsLabel>,
+    pub(super) methods: &'a Authentication,
+}
+
+impl Addressed<'_> {
+    /// By listener, and what is spoken there: the bootstrap address on each node that is up, by node id; on every known
+    /// node when none is up. The listener of the short form comes first. Where methods of both kinds are served, that of
+    /// the first method comes first. Listeners that serve none of the methods come last, and those without a name for the
+    /// virtual cluster are left out.
     pub(super) fn on(&self, nodes: &BTreeMap<NodeId, NodeRecord>) -> Vec<ListenerAddresses> {
-        let mut shown: BTreeMap<(bool, &ListenerName), ListenerAddresses> = BTreeMap::new();
+        let mut shown: BTreeMap<Place<'_>, ListenerAddresses> = BTreeMap::new();
         for liveness in [Some(Liveness::Up), None] {
-            let mut found: BTreeMap<&ListenerName, (Protocol, Vec<String>)> = BTreeMap::new();
+            let mut found: BTreeMap<Place<'_>, Vec<String>> = BTreeMap::new();
             let wanted = nodes
                 .values()
                 .filter(|node| liveness.is_none_or(|liveness| node.liveness == liveness));
@@ -45,25 +62,46 @@ impl Addressed {
                 let Some(address) = self.address(listener) else {
                     continue;
                 };
-                let (_, addresses) = found.entry(name).or_insert((listener.protocol, Vec::new()));
                 let address = address.to_string();
-                // Nodes behind one balancer have one name.
-                if !addresses.contains(&address) {
-                    addresses.push(address);
+                let is_other = *name != ListenerName::short_form();
+                for (rank, protocol) in self.spoken(listener.speech) {
+                    let place = Place {
+                        is_vain: rank.is_none(),
+                        is_other,
+                        name,
+                        rank,
+                        protocol,
+                    };
+                    let addresses = found.entry(place).or_default();
+                    // Nodes behind one balancer have one name.
+                    if !addresses.contains(&address) {
+                        addresses.push(address.clone());
+                    }
                 }
             }
-            for (name, (protocol, addresses)) in found {
-                let is_other = *name != ListenerName::short_form();
-                shown
-                    .entry((is_other, name))
-                    .or_insert_with(|| ListenerAddresses {
-                        name: name.clone(),
-                        security_protocol: protocol,
-                        bootstrap_servers: addresses.join(","),
-                    });
+            for (place, addresses) in found {
+                shown.entry(place).or_insert_with(|| ListenerAddresses {
+                    name: place.name.clone(),
+                    security_protocol: place.protocol,
+                    bootstrap_servers: addresses.join(","),
+                });
             }
         }
         shown.into_values().collect()
+    }
+
+    /// What is spoken on a listener, each with its rank; none where no method is served.
+    fn spoken(&self, speech: Speech) -> Vec<(Option<usize>, Protocol)> {
+        let served = speech.protocols_for(self.methods);
+        if served.is_empty() {
+            let spoken = match speech.entry(self.methods) {
+                Entry::Bare => speech.bare(),
+                Entry::BySasl | Entry::Either => speech.by_sasl(),
+            };
+            return vec![(None, spoken)];
+        }
+        let ranks = (0..).map(Some);
+        ranks.zip(served).collect()
     }
 
     fn address(&self, listener: &ListenerRecord) -> Option<HostPort> {
@@ -84,9 +122,11 @@ impl Addressed {
 
 #[cfg(test)]
 mod tests {
+    use klamm_raft::model::Method;
+
     use super::*;
 
-    fn shown(addressed: &Addressed, nodes: &BTreeMap<NodeId, NodeRecord>) -> Vec<String> {
+    fn shown(addressed: &Addressed<'_>, nodes: &BTreeMap<NodeId, NodeRecord>) -> Vec<String> {
         let shown = |addresses: &ListenerAddresses| {
             let ListenerAddresses {
                 name,
@@ -106,8 +146,8 @@ mod tests {
                 domain: "kafka.example.com".to_owned(),
                 port: 443,
             };
-            let protocol = Protocol::SaslSsl;
-            let public = ListenerRecord { protocol, routing };
+            let speech = Speech::fixed(Protocol::SaslSsl);
+            let public = ListenerRecord { speech, routing };
             record.listeners.insert("a-public".parse().unwrap(), public);
             record.liveness = liveness;
             record
@@ -117,9 +157,11 @@ mod tests {
             (NodeId(1), node("::1", Liveness::Up)),
             (NodeId(3), node("c", Liveness::Down)),
         ]);
+        let methods = Authentication::default();
         let mut addressed = Addressed {
             bootstrap: PortSlot(3),
             label: Some("team-a".parse().unwrap()),
+            methods: &methods,
         };
         let public = "a-public SASL_SSL team-a.kafka.example.com:443";
         assert_eq!(
@@ -136,5 +178,47 @@ mod tests {
         addressed.label = None;
         addressed.bootstrap = PortSlot(10);
         assert!(shown(&addressed, &nodes).is_empty());
+    }
+
+    #[test]
+    fn a_listener_is_shown_with_what_the_methods_make_of_it() {
+        let node = |host: &str, speech| {
+            let mut record = NodeRecord::with_ports(host, 7000, 10);
+            record
+                .listeners
+                .get_mut(&ListenerName::short_form())
+                .unwrap()
+                .speech = speech;
+            record
+        };
+        let mut nodes = BTreeMap::from([(NodeId(1), node("a", Speech::by_methods()))]);
+        let mut methods = Authentication(vec![Method::Anonymous]);
+        let check = |methods: &Authentication, nodes: &_, expected: &[&str]| {
+            let addressed = Addressed {
+                bootstrap: PortSlot(3),
+                label: None,
+                methods,
+            };
+            assert_eq!(shown(&addressed, nodes), expected);
+        };
+        check(&methods, &nodes, &["default PLAINTEXT a:7003"]);
+        methods.0.extend(Authentication::default().0);
+        let both = ["default PLAINTEXT a:7003", "default SASL_PLAINTEXT a:7003"];
+        check(&methods, &nodes, &both);
+        methods.0.reverse();
+        check(&methods, &nodes, &[both[1], both[0]]);
+        // The other node's listener of this name fixes a protocol.
+        let fixed = node("b", Speech::fixed(Protocol::SaslPlaintext));
+        nodes.insert(NodeId(2), fixed);
+        check(
+            &methods,
+            &nodes,
+            &["default SASL_PLAINTEXT a:7003,b:7003", both[0]],
+        );
+        check(
+            &Authentication(vec![Method::Anonymous]),
+            &nodes,
+            &[both[0], "default SASL_PLAINTEXT b:7003"],
+        );
     }
 }

@@ -143,7 +143,7 @@ fn read_principals(specs: &mut [MethodSpec]) -> Result<Principals, Invalid> {
 
 /// Reads a list that is written as JSON. It holds no users: what is hashed with fresh salt is never the same twice.
 pub(crate) fn from_json(text: &str) -> Result<Authentication, String> {
-    let specs: Vec<MethodSpec> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let specs: Vec<MethodSpec> = crate::admin::body::read_text(text)?;
     let (authentication, principals) = read(Some(specs)).map_err(|error| error.to_string())?;
     match principals == Principals::default() {
         true => Ok(authentication),
@@ -248,7 +248,7 @@ fn check_rules(oauth: &OauthBearer) -> Result<(), Invalid> {
 }
 
 /// What a method is called in JSON.
-fn word(method: &Method) -> &'static str {
+pub(crate) fn word(method: &Method) -> &'static str {
     match method {
         Method::Anonymous => "anonymous",
         Method::SaslPlain { .. } => "sasl_plain",
@@ -379,7 +379,7 @@ mod tests {
             let error = from_json(text).unwrap_err();
             assert!(error.contains(part), "{error}");
         };
-        check("", "EOF");
+        check("", "this is not JSON");
         check("[]", "must list 1 to 16 methods");
         check(
             r#"[{"type":"sasl_plain","principals":[{"username":"alice","password":"secret"}]}]"#,

@@ -249,7 +249,7 @@ mod tests {
             r#"[{"username":"bob","password":"a"},{"username":"bob","password":"b"}]"#,
             "lists bob twice",
         );
-        check(r#"[{"username":"a b","password":"c"}]"#, "principals.username");
+        check(r#"[{"username":" a","password":"c"}]"#, "principals.username");
         let passthrough = Principals::read(
             vec![PrincipalSpec::shown(&"bob".parse().unwrap())],
             Mediation::Passthrough,

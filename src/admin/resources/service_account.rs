@@ -35,6 +35,20 @@ pub(crate) struct Spec {
     upstream_credentials: Option<String>,
 }
 
+/// That a new account has a name as the contract of this API has it. Other names, as Kafka takes them, are those of
+/// accounts that are made with their credentials.
+pub(crate) fn check_new(name: &AccountName) -> Result<(), Invalid> {
+    let name = name.as_str();
+    let legal = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if (3..=64).contains(&name.len()) && name.bytes().all(legal) {
+        return Ok(());
+    }
+    Err(Invalid::new(format!(
+        "metadata.name {name:?} is not one of 3 to 64 of the characters a-z A-Z 0-9 _ -. An account of another name is made \
+         with its SCRAM credential, by kafka-configs or klamm run setScramCredential, and can be changed here then"
+    )))
+}
+
 pub(crate) type ServiceAccountResource = Resource<InVcluster, Spec>;
 
 impl ServiceAccountResource {

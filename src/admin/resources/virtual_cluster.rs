@@ -117,10 +117,9 @@ impl VirtualClusterResource {
     pub(crate) fn read(self) -> Result<(VclusterName, VirtualCluster, Principals), Invalid> {
         self.check(KIND)?;
         let name = vcluster_name("metadata.name", Some(&self.metadata.name))?;
-        if name.as_str() == PASSTHROUGH {
-            return Err(Invalid::new(format!(
-                "{PASSTHROUGH} is built in: GATEWAY_ACL_ENABLED and GATEWAY_SUPER_USERS configure it"
-            )));
+        let is_built_in = name.as_str() == PASSTHROUGH;
+        if is_built_in && self.spec.kind.as_deref() != Some("Passthrough") {
+            return Err(built_in());
         }
         let standard = StandardSpec {
             backend: self.spec.backend,
@@ -132,6 +131,7 @@ impl VirtualClusterResource {
         };
         let kind = match self.spec.kind.as_deref() {
             None | Some("Standard") => VclusterKind::Standard(standard.read(&name)?),
+            Some("Passthrough") if is_built_in && standard.is_absent() => VclusterKind::Passthrough,
             Some("Partner") if standard.is_absent() => VclusterKind::Partner,
             Some("Partner") => {
                 return Err(Invalid::new(
@@ -155,7 +155,7 @@ impl VirtualClusterResource {
             None => acls::read(self.spec.acl_mode, self.spec.acls)?,
         };
         let are_declared = matches!(acl_mode, Some(AclMode::RestApi(_)));
-        let is_managed = are_declared || self.spec.managers == Managers::Later;
+        let is_managed = are_declared || is_built_in || self.spec.managers == Managers::Later;
         if self.spec.acl_enabled && !is_managed && self.spec.super_users.is_empty() {
             return Err(Invalid::new(
                 "spec.superUsers must not be empty where ACLs are enabled: nobody could manage them",
@@ -186,6 +186,14 @@ impl VirtualClusterResource {
     }
 }
 
+/// Why the virtual cluster that is built in is not changed here.
+pub(crate) fn built_in() -> Invalid {
+    Invalid::new(format!(
+        "{PASSTHROUGH} is built in: GATEWAY_ACL_ENABLED, GATEWAY_SUPER_USERS and GATEWAY_PASSTHROUGH_AUTHENTICATION \
+         configure it"
+    ))
+}
+
 /// The resource of a virtual cluster that was put in other words.
 pub(super) fn in_other_words(name: String, spec: PutSpec) -> VirtualClusterResource {
     Resource::of(KIND, Metadata { name }, spec)
@@ -208,6 +216,7 @@ pub(crate) fn show(
     let addressed = Addressed {
         bootstrap: vcluster.bootstrap,
         label: vcluster.spec.label(name),
+        methods: authentication,
     };
     let listeners = addressed.on(&state.nodes);
     let first = listeners.first();
@@ -314,7 +323,7 @@ mod tests {
             Err("spec.type \"partner\" is not known"),
         );
         check(
-            &with(r#"{"aclEnabled":true,"superUsers":["a b c"],"type":"Partner"}"#),
+            &with(r#"{"aclEnabled":true,"superUsers":["a\u0007"],"type":"Partner"}"#),
             Err("spec.superUsers: service account name"),
         );
         check(&with(r#"{"aclEnable":true}"#), Err("unknown field `aclEnable`"));

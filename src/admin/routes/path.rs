@@ -25,6 +25,12 @@ impl Path {
         }
     }
 
+    /// The largest body that is taken here, instead of that of all other paths.
+    pub(super) fn body_limit(mut self, bytes: usize) -> Self {
+        self.resource = self.resource.app_data(web::PayloadConfig::new(bytes));
+        self
+    }
+
     pub(super) fn get<F, Args>(self, handler: F) -> Self
     where
         F: Handler<Args>,

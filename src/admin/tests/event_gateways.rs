@@ -1,7 +1,5 @@
 //! The API of event gateways: the same virtual clusters in other words, and what of the configuration it shows.
 
-use klamm_raft::command::Command;
-
 use super::*;
 
 const ROOT: &str = "/v1/event-gateways";
@@ -9,27 +7,7 @@ const PATH: &str = "/v1/event-gateways/default/virtual-clusters";
 
 /// The walkthrough's gateway with the virtual cluster that is built in.
 pub(super) async fn started() -> Arc<Gateway> {
-    let gateway = Gateway::walkthrough().await;
-    start(&gateway);
-    gateway
-}
-
-/// Makes the virtual cluster that is built in, which every gateway that runs has.
-pub(super) fn start(gateway: &Gateway) {
-    gateway.apply(Command::PutVcluster {
-        name: PASSTHROUGH.parse().unwrap(),
-        spec: VirtualCluster {
-            kind: VclusterKind::Passthrough,
-            acl_enabled: false,
-            super_users: BTreeSet::new(),
-            authentication: Authentication::default(),
-            dns_label: None,
-            acl_mode: None,
-        },
-        kafka_cluster_id: "AAECAwQFBgcICQoLDA0ODw".to_owned(),
-        at_s: 1_700_000_000,
-        beside: None,
-    });
+    Gateway::walkthrough().await.with_passthrough()
 }
 
 fn team_a() -> Value {

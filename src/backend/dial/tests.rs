@@ -104,6 +104,7 @@ async fn the_gateways_own_port_is_a_loop() {
         security: Security::Plaintext,
         login: None,
         credentials: Default::default(),
+        anonymous: crate::backend::config::AnonymousClients::Refused,
     };
     let own = Dialer::new(config.clone(), vec![port..=port], metrics()).unwrap();
     check(&own, &broker.address, Err("loop")).await;

@@ -65,6 +65,7 @@ async fn check(broker: &FakeBroker, tls: TlsConfig, expected: Result<(), &str>) 
         security: Security::Tls(tls),
         login: None,
         credentials: Default::default(),
+        anonymous: crate::backend::config::AnonymousClients::Refused,
     };
     let dialer = Dialer::new(config, Vec::new(), metrics()).unwrap();
     let outcome = dialer.dial(&broker.address).await;

@@ -1,6 +1,6 @@
 //! `gateway.listeners`: what lists become, and what is said of wrong ones.
 
-use klamm_raft::model::{Protocol, Routing};
+use klamm_raft::model::{Encryption, Protocol, Routing, Speech};
 
 use super::*;
 use crate::tls::ClientCertificates;
@@ -27,10 +27,7 @@ fn a_list_replaces_the_short_form() {
     let [inner, public] = &config.listeners[..] else {
         panic!("two listeners")
     };
-    assert_eq!(
-        (inner.name.as_str(), inner.protocol),
-        ("in", Protocol::SaslPlaintext)
-    );
+    assert_eq!((inner.name.as_str(), inner.speech), ("in", Speech::by_methods()));
     assert_eq!(
         (inner.bind_host.as_str(), inner.bind_port, inner.port_count()),
         ("127.0.0.1", 7000, 10)
@@ -46,8 +43,8 @@ fn a_list_replaces_the_short_form() {
     );
 
     assert_eq!(
-        (public.protocol, public.bind_port, public.port_count()),
-        (Protocol::SaslSsl, 9092, 1)
+        (public.speech, public.bind_port, public.port_count()),
+        (Speech::fixed(Protocol::SaslSsl), 9092, 1)
     );
     let routing = Routing::Sni {
         domain: "k.example.com".into(),
@@ -141,7 +138,7 @@ fn listeners_that_contradict_themselves_or_each_other_are_refused() {
             "set tls.certificate and tls.key to PEM files",
         ),
         (
-            "[{name: a, port.start: 1, tls.key: a.key}]",
+            "[{name: a, port.start: 1, protocol: SASL_PLAINTEXT, tls.key: a.key}]",
             "tls.key means nothing with the protocol SASL_PLAINTEXT",
         ),
         (
@@ -169,8 +166,16 @@ fn listeners_that_contradict_themselves_or_each_other_are_refused() {
             "the address has bits behind the network's own",
         ),
         (
-            SNI_WITHOUT_TLS,
-            "routing: sni needs TLS, and the protocol SASL_PLAINTEXT has none",
+            "[{name: p, protocol: PLAINTEXT, routing: sni, port: 9092, domain: k.example.com}]",
+            "routing: sni needs TLS, and the protocol PLAINTEXT has none",
+        ),
+        (
+            "[{name: p, routing: sni, port: 9092, domain: k.example.com}]",
+            "set tls.certificate and tls.key to PEM files",
+        ),
+        (
+            "[{name: p, port.start: 1, tls.client.ca: ca.pem}]",
+            "set tls.certificate and tls.key to PEM files",
         ),
     ] {
         refused(list, expected);
@@ -215,7 +220,28 @@ fn what_routing_by_name_and_tls_need_is_said() {
     }
 }
 
-const SNI_WITHOUT_TLS: &str = "[{name: p, routing: sni, port: 9092, domain: k.example.com}]";
+#[test]
+fn a_listener_need_not_fix_a_protocol_and_has_tls_if_it_has_a_certificate() {
+    let list = "[{name: a, port.start: 7000, tls: {certificate: a.crt, key: a.key}}, {name: b, port.start: 7300, \
+                advertised.host: gw1, tls: {certificate: a.crt, key: a.key, client: {auth: optional, ca: ca.pem}}}]";
+    let config = given(list).good();
+    let spoken: Vec<String> = config.listeners.iter().map(|l| l.speech.to_string()).collect();
+    assert_eq!(spoken, ["SSL or SASL_SSL", "SSL or SASL_SSL"]);
+    let encryption = config.listeners.iter().map(|listener| listener.speech.encryption);
+    assert!(encryption.eq([Encryption::Tls, Encryption::TlsWithCertificates]));
+    let bound: Vec<&str> = config.listeners.iter().map(|l| l.bind_host.as_str()).collect();
+    assert_eq!(bound, ["127.0.0.1", "0.0.0.0"]);
+}
+
+#[test]
+fn a_domain_may_end_with_the_dot_of_a_complete_name() {
+    let list = format!("[{{{}}}]", SNI.replace("K.example.com", "k.example.com."));
+    let routing = Routing::Sni {
+        domain: "k.example.com".into(),
+        port: 9092,
+    };
+    assert_eq!(given(&list).good().listeners[0].routing, routing);
+}
 
 #[test]
 fn the_short_form_beside_a_list_is_refused() {

@@ -46,8 +46,8 @@ impl Pki {
         }
     }
 
-    /// Shakes hands as a client that trusts the authority, asks for `name` and shows `identity`.
-    async fn connect(&self, socket: TcpStream, name: &str, identity: Option<&Leaf>) -> io::Result<Client> {
+    /// A client that trusts the authority and shows `identity`.
+    fn client(&self, identity: Option<&Leaf>) -> ClientConfig {
         let mut roots = rustls::RootCertStore::empty();
         let authority = CertificateDer::from_pem_slice(self.authority.pem.as_bytes()).unwrap();
         roots.add(authority).unwrap();
@@ -56,14 +56,19 @@ impl Pki {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots);
-        let config = match identity {
+        match identity {
             None => builder.with_no_client_auth(),
             Some(leaf) => {
                 let chain = vec![CertificateDer::from_pem_slice(leaf.chain.as_bytes()).unwrap()];
                 let key = PrivateKeyDer::from_pem_slice(leaf.key.as_bytes()).unwrap();
                 builder.with_client_auth_cert(chain, key).unwrap()
             }
-        };
+        }
+    }
+
+    /// Shakes hands as such a client that asks for `name`.
+    async fn connect(&self, socket: TcpStream, name: &str, identity: Option<&Leaf>) -> io::Result<Client> {
+        let config = self.client(identity);
         let name = ServerName::try_from(name.to_owned()).unwrap();
         let stream = TlsConnector::from(Arc::new(config)).connect(name, socket).await?;
         Ok(Client {
@@ -153,6 +158,44 @@ async fn names_lead_to_virtual_clusters_on_one_port() {
 
     bench.serve(&[]).await;
     assert_eq!(client.receive().await, None);
+}
+
+/// The first byte of the answer to a client that asks for `name` with `.` for `,`. Rustls as a client leaves a final dot out.
+async fn answer_to(pki: &Pki, bench: &Bench, name: &str) -> u8 {
+    let asked = ServerName::try_from(name.replace(',', "x")).unwrap();
+    let mut client = rustls::ClientConnection::new(Arc::new(pki.client(None)), asked).unwrap();
+    let mut hello = Vec::new();
+    client.write_tls(&mut hello).unwrap();
+    let (from, to) = (name.replace(',', "x"), name.replace(',', "."));
+    let at = hello
+        .windows(from.len())
+        .position(|window| window == from.as_bytes());
+    let at = at.expect("the name is in the hello");
+    hello[at..at + to.len()].copy_from_slice(to.as_bytes());
+    let mut socket = bench.dial().await;
+    socket.write_all(&hello).await.unwrap();
+    socket.read_u8().await.unwrap()
+}
+
+#[actix::test]
+async fn a_name_may_end_with_the_dot_of_a_complete_name() {
+    let pki = Pki::new();
+    let bench = Bench::with(Limits::default(), guard(Some(pki.files()), None), Some(DOMAIN)).await;
+    let named = Opening {
+        label: Some("team-a".parse().unwrap()),
+        ..opening(&bench.gateway)
+    };
+    bench
+        .listener
+        .send(serve([(spot(0), named)].into()))
+        .await
+        .unwrap();
+    let (handshake, alert) = (0x16, 0x15);
+    assert_eq!(
+        answer_to(&pki, &bench, "team-a.kafka.example.com,").await,
+        handshake
+    );
+    assert_eq!(answer_to(&pki, &bench, "team-b.kafka.example.com,").await, alert);
 }
 
 #[actix::test]

@@ -95,8 +95,8 @@ impl<'a> Ask<'a> {
     pub(super) fn response_before_home(&self, broker_id: Field) -> Result<Item, Stop> {
         let mut response = self.response()?;
         response.set(field::CLUSTER_ID, &*self.view.kafka_cluster_id);
-        let (listener, client) = (&self.caller.listener, self.caller.address);
-        if let Some(address) = self.view.brokers.bootstrap_address(listener, client) {
+        let (front, client) = (&self.caller.front, self.caller.address);
+        if let Some(address) = self.view.brokers.bootstrap_address(front, client) {
             let mut broker = response.item(field::BROKERS);
             broker
                 .set(broker_id, BOOTSTRAP_BROKER)

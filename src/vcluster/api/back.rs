@@ -304,7 +304,7 @@ impl<'a> Back<'a> {
     fn broker_at(&self, physical_id: i64) -> Option<(i32, Address<'a>)> {
         let brokers = &self.view.brokers;
         let broker = brokers.by_physical_id(self.names.cluster(), i32::try_from(physical_id).ok()?)?;
-        let address = brokers.address(broker, &self.caller.listener, self.caller.address)?;
+        let address = brokers.address(broker, &self.caller.front, self.caller.address)?;
         Some((broker.virtual_id, address))
     }
 

@@ -17,7 +17,7 @@ const NOT_AUTHORIZED: &str = "Cluster authorization failed.";
 const TWICE: &str = "A user credential cannot be altered twice in the same request";
 const NO_NAME: &str = "Username must not be empty";
 const NO_ACCOUNT_NAME: &str =
-    "The user name must be that of a service account: 3 to 64 of the characters a-z A-Z 0-9 _ -";
+    "The user name must have 1 to 249 bytes, no control characters, and no space at either end";
 const UNKNOWN_MECHANISM: &str = "Unknown SCRAM mechanism";
 const TOO_FEW: &str = "Too few iterations";
 const TOO_MANY: &str = "Too many iterations";

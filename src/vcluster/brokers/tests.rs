@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    BrokerKey, BrokerSlot, ListenerName, ListenerRecord, Liveness, NodeId, NodeRecord, PortSlot, Protocol,
-    Routing, VclusterState,
+    BrokerKey, BrokerSlot, ListenerName, ListenerRecord, Liveness, Method, NodeId, NodeRecord, PortSlot,
+    Protocol, Routing, Speech, VclusterState,
 };
 
-use super::Brokers;
+use super::{Brokers, Front};
 use crate::backend::topology::Topologies;
 use crate::vcluster::samples;
 
@@ -61,13 +61,24 @@ fn clients() -> impl Iterator<Item = IpAddr> {
     (0..=255).map(|last| IpAddr::V4(Ipv4Addr::new(10, 0, 0, last)))
 }
 
+/// A client that logs in by SASL.
+fn front(listener: &ListenerName) -> Front {
+    Front {
+        listener: listener.clone(),
+        protocol: match listener == &ListenerName::short_form() {
+            true => Protocol::SaslPlaintext,
+            false => Protocol::SaslSsl,
+        },
+    }
+}
+
 /// The node that each client is sent to for broker 1.
 fn chosen(brokers: &Brokers) -> Vec<String> {
     let broker = brokers.by_virtual_id(1).unwrap();
     clients()
         .map(|client| {
             brokers
-                .address(broker, &ListenerName::short_form(), client)
+                .address(broker, &front(&ListenerName::short_form()), client)
                 .unwrap()
                 .host
                 .into_owned()
@@ -94,14 +105,14 @@ fn ids_map_both_ways_and_the_port_is_the_slots() {
     let broker = brokers.by_virtual_id(2).unwrap();
     assert_eq!(
         brokers
-            .address(broker, &ListenerName::short_form(), client)
+            .address(broker, &front(&ListenerName::short_form()), client)
             .unwrap()
             .port,
         7006
     );
     assert_eq!(
         brokers
-            .bootstrap_address(&ListenerName::short_form(), client)
+            .bootstrap_address(&front(&ListenerName::short_form()), client)
             .unwrap()
             .port,
         7000
@@ -143,7 +154,7 @@ fn draining_nodes_are_told_only_when_none_is_up_and_short_port_ranges_never() {
     assert_eq!(
         short.address(
             broker,
-            &ListenerName::short_form(),
+            &front(&ListenerName::short_form()),
             IpAddr::V4(Ipv4Addr::LOCALHOST)
         ),
         None
@@ -158,17 +169,17 @@ fn a_client_is_told_addresses_of_its_own_listener_only() {
         domain: "kafka.example.com".into(),
         port: 443,
     };
-    let protocol = Protocol::SaslSsl;
+    let speech = Speech::fixed(Protocol::SaslSsl);
     record
         .listeners
-        .insert(public.clone(), ListenerRecord { protocol, routing });
+        .insert(public.clone(), ListenerRecord { speech, routing });
     let nodes = BTreeMap::from([(NodeId(1), record)]);
     let mut state = state(&[(101, 12, 5)]);
     let shown = |state: &VclusterState, listener: &ListenerName| {
         let brokers = compile(state, &nodes);
         let client = IpAddr::V4(Ipv4Addr::LOCALHOST);
-        let bootstrap = brokers.bootstrap_address(listener, client);
-        let broker = brokers.address(brokers.by_virtual_id(12).unwrap(), listener, client);
+        let bootstrap = brokers.bootstrap_address(&front(listener), client);
+        let broker = brokers.address(brokers.by_virtual_id(12).unwrap(), &front(listener), client);
         [bootstrap, broker].map(|address| address.map(|a| format!("{}:{}", a.host, a.port)))
     };
     let told = |bootstrap: &str, broker: &str| [Some(bootstrap.to_owned()), Some(broker.to_owned())];
@@ -186,4 +197,33 @@ fn a_client_is_told_addresses_of_its_own_listener_only() {
         told("team-a.kafka.example.com:443", "b12-team-a.kafka.example.com:443")
     );
     assert_eq!(shown(&state, &"other".parse().unwrap()), [None, None]);
+}
+
+#[test]
+fn a_client_is_told_addresses_of_nodes_only_where_its_listener_speaks_the_same() {
+    let mut state = state(&[(101, 1, 5)]);
+    let mut nodes = nodes(&[(1, Liveness::Up, 10), (2, Liveness::Up, 10)]);
+    for listener in nodes.get_mut(&NodeId(2)).unwrap().listeners.values_mut() {
+        listener.speech = Speech::fixed(Protocol::SaslPlaintext);
+    }
+    let hosts = |state: &VclusterState, protocol: Protocol| {
+        let brokers = compile(state, &nodes);
+        let broker = brokers.by_virtual_id(1).unwrap();
+        let front = Front {
+            listener: ListenerName::short_form(),
+            protocol,
+        };
+        let told = clients().filter_map(|client| brokers.address(broker, &front, client));
+        let mut hosts: Vec<String> = told.map(|address| address.host.into_owned()).collect();
+        hosts.sort();
+        hosts.dedup();
+        hosts
+    };
+    assert_eq!(hosts(&state, Protocol::SaslPlaintext), ["gw1", "gw2"]);
+    state.spec.authentication.0.insert(0, Method::Anonymous);
+    assert_eq!(hosts(&state, Protocol::Plaintext), ["gw1"]);
+    assert_eq!(hosts(&state, Protocol::SaslPlaintext), ["gw1", "gw2"]);
+    state.spec.authentication.0.truncate(1);
+    assert_eq!(hosts(&state, Protocol::Plaintext), ["gw1"]);
+    assert!(hosts(&state, Protocol::SaslPlaintext).is_empty());
 }

@@ -17,7 +17,7 @@ use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
 use klamm::vcluster::api;
-use klamm::vcluster::plan::{Answer, Attempt, Caller, Place, Plan, SeenAs};
+use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Place, Plan, SeenAs};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::Segments;
@@ -25,7 +25,7 @@ use klamm_raft::command::Command;
 use klamm_raft::machine;
 use klamm_raft::model::{
     AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ListenerName, NodeId, NodeRecord, Operation,
-    PatternType, Permission, ResourcePattern, ResourceType, State, VclusterKind, VclusterName,
+    PatternType, Permission, Protocol, ResourcePattern, ResourceType, State, VclusterKind, VclusterName,
     VirtualCluster,
 };
 use uuid::Uuid;
@@ -178,7 +178,10 @@ impl World {
                 principal: Principal::user(USER),
                 address,
                 host: host_text(address).into(),
-                listener: ListenerName::short_form(),
+                front: Front {
+                    listener: ListenerName::short_form(),
+                    protocol: Protocol::SaslPlaintext,
+                },
                 place: Place::Bootstrap,
                 seen_as: SeenAs::Gateway,
             },

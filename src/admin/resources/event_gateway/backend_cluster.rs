@@ -5,7 +5,7 @@ use klamm_raft::model::ScramHash;
 use serde::Serialize;
 
 use super::ids::Ids;
-use crate::backend::config::{BackendConfig, HostCheck, Security, Trust, UpstreamLogin};
+use crate::backend::config::{AnonymousClients, BackendConfig, HostCheck, Security, Trust, UpstreamLogin};
 
 /// How often a node looks at a physical cluster.
 const LOOKS_EVERY_S: u64 = 5;
@@ -61,7 +61,7 @@ pub(crate) fn show(backend: &BackendConfig, ids: &Ids, since: &str) -> ShownBack
         description: "",
         bootstrap_servers: backend.bootstrap.iter().map(ToString::to_string).collect(),
         authentication: authentication(backend.login.as_ref()),
-        insecure_allow_anonymous_virtual_cluster_auth: true,
+        insecure_allow_anonymous_virtual_cluster_auth: backend.anonymous == AnonymousClients::Allowed,
         tls: tls(&backend.security),
         metadata_update_interval_seconds: LOOKS_EVERY_S,
         created_at: since.to_owned(),

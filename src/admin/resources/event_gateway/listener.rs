@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use klamm_raft::model::{Routing, State, VclusterName, VclusterState};
+use klamm_raft::model::{Protocol, Routing, State, VclusterName, VclusterState};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -21,8 +21,8 @@ pub(crate) struct ShownListener {
     ports: [Port; 1],
     created_at: String,
     updated_at: String,
-    /// As Kafka clients call it.
-    security_protocol: &'static str,
+    /// What clients may speak, as they call it. Where there are several, the methods of their virtual cluster decide.
+    security_protocols: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,7 +61,12 @@ pub(crate) fn show(listener: &ListenerConfig, ids: &Ids, since: &str) -> ShownLi
         }],
         created_at: since.to_owned(),
         updated_at: since.to_owned(),
-        security_protocol: listener.protocol.name(),
+        security_protocols: listener
+            .speech
+            .protocols()
+            .into_iter()
+            .map(Protocol::name)
+            .collect(),
     }
 }
 

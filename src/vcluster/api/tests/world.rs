@@ -17,7 +17,7 @@ use klamm_raft::command::Command;
 use klamm_raft::model::{
     AclBinding, AclEntry, AclMode, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId,
     ListenerName, Namespace, NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot,
-    ResourcePattern, Revision, Standard, VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    Protocol, ResourcePattern, Revision, Standard, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 use klamm_raft::outcome::Outcome;
 
@@ -26,7 +26,7 @@ use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topol
 use crate::vcluster::api::{self, Freshness, LocalErrors};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
-    Answer, Attempt, CallResult, Caller, CloseReason, Need, Place, Plan, Planned, SeenAs, To,
+    Answer, Attempt, CallResult, Caller, CloseReason, Front, Need, Place, Plan, Planned, SeenAs, To,
 };
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
@@ -500,7 +500,10 @@ fn caller(name: &str) -> Caller {
         principal: Principal::user(name),
         address,
         host: host_text(address).into(),
-        listener: ListenerName::short_form(),
+        front: Front {
+            listener: ListenerName::short_form(),
+            protocol: Protocol::SaslPlaintext,
+        },
         seen_as: SeenAs::Gateway,
     }
 }
