@@ -9,6 +9,8 @@ mod deviations;
 mod fields;
 #[path = "differential/normal.rs"]
 mod normal;
+#[path = "differential/patience.rs"]
+mod patience;
 #[path = "differential/settings.rs"]
 mod settings;
 #[path = "differential/side.rs"]
@@ -25,27 +27,25 @@ mod tree;
 mod world;
 
 use std::collections::BTreeMap;
-use std::thread;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use klamm::wire::{api_versions, field};
 
 use crate::cases::{Ask, Case, Flow};
 use crate::fields::is;
+use crate::patience::Patience;
 use crate::side::{Outcome, Request, Side};
 use crate::tally::Tally;
 use crate::tree::Tree;
 use crate::world::{Kind, World, request};
 
-/// A coordinator that is loading or not there yet, and a transaction whose last one is not quite done.
-const TRANSIENT: [i64; 3] = [14, 15, 51];
+/// A coordinator that is loading or not there yet, a transaction whose last one is not quite done, and a share group whose
+/// state is being made.
+const TRANSIENT: [i64; 4] = [14, 15, 51, 124];
 /// A transaction that is about to be done.
 const UNSETTLED: [&str; 2] = ["PrepareCommit", "PrepareAbort"];
-const RETRIES: usize = 40;
-const RETRY_PAUSE: Duration = Duration::from_millis(50);
 /// What is seen only a little later: ACLs by a broker, assignments and offsets of share groups by everybody.
-const SEEN_LATER: [i16; 3] = [29, 77, 90];
+const SEEN_LATER: [i16; 4] = [29, 76, 77, 90];
 
 #[test]
 fn a_gateway_answers_and_acts_as_a_broker_with_its_own_authorizer() -> Result<()> {
@@ -154,19 +154,16 @@ fn play(
 }
 
 /// The answer to a request that was sent, once it is no longer that something is about to be there.
-fn settled(side: &mut Side, user: &str, request: &Request) -> Result<Outcome> {
+fn settled(side: &mut Side, user: &str, request: &Request, patience: &mut Patience) -> Result<Outcome> {
     let mut outcome = side.receive(user, request);
-    for _ in 0..RETRIES {
-        let Ok(Outcome::Answer(answer)) = &outcome else {
-            break;
-        };
+    let mut wait = patience.begin();
+    while let Ok(Outcome::Answer(answer)) = &outcome {
         let is_unsettled = |(name, value): &(&str, Tree)| answer.holds(name, value);
         let codes = TRANSIENT.map(|code| ("ErrorCode", Tree::Int(code)));
         let states = UNSETTLED.map(|state| ("TransactionState", Tree::Text(state.into())));
-        if !codes.iter().chain(&states).any(is_unsettled) {
+        if !codes.iter().chain(&states).any(is_unsettled) || !wait.pause() {
             break;
         }
-        thread::sleep(RETRY_PAUSE);
         outcome = side.ask(user, request);
     }
     outcome
@@ -191,13 +188,11 @@ fn exchange(world: &mut World, user: &str, (case, version): (&Case, i16), tally:
     let (to_broker, to_gateway) = (make(&world.broker)?, make(&world.gateway)?);
     world.broker.send(user, &to_broker)?;
     world.gateway.send(user, &to_gateway)?;
-    let mut broker = settled(&mut world.broker, user, &to_broker);
-    let mut gateway = settled(&mut world.gateway, user, &to_gateway);
-    for _ in 0..RETRIES {
-        if !SEEN_LATER.contains(&case.key) || same(world.kind, case.key, (&broker, &gateway)) {
-            break;
-        }
-        thread::sleep(RETRY_PAUSE);
+    let patience = &mut world.patience;
+    let mut broker = settled(&mut world.broker, user, &to_broker, patience);
+    let mut gateway = settled(&mut world.gateway, user, &to_gateway, patience);
+    let mut wait = patience.begin();
+    while SEEN_LATER.contains(&case.key) && !same(world.kind, case.key, (&broker, &gateway)) && wait.pause() {
         broker = world.broker.ask(user, &to_broker);
         gateway = world.gateway.ask(user, &to_gateway);
     }

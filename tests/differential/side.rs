@@ -38,6 +38,11 @@ impl Names {
             .map(|(name, _)| name.as_str())
     }
 
+    /// The names of all topics.
+    pub(crate) fn all(&self) -> Vec<&str> {
+        self.ids.keys().map(String::as_str).collect()
+    }
+
     /// The id of a topic; of a topic that is not there, one that no topic has.
     pub(crate) fn id_of(&self, name: &str) -> [u8; 16] {
         let absent = || {

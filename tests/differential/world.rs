@@ -10,7 +10,8 @@ use klamm::quickstart::admin;
 use klamm::quickstart::stage::{Nodes, PortChoice, Stage};
 use klamm::wire::{Item, Value, field};
 
-use crate::fields::{Fields, fill, is, items};
+use crate::fields::{Fields, fill, is, items, list};
+use crate::patience::Patience;
 use crate::settings::{self, Acl, ROOT, Setting, TOPICS};
 use crate::side::{Request, Side};
 use crate::tree::Tree;
@@ -84,6 +85,7 @@ pub(crate) struct World {
     /// The broker with the authorizer, and the open one, as somebody who may everything.
     pub(crate) physical: [Side; 2],
     pub(crate) settings: Vec<Setting>,
+    pub(crate) patience: Patience,
     /// Ends with this value.
     _stage: Stage,
 }
@@ -119,6 +121,7 @@ impl World {
             gateway,
             physical,
             settings,
+            patience: Patience::new(),
             _stage: stage,
         };
         world.prepare()?;
@@ -153,15 +156,29 @@ impl World {
                 coordinator_serves(side, ROOT, 0)
             })?;
             eventually("groups are served", || groups_are_served(side))?;
-            side.learn_topics(ROOT)?;
         }
+        // Brokers make topics of their own when they are first needed: both have them all before anything is compared.
         for side in &mut self.physical {
             eventually("the coordinator of transactions serves", || {
                 coordinator_serves(side, ANYBODY, 1)
             })?;
+            eventually("the coordinator of share groups serves", || {
+                share_coordinator_serves(side)
+            })?;
             side.learn_topics(ANYBODY)?;
         }
-        Ok(())
+        self.broker.learn_topics(ROOT)?;
+        let all = self.physical[1].names.all();
+        let wanted: Vec<&str> = match self.kind {
+            Kind::Partner => TOPICS.to_vec(),
+            Kind::Passthrough => all,
+        };
+        let gateway = &mut self.gateway;
+        eventually("the gateway shows the topics that there are", || {
+            gateway.learn_topics(ROOT)?;
+            let shown = gateway.names.all();
+            Ok(wanted.iter().all(|name| shown.contains(name)))
+        })
     }
 }
 
@@ -249,6 +266,16 @@ fn coordinator_serves(side: &mut Side, user: &str, kind: i8) -> Result<bool> {
     let fields = vec![is(field::KEY, "g-warm"), is(field::KEY_TYPE, kind)];
     let answer = side.must(user, &request(10, 3, &fields)?)?;
     Ok(answer.field("ErrorCode") == Some(&Tree::Int(0)))
+}
+
+fn share_coordinator_serves(side: &mut Side) -> Result<bool> {
+    let partition = "g-warm:AAAAAAAAAAAAAAAAAAAAAQ:0";
+    let fields = vec![
+        is(field::KEY_TYPE, 2_i8),
+        list(field::COORDINATOR_KEYS, [partition]),
+    ];
+    let answer = side.must(ANYBODY, &request(10, 6, &fields)?)?;
+    Ok(answer.holds("ErrorCode", &Tree::Int(0)))
 }
 
 fn groups_are_served(side: &mut Side) -> Result<bool> {
