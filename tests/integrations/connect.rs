@@ -188,7 +188,8 @@ fn line(number: usize) -> String {
     format!("line {number}")
 }
 
-/// The properties of a worker. Its own clients, those of connectors and its administration log in alike.
+/// The properties of a worker. Its own clients, those of connectors and its administration log in alike. If the gateway
+/// is away for longer than a session, the worker comes back as another one, and does not wait for the lost one.
 fn worker(rest: &str, user: &Login) -> String {
     let login = properties(&user.username, &user.token);
     let mut text = format!(
@@ -196,6 +197,7 @@ fn worker(rest: &str, user: &Login) -> String {
          listeners={rest}\n\
          group.id=connect-workers\n\
          exactly.once.source.support=enabled\n\
+         scheduled.rebalance.max.delay.ms=0\n\
          config.storage.topic=connect-configs\nconfig.storage.replication.factor=1\n\
          offset.storage.topic=connect-offsets\noffset.storage.replication.factor=1\noffset.storage.partitions=1\n\
          status.storage.topic=connect-status\nstatus.storage.replication.factor=1\nstatus.storage.partitions=1\n\

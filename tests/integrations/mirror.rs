@@ -32,6 +32,13 @@ refresh.topics.interval.seconds=2
 refresh.groups.interval.seconds=2
 ";
 
+/// The settings of topics are their owner's. And a worker whose group lives in the virtual cluster loses its membership if
+/// the gateway is away for longer than a session; when it is back, it would wait for the lost one for five minutes.
+const INTO: &str = "\
+sync.topic.configs.enabled=false
+virtual.scheduled.rebalance.max.delay.ms=0
+";
+
 fn records(portion: usize) -> String {
     let before: usize = PORTIONS.iter().take(portion).sum();
     let mut text = String::new();
@@ -188,13 +195,7 @@ pub(super) fn into(scene: &mut Scene, place: Place) -> Result<()> {
     place::grant(scene, name, &user, &rights)?;
     scene.topic_on(OTHER, feed, 1)?;
     let other = scene.stage.bootstrap(OTHER).context("it was started")?.to_owned();
-    let properties = worker(
-        ("other", "virtual"),
-        feed,
-        &user,
-        &other,
-        "sync.topic.configs.enabled=false\n",
-    );
+    let properties = worker(("other", "virtual"), feed, &user, &other, INTO);
     let mut process = Worker::start(scene, "mirror", name, &properties)?;
     let physical = place.physical(name, &copy_of_feed);
     copy(scene, &mut process, (OTHER, feed), (CLUSTER, &physical))
