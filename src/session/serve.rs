@@ -18,7 +18,7 @@ use super::stage::Route;
 use super::upstream::Destination;
 use crate::auth::Conversation;
 use crate::authz::{AuditLine, Decision, Resource};
-use crate::vcluster::api::{self, Gathering, LocalErrors};
+use crate::vcluster::api::{self, Gathered, Gathering, LocalErrors};
 use crate::vcluster::pending::PendingChange;
 use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, ChangeResult, ChangeUnavailable, Denials, Forward, Need,
@@ -128,10 +128,12 @@ impl Session {
         let Some(caller) = &self.caller else {
             return Err(End::NotLoggedIn);
         };
-        let plan = api::gathered(&view, caller, gathering, answers).map_err(|error| {
-            warn!(api_key = asked.api_key, %error, "upstream: an answer does not parse");
-            End::BadUpstream
-        })?;
+        let Gathered { plan, errors } =
+            api::gathered(&view, caller, gathering, answers).map_err(|error| {
+                warn!(api_key = asked.api_key, %error, "upstream: an answer does not parse");
+                End::BadUpstream
+            })?;
+        self.count(&errors, asked);
         self.carry_out(&view, plan, None, asked)
     }
 

@@ -62,7 +62,7 @@ use self::back::Back;
 pub use self::freshness::{Freshness, freshness};
 use self::gate::Gate;
 pub use self::local_errors::LocalErrors;
-pub use self::several::{Gathering, gathered};
+pub use self::several::{Gathered, Gathering, gathered};
 use self::table::Api;
 use super::pending::{Pending, PendingChange, Then};
 use super::plan::{Attempt, Caller, ChangeResult, CloseReason, Plan, Planned, SeenAs};

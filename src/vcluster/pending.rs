@@ -1,5 +1,6 @@
 //! What a request leaves behind for its answer. Opaque to the session.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::api::items::Refusals;
@@ -106,6 +107,8 @@ pub(super) struct RefusedTopic {
     pub(super) key: TopicKey,
     pub(super) partitions: Vec<i32>,
     pub(super) error: i16,
+    /// Of the partitions, those whose mention is a fault of the request: INVALID_REQUEST, whatever the topic is.
+    pub(super) invalid: BTreeSet<i32>,
 }
 
 /// How a client named a topic.

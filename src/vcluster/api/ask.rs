@@ -37,7 +37,7 @@ pub(super) struct Ask<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Aim {
     pub(super) others: Others,
-    /// What everything that would be sent is answered with, because its cluster does not answer.
+    /// What everything that would be sent is answered with, because its cluster does not answer, or has nothing of it.
     pub(super) failed: Option<ErrorCode>,
     /// The only group that counts, of a request that names many.
     pub(super) group: Option<usize>,

@@ -33,6 +33,7 @@ macro_rules! error_codes {
 
 error_codes! {
     UnknownServerError = -1 "UNKNOWN_SERVER_ERROR",
+    None = 0 "NONE",
     UnknownTopicOrPartition = 3 "UNKNOWN_TOPIC_OR_PARTITION",
     LeaderNotAvailable = 5 "LEADER_NOT_AVAILABLE",
     NotLeaderOrFollower = 6 "NOT_LEADER_OR_FOLLOWER",

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use super::TAPE;
 use super::error_code::ErrorCode;
 use crate::vcluster::pending::{FetchedTopics, Then};
-use crate::vcluster::plan::{Answer, Need, Plan};
+use crate::vcluster::plan::{Answer, Plan};
 use crate::wire::{Class, Detail, Node, Segments, walk_response};
 
 /// Each error of one answer, once.
@@ -15,7 +15,8 @@ use crate::wire::{Class, Detail, Node, Segments, walk_response};
 pub struct LocalErrors(SmallVec<[ErrorCode; 2]>);
 
 impl LocalErrors {
-    /// In what a plan answers here, or will add to the answers of brokers.
+    /// In what a plan answers here, or will add to the answer of a broker. Of what is gathered from several clusters,
+    /// nothing is known yet.
     pub fn of_plan(plan: &Plan, api: (i16, i16)) -> Self {
         let mut errors = Self::default();
         match plan {
@@ -25,10 +26,7 @@ impl LocalErrors {
                     errors.add_all_of_pending(&pending.then);
                 }
             }
-            Plan::Need(Need::Answers { gathering, .. }) => gathering.add_errors(&mut errors, api),
-            Plan::Need(Need::FreshTopics { .. } | Need::Confirmation { .. } | Need::Change { .. })
-            | Plan::Drop
-            | Plan::Close(_) => {}
+            Plan::Need(_) | Plan::Drop | Plan::Close(_) => {}
         }
         errors
     }
@@ -47,9 +45,15 @@ impl LocalErrors {
 
     /// One more. What is no error of the gateway's is passed over.
     pub(super) fn add(&mut self, code: i16) {
-        if let Some(error) = ErrorCode::of(code).filter(|error| !self.0.contains(error)) {
+        let error = ErrorCode::of(code).filter(|error| *error != ErrorCode::None);
+        if let Some(error) = error.filter(|error| !self.0.contains(error)) {
             self.0.push(error);
         }
+    }
+
+    /// Those of another answer.
+    pub(super) fn add_each(&mut self, others: &Self) {
+        others.0.iter().for_each(|error| self.add(error.code()));
     }
 
     pub(super) fn add_all_of(&mut self, answer: &Segments, api: (i16, i16)) {
@@ -71,7 +75,15 @@ impl LocalErrors {
     pub(super) fn add_all_of_pending(&mut self, then: &Then) {
         let mut add = |code| self.add(code);
         match then {
-            Then::Topics(refused) => refused.iter().for_each(|topic| add(topic.error)),
+            Then::Topics(refused) => refused.iter().for_each(|topic| {
+                let mut partitions = topic.partitions.iter();
+                if partitions.any(|index| !topic.invalid.contains(index)) {
+                    add(topic.error);
+                }
+                if !topic.invalid.is_empty() {
+                    add(ErrorCode::InvalidRequest.code());
+                }
+            }),
             Then::Metadata(then) => then.refused.iter().for_each(|topic| add(topic.error)),
             Then::Coordinators(_, refused) => refused.iter().for_each(|key| add(key.error)),
             Then::OffsetFetch(groups) => groups.iter().for_each(|group| match &group.topics {

@@ -1,9 +1,13 @@
 //! ListOffsets, OffsetForLeaderEpoch, OffsetCommit and OffsetDelete.
 
+use std::collections::HashSet;
+
 use super::ask::{Ask, Stop};
+use super::error_code::ErrorCode;
 use super::group;
 use super::topics::{self, Repeated, Shape};
 use crate::authz::Resource;
+use crate::vcluster::pending::{RefusedTopic, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, field};
 use klamm_raft::model::Operation;
@@ -27,7 +31,7 @@ pub(super) const FOR_LEADER_EPOCH: Shape = Shape {
 
 pub(super) const COMMIT: Shape = Shape {
     operation: Some(Operation::Read),
-    repeated: Repeated::Joined,
+    repeated: Repeated::JoinedWithAll,
     ..LIST
 };
 
@@ -38,8 +42,33 @@ fn by_schema(_: &mut Item, _: i16) {}
 
 /// ListOffsets.
 pub(super) fn list(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    let edits = as_consumer(ask);
-    topics::request(ask, &LIST, edits)
+    let mut edits = as_consumer(ask);
+    let mut split = topics::split(ask, &LIST, ask.message.root(), &mut edits)?;
+    split.refused = as_listed(split.refused);
+    topics::finish(ask, &LIST, split, edits)
+}
+
+/// Refusals of ListOffsets as brokers put them. To name a partition twice is a fault, whether there is such a topic or not,
+/// and it is answered once. Who may not know of the topic is told that alone, as often as it is named.
+fn as_listed(refused: Vec<RefusedTopic>) -> Vec<RefusedTopic> {
+    let is_hidden = |topic: &RefusedTopic| topic.error == ErrorCode::TopicAuthorizationFailed.code();
+    let (hidden, known) = refused.into_iter().partition(is_hidden);
+    let mut listed = topics::joined(known, Repeated::Joined);
+    for RefusedTopic {
+        partitions, invalid, ..
+    } in &mut listed
+    {
+        let mut seen = HashSet::new();
+        partitions.retain(|index| {
+            let is_first = seen.insert(*index);
+            if !is_first {
+                invalid.insert(*index);
+            }
+            is_first
+        });
+    }
+    listed.extend::<Vec<_>>(hidden);
+    listed
 }
 
 /// OffsetForLeaderEpoch: brokers may ask too, so CLUSTER_ACTION is as good as DESCRIBE on each topic.
@@ -74,7 +103,15 @@ pub(super) fn commit(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     match group::judge_own_named(ask, Operation::Delete, &mut edits) {
-        Ok(()) => topics::request(ask, &DELETE, edits),
+        Ok(()) => {
+            let split = topics::split(ask, &DELETE, ask.message.root(), &mut edits)?;
+            match ask.view.is_foreign() {
+                true => topics::finish(ask, &DELETE, split, edits),
+                // Also when nothing is left: only the coordinator knows whether there is such a group, and whether
+                // anything of it may be deleted.
+                false => ask.forward(edits, Then::Topics(split.refused)),
+            }
+        }
         Err(error) => {
             let mut response = ask.response()?;
             response.set(field::ERROR_CODE, error);

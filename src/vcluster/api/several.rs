@@ -94,21 +94,6 @@ impl Gathering {
         let gathering = Box::new(Self { kept, then });
         Plan::Need(Need::Answers { calls, gathering })
     }
-
-    /// The errors that are in its parts already, or will be added to what brokers answer.
-    pub(super) fn add_errors(&self, errors: &mut LocalErrors, api: (i16, i16)) {
-        let parts: &[Part] = match &self.then {
-            Step::Merge(parts) => parts,
-            Step::Check(_, parts) => &parts.parts,
-            Step::Delete(deletion) => return deletion.add_errors(errors),
-        };
-        for part in parts {
-            match part {
-                Part::Here(answer) => errors.add_all_of(answer, api),
-                Part::Awaited(_, pending) => errors.add_all_of_pending(&pending.then),
-            }
-        }
-    }
 }
 
 /// The client's request: it is planned again for a cluster that does not answer.
@@ -162,13 +147,36 @@ pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut S
     }
 }
 
+/// What came of the calls.
+#[derive(Debug)]
+pub struct Gathered {
+    pub plan: Plan,
+    /// Those that the gateway itself put into the answer, once there is one.
+    pub errors: LocalErrors,
+}
+
+impl Gathered {
+    fn answer(frame: Segments, errors: LocalErrors) -> Self {
+        let plan = Plan::Reply(frame);
+        Self { plan, errors }
+    }
+}
+
+impl From<Plan> for Gathered {
+    /// There is no answer yet, or never.
+    fn from(plan: Plan) -> Self {
+        let errors = LocalErrors::default();
+        Self { plan, errors }
+    }
+}
+
 /// Goes on with what came of the calls.
 pub fn gathered(
     view: &View,
     caller: &Caller,
     gathering: Gathering,
     answers: Vec<CallResult>,
-) -> Result<Plan, BadAnswer> {
+) -> Result<Gathered, BadAnswer> {
     let Gathering { kept, then } = gathering;
     let done = match then {
         Step::Merge(parts) => merge::merge(view, caller, &kept, parts, answers),
@@ -176,9 +184,9 @@ pub fn gathered(
         Step::Delete(deletion) => delete::deleted(view, caller, kept, deletion, answers),
     };
     match done {
-        Ok(plan) => Ok(plan),
+        Ok(gathered) => Ok(gathered),
         Err(NoAnswer::Bad(error)) => Err(error),
-        Err(NoAnswer::None) => Ok(Plan::Close(CloseReason::Unanswered)),
+        Err(NoAnswer::None) => Ok(Plan::Close(CloseReason::Unanswered).into()),
     }
 }
 
@@ -253,6 +261,11 @@ fn peek<T: Default>(question: Question<'_>, look: impl FnOnce(Message<'_>) -> T)
 }
 
 impl Kept {
+    /// The API and its version.
+    fn key(&self) -> (i16, i16) {
+        (self.api.key(), self.header.api_version)
+    }
+
     fn of(question: Question<'_>) -> Self {
         Self {
             api: question.api,

@@ -1,6 +1,8 @@
 //! ShareFetch and ShareAcknowledge (KIP-932). A broker keeps a share session's partitions; a request names only what
 //! changes. So rights are judged on what a request names, and once more on what an answer holds.
 
+use std::collections::BTreeSet;
+
 use super::ask::{Ask, Stop};
 use super::back::Back;
 use super::consumer_group;
@@ -173,6 +175,7 @@ fn told(back: &Back<'_>, topic: Node<'_>) -> Told {
             key: TopicKey::Id(*ids.virtual_id.bytes()),
             partitions: partitions().filter_map(Node::partition_index).collect(),
             error: ErrorCode::UnknownTopicId.code(),
+            invalid: BTreeSet::new(),
         }),
         _ => Told::Hidden,
     }

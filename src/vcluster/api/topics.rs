@@ -2,7 +2,7 @@
 //! and what is refused, and the refusals are added to the answer.
 
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::ask::{Ask, Stop, Verdict};
 use super::error_code::ErrorCode;
@@ -40,6 +40,8 @@ pub(super) enum Repeated {
     Listed,
     /// As one topic, with all partitions that are named.
     Joined,
+    /// The same, and so are those answered that are not refused but named beside it.
+    JoinedWithAll,
     /// As one topic, with each of its partitions once.
     Once,
 }
@@ -124,6 +126,11 @@ pub(super) fn forward_or_refuse(
 /// A request that needs nothing but the split: sent on with what is left, or answered when that is nothing.
 pub(super) fn request(ask: &mut Ask<'_>, shape: &Shape, mut edits: Edits) -> Result<Plan, Stop> {
     let split = split(ask, shape, ask.message.root(), &mut edits)?;
+    finish(ask, shape, split, edits)
+}
+
+/// Sends on what is left of a request, or answers it when that is nothing.
+pub(super) fn finish(ask: &Ask<'_>, shape: &Shape, split: Split, edits: Edits) -> Result<Plan, Stop> {
     if split.kept == 0 {
         return reply(ask, shape, &split.refused);
     }
@@ -147,6 +154,27 @@ pub(super) fn reply(ask: &Ask<'_>, shape: &Shape, refusals: &[RefusedTopic]) -> 
     ask.reply(&response)
 }
 
+/// Puts topics of an answer together that the request named more than once: so brokers do where they refuse others beside
+/// them. Partitions are moved as they came: none of these answers has words of a broker in it.
+fn join_answered(shape: &Shape, array: Node<'_>, edits: &mut Edits) {
+    let mut firsts = HashMap::new();
+    for topic in array.children() {
+        match firsts.entry((topic.topic_name(), topic.topic_id())) {
+            Entry::Vacant(place) => {
+                place.insert(topic);
+            }
+            Entry::Occupied(first) => {
+                if let (Some(to), Some(from)) =
+                    (first.get().child(shape.partitions), topic.child(shape.partitions))
+                {
+                    edits.append_all(to, from);
+                    edits.remove_item(array, topic);
+                }
+            }
+        }
+    }
+}
+
 /// Adds refusals to the topics in an answer. `parent` is the struct that holds them, `item` one like it.
 pub(super) fn splice(
     shape: &Shape,
@@ -158,6 +186,9 @@ pub(super) fn splice(
     let Some(array) = parent.child(shape.answered) else {
         return;
     };
+    if shape.repeated == Repeated::JoinedWithAll && !refusals.is_empty() {
+        join_answered(shape, array, edits);
+    }
     for refusal in refusals {
         edits.append(array, &answered(item, shape, refusal));
     }
@@ -171,11 +202,13 @@ pub(super) fn answered(parent: &Item, shape: &Shape, refusal: &RefusedTopic) -> 
         TopicKey::Id(id) => topic.set(field::TOPIC_ID, *id),
     };
     for index in &refusal.partitions {
+        let error = match refusal.invalid.contains(index) {
+            true => ErrorCode::InvalidRequest.code(),
+            false => refusal.error,
+        };
         let mut partition = topic.item(shape.partitions);
-        partition
-            .set(shape.index, *index)
-            .set(field::ERROR_CODE, refusal.error);
-        (shape.when_refused)(&mut partition, refusal.error);
+        partition.set(shape.index, *index).set(field::ERROR_CODE, error);
+        (shape.when_refused)(&mut partition, error);
         topic.push(shape.partitions, partition);
     }
     topic
@@ -191,6 +224,7 @@ pub(super) fn refused(topic: Node<'_>, error: ErrorCode) -> Option<RefusedTopic>
         key,
         partitions: partitions(topic),
         error: error.code(),
+        invalid: BTreeSet::new(),
     })
 }
 

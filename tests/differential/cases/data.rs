@@ -170,6 +170,25 @@ fn offsets() -> Vec<Case> {
         Case::new(2, "one topic twice", |ask| {
             payments_twice(listed(ask, -1, -1), field::TOPICS)
         }),
+        Case::new(2, "every topic twice", |ask| {
+            twice(listed(ask, -1, -1), field::TOPICS)
+        }),
+        Case::new(2, "a partition twice", |ask| {
+            let partitions = |_: &str| {
+                let items_of = |index: i32| {
+                    vec![
+                        is(field::PARTITION_INDEX, index),
+                        is(field::CURRENT_LEADER_EPOCH, -1),
+                        is(field::TIMESTAMP, -1_i64),
+                    ]
+                };
+                vec![items(field::PARTITIONS, [0, 1, 0].map(items_of).to_vec())]
+            };
+            vec![
+                is(field::REPLICA_ID, -1),
+                items(field::TOPICS, topics(ask, partitions)),
+            ]
+        }),
         Case::new(2, "as a broker", |ask| listed(ask, 1, -1)),
         Case::new(23, "every topic", |ask| epochs(ask, -2)),
         Case::new(23, "twice", |ask| twice(epochs(ask, -2), field::TOPICS)),

@@ -9,12 +9,15 @@ use crate::settings::{own_group, own_transaction};
 
 /// A group that no user has rights on, but by wildcard.
 const OTHER: &str = "other";
+/// A group that nobody makes.
+const ABSENT: &str = "g-absent";
 
 pub(super) fn flows() -> Vec<Flow> {
     let mut flows = each(coordinators());
     flows.push(membership());
     flows.extend(each(refused_membership()));
     flows.extend(each(offsets()));
+    flows.extend(each(offsets_deleted()));
     flows.extend(each(told()));
     flows.push(new_protocol());
     // So that something is left to compare.
@@ -254,8 +257,37 @@ fn offsets() -> Vec<Case> {
             offsets_of(ask, &[own.as_str(), OTHER, "g-absent"], false)
         })
         .since(8),
+        Case::new(8, "every topic twice", |ask| {
+            let fields = vec![
+                is(field::GROUP_ID, own_group(ask.user)),
+                items(field::TOPICS, committed(ask)),
+            ];
+            twice(fields, field::TOPICS)
+        }),
+    ]
+}
+
+fn offsets_deleted() -> Vec<Case> {
+    vec![
         Case::new(47, "every topic", |ask| deleted(ask, &own_group(ask.user))),
+        Case::new(47, "every topic twice", |ask| {
+            twice(deleted(ask, &own_group(ask.user)), field::TOPICS)
+        }),
+        Case::new(47, "one topic twice", |ask| {
+            payments_twice(deleted(ask, &own_group(ask.user)), field::TOPICS)
+        }),
+        Case::new(47, "no topic", |ask| {
+            vec![is(field::GROUP_ID, own_group(ask.user))]
+        }),
         Case::new(47, "another group", |ask| deleted(ask, OTHER)),
+        Case::new(47, "an absent group", |ask| deleted(ask, ABSENT)),
+        Case::new(47, "an absent group, of topics that are refused", |ask| {
+            payments_twice(deleted(ask, ABSENT), field::TOPICS)
+        }),
+        Case::new(47, "an absent group, of no topic", |_| {
+            vec![is(field::GROUP_ID, ABSENT)]
+        }),
+        Case::new(47, "no group", |ask| deleted(ask, "")),
     ]
 }
 

@@ -52,6 +52,7 @@ fn share_membership() -> Flow {
         Case::new(76, "gone", |ask| share_beat(share_group(ask), -1, None)),
         Case::new(91, "every topic", |ask| altered(ask, share_group(ask))),
         Case::new(90, "every topic", |ask| offsets(ask, Asked::Every)),
+        Case::new(90, "every topic twice", |ask| offsets(ask, Asked::Twice)),
         Case::new(90, "all topics", |ask| offsets(ask, Asked::All)),
         Case::new(90, "no topic", |ask| offsets(ask, Asked::No)),
         Case::new(92, "every topic", |ask| deleted(ask, share_group(ask))),
@@ -111,6 +112,7 @@ fn described(group: String) -> Fields {
 #[derive(Debug, Clone, Copy)]
 enum Asked {
     Every,
+    Twice,
     All,
     No,
 }
@@ -118,8 +120,10 @@ enum Asked {
 fn offsets(ask: Ask<'_>, asked: Asked) -> Fields {
     let own = share_group(ask);
     let group = |id: &str| {
+        let every = || topics(ask, |_| vec![list(field::PARTITIONS, [0])]);
         let topics = match asked {
-            Asked::Every => items(field::TOPICS, topics(ask, |_| vec![list(field::PARTITIONS, [0])])),
+            Asked::Every => items(field::TOPICS, every()),
+            Asked::Twice => items(field::TOPICS, [every(), every()].concat()),
             Asked::All => null(field::TOPICS),
             Asked::No => items(field::TOPICS, Vec::new()),
         };

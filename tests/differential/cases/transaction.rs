@@ -7,7 +7,15 @@ use crate::fields::{Fields, Writer, batch, is, items, list, null};
 use crate::settings::{own_group, own_transaction};
 
 pub(super) fn flows() -> Vec<Flow> {
-    let mut flows = each(vec![
+    let mut flows = each(begun());
+    flows.push(whole());
+    flows.extend(each(told()));
+    flows
+}
+
+/// What begins or goes on, of a producer that there is not.
+fn begun() -> Vec<Case> {
+    vec![
         Case::new(22, "no transaction", |_| {
             vec![
                 null(field::TRANSACTIONAL_ID),
@@ -45,6 +53,9 @@ pub(super) fn flows() -> Vec<Flow> {
         Case::new(25, "of an unknown producer", |ask| of_producer(ask, 7777)),
         Case::new(26, "of an unknown producer", |ask| of_producer(ask, 7777)),
         Case::new(28, "of an unknown producer", |ask| committed(ask, 7777)),
+        Case::new(28, "every topic twice", |ask| {
+            twice(committed(ask, 7777), field::TOPICS)
+        }),
         Case::new(28, "one topic twice", |ask| {
             payments_twice(committed(ask, 7777), field::TOPICS)
         }),
@@ -59,9 +70,11 @@ pub(super) fn flows() -> Vec<Flow> {
             ];
             vec![items(field::MARKERS, vec![marker])]
         }),
-    ]);
-    flows.push(whole());
-    flows.extend(each(vec![
+    ]
+}
+
+fn told() -> Vec<Case> {
+    vec![
         Case::new(65, "several", |ask| {
             vec![list(
                 field::TRANSACTIONAL_IDS,
@@ -74,8 +87,7 @@ pub(super) fn flows() -> Vec<Flow> {
             vec![is(field::TRANSACTIONAL_ID_PATTERN, "tx-t.*")]
         })
         .since(2),
-    ]));
-    flows
+    ]
 }
 
 /// A transaction from its first to its last request.

@@ -6,12 +6,12 @@ use klamm_raft::model::Operation;
 
 use super::merge::merged;
 use super::parts::Parts;
-use super::{Gathering, Kept, LEFT_OUT, NoAnswer, Step, broker_there, in_parts, peek};
+use super::{Gathered, Gathering, Kept, LEFT_OUT, NoAnswer, Step, broker_there, in_parts, peek};
 use crate::authz::Resource;
 use crate::vcluster::api::ask::Aim;
 use crate::vcluster::api::error_code::ErrorCode;
 use crate::vcluster::api::table::Api;
-use crate::vcluster::api::{Question, plan};
+use crate::vcluster::api::{LocalErrors, Question, plan};
 use crate::vcluster::plan::{Call, CallResult, Caller, CloseReason, Plan, Planned, To};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
@@ -170,19 +170,21 @@ pub(super) fn checked(
     kept: Kept,
     (check, parts): (Check, Parts),
     answers: Vec<CallResult>,
-) -> Result<Plan, NoAnswer> {
+) -> Result<Gathered, NoAnswer> {
     let refusal = match answers.into_iter().next() {
         Some(Ok(frame)) => check.refusal(&frame)?,
         _ => Some(kept.unanswered()),
     };
     let Some(error) = refusal else {
-        return Ok(Gathering::sent(kept, Step::Merge(parts.parts), parts.calls));
+        return Ok(Gathering::sent(kept, Step::Merge(parts.parts), parts.calls).into());
     };
-    let mut frames = Vec::new();
+    let (mut frames, mut errors) = (Vec::new(), LocalErrors::default());
     for part in [view].into_iter().chain(view.foreign()) {
-        frames.push(kept.failed(part, caller, error)?);
+        let frame = kept.failed(part, caller, error)?;
+        errors.add_all_of(&frame, kept.key());
+        frames.push(frame);
     }
-    Ok(Plan::Reply(merged(&kept, frames)?))
+    Ok(Gathered::answer(merged(&kept, frames)?, errors))
 }
 
 impl Check {

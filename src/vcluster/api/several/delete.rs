@@ -4,7 +4,7 @@
 use klamm_raft::model::ClusterId;
 
 use super::merge::body;
-use super::{Gathering, Kept, NoAnswer, Step, broker_there};
+use super::{Gathered, Gathering, Kept, NoAnswer, Step, broker_there};
 use crate::authz::Permit;
 use crate::vcluster::api::ask::Aim;
 use crate::vcluster::api::error_code::ErrorCode;
@@ -21,17 +21,17 @@ const NONE: i64 = 0;
 #[derive(Debug)]
 pub(super) enum Deletion {
     AtHome(Box<Pending>, Permit),
-    /// The home's answer, and the groups that are being deleted elsewhere, one for each call.
-    Elsewhere(Segments, Vec<String>),
+    Elsewhere(Elsewhere),
 }
 
-impl Deletion {
-    /// The errors of groups that are not sent on.
-    pub(super) fn add_errors(&self, errors: &mut LocalErrors) {
-        if let Self::AtHome(pending, _) = self {
-            errors.add_all_of_pending(&pending.then);
-        }
-    }
+/// What is known once the home has answered.
+#[derive(Debug)]
+pub(super) struct Elsewhere {
+    answer: Segments,
+    /// The gateway's own, in the answer.
+    errors: LocalErrors,
+    /// The groups that are being deleted elsewhere, one for each call.
+    groups: Vec<String>,
 }
 
 /// Plans a DeleteGroups.
@@ -62,16 +62,18 @@ pub(super) fn deleted(
     kept: Kept,
     deletion: Deletion,
     answers: Vec<CallResult>,
-) -> Result<Plan, NoAnswer> {
+) -> Result<Gathered, NoAnswer> {
     let (pending, permit) = match deletion {
         Deletion::AtHome(pending, permit) => (pending, permit),
-        Deletion::Elsewhere(frame, groups) => {
-            return Ok(Plan::Reply(settled(&kept, &frame, &groups, answers)?));
-        }
+        Deletion::Elsewhere(elsewhere) => return Ok(settled(&kept, elsewhere, answers)?),
     };
+    let mut errors = LocalErrors::default();
     let Some(Ok(frame)) = answers.into_iter().next() else {
-        return Ok(Plan::Reply(kept.failed(view, caller, kept.unanswered())?));
+        let answer = kept.failed(view, caller, kept.unanswered())?;
+        errors.add_all_of(&answer, kept.key());
+        return Ok(Gathered::answer(answer, errors));
     };
+    errors.add_all_of_pending(&pending.then);
     let frame = response(view, caller, *pending, frame)?.frame;
     let gone = gone(&kept, &frame)?;
     let (mut calls, mut groups) = (Vec::new(), Vec::new());
@@ -83,16 +85,21 @@ pub(super) fn deleted(
             }
         }
     }
-    Ok(match calls.is_empty() {
-        true => Plan::Reply(frame),
-        false => Gathering::sent(kept, Step::Delete(Deletion::Elsewhere(frame, groups)), calls),
-    })
+    if calls.is_empty() {
+        return Ok(Gathered::answer(frame, errors));
+    }
+    let elsewhere = Deletion::Elsewhere(Elsewhere {
+        answer: frame,
+        errors,
+        groups,
+    });
+    Ok(Gathering::sent(kept, Step::Delete(elsewhere), calls).into())
 }
 
 /// The groups that the home has no more: they were deleted now, or earlier.
 fn gone(kept: &Kept, frame: &Segments) -> Result<Vec<String>, WireError> {
     let (frame, mut tape) = (body(frame), Tape::new());
-    let api = (kept.api.key(), kept.header.api_version);
+    let api = kept.key();
     let message = walk_response(api, &frame, Detail::Classified, &mut tape)?;
     let results = message.root().items(field::RESULTS);
     let gone = results.filter(|result| {
@@ -105,7 +112,7 @@ fn gone(kept: &Kept, frame: &Segments) -> Result<Vec<String>, WireError> {
 }
 
 fn call(kept: &Kept, permit: Permit, cluster: &ClusterId, group: String) -> Result<Call, WireError> {
-    let api = (kept.api.key(), kept.header.api_version);
+    let api = kept.key();
     let mut request = Item::request(api.0, api.1)?;
     request.set(field::GROUPS_NAMES, Value::list([group.as_str()]));
     let client_id = kept.header.client_id(&kept.frame).unwrap_or_default();
@@ -115,18 +122,14 @@ fn call(kept: &Kept, permit: Permit, cluster: &ClusterId, group: String) -> Resu
 }
 
 /// The home's answer, with what came of the offsets elsewhere.
-fn settled(
-    kept: &Kept,
-    frame: &Segments,
-    groups: &[String],
-    answers: Vec<CallResult>,
-) -> Result<Segments, WireError> {
-    let api = (kept.api.key(), kept.header.api_version);
+fn settled(kept: &Kept, elsewhere: Elsewhere, answers: Vec<CallResult>) -> Result<Gathered, WireError> {
+    let api = kept.key();
+    let mut local = elsewhere.errors;
     let mut errors: Vec<(&str, i64)> = Vec::new();
-    for (group, answer) in groups.iter().zip(answers) {
+    for (group, answer) in elsewhere.groups.iter().zip(answers) {
         errors.push((group, error_of(api, answer)?));
     }
-    let (frame, mut tape) = (body(frame), Tape::new());
+    let (frame, mut tape) = (body(&elsewhere.answer), Tape::new());
     let message = walk_response(api, &frame, Detail::Classified, &mut tape)?;
     let mut edits = Edits::new();
     let not_found = i64::from(ErrorCode::GroupIdNotFound.code());
@@ -144,12 +147,14 @@ fn settled(
         let failed = of_group().find(|error| *error != NONE && *error != not_found);
         if failed.is_some() {
             // Clients try again, and what is gone by then counts as deleted.
-            edits.set_int(node, ErrorCode::CoordinatorNotAvailable.code().into());
+            let error = ErrorCode::CoordinatorNotAvailable.code();
+            edits.set_int(node, error.into());
+            local.add(error);
         } else if node.int() == Some(not_found) && of_group().any(|error| error == NONE) {
             edits.set_int(node, NONE);
         }
     }
-    edits.finish(message, &frame)
+    Ok(Gathered::answer(edits.finish(message, &frame)?, local))
 }
 
 fn error_of(api: (i16, i16), answer: CallResult) -> Result<i64, WireError> {

@@ -4,10 +4,11 @@
 use bytes::{Buf, Bytes};
 
 use super::parts::Part;
-use super::{Kept, NoAnswer};
-use crate::vcluster::api::response;
+use super::{Gathered, Kept, NoAnswer};
+use crate::vcluster::api::error_code::ErrorCode;
 use crate::vcluster::api::table::Api;
-use crate::vcluster::plan::{CallResult, Caller, Plan};
+use crate::vcluster::api::{LocalErrors, response};
+use crate::vcluster::plan::{CallResult, Caller};
 use crate::vcluster::view::View;
 use crate::wire::{Detail, Edits, Field, Node, Segments, Tape, WireError, field, walk_response};
 
@@ -21,29 +22,58 @@ pub(super) fn merge(
     kept: &Kept,
     parts: Vec<Part>,
     answers: Vec<CallResult>,
-) -> Result<Plan, NoAnswer> {
+) -> Result<Gathered, NoAnswer> {
     let mut answers = answers.into_iter();
     let mut frames = Vec::with_capacity(parts.len());
+    let mut errors = LocalErrors::default();
     for part in parts {
         let (cluster, pending) = match part {
             Part::Here(frame) => {
+                errors.add_all_of(&frame, kept.key());
                 frames.push(frame);
                 continue;
             }
             Part::Awaited(cluster, pending) => (cluster, pending),
         };
-        if let Some(Ok(frame)) = answers.next() {
-            frames.push(response(view, caller, *pending, frame)?.frame);
-        } else if let Some(part) = view.on(&cluster) {
-            frames.push(kept.failed(part, caller, kept.unanswered())?);
+        let made_here = match answers.next() {
+            Some(Ok(frame)) => {
+                errors.add_all_of_pending(&pending.then);
+                let answered = response(view, caller, *pending, frame)?;
+                errors.add_each(&answered.errors);
+                let elsewhere = view.on(&cluster).filter(|part| part.is_foreign());
+                match elsewhere {
+                    Some(part) if has_no_offsets(kept, &answered.frame)? => Some((part, ErrorCode::None)),
+                    _ => {
+                        frames.push(answered.frame);
+                        None
+                    }
+                }
+            }
+            _ => view.on(&cluster).map(|part| (part, kept.unanswered())),
+        };
+        if let Some((part, error)) = made_here {
+            let frame = kept.failed(part, caller, error)?;
+            errors.add_all_of(&frame, kept.key());
+            frames.push(frame);
         }
     }
-    Ok(Plan::Reply(merged(kept, frames)?))
+    Ok(Gathered::answer(merged(kept, frames)?, errors))
+}
+
+/// Whether offsets were to be deleted of a group that has none there. Whether there is such a group, the home says.
+fn has_no_offsets(kept: &Kept, frame: &Segments) -> Result<bool, WireError> {
+    if kept.api != Api::OffsetDelete {
+        return Ok(false);
+    }
+    let (frame, mut tape) = (body(frame), Tape::new());
+    let api = kept.key();
+    let message = walk_response(api, &frame, Detail::Classified, &mut tape)?;
+    Ok(failure(message.root()) == Some(ErrorCode::GroupIdNotFound.code().into()))
 }
 
 /// One frame of many. The first says what is not in an array.
 pub(super) fn merged(kept: &Kept, frames: Vec<Segments>) -> Result<Segments, WireError> {
-    let api = (kept.api.key(), kept.header.api_version);
+    let api = kept.key();
     let mut frames = frames.into_iter();
     let first = frames.next().unwrap_or_default();
     let mut rest = frames.peekable();

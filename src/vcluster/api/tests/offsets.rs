@@ -28,8 +28,8 @@ use kafka_protocol::messages::offset_for_leader_epoch_response::{
 };
 use kafka_protocol::messages::{
     BrokerId, ListOffsetsRequest, ListOffsetsResponse, OffsetCommitRequest, OffsetCommitResponse,
-    OffsetDeleteRequest, OffsetFetchRequest, OffsetFetchResponse, OffsetForLeaderEpochRequest,
-    OffsetForLeaderEpochResponse,
+    OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse,
+    OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse,
 };
 use klamm_raft::model::Operation::{ClusterAction, Delete, Describe, Read, Write};
 
@@ -208,13 +208,75 @@ fn offsets_are_deleted_with_delete_on_the_group_and_read_on_topics() {
     let response = world.ask(0, &request).replied();
     assert_eq!((response.error_code, response.topics.len()), (30, 0));
     let world = world.allow(Delete, Resource::group("app"));
-    let response = world.ask(0, &request).replied();
+    let answered = |error: i16| {
+        world.exchange(0, &request, |upstream: OffsetDeleteRequest| {
+            assert!(upstream.topics.is_empty(), "the group is left to judge");
+            OffsetDeleteResponse::default().with_error_code(error)
+        })
+    };
+    let response = answered(0);
     assert_eq!(
         (response.error_code, response.topics[0].partitions[0].error_code),
         (0, 29)
     );
-    let response = world.ask(0, &request.with_group_id(group_id(""))).replied();
-    assert_eq!(response.error_code, 30);
+    let response = answered(69);
+    assert_eq!((response.error_code, response.topics.len()), (69, 0));
+    let nameless = request.clone().with_group_id(group_id(""));
+    assert_eq!(world.ask(0, &nameless).replied().error_code, 30);
+}
+
+/// As brokers do, who put them together where they refuse others.
+#[test]
+fn topics_that_are_named_twice_are_answered_once_beside_refused_ones() {
+    for (named, expected) in [
+        (
+            vec!["orders", "orders"],
+            vec![("orders", vec![0]), ("orders", vec![0])],
+        ),
+        (
+            vec!["orders", "bills", "orders"],
+            vec![("orders", vec![0, 0]), ("bills", vec![29])],
+        ),
+    ] {
+        let world = World::new()
+            .allow(Read, Resource::group("app"))
+            .allow(Read, Resource::topic("orders"));
+        let response = world.exchange(8, &commit(&named), |upstream: OffsetCommitRequest| {
+            let topics = upstream.topics.into_iter().map(|topic| {
+                let partition = OffsetCommitResponsePartition::default().with_partition_index(4);
+                OffsetCommitResponseTopic::default()
+                    .with_name(topic.name)
+                    .with_partitions(vec![partition])
+            });
+            OffsetCommitResponse::default().with_topics(topics.collect())
+        });
+        let answered: Vec<_> = response
+            .topics
+            .iter()
+            .map(|topic| {
+                let errors = topic.partitions.iter().map(|partition| partition.error_code);
+                (topic.name.0.as_str(), errors.collect::<Vec<_>>())
+            })
+            .collect();
+        assert_eq!(answered, expected);
+    }
+}
+
+#[test]
+fn naming_a_partition_twice_is_a_fault_whether_there_is_such_a_topic_or_not() {
+    let world = World::new().allow(Describe, Resource::topic("nowhere"));
+    let errors = |names: &[&str]| -> Vec<i16> {
+        let response = world.ask(6, &list(names)).replied();
+        let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+        partitions.map(|partition| partition.error_code).collect()
+    };
+    assert_eq!(errors(&["nowhere"]), [3]);
+    assert_eq!(errors(&["nowhere", "nowhere"]), [42], "once");
+    assert_eq!(errors(&["bills", "bills"]), [29, 29], "it may not be known");
+    assert_eq!(
+        world.ask(6, &list(&["nowhere", "nowhere"])).errors(),
+        ["INVALID_REQUEST"]
+    );
 }
 
 /// A fetch of one group's offsets in the shape of the version. `None` is all topics.

@@ -2,8 +2,10 @@
 //! `clusterB`, whose broker 101 is virtual broker 5.
 
 use bytes::Bytes;
+use kafka_protocol::messages::delete_groups_response::DeletableGroupResult;
 use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
@@ -13,15 +15,21 @@ use kafka_protocol::messages::offset_commit_request::{
 use kafka_protocol::messages::offset_commit_response::{
     OffsetCommitResponsePartition, OffsetCommitResponseTopic,
 };
+use kafka_protocol::messages::offset_delete_request::{
+    OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
+};
+use kafka_protocol::messages::offset_delete_response::{
+    OffsetDeleteResponsePartition, OffsetDeleteResponseTopic,
+};
 use kafka_protocol::messages::offset_fetch_request::{OffsetFetchRequestGroup, OffsetFetchRequestTopics};
 use kafka_protocol::messages::offset_fetch_response::{
     OffsetFetchResponseGroup, OffsetFetchResponsePartitions, OffsetFetchResponseTopics,
 };
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    BrokerId, DeleteTopicsRequest, FetchRequest, HeartbeatRequest, HeartbeatResponse, MetadataRequest,
-    MetadataResponse, OffsetCommitRequest, OffsetCommitResponse, OffsetFetchRequest, OffsetFetchResponse,
-    ProduceRequest,
+    BrokerId, DeleteGroupsRequest, DeleteGroupsResponse, DeleteTopicsRequest, FetchRequest, HeartbeatRequest,
+    HeartbeatResponse, MetadataRequest, MetadataResponse, OffsetCommitRequest, OffsetCommitResponse,
+    OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchRequest, OffsetFetchResponse, ProduceRequest,
 };
 use klamm_raft::model::{ClusterId, Operation};
 
@@ -122,7 +130,7 @@ fn a_cluster_that_is_away_costs_its_own_topics() {
     }
 }
 
-fn commit(world: &World, heartbeat: i16) -> (OffsetCommitResponse, Vec<To>) {
+fn commit(world: &World, heartbeat: i16) -> (OffsetCommitResponse, Vec<To>, Vec<&'static str>) {
     let topic = |name: &str| {
         let partition = OffsetCommitRequestPartition::default().with_committed_offset(7);
         OffsetCommitRequestTopic::default()
@@ -135,7 +143,7 @@ fn commit(world: &World, heartbeat: i16) -> (OffsetCommitResponse, Vec<To>) {
         .with_member_id(text("member"))
         .with_topics(vec![topic("orders"), topic("returns")]);
     let mut sent = Vec::new();
-    let answer = world.ask(8, &request).gathered(|to, frame| {
+    let (answer, counted) = world.ask(8, &request).gathered_and_counted(|to, frame| {
         sent.push(to.clone());
         if frame.0[0][5] == 12 {
             let answer = HeartbeatResponse::default().with_error_code(heartbeat);
@@ -156,7 +164,7 @@ fn commit(world: &World, heartbeat: i16) -> (OffsetCommitResponse, Vec<To>) {
         let answer = OffsetCommitResponse::default().with_topics(topics.collect());
         Ok(encode_response::<OffsetCommitRequest>(8, &answer))
     });
-    (answer, sent)
+    (answer, sent, counted)
 }
 
 fn errors(answer: &OffsetCommitResponse) -> Vec<(String, i16)> {
@@ -171,7 +179,8 @@ fn errors(answer: &OffsetCommitResponse) -> Vec<(String, i16)> {
 #[test]
 fn offsets_are_committed_where_topics_are_once_the_home_agrees() {
     let world = world();
-    let (answer, sent) = commit(&world, 0);
+    let (answer, sent, counted) = commit(&world, 0);
+    assert!(counted.is_empty(), "{counted:?}");
     assert_eq!(
         errors(&answer),
         [("orders".to_owned(), 0), ("returns".to_owned(), 0)]
@@ -185,7 +194,8 @@ fn offsets_are_committed_where_topics_are_once_the_home_agrees() {
 fn a_member_that_is_none_commits_nowhere() {
     const UNKNOWN_MEMBER_ID: i16 = 25;
     let world = world();
-    let (answer, sent) = commit(&world, UNKNOWN_MEMBER_ID);
+    let (answer, sent, counted) = commit(&world, UNKNOWN_MEMBER_ID);
+    assert_eq!(counted, ["UNKNOWN_MEMBER_ID"]);
     let refused = [
         ("orders".to_owned(), UNKNOWN_MEMBER_ID),
         ("returns".to_owned(), UNKNOWN_MEMBER_ID),
@@ -263,6 +273,105 @@ fn a_cluster_is_asked_for_offsets_of_its_own_topics_alone() {
     });
     let errors: Vec<i16> = answer.groups.iter().map(|group| group.error_code).collect();
     assert_eq!(errors, [0, COORDINATOR_NOT_AVAILABLE]);
+}
+
+/// Deletes offsets of `topics` of group `app`; what the home, and where `returns` is, say of the group. Gives the error of
+/// the whole and of each topic.
+fn delete_offsets(world: &World, topics: &[&str], (home, there): (i16, i16)) -> (i16, Vec<(String, i16)>) {
+    let topic = |name: &&str| {
+        OffsetDeleteRequestTopic::default()
+            .with_name(topic_name(name))
+            .with_partitions(vec![OffsetDeleteRequestPartition::default()])
+    };
+    let request = OffsetDeleteRequest::default()
+        .with_group_id(group_id("app"))
+        .with_topics(topics.iter().map(topic).collect());
+    let answer = world.ask(0, &request).gathered(|to, frame| {
+        let request: OffsetDeleteRequest = decode_request(0, frame);
+        let error = if is_main(to.cluster()) { home } else { there };
+        let topics = request.topics.into_iter().map(|topic| {
+            OffsetDeleteResponseTopic::default()
+                .with_name(topic.name)
+                .with_partitions(vec![OffsetDeleteResponsePartition::default()])
+        });
+        let topics = if error == 0 { topics.collect() } else { Vec::new() };
+        let answer = OffsetDeleteResponse::default()
+            .with_error_code(error)
+            .with_topics(topics);
+        Ok(encode_response::<OffsetDeleteRequest>(0, &answer))
+    });
+    let topics = answer.topics.iter();
+    let errors = topics.map(|topic| (topic.name.0.to_string(), topic.partitions[0].error_code));
+    (answer.error_code, errors.collect())
+}
+
+#[test]
+fn the_home_says_whether_there_is_a_group_whose_offsets_are_deleted() {
+    const GROUP_ID_NOT_FOUND: i16 = 69;
+    let world = world();
+    let both = vec![("orders".to_owned(), 0), ("returns".to_owned(), 0)];
+    assert_eq!(
+        delete_offsets(&world, &["orders", "returns"], (0, 0)),
+        (0, both.clone())
+    );
+    assert_eq!(
+        delete_offsets(&world, &["orders", "returns"], (0, GROUP_ID_NOT_FOUND)),
+        (0, both),
+        "none were ever committed there"
+    );
+    let (error, _) = delete_offsets(&world, &["returns"], (GROUP_ID_NOT_FOUND, GROUP_ID_NOT_FOUND));
+    assert_eq!(error, GROUP_ID_NOT_FOUND);
+}
+
+#[test]
+fn what_the_gateway_puts_into_an_answer_of_several_clusters_is_counted_once() {
+    let world = World::over_two()
+        .allow(Operation::Describe, Resource::topic("orders"))
+        .allow(Operation::Describe, Resource::topic("returns"))
+        .allow(Operation::Delete, Resource::group("app"));
+    let asked = |away: &'static str| {
+        let topics = ["orders", "returns", "bills"]
+            .map(|name| MetadataRequestTopic::default().with_name(Some(topic_name(name))));
+        let request = MetadataRequest::default().with_topics(Some(topics.to_vec()));
+        let asked = world.ask(12, &request);
+        let (_, mut counted) = asked.gathered_and_counted(|to, _| match to.cluster().as_str() == away {
+            true => Err(Unanswered),
+            false => metadata(to.cluster()),
+        });
+        counted.sort_unstable();
+        counted
+    };
+    assert_eq!(asked("none"), ["TOPIC_AUTHORIZATION_FAILED"]);
+    for away in ["main", "clusterB"] {
+        assert_eq!(
+            asked(away),
+            ["LEADER_NOT_AVAILABLE", "TOPIC_AUTHORIZATION_FAILED"],
+            "without {away}"
+        );
+    }
+    let deleted = |away: &'static str| {
+        let groups = ["app", "hidden"].map(group_id).to_vec();
+        let request = DeleteGroupsRequest::default().with_groups_names(groups);
+        let asked = world.ask(2, &request);
+        let (_, mut counted) = asked.gathered_and_counted(|to, _| {
+            if to.cluster().as_str() == away {
+                return Err(Unanswered);
+            }
+            let result = DeletableGroupResult::default().with_group_id(group_id("partner:app"));
+            let answer = DeleteGroupsResponse::default().with_results(vec![result]);
+            Ok(encode_response::<DeleteGroupsRequest>(2, &answer))
+        });
+        counted.sort_unstable();
+        counted
+    };
+    assert_eq!(deleted("none"), ["GROUP_AUTHORIZATION_FAILED"]);
+    for away in ["main", "clusterB"] {
+        assert_eq!(
+            deleted(away),
+            ["COORDINATOR_NOT_AVAILABLE", "GROUP_AUTHORIZATION_FAILED"],
+            "without {away}"
+        );
+    }
 }
 
 /// A record batch of an idempotent producer.

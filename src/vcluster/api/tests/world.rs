@@ -223,18 +223,29 @@ impl World {
     }
 
     pub(super) fn allow(self, operation: Operation, resource: Resource<'_>) -> Self {
-        self.entry(Permission::Allow, operation, resource)
+        self.entry((Permission::Allow, PatternType::Literal), operation, resource)
+    }
+
+    /// A right to all topics whose names begin so.
+    pub(super) fn allow_prefix(self, operation: Operation, beginning: &str) -> Self {
+        let topics = Resource::topic(beginning);
+        self.entry((Permission::Allow, PatternType::Prefixed), operation, topics)
     }
 
     pub(super) fn deny(self, operation: Operation, resource: Resource<'_>) -> Self {
-        self.entry(Permission::Deny, operation, resource)
+        self.entry((Permission::Deny, PatternType::Literal), operation, resource)
     }
 
-    fn entry(mut self, permission: Permission, operation: Operation, resource: Resource<'_>) -> Self {
+    fn entry(
+        mut self,
+        (permission, pattern_type): (Permission, PatternType),
+        operation: Operation,
+        resource: Resource<'_>,
+    ) -> Self {
         let pattern = ResourcePattern {
             resource_type: resource.resource_type,
             name: resource.name.to_owned(),
-            pattern_type: PatternType::Literal,
+            pattern_type,
         };
         let entry = AclEntry {
             principal: "User:alice".into(),
@@ -373,17 +384,29 @@ impl<Q: Request> Asked<'_, Q> {
     }
 
     /// Expects that several clusters are asked, lets them answer, and gives what the client sees.
-    pub(super) fn gathered(self, mut broker: impl FnMut(&To, &Segments) -> CallResult) -> Q::Response {
+    pub(super) fn gathered(self, broker: impl FnMut(&To, &Segments) -> CallResult) -> Q::Response {
+        self.gathered_and_counted(broker).0
+    }
+
+    /// The same, with Kafka's names of the errors that are counted as the gateway's own.
+    pub(super) fn gathered_and_counted(
+        self,
+        mut broker: impl FnMut(&To, &Segments) -> CallResult,
+    ) -> (Q::Response, Vec<&'static str>) {
+        let mut counted = self.errors();
         let mut plan = self.planned.plan;
         loop {
             match plan {
                 Plan::Need(Need::Answers { calls, gathering }) => {
                     let answers = calls.iter().map(|call| broker(&call.to, &call.frame)).collect();
-                    plan = api::gathered(&self.world.view, &self.world.caller, *gathering, answers).unwrap();
+                    let gathered =
+                        api::gathered(&self.world.view, &self.world.caller, *gathering, answers).unwrap();
+                    counted.extend(gathered.errors.labels());
+                    plan = gathered.plan;
                 }
                 Plan::Reply(reply) => {
                     assert_no_secret(&reply);
-                    return decode_response::<Q>(self.version, &reply);
+                    return (decode_response::<Q>(self.version, &reply), counted);
                 }
                 plan => panic!("{plan:?}"),
             }
