@@ -125,14 +125,17 @@ impl Effect {
 
 /// What each group would do, for people.
 fn text(to: &TopicName, before: &Committed, there: &Committed, bounds: &BTreeMap<i32, Bounds>) -> String {
-    if before.is_empty() {
-        return "no group has committed an offset for it".to_owned();
-    }
-    let mut text = format!("Kafka keeps offsets by physical topic. With {to}");
-    for (group, offsets) in before.iter().take(GROUPS_SHOWN) {
+    let unread = before.unread.max(there.unread);
+    let mut text = match (before.offsets.is_empty(), unread) {
+        (true, 0) => "no group has committed an offset for it".to_owned(),
+        (true, _) => "no group that was looked at has committed an offset for it".to_owned(),
+        (false, _) => format!("Kafka keeps offsets by physical topic. With {to}"),
+    };
+    for (group, offsets) in before.offsets.iter().take(GROUPS_SHOWN) {
         let _ = write!(text, "; group {group}:");
         for (count, (partition, &committed)) in offsets.iter().take(PARTITIONS_SHOWN).enumerate() {
             let there = there
+                .offsets
                 .get(group)
                 .and_then(|offsets| offsets.get(partition).copied());
             let comma = if count == 0 { "" } else { "," };
@@ -141,7 +144,13 @@ fn text(to: &TopicName, before: &Committed, there: &Committed, bounds: &BTreeMap
         }
         and_more(&mut text, offsets.len(), PARTITIONS_SHOWN, "partitions");
     }
-    and_more(&mut text, before.len(), GROUPS_SHOWN, "groups");
+    and_more(&mut text, before.offsets.len(), GROUPS_SHOWN, "groups");
+    if unread > 0 {
+        let _ = write!(
+            text,
+            ". The virtual cluster has more groups than are looked at: {unread} were not, and may have committed offsets, too"
+        );
+    }
     text
 }
 
@@ -190,10 +199,34 @@ mod tests {
     fn the_text_is_bounded() {
         let offsets: BTreeMap<i32, i64> = (0..1000).map(|partition| (partition, 20)).collect();
         let groups = (0..1000).map(|number| (format!("group-{number}"), offsets.clone()));
-        let before: Committed = groups.collect();
+        let before = Committed {
+            offsets: groups.collect(),
+            unread: 0,
+        };
         let bounds = (0..1000).map(|partition| (partition, BOUNDS)).collect();
-        let text = text(&"to".parse().unwrap(), &before, &Committed::new(), &bounds);
+        let text = text(&"to".parse().unwrap(), &before, &Committed::default(), &bounds);
         assert!(text.len() < 10_000, "{} bytes", text.len());
         assert!(text.contains("and 992 more groups") && text.contains("and 996 more partitions"));
+        assert!(!text.contains("not looked at") && !text.contains("were not"));
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_told() {
+        let told = |before: &Committed, there: &Committed| {
+            text(&"to".parse().unwrap(), before, there, &BTreeMap::new())
+        };
+        let cut = Committed {
+            unread: 7,
+            ..Committed::default()
+        };
+        let whole = Committed::default();
+        assert_eq!(told(&whole, &whole), "no group has committed an offset for it");
+        for (before, there) in [(&cut, &whole), (&whole, &cut)] {
+            let text = told(before, there);
+            assert!(
+                text.contains("7 were not, and may have committed offsets"),
+                "{text}"
+            );
+        }
     }
 }

@@ -17,9 +17,9 @@ use tokio::sync::watch;
 
 use super::credentials::Guard;
 use super::*;
-use crate::backend::Bounds;
 use crate::backend::config::{AnonymousClients, BackendConfig, PlainLogin, Security, UpstreamLogin};
 use crate::backend::topology::{PhysicalTopic, Topology};
+use crate::backend::{Bounds, Committed};
 use crate::config::{AdminUser, Role};
 use crate::listener::config::ListenerConfig;
 use crate::secret::Secret;
@@ -277,7 +277,10 @@ impl Gateway {
                     "internal-topic-name1" => [(0, 120), (1, 10)].into(),
                     _ => [(1, 7)].into(),
                 };
-                let committed = [("app".to_owned(), offsets)].into();
+                let committed = Committed {
+                    offsets: [("app".to_owned(), offsets)].into(),
+                    unread: 0,
+                };
                 Box::pin(std::future::ready(failure.map_or(Ok(committed), Err)))
             }),
             bounds: Arc::new(|_, _| {

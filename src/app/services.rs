@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::here;
 use crate::admin::{CannotAsk, Finding, ProviderFacts, Services, Unready};
 use crate::backend::config::AnonymousClients;
-use crate::backend::{DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
+use crate::backend::{Committed, DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
 use crate::chain::Chain;
 use crate::config::Config;
 use crate::control::Control;
@@ -153,9 +153,13 @@ fn committed(upstreams: Upstreams) -> Arc<crate::admin::CommittedOffsets> {
             let committed = survey?.committed(&topic, is_meant).await;
             let committed = committed.map_err(|error| cannot_ask(&cluster, Chain(&error)))?;
             let known = committed
+                .offsets
                 .into_iter()
                 .filter_map(|(group, offsets)| Some((names.virtual_group(&group)?.to_owned(), offsets)));
-            Ok(known.collect())
+            Ok(Committed {
+                offsets: known.collect(),
+                unread: committed.unread,
+            })
         })
     })
 }

@@ -28,7 +28,7 @@ const SURVEY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Brokers that are asked at the same time.
 const MAX_BROKERS: usize = 8;
 
-/// Groups of one broker whose offsets are read. What others have committed is not said.
+/// Groups of one broker whose offsets are read. Of others, only how many there are is said.
 const MAX_GROUPS: usize = 500;
 
 const LIST_GROUPS: (i16, i16) = (0, 4);
@@ -65,8 +65,14 @@ pub struct Bounds {
     pub end: i64,
 }
 
-/// Committed offsets, by group and partition.
-pub type Committed = BTreeMap<String, BTreeMap<i32, i64>>;
+/// What groups have committed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Offsets, by group and partition.
+    pub offsets: BTreeMap<String, BTreeMap<i32, i64>>,
+    /// Groups that were not looked at, because there are too many.
+    pub unread: usize,
+}
 
 /// Asks the brokers of one physical cluster.
 #[derive(Debug)]
@@ -95,9 +101,11 @@ impl Survey {
                 .map(|broker| self.committed_at(broker, topic, &is_meant))
                 .buffer_unordered(MAX_BROKERS);
             let answers: Vec<_> = asked.collect().await;
-            let mut committed = Committed::new();
+            let mut committed = Committed::default();
             for answer in answers {
-                committed.extend(answer?);
+                let Committed { offsets, unread } = answer?;
+                committed.offsets.extend(offsets);
+                committed.unread += unread;
             }
             Ok(committed)
         })
@@ -114,18 +122,16 @@ impl Survey {
         let mut line = self.dialer.dial(broker).await?;
         let listed = ask(&mut line, LIST_GROUPS, &ListGroupsRequest::default()).await?;
         accepted(listed.error_code)?;
-        let mut committed = Committed::new();
-        let groups = listed
-            .groups
-            .into_iter()
-            .filter(|group| is_meant(&group.group_id));
-        for group in groups.take(MAX_GROUPS) {
-            let offsets = committed_by(&mut line, &group.group_id, topic).await?;
-            if !offsets.is_empty() {
-                committed.insert(group.group_id.to_string(), offsets);
+        let listed = listed.groups.into_iter().map(|group| group.group_id);
+        let (groups, unread) = readable(listed.filter(|group| is_meant(group)).collect());
+        let mut offsets = BTreeMap::new();
+        for group in groups {
+            let of_group = committed_by(&mut line, &group, topic).await?;
+            if !of_group.is_empty() {
+                offsets.insert(group.to_string(), of_group);
             }
         }
-        Ok(committed)
+        Ok(Committed { offsets, unread })
     }
 
     /// Where the partitions of a topic begin and end.
@@ -168,6 +174,13 @@ impl Survey {
         }
         Ok(leaders)
     }
+}
+
+/// The groups whose offsets are read, and how many others there are.
+fn readable(mut groups: Vec<GroupId>) -> (Vec<GroupId>, usize) {
+    let unread = groups.len().saturating_sub(MAX_GROUPS);
+    groups.truncate(MAX_GROUPS);
+    (groups, unread)
 }
 
 /// What one group has committed for a topic.
@@ -245,4 +258,18 @@ fn accepted(code: i16) -> Result<(), SurveyError> {
 
 fn wire(topic: &TopicName) -> WireTopic {
     WireTopic(StrBytes::from_string(topic.as_str().to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_that_are_too_many_are_counted() {
+        for (all, expected) in [(0, (0, 0)), (500, (500, 0)), (507, (500, 7))] {
+            let group = |number: usize| GroupId(StrBytes::from_string(format!("group-{number}")));
+            let (read, unread) = readable((0..all).map(group).collect());
+            assert_eq!((read.len(), unread), expected);
+        }
+    }
 }
