@@ -1,5 +1,5 @@
-//! Whether a right holds for every name that begins so, whether there is something of that name or not. Decisions are
-//! made by name; this is for those who must know before there are names.
+//! For which names a right holds by how they begin, whether there is something of that name or not. Decisions are made by
+//! name; this is for those who must know before there are names.
 
 use std::collections::BTreeSet;
 
@@ -20,34 +20,44 @@ pub struct Breadth<'a> {
     pub host: &'a str,
 }
 
-impl Breadth<'_> {
-    /// Whether this may be done to all topics whose names begin with `beginning`, and to none of them it is denied.
-    pub fn may_do_to_all_topics(self, operation: Operation, beginning: &str) -> bool {
-        let mut is_allowed = false;
+impl<'a> Breadth<'a> {
+    /// Of the topics whose names begin with `beginning`, all those to which this may be done begin with one of these, but
+    /// for topics that are allowed by their whole name. None where it is denied to one of them, which no beginning says.
+    pub fn beginnings(self, operation: Operation, beginning: &'a str) -> Option<BTreeSet<&'a str>> {
+        let mut allowed = BTreeSet::new();
         for AclBinding { pattern, entry } in self.acls {
             if pattern.resource_type != ResourceType::Topic || !self.is_concerned(entry) {
                 continue;
             }
             let name = pattern.name.as_str();
-            let (covers, touches) = match pattern.pattern_type {
-                PatternType::Literal if name == EVERY => (true, true),
-                PatternType::Literal => (false, name.starts_with(beginning)),
-                PatternType::Prefixed => {
-                    let covers = beginning.starts_with(name);
-                    (covers, covers || name.starts_with(beginning))
-                }
+            // What of these topics the entry is about, as a beginning, and whether it is about any.
+            let (about, touches) = match pattern.pattern_type {
+                PatternType::Literal if name == EVERY => (Some(beginning), true),
+                PatternType::Literal => (None, name.starts_with(beginning)),
+                PatternType::Prefixed if beginning.starts_with(name) => (Some(beginning), true),
+                PatternType::Prefixed if name.starts_with(beginning) => (Some(name), true),
+                PatternType::Prefixed => (None, false),
             };
             match entry.permission {
-                Permission::Allow => {
-                    is_allowed |= covers && OperationSet::allowed_by(entry.operation).has(operation);
+                Permission::Allow if OperationSet::allowed_by(entry.operation).has(operation) => {
+                    allowed.extend(about);
                 }
                 Permission::Deny if touches && OperationSet::refused_by(entry.operation).has(operation) => {
-                    return false;
+                    return None;
                 }
-                Permission::Deny => {}
+                Permission::Allow | Permission::Deny => {}
             }
         }
-        is_allowed
+        // One that begins with another adds nothing. In order, that other is the last one that was kept.
+        let mut kept: Option<&str> = None;
+        allowed.retain(|name| {
+            let is_new = kept.is_none_or(|kept| !name.starts_with(kept));
+            if is_new {
+                kept = Some(name);
+            }
+            is_new
+        });
+        Some(allowed)
     }
 
     fn is_concerned(self, entry: &AclEntry) -> bool {
@@ -67,8 +77,8 @@ mod tests {
 
     type Acl<'a> = (Permission, Operation, (&'a str, PatternType), (&'a str, &'a str));
 
-    /// Whether alice may describe everything that begins with `order`.
-    fn check(acls: &[Acl<'_>], expected: bool) {
+    /// The beginnings of what alice may describe of everything that begins with `order`.
+    fn check(acls: &[Acl<'_>], expected: Option<&[&str]>) {
         let binding =
             |(permission, operation, (name, pattern_type), (principal, host)): &Acl<'_>| AclBinding {
                 pattern: ResourcePattern {
@@ -88,42 +98,48 @@ mod tests {
             principal: &Principal::user("alice"),
             host: "10.0.0.1",
         };
-        assert_eq!(
-            breadth.may_do_to_all_topics(Describe, "order"),
-            expected,
-            "{acls:?}"
-        );
+        let expected = expected.map(|names| names.iter().copied().collect());
+        assert_eq!(breadth.beginnings(Describe, "order"), expected, "{acls:?}");
     }
 
     #[test]
-    fn a_right_holds_for_all_names_or_it_does_not() {
+    fn a_right_holds_for_all_names_for_those_that_begin_so_or_for_none() {
         let alice = ("User:alice", "*");
         let all = (Allow, Read, ("*", Literal), alice);
-        check(&[], false);
-        check(&[all], true);
+        let (whole, nothing): (Option<&[&str]>, Option<&[&str]>) = (Some(&["order"]), Some(&[]));
+        check(&[], nothing);
+        check(&[all], whole);
         for (allow, expected) in [
-            ((Allow, Describe, ("ord", Prefixed), alice), true),
-            ((Allow, All, ("order", Prefixed), ("User:*", "10.0.0.1")), true),
-            ((Allow, Describe, ("orders", Prefixed), alice), false),
-            ((Allow, Describe, ("order", Literal), alice), false),
-            ((Allow, Describe, ("*", Literal), ("User:bob", "*")), false),
+            ((Allow, Describe, ("ord", Prefixed), alice), whole),
+            ((Allow, All, ("order", Prefixed), ("User:*", "10.0.0.1")), whole),
+            (
+                (Allow, Describe, ("orders", Prefixed), alice),
+                Some(&["orders"][..]),
+            ),
+            ((Allow, Describe, ("bills", Prefixed), alice), nothing),
+            ((Allow, Describe, ("order", Literal), alice), nothing),
+            ((Allow, Describe, ("*", Literal), ("User:bob", "*")), nothing),
             (
                 (Allow, Describe, ("*", Literal), ("User:alice", "10.0.0.2")),
-                false,
+                nothing,
             ),
-            ((Allow, Operation::Create, ("*", Literal), alice), false),
+            ((Allow, Operation::Create, ("*", Literal), alice), nothing),
         ] {
             check(&[allow], expected);
         }
+        let several = ["orders-a", "orders-ab", "orders", "order-", "orders0"]
+            .map(|name| (Allow, Read, (name, Prefixed), alice));
+        check(&several, Some(&["order-", "orders"]));
+        check(&[&several[..], &[all]].concat(), whole);
         for (deny, expected) in [
-            ((Deny, Describe, ("*", Literal), alice), false),
-            ((Deny, All, ("orders-secret", Literal), ("User:*", "*")), false),
-            ((Deny, Describe, ("orders-", Prefixed), alice), false),
-            ((Deny, Describe, ("o", Prefixed), alice), false),
-            ((Deny, Describe, ("bills", Prefixed), alice), true),
-            ((Deny, Describe, ("ord", Literal), alice), true),
-            ((Deny, Read, ("*", Literal), alice), true),
-            ((Deny, Describe, ("*", Literal), ("User:bob", "*")), true),
+            ((Deny, Describe, ("*", Literal), alice), None),
+            ((Deny, All, ("orders-secret", Literal), ("User:*", "*")), None),
+            ((Deny, Describe, ("orders-", Prefixed), alice), None),
+            ((Deny, Describe, ("o", Prefixed), alice), None),
+            ((Deny, Describe, ("bills", Prefixed), alice), whole),
+            ((Deny, Describe, ("ord", Literal), alice), whole),
+            ((Deny, Read, ("*", Literal), alice), whole),
+            ((Deny, Describe, ("*", Literal), ("User:bob", "*")), whole),
         ] {
             check(&[all, deny], expected);
         }

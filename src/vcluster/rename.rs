@@ -54,6 +54,15 @@ impl Sources<'_> {
     }
 }
 
+/// By what a broker finds the topics that a client's expression matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhysicalPattern {
+    /// The expression that finds those of the virtual cluster's own.
+    pub text: String,
+    /// Those that belong to somebody else.
+    pub names: BTreeSet<String>,
+}
+
 /// Names and ids come from those who make aliases or topics, lookups from any client. The hash is keyed with a seed of
 /// the process, so that neither can prepare names that collide.
 type Places<K> = HashMap<K, usize, foldhash::fast::RandomState>;
@@ -262,22 +271,27 @@ impl Names {
         self.realm.virtual_group(physical)
     }
 
-    /// The expression by which a broker finds the topics that the client's expression matches, those that are to come
-    /// included. None where it would find others, too, or where it can find nothing because names are another's.
-    pub fn physical_pattern(&self, pattern: &Pattern, text: &str) -> Option<String> {
-        let physical = self.realm.physical_pattern(text)?;
-        // What is not the virtual cluster's own has one of its names, or is shown by another name than its own.
-        let own_name = |alias: &Alias| self.realm.virtual_topic(alias.physical_name.as_str());
-        let is_touched = |alias: &Alias| {
-            pattern.matches(alias.virtual_name.as_str())
-                || own_name(alias).is_some_and(|name| pattern.matches(name.as_str()))
-        };
-        let mut others = self.aliases.iter().filter(|alias| !self.owns(alias));
+    /// What a broker must know to find the topics that the client's expression matches, those that are to come included.
+    /// None where it would find others, too, or where it can find nothing because names are another's.
+    pub fn physical_pattern(&self, pattern: &Pattern, text: &str) -> Option<PhysicalPattern> {
+        let text = self.realm.physical_pattern(text)?;
         // A broker knows nothing of names that another has.
         let hidden = self.hidden.iter().map(|hidden| &hidden.name);
         let mut withheld = hidden.chain(&self.closed);
-        let is_withheld = withheld.any(|name| pattern.matches(name.as_str()));
-        (!is_withheld && !others.any(is_touched)).then_some(physical)
+        if withheld.any(|name| pattern.matches(name.as_str())) {
+            return None;
+        }
+        let mut names = BTreeSet::new();
+        for alias in self.aliases.iter().filter(|alias| !self.owns(alias)) {
+            let own_name = self.realm.virtual_topic(alias.physical_name.as_str());
+            if pattern.matches(alias.virtual_name.as_str()) {
+                names.insert(alias.physical_name.as_str().to_owned());
+            } else if own_name.is_some_and(|name| pattern.matches(name.as_str())) {
+                // It is shown by another name than the one by which a broker would find it.
+                return None;
+            }
+        }
+        Some(PhysicalPattern { text, names })
     }
 
     /// What a client is told of an expression that a broker has; `None` when it is none of this virtual cluster's.

@@ -1,7 +1,7 @@
 //! Subscriptions by regular expression (KIP-848). Where a broker can evaluate one, it gets one that finds the same topics:
-//! it does so for a whole group at once, and for topics that are to come. Elsewhere the gateway says in a member's place
-//! which topics the expression stands for, when the member sends it and whenever that has changed by one of its later
-//! heartbeats.
+//! it does so for a whole group at once, and for topics that are to come. What it cannot find so, because it has another
+//! name there, the gateway names in a member's place: when the member sends the expression, and whenever that has changed
+//! by one of its later heartbeats.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use super::ask::Ask;
 use super::error_code::ErrorCode;
 use crate::authz::{Breadth, Resource};
 use crate::vcluster::pattern::{Pattern, beginning};
+use crate::vcluster::rename::PhysicalPattern;
 use crate::vcluster::subscriptions::MemberKey;
 use crate::wire::{Class, Edits, Node, field};
 use klamm_raft::model::Operation;
@@ -16,12 +17,15 @@ use klamm_raft::model::Operation;
 /// Before an expression of a broker's, among texts that are names otherwise: it is no name.
 const PATTERN_MARK: &str = "~";
 
+/// How many rights on beginnings of names an expression is made of.
+const MAX_BEGINNINGS: usize = 50;
+
 /// What a broker is told in place of an expression.
 pub(super) enum Meaning {
     /// The physical names of the topics that it matches now and that the caller may describe.
     Topics(BTreeSet<String>),
-    /// The expression of their physical names.
-    Pattern(String),
+    /// An expression of their physical names, and names beside it.
+    Pattern(PhysicalPattern),
 }
 
 impl Meaning {
@@ -29,7 +33,10 @@ impl Meaning {
     fn texts(&self) -> Vec<&str> {
         match self {
             Self::Topics(names) => names.iter().map(String::as_str).collect(),
-            Self::Pattern(text) => vec![PATTERN_MARK, text],
+            Self::Pattern(PhysicalPattern { text, names }) => {
+                let names = names.iter().map(String::as_str);
+                [PATTERN_MARK, text].into_iter().chain(names).collect()
+            }
         }
     }
 
@@ -45,7 +52,10 @@ impl Meaning {
                 beside.extend(topics);
                 edits.set_text(pattern, Some(""));
             }
-            Self::Pattern(text) => edits.set_text(pattern, Some(&text)),
+            Self::Pattern(PhysicalPattern { text, names }) => {
+                beside.extend(names);
+                edits.set_text(pattern, Some(&text));
+            }
         }
         edits.set_texts(names, &beside);
     }
@@ -63,15 +73,18 @@ pub(super) enum Beside {
 /// What an expression means for the caller.
 pub(super) fn resolve(ask: &mut Ask<'_>, expression: &str, beside: Beside) -> Result<Meaning, ErrorCode> {
     let pattern = Pattern::compile(expression).map_err(|_| ErrorCode::InvalidRegularExpression)?;
-    let names = &ask.view.names;
     if beside == Beside::Nothing
-        && may_describe_all(ask, &beginning::beginning(expression))
-        && let Some(physical) = names.physical_pattern(&pattern, expression)
+        && let Some(physical) = evaluated(ask, (&pattern, expression))
     {
         return Ok(Meaning::Pattern(physical));
     }
+    Ok(Meaning::Topics(described(ask, &pattern)))
+}
+
+/// The physical names of the topics that an expression matches and that the caller may describe.
+fn described(ask: &mut Ask<'_>, pattern: &Pattern) -> BTreeSet<String> {
     let mut physical = BTreeSet::new();
-    for alias in names.aliases() {
+    for alias in ask.view.names.aliases() {
         let name = alias.virtual_name.as_str();
         let may_describe = ask
             .gate
@@ -80,17 +93,47 @@ pub(super) fn resolve(ask: &mut Ask<'_>, expression: &str, beside: Beside) -> Re
             physical.insert(alias.physical_name.as_str().to_owned());
         }
     }
-    Ok(Meaning::Topics(physical))
+    physical
 }
 
-/// Whether the caller may describe every topic that begins so, also those that are not there yet.
-fn may_describe_all(ask: &Ask<'_>, beginning: &str) -> bool {
+/// What a broker must know to find the same topics as the caller would, also those that are not there yet.
+fn evaluated(ask: &mut Ask<'_>, (pattern, expression): (&Pattern, &str)) -> Option<PhysicalPattern> {
+    let beginning = beginning::beginning(expression);
+    if ask.gate.asker().is_unbound() {
+        return ask.view.names.physical_pattern(pattern, expression);
+    }
     let breadth = Breadth {
         acls: &ask.view.acls.stored,
         principal: &ask.caller.principal,
         host: &ask.caller.host,
     };
-    ask.gate.asker().is_unbound() || breadth.may_do_to_all_topics(Operation::Describe, beginning)
+    let mut allowed = breadth.beginnings(Operation::Describe, &beginning)?;
+    if allowed.contains(beginning.as_str()) {
+        return ask.view.names.physical_pattern(pattern, expression);
+    }
+    allowed.retain(|name| is_of_topics(name));
+    if !(1..=MAX_BEGINNINGS).contains(&allowed.len()) || !beginning::is_all_that_begins_so(expression) {
+        return None;
+    }
+    // Of all that begin so, those to which the caller has a right.
+    let narrower = beginning::all_that_begin(allowed);
+    let pattern_of_narrower = Pattern::compile(&narrower).ok()?;
+    let mut physical = ask.view.names.physical_pattern(&pattern_of_narrower, &narrower)?;
+    let by_name = described(ask, pattern).into_iter();
+    let is_found = |name: &String| {
+        let alias = ask.view.names.by_physical_name(name);
+        alias.is_some_and(|alias| {
+            ask.view.names.owns(&alias) && pattern_of_narrower.matches(alias.virtual_name.as_str())
+        })
+    };
+    physical.names.extend(by_name.filter(|name| !is_found(name)));
+    Some(physical)
+}
+
+/// Whether topics can have names that begin so.
+fn is_of_topics(beginning: &str) -> bool {
+    let is_of_topics = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '_' | '-');
+    beginning.chars().all(is_of_topics)
 }
 
 /// A member says how it subscribes: from now on by this expression alone, or in another way.

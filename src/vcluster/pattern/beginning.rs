@@ -4,6 +4,7 @@
 /// What stands between a prefix and the expression of what follows.
 const OPEN: &str = "(?:";
 const CLOSE: &str = ")";
+const ANYTHING: &str = ".*";
 
 /// Characters that mean themselves outside of classes.
 fn is_literal(char: char) -> bool {
@@ -33,6 +34,22 @@ pub fn beginning(text: &str) -> String {
     literal
 }
 
+/// Whether the expression matches every name that begins with its [`beginning`].
+pub fn is_all_that_begins_so(text: &str) -> bool {
+    let literal = unanchored(text).strip_suffix(ANYTHING);
+    literal.is_some_and(|literal| literal.replace(r"\.", ".") == beginning(literal))
+}
+
+/// The expression that matches every name that begins with one of these, which are beginnings of topics' names.
+pub fn all_that_begin<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let all = names.into_iter().map(|name| escaped(name) + ANYTHING);
+    let mut all: Vec<String> = all.collect();
+    match all.len() {
+        1 => all.remove(0),
+        _ => [OPEN, &all.join("|"), CLOSE].concat(),
+    }
+}
+
 /// The expression that matches what `text` matches, with `prefix` before it. `prefix` is the beginning of a topic's name.
 pub fn behind(prefix: &str, text: &str) -> Option<String> {
     let inner = unanchored(text);
@@ -45,7 +62,12 @@ pub fn from_behind<'a>(prefix: &str, text: &'a str) -> Option<&'a str> {
 }
 
 fn head(prefix: &str) -> String {
-    [&prefix.replace('.', r"\."), OPEN].concat()
+    escaped(prefix) + OPEN
+}
+
+/// The expression of a part of a topic's name.
+fn escaped(name: &str) -> String {
+    name.replace('.', r"\.")
 }
 
 /// All of a name must match anyway.
@@ -126,6 +148,35 @@ mod tests {
                     !pattern.matches(name) || name.starts_with(expected),
                     "{text} {name}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn all_that_begins_so_is_known_and_said() {
+        for text in [".*", "^.*$", "orders-.*", r"^eu\.orders.*"] {
+            assert!(is_all_that_begins_so(text), "{text}");
+        }
+        for text in [
+            "", ".+", "orders", "ab*.*", "a.b.*", "(a).*", "a|.*", r"a\\.*", "[a].*", "a.*b.*", r"a\.*",
+        ] {
+            assert!(!is_all_that_begins_so(text), "{text}");
+        }
+        let names = ["orders-1", "eu.x", "eu_x", "bills", "orders"];
+        for (beginnings, expected) in [
+            (vec!["eu."], vec!["eu.x"]),
+            (vec!["eu.", "orders-"], vec!["orders-1", "eu.x"]),
+            (vec![""], names.to_vec()),
+        ] {
+            let text = all_that_begin(beginnings.iter().copied());
+            for text in [text.clone(), behind("dev-", &text).unwrap()] {
+                let pattern = Pattern::compile(&text).unwrap();
+                let prefix = if text.starts_with("dev-") { "dev-" } else { "" };
+                let matched: Vec<&str> = names
+                    .into_iter()
+                    .filter(|name| pattern.matches(&format!("{prefix}{name}")))
+                    .collect();
+                assert_eq!(matched, expected, "{text}");
             }
         }
     }

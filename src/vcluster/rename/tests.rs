@@ -345,6 +345,28 @@ fn no_expression_finds_topics_of_kafka_itself() {
     }
 }
 
+#[test]
+fn what_belongs_to_others_is_named_beside_an_expression() {
+    let aliases = [("bought", "elsewhere"), ("moved", "dev-orders")];
+    let names = part(hide("dev-"), &["shared"], &aliases, &["dev-bills", "shared"]);
+    let asked = |text: &str| {
+        let physical = names.physical_pattern(&Pattern::compile(text).unwrap(), text)?;
+        Some((physical.text, physical.names.into_iter().collect::<Vec<_>>()))
+    };
+    let found = |text: &str, beside: &[&str]| {
+        let beside = beside.iter().map(|name| (*name).to_owned()).collect();
+        Some((text.to_owned(), beside))
+    };
+    assert_eq!(asked("b.*"), found("dev-(?:b.*)", &["elsewhere"]));
+    assert_eq!(
+        asked(".*"),
+        found("dev-(?:.*)", &["dev-orders", "elsewhere", "shared"]),
+        "also what a broker finds by itself"
+    );
+    assert_eq!(asked("x"), found("dev-(?:x)", &[]));
+    assert_eq!(asked("o.*"), None, "a broker would find what is called otherwise");
+}
+
 /// Whatever selects them, and also those that come later.
 #[test]
 fn groups_of_other_virtual_clusters_are_not_let_in() {

@@ -223,11 +223,12 @@ fn a_broker_evaluates_an_expression_where_it_finds_the_same_topics() {
         let names = names.iter().map(|name| (*name).to_owned()).collect();
         (Some(names), Some(String::new()))
     };
+    let both = |names_of: &[&str], text: &str| (names(names_of).0, Some(text.to_owned()));
     let standard = World::standard().asked_by_super_user();
     assert_eq!(told(&standard, &by_pattern("^ord.*$")), pattern("int-(?:ord.*)"));
     assert_eq!(
         told(&standard, &by_pattern(".*")),
-        names(&["elsewhere", "int-bills", "int-orders"]),
+        both(&["elsewhere"], "int-(?:.*)"),
         "an alias is not in the namespace"
     );
     let beside = by_pattern("ord.*").with_subscribed_topic_names(Some(vec![topic_name("bills")]));
@@ -253,6 +254,43 @@ fn a_broker_evaluates_an_expression_while_the_caller_may_describe_all_that_it_ca
     let names = (Some(vec!["int-orders".to_owned()]), Some(String::new()));
     assert_eq!(told(&world, &at(1)), names);
     assert_eq!(told(&world, &at(2)), (None, None), "the broker took it");
+}
+
+#[test]
+fn a_broker_evaluates_what_of_an_expression_the_caller_has_a_right_to_by_beginnings() {
+    let pattern = |names: &[&str], text: &str| {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        (Some(names), Some(text.to_owned()))
+    };
+    let own = || World::standard().allow(Read, Resource::group("app"));
+    let world = own().allow_prefix(Describe, "ord").allow_prefix(Read, "new.");
+    let both = pattern(&[], r"int-(?:(?:new\..*|ord.*))");
+    assert_eq!(told(&world, &by_pattern(".*")), both);
+    assert_eq!(told(&world, &by_pattern("^o.*$")), pattern(&[], "int-(?:ord.*)"));
+    assert_eq!(told(&world, &by_pattern("ord.*")), pattern(&[], "int-(?:ord.*)"));
+    let world = own()
+        .allow_prefix(Describe, "ord")
+        .allow(Read, Resource::topic("bills"))
+        .allow(Read, Resource::topic("bought"));
+    assert_eq!(
+        told(&world, &by_pattern(".*")),
+        pattern(&["elsewhere", "int-bills"], "int-(?:ord.*)"),
+        "what is allowed by its name is told by it"
+    );
+    assert_eq!(
+        told(&world, &by_pattern(".+")),
+        pattern(&["elsewhere", "int-bills", "int-orders"], ""),
+        "it is no beginning"
+    );
+    let world = world.deny(Describe, Resource::topic("orders-secret"));
+    assert_eq!(
+        told(&world, &by_pattern(".*")),
+        pattern(&["elsewhere", "int-bills", "int-orders"], "")
+    );
+    let world = World::passthrough()
+        .allow(Read, Resource::group("app"))
+        .allow_prefix(Read, "int-o");
+    assert_eq!(told(&world, &by_pattern("int-.*")), pattern(&[], "int-o.*"));
 }
 
 #[test]
