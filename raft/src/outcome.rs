@@ -117,7 +117,7 @@ pub enum Refusal {
     )]
     AclsDeclared(VclusterName),
     #[error(
-        "alias topic {name} of virtual cluster {vcluster} stands for {physical} on {cluster}: its consumers would skip records or read some again if it stood for another topic. Put it with spec.repoint: true to do so"
+        "alias topic {name} of virtual cluster {vcluster} stands for {physical} on {cluster}: its consumers would skip records or read some again if it stood for another topic. Put it with spec.repoint: true to do so (in topic_aliases, with repoint: true)"
     )]
     WouldRepoint {
         vcluster: VclusterName,

@@ -13,15 +13,14 @@ use crate::vcluster::rename::{Claimant, Clash, clashes};
 /// Names that a refusal gives.
 const NAMES_SHOWN: usize = 5;
 
-/// That a new alias topic takes its name from no topic that clients see.
+/// That a new alias topic of a virtual cluster of this kind takes its name from no topic that clients see.
 pub(super) async fn check_alias(
     services: &Services,
-    state: &State,
+    kind: Option<&VclusterKind>,
     (vcluster, name): (&VclusterName, &TopicName),
     alias: &AliasTopic,
 ) -> Result<(), ApiError> {
-    let own = state.vclusters.get(vcluster);
-    let Some(VclusterKind::Standard(standard)) = own.map(|own| &own.spec.kind) else {
+    let Some(VclusterKind::Standard(standard)) = kind else {
         return Ok(());
     };
     let asked = rivals(standard, name, alias).into_iter().map(async |rival| {

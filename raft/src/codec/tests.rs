@@ -290,6 +290,7 @@ fn beside() -> Beside {
             },
         )]
         .into(),
+        repointed: ["bills".parse().unwrap()].into(),
     }
 }
 

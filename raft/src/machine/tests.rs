@@ -1616,6 +1616,7 @@ fn written(at_s: u64, aliases: &[(&str, &str)], description: &str) -> Command {
             .iter()
             .map(|(name, physical)| (name.parse().unwrap(), topic(physical)))
             .collect(),
+        repointed: Default::default(),
     };
     Command::PutVcluster {
         name,
@@ -1650,6 +1651,36 @@ fn what_is_written_with_a_virtual_cluster_comes_and_goes_with_it() {
     let refused = machine.refusal(written(30, &[("a", "p1"), ("c", "p3"), ("d", "one-x")], "new"));
     assert!(matches!(refused, Refusal::PhysicalTopicTaken { .. }), "{refused}");
     assert_eq!(*machine.vcluster("one"), before);
+
+    // It stands for something else only when that is said.
+    let elsewhere = [("a", "p7"), ("b", "p2")];
+    let refused = machine.refusal(written(31, &elsewhere, ""));
+    assert!(matches!(refused, Refusal::WouldRepoint { .. }), "{refused}");
+    assert_eq!(*machine.vcluster("one"), before);
+    let repointed = |at_s, aliases| match written(at_s, aliases, "") {
+        Command::PutVcluster {
+            name,
+            spec,
+            kafka_cluster_id,
+            at_s,
+            beside: Some(mut beside),
+        } => {
+            beside.repointed = ["a".parse().unwrap()].into();
+            Command::PutVcluster {
+                name,
+                spec,
+                kafka_cluster_id,
+                at_s,
+                beside: Some(beside),
+            }
+        }
+        other => other,
+    };
+    assert_eq!(machine.run(repointed(32, &elsewhere)), Outcome::Updated);
+    let now = machine.vcluster("one").aliases.get("a");
+    assert_eq!(now.unwrap().physical_name.as_str(), "p7");
+    assert_eq!(machine.run(repointed(33, &elsewhere)), Outcome::Unchanged);
+    machine.run(repointed(34, &both));
 
     // One made alone stays, and what was written and is written no more goes.
     machine.run(alias("one", "alone", "main", "p9"));

@@ -41,6 +41,7 @@ pub(super) fn put(state: &mut State, put: Put, beside: Option<Box<Beside>>) -> R
     let Beside {
         notes,
         aliases: written,
+        repointed,
     } = *beside;
     let mut then = state.clone();
     let (name, at_s) = (put.name.clone(), put.at_s);
@@ -53,7 +54,10 @@ pub(super) fn put(state: &mut State, put: Put, beside: Option<Box<Beside>>) -> R
     }
     let outcome = put_alone(&mut then, put)?;
     for (alias, physical) in written {
-        aliases::put(&mut then, &name, alias, physical)?;
+        match repointed.contains(&alias) {
+            true => aliases::repoint(&mut then, &name, alias, physical)?,
+            false => aliases::put(&mut then, &name, alias, physical)?,
+        };
     }
     let vcluster = vcluster_mut(&mut then, &name)?;
     if *vcluster.notes != notes {

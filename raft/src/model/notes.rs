@@ -1,6 +1,6 @@
 //! What people and their tools keep beside a virtual cluster, and how they wrote it. Nothing is decided by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,4 +65,6 @@ pub struct Beside {
     pub notes: Notes,
     /// What the aliases of the notes stand for.
     pub aliases: BTreeMap<TopicName, AliasTopic>,
+    /// Those of them that may stand for something else than before.
+    pub repointed: BTreeSet<TopicName>,
 }

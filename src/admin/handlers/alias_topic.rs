@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use futures_util::future::join;
 use klamm_raft::command::Command;
-use klamm_raft::model::{AliasTopic, TopicName};
+use klamm_raft::model::{AliasTopic, State, TopicName, VclusterKind, VclusterName};
 
 use super::servable;
 use super::{Filter, configured, deleted, gone, upserted, would_be};
@@ -44,22 +44,8 @@ pub(in crate::admin) async fn put(
     let (vcluster, name, alias, elsewhere) = resource.read()?;
     // Whether the virtual cluster exists is for the change itself to say: this node may not have heard of it yet.
     let state = services.newest().await?;
-    let place = (&vcluster, &name);
-    match state.vclusters.get(&vcluster).and_then(|v| v.aliases.get(&name)) {
-        // What is there already may be put again, also while its physical cluster cannot be asked.
-        Some(known) if *known == alias => {}
-        Some(known) => {
-            check_physical_topic(&services, &alias).await?;
-            if elsewhere == Elsewhere::Kept {
-                return Err(repoint::refusal(&services, &state, place, (known, &alias)).await);
-            }
-        }
-        None => {
-            let exists = check_physical_topic(&services, &alias);
-            let (exists, is_free) = join(exists, taken::check_alias(&services, &state, place, &alias)).await;
-            exists.and(is_free)?;
-        }
-    }
+    let own = state.vclusters.get(&vcluster).map(|own| &own.spec.kind);
+    check(&services, (&state, own), (&vcluster, &name), (&alias, elsewhere)).await?;
     if let Some(vcluster) = state.vclusters.get(&vcluster) {
         let methods = &vcluster.spec.authentication;
         servable::check_open(&services, methods, [&alias.physical_cluster])?;
@@ -99,7 +85,35 @@ pub(in crate::admin) async fn put(
     })
 }
 
-pub(super) async fn check_physical_topic(services: &Services, alias: &AliasTopic) -> Result<(), ApiError> {
+/// That an alias topic may be put: its topic is there, it takes its name from none, and it stands for another topic than before
+/// only when that is wanted. `kind` is that of its virtual cluster.
+pub(super) async fn check(
+    services: &Services,
+    (state, kind): (&State, Option<&VclusterKind>),
+    (vcluster, name): (&VclusterName, &TopicName),
+    (alias, elsewhere): (&AliasTopic, Elsewhere),
+) -> Result<(), ApiError> {
+    let place = (vcluster, name);
+    let there = state.vclusters.get(vcluster);
+    match there.and_then(|there| there.aliases.get(name)) {
+        // What is there already may be put again, also while its physical cluster cannot be asked.
+        Some(known) if known == alias => Ok(()),
+        Some(known) => {
+            check_physical_topic(services, alias).await?;
+            match elsewhere {
+                Elsewhere::Kept => Err(repoint::refusal(services, state, place, (known, alias)).await),
+                Elsewhere::Repointed => Ok(()),
+            }
+        }
+        None => {
+            let exists = check_physical_topic(services, alias);
+            let (exists, is_free) = join(exists, taken::check_alias(services, kind, place, alias)).await;
+            exists.and(is_free)
+        }
+    }
+}
+
+async fn check_physical_topic(services: &Services, alias: &AliasTopic) -> Result<(), ApiError> {
     let (cluster, topic) = (&alias.physical_cluster, &alias.physical_name);
     configured(services, cluster)?;
     match (services.find_topic)(cluster.clone(), topic.clone()).await {

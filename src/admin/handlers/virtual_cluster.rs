@@ -9,14 +9,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
 use klamm_raft::model::{Authentication, Beside, ClusterId, Method, State, VclusterKind, VclusterName};
 
-use super::servable;
 use super::{Filter, configured, deleted, find, gone, has_provider, upserted, would_be};
+use super::{alias_topic, servable};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Made, Mode, Subject};
 use crate::admin::credentials::{Reader, Writer, now_s};
 use crate::admin::mapping;
 use crate::admin::problem::ApiError;
+use crate::admin::resources::alias_topic::Elsewhere;
 use crate::admin::resources::{Principals, Spelling, VirtualClusterResource, vcluster_name, virtual_cluster};
 use crate::admin::services::Services;
 use crate::admin::taken;
@@ -137,7 +138,14 @@ pub(super) async fn make(
     }
     let state = services.newest().await?;
     servable::check_served(&state, &name, &spec)?;
-    servable::check_open(services, &spec.authentication, reached(&state, &name, &spec.kind))?;
+    let mut reached = reached(&state, &name, &spec.kind);
+    if let Some(beside) = &beside {
+        reached.extend(beside.aliases.values().map(|alias| &alias.physical_cluster));
+    }
+    servable::check_open(services, &spec.authentication, reached)?;
+    if let Some(beside) = &beside {
+        check_aliases(services, (&state, &spec.kind), &name, beside).await?;
+    }
     let subject = Subject {
         writer,
         action: Action::Put,
@@ -164,6 +172,29 @@ pub(super) async fn make(
     };
     let made = services.change(subject, command, mode).await?;
     Ok((name, made))
+}
+
+/// That the alias topics that are written with a virtual cluster of this kind may be put.
+async fn check_aliases(
+    services: &Services,
+    (state, kind): (&State, &VclusterKind),
+    vcluster: &VclusterName,
+    beside: &Beside,
+) -> Result<(), ApiError> {
+    for (name, alias) in &beside.aliases {
+        let elsewhere = match beside.repointed.contains(name) {
+            true => Elsewhere::Repointed,
+            false => Elsewhere::Kept,
+        };
+        alias_topic::check(
+            services,
+            (state, Some(kind)),
+            (vcluster, name),
+            (alias, elsewhere),
+        )
+        .await?;
+    }
+    Ok(())
 }
 
 /// The physical clusters that a virtual cluster of this kind will reach, or does already.

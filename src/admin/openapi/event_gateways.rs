@@ -462,6 +462,12 @@ fn virtual_cluster() -> Value {
                     "topic": { "type": "string", "description": "A name on the physical cluster that is not shown otherwise" },
                     "condition": { "type": "string", "description": "Empty: an alias is there for everybody" },
                     "conflict": { "type": "string", "enum": ["warn", "ignore"] },
+                    "repoint": {
+                        "type": "boolean",
+                        "default": false,
+                        "writeOnly": true,
+                        "description": "Lets an alias that is there stand for another topic; without it that is a 409, which says what each group would do",
+                    },
                     "backend_cluster": { "type": "string", "readOnly": true },
                 } },
             },

@@ -4,7 +4,7 @@ use klamm_raft::command::Command;
 use klamm_raft::model::Holder;
 use serde_json::{Value, json};
 
-use super::{ALIAS, Gateway, VCLUSTER, alias};
+use super::{ALIAS, Gateway, Method, VCLUSTER, alias};
 use crate::admin::CannotAsk;
 
 const TOPICS: &str = "/gateway/v2/virtual-cluster/dev/topics";
@@ -164,4 +164,54 @@ async fn an_alias_stands_for_another_topic_only_when_it_is_told_to() {
         gateway.get(ALIAS).await.ok(),
         json!([alias("topic1", "internal-2")])
     );
+}
+
+#[actix_web::test]
+async fn aliases_that_are_written_with_a_virtual_cluster_keep_the_same_rules() {
+    const PATH: &str = "/v1/event-gateways/default/virtual-clusters";
+    let gateway = super::event_gateways::started().await;
+    let body = |aliases: Value| {
+        json!({
+            "name": "dev", "authentication": [{"type": "sasl_scram", "mediation": "terminate"}],
+            "namespace": {"mode": "hide_prefix", "prefix": "dev-"}, "topic_aliases": aliases,
+        })
+    };
+    let free = |topic: &str| json!({"alias": "free", "topic": topic});
+    let taken = json!({"alias": "orders", "topic": "internal-1"});
+    let has = "virtual cluster dev has a topic orders already: dev-orders, a topic of the namespace";
+    let refused = gateway.admin(Method::POST, PATH, &body(json!([taken]))).await;
+    let refused = refused.refused(409);
+    assert!(refused.contains(has), "as it will be: {refused}");
+
+    let made = gateway
+        .admin(Method::POST, PATH, &body(json!([free("internal-2")])))
+        .await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let path = format!("{PATH}/dev");
+    let both = body(json!([free("internal-2"), taken]));
+    let refused = gateway.put(&path, &both).await.refused(409);
+    assert!(refused.contains(has), "{refused}");
+
+    let refused = gateway.put(&path, &body(json!([free("internal-3")]))).await;
+    let refused = refused.refused(409);
+    for part in [
+        "stands for internal-2 on main",
+        "in topic_aliases, with repoint: true",
+        "group app: partition 1 (now at 7) goes on at 7 of 50",
+    ] {
+        assert!(refused.contains(part), "{part}: {refused}");
+    }
+    let mut moved = free("internal-3");
+    moved["repoint"] = json!(true);
+    for _ in 0..2 {
+        let put = gateway.put(&path, &body(json!([moved]))).await.ok();
+        let shown = &put["topic_aliases"][0];
+        assert_eq!(shown["topic"], "internal-3");
+        assert!(shown.get("repoint").is_none(), "it is no state: {shown}");
+    }
+
+    *gateway.upstream_failure.lock().unwrap() = Some(CannotAsk("no broker answers".to_owned()));
+    gateway.put(&path, &body(json!([free("internal-3")]))).await.ok();
+    let more = body(json!([free("internal-3"), {"alias": "new", "topic": "internal-4"}]));
+    gateway.put(&path, &more).await.refused(503);
 }

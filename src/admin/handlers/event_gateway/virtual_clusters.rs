@@ -10,7 +10,6 @@ use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
-use crate::admin::handlers::alias_topic::check_physical_topic;
 use crate::admin::handlers::virtual_cluster::{self, Making};
 use crate::admin::handlers::{REVISION, deleted, gone};
 use crate::admin::problem::ApiError;
@@ -102,12 +101,6 @@ async fn answer(
     let there = changed.and_then(|name| gateway.state.vclusters.get(&name));
     let there = there.map(|there| &**there);
     let (resource, beside) = body.translate(gateway.around(services), there)?;
-    // What is there already may be put again, also while its physical cluster cannot be asked.
-    for (name, alias) in &beside.aliases {
-        if there.and_then(|there| there.aliases.get(name)) != Some(alias) {
-            check_physical_topic(services, alias).await?;
-        }
-    }
     let status = match making {
         Making::New => actix_web::http::StatusCode::CREATED,
         Making::Upsert => actix_web::http::StatusCode::OK,

@@ -21,6 +21,9 @@ pub(super) struct TopicAlias {
     condition: String,
     #[serde(default)]
     conflict: Option<ConflictSpec>,
+    /// An instruction, and nothing that the alias has: it is not shown.
+    #[serde(default)]
+    repoint: bool,
     /// Filled by the gateway, and not read.
     #[serde(rename = "backend_cluster", default)]
     _backend_cluster: Option<IgnoredAny>,
@@ -64,6 +67,9 @@ pub(super) fn translate(
         };
         if beside.aliases.insert(name.clone(), alias).is_some() {
             return Err(Invalid::new(format!("topic_aliases lists {name} twice")));
+        }
+        if one.repoint {
+            beside.repointed.insert(name.clone());
         }
         beside.notes.aliases.push(WrittenAlias {
             name,
