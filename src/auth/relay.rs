@@ -6,6 +6,9 @@ use super::scram;
 use super::{Mechanism, Refusal, UnixMillis};
 use crate::secret::Secret;
 
+/// How many messages a client of SCRAM sends.
+const SCRAM_ROUNDS: u8 = 2;
+
 /// A message of the client that the broker has to judge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToBroker {
@@ -13,6 +16,17 @@ pub struct ToBroker {
     /// Whether it is the first of the exchange: a handshake comes before it.
     pub is_first: bool,
     pub message: Secret,
+}
+
+impl ToBroker {
+    /// Whether the client is logged in with this answer to the message.
+    pub fn is_settled_by(&self, answer: &BrokerAnswer) -> bool {
+        let round = match self.is_first {
+            true => 1,
+            false => SCRAM_ROUNDS,
+        };
+        answer.error_code == 0 && is_complete(self.mechanism, round, answer)
+    }
 }
 
 /// What a broker answered to it.
@@ -95,16 +109,20 @@ impl Relay {
             return Progress::Refused;
         }
         self.rounds = self.rounds.saturating_add(1);
-        let is_complete = match self.mechanism {
-            Mechanism::Plain => true,
-            Mechanism::Scram(_) => self.rounds >= 2,
-            // With something to say, the broker has refused and waits for the client to have read it.
-            Mechanism::OauthBearer => answer.bytes.is_empty(),
-        };
-        match is_complete {
+        match is_complete(self.mechanism, self.rounds, answer) {
             true => Progress::Complete,
             false => Progress::More,
         }
+    }
+}
+
+/// Whether an exchange is over with an answer that refuses nothing, the answer to the client's message of this number.
+fn is_complete(mechanism: Mechanism, round: u8, answer: &BrokerAnswer) -> bool {
+    match mechanism {
+        Mechanism::Plain => true,
+        Mechanism::Scram(_) => round >= SCRAM_ROUNDS,
+        // With something to say, the broker has refused and waits for the client to have read it.
+        Mechanism::OauthBearer => answer.bytes.is_empty(),
     }
 }
 
@@ -121,6 +139,40 @@ mod tests {
         let relay = Relay::begin(mechanism, message.as_bytes(), Some("sub"));
         let name = relay.map(|relay| relay.name);
         assert_eq!(name, expected.map(str::to_owned), "{message:?}");
+    }
+
+    /// What a message is for the session that sends it on, and for the exchange that it is a part of.
+    #[test]
+    fn an_exchange_is_settled_when_it_is_complete() {
+        for mechanism in [Mechanism::Plain, SCRAM, Mechanism::OauthBearer] {
+            for bytes in [b"".to_vec(), b"more".to_vec()] {
+                for error_code in [0, 58] {
+                    let answer = BrokerAnswer {
+                        error_code,
+                        error_message: None,
+                        bytes: bytes.clone(),
+                        lifetime_ms: 0,
+                    };
+                    let mut relay = Relay::of(mechanism, "alice".to_owned());
+                    for is_first in [true, false] {
+                        let to_broker = ToBroker {
+                            mechanism,
+                            is_first,
+                            message: Secret::new("a message"),
+                        };
+                        let progress = relay.answered(&answer);
+                        assert_eq!(
+                            to_broker.is_settled_by(&answer),
+                            progress == Progress::Complete,
+                            "{to_broker:?} {answer:?}"
+                        );
+                        if progress != Progress::More {
+                            break;
+                        }
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use klamm_raft::model::{ClusterId, CredentialsName};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -256,7 +257,10 @@ impl Dialer {
 
     /// Asks the broker which Kafka cluster it is of, once that matters: what is built anew at the same addresses is another
     /// one from its first connection on, not from the watcher's next look.
-    async fn recognise(&self, channel: &mut Channel, offer: &Offer) -> Result<(), DialFault> {
+    pub(crate) async fn recognise<S>(&self, channel: &mut Channel<S>, offer: &Offer) -> Result<(), DialFault>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         if !self.expected.is_pinned() {
             return Ok(());
         }

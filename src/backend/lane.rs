@@ -4,6 +4,7 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::unconstrained;
 
 use crate::address::HostPort;
+use crate::backend::channel::Channel;
+use crate::backend::dial::{DialFault, Dialer};
+use crate::backend::login::Offer;
 use crate::stream::Stream;
 
 /// As whom a lane is logged in.
@@ -58,6 +62,8 @@ pub struct Lane {
     stream: Stream,
     target: Target,
     retires_at: Option<Instant>,
+    /// What is needed to ask the broker which Kafka cluster it is of; none once that is known.
+    unrecognised: Option<Box<(Arc<Dialer>, Offer)>>,
     /// Declared last, so that the connection is closed before it is no longer counted.
     held: Held,
 }
@@ -70,8 +76,28 @@ impl Lane {
             target,
             // Retired with a fifth of the lifetime left, for requests that are long under way (KIP-368).
             retires_at: lifetime.and_then(|lifetime| now.checked_add(lifetime - lifetime / 5)),
+            unrecognised: None,
             held: Held::new(leased),
         }
+    }
+
+    /// A lane to a broker that could not be asked yet which Kafka cluster it is of.
+    pub(crate) fn unrecognised(self, dialer: Arc<Dialer>, offer: Offer) -> Self {
+        Self {
+            unrecognised: Some(Box::new((dialer, offer))),
+            ..self
+        }
+    }
+
+    /// Asks the broker which Kafka cluster it is of, unless that is known. Nothing may be in flight, and somebody must be
+    /// logged in.
+    pub(crate) async fn recognise(&mut self) -> Result<(), DialFault> {
+        let Some(unrecognised) = self.unrecognised.take() else {
+            return Ok(());
+        };
+        let (dialer, offer) = *unrecognised;
+        let recognised = dialer.recognise(&mut Channel::new(self), &offer).await;
+        recognised.inspect_err(|fault| dialer.metrics().error(fault.kind()))
     }
 
     /// The physical broker; `None` when the lane was made before the cluster's brokers were known.

@@ -9,6 +9,7 @@ use kafka_protocol::protocol::StrBytes;
 
 use crate::auth::{BrokerAnswer, ToBroker};
 use crate::backend::channel::{Channel, ChannelError};
+use crate::backend::dial::DialFault;
 use crate::backend::lane::Lane;
 
 /// Version 1 of SaslHandshake lets the messages travel in SaslAuthenticate (KIP-152); version 1 of that tells the
@@ -28,13 +29,16 @@ pub enum RelayError {
     Channel(#[from] ChannelError),
     #[error("the broker does not answer")]
     Timeout,
+    #[error("it is not known to be of the expected Kafka cluster")]
+    Unrecognised(#[source] DialFault),
 }
 
 impl Lane {
-    /// Has the broker judge a message of the client that this lane belongs to.
+    /// Has the broker judge a message of the client that this lane belongs to. Before its yes is told it must have said that
+    /// it is of the expected Kafka cluster, which it says to nobody who is not logged in.
     ///
     /// # Errors
-    /// There is no answer; the lane is of no use then.
+    /// There is no answer, or another Kafka cluster's; the lane is of no use then.
     pub async fn relay(&mut self, to_broker: &ToBroker) -> Result<BrokerAnswer, RelayError> {
         match tokio::time::timeout(TIMEOUT, self.relay_now(to_broker)).await {
             Ok(answer) => answer,
@@ -43,6 +47,14 @@ impl Lane {
     }
 
     async fn relay_now(&mut self, to_broker: &ToBroker) -> Result<BrokerAnswer, RelayError> {
+        let answer = self.judged(to_broker).await?;
+        if to_broker.is_settled_by(&answer) {
+            self.recognise().await.map_err(RelayError::Unrecognised)?;
+        }
+        Ok(answer)
+    }
+
+    async fn judged(&mut self, to_broker: &ToBroker) -> Result<BrokerAnswer, RelayError> {
         let mut channel = Channel::new(self);
         if to_broker.is_first {
             let mechanism = StrBytes::from_static_str(to_broker.mechanism.name());

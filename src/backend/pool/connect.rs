@@ -24,7 +24,11 @@ pub(super) async fn connect(dialer: Arc<Dialer>, dials: Arc<Semaphore>, targets:
         match dialer.dial_as(&target.address, &target.login).await {
             Ok(dialled) => {
                 let stream = dialled.channel.into_stream();
-                let lane = Lane::new(stream, target, dialled.login.lifetime, &dialer.metrics().leased);
+                let is_recognised = target.login.is_shared();
+                let mut lane = Lane::new(stream, target, dialled.login.lifetime, &dialer.metrics().leased);
+                if !is_recognised {
+                    lane = lane.unrecognised(Arc::clone(&dialer), dialled.login.offer);
+                }
                 return Connected {
                     lane: Some(lane),
                     failures,

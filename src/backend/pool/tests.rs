@@ -5,8 +5,11 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::*;
-use crate::backend::fake::{FAKE_BROKER_ID, FakeBroker, Manners, dialer, nowhere};
-use crate::backend::message;
+use crate::auth::{Mechanism, ToBroker};
+use crate::backend::dial::DialFault;
+use crate::backend::fake::{FAKE_BROKER_ID, FAKE_CLUSTER_ID, FakeBroker, Manners, dialer, nowhere};
+use crate::backend::{RelayError, message};
+use crate::secret::Secret;
 
 const ANY: Lease = Lease {
     broker: None,
@@ -228,4 +231,45 @@ async fn refused_credentials_are_not_tried_again_at_once() {
     bench.check(ANY, Err("login_refused")).await;
     bench.check(ANY, Err("resting")).await;
     assert_eq!(broker.connections(), 1);
+}
+
+/// Nobody can be asked that before, and the client goes on at once.
+#[actix::test]
+async fn a_broker_that_judges_a_clients_login_is_recognised_before_its_yes_is_told() {
+    let broker = FakeBroker::start(Manners {
+        credentials: Some("alice\0password".to_owned()),
+        ..Manners::default()
+    })
+    .await;
+    let bench = bench(dialer(vec![broker.address.clone()], None), None);
+    let relayed = async |password: &str| {
+        let mut lane = bench
+            .lease(Lease {
+                broker: None,
+                login: LoginAs::Client,
+            })
+            .await
+            .unwrap();
+        let message = ToBroker {
+            mechanism: Mechanism::Plain,
+            is_first: true,
+            message: Secret::new(format!("\0alice\0{password}")),
+        };
+        lane.relay(&message).await
+    };
+    bench.dialer.expected().expect(Some(FAKE_CLUSTER_ID));
+    assert_eq!(relayed("password").await.unwrap().error_code, 0);
+    assert_eq!(broker.looks(), 1);
+    assert_ne!(relayed("wrong").await.unwrap().error_code, 0);
+    assert_eq!(broker.looks(), 1, "who is not logged in is told nothing");
+
+    bench.dialer.expected().expect(Some("built-anew"));
+    let refused = relayed("password").await;
+    assert!(
+        matches!(
+            &refused,
+            Err(RelayError::Unrecognised(DialFault::OtherCluster(other))) if other.found == FAKE_CLUSTER_ID
+        ),
+        "{refused:?}"
+    );
 }
