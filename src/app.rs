@@ -13,6 +13,7 @@ mod passthrough;
 mod pins;
 mod services;
 mod tracking;
+mod unopened;
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -22,7 +23,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
-use klamm_raft::model::{ListenerName, Liveness, NodeRecord, Speech, VirtualCluster};
+use klamm_raft::model::{ListenerName, Liveness, NodeRecord, Speech, Unopened, VirtualCluster};
 use klamm_raft::{Node, NotReady, StartError, Tuning, WeakSecret};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
@@ -106,6 +107,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     pins::watch(&upstreams, &control);
     let census = Arc::new(Census::default());
     let (listener, addresses) = listener(&config, &control, &upstreams, (&metrics, &census)).await?;
+    unopened::announce(config.node.id, addresses.clone(), &control);
     let (draining, serving) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let parts = Parts {
         control: control.clone(),
@@ -327,6 +329,8 @@ async fn raft_config(
                 .map(|listener| (listener.name.clone(), listener.record()))
                 .collect(),
             liveness: Liveness::Up,
+            // What the cluster knows of this node stays.
+            unopened: Unopened::new(),
         },
         tuning: Tuning::default(),
     })

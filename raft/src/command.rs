@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::{
     AccessToken, AccessTokenId, AccountName, AccountSpec, AclBinding, AliasTopic, Beside, BrokerKey,
     ClusterId, Holder, Liveness, NodeId, NodeRecord, ScramCredential, ScramUser, SigningKey, TokenId,
-    TokenRecord, TopicName, VclusterName, VirtualCluster,
+    TokenRecord, TopicName, Unopened, VclusterName, VirtualCluster,
 };
 
 /// Names one proposal, so that one that is sent twice is applied once.
@@ -92,7 +92,7 @@ pub enum Command {
         vcluster: VclusterName,
         brokers: Vec<BrokerKey>,
     },
-    /// Adds or updates a gateway node's own record. A node that is known keeps its liveness. Refused when
+    /// Adds or updates a gateway node's own record. A node that is known keeps its liveness and what it cannot open. Refused when
     /// `record.port_count` does not cover the slots in use.
     PutNode {
         id: NodeId,
@@ -167,6 +167,11 @@ pub enum Command {
         from: String,
         to: String,
     },
+    /// Says which addresses a gateway node cannot open now: these, and no others.
+    SetUnopened {
+        id: NodeId,
+        unopened: Unopened,
+    },
 }
 
 /// Which tokens are revoked. Append-only: the order is on disk.
@@ -209,6 +214,7 @@ impl Command {
             Self::RepointAlias { .. } => "RepointAlias",
             Self::SettleNames { .. } => "SettleNames",
             Self::AcceptCluster { .. } => "AcceptCluster",
+            Self::SetUnopened { .. } => "SetUnopened",
         }
     }
 }

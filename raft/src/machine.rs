@@ -106,6 +106,7 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
         Command::AssignBrokers { vcluster, brokers } => slots::assign(state, &vcluster, brokers),
         Command::PutNode { id, record } => nodes::put(state, id, record),
         Command::SetLiveness { id, liveness } => nodes::set_liveness(state, id, liveness),
+        Command::SetUnopened { id, unopened } => nodes::set_unopened(state, id, unopened),
         Command::PinCluster {
             cluster,
             kafka_cluster_id,

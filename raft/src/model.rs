@@ -38,7 +38,7 @@ pub use names::{
     NamePrefix, NameSelector, NodeId, ProviderName, Revision, TopicName, VclusterName,
 };
 pub use neighbours::Neighbours;
-pub use node::{Liveness, NodeRecord};
+pub use node::{Liveness, NodeRecord, Unopened};
 pub use notes::{Beside, Conflict, Notes, SelectorForm, SelectorGroup, WrittenAlias, WrittenOauth};
 pub use proposal::{BootRecord, ProposalRecord};
 pub use shared::Shared;

@@ -2,7 +2,7 @@
 //! It never tells a broker's own address.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -54,6 +54,8 @@ pub struct Brokers {
 struct Node {
     id: NodeId,
     routing: Routing,
+    /// What it cannot open on that listener.
+    unopened: BTreeSet<PortSlot>,
 }
 
 impl Brokers {
@@ -125,8 +127,11 @@ impl Brokers {
         client: IpAddr,
     ) -> Option<Address<'_>> {
         let nodes = self.nodes.get(&front.listener)?.get(&front.protocol)?;
-        let listening = nodes.iter().filter(|node| node.serves(slot));
-        let chosen = listening.max_by_key(|node| (self.weight(virtual_id, client, node.id), node.id))?;
+        let weight = |node: &&Node| (self.weight(virtual_id, client, node.id), node.id);
+        let having = || nodes.iter().filter(|node| node.has(slot));
+        let open = having().filter(|node| !node.unopened.contains(&slot));
+        // A client must be told something: where no node could open it, it may be open by the time that the client comes.
+        let chosen = open.max_by_key(weight).or_else(|| having().max_by_key(weight))?;
         match &chosen.routing {
             Routing::Port { host, start, .. } => Some(Address {
                 host: Cow::Borrowed(host),
@@ -155,7 +160,7 @@ impl Brokers {
 }
 
 impl Node {
-    fn serves(&self, slot: PortSlot) -> bool {
+    fn has(&self, slot: PortSlot) -> bool {
         match self.routing {
             Routing::Port { count, .. } => slot.0 < count,
             Routing::Sni { .. } => true,
@@ -208,6 +213,7 @@ fn advertised_nodes(
                     found.entry((name, protocol)).or_default().push(Node {
                         id: *id,
                         routing: listener.routing.clone(),
+                        unopened: record.unopened.get(name).cloned().unwrap_or_default(),
                     });
                 }
             }

@@ -1,6 +1,7 @@
 //! Three nodes, one killed in the middle of everything: nothing acknowledged is lost or doubled, clients finish alone.
 
 use std::collections::BTreeSet;
+use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -188,8 +189,40 @@ fn check(mut scene: Scene, victim: Victim) -> Result<()> {
     the_node_catches_up(&mut scene, victim, &acls)?;
     match victim {
         Victim::Asked => a_node_that_is_alone_says_so(&scene, &user),
-        Victim::Leader | Victim::Serving => Ok(()),
+        Victim::Leader => no_client_is_sent_to_a_port_that_is_taken(&scene),
+        Victim::Serving => Ok(()),
     }
+}
+
+/// What one node cannot open, the others are told for, and it again once it is open.
+fn no_client_is_sent_to_a_port_that_is_taken(scene: &Scene) -> Result<()> {
+    const NODE: usize = 1;
+    let ports = {
+        let node = scene.stage.nodes()[NODE].settings();
+        node.port_start..node.port_start + node.port_count
+    };
+    let taken: Vec<TcpListener> = ports
+        .clone()
+        .filter_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
+        .collect();
+    ensure!(!taken.is_empty(), "no port is free");
+    scene.vcluster("taken", &[("orders", "orders-physical")])?;
+    let told = |node: usize| -> Result<(usize, bool)> {
+        let servers = scene.stage.admin(node).bootstrap("taken")?;
+        let told: Vec<u16> = servers
+            .split(',')
+            .map(|server| Ok(server.rsplit(':').next().context("a port")?.parse()?))
+            .collect::<Result<_>>()?;
+        Ok((told.len(), told.iter().any(|port| ports.contains(port))))
+    };
+    for node in 1..=scene.stage.nodes().len() {
+        eventually("the others are told", || Ok(told(node)? == (2, false)))?;
+    }
+    let user = scene.login("taken", "super-user", 1)?;
+    // The addresses of brokers come a little later.
+    eventually("no client is sent there", || Ok(serving(scene, &user)? != NODE))?;
+    drop(taken);
+    eventually("all are told", || Ok(told(1)? == (3, true)))
 }
 
 /// An idempotent producer that goes on until all is acknowledged; the tool itself would not retry.

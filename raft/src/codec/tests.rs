@@ -13,11 +13,11 @@ use crate::command::{Command, Proposal, ProposalId, Revoked};
 use crate::machine;
 use crate::model::{
     AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
-    AliasTopic, Authentication, Beside, BrokerKey, ClaimRule, Conflict, Demand, Holder, Liveness, Mediation,
-    Method, Namespace, NodeId, NodeRecord, Notes, OauthBearer, Operation, PasswordHash, PatternType,
-    Permission, ResourcePattern, ResourceType, Revision, ScramCredential, ScramHash, ScramUser, SelectorForm,
-    SelectorGroup, SigningKey, Standard, State, TokenId, TokenRecord, VclusterKind, VirtualCluster,
-    WrittenAlias, WrittenOauth,
+    AliasTopic, Authentication, Beside, BrokerKey, ClaimRule, Conflict, Demand, Holder, ListenerName,
+    Liveness, Mediation, Method, Namespace, NodeId, NodeRecord, Notes, OauthBearer, Operation, PasswordHash,
+    PatternType, Permission, PortSlot, ResourcePattern, ResourceType, Revision, ScramCredential, ScramHash,
+    ScramUser, SelectorForm, SelectorGroup, SigningKey, Standard, State, TokenId, TokenRecord, VclusterKind,
+    VirtualCluster, WrittenAlias, WrittenOauth,
 };
 use crate::store::Standing;
 use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
@@ -384,11 +384,18 @@ fn on_the_nodes() -> Vec<Command> {
 }
 
 fn on_a_cluster() -> Vec<Command> {
-    vec![Command::AcceptCluster {
-        cluster: "main".parse().unwrap(),
-        from: "kafka-id".to_owned(),
-        to: "kafka-id-of-the-new-one".to_owned(),
-    }]
+    let slots = [PortSlot(0), PortSlot(7)].into();
+    vec![
+        Command::AcceptCluster {
+            cluster: "main".parse().unwrap(),
+            from: "kafka-id".to_owned(),
+            to: "kafka-id-of-the-new-one".to_owned(),
+        },
+        Command::SetUnopened {
+            id: NodeId(1),
+            unopened: [(ListenerName::short_form(), slots)].into(),
+        },
+    ]
 }
 
 /// On a virtual cluster that does not exist.

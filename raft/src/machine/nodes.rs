@@ -1,9 +1,9 @@
 //! Gateway nodes, and the physical clusters that they agree on.
 
-use crate::model::{ClusterId, Liveness, NodeId, NodeRecord, PinnedCluster, State};
+use crate::model::{ClusterId, Liveness, NodeId, NodeRecord, PinnedCluster, State, Unopened};
 use crate::outcome::{Outcome, Refusal};
 
-/// A node that is known keeps its liveness: only [`set_liveness`] changes it.
+/// A node that is known keeps its liveness and what it cannot open: only [`set_liveness`] and [`set_unopened`] change them.
 pub(super) fn put(state: &mut State, id: NodeId, mut record: NodeRecord) -> Result<Outcome, Refusal> {
     if let (Some(highest), Some(port_count)) = (state.slots.last(), record.slot_count())
         && highest.0 >= port_count
@@ -17,6 +17,7 @@ pub(super) fn put(state: &mut State, id: NodeId, mut record: NodeRecord) -> Resu
     let outcome = match state.nodes.get(&id) {
         Some(known) => {
             record.liveness = known.liveness;
+            record.unopened.clone_from(&known.unopened);
             if *known == record {
                 return Ok(Outcome::Unchanged);
             }
@@ -36,6 +37,17 @@ pub(super) fn set_liveness(state: &mut State, id: NodeId, liveness: Liveness) ->
         return Ok(Outcome::Unchanged);
     }
     record.liveness = liveness;
+    Ok(Outcome::Updated)
+}
+
+pub(super) fn set_unopened(state: &mut State, id: NodeId, unopened: Unopened) -> Result<Outcome, Refusal> {
+    let Some(record) = state.nodes.get_mut(&id) else {
+        return Err(Refusal::NoSuchNode(id.0));
+    };
+    if record.unopened == unopened {
+        return Ok(Outcome::Unchanged);
+    }
+    record.unopened = unopened;
     Ok(Outcome::Updated)
 }
 

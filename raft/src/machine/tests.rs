@@ -10,11 +10,11 @@ use crate::codec;
 use crate::command::{ProposalId, Revoked};
 use crate::model::{
     AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
-    AliasTopic, Authentication, Beside, BrokerKey, ClusterId, Conflict, Holder, Liveness, MAX_ACCESS_TOKENS,
-    MAX_ACLS, MAX_ALIASES, MAX_HOLDERS, Mediation, Method, Namespace, NodeId, NodeRecord, Notes, Operation,
-    PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, ScramCredential,
-    ScramHash, ScramUser, SigningKey, Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster,
-    WrittenAlias,
+    AliasTopic, Authentication, Beside, BrokerKey, ClusterId, Conflict, Holder, ListenerName, Liveness,
+    MAX_ACCESS_TOKENS, MAX_ACLS, MAX_ALIASES, MAX_HOLDERS, Mediation, Method, Namespace, NodeId, NodeRecord,
+    Notes, Operation, PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern, ResourceType,
+    ScramCredential, ScramHash, ScramUser, SigningKey, Standard, TokenId, TokenRecord, VclusterKind,
+    VirtualCluster, WrittenAlias,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
@@ -809,7 +809,7 @@ fn one_more_alias_copies_nothing_of_others_and_only_the_aliases_of_its_own() {
 }
 
 #[test]
-fn nodes_keep_their_liveness_and_clusters_their_pin() {
+fn nodes_keep_their_liveness_and_what_they_cannot_open_and_clusters_their_pin() {
     let mut machine = Machine::default();
     let liveness = |liveness| Command::SetLiveness {
         id: NodeId(1),
@@ -822,6 +822,31 @@ fn nodes_keep_their_liveness_and_clusters_their_pin() {
     assert_eq!(machine.run(node(1, 10)), Outcome::Unchanged);
     assert_eq!(machine.run(node(1, 20)), Outcome::Updated);
     assert_eq!(machine.state.nodes[&NodeId(1)].liveness, Liveness::Down);
+    let unopened = |id, slots: &[u16]| Command::SetUnopened {
+        id: NodeId(id),
+        unopened: match slots {
+            [] => BTreeMap::new(),
+            _ => [(
+                ListenerName::short_form(),
+                slots.iter().copied().map(PortSlot).collect(),
+            )]
+            .into(),
+        },
+    };
+    assert_eq!(machine.refusal(unopened(2, &[3])), Refusal::NoSuchNode(2));
+    assert_eq!(machine.run(unopened(1, &[3, 4])), Outcome::Updated);
+    assert_eq!(machine.run(unopened(1, &[3, 4])), Outcome::Unchanged);
+    assert_eq!(machine.run(node(1, 10)), Outcome::Updated);
+    let is_closed = |machine: &Machine, slot| {
+        let record = &machine.state.nodes[&NodeId(1)];
+        record.is_closed(&ListenerName::short_form(), PortSlot(slot))
+    };
+    assert!(
+        is_closed(&machine, 3) && !is_closed(&machine, 5),
+        "a restart opens nothing"
+    );
+    assert_eq!(machine.run(unopened(1, &[])), Outcome::Updated);
+    assert!(!is_closed(&machine, 3));
     let pin = |cluster: &str, id: &str| Command::PinCluster {
         cluster: cluster.parse().unwrap(),
         kafka_cluster_id: id.to_owned(),

@@ -1,10 +1,10 @@
 //! Gateway nodes, as every node knows them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ListenerName, ListenerRecord, Routing, Speech};
+use super::{ListenerName, ListenerRecord, PortSlot, Routing, Speech};
 
 /// Whether clients are sent to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,12 @@ pub struct NodeRecord {
     /// What clients may be told. A client on one listener is told addresses of the listener of that name only.
     pub listeners: BTreeMap<ListenerName, ListenerRecord>,
     pub liveness: Liveness,
+    /// Addresses that the node cannot open now, by listener: no client is sent there while another node has them.
+    pub unopened: Unopened,
 }
+
+/// Slots whose addresses a node cannot open, by listener.
+pub type Unopened = BTreeMap<ListenerName, BTreeSet<PortSlot>>;
 
 impl NodeRecord {
     /// A node that is up and has the one listener of the configuration's short form.
@@ -39,7 +44,14 @@ impl NodeRecord {
         Self {
             listeners: BTreeMap::from([(ListenerName::short_form(), record)]),
             liveness: Liveness::Up,
+            unopened: Unopened::new(),
         }
+    }
+
+    /// Whether a listener's address of a slot is known to be closed.
+    pub fn is_closed(&self, listener: &ListenerName, slot: PortSlot) -> bool {
+        let closed = self.unopened.get(listener);
+        closed.is_some_and(|slots| slots.contains(&slot))
     }
 
     /// How many slots every listener of this node can serve; none when no listener gives slots ports.

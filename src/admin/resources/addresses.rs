@@ -25,6 +25,26 @@ fn protocol_name<S: serde::Serializer>(protocol: &Protocol, serializer: S) -> Re
     serializer.serialize_str(protocol.name())
 }
 
+/// Whose addresses are wanted.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    /// Of nodes that are up and could open it.
+    Open,
+    Up,
+    Known,
+}
+
+impl Wanted {
+    fn holds(self, node: &NodeRecord, listener: &ListenerName, slot: PortSlot) -> bool {
+        let is_up = node.liveness == Liveness::Up;
+        match self {
+            Self::Open => is_up && !node.is_closed(listener, slot),
+            Self::Up => is_up,
+            Self::Known => true,
+        }
+    }
+}
+
 /// Where an address stands among others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Place<'a> {
@@ -47,18 +67,21 @@ pub(super) struct Addressed<'a> {
 }
 
 impl Addressed<'_> {
-    /// By listener, and what is spoken there: the bootstrap address on each node that is up, by node id; on every known
-    /// node when none is up. The listener of the short form comes first. Where methods of both kinds are served, that of
+    /// By listener, and what is spoken there: the bootstrap address on each node that is up and could open it, by node id;
+    /// on every node that is up when none could, and on every known node when none is up. The listener of the short form comes first. Where methods of both kinds are served, that of
     /// the first method comes first. Listeners that serve none of the methods come last, and those without a name for the
     /// virtual cluster are left out.
     pub(super) fn on(&self, nodes: &BTreeMap<NodeId, NodeRecord>) -> Vec<ListenerAddresses> {
         let mut shown: BTreeMap<Place<'_>, ListenerAddresses> = BTreeMap::new();
-        for liveness in [Some(Liveness::Up), None] {
+        for wanted in [Wanted::Open, Wanted::Up, Wanted::Known] {
             let mut found: BTreeMap<Place<'_>, Vec<String>> = BTreeMap::new();
-            let wanted = nodes
-                .values()
-                .filter(|node| liveness.is_none_or(|liveness| node.liveness == liveness));
-            for (name, listener) in wanted.flat_map(|node| &node.listeners) {
+            let all = nodes.values().flat_map(|node| {
+                node.listeners
+                    .iter()
+                    .map(move |(name, listener)| (node, name, listener))
+            });
+            for (_, name, listener) in all.filter(|(node, name, _)| wanted.holds(node, name, self.bootstrap))
+            {
                 let Some(address) = self.address(listener) else {
                     continue;
                 };
@@ -136,6 +159,27 @@ mod tests {
             format!("{name} {security_protocol} {bootstrap_servers}")
         };
         addressed.on(nodes).iter().map(shown).collect()
+    }
+
+    #[test]
+    fn an_address_that_a_node_could_not_open_is_shown_only_where_no_other_has_it() {
+        let slot = PortSlot(3);
+        let methods = Authentication::default();
+        let addressed = Addressed {
+            bootstrap: slot,
+            label: None,
+            methods: &methods,
+        };
+        let mut nodes: BTreeMap<NodeId, NodeRecord> = [1, 2]
+            .map(|id| (NodeId(id), NodeRecord::with_ports(format!("gw{id}"), 7000, 10)))
+            .into();
+        let servers = |nodes: &BTreeMap<NodeId, NodeRecord>| addressed.on(nodes)[0].bootstrap_servers.clone();
+        assert_eq!(servers(&nodes), "gw1:7003,gw2:7003");
+        let closed: klamm_raft::model::Unopened = [(ListenerName::short_form(), [slot].into())].into();
+        nodes.get_mut(&NodeId(2)).unwrap().unopened = closed.clone();
+        assert_eq!(servers(&nodes), "gw1:7003");
+        nodes.get_mut(&NodeId(1)).unwrap().unopened = closed;
+        assert_eq!(servers(&nodes), "gw1:7003,gw2:7003");
     }
 
     #[test]

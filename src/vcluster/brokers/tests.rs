@@ -227,3 +227,25 @@ fn a_client_is_told_addresses_of_nodes_only_where_its_listener_speaks_the_same()
     assert_eq!(hosts(&state, Protocol::Plaintext), ["gw1"]);
     assert!(hosts(&state, Protocol::SaslPlaintext).is_empty());
 }
+
+#[test]
+fn clients_are_sent_to_no_address_that_a_node_could_not_open_while_another_has_it() {
+    let state = state(&[(101, 1, 5), (7, 2, 6)]);
+    let listener = ListenerName::short_form();
+    let mut all = nodes(&[(1, Liveness::Up, 10), (2, Liveness::Up, 10)]);
+    let closed = |all: &mut BTreeMap<NodeId, NodeRecord>, node: u64, slots: &[u16]| {
+        let slots = slots.iter().map(|slot| PortSlot(*slot)).collect();
+        let record = all.get_mut(&NodeId(node)).unwrap();
+        record.unopened = [(listener.clone(), slots)].into();
+    };
+    let before = chosen(&compile(&state, &all));
+    assert!(before.contains(&"gw1".to_owned()) && before.contains(&"gw2".to_owned()));
+    closed(&mut all, 2, &[6]);
+    assert_eq!(chosen(&compile(&state, &all)), before, "it is another broker's");
+    closed(&mut all, 2, &[5]);
+    assert!(chosen(&compile(&state, &all)).iter().all(|host| host == "gw1"));
+    closed(&mut all, 1, &[5]);
+    assert_eq!(chosen(&compile(&state, &all)), before, "it is open nowhere");
+    all.get_mut(&NodeId(2)).unwrap().unopened = [("other".parse().unwrap(), [PortSlot(5)].into())].into();
+    assert!(chosen(&compile(&state, &all)).iter().all(|host| host == "gw2"));
+}
