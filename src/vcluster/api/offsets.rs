@@ -102,21 +102,19 @@ pub(super) fn commit(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 /// OffsetDelete.
 pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
-    match group::judge_own_named(ask, Operation::Delete, &mut edits) {
-        Ok(()) => {
-            let split = topics::split(ask, &DELETE, ask.message.root(), &mut edits)?;
-            match ask.view.is_foreign() {
-                true => topics::finish(ask, &DELETE, split, edits),
-                // Also when nothing is left: only the coordinator knows whether there is such a group, and whether
-                // anything of it may be deleted.
-                false => ask.forward(edits, Then::Topics(split.refused)),
-            }
-        }
-        Err(error) => {
-            let mut response = ask.response()?;
-            response.set(field::ERROR_CODE, error);
-            ask.reply(&response)
-        }
+    let judged = group::judge_own_named(ask, Operation::Delete, &mut edits);
+    let failed = ask.aim.failed.filter(|error| *error != ErrorCode::None);
+    if let Some(error) = judged.err().or(failed) {
+        let mut response = ask.response()?;
+        response.set(field::ERROR_CODE, error);
+        return ask.reply(&response);
+    }
+    let split = topics::split(ask, &DELETE, ask.message.root(), &mut edits)?;
+    match ask.view.is_foreign() {
+        true => topics::finish(ask, &DELETE, split, edits),
+        // Also when nothing is left: only the coordinator knows whether there is such a group, and whether anything of it
+        // may be deleted.
+        false => ask.forward(edits, Then::Topics(split.refused)),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod commit;
 mod delete;
+mod home;
 mod merge;
 mod parts;
 
@@ -110,6 +111,8 @@ enum Step {
     Merge(Vec<Part>),
     /// The home says whether a member may commit; if so, the parts are sent.
     Check(Check, Parts),
+    /// The home answers its part; if it refuses nothing as a whole, the others are sent.
+    Home(Parts),
     /// Groups are deleted at home, and then their offsets elsewhere.
     Delete(Deletion),
 }
@@ -181,6 +184,7 @@ pub fn gathered(
     let done = match then {
         Step::Merge(parts) => merge::merge(view, caller, &kept, parts, answers),
         Step::Check(check, parts) => commit::checked(view, caller, kept, (check, parts), answers),
+        Step::Home(parts) => home::answered(view, caller, kept, parts, answers),
         Step::Delete(deletion) => delete::deleted(view, caller, kept, deletion, answers),
     };
     match done {

@@ -6,7 +6,7 @@ use klamm_raft::model::Operation;
 
 use super::merge::merged;
 use super::parts::Parts;
-use super::{Gathered, Gathering, Kept, LEFT_OUT, NoAnswer, Step, broker_there, in_parts, peek};
+use super::{Gathered, Gathering, Kept, LEFT_OUT, NoAnswer, Step, broker_there, home, in_parts, peek};
 use crate::authz::Resource;
 use crate::vcluster::api::ask::Aim;
 use crate::vcluster::api::error_code::ErrorCode;
@@ -51,8 +51,10 @@ pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut S
         Ok(parts) => parts,
         Err(planned) => return *planned,
     };
-    if question.api != Api::OffsetCommit || parts.calls.is_empty() {
-        return parts.sent(question);
+    match question.api {
+        Api::OffsetDelete => return home::sent(question, parts),
+        Api::OffsetCommit if !parts.calls.is_empty() => {}
+        _ => return parts.sent(question),
     }
     let Some((check, call)) = check(view, question, &member, &parts) else {
         return Plan::Close(CloseReason::BadRequest).into();

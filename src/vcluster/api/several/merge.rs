@@ -33,6 +33,11 @@ pub(super) fn merge(
                 frames.push(frame);
                 continue;
             }
+            Part::Answered(frame, own) => {
+                errors.add_each(&own);
+                frames.push(frame);
+                continue;
+            }
             Part::Awaited(cluster, pending) => (cluster, pending),
         };
         let made_here = match answers.next() {
@@ -62,13 +67,15 @@ pub(super) fn merge(
 
 /// Whether offsets were to be deleted of a group that has none there. Whether there is such a group, the home says.
 fn has_no_offsets(kept: &Kept, frame: &Segments) -> Result<bool, WireError> {
-    if kept.api != Api::OffsetDelete {
-        return Ok(false);
-    }
+    let not_found = i64::from(ErrorCode::GroupIdNotFound.code());
+    Ok(kept.api == Api::OffsetDelete && failure_of(kept, frame)? == Some(not_found))
+}
+
+/// The error of a whole answer.
+pub(super) fn failure_of(kept: &Kept, frame: &Segments) -> Result<Option<i64>, WireError> {
     let (frame, mut tape) = (body(frame), Tape::new());
-    let api = kept.key();
-    let message = walk_response(api, &frame, Detail::Classified, &mut tape)?;
-    Ok(failure(message.root()) == Some(ErrorCode::GroupIdNotFound.code().into()))
+    let message = walk_response(kept.key(), &frame, Detail::Classified, &mut tape)?;
+    Ok(failure(message.root()))
 }
 
 /// One frame of many. The first says what is not in an array.

@@ -3,7 +3,7 @@
 use klamm_raft::model::ClusterId;
 
 use super::{Gathering, Kept, Step};
-use crate::vcluster::api::Question;
+use crate::vcluster::api::{LocalErrors, Question};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{Answer, Call, CloseReason, Denials, Plan, Planned, To};
 use crate::vcluster::view::View;
@@ -15,6 +15,8 @@ pub(super) enum Part {
     /// It was made here.
     Here(Segments),
     Awaited(ClusterId, Box<Pending>),
+    /// A broker's, with what the gateway itself put into it.
+    Answered(Segments, LocalErrors),
 }
 
 /// The parts, and the calls of those that are awaited, in their order.

@@ -277,7 +277,11 @@ fn a_cluster_is_asked_for_offsets_of_its_own_topics_alone() {
 
 /// Deletes offsets of `topics` of group `app`; what the home, and where `returns` is, say of the group. Gives the error of
 /// the whole and of each topic.
-fn delete_offsets(world: &World, topics: &[&str], (home, there): (i16, i16)) -> (i16, Vec<(String, i16)>) {
+fn delete_offsets(
+    world: &World,
+    topics: &[&str],
+    (home, there): (Option<i16>, Option<i16>),
+) -> (i16, Vec<(String, i16)>) {
     let topic = |name: &&str| {
         OffsetDeleteRequestTopic::default()
             .with_name(topic_name(name))
@@ -289,6 +293,7 @@ fn delete_offsets(world: &World, topics: &[&str], (home, there): (i16, i16)) -> 
     let answer = world.ask(0, &request).gathered(|to, frame| {
         let request: OffsetDeleteRequest = decode_request(0, frame);
         let error = if is_main(to.cluster()) { home } else { there };
+        let error = error.ok_or(Unanswered)?;
         let topics = request.topics.into_iter().map(|topic| {
             OffsetDeleteResponseTopic::default()
                 .with_name(topic.name)
@@ -307,20 +312,37 @@ fn delete_offsets(world: &World, topics: &[&str], (home, there): (i16, i16)) -> 
 
 #[test]
 fn the_home_says_whether_there_is_a_group_whose_offsets_are_deleted() {
+    const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+    const NON_EMPTY_GROUP: i16 = 68;
     const GROUP_ID_NOT_FOUND: i16 = 69;
     let world = world();
     let both = vec![("orders".to_owned(), 0), ("returns".to_owned(), 0)];
+    let deleted = |home, there| delete_offsets(&world, &["orders", "returns"], (home, there));
+    assert_eq!(deleted(Some(0), Some(0)), (0, both.clone()));
     assert_eq!(
-        delete_offsets(&world, &["orders", "returns"], (0, 0)),
-        (0, both.clone())
-    );
-    assert_eq!(
-        delete_offsets(&world, &["orders", "returns"], (0, GROUP_ID_NOT_FOUND)),
+        deleted(Some(0), Some(GROUP_ID_NOT_FOUND)),
         (0, both),
         "none were ever committed there"
     );
-    let (error, _) = delete_offsets(&world, &["returns"], (GROUP_ID_NOT_FOUND, GROUP_ID_NOT_FOUND));
-    assert_eq!(error, GROUP_ID_NOT_FOUND);
+    // Who is away says nothing, and nothing is asked of the other before the home agrees.
+    assert_eq!(deleted(None, Some(0)).0, COORDINATOR_NOT_AVAILABLE);
+    assert_eq!(deleted(Some(0), None).0, COORDINATOR_NOT_AVAILABLE);
+    for error in [NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND] {
+        let mut asked = Vec::new();
+        let topic = OffsetDeleteRequestTopic::default()
+            .with_name(topic_name("returns"))
+            .with_partitions(vec![OffsetDeleteRequestPartition::default()]);
+        let request = OffsetDeleteRequest::default()
+            .with_group_id(group_id("app"))
+            .with_topics(vec![topic]);
+        let answer = world.ask(0, &request).gathered(|to, _| {
+            asked.push(to.cluster().to_string());
+            let answer = OffsetDeleteResponse::default().with_error_code(error);
+            Ok(encode_response::<OffsetDeleteRequest>(0, &answer))
+        });
+        assert_eq!((answer.error_code, answer.topics.len()), (error, 0));
+        assert_eq!(asked, ["main"], "offsets elsewhere stay");
+    }
 }
 
 #[test]
