@@ -1,17 +1,20 @@
 //! The admin HTTP API: resources, tokens, health, metrics. It talks to the control plane only, never to a session.
 
 mod absent;
+mod address_block;
 mod audit;
 mod body;
 mod change;
 mod cluster_view;
 mod credentials;
+mod cross_site;
 mod dialect;
+mod front;
 mod handlers;
 mod here;
-mod https;
 mod mapping;
 mod openapi;
+mod port;
 mod problem;
 mod repoint;
 mod problem_details;
@@ -25,7 +28,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::{App, HttpServer, web};
+use actix_web::web;
 
 use crate::config::HttpConfig;
 use crate::tls::Latest;
@@ -40,12 +43,13 @@ pub use services::{
 };
 
 use credentials::Guard;
+use port::SEATS;
 
 /// Connections that wait to be accepted.
-const BACKLOG: u32 = 128;
+const BACKLOG: u32 = 1024;
 
-/// Connections that are served at a time.
-const MAX_CONNECTIONS: usize = 256;
+/// Connections that there are, with those that have lost their seat and are not closed yet.
+const MAX_CONNECTIONS: usize = 2 * SEATS;
 
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -59,26 +63,15 @@ const STOP_TIMEOUT_S: u64 = 5;
 /// The port cannot be opened.
 pub fn server(config: &HttpConfig, services: Services, tls: Option<&Arc<Latest>>) -> io::Result<Server> {
     let address = (config.bind.host.as_str(), config.bind.port);
-    let guard = web::Data::new(Guard::new(&config.users));
+    let guard = web::Data::new(Guard::new(config));
     let services = web::Data::new(services);
-    if let Some(tls) = tls {
-        let server = Server::build()
-            .workers(1)
-            .disable_signals()
-            .backlog(BACKLOG)
-            .max_concurrent_connections(MAX_CONNECTIONS)
-            .shutdown_timeout(STOP_TIMEOUT_S);
-        return Ok(https::bind(server, address, tls, (guard, services))?.run());
-    }
-    let server =
-        HttpServer::new(move || App::new().configure(routes::configure(guard.clone(), services.clone())))
-            .workers(1)
-            .disable_signals()
-            .backlog(BACKLOG)
-            .max_connections(MAX_CONNECTIONS)
-            .client_request_timeout(HEAD_TIMEOUT)
-            .shutdown_timeout(STOP_TIMEOUT_S);
-    Ok(server.bind(address)?.run())
+    let server = Server::build()
+        .workers(1)
+        .disable_signals()
+        .backlog(BACKLOG)
+        .max_concurrent_connections(MAX_CONNECTIONS)
+        .shutdown_timeout(STOP_TIMEOUT_S);
+    Ok(port::bind(server, address, tls, (guard, services))?.run())
 }
 
 #[cfg(test)]

@@ -84,6 +84,8 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpConfig {
     pub bind: HostPort,
+    /// The names that it is known by, without ports.
+    pub hosts: BTreeSet<String>,
     /// At least one.
     pub users: Vec<AdminUser>,
     /// `None`: plain HTTP.

@@ -59,6 +59,19 @@ pub(super) fn login_failed(request: &HttpRequest, why: &str) {
     );
 }
 
+/// A request that a page of somebody else may have made a browser send, or whose body is no JSON.
+pub(super) fn turned_away(request: &HttpRequest, why: &dyn fmt::Display) {
+    tracing::debug!(
+        target: "klamm::audit",
+        event = "admin_turned_away",
+        %why,
+        client = %client(request),
+        method = %request.method(),
+        path = request.path(),
+        "admin request turned away"
+    );
+}
+
 /// A change by a user who may only read.
 pub(super) fn denied(caller: &Caller, request: &HttpRequest) {
     tracing::warn!(

@@ -1,23 +1,27 @@
 //! Who asks, and whether they may change anything: a user with a password, or an access token in a user's place.
 
 mod bearer;
+mod guesses;
 mod users;
 mod uses;
 
 use std::fmt;
 use std::future::{Ready, ready};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use klamm_raft::model::{AccessRole, AccessTokenId};
 
-use crate::config::{AdminUser, Role};
+use crate::config::{HttpConfig, Role};
 
+use super::address_block::AddressBlock;
 use super::audit;
+use super::cross_site::Names;
 use super::problem::ApiError;
 use super::services::Services;
+use guesses::{Guesser, Guesses};
 use users::Users;
 use uses::Uses;
 
@@ -28,16 +32,24 @@ pub(super) use bearer::NewToken;
 pub(super) struct Guard {
     users: Users,
     uses: Uses,
+    guesses: Guesses,
+    pub(super) names: Names,
 }
 
 impl Guard {
-    pub(super) fn new(users: &[AdminUser]) -> Self {
+    pub(super) fn new(config: &HttpConfig) -> Self {
         Self {
-            users: Users::new(users),
+            users: Users::new(&config.users),
             uses: Uses::default(),
+            guesses: Guesses::default(),
+            names: Names::new(&config.hosts),
         }
     }
 }
+
+/// How long the answer to a request is held back, put among what is known of the request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeldBack(pub(super) Duration);
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,23 +93,32 @@ fn of_scheme<'a>(header: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
         .then(|| rest.trim_ascii())
 }
 
-/// Finds out who asks; the error says why it is nobody, for the log.
-fn find(guard: &Guard, services: &Services, header: &[u8], now_s: u64) -> Result<(Caller, Role), String> {
+/// Why nobody is let in, for the log and for the answer.
+enum Stranger {
+    Unknown(String),
+    WrongPassword(HeldBack),
+    /// Too many wrong passwords came before: this one was not looked at.
+    NotHeard,
+}
+
+/// Finds out who asks.
+fn find(
+    guard: &Guard,
+    services: &Services,
+    (header, from): (&[u8], AddressBlock),
+    now_s: u64,
+) -> Result<(Caller, Role), Stranger> {
     if let Some(encoded) = of_scheme(header, "Basic") {
-        let user = guard.users.by_password(encoded);
-        let user = user.ok_or_else(|| "wrong name or password".to_owned())?;
-        let caller = Caller {
-            username: user.username.clone(),
-            token: None,
-        };
-        return Ok((caller, user.role));
+        return by_password(guard, encoded, from);
     }
-    let text = of_scheme(header, "Bearer").ok_or_else(|| "neither Basic nor Bearer".to_owned())?;
+    let text = of_scheme(header, "Bearer");
+    let text = text.ok_or_else(|| Stranger::Unknown("neither Basic nor Bearer".to_owned()))?;
     let state = services.state();
-    let (id, token) = bearer::check(&state, text, now_s).map_err(|why| why.to_string())?;
+    let (id, token) = bearer::check(&state, text, now_s).map_err(|why| Stranger::Unknown(why.to_string()))?;
     // A token never may more than its user, and nothing once the user is gone.
     let user = guard.users.by_name(&token.username);
-    let user = user.ok_or_else(|| format!("access token of {}, who is no user", token.username))?;
+    let user =
+        user.ok_or_else(|| Stranger::Unknown(format!("access token of {}, who is no user", token.username)))?;
     guard.uses.tell(services, &state, id, now_s);
     let role = match (token.role, user.role) {
         (AccessRole::Admin, Role::Admin) => Role::Admin,
@@ -110,6 +131,27 @@ fn find(guard: &Guard, services: &Services, header: &[u8], now_s: u64) -> Result
     Ok((caller, role))
 }
 
+fn by_password(guard: &Guard, encoded: &[u8], from: AddressBlock) -> Result<(Caller, Role), Stranger> {
+    let who = Guesser {
+        user: guard.users.place(encoded),
+        from,
+    };
+    let now = Instant::now();
+    if !guard.guesses.is_heard(who, now) {
+        return Err(Stranger::NotHeard);
+    }
+    let Some(user) = guard.users.by_password(encoded) else {
+        let wait = guard.guesses.wrong(who, now);
+        return Err(Stranger::WrongPassword(HeldBack(wait)));
+    };
+    guard.guesses.right(who, now);
+    let caller = Caller {
+        username: user.username.clone(),
+        token: None,
+    };
+    Ok((caller, user.role))
+}
+
 fn known(request: &HttpRequest) -> Result<(Caller, Role), ApiError> {
     let missing = || ApiError::internal("the admin API is not set up");
     let guard = request.app_data::<web::Data<Guard>>().ok_or_else(missing)?;
@@ -118,9 +160,20 @@ fn known(request: &HttpRequest) -> Result<(Caller, Role), ApiError> {
         .headers()
         .get(AUTHORIZATION)
         .ok_or_else(ApiError::unauthorized)?;
-    find(guard, services, header.as_bytes(), now_s()?).map_err(|why| {
-        audit::login_failed(request, &why);
-        ApiError::unauthorized()
+    let from = request
+        .peer_addr()
+        .map_or_else(AddressBlock::unknown, |peer| AddressBlock::of(peer.ip()));
+    find(guard, services, (header.as_bytes(), from), now_s()?).map_err(|stranger| match stranger {
+        Stranger::Unknown(why) => {
+            audit::login_failed(request, &why);
+            ApiError::unauthorized()
+        }
+        Stranger::WrongPassword(wait) => {
+            audit::login_failed(request, "wrong name or password");
+            request.extensions_mut().insert(wait);
+            ApiError::unauthorized()
+        }
+        Stranger::NotHeard => ApiError::too_many_guesses(),
     })
 }
 

@@ -9,7 +9,7 @@ use actix_web::{FromRequest, HttpRequest};
 use super::resources::Spelling;
 
 /// Sent by command line tools and Terraform providers that were made for the edition with properties by method.
-const CLIENT: &str = "x-cdk-client";
+pub(super) const CLIENT: &str = "x-cdk-client";
 
 impl FromRequest for Spelling {
     type Error = Infallible;

@@ -89,8 +89,8 @@ fn describe(operation: &Operation) -> Value {
     responses.insert(status.to_owned(), response("Success", content));
     let guarded: &[&str] = match operation.access {
         Access::Public => &[],
-        Access::Reader => &["401"],
-        Access::Admin => &["401", "403", "413"],
+        Access::Reader => &["401", "429"],
+        Access::Admin => &["401", "403", "413", "415", "429"],
     };
     for status in guarded.iter().chain(operation.failures) {
         responses.insert(
@@ -159,10 +159,12 @@ fn meaning(status: &str) -> &'static str {
     match status {
         "400" => "The request cannot be meant",
         "401" => "No user, a wrong password, or no good access token",
-        "403" => "The user may only read",
+        "403" => "The user may only read, or a browser asks for a page of somebody else",
         "404" => "Something that is named does not exist",
         "409" => "It contradicts what there is",
         "413" => "The body is too large",
+        "415" => "The body is not said to be JSON",
+        "429" => "Too many wrong passwords of this user came from this address",
         "500" => "The gateway failed",
         _ => "It may work later",
     }

@@ -47,6 +47,23 @@ impl ApiError {
         )
     }
 
+    /// Whoever tried passwords without waiting for the answers is not heard for a while.
+    pub(super) fn too_many_guesses() -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too many wrong passwords of this user came from this address: wait some seconds before you try again, or use an \
+             access token (HTTP Bearer)",
+        )
+    }
+
+    /// A body that is not said to be JSON.
+    pub(super) fn unsupported(what: &str) -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("the body must be JSON, and say so with Content-Type: application/json; this is {what}"),
+        )
+    }
+
     pub(super) fn forbidden(msg: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, msg)
     }
@@ -124,8 +141,13 @@ impl ResponseError for ApiError {
             response.insert_header((WWW_AUTHENTICATE, "Basic realm=\"klamm\", charset=\"UTF-8\""));
             response.append_header((WWW_AUTHENTICATE, "Bearer realm=\"klamm\""));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.insert_header((RETRY_AFTER, "1"));
+        let again = match self.status {
+            StatusCode::SERVICE_UNAVAILABLE => Some("1"),
+            StatusCode::TOO_MANY_REQUESTS => Some("5"),
+            _ => None,
+        };
+        if let Some(seconds) = again {
+            response.insert_header((RETRY_AFTER, seconds));
         }
         response.json(ProblemBody {
             title: self.status.canonical_reason().unwrap_or("Error").to_owned(),

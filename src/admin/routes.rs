@@ -2,11 +2,15 @@
 
 mod path;
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::middleware::from_fn;
+use actix_web::{App, Error, HttpRequest, HttpResponse, web};
 
 use super::absent::{ABSENT, Absent, Shape};
 use super::body::{MAX_BODY_BYTES, MAX_DRY_RUN_BYTES};
 use super::credentials::{Guard, Reader, Writer};
+use super::front;
 use super::handlers::event_gateway::{backend_clusters, listeners, virtual_clusters};
 use super::handlers::{
     absent, access_token, alias_topic, dry_run, event_gateway, kafka_cluster, operations, scram,
@@ -18,11 +22,26 @@ use super::services::Services;
 
 use path::Path;
 
-/// Puts all routes into an application.
-pub(super) fn configure(
+/// The application: all routes, behind what is asked of every request.
+pub(super) fn app(
     guard: web::Data<Guard>,
     services: web::Data<Services>,
-) -> impl FnOnce(&mut web::ServiceConfig) {
+) -> App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<BoxBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    App::new()
+        .wrap(from_fn(front::answer))
+        .configure(configure(guard, services))
+}
+
+/// Puts all routes into an application.
+fn configure(guard: web::Data<Guard>, services: web::Data<Services>) -> impl FnOnce(&mut web::ServiceConfig) {
     move |config| {
         config
             .app_data(guard)

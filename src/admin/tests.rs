@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use actix_web::http::{Method, StatusCode};
-use actix_web::{App, test, web};
+use actix_web::{test, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
@@ -20,13 +20,14 @@ use super::*;
 use crate::backend::config::{AnonymousClients, BackendConfig, PlainLogin, Security, UpstreamLogin};
 use crate::backend::topology::{PhysicalTopic, Topology};
 use crate::backend::{Bounds, Committed};
-use crate::config::{AdminUser, Role};
+use crate::config::{AdminUser, HttpConfig, Role};
 use crate::listener::config::ListenerConfig;
 use crate::secret::Secret;
 use crate::tls::{CertificateFiles, ClientCertificates, TlsFiles};
 
 mod access_tokens;
 mod contract;
+mod cross_site;
 mod event_gateways;
 mod fuzz;
 mod methods;
@@ -62,6 +63,8 @@ struct Reply {
     revision: Option<String>,
     allow: Option<String>,
     media_type: Option<String>,
+    /// What keeps it from being kept, and from being taken for something else.
+    hardened: [Option<String>; 2],
     body: String,
 }
 
@@ -341,9 +344,14 @@ impl Gateway {
             password: Secret::new("conduktor"),
             role,
         };
-        let guard = Guard::new(&[user_of("admin", Role::Admin), user_of("eye", Role::ReadOnly)]);
-        let routes = routes::configure(web::Data::new(guard), web::Data::new(self.services()));
-        let app = test::init_service(App::new().configure(routes)).await;
+        let guard = Guard::new(&HttpConfig {
+            bind: "127.0.0.1:8888".parse().expect("an address"),
+            hosts: BTreeSet::from(["gw.example.com".to_owned()]),
+            users: vec![user_of("admin", Role::Admin), user_of("eye", Role::ReadOnly)],
+            tls: None,
+        });
+        let app = routes::app(web::Data::new(guard), web::Data::new(self.services()));
+        let app = test::init_service(app).await;
         let mut request = test::TestRequest::with_uri(path)
             .method(method)
             .set_payload(body.to_owned());
@@ -365,6 +373,7 @@ impl Gateway {
             revision: header("x-klamm-revision"),
             allow: header("allow"),
             media_type: header("content-type"),
+            hardened: [header("cache-control"), header("x-content-type-options")],
             body: String::from_utf8(test::read_body(response).await.to_vec()).expect("text"),
         }
     }

@@ -121,6 +121,7 @@ fn serve_admin_api(built_in: BuiltIn) -> String {
     let port = ports.port(0);
     let config = crate::config::HttpConfig {
         bind: format!("127.0.0.1:{port}").parse().expect("an address"),
+        hosts: Default::default(),
         users: vec![crate::config::AdminUser {
             username: "admin".to_owned(),
             password: crate::secret::Secret::new("conduktor"),

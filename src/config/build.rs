@@ -1,5 +1,6 @@
 //! From settings to a [`Config`]: types, bounds, and what contradicts what.
 
+mod http;
 mod ports;
 mod tls;
 
@@ -32,8 +33,8 @@ use super::reference::{self, variable};
 use super::settings::{Setting, Settings};
 use super::tree::Value;
 use super::{
-    AclMode, Config, ConfigError, HttpConfig, Inputs, Limits, LogConfig, NodeConfig, PassthroughConfig,
-    ReadFile, backends, listeners, providers, users,
+    AclMode, Config, ConfigError, Inputs, Limits, LogConfig, NodeConfig, PassthroughConfig, ReadFile,
+    backends, listeners, providers,
 };
 
 /// The cluster that must exist.
@@ -61,7 +62,7 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     let mut builder = Builder { settings, problems };
     let listeners = builder.listeners(inputs.read);
     let (backends, mut warnings) = builder.backends(inputs.file, anonymous_clients(&listeners), inputs.read);
-    let http = builder.http(inputs.read);
+    let http = builder.http(&listeners, inputs.read);
     let node = builder.node(inputs.read);
     builder.check_advertised(&listeners, &node);
     builder.check_ports(&listeners, &http, &node);
@@ -245,42 +246,6 @@ impl Builder {
             },
             tls: None,
             proxies: None,
-        }
-    }
-
-    fn http(&mut self, read: ReadFile<'_>) -> HttpConfig {
-        let given = self.settings.keys.get(reference::USERS).cloned();
-        let explicit = given.is_some();
-        let users = given.map_or_else(
-            || Some(users::default_users()),
-            |setting| users::parse(setting, &mut self.problems),
-        );
-        let default_host = match explicit {
-            true => self
-                .text(reference::BIND_HOST)
-                .and_then(|text| listeners::parse_host(&text).ok())
-                .unwrap_or_else(|| "0.0.0.0".to_owned()),
-            false => "127.0.0.1".to_owned(),
-        };
-        let host = self.host(reference::HTTP_HOST).unwrap_or(default_host);
-        if !explicit && !is_loopback(&host) {
-            self.problems.push(
-                Problem::new(
-                    self.place(reference::HTTP_HOST),
-                    format!(
-                        "the admin API would be open on {host} with a user and password that everybody knows"
-                    ),
-                )
-                .hint("set GATEWAY_ADMIN_API_USERS='[{username: ..., password: ..., admin: true}]'"),
-            );
-        }
-        HttpConfig {
-            bind: HostPort {
-                host,
-                port: self.number(reference::HTTP_PORT, 1..=u16::MAX, 8888),
-            },
-            users: users.unwrap_or_default(),
-            tls: self.http_tls(read),
         }
     }
 

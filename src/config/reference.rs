@@ -52,6 +52,8 @@ keys! {
         "The PEM file of the certificate that the admin API shows, followed by those in between. Its port then speaks HTTPS only. Read again when it changes.";
     HTTP_KEY = "gateway.http.tls.key", "",
         "The PEM file of the private key of that certificate, unencrypted.";
+    HTTP_HOSTS = "klamm.http.hosts", "",
+        "Further names of the admin API, as a list without ports: those of load balancers and proxies through which browsers reach it. A page of any other name but `gateway.http.host` and what is advertised is refused (see SECURITY-MODEL.md); programs may use any name.";
     USERS = "gateway.admin.api.users", "`[{username: admin, password: conduktor, admin: true}]`",
         "The users of the admin API. Without `admin: true` a user can only read. The default is refused when the admin API is reachable from other hosts.";
     SIGNING_KEY = "gateway.user.pool.secret.key", "generated and shared by all nodes",

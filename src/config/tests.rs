@@ -285,6 +285,34 @@ fn admin_users_are_a_list_in_the_file_or_in_the_variable() {
 }
 
 #[test]
+fn the_admin_api_is_known_by_its_own_names_and_those_of_the_list() {
+    let hosts = |list: &[(&'static str, &str)]| -> Vec<String> {
+        let config = Given::variables(&[MAIN]).with(list).good();
+        config.http.hosts.into_iter().collect()
+    };
+    assert_eq!(hosts(&[]), ["127.0.0.1", "localhost"]);
+    let advertised = ("GATEWAY_ADVERTISED_HOST", "gw-1.example.com");
+    for list in ["[admin.example.com, b]", "admin.example.com, b"] {
+        let named = [
+            advertised,
+            ("GATEWAY_HTTP_HOST", "localhost"),
+            ("KLAMM_HTTP_HOSTS", list),
+        ];
+        assert_eq!(
+            hosts(&named),
+            ["admin.example.com", "b", "gw-1.example.com", "localhost"]
+        );
+    }
+    for wrong in ["[]", "['']", "a,,b", "[{a: b}]"] {
+        Given::variables(&[MAIN, ("KLAMM_HTTP_HOSTS", wrong)]).refused(&[
+            "KLAMM_HTTP_HOSTS: a list of texts is expected, none of them empty\n    for instance [one, two], or one,two",
+        ]);
+    }
+    Given::variables(&[MAIN, ("KLAMM_HTTP_HOSTS", "a:80")])
+        .refused(&["KLAMM_HTTP_HOSTS: \"a:80\" is not a host name: a port is set by a key of its own"]);
+}
+
+#[test]
 fn default_users_are_for_loopback_only() {
     Given::variables(&[MAIN, ("GATEWAY_HTTP_HOST", "::1")]).good();
     Given::variables(&[MAIN, ("GATEWAY_HTTP_HOST", "0.0.0.0")]).refused(&[

@@ -1,20 +1,33 @@
 //! The admin port: bodies that are too large, too deep, too slow; paths that climb; users that are none.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use super::client::{Client, exchange, http};
 use super::gateway::Gateway;
 
 const USER: &str = "Authorization: Basic YWRtaW46Y29uZHVrdG9y\r\n";
 
 /// More than the admin API serves at a time.
-const SLOW: usize = 260;
+const SLOW: usize = 600;
+
+/// How many connections that say nothing come in a second, and for how long.
+const SILENT_A_SECOND: u32 = 300;
+const SILENCE: Duration = Duration::from_secs(4);
+
+/// How many passwords are tried at a time.
+const GUESSES: usize = 4;
 
 #[test]
 fn administration() {
     let mut gateway = Gateway::start();
     paths(&gateway);
     users(&gateway);
+    pages(&gateway);
+    guesses(&gateway);
     bodies(&gateway);
     noise(&gateway);
+    silence(&gateway);
     gateway.is_well();
     slow_bodies(&mut gateway);
 }
@@ -61,6 +74,84 @@ fn users(gateway: &Gateway) {
         let answer = exchange(gateway.http, head.as_bytes());
         assert_eq!(status(&answer), "401", "{user:?}: {answer}");
     }
+}
+
+/// What a browser sends for pages of others, with the login that it keeps.
+fn pages(gateway: &Gateway) {
+    let open = r#"{"name":"open","destination":{"name":"main"},"authentication":[{"type":"anonymous"}]}"#;
+    let post = |headers: &str| {
+        let length = open.len();
+        let head = "POST /v1/event-gateways/default/virtual-clusters HTTP/1.1";
+        exchange(
+            gateway.http,
+            format!("{head}\r\n{headers}{USER}Connection: close\r\nContent-Length: {length}\r\n\r\n{open}")
+                .as_bytes(),
+        )
+    };
+    let json = "Content-Type: application/json\r\n";
+    for (headers, status_of) in [
+        (
+            format!("Host: localhost\r\nOrigin: http://evil.example\r\n{json}"),
+            "403",
+        ),
+        (
+            format!("Host: localhost\r\nSec-Fetch-Site: cross-site\r\n{json}"),
+            "403",
+        ),
+        (
+            format!("Host: evil.example\r\nOrigin: http://evil.example\r\n{json}"),
+            "403",
+        ),
+        (
+            "Host: localhost\r\nContent-Type: text/plain\r\n".to_owned(),
+            "415",
+        ),
+        (
+            "Host: localhost\r\nOrigin: http://localhost\r\nContent-Type: text/plain\r\n".to_owned(),
+            "415",
+        ),
+    ] {
+        let answer = post(&headers);
+        assert_eq!(status(&answer), status_of, "{headers}: {answer}");
+    }
+    let all = http(gateway.http, "/gateway/v2/virtual-cluster");
+    assert!(status(&all) == "200" && !all.contains("\"open\""), "{all}");
+    assert!(
+        all.contains("cache-control: no-store") && all.contains("x-content-type-options: nosniff"),
+        "{all}"
+    );
+}
+
+/// Many wrong passwords of one user at a time: few are looked at, and the right one is not kept waiting.
+fn guesses(gateway: &Gateway) {
+    let guess = || {
+        let head = "GET /gateway/v2/cluster HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YWRtaW46d3Jvbmc=\r\n";
+        exchange(
+            gateway.http,
+            format!("{head}Connection: close\r\n\r\n").as_bytes(),
+        )
+    };
+    // The user is known here: without that, the right password would not be looked at either.
+    assert_eq!(status(&http(gateway.http, "/gateway/v2/cluster")), "200");
+    let start = Instant::now();
+    let answers: Vec<(String, Duration)> = thread::scope(|scope| {
+        let guessing: Vec<_> = (0..GUESSES)
+            .map(|_| scope.spawn(|| (guess(), start.elapsed())))
+            .collect();
+        thread::sleep(Duration::from_millis(500));
+        let right = Instant::now();
+        assert_eq!(status(&http(gateway.http, "/gateway/v2/cluster")), "200");
+        assert!(right.elapsed() < Duration::from_secs(2), "{:?}", right.elapsed());
+        guessing.into_iter().map(|guess| guess.join().unwrap()).collect()
+    });
+    for (answer, _) in &answers {
+        assert_eq!(status(answer), "401", "{answer}");
+    }
+    let last = answers.iter().map(|(_, after)| *after).max().unwrap();
+    assert!(
+        last > Duration::from_secs(2),
+        "the last answer came after {last:?}"
+    );
 }
 
 fn bodies(gateway: &Gateway) {
@@ -113,6 +204,38 @@ fn noise(gateway: &Gateway) {
             "{answer}"
         );
     }
+}
+
+/// Connections that say nothing, one after the other and all held open: every health check is answered.
+fn silence(gateway: &Gateway) {
+    let end = Instant::now() + SILENCE;
+    thread::scope(|scope| {
+        let silent = scope.spawn(|| {
+            let mut held = Vec::new();
+            while Instant::now() < end {
+                held.push(Client::connect(gateway.http));
+                thread::sleep(Duration::from_secs(1) / SILENT_A_SECOND);
+            }
+            held.len()
+        });
+        // More have come by then than are held at a time.
+        thread::sleep(SILENCE / 2);
+        while Instant::now() < end {
+            for path in ["/health/live", "/health/ready"] {
+                let asked = Instant::now();
+                let answer = http(gateway.http, path);
+                assert_eq!(status(&answer), "200", "{path}: {answer}");
+                let after = asked.elapsed();
+                assert!(
+                    after < Duration::from_secs(1),
+                    "{path} was answered after {after:?}"
+                );
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        let held = silent.join().unwrap();
+        assert!(held > 300, "only {held} connections came");
+    });
 }
 
 /// Bodies of which one byte comes: they hold every connection that there is, but not for long.

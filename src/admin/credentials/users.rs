@@ -33,6 +33,13 @@ impl Users {
         Self(users.iter().map(user).collect())
     }
 
+    /// The place of the user that is named in what HTTP Basic encodes, whatever its password is.
+    pub(super) fn place(&self, encoded: &[u8]) -> Option<usize> {
+        let pair = STANDARD.decode(encoded).ok()?;
+        let name = pair.split(|byte| *byte == b':').next()?;
+        self.0.iter().position(|user| user.username.as_bytes() == name)
+    }
+
     /// The user whose name and password these are, encoded as HTTP Basic does. Looks at all users, whoever it is.
     pub(super) fn by_password(&self, encoded: &[u8]) -> Option<&User> {
         let given = digest(&SHA256, &STANDARD.decode(encoded).ok()?);
@@ -80,6 +87,12 @@ mod tests {
         for wrong in ["a:b", "a:b:c ", "a", "", "eye:b:c"] {
             assert_eq!(role(wrong), None, "{wrong}");
         }
+        let place = |pair: &str| users.place(STANDARD.encode(pair).as_bytes());
+        assert_eq!(
+            [place("a:x"), place("eye:"), place("eye"), place("b:c")],
+            [Some(0), Some(1), Some(1), None]
+        );
+        assert!(users.place(b"!!!").is_none());
         assert!(users.by_password(b"!!!").is_none());
         assert!(users.by_password("ü".as_bytes()).is_none());
         assert!(!format!("{users:?}").contains("b:c"));

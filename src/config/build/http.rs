@@ -1,0 +1,104 @@
+//! The admin API: where it is opened, who may use it, and the names that it is known by.
+
+use std::collections::BTreeSet;
+
+use klamm_raft::model::Routing;
+
+use super::super::problem::Problem;
+use super::super::settings::Setting;
+use super::super::tree::{self, Value};
+use super::super::{HttpConfig, ReadFile, listeners, reference, users};
+use super::{Builder, is_loopback};
+use crate::address::HostPort;
+use crate::listener::config::ListenerConfig;
+
+impl Builder {
+    /// What the admin API is made of.
+    pub(super) fn http(&mut self, listeners: &[ListenerConfig], read: ReadFile<'_>) -> HttpConfig {
+        let given = self.settings.keys.get(reference::USERS).cloned();
+        let explicit = given.is_some();
+        let users = given.map_or_else(
+            || Some(users::default_users()),
+            |setting| users::parse(setting, &mut self.problems),
+        );
+        let default_host = match explicit {
+            true => self
+                .text(reference::BIND_HOST)
+                .and_then(|text| listeners::parse_host(&text).ok())
+                .unwrap_or_else(|| "0.0.0.0".to_owned()),
+            false => "127.0.0.1".to_owned(),
+        };
+        let host = self.host(reference::HTTP_HOST).unwrap_or(default_host);
+        if !explicit && !is_loopback(&host) {
+            self.problems.push(
+                Problem::new(
+                    self.place(reference::HTTP_HOST),
+                    format!(
+                        "the admin API would be open on {host} with a user and password that everybody knows"
+                    ),
+                )
+                .hint("set GATEWAY_ADMIN_API_USERS='[{username: ..., password: ..., admin: true}]'"),
+            );
+        }
+        HttpConfig {
+            hosts: self.hosts(&host, listeners),
+            bind: HostPort {
+                host,
+                port: self.number(reference::HTTP_PORT, 1..=u16::MAX, 8888),
+            },
+            users: users.unwrap_or_default(),
+            tls: self.http_tls(read),
+        }
+    }
+
+    /// The names of the admin API: where it is opened, what clients are told, and those of the list.
+    fn hosts(&mut self, bound: &str, listeners: &[ListenerConfig]) -> BTreeSet<String> {
+        let mut hosts = BTreeSet::from([bound.to_owned()]);
+        hosts.extend(self.text(reference::ADVERTISED_HOST));
+        hosts.extend(listeners.iter().filter_map(|listener| match &listener.routing {
+            Routing::Port { host, .. } => Some(host.clone()),
+            Routing::Sni { .. } => None,
+        }));
+        for host in self.texts(reference::HTTP_HOSTS) {
+            match listeners::parse_host(&host) {
+                Ok(host) => drop(hosts.insert(host)),
+                Err(why) => {
+                    let place = self.place(reference::HTTP_HOSTS);
+                    self.refuse(place, why);
+                }
+            }
+        }
+        hosts
+    }
+
+    /// A list of texts, as YAML or with commas; empty if nothing is set.
+    fn texts(&mut self, key: &'static str) -> Vec<String> {
+        let Some(Setting { place, value }) = self.settings.keys.get(key).cloned() else {
+            return Vec::new();
+        };
+        let value = match value {
+            Value::Text(text) if text.trim_start().starts_with('[') => {
+                tree::parse(&text).map(|node| node.value)
+            }
+            value => Ok(value),
+        };
+        let texts = match value {
+            Ok(Value::Text(text)) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            Ok(Value::List(nodes)) => nodes
+                .into_iter()
+                .map(|node| match node.value {
+                    Value::Text(text) => text.trim().to_owned(),
+                    _ => String::new(),
+                })
+                .collect(),
+            _ => Vec::new(),
+        };
+        if texts.is_empty() || texts.iter().any(String::is_empty) {
+            let problem = Problem::new(place, "a list of texts is expected, none of them empty");
+            self.problems
+                .push(problem.hint("for instance [one, two], or one,two"));
+            return Vec::new();
+        }
+        texts
+    }
+}
