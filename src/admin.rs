@@ -22,6 +22,7 @@ mod resources;
 mod routes;
 mod services;
 mod taken;
+mod variables;
 
 use std::io;
 use std::sync::Arc;
@@ -41,6 +42,7 @@ pub use services::{
     Answer, CannotAsk, CommittedOffsets, Confirm, FindTopic, Finding, ListTopics, Propose, ProviderFacts,
     Services, TopicBounds, Unready,
 };
+pub use variables::Variables;
 
 use credentials::Guard;
 use port::SEATS;

@@ -39,6 +39,9 @@ use crate::tls::TlsFiles;
 pub use problem::{ConfigError, Place, Problem};
 pub use users::{AdminUser, Role};
 
+/// What the names of variables begin with that are there to be named by resources.
+pub const NAMED_BY_RESOURCES: &str = "KLAMM_SECRET_";
+
 /// Reads a whole file as text.
 pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
 
@@ -88,8 +91,22 @@ pub struct HttpConfig {
     pub hosts: BTreeSet<String>,
     /// At least one.
     pub users: Vec<AdminUser>,
+    /// Whom it shows the metrics.
+    pub metrics: Audience,
+    /// Whom it shows its version, and the description of itself.
+    pub description: Audience,
+    /// Environment variables that resources may name beside those with the prefix for that: names, or beginnings with `*`.
+    pub variables: Vec<String>,
     /// `None`: plain HTTP.
     pub tls: Option<TlsFiles>,
+}
+
+/// Who is shown something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    Everybody,
+    /// The users of the admin API.
+    Users,
 }
 
 /// The virtual cluster that is built in. Every node should be given the same.

@@ -96,6 +96,23 @@ fn compose() -> Result<()> {
     Ok(())
 }
 
+/// The nodes of all examples are reached by other hosts, so that a scraper must log in.
+#[test]
+fn prometheus() -> Result<()> {
+    let file: Value = serde_saphyr::from_str(&read("prometheus/prometheus.yaml")?)?;
+    let jobs = file["scrape_configs"].as_array().context("jobs")?;
+    ensure!(jobs.len() == 2, "by name and in Kubernetes");
+    for job in jobs {
+        ensure!(
+            job["authorization"]["type"] == "Bearer" && job["authorization"]["credentials_file"].is_string(),
+            "{job}"
+        );
+    }
+    // Whoever finds pods by annotations shows no credential.
+    ensure!(!read("kubernetes/klamm.yaml")?.contains("prometheus.io/"));
+    Ok(())
+}
+
 /// The container of the nodes in a file for Kubernetes.
 fn container(path: &str) -> Result<Value> {
     let text = read(path)?;

@@ -14,7 +14,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use klamm_raft::model::{AccessRole, AccessTokenId};
 
-use crate::config::{HttpConfig, Role};
+use crate::config::{Audience, HttpConfig, Role};
 
 use super::address_block::AddressBlock;
 use super::audit;
@@ -34,6 +34,8 @@ pub(super) struct Guard {
     uses: Uses,
     guesses: Guesses,
     pub(super) names: Names,
+    metrics: Audience,
+    description: Audience,
 }
 
 impl Guard {
@@ -43,6 +45,8 @@ impl Guard {
             uses: Uses::default(),
             guesses: Guesses::default(),
             names: Names::new(&config.hosts),
+            metrics: config.metrics,
+            description: config.description,
         }
     }
 }
@@ -183,6 +187,41 @@ impl FromRequest for Reader {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         ready(known(request).map(|_| Self))
+    }
+}
+
+/// Who may see the metrics. As an argument of a handler it refuses everybody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Scraper;
+
+/// Who may see what this gateway is. As an argument of a handler it refuses everybody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Visitor;
+
+/// Asks for a login unless everybody is meant.
+fn admitted(request: &HttpRequest, audience: fn(&Guard) -> Audience) -> Result<(), ApiError> {
+    let guard = request.app_data::<web::Data<Guard>>();
+    match guard.map(|guard| audience(guard)) {
+        Some(Audience::Everybody) => Ok(()),
+        _ => known(request).map(drop),
+    }
+}
+
+impl FromRequest for Scraper {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(admitted(request, |guard| guard.metrics).map(|()| Self))
+    }
+}
+
+impl FromRequest for Visitor {
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(admitted(request, |guard| guard.description).map(|()| Self))
     }
 }
 

@@ -89,7 +89,7 @@ fn describe(operation: &Operation) -> Value {
     responses.insert(status.to_owned(), response("Success", content));
     let guarded: &[&str] = match operation.access {
         Access::Public => &[],
-        Access::Reader => &["401", "429"],
+        Access::Visitor | Access::Reader => &["401", "429"],
         Access::Admin => &["401", "403", "413", "415", "429"],
     };
     for status in guarded.iter().chain(operation.failures) {
@@ -118,8 +118,13 @@ fn describe(operation: &Operation) -> Value {
         "parameters": parameters,
         "responses": responses,
     });
-    if operation.access != Access::Public {
-        described["security"] = json!([{ "basic": [] }, { "bearer": [] }]);
+    match operation.access {
+        Access::Public => {}
+        // The empty one: where everybody is meant.
+        Access::Visitor => described["security"] = json!([{ "basic": [] }, { "bearer": [] }, {}]),
+        Access::Reader | Access::Admin => {
+            described["security"] = json!([{ "basic": [] }, { "bearer": [] }]);
+        }
     }
     if let Some(body) = operation.body {
         described["requestBody"] = json!({

@@ -12,6 +12,7 @@ use klamm_raft::{Applied, ConfirmError, ProposeError, Status};
 use tokio::sync::watch;
 
 use super::here::Here;
+use super::variables::Variables;
 use crate::backend::config::BackendConfig;
 use crate::backend::topology::{Topics, Topology};
 use crate::backend::{Bounds, Committed};
@@ -84,6 +85,8 @@ pub struct Services {
     /// What keeps this node from taking clients; empty when it is ready.
     pub unready: Arc<dyn Fn() -> Vec<Unready> + Send + Sync>,
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
+    /// What resources may name of this node's environment.
+    pub variables: Arc<Variables>,
     /// The metrics in Prometheus's text format; the error is for the client.
     pub metrics: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
 }

@@ -20,7 +20,7 @@ use super::*;
 use crate::backend::config::{AnonymousClients, BackendConfig, PlainLogin, Security, UpstreamLogin};
 use crate::backend::topology::{PhysicalTopic, Topology};
 use crate::backend::{Bounds, Committed};
-use crate::config::{AdminUser, HttpConfig, Role};
+use crate::config::{AdminUser, Audience, HttpConfig, Role};
 use crate::listener::config::ListenerConfig;
 use crate::secret::Secret;
 use crate::tls::{CertificateFiles, ClientCertificates, TlsFiles};
@@ -54,6 +54,8 @@ pub(crate) struct Gateway {
     survey_failure: Mutex<Option<CannotAsk>>,
     /// Physical clusters that nobody may reach who does not log in.
     closed: Mutex<BTreeSet<ClusterId>>,
+    /// Whom the metrics and the description are shown.
+    audience: Mutex<Audience>,
 }
 
 /// What a request came to.
@@ -193,6 +195,7 @@ impl Gateway {
             upstream_failure: Mutex::default(),
             survey_failure: Mutex::default(),
             closed: Mutex::default(),
+            audience: Mutex::new(Audience::Everybody),
         })
     }
 
@@ -294,6 +297,7 @@ impl Gateway {
             here: Arc::new(move || seeing.here.lock().unwrap().clone()),
             unready: Arc::new(move || readying.unready.lock().unwrap().clone()),
             status: Arc::new(move || reporting.status()),
+            variables: Arc::new(Variables::new(&[], |name| Some(format!("value of {name}")))),
             metrics: Arc::new(|| Ok("klamm_up 1\n".to_owned())),
         }
     }
@@ -344,10 +348,14 @@ impl Gateway {
             password: Secret::new("conduktor"),
             role,
         };
+        let audience = *self.audience.lock().unwrap();
         let guard = Guard::new(&HttpConfig {
             bind: "127.0.0.1:8888".parse().expect("an address"),
             hosts: BTreeSet::from(["gw.example.com".to_owned()]),
             users: vec![user_of("admin", Role::Admin), user_of("eye", Role::ReadOnly)],
+            metrics: audience,
+            description: audience,
+            variables: Vec::new(),
             tls: None,
         });
         let app = routes::app(web::Data::new(guard), web::Data::new(self.services()));
@@ -1016,6 +1024,52 @@ async fn operations_need_no_login() {
         json!({ "gateway": env!("CARGO_PKG_VERSION") })
     );
     assert_eq!(get("/metrics").await.body, "klamm_up 1\n");
+}
+
+#[actix_web::test]
+async fn what_the_gateway_is_is_shown_to_users_only_where_others_reach_it() {
+    let gateway = Gateway::new();
+    *gateway.audience.lock().unwrap() = Audience::Users;
+    for path in ["/metrics", "/versions", "/gateway/v2/docs"] {
+        let get = async |user| gateway.send(user, Method::GET, path, "").await;
+        get(None).await.refused(401);
+        get(Some("eye:wrong")).await.refused(401);
+        assert_eq!(get(Some("eye:conduktor")).await.status, 200, "{path}");
+    }
+    let health = async |user| {
+        gateway
+            .send(user, Method::GET, "/health", "")
+            .await
+            .ok()
+            .to_string()
+    };
+    assert!(!health(None).await.contains("version"));
+    assert!(health(Some("eye:conduktor")).await.contains("klamm-"));
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(
+            gateway.send(None, Method::GET, path, "").await.status,
+            200,
+            "{path}"
+        );
+    }
+}
+
+#[actix_web::test]
+async fn a_variable_of_the_node_that_is_not_meant_for_resources_stays_unknown() {
+    let gateway = Gateway::new();
+    let with = |name: &str| {
+        let mut resource = partner();
+        resource["spec"]["authentication"] = json!([{ "type": "sasl_plain", "mediation": "terminate", "principals": [
+            { "username": "shop", "password": format!("${{env['{name}']}}") },
+        ] }]);
+        resource
+    };
+    let refused = gateway.put(VCLUSTER, &with("PATH")).await.refused(400);
+    assert!(
+        refused.contains("PATH, which resources may not name") && refused.contains("klamm.env.allow"),
+        "{refused}"
+    );
+    gateway.put(VCLUSTER, &with("KLAMM_SECRET_SHOP")).await.ok();
 }
 
 #[actix_web::test]

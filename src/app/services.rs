@@ -9,7 +9,7 @@ use klamm_raft::{ProposeError, Readiness, Status};
 use tokio::sync::watch;
 
 use super::here;
-use crate::admin::{CannotAsk, Finding, ProviderFacts, Services, Unready};
+use crate::admin::{CannotAsk, Finding, ProviderFacts, Services, Unready, Variables};
 use crate::backend::config::AnonymousClients;
 use crate::backend::{Committed, DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
 use crate::chain::Chain;
@@ -68,6 +68,7 @@ pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
         ),
         backends: Arc::new(config.backends.values().cloned().collect()),
         listeners: Arc::new(config.listeners.clone()),
+        variables: Arc::new(Variables::of_process(&config.http.variables)),
         find_topic: finder(parts.upstreams.clone()),
         list_topics: lister(parts.upstreams.clone()),
         committed: committed(parts.upstreams.clone()),

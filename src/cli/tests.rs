@@ -122,6 +122,9 @@ fn serve_admin_api(built_in: BuiltIn) -> String {
     let config = crate::config::HttpConfig {
         bind: format!("127.0.0.1:{port}").parse().expect("an address"),
         hosts: Default::default(),
+        metrics: crate::config::Audience::Everybody,
+        description: crate::config::Audience::Everybody,
+        variables: Vec::new(),
         users: vec![crate::config::AdminUser {
             username: "admin".to_owned(),
             password: crate::secret::Secret::new("conduktor"),

@@ -54,6 +54,10 @@ keys! {
         "The PEM file of the private key of that certificate, unencrypted.";
     HTTP_HOSTS = "klamm.http.hosts", "",
         "Further names of the admin API, as a list without ports: those of load balancers and proxies through which browsers reach it. A page of any other name but `gateway.http.host` and what is advertised is refused (see SECURITY-MODEL.md); programs may use any name.";
+    METRICS_PUBLIC = "klamm.metrics.public", "`true` while `gateway.http.host` is a loopback address",
+        "Whether `/metrics` is shown to whoever asks, `true` or `false`. With `false` a scraper shows a login or an access token.";
+    ENV_ALLOW = "klamm.env.allow", "",
+        "The environment variables that resources may name in `${env['NAME']}`, beside those that begin with `KLAMM_SECRET_`: a list of names, or of beginnings with `*` at the end.";
     USERS = "gateway.admin.api.users", "`[{username: admin, password: conduktor, admin: true}]`",
         "The users of the admin API. Without `admin: true` a user can only read. The default is refused when the admin API is reachable from other hosts.";
     SIGNING_KEY = "gateway.user.pool.secret.key", "generated and shared by all nodes",
@@ -140,7 +144,7 @@ const INTRODUCTION: &str = "\
   `gateway: {http: {port: 8888}}`.
 * The variable of a key is the key in capitals, with `_` for `.` and `-`: `GATEWAY_HTTP_PORT`. Lists and maps are
   written as YAML in the variable's text. **Variables win over the file.**
-* Unknown keys, and unknown variables that begin with `GATEWAY_` or `KLAMM_`, are refused, and so are variables that begin
+* Unknown keys, and unknown variables that begin with `GATEWAY_` or `KLAMM_`, are refused (but for `KLAMM_SECRET_…`, which resources name), and so are variables that begin
   with `KAFKA_` and are nearly one of the gateway's. Others that begin with `KAFKA_` are ignored with a warning. (Variables
   of Kafka's own scripts such as `KAFKA_HEAP_OPTS`, and those that Kubernetes sets for a service, are left alone.)
 * Relative paths start at the working directory.

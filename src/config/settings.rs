@@ -136,7 +136,8 @@ impl Settings {
             let ours = ["GATEWAY_", "KLAMM_", "KAFKA_"]
                 .iter()
                 .any(|prefix| name.starts_with(prefix));
-            if !ours || OTHER_PROGRAMS.contains(&name.as_str()) {
+            if !ours || OTHER_PROGRAMS.contains(&name.as_str()) || name.starts_with(super::NAMED_BY_RESOURCES)
+            {
                 continue;
             }
             let setting = Setting {

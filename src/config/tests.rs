@@ -313,6 +313,40 @@ fn the_admin_api_is_known_by_its_own_names_and_those_of_the_list() {
 }
 
 #[test]
+fn what_the_gateway_is_is_shown_to_everybody_where_only_its_own_machine_asks() {
+    let shown = |list: &[(&'static str, &str)]| {
+        let http = Given::variables(&[MAIN]).with(list).good().http;
+        (http.metrics, http.description)
+    };
+    let open = (
+        "GATEWAY_ADMIN_API_USERS",
+        "[{username: root, password: x, admin: true}]",
+    );
+    let public = |is: &'static str| ("KLAMM_METRICS_PUBLIC", is);
+    assert_eq!(shown(&[]), (Audience::Everybody, Audience::Everybody));
+    assert_eq!(shown(&[public("false")]), (Audience::Users, Audience::Everybody));
+    assert_eq!(shown(&[open]), (Audience::Users, Audience::Users));
+    assert_eq!(
+        shown(&[open, public("true")]),
+        (Audience::Everybody, Audience::Users)
+    );
+    Given::variables(&[MAIN, public("yes")])
+        .refused(&["KLAMM_METRICS_PUBLIC: \"yes\" is neither true nor false"]);
+}
+
+#[test]
+fn variables_that_resources_name_are_no_settings() {
+    let config =
+        Given::variables(&[MAIN, ("KLAMM_SECRET_SHOP", "x"), ("KLAMM_ENV_ALLOW", "A,TEAM_*")]).good();
+    assert_eq!(config.http.variables, ["A", "TEAM_*"]);
+    for wrong in ["*", "A*B", "a-b"] {
+        Given::variables(&[MAIN, ("KLAMM_ENV_ALLOW", wrong)]).refused(&[&format!(
+            "KLAMM_ENV_ALLOW: {wrong:?} is neither the name of a variable nor the beginning of one with * at its end"
+        )]);
+    }
+}
+
+#[test]
 fn default_users_are_for_loopback_only() {
     Given::variables(&[MAIN, ("GATEWAY_HTTP_HOST", "::1")]).good();
     Given::variables(&[MAIN, ("GATEWAY_HTTP_HOST", "0.0.0.0")]).refused(&[

@@ -23,6 +23,8 @@ fn administration() {
     let mut gateway = Gateway::start();
     paths(&gateway);
     users(&gateway);
+    strangers(&gateway);
+    variables(&gateway);
     pages(&gateway);
     guesses(&gateway);
     bodies(&gateway);
@@ -74,6 +76,47 @@ fn users(gateway: &Gateway) {
         let answer = exchange(gateway.http, head.as_bytes());
         assert_eq!(status(&answer), "401", "{user:?}: {answer}");
     }
+}
+
+/// What the gateway is, and what it does, is for its users.
+fn strangers(gateway: &Gateway) {
+    for (path, without_login) in [
+        ("/metrics", "401"),
+        ("/versions", "401"),
+        ("/gateway/v2/docs", "401"),
+        ("/health/live", "200"),
+        ("/health/ready", "200"),
+    ] {
+        assert_eq!(status(&http(gateway.http, path)), "200", "{path}");
+        let head = format!("GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        let answer = exchange(gateway.http, head.as_bytes());
+        assert_eq!(status(&answer), without_login, "{path}: {answer}");
+    }
+}
+
+/// The node's environment cannot be asked by naming its variables.
+fn variables(gateway: &Gateway) {
+    let naming = |name: &str| {
+        let method = format!(
+            r#"{{"type":"sasl_plain","mediation":"terminate","principals":[{{"username":"u","password":"${{env['{name}']}}"}}]}}"#
+        );
+        let answer = put(
+            gateway,
+            &format!(
+                r#"{{"kind":"VirtualCluster","apiVersion":"gateway/v2","metadata":{{"name":"asking"}},"spec":{{"aclEnabled":true,"superUsers":["u"],"type":"Partner","authentication":[{method}]}}}}"#
+            ),
+        );
+        assert_eq!(status(&answer), "400", "{answer}");
+        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+        body.replace(name, "NAME")
+    };
+    let answers = ["GATEWAY_ADMIN_API_USERS", "KLAMM_THREADS", "NOT_THERE"].map(naming);
+    assert!(
+        answers[0].contains("which resources may not name"),
+        "{}",
+        answers[0]
+    );
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
 }
 
 /// What a browser sends for pages of others, with the login that it keeps.

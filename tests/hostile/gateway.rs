@@ -58,6 +58,9 @@ fn port_of(address: &str) -> u16 {
     address.rsplit_once(':').unwrap().1.parse().unwrap()
 }
 
+/// Who may use the admin API.
+const USERS: &str = "[{username: admin, password: conduktor, admin: true}]";
+
 pub(crate) struct Gateway {
     node: Node,
     pub(crate) broker: FakeBroker,
@@ -89,7 +92,12 @@ impl Gateway {
             port_start: ports.port(8),
             port_count: 32,
             raft_ports: vec![raft],
-            more: vec![("KLAMM_THREADS".to_owned(), THREADS.to_string())],
+            more: vec![
+                ("KLAMM_THREADS".to_owned(), THREADS.to_string()),
+                // As on a node that other hosts reach.
+                ("GATEWAY_HTTP_HOST".to_owned(), "0.0.0.0".to_owned()),
+                ("GATEWAY_ADMIN_API_USERS".to_owned(), USERS.to_owned()),
+            ],
         })
         .unwrap();
         node.await_ready().unwrap();

@@ -22,7 +22,7 @@ const LIFETIME_MS: i64 = 4_000;
 const AUTHENTICATION_FAILED: i16 = 58;
 
 /// Where a password of a list is, in the environment of the node.
-const VARIABLE: (&str, &str) = ("PASSWORD_OF_SHOP", "out-of-the-environment");
+const VARIABLE: (&str, &str) = ("KLAMM_SECRET_SHOP", "out-of-the-environment");
 
 /// One Kafka cluster and one node, used by all tests that ask at the same time.
 fn scene() -> Result<Arc<Scene>> {
@@ -278,7 +278,7 @@ fn users_of_a_list_log_in_and_do_not_notice_when_others_come_and_go() -> Result<
         &scene,
         "lists",
         &["billing"],
-        &list(&[("eve", "${env['NOT_SET']}")]),
+        &list(&[("eve", "${env['KLAMM_SECRET_NOT_SET']}")]),
     );
     let refused = format!("{:#}", unset.expect_err("a variable that is not set"));
     ensure!(

@@ -1,6 +1,7 @@
 //! `/gateway/v2/virtual-cluster`.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
 use aws_lc_rs::rand;
@@ -241,9 +242,10 @@ async fn hashed(
     let state = services.newest().await?;
     let known = state.vclusters.get(name);
     let known = known.map_or_else(Authentication::default, |known| known.spec.authentication.clone());
+    let variables = Arc::clone(&services.variables);
     let hashed = web::block(move || {
         principals
-            .put_into(&mut authentication, &known)
+            .put_into(&mut authentication, &known, &variables)
             .map(|()| authentication)
     });
     let hashed = hashed

@@ -6,6 +6,8 @@ use crate::admin::problem_details;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     Public,
+    /// Who logs in, or everybody where the configuration says so.
+    Visitor,
     Reader,
     Admin,
 }
@@ -307,7 +309,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         id: "getDescription",
         summary: "This document",
-        access: Access::Public,
+        access: Access::Visitor,
         query: &[],
         body: None,
         success: ("200", Content::Object),
@@ -351,7 +353,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         id: "getVersions",
         summary: "The version of the gateway",
-        access: Access::Public,
+        access: Access::Visitor,
         query: &[],
         body: None,
         success: ("200", Content::One("Versions")),
@@ -362,7 +364,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         method: "get",
         id: "getMetrics",
         summary: "Metrics in Prometheus's text format",
-        access: Access::Public,
+        access: Access::Visitor,
         query: &[],
         body: None,
         success: ("200", Content::Text),

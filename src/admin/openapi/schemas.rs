@@ -402,7 +402,8 @@ pub(super) fn principals() -> Value {
                 "password": {
                     "type": "string",
                     "writeOnly": true,
-                    "description": "A text, or ${env['NAME']}: a variable of the node that takes the request. Who is in \
+                    "description": "A text, or ${env['NAME']}: a variable of the node that takes the request, which begins \
+                                    with KLAMM_SECRET_ or is listed in klamm.env.allow there. Who is in \
                                     the list already keeps the password if none is given.",
                 },
             },

@@ -134,8 +134,7 @@ fn read_principals(specs: &mut [MethodSpec]) -> Result<Principals, Invalid> {
             principals,
         } = spec
         {
-            let variable = |name: &str| std::env::var(name).ok();
-            return Principals::read(std::mem::take(principals), (*mediation).into(), variable);
+            return Principals::read(std::mem::take(principals), (*mediation).into());
         }
     }
     Ok(Principals::default())

@@ -7,6 +7,7 @@ use klamm_raft::model::{AccountName, Authentication, Mediation, Method, Password
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
+use crate::admin::variables::Variables;
 use crate::auth::password::{self, SALT_BYTES};
 use crate::secret::Secret;
 
@@ -39,17 +40,13 @@ impl PrincipalSpec {
     }
 }
 
-/// The users that are put, with their passwords as they are.
+/// The users that are put, with their passwords, or the names of variables that hold them, as they are written.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Principals(BTreeMap<AccountName, Option<Secret>>);
 
 impl Principals {
-    /// Checks the list; `variable` gives the value of an environment variable of this node.
-    pub(super) fn read(
-        specs: Vec<PrincipalSpec>,
-        mediation: Mediation,
-        variable: fn(&str) -> Option<String>,
-    ) -> Result<Self, Invalid> {
+    /// Checks the list.
+    pub(super) fn read(specs: Vec<PrincipalSpec>, mediation: Mediation) -> Result<Self, Invalid> {
         if !specs.is_empty() && mediation != Mediation::Terminate {
             return Err(Invalid::new(
                 "spec.authentication.principals are for the mediation terminate: otherwise the physical cluster has \
@@ -64,10 +61,6 @@ impl Principals {
         let mut users = BTreeMap::new();
         for PrincipalSpec { username, password } in specs {
             let name: AccountName = required("spec.authentication.principals.username", &username)?;
-            let password = match password {
-                Some(text) => Some(resolved(&name, &text, variable)?),
-                None => None,
-            };
             if users.insert(name, password).is_some() {
                 return Err(Invalid::new(format!(
                     "spec.authentication.principals lists {username} twice"
@@ -83,6 +76,7 @@ impl Principals {
         self,
         authentication: &mut Authentication,
         known: &Authentication,
+        variables: &Variables,
     ) -> Result<(), Invalid> {
         let Some(users) = authentication.0.iter_mut().find_map(|method| match method {
             Method::SaslPlain { users, .. } => Some(users),
@@ -96,6 +90,10 @@ impl Principals {
         });
         for (name, password) in self.0 {
             let kept = known.and_then(|users| users.get(&name));
+            let password = match password {
+                Some(text) => Some(resolved(&name, &text, variables)?),
+                None => None,
+            };
             let hash = hashed(&name, password.as_ref(), kept)?;
             users.insert(name, hash);
         }
@@ -129,11 +127,7 @@ fn hashed(
 }
 
 /// The password itself: the text, or what the environment variable holds that it names.
-fn resolved(
-    name: &AccountName,
-    text: &Secret,
-    variable: fn(&str) -> Option<String>,
-) -> Result<Secret, Invalid> {
+fn resolved(name: &AccountName, text: &Secret, variables: &Variables) -> Result<Secret, Invalid> {
     let invalid = |why: String| {
         Invalid::new(format!(
             "spec.authentication.principals: the password of {name} {why}"
@@ -141,24 +135,23 @@ fn resolved(
     };
     let text = text.reveal();
     let password = match text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
-        None => text.to_owned(),
+        None => Secret::new(text),
         Some(reference) => {
             let Some(named) = variable_name(reference) else {
                 return Err(invalid("is neither a text nor ${env['NAME']}".to_owned()));
             };
-            variable(named).ok_or_else(|| {
-                invalid(format!(
-                    "is in the environment variable {named}, which is not set on the node that took this request"
-                ))
-            })?
+            variables
+                .read(named)
+                .map_err(|why| invalid(format!("is in the environment variable {named}, {why}")))?
         }
     };
-    if password.is_empty() || password.len() > MAX_PASSWORD_BYTES || password.contains('\0') {
+    let given = password.reveal();
+    if given.is_empty() || given.len() > MAX_PASSWORD_BYTES || given.contains('\0') {
         return Err(invalid(format!(
             "must have 1 to {MAX_PASSWORD_BYTES} bytes, none of them 0"
         )));
     }
-    Ok(Secret::new(password))
+    Ok(password)
 }
 
 /// The name in `env['NAME']` or `env["NAME"]`.
@@ -174,16 +167,20 @@ fn variable_name(reference: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn variable(name: &str) -> Option<String> {
-        (name == "BOB_PASSWORD").then(|| "hunter2".to_owned())
+    fn variables() -> Variables {
+        let read = |name: &str| match name {
+            "KLAMM_SECRET_BOB" | "PATH" => Some("hunter2".to_owned()),
+            _ => None,
+        };
+        Variables::new(&[], read)
     }
 
     fn put(json: &str, known: &Authentication) -> Result<Authentication, String> {
         let specs = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        let principals = Principals::read(specs, Mediation::Terminate, variable);
+        let principals = Principals::read(specs, Mediation::Terminate);
         let mut authentication = Authentication::default();
         principals
-            .and_then(|principals| principals.put_into(&mut authentication, known))
+            .and_then(|principals| principals.put_into(&mut authentication, known, &variables()))
             .map_err(|error| error.to_string())?;
         Ok(authentication)
     }
@@ -199,8 +196,8 @@ mod tests {
     fn passwords_are_texts_or_variables() {
         let nobody = Authentication::default();
         for reference in [
-            "${env['BOB_PASSWORD']}",
-            "${env[\\\"BOB_PASSWORD\\\"]}",
+            "${env['KLAMM_SECRET_BOB']}",
+            "${env[\\\"KLAMM_SECRET_BOB\\\"]}",
             "hunter2",
         ] {
             let json = format!(r#"[{{"username":"bob","password":"{reference}"}}]"#);
@@ -234,9 +231,17 @@ mod tests {
         };
         check(r#"[{"username":"bob"}]"#, "the password of bob is missing");
         check(
-            r#"[{"username":"bob","password":"${env['NOBODY']}"}]"#,
-            "the environment variable NOBODY, which is not set on the node",
+            r#"[{"username":"bob","password":"${env['KLAMM_SECRET_NOBODY']}"}]"#,
+            "the environment variable KLAMM_SECRET_NOBODY, which is not set on the node",
         );
+        for name in ["PATH", "NOBODY"] {
+            check(
+                &format!(r#"[{{"username":"bob","password":"${{env['{name}']}}"}}]"#),
+                &format!(
+                    "{name}, which resources may not name: they may name what begins with KLAMM_SECRET_"
+                ),
+            );
+        }
         check(
             r#"[{"username":"bob","password":"${vault['hunter2']}"}]"#,
             "is neither a text nor ${env['NAME']}",
@@ -253,7 +258,6 @@ mod tests {
         let passthrough = Principals::read(
             vec![PrincipalSpec::shown(&"bob".parse().unwrap())],
             Mediation::Passthrough,
-            variable,
         );
         assert!(
             passthrough

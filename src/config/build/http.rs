@@ -7,7 +7,7 @@ use klamm_raft::model::Routing;
 use super::super::problem::Problem;
 use super::super::settings::Setting;
 use super::super::tree::{self, Value};
-use super::super::{HttpConfig, ReadFile, listeners, reference, users};
+use super::super::{Audience, HttpConfig, ReadFile, listeners, reference, users};
 use super::{Builder, is_loopback};
 use crate::address::HostPort;
 use crate::listener::config::ListenerConfig;
@@ -40,8 +40,15 @@ impl Builder {
                 .hint("set GATEWAY_ADMIN_API_USERS='[{username: ..., password: ..., admin: true}]'"),
             );
         }
+        let here_only = match is_loopback(&host) {
+            true => Audience::Everybody,
+            false => Audience::Users,
+        };
         HttpConfig {
             hosts: self.hosts(&host, listeners),
+            metrics: self.metrics_for().unwrap_or(here_only),
+            description: here_only,
+            variables: self.allowed_variables(),
             bind: HostPort {
                 host,
                 port: self.number(reference::HTTP_PORT, 1..=u16::MAX, 8888),
@@ -69,6 +76,33 @@ impl Builder {
             }
         }
         hosts
+    }
+
+    fn metrics_for(&mut self) -> Option<Audience> {
+        match self.text(reference::METRICS_PUBLIC)?.trim() {
+            "true" => Some(Audience::Everybody),
+            "false" => Some(Audience::Users),
+            other => {
+                let message = format!("{other:?} is neither true nor false");
+                self.refuse(self.place(reference::METRICS_PUBLIC), message);
+                None
+            }
+        }
+    }
+
+    fn allowed_variables(&mut self) -> Vec<String> {
+        let names = self.texts(reference::ENV_ALLOW);
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        for name in &names {
+            let begin = name.strip_suffix('*').unwrap_or(name);
+            if begin.is_empty() || !begin.chars().all(legal) {
+                let message = format!(
+                    "{name:?} is neither the name of a variable nor the beginning of one with * at its end"
+                );
+                self.refuse(self.place(reference::ENV_ALLOW), message);
+            }
+        }
+        names
     }
 
     /// A list of texts, as YAML or with commas; empty if nothing is set.

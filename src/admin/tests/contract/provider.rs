@@ -13,23 +13,32 @@ async fn send(gateway: &Arc<Gateway>, method: Method, path: &str, body: &Value) 
         body.to_string()
     };
     let user = Some("admin:conduktor");
-    gateway.send_with(&[CLIENT], user, method, (path, &body)).await
+    // The library that it is made with takes its bodies for text.
+    let headers = [CLIENT, ("Content-Type", "text/plain; charset=utf-8")];
+    gateway.send_with(&headers, user, method, (path, &body)).await
 }
 
 /// It asks for metrics, with a login, to see whether the login is right.
 #[actix_web::test]
 async fn its_first_question_is_answered() {
     let gateway = Gateway::new();
+    *gateway.audience.lock().unwrap() = Audience::Users;
     assert_eq!(
         send(&gateway, Method::GET, "/metrics", &Value::Null).await.status,
         200
     );
+    let wrong = Some("admin:wrong");
+    let refused = gateway
+        .send_with(&[CLIENT], wrong, Method::GET, ("/metrics", ""))
+        .await;
+    refused.refused(401);
 }
 
 /// It puts a `v` before the version and compares it with the versions of another product, if it is a version then.
 #[actix_web::test]
 async fn its_second_question_is_the_version_which_is_not_to_be_compared() {
     let gateway = Gateway::new();
+    *gateway.audience.lock().unwrap() = Audience::Users;
     let health = send(&gateway, Method::GET, "/health", &Value::Null).await.ok();
     assert_eq!(health["status"], "UP");
     let checks = health["checks"].as_array().expect("a list");
