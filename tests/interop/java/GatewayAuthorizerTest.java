@@ -87,6 +87,17 @@ public class GatewayAuthorizerTest extends AuthorizerIntegrationTest {
         }
     }
 
+    /**
+     * The suite's only broker can make the topic of share groups' state. By itself that has three replicas: requests about
+     * offsets of share groups are answered when the broker no longer tries to make it, after about half a minute, which is
+     * as long as this waits for an answer.
+     */
+    @Override
+    public void brokerPropertyOverrides(Properties properties) {
+        super.brokerPropertyOverrides(properties);
+        properties.putAll(SecondCluster.SHARE_STATE);
+    }
+
     /** The broker serves by now; no client has been configured yet. */
     @Override
     public void configureSecurityAfterServersStart() {

@@ -13,6 +13,11 @@ import org.apache.kafka.common.test.KafkaClusterTestKit;
 import org.apache.kafka.common.test.TestKitNodes;
 
 final class SecondCluster implements AutoCloseable {
+    /** How a broker alone keeps the state of share groups. */
+    static final Map<String, String> SHARE_STATE = Map.of(
+        "share.coordinator.state.topic.num.partitions", "1",
+        "share.coordinator.state.topic.replication.factor", "1",
+        "share.coordinator.state.topic.min.isr", "1");
     private static final long LIMIT_SECONDS = 30;
     private static final long POLL_MILLIS = 10;
 
@@ -28,15 +33,16 @@ final class SecondCluster implements AutoCloseable {
     static SecondCluster start() throws Exception {
         TestKitNodes nodes = new TestKitNodes.Builder()
             .setCombined(true).setNumBrokerNodes(1).setNumControllerNodes(1).build();
-        KafkaClusterTestKit cluster = new KafkaClusterTestKit.Builder(nodes)
+        KafkaClusterTestKit.Builder builder = new KafkaClusterTestKit.Builder(nodes)
             .setConfigProp("offsets.topic.num.partitions", "1")
             .setConfigProp("offsets.topic.replication.factor", "1")
             .setConfigProp("transaction.state.log.num.partitions", "1")
             .setConfigProp("transaction.state.log.replication.factor", "1")
             .setConfigProp("transaction.state.log.min.isr", "1")
             .setConfigProp("unstable.api.versions.enable", "true")
-            .setConfigProp("auto.create.topics.enable", "false")
-            .build();
+            .setConfigProp("auto.create.topics.enable", "false");
+        SHARE_STATE.forEach(builder::setConfigProp);
+        KafkaClusterTestKit cluster = builder.build();
         cluster.format();
         cluster.startup();
         cluster.waitForReadyBrokers();
