@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test chaos fuzz interop interop-standard interop-partner clients isolation logins conformance integrations bench lint fix schema kafka
+.PHONY: quickstart test full-state chaos fuzz interop interop-standard interop-partner clients isolation logins conformance integrations bench lint fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -15,6 +15,11 @@ ifeq ($(ARGS),)
 else
 	$(CARGO) test --workspace --locked $(ARGS)
 endif
+
+# Three nodes with a replicated state that is as large as it may be: restarts, snapshots, a node without its disk.
+full-state:
+	CARGO_PROFILE_TEST_OPT_LEVEL=2 CARGO_PROFILE_DEV_OPT_LEVEL=2 CARGO_TARGET_DIR=$(or $(CARGO_TARGET_DIR),target)/full-state \
+	    $(CARGO) test --locked -p klamm-raft --test nodes -- --ignored full::
 
 # Kills and pauses nodes of a cluster under load for a minute. ARGS="--seconds 600 --seed 7" for longer, or again.
 chaos:

@@ -14,7 +14,9 @@ mod pins;
 mod services;
 mod tracking;
 mod unopened;
+mod usage;
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::pin::pin;
@@ -65,6 +67,10 @@ pub enum AppError {
     Raft(#[from] StartError),
     #[error("this node cannot join its cluster")]
     Join(#[from] NotReady),
+    #[error(
+        "this node's part in the cluster has ended by itself; the log says why, above. Start it again: it has kept what it acknowledged"
+    )]
+    NodeEnded,
     #[error("the replicated state cannot be used")]
     Control(#[from] ControlError),
     #[error("a physical cluster cannot be used")]
@@ -252,7 +258,7 @@ async fn join(config: &Config, manager: Manager, passthrough: VirtualCluster) ->
     let control = manager.control.clone();
     let following = async {
         manager.run(seen).await;
-        Ok(())
+        Err::<Infallible, _>(AppError::NodeEnded)
     };
     let joining = async {
         wait_ready(&control).await?;
@@ -263,7 +269,7 @@ async fn join(config: &Config, manager: Manager, passthrough: VirtualCluster) ->
         let _ = joined.send(());
         Ok(())
     };
-    tokio::try_join!(following, joining).map(|((), ())| ())
+    tokio::try_join!(following, joining).map(|(never, ())| match never {})
 }
 
 async fn wait_ready(control: &Control) -> Result<(), AppError> {

@@ -14,7 +14,7 @@ use klamm_raft::model::{ClusterId, VclusterName};
 use prometheus::{Encoder, Registry, TextEncoder};
 
 pub use keys::KeyMetrics;
-pub use node::{NodeMetrics, RaftFigures};
+pub use node::{LimitFigure, NodeMetrics, RaftFigures};
 pub use upstream::{LaneMetrics, UpstreamMetrics};
 pub use vcluster::{ApiMetrics, Families, VclusterMetrics};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use klamm::metrics::Metrics;
+use klamm::metrics::{LimitFigure, Metrics};
 
 const PAGE: &str = include_str!("../docs/METRICS.md");
 
@@ -17,6 +17,11 @@ fn exposed() -> BTreeSet<String> {
     metrics.node.turned_away("test");
     metrics.node.buffer_waits("test").inc();
     metrics.keys.read("test", 1);
+    metrics.node.set_limits(&[LimitFigure {
+        limit: "test",
+        vcluster: String::new(),
+        used: 1.0,
+    }]);
     let text = metrics.encode().expect("metrics encode");
     text.lines()
         .filter_map(|line| line.strip_prefix("# TYPE "))

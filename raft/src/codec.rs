@@ -4,6 +4,8 @@
 //! the encoder, so that a new openraft cannot change what is on disk. A version's layout never changes; the golden
 //! file of each version proves it.
 
+use std::io;
+
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,6 +53,28 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
         return Err(CodecError::TooLarge { bytes: bytes.len() });
     }
     Ok(bytes)
+}
+
+/// How many bytes `value` takes as a part of what is written.
+pub(crate) fn size<T: Serialize>(value: &T) -> u64 {
+    let mut counter = Counter(0);
+    // What cannot be encoded is never written.
+    bincode::serde::encode_into_std_write(value, &mut counter, CONFIG).ok();
+    counter.0
+}
+
+/// Counts what is written to it.
+struct Counter(u64);
+
+impl io::Write for Counter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The value that `bytes` are, all of them.

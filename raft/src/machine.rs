@@ -12,6 +12,7 @@ mod namespaces;
 mod nodes;
 mod proposals;
 mod relay;
+mod room;
 mod scram;
 mod slots;
 mod vclusters;
@@ -57,6 +58,7 @@ pub fn preview(state: &State, command: Command) -> (Outcome, State) {
 }
 
 fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Outcome, Refusal> {
+    room::check(state, &command)?;
     match command {
         Command::PutVcluster {
             name,

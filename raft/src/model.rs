@@ -7,6 +7,7 @@ mod alias;
 mod authentication;
 mod holder;
 mod internal;
+mod limit;
 mod listener;
 mod names;
 mod neighbours;
@@ -18,20 +19,22 @@ mod slot;
 mod standard;
 mod state;
 mod token;
+mod usage;
 mod vcluster;
 
-pub use access_token::{AccessRole, AccessToken, AccessTokenId, MAX_ACCESS_TOKENS, USE_GRAIN_S};
+pub use access_token::{AccessRole, AccessToken, AccessTokenId, USE_GRAIN_S};
 pub use account::{AccountKind, AccountSpec, ServiceAccount};
 pub use acl::{
-    AclBinding, AclEntry, MAX_ACLS, Operation, PatternType, Permission, ResourcePattern, ResourceType,
+    AclBinding, AclEntry, AclPart, Operation, PatternType, Permission, ResourcePattern, ResourceType, TooLong,
 };
-pub use alias::{AliasTopic, MAX_ALIASES};
+pub use alias::AliasTopic;
 pub use authentication::{
     Authentication, ClaimRule, Demand, Mediation, Method, OauthBearer, PasswordHash, ScramCredential,
     ScramHash, ScramUser,
 };
-pub use holder::{Holder, MAX_HOLDERS};
+pub use holder::Holder;
 pub use internal::{CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS, begins_kafkas_own, is_kafkas_own};
+pub use limit::{Limit, Of};
 pub use listener::{Encryption, Entry, ListenerRecord, Protocol, Routing, Sasl, Speech, UnknownProtocol};
 pub use names::{
     AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, InvalidName, ListenerName,
@@ -46,4 +49,5 @@ pub use slot::{BrokerKey, BrokerSlot, PortSlot};
 pub use standard::{Namespace, Standard};
 pub use state::{PinnedCluster, SigningKey, State};
 pub use token::{TokenId, TokenRecord};
+pub use usage::{Limits, OverLimit};
 pub use vcluster::{AclMode, MAIN_CLUSTER, PASSTHROUGH, Times, VclusterKind, VclusterState, VirtualCluster};

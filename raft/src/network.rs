@@ -15,6 +15,7 @@ mod handshake;
 mod link;
 mod message;
 mod peer;
+mod pieces;
 mod poller;
 mod port;
 mod server;

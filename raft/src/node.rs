@@ -100,6 +100,7 @@ struct Shared {
     visible: VisibleRevision,
     peers: Vec<Arc<Peer>>,
     taken_port: Option<watch::Receiver<Option<SocketAddr>>>,
+    snapshot_failures: watch::Receiver<u64>,
     tuning: Tuning,
 }
 
@@ -178,6 +179,7 @@ impl Node {
             voters: raft.voters,
             peers: peers.collect(),
             taken_port: shared.taken_port.as_ref().and_then(|taken| *taken.borrow()),
+            snapshot_failures: *shared.snapshot_failures.borrow(),
             readiness: shared.readiness.borrow().clone(),
         }
     }

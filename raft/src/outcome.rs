@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{AccountName, ClusterId, DnsLabel, NamePrefix, NameSelector, TopicName, VclusterName};
+use crate::model::{
+    AccountName, ClusterId, DnsLabel, NamePrefix, NameSelector, OverLimit, TooLong, TopicName, VclusterName,
+};
 
 /// What applying a command did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,14 +102,12 @@ pub enum Refusal {
     },
     #[error("topic {name} of virtual cluster {vcluster} is let in under its own name by a selector already")]
     NameTaken { vcluster: VclusterName, name: TopicName },
-    #[error("virtual cluster {vcluster} cannot have more than {most} ACLs")]
-    TooManyAcls { vcluster: VclusterName, most: usize },
-    #[error("virtual cluster {vcluster} cannot have more than {most} alias topics")]
-    TooManyAliases { vcluster: VclusterName, most: usize },
+    #[error(transparent)]
+    OverLimit(OverLimit),
+    #[error(transparent)]
+    TooLong(TooLong),
     #[error("there is a virtual cluster {0} already: PUT changes it")]
     VclusterExists(VclusterName),
-    #[error("there cannot be more than {most} access tokens: revoke some first")]
-    TooManyAccessTokens { most: usize },
     #[error(
         "virtual cluster {vcluster} was created with aclMode {mode}, which stays: say aclMode {mode}, or delete it first"
     )]
@@ -125,8 +125,6 @@ pub enum Refusal {
         cluster: ClusterId,
         physical: TopicName,
     },
-    #[error("virtual cluster {vcluster} cannot have more than {most} names that two topics would have")]
-    TooManyContested { vcluster: VclusterName, most: usize },
     #[error("physical cluster {0} was never seen: there is no Kafka cluster id to replace")]
     NeverSeen(ClusterId),
     #[error(
@@ -150,4 +148,16 @@ pub enum Refusal {
         other: VclusterName,
         theirs: NamePrefix,
     },
+}
+
+impl From<OverLimit> for Refusal {
+    fn from(over: OverLimit) -> Self {
+        Self::OverLimit(over)
+    }
+}
+
+impl From<TooLong> for Refusal {
+    fn from(long: TooLong) -> Self {
+        Self::TooLong(long)
+    }
 }

@@ -26,6 +26,8 @@ pub struct Status {
     pub peers: Vec<PeerStatus>,
     /// The address for peers, for as long as another process has it.
     pub taken_port: Option<SocketAddr>,
+    /// How often in a row no snapshot of the state could be made.
+    pub snapshot_failures: u64,
     pub readiness: Readiness,
 }
 

@@ -19,7 +19,7 @@ mod writer;
 pub use disk::StoreError;
 pub(crate) use disk::{STANDING, Standing, VOTE};
 pub(crate) use log::LogStore;
-pub(crate) use states::StateStore;
+pub(crate) use states::{StateStore, read_snapshot};
 pub(crate) use writer::WriterHandle;
 
 use std::path::Path;

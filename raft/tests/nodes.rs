@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends with a panic")]
 
+#[path = "nodes/full.rs"]
+mod full;
 #[path = "nodes/killed.rs"]
 mod killed;
 #[path = "nodes/partition.rs"]

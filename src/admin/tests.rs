@@ -210,6 +210,7 @@ impl Gateway {
                 super_users: BTreeSet::new(),
                 authentication: Authentication::default(),
                 dns_label: None,
+                limits: Default::default(),
             },
             kafka_cluster_id: "AAECAwQFBgcICQoLDA0ODw".to_owned(),
             at_s: 1_700_000_000,
@@ -320,6 +321,7 @@ impl Gateway {
             visible: Revision(7),
             snapshot: None,
             voters: vec![NodeId(1), NodeId(2)],
+            snapshot_failures: 0,
             peers: vec![PeerStatus {
                 id: NodeId(2),
                 address: "gw2:9000".to_owned(),

@@ -54,6 +54,7 @@ pub(crate) fn spec(config: &Config) -> Result<VirtualCluster, String> {
         super_users: passthrough.super_users.clone(),
         authentication,
         dns_label: None,
+        limits: Default::default(),
     })
 }
 
@@ -68,7 +69,7 @@ pub(crate) async fn ensure(spec: VirtualCluster, control: &Control) -> Result<()
     let name: VclusterName = PASSTHROUGH.parse().expect("it is a valid name");
     loop {
         match control.state().vclusters.get(&name) {
-            Some(there) if there.spec == spec => return Ok(()),
+            Some(there) if *there.spec == spec => return Ok(()),
             Some(there) if there.spec.kind == VclusterKind::Passthrough => {
                 warn!(before = ?there.spec, now = ?spec, "the virtual cluster {PASSTHROUGH} is configured anew");
             }

@@ -8,7 +8,7 @@ use klamm_raft::model::{ClusterId, Liveness, State, TopicName};
 use klamm_raft::{ProposeError, Readiness, Status};
 use tokio::sync::watch;
 
-use super::here;
+use super::{here, usage};
 use crate::admin::{CannotAsk, Finding, ProviderFacts, Services, Unready, Variables};
 use crate::backend::config::AnonymousClients;
 use crate::backend::{Committed, DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
@@ -94,6 +94,7 @@ pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
             Arc::new(move || {
                 let figures = figures(&parts.control.status(), &parts.control.state());
                 parts.metrics.node.set_raft(figures);
+                parts.metrics.node.set_limits(&usage::of(&parts.control.state()));
                 let of_peers = usize::from(parts.control.status().taken_port.is_some());
                 let unopened = parts.addresses.borrow().unopened.len() + of_peers;
                 parts.metrics.node.set_unopened(unopened);
@@ -235,6 +236,7 @@ fn figures(status: &Status, state: &State) -> RaftFigures {
         has_leader: status.leader.is_some(),
         last_log: status.last_log.unwrap_or(0),
         committed: status.committed.unwrap_or(0),
+        snapshot_failures: status.snapshot_failures,
         applied: status.applied.0,
         nodes_up: up as u64,
         nodes: state.nodes.len() as u64,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use klamm_raft::model::{
-    AclBinding, AclEntry, MAX_ACLS, Operation, PatternType, Permission, ResourcePattern, ResourceType,
+    AclBinding, AclEntry, Operation, PatternType, Permission, ResourcePattern, ResourceType, TooLong,
 };
 
 use super::codes::{self, Coded};
@@ -25,7 +25,7 @@ pub struct RawCreation<'a> {
     pub permission: i8,
 }
 
-/// Why one creation is refused; each is INVALID_REQUEST.
+/// Why one creation is refused; each is INVALID_REQUEST, but for what is too long, which is POLICY_VIOLATION.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CreationError {
     #[error("The only valid name for the CLUSTER resource is {CLUSTER_NAME}")]
@@ -44,6 +44,8 @@ pub enum CreationError {
         "Could not parse principal from `{0}` (no colon is present separating the principal type from the principal name)"
     )]
     Principal(String),
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
 }
 
 /// What a CreateAcls request comes to.
@@ -58,15 +60,10 @@ pub enum Creation {
     FilterValue,
     /// More than [`CREATIONS_MAX`] new ACLs: every result is POLICY_VIOLATION.
     TooMany,
-    /// There would be more than [`MAX_ACLS`] afterwards: every result is POLICY_VIOLATION.
-    Full,
 }
 
 /// The message of [`Creation::TooMany`].
 pub const TOO_MANY_CREATIONS: &str = "Unable to perform excessively large batch operation.";
-
-/// The message of [`Creation::Full`].
-pub const FULL: &str = "The virtual cluster cannot have more ACLs: remove some, or use prefixed patterns.";
 
 /// The codes of one creation, read.
 #[derive(Debug, Clone, Copy)]
@@ -106,9 +103,6 @@ pub fn create(acls: &BTreeSet<AclBinding>, creations: &[RawCreation<'_>]) -> Cre
             return Creation::TooMany;
         }
     }
-    if !new.is_empty() && acls.len() + new.len() > MAX_ACLS {
-        return Creation::Full;
-    }
     Creation::Entries { results, new }
 }
 
@@ -127,7 +121,7 @@ fn binding(raw: &RawCreation<'_>) -> Result<AclBinding, CreationError> {
     if !raw.principal.contains(':') {
         return Err(CreationError::Principal(raw.principal.to_owned()));
     }
-    Ok(AclBinding {
+    let acl = AclBinding {
         pattern: ResourcePattern {
             resource_type,
             name: raw.resource_name.to_owned(),
@@ -139,7 +133,9 @@ fn binding(raw: &RawCreation<'_>) -> Result<AclBinding, CreationError> {
             operation,
             permission,
         },
-    })
+    };
+    acl.check_lengths()?;
+    Ok(acl)
 }
 
 impl Codes {

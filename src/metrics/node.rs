@@ -1,7 +1,7 @@
 //! Metrics of the node as a whole: connections before they have a virtual cluster, memory, Raft.
 
 use prometheus::core::Collector;
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
 /// What Raft says of itself, taken at each scrape.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,10 +14,22 @@ pub struct RaftFigures {
     pub last_log: u64,
     pub committed: u64,
     pub applied: u64,
+    /// How often in a row no snapshot of the state could be made.
+    pub snapshot_failures: u64,
     /// Nodes that are up, this one included.
     pub nodes_up: u64,
     /// Nodes that are known.
     pub nodes: u64,
+}
+
+/// How much of a limit is used, taken at each scrape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LimitFigure {
+    pub limit: &'static str,
+    /// The virtual cluster that is closest to it; empty for what all of the gateway has.
+    pub vcluster: String,
+    /// Of 1, which is all of it.
+    pub used: f64,
 }
 
 /// Metrics that belong to no virtual cluster.
@@ -45,6 +57,18 @@ pub struct NodeMetrics {
     unopened: IntGauge,
     raft: IntGaugeVec,
     nodes: IntGaugeVec,
+    /// How much of each limit is used.
+    limits: GaugeVec,
+}
+
+fn limits() -> Result<GaugeVec, prometheus::Error> {
+    GaugeVec::new(
+        Opts::new(
+            "klamm_limit_used_ratio",
+            "How much of a limit of the replicated state is used, in the virtual cluster that is closest to it",
+        ),
+        &["limit", "vcluster"],
+    )
 }
 
 impl NodeMetrics {
@@ -99,7 +123,7 @@ impl NodeMetrics {
             raft: IntGaugeVec::new(
                 Opts::new(
                     "klamm_raft",
-                    "Raft on this node: term, leads, has_leader, last_log, committed, applied",
+                    "Raft on this node: term, leads, has_leader, last_log, committed, applied, snapshot_failures",
                 ),
                 &["figure"],
             )?,
@@ -110,6 +134,7 @@ impl NodeMetrics {
                 ),
                 &["state"],
             )?,
+            limits: limits()?,
         };
         metrics.show_in(registry)?;
         for result in ["ok", "failed"] {
@@ -120,7 +145,7 @@ impl NodeMetrics {
     }
 
     fn show_in(&self, registry: &Registry) -> Result<(), prometheus::Error> {
-        let families: [Box<dyn Collector>; 12] = [
+        let families: [Box<dyn Collector>; 13] = [
             Box::new(self.accepted.clone()),
             Box::new(self.closed.clone()),
             Box::new(self.buffered_bytes.clone()),
@@ -133,6 +158,7 @@ impl NodeMetrics {
             Box::new(self.unopened.clone()),
             Box::new(self.raft.clone()),
             Box::new(self.nodes.clone()),
+            Box::new(self.limits.clone()),
         ];
         families
             .into_iter()
@@ -164,6 +190,16 @@ impl NodeMetrics {
         self.unopened.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
+    /// Shows how much of each limit is used; what was shown before is gone.
+    pub fn set_limits(&self, figures: &[LimitFigure]) {
+        self.limits.reset();
+        for figure in figures {
+            self.limits
+                .with_label_values(&[figure.limit, &figure.vcluster])
+                .set(figure.used);
+        }
+    }
+
     /// Shows what Raft says of itself.
     pub fn set_raft(&self, figures: RaftFigures) {
         let shown = [
@@ -173,6 +209,7 @@ impl NodeMetrics {
             ("last_log", figures.last_log),
             ("committed", figures.committed),
             ("applied", figures.applied),
+            ("snapshot_failures", figures.snapshot_failures),
         ];
         for (figure, value) in shown {
             self.raft

@@ -231,8 +231,9 @@ pub struct PendingChange(pub(super) Box<ChangeAnswers>);
 #[derive(Debug)]
 pub(super) struct ChangeAnswers {
     pub(super) done: Segments,
-    /// When it was refused, or may or may not have happened.
-    pub(super) not_done: Segments,
+    pub(super) refused: Segments,
+    /// When it may or may not have happened.
+    pub(super) not_known: Segments,
 }
 
 #[cfg(test)]

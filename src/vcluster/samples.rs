@@ -25,7 +25,9 @@ pub(crate) fn partner(aliases: &[(&str, &str, &str)]) -> VclusterState {
             super_users: BTreeSet::new(),
             authentication: Authentication::default(),
             dns_label: None,
-        },
+            limits: Default::default(),
+        }
+        .into(),
         kafka_cluster_id: "virtual".into(),
         aliases: aliases.collect::<BTreeMap<_, _>>().into(),
         accounts: Default::default(),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
-    AclBinding, ClusterId, Neighbours, NodeId, NodeRecord, PinnedCluster, Revision, Shared, SigningKey,
-    VclusterKind, VclusterName, VclusterState,
+    AclBinding, ClusterId, Limits, Neighbours, NodeId, NodeRecord, PinnedCluster, Revision, Shared,
+    SigningKey, VclusterKind, VclusterName, VclusterState,
 };
 
 use super::api::table::Apis;
@@ -65,6 +65,8 @@ pub struct Acls {
     pub index: AclIndex,
     /// Whether they are declared with the virtual cluster, so that clients do not change them.
     pub are_declared: bool,
+    /// How many there may be.
+    pub limits: Limits,
     super_users: BTreeSet<Principal>,
     enabled: bool,
 }
@@ -228,6 +230,7 @@ impl Acls {
             Some(previous)
                 if previous.enabled == enabled
                     && previous.are_declared == are_declared
+                    && previous.limits == state.spec.limits
                     && previous.stored == *stored
                     && previous.super_users == super_users =>
             {
@@ -240,6 +243,7 @@ impl Acls {
                 },
                 stored: stored.clone(),
                 are_declared,
+                limits: state.spec.limits.clone(),
                 super_users,
                 enabled,
             }),

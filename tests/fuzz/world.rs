@@ -165,7 +165,9 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
             super_users: BTreeSet::from([admin.clone()]),
             authentication: Authentication::default(),
             dns_label: None,
-        },
+            limits: Default::default(),
+        }
+        .into(),
         kafka_cluster_id: "virtual".into(),
         aliases: ALIASES.iter().map(alias).collect::<BTreeMap<_, _>>().into(),
         accounts: BTreeMap::from([(admin, account)]).into(),

@@ -277,6 +277,72 @@ fn declaring(operations: &[&str]) -> Value {
 
 /// Rights in a file: what the file says holds, at once and alone.
 #[test]
+fn what_is_over_a_limit_is_refused_with_the_figure() -> Result<()> {
+    let scene = Scene::shared()?;
+    let admin = scene.stage.admin(1);
+    let mut bounded = admin::vcluster("bounded", "super-user");
+    bounded["spec"]["limits"] = json!({ "acls": 1, "serviceAccounts": 2 });
+    admin.put("virtual-cluster", &bounded)?;
+    let user = scene.login("bounded", "super-user", 1)?;
+    let add = |principal: &str| {
+        let acl = [
+            "--add",
+            "--allow-principal",
+            principal,
+            "--operation",
+            "Read",
+            "--topic",
+            "orders",
+        ];
+        scene.client(&user, "kafka-acls", &acl, "").map(|done| done.all())
+    };
+    let long = format!("User:{}", "x".repeat(600));
+    let refused = add(&long)?;
+    ensure!(
+        refused.contains("the principal of an ACL has at most 512 bytes"),
+        "{refused}"
+    );
+    let made = add("User:alice")?;
+    ensure!(
+        made.contains("User:alice") && !made.contains("PolicyViolation"),
+        "{made}"
+    );
+    let refused = add("User:bob")?;
+    ensure!(
+        refused.contains(
+            "virtual cluster bounded cannot have more than 1 ACLs: delete some, or raise spec.limits.acls"
+        ),
+        "{refused}"
+    );
+
+    admin.put("service-account", &admin::account("bounded", "second"))?;
+    let third = admin.call(
+        "PUT",
+        "service-account",
+        Some(&admin::account("bounded", "third")),
+    )?;
+    ensure!(
+        third.status == 409 && third.body.contains("more than 2 service accounts"),
+        "{}",
+        third.body
+    );
+    let metrics = scene.metrics(1)?;
+    ensure!(
+        metrics.contains("klamm_limit_used_ratio{limit=\"acls\",vcluster=\"bounded\"} 1"),
+        "{metrics}"
+    );
+    // More room is given, and the same is taken.
+    bounded["spec"]["limits"] = json!({ "acls": 2 });
+    admin.put("virtual-cluster", &bounded)?;
+    let made = add("User:bob")?;
+    ensure!(
+        made.contains("User:bob") && !made.contains("PolicyViolation"),
+        "{made}"
+    );
+    Ok(())
+}
+
+#[test]
 fn declared_acls_are_those_that_kafka_acls_lists_and_cannot_change() -> Result<()> {
     let scene = Scene::shared()?;
     scene.topic("declared-physical", 1)?;

@@ -288,7 +288,9 @@ pub(crate) fn view(topology: &Topology) -> View {
             super_users: BTreeSet::from(["admin".parse().unwrap()]),
             authentication: Authentication::default(),
             dns_label: None,
-        },
+            limits: Default::default(),
+        }
+        .into(),
         kafka_cluster_id: "virtual".into(),
         aliases: BTreeMap::from([(VIRTUAL.parse().unwrap(), alias)]).into(),
         accounts: Default::default(),

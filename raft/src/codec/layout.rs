@@ -140,6 +140,10 @@ impl From<&Entry> for EntryV1 {
 }
 
 impl EntryV1 {
+    pub(crate) fn id(&self) -> LogIdV1 {
+        self.id
+    }
+
     /// The entry as openraft has it.
     pub(crate) fn into_entry(self) -> Result<Entry, CodecError> {
         let payload = match self.payload {

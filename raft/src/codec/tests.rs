@@ -3,7 +3,7 @@
 use super::layout::{EntryV1, SnapshotV1, VoteV1};
 use super::*;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use crate::command::{Command, Proposal, ProposalId, Revoked};
 use crate::machine;
 use crate::model::{
     AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
-    AliasTopic, Authentication, Beside, BrokerKey, ClaimRule, Conflict, Demand, Holder, ListenerName,
-    Liveness, Mediation, Method, Namespace, NodeId, NodeRecord, Notes, OauthBearer, Operation, PasswordHash,
-    PatternType, Permission, PortSlot, ResourcePattern, ResourceType, Revision, ScramCredential, ScramHash,
-    ScramUser, SelectorForm, SelectorGroup, SigningKey, Standard, State, TokenId, TokenRecord, VclusterKind,
-    VirtualCluster, WrittenAlias, WrittenOauth,
+    AliasTopic, Authentication, Beside, BrokerKey, ClaimRule, Conflict, Demand, Holder, Limit, Limits,
+    ListenerName, Liveness, Mediation, Method, Namespace, NodeId, NodeRecord, Notes, OauthBearer, Operation,
+    PasswordHash, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, Revision,
+    ScramCredential, ScramHash, ScramUser, SelectorForm, SelectorGroup, SigningKey, Standard, State, TokenId,
+    TokenRecord, VclusterKind, VirtualCluster, WrittenAlias, WrittenOauth,
 };
 use crate::store::Standing;
 use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
@@ -91,7 +91,7 @@ fn membership() -> Membership {
             },
         )
     });
-    let nodes = std::collections::BTreeMap::from(nodes);
+    let nodes = BTreeMap::from(nodes);
     Membership::new(vec![[1, 2].into(), [2, 3].into()], nodes).unwrap()
 }
 
@@ -132,6 +132,7 @@ fn partner(super_user: &crate::model::AccountName) -> VirtualCluster {
         super_users: [super_user.clone()].into(),
         authentication: Authentication::default(),
         dns_label: None,
+        limits: Limits::default(),
     }
 }
 
@@ -343,6 +344,7 @@ pub(crate) fn standard() -> VirtualCluster {
         acl_mode: Some(AclMode::RestApi(BTreeSet::from([acl()]).into())),
         super_users: [].into(),
         dns_label: Some("dev".parse().unwrap()),
+        limits: Limits([(Limit::Acls, 7)].into()),
         authentication: Authentication(vec![
             Method::Anonymous,
             Method::SaslPlain {

@@ -1,6 +1,6 @@
 //! The records of access tokens of the admin API.
 
-use crate::model::{AccessToken, AccessTokenId, MAX_ACCESS_TOKENS, State};
+use crate::model::{AccessToken, AccessTokenId, Limit, OverLimit, State};
 use crate::outcome::{Outcome, Refusal};
 
 /// Records a token; those that expired before it was issued are dropped.
@@ -10,10 +10,15 @@ pub(super) fn put(state: &mut State, id: AccessTokenId, token: AccessToken) -> R
     let others = tokens
         .iter()
         .filter(|(other, known)| **other != id && known.expires_at_s >= now_s);
-    if others.count() >= MAX_ACCESS_TOKENS {
-        return Err(Refusal::TooManyAccessTokens {
-            most: MAX_ACCESS_TOKENS,
-        });
+    let (limit, most) = (Limit::AccessTokens, Limit::AccessTokens.most());
+    if others.count() as u64 >= most {
+        let vcluster = None;
+        return Err(OverLimit {
+            limit,
+            vcluster,
+            most,
+        }
+        .into());
     }
     if tokens.get(&id) == Some(&token) {
         return Ok(Outcome::Unchanged);

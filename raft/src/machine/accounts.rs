@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::command::Revoked;
 use crate::model::{
-    AccountKind, AccountName, AccountSpec, Revision, ServiceAccount, State, TokenId, TokenRecord,
+    AccountKind, AccountName, AccountSpec, Limit, Revision, ServiceAccount, State, TokenId, TokenRecord,
     VclusterName, VclusterState,
 };
 use crate::outcome::{Outcome, Refusal};
@@ -21,6 +21,9 @@ pub(super) fn put(
     let current = vcluster(state, vcluster_name)?;
     if let AccountKind::External { names } = &spec.kind {
         check_external(current, &name, names)?;
+    }
+    if !current.accounts.contains_key(&name) {
+        current.check(vcluster_name, Limit::ServiceAccounts, 1)?;
     }
     let is_external = spec.kind != AccountKind::Local;
     let (account, outcome) = match current.accounts.get(&name) {
@@ -147,6 +150,10 @@ pub(super) fn put_token(
         return Ok(Outcome::Unchanged);
     }
     let now_s = record.issued_at_s;
+    let tokens = current.tokens.iter();
+    let others = tokens.filter(|(other, token)| **other != id && token.expires_at_s >= now_s);
+    let limits = &current.spec.limits;
+    limits.check(vcluster_name, Limit::Tokens, others.count() as u64 + 1)?;
     let tokens = &mut vcluster_mut(state, vcluster_name)?.tokens;
     tokens.retain(|_, token| token.expires_at_s >= now_s);
     Ok(match tokens.insert(id, record) {

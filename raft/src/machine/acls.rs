@@ -1,6 +1,6 @@
 //! ACLs are a set: adding one that is there or removing one that is not there is no change.
 
-use crate::model::{AclBinding, MAX_ACLS, State, VclusterName, VclusterState};
+use crate::model::{AclBinding, State, VclusterName, VclusterState};
 use crate::outcome::{Outcome, Refusal};
 
 use super::{vcluster, vcluster_mut};
@@ -10,17 +10,13 @@ pub(super) fn create(
     name: &VclusterName,
     acls: Vec<AclBinding>,
 ) -> Result<Outcome, Refusal> {
-    let known = &made_by_clients(state, name)?.acls;
-    match acls.iter().filter(|acl| !known.contains(acl)).count() {
-        0 => return Ok(Outcome::Unchanged),
-        new if known.len() + new > MAX_ACLS => {
-            return Err(Refusal::TooManyAcls {
-                vcluster: name.clone(),
-                most: MAX_ACLS,
-            });
-        }
-        _ => {}
+    let current = made_by_clients(state, name)?;
+    let mut new = acls.iter().filter(|acl| !current.acls.contains(acl)).peekable();
+    if new.peek().is_none() {
+        return Ok(Outcome::Unchanged);
     }
+    acls.iter().try_for_each(AclBinding::check_lengths)?;
+    current.spec.limits.check_new_acls(name, &current.acls, new)?;
     vcluster_mut(state, name)?.acls.extend(acls);
     Ok(Outcome::Created)
 }

@@ -1,7 +1,7 @@
 //! Alias topics, and with them a virtual cluster's home: the physical cluster of its first alias. Further aliases may be on
 //! other clusters.
 
-use crate::model::{AliasTopic, MAX_ALIASES, State, TopicName, VclusterKind, VclusterName};
+use crate::model::{AliasTopic, Limit, State, TopicName, VclusterKind, VclusterName};
 use crate::outcome::{Outcome, Refusal};
 
 use super::slots::release_unreached;
@@ -64,13 +64,10 @@ pub(super) fn repoint(
     let outcome = match current.aliases.get(&name) {
         Some(known) if *known == alias => return Ok(Outcome::Unchanged),
         Some(_) => Outcome::Updated,
-        None if current.aliases.len() >= MAX_ALIASES => {
-            return Err(Refusal::TooManyAliases {
-                vcluster: vcluster_name.clone(),
-                most: MAX_ALIASES,
-            });
+        None => {
+            current.check(vcluster_name, Limit::AliasTopics, 1)?;
+            Outcome::Created
         }
-        None => Outcome::Created,
     };
     let vcluster = vcluster_mut(state, vcluster_name)?;
     if vcluster.home.is_none() {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Holder, MAX_HOLDERS, State, TopicName, VclusterKind, VclusterName, VclusterState};
+use crate::model::{Holder, Limit, State, TopicName, VclusterKind, VclusterName, VclusterState};
 use crate::outcome::{Outcome, Refusal};
 
 use super::{vcluster, vcluster_mut};
@@ -25,12 +25,8 @@ pub(super) fn settle(
             holders.entry(name).or_insert(holder);
         }
     }
-    if holders.len() > MAX_HOLDERS {
-        return Err(Refusal::TooManyContested {
-            vcluster: name.clone(),
-            most: MAX_HOLDERS,
-        });
-    }
+    let limits = &current.spec.limits;
+    limits.check(name, Limit::ContestedNames, holders.len() as u64)?;
     if holders == *current.holders {
         return Ok(Outcome::Unchanged);
     }

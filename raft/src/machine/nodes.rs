@@ -1,6 +1,6 @@
 //! Gateway nodes, and the physical clusters that they agree on.
 
-use crate::model::{ClusterId, Liveness, NodeId, NodeRecord, PinnedCluster, State, Unopened};
+use crate::model::{ClusterId, Limit, Liveness, NodeId, NodeRecord, PinnedCluster, State, Unopened};
 use crate::outcome::{Outcome, Refusal};
 
 /// A node that is known keeps its liveness and what it cannot open: only [`set_liveness`] and [`set_unopened`] change them.
@@ -23,7 +23,10 @@ pub(super) fn put(state: &mut State, id: NodeId, mut record: NodeRecord) -> Resu
             }
             Outcome::Updated
         }
-        None => Outcome::Created,
+        None => {
+            state.check(Limit::Nodes, 1)?;
+            Outcome::Created
+        }
     };
     state.nodes.insert(id, record);
     Ok(outcome)
@@ -66,6 +69,7 @@ pub(super) fn pin(
             })
         };
     }
+    state.check(Limit::PhysicalClusters, 1)?;
     let pinned = PinnedCluster {
         kafka_cluster_id,
         number: unused_number(state),

@@ -1,7 +1,10 @@
 //! SCRAM credentials of local service accounts.
 
+use std::collections::BTreeSet;
+
 use crate::model::{
-    AccountKind, AccountSpec, Revision, ScramCredential, ScramUser, ServiceAccount, State, VclusterName,
+    AccountKind, AccountName, AccountSpec, Limit, Revision, ScramCredential, ScramUser, ServiceAccount,
+    State, VclusterName,
 };
 use crate::outcome::{Outcome, Refusal};
 
@@ -31,6 +34,14 @@ pub(super) fn alter(
     if is_same {
         return Ok(Outcome::Unchanged);
     }
+    let users: BTreeSet<&ScramUser> = put.iter().map(|(user, _)| user).collect();
+    let new = users.iter().filter(|user| !current.scram.contains_key(user));
+    current.check(vcluster_name, Limit::ScramCredentials, new.count() as u64)?;
+    let accounts: BTreeSet<&AccountName> = users.iter().map(|user| &user.account).collect();
+    let new = accounts
+        .iter()
+        .filter(|account| !current.accounts.contains_key(**account));
+    current.check(vcluster_name, Limit::ServiceAccounts, new.count() as u64)?;
     let vcluster = vcluster_mut(state, vcluster_name)?;
     for user in delete {
         vcluster.scram.remove(user);

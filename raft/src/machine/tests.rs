@@ -1,5 +1,7 @@
 //! What each command does, and what holds after any of them.
 
+mod limits;
+
 use super::*;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,11 +12,10 @@ use crate::codec;
 use crate::command::{ProposalId, Revoked};
 use crate::model::{
     AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
-    AliasTopic, Authentication, Beside, BrokerKey, ClusterId, Conflict, Holder, ListenerName, Liveness,
-    MAX_ACCESS_TOKENS, MAX_ACLS, MAX_ALIASES, MAX_HOLDERS, Mediation, Method, Namespace, NodeId, NodeRecord,
-    Notes, Operation, PASSTHROUGH, PatternType, Permission, PortSlot, ResourcePattern, ResourceType,
-    ScramCredential, ScramHash, ScramUser, SigningKey, Standard, TokenId, TokenRecord, VclusterKind,
-    VirtualCluster, WrittenAlias,
+    AliasTopic, Authentication, Beside, BrokerKey, ClusterId, Conflict, Holder, Limit, Limits, ListenerName,
+    Liveness, Mediation, Method, Namespace, NodeId, NodeRecord, Notes, Operation, PASSTHROUGH, PatternType,
+    Permission, PortSlot, ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey,
+    Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster, WrittenAlias,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
@@ -66,6 +67,7 @@ fn put_with(name: &str, super_users: &[&str]) -> Command {
             super_users: super_users.iter().map(|name| name.parse().unwrap()).collect(),
             authentication: Authentication::default(),
             dns_label: None,
+            limits: Limits::default(),
         },
         kafka_cluster_id: format!("id-of-{name}"),
         at_s: 0,
@@ -107,6 +109,7 @@ fn standard(name: &str, backend: &str, namespace: Namespace, topics: &[&str]) ->
             super_users: BTreeSet::new(),
             authentication: Authentication::default(),
             dns_label: None,
+            limits: Limits::default(),
         },
         kafka_cluster_id: format!("id-of-{name}"),
         at_s: 0,
@@ -524,45 +527,6 @@ fn the_first_alias_decides_the_home_and_the_last_one_gives_it_up() {
 }
 
 #[test]
-fn acls_and_aliases_have_an_end() {
-    let mut machine = Machine::default();
-    machine.run(put("vc"));
-    let names: Vec<String> = (0..=MAX_ACLS).map(|number| format!("t{number}")).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let too_many = Refusal::TooManyAcls {
-        vcluster: "vc".parse().unwrap(),
-        most: MAX_ACLS,
-    };
-    assert_eq!(machine.refusal(acls("vc", &names)), too_many);
-    assert_eq!(machine.run(acls("vc", &names[1..])), Outcome::Created);
-    assert_eq!(machine.refusal(acls("vc", &names[..1])), too_many);
-    assert_eq!(machine.run(acls("vc", &names[1..2])), Outcome::Unchanged);
-
-    let vcluster = Arc::make_mut(machine.state.vclusters.get_mut("vc").unwrap());
-    *vcluster.aliases = (0..MAX_ALIASES)
-        .map(|number| {
-            let alias = AliasTopic {
-                physical_cluster: "main".parse().unwrap(),
-                physical_name: format!("p{number}").parse().unwrap(),
-            };
-            (format!("t{number}").parse().unwrap(), alias)
-        })
-        .collect();
-    let too_many = Refusal::TooManyAliases {
-        vcluster: "vc".parse().unwrap(),
-        most: MAX_ALIASES,
-    };
-    assert_eq!(
-        machine.refusal(alias("vc", "one-more", "main", "one-more")),
-        too_many
-    );
-    assert_eq!(
-        machine.run(repoint("vc", "t1", "main", "another")),
-        Outcome::Updated
-    );
-}
-
-#[test]
 fn an_alias_stands_for_another_topic_only_when_that_is_said() {
     let mut machine = Machine::default();
     machine.run(put("one"));
@@ -622,26 +586,6 @@ fn a_name_that_two_topics_would_have_keeps_its_first_holder() {
     assert_eq!(on_record(&machine), []);
     machine.run(put("partner"));
     assert_eq!(machine.run(settle("partner", &released, &[])), Outcome::Unchanged);
-}
-
-#[test]
-fn records_of_names_are_bounded() {
-    let hide = Namespace::HidePrefix("dev-".parse().unwrap());
-    let mut machine = Machine::default();
-    machine.run(standard("dev", "main", hide, &["t*"]));
-    let names: Vec<String> = (0..=MAX_HOLDERS).map(|number| format!("t{number}")).collect();
-    let held: Vec<_> = names.iter().map(|name| (name.as_str(), Holder::Own)).collect();
-    assert_eq!(
-        machine.run(settle("dev", &held[..MAX_HOLDERS], &[])),
-        Outcome::Updated
-    );
-    assert_eq!(
-        machine.refusal(settle("dev", &held[MAX_HOLDERS..], &[])),
-        Refusal::TooManyContested {
-            vcluster: "dev".parse().unwrap(),
-            most: MAX_HOLDERS,
-        }
-    );
 }
 
 #[test]
@@ -1091,6 +1035,7 @@ fn the_passthrough_is_built_in() {
             super_users: BTreeSet::new(),
             authentication: Authentication::default(),
             dns_label: None,
+            limits: Limits::default(),
         },
         kafka_cluster_id: "id".into(),
         at_s: 0,
@@ -1118,7 +1063,7 @@ fn the_passthrough_is_built_in() {
     assert_eq!(world.refusal(alias(PASSTHROUGH, "a", "main", "b")), built_in);
     let elsewhere = Command::PutVcluster {
         name: "other".parse().unwrap(),
-        spec: world.vcluster(PASSTHROUGH).spec.clone(),
+        spec: (*world.vcluster(PASSTHROUGH).spec).clone(),
         kafka_cluster_id: "id".into(),
         at_s: 0,
         beside: None,
@@ -1534,12 +1479,13 @@ fn access_tokens_come_and_go_and_are_not_too_many() {
             last_used_s: None,
         },
     };
-    for n in 0..MAX_ACCESS_TOKENS {
+    let most = usize::try_from(Limit::AccessTokens.most()).unwrap();
+    for n in 0..most {
         assert_eq!(machine.run(issue(n, 10, 20)), Outcome::Created);
     }
-    let one_more = machine.refusal(issue(MAX_ACCESS_TOKENS, 20, 90));
+    let one_more = machine.refusal(issue(most, 20, 90));
     assert!(
-        matches!(one_more, Refusal::TooManyAccessTokens { .. }),
+        one_more.to_string().contains("more than 1000 access tokens"),
         "{one_more}"
     );
     let revoke = |n| Command::RevokeAccessToken { id: id(n) };
@@ -1588,10 +1534,6 @@ fn declared_acls_are_all_there_are_and_change_with_the_virtual_cluster() {
     assert_eq!(holding(&world), ["three", "two"]);
     assert_eq!(world.run(declaring(rest(&[]))), Outcome::Updated);
     assert!(holding(&world).is_empty());
-    let many: Vec<_> = (0..=MAX_ACLS).map(|number| number.to_string()).collect();
-    let many: Vec<_> = many.iter().map(String::as_str).collect();
-    let refused = world.refusal(declaring(rest(&many)));
-    assert!(matches!(refused, Refusal::TooManyAcls { .. }), "{refused}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::model::{
-    AclMode, Beside, ClusterId, DnsLabel, MAIN_CLUSTER, MAX_ACLS, PASSTHROUGH, State, Times, TopicName,
-    VclusterKind, VclusterName, VclusterState, VirtualCluster, WrittenAlias,
+    AclBinding, AclMode, Beside, ClusterId, DnsLabel, Limit, MAIN_CLUSTER, PASSTHROUGH, State, Times,
+    TopicName, VclusterKind, VclusterName, VclusterState, VirtualCluster, WrittenAlias,
 };
 use crate::outcome::{Outcome, Refusal};
 
@@ -62,6 +62,8 @@ pub(super) fn put(state: &mut State, put: Put, beside: Option<Box<Beside>>) -> R
     let vcluster = vcluster_mut(&mut then, &name)?;
     if *vcluster.notes != notes {
         vcluster.notes = notes.into();
+        let size = vcluster.used(Limit::SpecBytes);
+        vcluster.spec.limits.check(&name, Limit::SpecBytes, size)?;
     }
     let is_as_before = before.is_some_and(|before| **before == *vcluster);
     let outcome = match outcome {
@@ -93,13 +95,15 @@ fn put_alone(state: &mut State, put: Put) -> Result<Outcome, Refusal> {
         return Err(Refusal::BuiltIn(name));
     }
     let current = state.vclusters.get(&name);
-    if current.is_some_and(|current| current.spec == spec) {
+    if current.is_some_and(|current| *current.spec == spec) {
         return Ok(Outcome::Unchanged);
     }
     if current.is_some_and(|current| !is_of_the_same_kind(&current.spec.kind, &spec.kind)) {
         return Err(Refusal::Fixed(name));
     }
-    check_acls(&name, current.map(|current| &current.spec), &spec)?;
+    check_acls(&name, current.map(|current| &*current.spec), &spec)?;
+    let limits = &spec.limits;
+    limits.check(&name, Limit::SpecBytes, spec.bytes_without_acls())?;
     if let Some(label) = spec.label(&name)
         && let Some(holder) = holder(state, &label, &name)
     {
@@ -112,13 +116,14 @@ fn put_alone(state: &mut State, put: Put) -> Result<Outcome, Refusal> {
     if state.vclusters.contains_key(&name) {
         let vcluster = vcluster_mut(state, &name)?;
         holders::follow(vcluster, &spec.kind);
-        vcluster.spec = spec;
+        vcluster.spec = spec.into();
         vcluster.times.updated_s = at_s;
         return Ok(Outcome::Updated);
     }
+    state.check(Limit::Vclusters, 1)?;
     let bootstrap = slots::take(state)?;
     let created = VclusterState {
-        spec,
+        spec: spec.into(),
         kafka_cluster_id,
         aliases: Default::default(),
         accounts: Default::default(),
@@ -168,13 +173,13 @@ fn check_acls(
             mode: mode.name().to_owned(),
         });
     }
-    match declared {
-        Some(acls) if acls.len() > MAX_ACLS => Err(Refusal::TooManyAcls {
-            vcluster: name.clone(),
-            most: MAX_ACLS,
-        }),
-        _ => Ok(()),
-    }
+    let Some(declared) = declared else {
+        return Ok(());
+    };
+    declared.iter().try_for_each(AclBinding::check_lengths)?;
+    let limits = &spec.limits;
+    limits.check(name, Limit::Acls, declared.len() as u64)?;
+    Ok(limits.check(name, Limit::AclBytes, declared.bytes())?)
 }
 
 /// Whether what cannot be changed is the same.

@@ -7,9 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::AccessTokenName;
 
-/// The most access tokens that there are: every node holds all of them in memory.
-pub const MAX_ACCESS_TOKENS: usize = 1000;
-
 /// How coarse the last use of an access token is, in seconds: it is written at most once in this time.
 pub const USE_GRAIN_S: u64 = 3600;
 

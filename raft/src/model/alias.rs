@@ -4,9 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClusterId, TopicName, is_kafkas_own};
 
-/// The most alias topics that one virtual cluster has: every node holds all of them in memory.
-pub const MAX_ALIASES: usize = 50_000;
-
 /// What an alias topic stands for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AliasTopic {

@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The most names of one virtual cluster whose holder is on record: every node holds all of them in memory.
-pub const MAX_HOLDERS: usize = 10_000;
-
 /// The topic that has a name, of two that would have it. Append-only: the order is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Holder {

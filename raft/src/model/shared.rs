@@ -2,33 +2,48 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
+
+use crate::codec;
 
 /// Reads like what it holds. A copy costs nothing; the first change after one copies what it holds, once. Two that are
 /// the same copy are equal without being looked at.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Shared<T>(Arc<T>);
+pub struct Shared<T> {
+    held: Arc<T>,
+    /// What it takes on disk, once somebody asked.
+    #[serde(skip)]
+    bytes: OnceLock<u64>,
+}
+
+impl<T: Serialize> Shared<T> {
+    /// What it takes on disk, in bytes. It is counted once after a change.
+    pub fn bytes(&self) -> u64 {
+        *self.bytes.get_or_init(|| codec::size(&*self.held))
+    }
+}
 
 impl<T> Deref for Shared<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0
+        &self.held
     }
 }
 
 impl<T: Clone> DerefMut for Shared<T> {
     fn deref_mut(&mut self) -> &mut T {
-        Arc::make_mut(&mut self.0)
+        self.bytes = OnceLock::new();
+        Arc::make_mut(&mut self.held)
     }
 }
 
 impl<T: PartialEq> PartialEq for Shared<T> {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+        Arc::ptr_eq(&self.held, &other.held) || self.held == other.held
     }
 }
 
@@ -36,7 +51,10 @@ impl<T: Eq> Eq for Shared<T> {}
 
 impl<T> From<T> for Shared<T> {
     fn from(value: T) -> Self {
-        Self(Arc::new(value))
+        Self {
+            held: Arc::new(value),
+            bytes: OnceLock::new(),
+        }
     }
 }
 
@@ -48,12 +66,12 @@ where
     type IntoIter = <&'a T as IntoIterator>::IntoIter;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.as_ref().into_iter()
+        self.held.as_ref().into_iter()
     }
 }
 
 impl<T: fmt::Debug> fmt::Debug for Shared<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.held.fmt(f)
     }
 }

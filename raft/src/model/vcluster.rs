@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel, Holder,
-    NamePrefix, Notes, PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard, TokenId,
-    TokenRecord, TopicName, VclusterName,
+    Limits, NamePrefix, Notes, PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard,
+    TokenId, TokenRecord, TopicName, VclusterName,
 };
 
 /// The name of the virtual cluster that is always there.
@@ -67,6 +67,7 @@ pub struct VirtualCluster {
     pub authentication: Authentication,
     /// What it is called in host names; none stands for its name, if that can be a label.
     pub dns_label: Option<DnsLabel>,
+    pub limits: Limits,
 }
 
 impl VirtualCluster {
@@ -88,7 +89,7 @@ impl VirtualCluster {
 /// part does not copy the others.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VclusterState {
-    pub spec: VirtualCluster,
+    pub spec: Shared<VirtualCluster>,
     /// The cluster id that clients see: 22 characters of URL-safe base64 of 16 random bytes, made by the proposer.
     pub kafka_cluster_id: String,
     pub aliases: Shared<BTreeMap<TopicName, AliasTopic>>,

@@ -11,13 +11,16 @@ use openraft::raft::{
 };
 use openraft::{BasicNode, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 
-use super::message::{AppendMessage, Request, Response};
+use super::message::{AppendAnswer, AppendMessage, Request, Response};
 use super::peer::{CallError, Peer, Peers};
+use super::pieces;
 use crate::model::NodeId;
 use crate::types::{Snapshot, TypeConfig, Vote};
 
 /// Entries wait for the follower's disk; openraft's own limit is meant for heartbeats.
 const APPEND: Duration = Duration::from_secs(3);
+/// How many bytes of entries go into one message, unless one entry has more: so that it arrives in time over a slow line.
+const APPEND_BYTES: u64 = 1024 * 1024;
 
 /// Makes the connections that openraft asks for. Addresses come from the configuration, not from the membership.
 #[derive(Debug)]
@@ -99,10 +102,12 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         } else {
             APPEND
         };
-        match self
-            .call(&Request::Append(AppendMessage::new(rpc)), limit)
-            .await?
-        {
+        let mut message = AppendMessage::new(rpc);
+        let part = message.keep_within(APPEND_BYTES);
+        match self.call(&Request::Append(message), limit).await? {
+            Response::Append(AppendAnswer::Success) if part.is_some() => {
+                Ok(AppendAnswer::Partial(part).into())
+            }
             Response::Append(answer) => Ok(answer.into()),
             _ => self.unexpected(),
         }
@@ -131,18 +136,20 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
-        let request = Request::Snapshot {
-            vote: vote.into(),
-            snapshot: snapshot.snapshot,
-        };
-        let response = tokio::select! {
-            response = self.call(&request, option.soft_ttl()) => response?,
-            closed = cancel => return Err(closed.into()),
-        };
-        match response {
-            Response::Snapshot { vote } => Ok(SnapshotResponse::new(vote.into())),
-            _ => Ok(self.unexpected()?),
+        let mut cancel = std::pin::pin!(cancel);
+        for piece in pieces::cut(vote.into(), &snapshot.snapshot) {
+            let request = Request::Snapshot(piece);
+            let response = tokio::select! {
+                response = self.call(&request, option.soft_ttl()) => response?,
+                closed = &mut cancel => return Err(closed.into()),
+            };
+            match response {
+                Response::Piece => {}
+                Response::Snapshot { vote } => return Ok(SnapshotResponse::new(vote.into())),
+                _ => return Ok(self.unexpected()?),
+            }
         }
+        Ok(self.unexpected()?)
     }
 
     async fn transfer_leader(

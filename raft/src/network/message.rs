@@ -6,8 +6,9 @@ use openraft::raft::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::codec::CodecError;
+use super::pieces::Piece;
 use crate::codec::layout::{EntryV1, LogIdV1, VoteV1};
+use crate::codec::{self, CodecError};
 use crate::command::Proposal;
 use crate::model::Revision;
 use crate::outcome::Outcome;
@@ -19,11 +20,7 @@ pub(crate) enum Request {
     Append(AppendMessage),
     Vote(Ballot),
     PreVote(Ballot),
-    /// The bytes of a whole snapshot.
-    Snapshot {
-        vote: VoteV1,
-        snapshot: Vec<u8>,
-    },
+    Snapshot(Piece),
     TransferLeader {
         from: VoteV1,
         to: u64,
@@ -51,6 +48,7 @@ pub(crate) enum Response {
         granted: bool,
         last: Option<LogIdV1>,
     },
+    /// The snapshot is whole, and installed if the vote is that of its sender.
     Snapshot {
         vote: VoteV1,
     },
@@ -64,6 +62,8 @@ pub(crate) enum Response {
     Join(JoinAnswer),
     Failed(Failure),
     Floor(FloorAnswer),
+    /// A piece of a snapshot has come.
+    Piece,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -163,6 +163,22 @@ impl AppendMessage {
         }
     }
 
+    /// Leaves out the last entries, so that the others take no more than `bytes`, but one. Says which is the last that is
+    /// left, if any was left out.
+    pub(super) fn keep_within(&mut self, bytes: u64) -> Option<LogIdV1> {
+        let mut taken = 0;
+        let mut fits = |entry: &EntryV1| {
+            taken += codec::size(entry);
+            taken <= bytes
+        };
+        let kept = self.entries.iter().position(|entry| !fits(entry))?.max(1);
+        if kept == self.entries.len() {
+            return None;
+        }
+        self.entries.truncate(kept);
+        self.entries.last().map(EntryV1::id)
+    }
+
     pub(super) fn into_openraft(self) -> Result<AppendEntriesRequest<TypeConfig>, CodecError> {
         let entries = self.entries.into_iter().map(EntryV1::into_entry);
         Ok(AppendEntriesRequest {
@@ -239,6 +255,42 @@ impl Request {
 impl From<Failure> for RPCError<TypeConfig> {
     fn from(failure: Failure) -> Self {
         Unreachable::new(&failure).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::tests::entry;
+    use crate::command::Command;
+
+    fn message(entries: u64) -> AppendMessage {
+        let command = Command::InitSigningKey {
+            key: crate::model::SigningKey(vec![7; 100]),
+        };
+        let entries =
+            (1..=entries).map(|index| (&entry((usize::try_from(index).unwrap(), command.clone()))).into());
+        AppendMessage {
+            vote: crate::types::Vote::new(1, 1).into(),
+            prev: None,
+            entries: entries.collect(),
+            commit: None,
+        }
+    }
+
+    #[test]
+    fn a_message_to_a_follower_is_not_large_unless_one_entry_is() {
+        let one = codec::size(&message(1).entries[0]);
+        for (within, kept) in [(0, 1), (one, 1), (2 * one, 2), (3 * one, 3)] {
+            let mut message = message(4);
+            let last = message.keep_within(within + 5);
+            assert_eq!(message.entries.len(), kept, "{within}");
+            assert_eq!(last, message.entries.last().map(EntryV1::id));
+        }
+        let mut whole = message(4);
+        assert_eq!(whole.keep_within(5 * one), None);
+        assert_eq!(whole.entries.len(), 4);
+        assert_eq!(message(1).keep_within(0), None, "there is no less than one");
     }
 }
 

@@ -1,7 +1,7 @@
 //! Answers peers' requests on this node's behalf.
 
 use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use openraft::raft::TransferLeaderRequest;
@@ -10,13 +10,13 @@ use tokio::time::timeout;
 use super::message::{
     AppendMessage, Ballot, Failure, JoinAnswer, PeerDescription, Request, Response, TakeAnswer,
 };
-use crate::codec;
-use crate::codec::layout::{LogIdV1, SnapshotV1, VoteV1};
+use super::pieces::{Gathered, Gathering, Piece};
+use crate::codec::layout::{LogIdV1, VoteV1};
 use crate::disk_space::DiskSpace;
 use crate::model::Revision;
 use crate::node::{Raft, floor_as_leader, take};
 use crate::standing::StandingKeeper;
-use crate::store::Standing;
+use crate::store::{Standing, read_snapshot};
 use crate::types::Snapshot;
 use crate::visibility::VisibleRevision;
 
@@ -27,13 +27,30 @@ pub(super) const SHOW_WAIT: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(crate) struct Service {
     /// Set once the node takes part.
-    pub(crate) raft: Arc<OnceLock<Raft>>,
-    pub(crate) standing: Arc<StandingKeeper>,
-    pub(crate) visible: VisibleRevision,
-    pub(crate) space: DiskSpace,
+    raft: Arc<OnceLock<Raft>>,
+    standing: Arc<StandingKeeper>,
+    visible: VisibleRevision,
+    space: DiskSpace,
+    /// What has come of a snapshot.
+    gathering: Mutex<Gathering>,
 }
 
 impl Service {
+    pub(crate) fn new(
+        raft: Arc<OnceLock<Raft>>,
+        standing: Arc<StandingKeeper>,
+        visible: VisibleRevision,
+        space: DiskSpace,
+    ) -> Self {
+        Self {
+            raft,
+            standing,
+            visible,
+            space,
+            gathering: Mutex::default(),
+        }
+    }
+
     /// The answer to `request`.
     pub(super) async fn answer(&self, request: Request) -> Response {
         let answered = match request {
@@ -60,7 +77,7 @@ impl Service {
                 let response = raft.pre_vote(ballot.into()).await.map_err(|_| Failure::Stopped)?;
                 Ok(Response::vote(&response))
             }
-            Request::Snapshot { vote, snapshot } => self.install(raft, vote, snapshot).await,
+            Request::Snapshot(piece) => self.gather(raft, piece).await,
             Request::TransferLeader { from, to, last } => {
                 self.may_vote()?;
                 stand(raft, from, to, last).await
@@ -84,18 +101,29 @@ impl Service {
         Ok(Response::Append(response.into()))
     }
 
-    /// openraft panics on a snapshot that no leader can have sent; what does not decode never reaches it.
-    async fn install(&self, raft: &Raft, vote: VoteV1, bytes: Vec<u8>) -> Result<Response, Failure> {
+    async fn gather(&self, raft: &Raft, piece: Piece) -> Result<Response, Failure> {
         if !self.space.is_enough() {
             return Err(Failure::DiskFull);
         }
-        let decoded: SnapshotV1 = codec::decode(&bytes).map_err(|_| Failure::NotUnderstood)?;
+        let vote = piece.vote;
+        let gathered = {
+            let mut gathering = self.gathering.lock().unwrap_or_else(PoisonError::into_inner);
+            gathering.add(piece)
+        };
+        match gathered {
+            Gathered::Part => Ok(Response::Piece),
+            Gathered::Whole(snapshot) => self.install(raft, vote, snapshot).await,
+            Gathered::OutOfPlace => Err(Failure::NotUnderstood),
+        }
+    }
+
+    /// openraft panics on a snapshot that no leader can have sent; what does not decode never reaches it.
+    async fn install(&self, raft: &Raft, vote: VoteV1, bytes: Vec<u8>) -> Result<Response, Failure> {
+        let read = read_snapshot(bytes).await;
+        let (decoded, snapshot) = read.map_err(|_| Failure::NotUnderstood)?;
         let meta = decoded.meta().map_err(|_| Failure::NotUnderstood)?;
         drop(decoded);
-        let snapshot = Snapshot {
-            meta,
-            snapshot: bytes,
-        };
+        let snapshot = Snapshot { meta, snapshot };
         let response = raft
             .install_full_snapshot(vote.into(), snapshot)
             .await

@@ -57,12 +57,12 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         identity,
         space,
     } = parts;
-    let service = Service {
-        raft: core.raft.clone(),
-        standing: stores.standing.clone(),
-        visible: core.visible.clone(),
+    let service = Service::new(
+        core.raft.clone(),
+        stores.standing.clone(),
+        core.visible.clone(),
         space,
-    };
+    );
     if let Some(port) = port {
         tokio::spawn(network::serve(port, identity, Arc::new(service)));
     }

@@ -25,7 +25,7 @@ use crate::visibility::VisibleRevision;
 
 /// Calls that may wait for the node's thread.
 const CALLS: usize = 256;
-/// How long a whole snapshot may take to send and install.
+/// How long one piece of a snapshot may take to send, and the last one to be installed.
 const SNAPSHOT_MS: u64 = 60_000;
 
 /// Why a node does not start.
@@ -72,6 +72,7 @@ impl Node {
         let taken_port = port.as_ref().map(PeerPort::taken);
         let store = store::open(&config.data_dir, config.id)?;
         let states = store.states.watch();
+        let snapshot_failures = store.states.watch_failures();
         let visible = VisibleRevision::new(states.borrow().revision);
         let members = config.peers.keys().copied();
         let identity = Identity::new(config.id, members, config.secret.as_ref(), config.tls.clone());
@@ -116,6 +117,7 @@ impl Node {
             visible,
             peers: peers.all().cloned().collect(),
             taken_port,
+            snapshot_failures,
             tuning: config.tuning,
         };
         Ok(Self {

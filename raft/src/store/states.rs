@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use openraft::entry::RaftEntry;
@@ -11,11 +12,14 @@ use tokio::sync::watch;
 
 use super::disk::SNAPSHOT;
 use super::writer::{Change, WriterHandle, invalid};
-use crate::codec::{self, layout::SnapshotV1};
+use crate::codec::{self, CodecError, layout::SnapshotV1};
 use crate::machine;
 use crate::model::{Revision, State};
 use crate::outcome::Outcome;
 use crate::types::{Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+
+/// How long after a snapshot that could not be made the next one is tried.
+const TRY_AGAIN: Duration = Duration::from_secs(30);
 
 /// The state in memory, and where its snapshots go.
 #[derive(Debug)]
@@ -25,6 +29,10 @@ pub(crate) struct StateStore {
     membership: StoredMembership,
     states: watch::Sender<Arc<State>>,
     writer: WriterHandle,
+    pub(super) encode: Encode,
+    pub(super) try_again: Duration,
+    /// How often in a row no snapshot could be made.
+    failures: watch::Sender<u64>,
 }
 
 impl StateStore {
@@ -37,15 +45,33 @@ impl StateStore {
             states: watch::Sender::new(state.clone()),
             state,
             writer,
+            encode: codec::encode,
+            try_again: TRY_AGAIN,
+            failures: watch::Sender::default(),
         }
+    }
+
+    /// How often in a row no snapshot could be made.
+    pub(crate) fn watch_failures(&self) -> watch::Receiver<u64> {
+        self.failures.subscribe()
     }
 
     /// Every state from now on. It skips some when they follow each other fast.
     pub(crate) fn watch(&self) -> watch::Receiver<Arc<State>> {
         self.states.subscribe()
     }
+}
 
-    fn apply_entry(&mut self, entry: Entry) -> Outcome {
+/// What entries are applied to. A large state takes its time, so this happens on a thread of its own: that which keeps the
+/// cluster together does not wait.
+struct Applying {
+    state: Arc<State>,
+    applied: Option<LogId>,
+    membership: StoredMembership,
+}
+
+impl Applying {
+    fn apply(&mut self, entry: Entry) -> Outcome {
         let id = entry.log_id();
         self.applied = Some(id);
         let revision = Revision(id.index);
@@ -65,6 +91,17 @@ impl StateStore {
     }
 }
 
+/// Reads a snapshot, on a thread of its own.
+pub(crate) async fn read_snapshot(bytes: Vec<u8>) -> io::Result<(SnapshotV1, Vec<u8>)> {
+    let read = move || {
+        let decoded = codec::decode(&bytes).map_err(invalid)?;
+        Ok((decoded, bytes))
+    };
+    tokio::task::spawn_blocking(read)
+        .await
+        .map_err(io::Error::other)?
+}
+
 impl RaftStateMachine<TypeConfig> for StateStore {
     type SnapshotData = Vec<u8>;
     type SnapshotBuilder = SnapshotBuilder;
@@ -77,14 +114,29 @@ impl RaftStateMachine<TypeConfig> for StateStore {
     where
         S: Stream<Item = io::Result<EntryResponder<TypeConfig>>> + Unpin + OptionalSend,
     {
-        let mut answers = Vec::new();
+        let mut taken = Vec::new();
         while let Some(item) = entries.next().await {
-            let (entry, responder) = item?;
-            let outcome = self.apply_entry(entry);
-            if let Some(responder) = responder {
-                answers.push((responder, outcome));
-            }
+            taken.push(item?);
         }
+        let mut applying = Applying {
+            state: self.state.clone(),
+            applied: self.applied,
+            membership: self.membership.clone(),
+        };
+        let apply = move || {
+            let mut answers = Vec::new();
+            for (entry, responder) in taken {
+                let outcome = applying.apply(entry);
+                answers.extend(responder.map(|responder| (responder, outcome)));
+            }
+            (applying, answers)
+        };
+        let (applied, answers) = tokio::task::spawn_blocking(apply)
+            .await
+            .map_err(io::Error::other)?;
+        self.state = applied.state;
+        self.applied = applied.applied;
+        self.membership = applied.membership;
         self.states.send_replace(self.state.clone());
         for (responder, outcome) in answers {
             responder.send(outcome);
@@ -101,11 +153,14 @@ impl RaftStateMachine<TypeConfig> for StateStore {
             meta,
             state: self.state.clone(),
             writer: self.writer.clone(),
+            encode: self.encode,
+            try_again: self.try_again,
+            failures: self.failures.clone(),
         }
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Vec<u8>) -> io::Result<()> {
-        let decoded: SnapshotV1 = codec::decode(&snapshot).map_err(invalid)?;
+        let (decoded, snapshot) = read_snapshot(snapshot).await?;
         self.writer
             .write(Change::Put {
                 key: SNAPSHOT,
@@ -120,17 +175,15 @@ impl RaftStateMachine<TypeConfig> for StateStore {
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
-        let Some(bytes) = self.writer.read_snapshot().await? else {
-            return Ok(None);
-        };
-        let decoded: SnapshotV1 = codec::decode(&bytes).map_err(invalid)?;
-        let meta = decoded.meta().map_err(invalid)?;
-        Ok(Some(Snapshot {
-            meta,
-            snapshot: bytes,
-        }))
+        match self.writer.read_snapshot().await? {
+            Some(bytes) => snapshot_of(bytes).await.map(Some),
+            None => Ok(None),
+        }
     }
 }
+
+/// What makes the bytes of a snapshot.
+pub(super) type Encode = fn(&SnapshotV1) -> Result<Vec<u8>, CodecError>;
 
 /// Writes a snapshot of one state.
 #[derive(Debug)]
@@ -138,16 +191,51 @@ pub(crate) struct SnapshotBuilder {
     meta: SnapshotMeta,
     state: Arc<State>,
     writer: WriterHandle,
+    encode: Encode,
+    try_again: Duration,
+    failures: watch::Sender<u64>,
+}
+
+impl SnapshotBuilder {
+    /// Gives openraft the snapshot that there is already, or the empty one, which changes nothing. It would ask again at
+    /// once, so this takes a while.
+    async fn put_off(&self, error: &CodecError) -> io::Result<Snapshot> {
+        self.failures.send_modify(|failures| *failures += 1);
+        tracing::error!(
+            %error,
+            "no snapshot can be made of the replicated state, so the log grows: delete ACLs, alias topics or service accounts that nobody needs"
+        );
+        tokio::time::sleep(self.try_again).await;
+        if let Some(bytes) = self.writer.read_snapshot().await? {
+            return snapshot_of(bytes).await;
+        }
+        let meta = SnapshotMeta::default();
+        let empty = SnapshotV1::new(&meta, Arc::default());
+        let snapshot = codec::encode(&empty).map_err(invalid)?;
+        Ok(Snapshot { meta, snapshot })
+    }
+}
+
+async fn snapshot_of(bytes: Vec<u8>) -> io::Result<Snapshot> {
+    let (decoded, snapshot) = read_snapshot(bytes).await?;
+    let meta = decoded.meta().map_err(invalid)?;
+    Ok(Snapshot { meta, snapshot })
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = Vec<u8>;
 
-    /// The snapshot is durable when this returns: the log that it covers may then go.
+    /// The snapshot is durable when this returns: the log that it covers may then go. For openraft a snapshot that cannot
+    /// be made is the end of the node. Here it is told, the log stays, and it is tried again later.
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
         let snapshot = SnapshotV1::new(&self.meta, self.state.clone());
-        let encoded = tokio::task::spawn_blocking(move || codec::encode(&snapshot)).await;
-        let bytes = encoded.map_err(io::Error::other)?.map_err(invalid)?;
+        let encode = self.encode;
+        let encoded = tokio::task::spawn_blocking(move || encode(&snapshot)).await;
+        let bytes = match encoded.map_err(io::Error::other)? {
+            Ok(bytes) => bytes,
+            Err(error) => return self.put_off(&error).await,
+        };
+        self.failures.send_replace(0);
         self.writer
             .write(Change::Put {
                 key: SNAPSHOT,

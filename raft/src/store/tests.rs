@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use openraft::storage::{IOFlushed, RaftLogStorage, RaftStateMachine};
 use openraft::testing::log::{StoreBuilder, Suite};
@@ -355,4 +356,36 @@ fn write_until_the_disk_fails() {
             writer.put(VOTE, &1_u64).await.unwrap();
         }
     });
+}
+
+/// For openraft a snapshot that cannot be made is the end of the node, and it would be the end again after a restart.
+#[tokio::test]
+async fn a_snapshot_that_cannot_be_made_is_told_and_tried_again() {
+    let bench = Bench::new();
+    let mut store = bench.open().unwrap();
+    append(&mut store, 0..9).await;
+    let stream = (0..5).map(|index| Ok((entry(index), None)));
+    store.states.apply(futures::stream::iter(stream)).await.unwrap();
+    let failures = store.states.watch_failures();
+    store.states.try_again = Duration::ZERO;
+    store.states.encode = |_| Err(codec::CodecError::TooLarge { bytes: 1 });
+
+    let mut builder = store.states.get_snapshot_builder().await;
+    let nothing = builder.build_snapshot().await.unwrap();
+    assert_eq!(nothing.meta.last_log_id, None);
+    assert_eq!(*failures.borrow(), 1);
+
+    store.states.encode = codec::encode;
+    let mut builder = store.states.get_snapshot_builder().await;
+    let made = builder.build_snapshot().await.unwrap();
+    assert_eq!(made.meta.last_log_id, Some(id(4)));
+    assert_eq!(*failures.borrow(), 0);
+
+    let stream = (5..8).map(|index| Ok((entry(index), None)));
+    store.states.apply(futures::stream::iter(stream)).await.unwrap();
+    store.states.encode = |_| Err(codec::CodecError::TooLarge { bytes: 1 });
+    let mut builder = store.states.get_snapshot_builder().await;
+    let before = builder.build_snapshot().await.unwrap();
+    assert_eq!(before.meta.last_log_id, Some(id(4)), "the one that there is");
+    assert_eq!(*failures.borrow(), 1);
 }

@@ -151,6 +151,7 @@ pub(crate) fn put(name: &str) -> Command {
             super_users: ["admin".parse().unwrap()].into(),
             authentication: Authentication::default(),
             dns_label: None,
+            limits: Default::default(),
         },
         kafka_cluster_id: format!("id-of-{name}"),
         at_s: 0,

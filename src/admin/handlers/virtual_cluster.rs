@@ -128,7 +128,7 @@ pub(super) async fn make(
     // What is shown of it can be put back, and is nothing else.
     if spec.kind == VclusterKind::Passthrough {
         let state = services.newest().await?;
-        if state.vclusters.get(&name).is_none_or(|there| there.spec != spec) {
+        if state.vclusters.get(&name).is_none_or(|there| *there.spec != spec) {
             return Err(virtual_cluster::built_in().into());
         }
     }

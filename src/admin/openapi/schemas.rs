@@ -1,9 +1,10 @@
 //! The schemas of the OpenAPI description: what bodies hold.
 
+use klamm_raft::model::Limit;
 use serde_json::{Map, Value, json};
 
 use super::event_gateways;
-use crate::admin::resources::API_VERSION;
+use crate::admin::resources::{API_VERSION, given_limits};
 
 pub(super) const NAMES: &str = "^[a-zA-Z0-9._-]+$";
 pub(super) const ACCOUNTS: &str = "^[a-zA-Z0-9_-]{3,64}$";
@@ -298,6 +299,7 @@ fn virtual_cluster() -> Value {
                     "type": "string",
                     "description": "What it is called in host names, where listeners tell virtual clusters apart by them. Its name, if that can be a DNS label.",
                 },
+                "limits": limits(),
                 "bootstrapServers": { "type": "string", "readOnly": true },
                 "clientProperties": {
                     "type": "object", "readOnly": true, "additionalProperties": { "type": "string" },
@@ -323,6 +325,22 @@ fn virtual_cluster() -> Value {
             },
         }),
     )
+}
+
+/// The most of what belongs to a virtual cluster.
+fn limits() -> Value {
+    let number = |limit: Limit| {
+        let about = format!("The most {limit}. Without it {}.", limit.most());
+        let shown =
+            json!({ "type": "integer", "minimum": 0, "maximum": limit.ceiling(), "description": about });
+        (limit.name().to_owned(), shown)
+    };
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "description": "The most that there may be of what belongs to it, where that is not what holds everywhere.",
+        "properties": given_limits().map(number).collect::<Map<_, _>>(),
+    })
 }
 
 fn acl() -> Value {

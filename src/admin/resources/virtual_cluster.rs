@@ -13,6 +13,7 @@ use super::addresses::{Addressed, ListenerAddresses};
 use super::authentication::{self, MethodSpec};
 use super::client_properties::{ClientProperties, Spelling};
 use super::invalid::{Invalid, required};
+use super::limits::LimitsSpec;
 use super::principals::Principals;
 use super::standard::{NamespaceSpec, Selectors, ShownStandard, StandardSpec};
 use super::{Resource, or_null, vcluster_name};
@@ -45,6 +46,7 @@ pub(crate) struct PutSpec {
     pub(super) consumer_groups: Vec<String>,
     pub(super) authentication: Option<Vec<MethodSpec>>,
     pub(super) dns_label: Option<String>,
+    pub(super) limits: Option<LimitsSpec>,
     /// Who manages ACLs must be named at once, unless other words are spoken.
     #[serde(skip)]
     pub(super) managers: Managers,
@@ -90,6 +92,8 @@ pub(crate) struct ShownSpec {
     pub(super) authentication: Vec<MethodSpec>,
     #[serde(skip_serializing_if = "Option::is_none")]
     dns_label: Option<String>,
+    #[serde(skip_serializing_if = "LimitsSpec::is_empty")]
+    limits: LimitsSpec,
     /// What was written in other words, for which there are none here to change it.
     #[serde(skip_serializing_if = "str::is_empty")]
     description: String,
@@ -180,6 +184,7 @@ impl VirtualClusterResource {
                     .dns_label
                     .map(|label| required("spec.dnsLabel", &label))
                     .transpose()?,
+                limits: self.spec.limits.unwrap_or_default().read()?,
             },
             principals,
         ))
@@ -212,7 +217,8 @@ pub(crate) fn show(
         super_users,
         authentication,
         dns_label,
-    } = &vcluster.spec;
+        limits,
+    } = &*vcluster.spec;
     let addressed = Addressed {
         bootstrap: vcluster.bootstrap,
         label: vcluster.spec.label(name),
@@ -242,6 +248,7 @@ pub(crate) fn show(
             },
             authentication: authentication::show(authentication),
             dns_label: dns_label.as_ref().map(ToString::to_string),
+            limits: LimitsSpec::of(limits),
             description: vcluster.notes.description.clone(),
             labels: vcluster.notes.labels.clone(),
             bootstrap_servers: first

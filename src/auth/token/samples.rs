@@ -50,7 +50,9 @@ pub(crate) fn state() -> VclusterState {
             super_users: BTreeSet::from([account()]),
             authentication: Authentication::default(),
             dns_label: None,
-        },
+            limits: Default::default(),
+        }
+        .into(),
         kafka_cluster_id: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
         aliases: Default::default(),
         accounts: BTreeMap::from([

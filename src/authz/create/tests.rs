@@ -212,24 +212,13 @@ fn the_limit_counts_new_acls_only() {
 }
 
 #[test]
-fn a_full_virtual_cluster_takes_no_more_acls() {
-    let acl = |number: usize| {
-        let name = number.to_string();
-        let creation = RawCreation {
-            resource_name: &name,
-            ..GOOD
-        };
-        binding(&creation).unwrap()
-    };
-    let mut stored: BTreeSet<AclBinding> = (0..MAX_ACLS).map(acl).collect();
-    let creation = RawCreation {
-        resource_name: "one-more",
+fn no_text_is_longer_than_what_it_names() {
+    let long = "x".repeat(250);
+    let topic = RawCreation {
+        resource_name: &long,
         ..GOOD
     };
-    assert_eq!(create(&stored, &[creation]), Creation::Full);
-    stored.pop_first();
-    assert!(matches!(create(&stored, &[creation]), Creation::Entries { .. }));
-    stored.insert(binding(&creation).unwrap());
-    let there = create(&stored, &[creation]);
-    assert!(matches!(there, Creation::Entries { new, .. } if new.is_empty()));
+    let error = binding(&topic).unwrap_err();
+    assert!(matches!(error, CreationError::TooLong(_)), "{error}");
+    assert!(error.to_string().contains("at most 249 bytes"), "{error}");
 }

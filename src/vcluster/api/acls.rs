@@ -1,9 +1,11 @@
 //! DescribeAcls, CreateAcls and DeleteAcls, answered by the gateway. Like a broker it asks for the right on the cluster
 //! before it looks at any entry; what an entry or filter comes to is decided in [`crate::authz`].
 
+use std::collections::BTreeSet;
+
 use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
-use crate::authz::create::{self, Creation, CreationError, FULL, RawCreation, TOO_MANY_CREATIONS};
+use crate::authz::create::{self, Creation, CreationError, RawCreation, TOO_MANY_CREATIONS};
 use crate::authz::filter::{self, AclFilter, FilterError, RawFilter, UnknownCode};
 use crate::authz::{Resource, codes};
 use crate::vcluster::pending::{ChangeAnswers, PendingChange};
@@ -21,6 +23,8 @@ const DISABLED: &str = "ACLs are disabled.";
 /// What is said with POLICY_VIOLATION.
 const DECLARED: &str = "The ACLs of this virtual cluster are declared in its spec.acls (aclMode REST_API): they are \
                         changed there, not by Kafka clients.";
+/// What is said with POLICY_VIOLATION of a change that this node saw nothing against: somebody else was quicker.
+pub(super) const REFUSED: &str = "There is no room for this, or the ACLs are declared now: remove some, or ask the operator of the gateway.";
 /// What is said with REQUEST_TIMED_OUT when nobody can say whether this node is up to date.
 pub(super) const UNCONFIRMED: &str =
     "This gateway node cannot confirm with its cluster that it is up to date: nothing was done. Try again.";
@@ -82,45 +86,57 @@ pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         .map(read_creation)
         .collect();
     create::check_codes(&creations)?;
-    let all = |error: ErrorCode, message: Value| vec![Err((error, message)); creations.len()];
+    match judge(ask, &creations)? {
+        Ok((results, new)) => propose(ask, results, new),
+        Err(failure) => ask.reply(&created(ask, vec![Err(failure); creations.len()])?),
+    }
+}
+
+/// A result for each creation, and the ACLs that are new.
+type Judged = (Vec<Result<(), Failure>>, BTreeSet<AclBinding>);
+
+/// What becomes of the creations, or why nothing becomes of any.
+fn judge(ask: &mut Ask<'_>, creations: &[RawCreation<'_>]) -> Result<Result<Judged, Failure>, Stop> {
     if !ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
-        let results = all(ErrorCode::ClusterAuthorizationFailed, NEEDS_ALTER.into());
-        return ask.reply(&created(ask, results)?);
+        return Ok(Err((ErrorCode::ClusterAuthorizationFailed, NEEDS_ALTER.into())));
     }
     if !ask.view.acls.index.is_enforced() {
-        return ask.reply(&created(ask, all(ErrorCode::SecurityDisabled, DISABLED.into()))?);
+        return Ok(Err((ErrorCode::SecurityDisabled, DISABLED.into())));
     }
     if ask.view.acls.are_declared {
-        return ask.reply(&created(ask, all(ErrorCode::PolicyViolation, DECLARED.into()))?);
+        return Ok(Err((ErrorCode::PolicyViolation, DECLARED.into())));
     }
     if !ask.is_confirmed()? {
-        return ask.reply(&created(
-            ask,
-            all(ErrorCode::RequestTimedOut, UNCONFIRMED.into()),
-        )?);
+        return Ok(Err((ErrorCode::RequestTimedOut, UNCONFIRMED.into())));
     }
-    let (results, new) = match create::create(&ask.view.acls.stored, &creations) {
+    let acls = &ask.view.acls;
+    let (results, new) = match create::create(&acls.stored, creations) {
         Creation::Entries { results, new } => (results, new),
-        Creation::FilterValue => {
-            return ask.reply(&created(ask, all(ErrorCode::UnknownServerError, Value::Null))?);
-        }
-        Creation::TooMany => {
-            let results = all(ErrorCode::PolicyViolation, TOO_MANY_CREATIONS.into());
-            return ask.reply(&created(ask, results)?);
-        }
-        Creation::Full => {
-            return ask.reply(&created(ask, all(ErrorCode::PolicyViolation, FULL.into()))?);
-        }
+        Creation::FilterValue => return Ok(Err((ErrorCode::UnknownServerError, Value::Null))),
+        Creation::TooMany => return Ok(Err((ErrorCode::PolicyViolation, TOO_MANY_CREATIONS.into()))),
     };
-    let results: Vec<_> = results
-        .into_iter()
-        .map(|result| result.map_err(refused_creation))
-        .collect();
-    let not_done = results
-        .iter()
-        .cloned()
-        .map(|result| result.and_then(|()| Err(unavailable())))
-        .collect();
+    let room = acls
+        .limits
+        .check_new_acls(&ask.view.name, &acls.stored, new.iter());
+    if let Err(over) = room {
+        return Ok(Err((ErrorCode::PolicyViolation, over.to_string().into())));
+    }
+    let results = results.into_iter();
+    let results = results.map(|result| result.map_err(refused_creation));
+    Ok(Ok((results.collect(), new)))
+}
+
+fn propose(
+    ask: &Ask<'_>,
+    results: Vec<Result<(), Failure>>,
+    new: BTreeSet<AclBinding>,
+) -> Result<Plan, Stop> {
+    let instead = |failure: fn() -> Failure| {
+        let results = results.iter().cloned();
+        let results = results.map(|result| result.and_then(|()| Err(failure())));
+        created(ask, results.collect())
+    };
+    let (refused, not_known) = (instead(refused)?, instead(unavailable)?);
     let done = created(ask, results)?;
     if new.is_empty() {
         return ask.reply(&done);
@@ -129,7 +145,12 @@ pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         vcluster: ask.view.name.clone(),
         acls: new.into_iter().collect(),
     };
-    change(ask, command, &done, &created(ask, not_done)?)
+    let answers = Answers {
+        done,
+        refused,
+        not_known,
+    };
+    change(ask, command, &answers)
 }
 
 /// DeleteAcls.
@@ -162,12 +183,15 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         .into_iter()
         .map(|result| result.map_err(refused_filter))
         .collect();
-    let not_done = results.iter().map(|result| match result {
-        Ok(matching) if matching.is_empty() => Ok(Vec::new()),
-        Ok(_) => Err(unavailable()),
-        Err(failure) => Err(failure.clone()),
-    });
-    let not_done = deleted(ask, not_done.collect())?;
+    let instead = |failure: fn() -> Failure| {
+        let results = results.iter().map(|result| match result {
+            Ok(matching) if matching.is_empty() => Ok(Vec::new()),
+            Ok(_) => Err(failure()),
+            Err(failure) => Err(failure.clone()),
+        });
+        deleted(ask, results.collect())
+    };
+    let (refused, not_known) = (instead(refused)?, instead(unavailable)?);
     let done = deleted(ask, results)?;
     if deletion.removed.is_empty() {
         return ask.reply(&done);
@@ -176,24 +200,42 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         vcluster: ask.view.name.clone(),
         acls: deletion.removed.into_iter().cloned().collect(),
     };
-    change(ask, command, &done, &not_done)
+    change(
+        ask,
+        command,
+        &Answers {
+            done,
+            refused,
+            not_known,
+        },
+    )
 }
 
 /// The answer to a change that was proposed.
 pub(super) fn changed(pending: PendingChange, result: ChangeResult) -> Segments {
     match result {
         Ok(Outcome::Created | Outcome::Updated | Outcome::Unchanged | Outcome::Deleted) => pending.0.done,
-        Ok(Outcome::Refused(_)) | Err(_) => pending.0.not_done,
+        Ok(Outcome::Refused(_)) => pending.0.refused,
+        Err(_) => pending.0.not_known,
     }
 }
 
+/// What a change is answered with, by what it comes to.
+pub(super) struct Answers {
+    pub(super) done: Item,
+    pub(super) refused: Item,
+    /// It may or may not have happened.
+    pub(super) not_known: Item,
+}
+
 /// Proposes a change; what is answered then is made before.
-pub(super) fn change(ask: &Ask<'_>, command: Command, done: &Item, not_done: &Item) -> Result<Plan, Stop> {
+pub(super) fn change(ask: &Ask<'_>, command: Command, answers: &Answers) -> Result<Plan, Stop> {
     Ok(Plan::Need(Need::Change {
         command: Box::new(command),
         pending: PendingChange(Box::new(ChangeAnswers {
-            done: ask.answer(done)?,
-            not_done: ask.answer(not_done)?,
+            done: ask.answer(&answers.done)?,
+            refused: ask.answer(&answers.refused)?,
+            not_known: ask.answer(&answers.not_known)?,
         })),
     }))
 }
@@ -203,9 +245,17 @@ fn unavailable() -> Failure {
     (ErrorCode::RequestTimedOut, Value::Null)
 }
 
+fn refused() -> Failure {
+    (ErrorCode::PolicyViolation, REFUSED.into())
+}
+
 fn refused_creation(error: CreationError) -> Failure {
+    let code = match error {
+        CreationError::TooLong(_) => ErrorCode::PolicyViolation,
+        _ => ErrorCode::InvalidRequest,
+    };
     let message: String = error.to_string().chars().take(MESSAGE_MAX_CHARS).collect();
-    (ErrorCode::InvalidRequest, message.into())
+    (code, message.into())
 }
 
 fn refused_filter(error: FilterError) -> Failure {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::acls;
+use super::acls::{self, Answers};
 use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
 use crate::auth::scram::{MAX_ITERATIONS, MIN_ITERATIONS, credential_of_salted};
@@ -131,16 +131,17 @@ pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         };
         results.insert(name, change);
     }
-    let answer = |unavailable: Option<ErrorCode>| -> Result<Item, Stop> {
+    let answer = |instead: Option<(ErrorCode, Value)>| -> Result<Item, Stop> {
         let mut response = ask.response()?;
         for (user, result) in &results {
             let mut item = response.item(field::RESULTS);
             item.set(field::USER, *user)
                 .set(field::ERROR_MESSAGE, Value::Null);
-            match (result, unavailable) {
+            match (result, &instead) {
                 (Ok(_), None) => {}
-                (Ok(_), Some(error)) => {
-                    item.set(field::ERROR_CODE, error);
+                (Ok(_), Some((error, message))) => {
+                    item.set(field::ERROR_CODE, *error)
+                        .set(field::ERROR_MESSAGE, message.clone());
                 }
                 (Err((error, message)), _) => {
                     item.set(field::ERROR_CODE, *error)
@@ -151,7 +152,11 @@ pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         }
         Ok(response)
     };
-    let (done, not_done) = (answer(None)?, answer(Some(ErrorCode::RequestTimedOut))?);
+    let answers = Answers {
+        done: answer(None)?,
+        refused: answer(Some((ErrorCode::PolicyViolation, acls::REFUSED.into())))?,
+        not_known: answer(Some((ErrorCode::RequestTimedOut, Value::Null)))?,
+    };
     let (mut put, mut delete) = (Vec::new(), Vec::new());
     for change in results.into_values().flatten() {
         match change {
@@ -160,14 +165,14 @@ pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         }
     }
     if put.is_empty() && delete.is_empty() {
-        return ask.reply(&done);
+        return ask.reply(&answers.done);
     }
     let command = Command::AlterScramCredentials {
         vcluster: ask.view.name.clone(),
         put,
         delete,
     };
-    acls::change(ask, command, &done, &not_done)
+    acls::change(ask, command, &answers)
 }
 
 fn put(name: &str, item: Node<'_>) -> Result<Change, Failure> {

@@ -64,6 +64,7 @@ pub(crate) fn state() -> State {
         super_users: BTreeSet::new(),
         authentication: Authentication::default(),
         dns_label: None,
+        limits: Default::default(),
     };
     let alias = AliasTopic {
         physical_cluster: CLUSTER.parse().expect("it is a valid id"),

@@ -13,6 +13,7 @@ use crate::fuzz::mutate::spoil;
 use crate::fuzz::runner::run;
 use crate::machine;
 use crate::model::State;
+use crate::network::pieces::{self, Gathered, Gathering};
 
 /// Bytes that are a sound value but for what chance does to its content.
 fn spoiled(sound: &[u8], chance: &mut Chance) -> Vec<u8> {
@@ -62,10 +63,6 @@ fn requests() -> Vec<Request> {
             last: None,
             transfer: true,
         }),
-        Request::Snapshot {
-            vote,
-            snapshot: encode(&snapshot).unwrap(),
-        },
         Request::TransferLeader {
             from: vote,
             to: 2,
@@ -74,6 +71,8 @@ fn requests() -> Vec<Request> {
         Request::Show { after: Revision(5) },
         Request::Floor,
     ]);
+    let snapshot = encode(&snapshot).unwrap();
+    requests.extend(pieces::cut(vote, &snapshot).map(Request::Snapshot));
     requests
 }
 
@@ -93,8 +92,11 @@ fn fuzz_requests_of_peers() {
                     again(&AppendMessage::new(append));
                 }
             }
-            Ok(Request::Snapshot { snapshot, .. }) => {
-                decode::<SnapshotV1>(&snapshot).ok();
+            Ok(Request::Snapshot(piece)) => {
+                again(&piece);
+                if let Gathered::Whole(snapshot) = Gathering::default().add(piece) {
+                    decode::<SnapshotV1>(&snapshot).ok();
+                }
             }
             Ok(Request::Propose(proposal)) => {
                 again(&proposal);

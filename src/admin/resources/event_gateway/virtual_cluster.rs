@@ -18,6 +18,7 @@ use super::method::{self, Authentication};
 use super::namespace::Namespace;
 use crate::admin::resources::Spelling;
 use crate::admin::resources::invalid::{Invalid, required};
+use crate::admin::resources::limits::LimitsSpec;
 use crate::admin::resources::standard::Selectors;
 use crate::admin::resources::utc::utc;
 use crate::admin::resources::virtual_cluster::{self, Managers, PutSpec, VirtualClusterResource};
@@ -155,6 +156,7 @@ impl EventGatewayVcluster {
         let mut spec = PutSpec::default();
         spec.managers = Managers::Later;
         spec.kept_acl_mode = there.and_then(|there| there.spec.acl_mode.clone());
+        spec.limits = there.map(|there| LimitsSpec::of(&there.spec.limits));
         spec.acl_enabled = self.acl_mode == Some(AclMode::EnforceOnGateway);
         spec.super_users = self.super_users;
         spec.authentication = Some(methods);

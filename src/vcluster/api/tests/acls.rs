@@ -18,6 +18,7 @@ use crate::vcluster::plan::{Attempt, ChangeResult, ChangeUnavailable, CloseReaso
 
 const VERSIONS: std::ops::RangeInclusive<i16> = 1..=3;
 const REQUEST_TIMED_OUT: i16 = 7;
+const POLICY_VIOLATION: i16 = 44;
 const CLUSTER_AUTHORIZATION_FAILED: i16 = 31;
 const INVALID_REQUEST: i16 = 42;
 
@@ -261,8 +262,8 @@ fn deletion_lists_what_each_filter_removed() {
         assert_eq!(
             errors,
             [
-                REQUEST_TIMED_OUT,
-                REQUEST_TIMED_OUT,
+                POLICY_VIOLATION,
+                POLICY_VIOLATION,
                 0,
                 INVALID_REQUEST,
                 INVALID_REQUEST

@@ -28,7 +28,9 @@ pub(super) fn state() -> VclusterState {
             super_users: BTreeSet::from(["admin".parse().unwrap()]),
             authentication: Authentication::default(),
             dns_label: None,
-        },
+            limits: Default::default(),
+        }
+        .into(),
         kafka_cluster_id: "virtualClusterId".into(),
         aliases: BTreeMap::from(aliases.map(|(name, physical)| (name.parse().unwrap(), alias(physical))))
             .into(),

@@ -1,0 +1,62 @@
+//! Whether there is room for what a command brings. The size of the whole state is checked before anything else, by what
+//! the command holds: what makes nothing larger always goes through, so that room can be made, and nobody is kept from
+//! taking rights away.
+
+use crate::codec;
+use crate::command::Command;
+use crate::model::{Beside, Limit, State, VclusterName, VirtualCluster};
+use crate::outcome::Refusal;
+
+/// # Errors
+/// There is no room.
+pub(super) fn check(state: &State, command: &Command) -> Result<(), Refusal> {
+    Ok(state.check(Limit::StateBytes, growth(state, command))?)
+}
+
+/// How many bytes larger the state may become.
+fn growth(state: &State, command: &Command) -> u64 {
+    match command {
+        Command::PutVcluster {
+            name, spec, beside, ..
+        }
+        | Command::CreateVcluster {
+            name, spec, beside, ..
+        } => of_vcluster(state, name, spec, beside.as_deref()),
+        Command::AlterScramCredentials { put, .. } if put.is_empty() => 0,
+        Command::PutAlias { .. }
+        | Command::RepointAlias { .. }
+        | Command::PutAccount { .. }
+        | Command::PutToken { .. }
+        | Command::AlterScramCredentials { .. }
+        | Command::CreateAcls { .. }
+        | Command::SettleNames { .. }
+        | Command::AssignBrokers { .. }
+        | Command::PutAccessToken { .. } => codec::size(command),
+        // What only gateway nodes propose, about what is limited by itself.
+        Command::PutNode { .. }
+        | Command::SetLiveness { .. }
+        | Command::SetUnopened { .. }
+        | Command::PinCluster { .. }
+        | Command::AcceptCluster { .. }
+        | Command::InitSigningKey { .. }
+        | Command::UseAccessToken { .. } => 0,
+        Command::DeleteVcluster { .. }
+        | Command::DeleteAlias { .. }
+        | Command::DeleteAccount { .. }
+        | Command::DeleteAcls { .. }
+        | Command::RevokeTokens { .. }
+        | Command::RevokeAccessToken { .. } => 0,
+    }
+}
+
+fn of_vcluster(state: &State, name: &VclusterName, spec: &VirtualCluster, beside: Option<&Beside>) -> u64 {
+    let before = state.vclusters.get(name);
+    let spec_before = before.map_or(0, |before| before.spec.bytes());
+    let (notes_before, aliases_before) =
+        before.map_or((0, 0), |before| (before.notes.bytes(), before.aliases.bytes()));
+    let beside = beside.map_or(0, |beside| {
+        let notes = codec::size(&beside.notes).saturating_sub(notes_before);
+        notes + codec::size(&beside.aliases).saturating_sub(aliases_before)
+    });
+    codec::size(spec).saturating_sub(spec_before) + beside
+}

@@ -1,0 +1,180 @@
+//! How much of everything there may be, in one place: every node holds all of the state in memory, and writes all of it
+//! into snapshots.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What is counted. Append-only: the order is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Limit {
+    /// Virtual clusters of the gateway.
+    Vclusters,
+    /// Alias topics of a virtual cluster.
+    AliasTopics,
+    /// Service accounts of a virtual cluster.
+    ServiceAccounts,
+    /// Tokens of the service accounts of a virtual cluster that have not expired.
+    Tokens,
+    /// SCRAM credentials of a virtual cluster.
+    ScramCredentials,
+    /// ACLs of a virtual cluster.
+    Acls,
+    /// What the ACLs of a virtual cluster take, in bytes.
+    AclBytes,
+    /// What is written in the resource of a virtual cluster takes, in bytes: its spec without ACLs, and its notes.
+    SpecBytes,
+    /// Names of a virtual cluster whose holder is on record, because two topics would have them.
+    ContestedNames,
+    /// Access tokens of the admin API that have not expired.
+    AccessTokens,
+    /// Nodes of the gateway that were ever seen.
+    Nodes,
+    /// Physical clusters that were ever seen.
+    PhysicalClusters,
+    /// What the whole state takes, in bytes.
+    StateBytes,
+}
+
+/// What there would be too much of. Virtual clusters can be given limits of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    Vcluster,
+    Gateway,
+}
+
+const MIB: u64 = 1 << 20;
+
+impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Vclusters,
+        Self::AliasTopics,
+        Self::ServiceAccounts,
+        Self::Tokens,
+        Self::ScramCredentials,
+        Self::Acls,
+        Self::AclBytes,
+        Self::SpecBytes,
+        Self::ContestedNames,
+        Self::AccessTokens,
+        Self::Nodes,
+        Self::PhysicalClusters,
+        Self::StateBytes,
+    ];
+
+    /// The most that there may be, where nobody says otherwise.
+    pub const fn most(self) -> u64 {
+        match self {
+            Self::Vclusters => 5_000,
+            Self::AliasTopics | Self::Acls => 50_000,
+            Self::ServiceAccounts | Self::ContestedNames => 10_000,
+            Self::Tokens | Self::ScramCredentials => 20_000,
+            Self::AclBytes => 8 * MIB,
+            Self::SpecBytes => MIB,
+            Self::AccessTokens | Self::PhysicalClusters => 1_000,
+            Self::Nodes => 100,
+            Self::StateBytes => 128 * MIB,
+        }
+    }
+
+    /// What people call it: in `spec.limits`, and in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Vclusters => "virtualClusters",
+            Self::AliasTopics => "aliasTopics",
+            Self::ServiceAccounts => "serviceAccounts",
+            Self::Tokens => "tokens",
+            Self::ScramCredentials => "scramCredentials",
+            Self::Acls => "acls",
+            Self::AclBytes => "aclBytes",
+            Self::SpecBytes => "specBytes",
+            Self::ContestedNames => "contestedNames",
+            Self::AccessTokens => "accessTokens",
+            Self::Nodes => "nodes",
+            Self::PhysicalClusters => "physicalClusters",
+            Self::StateBytes => "stateBytes",
+        }
+    }
+
+    /// Whose it is.
+    pub const fn of(self) -> Of {
+        match self {
+            Self::Vclusters
+            | Self::AccessTokens
+            | Self::Nodes
+            | Self::PhysicalClusters
+            | Self::StateBytes => Of::Gateway,
+            Self::AliasTopics
+            | Self::ServiceAccounts
+            | Self::Tokens
+            | Self::ScramCredentials
+            | Self::Acls
+            | Self::AclBytes
+            | Self::SpecBytes
+            | Self::ContestedNames => Of::Vcluster,
+        }
+    }
+
+    /// Whether a virtual cluster can be given another one in `spec.limits`.
+    pub const fn is_given(self) -> bool {
+        matches!(
+            self,
+            Self::AliasTopics
+                | Self::ServiceAccounts
+                | Self::Tokens
+                | Self::ScramCredentials
+                | Self::Acls
+                | Self::AclBytes
+        )
+    }
+
+    /// The most that a virtual cluster can be given.
+    pub const fn ceiling(self) -> u64 {
+        match self {
+            Self::AclBytes => 32 * MIB,
+            _ => 10 * self.most(),
+        }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Vclusters => "virtual clusters",
+            Self::AliasTopics => "alias topics",
+            Self::ServiceAccounts => "service accounts",
+            Self::Tokens => "tokens",
+            Self::ScramCredentials => "SCRAM credentials",
+            Self::Acls => "ACLs",
+            Self::AclBytes => "bytes of ACLs",
+            Self::SpecBytes => "bytes in its resource, ACLs aside",
+            Self::ContestedNames => "names that two topics would have",
+            Self::AccessTokens => "access tokens",
+            Self::Nodes => "nodes, those counted that were ever seen",
+            Self::PhysicalClusters => "physical clusters, those counted that were ever seen",
+            Self::StateBytes => "bytes of replicated state",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn each_has_a_name_of_its_own() {
+        let names: BTreeSet<&str> = Limit::ALL.into_iter().map(Limit::name).collect();
+        assert_eq!(names.len(), Limit::ALL.len());
+    }
+
+    #[test]
+    fn what_is_given_belongs_to_a_virtual_cluster() {
+        for limit in Limit::ALL {
+            assert!(!limit.is_given() || limit.of() == Of::Vcluster, "{limit:?}");
+            assert!(limit.most() <= limit.ceiling(), "{limit:?}");
+        }
+    }
+}

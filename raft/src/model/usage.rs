@@ -1,0 +1,218 @@
+//! How much of its limits is used. It says what there is, and what would be too much.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{AclBinding, Limit, Shared, State, VclusterName, VclusterState, VirtualCluster};
+use crate::codec;
+
+/// There would be more than there may be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverLimit {
+    pub limit: Limit,
+    /// Whose limit it is; none for the gateway's.
+    pub vcluster: Option<VclusterName>,
+    pub most: u64,
+}
+
+impl fmt::Display for OverLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            limit,
+            vcluster,
+            most,
+        } = self;
+        match vcluster {
+            Some(vcluster) => write!(f, "virtual cluster {vcluster}")?,
+            None => f.write_str("the gateway")?,
+        }
+        write!(f, " cannot have more than {most} {limit}: ")?;
+        match (limit, limit.is_given()) {
+            (_, true) => write!(f, "delete some, or raise spec.limits.{}", limit.name()),
+            (Limit::StateBytes, _) => {
+                f.write_str("delete ACLs, alias topics or service accounts that nobody needs")
+            }
+            (Limit::SpecBytes, _) => f.write_str("make its lists shorter"),
+            _ => f.write_str("delete some first"),
+        }
+    }
+}
+
+impl std::error::Error for OverLimit {}
+
+/// The most that there may be of what belongs to a virtual cluster, where that is another number than everywhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits(pub BTreeMap<Limit, u64>);
+
+impl Limits {
+    /// The most that there may be.
+    pub fn most(&self, limit: Limit) -> u64 {
+        self.0.get(&limit).copied().unwrap_or_else(|| limit.most())
+    }
+
+    /// Checks that there are no more than there may be.
+    ///
+    /// # Errors
+    /// There are more in the virtual cluster `name`.
+    pub(crate) fn check(&self, name: &VclusterName, limit: Limit, all: u64) -> Result<(), OverLimit> {
+        let most = self.most(limit);
+        match all > most {
+            true => Err(OverLimit {
+                limit,
+                vcluster: Some(name.clone()),
+                most,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// Checks that the virtual cluster `name` can have ACLs beside those that it has.
+    ///
+    /// # Errors
+    /// They would be too many, or too large.
+    pub fn check_new_acls<'a>(
+        &self,
+        name: &VclusterName,
+        stored: &Shared<BTreeSet<AclBinding>>,
+        new: impl Iterator<Item = &'a AclBinding>,
+    ) -> Result<(), OverLimit> {
+        let (entries, bytes) = new.fold((0, 0), |(entries, bytes), acl| {
+            (entries + 1, bytes + codec::size(acl))
+        });
+        if entries == 0 {
+            return Ok(());
+        }
+        self.check(name, Limit::Acls, count(stored.len()) + entries)?;
+        self.check(name, Limit::AclBytes, stored.bytes() + bytes)
+    }
+}
+
+impl VirtualCluster {
+    /// What is written in it takes, in bytes. ACLs that are declared in it have a limit of their own.
+    pub(crate) fn bytes_without_acls(&self) -> u64 {
+        let Self {
+            kind,
+            acl_enabled: _,
+            acl_mode: _,
+            super_users,
+            authentication,
+            dns_label,
+            limits,
+        } = self;
+        codec::size(&(kind, super_users, authentication, dns_label, limits))
+    }
+}
+
+impl VclusterState {
+    /// The most that it may have.
+    pub fn most(&self, limit: Limit) -> u64 {
+        self.spec.limits.most(limit)
+    }
+
+    /// How much of it there is. Nothing of what only the gateway has.
+    pub fn used(&self, limit: Limit) -> u64 {
+        match limit {
+            Limit::AliasTopics => count(self.aliases.len()),
+            Limit::ServiceAccounts => count(self.accounts.len()),
+            Limit::Tokens => count(self.tokens.len()),
+            Limit::ScramCredentials => count(self.scram.len()),
+            Limit::Acls => count(self.acls().len()),
+            Limit::AclBytes => self.acls().bytes(),
+            Limit::SpecBytes => self.spec.bytes_without_acls() + self.notes.bytes(),
+            Limit::ContestedNames => count(self.holders.len()),
+            Limit::Vclusters
+            | Limit::AccessTokens
+            | Limit::Nodes
+            | Limit::PhysicalClusters
+            | Limit::StateBytes => 0,
+        }
+    }
+
+    /// Checks that there may be `more` of it.
+    pub(crate) fn check(&self, name: &VclusterName, limit: Limit, more: u64) -> Result<(), OverLimit> {
+        match more {
+            0 => Ok(()),
+            more => self.spec.limits.check(name, limit, self.used(limit) + more),
+        }
+    }
+
+    /// What all of it takes, in bytes.
+    fn bytes(&self) -> u64 {
+        let Self {
+            spec,
+            kafka_cluster_id: _,
+            aliases,
+            accounts,
+            tokens,
+            scram,
+            acls,
+            home: _,
+            bootstrap: _,
+            brokers,
+            next_broker_id: _,
+            holders,
+            notes,
+            times: _,
+        } = self;
+        let shared = [
+            spec.bytes(),
+            aliases.bytes(),
+            accounts.bytes(),
+            tokens.bytes(),
+            scram.bytes(),
+            acls.bytes(),
+            holders.bytes(),
+            notes.bytes(),
+        ];
+        SMALL_PARTS_BYTES + BROKER_BYTES * count(brokers.len()) + shared.iter().sum::<u64>()
+    }
+}
+
+/// More than the rest of a virtual cluster takes, with its name and that of its home.
+const SMALL_PARTS_BYTES: u64 = 1024;
+/// More than a broker takes, with its physical cluster's name.
+const BROKER_BYTES: u64 = 256;
+/// More than a node or a physical cluster takes, a proposal that is remembered, or a slot.
+const NODE_BYTES: u64 = 16 * 1024;
+const SLOT_BYTES: u64 = 8;
+
+impl State {
+    /// How much of it there is; of what belongs to a virtual cluster, in all of them.
+    pub fn used(&self, limit: Limit) -> u64 {
+        match limit {
+            Limit::Vclusters => count(self.vclusters.len()),
+            Limit::AccessTokens => count(self.access_tokens.len()),
+            Limit::Nodes => count(self.nodes.len()),
+            Limit::PhysicalClusters => count(self.pinned_clusters.len()),
+            Limit::StateBytes => self.bytes(),
+            of_vcluster => self.vclusters.values().map(|one| one.used(of_vcluster)).sum(),
+        }
+    }
+
+    /// Checks that there may be `more` of what the gateway has.
+    pub(crate) fn check(&self, limit: Limit, more: u64) -> Result<(), OverLimit> {
+        let most = limit.most();
+        match more > 0 && self.used(limit) + more > most {
+            true => Err(OverLimit {
+                limit,
+                vcluster: None,
+                most,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// What all of it takes, in bytes; rather more than less.
+    fn bytes(&self) -> u64 {
+        let vclusters: u64 = self.vclusters.values().map(|vcluster| vcluster.bytes()).sum();
+        let slots = count(self.slots.len() + self.free_slots.len());
+        let nodes = count(self.nodes.len() + self.pinned_clusters.len() + self.proposals.len());
+        vclusters + self.access_tokens.bytes() + SLOT_BYTES * slots + NODE_BYTES * nodes
+    }
+}
+
+fn count(items: usize) -> u64 {
+    items as u64
+}

@@ -1,0 +1,82 @@
+//! `spec.limits`: the most that a virtual cluster may have of what belongs to it.
+
+use std::collections::BTreeMap;
+
+use klamm_raft::model::{Limit, Limits};
+use serde::{Deserialize, Serialize};
+
+use super::invalid::Invalid;
+
+/// Numbers by what they limit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct LimitsSpec(BTreeMap<String, u64>);
+
+impl LimitsSpec {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// What is shown of them.
+    pub(super) fn of(limits: &Limits) -> Self {
+        let named = limits
+            .0
+            .iter()
+            .map(|(limit, most)| (limit.name().to_owned(), *most));
+        Self(named.collect())
+    }
+
+    pub(super) fn read(self) -> Result<Limits, Invalid> {
+        let read = self.0.into_iter().map(|(name, most)| {
+            let limit = given().find(|limit| limit.name() == name).ok_or_else(|| {
+                let known: Vec<&str> = given().map(Limit::name).collect();
+                Invalid::new(format!(
+                    "the field spec.limits.{name} is not known: there are {}",
+                    known.join(", ")
+                ))
+            })?;
+            match most > limit.ceiling() {
+                true => Err(Invalid::new(format!(
+                    "spec.limits.{name} must be at most {}: every node holds all of it in memory",
+                    limit.ceiling()
+                ))),
+                false => Ok((limit, most)),
+            }
+        });
+        read.collect::<Result<_, _>>().map(Limits)
+    }
+}
+
+/// Those that a virtual cluster can be given.
+pub(in crate::admin) fn given() -> impl Iterator<Item = Limit> {
+    Limit::ALL.into_iter().filter(|limit| limit.is_given())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(name: &str, most: u64) -> LimitsSpec {
+        LimitsSpec([(name.to_owned(), most)].into())
+    }
+
+    #[test]
+    fn what_is_read_is_shown() {
+        for limit in given() {
+            let spec = spec(limit.name(), 7);
+            assert_eq!(LimitsSpec::of(&spec.clone().read().unwrap()), spec);
+        }
+    }
+
+    #[test]
+    fn what_there_is_not_and_what_is_too_much_is_refused() {
+        for (name, most, part) in [
+            ("stateBytes", 1, "aliasTopics, serviceAccounts"),
+            ("acl", 1, "spec.limits.acl is not known"),
+            ("acls", 500_001, "at most 500000"),
+        ] {
+            let refused = spec(name, most).read().unwrap_err().to_string();
+            assert!(refused.contains(part), "{refused}");
+        }
+    }
+}
