@@ -10,15 +10,15 @@ use std::time::Duration;
 use actix_http::{Extensions, HttpService, Protocol, Request};
 use actix_server::ServerBuilder;
 use actix_service::{IntoServiceFactory, ServiceFactory, ServiceFactoryExt, fn_service, map_config};
-use actix_tls::accept::TlsError;
 use actix_tls::accept::rustls_0_23::{Acceptor, TlsStream};
+use actix_tls::accept::{TlsError, max_concurrent_tls_connect};
 use actix_web::body::BoxBody;
 use actix_web::dev::AppConfig;
 use actix_web::{HttpResponse, web};
 use tracing::{debug, warn};
 
 use super::credentials::Guard;
-use super::{HEAD_TIMEOUT, Services, routes};
+use super::{HEAD_TIMEOUT, MAX_CONNECTIONS, Services, routes};
 use crate::listener::TurnedAway;
 use crate::seldom::Seldom;
 use crate::tls::Latest;
@@ -65,6 +65,8 @@ pub(super) fn bind(
     };
     let mut config = tls.for_good().map_err(io::Error::other)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Otherwise those who do not go on with a handshake keep others from their seats.
+    max_concurrent_tls_connect(MAX_CONNECTIONS);
     let seldom = Arc::new(Seldom::default());
     builder.bind("admin", address, move || {
         let (seats, seldom) = (Arc::clone(&seats), Arc::clone(&seldom));
