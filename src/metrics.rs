@@ -3,6 +3,7 @@
 //! Structs of resolved metrics are handed down by constructor; labels are closed sets or configured names, never text
 //! that a client sent.
 
+mod guards;
 mod keys;
 mod node;
 mod upstream;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use klamm_raft::model::{ClusterId, VclusterName};
 use prometheus::{Encoder, Registry, TextEncoder};
 
+pub use guards::GuardMetrics;
 pub use keys::KeyMetrics;
 pub use node::{LimitFigure, NodeMetrics, RaftFigures};
 pub use upstream::{LaneMetrics, UpstreamMetrics};

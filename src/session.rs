@@ -21,6 +21,7 @@ mod login;
 mod orders;
 mod outbound;
 mod passwords;
+mod patterns;
 mod pause;
 mod pipeline;
 mod progress;

@@ -5,13 +5,12 @@
 //! rule that applies names the principal. Patterns are regular expressions of the `regex` crate: they take time in the
 //! length of the subject, and know no back references and no looking around.
 
-use regex::{Captures, Regex, RegexBuilder};
+use regex::{Captures, Regex};
+
+use crate::regexp;
 
 /// The longest text of rules, in bytes.
 const MAX_RULES_BYTES: usize = 8 << 10;
-
-/// The most memory that a compiled pattern may take. It also bounds the time that compiling takes.
-const MAX_COMPILED_BYTES: usize = 1 << 20;
 
 /// The longest name of a principal, in bytes.
 const MAX_NAME_BYTES: usize = 4096;
@@ -31,7 +30,9 @@ pub enum InvalidRules {
         "{0:?} is not a mapping rule: the forms are DEFAULT and RULE:pattern/replacement/ with L or U at its end"
     )]
     Form(String),
-    #[error("the pattern {0:?} of a mapping rule is no regular expression that is understood")]
+    #[error(
+        "the pattern {0:?} of a mapping rule is no regular expression that is understood, or its repetitions come to too much"
+    )]
     Pattern(String),
     #[error(
         "the replacement {0:?} of a mapping rule cannot be read: groups are $1 to $9, a backslash makes the next character plain"
@@ -105,7 +106,7 @@ fn plain(text: &str) -> Result<(Option<Rule>, &str), InvalidRules> {
     match rule.trim_end() {
         "DEFAULT" => Ok((Some(Rule::Default), rest)),
         "" => Ok((None, rest)),
-        other => Err(InvalidRules::Form(other.to_owned())),
+        other => Err(InvalidRules::Form(regexp::quoted(other))),
     }
 }
 
@@ -123,17 +124,11 @@ fn replacing<'a>(text: &str, parts: &'a str) -> Result<(Option<Rule>, &'a str), 
         "" => "",
         rest => rest.strip_prefix(',').ok_or_else(malformed)?,
     };
-    let compiled = |expression: &str| {
-        RegexBuilder::new(expression)
-            .size_limit(MAX_COMPILED_BYTES)
-            .build()
-            .map_err(|_| InvalidRules::Pattern(pattern.to_owned()))
-    };
-    // On its own first: its parentheses must be balanced before it is put between others.
-    let part = compiled(pattern)?;
-    let whole = compiled(&format!(r"\A(?:{pattern})\z"))?;
+    let bad = |_| InvalidRules::Pattern(regexp::quoted(pattern));
+    let part = regexp::compile(pattern).map_err(bad)?;
+    let whole = regexp::compile_whole(pattern).map_err(bad)?;
     let replacement = pieces(replacement, part.captures_len() - 1)
-        .ok_or_else(|| InvalidRules::Replacement(replacement.to_owned()))?;
+        .ok_or_else(|| InvalidRules::Replacement(regexp::quoted(replacement)))?;
     let rule = Rule::Replace {
         whole,
         part,

@@ -49,7 +49,9 @@ pub enum RuleError {
         name: String,
         arguments: usize,
     },
-    #[error("at {at}: the pattern of matches() is a quoted text that is a regular expression")]
+    #[error(
+        "at {at}: the pattern of matches() is a quoted text that is a regular expression, and not too large a one"
+    )]
     Pattern { at: usize },
 }
 

@@ -3,6 +3,8 @@
 use prometheus::core::Collector;
 use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
 
+use super::GuardMetrics;
+
 /// What Raft says of itself, taken at each scrape.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RaftFigures {
@@ -59,6 +61,7 @@ pub struct NodeMetrics {
     nodes: IntGaugeVec,
     /// How much of each limit is used.
     limits: GaugeVec,
+    pub guards: GuardMetrics,
 }
 
 fn limits() -> Result<GaugeVec, prometheus::Error> {
@@ -135,6 +138,7 @@ impl NodeMetrics {
                 &["state"],
             )?,
             limits: limits()?,
+            guards: GuardMetrics::register(registry)?,
         };
         metrics.show_in(registry)?;
         for result in ["ok", "failed"] {

@@ -14,6 +14,7 @@ use super::pipeline::Asked;
 use super::setup::Later;
 use crate::auth::password::Verdict;
 use crate::vcluster::api::Gathering;
+use crate::vcluster::pattern::{Compiled, NoPattern};
 use crate::vcluster::pending::PendingChange;
 use crate::vcluster::plan::{
     Attempt, CallResult, ChangeResult, ChangeUnavailable, Confirmation, NotConfirmed,
@@ -36,6 +37,13 @@ pub(super) enum Pause {
     Confirmation {
         done: Later<Confirmation>,
         request: Unplanned,
+    },
+    /// A regular expression is compiled.
+    Pattern {
+        done: Later<Compiled>,
+        text: String,
+        request: Unplanned,
+        attempt: Attempt,
     },
     /// A change is made durable.
     Change {
@@ -66,6 +74,12 @@ pub(super) enum Pause {
 #[derive(Debug)]
 pub(super) enum Resume {
     Plan(Unplanned, Attempt),
+    Compiled {
+        compiled: Compiled,
+        text: String,
+        request: Unplanned,
+        attempt: Attempt,
+    },
     Changed {
         result: ChangeResult,
         pending: PendingChange,
@@ -97,6 +111,7 @@ pub(super) enum Resume {
 enum Brought {
     Nothing,
     Confirmation(Confirmation),
+    Compiled(Compiled),
     Change(ChangeResult),
     Verdict(Verdict),
     Relayed(Relayed),
@@ -110,6 +125,7 @@ impl Pause {
                 done.as_mut().poll(cx).map(|()| Brought::Nothing)
             }
             Self::Confirmation { done, .. } => done.as_mut().poll(cx).map(Brought::Confirmation),
+            Self::Pattern { done, .. } => done.as_mut().poll(cx).map(Brought::Compiled),
             Self::Change { done, .. } => done.as_mut().poll(cx).map(Brought::Change),
             Self::Password { done, .. } => done.as_mut().poll(cx).map(Brought::Verdict),
             Self::Relay { done, .. } => done.as_mut().poll(cx).map(Brought::Relayed),
@@ -139,6 +155,20 @@ impl Pause {
                     },
                 )
             }
+            Self::Pattern {
+                text,
+                request,
+                attempt,
+                ..
+            } => Resume::Compiled {
+                compiled: match brought {
+                    Brought::Compiled(compiled) => compiled,
+                    _ => Err(NoPattern::Busy),
+                },
+                text,
+                request,
+                attempt,
+            },
             Self::Change { pending, asked, .. } => Resume::Changed {
                 result: match brought {
                     Brought::Change(result) => result,
@@ -183,6 +213,7 @@ impl std::fmt::Debug for Pause {
         f.write_str(match self {
             Self::Refresh { .. } => "Refresh",
             Self::Confirmation { .. } => "Confirmation",
+            Self::Pattern { .. } => "Pattern",
             Self::Change { .. } => "Change",
             Self::Keys { .. } => "Keys",
             Self::Password { .. } => "Password",

@@ -152,6 +152,15 @@ impl Session {
         while let Poll::Ready(Some(resume)) = Pause::poll_in(&mut self.pause, cx) {
             match resume {
                 Resume::Plan(request, attempt) => self.serve(request, attempt)?,
+                Resume::Compiled {
+                    compiled,
+                    text,
+                    request,
+                    attempt,
+                } => {
+                    self.subscriptions.compiled(text, compiled);
+                    self.serve(request, attempt)?;
+                }
                 Resume::Changed {
                     result,
                     pending,

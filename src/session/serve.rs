@@ -106,7 +106,7 @@ impl Session {
             Plan::Reply(answer) => self.reply(answer, asked),
             Plan::Forward(forward) => self.forward(view, forward, share, asked)?,
             Plan::Drop => {}
-            Plan::Need(need) => self.find_out(need, share, asked),
+            Plan::Need(need) => self.find_out(need, share, asked)?,
             Plan::Close(reason) => self.drain(reason.into()),
         }
         Ok(())
@@ -179,7 +179,7 @@ impl Session {
         Ok(())
     }
 
-    fn find_out(&mut self, need: Need, share: Option<Rc<Share>>, asked: Asked) {
+    fn find_out(&mut self, need: Need, share: Option<Rc<Share>>, asked: Asked) -> Result<(), End> {
         let limit = self.setup.shared.limits.need_timeout;
         self.pause = Some(match need {
             Need::FreshTopics { frame } => {
@@ -198,6 +198,20 @@ impl Session {
                         result.unwrap_or(Err(NotConfirmed))
                     }),
                     request: Unplanned { frame, share, asked },
+                }
+            }
+            Need::Pattern { text, frame, attempt } => {
+                let Some(caller) = &self.caller else {
+                    return Err(End::NotLoggedIn);
+                };
+                let vcluster = self.setup.door.view.load().name.clone();
+                let owner = (vcluster, caller.principal.clone());
+                let patterns = Arc::clone(&self.setup.shared.patterns);
+                Pause::Pattern {
+                    done: Box::pin(patterns.compile(owner, text.clone(), limit)),
+                    text,
+                    request: Unplanned { frame, share, asked },
+                    attempt,
                 }
             }
             Need::Answers { calls, gathering } => Pause::Calls {
@@ -222,6 +236,7 @@ impl Session {
                 }
             }
         });
+        Ok(())
     }
 
     /// A change is made, refused or unknown.

@@ -16,6 +16,7 @@ use super::census::Seat;
 use super::limits::Limits;
 use super::orders::Orders;
 use super::passwords::Passwords;
+use super::patterns::Patterns;
 use crate::auth::certificate::ClientCertificate;
 use crate::backend::Pool;
 use crate::metrics::{NodeMetrics, VclusterMetrics};
@@ -56,6 +57,7 @@ pub struct Shared {
     /// The memory that large frames may take.
     pub(super) purses: Purses,
     pub(super) passwords: Arc<Passwords>,
+    pub(super) patterns: Arc<Patterns>,
     pub propose: Propose,
     pub confirm: Confirm,
     pub metrics: Arc<NodeMetrics>,
@@ -74,6 +76,7 @@ impl Shared {
         Self {
             purses: Purses::new(limits.max_buffered_bytes, Arc::clone(&metrics)),
             passwords: Arc::new(Passwords::new(Arc::clone(&metrics))),
+            patterns: Arc::new(Patterns::new(metrics.guards.clone())),
             limits,
             propose,
             confirm,

@@ -162,6 +162,7 @@ fn plan(view: &View, question: Question<'_>, aim: Aim, subscriptions: &mut Subsc
             Ok(plan) => gate.planned(plan),
             Err(Stop::Malformed) => gate.planned(Plan::Close(CloseReason::BadRequest)),
             Err(Stop::UnknownTopicId) => Ask::need_fresh_topics(frame.clone()).into(),
+            Err(Stop::Uncompiled(text)) => Ask::need_pattern(text, frame.clone(), attempt).into(),
             Err(Stop::Unconfirmed) => Ask::need_confirmation(frame.clone()).into(),
         })
     });
@@ -370,7 +371,7 @@ fn convert(
         }
         Then::Groups { refused, .. } => groups::deleted(back, message, &empty()?, refused, edits),
         Then::Transactions(refused) => txn_admin::described(back, message, &empty()?, refused, edits),
-        Then::ListedTransactions(pattern) => txn_admin::listed(back, message, pattern.as_ref(), edits),
+        Then::ListedTransactions(pattern) => txn_admin::listed(back, message, pattern.as_deref(), edits),
         Then::Nothing if pending.api == Api::ListGroups => groups::listed(back, message, edits),
         Then::Nothing => back.convert(message.root(), edits),
         Then::Cluster(operations) => {

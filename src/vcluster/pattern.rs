@@ -4,48 +4,72 @@
 pub mod beginning;
 mod translate;
 
-use regex::{Regex, RegexBuilder};
+use regex::Regex;
+
+use crate::regexp::{self, BadExpression};
 
 /// The longest expression.
 const MAX_PATTERN_BYTES: usize = 4 << 10;
-/// How deep groups may be nested.
-const MAX_NESTING: u32 = 50;
-/// The most memory that a compiled expression may take. It also bounds the time that compiling takes.
-const MAX_COMPILED_BYTES: usize = 1 << 20;
 
-/// A compiled expression.
+/// Which names are meant.
 #[derive(Debug)]
-pub struct Pattern(Regex);
+pub struct Pattern(Names);
 
-/// The text is no expression of RE2/J, or exceeds the limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the regular expression is not valid")]
-pub struct BadPattern;
-
-impl Pattern {
-    /// Compiles an expression.
-    pub fn compile(text: &str) -> Result<Self, BadPattern> {
-        if text.len() > MAX_PATTERN_BYTES {
-            return Err(BadPattern);
-        }
-        let translated = translate::translate(text)?;
-        // On its own first: its parentheses must be balanced before it is put between others.
-        compiled(&translated)?;
-        compiled(&format!(r"\A(?:{translated})\z")).map(Self)
-    }
-
-    /// Whether the expression matches all of `name`.
-    pub fn matches(&self, name: &str) -> bool {
-        self.0.is_match(name)
-    }
+#[derive(Debug)]
+enum Names {
+    /// Those that an expression matches.
+    Matching(Box<Regex>),
+    /// Those that begin with one of these.
+    Beginning(Vec<String>),
 }
 
-fn compiled(text: &str) -> Result<Regex, BadPattern> {
-    RegexBuilder::new(text)
-        .size_limit(MAX_COMPILED_BYTES)
-        .nest_limit(MAX_NESTING)
-        .build()
-        .map_err(|_| BadPattern)
+/// The text is no expression of RE2/J.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NotRe2;
+
+/// Why there is no [`Pattern`] of an expression that a client sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoPattern {
+    /// It is none, or too large.
+    Bad(BadExpression),
+    /// Too many are being compiled: later there may be one.
+    Busy,
+}
+
+/// What came of an expression.
+pub type Compiled = Result<std::sync::Arc<Pattern>, NoPattern>;
+
+impl Pattern {
+    /// Compiles an expression. It takes some milliseconds at worst: too long for a thread that serves others.
+    pub fn compile(text: &str) -> Result<Self, BadExpression> {
+        Self::check_length(text)?;
+        let translated = translate::translate(text).map_err(|NotRe2| BadExpression::Invalid)?;
+        let regex = regexp::compile_whole(&translated)?;
+        Ok(Self(Names::Matching(Box::new(regex))))
+    }
+
+    /// Whether the text is too long to be looked at.
+    pub fn check_length(text: &str) -> Result<(), BadExpression> {
+        match text.len() <= MAX_PATTERN_BYTES {
+            true => Ok(()),
+            false => Err(BadExpression::TooLarge),
+        }
+    }
+
+    /// What [`beginning::all_that_begin`] gives the expression of.
+    pub fn of_beginnings(beginnings: Vec<String>) -> Self {
+        Self(Names::Beginning(beginnings))
+    }
+
+    /// Whether all of `name` is meant.
+    pub fn matches(&self, name: &str) -> bool {
+        match &self.0 {
+            Names::Matching(regex) => regex.is_match(name),
+            Names::Beginning(beginnings) => beginnings
+                .iter()
+                .any(|beginning| name.starts_with(beginning.as_str())),
+        }
+    }
 }
 
 #[cfg(test)]

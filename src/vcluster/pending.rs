@@ -72,7 +72,7 @@ pub(super) enum Then {
     /// Transactional ids that were not sent are added, and topics that the caller may not describe are removed.
     Transactions(Vec<RefusedTransaction>),
     /// Only what matches is listed.
-    ListedTransactions(Option<Pattern>),
+    ListedTransactions(Option<Arc<Pattern>>),
     /// Items that were not sent are added.
     Refusals(Refusals),
     /// The same, of CreateTopics.

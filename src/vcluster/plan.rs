@@ -163,6 +163,13 @@ pub enum Need {
     /// acknowledged, load the view again, and plan the same frame again with [`Attempt::Confirmed`], or with
     /// [`Attempt::Unconfirmed`] if nobody could say.
     Confirmation { frame: Bytes },
+    /// Have the expression compiled, hand what came of it to [`super::subscriptions::Subscriptions::compiled`], and plan the
+    /// same frame again with the same attempt.
+    Pattern {
+        text: String,
+        frame: Bytes,
+        attempt: Attempt,
+    },
     /// Propose the command, then hand the result to [`super::api::changed`].
     Change {
         command: Box<Command>,

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Weak};
 
+use super::pattern::Compiled;
 use super::rename::Names;
 use super::view::{Acls, View};
 
@@ -17,6 +18,8 @@ const MAX_MEMBERS: usize = 8;
 pub struct Subscriptions {
     /// The oldest first.
     members: VecDeque<Member>,
+    /// The expression that the next request to be planned asked for, and what came of it.
+    compiled: Option<(String, Compiled)>,
 }
 
 /// Who subscribes.
@@ -93,6 +96,17 @@ impl Subscriptions {
     /// A member left, or subscribes in another way.
     pub fn forget(&mut self, key: &MemberKey) {
         self.members.retain(|member| member.key != *key);
+    }
+
+    /// What came of the expression that a request asked for, which is planned next.
+    pub fn compiled(&mut self, text: String, compiled: Compiled) {
+        self.compiled = Some((text, compiled));
+    }
+
+    /// The same for that request.
+    pub fn take_compiled(&mut self, text: &str) -> Option<Compiled> {
+        let (of, compiled) = self.compiled.take()?;
+        (of == text).then_some(compiled)
     }
 
     /// The member, if it subscribes by an expression.

@@ -69,6 +69,14 @@ fn play(world: &World, caller: &Caller, frame: &Bytes, chance: &mut Chance) {
             );
             assert!(frame.starts_with(&same), "asks the same");
         }
+        Plan::Need(Need::Pattern {
+            frame: same,
+            attempt: again,
+            ..
+        }) => {
+            assert_eq!(attempt, again, "asks the same");
+            assert!(frame.starts_with(&same), "asks the same");
+        }
         Plan::Need(Need::Change { pending, .. }) => {
             answered(frame, &api::changed(pending, Err(ChangeUnavailable)))
         }

@@ -4,12 +4,10 @@ use regex::Regex;
 
 use super::lexer::{Lexer, Token};
 use super::{MAX_DEPTH, MAX_TEXT_BYTES, RuleError};
+use crate::regexp;
 
 /// The name of the one variable.
 const CLAIMS: &str = "claims";
-
-/// What a compiled pattern may take in memory, in bytes.
-const MAX_PATTERN_BYTES: usize = 256 << 10;
 
 /// A part of an expression. `depth` is that of the deepest part below, plus one.
 #[derive(Debug, Clone)]
@@ -431,9 +429,6 @@ fn matches(at: usize, text: Expression, pattern: &Expression) -> Result<Expressi
     let Kind::Text(pattern) = &pattern.kind else {
         return Err(RuleError::Pattern { at });
     };
-    let regex = regex::RegexBuilder::new(pattern)
-        .size_limit(MAX_PATTERN_BYTES)
-        .build()
-        .map_err(|_| RuleError::Pattern { at })?;
+    let regex = regexp::compile(pattern).map_err(|_| RuleError::Pattern { at })?;
     one(|text| Kind::Matches(text, Box::new(regex)), text)
 }

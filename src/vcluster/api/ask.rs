@@ -67,6 +67,8 @@ pub(super) enum Stop {
     Malformed,
     /// It names a topic id that the view does not know, or depends on whether a topic exists that the view does not show.
     UnknownTopicId,
+    /// It depends on an expression that is not compiled yet.
+    Uncompiled(String),
     /// Nobody has confirmed yet that the view shows the newest state.
     Unconfirmed,
 }
@@ -292,6 +294,11 @@ impl<'a> Ask<'a> {
     /// The plan of a request that must wait until that is known.
     pub(super) fn need_confirmation(frame: Bytes) -> Plan {
         Plan::Need(Need::Confirmation { frame })
+    }
+
+    /// The plan of a request that must wait until an expression is compiled.
+    pub(super) fn need_pattern(text: String, frame: Bytes, attempt: Attempt) -> Plan {
+        Plan::Need(Need::Pattern { text, frame, attempt })
     }
 
     /// The plan of a request that must wait for a fresh topology.

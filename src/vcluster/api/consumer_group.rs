@@ -25,6 +25,9 @@ pub(super) const ELSEWHERE: &str = "A topic is on another physical cluster than 
 /// What a broker says to a member without a group.
 pub(super) const NO_GROUP_ID: &str = "GroupId can't be empty.";
 
+/// Why a heartbeat is not sent on, and in which words.
+type Refusal = (ErrorCode, Option<&'static str>);
+
 /// The heartbeat of a member.
 pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
@@ -48,9 +51,11 @@ pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if named.is_ok() && subscribed_names(ask.message).any(|name| ask.view.is_elsewhere(name)) {
         return refuse_in_words(ask, ErrorCode::InvalidRequest, Some(ELSEWHERE));
     }
-    let subscribed = named.and_then(|()| subscribe(ask, &mut edits));
-    if let Err(error) = subscribed {
+    if let Err(error) = named {
         return refuse(ask, error);
+    }
+    if let Err((error, words)) = subscribe(ask, &mut edits)? {
+        return refuse_in_words(ask, error, words);
     }
     owned_to_physical(ask, &mut edits)?;
     ask.forward(edits, Then::Nothing)
@@ -117,37 +122,46 @@ fn may_describe_all(ask: &mut Ask<'_>) -> bool {
 ///
 /// As "no expression" and "as before" look alike where names stand for an expression, clearing it clears the names that
 /// came of it.
-fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
+fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<Result<(), Refusal>, Stop> {
     let root = ask.message.root();
     let pattern = pattern_of(ask);
     let Some(array) = root.child_of(Class::TopicName) else {
-        return Ok(());
+        return Ok(Ok(()));
     };
     if array.is_null() && pattern.is_none() {
-        return expression::unsaid(ask, (array, root.child_of(Class::TopicPattern)), edits);
+        return expression::unsaid(ask, (array, root.child_of(Class::TopicPattern)), edits).map(Ok);
     }
     let names = &ask.view.names;
     let mut physical = BTreeSet::new();
     for name in subscribed_names(ask.message) {
         physical.insert(match names.by_virtual_name(name) {
             Some(alias) => alias.physical_name.as_str().to_owned(),
-            None => names.stand_in(name).map_err(|_| ErrorCode::InvalidRequest)?,
+            None => match names.stand_in(name) {
+                Ok(name) => name,
+                Err(_) => return Ok(Err((ErrorCode::InvalidRequest, None))),
+            },
         });
     }
     let said = pattern.and_then(|node| Some((node, node.text().filter(|text| !text.is_empty())?)));
     let Some((node, text)) = said else {
         expression::said(ask, None);
         edits.set_texts(array, &physical);
-        return Ok(());
+        return Ok(Ok(()));
     };
     let beside = match physical.is_empty() {
         true => Beside::Nothing,
         false => Beside::Names,
     };
-    let meaning = expression::resolve(ask, text, beside)?;
+    let meaning = match expression::resolve(ask, text, beside) {
+        Ok(meaning) => meaning,
+        Err(unmeant) => {
+            let (error, words) = unmeant.into_answer(text)?;
+            return Ok(Err((error, Some(words))));
+        }
+    };
     expression::said(ask, (beside == Beside::Nothing).then_some((text, &meaning)));
     meaning.tell((array, node), physical, edits);
-    Ok(())
+    Ok(Ok(()))
 }
 
 /// Gives partitions that a member has their physical ids, also those of topics that departed: the broker waits until the

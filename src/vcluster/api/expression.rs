@@ -4,11 +4,13 @@
 //! by one of its later heartbeats.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use super::ask::Ask;
+use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
 use crate::authz::{Breadth, Resource};
-use crate::vcluster::pattern::{Pattern, beginning};
+use crate::regexp::BadExpression;
+use crate::vcluster::pattern::{NoPattern, Pattern, beginning};
 use crate::vcluster::rename::PhysicalPattern;
 use crate::vcluster::subscriptions::MemberKey;
 use crate::wire::{Class, Edits, Node, field};
@@ -16,6 +18,12 @@ use klamm_raft::model::Operation;
 
 /// Before an expression of a broker's, among texts that are names otherwise: it is no name.
 const PATTERN_MARK: &str = "~";
+
+/// What is said of an expression that is not compiled.
+const INVALID: &str = "The regular expression is not valid in the syntax of RE2/J.";
+const TOO_LARGE: &str = "The regular expression is too large: it is longer than 4 KiB, or its repetitions and character \
+                         classes come to too much. Write fewer or smaller counted repetitions.";
+const BUSY: &str = "The gateway is compiling too many regular expressions: try again.";
 
 /// How many rights on beginnings of names an expression is made of.
 const MAX_BEGINNINGS: usize = 50;
@@ -70,9 +78,46 @@ pub(super) enum Beside {
     Names,
 }
 
+/// Why it is not known what an expression means.
+pub(super) enum Unmeant {
+    Refused(NoPattern),
+    /// It is not compiled yet.
+    Uncompiled,
+}
+
+impl Unmeant {
+    /// The end of a request that cannot go on without.
+    pub(super) fn into_answer(self, expression: &str) -> Result<(ErrorCode, &'static str), Stop> {
+        match self {
+            Self::Refused(no) => Ok(refusal(no)),
+            Self::Uncompiled => Err(Stop::Uncompiled(expression.to_owned())),
+        }
+    }
+}
+
+/// How a client is told.
+fn refusal(no: NoPattern) -> (ErrorCode, &'static str) {
+    match no {
+        NoPattern::Bad(BadExpression::Invalid) => (ErrorCode::InvalidRegularExpression, INVALID),
+        NoPattern::Bad(BadExpression::TooLarge) => (ErrorCode::InvalidRegularExpression, TOO_LARGE),
+        NoPattern::Busy => (ErrorCode::CoordinatorLoadInProgress, BUSY),
+    }
+}
+
+/// The expression as it was compiled for this request.
+pub(super) fn compiled(ask: &mut Ask<'_>, expression: &str) -> Result<Arc<Pattern>, Unmeant> {
+    if let Err(bad) = Pattern::check_length(expression) {
+        return Err(Unmeant::Refused(NoPattern::Bad(bad)));
+    }
+    match ask.subscriptions.take_compiled(expression) {
+        Some(compiled) => compiled.map_err(Unmeant::Refused),
+        None => Err(Unmeant::Uncompiled),
+    }
+}
+
 /// What an expression means for the caller.
-pub(super) fn resolve(ask: &mut Ask<'_>, expression: &str, beside: Beside) -> Result<Meaning, ErrorCode> {
-    let pattern = Pattern::compile(expression).map_err(|_| ErrorCode::InvalidRegularExpression)?;
+pub(super) fn resolve(ask: &mut Ask<'_>, expression: &str, beside: Beside) -> Result<Meaning, Unmeant> {
+    let pattern = compiled(ask, expression)?;
     if beside == Beside::Nothing
         && let Some(physical) = evaluated(ask, (&pattern, expression))
     {
@@ -116,8 +161,9 @@ fn evaluated(ask: &mut Ask<'_>, (pattern, expression): (&Pattern, &str)) -> Opti
         return None;
     }
     // Of all that begin so, those to which the caller has a right.
-    let narrower = beginning::all_that_begin(allowed);
-    let pattern_of_narrower = Pattern::compile(&narrower).ok()?;
+    let narrower = beginning::all_that_begin(allowed.iter().copied());
+    Pattern::check_length(&narrower).ok()?;
+    let pattern_of_narrower = Pattern::of_beginnings(allowed.into_iter().map(str::to_owned).collect());
     let mut physical = ask.view.names.physical_pattern(&pattern_of_narrower, &narrower)?;
     let by_name = described(ask, pattern).into_iter();
     let is_found = |name: &String| {
@@ -156,7 +202,7 @@ pub(super) fn unsaid(
     ask: &mut Ask<'_>,
     (names, pattern): (Node<'_>, Option<Node<'_>>),
     edits: &mut Edits,
-) -> Result<(), ErrorCode> {
+) -> Result<(), Stop> {
     let Some((key, epoch)) = member_of(ask) else {
         return Ok(());
     };
@@ -171,7 +217,12 @@ pub(super) fn unsaid(
     let (Some(expression), Some(pattern)) = (expression, pattern) else {
         return Ok(());
     };
-    let meaning = resolve(ask, &expression, Beside::Nothing)?;
+    let meaning = match resolve(ask, &expression, Beside::Nothing) {
+        Ok(meaning) => meaning,
+        Err(Unmeant::Uncompiled) => return Err(Stop::Uncompiled(expression)),
+        // One of the next heartbeats looks again.
+        Err(Unmeant::Refused(_)) => return Ok(()),
+    };
     let member = ask.subscriptions.member(&key);
     if member.is_some_and(|member| member.resolved(meaning.texts(), view, epoch)) {
         meaning.tell((names, pattern), BTreeSet::new(), edits);

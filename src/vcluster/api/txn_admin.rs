@@ -6,6 +6,7 @@ use klamm_raft::model::{Operation, TopicName};
 use super::ask::{Ask, Stop};
 use super::back::Back;
 use super::error_code::{ErrorCode, denial};
+use super::expression;
 use super::offsets;
 use super::topics::{self, Shape};
 use super::txn;
@@ -116,13 +117,17 @@ pub(super) fn list(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let mut pattern = None;
     if let Some(node) = ask.message.first(Class::TransactionalIdPattern) {
-        let text = node.text().filter(|text| !text.is_empty());
-        let Ok(compiled) = text.map(Pattern::compile).transpose() else {
-            let mut response = ask.response()?;
-            response.set(field::ERROR_CODE, ErrorCode::InvalidRegularExpression);
-            return ask.reply(&response);
-        };
-        pattern = compiled;
+        if let Some(text) = node.text().filter(|text| !text.is_empty()) {
+            match expression::compiled(ask, text) {
+                Ok(compiled) => pattern = Some(compiled),
+                Err(unmeant) => {
+                    let (error, _) = unmeant.into_answer(text)?;
+                    let mut response = ask.response()?;
+                    response.set(field::ERROR_CODE, error);
+                    return ask.reply(&response);
+                }
+            }
+        }
         edits.set_text(node, None);
     }
     if !ask.has_home() {
@@ -140,11 +145,11 @@ pub(super) fn listed(back: &Back<'_>, message: Message<'_>, pattern: Option<&Pat
         let physical = state.text_in(field::TRANSACTIONAL_ID);
         let id = physical.and_then(|id| back.names.virtual_transactional_id(id));
         let is_shown = id.is_some_and(|id| {
-            pattern.is_none_or(|pattern| pattern.matches(id))
-                && back
-                    .asker
-                    .decide(Operation::Describe, Resource::transactional_id(id))
-                    .is_allowed()
+            // Matching may take long: it is for those only who may see the id.
+            back.asker
+                .decide(Operation::Describe, Resource::transactional_id(id))
+                .is_allowed()
+                && pattern.is_none_or(|pattern| pattern.matches(id))
         });
         if !is_shown || !back.item(state, edits) {
             edits.remove_item(array, state);

@@ -4,13 +4,13 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
-use super::BadPattern;
+use super::NotRe2;
 
 /// The most repetitions that RE2/J counts.
 const MAX_REPEAT: u32 = 1000;
 
 /// The expression in the syntax of the `regex` crate.
-pub(super) fn translate(text: &str) -> Result<String, BadPattern> {
+pub(super) fn translate(text: &str) -> Result<String, NotRe2> {
     let mut translation = Translation {
         rest: text.chars().peekable(),
         out: String::with_capacity(text.len()),
@@ -33,7 +33,7 @@ enum Place {
 }
 
 impl Translation<'_> {
-    fn outside_classes(&mut self) -> Result<(), BadPattern> {
+    fn outside_classes(&mut self) -> Result<(), NotRe2> {
         let mut after_repetition = false;
         while let Some(char) = self.rest.next() {
             let is_repetition = match char {
@@ -50,7 +50,7 @@ impl Translation<'_> {
             if is_repetition {
                 // `a**` repeats nothing.
                 if after_repetition {
-                    return Err(BadPattern);
+                    return Err(NotRe2);
                 }
                 if let Some(lazy) = self.rest.next_if_eq(&'?') {
                     self.out.push(lazy);
@@ -61,7 +61,7 @@ impl Translation<'_> {
         Ok(())
     }
 
-    fn plain(&mut self, char: char) -> Result<(), BadPattern> {
+    fn plain(&mut self, char: char) -> Result<(), NotRe2> {
         match char {
             '\\' => self.escape(Place::Outside),
             '[' => self.class(),
@@ -83,7 +83,7 @@ impl Translation<'_> {
     }
 
     /// A brace: `{2}`, `{2,}`, `{2,3}`, or else it stands for itself.
-    fn count(&mut self) -> Result<bool, BadPattern> {
+    fn count(&mut self) -> Result<bool, NotRe2> {
         let ahead: String = self.rest.clone().take_while(|char| *char != '}').collect();
         let is_closed = self.rest.clone().nth(ahead.chars().count()) == Some('}');
         let (min, max) = match ahead.split_once(',') {
@@ -97,10 +97,10 @@ impl Translation<'_> {
             return Ok(false);
         }
         let number = |text: &str| text.parse().ok().filter(|number| *number <= MAX_REPEAT);
-        let least: u32 = number(min).ok_or(BadPattern)?;
-        let most = max.map(|max| number(max).ok_or(BadPattern)).transpose()?;
+        let least: u32 = number(min).ok_or(NotRe2)?;
+        let most = max.map(|max| number(max).ok_or(NotRe2)).transpose()?;
         if most.is_some_and(|most| most < least) {
-            return Err(BadPattern);
+            return Err(NotRe2);
         }
         self.out.push('{');
         self.out.extend(self.rest.by_ref().take(ahead.len() + 1));
@@ -108,7 +108,7 @@ impl Translation<'_> {
     }
 
     /// A group: of what follows a question mark RE2/J knows names, and the flags i, m, s and U.
-    fn group(&mut self) -> Result<(), BadPattern> {
+    fn group(&mut self) -> Result<(), NotRe2> {
         self.out.push('(');
         let Some(mark) = self.rest.next_if_eq(&'?') else {
             return Ok(());
@@ -119,13 +119,13 @@ impl Translation<'_> {
             match char {
                 ':' | ')' | '<' => return Ok(()),
                 'i' | 'm' | 's' | 'U' | '-' | 'P' => {}
-                _ => return Err(BadPattern),
+                _ => return Err(NotRe2),
             }
         }
-        Err(BadPattern)
+        Err(NotRe2)
     }
 
-    fn class(&mut self) -> Result<(), BadPattern> {
+    fn class(&mut self) -> Result<(), NotRe2> {
         self.out.push('[');
         if let Some(not) = self.rest.next_if_eq(&'^') {
             self.out.push(not);
@@ -143,11 +143,11 @@ impl Translation<'_> {
                 '[' if self.rest.peek() == Some(&':') => self.named_class(),
                 // Brackets do not nest, and there are no operators.
                 '[' | '&' | '~' => self.literal(char),
-                '-' if self.rest.peek() == Some(&'-') => return Err(BadPattern),
+                '-' if self.rest.peek() == Some(&'-') => return Err(NotRe2),
                 _ => self.out.push(char),
             }
         }
-        Err(BadPattern)
+        Err(NotRe2)
     }
 
     /// `[:alpha:]`, or a bracket that stands for itself.
@@ -167,8 +167,8 @@ impl Translation<'_> {
         }
     }
 
-    fn escape(&mut self, place: Place) -> Result<(), BadPattern> {
-        let char = self.rest.next().ok_or(BadPattern)?;
+    fn escape(&mut self, place: Place) -> Result<(), NotRe2> {
+        let char = self.rest.next().ok_or(NotRe2)?;
         match (char, place) {
             ('Q', Place::Outside) => self.quotation(),
             ('d' | 'D' | 'w' | 'W' | 's' | 'S', _) => self.ascii_class(char, place),
@@ -180,13 +180,13 @@ impl Translation<'_> {
                 }
             }
             _ if char.is_ascii_punctuation() => self.literal(char),
-            _ => return Err(BadPattern),
+            _ => return Err(NotRe2),
         }
         Ok(())
     }
 
     /// What follows `\p` or `\x`.
-    fn name_in_braces(&mut self, brace: char) -> Result<(), BadPattern> {
+    fn name_in_braces(&mut self, brace: char) -> Result<(), NotRe2> {
         self.out.push(brace);
         for char in self.rest.by_ref() {
             self.out.push(char);
@@ -194,7 +194,7 @@ impl Translation<'_> {
                 return Ok(());
             }
         }
-        Err(BadPattern)
+        Err(NotRe2)
     }
 
     /// Everything up to `\E`, or to the end, stands for itself.

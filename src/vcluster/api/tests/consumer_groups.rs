@@ -14,8 +14,9 @@ use uuid::Uuid;
 
 use super::world::*;
 use crate::authz::Resource;
-use crate::vcluster::api::Freshness;
-use crate::vcluster::plan::Attempt;
+use crate::vcluster::api::{self, Freshness};
+use crate::vcluster::plan::{Attempt, Need, Plan};
+use crate::vcluster::subscriptions::Subscriptions;
 
 const FOREIGN: Uuid = Uuid::from_bytes([0xee; 16]);
 
@@ -57,6 +58,40 @@ fn sent(world: &World, version: i16, request: &ConsumerGroupHeartbeatRequest) ->
 
 fn error(world: &World, version: i16, request: &ConsumerGroupHeartbeatRequest) -> i16 {
     world.ask(version, request).replied().error_code
+}
+
+/// Nothing that a client wrote is compiled where a request is planned.
+#[test]
+fn an_expression_is_compiled_elsewhere_before_a_heartbeat_goes_on() {
+    let mut world = member();
+    let plan = |world: &World, request: &ConsumerGroupHeartbeatRequest| {
+        let frame = encode_request(1, request);
+        let mut subscriptions = Subscriptions::default();
+        api::request(
+            &world.view,
+            &world.caller,
+            &mut subscriptions,
+            frame,
+            Attempt::First,
+        )
+        .plan
+    };
+    let Plan::Need(Need::Pattern { text, .. }) = plan(&world, &by_pattern(r"\pL{900}")) else {
+        panic!("it goes on")
+    };
+    assert_eq!(text, r"\pL{900}");
+    let answer = world.ask(1, &by_pattern(r"\pL{900}")).replied();
+    assert_eq!(answer.error_code, 128);
+    let words = answer.error_message.unwrap();
+    assert!(words.contains("too large") && words.len() < 300, "{words}");
+
+    // Without a right, and without a chance, nothing is.
+    assert!(matches!(plan(&World::new(), &by_pattern(".*")), Plan::Reply(_)));
+    let long = by_pattern(&"a".repeat(5_000));
+    assert!(matches!(plan(&world, &long), Plan::Reply(_)));
+
+    world.is_busy = true;
+    assert_eq!(error(&world, 1, &by_pattern(".*")), 14, "clients try again");
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! Random messages with values planted in every field whose class could hold one: nothing physical of a broker's answer
 //! may be in the bytes for a client, and nothing that a client may not name may be in the bytes for a broker.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
 use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api::{self, items::Refusals, table::Api};
+use crate::vcluster::pattern::{NoPattern, Pattern};
 use crate::vcluster::pending::{
     Asked, Company, Coordinated, FetchedGroup, FetchedTopics, Members, MetadataThen, Pending, Protocol, Then,
 };
-use crate::vcluster::plan::{Attempt, Need, Plan};
+use crate::vcluster::plan::{Attempt, Need, Plan, Planned};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::Class;
 use crate::wire::tests::sample::{Value, planted_request, planted_response};
@@ -330,6 +335,28 @@ fn plant_request(class: Class, random: usize) -> Option<Value> {
     Some(planted)
 }
 
+/// Plans a request, with the expression compiled that it may need.
+fn planned_with_patterns(world: &World, frame: Bytes) -> Planned {
+    let mut subscriptions = Subscriptions::default();
+    let plan = |subscriptions: &mut Subscriptions| {
+        let frame = frame.clone();
+        api::request(
+            &world.view,
+            &world.caller,
+            subscriptions,
+            frame,
+            Attempt::AfterRefresh,
+        )
+    };
+    let planned = plan(&mut subscriptions);
+    let Plan::Need(Need::Pattern { text, .. }) = planned.plan else {
+        return planned;
+    };
+    let compiled = Pattern::compile(&text).map(Arc::new).map_err(NoPattern::Bad);
+    subscriptions.compiled(text, compiled);
+    plan(&mut subscriptions)
+}
+
 #[test]
 fn nothing_that_a_client_may_not_name_goes_upstream() {
     let world = World::new()
@@ -344,13 +371,8 @@ fn nothing_that_a_client_may_not_name_goes_upstream() {
             for seed in 1..60 {
                 let place = format!("{api:?} version {version} seed {seed}");
                 let frame = planted_request((api.key(), version), seed, plant_request);
-                let planned = api::request(
-                    &world.view,
-                    &world.caller,
-                    &mut Subscriptions::default(),
-                    of_client(&frame, ADMIN_CLIENT),
-                    Attempt::AfterRefresh,
-                );
+                let frame_of_client = of_client(&frame, ADMIN_CLIENT);
+                let planned = planned_with_patterns(&world, frame_of_client);
                 let sent = match planned.plan {
                     Plan::Forward(forward) => forward.frame.joined(),
                     Plan::Reply(_) => continue,
@@ -380,7 +402,7 @@ fn nothing_that_a_client_may_not_name_goes_upstream() {
 }
 
 /// A request of a client without an id, from a client with this one.
-fn of_client(frame: &[u8], id: &str) -> bytes::Bytes {
+fn of_client(frame: &[u8], id: &str) -> Bytes {
     let length = (id.len() as u16).to_be_bytes();
     [&frame[..8], &length, id.as_bytes(), &frame[10..]]
         .concat()

@@ -128,6 +128,11 @@ fn a_pattern_is_about_virtual_ids() {
     assert!(listed(&world, 2, Some("partner.*")).is_empty());
     let request = ListTransactionsRequest::default().with_transactional_id_pattern(Some(text("a)|(b")));
     assert_eq!(world.ask(2, &request).replied().error_code, 128);
+    let large = ListTransactionsRequest::default().with_transactional_id_pattern(Some(text(r"\pL{900}")));
+    assert_eq!(world.ask(2, &large).replied().error_code, 128);
+    let mut busy = World::new();
+    busy.is_busy = true;
+    assert_eq!(busy.ask(2, &large).replied().error_code, 14, "clients try again");
 }
 
 #[test]

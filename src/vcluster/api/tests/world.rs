@@ -24,6 +24,7 @@ use klamm_raft::outcome::Outcome;
 use crate::authz::{Principal, Resource, host_text};
 use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topologies, Topology};
 use crate::vcluster::api::{self, Freshness, LocalErrors};
+use crate::vcluster::pattern::{NoPattern, Pattern};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, CloseReason, Front, Need, Place, Plan, Planned, SeenAs, To,
@@ -53,6 +54,8 @@ pub(super) struct World {
     topologies: Topologies,
     /// All requests come over one connection.
     subscriptions: RefCell<Subscriptions>,
+    /// Whether no regular expression is compiled.
+    pub(super) is_busy: bool,
 }
 
 /// What became of a request.
@@ -97,6 +100,7 @@ impl World {
             caller: caller("alice"),
             view: View::compile(None, source(&state(), &Topologies::new())),
             subscriptions: RefCell::default(),
+            is_busy: false,
         };
         world.compile();
         world
@@ -296,13 +300,30 @@ impl World {
 
     /// The same with the bytes of a request.
     pub(super) fn ask_frame<Q: Request>(&self, version: i16, frame: Bytes, attempt: Attempt) -> Asked<'_, Q> {
-        let planned = api::request(
-            &self.view,
-            &self.caller,
-            &mut self.subscriptions.borrow_mut(),
-            frame,
-            attempt,
-        );
+        let plan = |frame: Bytes, attempt| {
+            let mut subscriptions = self.subscriptions.borrow_mut();
+            api::request(&self.view, &self.caller, &mut subscriptions, frame, attempt)
+        };
+        let mut planned = plan(frame.clone(), attempt);
+        // What a session does with it.
+        if let Plan::Need(Need::Pattern {
+            text,
+            frame: same,
+            attempt: again,
+        }) = &planned.plan
+        {
+            assert_eq!((same, *again), (&frame, attempt), "it asks the same");
+            assert!(
+                planned.denied.listed.is_empty(),
+                "what is asked again is not denied twice"
+            );
+            let compiled = match self.is_busy {
+                true => Err(NoPattern::Busy),
+                false => Pattern::compile(text).map(Arc::new).map_err(NoPattern::Bad),
+            };
+            self.subscriptions.borrow_mut().compiled(text.clone(), compiled);
+            planned = plan(frame, attempt);
+        }
         Asked {
             planned,
             world: self,

@@ -1,0 +1,43 @@
+//! Metrics of what holds back those who ask for more than their part.
+
+use prometheus::core::Collector;
+use prometheus::{IntCounter, IntGauge, Registry};
+
+/// The metrics, resolved.
+#[derive(Debug, Clone)]
+pub struct GuardMetrics {
+    /// Requests that wait for a regular expression to be compiled.
+    pub patterns_waiting: IntGauge,
+    /// Regular expressions of clients that were compiled, or refused for what is in them.
+    pub patterns_compiled: IntCounter,
+    /// Requests that were told to come again, because too many wait.
+    pub patterns_put_off: IntCounter,
+}
+
+impl GuardMetrics {
+    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let metrics = Self {
+            patterns_waiting: IntGauge::new(
+                "klamm_patterns_waiting",
+                "Requests that wait for their regular expression to be compiled",
+            )?,
+            patterns_compiled: IntCounter::new(
+                "klamm_patterns_compiled_total",
+                "Regular expressions of clients that were compiled, or refused for what is in them",
+            )?,
+            patterns_put_off: IntCounter::new(
+                "klamm_patterns_put_off_total",
+                "Requests that were told to try again, because too many regular expressions wait to be compiled",
+            )?,
+        };
+        let families: [Box<dyn Collector>; 3] = [
+            Box::new(metrics.patterns_waiting.clone()),
+            Box::new(metrics.patterns_compiled.clone()),
+            Box::new(metrics.patterns_put_off.clone()),
+        ];
+        families
+            .into_iter()
+            .try_for_each(|family| registry.register(family))?;
+        Ok(metrics)
+    }
+}
