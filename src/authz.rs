@@ -21,7 +21,7 @@ mod permit;
 mod principal;
 mod resource;
 
-pub use audit::AuditLine;
+pub use audit::{AuditLine, operation_name as audited_operation, type_title as audited_type};
 pub use breadth::Breadth;
 pub use decision::{AclRef, Decision, DenyRule, MatchedAcl};
 pub use host::host_text;

@@ -8,6 +8,7 @@
 
 pub mod address;
 pub mod chain;
+mod fold;
 mod regexp;
 pub mod secret;
 mod seldom;

@@ -10,6 +10,7 @@
 
 mod budget;
 pub mod census;
+mod complaints;
 mod deadlines;
 mod end;
 mod errands;
@@ -47,6 +48,7 @@ use crate::stream::Stream;
 use crate::vcluster::plan::Caller;
 use crate::vcluster::subscriptions::Subscriptions;
 use budget::Purse;
+use complaints::Kind;
 use deadlines::Deadlines;
 use end::Blame;
 use held::Held;
@@ -162,6 +164,16 @@ impl Session {
         }
         let (peer, principal, place) = (self.setup.peer, self.who(), self.setup.door.place);
         let vcluster = &self.setup.door.view.load().name;
+        if end.blame() != Blame::Nobody {
+            let kind = Kind::Closed {
+                vcluster: vcluster.clone(),
+                reason: end.label(),
+            };
+            let complaints = &self.setup.shared.complaints;
+            if !complaints.may_write(self.now, &kind, peer.ip()) {
+                return;
+            }
+        }
         match end.blame() {
             Blame::Nobody => debug!(%peer, principal, %vcluster, ?place, reason = %end, "session ended"),
             Blame::Client => info!(%peer, principal, %vcluster, ?place, reason = %end, "session closed"),

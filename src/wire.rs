@@ -63,7 +63,7 @@ mod walk;
 
 pub use edits::Edits;
 pub use error::WireError;
-pub use frame::{FrameError, FrameReader, Framed};
+pub use frame::{FrameError, FrameReader, Framed, Narrow};
 pub use header::{RequestHeader, correlation_id};
 pub use item::{Item, Value};
 pub use lookalike::Lookalike;

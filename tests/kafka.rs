@@ -22,6 +22,8 @@ mod failover;
 mod federation;
 #[path = "kafka/groups.rs"]
 mod groups;
+#[path = "kafka/hostile.rs"]
+mod hostile;
 #[path = "integrations/integrations.rs"]
 mod integrations;
 #[path = "kafka/isolation.rs"]

@@ -87,23 +87,34 @@ impl fmt::Display for MatchedAcl<'_> {
     }
 }
 
-/// Text that a client chose. Its control characters are escaped, so that it cannot end the line and forge another.
+/// The most of a text that is shown, in characters: no topic has a longer name.
+const MAX_TEXT_CHARS: usize = 300;
+
+/// Text that a client chose, cut. Its control characters are escaped, so that it cannot end the line and forge another.
 struct OneLine<'a>(&'a str);
 
 impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.chars().try_for_each(|character| {
-            if character.is_control() {
-                write!(f, "{}", character.escape_default())
-            } else {
-                f.write_char(character)
-            }
-        })
+        let mut characters = self.0.chars();
+        characters
+            .by_ref()
+            .take(MAX_TEXT_CHARS)
+            .try_for_each(|character| {
+                if character.is_control() {
+                    write!(f, "{}", character.escape_default())
+                } else {
+                    f.write_char(character)
+                }
+            })?;
+        match characters.next() {
+            Some(_) => f.write_str("..."),
+            None => Ok(()),
+        }
     }
 }
 
 /// A resource type as audit lines begin the resource with it.
-const fn type_title(resource_type: ResourceType) -> &'static str {
+pub const fn type_title(resource_type: ResourceType) -> &'static str {
     match resource_type {
         ResourceType::Topic => "Topic",
         ResourceType::Group => "Group",
@@ -127,7 +138,7 @@ const fn type_name(resource_type: ResourceType) -> &'static str {
 }
 
 /// An operation as Kafka's enumeration spells it.
-const fn operation_name(operation: Operation) -> &'static str {
+pub const fn operation_name(operation: Operation) -> &'static str {
     match operation {
         Operation::All => "ALL",
         Operation::Read => "READ",
@@ -233,6 +244,21 @@ mod tests {
              for request = Fetch with resourceRefCount = 2 based on rule \
              MatchingAcl(acl=StandardAcl[resourceType=TOPIC, resourceName=t1, patternType=LITERAL, \
              principal=User:bob, host=*, operation=ALL, permissionType=DENY])",
+        );
+    }
+
+    #[test]
+    fn a_long_name_is_cut() {
+        let shown = "é".repeat(MAX_TEXT_CHARS);
+        check(
+            "alice",
+            &"é".repeat(30_000),
+            Operation::Read,
+            IfNoAcl::Deny,
+            &format!(
+                "Principal = User:alice is Denied operation = READ from host = 10.0.0.1 on resource = \
+                 Topic:LITERAL:{shown}... for request = Fetch with resourceRefCount = 2 based on rule DefaultDeny"
+            ),
         );
     }
 

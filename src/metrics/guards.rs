@@ -12,6 +12,8 @@ pub struct GuardMetrics {
     pub patterns_compiled: IntCounter,
     /// Requests that were told to come again, because too many wait.
     pub patterns_put_off: IntCounter,
+    /// Log lines that were counted and not written.
+    pub log_lines_left_out: IntCounter,
 }
 
 impl GuardMetrics {
@@ -29,11 +31,16 @@ impl GuardMetrics {
                 "klamm_patterns_put_off_total",
                 "Requests that were told to try again, because too many regular expressions wait to be compiled",
             )?,
+            log_lines_left_out: IntCounter::new(
+                "klamm_log_lines_left_out_total",
+                "Log lines about denials, refused logins and closed connections that were counted and not written",
+            )?,
         };
-        let families: [Box<dyn Collector>; 3] = [
+        let families: [Box<dyn Collector>; 4] = [
             Box::new(metrics.patterns_waiting.clone()),
             Box::new(metrics.patterns_compiled.clone()),
             Box::new(metrics.patterns_put_off.clone()),
+            Box::new(metrics.log_lines_left_out.clone()),
         ];
         families
             .into_iter()

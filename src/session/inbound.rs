@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::budget::{Budget, FREE_FRAME_BYTES, Share, Wait};
 use super::end::End;
-use crate::wire::{FrameError, FrameReader, Framed, Lookalike};
+use crate::wire::{FrameError, FrameReader, Framed, Lookalike, Narrow};
 
 /// The length prefix of a frame, in bytes.
 const PREFIX_BYTES: usize = 4;
@@ -103,8 +103,9 @@ impl Inbound {
         }
     }
 
-    pub(super) fn set_max_frame_bytes(&mut self, bytes: usize) {
-        self.reader.set_limit(bytes);
+    /// From now on frames are requests, with these limits.
+    pub(super) fn set_limits(&mut self, max_frame_bytes: usize, narrow: Narrow) {
+        self.reader.set_limits(max_frame_bytes, narrow);
     }
 
     /// Whether a frame has begun to arrive.
@@ -125,9 +126,13 @@ impl Inbound {
     /// The next frame that is there as a whole.
     pub(super) fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
         self.frame_bytes = None;
+        let is_narrow = self.reader.narrow(&self.buffer).is_some();
         match self.reader.take_frame(&mut self.buffer)? {
             Framed::Frame(bytes) => {
-                self.typical_bytes = PREFIX_BYTES + bytes.len();
+                // The next one of these is not read before what it takes is reserved.
+                if !is_narrow {
+                    self.typical_bytes = PREFIX_BYTES + bytes.len();
+                }
                 let share = self.share.as_ref().map(|(share, _)| Rc::clone(share));
                 if self.buffer.is_empty() {
                     self.share = None;
@@ -234,8 +239,10 @@ impl Inbound {
         self.share.as_ref().is_some_and(|(_, covered)| *covered >= bytes)
     }
 
-    /// Has the budget carry the frame at the front.
+    /// Has the budget carry the frame at the front, and what becomes of it where that is more.
     fn poll_share(&mut self, frame_bytes: usize, budget: &Budget, cx: &mut Context<'_>) -> Poll<()> {
+        let copies = self.reader.narrow(&self.buffer).map_or(1, |narrow| narrow.copies);
+        let frame_bytes = frame_bytes * copies;
         if self.is_covered(frame_bytes) {
             return Poll::Ready(());
         }

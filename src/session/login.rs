@@ -7,6 +7,7 @@ use aws_lc_rs::rand;
 use klamm_raft::model::{Entry, VclusterName};
 use tracing::{info, warn};
 
+use super::complaints::Kind;
 use super::end::End;
 use super::inbound::Frame;
 use super::pause::Pause;
@@ -17,6 +18,7 @@ use crate::auth::password::Verdict;
 use crate::auth::scram::Nonce;
 use crate::auth::{Directory, Moment, Refusal, SaslRequest, Turn, UnixMillis};
 use crate::backend::LoginAs;
+use crate::vcluster::api;
 use crate::vcluster::plan::{Caller, Front, SeenAs};
 use crate::wire::RequestHeader;
 
@@ -156,7 +158,7 @@ impl Session {
         });
         self.stage = Stage::Serving;
         self.inbound
-            .set_max_frame_bytes(self.setup.shared.limits.max_frame_bytes);
+            .set_limits(self.setup.shared.limits.max_frame_bytes, api::ANSWERED_HERE);
         self.deadlines.logged_in();
         self.setup.seat.logged_in();
         self.setup.door.metrics.logins.inc();
@@ -168,6 +170,14 @@ impl Session {
         let user = self.conversation.attempted_user().unwrap_or("-");
         let rule = self.conversation.unmet_rule();
         let peer = self.setup.peer;
+        let complaint = Kind::Refused {
+            vcluster: vcluster.clone(),
+            reason: kind.label(),
+        };
+        let complaints = &self.setup.shared.complaints;
+        if !complaints.may_write(self.now, &complaint, (user, peer.ip())) {
+            return;
+        }
         warn!(
             target: "klamm::audit",
             event = "login_refused", %vcluster, ?user, %peer, kind = kind.label(), reason = %kind, rule,

@@ -9,6 +9,7 @@ use tracing::{info, warn};
 
 use super::Session;
 use super::budget::Share;
+use super::complaints::Kind;
 use super::end::End;
 use super::errands;
 use super::inbound::Frame;
@@ -317,6 +318,16 @@ impl Session {
         metrics.denied.inc_by(denied.count as u64);
         let (peer, vcluster) = (self.setup.peer, &view.name);
         for denial in &denied.listed {
+            let kind = Kind::Denied {
+                vcluster: vcluster.clone(),
+                principal: caller.principal.clone(),
+                operation: denial.operation,
+                resource_type: denial.resource_type,
+            };
+            let complaints = &self.setup.shared.complaints;
+            if !complaints.may_write(self.now, &kind, &denial.resource) {
+                continue;
+            }
             let line = AuditLine {
                 index: &view.acls.index,
                 decision: Decision::Denied(denial.rule),

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::budget::Purses;
 use super::census::Seat;
+use super::complaints::Complaints;
 use super::limits::Limits;
 use super::orders::Orders;
 use super::passwords::Passwords;
@@ -57,6 +58,7 @@ pub struct Shared {
     /// The memory that large frames may take.
     pub(super) purses: Purses,
     pub(super) passwords: Arc<Passwords>,
+    pub(super) complaints: Arc<Complaints>,
     pub(super) patterns: Arc<Patterns>,
     pub propose: Propose,
     pub confirm: Confirm,
@@ -76,6 +78,7 @@ impl Shared {
         Self {
             purses: Purses::new(limits.max_buffered_bytes, Arc::clone(&metrics)),
             passwords: Arc::new(Passwords::new(Arc::clone(&metrics))),
+            complaints: Arc::new(Complaints::new(&metrics.guards)),
             patterns: Arc::new(Patterns::new(metrics.guards.clone())),
             limits,
             propose,

@@ -69,14 +69,22 @@ use super::plan::{Attempt, Caller, ChangeResult, CloseReason, Plan, Planned, See
 use super::subscriptions::Subscriptions;
 use super::view::View;
 use crate::wire::{
-    Detail, Edits, Item, Message, RequestHeader, Segments, Tape, WireError, correlation_id, walk_request,
-    walk_response,
+    Detail, Edits, Item, Message, Narrow, RequestHeader, Segments, Tape, WireError, correlation_id,
+    walk_request, walk_response,
 };
 
 thread_local! {
     /// One tape per thread, so that a walk allocates nothing.
     static TAPE: RefCell<Tape> = RefCell::new(Tape::new());
 }
+
+/// What holds for requests that the gateway answers itself: it reads every entry, and makes as many of its answer. An entry
+/// can be as short as 8 bytes, of which that takes many times as much.
+pub const ANSWERED_HERE: Narrow = Narrow {
+    is_for: |key| Api::of_key(key).is_some_and(Api::is_answered_here),
+    bytes: 4 << 20,
+    copies: 32,
+};
 
 /// Plans a request of a logged-in client. SASL requests are the session's.
 pub fn request(

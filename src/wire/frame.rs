@@ -6,6 +6,19 @@ use crate::wire::lookalike::Lookalike;
 
 /// The length prefix of a frame, in bytes.
 const PREFIX_BYTES: usize = 4;
+/// The key of its API, with which a request begins.
+const KEY_BYTES: usize = 2;
+
+/// What holds for requests of some APIs, which take more than their own size once they are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Narrow {
+    /// Whether it holds for this API.
+    pub is_for: fn(i16) -> bool,
+    /// The longest request.
+    pub bytes: usize,
+    /// How often its own size a request takes.
+    pub copies: usize,
+}
 
 /// Why bytes cannot be frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,17 +61,29 @@ impl std::fmt::Debug for Framed {
 #[derive(Debug, Clone, Copy)]
 pub struct FrameReader {
     limit: usize,
+    narrow: Option<Narrow>,
 }
 
 impl FrameReader {
     /// Frames longer than `limit_bytes` are refused before anything is reserved for them.
     pub fn new(limit_bytes: usize) -> Self {
-        Self { limit: limit_bytes }
+        Self {
+            limit: limit_bytes,
+            narrow: None,
+        }
     }
 
-    /// Changes the limit, for instance once a client has logged in.
-    pub fn set_limit(&mut self, limit_bytes: usize) {
+    /// Changes the limits, for instance once a client has logged in: all frames are requests then.
+    pub fn set_limits(&mut self, limit_bytes: usize, narrow: Narrow) {
         self.limit = limit_bytes;
+        self.narrow = Some(narrow);
+    }
+
+    /// What holds for the request that begins with these bytes, its length prefix included, beside the limit for all.
+    pub fn narrow(&self, buffer: &[u8]) -> Option<Narrow> {
+        let [.., high, low] = buffer.first_chunk::<{ PREFIX_BYTES + KEY_BYTES }>()?;
+        let key = i16::from_be_bytes([*high, *low]);
+        self.narrow.filter(|narrow| (narrow.is_for)(key))
     }
 
     /// Takes the first frame off the buffer, without copying it. Room for the rest is up to the caller: see
@@ -75,6 +100,19 @@ impl FrameReader {
                 first: *first,
             });
         }
+        let key_end = PREFIX_BYTES + KEY_BYTES;
+        if self.narrow.is_some() && length >= KEY_BYTES && buffer.len() < key_end {
+            return Ok(Framed::Need(key_end - buffer.len()));
+        }
+        if let Some(narrow) = self.narrow(buffer)
+            && length > narrow.bytes
+        {
+            return Err(FrameError::TooLong {
+                length,
+                limit: narrow.bytes,
+                first: *first,
+            });
+        }
         let whole = PREFIX_BYTES + length;
         if buffer.len() < whole {
             return Ok(Framed::Need(whole - buffer.len()));
@@ -88,7 +126,10 @@ impl FrameReader {
 mod tests {
     use super::*;
 
-    const READER: FrameReader = FrameReader { limit: 1000 };
+    const READER: FrameReader = FrameReader {
+        limit: 1000,
+        narrow: None,
+    };
 
     /// Whatever pieces a stream comes in, the frames are the same.
     #[test]
@@ -119,6 +160,30 @@ mod tests {
         assert_eq!(need(&[]), Ok(Framed::Need(4)));
         assert_eq!(need(&[0, 0, 1]), Ok(Framed::Need(1)));
         assert_eq!(need(&[0, 0, 1, 0, 7]), Ok(Framed::Need(255)));
+    }
+
+    /// Requests of some APIs have a limit of their own, which their first six bytes are enough for.
+    #[test]
+    fn some_requests_are_refused_by_their_key() {
+        let mut reader = READER;
+        let narrow = Narrow {
+            is_for: |key| key == 30,
+            bytes: 500,
+            copies: 4,
+        };
+        reader.set_limits(1000, narrow);
+        let take = |bytes: &[u8]| reader.take_frame(&mut BytesMut::from(bytes));
+        assert_eq!(take(&[0, 0, 3, 0]), Ok(Framed::Need(2)), "whose it is");
+        assert_eq!(take(&[0, 0, 3, 0, 0, 3]), Ok(Framed::Need(766)));
+        assert_eq!(take(&[0, 0, 1, 0xf4, 0, 30]), Ok(Framed::Need(498)));
+        let refused = take(&[0, 0, 1, 0xf5, 0, 30]).unwrap_err().to_string();
+        assert!(
+            refused.ends_with("of 501 bytes is announced, the limit is 500"),
+            "{refused}"
+        );
+        let frame = |bytes: &'static [u8]| Ok(Framed::Frame(Bytes::from_static(bytes)));
+        assert_eq!(take(&[0, 0, 0, 1, 7]), frame(&[7]), "it has no key");
+        assert_eq!(take(&[0, 0, 0, 0]), frame(&[]));
     }
 
     /// A length over the limit is refused from its four bytes, with a hint at what else it may be.

@@ -107,6 +107,49 @@ fn a_frame_that_is_too_long_is_refused_before_it_is_read() {
     }
 }
 
+/// What the gateway answers itself takes more than its own size: that much is reserved, and no more is read than 4 MiB.
+#[test]
+fn a_request_that_the_gateway_answers_is_short_and_counts_for_more() {
+    let request = |key: u8, length: i32| {
+        let mut bytes = length.to_be_bytes().to_vec();
+        bytes.extend([0, key]);
+        bytes.resize(bytes.len() + length as usize - 2, 0);
+        bytes
+    };
+    let read_after = |bytes: Vec<u8>, budget: &Budget| {
+        let mut inbound = Inbound::new(1000);
+        inbound.set_limits(100 << 20, crate::vcluster::api::ANSWERED_HERE);
+        let mut from = Slow {
+            bytes,
+            step: 100_000,
+            largest_room: 0,
+        };
+        let frames = read(&mut inbound, &mut from, budget);
+        (frames, from.largest_room)
+    };
+    let (produce, create_acls, alter_scram_users) = (0, 30, 51);
+    for key in [create_acls, alter_scram_users] {
+        let (refused, room) = read_after(request(key, (4 << 20) + 1), &budget(1 << 30));
+        assert_eq!(end_of(refused.unwrap_err()), End::FrameLength, "{key}");
+        assert!(room <= MIN_READ_BYTES, "{key}: {room}");
+        let ample = budget(1 << 30);
+        let (frames, _) = read_after(request(key, 1 << 20), &ample);
+        assert_eq!(frames.unwrap().len(), 1, "{key}");
+    }
+    let (frames, _) = read_after(request(produce, 5 << 20), &budget(1 << 30));
+    assert_eq!(frames.unwrap().len(), 1);
+
+    // There is memory for the request itself, and not for what becomes of it.
+    let short = budget(4 << 20);
+    let (frames, _) = read_after(request(produce, 1 << 20), &short);
+    assert_eq!(frames.unwrap().len(), 1);
+    let _used = short.take(2 << 20).unwrap();
+    let (frames, _) = read_after(request(create_acls, 1 << 19), &short);
+    assert!(frames.unwrap().is_empty(), "it waits for memory");
+    let (frames, _) = read_after(request(produce, 1 << 19), &short);
+    assert_eq!(frames.unwrap().len(), 1);
+}
+
 #[test]
 fn an_announced_length_alone_reserves_little() {
     let mut bytes = (100_i32 << 20).to_be_bytes().to_vec();

@@ -37,6 +37,9 @@ impl From<UnknownCode> for Stop {
     }
 }
 
+/// The most entries or filters of a request, twice what can be created at once: each is answered, whatever is answered.
+const MAX_ITEMS: usize = 20_000;
+
 /// The error of one entry or filter.
 type Failure = (ErrorCode, Value);
 
@@ -79,16 +82,19 @@ pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 
 /// CreateAcls.
 pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    let creations: Vec<_> = ask
-        .message
-        .root()
-        .items(field::CREATIONS)
-        .map(read_creation)
-        .collect();
-    create::check_codes(&creations)?;
-    match judge(ask, &creations)? {
+    let message = ask.message;
+    let items = || message.root().items(field::CREATIONS).map(read_creation);
+    let mut count = 0;
+    for creation in items() {
+        create::check_codes(&[creation])?;
+        count += 1;
+    }
+    if count > MAX_ITEMS {
+        return Err(Stop::Malformed);
+    }
+    match judge(ask, items())? {
         Ok((results, new)) => propose(ask, results, new),
-        Err(failure) => ask.reply(&created(ask, vec![Err(failure); creations.len()])?),
+        Err(failure) => ask.reply(&created(ask, vec![Err(failure); count])?),
     }
 }
 
@@ -96,7 +102,10 @@ pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 type Judged = (Vec<Result<(), Failure>>, BTreeSet<AclBinding>);
 
 /// What becomes of the creations, or why nothing becomes of any.
-fn judge(ask: &mut Ask<'_>, creations: &[RawCreation<'_>]) -> Result<Result<Judged, Failure>, Stop> {
+fn judge<'a>(
+    ask: &mut Ask<'_>,
+    creations: impl Iterator<Item = RawCreation<'a>>,
+) -> Result<Result<Judged, Failure>, Stop> {
     if !ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
         return Ok(Err((ErrorCode::ClusterAuthorizationFailed, NEEDS_ALTER.into())));
     }
@@ -110,7 +119,8 @@ fn judge(ask: &mut Ask<'_>, creations: &[RawCreation<'_>]) -> Result<Result<Judg
         return Ok(Err((ErrorCode::RequestTimedOut, UNCONFIRMED.into())));
     }
     let acls = &ask.view.acls;
-    let (results, new) = match create::create(&acls.stored, creations) {
+    let creations: Vec<_> = creations.collect();
+    let (results, new) = match create::create(&acls.stored, &creations) {
         Creation::Entries { results, new } => (results, new),
         Creation::FilterValue => return Ok(Err((ErrorCode::UnknownServerError, Value::Null))),
         Creation::TooMany => return Ok(Err((ErrorCode::PolicyViolation, TOO_MANY_CREATIONS.into()))),
@@ -155,28 +165,35 @@ fn propose(
 
 /// DeleteAcls.
 pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    let filters = ask.message.root().items(field::FILTERS).map(read_filter);
-    let filters = filters.collect::<Result<Vec<_>, _>>()?;
+    let message = ask.message;
+    let filters = || message.root().items(field::FILTERS).map(read_filter);
+    if let Some(unknown) = filters().find_map(Result::err) {
+        return Err(unknown.into());
+    }
+    if filters().count() > MAX_ITEMS {
+        return Err(Stop::Malformed);
+    }
     if !ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
         let denied = || Err((ErrorCode::ClusterAuthorizationFailed, NEEDS_ALTER.into()));
-        let results = filters.iter().map(|_| denied()).collect();
+        let results = filters().map(|_| denied()).collect();
         return ask.reply(&deleted(ask, results)?);
     }
     if !ask.view.acls.index.is_enforced() {
         let disabled = || Err((ErrorCode::SecurityDisabled, DISABLED.into()));
-        let results = filters.iter().map(|_| disabled()).collect();
+        let results = filters().map(|_| disabled()).collect();
         return ask.reply(&deleted(ask, results)?);
     }
     if ask.view.acls.are_declared {
         let declared = || Err((ErrorCode::PolicyViolation, DECLARED.into()));
-        let results = filters.iter().map(|_| declared()).collect();
+        let results = filters().map(|_| declared()).collect();
         return ask.reply(&deleted(ask, results)?);
     }
     if !ask.is_confirmed()? {
         let unconfirmed = || Err((ErrorCode::RequestTimedOut, UNCONFIRMED.into()));
-        let results = filters.iter().map(|_| unconfirmed()).collect();
+        let results = filters().map(|_| unconfirmed()).collect();
         return ask.reply(&deleted(ask, results)?);
     }
+    let filters = filters().collect::<Result<Vec<_>, _>>()?;
     let deletion = filter::delete(&ask.view.acls.stored, &filters);
     let results: Vec<_> = deletion
         .results

@@ -210,7 +210,6 @@ impl Api {
     }
 
     /// Whether the gateway answers it, not a broker.
-    #[cfg(test)]
     pub(super) fn is_answered_here(self) -> bool {
         let served = SERVED.iter().find(|served| served.api == self);
         served.is_some_and(|served| served.answered_by == AnsweredBy::Gateway)

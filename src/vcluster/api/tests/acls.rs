@@ -364,6 +364,22 @@ fn too_many_creations_are_a_policy_violation_each() {
     assert!(results.iter().all(|result| result == refusal));
 }
 
+/// Each would be answered, and the answer is many times as large as the request.
+#[test]
+fn too_many_items_are_no_request_whoever_asks() {
+    for world in [World::new(), World::new().asked_by_super_user()] {
+        let creations = vec![creation("t", 3); 20_001];
+        assert_eq!(
+            world.ask(2, &create(&creations)).closed(),
+            CloseReason::BadRequest
+        );
+        let filters = vec![filter(Some("t")); 20_001];
+        assert_eq!(world.ask(2, &delete(&filters)).closed(), CloseReason::BadRequest);
+        let few = world.ask(2, &create(&creations[..20_000]));
+        assert!(!matches!(few.planned.plan, Plan::Close(_)));
+    }
+}
+
 #[test]
 fn the_quoted_principal_of_a_refusal_has_an_end() {
     let world = World::new().asked_by_super_user();

@@ -1,0 +1,149 @@
+//! The log lines that a client can cause again and again: denials, refused logins, connections that end badly. Each kind is
+//! written when it is met first, and a few times more; of the rest the number is.
+
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Instant;
+
+use klamm_raft::model::{Operation, ResourceType, VclusterName};
+use tracing::{info, warn};
+
+use crate::authz::{Principal, audited_operation, audited_type};
+use crate::fold::{Folded, LeftOut, Verdict};
+use crate::metrics::GuardMetrics;
+
+/// What is complained of.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Kind {
+    Denied {
+        vcluster: VclusterName,
+        principal: Principal,
+        operation: Operation,
+        resource_type: ResourceType,
+    },
+    /// A login, for a reason of a closed set.
+    Refused {
+        vcluster: VclusterName,
+        reason: &'static str,
+    },
+    /// A connection, for a reason of a closed set.
+    Closed {
+        vcluster: VclusterName,
+        reason: &'static str,
+    },
+}
+
+/// What the sessions of a node share.
+#[derive(Debug)]
+pub(super) struct Complaints(Folded<Kind>);
+
+impl Complaints {
+    pub(super) fn new(metrics: &GuardMetrics) -> Self {
+        Self(Folded::new(metrics.log_lines_left_out.clone()))
+    }
+
+    /// Whether a line is to be written; otherwise it is counted. `line` tells it from others of its kind.
+    pub(super) fn may_write(self: &Arc<Self>, now: Instant, kind: &Kind, line: impl Hash) -> bool {
+        match self.0.judge(now, kind, line) {
+            Verdict::Write => true,
+            Verdict::LeaveOut => false,
+            Verdict::LeaveOutFirst => {
+                let complaints = Arc::clone(self);
+                tokio::spawn(async move {
+                    tokio::time::sleep(Folded::<Kind>::WINDOW).await;
+                    complaints.0.settle().into_iter().for_each(report);
+                });
+                false
+            }
+        }
+    }
+}
+
+fn report(LeftOut { kind, lines }: LeftOut<Kind>) {
+    let within = Folded::<Kind>::WINDOW.as_secs();
+    match kind {
+        Some(Kind::Denied {
+            vcluster,
+            principal,
+            operation,
+            resource_type,
+        }) => info!(
+            target: "klamm::audit",
+            event = "denied", %vcluster, lines,
+            "Principal = {principal} is Denied operation = {} on resources of type {}: {lines} more within {within} s",
+            audited_operation(operation), audited_type(resource_type),
+        ),
+        Some(Kind::Refused { vcluster, reason }) => warn!(
+            target: "klamm::audit",
+            event = "login_refused", %vcluster, kind = reason, lines,
+            "{lines} more logins were refused for this reason within {within} s",
+        ),
+        Some(Kind::Closed { vcluster, reason }) => warn!(
+            %vcluster, reason, lines,
+            "{lines} more sessions were closed for this reason within {within} s",
+        ),
+        None => warn!(
+            target: "klamm::audit",
+            event = "left_out", lines,
+            "{lines} lines of too many kinds were left out within {within} s",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::{Mutex, PoisonError};
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            log.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_left_out_is_told_once_the_time_is_over() {
+        let log = Log::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt().with_writer(move || writer.clone());
+        let _guard = tracing::subscriber::set_default(lines.with_ansi(false).finish());
+        let complaints = Arc::new(Complaints::new(&Metrics::new().unwrap().node.guards));
+        let denied = Kind::Denied {
+            vcluster: "tenant".parse().unwrap(),
+            principal: Principal::user("eve"),
+            operation: Operation::Write,
+            resource_type: ResourceType::Topic,
+        };
+        let now = Instant::now();
+        let written = (0..100).filter(|topic| complaints.may_write(now, &denied, topic));
+        assert_eq!(written.count(), 10);
+        let closed = Kind::Closed {
+            vcluster: "tenant".parse().unwrap(),
+            reason: "login_timeout",
+        };
+        assert!(complaints.may_write(now, &closed, 1));
+        assert!(!complaints.may_write(now, &closed, 1));
+        tokio::time::sleep(2 * Folded::<Kind>::WINDOW).await;
+        let told = log.0.lock().unwrap().clone();
+        let told = String::from_utf8(told).unwrap();
+        assert_eq!(told.lines().count(), 2, "{told}");
+        for part in [
+            "Principal = User:eve is Denied operation = WRITE on resources of type Topic: 90 more within 10 s",
+            "1 more sessions were closed for this reason within 10 s",
+            "login_timeout",
+        ] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+}
