@@ -1,12 +1,13 @@
 //! What logging in needs of a virtual cluster: its methods, accounts, token records and the signing key. Immutable.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use klamm_raft::model::{
     self, AccountKind, AccountName, Authentication, CredentialsName, Method, OauthBearer, Revision,
-    ScramCredential, ScramUser, ServiceAccount, Shared, SigningKey, TokenId, TokenRecord, VclusterName,
-    VclusterState,
+    ScramCredential, ScramHash, ScramUser, ServiceAccount, Shared, SigningKey, TokenId, TokenRecord,
+    VclusterName, VclusterState,
 };
 
 use super::Mechanism;
@@ -151,6 +152,23 @@ impl Directory {
     /// What checks the password of somebody.
     pub fn scram(&self, user: &ScramUser) -> Option<&ScramCredential> {
         self.scram.get(user)
+    }
+
+    /// The credential of whoever comes after `account` in the order of names, or first of all.
+    pub(super) fn next_scram(
+        &self,
+        account: Option<AccountName>,
+        hash: ScramHash,
+    ) -> Option<&ScramCredential> {
+        // Credentials of the other hash may be between, so many that nobody is made to look at all of them.
+        const LOOKED_AT: usize = 16;
+        let of_hash = |(user, _): &(&ScramUser, &ScramCredential)| user.hash == hash;
+        let after = account.map(|account| (Bound::Excluded(ScramUser { account, hash }), Bound::Unbounded));
+        let after = after.map(|after| self.scram.range(after));
+        let mut next = after.into_iter().flatten().take(LOOKED_AT);
+        let mut first = self.scram.iter().take(LOOKED_AT);
+        let found = next.find(of_hash).or_else(|| first.find(of_hash));
+        found.map(|(_, credential)| credential)
     }
 
     /// As whom the requests of an account reach physical clusters; none: as the gateway.

@@ -3,7 +3,7 @@
 use aws_lc_rs::constant_time;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use klamm_raft::model::{AccountName, ScramCredential, ScramHash, ScramUser};
+use klamm_raft::model::{AccountName, ScramCredential, ScramHash, ScramUser, SigningKey};
 
 use super::MIN_ITERATIONS;
 use super::message::{Final, First};
@@ -20,7 +20,9 @@ pub struct Exchange {
     hash: ScramHash,
     user: String,
     /// `None`: there is no such credential, and no proof will do.
-    known: Option<(ScramUser, ScramCredential)>,
+    known: Option<ScramUser>,
+    /// That of somebody who does not exist is like that of somebody: neither what is said nor the work shows a difference.
+    credential: ScramCredential,
     header: String,
     client_nonce: String,
     /// The client's part, and ours.
@@ -53,20 +55,19 @@ impl Exchange {
     ) -> Result<(Self, Vec<u8>), Refusal> {
         let first = First::parse(message)?;
         let key = directory.key().ok_or(Refusal::NoSigningKey)?;
-        let known = known(hash, &first.user, directory);
-        let (salt, iterations) = match &known {
-            Some((_, credential)) => (credential.salt.clone(), credential.iterations),
-            None => (
-                Salt::of_nobody(key, directory.vcluster(), hash, &first.user).0,
-                MIN_ITERATIONS,
-            ),
+        let nobody = nobody(key, (hash, &first.user), directory);
+        let (known, credential) = match known(hash, &first.user, directory) {
+            Some((user, credential)) => (Some(user), credential),
+            None => (None, nobody),
         };
         let client_nonce = first.nonce.to_owned();
         let nonce = [first.nonce, &URL_SAFE_NO_PAD.encode(nonce.0)].concat();
-        let challenge = format!("r={nonce},s={},i={iterations}", STANDARD.encode(salt));
+        let salt = STANDARD.encode(&credential.salt);
+        let challenge = format!("r={nonce},s={salt},i={}", credential.iterations);
         let exchange = Self {
             hash,
             known,
+            credential,
             header: first.header.to_owned(),
             client_nonce,
             nonce,
@@ -96,16 +97,17 @@ impl Exchange {
         if last.binding != self.header.as_bytes() || !self.is_nonce(last.nonce) {
             return Err(Refusal::MalformedMessage);
         }
-        let (user, credential) = self.known.ok_or(Refusal::UnknownUser)?;
+        let credential = self.credential;
         let signed = [self.so_far.as_str(), ",", last.without_proof].concat();
         let signature = mix::sign(self.hash, &credential.stored_key, signed.as_bytes());
-        if last.proof.len() != mix::length(self.hash) {
-            return Err(Refusal::WrongPassword);
-        }
         let client_key = mix::xor(&last.proof, &signature);
         let stored_key = mix::digest_of(self.hash, &client_key);
-        constant_time::verify_slices_are_equal(&stored_key, &credential.stored_key)
-            .map_err(|_| Refusal::WrongPassword)?;
+        let compared = constant_time::verify_slices_are_equal(&stored_key, &credential.stored_key);
+        let user = self.known.ok_or(Refusal::UnknownUser)?;
+        let is_whole = last.proof.len() == mix::length(self.hash);
+        if compared.is_err() || !is_whole {
+            return Err(Refusal::WrongPassword);
+        }
         let proof = mix::sign(self.hash, &credential.server_key, signed.as_bytes());
         Ok(Proven {
             user,
@@ -120,6 +122,19 @@ fn known(hash: ScramHash, user: &str, directory: &Directory) -> Option<(ScramUse
     let user = ScramUser { account, hash };
     let credential = directory.scram(&user)?.clone();
     Some((user, credential))
+}
+
+/// What somebody who does not exist is taken to have: a salt of their own, and as many iterations as whoever comes next in
+/// the order of names. It checks no proof.
+fn nobody(key: &SigningKey, (hash, user): (ScramHash, &str), directory: &Directory) -> ScramCredential {
+    let account = user.parse::<AccountName>().ok();
+    let next = directory.next_scram(account, hash);
+    ScramCredential {
+        salt: Salt::of_nobody(key, directory.vcluster(), hash, user).0,
+        iterations: next.map_or(MIN_ITERATIONS, |next| next.iterations),
+        stored_key: vec![0; mix::length(hash)],
+        server_key: vec![0; mix::length(hash)],
+    }
 }
 
 #[cfg(test)]

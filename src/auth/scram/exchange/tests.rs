@@ -85,7 +85,8 @@ fn the_vector_of_rfc_7677() {
     let exchange = Exchange {
         hash: ScramHash::Sha256,
         user: "user".to_owned(),
-        known: Some((user, credential)),
+        known: Some(user),
+        credential,
         header: "n,,".to_owned(),
         client_nonce: "rOprNGfwEbeRWgbNEkqO".to_owned(),
         nonce: nonce.to_owned(),
@@ -138,6 +139,40 @@ fn nobody_is_challenged_like_somebody() {
     assert!(once.ends_with(",i=4096") && begin("alice", NONCE).ends_with(",i=4096"));
     let length = STANDARD.decode(&salt(&once)[2..]).unwrap().len();
     assert_eq!(length, Salt::from_random([7; 25]).0.len());
+}
+
+/// Users are made with the iterations that their administrator likes, which are not always the fewest.
+#[test]
+fn nobody_has_as_many_iterations_as_somebody() {
+    let hash = ScramHash::Sha256;
+    let mut state = samples::state();
+    for (account, hash, iterations) in [
+        ("alice", ScramHash::Sha256, 8192),
+        ("alice", ScramHash::Sha512, 5000),
+        ("mary", ScramHash::Sha256, 10_000),
+    ] {
+        let account = account.parse().unwrap();
+        let iterations = NonZeroU32::new(iterations).unwrap();
+        let credential = credential_of(hash, PASSWORD, Salt(vec![1; 16]), iterations);
+        state.scram.insert(ScramUser { account, hash }, credential);
+    }
+    let directory = samples::directory(&state);
+    let iterations = |user: &str| {
+        let first = format!("n,,n={user},r=abc");
+        let (_, challenge) = Exchange::begin(hash, first.as_bytes(), &directory, NONCE).unwrap();
+        let challenge = String::from_utf8(challenge).unwrap();
+        challenge.rsplit_once(",i=").unwrap().1.to_owned()
+    };
+    for (user, expected) in [
+        ("alice", "8192"),
+        ("aaron", "8192"),
+        ("bob", "10000"),
+        ("mary", "10000"),
+        ("zoe", "8192"),
+        ("not=2Ca name ", "8192"),
+    ] {
+        assert_eq!(iterations(user), expected, "{user}");
+    }
 }
 
 #[test]
