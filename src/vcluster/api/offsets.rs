@@ -110,7 +110,8 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         return ask.reply(&response);
     }
     let split = topics::split(ask, &DELETE, ask.message.root(), &mut edits)?;
-    match ask.view.is_foreign() {
+    let may_be_left_out = ask.view.is_foreign() && split.refused.is_empty();
+    match may_be_left_out || ask.aim.failed.is_some() {
         true => topics::finish(ask, &DELETE, split, edits),
         // Also when nothing is left: only the coordinator knows whether there is such a group, and whether anything of it
         // may be deleted.

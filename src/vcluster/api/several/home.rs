@@ -1,9 +1,10 @@
-//! Offsets that are deleted: the home says first whether there is such a group, and whether it may lose any. Elsewhere a group
-//! is a name, and loses them to everybody.
+//! Offsets that are deleted: the home says first whether the group may lose any. Elsewhere a group is a name, and loses them
+//! to everybody; one that never had members may have offsets there alone.
 
 use super::merge::failure_of;
 use super::parts::{Part, Parts};
 use super::{Gathered, Gathering, Kept, NoAnswer, Step};
+use crate::vcluster::api::error_code::ErrorCode;
 use crate::vcluster::api::{LocalErrors, Question, response};
 use crate::vcluster::plan::{CallResult, Caller, Planned};
 use crate::vcluster::view::View;
@@ -37,9 +38,12 @@ pub(super) fn answered(
     };
     errors.add_all_of_pending(&pending.then);
     let frame = response(view, caller, *pending, frame)?.frame;
-    if failure_of(&kept, &frame)?.is_some() {
+    if let Some(error) = failure_of(&kept, &frame)? {
         // It says nothing of topics, so that none of them is refused.
-        return Ok(Gathered::answer(frame, LocalErrors::default()));
+        errors = LocalErrors::default();
+        if error != i64::from(ErrorCode::GroupIdNotFound.code()) {
+            return Ok(Gathered::answer(frame, errors));
+        }
     }
     parts.parts.insert(0, Part::Answered(frame, errors));
     Ok(Gathering::sent(kept, Step::Merge(parts.parts), parts.calls).into())

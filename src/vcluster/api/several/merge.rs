@@ -26,6 +26,7 @@ pub(super) fn merge(
     let mut answers = answers.into_iter();
     let mut frames = Vec::with_capacity(parts.len());
     let mut errors = LocalErrors::default();
+    let mut may_be_elsewhere = false;
     for part in parts {
         let (cluster, pending) = match part {
             Part::Here(frame) => {
@@ -49,12 +50,16 @@ pub(super) fn merge(
                 match elsewhere {
                     Some(part) if has_no_offsets(kept, &answered.frame)? => Some((part, ErrorCode::None)),
                     _ => {
+                        may_be_elsewhere |= elsewhere.is_some();
                         frames.push(answered.frame);
                         None
                     }
                 }
             }
-            _ => view.on(&cluster).map(|part| (part, kept.unanswered())),
+            _ => {
+                may_be_elsewhere = true;
+                view.on(&cluster).map(|part| (part, kept.unanswered()))
+            }
         };
         if let Some((part, error)) = made_here {
             let frame = kept.failed(part, caller, error)?;
@@ -62,10 +67,20 @@ pub(super) fn merge(
             frames.push(frame);
         }
     }
+    if let Some(at_home) = frames.first_mut()
+        && has_no_offsets(kept, at_home)?
+    {
+        if !may_be_elsewhere {
+            let answer = std::mem::take(at_home);
+            return Ok(Gathered::answer(answer, LocalErrors::default()));
+        }
+        *at_home = kept.failed(view, caller, ErrorCode::None)?;
+        errors.add_all_of(at_home, kept.key());
+    }
     Ok(Gathered::answer(merged(kept, frames)?, errors))
 }
 
-/// Whether offsets were to be deleted of a group that has none there. Whether there is such a group, the home says.
+/// Whether offsets were to be deleted of a group that has none there. Only when that is so everywhere, there is no such group.
 fn has_no_offsets(kept: &Kept, frame: &Segments) -> Result<bool, WireError> {
     let not_found = i64::from(ErrorCode::GroupIdNotFound.code());
     Ok(kept.api == Api::OffsetDelete && failure_of(kept, frame)? == Some(not_found))

@@ -311,7 +311,7 @@ fn delete_offsets(
 }
 
 #[test]
-fn the_home_says_whether_there_is_a_group_whose_offsets_are_deleted() {
+fn the_home_says_whether_a_group_may_lose_offsets() {
     const COORDINATOR_NOT_AVAILABLE: i16 = 15;
     const NON_EMPTY_GROUP: i16 = 68;
     const GROUP_ID_NOT_FOUND: i16 = 69;
@@ -327,22 +327,49 @@ fn the_home_says_whether_there_is_a_group_whose_offsets_are_deleted() {
     // Who is away says nothing, and nothing is asked of the other before the home agrees.
     assert_eq!(deleted(None, Some(0)).0, COORDINATOR_NOT_AVAILABLE);
     assert_eq!(deleted(Some(0), None).0, COORDINATOR_NOT_AVAILABLE);
-    for error in [NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND] {
-        let mut asked = Vec::new();
-        let topic = OffsetDeleteRequestTopic::default()
-            .with_name(topic_name("returns"))
-            .with_partitions(vec![OffsetDeleteRequestPartition::default()]);
-        let request = OffsetDeleteRequest::default()
-            .with_group_id(group_id("app"))
-            .with_topics(vec![topic]);
-        let answer = world.ask(0, &request).gathered(|to, _| {
-            asked.push(to.cluster().to_string());
-            let answer = OffsetDeleteResponse::default().with_error_code(error);
-            Ok(encode_response::<OffsetDeleteRequest>(0, &answer))
-        });
-        assert_eq!((answer.error_code, answer.topics.len()), (error, 0));
-        assert_eq!(asked, ["main"], "offsets elsewhere stay");
+    let mut asked = Vec::new();
+    let topic = OffsetDeleteRequestTopic::default()
+        .with_name(topic_name("returns"))
+        .with_partitions(vec![OffsetDeleteRequestPartition::default()]);
+    let request = OffsetDeleteRequest::default()
+        .with_group_id(group_id("app"))
+        .with_topics(vec![topic]);
+    let answer = world.ask(0, &request).gathered(|to, _| {
+        asked.push(to.cluster().to_string());
+        let answer = OffsetDeleteResponse::default().with_error_code(NON_EMPTY_GROUP);
+        Ok(encode_response::<OffsetDeleteRequest>(0, &answer))
+    });
+    assert_eq!((answer.error_code, answer.topics.len()), (NON_EMPTY_GROUP, 0));
+    assert_eq!(asked, ["main"], "offsets elsewhere stay");
+}
+
+#[test]
+fn a_group_without_members_may_have_offsets_away_from_home_alone() {
+    const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+    const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
+    const GROUP_ID_NOT_FOUND: i16 = 69;
+    let world = world();
+    let deleted = |topics: &[&str], there| delete_offsets(&world, topics, (Some(GROUP_ID_NOT_FOUND), there));
+    let gone = |topic: &str| (topic.to_owned(), 0);
+    assert_eq!(deleted(&["returns"], Some(0)), (0, vec![gone("returns")]));
+    assert_eq!(
+        deleted(&["orders", "returns"], Some(0)),
+        (0, vec![gone("orders"), gone("returns")])
+    );
+    for topics in [&["returns"][..], &["orders", "returns"]] {
+        let nowhere = deleted(topics, Some(GROUP_ID_NOT_FOUND));
+        assert_eq!(nowhere, (GROUP_ID_NOT_FOUND, Vec::new()));
+        assert_eq!(deleted(topics, None).0, COORDINATOR_NOT_AVAILABLE, "nobody knows");
     }
+    // Where nothing of it may be deleted, a broker still knows the group.
+    let world = World::over_two().allow(Operation::Delete, Resource::group("app"));
+    let deleted = |there| delete_offsets(&world, &["returns"], (Some(GROUP_ID_NOT_FOUND), there));
+    let refused = ("returns".to_owned(), TOPIC_AUTHORIZATION_FAILED);
+    assert_eq!(deleted(Some(0)), (0, vec![refused]));
+    assert_eq!(
+        deleted(Some(GROUP_ID_NOT_FOUND)),
+        (GROUP_ID_NOT_FOUND, Vec::new())
+    );
 }
 
 #[test]
