@@ -17,7 +17,8 @@ use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
 use klamm::quickstart::ports::PortBlock;
 use klamm::vcluster::api;
-use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Place, Plan, SeenAs};
+use klamm::vcluster::pattern::{NoPattern, Pattern};
+use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Need, Place, Plan, SeenAs};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm_raft::model::{
@@ -133,13 +134,23 @@ impl World {
     /// A request as a client sends it, through the virtual cluster to the broker and back.
     pub(crate) fn ask<Q: Request>(&self, version: i16, request: &Q) -> Q::Response {
         let frame = Bytes::from(encode(version, request)).slice(4..);
-        let planned = api::request(
-            &self.view,
-            &self.caller,
-            &mut Subscriptions::default(),
-            frame,
-            Attempt::AfterRefresh,
-        );
+        let mut subscriptions = Subscriptions::default();
+        let plan = |frame: Bytes, subscriptions: &mut Subscriptions| {
+            api::request(
+                &self.view,
+                &self.caller,
+                subscriptions,
+                frame,
+                Attempt::AfterRefresh,
+            )
+        };
+        let mut planned = plan(frame.clone(), &mut subscriptions);
+        // What a session does with it.
+        if let Plan::Need(Need::Pattern { text, .. }) = &planned.plan {
+            let compiled = Pattern::compile(text).map(Arc::new).map_err(NoPattern::Bad);
+            subscriptions.compiled(text.clone(), compiled);
+            planned = plan(frame, &mut subscriptions);
+        }
         let place = format!("API {} version {version}", Q::KEY);
         let Plan::Forward(forward) = planned.plan else {
             panic!("{place}: {:?}", planned.plan)
