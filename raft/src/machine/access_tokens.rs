@@ -1,6 +1,6 @@
 //! The records of access tokens of the admin API.
 
-use crate::model::{AccessToken, AccessTokenId, Limit, OverLimit, State};
+use crate::model::{AccessToken, AccessTokenId, Limit, State};
 use crate::outcome::{Outcome, Refusal};
 
 /// Records a token; those that expired before it was issued are dropped.
@@ -10,16 +10,7 @@ pub(super) fn put(state: &mut State, id: AccessTokenId, token: AccessToken) -> R
     let others = tokens
         .iter()
         .filter(|(other, known)| **other != id && known.expires_at_s >= now_s);
-    let (limit, most) = (Limit::AccessTokens, Limit::AccessTokens.most());
-    if others.count() as u64 >= most {
-        let vcluster = None;
-        return Err(OverLimit {
-            limit,
-            vcluster,
-            most,
-        }
-        .into());
-    }
+    Limit::AccessTokens.check_gateway(others.count() as u64 + 1)?;
     if tokens.get(&id) == Some(&token) {
         return Ok(Outcome::Unchanged);
     }

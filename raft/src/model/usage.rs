@@ -42,6 +42,28 @@ impl fmt::Display for OverLimit {
 
 impl std::error::Error for OverLimit {}
 
+impl Limit {
+    /// Checks that there are no more than `most`; `vcluster` is whose limit it is.
+    fn check(self, vcluster: Option<&VclusterName>, all: u64, most: u64) -> Result<(), OverLimit> {
+        match all > most {
+            true => Err(OverLimit {
+                limit: self,
+                vcluster: vcluster.cloned(),
+                most,
+            }),
+            false => Ok(()),
+        }
+    }
+
+    /// Checks that the gateway has no more than it may have.
+    ///
+    /// # Errors
+    /// It has more.
+    pub(crate) fn check_gateway(self, all: u64) -> Result<(), OverLimit> {
+        self.check(None, all, self.most())
+    }
+}
+
 /// The most that there may be of what belongs to a virtual cluster, where that is another number than everywhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits(pub BTreeMap<Limit, u64>);
@@ -57,15 +79,7 @@ impl Limits {
     /// # Errors
     /// There are more in the virtual cluster `name`.
     pub(crate) fn check(&self, name: &VclusterName, limit: Limit, all: u64) -> Result<(), OverLimit> {
-        let most = self.most(limit);
-        match all > most {
-            true => Err(OverLimit {
-                limit,
-                vcluster: Some(name.clone()),
-                most,
-            }),
-            false => Ok(()),
-        }
+        limit.check(Some(name), all, self.most(limit))
     }
 
     /// Checks that the virtual cluster `name` can have ACLs beside those that it has.
@@ -193,14 +207,9 @@ impl State {
 
     /// Checks that there may be `more` of what the gateway has.
     pub(crate) fn check(&self, limit: Limit, more: u64) -> Result<(), OverLimit> {
-        let most = limit.most();
-        match more > 0 && self.used(limit) + more > most {
-            true => Err(OverLimit {
-                limit,
-                vcluster: None,
-                most,
-            }),
-            false => Ok(()),
+        match more {
+            0 => Ok(()),
+            more => limit.check_gateway(self.used(limit) + more),
         }
     }
 

@@ -53,6 +53,20 @@ impl Gateway {
         })
     }
 
+    /// Which of `all` is called `which`, by its name or its id. `what` is what they are.
+    fn find<'a, T>(
+        all: &'a [T],
+        (what, which): (&str, &str),
+        called: impl Fn(&T) -> (&str, Uuid),
+    ) -> Result<&'a T, ApiError> {
+        let id = Uuid::parse_str(which).ok();
+        let found = all.iter().find(|one| {
+            let (name, own) = called(one);
+            name == which || Some(own) == id
+        });
+        found.ok_or_else(|| ApiError::not_found(format!("there is no {what} with the id or name {which:?}")))
+    }
+
     fn around<'a>(&'a self, services: &'a Services) -> Surroundings<'a> {
         Surroundings {
             state: &self.state,

@@ -25,24 +25,16 @@ fn one_credential(n: u64) -> Command {
     alter_scram(&[user], &[])
 }
 
-fn with_limits(name: &str, limits: &[(Limit, u64)]) -> Command {
-    let Command::PutVcluster {
-        name,
-        mut spec,
-        kafka_cluster_id,
-        ..
-    } = put(name)
-    else {
-        unreachable!("it puts a virtual cluster")
-    };
-    spec.limits = Limits(limits.iter().copied().collect());
-    Command::PutVcluster {
-        name,
-        spec,
-        kafka_cluster_id,
-        at_s: 0,
-        beside: None,
+/// The same virtual cluster with limits of its own.
+fn limited(mut command: Command, limits: &[(Limit, u64)]) -> Command {
+    if let Command::PutVcluster { spec, .. } = &mut command {
+        spec.limits = Limits(limits.iter().copied().collect());
     }
+    command
+}
+
+fn with_limits(name: &str, limits: &[(Limit, u64)]) -> Command {
+    limited(put(name), limits)
 }
 
 fn over(limit: Limit, vcluster: Option<&str>, most: u64) -> Refusal {
@@ -132,23 +124,7 @@ fn acls_are_bounded_in_bytes() {
 
     let declared: Vec<String> = (0..5).map(|n| format!("topic-{n}")).collect();
     let declared: Vec<&str> = declared.iter().map(String::as_str).collect();
-    let Command::PutVcluster {
-        name,
-        mut spec,
-        kafka_cluster_id,
-        ..
-    } = declaring(rest(&declared))
-    else {
-        unreachable!("it puts a virtual cluster")
-    };
-    spec.limits = Limits([(Limit::AclBytes, 4 * size)].into());
-    let putting = Command::PutVcluster {
-        name,
-        spec,
-        kafka_cluster_id,
-        at_s: 0,
-        beside: None,
-    };
+    let putting = limited(declaring(rest(&declared)), &[(Limit::AclBytes, 4 * size)]);
     assert_eq!(
         machine.refusal(putting),
         over(Limit::AclBytes, Some("declared"), 4 * size)

@@ -32,15 +32,8 @@ pub(in crate::admin) async fn get(
 ) -> Result<HttpResponse, ApiError> {
     let (gateway, which) = path.into_inner();
     let gateway = Gateway::named(&services, &gateway).await?;
-    let wanted = uuid::Uuid::parse_str(&which).ok();
-    let mut all = services.backends.iter();
-    let found = all.find(|backend| {
-        backend.id.as_str() == which || Some(gateway.ids.backend_cluster(&backend.id)) == wanted
-    });
-    let backend = found.ok_or_else(|| {
-        ApiError::not_found(format!(
-            "there is no backend cluster with the id or name {which:?}"
-        ))
+    let backend = Gateway::find(&services.backends, ("backend cluster", &which), |backend| {
+        (backend.id.as_str(), gateway.ids.backend_cluster(&backend.id))
     })?;
     Ok(HttpResponse::Ok().json(backend_cluster::show(backend, &gateway.ids, &gateway.since())))
 }

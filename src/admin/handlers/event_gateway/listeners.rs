@@ -11,12 +11,9 @@ use crate::admin::services::Services;
 use crate::listener::config::ListenerConfig;
 
 fn find<'a>(services: &'a Services, gateway: &Gateway, which: &str) -> Result<&'a ListenerConfig, ApiError> {
-    let wanted = uuid::Uuid::parse_str(which).ok();
-    let mut all = services.listeners.iter();
-    let found = all.find(|listener| {
-        listener.name.as_str() == which || Some(gateway.ids.listener(&listener.name)) == wanted
-    });
-    found.ok_or_else(|| ApiError::not_found(format!("there is no listener with the id or name {which:?}")))
+    Gateway::find(&services.listeners, ("listener", which), |listener| {
+        (listener.name.as_str(), gateway.ids.listener(&listener.name))
+    })
 }
 
 pub(in crate::admin) async fn list(
