@@ -8,8 +8,8 @@ use actix_web::{test, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
-    Authentication, ClusterId, Encryption, ListenerName, Liveness, NodeId, NodeRecord, PASSTHROUGH, Protocol,
-    Revision, Routing, Sasl, SigningKey, Speech, State, VclusterKind, VirtualCluster,
+    ClusterId, Encryption, ListenerName, Liveness, NodeId, NodeRecord, PASSTHROUGH, Protocol, Revision,
+    Routing, Sasl, SigningKey, Speech, State, VclusterKind, VirtualCluster,
 };
 use klamm_raft::{Applied, ConfirmError, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
@@ -204,13 +204,8 @@ impl Gateway {
         self.apply(klamm_raft::command::Command::PutVcluster {
             name: PASSTHROUGH.parse().unwrap(),
             spec: VirtualCluster {
-                kind: VclusterKind::Passthrough,
                 acl_enabled: false,
-                acl_mode: None,
-                super_users: BTreeSet::new(),
-                authentication: Authentication::default(),
-                dns_label: None,
-                limits: Default::default(),
+                ..VirtualCluster::new(VclusterKind::Passthrough)
             },
             kafka_cluster_id: "AAECAwQFBgcICQoLDA0ODw".to_owned(),
             at_s: 1_700_000_000,

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_raft::model::{
-    AliasTopic, Authentication, Namespace, PortSlot, Standard, TopicName, VclusterKind, VclusterState,
-    VirtualCluster,
+    AliasTopic, Namespace, PortSlot, Standard, TopicName, VclusterKind, VclusterState, VirtualCluster,
 };
 
 /// A Partner at home on `main`, with aliases: name, physical cluster and physical name. It has nothing else.
@@ -18,30 +17,14 @@ pub(crate) fn partner(aliases: &[(&str, &str, &str)]) -> VclusterState {
         (name, alias)
     });
     VclusterState {
-        spec: VirtualCluster {
-            kind: VclusterKind::Partner,
-            acl_enabled: true,
-            acl_mode: None,
-            super_users: BTreeSet::new(),
-            authentication: Authentication::default(),
-            dns_label: None,
-            limits: Default::default(),
-        }
-        .into(),
-        kafka_cluster_id: "virtual".into(),
         aliases: aliases.collect::<BTreeMap<_, _>>().into(),
-        accounts: Default::default(),
-        tokens: Default::default(),
-        scram: Default::default(),
-        acls: Default::default(),
         home: Some("main".parse().unwrap()),
-        bootstrap: PortSlot(0),
         brokers: BTreeMap::new(),
-        next_broker_id: 1,
-        holders: Default::default(),
-
-        notes: Default::default(),
-        times: Default::default(),
+        ..VclusterState::new(
+            VirtualCluster::new(VclusterKind::Partner),
+            "virtual".into(),
+            PortSlot(0),
+        )
     }
 }
 

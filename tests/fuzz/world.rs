@@ -158,30 +158,21 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
         created: Revision(1),
     };
     VclusterState {
-        spec: VirtualCluster {
-            kind: VclusterKind::Partner,
-            acl_enabled: true,
-            acl_mode: None,
-            super_users: BTreeSet::from([admin.clone()]),
-            authentication: Authentication::default(),
-            dns_label: None,
-            limits: Default::default(),
-        }
-        .into(),
-        kafka_cluster_id: "virtual".into(),
         aliases: ALIASES.iter().map(alias).collect::<BTreeMap<_, _>>().into(),
-        accounts: BTreeMap::from([(admin, account)]).into(),
+        accounts: BTreeMap::from([(admin.clone(), account)]).into(),
         tokens: BTreeMap::from([(id, record.clone())]).into(),
-        scram: Default::default(),
         acls: acls().into(),
         home: Some("main".parse().unwrap()),
-        bootstrap: PortSlot(0),
         brokers: [(10, 1), (11, 2)].into_iter().map(broker).collect(),
         next_broker_id: 100,
-        holders: Default::default(),
-
-        notes: Default::default(),
-        times: Default::default(),
+        ..VclusterState::new(
+            VirtualCluster {
+                super_users: BTreeSet::from([admin]),
+                ..VirtualCluster::new(VclusterKind::Partner)
+            },
+            "virtual".into(),
+            PortSlot(0),
+        )
     }
 }
 

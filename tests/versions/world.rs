@@ -22,8 +22,8 @@ use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Need, Place, Plan, S
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm_raft::model::{
-    AliasTopic, Authentication, BrokerKey, BrokerSlot, ListenerName, NodeId, NodeRecord, PortSlot, Protocol,
-    Revision, VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    AliasTopic, BrokerKey, BrokerSlot, ListenerName, NodeId, NodeRecord, PortSlot, Protocol, Revision,
+    VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
 pub(crate) const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/kafka.sh");
@@ -292,30 +292,18 @@ pub(crate) fn view(topology: &Topology) -> View {
         )
     };
     let state = VclusterState {
-        spec: VirtualCluster {
-            kind: VclusterKind::Partner,
-            acl_enabled: true,
-            acl_mode: None,
-            super_users: BTreeSet::from(["admin".parse().unwrap()]),
-            authentication: Authentication::default(),
-            dns_label: None,
-            limits: Default::default(),
-        }
-        .into(),
-        kafka_cluster_id: "virtual".into(),
         aliases: BTreeMap::from([(VIRTUAL.parse().unwrap(), alias)]).into(),
-        accounts: Default::default(),
-        tokens: Default::default(),
-        scram: Default::default(),
-        acls: Default::default(),
         home: Some(home),
-        bootstrap: PortSlot(0),
         brokers: topology.brokers.keys().map(broker).collect(),
         next_broker_id: VIRTUAL_BROKER + 1,
-        holders: Default::default(),
-
-        notes: Default::default(),
-        times: Default::default(),
+        ..VclusterState::new(
+            VirtualCluster {
+                super_users: BTreeSet::from(["admin".parse().unwrap()]),
+                ..VirtualCluster::new(VclusterKind::Partner)
+            },
+            "virtual".into(),
+            PortSlot(0),
+        )
     };
     let node = NodeRecord::with_ports("gateway", 7000, 10);
     let name: VclusterName = "tenant".parse().unwrap();

@@ -126,13 +126,8 @@ pub(crate) fn commands() -> Vec<Command> {
 
 fn partner(super_user: &crate::model::AccountName) -> VirtualCluster {
     VirtualCluster {
-        kind: VclusterKind::Partner,
-        acl_enabled: true,
-        acl_mode: None,
         super_users: [super_user.clone()].into(),
-        authentication: Authentication::default(),
-        dns_label: None,
-        limits: Limits::default(),
+        ..VirtualCluster::new(VclusterKind::Partner)
     }
 }
 
@@ -334,12 +329,6 @@ pub(crate) fn standard() -> VirtualCluster {
         }],
     };
     VirtualCluster {
-        kind: VclusterKind::Standard(Standard {
-            backend: "main".parse().unwrap(),
-            namespace: Namespace::HidePrefix("dev-".parse().unwrap()),
-            topics: ["pub-*".parse().unwrap()].into(),
-            groups: ["ops".parse().unwrap()].into(),
-        }),
         acl_enabled: false,
         acl_mode: Some(AclMode::RestApi(BTreeSet::from([acl()]).into())),
         super_users: [].into(),
@@ -361,6 +350,12 @@ pub(crate) fn standard() -> VirtualCluster {
                 principal_mapping_rules: "DEFAULT".to_owned(),
             },
         ]),
+        ..VirtualCluster::new(VclusterKind::Standard(Standard {
+            backend: "main".parse().unwrap(),
+            namespace: Namespace::HidePrefix("dev-".parse().unwrap()),
+            topics: ["pub-*".parse().unwrap()].into(),
+            groups: ["ops".parse().unwrap()].into(),
+        }))
     }
 }
 

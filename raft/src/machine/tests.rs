@@ -61,13 +61,8 @@ fn put_with(name: &str, super_users: &[&str]) -> Command {
     Command::PutVcluster {
         name: name.parse().unwrap(),
         spec: VirtualCluster {
-            kind: VclusterKind::Partner,
-            acl_enabled: true,
-            acl_mode: None,
             super_users: super_users.iter().map(|name| name.parse().unwrap()).collect(),
-            authentication: Authentication::default(),
-            dns_label: None,
-            limits: Limits::default(),
+            ..VirtualCluster::new(VclusterKind::Partner)
         },
         kafka_cluster_id: format!("id-of-{name}"),
         at_s: 0,
@@ -97,20 +92,12 @@ fn create(name: &str) -> Command {
 fn standard(name: &str, backend: &str, namespace: Namespace, topics: &[&str]) -> Command {
     Command::PutVcluster {
         name: name.parse().unwrap(),
-        spec: VirtualCluster {
-            kind: VclusterKind::Standard(Standard {
-                backend: backend.parse().unwrap(),
-                namespace,
-                topics: topics.iter().map(|text| text.parse().unwrap()).collect(),
-                groups: BTreeSet::new(),
-            }),
-            acl_enabled: true,
-            acl_mode: None,
-            super_users: BTreeSet::new(),
-            authentication: Authentication::default(),
-            dns_label: None,
-            limits: Limits::default(),
-        },
+        spec: VirtualCluster::new(VclusterKind::Standard(Standard {
+            backend: backend.parse().unwrap(),
+            namespace,
+            topics: topics.iter().map(|text| text.parse().unwrap()).collect(),
+            groups: BTreeSet::new(),
+        })),
         kafka_cluster_id: format!("id-of-{name}"),
         at_s: 0,
         beside: None,
@@ -1029,13 +1016,8 @@ fn the_passthrough_is_built_in() {
     let passthrough = |kind| Command::PutVcluster {
         name: PASSTHROUGH.parse().unwrap(),
         spec: VirtualCluster {
-            kind,
             acl_enabled: false,
-            acl_mode: None,
-            super_users: BTreeSet::new(),
-            authentication: Authentication::default(),
-            dns_label: None,
-            limits: Limits::default(),
+            ..VirtualCluster::new(kind)
         },
         kafka_cluster_id: "id".into(),
         at_s: 0,

@@ -123,23 +123,12 @@ fn put_alone(state: &mut State, put: Put) -> Result<Outcome, Refusal> {
     state.check(Limit::Vclusters, 1)?;
     let bootstrap = slots::take(state)?;
     let created = VclusterState {
-        spec: spec.into(),
-        kafka_cluster_id,
-        aliases: Default::default(),
-        accounts: Default::default(),
-        tokens: Default::default(),
-        scram: Default::default(),
-        acls: Default::default(),
         home,
-        bootstrap,
-        brokers: Default::default(),
-        next_broker_id: 1,
-        holders: Default::default(),
-        notes: Default::default(),
         times: Times {
             created_s: at_s,
             updated_s: at_s,
         },
+        ..VclusterState::new(spec, kafka_cluster_id, bootstrap)
     };
     state.vclusters.insert(name, Arc::new(created));
     Ok(Outcome::Created)

@@ -71,6 +71,19 @@ pub struct VirtualCluster {
 }
 
 impl VirtualCluster {
+    /// One of this kind: ACLs decide, nobody is a super user, and all else is as it is where nothing is said.
+    pub fn new(kind: VclusterKind) -> Self {
+        Self {
+            kind,
+            acl_enabled: true,
+            acl_mode: None,
+            super_users: BTreeSet::new(),
+            authentication: Authentication::default(),
+            dns_label: None,
+            limits: Limits::default(),
+        }
+    }
+
     /// The ACLs that are declared here, if they are.
     pub fn declared_acls(&self) -> Option<&Shared<BTreeSet<AclBinding>>> {
         match &self.acl_mode {
@@ -122,6 +135,26 @@ pub struct Times {
 }
 
 impl VclusterState {
+    /// One that nothing belongs to yet.
+    pub fn new(spec: VirtualCluster, kafka_cluster_id: String, bootstrap: PortSlot) -> Self {
+        Self {
+            spec: spec.into(),
+            kafka_cluster_id,
+            aliases: Shared::default(),
+            accounts: Shared::default(),
+            tokens: Shared::default(),
+            scram: Shared::default(),
+            acls: Shared::default(),
+            home: None,
+            bootstrap,
+            brokers: BTreeMap::new(),
+            next_broker_id: 1,
+            holders: Shared::default(),
+            notes: Shared::default(),
+            times: Times::default(),
+        }
+    }
+
     /// The ACLs that hold: those that are declared, or those that Kafka clients made.
     pub fn acls(&self) -> &Shared<BTreeSet<AclBinding>> {
         self.spec.declared_acls().unwrap_or(&self.acls)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{Authentication, Liveness, NodeId, NodeRecord, State, VclusterKind, VirtualCluster};
+use klamm_raft::model::{Liveness, NodeId, NodeRecord, State, VclusterKind, VirtualCluster};
 use klamm_raft::{Applied, Node, NodeConfig, ProposeError, Secret, Tuning};
 
 use crate::ports::PortBlock;
@@ -145,13 +145,8 @@ pub(crate) fn put(name: &str) -> Command {
     Command::PutVcluster {
         name: name.parse().unwrap(),
         spec: VirtualCluster {
-            kind: VclusterKind::Partner,
-            acl_enabled: true,
-            acl_mode: None,
             super_users: ["admin".parse().unwrap()].into(),
-            authentication: Authentication::default(),
-            dns_label: None,
-            limits: Default::default(),
+            ..VirtualCluster::new(VclusterKind::Partner)
         },
         kafka_cluster_id: format!("id-of-{name}"),
         at_s: 0,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    AccountName, AccountSpec, Authentication, PortSlot, Revision, ServiceAccount, SigningKey, TokenId,
-    TokenRecord, VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    AccountName, AccountSpec, PortSlot, Revision, ServiceAccount, SigningKey, TokenId, TokenRecord,
+    VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
 use crate::auth::{Directory, UnixMillis};
@@ -43,34 +43,21 @@ pub(crate) fn state() -> VclusterState {
         created: Revision(revision),
     };
     VclusterState {
-        spec: VirtualCluster {
-            kind: VclusterKind::Partner,
-            acl_enabled: true,
-            acl_mode: None,
-            super_users: BTreeSet::from([account()]),
-            authentication: Authentication::default(),
-            dns_label: None,
-            limits: Default::default(),
-        }
-        .into(),
-        kafka_cluster_id: "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
-        aliases: Default::default(),
         accounts: BTreeMap::from([
             (account(), account_at(5)),
             ("bob".parse().unwrap(), account_at(6)),
         ])
         .into(),
         tokens: BTreeMap::from([(TOKEN_ID, record())]).into(),
-        scram: Default::default(),
-        acls: Default::default(),
-        home: None,
-        bootstrap: PortSlot(0),
         brokers: BTreeMap::new(),
-        next_broker_id: 1,
-        holders: Default::default(),
-
-        notes: Default::default(),
-        times: Default::default(),
+        ..VclusterState::new(
+            VirtualCluster {
+                super_users: BTreeSet::from([account()]),
+                ..VirtualCluster::new(VclusterKind::Partner)
+            },
+            "AAAAAAAAAAAAAAAAAAAAAA".to_owned(),
+            PortSlot(0),
+        )
     }
 }
 

@@ -1,6 +1,6 @@
 //! A small virtual cluster and its steady requests, for what counts or times the path of one request. No sockets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -24,9 +24,8 @@ use klamm::wire::Segments;
 use klamm_raft::command::Command;
 use klamm_raft::machine;
 use klamm_raft::model::{
-    AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, ListenerName, NodeId, NodeRecord, Operation,
-    PatternType, Permission, Protocol, ResourcePattern, ResourceType, State, VclusterKind, VclusterName,
-    VirtualCluster,
+    AclBinding, AclEntry, AliasTopic, BrokerKey, ListenerName, NodeId, NodeRecord, Operation, PatternType,
+    Permission, Protocol, ResourcePattern, ResourceType, State, VclusterKind, VclusterName, VirtualCluster,
 };
 use uuid::Uuid;
 
@@ -57,15 +56,7 @@ pub(crate) fn vcluster() -> VclusterName {
 /// A virtual cluster with an alias, an account that may do everything to topics, and one broker.
 pub(crate) fn state() -> State {
     let vcluster = vcluster();
-    let spec = VirtualCluster {
-        kind: VclusterKind::Partner,
-        acl_enabled: true,
-        acl_mode: None,
-        super_users: BTreeSet::new(),
-        authentication: Authentication::default(),
-        dns_label: None,
-        limits: Default::default(),
-    };
+    let spec = VirtualCluster::new(VclusterKind::Partner);
     let alias = AliasTopic {
         physical_cluster: CLUSTER.parse().expect("it is a valid id"),
         physical_name: PHYSICAL.parse().expect("it is a valid name"),

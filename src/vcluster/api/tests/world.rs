@@ -15,9 +15,9 @@ use kafka_protocol::messages::{RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use klamm_raft::command::Command;
 use klamm_raft::model::{
-    AclBinding, AclEntry, AclMode, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId,
-    ListenerName, Namespace, NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot,
-    Protocol, ResourcePattern, Revision, Standard, VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    AclBinding, AclEntry, AclMode, AliasTopic, BrokerKey, BrokerSlot, ClusterId, ListenerName, Namespace,
+    NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot, Protocol,
+    ResourcePattern, Revision, Standard, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 use klamm_raft::outcome::Outcome;
 

@@ -21,30 +21,19 @@ pub(super) fn state() -> VclusterState {
         port: PortSlot(u16::try_from(virtual_id).unwrap()),
     };
     VclusterState {
-        spec: VirtualCluster {
-            kind: VclusterKind::Partner,
-            acl_enabled: true,
-            acl_mode: None,
-            super_users: BTreeSet::from(["admin".parse().unwrap()]),
-            authentication: Authentication::default(),
-            dns_label: None,
-            limits: Default::default(),
-        }
-        .into(),
-        kafka_cluster_id: "virtualClusterId".into(),
         aliases: BTreeMap::from(aliases.map(|(name, physical)| (name.parse().unwrap(), alias(physical))))
             .into(),
-        accounts: Default::default(),
-        tokens: Default::default(),
-        scram: Default::default(),
-        acls: Default::default(),
         home: Some("main".parse().unwrap()),
-        bootstrap: PortSlot(0),
         brokers: BTreeMap::from([(broker(101), slot(1)), (broker(102), slot(2))]),
         next_broker_id: 3,
-        holders: Default::default(),
-        notes: Default::default(),
-        times: Default::default(),
+        ..VclusterState::new(
+            VirtualCluster {
+                super_users: BTreeSet::from(["admin".parse().unwrap()]),
+                ..VirtualCluster::new(VclusterKind::Partner)
+            },
+            "virtualClusterId".into(),
+            PortSlot(0),
+        )
     }
 }
 
