@@ -14,6 +14,7 @@ mod get;
 mod kind;
 mod scram;
 mod serve;
+mod signing_key;
 mod token;
 mod waves;
 
@@ -133,7 +134,7 @@ struct ApplyArgs {
 #[derive(Debug, Args)]
 struct GetArgs {
     /// VirtualCluster, AliasTopic or GatewayServiceAccount; topics: those of a virtual cluster, with what they stand
-    /// for; tokens: those that were issued, without their secret; scram-credentials; or access-tokens
+    /// for; tokens: those that were issued, without their secret; scram-credentials; access-tokens; or signing-keys
     kind: Wanted,
     /// Only the resource of this name
     name: Option<String>,
@@ -194,6 +195,12 @@ enum Action {
     /// Delete SCRAM credentials of a service account: sessions that logged in with them end on every node
     #[command(name = "deleteScramCredentials")]
     DeleteScramCredentials(scram::DeleteArgs),
+    /// Sign tokens of service accounts with a new key; the old one verifies until it is retired
+    #[command(name = "rotateSigningKey")]
+    RotateSigningKey(signing_key::RotateArgs),
+    /// Retire the key that signed before: the tokens that it signed are dead, and their sessions end on every node
+    #[command(name = "retireSigningKey")]
+    RetireSigningKey(signing_key::RetireArgs),
 }
 
 #[derive(Debug, Args)]
@@ -307,6 +314,8 @@ fn run_action(action: &Action, input: impl BufRead, variables: &Variables) -> Re
         Action::RevokeAccessToken(args) => access_token::revoke(args, &client(&args.connection)?),
         Action::SetScramCredential(args) => scram::set(args, input, &client(&args.connection)?),
         Action::DeleteScramCredentials(args) => scram::delete(args, &client(&args.connection)?),
+        Action::RotateSigningKey(args) => signing_key::rotate(args, &client(&args.connection)?),
+        Action::RetireSigningKey(args) => signing_key::retire(args, &client(&args.connection)?),
     }
 }
 

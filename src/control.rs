@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{Revision, SigningKey, State};
+use klamm_raft::model::{KeyId, Revision, SigningKey, SigningKeys, State};
 use klamm_raft::outcome::Outcome;
 use klamm_raft::{Applied, ConfirmError, Node, NotReady, ProposeError, Status};
 use tokio::sync::watch;
@@ -27,9 +27,9 @@ pub enum ControlError {
     #[error("the change could not be made")]
     Propose(#[from] ProposeError),
     #[error(
-        "the token signing key of this node (GATEWAY_USER_POOL_SECRET_KEY) differs from the one that the cluster uses"
+        "the token signing key of this node (gateway.user.pool.secret.key, {configured}) is none that the cluster uses or used ({signs} signs now): give this node the key of the others, or take it out of the configuration of all nodes, which keep it themselves"
     )]
-    OtherSigningKey,
+    OtherSigningKey { configured: KeyId, signs: KeyId },
     #[error("no random bytes could be had")]
     Randomness,
 }
@@ -91,15 +91,16 @@ impl Control {
 
     /// Sees to it that the cluster has a token signing key: the configured one, or a random one.
     pub async fn ensure_signing_key(&self, configured: Option<&SigningKey>) -> Result<(), ControlError> {
-        if self.state().signing_key.is_none() {
+        if self.state().signing_keys.is_none() {
             let key = match configured {
                 Some(key) => key.clone(),
-                None => SigningKey(random::<SIGNING_KEY_BYTES>()?.to_vec()),
+                None => new_signing_key()?,
             };
-            self.propose(Command::InitSigningKey { key }).await?;
+            let decoy = new_signing_key()?;
+            self.propose(Command::InitSigningKey { key, decoy }).await?;
         }
-        match (configured, &self.state().signing_key) {
-            (Some(configured), Some(agreed)) if configured != agreed => Err(ControlError::OtherSigningKey),
+        match (configured, &self.state().signing_keys) {
+            (Some(configured), Some(agreed)) => check_configured(configured.id(), agreed),
             _ => Ok(()),
         }
     }
@@ -115,9 +116,55 @@ impl Control {
     }
 }
 
+/// A key that nobody has yet.
+pub fn new_signing_key() -> Result<SigningKey, ControlError> {
+    Ok(SigningKey(random::<SIGNING_KEY_BYTES>()?.to_vec()))
+}
+
+/// A configured key is the cluster's, or one that was rotated since: that node is merely behind.
+fn check_configured(configured: KeyId, agreed: &SigningKeys) -> Result<(), ControlError> {
+    let signs = agreed.current.id();
+    let before = agreed.previous.as_ref().map(SigningKey::id);
+    if configured == signs {
+        return Ok(());
+    }
+    if before == Some(configured) || agreed.retired.contains(&configured) {
+        warn!(
+            %configured, %signs,
+            "the token signing key was rotated: gateway.user.pool.secret.key has no effect any more, take it out of the configuration"
+        );
+        return Ok(());
+    }
+    Err(ControlError::OtherSigningKey { configured, signs })
+}
+
 /// Random bytes, fit for secrets.
 pub fn random<const N: usize>() -> Result<[u8; N], ControlError> {
     let mut bytes = [0_u8; N];
     aws_lc_rs::rand::fill(&mut bytes).map_err(|_unspecified| ControlError::Randomness)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_configured_key_that_was_rotated_keeps_no_node_from_starting_and_a_foreign_one_does() {
+        let key = |byte| SigningKey(vec![byte; 32]);
+        let mut agreed = SigningKeys::new(key(1), key(0));
+        let check = |byte, agreed: &SigningKeys| check_configured(key(byte).id(), agreed);
+        assert!(check(1, &agreed).is_ok());
+        let foreign = check(2, &agreed).expect_err("another key").to_string();
+        assert!(
+            foreign.contains(&key(1).id().to_string()) && foreign.contains("take it out"),
+            "{foreign}"
+        );
+        agreed.previous = Some(key(2));
+        agreed.retired = vec![key(3).id()];
+        for byte in [1, 2, 3] {
+            assert!(check(byte, &agreed).is_ok(), "{byte}");
+        }
+        assert!(check(0, &agreed).is_err(), "what is no signing key");
+    }
 }

@@ -54,6 +54,8 @@ mod relay;
 mod several;
 #[path = "kafka/scene.rs"]
 mod scene;
+#[path = "kafka/signing_keys.rs"]
+mod signing_keys;
 #[path = "kafka/standard.rs"]
 mod standard;
 #[path = "kafka/tools.rs"]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AccessToken, AccessTokenId, AccountName, AccountSpec, AclBinding, AliasTopic, Beside, BrokerKey,
-    ClusterId, Holder, Liveness, NodeId, NodeRecord, ScramCredential, ScramUser, SigningKey, TokenId,
+    ClusterId, Holder, KeyId, Liveness, NodeId, NodeRecord, ScramCredential, ScramUser, SigningKey, TokenId,
     TokenRecord, TopicName, Unopened, VclusterName, VirtualCluster,
 };
 
@@ -110,6 +110,7 @@ pub enum Command {
     /// Sets the token signing key if none is set.
     InitSigningKey {
         key: SigningKey,
+        decoy: SigningKey,
     },
     /// Drops records of tokens: no login with them holds any longer. One that is gone already is no change.
     RevokeTokens {
@@ -172,6 +173,28 @@ pub enum Command {
         id: NodeId,
         unopened: Unopened,
     },
+    /// From now on another key signs tokens; refused when `replaced` is not the one that signs now.
+    RotateSigningKey {
+        replaced: KeyId,
+        key: SigningKey,
+        old: OldKeys,
+    },
+    /// Drops the key that signed before, and all tokens that it signed. One that is gone already is no change.
+    RetireSigningKey {
+        key: KeyId,
+    },
+}
+
+/// What becomes of the keys that signed until a rotation. Append-only: the order is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OldKeys {
+    /// The one that signed last goes on verifying. The one before it goes; refused while tokens of it hold.
+    Kept {
+        /// Seconds since the Unix epoch.
+        at_s: u64,
+    },
+    /// They go, and all tokens that they signed.
+    Retired,
 }
 
 /// Which tokens are revoked. Append-only: the order is on disk.
@@ -215,6 +238,8 @@ impl Command {
             Self::SettleNames { .. } => "SettleNames",
             Self::AcceptCluster { .. } => "AcceptCluster",
             Self::SetUnopened { .. } => "SetUnopened",
+            Self::RotateSigningKey { .. } => "RotateSigningKey",
+            Self::RetireSigningKey { .. } => "RetireSigningKey",
         }
     }
 }

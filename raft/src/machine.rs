@@ -14,13 +14,14 @@ mod proposals;
 mod relay;
 mod room;
 mod scram;
+mod signing;
 mod slots;
 mod vclusters;
 
 use std::sync::Arc;
 
 use crate::command::{Command, Proposal};
-use crate::model::{Revision, SigningKey, State, VclusterName, VclusterState};
+use crate::model::{Revision, State, VclusterName, VclusterState};
 use crate::outcome::{Outcome, Refusal};
 use vclusters::Put;
 
@@ -114,17 +115,9 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
             kafka_cluster_id,
         } => nodes::pin(state, cluster, kafka_cluster_id),
         Command::AcceptCluster { cluster, from, to } => nodes::accept(state, cluster, &from, to),
-        Command::InitSigningKey { key } => Ok(init_signing_key(state, key)),
-    }
-}
-
-fn init_signing_key(state: &mut State, key: SigningKey) -> Outcome {
-    match state.signing_key {
-        Some(_) => Outcome::Unchanged,
-        None => {
-            state.signing_key = Some(key);
-            Outcome::Created
-        }
+        Command::InitSigningKey { key, decoy } => Ok(signing::init(state, key, decoy)),
+        Command::RotateSigningKey { replaced, key, old } => signing::rotate(state, replaced, key, old),
+        Command::RetireSigningKey { key } => signing::retire(state, key),
     }
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, ClusterId, DnsLabel, NamePrefix, NameSelector, OverLimit, TooLong, TopicName, VclusterName,
+    AccountName, ClusterId, DnsLabel, KeyId, NamePrefix, NameSelector, OverLimit, TooLong, TopicName,
+    VclusterName,
 };
 
 /// What applying a command did.
@@ -148,6 +149,18 @@ pub enum Refusal {
         other: VclusterName,
         theirs: NamePrefix,
     },
+    #[error("no key signs tokens yet: the gateway cluster is still being formed")]
+    NoSigningKey,
+    #[error(
+        "another signing key, {signs}, signs since: somebody rotated it meanwhile. Look at the keys, and try again"
+    )]
+    KeyRotated { signs: KeyId },
+    #[error(
+        "{tokens} live tokens were signed by the old key {key}, and this rotation would end them: replace them (klamm get tokens lists them with their keys), retire that key (klamm run retireSigningKey), or rotate with retireOld, which ends the tokens of all keys"
+    )]
+    TokensOfOldKey { key: KeyId, tokens: u64 },
+    #[error("the key {key} signs tokens: rotate it before it is retired, or rotate with retireOld")]
+    KeySigns { key: KeyId },
 }
 
 impl From<OverLimit> for Refusal {

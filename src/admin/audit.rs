@@ -16,6 +16,8 @@ pub(super) enum Action {
     PutScramCredential,
     DeleteScramCredentials,
     AcceptKafkaCluster,
+    RotateSigningKey,
+    RetireSigningKey,
 }
 
 impl fmt::Display for Action {
@@ -28,6 +30,8 @@ impl fmt::Display for Action {
             Self::PutScramCredential => "PUT_SCRAM_CREDENTIAL",
             Self::DeleteScramCredentials => "DELETE_SCRAM_CREDENTIALS",
             Self::AcceptKafkaCluster => "ACCEPT_KAFKA_CLUSTER",
+            Self::RotateSigningKey => "ROTATE_SIGNING_KEY",
+            Self::RetireSigningKey => "RETIRE_SIGNING_KEY",
         })
     }
 }

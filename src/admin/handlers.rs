@@ -10,6 +10,7 @@ pub(super) mod operations;
 pub(super) mod scram;
 mod servable;
 pub(super) mod service_account;
+pub(super) mod signing_key;
 pub(super) mod token;
 pub(super) mod virtual_cluster;
 

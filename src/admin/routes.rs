@@ -14,7 +14,7 @@ use super::front;
 use super::handlers::event_gateway::{backend_clusters, listeners, virtual_clusters};
 use super::handlers::{
     absent, access_token, alias_topic, dry_run, event_gateway, kafka_cluster, operations, scram,
-    service_account, token, virtual_cluster,
+    service_account, signing_key, token, virtual_cluster,
 };
 use super::problem::ApiError;
 use super::problem_details;
@@ -76,6 +76,12 @@ fn configure(guard: web::Data<Guard>, services: web::Data<Services>) -> impl FnO
                     .get(token::list)
                     .delete(token::revoke),
             )
+            .service(
+                Path::new("/gateway/v2/signing-key")
+                    .post(signing_key::rotate)
+                    .get(signing_key::list),
+            )
+            .service(Path::new("/gateway/v2/signing-key/retire").post(signing_key::retire))
             .service(
                 Path::new("/gateway/v2/access-token")
                     .post(access_token::issue)

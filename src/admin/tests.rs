@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
     ClusterId, Encryption, ListenerName, Liveness, NodeId, NodeRecord, PASSTHROUGH, Protocol, Revision,
-    Routing, Sasl, SigningKey, Speech, State, VclusterKind, VirtualCluster,
+    Routing, Sasl, SigningKey, SigningKeys, Speech, State, VclusterKind, VirtualCluster,
 };
 use klamm_raft::{Applied, ConfirmError, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ mod event_gateways;
 mod fuzz;
 mod methods;
 mod names;
+mod signing_keys;
 
 /// What listeners speak that serve every method.
 const ALL_METHODS: Speech = Speech {
@@ -183,7 +184,7 @@ impl Gateway {
                 (NodeId(1), record("localhost", 6969)),
             ]
             .into(),
-            signing_key: Some(SigningKey(vec![7; 32])),
+            signing_keys: Some(SigningKeys::new(SigningKey(vec![7; 32]), SigningKey(vec![8; 32]))),
             ..State::default()
         };
         Arc::new(Self {
@@ -527,7 +528,10 @@ async fn a_listed_token_tells_whose_it_is_and_nothing_to_log_in_with() {
     let listed = gateway.get(TOKEN).await.ok();
     let token = listed[0].as_object().expect("an object");
     let fields: Vec<&str> = token.keys().map(String::as_str).collect();
-    assert_eq!(fields, ["expiresAt", "id", "issuedAt", "username", "vCluster"]);
+    assert_eq!(
+        fields,
+        ["expiresAt", "id", "issuedAt", "keyId", "username", "vCluster"]
+    );
     assert_eq!(token["username"], "partner-user");
     let others = gateway.get(&format!("{TOKEN}?username=super-user")).await.ok();
     assert_eq!(others, json!([]));

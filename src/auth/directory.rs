@@ -1,4 +1,4 @@
-//! What logging in needs of a virtual cluster: its methods, accounts, token records and the signing key. Immutable.
+//! What logging in needs of a virtual cluster: its methods, accounts, token records and the signing keys. Immutable.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use klamm_raft::model::{
     self, AccountKind, AccountName, Authentication, CredentialsName, Method, OauthBearer, Revision,
-    ScramCredential, ScramHash, ScramUser, ServiceAccount, Shared, SigningKey, TokenId, TokenRecord,
+    ScramCredential, ScramHash, ScramUser, ServiceAccount, Shared, SigningKeys, TokenId, TokenRecord,
     VclusterName, VclusterState,
 };
 
@@ -21,7 +21,7 @@ use super::rule::Rule;
 pub struct Directory {
     vcluster: VclusterName,
     /// None until the cluster of gateways has agreed on one; nobody can log in until then.
-    key: Option<SigningKey>,
+    keys: Option<SigningKeys>,
     accounts: Shared<BTreeMap<AccountName, ServiceAccount>>,
     tokens: Shared<BTreeMap<TokenId, TokenRecord>>,
     scram: Shared<BTreeMap<ScramUser, ScramCredential>>,
@@ -40,13 +40,13 @@ impl Directory {
         previous: Option<&Arc<Self>>,
         vcluster: &VclusterName,
         state: &VclusterState,
-        key: Option<&SigningKey>,
+        keys: Option<&SigningKeys>,
     ) -> Arc<Self> {
         match previous {
-            Some(previous) if previous.is_of(vcluster, state, key) => Arc::clone(previous),
+            Some(previous) if previous.is_of(vcluster, state, keys) => Arc::clone(previous),
             _ => Arc::new(Self {
                 vcluster: vcluster.clone(),
-                key: key.cloned(),
+                keys: keys.cloned(),
                 accounts: state.accounts.clone(),
                 tokens: state.tokens.clone(),
                 scram: state.scram.clone(),
@@ -62,7 +62,7 @@ impl Directory {
     pub fn empty(vcluster: VclusterName) -> Arc<Self> {
         Arc::new(Self {
             vcluster,
-            key: None,
+            keys: None,
             accounts: Shared::default(),
             tokens: Shared::default(),
             scram: Shared::default(),
@@ -73,9 +73,9 @@ impl Directory {
         })
     }
 
-    fn is_of(&self, vcluster: &VclusterName, state: &VclusterState, key: Option<&SigningKey>) -> bool {
+    fn is_of(&self, vcluster: &VclusterName, state: &VclusterState, keys: Option<&SigningKeys>) -> bool {
         self.vcluster == *vcluster
-            && self.key.as_ref() == key
+            && self.keys.as_ref() == keys
             && self.accounts == state.accounts
             && self.tokens == state.tokens
             && self.scram == state.scram
@@ -135,8 +135,8 @@ impl Directory {
         &self.vcluster
     }
 
-    pub(super) fn key(&self) -> Option<&SigningKey> {
-        self.key.as_ref()
+    pub(super) fn keys(&self) -> Option<&SigningKeys> {
+        self.keys.as_ref()
     }
 
     /// When the account was created, if it exists.
@@ -228,26 +228,26 @@ mod tests {
 
     #[test]
     fn an_unchanged_directory_keeps_its_pointer() {
-        let (state, key) = (samples::state(), samples::key());
+        let (state, keys) = (samples::state(), samples::keys());
         let name = samples::vcluster();
-        let first = Directory::compile(None, &name, &state, Some(&key));
-        let again = Directory::compile(Some(&first), &name, &state, Some(&key));
+        let first = Directory::compile(None, &name, &state, Some(&keys));
+        let again = Directory::compile(Some(&first), &name, &state, Some(&keys));
         assert!(Arc::ptr_eq(&first, &again));
     }
 
     #[test]
     fn any_change_makes_another_directory() {
-        let (state, key) = (samples::state(), samples::key());
+        let (state, keys) = (samples::state(), samples::keys());
         let name = samples::vcluster();
-        let first = Directory::compile(None, &name, &state, Some(&key));
+        let first = Directory::compile(None, &name, &state, Some(&keys));
 
         let mut without_account = state.clone();
         without_account.accounts.clear();
         let mut without_token = state.clone();
         without_token.tokens.clear();
         for (changed, key) in [
-            (&without_account, Some(&key)),
-            (&without_token, Some(&key)),
+            (&without_account, Some(&keys)),
+            (&without_token, Some(&keys)),
             (&state, None),
         ] {
             let next = Directory::compile(Some(&first), &name, changed, key);

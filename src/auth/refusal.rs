@@ -59,11 +59,13 @@ pub enum Refusal {
     UnmappedCertificate,
     #[error("the virtual cluster lists no method for listeners without SASL")]
     SaslOnly,
+    #[error("the token was signed by a key that was retired")]
+    RetiredKey,
 }
 
 impl Refusal {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::MalformedMessage,
         Self::ForeignAuthzid,
         Self::NoSigningKey,
@@ -92,6 +94,7 @@ impl Refusal {
         Self::NoCertificate,
         Self::UnmappedCertificate,
         Self::SaslOnly,
+        Self::RetiredKey,
     ];
 
     /// The label of a metric.
@@ -125,6 +128,7 @@ impl Refusal {
             Self::NoCertificate => "no_certificate",
             Self::UnmappedCertificate => "unmapped_certificate",
             Self::SaslOnly => "sasl_only",
+            Self::RetiredKey => "retired_key",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Service-account tokens: JWT, HS256 only. Issued for the admin API, verified as the password of SASL/PLAIN.
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
-use klamm_raft::model::{AccountName, SigningKey, TokenId, TokenRecord, VclusterName};
+use klamm_raft::model::{AccountName, KeyId, SigningKey, SigningKeys, TokenId, TokenRecord, VclusterName};
 use serde::{Deserialize, Serialize};
 
 use super::login::Basis;
@@ -26,7 +26,7 @@ struct Claims {
 #[error("a token could not be signed")]
 pub struct SigningFailed(#[source] jsonwebtoken::errors::Error);
 
-/// Makes the token that `record` is about.
+/// Makes the token that `record` is about. It names the key.
 pub fn issue(
     key: &SigningKey,
     vcluster: &VclusterName,
@@ -40,17 +40,19 @@ pub fn issue(
         iat: record.issued_at_s,
         jti: uuid::Uuid::from_bytes(id.0).to_string(),
     };
+    let header = Header {
+        kid: Some(key.id().to_string()),
+        ..Header::new(Algorithm::HS256)
+    };
     let key = EncodingKey::from_secret(&key.0);
-    jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).map_err(SigningFailed)
+    jsonwebtoken::encode(&header, &claims, &key).map_err(SigningFailed)
 }
 
 /// Checks that `token` logs `username` in to the virtual cluster of `directory`: signature, all claims, and that
-/// exactly this token was issued for exactly this account.
+/// exactly this token was issued for exactly this account, by the key that signed it.
 pub fn verify(directory: &Directory, username: &str, token: &str, now: UnixMillis) -> Result<Login, Refusal> {
-    let key = directory.key().ok_or(Refusal::NoSigningKey)?;
-    let claims = jsonwebtoken::decode::<Claims>(token, &DecodingKey::from_secret(&key.0), &signature_only())
-        .map_err(|_| Refusal::InvalidToken)?
-        .claims;
+    let keys = directory.keys().ok_or(Refusal::NoSigningKey)?;
+    let (claims, key) = signed(keys, token)?;
     if claims.vcluster != directory.vcluster().as_str() {
         return Err(Refusal::OtherVcluster);
     }
@@ -61,7 +63,8 @@ pub fn verify(directory: &Directory, username: &str, token: &str, now: UnixMilli
     let id = uuid::Uuid::parse_str(&claims.jti).map_err(|_| Refusal::InvalidToken)?;
     let id = TokenId(id.into_bytes());
     let record = directory.token(id).ok_or(Refusal::UnknownToken)?;
-    if record.account != account {
+    // A key that was stolen makes no tokens out of the ids of others.
+    if record.account != account || record.key != key {
         return Err(Refusal::UnknownToken);
     }
     if directory.account_created(&account) != Some(record.account_created) {
@@ -80,6 +83,28 @@ pub fn verify(directory: &Directory, username: &str, token: &str, now: UnixMilli
             account,
             token: id,
         },
+    })
+}
+
+/// What a token says, and the key that signed it. One that names no key is of a time before keys had names.
+fn signed(keys: &SigningKeys, token: &str) -> Result<(Claims, KeyId), Refusal> {
+    let named = jsonwebtoken::decode_header(token)
+        .map_err(|_| Refusal::InvalidToken)?
+        .kid;
+    let named = named.as_deref();
+    for key in keys.verifying() {
+        let id = key.id();
+        if named.is_some_and(|named| id.to_string() != named) {
+            continue;
+        }
+        let secret = DecodingKey::from_secret(&key.0);
+        if let Ok(token) = jsonwebtoken::decode::<Claims>(token, &secret, &signature_only()) {
+            return Ok((token.claims, id));
+        }
+    }
+    Err(match named {
+        Some(named) if keys.retired.iter().any(|gone| gone.to_string() == named) => Refusal::RetiredKey,
+        _ => Refusal::InvalidToken,
     })
 }
 

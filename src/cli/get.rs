@@ -23,6 +23,8 @@ pub(super) enum Wanted {
     ScramCredentials,
     /// What is known of access tokens of the admin API.
     AccessTokens,
+    /// The keys that verify tokens, by their ids.
+    SigningKeys,
 }
 
 impl FromStr for Wanted {
@@ -34,10 +36,10 @@ impl FromStr for Wanted {
             "token" | "tokens" => Ok(Self::Tokens),
             "scram-credential" | "scram-credentials" => Ok(Self::ScramCredentials),
             "access-token" | "access-tokens" => Ok(Self::AccessTokens),
-            _ => text
-                .parse()
-                .map(Self::Resources)
-                .map_err(|error| format!("{error}, topics, tokens, scram-credentials, access-tokens")),
+            "signing-key" | "signing-keys" => Ok(Self::SigningKeys),
+            _ => text.parse().map(Self::Resources).map_err(|error| {
+                format!("{error}, topics, tokens, scram-credentials, access-tokens, signing-keys")
+            }),
         }
     }
 }
@@ -50,6 +52,7 @@ impl fmt::Display for Wanted {
             Self::Tokens => f.write_str("tokens"),
             Self::ScramCredentials => f.write_str("scram-credentials"),
             Self::AccessTokens => f.write_str("access-tokens"),
+            Self::SigningKeys => f.write_str("signing-keys"),
         }
     }
 }
@@ -67,7 +70,7 @@ pub(super) fn get(args: &GetArgs, client: &AdminClient) -> Result<String, Failur
     let is_unique = match args.kind {
         Wanted::Resources(Kind::VirtualCluster) => true,
         Wanted::Resources(_) | Wanted::Topics => args.v_cluster.is_some(),
-        Wanted::Tokens | Wanted::ScramCredentials | Wanted::AccessTokens => false,
+        Wanted::Tokens | Wanted::ScramCredentials | Wanted::AccessTokens | Wanted::SigningKeys => false,
     };
     let single = args.name.is_some() && is_unique && !matches!(&answer, Value::Array(list) if list.len() > 1);
     let list = match &answer {
@@ -93,13 +96,14 @@ fn path(args: &GetArgs) -> Result<String, Failure> {
         Wanted::Resources(kind) => kind,
         Wanted::Topics => return topics_path(args),
         Wanted::Tokens => return Ok(filtered("/gateway/v2/token", of_account(args))),
-        Wanted::AccessTokens if args.name.is_some() || args.v_cluster.is_some() => {
-            return Err(Failure::Usage(
-                "access tokens are those of the admin API: they are listed all, without a name or a virtual cluster"
-                    .to_owned(),
-            ));
+        Wanted::AccessTokens | Wanted::SigningKeys if args.name.is_some() || args.v_cluster.is_some() => {
+            return Err(Failure::Usage(format!(
+                "{} belong to no virtual cluster: they are listed all, without a name or a virtual cluster",
+                args.kind
+            )));
         }
         Wanted::AccessTokens => return Ok("/gateway/v2/access-token".to_owned()),
+        Wanted::SigningKeys => return Ok("/gateway/v2/signing-key".to_owned()),
         Wanted::ScramCredentials => return Ok(filtered("/gateway/v2/scram-credential", of_account(args))),
     };
     let path = kind.path();
@@ -155,7 +159,10 @@ fn head(wanted: Wanted) -> &'static [&'static str] {
                 "HIDDEN-BY",
             ];
         }
-        Wanted::Tokens => return &["ID", "V-CLUSTER", "USERNAME", "ISSUED-AT", "EXPIRES-AT"],
+        Wanted::Tokens => {
+            return &["ID", "V-CLUSTER", "USERNAME", "ISSUED-AT", "EXPIRES-AT", "KEY-ID"];
+        }
+        Wanted::SigningKeys => return &["ID", "SIGNS", "LIVE-TOKENS"],
         Wanted::AccessTokens => {
             return &[
                 "ID",
@@ -197,7 +204,15 @@ fn rows(wanted: Wanted, list: &[Value]) -> Vec<Vec<String>> {
             "/lastUsedAt",
         ],
         Wanted::ScramCredentials => &["/vCluster", "/username", "/mechanism", "/iterations"],
-        Wanted::Tokens => &["/id", "/vCluster", "/username", "/issuedAt", "/expiresAt"],
+        Wanted::Tokens => &[
+            "/id",
+            "/vCluster",
+            "/username",
+            "/issuedAt",
+            "/expiresAt",
+            "/keyId",
+        ],
+        Wanted::SigningKeys => &["/id", "/signs", "/liveTokens"],
         Wanted::Resources(Kind::VirtualCluster) => &[
             "/metadata/name",
             "/spec/type",

@@ -34,6 +34,9 @@ fn commands_of_the_walkthrough_are_understood() {
         "klamm get scram-credentials alice --v-cluster mypartner",
         "klamm run setScramCredential --username alice --v-cluster mypartner --mechanism SCRAM-SHA-256 --iterations 8192",
         "klamm run deleteScramCredentials --username alice --v-cluster mypartner",
+        "klamm get signing-keys",
+        "klamm run rotateSigningKey --retire-old --dry-run",
+        "klamm run retireSigningKey --id 3f9a51c07b2e8d64 -o json",
         "klamm cluster status -o json",
         "klamm quickstart --backend localhost:9092 --nodes 1 --exit",
     ] {
@@ -505,4 +508,77 @@ fn tokens_are_listed_and_revoked_one_or_all() {
         "the tokens of super-user: REVOKED\n"
     );
     assert!(listed().is_empty());
+}
+
+#[test]
+fn signing_keys_are_rotated_and_retired_with_what_depends_on_them() {
+    let operator = Operator::new();
+    operator.change(&format!("apply -f {}", operator.file("all.yaml", RESOURCES)));
+    let issue =
+        "run generateServiceAccountToken --username super-user --v-cluster mypartner --life-time-seconds 60";
+    operator.read(issue).expect("a token");
+    let keys = || -> Vec<(String, bool, u64)> {
+        let list = operator.read("get signing-keys -o json").expect("a list");
+        let list: Vec<serde_json::Value> = serde_json::from_str(&list).expect("JSON");
+        let key = |key: &serde_json::Value| {
+            let id = key["id"].as_str().expect("an id").to_owned();
+            (
+                id,
+                key["signs"] == true,
+                key["liveTokens"].as_u64().expect("a number"),
+            )
+        };
+        list.iter().map(key).collect()
+    };
+    let first = keys()[0].0.clone();
+    assert_eq!(keys(), [(first.clone(), true, 1)]);
+    let listed = operator.read("get tokens").expect("a table");
+    assert!(listed.contains("KEY-ID") && listed.contains(&first), "{listed}");
+
+    let dry = operator.read("run rotateSigningKey --dry-run").expect("a text");
+    assert!(
+        dry.starts_with(&format!("a new signing key would replace {first}\n")),
+        "{dry}"
+    );
+    assert_eq!(keys().len(), 1);
+    let rotated = operator.read("run rotateSigningKey").expect("a text");
+    let second = keys()[0].0.clone();
+    assert_eq!(keys(), [(second.clone(), true, 0), (first.clone(), false, 1)]);
+    let next = format!(
+        "live tokens that depend on the old key: 1; klamm get tokens lists them by KEY-ID. Once they are replaced:\n  klamm run retireSigningKey --id {first}\n"
+    );
+    assert_eq!(
+        rotated,
+        format!("signing key {second} signs in place of {first}\n{next}")
+    );
+
+    operator.is_refused("run rotateSigningKey");
+    operator.is_refused(&format!("run retireSigningKey --id {second}"));
+    let retire = format!("run retireSigningKey --id {first}");
+    let dry = operator.read(&format!("{retire} --dry-run")).expect("a text");
+    assert_eq!(
+        dry,
+        format!("signing key {first}: live tokens that would end: 1\n")
+    );
+    let retired = operator.read(&retire).expect("a text");
+    assert_eq!(
+        retired,
+        format!("signing key {first}: RETIRED; live tokens that ended: 1\n")
+    );
+    operator.is_refused(&retire);
+
+    operator.read(issue).expect("a token");
+    let all = operator
+        .read("run rotateSigningKey --retire-old")
+        .expect("a text");
+    assert!(
+        all.ends_with("no key of before verifies any more; live tokens that ended: 1\n"),
+        "{all}"
+    );
+    assert_eq!(keys().len(), 1);
+    assert!(
+        operator
+            .read("get tokens -o json")
+            .is_ok_and(|list| list.trim() == "[]")
+    );
 }

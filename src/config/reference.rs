@@ -61,7 +61,7 @@ keys! {
     USERS = "gateway.admin.api.users", "`[{username: admin, password: conduktor, admin: true}]`",
         "The users of the admin API. Without `admin: true` a user can only read. The default is refused when the admin API is reachable from other hosts.";
     SIGNING_KEY = "gateway.user.pool.secret.key", "generated and shared by all nodes",
-        "The key that signs the tokens of service accounts: base64 of at least 32 bytes, the same on every node. `head -c 32 /dev/urandom | base64` makes one.";
+        "The first key that signs the tokens of service accounts: base64 of at least 32 bytes, the same on every node. `head -c 32 /dev/urandom | base64` makes one. Once `klamm run rotateSigningKey` replaced it, it has no effect (see OPERATIONS.md).";
     ACL_ENABLED = "gateway.acl.enabled", "true",
         "Whether ACLs decide in the virtual cluster `passthrough`, `true` or `false`. With `false` everybody who logs in there may do everything on the physical cluster `main`. In all other virtual clusters ACLs decide.";
     SUPER_USERS = "gateway.super.users", "",

@@ -96,7 +96,7 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
         nodes: &BTreeMap::new(),
         topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology))]),
         pinned: &BTreeMap::new(),
-        signing_key: Some(&samples::key()),
+        signing_keys: Some(&samples::keys()),
         revision: Revision(1),
     };
     View::compile(previous, source)

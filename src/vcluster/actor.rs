@@ -290,7 +290,7 @@ fn source<'a>(
         nodes: &state.nodes,
         topologies,
         pinned: &state.pinned_clusters,
-        signing_key: state.signing_key.as_ref(),
+        signing_keys: state.signing_keys.as_ref(),
         revision: state.revision,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
     AclBinding, ClusterId, Limits, Neighbours, NodeId, NodeRecord, PinnedCluster, Revision, Shared,
-    SigningKey, VclusterKind, VclusterName, VclusterState,
+    SigningKeys, VclusterKind, VclusterName, VclusterState,
 };
 
 use super::api::table::Apis;
@@ -82,7 +82,7 @@ pub struct Source<'a> {
     /// Of the physical clusters that it reaches, as far as they are known.
     pub topologies: &'a Topologies,
     pub pinned: &'a BTreeMap<ClusterId, PinnedCluster>,
-    pub signing_key: Option<&'a SigningKey>,
+    pub signing_keys: Option<&'a SigningKeys>,
     pub revision: Revision,
 }
 
@@ -94,7 +94,7 @@ impl View {
             state,
             nodes,
             topologies,
-            signing_key,
+            signing_keys,
             ..
         } = source;
         let home = state.home.as_ref();
@@ -121,7 +121,7 @@ impl View {
             part: Part::Whole,
             apis: reuse(previous.map(|view| &view.apis), apis),
             features: reuse(previous.map(|view| &view.features), features),
-            directory: Directory::compile(previous.map(|view| &view.directory), name, state, signing_key),
+            directory: Directory::compile(previous.map(|view| &view.directory), name, state, signing_keys),
         };
         if foreign.is_empty() {
             view
@@ -284,7 +284,7 @@ mod tests {
             nodes: &BTreeMap::new(),
             topologies,
             pinned: &BTreeMap::new(),
-            signing_key: None,
+            signing_keys: None,
             revision: Revision(1),
         };
         View::compile(previous, source)

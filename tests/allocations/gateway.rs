@@ -143,7 +143,11 @@ fn state() -> (State, String) {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let key = SigningKey(vec![42; 32]);
     let then = |state: State, command| machine::preview(&state, command).1;
-    let state = then(world::state(), Command::InitSigningKey { key: key.clone() });
+    let init = Command::InitSigningKey {
+        key: key.clone(),
+        decoy: SigningKey(vec![43; 32]),
+    };
+    let state = then(world::state(), init);
     let account = Command::PutAccount {
         vcluster: world::vcluster(),
         name: USER.parse().unwrap(),
@@ -155,6 +159,7 @@ fn state() -> (State, String) {
         account_created: state.revision,
         issued_at_s: now_s,
         expires_at_s: now_s + 3600,
+        key: key.id(),
     };
     let password = token::issue(&key, &world::vcluster(), TOKEN, &record).unwrap();
     let token = Command::PutToken {

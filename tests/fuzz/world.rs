@@ -13,8 +13,8 @@ use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
     AccountName, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot,
     ListenerName, NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, Protocol,
-    ResourcePattern, ResourceType, Revision, ServiceAccount, SigningKey, TokenId, TokenRecord, VclusterKind,
-    VclusterName, VclusterState, VirtualCluster,
+    ResourcePattern, ResourceType, Revision, ServiceAccount, SigningKey, SigningKeys, TokenId, TokenRecord,
+    VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
 use super::grow::Words;
@@ -49,7 +49,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let key = SigningKey(b"a key of thirty-two bytes or so.".to_vec());
+        let keys = SigningKeys::new(signing_key(), SigningKey(vec![1; 32]));
         let (id, record) = token_record();
         let name: VclusterName = "tenant".parse().unwrap();
         let state = state(id, &record);
@@ -64,7 +64,7 @@ impl World {
                 nodes: &BTreeMap::from([(NodeId(1), node)]),
                 topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
                 pinned: &BTreeMap::new(),
-                signing_key: Some(&key),
+                signing_keys: Some(&keys),
                 revision: Revision(1),
             },
         );
@@ -95,7 +95,7 @@ impl World {
                 topic_ids,
             },
             physical_ids,
-            token: token::issue(&key, &name, id, &record).unwrap(),
+            token: token::issue(&keys.current, &name, id, &record).unwrap(),
         }
     }
 
@@ -123,12 +123,17 @@ fn caller(name: &str) -> Caller {
     }
 }
 
+fn signing_key() -> SigningKey {
+    SigningKey(b"a key of thirty-two bytes or so.".to_vec())
+}
+
 fn token_record() -> (TokenId, TokenRecord) {
     let record = TokenRecord {
         account: "admin".parse().unwrap(),
         account_created: Revision(1),
         issued_at_s: 1,
         expires_at_s: 1_000_000,
+        key: signing_key().id(),
     };
     (TokenId([9; 16]), record)
 }

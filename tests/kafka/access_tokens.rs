@@ -11,7 +11,12 @@ use serde_json::Value;
 use crate::scene::{LIMIT, Scene};
 
 /// `klamm` at a node, as the user who is built in or by a token.
-fn klamm(scene: &Scene, node: usize, token: Option<&str>, arguments: &[&str]) -> Result<child::Output> {
+pub(crate) fn klamm(
+    scene: &Scene,
+    node: usize,
+    token: Option<&str>,
+    arguments: &[&str],
+) -> Result<child::Output> {
     let mut command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
     command.args(arguments);
     command.env("KLAMM_ADMIN_URL", scene.stage.nodes()[node].admin_url());

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::relay::{RELAY, Relay};
 use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, json, lines};
+use crate::signing_keys;
 use crate::wire::{Wire, plain};
 
 const VCLUSTER: &str = r#"{
@@ -580,5 +581,7 @@ fn three_nodes_with_the_command_line_each_step_on_another() -> Result<()> {
     walk.check_access(&login(2, "partner-user", &partner_token)?)?;
     walk.check_denials(&login(3, "partner-user", &partner_token)?)?;
     walk.check_secrets()?;
-    walk.check_revocation(&partner_token)
+    walk.check_revocation(&partner_token)?;
+    // Ends all tokens.
+    signing_keys::rotate_and_retire(&walk.scene)
 }

@@ -316,7 +316,7 @@ pub(crate) fn view(topology: &Topology) -> View {
             nodes: &BTreeMap::from([(NodeId(1), node)]),
             topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
             pinned: &BTreeMap::new(),
-            signing_key: None,
+            signing_keys: None,
             revision: Revision(1),
         },
     )

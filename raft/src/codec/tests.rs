@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use openraft::EntryPayload;
 
-use crate::command::{Command, Proposal, ProposalId, Revoked};
+use crate::command::{Command, OldKeys, Proposal, ProposalId, Revoked};
 use crate::machine;
 use crate::model::{
     AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
-    AliasTopic, Authentication, Beside, BrokerKey, ClaimRule, Conflict, Demand, Holder, Limit, Limits,
+    AliasTopic, Authentication, Beside, BrokerKey, ClaimRule, Conflict, Demand, Holder, KeyId, Limit, Limits,
     ListenerName, Liveness, Mediation, Method, Namespace, NodeId, NodeRecord, Notes, OauthBearer, Operation,
     PasswordHash, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, Revision,
     ScramCredential, ScramHash, ScramUser, SelectorForm, SelectorGroup, SigningKey, Standard, State, TokenId,
@@ -120,6 +120,7 @@ pub(crate) fn commands() -> Vec<Command> {
         on_access_tokens(),
         on_names(),
         on_a_cluster(),
+        on_signing_keys(),
     ]
     .concat()
 }
@@ -146,6 +147,7 @@ fn on_a_virtual_cluster() -> Vec<Command> {
         account_created: Revision(3),
         issued_at_s: 1_700_000_000,
         expires_at_s: 1_800_000_000,
+        key: SigningKey(vec![1, 2, 3]).id(),
     };
     vec![
         Command::PutVcluster {
@@ -376,6 +378,7 @@ fn on_the_nodes() -> Vec<Command> {
         },
         Command::InitSigningKey {
             key: SigningKey(vec![1, 2, 3]),
+            decoy: SigningKey(vec![4, 5, 6]),
         },
     ]
 }
@@ -392,6 +395,20 @@ fn on_a_cluster() -> Vec<Command> {
             id: NodeId(1),
             unopened: [(ListenerName::short_form(), slots)].into(),
         },
+    ]
+}
+
+/// The state has two keys then.
+fn on_signing_keys() -> Vec<Command> {
+    let rotated = |from: &[u8], to: &[u8], old| Command::RotateSigningKey {
+        replaced: SigningKey(from.to_vec()).id(),
+        key: SigningKey(to.to_vec()),
+        old,
+    };
+    vec![
+        rotated(&[1, 2, 3], &[7, 8, 9], OldKeys::Retired),
+        rotated(&[7, 8, 9], &[10, 11], OldKeys::Kept { at_s: 5 }),
+        Command::RetireSigningKey { key: KeyId([9; 8]) },
     ]
 }
 

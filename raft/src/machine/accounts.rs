@@ -146,6 +146,13 @@ pub(super) fn put_token(
     if account.created != record.account_created {
         return Err(Refusal::AccountChanged);
     }
+    let signs = state.signing_keys.as_ref().map(|keys| keys.current.id());
+    if signs != Some(record.key) {
+        return Err(match signs {
+            Some(signs) => Refusal::KeyRotated { signs },
+            None => Refusal::NoSigningKey,
+        });
+    }
     if current.tokens.get(&id) == Some(&record) {
         return Ok(Outcome::Unchanged);
     }

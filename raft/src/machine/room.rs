@@ -32,20 +32,22 @@ fn growth(state: &State, command: &Command) -> u64 {
         | Command::SettleNames { .. }
         | Command::AssignBrokers { .. }
         | Command::PutAccessToken { .. } => codec::size(command),
-        // What only gateway nodes propose, about what is limited by itself.
+        // What is limited by itself.
         Command::PutNode { .. }
         | Command::SetLiveness { .. }
         | Command::SetUnopened { .. }
         | Command::PinCluster { .. }
         | Command::AcceptCluster { .. }
         | Command::InitSigningKey { .. }
+        | Command::RotateSigningKey { .. }
         | Command::UseAccessToken { .. } => 0,
         Command::DeleteVcluster { .. }
         | Command::DeleteAlias { .. }
         | Command::DeleteAccount { .. }
         | Command::DeleteAcls { .. }
         | Command::RevokeTokens { .. }
-        | Command::RevokeAccessToken { .. } => 0,
+        | Command::RevokeAccessToken { .. }
+        | Command::RetireSigningKey { .. } => 0,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What each command does, and what holds after any of them.
 
 mod limits;
+mod signing;
 
 use super::*;
 
@@ -15,14 +16,28 @@ use crate::model::{
     AliasTopic, Authentication, Beside, BrokerKey, ClusterId, Conflict, Holder, Limit, Limits, ListenerName,
     Liveness, Mediation, Method, Namespace, NodeId, NodeRecord, Notes, Operation, PASSTHROUGH, PatternType,
     Permission, PortSlot, ResourcePattern, ResourceType, ScramCredential, ScramHash, ScramUser, SigningKey,
-    Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster, WrittenAlias,
+    SigningKeys, Standard, TokenId, TokenRecord, VclusterKind, VirtualCluster, WrittenAlias,
 };
 
 /// Applies commands one after the other, each a proposal of its own.
-#[derive(Default)]
 struct Machine {
     state: State,
     next: u64,
+}
+
+impl Default for Machine {
+    /// One whose cluster has a signing key.
+    fn default() -> Self {
+        let state = State {
+            signing_keys: Some(SigningKeys::new(key(1), key(0))),
+            ..State::default()
+        };
+        Self { state, next: 0 }
+    }
+}
+
+fn key(byte: u8) -> SigningKey {
+    SigningKey(vec![byte; 32])
 }
 
 impl Machine {
@@ -185,6 +200,7 @@ fn token(vcluster: &str, id: u8, account: &str, created: u64, times_s: (u64, u64
             account_created: Revision(created),
             issued_at_s: times_s.0,
             expires_at_s: times_s.1,
+            key: key(1).id(),
         },
     }
 }
@@ -826,17 +842,6 @@ fn a_kafka_cluster_that_was_built_anew_is_accepted_by_name_and_numbered_anew() {
     // No number was ever another's: what is marked with it on other clusters stays apart.
     let numbers = ["other", "third", "main"].map(|cluster| pinned(&machine, cluster).1);
     assert_eq!(numbers, [1, 4, 5]);
-}
-
-#[test]
-fn the_signing_key_is_set_once() {
-    let mut machine = Machine::default();
-    let key = |byte| Command::InitSigningKey {
-        key: SigningKey(vec![byte; 32]),
-    };
-    assert_eq!(machine.run(key(1)), Outcome::Created);
-    assert_eq!(machine.run(key(2)), Outcome::Unchanged);
-    assert_eq!(machine.state.signing_key, Some(SigningKey(vec![1; 32])));
 }
 
 /// Commands over few enough names that they meet.

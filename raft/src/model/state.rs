@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessToken, AccessTokenId, ClusterId, NodeId, NodeRecord, PortSlot, ProposalRecord, Revision, Shared,
-    VclusterName, VclusterState,
+    AccessToken, AccessTokenId, ClusterId, KeyId, NodeId, NodeRecord, PortSlot, ProposalRecord, Revision,
+    Shared, SigningKeys, VclusterName, VclusterState,
 };
 
 /// Everything that all nodes agree on. Virtual clusters are behind `Arc`, so that a copy of the state is cheap and a
@@ -25,8 +25,8 @@ pub struct State {
     pub next_slot: u16,
     /// The physical clusters that were ever seen.
     pub pinned_clusters: BTreeMap<ClusterId, PinnedCluster>,
-    /// The key that signs tokens (HMAC-SHA-256), set once: from the configuration or generated.
-    pub signing_key: Option<SigningKey>,
+    /// The keys that sign tokens (HMAC-SHA-256). The first one is from the configuration, or generated.
+    pub signing_keys: Option<SigningKeys>,
     /// What the latest proposals of each proposing node came to: one that is sent twice is applied once.
     pub proposals: BTreeMap<NodeId, ProposalRecord>,
     /// What lets somebody in to the admin API beside the users of the configuration.
@@ -43,12 +43,14 @@ pub struct PinnedCluster {
     pub number: u32,
 }
 
-/// A secret key. Its `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SigningKey(pub Vec<u8>);
-
-impl std::fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SigningKey(..)")
+impl State {
+    /// How many tokens hold at that second, of all virtual clusters, that this key signed.
+    pub fn live_tokens_of(&self, key: KeyId, at_s: u64) -> u64 {
+        let tokens = self
+            .vclusters
+            .values()
+            .flat_map(|vcluster| vcluster.tokens.values());
+        let live = tokens.filter(|token| token.key == key && token.expires_at_s > at_s);
+        live.count() as u64
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, Revision};
+use super::{AccountName, KeyId, Revision};
 
 /// The `jti` of a token: a random UUID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -18,4 +18,6 @@ pub struct TokenRecord {
     pub issued_at_s: u64,
     /// Seconds since the Unix epoch.
     pub expires_at_s: u64,
+    /// What signed it.
+    pub key: KeyId,
 }

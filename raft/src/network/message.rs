@@ -266,7 +266,8 @@ mod tests {
 
     fn message(entries: u64) -> AppendMessage {
         let command = Command::InitSigningKey {
-            key: crate::model::SigningKey(vec![7; 100]),
+            key: crate::model::SigningKey(vec![7; 50]),
+            decoy: crate::model::SigningKey(vec![7; 49]),
         };
         let entries =
             (1..=entries).map(|index| (&entry((usize::try_from(index).unwrap(), command.clone()))).into());

@@ -6,7 +6,7 @@ use klamm_raft::model::{TokenId, TokenRecord};
 use klamm_raft::outcome::{Outcome, Refusal};
 use serde::Serialize;
 
-use super::{Filter, REVISION, deleted, find};
+use super::{Filter, REVISION, deleted, find, signing_key};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -39,16 +39,14 @@ pub(in crate::admin) async fn issue(
                 name: wanted.account.clone(),
             })
         })?;
-    let key = state
-        .signing_key
-        .clone()
-        .ok_or_else(|| ApiError::unavailable("the gateway cluster has no signing key yet"))?;
+    let key = signing_key::keys(&state)?.current.clone();
     let now = now_s()?;
     let record = TokenRecord {
         account: wanted.account.clone(),
         account_created: account.created,
         issued_at_s: now,
         expires_at_s: now.saturating_add(wanted.life_time_s),
+        key: key.id(),
     };
     let id = TokenId(uuid::Uuid::new_v4().into_bytes());
     let subject = Subject {

@@ -13,7 +13,11 @@ const KINDS: [(&str, &str, u8); 3] = [
 ];
 
 /// What is done beside putting and deleting: path, method, name.
-const RUNS: [(&str, &str, &str); 1] = [("/gateway/v2/token", "post", "generateServiceAccountToken")];
+const RUNS: [(&str, &str, &str); 3] = [
+    ("/gateway/v2/token", "post", "generateServiceAccountToken"),
+    ("/gateway/v2/signing-key", "post", "rotateSigningKey"),
+    ("/gateway/v2/signing-key/retire", "post", "retireSigningKey"),
+];
 
 /// Adds what concerns this operation.
 pub(super) fn mark(described: &mut Value, operation: &Operation) {
@@ -66,6 +70,8 @@ fn example(schema: &str) -> Option<Value> {
         "TokenRequest" => {
             json!({ "username": "partner-user", "vCluster": "mypartner", "lifeTimeSeconds": 3600 })
         }
+        "SigningKeyRotation" => json!({ "retireOld": false }),
+        "SigningKeyToRetire" => json!({ "id": "3f9a51c07b2e8d64" }),
         "ScramPassword" => json!({
             "username": "partner-user", "vCluster": "mypartner", "mechanism": "SCRAM-SHA-256",
             "password": "a long password",

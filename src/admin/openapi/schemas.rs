@@ -1,5 +1,7 @@
 //! The schemas of the OpenAPI description: what bodies hold.
 
+mod credentials;
+
 use klamm_raft::model::Limit;
 use serde_json::{Map, Value, json};
 
@@ -45,9 +47,7 @@ pub(super) fn schemas() -> Value {
     });
     add_operations(&mut schemas);
     add_dry_run(&mut schemas);
-    add_tokens(&mut schemas);
-    add_access_tokens(&mut schemas);
-    add_scram(&mut schemas);
+    credentials::add(&mut schemas);
     event_gateways::add_schemas(&mut schemas);
     schemas["VirtualCluster"] = virtual_cluster();
     schemas["AliasTopic"] = resource("AliasTopic", in_vcluster(text(NAMES)), alias_topic_spec());
@@ -130,114 +130,6 @@ fn add_operations(schemas: &mut Value) {
     schemas["Versions"] = object(&["gateway"], json!({ "gateway": string() }));
     schemas["Absent"] =
         json!({ "type": "object", "description": "Of a kind that this gateway does not have." });
-}
-
-fn add_tokens(schemas: &mut Value) {
-    schemas["TokenRequest"] = json!({
-        "type": "object",
-        "required": ["username", "lifeTimeSeconds"],
-        "additionalProperties": false,
-        "properties": {
-            "username": any_account(),
-            "vCluster": text(NAMES),
-            "lifeTimeSeconds": { "type": "integer", "minimum": 1, "maximum": 2_147_483_647 },
-        },
-    });
-    schemas["Token"] =
-        json!({ "type": "object", "required": ["token"], "properties": { "token": { "type": "string" } } });
-    schemas["IssuedToken"] = json!({
-        "type": "object",
-        "required": ["id", "vCluster", "username", "issuedAt", "expiresAt"],
-        "properties": {
-            "id": { "type": "string", "format": "uuid" },
-            "vCluster": text(NAMES),
-            "username": any_account(),
-            "issuedAt": { "type": "string", "format": "date-time" },
-            "expiresAt": { "type": "string", "format": "date-time" },
-        },
-    });
-    schemas["TokensToRevoke"] = json!({
-        "type": "object",
-        "description": "Either id or username.",
-        "additionalProperties": false,
-        "properties": {
-            "vCluster": text(NAMES),
-            "id": { "type": "string", "format": "uuid" },
-            "username": any_account(),
-        },
-    });
-}
-
-fn add_access_tokens(schemas: &mut Value) {
-    let role = || json!({ "type": "string", "enum": ["ADMIN", "READ_ONLY"] });
-    let time =
-        |description: &str| json!({ "type": "string", "format": "date-time", "description": description });
-    schemas["AccessTokenRequest"] = json!({
-        "type": "object",
-        "required": ["name", "lifeTimeSeconds"],
-        "additionalProperties": false,
-        "properties": {
-            "name": { "type": "string", "minLength": 1, "maxLength": 100, "description": "What it is for" },
-            "role": {
-                "type": "string",
-                "enum": ["ADMIN", "READ_ONLY"],
-                "default": "READ_ONLY",
-                "description": "What whoever shows it may do, and never more than the user who asked for it",
-            },
-            "lifeTimeSeconds": { "type": "integer", "minimum": 1, "maximum": 2_147_483_647 },
-        },
-    });
-    schemas["AccessToken"] = json!({
-        "type": "object",
-        "required": ["id", "name", "username", "role", "issuedAt", "expiresAt"],
-        "properties": {
-            "id": { "type": "string", "format": "uuid" },
-            "name": { "type": "string" },
-            "username": { "type": "string", "description": "Who asked for it, and as whom it acts" },
-            "role": role(),
-            "issuedAt": time("When it was made"),
-            "expiresAt": time("From then on it lets nobody in"),
-            "lastUsedAt": time("To the hour; absent before its first use"),
-        },
-    });
-    let mut new = schemas["AccessToken"].clone();
-    new["required"] = json!(["id", "name", "username", "role", "issuedAt", "expiresAt", "token"]);
-    new["properties"]["token"] = json!({ "type": "string", "description": "Shown once. Empty in dry mode" });
-    schemas["NewAccessToken"] = new;
-}
-
-fn add_scram(schemas: &mut Value) {
-    let mechanism = || json!({ "type": "string", "enum": ["SCRAM-SHA-256", "SCRAM-SHA-512"] });
-    let iterations = || json!({ "type": "integer", "minimum": 4096, "maximum": 16384, "default": 4096 });
-    schemas["ScramCredential"] = json!({
-        "type": "object",
-        "required": ["vCluster", "username", "mechanism", "iterations"],
-        "properties": {
-            "vCluster": text(NAMES),
-            "username": any_account(),
-            "mechanism": mechanism(),
-            "iterations": { "type": "integer" },
-        },
-    });
-    schemas["ScramPassword"] = json!({
-        "type": "object",
-        "required": ["username", "mechanism", "password"],
-        "additionalProperties": false,
-        "properties": {
-            "vCluster": text(NAMES),
-            "username": any_account(),
-            "mechanism": mechanism(),
-            "password": { "type": "string", "writeOnly": true },
-            "iterations": iterations(),
-        },
-    });
-    schemas["ScramCredentialsToDelete"] = json!({
-        "type": "object",
-        "description": "Without a mechanism, all of the account.",
-        "required": ["username"],
-        "additionalProperties": false,
-        "properties": { "vCluster": text(NAMES), "username": any_account(), "mechanism": mechanism() },
-    });
 }
 
 fn add_dry_run(schemas: &mut Value) {

@@ -73,6 +73,8 @@ pub(crate) struct ShownToken {
     username: String,
     issued_at: String,
     expires_at: String,
+    /// Of what signed it.
+    key_id: String,
 }
 
 impl ShownToken {
@@ -84,6 +86,7 @@ impl ShownToken {
             username: record.account.to_string(),
             issued_at: utc(record.issued_at_s),
             expires_at: utc(record.expires_at_s),
+            key_id: record.key.to_string(),
         }
     }
 }

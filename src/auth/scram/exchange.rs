@@ -54,8 +54,8 @@ impl Exchange {
         nonce: Nonce,
     ) -> Result<(Self, Vec<u8>), Refusal> {
         let first = First::parse(message)?;
-        let key = directory.key().ok_or(Refusal::NoSigningKey)?;
-        let nobody = nobody(key, (hash, &first.user), directory);
+        let keys = directory.keys().ok_or(Refusal::NoSigningKey)?;
+        let nobody = nobody(&keys.decoy, (hash, &first.user), directory);
         let (known, credential) = match known(hash, &first.user, directory) {
             Some((user, credential)) => (Some(user), credential),
             None => (None, nobody),

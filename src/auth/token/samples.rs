@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    AccountName, AccountSpec, PortSlot, Revision, ServiceAccount, SigningKey, TokenId, TokenRecord,
-    VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    AccountName, AccountSpec, PortSlot, Revision, ServiceAccount, SigningKey, SigningKeys, TokenId,
+    TokenRecord, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
 use crate::auth::{Directory, UnixMillis};
@@ -17,6 +17,11 @@ pub(crate) const TOKEN_ID: TokenId = TokenId([7; 16]);
 
 pub(crate) fn key() -> SigningKey {
     SigningKey(vec![42; 32])
+}
+
+/// [`key`] signs, none was before it.
+pub(crate) fn keys() -> SigningKeys {
+    SigningKeys::new(key(), SigningKey(vec![41; 32]))
 }
 
 pub(crate) fn vcluster() -> VclusterName {
@@ -33,6 +38,7 @@ pub(crate) fn record() -> TokenRecord {
         account_created: Revision(5),
         issued_at_s: ISSUED_S,
         expires_at_s: EXPIRES_S,
+        key: key().id(),
     }
 }
 
@@ -62,7 +68,7 @@ pub(crate) fn state() -> VclusterState {
 }
 
 pub(crate) fn directory(state: &VclusterState) -> Arc<Directory> {
-    Directory::compile(None, &vcluster(), state, Some(&key()))
+    Directory::compile(None, &vcluster(), state, Some(&keys()))
 }
 
 /// A token that logs `alice` in until [`EXPIRES_S`].

@@ -2,7 +2,9 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use klamm_raft::model::{Revision, SigningKey, TokenId, VclusterState};
+use std::sync::Arc;
+
+use klamm_raft::model::{KeyId, Revision, SigningKey, SigningKeys, TokenId, VclusterState};
 use serde_json::{Value, json};
 
 use super::*;
@@ -164,4 +166,51 @@ fn a_withdrawn_token_is_unknown() {
         check(&state, "alice", &samples::token()),
         Err(Refusal::UnknownToken)
     );
+}
+
+/// The directory once `key` signs, with the first key or without it.
+fn after_a_rotation(state: &VclusterState, previous: Option<SigningKey>) -> Arc<Directory> {
+    let keys = SigningKeys {
+        retired: match previous {
+            Some(_) => Vec::new(),
+            None => vec![samples::key().id()],
+        },
+        previous,
+        ..SigningKeys::new(SigningKey(vec![77; 32]), SigningKey(vec![41; 32]))
+    };
+    Directory::compile(None, &samples::vcluster(), state, Some(&keys))
+}
+
+#[test]
+fn a_token_names_its_key_which_verifies_it_until_it_is_retired() {
+    let state = samples::state();
+    let header = jsonwebtoken::decode_header(samples::token()).unwrap();
+    assert_eq!(header.kid, Some(samples::key().id().to_string()));
+    // Tokens of a time before keys had names.
+    let nameless = signed(Algorithm::HS256, &samples::key(), &claims());
+    let check = |directory: &Directory, token: &str| verify(directory, "alice", token, samples::NOW);
+    let both = after_a_rotation(&state, Some(samples::key()));
+    let one = after_a_rotation(&state, None);
+    for token in [&samples::token(), &nameless] {
+        assert!(check(&both, token).is_ok());
+    }
+    assert_eq!(check(&one, &samples::token()), Err(Refusal::RetiredKey));
+    assert_eq!(check(&one, &nameless), Err(Refusal::InvalidToken));
+}
+
+#[test]
+fn a_key_verifies_what_names_it_and_what_is_recorded_of_it() {
+    let directory = after_a_rotation(&samples::state(), Some(samples::key()));
+    let check = |token: &str| verify(&directory, "alice", token, samples::NOW);
+    let naming = |kid: KeyId, key: &SigningKey| {
+        let mut header = Header::new(Algorithm::HS256);
+        header.kid = Some(kid.to_string());
+        jsonwebtoken::encode(&header, &claims(), &EncodingKey::from_secret(&key.0)).unwrap()
+    };
+    let (new, old) = (SigningKey(vec![77; 32]), samples::key());
+    assert!(check(&naming(old.id(), &old)).is_ok());
+    assert_eq!(check(&naming(new.id(), &old)), Err(Refusal::InvalidToken));
+    assert_eq!(check(&naming(KeyId([1; 8]), &old)), Err(Refusal::InvalidToken));
+    // The record says that another key signed it.
+    assert_eq!(check(&naming(new.id(), &new)), Err(Refusal::UnknownToken));
 }

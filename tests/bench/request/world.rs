@@ -149,7 +149,7 @@ pub(crate) fn view(state: &State, topology: &Topology) -> View {
         nodes: &state.nodes,
         topologies: &Topologies::from([(home, Arc::new(topology.clone()))]),
         pinned: &state.pinned_clusters,
-        signing_key: state.signing_key.as_ref(),
+        signing_keys: state.signing_keys.as_ref(),
         revision: state.revision,
     };
     View::compile(None, source)

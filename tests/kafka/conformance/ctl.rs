@@ -50,6 +50,11 @@ fn catalog(ctl: &Foreign<'_>) -> Result<()> {
         "{kinds:?}"
     );
     let run = &catalog["Run"]["generateServiceAccountToken"];
+    let rotate = &catalog["Run"]["rotateSigningKey"]["BodyFields"]["retireOld"];
+    ensure!(
+        rotate["FlagName"] == "retire-old" && rotate["Type"] == "boolean",
+        "{rotate}"
+    );
     ensure!(
         run["BodyFields"]["vCluster"]
             == json!({ "FlagName": "v-cluster", "Required": false, "Type": "string" }),

@@ -93,7 +93,22 @@ async fn actions_are_named_and_the_fields_of_their_bodies_have_types() {
         Some(format!("{name}: {method} {path}"))
     };
     let named: Vec<String> = all.iter().filter_map(of_name).collect();
-    assert_eq!(named, ["generateServiceAccountToken: post /gateway/v2/token"]);
+    assert_eq!(
+        named,
+        [
+            "rotateSigningKey: post /gateway/v2/signing-key",
+            "retireSigningKey: post /gateway/v2/signing-key/retire",
+            "generateServiceAccountToken: post /gateway/v2/token",
+        ]
+    );
+    for action in ["SigningKeyRotation", "SigningKeyToRetire"] {
+        let fields = description["components"]["schemas"][action]["properties"].as_object();
+        let types = fields.expect("fields").values().map(|field| &field["type"]);
+        assert!(
+            types.clone().count() == 1 && types.clone().all(Value::is_string),
+            "{action}"
+        );
+    }
     let schema = &description["components"]["schemas"]["TokenRequest"];
     let fields = schema["properties"].as_object().expect("fields");
     let names: Vec<&str> = fields.keys().map(String::as_str).collect();

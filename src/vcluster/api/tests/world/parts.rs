@@ -104,7 +104,7 @@ pub(super) fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -
         nodes: NODES.get_or_init(|| BTreeMap::from([(NodeId(1), node)])),
         topologies,
         pinned: PINNED.get_or_init(pinned),
-        signing_key: None,
+        signing_keys: None,
         revision: Revision(1),
     }
 }

@@ -1,0 +1,161 @@
+//! `/gateway/v2/signing-key`: the keys that sign the tokens of service accounts, by their ids. A key itself is never shown.
+
+use actix_web::{HttpResponse, web};
+use klamm_raft::command::{Command, OldKeys};
+use klamm_raft::model::{KeyId, SigningKey, SigningKeys, State};
+use klamm_raft::outcome::{Outcome, Refusal};
+use serde::{Deserialize, Serialize};
+
+use super::REVISION;
+use crate::admin::audit::Action;
+use crate::admin::body::{Body, Query};
+use crate::admin::change::{Made, Mode, Subject};
+use crate::admin::credentials::{Reader, Writer, now_s};
+use crate::admin::problem::ApiError;
+use crate::admin::services::Services;
+use crate::control;
+
+/// The keys of the cluster.
+pub(super) fn keys(state: &State) -> Result<&SigningKeys, ApiError> {
+    let keys = state.signing_keys.as_ref();
+    keys.ok_or_else(|| ApiError::unavailable(Refusal::NoSigningKey.to_string()))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Shown {
+    id: String,
+    signs: bool,
+    /// How many tokens that hold now depend on it.
+    live_tokens: u64,
+}
+
+pub(in crate::admin) async fn list(
+    services: web::Data<Services>,
+    _: Reader,
+) -> Result<HttpResponse, ApiError> {
+    let state = services.newest().await?;
+    let keys = keys(&state)?;
+    let (signs, now_s) = (keys.current.id(), now_s()?);
+    let all = keys.verifying().map(SigningKey::id).map(|id| Shown {
+        id: id.to_string(),
+        signs: id == signs,
+        live_tokens: state.live_tokens_of(id, now_s),
+    });
+    Ok(HttpResponse::Ok().json(all.collect::<Vec<_>>()))
+}
+
+/// The body of a rotation.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::admin) struct Rotation {
+    /// Whether the keys of before, and all tokens that they signed, go at once.
+    #[serde(default)]
+    retire_old: bool,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Rotated {
+    /// What signs from now on. Empty in dry mode: no key is made.
+    id: String,
+    /// What signed until now.
+    replaced: String,
+    /// How many live tokens ended.
+    ended_tokens: u64,
+    /// How many live tokens depend on the key that was replaced.
+    old_tokens: u64,
+}
+
+pub(in crate::admin) async fn rotate(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(rotation): Body<Rotation>,
+) -> Result<HttpResponse, ApiError> {
+    let state = services.newest().await?;
+    let (keys, at_s) = (keys(&state)?, now_s()?);
+    let key = control::new_signing_key().map_err(|error| ApiError::internal(error.to_string()))?;
+    let (new, replaced) = (key.id(), keys.current.id());
+    let live = |keys: &mut dyn Iterator<Item = &SigningKey>| -> u64 {
+        keys.map(|key| state.live_tokens_of(key.id(), at_s)).sum()
+    };
+    let (old, ended_tokens, old_tokens) = match rotation.retire_old {
+        true => (OldKeys::Retired, live(&mut keys.verifying()), 0),
+        // A rotation that would end live tokens is refused.
+        false => (OldKeys::Kept { at_s }, 0, state.live_tokens_of(replaced, at_s)),
+    };
+    let subject = Subject {
+        writer: &writer,
+        action: Action::RotateSigningKey,
+        resource: match rotation.retire_old {
+            true => format!("SigningKey/{replaced}, retired"),
+            false => format!("SigningKey/{replaced}"),
+        },
+    };
+    let command = Command::RotateSigningKey { replaced, key, old };
+    let made = services.change(subject, command, mode).await?;
+    let id = match mode.dry_mode {
+        true => String::new(),
+        false => new.to_string(),
+    };
+    let replaced = replaced.to_string();
+    Ok(answer(
+        &made,
+        Rotated {
+            id,
+            replaced,
+            ended_tokens,
+            old_tokens,
+        },
+    ))
+}
+
+/// The body of a retirement.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::admin) struct Retirement {
+    id: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Retired {
+    id: String,
+    /// How many live tokens ended.
+    ended_tokens: u64,
+}
+
+pub(in crate::admin) async fn retire(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(retirement): Body<Retirement>,
+) -> Result<HttpResponse, ApiError> {
+    let id: KeyId = retirement
+        .id
+        .parse()
+        .map_err(|error| ApiError::invalid(format!("id: {error}")))?;
+    let ended_tokens = services.newest().await?.live_tokens_of(id, now_s()?);
+    let subject = Subject {
+        writer: &writer,
+        action: Action::RetireSigningKey,
+        resource: format!("SigningKey/{id}"),
+    };
+    let made = services
+        .change(subject, Command::RetireSigningKey { key: id }, mode)
+        .await?;
+    if made.outcome == Outcome::Unchanged {
+        return Err(ApiError::not_found(format!(
+            "no token is verified by a signing key {id}: it is retired already, or never was"
+        )));
+    }
+    let id = id.to_string();
+    Ok(answer(&made, Retired { id, ended_tokens }))
+}
+
+fn answer(made: &Made, body: impl Serialize) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((REVISION, made.revision.to_string()))
+        .json(body)
+}
