@@ -1,7 +1,6 @@
 //! The admin HTTP API: resources, tokens, health, metrics. It talks to the control plane only, never to a session.
 
 mod absent;
-mod address_block;
 mod audit;
 mod body;
 mod change;
@@ -32,6 +31,7 @@ use actix_web::dev::Server;
 use actix_web::web;
 
 use crate::config::HttpConfig;
+use crate::metrics::GuardMetrics;
 use crate::tls::Latest;
 
 pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
@@ -63,7 +63,12 @@ const STOP_TIMEOUT_S: u64 = 5;
 ///
 /// # Errors
 /// The port cannot be opened.
-pub fn server(config: &HttpConfig, services: Services, tls: Option<&Arc<Latest>>) -> io::Result<Server> {
+pub fn server(
+    config: &HttpConfig,
+    services: Services,
+    tls: Option<&Arc<Latest>>,
+    metrics: &GuardMetrics,
+) -> io::Result<Server> {
     let address = (config.bind.host.as_str(), config.bind.port);
     let guard = web::Data::new(Guard::new(config));
     let services = web::Data::new(services);
@@ -73,7 +78,7 @@ pub fn server(config: &HttpConfig, services: Services, tls: Option<&Arc<Latest>>
         .backlog(BACKLOG)
         .max_concurrent_connections(MAX_CONNECTIONS)
         .shutdown_timeout(STOP_TIMEOUT_S);
-    Ok(port::bind(server, address, tls, (guard, services))?.run())
+    Ok(port::bind(server, address, tls, (guard, services), metrics)?.run())
 }
 
 #[cfg(test)]

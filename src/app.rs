@@ -111,7 +111,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     let control = Control::new(node.clone());
     let upstreams = Upstreams::start(&config.backends, &own_ports(&config.listeners), &metrics)?;
     pins::watch(&upstreams, &control);
-    let census = Arc::new(Census::default());
+    let census = Arc::new(Census::new(&limits(&config), &metrics.node.guards));
     let (listener, addresses) = listener(&config, &control, &upstreams, (&metrics, &census)).await?;
     unopened::announce(config.node.id, addresses.clone(), &control);
     let (draining, serving) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -128,6 +128,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         &config.http,
         services::services(&parts, &config),
         http_tls.as_ref(),
+        &metrics.node.guards,
     )
     .map_err(|source| AppError::Admin {
         address: config.http.bind.clone(),
@@ -345,6 +346,7 @@ async fn raft_config(
 fn limits(config: &Config) -> Limits {
     Limits {
         max_connections: config.limits.connections as usize,
+        max_unauthenticated: config.limits.before_login as usize,
         max_frame_bytes: config.limits.frame_bytes as usize,
         max_buffered_bytes: usize::try_from(config.limits.buffer_bytes).unwrap_or(usize::MAX),
         drain_timeout: config.limits.drain,

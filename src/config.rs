@@ -144,8 +144,10 @@ pub struct NodeConfig {
 /// Bounds of what a node holds and does at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Client connections.
+    /// Client connections that have logged in.
     pub connections: u32,
+    /// Those beside them that have not.
+    pub before_login: u32,
     /// The largest frame after login.
     pub frame_bytes: u32,
     /// Frames in memory, together; at least `frame_bytes`.

@@ -7,11 +7,13 @@
 //! ```
 
 pub mod address;
+mod address_block;
 pub mod chain;
 mod fold;
 mod regexp;
 pub mod secret;
 mod seldom;
+mod shares;
 pub mod stream;
 pub mod tls;
 mod yaml;

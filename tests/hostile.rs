@@ -26,6 +26,8 @@ mod peers;
 mod pki;
 #[path = "hostile/restored.rs"]
 mod restored;
+#[path = "hostile/seats.rs"]
+mod seats;
 #[path = "hostile/taken_ports.rs"]
 mod taken_ports;
 #[path = "hostile/upstream.rs"]

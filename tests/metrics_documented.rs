@@ -16,6 +16,7 @@ fn exposed() -> BTreeSet<String> {
     metrics.node.closed("test");
     metrics.node.turned_away("test");
     metrics.node.buffer_waits("test").inc();
+    metrics.node.guards.seats_taken("test", "test").inc();
     metrics.keys.read("test", 1);
     metrics.node.set_limits(&[LimitFigure {
         limit: "test",

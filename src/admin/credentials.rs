@@ -16,11 +16,11 @@ use klamm_raft::model::{AccessRole, AccessTokenId};
 
 use crate::config::{Audience, HttpConfig, Role};
 
-use super::address_block::AddressBlock;
 use super::audit;
 use super::cross_site::Names;
 use super::problem::ApiError;
 use super::services::Services;
+use crate::address_block::AddressBlock;
 use guesses::{Guesser, Guesses};
 use users::Users;
 use uses::Uses;

@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 use super::credentials::Guard;
 use super::{HEAD_TIMEOUT, MAX_CONNECTIONS, Services, routes};
 use crate::listener::TurnedAway;
+use crate::metrics::GuardMetrics;
 use crate::seldom::Seldom;
 use crate::tls::Latest;
 
@@ -43,8 +44,9 @@ pub(super) fn bind(
     address: (&str, u16),
     tls: Option<&Arc<Latest>>,
     parts: Parts,
+    metrics: &GuardMetrics,
 ) -> io::Result<ServerBuilder> {
-    let seats = Arc::new(Seats::default());
+    let seats = Arc::new(Seats::new(metrics));
     let Some(tls) = tls else {
         return builder.bind("admin", address, move || {
             let seats = Arc::clone(&seats);

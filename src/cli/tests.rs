@@ -143,7 +143,9 @@ fn serve_admin_api(built_in: BuiltIn) -> String {
                 BuiltIn::Shown => gateway.with_passthrough(),
                 BuiltIn::Absent => gateway,
             };
-            let server = crate::admin::server(&config, gateway.services(), None).expect("a free port");
+            let metrics = crate::metrics::Metrics::new().expect("metrics register");
+            let server = crate::admin::server(&config, gateway.services(), None, &metrics.node.guards)
+                .expect("a free port");
             started.send(()).expect("the test waits");
             let ended = server.await;
             drop(ports);

@@ -440,6 +440,7 @@ impl Builder {
     fn limits(&mut self) -> Limits {
         let limits = Limits {
             connections: self.number(reference::LIMIT_CONNECTIONS, 1..=1_000_000, 10_000),
+            before_login: self.number(reference::LIMIT_LOGINS, 1..=1_000_000, 2_000),
             frame_bytes: self.number(reference::LIMIT_FRAME, 65_536..=1_073_741_824, 104_857_600),
             buffer_bytes: self.number(reference::LIMIT_BUFFER, 65_536..=1_099_511_627_776, 536_870_912),
             session_lifetime: match self.number(reference::MAX_REAUTH_MS, 0..=MAX_REAUTH_MS, 0) {

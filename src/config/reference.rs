@@ -89,7 +89,9 @@ keys! {
     RAFT_CA = "klamm.raft.tls.ca", "",
         "The PEM file of the authority that makes the certificates of the nodes. Whoever has a certificate of it is taken for a node, so it should make no others, or `klamm.raft.secret` be set as well.";
     LIMIT_CONNECTIONS = "klamm.limits.connections", "10000",
-        "How many client connections this node holds at a time. One more is closed at once.";
+        "How many client connections that have logged in this node holds at a time. For one more, a session is closed: of the virtual cluster, then the principal, then the address that has most, the one on which nothing was asked for longest. See SECURITY-MODEL.md.";
+    LIMIT_LOGINS = "klamm.limits.connections.before.login", "2000",
+        "How many connections that have not logged in yet this node holds beside them. For one more, the oldest of the address that has most of them is closed.";
     LIMIT_FRAME = "klamm.limits.frame.bytes", "104857600",
         "The largest request or response, in bytes. Before login it is 65536.";
     LIMIT_BUFFER = "klamm.limits.buffer.bytes", "536870912",

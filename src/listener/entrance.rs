@@ -1,4 +1,4 @@
-//! Accepts connections within the limits and places each on the data arbiter that has the fewest.
+//! Accepts connections, gives each a seat, and places it on the data arbiter that has the fewest.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use super::routes::Route;
 use super::turns::Turns;
 use crate::auth::certificate::ClientCertificate;
 use crate::seldom::Seldom;
-use crate::session::census::{Census, Load, Seat};
+use crate::session::census::{Census, Load};
 use crate::session::{Pools, Session, Setup, Shared};
 use crate::stream::Stream;
 
@@ -82,21 +82,16 @@ impl Entrance {
         }
     }
 
-    /// Has a session started, or closes the socket when a limit is reached.
+    /// Has a session started.
     fn admit(self: &Arc<Self>, socket: TcpStream, peer: SocketAddr, reception: &Arc<Reception>) {
-        let metrics = &self.shared.metrics;
-        metrics.accepted.inc();
-        let Some((arbiter, seat)) = self.seat() else {
-            metrics.refused.inc();
-            self.seldom.log(
-                "limit",
-                || warn!(%peer, "a connection was refused: the limit of connections is reached"),
-            );
+        self.shared.metrics.accepted.inc();
+        let loads = self.arbiters.iter();
+        let Some(arbiter) = loads.min_by_key(|arbiter| arbiter.load.load(Ordering::Relaxed)) else {
             return;
         };
         let guest = Guest {
             peer,
-            seat,
+            seat: self.census.admit(&arbiter.load, peer.ip()),
             pools: Arc::clone(&arbiter.pools),
             turns: arbiter.turns.clone(),
         };
@@ -109,18 +104,6 @@ impl Entrance {
                 || warn!(%peer, %error, "a connection could not be handed to a data thread"),
             );
         }
-    }
-
-    fn seat(&self) -> Option<(&DataArbiter, Seat)> {
-        let limits = &self.shared.limits;
-        let least = self
-            .arbiters
-            .iter()
-            .min_by_key(|arbiter| arbiter.load.load(Ordering::Relaxed))?;
-        let seat = self
-            .census
-            .admit(&least.load, limits.max_connections, limits.max_unauthenticated)?;
-        Some((least, seat))
     }
 
     /// Starts the session of a connection that has been received, on this thread.

@@ -98,8 +98,14 @@ impl Reception {
     /// Starts the session, or closes the connection and says why.
     pub(super) async fn receive(&self, socket: TcpStream, mut guest: Guest, entrance: &Entrance) {
         let limit = entrance.shared.limits.handshake_timeout;
-        let received = tokio::time::timeout(limit, self.prepare(socket, &mut guest)).await;
-        match received.unwrap_or(Err(TurnedAway::TooSlow)) {
+        let lost = guest.seat.lost();
+        let received = tokio::select! {
+            received = tokio::time::timeout(limit, self.prepare(socket, &mut guest)) => {
+                received.unwrap_or(Err(TurnedAway::TooSlow))
+            }
+            () = lost => Err(TurnedAway::SeatGivenAway),
+        };
+        match received {
             Ok(received) => entrance.start(received.stream, guest, &received.route, received.certificate),
             Err(away) => self.turn_away(guest.peer, &away, entrance),
         }
@@ -125,6 +131,7 @@ impl Reception {
             }
             if let Origin::Client(client) = read_origin(&mut socket).await? {
                 guest.peer = client;
+                guest.seat.comes_from(client.ip());
             }
         }
         // An error leaves the socket slower than it could be.

@@ -65,7 +65,7 @@ impl Bench {
     /// With something before the sessions; by names under a domain, or by ports.
     async fn with(limits: Limits, guard: Guard, domain: Option<&str>) -> Self {
         let gateway = Gateway::start(limits, |_| Deed::Answer(vec![0, 0])).await;
-        let census = Arc::<Census>::default();
+        let census = Arc::new(Census::new(&limits, &gateway.metrics.node.guards));
         let arbiter = DataArbiter::new(Arbiter::current(), Arc::clone(&gateway.pools));
         let ports = PortBlock::take().unwrap();
         let (listener, addresses) = Listener::new(
@@ -212,7 +212,7 @@ async fn a_slot_beyond_the_last_port_is_told() {
 }
 
 #[actix::test]
-async fn connections_over_the_limit_are_refused() {
+async fn whoever_comes_gets_a_seat_and_nobody_more_than_there_are() {
     let bench = Bench::start(Limits {
         max_connections: 3,
         max_unauthenticated: 2,
@@ -220,28 +220,24 @@ async fn connections_over_the_limit_are_refused() {
     })
     .await;
     bench.serve(&[0]).await;
-    let _idle = (
+    let mut silent = [
         Client::connect(bench.address(0)).await,
         Client::connect(bench.address(0)).await,
-    );
+    ];
     while bench.census.all() < 2 {
         tokio::task::yield_now().await;
     }
-    let mut third = Client::connect(bench.address(0)).await;
-    assert_eq!(third.receive().await, None, "two have not logged in");
-    assert_eq!(bench.gateway.metrics.node.refused.get(), 1);
+    let first = bench.log_in(0).await;
+    assert_eq!(silent[0].receive().await, None, "the oldest has no seat any more");
+    bench.gateway.expect_end("seat_given_away").await;
+    assert_eq!(bench.gateway.ended("seat_given_away"), 1);
 
-    drop(_idle);
-    while bench.census.all() > 0 {
-        tokio::task::yield_now().await;
-    }
-    let _full = (
-        bench.log_in(0).await,
-        bench.log_in(0).await,
-        bench.log_in(0).await,
-    );
+    let _full = (first, bench.log_in(0).await, bench.log_in(0).await);
     let mut fourth = Client::connect(bench.address(0)).await;
-    assert_eq!(fourth.receive().await, None, "three in all");
+    let (user, token) = ("alice", bench.gateway.token());
+    assert!(!fourth.is_let_in(user, &token).await, "all are alice's, and busy");
+    assert_eq!(bench.gateway.metrics.node.refused.get(), 1);
+    bench.gateway.expect_end("no_seat").await;
 }
 
 #[actix::test]
@@ -289,7 +285,7 @@ async fn sessions_go_to_the_arbiter_that_has_the_fewest() {
         vec![site(&ports)],
         data,
         Arc::clone(&gateway.shared),
-        Arc::default(),
+        Arc::new(Census::new(&Limits::default(), &gateway.metrics.node.guards)),
     );
     let doors = [(spot(0), opening(&gateway))].into();
     listener.start().send(serve(doors)).await.unwrap();

@@ -42,6 +42,8 @@ pub enum TurnedAway {
     Broken(io::Error),
     #[error("the TLS handshake or the PROXY header took too long")]
     TooSlow,
+    #[error("the seat was given to somebody who had fewer")]
+    SeatGivenAway,
 }
 
 impl TurnedAway {
@@ -64,6 +66,7 @@ impl TurnedAway {
             Self::Tls(_) => "tls_failed",
             Self::Broken(_) => "broken",
             Self::TooSlow => "too_slow",
+            Self::SeatGivenAway => "seat_given_away",
         }
     }
 

@@ -1,7 +1,7 @@
 //! Metrics of what holds back those who ask for more than their part.
 
 use prometheus::core::Collector;
-use prometheus::{IntCounter, IntGauge, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 
 /// The metrics, resolved.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct GuardMetrics {
     pub patterns_put_off: IntCounter,
     /// Log lines that were counted and not written.
     pub log_lines_left_out: IntCounter,
+    /// Connections that lost their seat to somebody else.
+    seats_taken: IntCounterVec,
 }
 
 impl GuardMetrics {
@@ -35,16 +37,29 @@ impl GuardMetrics {
                 "klamm_log_lines_left_out_total",
                 "Log lines about denials, refused logins and closed connections that were counted and not written",
             )?,
+            seats_taken: IntCounterVec::new(
+                Opts::new(
+                    "klamm_seats_taken_away_total",
+                    "Connections that lost their seat to somebody who had fewer, by port (kafka, admin) and reason",
+                ),
+                &["port", "reason"],
+            )?,
         };
-        let families: [Box<dyn Collector>; 4] = [
+        let families: [Box<dyn Collector>; 5] = [
             Box::new(metrics.patterns_waiting.clone()),
             Box::new(metrics.patterns_compiled.clone()),
             Box::new(metrics.patterns_put_off.clone()),
             Box::new(metrics.log_lines_left_out.clone()),
+            Box::new(metrics.seats_taken.clone()),
         ];
         families
             .into_iter()
             .try_for_each(|family| registry.register(family))?;
         Ok(metrics)
+    }
+
+    /// Counts seats that were given to somebody else; both labels are of closed sets.
+    pub fn seats_taken(&self, port: &'static str, reason: &'static str) -> IntCounter {
+        self.seats_taken.with_label_values(&[port, reason])
     }
 }

@@ -47,7 +47,7 @@ pub struct NodeMetrics {
     buffer_waits: IntCounterVec,
     /// Passwords that are checked, or wait for that.
     pub password_checks: IntGauge,
-    /// Client connections refused because a limit was reached.
+    /// Clients that were refused a seat at their login, because all were taken.
     pub refused: IntCounter,
     /// The Raft log index of the state that every session of this node decides on.
     pub view_revision: IntGauge,
@@ -102,7 +102,7 @@ impl NodeMetrics {
             )?,
             refused: IntCounter::new(
                 "klamm_connections_refused_total",
-                "Client connections refused because a limit was reached",
+                "Clients that were refused a seat at their login, because all were taken",
             )?,
             view_revision: IntGauge::new(
                 "klamm_view_revision",

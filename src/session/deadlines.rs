@@ -35,7 +35,7 @@ pub(super) struct Deadlines {
     /// Of what the client takes.
     write: Progress,
     drain: Option<(Instant, End)>,
-    draining_since: Option<(Instant, End)>,
+    draining_until: Option<(Instant, End)>,
     tidy: bool,
 }
 
@@ -51,7 +51,7 @@ impl Deadlines {
             answer: Progress::default(),
             write: Progress::default(),
             drain: None,
-            draining_since: None,
+            draining_until: None,
             tidy: true,
         }
     }
@@ -133,7 +133,12 @@ impl Deadlines {
     /// Finishing began.
     pub(super) fn draining(&mut self, now: Instant, end: End) {
         self.drain = None;
-        self.draining_since.get_or_insert((now, end));
+        let limit = match end {
+            End::SeatGivenAway => self.limits.leave_timeout,
+            _ => self.limits.drain_timeout,
+        };
+        let until = self.draining_until.get_or_insert((now + limit, end));
+        until.0 = until.0.min(now + limit);
     }
 
     /// An idle session has given up what it does not need.
@@ -162,8 +167,7 @@ impl Deadlines {
                 .stuck_since()
                 .map(|since| (since + limits.write_timeout, Due::End(End::SlowReader))),
             self.drain.map(|(at, end)| (at, Due::Drain(end))),
-            self.draining_since
-                .map(|(since, end)| (since + limits.drain_timeout, Due::End(end))),
+            self.draining_until.map(|(until, end)| (until, Due::End(end))),
             (!self.tidy).then(|| (self.last_activity + limits.tidy_after, Due::Tidy)),
         ];
         candidates

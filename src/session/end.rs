@@ -57,6 +57,10 @@ pub enum End {
     UpstreamStalled,
     #[error("upstream: the broker's answer does not parse or fits no request")]
     BadUpstream,
+    #[error("the seat was given to somebody who had fewer")]
+    SeatGivenAway,
+    #[error("all seats are taken, and nobody has more of them")]
+    NoSeat,
     #[error("this node is shutting down")]
     Drained,
     #[error("the virtual cluster or this address of it is gone")]
@@ -101,6 +105,8 @@ impl End {
             Self::UpstreamLost => "upstream_lost",
             Self::UpstreamStalled => "upstream_stalled",
             Self::BadUpstream => "bad_upstream",
+            Self::SeatGivenAway => "seat_given_away",
+            Self::NoSeat => "no_seat",
             Self::Drained => "drained",
             Self::AddressGone => "address_gone",
         }
@@ -130,7 +136,9 @@ impl End {
             | Self::LoginRefused
             | Self::LoginTimeout
             | Self::SlowFrame
-            | Self::SlowReader => Blame::Client,
+            | Self::SlowReader
+            | Self::SeatGivenAway
+            | Self::NoSeat => Blame::Client,
             Self::UpstreamUnavailable
             | Self::UpstreamLost
             | Self::UpstreamStalled

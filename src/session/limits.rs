@@ -5,9 +5,9 @@ use std::time::Duration;
 /// What one session, and all of them together, may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Open client connections of this node.
+    /// Client connections of this node that have logged in.
     pub max_connections: usize,
-    /// Those among them that have not logged in yet.
+    /// Those beside them that have not logged in yet.
     pub max_unauthenticated: usize,
     /// The longest frame of a client that has logged in, and of a broker, in bytes without the length prefix.
     pub max_frame_bytes: usize,
@@ -38,6 +38,8 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// From the order to finish until the connection is closed whatever is in flight.
     pub drain_timeout: Duration,
+    /// The same for a session whose seat was given to somebody else.
+    pub leave_timeout: Duration,
     /// Over this time the sessions of a node begin to finish, so that clients do not all come back at once.
     pub drain_spread: Duration,
     /// How long a connection goes on that is made while the node drains: enough for a login and for what a client asks
@@ -72,6 +74,7 @@ impl Default for Limits {
             answer_stall_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
             drain_timeout: Duration::from_secs(10),
+            leave_timeout: Duration::from_secs(1),
             drain_spread: Duration::from_secs(2),
             drain_visit: Duration::from_secs(1),
             failed_login_delay: Duration::from_millis(100),

@@ -7,6 +7,7 @@ use aws_lc_rs::rand;
 use klamm_raft::model::{Entry, VclusterName};
 use tracing::{info, warn};
 
+use super::census::NoSeat;
 use super::complaints::Kind;
 use super::end::End;
 use super::inbound::Frame;
@@ -36,7 +37,11 @@ impl Session {
             .conversation
             .accepted(&directory, self.setup.certificate.as_ref())
         {
-            Ok(()) => self.logged_in(directory),
+            Ok(()) => {
+                if let Err(end) = self.logged_in(directory) {
+                    self.drain(end);
+                }
+            }
             Err(kind) => {
                 self.refused(kind, directory.vcluster());
                 let delay = self.setup.shared.limits.failed_login_delay;
@@ -90,7 +95,7 @@ impl Session {
                 self.reply(answer, asked);
             }
             Turn::LoggedIn(answer) => {
-                self.logged_in(directory);
+                self.logged_in(directory)?;
                 self.reply(answer, asked);
             }
             Turn::Refused { kind, answer } => {
@@ -122,16 +127,22 @@ impl Session {
         self.on_turn(turn, directory, asked)
     }
 
-    fn logged_in(&mut self, directory: Arc<Directory>) {
+    fn logged_in(&mut self, directory: Arc<Directory>) -> Result<(), End> {
         let Some(login) = self.conversation.login() else {
-            return;
+            return Ok(());
         };
+        let who = (directory.vcluster(), &login.principal);
+        let peer = self.setup.peer;
+        let seated = self.setup.seat.log_in(who, peer.ip(), self.now);
+        if let Err(NoSeat) = seated {
+            self.setup.shared.metrics.refused.inc();
+            return Err(End::NoSeat);
+        }
         let left = |expires: UnixMillis| Duration::from_millis(expires.since(wall_clock()));
         // Further away than the clock can say is never.
         self.expires = login
             .expires
             .and_then(|expires| self.now.checked_add(left(expires)));
-        let peer = self.setup.peer;
         let principal = login.principal.clone();
         info!(
             target: "klamm::audit",
@@ -160,9 +171,9 @@ impl Session {
         self.inbound
             .set_limits(self.setup.shared.limits.max_frame_bytes, api::ANSWERED_HERE);
         self.deadlines.logged_in();
-        self.setup.seat.logged_in();
         self.setup.door.metrics.logins.inc();
         self.take_directory(directory);
+        Ok(())
     }
 
     pub(super) fn refused(&self, kind: Refusal, vcluster: &VclusterName) {

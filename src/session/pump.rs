@@ -64,6 +64,9 @@ impl Session {
         if let Some(orders) = self.feed.poll(cx) {
             self.obey(orders)?;
         }
+        if self.setup.seat.poll_lost(cx).is_ready() {
+            self.leave()?;
+        }
         for round in 0..MAX_ROUNDS {
             if round > 0 {
                 self.now = Instant::now();
@@ -92,6 +95,17 @@ impl Session {
             }
         }
         cx.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// The seat is somebody else's: whoever has not logged in ends, others finish what is in flight.
+    fn leave(&mut self) -> Result<(), End> {
+        if self.caller.is_none() {
+            return Err(End::SeatGivenAway);
+        }
+        self.drain(End::SeatGivenAway);
+        // It may have been finishing already, and taking its time.
+        self.deadlines.draining(self.now, End::SeatGivenAway);
         Ok(())
     }
 

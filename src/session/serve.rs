@@ -89,6 +89,7 @@ impl Session {
         let Some(caller) = &self.caller else {
             return Err(End::NotLoggedIn);
         };
+        self.setup.seat.asked(self.now);
         let Unplanned { frame, share, asked } = request;
         let planned = api::request(&view, caller, &mut self.subscriptions, frame, attempt);
         self.audit(&view, caller, asked.api_key, &planned.denied);

@@ -157,9 +157,9 @@ impl Gateway {
                 Keys::default(),
             )),
             pools: Arc::new(BTreeMap::from([("main".parse().unwrap(), pool)])),
+            census: Arc::new(Census::new(&limits, &metrics.node.guards)),
             metrics,
             orders: watch::Sender::new(Orders::default()),
-            census: Arc::default(),
             refreshes,
             is_defective,
             is_alone,
@@ -179,7 +179,7 @@ impl Gateway {
         let (orders, census) = (self.orders.subscribe(), Arc::clone(&self.census));
         actix_rt::spawn(async move {
             while let Ok((socket, peer)) = listener.accept().await {
-                let seat = census.admit(&Load::default(), usize::MAX, usize::MAX).unwrap();
+                let seat = census.admit(&Load::default(), peer.ip());
                 let setup = Setup {
                     peer,
                     certificate: None,

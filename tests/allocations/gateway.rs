@@ -75,19 +75,15 @@ impl Gateway {
                 refresh: Arc::new(|| Box::pin(std::future::ready(()))),
                 metrics: metrics.vcluster(&world::vcluster()),
             };
+            let census = Arc::new(Census::new(&Limits::default(), &metrics.node.guards));
             let setup = Setup {
                 peer,
                 certificate: None,
                 door: Arc::new(door),
-                shared: Arc::new(Shared::new(
-                    Limits::default(),
-                    (propose(), confirm()),
-                    Arc::clone(&metrics.node),
-                    Keys::default(),
-                )),
+                shared: Arc::new(shared(&metrics)),
                 pools: Arc::new(BTreeMap::from([(CLUSTER.parse().unwrap(), pool)])),
                 orders,
-                seat: Arc::new(Census::default()).admit(&Load::default(), 9, 9).unwrap(),
+                seat: census.admit(&Load::default(), peer.ip()),
             };
             accepted.set_nonblocking(true).unwrap();
             let socket = tokio::net::TcpStream::from_std(accepted).unwrap();
@@ -126,6 +122,16 @@ impl Gateway {
             .block_on(async { tokio::time::timeout(PATIENCE, all).await });
         waited.expect("answers in time").expect("the client goes on");
     }
+}
+
+fn shared(metrics: &Metrics) -> Shared {
+    let changes = (propose(), confirm());
+    Shared::new(
+        Limits::default(),
+        changes,
+        Arc::clone(&metrics.node),
+        Keys::default(),
+    )
 }
 
 /// Nothing is changed here.

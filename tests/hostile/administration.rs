@@ -279,6 +279,12 @@ fn silence(gateway: &Gateway) {
         let held = silent.join().unwrap();
         assert!(held > 300, "only {held} connections came");
     });
+    let taken = ["late", "waiting"].map(|reason| {
+        gateway.metric(&format!(
+            "klamm_seats_taken_away_total{{port=\"admin\",reason=\"{reason}\"}}"
+        ))
+    });
+    assert!(taken.iter().sum::<u64>() > 100, "{taken:?}");
 }
 
 /// Bodies of which one byte comes: they hold every connection that there is, but not for long.

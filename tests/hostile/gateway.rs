@@ -34,9 +34,13 @@ pub(crate) struct Neighbour {
 impl Neighbour {
     /// A client that has logged in.
     pub(crate) fn login(&self) -> Client {
+        self.try_login().expect("the login is refused")
+    }
+
+    /// A client that has logged in, if it is let in.
+    pub(crate) fn try_login(&self) -> Option<Client> {
         let mut client = Client::connect(self.port);
-        client.login("admin", &self.token);
-        client
+        client.try_login("admin", &self.token).then_some(client)
     }
 }
 
@@ -76,6 +80,11 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With further environment variables.
+    pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
         let (ports, directory) = (PortBlock::take().unwrap(), tempfile::tempdir().unwrap());
         let broker = FakeBroker::start();
         let clusters = directory.path().join("clusters.yaml");
@@ -92,12 +101,16 @@ impl Gateway {
             port_start: ports.port(8),
             port_count: 32,
             raft_ports: vec![raft],
-            more: vec![
-                ("KLAMM_THREADS".to_owned(), THREADS.to_string()),
+            more: [
+                ("KLAMM_THREADS", THREADS.to_string().as_str()),
                 // As on a node that other hosts reach.
-                ("GATEWAY_HTTP_HOST".to_owned(), "0.0.0.0".to_owned()),
-                ("GATEWAY_ADMIN_API_USERS".to_owned(), USERS.to_owned()),
-            ],
+                ("GATEWAY_HTTP_HOST", "0.0.0.0"),
+                ("GATEWAY_ADMIN_API_USERS", USERS),
+            ]
+            .iter()
+            .chain(variables)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect(),
         })
         .unwrap();
         node.await_ready().unwrap();
@@ -191,9 +204,13 @@ impl Gateway {
 
     /// How many connections were closed for a reason.
     pub(crate) fn closed(&self, reason: &str) -> u64 {
+        self.metric(&format!("klamm_connections_closed_total{{reason=\"{reason}\"}}"))
+    }
+
+    /// What a counter with these labels says.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
         let metrics = http(self.http, "/metrics");
-        let line = format!("klamm_connections_closed_total{{reason=\"{reason}\"}} ");
-        let found = metrics.lines().find_map(|text| text.strip_prefix(&line));
+        let found = metrics.lines().find_map(|text| text.strip_prefix(name));
         found.map_or(0, |count| count.trim().parse().unwrap())
     }
 

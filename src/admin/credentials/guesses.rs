@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::admin::address_block::AddressBlock;
+use crate::address_block::AddressBlock;
 
 /// How long the first wrong password waits for its answer. Every further one waits twice as long, up to the longest wait.
 const FIRST_WAIT: Duration = Duration::from_millis(100);

@@ -11,7 +11,7 @@ use actix_rt::net::{ActixStream, Ready, TcpStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::seats::{Leave, Place, Seats};
-use crate::admin::address_block::AddressBlock;
+use crate::address_block::AddressBlock;
 use crate::listener::{TurnedAway, expect_tls};
 
 /// A connection that somebody may have to leave.

@@ -1,14 +1,17 @@
 //! The seats of the admin API: whoever comes gets one. When all are taken, the address that has most of them loses the one on
 //! which nothing was asked for longest, so that nobody can keep others, such as health checks, out.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use prometheus::IntCounter;
 use tokio::sync::oneshot;
 
-use crate::admin::address_block::AddressBlock;
+use crate::address_block::AddressBlock;
+use crate::metrics::GuardMetrics;
+use crate::shares::{Holding, Shares};
 
 /// How many connections are held at a time.
 pub(in crate::admin) const SEATS: usize = 512;
@@ -20,19 +23,31 @@ const CROWDED: usize = SEATS / 2;
 const HURRY: Duration = Duration::from_secs(1);
 
 /// All seats.
-#[derive(Debug, Default)]
-pub(super) struct Seats(Mutex<Table>);
+#[derive(Debug)]
+pub(super) struct Seats {
+    table: Mutex<Table>,
+    taken: Taken,
+}
+
+/// Seats that were given to somebody else, by reason.
+#[derive(Debug)]
+struct Taken {
+    late: IntCounter,
+    waiting: IntCounter,
+    answered: IntCounter,
+}
 
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
-    /// By number, in the order in which they were taken.
-    taken: BTreeMap<u64, Seat>,
+    seats: Shares<AddressBlock, OfOne>,
 }
+
+/// The seats of one address by number, in the order in which they were taken.
+type OfOne = BTreeMap<u64, Seat>;
 
 #[derive(Debug)]
 struct Seat {
-    from: AddressBlock,
     doing: Doing,
     since: Instant,
     /// Dropped with the seat, which ends the connection.
@@ -51,60 +66,82 @@ enum Doing {
 pub(super) type Leave = oneshot::Receiver<Infallible>;
 
 impl Seats {
+    /// Nobody is there.
+    pub(super) fn new(metrics: &GuardMetrics) -> Self {
+        let taken = |reason| metrics.seats_taken("admin", reason);
+        Self {
+            table: Mutex::default(),
+            taken: Taken {
+                late: taken("late"),
+                waiting: taken("waiting"),
+                answered: taken("answered"),
+            },
+        }
+    }
+
     /// Gives a seat to a connection, if need be that of another one.
     pub(super) fn take(self: &Arc<Self>, from: AddressBlock, now: Instant) -> (Arc<Place>, Leave) {
-        let (number, leave) = self.table().admit(from, now);
+        let mut table = self.table();
+        if table.seats.count() >= CROWDED {
+            self.taken.late.inc_by(table.clear_late(now));
+        }
+        if table.seats.count() >= SEATS {
+            match table.give_away(from) {
+                Some(Doing::Waits) => self.taken.waiting.inc(),
+                Some(Doing::IsAnswered) => self.taken.answered.inc(),
+                None => {}
+            }
+        }
+        let (number, leave) = table.admit(from, now);
         let place = Place {
             seats: Arc::clone(self),
+            from,
             number,
         };
         (Arc::new(place), leave)
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Table {
     fn admit(&mut self, from: AddressBlock, now: Instant) -> (u64, Leave) {
-        if self.taken.len() >= CROWDED {
-            let is_late =
-                |seat: &Seat| seat.doing == Doing::Waits && now.saturating_duration_since(seat.since) > HURRY;
-            self.taken.retain(|_, seat| !is_late(seat));
-        }
-        while self.taken.len() >= SEATS {
-            let Some(number) = self.last_to_keep() else {
-                break;
-            };
-            self.taken.remove(&number);
-        }
         let (sender, leave) = oneshot::channel();
         let number = self.next;
         self.next += 1;
         let seat = Seat {
-            from,
             doing: Doing::Waits,
             since: now,
             _leave: sender,
         };
-        self.taken.insert(number, seat);
+        self.seats.change(&from, |own| own.insert(number, seat));
         (number, leave)
     }
 
-    /// The seat to be given away.
-    fn last_to_keep(&self) -> Option<u64> {
-        let mut shares: HashMap<AddressBlock, usize> = HashMap::new();
-        for seat in self.taken.values() {
-            *shares.entry(seat.from).or_default() += 1;
+    /// Ends those that ask nothing for too long. How many there were.
+    fn clear_late(&mut self, now: Instant) -> u64 {
+        let is_late =
+            |seat: &Seat| seat.doing == Doing::Waits && now.saturating_duration_since(seat.since) > HURRY;
+        let before = self.seats.count();
+        let with_late = self.seats.holdings().filter(|(_, own)| own.values().any(is_late));
+        let with_late: Vec<AddressBlock> = with_late.map(|(from, _)| *from).collect();
+        for from in with_late {
+            self.seats
+                .change(&from, |own| own.retain(|_, seat| !is_late(seat)));
         }
-        let most = shares.values().max()?;
-        let of_greediest = self
-            .taken
-            .iter()
-            .filter(|(_, seat)| shares.get(&seat.from) == Some(most));
-        let first = of_greediest.min_by_key(|(_, seat)| (seat.doing, seat.since));
-        first.map(|(number, _)| *number)
+        (before - self.seats.count()) as u64
+    }
+
+    /// Ends the one that waits longest of the address that has most; what it did.
+    fn give_away(&mut self, newcomer: AddressBlock) -> Option<Doing> {
+        let from = self.seats.loser(Some(&newcomer))?;
+        self.seats.change(&from, |own| {
+            let first = own.iter().min_by_key(|(_, seat)| (seat.doing, seat.since));
+            let number = first.map(|(number, _)| *number)?;
+            own.remove(&number).map(|seat| seat.doing)
+        })
     }
 }
 
@@ -112,6 +149,7 @@ impl Table {
 #[derive(Debug)]
 pub(in crate::admin) struct Place {
     seats: Arc<Seats>,
+    from: AddressBlock,
     number: u64,
 }
 
@@ -127,15 +165,20 @@ impl Place {
     }
 
     fn does(&self, doing: Doing) {
-        if let Some(seat) = self.seats.table().taken.get_mut(&self.number) {
-            (seat.doing, seat.since) = (doing, Instant::now());
-        }
+        self.seats.table().seats.change(&self.from, |own| {
+            if let Some(seat) = own.get_mut(&self.number) {
+                (seat.doing, seat.since) = (doing, Instant::now());
+            }
+        });
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.seats.table().taken.remove(&self.number);
+        self.seats
+            .table()
+            .seats
+            .change(&self.from, |own| own.remove(&self.number));
     }
 }
 
@@ -144,6 +187,11 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::metrics::Metrics;
+
+    fn seats() -> Arc<Seats> {
+        Arc::new(Seats::new(&Metrics::new().unwrap().node.guards))
+    }
 
     fn from(address: u32) -> AddressBlock {
         AddressBlock::of(Ipv4Addr::from_bits(address).into())
@@ -155,7 +203,7 @@ mod tests {
 
     #[test]
     fn the_greediest_address_loses_the_seat_that_waits_longest() {
-        let (seats, now) = (Arc::new(Seats::default()), Instant::now());
+        let (seats, now) = (seats(), Instant::now());
         let at = |index: usize| now + Duration::from_micros(index as u64);
         let mut good: Vec<_> = (0..8).map(|index| seats.take(from(100 + index), now)).collect();
         let mut greedy: Vec<_> = (8..SEATS).map(|index| seats.take(from(1), at(index))).collect();
@@ -164,7 +212,7 @@ mod tests {
             .map(|index| seats.take(from(1), at(SEATS + index)))
             .collect();
         let mut health = seats.take(from(7), at(2 * SEATS));
-        assert_eq!(seats.table().taken.len(), SEATS);
+        assert_eq!(seats.table().seats.count(), SEATS);
         assert!(
             good.iter_mut()
                 .chain(&mut more)
@@ -180,13 +228,14 @@ mod tests {
             greedy[1..102].iter_mut().all(|(_, leave)| has_left(leave)),
             "the oldest of them"
         );
+        assert_eq!(seats.taken.waiting.get(), 101);
         drop((good, greedy, more, health));
-        assert!(seats.table().taken.is_empty());
+        assert_eq!(seats.table().seats.count(), 0);
     }
 
     #[test]
     fn who_asks_nothing_has_little_time_where_it_is_crowded() {
-        let (seats, now) = (Arc::new(Seats::default()), Instant::now());
+        let (seats, now) = (seats(), Instant::now());
         let mut all: Vec<_> = (0..CROWDED as u32)
             .map(|index| seats.take(from(index), now))
             .collect();
@@ -198,12 +247,13 @@ mod tests {
             .filter_map(|(_, leave)| has_left(leave).then_some(()))
             .count();
         assert_eq!(left, CROWDED - 1);
+        assert_eq!(seats.taken.late.get(), left as u64);
         assert!(!has_left(&mut all[3].1) && !has_left(&mut new.1));
     }
 
     #[test]
     fn where_all_are_asked_something_the_greediest_still_loses_one() {
-        let (seats, now) = (Arc::new(Seats::default()), Instant::now());
+        let (seats, now) = (seats(), Instant::now());
         let mut all: Vec<_> = (0..SEATS as u32)
             .map(|index| seats.take(from(index / 2), now))
             .collect();
@@ -216,7 +266,8 @@ mod tests {
                 .count(),
             1
         );
-        let mut next = seats.take(from(9999), now);
+        assert_eq!(seats.taken.answered.get(), 1);
+        let mut next = seats.take(from(0), now);
         assert!(has_left(&mut third.1), "it asks nothing");
         assert!(!has_left(&mut next.1));
     }

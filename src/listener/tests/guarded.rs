@@ -291,6 +291,55 @@ async fn the_client_behind_a_load_balancer_is_the_peer() {
 }
 
 #[actix::test]
+async fn seats_are_counted_by_the_clients_behind_a_load_balancer() {
+    let limits = Limits {
+        max_unauthenticated: 3,
+        ..Limits::default()
+    };
+    let bench = Bench::with(limits, guard(None, Some("127.0.0.0/8")), None).await;
+    bench.serve(&[0]).await;
+    let mut other = HEADER.to_vec();
+    other[19] += 1;
+    let mut silent = Vec::new();
+    for header in [&other, HEADER, HEADER] {
+        let mut client = Client::connect(bench.address(0)).await;
+        client.send(header).await;
+        silent.push(client);
+        let sessions = format!("klamm_sessions{{vcluster=\"partner1\"}} {}", silent.len());
+        while !bench.gateway.metrics.encode().unwrap().contains(&sessions) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    let _newcomer = Client::connect(bench.address(0)).await;
+    assert_eq!(
+        silent[1].receive().await,
+        None,
+        "the older one of those that have two"
+    );
+    bench.gateway.expect_end("seat_given_away").await;
+    assert_eq!(bench.gateway.ended("seat_given_away"), 1);
+}
+
+#[actix::test]
+async fn a_seat_is_given_away_before_the_handshake_too() {
+    let limits = Limits {
+        max_unauthenticated: 1,
+        ..Limits::default()
+    };
+    let pki = Pki::new();
+    let bench = Bench::with(limits, guard(Some(pki.files()), None), None).await;
+    bench.serve(&[0]).await;
+    let mut silent = bench.dial().await;
+    while bench.census.all() < 1 {
+        tokio::task::yield_now().await;
+    }
+    let client = pki.connect_later(&bench, None).await;
+    client.unwrap().log_in("alice", &bench.gateway.token()).await;
+    bench.expect_turned_away("seat_given_away").await;
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+}
+
+#[actix::test]
 async fn a_load_balancer_may_stand_before_tls() {
     let pki = Pki::new();
     let bench = Bench::with(

@@ -74,6 +74,16 @@ impl Client {
         answer.get_i16()
     }
 
+    /// Whether a login is answered, and well.
+    pub(crate) async fn is_let_in(&mut self, user: &str, password: &str) -> bool {
+        let message = framed(format!("\0{user}\0{password}").as_bytes());
+        self.send(&request(17, 1, 1, b"\0\x05PLAIN")).await;
+        self.send(&request(36, 1, 2, &message)).await;
+        let handshake = self.receive().await;
+        let answer = self.receive().await;
+        handshake.is_some() && answer.is_some_and(|answer| answer[4..6] == [0, 0])
+    }
+
     pub(crate) async fn log_in(&mut self, user: &str, password: &str) {
         assert_eq!(self.try_log_in(user, password).await, 0);
     }

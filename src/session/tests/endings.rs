@@ -2,6 +2,8 @@
 
 use super::testing::Does;
 use super::*;
+use crate::authz::Principal;
+use crate::session::census::Load;
 
 async fn expect_closed(mut client: Client, gateway: &Gateway, reason: &str) {
     assert_eq!(client.receive().await, None);
@@ -265,4 +267,26 @@ async fn an_answer_that_never_ends_ends_the_session() {
         gateway.expect_sessions(0).await;
         assert_eq!(gateway.shared.metrics.buffered_bytes.get(), 0);
     }
+}
+
+#[actix::test]
+async fn a_session_that_loses_its_seat_is_answered_what_it_asked() {
+    let limits = Limits {
+        max_connections: 1,
+        ..limits()
+    };
+    let gateway = Gateway::start(limits, slow).await;
+    let mut client = gateway.log_in().await;
+    client.send(&heartbeat(5)).await;
+    while gateway.broker.keys().is_empty() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let (vcluster, other) = ("other".parse().unwrap(), Principal::user("other"));
+    let from = gateway.address.ip();
+    let mut newcomer = gateway.census.admit(&Load::default(), from);
+    let seated = newcomer.log_in((&vcluster, &other), from, Instant::now());
+    assert_eq!(seated, Ok(()));
+    assert_eq!(client.receive_id().await, Some(5));
+    assert_eq!(client.receive().await, None);
+    gateway.expect_end("seat_given_away").await;
 }
