@@ -10,6 +10,7 @@ pub mod address;
 mod address_block;
 pub mod chain;
 mod fold;
+mod guesses;
 mod regexp;
 pub mod secret;
 mod seldom;

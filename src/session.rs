@@ -14,6 +14,7 @@ mod complaints;
 mod deadlines;
 mod end;
 mod errands;
+mod failed_logins;
 mod federation;
 mod held;
 mod inbound;

@@ -14,6 +14,8 @@ mod broker;
 mod client;
 #[path = "hostile/gateway.rs"]
 mod gateway;
+#[path = "hostile/guesses.rs"]
+mod guesses;
 #[path = "hostile/impostors.rs"]
 mod impostors;
 #[path = "hostile/memory.rs"]

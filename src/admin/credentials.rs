@@ -1,7 +1,6 @@
 //! Who asks, and whether they may change anything: a user with a password, or an access token in a user's place.
 
 mod bearer;
-mod guesses;
 mod users;
 mod uses;
 
@@ -21,7 +20,7 @@ use super::cross_site::Names;
 use super::problem::ApiError;
 use super::services::Services;
 use crate::address_block::AddressBlock;
-use guesses::{Guesser, Guesses};
+use crate::guesses::Guesses;
 use users::Users;
 use uses::Uses;
 
@@ -32,7 +31,7 @@ pub(super) use bearer::NewToken;
 pub(super) struct Guard {
     users: Users,
     uses: Uses,
-    guesses: Guesses,
+    guesses: Guesses<Guesser>,
     pub(super) names: Names,
     metrics: Audience,
     description: Audience,
@@ -43,7 +42,7 @@ impl Guard {
         Self {
             users: Users::new(&config.users),
             uses: Uses::default(),
-            guesses: Guesses::default(),
+            guesses: Guesses::new(FIRST_WAIT),
             names: Names::new(&config.hosts),
             metrics: config.metrics,
             description: config.description,
@@ -97,6 +96,16 @@ fn of_scheme<'a>(header: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
         .then(|| rest.trim_ascii())
 }
 
+/// How long the first wrong password waits for its answer.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+
+/// A user, by its place among the users, and from where. All names that are no user are one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Guesser {
+    user: Option<usize>,
+    from: AddressBlock,
+}
+
 /// Why nobody is let in, for the log and for the answer.
 enum Stranger {
     Unknown(String),
@@ -141,14 +150,14 @@ fn by_password(guard: &Guard, encoded: &[u8], from: AddressBlock) -> Result<(Cal
         from,
     };
     let now = Instant::now();
-    if !guard.guesses.is_heard(who, now) {
+    if !guard.guesses.is_heard(&who, now) {
         return Err(Stranger::NotHeard);
     }
     let Some(user) = guard.users.by_password(encoded) else {
-        let wait = guard.guesses.wrong(who, now);
+        let wait = guard.guesses.wrong(&who, now);
         return Err(Stranger::WrongPassword(HeldBack(wait)));
     };
-    guard.guesses.right(who, now);
+    guard.guesses.right(&who, now);
     let caller = Caller {
         username: user.username.clone(),
         token: None,

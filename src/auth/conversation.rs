@@ -177,6 +177,11 @@ impl Conversation {
         }
     }
 
+    /// Whether the next message is to prove that the client knows a password.
+    pub fn awaits_proof(&self) -> bool {
+        matches!(&self.exchange, Some(exchange) if matches!(exchange.stage, Stage::Proof(_)))
+    }
+
     /// Whether the next frame is a bare SASL message, for [`Self::raw`].
     pub fn expects_raw(&self) -> bool {
         matches!(&self.exchange, Some(exchange) if exchange.framing == Framing::Raw)

@@ -133,6 +133,14 @@ impl Login {
         holds.then_some(()).ok_or(LoginLost::MethodChanged)
     }
 
+    /// Whether somebody else could have guessed what it rests on.
+    pub fn is_guessable(&self) -> bool {
+        match self.basis {
+            Basis::Scram { .. } | Basis::Password { .. } | Basis::External { .. } => true,
+            Basis::Token { .. } | Basis::Accepted { .. } => false,
+        }
+    }
+
     /// Whether the client said by SASL who it is.
     pub fn is_by_sasl(&self) -> bool {
         self.mechanism.is_some()

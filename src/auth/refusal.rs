@@ -61,11 +61,13 @@ pub enum Refusal {
     SaslOnly,
     #[error("the token was signed by a key that was retired")]
     RetiredKey,
+    #[error("too many logins failed under this name from this address, and did not wait for their answers")]
+    NotHeard,
 }
 
 impl Refusal {
     /// All kinds, in the order of their numbers.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::MalformedMessage,
         Self::ForeignAuthzid,
         Self::NoSigningKey,
@@ -95,7 +97,16 @@ impl Refusal {
         Self::UnmappedCertificate,
         Self::SaslOnly,
         Self::RetiredKey,
+        Self::NotHeard,
     ];
+
+    /// Whether a password was wrong, so that the next one may be another guess. Nobody guesses tokens.
+    pub fn is_guess(self) -> bool {
+        matches!(
+            self,
+            Self::UnknownUser | Self::WrongPassword | Self::BrokerRefused
+        )
+    }
 
     /// The label of a metric.
     pub fn label(self) -> &'static str {
@@ -129,6 +140,7 @@ impl Refusal {
             Self::UnmappedCertificate => "unmapped_certificate",
             Self::SaslOnly => "sasl_only",
             Self::RetiredKey => "retired_key",
+            Self::NotHeard => "not_heard",
         }
     }
 }

@@ -45,7 +45,7 @@ pub struct Limits {
     /// How long a connection goes on that is made while the node drains: enough for a login and for what a client asks
     /// first, the addresses of brokers.
     pub drain_visit: Duration,
-    /// Before a failed login is answered.
+    /// Before a failed login is answered; each further one of the same name and address waits twice as long, up to 5 s.
     pub failed_login_delay: Duration,
     /// From a login until it must be made again (KIP-368); none: as long as the credential holds.
     pub max_session_lifetime: Option<Duration>,

@@ -10,18 +10,20 @@ use tracing::{info, warn};
 use super::census::NoSeat;
 use super::complaints::Kind;
 use super::end::End;
+use super::failed_logins::Guesser;
 use super::inbound::Frame;
 use super::pause::Pause;
 use super::pipeline::Asked;
 use super::stage::Stage;
 use super::{Session, canonical};
+use crate::address_block::AddressBlock;
 use crate::auth::password::Verdict;
 use crate::auth::scram::Nonce;
 use crate::auth::{Directory, Moment, Refusal, SaslRequest, Turn, UnixMillis};
 use crate::backend::LoginAs;
 use crate::vcluster::api;
 use crate::vcluster::plan::{Caller, Front, SeenAs};
-use crate::wire::RequestHeader;
+use crate::wire::{RequestHeader, Segments};
 
 impl Session {
     /// How clients come in here, as the methods of the virtual cluster are now.
@@ -42,14 +44,7 @@ impl Session {
                     self.drain(end);
                 }
             }
-            Err(kind) => {
-                self.refused(kind, directory.vcluster());
-                let delay = self.setup.shared.limits.failed_login_delay;
-                self.pause = Some(Pause::Refused {
-                    done: Box::pin(tokio::time::sleep(delay)),
-                    answer: None,
-                });
-            }
+            Err(kind) => self.fails(kind, directory.vcluster(), None),
         }
     }
 
@@ -70,6 +65,9 @@ impl Session {
             self.drain(End::NoRandomness);
             return Ok(());
         };
+        if self.conversation.awaits_proof() && !self.hears(directory.vcluster()) {
+            return Ok(());
+        }
         let turn = self.conversation.request(&request, &directory, moment);
         self.on_turn(turn, directory, asked)
     }
@@ -81,6 +79,9 @@ impl Session {
             self.drain(End::NoRandomness);
             return Ok(());
         };
+        if self.conversation.awaits_proof() && !self.hears(directory.vcluster()) {
+            return Ok(());
+        }
         let turn = self.conversation.raw(message, &directory, moment);
         self.on_turn(turn, directory, asked)
     }
@@ -99,23 +100,27 @@ impl Session {
                 self.reply(answer, asked);
             }
             Turn::Refused { kind, answer } => {
-                self.refused(kind, directory.vcluster());
-                let delay = self.setup.shared.limits.failed_login_delay;
-                self.pause = Some(Pause::Refused {
-                    done: Box::pin(tokio::time::sleep(delay)),
-                    answer: answer.map(|answer| (answer, asked)),
-                });
+                self.fails(kind, directory.vcluster(), answer.map(|answer| (answer, asked)));
             }
             Turn::Keys { provider, need } => self.need_keys(provider, need, asked)?,
             Turn::Password(check) => {
-                let passwords = Arc::clone(&self.setup.shared.passwords);
-                let patience = self.setup.shared.limits.need_timeout;
+                let is_known = self.setup.shared.passwords.is_known_right(&check);
+                if !is_known && !self.hears(directory.vcluster()) {
+                    return Ok(());
+                }
+                let (shared, who) = (&self.setup.shared, self.guesser(directory.vcluster()));
+                let debt = shared.failed_logins.debt(&who, self.now);
+                let (passwords, patience) = (Arc::clone(&shared.passwords), shared.limits.need_timeout);
                 self.pause = Some(Pause::Password {
-                    done: Box::pin(async move { passwords.check(check, patience).await }),
+                    done: Box::pin(async move { passwords.check(check, (who, debt), patience).await }),
                     asked,
                 });
             }
-            Turn::Relay(to_broker) => self.relay(to_broker, asked),
+            Turn::Relay(to_broker) => {
+                if self.hears(directory.vcluster()) {
+                    self.relay(to_broker, asked);
+                }
+            }
         }
         Ok(())
     }
@@ -139,6 +144,10 @@ impl Session {
             return Err(End::NoSeat);
         }
         let left = |expires: UnixMillis| Duration::from_millis(expires.since(wall_clock()));
+        if login.is_guessable() {
+            let who = self.guesser(directory.vcluster());
+            self.setup.shared.failed_logins.right(&who, self.now);
+        }
         // Further away than the clock can say is never.
         self.expires = login
             .expires
@@ -174,6 +183,36 @@ impl Session {
         self.setup.door.metrics.logins.inc();
         self.take_directory(directory);
         Ok(())
+    }
+
+    /// Who tries to log in.
+    fn guesser(&self, vcluster: &VclusterName) -> Guesser {
+        let user = self.conversation.attempted_user().unwrap_or_default();
+        Guesser::new(vcluster, user, AddressBlock::of(self.setup.peer.ip()))
+    }
+
+    /// Whether a password of whoever tries to log in is looked at. Otherwise the login fails.
+    fn hears(&mut self, vcluster: &VclusterName) -> bool {
+        let failed_logins = &self.setup.shared.failed_logins;
+        let is_heard = failed_logins.is_heard(&self.guesser(vcluster), self.now);
+        if !is_heard {
+            self.fails(Refusal::NotHeard, vcluster, None);
+        }
+        is_heard
+    }
+
+    /// Closes the connection after a while, with an answer or without.
+    fn fails(&mut self, kind: Refusal, vcluster: &VclusterName, answer: Option<(Segments, Asked)>) {
+        self.refused(kind, vcluster);
+        let shared = &self.setup.shared;
+        let delay = match kind.is_guess() {
+            true => shared.failed_logins.wrong(&self.guesser(vcluster), self.now),
+            false => shared.limits.failed_login_delay,
+        };
+        self.pause = Some(Pause::Refused {
+            done: Box::pin(tokio::time::sleep(delay)),
+            answer,
+        });
     }
 
     pub(super) fn refused(&self, kind: Refusal, vcluster: &VclusterName) {

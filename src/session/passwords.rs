@@ -1,5 +1,7 @@
-//! Checks of passwords for all sessions of a node: off their threads, few at a time, and once for a password that was
-//! right. It knows no users.
+//! Checks of passwords for all sessions of a node: off their threads, few at a time, first for those who failed least, and
+//! once for a password that was right. It knows no users.
+
+mod line;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,18 +10,19 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use prometheus::IntGauge;
-use tokio::sync::Semaphore;
 
 use crate::auth::password::{PasswordCheck, Verdict};
 use crate::metrics::NodeMetrics;
+use crate::session::failed_logins::{Debt, Guesser};
+use line::Line;
 
 /// Right passwords that are remembered, under names that only this process can make. Beyond it all are forgotten.
 const MAX_REMEMBERED: usize = 16_384;
 
 /// What the sessions of a node share.
 pub(super) struct Passwords {
-    /// One for each check at a time. Sessions wait for theirs in turn.
-    permits: Arc<Semaphore>,
+    /// Where checks wait.
+    line: Arc<Line>,
     remembered: Option<Remembered>,
     metrics: Arc<NodeMetrics>,
 }
@@ -50,7 +53,7 @@ impl Passwords {
     pub(super) fn new(metrics: Arc<NodeMetrics>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            permits: Arc::new(Semaphore::new((cores / 2).max(1))),
+            line: Line::new((cores / 2).max(1)),
             // Without random bytes each check is made.
             remembered: hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
                 .ok()
@@ -63,13 +66,17 @@ impl Passwords {
     }
 
     /// Makes a check in its turn, if that comes within `patience`.
-    pub(super) async fn check(&self, check: PasswordCheck, patience: Duration) -> Verdict {
+    pub(super) async fn check(
+        &self,
+        check: PasswordCheck,
+        (who, debt): (Guesser, Debt),
+        patience: Duration,
+    ) -> Verdict {
         if self.is_known_right(&check) {
             return Verdict::Right;
         }
         let _counted = Counted::new(&self.metrics.password_checks);
-        let permit = Arc::clone(&self.permits).acquire_owned();
-        let Ok(Ok(permit)) = tokio::time::timeout(patience, permit).await else {
+        let Ok(turn) = tokio::time::timeout(patience, self.line.turn(who, debt)).await else {
             return Verdict::NotChecked;
         };
         // Somebody else may have had the same one checked in the meantime.
@@ -80,7 +87,7 @@ impl Passwords {
         let verdict = tokio::task::spawn_blocking(move || {
             let verdict = ran.run();
             // Also when nobody waits for the verdict any more.
-            drop(permit);
+            drop(turn);
             verdict
         });
         let verdict = verdict.await.unwrap_or(Verdict::NotChecked);
@@ -90,7 +97,8 @@ impl Passwords {
         verdict
     }
 
-    fn is_known_right(&self, check: &PasswordCheck) -> bool {
+    /// Whether this very password was right before.
+    pub(super) fn is_known_right(&self, check: &PasswordCheck) -> bool {
         self.remembered.as_ref().is_some_and(|remembered| {
             let name = check.name(&remembered.key);
             let right = remembered.right.lock();

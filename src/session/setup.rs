@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::budget::Purses;
 use super::census::Seat;
 use super::complaints::Complaints;
+use super::failed_logins::FailedLogins;
 use super::limits::Limits;
 use super::orders::Orders;
 use super::passwords::Passwords;
@@ -58,6 +59,7 @@ pub struct Shared {
     /// The memory that large frames may take.
     pub(super) purses: Purses,
     pub(super) passwords: Arc<Passwords>,
+    pub(super) failed_logins: FailedLogins,
     pub(super) complaints: Arc<Complaints>,
     pub(super) patterns: Arc<Patterns>,
     pub propose: Propose,
@@ -77,6 +79,7 @@ impl Shared {
     ) -> Self {
         Self {
             purses: Purses::new(limits.max_buffered_bytes, Arc::clone(&metrics)),
+            failed_logins: FailedLogins::new(limits.failed_login_delay),
             passwords: Arc::new(Passwords::new(Arc::clone(&metrics))),
             complaints: Arc::new(Complaints::new(&metrics.guards)),
             patterns: Arc::new(Patterns::new(metrics.guards.clone())),

@@ -1,8 +1,10 @@
 //! A client that sends any bytes, and reads what comes.
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
+
+use socket2::{Domain, Socket, Type};
 
 /// How long a read or write may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -11,7 +13,16 @@ pub(crate) struct Client(pub(crate) TcpStream);
 
 impl Client {
     pub(crate) fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        Self::connect_from(Ipv4Addr::LOCALHOST, port)
+    }
+
+    /// From an address of this machine.
+    pub(crate) fn connect_from(address: Ipv4Addr, port: u16) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((address, 0)).into()).unwrap();
+        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        socket.connect(&target.into()).unwrap();
+        let stream = TcpStream::from(socket);
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self(stream)

@@ -142,6 +142,21 @@ impl Gateway {
         }
     }
 
+    /// A virtual cluster with a list of users, `user-0` and so on, who all have this password; gives its port.
+    pub(crate) fn open_list(&self, users: usize, password: &str) -> u16 {
+        let admin = Admin::new(&self.node.admin_url());
+        let user = |number| serde_json::json!({"username": format!("user-{number}"), "password": password});
+        let mut listed = admin::vcluster("listed", "user-0");
+        listed["spec"]["authentication"] = serde_json::json!([{
+            "type": "sasl_plain", "mediation": "terminate",
+            "principals": (0..users).map(user).collect::<Vec<_>>(),
+        }]);
+        admin.put("virtual-cluster", &listed).unwrap();
+        let alias = admin::alias("listed", "orders", ("main", "orders"));
+        admin.put("alias-topic", &alias).unwrap();
+        port_of(&admin.bootstrap("listed").unwrap())
+    }
+
     /// Another account, which may do nothing; gives its token.
     pub(crate) fn account(&self, name: &str) -> String {
         let admin = Admin::new(&self.node.admin_url());

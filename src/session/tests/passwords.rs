@@ -75,8 +75,8 @@ async fn users_come_and_go_and_disturb_nobody_else() {
     assert!(is_served(&mut by_token, 99).await);
 }
 
-/// Guesses keep all who may check passwords busy. Who has a session, a token, or a password that was right before, does
-/// not wait for them; who logs in for the first time gets a turn.
+/// Many guess at passwords, all of them at one address. Who has a session, a token, or a password that was right before, does
+/// not wait for them; who logs in for the first time gets the next turn.
 #[actix::test]
 async fn a_storm_of_bad_logins_leaves_good_clients_working() {
     let gateway = gateway(limits()).await;
@@ -86,12 +86,13 @@ async fn a_storm_of_bad_logins_leaves_good_clients_working() {
     let address = gateway.address;
     let is_over = Rc::new(Cell::new(false));
     let guesses: Vec<_> = (0..40)
-        .map(|_| {
+        .map(|number| {
             let is_over = Rc::clone(&is_over);
             actix_rt::spawn(async move {
                 while !is_over.get() {
                     let mut client = Client::connect(address).await;
-                    assert_eq!(client.try_log_in("ursula", "guess").await, 58);
+                    let user = if number % 2 == 0 { "ursula" } else { "nobody" };
+                    assert!(!client.is_let_in(user, "guess").await);
                 }
             })
         })
@@ -116,8 +117,58 @@ async fn a_storm_of_bad_logins_leaves_good_clients_working() {
     }
     assert_eq!(gateway.shared.metrics.password_checks.get(), 0);
     let text = gateway.metrics.encode().unwrap();
-    let counted = r#"klamm_login_failures_total{reason="wrong_password",vcluster="partner1"} "#;
-    assert!(text.contains(counted), "{text}");
+    for reason in ["wrong_password", "unknown_user"] {
+        let counted = format!("klamm_login_failures_total{{reason=\"{reason}\",vcluster=\"partner1\"}} ");
+        assert!(text.contains(&counted), "{reason} in {text}");
+    }
+}
+
+/// Begins SCRAM and sends a proof of nothing.
+async fn guess_by_scram(gateway: &Gateway, user: &str) -> Client {
+    let mut client = gateway.connect().await;
+    client.send(&request(17, 1, 1, b"\0\x0dSCRAM-SHA-256")).await;
+    client.receive().await.unwrap();
+    let message = |text: String| request(36, 1, 2, &framed(text.as_bytes()));
+    client.send(&message(format!("n,,n={user},r=nonce"))).await;
+    let challenge = client.receive().await.unwrap();
+    let challenge = String::from_utf8_lossy(&challenge);
+    let nonce = &challenge[challenge.find("r=").unwrap()..];
+    let nonce = nonce.split(',').next().unwrap_or_default();
+    let proof = "A".repeat(43) + "=";
+    client.send(&message(format!("c=biws,{nonce},p={proof}"))).await;
+    client
+}
+
+/// Of guesses that do not wait for answers the first few are looked at. Whether anybody has the name makes no difference.
+#[actix::test]
+async fn guesses_at_a_scram_password_are_not_looked_at_without_end() {
+    const EACH: u64 = 5;
+    const LOOKED_AT: u64 = 2;
+    let limits = Limits {
+        failed_login_delay: Duration::from_secs(3),
+        ..limits()
+    };
+    let gateway = gateway(limits).await;
+    let failures = |is_meant: fn(&str) -> bool| {
+        let text = gateway.metrics.encode().unwrap();
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("klamm_login_failures_total") && is_meant(line));
+        let counts = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        counts.sum::<u64>()
+    };
+    for (round, user) in [(1, "alice"), (2, "nobody")] {
+        let mut guesses = Vec::new();
+        for _ in 0..EACH {
+            guesses.push(guess_by_scram(&gateway, user).await);
+        }
+        while failures(|_| true) < round * EACH {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let not_heard = failures(|line| line.contains("not_heard"));
+        assert_eq!(not_heard, round * (EACH - LOOKED_AT), "{user}");
+    }
+    gateway.log_in().await;
 }
 
 #[actix::test]
