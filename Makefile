@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test full-state chaos fuzz interop interop-standard interop-partner clients isolation logins conformance integrations bench lint fix schema kafka
+.PHONY: quickstart test full-state chaos fuzz interop interop-standard interop-partner clients isolation logins conformance integrations bench lint advisories fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -93,6 +93,13 @@ lint:
 	else \
 	  echo "cargo-deny is missing: dependencies are not checked; install it with: cargo install --locked cargo-deny"; \
 	fi
+	@tests/advisories.sh --at-hand
+
+# Known vulnerabilities and unmaintained crates among the dependencies. DB=path is a clone of the advisory database of
+# RustSec; without it cargo-deny fetches its own.
+advisories:
+	$(CARGO) test --quiet --locked --test tidy -- exceptions_
+	tests/advisories.sh $(DB)
 
 fix:
 	$(CARGO) clippy --workspace --all-targets --fix --allow-dirty --allow-staged

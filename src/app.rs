@@ -99,6 +99,18 @@ pub enum AppError {
     Signals(#[source] std::io::Error),
 }
 
+impl AppError {
+    /// Whether it will be the same however often the node is started: somebody must change something first.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Secret(_) | Self::Passthrough(_) => true,
+            Self::Raft(error) => error.is_final(),
+            // Files, addresses and certificates come and go.
+            _ => false,
+        }
+    }
+}
+
 /// Runs a node until it is told to stop. Call it inside an actix system: this thread becomes the control arbiter.
 pub async fn run(config: Config) -> Result<(), AppError> {
     for warning in &config.warnings {

@@ -36,7 +36,7 @@ use get::Wanted;
 use kind::Kind;
 
 /// Runs a node until it is told to stop.
-pub type Serve = fn(Config) -> Result<(), Box<dyn std::error::Error + Send + Sync>>;
+pub type Serve = fn(Config) -> Result<(), Failure>;
 
 const AFTER_HELP: &str = "\
 Admin commands talk to the admin API of any node. Where it is and who asks, by flag or variable:

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Stands for every secret that somebody must choose.
 const SECRET: &str = "0123456789abcdef";
@@ -113,16 +113,121 @@ fn prometheus() -> Result<()> {
     Ok(())
 }
 
+/// The documents of a kind in a file for Kubernetes.
+fn documents(path: &str, kind: &str) -> Result<Vec<Value>> {
+    let text = read(path)?;
+    let documents = text.split("\n---\n").map(serde_saphyr::from_str);
+    let documents: Vec<Value> = documents.collect::<Result<_, _>>()?;
+    Ok(documents
+        .into_iter()
+        .filter(|document| document["kind"] == kind)
+        .collect())
+}
+
 /// The container of the nodes in a file for Kubernetes.
 fn container(path: &str) -> Result<Value> {
-    let text = read(path)?;
-    let set = text
-        .split("\n---\n")
-        .find(|document| document.contains("kind: StatefulSet"))
-        .context("a StatefulSet")?;
-    let set: Value = serde_saphyr::from_str(set)?;
+    let sets = documents(path, "StatefulSet")?;
+    let set = sets.first().context("a StatefulSet")?;
     let container = set.pointer("/spec/template/spec/containers/0");
     Ok(container.context("a container")?.clone())
+}
+
+/// What is built upon is what somebody looked at.
+#[test]
+fn images_are_named_by_digest() -> Result<()> {
+    let text = read("Dockerfile")?;
+    let images: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("FROM "))
+        .collect();
+    ensure!(images.len() == 2, "{images:?}");
+    for image in images {
+        let digest = image.split_once("@sha256:").context("a digest")?.1;
+        let digest = digest.split(' ').next().unwrap_or_default();
+        ensure!(
+            digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()),
+            "{image}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn pods_have_no_more_than_they_need() -> Result<()> {
+    let sets = documents("kubernetes/klamm.yaml", "StatefulSet")?;
+    let pod = sets[0].pointer("/spec/template/spec").context("a pod")?;
+    ensure!(pod["automountServiceAccountToken"] == false, "no token");
+    ensure!(pod.pointer("/securityContext/seccompProfile/type") == Some(&"RuntimeDefault".into()));
+    let policies = documents("kubernetes/klamm.yaml", "NetworkPolicy")?;
+    let rules = policies[0].pointer("/spec/ingress").and_then(Value::as_array);
+    let from = |port: &str| -> Option<&Value> {
+        let rule = rules?.iter().find(|rule| rule["ports"][0]["port"] == port)?;
+        rule.get("from")
+    };
+    let nodes = json!([{"podSelector": sets[0]["spec"]["selector"]}]);
+    ensure!(
+        from("raft") == Some(&nodes),
+        "peers alone reach the port of peers"
+    );
+    ensure!(from("admin").is_some(), "not everybody reaches the admin API");
+    Ok(())
+}
+
+/// `klamm serve` with just these variables. It must end by itself.
+fn ended(variables: &[(&str, &str)]) -> Result<(i32, String)> {
+    let output = Command::new(env!("CARGO_BIN_EXE_klamm"))
+        .arg("serve")
+        .env_clear()
+        .envs(variables.iter().copied())
+        .output()?;
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    Ok((output.status.code().context("an exit code")?, text))
+}
+
+/// What no start can mend does not go on for ever; everything else comes back.
+#[test]
+fn systemd_starts_again_what_a_start_can_mend() -> Result<()> {
+    let unit = read("systemd/klamm.service")?;
+    let final_codes = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("RestartPreventExitStatus="))
+        .context("codes")?;
+    let is_final = |code: i32| final_codes.split(' ').any(|one| one == code.to_string());
+    ensure!(unit.contains("\nRestart=always\n") && is_final(74));
+
+    let directory = tempfile::tempdir()?;
+    let clusters = directory.path().join("clusters.yaml");
+    std::fs::write(&clusters, "config: {main: {bootstrap.servers: 'localhost:1'}}")?;
+    let selector = format!("file : {{ path: {} }}", clusters.display());
+    let data = directory.path().join("data").display().to_string();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let port = taken.local_addr()?.port().to_string();
+    let run = |changed: &[(&str, &str)]| {
+        let mut all = vec![
+            ("GATEWAY_BACKEND_KAFKA_SELECTOR", selector.as_str()),
+            ("KLAMM_DATA_DIR", data.as_str()),
+            ("GATEWAY_HTTP_PORT", port.as_str()),
+        ];
+        all.extend(changed);
+        ended(&all)
+    };
+    let (code, text) = run(&[])?;
+    ensure!(!is_final(code) && text.contains("cannot listen"), "{code} {text}");
+    for (changed, reason) in [
+        (("KLAMM_NODE_ID", "nobody"), "KLAMM_NODE_ID"),
+        (("KLAMM_NODE_ID", "2"), "belongs to node 1"),
+        (
+            ("GATEWAY_BACKEND_KAFKA_SELECTOR", "file : { path: /none }"),
+            "/none",
+        ),
+    ] {
+        let (code, text) = run(&[changed])?;
+        ensure!(
+            is_final(code) && text.contains(reason),
+            "{changed:?}: {code} {text}"
+        );
+    }
+    Ok(())
 }
 
 #[test]

@@ -279,6 +279,37 @@ fn no_machine_is_named() {
     check("no path of somebody's machine:", offences);
 }
 
+/// Since when something is an exception, why, and what ends it.
+fn is_whole_exception(line: &str) -> bool {
+    let reason = line.split_once("reason = \"").map(|(_, reason)| reason);
+    let parts = reason.and_then(|reason| reason.split_once(": "));
+    parts.is_some_and(|(date, text)| {
+        let digits: Vec<usize> = date.split('-').map(str::len).collect();
+        let is_date = digits == [4, 2, 2] && date.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit());
+        let (why, end) = text.split_once("; ends when ").unwrap_or_default();
+        is_date && !why.is_empty() && end.len() > 3
+    })
+}
+
+#[test]
+fn exceptions_of_advisories_have_a_date_a_reason_and_an_end() {
+    let file = read(&root().join("deny.toml")).expect("deny.toml");
+    let bare = file
+        .text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.contains("RUSTSEC-") && !is_whole_exception(line))
+        .map(|(number, line)| format!("deny.toml:{}: {line}", number + 1));
+    check(
+        "an exception is { id = \"…\", reason = \"DATE: REASON; ends when CONDITION\" }",
+        bare.collect(),
+    );
+    assert!(!is_whole_exception("\"RUSTSEC-2025-0141\","));
+    assert!(!is_whole_exception(
+        "{ id = \"RUSTSEC-2025-0141\", reason = \"unmaintained\" }"
+    ));
+}
+
 #[test]
 fn the_lock_file_is_kept() {
     let ignored = fs::read_to_string(root().join(".gitignore")).expect("a .gitignore");

@@ -6,6 +6,10 @@ use std::process::ExitCode;
 
 use crate::config::ConfigError;
 
+/// Somebody must change the configuration or the data directory first (`EX_CONFIG` of sysexits.h). Supervisors are told not
+/// to start the node again.
+const EXIT_CONFIG: u8 = 78;
+
 /// A command that did not do what it was asked for.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
@@ -15,6 +19,9 @@ pub enum Failure {
     /// Something else went wrong.
     #[error("{0}")]
     Failed(#[source] Box<dyn Error + Send + Sync>),
+    /// A node cannot run with what it is configured with or has on its disk, however often it is started.
+    #[error("{0}")]
+    Unusable(#[source] Box<dyn Error + Send + Sync>),
     /// Some resources were refused; each was reported on its own line.
     #[error("{failed} of {all} resources failed")]
     Some { failed: usize, all: usize },
@@ -42,13 +49,14 @@ pub enum Failure {
 impl Failure {
     fn code(&self) -> u8 {
         match self {
-            Self::Refused { .. } | Self::Failed(_) | Self::Some { .. } | Self::Config(_) => 1,
+            Self::Refused { .. } | Self::Failed(_) | Self::Some { .. } => 1,
             Self::Usage(_) | Self::Unreadable { .. } => 2,
             Self::Unreachable { .. } | Self::NotNow { .. } => 3,
+            Self::Config(_) | Self::Unusable(_) => EXIT_CONFIG,
         }
     }
 
-    /// 1 refused or failed, 2 cannot be meant, 3 unreachable.
+    /// 1 refused or failed, 2 wrong usage, 3 unreachable, 78 a configuration or data directory that cannot be used.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.code())
     }
@@ -58,7 +66,7 @@ impl Failure {
         let mut text = format!("klamm: {self}");
         let mut source = match self {
             // Its text is the failure's own.
-            Self::Failed(error) => error.source(),
+            Self::Failed(error) | Self::Unusable(error) => error.source(),
             _ => self.source(),
         };
         while let Some(error) = source {

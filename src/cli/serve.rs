@@ -21,7 +21,7 @@ fn load(file: Option<PathBuf>, variables: &Variables) -> Result<Config, Failure>
 }
 
 pub(super) fn serve(file: Option<PathBuf>, variables: &Variables, serve: Serve) -> Result<(), Failure> {
-    serve(load(file, variables)?).map_err(Failure::Failed)
+    serve(load(file, variables)?)
 }
 
 /// What is said of a configuration that can be used.

@@ -8,6 +8,7 @@ mod alter_configs;
 mod ask;
 mod back;
 mod cluster;
+mod config_reader;
 mod config_resources;
 mod config_values;
 mod configs;

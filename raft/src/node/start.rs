@@ -63,6 +63,21 @@ pub enum StartError {
     Raft(String),
 }
 
+impl StartError {
+    /// Whether it will be the same however often the node is started.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_final(),
+            Self::NotAmongPeers(_)
+            | Self::NoListenAddress
+            | Self::NoSecret { .. }
+            | Self::OtherMembers { .. }
+            | Self::Tuning(_) => true,
+            Self::Listen { .. } | Self::Thread(_) | Self::Random | Self::Raft(_) => false,
+        }
+    }
+}
+
 impl Node {
     /// Starts a node. When this returns, its state is at least as new as it was when the node last ran. Blocks for as
     /// long as reading the data directory takes.

@@ -60,6 +60,21 @@ pub enum StoreError {
     Read { path: PathBuf, source: Box<redb::Error> },
 }
 
+impl StoreError {
+    /// Whether it will be the same however often the file is opened.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::OtherNode { .. } | Self::Corrupt { .. } => true,
+            // Another process may end, a disk be mounted.
+            Self::Directory { .. }
+            | Self::File { .. }
+            | Self::InUse { .. }
+            | Self::Thread(_)
+            | Self::Read { .. } => false,
+        }
+    }
+}
+
 /// Whether this node may vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Standing {

@@ -56,10 +56,13 @@ impl Exchange {
         let first = First::parse(message)?;
         let keys = directory.keys().ok_or(Refusal::NoSigningKey)?;
         let nobody = nobody(&keys.decoy, (hash, &first.user), directory);
-        let (known, credential) = match known(hash, &first.user, directory) {
-            Some((user, credential)) => (Some(user), credential),
-            None => (None, nobody),
-        };
+        let known = known(hash, &first.user, directory);
+        // Copied for both, so that the time does not tell them apart.
+        let credential = known
+            .as_ref()
+            .map_or(&nobody, |(_, credential)| credential)
+            .clone();
+        let known = known.map(|(user, _)| user);
         let client_nonce = first.nonce.to_owned();
         let nonce = [first.nonce, &URL_SAFE_NO_PAD.encode(nonce.0)].concat();
         let salt = STANDARD.encode(&credential.salt);
@@ -117,10 +120,14 @@ impl Exchange {
     }
 }
 
-fn known(hash: ScramHash, user: &str, directory: &Directory) -> Option<(ScramUser, ScramCredential)> {
+fn known<'a>(
+    hash: ScramHash,
+    user: &str,
+    directory: &'a Directory,
+) -> Option<(ScramUser, &'a ScramCredential)> {
     let account: AccountName = user.parse().ok()?;
     let user = ScramUser { account, hash };
-    let credential = directory.scram(&user)?.clone();
+    let credential = directory.scram(&user)?;
     Some((user, credential))
 }
 

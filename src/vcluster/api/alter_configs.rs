@@ -3,6 +3,7 @@
 
 use super::ask::{Ask, Stop, Verdict};
 use super::back::Back;
+use super::config_reader;
 use super::config_values::{self, PLACES, Physical};
 use super::configs::{self, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use super::error_code::{ErrorCode, NOT_OWNED};
@@ -119,7 +120,7 @@ fn values<'a>(ask: &Ask<'_>, resource: Node<'a>) -> Result<Physical<'a>, Refusal
             None => Ok(Physical::default()),
         },
         // What no group has today may be the name of a topic tomorrow.
-        GROUP if !ask.view.names.is_transparent() => match names.find(|name| !configs::is_of_groups(name)) {
+        GROUP if !ask.view.names.is_transparent() => match names.find(|name| !config_reader::is_of_groups(name)) {
             Some(name) => Err((
                 ErrorCode::InvalidConfig,
                 format!("Unknown group config name: {name}").into(),

@@ -1,8 +1,8 @@
-//! DescribeConfigs, read-only. Of configurations only those are shown that are on a list: values of others may hold
-//! addresses, paths, names of listeners or ids of physical brokers. `docs/PROTOCOL.md` says of each what becomes of it.
+//! DescribeConfigs, read-only. Of configurations only those are shown that are on a list ([`ConfigReader`]).
 
 use super::ask::{Ask, Others, Stop, Verdict};
 use super::back::Back;
+use super::config_reader::ConfigReader;
 use super::config_values::{self, PLACES, PLACES_OF_TOPOLOGIES};
 use super::error_code::{ErrorCode, denial};
 use super::group;
@@ -18,88 +18,6 @@ pub(super) const BROKER: i64 = 4;
 pub(super) const BROKER_LOGGER: i64 = 8;
 pub(super) const CLIENT_METRICS: i64 = 16;
 pub(super) const GROUP: i64 = 32;
-
-/// Configurations of brokers that name nothing physical. Sorted.
-const SHOWN_OF_BROKERS: [&str; 34] = [
-    "auto.create.topics.enable",
-    "compression.type",
-    "connections.max.idle.ms",
-    "default.replication.factor",
-    "delete.topic.enable",
-    "fetch.max.bytes",
-    "follower.replication.throttled.rate",
-    "group.consumer.heartbeat.interval.ms",
-    "group.consumer.session.timeout.ms",
-    "group.initial.rebalance.delay.ms",
-    "group.max.session.timeout.ms",
-    "group.max.size",
-    "group.min.session.timeout.ms",
-    "leader.replication.throttled.rate",
-    "log.cleaner.min.compaction.lag.ms",
-    "log.cleanup.policy",
-    "log.flush.interval.messages",
-    "log.message.timestamp.after.max.ms",
-    "log.message.timestamp.before.max.ms",
-    "log.message.timestamp.type",
-    "log.retention.bytes",
-    "log.retention.hours",
-    "log.retention.minutes",
-    "log.retention.ms",
-    "log.roll.ms",
-    "log.segment.bytes",
-    "max.incremental.fetch.session.cache.slots",
-    "message.max.bytes",
-    "min.insync.replicas",
-    "num.partitions",
-    "offsets.retention.minutes",
-    "replica.alter.log.dirs.io.max.bytes.per.second",
-    "socket.request.max.bytes",
-    "unclean.leader.election.enable",
-];
-
-/// Configurations of topics that name nothing physical but brokers, which are told by their virtual ids. Sorted.
-const SHOWN_OF_TOPICS: [&str; 37] = [
-    "cleanup.policy",
-    "compression.gzip.level",
-    "compression.lz4.level",
-    "compression.type",
-    "compression.zstd.level",
-    "delete.retention.ms",
-    "errors.deadletterqueue.group.enable",
-    "file.delete.delay.ms",
-    "flush.messages",
-    "flush.ms",
-    "follower.replication.throttled.replicas",
-    "index.interval.bytes",
-    "leader.replication.throttled.replicas",
-    "local.retention.bytes",
-    "local.retention.ms",
-    "max.compaction.lag.ms",
-    "max.message.bytes",
-    "message.downconversion.enable",
-    "message.format.version",
-    "message.timestamp.after.max.ms",
-    "message.timestamp.before.max.ms",
-    "message.timestamp.difference.max.ms",
-    "message.timestamp.type",
-    "min.cleanable.dirty.ratio",
-    "min.compaction.lag.ms",
-    "min.insync.replicas",
-    "preallocate",
-    "remote.log.copy.disable",
-    "remote.log.delete.on.disable",
-    "remote.storage.enable",
-    "retention.bytes",
-    "retention.ms",
-    "segment.bytes",
-    "segment.index.bytes",
-    "segment.jitter.ms",
-    "segment.ms",
-    "unclean.leader.election.enable",
-];
-
-/// What configurations of groups begin with.
-const SHOWN_OF_GROUPS: [&str; 3] = ["consumer.", "share.", "streams."];
 
 const NO_GROUP_NAME: &str = "Group name must not be empty";
 
@@ -313,8 +231,9 @@ pub(super) fn keep_shown_of_internal_topic(back: &Back<'_>, topic: Node<'_>, edi
     let Some(configs) = topic.child(field::TOPIC_CONFIGS) else {
         return;
     };
+    let reader = ConfigReader::of(back.names);
     for config in configs.children() {
-        match is_shown(TOPIC, config.text_in(field::KEY).unwrap_or_default()) {
+        match reader.may_see(TOPIC, config.text_in(field::KEY).unwrap_or_default()) {
             true => config_values::to_virtual(back, config, PLACES_OF_TOPOLOGIES, edits),
             false => edits.remove_item(configs, config),
         }
@@ -326,40 +245,14 @@ fn keep_shown(back: &Back<'_>, kind: i64, result: Node<'_>, edits: &mut Edits) {
     let Some(configs) = result.child(field::CONFIGS) else {
         return;
     };
+    let reader = ConfigReader::of(back.names);
     for config in configs.children() {
-        if !is_shown(kind, config.text_in(field::NAME).unwrap_or_default()) {
+        if !reader.may_see(kind, config.text_in(field::NAME).unwrap_or_default()) {
             edits.remove_item(configs, config);
         } else if kind == TOPIC {
             for value in [config].into_iter().chain(config.items(field::SYNONYMS)) {
                 config_values::to_virtual(back, value, PLACES, edits);
             }
         }
-    }
-}
-
-/// Whether groups have such a configuration.
-pub(super) fn is_of_groups(name: &str) -> bool {
-    is_shown(GROUP, name)
-}
-
-fn is_shown(kind: i64, name: &str) -> bool {
-    match kind {
-        TOPIC => SHOWN_OF_TOPICS.binary_search(&name).is_ok(),
-        BROKER => SHOWN_OF_BROKERS.binary_search(&name).is_ok(),
-        GROUP => SHOWN_OF_GROUPS.iter().any(|start| name.starts_with(start)),
-        // Loggers are named after Kafka's own classes.
-        BROKER_LOGGER | CLIENT_METRICS => true,
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_lists_are_sorted() {
-        assert!(SHOWN_OF_BROKERS.is_sorted());
-        assert!(SHOWN_OF_TOPICS.is_sorted());
     }
 }

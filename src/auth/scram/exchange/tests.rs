@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Instant;
 
 use aws_lc_rs::pbkdf2;
 use klamm_raft::model::{ScramHash, ScramUser};
@@ -172,6 +173,66 @@ fn nobody_has_as_many_iterations_as_somebody() {
         ("not=2Ca name ", "8192"),
     ] {
         assert_eq!(iterations(user), expected, "{user}");
+    }
+}
+
+/// Welch's t: how many standard errors the means of two samples are apart.
+fn welch(one: &[f64], other: &[f64]) -> f64 {
+    let moments = |sample: &[f64]| {
+        let count = f64::from(u32::try_from(sample.len()).unwrap());
+        let mean = sample.iter().sum::<f64>() / count;
+        let squares: f64 = sample.iter().map(|value| (value - mean).powi(2)).sum();
+        (mean, squares / (count - 1.0) / count)
+    };
+    let ((mean, error), (other_mean, other_error)) = (moments(one), moments(other));
+    (mean - other_mean) / (error + other_error).sqrt()
+}
+
+/// Beyond it, two samples have other means (Reparaz et al., "Dude, is my code constant time?", 2017).
+const T_LIMIT: f64 = 4.5;
+
+/// How far apart the times are that a wrong proof takes for somebody and for nobody. Both take turns at random, and the
+/// slowest tenth, in which the machine did something else, counts for neither.
+fn time_of_somebody_and_nobody(hash: ScramHash) -> f64 {
+    const TURNS: usize = 8_000;
+    let directory = directory(hash);
+    let mut turns = [0; TURNS];
+    aws_lc_rs::rand::fill(&mut turns).unwrap();
+    let mut times: Vec<(bool, f64)> = turns
+        .map(|turn| {
+            let is_somebody = turn & 1 == 0;
+            let user = if is_somebody { "alice" } else { "aline" };
+            let bare = format!("n={user},r=clientnonce");
+            let first = format!("n,,{bare}");
+            let begun = Instant::now();
+            let (exchange, challenge) = Exchange::begin(hash, first.as_bytes(), &directory, NONCE).unwrap();
+            let challenged = begun.elapsed();
+            let challenge = String::from_utf8(challenge).unwrap();
+            let nonce = challenge.split(',').next().unwrap();
+            let proof = STANDARD.encode(vec![7; mix::length(hash)]);
+            let last = format!("c=biws,{nonce},p={proof}");
+            let begun = Instant::now();
+            let refused = exchange.finish(last.as_bytes()).is_err();
+            let all = challenged + begun.elapsed();
+            assert!(refused);
+            (is_somebody, all.as_secs_f64())
+        })
+        .to_vec();
+    times.sort_by(|one, other| one.1.total_cmp(&other.1));
+    times.truncate(TURNS / 10 * 9);
+    let of = |who: bool| -> Vec<f64> {
+        let of = times.iter().filter(|(is_somebody, _)| *is_somebody == who);
+        of.map(|(_, time)| *time).collect()
+    };
+    welch(&of(true), &of(false))
+}
+
+#[test]
+fn the_time_does_not_tell_somebody_from_nobody() {
+    for hash in [ScramHash::Sha256, ScramHash::Sha512] {
+        let apart = time_of_somebody_and_nobody(hash);
+        println!("{hash:?}: t = {apart:.2}");
+        assert!(apart.abs() < T_LIMIT, "{hash:?}: t = {apart}");
     }
 }
 

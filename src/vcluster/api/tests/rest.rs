@@ -165,6 +165,7 @@ fn configured(request: DescribeConfigsRequest) -> DescribeConfigsResponse {
             .with_error_message(Some(text("int-orders")))
             .with_configs(vec![
                 config("advertised.listeners", "PLAINTEXT://b101.broker.internal:9092"),
+                config("leader.replication.throttled.rate", "1000"),
                 config("leader.replication.throttled.replicas", "0:101"),
                 config("min.insync.replicas", "2"),
                 config("consumer.session.timeout.ms", "45000"),
@@ -195,6 +196,7 @@ fn configurations_are_shown_without_what_is_physical() {
             resource(2, "orders"),
             resource(4, "2"),
             resource(4, ""),
+            resource(8, "2"),
             resource(32, "app"),
             resource(4, "101"),
             resource(16, "metrics"),
@@ -208,7 +210,7 @@ fn configurations_are_shown_without_what_is_physical() {
                 .iter()
                 .map(|one| one.resource_name.to_string())
                 .collect();
-            assert_eq!(names, ["int-orders", "102", "", "partner:app"]);
+            assert_eq!(names, ["int-orders", "102", "", "102", "partner:app"]);
             configured(upstream)
         });
         assert_eq!(
@@ -217,6 +219,7 @@ fn configurations_are_shown_without_what_is_physical() {
                 "2 orders 0: leader.replication.throttled.replicas min.insync.replicas",
                 "4 2 0: min.insync.replicas",
                 "4  0: min.insync.replicas",
+                "8 2 0: ",
                 "32 app 0: consumer.session.timeout.ms",
                 "2 bills 29: ",
                 "4 101 42: ",
