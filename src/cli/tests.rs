@@ -93,7 +93,7 @@ fn check_config_says_what_is_good_and_what_is_wrong() {
         "{}",
         failure.for_people()
     );
-    assert_eq!(failure.exit_code(), ExitCode::from(1));
+    assert_eq!(failure.exit_code(), ExitCode::from(78));
 }
 
 #[test]

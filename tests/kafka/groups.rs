@@ -171,9 +171,11 @@ fn a_share_consumer_goes_on_when_one_of_its_topics_is_deleted() -> Result<()> {
     for record in ["three", "four", "five"] {
         produce("staying-physical", record)?;
     }
-    let said = lines(&sharer.finish(LIMIT)?);
+    let mut said = lines(&sharer.finish(LIMIT)?).split_off(2);
+    // A share group promises no order: what was given back comes later.
+    said.sort_unstable();
     ensure!(
-        said[2..] == ["staying three", "staying four", "staying five"],
+        said == ["staying five", "staying four", "staying three"],
         "{said:?}"
     );
     Ok(())

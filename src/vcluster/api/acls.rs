@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ask::{Ask, Stop};
+use super::ask::{Ask, Stop, check_count};
 use super::error_code::ErrorCode;
 use crate::authz::create::{self, Creation, CreationError, RawCreation, TOO_MANY_CREATIONS};
 use crate::authz::filter::{self, AclFilter, FilterError, RawFilter, UnknownCode};
@@ -36,9 +36,6 @@ impl From<UnknownCode> for Stop {
         Self::Malformed
     }
 }
-
-/// The most entries or filters of a request, twice what can be created at once: each is answered, whatever is answered.
-const MAX_ITEMS: usize = 20_000;
 
 /// The error of one entry or filter.
 type Failure = (ErrorCode, Value);
@@ -89,9 +86,7 @@ pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         create::check_codes(&[creation])?;
         count += 1;
     }
-    if count > MAX_ITEMS {
-        return Err(Stop::Malformed);
-    }
+    check_count(count)?;
     match judge(ask, items())? {
         Ok((results, new)) => propose(ask, results, new),
         Err(failure) => ask.reply(&created(ask, vec![Err(failure); count])?),
@@ -170,9 +165,7 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if let Some(unknown) = filters().find_map(Result::err) {
         return Err(unknown.into());
     }
-    if filters().count() > MAX_ITEMS {
-        return Err(Stop::Malformed);
-    }
+    check_count(filters().count())?;
     if !ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
         let denied = || Err((ErrorCode::ClusterAuthorizationFailed, NEEDS_ALTER.into()));
         let results = filters().map(|_| denied()).collect();

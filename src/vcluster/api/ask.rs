@@ -79,6 +79,18 @@ impl From<WireError> for Stop {
     }
 }
 
+/// The most entries of a request that the gateway answers itself, twice what can be created at once: each is answered, and
+/// an answer is many times as large as its entry.
+const MAX_ANSWERED: usize = 20_000;
+
+/// Refuses a request with more entries than the gateway answers itself.
+pub(super) fn check_count(entries: usize) -> Result<(), Stop> {
+    match entries <= MAX_ANSWERED {
+        true => Ok(()),
+        false => Err(Stop::Malformed),
+    }
+}
+
 /// What becomes of one topic of a request.
 #[derive(Debug, Clone)]
 pub(super) enum Verdict<'a> {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::acls::{self, Answers};
-use super::ask::{Ask, Stop};
+use super::ask::{Ask, Stop, check_count};
 use super::error_code::ErrorCode;
 use crate::auth::scram::{MAX_ITERATIONS, MIN_ITERATIONS, credential_of_salted};
 use crate::authz::Resource;
@@ -36,6 +36,7 @@ type Failure = (ErrorCode, &'static str);
 
 /// DescribeUserScramCredentials.
 pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    check_count(ask.message.root().items(field::USERS).count())?;
     let mut response = ask.response()?;
     if !ask.gate.allows(Operation::Describe, Resource::CLUSTER) {
         response
@@ -110,6 +111,7 @@ enum Change {
 /// AlterUserScramCredentials. Each user is changed or not for itself.
 pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
+    check_count(root.items(field::DELETIONS).count() + root.items(field::UPSERTIONS).count())?;
     let deletions = root.items(field::DELETIONS).map(|item| (item, false));
     let all = deletions.chain(root.items(field::UPSERTIONS).map(|item| (item, true)));
     let permission = match ask.gate.allows(Operation::Alter, Resource::CLUSTER) {

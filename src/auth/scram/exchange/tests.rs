@@ -28,7 +28,7 @@ fn directory(hash: ScramHash) -> Arc<Directory> {
 
 fn credential(hash: ScramHash) -> ScramCredential {
     let iterations = NonZeroU32::new(MIN_ITERATIONS).unwrap();
-    credential_of(hash, PASSWORD, Salt(vec![1; 16]), iterations)
+    credential_of(hash, PASSWORD, Salt::from_random([1; 25]), iterations)
 }
 
 /// The other side of an exchange, as RFC 5802 §3 has it.
@@ -194,7 +194,7 @@ const T_LIMIT: f64 = 4.5;
 /// How far apart the times are that a wrong proof takes for somebody and for nobody. Both take turns at random, and the
 /// slowest tenth, in which the machine did something else, counts for neither.
 fn time_of_somebody_and_nobody(hash: ScramHash) -> f64 {
-    const TURNS: usize = 8_000;
+    const TURNS: usize = 3_000;
     let directory = directory(hash);
     let mut turns = [0; TURNS];
     aws_lc_rs::rand::fill(&mut turns).unwrap();
@@ -227,12 +227,13 @@ fn time_of_somebody_and_nobody(hash: ScramHash) -> f64 {
     welch(&of(true), &of(false))
 }
 
+/// The middle one of five samples: a machine that is busy with something else spoils one of them now and then.
 #[test]
 fn the_time_does_not_tell_somebody_from_nobody() {
     for hash in [ScramHash::Sha256, ScramHash::Sha512] {
-        let apart = time_of_somebody_and_nobody(hash);
-        println!("{hash:?}: t = {apart:.2}");
-        assert!(apart.abs() < T_LIMIT, "{hash:?}: t = {apart}");
+        let mut apart = [(); 5].map(|()| time_of_somebody_and_nobody(hash));
+        apart.sort_by(f64::total_cmp);
+        assert!(apart[2].abs() < T_LIMIT, "{hash:?}: t = {apart:?}");
     }
 }
 

@@ -13,7 +13,7 @@ use klamm_raft::model::Operation::{Alter, Describe, DescribeConfigs};
 
 use super::world::*;
 use crate::authz::Resource;
-use crate::vcluster::plan::Attempt;
+use crate::vcluster::plan::{Attempt, CloseReason, Plan};
 
 const SHA_256: i8 = 1;
 const SHA_512: i8 = 2;
@@ -53,6 +53,33 @@ fn described(world: &World, users: &[&str]) -> DescribeUserScramCredentialsRespo
     let users = users.iter().map(|user| UserName::default().with_name(text(user)));
     let request = DescribeUserScramCredentialsRequest::default().with_users(Some(users.collect()));
     world.ask(0, &request).replied()
+}
+
+/// Each would be answered, and the answer is many times as large as the request.
+#[test]
+fn too_many_users_are_no_request() {
+    let world = World::new().asked_by_super_user();
+    let (half, more) = (10_000, 10_001);
+    let altered = |puts, drops| {
+        world.ask(
+            0,
+            &alter(
+                vec![put("a", SHA_256, 4096); puts],
+                vec![drop("b", SHA_256); drops],
+            ),
+        )
+    };
+    assert_eq!(altered(half, more).closed(), CloseReason::BadRequest);
+    assert!(!matches!(altered(half, half).planned.plan, Plan::Close(_)));
+    let asked = |count| {
+        let users = vec![UserName::default().with_name(text("a")); count];
+        world.ask(
+            0,
+            &DescribeUserScramCredentialsRequest::default().with_users(Some(users)),
+        )
+    };
+    assert_eq!(asked(half + more).closed(), CloseReason::BadRequest);
+    assert!(!matches!(asked(half + half).planned.plan, Plan::Close(_)));
 }
 
 #[test]
