@@ -144,7 +144,7 @@ impl<K: Hash + Eq + Clone> Fold<K> {
     }
 }
 
-/// One for all sessions of a node. They meet here only with lines that are worth a warning.
+/// One for all sessions of a node. They meet here only with lines for the log.
 #[derive(Debug)]
 pub(crate) struct Folded<K> {
     fold: Mutex<Fold<K>>,

@@ -130,7 +130,11 @@ impl Session {
             pause: None,
             held: None,
             deferred: None,
-            upstream: UpstreamSide::new(Arc::clone(&setup.pools), limits.max_frame_bytes),
+            upstream: UpstreamSide::new(
+                Arc::clone(&setup.pools),
+                Arc::clone(&setup.shared.complaints),
+                limits.max_frame_bytes,
+            ),
             deadlines: Deadlines::new(limits, now),
             timer: Timer::new(now),
             feed: Feed::new(setup.orders.clone()),

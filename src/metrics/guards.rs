@@ -35,7 +35,7 @@ impl GuardMetrics {
             )?,
             log_lines_left_out: IntCounter::new(
                 "klamm_log_lines_left_out_total",
-                "Log lines about denials, refused logins and closed connections that were counted and not written",
+                "Log lines about denials, logins, closed connections and brokers that were counted and not written",
             )?,
             seats_taken: IntCounterVec::new(
                 Opts::new(

@@ -1,6 +1,7 @@
-//! The log lines that a client can cause again and again: denials, refused logins, connections that end badly. Each kind is
-//! written when it is met first, and a few times more; of the rest the number is.
+//! The log lines that a client can cause again and again: denials, logins, connections that end badly, brokers that do not
+//! answer. Each kind is written when it is met first, and a few times more; of the rest the number is.
 
+use std::fmt::Display;
 use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,6 +22,11 @@ pub(super) enum Kind {
         operation: Operation,
         resource_type: ResourceType,
     },
+    /// A login that succeeded.
+    LoggedIn {
+        vcluster: VclusterName,
+        principal: Principal,
+    },
     /// A login, for a reason of a closed set.
     Refused {
         vcluster: VclusterName,
@@ -31,6 +37,8 @@ pub(super) enum Kind {
         vcluster: VclusterName,
         reason: &'static str,
     },
+    /// A broker, or whatever else answers for a physical cluster.
+    Upstream { whom: String, what: &'static str },
 }
 
 /// What the sessions of a node share.
@@ -57,6 +65,17 @@ impl Complaints {
             }
         }
     }
+
+    /// Says what is wrong with a broker, unless that was said often enough. `whom` is where it is, or what it serves.
+    pub(super) fn of_upstream(self: &Arc<Self>, whom: impl Display, what: &'static str, why: impl Display) {
+        let (whom, why) = (whom.to_string(), why.to_string());
+        let kind = Kind::Upstream { whom, what };
+        if self.may_write(Instant::now(), &kind, &why)
+            && let Kind::Upstream { whom, what } = kind
+        {
+            warn!(%whom, error = %why, "upstream: {what}");
+        }
+    }
 }
 
 fn report(LeftOut { kind, lines }: LeftOut<Kind>) {
@@ -72,6 +91,15 @@ fn report(LeftOut { kind, lines }: LeftOut<Kind>) {
             event = "denied", %vcluster, lines,
             "Principal = {principal} is Denied operation = {} on resources of type {}: {lines} more within {within} s",
             audited_operation(operation), audited_type(resource_type),
+        ),
+        Some(Kind::LoggedIn { vcluster, principal }) => info!(
+            target: "klamm::audit",
+            event = "login", %vcluster, %principal, lines,
+            "{lines} more logins within {within} s",
+        ),
+        Some(Kind::Upstream { whom, what }) => warn!(
+            %whom, lines,
+            "upstream: {what}: {lines} more within {within} s",
         ),
         Some(Kind::Refused { vcluster, reason }) => warn!(
             target: "klamm::audit",
@@ -134,11 +162,23 @@ mod tests {
         };
         assert!(complaints.may_write(now, &closed, 1));
         assert!(!complaints.may_write(now, &closed, 1));
+        let logged_in = Kind::LoggedIn {
+            vcluster: "tenant".parse().unwrap(),
+            principal: Principal::user("eve"),
+        };
+        let written = (0..100).filter(|_| complaints.may_write(now, &logged_in, "192.0.2.1"));
+        assert_eq!(written.count(), 1);
+        for _ in 0..100 {
+            complaints.of_upstream("main broker 1", "no connection", "refused");
+        }
         tokio::time::sleep(2 * Folded::<Kind>::WINDOW).await;
         let told = log.0.lock().unwrap().clone();
         let told = String::from_utf8(told).unwrap();
-        assert_eq!(told.lines().count(), 2, "{told}");
+        assert_eq!(told.lines().count(), 5, "{told}");
         for part in [
+            "upstream: no connection whom=main broker 1 error=refused",
+            "upstream: no connection: 99 more within 10 s",
+            "99 more logins within 10 s",
             "Principal = User:eve is Denied operation = WRITE on resources of type Topic: 90 more within 10 s",
             "1 more sessions were closed for this reason within 10 s",
             "login_timeout",

@@ -9,8 +9,8 @@ use futures_util::future::join_all;
 use kafka_protocol::messages::FindCoordinatorRequest;
 use kafka_protocol::protocol::StrBytes;
 use klamm_raft::model::ClusterId;
-use tracing::warn;
 
+use super::complaints::Complaints;
 use super::setup::Pools;
 use crate::backend::{Channel, ChannelError, Lane, Lease, LeaseError, LoginAs, Return};
 use crate::chain::Chain;
@@ -39,10 +39,15 @@ enum Failure {
 }
 
 /// Sends all calls at the same time. What came of them, in their order, after `limit` at the latest.
-pub(super) async fn run(calls: Vec<Call>, pools: Pools, login: LoginAs, limit: Duration) -> Vec<CallResult> {
+pub(super) async fn run(
+    calls: Vec<Call>,
+    (pools, login): (Pools, LoginAs),
+    complaints: Arc<Complaints>,
+    limit: Duration,
+) -> Vec<CallResult> {
     let errand = Arc::new(Errand { pools, login });
     join_all(calls.into_iter().map(|call| {
-        let errand = Arc::clone(&errand);
+        let (errand, complaints) = (Arc::clone(&errand), Arc::clone(&complaints));
         async move {
             let cluster = call.to.cluster().clone();
             let failure = match tokio::time::timeout(limit, errand.call(call)).await {
@@ -50,7 +55,7 @@ pub(super) async fn run(calls: Vec<Call>, pools: Pools, login: LoginAs, limit: D
                 Ok(Err(failure)) => Chain(&failure).to_string(),
                 Err(_) => "it took too long".to_owned(),
             };
-            warn!(%cluster, failure, "upstream: a part of a request was not answered");
+            complaints.of_upstream(cluster, "a part of a request was not answered", failure);
             Err(Unanswered)
         }
     }))

@@ -1,8 +1,9 @@
 //! Logins for which somebody else vouches: the keys of a provider of tokens, or the broker, to which the client's own
 //! messages are relayed.
 
+use std::sync::Arc;
+
 use klamm_raft::model::ProviderName;
-use tracing::warn;
 
 use super::Session;
 use super::end::End;
@@ -11,7 +12,7 @@ use super::pause::Pause;
 use super::pipeline::Asked;
 use super::serve::destination;
 use crate::auth::{BrokerAnswer, KeyNeed, ToBroker, Turn};
-use crate::backend::{Lane, RelayError};
+use crate::backend::Lane;
 use crate::chain::Chain;
 
 /// A message for the broker, and the lane that it went over.
@@ -62,12 +63,17 @@ impl Session {
         let view = self.setup.door.view.load();
         let destination = destination(&view, self.setup.door.place).ok_or(End::UpstreamUnavailable)?;
         let lane = self.upstream.take_own(&destination)?;
+        let complaints = Arc::clone(&self.setup.shared.complaints);
         self.pause = Some(Pause::Relay {
             done: Box::pin(async move {
                 let mut lane = lane.await?;
                 match lane.relay(&to_broker).await {
                     Ok(answer) => Ok((lane, answer)),
-                    Err(error) => Err(lost(&error)),
+                    Err(error) => {
+                        let what = "a client's login could not be relayed";
+                        complaints.of_upstream(destination, what, Chain(&error));
+                        Err(End::UpstreamLost)
+                    }
                 }
             }),
             asked,
@@ -86,9 +92,4 @@ impl Session {
         }
         self.on_turn(turn, directory, asked)
     }
-}
-
-fn lost(error: &RelayError) -> End {
-    warn!(error = %Chain(error), "upstream: a client's login could not be relayed");
-    End::UpstreamLost
 }

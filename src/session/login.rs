@@ -153,11 +153,18 @@ impl Session {
             .expires
             .and_then(|expires| self.now.checked_add(left(expires)));
         let principal = login.principal.clone();
-        info!(
-            target: "klamm::audit",
-            event = "login", vcluster = %directory.vcluster(), %principal, %peer, mechanism = login.means(),
-            again = self.caller.is_some(),
-        );
+        let (mechanism, again) = (login.means(), self.caller.is_some());
+        let kind = Kind::LoggedIn {
+            vcluster: directory.vcluster().clone(),
+            principal: principal.clone(),
+        };
+        let complaints = &self.setup.shared.complaints;
+        if complaints.may_write(self.now, &kind, (peer.ip(), mechanism, again)) {
+            info!(
+                target: "klamm::audit",
+                event = "login", vcluster = %directory.vcluster(), %principal, %peer, mechanism, again,
+            );
+        }
         self.purse = self.setup.shared.purses.of(directory.vcluster(), &principal);
         let address = canonical(peer.ip());
         let door = &self.setup.door;

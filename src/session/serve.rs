@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use klamm_raft::model::Entry;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::Session;
 use super::budget::Share;
@@ -19,7 +19,7 @@ use super::stage::Route;
 use super::upstream::Destination;
 use crate::auth::Conversation;
 use crate::authz::{AuditLine, Decision, Resource};
-use crate::vcluster::api::{self, Gathered, Gathering, LocalErrors};
+use crate::vcluster::api::{self, BadAnswer, Gathered, Gathering, LocalErrors};
 use crate::vcluster::pending::PendingChange;
 use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, ChangeResult, ChangeUnavailable, Denials, Forward, Need,
@@ -130,11 +130,8 @@ impl Session {
         let Some(caller) = &self.caller else {
             return Err(End::NotLoggedIn);
         };
-        let Gathered { plan, errors } =
-            api::gathered(&view, caller, gathering, answers).map_err(|error| {
-                warn!(api_key = asked.api_key, %error, "upstream: an answer does not parse");
-                End::BadUpstream
-            })?;
+        let Gathered { plan, errors } = api::gathered(&view, caller, gathering, answers)
+            .map_err(|error| self.bad_answer(&view, asked, &error))?;
         self.count(&errors, asked);
         self.carry_out(&view, plan, None, asked)
     }
@@ -219,8 +216,8 @@ impl Session {
             Need::Answers { calls, gathering } => Pause::Calls {
                 done: Box::pin(errands::run(
                     calls,
-                    Arc::clone(&self.setup.pools),
-                    self.upstream.login(),
+                    (Arc::clone(&self.setup.pools), self.upstream.login()),
+                    Arc::clone(&self.setup.shared.complaints),
                     limit,
                 )),
                 gathering,
@@ -248,6 +245,16 @@ impl Session {
         self.reply(answer, asked);
     }
 
+    fn bad_answer(&self, view: &View, asked: Asked, error: &BadAnswer) -> End {
+        let api = api_label(asked.api_key);
+        self.setup.shared.complaints.of_upstream(
+            &view.name,
+            "an answer does not parse",
+            format_args!("{api}: {error}"),
+        );
+        End::BadUpstream
+    }
+
     /// Gives the client an answer of the broker.
     pub(super) fn tell(&mut self, frame: Frame) -> Result<(), End> {
         let Some(awaited) = self.pipeline.answered() else {
@@ -257,15 +264,15 @@ impl Session {
             return Err(End::NotLoggedIn);
         };
         let view = self.setup.door.view.load();
-        let answer = api::response(&view, caller, awaited.pending, frame.bytes).map_err(|error| {
-            warn!(api_key = awaited.asked.api_key, %error, "upstream: an answer does not parse");
-            End::BadUpstream
-        })?;
+        let answer = api::response(&view, caller, awaited.pending, frame.bytes)
+            .map_err(|error| self.bad_answer(&view, awaited.asked, &error))?;
         if let Some(error_code) = answer.gateway_refused {
             self.setup.door.metrics.gateway_refused.inc();
-            warn!(
-                api_key = awaited.asked.api_key,
-                error_code, "upstream: the physical cluster refuses the gateway's own account"
+            let api = api_label(awaited.asked.api_key);
+            self.setup.shared.complaints.of_upstream(
+                &view.name,
+                "the physical cluster refuses the gateway's own account",
+                format_args!("{api}: error {error_code}"),
             );
         }
         self.count(&answer.errors, awaited.asked);

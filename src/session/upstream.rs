@@ -1,16 +1,18 @@
 //! A session's side towards its broker: the lane, leased with the first request, and the bytes to and from it.
 
+use std::fmt::{self, Display};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use actix::MailboxError;
 use klamm_raft::model::ClusterId;
 use tokio::io::{AsyncRead, ReadBuf};
-use tracing::warn;
 
 use super::budget::{Budget, Share};
+use super::complaints::Complaints;
 use super::end::End;
 use super::inbound::{Filled, Frame, Front, Inbound};
 use super::outbound::Outbound;
@@ -28,6 +30,26 @@ pub(super) struct Destination {
     pub(super) broker: Option<i32>,
 }
 
+impl Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.broker {
+            Some(broker) => write!(f, "{} broker {broker}", self.cluster),
+            None => write!(f, "{}", self.cluster),
+        }
+    }
+}
+
+/// Why there is no lane.
+#[derive(Debug, thiserror::Error)]
+enum NoLane {
+    #[error("no such physical cluster is configured")]
+    NotConfigured,
+    #[error("the pool does not answer: {0}")]
+    Pool(#[from] MailboxError),
+    #[error("{}", Chain(.0))]
+    Lease(#[from] LeaseError),
+}
+
 /// The connection to the broker.
 enum Link {
     /// None is needed yet.
@@ -39,6 +61,7 @@ enum Link {
 /// The side towards the broker.
 pub(super) struct UpstreamSide {
     pools: Pools,
+    complaints: Arc<Complaints>,
     link: Link,
     /// Where the link leads, if there is one.
     destination: Option<Destination>,
@@ -53,9 +76,10 @@ pub(super) struct UpstreamSide {
 }
 
 impl UpstreamSide {
-    pub(super) fn new(pools: Pools, max_frame_bytes: usize) -> Self {
+    pub(super) fn new(pools: Pools, complaints: Arc<Complaints>, max_frame_bytes: usize) -> Self {
         Self {
             pools,
+            complaints,
             link: Link::None,
             destination: None,
             login: LoginAs::Gateway,
@@ -63,6 +87,12 @@ impl UpstreamSide {
             is_clean: true,
             inbound: Inbound::new(max_frame_bytes),
             outbound: Outbound::default(),
+        }
+    }
+
+    fn complain(&self, what: &'static str, why: &dyn Display) {
+        if let Some(destination) = &self.destination {
+            self.complaints.of_upstream(destination, what, why);
         }
     }
 
@@ -88,8 +118,11 @@ impl UpstreamSide {
 
     fn lease(&mut self, destination: Destination) -> Result<(), End> {
         let Some(pool) = self.pools.get(&destination.cluster) else {
-            warn!(cluster = %destination.cluster, "no such physical cluster is configured");
-            return Err(End::UpstreamUnavailable);
+            return Err(unavailable(
+                &self.complaints,
+                &destination,
+                &NoLane::NotConfigured,
+            ));
         };
         if self.login == LoginAs::Client {
             // The client's own lane is gone, and with it its login.
@@ -143,15 +176,16 @@ impl UpstreamSide {
         self.is_clean = false;
         self.destination = Some(destination.clone());
         let Some(pool) = self.pools.get(&destination.cluster) else {
-            warn!(cluster = %destination.cluster, "no such physical cluster is configured");
-            return Err(End::UpstreamUnavailable);
+            return Err(unavailable(&self.complaints, destination, &NoLane::NotConfigured));
         };
         let request = pool.send(Lease {
             broker: destination.broker,
             login: LoginAs::Client,
         });
-        let destination = destination.clone();
-        Ok(Box::pin(async move { opened(request.await, Some(&destination)) }))
+        let (destination, complaints) = (destination.clone(), Arc::clone(&self.complaints));
+        Ok(Box::pin(async move {
+            opened(request.await).map_err(|why| unavailable(&complaints, &destination, &why))
+        }))
     }
 
     /// Takes that lane back.
@@ -209,16 +243,20 @@ impl UpstreamSide {
                 Link::None => return Ok(()),
                 Link::Leasing(lease) => match lease.as_mut().poll(cx) {
                     Poll::Pending => return Ok(()),
-                    Poll::Ready(leased) => {
-                        self.link = Link::Open(opened(leased, self.destination.as_ref())?);
-                    }
+                    Poll::Ready(leased) => match opened(leased) {
+                        Ok(lane) => self.link = Link::Open(lane),
+                        Err(why) => {
+                            self.complain(NO_CONNECTION, &why);
+                            return Err(End::UpstreamUnavailable);
+                        }
+                    },
                 },
                 Link::Open(_) if self.outbound.is_empty() => return Ok(()),
                 Link::Open(lane) => match self.outbound.poll_write(lane, cx) {
                     Poll::Pending => return Ok(()),
                     Poll::Ready(Ok(_)) => {}
                     Poll::Ready(Err(error)) => {
-                        warn!(destination = ?self.destination, %error, "upstream: a request could not be written");
+                        self.complain("a request could not be written", &error);
                         return Err(End::UpstreamLost);
                     }
                 },
@@ -236,18 +274,21 @@ impl UpstreamSide {
                 Ok(Some(frame)) => return Poll::Ready(Ok(frame)),
                 Ok(None) => {}
                 Err(error) => {
-                    warn!(destination = ?self.destination, %error, "upstream: an answer cannot be read");
+                    self.complain("an answer cannot be read", &error);
                     return Poll::Ready(Err(End::BadUpstream));
                 }
             }
             match ready!(self.inbound.poll_fill(lane, cx, budget)) {
                 Ok(Filled::Bytes(_)) => {}
                 Ok(Filled::End) => {
-                    warn!(destination = ?self.destination, "upstream: the broker closed the connection with requests in flight");
+                    self.complain(
+                        "the connection ended",
+                        &"the broker closed it with requests in flight",
+                    );
                     return Poll::Ready(Err(End::UpstreamLost));
                 }
                 Err(error) => {
-                    warn!(destination = ?self.destination, %error, "upstream: an answer could not be read");
+                    self.complain("an answer could not be read", &error);
                     return Poll::Ready(Err(End::UpstreamLost));
                 }
             }
@@ -284,25 +325,19 @@ impl UpstreamSide {
     }
 }
 
-fn opened(
-    leased: Result<Result<Lane, LeaseError>, MailboxError>,
-    destination: Option<&Destination>,
-) -> Result<Lane, End> {
-    match leased {
-        Ok(Ok(lane)) => Ok(lane),
-        Ok(Err(error)) => {
-            warn!(?destination, error = %Chain(&error), "upstream: no connection to the broker");
-            Err(End::UpstreamUnavailable)
-        }
-        Err(error) => {
-            warn!(?destination, %error, "upstream: the pool does not answer");
-            Err(End::UpstreamUnavailable)
-        }
-    }
+const NO_CONNECTION: &str = "no connection to the broker";
+
+fn opened(leased: Result<Result<Lane, LeaseError>, MailboxError>) -> Result<Lane, NoLane> {
+    Ok(leased??)
 }
 
-impl std::fmt::Debug for UpstreamSide {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+fn unavailable(complaints: &Arc<Complaints>, to: &Destination, why: &NoLane) -> End {
+    complaints.of_upstream(to, NO_CONNECTION, why);
+    End::UpstreamUnavailable
+}
+
+impl fmt::Debug for UpstreamSide {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "UpstreamSide({:?})", self.destination)
     }
 }

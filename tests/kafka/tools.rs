@@ -45,6 +45,20 @@ fn topics_are_listed_and_described_by_their_aliases() -> Result<()> {
         "",
     )?;
     ensure!(!missing.status.success(), "{}", missing.all());
+    let broker = |kind: &str, how: &[&str]| {
+        let entity = ["--describe", "--entity-type", kind, "--entity-name", "1"];
+        scene.client_ok(&user, "kafka-configs", &[&entity[..], how].concat())
+    };
+    let settings = broker("brokers", &["--all"])?;
+    ensure!(settings.contains("message.max.bytes="), "{settings}");
+    for of_operators in ["connections.max.idle.ms", "throttled.rate", "log.dirs"] {
+        ensure!(!settings.contains(of_operators), "{of_operators}: {settings}");
+    }
+    let loggers = broker("broker-loggers", &[])?;
+    ensure!(
+        !loggers.contains("org.apache") && !loggers.contains("kafka."),
+        "{loggers}"
+    );
     Ok(())
 }
 
