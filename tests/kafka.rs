@@ -44,6 +44,8 @@ mod names;
 mod passthrough;
 #[path = "kafka/pki.rs"]
 mod pki;
+#[path = "kafka/producers.rs"]
+mod producers;
 #[path = "kafka/program.rs"]
 mod program;
 #[path = "kafka/quickstart.rs"]

@@ -8,6 +8,7 @@ mod accounts;
 mod acls;
 mod aliases;
 mod holders;
+mod marks;
 mod namespaces;
 mod nodes;
 mod proposals;

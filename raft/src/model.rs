@@ -9,6 +9,7 @@ mod holder;
 mod internal;
 mod limit;
 mod listener;
+mod mark;
 mod names;
 mod neighbours;
 mod node;
@@ -37,6 +38,7 @@ pub use holder::Holder;
 pub use internal::{CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS, begins_kafkas_own, is_kafkas_own};
 pub use limit::{Limit, Of};
 pub use listener::{Encryption, Entry, ListenerRecord, Protocol, Routing, Sasl, Speech, UnknownProtocol};
+pub use mark::ProducerMark;
 pub use names::{
     AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, InvalidName, ListenerName,
     NamePrefix, NameSelector, NodeId, ProviderName, Revision, TopicName, VclusterName,

@@ -19,6 +19,7 @@ const LATENCY_BUCKETS_S: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 
 pub struct Families {
     sessions: IntGaugeVec,
     hidden_topics: IntGaugeVec,
+    producer_mark: IntGaugeVec,
     bytes: IntCounterVec,
     requests: IntCounterVec,
     latency: HistogramVec,
@@ -37,6 +38,8 @@ pub struct VclusterMetrics {
     pub sessions: IntGauge,
     /// Topics that are not shown because others have their names.
     pub hidden_topics: IntGauge,
+    /// The number that producer ids are marked with; 0 where they are not.
+    pub producer_mark: IntGauge,
     /// Bytes that clients sent.
     pub bytes_in: IntCounter,
     /// Bytes that were sent to clients.
@@ -78,6 +81,13 @@ impl Families {
                 Opts::new(
                     "klamm_hidden_topics",
                     "Topics of physical clusters that are hidden because another has their name, by virtual cluster",
+                ),
+                &["vcluster"],
+            )?,
+            producer_mark: IntGaugeVec::new(
+                Opts::new(
+                    "klamm_producer_mark",
+                    "The number that producer ids are marked with on brokers, by virtual cluster",
                 ),
                 &["vcluster"],
             )?,
@@ -135,6 +145,7 @@ impl Families {
         vec![
             Box::new(self.sessions.clone()),
             Box::new(self.hidden_topics.clone()),
+            Box::new(self.producer_mark.clone()),
             Box::new(self.bytes.clone()),
             Box::new(self.requests.clone()),
             Box::new(self.latency.clone()),
@@ -152,6 +163,7 @@ impl Families {
             name: name.clone(),
             sessions: self.sessions.with_label_values(&[label]),
             hidden_topics: self.hidden_topics.with_label_values(&[label]),
+            producer_mark: self.producer_mark.with_label_values(&[label]),
             bytes_in: self.bytes.with_label_values(&[label, "in"]),
             bytes_out: self.bytes.with_label_values(&[label, "out"]),
             logins: self.logins.with_label_values(&[label]),
@@ -173,6 +185,7 @@ impl Families {
         // An error only says that there was nothing to forget.
         drop(self.sessions.remove_label_values(&label));
         drop(self.hidden_topics.remove_label_values(&label));
+        drop(self.producer_mark.remove_label_values(&label));
     }
 }
 

@@ -95,7 +95,6 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
         vclusters: &BTreeMap::new(),
         nodes: &BTreeMap::new(),
         topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology))]),
-        pinned: &BTreeMap::new(),
         signing_keys: Some(&samples::keys()),
         revision: Revision(1),
     };

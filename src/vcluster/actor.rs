@@ -114,6 +114,8 @@ impl VirtualCluster {
             Some(&previous),
             source(&self.name, &own, &self.state, &topologies),
         );
+        let mark = own.mark.as_ref().map_or(0, |mark| mark.number);
+        self.metrics.producer_mark.set(mark.into());
         self.settling.report(&view, &self.metrics);
         self.view.store(Arc::new(view));
         self.settle(ctx);
@@ -289,7 +291,6 @@ fn source<'a>(
         vclusters: &state.vclusters,
         nodes: &state.nodes,
         topologies,
-        pinned: &state.pinned_clusters,
         signing_keys: state.signing_keys.as_ref(),
         revision: state.revision,
     }

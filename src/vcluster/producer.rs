@@ -1,33 +1,51 @@
-//! Producer ids of one physical cluster where they are used on another one. They are marked there: a plain one could be
-//! somebody else's, whose sequence numbers would make records look like duplicates, and be lost.
+//! Producer ids as a virtual cluster writes them. Brokers give them out in turn, so that everybody can guess them: on a
+//! topic that two virtual clusters share, one could fence the other's producers, or make their records look like
+//! duplicates, which are lost. And those of two physical clusters are the same anyway.
 
-/// Ids of brokers are below it: a marked id is none of theirs.
-const MARK: i64 = 1 << 62;
-/// Where the number of the cluster begins, in bits.
-const TAG_SHIFT: u32 = 45;
-/// The numbers of clusters that there is room for.
-const TAGS: u32 = 1 << 17;
+use klamm_raft::model::ProducerMark;
 
-/// The number of the physical cluster that gave out an id.
+/// Ids that brokers give out are below it: those that are not are marked, with the number from this bit on.
+const MARKED: i64 = 1 << 42;
+
+/// How a virtual cluster writes the ids of its producers, where they are not those of transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ProducerTag(u32);
+pub enum ProducerIds {
+    /// As the physical cluster gave them out.
+    Plain,
+    /// Marked with this, which is a number at its place.
+    Marked(i64),
+    /// Not at all: nobody gives any out yet.
+    Nobodys,
+}
 
-impl ProducerTag {
-    /// None when there is no room for the number.
-    pub fn new(number: u32) -> Option<Self> {
-        (number < TAGS).then_some(Self(number))
+/// Whether a broker can have given out an id, and did not get it from a virtual cluster.
+pub fn is_plain(id: i64) -> bool {
+    id < MARKED
+}
+
+impl ProducerIds {
+    pub fn marked(mark: &ProducerMark) -> Self {
+        Self::Marked(MARKED * i64::from(mark.number))
     }
 
-    /// The id on another cluster than the one that gave it out. None when there is no room for it.
-    pub fn mark(self, producer_id: i64) -> Option<i64> {
-        let has_room = (0..1 << TAG_SHIFT).contains(&producer_id);
-        has_room.then(|| MARK | (i64::from(self.0) << TAG_SHIFT) | producer_id)
+    /// The id of a client's producer on a broker. None when there is none: no client has such an id.
+    pub fn to_physical(self, id: i64) -> Option<i64> {
+        match self {
+            _ if !is_plain(id) => None,
+            Self::Plain => Some(id),
+            Self::Marked(mark) => Some(mark | id),
+            Self::Nobodys => None,
+        }
     }
 
-    /// The id that was given out, of one that was marked so.
-    pub fn unmark(self, marked: i64) -> Option<i64> {
-        let producer_id = marked & ((1 << TAG_SHIFT) - 1);
-        (self.mark(producer_id) == Some(marked)).then_some(producer_id)
+    /// The id that a client knows of a producer on a broker. None when it is another virtual cluster's.
+    pub fn to_virtual(self, id: i64) -> Option<i64> {
+        match self {
+            Self::Plain => Some(id),
+            _ if is_plain(id) => Some(id),
+            Self::Marked(mark) if id - id % MARKED == mark => Some(id % MARKED),
+            Self::Marked(_) | Self::Nobodys => None,
+        }
     }
 }
 
@@ -35,21 +53,48 @@ impl ProducerTag {
 mod tests {
     use super::*;
 
-    #[test]
-    fn marked_ids_differ_between_clusters_and_from_what_brokers_give_out() {
-        let (one, two) = (ProducerTag::new(0).unwrap(), ProducerTag::new(TAGS - 1).unwrap());
-        for id in [0, 1, 7_000, (1 << 45) - 1] {
-            let (a, b) = (one.mark(id).unwrap(), two.mark(id).unwrap());
-            assert!(a != b && a >= MARK && b >= MARK);
-            assert_eq!((one.unmark(a), two.unmark(b)), (Some(id), Some(id)));
-            assert_eq!((one.unmark(b), one.unmark(id)), (None, None));
-        }
+    fn marked(number: u32) -> ProducerIds {
+        ProducerIds::marked(&ProducerMark {
+            number,
+            of: "main".parse().unwrap(),
+        })
     }
 
     #[test]
-    fn what_has_no_room_is_not_marked() {
-        assert_eq!(ProducerTag::new(TAGS), None);
-        let tag = ProducerTag::new(3).unwrap();
-        assert_eq!((tag.mark(1 << 45), tag.mark(-1)), (None, None));
+    fn marked_ids_differ_between_numbers_and_from_what_brokers_give_out() {
+        let (one, two) = (marked(1), marked(ProducerMark::HIGHEST));
+        for id in [0, 1, 7_000, MARKED - 1] {
+            let (a, b) = (one.to_physical(id).unwrap(), two.to_physical(id).unwrap());
+            assert!(a != b && !is_plain(a) && !is_plain(b));
+            assert_eq!((one.to_virtual(a), two.to_virtual(b)), (Some(id), Some(id)));
+            assert_eq!((one.to_virtual(b), two.to_virtual(a)), (None, None));
+            assert_eq!(one.to_virtual(id), Some(id), "of a transaction");
+        }
+        assert_eq!(
+            two.to_physical(MARKED - 1),
+            Some(i64::MAX),
+            "there is room for all"
+        );
+    }
+
+    #[test]
+    fn nobody_writes_an_id_that_is_marked_already() {
+        let theirs = marked(2).to_physical(7).unwrap();
+        for ids in [ProducerIds::Plain, marked(1), marked(2), ProducerIds::Nobodys] {
+            for forged in [theirs, MARKED, 1 << 62, i64::MAX] {
+                assert_eq!(ids.to_physical(forged), None, "{ids:?} {forged}");
+            }
+        }
+        assert_eq!(ProducerIds::Nobodys.to_physical(7), None);
+    }
+
+    #[test]
+    fn where_nothing_is_marked_everything_is_shown() {
+        let theirs = marked(2).to_physical(7).unwrap();
+        for id in [-1, 0, 7, theirs] {
+            assert_eq!(ProducerIds::Plain.to_virtual(id), Some(id));
+        }
+        assert_eq!(ProducerIds::Nobodys.to_virtual(theirs), None);
+        assert_eq!(marked(1).to_virtual(-1), Some(-1), "none");
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_raft::model::{
-    AliasTopic, Namespace, PortSlot, Standard, TopicName, VclusterKind, VclusterState, VirtualCluster,
+    AliasTopic, Namespace, PortSlot, ProducerMark, Standard, TopicName, VclusterKind, VclusterState,
+    VirtualCluster,
 };
 
 /// A Partner at home on `main`, with aliases: name, physical cluster and physical name. It has nothing else.
@@ -19,6 +20,10 @@ pub(crate) fn partner(aliases: &[(&str, &str, &str)]) -> VclusterState {
     VclusterState {
         aliases: aliases.collect::<BTreeMap<_, _>>().into(),
         home: Some("main".parse().unwrap()),
+        mark: Some(ProducerMark {
+            number: 1,
+            of: "main".parse().unwrap(),
+        }),
         brokers: BTreeMap::new(),
         ..VclusterState::new(
             VirtualCluster::new(VclusterKind::Partner),
@@ -32,6 +37,7 @@ pub(crate) fn partner(aliases: &[(&str, &str, &str)]) -> VclusterState {
 pub(crate) fn passthrough() -> VclusterState {
     let mut state = partner(&[]);
     state.spec.kind = VclusterKind::Passthrough;
+    state.mark = None;
     state
 }
 

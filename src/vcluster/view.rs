@@ -7,15 +7,15 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
-    AclBinding, ClusterId, Limits, Neighbours, NodeId, NodeRecord, PinnedCluster, Revision, Shared,
-    SigningKeys, VclusterKind, VclusterName, VclusterState,
+    AclBinding, ClusterId, Limits, Neighbours, NodeId, NodeRecord, Revision, Shared, SigningKeys,
+    VclusterKind, VclusterName, VclusterState,
 };
 
 use super::api::table::Apis;
 use super::brokers::Brokers;
 use super::names::TopicId;
 use super::names::Virtual;
-use super::producer::ProducerTag;
+use super::producer::ProducerIds;
 use super::rename::{Alias, Names, Scope, Sources};
 use crate::auth::Directory;
 use crate::authz::{AclIndex, IfNoAcl, Principal};
@@ -37,6 +37,7 @@ pub struct View {
     /// The physical cluster that requests go to; none before the first alias.
     pub cluster: Option<ClusterId>,
     pub part: Part,
+    pub producers: ProducerIds,
     pub apis: Arc<Apis>,
     pub features: Arc<Features>,
     pub directory: Arc<Directory>,
@@ -53,8 +54,6 @@ pub enum Part {
     Foreign {
         /// The names of all parts.
         names: Arc<[Arc<Names>]>,
-        /// What marks producer ids of the home there; none while the home was never seen.
-        tag: Option<ProducerTag>,
     },
 }
 
@@ -81,7 +80,6 @@ pub struct Source<'a> {
     pub nodes: &'a BTreeMap<NodeId, NodeRecord>,
     /// Of the physical clusters that it reaches, as far as they are known.
     pub topologies: &'a Topologies,
-    pub pinned: &'a BTreeMap<ClusterId, PinnedCluster>,
     pub signing_keys: Option<&'a SigningKeys>,
     pub revision: Revision,
 }
@@ -119,6 +117,7 @@ impl View {
             brokers: Brokers::compile(previous.map(|view| &view.brokers), name, state, nodes, topologies),
             cluster: state.home.clone(),
             part: Part::Whole,
+            producers: producers(state),
             apis: reuse(previous.map(|view| &view.apis), apis),
             features: reuse(previous.map(|view| &view.features), features),
             directory: Directory::compile(previous.map(|view| &view.directory), name, state, signing_keys),
@@ -138,14 +137,11 @@ impl View {
         };
         let theirs: Vec<Arc<Names>> = foreign.iter().map(|cluster| of_cluster(cluster)).collect();
         let all: Arc<[Arc<Names>]> = [&self.names].into_iter().chain(&theirs).cloned().collect();
-        let home = self.cluster.as_ref().and_then(|home| source.pinned.get(home));
-        let tag = home.and_then(|home| ProducerTag::new(home.number));
         let parts = foreign.iter().zip(theirs).map(|(cluster, names)| Self {
             cluster: Some((*cluster).clone()),
             names,
             part: Part::Foreign {
                 names: Arc::clone(&all),
-                tag,
             },
             ..self.clone()
         });
@@ -193,12 +189,20 @@ impl View {
 
     fn others(&self) -> impl Iterator<Item = &Names> {
         let all: &[Arc<Names>] = match &self.part {
-            Part::Foreign { names, .. } => names,
+            Part::Foreign { names } => names,
             Part::Whole | Part::Home(_) => &[],
         };
         let of_foreign = self.foreign().iter().map(|part| part.names.as_ref());
         let others = all.iter().map(Arc::as_ref).chain(of_foreign);
         others.filter(|names| names.cluster() != self.cluster.as_ref())
+    }
+}
+
+fn producers(state: &VclusterState) -> ProducerIds {
+    match (&state.mark, &state.spec.kind) {
+        (Some(mark), _) => ProducerIds::marked(mark),
+        (None, VclusterKind::Passthrough) => ProducerIds::Plain,
+        (None, VclusterKind::Partner | VclusterKind::Standard(_)) => ProducerIds::Nobodys,
     }
 }
 
@@ -283,7 +287,6 @@ mod tests {
             vclusters: &BTreeMap::new(),
             nodes: &BTreeMap::new(),
             topologies,
-            pinned: &BTreeMap::new(),
             signing_keys: None,
             revision: Revision(1),
         };

@@ -11,7 +11,7 @@ use crate::wire::error::WireError;
 use crate::wire::item::Item;
 use crate::wire::message::{Message, Node, Span};
 use crate::wire::output::Output;
-use crate::wire::records::{NoOtherId, with_producer_ids};
+use crate::wire::records::{BatchHeader, NoOtherId, with_producer_ids};
 use crate::wire::segments::Segments;
 use crate::wire::tape::{Entry, Form};
 
@@ -210,11 +210,11 @@ impl Edits {
         self.push(span, EditKind::Replace, from, span);
     }
 
-    /// Gives the producers of all batches of a records field other ids.
+    /// Gives the producers of all batches of a records field the ids that `other` says.
     pub fn set_producer_ids(
         &mut self,
         records: Node<'_>,
-        other: impl Fn(i64) -> Option<i64>,
+        other: impl Fn(&BatchHeader) -> Option<i64>,
     ) -> Result<(), NoOtherId> {
         let start = records.content_span().range().start;
         let bytes = records.bytes().unwrap_or_default();

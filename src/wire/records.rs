@@ -61,19 +61,21 @@ const PRODUCER_ID: Range<usize> = 43..51;
 /// Check sums are corrected without reading what they cover, so one that was wrong stays wrong.
 pub(super) fn with_producer_ids(
     records: &[u8],
-    other: impl Fn(i64) -> Option<i64>,
+    other: impl Fn(&BatchHeader) -> Option<i64>,
     mut change: impl FnMut(Range<usize>, &[u8]),
 ) -> Result<(), NoOtherId> {
     let mut at = 0;
     while let Some((header, size)) = records.get(at..).and_then(parse) {
         if header.producer_id >= 0 && at + size <= records.len() {
-            let id = other(header.producer_id).ok_or(NoOtherId)?;
-            let mut crc = [0; 4];
-            crc.copy_from_slice(&records[at + CRC.start..at + CRC.end]);
-            let difference = (header.producer_id ^ id).to_be_bytes();
-            let crc = u32::from_be_bytes(crc) ^ crc32c::of_change(difference, size - PRODUCER_ID.end);
-            change(at + CRC.start..at + CRC.end, &crc.to_be_bytes());
-            change(at + PRODUCER_ID.start..at + PRODUCER_ID.end, &id.to_be_bytes());
+            let id = other(&header).ok_or(NoOtherId)?;
+            if id != header.producer_id {
+                let mut crc = [0; 4];
+                crc.copy_from_slice(&records[at + CRC.start..at + CRC.end]);
+                let difference = (header.producer_id ^ id).to_be_bytes();
+                let crc = u32::from_be_bytes(crc) ^ crc32c::of_change(difference, size - PRODUCER_ID.end);
+                change(at + CRC.start..at + CRC.end, &crc.to_be_bytes());
+                change(at + PRODUCER_ID.start..at + PRODUCER_ID.end, &id.to_be_bytes());
+            }
         }
         at = at.saturating_add(size).min(records.len());
     }

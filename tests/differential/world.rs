@@ -39,6 +39,14 @@ impl Kind {
         }
     }
 
+    /// The number that producer ids are marked with: that of the only virtual cluster that marks any.
+    pub(crate) fn mark(self) -> i64 {
+        match self {
+            Self::Partner => 1,
+            Self::Passthrough => 0,
+        }
+    }
+
     /// Whether a user's requests are compared. How rights are judged does not depend on the kind.
     pub(crate) fn tries(self, user: &str) -> bool {
         const SOME: [&str; 12] = [

@@ -12,7 +12,7 @@ use klamm::vcluster::view::{Source, View};
 use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
     AccountName, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot,
-    ListenerName, NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, Protocol,
+    ListenerName, NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, ProducerMark, Protocol,
     ResourcePattern, ResourceType, Revision, ServiceAccount, SigningKey, SigningKeys, TokenId, TokenRecord,
     VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
@@ -63,7 +63,6 @@ impl World {
                 vclusters: &BTreeMap::new(),
                 nodes: &BTreeMap::from([(NodeId(1), node)]),
                 topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
-                pinned: &BTreeMap::new(),
                 signing_keys: Some(&keys),
                 revision: Revision(1),
             },
@@ -168,6 +167,10 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
         tokens: BTreeMap::from([(id, record.clone())]).into(),
         acls: acls().into(),
         home: Some("main".parse().unwrap()),
+        mark: Some(ProducerMark {
+            number: 1,
+            of: "main".parse().unwrap(),
+        }),
         brokers: [(10, 1), (11, 2)].into_iter().map(broker).collect(),
         next_broker_id: 100,
         ..VclusterState::new(

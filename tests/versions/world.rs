@@ -22,8 +22,8 @@ use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Need, Place, Plan, S
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm_raft::model::{
-    AliasTopic, BrokerKey, BrokerSlot, ListenerName, NodeId, NodeRecord, PortSlot, Protocol, Revision,
-    VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    AliasTopic, BrokerKey, BrokerSlot, ListenerName, NodeId, NodeRecord, PortSlot, ProducerMark, Protocol,
+    Revision, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
 pub(crate) const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/kafka.sh");
@@ -294,6 +294,10 @@ pub(crate) fn view(topology: &Topology) -> View {
     let state = VclusterState {
         aliases: BTreeMap::from([(VIRTUAL.parse().unwrap(), alias)]).into(),
         home: Some(home),
+        mark: Some(ProducerMark {
+            number: 1,
+            of: "main".parse().unwrap(),
+        }),
         brokers: topology.brokers.keys().map(broker).collect(),
         next_broker_id: VIRTUAL_BROKER + 1,
         ..VclusterState::new(
@@ -315,7 +319,6 @@ pub(crate) fn view(topology: &Topology) -> View {
             vclusters: &BTreeMap::new(),
             nodes: &BTreeMap::from([(NodeId(1), node)]),
             topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
-            pinned: &BTreeMap::new(),
             signing_keys: None,
             revision: Revision(1),
         },

@@ -5,7 +5,7 @@ use crate::model::{AliasTopic, Limit, State, TopicName, VclusterKind, VclusterNa
 use crate::outcome::{Outcome, Refusal};
 
 use super::slots::release_unreached;
-use super::{namespaces, relay, vcluster, vcluster_mut};
+use super::{marks, namespaces, relay, vcluster, vcluster_mut};
 
 /// Creates one. One that is there stays what it is.
 pub(super) fn put(
@@ -69,9 +69,17 @@ pub(super) fn repoint(
             Outcome::Created
         }
     };
+    let mark = match &current.home {
+        Some(_) => None,
+        None => {
+            let mark = marks::of_home(state, current.mark.as_ref(), &alias.physical_cluster)?;
+            Some(marks::give(state, mark))
+        }
+    };
     let vcluster = vcluster_mut(state, vcluster_name)?;
-    if vcluster.home.is_none() {
-        vcluster.home = Some(alias.physical_cluster.clone());
+    if let Some(mark) = mark {
+        vcluster.home = Some(mark.of.clone());
+        vcluster.mark = Some(mark);
     }
     vcluster.aliases.insert(name, alias);
     release_unreached(state, vcluster_name)?;

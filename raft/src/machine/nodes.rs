@@ -3,6 +3,8 @@
 use crate::model::{ClusterId, Limit, Liveness, NodeId, NodeRecord, PinnedCluster, State, Unopened};
 use crate::outcome::{Outcome, Refusal};
 
+use super::marks;
+
 /// A node that is known keeps its liveness and what it cannot open: only [`set_liveness`] and [`set_unopened`] change them.
 pub(super) fn put(state: &mut State, id: NodeId, mut record: NodeRecord) -> Result<Outcome, Refusal> {
     if let (Some(highest), Some(port_count)) = (state.slots.last(), record.slot_count())
@@ -70,23 +72,20 @@ pub(super) fn pin(
         };
     }
     state.check(Limit::PhysicalClusters, 1)?;
-    let pinned = PinnedCluster {
-        kafka_cluster_id,
-        number: unused_number(state),
-    };
+    let pinned = PinnedCluster { kafka_cluster_id };
     state.pinned_clusters.insert(cluster, pinned);
     Ok(Outcome::Created)
 }
 
-/// The Kafka cluster gives out the producer ids of the old one again: they must not be marked like those.
+/// The Kafka cluster gives out the producer ids of the old one again: on other clusters, where those were written, they
+/// must not be marked alike.
 pub(super) fn accept(
     state: &mut State,
     cluster: ClusterId,
     from: &str,
     to: String,
 ) -> Result<Outcome, Refusal> {
-    let number = unused_number(state);
-    let Some(pinned) = state.pinned_clusters.get_mut(&cluster) else {
+    let Some(pinned) = state.pinned_clusters.get(&cluster) else {
         return Err(Refusal::NeverSeen(cluster));
     };
     if pinned.kafka_cluster_id == to {
@@ -98,15 +97,9 @@ pub(super) fn accept(
             pinned: pinned.kafka_cluster_id.clone(),
         });
     }
-    *pinned = PinnedCluster {
-        kafka_cluster_id: to,
-        number,
-    };
+    marks::renew(state, &cluster)?;
+    state
+        .pinned_clusters
+        .insert(cluster, PinnedCluster { kafka_cluster_id: to });
     Ok(Outcome::Updated)
-}
-
-/// A number that no cluster has or had: no cluster is ever forgotten, and one that gets another number gets the highest.
-fn unused_number(state: &State) -> u32 {
-    let highest = state.pinned_clusters.values().map(|pinned| pinned.number).max();
-    highest.map_or(0, |highest| highest.saturating_add(1))
 }

@@ -1,6 +1,7 @@
 //! What each command does, and what holds after any of them.
 
 mod limits;
+mod marks;
 mod signing;
 
 use super::*;
@@ -808,7 +809,7 @@ fn nodes_keep_their_liveness_and_what_they_cannot_open_and_clusters_their_pin() 
 }
 
 #[test]
-fn a_kafka_cluster_that_was_built_anew_is_accepted_by_name_and_numbered_anew() {
+fn a_kafka_cluster_that_was_built_anew_is_accepted_by_name() {
     let mut machine = Machine::default();
     let pin = |cluster: &str, id: &str| Command::PinCluster {
         cluster: cluster.parse().unwrap(),
@@ -821,7 +822,7 @@ fn a_kafka_cluster_that_was_built_anew_is_accepted_by_name_and_numbered_anew() {
     };
     let pinned = |machine: &Machine, cluster: &str| {
         let pinned = &machine.state.pinned_clusters[&cluster.parse::<ClusterId>().unwrap()];
-        (pinned.kafka_cluster_id.clone(), pinned.number)
+        pinned.kafka_cluster_id.clone()
     };
     let never = Refusal::NeverSeen("main".parse().unwrap());
     assert_eq!(machine.refusal(accept("main", "k1", "k2")), never);
@@ -832,16 +833,13 @@ fn a_kafka_cluster_that_was_built_anew_is_accepted_by_name_and_numbered_anew() {
         pinned: "k1".to_owned(),
     };
     assert_eq!(machine.refusal(accept("main", "k0", "k2")), elsewhere);
-    assert_eq!(pinned(&machine, "main"), ("k1".to_owned(), 0));
+    assert_eq!(pinned(&machine, "main"), "k1");
     assert_eq!(machine.run(accept("main", "k1", "k2")), Outcome::Updated);
     assert_eq!(machine.run(accept("main", "k1", "k2")), Outcome::Unchanged);
-    assert_eq!(pinned(&machine, "main"), ("k2".to_owned(), 2));
-    machine.run(pin("third", "t1"));
-    machine.run(accept("third", "t1", "t2"));
-    machine.run(accept("main", "k2", "k3"));
-    // No number was ever another's: what is marked with it on other clusters stays apart.
-    let numbers = ["other", "third", "main"].map(|cluster| pinned(&machine, cluster).1);
-    assert_eq!(numbers, [1, 4, 5]);
+    assert_eq!(
+        (pinned(&machine, "main"), pinned(&machine, "other")),
+        ("k2".to_owned(), "o1".to_owned())
+    );
 }
 
 /// Commands over few enough names that they meet.

@@ -8,7 +8,7 @@ use crate::model::{
 };
 use crate::outcome::{Outcome, Refusal};
 
-use super::{aliases, holders, namespaces, relay, slots, vcluster, vcluster_mut};
+use super::{aliases, holders, marks, namespaces, relay, slots, vcluster, vcluster_mut};
 
 /// How many referrers a refusal names.
 const REFERRERS_NAMED: usize = 5;
@@ -121,9 +121,15 @@ fn put_alone(state: &mut State, put: Put) -> Result<Outcome, Refusal> {
         return Ok(Outcome::Updated);
     }
     state.check(Limit::Vclusters, 1)?;
+    let mark = match (&spec.kind, &home) {
+        // There ids are as `main` gave them out.
+        (VclusterKind::Passthrough, _) | (_, None) => None,
+        (_, Some(home)) => Some(marks::of_home(state, None, home)?),
+    };
     let bootstrap = slots::take(state)?;
     let created = VclusterState {
         home,
+        mark: mark.map(|mark| marks::give(state, mark)),
         times: Times {
             created_s: at_s,
             updated_s: at_s,

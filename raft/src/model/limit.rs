@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::ProducerMark;
+
 /// What is counted. Append-only: the order is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Limit {
@@ -34,6 +36,8 @@ pub enum Limit {
     PhysicalClusters,
     /// What the whole state takes, in bytes.
     StateBytes,
+    /// Numbers that producer ids were ever marked with.
+    ProducerMarks,
 }
 
 /// What there would be too much of. Virtual clusters can be given limits of their own.
@@ -47,7 +51,7 @@ const MIB: u64 = 1 << 20;
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Vclusters,
         Self::AliasTopics,
         Self::ServiceAccounts,
@@ -61,6 +65,7 @@ impl Limit {
         Self::Nodes,
         Self::PhysicalClusters,
         Self::StateBytes,
+        Self::ProducerMarks,
     ];
 
     /// The most that there may be, where nobody says otherwise.
@@ -75,6 +80,7 @@ impl Limit {
             Self::AccessTokens | Self::PhysicalClusters => 1_000,
             Self::Nodes => 100,
             Self::StateBytes => 128 * MIB,
+            Self::ProducerMarks => ProducerMark::HIGHEST as u64,
         }
     }
 
@@ -94,6 +100,7 @@ impl Limit {
             Self::Nodes => "nodes",
             Self::PhysicalClusters => "physicalClusters",
             Self::StateBytes => "stateBytes",
+            Self::ProducerMarks => "producerMarks",
         }
     }
 
@@ -104,7 +111,8 @@ impl Limit {
             | Self::AccessTokens
             | Self::Nodes
             | Self::PhysicalClusters
-            | Self::StateBytes => Of::Gateway,
+            | Self::StateBytes
+            | Self::ProducerMarks => Of::Gateway,
             Self::AliasTopics
             | Self::ServiceAccounts
             | Self::Tokens
@@ -154,6 +162,7 @@ impl fmt::Display for Limit {
             Self::Nodes => "nodes, those counted that were ever seen",
             Self::PhysicalClusters => "physical clusters, those counted that were ever seen",
             Self::StateBytes => "bytes of replicated state",
+            Self::ProducerMarks => "marks of producer ids, those counted that were ever given out",
         })
     }
 }

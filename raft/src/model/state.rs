@@ -31,6 +31,8 @@ pub struct State {
     pub proposals: BTreeMap<NodeId, ProposalRecord>,
     /// What lets somebody in to the admin API beside the users of the configuration.
     pub access_tokens: Shared<BTreeMap<AccessTokenId, AccessToken>>,
+    /// The highest number that producer ids were ever marked with. Every mark takes the next one.
+    pub last_mark: u32,
 }
 
 /// A physical cluster that was seen.
@@ -38,9 +40,6 @@ pub struct State {
 pub struct PinnedCluster {
     /// Kafka's own id of it, when it was first seen, or accepted since: no other cluster may take its place.
     pub kafka_cluster_id: String,
-    /// Differs between clusters, also between one and what was built anew in its place. Producer ids of this cluster are marked with it where they are used on
-    /// another one.
-    pub number: u32,
 }
 
 impl State {

@@ -34,6 +34,7 @@ impl fmt::Display for OverLimit {
             (Limit::StateBytes, _) => {
                 f.write_str("delete ACLs, alias topics or service accounts that nobody needs")
             }
+            (Limit::ProducerMarks, _) => f.write_str("none is ever used again"),
             (Limit::SpecBytes, _) => f.write_str("make its lists shorter"),
             _ => f.write_str("delete some first"),
         }
@@ -140,7 +141,8 @@ impl VclusterState {
             | Limit::AccessTokens
             | Limit::Nodes
             | Limit::PhysicalClusters
-            | Limit::StateBytes => 0,
+            | Limit::StateBytes
+            | Limit::ProducerMarks => 0,
         }
     }
 
@@ -163,6 +165,7 @@ impl VclusterState {
             scram,
             acls,
             home: _,
+            mark: _,
             bootstrap: _,
             brokers,
             next_broker_id: _,
@@ -184,7 +187,7 @@ impl VclusterState {
     }
 }
 
-/// More than the rest of a virtual cluster takes, with its name and that of its home.
+/// More than the rest of a virtual cluster takes, with its name and those of its homes.
 const SMALL_PARTS_BYTES: u64 = 1024;
 /// More than a broker takes, with its physical cluster's name.
 const BROKER_BYTES: u64 = 256;
@@ -201,6 +204,7 @@ impl State {
             Limit::Nodes => count(self.nodes.len()),
             Limit::PhysicalClusters => count(self.pinned_clusters.len()),
             Limit::StateBytes => self.bytes(),
+            Limit::ProducerMarks => self.last_mark.into(),
             of_vcluster => self.vclusters.values().map(|one| one.used(of_vcluster)).sum(),
         }
     }

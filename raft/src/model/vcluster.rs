@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel, Holder,
-    Limits, NamePrefix, Notes, PortSlot, ScramCredential, ScramUser, ServiceAccount, Shared, Standard,
-    TokenId, TokenRecord, TopicName, VclusterName,
+    Limits, NamePrefix, Notes, PortSlot, ProducerMark, ScramCredential, ScramUser, ServiceAccount, Shared,
+    Standard, TokenId, TokenRecord, TopicName, VclusterName,
 };
 
 /// The name of the virtual cluster that is always there.
@@ -114,6 +114,9 @@ pub struct VclusterState {
     /// The physical cluster that groups and transactions live on: that of a Partner's first alias, until the last alias
     /// is gone; that of other kinds stays for ever. Further aliases may be on other clusters.
     pub home: Option<ClusterId>,
+    /// What producer ids are marked with when they are not those of transactions: of its home, or of the one that it had
+    /// last. None before there is a home, and where ids are as the physical cluster gave them out.
+    pub mark: Option<ProducerMark>,
     pub bootstrap: PortSlot,
     /// The brokers that clients may be shown, by physical broker.
     pub brokers: BTreeMap<BrokerKey, BrokerSlot>,
@@ -146,6 +149,7 @@ impl VclusterState {
             scram: Shared::default(),
             acls: Shared::default(),
             home: None,
+            mark: None,
             bootstrap,
             brokers: BTreeMap::new(),
             next_broker_id: 1,

@@ -18,7 +18,7 @@ const CONSEQUENCES: &[&str] = &[
     "Nothing of the old Kafka cluster is copied: topics that are not on the new one do not exist for clients, and aliases of them answer UNKNOWN_TOPIC_OR_PARTITION until they are made.",
     "Committed offsets are those that the new Kafka cluster holds: where it has none, consumers begin where auto.offset.reset says; where offsets were copied, make sure that they fit the records.",
     "Topics have other ids: clients notice by themselves and ask again.",
-    "Producer ids begin anew: idempotent and transactional producers get new ones, transactions that were open are lost, and the ids of the old Kafka cluster are never taken for those of the new one where they are used on other physical clusters.",
+    "Producer ids begin anew: idempotent and transactional producers get new ones, transactions that were open are lost, and the ids of the old Kafka cluster are never taken for those of the new one, because virtual clusters mark theirs with another number.",
     "Virtual clusters, accounts, tokens, ACLs and the addresses of brokers stay as they are.",
 ];
 

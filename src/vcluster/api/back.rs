@@ -13,7 +13,7 @@ use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Asked, Company, Members, Pending, Protocol};
 use crate::vcluster::plan::Caller;
 use crate::vcluster::rename::Names;
-use crate::vcluster::view::{Part, View};
+use crate::vcluster::view::View;
 use crate::wire::{Class, Edits, Embedded, Form, Node, field};
 use klamm_raft::model::Operation;
 
@@ -192,10 +192,14 @@ impl<'a> Back<'a> {
         }
     }
 
-    /// An item of an array: a broker, a group, a transaction, or any other struct. `false` when clients must not see it.
+    /// An item of an array: a broker, a group, a transaction, a producer, or any other struct. `false` when clients must not see it.
     pub(super) fn item(&self, item: Node<'_>, edits: &mut Edits) -> bool {
         if item.child_of(Class::Host).is_some() {
             return self.endpoint(item, edits);
+        }
+        let producer = item.child_of(Class::ProducerId).and_then(Node::int);
+        if producer.is_some_and(|id| self.view.producers.to_virtual(id).is_none()) {
+            return false;
         }
         let names = self.names;
         let group = item.child_of(Class::GroupId);
@@ -330,12 +334,13 @@ impl<'a> Back<'a> {
         Some(broker.virtual_id)
     }
 
-    /// Where ids of producers are marked, clients are told those that they know.
+    /// Ids of producers that are marked: clients are told those that they know.
     fn producer_id(&self, node: Node<'_>, edits: &mut Edits) {
-        let Part::Foreign { tag: Some(tag), .. } = &self.view.part else {
+        let Some(physical) = node.int() else {
             return;
         };
-        if let Some(id) = node.int().and_then(|marked| tag.unmark(marked)) {
+        let id = self.view.producers.to_virtual(physical);
+        if let Some(id) = id.filter(|id| *id != physical) {
             edits.set_int(node, id);
         }
     }

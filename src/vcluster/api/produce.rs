@@ -5,8 +5,8 @@ use super::error_code::ErrorCode;
 use super::topics::{self, Repeated, Shape};
 use super::txn;
 use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
-use crate::vcluster::view::Part;
-use crate::wire::{BatchHeader, Class, Edits, Item, Node, batch_headers, field};
+use crate::vcluster::producer::is_plain;
+use crate::wire::{Class, Edits, Item, Node, batch_headers, field};
 use klamm_raft::model::Operation;
 
 pub(super) const SHAPE: Shape = Shape {
@@ -34,7 +34,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let wants_answer = root.child(field::ACKS).and_then(|acks| acks.int()) != Some(0);
     let mut edits = Edits::new();
-    let judged = judge_transaction(ask, &mut edits);
+    let judged = judge_batches(ask, &mut edits);
     if let Err(error) = judged.and_then(|()| mark_producers(ask, &mut edits)) {
         return if wants_answer {
             topics::refuse_all(ask, &SHAPE, error)
@@ -71,15 +71,25 @@ fn names_absent_topic(ask: &Ask<'_>) -> bool {
         .any(|alias| !alias.exists)
 }
 
-/// Judges the transactional id of a request, by what its batches are and not by what it says of them.
-fn judge_transaction(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
+/// Judges the transactional id of a request, by what its batches are and not by what it says of them; and that no producer
+/// has an id that only the gateway writes.
+fn judge_batches(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
     let id = ask.message.root().child(field::TRANSACTIONAL_ID);
     let id = id.filter(|id| !id.is_null());
-    let mut records = ask
+    let records = ask
         .message
         .all(Class::Records)
         .filter_map(|records| records.bytes());
-    if records.any(|records| batch_headers(records).any(|batch: BatchHeader| batch.is_transactional())) {
+    let mut is_transactional = false;
+    for batch in records.flat_map(batch_headers) {
+        is_transactional |= batch.is_transactional();
+        match (is_plain(batch.producer_id), batch.is_transactional()) {
+            (true, _) => {}
+            (false, true) => return Err(ErrorCode::InvalidProducerIdMapping),
+            (false, false) => return Err(ErrorCode::UnknownProducerId),
+        }
+    }
+    if is_transactional {
         return match id {
             Some(_) if ask.view.is_foreign() => Err(ErrorCode::PolicyViolation),
             Some(_) => txn::judge(ask, edits),
@@ -93,15 +103,16 @@ fn judge_transaction(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCo
     Ok(())
 }
 
-/// Marks producer ids, on a cluster that gave them not out.
+/// Marks producer ids, so that a broker takes nobody's batches for those of another virtual cluster. In a transaction ids
+/// stay as they are: its end is written with the coordinator's.
 fn mark_producers(ask: &Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
-    let Part::Foreign { tag, .. } = &ask.view.part else {
-        return Ok(());
-    };
+    let producers = ask.view.producers;
     for records in ask.message.all(Class::Records) {
-        let marked = edits.set_producer_ids(records, |id| tag.and_then(|tag| tag.mark(id)));
-        // The home's number is known in a moment.
-        marked.map_err(|_| ErrorCode::LeaderNotAvailable)?;
+        let marked = edits.set_producer_ids(records, |batch| match batch.is_transactional() {
+            true => Some(batch.producer_id),
+            false => producers.to_physical(batch.producer_id),
+        });
+        marked.map_err(|_| ErrorCode::UnknownProducerId)?;
     }
     Ok(())
 }

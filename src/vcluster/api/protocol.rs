@@ -26,7 +26,7 @@ const SAID: &[Said] = &[
     said(
         0,
         "WRITE on the topic; WRITE on the transactional id where batches are transactional",
-        "Names or ids of topics. Announced from 0, as brokers do for old librdkafka. Records are not read, but for the headers of batches.",
+        "Names or ids of topics. Announced from 0, as brokers do for old librdkafka. Records are not read, but for the headers of batches, in which [producer ids are marked](VIRTUAL-CLUSTERS.md#producer-ids).",
     ),
     said(
         1,
@@ -200,7 +200,11 @@ const SAID: &[Said] = &[
         "none; DESCRIBE on the cluster for the bitfield",
         "Brokers, controller, cluster id, bitfield.",
     ),
-    said(61, "READ on the topic", "Names."),
+    said(
+        61,
+        "READ on the topic",
+        "Names; producer ids. Idempotent producers of other virtual clusters are left out.",
+    ),
     said(
         65,
         "DESCRIBE on the transactional id and the topics",

@@ -13,6 +13,7 @@ mod offsets;
 mod others_topics;
 mod passthrough;
 mod produce;
+mod producers;
 mod rest;
 mod scram_users;
 mod several;

@@ -15,31 +15,36 @@ pub(super) fn of_change(difference: [u8; 8], rest: usize) -> u32 {
     times(changed, power_of_x(8 * rest as u64))
 }
 
-fn times_x(a: u32) -> u32 {
-    (a >> 1) ^ if a & 1 == 1 { POLYNOMIAL } else { 0 }
+/// x, x², x⁴, and so on: each the square of the one before.
+const SQUARES: [u32; 64] = {
+    let mut squares = [X; 64];
+    let mut at = 1;
+    while at < squares.len() {
+        squares[at] = times(squares[at - 1], squares[at - 1]);
+        at += 1;
+    }
+    squares
+};
+
+const fn times_x(a: u32) -> u32 {
+    (a >> 1) ^ POLYNOMIAL & (a & 1).wrapping_neg()
 }
 
-fn times(a: u32, b: u32) -> u32 {
+const fn times(a: u32, b: u32) -> u32 {
     let (mut product, mut shifted) = (0, b);
-    for bit in (0..32).rev() {
-        if a >> bit & 1 == 1 {
-            product ^= shifted;
-        }
+    let mut bit = 32;
+    while bit > 0 {
+        bit -= 1;
+        // All bits or none, because no processor can guess them.
+        product ^= shifted & (a >> bit & 1).wrapping_neg();
         shifted = times_x(shifted);
     }
     product
 }
 
-fn power_of_x(mut exponent: u64) -> u32 {
-    let (mut power, mut square) = (ONE, X);
-    while exponent > 0 {
-        if exponent & 1 == 1 {
-            power = times(power, square);
-        }
-        square = times(square, square);
-        exponent >>= 1;
-    }
-    power
+fn power_of_x(exponent: u64) -> u32 {
+    let bits = (0..64).filter(|bit| exponent >> bit & 1 == 1);
+    bits.fold(ONE, |power, bit| times(power, SQUARES[bit]))
 }
 
 #[cfg(test)]

@@ -148,7 +148,6 @@ pub(crate) fn view(state: &State, topology: &Topology) -> View {
         vclusters: &state.vclusters,
         nodes: &state.nodes,
         topologies: &Topologies::from([(home, Arc::new(topology.clone()))]),
-        pinned: &state.pinned_clusters,
         signing_keys: state.signing_keys.as_ref(),
         revision: state.revision,
     };
@@ -219,14 +218,16 @@ impl World {
     }
 }
 
-/// A record batch of one record of 100 bytes.
+/// An id as brokers give them out.
+const PRODUCER_ID: i64 = 4_711;
+
+/// A record batch of one record of 100 bytes, of an idempotent producer.
 fn records() -> Bytes {
     let mut batch = vec![0; 61 + 110];
     let length = batch.len() as u32 - 12;
     batch[8..12].copy_from_slice(&length.to_be_bytes());
     batch[16] = 2;
-    // No producer id, epoch or sequence; one record.
-    batch[43..57].fill(0xff);
+    batch[43..51].copy_from_slice(&PRODUCER_ID.to_be_bytes());
     batch[60] = 1;
     batch.into()
 }

@@ -14,12 +14,13 @@ use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
 
 const VERSIONS: [i16; 4] = [3, 8, 12, 13];
 
-/// A batch of record format 2 without records.
+/// A batch of record format 2 without records, and without a producer's id.
 fn batch(attributes: u16) -> Bytes {
     let mut batch = vec![0; 61];
     batch[8..12].copy_from_slice(&49_u32.to_be_bytes());
     batch[16] = 2;
     batch[21..23].copy_from_slice(&attributes.to_be_bytes());
+    batch[43..57].fill(0xff);
     Bytes::from(batch)
 }
 

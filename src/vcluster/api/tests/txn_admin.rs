@@ -151,11 +151,13 @@ fn producers_of_topics_that_may_be_read_are_described() {
     let response = world.exchange(0, &request, |upstream: DescribeProducersRequest| {
         assert_eq!(upstream.topics.len(), 1);
         assert_eq!(upstream.topics[0].name, topic_name("int-orders"));
-        let producer = ProducerState::default().with_producer_id(ProducerId(9));
+        let producer = |id| ProducerState::default().with_producer_id(ProducerId(id));
+        // One of a transaction, and one that is marked by another virtual cluster between two of this one.
+        let producers = [9, marked_id(10), marked_id(11) + (1 << 42), marked_id(12)].map(producer);
         let partition = PartitionResponse::default()
             .with_partition_index(1)
             .with_error_message(Some(text("int-orders on broker.internal")))
-            .with_active_producers(vec![producer]);
+            .with_active_producers(producers.into());
         let topic = TopicResponse::default()
             .with_name(topic_name("int-orders"))
             .with_partitions(vec![partition]);
@@ -170,10 +172,9 @@ fn producers_of_topics_that_may_be_read_are_described() {
         told,
         [("orders", 0), ("bills", 29), ("nowhere", 3), ("no/topic", 17)]
     );
-    assert_eq!(
-        response.topics[0].partitions[0].active_producers[0].producer_id,
-        ProducerId(9)
-    );
+    let producers = &response.topics[0].partitions[0].active_producers;
+    let ids: Vec<i64> = producers.iter().map(|producer| producer.producer_id.0).collect();
+    assert_eq!(ids, [9, 10, 12]);
     let words = |at: usize| response.topics[at].partitions[0].error_message.as_deref();
     assert_eq!((words(0), words(1)), (None, Some("Topic authorization failed.")));
     let response = World::new().ask(0, &request).replied();

@@ -16,7 +16,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, Str
 use klamm_raft::command::Command;
 use klamm_raft::model::{
     AclBinding, AclEntry, AclMode, AliasTopic, BrokerKey, BrokerSlot, ClusterId, ListenerName, Namespace,
-    NodeId, NodeRecord, Operation, PatternType, Permission, PinnedCluster, PortSlot, Protocol,
+    NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, ProducerMark, Protocol,
     ResourcePattern, Revision, Standard, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 use klamm_raft::outcome::Outcome;
@@ -44,6 +44,9 @@ pub(super) const SECRETS: [&str; 7] = [
     "physicalClusterId",
     "partner:",
 ];
+
+/// What producer ids of this world are marked with.
+pub(super) const MARK: u32 = 3;
 
 pub(super) const CORRELATION_ID: i32 = 0x0bad_cafe;
 
@@ -82,6 +85,16 @@ pub(super) fn group_id(id: &str) -> kafka_protocol::messages::GroupId {
     kafka_protocol::messages::GroupId(text(id))
 }
 
+/// The id of a producer of this world on brokers.
+pub(super) fn marked_id(id: i64) -> i64 {
+    i64::from(MARK) << 42 | id
+}
+
+/// The id of the producer of a batch.
+pub(super) fn producer_id(batch: &[u8]) -> i64 {
+    i64::from_be_bytes(batch[43..51].try_into().unwrap())
+}
+
 /// The id of a physical topic of this world.
 pub(super) fn physical_id(name: &str) -> uuid::Uuid {
     match name {
@@ -110,6 +123,7 @@ impl World {
     pub(super) fn passthrough() -> Self {
         let mut world = Self::new();
         world.state.aliases.clear();
+        world.state.mark = None;
         world.of_kind(VclusterKind::Passthrough)
     }
 
@@ -182,6 +196,7 @@ impl World {
     pub(super) fn without_home() -> Self {
         let mut world = Self::new();
         world.state.home = None;
+        world.state.mark = None;
         world.state.aliases.clear();
         world.state.brokers.clear();
         world.topologies.clear();

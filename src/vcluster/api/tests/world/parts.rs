@@ -24,6 +24,10 @@ pub(super) fn state() -> VclusterState {
         aliases: BTreeMap::from(aliases.map(|(name, physical)| (name.parse().unwrap(), alias(physical))))
             .into(),
         home: Some("main".parse().unwrap()),
+        mark: Some(ProducerMark {
+            number: MARK,
+            of: "main".parse().unwrap(),
+        }),
         brokers: BTreeMap::from([(broker(101), slot(1)), (broker(102), slot(2))]),
         next_broker_id: 3,
         ..VclusterState::new(
@@ -77,23 +81,9 @@ pub(super) fn topology() -> Topology {
     }
 }
 
-/// Both physical clusters were seen.
-fn pinned() -> BTreeMap<ClusterId, PinnedCluster> {
-    let numbered = ["main", "clusterB"].into_iter().zip(0..);
-    let pinned = numbered.map(|(cluster, number)| {
-        let pinned = PinnedCluster {
-            kafka_cluster_id: format!("physical-{cluster}"),
-            number,
-        };
-        (cluster.parse().unwrap(), pinned)
-    });
-    pinned.collect()
-}
-
 pub(super) fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -> Source<'a> {
     use std::sync::OnceLock;
     static NAME: OnceLock<VclusterName> = OnceLock::new();
-    static PINNED: OnceLock<BTreeMap<ClusterId, PinnedCluster>> = OnceLock::new();
     static VCLUSTERS: OnceLock<BTreeMap<VclusterName, Arc<VclusterState>>> = OnceLock::new();
     static NODES: OnceLock<BTreeMap<NodeId, NodeRecord>> = OnceLock::new();
     let node = NodeRecord::with_ports("gateway", 7000, 100);
@@ -103,7 +93,6 @@ pub(super) fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -
         vclusters: VCLUSTERS.get_or_init(BTreeMap::new),
         nodes: NODES.get_or_init(|| BTreeMap::from([(NodeId(1), node)])),
         topologies,
-        pinned: PINNED.get_or_init(pinned),
         signing_keys: None,
         revision: Revision(1),
     }
