@@ -103,7 +103,9 @@ impl AppError {
     /// Whether it will be the same however often the node is started: somebody must change something first.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Secret(_) | Self::Passthrough(_) => true,
+            Self::Secret(_) | Self::Passthrough(_) | Self::Control(ControlError::OtherSigningKey { .. }) => {
+                true
+            }
             Self::Raft(error) => error.is_final(),
             // Files, addresses and certificates come and go.
             _ => false,
@@ -326,6 +328,7 @@ async fn raft_config(
     Ok(klamm_raft::NodeConfig {
         id: config.node.id,
         data_dir: config.node.data_dir.clone(),
+        storage: config.node.storage.clone(),
         listen,
         peers: config
             .node

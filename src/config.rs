@@ -26,6 +26,7 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use klamm_raft::Storage;
 use klamm_raft::model::{AccountName, ClusterId, NodeId, ProviderName, SigningKey};
 
 use crate::address::HostPort;
@@ -53,6 +54,8 @@ pub struct Inputs<'a> {
     /// The process environment.
     pub variables: &'a BTreeMap<String, String>,
     pub read: ReadFile<'a>,
+    /// The same for a file that holds a secret: not one that everybody may read.
+    pub read_secret: ReadFile<'a>,
 }
 
 impl std::fmt::Debug for Inputs<'_> {
@@ -131,6 +134,8 @@ pub enum AclMode {
 pub struct NodeConfig {
     pub id: NodeId,
     pub data_dir: PathBuf,
+    /// Under what it is encrypted.
+    pub storage: Storage,
     /// `None` when the cluster is this single node.
     pub raft_listen: Option<HostPort>,
     /// All nodes, this one included; empty when the cluster is this single node.

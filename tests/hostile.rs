@@ -30,6 +30,8 @@ mod pki;
 mod restored;
 #[path = "hostile/seats.rs"]
 mod seats;
+#[path = "hostile/stolen.rs"]
+mod stolen;
 #[path = "hostile/taken_ports.rs"]
 mod taken_ports;
 #[path = "hostile/upstream.rs"]

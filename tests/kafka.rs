@@ -60,6 +60,8 @@ mod scene;
 mod signing_keys;
 #[path = "kafka/standard.rs"]
 mod standard;
+#[path = "kafka/storage_key.rs"]
+mod storage_key;
 #[path = "kafka/tools.rs"]
 mod tools;
 #[path = "kafka/transactions.rs"]

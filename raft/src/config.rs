@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
 use crate::model::{NodeId, NodeRecord};
+use crate::store::Storage;
 
 /// What a node is started with.
 #[derive(Debug, Clone)]
@@ -17,6 +18,8 @@ pub struct NodeConfig {
     pub id: NodeId,
     /// Where `klamm.redb` is; made (0700) when it does not exist. It belongs to this node for ever.
     pub data_dir: PathBuf,
+    /// Under what the data directory is encrypted.
+    pub storage: Storage,
     /// Where peers reach this node. Needed when there are peers.
     pub listen: Option<SocketAddr>,
     /// Every node of the cluster as `host:port`, this one included; empty for a cluster of one. All nodes must be given
@@ -38,6 +41,7 @@ impl NodeConfig {
         Self {
             id,
             data_dir,
+            storage: Storage::default(),
             listen: None,
             peers,
             secret: None,

@@ -29,6 +29,7 @@
 //!   is applied.
 //! * Nothing that is damaged is served: each log entry and snapshot has its own checksum, all of them are looked at on
 //!   start, and damage ends the start with its name. A failed write ends the process (exit code 74).
+//! * With a storage key, all values on the disk are encrypted, each bound to its place; a wrong key is told from damage.
 //! * A node that lost its disk does not vote before it holds all that it may have acknowledged, and a cluster is
 //!   founded only while no node remembers one.
 //!
@@ -59,4 +60,5 @@ pub use config::{NodeConfig, PeerTls, Secret, Tuning, WeakSecret};
 pub use node::{Applied, ConfirmError, Node, NotReady, ProposeError, StartError};
 pub use status::{PeerStatus, Readiness, Status};
 pub use store::StoreError;
+pub use store::{Storage, StorageKey};
 pub use visibility::Visibility;

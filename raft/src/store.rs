@@ -9,16 +9,21 @@
 //! ```
 //! The log is read from the file once, at the start, when every checksum is looked at; afterwards it is served from
 //! memory. The state lives in memory: it is the latest snapshot plus the log up to the committed index, which is
-//! durable before anything is applied, so that a restart never shows an older state than was shown before.
+//! durable before anything is applied, so that a restart never shows an older state than was shown before. With a storage
+//! key, the writer seals every value on its way to the file.
 
 mod disk;
+mod error;
 mod log;
+mod rewrite;
+mod seal;
 mod states;
 mod writer;
 
-pub use disk::StoreError;
 pub(crate) use disk::{STANDING, Standing, VOTE};
+pub use error::StoreError;
 pub(crate) use log::LogStore;
+pub use seal::{Storage, StorageKey};
 pub(crate) use states::{StateStore, read_snapshot};
 pub(crate) use writer::WriterHandle;
 
@@ -38,10 +43,11 @@ pub(crate) struct Store {
     pub(crate) thread: JoinHandle<()>,
 }
 
-/// Opens, and creates where it does not exist, the store of node `id` in `data_dir`. Looks at every checksum.
-pub(crate) fn open(data_dir: &Path, id: NodeId) -> Result<Store, StoreError> {
-    let (database, contents) = disk::open(data_dir, id)?;
-    let (writer, thread) = writer::start(database).map_err(StoreError::Thread)?;
+/// Opens, and creates where it does not exist, the store of node `id` in `data_dir`. Looks at every checksum, and rewrites
+/// what is not kept as `storage` says.
+pub(crate) fn open(data_dir: &Path, id: NodeId, storage: &Storage) -> Result<Store, StoreError> {
+    let (file, contents) = disk::open(data_dir, id, storage)?;
+    let (writer, thread) = writer::start(file).map_err(StoreError::Thread)?;
     Ok(Store {
         log: LogStore::new(contents.log, contents.vote, contents.committed, writer.clone()),
         states: StateStore::new(contents.snapshot, writer.clone()),

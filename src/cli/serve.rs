@@ -1,6 +1,9 @@
 //! `klamm serve` and `klamm check-config`: the configuration of this process.
 
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use klamm_raft::model::Routing;
 
@@ -16,8 +19,23 @@ fn load(file: Option<PathBuf>, variables: &Variables) -> Result<Config, Failure>
         file: file.as_deref(),
         variables,
         read: &|path| std::fs::read_to_string(path),
+        read_secret: &read_secret,
     })
     .map_err(Failure::Config)
+}
+
+/// Reads a file that not everybody may read. Its group may: that is how Kubernetes hands secrets out.
+fn read_secret(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.permissions().mode() & 0o007 != 0 {
+        return Err(io::Error::other(format!(
+            "everybody on this machine may use it: chmod 600 {}",
+            path.display()
+        )));
+    }
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 pub(super) fn serve(file: Option<PathBuf>, variables: &Variables, serve: Serve) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 mod http;
 mod ports;
+mod storage;
 mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +64,7 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     let listeners = builder.listeners(inputs.read);
     let (backends, mut warnings) = builder.backends(inputs.file, anonymous_clients(&listeners), inputs.read);
     let http = builder.http(&listeners, inputs.read);
-    let node = builder.node(inputs.read);
+    let node = builder.node(inputs);
     builder.check_advertised(&listeners, &node);
     builder.check_ports(&listeners, &http, &node);
     warnings.extend(builder.ephemeral_ports((&listeners, &http, &node), inputs.read));
@@ -249,7 +250,7 @@ impl Builder {
         }
     }
 
-    fn node(&mut self, read: ReadFile<'_>) -> NodeConfig {
+    fn node(&mut self, inputs: Inputs<'_>) -> NodeConfig {
         let id = NodeId(self.number(reference::NODE_ID, 1..=u64::from(u32::MAX), 1));
         let data_dir = PathBuf::from(
             self.text(reference::DATA_DIR)
@@ -277,7 +278,7 @@ impl Builder {
         let cluster_secret = self.cluster_secret();
         let mut addresses = raft_peers.values().chain(&raft_listen);
         let exposed = addresses.find(|address| !is_loopback(&address.host));
-        let raft_tls = self.raft_tls(read);
+        let raft_tls = self.raft_tls(inputs.read);
         let is_guarded = self.is_set(reference::RAFT_SECRET) || raft_tls.is_some();
         if let (Some(exposed), false) = (exposed, is_guarded) {
             let message = format!(
@@ -291,6 +292,7 @@ impl Builder {
         NodeConfig {
             id,
             data_dir,
+            storage: self.storage(inputs.read_secret),
             raft_listen,
             raft_peers,
             cluster_secret,

@@ -76,6 +76,10 @@ keys! {
         "The number of this node in its cluster, from 1. It stays with the node's data directory.";
     DATA_DIR = "klamm.data.dir", "./klamm-data",
         "The directory of this node's durable state. No two nodes share one.";
+    STORAGE_KEY = "klamm.storage.key.file", "the data directory is in clear",
+        "The file with the key under which this node encrypts its data directory: base64 of 32 random bytes, which not everybody may read. `(umask 077; head -c 32 /dev/urandom | base64 > storage.key)` makes one. What is there is written anew under it at the start. `none`: what was encrypted is written in clear again (see OPERATIONS.md).";
+    STORAGE_PREVIOUS = "klamm.storage.key.previous.file", "",
+        "The file with the key under which the data directory was encrypted until now, while the key is changed or taken away.";
     RAFT_LISTEN = "klamm.raft.listen", "the node's own address in `klamm.raft.peers`",
         "The `host:port` that this node opens for the other nodes.";
     RAFT_PEERS = "klamm.raft.peers", "a single node",

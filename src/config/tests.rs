@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use klamm_raft::model::{ScramHash, Speech};
+use klamm_raft::{Storage, StorageKey};
 
 use super::*;
 use crate::backend::config::{
@@ -64,6 +65,7 @@ impl Given {
             file: self.file.map(|_| Path::new(FILE)),
             variables: &variables,
             read: &read,
+            read_secret: &read,
         })
     }
 
@@ -363,6 +365,46 @@ fn default_users_are_for_loopback_only() {
 }
 
 #[test]
+fn the_storage_key_is_in_a_file() {
+    let text = |byte: u8| {
+        let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [byte; 32]);
+        format!("{key}\n")
+    };
+    let key = |byte| Some(StorageKey::new([byte; 32]));
+    let (file, before) = ("KLAMM_STORAGE_KEY_FILE", "KLAMM_STORAGE_KEY_PREVIOUS_FILE");
+    let given = |list: &[(&'static str, &str)]| {
+        let given = Given::variables(&[MAIN]).with(list);
+        given
+            .other("new", text(1))
+            .other("old", text(2))
+            .other("short", "c2hvcnQ=")
+    };
+    let storage = |list: &[(&'static str, &str)]| given(list).good().node.storage;
+    assert_eq!(storage(&[]), Storage::default());
+    let expected = |key, previous| Storage { key, previous };
+    assert_eq!(storage(&[(file, "new")]), expected(key(1), None));
+    assert_eq!(
+        storage(&[(file, "new"), (before, "old")]),
+        expected(key(1), key(2))
+    );
+    assert_eq!(
+        storage(&[(file, "none"), (before, "old")]),
+        expected(None, key(2))
+    );
+    assert_eq!(storage(&[(file, "none")]), Storage::default());
+    given(&[(before, "old")]).refused(&[
+        "KLAMM_STORAGE_KEY_PREVIOUS_FILE: the key of before is given, but none from now on\n    klamm.storage.key.file names its file; with none the data directory is written in clear again",
+    ]);
+    given(&[(file, "new"), (before, "new")])
+        .refused(&["KLAMM_STORAGE_KEY_PREVIOUS_FILE: this is the same key as the one from now on"]);
+    given(&[(file, "short")]).refused(&[
+        "KLAMM_STORAGE_KEY_FILE: short is not the base64 of 32 bytes\n    `(umask 077; head -c 32 /dev/urandom | base64 > storage.key)` makes one",
+    ]);
+    given(&[(file, "lost")])
+        .refused(&["KLAMM_STORAGE_KEY_FILE: the file lost cannot be read: entity not found"]);
+}
+
+#[test]
 fn the_signing_key_is_base64() {
     let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7; 32]);
     let config = Given::variables(&[MAIN, ("GATEWAY_USER_POOL_SECRET_KEY", &key)]).good();
@@ -514,6 +556,7 @@ fn files_that_cannot_be_used() {
         file: Some(Path::new("none.yaml")),
         variables: &variables,
         read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
+        read_secret: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
     })
     .expect_err("no file");
     assert!(

@@ -58,6 +58,7 @@ fn configurations() {
                 let text = if asked == path { &file } else { &clusters };
                 Ok(text.to_string())
             },
+            read_secret: &|_| Ok(clusters.to_string()),
         };
         match Config::load(inputs) {
             Ok(config) => assert!(config.listeners.iter().all(|listener| listener.port_count() > 0)),
@@ -85,6 +86,7 @@ fn a_document_of_aliases_or_brackets_is_refused() {
             file: Some(Path::new("klamm.yaml")),
             variables: &BTreeMap::new(),
             read: &|_| Ok(bomb.clone()),
+            read_secret: &|_| Ok(bomb.clone()),
         };
         assert!(Config::load(inputs).is_err());
     }

@@ -39,7 +39,7 @@ fn status(scene: &Scene, node: usize, token: &str) -> Result<String> {
 }
 
 /// All that a directory holds, as bytes.
-fn content(directory: &Path) -> Result<Vec<u8>> {
+pub(crate) fn content(directory: &Path) -> Result<Vec<u8>> {
     let mut all = Vec::new();
     for entry in fs::read_dir(directory)? {
         let path = entry?.path();
@@ -51,7 +51,7 @@ fn content(directory: &Path) -> Result<Vec<u8>> {
     Ok(all)
 }
 
-fn holds(content: &[u8], text: &str) -> bool {
+pub(crate) fn holds(content: &[u8], text: &str) -> bool {
     content.windows(text.len()).any(|part| part == text.as_bytes())
 }
 

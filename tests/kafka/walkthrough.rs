@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::relay::{RELAY, Relay};
 use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, json, lines};
 use crate::signing_keys;
+use crate::storage_key;
 use crate::wire::{Wire, plain};
 
 const VCLUSTER: &str = r#"{
@@ -139,7 +140,7 @@ struct Walk {
 
 impl Walk {
     fn start(nodes: u16) -> Result<Self> {
-        let scene = Scene::start(nodes, &RELAY.to_string())?;
+        let scene = Scene::start_with(nodes, &RELAY.to_string(), storage_key::variables)?;
         for topic in ["internal-topic-name1", "internal-topic-name2", "payroll"] {
             scene.topic(topic, 2)?;
         }
@@ -581,6 +582,8 @@ fn three_nodes_with_the_command_line_each_step_on_another() -> Result<()> {
     walk.check_access(&login(2, "partner-user", &partner_token)?)?;
     walk.check_denials(&login(3, "partner-user", &partner_token)?)?;
     walk.check_secrets()?;
+    let known = ["mypartner", "partner-user", "internal-topic-name1"];
+    storage_key::check_disks(&walk.scene, &known)?;
     walk.check_revocation(&partner_token)?;
     // Ends all tokens.
     signing_keys::rotate_and_retire(&walk.scene)

@@ -85,7 +85,7 @@ impl Node {
         let raft = raft_config(&config.tuning)?;
         let port = listen(&config)?;
         let taken_port = port.as_ref().map(PeerPort::taken);
-        let store = store::open(&config.data_dir, config.id)?;
+        let store = store::open(&config.data_dir, config.id, &config.storage)?;
         let states = store.states.watch();
         let snapshot_failures = store.states.watch_failures();
         let visible = VisibleRevision::new(states.borrow().revision);

@@ -1,5 +1,7 @@
-//! The file's tables, and reading all of them at the start. It writes nothing but the owner of a new file.
+//! The file's tables, and reading all of them at the start. It writes nothing but the owner of a new file, unless the file is
+//! to be kept in another way.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -8,10 +10,13 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::error::StoreError;
+use super::rewrite::{self, Turn, rewrite};
+use super::seal::{Label, Place, Seal, Storage};
 use crate::codec::layout::{EntryV1, LogIdV1, SnapshotV1, VoteV1};
 use crate::codec::{self, CodecError};
 use crate::model::{NodeId, State};
@@ -27,53 +32,14 @@ pub(super) const COMMITTED: &str = "committed";
 pub(super) const PURGED: &str = "purged";
 pub(super) const SNAPSHOT: &str = "snapshot";
 pub(crate) const STANDING: &str = "standing";
-const OWNER: &str = "owner";
+/// In clear always.
+pub(super) const OWNER: &str = "owner";
+/// The label of what seals all other values, in clear; there is none where they are not sealed.
+pub(super) const SEAL: &str = "seal";
 
 const FILE_NAME: &str = "klamm.redb";
 /// redb's page cache. The log is served from memory and the snapshot is read seldom.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
-
-/// Why a data directory cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("the directory {} cannot be used", path.display())]
-    Directory { path: PathBuf, source: io::Error },
-    #[error("cannot open {}", path.display())]
-    File { path: PathBuf, source: io::Error },
-    #[error("{} is in use by another process: one data directory serves one node", path.display())]
-    InUse { path: PathBuf },
-    #[error("{} belongs to node {owner}, not to node {id}: a data directory stays with its node", path.display())]
-    OtherNode {
-        path: PathBuf,
-        owner: NodeId,
-        id: NodeId,
-    },
-    #[error("{what} in {} is corrupt: {reason}. Nothing of it is served; restore the file or, if other nodes hold the data, remove it so that this node fetches it again", path.display())]
-    Corrupt {
-        path: PathBuf,
-        what: String,
-        reason: String,
-    },
-    #[error("the thread that writes the file cannot be started")]
-    Thread(#[source] io::Error),
-    #[error("cannot read {}", path.display())]
-    Read { path: PathBuf, source: Box<redb::Error> },
-}
-
-impl StoreError {
-    /// Whether it will be the same however often the file is opened.
-    pub fn is_final(&self) -> bool {
-        match self {
-            Self::OtherNode { .. } | Self::Corrupt { .. } => true,
-            // Another process may end, a disk be mounted.
-            Self::Directory { .. }
-            | Self::File { .. }
-            | Self::InUse { .. }
-            | Self::Thread(_)
-            | Self::Read { .. } => false,
-        }
-    }
-}
 
 /// Whether this node may vote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,8 +70,16 @@ pub(super) struct LogContents {
     pub(super) entries: BTreeMap<u64, Entry>,
 }
 
-/// Opens the file, creating it for its owner only, and reads all of it.
-pub(super) fn open(data_dir: &Path, id: NodeId) -> Result<(Database, Contents), StoreError> {
+/// The file, and what seals its values, if they are sealed.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) database: Database,
+    pub(super) seal: Option<Seal>,
+}
+
+/// Opens the file, creating it for its owner only, reads all of it, and has it written anew where it is not kept as
+/// `storage` says.
+pub(super) fn open(data_dir: &Path, id: NodeId, storage: &Storage) -> Result<(File, Contents), StoreError> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -114,19 +88,46 @@ pub(super) fn open(data_dir: &Path, id: NodeId) -> Result<(Database, Contents), 
             path: data_dir.to_owned(),
             source,
         })?;
-    let reader = Reader {
-        path: data_dir.join(FILE_NAME),
-    };
+    let path = data_dir.join(FILE_NAME);
     // redb expects its pages to be sound and may panic when they are not; what it says then helps nobody.
     catch_unwind(|| {
+        let mut reader = Reader {
+            path: path.clone(),
+            seal: None,
+        };
         let mut database = reader.open()?;
+        // Of a node that ended while it wrote the file anew.
+        fs::remove_file(rewrite::beside(&path)).ok();
         reader.claim(&database, id)?;
+        let label = reader.label(&database)?;
+        reader.seal = reader.seal_of(label.as_ref(), storage)?;
         let contents = reader.read(&database)?;
         reader.check_pages(&mut database)?;
+        let file = reader.kept_as(database, storage)?;
         sync_directory(data_dir)?;
-        Ok((database, contents))
+        Ok((file, contents))
     })
-    .unwrap_or_else(|_| Err(reader.corrupt("a page", "it is no page of a tree")))
+    .unwrap_or_else(|_| {
+        let what = "a page".to_owned();
+        let reason = "it is no page of a tree".to_owned();
+        Err(StoreError::Corrupt { path, what, reason })
+    })
+}
+
+/// Opens a file of redb, creating it for its owner only.
+pub(super) fn create(path: &Path) -> Result<Database, redb::Error> {
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    let database = Database::builder()
+        .set_cache_size(CACHE_BYTES)
+        .create_file(file)?;
+    Ok(database)
 }
 
 /// Makes the name of a new file as durable as what is in it.
@@ -145,28 +146,73 @@ fn sync_directory(data_dir: &Path) -> Result<(), StoreError> {
 /// Reads one file; every error names it.
 struct Reader {
     path: PathBuf,
+    seal: Option<Seal>,
 }
 
 impl Reader {
     fn open(&self) -> Result<Database, StoreError> {
-        let failed = |source| StoreError::File {
-            path: self.path.clone(),
-            source,
+        create(&self.path).map_err(|error| match error {
+            redb::Error::Io(source) if source.kind() != io::ErrorKind::InvalidData => StoreError::File {
+                path: self.path.clone(),
+                source,
+            },
+            error => self.redb_error(error),
+        })
+    }
+
+    /// What is written beside sealed values.
+    fn label(&self, database: &Database) -> Result<Option<Label>, StoreError> {
+        let transaction = database.begin_read().map_err(|e| self.redb_error(e))?;
+        let meta = transaction.open_table(META).map_err(|e| self.redb_error(e))?;
+        self.clear_value(&meta, SEAL)
+    }
+
+    /// What the values are sealed by: a key of those that are given.
+    fn seal_of(&self, label: Option<&Label>, storage: &Storage) -> Result<Option<Seal>, StoreError> {
+        let Some(label) = label else {
+            return Ok(None);
         };
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&self.path)
-            .map_err(failed)?;
-        file.set_permissions(fs::Permissions::from_mode(0o600))
-            .map_err(failed)?;
-        Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create_file(file)
-            .map_err(|error| self.database_error(error))
+        for key in storage.key.iter().chain(&storage.previous) {
+            if let Some(seal) = Seal::of(key, label).map_err(|_unspecified| StoreError::Random)? {
+                return Ok(Some(seal));
+            }
+        }
+        let path = self.path.clone();
+        Err(match storage.key.is_some() || storage.previous.is_some() {
+            true => StoreError::OtherKey { path },
+            false => StoreError::NoKey { path },
+        })
+    }
+
+    /// The file as it is to be kept from now on.
+    fn kept_as(self, database: Database, storage: &Storage) -> Result<File, StoreError> {
+        let random = |_unspecified| StoreError::Random;
+        let is_so = match (&self.seal, &storage.key) {
+            (None, None) => true,
+            (Some(seal), Some(key)) => Seal::of(key, seal.label()).map_err(random)?.is_some(),
+            _ => false,
+        };
+        if is_so {
+            let seal = self.seal;
+            return Ok(File { database, seal });
+        }
+        let seal = storage.key.as_ref().map(Seal::fresh);
+        let seal = seal.transpose().map_err(random)?;
+        let turn = Turn {
+            was: self.seal.as_ref(),
+            becomes: seal.as_ref(),
+        };
+        let database = rewrite(&self.path, database, turn).map_err(|source| StoreError::Rewrite {
+            path: self.path.clone(),
+            source: Box::new(source),
+        })?;
+        let how = match (&self.seal, &seal) {
+            (_, None) => "in clear",
+            (None, Some(_)) => "encrypted under the storage key",
+            (Some(_), Some(_)) => "encrypted under the new storage key",
+        };
+        tracing::info!(file = %self.path.display(), "the file was written anew, {how}");
+        Ok(File { database, seal })
     }
 
     /// redb looks at its own checksums only after a crash; here they are looked at on every start.
@@ -177,21 +223,15 @@ impl Reader {
                 tracing::warn!(file = %self.path.display(), "the free-page list was rebuilt");
                 Ok(())
             }
-            Err(error) => Err(self.database_error(error)),
-        }
-    }
-
-    fn database_error(&self, error: DatabaseError) -> StoreError {
-        match error {
-            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse {
-                path: self.path.clone(),
-            },
-            error => self.redb_error(error),
+            Err(error) => Err(self.redb_error(error)),
         }
     }
 
     fn redb_error(&self, error: impl Into<redb::Error>) -> StoreError {
         match error.into() {
+            redb::Error::DatabaseAlreadyOpen => StoreError::InUse {
+                path: self.path.clone(),
+            },
             redb::Error::Corrupted(reason) => self.corrupt("a page", reason),
             // A file that is not redb's at all.
             redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
@@ -223,7 +263,7 @@ impl Reader {
         {
             transaction.open_table(LOG).map_err(|e| self.redb_error(e))?;
             let mut meta = transaction.open_table(META).map_err(|e| self.redb_error(e))?;
-            let owner: Option<NodeId> = self.value(&meta, OWNER)?;
+            let owner: Option<NodeId> = self.clear_value(&meta, OWNER)?;
             match owner {
                 Some(owner) if owner == id => return Ok(()),
                 Some(owner) => {
@@ -290,7 +330,8 @@ impl Reader {
             let (index, bytes) = item.map_err(|e| self.redb_error(e))?;
             let index = index.value();
             let what = || format!("log entry {index}");
-            let entry: EntryV1 = codec::decode(bytes.value()).map_err(|e| self.codec_error(what(), &e))?;
+            let bytes = self.opened(Place::Log(index), bytes.value(), what)?;
+            let entry: EntryV1 = codec::decode(&bytes).map_err(|e| self.codec_error(what(), &e))?;
             let entry = entry.into_entry().map_err(|e| self.codec_error(what(), &e))?;
             let expected = first + entries.len() as u64;
             if index != expected || entry.log_id.index != index {
@@ -306,11 +347,46 @@ impl Reader {
         meta: &impl ReadableTable<&'static str, &'static [u8]>,
         key: &'static str,
     ) -> Result<Option<T>, StoreError> {
-        match meta.get(key).map_err(|e| self.redb_error(e))? {
-            None => Ok(None),
-            Some(bytes) => codec::decode(bytes.value())
-                .map(Some)
-                .map_err(|e| self.codec_error(format!("the {key}"), &e)),
+        let what = || format!("the {key}");
+        let Some(bytes) = meta.get(key).map_err(|e| self.redb_error(e))? else {
+            return Ok(None);
+        };
+        let bytes = self.opened(Place::Single(key), bytes.value(), what)?;
+        codec::decode(&bytes)
+            .map(Some)
+            .map_err(|e| self.codec_error(what(), &e))
+    }
+
+    /// The same for what is never sealed.
+    fn clear_value<T: DeserializeOwned>(
+        &self,
+        meta: &impl ReadableTable<&'static str, &'static [u8]>,
+        key: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        let bytes = meta.get(key).map_err(|e| self.redb_error(e))?;
+        bytes
+            .map(|bytes| codec::decode(bytes.value()))
+            .transpose()
+            .map_err(|e| self.codec_error(format!("the {key}"), &e))
+    }
+
+    /// A value as it was before it was sealed. The key is the right one, so what does not open is damaged.
+    fn opened<'a>(
+        &self,
+        place: Place<'_>,
+        value: &'a [u8],
+        what: impl Fn() -> String,
+    ) -> Result<Cow<'a, [u8]>, StoreError> {
+        let Some(seal) = &self.seal else {
+            return Ok(Cow::Borrowed(value));
+        };
+        let mut value = value.to_vec();
+        match seal.open(place, &mut value) {
+            Ok(()) => Ok(Cow::Owned(value)),
+            Err(_unspecified) => Err(self.corrupt(
+                what(),
+                "it does not open under the storage key, which is the right one",
+            )),
         }
     }
 }

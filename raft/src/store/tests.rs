@@ -10,6 +10,8 @@ use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::{EntryPayload, RaftLogReader, RaftSnapshotBuilder, StorageError};
 use redb::StorageBackend;
 
+mod sealed;
+
 use super::*;
 use crate::codec::{self, layout::EntryV1};
 use crate::command::{Command, Proposal, ProposalId};
@@ -20,7 +22,7 @@ struct Builder;
 impl StoreBuilder<TypeConfig, LogStore, StateStore, tempfile::TempDir> for Builder {
     async fn build(&self) -> Result<(tempfile::TempDir, LogStore, StateStore), StorageError<TypeConfig>> {
         let directory = tempfile::tempdir().unwrap();
-        let store = open(directory.path(), NodeId(0)).unwrap();
+        let store = open(directory.path(), NodeId(0), &Storage::default()).unwrap();
         Ok((directory, store.log, store.states))
     }
 }
@@ -33,12 +35,14 @@ async fn openrafts_own_storage_suite_passes() {
 /// A data directory that is written, then looked at as after a crash or a repair shop.
 struct Bench {
     directory: tempfile::TempDir,
+    storage: Storage,
 }
 
 impl Bench {
     fn new() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
+            storage: Storage::default(),
         }
     }
 
@@ -47,7 +51,7 @@ impl Bench {
     }
 
     fn open(&self) -> Result<Store, StoreError> {
-        open(self.directory.path(), NodeId(1))
+        open(self.directory.path(), NodeId(1), &self.storage)
     }
 
     /// Opens the file as `bytes`.
@@ -349,7 +353,7 @@ fn write_until_the_disk_fails() {
         syncs_left: 40.into(),
     };
     let database = redb::Database::builder().create_with_backend(disk).unwrap();
-    let (writer, _) = writer::start(database).unwrap();
+    let (writer, _) = writer::start(disk::File { database, seal: None }).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         for _ in 0..40 {

@@ -6,11 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{self, JoinHandle};
 
 use openraft::storage::IOFlushed;
-use redb::{Database, ReadableDatabase};
+use redb::ReadableDatabase;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-use super::disk::{LOG, META, SNAPSHOT};
+use super::disk::{File, LOG, META, PURGED, SNAPSHOT};
+use super::seal::Place;
 use crate::codec::{self, CodecError};
 use crate::types::TypeConfig;
 
@@ -106,11 +107,11 @@ fn gone() -> io::Error {
 }
 
 /// Starts the thread. It closes the file and ends when all handles are gone.
-pub(super) fn start(database: Database) -> io::Result<(WriterHandle, JoinHandle<()>)> {
+pub(super) fn start(file: File) -> io::Result<(WriterHandle, JoinHandle<()>)> {
     let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
     let writer = move || {
         // redb panics where it finds its pages damaged; what is on disk is then as unknown as after a failed fsync.
-        if catch_unwind(AssertUnwindSafe(|| run(&database, queue))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| run(&file, queue))).is_err() {
             end_process("the storage writer panicked");
         }
     };
@@ -125,7 +126,7 @@ fn end_process(error: impl Display) -> ! {
     std::process::exit(EXIT_DISK_FAILED);
 }
 
-fn run(database: &Database, mut queue: mpsc::Receiver<Job>) {
+fn run(file: &File, mut queue: mpsc::Receiver<Job>) {
     let mut batch = Vec::with_capacity(BATCH_JOBS);
     while queue.blocking_recv_many(&mut batch, BATCH_JOBS) > 0 {
         let mut changes = Vec::new();
@@ -133,23 +134,23 @@ fn run(database: &Database, mut queue: mpsc::Receiver<Job>) {
             match job {
                 Job::Write(change, then) => changes.push((change, then)),
                 Job::ReadSnapshot(tell) => {
-                    flush(database, &mut changes);
+                    flush(file, &mut changes);
                     // The reader may have given up; then nobody needs the answer.
-                    tell.send(read_snapshot(database)).ok();
+                    tell.send(read_snapshot(file)).ok();
                 }
             }
         }
-        flush(database, &mut changes);
+        flush(file, &mut changes);
     }
 }
 
 /// Makes `changes` durable, then tells. The process ends if that fails: after a failed fsync nobody knows what is on
 /// disk, so nothing may be acknowledged any more.
-fn flush(database: &Database, changes: &mut Vec<(Change, Then)>) {
+fn flush(file: &File, changes: &mut Vec<(Change, Then)>) {
     if changes.is_empty() {
         return;
     }
-    if let Err(error) = commit(database, changes) {
+    if let Err(error) = commit(file, changes) {
         end_process(error);
     }
     for (_, then) in changes.drain(..) {
@@ -164,8 +165,8 @@ fn flush(database: &Database, changes: &mut Vec<(Change, Then)>) {
     }
 }
 
-fn commit(database: &Database, changes: &[(Change, Then)]) -> Result<(), redb::Error> {
-    let mut transaction = database.begin_write()?;
+fn commit(file: &File, changes: &mut [(Change, Then)]) -> Result<(), redb::Error> {
+    let mut transaction = file.database.begin_write()?;
     // With one phase, redb answers damage found after a crash by going back one commit, which was acknowledged.
     transaction.set_two_phase_commit(true);
     {
@@ -175,16 +176,16 @@ fn commit(database: &Database, changes: &[(Change, Then)]) -> Result<(), redb::E
             match change {
                 Change::Append(entries) => {
                     for (index, bytes) in entries {
-                        log.insert(index, bytes.as_slice())?;
+                        log.insert(*index, sealed(file, Place::Log(*index), bytes)?)?;
                     }
                 }
                 Change::Truncate { from } => log.retain_in(*from.., |_, _| false)?,
                 Change::Purge { upto, id } => {
                     log.retain_in(..=*upto, |_, _| false)?;
-                    meta.insert(super::disk::PURGED, id.as_slice())?;
+                    meta.insert(PURGED, sealed(file, Place::Single(PURGED), id)?)?;
                 }
                 Change::Put { key, value } => {
-                    meta.insert(*key, value.as_slice())?;
+                    meta.insert(*key, sealed(file, Place::Single(key), value)?)?;
                 }
             }
         }
@@ -193,8 +194,24 @@ fn commit(database: &Database, changes: &[(Change, Then)]) -> Result<(), redb::E
     Ok(())
 }
 
-fn read_snapshot(database: &Database) -> Result<Option<Vec<u8>>, redb::Error> {
-    let transaction = database.begin_read()?;
+/// A value as it is written.
+fn sealed<'a>(file: &File, place: Place<'_>, value: &'a mut Vec<u8>) -> Result<&'a [u8], redb::Error> {
+    if let Some(seal) = &file.seal {
+        let sealed = seal.seal(place, value);
+        sealed.map_err(|_unspecified| io::Error::other("a value could not be encrypted"))?;
+    }
+    Ok(value)
+}
+
+fn read_snapshot(file: &File) -> Result<Option<Vec<u8>>, redb::Error> {
+    let transaction = file.database.begin_read()?;
     let meta = transaction.open_table(META)?;
-    Ok(meta.get(SNAPSHOT)?.map(|bytes| bytes.value().to_vec()))
+    let Some(mut bytes) = meta.get(SNAPSHOT)?.map(|bytes| bytes.value().to_vec()) else {
+        return Ok(None);
+    };
+    if let Some(seal) = &file.seal {
+        let opened = seal.open(Place::Single(SNAPSHOT), &mut bytes);
+        opened.map_err(|_unspecified| redb::Error::Corrupted("the snapshot does not open".to_owned()))?;
+    }
+    Ok(Some(bytes))
 }

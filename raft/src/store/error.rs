@@ -1,0 +1,64 @@
+//! Why a data directory cannot be used, and what to do about it.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::model::NodeId;
+
+/// Why a data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the directory {} cannot be used", path.display())]
+    Directory { path: PathBuf, source: io::Error },
+    #[error("cannot open {}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("{} is in use by another process: one data directory serves one node", path.display())]
+    InUse { path: PathBuf },
+    #[error("{} belongs to node {owner}, not to node {id}: a data directory stays with its node", path.display())]
+    OtherNode {
+        path: PathBuf,
+        owner: NodeId,
+        id: NodeId,
+    },
+    #[error("{what} in {} is corrupt: {reason}. Nothing of it is served; restore the file or, if other nodes hold the data, remove it so that this node fetches it again", path.display())]
+    Corrupt {
+        path: PathBuf,
+        what: String,
+        reason: String,
+    },
+    #[error(
+        "{} is encrypted, and no storage key was given: name the file with its key in klamm.storage.key.file. Without that key nothing of it can be read; if the key is lost and other nodes hold the data, remove the directory and let this node fetch it again", path.display()
+    )]
+    NoKey { path: PathBuf },
+    #[error(
+        "{} is encrypted under another storage key than what was given: klamm.storage.key.file must name the key that it was last written with, or klamm.storage.key.previous.file that key once a new one was made. If it is lost and other nodes hold the data, remove the directory and let this node fetch it again", path.display()
+    )]
+    OtherKey { path: PathBuf },
+    #[error("{} cannot be written anew, encrypted as the configuration says (that takes as much space again); it is as it was", path.display())]
+    Rewrite { path: PathBuf, source: Box<redb::Error> },
+    #[error("no randomness is to be had from the system")]
+    Random,
+    #[error("the thread that writes the file cannot be started")]
+    Thread(#[source] io::Error),
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: Box<redb::Error> },
+}
+
+impl StoreError {
+    /// Whether it will be the same however often the file is opened.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::OtherNode { .. } | Self::Corrupt { .. } | Self::NoKey { .. } | Self::OtherKey { .. } => {
+                true
+            }
+            // Another process may end, a disk be mounted, space be made.
+            Self::Directory { .. }
+            | Self::File { .. }
+            | Self::InUse { .. }
+            | Self::Rewrite { .. }
+            | Self::Random
+            | Self::Thread(_)
+            | Self::Read { .. } => false,
+        }
+    }
+}
