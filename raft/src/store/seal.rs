@@ -194,4 +194,33 @@ mod tests {
         assert!(Seal::of(&key(2), seal.label()).unwrap().is_none());
         assert_eq!(format!("{:?} {seal:?}", key(1)), "StorageKey(..) Seal(..)");
     }
+
+    /// What was sealed once opens for ever: the constants are on people's disks.
+    #[test]
+    fn what_was_sealed_before_opens() {
+        let bytes = |hex: &str| -> Vec<u8> {
+            let digits = hex.as_bytes().chunks(2);
+            let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+            digits.map(byte).collect()
+        };
+        let seal = Seal::salted(&key(1), [2; 32]).unwrap();
+        assert_eq!(
+            seal.label.mark.to_vec(),
+            bytes("c4ad5cf47cabc5dc5fa73692cd4745fc")
+        );
+        for (place, sealed) in [
+            (
+                Place::Log(7),
+                "5fc62883f8e6875f3335e211ad66a1adba5895417607e9793f6ab9bcaa47ccf84b875c",
+            ),
+            (
+                Place::Single("vote"),
+                "f2dfdd059e7e3df26906b5837e63b327cd65932266573801c0aad0ede3e999a7072710",
+            ),
+        ] {
+            let mut value = bytes(sealed);
+            seal.open(place, &mut value).unwrap();
+            assert_eq!(value, b"a value");
+        }
+    }
 }
