@@ -124,6 +124,15 @@ fn token(scene: &Scene, ctl: &Foreign<'_>) -> Result<()> {
     let login = scene.login_with(bootstrap, "partner-user", token)?;
     let listed = scene.client_ok(&login, "kafka-topics", &["--list"])?;
     ensure!(lines(&listed).is_empty(), "it has no right yet: {listed}");
+    // The key that signed it is replaced, and then retired.
+    let rotated = json(&ctl.says(&["run", "rotateSigningKey"])?)?;
+    ensure!(rotated["oldTokens"] == 1, "{rotated}");
+    scene.client_ok(&login, "kafka-topics", &["--list"])?;
+    let replaced = rotated["replaced"].as_str().unwrap_or_default();
+    let retired = json(&ctl.says(&["run", "retireSigningKey", "--id", replaced])?)?;
+    ensure!(retired["endedTokens"] == 1, "{retired}");
+    let all = json(&ctl.says(&["run", "rotateSigningKey", "--retire-old"])?)?;
+    ensure!(all["endedTokens"] == 0, "{all}");
     Ok(())
 }
 
