@@ -7,6 +7,7 @@
 
 mod borders;
 mod drain;
+mod files;
 mod here;
 mod manager;
 mod passthrough;
@@ -43,6 +44,7 @@ use crate::session::census::Census;
 use crate::session::{Limits, Shared};
 use crate::tls::{Latest, TlsError, TlsFiles};
 use drain::Drain;
+use files::Seats;
 use manager::Manager;
 use services::Parts;
 
@@ -125,7 +127,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
     let control = Control::new(node.clone());
     let upstreams = Upstreams::start(&config.backends, &own_ports(&config.listeners), &metrics)?;
     pins::watch(&upstreams, &control);
-    let census = Arc::new(Census::new(&limits(&config), &metrics.node.guards));
+    let census = census(&config, &metrics);
     let (listener, addresses) = listener(&config, &control, &upstreams, (&metrics, &census)).await?;
     unopened::announce(config.node.id, addresses.clone(), &control);
     let (draining, serving) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
@@ -368,6 +370,32 @@ fn limits(config: &Config) -> Limits {
         max_session_lifetime: config.limits.session_lifetime,
         ..Limits::default()
     }
+}
+
+/// The seats of this node: fewer than configured where they would not run out before open files do.
+fn census(config: &Config, metrics: &Metrics) -> Arc<Census> {
+    let mut limits = limits(config);
+    let wanted = Seats {
+        connections: limits.max_connections,
+        before_login: limits.max_unauthenticated,
+    };
+    let files = files::limit().unwrap_or(usize::MAX);
+    let seats = wanted.fitting(files);
+    if seats != wanted {
+        let Seats {
+            connections,
+            before_login,
+        } = seats;
+        warn!(
+            files,
+            connections,
+            before_login,
+            "this process may open few files (ulimit -n): it holds fewer connections than klamm.limits.connections and klamm.limits.connections.before.login say"
+        );
+    }
+    limits.max_connections = seats.connections;
+    limits.max_unauthenticated = seats.before_login;
+    Arc::new(Census::new(&limits, &metrics.node.guards))
 }
 
 fn proposer(control: &Control) -> crate::session::Propose {
