@@ -7,9 +7,13 @@
 //!
 //! `-- tenants [--tenants N] [--rounds N]`: one tenant beside nobody, and beside many others.
 //!
+//! `-- hostile [--part WORDS]`: what good clients of one virtual cluster notice of attacks, and the memory that attacks take.
+//!
 //! `-- logins [--part cost|storm|idle] [--sessions N] [--rounds N]`: what logins cost, what good clients notice of bad ones,
 //! and the memory of sessions that do nothing.
 
+#[path = "gateway/attack.rs"]
+mod attack;
 #[path = "gateway/batch.rs"]
 mod batch;
 #[path = "gateway/broker.rs"]
@@ -18,6 +22,8 @@ mod broker;
 mod client;
 #[path = "gateway/hall.rs"]
 mod hall;
+#[path = "gateway/hostile.rs"]
+mod hostile;
 #[path = "gateway/load.rs"]
 mod load;
 #[path = "gateway/login.rs"]
@@ -79,6 +85,7 @@ fn main() -> Result<()> {
             let many = number(&arguments, "--tenants")?.unwrap_or(TENANTS);
             tenants::run(many, rounds.unwrap_or(TENANT_ROUNDS))
         }
+        Some(hostile::COMMAND) => hostile::run(option(&arguments, "--part").unwrap_or_default()),
         Some(logins::COMMAND) => {
             let sessions = number(&arguments, "--sessions")?.unwrap_or(SESSIONS);
             let part = option(&arguments, "--part").unwrap_or_default();

@@ -16,8 +16,8 @@ use kafka_protocol::messages::metadata_response::{
 };
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
 use kafka_protocol::messages::{
-    ApiKey, ApiVersionsResponse, BrokerId, FetchResponse, MetadataRequest, MetadataResponse, ProduceResponse,
-    RequestHeader, ResponseHeader, TopicName,
+    ApiKey, ApiVersionsResponse, BrokerId, FetchResponse, ListTransactionsResponse, MetadataRequest,
+    MetadataResponse, ProduceResponse, RequestHeader, ResponseHeader, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use uuid::Uuid;
@@ -27,13 +27,14 @@ use crate::batch::Batch;
 const BROKER_ID: i32 = 1;
 
 /// What it offers: key, lowest and highest version.
-const APIS: [(i16, i16, i16); 6] = [
+const APIS: [(i16, i16, i16); 7] = [
     (0, 3, 13),
     (1, 4, 17),
     (2, 1, 10),
     (3, 0, 13),
     (18, 0, 4),
     (60, 0, 2),
+    (66, 0, 2),
 ];
 
 /// What is read of a request at once.
@@ -186,6 +187,7 @@ impl Broker {
                 let request = MetadataRequest::decode(&mut request, version)?;
                 frame(api, version, &self.metadata(&request))
             }
+            ApiKey::ListTransactions => frame(api, version, &ListTransactionsResponse::default()),
             other => bail!("a request of {other:?}"),
         }
     }

@@ -86,6 +86,11 @@ impl Client {
         }
     }
 
+    /// The connection, for bytes that are no request.
+    pub(crate) fn into_stream(self) -> Stream {
+        self.stream.into_inner()
+    }
+
     pub(crate) fn log_in(&mut self, login: &Login) -> Result<Verdict> {
         let mechanism = StrBytes::from_static_str(login.mechanism());
         let answer = self.ask(1, &SaslHandshakeRequest::default().with_mechanism(mechanism))?;
@@ -221,7 +226,7 @@ impl Client {
         Ok((next, records.len()))
     }
 
-    fn ask<R: Request + Encodable>(&mut self, version: i16, request: &R) -> Result<R::Response> {
+    pub(crate) fn ask<R: Request + Encodable>(&mut self, version: i16, request: &R) -> Result<R::Response> {
         let frame = self.encode(version, request)?;
         self.stream.get_mut().write_all(&frame)?;
         self.read::<R>(version)

@@ -1,7 +1,7 @@
 //! Where logins are measured: one node with a plain listener and one with TLS, and all the ways to log in to it.
 
 use anyhow::{Context, Result, ensure};
-use klamm::quickstart::admin;
+use klamm::quickstart::admin::{self, Admin};
 use klamm::quickstart::stage::Stage;
 use serde_json::json;
 
@@ -26,9 +26,6 @@ const PASSWORD: &str = "a-password-of-somebody";
 
 /// Ports of each of the two listeners.
 const PORTS: u16 = 36;
-
-/// As many sessions as are wanted, and some to spare.
-const CONNECTIONS: usize = 12_000;
 
 /// A way to log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +76,8 @@ pub(crate) struct Hall {
 }
 
 impl Hall {
-    pub(crate) fn new() -> Result<Self> {
+    /// One whose node takes so many sessions.
+    pub(crate) fn with(connections: usize) -> Result<Self> {
         let mut stage = Stage::new()?;
         let broker = broker::start(CLUSTER, &TOPICS, &Batch::large()?)?;
         let properties = [("bootstrap.servers", broker.as_str())];
@@ -94,7 +92,7 @@ impl Hall {
         ]);
         let settings = [
             ("GATEWAY_LISTENERS", listeners.to_string()),
-            ("KLAMM_LIMITS_CONNECTIONS", CONNECTIONS.to_string()),
+            ("KLAMM_LIMITS_CONNECTIONS", connections.to_string()),
         ];
         let gateway = node::start(&mut stage, &settings)?;
         let aliases = TOPICS.map(|topic| (topic, (CLUSTER, topic)));
@@ -151,7 +149,8 @@ impl Hall {
     pub(crate) fn intrude(&self, way: Way) -> Result<()> {
         let door = self.door(way)?;
         let mut client = Client::over(Stream::connect(&door.address, door.trust.as_ref())?);
-        let verdict = client.log_in(&door.wrong)?;
+        // Whoever guesses too often is closed without an answer.
+        let verdict = client.log_in(&door.wrong).unwrap_or(Verdict::Refused);
         ensure!(verdict == Verdict::Refused, "a wrong login is taken");
         Ok(())
     }
@@ -160,6 +159,15 @@ impl Hall {
         let mut doors = self.doors.iter();
         let found = doors.find_map(|(known, door)| (*known == way).then_some(door));
         found.context("a way of these")
+    }
+
+    /// What a client of the listener with TLS trusts.
+    pub(crate) fn trust(&self) -> Result<&Trust> {
+        self.door(Way::TokenOverTls)?.trust.as_ref().context("TLS")
+    }
+
+    pub(crate) fn gateway(&self) -> Admin {
+        self.stage.admin(1)
     }
 
     pub(crate) fn usage(&self) -> Result<Usage> {
@@ -187,7 +195,7 @@ impl Way {
 }
 
 /// The same virtual broker on the listener with TLS.
-fn shifted(address: &str) -> Result<String> {
+pub(crate) fn shifted(address: &str) -> Result<String> {
     let (host, port) = address.rsplit_once(':').context("host and port")?;
     Ok(format!("{host}:{}", port.parse::<u16>()? + PORTS))
 }

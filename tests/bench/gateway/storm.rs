@@ -9,6 +9,7 @@ use anyhow::{Result, anyhow, ensure};
 
 use crate::hall::{Hall, Way};
 use crate::load::Small;
+use crate::logins::CONNECTIONS;
 use crate::measure::{median, percentile};
 use crate::report::say;
 
@@ -38,7 +39,7 @@ enum Storm {
 
 /// What good clients notice of others who fail to log in.
 pub(crate) fn run(hall: &Hall, rounds: usize) -> Result<()> {
-    let other = Hall::new()?;
+    let other = Hall::with(CONNECTIONS)?;
     let mut plan = vec![Storm::Nothing];
     for way in [Way::Token, Way::Scram512, Way::TokenOverTls, Way::Listed] {
         plan.extend([Storm::Elsewhere(way), Storm::Here(way)]);

@@ -1,7 +1,7 @@
 //! A blocking connection, plain or with TLS.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use socket2::{Domain, Socket, Type};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -31,6 +32,26 @@ impl Trust {
         config.resumption = Resumption::disabled();
         Ok(Self(Arc::new(config)))
     }
+
+    /// How a handshake begins.
+    pub(crate) fn hello(&self) -> Result<Vec<u8>> {
+        let name = ServerName::from(std::net::IpAddr::from(Ipv4Addr::LOCALHOST));
+        let mut session = ClientConnection::new(Arc::clone(&self.0), name)?;
+        let mut hello = Vec::new();
+        session.write_tls(&mut hello)?;
+        Ok(hello)
+    }
+}
+
+/// Connects to `host:port` from an address of this machine.
+pub(crate) fn connect_from(from: Ipv4Addr, address: &str) -> Result<TcpStream> {
+    let address: SocketAddr = address.parse()?;
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((from, 0)).into())?;
+    socket.connect(&address.into())?;
+    socket.set_tcp_nodelay(true)?;
+    socket.set_read_timeout(Some(TIMEOUT))?;
+    Ok(socket.into())
 }
 
 /// A connection.
