@@ -176,24 +176,45 @@ fn nobody_has_as_many_iterations_as_somebody() {
     }
 }
 
-/// Welch's t: how many standard errors the means of two samples are apart.
-fn welch(one: &[f64], other: &[f64]) -> f64 {
-    let moments = |sample: &[f64]| {
-        let count = f64::from(u32::try_from(sample.len()).unwrap());
-        let mean = sample.iter().sum::<f64>() / count;
-        let squares: f64 = sample.iter().map(|value| (value - mean).powi(2)).sum();
-        (mean, squares / (count - 1.0) / count)
-    };
-    let ((mean, error), (other_mean, other_error)) = (moments(one), moments(other));
-    (mean - other_mean) / (error + other_error).sqrt()
+/// How far apart the means of two samples are.
+#[derive(Debug)]
+struct Apart {
+    /// Welch's t: in standard errors.
+    errors: f64,
+    /// As a part of the mean.
+    part: f64,
 }
+
+impl Apart {
+    fn of(one: &[f64], other: &[f64]) -> Self {
+        let moments = |sample: &[f64]| {
+            let count = f64::from(u32::try_from(sample.len()).unwrap());
+            let mean = sample.iter().sum::<f64>() / count;
+            let squares: f64 = sample.iter().map(|value| (value - mean).powi(2)).sum();
+            (mean, squares / (count - 1.0) / count)
+        };
+        let ((mean, error), (other_mean, other_error)) = (moments(one), moments(other));
+        Self {
+            errors: (mean - other_mean) / (error + other_error).sqrt(),
+            part: (mean - other_mean) / mean,
+        }
+    }
+
+    fn is_told(&self) -> bool {
+        self.errors.abs() >= T_LIMIT && self.part.abs() >= LEAST_PART
+    }
+}
+
+/// What a network does to a message is thousands of times as long: half a microsecond of 20, in a build that is not
+/// optimized.
+const LEAST_PART: f64 = 0.025;
 
 /// Beyond it, two samples have other means (Reparaz et al., "Dude, is my code constant time?", 2017).
 const T_LIMIT: f64 = 4.5;
 
 /// How far apart the times are that a wrong proof takes for somebody and for nobody. Both take turns at random, and the
 /// slowest tenth, in which the machine did something else, counts for neither.
-fn time_of_somebody_and_nobody(hash: ScramHash) -> f64 {
+fn time_of_somebody_and_nobody(hash: ScramHash) -> Apart {
     const TURNS: usize = 3_000;
     let directory = directory(hash);
     let mut turns = [0; TURNS];
@@ -224,16 +245,16 @@ fn time_of_somebody_and_nobody(hash: ScramHash) -> f64 {
         let of = times.iter().filter(|(is_somebody, _)| *is_somebody == who);
         of.map(|(_, time)| *time).collect()
     };
-    welch(&of(true), &of(false))
+    Apart::of(&of(true), &of(false))
 }
 
-/// The middle one of five samples: a machine that is busy with something else spoils one of them now and then.
+/// Most of five samples: a machine that is busy with something else spoils one of them now and then.
 #[test]
 fn the_time_does_not_tell_somebody_from_nobody() {
     for hash in [ScramHash::Sha256, ScramHash::Sha512] {
-        let mut apart = [(); 5].map(|()| time_of_somebody_and_nobody(hash));
-        apart.sort_by(f64::total_cmp);
-        assert!(apart[2].abs() < T_LIMIT, "{hash:?}: t = {apart:?}");
+        let samples = [(); 5].map(|()| time_of_somebody_and_nobody(hash));
+        let told = samples.iter().filter(|apart| apart.is_told()).count();
+        assert!(told < 3, "{hash:?}: {samples:?}");
     }
 }
 
