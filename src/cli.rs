@@ -16,6 +16,7 @@ mod scram;
 mod serve;
 mod signing_key;
 mod token;
+mod trial;
 mod waves;
 
 use std::collections::BTreeMap;

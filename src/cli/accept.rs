@@ -7,6 +7,7 @@ use super::admin_client::{AdminClient, Connection};
 use super::failure::Failure;
 use super::format::{self, Style};
 use super::print;
+use super::trial::Trial;
 
 #[derive(Debug, Args)]
 pub(super) struct AcceptArgs {
@@ -19,12 +20,8 @@ pub(super) struct AcceptArgs {
     /// The id of the old one, if it is to be refused when that is another one by now
     #[arg(long, value_name = "ID")]
     instead: Option<String>,
-    /// Say what it means, and change nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// For people, or for scripts
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
-    output: Style,
+    #[command(flatten)]
+    trial: Trial,
     #[command(flatten)]
     pub(super) connection: Connection,
 }
@@ -37,14 +34,14 @@ pub(super) fn accept(args: &AcceptArgs, client: &AdminClient) -> Result<(), Fail
     }
     let path = format!(
         "/gateway/v2/cluster/accept-kafka-cluster?dryMode={}",
-        args.dry_run
+        args.trial.dry_run
     );
     let answer = client
         .call("POST", &path, Some(&body))?
         .map_err(|refusal| refusal.failure(format!("the Kafka cluster {}", args.id)))?;
-    print(&match args.output {
+    print(&match args.trial.output {
         Style::Json => format::json(&answer),
-        Style::Text => shown(&answer, if args.dry_run { "would be" } else { "is" }),
+        Style::Text => shown(&answer, if args.trial.dry_run { "would be" } else { "is" }),
     })
 }
 

@@ -6,18 +6,15 @@ use serde_json::{Value, json};
 use super::admin_client::{AdminClient, Connection};
 use super::failure::Failure;
 use super::format::{self, Style};
+use super::trial::Trial;
 
 #[derive(Debug, Args)]
 pub(super) struct RotateArgs {
     /// Retire all keys of before at once, as after a theft: every token that was issued is dead, and its sessions end
     #[arg(long)]
     retire_old: bool,
-    /// Say what would happen, and change nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// For people, or for scripts
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
-    output: Style,
+    #[command(flatten)]
+    trial: Trial,
     #[command(flatten)]
     pub(super) connection: Connection,
 }
@@ -27,23 +24,19 @@ pub(super) struct RetireArgs {
     /// The key that signed before: see klamm get signing-keys
     #[arg(long, value_name = "ID")]
     id: String,
-    /// Say what would happen, and change nothing
-    #[arg(long)]
-    dry_run: bool,
-    /// For people, or for scripts
-    #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
-    output: Style,
+    #[command(flatten)]
+    trial: Trial,
     #[command(flatten)]
     pub(super) connection: Connection,
 }
 
 /// Rotates the key, and returns what is printed.
 pub(super) fn rotate(args: &RotateArgs, client: &AdminClient) -> Result<String, Failure> {
-    let path = format!("/gateway/v2/signing-key?dryMode={}", args.dry_run);
+    let path = format!("/gateway/v2/signing-key?dryMode={}", args.trial.dry_run);
     let answer = client
         .call("POST", &path, Some(&json!({ "retireOld": args.retire_old })))?
         .map_err(|refusal| refusal.failure("the signing key".to_owned()))?;
-    Ok(match args.output {
+    Ok(match args.trial.output {
         Style::Json => format::json(&answer),
         Style::Text => rotated(args, &answer),
     })
@@ -52,11 +45,11 @@ pub(super) fn rotate(args: &RotateArgs, client: &AdminClient) -> Result<String, 
 /// What was done, or would be, and what comes next.
 fn rotated(args: &RotateArgs, answer: &Value) -> String {
     let (id, replaced) = (text(answer, "id"), text(answer, "replaced"));
-    let first = match args.dry_run {
+    let first = match args.trial.dry_run {
         true => format!("a new signing key would replace {replaced}\n"),
         false => format!("signing key {id} signs in place of {replaced}\n"),
     };
-    let then = match (args.retire_old, args.dry_run, answer["oldTokens"].as_u64()) {
+    let then = match (args.retire_old, args.trial.dry_run, answer["oldTokens"].as_u64()) {
         (true, true, _) => format!("live tokens that would end: {}\n", answer["endedTokens"]),
         (true, false, _) => format!(
             "no key of before verifies any more; live tokens that ended: {}\n",
@@ -74,13 +67,13 @@ fn rotated(args: &RotateArgs, answer: &Value) -> String {
 
 /// Retires the key, and returns what is printed.
 pub(super) fn retire(args: &RetireArgs, client: &AdminClient) -> Result<String, Failure> {
-    let path = format!("/gateway/v2/signing-key/retire?dryMode={}", args.dry_run);
+    let path = format!("/gateway/v2/signing-key/retire?dryMode={}", args.trial.dry_run);
     let what = format!("signing key {}", args.id);
     let answer = client
         .call("POST", &path, Some(&json!({ "id": args.id })))?
         .map_err(|refusal| refusal.failure(what.clone()))?;
     let ended = &answer["endedTokens"];
-    Ok(match (args.output, args.dry_run) {
+    Ok(match (args.trial.output, args.trial.dry_run) {
         (Style::Json, _) => format::json(&answer),
         (Style::Text, true) => format!("{what}: live tokens that would end: {ended}\n"),
         (Style::Text, false) => format!("{what}: RETIRED; live tokens that ended: {ended}\n"),
