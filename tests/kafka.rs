@@ -4,6 +4,8 @@
 mod access_tokens;
 #[path = "kafka/authentication.rs"]
 mod authentication;
+#[path = "kafka/batch.rs"]
+mod batch;
 #[path = "kafka/brokers.rs"]
 mod brokers;
 #[path = "clients/clients.rs"]

@@ -100,13 +100,19 @@ fn would_be<T: Serialize>(made: &Made, resource: T, topics: Difference) -> HttpR
 }
 
 fn answer_upserted<T: Serialize>(made: &Made, resource: T, topics: Option<Difference>) -> HttpResponse {
+    let upserted = Upserted {
+        resource,
+        upsert_result: made.upsert_result(),
+        topics,
+    };
+    answer(made, upserted)
+}
+
+/// What is told of a change that was made.
+fn answer(made: &Made, body: impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((REVISION, made.revision.to_string()))
-        .json(Upserted {
-            resource,
-            upsert_result: made.upsert_result(),
-            topics,
-        })
+        .json(body)
 }
 
 fn deleted(made: &Made) -> HttpResponse {

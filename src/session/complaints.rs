@@ -68,11 +68,11 @@ impl Complaints {
 
     /// Says what is wrong with a broker, unless that was said often enough. `whom` is where it is, or what it serves.
     pub(super) fn of_upstream(self: &Arc<Self>, whom: impl Display, what: &'static str, why: impl Display) {
-        let (whom, why) = (whom.to_string(), why.to_string());
-        let kind = Kind::Upstream { whom, what };
-        if self.may_write(Instant::now(), &kind, &why)
-            && let Kind::Upstream { whom, what } = kind
-        {
+        let kind = Kind::Upstream {
+            whom: whom.to_string(),
+            what,
+        };
+        if self.may_write(Instant::now(), &kind, why.to_string()) {
             warn!(%whom, error = %why, "upstream: {what}");
         }
     }

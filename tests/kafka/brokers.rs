@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{FetchRequest, MetadataRequest, MetadataResponse, ProduceRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
-use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
 
+use crate::batch;
 use crate::failover::{self, Running};
 use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, counted, eventually, lines};
 use crate::wire::{Wire, plain};
@@ -162,31 +161,6 @@ fn orders() -> TopicName {
     TopicName(StrBytes::from_static_str("orders"))
 }
 
-fn batch() -> Result<Bytes> {
-    let record = Record {
-        transactional: false,
-        control: false,
-        delete_horizon: false,
-        partition_leader_epoch: -1,
-        producer_id: -1,
-        producer_epoch: -1,
-        timestamp_type: TimestampType::Creation,
-        timestamp: 1,
-        sequence: -1,
-        offset: 0,
-        key: None,
-        value: Some(Bytes::from_static(b"one")),
-        headers: Default::default(),
-    };
-    let options = RecordEncodeOptions {
-        version: 2,
-        compression: Compression::None,
-    };
-    let mut batch = BytesMut::new();
-    RecordBatchEncoder::encode(&mut batch, &[record], &options)?;
-    Ok(batch.freeze())
-}
-
 /// KIP-951: who asks the wrong broker hears who leads, at an address of the gateway.
 fn the_wrong_broker_tells_the_right_one(user: &Login, told: &Told) -> Result<()> {
     let (&partition, &(leader, _)) = told.partitions.first_key_value().context("a partition")?;
@@ -197,7 +171,7 @@ fn the_wrong_broker_tells_the_right_one(user: &Login, told: &Told) -> Result<()>
         .context("a follower")?;
     let data = PartitionProduceData::default()
         .with_index(partition)
-        .with_records(Some(batch()?));
+        .with_records(Some(batch::of(batch::record("one"))?));
     let topic = TopicProduceData::default()
         .with_name(orders())
         .with_partition_data(vec![data]);

@@ -2,7 +2,7 @@
 //! producers of the other.
 
 use anyhow::{Context, Result, ensure};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use kafka_protocol::messages::add_partitions_to_txn_request::AddPartitionsToTxnTopic;
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
@@ -11,9 +11,10 @@ use kafka_protocol::messages::{
     InitProducerIdRequest, ProduceRequest, ProducerId, TopicName, TransactionalId,
 };
 use kafka_protocol::protocol::StrBytes;
-use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
+use kafka_protocol::records::Record;
 use klamm::quickstart::admin;
 
+use crate::batch;
 use crate::scene::{CLUSTER, Login, Scene, eventually, lines};
 use crate::wire::{Wire, plain};
 
@@ -100,28 +101,13 @@ impl Producer {
     }
 
     fn batch(self, value: &'static str) -> Result<Bytes> {
-        let record = Record {
+        batch::of(Record {
             transactional: self.transactional.is_some(),
-            control: false,
-            delete_horizon: false,
-            partition_leader_epoch: -1,
             producer_id: self.id,
             producer_epoch: self.epoch,
-            timestamp_type: TimestampType::Creation,
-            timestamp: 1,
             sequence: self.sequence,
-            offset: 0,
-            key: None,
-            value: Some(Bytes::from_static(value.as_bytes())),
-            headers: Default::default(),
-        };
-        let options = RecordEncodeOptions {
-            version: 2,
-            compression: Compression::None,
-        };
-        let mut batch = BytesMut::new();
-        RecordBatchEncoder::encode(&mut batch, &[record], &options)?;
-        Ok(batch.freeze())
+            ..batch::record(value)
+        })
     }
 
     /// Writes a record to a partition and says what came of it: the error and the offset.

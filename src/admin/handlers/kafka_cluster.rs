@@ -5,7 +5,7 @@ use klamm_raft::command::Command;
 use klamm_raft::model::{ClusterId, State};
 use serde::{Deserialize, Serialize};
 
-use super::{REVISION, configured};
+use super::{answer, configured};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject, UpsertResult};
@@ -89,16 +89,15 @@ pub(in crate::admin) async fn accept(
         to: to.clone(),
     };
     let made = services.change(subject, command, mode).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header((REVISION, made.revision.to_string()))
-        .json(Accepted {
-            physical_cluster: cluster.to_string(),
-            kafka_cluster_id: to,
-            instead: from,
-            upsert_result: made.upsert_result(),
-            virtual_clusters: concerned(&made.state, &cluster),
-            consequences: CONSEQUENCES,
-        }))
+    let accepted = Accepted {
+        physical_cluster: cluster.to_string(),
+        kafka_cluster_id: to,
+        instead: from,
+        upsert_result: made.upsert_result(),
+        virtual_clusters: concerned(&made.state, &cluster),
+        consequences: CONSEQUENCES,
+    };
+    Ok(answer(&made, accepted))
 }
 
 /// Nobody accepts what he mistyped, or what is not there.

@@ -6,10 +6,10 @@ use klamm_raft::model::{KeyId, SigningKey, SigningKeys, State};
 use klamm_raft::outcome::{Outcome, Refusal};
 use serde::{Deserialize, Serialize};
 
-use super::REVISION;
+use super::answer;
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
-use crate::admin::change::{Made, Mode, Subject};
+use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer, now_s};
 use crate::admin::problem::ApiError;
 use crate::admin::services::Services;
@@ -152,10 +152,4 @@ pub(in crate::admin) async fn retire(
     }
     let id = id.to_string();
     Ok(answer(&made, Retired { id, ended_tokens }))
-}
-
-fn answer(made: &Made, body: impl Serialize) -> HttpResponse {
-    HttpResponse::Ok()
-        .insert_header((REVISION, made.revision.to_string()))
-        .json(body)
 }

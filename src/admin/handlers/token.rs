@@ -6,7 +6,7 @@ use klamm_raft::model::{TokenId, TokenRecord};
 use klamm_raft::outcome::{Outcome, Refusal};
 use serde::Serialize;
 
-use super::{Filter, REVISION, deleted, find, signing_key};
+use super::{Filter, answer, deleted, find, signing_key};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -66,9 +66,7 @@ pub(in crate::admin) async fn issue(
         token::issue(&key, &wanted.vcluster, id, &record)
             .map_err(|error| ApiError::internal(error.to_string()))?
     };
-    Ok(HttpResponse::Ok()
-        .insert_header((REVISION, made.revision.to_string()))
-        .json(Issued { token }))
+    Ok(answer(&made, Issued { token }))
 }
 
 pub(in crate::admin) async fn list(

@@ -5,7 +5,7 @@ use super::error_code::ErrorCode;
 use super::topics::{self, Repeated, Shape};
 use super::txn;
 use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
-use crate::vcluster::producer::is_plain;
+use crate::vcluster::producer::{ProducerIds, is_plain};
 use crate::wire::{Class, Edits, Item, Node, batch_headers, field};
 use klamm_raft::model::Operation;
 
@@ -107,6 +107,9 @@ fn judge_batches(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> 
 /// stay as they are: its end is written with the coordinator's.
 fn mark_producers(ask: &Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
     let producers = ask.view.producers;
+    if producers == ProducerIds::Plain {
+        return Ok(());
+    }
     for records in ask.message.all(Class::Records) {
         let marked = edits.set_producer_ids(records, |batch| match batch.is_transactional() {
             true => Some(batch.producer_id),

@@ -1,0 +1,35 @@
+//! Record batches as a producer writes them.
+
+use anyhow::Result;
+use bytes::{Bytes, BytesMut};
+use kafka_protocol::records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType};
+
+/// A record of a producer that is not idempotent.
+pub(crate) fn record(value: &'static str) -> Record {
+    Record {
+        transactional: false,
+        control: false,
+        delete_horizon: false,
+        partition_leader_epoch: -1,
+        producer_id: -1,
+        producer_epoch: -1,
+        timestamp_type: TimestampType::Creation,
+        timestamp: 1,
+        sequence: -1,
+        offset: 0,
+        key: None,
+        value: Some(Bytes::from_static(value.as_bytes())),
+        headers: Default::default(),
+    }
+}
+
+/// A batch of one record, and of its producer.
+pub(crate) fn of(record: Record) -> Result<Bytes> {
+    let options = RecordEncodeOptions {
+        version: 2,
+        compression: Compression::None,
+    };
+    let mut batch = BytesMut::new();
+    RecordBatchEncoder::encode(&mut batch, &[record], &options)?;
+    Ok(batch.freeze())
+}
