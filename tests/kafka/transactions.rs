@@ -76,14 +76,19 @@ fn every_record_is_copied_exactly_once_through_restarts() -> Result<()> {
     scene.stage.nodes_mut()[0].restart()?;
     scene.stage.nodes_mut()[0].await_ready()?;
     reaches(&mut copier, RECORDS * 3 / 5)?;
+    // In the middle of a transaction, but not at its end. A broker that is alone forgets the markers of a transaction that it
+    // was ending when it was killed: it looks for their partitions' leaders before it leads them again, finds none, and takes
+    // the topics for deleted. Their records and offsets stay pending then, with a gateway or without.
+    copier.tell("hold")?;
+    copier.shows("it holds", |said| said.contains("holding"))?;
     scene.kill_broker(CLUSTER, 1)?;
     let mut broker = scene.start_broker(CLUSTER, 1)?;
+    copier.tell("go on")?;
     ensure!(
         committed(&copier.said()) < RECORDS,
         "all was over before the broker ended"
     );
-    // After the kill a client was seen to ask for its committed offsets in vain for a minute, and to begin again.
-    let said = copier.finish(3 * LIMIT);
+    let said = copier.finish(LIMIT);
 
     let checked = said.and_then(|said| {
         ensure!(said.contains("aborted"), "no transaction was aborted");

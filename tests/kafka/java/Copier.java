@@ -1,14 +1,19 @@
 // Reads records, writes them in upper case and commits both in one transaction, until so many are committed.
-// Every seventh transaction is aborted once. Whatever fails is done again from what was committed.
+// Every seventh transaction is aborted once. Whatever fails is done again from what was committed. After the line "hold" on
+// standard input it stops in the middle of its next transaction, says "holding" and goes on at the next line.
 //
 // Copier BOOTSTRAP PROPERTIES INPUT OUTPUT RECORDS, run from source: java -cp 'libs/*' Copier.java …
 
+import java.io.BufferedReader;
 import java.io.FileReader;
+import java.io.InputStreamReader;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.stream.Collectors;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
@@ -30,6 +35,7 @@ public class Copier {
     private final String input;
     private final String output;
     private final long wanted;
+    private final BlockingQueue<String> told = new LinkedBlockingQueue<>();
     private int transactions;
 
     private Copier(String[] arguments) throws Exception {
@@ -44,6 +50,9 @@ public class Copier {
 
     public static void main(String[] arguments) throws Exception {
         Copier copier = new Copier(arguments);
+        Thread listener = new Thread(() -> new BufferedReader(new InputStreamReader(System.in)).lines().forEach(copier.told::add));
+        listener.setDaemon(true);
+        listener.start();
         boolean finished = false;
         while (!finished) {
             try {
@@ -78,7 +87,8 @@ public class Copier {
     private void transaction(
             Consumer<String, String> consumer,
             Producer<String, String> producer,
-            Iterable<ConsumerRecord<String, String>> records) {
+            Iterable<ConsumerRecord<String, String>> records)
+            throws InterruptedException {
         transactions++;
         producer.beginTransaction();
         Map<TopicPartition, OffsetAndMetadata> next = new HashMap<>();
@@ -88,6 +98,11 @@ public class Copier {
             next.put(partition, new OffsetAndMetadata(record.offset() + 1));
         }
         producer.sendOffsetsToTransaction(next, consumer.groupMetadata());
+        if (told.poll() != null) {
+            producer.flush();
+            System.out.println("holding");
+            told.take();
+        }
         if (transactions % ABORT_EVERY == 0) {
             producer.flush();
             producer.abortTransaction();
@@ -131,7 +146,7 @@ public class Copier {
         Properties properties = new Properties();
         properties.putAll(common);
         properties.put("transactional.id", ID);
-        properties.put("transaction.timeout.ms", "20000");
+        properties.put("transaction.timeout.ms", "60000");
         return new KafkaProducer<>(properties, new StringSerializer(), new StringSerializer());
     }
 }
