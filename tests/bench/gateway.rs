@@ -34,6 +34,8 @@ mod logins;
 mod measure;
 #[path = "gateway/node.rs"]
 mod node;
+#[path = "gateway/origin.rs"]
+mod origin;
 #[path = "gateway/path.rs"]
 mod path;
 #[path = "../kafka/pki.rs"]

@@ -19,16 +19,14 @@ use crate::hall::{self, Hall};
 use crate::hostile::CONNECTIONS;
 use crate::login::Login;
 use crate::node;
-use crate::stream::{Stream, connect_from};
+use crate::origin::Origin;
+use crate::stream::Stream;
 
 /// A virtual cluster of the attackers, an account of it without any right, and one with a list of users.
 const CROWD: &str = "crowd";
 const LISTED: &str = "newcomers";
 const USER: &str = "mallory";
 const PASSWORD: &str = "a-password-of-a-newcomer";
-
-/// Where attackers come from. Good clients come from another address.
-const ATTACKER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 /// Users that log in for the first time: more than there are in a run.
 const NEWCOMERS: usize = 500;
@@ -68,6 +66,7 @@ pub(crate) enum Attack {
 /// What attackers know of one gateway, and good newcomers beside them.
 #[derive(Debug)]
 pub(crate) struct Ground {
+    origin: Origin,
     address: String,
     over_tls: String,
     listed: String,
@@ -77,8 +76,8 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Puts what is needed on a gateway.
-    pub(crate) fn prepare(hall: &Hall) -> Result<Self> {
+    /// Puts what is needed on a gateway. Good clients come from another address than its attackers.
+    pub(crate) fn prepare(hall: &Hall, attackers: Ipv4Addr) -> Result<Self> {
         let gateway = hall.gateway();
         node::put_partner(&gateway, CROWD, &[])?;
         gateway.put("service-account", &admin::account(CROWD, USER))?;
@@ -91,6 +90,7 @@ impl Ground {
         gateway.put("virtual-cluster", &listed)?;
         let address = gateway.bootstrap(CROWD)?;
         let ground = Self {
+            origin: Origin::new(attackers),
             over_tls: hall::shifted(&address)?,
             listed: gateway.bootstrap(LISTED)?,
             login: Login::plain(USER, &node::token(&gateway, CROWD, USER)?),
@@ -113,7 +113,7 @@ impl Ground {
 
     /// An attacker who has logged in.
     fn attacker(&self) -> Result<Client> {
-        let socket = connect_from(ATTACKER, &self.address)?;
+        let socket = self.origin.connect(&self.address)?;
         let mut client = Client::over(Stream::Plain(socket));
         let verdict = client.log_in(&self.login)?;
         ensure!(verdict == Verdict::Welcome, "the login is refused");
@@ -177,7 +177,7 @@ impl Attack {
             held: VecDeque::new(),
         };
         match self {
-            Self::Silent => wave.paced(SILENT, |_| connect_from(ATTACKER, &ground.address)),
+            Self::Silent => wave.paced(SILENT, |_| ground.origin.connect(&ground.address)),
             Self::Passwords => wave.paced(WRONG, |number| guess(ground, number)),
             Self::Sessions => wave.sessions(),
             Self::Patterns => wave.ask(|client, number| {
@@ -198,7 +198,7 @@ impl Attack {
                     .map(drop)
             }),
             Self::Handshakes => wave.repeat(|| {
-                let mut socket = connect_from(ATTACKER, &ground.over_tls)?;
+                let mut socket = ground.origin.connect(&ground.over_tls)?;
                 socket.write_all(&ground.hello)?;
                 socket.read_exact(&mut [0; 64])?;
                 Ok(())
@@ -294,7 +294,7 @@ fn guess(ground: &Ground, number: usize) -> Result<TcpStream> {
     let message = framed(&[format!("\0{user}\0wrong").as_bytes()]);
     let head = [0, 0, 0, 1, 0xff, 0xff];
     let handshake = framed(&[&[0, 17, 0, 1], &head, b"\0\x05PLAIN"]);
-    let mut socket = connect_from(ATTACKER, &ground.listed)?;
+    let mut socket = ground.origin.connect(&ground.listed)?;
     socket.write_all(&[handshake, framed(&[&[0, 36, 0, 1], &head, &message])].concat())?;
     Ok(socket)
 }

@@ -1,6 +1,7 @@
 //! What a good client of one virtual cluster notices while somebody attacks the gateway, from another one or without any
 //! credential. Beside it the same attack on another gateway of this machine: that is what the machine makes of it.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -56,7 +57,9 @@ struct At<'a> {
 /// Makes the attacks whose names begin so, one after the other.
 pub(crate) fn run(part: &str) -> Result<()> {
     let (mut hall, mut other) = (Hall::with(CONNECTIONS)?, Hall::with(CONNECTIONS)?);
-    let (ground, elsewhere) = (Ground::prepare(&hall)?, Ground::prepare(&other)?);
+    let [ground, elsewhere] =
+        [(&hall, 2), (&other, 3)].map(|(hall, last)| Ground::prepare(hall, Ipv4Addr::new(127, 0, 0, last)));
+    let (ground, elsewhere) = (ground?, elsewhere?);
     let columns = format!(
         "{:>8}{:>8}{:>9}{:>9}{:>7}",
         "p50", "p99", "login50", "login99", "ok %"

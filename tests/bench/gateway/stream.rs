@@ -1,7 +1,7 @@
 //! A blocking connection, plain or with TLS.
 
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,6 @@ use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use socket2::{Domain, Socket, Type};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -43,15 +42,11 @@ impl Trust {
     }
 }
 
-/// Connects to `host:port` from an address of this machine.
-pub(crate) fn connect_from(from: Ipv4Addr, address: &str) -> Result<TcpStream> {
-    let address: SocketAddr = address.parse()?;
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from((from, 0)).into())?;
-    socket.connect(&address.into())?;
-    socket.set_tcp_nodelay(true)?;
+/// A socket that sends at once and does not wait for ever.
+pub(crate) fn ready(socket: TcpStream) -> Result<TcpStream> {
+    socket.set_nodelay(true)?;
     socket.set_read_timeout(Some(TIMEOUT))?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
 /// A connection.
@@ -64,9 +59,8 @@ pub(crate) enum Stream {
 impl Stream {
     /// Connects to `host:port`; shakes hands when something is trusted.
     pub(crate) fn connect(address: &str, trust: Option<&Trust>) -> Result<Self> {
-        let mut socket = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
-        socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(TIMEOUT))?;
+        let socket = TcpStream::connect(address).with_context(|| format!("connect to {address}"))?;
+        let mut socket = ready(socket)?;
         let Some(Trust(config)) = trust else {
             return Ok(Self::Plain(socket));
         };
