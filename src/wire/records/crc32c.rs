@@ -3,27 +3,54 @@
 
 /// The polynomial of Castagnoli, its bits reversed, without the highest.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
-/// The polynomial 1, and the polynomial x.
+/// The polynomial 1.
 const ONE: u32 = 1 << 31;
-const X: u32 = 1 << 30;
 
-/// What a sum changes by when eight bytes change by `difference` (exclusive or), and `rest` bytes after them do not.
+/// What a sum changes by when eight bytes change by `difference` (exclusive or), and `rest` bytes after them, fewer than
+/// 2^32, do not.
 pub(super) fn of_change(difference: [u8; 8], rest: usize) -> u32 {
-    let changed = difference.iter().fold(0, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| times_x(sum))
-    });
-    times(changed, power_of_x(8 * rest as u64))
+    let changed = difference
+        .iter()
+        .fold(0, |sum, byte| (sum >> 8) ^ BYTES[usize::from(sum as u8 ^ byte)]);
+    let counts = rest.to_le_bytes();
+    let rounds = POWERS.iter().zip(counts).filter(|(_, count)| *count != 0);
+    rounds.fold(changed, |sum, (powers, count)| {
+        times(sum, powers[usize::from(count)])
+    })
 }
 
-/// x, x², x⁴, and so on: each the square of the one before.
-const SQUARES: [u32; 64] = {
-    let mut squares = [X; 64];
-    let mut at = 1;
-    while at < squares.len() {
-        squares[at] = times(squares[at - 1], squares[at - 1]);
-        at += 1;
+/// The sum of each byte.
+const BYTES: [u32; 256] = {
+    let mut sums = [0; 256];
+    let mut byte = 0;
+    while byte < sums.len() {
+        let (mut sum, mut bit) = (byte as u32, 0);
+        while bit < 8 {
+            sum = times_x(sum);
+            bit += 1;
+        }
+        sums[byte] = sum;
+        byte += 1;
     }
-    squares
+    sums
+};
+
+/// What a sum is multiplied by for so many bytes that follow, so many times 256, and so on.
+const POWERS: [[u32; 256]; 4] = {
+    let mut powers = [[ONE; 256]; 4];
+    // x to the power of 8: one byte.
+    let mut step = ONE >> 8;
+    let mut place = 0;
+    while place < powers.len() {
+        let mut count = 1;
+        while count < 256 {
+            powers[place][count] = times(powers[place][count - 1], step);
+            count += 1;
+        }
+        step = times(powers[place][255], step);
+        place += 1;
+    }
+    powers
 };
 
 const fn times_x(a: u32) -> u32 {
@@ -42,11 +69,6 @@ const fn times(a: u32, b: u32) -> u32 {
     product
 }
 
-fn power_of_x(exponent: u64) -> u32 {
-    let bits = (0..64).filter(|bit| exponent >> bit & 1 == 1);
-    bits.fold(ONE, |power, bit| times(power, SQUARES[bit]))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -63,6 +85,17 @@ mod tests {
     #[test]
     fn the_check_value() {
         assert_eq!(crc32c(b"123456789"), 0xe306_9283, "RFC 3720, appendix B.4");
+    }
+
+    #[test]
+    fn it_does_not_matter_how_many_bytes_follow() {
+        for rest in [0, 1, 255, 256, 257, 65_535, 65_536, 70_000] {
+            let before = vec![0; 8 + rest];
+            let mut after = before.clone();
+            after[..8].copy_from_slice(b"changed!");
+            let change = of_change(*b"changed!", rest);
+            assert_eq!(crc32c(&after), crc32c(&before) ^ change, "{rest}");
+        }
     }
 
     proptest! {
