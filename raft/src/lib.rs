@@ -45,6 +45,7 @@ pub mod outcome;
 mod codec;
 mod config;
 mod disk_space;
+mod founding;
 #[cfg(test)]
 mod fuzz;
 mod network;

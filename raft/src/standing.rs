@@ -5,6 +5,7 @@ use std::io;
 use tokio::sync::{Mutex, watch};
 
 use crate::codec::layout::VoteV1;
+use crate::founding::FoundingId;
 use crate::store::{LogStore, STANDING, Standing, VOTE, WriterHandle};
 use crate::types::Vote;
 
@@ -18,9 +19,9 @@ pub(crate) struct StandingKeeper {
 }
 
 impl StandingKeeper {
-    pub(crate) fn new(now: Standing, log: LogStore, writer: WriterHandle) -> Self {
+    pub(crate) fn new(now: watch::Sender<Standing>, log: LogStore, writer: WriterHandle) -> Self {
         Self {
-            now: watch::Sender::new(now),
+            now,
             log,
             writer,
             changing: Mutex::default(),
@@ -44,21 +45,28 @@ impl StandingKeeper {
         self.log.position() == (None, None)
     }
 
-    /// Makes a node that has never promised anything a member of a cluster that is founded now; false when it has.
-    pub(crate) async fn join(&self) -> io::Result<bool> {
+    /// Makes a node that has never promised anything a member of a cluster that is founded now; false when it has. A founder
+    /// that did not come to an end founds again, under another id.
+    pub(crate) async fn join(&self, cluster: FoundingId) -> io::Result<bool> {
         let _one = self.changing.lock().await;
+        let member = Standing::Member { cluster };
         match self.now() {
             Standing::Rejoining { .. } => return Ok(false),
             _ if !self.is_pristine() => return Ok(false),
-            Standing::Member => {}
-            Standing::New => self.set(Standing::Member).await?,
+            now if now == member => {}
+            Standing::Member { .. } | Standing::New => self.set(member).await?,
         }
         Ok(true)
     }
 
     /// The cluster is older than this node's file. `highest` is the highest vote that this node may have given, and
     /// `threshold` the last entry that it may have acknowledged.
-    pub(crate) async fn rejoin(&self, highest: Option<Vote>, threshold: u64) -> io::Result<()> {
+    pub(crate) async fn rejoin(
+        &self,
+        cluster: FoundingId,
+        highest: Option<Vote>,
+        threshold: u64,
+    ) -> io::Result<()> {
         let _one = self.changing.lock().await;
         if self.now() != Standing::New {
             return Ok(());
@@ -68,13 +76,16 @@ impl StandingKeeper {
             self.writer.put(VOTE, &VoteV1::from(vote)).await?;
             self.log.set_vote(vote);
         }
-        self.set(Standing::Rejoining { threshold }).await
+        self.set(Standing::Rejoining { cluster, threshold }).await
     }
 
     /// This node's log holds all that it may have acknowledged.
     pub(crate) async fn caught_up(&self) -> io::Result<()> {
         let _one = self.changing.lock().await;
-        self.set(Standing::Member).await
+        match self.now().cluster() {
+            Some(cluster) => self.set(Standing::Member { cluster }).await,
+            None => Ok(()),
+        }
     }
 
     async fn set(&self, standing: Standing) -> io::Result<()> {

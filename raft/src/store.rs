@@ -30,6 +30,8 @@ pub(crate) use writer::WriterHandle;
 use std::path::Path;
 use std::thread::JoinHandle;
 
+use tokio::sync::watch;
+
 use crate::model::NodeId;
 
 /// What a data directory holds, opened.
@@ -37,7 +39,7 @@ use crate::model::NodeId;
 pub(crate) struct Store {
     pub(crate) log: LogStore,
     pub(crate) states: StateStore,
-    pub(crate) standing: Standing,
+    pub(crate) standing: watch::Sender<Standing>,
     pub(crate) writer: WriterHandle,
     /// Ends, with the file closed, when everything above is dropped.
     pub(crate) thread: JoinHandle<()>,
@@ -51,7 +53,7 @@ pub(crate) fn open(data_dir: &Path, id: NodeId, storage: &Storage) -> Result<Sto
     Ok(Store {
         log: LogStore::new(contents.log, contents.vote, contents.committed, writer.clone()),
         states: StateStore::new(contents.snapshot, writer.clone()),
-        standing: contents.standing,
+        standing: watch::Sender::new(contents.standing),
         writer,
         thread,
     })

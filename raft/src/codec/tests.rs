@@ -10,6 +10,7 @@ use std::sync::Arc;
 use openraft::EntryPayload;
 
 use crate::command::{Command, OldKeys, Proposal, ProposalId, Revoked};
+use crate::founding::FoundingId;
 use crate::machine;
 use crate::model::{
     AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
@@ -496,8 +497,10 @@ fn version_1_is_written_and_read_as_ever() {
     let mut written = Written::default();
     written.check("vote", &VoteV1::from(Vote::new_committed(7, 3)));
     written.check("standing-new", &Standing::New);
-    written.check("standing-member", &Standing::Member);
-    written.check("standing-rejoining", &Standing::Rejoining { threshold: 1000 });
+    let cluster = FoundingId::of([0xa5; FoundingId::BYTES]);
+    written.check("standing-member", &Standing::Member { cluster });
+    let threshold = 1000;
+    written.check("standing-rejoining", &Standing::Rejoining { cluster, threshold });
     written.check("owner", &NodeId(3));
     written.check(
         "entry-blank",

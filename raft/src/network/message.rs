@@ -10,6 +10,7 @@ use super::pieces::Piece;
 use crate::codec::layout::{EntryV1, LogIdV1, VoteV1};
 use crate::codec::{self, CodecError};
 use crate::command::Proposal;
+use crate::founding::FoundingId;
 use crate::model::Revision;
 use crate::outcome::Outcome;
 use crate::types::TypeConfig;
@@ -34,8 +35,10 @@ pub(crate) enum Request {
     },
     /// Answered also by a node that does not take part yet.
     Describe,
-    /// The sender is about to found the cluster.
-    Join,
+    /// The sender is about to found the cluster, which gets this id.
+    Join {
+        cluster: FoundingId,
+    },
     /// To the leader: what does everybody show who shows the newest state?
     Floor,
 }
@@ -115,6 +118,8 @@ pub(crate) enum FloorAnswer {
 pub(crate) struct PeerDescription {
     /// Whether the node may vote, so that what follows is all that it ever promised.
     pub(crate) member: bool,
+    /// The cluster that the node belongs to, if it knows.
+    pub(crate) cluster: Option<FoundingId>,
     pub(crate) vote: Option<VoteV1>,
     pub(crate) last: Option<LogIdV1>,
 }

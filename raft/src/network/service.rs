@@ -13,6 +13,7 @@ use super::message::{
 use super::pieces::{Gathered, Gathering, Piece};
 use crate::codec::layout::{LogIdV1, VoteV1};
 use crate::disk_space::DiskSpace;
+use crate::founding::FoundingId;
 use crate::model::Revision;
 use crate::node::{Raft, floor_as_leader, take};
 use crate::standing::StandingKeeper;
@@ -55,7 +56,7 @@ impl Service {
     pub(super) async fn answer(&self, request: Request) -> Response {
         let answered = match request {
             Request::Describe => Ok(Response::Description(self.describe())),
-            Request::Join => self.join().await,
+            Request::Join { cluster } => self.join(cluster).await,
             Request::Show { after } => Ok(Response::Shown(self.show(after).await)),
             request => match self.raft.get() {
                 Some(raft) => self.answer_with(raft, request).await,
@@ -87,7 +88,7 @@ impl Service {
             }
             Request::Propose(_) => Ok(Response::Taken(TakeAnswer::DiskFull)),
             Request::Floor => Ok(Response::Floor(floor_as_leader(raft).await)),
-            Request::Describe | Request::Join | Request::Show { .. } => Err(Failure::NotUnderstood),
+            Request::Describe | Request::Join { .. } | Request::Show { .. } => Err(Failure::NotUnderstood),
         }
     }
 
@@ -144,7 +145,7 @@ impl Service {
 
     fn may_vote(&self) -> Result<(), Failure> {
         match self.standing.now() {
-            Standing::Member => Ok(()),
+            Standing::Member { .. } => Ok(()),
             Standing::New => Err(Failure::NotTakingPart),
             Standing::Rejoining { .. } => Err(Failure::Rejoining),
         }
@@ -152,15 +153,17 @@ impl Service {
 
     fn describe(&self) -> PeerDescription {
         let (vote, last) = self.standing.log().position();
+        let standing = self.standing.now();
         PeerDescription {
-            member: self.standing.now() == Standing::Member,
+            member: standing.is_member(),
+            cluster: standing.cluster(),
             vote: vote.map(Into::into),
             last: last.map(Into::into),
         }
     }
 
-    async fn join(&self) -> Result<Response, Failure> {
-        let joined = self.standing.join().await.map_err(|_| Failure::Stopped)?;
+    async fn join(&self, cluster: FoundingId) -> Result<Response, Failure> {
+        let joined = self.standing.join(cluster).await.map_err(|_| Failure::Stopped)?;
         Ok(Response::Join(if joined {
             JoinAnswer::Joined
         } else {

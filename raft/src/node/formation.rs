@@ -1,11 +1,14 @@
 //! How a node whose file is new takes its place.
 //!
 //! A new file means a new cluster, or a node that lost its disk. Only when *all* nodes are there and none has ever
-//! promised anything, the one with the lowest id founds the cluster, after each of the others has durably joined. In
-//! any other case somebody remembers a cluster, and this node has forgotten what it promised there. It then learns
-//! from so many members that every majority that it may have been part of has one among them, what it may have voted
-//! and acknowledged at most; it votes for nothing older, and not at all before its log reaches that far.
+//! promised anything, the one with the lowest id founds the cluster under a new random id, after each of the others has
+//! durably joined that. In any other case somebody remembers a cluster, and this node has forgotten what it promised there.
+//! It then learns from so many members that every majority that it may have been part of has one among them, which cluster
+//! that is, and what it may have voted and acknowledged at most; it votes for nothing older, and not at all before its log
+//! reaches that far.
 
+use std::collections::BTreeSet;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +16,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::core::Raft;
+use crate::founding::FoundingId;
 use crate::model::NodeId;
 use crate::network::{JoinAnswer, Peer, PeerDescription, Peers, Request, Response};
 use crate::standing::StandingKeeper;
@@ -25,9 +29,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 const REMIND: Duration = Duration::from_secs(10);
 
 /// Runs until this node knows its standing.
-pub(super) async fn take_place(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> std::io::Result<()> {
+pub(super) async fn take_place(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> io::Result<()> {
     if peers.all().next().is_none() {
-        standing.join().await?;
+        standing.join(new_cluster()?).await?;
         return Ok(());
     }
     let mut reminded: Option<Instant> = None;
@@ -46,8 +50,12 @@ pub(super) async fn take_place(own: NodeId, peers: &Peers, standing: &StandingKe
     Ok(())
 }
 
+fn new_cluster() -> io::Result<FoundingId> {
+    FoundingId::random().map_err(|_| io::Error::other("no randomness is to be had from the system"))
+}
+
 /// One attempt; says what is missing.
-async fn advance(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> std::io::Result<String> {
+async fn advance(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> io::Result<String> {
     let asked = peers
         .all()
         .map(|peer| async move { (peer.id, describe(peer).await) });
@@ -69,18 +77,16 @@ async fn advance(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> std::
     if peers.all().any(|peer| peer.id < own) {
         return Ok("the cluster is not founded yet: that is for the node with the lowest id".to_owned());
     }
-    let joins = futures::future::join_all(peers.all().map(join)).await;
+    let cluster = new_cluster()?;
+    let joins = futures::future::join_all(peers.all().map(|peer| join(peer, cluster))).await;
     if joins.into_iter().all(|joined| joined) {
-        standing.join().await?;
+        standing.join(cluster).await?;
+        tracing::info!(%cluster, "the cluster is founded");
     }
     Ok("the cluster is not founded yet: a node did not join".to_owned())
 }
 
-async fn rejoin(
-    known: &[PeerDescription],
-    nodes: usize,
-    standing: &StandingKeeper,
-) -> std::io::Result<String> {
+async fn rejoin(known: &[PeerDescription], nodes: usize, standing: &StandingKeeper) -> io::Result<String> {
     let majority = nodes / 2 + 1;
     let needed = nodes - majority + 1;
     let members: Vec<_> = known.iter().filter(|known| known.member).collect();
@@ -90,6 +96,10 @@ async fn rejoin(
             members.len()
         ));
     }
+    let clusters: BTreeSet<FoundingId> = members.iter().filter_map(|member| member.cluster).collect();
+    let Some(cluster) = clusters.first().copied().filter(|_| clusters.len() == 1) else {
+        return Ok("this node's data is gone, and the other nodes belong to different clusters".to_owned());
+    };
     let votes = members.iter().filter_map(|member| member.vote).map(Vote::from);
     let highest = votes
         .map(|vote| (vote.leader_id.term, vote.leader_id.node_id))
@@ -103,9 +113,10 @@ async fn rejoin(
     let threshold = last.unwrap_or(0);
     tracing::warn!(
         threshold,
+        %cluster,
         "this node's data is gone: it fetches it from the others, and votes once it has it"
     );
-    standing.rejoin(highest, threshold).await?;
+    standing.rejoin(cluster, highest, threshold).await?;
     Ok(String::new())
 }
 
@@ -120,16 +131,16 @@ async fn describe(peer: &Arc<Peer>) -> Option<PeerDescription> {
     }
 }
 
-async fn join(peer: &Arc<Peer>) -> bool {
+async fn join(peer: &Arc<Peer>, cluster: FoundingId) -> bool {
     matches!(
-        peer.call(&Request::Join, ASK).await,
+        peer.call(&Request::Join { cluster }, ASK).await,
         Ok(Response::Join(JoinAnswer::Joined))
     )
 }
 
 /// Lets a node that lost its data vote again, once its log holds all that it may have acknowledged.
 pub(super) async fn watch_catching_up(raft: Raft, standing: Arc<StandingKeeper>) {
-    let Standing::Rejoining { threshold } = standing.now() else {
+    let Standing::Rejoining { threshold, .. } = standing.now() else {
         return;
     };
     let metrics = raft.metrics();

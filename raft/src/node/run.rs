@@ -132,7 +132,7 @@ async fn take_part(core: &Core, mut config: Config, stores: Stores) -> Result<Ra
     formation::take_place(core.id, &core.peers, &standing)
         .await
         .map_err(|error| failed(&error))?;
-    config.enable_elect = standing.now() == Standing::Member;
+    config.enable_elect = standing.now().is_member();
     let network = Network::new(core.peers.clone());
     let raft = Raft::new(core.id.0, Arc::new(config), network, log, states).await;
     let raft = raft.map_err(|error| failed(&error))?;
@@ -146,7 +146,7 @@ async fn take_part(core: &Core, mut config: Config, stores: Stores) -> Result<Ra
                 .await
                 .map_err(|error| failed(&error))?;
         }
-    } else if is_founder && standing.now() == Standing::Member {
+    } else if is_founder && standing.now().is_member() {
         let members = members(core).into_iter().map(|id| (id.0, BasicNode::default()));
         let founded = raft.initialize(members.collect::<BTreeMap<_, _>>()).await;
         founded.map_err(|error| failed(&error))?;

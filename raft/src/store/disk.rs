@@ -19,6 +19,7 @@ use super::rewrite::{self, Turn, rewrite};
 use super::seal::{Label, Place, Seal, Storage};
 use crate::codec::layout::{EntryV1, LogIdV1, SnapshotV1, VoteV1};
 use crate::codec::{self, CodecError};
+use crate::founding::FoundingId;
 use crate::model::{NodeId, State};
 use crate::types::{Entry, LogId, SnapshotMeta, Vote};
 
@@ -41,16 +42,30 @@ const FILE_NAME: &str = "klamm.redb";
 /// redb's page cache. The log is served from memory and the snapshot is read seldom.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Whether this node may vote.
+/// Whether this node may vote, and in which cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Standing {
     /// The file is new: the node does not know yet whether its cluster is, too.
     New,
     /// A member since the cluster began, or one that caught up since.
-    Member,
+    Member { cluster: FoundingId },
     /// The cluster is older than the file: what this node promised before is lost, so it neither votes nor stands for
     /// election before its log reaches `threshold`.
-    Rejoining { threshold: u64 },
+    Rejoining { cluster: FoundingId, threshold: u64 },
+}
+
+impl Standing {
+    pub(crate) fn is_member(self) -> bool {
+        matches!(self, Self::Member { .. })
+    }
+
+    /// The cluster that the node belongs to, if it knows.
+    pub(crate) fn cluster(self) -> Option<FoundingId> {
+        match self {
+            Self::New => None,
+            Self::Member { cluster } | Self::Rejoining { cluster, .. } => Some(cluster),
+        }
+    }
 }
 
 /// Everything in the file.

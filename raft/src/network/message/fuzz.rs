@@ -70,6 +70,10 @@ fn requests() -> Vec<Request> {
         },
         Request::Show { after: Revision(5) },
         Request::Floor,
+        Request::Describe,
+        Request::Join {
+            cluster: FoundingId::of([7; FoundingId::BYTES]),
+        },
     ]);
     let snapshot = encode(&snapshot).unwrap();
     requests.extend(pieces::cut(vote, &snapshot).map(Request::Snapshot));
@@ -124,6 +128,7 @@ fn fuzz_answers_of_peers() {
         Response::Shown(Revision(6)),
         Response::Description(PeerDescription {
             member: true,
+            cluster: Some(FoundingId::of([7; FoundingId::BYTES])),
             vote: Some(vote),
             last: None,
         }),
