@@ -46,9 +46,9 @@ pub struct VclusterMetrics {
     pub bytes_out: IntCounter,
     /// Successful logins.
     pub logins: IntCounter,
-    /// Requests, or parts of them, that the authorizer allowed.
+    /// Requests that were sent to the broker of their connection, whatever the authorizer was asked about them.
     pub allowed: IntCounter,
-    /// Requests, or parts of them, that the authorizer denied.
+    /// Questions that the authorizer answered with no: one for each operation on something that a request names.
     pub denied: IntCounter,
     /// Answers in which a physical cluster refuses the gateway's own account.
     pub gateway_refused: IntCounter,
@@ -111,7 +111,7 @@ impl Families {
             )?,
             decisions: counter(
                 "klamm_authorizations_total",
-                "Authorizer decisions by virtual cluster and decision (allowed, denied)",
+                "Requests sent to brokers (allowed) and questions answered with no (denied), by virtual cluster and decision",
                 &["vcluster", "decision"],
             )?,
             gateway_refused: counter(
