@@ -27,7 +27,7 @@ use std::time::Duration;
 
 use actix::prelude::*;
 use klamm_raft::model::{ListenerName, Liveness, NodeRecord, Speech, Unopened, VirtualCluster};
-use klamm_raft::{Node, NotReady, StartError, Tuning, WeakSecret};
+use klamm_raft::{Node, NotReady, StartError, Tuning};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
@@ -56,8 +56,6 @@ const JOIN_REMINDER: Duration = Duration::from_secs(15);
 pub enum AppError {
     #[error("metrics cannot be set up")]
     Metrics(#[from] MetricsError),
-    #[error("the cluster secret (KLAMM_RAFT_SECRET) is too weak")]
-    Secret(#[from] WeakSecret),
     #[error("{setting} {value} is not an address of this machine")]
     Address {
         setting: &'static str,
@@ -105,9 +103,7 @@ impl AppError {
     /// Whether it will be the same however often the node is started: somebody must change something first.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Secret(_) | Self::Passthrough(_) | Self::Control(ControlError::OtherSigningKey { .. }) => {
-                true
-            }
+            Self::Passthrough(_) | Self::Control(ControlError::OtherSigningKey { .. }) => true,
             Self::Raft(error) => error.is_final(),
             // Files, addresses and certificates come and go.
             _ => false,
@@ -321,11 +317,6 @@ async fn raft_config(
         }
         None => None,
     };
-    let secret = config
-        .node
-        .cluster_secret
-        .as_ref()
-        .map(|secret| klamm_raft::Secret::new(secret.reveal()));
     let tls = followed(&config.node.raft_tls, Latest::load_peer, metrics).map_err(AppError::RaftTls)?;
     Ok(klamm_raft::NodeConfig {
         id: config.node.id,
@@ -338,7 +329,7 @@ async fn raft_config(
             .iter()
             .map(|(id, address)| (*id, address.to_string()))
             .collect(),
-        secret: secret.transpose()?,
+        secret: config.node.cluster_secret.clone(),
         tls: tls.map(|tls| klamm_raft::PeerTls {
             server: {
                 let tls = Arc::clone(&tls);

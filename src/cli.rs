@@ -87,7 +87,7 @@ enum Command {
         #[command(subcommand)]
         action: Action,
     },
-    /// Look at the cluster of gateway nodes
+    /// Look at the cluster of gateway nodes, or make its secret
     Cluster {
         #[command(subcommand)]
         action: ClusterAction,
@@ -252,6 +252,8 @@ enum ClusterAction {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Make a secret for the nodes of a cluster to know each other by (klamm.raft.secret); no gateway is asked
+    Secret,
     /// Accept a Kafka cluster that was built anew in the place of the one that a physical cluster was; see cluster status
     #[command(name = "accept-kafka-cluster")]
     AcceptKafkaCluster(accept::AcceptArgs),
@@ -298,6 +300,7 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
             ClusterAction::Status { output, connection } => {
                 cluster::status(output, &connection.client(variables)?)
             }
+            ClusterAction::Secret => print(&cluster::secret()?),
             ClusterAction::AcceptKafkaCluster(args) => {
                 accept::accept(&args, &args.connection.client(variables)?)
             }

@@ -26,14 +26,13 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use klamm_raft::Storage;
 use klamm_raft::model::{AccountName, ClusterId, NodeId, ProviderName, SigningKey};
+use klamm_raft::{ClusterSecret, Storage};
 
 use crate::address::HostPort;
 use crate::backend::config::BackendConfig;
 use crate::listener::config::ListenerConfig;
 use crate::oauth::ProviderConfig;
-use crate::secret::Secret;
 use crate::telemetry::LogFormat;
 use crate::tls::TlsFiles;
 
@@ -141,7 +140,7 @@ pub struct NodeConfig {
     /// All nodes, this one included; empty when the cluster is this single node.
     pub raft_peers: BTreeMap<NodeId, HostPort>,
     /// One of these is given when a peer is not on a loopback address.
-    pub cluster_secret: Option<Secret>,
+    pub cluster_secret: Option<ClusterSecret>,
     /// What nodes prove to each other by certificates.
     pub raft_tls: Option<TlsFiles>,
 }

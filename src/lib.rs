@@ -7,14 +7,11 @@
 //! ```
 
 pub mod address;
-mod address_block;
 pub mod chain;
 mod fold;
 mod guesses;
 mod regexp;
 pub mod secret;
-mod seldom;
-mod shares;
 pub mod stream;
 pub mod tls;
 mod yaml;

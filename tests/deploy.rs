@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 /// Stands for every secret that somebody must choose.
-const SECRET: &str = "0123456789abcdef";
+const SECRET: &str = "klamm_cluster_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9G3XlO";
 
 type Variables = BTreeMap<String, String>;
 

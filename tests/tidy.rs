@@ -46,8 +46,8 @@ const DATA_PLANE: [(&str, &[&str]); 7] = [
     ("src/auth", &["model"]),
     ("src/authz", &["model"]),
     ("src/backend", &["model"]),
-    ("src/listener", &["model"]),
-    ("src/session", &["model", "command", "outcome"]),
+    ("src/listener", &["model", "seats", "seldom"]),
+    ("src/session", &["model", "command", "outcome", "seats"]),
     ("src/vcluster", &["model", "command", "outcome"]),
 ];
 

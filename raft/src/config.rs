@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio_rustls::rustls::{ClientConfig, ServerConfig};
 
+use crate::cluster_secret::ClusterSecret;
 use crate::model::{NodeId, NodeRecord};
 use crate::store::Storage;
 
@@ -26,7 +27,7 @@ pub struct NodeConfig {
     /// the same ids. An address may change with a restart.
     pub peers: BTreeMap<NodeId, String>,
     /// What the nodes of one cluster share. Without it and certificates, peers must be on loopback.
-    pub secret: Option<Secret>,
+    pub secret: Option<ClusterSecret>,
     /// By which certificates nodes know each other as well, or instead.
     pub tls: Option<PeerTls>,
     /// What the other nodes tell clients of this one. Its liveness counts only when the node is new to the cluster.
@@ -98,42 +99,5 @@ impl Default for Tuning {
             snapshot_entries: 1000,
             disk_reserve_bytes: 32 * 1024 * 1024,
         }
-    }
-}
-
-/// What the nodes of one cluster share, to know each other by. `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Vec<u8>);
-
-/// The secret is too short to keep anybody out.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "the cluster secret has {bytes} bytes: at least {} are needed",
-    Secret::MIN_BYTES
-)]
-pub struct WeakSecret {
-    bytes: usize,
-}
-
-impl Secret {
-    /// Fewer could be guessed.
-    pub const MIN_BYTES: usize = 16;
-
-    /// The secret that `text` is, byte for byte.
-    pub fn new(text: &str) -> Result<Self, WeakSecret> {
-        if text.len() < Self::MIN_BYTES {
-            return Err(WeakSecret { bytes: text.len() });
-        }
-        Ok(Self(text.as_bytes().to_vec()))
-    }
-
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
     }
 }

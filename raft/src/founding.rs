@@ -21,7 +21,10 @@ impl FoundingId {
         Ok(Self(bytes))
     }
 
-    #[cfg(test)]
+    pub(crate) fn bytes(self) -> [u8; Self::BYTES] {
+        self.0
+    }
+
     pub(crate) fn of(bytes: [u8; Self::BYTES]) -> Self {
         Self(bytes)
     }

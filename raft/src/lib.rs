@@ -2,7 +2,8 @@
 //!
 //! Reading order: [`model`] is the state (pure data), [`command`] and [`outcome`] are the closed sets of changes and
 //! answers, [`machine`] applies one to the other (pure, total, deterministic). The data plane imports only [`model`].
-//! Everything else makes that durable and the same on every node; [`Node`] is the way in.
+//! Everything else makes that durable and the same on every node; [`Node`] is the way in. [`seats`] and [`seldom`] keep a
+//! port of use to those it is for, this one and the gateway's.
 //!
 //! # Threads and channels
 //! ```text
@@ -15,7 +16,7 @@
 //!                         │ keeper  ├─liveness───────┘         ▼    │
 //!                         └─────────┘             ┌──────────────┐ ┌┴────────┐
 //!                         ┌─────────┐             │ peers        │ │ server  │  other nodes
-//!                         │ pollers ├────────────▶│ (call, pool) │ │         │◀─── TCP, encrypted
+//!                         │ pollers ├────────────▶│ (call, pool) │ │         │◀─── TCP, Noise
 //!                         └─────────┘ what shows? └──────┬───────┘ └─────────┘
 //!                                                        └─────────────────────▶ TCP
 //! ```
@@ -41,7 +42,10 @@ pub mod command;
 pub mod machine;
 pub mod model;
 pub mod outcome;
+pub mod seats;
+pub mod seldom;
 
+mod cluster_secret;
 mod codec;
 mod config;
 mod disk_space;
@@ -57,7 +61,8 @@ mod store;
 mod types;
 mod visibility;
 
-pub use config::{NodeConfig, PeerTls, Secret, Tuning, WeakSecret};
+pub use cluster_secret::{ClusterSecret, InvalidSecret, NoRandomness};
+pub use config::{NodeConfig, PeerTls, Tuning};
 pub use node::{Applied, ConfirmError, Node, NotReady, ProposeError, StartError};
 pub use status::{PeerStatus, Readiness, Status};
 pub use store::StoreError;

@@ -5,19 +5,21 @@
 //!   proposals ───────────┼▶ Peer::call ══ channel ══ server ┼▶ proposals (as leader)
 //!   poller ──────────────┘   (pooled)    (encrypted)        └▶ what this node shows
 //! ```
-//! A connection carries one request at a time. It may go over TLS (`link`). Both ends prove that they know the cluster's secret before either reads
-//! anything of variable length.
+//! A connection carries one request at a time. It may go over TLS (`link`); in it, or without it, both ends speak Noise
+//! (`noise`): they prove who they are to each other (`handshake`) before either reads a request.
 
 mod adapter;
 mod channel;
-mod frame;
 mod handshake;
+mod hello;
 mod link;
 mod message;
+mod noise;
 mod peer;
 mod pieces;
 mod poller;
 mod port;
+mod seats;
 mod server;
 mod service;
 

@@ -12,6 +12,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use klamm_raft::model::{AccessRole, AccessTokenId};
+use klamm_raft::seats::AddressBlock;
 
 use crate::config::{Audience, HttpConfig, Role};
 
@@ -19,7 +20,6 @@ use super::audit;
 use super::cross_site::Names;
 use super::problem::ApiError;
 use super::services::Services;
-use crate::address_block::AddressBlock;
 use crate::guesses::Guesses;
 use users::Users;
 use uses::Uses;

@@ -15,13 +15,13 @@ use actix_tls::accept::{TlsError, max_concurrent_tls_connect};
 use actix_web::body::BoxBody;
 use actix_web::dev::AppConfig;
 use actix_web::{HttpResponse, web};
+use klamm_raft::seldom::Seldom;
 use tracing::{debug, warn};
 
 use super::credentials::Guard;
 use super::{HEAD_TIMEOUT, MAX_CONNECTIONS, Services, routes};
 use crate::listener::TurnedAway;
 use crate::metrics::GuardMetrics;
-use crate::seldom::Seldom;
 use crate::tls::Latest;
 
 use seated::Seated;

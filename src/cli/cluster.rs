@@ -1,5 +1,6 @@
-//! `klamm cluster status`.
+//! `klamm cluster status` and `klamm cluster secret`.
 
+use klamm_raft::ClusterSecret;
 use serde_json::Value;
 
 use crate::admin::{ClusterView, ListenerView, LivenessView, NodeView, PhysicalState, PhysicalView};
@@ -8,6 +9,12 @@ use super::admin_client::AdminClient;
 use super::failure::Failure;
 use super::format::{self, Format};
 use super::print;
+
+/// A new secret for the nodes of a cluster, as it is printed.
+pub(super) fn secret() -> Result<String, Failure> {
+    let secret = ClusterSecret::generate().map_err(|error| Failure::Failed(Box::new(error)))?;
+    Ok(format!("{}\n", secret.reveal()))
+}
 
 /// Prints the cluster as the node that is asked sees it. A failure when nobody leads it.
 pub(super) fn status(output: Format, client: &AdminClient) -> Result<(), Failure> {

@@ -19,12 +19,12 @@ use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
     ClusterId, InvalidName, ListenerName, NodeId, ProviderName, Routing, SigningKey, Speech,
 };
+use klamm_raft::{ClusterSecret, InvalidSecret};
 
 use crate::address::HostPort;
 use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::listener::config::ListenerConfig;
 use crate::oauth::ProviderConfig;
-use crate::secret::Secret;
 use crate::telemetry::{self, LogFormat};
 
 use super::clusters::{Clusters, unreadable};
@@ -41,8 +41,8 @@ use super::{
 /// The cluster that must exist.
 const MAIN: &str = "main";
 
-/// The shortest secret that is taken, in bytes.
-const SHORTEST_SECRET: usize = 16;
+/// What to do without a secret of nodes.
+const MAKE_SECRET: &str = "`klamm cluster secret` makes one; it is the same on every node";
 
 /// The longest time after which a login must be made again, in milliseconds: a year.
 const MAX_REAUTH_MS: u64 = 31_536_000_000;
@@ -284,10 +284,8 @@ impl Builder {
             let message = format!(
                 "nodes are reached at {exposed}, so they must know each other by a secret or by certificates"
             );
-            self.problems.push(
-                Problem::new(self.place(reference::RAFT_SECRET), message)
-                    .hint("`head -c 32 /dev/urandom | base64` makes one; it is the same on every node"),
-            );
+            self.problems
+                .push(Problem::new(self.place(reference::RAFT_SECRET), message).hint(MAKE_SECRET));
         }
         NodeConfig {
             id,
@@ -300,16 +298,17 @@ impl Builder {
         }
     }
 
-    fn cluster_secret(&mut self) -> Option<Secret> {
+    fn cluster_secret(&mut self) -> Option<ClusterSecret> {
         let text = self.text(reference::RAFT_SECRET)?;
-        if text.len() < SHORTEST_SECRET {
-            let place = self.place(reference::RAFT_SECRET);
-            self.refuse(
-                place,
-                format!("the secret is shorter than {SHORTEST_SECRET} characters"),
-            );
+        match text.parse() {
+            Ok(secret) => Some(secret),
+            Err(invalid) => {
+                let invalid: InvalidSecret = invalid;
+                let problem = Problem::new(self.place(reference::RAFT_SECRET), invalid.to_string());
+                self.problems.push(problem.hint(MAKE_SECRET));
+                None
+            }
         }
-        Some(Secret::new(text))
     }
 
     fn peers(&mut self) -> BTreeMap<NodeId, HostPort> {

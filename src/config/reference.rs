@@ -85,13 +85,13 @@ keys! {
     RAFT_PEERS = "klamm.raft.peers", "a single node",
         "All nodes of the cluster, this one included, as `1=host:port,2=host:port,3=host:port`.";
     RAFT_SECRET = "klamm.raft.secret", "",
-        "The secret that nodes prove to each other, at least 16 characters, the same on every node. Needed as soon as a node is reached by anything but a loopback address, unless nodes have certificates (`klamm.raft.tls.certificate`).";
+        "The secret that nodes prove to each other, the same on every node: what `klamm cluster secret` prints, and no other. Needed as soon as a node is reached by anything but a loopback address, unless nodes have certificates (`klamm.raft.tls.certificate`).";
     RAFT_CERTIFICATE = "klamm.raft.tls.certificate", "",
         "The PEM file of the certificate that this node shows to the other nodes, whether it calls them or they call it. It names the host of this node in `klamm.raft.peers`. All nodes must have one or none. Read again when it changes.";
     RAFT_KEY = "klamm.raft.tls.key", "",
         "The PEM file of the private key of that certificate, unencrypted.";
     RAFT_CA = "klamm.raft.tls.ca", "",
-        "The PEM file of the authority that makes the certificates of the nodes. Whoever has a certificate of it is taken for a node, so it should make no others, or `klamm.raft.secret` be set as well.";
+        "The PEM file of the authority that makes the certificates of the nodes. Whoever has a certificate of it for the host of a node is taken for that node, so it should make no others, or `klamm.raft.secret` be set as well.";
     LIMIT_CONNECTIONS = "klamm.limits.connections", "10000",
         "How many client connections that have logged in this node holds at a time. For one more, a session is closed: of the virtual cluster, then the principal, then the address that has most, the one on which nothing was asked for longest. See SECURITY-MODEL.md.";
     LIMIT_LOGINS = "klamm.limits.connections.before.login", "2000",

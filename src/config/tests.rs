@@ -9,8 +9,12 @@ use super::*;
 use crate::backend::config::{
     AnonymousClients, HostCheck, PlainLogin, Security, TlsConfig, Trust, UpstreamLogin,
 };
+use crate::secret::Secret;
 
 mod listeners;
+
+/// A secret of nodes.
+const SECRET: &str = "klamm_cluster_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh9G3XlO";
 
 /// A configuration under test: files by path, and variables.
 #[derive(Default)]
@@ -233,7 +237,7 @@ fn a_cluster_of_three() {
         MAIN,
         ("KLAMM_NODE_ID", "2"),
         ("KLAMM_RAFT_PEERS", "1=n1:9500,2=n2:9500,3=n3:9500"),
-        ("KLAMM_RAFT_SECRET", "0123456789abcdef"),
+        ("KLAMM_RAFT_SECRET", SECRET),
         ("GATEWAY_ADVERTISED_HOST", "n2.example.com"),
     ])
     .good();
@@ -243,7 +247,8 @@ fn a_cluster_of_three() {
         "its own address by default"
     );
     assert_eq!(config.node.raft_peers[&NodeId(3)], address("n3:9500"));
-    assert_eq!(config.node.cluster_secret, Some(Secret::new("0123456789abcdef")));
+    assert_eq!(config.node.cluster_secret, SECRET.parse().ok());
+    assert!(config.node.cluster_secret.is_some());
 
     let on_one_machine = Given::variables(&[
         MAIN,
@@ -825,7 +830,7 @@ fn contradictions() {
         &[("KLAMM_RAFT_PEERS", "1=n1:9000,2=n2:9000")],
         &[
             "gateway.advertised.host (GATEWAY_ADVERTISED_HOST): a node of a cluster over several hosts must say which host clients are told\n    localhost is the default, and wrong on every other host",
-            "klamm.raft.secret (KLAMM_RAFT_SECRET): nodes are reached at n1:9000, so they must know each other by a secret or by certificates\n    `head -c 32 /dev/urandom | base64` makes one; it is the same on every node",
+            "klamm.raft.secret (KLAMM_RAFT_SECRET): nodes are reached at n1:9000, so they must know each other by a secret or by certificates\n    `klamm cluster secret` makes one; it is the same on every node",
         ],
     );
 }
@@ -846,10 +851,21 @@ fn peers_and_secrets_that_are_wrong() {
             "KLAMM_RAFT_PEERS: two nodes have the address 127.0.0.1:9001",
         ],
     );
-    property(
-        &[("KLAMM_RAFT_SECRET", "short")],
-        &["KLAMM_RAFT_SECRET: the secret is shorter than 16 characters"],
-    );
+    for (wrong, why) in [
+        (
+            "Zk3vT0yHq1mWc8rB5nXe7uJdAg2sLp9o",
+            "this is not a secret that `klamm cluster secret` made, and others can be guessed",
+        ),
+        (
+            &SECRET[..SECRET.len() - 1],
+            "a character of the secret is wrong or missing",
+        ),
+    ] {
+        let why = format!(
+            "KLAMM_RAFT_SECRET: {why}\n    `klamm cluster secret` makes one; it is the same on every node"
+        );
+        property(&[("KLAMM_RAFT_SECRET", wrong)], &[&why]);
+    }
     property(
         &[("KLAMM_LOG_FILTER", "a=b=c")],
         &[
@@ -931,12 +947,16 @@ fn nothing_shows_a_secret() {
             "GATEWAY_ADMIN_API_USERS",
             "[{username: a, password: hidden-secret}]",
         ),
-        ("KLAMM_RAFT_SECRET", "hidden-secret-hidden-secret"),
+        ("KLAMM_RAFT_SECRET", SECRET),
         ("KAFKA_MAIN_SECURITY_PROTOCOL", "SASL_PLAINTEXT"),
         ("KAFKA_MAIN_SASL_MECHANISM", "PLAIN"),
         ("KAFKA_MAIN_SASL_JAAS_CONFIG", JAAS),
     ]);
-    assert!(!format!("{:?}", good.good()).contains("hidden-secret"));
+    let shown = format!("{:?}", good.good());
+    assert!(
+        !shown.contains("hidden-secret") && !shown.contains("klamm_cluster_"),
+        "{shown}"
+    );
 }
 
 const SCRAM: &str =

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix::ArbiterHandle;
+use klamm_raft::seldom::Seldom;
 use tokio::net::{TcpListener, TcpStream};
 use tracing::warn;
 
@@ -14,7 +15,6 @@ use super::reception::{Guest, Reception};
 use super::routes::Route;
 use super::turns::Turns;
 use crate::auth::certificate::ClientCertificate;
-use crate::seldom::Seldom;
 use crate::session::census::{Census, Load};
 use crate::session::{Pools, Session, Setup, Shared};
 use crate::stream::Stream;

@@ -16,10 +16,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use klamm_raft::model::VclusterName;
+use klamm_raft::seats::AddressBlock;
 use prometheus::IntCounter;
 
 use super::limits::Limits;
-use crate::address_block::AddressBlock;
 use crate::authz::Principal;
 use crate::metrics::GuardMetrics;
 use chair::Chair;

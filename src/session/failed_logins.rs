@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use klamm_raft::model::VclusterName;
+use klamm_raft::seats::AddressBlock;
 
-use crate::address_block::AddressBlock;
 use crate::guesses::{Guesses, LONGEST_WAIT};
 
 /// So many failed logins of an address, under whatever names, make the next answer come later by what the first one waits.

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand;
 use klamm_raft::model::{Entry, VclusterName};
+use klamm_raft::seats::AddressBlock;
 use tracing::{info, warn};
 
 use super::census::NoSeat;
@@ -16,7 +17,6 @@ use super::pause::Pause;
 use super::pipeline::Asked;
 use super::stage::Stage;
 use super::{Session, canonical};
-use crate::address_block::AddressBlock;
 use crate::auth::password::Verdict;
 use crate::auth::scram::Nonce;
 use crate::auth::{Directory, Moment, Refusal, SaslRequest, Turn, UnixMillis};

@@ -1,4 +1,5 @@
-//! Nodes that know each other by certificates alone, with an admin API over TLS: who shows another one comes in nowhere.
+//! Nodes that know each other by certificates, and then by a secret as well, with an admin API over TLS: who shows another one
+//! comes in nowhere.
 
 use std::fs;
 use std::path::Path;
@@ -81,6 +82,17 @@ impl Group {
         self.ports.port(8 + index)
     }
 
+    /// Starts a node again, with this secret.
+    fn restart(&mut self, index: usize, secret: &str) {
+        self.nodes[index].stop();
+        let mut settings = self.nodes[index].settings().clone();
+        settings.more.retain(|(name, _)| name != "KLAMM_RAFT_SECRET");
+        settings
+            .more
+            .push(("KLAMM_RAFT_SECRET".to_owned(), secret.to_owned()));
+        self.nodes[index] = Node::start(settings).unwrap();
+    }
+
     /// Runs the command at a node's admin API, which must come from this authority.
     fn klamm(&self, index: u16, authority: &Authority, words: &[&str]) -> Output {
         let mut command: Command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
@@ -128,6 +140,67 @@ impl Group {
             );
             thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+/// What `klamm cluster secret` prints.
+fn new_secret() -> String {
+    let mut command: Command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
+    let printed = command.args(["cluster", "secret"]).output().unwrap();
+    assert!(printed.status.success(), "{printed:?}");
+    String::from_utf8(printed.stdout).unwrap().trim_end().to_owned()
+}
+
+/// A certificate of the right authority is good for its own host only.
+fn the_certificate_of_another_host(group: &mut Group) {
+    group.nodes[2].stop();
+    let own = group.identities[2].clone();
+    let (chain, key) = (fs::read(&own.chain).unwrap(), fs::read(&own.key).unwrap());
+    group.authority.identity("node3", &["127.0.0.9"]).unwrap();
+    group.nodes[2].restart().unwrap();
+    group.expect_logged(
+        0,
+        &["refused a peer connection", "certificate does not name the host"],
+    );
+    group.expect_up(0, 2);
+    fs::write(&own.chain, chain).unwrap();
+    fs::write(&own.key, key).unwrap();
+    group.nodes[2].restart().unwrap();
+    group.expect_up(0, 3);
+}
+
+/// Beside certificates nodes may have a secret, and then it must be the same.
+fn another_secret(group: &mut Group) {
+    let (secret, other) = (new_secret(), new_secret());
+    assert_ne!(secret, other);
+    for index in 0..2 {
+        group.restart(index, &secret);
+    }
+    group.expect_up(0, 2);
+    let refused = "refused a peer connection";
+    group.expect_logged(0, &[refused, "one of the two nodes has a cluster secret"]);
+    group.restart(2, &other);
+    group.expect_logged(0, &[refused, "the two nodes have different cluster secrets"]);
+
+    group.restart(2, "a secret that somebody thought of");
+    let deadline = Instant::now() + PATIENCE;
+    let ended = loop {
+        match group.nodes[2].ended() {
+            Some(ended) => break ended,
+            None => thread::sleep(Duration::from_millis(20)),
+        }
+        assert!(
+            Instant::now() < deadline,
+            "it runs with a secret that can be guessed"
+        );
+    };
+    assert_eq!(ended.code(), Some(78), "{}", group.nodes[2].log());
+    group.expect_logged(2, &["`klamm cluster secret` makes one"]);
+
+    group.restart(2, &secret);
+    group.expect_up(0, 3);
+    for node in &group.nodes {
+        assert!(!node.log().contains("klamm_cluster_"), "{}", node.log());
     }
 }
 
@@ -179,11 +252,13 @@ fn impostors() {
     fs::write(&own.chain, chain).unwrap();
     fs::write(&own.key, key).unwrap();
     group.expect_up(0, 3);
+    the_certificate_of_another_host(&mut group);
+    another_secret(&mut group);
     assert!(group.nodes.iter_mut().all(|node| node.ended().is_none()));
 
     for port in [group.ports.port(0), group.http(0)] {
         let mut plain = Client::connect(port);
-        plain.send(b"KLAMMRF\x01GET / HTTP/1.1\r\n\r\n");
+        plain.send(b"klamm/psGET / HTTP/1.1\r\n\r\n");
         assert!(plain.is_closed(), "{port} speaks TLS only");
     }
     let mut http = Client::connect(group.http(0));

@@ -1,19 +1,24 @@
-//! A connection whose ends know each other: messages in frames, each encrypted under its number.
+//! A connection whose ends know each other: messages, cut to frames, each encrypted under its number.
+//!
+//! ```text
+//!   a frame:    its length (2 bytes) │ a message of Noise
+//!   a message:  its length (4 bytes) │ its bytes, in one frame or several
+//! ```
 
 use std::io;
 
-use aws_lc_rs::aead::{
-    AES_256_GCM, Aad, BoundKey, NONCE_LEN, Nonce, NonceSequence, OpeningKey, SealingKey, UnboundKey,
-};
-use aws_lc_rs::error::Unspecified;
+use snow::TransportState;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::time::Instant;
 
-use super::frame;
+use super::hello::Terms;
 use super::link::Link;
+use super::noise::{MAX_MESSAGE_BYTES, TAG_BYTES};
 use crate::codec::{self, CodecError, MAX_VALUE_BYTES};
 
-/// The largest frame: a value and its tag.
-const MAX_FRAME_BYTES: usize = MAX_VALUE_BYTES + 16;
+/// The most that a frame holds.
+const MAX_CONTENT_BYTES: usize = MAX_MESSAGE_BYTES - TAG_BYTES;
+const LENGTH_BYTES: usize = 4;
 
 /// Why a message did not get through. The connection is of no further use.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +27,12 @@ pub(crate) enum ChannelError {
     Io(#[from] io::Error),
     #[error("a frame was not made by the other end, or not as the next one")]
     Forged,
+    #[error("a frame cannot be encrypted")]
+    Keys(#[source] snow::Error),
+    #[error("a message of {bytes} bytes is over the limit of {MAX_VALUE_BYTES}")]
+    TooLarge { bytes: usize },
+    #[error("a message does not end where it said")]
+    Malformed,
     #[error("a message is not understood")]
     Codec(#[from] CodecError),
     #[error("the other end closed the connection")]
@@ -30,106 +41,156 @@ pub(crate) enum ChannelError {
 
 /// One end of a connection. No frame can be read, forged, left out, repeated or moved to another connection.
 pub(crate) struct Channel {
-    stream: Link,
-    to_send: SealingKey<Number>,
-    to_receive: OpeningKey<Number>,
+    stream: BufReader<Link>,
+    noise: TransportState,
+    pub(super) terms: Terms,
     pub(super) used: Instant,
 }
 
 impl std::fmt::Debug for Channel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Channel")
+        write!(f, "Channel({:?})", self.terms)
     }
-}
-
-/// Numbers the frames of one direction. Its key belongs to one connection, so no number is used twice with it.
-struct Number(u64);
-
-impl NonceSequence for Number {
-    fn advance(&mut self) -> Result<Nonce, Unspecified> {
-        let mut nonce = [0; NONCE_LEN];
-        nonce[NONCE_LEN - 8..].copy_from_slice(&self.0.to_be_bytes());
-        self.0 = self.0.checked_add(1).ok_or(Unspecified)?;
-        Ok(Nonce::assume_unique_for_key(nonce))
-    }
-}
-
-/// The keys of one end, one per direction.
-pub(super) struct Keys {
-    pub(super) send: [u8; 32],
-    pub(super) receive: [u8; 32],
 }
 
 impl Channel {
-    pub(super) fn new(stream: Link, keys: &Keys) -> Result<Self, Unspecified> {
-        Ok(Self {
+    pub(super) fn new(stream: BufReader<Link>, noise: TransportState, terms: Terms) -> Self {
+        Self {
             stream,
-            to_send: SealingKey::new(UnboundKey::new(&AES_256_GCM, &keys.send)?, Number(0)),
-            to_receive: OpeningKey::new(UnboundKey::new(&AES_256_GCM, &keys.receive)?, Number(0)),
+            noise,
+            terms,
             used: Instant::now(),
-        })
+        }
+    }
+
+    /// Sends the frame that only who has the keys of this connection can send.
+    pub(super) async fn prove_alive(&mut self) -> io::Result<()> {
+        let mut frame = Vec::new();
+        match self.seal(&[], &mut frame) {
+            Ok(()) => {}
+            Err(error) => return Err(io::Error::other(error)),
+        }
+        self.stream.write_all(&frame).await?;
+        self.stream.flush().await
+    }
+
+    /// Waits for that frame.
+    pub(super) async fn expect_alive(&mut self) -> Result<(), ChannelError> {
+        let mut content = Vec::new();
+        match self.open(&mut content, TAG_BYTES).await? {
+            Some(0) => Ok(()),
+            Some(_) => Err(ChannelError::Malformed),
+            None => Err(ChannelError::Closed),
+        }
     }
 
     pub(super) async fn send<T: serde::Serialize>(&mut self, message: &T) -> Result<(), ChannelError> {
-        let mut frame = codec::encode(message)?;
-        self.to_send
-            .seal_in_place_append_tag(Aad::empty(), &mut frame)
-            .map_err(|_| io::Error::other("the message cannot be encrypted"))?;
-        frame::write(&mut self.stream, &frame).await?;
+        let message = codec::encode(message)?;
+        let too_large = |_| ChannelError::TooLarge { bytes: message.len() };
+        let length = u32::try_from(message.len()).map_err(too_large)?.to_be_bytes();
+        let (first, rest) = message.split_at(message.len().min(MAX_CONTENT_BYTES - LENGTH_BYTES));
+        let first = [&length, first].concat();
+        let mut frame = Vec::new();
+        for content in [&first[..]].into_iter().chain(rest.chunks(MAX_CONTENT_BYTES)) {
+            self.seal(content, &mut frame)?;
+            self.stream.write_all(&frame).await?;
+        }
+        self.stream.flush().await?;
         self.used = Instant::now();
         Ok(())
     }
 
     pub(super) async fn receive<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ChannelError> {
-        let Some(mut frame) = frame::read(&mut self.stream, MAX_FRAME_BYTES).await? else {
+        let mut message = Vec::new();
+        if self.open(&mut message, MAX_MESSAGE_BYTES).await?.is_none() {
             return Err(ChannelError::Closed);
+        }
+        let Some(length) = message.first_chunk::<LENGTH_BYTES>() else {
+            return Err(ChannelError::Malformed);
         };
-        let content = self
-            .to_receive
-            .open_in_place(Aad::empty(), &mut frame)
-            .map_err(|_| ChannelError::Forged)?;
+        let bytes = u32::from_be_bytes(*length) as usize;
+        if bytes > MAX_VALUE_BYTES {
+            return Err(ChannelError::TooLarge { bytes });
+        }
+        // The buffer grows with what arrives, not with what was announced.
+        while message.len() < LENGTH_BYTES + bytes {
+            match self.open(&mut message, MAX_MESSAGE_BYTES).await? {
+                Some(1..) => {}
+                Some(0) => return Err(ChannelError::Malformed),
+                None => return Err(ChannelError::Io(io::ErrorKind::UnexpectedEof.into())),
+            }
+        }
+        if message.len() > LENGTH_BYTES + bytes {
+            return Err(ChannelError::Malformed);
+        }
         self.used = Instant::now();
-        Ok(codec::decode(content)?)
+        Ok(codec::decode(&message[LENGTH_BYTES..])?)
+    }
+
+    /// Puts a frame with this content into the buffer, and nothing else.
+    fn seal(&mut self, content: &[u8], frame: &mut Vec<u8>) -> Result<(), ChannelError> {
+        frame.clear();
+        frame.resize(2 + content.len() + TAG_BYTES, 0);
+        let (head, sealed) = frame.split_at_mut(2);
+        let length = self
+            .noise
+            .write_message(content, sealed)
+            .map_err(ChannelError::Keys)?;
+        let length = u16::try_from(length).map_err(|_| ChannelError::Malformed)?;
+        head.copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
+
+    /// Reads a frame of at most so many bytes, and adds its content: how much that was. None: the other end closed the
+    /// connection before it.
+    async fn open(&mut self, content: &mut Vec<u8>, limit: usize) -> Result<Option<usize>, ChannelError> {
+        let length = match self.stream.read_u16().await {
+            Ok(length) => usize::from(length),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        if !(TAG_BYTES..=limit).contains(&length) {
+            return Err(ChannelError::Malformed);
+        }
+        let mut sealed = vec![0; length];
+        self.stream.read_exact(&mut sealed).await?;
+        let before = content.len();
+        content.resize(before + length - TAG_BYTES, 0);
+        self.noise
+            .read_message(&sealed, &mut content[before..])
+            .map_err(|_| ChannelError::Forged)?;
+        Ok(Some(length - TAG_BYTES))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
+    use super::super::handshake::tests::channels;
     use super::*;
 
-    /// What goes over the wire for `message`, sent twice, and an end that can read it.
-    async fn wire(message: &str) -> (Vec<u8>, TcpStream, Channel) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (mut far, _) = listener.accept().await.unwrap();
-        let mut sender = Channel::new(
-            Box::new(near),
-            &Keys {
-                send: [1; 32],
-                receive: [2; 32],
-            },
-        )
-        .unwrap();
+    /// What goes over the wire for a message that is sent twice, and an end that can read it.
+    async fn wire(message: &str) -> (Vec<u8>, DuplexStream, Channel) {
+        let (mut sender, mut receiver) = channels().await;
+        let (near, mut far) = duplex(1024 * 1024);
+        sender.stream = BufReader::new(Box::new(near));
         for _ in 0..2 {
             sender.send(&message.to_owned()).await.unwrap();
         }
         drop(sender);
         let mut bytes = Vec::new();
         far.read_to_end(&mut bytes).await.unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (far, _) = listener.accept().await.unwrap();
-        let receiver = Channel::new(
-            Box::new(far),
-            &Keys {
-                send: [2; 32],
-                receive: [1; 32],
-            },
-        )
-        .unwrap();
+        let (near, far) = duplex(1024 * 1024);
+        receiver.stream = BufReader::new(Box::new(far));
         (bytes, near, receiver)
+    }
+
+    /// What becomes of these bytes where the first message is expected.
+    async fn received(bytes: &[u8], (mut near, mut receiver): (DuplexStream, Channel)) -> ChannelError {
+        near.write_all(bytes).await.unwrap();
+        drop(near);
+        receiver.receive::<String>().await.unwrap_err()
     }
 
     #[tokio::test]
@@ -150,31 +211,111 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn messages_of_all_sizes_arrive_in_both_directions() {
+        let (mut caller, mut server) = channels().await;
+        let around = [0, 1, MAX_CONTENT_BYTES, 2 * MAX_CONTENT_BYTES, 1024 * 1024];
+        for size in around
+            .into_iter()
+            .flat_map(|size| size.saturating_sub(14)..=size + 2)
+        {
+            let message = "x".repeat(size);
+            let (sent, came) = tokio::join!(caller.send(&message), server.receive::<String>());
+            sent.unwrap();
+            assert!(came.unwrap() == message, "{size} bytes");
+            let (sent, came) = tokio::join!(server.send(&size), caller.receive::<usize>());
+            sent.unwrap();
+            assert_eq!(came.unwrap(), size);
+        }
+    }
+
+    #[tokio::test]
     async fn a_frame_that_was_changed_is_refused() {
-        let (mut bytes, mut near, mut receiver) = wire("one").await;
-        bytes[6] ^= 1;
-        near.write_all(&bytes).await.unwrap();
-        assert!(matches!(
-            receiver.receive::<String>().await,
-            Err(ChannelError::Forged)
-        ));
+        let length = wire("one").await.0.len() / 2;
+        for at in 2..length {
+            let (mut bytes, near, receiver) = wire("one").await;
+            bytes[at] ^= 1;
+            let error = received(&bytes, (near, receiver)).await;
+            assert!(matches!(error, ChannelError::Forged), "byte {at}: {error}");
+        }
     }
 
     #[tokio::test]
     async fn a_frame_that_is_repeated_or_left_out_is_refused() {
         let (bytes, mut near, mut receiver) = wire("one").await;
-        let (first, second) = bytes.split_at(bytes.len() / 2);
+        let (first, _) = bytes.split_at(bytes.len() / 2);
         near.write_all(&[first, first].concat()).await.unwrap();
         assert_eq!(receiver.receive::<String>().await.unwrap(), "one");
         assert!(matches!(
             receiver.receive::<String>().await,
             Err(ChannelError::Forged)
         ));
-        let (_, mut near, mut receiver) = wire("one").await;
-        near.write_all(second).await.unwrap();
-        assert!(matches!(
-            receiver.receive::<String>().await,
-            Err(ChannelError::Forged)
-        ));
+        let (bytes, near, receiver) = wire("one").await;
+        let error = received(&bytes[bytes.len() / 2..], (near, receiver)).await;
+        assert!(matches!(error, ChannelError::Forged), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_frame_that_is_cut_off_or_too_short_is_refused() {
+        let (bytes, ..) = wire("one").await;
+        for length in [0, 1] {
+            let (_, near, receiver) = wire("one").await;
+            let error = received(&bytes[..length], (near, receiver)).await;
+            assert!(matches!(error, ChannelError::Closed), "{length} bytes: {error}");
+        }
+        for length in 2..bytes.len() / 2 {
+            let (bytes, near, receiver) = wire("one").await;
+            let error = received(&bytes[..length], (near, receiver)).await;
+            assert!(matches!(error, ChannelError::Io(_)), "{length} bytes: {error}");
+        }
+        for length in [[0, 0], [0, 15]] {
+            let (_, near, receiver) = wire("one").await;
+            let error = received(&[&length[..], &[0; 100]].concat(), (near, receiver)).await;
+            assert!(matches!(error, ChannelError::Malformed), "{error}");
+        }
+    }
+
+    /// What a peer that has lost its wits may send.
+    async fn sent(contents: &[Vec<u8>]) -> ChannelError {
+        let (mut sender, mut receiver) = channels().await;
+        let sending = async move {
+            for content in contents {
+                let mut frame = Vec::new();
+                sender.seal(content, &mut frame).unwrap();
+                sender.stream.write_all(&frame).await.unwrap();
+            }
+        };
+        let ((), came) = tokio::join!(sending, receiver.receive::<String>());
+        came.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn lengths_that_make_no_sense_are_refused_without_waiting_for_more() {
+        let announced = |bytes: usize| u32::try_from(bytes).unwrap().to_be_bytes();
+        let error = sent(&[announced(MAX_VALUE_BYTES + 1).to_vec()]).await;
+        assert!(matches!(error, ChannelError::TooLarge { .. }), "{error}");
+        let error = sent(&[vec![0, 0]]).await;
+        assert!(matches!(error, ChannelError::Malformed), "{error}");
+        let more_than_announced = [&announced(2)[..], &[1, 2, 3]].concat();
+        let error = sent(&[more_than_announced]).await;
+        assert!(matches!(error, ChannelError::Malformed), "{error}");
+        let error = sent(&[announced(2).to_vec(), vec![1, 2, 3]]).await;
+        assert!(matches!(error, ChannelError::Malformed), "{error}");
+        let error = sent(&[announced(2).to_vec(), Vec::new()]).await;
+        assert!(
+            matches!(error, ChannelError::Malformed),
+            "empty frames without an end: {error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_announced_length_allocates_nothing() {
+        let (mut sender, mut receiver) = channels().await;
+        let length = u32::try_from(MAX_VALUE_BYTES).unwrap().to_be_bytes();
+        let mut frame = Vec::new();
+        sender.seal(&length, &mut frame).unwrap();
+        sender.stream.write_all(&frame).await.unwrap();
+        drop(sender);
+        let error = receiver.receive::<String>().await.unwrap_err();
+        assert!(matches!(error, ChannelError::Io(_)), "{error}");
     }
 }

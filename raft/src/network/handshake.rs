@@ -1,72 +1,123 @@
-//! Who is at the other end: both prove that they know the cluster's secret, and that they are the nodes that they are
-//! taken for. All messages have a fixed length.
+//! Who is at the other end: both prove that they know the cluster's secret, if there is one, and that they are the nodes that
+//! they are taken for. All sizes are bounded, and strangers are told nothing.
 //!
 //! ```text
-//!   caller                                             server
-//!   magic, version, cluster, from, to, nonce ───────▶
-//!             ◀─────── status, nonce
-//!   HMAC(secret, "caller", all of the above) ───────▶
-//!             ◀─────── status, HMAC(secret, "server", all of the above)
+//!   caller                                                    server
+//!   mark; e, {who calls, whom, cluster, versions}  ───────▶          what follows the mark is sealed under the secret
+//!                          ◀───────  e, {yes or no, cluster, versions}   sealed under the secret and both `e`
+//!   {}  ───────▶                                                     by this the server knows that nothing was recorded
 //! ```
-//! The frames that follow are encrypted under keys that are made of the secret and both nonces, one per direction.
+//! `e` are keys of X25519 for this connection. The frames that follow are encrypted under keys that are made of all of this.
 
-use aws_lc_rs::{digest, hmac, rand};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use snow::HandshakeState;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::channel::{Channel, Keys};
+use super::channel::{Channel, ChannelError};
+use super::hello::{Answer, Hello, MEMBERS_BYTES, Refusal, Versions};
 use super::link::{self, Link};
-use crate::config::{PeerTls, Secret};
+use super::noise::{self, End, KEY_BYTES};
+use crate::cluster_secret::ClusterSecret;
+use crate::config::PeerTls;
 use crate::model::NodeId;
+use crate::store::Standing;
 
-/// What stands for the secret when all peers are on loopback and none is set.
-const WITHOUT_SECRET: &[u8] = b"klamm: loopback only, no secret";
+/// What a caller begins with, where there is a secret and where there is none.
+const MARK: &[u8; 8] = b"klamm/ps";
+const MARK_WITHOUT_SECRET: &[u8; 8] = b"klamm/p0";
 
-const MAGIC: &[u8; 7] = b"KLAMMRF";
-/// Raised with any change of the handshake, of the frames or of the messages in them.
-const VERSION: u8 = 1;
-const NONCE_BYTES: usize = 32;
-const MAC_BYTES: usize = 32;
-const HELLO_BYTES: usize = MAGIC.len() + 1 + 32 + 8 + 8 + NONCE_BYTES;
-
-const OK: u8 = 0;
-const BAD_VERSION: u8 = 1;
-const BAD_CLUSTER: u8 = 2;
-const BAD_NODE: u8 = 3;
-const BAD_SECRET: u8 = 4;
+/// The longest message of a handshake: room for what later versions say.
+const MAX_BYTES: usize = 512;
 
 /// Why two ends do not talk.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
     #[error("the connection broke")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
     #[error("no TLS came about")]
-    Tls(#[source] std::io::Error),
+    Tls(#[source] io::Error),
     #[error("what connected is no klamm node")]
     NotKlamm,
-    #[error("the other node speaks another version of the peer protocol")]
-    Version,
-    #[error("the other node belongs to a cluster with other node ids")]
-    OtherCluster,
-    #[error("another node than the one that was meant is at that address")]
-    OtherNode,
-    #[error("the two nodes have different cluster secrets")]
+    #[error("one of the two nodes has a cluster secret (klamm.raft.secret), the other has none")]
+    SecretOnOneSide,
+    #[error("the two nodes have different cluster secrets (klamm.raft.secret)")]
     OtherSecret,
-    #[error("no randomness is to be had from the system")]
-    Random,
+    #[error("the other node hung up: most likely it has another cluster secret (klamm.raft.secret), or none")]
+    HungUp,
+    #[error("the two nodes have no version of the peer protocol in common")]
+    Version,
+    #[error(
+        "the other node belongs to another cluster: one of the two has a data directory that was not made in this one"
+    )]
+    OtherCluster,
+    #[error("the two nodes are configured with different node ids (klamm.raft.peers)")]
+    OtherMembers,
+    #[error("another node than the one that was meant is at that address (klamm.raft.peers, klamm.node.id)")]
+    OtherNode,
+    #[error("the caller's certificate does not name the host by which klamm.raft.peers knows that node")]
+    OtherCertificate,
+    #[error("the other end refused with status {0}")]
+    Refused(u8),
+    #[error("the other end sent what makes no sense")]
+    Malformed,
     #[error("the keys of the connection cannot be made")]
-    Keys,
-    #[error("the other end answered with status {0}")]
-    Status(u8),
+    Keys(#[from] snow::Error),
+    #[error("the connection ended before it was proved that nothing of it is a recording")]
+    NotAlive(#[source] ChannelError),
 }
 
-/// What this node shows of itself.
+impl HandshakeError {
+    /// Its kind.
+    pub(super) fn label(&self) -> &'static str {
+        match self {
+            Self::Io(_) => "broke",
+            Self::Tls(_) => "tls",
+            Self::NotKlamm => "not_klamm",
+            Self::SecretOnOneSide => "secret_on_one_side",
+            Self::OtherSecret => "other_secret",
+            Self::HungUp => "hung_up",
+            Self::Version => "version",
+            Self::OtherCluster => "other_cluster",
+            Self::OtherMembers => "other_members",
+            Self::OtherNode => "other_node",
+            Self::OtherCertificate => "other_certificate",
+            Self::Refused(_) => "refused",
+            Self::Malformed => "malformed",
+            Self::Keys(_) => "keys",
+            Self::NotAlive(_) => "not_alive",
+        }
+    }
+}
+
+impl From<Refusal> for HandshakeError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Version => Self::Version,
+            Refusal::OtherCluster => Self::OtherCluster,
+            Refusal::OtherMembers => Self::OtherMembers,
+            Refusal::OtherNode => Self::OtherNode,
+            Refusal::OtherCertificate => Self::OtherCertificate,
+        }
+    }
+}
+
+/// What this node shows of itself, and whom it expects.
 #[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) own: NodeId,
-    cluster: [u8; 32],
-    secret: hmac::Key,
+    /// Every node of the cluster, this one included.
+    addresses: Arc<BTreeMap<NodeId, String>>,
+    members: [u8; MEMBERS_BYTES],
+    secret: Option<ClusterSecret>,
     tls: Option<PeerTls>,
+    standing: watch::Receiver<Standing>,
 }
 
 impl std::fmt::Debug for Identity {
@@ -76,25 +127,26 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// `members` are all nodes of the cluster, this one included.
+    /// `addresses` are those of all nodes of the cluster, this one included.
     pub(crate) fn new(
         own: NodeId,
-        members: impl Iterator<Item = NodeId>,
-        secret: Option<&Secret>,
-        tls: Option<PeerTls>,
+        addresses: &BTreeMap<NodeId, String>,
+        (secret, tls): (Option<ClusterSecret>, Option<PeerTls>),
+        standing: watch::Receiver<Standing>,
     ) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
-        for member in members {
+        for member in addresses.keys() {
             context.update(&member.0.to_be_bytes());
         }
-        let mut cluster = [0; 32];
-        cluster.copy_from_slice(context.finish().as_ref());
-        let secret = secret.map_or(WITHOUT_SECRET, Secret::bytes);
+        let mut members = [0; MEMBERS_BYTES];
+        members.copy_from_slice(context.finish().as_ref());
         Self {
             own,
-            cluster,
-            secret: hmac::Key::new(hmac::HMAC_SHA256, secret),
+            addresses: Arc::new(addresses.clone()),
+            members,
+            secret,
             tls,
+            standing,
         }
     }
 
@@ -109,231 +161,366 @@ impl Identity {
         self.meet(link.map_err(HandshakeError::Tls)?, to).await
     }
 
-    /// The server's side: who called.
-    pub(super) async fn answer(&self, stream: TcpStream) -> Result<(NodeId, Channel), HandshakeError> {
-        let link = link::answer(stream, self.tls.as_ref()).await;
-        self.greet(link.map_err(HandshakeError::Tls)?).await
+    /// The server's side.
+    pub(super) async fn answer(&self, stream: TcpStream) -> Result<Channel, HandshakeError> {
+        let answered = link::answer(stream, self.tls.as_ref()).await;
+        let (link, certificate) = answered.map_err(HandshakeError::Tls)?;
+        self.greet(link, certificate.as_ref()).await
     }
 
-    async fn meet(&self, mut stream: Link, to: NodeId) -> Result<Channel, HandshakeError> {
-        let hello = self.hello(to)?;
-        stream.write_all(&hello).await?;
-        check(stream.read_u8().await?)?;
-        let mut nonce = [0; NONCE_BYTES];
-        stream.read_exact(&mut nonce).await?;
-        let said = Said {
-            secret: &self.secret,
-            hello: &hello,
-            nonce: &nonce,
+    async fn meet(&self, link: Link, to: NodeId) -> Result<Channel, HandshakeError> {
+        let mut stream = BufReader::new(link);
+        let mut noise = noise::begin(End::Caller, self.secret.as_ref(), self.mark())?;
+        let hello = self.hello(to);
+        write(&mut stream, self.mark(), &mut noise, &hello.write()).await?;
+        let answer = match read(&mut stream, &mut noise).await {
+            // Whoever does not know the secret is told nothing.
+            Err(HandshakeError::Io(error)) if is_hang_up(&error) => return Err(HandshakeError::HungUp),
+            answer => Answer::read(&answer?)?,
         };
-        stream.write_all(said.mac(b"caller").as_ref()).await?;
-        check(stream.read_u8().await?)?;
-        let mut proof = [0; MAC_BYTES];
-        stream.read_exact(&mut proof).await?;
-        said.verify(b"server", &proof)?;
-        let keys = Keys {
-            send: said.key(b"to server"),
-            receive: said.key(b"to caller"),
-        };
-        Channel::new(stream, &keys).map_err(|_| HandshakeError::Keys)
+        let terms = hello.conclude(&answer)?;
+        let mut channel = Channel::new(stream, noise.into_transport_mode()?, terms);
+        channel.prove_alive().await?;
+        Ok(channel)
     }
 
-    async fn greet(&self, mut stream: Link) -> Result<(NodeId, Channel), HandshakeError> {
-        let mut hello = [0; HELLO_BYTES];
-        // The rest of the hello is waited for only when it begins as one.
-        stream.read_exact(&mut hello[..=MAGIC.len()]).await?;
-        if !hello.starts_with(MAGIC) {
-            return Err(HandshakeError::NotKlamm);
+    async fn greet(
+        &self,
+        link: Link,
+        certificate: Option<&CertificateDer<'_>>,
+    ) -> Result<Channel, HandshakeError> {
+        let mut stream = BufReader::new(link);
+        let mut mark = [0; MARK.len()];
+        // More is waited for only when it begins as a handshake.
+        stream.read_exact(&mut mark).await?;
+        if mark != *self.mark() {
+            let is_klamm = mark == *MARK || mark == *MARK_WITHOUT_SECRET;
+            return Err(match is_klamm {
+                true => HandshakeError::SecretOnOneSide,
+                false => HandshakeError::NotKlamm,
+            });
         }
-        if hello[MAGIC.len()] != VERSION {
-            stream.write_u8(BAD_VERSION).await?;
-            return Err(HandshakeError::Version);
-        }
-        stream.read_exact(&mut hello[MAGIC.len() + 1..]).await?;
-        let from = match self.read_hello(&hello) {
-            Ok(from) => from,
-            Err((status, error)) => {
-                stream.write_u8(status).await?;
-                return Err(error);
+        let mut noise = noise::begin(End::Server, self.secret.as_ref(), &mark)?;
+        let hello = match read(&mut stream, &mut noise).await {
+            Err(HandshakeError::Keys(snow::Error::Decrypt)) => return Err(HandshakeError::OtherSecret),
+            hello => Hello::read(&hello?)?,
+        };
+        let own = self.hello(hello.from);
+        let judged = hello.judge(&own).and_then(|terms| {
+            let address = self.addresses.get(&terms.peer).ok_or(Refusal::OtherNode)?;
+            match certificate.is_none_or(|certificate| link::names(certificate, address)) {
+                true => Ok(terms),
+                false => Err(Refusal::OtherCertificate),
             }
-        };
-        let nonce = random()?;
-        stream.write_u8(OK).await?;
-        stream.write_all(&nonce).await?;
-        let mut proof = [0; MAC_BYTES];
-        stream.read_exact(&mut proof).await?;
-        let said = Said {
-            secret: &self.secret,
-            hello: &hello,
-            nonce: &nonce,
-        };
-        if let Err(error) = said.verify(b"caller", &proof) {
-            stream.write_u8(BAD_SECRET).await?;
-            return Err(error);
-        }
-        stream.write_u8(OK).await?;
-        stream.write_all(said.mac(b"server").as_ref()).await?;
-        let keys = Keys {
-            send: said.key(b"to caller"),
-            receive: said.key(b"to server"),
-        };
-        let channel = Channel::new(stream, &keys).map_err(|_| HandshakeError::Keys)?;
-        Ok((from, channel))
-    }
-
-    fn hello(&self, to: NodeId) -> Result<[u8; HELLO_BYTES], HandshakeError> {
-        let mut hello = [0; HELLO_BYTES];
-        let nonce = random()?;
-        let from = self.own.0.to_be_bytes();
-        let to = to.0.to_be_bytes();
-        let parts: [&[u8]; 6] = [MAGIC, &[VERSION], &self.cluster, &from, &to, &nonce];
-        let mut at = 0;
-        for part in parts {
-            hello[at..at + part.len()].copy_from_slice(part);
-            at += part.len();
-        }
-        Ok(hello)
-    }
-
-    fn read_hello(&self, hello: &[u8; HELLO_BYTES]) -> Result<NodeId, (u8, HandshakeError)> {
-        let rest = &hello[MAGIC.len() + 1..];
-        let (cluster, rest) = rest.split_at(self.cluster.len());
-        let mut ids = rest.chunks_exact(8).map(|id| {
-            let mut bytes = [0; 8];
-            bytes.copy_from_slice(id);
-            NodeId(u64::from_be_bytes(bytes))
         });
-        let (from, to) = (ids.next(), ids.next());
-        if cluster != self.cluster {
-            return Err((BAD_CLUSTER, HandshakeError::OtherCluster));
+        let answer = Answer {
+            refusal: judged.err(),
+            cluster: own.cluster,
+            versions: own.versions,
+        };
+        write(&mut stream, &[], &mut noise, &answer.write()).await?;
+        let mut channel = Channel::new(stream, noise.into_transport_mode()?, judged?);
+        channel.expect_alive().await.map_err(HandshakeError::NotAlive)?;
+        Ok(channel)
+    }
+
+    fn mark(&self) -> &'static [u8; MARK.len()] {
+        match self.secret {
+            Some(_) => MARK,
+            None => MARK_WITHOUT_SECRET,
         }
-        match from {
-            Some(from) if to == Some(self.own) && from != self.own => Ok(from),
-            _ => Err((BAD_NODE, HandshakeError::OtherNode)),
+    }
+
+    fn hello(&self, to: NodeId) -> Hello {
+        Hello {
+            from: self.own,
+            to,
+            cluster: self.standing.borrow().cluster(),
+            members: self.members,
+            versions: Versions::OWN,
         }
     }
 }
 
-/// What both ends have said so far.
-struct Said<'a> {
-    secret: &'a hmac::Key,
-    hello: &'a [u8; HELLO_BYTES],
-    nonce: &'a [u8; NONCE_BYTES],
+/// Writes a message of the handshake, behind what goes before it.
+async fn write(
+    stream: &mut BufReader<Link>,
+    before: &[u8],
+    noise: &mut HandshakeState,
+    payload: &[u8],
+) -> Result<(), HandshakeError> {
+    let mut message = [0; MAX_BYTES];
+    let length = noise.write_message(payload, &mut message)?;
+    let head = u16::try_from(length).map_err(|_| HandshakeError::Malformed)?;
+    let bytes = [before, &head.to_be_bytes(), &message[..length]].concat();
+    stream.write_all(&bytes).await?;
+    stream.flush().await?;
+    Ok(())
 }
 
-impl Said<'_> {
-    fn mac(&self, role: &[u8]) -> hmac::Tag {
-        let mut context = hmac::Context::with_key(self.secret);
-        for part in [b"klamm raft ", role, self.hello, self.nonce] {
-            context.update(part);
-        }
-        context.sign()
+/// Reads a message of the handshake: what is said in it.
+async fn read(stream: &mut BufReader<Link>, noise: &mut HandshakeState) -> Result<Vec<u8>, HandshakeError> {
+    let length = usize::from(stream.read_u16().await?);
+    if !(KEY_BYTES..=MAX_BYTES).contains(&length) {
+        return Err(HandshakeError::Malformed);
     }
-
-    fn verify(&self, role: &[u8], proof: &[u8]) -> Result<(), HandshakeError> {
-        let mut message = b"klamm raft ".to_vec();
-        for part in [role, self.hello, self.nonce] {
-            message.extend_from_slice(part);
-        }
-        hmac::verify(self.secret, &message, proof).map_err(|_| HandshakeError::OtherSecret)
-    }
-
-    fn key(&self, direction: &[u8]) -> [u8; 32] {
-        let mut key = [0; 32];
-        key.copy_from_slice(self.mac(direction).as_ref());
-        key
-    }
+    let (mut message, mut payload) = ([0; MAX_BYTES], [0; MAX_BYTES]);
+    let message = &mut message[..length];
+    stream.read_exact(message).await?;
+    let length = noise.read_message(message, &mut payload)?;
+    Ok(payload[..length].to_vec())
 }
 
-fn check(status: u8) -> Result<(), HandshakeError> {
-    Err(match status {
-        OK => return Ok(()),
-        BAD_VERSION => HandshakeError::Version,
-        BAD_CLUSTER => HandshakeError::OtherCluster,
-        BAD_NODE => HandshakeError::OtherNode,
-        BAD_SECRET => HandshakeError::OtherSecret,
-        other => HandshakeError::Status(other),
-    })
-}
-
-fn random() -> Result<[u8; NONCE_BYTES], HandshakeError> {
-    let mut nonce = [0; NONCE_BYTES];
-    rand::fill(&mut nonce).map_err(|_| HandshakeError::Random)?;
-    Ok(nonce)
+fn is_hang_up(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+    )
 }
 
 #[cfg(test)]
-mod tests {
-    use tokio::net::TcpListener;
+pub(super) mod tests {
+    use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 
     use super::*;
+    use crate::founding::FoundingId;
+    use crate::model::Revision;
+    use crate::network::hello::Relation;
+    use crate::network::message::Request;
 
-    fn identity(own: u64, members: u64, secret: &str) -> Identity {
+    /// A node of the three of a cluster.
+    fn identity(own: u64, secret: Option<&ClusterSecret>, cluster: Option<u8>) -> Identity {
+        of_nodes(own, 3, secret, cluster)
+    }
+
+    fn of_nodes(own: u64, nodes: u64, secret: Option<&ClusterSecret>, cluster: Option<u8>) -> Identity {
+        let addresses = (1..=nodes).map(|id| (NodeId(id), format!("gateway{id}.example:9300")));
+        let cluster = cluster.map(|byte| FoundingId::of([byte; FoundingId::BYTES]));
+        let standing = cluster.map_or(Standing::New, |cluster| Standing::Member { cluster });
+        let standing = watch::Sender::new(standing).subscribe();
         Identity::new(
             NodeId(own),
-            (1..=members).map(NodeId),
-            Some(&Secret::new(secret).unwrap()),
-            None,
+            &addresses.collect(),
+            (secret.cloned(), None),
+            standing,
         )
     }
 
-    /// Node 1 calls the node that `server` is, taking it for node 2.
-    async fn meet(caller: Identity, server: Identity) -> (Result<Channel, HandshakeError>, Option<NodeId>) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (accepted, _) = listener.accept().await.unwrap();
-        let (called, answered) = tokio::join!(caller.call(stream, "", NodeId(2)), server.answer(accepted));
-        (called, answered.ok().map(|(from, _)| from))
+    fn secret() -> ClusterSecret {
+        ClusterSecret::generate().unwrap()
     }
 
-    const SECRET: &str = "the secret of this cluster";
+    type Met = (Result<Channel, HandshakeError>, Result<Channel, HandshakeError>);
+
+    /// A caller calls a server, taking it for node 2.
+    async fn meet(caller: &Identity, server: &Identity) -> Met {
+        let (near, far) = duplex(64 * 1024);
+        tokio::join!(
+            caller.meet(Box::new(near), NodeId(2)),
+            server.greet(Box::new(far), None)
+        )
+    }
+
+    /// Two ends that have met.
+    pub(in crate::network) async fn channels() -> (Channel, Channel) {
+        let secret = secret();
+        let (one, two) = (
+            identity(1, Some(&secret), Some(1)),
+            identity(2, Some(&secret), Some(1)),
+        );
+        let (caller, server) = meet(&one, &two).await;
+        (caller.unwrap(), server.unwrap())
+    }
 
     #[tokio::test]
-    async fn nodes_with_one_secret_meet() {
-        let (called, answered) = meet(identity(1, 3, SECRET), identity(2, 3, SECRET)).await;
-        assert!(called.is_ok());
-        assert_eq!(answered, Some(NodeId(1)));
+    async fn nodes_of_one_cluster_meet_with_a_secret_and_without() {
+        for secret in [Some(secret()), None] {
+            let (one, two) = (
+                identity(1, secret.as_ref(), Some(1)),
+                identity(2, secret.as_ref(), Some(1)),
+            );
+            let (caller, server) = meet(&one, &two).await;
+            let (caller, server) = (caller.unwrap().terms, server.unwrap().terms);
+            assert_eq!((caller.peer, server.peer), (NodeId(2), NodeId(1)));
+            assert_eq!(
+                (caller.relation, server.relation),
+                (Relation::Fellows, Relation::Fellows)
+            );
+            assert_eq!((caller.version, server.version), (1, 1));
+        }
     }
 
     #[tokio::test]
-    async fn another_secret_cluster_or_node_is_told_apart() {
-        let other = "the secret of another one";
-        let (called, answered) = meet(identity(1, 3, SECRET), identity(2, 3, other)).await;
-        assert!(matches!(called, Err(HandshakeError::OtherSecret)));
-        assert_eq!(answered, None);
-        let (called, answered) = meet(identity(1, 3, SECRET), identity(2, 5, SECRET)).await;
-        assert!(matches!(called, Err(HandshakeError::OtherCluster)));
-        assert_eq!(answered, None);
-        let (called, answered) = meet(identity(1, 3, SECRET), identity(3, 3, SECRET)).await;
-        assert!(matches!(called, Err(HandshakeError::OtherNode)));
-        assert_eq!(answered, None);
+    async fn a_node_that_knows_no_cluster_yet_is_a_stranger() {
+        let secret = secret();
+        for (one, two) in [(None, Some(1)), (Some(1), None), (None, None)] {
+            let (one, two) = (identity(1, Some(&secret), one), identity(2, Some(&secret), two));
+            let (caller, server) = meet(&one, &two).await;
+            let relations = (caller.unwrap().terms.relation, server.unwrap().terms.relation);
+            assert_eq!(relations, (Relation::Strangers, Relation::Strangers));
+        }
     }
 
-    /// A server that does not know the secret accepts everybody, and is found out.
+    #[tokio::test]
+    async fn another_secret_is_told_apart_and_the_caller_learns_nothing() {
+        let (one, two) = (secret(), secret());
+        let secrets = [(Some(&one), Some(&two)), (Some(&one), None), (None, Some(&two))];
+        for (index, (caller, server)) in secrets.into_iter().enumerate() {
+            let (called, answered) = meet(&identity(1, caller, Some(1)), &identity(2, server, Some(1))).await;
+            assert!(matches!(called, Err(HandshakeError::HungUp)), "{called:?}");
+            match index {
+                0 => assert!(
+                    matches!(answered, Err(HandshakeError::OtherSecret)),
+                    "{answered:?}"
+                ),
+                _ => assert!(
+                    matches!(answered, Err(HandshakeError::SecretOnOneSide)),
+                    "{answered:?}"
+                ),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn another_cluster_or_node_is_told_apart_at_both_ends() {
+        let secret = secret();
+        let caller = identity(1, Some(&secret), Some(1));
+        let of = |error: Result<Channel, HandshakeError>| error.unwrap_err().to_string();
+        for (server, expected) in [
+            (identity(2, Some(&secret), Some(2)), HandshakeError::OtherCluster),
+            (
+                of_nodes(2, 5, Some(&secret), Some(1)),
+                HandshakeError::OtherMembers,
+            ),
+            (identity(3, Some(&secret), Some(1)), HandshakeError::OtherNode),
+        ] {
+            let (called, answered) = meet(&caller, &server).await;
+            assert_eq!(
+                (of(called), of(answered)),
+                (expected.to_string(), expected.to_string())
+            );
+        }
+        let (called, answered) = meet(
+            &identity(2, Some(&secret), Some(1)),
+            &identity(2, Some(&secret), Some(1)),
+        )
+        .await;
+        assert_eq!(
+            of(called),
+            HandshakeError::OtherNode.to_string(),
+            "a node is not its own peer"
+        );
+        assert_eq!(of(answered), HandshakeError::OtherNode.to_string());
+    }
+
+    /// Copies what comes from one end to the other, and keeps it, until it has seen enough of it.
+    async fn record(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin) -> Vec<u8> {
+        let (mut seen, mut buffer) = (Vec::new(), [0; 4096]);
+        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            seen.extend_from_slice(&buffer[..length]);
+            to.write_all(&buffer[..length]).await.unwrap();
+        }
+        seen
+    }
+
+    /// What a caller sent in a handshake and a request that went well.
+    async fn recorded(caller: &Identity, server: &Identity) -> Vec<u8> {
+        let ((near, middle), (middle_too, far)) = (duplex(4096), duplex(4096));
+        let ((from_caller, to_caller), (from_server, to_server)) =
+            (tokio::io::split(middle), tokio::io::split(middle_too));
+        let back = tokio::spawn(record(from_server, to_caller));
+        let there = tokio::spawn(record(from_caller, to_server));
+        let calls = async {
+            let mut channel = caller.meet(Box::new(near), NodeId(2)).await.unwrap();
+            let request = Request::Show { after: Revision(7) };
+            channel.send(&request).await.unwrap();
+        };
+        let answers = async {
+            let mut channel = server.greet(Box::new(far), None).await.unwrap();
+            let request: Request = channel.receive().await.unwrap();
+            assert!(matches!(request, Request::Show { after: Revision(7) }));
+        };
+        tokio::join!(calls, answers);
+        let seen = there.await.unwrap();
+        back.abort();
+        seen
+    }
+
+    /// Sends these bytes to a server, and reads what comes; what the server makes of it.
+    async fn answered(server: &Identity, bytes: &[u8]) -> (Vec<u8>, Result<Channel, HandshakeError>) {
+        let (mut near, far): (DuplexStream, DuplexStream) = duplex(64 * 1024);
+        near.write_all(bytes).await.unwrap();
+        near.shutdown().await.unwrap();
+        let answered = server.greet(Box::new(far), None).await;
+        let mut said = Vec::new();
+        near.read_to_end(&mut said).await.unwrap();
+        (said, answered)
+    }
+
+    #[tokio::test]
+    async fn a_recorded_handshake_is_worth_nothing() {
+        let secret = secret();
+        let (caller, server) = (
+            identity(1, Some(&secret), Some(1)),
+            identity(2, Some(&secret), Some(1)),
+        );
+        let recorded = recorded(&caller, &server).await;
+        let (_, replayed) = answered(&server, &recorded).await;
+        let forged = matches!(replayed, Err(HandshakeError::NotAlive(ChannelError::Forged)));
+        assert!(forged, "{replayed:?}");
+        // Not even the first message is worth anything to another node, or under another secret.
+        let (said, other) = answered(&identity(3, Some(&secret), Some(1)), &recorded).await;
+        assert!(
+            matches!(other, Err(HandshakeError::OtherNode)) && !said.is_empty(),
+            "{other:?}"
+        );
+        let (said, other) = answered(&identity(2, Some(&self::secret()), Some(1)), &recorded).await;
+        assert!(matches!(other, Err(HandshakeError::OtherSecret)), "{other:?}");
+        assert_eq!(said, [], "strangers are told nothing");
+    }
+
+    #[tokio::test]
+    async fn a_handshake_that_was_changed_or_cut_off_ends_at_once() {
+        let secret = secret();
+        let (caller, server) = (
+            identity(1, Some(&secret), Some(1)),
+            identity(2, Some(&secret), Some(1)),
+        );
+        let recorded = recorded(&caller, &server).await;
+        let first = MARK.len() + 2 + usize::from(u16::from_be_bytes([recorded[8], recorded[9]]));
+        for at in 0..first {
+            let mut changed = recorded[..first].to_vec();
+            changed[at] ^= 1;
+            let (said, answered) = answered(&server, &changed).await;
+            assert!(answered.is_err() && said.is_empty(), "byte {at}: {answered:?}");
+            let (said, answered) = self::answered(&server, &recorded[..at]).await;
+            assert!(answered.is_err() && said.is_empty(), "{at} bytes: {answered:?}");
+        }
+        let endless = [MARK, &[0xff, 0xff][..], &[0; 60_000]].concat();
+        let (said, answered) = answered(&server, &endless).await;
+        assert!(
+            matches!(answered, Err(HandshakeError::Malformed)) && said.is_empty(),
+            "{answered:?}"
+        );
+    }
+
+    /// A server that does not know the secret says that it is content, and is found out.
     #[tokio::test]
     async fn the_server_has_to_prove_itself_too() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (mut impostor, _) = listener.accept().await.unwrap();
+        let (near, mut far) = duplex(4096);
         let lie = async {
-            let mut hello = [0; HELLO_BYTES];
-            impostor.read_exact(&mut hello).await.unwrap();
-            impostor
-                .write_all(&[[OK].as_slice(), &[9; NONCE_BYTES]].concat())
-                .await
-                .unwrap();
-            let mut proof = [0; MAC_BYTES];
-            impostor.read_exact(&mut proof).await.unwrap();
-            // The caller's own proof is the best that an impostor has.
-            impostor
-                .write_all(&[[OK].as_slice(), &proof].concat())
+            let mut message = [0; 10];
+            far.read_exact(&mut message).await.unwrap();
+            let mut message = vec![0; usize::from(u16::from_be_bytes([message[8], message[9]]))];
+            far.read_exact(&mut message).await.unwrap();
+            // The caller's own message is the best that an impostor has.
+            let length = u16::try_from(message.len()).unwrap();
+            far.write_all(&[&length.to_be_bytes()[..], &message].concat())
                 .await
                 .unwrap();
         };
-        let (called, ()) = tokio::join!(
-            async { identity(1, 3, SECRET).call(stream, "", NodeId(2)).await },
-            lie
-        );
-        assert!(matches!(called, Err(HandshakeError::OtherSecret)));
+        let caller = identity(1, Some(&secret()), Some(1));
+        let (called, ()) = tokio::join!(caller.meet(Box::new(near), NodeId(2)), lie);
+        assert!(matches!(called, Err(HandshakeError::Keys(_))), "{called:?}");
     }
 }

@@ -4,7 +4,9 @@ use std::io;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::client::verify_server_name;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::server::ParsedCertificate;
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use crate::config::PeerTls;
@@ -27,13 +29,29 @@ pub(super) async fn call(stream: TcpStream, address: &str, tls: Option<&PeerTls>
     Ok(Box::new(stream))
 }
 
-/// The side that was called.
-pub(super) async fn answer(stream: TcpStream, tls: Option<&PeerTls>) -> io::Result<Link> {
+/// The side that was called, and the certificate that the caller showed, if there is TLS.
+pub(super) async fn answer(
+    stream: TcpStream,
+    tls: Option<&PeerTls>,
+) -> io::Result<(Link, Option<CertificateDer<'static>>)> {
     let Some(tls) = tls else {
-        return Ok(Box::new(stream));
+        return Ok((Box::new(stream), None));
     };
     let stream = TlsAcceptor::from((tls.server)()).accept(stream).await?;
-    Ok(Box::new(stream))
+    let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let certificate = shown.map(|shown| shown.clone().into_owned());
+    match certificate {
+        Some(certificate) => Ok((Box::new(stream), Some(certificate))),
+        None => Err(io::Error::other("the caller showed no certificate")),
+    }
+}
+
+/// Whether a certificate names the host of a `host:port`. That it comes from the right authority is not asked.
+pub(super) fn names(certificate: &CertificateDer<'_>, address: &str) -> bool {
+    let (Ok(certificate), Ok(name)) = (ParsedCertificate::try_from(certificate), name(address)) else {
+        return false;
+    };
+    verify_server_name(&certificate, &name).is_ok()
 }
 
 /// The host of a `host:port`.

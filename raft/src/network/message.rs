@@ -154,6 +154,13 @@ pub(crate) enum Failure {
     NotUnderstood,
 }
 
+impl Request {
+    /// Whether nodes may ask each other this of which one does not know yet which cluster it belongs to.
+    pub(super) fn is_of_strangers(&self) -> bool {
+        matches!(self, Self::Describe | Self::Join { .. })
+    }
+}
+
 impl AppendMessage {
     pub(crate) fn has_entries(&self) -> bool {
         !self.entries.is_empty()

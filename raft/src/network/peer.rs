@@ -10,7 +10,9 @@ use tokio::time::{Instant, timeout};
 
 use super::channel::{Channel, ChannelError};
 use super::handshake::{HandshakeError, Identity};
+use super::hello::Relation;
 use super::message::{FloorAnswer, Request, Response, TakeAnswer};
+use super::seats::Whereabouts;
 use crate::command::Proposal;
 use crate::model::{NodeId, Revision};
 
@@ -45,6 +47,7 @@ pub(crate) struct Peer {
     pub(crate) id: NodeId,
     pub(crate) address: String,
     identity: Identity,
+    whereabouts: Arc<Whereabouts>,
     seen: watch::Sender<Seen>,
     idle: Mutex<Vec<Channel>>,
     proposals: Semaphore,
@@ -67,17 +70,20 @@ impl Seen {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Peers {
     peers: Arc<BTreeMap<NodeId, Arc<Peer>>>,
+    whereabouts: Arc<Whereabouts>,
 }
 
 impl Peers {
     /// `addresses` may name this node too.
     pub(crate) fn new(identity: &Identity, addresses: &BTreeMap<NodeId, String>) -> Self {
+        let whereabouts = Arc::<Whereabouts>::default();
         let others = addresses.iter().filter(|(id, _)| **id != identity.own);
         let peers = others.map(|(id, address)| {
             let peer = Peer {
                 id: *id,
                 address: address.clone(),
                 identity: identity.clone(),
+                whereabouts: Arc::clone(&whereabouts),
                 seen: watch::Sender::default(),
                 idle: Mutex::default(),
                 proposals: Semaphore::new(PROPOSALS),
@@ -86,7 +92,13 @@ impl Peers {
         });
         Self {
             peers: Arc::new(peers.collect()),
+            whereabouts,
         }
+    }
+
+    /// Where they were last.
+    pub(super) fn whereabouts(&self) -> Arc<Whereabouts> {
+        Arc::clone(&self.whereabouts)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Peer>> {
@@ -197,6 +209,9 @@ impl Peer {
             address: address(),
             source,
         })?;
+        if let Ok(address) = stream.peer_addr() {
+            self.whereabouts.note(self.id, address.ip());
+        }
         // Without it small frames wait for acknowledgements; a socket that refuses it still works.
         stream.set_nodelay(true).ok();
         let agreed = timeout(CONNECT, self.identity.call(stream, &self.address, self.id))
@@ -215,7 +230,11 @@ impl Peer {
         idle.pop()
     }
 
+    /// Strangers make a new connection for every request: by then they may know more of each other.
     fn keep(&self, channel: Channel) {
+        if channel.terms.relation == Relation::Strangers {
+            return;
+        }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < IDLE_CONNECTIONS {
             idle.push(channel);

@@ -1,23 +1,31 @@
 //! Takes connections from peers. Who does not prove to be one costs a small task for a short while.
 
+use std::hash::Hash;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use super::channel::{Channel, ChannelError};
 use super::handshake::Identity;
-use super::message::Request;
+use super::hello::Relation;
+use super::message::{Failure, Request, Response};
+use super::peer::Peers;
 use super::port::PeerPort;
+use super::seats::{Leave, Place, Seats, Whereabouts};
 use super::service::Service;
+use crate::model::NodeId;
+use crate::seats::AddressBlock;
+use crate::seldom::Seldom;
 
-/// Connections that have not proved anything yet; more are closed at once.
-const STRANGERS: usize = 32;
-/// Connections of peers.
-const CONNECTIONS: usize = 256;
+/// Connections that have not proved anything yet, from addresses at which no peer is known to be.
+const STRANGERS: usize = 64;
+/// Those from each address at which one is.
+const NEIGHBOURS: usize = 64;
+/// Connections of each peer.
+const OF_PEER: usize = 64;
 /// Time to prove to be a peer.
 const HANDSHAKE: Duration = Duration::from_secs(2);
 /// A connection without a request for this long is closed. The caller forgets it earlier.
@@ -31,15 +39,22 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Callers {
     Any,
-    /// There is no secret to prove.
+    /// There is nothing to prove.
     LoopbackOnly,
 }
 
 /// Runs until it is dropped.
-pub(crate) async fn serve(mut port: PeerPort, identity: Identity, service: Arc<Service>) {
+pub(crate) async fn serve(mut port: PeerPort, identity: Identity, peers: Peers, service: Arc<Service>) {
     let (listener, callers) = (port.opened().await, port.callers);
-    let strangers = Arc::new(Semaphore::new(STRANGERS));
-    let connections = Arc::new(Semaphore::new(CONNECTIONS));
+    let door = Arc::new(Door {
+        identity,
+        service,
+        whereabouts: peers.whereabouts(),
+        strangers: Seats::new(STRANGERS, STRANGERS),
+        neighbours: Seats::new(NEIGHBOURS, usize::MAX),
+        peers: Seats::new(OF_PEER, usize::MAX),
+        seldom: Seldom::default(),
+    });
     loop {
         let (stream, from) = match listener.accept().await {
             Ok(accepted) => accepted,
@@ -49,63 +64,91 @@ pub(crate) async fn serve(mut port: PeerPort, identity: Identity, service: Arc<S
                 continue;
             }
         };
-        if callers == Callers::LoopbackOnly && !from.ip().is_loopback() {
-            tracing::warn!(%from, "refused a peer that is not on loopback: no cluster secret is set");
+        if callers == Callers::LoopbackOnly && !from.ip().to_canonical().is_loopback() {
+            let why = "refused a peer that is not on loopback: no cluster secret is set";
+            door.seldom.log(why, || tracing::warn!(%from, "{why}"));
             continue;
         }
-        let Ok(stranger) = strangers.clone().try_acquire_owned() else {
-            continue;
-        };
-        let (identity, service, connections) = (identity.clone(), service.clone(), connections.clone());
-        tokio::spawn(async move {
-            let Some(channel) = admit(stream, from, &identity, stranger).await else {
-                return;
-            };
-            if let Ok(_permit) = connections.try_acquire_owned() {
-                converse(channel, &service).await;
+        let address = AddressBlock::of(from.ip());
+        if door.whereabouts.has_peer_at(address) {
+            let seat = door.neighbours.take(address);
+            tokio::spawn(Arc::clone(&door).receive(stream, from, seat));
+        } else {
+            let seat = door.strangers.take(address);
+            tokio::spawn(Arc::clone(&door).receive(stream, from, seat));
+        }
+    }
+}
+
+/// What a connection gets.
+type Seat<K> = (Place<K>, Leave);
+
+/// What all connections share.
+struct Door {
+    identity: Identity,
+    service: Arc<Service>,
+    whereabouts: Arc<Whereabouts>,
+    strangers: Arc<Seats<AddressBlock>>,
+    neighbours: Arc<Seats<AddressBlock>>,
+    peers: Arc<Seats<NodeId>>,
+    seldom: Seldom,
+}
+
+impl Door {
+    /// Lets a connection prove itself for as long as it has its seat, and answers it from then on.
+    async fn receive<K>(self: Arc<Self>, stream: TcpStream, from: SocketAddr, (place, leave): Seat<K>)
+    where
+        K: Ord + Hash + Clone,
+    {
+        stream.set_nodelay(true).ok();
+        let met = tokio::select! {
+            met = timeout(HANDSHAKE, self.identity.answer(stream)) => met,
+            _ = leave => {
+                let why = "a connection that had proved nothing lost its seat on the port for peers";
+                return self.seldom.log(why, || tracing::warn!(%from, "{why}"));
             }
-        });
-    }
-}
-
-async fn admit(
-    stream: TcpStream,
-    from: SocketAddr,
-    identity: &Identity,
-    _stranger: OwnedSemaphorePermit,
-) -> Option<Channel> {
-    stream.set_nodelay(true).ok();
-    match timeout(HANDSHAKE, identity.answer(stream)).await {
-        Ok(Ok((node, channel))) => {
-            tracing::debug!(%from, %node, "a peer connected");
-            Some(channel)
-        }
-        Ok(Err(error)) => {
-            let cause = std::error::Error::source(&error).map(ToString::to_string);
-            tracing::warn!(%from, %error, cause, "refused a peer connection");
-            None
-        }
-        Err(_) => {
-            tracing::warn!(%from, "a peer connection proved nothing in time");
-            None
-        }
-    }
-}
-
-/// Answers one request after the other.
-async fn converse(mut channel: Channel, service: &Service) {
-    loop {
-        let request: Request = match timeout(IDLE, channel.receive()).await {
-            Ok(Ok(request)) => request,
-            Ok(Err(ChannelError::Closed)) | Err(_) => return,
+        };
+        drop(place);
+        let channel = match met {
+            Ok(Ok(channel)) => channel,
             Ok(Err(error)) => {
-                tracing::debug!(%error, "a peer connection ends");
-                return;
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                let log = || tracing::warn!(%from, %error, cause, "refused a peer connection");
+                return self.seldom.log(error.label(), log);
+            }
+            Err(_) => {
+                let why = "a peer connection proved nothing in time";
+                return self.seldom.log(why, || tracing::warn!(%from, "{why}"));
             }
         };
-        let response = service.answer(request).await;
-        if !matches!(timeout(ANSWER, channel.send(&response)).await, Ok(Ok(()))) {
-            return;
+        let terms = channel.terms;
+        tracing::debug!(%from, node = %terms.peer, version = terms.version, "a peer connected");
+        self.whereabouts.note(terms.peer, from.ip());
+        let (place, leave) = self.peers.take(terms.peer);
+        tokio::select! {
+            () = self.converse(channel, place) => {}
+            _ = leave => tracing::debug!(node = %terms.peer, "a peer has too many connections: this one ends"),
+        }
+    }
+    /// Answers one request after the other.
+    async fn converse(&self, mut channel: Channel, mut place: Place<NodeId>) {
+        loop {
+            let request: Request = match timeout(IDLE, channel.receive()).await {
+                Ok(Ok(request)) => request,
+                Ok(Err(ChannelError::Closed)) | Err(_) => return,
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, "a peer connection ends");
+                    return;
+                }
+            };
+            place.is_used();
+            let response = match channel.terms.relation {
+                Relation::Strangers if !request.is_of_strangers() => Response::Failed(Failure::NotTakingPart),
+                _ => self.service.answer(request).await,
+            };
+            if !matches!(timeout(ANSWER, channel.send(&response)).await, Ok(Ok(()))) {
+                return;
+            }
         }
     }
 }

@@ -64,7 +64,8 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         space,
     );
     if let Some(port) = port {
-        tokio::spawn(network::serve(port, identity, Arc::new(service)));
+        let peers = core.peers.clone();
+        tokio::spawn(network::serve(port, identity, peers, Arc::new(service)));
     }
     tokio::spawn(core.visible.clone().follow(core.states.clone()));
     tokio::spawn(confirm::serve(core.clone(), askers));

@@ -38,7 +38,7 @@ pub enum StartError {
     #[error("peers are configured, but no address to listen on for them")]
     NoListenAddress,
     #[error(
-        "{address} is not a loopback address, and no cluster secret is set: set the same one on every node"
+        "{address} is not a loopback address, and no cluster secret is set: `klamm cluster secret` makes one, the same for every node"
     )]
     NoSecret { address: String },
     #[error("cannot listen for peers on {address}")]
@@ -89,8 +89,8 @@ impl Node {
         let states = store.states.watch();
         let snapshot_failures = store.states.watch_failures();
         let visible = VisibleRevision::new(states.borrow().revision);
-        let members = config.peers.keys().copied();
-        let identity = Identity::new(config.id, members, config.secret.as_ref(), config.tls.clone());
+        let proofs = (config.secret.clone(), config.tls.clone());
+        let identity = Identity::new(config.id, &config.peers, proofs, store.standing.subscribe());
         let peers = Peers::new(&identity, &config.peers);
         let (calls, call_queue) = mpsc::channel(CALLS);
         let (confirms, askers) = mpsc::channel(confirm::WAITING);

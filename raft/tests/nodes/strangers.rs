@@ -1,12 +1,15 @@
 //! The port for peers, seen from outside: who is no peer gets nothing and costs nothing.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::support::{Cluster, propose};
-use klamm_raft::{Node, NotReady, Secret, StartError};
+use klamm_raft::{ClusterSecret, Node, NotReady, StartError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
 
 /// Sends `bytes` and reads what comes until the other end closes.
 async fn send(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
@@ -35,21 +38,19 @@ async fn hostile_bytes_cost_nothing() {
         &huge[..],
         b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
         &[0; 4096],
-        b"KLAMMRF\xff",
-        b"K",
+        // What begins as it should, with a length that nobody would send, or with a first message of nobody.
+        &[b"klamm/ps", &huge[..]].concat(),
+        &[&b"klamm/ps\x00\x70"[..], &[9; 4096]].concat(),
+        &[&b"klamm/p0\x00\x70"[..], &[9; 4096]].concat(),
+        b"klamm/ps\x00\x70",
+        b"k",
     ] {
-        for _ in 0..8 {
-            if bytes.len() > 1 {
-                let answer = send(address, bytes).await;
-                assert!(answer.len() <= 1, "strangers learn nothing: {answer:?}");
-            }
-        }
+        let answers = futures::future::join_all((0..8).map(|_| send(address, bytes))).await;
+        assert!(
+            answers.iter().all(Vec::is_empty),
+            "strangers learn nothing: {answers:?}"
+        );
     }
-    // A hello that is right up to the proof, then a length that nobody would send.
-    let mut hello = b"KLAMMRF\x01".to_vec();
-    hello.extend_from_slice(&[0; 80]);
-    hello.extend_from_slice(&huge);
-    assert_eq!(send(address, &hello).await, [2], "another cluster's id");
     let grown = resident_bytes().saturating_sub(before);
     assert!(grown < 64 * 1024 * 1024, "{grown} bytes more");
     propose(cluster.node(1), "one").await.unwrap();
@@ -70,11 +71,89 @@ async fn silent_connections_do_not_keep_peers_out() {
     }
 }
 
+/// Connects again and again from one address, says these words, and waits until the connection is closed.
+async fn pester(from: Ipv4Addr, to: SocketAddr, words: &'static [u8], closed: Arc<AtomicU64>) {
+    loop {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        let Ok(mut stream) = socket.connect(to).await else {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
+        stream.write_all(words).await.ok();
+        while matches!(stream.read(&mut [0; 64]).await, Ok(1..)) {}
+        closed.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// More strangers than there are seats, from as many addresses: nodes that start again come in all the same.
+#[tokio::test]
+async fn a_flood_of_strangers_does_not_keep_peers_out() {
+    let mut cluster = Cluster::started().await;
+    let (mut flood, closed) = (JoinSet::new(), Arc::<AtomicU64>::default());
+    for node in 1..=3 {
+        for number in 1..=100 {
+            let words: &[u8] = if number % 2 == 0 { b"" } else { b"klamm/ps" };
+            let from = Ipv4Addr::new(127, 0, 1, number);
+            flood.spawn(pester(from, cluster.address(node), words, Arc::clone(&closed)));
+        }
+    }
+    for id in [3, 1] {
+        cluster.stop(id).await;
+        propose(cluster.node(2), &format!("without-{id}")).await.unwrap();
+        let node = cluster.start(id);
+        node.wait_ready(Duration::from_secs(10)).await.unwrap();
+        propose(&node, &format!("with-{id}")).await.unwrap();
+    }
+    let closed = closed.load(Ordering::Relaxed);
+    assert!(closed > 300, "{closed}: seats were given to others");
+    flood.shutdown().await;
+    assert_eq!(cluster.agreed().await.vclusters.len(), 4);
+}
+
+/// The same ids and the same secret, but another founding.
+#[tokio::test]
+async fn a_node_of_another_cluster_stays_outside() {
+    let (mut cluster, mut other) = (Cluster::started().await, Cluster::configured());
+    other.secret = cluster.secret.clone();
+    other.start_all().await;
+    propose(other.node(3), "of-the-other").await.unwrap();
+    for id in 1..=3 {
+        other.stop(id).await;
+    }
+    cluster.stop(3).await;
+    std::fs::remove_dir_all(cluster.data_dir(3)).unwrap();
+    std::fs::rename(other.data_dir(3), cluster.data_dir(3)).unwrap();
+    let stranger = cluster.start(3);
+    let limit = Duration::from_secs(3);
+    assert_eq!(
+        stranger.wait_ready(limit).await,
+        Err(NotReady::TimedOut { after: limit })
+    );
+    propose(cluster.node(1), "one").await.unwrap();
+    assert!(
+        !cluster
+            .node(1)
+            .states()
+            .borrow()
+            .vclusters
+            .contains_key("of-the-other")
+    );
+    assert!(!stranger.states().borrow().vclusters.contains_key("one"));
+    assert!(
+        stranger
+            .status()
+            .peers
+            .iter()
+            .all(|peer| peer.silent_for.is_none())
+    );
+}
+
 #[tokio::test]
 async fn a_node_with_another_secret_stays_outside() {
     let mut cluster = Cluster::started().await;
     cluster.stop(3).await;
-    cluster.secret = Some(Secret::new("not the secret of this test").unwrap());
+    cluster.secret = Some(ClusterSecret::generate().unwrap());
     let stranger = cluster.start(3);
     let limit = Duration::from_secs(3);
     assert_eq!(
@@ -143,7 +222,9 @@ async fn contradictions_are_refused_at_the_start() {
     config = cluster.config(1);
     config.peers.remove(&klamm_raft::model::NodeId(1));
     assert!(matches!(Node::start(config), Err(StartError::NotAmongPeers(_))));
-    assert!(Secret::new("short").is_err());
     let shown = format!("{:?}", cluster.config(2));
-    assert!(!shown.contains("a secret for this test"), "{shown}");
+    assert!(
+        shown.contains("ClusterSecret(..)") && !shown.contains("klamm_cluster_"),
+        "{shown}"
+    );
 }

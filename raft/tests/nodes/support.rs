@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use klamm_raft::command::Command;
 use klamm_raft::model::{Liveness, NodeId, NodeRecord, State, VclusterKind, VirtualCluster};
-use klamm_raft::{Applied, Node, NodeConfig, ProposeError, Secret, Tuning};
+use klamm_raft::{Applied, ClusterSecret, Node, NodeConfig, ProposeError, Tuning};
 
 use crate::ports::PortBlock;
 
@@ -21,7 +21,7 @@ pub(crate) struct Cluster {
     /// Held, so that a node which comes back finds its port free.
     _ports: PortBlock,
     pub(crate) peers: BTreeMap<NodeId, String>,
-    pub(crate) secret: Option<Secret>,
+    pub(crate) secret: Option<ClusterSecret>,
     pub(crate) tuning: Tuning,
 }
 
@@ -41,7 +41,7 @@ impl Cluster {
             propose: Duration::from_secs(20),
             ..Tuning::default()
         };
-        let secret = Some(Secret::new("a secret for this test only").unwrap());
+        let secret = Some(ClusterSecret::generate().unwrap());
         let directory = tempfile::tempdir().unwrap();
         Self {
             nodes: BTreeMap::new(),

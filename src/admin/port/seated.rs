@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use actix_rt::net::{ActixStream, Ready, TcpStream};
+use klamm_raft::seats::AddressBlock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::seats::{Leave, Place, Seats};
-use crate::address_block::AddressBlock;
 use crate::listener::{TurnedAway, expect_tls};
 
 /// A connection that somebody may have to leave.

@@ -6,12 +6,11 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use klamm_raft::seats::{AddressBlock, Holding, Shares};
 use prometheus::IntCounter;
 use tokio::sync::oneshot;
 
-use crate::address_block::AddressBlock;
 use crate::metrics::GuardMetrics;
-use crate::shares::{Holding, Shares};
 
 /// How many connections are held at a time.
 pub(in crate::admin) const SEATS: usize = 512;

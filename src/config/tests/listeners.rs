@@ -253,7 +253,7 @@ fn the_short_form_beside_a_list_is_refused() {
 #[test]
 fn a_node_of_several_hosts_must_tell_clients_its_name_on_listeners_that_have_ports() {
     let peers = ("KLAMM_RAFT_PEERS", "1=a:1,2=b:1,3=c:1");
-    let secret = ("KLAMM_RAFT_SECRET", "sixteen-characters");
+    let secret = ("KLAMM_RAFT_SECRET", SECRET);
     let told = given("[{name: a, port.start: 7000, advertised.host: gw1}]").with(&[peers, secret]);
     assert_eq!(told.good().listeners.len(), 1);
     let sni = format!("[{{{SNI}}}]");

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use klamm_raft::seats::Holding;
+
 use super::chair::Chair;
-use crate::shares::Holding;
 
 /// How many seats are looked at to find the one to be given away, at most: sessions of which most are busy are put in
 /// order once, and then again only where something was asked since.

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use klamm_raft::model::VclusterName;
+use klamm_raft::seats::{AddressBlock, Holding, Shares};
 
 use super::chair::Chair;
 use super::queue::Queue;
-use crate::address_block::AddressBlock;
 use crate::authz::Principal;
-use crate::shares::{Holding, Shares};
 
 /// A session that was asked nothing for so long is idle, in milliseconds.
 pub(super) const IDLE_MS: u64 = 30_000;

@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use klamm_raft::seats::AddressBlock;
 use tokio::sync::oneshot;
 
-use crate::address_block::AddressBlock;
 use crate::session::failed_logins::{Debt, Guesser};
 
 /// A line with so many places at its front.

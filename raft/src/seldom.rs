@@ -9,11 +9,11 @@ const EVERY: Duration = Duration::from_secs(10);
 
 /// When a line of each kind was last logged.
 #[derive(Debug, Default)]
-pub(crate) struct Seldom(Mutex<BTreeMap<&'static str, Instant>>);
+pub struct Seldom(Mutex<BTreeMap<&'static str, Instant>>);
 
 impl Seldom {
     /// Logs unless a line of this kind was logged a moment ago.
-    pub(crate) fn log(&self, kind: &'static str, log: impl FnOnce()) {
+    pub fn log(&self, kind: &'static str, log: impl FnOnce()) {
         let now = Instant::now();
         // Whoever panicked here left nothing half done.
         let mut logged = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Addresses that one client may have at its disposal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct AddressBlock(IpAddr);
+pub struct AddressBlock(IpAddr);
 
 impl AddressBlock {
-    pub(crate) fn of(address: IpAddr) -> Self {
+    pub fn of(address: IpAddr) -> Self {
         Self(match address.to_canonical() {
             IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
             address => address,
@@ -15,7 +15,7 @@ impl AddressBlock {
     }
 
     /// Of those whose address is not known.
-    pub(crate) fn unknown() -> Self {
+    pub fn unknown() -> Self {
         Self(IpAddr::V4(Ipv4Addr::UNSPECIFIED))
     }
 }

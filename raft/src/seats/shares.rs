@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
 /// What somebody holds: things, or the shares of those among whom it is divided again.
-pub(crate) trait Holding: Default {
+pub trait Holding: Default {
     fn count(&self) -> usize;
 }
 
@@ -17,7 +17,7 @@ impl<K: Ord, V> Holding for BTreeMap<K, V> {
 
 /// What all hold. Whoever holds nothing is not remembered.
 #[derive(Debug)]
-pub(crate) struct Shares<K, V> {
+pub struct Shares<K, V> {
     of: HashMap<K, Share<V>>,
     /// By size; of those of one size, whoever has had as much for longest is last.
     ranks: BTreeSet<(usize, Reverse<u64>, K)>,
@@ -51,7 +51,7 @@ impl<K: Ord + Hash + Clone, V: Holding> Holding for Shares<K, V> {
 
 impl<K: Ord + Hash + Clone, V: Holding> Shares<K, V> {
     /// Changes what somebody holds.
-    pub(crate) fn change<R>(&mut self, whose: &K, change: impl FnOnce(&mut V) -> R) -> R {
+    pub fn change<R>(&mut self, whose: &K, change: impl FnOnce(&mut V) -> R) -> R {
         let share = self.of.entry(whose.clone()).or_insert_with(|| Share {
             holding: V::default(),
             since: 0,
@@ -75,19 +75,19 @@ impl<K: Ord + Hash + Clone, V: Holding> Shares<K, V> {
 
     /// Who loses one if `newcomer` needs one: whoever holds most, and of several of them whoever has held as much for
     /// longest. A newcomer who would hold as much as they, and holds something already, loses one itself.
-    pub(crate) fn loser(&self, newcomer: Option<&K>) -> Option<K> {
+    pub fn loser(&self, newcomer: Option<&K>) -> Option<K> {
         let (most, _, greediest) = self.ranks.last()?;
         let own = newcomer.filter(|newcomer| self.held_by(newcomer) + 1 >= (*most).max(2));
         Some(own.unwrap_or(greediest).clone())
     }
 
     /// How many somebody holds.
-    pub(crate) fn held_by(&self, whose: &K) -> usize {
+    pub fn held_by(&self, whose: &K) -> usize {
         self.of.get(whose).map_or(0, |share| share.holding.count())
     }
 
     /// What all hold.
-    pub(crate) fn holdings(&self) -> impl Iterator<Item = (&K, &V)> {
+    pub fn holdings(&self) -> impl Iterator<Item = (&K, &V)> {
         self.of.iter().map(|(whose, share)| (whose, &share.holding))
     }
 }

@@ -1,0 +1,354 @@
+//! What two nodes say of themselves before anything else, inside the messages of the handshake, so that the proof holds for
+//! it: who calls, whom it means, which cluster each of them belongs to, and which versions of the protocol each of them knows.
+//! Its layout never changes; what is added goes to the end, and is left out by who does not know it.
+
+use crate::founding::FoundingId;
+use crate::model::NodeId;
+
+use super::handshake::HandshakeError;
+
+const FOUNDING_BYTES: usize = FoundingId::BYTES;
+/// What stands for the members of a cluster.
+pub(super) const MEMBERS_BYTES: usize = 32;
+
+/// Of each message, but what later versions add.
+const HELLO_BYTES: usize = 8 + 8 + FOUNDING_BYTES + MEMBERS_BYTES + VERSIONS_BYTES;
+const ANSWER_BYTES: usize = 1 + FOUNDING_BYTES + VERSIONS_BYTES;
+const VERSIONS_BYTES: usize = 4;
+
+/// The versions of the protocol that a node knows: of the messages that follow the handshake. This is the only place where
+/// they are exchanged, and both ends come to the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Versions {
+    lowest: u16,
+    highest: u16,
+}
+
+impl Versions {
+    pub(super) const OWN: Self = Self {
+        lowest: 1,
+        highest: 1,
+    };
+
+    /// The highest version that both know.
+    fn common(self, other: Self) -> Option<u16> {
+        let highest = self.highest.min(other.highest);
+        (highest >= self.lowest.max(other.lowest)).then_some(highest)
+    }
+}
+
+/// What a caller says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hello {
+    pub(super) from: NodeId,
+    pub(super) to: NodeId,
+    /// None: the caller does not know yet which cluster it belongs to.
+    pub(super) cluster: Option<FoundingId>,
+    /// Stands for the ids of all nodes that the caller was configured with.
+    pub(super) members: [u8; MEMBERS_BYTES],
+    pub(super) versions: Versions,
+}
+
+/// What a server answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// None: the server talks to the caller.
+    pub(super) refusal: Option<Refusal>,
+    pub(super) cluster: Option<FoundingId>,
+    pub(super) versions: Versions,
+}
+
+/// Why a server does not talk to a node that knows the secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Version,
+    OtherCluster,
+    OtherMembers,
+    OtherNode,
+    OtherCertificate,
+}
+
+/// What two nodes know of each other once they have met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Terms {
+    /// The node at the other end.
+    pub(super) peer: NodeId,
+    /// The version of the protocol that is spoken.
+    pub(super) version: u16,
+    pub(super) relation: Relation,
+}
+
+/// How two nodes stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Relation {
+    /// They belong to one cluster.
+    Fellows,
+    /// One of them does not know yet which cluster it belongs to.
+    Strangers,
+}
+
+impl Relation {
+    /// None: they belong to different clusters.
+    fn of(one: Option<FoundingId>, other: Option<FoundingId>) -> Option<Self> {
+        match (one, other) {
+            (Some(one), Some(other)) => (one == other).then_some(Self::Fellows),
+            _ => Some(Self::Strangers),
+        }
+    }
+}
+
+impl Hello {
+    pub(super) fn write(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(HELLO_BYTES);
+        bytes.extend(self.from.0.to_be_bytes());
+        bytes.extend(self.to.0.to_be_bytes());
+        bytes.extend(founding(self.cluster));
+        bytes.extend(self.members);
+        bytes.extend(self.versions.write());
+        bytes
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, HandshakeError> {
+        let mut rest = Reader(bytes);
+        Ok(Self {
+            from: NodeId(u64::from_be_bytes(rest.take()?)),
+            to: NodeId(u64::from_be_bytes(rest.take()?)),
+            cluster: cluster(rest.take()?),
+            members: rest.take()?,
+            versions: Versions::read(rest.take()?),
+        })
+    }
+
+    /// What comes of a caller that the server expects to be another node of its own cluster.
+    pub(super) fn judge(&self, own: &Self) -> Result<Terms, Refusal> {
+        if self.members != own.members {
+            return Err(Refusal::OtherMembers);
+        }
+        if self.to != own.from || self.from == own.from {
+            return Err(Refusal::OtherNode);
+        }
+        let version = own.versions.common(self.versions).ok_or(Refusal::Version)?;
+        Ok(Terms {
+            peer: self.from,
+            version,
+            relation: Relation::of(own.cluster, self.cluster).ok_or(Refusal::OtherCluster)?,
+        })
+    }
+
+    /// What comes of the answer to this.
+    pub(super) fn conclude(&self, answer: &Answer) -> Result<Terms, Refusal> {
+        if let Some(refusal) = answer.refusal {
+            return Err(refusal);
+        }
+        Ok(Terms {
+            peer: self.to,
+            version: self.versions.common(answer.versions).ok_or(Refusal::Version)?,
+            relation: Relation::of(self.cluster, answer.cluster).ok_or(Refusal::OtherCluster)?,
+        })
+    }
+}
+
+impl Answer {
+    pub(super) fn write(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(ANSWER_BYTES);
+        bytes.push(self.refusal.map_or(0, Refusal::number));
+        bytes.extend(founding(self.cluster));
+        bytes.extend(self.versions.write());
+        bytes
+    }
+
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, HandshakeError> {
+        let mut rest = Reader(bytes);
+        let [status] = rest.take()?;
+        Ok(Self {
+            refusal: match status {
+                0 => None,
+                number => Some(Refusal::of(number).ok_or(HandshakeError::Refused(number))?),
+            },
+            cluster: cluster(rest.take()?),
+            versions: Versions::read(rest.take()?),
+        })
+    }
+}
+
+impl Refusal {
+    const ALL: [Self; 5] = [
+        Self::Version,
+        Self::OtherCluster,
+        Self::OtherMembers,
+        Self::OtherNode,
+        Self::OtherCertificate,
+    ];
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Version => 1,
+            Self::OtherCluster => 2,
+            Self::OtherMembers => 3,
+            Self::OtherNode => 4,
+            Self::OtherCertificate => 5,
+        }
+    }
+
+    fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|refusal| refusal.number() == number)
+    }
+}
+
+impl Versions {
+    fn write(self) -> [u8; VERSIONS_BYTES] {
+        let ([a, b], [c, d]) = (self.lowest.to_be_bytes(), self.highest.to_be_bytes());
+        [a, b, c, d]
+    }
+
+    fn read([a, b, c, d]: [u8; VERSIONS_BYTES]) -> Self {
+        Self {
+            lowest: u16::from_be_bytes([a, b]),
+            highest: u16::from_be_bytes([c, d]),
+        }
+    }
+}
+
+/// Zeros stand for none.
+fn founding(cluster: Option<FoundingId>) -> [u8; FOUNDING_BYTES] {
+    cluster.map_or([0; FOUNDING_BYTES], FoundingId::bytes)
+}
+
+fn cluster(bytes: [u8; FOUNDING_BYTES]) -> Option<FoundingId> {
+    (bytes != [0; FOUNDING_BYTES]).then(|| FoundingId::of(bytes))
+}
+
+/// What is left to read.
+struct Reader<'a>(&'a [u8]);
+
+impl Reader<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], HandshakeError> {
+        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or(HandshakeError::Malformed)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: Hello = Hello {
+        from: NodeId(2),
+        to: NodeId(1),
+        cluster: None,
+        members: [7; MEMBERS_BYTES],
+        versions: Versions::OWN,
+    };
+
+    fn versions(lowest: u16, highest: u16) -> Versions {
+        Versions { lowest, highest }
+    }
+
+    #[test]
+    fn what_is_said_is_read_also_with_more_behind_it() {
+        let hello = Hello {
+            cluster: Some(FoundingId::of([3; FOUNDING_BYTES])),
+            versions: versions(2, 513),
+            ..OWN
+        };
+        assert_eq!(hello.write().len(), HELLO_BYTES);
+        let later = [hello.write(), vec![1, 2, 3]].concat();
+        assert_eq!(Hello::read(&later).unwrap(), hello);
+        for refusal in Refusal::ALL.map(Some).into_iter().chain([None]) {
+            let answer = Answer {
+                refusal,
+                cluster: None,
+                versions: versions(1, 4),
+            };
+            let later = [answer.write(), vec![1]].concat();
+            assert_eq!(Answer::read(&later).unwrap(), answer);
+        }
+        for length in 0..HELLO_BYTES {
+            assert!(Hello::read(&later[..length]).is_err(), "{length} bytes");
+        }
+        assert!(matches!(
+            Answer::read(&[&[9][..], &[0; 20]].concat()),
+            Err(HandshakeError::Refused(9))
+        ));
+    }
+
+    #[test]
+    fn the_highest_version_that_both_know_is_spoken() {
+        let common = |one: (u16, u16), other: (u16, u16)| {
+            let (one, other) = (versions(one.0, one.1), versions(other.0, other.1));
+            assert_eq!(one.common(other), other.common(one));
+            one.common(other)
+        };
+        assert_eq!(common((1, 1), (1, 1)), Some(1));
+        assert_eq!(common((1, 3), (2, 5)), Some(3));
+        assert_eq!(common((1, 2), (3, 4)), None);
+        assert_eq!(common((5, 1), (1, 5)), None, "it makes no sense");
+    }
+
+    #[test]
+    fn a_caller_is_taken_for_who_it_is_or_refused() {
+        let caller = Hello {
+            from: NodeId(1),
+            to: NodeId(2),
+            ..OWN
+        };
+        let judged = |change: fn(&mut Hello)| {
+            let mut caller = caller;
+            change(&mut caller);
+            let own = Hello {
+                cluster: Some(FoundingId::of([1; FOUNDING_BYTES])),
+                ..OWN
+            };
+            caller.judge(&own).map(|terms| (terms.peer, terms.relation))
+        };
+        let one = NodeId(1);
+        assert_eq!(judged(|_| {}), Ok((one, Relation::Strangers)));
+        let same: fn(&mut Hello) = |hello| hello.cluster = Some(FoundingId::of([1; FOUNDING_BYTES]));
+        assert_eq!(judged(same), Ok((one, Relation::Fellows)));
+        let other: fn(&mut Hello) = |hello| hello.cluster = Some(FoundingId::of([2; FOUNDING_BYTES]));
+        assert_eq!(judged(other), Err(Refusal::OtherCluster));
+        assert_eq!(
+            judged(|hello| hello.members = [8; MEMBERS_BYTES]),
+            Err(Refusal::OtherMembers)
+        );
+        assert_eq!(judged(|hello| hello.to = NodeId(3)), Err(Refusal::OtherNode));
+        assert_eq!(
+            judged(|hello| hello.from = NodeId(2)),
+            Err(Refusal::OtherNode),
+            "it is the server itself"
+        );
+        assert_eq!(
+            judged(|hello| hello.versions = versions(2, 3)),
+            Err(Refusal::Version)
+        );
+    }
+
+    #[test]
+    fn a_caller_judges_the_server_too() {
+        let caller = Hello {
+            cluster: Some(FoundingId::of([1; FOUNDING_BYTES])),
+            ..OWN
+        };
+        let answer = Answer {
+            refusal: None,
+            cluster: Some(FoundingId::of([2; FOUNDING_BYTES])),
+            versions: versions(2, 2),
+        };
+        assert_eq!(caller.conclude(&answer), Err(Refusal::Version));
+        let answer = Answer {
+            versions: Versions::OWN,
+            ..answer
+        };
+        assert_eq!(caller.conclude(&answer), Err(Refusal::OtherCluster));
+        let answer = Answer {
+            cluster: None,
+            ..answer
+        };
+        let terms = caller.conclude(&answer).unwrap();
+        assert_eq!(
+            (terms.peer, terms.version, terms.relation),
+            (NodeId(1), 1, Relation::Strangers)
+        );
+    }
+}
