@@ -20,6 +20,7 @@ import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.Config;
 import org.apache.kafka.clients.admin.ConfigEntry;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.admin.OffsetSpec;
@@ -236,6 +237,19 @@ public class Tenants {
             .activeProducers().size());
     }
 
+    /** The configuration of a topic once its broker has heard of the change from the controller. */
+    private Config altered(Admin admin, ConfigResource topic) throws Exception {
+        long deadline = System.nanoTime() + LIMIT.toNanos();
+        while (true) {
+            Config now = admin.describeConfigs(List.of(topic)).all().get().get(topic);
+            boolean has = now.get("segment.ms").source() == ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG;
+            if (has || System.nanoTime() > deadline) {
+                return now;
+            }
+            Thread.sleep(50);
+        }
+    }
+
     private void change(Admin admin) throws Exception {
         admin.deleteConsumerGroupOffsets(group, java.util.Set.of(partition)).all().get();
         together();
@@ -251,7 +265,7 @@ public class Tenants {
         together();
         if (owner) {
             ConfigResource topic = new ConfigResource(ConfigResource.Type.TOPIC, partition.topic());
-            var now = admin.describeConfigs(List.of(topic)).all().get().get(topic);
+            Config now = altered(admin, topic);
             now.entries().stream().filter(entry -> entry.source() == ConfigEntry.ConfigSource.DYNAMIC_TOPIC_CONFIG)
                 .map(entry -> entry.name() + " " + entry.value().startsWith(name.length() + "0")).sorted()
                 .forEach(entry -> say("own config " + entry));
