@@ -6,7 +6,7 @@
 //!                          └ serve ─ vcluster::api ──────┤
 //! client ─ outbound ───────── pipeline (answers in order)┘
 //! ```
-//! The I/O loop ([`pump`]) is an actor future: a request costs neither a message nor a task switch.
+//! The I/O loop (`pump`) is an actor future: a request costs neither a message nor a task switch.
 
 mod budget;
 pub mod census;

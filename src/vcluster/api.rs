@@ -1,7 +1,7 @@
 //! What becomes of each request and of each answer. One file per API that needs more than its topics renamed.
 //!
 //! A request is walked, judged item by item, and rewritten into one that a physical broker may see; what was refused of
-//! it is remembered and added to the answer, whose every name, id and address is turned back by [`back`].
+//! it is remembered and added to the answer, whose every name, id and address is turned back by `back`.
 
 mod acls;
 mod alter_configs;
