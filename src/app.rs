@@ -26,6 +26,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use actix::prelude::*;
+use actix_web::dev::Server;
 use klamm_raft::model::{ListenerName, Liveness, NodeRecord, Speech, Unopened, VirtualCluster};
 use klamm_raft::{Node, NotReady, StartError, Tuning};
 use tokio::sync::{oneshot, watch};
@@ -42,6 +43,7 @@ use crate::metrics::{Metrics, MetricsError, NodeMetrics};
 use crate::oauth::KeyReaders;
 use crate::session::census::Census;
 use crate::session::{Limits, Shared};
+use crate::supervision::{Companion, Component, Panicked, Supervisor};
 use crate::tls::{Latest, TlsError, TlsFiles};
 use drain::Drain;
 use files::Seats;
@@ -71,6 +73,12 @@ pub enum AppError {
         "this node's part in the cluster has ended by itself; the log says why, above. Start it again: it has kept what it acknowledged"
     )]
     NodeEnded,
+    #[error(
+        "this node cannot go on without what panicked. Start it again, and report what the log says above"
+    )]
+    Panicked(#[from] Panicked),
+    #[error("the admin API has ended by itself; the log says why, above")]
+    AdminEnded,
     #[error("the replicated state cannot be used")]
     Control(#[from] ControlError),
     #[error("a physical cluster cannot be used")]
@@ -113,29 +121,43 @@ impl AppError {
 
 /// Runs a node until it is told to stop. Call it inside an actix system: this thread becomes the control arbiter.
 pub async fn run(config: Config) -> Result<(), AppError> {
+    Box::pin(run_with(config, None)).await
+}
+
+/// Runs a node with company for each of its components, which may make them panic.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<(), AppError> {
     for warning in &config.warnings {
         warn!(%warning, "configuration");
     }
     let passthrough = passthrough::spec(&config).map_err(AppError::Passthrough)?;
     let stop = drain::Stop::on_signals().map_err(AppError::Signals)?;
     let metrics = Metrics::new()?;
-    let node = Node::start(raft_config(&config, &metrics.node).await?)?;
+    let supervisor = Supervisor::with(metrics.components.clone(), companion);
+    let followers = Followers(&supervisor, &metrics.node);
+    let node = Node::start(raft_config(&config, followers).await?)?;
     let control = Control::new(node.clone());
-    let upstreams = Upstreams::start(&config.backends, &own_ports(&config.listeners), &metrics)?;
-    pins::watch(&upstreams, &control);
+    let own_ports = own_ports(&config.listeners);
+    let upstreams = Upstreams::start(&config.backends, &own_ports, &metrics, &supervisor)?;
+    pins::watch(&upstreams, &control, &supervisor);
     let census = census(&config, &metrics);
-    let (listener, addresses) = listener(&config, &control, &upstreams, (&metrics, &census)).await?;
-    unopened::announce(config.node.id, addresses.clone(), &control);
+    let parts = (&metrics, &census, followers);
+    let (listener, addresses) = listener(&config, &control, &upstreams, parts).await?;
+    unopened::announce(config.node.id, addresses.clone(), &control, &supervisor);
     let (draining, serving) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let parts = Parts {
         control: control.clone(),
         upstreams: upstreams.clone(),
         addresses,
         metrics: metrics.clone(),
+        supervisor: supervisor.clone(),
         draining: Arc::clone(&draining),
         serving: Arc::clone(&serving),
     };
-    let http_tls = followed(&config.http.tls, Latest::load, &metrics.node).map_err(AppError::HttpTls)?;
+    let http_tls = followers.of("the admin API", &config.http.tls, Latest::load);
+    let http_tls = http_tls.map_err(AppError::HttpTls)?;
     let admin = admin::server(
         &config.http,
         services::services(&parts, &config),
@@ -147,7 +169,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         source,
     })?;
     let admin_handle = admin.handle();
-    actix_rt::spawn(admin);
+    let admin = administer(admin, supervisor.clone());
     let manager = Manager {
         visibility: node.report_visibility(),
         control,
@@ -155,6 +177,7 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         listener: listener.clone(),
         fronts: fronts(&config.listeners),
         metrics,
+        supervisor,
         serving,
     };
     let drain = Drain {
@@ -165,21 +188,34 @@ pub async fn run(config: Config) -> Result<(), AppError> {
         limit: config.limits.drain,
         spread: limits(&config).drain_spread,
     };
-    let ended = serve_until(stop, drain, join(&config, manager, passthrough)).await;
+    let working = async { tokio::try_join!(join(&config, manager, passthrough), admin).map(drop) };
+    let ended = serve_until(stop, drain, working).await;
     // Not gracefully: there is no node any more that could answer.
     admin_handle.stop(false).await;
     ended
+}
+
+/// Starts the admin API; the answer comes when that has ended by itself.
+fn administer(server: Server, supervisor: Supervisor) -> impl Future<Output = Result<Infallible, AppError>> {
+    let serving = actix_rt::spawn(async move { supervisor.run(Component::AdminApi, server).await });
+    async {
+        let ended = serving.await;
+        Err(match ended {
+            Ok(Err(panicked)) => panicked.into(),
+            _ => AppError::AdminEnded,
+        })
+    }
 }
 
 /// Serves until it is told to stop or cannot go on, then drains.
 async fn serve_until(
     stop: drain::Stop,
     drain: Drain,
-    following: impl Future<Output = Result<(), AppError>>,
+    working: impl Future<Output = Result<(), AppError>>,
 ) -> Result<(), AppError> {
-    let mut following = pin!(following);
+    let mut working = pin!(working);
     tokio::select! {
-        ended = &mut following => {
+        ended = &mut working => {
             drain.run().await;
             ended
         }
@@ -188,7 +224,7 @@ async fn serve_until(
             let mut draining = pin!(drain.run());
             tokio::select! {
                 () = &mut draining => {}
-                _ = following => draining.await,
+                _ = working => draining.await,
             }
             Ok(())
         }
@@ -199,30 +235,33 @@ async fn listener(
     config: &Config,
     control: &Control,
     upstreams: &Upstreams,
-    (metrics, census): (&Metrics, &Arc<Census>),
+    (metrics, census, followers): (&Metrics, &Arc<Census>, Followers<'_>),
 ) -> Result<(Addr<Listener>, watch::Receiver<Addresses>), AppError> {
     let mut sites = Vec::new();
     for listener in &config.listeners {
-        sites.push(site(listener, &metrics.node).await?);
+        sites.push(site(listener, followers).await?);
     }
     let shared = Arc::new(Shared::new(
         limits(config),
         (proposer(control), confirmer(control)),
         Arc::clone(&metrics.node),
-        KeyReaders::start(&config.oauth, &metrics.keys)?,
+        KeyReaders::start(&config.oauth, &metrics.keys, followers.0)?,
     ));
     let (listener, addresses) = Listener::new(
         sites,
         data_arbiters(config, upstreams),
         shared,
         Arc::clone(census),
+        followers.0,
     );
-    Ok((listener.start(), addresses))
+    Ok((followers.0.start(Component::Listener, listener), addresses))
 }
 
 /// A listener with its address and its certificates, which are followed from now on.
-async fn site(listener: &ListenerConfig, metrics: &Arc<NodeMetrics>) -> Result<Site, AppError> {
-    let tls = followed(&listener.tls, Latest::load, metrics).map_err(|source| AppError::Tls {
+async fn site(listener: &ListenerConfig, followers: Followers<'_>) -> Result<Site, AppError> {
+    let of = format!("the listener {}", listener.name);
+    let tls = followers.of(&of, &listener.tls, Latest::load);
+    let tls = tls.map_err(|source| AppError::Tls {
         listener: listener.name.clone(),
         source,
     })?;
@@ -238,17 +277,27 @@ async fn site(listener: &ListenerConfig, metrics: &Arc<NodeMetrics>) -> Result<S
     })
 }
 
-/// Certificates that are followed from now on.
-fn followed(
-    files: &Option<TlsFiles>,
-    load: fn(TlsFiles) -> Result<Arc<Latest>, TlsError>,
-    metrics: &Arc<NodeMetrics>,
-) -> Result<Option<Arc<Latest>>, TlsError> {
-    let tls = files.clone().map(load).transpose()?;
-    if let Some(tls) = &tls {
-        actix_rt::spawn(Arc::clone(tls).follow(Arc::clone(metrics)));
+/// Who follows files.
+#[derive(Clone, Copy)]
+struct Followers<'a>(&'a Supervisor, &'a Arc<NodeMetrics>);
+
+impl Followers<'_> {
+    /// Certificates that are followed from now on.
+    fn of(
+        self,
+        of: &str,
+        files: &Option<TlsFiles>,
+        load: fn(TlsFiles) -> Result<Arc<Latest>, TlsError>,
+    ) -> Result<Option<Arc<Latest>>, TlsError> {
+        let tls = files.clone().map(load).transpose()?;
+        if let Some(tls) = &tls {
+            let (tls, metrics) = (Arc::clone(tls), Arc::clone(self.1));
+            self.0.keep(Component::Certificates(of.to_owned()), move || {
+                Arc::clone(&tls).follow(Arc::clone(&metrics))
+            });
+        }
+        Ok(tls)
     }
-    Ok(tls)
 }
 
 fn fronts(listeners: &[ListenerConfig]) -> Vec<(ListenerName, Speech)> {
@@ -268,9 +317,9 @@ fn own_ports(listeners: &[ListenerConfig]) -> Vec<RangeInclusive<u16>> {
 /// Follows the replicated state for as long as the node runs, and serves clients once it has joined its cluster.
 async fn join(config: &Config, manager: Manager, passthrough: VirtualCluster) -> Result<(), AppError> {
     let (joined, seen) = oneshot::channel();
-    let control = manager.control.clone();
+    let (control, supervisor) = (manager.control.clone(), manager.supervisor.clone());
     let following = async {
-        manager.run(seen).await;
+        supervisor.run(Component::Manager, manager.run(seen)).await?;
         Err::<Infallible, _>(AppError::NodeEnded)
     };
     let joining = async {
@@ -306,10 +355,7 @@ async fn ensure_signing_key(config: &Config, control: &Control) -> Result<(), Ap
     }
 }
 
-async fn raft_config(
-    config: &Config,
-    metrics: &Arc<NodeMetrics>,
-) -> Result<klamm_raft::NodeConfig, AppError> {
+async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<klamm_raft::NodeConfig, AppError> {
     let listen = match &config.node.raft_listen {
         Some(address) => {
             let ip = resolve("klamm.raft.listen", &address.host).await?;
@@ -317,7 +363,8 @@ async fn raft_config(
         }
         None => None,
     };
-    let tls = followed(&config.node.raft_tls, Latest::load_peer, metrics).map_err(AppError::RaftTls)?;
+    let tls = followers.of("peers", &config.node.raft_tls, Latest::load_peer);
+    let tls = tls.map_err(AppError::RaftTls)?;
     Ok(klamm_raft::NodeConfig {
         id: config.node.id,
         data_dir: config.node.data_dir.clone(),

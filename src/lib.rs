@@ -13,6 +13,7 @@ mod guesses;
 mod regexp;
 pub mod secret;
 pub mod stream;
+pub mod supervision;
 pub mod tls;
 mod yaml;
 

@@ -21,12 +21,15 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use arc_swap::ArcSwap;
 use klamm_raft::model::{DnsLabel, ListenerName, PortSlot, Routing, VclusterName};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing::{error, info};
 
 use crate::auth::Directory;
 use crate::session::census::Census;
 use crate::session::{Door, End, Mode, Orders, Shared};
+use crate::supervision::{Component, Supervisor};
 use entrance::Entrance;
 use port::{Attempt, Port};
 use reception::{Reception, Target};
@@ -96,6 +99,7 @@ pub struct Site {
 /// The actor.
 #[derive(Debug)]
 pub struct Listener {
+    supervisor: Supervisor,
     entrance: Arc<Entrance>,
     sites: BTreeMap<ListenerName, OpenSite>,
     slots: BTreeMap<VclusterName, BTreeMap<Spot, Slot>>,
@@ -129,9 +133,11 @@ impl Listener {
         arbiters: Vec<DataArbiter>,
         shared: Arc<Shared>,
         census: Arc<Census>,
+        supervisor: &Supervisor,
     ) -> (Self, watch::Receiver<Addresses>) {
         let (addresses, seen) = watch::channel(Addresses::default());
         let listener = Self {
+            supervisor: supervisor.clone(),
             entrance: Arc::new(Entrance::new(arbiters, shared, census)),
             sites: sites
                 .into_iter()
@@ -237,9 +243,10 @@ impl Listener {
                 let Some(site) = self.sites.get_mut(&spot.listener) else {
                     continue;
                 };
+                let doormen = (&self.supervisor, &self.entrance);
                 let attempt = match site.site.routing {
-                    Routing::Port { .. } => site.open_slot(now, (spot.slot, slot), &self.entrance),
-                    Routing::Sni { .. } => site.open(now, &self.entrance),
+                    Routing::Port { .. } => site.open_slot(now, (spot.slot, slot), doormen),
+                    Routing::Sni { .. } => site.open(now, doormen),
                 };
                 let error = match attempt {
                     Attempt::Open => {
@@ -286,7 +293,7 @@ impl OpenSite {
         &self,
         now: Instant,
         (at, slot): (PortSlot, &mut Slot),
-        entrance: &Arc<Entrance>,
+        doormen: (&Supervisor, &Arc<Entrance>),
     ) -> Attempt {
         let Slot {
             opening,
@@ -299,29 +306,39 @@ impl OpenSite {
             let route = route(opening, orders);
             let vcluster = &route.door.view.load().name;
             info!(listener = %self.site.name, slot = at.0, %vcluster, place = ?route.door.place, "address opened");
-            let target = Target::Route(route);
-            Ok(Arc::clone(entrance).accept(socket, self.reception(target)))
+            Ok(self.accept((at.0, socket), Target::Route(route), doormen))
         })
     }
 
     /// Has the one port of all addresses open.
-    fn open(&mut self, now: Instant, entrance: &Arc<Entrance>) -> Attempt {
+    fn open(&mut self, now: Instant, doormen: (&Supervisor, &Arc<Entrance>)) -> Attempt {
         let mut port = std::mem::take(&mut self.port);
         let attempt = port.ensure(now, || {
             let socket = bind::listen(self.site.address, self.site.port, 0)?;
             info!(listener = %self.site.name, port = self.site.port, "port opened for all addresses");
             let target = Target::ByName(Arc::clone(&self.routes));
-            Ok(Arc::clone(entrance).accept(socket, self.reception(target)))
+            Ok(self.accept((0, socket), target, doormen))
         });
         self.port = port;
         attempt
     }
 
-    fn reception(&self, target: Target) -> Arc<Reception> {
-        Arc::new(Reception {
+    /// Accepts the connections of an open port, so many after the first one.
+    fn accept(
+        &self,
+        (number, socket): (u16, TcpListener),
+        target: Target,
+        (supervisor, entrance): (&Supervisor, &Arc<Entrance>),
+    ) -> JoinHandle<()> {
+        let reception = Arc::new(Reception {
             listener: self.site.name.clone(),
             guard: self.site.guard.clone(),
             target,
+        });
+        let (socket, entrance) = (Arc::new(socket), Arc::clone(entrance));
+        let port = Component::Port(self.site.name.clone(), self.site.port + number);
+        supervisor.keep(port, move || {
+            Arc::clone(&entrance).accept(Arc::clone(&socket), Arc::clone(&reception))
         })
     }
 }
@@ -372,6 +389,11 @@ impl Actor for Listener {
         ctx.set_mailbox_capacity(MAILBOX);
         ctx.run_interval(BIND_AGAIN, |listener, _| listener.open_all());
     }
+}
+
+impl Supervised for Listener {
+    /// It goes on with the addresses that it has: sessions do not notice. Whoever sent what it panicked at sends it again.
+    fn restarting(&mut self, _: &mut Self::Context) {}
 }
 
 impl Handler<Serve> for Listener {

@@ -3,6 +3,7 @@
 //! Structs of resolved metrics are handed down by constructor; labels are closed sets or configured names, never text
 //! that a client sent.
 
+mod components;
 mod guards;
 mod keys;
 mod node;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use klamm_raft::model::{ClusterId, VclusterName};
 use prometheus::{Encoder, Registry, TextEncoder};
 
+pub use components::ComponentMetrics;
 pub use guards::GuardMetrics;
 pub use keys::KeyMetrics;
 pub use node::{LimitFigure, NodeMetrics, RaftFigures};
@@ -28,6 +30,7 @@ pub struct Metrics {
     families: Arc<Families>,
     lanes: Arc<LaneMetrics>,
     pub keys: KeyMetrics,
+    pub components: ComponentMetrics,
 }
 
 /// A metric could not be registered: two have the same name.
@@ -47,6 +50,7 @@ impl Metrics {
             families: Arc::new(Families::register(&registry)?),
             lanes: Arc::new(LaneMetrics::register(&registry)?),
             keys: KeyMetrics::register(&registry)?,
+            components: ComponentMetrics::register(&registry)?,
             registry,
         })
     }

@@ -1,7 +1,10 @@
 //! Logs: how they look and where they go. Targets: `klamm::audit` for who did what, module paths for the rest.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic::PanicHookInfo;
 use std::str::FromStr;
 
+use tracing::error;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::format::FmtSpan;
 
@@ -96,7 +99,22 @@ pub fn start(filter: &str, format: LogFormat) -> Result<(), TelemetryError> {
         LogFormat::Text => lines.try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     }
-    .map_err(TelemetryError::Twice)
+    .map_err(TelemetryError::Twice)?;
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(())
+}
+
+/// Panics are lines of the log like others; a backtrace is among them where `RUST_BACKTRACE` asks for it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let location = panic.location().map(ToString::to_string);
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    error!(
+        location,
+        backtrace,
+        "panicked: {}",
+        panic.payload_as_str().unwrap_or("it does not say why")
+    );
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ mod before_login;
 mod broker;
 #[path = "hostile/client.rs"]
 mod client;
+#[path = "hostile/components.rs"]
+mod components;
 #[path = "hostile/gateway.rs"]
 mod gateway;
 #[path = "hostile/guesses.rs"]

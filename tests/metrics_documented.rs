@@ -18,6 +18,7 @@ fn exposed() -> BTreeSet<String> {
     metrics.node.buffer_waits("test").inc();
     metrics.node.guards.seats_taken("test", "test").inc();
     metrics.keys.read("test", 1);
+    metrics.components.knows("test");
     metrics.node.set_limits(&[LimitFigure {
         limit: "test",
         vcluster: String::new(),

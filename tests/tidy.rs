@@ -51,6 +51,33 @@ const DATA_PLANE: [(&str, &[&str]); 7] = [
     ("src/vcluster", &["model", "command", "outcome"]),
 ];
 
+/// How tasks and actors are started that nobody starts again after a panic.
+const BARE_STARTS: [&str; 6] = [
+    "rt::spawn(",
+    "tokio::spawn(",
+    "spawn_local(",
+    "handle.spawn(",
+    "Actor::start(",
+    ".start()",
+];
+
+/// Who may do so, and of what.
+const MAY_START: [(&str, &str); 13] = [
+    ("src/supervision.rs", "what it starts again"),
+    ("src/app.rs", "the admin API, whose end ends the node"),
+    ("src/app/manager.rs", "a message"),
+    ("src/app/pins.rs", "a message"),
+    ("src/admin/credentials/uses.rs", "a change that may be lost"),
+    ("src/session/complaints.rs", "a line of the log"),
+    ("src/listener/entrance.rs", "one connection"),
+    ("src/session.rs", "one connection"),
+    ("src/session/testing", "a test"),
+    ("src/session/tests", "a test"),
+    ("src/backend/fake.rs", "a test"),
+    ("raft/src/node/calls.rs", "one call"),
+    ("raft/src/network/server.rs", "one connection"),
+];
+
 /// A Rust file of the project.
 struct Source {
     /// Relative to the root, with `/`.
@@ -66,7 +93,8 @@ impl Source {
     /// The lines before the inline tests, numbered from 1.
     fn product(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines: Vec<&str> = self.text.lines().collect();
-        let tests = |pair: &[&str]| pair[0] == "#[cfg(test)]" && pair[1].starts_with("mod ");
+        let opens = |line: &str| line.starts_with("mod ") || line.contains("mod ") && line.ends_with('{');
+        let tests = |pair: &[&str]| pair[0] == "#[cfg(test)]" && opens(pair[1]);
         let end = lines.windows(2).position(tests).unwrap_or(lines.len());
         lines
             .into_iter()
@@ -253,6 +281,27 @@ fn nothing_is_left_for_later() {
     }
     check(
         "nothing is left for later, switched off or kept though dead:",
+        offences,
+    );
+}
+
+#[test]
+fn what_runs_for_long_is_supervised() {
+    let mut offences = Vec::new();
+    for file in rust_files() {
+        let may = |(path, _): &(&str, &str)| file.path == *path || file.is_under(path);
+        // `start` of a range is no actor's.
+        if file.is_test() || file.is_under("src/config") || MAY_START.iter().any(may) {
+            continue;
+        }
+        for (number, line) in file.code() {
+            if BARE_STARTS.iter().any(|start| line.contains(start)) {
+                offences.push(format!("{}:{number}: {}", file.path, line.trim()));
+            }
+        }
+    }
+    check(
+        "a task or actor that may panic unseen is started by `supervision`:",
         offences,
     );
 }

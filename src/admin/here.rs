@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Here {
     pub unopened: Vec<UnopenedView>,
     pub physical_clusters: Vec<PhysicalView>,
+    /// Components that wait to be started again.
+    pub panicked: Vec<String>,
 }
 
 /// Addresses that the node cannot open. It tries again.
@@ -56,7 +58,10 @@ impl Here {
             format!("listener {listener}: {reason}{whose}; it is tried again")
         });
         let strangers = self.physical_clusters.iter().filter_map(PhysicalView::warning);
-        unopened.chain(strangers).collect()
+        let panicked = self.panicked.iter();
+        let panicked =
+            panicked.map(|component| format!("{component} panicked and is about to be started again"));
+        unopened.chain(strangers).chain(panicked).collect()
     }
 
     /// What of a virtual cluster cannot be served, for people.
@@ -107,10 +112,12 @@ mod tests {
                 reason: "127.0.0.1:6970 cannot be opened".to_owned(),
             }],
             physical_clusters: vec![fine, rebuilt],
+            panicked: vec!["the watcher of the physical cluster east".to_owned()],
         };
-        let [port, cluster] = &here.warnings()[..] else {
-            panic!("two warnings")
+        let [port, cluster, component] = &here.warnings()[..] else {
+            panic!("three warnings")
         };
+        assert!(component.starts_with("the watcher of"), "{component}");
         assert!(
             port.contains("127.0.0.1:6970") && port.contains("(of a)"),
             "{port}"

@@ -128,6 +128,8 @@ pub enum Unready {
     /// It names the cluster, and no other can be used.
     #[error("physical cluster {0}")]
     OtherCluster(String),
+    #[error("{0} panicked and is about to be started again")]
+    Panicked(String),
     #[error("this node is stopping")]
     Draining,
     /// The other nodes do not take this one as it is configured.

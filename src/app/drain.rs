@@ -22,6 +22,9 @@ use crate::session::census::Census;
 /// How long the other nodes may take to hear that this one is going.
 const FAREWELL: Duration = Duration::from_secs(3);
 
+/// An order for the listener that it panicked at is given once more.
+const ORDERS: usize = 2;
+
 /// How long after the last session was told to finish its client may take to come back.
 const RETURN: Duration = Duration::from_secs(1);
 
@@ -89,12 +92,15 @@ impl Drain {
 
     async fn tell<M>(&self, order: M)
     where
-        M: Message<Result = ()> + Send + 'static,
+        M: Message<Result = ()> + Copy + Send + 'static,
         Listener: Handler<M>,
     {
-        if self.listener.send(order).await.is_err() {
-            warn!("the listener was gone already");
+        for _ in 0..ORDERS {
+            if let Ok(Ok(())) = timeout(FAREWELL, self.listener.send(order)).await {
+                return;
+            }
         }
+        warn!("the listener does not hear that this node stops");
     }
 
     async fn wait_for_sessions(&self) {

@@ -2,8 +2,10 @@
 //! and the watchers which topics to look at, and reports the revision that sessions decide on.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use actix::prelude::*;
 use arc_swap::ArcSwap;
@@ -12,6 +14,7 @@ use klamm_raft::model::{
     ClusterId, DnsLabel, ListenerName, PortSlot, Speech, State, VclusterName, VclusterState,
 };
 use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
 use tracing::{error, info};
 
 use super::borders;
@@ -22,9 +25,20 @@ use crate::control::Control;
 use crate::listener::{Listener, Opening, Serve, Spot};
 use crate::metrics::{Metrics, VclusterMetrics};
 use crate::session::{Door, Refresh};
+use crate::supervision::{Component, Supervisor};
 use crate::vcluster::actor::{self, Replicated, VirtualCluster};
 use crate::vcluster::plan::Place;
 use crate::vcluster::view::{SharedView, View};
+
+/// How often a virtual cluster is told of a state that it panics at, and how often it is looked whether it is down.
+const ATTEMPTS: usize = 3;
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// How long the listener may take for what it is told.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// After the listener could not be told its addresses, this long passes before it is told again.
+const SERVE_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the manager works with.
 #[derive(Debug)]
@@ -36,6 +50,7 @@ pub(crate) struct Manager {
     /// The listeners of this node, and what clients of each speak.
     pub(crate) fronts: Vec<(ListenerName, Speech)>,
     pub(crate) metrics: Metrics,
+    pub(crate) supervisor: Supervisor,
     /// Set once addresses are open.
     pub(crate) serving: Arc<AtomicBool>,
 }
@@ -77,6 +92,7 @@ impl Manager {
                     Ok(()) => done.serving = true,
                     Err(_) => return,
                 },
+                () = sleep(SERVE_AGAIN), if done.is_unserved() => {}
             }
         }
     }
@@ -135,17 +151,17 @@ impl Manager {
 
     /// Tells the listener the addresses of the virtual clusters that changed, once there are any.
     async fn serve(&self, done: &mut Done) {
-        if !done.serving || done.unserved.is_empty() {
+        if !done.is_unserved() {
             return;
         }
-        let changed = std::mem::take(&mut done.unserved).into_iter().map(|name| {
-            let openings = done.entries.get(&name).into_iter().flat_map(Entry::openings);
-            let doors = openings.collect();
-            (name, doors)
+        let changed = done.unserved.iter().map(|name| {
+            let openings = done.entries.get(name).into_iter().flat_map(Entry::openings);
+            (name.clone(), openings.collect())
         });
         let changed = changed.collect();
-        if self.listener.send(Serve { changed }).await.is_err() {
-            error!("the listener is gone");
+        match timeout(PATIENCE, self.listener.send(Serve { changed })).await {
+            Ok(Ok(())) => done.unserved.clear(),
+            _ => error!("the listener did not take the addresses of virtual clusters; it is told again"),
         }
     }
 
@@ -157,53 +173,36 @@ impl Manager {
         own: &VclusterState,
         state: &Arc<State>,
     ) {
-        let known = match entries.get(name) {
-            Some(entry) => entry
-                .actor
-                .send(Replicated {
-                    state: Arc::clone(state),
-                })
-                .await
-                .is_ok(),
-            None => false,
-        };
-        if !known {
-            let entry = self.start(name, own, state, entries.remove(name));
-            entries.insert(name.clone(), entry);
+        let entry = entries
+            .entry(name.clone())
+            .or_insert_with(|| self.start(name, own, state));
+        let component = Component::VirtualCluster(name.clone());
+        if !entry
+            .compiles(state, || self.supervisor.is_down(&component))
+            .await
+        {
+            error!(vcluster = %name, "the virtual cluster cannot be served as it is now: nobody is, until it can");
+            entry.shut(name);
         }
-        if let Some(entry) = entries.get_mut(name) {
-            entry.label = own.spec.label(name);
-            entry.open_doors(own, &self.fronts);
-        }
+        entry.label = own.spec.label(name);
+        entry.open_doors(own, &self.fronts);
     }
 
-    /// Starts the actor of a virtual cluster; again, with the same view, if it has ended by a panic.
-    fn start(
-        &self,
-        name: &VclusterName,
-        own: &VclusterState,
-        state: &Arc<State>,
-        ended: Option<Entry>,
-    ) -> Entry {
-        let (view, metrics) = match ended {
-            Some(ended) => {
-                error!(vcluster = %name, "the actor of a virtual cluster had ended and is started again");
-                (ended.view, ended.metrics)
-            }
-            None => {
-                info!(vcluster = %name, "virtual cluster");
-                let view = VirtualCluster::first_view(name, own, state, &self.upstreams);
-                (Arc::new(ArcSwap::from_pointee(view)), self.metrics.vcluster(name))
-            }
-        };
+    /// Starts the actor of a virtual cluster.
+    fn start(&self, name: &VclusterName, own: &VclusterState, state: &Arc<State>) -> Entry {
+        info!(vcluster = %name, "virtual cluster");
+        let view = VirtualCluster::first_view(name, own, state);
+        let (view, metrics) = (Arc::new(ArcSwap::from_pointee(view)), self.metrics.vcluster(name));
         let actor = VirtualCluster::new(
             Arc::clone(&view),
             Arc::clone(state),
             self.upstreams.clone(),
             self.control.clone(),
             Arc::clone(&metrics),
-        )
-        .start();
+        );
+        let actor = self
+            .supervisor
+            .start(Component::VirtualCluster(name.clone()), actor);
         let asked = actor.clone();
         let refresh: Refresh = Arc::new(move || {
             let actor = asked.clone();
@@ -239,7 +238,35 @@ fn has_same_frame(a: &State, b: &State) -> bool {
     a.nodes == b.nodes && a.signing_keys == b.signing_keys
 }
 
+impl Done {
+    /// Whether the listener is to be told something.
+    fn is_unserved(&self) -> bool {
+        self.serving && !self.unserved.is_empty()
+    }
+}
+
 impl Entry {
+    /// Whether the view is compiled from this state. An actor that panics at it is told again, unless it is down for a while:
+    /// it takes the state once it is started again, and nobody else waits for that.
+    async fn compiles(&self, state: &Arc<State>, is_down: impl Fn() -> bool) -> bool {
+        for _ in 0..ATTEMPTS {
+            let state = Arc::clone(state);
+            let mut told = pin!(self.actor.send(Replicated { state }));
+            loop {
+                tokio::select! {
+                    told = &mut told => match told {
+                        Ok(()) => return true,
+                        Err(_) => break,
+                    },
+                    () = sleep(LOOK_EVERY) => if is_down() {
+                        return false;
+                    },
+                }
+            }
+        }
+        false
+    }
+
     /// From now on nobody is logged in: each request looks, also before the listener closes the connections.
     fn shut(&self, name: &VclusterName) {
         let last = self.view.load_full();

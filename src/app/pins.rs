@@ -10,16 +10,20 @@ use tracing::info;
 
 use crate::backend::{Refresh, Upstream, Upstreams};
 use crate::control::Control;
+use crate::supervision::{Component, Supervisor};
 
 /// After a pin could not be made, this long passes before it is tried again.
 const AGAIN: Duration = Duration::from_secs(2);
 
 /// Follows each physical cluster and what the nodes agree on of it. Nothing is dialled before what they agreed on
 /// earlier is known.
-pub(crate) fn watch(upstreams: &Upstreams, control: &Control) {
+pub(crate) fn watch(upstreams: &Upstreams, control: &Control, supervisor: &Supervisor) {
     for (cluster, upstream) in upstreams.iter() {
         expect(cluster, upstream, &control.state());
-        actix_rt::spawn(follow(cluster.clone(), upstream.clone(), control.clone()));
+        let (own, upstream, control) = (cluster.clone(), upstream.clone(), control.clone());
+        supervisor.keep(Component::Pin(cluster.clone()), move || {
+            follow(own.clone(), upstream.clone(), control.clone())
+        });
     }
 }
 

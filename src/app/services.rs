@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::listener::Addresses;
 use crate::metrics::{Metrics, RaftFigures};
+use crate::supervision::{Component, Supervisor};
 use crate::vcluster::rename::Names;
 
 /// What the capabilities look at.
@@ -26,6 +27,7 @@ pub(crate) struct Parts {
     pub(crate) upstreams: Upstreams,
     pub(crate) addresses: watch::Receiver<Addresses>,
     pub(crate) metrics: Metrics,
+    pub(crate) supervisor: Supervisor,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) serving: Arc<AtomicBool>,
 }
@@ -204,6 +206,8 @@ fn unready(parts: &Parts) -> Vec<Unready> {
         reasons.push(Unready::Refused(refusal.to_string()));
     }
     reasons.extend(unready_upstream(&parts.upstreams));
+    let down = parts.supervisor.down().into_iter().filter(Component::is_for_all);
+    reasons.extend(down.map(|component| Unready::Panicked(component.to_string())));
     reasons
 }
 

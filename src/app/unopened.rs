@@ -8,13 +8,22 @@ use tokio::sync::watch;
 
 use crate::control::Control;
 use crate::listener::Addresses;
+use crate::supervision::{Component, Supervisor};
 
 /// Between two announcements, also after one that could not be made.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Follows the addresses of this node, and what the others were told of them.
-pub(crate) fn announce(id: NodeId, addresses: watch::Receiver<Addresses>, control: &Control) {
-    actix_rt::spawn(follow(id, addresses, control.clone()));
+pub(crate) fn announce(
+    id: NodeId,
+    addresses: watch::Receiver<Addresses>,
+    control: &Control,
+    supervisor: &Supervisor,
+) {
+    let control = control.clone();
+    supervisor.keep(Component::Announcer, move || {
+        follow(id, addresses.clone(), control.clone())
+    });
 }
 
 async fn follow(id: NodeId, mut addresses: watch::Receiver<Addresses>, control: Control) {

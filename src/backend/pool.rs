@@ -262,6 +262,12 @@ impl Actor for Pool {
     }
 }
 
+impl Supervised for Pool {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        *self = Self::new(Arc::clone(&self.dialer), self.topology.clone());
+    }
+}
+
 impl Handler<Lease> for Pool {
     type Result = ResponseActFuture<Self, Result<Lane, LeaseError>>;
 

@@ -11,6 +11,7 @@ use super::config::{AnonymousClients, BackendConfig};
 use super::watcher::picture;
 use super::{Dialer, Expected, Picture, Pool, Survey, TlsError, Watcher};
 use crate::metrics::Metrics;
+use crate::supervision::{Component, Supervisor};
 
 /// One physical cluster.
 #[derive(Debug, Clone)]
@@ -47,6 +48,7 @@ pub struct UpstreamError {
 #[derive(Debug, Clone)]
 pub struct Upstreams {
     by_cluster: BTreeMap<ClusterId, Upstream>,
+    supervisor: Supervisor,
 }
 
 impl Upstreams {
@@ -55,6 +57,7 @@ impl Upstreams {
         backends: &BTreeMap<ClusterId, BackendConfig>,
         own_ports: &[RangeInclusive<u16>],
         metrics: &Metrics,
+        supervisor: &Supervisor,
     ) -> Result<Self, UpstreamError> {
         let mut by_cluster = BTreeMap::new();
         for (id, backend) in backends {
@@ -67,7 +70,8 @@ impl Upstreams {
                 })?;
             let dialer = Arc::new(dialer);
             let (publisher, picture) = picture();
-            let watcher = Watcher::new(Arc::clone(&dialer), publisher).start();
+            let watcher = Watcher::new(Arc::clone(&dialer), publisher);
+            let watcher = supervisor.start(Component::Watcher(id.clone()), watcher);
             by_cluster.insert(
                 id.clone(),
                 Upstream {
@@ -78,19 +82,24 @@ impl Upstreams {
                 },
             );
         }
-        Ok(Self { by_cluster })
+        Ok(Self {
+            by_cluster,
+            supervisor: supervisor.clone(),
+        })
     }
 
     /// Starts a pool for each cluster on a data arbiter.
     pub fn pools_on(&self, arbiter: &ArbiterHandle) -> BTreeMap<ClusterId, Addr<Pool>> {
-        let start = |upstream: &Upstream| {
+        let start = |id: &ClusterId, upstream: &Upstream| {
             let dialer = Arc::clone(&upstream.dialer);
             let topology = upstream.picture.topology.clone();
-            Pool::start_in_arbiter(arbiter, move |_| Pool::new(dialer, topology))
+            let pool = Component::Pool(id.clone());
+            self.supervisor
+                .start_on(arbiter, pool, move || Pool::new(dialer, topology))
         };
         self.by_cluster
             .iter()
-            .map(|(id, upstream)| (id.clone(), start(upstream)))
+            .map(|(id, upstream)| (id.clone(), start(id, upstream)))
             .collect()
     }
 

@@ -327,6 +327,15 @@ impl Actor for Watcher {
     }
 }
 
+impl Supervised for Watcher {
+    /// What it was told to track is told once.
+    fn restarting(&mut self, _: &mut Self::Context) {
+        let fresh = Self::new(Arc::clone(&self.dialer), self.publisher.clone());
+        let tracked = self.tracked.clone();
+        *self = Self { tracked, ..fresh };
+    }
+}
+
 impl Handler<Refresh> for Watcher {
     type Result = ResponseFuture<Result<(), Unavailable>>;
 

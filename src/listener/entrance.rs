@@ -69,7 +69,7 @@ impl Entrance {
     }
 
     /// Accepts connections of one port until it is aborted.
-    pub(super) async fn accept(self: Arc<Self>, listener: TcpListener, reception: Arc<Reception>) {
+    pub(super) async fn accept(self: Arc<Self>, listener: Arc<TcpListener>, reception: Arc<Reception>) {
         loop {
             match listener.accept().await {
                 Ok((socket, peer)) => self.admit(socket, peer, &reception),

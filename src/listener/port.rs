@@ -38,10 +38,11 @@ pub(super) enum Attempt {
 
 impl Port {
     /// Opens it, unless it is open, or it is too early to try again.
-    pub(super) fn ensure<A>(&mut self, now: Instant, open: impl FnOnce() -> Result<A, BindError>) -> Attempt
-    where
-        A: Future<Output = ()> + 'static,
-    {
+    pub(super) fn ensure(
+        &mut self,
+        now: Instant,
+        open: impl FnOnce() -> Result<JoinHandle<()>, BindError>,
+    ) -> Attempt {
         if self.accepting.is_some() {
             return Attempt::Open;
         }
@@ -51,7 +52,7 @@ impl Port {
         let error = match open() {
             Ok(accepting) => {
                 self.failed = None;
-                self.accepting = Some(actix_rt::spawn(accepting));
+                self.accepting = Some(accepting);
                 return Attempt::Open;
             }
             Err(error) => Arc::new(error),
@@ -99,7 +100,7 @@ mod tests {
 
     use super::*;
 
-    fn fails() -> Result<std::future::Pending<()>, BindError> {
+    fn fails() -> Result<JoinHandle<()>, BindError> {
         Err(BindError::NoPort {
             slot: 1,
             start: 65_535,
@@ -130,7 +131,7 @@ mod tests {
     async fn what_is_hastened_is_tried_at_once_and_what_is_open_stays() {
         let (mut port, now) = (Port::default(), Instant::now());
         assert!(matches!(port.ensure(now, fails), Attempt::Refused(_)));
-        let open = || Ok(pending());
+        let open = || Ok(actix_rt::spawn(pending()));
         assert!(matches!(port.ensure(now, open), Attempt::Closed(_)));
         port.hasten(now);
         assert!(matches!(port.ensure(now, open), Attempt::Open));

@@ -83,6 +83,7 @@ impl Bench {
             vec![arbiter],
             Arc::clone(&gateway.shared),
             Arc::clone(&census),
+            &Supervisor::new(gateway.metrics.components.clone()),
         );
         Self {
             gateway,
@@ -286,6 +287,7 @@ async fn sessions_go_to_the_arbiter_that_has_the_fewest() {
         data,
         Arc::clone(&gateway.shared),
         Arc::new(Census::new(&Limits::default(), &gateway.metrics.node.guards)),
+        &Supervisor::new(gateway.metrics.components.clone()),
     );
     let doors = [(spot(0), opening(&gateway))].into();
     listener.start().send(serve(doors)).await.unwrap();

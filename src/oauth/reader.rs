@@ -17,6 +17,7 @@ use crate::backend::TlsError;
 use crate::backend::config::Trust;
 use crate::chain::Chain;
 use crate::metrics::KeyMetrics;
+use crate::supervision::{Component, Supervisor};
 
 /// Messages that wait for a reader.
 const MAILBOX: usize = 64;
@@ -89,6 +90,7 @@ impl KeyReaders {
     pub fn start(
         providers: &BTreeMap<ProviderName, ProviderConfig>,
         metrics: &KeyMetrics,
+        supervisor: &Supervisor,
     ) -> Result<Keys, TlsError> {
         let ring = Arc::new(ArcSwap::from_pointee(Keyring {
             providers: providers
@@ -115,7 +117,8 @@ impl KeyReaders {
                 failures: 0,
                 timer: None,
             };
-            readers.insert(name.clone(), reader.start());
+            let reader = supervisor.start(Component::KeyReader(name.clone()), reader);
+            readers.insert(name.clone(), reader);
         }
         Ok(Keys {
             ring,
@@ -221,6 +224,16 @@ impl Actor for Reader {
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
         self.read(ctx);
+    }
+}
+
+impl Supervised for Reader {
+    /// The keys are read at once, whoever had them read a moment ago.
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.begun = None;
+        self.is_reading = false;
+        self.waiting.clear();
+        self.timer = None;
     }
 }
 

@@ -180,7 +180,9 @@ impl NodeSettings {
         self.data_dir.with_extension("log")
     }
 
-    fn environment(&self) -> Vec<(String, String)> {
+    /// The variables that say all this.
+    #[must_use]
+    pub fn environment(&self) -> Vec<(String, String)> {
         let selector = format!("file : {{ path: {} }}", self.clusters.display());
         let mut variables = vec![
             ("GATEWAY_BACKEND_KAFKA_SELECTOR", selector),

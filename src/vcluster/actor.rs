@@ -89,16 +89,10 @@ impl VirtualCluster {
         }
     }
 
-    /// The first view of a virtual cluster, for [`Self::new`].
-    pub fn first_view(
-        name: &VclusterName,
-        own: &VclusterState,
-        state: &State,
-        upstreams: &Upstreams,
-    ) -> View {
-        let own = admitting(upstreams, own);
-        let topologies = topologies(upstreams, &own);
-        View::compile(None, source(name, &own, state, &topologies))
+    /// A view to start with, for [`Self::new`]: it shows nothing, and nobody has an account in it.
+    pub fn first_view(name: &VclusterName, own: &VclusterState, state: &State) -> View {
+        let bare = VclusterState::new((*own.spec).clone(), own.kafka_cluster_id.clone(), own.bootstrap);
+        View::compile(None, source(name, &bare, state, &Topologies::new()))
     }
 
     /// Compiles and publishes. A virtual cluster that is gone keeps its last view: its sessions are being closed.
@@ -317,11 +311,25 @@ impl Actor for VirtualCluster {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         ctx.set_mailbox_capacity(MAILBOX);
+        // What came while it was down was not left in its mailbox.
+        self.state = self.control.state();
         if let Some(own) = self.state.vclusters.get(&self.name) {
             warn_of_kafkas_own(&self.name, own);
         }
         self.follow(ctx);
         self.publish(ctx);
+    }
+}
+
+impl Supervised for VirtualCluster {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        *self = Self::new(
+            Arc::clone(&self.view),
+            Arc::clone(&self.state),
+            self.upstreams.clone(),
+            self.control.clone(),
+            Arc::clone(&self.metrics),
+        );
     }
 }
 
@@ -338,7 +346,9 @@ impl Handler<Replicated> for VirtualCluster {
     type Result = ();
 
     fn handle(&mut self, message: Replicated, ctx: &mut Self::Context) {
-        self.state = message.state;
+        if message.state.revision > self.state.revision {
+            self.state = message.state;
+        }
         self.follow(ctx);
         self.publish(ctx);
     }

@@ -58,7 +58,7 @@ pub(crate) fn open_vcluster(admin: &Admin, name: &str) -> (String, String) {
     (admin.bootstrap(name).unwrap(), token)
 }
 
-fn port_of(address: &str) -> u16 {
+pub(crate) fn port_of(address: &str) -> u16 {
     address.rsplit_once(':').unwrap().1.parse().unwrap()
 }
 

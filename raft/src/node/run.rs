@@ -7,6 +7,7 @@ use std::sync::mpsc::Sender;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::{BasicNode, Config};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
 
 use super::calls::{self, Call};
 use super::confirm::{self, Asker};
@@ -63,27 +64,30 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         core.visible.clone(),
         space,
     );
+    let mut helpers = JoinSet::new();
     if let Some(port) = port {
         let peers = core.peers.clone();
-        tokio::spawn(network::serve(port, identity, peers, Arc::new(service)));
+        helpers.spawn(network::serve(port, identity, peers, Arc::new(service)));
     }
-    tokio::spawn(core.visible.clone().follow(core.states.clone()));
-    tokio::spawn(confirm::serve(core.clone(), askers));
+    helpers.spawn(core.visible.clone().follow(core.states.clone()));
+    helpers.spawn(confirm::serve(core.clone(), askers));
+    // They go on while this node takes leave.
+    let mut watchers = JoinSet::new();
     let mut started = Some(started);
     if stores.standing.now() == Standing::New && core.peers.all().next().is_some() {
         // The others decide how long this takes, so whoever starts this node does not wait for it.
         tell(&mut started, Ok(()));
     }
     let taking_part = async {
-        let raft = match take_part(&core, raft, stores).await {
+        let raft = match take_part(&core, raft, stores, &mut watchers).await {
             Ok(raft) => raft,
             Err(error) => return tell(&mut started, Err(error)),
         };
         tell(&mut started, Ok(()));
         for peer in core.peers.all() {
-            tokio::spawn(network::poll(peer.clone()));
+            watchers.spawn(network::poll(peer.clone()));
         }
-        tokio::spawn(keeper::watch_peers(core.clone()));
+        watchers.spawn(keeper::watch_peers(core.clone()));
         // Not a task of its own: a node that takes leave does not say any more that it is up. Whatever the cluster
         // thinks of the record, calls are served.
         let keeping = async {
@@ -95,10 +99,12 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
             () = publish_status(raft, status) => {
                 tracing::error!("openraft has stopped, so this node stops");
             }
+            () = panicked(&mut watchers) => {}
         }
     };
     let done = tokio::select! {
         () = taking_part => None,
+        () = panicked(&mut helpers) => None,
         done = calls::serve(core.clone(), calls, &readiness) => done,
     };
     if done.is_some() {
@@ -112,6 +118,19 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
     done
 }
 
+/// Returns when one of these tasks has panicked. What it was to do, nobody does any more, so the node must stop.
+async fn panicked(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(ended) = ended
+            && ended.is_panic()
+        {
+            tracing::error!("a task of this node panicked, so this node stops: {ended}");
+            return;
+        }
+    }
+    std::future::pending().await
+}
+
 /// Tells whoever starts this node, or, when that was told already, the log.
 fn tell(started: &mut Option<Started>, result: Result<(), StartError>) {
     match (started.take(), result) {
@@ -123,7 +142,12 @@ fn tell(started: &mut Option<Started>, result: Result<(), StartError>) {
 }
 
 /// Takes this node's place in the cluster and starts openraft.
-async fn take_part(core: &Core, mut config: Config, stores: Stores) -> Result<Raft, StartError> {
+async fn take_part(
+    core: &Core,
+    mut config: Config,
+    stores: Stores,
+    watchers: &mut JoinSet<()>,
+) -> Result<Raft, StartError> {
     let failed = |error: &dyn std::fmt::Display| StartError::Raft(error.to_string());
     let Stores {
         log,
@@ -152,7 +176,7 @@ async fn take_part(core: &Core, mut config: Config, stores: Stores) -> Result<Ra
         let founded = raft.initialize(members.collect::<BTreeMap<_, _>>()).await;
         founded.map_err(|error| failed(&error))?;
     }
-    tokio::spawn(formation::watch_catching_up(raft.clone(), standing));
+    watchers.spawn(formation::watch_catching_up(raft.clone(), standing));
     // It is set here only.
     core.raft.set(raft.clone()).ok();
     Ok(raft)
@@ -199,5 +223,27 @@ async fn publish_status(raft: Raft, status: watch::Sender<RaftStatus>) {
         if now.running_state.is_err() || metrics.changed().await.is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const A_MOMENT: Duration = Duration::from_millis(50);
+
+    #[tokio::test]
+    async fn a_task_that_panics_is_noticed_and_one_that_ends_is_not() {
+        let mut tasks = JoinSet::new();
+        assert!(timeout(A_MOMENT, panicked(&mut tasks)).await.is_err());
+        tasks.spawn(async {});
+        tasks.spawn(std::future::pending());
+        assert!(timeout(A_MOMENT, panicked(&mut tasks)).await.is_err());
+        tasks.spawn(async { panic!("on purpose") });
+        panicked(&mut tasks).await;
     }
 }

@@ -71,8 +71,9 @@ fn start(location: &str, refresh: Duration) -> Keys {
         refresh,
         trust: Trust::System,
     };
-    let metrics = Metrics::new().unwrap().keys;
-    KeyReaders::start(&BTreeMap::from([(id(), config)]), &metrics).unwrap()
+    let metrics = Metrics::new().unwrap();
+    let supervisor = Supervisor::new(metrics.components);
+    KeyReaders::start(&BTreeMap::from([(id(), config)]), &metrics.keys, &supervisor).unwrap()
 }
 
 fn id() -> ProviderName {

@@ -1,0 +1,81 @@
+//! What a node consists of, by name.
+
+use std::fmt;
+
+use klamm_raft::model::{ClusterId, ListenerName, MAIN_CLUSTER, ProviderName, VclusterName};
+
+/// Something that runs for as long as the node, or as what it serves.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Component {
+    /// It follows the replicated state.
+    Manager,
+    AdminApi,
+    Listener,
+    /// It accepts the connections of one port of a listener.
+    Port(ListenerName, u16),
+    VirtualCluster(VclusterName),
+    /// It looks at a physical cluster.
+    Watcher(ClusterId),
+    /// It has the connections of one thread to a physical cluster.
+    Pool(ClusterId),
+    /// It sees to it that a physical cluster stays the same Kafka cluster.
+    Pin(ClusterId),
+    KeyReader(ProviderName),
+    /// It follows the certificate files that are for this.
+    Certificates(String),
+    /// It tells the other nodes which addresses this one cannot open.
+    Announcer,
+}
+
+impl Component {
+    /// The label of it in metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Manager => "manager",
+            Self::AdminApi => "admin_api",
+            Self::Listener => "listener",
+            Self::Port(..) => "port",
+            Self::VirtualCluster(_) => "virtual_cluster",
+            Self::Watcher(_) => "watcher",
+            Self::Pool(_) => "pool",
+            Self::Pin(_) => "pin",
+            Self::KeyReader(_) => "key_reader",
+            Self::Certificates(_) => "certificates",
+            Self::Announcer => "announcer",
+        }
+    }
+
+    /// Whether clients of all virtual clusters need it. What others lack is theirs: the node serves everybody else.
+    pub fn is_for_all(&self) -> bool {
+        match self {
+            Self::Manager | Self::AdminApi | Self::Listener => true,
+            Self::Watcher(cluster) | Self::Pool(cluster) => {
+                cluster.as_str().eq_ignore_ascii_case(MAIN_CLUSTER)
+            }
+            Self::Port(..)
+            | Self::VirtualCluster(_)
+            | Self::Pin(_)
+            | Self::KeyReader(_)
+            | Self::Certificates(_)
+            | Self::Announcer => false,
+        }
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manager => write!(f, "the follower of the replicated state"),
+            Self::AdminApi => write!(f, "the admin API"),
+            Self::Listener => write!(f, "the opener of ports for clients"),
+            Self::Port(listener, port) => write!(f, "port {port} of the listener {listener}"),
+            Self::VirtualCluster(name) => write!(f, "the virtual cluster {name}"),
+            Self::Watcher(cluster) => write!(f, "the watcher of the physical cluster {cluster}"),
+            Self::Pool(cluster) => write!(f, "a pool of connections to the physical cluster {cluster}"),
+            Self::Pin(cluster) => write!(f, "the keeper of the identity of the physical cluster {cluster}"),
+            Self::KeyReader(provider) => write!(f, "the reader of the keys of the OAuth provider {provider}"),
+            Self::Certificates(of) => write!(f, "the follower of the certificate files of {of}"),
+            Self::Announcer => write!(f, "the announcer of addresses that cannot be opened"),
+        }
+    }
+}

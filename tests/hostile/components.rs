@@ -1,0 +1,370 @@
+//! Components of a node that panic while clients work: each is there again, nobody loses a connection for it, and what
+//! cannot come back ends the node with the reason. The node runs in this process, with company that panics on demand.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use klamm::app::{self, AppError};
+use klamm::config::{Config, Inputs};
+use klamm::quickstart::admin::{self, Admin};
+use klamm::quickstart::node::{NodeSettings, write_clusters};
+use klamm::quickstart::ports::PortBlock;
+use klamm::supervision::{Companion, Component};
+use tokio::sync::watch;
+
+use super::broker::FakeBroker;
+use super::client::{Client, http};
+use super::gateway::{PATIENCE, open_vcluster, port_of};
+use super::pki::Authority;
+
+/// Threads that carry connections; each has a pool of its own.
+const THREADS: u64 = 2;
+
+/// The public key of an example (RFC 7517 A.1).
+const KEY: &str = r#"{"kty": "EC", "crv": "P-256", "kid": "1", "use": "sig", "alg": "ES256",
+    "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"}"#;
+
+/// Who panics.
+#[derive(Debug, Clone, Default)]
+struct Faults {
+    /// Once more, for each time that it was struck.
+    strikes: BTreeMap<&'static str, usize>,
+    /// Whenever it is started.
+    always: Option<&'static str>,
+}
+
+/// A node in this process, with one client that works all the time.
+struct Stand {
+    faults: watch::Sender<Faults>,
+    settings: NodeSettings,
+    node: Option<JoinHandle<Result<(), Box<AppError>>>>,
+    token: String,
+    port: u16,
+    authority: Authority,
+    directory: tempfile::TempDir,
+    _ports: PortBlock,
+}
+
+/// What panics with a component when the test says so.
+fn companion(faults: &watch::Sender<Faults>) -> Companion {
+    let faults = faults.clone();
+    Arc::new(move |component: &Component| {
+        let (kind, mut faults) = (component.kind(), faults.subscribe());
+        let before = strikes(&faults.borrow_and_update(), kind);
+        Box::pin(async move {
+            loop {
+                let now = faults.borrow_and_update().clone();
+                assert!(now.always != Some(kind), "{kind}: whenever it is started");
+                assert!(strikes(&now, kind) == before, "{kind}: on demand");
+                if faults.changed().await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+        })
+    })
+}
+
+fn strikes(faults: &Faults, kind: &'static str) -> usize {
+    faults.strikes.get(kind).copied().unwrap_or_default()
+}
+
+impl Stand {
+    fn start() -> Self {
+        let (ports, directory) = (PortBlock::take().unwrap(), tempfile::tempdir().unwrap());
+        let (broker, path) = (FakeBroker::start(), directory.path());
+        let address = format!("127.0.0.1:{}", broker.port);
+        let clusters = path.join("clusters.yaml");
+        write_clusters(&clusters, &[("main", &[("bootstrap.servers", &address)])]).unwrap();
+        let keys = path.join("keys.json");
+        fs::write(&keys, format!("{{\"keys\": [{KEY}]}}")).unwrap();
+        let providers = format!(
+            "{{id: {{issuer: 'https://id.example.com', jwks: {{url: 'file://{}'}}, audiences: [kafka]}}}}",
+            keys.display()
+        );
+        let authority = Authority::new(path, "nodes").unwrap();
+        let own = authority.identity("node", &["127.0.0.1"]).unwrap();
+        let more = [
+            ("KLAMM_THREADS", THREADS.to_string()),
+            ("GATEWAY_OAUTH_PROVIDERS", providers),
+            ("KLAMM_RAFT_TLS_CERTIFICATE", own.chain.display().to_string()),
+            ("KLAMM_RAFT_TLS_KEY", own.key.display().to_string()),
+            ("KLAMM_RAFT_TLS_CA", authority.file.display().to_string()),
+        ];
+        let settings = NodeSettings {
+            program: Default::default(),
+            id: 1,
+            data_dir: path.join("node"),
+            clusters,
+            http_port: ports.port(1),
+            advertised_host: "127.0.0.1".to_owned(),
+            port_start: ports.port(8),
+            port_count: 32,
+            raft_ports: vec![ports.port(0)],
+            more: more.map(|(name, value)| (name.to_owned(), value)).into(),
+        };
+        let mut stand = Self {
+            faults: watch::Sender::new(Faults::default()),
+            settings,
+            node: None,
+            token: String::new(),
+            port: 0,
+            authority,
+            directory,
+            _ports: ports,
+        };
+        stand.run();
+        let (bootstrap, token) = open_vcluster(&stand.admin(), "tenant");
+        (stand.port, stand.token) = (port_of(&bootstrap), token);
+        stand
+    }
+
+    /// Starts the node with the data that there is, and waits until it serves.
+    fn run(&mut self) {
+        let variables: BTreeMap<String, String> = self.settings.environment().into_iter().collect();
+        let config = Config::load(Inputs {
+            file: None,
+            variables: &variables,
+            read: &|path| fs::read_to_string(path),
+            read_secret: &|path| fs::read_to_string(path),
+        });
+        let (config, companion) = (config.unwrap(), companion(&self.faults));
+        self.node = Some(thread::spawn(move || {
+            let ended = actix_rt::System::new().block_on(app::run_with(config, Some(companion)));
+            ended.map_err(Box::new)
+        }));
+        self.eventually("the node is ready", |stand| {
+            stand.get("/health/ready").starts_with("HTTP/1.1 200")
+        });
+    }
+
+    fn admin(&self) -> Admin {
+        Admin::new(&format!("http://127.0.0.1:{}", self.settings.http_port))
+    }
+
+    fn get(&self, path: &str) -> String {
+        let is_open = std::net::TcpStream::connect(("127.0.0.1", self.settings.http_port)).is_ok();
+        if is_open {
+            http(self.settings.http_port, path)
+        } else {
+            String::new()
+        }
+    }
+
+    fn strike(&self, kind: &'static str) {
+        self.faults
+            .send_modify(|faults| *faults.strikes.entry(kind).or_default() += 1);
+    }
+
+    fn always(&self, kind: Option<&'static str>) {
+        self.faults.send_modify(|faults| faults.always = kind);
+    }
+
+    /// What a metric says of a kind of component.
+    fn metric(&self, name: &str, kind: &str) -> u64 {
+        let line = format!("{name}{{component=\"{kind}\"}} ");
+        let metrics = self.get("/metrics");
+        let value = metrics.lines().find_map(|text| text.strip_prefix(&line));
+        value.map_or(0, |value| value.trim().parse().unwrap())
+    }
+
+    fn eventually(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !holds(self) {
+            assert!(Instant::now() < end, "{what}: not in time");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Whether a new client is let in and served.
+    fn serves(&self, port: u16, (user, token): (&str, &str)) -> bool {
+        std::net::TcpStream::connect(("127.0.0.1", port)).is_ok_and(|_| {
+            let mut client = Client::connect(port);
+            client.try_login(user, token) && client.knows_topic("orders")
+        })
+    }
+
+    fn serves_its_tenant(&self) -> bool {
+        self.serves(self.port, ("admin", &self.token))
+    }
+
+    /// Has all components of a kind panic, twice: what panics again was there again.
+    fn survives(&self, kind: &'static str) {
+        let count = |stand: &Self| stand.metric("klamm_component_panics_total", kind);
+        for _ in 0..2 {
+            let before = count(self);
+            self.strike(kind);
+            self.eventually(kind, |stand| count(stand) > before);
+        }
+        self.eventually("it is up", |stand| {
+            stand.metric("klamm_components_down", kind) == 0
+        });
+    }
+
+    /// What is made now is seen by clients, which takes most of what a node consists of.
+    fn takes_changes(&self, name: &str) {
+        let (bootstrap, token) = open_vcluster(&self.admin(), name);
+        self.eventually(name, |stand| stand.serves(port_of(&bootstrap), ("admin", &token)));
+        let account = admin::account("tenant", name);
+        self.admin().put("service-account", &account).unwrap();
+        let token = self.admin().token("tenant", name, 3600).unwrap();
+        let mut client = Client::connect(self.port);
+        client.login(name, &token);
+    }
+
+    /// Has a component panic that the node hangs on, and starts the node again when it has ended.
+    fn ends_with(&mut self, kind: &'static str, words: &str) {
+        self.strike(kind);
+        let ended = self.node.take().unwrap().join().expect("no panic of all");
+        let error = ended.expect_err("an error");
+        assert!(
+            !error.is_final(),
+            "whoever supervises the process starts it again: {error}"
+        );
+        let error = klamm::chain::Chain(&*error).to_string();
+        assert!(error.contains(words) && error.contains("on demand"), "{error}");
+        self.run();
+        self.eventually("it serves as before", Stand::serves_its_tenant);
+    }
+}
+
+/// A client that asks all the time, over one connection.
+struct Worker {
+    stops: Arc<AtomicBool>,
+    answers: Arc<AtomicUsize>,
+    thread: JoinHandle<()>,
+}
+
+impl Worker {
+    fn start(stand: &Stand) -> Self {
+        let (stops, answers) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (stopped, counted) = (Arc::clone(&stops), Arc::clone(&answers));
+        let mut client = Client::connect(stand.port);
+        client.login("admin", &stand.token);
+        let thread = thread::spawn(move || {
+            while !stopped.load(Ordering::SeqCst) && client.knows_topic("orders") {
+                counted.fetch_add(1, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+        Self {
+            stops,
+            answers,
+            thread,
+        }
+    }
+
+    /// Its connection has lasted, and it was served until now.
+    fn was_served(self) {
+        let before = self.answers.load(Ordering::SeqCst);
+        thread::sleep(Duration::from_millis(200));
+        assert!(
+            self.answers.load(Ordering::SeqCst) > before,
+            "it is served no more"
+        );
+        self.stops.store(true, Ordering::SeqCst);
+        self.thread.join().unwrap();
+    }
+}
+
+#[test]
+fn components_that_panic_come_back_while_clients_work() {
+    let mut stand = Stand::start();
+    stand.eventually("the first client", Stand::serves_its_tenant);
+
+    let worker = Worker::start(&stand);
+    for kind in [
+        "watcher",
+        "virtual_cluster",
+        "pool",
+        "port",
+        "listener",
+        "pin",
+        "announcer",
+        "key_reader",
+        "certificates",
+    ] {
+        stand.survives(kind);
+        if kind != "announcer" && kind != "pin" {
+            stand.takes_changes(&kind.replace('_', "-"));
+        }
+    }
+    let panics = stand.metric("klamm_component_panics_total", "pool");
+    assert!(panics >= 2 * THREADS, "{panics} panics of pools");
+    worker.was_served();
+    let reads = "klamm_oauth_key_reads_total{outcome=\"ok\",provider=\"id\"} 3";
+    assert!(
+        stand.get("/metrics").contains(reads),
+        "keys are read at each start"
+    );
+    stand.authority.identity("node", &["127.0.0.1"]).unwrap();
+    stand.eventually("changed certificates are taken", |stand| {
+        stand
+            .get("/metrics")
+            .contains("klamm_tls_reloads_total{result=\"ok\"} 1")
+    });
+
+    what_stays_down_is_told(&stand);
+    what_cannot_be_shown_is_not_served(&stand);
+
+    stand.ends_with("manager", "the follower of the replicated state panicked");
+    stand.ends_with("admin_api", "the admin API panicked");
+    drop(stand.directory);
+}
+
+fn what_stays_down_is_told(stand: &Stand) {
+    stand.always(Some("listener"));
+    stand.eventually("a node without what opens ports is not ready", |stand| {
+        let ready = stand.get("/health/ready");
+        ready.starts_with("HTTP/1.1 503") && ready.contains("the opener of ports for clients panicked")
+    });
+    stand.always(None);
+    stand.eventually("it is ready again", |stand| {
+        stand.get("/health/ready").starts_with("HTTP/1.1 200")
+    });
+    stand.always(Some("key_reader"));
+    stand.eventually("what is of one provider is a warning", |stand| {
+        let ready = stand.get("/health/ready");
+        ready.starts_with("HTTP/1.1 200") && ready.contains("the keys of the OAuth provider id panicked")
+    });
+    assert_eq!(stand.metric("klamm_components_down", "key_reader"), 1);
+    stand.always(None);
+}
+
+/// An account is deleted while its virtual cluster cannot compile what holds from now on.
+fn what_cannot_be_shown_is_not_served(stand: &Stand) {
+    stand
+        .admin()
+        .put("service-account", &admin::account("tenant", "other"))
+        .unwrap();
+    let mut client = Client::connect(stand.port);
+    client.login("admin", &stand.token);
+    assert!(client.knows_topic("orders"));
+    stand.always(Some("virtual_cluster"));
+    stand.eventually("it stays down", |stand| {
+        stand
+            .get("/health/ready")
+            .contains("the virtual cluster tenant panicked")
+    });
+    assert!(client.knows_topic("orders"), "what held is served as it was");
+    let other = serde_json::json!({"vCluster": "tenant", "name": "other"});
+    let deleted = stand
+        .admin()
+        .call("DELETE", "service-account", Some(&other))
+        .unwrap();
+    assert_eq!(deleted.status, 204, "{}", deleted.body);
+    assert!(
+        client.is_closed(),
+        "nobody is served by what does not hold any more"
+    );
+    let (bootstrap, token) = open_vcluster(&stand.admin(), "new");
+    let new = (port_of(&bootstrap), ("admin", token.as_str()));
+    assert!(!stand.serves(new.0, new.1), "nor by one that is new");
+    assert!(!stand.serves_its_tenant());
+    stand.always(None);
+    stand.eventually("it is served again as soon as it can", Stand::serves_its_tenant);
+    stand.eventually("and so is the new one", |stand| stand.serves(new.0, new.1));
+}
