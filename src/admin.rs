@@ -37,7 +37,7 @@ use crate::tls::Latest;
 pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
 pub use here::{Here, PhysicalState, PhysicalView, UnopenedView};
 pub use problem::ProblemBody;
-pub(crate) use resources::authentication_from;
+pub use resources::authentication_from;
 pub use services::{
     Answer, CannotAsk, CommittedOffsets, Confirm, FindTopic, Finding, ListTopics, Propose, ProviderFacts,
     Services, TopicBounds, Unready,

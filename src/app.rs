@@ -93,8 +93,6 @@ pub enum AppError {
     HttpTls(#[source] TlsError),
     #[error("this node has no certificate to show to its peers")]
     RaftTls(#[source] TlsError),
-    #[error("gateway.passthrough.authentication is not what it should be: {0}")]
-    Passthrough(String),
     #[error("the authorities of an OAuth provider cannot be used")]
     Oauth(#[from] backend::TlsError),
     #[error("the admin API cannot listen on {address}")]
@@ -111,7 +109,7 @@ impl AppError {
     /// Whether it will be the same however often the node is started: somebody must change something first.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::Passthrough(_) | Self::Control(ControlError::OtherSigningKey { .. }) => true,
+            Self::Control(ControlError::OtherSigningKey { .. }) => true,
             Self::Raft(error) => error.is_final(),
             // Files, addresses and certificates come and go.
             _ => false,
@@ -132,7 +130,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     for warning in &config.warnings {
         warn!(%warning, "configuration");
     }
-    let passthrough = passthrough::spec(&config).map_err(AppError::Passthrough)?;
+    let passthrough = passthrough::spec(&config.passthrough);
     let stop = drain::Stop::on_signals().map_err(AppError::Signals)?;
     let metrics = Metrics::new()?;
     let supervisor = Supervisor::with(metrics.components.clone(), companion);
@@ -400,10 +398,10 @@ async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<klamm_
 
 fn limits(config: &Config) -> Limits {
     Limits {
-        max_connections: config.limits.connections as usize,
-        max_unauthenticated: config.limits.before_login as usize,
-        max_frame_bytes: config.limits.frame_bytes as usize,
-        max_buffered_bytes: usize::try_from(config.limits.buffer_bytes).unwrap_or(usize::MAX),
+        max_connections: config.limits.connections,
+        max_unauthenticated: config.limits.before_login,
+        max_frame_bytes: config.limits.frame_bytes,
+        max_buffered_bytes: config.limits.buffer_bytes,
         drain_timeout: config.limits.drain,
         max_session_lifetime: config.limits.session_lifetime,
         ..Limits::default()

@@ -38,6 +38,7 @@ pub use scram::ScramError;
 pub use survey::{Bounds, Committed, Survey, SurveyError};
 pub use tls::TlsError;
 pub(crate) use tls::authorities;
+pub(crate) use tls::check as check_tls;
 pub use topology::Topology;
 pub use upstreams::{Upstream, UpstreamError, Upstreams};
 pub use watcher::{DescribeTopic, ListTopics, Picture, Reach, Refresh, Track, Tracked, Unavailable, Watcher};

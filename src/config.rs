@@ -26,7 +26,7 @@ use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use klamm_raft::model::{AccountName, ClusterId, NodeId, ProviderName, SigningKey};
+use klamm_raft::model::{AccountName, Authentication, ClusterId, NodeId, ProviderName, SigningKey};
 use klamm_raft::{ClusterSecret, Storage};
 
 use crate::address::HostPort;
@@ -55,6 +55,8 @@ pub struct Inputs<'a> {
     pub read: ReadFile<'a>,
     /// The same for a file that holds a secret: not one that everybody may read.
     pub read_secret: ReadFile<'a>,
+    /// Reads a list of methods as it stands in `spec.authentication`; the error is for people.
+    pub methods: fn(&str) -> Result<Authentication, String>,
 }
 
 impl std::fmt::Debug for Inputs<'_> {
@@ -116,8 +118,8 @@ pub enum Audience {
 pub struct PassthroughConfig {
     pub acls: AclMode,
     pub super_users: BTreeSet<AccountName>,
-    /// How its clients log in, as JSON in the form of `spec.authentication`; none: as by default.
-    pub authentication: Option<String>,
+    /// How its clients log in.
+    pub authentication: Authentication,
 }
 
 /// Whether ACLs decide.
@@ -149,13 +151,13 @@ pub struct NodeConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Client connections that have logged in.
-    pub connections: u32,
+    pub connections: usize,
     /// Those beside them that have not.
-    pub before_login: u32,
+    pub before_login: usize,
     /// The largest frame after login.
-    pub frame_bytes: u32,
+    pub frame_bytes: usize,
     /// Frames in memory, together; at least `frame_bytes`.
-    pub buffer_bytes: u64,
+    pub buffer_bytes: usize,
     /// How long a stopping node waits for requests in flight.
     pub drain: Duration,
     /// A login lasts no longer; `None`: as long as its credential.

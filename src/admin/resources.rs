@@ -22,7 +22,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub(super) use access_token::{AccessTokenRequest, ShownAccessToken};
 pub(super) use alias_topic::{AliasTopicResource, DeleteByName};
-pub(crate) use authentication::from_json as authentication_from;
+pub use authentication::from_json as authentication_from;
 pub(super) use authentication::word as method_word;
 pub(super) use client_properties::Spelling;
 pub(super) use invalid::Invalid;

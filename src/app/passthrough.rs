@@ -6,56 +6,28 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
-use klamm_raft::model::{
-    Authentication, MAIN_CLUSTER, Method, PASSTHROUGH, VclusterKind, VclusterName, VirtualCluster,
-};
+use klamm_raft::model::{PASSTHROUGH, VclusterKind, VclusterName, VirtualCluster};
 use klamm_raft::outcome::Outcome;
 use tracing::{error, warn};
 
 use super::services;
-use crate::admin;
-use crate::backend::config::AnonymousClients;
-use crate::config::{AclMode, Config};
+use crate::config::{AclMode, PassthroughConfig};
 use crate::control::{self, Control, ControlError};
 
 /// After the change could not be made, this long passes before it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// What the configuration says of it.
-///
-/// # Errors
-/// The list of methods is none, or names a provider that is not there.
-pub(crate) fn spec(config: &Config) -> Result<VirtualCluster, String> {
-    let passthrough = &config.passthrough;
-    let authentication = match &passthrough.authentication {
-        Some(text) => admin::authentication_from(text)?,
-        None => Authentication::default(),
-    };
-    let unknown = authentication.0.iter().find_map(|method| match method {
-        Method::OauthBearer(oauth) if !config.oauth.contains_key(&oauth.provider) => Some(&oauth.provider),
-        _ => None,
-    });
-    if let Some(provider) = unknown {
-        return Err(format!("the OAuth provider {provider} is not configured"));
-    }
-    let is_closed = config.backends.iter().any(|(id, backend)| {
-        id.as_str().eq_ignore_ascii_case(MAIN_CLUSTER) && backend.anonymous == AnonymousClients::Refused
-    });
-    if is_closed && authentication.0.contains(&Method::Anonymous) {
-        return Err(format!(
-            "the method anonymous would open the physical cluster {MAIN_CLUSTER} to everybody who can connect. If that is \
-             meant, set gateway.allow.anonymous: true among the properties of {MAIN_CLUSTER}"
-        ));
-    }
-    Ok(VirtualCluster {
+pub(crate) fn spec(config: &PassthroughConfig) -> VirtualCluster {
+    VirtualCluster {
         kind: VclusterKind::Passthrough,
-        acl_enabled: passthrough.acls == AclMode::Enabled,
+        acl_enabled: config.acls == AclMode::Enabled,
         acl_mode: None,
-        super_users: passthrough.super_users.clone(),
-        authentication,
+        super_users: config.super_users.clone(),
+        authentication: config.authentication.clone(),
         dns_label: None,
         limits: Default::default(),
-    })
+    }
 }
 
 /// The time, in seconds since the Unix epoch.

@@ -52,8 +52,20 @@ pub enum TlsError {
 
 /// Builds the client side of TLS to one physical cluster.
 pub(crate) fn client(config: &TlsConfig) -> Result<Arc<ClientConfig>, TlsError> {
+    client_with(config, Arc::new(roots(&config.trust)?))
+}
+
+/// Checks all of it that does not depend on the operating system.
+pub(crate) fn check(config: &TlsConfig) -> Result<(), TlsError> {
+    let roots = match &config.trust {
+        Trust::System => RootCertStore::empty(),
+        given @ Trust::Pem(_) => roots(given)?,
+    };
+    client_with(config, Arc::new(roots)).map(drop)
+}
+
+fn client_with(config: &TlsConfig, roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, TlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let roots = Arc::new(roots(&config.trust)?);
     let algorithms = provider.signature_verification_algorithms;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use klamm_raft::model::Routing;
 
+use crate::admin;
 use crate::config::{Config, Inputs};
 use crate::listener::config::ListenerConfig;
 
@@ -20,6 +21,7 @@ fn load(file: Option<PathBuf>, variables: &Variables) -> Result<Config, Failure>
         variables,
         read: &|path| std::fs::read_to_string(path),
         read_secret: &read_secret,
+        methods: admin::authentication_from,
     })
     .map_err(Failure::Config)
 }

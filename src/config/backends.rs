@@ -8,9 +8,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::address::HostPort;
+use crate::backend::check_tls;
 use crate::backend::config::{
     AnonymousClients, BackendConfig, ClientIdentity, HostCheck, Security, TlsConfig, Trust, UpstreamLogin,
 };
+use crate::chain::Chain;
 use crate::secret::Secret;
 
 use super::ReadFile;
@@ -243,11 +245,32 @@ impl Reader<'_> {
             }
             return Security::Plaintext;
         }
-        Security::Tls(TlsConfig {
+        let (given, problems) = (self.certificates_at(), self.problems.len());
+        let config = TlsConfig {
             trust: self.trust(),
             identity: self.identity(),
             host_check: self.host_check(),
-        })
+        };
+        // Each is in good form; whether they can be used together is another question.
+        if let Some(place) = given
+            && self.problems.len() == problems
+            && let Err(error) = check_tls(&config)
+        {
+            self.refuse(place, Chain(&error).to_string());
+        }
+        Security::Tls(config)
+    }
+
+    /// Where certificates are given, if any are.
+    fn certificates_at(&self) -> Option<Place> {
+        let given = [
+            KEYSTORE_LOCATION,
+            KEYSTORE_CHAIN,
+            TRUSTSTORE_LOCATION,
+            TRUSTSTORE_CERTIFICATES,
+        ];
+        let given = given.into_iter().find_map(|name| self.properties.get(name));
+        given.map(|setting| setting.place.clone())
     }
 
     fn host_check(&mut self) -> HostCheck {
@@ -379,12 +402,18 @@ impl Reader<'_> {
     }
 
     fn check_certificates(&mut self, pem: &Text) {
-        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.text.as_bytes()).collect();
-        if certificates.is_ok_and(|list| !list.is_empty()) {
-            return;
+        if !holds_certificates(&pem.text) {
+            self.refuse(pem.place.clone(), NO_CERTIFICATE);
         }
-        self.refuse(pem.place.clone(), "there is no certificate in PEM form");
     }
+}
+
+/// What is said of a text without certificates.
+pub(super) const NO_CERTIFICATE: &str = "there is no certificate in PEM form";
+
+pub(super) fn holds_certificates(pem: &str) -> bool {
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    certificates.is_ok_and(|list| !list.is_empty())
 }
 
 /// The command that makes a PEM file of a store of Java.

@@ -1,11 +1,12 @@
 //! From settings to a [`Config`]: types, bounds, and what contradicts what.
 
 mod http;
+mod passthrough;
 mod ports;
 mod storage;
 mod tls;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
@@ -16,15 +17,14 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use klamm_raft::model::{
-    ClusterId, InvalidName, ListenerName, NodeId, ProviderName, Routing, SigningKey, Speech,
-};
+use klamm_raft::model::{ClusterId, ListenerName, NodeId, ProviderName, Routing, SigningKey, Speech};
 use klamm_raft::{ClusterSecret, InvalidSecret};
 
 use crate::address::HostPort;
 use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::listener::config::ListenerConfig;
 use crate::oauth::ProviderConfig;
+use crate::session;
 use crate::telemetry::{self, LogFormat};
 
 use super::clusters::{Clusters, unreadable};
@@ -34,8 +34,7 @@ use super::reference::{self, variable};
 use super::settings::{Setting, Settings};
 use super::tree::Value;
 use super::{
-    AclMode, Config, ConfigError, Inputs, Limits, LogConfig, NodeConfig, PassthroughConfig, ReadFile,
-    backends, listeners, providers,
+    Config, ConfigError, Inputs, Limits, LogConfig, NodeConfig, ReadFile, backends, listeners, providers,
 };
 
 /// The cluster that must exist.
@@ -68,10 +67,11 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     builder.check_advertised(&listeners, &node);
     builder.check_ports(&listeners, &http, &node);
     warnings.extend(builder.ephemeral_ports((&listeners, &http, &node), inputs.read));
+    let oauth = builder.oauth(inputs.read);
     let config = Config {
         signing_key: builder.signing_key(),
-        oauth: builder.oauth(inputs.read),
-        passthrough: builder.passthrough(),
+        passthrough: builder.passthrough(inputs.methods, &backends, &oauth),
+        oauth,
         limits: builder.limits(),
         log: builder.log(),
         http,
@@ -401,60 +401,32 @@ impl Builder {
         }
     }
 
-    fn passthrough(&mut self) -> PassthroughConfig {
-        let acls = match self.text(reference::ACL_ENABLED).as_deref().map(str::trim) {
-            None | Some("true") => AclMode::Enabled,
-            Some("false") => AclMode::Disabled,
-            Some(other) => {
-                let message = format!("{other:?} is neither true nor false");
-                self.refuse(self.place(reference::ACL_ENABLED), message);
-                AclMode::Enabled
-            }
-        };
-        let text = match self.is_set(reference::SUPER_USERS) {
-            true => self.text(reference::SUPER_USERS).unwrap_or_default(),
-            false => String::new(),
-        };
-        let mut super_users = BTreeSet::new();
-        for name in text.split(';').map(str::trim).filter(|name| !name.is_empty()) {
-            // As brokers want it written, too.
-            match name.strip_prefix("User:").unwrap_or(name).parse() {
-                Ok(name) => {
-                    super_users.insert(name);
-                }
-                Err(invalid) => {
-                    let invalid: InvalidName = invalid;
-                    self.refuse(self.place(reference::SUPER_USERS), invalid);
-                }
-            }
-        }
-        PassthroughConfig {
-            acls,
-            super_users,
-            authentication: match self.is_set(reference::PASSTHROUGH_AUTHENTICATION) {
-                true => self.text(reference::PASSTHROUGH_AUTHENTICATION),
-                false => None,
-            },
-        }
-    }
-
     fn limits(&mut self) -> Limits {
+        let usual = session::Limits::default();
         let limits = Limits {
-            connections: self.number(reference::LIMIT_CONNECTIONS, 1..=1_000_000, 10_000),
-            before_login: self.number(reference::LIMIT_LOGINS, 1..=1_000_000, 2_000),
-            frame_bytes: self.number(reference::LIMIT_FRAME, 65_536..=1_073_741_824, 104_857_600),
-            buffer_bytes: self.number(reference::LIMIT_BUFFER, 65_536..=1_099_511_627_776, 536_870_912),
+            connections: self.number(reference::LIMIT_CONNECTIONS, 1..=1_000_000, usual.max_connections),
+            before_login: self.number(reference::LIMIT_LOGINS, 1..=1_000_000, usual.max_unauthenticated),
+            frame_bytes: self.number(reference::LIMIT_FRAME, 65_536..=1 << 30, usual.max_frame_bytes),
+            buffer_bytes: self.number(
+                reference::LIMIT_BUFFER,
+                65_536..=1 << 40,
+                usual.max_buffered_bytes,
+            ),
             session_lifetime: match self.number(reference::MAX_REAUTH_MS, 0..=MAX_REAUTH_MS, 0) {
                 0 => None,
                 millis => Some(Duration::from_millis(millis)),
             },
-            drain: Duration::from_secs(self.number(reference::DRAIN_SECONDS, 0..=3600, 30)),
+            drain: Duration::from_secs(self.number(
+                reference::DRAIN_SECONDS,
+                0..=3600,
+                usual.drain_timeout.as_secs(),
+            )),
             threads: match self.is_set(reference::THREADS) {
                 true => NonZeroU16::new(self.number(reference::THREADS, 1..=256, 1)),
                 false => None,
             },
         };
-        if limits.buffer_bytes < u64::from(limits.frame_bytes) {
+        if limits.buffer_bytes < limits.frame_bytes {
             let place = self.place(reference::LIMIT_BUFFER);
             let message = format!(
                 "{} bytes do not hold one frame of {} bytes",

@@ -325,18 +325,18 @@ impl Reader<'_> {
             (Some(chain), Some(key)) => pairs.push(pair(&chain, &key)),
             (None, None) => {}
             (Some(_), None) => {
-                self.refuse("tls.key is missing: the file of the certificate's private key");
+                self.refuse("tls.certificate needs tls.key, the file of its private key");
                 return None;
             }
             (None, Some(_)) => {
-                self.refuse("tls.certificate is missing: the file of the key's certificate");
+                self.refuse("tls.key needs tls.certificate, the file of its certificate");
                 return None;
             }
         }
         if let Some(value) = self.fields.remove("tls.certificates") {
             let form = "the form is [{certificate: a.crt, key: a.key}]";
             let setting = Setting {
-                place: self.place.clone(),
+                place: fields::within(&self.place, "tls.certificates"),
                 value,
             };
             for (place, mut map) in fields::list(setting, &["certificate", "key"], form, self.problems) {

@@ -10,6 +10,7 @@ use crate::auth::oauth::{Algorithm, Provider};
 use crate::backend::config::Trust;
 use crate::oauth::{Location, ProviderConfig};
 
+use super::backends::{NO_CERTIFICATE, holds_certificates};
 use super::clusters::unreadable;
 use super::problem::{Place, Problem};
 use super::settings::Setting;
@@ -245,7 +246,12 @@ impl Reader<'_> {
             return Trust::System;
         };
         match (self.read)(Path::new(&path)) {
-            Ok(pem) => Trust::Pem(pem),
+            Ok(pem) => {
+                if !holds_certificates(&pem) {
+                    self.refuse(format!("jwks.ca.file: {path}: {NO_CERTIFICATE}"));
+                }
+                Trust::Pem(pem)
+            }
             Err(error) => {
                 self.problems
                     .push(unreadable(self.place.clone(), Path::new(&path), &error));

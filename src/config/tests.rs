@@ -70,6 +70,7 @@ impl Given {
             variables: &variables,
             read: &read,
             read_secret: &read,
+            methods: crate::admin::authentication_from,
         })
     }
 
@@ -130,6 +131,20 @@ fn one_variable_is_enough() {
     let main = &config.backends[&id("main")];
     assert_eq!(main.bootstrap, [address("localhost:9092")]);
     assert_eq!((&main.security, &main.login), (&Security::Plaintext, &None));
+}
+
+#[test]
+fn a_documented_default_is_what_holds_without_the_key() {
+    let without = Given::variables(&[MAIN]).good();
+    for key in reference::KEYS {
+        // Prose is for people, and whether a host is told at all has a meaning of its own.
+        let is_value = !key.default.is_empty() && !key.default.contains(' ');
+        if is_value && key.name != reference::ADVERTISED_HOST {
+            let variable: &'static str = key.variable().leak();
+            let with = Given::variables(&[MAIN, (variable, key.default)]).good();
+            assert_eq!(with, without, "{variable}");
+        }
+    }
 }
 
 #[test]
@@ -562,6 +577,7 @@ fn files_that_cannot_be_used() {
         variables: &variables,
         read: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
         read_secret: &|_| Err(io::Error::from(io::ErrorKind::NotFound)),
+        methods: crate::admin::authentication_from,
     })
     .expect_err("no file");
     assert!(
@@ -731,6 +747,26 @@ fn tls_from_pem_files_and_texts() {
     .other("both.pem", format!("{cert}{key}"))
     .good();
     assert!(tls(&config).identity.is_some());
+
+    let other = rcgen::generate_simple_self_signed(vec!["other".to_owned()]).expect("a certificate");
+    let mixed = Given::variables(&[
+        MAIN,
+        ("KAFKA_MAIN_SECURITY_PROTOCOL", "SSL"),
+        ("KAFKA_MAIN_SSL_KEYSTORE_TYPE", "PEM"),
+        ("KAFKA_MAIN_SSL_KEYSTORE_LOCATION", "mixed.pem"),
+    ])
+    .other(
+        "mixed.pem",
+        format!("{cert}{}", other.signing_key.serialize_pem()),
+    );
+    let refused = mixed
+        .load()
+        .expect_err("the key of another certificate")
+        .to_string();
+    assert!(
+        refused.contains("KAFKA_MAIN_SSL_KEYSTORE_LOCATION: the client certificate or its key is refused"),
+        "{refused}"
+    );
 }
 
 #[test]

@@ -306,6 +306,7 @@ mod tests {
         deadlines.drain_at(start + 5 * SECOND, End::Drained);
         assert_eq!(deadlines.next(), (start + SECOND, Due::Drain(End::Drained)));
         deadlines.draining(start + SECOND, End::Drained);
-        assert_eq!(deadlines.next(), (start + 11 * SECOND, Due::End(End::Drained)));
+        let end = start + SECOND + Limits::default().drain_timeout;
+        assert_eq!(deadlines.next(), (end, Due::End(End::Drained)));
     }
 }

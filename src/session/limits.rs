@@ -58,7 +58,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            max_connections: 20_000,
+            max_connections: 10_000,
             max_unauthenticated: 2_000,
             max_frame_bytes: 100 << 20,
             max_login_frame_bytes: 64 << 10,
@@ -73,7 +73,7 @@ impl Default for Limits {
             min_frame_progress_bytes: 256 << 10,
             answer_stall_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),
-            drain_timeout: Duration::from_secs(10),
+            drain_timeout: Duration::from_secs(30),
             leave_timeout: Duration::from_secs(1),
             drain_spread: Duration::from_secs(2),
             drain_visit: Duration::from_secs(1),

@@ -59,6 +59,7 @@ fn configurations() {
                 Ok(text.to_string())
             },
             read_secret: &|_| Ok(clusters.to_string()),
+            methods: klamm::admin::authentication_from,
         };
         match Config::load(inputs) {
             Ok(config) => assert!(config.listeners.iter().all(|listener| listener.port_count() > 0)),
@@ -87,6 +88,7 @@ fn a_document_of_aliases_or_brackets_is_refused() {
             variables: &BTreeMap::new(),
             read: &|_| Ok(bomb.clone()),
             read_secret: &|_| Ok(bomb.clone()),
+            methods: klamm::admin::authentication_from,
         };
         assert!(Config::load(inputs).is_err());
     }

@@ -130,6 +130,7 @@ impl Stand {
             variables: &variables,
             read: &|path| fs::read_to_string(path),
             read_secret: &|path| fs::read_to_string(path),
+            methods: klamm::admin::authentication_from,
         });
         let (config, companion) = (config.unwrap(), companion(&self.faults));
         self.node = Some(thread::spawn(move || {

@@ -141,7 +141,10 @@ fn read_principals(specs: &mut [MethodSpec]) -> Result<Principals, Invalid> {
 }
 
 /// Reads a list that is written as JSON. It holds no users: what is hashed with fresh salt is never the same twice.
-pub(crate) fn from_json(text: &str) -> Result<Authentication, String> {
+///
+/// # Errors
+/// What is wrong with it, for people.
+pub fn from_json(text: &str) -> Result<Authentication, String> {
     let specs: Vec<MethodSpec> = crate::admin::body::read_text(text)?;
     let (authentication, principals) = read(Some(specs)).map_err(|error| error.to_string())?;
     match principals == Principals::default() {

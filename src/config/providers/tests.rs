@@ -4,13 +4,17 @@ use std::io;
 
 use super::*;
 
+/// Whoever reads it looks at the form only.
+const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+
 fn parsed(text: &str) -> (BTreeMap<ProviderName, ProviderConfig>, Vec<String>) {
     let setting = Setting {
         place: Place::Variable("V".to_owned()),
         value: Value::Text(text.to_owned()),
     };
     let read = |path: &Path| match path.to_str() {
-        Some("ca.pem") => Ok("pem".to_owned()),
+        Some("ca.pem") => Ok(AUTHORITY.to_owned()),
+        Some("empty.pem") => Ok(String::new()),
         _ => Err(io::ErrorKind::NotFound.into()),
     };
     let mut problems = Vec::new();
@@ -44,7 +48,7 @@ fn everything_can_be_said() {
     assert_eq!(provider.provider.algorithms, [Algorithm::EdDsa, Algorithm::Ps512]);
     assert_eq!(provider.provider.leeway_ms, 0);
     assert_eq!(provider.refresh, Duration::from_secs(60));
-    assert_eq!(provider.trust, Trust::Pem("pem".to_owned()));
+    assert_eq!(provider.trust, Trust::Pem(AUTHORITY.to_owned()));
 }
 
 #[test]
@@ -57,6 +61,10 @@ fn what_is_wrong_is_named() {
         );
     };
     check("[]", "a map of providers is expected");
+    check(
+        "{id: {jwks.ca.file: empty.pem}}",
+        "jwks.ca.file: empty.pem: there is no certificate in PEM form",
+    );
     check("{id: x}", "a map of settings is expected, not a text");
     check("{id: {jwks.url: 'https://x/'}}", "issuer is missing");
     check("{id: {issuer: me}}", "jwks.url is missing");

@@ -189,7 +189,7 @@ fn what_routing_by_name_and_tls_need_is_said() {
     for (list, expected) in [
         (without("domain: K.example.com, "), "domain is missing"),
         (without("port: 9092, "), "port is missing"),
-        (without("certificate: a.crt, "), "tls.certificate is missing"),
+        (without("certificate: a.crt, "), "tls.key needs tls.certificate"),
         (
             with("port.start: 7"),
             "port.start means nothing with routing: sni",
