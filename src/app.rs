@@ -23,11 +23,13 @@ use std::ops::RangeInclusive;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix::prelude::*;
 use actix_web::dev::Server;
-use klamm_raft::model::{ListenerName, Liveness, NodeRecord, Speech, Unopened, VirtualCluster};
+use klamm_raft::model::{
+    Ability, Level, ListenerName, Liveness, NodeRecord, Speech, Unopened, VirtualCluster,
+};
 use klamm_raft::{Node, NotReady, StartError, Tuning};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
@@ -389,11 +391,24 @@ async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<klamm_
                 .map(|listener| (listener.name.clone(), listener.record()))
                 .collect(),
             liveness: Liveness::Up,
+            ability: ability(),
             // What the cluster knows of this node stays.
             unopened: Unopened::new(),
         },
+        upgrade: config.node.upgrade,
         tuning: Tuning::default(),
     })
+}
+
+/// What this version of klamm can work with.
+fn ability() -> Ability {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    Ability {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        highest: Level::NEWEST,
+        // A clock before 1970 makes the level wait for somebody who raises it.
+        since_s: now.map_or(u64::MAX, |now| now.as_secs()),
+    }
 }
 
 fn limits(config: &Config) -> Limits {
@@ -436,9 +451,9 @@ fn census(config: &Config, metrics: &Metrics) -> Arc<Census> {
 
 fn proposer(control: &Control) -> crate::session::Propose {
     let control = control.clone();
-    Arc::new(move |command| {
+    Arc::new(move |change| {
         let control = control.clone();
-        Box::pin(async move { control.change(command).await })
+        Box::pin(async move { control.change(change).await })
     })
 }
 

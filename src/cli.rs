@@ -17,6 +17,7 @@ mod serve;
 mod signing_key;
 mod token;
 mod trial;
+mod upgrade;
 mod waves;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ use admin_client::Connection;
 use format::{Format, Style};
 use get::Wanted;
 use kind::Kind;
+use upgrade::UpgradeAction;
 
 /// Runs a node until it is told to stop.
 pub type Serve = fn(Config) -> Result<(), Failure>;
@@ -257,6 +259,11 @@ enum ClusterAction {
     /// Accept a Kafka cluster that was built anew in the place of the one that a physical cluster was; see cluster status
     #[command(name = "accept-kafka-cluster")]
     AcceptKafkaCluster(accept::AcceptArgs),
+    /// Look at, and finish, the upgrade of the nodes to another version
+    Upgrade {
+        #[command(subcommand)]
+        action: UpgradeAction,
+    },
 }
 
 /// The process environment; what is not UTF-8 is replaced.
@@ -304,6 +311,12 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
             ClusterAction::AcceptKafkaCluster(args) => {
                 accept::accept(&args, &args.connection.client(variables)?)
             }
+            ClusterAction::Upgrade { action } => match action {
+                UpgradeAction::Status { connection } => upgrade::status(&connection.client(variables)?),
+                UpgradeAction::Finalize(args) => {
+                    upgrade::finalize(&args, &args.connection.client(variables)?)
+                }
+            },
         },
     }
 }

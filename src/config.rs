@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use klamm_raft::model::{AccountName, Authentication, ClusterId, NodeId, ProviderName, SigningKey};
-use klamm_raft::{ClusterSecret, Storage};
+use klamm_raft::{ClusterSecret, Storage, Upgrade};
 
 use crate::address::HostPort;
 use crate::backend::config::BackendConfig;
@@ -145,6 +145,8 @@ pub struct NodeConfig {
     pub cluster_secret: Option<ClusterSecret>,
     /// What nodes prove to each other by certificates.
     pub raft_tls: Option<TlsFiles>,
+    /// When the feature level of the cluster is raised.
+    pub upgrade: Upgrade,
 }
 
 /// Bounds of what a node holds and does at a time.

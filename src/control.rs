@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use klamm_raft::command::Command;
+use klamm_raft::command::{Change, Command};
 use klamm_raft::model::{KeyId, Revision, SigningKey, SigningKeys, State};
 use klamm_raft::outcome::Outcome;
 use klamm_raft::{Applied, ConfirmError, Node, NotReady, ProposeError, Status};
@@ -41,21 +41,20 @@ impl Control {
     }
 
     /// Makes a change: returns when it is committed and every live node's sessions decide on it.
-    pub async fn propose(&self, command: Command) -> Result<Applied, ProposeError> {
+    pub async fn propose(&self, change: Change) -> Result<Applied, ProposeError> {
+        let name = change.command.name();
+        noted(name, self.node.propose(change).await)
+    }
+
+    /// Makes a change that this node wants itself; otherwise as [`Self::propose`].
+    pub async fn propose_own(&self, command: Command) -> Result<Applied, ProposeError> {
         let name = command.name();
-        let applied = self.node.propose(command).await;
-        match &applied {
-            Ok(applied) => {
-                info!(command = name, outcome = ?applied.outcome, revision = %applied.revision, "change")
-            }
-            Err(error) => warn!(command = name, %error, "change failed"),
-        }
-        applied
+        noted(name, self.node.propose_own(command).await)
     }
 
     /// The same for a change that a Kafka client asked for.
-    pub async fn change(&self, command: Command) -> ChangeResult {
-        let applied = self.propose(command).await.map_err(|_logged| ChangeUnavailable)?;
+    pub async fn change(&self, change: Change) -> ChangeResult {
+        let applied = self.propose(change).await.map_err(|_logged| ChangeUnavailable)?;
         Ok(applied.outcome)
     }
 
@@ -97,7 +96,7 @@ impl Control {
                 None => new_signing_key()?,
             };
             let decoy = new_signing_key()?;
-            self.propose(Command::InitSigningKey { key, decoy }).await?;
+            self.propose_own(Command::InitSigningKey { key, decoy }).await?;
         }
         match (configured, &self.state().signing_keys) {
             (Some(configured), Some(agreed)) => check_configured(configured.id(), agreed),
@@ -114,6 +113,15 @@ impl Control {
     pub fn is_change(outcome: &Outcome) -> bool {
         matches!(outcome, Outcome::Created | Outcome::Updated | Outcome::Deleted)
     }
+}
+
+/// Writes down what a proposal came to.
+fn noted(command: &str, applied: Result<Applied, ProposeError>) -> Result<Applied, ProposeError> {
+    match &applied {
+        Ok(applied) => info!(command, outcome = ?applied.outcome, revision = %applied.revision, "change"),
+        Err(error) => warn!(command, %error, "change failed"),
+    }
+    applied
 }
 
 /// A key that nobody has yet.

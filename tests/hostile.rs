@@ -36,5 +36,7 @@ mod seats;
 mod stolen;
 #[path = "hostile/taken_ports.rs"]
 mod taken_ports;
+#[path = "hostile/upgrade.rs"]
+mod upgrade;
 #[path = "hostile/upstream.rs"]
 mod upstream;

@@ -1,8 +1,8 @@
 //! Bytes of everything that goes to disk or to a peer: the only file that names the encoder.
 //!
-//! Every value is one version byte, the bincode of our own struct, and a CRC-32C of both. openraft's types never reach
-//! the encoder, so that a new openraft cannot change what is on disk. A version's layout never changes; the golden
-//! file of each version proves it.
+//! Every value is one version byte, the bincode of our own struct, and a CRC-32C of both. The version is the lowest feature
+//! level that has everything in the value. openraft's types never reach the encoder, so that a new openraft cannot change
+//! what is on disk. The layout of a released version never changes; golden files of each type and version prove it.
 
 use std::io;
 
@@ -10,13 +10,13 @@ use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::model::Level;
+
 pub(crate) mod layout;
 
 /// The largest value that is read: a snapshot of the whole state.
 pub(crate) const MAX_VALUE_BYTES: usize = 256 * 1024 * 1024;
 
-/// The format that is written.
-const VERSION: u8 = 1;
 const CHECKSUM_BYTES: usize = 4;
 
 const CONFIG: Configuration<LittleEndian, Varint, Limit<MAX_VALUE_BYTES>> =
@@ -29,8 +29,13 @@ pub(crate) enum CodecError {
     Short { bytes: usize },
     #[error("the checksum is {stored:08x} but the content sums to {computed:08x}")]
     Checksum { stored: u32, computed: u32 },
-    #[error("format version {0} is not known to this version of klamm")]
-    Version(u8),
+    /// Nothing is wrong with the bytes.
+    #[error("it has format version {version}, and this version of klamm knows them up to {highest}")]
+    Newer { version: Level, highest: Level },
+    #[error("there is no format version 0")]
+    NoVersion,
+    #[error("a value that has format version {version} has what belongs to another one")]
+    OtherLevel { version: Level },
     #[error("{bytes} bytes are left over after the value")]
     LeftOver { bytes: usize },
     #[error("a value of {bytes} bytes is over the limit of {MAX_VALUE_BYTES}")]
@@ -43,10 +48,37 @@ pub(crate) enum CodecError {
     Membership(String),
 }
 
+/// What can be written and read. A type whose layout is another at some level says how.
+pub(crate) trait Format: Serialize + DeserializeOwned {
+    /// The lowest level that has everything in the value.
+    fn level(&self) -> Level {
+        Level::FIRST
+    }
+
+    /// Appends the value as its level has it.
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+        write(self, bytes)
+    }
+
+    /// The value that begins `content` as the level has it, and how many bytes it takes.
+    fn read(_level: Level, content: &[u8]) -> Result<(Self, usize), CodecError> {
+        read(content)
+    }
+}
+
+fn write<T: Serialize>(value: &T, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+    bincode::serde::encode_into_std_write(value, bytes, CONFIG)?;
+    Ok(())
+}
+
+fn read<T: DeserializeOwned>(content: &[u8]) -> Result<(T, usize), CodecError> {
+    Ok(bincode::serde::decode_from_slice(content, CONFIG)?)
+}
+
 /// The bytes of `value`.
-pub(crate) fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = vec![VERSION];
-    bincode::serde::encode_into_std_write(value, &mut bytes, CONFIG)?;
+pub(crate) fn encode<T: Format>(value: &T) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = vec![value.level().0];
+    value.write(&mut bytes)?;
     let checksum = crc32c::crc32c(&bytes);
     bytes.extend_from_slice(&checksum.to_le_bytes());
     if bytes.len() > MAX_VALUE_BYTES {
@@ -77,8 +109,8 @@ impl io::Write for Counter {
     }
 }
 
-/// The value that `bytes` are, all of them.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+/// The value that `bytes` are, all of them, for a reader that knows levels up to `highest`.
+pub(crate) fn decode<T: Format>(bytes: &[u8], highest: Level) -> Result<T, CodecError> {
     let short = || CodecError::Short { bytes: bytes.len() };
     let (sealed, checksum) = bytes.split_last_chunk::<CHECKSUM_BYTES>().ok_or_else(short)?;
     let stored = u32::from_le_bytes(*checksum);
@@ -87,12 +119,17 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError>
         return Err(CodecError::Checksum { stored, computed });
     }
     let (version, content) = sealed.split_first().ok_or_else(short)?;
-    if *version != VERSION {
-        return Err(CodecError::Version(*version));
+    let version = Level(*version);
+    if version < Level::FIRST {
+        return Err(CodecError::NoVersion);
     }
-    let (value, read) = bincode::serde::decode_from_slice(content, CONFIG)?;
+    if version > highest {
+        return Err(CodecError::Newer { version, highest });
+    }
+    let (value, read) = T::read(version, content)?;
     match content.len() - read {
-        0 => Ok(value),
+        0 if value.level() == version => Ok(value),
+        0 => Err(CodecError::OtherLevel { version }),
         bytes => Err(CodecError::LeftOver { bytes }),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! A command carries all that is random or read from a clock: applying it is deterministic.
 
+mod change;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -9,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AccessToken, AccessTokenId, AccountName, AccountSpec, AclBinding, AliasTopic, Beside, BrokerKey,
-    ClusterId, Holder, KeyId, Liveness, NodeId, NodeRecord, ScramCredential, ScramUser, SigningKey, TokenId,
-    TokenRecord, TopicName, Unopened, VclusterName, VirtualCluster,
+    ClusterId, Holder, KeyId, Level, Liveness, NodeId, NodeRecord, Revision, ScramCredential, ScramUser,
+    SigningKey, TokenId, TokenRecord, TopicName, Unopened, VclusterName, VirtualCluster,
 };
+
+pub use change::{Author, AuthorKind, Change};
 
 /// Names one proposal, so that one that is sent twice is applied once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -30,6 +34,9 @@ pub struct Proposal {
     /// Every proposal of this process with a lower sequence has been answered and will not be sent again: what it came
     /// to need not be kept.
     pub settled: u64,
+    pub author: Author,
+    /// The newest state that the proposer had seen when it found that the author may make this change.
+    pub judged_at: Revision,
     pub command: Command,
 }
 
@@ -183,6 +190,15 @@ pub enum Command {
     RetireSigningKey {
         key: KeyId,
     },
+    /// Raises the feature level of the cluster; refused while a node does not know it. One that is reached is no change.
+    RaiseLevel {
+        to: Level,
+    },
+    /// What the level after the newest has.
+    #[cfg(feature = "next-level")]
+    Next {
+        text: String,
+    },
 }
 
 /// What becomes of the keys that signed until a rotation. Append-only: the order is on disk.
@@ -240,6 +256,18 @@ impl Command {
             Self::SetUnopened { .. } => "SetUnopened",
             Self::RotateSigningKey { .. } => "RotateSigningKey",
             Self::RetireSigningKey { .. } => "RetireSigningKey",
+            Self::RaiseLevel { .. } => "RaiseLevel",
+            #[cfg(feature = "next-level")]
+            Self::Next { .. } => "Next",
+        }
+    }
+
+    /// The lowest feature level that has everything in it. It is not proposed before the cluster is there.
+    pub fn level(&self) -> Level {
+        match self {
+            #[cfg(feature = "next-level")]
+            Self::Next { .. } => Level::NEXT,
+            _ => Level::FIRST,
         }
     }
 }

@@ -32,7 +32,23 @@ pub struct NodeConfig {
     pub tls: Option<PeerTls>,
     /// What the other nodes tell clients of this one. Its liveness counts only when the node is new to the cluster.
     pub record: NodeRecord,
+    pub upgrade: Upgrade,
     pub tuning: Tuning,
+}
+
+/// When the feature level of the cluster is raised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upgrade {
+    /// When every node has known the next level for so long.
+    After(Duration),
+    /// When somebody says so.
+    Manual,
+}
+
+impl Default for Upgrade {
+    fn default() -> Self {
+        Self::After(Duration::from_secs(24 * 60 * 60))
+    }
 }
 
 impl NodeConfig {
@@ -48,6 +64,7 @@ impl NodeConfig {
             secret: None,
             tls: None,
             record,
+            upgrade: Upgrade::default(),
             tuning: Tuning::default(),
         }
     }

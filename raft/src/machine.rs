@@ -8,6 +8,7 @@ mod accounts;
 mod acls;
 mod aliases;
 mod holders;
+mod levels;
 mod marks;
 mod namespaces;
 mod nodes;
@@ -20,6 +21,8 @@ mod slots;
 mod vclusters;
 
 use std::sync::Arc;
+
+pub(crate) use levels::check as check_level;
 
 use crate::command::{Command, Proposal};
 use crate::model::{Revision, State, VclusterName, VclusterState};
@@ -36,6 +39,8 @@ pub fn apply(state: &mut State, proposal: Proposal, revision: Revision) -> Outco
         id,
         settled,
         command,
+        author: _,
+        judged_at: _,
     } = proposal;
     if let Some(outcome) = proposals::recall(state, node, id) {
         return outcome;
@@ -60,6 +65,7 @@ pub fn preview(state: &State, command: Command) -> (Outcome, State) {
 }
 
 fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Outcome, Refusal> {
+    levels::check(state, &command)?;
     room::check(state, &command)?;
     match command {
         Command::PutVcluster {
@@ -119,6 +125,12 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
         Command::InitSigningKey { key, decoy } => Ok(signing::init(state, key, decoy)),
         Command::RotateSigningKey { replaced, key, old } => signing::rotate(state, replaced, key, old),
         Command::RetireSigningKey { key } => signing::retire(state, key),
+        Command::RaiseLevel { to } => levels::raise(state, to),
+        #[cfg(feature = "next-level")]
+        Command::Next { text } => {
+            state.next = Some(text);
+            Ok(Outcome::Updated)
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod alias;
 mod authentication;
 mod holder;
 mod internal;
+mod level;
 mod limit;
 mod listener;
 mod mark;
@@ -36,6 +37,7 @@ pub use authentication::{
 };
 pub use holder::Holder;
 pub use internal::{CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS, begins_kafkas_own, is_kafkas_own};
+pub use level::{Ability, Level};
 pub use limit::{Limit, Of};
 pub use listener::{Encryption, Entry, ListenerRecord, Protocol, Routing, Sasl, Speech, UnknownProtocol};
 pub use mark::ProducerMark;

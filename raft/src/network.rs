@@ -13,7 +13,7 @@ mod channel;
 mod handshake;
 mod hello;
 mod link;
-mod message;
+pub(crate) mod message;
 mod noise;
 mod peer;
 mod pieces;

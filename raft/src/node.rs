@@ -10,6 +10,7 @@ mod formation;
 mod keeper;
 mod run;
 mod start;
+mod upgrade;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::command::Command;
+use crate::command::{Change, Command};
 use crate::config::Tuning;
 use crate::model::{NodeId, Revision, State};
 use crate::network::Peer;
@@ -33,6 +34,7 @@ pub(crate) use self::core::{Raft, take};
 
 use self::calls::Call;
 use self::confirm::Asker;
+use self::core::own;
 
 /// What a proposal came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,14 +118,23 @@ struct RaftStatus {
 }
 
 impl Node {
+    /// Proposes what the node itself wants changed; otherwise as [`Self::propose`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn propose_own(&self, command: Command) -> Result<Applied, ProposeError> {
+        let judged_at = self.shared.states.borrow().revision;
+        self.propose(own(self.shared.id, judged_at, command)).await
+    }
+
     /// Proposes a change from any node. Returns once it is committed and shown by this node and by every live node.
     /// A refusal is an outcome. Nothing is cancelled when the future is dropped.
-    pub async fn propose(&self, command: Command) -> Result<Applied, ProposeError> {
+    pub async fn propose(&self, change: Change) -> Result<Applied, ProposeError> {
         let (answer, answered) = oneshot::channel();
         self.shared
             .calls
             .try_send(Call::Propose {
-                command: Box::new(command),
+                change: Box::new(change),
                 answer,
             })
             .map_err(|error| match error {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, ClusterId, DnsLabel, KeyId, NamePrefix, NameSelector, OverLimit, TooLong, TopicName,
+    AccountName, ClusterId, DnsLabel, KeyId, Level, NamePrefix, NameSelector, OverLimit, TooLong, TopicName,
     VclusterName,
 };
 
@@ -161,6 +161,27 @@ pub enum Refusal {
     TokensOfOldKey { key: KeyId, tokens: u64 },
     #[error("the key {key} signs tokens: rotate it before it is retired, or rotate with retireOld")]
     KeySigns { key: KeyId },
+    #[error(
+        "this needs feature level {needs}, and the cluster is at {level}: the upgrade is not finished. Bring every node to a version of klamm that knows level {needs} (klamm cluster upgrade status), then run klamm cluster upgrade finalize"
+    )]
+    LevelTooLow { needs: Level, level: Level },
+    #[error(
+        "node {node} runs a version of klamm that knows feature levels up to {knows}, and the cluster is at {level}: start the node with the version that the others run. The way back to an older one ended when the level was raised"
+    )]
+    NodeTooOld { node: u64, knows: Level, level: Level },
+    #[error("{}", not_everywhere(*to, nodes))]
+    LevelNotEverywhere { to: Level, nodes: Vec<u64> },
+}
+
+fn not_everywhere(to: Level, nodes: &[u64]) -> String {
+    if nodes.is_empty() {
+        return "no node has joined the cluster yet".to_owned();
+    }
+    let nodes: Vec<String> = nodes.iter().map(u64::to_string).collect();
+    format!(
+        "feature level {to} is not known to all nodes: bring these to a version of klamm that knows it: {}",
+        nodes.join(", ")
+    )
 }
 
 impl From<OverLimit> for Refusal {

@@ -32,7 +32,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
-use crate::model::NodeId;
+use crate::model::{Level, NodeId};
 
 /// What a data directory holds, opened.
 #[derive(Debug)]
@@ -46,13 +46,17 @@ pub(crate) struct Store {
 }
 
 /// Opens, and creates where it does not exist, the store of node `id` in `data_dir`. Looks at every checksum, and rewrites
-/// what is not kept as `storage` says.
-pub(crate) fn open(data_dir: &Path, id: NodeId, storage: &Storage) -> Result<Store, StoreError> {
-    let (file, contents) = disk::open(data_dir, id, storage)?;
+/// what is not kept as `storage` says. It reads formats up to `highest`.
+pub(crate) fn open(
+    data_dir: &Path,
+    (id, highest): (NodeId, Level),
+    storage: &Storage,
+) -> Result<Store, StoreError> {
+    let (file, contents) = disk::open(data_dir, (id, highest), storage)?;
     let (writer, thread) = writer::start(file).map_err(StoreError::Thread)?;
     Ok(Store {
         log: LogStore::new(contents.log, contents.vote, contents.committed, writer.clone()),
-        states: StateStore::new(contents.snapshot, writer.clone()),
+        states: StateStore::new(contents.snapshot, highest, writer.clone()),
         standing: watch::Sender::new(contents.standing),
         writer,
         thread,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends with a panic")]
 
+#[path = "nodes/fixture.rs"]
+mod fixture;
 #[path = "nodes/full.rs"]
 mod full;
 #[path = "nodes/killed.rs"]
@@ -19,3 +21,5 @@ mod strangers;
 mod support;
 #[path = "nodes/three.rs"]
 mod three;
+#[path = "nodes/upgrade.rs"]
+mod upgrade;

@@ -18,6 +18,7 @@ pub(super) enum Action {
     AcceptKafkaCluster,
     RotateSigningKey,
     RetireSigningKey,
+    RaiseLevel,
 }
 
 impl fmt::Display for Action {
@@ -32,6 +33,7 @@ impl fmt::Display for Action {
             Self::AcceptKafkaCluster => "ACCEPT_KAFKA_CLUSTER",
             Self::RotateSigningKey => "ROTATE_SIGNING_KEY",
             Self::RetireSigningKey => "RETIRE_SIGNING_KEY",
+            Self::RaiseLevel => "RAISE_LEVEL",
         })
     }
 }
@@ -43,6 +45,8 @@ pub(super) fn change(caller: &Caller, action: Action, resource: &str, outcome: &
         event = "admin_change",
         user = caller.username,
         token = token(caller),
+        client = caller.from.address.map(tracing::field::display),
+        request = caller.from.request,
         %action,
         resource,
         %outcome,

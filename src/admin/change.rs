@@ -101,8 +101,8 @@ impl Services {
                 }
             };
         }
-        let caller = &subject.writer.0;
-        let changed = match (self.propose)(command).await {
+        let caller = &subject.writer.caller;
+        let changed = match (self.propose)(subject.writer.change(command)).await {
             Ok(changed) => changed,
             Err(failed) => {
                 let outcome = match failed {

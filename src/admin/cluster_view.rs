@@ -19,6 +19,9 @@ pub struct ClusterView {
     pub committed: Option<u64>,
     /// The revision that this node has applied.
     pub applied: u64,
+    /// What may be used of what the nodes know.
+    #[serde(default)]
+    pub feature_level: u8,
     /// All nodes that ever joined, by id.
     pub nodes: Vec<NodeView>,
     /// The physical clusters, as the node that answers sees them.
@@ -63,6 +66,12 @@ pub struct ListenerView {
 pub struct NodeView {
     pub id: u64,
     pub liveness: LivenessView,
+    /// Of klamm; `null` until it has joined.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// The highest feature level that it knows; `null` until it has joined.
+    #[serde(default)]
+    pub highest_level: Option<u8>,
     /// What it opens for Kafka clients; empty until it has joined.
     pub listeners: Vec<ListenerView>,
     /// Where the other nodes reach it; `null` for a single node.
@@ -95,6 +104,7 @@ impl ClusterView {
             last_log: status.last_log,
             committed: status.committed,
             applied: status.applied.0,
+            feature_level: state.level.0,
             nodes,
             physical_clusters: here.physical_clusters,
             unopened: here.unopened,
@@ -119,6 +129,8 @@ impl NodeView {
                 Some(Liveness::Draining) => LivenessView::Draining,
                 None => LivenessView::Unknown,
             },
+            version: record.map(|record| record.ability.version.clone()),
+            highest_level: record.map(|record| record.ability.highest.0),
             listeners: record.map(listeners).unwrap_or_default(),
             peer_address: peer.map(|peer| peer.address.clone()),
             applied: applied.map(|revision| revision.0),

@@ -6,12 +6,14 @@ mod uses;
 
 use std::fmt;
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
-use klamm_raft::model::{AccessRole, AccessTokenId};
+use klamm_raft::command::{Author, AuthorKind, Change, Command};
+use klamm_raft::model::{AccessRole, AccessTokenId, Revision};
 use klamm_raft::seats::AddressBlock;
 
 use crate::config::{Audience, HttpConfig, Role};
@@ -60,6 +62,50 @@ pub(super) struct Caller {
     pub(super) username: String,
     /// What was shown in place of a password.
     pub(super) token: Option<AccessTokenId>,
+    pub(super) from: Origin,
+}
+
+/// Which request somebody makes, and from where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) address: Option<IpAddr>,
+    /// What the client calls the request (`X-Request-Id`), or a random name.
+    pub(super) request: String,
+}
+
+impl Origin {
+    fn of(request: &HttpRequest) -> Self {
+        let given = request.headers().get(REQUEST_ID);
+        let given = given.and_then(|given| given.to_str().ok());
+        let is_fit = |given: &&str| {
+            !given.is_empty()
+                && given.len() <= MAX_REQUEST_ID
+                && given.chars().all(|one| one.is_ascii_graphic())
+        };
+        Self {
+            address: request.peer_addr().map(|peer| peer.ip()),
+            request: match given.filter(is_fit) {
+                Some(given) => given.to_owned(),
+                None => uuid::Uuid::new_v4().to_string(),
+            },
+        }
+    }
+
+    fn block(&self) -> AddressBlock {
+        self.address.map_or_else(AddressBlock::unknown, AddressBlock::of)
+    }
+}
+
+impl Caller {
+    /// For the record of a change.
+    pub(super) fn author(&self) -> Author {
+        Author {
+            kind: AuthorKind::Administrator,
+            name: self.to_string(),
+            address: self.from.address,
+            request: self.from.request.clone(),
+        }
+    }
 }
 
 impl fmt::Display for Caller {
@@ -78,7 +124,22 @@ pub(super) struct Reader;
 
 /// A user who may change things. As an argument of a handler it refuses everybody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Writer(pub(super) Caller);
+pub(super) struct Writer {
+    pub(super) caller: Caller,
+    /// The newest state that this node had when it looked who asks.
+    judged_at: Revision,
+}
+
+impl Writer {
+    /// A change that the user asks for.
+    pub(super) fn change(&self, command: Command) -> Change {
+        Change {
+            author: self.caller.author(),
+            judged_at: self.judged_at,
+            command,
+        }
+    }
+}
 
 /// The time, in seconds since the Unix epoch.
 pub(super) fn now_s() -> Result<u64, ApiError> {
@@ -95,6 +156,10 @@ fn of_scheme<'a>(header: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
     name.eq_ignore_ascii_case(scheme.as_bytes())
         .then(|| rest.trim_ascii())
 }
+
+/// The header by which clients name a request, and how long a name may be, in bytes.
+const REQUEST_ID: &str = "x-request-id";
+const MAX_REQUEST_ID: usize = 128;
 
 /// How long the first wrong password waits for its answer.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -118,7 +183,7 @@ enum Stranger {
 fn find(
     guard: &Guard,
     services: &Services,
-    (header, from): (&[u8], AddressBlock),
+    (header, from): (&[u8], Origin),
     now_s: u64,
 ) -> Result<(Caller, Role), Stranger> {
     if let Some(encoded) = of_scheme(header, "Basic") {
@@ -132,7 +197,6 @@ fn find(
     let user = guard.users.by_name(&token.username);
     let user =
         user.ok_or_else(|| Stranger::Unknown(format!("access token of {}, who is no user", token.username)))?;
-    guard.uses.tell(services, &state, id, now_s);
     let role = match (token.role, user.role) {
         (AccessRole::Admin, Role::Admin) => Role::Admin,
         _ => Role::ReadOnly,
@@ -140,14 +204,16 @@ fn find(
     let caller = Caller {
         username: user.username.clone(),
         token: Some(id),
+        from,
     };
+    guard.uses.tell(services, &state, (id, &caller), now_s);
     Ok((caller, role))
 }
 
-fn by_password(guard: &Guard, encoded: &[u8], from: AddressBlock) -> Result<(Caller, Role), Stranger> {
+fn by_password(guard: &Guard, encoded: &[u8], from: Origin) -> Result<(Caller, Role), Stranger> {
     let who = Guesser {
         user: guard.users.place(encoded),
-        from,
+        from: from.block(),
     };
     let now = Instant::now();
     if !guard.guesses.is_heard(&who, now) {
@@ -161,6 +227,7 @@ fn by_password(guard: &Guard, encoded: &[u8], from: AddressBlock) -> Result<(Cal
     let caller = Caller {
         username: user.username.clone(),
         token: None,
+        from,
     };
     Ok((caller, user.role))
 }
@@ -173,9 +240,7 @@ fn known(request: &HttpRequest) -> Result<(Caller, Role), ApiError> {
         .headers()
         .get(AUTHORIZATION)
         .ok_or_else(ApiError::unauthorized)?;
-    let from = request
-        .peer_addr()
-        .map_or_else(AddressBlock::unknown, |peer| AddressBlock::of(peer.ip()));
+    let from = Origin::of(request);
     find(guard, services, (header.as_bytes(), from), now_s()?).map_err(|stranger| match stranger {
         Stranger::Unknown(why) => {
             audit::login_failed(request, &why);
@@ -239,8 +304,10 @@ impl FromRequest for Writer {
     type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let services = request.app_data::<web::Data<Services>>();
+        let judged_at = services.map_or(Revision(0), |services| services.state().revision);
         ready(known(request).and_then(|(caller, role)| match role {
-            Role::Admin => Ok(Self(caller)),
+            Role::Admin => Ok(Self { caller, judged_at }),
             Role::ReadOnly => {
                 audit::denied(&caller, request);
                 Err(ApiError::read_only(&caller))

@@ -12,6 +12,7 @@ mod servable;
 pub(super) mod service_account;
 pub(super) mod signing_key;
 pub(super) mod token;
+pub(super) mod upgrade;
 pub(super) mod virtual_cluster;
 
 use std::collections::BTreeSet;

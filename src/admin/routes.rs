@@ -14,7 +14,7 @@ use super::front;
 use super::handlers::event_gateway::{backend_clusters, listeners, virtual_clusters};
 use super::handlers::{
     absent, access_token, alias_topic, dry_run, event_gateway, kafka_cluster, operations, scram,
-    service_account, signing_key, token, virtual_cluster,
+    service_account, signing_key, token, upgrade, virtual_cluster,
 };
 use super::problem::ApiError;
 use super::problem_details;
@@ -113,6 +113,7 @@ fn operations(config: &mut web::ServiceConfig) {
     config
         .service(Path::new("/gateway/v2/cluster").get(operations::cluster))
         .service(Path::new("/gateway/v2/cluster/accept-kafka-cluster").post(kafka_cluster::accept))
+        .service(Path::new("/gateway/v2/cluster/upgrade/finalize").post(upgrade::finalize))
         .service(Path::new("/gateway/v2/docs").get(operations::docs))
         .service(Path::new("/health").get(operations::health))
         .service(Path::new("/health/live").get(operations::live))

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use klamm_raft::command::Command;
+use klamm_raft::command::Change;
 use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, Revision, State, TopicName};
 use klamm_raft::{Applied, ConfirmError, ProposeError, Status};
 use tokio::sync::watch;
@@ -23,7 +23,7 @@ use crate::vcluster::rename::Names;
 pub type Answer<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Proposes a change and answers once every live node shows it.
-pub type Propose = dyn Fn(Command) -> Answer<Result<Applied, ProposeError>> + Send + Sync;
+pub type Propose = dyn Fn(Change) -> Answer<Result<Applied, ProposeError>> + Send + Sync;
 
 /// Answers once this node is known to show everything that was acknowledged before, on whatever node.
 pub type Confirm = dyn Fn() -> Answer<Result<Revision, ConfirmError>> + Send + Sync;

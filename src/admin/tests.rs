@@ -234,9 +234,9 @@ impl Gateway {
         let (listing, surveying) = (this(), this());
         Services {
             states: self.states.subscribe(),
-            propose: Arc::new(move |command| {
+            propose: Arc::new(move |change| {
                 let failure = proposing.failure.lock().unwrap().clone();
-                let answer = failure.map_or_else(|| Ok(proposing.apply(command)), Err);
+                let answer = failure.map_or_else(|| Ok(proposing.apply(change.command)), Err);
                 Box::pin(std::future::ready(answer))
             }),
             confirm: Arc::new(move || {

@@ -54,7 +54,7 @@ pub(crate) async fn ensure(spec: VirtualCluster, control: &Control) -> Result<()
             at_s: now_s(),
             beside: None,
         };
-        match control.propose(command).await {
+        match control.propose_own(command).await {
             Ok(applied) => {
                 if let Outcome::Refused(refusal) = applied.outcome {
                     // No port slot is left. The gateway serves what it has.

@@ -65,7 +65,7 @@ async fn pin(cluster: &ClusterId, kafka_cluster_id: String, control: &Control) {
         cluster: cluster.clone(),
         kafka_cluster_id,
     };
-    match control.propose(command).await {
+    match control.propose_own(command).await {
         Ok(applied) if !matches!(applied.outcome, Outcome::Refused(_)) => {}
         _ => tokio::time::sleep(AGAIN).await,
     }

@@ -107,9 +107,9 @@ pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
 }
 
 fn proposer(control: Control) -> Arc<crate::admin::Propose> {
-    Arc::new(move |command| {
+    Arc::new(move |change| {
         let control = control.clone();
-        Box::pin(async move { control.propose(command).await })
+        Box::pin(async move { control.propose(change).await })
     })
 }
 
@@ -242,6 +242,8 @@ fn figures(status: &Status, state: &State) -> RaftFigures {
         committed: status.committed.unwrap_or(0),
         snapshot_failures: status.snapshot_failures,
         applied: status.applied.0,
+        level: u64::from(state.level.0),
+        known_level: u64::from(state.level_known_to_all().unwrap_or_default().0),
         nodes_up: up as u64,
         nodes: state.nodes.len() as u64,
     }

@@ -39,7 +39,7 @@ async fn follow(id: NodeId, mut addresses: watch::Receiver<Addresses>, control: 
             && unopened != told
         {
             // What did not come to be is still another than was told.
-            let _ = control.propose(Command::SetUnopened { id, unopened }).await;
+            let _ = control.propose_own(Command::SetUnopened { id, unopened }).await;
             tokio::time::sleep(PAUSE).await;
             continue;
         }

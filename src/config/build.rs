@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use klamm_raft::Upgrade;
 use klamm_raft::model::{ClusterId, ListenerName, NodeId, ProviderName, Routing, SigningKey, Speech};
 use klamm_raft::{ClusterSecret, InvalidSecret};
 
@@ -295,6 +296,19 @@ impl Builder {
             raft_peers,
             cluster_secret,
             raft_tls,
+            upgrade: self.upgrade(),
+        }
+    }
+
+    fn upgrade(&mut self) -> Upgrade {
+        match self.text(reference::UPGRADE).as_deref().map(str::trim) {
+            None | Some("auto") => Upgrade::default(),
+            Some("manual") => Upgrade::Manual,
+            Some(other) => {
+                let message = format!("{other:?} is neither auto nor manual");
+                self.refuse(self.place(reference::UPGRADE), message);
+                Upgrade::default()
+            }
         }
     }
 

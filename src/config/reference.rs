@@ -92,6 +92,8 @@ keys! {
         "The PEM file of the private key of that certificate, unencrypted.";
     RAFT_CA = "klamm.raft.tls.ca", "",
         "The PEM file of the authority that makes the certificates of the nodes. Whoever has a certificate of it for the host of a node is taken for that node, so it should make no others, or `klamm.raft.secret` be set as well.";
+    UPGRADE = "klamm.cluster.upgrade", "auto",
+        "When the feature level of the cluster is raised after an upgrade: `auto`, 24 hours after every node knows the next one, or `manual`, when somebody runs `klamm cluster upgrade finalize`. There is no way back to the older version then. The same on every node.";
     LIMIT_CONNECTIONS = "klamm.limits.connections", "10000",
         "How many client connections that have logged in this node holds at a time. For one more, a session is closed: of the virtual cluster, then the principal, then the address that has most, the one on which nothing was asked for longest. See SECURITY-MODEL.md.";
     LIMIT_LOGINS = "klamm.limits.connections.before.login", "2000",

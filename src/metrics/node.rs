@@ -18,6 +18,9 @@ pub struct RaftFigures {
     pub applied: u64,
     /// How often in a row no snapshot of the state could be made.
     pub snapshot_failures: u64,
+    /// The feature level of the cluster, and the highest that every node knows.
+    pub level: u64,
+    pub known_level: u64,
     /// Nodes that are up, this one included.
     pub nodes_up: u64,
     /// Nodes that are known.
@@ -126,7 +129,7 @@ impl NodeMetrics {
             raft: IntGaugeVec::new(
                 Opts::new(
                     "klamm_raft",
-                    "Raft on this node: term, leads, has_leader, last_log, committed, applied, snapshot_failures",
+                    "Raft on this node: term, leads, has_leader, last_log, committed, applied, snapshot_failures, feature_level, feature_level_known_to_all",
                 ),
                 &["figure"],
             )?,
@@ -214,6 +217,8 @@ impl NodeMetrics {
             ("committed", figures.committed),
             ("applied", figures.applied),
             ("snapshot_failures", figures.snapshot_failures),
+            ("feature_level", figures.level),
+            ("feature_level_known_to_all", figures.known_level),
         ];
         for (figure, value) in shown {
             self.raft

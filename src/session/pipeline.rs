@@ -11,11 +11,23 @@ use crate::wire::Segments;
 pub(super) struct Asked {
     pub(super) api_key: i16,
     pub(super) version: i16,
+    pub(super) correlation_id: i32,
     /// When its last byte was read.
     pub(super) at: Instant,
 }
 
 impl Asked {
+    /// What a frame asks, by how its header begins; none when it is shorter than that.
+    pub(super) fn of(frame: &[u8], at: Instant) -> Option<Self> {
+        let &[k0, k1, v0, v1, c0, c1, c2, c3] = frame.first_chunk()?;
+        Some(Self {
+            api_key: i16::from_be_bytes([k0, k1]),
+            version: i16::from_be_bytes([v0, v1]),
+            correlation_id: i32::from_be_bytes([c0, c1, c2, c3]),
+            at,
+        })
+    }
+
     /// The API and its version.
     pub(super) fn api(self) -> (i16, i16) {
         (self.api_key, self.version)
@@ -122,6 +134,7 @@ mod tests {
             let asked = Asked {
                 api_key: number as i16,
                 version: 0,
+                correlation_id: 0,
                 at,
             };
             match event {
@@ -165,6 +178,7 @@ mod tests {
         let asked = Asked {
             api_key: 0,
             version: 0,
+            correlation_id: 0,
             at: Instant::now(),
         };
         let mut pipeline = Pipeline::default();

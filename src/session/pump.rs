@@ -234,6 +234,7 @@ impl Session {
             let asked = Asked {
                 api_key: SASL_AUTHENTICATE,
                 version: 0,
+                correlation_id: 0,
                 at: self.now,
             };
             self.asked(asked);

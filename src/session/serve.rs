@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use klamm_raft::command::{Author, AuthorKind, Change};
 use klamm_raft::model::Entry;
 use tracing::info;
 
@@ -31,14 +32,9 @@ use crate::wire::{self, Segments};
 impl Session {
     /// A frame that is a request.
     pub(super) fn on_request(&mut self, frame: Frame) -> Result<(), End> {
-        let Some([key @ .., high, low]) = frame.bytes.first_chunk::<4>() else {
+        let Some(asked) = Asked::of(&frame.bytes, self.now) else {
             self.drain(End::BadRequest);
             return Ok(());
-        };
-        let asked = Asked {
-            api_key: i16::from_be_bytes(*key),
-            version: i16::from_be_bytes([*high, *low]),
-            at: self.now,
         };
         self.asked(asked);
         let mut route = self.stage.route(asked.api_key, Conversation::is_sasl);
@@ -223,8 +219,17 @@ impl Session {
                 gathering,
                 asked,
             },
-            Need::Change { command, pending } => {
-                let change = (self.setup.shared.propose)(*command);
+            Need::Change {
+                command,
+                judged_at,
+                pending,
+            } => {
+                let author = self.author(asked).ok_or(End::NotLoggedIn)?;
+                let change = (self.setup.shared.propose)(Change {
+                    author,
+                    judged_at,
+                    command: *command,
+                });
                 Pause::Change {
                     done: Box::pin(async move {
                         let result = tokio::time::timeout(limit, change).await;
@@ -236,6 +241,17 @@ impl Session {
             }
         });
         Ok(())
+    }
+
+    /// Who asks for what was asked; nobody before the login.
+    fn author(&self, asked: Asked) -> Option<Author> {
+        let caller = self.caller.as_ref()?;
+        Some(Author {
+            kind: AuthorKind::Client,
+            name: caller.principal.as_str().to_owned(),
+            address: Some(self.setup.peer.ip()),
+            request: format!("{} {}", api_label(asked.api_key), asked.correlation_id),
+        })
     }
 
     /// A change is made, refused or unknown.

@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use actix::Addr;
-use klamm_raft::command::Command;
+use klamm_raft::command::Change;
 use klamm_raft::model::{ClusterId, ListenerName, Speech};
 use tokio::sync::watch;
 
@@ -33,7 +33,7 @@ pub type Later<T> = Pin<Box<dyn Future<Output = T>>>;
 pub type Refresh = Arc<dyn Fn() -> Later<()> + Send + Sync>;
 
 /// Has a change made durable and applied, here and on every live node.
-pub type Propose = Arc<dyn Fn(Command) -> Later<ChangeResult> + Send + Sync>;
+pub type Propose = Arc<dyn Fn(Change) -> Later<ChangeResult> + Send + Sync>;
 
 /// Finds out whether this node shows everything that was acknowledged, on whatever node.
 pub type Confirm = Arc<dyn Fn() -> Later<Confirmation> + Send + Sync>;

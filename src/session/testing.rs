@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use actix::Actor;
 use arc_swap::ArcSwap;
-use klamm_raft::command::Command;
+use klamm_raft::command::Change;
 use klamm_raft::model::{AliasTopic, ClusterId, ListenerName, Revision, Speech, VclusterState};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -109,7 +109,7 @@ impl Gateway {
         let dialer = Arc::new(fake::dialer(vec![broker.address.clone()], None));
         let (_, topology) = watch::channel(None);
         let pool = Pool::new(dialer, topology).start();
-        let propose: Propose = Arc::new(|_: Command| {
+        let propose: Propose = Arc::new(|_: Change| {
             Box::pin(async {
                 tokio::time::sleep(Duration::from_millis(5)).await;
                 ChangeResult::Err(ChangeUnavailable)

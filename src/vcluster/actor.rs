@@ -189,7 +189,7 @@ impl VirtualCluster {
             async move {
                 if let Some(command) = command {
                     // What did not come to be is due again.
-                    let _ = control.propose(command).await;
+                    let _ = control.propose_own(command).await;
                 }
             }
             .into_actor(actor)
@@ -232,7 +232,7 @@ impl VirtualCluster {
             brokers: missing,
         };
         let control = self.control.clone();
-        let proposing = async move { control.propose(command).await };
+        let proposing = async move { control.propose_own(command).await };
         ctx.spawn(proposing.into_actor(self).map(|result, _, ctx| {
             let settled = result.is_ok_and(|applied| Control::is_change(&applied.outcome));
             let pause = if settled { Duration::ZERO } else { ASSIGN_AGAIN };

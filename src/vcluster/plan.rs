@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use klamm_raft::command::Command;
-use klamm_raft::model::{ClusterId, ListenerName, Operation, Protocol, ResourceType};
+use klamm_raft::model::{ClusterId, ListenerName, Operation, Protocol, ResourceType, Revision};
 use klamm_raft::outcome::Outcome;
 
 use crate::authz::{DenyRule, Permit, Principal, Resource};
@@ -173,6 +173,8 @@ pub enum Need {
     /// Propose the command, then hand the result to [`super::api::changed`].
     Change {
         command: Box<Command>,
+        /// The view by which the client may make it.
+        judged_at: Revision,
         pending: PendingChange,
     },
     /// Answers of several physical clusters. Send each call, then hand what came of them, in the same order, to

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use openraft::{BasicNode, EntryPayload};
 use serde::{Deserialize, Serialize};
 
-use super::CodecError;
+use super::{CodecError, Format};
 use crate::command::Proposal;
-use crate::model::State;
+use crate::model::{Level, NodeId, State};
 use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +51,56 @@ pub(crate) struct SnapshotV1 {
     membership_id: Option<LogIdV1>,
     membership: MembershipV1,
     pub(crate) state: Arc<State>,
+}
+
+impl Format for LogIdV1 {}
+
+impl Format for VoteV1 {}
+
+/// Whose a data directory is.
+impl Format for NodeId {}
+
+impl Format for EntryV1 {
+    fn level(&self) -> Level {
+        match &self.payload {
+            PayloadV1::Proposal(proposal) => proposal.command.level(),
+            PayloadV1::Blank | PayloadV1::Membership(_) => Level::FIRST,
+        }
+    }
+}
+
+/// Before a proposal has its place in the log.
+impl Format for Proposal {
+    fn level(&self) -> Level {
+        self.command.level()
+    }
+}
+
+/// A state is written as the level of its cluster has it.
+impl Format for SnapshotV1 {
+    fn level(&self) -> Level {
+        self.state.level
+    }
+
+    #[cfg(feature = "next-level")]
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+        super::write(self, bytes)?;
+        if self.level() >= Level::NEXT {
+            super::write(&self.state.next, bytes)?;
+        }
+        Ok(())
+    }
+
+    #[cfg(feature = "next-level")]
+    fn read(level: Level, content: &[u8]) -> Result<(Self, usize), CodecError> {
+        let (mut snapshot, read): (Self, usize) = super::read(content)?;
+        if level < Level::NEXT {
+            return Ok((snapshot, read));
+        }
+        let (next, more): (Option<String>, usize) = super::read(&content[read..])?;
+        Arc::make_mut(&mut snapshot.state).next = next;
+        Ok((snapshot, read + more))
+    }
 }
 
 impl From<LogId> for LogIdV1 {

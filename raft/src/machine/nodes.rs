@@ -3,7 +3,7 @@
 use crate::model::{ClusterId, Limit, Liveness, NodeId, NodeRecord, PinnedCluster, State, Unopened};
 use crate::outcome::{Outcome, Refusal};
 
-use super::marks;
+use super::{levels, marks};
 
 /// A node that is known keeps its liveness and what it cannot open: only [`set_liveness`] and [`set_unopened`] change them.
 pub(super) fn put(state: &mut State, id: NodeId, mut record: NodeRecord) -> Result<Outcome, Refusal> {
@@ -16,9 +16,13 @@ pub(super) fn put(state: &mut State, id: NodeId, mut record: NodeRecord) -> Resu
             highest: highest.0,
         });
     }
+    levels::admit(state, id, &record)?;
     let outcome = match state.nodes.get(&id) {
         Some(known) => {
             record.liveness = known.liveness;
+            if record.ability.is_as(&known.ability) {
+                record.ability.since_s = known.ability.since_s;
+            }
             record.unopened.clone_from(&known.unopened);
             if *known == record {
                 return Ok(Outcome::Unchanged);

@@ -40,7 +40,10 @@ fn growth(state: &State, command: &Command) -> u64 {
         | Command::AcceptCluster { .. }
         | Command::InitSigningKey { .. }
         | Command::RotateSigningKey { .. }
-        | Command::UseAccessToken { .. } => 0,
+        | Command::UseAccessToken { .. }
+        | Command::RaiseLevel { .. } => 0,
+        #[cfg(feature = "next-level")]
+        Command::Next { .. } => codec::size(command),
         Command::DeleteVcluster { .. }
         | Command::DeleteAlias { .. }
         | Command::DeleteAccount { .. }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ListenerName, ListenerRecord, PortSlot, Routing, Speech};
+use super::{Ability, ListenerName, ListenerRecord, PortSlot, Routing, Speech};
 
 /// Whether clients are sent to a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub struct NodeRecord {
     /// What clients may be told. A client on one listener is told addresses of the listener of that name only.
     pub listeners: BTreeMap<ListenerName, ListenerRecord>,
     pub liveness: Liveness,
+    /// What it can work with.
+    pub ability: Ability,
     /// Addresses that the node cannot open now, by listener: no client is sent there while another node has them.
     pub unopened: Unopened,
 }
@@ -44,6 +46,7 @@ impl NodeRecord {
         Self {
             listeners: BTreeMap::from([(ListenerName::short_form(), record)]),
             liveness: Liveness::Up,
+            ability: Ability::default(),
             unopened: Unopened::new(),
         }
     }

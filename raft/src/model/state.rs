@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessToken, AccessTokenId, ClusterId, KeyId, NodeId, NodeRecord, PortSlot, ProposalRecord, Revision,
-    Shared, SigningKeys, VclusterName, VclusterState,
+    AccessToken, AccessTokenId, ClusterId, KeyId, Level, NodeId, NodeRecord, PortSlot, ProposalRecord,
+    Revision, Shared, SigningKeys, VclusterName, VclusterState,
 };
 
 /// Everything that all nodes agree on. Virtual clusters are behind `Arc`, so that a copy of the state is cheap and a
@@ -15,6 +15,8 @@ use super::{
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     pub revision: Revision,
+    /// What may be used of what the nodes know. It is raised once all of them know more, and never lowered.
+    pub level: Level,
     pub vclusters: BTreeMap<VclusterName, Arc<VclusterState>>,
     pub nodes: BTreeMap<NodeId, NodeRecord>,
     /// Slots in use, over all virtual clusters.
@@ -33,6 +35,10 @@ pub struct State {
     pub access_tokens: Shared<BTreeMap<AccessTokenId, AccessToken>>,
     /// The highest number that producer ids were ever marked with. Every mark takes the next one.
     pub last_mark: u32,
+    /// What the level after the newest has.
+    #[cfg(feature = "next-level")]
+    #[serde(skip)]
+    pub next: Option<String>,
 }
 
 /// A physical cluster that was seen.
@@ -43,6 +49,12 @@ pub struct PinnedCluster {
 }
 
 impl State {
+    /// The highest feature level that every node knows; none before the first node is there.
+    pub fn level_known_to_all(&self) -> Option<Level> {
+        let levels = self.nodes.values().map(|record| record.ability.highest);
+        levels.min()
+    }
+
     /// How many tokens hold at that second, of all virtual clusters, that this key signed.
     pub fn live_tokens_of(&self, key: KeyId, at_s: u64) -> u64 {
         let tokens = self

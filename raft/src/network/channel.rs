@@ -14,7 +14,8 @@ use tokio::time::Instant;
 use super::hello::Terms;
 use super::link::Link;
 use super::noise::{MAX_MESSAGE_BYTES, TAG_BYTES};
-use crate::codec::{self, CodecError, MAX_VALUE_BYTES};
+use crate::codec::{self, CodecError, Format, MAX_VALUE_BYTES};
+use crate::model::Level;
 
 /// The most that a frame holds.
 const MAX_CONTENT_BYTES: usize = MAX_MESSAGE_BYTES - TAG_BYTES;
@@ -35,6 +36,8 @@ pub(crate) enum ChannelError {
     Malformed,
     #[error("a message is not understood")]
     Codec(#[from] CodecError),
+    #[error("a message needs feature level {0}, which the other node does not know")]
+    NotCommon(Level),
     #[error("the other end closed the connection")]
     Closed,
 }
@@ -84,7 +87,11 @@ impl Channel {
         }
     }
 
-    pub(super) async fn send<T: serde::Serialize>(&mut self, message: &T) -> Result<(), ChannelError> {
+    pub(super) async fn send<T: Format>(&mut self, message: &T) -> Result<(), ChannelError> {
+        let needs = message.level();
+        if needs > self.terms.version {
+            return Err(ChannelError::NotCommon(needs));
+        }
         let message = codec::encode(message)?;
         let too_large = |_| ChannelError::TooLarge { bytes: message.len() };
         let length = u32::try_from(message.len()).map_err(too_large)?.to_be_bytes();
@@ -100,7 +107,7 @@ impl Channel {
         Ok(())
     }
 
-    pub(super) async fn receive<T: serde::de::DeserializeOwned>(&mut self) -> Result<T, ChannelError> {
+    pub(super) async fn receive<T: Format>(&mut self) -> Result<T, ChannelError> {
         let mut message = Vec::new();
         if self.open(&mut message, MAX_MESSAGE_BYTES).await?.is_none() {
             return Err(ChannelError::Closed);
@@ -124,7 +131,7 @@ impl Channel {
             return Err(ChannelError::Malformed);
         }
         self.used = Instant::now();
-        Ok(codec::decode(&message[LENGTH_BYTES..])?)
+        Ok(codec::decode(&message[LENGTH_BYTES..], self.terms.version)?)
     }
 
     /// Puts a frame with this content into the buffer, and nothing else.

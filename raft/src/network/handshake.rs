@@ -26,7 +26,7 @@ use super::link::{self, Link};
 use super::noise::{self, End, KEY_BYTES};
 use crate::cluster_secret::ClusterSecret;
 use crate::config::PeerTls;
-use crate::model::NodeId;
+use crate::model::{Level, NodeId, State};
 use crate::store::Standing;
 
 /// What a caller begins with, where there is a secret and where there is none.
@@ -51,8 +51,10 @@ pub(crate) enum HandshakeError {
     OtherSecret,
     #[error("the other node hung up: most likely it has another cluster secret (klamm.raft.secret), or none")]
     HungUp,
-    #[error("the two nodes have no version of the peer protocol in common")]
-    Version,
+    #[error(
+        "this node speaks versions {own} of the peer protocol, the other one {other}: the older one does not know the feature level of the cluster, start it with a newer version of klamm"
+    )]
+    Version { own: Versions, other: Versions },
     #[error(
         "the other node belongs to another cluster: one of the two has a data directory that was not made in this one"
     )]
@@ -83,7 +85,7 @@ impl HandshakeError {
             Self::SecretOnOneSide => "secret_on_one_side",
             Self::OtherSecret => "other_secret",
             Self::HungUp => "hung_up",
-            Self::Version => "version",
+            Self::Version { .. } => "version",
             Self::OtherCluster => "other_cluster",
             Self::OtherMembers => "other_members",
             Self::OtherNode => "other_node",
@@ -96,10 +98,11 @@ impl HandshakeError {
     }
 }
 
-impl From<Refusal> for HandshakeError {
-    fn from(refusal: Refusal) -> Self {
+impl HandshakeError {
+    /// A refusal by either end, which speak these versions.
+    fn refused(refusal: Refusal, (own, other): (Versions, Versions)) -> Self {
         match refusal {
-            Refusal::Version => Self::Version,
+            Refusal::Version => Self::Version { own, other },
             Refusal::OtherCluster => Self::OtherCluster,
             Refusal::OtherMembers => Self::OtherMembers,
             Refusal::OtherNode => Self::OtherNode,
@@ -118,6 +121,9 @@ pub(crate) struct Identity {
     secret: Option<ClusterSecret>,
     tls: Option<PeerTls>,
     standing: watch::Receiver<Standing>,
+    /// The highest version that this node knows.
+    highest: Level,
+    states: watch::Receiver<Arc<State>>,
 }
 
 impl std::fmt::Debug for Identity {
@@ -133,6 +139,7 @@ impl Identity {
         addresses: &BTreeMap<NodeId, String>,
         (secret, tls): (Option<ClusterSecret>, Option<PeerTls>),
         standing: watch::Receiver<Standing>,
+        (highest, states): (Level, watch::Receiver<Arc<State>>),
     ) -> Self {
         let mut context = digest::Context::new(&digest::SHA256);
         for member in addresses.keys() {
@@ -147,6 +154,8 @@ impl Identity {
             secret,
             tls,
             standing,
+            highest,
+            states,
         }
     }
 
@@ -178,7 +187,10 @@ impl Identity {
             Err(HandshakeError::Io(error)) if is_hang_up(&error) => return Err(HandshakeError::HungUp),
             answer => Answer::read(&answer?)?,
         };
-        let terms = hello.conclude(&answer)?;
+        let versions = (hello.versions, answer.versions);
+        let terms = hello
+            .conclude(&answer)
+            .map_err(|refusal| HandshakeError::refused(refusal, versions))?;
         let mut channel = Channel::new(stream, noise.into_transport_mode()?, terms);
         channel.prove_alive().await?;
         Ok(channel)
@@ -219,7 +231,9 @@ impl Identity {
             versions: own.versions,
         };
         write(&mut stream, &[], &mut noise, &answer.write()).await?;
-        let mut channel = Channel::new(stream, noise.into_transport_mode()?, judged?);
+        let versions = (own.versions, hello.versions);
+        let terms = judged.map_err(|refusal| HandshakeError::refused(refusal, versions))?;
+        let mut channel = Channel::new(stream, noise.into_transport_mode()?, terms);
         channel.expect_alive().await.map_err(HandshakeError::NotAlive)?;
         Ok(channel)
     }
@@ -237,7 +251,10 @@ impl Identity {
             to,
             cluster: self.standing.borrow().cluster(),
             members: self.members,
-            versions: Versions::OWN,
+            versions: Versions {
+                lowest: self.states.borrow().level,
+                highest: self.highest,
+            },
         }
     }
 }
@@ -303,6 +320,7 @@ pub(super) mod tests {
             &addresses.collect(),
             (secret.cloned(), None),
             standing,
+            (Level::NEWEST, watch::Sender::new(Arc::default()).subscribe()),
         )
     }
 
@@ -346,8 +364,33 @@ pub(super) mod tests {
                 (caller.relation, server.relation),
                 (Relation::Fellows, Relation::Fellows)
             );
-            assert_eq!((caller.version, server.version), (1, 1));
+            assert_eq!((caller.version, server.version), (Level::FIRST, Level::FIRST));
         }
+    }
+
+    #[tokio::test]
+    async fn who_does_not_know_the_level_of_the_cluster_is_refused_with_both_versions() {
+        let secret = secret();
+        let (old, mut ahead) = (
+            identity(1, Some(&secret), Some(1)),
+            identity(2, Some(&secret), Some(1)),
+        );
+        let raised = State {
+            level: Level::NEXT,
+            ..State::default()
+        };
+        ahead.states = watch::Sender::new(Arc::new(raised)).subscribe();
+        ahead.highest = Level::NEXT;
+        let (caller, server) = meet(&old, &ahead).await;
+        let refused = caller.unwrap_err().to_string();
+        assert!(
+            refused.contains("1 to 1") && refused.contains("2 to 2"),
+            "{refused}"
+        );
+        assert!(
+            matches!(server, Err(HandshakeError::Version { .. })),
+            "{server:?}"
+        );
     }
 
     #[tokio::test]

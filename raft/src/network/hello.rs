@@ -2,8 +2,10 @@
 //! it: who calls, whom it means, which cluster each of them belongs to, and which versions of the protocol each of them knows.
 //! Its layout never changes; what is added goes to the end, and is left out by who does not know it.
 
+use std::fmt;
+
 use crate::founding::FoundingId;
-use crate::model::NodeId;
+use crate::model::{Level, NodeId};
 
 use super::handshake::HandshakeError;
 
@@ -16,22 +18,24 @@ const HELLO_BYTES: usize = 8 + 8 + FOUNDING_BYTES + MEMBERS_BYTES + VERSIONS_BYT
 const ANSWER_BYTES: usize = 1 + FOUNDING_BYTES + VERSIONS_BYTES;
 const VERSIONS_BYTES: usize = 4;
 
-/// The versions of the protocol that a node knows: of the messages that follow the handshake. This is the only place where
-/// they are exchanged, and both ends come to the same.
+/// The versions of the protocol that a node speaks: of the messages that follow the handshake. They are feature levels. The
+/// lowest is that of the node's cluster, because who does not know it could not read what the cluster says. This is the only
+/// place where versions are exchanged, and both ends come to the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Versions {
-    lowest: u16,
-    highest: u16,
+pub(crate) struct Versions {
+    pub(super) lowest: Level,
+    pub(super) highest: Level,
+}
+
+impl fmt::Display for Versions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.lowest, self.highest)
+    }
 }
 
 impl Versions {
-    pub(super) const OWN: Self = Self {
-        lowest: 1,
-        highest: 1,
-    };
-
     /// The highest version that both know.
-    fn common(self, other: Self) -> Option<u16> {
+    fn common(self, other: Self) -> Option<Level> {
         let highest = self.highest.min(other.highest);
         (highest >= self.lowest.max(other.lowest)).then_some(highest)
     }
@@ -74,7 +78,7 @@ pub(super) struct Terms {
     /// The node at the other end.
     pub(super) peer: NodeId,
     /// The version of the protocol that is spoken.
-    pub(super) version: u16,
+    pub(super) version: Level,
     pub(super) relation: Relation,
 }
 
@@ -197,14 +201,17 @@ impl Refusal {
 
 impl Versions {
     fn write(self) -> [u8; VERSIONS_BYTES] {
-        let ([a, b], [c, d]) = (self.lowest.to_be_bytes(), self.highest.to_be_bytes());
+        let number = |level: Level| u16::from(level.0).to_be_bytes();
+        let ([a, b], [c, d]) = (number(self.lowest), number(self.highest));
         [a, b, c, d]
     }
 
     fn read([a, b, c, d]: [u8; VERSIONS_BYTES]) -> Self {
+        // What is above all levels is not known here either way.
+        let level = |bytes| Level(u8::try_from(u16::from_be_bytes(bytes)).unwrap_or(u8::MAX));
         Self {
-            lowest: u16::from_be_bytes([a, b]),
-            highest: u16::from_be_bytes([c, d]),
+            lowest: level([a, b]),
+            highest: level([c, d]),
         }
     }
 }
@@ -238,18 +245,21 @@ mod tests {
         to: NodeId(1),
         cluster: None,
         members: [7; MEMBERS_BYTES],
-        versions: Versions::OWN,
+        versions: versions(1, 1),
     };
 
-    fn versions(lowest: u16, highest: u16) -> Versions {
-        Versions { lowest, highest }
+    const fn versions(lowest: u8, highest: u8) -> Versions {
+        Versions {
+            lowest: Level(lowest),
+            highest: Level(highest),
+        }
     }
 
     #[test]
     fn what_is_said_is_read_also_with_more_behind_it() {
         let hello = Hello {
             cluster: Some(FoundingId::of([3; FOUNDING_BYTES])),
-            versions: versions(2, 513),
+            versions: versions(2, 200),
             ..OWN
         };
         assert_eq!(hello.write().len(), HELLO_BYTES);
@@ -275,10 +285,10 @@ mod tests {
 
     #[test]
     fn the_highest_version_that_both_know_is_spoken() {
-        let common = |one: (u16, u16), other: (u16, u16)| {
+        let common = |one: (u8, u8), other: (u8, u8)| {
             let (one, other) = (versions(one.0, one.1), versions(other.0, other.1));
             assert_eq!(one.common(other), other.common(one));
-            one.common(other)
+            one.common(other).map(|level| level.0)
         };
         assert_eq!(common((1, 1), (1, 1)), Some(1));
         assert_eq!(common((1, 3), (2, 5)), Some(3));
@@ -337,7 +347,7 @@ mod tests {
         };
         assert_eq!(caller.conclude(&answer), Err(Refusal::Version));
         let answer = Answer {
-            versions: Versions::OWN,
+            versions: versions(1, 1),
             ..answer
         };
         assert_eq!(caller.conclude(&answer), Err(Refusal::OtherCluster));
@@ -348,7 +358,7 @@ mod tests {
         let terms = caller.conclude(&answer).unwrap();
         assert_eq!(
             (terms.peer, terms.version, terms.relation),
-            (NodeId(1), 1, Relation::Strangers)
+            (NodeId(1), Level::FIRST, Relation::Strangers)
         );
     }
 }

@@ -8,12 +8,36 @@ use serde::{Deserialize, Serialize};
 
 use super::pieces::Piece;
 use crate::codec::layout::{EntryV1, LogIdV1, VoteV1};
-use crate::codec::{self, CodecError};
+use crate::codec::{self, CodecError, Format};
 use crate::command::Proposal;
 use crate::founding::FoundingId;
-use crate::model::Revision;
+use crate::model::{Level, Revision};
 use crate::outcome::Outcome;
 use crate::types::TypeConfig;
+
+impl Format for Request {
+    fn level(&self) -> Level {
+        match self {
+            Self::Append(message) => message
+                .entries
+                .iter()
+                .map(Format::level)
+                .max()
+                .unwrap_or_default(),
+            Self::Propose(proposal) => proposal.level(),
+            Self::Vote(_)
+            | Self::PreVote(_)
+            | Self::Snapshot(_)
+            | Self::TransferLeader { .. }
+            | Self::Show { .. }
+            | Self::Describe
+            | Self::Join { .. }
+            | Self::Floor => Level::FIRST,
+        }
+    }
+}
+
+impl Format for Response {}
 
 /// A question to a peer.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,7 +52,7 @@ pub(crate) enum Request {
         last: Option<LogIdV1>,
     },
     /// To the leader: commit this.
-    Propose(Proposal),
+    Propose(Box<Proposal>),
     /// Answered when the peer shows more than `after`, or after a short while.
     Show {
         after: Revision,
@@ -307,5 +331,7 @@ mod tests {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod examples;
 #[cfg(test)]
 mod fuzz;

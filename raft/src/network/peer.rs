@@ -124,7 +124,7 @@ impl Peers {
                 limit,
             });
         };
-        match peer.call(&Request::Propose(proposal), limit).await? {
+        match peer.call(&Request::Propose(Box::new(proposal)), limit).await? {
             Response::Taken(answer) => Ok(answer),
             Response::Failed(_) => Ok(TakeAnswer::NotLeader),
             _ => Err(peer.unexpected()),

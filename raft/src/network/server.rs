@@ -122,7 +122,7 @@ impl Door {
             }
         };
         let terms = channel.terms;
-        tracing::debug!(%from, node = %terms.peer, version = terms.version, "a peer connected");
+        tracing::debug!(%from, node = %terms.peer, version = %terms.version, "a peer connected");
         self.whereabouts.note(terms.peer, from.ip());
         let (place, leave) = self.peers.take(terms.peer);
         tokio::select! {

@@ -14,7 +14,7 @@ use super::pieces::{Gathered, Gathering, Piece};
 use crate::codec::layout::{LogIdV1, VoteV1};
 use crate::disk_space::DiskSpace;
 use crate::founding::FoundingId;
-use crate::model::Revision;
+use crate::model::{Level, Revision};
 use crate::node::{Raft, floor_as_leader, take};
 use crate::standing::StandingKeeper;
 use crate::store::{Standing, read_snapshot};
@@ -32,6 +32,8 @@ pub(crate) struct Service {
     standing: Arc<StandingKeeper>,
     visible: VisibleRevision,
     space: DiskSpace,
+    /// The highest format that is known here.
+    highest: Level,
     /// What has come of a snapshot.
     gathering: Mutex<Gathering>,
 }
@@ -42,12 +44,14 @@ impl Service {
         standing: Arc<StandingKeeper>,
         visible: VisibleRevision,
         space: DiskSpace,
+        highest: Level,
     ) -> Self {
         Self {
             raft,
             standing,
             visible,
             space,
+            highest,
             gathering: Mutex::default(),
         }
     }
@@ -84,7 +88,7 @@ impl Service {
                 stand(raft, from, to, last).await
             }
             Request::Propose(proposal) if self.space.is_enough() => {
-                Ok(Response::Taken(take(raft, proposal).await))
+                Ok(Response::Taken(take(raft, *proposal).await))
             }
             Request::Propose(_) => Ok(Response::Taken(TakeAnswer::DiskFull)),
             Request::Floor => Ok(Response::Floor(floor_as_leader(raft).await)),
@@ -120,7 +124,7 @@ impl Service {
 
     /// openraft panics on a snapshot that no leader can have sent; what does not decode never reaches it.
     async fn install(&self, raft: &Raft, vote: VoteV1, bytes: Vec<u8>) -> Result<Response, Failure> {
-        let read = read_snapshot(bytes).await;
+        let read = read_snapshot(bytes, self.highest).await;
         let (decoded, snapshot) = read.map_err(|_| Failure::NotUnderstood)?;
         let meta = decoded.meta().map_err(|_| Failure::NotUnderstood)?;
         drop(decoded);

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use super::core::Core;
 use super::{Applied, ProposeError};
-use crate::command::Command;
+use crate::command::{Change, Command};
 use crate::model::{Liveness, NodeId};
 use crate::status::Readiness;
 
@@ -21,7 +21,7 @@ const TRANSFER_POLL: Duration = Duration::from_millis(10);
 /// What the handle asks for.
 pub(super) enum Call {
     Propose {
-        command: Box<Command>,
+        change: Box<Change>,
         answer: oneshot::Sender<Result<Applied, ProposeError>>,
     },
     TransferLeadership {
@@ -50,10 +50,10 @@ pub(super) async fn serve(
     while let Some(call) = calls.recv().await {
         let core = core.clone();
         match call {
-            Call::Propose { command, answer } => {
+            Call::Propose { change, answer } => {
                 tokio::spawn(async move {
                     // A caller that has gone needs no answer.
-                    answer.send(core.propose(*command).await).ok();
+                    answer.send(core.propose(*change).await).ok();
                 });
             }
             Call::TransferLeadership { done } => {
@@ -84,7 +84,7 @@ pub(super) async fn leave(core: &Core) {
         id: core.id,
         liveness: Liveness::Down,
     };
-    let leaving = core.commit(down, Instant::now() + LEAVE);
+    let leaving = core.commit(core.own(down), Instant::now() + LEAVE);
     if !matches!(timeout(LEAVE, leaving).await, Ok(Ok(_))) {
         tracing::info!("the other nodes were not told that this one stops");
     }
@@ -92,11 +92,11 @@ pub(super) async fn leave(core: &Core) {
 }
 
 async fn drain(core: &Core) -> Result<(), ProposeError> {
-    core.propose(Command::SetLiveness {
+    let draining = Command::SetLiveness {
         id: core.id,
         liveness: Liveness::Draining,
-    })
-    .await?;
+    };
+    core.propose(core.own(draining)).await?;
     transfer_leadership(core).await;
     Ok(())
 }

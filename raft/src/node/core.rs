@@ -10,11 +10,13 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{Applied, ProposeError};
 use crate::codec;
-use crate::command::{Command, Proposal};
-use crate::config::Tuning;
+use crate::command::{Author, AuthorKind, Change, Command, Proposal};
+use crate::config::{Tuning, Upgrade};
 use crate::disk_space::DiskSpace;
+use crate::machine;
 use crate::model::{Liveness, NodeId, Revision, State};
 use crate::network::{Peer, Peers, TakeAnswer};
+use crate::outcome::Outcome;
 use crate::sequence::Sequencer;
 use crate::store::StateStore;
 use crate::types::TypeConfig;
@@ -44,6 +46,7 @@ pub(crate) struct Core {
     pub(super) visible: VisibleRevision,
     pub(super) peers: Peers,
     pub(super) tuning: Tuning,
+    pub(super) upgrade: Upgrade,
     pub(super) space: DiskSpace,
     pub(super) proposals: Proposals,
 }
@@ -78,25 +81,35 @@ impl Core {
         raft.metrics().borrow_watched().current_leader.map(NodeId)
     }
 
-    /// Commits `command` and waits until every live node shows it.
-    pub(super) async fn propose(&self, command: Command) -> Result<Applied, ProposeError> {
+    /// A change that this node wants itself.
+    pub(super) fn own(&self, command: Command) -> Change {
+        own(self.id, self.states.borrow().revision, command)
+    }
+
+    /// Commits a change and waits until every live node shows it.
+    pub(super) async fn propose(&self, change: Change) -> Result<Applied, ProposeError> {
         let deadline = Instant::now() + self.tuning.propose;
         let permit = timeout_at(deadline, self.proposals.open.acquire()).await;
         let _permit = permit
             .map_err(|_| ProposeError::Busy)?
             .map_err(|_| ProposeError::Stopped)?;
-        let applied = self.commit(command, deadline).await?;
+        let applied = self.commit(change, deadline).await?;
         self.shown_everywhere(applied, deadline).await
     }
 
-    /// Commits `command`, however many leaders that takes.
-    pub(super) async fn commit(&self, command: Command, deadline: Instant) -> Result<Applied, ProposeError> {
+    /// Commits a change, however many leaders that takes.
+    pub(super) async fn commit(&self, change: Change, deadline: Instant) -> Result<Applied, ProposeError> {
+        if let Some(applied) = self.too_early(&change.command) {
+            return Ok(applied);
+        }
         let ticket = self.proposals.sequencer.next();
         let mut proposal = Proposal {
             node: self.id,
             id: ticket.id(),
             settled: ticket.settled(),
-            command,
+            author: change.author,
+            judged_at: change.judged_at,
+            command: change.command,
         };
         let bytes = codec::encode(&proposal).map_or(usize::MAX, |bytes| bytes.len());
         if bytes > MAX_PROPOSAL_BYTES {
@@ -118,6 +131,16 @@ impl Core {
             }
             proposal.settled = ticket.settled();
         }
+    }
+
+    /// A refusal of what the cluster's level does not have: nodes that do not know it could not read it in the log.
+    fn too_early(&self, command: &Command) -> Option<Applied> {
+        let state = self.states.borrow();
+        let refusal = machine::check_level(&state, command).err()?;
+        Some(Applied {
+            outcome: Outcome::Refused(refusal),
+            revision: state.revision,
+        })
     }
 
     async fn attempt(&self, proposal: Proposal) -> Attempt {
@@ -222,6 +245,20 @@ pub(crate) async fn take(raft: &Raft, proposal: Proposal) -> TakeAnswer {
             tracing::error!(%error, "openraft has stopped");
             TakeAnswer::Stopped
         }
+    }
+}
+
+/// A change that a node wants itself, which has seen the state `seen`.
+pub(super) fn own(id: NodeId, seen: Revision, command: Command) -> Change {
+    Change {
+        author: Author {
+            kind: AuthorKind::Node,
+            name: id.to_string(),
+            address: None,
+            request: String::new(),
+        },
+        judged_at: seen,
+        command,
     }
 }
 

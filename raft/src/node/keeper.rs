@@ -52,7 +52,7 @@ pub(super) async fn keep_own_record(core: &Core, record: NodeRecord, readiness: 
                 id: core.id,
                 liveness: wanted,
             };
-            if let Err(error) = core.propose(change).await {
+            if let Err(error) = core.propose(core.own(change)).await {
                 tracing::warn!(%error, ?wanted, "cannot tell the cluster of this node's liveness");
             }
         }
@@ -62,13 +62,11 @@ pub(super) async fn keep_own_record(core: &Core, record: NodeRecord, readiness: 
 /// Returns once the cluster has the record, or has refused it.
 async fn put_record(core: &Core, record: NodeRecord) -> Result<(), Refusal> {
     loop {
-        match core
-            .propose(Command::PutNode {
-                id: core.id,
-                record: record.clone(),
-            })
-            .await
-        {
+        let put = Command::PutNode {
+            id: core.id,
+            record: record.clone(),
+        };
+        match core.propose(core.own(put)).await {
             Ok(Applied {
                 outcome: Outcome::Refused(refusal),
                 ..
@@ -124,7 +122,7 @@ pub(super) async fn watch_peers(core: Arc<Core>) {
                 id,
                 liveness: Liveness::Down,
             };
-            if let Err(error) = core.commit(change, now + core.tuning.silence).await {
+            if let Err(error) = core.commit(core.own(change), now + core.tuning.silence).await {
                 tracing::warn!(%error, "cannot take a silent node out");
             }
         }

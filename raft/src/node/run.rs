@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::calls::{self, Call};
 use super::confirm::{self, Asker};
 use super::core::{Core, Raft};
-use super::{RaftStatus, StartError, formation, keeper};
+use super::{RaftStatus, StartError, formation, keeper, upgrade};
 use crate::disk_space::DiskSpace;
 use crate::model::{NodeId, NodeRecord};
 use crate::network::{self, Identity, Network, PeerPort, Service};
@@ -63,6 +63,7 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         stores.standing.clone(),
         core.visible.clone(),
         space,
+        record.ability.highest,
     );
     let mut helpers = JoinSet::new();
     if let Some(port) = port {
@@ -88,6 +89,7 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
             watchers.spawn(network::poll(peer.clone()));
         }
         watchers.spawn(keeper::watch_peers(core.clone()));
+        watchers.spawn(upgrade::raise_level(core.clone()));
         // Not a task of its own: a node that takes leave does not say any more that it is up. Whatever the cluster
         // thinks of the record, calls are served.
         let keeping = async {

@@ -83,14 +83,21 @@ impl Node {
     /// long as reading the data directory takes.
     pub fn start(config: NodeConfig) -> Result<Self, StartError> {
         let raft = raft_config(&config.tuning)?;
+        let highest = config.record.ability.highest;
         let port = listen(&config)?;
         let taken_port = port.as_ref().map(PeerPort::taken);
-        let store = store::open(&config.data_dir, config.id, &config.storage)?;
+        let store = store::open(&config.data_dir, (config.id, highest), &config.storage)?;
         let states = store.states.watch();
         let snapshot_failures = store.states.watch_failures();
         let visible = VisibleRevision::new(states.borrow().revision);
         let proofs = (config.secret.clone(), config.tls.clone());
-        let identity = Identity::new(config.id, &config.peers, proofs, store.standing.subscribe());
+        let identity = Identity::new(
+            config.id,
+            &config.peers,
+            proofs,
+            store.standing.subscribe(),
+            (highest, states.clone()),
+        );
         let peers = Peers::new(&identity, &config.peers);
         let (calls, call_queue) = mpsc::channel(CALLS);
         let (confirms, askers) = mpsc::channel(confirm::WAITING);
@@ -104,6 +111,7 @@ impl Node {
             visible: visible.clone(),
             peers: peers.clone(),
             tuning: config.tuning.clone(),
+            upgrade: config.upgrade,
             space: space.clone(),
             proposals: super::core::Proposals::new(random()?),
         };

@@ -11,16 +11,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::rewrite::{self, Turn, rewrite};
 use super::seal::{Label, Place, Seal, Storage};
 use crate::codec::layout::{EntryV1, LogIdV1, SnapshotV1, VoteV1};
-use crate::codec::{self, CodecError};
+use crate::codec::{self, CodecError, Format};
 use crate::founding::FoundingId;
-use crate::model::{NodeId, State};
+use crate::model::{Level, NodeId, State};
 use crate::types::{Entry, LogId, SnapshotMeta, Vote};
 
 /// Log entries by index.
@@ -68,6 +67,8 @@ impl Standing {
     }
 }
 
+impl Format for Standing {}
+
 /// Everything in the file.
 #[derive(Debug)]
 pub(super) struct Contents {
@@ -94,7 +95,11 @@ pub(super) struct File {
 
 /// Opens the file, creating it for its owner only, reads all of it, and has it written anew where it is not kept as
 /// `storage` says.
-pub(super) fn open(data_dir: &Path, id: NodeId, storage: &Storage) -> Result<(File, Contents), StoreError> {
+pub(super) fn open(
+    data_dir: &Path,
+    (id, highest): (NodeId, Level),
+    storage: &Storage,
+) -> Result<(File, Contents), StoreError> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -109,6 +114,7 @@ pub(super) fn open(data_dir: &Path, id: NodeId, storage: &Storage) -> Result<(Fi
         let mut reader = Reader {
             path: path.clone(),
             seal: None,
+            highest,
         };
         let mut database = reader.open()?;
         // Of a node that ended while it wrote the file anew.
@@ -162,6 +168,8 @@ fn sync_directory(data_dir: &Path) -> Result<(), StoreError> {
 struct Reader {
     path: PathBuf,
     seal: Option<Seal>,
+    /// The highest format that is known here.
+    highest: Level,
 }
 
 impl Reader {
@@ -268,7 +276,15 @@ impl Reader {
     }
 
     fn codec_error(&self, what: impl Into<String>, error: &CodecError) -> StoreError {
-        self.corrupt(what, error.to_string())
+        match error {
+            CodecError::Newer { version, highest } => StoreError::Newer {
+                path: self.path.clone(),
+                what: what.into(),
+                version: *version,
+                highest: *highest,
+            },
+            error => self.corrupt(what, error.to_string()),
+        }
     }
 
     /// Creates the tables of a new file and writes its owner, or checks it.
@@ -346,7 +362,8 @@ impl Reader {
             let index = index.value();
             let what = || format!("log entry {index}");
             let bytes = self.opened(Place::Log(index), bytes.value(), what)?;
-            let entry: EntryV1 = codec::decode(&bytes).map_err(|e| self.codec_error(what(), &e))?;
+            let entry: EntryV1 =
+                codec::decode(&bytes, self.highest).map_err(|e| self.codec_error(what(), &e))?;
             let entry = entry.into_entry().map_err(|e| self.codec_error(what(), &e))?;
             let expected = first + entries.len() as u64;
             if index != expected || entry.log_id.index != index {
@@ -357,7 +374,7 @@ impl Reader {
         Ok(LogContents { purged, entries })
     }
 
-    fn value<T: DeserializeOwned>(
+    fn value<T: Format>(
         &self,
         meta: &impl ReadableTable<&'static str, &'static [u8]>,
         key: &'static str,
@@ -367,20 +384,20 @@ impl Reader {
             return Ok(None);
         };
         let bytes = self.opened(Place::Single(key), bytes.value(), what)?;
-        codec::decode(&bytes)
+        codec::decode(&bytes, self.highest)
             .map(Some)
             .map_err(|e| self.codec_error(what(), &e))
     }
 
     /// The same for what is never sealed.
-    fn clear_value<T: DeserializeOwned>(
+    fn clear_value<T: Format>(
         &self,
         meta: &impl ReadableTable<&'static str, &'static [u8]>,
         key: &'static str,
     ) -> Result<Option<T>, StoreError> {
         let bytes = meta.get(key).map_err(|e| self.redb_error(e))?;
         bytes
-            .map(|bytes| codec::decode(bytes.value()))
+            .map(|bytes| codec::decode(bytes.value(), self.highest))
             .transpose()
             .map_err(|e| self.codec_error(format!("the {key}"), &e))
     }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::model::NodeId;
+use crate::model::{Level, NodeId};
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,15 @@ pub enum StoreError {
         reason: String,
     },
     #[error(
+        "{what} in {} was written by a newer version of klamm: it has format version {version}, and this version of klamm knows them up to {highest}. Nothing is damaged: start the version that wrote it, or a newer one. There is no way back to this one since the feature level of the cluster was raised", path.display()
+    )]
+    Newer {
+        path: PathBuf,
+        what: String,
+        version: Level,
+        highest: Level,
+    },
+    #[error(
         "{} is encrypted, and no storage key was given: name the file with its key in klamm.storage.key.file. Without that key nothing of it can be read; if the key is lost and other nodes hold the data, remove the directory and let this node fetch it again", path.display()
     )]
     NoKey { path: PathBuf },
@@ -48,9 +57,11 @@ impl StoreError {
     /// Whether it will be the same however often the file is opened.
     pub fn is_final(&self) -> bool {
         match self {
-            Self::OtherNode { .. } | Self::Corrupt { .. } | Self::NoKey { .. } | Self::OtherKey { .. } => {
-                true
-            }
+            Self::OtherNode { .. }
+            | Self::Corrupt { .. }
+            | Self::Newer { .. }
+            | Self::NoKey { .. }
+            | Self::OtherKey { .. } => true,
             // Another process may end, a disk be mounted, space be made.
             Self::Directory { .. }
             | Self::File { .. }

@@ -11,6 +11,8 @@ use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
 use aws_lc_rs::{error::Unspecified, rand};
 use serde::{Deserialize, Serialize};
 
+use crate::codec::Format;
+
 const MARK_BYTES: usize = 16;
 
 /// Under what a node seals what it keeps on its disk. Its `Debug` shows nothing of it.
@@ -64,6 +66,8 @@ pub(super) struct Label {
     /// Follows from the salt and the storage key, and says nothing of it.
     mark: [u8; MARK_BYTES],
 }
+
+impl Format for Label {}
 
 /// What seals and opens the values of one file.
 pub(super) struct Seal {

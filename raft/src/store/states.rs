@@ -14,7 +14,7 @@ use super::disk::SNAPSHOT;
 use super::writer::{Change, WriterHandle, invalid};
 use crate::codec::{self, CodecError, layout::SnapshotV1};
 use crate::machine;
-use crate::model::{Revision, State};
+use crate::model::{Level, Revision, State};
 use crate::outcome::Outcome;
 use crate::types::{Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 
@@ -28,6 +28,8 @@ pub(crate) struct StateStore {
     applied: Option<LogId>,
     membership: StoredMembership,
     states: watch::Sender<Arc<State>>,
+    /// The highest format that is known here.
+    highest: Level,
     writer: WriterHandle,
     pub(super) encode: Encode,
     pub(super) try_again: Duration,
@@ -37,13 +39,18 @@ pub(crate) struct StateStore {
 
 impl StateStore {
     /// The state of `snapshot`, or an empty one.
-    pub(super) fn new(snapshot: Option<(SnapshotMeta, Arc<State>)>, writer: WriterHandle) -> Self {
+    pub(super) fn new(
+        snapshot: Option<(SnapshotMeta, Arc<State>)>,
+        highest: Level,
+        writer: WriterHandle,
+    ) -> Self {
         let (meta, state) = snapshot.unwrap_or_default();
         Self {
             applied: meta.last_log_id,
             membership: meta.last_membership,
             states: watch::Sender::new(state.clone()),
             state,
+            highest,
             writer,
             encode: codec::encode,
             try_again: TRY_AGAIN,
@@ -92,9 +99,9 @@ impl Applying {
 }
 
 /// Reads a snapshot, on a thread of its own.
-pub(crate) async fn read_snapshot(bytes: Vec<u8>) -> io::Result<(SnapshotV1, Vec<u8>)> {
+pub(crate) async fn read_snapshot(bytes: Vec<u8>, highest: Level) -> io::Result<(SnapshotV1, Vec<u8>)> {
     let read = move || {
-        let decoded = codec::decode(&bytes).map_err(invalid)?;
+        let decoded = codec::decode(&bytes, highest).map_err(invalid)?;
         Ok((decoded, bytes))
     };
     tokio::task::spawn_blocking(read)
@@ -152,6 +159,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
         SnapshotBuilder {
             meta,
             state: self.state.clone(),
+            highest: self.highest,
             writer: self.writer.clone(),
             encode: self.encode,
             try_again: self.try_again,
@@ -160,7 +168,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Vec<u8>) -> io::Result<()> {
-        let (decoded, snapshot) = read_snapshot(snapshot).await?;
+        let (decoded, snapshot) = read_snapshot(snapshot, self.highest).await?;
         self.writer
             .write(Change::Put {
                 key: SNAPSHOT,
@@ -176,7 +184,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
         match self.writer.read_snapshot().await? {
-            Some(bytes) => snapshot_of(bytes).await.map(Some),
+            Some(bytes) => snapshot_of(bytes, self.highest).await.map(Some),
             None => Ok(None),
         }
     }
@@ -190,6 +198,7 @@ pub(super) type Encode = fn(&SnapshotV1) -> Result<Vec<u8>, CodecError>;
 pub(crate) struct SnapshotBuilder {
     meta: SnapshotMeta,
     state: Arc<State>,
+    highest: Level,
     writer: WriterHandle,
     encode: Encode,
     try_again: Duration,
@@ -207,7 +216,7 @@ impl SnapshotBuilder {
         );
         tokio::time::sleep(self.try_again).await;
         if let Some(bytes) = self.writer.read_snapshot().await? {
-            return snapshot_of(bytes).await;
+            return snapshot_of(bytes, self.highest).await;
         }
         let meta = SnapshotMeta::default();
         let empty = SnapshotV1::new(&meta, Arc::default());
@@ -216,8 +225,8 @@ impl SnapshotBuilder {
     }
 }
 
-async fn snapshot_of(bytes: Vec<u8>) -> io::Result<Snapshot> {
-    let (decoded, snapshot) = read_snapshot(bytes).await?;
+async fn snapshot_of(bytes: Vec<u8>, highest: Level) -> io::Result<Snapshot> {
+    let (decoded, snapshot) = read_snapshot(bytes, highest).await?;
     let meta = decoded.meta().map_err(invalid)?;
     Ok(Snapshot { meta, snapshot })
 }

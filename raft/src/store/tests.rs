@@ -14,7 +14,8 @@ mod sealed;
 
 use super::*;
 use crate::codec::{self, layout::EntryV1};
-use crate::command::{Command, Proposal, ProposalId};
+use crate::command::{Author, Command, Proposal, ProposalId};
+use crate::model::Revision;
 use crate::types::{Entry, LeaderId, LogId, TypeConfig, Vote};
 
 struct Builder;
@@ -22,7 +23,7 @@ struct Builder;
 impl StoreBuilder<TypeConfig, LogStore, StateStore, tempfile::TempDir> for Builder {
     async fn build(&self) -> Result<(tempfile::TempDir, LogStore, StateStore), StorageError<TypeConfig>> {
         let directory = tempfile::tempdir().unwrap();
-        let store = open(directory.path(), NodeId(0), &Storage::default()).unwrap();
+        let store = open(directory.path(), (NodeId(0), Level::NEWEST), &Storage::default()).unwrap();
         Ok((directory, store.log, store.states))
     }
 }
@@ -51,7 +52,7 @@ impl Bench {
     }
 
     fn open(&self) -> Result<Store, StoreError> {
-        open(self.directory.path(), NodeId(1), &self.storage)
+        open(self.directory.path(), (NodeId(1), Level::NEWEST), &self.storage)
     }
 
     /// Opens the file as `bytes`.
@@ -114,6 +115,8 @@ fn entry(index: u64) -> Entry {
         node: NodeId(1),
         id,
         settled: index,
+        author: Author::example(),
+        judged_at: Revision(1),
         command,
     };
     Entry {
@@ -357,7 +360,7 @@ fn write_until_the_disk_fails() {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         for _ in 0..40 {
-            writer.put(VOTE, &1_u64).await.unwrap();
+            writer.put(VOTE, &NodeId(1)).await.unwrap();
         }
     });
 }

@@ -7,12 +7,11 @@ use std::thread::{self, JoinHandle};
 
 use openraft::storage::IOFlushed;
 use redb::ReadableDatabase;
-use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
 use super::disk::{File, LOG, META, PURGED, SNAPSHOT};
 use super::seal::Place;
-use crate::codec::{self, CodecError};
+use crate::codec::{self, CodecError, Format};
 use crate::types::TypeConfig;
 
 /// Jobs that may wait for the disk; the sender waits when there are more.
@@ -70,7 +69,7 @@ impl WriterHandle {
     }
 
     /// Sets a single value; returns when it is durable.
-    pub(crate) async fn put<T: Serialize>(&self, key: &'static str, value: &T) -> io::Result<()> {
+    pub(crate) async fn put<T: Format>(&self, key: &'static str, value: &T) -> io::Result<()> {
         let value = codec::encode(value).map_err(invalid)?;
         self.write(Change::Put { key, value }).await
     }

@@ -36,7 +36,7 @@ async fn fill(cluster: &Cluster, vcluster: &str, at_once: usize) -> Limit {
             vcluster: vcluster.parse().unwrap(),
             acls: (first..first + at_once).map(acl).collect(),
         };
-        match cluster.node(1).propose(command).await.unwrap().outcome {
+        match cluster.node(1).propose_own(command).await.unwrap().outcome {
             Outcome::Created => {}
             Outcome::Refused(Refusal::OverLimit(over)) => return over.limit,
             other => panic!("{other:?}"),
@@ -74,7 +74,7 @@ async fn comes_back(cluster: &mut Cluster) {
         vcluster: "full-0".parse().unwrap(),
         acls: vec![acl(0)],
     };
-    let made = cluster.node(2).propose(room).await.unwrap().outcome;
+    let made = cluster.node(2).propose_own(room).await.unwrap().outcome;
     assert_eq!(made, Outcome::Deleted);
 }
 
@@ -87,7 +87,7 @@ async fn a_state_of_many_pieces_reaches_a_node_that_lost_its_disk() {
     if let Command::PutVcluster { spec, .. } = &mut spec {
         spec.limits = Limits([(Limit::AclBytes, 3 * 1024 * 1024)].into());
     }
-    cluster.node(1).propose(spec).await.unwrap();
+    cluster.node(1).propose_own(spec).await.unwrap();
     assert_eq!(fill(&cluster, "full-0", 100).await, Limit::AclBytes);
     comes_back(&mut cluster).await;
 }

@@ -20,7 +20,7 @@ async fn a_restart_keeps_all() {
     let directory = tempfile::tempdir().unwrap();
     let node = Node::start(config(directory.path())).unwrap();
     node.wait_ready(LIMIT).await.unwrap();
-    let applied = node.propose(put("one")).await.unwrap();
+    let applied = node.propose_own(put("one")).await.unwrap();
     assert_eq!(applied.outcome, Outcome::Created);
     assert!(node.states().borrow().revision >= applied.revision);
     let before = node.states().borrow().clone();
@@ -34,7 +34,7 @@ async fn a_restart_keeps_all() {
     assert_eq!(node.states().borrow().vclusters, before.vclusters);
     node.wait_ready(LIMIT).await.unwrap();
     assert_eq!(
-        node.propose(put("one")).await.unwrap().outcome,
+        node.propose_own(put("one")).await.unwrap().outcome,
         Outcome::Unchanged
     );
     node.shutdown().await;
@@ -85,7 +85,7 @@ async fn a_disk_without_room_refuses_changes() {
     node.shutdown().await;
     config.tuning.disk_reserve_bytes = u64::MAX;
     let node = Node::start(config).unwrap();
-    assert_eq!(node.propose(put("one")).await, Err(ProposeError::DiskFull));
+    assert_eq!(node.propose_own(put("one")).await, Err(ProposeError::DiskFull));
     node.shutdown().await;
 }
 
@@ -98,11 +98,11 @@ async fn a_command_that_is_too_large_is_refused() {
         kafka_cluster_id: "x".repeat(9 * 1024 * 1024),
     };
     assert!(matches!(
-        node.propose(command).await,
+        node.propose_own(command).await,
         Err(ProposeError::TooLarge { .. })
     ));
     node.shutdown().await;
-    assert_eq!(node.propose(put("one")).await, Err(ProposeError::Stopped));
+    assert_eq!(node.propose_own(put("one")).await, Err(ProposeError::Stopped));
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn the_log_is_cut_and_a_snapshot_restarts() {
     config.tuning.snapshot_entries = 10;
     let node = Node::start(config.clone()).unwrap();
     for number in 0..60 {
-        node.propose(put(&format!("vc-{number}"))).await.unwrap();
+        node.propose_own(put(&format!("vc-{number}"))).await.unwrap();
     }
     assert!(node.status().snapshot.is_some());
     node.shutdown().await;
@@ -126,8 +126,8 @@ async fn too_few_ports_are_named_instead_of_waited_for() {
     let directory = tempfile::tempdir().unwrap();
     let mut config = config(directory.path());
     let node = Node::start(config.clone()).unwrap();
-    node.propose(put("one")).await.unwrap();
-    node.propose(put("two")).await.unwrap();
+    node.propose_own(put("one")).await.unwrap();
+    node.propose_own(put("two")).await.unwrap();
     node.shutdown().await;
     config.record = NodeRecord::with_ports("gateway", 6969, 1);
     let node = Node::start(config).unwrap();

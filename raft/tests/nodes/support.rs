@@ -33,23 +33,14 @@ impl Cluster {
         let peers = (0..3)
             .map(|at| (NodeId(u64::from(at) + 1), address(at)))
             .collect();
-        let tuning = Tuning {
-            heartbeat: Duration::from_millis(150),
-            election: Duration::from_millis(700),
-            silence: Duration::from_millis(1500),
-            recovery: Duration::from_millis(500),
-            propose: Duration::from_secs(20),
-            ..Tuning::default()
-        };
-        let secret = Some(ClusterSecret::generate().unwrap());
         let directory = tempfile::tempdir().unwrap();
         Self {
             nodes: BTreeMap::new(),
             directory,
             _ports: ports,
             peers,
-            secret,
-            tuning,
+            secret: Some(ClusterSecret::generate().unwrap()),
+            tuning: tuning(),
         }
     }
 
@@ -78,13 +69,10 @@ impl Cluster {
     }
 
     pub(crate) fn config(&self, id: u64) -> NodeConfig {
-        let record = NodeRecord::with_ports(format!("gateway{id}"), 6969, 50_000);
         NodeConfig {
-            listen: Some(self.address(id)),
-            peers: self.peers.clone(),
             secret: self.secret.clone(),
             tuning: self.tuning.clone(),
-            ..NodeConfig::single(NodeId(id), self.data_dir(id), record)
+            ..config_of(id, self.peers.clone(), self.data_dir(id))
         }
     }
 
@@ -132,6 +120,28 @@ impl Cluster {
     }
 }
 
+/// A node of a cluster, also in another process.
+pub(crate) fn config_of(id: u64, peers: BTreeMap<NodeId, String>, data_dir: PathBuf) -> NodeConfig {
+    let record = NodeRecord::with_ports(format!("gateway{id}"), 6969, 50_000);
+    NodeConfig {
+        listen: Some(peers[&NodeId(id)].parse().unwrap()),
+        peers,
+        tuning: tuning(),
+        ..NodeConfig::single(NodeId(id), data_dir, record)
+    }
+}
+
+fn tuning() -> Tuning {
+    Tuning {
+        heartbeat: Duration::from_millis(150),
+        election: Duration::from_millis(700),
+        silence: Duration::from_millis(1500),
+        recovery: Duration::from_millis(500),
+        propose: Duration::from_secs(20),
+        ..Tuning::default()
+    }
+}
+
 /// Waits until `condition` holds.
 pub(crate) async fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
@@ -155,7 +165,7 @@ pub(crate) fn put(name: &str) -> Command {
 }
 
 pub(crate) async fn propose(node: &Node, name: &str) -> Result<Applied, ProposeError> {
-    node.propose(put(name)).await
+    node.propose_own(put(name)).await
 }
 
 pub(crate) fn liveness(node: &Node, of: u64) -> Option<Liveness> {

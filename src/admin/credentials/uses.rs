@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use klamm_raft::command::Command;
+use klamm_raft::command::{Change, Command};
 use klamm_raft::model::{AccessTokenId, State};
 
+use super::Caller;
 use crate::admin::services::Services;
 
 /// A use that was told, or could not be told, is not told again for so long. What is written holds for longer.
@@ -17,7 +18,13 @@ pub(super) struct Uses(Mutex<BTreeMap<AccessTokenId, u64>>);
 
 impl Uses {
     /// Tells the other nodes of a use if that is news to them.
-    pub(super) fn tell(&self, services: &Services, state: &State, id: AccessTokenId, now_s: u64) {
+    pub(super) fn tell(
+        &self,
+        services: &Services,
+        state: &State,
+        (id, caller): (AccessTokenId, &Caller),
+        now_s: u64,
+    ) {
         let is_news = state
             .access_tokens
             .get(&id)
@@ -25,7 +32,11 @@ impl Uses {
         if !is_news || !self.is_due(state, id, now_s) {
             return;
         }
-        let told = (services.propose)(Command::UseAccessToken { id, at_s: now_s });
+        let told = (services.propose)(Change {
+            author: caller.author(),
+            judged_at: state.revision,
+            command: Command::UseAccessToken { id, at_s: now_s },
+        });
         actix_web::rt::spawn(async move {
             if let Err(error) = told.await {
                 tracing::debug!(%error, "the use of an access token was not written down");

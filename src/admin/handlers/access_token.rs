@@ -30,7 +30,7 @@ pub(in crate::admin) async fn issue(
     Query(mode): Query<Mode>,
     Body(request): Body<AccessTokenRequest>,
 ) -> Result<HttpResponse, ApiError> {
-    if writer.0.token.is_some() {
+    if writer.caller.token.is_some() {
         return Err(ApiError::forbidden(
             "an access token cannot make another one, which would outlive it: log in with a user's name and password",
         ));
@@ -42,7 +42,7 @@ pub(in crate::admin) async fn issue(
     let now_s = now_s()?;
     let token = AccessToken {
         name: wanted.name,
-        username: writer.0.username.clone(),
+        username: writer.caller.username.clone(),
         role: wanted.role,
         digest: new.digest,
         issued_at_s: now_s,

@@ -338,6 +338,17 @@ pub(super) const OPERATIONS: &[Operation] = &[
         failures: &["400", "409", "503"],
     },
     Operation {
+        path: "/gateway/v2/cluster/upgrade/finalize",
+        method: "post",
+        id: "finalizeUpgrade",
+        summary: "Raise the feature level of the gateway cluster to what every node knows; there is no way back then",
+        access: Access::Admin,
+        query: &["dryMode"],
+        body: Some("UpgradeToFinalize"),
+        success: ("200", Content::One("FinalizedUpgrade")),
+        failures: &["400", "409", "503"],
+    },
+    Operation {
         path: "/gateway/v2/docs",
         method: "get",
         id: "getDescription",

@@ -35,6 +35,8 @@ pub(super) fn schemas() -> Value {
         "Cluster": cluster(),
         "KafkaClusterToAccept": kafka_cluster_to_accept(),
         "AcceptedKafkaCluster": accepted_kafka_cluster(),
+        "UpgradeToFinalize": upgrade_to_finalize(),
+        "FinalizedUpgrade": finalized_upgrade(),
         "Topic": topic(),
         "Error": {
             "type": "object",
@@ -394,6 +396,26 @@ fn accepted_kafka_cluster() -> Value {
     })
 }
 
+fn upgrade_to_finalize() -> Value {
+    json!({
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "featureLevel": { "type": "integer", "description": "The highest that every node knows, when it is not given" },
+        },
+    })
+}
+
+fn finalized_upgrade() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "featureLevel": { "type": "integer" },
+            "upsertResult": { "type": "string", "enum": ["UPDATED", "NOT_CHANGED"] },
+        },
+    })
+}
+
 fn cluster() -> Value {
     let number = || json!({ "type": "integer", "nullable": true });
     json!({
@@ -405,6 +427,7 @@ fn cluster() -> Value {
             "lastLog": number(),
             "committed": number(),
             "applied": { "type": "integer" },
+            "featureLevel": { "type": "integer", "description": "What may be used of what the nodes know" },
             "nodes": {
                 "type": "array",
                 "items": {
@@ -412,6 +435,8 @@ fn cluster() -> Value {
                     "properties": {
                         "id": { "type": "integer" },
                         "liveness": { "type": "string", "enum": ["UP", "DOWN", "DRAINING", "UNKNOWN"] },
+                        "version": { "type": "string", "nullable": true },
+                        "highestLevel": number(),
                         "listeners": { "type": "array", "items": { "type": "object", "properties": {
                             "name": { "type": "string" },
                             "protocol": { "type": "string" },

@@ -242,6 +242,7 @@ pub(super) struct Answers {
 pub(super) fn change(ask: &Ask<'_>, command: Command, answers: &Answers) -> Result<Plan, Stop> {
     Ok(Plan::Need(Need::Change {
         command: Box::new(command),
+        judged_at: ask.view.revision,
         pending: PendingChange(Box::new(ChangeAnswers {
             done: ask.answer(&answers.done)?,
             refused: ask.answer(&answers.refused)?,

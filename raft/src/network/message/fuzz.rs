@@ -1,9 +1,6 @@
 //! What peers say and what is on disk, spoiled behind a right checksum: it is read or refused, and what is read can be
 //! applied and written again.
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
 use super::*;
 use crate::codec::layout::SnapshotV1;
 use crate::codec::tests::{commands, entry, snapshot};
@@ -32,8 +29,8 @@ fn spoiled(sound: &[u8], chance: &mut Chance) -> Vec<u8> {
 }
 
 /// What was read is written so that it reads back.
-fn again<T: Serialize + DeserializeOwned>(value: &T) {
-    decode::<T>(&encode(value).unwrap()).unwrap();
+fn again<T: Format>(value: &T) {
+    decode::<T>(&encode(value).unwrap(), Level::NEXT).unwrap();
 }
 
 fn entries() -> Vec<EntryV1> {
@@ -48,33 +45,16 @@ fn requests() -> Vec<Request> {
         let openraft::EntryPayload::Normal(proposal) = entry(numbered).payload else {
             unreachable!("a command")
         };
-        Request::Propose(proposal)
+        Request::Propose(Box::new(proposal))
     });
     let mut requests: Vec<Request> = proposals.collect();
-    requests.extend([
-        Request::Append(AppendMessage {
-            vote,
-            prev: None,
-            entries,
-            commit: None,
-        }),
-        Request::Vote(Ballot {
-            vote,
-            last: None,
-            transfer: true,
-        }),
-        Request::TransferLeader {
-            from: vote,
-            to: 2,
-            last: None,
-        },
-        Request::Show { after: Revision(5) },
-        Request::Floor,
-        Request::Describe,
-        Request::Join {
-            cluster: FoundingId::of([7; FoundingId::BYTES]),
-        },
-    ]);
+    requests.extend(examples::requests().into_iter().map(|(_, request)| request));
+    requests.push(Request::Append(AppendMessage {
+        vote,
+        prev: None,
+        entries,
+        commit: None,
+    }));
     let snapshot = encode(&snapshot).unwrap();
     requests.extend(pieces::cut(vote, &snapshot).map(Request::Snapshot));
     requests
@@ -89,56 +69,40 @@ fn fuzz_requests_of_peers() {
     run("requests of peers", |chance| {
         let sound = chance.pick::<Vec<u8>>(&sound);
         let bytes = spoiled(sound, chance);
-        match decode::<Request>(&bytes) {
-            Ok(Request::Append(append)) => {
-                again(&append);
+        let Ok(request) = decode::<Request>(&bytes, Level::NEXT) else {
+            return;
+        };
+        again(&request);
+        match request {
+            Request::Append(append) => {
                 if let Ok(append) = append.into_openraft() {
-                    again(&AppendMessage::new(append));
+                    again(&Request::Append(AppendMessage::new(append)));
                 }
             }
-            Ok(Request::Snapshot(piece)) => {
-                again(&piece);
+            Request::Snapshot(piece) => {
                 if let Gathered::Whole(snapshot) = Gathering::default().add(piece) {
-                    decode::<SnapshotV1>(&snapshot).ok();
+                    decode::<SnapshotV1>(&snapshot, Level::NEXT).ok();
                 }
             }
-            Ok(Request::Propose(proposal)) => {
-                again(&proposal);
+            Request::Propose(proposal) => {
                 let mut state = State::default();
-                machine::apply(&mut state, proposal, Revision(1));
+                machine::apply(&mut state, *proposal, Revision(1));
                 again(&state);
             }
-            Ok(other) => again(&other),
-            Err(_) => {}
+            _ => {}
         }
     });
 }
 
 #[test]
 fn fuzz_answers_of_peers() {
-    let vote = VoteV1::from(crate::types::Vote::new_committed(7, 3));
-    let answers = [
-        Response::Append(AppendAnswer::HigherVote(vote)),
-        Response::Vote {
-            vote,
-            granted: true,
-            last: None,
-        },
-        Response::Taken(TakeAnswer::Stopped),
-        Response::Shown(Revision(6)),
-        Response::Description(PeerDescription {
-            member: true,
-            cluster: Some(FoundingId::of([7; FoundingId::BYTES])),
-            vote: Some(vote),
-            last: None,
-        }),
-        Response::Failed(Failure::DiskFull),
-        Response::Floor(FloorAnswer::At(Revision(6))),
-    ];
-    let sound: Vec<Vec<u8>> = answers.iter().map(|answer| encode(answer).unwrap()).collect();
+    let sound: Vec<Vec<u8>> = examples::responses()
+        .iter()
+        .map(|(_, answer)| encode(answer).unwrap())
+        .collect();
     run("answers of peers", |chance| {
         let sound = chance.pick::<Vec<u8>>(&sound);
-        if let Ok(answer) = decode::<Response>(&spoiled(sound, chance)) {
+        if let Ok(answer) = decode::<Response>(&spoiled(sound, chance), Level::NEXT) {
             again(&answer);
         }
     });
@@ -149,7 +113,7 @@ fn fuzz_snapshots() {
     let sound = encode(&snapshot()).unwrap();
     let proposals = commands();
     run("snapshots", |chance| {
-        let Ok(snapshot) = decode::<SnapshotV1>(&spoiled(&sound, chance)) else {
+        let Ok(snapshot) = decode::<SnapshotV1>(&spoiled(&sound, chance), Level::NEXT) else {
             return;
         };
         snapshot.meta().ok();

@@ -127,9 +127,15 @@ fn proposed<Q: Request>(
     result: ChangeResult,
 ) -> (Command, Q::Response) {
     let plan = world.ask(version, request).planned.plan;
-    let Plan::Need(Need::Change { command, pending }) = plan else {
+    let Plan::Need(Need::Change {
+        command,
+        pending,
+        judged_at,
+    }) = plan
+    else {
         panic!("{plan:?}")
     };
+    assert_eq!(judged_at, world.view.revision);
     let answer = api::changed(pending, result);
     (*command, decode_response::<Q>(version, &answer))
 }

@@ -451,7 +451,7 @@ impl<Q: Request> Asked<'_, Q> {
 
     /// Expects that a change is proposed, and gives what is answered when it is made.
     pub(super) fn changed(self) -> (Command, Q::Response) {
-        let Plan::Need(Need::Change { command, pending }) = self.planned.plan else {
+        let Plan::Need(Need::Change { command, pending, .. }) = self.planned.plan else {
             panic!("{:?}", self.planned.plan)
         };
         let answer = api::changed(pending, Ok(Outcome::Updated));

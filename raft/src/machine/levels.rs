@@ -1,0 +1,50 @@
+//! The feature level of the cluster.
+
+use crate::command::Command;
+use crate::model::{Level, NodeId, NodeRecord, State};
+use crate::outcome::{Outcome, Refusal};
+
+/// Whether the level has everything that is in a command.
+pub(crate) fn check(state: &State, command: &Command) -> Result<(), Refusal> {
+    let needs = command.level();
+    if needs > state.level {
+        return Err(Refusal::LevelTooLow {
+            needs,
+            level: state.level,
+        });
+    }
+    Ok(())
+}
+
+/// The first node of a cluster says at which level the cluster begins. No later one comes in that does not know its level.
+pub(super) fn admit(state: &mut State, id: NodeId, record: &NodeRecord) -> Result<(), Refusal> {
+    let highest = record.ability.highest;
+    if state.nodes.is_empty() {
+        state.level = highest;
+    }
+    if highest < state.level {
+        return Err(Refusal::NodeTooOld {
+            node: id.0,
+            knows: highest,
+            level: state.level,
+        });
+    }
+    Ok(())
+}
+
+/// Raises the level. It is never lowered: what was written since is not known below.
+pub(super) fn raise(state: &mut State, to: Level) -> Result<Outcome, Refusal> {
+    if to <= state.level {
+        return Ok(Outcome::Unchanged);
+    }
+    let behind = state
+        .nodes
+        .iter()
+        .filter(|(_, record)| record.ability.highest < to);
+    let nodes: Vec<u64> = behind.map(|(id, _)| id.0).collect();
+    if !nodes.is_empty() || state.nodes.is_empty() {
+        return Err(Refusal::LevelNotEverywhere { to, nodes });
+    }
+    state.level = to;
+    Ok(Outcome::Updated)
+}

@@ -1,0 +1,62 @@
+//! Feature levels: what a cluster may use of what its nodes know (as CockroachDB's cluster version, or Kafka's
+//! `metadata.version` of KIP-778).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Which commands, fields and peer messages there are. A level has all that the one below has. A value is written in the
+/// format of the lowest level that has everything in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Level(pub u8);
+
+impl Level {
+    /// Every version of klamm knows this one.
+    pub const FIRST: Self = Self(1);
+    /// The highest that this version of klamm knows.
+    pub const NEWEST: Self = Self(1);
+    /// What stands for the one after it in tests of upgrades.
+    #[cfg(feature = "next-level")]
+    pub const NEXT: Self = Self(2);
+}
+
+impl Default for Level {
+    fn default() -> Self {
+        Self::FIRST
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a node can work with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ability {
+    /// Its version of klamm, for people.
+    pub version: String,
+    /// The highest level that it knows. It knows all below, too.
+    pub highest: Level,
+    /// Since when it is so, in seconds since the Unix epoch.
+    pub since_s: u64,
+}
+
+impl Ability {
+    /// Whether it is the same, whenever it began.
+    pub fn is_as(&self, other: &Self) -> bool {
+        (&self.version, self.highest) == (&other.version, other.highest)
+    }
+}
+
+impl Default for Ability {
+    fn default() -> Self {
+        Self {
+            version: String::new(),
+            highest: Level::NEWEST,
+            since_s: 0,
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! One of each message, for golden files and fuzz targets.
+
+use super::*;
+use crate::codec::tests::{commands, entry, id, snapshot};
+use crate::model::{NodeId, SigningKey};
+use crate::network::pieces;
+use crate::outcome::Refusal;
+
+fn vote() -> VoteV1 {
+    crate::types::Vote::new_committed(7, 3).into()
+}
+
+fn last() -> Option<LogIdV1> {
+    Some(id(9).into())
+}
+
+fn cluster() -> FoundingId {
+    FoundingId::of([7; FoundingId::BYTES])
+}
+
+fn ballot() -> Ballot {
+    Ballot {
+        vote: vote(),
+        last: last(),
+        transfer: true,
+    }
+}
+
+/// By name.
+pub(crate) fn requests() -> Vec<(&'static str, Request)> {
+    let numbered = commands().into_iter().enumerate().next().expect("a command");
+    let openraft::EntryPayload::Normal(proposal) = entry(numbered.clone()).payload else {
+        unreachable!("a command")
+    };
+    let snapshot = codec::encode(&snapshot()).expect("it can be written");
+    let piece = pieces::cut(vote(), &snapshot).next().expect("a piece");
+    let append = AppendMessage {
+        vote: vote(),
+        prev: last(),
+        entries: vec![(&entry(numbered)).into()],
+        commit: last(),
+    };
+    let transfer = Request::TransferLeader {
+        from: vote(),
+        to: 2,
+        last: last(),
+    };
+    vec![
+        ("append", Request::Append(append)),
+        ("vote", Request::Vote(ballot())),
+        ("pre-vote", Request::PreVote(ballot())),
+        ("snapshot", Request::Snapshot(piece)),
+        ("transfer-leader", transfer),
+        ("propose", Request::Propose(Box::new(proposal))),
+        ("show", Request::Show { after: Revision(5) }),
+        ("describe", Request::Describe),
+        ("join", Request::Join { cluster: cluster() }),
+        ("floor", Request::Floor),
+    ]
+}
+
+/// By name.
+pub(crate) fn responses() -> Vec<(&'static str, Response)> {
+    let refused = Outcome::Refused(Refusal::NoSuchNode(NodeId(4).0));
+    let taken = |outcome| TakeAnswer::Committed {
+        outcome,
+        revision: Revision(8),
+    };
+    let description = PeerDescription {
+        member: true,
+        vote: Some(vote()),
+        last: last(),
+        cluster: Some(cluster()),
+    };
+    let signs = SigningKey(vec![1, 2, 3]).id();
+    vec![
+        ("append-success", Response::Append(AppendAnswer::Success)),
+        ("append-partial", Response::Append(AppendAnswer::Partial(last()))),
+        ("append-conflict", Response::Append(AppendAnswer::Conflict)),
+        (
+            "append-higher-vote",
+            Response::Append(AppendAnswer::HigherVote(vote())),
+        ),
+        (
+            "vote",
+            Response::Vote {
+                vote: vote(),
+                granted: true,
+                last: last(),
+            },
+        ),
+        ("snapshot", Response::Snapshot { vote: vote() }),
+        ("transfer-leader", Response::TransferLeader { accepted: true }),
+        ("taken-created", Response::Taken(taken(Outcome::Created))),
+        ("taken-refused", Response::Taken(taken(refused))),
+        (
+            "taken-key-rotated",
+            Response::Taken(taken(Outcome::Refused(Refusal::KeyRotated { signs }))),
+        ),
+        ("taken-not-leader", Response::Taken(TakeAnswer::NotLeader)),
+        ("taken-disk-full", Response::Taken(TakeAnswer::DiskFull)),
+        ("taken-stopped", Response::Taken(TakeAnswer::Stopped)),
+        ("shown", Response::Shown(Revision(6))),
+        ("description", Response::Description(description)),
+        ("joined", Response::Join(JoinAnswer::Joined)),
+        ("has-cluster", Response::Join(JoinAnswer::HasCluster)),
+        ("failed-not-taking-part", Response::Failed(Failure::NotTakingPart)),
+        ("failed-rejoining", Response::Failed(Failure::Rejoining)),
+        ("failed-disk-full", Response::Failed(Failure::DiskFull)),
+        ("failed-stopped", Response::Failed(Failure::Stopped)),
+        ("failed-not-understood", Response::Failed(Failure::NotUnderstood)),
+        ("floor", Response::Floor(FloorAnswer::At(Revision(6)))),
+        ("floor-not-leader", Response::Floor(FloorAnswer::NotLeader)),
+        ("piece", Response::Piece),
+    ]
+}
