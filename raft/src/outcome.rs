@@ -179,7 +179,7 @@ fn not_everywhere(to: Level, nodes: &[u64]) -> String {
     }
     let nodes: Vec<String> = nodes.iter().map(u64::to_string).collect();
     format!(
-        "feature level {to} is not known to all nodes: bring these to a version of klamm that knows it: {}",
+        "nodes that do not know feature level {to}: {}. Bring them to a version of klamm that knows it first",
         nodes.join(", ")
     )
 }

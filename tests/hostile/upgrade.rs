@@ -21,7 +21,7 @@ fn the_command_line_shows_where_an_upgrade_is_and_finishes_it() {
     assert!(done.contains("at feature level 1 already"), "{done}");
     let refused = upgrade(&["finalize", "--level", "9"]);
     let reason =
-        "feature level 9 is not known to all nodes: bring these to a version of klamm that knows it: 1";
+        "nodes that do not know feature level 9: 1. Bring them to a version of klamm that knows it first";
     assert!(refused.contains(reason), "{refused}");
     let metrics = http(gateway.http, "/metrics");
     for figure in ["feature_level", "feature_level_known_to_all"] {

@@ -15,6 +15,7 @@ mod passthrough;
 mod produce;
 mod producers;
 mod rest;
+mod rights;
 mod scram_users;
 mod several;
 mod share_groups;

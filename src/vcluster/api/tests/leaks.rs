@@ -237,7 +237,7 @@ fn then(api: Api, seed: u64) -> Then {
     }
 }
 
-fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
+pub(super) fn holds(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
@@ -310,7 +310,7 @@ fn assert_nothing_leaves(world: World, plant: fn(Class, usize) -> Option<Value>,
 }
 
 /// What clients may not make a broker see: other topics' names and ids, replica ids, transactional ids.
-fn plant_request(class: Class, random: usize) -> Option<Value> {
+pub(super) fn plant_request(class: Class, random: usize) -> Option<Value> {
     let planted = match class {
         Class::TopicName => text(&["orders", "s3cret-topic", "int-orders"], random),
         Class::TopicPattern => text(&[".*", "s3cret.*", ""], random),
@@ -336,7 +336,7 @@ fn plant_request(class: Class, random: usize) -> Option<Value> {
 }
 
 /// Plans a request, with the expression compiled that it may need.
-fn planned_with_patterns(world: &World, frame: Bytes) -> Planned {
+pub(super) fn planned_with_patterns(world: &World, frame: Bytes) -> Planned {
     let mut subscriptions = Subscriptions::default();
     let plan = |subscriptions: &mut Subscriptions| {
         let frame = frame.clone();

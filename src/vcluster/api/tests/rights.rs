@@ -1,0 +1,231 @@
+//! A sweep over every API in every version: what an account without any right, and with each single right, makes go upstream
+//! or change. `rights.txt` has it as it is; whoever changes that file says that rights are to mean something else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use klamm_raft::model::Operation::{self, *};
+
+use super::leaks::{holds, planned_with_patterns, plant_request};
+use super::world::*;
+use crate::authz::Resource;
+use crate::vcluster::api;
+use crate::vcluster::api::table::Api;
+use crate::vcluster::plan::{Attempt, Need, Plan};
+use crate::wire::Class;
+use crate::wire::tests::sample::{Value, planted_request};
+
+const RIGHTS: &str = include_str!("rights.txt");
+
+/// Requests of each version.
+const SEEDS: u64 = 16;
+
+/// What goes upstream for whoever has logged in, because it names nothing, and only what may be seen is left of its answer.
+const OF_EVERYBODY: [Api; 7] = [
+    Api::Metadata,
+    Api::ListGroups,
+    Api::DescribeCluster,
+    Api::ListTransactions,
+    Api::GetTelemetrySubscriptions,
+    Api::PushTelemetry,
+    Api::DescribeTopicPartitions,
+];
+
+/// What planted names are called by brokers.
+const NAMES: [&str; 4] = ["int-orders", "s3cret-topic", "s3cret-transaction", "partner:app"];
+
+/// Each on everything of its kind.
+fn rights() -> Vec<(Operation, Resource<'static>)> {
+    let of = |operations: &[Operation], resource| {
+        let rights = operations.iter().map(move |operation| (*operation, resource));
+        rights.collect::<Vec<_>>()
+    };
+    [
+        of(
+            &[
+                Read,
+                Write,
+                Create,
+                Delete,
+                Alter,
+                Describe,
+                DescribeConfigs,
+                AlterConfigs,
+            ],
+            Resource::topic("*"),
+        ),
+        of(
+            &[Read, Delete, Describe, DescribeConfigs, AlterConfigs],
+            Resource::group("*"),
+        ),
+        of(&[Write, Describe], Resource::transactional_id("*")),
+        of(
+            &[
+                Create,
+                Alter,
+                Describe,
+                ClusterAction,
+                DescribeConfigs,
+                AlterConfigs,
+                IdempotentWrite,
+            ],
+            Resource::CLUSTER,
+        ),
+    ]
+    .concat()
+}
+
+type Plant = fn(Class, usize) -> Option<Value>;
+
+/// Names of this world and no others.
+fn plant_own(class: Class, random: usize) -> Option<Value> {
+    let name = match class {
+        Class::TopicName => "orders",
+        Class::GroupId | Class::CoordinatorKey => "app",
+        Class::TransactionalId => "transaction",
+        Class::ResourceName => ["orders", "app", "1"][random % 3],
+        // Of kinds and names each meets each.
+        Class::ResourceType => return Some(Value::Byte([2, 4, 8, 32][random / 3 % 4])),
+        _ => return plant_request(class, random),
+    };
+    Some(Value::Text(name.to_owned()))
+}
+
+/// What has an effect outside of this node: requests to brokers, and changes of the replicated state.
+enum Effect {
+    Sent(Vec<u8>),
+    Change,
+}
+
+fn effects(world: &World, (api, version): (Api, i16), plant: Plant) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for seed in 1..=SEEDS {
+        let frame = planted_request((api.key(), version), seed, plant);
+        let mut planned = planned_with_patterns(world, frame.clone().into());
+        if let Plan::Need(Need::Confirmation { frame }) = planned.plan {
+            let subscriptions = &mut Default::default();
+            planned = api::request(
+                &world.view,
+                &world.caller,
+                subscriptions,
+                frame,
+                Attempt::Confirmed,
+            );
+        }
+        match planned.plan {
+            Plan::Forward(forward) => effects.push(Effect::Sent(forward.frame.joined().to_vec())),
+            Plan::Need(Need::Answers { calls, .. }) => {
+                let sent = calls
+                    .iter()
+                    .map(|call| Effect::Sent(call.frame.joined().to_vec()));
+                effects.extend(sent);
+            }
+            Plan::Need(Need::Change { .. }) => effects.push(Effect::Change),
+            Plan::Reply(_) | Plan::Drop | Plan::Close(_) => {}
+            Plan::Need(other) => panic!("{api:?} {version}: {other:?}"),
+        }
+    }
+    effects
+}
+
+fn versions(world: &World) -> impl Iterator<Item = (Api, i16)> + '_ {
+    (0..200).filter_map(Api::of_key).flat_map(|api| {
+        let range = world.view.apis.range(api);
+        range
+            .into_iter()
+            .flat_map(|range| range.min..=range.max)
+            .map(move |version| (api, version))
+    })
+}
+
+/// A kind of virtual cluster, and one of it.
+type Kind = (&'static str, fn() -> World);
+
+fn worlds() -> [Kind; 3] {
+    [
+        ("partner", World::new),
+        ("standard", World::standard),
+        ("passthrough", World::passthrough),
+    ]
+}
+
+#[test]
+fn without_a_right_nothing_goes_upstream_that_names_anything() {
+    let mut sent = BTreeSet::new();
+    for (kind, world) in worlds() {
+        let world = world();
+        for (api, version) in versions(&world) {
+            for effect in effects(&world, (api, version), plant_request) {
+                let Effect::Sent(frame) = effect else {
+                    panic!("{kind}: {api:?} {version} changes the state");
+                };
+                sent.insert(api);
+                // A list of all topics goes on behind the one that the client names.
+                let names = NAMES.iter().filter(|_| api != Api::DescribeTopicPartitions);
+                for name in names {
+                    assert!(
+                        !holds(&frame, name.as_bytes()),
+                        "{kind}: {api:?} {version} tells of {name}"
+                    );
+                }
+            }
+        }
+    }
+    assert_eq!(sent, OF_EVERYBODY.into());
+}
+
+#[test]
+fn each_single_right_lets_through_what_the_file_says() {
+    let mut found: BTreeMap<Api, BTreeMap<&str, String>> = BTreeMap::new();
+    for (kind, make) in worlds() {
+        let mut of_kind: BTreeMap<Api, BTreeSet<String>> = BTreeMap::new();
+        for (operation, resource) in rights() {
+            let world = make().allow(operation, resource);
+            // What is answered here has tests of its own: random requests seldom make sense enough to change anything.
+            for (api, version) in versions(&world).filter(|(api, _)| !api.is_answered_here()) {
+                let rights = of_kind.entry(api).or_default();
+                if !effects(&world, (api, version), plant_own).is_empty() {
+                    rights.insert(format!("{operation:?} {:?}", resource.resource_type));
+                }
+            }
+        }
+        for (api, own) in of_kind {
+            let said = match own.len() {
+                0 => "no single right".to_owned(),
+                all if all == rights().len() => "everybody".to_owned(),
+                _ => own.into_iter().collect::<Vec<_>>().join(", "),
+            };
+            found.entry(api).or_default().insert(kind, said);
+        }
+    }
+    let text = written(&found);
+    if std::env::var_os("KLAMM_BLESS").is_some() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/vcluster/api/tests/rights.txt");
+        std::fs::write(path, text).unwrap();
+        return;
+    }
+    for (said, found) in RIGHTS.lines().zip(text.lines()) {
+        assert_eq!(
+            said, found,
+            "KLAMM_BLESS=1 writes rights.txt anew, if rights are to mean that"
+        );
+    }
+    assert_eq!(RIGHTS, text);
+}
+
+/// A line for each API, or for each kind of virtual cluster where it is not the same for all.
+fn written(found: &BTreeMap<Api, BTreeMap<&str, String>>) -> String {
+    let mut text = String::new();
+    for (api, kinds) in found {
+        let distinct: BTreeSet<&String> = kinds.values().collect();
+        match distinct.first() {
+            Some(said) if distinct.len() == 1 => writeln!(text, "{api:?}: {said}").unwrap(),
+            _ => {
+                for (kind, said) in kinds {
+                    writeln!(text, "{api:?}, {kind}: {said}").unwrap();
+                }
+            }
+        }
+    }
+    text
+}
