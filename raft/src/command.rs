@@ -267,7 +267,33 @@ impl Command {
         match self {
             #[cfg(feature = "next-level")]
             Self::Next { .. } => Level::NEXT,
-            _ => Level::FIRST,
+            Self::PutVcluster { .. }
+            | Self::DeleteVcluster { .. }
+            | Self::PutAlias { .. }
+            | Self::DeleteAlias { .. }
+            | Self::PutAccount { .. }
+            | Self::DeleteAccount { .. }
+            | Self::PutToken { .. }
+            | Self::CreateAcls { .. }
+            | Self::DeleteAcls { .. }
+            | Self::AssignBrokers { .. }
+            | Self::PutNode { .. }
+            | Self::SetLiveness { .. }
+            | Self::PinCluster { .. }
+            | Self::InitSigningKey { .. }
+            | Self::RevokeTokens { .. }
+            | Self::AlterScramCredentials { .. }
+            | Self::CreateVcluster { .. }
+            | Self::PutAccessToken { .. }
+            | Self::RevokeAccessToken { .. }
+            | Self::UseAccessToken { .. }
+            | Self::RepointAlias { .. }
+            | Self::SettleNames { .. }
+            | Self::AcceptCluster { .. }
+            | Self::SetUnopened { .. }
+            | Self::RotateSigningKey { .. }
+            | Self::RetireSigningKey { .. }
+            | Self::RaiseLevel { .. } => Level::FIRST,
         }
     }
 }

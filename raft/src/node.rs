@@ -34,7 +34,6 @@ pub(crate) use self::core::{Raft, take};
 
 use self::calls::Call;
 use self::confirm::Asker;
-use self::core::own;
 
 /// What a proposal came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,7 +123,8 @@ impl Node {
     /// As there.
     pub async fn propose_own(&self, command: Command) -> Result<Applied, ProposeError> {
         let judged_at = self.shared.states.borrow().revision;
-        self.propose(own(self.shared.id, judged_at, command)).await
+        self.propose(Change::by_node(self.shared.id, judged_at, command))
+            .await
     }
 
     /// Proposes a change from any node. Returns once it is committed and shown by this node and by every live node.

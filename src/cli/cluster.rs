@@ -18,11 +18,7 @@ pub(super) fn secret() -> Result<String, Failure> {
 
 /// Prints the cluster as the node that is asked sees it. A failure when nobody leads it.
 pub(super) fn status(output: Format, client: &AdminClient) -> Result<(), Failure> {
-    let answer = client
-        .get("/gateway/v2/cluster")?
-        .map_err(|refusal| refusal.failure("the state of the cluster"))?;
-    let view: ClusterView =
-        serde_json::from_value(answer.clone()).map_err(|error| Failure::Failed(Box::new(error)))?;
+    let (answer, view) = seen(client)?;
     print(&shown(output, &answer, &view)?)?;
     match view.leader {
         Some(_) => Ok(()),
@@ -31,6 +27,15 @@ pub(super) fn status(output: Format, client: &AdminClient) -> Result<(), Failure
             why: "it has no leader: nothing can be changed until a majority of its nodes is up".to_owned(),
         }),
     }
+}
+
+/// The cluster as the node that is asked sees it, as it says it and as it is meant.
+pub(super) fn seen(client: &AdminClient) -> Result<(Value, ClusterView), Failure> {
+    let answer = client
+        .get("/gateway/v2/cluster")?
+        .map_err(|refusal| refusal.failure("the state of the cluster"))?;
+    let view = serde_json::from_value(answer.clone()).map_err(|error| Failure::Failed(Box::new(error)))?;
+    Ok((answer, view))
 }
 
 fn shown(output: Format, answer: &Value, view: &ClusterView) -> Result<String, Failure> {

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::admin_client::{AdminClient, Connection};
+use super::cluster;
 use super::failure::Failure;
 use super::format::{self, Style};
 use super::print;
@@ -34,11 +35,7 @@ pub(super) struct FinalizeArgs {
 
 /// Prints where the upgrade is.
 pub(super) fn status(client: &AdminClient) -> Result<(), Failure> {
-    let answer = client
-        .get("/gateway/v2/cluster")?
-        .map_err(|refusal| refusal.failure("the state of the cluster"))?;
-    let view: ClusterView =
-        serde_json::from_value(answer).map_err(|error| Failure::Failed(Box::new(error)))?;
+    let (_, view) = cluster::seen(client)?;
     print(&shown(&view))
 }
 

@@ -63,7 +63,7 @@ impl Format for NodeId {}
 impl Format for EntryV1 {
     fn level(&self) -> Level {
         match &self.payload {
-            PayloadV1::Proposal(proposal) => proposal.command.level(),
+            PayloadV1::Proposal(proposal) => proposal.level(),
             PayloadV1::Blank | PayloadV1::Membership(_) => Level::FIRST,
         }
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::Command;
-use crate::model::Revision;
+use crate::model::{NodeId, Revision};
 
 /// What is handed to a node to be proposed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +14,23 @@ pub struct Change {
     /// The newest state that the proposer had seen when it found that the author may make this change.
     pub judged_at: Revision,
     pub command: Command,
+}
+
+impl Change {
+    /// What a node wants changed itself, and which state it has seen.
+    pub(crate) fn by_node(id: NodeId, seen: Revision, command: Command) -> Self {
+        let author = Author {
+            kind: AuthorKind::Node,
+            name: id.to_string(),
+            address: None,
+            request: String::new(),
+        };
+        Self {
+            author,
+            judged_at: seen,
+            command,
+        }
+    }
 }
 
 /// Who asks for a change. It goes into the log with the command and changes nothing in the state.

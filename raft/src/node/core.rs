@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use super::{Applied, ProposeError};
 use crate::codec;
-use crate::command::{Author, AuthorKind, Change, Command, Proposal};
+use crate::command::{Change, Command, Proposal};
 use crate::config::{Tuning, Upgrade};
 use crate::disk_space::DiskSpace;
 use crate::machine;
@@ -83,7 +83,7 @@ impl Core {
 
     /// A change that this node wants itself.
     pub(super) fn own(&self, command: Command) -> Change {
-        own(self.id, self.states.borrow().revision, command)
+        Change::by_node(self.id, self.states.borrow().revision, command)
     }
 
     /// Commits a change and waits until every live node shows it.
@@ -245,20 +245,6 @@ pub(crate) async fn take(raft: &Raft, proposal: Proposal) -> TakeAnswer {
             tracing::error!(%error, "openraft has stopped");
             TakeAnswer::Stopped
         }
-    }
-}
-
-/// A change that a node wants itself, which has seen the state `seen`.
-pub(super) fn own(id: NodeId, seen: Revision, command: Command) -> Change {
-    Change {
-        author: Author {
-            kind: AuthorKind::Node,
-            name: id.to_string(),
-            address: None,
-            request: String::new(),
-        },
-        judged_at: seen,
-        command,
     }
 }
 
