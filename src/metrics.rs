@@ -1,12 +1,17 @@
-//! What Prometheus sees. Every metric is declared below this module and described in `docs/METRICS.md`.
+//! What Prometheus sees. Every metric is made through [`book`] below this module, which registers it and describes it for
+//! `docs/METRICS.md`, too.
 //!
 //! Structs of resolved metrics are handed down by constructor; labels are closed sets or configured names, never text
 //! that a client sent.
 
+mod book;
+mod closed;
 mod components;
 mod guards;
 mod keys;
 mod node;
+mod page;
+mod reasons;
 mod upstream;
 mod vcluster;
 
@@ -15,11 +20,14 @@ use std::sync::Arc;
 use klamm_raft::model::{ClusterId, VclusterName};
 use prometheus::{Encoder, Registry, TextEncoder};
 
-pub use components::ComponentMetrics;
-pub use guards::GuardMetrics;
+use book::Book;
+
+pub use components::{ComponentKind, ComponentMetrics};
+pub use guards::{GuardMetrics, SeatLostFor, SeatedAt};
 pub use keys::KeyMetrics;
-pub use node::{LimitFigure, NodeMetrics, RaftFigures};
-pub use upstream::{LaneMetrics, UpstreamMetrics};
+pub use node::{BufferShare, LimitFigure, NodeMetrics, RaftFigures, TlsReload};
+pub use reasons::{ClosedFor, LoginFailedFor, TurnedAwayFor};
+pub use upstream::{LaneMetrics, UpstreamFault, UpstreamMetrics};
 pub use vcluster::{ApiMetrics, Families, VclusterMetrics};
 
 /// All metrics of this process.
@@ -41,18 +49,34 @@ pub struct MetricsError(#[from] prometheus::Error);
 impl Metrics {
     /// Registers every metric, with the process's own (`process_*`).
     pub fn new() -> Result<Self, MetricsError> {
+        Self::described().map(|(metrics, _)| metrics)
+    }
+
+    /// All metrics, and what is said of them.
+    fn described() -> Result<(Self, Book), MetricsError> {
         let registry = Registry::new();
         registry.register(Box::new(
             prometheus::process_collector::ProcessCollector::for_self(),
         ))?;
-        Ok(Self {
-            node: Arc::new(NodeMetrics::register(&registry)?),
-            families: Arc::new(Families::register(&registry)?),
-            lanes: Arc::new(LaneMetrics::register(&registry)?),
-            keys: KeyMetrics::register(&registry)?,
-            components: ComponentMetrics::register(&registry)?,
+        let mut book = Book::new(registry.clone());
+        let metrics = Self {
+            node: Arc::new(NodeMetrics::register(&mut book)?),
+            families: Arc::new(Families::register(&mut book)?),
+            lanes: Arc::new(LaneMetrics::register(&mut book)?),
+            keys: KeyMetrics::register(&mut book)?,
+            components: ComponentMetrics::register(&mut book)?,
             registry,
-        })
+        };
+        Ok((metrics, book))
+    }
+
+    /// The page on metrics with its tables made anew.
+    ///
+    /// # Errors
+    /// What the page lacks.
+    pub fn renew_page(page: &str) -> Result<String, String> {
+        let (_, book) = Self::described().map_err(|error| error.to_string())?;
+        page::renewed(page, &book.entries)
     }
 
     /// The metrics of one virtual cluster.

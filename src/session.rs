@@ -45,6 +45,7 @@ use klamm_raft::model::Entry;
 use tracing::{debug, info, warn};
 
 use crate::auth::{Conversation, Directory, ToBroker};
+use crate::metrics::ClosedFor;
 use crate::stream::Stream;
 use crate::vcluster::plan::Caller;
 use crate::vcluster::subscriptions::Subscriptions;
@@ -172,7 +173,7 @@ impl Session {
         if end.blame() != Blame::Nobody {
             let kind = Kind::Closed {
                 vcluster: vcluster.clone(),
-                reason: end.label(),
+                reason: end.label().name(),
             };
             let complaints = &self.setup.shared.complaints;
             if !complaints.may_write(self.now, &kind, peer.ip()) {
@@ -204,7 +205,7 @@ impl Drop for Session {
         self.setup
             .shared
             .metrics
-            .closed(self.end.map_or("aborted", End::label));
+            .closed(self.end.map_or(ClosedFor::Aborted, End::label));
         if self.pipeline.is_empty() {
             self.upstream.release();
         }

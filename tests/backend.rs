@@ -17,7 +17,7 @@ use klamm::backend::{
     DescribeTopic, Dialer, Lane, Lease, LeaseError, LoginAs, Picture, Pool, Reach, Refresh, Return,
 };
 use klamm::backend::{Track, Tracked, Watcher};
-use klamm::metrics::{Metrics, UpstreamMetrics};
+use klamm::metrics::{Metrics, UpstreamFault, UpstreamMetrics};
 use klamm::quickstart::ports::PortBlock;
 use klamm::secret::Secret;
 use klamm_raft::model::TopicName;
@@ -268,11 +268,14 @@ async fn a_wrong_password_is_named_as_a_refused_login() {
     let outcome = bench.lease(None).await;
     assert_eq!(
         outcome.as_ref().map_err(LeaseError::kind).err(),
-        Some("login_refused"),
+        Some(UpstreamFault::LoginRefused),
         "{outcome:?}"
     );
     bench.watcher.send(Refresh).await.unwrap().unwrap_err();
-    assert_eq!(*bench.picture.reach.borrow(), Reach::Unreachable("login_refused"));
+    assert_eq!(
+        *bench.picture.reach.borrow(),
+        Reach::Unreachable(UpstreamFault::LoginRefused)
+    );
 }
 
 #[actix::test]
@@ -289,7 +292,7 @@ async fn a_tls_listener_is_trusted_by_its_authority_only() {
     let outcome = bench.lease(None).await;
     assert_eq!(
         outcome.as_ref().map_err(LeaseError::kind).err(),
-        Some("tls"),
+        Some(UpstreamFault::Tls),
         "{outcome:?}"
     );
 }

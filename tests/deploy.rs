@@ -1,6 +1,6 @@
 //! The examples of `deploy/` are configurations that the gateway accepts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
@@ -110,6 +110,54 @@ fn prometheus() -> Result<()> {
     }
     // Whoever finds pods by annotations shows no credential.
     ensure!(!read("kubernetes/klamm.yaml")?.contains("prometheus.io/"));
+    Ok(())
+}
+
+/// Names of metrics of this gateway in a text.
+fn metrics_in(text: &str) -> BTreeSet<&str> {
+    text.split(|letter: char| !letter.is_ascii_lowercase() && letter != '_')
+        .filter(|word| word.starts_with("klamm_"))
+        .collect()
+}
+
+/// Alerts are about metrics, and values of their labels, that there are, and the page for operators says what to do about each.
+#[test]
+fn alerts() -> Result<()> {
+    let file: Value = serde_saphyr::from_str(&read("prometheus/alerts.yaml")?)?;
+    let rules = file.pointer("/groups/0/rules").and_then(Value::as_array);
+    let exprs: Vec<&str> = rules
+        .context("rules")?
+        .iter()
+        .filter_map(|rule| rule["expr"].as_str())
+        .collect();
+    let page = read("../docs/METRICS.md")?;
+    for expr in &exprs {
+        for metric in metrics_in(expr) {
+            ensure!(page.contains(&format!("\n| `{metric}` |")), "{expr}: no {metric}");
+        }
+        let values = expr.split('"').skip(1).step_by(2);
+        for value in values.flat_map(|values| values.split('|')) {
+            ensure!(
+                page.contains(&format!("\n* `{value}`: ")),
+                "{expr}: nothing is {value}"
+            );
+        }
+    }
+    let alerted: BTreeSet<&str> = exprs.iter().flat_map(|expr| metrics_in(expr)).collect();
+    let operations = read("../docs/OPERATIONS.md")?;
+    let watch = operations
+        .split("\n## ")
+        .find(|section| section.starts_with("Watch\n"));
+    let table = watch
+        .context("what to watch")?
+        .lines()
+        .filter(|line| line.starts_with("| `"));
+    let watched: BTreeSet<&str> = table
+        .filter_map(|line| line.split(" | ").next())
+        .flat_map(metrics_in)
+        .collect();
+    let unalerted: Vec<&&str> = watched.symmetric_difference(&alerted).collect();
+    ensure!(unalerted == [&"klamm_buffered_bytes"], "{unalerted:?}");
     Ok(())
 }
 

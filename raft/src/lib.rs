@@ -63,6 +63,7 @@ mod visibility;
 
 pub use cluster_secret::{ClusterSecret, InvalidSecret, NoRandomness};
 pub use config::{NodeConfig, PeerTls, Tuning, Upgrade};
+pub use network::PeerRefusal;
 pub use node::{Applied, ConfirmError, Node, NotReady, ProposeError, StartError};
 pub use status::{PeerStatus, Readiness, Status};
 pub use store::StoreError;

@@ -19,6 +19,7 @@ mod peer;
 mod pieces;
 mod poller;
 mod port;
+mod refused;
 mod seats;
 mod server;
 mod service;
@@ -29,5 +30,7 @@ pub(crate) use message::{FloorAnswer, JoinAnswer, PeerDescription, Request, Resp
 pub(crate) use peer::{Peer, Peers};
 pub(crate) use poller::poll;
 pub(crate) use port::PeerPort;
+pub use refused::PeerRefusal;
+pub(crate) use refused::RefusalCounts;
 pub(crate) use server::{Callers, serve};
 pub(crate) use service::Service;

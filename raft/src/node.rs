@@ -21,9 +21,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::command::{Change, Command};
 use crate::config::Tuning;
 use crate::model::{NodeId, Revision, State};
-use crate::network::Peer;
+use crate::network::{Peer, RefusalCounts};
 use crate::outcome::{Outcome, Refusal};
 use crate::status::{PeerStatus, Readiness, Status};
+use crate::store::Standing;
 use crate::visibility::{Visibility, VisibleRevision};
 
 pub use confirm::ConfirmError;
@@ -101,6 +102,9 @@ struct Shared {
     visible: VisibleRevision,
     peers: Vec<Arc<Peer>>,
     taken_port: Option<watch::Receiver<Option<SocketAddr>>>,
+    /// None without peers.
+    refusals: Option<Arc<RefusalCounts>>,
+    standing: watch::Receiver<Standing>,
     snapshot_failures: watch::Receiver<u64>,
     tuning: Tuning,
 }
@@ -178,8 +182,11 @@ impl Node {
                 visible: seen.visible,
             }
         });
+        let cluster = shared.standing.borrow().cluster();
+        let refused = shared.refusals.as_ref().map(|refusals| refusals.now());
         Status {
             id: shared.id,
+            cluster_id: cluster.map(|cluster| cluster.to_string()),
             leader: raft.leader,
             term: raft.term,
             last_log: raft.last_log,
@@ -189,6 +196,7 @@ impl Node {
             snapshot: raft.snapshot,
             voters: raft.voters,
             peers: peers.collect(),
+            refused_peers: refused.unwrap_or_default(),
             taken_port: shared.taken_port.as_ref().and_then(|taken| *taken.borrow()),
             snapshot_failures: *shared.snapshot_failures.borrow(),
             readiness: shared.readiness.borrow().clone(),

@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::model::{Liveness, NodeId, Revision};
+use crate::network::PeerRefusal;
 use crate::outcome::Refusal;
 
 /// A node's picture of the cluster at one moment.
 #[derive(Debug, Clone)]
 pub struct Status {
     pub id: NodeId,
+    /// The id that the cluster got when it was founded; `None` before this node knows it.
+    pub cluster_id: Option<String>,
     /// The leader that this node follows; itself when it leads.
     pub leader: Option<NodeId>,
     pub term: u64,
@@ -24,6 +27,8 @@ pub struct Status {
     pub snapshot: Option<u64>,
     pub voters: Vec<NodeId>,
     pub peers: Vec<PeerStatus>,
+    /// How many callers of the port for peers were turned away since the node began, by reason.
+    pub refused_peers: Vec<(PeerRefusal, u64)>,
     /// The address for peers, for as long as another process has it.
     pub taken_port: Option<SocketAddr>,
     /// How often in a row no snapshot of the state could be made.

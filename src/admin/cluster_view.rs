@@ -10,6 +10,9 @@ use super::here::{Here, PhysicalView, UnopenedView};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterView {
+    /// The id that the cluster got when it was founded; `null` before the node that answers knows it.
+    #[serde(default)]
+    pub cluster_id: Option<String>,
     /// The node that answers.
     pub node_id: u64,
     pub leader: Option<u64>,
@@ -98,6 +101,7 @@ impl ClusterView {
             .map(|id| NodeView::of(id, &status, state))
             .collect();
         Self {
+            cluster_id: status.cluster_id,
             node_id: status.id.0,
             leader: status.leader.map(|id| id.0),
             term: status.term,

@@ -122,7 +122,7 @@ async fn receive(
         debug!(%peer, reason = %away, "a connection to the admin API was closed");
     } else {
         seldom.log(
-            away.label(),
+            away.label().name(),
             || warn!(%peer, reason = %away, "a connection to the admin API was closed"),
         );
     }

@@ -309,6 +309,7 @@ impl Gateway {
     fn status(&self) -> Status {
         Status {
             id: NodeId(1),
+            cluster_id: Some("0a".repeat(16)),
             leader: Some(NodeId(2)),
             term: 4,
             last_log: Some(9),
@@ -325,6 +326,7 @@ impl Gateway {
                 silent_for: Some(Duration::from_millis(12)),
                 visible: Revision(6),
             }],
+            refused_peers: Vec::new(),
             taken_port: None,
             readiness: Readiness::Ready,
         }

@@ -93,17 +93,21 @@ pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
         },
         metrics: {
             let parts = parts.clone();
-            Arc::new(move || {
-                let figures = figures(&parts.control.status(), &parts.control.state());
-                parts.metrics.node.set_raft(figures);
-                parts.metrics.node.set_limits(&usage::of(&parts.control.state()));
-                let of_peers = usize::from(parts.control.status().taken_port.is_some());
-                let unopened = parts.addresses.borrow().unopened.len() + of_peers;
-                parts.metrics.node.set_unopened(unopened);
-                parts.metrics.encode().map_err(|error| error.to_string())
-            })
+            Arc::new(move || scraped(&parts))
         },
     }
+}
+
+/// The metrics, with what is read at each scrape.
+fn scraped(parts: &Parts) -> Result<String, String> {
+    let (status, state) = (parts.control.status(), parts.control.state());
+    let node = &parts.metrics.node;
+    node.set_raft(figures(&status, &state));
+    node.set_peers_refused(&status.refused_peers);
+    node.set_limits(&usage::of(&state));
+    let of_peers = usize::from(status.taken_port.is_some());
+    node.set_unopened(parts.addresses.borrow().unopened.len() + of_peers);
+    parts.metrics.encode().map_err(|error| error.to_string())
 }
 
 fn proposer(control: Control) -> Arc<crate::admin::Propose> {

@@ -1,5 +1,7 @@
 //! Why a login was refused: a closed set for metrics and the audit log. The client sees one constant instead.
 
+use crate::metrics::LoginFailedFor;
+
 /// Why a login failed. What the client is told never depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Refusal {
@@ -109,38 +111,38 @@ impl Refusal {
     }
 
     /// The label of a metric.
-    pub fn label(self) -> &'static str {
+    pub fn label(self) -> LoginFailedFor {
         match self {
-            Self::MalformedMessage => "malformed_message",
-            Self::ForeignAuthzid => "foreign_authzid",
-            Self::NoSigningKey => "no_signing_key",
-            Self::InvalidToken => "invalid_token",
-            Self::ExpiredToken => "expired_token",
-            Self::OtherVcluster => "other_vcluster",
-            Self::OtherUsername => "other_username",
-            Self::UnknownToken => "unknown_token",
-            Self::UnknownAccount => "unknown_account",
-            Self::UnknownUser => "unknown_user",
-            Self::WrongPassword => "wrong_password",
-            Self::UnsupportedMechanism => "unsupported_mechanism",
-            Self::IllegalState => "illegal_state",
-            Self::ChangedIdentity => "changed_identity",
-            Self::NotYetValid => "not_yet_valid",
-            Self::OtherIssuer => "other_issuer",
-            Self::OtherAudience => "other_audience",
-            Self::MissingScope => "missing_scope",
-            Self::NoSubject => "no_subject",
-            Self::RuleNotMet => "rule_not_met",
-            Self::UnknownKey => "unknown_key",
-            Self::NoKeys => "no_keys",
-            Self::BrokerRefused => "broker_refused",
-            Self::Withdrawn => "withdrawn",
-            Self::NotChecked => "not_checked",
-            Self::NoCertificate => "no_certificate",
-            Self::UnmappedCertificate => "unmapped_certificate",
-            Self::SaslOnly => "sasl_only",
-            Self::RetiredKey => "retired_key",
-            Self::NotHeard => "not_heard",
+            Self::MalformedMessage => LoginFailedFor::MalformedMessage,
+            Self::ForeignAuthzid => LoginFailedFor::ForeignAuthzid,
+            Self::NoSigningKey => LoginFailedFor::NoSigningKey,
+            Self::InvalidToken => LoginFailedFor::InvalidToken,
+            Self::ExpiredToken => LoginFailedFor::ExpiredToken,
+            Self::OtherVcluster => LoginFailedFor::OtherVcluster,
+            Self::OtherUsername => LoginFailedFor::OtherUsername,
+            Self::UnknownToken => LoginFailedFor::UnknownToken,
+            Self::UnknownAccount => LoginFailedFor::UnknownAccount,
+            Self::UnknownUser => LoginFailedFor::UnknownUser,
+            Self::WrongPassword => LoginFailedFor::WrongPassword,
+            Self::UnsupportedMechanism => LoginFailedFor::UnsupportedMechanism,
+            Self::IllegalState => LoginFailedFor::IllegalState,
+            Self::ChangedIdentity => LoginFailedFor::ChangedIdentity,
+            Self::NotYetValid => LoginFailedFor::NotYetValid,
+            Self::OtherIssuer => LoginFailedFor::OtherIssuer,
+            Self::OtherAudience => LoginFailedFor::OtherAudience,
+            Self::MissingScope => LoginFailedFor::MissingScope,
+            Self::NoSubject => LoginFailedFor::NoSubject,
+            Self::RuleNotMet => LoginFailedFor::RuleNotMet,
+            Self::UnknownKey => LoginFailedFor::UnknownKey,
+            Self::NoKeys => LoginFailedFor::NoKeys,
+            Self::BrokerRefused => LoginFailedFor::BrokerRefused,
+            Self::Withdrawn => LoginFailedFor::Withdrawn,
+            Self::NotChecked => LoginFailedFor::NotChecked,
+            Self::NoCertificate => LoginFailedFor::NoCertificate,
+            Self::UnmappedCertificate => LoginFailedFor::UnmappedCertificate,
+            Self::SaslOnly => LoginFailedFor::SaslOnly,
+            Self::RetiredKey => LoginFailedFor::RetiredKey,
+            Self::NotHeard => LoginFailedFor::NotHeard,
         }
     }
 }

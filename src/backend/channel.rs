@@ -7,6 +7,7 @@ use kafka_protocol::protocol::Request;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::backend::message::{self, MessageError};
+use crate::metrics::UpstreamFault;
 use crate::stream::Stream;
 
 /// The longest answer that is read, in bytes: metadata of more than 100,000 partitions.
@@ -28,12 +29,14 @@ pub enum ChannelError {
 
 impl ChannelError {
     /// The label of this error in metrics.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> UpstreamFault {
         match self {
             // With TLS 1.3 a broker refuses the client's certificate only after the handshake.
-            Self::Broken(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => "tls",
-            Self::Broken(_) => "broken",
-            Self::Length { .. } | Self::Message(_) => "protocol",
+            Self::Broken(error) if error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) => {
+                UpstreamFault::Tls
+            }
+            Self::Broken(_) => UpstreamFault::Broken,
+            Self::Length { .. } | Self::Message(_) => UpstreamFault::Protocol,
         }
     }
 }

@@ -25,7 +25,7 @@ use crate::backend::identity::{Identity, IdentityError};
 use crate::backend::lane::LoginAs;
 use crate::backend::login::{LoggedIn, Login, LoginError, Offer, Step};
 use crate::backend::tls::{self, TlsError};
-use crate::metrics::UpstreamMetrics;
+use crate::metrics::{UpstreamFault, UpstreamMetrics};
 use crate::oauth::Fetcher;
 use crate::stream::Stream;
 
@@ -97,17 +97,17 @@ pub enum DialFault {
 
 impl DialFault {
     /// The label of this fault in metrics.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> UpstreamFault {
         match self {
-            Self::Resolve(_) => "resolve",
-            Self::Connect(_) => "connect",
-            Self::Loop => "loop",
-            Self::Tls(_) => "tls",
-            Self::Timeout => "timeout",
+            Self::Resolve(_) => UpstreamFault::Resolve,
+            Self::Connect(_) => UpstreamFault::Connect,
+            Self::Loop => UpstreamFault::Loop,
+            Self::Tls(_) => UpstreamFault::Tls,
+            Self::Timeout => UpstreamFault::Timeout,
             Self::Login(error) => error.kind(),
-            Self::Identity(_) => "no_credentials",
+            Self::Identity(_) => UpstreamFault::NoCredentials,
             Self::Channel(error) => error.kind(),
-            Self::OtherCluster(_) => "other_cluster",
+            Self::OtherCluster(_) => UpstreamFault::OtherCluster,
         }
     }
 

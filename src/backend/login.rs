@@ -16,6 +16,7 @@ use crate::backend::config::{PlainLogin, ScramLogin};
 use crate::backend::message::{self, MessageError, UNSUPPORTED_VERSION};
 use crate::backend::scram::{Derivation, Exchange, Keys, ScramError};
 use crate::backend::topology::{ApiRanges, Features};
+use crate::metrics::UpstreamFault;
 use crate::secret::Secret;
 
 /// Version 4 of ApiVersions also names features whose lowest level is 0 (KIP-1022); brokers before it get version 3.
@@ -61,11 +62,13 @@ pub enum LoginError {
 
 impl LoginError {
     /// The label of this error in metrics.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> UpstreamFault {
         match self {
-            Self::Refused { .. } | Self::Mechanism { .. } | Self::NoSasl | Self::Scram(_) => "login_refused",
-            Self::TooOld { .. } => "too_old",
-            Self::Code { .. } | Self::Message(_) => "protocol",
+            Self::Refused { .. } | Self::Mechanism { .. } | Self::NoSasl | Self::Scram(_) => {
+                UpstreamFault::LoginRefused
+            }
+            Self::TooOld { .. } => UpstreamFault::TooOld,
+            Self::Code { .. } | Self::Message(_) => UpstreamFault::Protocol,
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::backend::expected::OtherCluster;
 use crate::backend::lane::{Lane, LoginAs, Target};
 use crate::backend::topology::{Broker, Topology};
 use crate::chain::Chain;
+use crate::metrics::UpstreamFault;
 use connect::{Connected, connect};
 use shelf::Shelf;
 
@@ -73,13 +74,13 @@ pub enum LeaseError {
 
 impl LeaseError {
     /// The label of this error in metrics.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> UpstreamFault {
         match self {
-            Self::UnknownBroker(_) => "unknown_broker",
-            Self::UnknownCredentials(_) => "unknown_credentials",
-            Self::Resting => "resting",
-            Self::Overloaded => "overloaded",
-            Self::OtherCluster(_) => "other_cluster",
+            Self::UnknownBroker(_) => UpstreamFault::UnknownBroker,
+            Self::UnknownCredentials(_) => UpstreamFault::UnknownCredentials,
+            Self::Resting => UpstreamFault::Resting,
+            Self::Overloaded => UpstreamFault::Overloaded,
+            Self::OtherCluster(_) => UpstreamFault::OtherCluster,
             Self::Dial(error) => error.fault.kind(),
         }
     }

@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use crate::backend::dial::Dialer;
 use crate::backend::topology::{PhysicalTopic, Topics, Topology};
 use crate::chain::Chain;
+use crate::metrics::UpstreamFault;
 pub use picture::{Picture, Publisher, Reach, picture};
 pub use scout::LookError;
 use scout::{Scout, Sighting};
@@ -270,7 +271,7 @@ impl Watcher {
         }
         if self.publisher.reached(Reach::Unreachable(kind)) {
             self.dialer.metrics().reachable.set(0);
-            warn!(cluster = %self.dialer.cluster(), kind, error = %Chain(&error), "the physical cluster is unreachable");
+            warn!(cluster = %self.dialer.cluster(), kind = kind.name(), error = %Chain(&error), "the physical cluster is unreachable");
         }
         waiting.disappoint(&Unavailable::Look(Arc::new(error)));
     }
@@ -283,7 +284,7 @@ impl Watcher {
             .map(|(name, _)| name.clone())
             .collect();
         for name in denied.difference(&self.denied) {
-            self.dialer.metrics().error("topic_denied");
+            self.dialer.metrics().error(UpstreamFault::TopicDenied);
             warn!(
                 cluster = %self.dialer.cluster(), topic = %name,
                 "the gateway's own account on the physical cluster may not describe a topic"

@@ -46,10 +46,11 @@ fn shown(output: Format, answer: &Value, view: &ClusterView) -> Result<String, F
             let leader = view.leader.map_or_else(|| "none".to_owned(), |id| id.to_string());
             let rows: Vec<Vec<String>> = view.nodes.iter().map(|node| row(view, node)).collect();
             Ok(format!(
-                "leader {leader}, term {}, revision {}, as node {} sees it\n\n{}{}{}",
+                "leader {leader}, term {}, revision {}, as node {} sees it\n{}\n{}{}{}",
                 view.term,
                 view.applied,
                 view.node_id,
+                founded(view),
                 format::table(
                     &[
                         "NODE",
@@ -67,6 +68,12 @@ fn shown(output: Format, answer: &Value, view: &ClusterView) -> Result<String, F
             ))
         }
     }
+}
+
+/// The id of the cluster, on a line of its own.
+fn founded(view: &ClusterView) -> String {
+    let id = view.cluster_id.as_ref();
+    id.map(|id| format!("cluster {id}\n")).unwrap_or_default()
 }
 
 /// The physical clusters, and what is to be done about those that are not what they were.
@@ -175,6 +182,7 @@ mod tests {
     #[test]
     fn the_table_has_a_line_for_each_node() {
         let view = ClusterView {
+            cluster_id: Some("0a1b".to_owned()),
             node_id: 1,
             leader: Some(2),
             term: 3,
@@ -217,8 +225,9 @@ mod tests {
             lines[0].join(" "),
             "leader 2, term 3, revision 9, as node 1 sees it"
         );
+        assert_eq!(lines[1], ["cluster", "0a1b"]);
         assert_eq!(
-            lines[3],
+            lines[4],
             [
                 "1",
                 "up",
@@ -230,10 +239,10 @@ mod tests {
             ]
         );
         assert_eq!(
-            lines[4],
+            lines[5],
             ["2", "unknown", "leader", "-", "gw2:9000", "-", "12", "ms"]
         );
-        assert_eq!(lines.len(), 5, "nothing more is to be said");
+        assert_eq!(lines.len(), 6, "nothing more is to be said");
     }
 
     #[test]

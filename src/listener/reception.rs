@@ -118,7 +118,7 @@ impl Reception {
             debug!(%peer, %listener, reason = %away, "a connection was closed");
         } else {
             entrance.seldom.log(
-                away.label(),
+                away.label().name(),
                 || warn!(%peer, %listener, reason = %away, "a connection was closed"),
             );
         }

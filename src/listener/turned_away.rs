@@ -4,6 +4,7 @@ use std::io;
 
 use super::proxy::BadHeader;
 use crate::chain::Chain;
+use crate::metrics::TurnedAwayFor;
 use crate::wire::Lookalike;
 
 /// Why a connection did not become a session.
@@ -48,25 +49,28 @@ pub enum TurnedAway {
 
 impl TurnedAway {
     /// The label of a metric.
-    pub fn label(&self) -> &'static str {
+    pub fn label(&self) -> TurnedAwayFor {
         match self {
-            Self::Silent => "silent",
-            Self::UntrustedSource => "untrusted_source",
-            Self::ProxyHeader(BadHeader::Missing) => "proxy_header_missing",
-            Self::ProxyHeader(BadHeader::VersionOne) => "proxy_header_version_1",
-            Self::ProxyHeader(BadHeader::Malformed) => "proxy_header_malformed",
-            Self::NotTls(lookalike) => lookalike.label(),
-            Self::PlainKafka => "not_tls_kafka",
-            Self::Unknown => "not_tls",
-            Self::NoServerName => "no_server_name",
-            Self::UnknownServerName(_) => "unknown_server_name",
-            Self::NoCertificate => "no_certificate",
-            Self::BadCertificate(_) => "bad_certificate",
-            Self::ClientRefused(_) => "client_refused",
-            Self::Tls(_) => "tls_failed",
-            Self::Broken(_) => "broken",
-            Self::TooSlow => "too_slow",
-            Self::SeatGivenAway => "seat_given_away",
+            Self::Silent => TurnedAwayFor::Silent,
+            Self::UntrustedSource => TurnedAwayFor::UntrustedSource,
+            Self::ProxyHeader(BadHeader::Missing) => TurnedAwayFor::ProxyHeaderMissing,
+            Self::ProxyHeader(BadHeader::VersionOne) => TurnedAwayFor::ProxyHeaderVersionOne,
+            Self::ProxyHeader(BadHeader::Malformed) => TurnedAwayFor::ProxyHeaderMalformed,
+            Self::NotTls(Lookalike::Tls) => TurnedAwayFor::NotKafkaTls,
+            Self::NotTls(Lookalike::Http) => TurnedAwayFor::NotKafkaHttp,
+            Self::NotTls(Lookalike::Ssh) => TurnedAwayFor::NotKafkaSsh,
+            Self::NotTls(Lookalike::ProxyHeader) => TurnedAwayFor::NotKafkaProxyHeader,
+            Self::PlainKafka => TurnedAwayFor::NotTlsKafka,
+            Self::Unknown => TurnedAwayFor::NotTls,
+            Self::NoServerName => TurnedAwayFor::NoServerName,
+            Self::UnknownServerName(_) => TurnedAwayFor::UnknownServerName,
+            Self::NoCertificate => TurnedAwayFor::NoCertificate,
+            Self::BadCertificate(_) => TurnedAwayFor::BadCertificate,
+            Self::ClientRefused(_) => TurnedAwayFor::ClientRefused,
+            Self::Tls(_) => TurnedAwayFor::TlsFailed,
+            Self::Broken(_) => TurnedAwayFor::Broken,
+            Self::TooSlow => TurnedAwayFor::TooSlow,
+            Self::SeatGivenAway => TurnedAwayFor::SeatGivenAway,
         }
     }
 
@@ -109,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_is_not_tls_is_named() {
-        let label = |start: &[u8]| TurnedAway::not_tls(start).label();
+        let label = |start: &[u8]| TurnedAway::not_tls(start).label().name();
         assert_eq!(label(b"\0\0\0\x33\0\x12"), "not_tls_kafka");
         assert_eq!(label(b"GET / HTTP/1.1"), "not_kafka_http");
         assert_eq!(label(b"PROXY TCP4"), "not_kafka_proxy_header");

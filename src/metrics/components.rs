@@ -1,6 +1,28 @@
 //! Metrics of what a node consists of.
 
-use prometheus::{IntCounterVec, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounterVec, IntGaugeVec};
+
+use super::book::{Book, Family, Label, Section};
+use super::closed::closed;
+
+closed! {
+    /// Kinds of what a node consists of.
+    pub enum ComponentKind {
+        Manager = "manager": "what follows the replicated state",
+        AdminApi = "admin_api": "the admin API",
+        Listener = "listener": "all that accepts connections of Kafka clients",
+        Port = "port": "what accepts the connections of one port",
+        VirtualCluster = "virtual_cluster": "a virtual cluster",
+        Watcher = "watcher": "what looks at a physical cluster",
+        Pool = "pool": "the connections of one thread to a physical cluster",
+        Pin = "pin": "what sees to it that a physical cluster stays the same Kafka cluster",
+        KeyReader = "key_reader": "what reads the keys of an OAuth provider",
+        Certificates = "certificates": "what follows certificate files",
+        Announcer = "announcer": "what tells the other nodes which addresses this one cannot open",
+    }
+}
+
+const BY_KIND: &[Label] = &[Label::closed("component", ComponentKind::values)];
 
 /// The families, by kind of component.
 #[derive(Debug, Clone)]
@@ -10,41 +32,44 @@ pub struct ComponentMetrics {
 }
 
 impl ComponentMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let families = Self {
-            panics: IntCounterVec::new(
-                Opts::new(
+    pub(super) fn register(book: &mut Book) -> Result<Self, prometheus::Error> {
+        book.open(Section::Components);
+        Ok(Self {
+            panics: book.counters(
+                Family::new(
                     "klamm_component_panics_total",
                     "Components of this node that panicked, by kind",
+                )
+                .by(BY_KIND)
+                .on_page(
+                    "Components of this node that panicked; each is [started again](ARCHITECTURE.md#when-something-panics), \
+                     or the node ends. The log has the place of each panic",
                 ),
-                &["component"],
             )?,
-            down: IntGaugeVec::new(
-                Opts::new(
+            down: book.gauges(
+                Family::new(
                     "klamm_components_down",
                     "Components of this node that panicked and wait to be started again, by kind",
-                ),
-                &["component"],
+                )
+                .by(BY_KIND)
+                .on_page("Those that panicked and wait to be started again"),
             )?,
-        };
-        registry.register(Box::new(families.panics.clone()))?;
-        registry.register(Box::new(families.down.clone()))?;
-        Ok(families)
+        })
     }
 
-    /// There are components of this kind; `kind` is of a closed set, here and below.
-    pub fn knows(&self, kind: &'static str) {
-        self.panics.with_label_values(&[kind]);
-        self.down.with_label_values(&[kind]);
+    /// There are components of this kind.
+    pub fn knows(&self, kind: ComponentKind) {
+        self.panics.with_label_values(&[kind.name()]);
+        self.down.with_label_values(&[kind.name()]);
     }
 
     /// One has panicked.
-    pub fn panicked(&self, kind: &'static str) {
-        self.panics.with_label_values(&[kind]).inc();
+    pub fn panicked(&self, kind: ComponentKind) {
+        self.panics.with_label_values(&[kind.name()]).inc();
     }
 
     /// So many more are down.
-    pub fn down(&self, kind: &'static str, more: i64) {
-        self.down.with_label_values(&[kind]).add(more);
+    pub fn down(&self, kind: ComponentKind, more: i64) {
+        self.down.with_label_values(&[kind.name()]).add(more);
     }
 }

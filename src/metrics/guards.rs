@@ -1,7 +1,32 @@
 //! Metrics of what holds back those who ask for more than their part.
 
-use prometheus::core::Collector;
-use prometheus::{IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge};
+
+use super::book::{Book, Family, Label, Section};
+use super::closed::closed;
+
+closed! {
+    /// Where seats are.
+    pub enum SeatedAt {
+        Kafka = "kafka": "the port for clients",
+        Admin = "admin": "the port of the admin API",
+    }
+}
+
+closed! {
+    /// Why a connection lost its seat.
+    pub enum SeatLostFor {
+        NoLogin = "no_login": "on the port for clients: the connection had not logged in, and its address had most of those",
+        Idle = "idle": "on the port for clients: its virtual cluster, then principal, then address had most sessions, and of those it was asked nothing for longest: for 30 s at least",
+        Busy = "busy": "as `idle`, but for less than 30 s: `klamm.limits.connections` is too low for what is at work",
+        Late = "late": "on the port of the admin API: more than half of the seats were taken, and no whole request came for 1 s",
+        Waiting = "waiting": "on the port of the admin API: its address had most seats, and on this one nothing was asked",
+        Answered = "answered": "as `waiting`, but something was being answered",
+    }
+}
+
+const PORT: Label = Label::closed("port", SeatedAt::values);
+const REASON: Label = Label::closed("reason", SeatLostFor::values);
 
 /// The metrics, resolved.
 #[derive(Debug, Clone)]
@@ -19,47 +44,45 @@ pub struct GuardMetrics {
 }
 
 impl GuardMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let metrics = Self {
-            patterns_waiting: IntGauge::new(
-                "klamm_patterns_waiting",
-                "Requests that wait for their regular expression to be compiled",
-            )?,
-            patterns_compiled: IntCounter::new(
-                "klamm_patterns_compiled_total",
-                "Regular expressions of clients that were compiled, or refused for what is in them",
-            )?,
-            patterns_put_off: IntCounter::new(
-                "klamm_patterns_put_off_total",
-                "Requests that were told to try again, because too many regular expressions wait to be compiled",
-            )?,
-            log_lines_left_out: IntCounter::new(
-                "klamm_log_lines_left_out_total",
-                "Log lines about denials, logins, closed connections and brokers that were counted and not written",
-            )?,
-            seats_taken: IntCounterVec::new(
-                Opts::new(
+    pub(super) fn register(book: &mut Book) -> Result<Self, prometheus::Error> {
+        book.open(Section::Clients);
+        Ok(Self {
+            seats_taken: book.counters(
+                Family::new(
                     "klamm_seats_taken_away_total",
                     "Connections that lost their seat to somebody who had fewer, by port (kafka, admin) and reason",
-                ),
-                &["port", "reason"],
+                )
+                .by(&[PORT, REASON])
+                .on_page("Connections that lost their seat to somebody who had fewer"),
             )?,
-        };
-        let families: [Box<dyn Collector>; 5] = [
-            Box::new(metrics.patterns_waiting.clone()),
-            Box::new(metrics.patterns_compiled.clone()),
-            Box::new(metrics.patterns_put_off.clone()),
-            Box::new(metrics.log_lines_left_out.clone()),
-            Box::new(metrics.seats_taken.clone()),
-        ];
-        families
-            .into_iter()
-            .try_for_each(|family| registry.register(family))?;
-        Ok(metrics)
+            patterns_waiting: book.gauge(Family::new(
+                "klamm_patterns_waiting",
+                "Requests that wait for their regular expression to be compiled",
+            ))?,
+            patterns_compiled: book.counter(Family::new(
+                "klamm_patterns_compiled_total",
+                "Regular expressions of clients that were compiled, or refused for what is in them",
+            ))?,
+            patterns_put_off: book.counter(Family::new(
+                "klamm_patterns_put_off_total",
+                "Requests that were told to try again, because too many regular expressions wait to be compiled",
+            ))?,
+            log_lines_left_out: book.counter(
+                Family::new(
+                    "klamm_log_lines_left_out_total",
+                    "Log lines about denials, logins, closed connections and brokers that were counted and not written",
+                )
+                .on_page(
+                    "Log lines about denials, logins, sessions that ended badly and brokers that did not answer that were \
+                     counted and not written: of each kind at most 10 different ones are written in 10 s, then a line with \
+                     the number of the others",
+                ),
+            )?,
+        })
     }
 
-    /// Counts seats that were given to somebody else; both labels are of closed sets.
-    pub fn seats_taken(&self, port: &'static str, reason: &'static str) -> IntCounter {
-        self.seats_taken.with_label_values(&[port, reason])
+    /// Counts seats that were given to somebody else.
+    pub fn seats_taken(&self, port: SeatedAt, reason: SeatLostFor) -> IntCounter {
+        self.seats_taken.with_label_values(&[port.name(), reason.name()])
     }
 }

@@ -1,9 +1,13 @@
 //! Metrics of the node as a whole: connections before they have a virtual cluster, memory, Raft.
 
-use prometheus::core::Collector;
-use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use klamm_raft::PeerRefusal;
+use klamm_raft::model::Limit;
+use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::GuardMetrics;
+use super::book::{Book, Family, Label, Section};
+use super::closed::{Value, closed};
+use super::reasons::{ClosedFor, TurnedAwayFor};
 
 /// What Raft says of itself, taken at each scrape.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -64,132 +68,204 @@ pub struct NodeMetrics {
     nodes: IntGaugeVec,
     /// How much of each limit is used.
     limits: GaugeVec,
+    /// Callers of the port for peers that were turned away, by reason.
+    peers_refused: IntCounterVec,
     pub guards: GuardMetrics,
 }
 
-fn limits() -> Result<GaugeVec, prometheus::Error> {
-    GaugeVec::new(
-        Opts::new(
-            "klamm_limit_used_ratio",
-            "How much of a limit of the replicated state is used, in the virtual cluster that is closest to it",
-        ),
-        &["limit", "vcluster"],
-    )
+closed! {
+    /// Whose share of the memory for frames is used up.
+    pub enum BufferShare {
+        Principal = "principal": "the principal's, a quarter of `klamm.limits.buffer.bytes`",
+        Vcluster = "vcluster": "the virtual cluster's, half of it",
+        Node = "node": "the node's, all of it",
+    }
 }
 
+closed! {
+    /// What came of certificate files that changed.
+    pub enum TlsReload {
+        Ok = "ok": "they are in use",
+        Failed = "failed": "the last good ones stay in use",
+    }
+}
+
+closed! {
+    enum RaftFigure {
+        Term = "term": "the term",
+        Leads = "leads": "1 on the leader",
+        HasLeader = "has_leader": "1 where a leader is known",
+        LastLog = "last_log": "the index of the last entry of the log",
+        Committed = "committed": "the index of the last entry that is known to be committed",
+        Applied = "applied": "the index of the last entry that is applied",
+        SnapshotFailures = "snapshot_failures": "how often in a row no snapshot of the state could be made",
+        FeatureLevel = "feature_level": "the feature level of the cluster",
+        FeatureLevelKnownToAll = "feature_level_known_to_all": "the highest that every node knows: an upgrade is not finished while it differs from `feature_level`",
+    }
+}
+
+closed! {
+    enum NodesThat {
+        All = "all": "those that ever joined",
+        Up = "up": "those of them that are up",
+    }
+}
+
+/// The limits of the replicated state.
+fn limits() -> Vec<Value> {
+    let value = |limit: Limit| Value {
+        name: limit.name(),
+        meaning: limit.to_string().into(),
+    };
+    Limit::ALL.into_iter().map(value).collect()
+}
+
+/// Why nodes that call are turned away.
+fn peer_refusals() -> Vec<Value> {
+    let value = |refusal: PeerRefusal| Value {
+        name: refusal.name(),
+        meaning: refusal.meaning().into(),
+    };
+    PeerRefusal::ALL.into_iter().map(value).collect()
+}
+
+const CLOSED: Family = Family::new(
+    "klamm_connections_closed_total",
+    "Client connections that ended, by reason",
+)
+.by(&[Label::closed("reason", ClosedFor::values)]);
+
+const TURNED_AWAY: Family = Family::new(
+    "klamm_connections_turned_away_total",
+    "Client connections closed before they were sessions (TLS, PROXY protocol), by reason",
+)
+.by(&[Label::closed("reason", TurnedAwayFor::values)]);
+
+const REFUSED: Family = Family::new(
+    "klamm_connections_refused_total",
+    "Clients that were refused a seat at their login, because all were taken",
+)
+.on_page(
+    "Clients that were refused a seat at their login: all are taken, nobody has more of them, and none of their own is idle",
+);
+
+const TLS_RELOADS: Family = Family::new(
+    "klamm_tls_reloads_total",
+    "Changed certificate files that were read again, by result (ok, failed)",
+)
+.by(&[Label::closed("result", TlsReload::values)])
+.on_page("Changed certificate files that were read again");
+
+const VIEW_REVISION: Family = Family::new(
+    "klamm_view_revision",
+    "Raft log index of the state that every session of this node decides on",
+)
+.on_page(
+    "Raft log index of the state that every session of this node decides on. Compare it over the nodes: a node that stays \
+     behind decides on old rules",
+);
+
+const BUFFERED_BYTES: Family = Family::new(
+    "klamm_buffered_bytes",
+    "Bytes of client and upstream frames held in memory",
+)
+.on_page(
+    "Bytes of memory that are reserved for frames over 64 KiB, of clients and of brokers, and for what the gateway answers \
+     large requests with. Smaller frames are not counted",
+);
+
+const BUFFER_WAITS: Family = Family::new(
+    "klamm_buffer_waits_total",
+    "Large frames that waited for memory, by whose share was used up",
+)
+.by(&[Label::closed("share", BufferShare::values)]);
+
+const RAFT: Family = Family::new(
+    "klamm_raft",
+    "Raft on this node: term, leads, has_leader, last_log, committed, applied, snapshot_failures, feature_level, feature_level_known_to_all",
+)
+.by(&[Label::closed("figure", RaftFigure::values)])
+.on_page("What Raft on this node says of itself");
+
+const LIMITS: Family = Family::new(
+    "klamm_limit_used_ratio",
+    "How much of a limit of the replicated state is used, in the virtual cluster that is closest to it",
+)
+.by(&[Label::closed("limit", limits), Label::named("vcluster")])
+.on_page(
+    "How much of a limit of the replicated state is used; 1 is all of it. Of what belongs to virtual clusters, that of the one \
+     that is closest to it. [OPERATIONS.md](OPERATIONS.md#how-much-fits) has the limits",
+);
+
+const UNOPENED: Family = Family::new("klamm_addresses_unopened", "Addresses that this node cannot open")
+    .on_page("Addresses that this node cannot open, for clients and for peers. It tries again");
+
+const NODES: Family = Family::new(
+    "klamm_nodes",
+    "Gateway nodes that this node knows, by state (all, up)",
+)
+.by(&[Label::closed("state", NodesThat::values)])
+.on_page("Gateway nodes that this node knows");
+
+const PEERS_REFUSED: Family = Family::new(
+    "klamm_peers_refused_total",
+    "Connections to the port for peers that were turned away before they were those of a peer, by reason",
+)
+.by(&[Label::closed("reason", peer_refusals)]);
+
 impl NodeMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+    pub(super) fn register(book: &mut Book) -> Result<Self, prometheus::Error> {
+        book.open(Section::Clients);
+        let accepted = Family::new("klamm_connections_accepted_total", "Client connections accepted");
         let metrics = Self {
-            accepted: IntCounter::new("klamm_connections_accepted_total", "Client connections accepted")?,
-            closed: IntCounterVec::new(
-                Opts::new(
-                    "klamm_connections_closed_total",
-                    "Client connections that ended, by reason",
-                ),
-                &["reason"],
-            )?,
-            buffered_bytes: IntGauge::new(
-                "klamm_buffered_bytes",
-                "Bytes of client and upstream frames held in memory",
-            )?,
-            buffer_waits: IntCounterVec::new(
-                Opts::new(
-                    "klamm_buffer_waits_total",
-                    "Large frames that waited for memory, by whose share was used up",
-                ),
-                &["share"],
-            )?,
-            password_checks: IntGauge::new(
+            accepted: book.counter(accepted)?,
+            refused: book.counter(REFUSED)?,
+            closed: book.counters(CLOSED)?,
+            turned_away: book.counters(TURNED_AWAY)?,
+            tls_reloads: book.counters(TLS_RELOADS)?,
+            view_revision: book.gauge(VIEW_REVISION)?,
+            password_checks: book.gauge(Family::new(
                 "klamm_password_checks",
                 "Passwords of lists of users that are checked, or wait for that",
-            )?,
-            refused: IntCounter::new(
-                "klamm_connections_refused_total",
-                "Clients that were refused a seat at their login, because all were taken",
-            )?,
-            view_revision: IntGauge::new(
-                "klamm_view_revision",
-                "Raft log index of the state that every session of this node decides on",
-            )?,
-            tls_reloads: IntCounterVec::new(
-                Opts::new(
-                    "klamm_tls_reloads_total",
-                    "Changed certificate files that were read again, by result (ok, failed)",
-                ),
-                &["result"],
-            )?,
-            turned_away: IntCounterVec::new(
-                Opts::new(
-                    "klamm_connections_turned_away_total",
-                    "Client connections closed before they were sessions (TLS, PROXY protocol), by reason",
-                ),
-                &["reason"],
-            )?,
-            unopened: IntGauge::new("klamm_addresses_unopened", "Addresses that this node cannot open")?,
-            raft: IntGaugeVec::new(
-                Opts::new(
-                    "klamm_raft",
-                    "Raft on this node: term, leads, has_leader, last_log, committed, applied, snapshot_failures, feature_level, feature_level_known_to_all",
-                ),
-                &["figure"],
-            )?,
-            nodes: IntGaugeVec::new(
-                Opts::new(
-                    "klamm_nodes",
-                    "Gateway nodes that this node knows, by state (all, up)",
-                ),
-                &["state"],
-            )?,
-            limits: limits()?,
-            guards: GuardMetrics::register(registry)?,
+            ))?,
+            buffered_bytes: book.gauge(BUFFERED_BYTES)?,
+            buffer_waits: book.counters(BUFFER_WAITS)?,
+            guards: GuardMetrics::register(book)?,
+            raft: {
+                book.open(Section::Raft);
+                book.gauges(RAFT)?
+            },
+            limits: book.ratios(LIMITS)?,
+            unopened: book.gauge(UNOPENED)?,
+            nodes: book.gauges(NODES)?,
+            peers_refused: book.counters(PEERS_REFUSED)?,
         };
-        metrics.show_in(registry)?;
-        for result in ["ok", "failed"] {
-            metrics.tls_reloads.with_label_values(&[result]);
+        for result in TlsReload::ALL {
+            metrics.tls_reloads.with_label_values(&[result.name()]);
         }
         metrics.set_raft(RaftFigures::default());
+        metrics.set_peers_refused(&PeerRefusal::ALL.map(|refusal| (refusal, 0)));
         Ok(metrics)
     }
 
-    fn show_in(&self, registry: &Registry) -> Result<(), prometheus::Error> {
-        let families: [Box<dyn Collector>; 13] = [
-            Box::new(self.accepted.clone()),
-            Box::new(self.closed.clone()),
-            Box::new(self.buffered_bytes.clone()),
-            Box::new(self.buffer_waits.clone()),
-            Box::new(self.password_checks.clone()),
-            Box::new(self.refused.clone()),
-            Box::new(self.view_revision.clone()),
-            Box::new(self.tls_reloads.clone()),
-            Box::new(self.turned_away.clone()),
-            Box::new(self.unopened.clone()),
-            Box::new(self.raft.clone()),
-            Box::new(self.nodes.clone()),
-            Box::new(self.limits.clone()),
-        ];
-        families
-            .into_iter()
-            .try_for_each(|family| registry.register(family))
+    /// Counts a connection that ended.
+    pub fn closed(&self, reason: ClosedFor) {
+        self.closed.with_label_values(&[reason.name()]).inc();
     }
 
-    /// Counts a connection that ended; `reason` is the label of a closed set.
-    pub fn closed(&self, reason: &'static str) {
-        self.closed.with_label_values(&[reason]).inc();
+    /// Counts a reading of changed certificate files.
+    pub fn tls_reloaded(&self, result: TlsReload) {
+        self.tls_reloads.with_label_values(&[result.name()]).inc();
     }
 
-    /// Counts a reading of changed certificate files; `result` is of a closed set.
-    pub fn tls_reloaded(&self, result: &'static str) {
-        self.tls_reloads.with_label_values(&[result]).inc();
+    /// Counts a connection that did not become a session.
+    pub fn turned_away(&self, reason: TurnedAwayFor) {
+        self.turned_away.with_label_values(&[reason.name()]).inc();
     }
 
-    /// Counts a connection that did not become a session; `reason` is the label of a closed set.
-    pub fn turned_away(&self, reason: &'static str) {
-        self.turned_away.with_label_values(&[reason]).inc();
-    }
-
-    /// Counts frames that wait; `share` is the label of a closed set.
-    pub fn buffer_waits(&self, share: &'static str) -> IntCounter {
-        self.buffer_waits.with_label_values(&[share])
+    /// Counts frames that wait.
+    pub fn buffer_waits(&self, share: BufferShare) -> IntCounter {
+        self.buffer_waits.with_label_values(&[share.name()])
     }
 
     /// Shows how many addresses are not open that should be.
@@ -209,27 +285,40 @@ impl NodeMetrics {
 
     /// Shows what Raft says of itself.
     pub fn set_raft(&self, figures: RaftFigures) {
-        let shown = [
-            ("term", figures.term),
-            ("leads", u64::from(figures.leads)),
-            ("has_leader", u64::from(figures.has_leader)),
-            ("last_log", figures.last_log),
-            ("committed", figures.committed),
-            ("applied", figures.applied),
-            ("snapshot_failures", figures.snapshot_failures),
-            ("feature_level", figures.level),
-            ("feature_level_known_to_all", figures.known_level),
-        ];
-        for (figure, value) in shown {
-            self.raft
-                .with_label_values(&[figure])
-                .set(i64::try_from(value).unwrap_or(i64::MAX));
+        for figure in RaftFigure::ALL {
+            let value = match figure {
+                RaftFigure::Term => figures.term,
+                RaftFigure::Leads => u64::from(figures.leads),
+                RaftFigure::HasLeader => u64::from(figures.has_leader),
+                RaftFigure::LastLog => figures.last_log,
+                RaftFigure::Committed => figures.committed,
+                RaftFigure::Applied => figures.applied,
+                RaftFigure::SnapshotFailures => figures.snapshot_failures,
+                RaftFigure::FeatureLevel => figures.level,
+                RaftFigure::FeatureLevelKnownToAll => figures.known_level,
+            };
+            show(&self.raft, figure.name(), value);
         }
-        self.nodes
-            .with_label_values(&["all"])
-            .set(i64::try_from(figures.nodes).unwrap_or(i64::MAX));
-        self.nodes
-            .with_label_values(&["up"])
-            .set(i64::try_from(figures.nodes_up).unwrap_or(i64::MAX));
+        for state in NodesThat::ALL {
+            let value = match state {
+                NodesThat::All => figures.nodes,
+                NodesThat::Up => figures.nodes_up,
+            };
+            show(&self.nodes, state.name(), value);
+        }
     }
+
+    /// Shows how many callers of the port for peers were turned away since the node began.
+    pub fn set_peers_refused(&self, counts: &[(PeerRefusal, u64)]) {
+        for (refusal, count) in counts {
+            let counter = self.peers_refused.with_label_values(&[refusal.name()]);
+            counter.inc_by(count.saturating_sub(counter.get()));
+        }
+    }
+}
+
+fn show(gauges: &IntGaugeVec, label: &str, value: u64) {
+    gauges
+        .with_label_values(&[label])
+        .set(i64::try_from(value).unwrap_or(i64::MAX));
 }

@@ -1,7 +1,44 @@
 //! Metrics of the connections to one physical cluster.
 
 use klamm_raft::model::ClusterId;
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
+
+use super::book::{Book, Family, Label, Section};
+use super::closed::closed;
+
+closed! {
+    /// What goes wrong between the gateway and a physical cluster.
+    pub enum UpstreamFault {
+        Resolve = "resolve": "the host name does not resolve",
+        Connect = "connect": "the host does not take the connection",
+        Tls = "tls": "the handshake failed: the certificate is not trusted or not for this host, or the gateway's own certificate was refused",
+        LoginRefused = "login_refused": "the cluster refused the gateway's own credentials, or asks for another kind of login",
+        Timeout = "timeout": "no answer came in time",
+        Broken = "broken": "the connection ended in the middle of an exchange",
+        Protocol = "protocol": "the broker's answer does not parse or cannot be right",
+        TooOld = "too_old": "the broker lacks what the gateway needs",
+        Loop = "loop": "a broker's address leads back to this gateway",
+        OtherCluster = "other_cluster": "another Kafka cluster answers; see [OPERATIONS.md](OPERATIONS.md#a-kafka-cluster-that-was-built-anew)",
+        NoOffers = "no_offers": "no broker says which API versions it knows",
+        TopicDenied = "topic_denied": "the gateway's own account may not describe the physical topic of an alias",
+        UnknownBroker = "unknown_broker": "a session wanted a broker that the cluster does not have now",
+        Resting = "resting": "no connection was tried, because the last ones failed",
+        Overloaded = "overloaded": "no connection was tried, because too many sessions wait for one",
+        NoCredentials = "no_credentials": "the gateway has no token to log in with, or no random bytes",
+        UnknownCredentials = "unknown_credentials": "an account names credentials that this node's configuration does not have",
+    }
+}
+
+closed! {
+    enum LaneState {
+        Leased = "leased": "a session has it",
+        Idle = "idle": "it waits for the next session",
+    }
+}
+
+const CLUSTER: Label = Label::named("cluster");
+const KIND: Label = Label::closed("kind", UpstreamFault::values);
+const STATE: Label = Label::closed("state", LaneState::values);
 
 /// The families, over all physical clusters.
 #[derive(Debug)]
@@ -31,58 +68,61 @@ pub struct UpstreamMetrics {
 }
 
 impl LaneMetrics {
-    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let families = Self {
-            lanes: IntGaugeVec::new(
-                Opts::new(
-                    "klamm_lanes",
-                    "Upstream connections by physical cluster and state (leased, idle)",
-                ),
-                &["cluster", "state"],
-            )?,
-            dials: IntCounterVec::new(
-                Opts::new(
-                    "klamm_upstream_dials_total",
-                    "Upstream connections made, by physical cluster",
-                ),
-                &["cluster"],
-            )?,
-            errors: IntCounterVec::new(
-                Opts::new(
-                    "klamm_upstream_errors_total",
-                    "Upstream errors by physical cluster and kind",
-                ),
-                &["cluster", "kind"],
-            )?,
-            reachable: IntGaugeVec::new(
-                Opts::new(
+    pub(super) fn register(book: &mut Book) -> Result<Self, prometheus::Error> {
+        book.open(Section::PhysicalClusters);
+        Ok(Self {
+            reachable: book.gauges(
+                Family::new(
                     "klamm_upstream_reachable",
                     "1 while the last look at the physical cluster succeeded, else 0",
-                ),
-                &["cluster"],
+                )
+                .by(&[CLUSTER]),
             )?,
-            other_cluster: IntGaugeVec::new(
-                Opts::new(
+            other_cluster: book.gauges(
+                Family::new(
                     "klamm_upstream_other_cluster",
                     "1 while another Kafka cluster answers than the one that was seen first or accepted, else 0",
+                )
+                .by(&[CLUSTER])
+                .on_page(
+                    "1 while another Kafka cluster answers than the one that was seen first or accepted, else 0. Nothing is \
+                     sent to it",
                 ),
-                &["cluster"],
             )?,
-        };
-        registry.register(Box::new(families.lanes.clone()))?;
-        registry.register(Box::new(families.dials.clone()))?;
-        registry.register(Box::new(families.errors.clone()))?;
-        registry.register(Box::new(families.reachable.clone()))?;
-        registry.register(Box::new(families.other_cluster.clone()))?;
-        Ok(families)
+            dials: book.counters(
+                Family::new(
+                    "klamm_upstream_dials_total",
+                    "Upstream connections made, by physical cluster",
+                )
+                .by(&[CLUSTER])
+                .on_page("Upstream connections made"),
+            )?,
+            errors: book.counters(
+                Family::new(
+                    "klamm_upstream_errors_total",
+                    "Upstream errors by physical cluster and kind",
+                )
+                .by(&[CLUSTER, KIND])
+                .on_page("Upstream errors, by kind"),
+            )?,
+            lanes: book.gauges(
+                Family::new(
+                    "klamm_lanes",
+                    "Upstream connections by physical cluster and state (leased, idle)",
+                )
+                .by(&[CLUSTER, STATE])
+                .on_page("Upstream connections, by state"),
+            )?,
+        })
     }
 
     pub(super) fn of(&self, cluster: &ClusterId) -> UpstreamMetrics {
         let label = cluster.as_str();
+        let lanes = |state: LaneState| self.lanes.with_label_values(&[label, state.name()]);
         UpstreamMetrics {
             cluster: label.to_owned(),
-            leased: self.lanes.with_label_values(&[label, "leased"]),
-            idle: self.lanes.with_label_values(&[label, "idle"]),
+            leased: lanes(LaneState::Leased),
+            idle: lanes(LaneState::Idle),
             dials: self.dials.with_label_values(&[label]),
             reachable: self.reachable.with_label_values(&[label]),
             other_cluster: self.other_cluster.with_label_values(&[label]),
@@ -92,8 +132,8 @@ impl LaneMetrics {
 }
 
 impl UpstreamMetrics {
-    /// Counts an error; `kind` is the label of a closed set.
-    pub fn error(&self, kind: &'static str) {
-        self.errors.with_label_values(&[&self.cluster, kind]).inc();
+    /// Counts an error.
+    pub fn error(&self, kind: UpstreamFault) {
+        self.errors.with_label_values(&[&self.cluster, kind.name()]).inc();
     }
 }

@@ -3,16 +3,92 @@
 use std::sync::OnceLock;
 
 use klamm_raft::model::VclusterName;
-use prometheus::core::Collector;
-use prometheus::{
-    Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
+
+use super::book::{Book, Family, Label, Section};
+use super::closed::closed;
+use super::reasons::LoginFailedFor;
 
 /// API keys at and above this share one label; Kafka's highest is far below.
 const API_KEYS: usize = 128;
 
 /// Request times, in seconds: from a local answer to a long poll.
 const LATENCY_BUCKETS_S: [f64; 10] = [0.0001, 0.0005, 0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+const VCLUSTER: Label = Label::named("vcluster");
+const API: Label = Label::named("api");
+
+const BYTES: Family = Family::new(
+    "klamm_client_bytes_total",
+    "Bytes from and to clients by virtual cluster and direction (in, out)",
+)
+.by(&[VCLUSTER, Label::closed("direction", Direction::values)])
+.on_page("Bytes from and to clients");
+
+const REQUESTS: Family = Family::new(
+    "klamm_requests_total",
+    "Requests received by virtual cluster and API",
+)
+.by(&[VCLUSTER, API])
+.on_page("Requests received");
+
+const LATENCY: Family = Family::new(
+    "klamm_request_seconds",
+    "Time from a request to its answer by virtual cluster and API, long polls included",
+)
+.by(&[VCLUSTER, API])
+.on_page(
+    "Seconds from a request to its answer. Long polls (Fetch, JoinGroup) are included: a slow Fetch is normal",
+);
+
+const DECISIONS: Family = Family::new(
+    "klamm_authorizations_total",
+    "Requests sent to brokers (allowed) and questions answered with no (denied), by virtual cluster and decision",
+)
+.by(&[VCLUSTER, Label::closed("decision", Decision::values)])
+.on_page("What became of requests, as far as the authorizer had a say. See below");
+
+const GATEWAY_REFUSED: Family = Family::new(
+    "klamm_gateway_refused_total",
+    "Answers in which a physical cluster refuses the gateway's own account, by virtual cluster",
+)
+.by(&[VCLUSTER])
+.on_page("Answers in which a physical cluster refuses the gateway's own account: it lacks a right there");
+
+const LOCAL_ERRORS: Family = Family::new(
+    "klamm_local_errors_total",
+    "Answers with an error that the gateway itself put into them, by virtual cluster, API and error",
+)
+.by(&[VCLUSTER, API, Label::named("error")])
+.on_page(
+    "Answers with an error that the gateway itself put into them, by Kafka's name of it: no broker knows of them. An answer \
+     counts once for each different error",
+);
+
+const LOGINS: Family = Family::new("klamm_logins_total", "Successful logins by virtual cluster")
+    .by(&[VCLUSTER])
+    .on_page("Successful logins");
+
+const LOGIN_FAILURES: Family = Family::new(
+    "klamm_login_failures_total",
+    "Failed logins by virtual cluster and reason",
+)
+.by(&[VCLUSTER, Label::closed("reason", LoginFailedFor::values)])
+.on_page("Failed logins. Clients are told the same whatever the reason");
+
+closed! {
+    enum Direction {
+        In = "in": "from clients",
+        Out = "out": "to clients",
+    }
+}
+
+closed! {
+    enum Decision {
+        Allowed = "allowed": "requests that were sent to a broker over the session's own connection to it, each once, also those that need no right",
+        Denied = "denied": "questions that the authorizer answered with no, one for each operation on something that a request names",
+    }
+}
 
 /// The families, over all virtual clusters.
 #[derive(Debug)]
@@ -28,6 +104,8 @@ pub struct Families {
     local_errors: IntCounterVec,
     logins: IntCounterVec,
     login_failures: IntCounterVec,
+    /// All that are gauges.
+    gauges: Vec<IntGaugeVec>,
 }
 
 /// The metrics of one virtual cluster, resolved once.
@@ -69,106 +147,68 @@ pub struct ApiMetrics {
 }
 
 impl Families {
-    pub(super) fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
-        let counter =
-            |name: &str, help: &str, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
-        let families = Self {
-            sessions: IntGaugeVec::new(
-                Opts::new("klamm_sessions", "Open client connections by virtual cluster"),
-                &["vcluster"],
+    pub(super) fn register(book: &mut Book) -> Result<Self, prometheus::Error> {
+        book.open(Section::Clients);
+        let mut gauges = Vec::new();
+        let mut gauge = |book: &mut Book, family: Family| {
+            let made = book.gauges(family.by(&[VCLUSTER]))?;
+            gauges.push(made.clone());
+            Ok::<_, prometheus::Error>(made)
+        };
+        Ok(Self {
+            sessions: gauge(
+                book,
+                Family::new("klamm_sessions", "Open client connections by virtual cluster")
+                    .on_page("Open client connections"),
             )?,
-            hidden_topics: IntGaugeVec::new(
-                Opts::new(
+            hidden_topics: gauge(
+                book,
+                Family::new(
                     "klamm_hidden_topics",
                     "Topics of physical clusters that are hidden because another has their name, by virtual cluster",
+                )
+                .on_page(
+                    "Topics of physical clusters that clients do not see, because another has their name: `klamm get topics` \
+                     names both",
                 ),
-                &["vcluster"],
             )?,
-            producer_mark: IntGaugeVec::new(
-                Opts::new(
+            producer_mark: gauge(
+                book,
+                Family::new(
                     "klamm_producer_mark",
                     "The number that producer ids are marked with on brokers, by virtual cluster",
-                ),
-                &["vcluster"],
-            )?,
-            bytes: counter(
-                "klamm_client_bytes_total",
-                "Bytes from and to clients by virtual cluster and direction (in, out)",
-                &["vcluster", "direction"],
-            )?,
-            requests: counter(
-                "klamm_requests_total",
-                "Requests received by virtual cluster and API",
-                &["vcluster", "api"],
-            )?,
-            latency: HistogramVec::new(
-                HistogramOpts::new(
-                    "klamm_request_seconds",
-                    "Time from a request to its answer by virtual cluster and API, long polls included",
                 )
-                .buckets(LATENCY_BUCKETS_S.to_vec()),
-                &["vcluster", "api"],
+                .on_page(
+                    "The number `n` that [producer ids are marked with](VIRTUAL-CLUSTERS.md#producer-ids) on brokers, as \
+                     `n<<42 \\| id`; 0 where they are not",
+                ),
             )?,
-            decisions: counter(
-                "klamm_authorizations_total",
-                "Requests sent to brokers (allowed) and questions answered with no (denied), by virtual cluster and decision",
-                &["vcluster", "decision"],
-            )?,
-            gateway_refused: counter(
-                "klamm_gateway_refused_total",
-                "Answers in which a physical cluster refuses the gateway's own account, by virtual cluster",
-                &["vcluster"],
-            )?,
-            local_errors: counter(
-                "klamm_local_errors_total",
-                "Answers with an error that the gateway itself put into them, by virtual cluster, API and error",
-                &["vcluster", "api", "error"],
-            )?,
-            logins: counter(
-                "klamm_logins_total",
-                "Successful logins by virtual cluster",
-                &["vcluster"],
-            )?,
-            login_failures: counter(
-                "klamm_login_failures_total",
-                "Failed logins by virtual cluster and reason",
-                &["vcluster", "reason"],
-            )?,
-        };
-        for collector in families.collectors() {
-            registry.register(collector)?;
-        }
-        Ok(families)
-    }
-
-    fn collectors(&self) -> Vec<Box<dyn Collector>> {
-        vec![
-            Box::new(self.sessions.clone()),
-            Box::new(self.hidden_topics.clone()),
-            Box::new(self.producer_mark.clone()),
-            Box::new(self.bytes.clone()),
-            Box::new(self.requests.clone()),
-            Box::new(self.latency.clone()),
-            Box::new(self.decisions.clone()),
-            Box::new(self.gateway_refused.clone()),
-            Box::new(self.local_errors.clone()),
-            Box::new(self.logins.clone()),
-            Box::new(self.login_failures.clone()),
-        ]
+            bytes: book.counters(BYTES)?,
+            requests: book.counters(REQUESTS)?,
+            latency: book.histograms(LATENCY, &LATENCY_BUCKETS_S)?,
+            decisions: book.counters(DECISIONS)?,
+            gateway_refused: book.counters(GATEWAY_REFUSED)?,
+            local_errors: book.counters(LOCAL_ERRORS)?,
+            logins: book.counters(LOGINS)?,
+            login_failures: book.counters(LOGIN_FAILURES)?,
+            gauges,
+        })
     }
 
     pub(super) fn of(&self, name: &VclusterName) -> VclusterMetrics {
         let label = name.as_str();
+        let bytes = |direction: Direction| self.bytes.with_label_values(&[label, direction.name()]);
+        let decisions = |decision: Decision| self.decisions.with_label_values(&[label, decision.name()]);
         VclusterMetrics {
             name: name.clone(),
             sessions: self.sessions.with_label_values(&[label]),
             hidden_topics: self.hidden_topics.with_label_values(&[label]),
             producer_mark: self.producer_mark.with_label_values(&[label]),
-            bytes_in: self.bytes.with_label_values(&[label, "in"]),
-            bytes_out: self.bytes.with_label_values(&[label, "out"]),
+            bytes_in: bytes(Direction::In),
+            bytes_out: bytes(Direction::Out),
             logins: self.logins.with_label_values(&[label]),
-            allowed: self.decisions.with_label_values(&[label, "allowed"]),
-            denied: self.decisions.with_label_values(&[label, "denied"]),
+            allowed: decisions(Decision::Allowed),
+            denied: decisions(Decision::Denied),
             gateway_refused: self.gateway_refused.with_label_values(&[label]),
             apis: (0..=API_KEYS).map(|_| OnceLock::new()).collect(),
             requests: self.requests.clone(),
@@ -181,11 +221,10 @@ impl Families {
     /// Forgets the gauges of a virtual cluster that is gone. Counters stay: Prometheus takes a vanished counter for a
     /// restart.
     pub(super) fn forget(&self, name: &VclusterName) {
-        let label = [name.as_str()];
-        // An error only says that there was nothing to forget.
-        drop(self.sessions.remove_label_values(&label));
-        drop(self.hidden_topics.remove_label_values(&label));
-        drop(self.producer_mark.remove_label_values(&label));
+        for gauges in &self.gauges {
+            // An error only says that there was nothing to forget.
+            drop(gauges.remove_label_values(&[name.as_str()]));
+        }
     }
 }
 
@@ -212,10 +251,10 @@ impl VclusterMetrics {
             .inc();
     }
 
-    /// Counts a failed login; `reason` is the label of a closed set.
-    pub fn login_failed(&self, reason: &'static str) {
+    /// Counts a failed login.
+    pub fn login_failed(&self, reason: LoginFailedFor) {
         self.login_failures
-            .with_label_values(&[self.name.as_str(), reason])
+            .with_label_values(&[self.name.as_str(), reason.name()])
             .inc();
     }
 }

@@ -21,7 +21,7 @@ use prometheus::IntCounter;
 
 use super::limits::Limits;
 use crate::authz::Principal;
-use crate::metrics::GuardMetrics;
+use crate::metrics::{GuardMetrics, SeatLostFor, SeatedAt};
 use chair::Chair;
 use table::{Client, Holder, Lost, Reason, Table};
 
@@ -64,15 +64,15 @@ pub struct NoSeat;
 impl Census {
     /// Nobody is there.
     pub fn new(limits: &Limits, metrics: &GuardMetrics) -> Self {
-        let taken = |reason| metrics.seats_taken("kafka", reason);
+        let taken = |reason| metrics.seats_taken(SeatedAt::Kafka, reason);
         Self {
             table: Mutex::new(Table::new(limits.max_unauthenticated, limits.max_connections)),
             open: AtomicUsize::new(0),
             since: Instant::now(),
             taken: Taken {
-                no_login: taken("no_login"),
-                idle: taken("idle"),
-                busy: taken("busy"),
+                no_login: taken(SeatLostFor::NoLogin),
+                idle: taken(SeatLostFor::Idle),
+                busy: taken(SeatLostFor::Busy),
             },
         }
     }

@@ -1,6 +1,7 @@
 //! Why a session ends: a closed set for logs and a metric. A client sees a closed connection and nothing else.
 
 use crate::auth::LoginLost;
+use crate::metrics::ClosedFor;
 use crate::vcluster::plan::CloseReason;
 use crate::wire::Lookalike;
 
@@ -78,37 +79,40 @@ pub enum Blame {
 
 impl End {
     /// The label of a metric.
-    pub fn label(self) -> &'static str {
+    pub fn label(self) -> ClosedFor {
         match self {
-            Self::ClientClosed => "client_closed",
-            Self::ClientBroken => "client_broken",
-            Self::NotKafka(lookalike) => lookalike.label(),
-            Self::FrameLength => "frame_length",
-            Self::BadRequest => "bad_request",
-            Self::UnsupportedApi => "unsupported_api",
-            Self::NotLoggedIn => "not_logged_in",
-            Self::LoginRefused => "login_refused",
-            Self::LoginTimeout => "login_timeout",
-            Self::SessionExpired => "session_expired",
-            Self::AccountDeleted => "account_deleted",
-            Self::TokenWithdrawn => "token_withdrawn",
-            Self::PasswordChanged => "password_changed",
-            Self::MechanismWithdrawn => "mechanism_withdrawn",
-            Self::NoRandomness => "no_randomness",
-            Self::MethodChanged => "method_changed",
-            Self::AccountChanged => "account_changed",
-            Self::UnansweredRefusal => "unanswered_refusal",
-            Self::Idle => "idle",
-            Self::SlowFrame => "slow_frame",
-            Self::SlowReader => "slow_reader",
-            Self::UpstreamUnavailable => "upstream_unavailable",
-            Self::UpstreamLost => "upstream_lost",
-            Self::UpstreamStalled => "upstream_stalled",
-            Self::BadUpstream => "bad_upstream",
-            Self::SeatGivenAway => "seat_given_away",
-            Self::NoSeat => "no_seat",
-            Self::Drained => "drained",
-            Self::AddressGone => "address_gone",
+            Self::ClientClosed => ClosedFor::ClientClosed,
+            Self::ClientBroken => ClosedFor::ClientBroken,
+            Self::NotKafka(Lookalike::Tls) => ClosedFor::NotKafkaTls,
+            Self::NotKafka(Lookalike::Http) => ClosedFor::NotKafkaHttp,
+            Self::NotKafka(Lookalike::Ssh) => ClosedFor::NotKafkaSsh,
+            Self::NotKafka(Lookalike::ProxyHeader) => ClosedFor::NotKafkaProxyHeader,
+            Self::FrameLength => ClosedFor::FrameLength,
+            Self::BadRequest => ClosedFor::BadRequest,
+            Self::UnsupportedApi => ClosedFor::UnsupportedApi,
+            Self::NotLoggedIn => ClosedFor::NotLoggedIn,
+            Self::LoginRefused => ClosedFor::LoginRefused,
+            Self::LoginTimeout => ClosedFor::LoginTimeout,
+            Self::SessionExpired => ClosedFor::SessionExpired,
+            Self::AccountDeleted => ClosedFor::AccountDeleted,
+            Self::TokenWithdrawn => ClosedFor::TokenWithdrawn,
+            Self::PasswordChanged => ClosedFor::PasswordChanged,
+            Self::MechanismWithdrawn => ClosedFor::MechanismWithdrawn,
+            Self::NoRandomness => ClosedFor::NoRandomness,
+            Self::MethodChanged => ClosedFor::MethodChanged,
+            Self::AccountChanged => ClosedFor::AccountChanged,
+            Self::UnansweredRefusal => ClosedFor::UnansweredRefusal,
+            Self::Idle => ClosedFor::Idle,
+            Self::SlowFrame => ClosedFor::SlowFrame,
+            Self::SlowReader => ClosedFor::SlowReader,
+            Self::UpstreamUnavailable => ClosedFor::UpstreamUnavailable,
+            Self::UpstreamLost => ClosedFor::UpstreamLost,
+            Self::UpstreamStalled => ClosedFor::UpstreamStalled,
+            Self::BadUpstream => ClosedFor::BadUpstream,
+            Self::SeatGivenAway => ClosedFor::SeatGivenAway,
+            Self::NoSeat => ClosedFor::NoSeat,
+            Self::Drained => ClosedFor::Drained,
+            Self::AddressGone => ClosedFor::AddressGone,
         }
     }
 

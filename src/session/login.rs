@@ -229,7 +229,7 @@ impl Session {
         let peer = self.setup.peer;
         let complaint = Kind::Refused {
             vcluster: vcluster.clone(),
-            reason: kind.label(),
+            reason: kind.label().name(),
         };
         let complaints = &self.setup.shared.complaints;
         if !complaints.may_write(self.now, &complaint, (user, peer.ip())) {
@@ -237,7 +237,7 @@ impl Session {
         }
         warn!(
             target: "klamm::audit",
-            event = "login_refused", %vcluster, ?user, %peer, kind = kind.label(), reason = %kind, rule,
+            event = "login_refused", %vcluster, ?user, %peer, kind = kind.label().name(), reason = %kind, rule,
         );
     }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use klamm_raft::model::{ClusterId, ListenerName, MAIN_CLUSTER, ProviderName, VclusterName};
 
+use crate::metrics::ComponentKind;
+
 /// Something that runs for as long as the node, or as what it serves.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Component {
@@ -29,19 +31,19 @@ pub enum Component {
 
 impl Component {
     /// The label of it in metrics.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> ComponentKind {
         match self {
-            Self::Manager => "manager",
-            Self::AdminApi => "admin_api",
-            Self::Listener => "listener",
-            Self::Port(..) => "port",
-            Self::VirtualCluster(_) => "virtual_cluster",
-            Self::Watcher(_) => "watcher",
-            Self::Pool(_) => "pool",
-            Self::Pin(_) => "pin",
-            Self::KeyReader(_) => "key_reader",
-            Self::Certificates(_) => "certificates",
-            Self::Announcer => "announcer",
+            Self::Manager => ComponentKind::Manager,
+            Self::AdminApi => ComponentKind::AdminApi,
+            Self::Listener => ComponentKind::Listener,
+            Self::Port(..) => ComponentKind::Port,
+            Self::VirtualCluster(_) => ComponentKind::VirtualCluster,
+            Self::Watcher(_) => ComponentKind::Watcher,
+            Self::Pool(_) => ComponentKind::Pool,
+            Self::Pin(_) => ComponentKind::Pin,
+            Self::KeyReader(_) => ComponentKind::KeyReader,
+            Self::Certificates(_) => ComponentKind::Certificates,
+            Self::Announcer => ComponentKind::Announcer,
         }
     }
 

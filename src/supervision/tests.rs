@@ -220,7 +220,7 @@ async fn a_panic_of_its_company_is_one_of_the_component() {
         let kind = component.kind();
         Box::pin(async move {
             sleep(Duration::from_millis(50)).await;
-            panic!("of the {kind}")
+            panic!("of the {}", kind.name())
         })
     });
     let supervisor = Supervisor::with(metrics.components.clone(), Some(company));

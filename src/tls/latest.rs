@@ -15,7 +15,7 @@ use tracing::{error, info};
 
 use super::{MAX_FILE_BYTES, TlsError, TlsFiles};
 use crate::chain::Chain;
-use crate::metrics::NodeMetrics;
+use crate::metrics::{NodeMetrics, TlsReload};
 
 /// How often the files are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -103,11 +103,11 @@ impl Latest {
         let certificate = self.files.certificates.first().map(|pair| pair.chain.display());
         match self.load_again() {
             Ok(()) => {
-                metrics.tls_reloaded("ok");
+                metrics.tls_reloaded(TlsReload::Ok);
                 info!(certificate = ?certificate.map(|path| path.to_string()), "certificates were read again");
             }
             Err(error) => {
-                metrics.tls_reloaded("failed");
+                metrics.tls_reloaded(TlsReload::Failed);
                 error!(
                     error = %Chain(&error),
                     "changed certificate files cannot be used: the last good ones stay in use"

@@ -26,16 +26,6 @@ impl Lookalike {
             _ => None,
         }
     }
-
-    /// The label of a metric.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Tls => "not_kafka_tls",
-            Self::Http => "not_kafka_http",
-            Self::Ssh => "not_kafka_ssh",
-            Self::ProxyHeader => "not_kafka_proxy_header",
-        }
-    }
 }
 
 impl fmt::Display for Lookalike {

@@ -53,7 +53,7 @@ struct Stand {
 fn companion(faults: &watch::Sender<Faults>) -> Companion {
     let faults = faults.clone();
     Arc::new(move |component: &Component| {
-        let (kind, mut faults) = (component.kind(), faults.subscribe());
+        let (kind, mut faults) = (component.kind().name(), faults.subscribe());
         let before = strikes(&faults.borrow_and_update(), kind);
         Box::pin(async move {
             loop {

@@ -24,6 +24,7 @@ use super::channel::{Channel, ChannelError};
 use super::hello::{Answer, Hello, MEMBERS_BYTES, Refusal, Versions};
 use super::link::{self, Link};
 use super::noise::{self, End, KEY_BYTES};
+use super::refused::PeerRefusal;
 use crate::cluster_secret::ClusterSecret;
 use crate::config::PeerTls;
 use crate::model::{Level, NodeId, State};
@@ -76,24 +77,24 @@ pub(crate) enum HandshakeError {
 }
 
 impl HandshakeError {
-    /// Its kind.
-    pub(super) fn label(&self) -> &'static str {
+    /// What the caller is turned away for.
+    pub(super) fn refusal(&self) -> PeerRefusal {
         match self {
-            Self::Io(_) => "broke",
-            Self::Tls(_) => "tls",
-            Self::NotKlamm => "not_klamm",
-            Self::SecretOnOneSide => "secret_on_one_side",
-            Self::OtherSecret => "other_secret",
-            Self::HungUp => "hung_up",
-            Self::Version { .. } => "version",
-            Self::OtherCluster => "other_cluster",
-            Self::OtherMembers => "other_members",
-            Self::OtherNode => "other_node",
-            Self::OtherCertificate => "other_certificate",
-            Self::Refused(_) => "refused",
-            Self::Malformed => "malformed",
-            Self::Keys(_) => "keys",
-            Self::NotAlive(_) => "not_alive",
+            Self::Io(_) => PeerRefusal::Broke,
+            Self::Tls(_) => PeerRefusal::Tls,
+            Self::NotKlamm => PeerRefusal::NotKlamm,
+            Self::SecretOnOneSide => PeerRefusal::SecretOnOneSide,
+            Self::OtherSecret => PeerRefusal::OtherSecret,
+            Self::HungUp => PeerRefusal::HungUp,
+            Self::Version { .. } => PeerRefusal::Version,
+            Self::OtherCluster => PeerRefusal::OtherCluster,
+            Self::OtherMembers => PeerRefusal::OtherMembers,
+            Self::OtherNode => PeerRefusal::OtherNode,
+            Self::OtherCertificate => PeerRefusal::OtherCertificate,
+            Self::Refused(_) => PeerRefusal::Refused,
+            Self::Malformed => PeerRefusal::Malformed,
+            Self::Keys(_) => PeerRefusal::Keys,
+            Self::NotAlive(_) => PeerRefusal::NotAlive,
         }
     }
 }

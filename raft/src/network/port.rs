@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::refused::RefusalCounts;
 use super::server::Callers;
 
 /// After the first failure the port is tried again this much later, and after each further one twice as much.
@@ -22,6 +24,8 @@ pub(crate) struct PeerPort {
     open: Option<std::net::TcpListener>,
     /// The address, for as long as another process has it.
     taken: watch::Sender<Option<SocketAddr>>,
+    /// Of callers that were turned away.
+    refusals: Arc<RefusalCounts>,
 }
 
 impl PeerPort {
@@ -44,12 +48,18 @@ impl PeerPort {
             address,
             open,
             taken,
+            refusals: Arc::default(),
         })
     }
 
     /// The address, for as long as another process has it.
     pub(crate) fn taken(&self) -> watch::Receiver<Option<SocketAddr>> {
         self.taken.subscribe()
+    }
+
+    /// How many callers were turned away.
+    pub(crate) fn refusals(&self) -> Arc<RefusalCounts> {
+        Arc::clone(&self.refusals)
     }
 
     /// Returns once it is open.

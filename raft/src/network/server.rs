@@ -14,6 +14,7 @@ use super::hello::Relation;
 use super::message::{Failure, Request, Response};
 use super::peer::Peers;
 use super::port::PeerPort;
+use super::refused::{PeerRefusal, RefusalCounts};
 use super::seats::{Leave, Place, Seats, Whereabouts};
 use super::service::Service;
 use crate::model::NodeId;
@@ -53,6 +54,7 @@ pub(crate) async fn serve(mut port: PeerPort, identity: Identity, peers: Peers, 
         strangers: Seats::new(STRANGERS, STRANGERS),
         neighbours: Seats::new(NEIGHBOURS, usize::MAX),
         peers: Seats::new(OF_PEER, usize::MAX),
+        refusals: port.refusals(),
         seldom: Seldom::default(),
     });
     loop {
@@ -66,7 +68,7 @@ pub(crate) async fn serve(mut port: PeerPort, identity: Identity, peers: Peers, 
         };
         if callers == Callers::LoopbackOnly && !from.ip().to_canonical().is_loopback() {
             let why = "refused a peer that is not on loopback: no cluster secret is set";
-            door.seldom.log(why, || tracing::warn!(%from, "{why}"));
+            door.turn_away(PeerRefusal::NotOnLoopback, || tracing::warn!(%from, "{why}"));
             continue;
         }
         let address = AddressBlock::of(from.ip());
@@ -91,6 +93,7 @@ struct Door {
     strangers: Arc<Seats<AddressBlock>>,
     neighbours: Arc<Seats<AddressBlock>>,
     peers: Arc<Seats<NodeId>>,
+    refusals: Arc<RefusalCounts>,
     seldom: Seldom,
 }
 
@@ -105,7 +108,7 @@ impl Door {
             met = timeout(HANDSHAKE, self.identity.answer(stream)) => met,
             _ = leave => {
                 let why = "a connection that had proved nothing lost its seat on the port for peers";
-                return self.seldom.log(why, || tracing::warn!(%from, "{why}"));
+                return self.turn_away(PeerRefusal::SeatGivenAway, || tracing::warn!(%from, "{why}"));
             }
         };
         drop(place);
@@ -114,11 +117,11 @@ impl Door {
             Ok(Err(error)) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
                 let log = || tracing::warn!(%from, %error, cause, "refused a peer connection");
-                return self.seldom.log(error.label(), log);
+                return self.turn_away(error.refusal(), log);
             }
             Err(_) => {
                 let why = "a peer connection proved nothing in time";
-                return self.seldom.log(why, || tracing::warn!(%from, "{why}"));
+                return self.turn_away(PeerRefusal::TooSlow, || tracing::warn!(%from, "{why}"));
             }
         };
         let terms = channel.terms;
@@ -130,6 +133,13 @@ impl Door {
             _ = leave => tracing::debug!(node = %terms.peer, "a peer has too many connections: this one ends"),
         }
     }
+
+    /// Counts a connection that is not to be, and logs it now and then.
+    fn turn_away(&self, refusal: PeerRefusal, log: impl FnOnce()) {
+        self.refusals.count(refusal);
+        self.seldom.log(refusal.name(), log);
+    }
+
     /// Answers one request after the other.
     async fn converse(&self, mut channel: Channel, mut place: Place<NodeId>) {
         loop {

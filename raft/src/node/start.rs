@@ -86,9 +86,11 @@ impl Node {
         let highest = config.record.ability.highest;
         let port = listen(&config)?;
         let taken_port = port.as_ref().map(PeerPort::taken);
+        let refusals = port.as_ref().map(PeerPort::refusals);
         let store = store::open(&config.data_dir, (config.id, highest), &config.storage)?;
         let states = store.states.watch();
         let snapshot_failures = store.states.watch_failures();
+        let standing = store.standing.subscribe();
         let visible = VisibleRevision::new(states.borrow().revision);
         let proofs = (config.secret.clone(), config.tls.clone());
         let identity = Identity::new(
@@ -140,6 +142,8 @@ impl Node {
             visible,
             peers: peers.all().cloned().collect(),
             taken_port,
+            refusals,
+            standing,
             snapshot_failures,
             tuning: config.tuning,
         };

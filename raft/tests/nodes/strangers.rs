@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::support::{Cluster, propose};
-use klamm_raft::{ClusterSecret, Node, NotReady, StartError};
+use klamm_raft::{ClusterSecret, Node, NotReady, PeerRefusal, StartError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
@@ -20,6 +20,16 @@ async fn send(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     // A reset is as good as a close.
     closed.await.expect("the connection is closed").ok();
     answer
+}
+
+/// How many callers a node turned away for that.
+fn refused(node: &Node, refusal: PeerRefusal) -> u64 {
+    let counts = node.status().refused_peers;
+    counts
+        .iter()
+        .filter(|(known, _)| *known == refusal)
+        .map(|(_, count)| count)
+        .sum()
 }
 
 /// This process's resident memory.
@@ -51,6 +61,10 @@ async fn hostile_bytes_cost_nothing() {
             "strangers learn nothing: {answers:?}"
         );
     }
+    // Those that speak another protocol, and those that have no secret.
+    assert!(refused(cluster.node(1), PeerRefusal::NotKlamm) >= 16);
+    assert_eq!(refused(cluster.node(1), PeerRefusal::SecretOnOneSide), 8);
+    assert_eq!(refused(cluster.node(2), PeerRefusal::NotKlamm), 0);
     let grown = resident_bytes().saturating_sub(before);
     assert!(grown < 64 * 1024 * 1024, "{grown} bytes more");
     propose(cluster.node(1), "one").await.unwrap();
@@ -126,6 +140,10 @@ async fn a_node_of_another_cluster_stays_outside() {
     std::fs::rename(other.data_dir(3), cluster.data_dir(3)).unwrap();
     let stranger = cluster.start(3);
     stays_outside(&cluster, &stranger).await;
+    assert!(refused(cluster.node(1), PeerRefusal::OtherCluster) > 0);
+    let id = |node: &Node| node.status().cluster_id.expect("it was founded");
+    assert_eq!(id(cluster.node(1)), id(cluster.node(2)));
+    assert_ne!(id(cluster.node(1)), id(&stranger));
     assert!(
         !cluster
             .node(1)

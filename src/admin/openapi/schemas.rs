@@ -421,6 +421,7 @@ fn cluster() -> Value {
     json!({
         "type": "object",
         "properties": {
+            "clusterId": { "type": "string", "nullable": true, "description": "What it was called when it was founded" },
             "nodeId": { "type": "integer" },
             "leader": number(),
             "term": { "type": "integer" },

@@ -10,7 +10,7 @@ use klamm_raft::seats::{AddressBlock, Holding, Shares};
 use prometheus::IntCounter;
 use tokio::sync::oneshot;
 
-use crate::metrics::GuardMetrics;
+use crate::metrics::{GuardMetrics, SeatLostFor, SeatedAt};
 
 /// How many connections are held at a time.
 pub(in crate::admin) const SEATS: usize = 512;
@@ -67,13 +67,13 @@ pub(super) type Leave = oneshot::Receiver<Infallible>;
 impl Seats {
     /// Nobody is there.
     pub(super) fn new(metrics: &GuardMetrics) -> Self {
-        let taken = |reason| metrics.seats_taken("admin", reason);
+        let taken = |reason| metrics.seats_taken(SeatedAt::Admin, reason);
         Self {
             table: Mutex::default(),
             taken: Taken {
-                late: taken("late"),
-                waiting: taken("waiting"),
-                answered: taken("answered"),
+                late: taken(SeatLostFor::Late),
+                waiting: taken(SeatLostFor::Waiting),
+                answered: taken(SeatLostFor::Answered),
             },
         }
     }

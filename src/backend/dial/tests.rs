@@ -12,7 +12,10 @@ const RIGHT: &str = "gateway\0password";
 async fn check(dialer: &Dialer, address: &HostPort, expected: Result<Option<Duration>, &str>) {
     let outcome = dialer.dial(address).await;
     let outcome = outcome.map(|dialled| dialled.login.lifetime);
-    let got = outcome.as_ref().copied().map_err(|error| error.fault.kind());
+    let got = outcome
+        .as_ref()
+        .copied()
+        .map_err(|error| error.fault.kind().name());
     assert_eq!(got, expected, "{outcome:?}");
 }
 

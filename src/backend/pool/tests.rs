@@ -71,7 +71,10 @@ impl Bench {
     /// The metrics label of the refusal, or the broker that the lane leads to.
     async fn check(&self, lease: Lease, expected: Result<Option<i32>, &str>) {
         let outcome = self.lease(lease).await;
-        let got = outcome.as_ref().map(Lane::broker).map_err(LeaseError::kind);
+        let got = outcome
+            .as_ref()
+            .map(Lane::broker)
+            .map_err(|error| error.kind().name());
         assert_eq!(got, expected, "{outcome:?}");
     }
 

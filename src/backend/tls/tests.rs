@@ -69,7 +69,10 @@ async fn check(broker: &FakeBroker, tls: TlsConfig, expected: Result<(), &str>) 
     };
     let dialer = Dialer::new(config, Vec::new(), metrics()).unwrap();
     let outcome = dialer.dial(&broker.address).await;
-    let got = outcome.as_ref().map(|_| ()).map_err(|error| error.fault.kind());
+    let got = outcome
+        .as_ref()
+        .map(|_| ())
+        .map_err(|error| error.fault.kind().name());
     assert_eq!(got, expected, "{outcome:?}");
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::backend::topology::{News, Topology};
+use crate::metrics::UpstreamFault;
 
 /// Whether the last look at a physical cluster succeeded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -13,8 +14,8 @@ pub enum Reach {
     #[default]
     Unknown,
     Reachable,
-    /// With the metrics label of the reason.
-    Unreachable(&'static str),
+    /// For the reason that the metrics tell.
+    Unreachable(UpstreamFault),
 }
 
 /// The reading end.

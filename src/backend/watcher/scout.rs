@@ -22,6 +22,7 @@ use crate::backend::expected::OtherCluster;
 use crate::backend::login::Offer;
 use crate::backend::topology::Topology;
 use crate::chain::Chain;
+use crate::metrics::UpstreamFault;
 
 /// Versions of Metadata that are read: 9 is the first flexible one, 12 has topic ids and all that is needed.
 const METADATA: (i16, i16) = (9, 12);
@@ -62,15 +63,15 @@ pub enum LookError {
 
 impl LookError {
     /// The label of this error in metrics.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> UpstreamFault {
         match self {
             Self::Dial(error) => error.fault.kind(),
             Self::Channel(error) => error.kind(),
-            Self::Timeout => "timeout",
-            Self::TooOld => "too_old",
-            Self::Implausible(_) => "protocol",
-            Self::NoOffers => "no_offers",
-            Self::OtherCluster(_) => "other_cluster",
+            Self::Timeout => UpstreamFault::Timeout,
+            Self::TooOld => UpstreamFault::TooOld,
+            Self::Implausible(_) => UpstreamFault::Protocol,
+            Self::NoOffers => UpstreamFault::NoOffers,
+            Self::OtherCluster(_) => UpstreamFault::OtherCluster,
         }
     }
 }

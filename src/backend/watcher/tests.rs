@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::backend::fake::{FAKE_BROKER_ID, FAKE_CLUSTER_ID, FakeBroker, Manners, dialer};
 use crate::backend::topology::Topology;
+use crate::metrics::UpstreamFault;
 
 const ID: Uuid = Uuid::from_u128(0x1234);
 
@@ -215,7 +216,7 @@ async fn the_last_picture_stays_while_the_cluster_is_away() {
         watcher.send(Refresh).await.unwrap(),
         Err(Unavailable::Look(_))
     ));
-    assert_eq!(*picture.reach.borrow(), Reach::Unreachable("broken"));
+    assert_eq!(*picture.reach.borrow(), Reach::Unreachable(UpstreamFault::Broken));
     assert!(now(&picture).topics.contains_key(&name("one")));
 
     broker.manners().requests_per_connection = None;
@@ -243,7 +244,7 @@ async fn refused_credentials_are_the_reason_that_is_shown() {
     .await;
     let (_watcher, picture) = watch_over(dialer(vec![broker.address.clone()], Some("wrong")));
     let reach = until_reach(picture.reach, |reach| *reach != Reach::Unknown).await;
-    assert_eq!(reach, Reach::Unreachable("login_refused"));
+    assert_eq!(reach, Reach::Unreachable(UpstreamFault::LoginRefused));
     assert!(picture.topology.borrow().is_none());
 }
 
@@ -256,5 +257,5 @@ async fn nonsense_for_metadata_is_refused() {
     .await;
     let (_watcher, picture) = watch_over(broker.dialer());
     let reach = until_reach(picture.reach, |reach| *reach != Reach::Unknown).await;
-    assert_eq!(reach, Reach::Unreachable("protocol"));
+    assert_eq!(reach, Reach::Unreachable(UpstreamFault::Protocol));
 }

@@ -8,7 +8,7 @@ use klamm_raft::model::VclusterName;
 
 use super::Budget;
 use crate::authz::Principal;
-use crate::metrics::NodeMetrics;
+use crate::metrics::{BufferShare, NodeMetrics};
 
 /// One virtual cluster takes at most one part in so many of the node's budget.
 const VCLUSTER_PARTS: usize = 2;
@@ -46,8 +46,8 @@ struct Tenant {
 }
 
 impl Purse {
-    fn narrowed(&self, parts: usize, level: &'static str, metrics: &NodeMetrics) -> Self {
-        let waits = metrics.buffer_waits(level);
+    fn narrowed(&self, parts: usize, share: BufferShare, metrics: &NodeMetrics) -> Self {
+        let waits = metrics.buffer_waits(share);
         Self {
             requests: self.requests.narrowed(parts, waits.clone()),
             responses: self.responses.narrowed(parts, waits),
@@ -62,7 +62,7 @@ impl Purses {
             Budget::new(
                 bytes,
                 metrics.buffered_bytes.clone(),
-                metrics.buffer_waits("node"),
+                metrics.buffer_waits(BufferShare::Node),
             )
         };
         Self {
@@ -85,7 +85,9 @@ impl Purses {
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         if !tenants.contains_key(vcluster) {
             tenants.retain(|_, tenant| tenant.is_here());
-            let whole = self.node.narrowed(VCLUSTER_PARTS, "vcluster", &self.metrics);
+            let whole = self
+                .node
+                .narrowed(VCLUSTER_PARTS, BufferShare::Vcluster, &self.metrics);
             tenants.insert(vcluster.clone(), Tenant::new(whole));
         }
         let tenant = tenants
@@ -123,7 +125,10 @@ impl Tenant {
             self.principals.retain(|_, purse| purse.strong_count() > 0);
             self.prune_at = FEW_PRINCIPALS.max(2 * self.principals.len());
         }
-        let purse = Arc::new(self.whole.narrowed(PRINCIPAL_PARTS, "principal", metrics));
+        let purse = Arc::new(
+            self.whole
+                .narrowed(PRINCIPAL_PARTS, BufferShare::Principal, metrics),
+        );
         self.principals.insert(principal.clone(), Arc::downgrade(&purse));
         purse
     }

@@ -1,0 +1,132 @@
+//! Who was turned away at the port for peers, counted by reason.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Why a connection to the port for peers was turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PeerRefusal {
+    Broke,
+    Tls,
+    NotKlamm,
+    SecretOnOneSide,
+    OtherSecret,
+    HungUp,
+    Version,
+    OtherCluster,
+    OtherMembers,
+    OtherNode,
+    OtherCertificate,
+    Refused,
+    Malformed,
+    Keys,
+    NotAlive,
+    NotOnLoopback,
+    SeatGivenAway,
+    TooSlow,
+}
+
+impl PeerRefusal {
+    pub const ALL: [Self; 18] = [
+        Self::Broke,
+        Self::Tls,
+        Self::NotKlamm,
+        Self::SecretOnOneSide,
+        Self::OtherSecret,
+        Self::HungUp,
+        Self::Version,
+        Self::OtherCluster,
+        Self::OtherMembers,
+        Self::OtherNode,
+        Self::OtherCertificate,
+        Self::Refused,
+        Self::Malformed,
+        Self::Keys,
+        Self::NotAlive,
+        Self::NotOnLoopback,
+        Self::SeatGivenAway,
+        Self::TooSlow,
+    ];
+
+    /// The label of a metric.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Broke => "broke",
+            Self::Tls => "tls",
+            Self::NotKlamm => "not_klamm",
+            Self::SecretOnOneSide => "secret_on_one_side",
+            Self::OtherSecret => "other_secret",
+            Self::HungUp => "hung_up",
+            Self::Version => "version",
+            Self::OtherCluster => "other_cluster",
+            Self::OtherMembers => "other_members",
+            Self::OtherNode => "other_node",
+            Self::OtherCertificate => "other_certificate",
+            Self::Refused => "refused",
+            Self::Malformed => "malformed",
+            Self::Keys => "keys",
+            Self::NotAlive => "not_alive",
+            Self::NotOnLoopback => "not_on_loopback",
+            Self::SeatGivenAway => "seat_given_away",
+            Self::TooSlow => "too_slow",
+        }
+    }
+
+    /// What it says.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Broke => "the connection broke",
+            Self::Tls => "no TLS came about",
+            Self::NotKlamm => "what connected is no klamm node",
+            Self::SecretOnOneSide => "one of the two nodes has a cluster secret, the other has none",
+            Self::OtherSecret => "the two nodes have different cluster secrets",
+            Self::HungUp => "the other end hung up before it said who it is",
+            Self::Version => "the two nodes speak no version of the peer protocol in common",
+            Self::OtherCluster => "the other node belongs to another cluster",
+            Self::OtherMembers => "the two nodes are configured with different node ids",
+            Self::OtherNode => "the caller means, or says that it is, another node",
+            Self::OtherCertificate => "the caller's certificate does not name its host",
+            Self::Refused => "the other end refused for a reason that this version does not know",
+            Self::Malformed => "the other end sent what makes no sense",
+            Self::Keys => "the keys of the connection cannot be made",
+            Self::NotAlive => "it was not proved that nothing of it is a recording",
+            Self::NotOnLoopback => "the caller is on another host, and no cluster secret is set",
+            Self::SeatGivenAway => "it had proved nothing yet, and others needed its seat",
+            Self::TooSlow => "it proved nothing in time",
+        }
+    }
+}
+
+/// How often each happened since the node began.
+#[derive(Debug, Default)]
+pub(crate) struct RefusalCounts([AtomicU64; PeerRefusal::ALL.len()]);
+
+impl RefusalCounts {
+    pub(super) fn count(&self, refusal: PeerRefusal) {
+        self.0[refusal as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn now(&self) -> Vec<(PeerRefusal, u64)> {
+        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        PeerRefusal::ALL.into_iter().zip(counts).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_counted_as_itself() {
+        for refusal in PeerRefusal::ALL {
+            let counts = RefusalCounts::default();
+            counts.count(refusal);
+            let counted: Vec<PeerRefusal> = counts
+                .now()
+                .into_iter()
+                .filter(|(_, count)| *count > 0)
+                .map(|(refusal, _)| refusal)
+                .collect();
+            assert_eq!(counted, [refusal]);
+        }
+    }
+}
