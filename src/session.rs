@@ -53,11 +53,10 @@ use budget::Purse;
 use complaints::Kind;
 use deadlines::Deadlines;
 use end::Blame;
-use held::Held;
 use inbound::Inbound;
 use orders::Feed;
 use outbound::Outbound;
-use pause::Pause;
+use pause::Pauses;
 use pipeline::{Asked, Pipeline};
 use pump::Pump;
 use stage::Stage;
@@ -93,9 +92,7 @@ pub struct Session {
     inbound: Inbound,
     outbound: Outbound,
     pipeline: Pipeline,
-    pause: Option<Pause>,
-    /// An answer of the broker that is not told yet.
-    held: Option<Held>,
+    pauses: Pauses,
     /// A message for the broker that waits until the broker owes nothing.
     deferred: Option<(ToBroker, Asked)>,
     upstream: UpstreamSide,
@@ -128,8 +125,7 @@ impl Session {
             inbound: Inbound::new(limits.max_login_frame_bytes),
             outbound: Outbound::default(),
             pipeline: Pipeline::default(),
-            pause: None,
-            held: None,
+            pauses: Pauses::default(),
             deferred: None,
             upstream: UpstreamSide::new(
                 Arc::clone(&setup.pools),

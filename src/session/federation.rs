@@ -15,8 +15,8 @@ use crate::auth::{BrokerAnswer, KeyNeed, ToBroker, Turn};
 use crate::backend::Lane;
 use crate::chain::Chain;
 
-/// A message for the broker, and the lane that it went over.
-pub(super) type Relayed = Result<(Lane, BrokerAnswer), End>;
+/// What the broker said to a message, and the lane that it went over.
+type Relayed = Result<(Lane, BrokerAnswer), End>;
 
 impl Session {
     /// A token is to be judged by these keys.
@@ -31,16 +31,15 @@ impl Session {
         }
         let looked = self.setup.shared.keys.look_again(&provider);
         let limit = self.setup.shared.limits.need_timeout;
-        self.pause = Some(Pause::Keys {
-            // Late or not, the token is judged by the keys that are there then.
-            done: Box::pin(async move { tokio::time::timeout(limit, looked).await.unwrap_or(()) }),
-            asked,
-        });
+        // Late or not, the token is judged by the keys that are there then.
+        self.pauses.requests = Some(Pause::within(limit, looked, (), move |session, ()| {
+            session.have_keys(KeyNeed::Fresher, asked)
+        }));
         Ok(())
     }
 
     /// The keys are as fresh as was asked for.
-    pub(super) fn have_keys(&mut self, need: KeyNeed, asked: Asked) -> Result<(), End> {
+    fn have_keys(&mut self, need: KeyNeed, asked: Asked) -> Result<(), End> {
         let directory = self.setup.door.view.load().directory.clone();
         let ring = self.setup.shared.keys.ring();
         let turn = self.conversation.with_keys(&directory, &ring, need, wall_clock());
@@ -64,8 +63,8 @@ impl Session {
         let destination = destination(&view, self.setup.door.place).ok_or(End::UpstreamUnavailable)?;
         let lane = self.upstream.take_own(&destination)?;
         let complaints = Arc::clone(&self.setup.shared.complaints);
-        self.pause = Some(Pause::Relay {
-            done: Box::pin(async move {
+        self.pauses.requests = Some(Pause::until(
+            async move {
                 let mut lane = lane.await?;
                 match lane.relay(&to_broker).await {
                     Ok(answer) => Ok((lane, answer)),
@@ -75,14 +74,14 @@ impl Session {
                         Err(End::UpstreamLost)
                     }
                 }
-            }),
-            asked,
-        });
+            },
+            move |session, relayed| session.relayed(relayed, asked),
+        ));
         Ok(())
     }
 
     /// The broker has answered.
-    pub(super) fn relayed(&mut self, relayed: Relayed, asked: Asked) -> Result<(), End> {
+    fn relayed(&mut self, relayed: Relayed, asked: Asked) -> Result<(), End> {
         let (lane, answer) = relayed?;
         let directory = self.setup.door.view.load().directory.clone();
         let turn = self.conversation.relayed(answer, &directory, wall_clock());

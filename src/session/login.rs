@@ -111,10 +111,10 @@ impl Session {
                 let (shared, who) = (&self.setup.shared, self.guesser(directory.vcluster()));
                 let debt = shared.failed_logins.debt(&who, self.now);
                 let (passwords, patience) = (Arc::clone(&shared.passwords), shared.limits.need_timeout);
-                self.pause = Some(Pause::Password {
-                    done: Box::pin(async move { passwords.check(check, (who, debt), patience).await }),
-                    asked,
-                });
+                self.pauses.requests = Some(Pause::until(
+                    async move { passwords.check(check, (who, debt), patience).await },
+                    move |session, verdict| session.checked(verdict, asked),
+                ));
             }
             Turn::Relay(to_broker) => {
                 if self.hears(directory.vcluster()) {
@@ -126,7 +126,7 @@ impl Session {
     }
 
     /// A password was checked.
-    pub(super) fn checked(&mut self, verdict: Verdict, asked: Asked) -> Result<(), End> {
+    fn checked(&mut self, verdict: Verdict, asked: Asked) -> Result<(), End> {
         let directory = Arc::clone(&self.setup.door.view.load().directory);
         let turn = self.conversation.checked(verdict, &directory, wall_clock());
         self.on_turn(turn, directory, asked)
@@ -216,10 +216,13 @@ impl Session {
             true => shared.failed_logins.wrong(&self.guesser(vcluster), self.now),
             false => shared.limits.failed_login_delay,
         };
-        self.pause = Some(Pause::Refused {
-            done: Box::pin(tokio::time::sleep(delay)),
-            answer,
-        });
+        self.pauses.requests = Some(Pause::until(tokio::time::sleep(delay), |session, ()| {
+            if let Some((answer, asked)) = answer {
+                session.reply(answer, asked);
+            }
+            session.drain(End::LoginRefused);
+            Ok(())
+        }));
     }
 
     pub(super) fn refused(&self, kind: Refusal, vcluster: &VclusterName) {

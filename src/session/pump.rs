@@ -12,10 +12,9 @@ use super::deadlines::Due;
 use super::end::End;
 use super::inbound::{Filled, Frame, end_of};
 use super::orders::{Mode, Orders};
-use super::pause::{Pause, Resume};
+use super::pause::Way;
 use super::pipeline::Asked;
 use super::stage::Stage;
-use crate::auth::KeyNeed;
 
 /// How often a turn goes over everything before other sessions of the arbiter get theirs.
 const MAX_ROUNDS: usize = 16;
@@ -45,7 +44,7 @@ impl ActorFuture<Session> for Pump {
         ctx: &mut Context<Session>,
         task: &mut TaskContext<'_>,
     ) -> Poll<()> {
-        match session.turn(task) {
+        match session.turn(ctx, task) {
             Ok(()) => Poll::Pending,
             Err(end) => {
                 session.log_end(end);
@@ -59,7 +58,7 @@ impl ActorFuture<Session> for Pump {
 
 impl Session {
     /// Moves what can be moved. An error is the end of the session.
-    fn turn(&mut self, cx: &mut TaskContext<'_>) -> Result<(), End> {
+    fn turn(&mut self, ctx: &mut Context<Self>, cx: &mut TaskContext<'_>) -> Result<(), End> {
         self.now = Instant::now();
         if let Some(orders) = self.feed.poll(cx) {
             self.obey(orders)?;
@@ -71,9 +70,10 @@ impl Session {
             if round > 0 {
                 self.now = Instant::now();
             }
-            self.resume(cx)?;
-            self.poll_held(cx)?;
-            let (was_paused, was_held) = (self.pause.is_some(), self.held.is_some());
+            self.resume(Way::Requests, ctx, cx)?;
+            self.resume(Way::Answers, ctx, cx)?;
+            let requests_paused = self.pauses.requests.is_some();
+            let answers_paused = self.pauses.answers.is_some();
             self.relay_deferred()?;
             let client = self.read_client(cx)?;
             self.upstream.poll_write(cx)?;
@@ -87,8 +87,8 @@ impl Session {
             // Whatever else is to be done wakes the task when it can be.
             let can_go_on = (client == Stopped::Full && self.may_plan())
                 || (upstream == Stopped::Full && self.may_take_answers())
-                || (self.pause.is_some() && !was_paused)
-                || (self.held.is_some() && !was_held)
+                || (self.pauses.requests.is_some() && !requests_paused)
+                || (self.pauses.answers.is_some() && !answers_paused)
                 || (self.deferred.is_some() && self.is_quiet());
             if !can_go_on {
                 return self.watch_time(cx);
@@ -141,13 +141,16 @@ impl Session {
 
     /// Whether nothing is left to be done for what was read.
     fn is_finished(&self) -> bool {
-        self.pause.is_none() && self.deferred.is_none() && self.is_quiet() && self.outbound.is_empty()
+        self.pauses.requests.is_none()
+            && self.deferred.is_none()
+            && self.is_quiet()
+            && self.outbound.is_empty()
     }
 
     /// Whether another request may be planned now.
     fn may_plan(&self) -> bool {
         let limits = &self.setup.shared.limits;
-        self.pause.is_none()
+        self.pauses.requests.is_none()
             && self.deferred.is_none()
             && self.stage.reads()
             && self.pipeline.len() < limits.max_in_flight
@@ -159,44 +162,6 @@ impl Session {
     /// Whether another answer of the broker may be read now.
     fn may_take_answers(&self) -> bool {
         self.outbound.queued_bytes() < self.setup.shared.limits.max_queued_bytes
-    }
-
-    /// Goes on with what the session waited for. A pause that is there afterwards wakes the task.
-    fn resume(&mut self, cx: &mut TaskContext<'_>) -> Result<(), End> {
-        while let Poll::Ready(Some(resume)) = Pause::poll_in(&mut self.pause, cx) {
-            match resume {
-                Resume::Plan(request, attempt) => self.serve(request, attempt)?,
-                Resume::Compiled {
-                    compiled,
-                    text,
-                    request,
-                    attempt,
-                } => {
-                    self.subscriptions.compiled(text, compiled);
-                    self.serve(request, attempt)?;
-                }
-                Resume::Changed {
-                    result,
-                    pending,
-                    asked,
-                } => self.changed(pending, result, asked),
-                Resume::Keys { asked } => self.have_keys(KeyNeed::Fresher, asked)?,
-                Resume::Checked { verdict, asked } => self.checked(verdict, asked)?,
-                Resume::Relayed { relayed, asked } => self.relayed(relayed, asked)?,
-                Resume::Gathered {
-                    answers,
-                    gathering,
-                    asked,
-                } => self.gathered(*gathering, answers, asked)?,
-                Resume::Refuse { answer, end } => {
-                    if let Some((answer, asked)) = answer {
-                        self.reply(answer, asked);
-                    }
-                    self.drain(end);
-                }
-            }
-        }
-        Ok(())
     }
 
     fn read_client(&mut self, cx: &mut TaskContext<'_>) -> Result<Stopped, End> {
@@ -245,7 +210,7 @@ impl Session {
 
     fn read_upstream(&mut self, cx: &mut TaskContext<'_>) -> Result<Stopped, End> {
         while !self.pipeline.is_empty() {
-            if self.held.is_some() {
+            if self.pauses.answers.is_some() {
                 self.deadlines.answer_rests();
                 return Ok(Stopped::Empty);
             }

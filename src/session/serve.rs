@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use klamm_raft::command::{Author, AuthorKind, Change};
 use klamm_raft::model::Entry;
 use tracing::info;
@@ -14,7 +15,7 @@ use super::complaints::Kind;
 use super::end::End;
 use super::errands;
 use super::inbound::Frame;
-use super::pause::{Pause, Unplanned};
+use super::pause::Pause;
 use super::pipeline::Asked;
 use super::stage::Route;
 use super::upstream::Destination;
@@ -29,6 +30,14 @@ use crate::vcluster::plan::{
 use crate::vcluster::view::View;
 use crate::wire::{self, Segments};
 
+/// A request that is not planned yet, or must be planned again.
+#[derive(Debug)]
+struct Unplanned {
+    frame: Bytes,
+    share: Option<Rc<Share>>,
+    asked: Asked,
+}
+
 impl Session {
     /// A frame that is a request.
     pub(super) fn on_request(&mut self, frame: Frame) -> Result<(), End> {
@@ -42,7 +51,7 @@ impl Session {
             if self.entry() != Entry::BySasl {
                 self.on_accept();
             }
-            route = match self.pause {
+            route = match self.pauses.requests {
                 // The connection is closed after a while, unanswered.
                 Some(_) => return Ok(()),
                 None => self.stage.route(asked.api_key, Conversation::is_sasl),
@@ -76,7 +85,7 @@ impl Session {
     }
 
     /// Plans a request and carries the plan out; again, once what had to be found out first is known.
-    pub(super) fn serve(&mut self, request: Unplanned, attempt: Attempt) -> Result<(), End> {
+    fn serve(&mut self, request: Unplanned, attempt: Attempt) -> Result<(), End> {
         let view = self.setup.door.view.load();
         self.check_login(&view.directory)?;
         if self.is_expired() {
@@ -116,12 +125,7 @@ impl Session {
     }
 
     /// Several physical clusters have answered, or not.
-    pub(super) fn gathered(
-        &mut self,
-        gathering: Gathering,
-        answers: Vec<CallResult>,
-        asked: Asked,
-    ) -> Result<(), End> {
+    fn gathered(&mut self, gathering: Gathering, answers: Vec<CallResult>, asked: Asked) -> Result<(), End> {
         let view = self.setup.door.view.load();
         let Some(caller) = &self.caller else {
             return Err(End::NotLoggedIn);
@@ -176,24 +180,27 @@ impl Session {
 
     fn find_out(&mut self, need: Need, share: Option<Rc<Share>>, asked: Asked) -> Result<(), End> {
         let limit = self.setup.shared.limits.need_timeout;
-        self.pause = Some(match need {
+        self.pauses.requests = Some(match need {
             Need::FreshTopics { frame } => {
                 let refresh = (self.setup.door.refresh)();
-                Pause::Refresh {
-                    // Late or not, the request is planned with what is known then.
-                    done: Box::pin(async move { tokio::time::timeout(limit, refresh).await.unwrap_or(()) }),
-                    request: Unplanned { frame, share, asked },
-                }
+                let request = Unplanned { frame, share, asked };
+                // Late or not, the request is planned with what is known then.
+                Pause::within(limit, refresh, (), |session, ()| {
+                    session.serve(request, Attempt::AfterRefresh)
+                })
             }
             Need::Confirmation { frame } => {
                 let confirm = (self.setup.shared.confirm)();
-                Pause::Confirmation {
-                    done: Box::pin(async move {
-                        let result = tokio::time::timeout(limit, confirm).await;
-                        result.unwrap_or(Err(NotConfirmed))
-                    }),
-                    request: Unplanned { frame, share, asked },
-                }
+                let request = Unplanned { frame, share, asked };
+                Pause::within(limit, confirm, Err(NotConfirmed), |session, confirmation| {
+                    session.serve(
+                        request,
+                        match confirmation {
+                            Ok(()) => Attempt::Confirmed,
+                            Err(NotConfirmed) => Attempt::Unconfirmed,
+                        },
+                    )
+                })
             }
             Need::Pattern { text, frame, attempt } => {
                 let Some(caller) = &self.caller else {
@@ -202,23 +209,24 @@ impl Session {
                 let vcluster = self.setup.door.view.load().name.clone();
                 let owner = (vcluster, caller.principal.clone());
                 let patterns = Arc::clone(&self.setup.shared.patterns);
-                Pause::Pattern {
-                    done: Box::pin(patterns.compile(owner, text.clone(), limit)),
-                    text,
-                    request: Unplanned { frame, share, asked },
-                    attempt,
-                }
+                let request = Unplanned { frame, share, asked };
+                Pause::until(
+                    patterns.compile(owner, text.clone(), limit),
+                    move |session, compiled| {
+                        session.subscriptions.compiled(text, compiled);
+                        session.serve(request, attempt)
+                    },
+                )
             }
-            Need::Answers { calls, gathering } => Pause::Calls {
-                done: Box::pin(errands::run(
+            Need::Answers { calls, gathering } => Pause::until(
+                errands::run(
                     calls,
                     (Arc::clone(&self.setup.pools), self.upstream.login()),
                     Arc::clone(&self.setup.shared.complaints),
                     limit,
-                )),
-                gathering,
-                asked,
-            },
+                ),
+                move |session, answers| session.gathered(*gathering, answers, asked),
+            ),
             Need::Change {
                 command,
                 judged_at,
@@ -230,14 +238,10 @@ impl Session {
                     judged_at,
                     command: *command,
                 });
-                Pause::Change {
-                    done: Box::pin(async move {
-                        let result = tokio::time::timeout(limit, change).await;
-                        result.unwrap_or(Err(ChangeUnavailable))
-                    }),
-                    pending,
-                    asked,
-                }
+                Pause::within(limit, change, Err(ChangeUnavailable), move |session, result| {
+                    session.changed(pending, result, asked);
+                    Ok(())
+                })
             }
         });
         Ok(())
@@ -255,7 +259,7 @@ impl Session {
     }
 
     /// A change is made, refused or unknown.
-    pub(super) fn changed(&mut self, pending: PendingChange, result: ChangeResult, asked: Asked) {
+    fn changed(&mut self, pending: PendingChange, result: ChangeResult, asked: Asked) {
         let answer = api::changed(pending, result);
         self.count(&LocalErrors::of_answer(&answer, asked.api()), asked);
         self.reply(answer, asked);

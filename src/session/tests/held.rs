@@ -7,6 +7,7 @@ use kafka_protocol::messages::{
     HeartbeatResponse,
 };
 use kafka_protocol::protocol::{Encodable, StrBytes};
+use tokio::io::AsyncWriteExt;
 
 use super::testing::Does;
 use super::*;
@@ -27,6 +28,16 @@ fn group() -> GroupId {
     GroupId(StrBytes::from_static_str("g"))
 }
 
+fn classic_heartbeat(correlation_id: i32) -> Vec<u8> {
+    let body = HeartbeatRequest::default().with_group_id(group());
+    request(
+        CLASSIC,
+        CLASSIC_VERSION,
+        correlation_id,
+        &encoded(&body, CLASSIC_VERSION),
+    )
+}
+
 /// The heartbeats of two members, the second of a classic group.
 fn two_heartbeats() -> Vec<u8> {
     let member = ConsumerGroupHeartbeatRequest::default()
@@ -34,15 +45,7 @@ fn two_heartbeats() -> Vec<u8> {
         .with_member_id(StrBytes::from_static_str("m"))
         .with_member_epoch(1);
     let member = [&[0], &encoded(&member, MEMBER_VERSION)[..]].concat();
-    let classic = encoded(
-        &HeartbeatRequest::default().with_group_id(group()),
-        CLASSIC_VERSION,
-    );
-    [
-        request(MEMBER, MEMBER_VERSION, 1, &member),
-        request(CLASSIC, CLASSIC_VERSION, 2, &classic),
-    ]
-    .concat()
+    [request(MEMBER, MEMBER_VERSION, 1, &member), classic_heartbeat(2)].concat()
 }
 
 fn answers(frame: &Bytes, assigned: [u8; 16]) -> Deed {
@@ -73,4 +76,54 @@ async fn an_answer_that_assigns_what_is_known_is_told_at_once() {
 #[actix::test]
 async fn an_answer_that_assigns_what_is_not_known_waits_for_a_few_looks_and_keeps_its_place() {
     check(|frame| answers(frame, [9; 16]), 3).await;
+}
+
+/// Waits until something is so.
+async fn soon(is_so: impl Fn() -> bool) {
+    for _ in 0..5_000 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    panic!("it did not come");
+}
+
+/// Assigns a topic that nobody knows.
+fn assigns_unknown(frame: &Bytes) -> Deed {
+    answers(frame, [9; 16])
+}
+
+#[actix::test]
+async fn requests_pause_and_go_on_while_an_answer_pauses() {
+    let gateway = Gateway::start(limits(), assigns_unknown).await;
+    gateway.change(|state| {
+        state.spec.super_users.insert("alice".parse().unwrap());
+    });
+    let mut client = gateway.log_in().await;
+    client.send(&two_heartbeats()).await;
+    soon(|| gateway.refreshes.load(Ordering::SeqCst) > 0).await;
+    // This one pauses too, before it is answered here; the next one is forwarded.
+    client.send(&describe_acls(3)).await;
+    client.send(&classic_heartbeat(4)).await;
+    soon(|| gateway.broker.keys().len() == 3).await;
+    assert!(
+        gateway.refreshes.load(Ordering::SeqCst) < 3,
+        "the first answer still waits"
+    );
+    for id in 1..=4 {
+        assert_eq!(client.receive_id().await, Some(id));
+    }
+}
+
+#[actix::test]
+async fn an_answer_that_pauses_is_told_before_the_session_of_a_client_that_says_no_more_ends() {
+    let gateway = Gateway::start(limits(), assigns_unknown).await;
+    let mut client = gateway.log_in().await;
+    client.send(&two_heartbeats()).await;
+    client.socket.shutdown().await.unwrap();
+    for id in [Some(1), Some(2), None] {
+        assert_eq!(client.receive_id().await, id);
+    }
+    assert_eq!(gateway.ended("client_closed"), 1);
 }
