@@ -36,7 +36,7 @@ use tracing::{info, warn};
 
 use crate::address::HostPort;
 use crate::admin;
-use crate::backend::{self, UpstreamError, Upstreams};
+use crate::backend::{UpstreamError, Upstreams};
 use crate::config::Config;
 use crate::control::{Control, ControlError};
 use crate::listener::config::ListenerConfig;
@@ -46,7 +46,8 @@ use crate::oauth::KeyReaders;
 use crate::session::census::Census;
 use crate::session::{Limits, Shared};
 use crate::supervision::{Companion, Component, Panicked, Supervisor};
-use crate::tls::{Latest, TlsError, TlsFiles};
+use crate::tls::{Latest, ServerTlsError, TlsFiles, TrustError};
+use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed};
 use drain::Drain;
 use files::Seats;
 use manager::Manager;
@@ -89,14 +90,14 @@ pub enum AppError {
     Tls {
         listener: ListenerName,
         #[source]
-        source: TlsError,
+        source: ServerTlsError,
     },
     #[error("the admin API has no certificate to show")]
-    HttpTls(#[source] TlsError),
+    HttpTls(#[source] ServerTlsError),
     #[error("this node has no certificate to show to its peers")]
-    RaftTls(#[source] TlsError),
+    RaftTls(#[source] ServerTlsError),
     #[error("the authorities of an OAuth provider cannot be used")]
-    Oauth(#[from] backend::TlsError),
+    Oauth(#[from] TrustError),
     #[error("the admin API cannot listen on {address}")]
     Admin {
         address: HostPort,
@@ -287,8 +288,8 @@ impl Followers<'_> {
         self,
         of: &str,
         files: &Option<TlsFiles>,
-        load: fn(TlsFiles) -> Result<Arc<Latest>, TlsError>,
-    ) -> Result<Option<Arc<Latest>>, TlsError> {
+        load: fn(TlsFiles) -> Result<Arc<Latest>, ServerTlsError>,
+    ) -> Result<Option<Arc<Latest>>, ServerTlsError> {
         let tls = files.clone().map(load).transpose()?;
         if let Some(tls) = &tls {
             let (tls, metrics) = (Arc::clone(tls), Arc::clone(self.1));
@@ -453,7 +454,12 @@ fn proposer(control: &Control) -> crate::session::Propose {
     let control = control.clone();
     Arc::new(move |change| {
         let control = control.clone();
-        Box::pin(async move { control.change(change).await })
+        Box::pin(async move {
+            let applied = control.propose(change).await;
+            applied
+                .map(|applied| applied.outcome)
+                .map_err(|_logged| ChangeUnavailable)
+        })
     })
 }
 
@@ -461,7 +467,7 @@ fn confirmer(control: &Control) -> crate::session::Confirm {
     let control = control.clone();
     Arc::new(move || {
         let control = control.clone();
-        Box::pin(async move { control.confirmed().await })
+        Box::pin(async move { control.confirm().await.map(drop).map_err(|_logged| NotConfirmed) })
     })
 }
 

@@ -10,8 +10,6 @@ use klamm_raft::{Applied, ConfirmError, Node, NotReady, ProposeError, Status};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use crate::vcluster::plan::{ChangeResult, ChangeUnavailable, Confirmation, NotConfirmed};
-
 /// The bytes of a generated signing key: as many as HMAC-SHA-256 puts out.
 const SIGNING_KEY_BYTES: usize = 32;
 
@@ -52,12 +50,6 @@ impl Control {
         noted(name, self.node.propose_own(command).await)
     }
 
-    /// The same for a change that a Kafka client asked for.
-    pub async fn change(&self, change: Change) -> ChangeResult {
-        let applied = self.propose(change).await.map_err(|_logged| ChangeUnavailable)?;
-        Ok(applied.outcome)
-    }
-
     /// Confirms that this node's sessions decide on everything that was acknowledged before, on whatever node.
     pub async fn confirm(&self) -> Result<Revision, ConfirmError> {
         let confirmed = self.node.confirm().await;
@@ -65,12 +57,6 @@ impl Control {
             warn!(%error, "not known to be up to date");
         }
         confirmed
-    }
-
-    /// The same for what a Kafka client asked for.
-    pub async fn confirmed(&self) -> Confirmation {
-        let confirmed = self.confirm().await;
-        confirmed.map(|_| ()).map_err(|_logged| NotConfirmed)
     }
 
     /// The replicated state, and each change of it.

@@ -7,6 +7,6 @@ mod location;
 mod reader;
 
 pub use fetch::{FetchError, Fetcher};
-pub use grant::{Grant, GrantError};
+pub use grant::{Grant, GrantError, OauthClient};
 pub use location::{InvalidLocation, Location};
 pub use reader::{KeyReaders, Keys, ProviderConfig};

@@ -1,10 +1,11 @@
 //! The server side of TLS: certificates and authorities from PEM files, chosen by server name, read again when they
-//! change. It knows no sockets and no Kafka.
+//! change; and whose certificates a client side believes. It knows no sockets and no Kafka.
 
 mod certificates;
 mod files;
 mod latest;
 mod store;
+mod trust;
 
 use std::io;
 use std::path::PathBuf;
@@ -12,13 +13,14 @@ use std::path::PathBuf;
 pub use files::{CertificateFiles, ClientCertificates, TlsFiles};
 pub use latest::Latest;
 pub use store::conversion;
+pub use trust::{Trust, TrustError};
 
 /// The longest file that is read, in bytes. A bundle with all public authorities has a quarter of it.
 pub const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// Why the server side of TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsError {
+pub enum ServerTlsError {
     #[error("{} cannot be read", .path.display())]
     Unreadable {
         path: PathBuf,
@@ -50,7 +52,7 @@ pub enum TlsError {
     Versions(#[source] rustls::Error),
 }
 
-impl TlsError {
+impl ServerTlsError {
     /// Of files that name no certificate at all, which no configuration lets pass.
     fn nothing() -> Self {
         Self::NoCertificate {

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use actix::prelude::*;
 use klamm::address::HostPort;
 use klamm::backend::config::{
-    AnonymousClients, BackendConfig, ClientIdentity, HostCheck, PlainLogin, Security, TlsConfig, Trust,
+    AnonymousClients, BackendConfig, ClientIdentity, HostCheck, PlainLogin, Security, TlsConfig,
     UpstreamLogin,
 };
 use klamm::backend::watcher::picture;
@@ -20,6 +20,7 @@ use klamm::backend::{Track, Tracked, Watcher};
 use klamm::metrics::{Metrics, UpstreamFault, UpstreamMetrics};
 use klamm::quickstart::ports::PortBlock;
 use klamm::secret::Secret;
+use klamm::tls::Trust;
 use klamm_raft::model::TopicName;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -1,5 +1,6 @@
 //! The house rules that no compiler checks. It knows the project as text only.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,129 @@ const DATA_PLANE: [(&str, &[&str]); 7] = [
     ("src/session", &["model", "command", "outcome", "seats"]),
     ("src/vcluster", &["model", "command", "outcome"]),
 ];
+
+/// Which module of `src` may use which: of those before it in this list the named ones, so that no two need each other.
+const MAY_USE: [(&str, &[&str]); 26] = [
+    ("address", &[]),
+    ("chain", &[]),
+    ("fold", &[]),
+    ("guesses", &[]),
+    ("regexp", &[]),
+    ("secret", &[]),
+    ("stream", &[]),
+    ("yaml", &[]),
+    ("wire", &[]),
+    ("authz", &[]),
+    ("telemetry", &[]),
+    ("quickstart", &[]),
+    ("metrics", &[]),
+    ("supervision", &["metrics"]),
+    ("tls", &["chain", "metrics"]),
+    ("control", &[]),
+    ("auth", &["authz", "metrics", "regexp", "secret", "wire"]),
+    (
+        "oauth",
+        &["auth", "chain", "metrics", "secret", "supervision", "tls"],
+    ),
+    (
+        "backend",
+        &[
+            "address",
+            "auth",
+            "chain",
+            "metrics",
+            "oauth",
+            "secret",
+            "stream",
+            "supervision",
+            "tls",
+            "wire",
+        ],
+    ),
+    (
+        "vcluster",
+        &["auth", "authz", "backend", "control", "metrics", "regexp", "wire"],
+    ),
+    (
+        "session",
+        &[
+            "auth", "authz", "backend", "chain", "fold", "guesses", "metrics", "oauth", "stream", "vcluster",
+            "wire",
+        ],
+    ),
+    (
+        "listener",
+        &[
+            "auth",
+            "chain",
+            "metrics",
+            "session",
+            "stream",
+            "supervision",
+            "tls",
+            "vcluster",
+            "wire",
+        ],
+    ),
+    (
+        "config",
+        &[
+            "address",
+            "auth",
+            "backend",
+            "chain",
+            "listener",
+            "oauth",
+            "secret",
+            "session",
+            "telemetry",
+            "tls",
+            "yaml",
+        ],
+    ),
+    (
+        "admin",
+        &[
+            "address", "auth", "authz", "backend", "config", "control", "guesses", "listener", "metrics",
+            "secret", "tls", "vcluster",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "admin",
+            "chain",
+            "config",
+            "listener",
+            "quickstart",
+            "secret",
+            "tls",
+            "yaml",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "address",
+            "admin",
+            "auth",
+            "backend",
+            "chain",
+            "config",
+            "control",
+            "listener",
+            "metrics",
+            "oauth",
+            "session",
+            "supervision",
+            "tls",
+            "vcluster",
+        ],
+    ),
+];
+
+/// Who may use every module: the command, and what tests reach the insides by.
+const MAY_USE_ALL: [&str; 3] = ["lib", "main", "fuzz"];
 
 /// How tasks and actors are started that nobody starts again after a panic.
 const BARE_STARTS: [&str; 6] = [
@@ -260,6 +384,66 @@ fn the_data_plane_never_waits_for_consensus() {
     }
     check(
         "the data plane uses the replicated model, never the node:",
+        offences,
+    );
+}
+
+/// The modules that are there for tests only, as paths without `.rs`.
+fn test_modules(files: &[Source]) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in files {
+        let folder = file.path.trim_end_matches(".rs").trim_end_matches("/lib");
+        let lines: Vec<&str> = file.text.lines().collect();
+        for pair in lines.windows(2).filter(|pair| pair[0] == "#[cfg(test)]") {
+            if let Some((_, name)) = pair[1].trim_end_matches(';').split_once("mod ") {
+                found.push(format!("{folder}/{name}"));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_two_modules_need_each_other() {
+    let files = rust_files();
+    let tests = test_modules(&files);
+    let mut used = BTreeSet::new();
+    let mut offences = Vec::new();
+    for file in files.iter().filter(|file| file.is_under("src")) {
+        let path = file.path.trim_start_matches("src/").trim_end_matches(".rs");
+        let module = path.split('/').next().unwrap_or_default();
+        if MAY_USE_ALL.contains(&module) || tests.iter().any(|test| file.is_under(test)) {
+            continue;
+        }
+        for (number, line) in file.code() {
+            let named = line
+                .match_indices("crate::")
+                .map(|(at, path)| &line[at + path.len()..]);
+            for other in named
+                .filter_map(|rest| words(rest).next())
+                .filter(|other| *other != module)
+            {
+                let allowed = MAY_USE.iter().find(|(name, _)| *name == module);
+                if allowed.is_some_and(|(_, allowed)| allowed.contains(&other)) {
+                    used.insert((module.to_owned(), other.to_owned()));
+                } else {
+                    offences.push(format!("{}:{number}: {}", file.path, line.trim()));
+                }
+            }
+        }
+    }
+    for (index, (module, allowed)) in MAY_USE.iter().enumerate() {
+        for other in *allowed {
+            if !MAY_USE[..index].iter().any(|(name, _)| name == other) {
+                offences.push(format!("the list: {other} is not before {module}"));
+            }
+            if !used.contains(&((*module).to_owned(), (*other).to_owned())) {
+                offences.push(format!("the list: {module} does not use {other}"));
+            }
+        }
+    }
+    check(
+        "a module uses only what the list of this test lets it use:",
         offences,
     );
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use klamm_raft::model::{ClusterId, CredentialsName, ScramHash};
 
 use crate::address::HostPort;
-use crate::oauth::Location;
+use crate::oauth::OauthClient;
 use crate::secret::Secret;
+use crate::tls::Trust;
 
 /// One physical cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,19 +41,11 @@ pub enum Security {
 /// The TLS side of `security.protocol` SSL and SASL_SSL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
+    /// Which authorities a broker's certificate may come from.
     pub trust: Trust,
     /// The certificate that the gateway shows, for brokers with `ssl.client.auth`.
     pub identity: Option<ClientIdentity>,
     pub host_check: HostCheck,
-}
-
-/// Which authorities a broker's certificate may come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trust {
-    /// Those of the operating system (no truststore is configured).
-    System,
-    /// These, as PEM text with at least one certificate.
-    Pem(String),
 }
 
 /// `ssl.endpoint.identification.algorithm`.
@@ -92,10 +85,7 @@ pub struct ScramLogin {
 /// OAUTHBEARER with tokens of the client credentials grant (RFC 6749 §4.4).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BearerLogin {
-    pub endpoint: Location,
-    pub client_id: String,
-    pub client_secret: Secret,
-    pub scope: Option<String>,
+    pub client: OauthClient,
     /// SASL extensions (KIP-342), for brokers that route by them.
     pub extensions: BTreeMap<String, String>,
 }

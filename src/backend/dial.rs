@@ -19,15 +19,16 @@ use tokio_rustls::TlsConnector;
 
 use crate::address::HostPort;
 use crate::backend::channel::{Channel, ChannelError};
-use crate::backend::config::{BackendConfig, Security, Trust, UpstreamLogin};
+use crate::backend::config::{BackendConfig, Security, UpstreamLogin};
 use crate::backend::expected::{Expected, OtherCluster};
 use crate::backend::identity::{Identity, IdentityError};
 use crate::backend::lane::LoginAs;
 use crate::backend::login::{LoggedIn, Login, LoginError, Offer, Step};
-use crate::backend::tls::{self, TlsError};
+use crate::backend::tls::{self, ClientTlsError};
 use crate::metrics::{UpstreamFault, UpstreamMetrics};
 use crate::oauth::Fetcher;
 use crate::stream::Stream;
+use crate::tls::{Trust, TrustError};
 
 /// How long one dial may take, from the name to the end of the login.
 pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -129,7 +130,7 @@ impl Dialer {
         config: BackendConfig,
         own_ports: Vec<RangeInclusive<u16>>,
         metrics: Arc<UpstreamMetrics>,
-    ) -> Result<Self, TlsError> {
+    ) -> Result<Self, ClientTlsError> {
         let tls = match &config.security {
             Security::Plaintext => None,
             Security::Tls(config) => Some(tls::client(config)?),
@@ -324,12 +325,11 @@ async fn secure(config: &Arc<ClientConfig>, host: &str, socket: TcpStream) -> Re
 }
 
 /// What fetches tokens, when any of the credentials need them: it trusts whom the connections to the brokers trust.
-fn fetcher(config: &BackendConfig) -> Result<Fetcher, TlsError> {
-    let needs_https = config
-        .login
-        .iter()
-        .chain(config.credentials.values())
-        .any(|login| matches!(login, UpstreamLogin::Bearer(login) if login.endpoint.needs_trust()));
+fn fetcher(config: &BackendConfig) -> Result<Fetcher, TrustError> {
+    let needs_https =
+        config.login.iter().chain(config.credentials.values()).any(
+            |login| matches!(login, UpstreamLogin::Bearer(login) if login.client.endpoint.needs_trust()),
+        );
     match &config.security {
         _ if !needs_https => Ok(Fetcher::local()),
         Security::Tls(tls) => Fetcher::new(&tls.trust),

@@ -45,7 +45,7 @@ impl Identity {
             UpstreamLogin::Plain(login) => Self::Plain(login),
             UpstreamLogin::Scram(login) => Self::Scram(Arc::new(login), Derived::default()),
             UpstreamLogin::Bearer(login) => {
-                let grant = Grant::new(&login, fetcher.clone());
+                let grant = Grant::new(&login.client, fetcher.clone());
                 Self::Bearer(login, Box::new(grant))
             }
         }

@@ -1,8 +1,5 @@
 //! From the TLS part of a backend's configuration to a rustls client. It dials nothing.
 
-use std::fs;
-use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -13,29 +10,14 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use crate::backend::config::{ClientIdentity, HostCheck, TlsConfig, Trust};
-
-/// Where operating systems keep the authorities that they trust, most common first.
-const SYSTEM_BUNDLES: [&str; 4] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
+use crate::backend::config::{ClientIdentity, HostCheck, TlsConfig};
+use crate::tls::{Trust, TrustError};
 
 /// Why the TLS configuration of a physical cluster cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    #[error("no truststore is configured, and the operating system has none in {}", SYSTEM_BUNDLES.join(", "))]
-    NoSystemTrust,
-    #[error("the operating system's truststore {path} is not readable")]
-    SystemTrust {
-        path: &'static str,
-        #[source]
-        source: io::Error,
-    },
-    #[error("the truststore holds no certificate that can be used")]
-    NoAuthority,
+pub enum ClientTlsError {
+    #[error(transparent)]
+    Trust(#[from] TrustError),
     #[error("the {part} is not PEM")]
     Pem {
         part: &'static str,
@@ -51,25 +33,25 @@ pub enum TlsError {
 }
 
 /// Builds the client side of TLS to one physical cluster.
-pub(crate) fn client(config: &TlsConfig) -> Result<Arc<ClientConfig>, TlsError> {
-    client_with(config, Arc::new(roots(&config.trust)?))
+pub(crate) fn client(config: &TlsConfig) -> Result<Arc<ClientConfig>, ClientTlsError> {
+    client_with(config, Arc::new(config.trust.roots()?))
 }
 
 /// Checks all of it that does not depend on the operating system.
-pub(crate) fn check(config: &TlsConfig) -> Result<(), TlsError> {
+pub(crate) fn check(config: &TlsConfig) -> Result<(), ClientTlsError> {
     let roots = match &config.trust {
         Trust::System => RootCertStore::empty(),
-        given @ Trust::Pem(_) => roots(given)?,
+        given @ Trust::Pem(_) => given.roots()?,
     };
     client_with(config, Arc::new(roots)).map(drop)
 }
 
-fn client_with(config: &TlsConfig, roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, TlsError> {
+fn client_with(config: &TlsConfig, roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, ClientTlsError> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let algorithms = provider.signature_verification_algorithms;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|source| TlsError::Refused {
+        .map_err(|source| ClientTlsError::Refused {
             part: "choice of TLS versions",
             source,
         })?;
@@ -85,7 +67,7 @@ fn client_with(config: &TlsConfig, roots: Arc<RootCertStore>) -> Result<Arc<Clie
             let (chain, key) = parse_identity(identity)?;
             verified
                 .with_client_auth_cert(chain, key)
-                .map_err(|source| TlsError::Refused {
+                .map_err(|source| ClientTlsError::Refused {
                     part: "client certificate or its key",
                     source,
                 })?
@@ -94,60 +76,17 @@ fn client_with(config: &TlsConfig, roots: Arc<RootCertStore>) -> Result<Arc<Clie
     Ok(Arc::new(client))
 }
 
-/// The certificates of the authorities that are trusted.
-pub(crate) fn authorities(trust: &Trust) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    match trust {
-        Trust::System => Ok(CertificateDer::pem_slice_iter(&system_bundle()?)
-            .filter_map(Result::ok)
-            .collect()),
-        Trust::Pem(text) => certificates(text, "truststore"),
-    }
-}
-
-fn roots(trust: &Trust) -> Result<RootCertStore, TlsError> {
-    let mut store = RootCertStore::empty();
-    match trust {
-        // One odd certificate in the system's bundle must not take the others with it.
-        Trust::System => {
-            store.add_parsable_certificates(
-                CertificateDer::pem_slice_iter(&system_bundle()?).filter_map(Result::ok),
-            );
-        }
-        Trust::Pem(text) => {
-            for certificate in certificates(text, "truststore")? {
-                store.add(certificate).map_err(|source| TlsError::Refused {
-                    part: "certificate in the truststore",
-                    source,
-                })?;
-            }
-        }
-    }
-    if store.is_empty() {
-        return Err(TlsError::NoAuthority);
-    }
-    Ok(store)
-}
-
-fn system_bundle() -> Result<Vec<u8>, TlsError> {
-    let path = SYSTEM_BUNDLES
-        .into_iter()
-        .find(|path| Path::new(path).exists())
-        .ok_or(TlsError::NoSystemTrust)?;
-    fs::read(path).map_err(|source| TlsError::SystemTrust { path, source })
-}
-
-fn certificates(text: &str, part: &'static str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    CertificateDer::pem_slice_iter(text.as_bytes())
-        .collect::<Result<_, _>>()
-        .map_err(|source| TlsError::Pem { part, source })
-}
-
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn parse_identity(identity: &ClientIdentity) -> Result<Identity, TlsError> {
-    let chain = certificates(&identity.chain_pem, "client certificate")?;
+fn parse_identity(identity: &ClientIdentity) -> Result<Identity, ClientTlsError> {
+    let chain = CertificateDer::pem_slice_iter(identity.chain_pem.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|source| ClientTlsError::Pem {
+            part: "client certificate",
+            source,
+        })?;
     let key = PrivateKeyDer::from_pem_slice(identity.key_pem.reveal().as_bytes()).map_err(|source| {
-        TlsError::Pem {
+        ClientTlsError::Pem {
             part: "client certificate's key",
             source,
         }

@@ -9,7 +9,7 @@ use klamm_raft::model::ClusterId;
 
 use super::config::{AnonymousClients, BackendConfig};
 use super::watcher::picture;
-use super::{Dialer, Expected, Picture, Pool, Survey, TlsError, Watcher};
+use super::{ClientTlsError, Dialer, Expected, Picture, Pool, Survey, Watcher};
 use crate::metrics::Metrics;
 use crate::supervision::{Component, Supervisor};
 
@@ -41,7 +41,7 @@ impl Upstream {
 pub struct UpstreamError {
     cluster: ClusterId,
     #[source]
-    source: TlsError,
+    source: ClientTlsError,
 }
 
 /// All physical clusters.

@@ -14,10 +14,9 @@ use serde_json::Value;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use crate::admin::ProblemBody;
-use crate::backend::authorities;
-use crate::backend::config::Trust;
 use crate::chain::Chain;
 use crate::secret::Secret;
+use crate::tls::Trust;
 
 use super::Variables;
 use super::failure::Failure;
@@ -126,7 +125,8 @@ fn trusting(file: Option<&Path>) -> Result<TlsConfig, Failure> {
             ))
         })?),
     };
-    let roots: Vec<Certificate<'static>> = authorities(&trust)
+    let roots: Vec<Certificate<'static>> = trust
+        .authorities()
         .map_err(|error| Failure::Usage(format!("the authorities of the admin API: {}", Chain(&error))))?
         .iter()
         .map(|der| Certificate::from_der(der).to_owned())

@@ -10,10 +10,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::address::HostPort;
 use crate::backend::check_tls;
 use crate::backend::config::{
-    AnonymousClients, BackendConfig, ClientIdentity, HostCheck, Security, TlsConfig, Trust, UpstreamLogin,
+    AnonymousClients, BackendConfig, ClientIdentity, HostCheck, Security, TlsConfig, UpstreamLogin,
 };
 use crate::chain::Chain;
 use crate::secret::Secret;
+use crate::tls::Trust;
 
 use super::ReadFile;
 use super::clusters::{Cluster, Properties, unreadable};

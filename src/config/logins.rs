@@ -3,7 +3,7 @@
 use klamm_raft::model::ScramHash;
 
 use crate::backend::config::{BearerLogin, PlainLogin, ScramLogin, UpstreamLogin};
-use crate::oauth::Location;
+use crate::oauth::{Location, OauthClient};
 use crate::secret::Secret;
 
 use super::backends::{Layer, Reader, Text};
@@ -175,10 +175,12 @@ impl Reader<'_> {
             return None;
         };
         Some(UpstreamLogin::Bearer(BearerLogin {
-            endpoint: location,
-            client_id: client_id.reveal().to_owned(),
-            client_secret,
-            scope: scope.map(|scope| scope.reveal().to_owned()),
+            client: OauthClient {
+                endpoint: location,
+                client_id: client_id.reveal().to_owned(),
+                client_secret,
+                scope: scope.map(|scope| scope.reveal().to_owned()),
+            },
             extensions: entry.extensions,
         }))
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use klamm_raft::model::ProviderName;
 
 use crate::auth::oauth::{Algorithm, Provider};
-use crate::backend::config::Trust;
 use crate::oauth::{Location, ProviderConfig};
+use crate::tls::Trust;
 
 use super::backends::{NO_CERTIFICATE, holds_certificates};
 use super::clusters::unreadable;

@@ -6,10 +6,9 @@ use klamm_raft::model::{ScramHash, Speech};
 use klamm_raft::{Storage, StorageKey};
 
 use super::*;
-use crate::backend::config::{
-    AnonymousClients, HostCheck, PlainLogin, Security, TlsConfig, Trust, UpstreamLogin,
-};
+use crate::backend::config::{AnonymousClients, HostCheck, PlainLogin, Security, TlsConfig, UpstreamLogin};
 use crate::secret::Secret;
+use crate::tls::Trust;
 
 mod listeners;
 
@@ -1036,10 +1035,10 @@ fn upstream_logins_are_those_of_kafkas_clients() {
         panic!("{login:?}")
     };
     assert_eq!(
-        (login.client_id.as_str(), login.scope.as_deref()),
+        (login.client.client_id.as_str(), login.client.scope.as_deref()),
         ("me", Some("kafka"))
     );
-    assert_eq!(login.client_secret, Secret::new("hidden-secret"));
+    assert_eq!(login.client.client_secret, Secret::new("hidden-secret"));
     assert_eq!(login.extensions["logicalCluster"], "lkc-1");
     let refused = |more: &[(&'static str, &'static str)], problem: &str| {
         Given::variables(&[&[MAIN, ("KAFKA_MAIN_SECURITY_PROTOCOL", "SASL_PLAINTEXT")], more].concat())

@@ -11,9 +11,8 @@ use ureq::http::Uri;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
 use super::Location;
-use crate::backend::config::Trust;
-use crate::backend::{TlsError, authorities};
 use crate::secret::Secret;
+use crate::tls::{Trust, TrustError};
 
 /// How long one fetch may take, from the name to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -58,8 +57,9 @@ impl Fetcher {
     ///
     /// # Errors
     /// They cannot be read.
-    pub fn new(trust: &Trust) -> Result<Self, TlsError> {
-        let roots: Vec<Certificate<'static>> = authorities(trust)?
+    pub fn new(trust: &Trust) -> Result<Self, TrustError> {
+        let roots: Vec<Certificate<'static>> = trust
+            .authorities()?
             .iter()
             .map(|der| Certificate::from_der(der).to_owned())
             .collect();

@@ -10,7 +10,6 @@ use tokio::sync::Mutex;
 use tracing::warn;
 
 use super::{FetchError, Fetcher, Location};
-use crate::backend::config::BearerLogin;
 use crate::chain::Chain;
 use crate::secret::Secret;
 
@@ -22,6 +21,15 @@ const MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// After a failure, a token that still holds is used for this long before the next attempt.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+/// Who the gateway is at a provider of tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OauthClient {
+    pub endpoint: Location,
+    pub client_id: String,
+    pub client_secret: Secret,
+    pub scope: Option<String>,
+}
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
@@ -59,15 +67,15 @@ struct Answer {
 
 impl Grant {
     /// A source; it fetches when it is asked.
-    pub fn new(login: &BearerLogin, fetcher: Fetcher) -> Self {
-        let both = format!("{}:{}", login.client_id, login.client_secret.reveal());
-        let scope = login
+    pub fn new(client: &OauthClient, fetcher: Fetcher) -> Self {
+        let both = format!("{}:{}", client.client_id, client.client_secret.reveal());
+        let scope = client
             .scope
             .as_deref()
             .map(|scope| format!("&scope={}", encoded(scope)));
         Self {
             fetcher,
-            endpoint: login.endpoint.clone(),
+            endpoint: client.endpoint.clone(),
             authorization: Secret::new(format!("Basic {}", STANDARD.encode(both))),
             form: format!("grant_type=client_credentials{}", scope.unwrap_or_default()),
             held: Mutex::new(None),

@@ -13,11 +13,10 @@ use tracing::{info, warn};
 
 use super::{FetchError, Fetcher, Location};
 use crate::auth::oauth::{KeySet, Keyring, MalformedKeys, Provider};
-use crate::backend::TlsError;
-use crate::backend::config::Trust;
 use crate::chain::Chain;
 use crate::metrics::KeyMetrics;
 use crate::supervision::{Component, Supervisor};
+use crate::tls::{Trust, TrustError};
 
 /// Messages that wait for a reader.
 const MAILBOX: usize = 64;
@@ -91,7 +90,7 @@ impl KeyReaders {
         providers: &BTreeMap<ProviderName, ProviderConfig>,
         metrics: &KeyMetrics,
         supervisor: &Supervisor,
-    ) -> Result<Keys, TlsError> {
+    ) -> Result<Keys, TrustError> {
         let ring = Arc::new(ArcSwap::from_pointee(Keyring {
             providers: providers
                 .iter()

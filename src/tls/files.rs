@@ -13,7 +13,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 use super::certificates::Certificates;
-use super::{TlsError, conversion};
+use super::{ServerTlsError, conversion};
 
 /// The files of the server side of TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,21 +64,21 @@ impl TlsFiles {
     ///
     /// # Errors
     /// As for [`Self::load`].
-    pub fn load_caller(&self, read: ReadFile<'_>) -> Result<ClientConfig, TlsError> {
+    pub fn load_caller(&self, read: ReadFile<'_>) -> Result<ClientConfig, ServerTlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let certified = self
             .certificates
             .iter()
             .map(|pair| certified_key(pair, &provider, read).map(Arc::new))
             .next()
-            .unwrap_or_else(|| Err(TlsError::nothing()))?;
+            .unwrap_or_else(|| Err(ServerTlsError::nothing()))?;
         let roots = match &self.clients {
             ClientCertificates::NotAsked => RootCertStore::empty(),
             ClientCertificates::Optional(path) | ClientCertificates::Required(path) => roots(path, read)?,
         };
         Ok(ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .map_err(TlsError::Versions)?
+            .map_err(ServerTlsError::Versions)?
             .with_root_certificates(roots)
             .with_client_cert_resolver(Arc::new(SingleCertAndKey::from(certified))))
     }
@@ -87,7 +87,7 @@ impl TlsFiles {
     ///
     /// # Errors
     /// A file cannot be read or used, or a certificate and its key do not belong together.
-    pub fn load(&self, read: ReadFile<'_>) -> Result<ServerConfig, TlsError> {
+    pub fn load(&self, read: ReadFile<'_>) -> Result<ServerConfig, ServerTlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let certificates = self
             .certificates
@@ -96,7 +96,7 @@ impl TlsFiles {
             .collect::<Result<Vec<_>, _>>()?;
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .map_err(TlsError::Versions)?;
+            .map_err(ServerTlsError::Versions)?;
         let builder = match &self.clients {
             ClientCertificates::NotAsked => builder.with_no_client_auth(),
             ClientCertificates::Optional(path) => {
@@ -106,7 +106,7 @@ impl TlsFiles {
                 builder.with_client_cert_verifier(verifier(path, Demand::Required, provider, read)?)
             }
         };
-        let resolver = Certificates::new(certificates).ok_or_else(TlsError::nothing)?;
+        let resolver = Certificates::new(certificates).ok_or_else(ServerTlsError::nothing)?;
         Ok(builder.with_cert_resolver(Arc::new(resolver)))
     }
 }
@@ -117,25 +117,25 @@ enum Demand {
     Required,
 }
 
-fn text_of(path: &Path, read: ReadFile<'_>) -> Result<String, TlsError> {
+fn text_of(path: &Path, read: ReadFile<'_>) -> Result<String, ServerTlsError> {
     let text = read(path);
     if let Some(command) = conversion(path, None)
         && !text.as_ref().is_ok_and(|text| text.contains("-----BEGIN"))
     {
         let path = path.to_owned();
-        return Err(TlsError::OtherStore { path, command });
+        return Err(ServerTlsError::OtherStore { path, command });
     }
-    text.map_err(|source| TlsError::Unreadable {
+    text.map_err(|source| ServerTlsError::Unreadable {
         path: path.to_owned(),
         source,
     })
 }
 
-fn certificates(path: &Path, read: ReadFile<'_>) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+fn certificates(path: &Path, read: ReadFile<'_>) -> Result<Vec<CertificateDer<'static>>, ServerTlsError> {
     let text = text_of(path, read)?;
     match CertificateDer::pem_slice_iter(text.as_bytes()).collect::<Result<Vec<_>, _>>() {
         Ok(found) if !found.is_empty() => Ok(found),
-        _ => Err(TlsError::NoCertificate {
+        _ => Err(ServerTlsError::NoCertificate {
             path: path.to_owned(),
         }),
     }
@@ -145,30 +145,32 @@ fn certified_key(
     files: &CertificateFiles,
     provider: &CryptoProvider,
     read: ReadFile<'_>,
-) -> Result<CertifiedKey, TlsError> {
+) -> Result<CertifiedKey, ServerTlsError> {
     let chain = certificates(&files.chain, read)?;
     let text = text_of(&files.key, read)?;
     let key = PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|_| {
         let path = files.key.clone();
         match text.contains("ENCRYPTED") {
-            true => TlsError::EncryptedKey { path },
-            false => TlsError::NoKey { path },
+            true => ServerTlsError::EncryptedKey { path },
+            false => ServerTlsError::NoKey { path },
         }
     })?;
-    CertifiedKey::from_der(chain, key, provider).map_err(|source| TlsError::Pair {
+    CertifiedKey::from_der(chain, key, provider).map_err(|source| ServerTlsError::Pair {
         chain: files.chain.clone(),
         key: files.key.clone(),
         source,
     })
 }
 
-fn roots(path: &Path, read: ReadFile<'_>) -> Result<RootCertStore, TlsError> {
+fn roots(path: &Path, read: ReadFile<'_>) -> Result<RootCertStore, ServerTlsError> {
     let mut roots = RootCertStore::empty();
     for authority in certificates(path, read)? {
-        roots.add(authority).map_err(|error| TlsError::Authorities {
-            path: path.to_owned(),
-            source: error.into(),
-        })?;
+        roots
+            .add(authority)
+            .map_err(|error| ServerTlsError::Authorities {
+                path: path.to_owned(),
+                source: error.into(),
+            })?;
     }
     Ok(roots)
 }
@@ -178,14 +180,14 @@ fn verifier(
     demand: Demand,
     provider: Arc<CryptoProvider>,
     read: ReadFile<'_>,
-) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+) -> Result<Arc<dyn ClientCertVerifier>, ServerTlsError> {
     let roots = Arc::new(roots(path, read)?);
     let builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
     let builder = match demand {
         Demand::Optional => builder.allow_unauthenticated(),
         Demand::Required => builder,
     };
-    builder.build().map_err(|error| TlsError::Authorities {
+    builder.build().map_err(|error| ServerTlsError::Authorities {
         path: path.to_owned(),
         source: error.into(),
     })

@@ -13,7 +13,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ServerConfig};
 use tracing::{error, info};
 
-use super::{MAX_FILE_BYTES, TlsError, TlsFiles};
+use super::{MAX_FILE_BYTES, ServerTlsError, TlsFiles};
 use crate::chain::Chain;
 use crate::metrics::{NodeMetrics, TlsReload};
 
@@ -37,7 +37,7 @@ impl Latest {
     ///
     /// # Errors
     /// They cannot be used.
-    pub fn load(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
+    pub fn load(files: TlsFiles) -> Result<Arc<Self>, ServerTlsError> {
         let config = ArcSwap::from_pointee(files.load(&read)?);
         Ok(Arc::new(Self {
             files,
@@ -50,7 +50,7 @@ impl Latest {
     ///
     /// # Errors
     /// The files cannot be used.
-    pub fn load_peer(files: TlsFiles) -> Result<Arc<Self>, TlsError> {
+    pub fn load_peer(files: TlsFiles) -> Result<Arc<Self>, ServerTlsError> {
         let config = ArcSwap::from_pointee(files.load(&read)?);
         let caller = Some(ArcSwap::from_pointee(files.load_caller(&read)?));
         Ok(Arc::new(Self {
@@ -69,11 +69,11 @@ impl Latest {
     ///
     /// # Errors
     /// The choice of TLS versions is refused.
-    pub fn for_good(self: &Arc<Self>) -> Result<ServerConfig, TlsError> {
+    pub fn for_good(self: &Arc<Self>) -> Result<ServerConfig, ServerTlsError> {
         Ok(
             ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
                 .with_safe_default_protocol_versions()
-                .map_err(TlsError::Versions)?
+                .map_err(ServerTlsError::Versions)?
                 .with_no_client_auth()
                 .with_cert_resolver(Arc::clone(self) as Arc<dyn ResolvesServerCert>),
         )
@@ -116,7 +116,7 @@ impl Latest {
         }
     }
 
-    fn load_again(&self) -> Result<(), TlsError> {
+    fn load_again(&self) -> Result<(), ServerTlsError> {
         let config = self.files.load(&read)?;
         if let Some(caller) = &self.caller {
             caller.store(Arc::new(self.files.load_caller(&read)?));

@@ -5,7 +5,8 @@ use klamm_raft::model::ScramHash;
 use serde::Serialize;
 
 use super::ids::Ids;
-use crate::backend::config::{AnonymousClients, BackendConfig, HostCheck, Security, Trust, UpstreamLogin};
+use crate::backend::config::{AnonymousClients, BackendConfig, HostCheck, Security, UpstreamLogin};
+use crate::tls::Trust;
 
 /// How often a node looks at a physical cluster.
 const LOOKS_EVERY_S: u64 = 5;
