@@ -187,7 +187,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         census,
         draining,
         limit: config.limits.drain,
-        spread: limits(&config).drain_spread,
+        parting: limits(&config).drain_spread + limits(&config).drain_visit,
     };
     let working = async { tokio::try_join!(join(&config, manager, passthrough), admin).map(drop) };
     let ended = serve_until(stop, drain, working).await;

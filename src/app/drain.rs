@@ -1,9 +1,9 @@
 //! Stopping without loss: not advertised any more, what is in flight finished, clients told where to go, then the node.
 //!
-//! A client whose connection ends comes back to the address that it knows. If that were closed, a Java client that knows
-//! no other broker (one physical broker is one virtual broker) would forget all it knows and begin at its bootstrap
-//! addresses: its consumers would rejoin their group without having committed, and read again from the last commit. So
-//! ports stay open for a while, and who comes back hears of the other nodes.
+//! A Java client that knows no other broker (one physical broker is one virtual broker) and is cut off from it may forget
+//! all it knows and begin at its bootstrap addresses: its consumers then rejoin their group without having committed, and
+//! read again from the last commit. So sessions make their clients ask for the new addresses before they end, and ports
+//! stay open for a while: whoever comes back to the old address hears of the other nodes.
 
 use std::io;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 /// An order for the listener that it panicked at is given once more.
 const ORDERS: usize = 2;
 
-/// How long after the last session was told to finish its client may take to come back.
+/// How long the client of the last session that finishes may take to come back.
 const RETURN: Duration = Duration::from_secs(1);
 
 /// How often the open sessions are counted while they finish.
@@ -67,8 +67,8 @@ pub(crate) struct Drain {
     pub(crate) census: Arc<Census>,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) limit: Duration,
-    /// Over this time sessions are told to finish.
-    pub(crate) spread: Duration,
+    /// Within this time all sessions have been told where to go, and finish.
+    pub(crate) parting: Duration,
 }
 
 impl Drain {
@@ -82,7 +82,7 @@ impl Drain {
         }
         if self.census.all() > 0 {
             self.tell(listener::Drain).await;
-            sleep(self.spread + RETURN).await;
+            sleep(self.parting + RETURN).await;
         }
         self.tell(listener::Shut).await;
         self.wait_for_sessions().await;

@@ -130,6 +130,16 @@ impl Deadlines {
         self.drain.get_or_insert((at, end));
     }
 
+    /// Whether it is known when to begin to finish.
+    pub(super) fn will_drain(&self) -> bool {
+        self.drain.is_some()
+    }
+
+    /// Not yet: at `at`.
+    pub(super) fn put_off_drain(&mut self, at: Instant, end: End) {
+        self.drain = Some((at, end));
+    }
+
     /// Finishing began.
     pub(super) fn draining(&mut self, now: Instant, end: End) {
         self.drain = None;

@@ -42,7 +42,7 @@ pub struct Limits {
     pub leave_timeout: Duration,
     /// Over this time the sessions of a node begin to finish, so that clients do not all come back at once.
     pub drain_spread: Duration,
-    /// How long a connection goes on that is made while the node drains: enough for a login and for what a client asks
+    /// How long a connection goes on whose client should go elsewhere: enough for a login and for what a client asks
     /// first, the addresses of brokers.
     pub drain_visit: Duration,
     /// Before a failed login is answered; each further one of the same name and address waits twice as long, up to 5 s.

@@ -22,7 +22,7 @@ use crate::auth::scram::Nonce;
 use crate::auth::{Directory, Moment, Refusal, SaslRequest, Turn, UnixMillis};
 use crate::backend::LoginAs;
 use crate::vcluster::api;
-use crate::vcluster::plan::{Caller, Front, SeenAs};
+use crate::vcluster::plan::{Caller, Front, SeenAs, Stay};
 use crate::wire::{RequestHeader, Segments};
 
 impl Session {
@@ -182,6 +182,10 @@ impl Session {
             host: address.to_string().into(),
             front,
             seen_as: SeenAs::Gateway,
+            stay: match self.deadlines.will_drain() {
+                true => Stay::Elsewhere,
+                false => Stay::Here,
+            },
         });
         self.stage = Stage::Serving;
         self.inbound

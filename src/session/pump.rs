@@ -15,6 +15,8 @@ use super::orders::{Mode, Orders};
 use super::pause::Way;
 use super::pipeline::Asked;
 use super::stage::Stage;
+use crate::vcluster::api::table::Api;
+use crate::vcluster::plan::{Caller, Place, Stay};
 
 /// How often a turn goes over everything before other sessions of the arbiter get theirs.
 const MAX_ROUNDS: usize = 16;
@@ -253,6 +255,31 @@ impl Session {
         Ok(())
     }
 
+    /// Sends the client elsewhere, and drains if it has been told for long enough.
+    ///
+    /// A Java client that is cut off from the only broker it knows may forget its topics for a moment; its consumer then
+    /// rejoins its group without having committed, and reads again from the last commit. It does not if it was just told
+    /// the addresses of brokers. So a fetch is answered in a way that makes it ask, and [`Session::has_directed`] drains
+    /// after that answer.
+    fn part(&mut self, end: End) {
+        match &mut self.caller {
+            Some(caller) if caller.stay == Stay::Here => {
+                caller.stay = Stay::Elsewhere;
+                let at = self.now + self.setup.shared.limits.drain_visit;
+                self.deadlines.put_off_drain(at, end);
+            }
+            _ => self.drain(end),
+        }
+    }
+
+    /// Drains a session that should go elsewhere once its client has asked for the addresses of brokers.
+    pub(super) fn has_directed(&mut self, asked: Asked) {
+        let goes = |caller: &Caller| caller.stay == Stay::Elsewhere && caller.place != Place::Bootstrap;
+        if asked.api_key == Api::Metadata.key() && self.caller.as_ref().is_some_and(goes) {
+            self.drain(End::Drained);
+        }
+    }
+
     /// Does what is due, and has the task woken for what comes next.
     fn watch_time(&mut self, cx: &mut TaskContext<'_>) -> Result<(), End> {
         self.timer.settle(self.now);
@@ -265,7 +292,7 @@ impl Session {
             match due {
                 Due::End(end) => return Err(end),
                 Due::Drain(end) => {
-                    self.drain(end);
+                    self.part(end);
                     // The next turn sees whether anything is in flight.
                     cx.waker().wake_by_ref();
                 }

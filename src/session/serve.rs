@@ -79,6 +79,7 @@ impl Session {
                     asked,
                 };
                 self.serve(request, Attempt::First)?;
+                self.has_directed(asked);
             }
         }
         Ok(())

@@ -38,6 +38,7 @@ fn limits() -> Limits {
     Limits {
         failed_login_delay: Duration::from_millis(10),
         drain_spread: Duration::from_millis(10),
+        drain_visit: Duration::from_millis(100),
         ..Limits::default()
     }
 }

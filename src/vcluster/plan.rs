@@ -30,6 +30,16 @@ pub struct Caller {
     /// The virtual broker that the client's connection is to.
     pub place: Place,
     pub seen_as: SeenAs,
+    pub stay: Stay,
+}
+
+/// Whether the node goes on serving a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stay {
+    Here,
+    /// The node stops, and another one serves the client's virtual broker from now on. Fetches are answered as by a broker
+    /// whose partitions have moved, so that the client asks for addresses while it still has a connection to ask on.
+    Elsewhere,
 }
 
 /// Where a client came in.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use klamm::auth::{Directory, UnixMillis, token};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
-use klamm::vcluster::plan::{Caller, Front, Place, SeenAs};
+use klamm::vcluster::plan::{Caller, Front, Place, SeenAs, Stay};
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
@@ -119,6 +119,7 @@ fn caller(name: &str) -> Caller {
             protocol: Protocol::SaslPlaintext,
         },
         seen_as: SeenAs::Gateway,
+        stay: Stay::Here,
     }
 }
 

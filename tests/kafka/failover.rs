@@ -8,7 +8,11 @@ use std::thread;
 
 use anyhow::{Context, Result, ensure};
 use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
-use kafka_protocol::messages::{DeleteAclsRequest, DeleteAclsResponse};
+use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
+use kafka_protocol::messages::{
+    DeleteAclsRequest, DeleteAclsResponse, FetchRequest, FetchResponse, HeartbeatRequest, MetadataRequest,
+    TopicName,
+};
 use kafka_protocol::protocol::StrBytes;
 use klamm::quickstart::child::{self, Output};
 use klamm::quickstart::node::Node;
@@ -24,6 +28,9 @@ const RATE: &str = "500";
 
 /// What a broker says when it could not find out in time.
 const REQUEST_TIMED_OUT: i16 = 7;
+
+/// What a broker says of a partition that another one leads now.
+const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 
 /// What the producer prints for each record that was acknowledged.
 const ACKNOWLEDGED: &str = "producer_send_success";
@@ -99,18 +106,24 @@ fn leader(scene: &Scene) -> Result<usize> {
     Ok(scene.stage.admin(1).leader()? - 1)
 }
 
-/// The index of the node whose ports are advertised for the broker.
-fn serving(scene: &Scene, user: &Login) -> Result<usize> {
+/// The address that is advertised for the broker.
+fn broker(scene: &Scene, user: &Login) -> Result<String> {
     let metadata = scene.kcat(user, &["-L"], "")?.stdout;
     let broker = metadata
         .lines()
         .find(|line| line.trim_start().starts_with("broker "))
         .context("a broker")?;
     let address = broker.split(" at ").nth(1).context("an address")?;
-    let port: u16 = address
+    Ok(address
         .split_whitespace()
         .next()
-        .context("a port")?
+        .context("an address")?
+        .to_owned())
+}
+
+/// The index of the node whose ports are advertised for the broker.
+fn serving(scene: &Scene, user: &Login) -> Result<usize> {
+    let port: u16 = broker(scene, user)?
         .rsplit(':')
         .next()
         .context("a port")?
@@ -278,9 +291,48 @@ fn kill_when_under_way(scene: &Scene, user: &Login, producer: &Running, victim: 
     } else {
         "-KILL"
     };
+    let address = broker(scene, user)?;
+    let mut fetcher = Wire::connect(&address)?;
+    fetcher.log_in("PLAIN", &plain(&user.username, &user.token))?;
     let pid = scene.stage.nodes()[index].pid().to_string();
     let status = std::process::Command::new("kill").args([signal, &pid]).status()?;
     ensure!(status.success(), "no process {pid}");
+    match victim {
+        Victim::Asked => is_sent_elsewhere(&mut fetcher, &address),
+        Victim::Leader | Victim::Serving => Ok(()),
+    }
+}
+
+/// A client that fetches is told that its broker is elsewhere, hears where when it asks, and loses the connection only
+/// then. A Java client that loses the only broker it knows otherwise forgets its topics, and its consumers rejoin.
+fn is_sent_elsewhere(fetcher: &mut Wire, old: &str) -> Result<()> {
+    let partition = FetchPartition::default().with_partition_max_bytes(1);
+    let topic = FetchTopic::default()
+        .with_topic(TopicName(StrBytes::from_static_str("orders")))
+        .with_partitions(vec![partition]);
+    let fetch = FetchRequest::default()
+        .with_max_wait_ms(100)
+        .with_session_epoch(-1)
+        .with_topics(vec![topic]);
+    eventually("the broker is said to be elsewhere", || {
+        let answer: FetchResponse = fetcher.ask(11, &fetch).context("cut off without a word")?;
+        let topic = answer.responses.first().context("a topic")?;
+        let error = topic.partitions.first().context("a partition")?.error_code;
+        ensure!(error == 0 || error == NOT_LEADER_OR_FOLLOWER, "error {error}");
+        Ok(error == NOT_LEADER_OR_FOLLOWER)
+    })?;
+    let told = fetcher.ask(1, &MetadataRequest::default().with_topics(None))?;
+    let new: Vec<String> = told
+        .brokers
+        .iter()
+        .map(|broker| format!("{}:{}", broker.host, broker.port))
+        .collect();
+    ensure!(
+        !new.is_empty() && new.iter().all(|address| address != old),
+        "the broker was at {old} and is at {new:?}"
+    );
+    let beat = fetcher.ask(0, &HeartbeatRequest::default());
+    ensure!(beat.is_err(), "the connection goes on: {beat:?}");
     Ok(())
 }
 

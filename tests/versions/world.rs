@@ -18,7 +18,7 @@ use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Top
 use klamm::quickstart::ports::PortBlock;
 use klamm::vcluster::api;
 use klamm::vcluster::pattern::{NoPattern, Pattern};
-use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Need, Place, Plan, SeenAs};
+use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Need, Place, Plan, SeenAs, Stay};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm_raft::model::{
@@ -125,6 +125,7 @@ impl World {
                     protocol: Protocol::SaslPlaintext,
                 },
                 seen_as: SeenAs::Gateway,
+                stay: Stay::Here,
             },
             connection: Mutex::new(connection),
             secrets: secrets.into(),

@@ -248,3 +248,22 @@ async fn a_client_that_does_not_read_is_cut_off_and_holds_little() {
     assert!((1..2_000_000).contains(&most), "{most} bytes were held");
     assert_eq!(gateway.metrics.node.buffered_bytes.get(), 0);
 }
+
+#[actix::test]
+async fn a_client_that_fetches_is_told_to_look_elsewhere_before_a_node_drains() {
+    const NOT_LEADER_OR_FOLLOWER: i16 = 6;
+    let gateway = Gateway::start(limits(), gives_records).await;
+    let mut client = gateway.log_in().await;
+    gateway.orders.send_modify(|orders| orders.mode = Mode::Drain);
+    loop {
+        client.send(&fetch(1)).await;
+        let answer = client.receive().await.expect("not cut off without a word");
+        let answer = FetchResponse::decode(&mut answer.slice(4..), FETCH_VERSION).unwrap();
+        match answer.responses[0].partitions[0].error_code {
+            0 => continue,
+            error => break assert_eq!(error, NOT_LEADER_OR_FOLLOWER),
+        }
+    }
+    assert_eq!(client.receive_id().await, None);
+    gateway.expect_end("drained").await;
+}

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use super::ask::{Ask, Stop};
 use super::error_code::ErrorCode;
 use super::topics::{self, Repeated, Shape};
-use crate::vcluster::plan::Plan;
+use crate::vcluster::plan::{Plan, Stay};
 use crate::wire::{Class, Edits, Item, field};
 use klamm_raft::model::Operation;
 
@@ -35,6 +35,9 @@ fn when_refused(partition: &mut Item, _: i16) {
 pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if is_replica(ask) {
         return topics::refuse_all(ask, &SHAPE, ErrorCode::TopicAuthorizationFailed);
+    }
+    if ask.caller.stay == Stay::Elsewhere {
+        return topics::refuse_all(ask, &SHAPE, ErrorCode::NotLeaderOrFollower);
     }
     let root = ask.message.root();
     let mut edits = Edits::new();

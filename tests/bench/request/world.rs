@@ -17,7 +17,7 @@ use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
 use klamm::vcluster::api;
-use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Place, Plan, SeenAs};
+use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Place, Plan, SeenAs, Stay};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::Segments;
@@ -175,6 +175,7 @@ impl World {
                 },
                 place: Place::Bootstrap,
                 seen_as: SeenAs::Gateway,
+                stay: Stay::Here,
             },
         }
     }

@@ -27,7 +27,7 @@ use crate::vcluster::api::{self, Freshness, LocalErrors};
 use crate::vcluster::pattern::{NoPattern, Pattern};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
-    Answer, Attempt, CallResult, Caller, CloseReason, Front, Need, Place, Plan, Planned, SeenAs, To,
+    Answer, Attempt, CallResult, Caller, CloseReason, Front, Need, Place, Plan, Planned, SeenAs, Stay, To,
 };
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
@@ -564,5 +564,6 @@ fn caller(name: &str) -> Caller {
             protocol: Protocol::SaslPlaintext,
         },
         seen_as: SeenAs::Gateway,
+        stay: Stay::Here,
     }
 }
