@@ -1,4 +1,4 @@
-//! The same requests to a broker with StandardAuthorizer and to a gateway in front of an open broker: the answers, and
+//! The same requests to a broker with StandardAuthorizer and to a gateway in front of another broker: the answers, and
 //! what the requests did, must be equal but for closed lists of what differs by nature and by intention.
 
 #[path = "differential/cases.rs"]
@@ -23,6 +23,8 @@ mod stories;
 mod tally;
 #[path = "differential/tree.rs"]
 mod tree;
+#[path = "differential/upstream.rs"]
+mod upstream;
 #[path = "differential/world.rs"]
 mod world;
 
@@ -44,8 +46,8 @@ use crate::world::{Kind, World, request};
 const TRANSIENT: [i64; 4] = [14, 15, 51, 124];
 /// A transaction that is about to be done.
 const UNSETTLED: [&str; 2] = ["PrepareCommit", "PrepareAbort"];
-/// What is seen only a little later: ACLs by a broker, assignments and offsets of share groups by everybody.
-const SEEN_LATER: [i16; 4] = [29, 76, 77, 90];
+/// What is seen only a little later: ACLs and SCRAM users by a broker, assignments and offsets of share groups by everybody.
+const SEEN_LATER: [i16; 5] = [29, 50, 76, 77, 90];
 
 #[test]
 fn a_gateway_answers_and_acts_as_a_broker_with_its_own_authorizer() -> Result<()> {

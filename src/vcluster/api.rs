@@ -199,6 +199,7 @@ fn detail_of(api: Api, view: &View) -> Detail {
         | Api::StreamsGroupHeartbeat
         | Api::StreamsGroupDescribe
         | Api::DescribeAcls
+        | Api::DescribeClientQuotas
         | Api::DescribeUserScramCredentials
         | Api::AlterUserScramCredentials
         | Api::CreateTopics

@@ -8,6 +8,8 @@ mod data;
 mod group;
 #[path = "cases/newer.rs"]
 mod newer;
+#[path = "cases/operations.rs"]
+mod operations;
 #[path = "cases/transaction.rs"]
 mod transaction;
 
@@ -50,6 +52,7 @@ pub(crate) fn all() -> Vec<Flow> {
         newer::flows(),
         transaction::flows(),
         admin::flows(),
+        operations::flows(),
     ]
     .concat()
 }

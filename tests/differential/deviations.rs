@@ -15,6 +15,16 @@ pub(crate) struct Deviation {
     pub(crate) reason: &'static str,
 }
 
+impl Deviation {
+    /// Whether it can be met in a virtual cluster of this kind.
+    pub(crate) fn is_of(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Partner => !OF_PASSTHROUGH.contains(&self.reason),
+            Kind::Passthrough => !OF_PARTNERS.contains(&self.reason),
+        }
+    }
+}
+
 const fn deviation(
     key: i16,
     path: &'static str,
@@ -40,13 +50,21 @@ const METRICS: &str = "what clients of the whole physical cluster measure is no 
 const MASKED: &str = "a broker knows the gateway's address only, which is nobody's business";
 
 const OTHERS: &str = "transactions of other producers of a physical topic are nobody's business";
+const PHYSICAL: &str = "disks, and the quorum, are those of the whole physical cluster";
+const LIVE: &str = "two clusters have not written the same metadata";
+const CONTROLLERS: &str =
+    "a controller is no broker of a virtual cluster: it has neither number nor address there";
+const REPLICAS_IN_WORDS: &str = "words of a broker about replicas may name physical things";
 const BROKERS_ONLY: &str = "brokers ask this of each other, and never through a gateway";
 
 const OWNED: &str =
     "topics of a Partner belong to somebody else: who may change them is told POLICY_VIOLATION";
 
 /// What holds in a Partner only: `passthrough` is the whole physical cluster.
-const OF_PARTNERS: [&str; 5] = [OWNED, OTHERS, INTERNAL, METRICS, BROKERS_ONLY];
+const OF_PARTNERS: [&str; 6] = [OWNED, OTHERS, INTERNAL, METRICS, BROKERS_ONLY, PHYSICAL];
+
+/// What holds in `passthrough` only: a Partner is shown none of it.
+const OF_PASSTHROUGH: [&str; 3] = [LIVE, CONTROLLERS, REPLICAS_IN_WORDS];
 
 pub(crate) const DEVIATIONS: &[Deviation] = &[
     deviation(
@@ -82,7 +100,39 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
     deviation(44, ".ErrorMessage", says_whose_it_is, OWNED),
     deviation(44, ".ErrorCode", is_against_policy, OWNED),
     deviation(44, ".ErrorMessage", gateway_has_no_words, WORDS),
-    deviation(46, ".ErrorMessage", gateway_has_no_words, WORDS),
+    deviation(34, ".ErrorCode", says_policy, OWNED),
+    deviation(35, ".Results[].LogDir", |_| true, PHYSICAL),
+    deviation(35, ".Results[].TotalBytes", |d| gateway_says(d, -1), PHYSICAL),
+    deviation(35, ".Results[].UsableBytes", |d| gateway_says(d, -1), PHYSICAL),
+    deviation(35, ".Results[].Topics[]", is_internal_topic, INTERNAL),
+    deviation(43, ".ErrorCode", says_policy, OWNED),
+    deviation(43, ".ErrorMessage", says_whose_it_is, OWNED),
+    deviation(43, ".ErrorMessage", gateway_has_no_words, REPLICAS_IN_WORDS),
+    deviation(43, ".ReplicaElectionResults[]", gateway_says_nothing, OWNED),
+    deviation(45, ".ErrorCode", says_policy, OWNED),
+    deviation(45, ".ErrorMessage", says_whose_it_is, OWNED),
+    deviation(45, ".ErrorMessage", gateway_has_no_words, REPLICAS_IN_WORDS),
+    deviation(55, ".ErrorCode", says_policy, PHYSICAL),
+    deviation(
+        55,
+        ".ErrorMessage",
+        |d| matches!(&d.gateway, Some(Tree::Text(text)) if text.contains("does not show the quorum")),
+        PHYSICAL,
+    ),
+    deviation(55, ".Topics[]", gateway_says_nothing, PHYSICAL),
+    deviation(55, ".Nodes[]", gateway_says_nothing, PHYSICAL),
+    deviation(55, ".LeaderId", gateway_names_nobody, CONTROLLERS),
+    deviation(55, ".Listeners[]", gateway_says_nothing, CONTROLLERS),
+    deviation(55, ".HighWatermark", |_| true, LIVE),
+    deviation(55, ".LogEndOffset", |_| true, LIVE),
+    deviation(55, ".LeaderEpoch", |_| true, LIVE),
+    deviation(83, ".ErrorCode", says_policy, BROKERS_ONLY),
+    deviation(84, ".ErrorCode", says_policy, BROKERS_ONLY),
+    deviation(84, ".StateEpoch", gateway_says_0, BROKERS_ONLY),
+    deviation(85, ".ErrorCode", says_policy, BROKERS_ONLY),
+    deviation(86, ".ErrorCode", says_policy, BROKERS_ONLY),
+    deviation(87, ".ErrorCode", says_policy, BROKERS_ONLY),
+    deviation(87, ".StateEpoch", gateway_says_0, BROKERS_ONLY),
     deviation(74, ".ConfigResources[]", is_internal_topic, INTERNAL),
     deviation(75, ".Topics[]", is_internal_topic, INTERNAL),
     deviation(24, ".ErrorCode", |d| gateway_says(d, 31), BROKERS_ONLY),
@@ -182,8 +232,10 @@ const NAMES: [&str; 3] = ["Name", "Topic", "ResourceName"];
 /// The deviation that explains a difference.
 pub(crate) fn find(kind: Kind, key: i16, difference: &Difference) -> Option<usize> {
     DEVIATIONS.iter().position(|known| {
-        let applies = kind == Kind::Partner || !OF_PARTNERS.contains(&known.reason);
-        applies && known.key == key && difference.path.ends_with(known.path) && (known.holds)(difference)
+        known.is_of(kind)
+            && known.key == key
+            && difference.path.ends_with(known.path)
+            && (known.holds)(difference)
     })
 }
 
@@ -193,6 +245,10 @@ fn broker_says(difference: &Difference, value: i64) -> bool {
 
 fn gateway_says(difference: &Difference, value: i64) -> bool {
     difference.gateway == Some(Tree::Int(value))
+}
+
+fn says_policy(difference: &Difference) -> bool {
+    gateway_says(difference, POLICY)
 }
 
 fn gateway_says_0(difference: &Difference) -> bool {

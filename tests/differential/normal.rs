@@ -7,13 +7,24 @@ use crate::side::{MADE_UP, Names};
 use crate::tree::Tree;
 
 /// Fields that hold the time at which a coordinator did something.
-const TIMES: [&str; 3] = ["Timestamp", "LastTimestamp", "TransactionStartTimeMs"];
+const TIMES: [&str; 5] = [
+    "Timestamp",
+    "LastTimestamp",
+    "TransactionStartTimeMs",
+    "LastFetchTimestamp",
+    "LastCaughtUpTimestamp",
+];
+
+/// Fields that say how much of a disk is taken, or free.
+const SIZES: [&str; 3] = ["PartitionSize", "TotalBytes", "UsableBytes"];
 
 /// Numbers that are nobody's choice: how long a client is throttled, how brokers are numbered, which port they are on,
-/// which number a producer is given, when a transaction began or ended.
+/// which number a producer or a subscription is given, when a transaction began or ended, how full a disk is.
 pub(crate) fn int((name, class): (&str, Class), value: i64) -> Tree {
     match class {
         Class::Nothing if TIMES.contains(&name) && value > now_ms() => Tree::Text("a later time".into()),
+        Class::Nothing if SIZES.contains(&name) && value >= 0 => Tree::Text("a size".into()),
+        Class::Nothing if name == "SubscriptionId" => Tree::Text("an id".into()),
         Class::ThrottleTimeMs => Tree::Int(0),
         Class::BrokerId if value >= 0 => Tree::Text("a broker".into()),
         Class::Port if value > 0 => Tree::Text("a port".into()),
@@ -22,10 +33,11 @@ pub(crate) fn int((name, class): (&str, Class), value: i64) -> Tree {
     }
 }
 
-/// The address of a broker, the id of a cluster, UUIDs (of members) wherever they are, and how a request is called that
+/// The address of a broker, the id of a cluster, a directory of a broker, UUIDs (of members) wherever they are, and how a request is called that
 /// needs a permission.
-pub(crate) fn text(class: Class, text: &str) -> String {
+pub(crate) fn text((name, class): (&str, Class), text: &str) -> String {
     match class {
+        _ if name == "LogDir" && text.starts_with('/') => "a directory".into(),
         Class::Host if !text.is_empty() => "a host".into(),
         Class::ClusterId => "a cluster".into(),
         Class::ErrorMessage if text.ends_with(" permission.") => {
@@ -37,8 +49,14 @@ pub(crate) fn text(class: Class, text: &str) -> String {
     }
 }
 
+/// Ids that a broker makes up.
+const IDS: [&str; 2] = ["ClientInstanceId", "ReplicaDirectoryId"];
+
 /// A topic's id becomes its name. Ids that requests made up stay; others are those of topics that came later.
-pub(crate) fn uuid(class: Class, value: [u8; 16], names: &Names) -> Tree {
+pub(crate) fn uuid((name, class): (&str, Class), value: [u8; 16], names: &Names) -> Tree {
+    if IDS.contains(&name) && value != [0; 16] {
+        return Tree::Text("an id".into());
+    }
     match names.name_of(&value) {
         // Brokers make topics of their own when they are first needed, which may be before or after ids are read.
         Some(name) if class == Class::TopicId && name.starts_with("__") => {

@@ -113,7 +113,7 @@ impl Tally {
         let stale: Vec<(i16, &str, &str)> = DEVIATIONS
             .iter()
             .enumerate()
-            .filter(|(at, _)| !self.used.contains(at))
+            .filter(|(at, known)| known.is_of(self.kind) && !self.used.contains(at))
             .map(|(_, known)| (known.key, known.path, known.reason))
             .collect();
         let is_whole = self.kind == Kind::Partner;

@@ -62,9 +62,16 @@ impl Tree {
                 }
                 Self::List(items)
             }
-            Form::Text => Self::Text(normal::text(node.class(), node.text().unwrap_or_default())),
+            Form::Text => Self::Text(normal::text(
+                (node.field().name(), node.class()),
+                node.text().unwrap_or_default(),
+            )),
             Form::Bytes | Form::Records => Self::Bytes(node.bytes().unwrap_or_default().to_vec()),
-            Form::Uuid => normal::uuid(node.class(), node.uuid().unwrap_or_default(), names),
+            Form::Uuid => normal::uuid(
+                (node.field().name(), node.class()),
+                node.uuid().unwrap_or_default(),
+                names,
+            ),
             Form::Float64 => Self::Text(node.float().unwrap_or_default().to_string()),
             _ => normal::int(
                 (node.field().name(), node.class()),
@@ -120,7 +127,7 @@ fn plain_items(node: Node<'_>, names: &Names) -> Vec<Tree> {
             .collect(),
         Some(16) => node
             .uuids()
-            .map(|(_, value)| normal::uuid(node.class(), value, names))
+            .map(|(_, value)| normal::uuid((node.field().name(), node.class()), value, names))
             .collect(),
         Some(size) if size > 0 => bytes
             .chunks(size)

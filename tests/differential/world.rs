@@ -1,5 +1,5 @@
-//! Both sides: a broker with StandardAuthorizer, and a gateway in front of an open broker, with the same topics, users
-//! and ACLs.
+//! Both sides: a broker with StandardAuthorizer, and a gateway with the same topics, users and ACLs. The broker behind the
+//! gateway permits the gateway what `docs/OPERATIONS.md` says that it needs, and no more.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -15,6 +15,7 @@ use crate::patience::Patience;
 use crate::settings::{self, Acl, ROOT, Setting, TOPICS};
 use crate::side::{Request, Side};
 use crate::tree::Tree;
+use crate::upstream;
 
 /// Which virtual cluster is compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,9 @@ pub(crate) const ANYBODY: &str = "anybody";
 pub(crate) const PARTITIONS: i32 = 2;
 const BACKEND: &str = "main";
 
+/// Brokers serve the APIs for clients' metrics only with a plugin that takes them, and Kafka comes with none.
+const TELEMETRY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/java/Telemetry.java");
+
 /// How long something may take that is only seen a little later.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -111,17 +115,21 @@ impl World {
             .iter()
             .map(|(user, password)| format!("{user}={password}"))
             .collect();
-        let mut options = vec!["--sasl", &sasl, "--authorizer", ROOT];
+        let mut options = vec!["--plugin", TELEMETRY, "--sasl", &sasl, "--authorizer", ROOT];
         for login in &logins {
             options.extend(["--user", login]);
         }
         let guarded = stage.start_kafka("guarded", &options)?;
-        let open = stage.start_kafka(BACKEND, &[])?;
+        let (user, password) = upstream::LOGIN;
+        let (login, door) = (format!("{user}={password}"), stage.spare_port(1).to_string());
+        let options = ["--plugin", TELEMETRY, "--sasl", &door, "--user", &login];
+        let open = stage.start_kafka(BACKEND, &[&options[..], &["--authorizer", ROOT]].concat())?;
         let mut physical = [&guarded, &open].map(|address| Side::new(address, BTreeMap::new()));
         for side in &mut physical {
             create_topics(side)?;
         }
-        let gateway = start_gateway(&mut stage, kind, &open, &settings)?;
+        install(&mut physical[1], ANYBODY, &upstream::rights(kind))?;
+        let gateway = start_gateway(&mut stage, kind, &format!("127.0.0.1:{door}"), &settings)?;
         let broker = Side::new(&format!("127.0.0.1:{sasl}"), passwords);
         let mut world = Self {
             kind,
@@ -145,21 +153,7 @@ impl World {
             .collect();
         self.gateway.go_to_broker(ROOT)?;
         for side in [&mut self.broker, &mut self.gateway] {
-            let created = side.must(
-                ROOT,
-                &Request {
-                    key: 30,
-                    version: 3,
-                    body: settings::creation(acls.iter())?,
-                },
-            )?;
-            let results = created.field("Results").context("results")?;
-            let Tree::List(results) = results else {
-                anyhow::bail!("no results")
-            };
-            let ok = |result: &Tree| result.field("ErrorCode") == Some(&Tree::Int(0));
-            ensure!(results.iter().all(ok), "ACLs: {created}");
-            eventually("all ACLs are in force", || Ok(count_acls(side)? == acls.len()))?;
+            install(side, ROOT, &acls)?;
             eventually("the coordinator of groups serves", || {
                 coordinator_serves(side, ROOT, 0)
             })?;
@@ -192,7 +186,16 @@ impl World {
 
 fn start_gateway(stage: &mut Stage, kind: Kind, backend: &str, settings: &[Setting]) -> Result<Side> {
     let vcluster = kind.vcluster();
-    stage.configure(&[(BACKEND, &[("bootstrap.servers", backend)])])?;
+    let (user, password) = upstream::LOGIN;
+    let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
+    let jaas = format!("{module} required username=\"{user}\" password=\"{password}\";");
+    let login = [
+        ("bootstrap.servers", backend),
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.jaas.config", &jaas),
+    ];
+    stage.configure(&[(BACKEND, &login)])?;
     stage.start_nodes(&Nodes {
         program: env!("CARGO_BIN_EXE_klamm").into(),
         count: 1,
@@ -216,6 +219,26 @@ fn start_gateway(stage: &mut Stage, kind: Kind, backend: &str, settings: &[Setti
         tokens.insert(setting.user.clone(), admin.token(vcluster, &setting.user, 3600)?);
     }
     Ok(Side::new(&admin.bootstrap(vcluster)?, tokens))
+}
+
+/// Creates ACLs, and waits until they are in force.
+fn install(side: &mut Side, user: &str, acls: &[Acl]) -> Result<()> {
+    let body = settings::creation(acls.iter())?;
+    let request = Request {
+        key: 30,
+        version: 3,
+        body,
+    };
+    let created = side.must(user, &request)?;
+    let results = created.field("Results").context("results")?;
+    let Tree::List(results) = results else {
+        anyhow::bail!("no results")
+    };
+    let ok = |result: &Tree| result.field("ErrorCode") == Some(&Tree::Int(0));
+    ensure!(results.iter().all(ok), "ACLs: {created}");
+    eventually("all ACLs are in force", || {
+        Ok(count_acls(side, user)? == acls.len())
+    })
 }
 
 fn create_topics(side: &mut Side) -> Result<()> {
@@ -243,7 +266,7 @@ pub(crate) fn request(key: i16, version: i16, fields: &Fields) -> Result<Request
     Ok(Request { key, version, body })
 }
 
-fn count_acls(side: &mut Side) -> Result<usize> {
+fn count_acls(side: &mut Side, user: &str) -> Result<usize> {
     let mut body = Item::request(29, 3)?;
     body.set(field::RESOURCE_TYPE_FILTER, 1_i8)
         .set(field::RESOURCE_NAME_FILTER, Value::Null)
@@ -253,7 +276,7 @@ fn count_acls(side: &mut Side) -> Result<usize> {
         .set(field::OPERATION, 1_i8)
         .set(field::PERMISSION_TYPE, 1_i8);
     let answer = side.must(
-        ROOT,
+        user,
         &Request {
             key: 29,
             version: 3,

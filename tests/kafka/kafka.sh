@@ -36,6 +36,7 @@ OPTIONs:
   --user NAME=PASSWORD a login for it (repeatable; default gateway=gateway-secret)
   --ssl PORT PEM       one more listener, TLS, on PORT; PEM holds the private key (PKCS #8) and the certificates
   --authorizer USER    StandardAuthorizer with this super user (User:ANONYMOUS is one too)
+  --plugin SOURCE      a reporter of metrics: a Java file whose class is called like the file
   --jvm OPTIONS        replaces the options of the broker's Java
   --set KEY=VALUE      any broker property
 Environment: CARGO_TARGET_DIR or KLAMM_KAFKA_HOME say where things go, KLAMM_KAFKA_JVM replaces the options of every Java.
@@ -118,7 +119,7 @@ archive() { [[ -f "$home/$1.jsa" ]] && echo "-XX:SharedArchiveFile=$home/$1.jsa"
 cluster_id() { head -c 16 /dev/urandom | base64 | tr '+/' 'ab' | tr -d '='; }
 
 nodes=1 keep_dir="" sasl_port="" ssl_port="" ssl_pem="" super_user=""
-users=() extra=()
+users=() extra=() plugins=""
 
 parse_options() {
   while (($#)); do
@@ -129,6 +130,7 @@ parse_options() {
       --user) users+=("$2"); shift 2 ;;
       --ssl) ssl_port="$2"; ssl_pem="$(realpath "$3")"; shift 3 ;;
       --authorizer) super_user="$2"; shift 2 ;;
+      --plugin) plug_in "$2"; shift 2 ;;
       --jvm) jvm="$2"; shift 2 ;;
       --release) shift 2 ;;
       --set) extra+=("$2"); shift 2 ;;
@@ -136,6 +138,21 @@ parse_options() {
     esac
   done
   ((${#users[@]})) || users=("gateway=gateway-secret")
+}
+
+# plug_in SOURCE: compiles it, once.
+plug_in() {
+  local class made
+  class="$(basename "$1" .java)"
+  plugins="$home/plugins"
+  if [[ ! "$plugins/$class.class" -nt "$1" ]]; then
+    mkdir -p "$plugins"
+    made="$(mktemp -d "$home/plugins.XXXXXX")"
+    java -m jdk.compiler/com.sun.tools.javac.Main -cp "$(printf '%s:' "$libs"/*.jar)" -d "$made" "$1" >&2 || die "cannot compile $1"
+    mv "$made"/*.class "$plugins/"
+    rmdir "$made"
+  fi
+  extra+=("metric.reporters=$class")
 }
 
 # prepare_node DIR FIRST_PORT NODE_ID CLUSTER_ID NODES: writes the configuration and a formatted data directory.
@@ -246,7 +263,7 @@ launch() {
   command -v setpriv >/dev/null && guard=(setpriv --pdeathsig KILL)
   for ((id = 1; id <= nodes; id++)); do
     prepare_node "$cluster_dir/$id" "$port" "$id" "$cluster" "$nodes"
-    "${guard[@]}" java $jvm $jvm_quiet $(archive broker) -cp "$libs/*" kafka.Kafka "$cluster_dir/$id/server.properties" \
+    "${guard[@]}" java $jvm $jvm_quiet $(archive broker) -cp "$libs/*${plugins:+:$plugins}" kafka.Kafka "$cluster_dir/$id/server.properties" \
       </dev/null >"$cluster_dir/$id/log" 2>&1 &
     brokers+=("$!")
     echo "$!" >"$cluster_dir/$id/pid"

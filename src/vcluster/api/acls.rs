@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop, check_count};
-use super::error_code::ErrorCode;
+use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE};
 use crate::authz::create::{self, Creation, CreationError, RawCreation, TOO_MANY_CREATIONS};
 use crate::authz::filter::{self, AclFilter, FilterError, RawFilter, UnknownCode};
 use crate::authz::{Resource, codes};
@@ -16,8 +16,6 @@ use klamm_raft::model::{AclBinding, Operation};
 use klamm_raft::outcome::Outcome;
 
 /// What is said with CLUSTER_AUTHORIZATION_FAILED.
-const NEEDS_DESCRIBE: &str = "The request needs DESCRIBE permission.";
-const NEEDS_ALTER: &str = "The request needs ALTER permission.";
 /// What is said with SECURITY_DISABLED.
 const DISABLED: &str = "ACLs are disabled.";
 /// What is said with POLICY_VIOLATION.

@@ -90,6 +90,10 @@ pub(super) const REPEATED: &str = "Duplicate topic name.";
 pub(super) const NOT_OWNED: &str =
     "The topic does not belong to this virtual cluster: it is shown by an alias or a selector.";
 
+/// What is said of a request that the whole cluster must permit, where a broker names the permission.
+pub(super) const NEEDS_DESCRIBE: &str = "The request needs DESCRIBE permission.";
+pub(super) const NEEDS_ALTER: &str = "The request needs ALTER permission.";
+
 /// What a broker says of an authorization error, where an answer has room for words.
 pub(super) fn denial(code: i16) -> Option<&'static str> {
     const DENIALS: [(ErrorCode, &str); 4] = [

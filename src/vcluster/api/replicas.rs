@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::ask::{Ask, Stop, Verdict};
-use super::error_code::{ErrorCode, NOT_OWNED, REPEATED};
+use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE, NOT_OWNED, REPEATED};
 use super::items::{self, Sieve};
 use super::topics::{self, Repeated, Shape};
 use crate::authz::Resource;
@@ -20,7 +20,7 @@ const ELECT: Shape = Shape {
     name: field::TOPIC,
     partitions: field::PARTITION_RESULT,
     index: field::PARTITION_ID,
-    when_refused: without_message,
+    when_refused: in_words,
     repeated: Repeated::Listed,
 };
 
@@ -31,12 +31,21 @@ const REASSIGN: Shape = Shape {
     name: field::NAME,
     partitions: field::PARTITIONS,
     index: field::PARTITION_INDEX,
-    when_refused: without_message,
+    when_refused: in_words,
     repeated: Repeated::Listed,
 };
 
-fn without_message(partition: &mut Item, _: i16) {
-    partition.set(field::ERROR_MESSAGE, Value::Null);
+fn in_words(partition: &mut Item, error: i16) {
+    partition.set(field::ERROR_MESSAGE, words(error));
+}
+
+/// What is said of replicas that the client may not move.
+fn words(error: i16) -> Value {
+    match ErrorCode::of(error) {
+        Some(ErrorCode::ClusterAuthorizationFailed) => NEEDS_ALTER.into(),
+        Some(ErrorCode::PolicyViolation) => NOT_OWNED.into(),
+        _ => Value::Null,
+    }
 }
 
 /// CreatePartitions.
@@ -127,7 +136,7 @@ pub(super) fn list_reassignments(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         let mut response = ask.response()?;
         response
             .set(field::ERROR_CODE, ErrorCode::ClusterAuthorizationFailed)
-            .set(field::ERROR_MESSAGE, Value::Null);
+            .set(field::ERROR_MESSAGE, NEEDS_DESCRIBE);
         return ask.reply(&response);
     }
     forward_known(ask, field::TOPICS, Then::Nothing)
@@ -166,7 +175,7 @@ fn refuse(ask: &Ask<'_>, shape: &Shape, error: ErrorCode) -> Result<Plan, Stop> 
     let refusals: Vec<RefusedTopic> = topics.filter_map(|topic| topics::refused(topic, error)).collect();
     let mut response = ask.response()?;
     if response.has(field::ERROR_MESSAGE) {
-        response.set(field::ERROR_MESSAGE, Value::Null);
+        response.set(field::ERROR_MESSAGE, words(error.code()));
     }
     if response.has(field::ERROR_CODE) {
         response.set(field::ERROR_CODE, error);

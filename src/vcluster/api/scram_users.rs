@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::acls::{self, Answers};
 use super::ask::{Ask, Stop, check_count};
-use super::error_code::ErrorCode;
+use super::error_code::{ErrorCode, NEEDS_ALTER};
 use crate::auth::scram::{MAX_ITERATIONS, MIN_ITERATIONS, credential_of_salted};
 use crate::authz::Resource;
 use crate::vcluster::plan::Plan;
@@ -13,7 +13,6 @@ use crate::wire::{Item, Node, Value, field};
 use klamm_raft::command::Command;
 use klamm_raft::model::{AccountName, Operation, ScramCredential, ScramHash, ScramUser};
 
-const NOT_AUTHORIZED: &str = "Cluster authorization failed.";
 const TWICE: &str = "A user credential cannot be altered twice in the same request";
 const NO_NAME: &str = "Username must not be empty";
 const NO_ACCOUNT_NAME: &str =
@@ -41,7 +40,15 @@ pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.gate.allows(Operation::Describe, Resource::CLUSTER) {
         response
             .set(field::ERROR_CODE, ErrorCode::ClusterAuthorizationFailed)
-            .set(field::ERROR_MESSAGE, NOT_AUTHORIZED);
+            .set(field::ERROR_MESSAGE, Value::Null);
+        // A broker repeats itself for each user, and forgets its name.
+        for _ in ask.message.root().items(field::USERS) {
+            let mut result = response.item(field::RESULTS);
+            result
+                .set(field::ERROR_CODE, ErrorCode::ClusterAuthorizationFailed)
+                .set(field::ERROR_MESSAGE, Value::Null);
+            response.push(field::RESULTS, result);
+        }
         return ask.reply(&response);
     }
     if !ask.is_confirmed()? {
@@ -50,7 +57,6 @@ pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             .set(field::ERROR_MESSAGE, acls::UNCONFIRMED);
         return ask.reply(&response);
     }
-    response.set(field::ERROR_MESSAGE, Value::Null);
     let stored = ask.view.directory.scram_credentials();
     let mut known: BTreeMap<&str, Vec<(&ScramUser, &ScramCredential)>> = BTreeMap::new();
     for (user, credential) in stored {
@@ -70,9 +76,7 @@ pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
     for (user, times) in asked {
         let mut result = response.item(field::RESULTS);
-        result
-            .set(field::USER, user)
-            .set(field::ERROR_MESSAGE, Value::Null);
+        result.set(field::USER, user);
         match (times, known.get(user)) {
             (1, Some(credentials)) => {
                 for (of, credential) in credentials {
@@ -115,7 +119,7 @@ pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let deletions = root.items(field::DELETIONS).map(|item| (item, false));
     let all = deletions.chain(root.items(field::UPSERTIONS).map(|item| (item, true)));
     let permission = match ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
-        false => Err((ErrorCode::ClusterAuthorizationFailed, NOT_AUTHORIZED)),
+        false => Err((ErrorCode::ClusterAuthorizationFailed, NEEDS_ALTER)),
         true if !ask.is_confirmed()? => Err((ErrorCode::RequestTimedOut, acls::UNCONFIRMED)),
         true => Ok(()),
     };
