@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_raft::command::Command;
@@ -12,10 +13,15 @@ use klamm_raft::model::{Ability, Level, NodeId};
 use klamm_raft::outcome::{Outcome, Refusal};
 use klamm_raft::{Node, NodeConfig, Upgrade};
 
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+
 use crate::support::{Cluster, LIMIT, config_of, put};
 
 /// Two nodes find each other faster.
 const SOON: Duration = Duration::from_secs(3);
+/// How often each process makes a change of its own accord.
+const LOAD_EVERY: Duration = Duration::from_millis(100);
 /// What a child is: its number and the highest level that it knows.
 const CHILD: &str = "KLAMM_TEST_UPGRADE";
 /// Where it finds what the cluster is.
@@ -33,7 +39,7 @@ async fn nodes_are_upgraded_one_by_one_and_back_until_the_level_is_raised() {
     for id in 1..=3 {
         fleet.start(id, 1);
     }
-    fleet.all_answer("ready", "ready");
+    (1..=3).for_each(|id| fleet.await_ready(id));
     let too_early = "refused this needs feature level 2, and the cluster is at 1";
     assert!(fleet.ask(1, "next early").starts_with(too_early));
     for id in 1..=3 {
@@ -84,6 +90,8 @@ struct Fleet {
 
 struct Process {
     child: Child,
+    /// Whether it makes changes of its own accord, once it is ready.
+    is_loaded: bool,
     told: ChildStdin,
     says: Lines<BufReader<ChildStdout>>,
 }
@@ -116,7 +124,12 @@ impl Fleet {
             .unwrap();
         let told = child.stdin.take().unwrap();
         let says = BufReader::new(child.stdout.take().unwrap()).lines();
-        Process { child, told, says }
+        Process {
+            child,
+            is_loaded: false,
+            told,
+            says,
+        }
     }
 
     fn start(&mut self, id: u64, highest: u8) {
@@ -134,7 +147,10 @@ impl Fleet {
 
     fn stop(&mut self, id: u64) {
         let mut process = self.nodes.remove(&id).unwrap();
-        assert_eq!(process.ask("stop"), "stopped");
+        let answer = process.ask("stop");
+        let made = answer.strip_prefix("stopped ").unwrap().parse::<u32>().unwrap();
+        assert!(made > 0 || !process.is_loaded, "the node was under no load");
+        self.acknowledged += made;
         process.child.wait().unwrap();
     }
 
@@ -143,7 +159,14 @@ impl Fleet {
         self.stop(id);
         self.put_on_each();
         self.start(id, highest);
-        assert_eq!(self.ask(id, "ready"), "ready");
+        self.await_ready(id);
+    }
+
+    /// From now on the node makes changes, whatever else happens.
+    fn await_ready(&mut self, id: u64) {
+        let process = self.nodes.get_mut(&id).unwrap();
+        assert_eq!(process.ask("ready"), "ready");
+        process.is_loaded = true;
     }
 
     fn ask(&mut self, id: u64, what: &str) -> String {
@@ -166,6 +189,10 @@ impl Fleet {
     }
 
     fn all_have_everything(&mut self) {
+        for process in self.nodes.values_mut().filter(|process| process.is_loaded) {
+            self.acknowledged += process.ask("rest").parse::<u32>().unwrap();
+            process.is_loaded = false;
+        }
         let wanted = format!("{}", self.acknowledged);
         self.all_answer("count", &wanted);
     }
@@ -205,14 +232,23 @@ async fn serve(child: &str) {
         Ok(node) => node,
         Err(error) => return say(&std::error::Error::source(&error).unwrap().to_string()),
     };
-    for line in std::io::stdin().lines() {
-        let line = line.unwrap();
+    let node = Arc::new(node);
+    let mut load = None;
+    // Lines are read elsewhere: the load goes on meanwhile.
+    let (tell, mut told) = mpsc::unbounded_channel();
+    std::thread::spawn(move || {
+        let mut lines = std::io::stdin().lines();
+        lines.try_for_each(|line| tell.send(line.unwrap()).ok())
+    });
+    while let Some(line) = told.recv().await {
         let (what, rest) = line.split_once(' ').unwrap_or((&line, ""));
         match what {
             "ready" => {
                 node.wait_ready(LIMIT).await.unwrap();
+                load = Some(Load::begin(&node));
                 say("ready");
             }
+            "rest" => say(&Load::end(&mut load).await.to_string()),
             "soon" => say(match node.wait_ready(SOON).await {
                 Ok(()) => "ready",
                 Err(_) => "not ready",
@@ -240,10 +276,48 @@ async fn serve(child: &str) {
                 say(&node.states().borrow().vclusters.len().to_string());
             }
             _ => {
+                let made = Load::end(&mut load).await;
                 node.shutdown().await;
-                return say("stopped");
+                return say(&format!("stopped {made}"));
             }
         }
+    }
+}
+
+/// Changes that a process makes of its own accord.
+struct Load {
+    ended: watch::Sender<bool>,
+    made: JoinHandle<u32>,
+}
+
+impl Load {
+    fn begin(node: &Arc<Node>) -> Self {
+        let (ended, is_ended) = watch::channel(false);
+        let node = Arc::clone(node);
+        let made = tokio::spawn(async move {
+            let mut made = 0;
+            while !*is_ended.borrow() {
+                let name = format!("load-{}-{made}", std::process::id());
+                // Whoever leads may be the one that is stopped: then nobody knows, and it is made again.
+                if let Ok(done) = node.propose_own(put(&name)).await {
+                    assert!(matches!(
+                        done.outcome,
+                        Outcome::Created | Outcome::Unchanged | Outcome::Updated
+                    ));
+                    made += 1;
+                }
+                tokio::time::sleep(LOAD_EVERY).await;
+            }
+            made
+        });
+        Self { ended, made }
+    }
+
+    /// How many were acknowledged.
+    async fn end(load: &mut Option<Self>) -> u32 {
+        let Some(load) = load.take() else { return 0 };
+        load.ended.send_replace(true);
+        load.made.await.unwrap()
     }
 }
 
