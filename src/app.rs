@@ -44,14 +44,14 @@ use crate::listener::{Addresses, DataArbiter, Guard, Listener, Site};
 use crate::metrics::{Metrics, MetricsError, NodeMetrics};
 use crate::oauth::KeyReaders;
 use crate::session::census::Census;
-use crate::session::{Limits, Shared};
+use crate::session::{Limits, SessionShared};
 use crate::supervision::{Companion, Component, Panicked, Supervisor};
 use crate::tls::{Latest, ServerTlsError, TlsFiles, TrustError};
 use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed};
-use drain::Drain;
-use files::Seats;
+use drain::Shutdown;
+use files::SeatCounts;
 use manager::Manager;
-use services::Parts;
+use services::NodeParts;
 
 /// A node that has not joined its cluster by then says so, and goes on trying.
 const JOIN_REMINDER: Duration = Duration::from_secs(15);
@@ -134,7 +134,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         warn!(%warning, "configuration");
     }
     let passthrough = passthrough::spec(&config.passthrough);
-    let stop = drain::Stop::on_signals().map_err(AppError::Signals)?;
+    let stop = drain::StopSignals::on_signals().map_err(AppError::Signals)?;
     let metrics = Metrics::new()?;
     let supervisor = Supervisor::with(metrics.components.clone(), companion);
     let followers = Followers(&supervisor, &metrics.node);
@@ -148,7 +148,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     let (listener, addresses) = listener(&config, &control, &upstreams, parts).await?;
     unopened::announce(config.node.id, addresses.clone(), &control, &supervisor);
     let (draining, serving) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let parts = Parts {
+    let parts = NodeParts {
         control: control.clone(),
         upstreams: upstreams.clone(),
         addresses,
@@ -181,7 +181,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         supervisor,
         serving,
     };
-    let drain = Drain {
+    let drain = Shutdown {
         node,
         listener,
         census,
@@ -210,8 +210,8 @@ fn administer(server: Server, supervisor: Supervisor) -> impl Future<Output = Re
 
 /// Serves until it is told to stop or cannot go on, then drains.
 async fn serve_until(
-    stop: drain::Stop,
-    drain: Drain,
+    stop: drain::StopSignals,
+    drain: Shutdown,
     working: impl Future<Output = Result<(), AppError>>,
 ) -> Result<(), AppError> {
     let mut working = pin!(working);
@@ -242,7 +242,7 @@ async fn listener(
     for listener in &config.listeners {
         sites.push(site(listener, followers).await?);
     }
-    let shared = Arc::new(Shared::new(
+    let shared = Arc::new(SessionShared::new(
         limits(config),
         (proposer(control), confirmer(control)),
         Arc::clone(&metrics.node),
@@ -356,7 +356,7 @@ async fn ensure_signing_key(config: &Config, control: &Control) -> Result<(), Ap
     }
 }
 
-async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<klamm_raft::NodeConfig, AppError> {
+async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<klamm_raft::RaftConfig, AppError> {
     let listen = match &config.node.raft_listen {
         Some(address) => {
             let ip = resolve("klamm.raft.listen", &address.host).await?;
@@ -366,7 +366,7 @@ async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<klamm_
     };
     let tls = followers.of("peers", &config.node.raft_tls, Latest::load_peer);
     let tls = tls.map_err(AppError::RaftTls)?;
-    Ok(klamm_raft::NodeConfig {
+    Ok(klamm_raft::RaftConfig {
         id: config.node.id,
         data_dir: config.node.data_dir.clone(),
         storage: config.node.storage.clone(),
@@ -427,14 +427,14 @@ fn limits(config: &Config) -> Limits {
 /// The seats of this node: fewer than configured where they would not run out before open files do.
 fn census(config: &Config, metrics: &Metrics) -> Arc<Census> {
     let mut limits = limits(config);
-    let wanted = Seats {
+    let wanted = SeatCounts {
         connections: limits.max_connections,
         before_login: limits.max_unauthenticated,
     };
     let files = files::limit().unwrap_or(usize::MAX);
     let seats = wanted.fitting(files);
     if seats != wanted {
-        let Seats {
+        let SeatCounts {
             connections,
             before_login,
         } = seats;

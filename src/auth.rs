@@ -26,6 +26,6 @@ pub use conversation::{Conversation, KeyNeed, Moment, SaslRequest, Turn};
 pub use directory::Directory;
 pub use login::{Login, LoginLost};
 pub use mechanism::Mechanism;
-pub use refusal::Refusal;
+pub use refusal::LoginRefusal;
 pub use relay::{BrokerAnswer, ToBroker};
 pub use unix_time::UnixMillis;

@@ -40,7 +40,7 @@ pub use tls::ClientTlsError;
 pub(crate) use tls::check as check_tls;
 pub use topology::Topology;
 pub use upstreams::{Upstream, UpstreamError, Upstreams};
-pub use watcher::{DescribeTopic, ListTopics, Picture, Reach, Refresh, Track, Tracked, Unavailable, Watcher};
+pub use watcher::{DescribeTopic, ListTopics, LookNow, Picture, Reach, Track, Tracked, Unavailable, Watcher};
 
 /// Chance, to keep gateways from acting in step. Not for secrets.
 fn chance() -> u8 {

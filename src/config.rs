@@ -36,7 +36,7 @@ use crate::oauth::ProviderConfig;
 use crate::telemetry::LogFormat;
 use crate::tls::TlsFiles;
 
-pub use problem::{ConfigError, Place, Problem};
+pub use problem::{ConfigError, Problem, SettingPlace};
 pub use users::{AdminUser, Role};
 
 /// What the names of variables begin with that are there to be named by resources.
@@ -116,7 +116,7 @@ pub enum Audience {
 /// The virtual cluster that is built in. Every node should be given the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassthroughConfig {
-    pub acls: AclMode,
+    pub acls: AclChecks,
     pub super_users: BTreeSet<AccountName>,
     /// How its clients log in.
     pub authentication: Authentication,
@@ -124,7 +124,7 @@ pub struct PassthroughConfig {
 
 /// Whether ACLs decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AclMode {
+pub enum AclChecks {
     Enabled,
     /// Everybody who logs in may do everything.
     Disabled,

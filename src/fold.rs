@@ -19,7 +19,7 @@ const MAX_KINDS: usize = 4_096;
 
 /// What becomes of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum LineFate {
     Write,
     /// It is counted.
     LeaveOut,
@@ -65,7 +65,7 @@ impl<K> Default for Fold<K> {
 }
 
 impl<K: Hash + Eq + Clone> Fold<K> {
-    fn judge(&mut self, now: Instant, kind: &K, line: impl Hash) -> Verdict {
+    fn judge(&mut self, now: Instant, kind: &K, line: impl Hash) -> LineFate {
         let has_room = self.has_room(now);
         let is_known = self.kinds.contains_key(kind);
         if !is_known && self.kinds.len() >= MAX_KINDS {
@@ -101,16 +101,16 @@ impl<K: Hash + Eq + Clone> Fold<K> {
         if is_first || (is_new && has_room) {
             group.written.insert(line);
             self.lines_in_second += 1;
-            return Verdict::Write;
+            return LineFate::Write;
         }
         group.left_out += 1;
         self.left_out()
     }
 
-    fn left_out(&mut self) -> Verdict {
+    fn left_out(&mut self) -> LineFate {
         match std::mem::replace(&mut self.is_due, true) {
-            true => Verdict::LeaveOut,
-            false => Verdict::LeaveOutFirst,
+            true => LineFate::LeaveOut,
+            false => LineFate::LeaveOutFirst,
         }
     }
 
@@ -164,9 +164,9 @@ impl<K: Hash + Eq + Clone> Folded<K> {
     }
 
     /// Whether a line of this kind is written. `line` tells it from others of its kind.
-    pub(crate) fn judge(&self, now: Instant, kind: &K, line: impl Hash) -> Verdict {
+    pub(crate) fn judge(&self, now: Instant, kind: &K, line: impl Hash) -> LineFate {
         let verdict = self.fold().judge(now, kind, line);
-        if verdict != Verdict::Write {
+        if verdict != LineFate::Write {
             self.left_out.inc();
         }
         verdict
@@ -187,41 +187,41 @@ impl<K: Hash + Eq + Clone> Folded<K> {
 mod tests {
     use super::*;
 
-    fn written(verdicts: impl Iterator<Item = Verdict>) -> usize {
-        verdicts.filter(|verdict| *verdict == Verdict::Write).count()
+    fn written(verdicts: impl Iterator<Item = LineFate>) -> usize {
+        verdicts.filter(|verdict| *verdict == LineFate::Write).count()
     }
 
     #[test]
     fn lines_of_a_kind_are_written_once_each_and_counted() {
         let (mut fold, now) = (Fold::default(), Instant::now());
-        assert_eq!(fold.judge(now, &"a", 1), Verdict::Write);
-        assert_eq!(fold.judge(now, &"a", 1), Verdict::LeaveOutFirst);
-        assert_eq!(fold.judge(now, &"a", 1), Verdict::LeaveOut);
-        assert_eq!(fold.judge(now, &"a", 2), Verdict::Write);
+        assert_eq!(fold.judge(now, &"a", 1), LineFate::Write);
+        assert_eq!(fold.judge(now, &"a", 1), LineFate::LeaveOutFirst);
+        assert_eq!(fold.judge(now, &"a", 1), LineFate::LeaveOut);
+        assert_eq!(fold.judge(now, &"a", 2), LineFate::Write);
         let more = (0..1_000).map(|line| fold.judge(now, &"a", line));
         assert_eq!(written(more), MAX_LINES_OF_KIND - 2);
-        assert_eq!(fold.judge(now, &"b", 1), Verdict::Write, "another kind");
+        assert_eq!(fold.judge(now, &"b", 1), LineFate::Write, "another kind");
         let left_out = LeftOut {
             kind: Some("a"),
             lines: 2 + 1_000 - (MAX_LINES_OF_KIND as u64 - 2),
         };
         assert_eq!(fold.settle(), [left_out]);
         assert_eq!(fold.settle(), []);
-        assert_eq!(fold.judge(now, &"a", 1), Verdict::Write, "all begins anew");
+        assert_eq!(fold.judge(now, &"a", 1), LineFate::Write, "all begins anew");
     }
 
     #[test]
     fn a_kind_that_was_quiet_is_written_again() {
         let (mut fold, now) = (Fold::default(), Instant::now());
-        assert_eq!(fold.judge(now, &"a", 1), Verdict::Write);
-        assert_eq!(fold.judge(now + WINDOW, &"a", 1), Verdict::Write);
+        assert_eq!(fold.judge(now, &"a", 1), LineFate::Write);
+        assert_eq!(fold.judge(now + WINDOW, &"a", 1), LineFate::Write);
     }
 
     #[test]
     fn the_first_of_each_kind_is_written_however_many_lines_there_are() {
         let (mut fold, now) = (Fold::default(), Instant::now());
         for kind in 0..MAX_KINDS {
-            assert_eq!(fold.judge(now, &kind, 0), Verdict::Write, "{kind}");
+            assert_eq!(fold.judge(now, &kind, 0), LineFate::Write, "{kind}");
         }
         let seconds = (0..MAX_KINDS).map(|kind| fold.judge(now, &kind, 1));
         assert_eq!(written(seconds), 0, "they wait for the next second");

@@ -28,14 +28,14 @@ use tracing::{error, info};
 
 use crate::auth::Directory;
 use crate::session::census::Census;
-use crate::session::{Door, End, Mode, Orders, Shared};
+use crate::session::{Door, End, Orders, SessionMode, SessionShared};
 use crate::supervision::{Component, Supervisor};
 use entrance::Entrance;
-use port::{Attempt, Port};
-use reception::{Reception, Target};
+use port::{BindAttempt, Port};
+use reception::{LeadsTo, Reception};
 use routes::{Route, Routes};
 
-pub use addresses::{Addresses, Unopened};
+pub use addresses::{Addresses, UnopenedAddress};
 pub use bind::BindError;
 pub use entrance::DataArbiter;
 pub use reception::{Guard, expect_tls};
@@ -71,7 +71,7 @@ const BIND_AGAIN: Duration = Duration::from_secs(1);
 /// after views were published.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Serve {
+pub struct SetAddresses {
     pub changed: BTreeMap<VclusterName, Doors>,
 }
 
@@ -104,7 +104,7 @@ pub struct Listener {
     sites: BTreeMap<ListenerName, OpenSite>,
     slots: BTreeMap<VclusterName, BTreeMap<Spot, Slot>>,
     addresses: watch::Sender<Addresses>,
-    mode: Mode,
+    mode: SessionMode,
     is_shut: bool,
 }
 
@@ -131,7 +131,7 @@ impl Listener {
     pub fn new(
         sites: Vec<Site>,
         arbiters: Vec<DataArbiter>,
-        shared: Arc<Shared>,
+        shared: Arc<SessionShared>,
         census: Arc<Census>,
         supervisor: &Supervisor,
     ) -> (Self, watch::Receiver<Addresses>) {
@@ -145,7 +145,7 @@ impl Listener {
                 .collect(),
             slots: BTreeMap::new(),
             addresses,
-            mode: Mode::Serve,
+            mode: SessionMode::Serve,
             is_shut: false,
         };
         (listener, seen)
@@ -227,9 +227,9 @@ impl Listener {
     }
 
     fn drain(&mut self) {
-        self.mode = Mode::Drain;
+        self.mode = SessionMode::Drain;
         for slot in self.slots.values().flat_map(BTreeMap::values) {
-            slot.orders.send_modify(|orders| orders.mode = Mode::Drain);
+            slot.orders.send_modify(|orders| orders.mode = SessionMode::Drain);
         }
     }
 
@@ -249,12 +249,12 @@ impl Listener {
                     Routing::Sni { .. } => site.open(now, doormen),
                 };
                 let error = match attempt {
-                    Attempt::Open => {
+                    BindAttempt::Open => {
                         addresses.open += 1;
                         continue;
                     }
-                    Attempt::Closed(error) => error,
-                    Attempt::Refused(error) => {
+                    BindAttempt::Closed(error) => error,
+                    BindAttempt::Refused(error) => {
                         let chain = crate::chain::Chain(&*error);
                         error!(
                             listener = %spot.listener, slot = spot.slot.0, vcluster = %name, error = %chain,
@@ -266,7 +266,7 @@ impl Listener {
                 let vcluster = name.clone();
                 addresses
                     .unopened
-                    .insert(spot.clone(), Unopened { vcluster, error });
+                    .insert(spot.clone(), UnopenedAddress { vcluster, error });
             }
         }
         self.addresses.send_if_modified(|known| {
@@ -294,7 +294,7 @@ impl OpenSite {
         now: Instant,
         (at, slot): (PortSlot, &mut Slot),
         doormen: (&Supervisor, &Arc<Entrance>),
-    ) -> Attempt {
+    ) -> BindAttempt {
         let Slot {
             opening,
             orders,
@@ -306,17 +306,17 @@ impl OpenSite {
             let route = route(opening, orders);
             let vcluster = &route.door.view.load().name;
             info!(listener = %self.site.name, slot = at.0, %vcluster, place = ?route.door.place, "address opened");
-            Ok(self.accept((at.0, socket), Target::Route(route), doormen))
+            Ok(self.accept((at.0, socket), LeadsTo::Route(route), doormen))
         })
     }
 
     /// Has the one port of all addresses open.
-    fn open(&mut self, now: Instant, doormen: (&Supervisor, &Arc<Entrance>)) -> Attempt {
+    fn open(&mut self, now: Instant, doormen: (&Supervisor, &Arc<Entrance>)) -> BindAttempt {
         let mut port = std::mem::take(&mut self.port);
         let attempt = port.ensure(now, || {
             let socket = bind::listen(self.site.address, self.site.port, 0)?;
             info!(listener = %self.site.name, port = self.site.port, "port opened for all addresses");
-            let target = Target::ByName(Arc::clone(&self.routes));
+            let target = LeadsTo::ByName(Arc::clone(&self.routes));
             Ok(self.accept((0, socket), target, doormen))
         });
         self.port = port;
@@ -327,7 +327,7 @@ impl OpenSite {
     fn accept(
         &self,
         (number, socket): (u16, TcpListener),
-        target: Target,
+        target: LeadsTo,
         (supervisor, entrance): (&Supervisor, &Arc<Entrance>),
     ) -> JoinHandle<()> {
         let reception = Arc::new(Reception {
@@ -344,7 +344,7 @@ impl OpenSite {
 }
 
 impl Slot {
-    fn new(opening: Opening, mode: Mode) -> Self {
+    fn new(opening: Opening, mode: SessionMode) -> Self {
         let directory = Arc::clone(&opening.door.view.load().directory);
         Self {
             opening,
@@ -378,7 +378,7 @@ fn route(opening: &Opening, orders: &watch::Sender<Orders>) -> Route {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.orders
-            .send_modify(|orders| orders.mode = Mode::Close(End::AddressGone));
+            .send_modify(|orders| orders.mode = SessionMode::Close(End::AddressGone));
     }
 }
 
@@ -396,10 +396,10 @@ impl Supervised for Listener {
     fn restarting(&mut self, _: &mut Self::Context) {}
 }
 
-impl Handler<Serve> for Listener {
+impl Handler<SetAddresses> for Listener {
     type Result = ();
 
-    fn handle(&mut self, serve: Serve, _: &mut Self::Context) {
+    fn handle(&mut self, serve: SetAddresses, _: &mut Self::Context) {
         self.serve(serve.changed);
     }
 }

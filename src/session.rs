@@ -50,23 +50,23 @@ use crate::stream::Stream;
 use crate::vcluster::plan::Caller;
 use crate::vcluster::subscriptions::Subscriptions;
 use budget::Purse;
-use complaints::Kind;
+use complaints::Complaint;
 use deadlines::Deadlines;
 use end::Blame;
 use inbound::Inbound;
 use orders::Feed;
 use outbound::Outbound;
 use pause::Pauses;
-use pipeline::{Asked, Pipeline};
+use pipeline::{Pipeline, RequestHead};
 use pump::Pump;
-use stage::Stage;
+use stage::SessionStage;
 use timer::Timer;
 use upstream::UpstreamSide;
 
 pub use end::End;
 pub use limits::Limits;
-pub use orders::{Mode, Orders};
-pub use setup::{Confirm, Door, Later, Pools, Propose, Refresh, Setup, Shared};
+pub use orders::{Orders, SessionMode};
+pub use setup::{Confirm, Door, Later, Pools, Propose, RefreshView, SessionShared, Setup};
 
 /// Nobody sends a session messages.
 const MAILBOX: usize = 1;
@@ -78,7 +78,7 @@ pub struct Session {
     setup: Setup,
     /// Start of the present round of the I/O loop.
     now: Instant,
-    stage: Stage,
+    stage: SessionStage,
     conversation: Conversation,
     /// Set by a login.
     caller: Option<Caller>,
@@ -94,7 +94,7 @@ pub struct Session {
     pipeline: Pipeline,
     pauses: Pauses,
     /// A message for the broker that waits until the broker owes nothing.
-    deferred: Option<(ToBroker, Asked)>,
+    deferred: Option<(ToBroker, RequestHead)>,
     upstream: UpstreamSide,
     deadlines: Deadlines,
     timer: Timer,
@@ -115,7 +115,7 @@ impl Session {
         let mut session = Self {
             socket,
             now,
-            stage: Stage::Accepted,
+            stage: SessionStage::Accepted,
             conversation: Conversation::new(limits.max_session_lifetime),
             caller: None,
             subscriptions: Subscriptions::default(),
@@ -147,7 +147,7 @@ impl Session {
     /// Reads no further; the session ends for this reason once everything in flight is answered and written.
     fn drain(&mut self, end: End) {
         if self.stage.reads() {
-            self.stage = Stage::Draining(end);
+            self.stage = SessionStage::Draining(end);
             self.deadlines.draining(self.now, end);
         }
     }
@@ -167,7 +167,7 @@ impl Session {
         let (peer, principal, place) = (self.setup.peer, self.who(), self.setup.door.place);
         let vcluster = &self.setup.door.view.load().name;
         if end.blame() != Blame::Nobody {
-            let kind = Kind::Closed {
+            let kind = Complaint::Closed {
                 vcluster: vcluster.clone(),
                 reason: end.label().name(),
             };

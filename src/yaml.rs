@@ -5,16 +5,16 @@ use serde_saphyr::Error;
 
 /// Where a text is not YAML, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Malformed {
+pub(crate) struct MalformedYaml {
     /// Counted from 1.
     pub(crate) line: Option<u64>,
     pub(crate) message: String,
 }
 
 /// What is wrong.
-pub(crate) fn malformed(error: &Error) -> Malformed {
+pub(crate) fn malformed(error: &Error) -> MalformedYaml {
     let line = error.location().map(|location| location.line());
-    Malformed {
+    MalformedYaml {
         line: line.filter(|line| *line > 0),
         message: format!(
             "this is not YAML that can be read: {}",

@@ -14,7 +14,7 @@ use klamm::backend::config::{
 };
 use klamm::backend::watcher::picture;
 use klamm::backend::{
-    DescribeTopic, Dialer, Lane, Lease, LeaseError, LoginAs, Picture, Pool, Reach, Refresh, Return,
+    DescribeTopic, Dialer, Lane, Lease, LeaseError, LoginAs, LookNow, Picture, Pool, Reach, Return,
 };
 use klamm::backend::{Track, Tracked, Watcher};
 use klamm::metrics::{Metrics, UpstreamFault, UpstreamMetrics};
@@ -272,7 +272,7 @@ async fn a_wrong_password_is_named_as_a_refused_login() {
         Some(UpstreamFault::LoginRefused),
         "{outcome:?}"
     );
-    bench.watcher.send(Refresh).await.unwrap().unwrap_err();
+    bench.watcher.send(LookNow).await.unwrap().unwrap_err();
     assert_eq!(
         *bench.picture.reach.borrow(),
         Reach::Unreachable(UpstreamFault::LoginRefused)

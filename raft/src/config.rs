@@ -15,7 +15,7 @@ use crate::store::Storage;
 
 /// What a node is started with.
 #[derive(Debug, Clone)]
-pub struct NodeConfig {
+pub struct RaftConfig {
     pub id: NodeId,
     /// Where `klamm.redb` is; made (0700) when it does not exist. It belongs to this node for ever.
     pub data_dir: PathBuf,
@@ -51,7 +51,7 @@ impl Default for Upgrade {
     }
 }
 
-impl NodeConfig {
+impl RaftConfig {
     /// A cluster of one node.
     pub fn single(id: NodeId, data_dir: PathBuf, record: NodeRecord) -> Self {
         let peers = BTreeMap::new();

@@ -62,7 +62,7 @@ mod types;
 mod visibility;
 
 pub use cluster_secret::{ClusterSecret, InvalidSecret, NoRandomness};
-pub use config::{NodeConfig, PeerTls, Tuning, Upgrade};
+pub use config::{PeerTls, RaftConfig, Tuning, Upgrade};
 pub use network::PeerRefusal;
 pub use node::{Applied, ConfirmError, Node, NotReady, ProposeError, StartError};
 pub use status::{PeerStatus, Readiness, Status};

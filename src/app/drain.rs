@@ -36,12 +36,12 @@ const GRACE: Duration = Duration::from_secs(1);
 
 /// The signals that stop a node.
 #[derive(Debug)]
-pub(crate) struct Stop {
+pub(crate) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Stop {
+impl StopSignals {
     /// From now on SIGTERM and SIGINT are heard.
     pub(crate) fn on_signals() -> io::Result<Self> {
         Ok(Self {
@@ -61,7 +61,7 @@ impl Stop {
 
 /// What is stopped, in this order.
 #[derive(Debug)]
-pub(crate) struct Drain {
+pub(crate) struct Shutdown {
     pub(crate) node: Node,
     pub(crate) listener: Addr<Listener>,
     pub(crate) census: Arc<Census>,
@@ -71,7 +71,7 @@ pub(crate) struct Drain {
     pub(crate) parting: Duration,
 }
 
-impl Drain {
+impl Shutdown {
     /// Returns when the node has stopped.
     pub(crate) async fn run(self) {
         self.draining.store(true, Ordering::Relaxed);

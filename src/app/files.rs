@@ -11,12 +11,12 @@ const ALL: usize = 10;
 
 /// Seats, as configured or fewer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seats {
+pub(crate) struct SeatCounts {
     pub(crate) connections: usize,
     pub(crate) before_login: usize,
 }
 
-impl Seats {
+impl SeatCounts {
     /// As many of them as fit.
     pub(crate) fn fitting(self, files: usize) -> Self {
         Self {
@@ -42,7 +42,7 @@ fn parsed(limits: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const CONFIGURED: Seats = Seats {
+    const CONFIGURED: SeatCounts = SeatCounts {
         connections: 10_000,
         before_login: 2_000,
     };
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn seats_run_out_before_files() {
         assert_eq!(CONFIGURED.fitting(65_536), CONFIGURED);
-        let few = Seats {
+        let few = SeatCounts {
             connections: 612,
             before_login: 102,
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use klamm_raft::Status;
 use klamm_raft::model::State;
 
-use super::services::Parts;
+use super::services::NodeParts;
 use crate::admin::{Here, PhysicalState, PhysicalView, UnopenedView};
 use crate::backend::{Reach, Upstreams};
 use crate::chain::Chain;
@@ -15,7 +15,7 @@ use crate::listener::Addresses;
 const PEERS: &str = "peers";
 
 /// What holds of this node now.
-pub(super) fn of(parts: &Parts) -> Here {
+pub(super) fn of(parts: &NodeParts) -> Here {
     Here {
         unopened: unopened(&parts.addresses.borrow(), &parts.control.status()),
         physical_clusters: physical_clusters(&parts.upstreams, &parts.control.state()),

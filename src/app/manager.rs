@@ -22,11 +22,11 @@ use super::tracking::Tracking;
 use crate::auth::Directory;
 use crate::backend::{Track, Upstreams};
 use crate::control::Control;
-use crate::listener::{Listener, Opening, Serve, Spot};
+use crate::listener::{Listener, Opening, SetAddresses, Spot};
 use crate::metrics::{Metrics, VclusterMetrics};
-use crate::session::{Door, Refresh};
+use crate::session::{Door, RefreshView};
 use crate::supervision::{Component, Supervisor};
-use crate::vcluster::actor::{self, Replicated, VirtualCluster};
+use crate::vcluster::actor::{self, Replicated, VclusterActor};
 use crate::vcluster::plan::Place;
 use crate::vcluster::view::{SharedView, View};
 
@@ -57,10 +57,10 @@ pub(crate) struct Manager {
 
 /// A virtual cluster on this node.
 struct Entry {
-    actor: Addr<VirtualCluster>,
+    actor: Addr<VclusterActor>,
     view: SharedView,
     metrics: Arc<VclusterMetrics>,
-    refresh: Refresh,
+    refresh: RefreshView,
     doors: BTreeMap<Spot, Arc<Door>>,
     /// What it is called in host names.
     label: Option<DnsLabel>,
@@ -159,7 +159,7 @@ impl Manager {
             (name.clone(), openings.collect())
         });
         let changed = changed.collect();
-        match timeout(PATIENCE, self.listener.send(Serve { changed })).await {
+        match timeout(PATIENCE, self.listener.send(SetAddresses { changed })).await {
             Ok(Ok(())) => done.unserved.clear(),
             _ => error!("the listener did not take the addresses of virtual clusters; it is told again"),
         }
@@ -191,9 +191,9 @@ impl Manager {
     /// Starts the actor of a virtual cluster.
     fn start(&self, name: &VclusterName, own: &VclusterState, state: &Arc<State>) -> Entry {
         info!(vcluster = %name, "virtual cluster");
-        let view = VirtualCluster::first_view(name, own, state);
+        let view = VclusterActor::first_view(name, own, state);
         let (view, metrics) = (Arc::new(ArcSwap::from_pointee(view)), self.metrics.vcluster(name));
-        let actor = VirtualCluster::new(
+        let actor = VclusterActor::new(
             Arc::clone(&view),
             Arc::clone(state),
             self.upstreams.clone(),
@@ -204,7 +204,7 @@ impl Manager {
             .supervisor
             .start(Component::VirtualCluster(name.clone()), actor);
         let asked = actor.clone();
-        let refresh: Refresh = Arc::new(move || {
+        let refresh: RefreshView = Arc::new(move || {
             let actor = asked.clone();
             Box::pin(async move {
                 // Without the actor the view stays as it is.

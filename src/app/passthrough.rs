@@ -11,7 +11,7 @@ use klamm_raft::outcome::Outcome;
 use tracing::{error, warn};
 
 use super::services;
-use crate::config::{AclMode, PassthroughConfig};
+use crate::config::{AclChecks, PassthroughConfig};
 use crate::control::{self, Control, ControlError};
 
 /// After the change could not be made, this long passes before it is tried again.
@@ -21,7 +21,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) fn spec(config: &PassthroughConfig) -> VirtualCluster {
     VirtualCluster {
         kind: VclusterKind::Passthrough,
-        acl_enabled: config.acls == AclMode::Enabled,
+        acl_enabled: config.acls == AclChecks::Enabled,
         acl_mode: None,
         super_users: config.super_users.clone(),
         authentication: config.authentication.clone(),

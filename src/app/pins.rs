@@ -8,7 +8,7 @@ use klamm_raft::model::{ClusterId, State};
 use klamm_raft::outcome::Outcome;
 use tracing::info;
 
-use crate::backend::{Refresh, Upstream, Upstreams};
+use crate::backend::{LookNow, Upstream, Upstreams};
 use crate::control::Control;
 use crate::supervision::{Component, Supervisor};
 
@@ -54,7 +54,7 @@ fn expect(cluster: &ClusterId, upstream: &Upstream, state: &State) -> bool {
     if upstream.expected().expect(id) {
         info!(%cluster, kafka_cluster_id = id, "the physical cluster must be this Kafka cluster");
         // What was seen of another one is not waited for, and no longer shown.
-        drop(actix_rt::spawn(upstream.watcher.send(Refresh)));
+        drop(actix_rt::spawn(upstream.watcher.send(LookNow)));
     }
     pinned.is_some()
 }

@@ -22,7 +22,7 @@ use crate::vcluster::rename::Names;
 
 /// What the capabilities look at.
 #[derive(Debug, Clone)]
-pub(crate) struct Parts {
+pub(crate) struct NodeParts {
     pub(crate) control: Control,
     pub(crate) upstreams: Upstreams,
     pub(crate) addresses: watch::Receiver<Addresses>,
@@ -33,7 +33,7 @@ pub(crate) struct Parts {
 }
 
 /// The capabilities of the admin API.
-pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
+pub(crate) fn services(parts: &NodeParts, config: &Config) -> Services {
     Services {
         states: parts.control.states(),
         propose: proposer(parts.control.clone()),
@@ -99,7 +99,7 @@ pub(crate) fn services(parts: &Parts, config: &Config) -> Services {
 }
 
 /// The metrics, with what is read at each scrape.
-fn scraped(parts: &Parts) -> Result<String, String> {
+fn scraped(parts: &NodeParts) -> Result<String, String> {
     let (status, state) = (parts.control.status(), parts.control.state());
     let node = &parts.metrics.node;
     node.set_raft(figures(&status, &state));
@@ -191,7 +191,7 @@ fn cannot_ask(cluster: &ClusterId, why: impl Display) -> CannotAsk {
     CannotAsk(format!("physical cluster {cluster}: {why}"))
 }
 
-fn unready(parts: &Parts) -> Vec<Unready> {
+fn unready(parts: &NodeParts) -> Vec<Unready> {
     let mut reasons = Vec::new();
     let status = parts.control.status();
     if parts.draining.load(Ordering::Relaxed) {

@@ -6,7 +6,7 @@ use klamm_raft::model::Demand;
 
 use super::certificate::ClientCertificate;
 use super::login::Basis;
-use super::{Directory, Login, LoginLost, Refusal};
+use super::{Directory, Login, LoginLost, LoginRefusal};
 use crate::authz::Principal;
 
 /// What Kafka calls a client that does not say who it is.
@@ -20,13 +20,13 @@ const NOBODY: &str = "ANONYMOUS";
 pub(super) fn login(
     directory: &Directory,
     certificate: Option<&Arc<ClientCertificate>>,
-) -> Result<Login, Refusal> {
+) -> Result<Login, LoginRefusal> {
     let by_certificate = match (directory.client_certificate(), certificate) {
         (Some((_, rules)), Some(shown)) => {
             let name = rules.and_then(|rules| rules.map(&shown.subject));
-            Some(name.ok_or(Refusal::UnmappedCertificate)?)
+            Some(name.ok_or(LoginRefusal::UnmappedCertificate)?)
         }
-        (Some((Demand::Required, _)), None) => return Err(Refusal::NoCertificate),
+        (Some((Demand::Required, _)), None) => return Err(LoginRefusal::NoCertificate),
         (Some((Demand::Optional, _)), None) | (None, _) => None,
     };
     let account = by_certificate.as_ref().and_then(|name| {
@@ -37,7 +37,7 @@ pub(super) fn login(
         (Some((account, _)), _) => Principal::user(account.as_str()),
         (None, Some(name)) => Principal::user(name),
         (None, None) if directory.takes_anybody() => Principal::user(NOBODY),
-        (None, None) => return Err(Refusal::SaslOnly),
+        (None, None) => return Err(LoginRefusal::SaslOnly),
     };
     Ok(Login {
         principal,
@@ -100,7 +100,7 @@ mod tests {
         };
     }
 
-    fn log_in(state: &VclusterState, certificate: Option<&str>) -> Result<Login, Refusal> {
+    fn log_in(state: &VclusterState, certificate: Option<&str>) -> Result<Login, LoginRefusal> {
         let certificate = certificate.map(|subject| {
             Arc::new(ClientCertificate {
                 subject: subject.to_owned(),
@@ -110,7 +110,7 @@ mod tests {
         login(&samples::directory(state), certificate.as_ref())
     }
 
-    fn check_login(methods: Vec<Method>, certificate: Option<&str>, expected: Result<&str, Refusal>) {
+    fn check_login(methods: Vec<Method>, certificate: Option<&str>, expected: Result<&str, LoginRefusal>) {
         let principal = log_in(&state(methods), certificate).map(|login| login.principal);
         assert_eq!(principal, expected.map(Principal::user));
     }
@@ -124,10 +124,18 @@ mod tests {
         check_login(vec![Method::Anonymous], Some(SUBJECT), Ok("ANONYMOUS"));
         check_login(vec![Method::Anonymous, any()], Some(SUBJECT), Ok(SUBJECT));
         check_login(vec![any(), Method::Anonymous], None, Ok("ANONYMOUS"));
-        check_login(vec![any()], None, Err(Refusal::SaslOnly));
+        check_login(vec![any()], None, Err(LoginRefusal::SaslOnly));
         check_login(vec![must()], Some(SUBJECT), Ok(SUBJECT));
-        check_login(vec![Method::Anonymous, must()], None, Err(Refusal::NoCertificate));
-        check_login(Authentication::default().0, Some(SUBJECT), Err(Refusal::SaslOnly));
+        check_login(
+            vec![Method::Anonymous, must()],
+            None,
+            Err(LoginRefusal::NoCertificate),
+        );
+        check_login(
+            Authentication::default().0,
+            Some(SUBJECT),
+            Err(LoginRefusal::SaslOnly),
+        );
     }
 
     #[test]
@@ -138,7 +146,7 @@ mod tests {
         check_login(
             vec![rules, Method::Anonymous],
             other,
-            Err(Refusal::UnmappedCertificate),
+            Err(LoginRefusal::UnmappedCertificate),
         );
     }
 

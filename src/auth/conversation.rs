@@ -9,12 +9,12 @@ use klamm_raft::model::{AccountName, PasswordHash, ProviderName};
 
 use super::accept;
 use super::certificate::ClientCertificate;
-use super::messages::{self, Answer, SASL_AUTHENTICATE, SASL_HANDSHAKE, SaslError};
+use super::messages::{self, SASL_AUTHENTICATE, SASL_HANDSHAKE, SaslAnswer, SaslError};
 use super::oauth::{self, Keyring};
-use super::password::{PasswordCheck, Verdict};
-use super::relay::{BrokerAnswer, Progress, Relay, ToBroker};
+use super::password::{PasswordCheck, PasswordVerdict};
+use super::relay::{BrokerAnswer, Relay, RelayProgress, ToBroker};
 use super::scram::{self, Nonce};
-use super::{Directory, Login, Mechanism, Refusal, UnixMillis};
+use super::{Directory, Login, LoginRefusal, Mechanism, UnixMillis};
 use crate::secret::Secret;
 use crate::wire::Segments;
 
@@ -42,7 +42,10 @@ pub enum Turn {
     /// [`Conversation::login`] holds a new login. Send the answer and read on.
     LoggedIn(Segments),
     /// Send the answer, if there is one, after a delay that makes guessing slow; then close.
-    Refused { kind: Refusal, answer: Option<Segments> },
+    Refused {
+        kind: LoginRefusal,
+        answer: Option<Segments>,
+    },
     /// Go on with [`Conversation::with_keys`].
     Keys { provider: ProviderName, need: KeyNeed },
     /// Make the check, which takes milliseconds; go on with [`Conversation::checked`].
@@ -95,7 +98,7 @@ enum Stage {
     /// The password of this user is checked; none: of somebody whom the list does not hold.
     Password(Option<(AccountName, PasswordHash)>),
     /// The client was told that its token is not good, and has yet to say that it has read that (RFC 7628 §3.2.3).
-    Doomed(Refusal),
+    Doomed(LoginRefusal),
     /// The broker has heard the client's last message, or is going to.
     Relayed(Relay),
 }
@@ -170,7 +173,7 @@ impl Conversation {
     }
 
     /// Why the exchange under way has failed, if that is decided and not yet acknowledged.
-    pub fn doom(&self) -> Option<Refusal> {
+    pub fn doom(&self) -> Option<LoginRefusal> {
         match self.exchange.as_ref()?.stage {
             Stage::Doomed(kind) => Some(kind),
             Stage::First | Stage::Proof(_) | Stage::Password(_) | Stage::Relayed(_) => None,
@@ -200,7 +203,7 @@ impl Conversation {
         &mut self,
         directory: &Directory,
         certificate: Option<&Arc<ClientCertificate>>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), LoginRefusal> {
         self.attempted_user = certificate.map(|shown| shown.subject.clone());
         self.login = Some(accept::login(directory, certificate)?);
         Ok(())
@@ -213,7 +216,7 @@ impl Conversation {
             (SASL_HANDSHAKE, 1) => self.handshake(request, Framing::Requests, directory, moment.now),
             (SASL_AUTHENTICATE, 0..=2) => self.authenticate(request, directory, moment),
             _ => Turn::Refused {
-                kind: Refusal::MalformedMessage,
+                kind: LoginRefusal::MalformedMessage,
                 answer: None,
             },
         }
@@ -235,7 +238,7 @@ impl Conversation {
     ) -> Turn {
         let Some(Held { message, reply }) = self.held.take() else {
             return Turn::Refused {
-                kind: Refusal::IllegalState,
+                kind: LoginRefusal::IllegalState,
                 answer: None,
             };
         };
@@ -245,10 +248,10 @@ impl Conversation {
     }
 
     /// Goes on with what came of the check that [`Turn::Password`] asked for.
-    pub fn checked(&mut self, verdict: Verdict, directory: &Directory, now: UnixMillis) -> Turn {
+    pub fn checked(&mut self, verdict: PasswordVerdict, directory: &Directory, now: UnixMillis) -> Turn {
         let Some(Held { reply, .. }) = self.held.take() else {
             return Turn::Refused {
-                kind: Refusal::IllegalState,
+                kind: LoginRefusal::IllegalState,
                 answer: None,
             };
         };
@@ -260,29 +263,29 @@ impl Conversation {
     pub fn relayed(&mut self, answer: BrokerAnswer, directory: &Directory, now: UnixMillis) -> Turn {
         let (Some(Held { reply, .. }), Some(mut exchange)) = (self.held.take(), self.exchange.take()) else {
             return Turn::Refused {
-                kind: Refusal::IllegalState,
+                kind: LoginRefusal::IllegalState,
                 answer: None,
             };
         };
         let Stage::Relayed(relay) = &mut exchange.stage else {
             return Turn::Refused {
-                kind: Refusal::IllegalState,
+                kind: LoginRefusal::IllegalState,
                 answer: None,
             };
         };
         let outcome = match relay.answered(&answer) {
-            Progress::Refused => {
+            RelayProgress::Refused => {
                 let message = answer.error_message.as_deref().map(shortened);
-                return refused(Refusal::BrokerRefused, reply, message.as_deref());
+                return refused(LoginRefusal::BrokerRefused, reply, message.as_deref());
             }
-            Progress::More => {
+            RelayProgress::More => {
                 self.exchange = Some(exchange);
                 Ok(Outcome::More(answer.bytes))
             }
-            Progress::Complete => {
+            RelayProgress::Complete => {
                 let expires = relay.expires_after(&answer, now);
                 let login = Login::external(directory, relay.mechanism, &relay.name, expires);
-                let login = login.ok_or(Refusal::UnsupportedMechanism);
+                let login = login.ok_or(LoginRefusal::UnsupportedMechanism);
                 self.accept(login, answer.bytes, directory, now)
             }
         };
@@ -300,7 +303,7 @@ impl Conversation {
         let answer = |error| messages::handshake_answer(request.correlation_id, error, &offered);
         if self.exchange.is_some() {
             return Turn::Refused {
-                kind: Refusal::IllegalState,
+                kind: LoginRefusal::IllegalState,
                 answer: Some(answer(SaslError::IllegalState)),
             };
         }
@@ -315,13 +318,13 @@ impl Conversation {
         }
         let Ok(name) = messages::parse_handshake(request.body) else {
             return Turn::Refused {
-                kind: Refusal::MalformedMessage,
+                kind: LoginRefusal::MalformedMessage,
                 answer: None,
             };
         };
         let Some(mechanism) = directory.mechanism(name) else {
             return Turn::Refused {
-                kind: Refusal::UnsupportedMechanism,
+                kind: LoginRefusal::UnsupportedMechanism,
                 answer: Some(answer(SaslError::UnsupportedMechanism)),
             };
         };
@@ -342,7 +345,7 @@ impl Conversation {
             correlation_id: request.correlation_id,
         };
         if self.exchange.is_none() && self.login.is_some() {
-            return Turn::Answer(reply.frame(&Answer::error(SaslError::IllegalState)));
+            return Turn::Answer(reply.frame(&SaslAnswer::error(SaslError::IllegalState)));
         }
         match messages::parse_authenticate(request.api_version, request.body) {
             Ok(message) => {
@@ -353,24 +356,24 @@ impl Conversation {
                     outcome => self.turn(outcome, reply, message),
                 }
             }
-            Err(messages::Malformed) => refused(Refusal::MalformedMessage, reply, None),
+            Err(messages::Malformed) => refused(LoginRefusal::MalformedMessage, reply, None),
         }
     }
 
-    fn turn(&mut self, outcome: Result<Outcome, Refusal>, reply: Reply, message: &[u8]) -> Turn {
+    fn turn(&mut self, outcome: Result<Outcome, LoginRefusal>, reply: Reply, message: &[u8]) -> Turn {
         // Only text is ever held: what is none was refused before.
         let held = |message| Held {
             message: Secret::new(String::from_utf8_lossy(message)),
             reply,
         };
         match outcome {
-            Ok(Outcome::LoggedIn { lifetime_ms, bytes }) => Turn::LoggedIn(reply.frame(&Answer {
+            Ok(Outcome::LoggedIn { lifetime_ms, bytes }) => Turn::LoggedIn(reply.frame(&SaslAnswer {
                 error: SaslError::None,
                 message: None,
                 bytes: &bytes,
                 lifetime_ms,
             })),
-            Ok(Outcome::More(bytes)) => Turn::Answer(reply.frame(&Answer {
+            Ok(Outcome::More(bytes)) => Turn::Answer(reply.frame(&SaslAnswer {
                 error: SaslError::None,
                 message: None,
                 bytes: &bytes,
@@ -394,17 +397,17 @@ impl Conversation {
     }
 }
 
-fn refused(kind: Refusal, reply: Reply, message: Option<&str>) -> Turn {
+fn refused(kind: LoginRefusal, reply: Reply, message: Option<&str>) -> Turn {
     let error = match kind {
-        Refusal::IllegalState => SaslError::IllegalState,
+        LoginRefusal::IllegalState => SaslError::IllegalState,
         _ => SaslError::AuthenticationFailed,
     };
     let answer = match (reply, kind) {
         // A bare exchange has no way to say so; and what nobody has judged may be good.
-        (Reply::Raw, _) | (_, Refusal::NoKeys | Refusal::NotChecked) => None,
-        _ => Some(reply.frame(&Answer {
+        (Reply::Raw, _) | (_, LoginRefusal::NoKeys | LoginRefusal::NotChecked) => None,
+        _ => Some(reply.frame(&SaslAnswer {
             message,
-            ..Answer::error(error)
+            ..SaslAnswer::error(error)
         })),
     };
     Turn::Refused { kind, answer }
@@ -415,7 +418,7 @@ fn shortened(message: &str) -> String {
 }
 
 impl Reply {
-    fn frame(self, answer: &Answer<'_>) -> Segments {
+    fn frame(self, answer: &SaslAnswer<'_>) -> Segments {
         match self {
             Self::Raw => messages::raw_answer(answer.bytes),
             Self::Request {

@@ -12,7 +12,7 @@ use klamm_raft::model::{
 
 use super::Mechanism;
 use super::mapping::MappingRules;
-use super::oauth::Demand;
+use super::oauth::TokenDemand;
 use super::rule::Rule;
 
 /// The accounts and tokens of one virtual cluster. A view holds it behind an `Arc` that changes only when the content
@@ -27,7 +27,7 @@ pub struct Directory {
     scram: Shared<BTreeMap<ScramUser, ScramCredential>>,
     methods: Authentication,
     /// What the one OAUTHBEARER method demands, compiled.
-    demand: Option<Arc<Demand>>,
+    demand: Option<Arc<TokenDemand>>,
     /// What the names of certificates are made by; none: of no certificate a name can be made.
     mapping: Option<MappingRules>,
     /// Who is called what elsewhere.
@@ -101,7 +101,7 @@ impl Directory {
     }
 
     /// What is demanded of tokens of OAUTHBEARER.
-    pub(super) fn demand(&self) -> Option<&Arc<Demand>> {
+    pub(super) fn demand(&self) -> Option<&Arc<TokenDemand>> {
         self.demand.as_ref()
     }
 
@@ -181,15 +181,15 @@ impl Directory {
     }
 }
 
-fn demand(method: &Method) -> Option<Arc<Demand>> {
+fn demand(method: &Method) -> Option<Arc<TokenDemand>> {
     match method {
         Method::OauthBearer(oauth) => Some(Arc::new(compiled(oauth))),
         _ => None,
     }
 }
 
-fn compiled(oauth: &OauthBearer) -> Demand {
-    Demand {
+fn compiled(oauth: &OauthBearer) -> TokenDemand {
+    TokenDemand {
         audiences: oauth.audiences.clone(),
         scopes: oauth.required_scopes.clone(),
         principal_claim: oauth.principal_claim.clone(),

@@ -8,7 +8,7 @@ use klamm_raft::model::{
 };
 
 use super::certificate::ClientCertificate;
-use super::{Directory, Mechanism, Refusal, UnixMillis, accept};
+use super::{Directory, LoginRefusal, Mechanism, UnixMillis, accept};
 use crate::authz::Principal;
 
 /// Somebody who has logged in.
@@ -168,10 +168,10 @@ impl Login {
         user: ScramUser,
         credential: ScramCredential,
         directory: &Directory,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, LoginRefusal> {
         let account_created = directory
             .account_created(&user.account)
-            .ok_or(Refusal::UnknownAccount)?;
+            .ok_or(LoginRefusal::UnknownAccount)?;
         Ok(Self {
             principal: Principal::user(user.account.as_str()),
             mechanism: Some(Mechanism::Scram(user.hash)),

@@ -109,7 +109,7 @@ pub(super) fn handshake_answer(correlation_id: i32, error: SaslError, offered: &
 
 /// What a SaslAuthenticate is answered with.
 #[derive(Debug, Clone)]
-pub(super) struct Answer<'a> {
+pub(super) struct SaslAnswer<'a> {
     pub(super) error: SaslError,
     /// Instead of what usually goes with the error.
     pub(super) message: Option<&'a str>,
@@ -118,7 +118,7 @@ pub(super) struct Answer<'a> {
     pub(super) lifetime_ms: u64,
 }
 
-impl Answer<'_> {
+impl SaslAnswer<'_> {
     /// A login that failed, or a request out of turn.
     pub(super) fn error(error: SaslError) -> Self {
         Self {
@@ -131,8 +131,8 @@ impl Answer<'_> {
 }
 
 /// The answer to a SaslAuthenticate.
-pub(super) fn authenticate_answer(version: i16, correlation_id: i32, answer: &Answer<'_>) -> Segments {
-    let Answer {
+pub(super) fn authenticate_answer(version: i16, correlation_id: i32, answer: &SaslAnswer<'_>) -> Segments {
+    let SaslAnswer {
         error, lifetime_ms, ..
     } = *answer;
     let flexible = version >= FIRST_FLEXIBLE_AUTHENTICATE;
@@ -296,7 +296,7 @@ mod tests {
                 let header_bytes = if version == 2 { 5 } else { 4 };
                 let long = "x".repeat(300);
                 for (message, bytes) in [(None, "".as_bytes()), (Some(long.as_str()), long.as_bytes())] {
-                    let answer = Answer {
+                    let answer = SaslAnswer {
                         error,
                         message,
                         bytes,

@@ -9,7 +9,7 @@ mod verify;
 pub use keys::{KeySet, MalformedKeys};
 pub(super) use message::{BearerMessage, INVALID_TOKEN};
 pub use provider::{Algorithm, Keyring, Provider, UnknownAlgorithm};
-pub use verify::{Demand, Fault, Verified, unverified_subject, verify};
+pub use verify::{Fault, TokenDemand, Verified, unverified_subject, verify};
 
 #[cfg(test)]
 pub(crate) mod samples;

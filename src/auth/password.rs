@@ -60,7 +60,7 @@ pub struct PasswordCheck {
 
 /// What came of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum PasswordVerdict {
     Right,
     Wrong,
     /// Too many others waited.
@@ -76,7 +76,7 @@ impl PasswordCheck {
     }
 
     /// Compares. Takes milliseconds.
-    pub fn run(&self) -> Verdict {
+    pub fn run(&self) -> PasswordVerdict {
         let nobody = || PasswordHash {
             salt: vec![0; SALT_BYTES],
             iterations: ITERATIONS.get(),
@@ -88,8 +88,8 @@ impl PasswordCheck {
             None => (is_right(&nobody(), password), false),
         };
         match is_right & is_somebody {
-            true => Verdict::Right,
-            false => Verdict::Wrong,
+            true => PasswordVerdict::Right,
+            false => PasswordVerdict::Wrong,
         }
     }
 
@@ -116,16 +116,16 @@ mod tests {
     fn only_the_password_itself_is_right() {
         let kept = hash("hunter2", [7; SALT_BYTES]);
         let run = |password: &str, against| PasswordCheck::new(password, against).run();
-        assert_eq!(run("hunter2", Some(kept.clone())), Verdict::Right);
+        assert_eq!(run("hunter2", Some(kept.clone())), PasswordVerdict::Right);
         for wrong in ["", "hunter", "hunter22", "Hunter2"] {
-            assert_eq!(run(wrong, Some(kept.clone())), Verdict::Wrong, "{wrong}");
+            assert_eq!(run(wrong, Some(kept.clone())), PasswordVerdict::Wrong, "{wrong}");
         }
-        assert_eq!(run("hunter2", None), Verdict::Wrong);
+        assert_eq!(run("hunter2", None), PasswordVerdict::Wrong);
         let never = PasswordHash {
             iterations: 0,
             ..kept
         };
-        assert_eq!(run("hunter2", Some(never)), Verdict::Wrong);
+        assert_eq!(run("hunter2", Some(never)), PasswordVerdict::Wrong);
     }
 
     /// PBKDF2 with HMAC-SHA-256, as other programs compute it (Python's `hashlib.pbkdf2_hmac`).

@@ -1,6 +1,6 @@
 //! The message of SASL/PLAIN (RFC 4616): `[authzid] NUL authcid NUL password`.
 
-use super::Refusal;
+use super::LoginRefusal;
 
 /// The longest user name that is looked at, in bytes.
 const MAX_USERNAME_BYTES: usize = 256;
@@ -16,21 +16,21 @@ pub(super) struct PlainCredentials<'a> {
 impl<'a> PlainCredentials<'a> {
     /// Parses the one message of the exchange. An authorization id must be empty or equal to the user name: acting for
     /// somebody else is not offered.
-    pub(super) fn parse(message: &'a [u8]) -> Result<Self, Refusal> {
-        let text = std::str::from_utf8(message).map_err(|_| Refusal::MalformedMessage)?;
+    pub(super) fn parse(message: &'a [u8]) -> Result<Self, LoginRefusal> {
+        let text = std::str::from_utf8(message).map_err(|_| LoginRefusal::MalformedMessage)?;
         let mut parts = text.split('\0');
         let (Some(authzid), Some(username), Some(password), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err(Refusal::MalformedMessage);
+            return Err(LoginRefusal::MalformedMessage);
         };
         let fits = (1..=MAX_USERNAME_BYTES).contains(&username.len())
             && (1..=MAX_PASSWORD_BYTES).contains(&password.len());
         if !fits {
-            return Err(Refusal::MalformedMessage);
+            return Err(LoginRefusal::MalformedMessage);
         }
         if !authzid.is_empty() && authzid != username {
-            return Err(Refusal::ForeignAuthzid);
+            return Err(LoginRefusal::ForeignAuthzid);
         }
         Ok(Self { username, password })
     }
@@ -40,7 +40,7 @@ impl<'a> PlainCredentials<'a> {
 mod tests {
     use super::*;
 
-    fn check(message: &[u8]) -> Result<(String, String), Refusal> {
+    fn check(message: &[u8]) -> Result<(String, String), LoginRefusal> {
         PlainCredentials::parse(message).map(|c| (c.username.to_owned(), c.password.to_owned()))
     }
 
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn nobody_acts_for_another() {
-        assert_eq!(check(b"root\0alice\0secret"), Err(Refusal::ForeignAuthzid));
+        assert_eq!(check(b"root\0alice\0secret"), Err(LoginRefusal::ForeignAuthzid));
     }
 
     #[test]
@@ -73,7 +73,7 @@ mod tests {
             &long_password,
         ];
         for case in cases {
-            assert_eq!(check(case), Err(Refusal::MalformedMessage), "{case:?}");
+            assert_eq!(check(case), Err(LoginRefusal::MalformedMessage), "{case:?}");
         }
     }
 }

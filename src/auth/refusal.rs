@@ -4,7 +4,7 @@ use crate::metrics::LoginFailedFor;
 
 /// Why a login failed. What the client is told never depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
-pub enum Refusal {
+pub enum LoginRefusal {
     #[error("the SASL message does not parse")]
     MalformedMessage,
     #[error("the authorization id differs from the user name")]
@@ -67,7 +67,7 @@ pub enum Refusal {
     NotHeard,
 }
 
-impl Refusal {
+impl LoginRefusal {
     /// All kinds, in the order of their numbers.
     pub const ALL: [Self; 30] = [
         Self::MalformedMessage,

@@ -3,7 +3,7 @@
 use super::oauth::{self, BearerMessage};
 use super::plain::PlainCredentials;
 use super::scram;
-use super::{Mechanism, Refusal, UnixMillis};
+use super::{LoginRefusal, Mechanism, UnixMillis};
 use crate::secret::Secret;
 
 /// How many messages a client of SCRAM sends.
@@ -41,7 +41,7 @@ pub struct BrokerAnswer {
 
 /// How far an exchange is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum RelayProgress {
     /// The client has more to say.
     More,
     Complete,
@@ -65,7 +65,7 @@ impl Relay {
         mechanism: Mechanism,
         message: &[u8],
         principal_claim: Option<&str>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, LoginRefusal> {
         let name = match mechanism {
             Mechanism::Plain => PlainCredentials::parse(message)?.username.to_owned(),
             // Delegation tokens name themselves there and log in their owner, whom nobody can know here: refused.
@@ -73,9 +73,9 @@ impl Relay {
             Mechanism::OauthBearer => {
                 let message = BearerMessage::parse(message)?;
                 let name = oauth::unverified_subject(message.token, principal_claim.unwrap_or("sub"))
-                    .ok_or(Refusal::NoSubject)?;
+                    .ok_or(LoginRefusal::NoSubject)?;
                 if message.authzid.is_some_and(|authzid| authzid != name) {
-                    return Err(Refusal::ForeignAuthzid);
+                    return Err(LoginRefusal::ForeignAuthzid);
                 }
                 name
             }
@@ -104,14 +104,14 @@ impl Relay {
     }
 
     /// Takes the broker's answer to the last message.
-    pub(super) fn answered(&mut self, answer: &BrokerAnswer) -> Progress {
+    pub(super) fn answered(&mut self, answer: &BrokerAnswer) -> RelayProgress {
         if answer.error_code != 0 {
-            return Progress::Refused;
+            return RelayProgress::Refused;
         }
         self.rounds = self.rounds.saturating_add(1);
         match is_complete(self.mechanism, self.rounds, answer) {
-            true => Progress::Complete,
-            false => Progress::More,
+            true => RelayProgress::Complete,
+            false => RelayProgress::More,
         }
     }
 }
@@ -135,7 +135,7 @@ mod tests {
 
     const SCRAM: Mechanism = Mechanism::Scram(ScramHash::Sha256);
 
-    fn check(mechanism: Mechanism, message: &str, expected: Result<&str, Refusal>) {
+    fn check(mechanism: Mechanism, message: &str, expected: Result<&str, LoginRefusal>) {
         let relay = Relay::begin(mechanism, message.as_bytes(), Some("sub"));
         let name = relay.map(|relay| relay.name);
         assert_eq!(name, expected.map(str::to_owned), "{message:?}");
@@ -163,10 +163,10 @@ mod tests {
                         let progress = relay.answered(&answer);
                         assert_eq!(
                             to_broker.is_settled_by(&answer),
-                            progress == Progress::Complete,
+                            progress == RelayProgress::Complete,
                             "{to_broker:?} {answer:?}"
                         );
-                        if progress != Progress::More {
+                        if progress != RelayProgress::More {
                             break;
                         }
                     }
@@ -196,11 +196,11 @@ mod tests {
 
     #[test]
     fn whoever_cannot_be_known_is_not_relayed() {
-        check(SCRAM, "n,a=root,n=alice,r=abc", Err(Refusal::ForeignAuthzid));
+        check(SCRAM, "n,a=root,n=alice,r=abc", Err(LoginRefusal::ForeignAuthzid));
         check(
             SCRAM,
             "n,,n=token-id,r=abc,tokenauth=true",
-            Err(Refusal::UnsupportedMechanism),
+            Err(LoginRefusal::UnsupportedMechanism),
         );
         for message in [
             "",
@@ -215,23 +215,23 @@ mod tests {
             "n,x,n=alice,r=abc",
             "n,,n=a\nb,r=abc",
         ] {
-            check(SCRAM, message, Err(Refusal::MalformedMessage));
+            check(SCRAM, message, Err(LoginRefusal::MalformedMessage));
         }
         check(
             Mechanism::Plain,
             "root\0alice\0secret",
-            Err(Refusal::ForeignAuthzid),
+            Err(LoginRefusal::ForeignAuthzid),
         );
         let token = samples::token(&samples::claims());
         check(
             Mechanism::OauthBearer,
             &format!("n,a=root,\x01auth=Bearer {token}\x01\x01"),
-            Err(Refusal::ForeignAuthzid),
+            Err(LoginRefusal::ForeignAuthzid),
         );
         check(
             Mechanism::OauthBearer,
             "n,,\x01auth=Bearer opaque\x01\x01",
-            Err(Refusal::NoSubject),
+            Err(LoginRefusal::NoSubject),
         );
     }
 
@@ -244,17 +244,23 @@ mod tests {
             lifetime_ms: 0,
         };
         let of = |mechanism| Relay::of(mechanism, "alice".to_owned());
-        assert_eq!(of(Mechanism::Plain).answered(&answer(0, b"")), Progress::Complete);
-        assert_eq!(of(Mechanism::Plain).answered(&answer(58, b"")), Progress::Refused);
+        assert_eq!(
+            of(Mechanism::Plain).answered(&answer(0, b"")),
+            RelayProgress::Complete
+        );
+        assert_eq!(
+            of(Mechanism::Plain).answered(&answer(58, b"")),
+            RelayProgress::Refused
+        );
         let mut scram = of(SCRAM);
-        assert_eq!(scram.answered(&answer(0, b"r=x,s=y,i=4096")), Progress::More);
-        assert_eq!(scram.answered(&answer(0, b"v=z")), Progress::Complete);
+        assert_eq!(scram.answered(&answer(0, b"r=x,s=y,i=4096")), RelayProgress::More);
+        assert_eq!(scram.answered(&answer(0, b"v=z")), RelayProgress::Complete);
         let mut bearer = of(Mechanism::OauthBearer);
-        assert_eq!(bearer.answered(&answer(0, b"{}")), Progress::More);
-        assert_eq!(bearer.answered(&answer(58, b"")), Progress::Refused);
+        assert_eq!(bearer.answered(&answer(0, b"{}")), RelayProgress::More);
+        assert_eq!(bearer.answered(&answer(58, b"")), RelayProgress::Refused);
         assert_eq!(
             of(Mechanism::OauthBearer).answered(&answer(0, b"")),
-            Progress::Complete
+            RelayProgress::Complete
         );
     }
 }

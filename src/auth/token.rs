@@ -5,7 +5,7 @@ use klamm_raft::model::{AccountName, KeyId, SigningKey, SigningKeys, TokenId, To
 use serde::{Deserialize, Serialize};
 
 use super::login::Basis;
-use super::{Directory, Login, Mechanism, Refusal, UnixMillis};
+use super::{Directory, Login, LoginRefusal, Mechanism, UnixMillis};
 use crate::authz::Principal;
 
 /// The claims of a token. All are required.
@@ -50,29 +50,37 @@ pub fn issue(
 
 /// Checks that `token` logs `username` in to the virtual cluster of `directory`: signature, all claims, and that
 /// exactly this token was issued for exactly this account, by the key that signed it.
-pub fn verify(directory: &Directory, username: &str, token: &str, now: UnixMillis) -> Result<Login, Refusal> {
-    let keys = directory.keys().ok_or(Refusal::NoSigningKey)?;
+pub fn verify(
+    directory: &Directory,
+    username: &str,
+    token: &str,
+    now: UnixMillis,
+) -> Result<Login, LoginRefusal> {
+    let keys = directory.keys().ok_or(LoginRefusal::NoSigningKey)?;
     let (claims, key) = signed(keys, token)?;
     if claims.vcluster != directory.vcluster().as_str() {
-        return Err(Refusal::OtherVcluster);
+        return Err(LoginRefusal::OtherVcluster);
     }
     if claims.username != username {
-        return Err(Refusal::OtherUsername);
+        return Err(LoginRefusal::OtherUsername);
     }
-    let account: AccountName = claims.username.parse().map_err(|_| Refusal::UnknownAccount)?;
-    let id = uuid::Uuid::parse_str(&claims.jti).map_err(|_| Refusal::InvalidToken)?;
+    let account: AccountName = claims
+        .username
+        .parse()
+        .map_err(|_| LoginRefusal::UnknownAccount)?;
+    let id = uuid::Uuid::parse_str(&claims.jti).map_err(|_| LoginRefusal::InvalidToken)?;
     let id = TokenId(id.into_bytes());
-    let record = directory.token(id).ok_or(Refusal::UnknownToken)?;
+    let record = directory.token(id).ok_or(LoginRefusal::UnknownToken)?;
     // A key that was stolen makes no tokens out of the ids of others.
     if record.account != account || record.key != key {
-        return Err(Refusal::UnknownToken);
+        return Err(LoginRefusal::UnknownToken);
     }
     if directory.account_created(&account) != Some(record.account_created) {
-        return Err(Refusal::UnknownAccount);
+        return Err(LoginRefusal::UnknownAccount);
     }
     let expires = UnixMillis::from_secs(claims.exp.min(record.expires_at_s));
     if now >= expires {
-        return Err(Refusal::ExpiredToken);
+        return Err(LoginRefusal::ExpiredToken);
     }
     Ok(Login {
         principal: Principal::user(account.as_str()),
@@ -87,9 +95,9 @@ pub fn verify(directory: &Directory, username: &str, token: &str, now: UnixMilli
 }
 
 /// What a token says, and the key that signed it. One that names no key is of a time before keys had names.
-fn signed(keys: &SigningKeys, token: &str) -> Result<(Claims, KeyId), Refusal> {
+fn signed(keys: &SigningKeys, token: &str) -> Result<(Claims, KeyId), LoginRefusal> {
     let named = jsonwebtoken::decode_header(token)
-        .map_err(|_| Refusal::InvalidToken)?
+        .map_err(|_| LoginRefusal::InvalidToken)?
         .kid;
     let named = named.as_deref();
     for key in keys.verifying() {
@@ -103,8 +111,8 @@ fn signed(keys: &SigningKeys, token: &str) -> Result<(Claims, KeyId), Refusal> {
         }
     }
     Err(match named {
-        Some(named) if keys.retired.iter().any(|gone| gone.to_string() == named) => Refusal::RetiredKey,
-        _ => Refusal::InvalidToken,
+        Some(named) if keys.retired.iter().any(|gone| gone.to_string() == named) => LoginRefusal::RetiredKey,
+        _ => LoginRefusal::InvalidToken,
     })
 }
 

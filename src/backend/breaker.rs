@@ -15,7 +15,7 @@ const LONGEST_FINAL_PAUSE: Duration = Duration::from_secs(10);
 
 /// How a dial failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum DialFailure {
     /// The next dial may succeed.
     Passing,
     /// The answer was clear: the next dial gets the same one.
@@ -42,18 +42,18 @@ impl Breaker {
 
     /// A dial failed. Failures of dials that began before the circuit opened change nothing. After a success a new
     /// breaker takes this one's place.
-    pub(crate) fn failed(&mut self, failure: Failure, now: Instant, chance: u8) {
+    pub(crate) fn failed(&mut self, failure: DialFailure, now: Instant, chance: u8) {
         if self.is_open(now) {
             return;
         }
         self.failures = match failure {
-            Failure::Passing => self.failures.saturating_add(1),
-            Failure::Final => self.failures.saturating_add(1).max(FAILURES_TO_OPEN),
+            DialFailure::Passing => self.failures.saturating_add(1),
+            DialFailure::Final => self.failures.saturating_add(1).max(FAILURES_TO_OPEN),
         };
         if let Some(beyond) = self.failures.checked_sub(FAILURES_TO_OPEN) {
             let longest = match failure {
-                Failure::Passing => LONGEST_PAUSE,
-                Failure::Final => LONGEST_FINAL_PAUSE,
+                DialFailure::Passing => LONGEST_PAUSE,
+                DialFailure::Final => LONGEST_FINAL_PAUSE,
             };
             self.open_until = Some(now + pause(beyond, longest, chance));
         }
@@ -73,7 +73,7 @@ mod tests {
 
     fn fail(breaker: &mut Breaker, times: u32, now: Instant) {
         for _ in 0..times {
-            breaker.failed(Failure::Passing, now, 0);
+            breaker.failed(DialFailure::Passing, now, 0);
         }
     }
 
@@ -92,14 +92,14 @@ mod tests {
     fn a_final_failure_opens_at_once() {
         let now = Instant::now();
         let mut breaker = Breaker::default();
-        breaker.failed(Failure::Final, now, 0);
+        breaker.failed(DialFailure::Final, now, 0);
         assert!(breaker.is_open(now));
     }
 
     #[test]
     fn wrong_credentials_rest_longer() {
         let now = Instant::now();
-        for (failure, is_open) in [(Failure::Passing, false), (Failure::Final, true)] {
+        for (failure, is_open) in [(DialFailure::Passing, false), (DialFailure::Final, true)] {
             let mut breaker = Breaker::default();
             let mut at = now;
             for _ in 0..10 {

@@ -23,7 +23,7 @@ use crate::backend::config::{BackendConfig, Security, UpstreamLogin};
 use crate::backend::expected::{Expected, OtherCluster};
 use crate::backend::identity::{Identity, IdentityError};
 use crate::backend::lane::LoginAs;
-use crate::backend::login::{LoggedIn, Login, LoginError, Offer, Step};
+use crate::backend::login::{LoggedIn, LoginError, LoginStep, LoginSteps, Offer};
 use crate::backend::tls::{self, ClientTlsError};
 use crate::metrics::{UpstreamFault, UpstreamMetrics};
 use crate::oauth::Fetcher;
@@ -241,17 +241,17 @@ impl Dialer {
             Some(identity) => Some(identity.proof().await?),
             None => None,
         };
-        let (mut login, mut frame) = Login::start(proof)?;
+        let (mut login, mut frame) = LoginSteps::start(proof)?;
         loop {
             let answer = channel.exchange(&frame).await?;
             let mut step = login.receive(&answer)?;
-            if let (Step::Derive(derivation), Some(identity)) = (&step, identity) {
+            if let (LoginStep::Derive(derivation), Some(identity)) = (&step, identity) {
                 step = login.derived(&identity.derive(derivation.clone()).await?)?;
             }
             match step {
-                Step::Send(next) => frame = next,
-                Step::Derive(_) => return Err(IdentityError::Aborted.into()),
-                Step::Done(logged_in) => return Ok(logged_in),
+                LoginStep::Send(next) => frame = next,
+                LoginStep::Derive(_) => return Err(IdentityError::Aborted.into()),
+                LoginStep::Done(logged_in) => return Ok(logged_in),
             }
         }
     }

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 use crate::backend::config::{BearerLogin, PlainLogin, ScramLogin, UpstreamLogin};
 use crate::backend::login::Proof;
-use crate::backend::scram::{Derivation, Keys};
+use crate::backend::scram::{Derivation, ScramKeys};
 use crate::oauth::{Fetcher, Grant, GrantError};
 
 /// How many bytes of chance are in a nonce.
@@ -36,7 +36,7 @@ pub(crate) enum Identity {
 
 /// The keys that were derived last. Dials are rare, so a lock does not matter.
 #[derive(Default)]
-pub(crate) struct Derived(Mutex<Option<(Derivation, Keys)>>);
+pub(crate) struct Derived(Mutex<Option<(Derivation, ScramKeys)>>);
 
 impl Identity {
     /// `fetcher` fetches tokens, when these are credentials that need them.
@@ -65,7 +65,7 @@ impl Identity {
     }
 
     /// The keys for a challenge: those of last time, or fresh ones, made on a thread for that.
-    pub(crate) async fn derive(&self, derivation: Derivation) -> Result<Keys, IdentityError> {
+    pub(crate) async fn derive(&self, derivation: Derivation) -> Result<ScramKeys, IdentityError> {
         let Self::Scram(login, derived) = self else {
             return Err(IdentityError::Aborted);
         };
@@ -85,14 +85,14 @@ impl Identity {
 }
 
 impl Derived {
-    fn get(&self, derivation: &Derivation) -> Option<Keys> {
+    fn get(&self, derivation: &Derivation) -> Option<ScramKeys> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         held.as_ref()
             .filter(|(known, _)| known == derivation)
             .map(|(_, keys)| keys.clone())
     }
 
-    fn put(&self, derivation: Derivation, keys: Keys) {
+    fn put(&self, derivation: Derivation, keys: ScramKeys) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((derivation, keys));
     }
 }

@@ -47,7 +47,7 @@ impl LoginAs {
 
 /// Where a lane leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Target {
+pub(crate) struct LaneTarget {
     /// `None`: a bootstrap server, which does not say which broker it is.
     pub(crate) broker: Option<i32>,
     pub(crate) address: HostPort,
@@ -60,7 +60,7 @@ pub(crate) struct Target {
 #[derive(Debug)]
 pub struct Lane {
     stream: Stream,
-    target: Target,
+    target: LaneTarget,
     retires_at: Option<Instant>,
     /// What is needed to ask the broker which Kafka cluster it is of; none once that is known.
     unrecognised: Option<Box<(Arc<Dialer>, Offer)>>,
@@ -69,7 +69,12 @@ pub struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(stream: Stream, target: Target, lifetime: Option<Duration>, leased: &IntGauge) -> Self {
+    pub(crate) fn new(
+        stream: Stream,
+        target: LaneTarget,
+        lifetime: Option<Duration>,
+        leased: &IntGauge,
+    ) -> Self {
         let now = Instant::now();
         Self {
             stream,
@@ -115,7 +120,7 @@ impl Lane {
         self.retires_at.is_some_and(|at| at <= now)
     }
 
-    pub(crate) fn target(&self) -> &Target {
+    pub(crate) fn target(&self) -> &LaneTarget {
         &self.target
     }
 

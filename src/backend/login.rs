@@ -14,7 +14,7 @@ use kafka_protocol::protocol::{Request, StrBytes};
 use crate::auth::Mechanism;
 use crate::backend::config::{PlainLogin, ScramLogin};
 use crate::backend::message::{self, MessageError, UNSUPPORTED_VERSION};
-use crate::backend::scram::{Derivation, Exchange, Keys, ScramError};
+use crate::backend::scram::{Derivation, ScramClient, ScramError, ScramKeys};
 use crate::backend::topology::{ApiRanges, Features};
 use crate::metrics::UpstreamFault;
 use crate::secret::Secret;
@@ -119,10 +119,10 @@ impl Proof<'_> {
 
 /// What to do next.
 #[derive(Debug)]
-pub(crate) enum Step {
-    /// Write this frame, read a frame, hand it to [`Login::receive`].
+pub(crate) enum LoginStep {
+    /// Write this frame, read a frame, hand it to [`LoginSteps::receive`].
     Send(Bytes),
-    /// Run this, away from the thread, and hand the outcome to [`Login::derived`].
+    /// Run this, away from the thread, and hand the outcome to [`LoginSteps::derived`].
     Derive(Derivation),
     Done(LoggedIn),
 }
@@ -136,16 +136,16 @@ enum Waiting {
 
 /// One login in progress.
 #[derive(Debug)]
-pub(crate) struct Login<'a> {
+pub(crate) struct LoginSteps<'a> {
     proof: Option<Proof<'a>>,
     /// A SCRAM exchange, once it has begun.
-    scram: Option<Exchange>,
+    scram: Option<ScramClient>,
     correlation: i32,
     waiting: Waiting,
     offer: Offer,
 }
 
-impl<'a> Login<'a> {
+impl<'a> LoginSteps<'a> {
     /// Begins: the first frame is to be written.
     pub(crate) fn start(proof: Option<Proof<'a>>) -> Result<(Self, Bytes), LoginError> {
         let mut login = Self {
@@ -162,7 +162,7 @@ impl<'a> Login<'a> {
     }
 
     /// Takes the broker's next frame, without its length prefix.
-    pub(crate) fn receive(&mut self, frame: &Bytes) -> Result<Step, LoginError> {
+    pub(crate) fn receive(&mut self, frame: &Bytes) -> Result<LoginStep, LoginError> {
         match self.waiting {
             Waiting::ApiVersions { version } => {
                 let answer = message::response::<ApiVersionsRequest>(self.correlation, version, frame)?;
@@ -190,11 +190,11 @@ impl<'a> Login<'a> {
         )
     }
 
-    fn learn_versions(&mut self, asked: i16, answer: ApiVersionsResponse) -> Result<Step, LoginError> {
+    fn learn_versions(&mut self, asked: i16, answer: ApiVersionsResponse) -> Result<LoginStep, LoginError> {
         match answer.error_code {
             0 => {}
             UNSUPPORTED_VERSION if asked > API_VERSIONS_BEFORE => {
-                return Ok(Step::Send(self.ask_versions(API_VERSIONS_BEFORE)?));
+                return Ok(LoginStep::Send(self.ask_versions(API_VERSIONS_BEFORE)?));
             }
             UNSUPPORTED_VERSION => {
                 return Err(LoginError::TooOld {
@@ -223,10 +223,14 @@ impl<'a> Login<'a> {
             SASL_HANDSHAKE,
             &SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(mechanism)),
         )?;
-        Ok(Step::Send(frame))
+        Ok(LoginStep::Send(frame))
     }
 
-    fn authenticate(&mut self, version: i16, answer: &SaslHandshakeResponse) -> Result<Step, LoginError> {
+    fn authenticate(
+        &mut self,
+        version: i16,
+        answer: &SaslHandshakeResponse,
+    ) -> Result<LoginStep, LoginError> {
         match answer.error_code {
             0 => {}
             UNSUPPORTED_SASL_MECHANISM => {
@@ -258,7 +262,7 @@ impl<'a> Login<'a> {
                 format!("\0{username}\0{}", password.reveal())
             }
             Some(Proof::Scram(login, nonce)) => {
-                let (exchange, message) = Exchange::start(login, std::mem::take(nonce));
+                let (exchange, message) = ScramClient::start(login, std::mem::take(nonce));
                 self.scram = Some(exchange);
                 message
             }
@@ -272,14 +276,14 @@ impl<'a> Login<'a> {
         }
     }
 
-    fn say(&mut self, version: i16, message: String) -> Result<Step, LoginError> {
+    fn say(&mut self, version: i16, message: String) -> Result<LoginStep, LoginError> {
         self.waiting = Waiting::Authenticate { version };
         let request = SaslAuthenticateRequest::default().with_auth_bytes(Bytes::from(message));
-        Ok(Step::Send(self.ask(version, &request)?))
+        Ok(LoginStep::Send(self.ask(version, &request)?))
     }
 
-    /// The outcome of what [`Step::Derive`] asked for.
-    pub(crate) fn derived(&mut self, keys: &Keys) -> Result<Step, LoginError> {
+    /// The outcome of what [`LoginStep::Derive`] asked for.
+    pub(crate) fn derived(&mut self, keys: &ScramKeys) -> Result<LoginStep, LoginError> {
         let Waiting::Authenticate { version } = self.waiting else {
             return Err(ScramError::Malformed.into());
         };
@@ -288,7 +292,7 @@ impl<'a> Login<'a> {
         self.say(version, message)
     }
 
-    fn answered(&mut self, answer: &SaslAuthenticateResponse) -> Result<Step, LoginError> {
+    fn answered(&mut self, answer: &SaslAuthenticateResponse) -> Result<LoginStep, LoginError> {
         match answer.error_code {
             0 => {}
             SASL_AUTHENTICATION_FAILED => {
@@ -304,7 +308,7 @@ impl<'a> Login<'a> {
         }
         match &mut self.scram {
             Some(exchange) if !exchange.is_proven() => {
-                return Ok(Step::Derive(exchange.challenged(&answer.auth_bytes)?));
+                return Ok(LoginStep::Derive(exchange.challenged(&answer.auth_bytes)?));
             }
             Some(exchange) => exchange.finish(&answer.auth_bytes)?,
             // What a server says of a token that it does not accept (RFC 7628 §3.2.2).
@@ -326,8 +330,8 @@ impl<'a> Login<'a> {
         Ok(message::request(self.correlation, version, body)?)
     }
 
-    fn done(&mut self, lifetime: Option<Duration>) -> Step {
-        Step::Done(LoggedIn {
+    fn done(&mut self, lifetime: Option<Duration>) -> LoginStep {
+        LoginStep::Done(LoggedIn {
             offer: std::mem::take(&mut self.offer),
             lifetime,
         })

@@ -14,15 +14,15 @@ use tokio::sync::{Semaphore, watch};
 use tracing::{info, warn};
 
 use crate::address::HostPort;
-use crate::backend::breaker::{Breaker, Failure};
+use crate::backend::breaker::{Breaker, DialFailure};
 use crate::backend::dial::{DialError, Dialer};
 use crate::backend::expected::OtherCluster;
-use crate::backend::lane::{Lane, LoginAs, Target};
+use crate::backend::lane::{Lane, LaneTarget, LoginAs};
 use crate::backend::topology::{Broker, Topology};
 use crate::chain::Chain;
 use crate::metrics::UpstreamFault;
 use connect::{Connected, connect};
-use shelf::Shelf;
+use shelf::LaneShelf;
 
 /// Messages that wait for the pool. A sender beyond it waits; a returned lane beyond it is closed.
 const MAILBOX: usize = 256;
@@ -91,7 +91,7 @@ impl LeaseError {
 pub struct Pool {
     dialer: Arc<Dialer>,
     topology: watch::Receiver<Option<Arc<Topology>>>,
-    shelf: Shelf,
+    shelf: LaneShelf,
     /// By address, and by the credentials that are refused there, if they are what fails.
     breakers: HashMap<(HostPort, Option<CredentialsName>), Breaker>,
     dials: Arc<Semaphore>,
@@ -103,7 +103,7 @@ impl Pool {
     pub fn new(dialer: Arc<Dialer>, topology: watch::Receiver<Option<Arc<Topology>>>) -> Self {
         let metrics = dialer.metrics();
         Self {
-            shelf: Shelf::new(metrics.idle.clone(), metrics.leased.clone()),
+            shelf: LaneShelf::new(metrics.idle.clone(), metrics.leased.clone()),
             dialer,
             topology,
             breakers: HashMap::new(),
@@ -113,15 +113,15 @@ impl Pool {
     }
 
     /// Where a lease may lead: the broker itself; or all brokers, or the bootstrap servers, in an order of chance.
-    fn targets(&self, lease: &Lease) -> Result<Vec<Target>, LeaseError> {
+    fn targets(&self, lease: &Lease) -> Result<Vec<LaneTarget>, LeaseError> {
         let topology = self.topology.borrow();
         let brokers = topology.as_deref().map(|topology| &topology.brokers);
-        let target = |id: i32, broker: &Broker| Target {
+        let target = |id: i32, broker: &Broker| LaneTarget {
             broker: Some(id),
             address: broker.address(),
             login: lease.login.clone(),
         };
-        let mut targets: Vec<Target> = match (lease.broker, brokers) {
+        let mut targets: Vec<LaneTarget> = match (lease.broker, brokers) {
             (Some(id), brokers) => {
                 let broker = brokers.and_then(|brokers| brokers.get(&id));
                 return Ok(vec![target(id, broker.ok_or(LeaseError::UnknownBroker(id))?)]);
@@ -138,7 +138,7 @@ impl Pool {
     fn sweep(&mut self) {
         let topology = self.topology.borrow().clone();
         let dialer = &self.dialer;
-        let is_wanted = |target: &Target| match (target.broker, topology.as_deref()) {
+        let is_wanted = |target: &LaneTarget| match (target.broker, topology.as_deref()) {
             (Some(id), Some(topology)) => topology
                 .brokers
                 .get(&id)
@@ -174,7 +174,7 @@ impl Pool {
         }
     }
 
-    fn failed(&mut self, target: &Target, error: &DialError) {
+    fn failed(&mut self, target: &LaneTarget, error: &DialError) {
         let of_credentials = error.fault.is_of_credentials();
         // What a client shows says nothing of the address.
         if of_credentials && !target.login.is_shared() {
@@ -182,9 +182,9 @@ impl Pool {
         }
         let credentials = target.login.name().filter(|_| of_credentials).cloned();
         let failure = if error.fault.is_final() {
-            Failure::Final
+            DialFailure::Final
         } else {
-            Failure::Passing
+            DialFailure::Passing
         };
         let breaker = self
             .breakers
@@ -197,7 +197,7 @@ impl Pool {
         }
     }
 
-    fn succeeded(&mut self, target: &Target) {
+    fn succeeded(&mut self, target: &LaneTarget) {
         let address = &target.address;
         for credentials in [None, target.login.name()] {
             let closed = self.breakers.remove(&(address.clone(), credentials.cloned()));
@@ -208,7 +208,7 @@ impl Pool {
     }
 
     /// Whether an address is left alone, by everybody or by whoever shows these credentials.
-    fn is_resting(&self, target: &Target, now: Instant) -> bool {
+    fn is_resting(&self, target: &LaneTarget, now: Instant) -> bool {
         [None, target.login.name()].into_iter().any(|credentials| {
             let key = (target.address.clone(), credentials.cloned());
             self.breakers
@@ -251,7 +251,7 @@ impl Pool {
 enum Plan {
     Reuse(Lane),
     /// One after the other, until one takes the connection.
-    Dial(Vec<Target>),
+    Dial(Vec<LaneTarget>),
 }
 
 impl Actor for Pool {
@@ -297,8 +297,8 @@ impl Handler<Return> for Pool {
     }
 }
 
-fn bootstrap<'a>(dialer: &'a Dialer, login: &'a LoginAs) -> impl Iterator<Item = Target> + 'a {
-    dialer.bootstrap().iter().map(|address| Target {
+fn bootstrap<'a>(dialer: &'a Dialer, login: &'a LoginAs) -> impl Iterator<Item = LaneTarget> + 'a {
+    dialer.bootstrap().iter().map(|address| LaneTarget {
         broker: None,
         address: address.clone(),
         login: login.clone(),

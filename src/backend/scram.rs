@@ -42,17 +42,17 @@ pub(crate) struct Derivation {
 
 /// The outcome of the costly step. There is no `Debug`: it serves as the password.
 #[derive(Clone)]
-pub(crate) struct Keys {
+pub(crate) struct ScramKeys {
     client: Vec<u8>,
     server: Vec<u8>,
 }
 
 impl Derivation {
     /// Takes milliseconds: not for a thread that carries requests.
-    pub(crate) fn run(&self, login: &ScramLogin) -> Keys {
+    pub(crate) fn run(&self, login: &ScramLogin) -> ScramKeys {
         let password = login.password.reveal();
         let salted = mix::salted(login.hash, password, &self.salt, self.iterations);
-        Keys {
+        ScramKeys {
             client: mix::client_key(login.hash, &salted),
             server: mix::server_key(login.hash, &salted),
         }
@@ -61,7 +61,7 @@ impl Derivation {
 
 /// One exchange.
 #[derive(Debug)]
-pub(crate) struct Exchange {
+pub(crate) struct ScramClient {
     hash: ScramHash,
     /// The client's first message without its header.
     first_bare: String,
@@ -72,7 +72,7 @@ pub(crate) struct Exchange {
     expected: Option<Vec<u8>>,
 }
 
-impl Exchange {
+impl ScramClient {
     /// Begins; the message is to be sent. `nonce` is printable, without a comma.
     pub(crate) fn start(login: &ScramLogin, nonce: String) -> (Self, String) {
         let name = escaped(&login.username);
@@ -114,7 +114,7 @@ impl Exchange {
     }
 
     /// The client's last message.
-    pub(crate) fn prove(&mut self, keys: &Keys) -> Result<String, ScramError> {
+    pub(crate) fn prove(&mut self, keys: &ScramKeys) -> Result<String, ScramError> {
         let (server_first, nonce) = self.server_first.as_ref().ok_or(ScramError::Malformed)?;
         // `biws` is `n,,` in base64: no channel binding.
         let without_proof = format!("c=biws,r={nonce}");
@@ -172,7 +172,7 @@ mod tests {
     #[test]
     fn the_example_of_the_rfc_comes_out() {
         let login = login(ScramHash::Sha256, "user", "pencil");
-        let (mut exchange, first) = Exchange::start(&login, NONCE.to_owned());
+        let (mut exchange, first) = ScramClient::start(&login, NONCE.to_owned());
         assert_eq!(first, "n,,n=user,r=rOprNGfwEbeRWgbNEkqO");
         let derivation = exchange.challenged(SERVER_FIRST.as_bytes()).unwrap();
         let last = exchange.prove(&derivation.run(&login)).unwrap();
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn special_characters_of_a_name_are_escaped() {
-        let (_, first) = Exchange::start(&login(ScramHash::Sha512, "a=b,c", "x"), "n".to_owned());
+        let (_, first) = ScramClient::start(&login(ScramHash::Sha512, "a=b,c", "x"), "n".to_owned());
         assert_eq!(first, "n,,n=a=3Db=2Cc,r=n");
     }
 
@@ -198,7 +198,7 @@ mod tests {
     fn a_server_is_not_believed_blindly() {
         let login = login(ScramHash::Sha512, "user", "pencil");
         let check = |message: &str, expected| {
-            let (mut exchange, _) = Exchange::start(&login, "abc".to_owned());
+            let (mut exchange, _) = ScramClient::start(&login, "abc".to_owned());
             assert_eq!(
                 exchange.challenged(message.as_bytes()).unwrap_err(),
                 expected,
@@ -215,9 +215,9 @@ mod tests {
         check("r=abcd,s=AAAA,i=4095", ScramError::Iterations);
         check("r=abcd,s=AAAA,i=0", ScramError::Iterations);
         check("r=abcd,s=AAAA,i=1000001", ScramError::Iterations);
-        let (mut exchange, _) = Exchange::start(&login, "abc".to_owned());
+        let (mut exchange, _) = ScramClient::start(&login, "abc".to_owned());
         assert_eq!(exchange.finish(b"v=AAAA"), Err(ScramError::Malformed));
-        let keys = Keys {
+        let keys = ScramKeys {
             client: Vec::new(),
             server: Vec::new(),
         };

@@ -46,7 +46,7 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(15);
 /// Asks for a picture that is newer than this message; answered when it is published.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Result<(), Unavailable>")]
-pub struct Refresh;
+pub struct LookNow;
 
 /// Says which topics the picture shows from now on: these and no others. Answered when a picture with them is published.
 #[derive(Debug, Clone, Message)]
@@ -337,10 +337,10 @@ impl Supervised for Watcher {
     }
 }
 
-impl Handler<Refresh> for Watcher {
+impl Handler<LookNow> for Watcher {
     type Result = ResponseFuture<Result<(), Unavailable>>;
 
-    fn handle(&mut self, _: Refresh, ctx: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: LookNow, ctx: &mut Self::Context) -> Self::Result {
         let answer = self.waiting.for_picture(Extent::All);
         self.hasten(ctx);
         Box::pin(answer)

@@ -17,32 +17,32 @@ use crate::secret::Secret;
 use crate::tls::Trust;
 
 use super::ReadFile;
-use super::clusters::{Cluster, Properties, unreadable};
+use super::clusters::{ClusterProperties, ClusterSection, unreadable};
 use super::kafka_names::{
     ALLOW_ANONYMOUS, BOOTSTRAP_SERVERS, ENDPOINT_IDENTIFICATION, KEYSTORE_CHAIN, KEYSTORE_KEY,
     KEYSTORE_LOCATION, KEYSTORE_TYPE, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, ROLES, SASL_JAAS_CONFIG,
     SECURITY_PROTOCOL, TRUSTSTORE_CERTIFICATES, TRUSTSTORE_LOCATION, TRUSTSTORE_TYPE,
 };
-use super::problem::{Place, Problem};
+use super::problem::{Problem, SettingPlace};
 use super::reference::variable;
 use super::settings::Setting;
-use super::tree::Value;
+use super::tree::TreeValue;
 
 /// Reads the properties of one cluster. `None` when there is a problem. `anonymous` is for a cluster that does not say.
 pub(super) fn backend(
     id: &ClusterId,
-    cluster: Cluster,
+    cluster: ClusterSection,
     anonymous: AnonymousClients,
     read: ReadFile<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<BackendConfig> {
     let before = problems.len();
-    let Cluster {
+    let ClusterSection {
         properties,
         credentials,
     } = cluster;
     let shared = shared_by_credentials(&properties);
-    let mut reader = Reader {
+    let mut reader = BackendReader {
         id,
         properties,
         read,
@@ -74,7 +74,7 @@ pub(super) fn backend(
 }
 
 /// What further credentials need not say again: everything of SASL but who it is.
-fn shared_by_credentials(properties: &Properties) -> Properties {
+fn shared_by_credentials(properties: &ClusterProperties) -> ClusterProperties {
     let own = [SASL_JAAS_CONFIG, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET];
     properties
         .iter()
@@ -96,9 +96,9 @@ struct Protocol {
     sasl: Layer,
 }
 
-pub(super) struct Reader<'a> {
+pub(super) struct BackendReader<'a> {
     id: &'a ClusterId,
-    properties: Properties,
+    properties: ClusterProperties,
     read: ReadFile<'a>,
     pub(super) problems: &'a mut Vec<Problem>,
 }
@@ -106,15 +106,15 @@ pub(super) struct Reader<'a> {
 /// A property's text and its place.
 pub(super) struct Text {
     pub(super) text: String,
-    pub(super) place: Place,
+    pub(super) place: SettingPlace,
 }
 
-impl Reader<'_> {
+impl BackendReader<'_> {
     pub(super) fn take(&mut self, name: &'static str) -> Option<Text> {
         let Setting { place, value } = self.properties.remove(name)?;
         match value {
-            Value::Text(text) => Some(Text { text, place }),
-            Value::Null => Some(Text {
+            TreeValue::Text(text) => Some(Text { text, place }),
+            TreeValue::Null => Some(Text {
                 text: String::new(),
                 place,
             }),
@@ -125,12 +125,12 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn refuse(&mut self, place: Place, message: impl Into<String>) {
+    pub(super) fn refuse(&mut self, place: SettingPlace, message: impl Into<String>) {
         self.problems.push(Problem::new(place, message));
     }
 
     pub(super) fn missing(&mut self, name: &str, why: &str) {
-        let place = Place::Unset(format!("{}: {name}", self.id));
+        let place = SettingPlace::Unset(format!("{}: {name}", self.id));
         let hint = format!(
             "as a variable it is KAFKA_{}_{}",
             variable(self.id.as_str()),
@@ -171,10 +171,10 @@ impl Reader<'_> {
         let Some(Setting { value, .. }) = self.properties.get_mut(name) else {
             return;
         };
-        if let Value::List(items) = value {
+        if let TreeValue::List(items) = value {
             let texts: Option<Vec<&str>> = items.iter().map(|item| item.value.text()).collect();
             if let Some(texts) = texts {
-                *value = Value::Text(texts.join(","));
+                *value = TreeValue::Text(texts.join(","));
             }
         }
     }
@@ -263,7 +263,7 @@ impl Reader<'_> {
     }
 
     /// Where certificates are given, if any are.
-    fn certificates_at(&self) -> Option<Place> {
+    fn certificates_at(&self) -> Option<SettingPlace> {
         let given = [
             KEYSTORE_LOCATION,
             KEYSTORE_CHAIN,
@@ -290,7 +290,7 @@ impl Reader<'_> {
 
     /// Checks that a store, if one is given, is said to be PEM: Kafka's default would be JKS. `file` is where it is, when
     /// it is a file.
-    fn pem_store(&mut self, type_name: &'static str, given: Option<&Place>, file: Option<&str>) {
+    fn pem_store(&mut self, type_name: &'static str, given: Option<&SettingPlace>, file: Option<&str>) {
         match (self.take(type_name), given) {
             (Some(store), _) if store.text != "PEM" => {
                 let message = format!("the store type {:?} is not supported: only PEM is", store.text);

@@ -30,10 +30,10 @@ use crate::telemetry::{self, LogFormat};
 
 use super::clusters::{Clusters, unreadable};
 use super::listeners::{Defaults, Names};
-use super::problem::{Place, Problem};
+use super::problem::{Problem, SettingPlace};
 use super::reference::{self, variable};
 use super::settings::{Setting, Settings};
-use super::tree::Value;
+use super::tree::TreeValue;
 use super::{
     Config, ConfigError, Inputs, Limits, LogConfig, NodeConfig, ReadFile, backends, listeners, providers,
 };
@@ -56,7 +56,7 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     if let Some(path) = inputs.file {
         match (inputs.read)(path) {
             Ok(text) => settings.add_file(path, &text, &mut problems),
-            Err(error) => problems.push(unreadable(Place::file(path), path, &error)),
+            Err(error) => problems.push(unreadable(SettingPlace::file(path), path, &error)),
         }
     }
     settings.add_variables(inputs.variables, &mut problems);
@@ -95,15 +95,15 @@ struct Builder {
 }
 
 impl Builder {
-    fn refuse(&mut self, place: Place, message: impl Display) {
+    fn refuse(&mut self, place: SettingPlace, message: impl Display) {
         self.problems.push(Problem::new(place, message.to_string()));
     }
 
     /// Where a key is set, or its name.
-    fn place(&self, key: &str) -> Place {
+    fn place(&self, key: &str) -> SettingPlace {
         match self.settings.keys.get(key) {
             Some(setting) => setting.place.clone(),
-            None => Place::Unset(format!("{key} ({})", variable(key))),
+            None => SettingPlace::Unset(format!("{key} ({})", variable(key))),
         }
     }
 
@@ -114,8 +114,8 @@ impl Builder {
     fn text(&mut self, key: &'static str) -> Option<String> {
         let Setting { place, value } = self.settings.keys.get(key)?.clone();
         match value {
-            Value::Text(text) if !text.trim().is_empty() => Some(text),
-            Value::Text(_) | Value::Null => {
+            TreeValue::Text(text) if !text.trim().is_empty() => Some(text),
+            TreeValue::Text(_) | TreeValue::Null => {
                 self.refuse(place, "this is empty");
                 None
             }
@@ -176,7 +176,7 @@ impl Builder {
         // A file that cannot be read is problem enough.
         if !main_given && !unreadable {
             self.problems.push(
-                Problem::new(Place::Unset("kafka.main".to_owned()), "the physical cluster main is not configured")
+                Problem::new(SettingPlace::Unset("kafka.main".to_owned()), "the physical cluster main is not configured")
                     .hint("set KAFKA_MAIN_BOOTSTRAP_SERVERS=host:port, or name a file by GATEWAY_BACKEND_KAFKA_SELECTOR"),
             );
         }
@@ -333,10 +333,10 @@ impl Builder {
             .get(reference::RAFT_PEERS)
             .map(|setting| setting.value.clone())
         {
-            Some(Value::List(nodes)) => nodes
+            Some(TreeValue::List(nodes)) => nodes
                 .into_iter()
                 .map(|node| match node.value {
-                    Value::Text(text) => text,
+                    TreeValue::Text(text) => text,
                     other => other.kind().to_owned(),
                 })
                 .collect(),

@@ -7,21 +7,21 @@ use std::path::{Path, PathBuf};
 use klamm_raft::model::{ClusterId, CredentialsName};
 
 use super::kafka_names::{self, Property, Support, USED, VariableName};
-use super::problem::{Place, Problem};
+use super::problem::{Problem, SettingPlace};
 use super::reference::{SELECTOR, variable};
 use super::settings::{Setting, malformed_problem};
-use super::tree::{self, Entry, Value};
+use super::tree::{self, TreeEntry, TreeValue};
 use super::{ReadFile, hint};
 
 /// The properties of one cluster, by name. Those without meaning for a gateway are not here.
-pub(super) type Properties = BTreeMap<&'static str, Setting>;
+pub(super) type ClusterProperties = BTreeMap<&'static str, Setting>;
 
 /// What is said of one cluster.
 #[derive(Debug, Default)]
-pub(super) struct Cluster {
-    pub(super) properties: Properties,
+pub(super) struct ClusterSection {
+    pub(super) properties: ClusterProperties,
     /// Further credentials, by name.
-    pub(super) credentials: BTreeMap<CredentialsName, Properties>,
+    pub(super) credentials: BTreeMap<CredentialsName, ClusterProperties>,
 }
 
 /// The key that stands among a cluster's properties and holds further credentials.
@@ -30,7 +30,7 @@ const CREDENTIALS: &str = "credentials";
 /// What was found so far.
 #[derive(Debug, Default)]
 pub(super) struct Clusters {
-    pub(super) by_id: BTreeMap<ClusterId, Cluster>,
+    pub(super) by_id: BTreeMap<ClusterId, ClusterSection>,
     pub(super) problems: Vec<Problem>,
     pub(super) warnings: Vec<Problem>,
 }
@@ -39,8 +39,8 @@ impl Clusters {
     /// Takes the `kafka` section, or the content of the selected file.
     pub(super) fn add_section(&mut self, path: &Path, section: Setting) {
         let entries = match section.value {
-            Value::Map(entries) => entries,
-            Value::Null => return,
+            TreeValue::Map(entries) => entries,
+            TreeValue::Null => return,
             other => {
                 let message = format!(
                     "a map from cluster id to Kafka properties is expected, not {}",
@@ -50,8 +50,8 @@ impl Clusters {
                 return;
             }
         };
-        for Entry { name, line, node } in entries {
-            let place = Place::File {
+        for TreeEntry { name, line, node } in entries {
+            let place = SettingPlace::File {
                 path: path.to_owned(),
                 line: Some(line),
                 key: Some(name.clone()),
@@ -59,9 +59,9 @@ impl Clusters {
             let Some(id) = self.new_id(&name, &place) else {
                 continue;
             };
-            let mut cluster = Cluster::default();
+            let mut cluster = ClusterSection::default();
             match node.value {
-                Value::Map(mut entries) => {
+                TreeValue::Map(mut entries) => {
                     if let Some(index) = entries.iter().position(|entry| entry.name == CREDENTIALS) {
                         let named = entries.remove(index);
                         self.add_credentials(path, &name, named, &mut cluster.credentials);
@@ -82,26 +82,26 @@ impl Clusters {
         &mut self,
         path: &Path,
         id: &str,
-        section: Entry,
-        to: &mut BTreeMap<CredentialsName, Properties>,
+        section: TreeEntry,
+        to: &mut BTreeMap<CredentialsName, ClusterProperties>,
     ) {
-        let place = |line, key: String| Place::File {
+        let place = |line, key: String| SettingPlace::File {
             path: path.to_owned(),
             line: Some(line),
             key: Some(key),
         };
-        let Value::Map(entries) = section.node.value else {
+        let TreeValue::Map(entries) = section.node.value else {
             let message = "a map from names to SASL properties is expected";
             let place = place(section.line, format!("{id}: {CREDENTIALS}"));
             self.problems.push(Problem::new(place, message));
             return;
         };
-        for Entry { name, line, node } in entries {
+        for TreeEntry { name, line, node } in entries {
             let within = format!("{id}: {CREDENTIALS}.{name}");
             let place = place(line, within.clone());
-            let mut properties = Properties::new();
+            let mut properties = ClusterProperties::new();
             match (name.parse(), node.value) {
-                (Ok(name), Value::Map(entries)) => {
+                (Ok(name), TreeValue::Map(entries)) => {
                     self.add_properties(path, (&within, ""), entries, &mut properties);
                     if let Some(other) = properties.keys().find(|known| !known.starts_with("sasl.")) {
                         let message = format!("credentials have properties of SASL only, not {other}");
@@ -118,7 +118,7 @@ impl Clusters {
         }
     }
 
-    fn new_id(&mut self, name: &str, place: &Place) -> Option<ClusterId> {
+    fn new_id(&mut self, name: &str, place: &SettingPlace) -> Option<ClusterId> {
         let id: ClusterId = match name.parse() {
             Ok(id) => id,
             Err(invalid) => {
@@ -146,17 +146,17 @@ impl Clusters {
         &mut self,
         path: &Path,
         within: (&str, &str),
-        entries: Vec<Entry>,
-        to: &mut Properties,
+        entries: Vec<TreeEntry>,
+        to: &mut ClusterProperties,
     ) {
         let (id, prefix) = within;
-        for Entry { name, line, node } in entries {
+        for TreeEntry { name, line, node } in entries {
             let name = if prefix.is_empty() {
                 name
             } else {
                 format!("{prefix}.{name}")
             };
-            let place = Place::File {
+            let place = SettingPlace::File {
                 path: path.to_owned(),
                 line: Some(line),
                 key: Some(format!("{id}: {name}")),
@@ -177,13 +177,15 @@ impl Clusters {
                         self.take(property, setting, to);
                     }
                 }
-                (None, Value::Map(entries)) if section => self.add_properties(path, (id, &name), entries, to),
+                (None, TreeValue::Map(entries)) if section => {
+                    self.add_properties(path, (id, &name), entries, to)
+                }
                 (None, _) => self.problems.push(unknown_property(place, &name)),
             }
         }
     }
 
-    fn take(&mut self, property: Property, setting: Setting, to: &mut Properties) {
+    fn take(&mut self, property: Property, setting: Setting, to: &mut ClusterProperties) {
         match property.support {
             Support::Used => {
                 to.insert(property.name, setting);
@@ -247,29 +249,29 @@ fn selected_path(selector: &Setting) -> Result<PathBuf, Problem> {
     };
     let parsed;
     let value = match &selector.value {
-        Value::Text(text) => {
+        TreeValue::Text(text) => {
             parsed = tree::parse(text).map_err(|_| refuse())?.value;
             &parsed
         }
         other => other,
     };
-    let only = |value: &Value, name: &str| match value {
-        Value::Map(entries) => match entries.as_slice() {
+    let only = |value: &TreeValue, name: &str| match value {
+        TreeValue::Map(entries) => match entries.as_slice() {
             [entry] if entry.name == name => Some(entry.node.value.clone()),
             _ => None,
         },
         _ => None,
     };
     match only(value, "file").and_then(|file| only(&file, "path")) {
-        Some(Value::Text(path)) if !path.is_empty() => Ok(PathBuf::from(path)),
+        Some(TreeValue::Text(path)) if !path.is_empty() => Ok(PathBuf::from(path)),
         _ => Err(refuse()),
     }
 }
 
-fn load(path: &Path, selector: &Place, read: ReadFile<'_>) -> Result<Setting, Problem> {
+fn load(path: &Path, selector: &SettingPlace, read: ReadFile<'_>) -> Result<Setting, Problem> {
     let text = read(path).map_err(|error| unreadable(selector.clone(), path, &error))?;
     let refuse = |line, message: &str| {
-        let place = Place::File {
+        let place = SettingPlace::File {
             path: path.to_owned(),
             line,
             key: None,
@@ -278,7 +280,7 @@ fn load(path: &Path, selector: &Place, read: ReadFile<'_>) -> Result<Setting, Pr
             .hint("the file holds one key, config, with a map of properties for each cluster id")
     };
     let root = tree::parse(&text).map_err(|malformed| malformed_problem(path, malformed))?;
-    let Value::Map(entries) = root.value else {
+    let TreeValue::Map(entries) = root.value else {
         return Err(refuse(None, "this is not a file of physical clusters"));
     };
     let mut config = None;
@@ -290,7 +292,7 @@ fn load(path: &Path, selector: &Place, read: ReadFile<'_>) -> Result<Setting, Pr
             ));
         }
         config = Some(Setting {
-            place: Place::File {
+            place: SettingPlace::File {
                 path: path.to_owned(),
                 line: Some(entry.line),
                 key: Some("config".to_owned()),
@@ -302,14 +304,14 @@ fn load(path: &Path, selector: &Place, read: ReadFile<'_>) -> Result<Setting, Pr
 }
 
 /// A file that cannot be read.
-pub(super) fn unreadable(place: Place, path: &Path, error: &io::Error) -> Problem {
+pub(super) fn unreadable(place: SettingPlace, path: &Path, error: &io::Error) -> Problem {
     Problem::new(
         place,
         format!("the file {} cannot be read: {error}", path.display()),
     )
 }
 
-fn unknown_property(place: Place, name: &str) -> Problem {
+fn unknown_property(place: SettingPlace, name: &str) -> Problem {
     let problem = Problem::new(place, format!("the Kafka property {name} is not known"));
     match hint::nearest(name, USED.iter().map(|property| property.name)) {
         Some(meant) => problem.hint(format!("did you mean {meant}?")),

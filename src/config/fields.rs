@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::hint;
-use super::problem::{Place, Problem};
+use super::problem::{Problem, SettingPlace};
 use super::settings::Setting;
-use super::tree::{self, Entry, Value};
+use super::tree::{self, TreeEntry, TreeValue};
 
 /// One map, by the full names of its keys.
 #[derive(Debug, Default)]
-pub(super) struct Fields(BTreeMap<String, Value>);
+pub(super) struct Fields(BTreeMap<String, TreeValue>);
 
 impl Fields {
     pub(super) fn has(&self, name: &str) -> bool {
@@ -23,18 +23,23 @@ impl Fields {
 
     /// Whether a key is given as this text.
     pub(super) fn is(&self, name: &str, text: &str) -> bool {
-        matches!(self.0.get(name), Some(Value::Text(given)) if given == text)
+        matches!(self.0.get(name), Some(TreeValue::Text(given)) if given == text)
     }
 
-    pub(super) fn remove(&mut self, name: &str) -> Option<Value> {
+    pub(super) fn remove(&mut self, name: &str) -> Option<TreeValue> {
         self.0.remove(name)
     }
 
     /// The text of a key, taken out.
-    pub(super) fn text(&mut self, name: &str, place: &Place, problems: &mut Vec<Problem>) -> Option<String> {
+    pub(super) fn text(
+        &mut self,
+        name: &str,
+        place: &SettingPlace,
+        problems: &mut Vec<Problem>,
+    ) -> Option<String> {
         match self.0.remove(name)? {
-            Value::Text(text) if !text.trim().is_empty() => Some(text),
-            Value::Text(_) | Value::Null => {
+            TreeValue::Text(text) if !text.trim().is_empty() => Some(text),
+            TreeValue::Text(_) | TreeValue::Null => {
                 problems.push(Problem::new(place.clone(), format!("{name} is empty")));
                 None
             }
@@ -50,15 +55,15 @@ impl Fields {
     pub(super) fn texts(
         &mut self,
         name: &str,
-        place: &Place,
+        place: &SettingPlace,
         problems: &mut Vec<Problem>,
     ) -> Option<Vec<String>> {
         let texts: Vec<String> = match self.0.remove(name)? {
-            Value::Text(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
-            Value::List(nodes) => nodes
+            TreeValue::Text(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            TreeValue::List(nodes) => nodes
                 .into_iter()
                 .map(|node| match node.value {
-                    Value::Text(text) => text.trim().to_owned(),
+                    TreeValue::Text(text) => text.trim().to_owned(),
                     other => other.kind().to_owned(),
                 })
                 .collect(),
@@ -77,15 +82,15 @@ impl Fields {
 }
 
 /// The place of the item called `name` of a list.
-pub(super) fn within(place: &Place, name: &str) -> Place {
+pub(super) fn within(place: &SettingPlace, name: &str) -> SettingPlace {
     match place.clone() {
-        Place::File { path, line, key } => Place::File {
+        SettingPlace::File { path, line, key } => SettingPlace::File {
             path,
             line,
             key: key.map(|key| format!("{key}: {name}")),
         },
-        Place::Variable(variable) => Place::Variable(format!("{variable}: {name}")),
-        Place::Unset(key) => Place::Unset(format!("{key}: {name}")),
+        SettingPlace::Variable(variable) => SettingPlace::Variable(format!("{variable}: {name}")),
+        SettingPlace::Unset(key) => SettingPlace::Unset(format!("{key}: {name}")),
     }
 }
 
@@ -95,10 +100,10 @@ pub(super) fn list(
     names: &[&str],
     form: &str,
     problems: &mut Vec<Problem>,
-) -> Vec<(Place, Fields)> {
+) -> Vec<(SettingPlace, Fields)> {
     let mut in_text = false;
     let value = match setting.value {
-        Value::Text(text) => {
+        TreeValue::Text(text) => {
             in_text = true;
             match tree::parse(&text) {
                 Ok(node) => node.value,
@@ -110,7 +115,7 @@ pub(super) fn list(
         }
         other => other,
     };
-    let Value::List(nodes) = value else {
+    let TreeValue::List(nodes) = value else {
         problems.push(Problem::new(setting.place, "a list is expected").hint(form));
         return Vec::new();
     };
@@ -121,14 +126,14 @@ pub(super) fn list(
     let mut found = Vec::new();
     for node in nodes {
         let place = match setting.place.clone() {
-            Place::File { path, key, .. } if !in_text => Place::File {
+            SettingPlace::File { path, key, .. } if !in_text => SettingPlace::File {
                 path,
                 line: Some(node.line),
                 key,
             },
             other => other,
         };
-        let Value::Map(entries) = node.value else {
+        let TreeValue::Map(entries) = node.value else {
             problems.push(Problem::new(place, "each item is a map").hint(form));
             continue;
         };
@@ -148,13 +153,13 @@ pub(super) fn list(
 struct Flat<'a> {
     names: &'a [&'a str],
     form: &'a str,
-    place: &'a Place,
+    place: &'a SettingPlace,
     problems: &'a mut Vec<Problem>,
 }
 
 impl Flat<'_> {
-    fn add(&mut self, prefix: &str, entries: Vec<Entry>, fields: &mut Fields) {
-        for Entry { name, node, .. } in entries {
+    fn add(&mut self, prefix: &str, entries: Vec<TreeEntry>, fields: &mut Fields) {
+        for TreeEntry { name, node, .. } in entries {
             let name = match prefix {
                 "" => name,
                 prefix => format!("{prefix}.{name}"),
@@ -165,7 +170,7 @@ impl Flat<'_> {
                     .is_some_and(|rest| rest.starts_with('.'))
             });
             match node.value {
-                Value::Map(entries) if is_section => self.add(&name, entries, fields),
+                TreeValue::Map(entries) if is_section => self.add(&name, entries, fields),
                 value if self.names.contains(&name.as_str()) => {
                     if fields.0.insert(name.clone(), value).is_some() {
                         let message = format!("{name} is given twice");

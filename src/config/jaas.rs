@@ -54,14 +54,14 @@ impl Module {
 
 /// One entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct JaasEntry {
     pub(super) module: Module,
     options: BTreeMap<&'static str, Secret>,
     /// SASL extensions of OAUTHBEARER, by their names.
     pub(super) extensions: BTreeMap<String, String>,
 }
 
-impl Entry {
+impl JaasEntry {
     /// An option that was given.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Secret> {
         self.options.remove(name)
@@ -117,7 +117,7 @@ enum Token {
 }
 
 /// Reads a JAAS entry.
-pub(super) fn parse(text: &str) -> Result<Entry, JaasError> {
+pub(super) fn parse(text: &str) -> Result<JaasEntry, JaasError> {
     let mut tokens = Tokens {
         chars: text.chars().peekable(),
     };
@@ -129,7 +129,7 @@ pub(super) fn parse(text: &str) -> Result<Entry, JaasError> {
                 .any(|known| flag.eq_ignore_ascii_case(known)) => {}
         _ => return Err(JaasError::NoFlag),
     }
-    let mut entry = Entry {
+    let mut entry = JaasEntry {
         module,
         options: BTreeMap::new(),
         extensions: BTreeMap::new(),

@@ -2,7 +2,7 @@
 //! variable `KAFKA_<ID>_<PROPERTY>` falls apart.
 
 use super::hint;
-use super::problem::{Place, Problem};
+use super::problem::{Problem, SettingPlace};
 use super::reference::variable;
 
 /// What becomes of a property.
@@ -172,7 +172,7 @@ pub(super) fn split_variable(rest: &str) -> Option<VariableName> {
 
 /// A variable that ends with no known property.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unknown {
+pub(super) enum UnknownVariable {
     /// One of the gateway's is meant, and would be missing.
     Mistyped(Problem),
     /// It is some other program's.
@@ -180,8 +180,8 @@ pub(super) enum Unknown {
 }
 
 /// What to say of a variable that ends with no known property.
-pub(super) fn unknown_variable(rest: &str) -> Unknown {
-    let place = Place::Variable(format!("KAFKA_{rest}"));
+pub(super) fn unknown_variable(rest: &str) -> UnknownVariable {
+    let place = SettingPlace::Variable(format!("KAFKA_{rest}"));
     let meant = rest.match_indices('_').find_map(|(at, _)| {
         let known: Vec<String> = USED.iter().map(|property| variable(property.name)).collect();
         hint::nearest(&rest[at + 1..], known.iter().map(String::as_str))
@@ -190,11 +190,11 @@ pub(super) fn unknown_variable(rest: &str) -> Unknown {
     match meant {
         Some(meant) => {
             let problem = Problem::new(place, "this variable ends with no Kafka property that is known");
-            Unknown::Mistyped(problem.hint(format!("did you mean KAFKA_{meant}?")))
+            UnknownVariable::Mistyped(problem.hint(format!("did you mean KAFKA_{meant}?")))
         }
         None => {
             let problem = Problem::new(place, "this variable is not the gateway's and is ignored");
-            Unknown::Stray(problem.hint(
+            UnknownVariable::Stray(problem.hint(
                 "variables of the gateway have the form KAFKA_<ID>_<PROPERTY>, for instance KAFKA_MAIN_BOOTSTRAP_SERVERS",
             ))
         }
@@ -243,8 +243,8 @@ mod tests {
     #[test]
     fn unknown_variables_get_a_hint() {
         let hint = |rest| match unknown_variable(rest) {
-            Unknown::Mistyped(problem) => problem.hint.expect("a hint"),
-            Unknown::Stray(problem) => panic!("{problem}"),
+            UnknownVariable::Mistyped(problem) => problem.hint.expect("a hint"),
+            UnknownVariable::Stray(problem) => panic!("{problem}"),
         };
         assert_eq!(
             hint("MAIN_BOOTSTRAP_SERVER"),
@@ -261,7 +261,10 @@ mod tests {
             "ZOOKEEPER_CONNECT",
             "NODE_ID",
         ] {
-            assert!(matches!(unknown_variable(stray), Unknown::Stray(_)), "{stray}");
+            assert!(
+                matches!(unknown_variable(stray), UnknownVariable::Stray(_)),
+                "{stray}"
+            );
         }
     }
 }

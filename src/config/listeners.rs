@@ -12,7 +12,7 @@ use crate::listener::networks::Networks;
 use crate::tls::{CertificateFiles, ClientCertificates, TlsFiles};
 
 use super::fields::Fields;
-use super::problem::{Place, Problem};
+use super::problem::{Problem, SettingPlace};
 use super::settings::Setting;
 use super::{ReadFile, fields};
 
@@ -105,7 +105,7 @@ pub(super) fn parse(
 }
 
 struct Reader<'a> {
-    place: Place,
+    place: SettingPlace,
     fields: Fields,
     read: ReadFile<'a>,
     problems: &'a mut Vec<Problem>,

@@ -6,8 +6,8 @@ use crate::backend::config::{BearerLogin, PlainLogin, ScramLogin, UpstreamLogin}
 use crate::oauth::{Location, OauthClient};
 use crate::secret::Secret;
 
-use super::backends::{Layer, Reader, Text};
-use super::jaas::{self, Entry, JaasError, Module};
+use super::backends::{BackendReader, Layer, Text};
+use super::jaas::{self, JaasEntry, JaasError, Module};
 use super::kafka_names::{
     LOGIN_CALLBACK, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, OAUTH_SCOPE, SASL_JAAS_CONFIG, SASL_MECHANISM,
     TOKEN_ENDPOINT,
@@ -28,7 +28,7 @@ struct Bearer {
     scope: Option<Text>,
 }
 
-impl Reader<'_> {
+impl BackendReader<'_> {
     /// Reads the credentials. `None` when there are none, or a problem.
     pub(super) fn login(&mut self, sasl: Layer) -> Option<UpstreamLogin> {
         let mechanism = self.take(SASL_MECHANISM);
@@ -98,7 +98,7 @@ impl Reader<'_> {
     }
 
     /// The entry, which must be for this module.
-    fn entry(&mut self, jaas: Option<Text>, module: Module) -> Option<(Entry, Text)> {
+    fn entry(&mut self, jaas: Option<Text>, module: Module) -> Option<(JaasEntry, Text)> {
         let Some(jaas) = jaas else {
             self.missing(SASL_JAAS_CONFIG, "the security protocol needs this");
             return None;

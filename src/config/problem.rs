@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Where a setting stands.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum SettingPlace {
     /// A key of a file, or a file as a whole.
     File {
         path: PathBuf,
@@ -19,7 +19,7 @@ pub enum Place {
     Unset(String),
 }
 
-impl Place {
+impl SettingPlace {
     /// A whole file.
     pub(super) fn file(path: &Path) -> Self {
         Self::File {
@@ -30,7 +30,7 @@ impl Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SettingPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line, key } => {
@@ -52,14 +52,14 @@ impl fmt::Display for Place {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    pub place: Place,
+    pub place: SettingPlace,
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
 }
 
 impl Problem {
-    pub(super) fn new(place: Place, message: impl Into<String>) -> Self {
+    pub(super) fn new(place: SettingPlace, message: impl Into<String>) -> Self {
         Self {
             place,
             message: message.into(),

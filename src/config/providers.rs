@@ -12,9 +12,9 @@ use crate::tls::Trust;
 
 use super::backends::{NO_CERTIFICATE, holds_certificates};
 use super::clusters::unreadable;
-use super::problem::{Place, Problem};
+use super::problem::{Problem, SettingPlace};
 use super::settings::Setting;
-use super::tree::{self, Entry, Node, Value};
+use super::tree::{self, TreeEntry, TreeNode, TreeValue};
 use super::{ReadFile, hint};
 
 const FORM: &str = "the form is {name: {issuer: https://id.example.com, jwks: {url: https://id.example.com/keys}, \
@@ -45,7 +45,7 @@ pub(super) fn parse(
     problems: &mut Vec<Problem>,
 ) -> BTreeMap<ProviderName, ProviderConfig> {
     let value = match setting.value {
-        Value::Text(text) => match tree::parse(&text) {
+        TreeValue::Text(text) => match tree::parse(&text) {
             Ok(node) => node.value,
             Err(malformed) => {
                 problems.push(Problem::new(setting.place, malformed.message).hint(FORM));
@@ -54,7 +54,7 @@ pub(super) fn parse(
         },
         other => other,
     };
-    let Value::Map(entries) = value else {
+    let TreeValue::Map(entries) = value else {
         problems.push(Problem::new(setting.place, "a map of providers is expected").hint(FORM));
         return BTreeMap::new();
     };
@@ -79,9 +79,9 @@ pub(super) fn parse(
     providers
 }
 
-fn at_line(place: &Place, entry: &Entry) -> Place {
+fn at_line(place: &SettingPlace, entry: &TreeEntry) -> SettingPlace {
     match place.clone() {
-        Place::File { path, key, .. } => Place::File {
+        SettingPlace::File { path, key, .. } => SettingPlace::File {
             path,
             line: Some(entry.line),
             key: key.map(|key| format!("{key}.{}", entry.name)),
@@ -91,7 +91,7 @@ fn at_line(place: &Place, entry: &Entry) -> Place {
 }
 
 struct Reader<'a> {
-    place: Place,
+    place: SettingPlace,
     /// By dotted name; a single text is a list of one.
     texts: BTreeMap<&'static str, Vec<String>>,
     read: ReadFile<'a>,
@@ -104,10 +104,10 @@ impl Reader<'_> {
             .push(Problem::new(self.place.clone(), message).hint(FORM));
     }
 
-    fn provider(&mut self, node: Node) -> Option<ProviderConfig> {
+    fn provider(&mut self, node: TreeNode) -> Option<ProviderConfig> {
         let before = self.problems.len();
         match node.value {
-            Value::Map(entries) => self.collect("", entries),
+            TreeValue::Map(entries) => self.collect("", entries),
             other => self.refuse(format!("a map of settings is expected, not {}", other.kind())),
         }
         let issuer = self.demand("issuer");
@@ -141,15 +141,15 @@ impl Reader<'_> {
         })
     }
 
-    fn collect(&mut self, prefix: &str, entries: Vec<Entry>) {
-        for Entry { name, node, .. } in entries {
+    fn collect(&mut self, prefix: &str, entries: Vec<TreeEntry>) {
+        for TreeEntry { name, node, .. } in entries {
             let name = match prefix {
                 "" => name,
                 prefix => format!("{prefix}.{name}"),
             };
             let known = KNOWN.into_iter().find(|known| *known == name);
             match (known, node.value) {
-                (Some(known), Value::Text(text)) => {
+                (Some(known), TreeValue::Text(text)) => {
                     let parts = match known {
                         // A list in one text, as variables have it.
                         "audiences" | "algorithms" => {
@@ -159,14 +159,14 @@ impl Reader<'_> {
                     };
                     self.set(known, parts);
                 }
-                (Some(known @ ("audiences" | "algorithms")), Value::List(nodes)) => {
+                (Some(known @ ("audiences" | "algorithms")), TreeValue::List(nodes)) => {
                     let texts = nodes.into_iter().filter_map(|node| match node.value {
-                        Value::Text(text) => Some(text),
+                        TreeValue::Text(text) => Some(text),
                         _ => None,
                     });
                     self.set(known, texts.collect());
                 }
-                (None, Value::Map(entries))
+                (None, TreeValue::Map(entries))
                     if matches!(name.as_str(), "jwks" | "jwks.refresh" | "jwks.ca" | "leeway") =>
                 {
                     self.collect(&name, entries);

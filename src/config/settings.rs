@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::hint;
-use super::kafka_names::{self, Unknown, VariableName};
-use super::problem::{Place, Problem};
+use super::kafka_names::{self, UnknownVariable, VariableName};
+use super::problem::{Problem, SettingPlace};
 use super::reference::{self, KEYS, variable};
-use super::tree::{self, Entry, Value};
+use super::tree::{self, TreeEntry, TreeValue};
 
 /// A value and where it stands.
 #[derive(Debug, Clone)]
 pub(super) struct Setting {
-    pub(super) place: Place,
-    pub(super) value: Value,
+    pub(super) place: SettingPlace,
+    pub(super) value: TreeValue,
 }
 
 /// The settings that were found.
@@ -62,11 +62,11 @@ impl Settings {
             }
         };
         match root.value {
-            Value::Map(entries) => self.add_entries(path, "", entries, problems),
-            Value::Null => {}
+            TreeValue::Map(entries) => self.add_entries(path, "", entries, problems),
+            TreeValue::Null => {}
             other => problems.push(
                 Problem::new(
-                    Place::file(path),
+                    SettingPlace::file(path),
                     format!("the file holds {}, not a map of keys", other.kind()),
                 )
                 .hint("for instance: gateway.http.port: 8888"),
@@ -74,14 +74,20 @@ impl Settings {
         }
     }
 
-    fn add_entries(&mut self, path: &Path, prefix: &str, entries: Vec<Entry>, problems: &mut Vec<Problem>) {
-        for Entry { name, line, node } in entries {
+    fn add_entries(
+        &mut self,
+        path: &Path,
+        prefix: &str,
+        entries: Vec<TreeEntry>,
+        problems: &mut Vec<Problem>,
+    ) {
+        for TreeEntry { name, line, node } in entries {
             let name = if prefix.is_empty() {
                 name
             } else {
                 format!("{prefix}.{name}")
             };
-            let place = Place::File {
+            let place = SettingPlace::File {
                 path: path.to_owned(),
                 line: Some(line),
                 key: Some(name.clone()),
@@ -102,8 +108,8 @@ impl Settings {
                 );
             } else if is_section(&name) {
                 match node.value {
-                    Value::Map(entries) => self.add_entries(path, &name, entries, problems),
-                    Value::Null => {}
+                    TreeValue::Map(entries) => self.add_entries(path, &name, entries, problems),
+                    TreeValue::Null => {}
                     other => problems.push(Problem::new(
                         place,
                         format!("this is a section, not {}", other.kind()),
@@ -141,8 +147,8 @@ impl Settings {
                 continue;
             }
             let setting = Setting {
-                place: Place::Variable(name.clone()),
-                value: Value::Text(value.clone()),
+                place: SettingPlace::Variable(name.clone()),
+                value: TreeValue::Text(value.clone()),
             };
             if let Some(key) = KEYS.iter().find(|key| key.variable() == *name) {
                 if is_service_link(name, value) {
@@ -156,8 +162,8 @@ impl Settings {
                 match kafka_names::split_variable(rest) {
                     Some(parts) => self.kafka_variables.push((parts, setting)),
                     None => match kafka_names::unknown_variable(rest) {
-                        Unknown::Mistyped(problem) => problems.push(problem),
-                        Unknown::Stray(problem) => self.warnings.push(problem),
+                        UnknownVariable::Mistyped(problem) => problems.push(problem),
+                        UnknownVariable::Stray(problem) => self.warnings.push(problem),
                     },
                 }
             } else {
@@ -167,8 +173,8 @@ impl Settings {
     }
 }
 
-pub(super) fn malformed_problem(path: &Path, malformed: tree::Malformed) -> Problem {
-    let place = Place::File {
+pub(super) fn malformed_problem(path: &Path, malformed: tree::MalformedYaml) -> Problem {
+    let place = SettingPlace::File {
         path: path.to_owned(),
         line: malformed.line,
         key: None,
@@ -192,7 +198,7 @@ fn elsewhere(name: &str) -> Option<&'static str> {
         .map(|(_, remark)| *remark)
 }
 
-fn unknown_key(place: Place, name: &str) -> Problem {
+fn unknown_key(place: SettingPlace, name: &str) -> Problem {
     if let Some(remark) = elsewhere(name) {
         return Problem::new(place, "this key is not supported").hint(remark);
     }
@@ -207,7 +213,7 @@ fn unknown_key(place: Place, name: &str) -> Problem {
 }
 
 fn unknown_variable(name: &str) -> Problem {
-    let place = Place::Variable(name.to_owned());
+    let place = SettingPlace::Variable(name.to_owned());
     if let Some(remark) = elsewhere(name) {
         return Problem::new(place, "this variable is not supported").hint(remark);
     }
@@ -245,7 +251,7 @@ fn is_service_link(name: &str, value: &str) -> bool {
         || port_part(name)
 }
 
-fn service_link_problem(place: Place) -> Problem {
+fn service_link_problem(place: SettingPlace) -> Problem {
     Problem::new(
         place,
         "this was set by Kubernetes for a service of that name, not by you",

@@ -5,35 +5,35 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::Spanned;
 
-pub(super) use crate::yaml::Malformed;
+pub(super) use crate::yaml::MalformedYaml;
 use crate::yaml::malformed;
 
 /// A YAML value and the line that it starts on, counted from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Node {
+pub(super) struct TreeNode {
     pub(super) line: u64,
-    pub(super) value: Value,
+    pub(super) value: TreeValue,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
+pub(super) enum TreeValue {
     Null,
     /// Any scalar, as it is spelled.
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<Entry>),
+    List(Vec<TreeNode>),
+    Map(Vec<TreeEntry>),
 }
 
 /// One key of a map.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct TreeEntry {
     pub(super) name: String,
     /// The line of the key.
     pub(super) line: u64,
-    pub(super) node: Node,
+    pub(super) node: TreeNode,
 }
 
-impl Value {
+impl TreeValue {
     /// A scalar, as it is spelled.
     pub(super) fn text(&self) -> Option<&str> {
         match self {
@@ -57,7 +57,7 @@ impl Value {
 const MAX_DEPTH: usize = 16;
 
 /// Parses one YAML document.
-pub(super) fn parse(text: &str) -> Result<Node, Malformed> {
+pub(super) fn parse(text: &str) -> Result<TreeNode, MalformedYaml> {
     let options = serde_saphyr::options! { budget: serde_saphyr::budget! { max_depth: MAX_DEPTH } };
     let parsed = serde_saphyr::from_str_with_options(text, options);
     let raw: Spanned<Raw> = parsed.map_err(|error| malformed(&error))?;
@@ -73,17 +73,17 @@ enum Raw {
     Map(Vec<(Spanned<String>, Spanned<Raw>)>),
 }
 
-fn convert(raw: Spanned<Raw>, source: &str) -> Node {
+fn convert(raw: Spanned<Raw>, source: &str) -> TreeNode {
     let span = raw.defined.span();
     let value = match raw.value {
-        Raw::Null => Value::Null,
-        Raw::Text(text) => Value::Text(text),
-        Raw::Plain(canonical) => Value::Text(spelling(span, source).unwrap_or(canonical)),
-        Raw::List(items) => Value::List(items.into_iter().map(|item| convert(item, source)).collect()),
-        Raw::Map(entries) => Value::Map(
+        Raw::Null => TreeValue::Null,
+        Raw::Text(text) => TreeValue::Text(text),
+        Raw::Plain(canonical) => TreeValue::Text(spelling(span, source).unwrap_or(canonical)),
+        Raw::List(items) => TreeValue::List(items.into_iter().map(|item| convert(item, source)).collect()),
+        Raw::Map(entries) => TreeValue::Map(
             entries
                 .into_iter()
-                .map(|(key, value)| Entry {
+                .map(|(key, value)| TreeEntry {
                     line: key.referenced.line(),
                     name: key.value,
                     node: convert(value, source),
@@ -91,7 +91,7 @@ fn convert(raw: Spanned<Raw>, source: &str) -> Node {
                 .collect(),
         ),
     };
-    Node {
+    TreeNode {
         line: raw.referenced.line(),
         value,
     }
@@ -180,9 +180,9 @@ impl<'de> Visitor<'de> for RawVisitor {
 mod tests {
     use super::*;
 
-    fn entries(text: &str) -> Vec<(String, u64, Value)> {
+    fn entries(text: &str) -> Vec<(String, u64, TreeValue)> {
         match parse(text).expect("YAML").value {
-            Value::Map(entries) => entries
+            TreeValue::Map(entries) => entries
                 .into_iter()
                 .map(|e| (e.name, e.line, e.node.value))
                 .collect(),
@@ -214,8 +214,8 @@ mod tests {
     #[test]
     fn the_spelling_survives_characters_of_several_bytes_and_aliases() {
         let seen = entries("ä: 'ü'\nport: &p 08080\nagain: *p\n");
-        assert_eq!(seen[1].2, Value::Text("08080".into()));
-        assert_eq!(seen[2].2, Value::Text("08080".into()));
+        assert_eq!(seen[1].2, TreeValue::Text("08080".into()));
+        assert_eq!(seen[2].2, TreeValue::Text("08080".into()));
     }
 
     #[test]
@@ -249,6 +249,6 @@ mod tests {
 
     #[test]
     fn an_empty_text_is_nothing() {
-        assert_eq!(parse("").expect("YAML").value, Value::Null);
+        assert_eq!(parse("").expect("YAML").value, TreeValue::Null);
     }
 }

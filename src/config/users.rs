@@ -3,9 +3,9 @@
 use crate::secret::Secret;
 
 use super::hint;
-use super::problem::{Place, Problem};
+use super::problem::{Problem, SettingPlace};
 use super::settings::Setting;
-use super::tree::{self, Entry, Node, Value};
+use super::tree::{self, TreeEntry, TreeNode, TreeValue};
 
 /// One user of the admin API.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub(super) fn parse(setting: Setting, problems: &mut Vec<Problem>) -> Option<Vec
     let before = problems.len();
     let in_text;
     let value = match setting.value {
-        Value::Text(text) => {
+        TreeValue::Text(text) => {
             in_text = true;
             match tree::parse(&text) {
                 Ok(node) => node.value,
@@ -56,7 +56,7 @@ pub(super) fn parse(setting: Setting, problems: &mut Vec<Problem>) -> Option<Vec
             other
         }
     };
-    let Value::List(nodes) = value else {
+    let TreeValue::List(nodes) = value else {
         problems.push(Problem::new(setting.place, "a list of users is expected").hint(FORM));
         return None;
     };
@@ -84,9 +84,9 @@ pub(super) fn parse(setting: Setting, problems: &mut Vec<Problem>) -> Option<Vec
     (problems.len() == before).then_some(users)
 }
 
-fn at_line(place: &Place, line: u64) -> Place {
+fn at_line(place: &SettingPlace, line: u64) -> SettingPlace {
     match place.clone() {
-        Place::File { path, key, .. } => Place::File {
+        SettingPlace::File { path, key, .. } => SettingPlace::File {
             path,
             line: Some(line),
             key,
@@ -95,19 +95,19 @@ fn at_line(place: &Place, line: u64) -> Place {
     }
 }
 
-fn user(node: Node, place: &Place, problems: &mut Vec<Problem>) -> Option<AdminUser> {
-    let Value::Map(entries) = node.value else {
+fn user(node: TreeNode, place: &SettingPlace, problems: &mut Vec<Problem>) -> Option<AdminUser> {
+    let TreeValue::Map(entries) = node.value else {
         problems.push(Problem::new(place.clone(), "a user is a map with username and password").hint(FORM));
         return None;
     };
     let (mut username, mut password, mut role) = (None, None, Role::ReadOnly);
     let before = problems.len();
-    for Entry { name, node, .. } in entries {
+    for TreeEntry { name, node, .. } in entries {
         match (name.as_str(), node.value) {
-            ("username", Value::Text(text)) => username = Some(text),
-            ("password", Value::Text(text)) => password = Some(Secret::new(text)),
-            ("admin", Value::Text(text)) if text == "true" => role = Role::Admin,
-            ("admin", Value::Text(text)) if text == "false" => role = Role::ReadOnly,
+            ("username", TreeValue::Text(text)) => username = Some(text),
+            ("password", TreeValue::Text(text)) => password = Some(Secret::new(text)),
+            ("admin", TreeValue::Text(text)) if text == "true" => role = Role::Admin,
+            ("admin", TreeValue::Text(text)) if text == "false" => role = Role::ReadOnly,
             ("admin", _) => problems.push(Problem::new(place.clone(), "admin is true or false")),
             ("username" | "password", _) => {
                 problems.push(Problem::new(place.clone(), format!("{name} is a text")));

@@ -12,19 +12,19 @@ use super::{BindError, Spot};
 pub struct Addresses {
     /// How many are open.
     pub open: usize,
-    pub unopened: BTreeMap<Spot, Unopened>,
+    pub unopened: BTreeMap<Spot, UnopenedAddress>,
 }
 
 /// An address that cannot be opened now. It is tried again.
 #[derive(Debug, Clone)]
-pub struct Unopened {
+pub struct UnopenedAddress {
     pub vcluster: VclusterName,
     pub error: Arc<BindError>,
 }
 
 impl Addresses {
     /// Why nothing can be served: not one address could be opened, and this is what keeps the first of them.
-    pub fn none_open(&self) -> Option<&Unopened> {
+    pub fn none_open(&self) -> Option<&UnopenedAddress> {
         self.unopened.values().next().filter(|_| self.open == 0)
     }
 

@@ -16,7 +16,7 @@ use super::routes::Route;
 use super::turns::Turns;
 use crate::auth::certificate::ClientCertificate;
 use crate::session::census::{Census, Load};
-use crate::session::{Pools, Session, Setup, Shared};
+use crate::session::{Pools, Session, SessionShared, Setup};
 use crate::stream::Stream;
 
 /// After an accept failed (no file descriptor is left, say), nothing is accepted for this long.
@@ -35,7 +35,7 @@ pub struct DataArbiter {
 #[derive(Debug)]
 pub(super) struct Entrance {
     arbiters: Vec<DataArbiter>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<SessionShared>,
     census: Arc<Census>,
     /// For what anybody can cause. Sessions do not come here.
     pub(super) seldom: Seldom,
@@ -59,7 +59,7 @@ impl DataArbiter {
 }
 
 impl Entrance {
-    pub(super) fn new(arbiters: Vec<DataArbiter>, shared: Arc<Shared>, census: Arc<Census>) -> Self {
+    pub(super) fn new(arbiters: Vec<DataArbiter>, shared: Arc<SessionShared>, census: Arc<Census>) -> Self {
         Self {
             arbiters,
             shared,

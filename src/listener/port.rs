@@ -28,7 +28,7 @@ struct Failed {
 
 /// What became of an attempt to have a port open.
 #[derive(Debug)]
-pub(super) enum Attempt {
+pub(super) enum BindAttempt {
     Open,
     /// Not now, and not the last time.
     Closed(Arc<BindError>),
@@ -42,18 +42,18 @@ impl Port {
         &mut self,
         now: Instant,
         open: impl FnOnce() -> Result<JoinHandle<()>, BindError>,
-    ) -> Attempt {
+    ) -> BindAttempt {
         if self.accepting.is_some() {
-            return Attempt::Open;
+            return BindAttempt::Open;
         }
         if let Some(failed) = self.failed.as_ref().filter(|failed| now < failed.again) {
-            return Attempt::Closed(Arc::clone(&failed.error));
+            return BindAttempt::Closed(Arc::clone(&failed.error));
         }
         let error = match open() {
             Ok(accepting) => {
                 self.failed = None;
                 self.accepting = Some(accepting);
-                return Attempt::Open;
+                return BindAttempt::Open;
             }
             Err(error) => Arc::new(error),
         };
@@ -68,8 +68,8 @@ impl Port {
             again: now + pause,
         });
         match is_news {
-            true => Attempt::Refused(error),
-            false => Attempt::Closed(error),
+            true => BindAttempt::Refused(error),
+            false => BindAttempt::Closed(error),
         }
     }
 
@@ -117,8 +117,8 @@ mod tests {
                 is_tried = true;
                 fails()
             });
-            news += usize::from(matches!(attempt, Attempt::Refused(_)));
-            assert!(!matches!(attempt, Attempt::Open));
+            news += usize::from(matches!(attempt, BindAttempt::Refused(_)));
+            assert!(!matches!(attempt, BindAttempt::Open));
             if is_tried {
                 attempts.push(second);
             }
@@ -130,13 +130,13 @@ mod tests {
     #[actix::test]
     async fn what_is_hastened_is_tried_at_once_and_what_is_open_stays() {
         let (mut port, now) = (Port::default(), Instant::now());
-        assert!(matches!(port.ensure(now, fails), Attempt::Refused(_)));
+        assert!(matches!(port.ensure(now, fails), BindAttempt::Refused(_)));
         let open = || Ok(actix_rt::spawn(pending()));
-        assert!(matches!(port.ensure(now, open), Attempt::Closed(_)));
+        assert!(matches!(port.ensure(now, open), BindAttempt::Closed(_)));
         port.hasten(now);
-        assert!(matches!(port.ensure(now, open), Attempt::Open));
-        assert!(matches!(port.ensure(now, fails), Attempt::Open));
+        assert!(matches!(port.ensure(now, open), BindAttempt::Open));
+        assert!(matches!(port.ensure(now, fails), BindAttempt::Open));
         port.close();
-        assert!(matches!(port.ensure(now, fails), Attempt::Refused(_)));
+        assert!(matches!(port.ensure(now, fails), BindAttempt::Refused(_)));
     }
 }

@@ -17,7 +17,7 @@ const MAX_REST_BYTES: usize = 4096;
 
 /// What a header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(super) enum ProxyOrigin {
     /// The client behind the balancer.
     Client(SocketAddr),
     /// The balancer speaks for itself (its health checks do), or does not say who the client is.
@@ -91,13 +91,13 @@ impl Fixed {
     }
 
     /// Parses the rest, of exactly the length that was announced.
-    pub(super) fn origin(self, rest: &[u8]) -> Result<Origin, BadHeader> {
+    pub(super) fn origin(self, rest: &[u8]) -> Result<ProxyOrigin, BadHeader> {
         let client = match (self.command, self.family) {
-            (Command::Local, _) | (_, Family::Unspecified) => return Ok(Origin::Balancer),
+            (Command::Local, _) | (_, Family::Unspecified) => return Ok(ProxyOrigin::Balancer),
             (Command::Proxy, Family::TcpOverIpv4) => ipv4(rest),
             (Command::Proxy, Family::TcpOverIpv6) => ipv6(rest),
         };
-        client.map(Origin::Client).ok_or(BadHeader::Malformed)
+        client.map(ProxyOrigin::Client).ok_or(BadHeader::Malformed)
     }
 }
 
@@ -117,7 +117,7 @@ fn ipv6(rest: &[u8]) -> Option<SocketAddr> {
 
 /// Parses a whole header as far as it is there: the entrance of the fuzz test. How many bytes it takes, and what it says.
 #[cfg(test)]
-fn parse(bytes: &[u8]) -> Result<(usize, Origin), BadHeader> {
+fn parse(bytes: &[u8]) -> Result<(usize, ProxyOrigin), BadHeader> {
     let fixed = Fixed::parse(bytes.first_chunk().ok_or(BadHeader::Missing)?)?;
     let end = FIXED_BYTES + fixed.rest_bytes;
     let rest = bytes.get(FIXED_BYTES..end).ok_or(BadHeader::Malformed)?;
@@ -140,16 +140,22 @@ mod tests {
     #[test]
     fn the_client_behind_the_balancer_is_told() {
         let client: SocketAddr = "192.0.2.7:54321".parse().unwrap();
-        assert_eq!(parse(&header(0x21, 0x11, &V4)), Ok((28, Origin::Client(client))));
+        assert_eq!(
+            parse(&header(0x21, 0x11, &V4)),
+            Ok((28, ProxyOrigin::Client(client)))
+        );
         let with_extension = [&V4[..], &[0x04, 0, 1, 0]].concat();
         let bytes = [header(0x21, 0x11, &with_extension), b"kafka".to_vec()].concat();
-        assert_eq!(parse(&bytes), Ok((32, Origin::Client(client))));
+        assert_eq!(parse(&bytes), Ok((32, ProxyOrigin::Client(client))));
 
         let mut v6 = [0; 36];
         v6[..16].copy_from_slice(&Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 9).octets());
         v6[32..34].copy_from_slice(&443_u16.to_be_bytes());
         let client = "[2001:db8::9]:443".parse().unwrap();
-        assert_eq!(parse(&header(0x21, 0x21, &v6)), Ok((52, Origin::Client(client))));
+        assert_eq!(
+            parse(&header(0x21, 0x21, &v6)),
+            Ok((52, ProxyOrigin::Client(client)))
+        );
     }
 
     #[test]
@@ -159,7 +165,7 @@ mod tests {
             header(0x20, 0x11, &V4),
             header(0x21, 0x00, b"xyz"),
         ] {
-            assert_eq!(parse(&header).unwrap().1, Origin::Balancer);
+            assert_eq!(parse(&header).unwrap().1, ProxyOrigin::Balancer);
         }
     }
 

@@ -16,7 +16,7 @@ use tracing::{debug, warn};
 
 use super::entrance::Entrance;
 use super::networks::Networks;
-use super::proxy::{FIXED_BYTES, Fixed, Origin};
+use super::proxy::{FIXED_BYTES, Fixed, ProxyOrigin};
 use super::routes::{Route, Routes};
 use super::turned_away::TurnedAway;
 use super::turns::Turns;
@@ -44,7 +44,7 @@ const MAX_LOGGED_NAME_BYTES: usize = 100;
 pub(super) struct Reception {
     pub(super) listener: ListenerName,
     pub(super) guard: Guard,
-    pub(super) target: Target,
+    pub(super) target: LeadsTo,
 }
 
 /// What stands before the sessions of a listener.
@@ -57,7 +57,7 @@ pub struct Guard {
 
 /// Where connections lead.
 #[derive(Debug)]
-pub(super) enum Target {
+pub(super) enum LeadsTo {
     Route(Route),
     ByName(Arc<ArcSwap<Routes>>),
 }
@@ -89,7 +89,7 @@ impl Reception {
                     proxies: None,
                     tls: None,
                 },
-                Target::Route(route),
+                LeadsTo::Route(route),
             ) => Some(route),
             _ => None,
         }
@@ -129,7 +129,7 @@ impl Reception {
             if !trusted.contain(guest.peer.ip()) {
                 return Err(TurnedAway::UntrustedSource);
             }
-            if let Origin::Client(client) = read_origin(&mut socket).await? {
+            if let ProxyOrigin::Client(client) = read_origin(&mut socket).await? {
                 guest.peer = client;
                 guest.seat.comes_from(client.ip());
             }
@@ -183,8 +183,8 @@ impl Reception {
 
     fn route(&self, server_name: Option<&str>) -> Result<Route, TurnedAway> {
         let routes = match &self.target {
-            Target::Route(route) => return Ok(route.clone()),
-            Target::ByName(routes) => routes.load(),
+            LeadsTo::Route(route) => return Ok(route.clone()),
+            LeadsTo::ByName(routes) => routes.load(),
         };
         let name = server_name.ok_or(TurnedAway::NoServerName)?;
         routes.find(name).cloned().ok_or_else(|| {
@@ -195,7 +195,7 @@ impl Reception {
 }
 
 /// Reads the header of a load balancer.
-async fn read_origin(socket: &mut TcpStream) -> Result<Origin, TurnedAway> {
+async fn read_origin(socket: &mut TcpStream) -> Result<ProxyOrigin, TurnedAway> {
     let mut fixed = [0; FIXED_BYTES];
     read_exact(socket, &mut fixed).await?;
     let fixed = Fixed::parse(&fixed)?;

@@ -44,8 +44,8 @@ fn site(ports: &PortBlock) -> Site {
 }
 
 /// The only virtual cluster has these addresses.
-fn serve(doors: Doors) -> Serve {
-    Serve {
+fn serve(doors: Doors) -> SetAddresses {
+    SetAddresses {
         changed: [("v".parse().unwrap(), doors)].into(),
     }
 }
@@ -145,7 +145,7 @@ async fn a_virtual_cluster_that_is_not_named_keeps_its_addresses() {
             (name.parse().unwrap(), doors)
         });
         let changed = changed.collect();
-        bench.listener.send(Serve { changed }).await.unwrap();
+        bench.listener.send(SetAddresses { changed }).await.unwrap();
     };
     serve(vec![("a", vec![0, 1])]).await;
     let mut stays = bench.log_in(0).await;

@@ -20,7 +20,7 @@ pub struct Admin {
 
 /// What was answered: status and body.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     request: String,
     pub status: u16,
     pub body: String,
@@ -43,7 +43,12 @@ impl Admin {
     ///
     /// # Errors
     /// When there is no answer. A refusal is an answer.
-    pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer, QuickstartError> {
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<HttpAnswer, QuickstartError> {
         let url = format!("{}/gateway/v2/{path}", self.url);
         let request = format!("{method} {url}");
         let failed = |source: ureq::Error| QuickstartError::Http {
@@ -60,7 +65,7 @@ impl Admin {
             .map_err(|error| failed(error.into()))?;
         let mut response = self.agent.run(http).map_err(&failed)?;
         let body = response.body_mut().read_to_string().map_err(&failed)?;
-        Ok(Answer {
+        Ok(HttpAnswer {
             request,
             status: response.status().as_u16(),
             body,
@@ -115,7 +120,7 @@ impl Admin {
     }
 }
 
-impl Answer {
+impl HttpAnswer {
     /// The answer, if it was 200.
     ///
     /// # Errors

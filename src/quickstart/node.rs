@@ -42,13 +42,13 @@ pub struct NodeSettings {
 
 /// A running node; it is told to end when this value is dropped.
 #[derive(Debug)]
-pub struct Node {
+pub struct GatewayNode {
     settings: NodeSettings,
     process: Child,
 }
 
-impl Node {
-    /// Starts the process; [`Node::await_ready`] waits until it serves.
+impl GatewayNode {
+    /// Starts the process; [`GatewayNode::await_ready`] waits until it serves.
     ///
     /// # Errors
     /// When the program cannot be started.
@@ -161,7 +161,7 @@ impl Node {
     /// Starts the node again with the same data.
     ///
     /// # Errors
-    /// As [`Node::start`].
+    /// As [`GatewayNode::start`].
     pub fn restart(&mut self) -> Result<(), QuickstartError> {
         self.stop();
         *self = Self::start(self.settings.clone())?;
@@ -169,7 +169,7 @@ impl Node {
     }
 }
 
-impl Drop for Node {
+impl Drop for GatewayNode {
     fn drop(&mut self) {
         self.kill();
     }

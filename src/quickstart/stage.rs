@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::quickstart::admin::Admin;
 use crate::quickstart::error::QuickstartError;
 use crate::quickstart::kafka::{Cluster, Kafka};
-use crate::quickstart::node::{Node, NodeSettings, write_clusters};
+use crate::quickstart::node::{GatewayNode, NodeSettings, write_clusters};
 use crate::quickstart::ports::{self, PortBlock};
 
 /// How many ports for clients each node has: in the port block, and at the usual place.
@@ -31,7 +31,7 @@ pub const MAX_NODES: u16 = 3;
 /// What runs. Dropping it ends everything in order and deletes the directory.
 #[derive(Debug)]
 pub struct Stage {
-    nodes: Vec<Node>,
+    nodes: Vec<GatewayNode>,
     clusters: Vec<(String, Cluster)>,
     kafka: Kafka,
     directory: Scratch,
@@ -129,7 +129,7 @@ impl Stage {
                 .collect(),
         };
         for index in 0..nodes.count {
-            self.nodes.push(Node::start(NodeSettings {
+            self.nodes.push(GatewayNode::start(NodeSettings {
                 program: nodes.program.clone(),
                 id: index + 1,
                 data_dir: self.directory.path.join(format!("node{}", index + 1)),
@@ -142,7 +142,7 @@ impl Stage {
                 more: nodes.more.clone(),
             })?);
         }
-        self.nodes.iter_mut().try_for_each(Node::await_ready)
+        self.nodes.iter_mut().try_for_each(GatewayNode::await_ready)
     }
 
     /// A port for something else, 0 to 7.
@@ -169,16 +169,16 @@ impl Stage {
     }
 
     #[must_use]
-    pub fn nodes(&self) -> &[Node] {
+    pub fn nodes(&self) -> &[GatewayNode] {
         &self.nodes
     }
 
     /// A node, counted from 1.
-    pub fn node_mut(&mut self, node: usize) -> &mut Node {
+    pub fn node_mut(&mut self, node: usize) -> &mut GatewayNode {
         &mut self.nodes[node - 1]
     }
 
-    pub fn nodes_mut(&mut self) -> &mut [Node] {
+    pub fn nodes_mut(&mut self) -> &mut [GatewayNode] {
         &mut self.nodes
     }
 

@@ -23,7 +23,7 @@ use super::limits::Limits;
 use crate::authz::Principal;
 use crate::metrics::{GuardMetrics, SeatLostFor, SeatedAt};
 use chair::Chair;
-use table::{Client, Holder, Lost, Reason, Table};
+use table::{Client, Lost, Reason, SeatHolder, Table};
 
 /// The connections of a node.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub struct Seat {
     census: Arc<Census>,
     load: Load,
     chair: Arc<Chair>,
-    holder: Holder,
+    holder: SeatHolder,
     /// Who is woken when the seat is lost.
     waker: Option<Waker>,
 }
@@ -88,7 +88,7 @@ impl Census {
             census: Arc::clone(self),
             load: Arc::clone(load),
             chair,
-            holder: Holder::Stranger(from),
+            holder: SeatHolder::Stranger(from),
             waker: None,
         }
     }
@@ -124,7 +124,7 @@ impl Census {
 impl Seat {
     /// The connection is not the load balancer's, which it came from, but a client's behind it.
     pub(crate) fn comes_from(&mut self, client: IpAddr) {
-        let to = Holder::Stranger(AddressBlock::of(client));
+        let to = SeatHolder::Stranger(AddressBlock::of(client));
         let from = std::mem::replace(&mut self.holder, to);
         let mut table = self.census.table();
         if !self.chair.is_lost() {
@@ -142,7 +142,7 @@ impl Seat {
         from: IpAddr,
         now: Instant,
     ) -> Result<(), NoSeat> {
-        if matches!(self.holder, Holder::Client(_)) {
+        if matches!(self.holder, SeatHolder::Client(_)) {
             return Ok(());
         }
         if self.chair.is_lost() {
@@ -159,7 +159,7 @@ impl Seat {
             .table()
             .log_in(&self.chair, &self.holder, (&client, at));
         self.census.tell(seated.map_err(|_| NoSeat)?);
-        self.holder = Holder::Client(client);
+        self.holder = SeatHolder::Client(client);
         Ok(())
     }
 

@@ -10,12 +10,12 @@ use klamm_raft::model::{Operation, ResourceType, VclusterName};
 use tracing::{info, warn};
 
 use crate::authz::{Principal, audited_operation, audited_type};
-use crate::fold::{Folded, LeftOut, Verdict};
+use crate::fold::{Folded, LeftOut, LineFate};
 use crate::metrics::GuardMetrics;
 
 /// What is complained of.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) enum Kind {
+pub(super) enum Complaint {
     Denied {
         vcluster: VclusterName,
         principal: Principal,
@@ -43,7 +43,7 @@ pub(super) enum Kind {
 
 /// What the sessions of a node share.
 #[derive(Debug)]
-pub(super) struct Complaints(Folded<Kind>);
+pub(super) struct Complaints(Folded<Complaint>);
 
 impl Complaints {
     pub(super) fn new(metrics: &GuardMetrics) -> Self {
@@ -51,14 +51,14 @@ impl Complaints {
     }
 
     /// Whether a line is to be written; otherwise it is counted. `line` tells it from others of its kind.
-    pub(super) fn may_write(self: &Arc<Self>, now: Instant, kind: &Kind, line: impl Hash) -> bool {
+    pub(super) fn may_write(self: &Arc<Self>, now: Instant, kind: &Complaint, line: impl Hash) -> bool {
         match self.0.judge(now, kind, line) {
-            Verdict::Write => true,
-            Verdict::LeaveOut => false,
-            Verdict::LeaveOutFirst => {
+            LineFate::Write => true,
+            LineFate::LeaveOut => false,
+            LineFate::LeaveOutFirst => {
                 let complaints = Arc::clone(self);
                 tokio::spawn(async move {
-                    tokio::time::sleep(Folded::<Kind>::WINDOW).await;
+                    tokio::time::sleep(Folded::<Complaint>::WINDOW).await;
                     complaints.0.settle().into_iter().for_each(report);
                 });
                 false
@@ -68,7 +68,7 @@ impl Complaints {
 
     /// Says what is wrong with a broker, unless that was said often enough. `whom` is where it is, or what it serves.
     pub(super) fn of_upstream(self: &Arc<Self>, whom: impl Display, what: &'static str, why: impl Display) {
-        let kind = Kind::Upstream {
+        let kind = Complaint::Upstream {
             whom: whom.to_string(),
             what,
         };
@@ -78,10 +78,10 @@ impl Complaints {
     }
 }
 
-fn report(LeftOut { kind, lines }: LeftOut<Kind>) {
-    let within = Folded::<Kind>::WINDOW.as_secs();
+fn report(LeftOut { kind, lines }: LeftOut<Complaint>) {
+    let within = Folded::<Complaint>::WINDOW.as_secs();
     match kind {
-        Some(Kind::Denied {
+        Some(Complaint::Denied {
             vcluster,
             principal,
             operation,
@@ -92,21 +92,21 @@ fn report(LeftOut { kind, lines }: LeftOut<Kind>) {
             "Principal = {principal} is Denied operation = {} on resources of type {}: {lines} more within {within} s",
             audited_operation(operation), audited_type(resource_type),
         ),
-        Some(Kind::LoggedIn { vcluster, principal }) => info!(
+        Some(Complaint::LoggedIn { vcluster, principal }) => info!(
             target: "klamm::audit",
             event = "login", %vcluster, %principal, lines,
             "{lines} more logins within {within} s",
         ),
-        Some(Kind::Upstream { whom, what }) => warn!(
+        Some(Complaint::Upstream { whom, what }) => warn!(
             %whom, lines,
             "upstream: {what}: {lines} more within {within} s",
         ),
-        Some(Kind::Refused { vcluster, reason }) => warn!(
+        Some(Complaint::Refused { vcluster, reason }) => warn!(
             target: "klamm::audit",
             event = "login_refused", %vcluster, kind = reason, lines,
             "{lines} more logins were refused for this reason within {within} s",
         ),
-        Some(Kind::Closed { vcluster, reason }) => warn!(
+        Some(Complaint::Closed { vcluster, reason }) => warn!(
             %vcluster, reason, lines,
             "{lines} more sessions were closed for this reason within {within} s",
         ),
@@ -147,7 +147,7 @@ mod tests {
         let lines = tracing_subscriber::fmt().with_writer(move || writer.clone());
         let _guard = tracing::subscriber::set_default(lines.with_ansi(false).finish());
         let complaints = Arc::new(Complaints::new(&Metrics::new().unwrap().node.guards));
-        let denied = Kind::Denied {
+        let denied = Complaint::Denied {
             vcluster: "tenant".parse().unwrap(),
             principal: Principal::user("eve"),
             operation: Operation::Write,
@@ -156,13 +156,13 @@ mod tests {
         let now = Instant::now();
         let written = (0..100).filter(|topic| complaints.may_write(now, &denied, topic));
         assert_eq!(written.count(), 10);
-        let closed = Kind::Closed {
+        let closed = Complaint::Closed {
             vcluster: "tenant".parse().unwrap(),
             reason: "login_timeout",
         };
         assert!(complaints.may_write(now, &closed, 1));
         assert!(!complaints.may_write(now, &closed, 1));
-        let logged_in = Kind::LoggedIn {
+        let logged_in = Complaint::LoggedIn {
             vcluster: "tenant".parse().unwrap(),
             principal: Principal::user("eve"),
         };
@@ -171,7 +171,7 @@ mod tests {
         for _ in 0..100 {
             complaints.of_upstream("main broker 1", "no connection", "refused");
         }
-        tokio::time::sleep(2 * Folded::<Kind>::WINDOW).await;
+        tokio::time::sleep(2 * Folded::<Complaint>::WINDOW).await;
         let told = log.0.lock().unwrap().clone();
         let told = String::from_utf8(told).unwrap();
         assert_eq!(told.lines().count(), 5, "{told}");

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::end::End;
-use super::inbound::Front;
+use super::inbound::FrameFront;
 use super::limits::Limits;
 use super::progress::Progress;
 
@@ -67,28 +67,28 @@ impl Deadlines {
     }
 
     /// What there is of the client's next frame; all of it that came was read.
-    pub(super) fn frame_awaited(&mut self, now: Instant, front: Front) {
+    pub(super) fn frame_awaited(&mut self, now: Instant, front: FrameFront) {
         self.frame_is(now, front);
         match front {
-            Front::Large(arrived) => {
+            FrameFront::Large(arrived) => {
                 let part = self.limits.min_frame_progress_bytes as u64;
                 self.arrival.waits(now, arrived as u64, part);
             }
-            Front::Nothing | Front::AwaitsMemory | Front::Small(_) => self.arrival.rests(),
+            FrameFront::Nothing | FrameFront::AwaitsMemory | FrameFront::Small(_) => self.arrival.rests(),
         }
     }
 
     /// The same while there is no room to read on: the client may well have sent more.
-    pub(super) fn frame_unread(&mut self, now: Instant, front: Front) {
+    pub(super) fn frame_unread(&mut self, now: Instant, front: FrameFront) {
         self.frame_is(now, front);
         self.arrival.rests();
     }
 
-    fn frame_is(&mut self, now: Instant, front: Front) {
+    fn frame_is(&mut self, now: Instant, front: FrameFront) {
         // While it waits for memory, the client can do nothing about it, and holds nothing.
         self.frame_begun = match front {
-            Front::Nothing | Front::AwaitsMemory => None,
-            Front::Small(_) | Front::Large(_) => Some(self.frame_begun.unwrap_or(now)),
+            FrameFront::Nothing | FrameFront::AwaitsMemory => None,
+            FrameFront::Small(_) | FrameFront::Large(_) => Some(self.frame_begun.unwrap_or(now)),
         };
     }
 
@@ -99,10 +99,10 @@ impl Deadlines {
     }
 
     /// What there is of the broker's next answer, and that all of it that came was read.
-    pub(super) fn answer_awaited(&mut self, now: Instant, front: Front) {
+    pub(super) fn answer_awaited(&mut self, now: Instant, front: FrameFront) {
         match front {
-            Front::Nothing | Front::AwaitsMemory => self.answer.rests(),
-            Front::Small(arrived) | Front::Large(arrived) => {
+            FrameFront::Nothing | FrameFront::AwaitsMemory => self.answer.rests(),
+            FrameFront::Small(arrived) | FrameFront::Large(arrived) => {
                 let part = self.limits.min_frame_progress_bytes as u64;
                 self.answer.waits(now, arrived as u64, part);
             }
@@ -230,7 +230,7 @@ mod tests {
         deadlines.logged_in();
         for second in 0..290 {
             deadlines.active(start + second * SECOND);
-            deadlines.frame_awaited(start + second * SECOND, Front::Small(second as usize));
+            deadlines.frame_awaited(start + second * SECOND, FrameFront::Small(second as usize));
             deadlines.tidied();
         }
         assert_eq!(deadlines.next(), (start + 300 * SECOND, Due::End(End::SlowFrame)));
@@ -244,18 +244,18 @@ mod tests {
         let (mut deadlines, start) = start();
         deadlines.logged_in();
         deadlines.tidied();
-        deadlines.frame_awaited(start, Front::Large(70_000));
-        deadlines.frame_awaited(start + 5 * SECOND, Front::Large(70_001));
+        deadlines.frame_awaited(start, FrameFront::Large(70_000));
+        deadlines.frame_awaited(start + 5 * SECOND, FrameFront::Large(70_001));
         assert_eq!(deadlines.next(), (start + 10 * SECOND, Due::End(End::SlowFrame)));
-        deadlines.frame_awaited(start + 6 * SECOND, Front::Large(70_000 + part));
+        deadlines.frame_awaited(start + 6 * SECOND, FrameFront::Large(70_000 + part));
         assert_eq!(deadlines.next(), (start + 16 * SECOND, Due::End(End::SlowFrame)));
-        deadlines.frame_awaited(start + 7 * SECOND, Front::AwaitsMemory);
+        deadlines.frame_awaited(start + 7 * SECOND, FrameFront::AwaitsMemory);
         assert_eq!(
             deadlines.next().1,
             Due::End(End::Idle),
             "nobody waits for the client"
         );
-        deadlines.frame_awaited(start + 200 * SECOND, Front::Large(70_000));
+        deadlines.frame_awaited(start + 200 * SECOND, FrameFront::Large(70_000));
         deadlines.frame_arrived();
         assert_eq!(deadlines.next().1, Due::End(End::Idle));
     }
@@ -267,9 +267,9 @@ mod tests {
         deadlines.logged_in();
         deadlines.active(start + 250 * SECOND);
         deadlines.tidied();
-        deadlines.frame_awaited(start, Front::Large(70_000));
+        deadlines.frame_awaited(start, FrameFront::Large(70_000));
         for second in 0..250 {
-            deadlines.frame_unread(start + second * SECOND, Front::Large(70_000));
+            deadlines.frame_unread(start + second * SECOND, FrameFront::Large(70_000));
         }
         assert_eq!(deadlines.next(), (start + 300 * SECOND, Due::End(End::SlowFrame)));
     }
@@ -279,10 +279,10 @@ mod tests {
         let (mut deadlines, start) = start();
         deadlines.logged_in();
         deadlines.tidied();
-        deadlines.answer_awaited(start, Front::Nothing);
+        deadlines.answer_awaited(start, FrameFront::Nothing);
         assert_eq!(deadlines.next().1, Due::End(End::Idle));
-        deadlines.answer_awaited(start + SECOND, Front::Small(3));
-        deadlines.answer_awaited(start + 2 * SECOND, Front::Small(4));
+        deadlines.answer_awaited(start + SECOND, FrameFront::Small(3));
+        deadlines.answer_awaited(start + 2 * SECOND, FrameFront::Small(4));
         assert_eq!(
             deadlines.next(),
             (start + 31 * SECOND, Due::End(End::UpstreamStalled))

@@ -9,7 +9,7 @@ use super::Session;
 use super::end::End;
 use super::login::wall_clock;
 use super::pause::Pause;
-use super::pipeline::Asked;
+use super::pipeline::RequestHead;
 use super::serve::destination;
 use crate::auth::{BrokerAnswer, KeyNeed, ToBroker, Turn};
 use crate::backend::Lane;
@@ -24,31 +24,31 @@ impl Session {
         &mut self,
         provider: ProviderName,
         need: KeyNeed,
-        asked: Asked,
+        head: RequestHead,
     ) -> Result<(), End> {
         if need == KeyNeed::AsTheyAre {
-            return self.have_keys(need, asked);
+            return self.have_keys(need, head);
         }
         let looked = self.setup.shared.keys.look_again(&provider);
         let limit = self.setup.shared.limits.need_timeout;
         // Late or not, the token is judged by the keys that are there then.
         self.pauses.requests = Some(Pause::within(limit, looked, (), move |session, ()| {
-            session.have_keys(KeyNeed::Fresher, asked)
+            session.have_keys(KeyNeed::Fresher, head)
         }));
         Ok(())
     }
 
     /// The keys are as fresh as was asked for.
-    fn have_keys(&mut self, need: KeyNeed, asked: Asked) -> Result<(), End> {
+    fn have_keys(&mut self, need: KeyNeed, head: RequestHead) -> Result<(), End> {
         let directory = self.setup.door.view.load().directory.clone();
         let ring = self.setup.shared.keys.ring();
         let turn = self.conversation.with_keys(&directory, &ring, need, wall_clock());
-        self.on_turn(turn, directory, asked)
+        self.on_turn(turn, directory, head)
     }
 
     /// The broker is to judge a message of the client. It waits until the broker owes nothing.
-    pub(super) fn relay(&mut self, to_broker: ToBroker, asked: Asked) {
-        self.deferred = Some((to_broker, asked));
+    pub(super) fn relay(&mut self, to_broker: ToBroker, head: RequestHead) {
+        self.deferred = Some((to_broker, head));
     }
 
     /// Relays what waits for that, once nothing else is in flight.
@@ -56,7 +56,7 @@ impl Session {
         if !self.is_quiet() {
             return Ok(());
         }
-        let Some((to_broker, asked)) = self.deferred.take() else {
+        let Some((to_broker, head)) = self.deferred.take() else {
             return Ok(());
         };
         let view = self.setup.door.view.load();
@@ -75,13 +75,13 @@ impl Session {
                     }
                 }
             },
-            move |session, relayed| session.relayed(relayed, asked),
+            move |session, relayed| session.relayed(relayed, head),
         ));
         Ok(())
     }
 
     /// The broker has answered.
-    fn relayed(&mut self, relayed: Relayed, asked: Asked) -> Result<(), End> {
+    fn relayed(&mut self, relayed: Relayed, head: RequestHead) -> Result<(), End> {
         let (lane, answer) = relayed?;
         let directory = self.setup.door.view.load().directory.clone();
         let turn = self.conversation.relayed(answer, &directory, wall_clock());
@@ -89,6 +89,6 @@ impl Session {
         if !matches!(turn, Turn::Refused { .. }) {
             self.upstream.give_own(lane);
         }
-        self.on_turn(turn, directory, asked)
+        self.on_turn(turn, directory, head)
     }
 }

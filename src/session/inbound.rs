@@ -64,7 +64,7 @@ pub(super) enum Filled {
 
 /// What there is of the frame that is not whole yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Front {
+pub(super) enum FrameFront {
     Nothing,
     /// It is not read any further before others give back what they hold.
     AwaitsMemory,
@@ -114,12 +114,12 @@ impl Inbound {
     }
 
     /// What there is of the next frame, after a read.
-    pub(super) fn front(&self) -> Front {
+    pub(super) fn front(&self) -> FrameFront {
         match self.frame_bytes {
-            _ if self.buffer.is_empty() => Front::Nothing,
-            _ if self.wait.is_some() => Front::AwaitsMemory,
-            Some(frame_bytes) if frame_bytes > FREE_FRAME_BYTES => Front::Large(self.buffer.len()),
-            _ => Front::Small(self.buffer.len()),
+            _ if self.buffer.is_empty() => FrameFront::Nothing,
+            _ if self.wait.is_some() => FrameFront::AwaitsMemory,
+            Some(frame_bytes) if frame_bytes > FREE_FRAME_BYTES => FrameFront::Large(self.buffer.len()),
+            _ => FrameFront::Small(self.buffer.len()),
         }
     }
 

@@ -9,17 +9,17 @@ use klamm_raft::seats::AddressBlock;
 use tracing::{info, warn};
 
 use super::census::NoSeat;
-use super::complaints::Kind;
+use super::complaints::Complaint;
 use super::end::End;
 use super::failed_logins::Guesser;
 use super::inbound::Frame;
 use super::pause::Pause;
-use super::pipeline::Asked;
-use super::stage::Stage;
+use super::pipeline::RequestHead;
+use super::stage::SessionStage;
 use super::{Session, canonical};
-use crate::auth::password::Verdict;
+use crate::auth::password::PasswordVerdict;
 use crate::auth::scram::Nonce;
-use crate::auth::{Directory, Moment, Refusal, SaslRequest, Turn, UnixMillis};
+use crate::auth::{Directory, LoginRefusal, Moment, SaslRequest, Turn, UnixMillis};
 use crate::backend::LoginAs;
 use crate::vcluster::api;
 use crate::vcluster::plan::{Caller, Front, SeenAs, Stay};
@@ -49,7 +49,7 @@ impl Session {
     }
 
     /// A SaslHandshake or SaslAuthenticate.
-    pub(super) fn on_sasl(&mut self, frame: &Frame, asked: Asked) -> Result<(), End> {
+    pub(super) fn on_sasl(&mut self, frame: &Frame, head: RequestHead) -> Result<(), End> {
         let Ok(header) = RequestHeader::parse(&frame.bytes) else {
             self.drain(End::BadRequest);
             return Ok(());
@@ -69,11 +69,11 @@ impl Session {
             return Ok(());
         }
         let turn = self.conversation.request(&request, &directory, moment);
-        self.on_turn(turn, directory, asked)
+        self.on_turn(turn, directory, head)
     }
 
     /// A bare SASL message.
-    pub(super) fn on_raw_sasl(&mut self, message: &[u8], asked: Asked) -> Result<(), End> {
+    pub(super) fn on_raw_sasl(&mut self, message: &[u8], head: RequestHead) -> Result<(), End> {
         let directory = Arc::clone(&self.setup.door.view.load().directory);
         let Some(moment) = moment() else {
             self.drain(End::NoRandomness);
@@ -83,26 +83,31 @@ impl Session {
             return Ok(());
         }
         let turn = self.conversation.raw(message, &directory, moment);
-        self.on_turn(turn, directory, asked)
+        self.on_turn(turn, directory, head)
     }
 
     /// Carries out what a SASL message came to.
-    pub(super) fn on_turn(&mut self, turn: Turn, directory: Arc<Directory>, asked: Asked) -> Result<(), End> {
+    pub(super) fn on_turn(
+        &mut self,
+        turn: Turn,
+        directory: Arc<Directory>,
+        head: RequestHead,
+    ) -> Result<(), End> {
         match turn {
             Turn::Answer(answer) => {
                 if self.conversation.is_under_way() {
-                    self.stage = Stage::Exchanging;
+                    self.stage = SessionStage::Exchanging;
                 }
-                self.reply(answer, asked);
+                self.reply(answer, head);
             }
             Turn::LoggedIn(answer) => {
                 self.logged_in(directory)?;
-                self.reply(answer, asked);
+                self.reply(answer, head);
             }
             Turn::Refused { kind, answer } => {
-                self.fails(kind, directory.vcluster(), answer.map(|answer| (answer, asked)));
+                self.fails(kind, directory.vcluster(), answer.map(|answer| (answer, head)));
             }
-            Turn::Keys { provider, need } => self.need_keys(provider, need, asked)?,
+            Turn::Keys { provider, need } => self.need_keys(provider, need, head)?,
             Turn::Password(check) => {
                 let is_known = self.setup.shared.passwords.is_known_right(&check);
                 if !is_known && !self.hears(directory.vcluster()) {
@@ -113,12 +118,12 @@ impl Session {
                 let (passwords, patience) = (Arc::clone(&shared.passwords), shared.limits.need_timeout);
                 self.pauses.requests = Some(Pause::until(
                     async move { passwords.check(check, (who, debt), patience).await },
-                    move |session, verdict| session.checked(verdict, asked),
+                    move |session, verdict| session.checked(verdict, head),
                 ));
             }
             Turn::Relay(to_broker) => {
                 if self.hears(directory.vcluster()) {
-                    self.relay(to_broker, asked);
+                    self.relay(to_broker, head);
                 }
             }
         }
@@ -126,10 +131,10 @@ impl Session {
     }
 
     /// A password was checked.
-    fn checked(&mut self, verdict: Verdict, asked: Asked) -> Result<(), End> {
+    fn checked(&mut self, verdict: PasswordVerdict, head: RequestHead) -> Result<(), End> {
         let directory = Arc::clone(&self.setup.door.view.load().directory);
         let turn = self.conversation.checked(verdict, &directory, wall_clock());
-        self.on_turn(turn, directory, asked)
+        self.on_turn(turn, directory, head)
     }
 
     fn logged_in(&mut self, directory: Arc<Directory>) -> Result<(), End> {
@@ -154,7 +159,7 @@ impl Session {
             .and_then(|expires| self.now.checked_add(left(expires)));
         let principal = login.principal.clone();
         let (mechanism, again) = (login.means(), self.caller.is_some());
-        let kind = Kind::LoggedIn {
+        let kind = Complaint::LoggedIn {
             vcluster: directory.vcluster().clone(),
             principal: principal.clone(),
         };
@@ -187,7 +192,7 @@ impl Session {
                 false => Stay::Here,
             },
         });
-        self.stage = Stage::Serving;
+        self.stage = SessionStage::Serving;
         self.inbound
             .set_limits(self.setup.shared.limits.max_frame_bytes, api::ANSWERED_HERE);
         self.deadlines.logged_in();
@@ -207,13 +212,18 @@ impl Session {
         let failed_logins = &self.setup.shared.failed_logins;
         let is_heard = failed_logins.is_heard(&self.guesser(vcluster), self.now);
         if !is_heard {
-            self.fails(Refusal::NotHeard, vcluster, None);
+            self.fails(LoginRefusal::NotHeard, vcluster, None);
         }
         is_heard
     }
 
     /// Closes the connection after a while, with an answer or without.
-    fn fails(&mut self, kind: Refusal, vcluster: &VclusterName, answer: Option<(Segments, Asked)>) {
+    fn fails(
+        &mut self,
+        kind: LoginRefusal,
+        vcluster: &VclusterName,
+        answer: Option<(Segments, RequestHead)>,
+    ) {
         self.refused(kind, vcluster);
         let shared = &self.setup.shared;
         let delay = match kind.is_guess() {
@@ -221,20 +231,20 @@ impl Session {
             false => shared.limits.failed_login_delay,
         };
         self.pauses.requests = Some(Pause::until(tokio::time::sleep(delay), |session, ()| {
-            if let Some((answer, asked)) = answer {
-                session.reply(answer, asked);
+            if let Some((answer, head)) = answer {
+                session.reply(answer, head);
             }
             session.drain(End::LoginRefused);
             Ok(())
         }));
     }
 
-    pub(super) fn refused(&self, kind: Refusal, vcluster: &VclusterName) {
+    pub(super) fn refused(&self, kind: LoginRefusal, vcluster: &VclusterName) {
         self.setup.door.metrics.login_failed(kind.label());
         let user = self.conversation.attempted_user().unwrap_or("-");
         let rule = self.conversation.unmet_rule();
         let peer = self.setup.peer;
-        let complaint = Kind::Refused {
+        let complaint = Complaint::Refused {
             vcluster: vcluster.clone(),
             reason: kind.label().name(),
         };

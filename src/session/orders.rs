@@ -12,7 +12,7 @@ use super::end::End;
 /// What the sessions of an address should do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Orders {
-    pub mode: Mode,
+    pub mode: SessionMode,
     /// Counts up when sessions should look at once whether their accounts and tokens still exist. Each request looks
     /// anyway.
     pub recheck: u64,
@@ -20,7 +20,7 @@ pub struct Orders {
 
 /// Whether the sessions of an address go on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Mode {
+pub enum SessionMode {
     #[default]
     Serve,
     /// Finish what is in flight, then close; not all sessions at once.
@@ -66,7 +66,7 @@ impl Feed {
             Poll::Ready((_, false)) => {
                 self.next = Box::pin(std::future::pending());
                 Some(Orders {
-                    mode: Mode::Close(End::Drained),
+                    mode: SessionMode::Close(End::Drained),
                     recheck: 0,
                 })
             }
@@ -108,16 +108,16 @@ mod tests {
         assert_eq!(feed.poll(&mut cx), None);
 
         sender.send_modify(|orders| orders.recheck = 1);
-        sender.send_modify(|orders| orders.mode = Mode::Drain);
+        sender.send_modify(|orders| orders.mode = SessionMode::Drain);
         let latest = Orders {
-            mode: Mode::Drain,
+            mode: SessionMode::Drain,
             recheck: 1,
         };
         assert_eq!(feed.poll(&mut cx), Some(latest));
         assert_eq!(feed.poll(&mut cx), None);
 
         drop(sender);
-        assert_eq!(feed.poll(&mut cx).unwrap().mode, Mode::Close(End::Drained));
+        assert_eq!(feed.poll(&mut cx).unwrap().mode, SessionMode::Close(End::Drained));
         assert_eq!(feed.poll(&mut cx), None);
     }
 }

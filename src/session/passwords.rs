@@ -11,7 +11,7 @@ use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use prometheus::IntGauge;
 
-use crate::auth::password::{PasswordCheck, Verdict};
+use crate::auth::password::{PasswordCheck, PasswordVerdict};
 use crate::metrics::NodeMetrics;
 use crate::session::failed_logins::{Debt, Guesser};
 use line::Line;
@@ -71,17 +71,17 @@ impl Passwords {
         check: PasswordCheck,
         (who, debt): (Guesser, Debt),
         patience: Duration,
-    ) -> Verdict {
+    ) -> PasswordVerdict {
         if self.is_known_right(&check) {
-            return Verdict::Right;
+            return PasswordVerdict::Right;
         }
         let _counted = Counted::new(&self.metrics.password_checks);
         let Ok(turn) = tokio::time::timeout(patience, self.line.turn(who, debt)).await else {
-            return Verdict::NotChecked;
+            return PasswordVerdict::NotChecked;
         };
         // Somebody else may have had the same one checked in the meantime.
         if self.is_known_right(&check) {
-            return Verdict::Right;
+            return PasswordVerdict::Right;
         }
         let ran = check.clone();
         let verdict = tokio::task::spawn_blocking(move || {
@@ -90,8 +90,8 @@ impl Passwords {
             drop(turn);
             verdict
         });
-        let verdict = verdict.await.unwrap_or(Verdict::NotChecked);
-        if verdict == Verdict::Right {
+        let verdict = verdict.await.unwrap_or(PasswordVerdict::NotChecked);
+        if verdict == PasswordVerdict::Right {
             self.remember(&check);
         }
         verdict

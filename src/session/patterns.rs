@@ -22,7 +22,7 @@ const MAX_KNOWN_OF_ONE: usize = 8;
 const MAX_KNOWN: usize = 256;
 
 /// Whose expression it is.
-pub(super) type Owner = (VclusterName, Principal);
+pub(super) type PatternOwner = (VclusterName, Principal);
 
 /// What the sessions of a node share.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Patterns {
 
 #[derive(Debug, Default)]
 struct Book {
-    owners: HashMap<Owner, Part>,
+    owners: HashMap<PatternOwner, Part>,
     known: usize,
     waiting: usize,
 }
@@ -62,7 +62,7 @@ impl Default for Part {
 /// A request that waits. When it is dropped it waits no more.
 struct Waiting<'a> {
     patterns: &'a Patterns,
-    owner: &'a Owner,
+    owner: &'a PatternOwner,
     turn: Arc<Semaphore>,
 }
 
@@ -91,7 +91,12 @@ impl Patterns {
     }
 
     /// What the expression comes to, if that is known within `patience`.
-    pub(super) async fn compile(self: Arc<Self>, owner: Owner, text: String, patience: Duration) -> Compiled {
+    pub(super) async fn compile(
+        self: Arc<Self>,
+        owner: PatternOwner,
+        text: String,
+        patience: Duration,
+    ) -> Compiled {
         if let Some(compiled) = self.book().recall(&owner, &text) {
             return compiled;
         }
@@ -103,7 +108,7 @@ impl Patterns {
         compiled
     }
 
-    async fn compile_in_turn(self: Arc<Self>, owner: &Owner, text: String) -> Compiled {
+    async fn compile_in_turn(self: Arc<Self>, owner: &PatternOwner, text: String) -> Compiled {
         let waiting = self.wait(owner).ok_or(NoPattern::Busy)?;
         let own = Arc::clone(&waiting.turn);
         let own = own.acquire_owned().await.map_err(|_| NoPattern::Busy)?;
@@ -121,7 +126,7 @@ impl Patterns {
     /// Also when nobody waits for it any more: the turns are over when it is done, and it is known then.
     fn run(
         &self,
-        owner: Owner,
+        owner: PatternOwner,
         text: String,
         turns: (OwnedSemaphorePermit, OwnedSemaphorePermit),
     ) -> Compiled {
@@ -132,7 +137,7 @@ impl Patterns {
         compiled
     }
 
-    fn wait<'a>(&'a self, owner: &'a Owner) -> Option<Waiting<'a>> {
+    fn wait<'a>(&'a self, owner: &'a PatternOwner) -> Option<Waiting<'a>> {
         let mut book = self.book();
         if book.waiting >= MAX_WAITING {
             return None;
@@ -159,7 +164,7 @@ impl Patterns {
 }
 
 impl Book {
-    fn recall(&mut self, owner: &Owner, text: &str) -> Option<Compiled> {
+    fn recall(&mut self, owner: &PatternOwner, text: &str) -> Option<Compiled> {
         let known = &mut self.owners.get_mut(owner)?.known;
         let place = known.iter().position(|(of, _)| of == text)?;
         let entry = known.remove(place)?;
@@ -168,7 +173,7 @@ impl Book {
         Some(compiled)
     }
 
-    fn remember(&mut self, owner: Owner, text: String, compiled: Compiled) {
+    fn remember(&mut self, owner: PatternOwner, text: String, compiled: Compiled) {
         if self.known >= MAX_KNOWN {
             self.known = 0;
             self.owners.retain(|_, part| {
@@ -200,7 +205,7 @@ mod tests {
         Arc::new(Patterns::new(Metrics::new().unwrap().node.guards.clone()))
     }
 
-    fn owner(name: &str) -> Owner {
+    fn owner(name: &str) -> PatternOwner {
         ("tenant".parse().unwrap(), Principal::user(name))
     }
 

@@ -8,7 +8,7 @@ use crate::wire::Segments;
 
 /// A request, for its metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct RequestHead {
     pub(super) api_key: i16,
     pub(super) version: i16,
     pub(super) correlation_id: i32,
@@ -16,7 +16,7 @@ pub(super) struct Asked {
     pub(super) at: Instant,
 }
 
-impl Asked {
+impl RequestHead {
     /// What a frame asks, by how its header begins; none when it is shorter than that.
     pub(super) fn of(frame: &[u8], at: Instant) -> Option<Self> {
         let &[k0, k1, v0, v1, c0, c1, c2, c3] = frame.first_chunk()?;
@@ -35,13 +35,13 @@ impl Asked {
 }
 
 /// An answer that was made here and waits for its turn.
-pub(super) type Ready = (Segments, Asked);
+pub(super) type Ready = (Segments, RequestHead);
 
 /// A forwarded request, and the requests after it that were answered here.
 #[derive(Debug)]
 pub(super) struct Awaited {
     pub(super) pending: Pending,
-    pub(super) asked: Asked,
+    pub(super) head: RequestHead,
     /// What is written right after its answer.
     pub(super) followers: Vec<Ready>,
 }
@@ -56,23 +56,23 @@ pub(super) struct Pipeline {
 
 impl Pipeline {
     /// A request was forwarded whose answer is expected.
-    pub(super) fn expect(&mut self, pending: Pending, asked: Asked) {
+    pub(super) fn expect(&mut self, pending: Pending, head: RequestHead) {
         let followers = Vec::new();
         self.awaited.push_back(Awaited {
             pending,
-            asked,
+            head,
             followers,
         });
     }
 
     /// A request was answered here. Gives the answer back when it may be written now.
-    pub(super) fn reply(&mut self, answer: Segments, asked: Asked) -> Option<Ready> {
+    pub(super) fn reply(&mut self, answer: Segments, head: RequestHead) -> Option<Ready> {
         match self.awaited.back_mut() {
-            None => Some((answer, asked)),
+            None => Some((answer, head)),
             Some(before) => {
                 self.followers += 1;
                 self.follower_bytes += answer.len();
-                before.followers.push((answer, asked));
+                before.followers.push((answer, head));
                 None
             }
         }
@@ -131,26 +131,26 @@ mod tests {
         let mut pipeline = Pipeline::default();
         let mut seen = Vec::new();
         for (number, event) in events.chars().enumerate() {
-            let asked = Asked {
+            let head = RequestHead {
                 api_key: number as i16,
                 version: 0,
                 correlation_id: 0,
                 at,
             };
             match event {
-                'f' => pipeline.expect(crate::vcluster::pending::samples::pending(number as i32), asked),
+                'f' => pipeline.expect(crate::vcluster::pending::samples::pending(number as i32), head),
                 'l' => {
                     let answer = Segments(smallvec::smallvec![Bytes::from(vec![0; 10])]);
                     seen.extend(
                         pipeline
-                            .reply(answer, asked)
-                            .map(|(_, asked)| asked.api_key as usize),
+                            .reply(answer, head)
+                            .map(|(_, head)| head.api_key as usize),
                     );
                 }
                 _ => {
                     let first = pipeline.answered().unwrap();
-                    seen.push(first.asked.api_key as usize);
-                    seen.extend(first.followers.iter().map(|(_, asked)| asked.api_key as usize));
+                    seen.push(first.head.api_key as usize);
+                    seen.extend(first.followers.iter().map(|(_, head)| head.api_key as usize));
                 }
             }
             assert_eq!(pipeline.waiting_bytes(), 10 * pipeline.followers);
@@ -175,15 +175,15 @@ mod tests {
 
     #[test]
     fn what_is_unanswered_is_counted() {
-        let asked = Asked {
+        let head = RequestHead {
             api_key: 0,
             version: 0,
             correlation_id: 0,
             at: Instant::now(),
         };
         let mut pipeline = Pipeline::default();
-        pipeline.expect(crate::vcluster::pending::samples::pending(1), asked);
-        assert!(pipeline.reply(Segments::default(), asked).is_none());
+        pipeline.expect(crate::vcluster::pending::samples::pending(1), head);
+        assert!(pipeline.reply(Segments::default(), head).is_none());
         assert_eq!(pipeline.len(), 2);
         pipeline.answered();
         assert!(pipeline.is_empty());

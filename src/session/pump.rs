@@ -11,10 +11,10 @@ use super::Session;
 use super::deadlines::Due;
 use super::end::End;
 use super::inbound::{Filled, Frame, end_of};
-use super::orders::{Mode, Orders};
+use super::orders::{Orders, SessionMode};
 use super::pause::Way;
-use super::pipeline::Asked;
-use super::stage::Stage;
+use super::pipeline::RequestHead;
+use super::stage::SessionStage;
 use crate::vcluster::api::table::Api;
 use crate::vcluster::plan::{Caller, Place, Stay};
 
@@ -81,7 +81,7 @@ impl Session {
             self.upstream.poll_write(cx)?;
             let upstream = self.read_upstream(cx)?;
             self.write_client(cx)?;
-            if let Stage::Draining(end) = self.stage
+            if let SessionStage::Draining(end) = self.stage
                 && self.is_finished()
             {
                 return Err(end);
@@ -113,12 +113,12 @@ impl Session {
 
     fn obey(&mut self, orders: Orders) -> Result<(), End> {
         match orders.mode {
-            Mode::Close(end) => return Err(end),
-            Mode::Drain => {
+            SessionMode::Close(end) => return Err(end),
+            SessionMode::Drain => {
                 let wait = self.stays_when_draining();
                 self.deadlines.drain_at(self.now + wait, End::Drained);
             }
-            Mode::Serve => {}
+            SessionMode::Serve => {}
         }
         let view = self.setup.door.view.load();
         self.check_login(&view.directory)
@@ -127,7 +127,7 @@ impl Session {
     /// How long this session goes on serving on a node that drains.
     fn stays_when_draining(&self) -> Duration {
         let limits = &self.setup.shared.limits;
-        if self.stage != Stage::Serving {
+        if self.stage != SessionStage::Serving {
             // Somebody who comes back is told where to go, and does not have to ask for it at the bootstrap addresses.
             return limits.drain_visit;
         }
@@ -198,14 +198,14 @@ impl Session {
 
     fn take(&mut self, frame: Frame) -> Result<(), End> {
         if self.conversation.expects_raw() {
-            let asked = Asked {
+            let head = RequestHead {
                 api_key: SASL_AUTHENTICATE,
                 version: 0,
                 correlation_id: 0,
                 at: self.now,
             };
-            self.asked(asked);
-            return self.on_raw_sasl(&frame.bytes, asked);
+            self.count_request(head);
+            return self.on_raw_sasl(&frame.bytes, head);
         }
         self.on_request(frame)
     }
@@ -273,9 +273,9 @@ impl Session {
     }
 
     /// Drains a session that should go elsewhere once its client has asked for the addresses of brokers.
-    pub(super) fn has_directed(&mut self, asked: Asked) {
+    pub(super) fn has_directed(&mut self, head: RequestHead) {
         let goes = |caller: &Caller| caller.stay == Stay::Elsewhere && caller.place != Place::Bootstrap;
-        if asked.api_key == Api::Metadata.key() && self.caller.as_ref().is_some_and(goes) {
+        if head.api_key == Api::Metadata.key() && self.caller.as_ref().is_some_and(goes) {
             self.drain(End::Drained);
         }
     }

@@ -11,13 +11,13 @@ use tracing::info;
 
 use super::Session;
 use super::budget::Share;
-use super::complaints::Kind;
+use super::complaints::Complaint;
 use super::end::End;
 use super::errands;
 use super::inbound::Frame;
 use super::pause::Pause;
-use super::pipeline::Asked;
-use super::stage::Route;
+use super::pipeline::RequestHead;
+use super::stage::Handling;
 use super::upstream::Destination;
 use crate::auth::Conversation;
 use crate::authz::{AuditLine, Decision, Resource};
@@ -35,51 +35,51 @@ use crate::wire::{self, Segments};
 struct Unplanned {
     frame: Bytes,
     share: Option<Rc<Share>>,
-    asked: Asked,
+    head: RequestHead,
 }
 
 impl Session {
     /// A frame that is a request.
     pub(super) fn on_request(&mut self, frame: Frame) -> Result<(), End> {
-        let Some(asked) = Asked::of(&frame.bytes, self.now) else {
+        let Some(head) = RequestHead::of(&frame.bytes, self.now) else {
             self.drain(End::BadRequest);
             return Ok(());
         };
-        self.asked(asked);
-        let mut route = self.stage.route(asked.api_key, Conversation::is_sasl);
-        if route == Route::LogIn {
+        self.count_request(head);
+        let mut route = self.stage.route(head.api_key, Conversation::is_sasl);
+        if route == Handling::LogIn {
             if self.entry() != Entry::BySasl {
                 self.on_accept();
             }
             route = match self.pauses.requests {
                 // The connection is closed after a while, unanswered.
                 Some(_) => return Ok(()),
-                None => self.stage.route(asked.api_key, Conversation::is_sasl),
+                None => self.stage.route(head.api_key, Conversation::is_sasl),
             };
         }
         match route {
-            Route::LogIn => self.drain(End::NotLoggedIn),
-            Route::Refuse(end) => self.drain(end),
-            Route::OutOfTurn => {
+            Handling::LogIn => self.drain(End::NotLoggedIn),
+            Handling::Refuse(end) => self.drain(end),
+            Handling::OutOfTurn => {
                 if let Some(answer) = api::out_of_turn(&self.setup.door.view.load(), &frame.bytes) {
-                    self.reply(answer, asked);
+                    self.reply(answer, head);
                 }
                 self.drain(End::NotLoggedIn);
             }
-            Route::Sasl => self.on_sasl(&frame, asked)?,
-            Route::ApiVersions if self.is_expired() => return Err(End::SessionExpired),
-            Route::ApiVersions => match api::api_versions(&self.setup.door.view.load(), &frame.bytes) {
-                Ok(answer) => self.reply(answer, asked),
+            Handling::Sasl => self.on_sasl(&frame, head)?,
+            Handling::ApiVersions if self.is_expired() => return Err(End::SessionExpired),
+            Handling::ApiVersions => match api::api_versions(&self.setup.door.view.load(), &frame.bytes) {
+                Ok(answer) => self.reply(answer, head),
                 Err(_) => self.drain(End::BadRequest),
             },
-            Route::Serve => {
+            Handling::Serve => {
                 let request = Unplanned {
                     frame: frame.bytes,
                     share: frame.share,
-                    asked,
+                    head,
                 };
                 self.serve(request, Attempt::First)?;
-                self.has_directed(asked);
+                self.has_directed(head);
             }
         }
         Ok(())
@@ -96,11 +96,11 @@ impl Session {
             return Err(End::NotLoggedIn);
         };
         self.setup.seat.asked(self.now);
-        let Unplanned { frame, share, asked } = request;
+        let Unplanned { frame, share, head } = request;
         let planned = api::request(&view, caller, &mut self.subscriptions, frame, attempt);
-        self.audit(&view, caller, asked.api_key, &planned.denied);
-        self.count(&LocalErrors::of_plan(&planned.plan, asked.api()), asked);
-        self.carry_out(&view, planned.plan, share, asked)
+        self.audit(&view, caller, head.api_key, &planned.denied);
+        self.count(&LocalErrors::of_plan(&planned.plan, head.api()), head);
+        self.carry_out(&view, planned.plan, share, head)
     }
 
     fn carry_out(
@@ -108,13 +108,13 @@ impl Session {
         view: &View,
         plan: Plan,
         share: Option<Rc<Share>>,
-        asked: Asked,
+        head: RequestHead,
     ) -> Result<(), End> {
         match plan {
-            Plan::Reply(answer) => self.reply(answer, asked),
-            Plan::Forward(forward) => self.forward(view, forward, share, asked)?,
+            Plan::Reply(answer) => self.reply(answer, head),
+            Plan::Forward(forward) => self.forward(view, forward, share, head)?,
             Plan::Drop => {}
-            Plan::Need(need) => self.find_out(need, share, asked)?,
+            Plan::Need(need) => self.find_out(need, share, head)?,
             Plan::Close(reason) => self.drain(reason.into()),
         }
         Ok(())
@@ -126,15 +126,20 @@ impl Session {
     }
 
     /// Several physical clusters have answered, or not.
-    fn gathered(&mut self, gathering: Gathering, answers: Vec<CallResult>, asked: Asked) -> Result<(), End> {
+    fn gathered(
+        &mut self,
+        gathering: Gathering,
+        answers: Vec<CallResult>,
+        head: RequestHead,
+    ) -> Result<(), End> {
         let view = self.setup.door.view.load();
         let Some(caller) = &self.caller else {
             return Err(End::NotLoggedIn);
         };
         let Gathered { plan, errors } = api::gathered(&view, caller, gathering, answers)
-            .map_err(|error| self.bad_answer(&view, asked, &error))?;
-        self.count(&errors, asked);
-        self.carry_out(&view, plan, None, asked)
+            .map_err(|error| self.bad_answer(&view, head, &error))?;
+        self.count(&errors, head);
+        self.carry_out(&view, plan, None, head)
     }
 
     fn forward(
@@ -142,7 +147,7 @@ impl Session {
         view: &View,
         forward: Forward,
         share: Option<Rc<Share>>,
-        asked: Asked,
+        head: RequestHead,
     ) -> Result<(), End> {
         let Some(destination) = destination(view, self.setup.door.place) else {
             return Err(End::UpstreamUnavailable);
@@ -168,7 +173,7 @@ impl Session {
                 if pending.binds_connection() {
                     self.upstream.keep_from_others();
                 }
-                self.pipeline.expect(pending, asked);
+                self.pipeline.expect(pending, head);
             }
             Answer::None => self.upstream.keep_from_others(),
             Answer::NoneThenClose => {
@@ -179,12 +184,12 @@ impl Session {
         Ok(())
     }
 
-    fn find_out(&mut self, need: Need, share: Option<Rc<Share>>, asked: Asked) -> Result<(), End> {
+    fn find_out(&mut self, need: Need, share: Option<Rc<Share>>, head: RequestHead) -> Result<(), End> {
         let limit = self.setup.shared.limits.need_timeout;
         self.pauses.requests = Some(match need {
             Need::FreshTopics { frame } => {
                 let refresh = (self.setup.door.refresh)();
-                let request = Unplanned { frame, share, asked };
+                let request = Unplanned { frame, share, head };
                 // Late or not, the request is planned with what is known then.
                 Pause::within(limit, refresh, (), |session, ()| {
                     session.serve(request, Attempt::AfterRefresh)
@@ -192,7 +197,7 @@ impl Session {
             }
             Need::Confirmation { frame } => {
                 let confirm = (self.setup.shared.confirm)();
-                let request = Unplanned { frame, share, asked };
+                let request = Unplanned { frame, share, head };
                 Pause::within(limit, confirm, Err(NotConfirmed), |session, confirmation| {
                     session.serve(
                         request,
@@ -210,7 +215,7 @@ impl Session {
                 let vcluster = self.setup.door.view.load().name.clone();
                 let owner = (vcluster, caller.principal.clone());
                 let patterns = Arc::clone(&self.setup.shared.patterns);
-                let request = Unplanned { frame, share, asked };
+                let request = Unplanned { frame, share, head };
                 Pause::until(
                     patterns.compile(owner, text.clone(), limit),
                     move |session, compiled| {
@@ -226,21 +231,21 @@ impl Session {
                     Arc::clone(&self.setup.shared.complaints),
                     limit,
                 ),
-                move |session, answers| session.gathered(*gathering, answers, asked),
+                move |session, answers| session.gathered(*gathering, answers, head),
             ),
             Need::Change {
                 command,
                 judged_at,
                 pending,
             } => {
-                let author = self.author(asked).ok_or(End::NotLoggedIn)?;
+                let author = self.author(head).ok_or(End::NotLoggedIn)?;
                 let change = (self.setup.shared.propose)(Change {
                     author,
                     judged_at,
                     command: *command,
                 });
                 Pause::within(limit, change, Err(ChangeUnavailable), move |session, result| {
-                    session.changed(pending, result, asked);
+                    session.changed(pending, result, head);
                     Ok(())
                 })
             }
@@ -248,26 +253,26 @@ impl Session {
         Ok(())
     }
 
-    /// Who asks for what was asked; nobody before the login.
-    fn author(&self, asked: Asked) -> Option<Author> {
+    /// Who sends a request; nobody before the login.
+    fn author(&self, head: RequestHead) -> Option<Author> {
         let caller = self.caller.as_ref()?;
         Some(Author {
             kind: AuthorKind::Client,
             name: caller.principal.as_str().to_owned(),
             address: Some(self.setup.peer.ip()),
-            request: format!("{} {}", api_label(asked.api_key), asked.correlation_id),
+            request: format!("{} {}", api_label(head.api_key), head.correlation_id),
         })
     }
 
     /// A change is made, refused or unknown.
-    fn changed(&mut self, pending: PendingChange, result: ChangeResult, asked: Asked) {
+    fn changed(&mut self, pending: PendingChange, result: ChangeResult, head: RequestHead) {
         let answer = api::changed(pending, result);
-        self.count(&LocalErrors::of_answer(&answer, asked.api()), asked);
-        self.reply(answer, asked);
+        self.count(&LocalErrors::of_answer(&answer, head.api()), head);
+        self.reply(answer, head);
     }
 
-    fn bad_answer(&self, view: &View, asked: Asked, error: &BadAnswer) -> End {
-        let api = api_label(asked.api_key);
+    fn bad_answer(&self, view: &View, head: RequestHead, error: &BadAnswer) -> End {
+        let api = api_label(head.api_key);
         self.setup.shared.complaints.of_upstream(
             &view.name,
             "an answer does not parse",
@@ -286,56 +291,56 @@ impl Session {
         };
         let view = self.setup.door.view.load();
         let answer = api::response(&view, caller, awaited.pending, frame.bytes)
-            .map_err(|error| self.bad_answer(&view, awaited.asked, &error))?;
+            .map_err(|error| self.bad_answer(&view, awaited.head, &error))?;
         if let Some(error_code) = answer.gateway_refused {
             self.setup.door.metrics.gateway_refused.inc();
-            let api = api_label(awaited.asked.api_key);
+            let api = api_label(awaited.head.api_key);
             self.setup.shared.complaints.of_upstream(
                 &view.name,
                 "the physical cluster refuses the gateway's own account",
                 format_args!("{api}: error {error_code}"),
             );
         }
-        self.count(&answer.errors, awaited.asked);
+        self.count(&answer.errors, awaited.head);
         self.outbound.push(answer.frame, frame.share);
-        self.answered(awaited.asked, self.now);
-        for (answer, asked) in awaited.followers {
+        self.answered(awaited.head, self.now);
+        for (answer, head) in awaited.followers {
             self.outbound.push(answer, None);
-            self.answered(asked, self.now);
+            self.answered(head, self.now);
         }
         Ok(())
     }
 
     /// Answers a request in its turn.
-    pub(super) fn reply(&mut self, answer: Segments, asked: Asked) {
-        if let Some((answer, asked)) = self.pipeline.reply(answer, asked) {
+    pub(super) fn reply(&mut self, answer: Segments, head: RequestHead) {
+        if let Some((answer, head)) = self.pipeline.reply(answer, head) {
             self.outbound.push(answer, None);
-            self.answered(asked, Instant::now());
+            self.answered(head, Instant::now());
         }
     }
 
     /// Counts a request.
-    pub(super) fn asked(&self, asked: Asked) {
+    pub(super) fn count_request(&self, head: RequestHead) {
         self.setup
             .door
             .metrics
-            .api(asked.api_key, api_label)
+            .api(head.api_key, api_label)
             .requests
             .inc();
     }
 
     /// Counts the errors that the gateway itself answers a request with.
-    fn count(&self, errors: &LocalErrors, asked: Asked) {
+    fn count(&self, errors: &LocalErrors, head: RequestHead) {
         for error in errors.labels() {
             let metrics = &self.setup.door.metrics;
-            metrics.local_error(api_label(asked.api_key), error);
+            metrics.local_error(api_label(head.api_key), error);
         }
     }
 
     /// Takes the time of a request whose answer is on its way.
-    fn answered(&self, asked: Asked, now: Instant) {
-        let metrics = self.setup.door.metrics.api(asked.api_key, api_label);
-        let took = now.saturating_duration_since(asked.at);
+    fn answered(&self, head: RequestHead, now: Instant) {
+        let metrics = self.setup.door.metrics.api(head.api_key, api_label);
+        let took = now.saturating_duration_since(head.at);
         metrics.latency.observe(took.as_secs_f64());
     }
 
@@ -347,7 +352,7 @@ impl Session {
         metrics.denied.inc_by(denied.count as u64);
         let (peer, vcluster) = (self.setup.peer, &view.name);
         for denial in &denied.listed {
-            let kind = Kind::Denied {
+            let kind = Complaint::Denied {
                 vcluster: vcluster.clone(),
                 principal: caller.principal.clone(),
                 operation: denial.operation,

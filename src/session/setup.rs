@@ -30,7 +30,7 @@ use crate::vcluster::view::SharedView;
 pub type Later<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Has the home cluster looked at again. Complete when the view that it led to is published.
-pub type Refresh = Arc<dyn Fn() -> Later<()> + Send + Sync>;
+pub type RefreshView = Arc<dyn Fn() -> Later<()> + Send + Sync>;
 
 /// Has a change made durable and applied, here and on every live node.
 pub type Propose = Arc<dyn Fn(Change) -> Later<ChangeResult> + Send + Sync>;
@@ -49,12 +49,12 @@ pub struct Door {
     /// The listener that the address is on, and what clients of it speak.
     pub listener: ListenerName,
     pub speech: Speech,
-    pub refresh: Refresh,
+    pub refresh: RefreshView,
     pub metrics: Arc<VclusterMetrics>,
 }
 
 /// What all sessions of a node share.
-pub struct Shared {
+pub struct SessionShared {
     pub limits: Limits,
     /// The memory that large frames may take.
     pub(super) purses: Purses,
@@ -69,7 +69,7 @@ pub struct Shared {
     pub keys: Keys,
 }
 
-impl Shared {
+impl SessionShared {
     /// With budgets as `limits` say.
     pub fn new(
         limits: Limits,
@@ -98,7 +98,7 @@ pub struct Setup {
     pub peer: SocketAddr,
     pub certificate: Option<Arc<ClientCertificate>>,
     pub door: Arc<Door>,
-    pub shared: Arc<Shared>,
+    pub shared: Arc<SessionShared>,
     pub pools: Pools,
     pub orders: watch::Receiver<Orders>,
     pub seat: Seat,
@@ -110,7 +110,7 @@ impl std::fmt::Debug for Door {
     }
 }
 
-impl std::fmt::Debug for Shared {
+impl std::fmt::Debug for SessionShared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Shared(..)")
     }

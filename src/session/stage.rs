@@ -7,7 +7,7 @@ const API_VERSIONS: i16 = 18;
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum SessionStage {
     /// Nobody has logged in.
     Accepted,
     /// A SASL exchange is under way, the first one or a later one.
@@ -20,7 +20,7 @@ pub(super) enum Stage {
 
 /// What is done with a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Route {
+pub(super) enum Handling {
     Sasl,
     ApiVersions,
     Serve,
@@ -32,16 +32,16 @@ pub(super) enum Route {
     Refuse(End),
 }
 
-impl Stage {
+impl SessionStage {
     /// What a request with this key means. `is_sasl` keys are the login's own.
-    pub(super) fn route(self, api_key: i16, is_sasl: fn(i16) -> bool) -> Route {
+    pub(super) fn route(self, api_key: i16, is_sasl: fn(i16) -> bool) -> Handling {
         match self {
-            Self::Draining(end) => Route::Refuse(end),
-            _ if is_sasl(api_key) => Route::Sasl,
-            _ if api_key == API_VERSIONS => Route::ApiVersions,
-            Self::Serving => Route::Serve,
-            Self::Accepted => Route::LogIn,
-            Self::Exchanging => Route::OutOfTurn,
+            Self::Draining(end) => Handling::Refuse(end),
+            _ if is_sasl(api_key) => Handling::Sasl,
+            _ if api_key == API_VERSIONS => Handling::ApiVersions,
+            Self::Serving => Handling::Serve,
+            Self::Accepted => Handling::LogIn,
+            Self::Exchanging => Handling::OutOfTurn,
         }
     }
 
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
     use crate::auth::Conversation;
 
-    fn check(stage: Stage, keys: &[i16], expected: Route) {
+    fn check(stage: SessionStage, keys: &[i16], expected: Handling) {
         for key in keys {
             assert_eq!(
                 stage.route(*key, Conversation::is_sasl),
@@ -70,29 +70,29 @@ mod tests {
     fn nothing_but_login_is_served_before_login() {
         let others = [0, 1, 3, 10, 29, 60, -1, i16::MAX];
         for (stage, expected) in [
-            (Stage::Accepted, Route::LogIn),
-            (Stage::Exchanging, Route::OutOfTurn),
+            (SessionStage::Accepted, Handling::LogIn),
+            (SessionStage::Exchanging, Handling::OutOfTurn),
         ] {
             check(stage, &others, expected);
-            check(stage, &[18], Route::ApiVersions);
-            check(stage, &[17, 36], Route::Sasl);
+            check(stage, &[18], Handling::ApiVersions);
+            check(stage, &[17, 36], Handling::Sasl);
         }
     }
 
     #[test]
     fn a_session_that_serves_may_log_in_again() {
-        check(Stage::Serving, &[0, 1, 3, 60, 999], Route::Serve);
-        check(Stage::Serving, &[17, 36], Route::Sasl);
-        check(Stage::Serving, &[18], Route::ApiVersions);
+        check(SessionStage::Serving, &[0, 1, 3, 60, 999], Handling::Serve);
+        check(SessionStage::Serving, &[17, 36], Handling::Sasl);
+        check(SessionStage::Serving, &[18], Handling::ApiVersions);
     }
 
     #[test]
     fn a_draining_session_takes_nothing() {
         check(
-            Stage::Draining(End::Drained),
+            SessionStage::Draining(End::Drained),
             &[0, 17, 18],
-            Route::Refuse(End::Drained),
+            Handling::Refuse(End::Drained),
         );
-        assert!(!Stage::Draining(End::Drained).reads());
+        assert!(!SessionStage::Draining(End::Drained).reads());
     }
 }

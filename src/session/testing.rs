@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::census::{Census, Load};
-use super::{Confirm, Door, Limits, Orders, Pools, Propose, Refresh, Session, Setup, Shared};
+use super::{Confirm, Door, Limits, Orders, Pools, Propose, RefreshView, Session, SessionShared, Setup};
 use crate::auth::token::{self, samples};
 use crate::backend::Pool;
 use crate::backend::fake;
@@ -36,7 +36,7 @@ pub(crate) struct Gateway {
     pub(crate) address: SocketAddr,
     pub(crate) broker: Broker,
     pub(crate) door: Arc<Door>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) shared: Arc<SessionShared>,
     pub(crate) pools: Pools,
     pub(crate) metrics: Metrics,
     pub(crate) orders: watch::Sender<Orders>,
@@ -131,7 +131,7 @@ impl Gateway {
         let refreshed = Arc::clone(&refreshes);
         let is_defective = Arc::<AtomicBool>::default();
         let defective = Arc::clone(&is_defective);
-        let refresh: Refresh = Arc::new(move || {
+        let refresh: RefreshView = Arc::new(move || {
             assert!(!defective.swap(false, Ordering::SeqCst), "a defect, on purpose");
             refreshed.fetch_add(1, Ordering::SeqCst);
             Box::pin(tokio::time::sleep(Duration::from_millis(5)))
@@ -149,7 +149,7 @@ impl Gateway {
                 refresh,
                 metrics: metrics.vcluster(&samples::vcluster()),
             }),
-            shared: Arc::new(Shared::new(
+            shared: Arc::new(SessionShared::new(
                 limits,
                 (propose, confirm),
                 Arc::clone(&metrics.node),

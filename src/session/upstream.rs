@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 use super::budget::{Budget, Share};
 use super::complaints::Complaints;
 use super::end::End;
-use super::inbound::{Filled, Frame, Front, Inbound};
+use super::inbound::{Filled, Frame, FrameFront, Inbound};
 use super::outbound::Outbound;
 use super::setup::{Later, Pools};
 use crate::backend::{Lane, Lease, LeaseError, LoginAs, Return};
@@ -296,7 +296,7 @@ impl UpstreamSide {
     }
 
     /// What there is of the next answer.
-    pub(super) fn front(&self) -> Front {
+    pub(super) fn front(&self) -> FrameFront {
         self.inbound.front()
     }
 

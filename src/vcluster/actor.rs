@@ -19,7 +19,7 @@ use super::concern::is_concerned;
 use super::view::{SharedView, Source, View};
 use crate::backend::config::AnonymousClients;
 use crate::backend::topology::Topologies;
-use crate::backend::{Refresh as Look, Upstreams};
+use crate::backend::{LookNow, Upstreams};
 use crate::control::Control;
 use crate::metrics::VclusterMetrics;
 use settling::Settling;
@@ -45,7 +45,7 @@ pub struct Refresh;
 
 /// The actor.
 #[derive(Debug)]
-pub struct VirtualCluster {
+pub struct VclusterActor {
     name: VclusterName,
     view: SharedView,
     state: Arc<State>,
@@ -63,7 +63,7 @@ pub struct VirtualCluster {
     is_closed: bool,
 }
 
-impl VirtualCluster {
+impl VclusterActor {
     /// An actor that publishes into `view`, which was compiled from `state`.
     pub fn new(
         view: SharedView,
@@ -175,7 +175,7 @@ impl VirtualCluster {
         let Some(home) = home.filter(|_| !due.is_nothing() && self.settling.begin()) else {
             return;
         };
-        let looking = home.watcher.send(Look);
+        let looking = home.watcher.send(LookNow);
         let proposing = looking.into_actor(self).then(|looked, actor, ctx| {
             let is_seen = matches!(looked, Ok(Ok(())));
             if is_seen {
@@ -306,7 +306,7 @@ fn warn_of_kafkas_own(name: &VclusterName, own: &VclusterState) {
 
 struct PictureChanged;
 
-impl Actor for VirtualCluster {
+impl Actor for VclusterActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
@@ -321,7 +321,7 @@ impl Actor for VirtualCluster {
     }
 }
 
-impl Supervised for VirtualCluster {
+impl Supervised for VclusterActor {
     fn restarting(&mut self, _: &mut Self::Context) {
         *self = Self::new(
             Arc::clone(&self.view),
@@ -333,7 +333,7 @@ impl Supervised for VirtualCluster {
     }
 }
 
-impl StreamHandler<PictureChanged> for VirtualCluster {
+impl StreamHandler<PictureChanged> for VclusterActor {
     fn handle(&mut self, _: PictureChanged, ctx: &mut Self::Context) {
         self.publish_if_concerned(ctx);
     }
@@ -342,7 +342,7 @@ impl StreamHandler<PictureChanged> for VirtualCluster {
     fn finished(&mut self, _: &mut Self::Context) {}
 }
 
-impl Handler<Replicated> for VirtualCluster {
+impl Handler<Replicated> for VclusterActor {
     type Result = ();
 
     fn handle(&mut self, message: Replicated, ctx: &mut Self::Context) {
@@ -354,12 +354,13 @@ impl Handler<Replicated> for VirtualCluster {
     }
 }
 
-impl Handler<Refresh> for VirtualCluster {
+impl Handler<Refresh> for VclusterActor {
     type Result = ResponseActFuture<Self, ()>;
 
     fn handle(&mut self, _: Refresh, _: &mut Self::Context) -> Self::Result {
         let followed = self.followed.keys();
-        let watchers = followed.filter_map(|cluster| Some(self.upstreams.get(cluster)?.watcher.send(Look)));
+        let watchers =
+            followed.filter_map(|cluster| Some(self.upstreams.get(cluster)?.watcher.send(LookNow)));
         // The watchers say themselves why they cannot look.
         let looking = join_all(watchers).map(drop);
         Box::pin(

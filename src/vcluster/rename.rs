@@ -17,7 +17,7 @@ use super::names::{Physical, TopicId, Virtual};
 use super::pattern::Pattern;
 use crate::backend::topology::PhysicalTopic;
 use alias::derive_topic_id;
-use contest::Beside;
+use contest::BesideAliases;
 use departed::Departed;
 use scope::Realm;
 
@@ -93,7 +93,7 @@ impl Names {
     pub fn compile(previous: Option<&Arc<Self>>, scope: Scope, sources: Sources<'_>) -> Arc<Self> {
         let realm = Realm::new(sources.vcluster, scope, sources.neighbours.clone());
         let mut aliases = aliases(sources);
-        let mut beside = Beside::of(&realm, sources, &aliases, previous.map(Arc::as_ref));
+        let mut beside = BesideAliases::of(&realm, sources, &aliases, previous.map(Arc::as_ref));
         if !beside.shown.is_empty() {
             aliases.append(&mut beside.shown);
             aliases.sort_unstable_by(|a, b| a.virtual_name.as_str().cmp(b.virtual_name.as_str()));
@@ -123,7 +123,7 @@ impl Names {
         previous: Option<&Self>,
         sources: Sources<'_>,
         realm: Realm,
-        (aliases, beside): (Vec<Alias>, Beside),
+        (aliases, beside): (Vec<Alias>, BesideAliases),
     ) -> Self {
         let ids = |alias: &Alias| alias.ids;
         let by_virtual_id = index(&aliases, |alias| ids(alias).map(|ids| ids.virtual_id));

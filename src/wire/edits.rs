@@ -10,7 +10,7 @@ use crate::wire::cursor::{MAX_STRING_BYTES, Prefix, write_uvarint};
 use crate::wire::error::WireError;
 use crate::wire::item::Item;
 use crate::wire::message::{Message, Node, Span};
-use crate::wire::output::Output;
+use crate::wire::output::FrameOutput;
 use crate::wire::records::{BatchHeader, NoOtherId, with_producer_ids};
 use crate::wire::segments::Segments;
 use crate::wire::tape::{Entry, Form};
@@ -312,7 +312,7 @@ impl Edits {
             "edits belong to the frame that was walked"
         );
         self.settle(message)?;
-        let mut output = Output::new(frame, self.size(frame.len()), self.copied(frame.len()))?;
+        let mut output = FrameOutput::new(frame, self.size(frame.len()), self.copied(frame.len()))?;
         let mut at = 0;
         for edit in &self.room.edits {
             output.share(at..edit.start as usize);
@@ -351,7 +351,7 @@ impl Edits {
         let mut gap = |to: usize| {
             let gap = to - at;
             at = to;
-            if Output::is_copied(gap) { gap } else { 0 }
+            if FrameOutput::is_copied(gap) { gap } else { 0 }
         };
         let mut copied = 0;
         for edit in &self.room.edits {

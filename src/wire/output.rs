@@ -25,7 +25,7 @@ thread_local! {
 
 /// A frame that is being put together.
 #[derive(Debug)]
-pub(in crate::wire) struct Output<'a> {
+pub(in crate::wire) struct FrameOutput<'a> {
     frame: &'a Bytes,
     copied: BytesMut,
     is_in_block: bool,
@@ -33,7 +33,7 @@ pub(in crate::wire) struct Output<'a> {
     expected: usize,
 }
 
-impl<'a> Output<'a> {
+impl<'a> FrameOutput<'a> {
     /// Begins with the length prefix of a frame of `size` bytes; parts are shared with `frame`. There is room for
     /// `to_copy` bytes of parts that are copied.
     pub(in crate::wire) fn new(frame: &'a Bytes, size: usize, to_copy: usize) -> Result<Self, WireError> {

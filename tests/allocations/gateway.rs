@@ -20,7 +20,7 @@ use klamm::backend::{Dialer, Pool};
 use klamm::metrics::Metrics;
 use klamm::oauth::Keys;
 use klamm::session::census::{Census, Load};
-use klamm::session::{Confirm, Door, Limits, Orders, Propose, Session, Setup, Shared};
+use klamm::session::{Confirm, Door, Limits, Orders, Propose, Session, SessionShared, Setup};
 use klamm::stream::Stream;
 use klamm::vcluster::plan::{ChangeUnavailable, NotConfirmed, Place};
 use klamm_raft::command::Command;
@@ -124,9 +124,9 @@ impl Gateway {
     }
 }
 
-fn shared(metrics: &Metrics) -> Shared {
+fn shared(metrics: &Metrics) -> SessionShared {
     let changes = (propose(), confirm());
-    Shared::new(
+    SessionShared::new(
         Limits::default(),
         changes,
         Arc::clone(&metrics.node),

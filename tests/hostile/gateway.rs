@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use klamm::quickstart::admin::{self, Admin};
-use klamm::quickstart::node::{Node, NodeSettings, write_clusters};
+use klamm::quickstart::node::{GatewayNode, NodeSettings, write_clusters};
 use klamm::quickstart::ports::PortBlock;
 
 use super::broker::FakeBroker;
@@ -66,7 +66,7 @@ pub(crate) fn port_of(address: &str) -> u16 {
 const USERS: &str = "[{username: admin, password: conduktor, admin: true}]";
 
 pub(crate) struct Gateway {
-    node: Node,
+    node: GatewayNode,
     pub(crate) broker: FakeBroker,
     /// Of the virtual cluster.
     pub(crate) port: u16,
@@ -91,7 +91,7 @@ impl Gateway {
         let address = format!("127.0.0.1:{}", broker.port);
         write_clusters(&clusters, &[("main", &[("bootstrap.servers", &address)])]).unwrap();
         let (raft, http) = (ports.port(0), ports.port(1));
-        let mut node = Node::start(NodeSettings {
+        let mut node = GatewayNode::start(NodeSettings {
             program: env!("CARGO_BIN_EXE_klamm").into(),
             id: 1,
             data_dir: directory.path().join("node"),

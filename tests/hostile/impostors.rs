@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use klamm::quickstart::child;
-use klamm::quickstart::node::{Node, NodeSettings, write_clusters};
+use klamm::quickstart::node::{GatewayNode, NodeSettings, write_clusters};
 use klamm::quickstart::ports::PortBlock;
 
 use super::broker::FakeBroker;
@@ -20,7 +20,7 @@ const NODES: u16 = 3;
 
 /// Three nodes before a fake broker.
 struct Group {
-    nodes: Vec<Node>,
+    nodes: Vec<GatewayNode>,
     identities: Vec<Identity>,
     authority: Authority,
     directory: tempfile::TempDir,
@@ -49,7 +49,7 @@ impl Group {
             let identity = group.authority.identity(&name, &["127.0.0.1"]).unwrap();
             let settings = group.settings(index, &identity, &clusters);
             group.identities.push(identity);
-            group.nodes.push(Node::start(settings).unwrap());
+            group.nodes.push(GatewayNode::start(settings).unwrap());
         }
         group
     }
@@ -90,7 +90,7 @@ impl Group {
         settings
             .more
             .push(("KLAMM_RAFT_SECRET".to_owned(), secret.to_owned()));
-        self.nodes[index] = Node::start(settings).unwrap();
+        self.nodes[index] = GatewayNode::start(settings).unwrap();
     }
 
     /// Runs the command at a node's admin API, which must come from this authority.

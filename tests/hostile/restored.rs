@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use klamm::quickstart::admin::{self, Admin};
-use klamm::quickstart::node::{Node, NodeSettings, write_clusters};
+use klamm::quickstart::node::{GatewayNode, NodeSettings, write_clusters};
 use klamm::quickstart::ports::PortBlock;
 
 use super::broker::FakeBroker;
@@ -12,7 +12,7 @@ use super::broker::FakeBroker;
 /// The nodes whose directories are the backup: more than half.
 const COPIED: [usize; 2] = [0, 1];
 
-fn three_nodes(directory: &Path, ports: &PortBlock, broker: &FakeBroker) -> Vec<Node> {
+fn three_nodes(directory: &Path, ports: &PortBlock, broker: &FakeBroker) -> Vec<GatewayNode> {
     let clusters = directory.join("clusters.yaml");
     let address = format!("127.0.0.1:{}", broker.port);
     write_clusters(&clusters, &[("main", &[("bootstrap.servers", &address)])]).unwrap();
@@ -29,11 +29,11 @@ fn three_nodes(directory: &Path, ports: &PortBlock, broker: &FakeBroker) -> Vec<
         more: Vec::new(),
     };
     (0..3)
-        .map(|index| Node::start(settings(index)).unwrap())
+        .map(|index| GatewayNode::start(settings(index)).unwrap())
         .collect()
 }
 
-fn await_all(nodes: &mut [Node]) {
+fn await_all(nodes: &mut [GatewayNode]) {
     for node in nodes {
         node.await_ready().unwrap();
     }
@@ -47,7 +47,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn vclusters(node: &Node) -> String {
+fn vclusters(node: &GatewayNode) -> String {
     let listed = Admin::new(&node.admin_url())
         .call("GET", "virtual-cluster", None)
         .unwrap();
@@ -55,7 +55,7 @@ fn vclusters(node: &Node) -> String {
     listed.body
 }
 
-fn create(node: &Node, name: &str) {
+fn create(node: &GatewayNode, name: &str) {
     let admin = Admin::new(&node.admin_url());
     admin
         .put("virtual-cluster", &admin::vcluster(name, "admin"))

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm::quickstart::admin::{self, Admin};
-use klamm::quickstart::node::{Node, NodeSettings, write_clusters};
+use klamm::quickstart::node::{GatewayNode, NodeSettings, write_clusters};
 use klamm::quickstart::ports::PortBlock;
 use serde_json::json;
 
@@ -65,13 +65,13 @@ impl Place {
         path
     }
 
-    fn start(&self, more: &[(&str, &Path)]) -> Node {
+    fn start(&self, more: &[(&str, &Path)]) -> GatewayNode {
         let more = more
             .iter()
             .map(|(name, path)| ((*name).to_owned(), path.display().to_string()));
         let signing_key = STANDARD.encode(SIGNING_KEY);
         let signing_key = ("GATEWAY_USER_POOL_SECRET_KEY".to_owned(), signing_key);
-        Node::start(NodeSettings {
+        GatewayNode::start(NodeSettings {
             more: more.chain([signing_key]).collect(),
             ..self.settings.clone()
         })

@@ -15,7 +15,7 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 use klamm::quickstart::child::{self, Output};
-use klamm::quickstart::node::Node;
+use klamm::quickstart::node::GatewayNode;
 use serde_json::Value;
 
 use crate::access_tokens;
@@ -377,7 +377,7 @@ fn consumer_has_all(consumer: &Running, sent: &[String], victim: Victim) -> Resu
 fn the_node_catches_up(scene: &mut Scene, victim: Victim, acls: &[String]) -> Result<()> {
     let mut gone = None;
     eventually("a node has ended", || {
-        let ended = |node: &mut Node| node.ended();
+        let ended = |node: &mut GatewayNode| node.ended();
         gone = scene
             .stage
             .nodes_mut()

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{CodecError, Format};
 use crate::command::Proposal;
 use crate::model::{Level, NodeId, State};
-use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
+use crate::types::{LeaderId, LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct LogIdV1 {
@@ -175,8 +175,8 @@ impl TryFrom<MembershipV1> for Membership {
     }
 }
 
-impl From<&Entry> for EntryV1 {
-    fn from(entry: &Entry) -> Self {
+impl From<&LogEntry> for EntryV1 {
+    fn from(entry: &LogEntry) -> Self {
         let payload = match &entry.payload {
             EntryPayload::Blank => PayloadV1::Blank,
             EntryPayload::Normal(proposal) => PayloadV1::Proposal(Box::new(proposal.clone())),
@@ -195,13 +195,13 @@ impl EntryV1 {
     }
 
     /// The entry as openraft has it.
-    pub(crate) fn into_entry(self) -> Result<Entry, CodecError> {
+    pub(crate) fn into_entry(self) -> Result<LogEntry, CodecError> {
         let payload = match self.payload {
             PayloadV1::Blank => EntryPayload::Blank,
             PayloadV1::Proposal(proposal) => EntryPayload::Normal(*proposal),
             PayloadV1::Membership(membership) => EntryPayload::Membership(membership.try_into()?),
         };
-        Ok(Entry {
+        Ok(LogEntry {
             log_id: self.id.into(),
             payload,
         })

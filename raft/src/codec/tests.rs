@@ -20,7 +20,7 @@ use crate::model::{
     ScramCredential, ScramHash, ScramUser, SelectorForm, SelectorGroup, SigningKey, Standard, State, TokenId,
     TokenRecord, VclusterKind, VirtualCluster, WrittenAlias, WrittenOauth,
 };
-use crate::types::{Entry, LeaderId, LogId, Membership, SnapshotMeta, StoredMembership};
+use crate::types::{LeaderId, LogEntry, LogId, Membership, SnapshotMeta, StoredMembership};
 
 /// What stands for any message.
 impl Format for String {}
@@ -454,7 +454,7 @@ fn on_nothing() -> Vec<Command> {
     ]
 }
 
-pub(crate) fn entry((index, command): (usize, Command)) -> Entry {
+pub(crate) fn entry((index, command): (usize, Command)) -> LogEntry {
     let sequence = index as u64;
     let id = ProposalId {
         boot: 0x0123_4567_89ab_cdef,
@@ -468,7 +468,7 @@ pub(crate) fn entry((index, command): (usize, Command)) -> Entry {
         judged_at: Revision(1),
         command,
     };
-    Entry {
+    LogEntry {
         log_id: self::id(sequence + 1),
         payload: EntryPayload::Normal(proposal),
     }

@@ -14,7 +14,7 @@ use super::confirm;
 use super::core::{Core, MAX_APPEND_ENTRIES};
 use super::run::{Parts, Stores, run};
 use super::{Node, RaftStatus, Shared};
-use crate::config::{NodeConfig, Tuning};
+use crate::config::{RaftConfig, Tuning};
 use crate::disk_space::DiskSpace;
 use crate::model::NodeId;
 use crate::network::{Callers, Identity, PeerPort, Peers};
@@ -81,7 +81,7 @@ impl StartError {
 impl Node {
     /// Starts a node. When this returns, its state is at least as new as it was when the node last ran. Blocks for as
     /// long as reading the data directory takes.
-    pub fn start(config: NodeConfig) -> Result<Self, StartError> {
+    pub fn start(config: RaftConfig) -> Result<Self, StartError> {
         let raft = raft_config(&config.tuning)?;
         let highest = config.record.ability.highest;
         let port = listen(&config)?;
@@ -154,7 +154,7 @@ impl Node {
 }
 
 /// Binds the port for peers, if there are any.
-fn listen(config: &NodeConfig) -> Result<Option<PeerPort>, StartError> {
+fn listen(config: &RaftConfig) -> Result<Option<PeerPort>, StartError> {
     if config.peers.is_empty() {
         return Ok(None);
     }

@@ -20,7 +20,7 @@ use crate::codec::layout::{EntryV1, LogIdV1, SnapshotV1, VoteV1};
 use crate::codec::{self, CodecError, Format};
 use crate::founding::FoundingId;
 use crate::model::{Level, NodeId, State};
-use crate::types::{Entry, LogId, SnapshotMeta, Vote};
+use crate::types::{LogEntry, LogId, SnapshotMeta, Vote};
 
 /// Log entries by index.
 pub(super) const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
@@ -83,7 +83,7 @@ pub(super) struct Contents {
 #[derive(Debug, Default)]
 pub(super) struct LogContents {
     pub(super) purged: Option<LogId>,
-    pub(super) entries: BTreeMap<u64, Entry>,
+    pub(super) entries: BTreeMap<u64, LogEntry>,
 }
 
 /// The file, and what seals its values, if they are sealed.

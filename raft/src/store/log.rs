@@ -10,12 +10,12 @@ use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::{LogState, OptionalSend, RaftLogReader};
 
 use super::disk::{COMMITTED, LogContents, VOTE};
-use super::writer::{Change, WriterHandle, invalid};
+use super::writer::{FileChange, WriterHandle, invalid};
 use crate::codec::{
     self,
     layout::{EntryV1, LogIdV1, VoteV1},
 };
-use crate::types::{Entry, LogId, TypeConfig, Vote};
+use crate::types::{LogEntry, LogId, TypeConfig, Vote};
 
 /// The log, the vote and the committed index. Clones share them.
 #[derive(Debug, Clone)]
@@ -28,7 +28,7 @@ pub(crate) struct LogStore {
 #[derive(Debug)]
 struct Memory {
     purged: Option<LogId>,
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, LogEntry>,
     vote: Option<Vote>,
     committed: Option<LogId>,
 }
@@ -79,7 +79,7 @@ impl Memory {
 }
 
 impl RaftLogReader<TypeConfig> for LogStore {
-    async fn try_get_log_entries<R>(&mut self, range: R) -> io::Result<Vec<Entry>>
+    async fn try_get_log_entries<R>(&mut self, range: R) -> io::Result<Vec<LogEntry>>
     where
         R: RangeBounds<u64> + Clone + Debug + OptionalSend,
     {
@@ -135,10 +135,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> io::Result<()>
     where
-        I: IntoIterator<Item = Entry> + OptionalSend,
+        I: IntoIterator<Item = LogEntry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
-        let entries: Vec<Entry> = entries.into_iter().collect();
+        let entries: Vec<LogEntry> = entries.into_iter().collect();
         let mut bytes = Vec::with_capacity(entries.len());
         for entry in &entries {
             let encoded = codec::encode(&EntryV1::from(entry)).map_err(invalid)?;
@@ -147,13 +147,13 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         self.memory()
             .entries
             .extend(entries.into_iter().map(|entry| (entry.log_id.index, entry)));
-        self.writer.write_then(Change::Append(bytes), callback).await
+        self.writer.write_then(FileChange::Append(bytes), callback).await
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
         let from = last.map_or(0, |last| last.index + 1);
         self.memory().entries.split_off(&from);
-        self.writer.write(Change::Truncate { from }).await
+        self.writer.write(FileChange::Truncate { from }).await
     }
 
     async fn purge(&mut self, id: LogId) -> io::Result<()> {
@@ -164,7 +164,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         }
         let bytes = codec::encode(&LogIdV1::from(id)).map_err(invalid)?;
         self.writer
-            .write_later(Change::Purge {
+            .write_later(FileChange::Purge {
                 upto: id.index,
                 id: bytes,
             })

@@ -11,12 +11,12 @@ use openraft::{EntryPayload, OptionalSend, RaftSnapshotBuilder};
 use tokio::sync::watch;
 
 use super::disk::SNAPSHOT;
-use super::writer::{Change, WriterHandle, invalid};
+use super::writer::{FileChange, WriterHandle, invalid};
 use crate::codec::{self, CodecError, layout::SnapshotV1};
 use crate::machine;
 use crate::model::{Level, Revision, State};
 use crate::outcome::Outcome;
-use crate::types::{Entry, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
+use crate::types::{LogEntry, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 
 /// How long after a snapshot that could not be made the next one is tried.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
@@ -78,7 +78,7 @@ struct Applying {
 }
 
 impl Applying {
-    fn apply(&mut self, entry: Entry) -> Outcome {
+    fn apply(&mut self, entry: LogEntry) -> Outcome {
         let id = entry.log_id();
         self.applied = Some(id);
         let revision = Revision(id.index);
@@ -170,7 +170,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Vec<u8>) -> io::Result<()> {
         let (decoded, snapshot) = read_snapshot(snapshot, self.highest).await?;
         self.writer
-            .write(Change::Put {
+            .write(FileChange::Put {
                 key: SNAPSHOT,
                 value: snapshot,
             })
@@ -246,7 +246,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         };
         self.failures.send_replace(0);
         self.writer
-            .write(Change::Put {
+            .write(FileChange::Put {
                 key: SNAPSHOT,
                 value: bytes.clone(),
             })

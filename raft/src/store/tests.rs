@@ -16,7 +16,7 @@ use super::*;
 use crate::codec::{self, layout::EntryV1};
 use crate::command::{Author, Command, Proposal, ProposalId};
 use crate::model::Revision;
-use crate::types::{Entry, LeaderId, LogId, TypeConfig, Vote};
+use crate::types::{LeaderId, LogEntry, LogId, TypeConfig, Vote};
 
 struct Builder;
 
@@ -102,7 +102,7 @@ fn id(index: u64) -> LogId {
 }
 
 /// An entry that can be found in the file.
-fn entry(index: u64) -> Entry {
+fn entry(index: u64) -> LogEntry {
     let command = Command::PinCluster {
         cluster: format!("cluster-{index}").parse().unwrap(),
         kafka_cluster_id: format!("needle-{index}-"),
@@ -119,7 +119,7 @@ fn entry(index: u64) -> Entry {
         judged_at: Revision(1),
         command,
     };
-    Entry {
+    LogEntry {
         log_id: self::id(index),
         payload: EntryPayload::Normal(proposal),
     }
@@ -134,7 +134,7 @@ async fn append(store: &mut Store, range: std::ops::Range<u64>) {
         .unwrap();
     store
         .writer
-        .write(writer::Change::Append(Vec::new()))
+        .write(writer::FileChange::Append(Vec::new()))
         .await
         .unwrap();
 }
@@ -260,7 +260,7 @@ async fn a_torn_tail_that_was_not_acknowledged_is_repaired() {
     let sixth = codec::encode(&EntryV1::from(&entry(5))).unwrap();
     store
         .writer
-        .write(writer::Change::Append(vec![(5, sixth)]))
+        .write(writer::FileChange::Append(vec![(5, sixth)]))
         .await
         .unwrap();
     let after = fs::read(bench.file()).unwrap();

@@ -23,7 +23,7 @@ const EXIT_DISK_FAILED: i32 = 74;
 
 /// A change of the file.
 #[derive(Debug)]
-pub(crate) enum Change {
+pub(crate) enum FileChange {
     /// Adds or replaces log entries.
     Append(Vec<(u64, Vec<u8>)>),
     /// Removes the log from this index on.
@@ -44,7 +44,7 @@ enum Then {
 }
 
 enum Job {
-    Write(Change, Then),
+    Write(FileChange, Then),
     ReadSnapshot(oneshot::Sender<Result<Option<Vec<u8>>, redb::Error>>),
 }
 
@@ -62,7 +62,7 @@ impl std::fmt::Debug for Job {
 
 impl WriterHandle {
     /// Returns when the change is durable.
-    pub(crate) async fn write(&self, change: Change) -> io::Result<()> {
+    pub(crate) async fn write(&self, change: FileChange) -> io::Result<()> {
         let (tell, told) = oneshot::channel();
         self.send(Job::Write(change, Then::Tell(tell))).await?;
         told.await.map_err(|_| gone())
@@ -71,16 +71,20 @@ impl WriterHandle {
     /// Sets a single value; returns when it is durable.
     pub(crate) async fn put<T: Format>(&self, key: &'static str, value: &T) -> io::Result<()> {
         let value = codec::encode(value).map_err(invalid)?;
-        self.write(Change::Put { key, value }).await
+        self.write(FileChange::Put { key, value }).await
     }
 
     /// Returns at once; the change is durable before any later one.
-    pub(crate) async fn write_later(&self, change: Change) -> io::Result<()> {
+    pub(crate) async fn write_later(&self, change: FileChange) -> io::Result<()> {
         self.send(Job::Write(change, Then::Nothing)).await
     }
 
     /// Returns at once; `flushed` is told when the change is durable.
-    pub(crate) async fn write_then(&self, change: Change, flushed: IOFlushed<TypeConfig>) -> io::Result<()> {
+    pub(crate) async fn write_then(
+        &self,
+        change: FileChange,
+        flushed: IOFlushed<TypeConfig>,
+    ) -> io::Result<()> {
         self.send(Job::Write(change, Then::Flushed(flushed))).await
     }
 
@@ -145,7 +149,7 @@ fn run(file: &File, mut queue: mpsc::Receiver<Job>) {
 
 /// Makes `changes` durable, then tells. The process ends if that fails: after a failed fsync nobody knows what is on
 /// disk, so nothing may be acknowledged any more.
-fn flush(file: &File, changes: &mut Vec<(Change, Then)>) {
+fn flush(file: &File, changes: &mut Vec<(FileChange, Then)>) {
     if changes.is_empty() {
         return;
     }
@@ -164,7 +168,7 @@ fn flush(file: &File, changes: &mut Vec<(Change, Then)>) {
     }
 }
 
-fn commit(file: &File, changes: &mut [(Change, Then)]) -> Result<(), redb::Error> {
+fn commit(file: &File, changes: &mut [(FileChange, Then)]) -> Result<(), redb::Error> {
     let mut transaction = file.database.begin_write()?;
     // With one phase, redb answers damage found after a crash by going back one commit, which was acknowledged.
     transaction.set_two_phase_commit(true);
@@ -173,17 +177,17 @@ fn commit(file: &File, changes: &mut [(Change, Then)]) -> Result<(), redb::Error
         let mut meta = transaction.open_table(META)?;
         for (change, _) in changes {
             match change {
-                Change::Append(entries) => {
+                FileChange::Append(entries) => {
                     for (index, bytes) in entries {
                         log.insert(*index, sealed(file, Place::Log(*index), bytes)?)?;
                     }
                 }
-                Change::Truncate { from } => log.retain_in(*from.., |_, _| false)?,
-                Change::Purge { upto, id } => {
+                FileChange::Truncate { from } => log.retain_in(*from.., |_, _| false)?,
+                FileChange::Purge { upto, id } => {
                     log.retain_in(..=*upto, |_, _| false)?;
                     meta.insert(PURGED, sealed(file, Place::Single(PURGED), id)?)?;
                 }
-                Change::Put { key, value } => {
+                FileChange::Put { key, value } => {
                     meta.insert(*key, sealed(file, Place::Single(key), value)?)?;
                 }
             }

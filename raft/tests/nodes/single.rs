@@ -6,13 +6,13 @@ use std::path::Path;
 use klamm_raft::command::Command;
 use klamm_raft::model::{NodeId, NodeRecord};
 use klamm_raft::outcome::{Outcome, Refusal};
-use klamm_raft::{Node, NodeConfig, NotReady, ProposeError, StartError, StoreError};
+use klamm_raft::{Node, NotReady, ProposeError, RaftConfig, StartError, StoreError};
 
 use crate::support::{LIMIT, put};
 
-pub(crate) fn config(directory: &Path) -> NodeConfig {
+pub(crate) fn config(directory: &Path) -> RaftConfig {
     let record = NodeRecord::with_ports("gateway", 6969, 50_000);
-    NodeConfig::single(NodeId(1), directory.join("data"), record)
+    RaftConfig::single(NodeId(1), directory.join("data"), record)
 }
 
 #[tokio::test]

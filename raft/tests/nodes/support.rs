@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use klamm_raft::command::Command;
 use klamm_raft::model::{Liveness, NodeId, NodeRecord, State, VclusterKind, VirtualCluster};
-use klamm_raft::{Applied, ClusterSecret, Node, NodeConfig, ProposeError, Tuning};
+use klamm_raft::{Applied, ClusterSecret, Node, ProposeError, RaftConfig, Tuning};
 
 use crate::ports::PortBlock;
 
@@ -68,8 +68,8 @@ impl Cluster {
         self.peers[&NodeId(id)].parse().unwrap()
     }
 
-    pub(crate) fn config(&self, id: u64) -> NodeConfig {
-        NodeConfig {
+    pub(crate) fn config(&self, id: u64) -> RaftConfig {
+        RaftConfig {
             secret: self.secret.clone(),
             tuning: self.tuning.clone(),
             ..config_of(id, self.peers.clone(), self.data_dir(id))
@@ -121,13 +121,13 @@ impl Cluster {
 }
 
 /// A node of a cluster, also in another process.
-pub(crate) fn config_of(id: u64, peers: BTreeMap<NodeId, String>, data_dir: PathBuf) -> NodeConfig {
+pub(crate) fn config_of(id: u64, peers: BTreeMap<NodeId, String>, data_dir: PathBuf) -> RaftConfig {
     let record = NodeRecord::with_ports(format!("gateway{id}"), 6969, 50_000);
-    NodeConfig {
+    RaftConfig {
         listen: Some(peers[&NodeId(id)].parse().unwrap()),
         peers,
         tuning: tuning(),
-        ..NodeConfig::single(NodeId(id), data_dir, record)
+        ..RaftConfig::single(NodeId(id), data_dir, record)
     }
 }
 

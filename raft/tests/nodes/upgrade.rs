@@ -11,7 +11,7 @@ use std::time::Duration;
 use klamm_raft::command::Command;
 use klamm_raft::model::{Ability, Level, NodeId};
 use klamm_raft::outcome::{Outcome, Refusal};
-use klamm_raft::{Node, NodeConfig, Upgrade};
+use klamm_raft::{Node, RaftConfig, Upgrade};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -330,7 +330,7 @@ async fn propose(node: &Node, command: Command) -> String {
     }
 }
 
-fn config(child: &str) -> NodeConfig {
+fn config(child: &str) -> RaftConfig {
     let (id, highest) = child.split_once(' ').unwrap();
     let peers = std::env::var(PEERS).unwrap();
     let peers = peers.split(',').map(|peer| {

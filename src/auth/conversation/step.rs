@@ -4,10 +4,10 @@ use klamm_raft::model::{AccountName, Mediation, Method, OauthBearer};
 
 use super::{Conversation, Exchange, KeyNeed, Moment, Outcome, Stage};
 use crate::auth::oauth::{self, BearerMessage, Fault, Keyring};
-use crate::auth::password::{PasswordCheck, Verdict};
+use crate::auth::password::{PasswordCheck, PasswordVerdict};
 use crate::auth::plain::PlainCredentials;
 use crate::auth::relay::{Relay, ToBroker};
-use crate::auth::{Directory, Login, Mechanism, Refusal, UnixMillis, scram, token};
+use crate::auth::{Directory, Login, LoginRefusal, Mechanism, UnixMillis, scram, token};
 use crate::secret::Secret;
 
 impl Conversation {
@@ -17,8 +17,8 @@ impl Conversation {
         message: &[u8],
         directory: &Directory,
         moment: Moment,
-    ) -> Result<Outcome, Refusal> {
-        let mut exchange = self.exchange.take().ok_or(Refusal::IllegalState)?;
+    ) -> Result<Outcome, LoginRefusal> {
+        let mut exchange = self.exchange.take().ok_or(LoginRefusal::IllegalState)?;
         let mechanism = exchange.mechanism;
         match exchange.stage {
             Stage::First => {}
@@ -28,7 +28,7 @@ impl Conversation {
                 return self.accept(login, proven.answer, directory, moment.now);
             }
             // A client sends nothing while its password is checked, and nothing is read.
-            Stage::Password(_) => return Err(Refusal::IllegalState),
+            Stage::Password(_) => return Err(LoginRefusal::IllegalState),
             // Whatever it says, it was told already; it should be one byte, 1.
             Stage::Doomed(kind) => return Err(kind),
             Stage::Relayed(_) => {
@@ -38,7 +38,9 @@ impl Conversation {
             }
         }
         // The list may have changed since the handshake.
-        let method = directory.method(mechanism).ok_or(Refusal::UnsupportedMechanism)?;
+        let method = directory
+            .method(mechanism)
+            .ok_or(LoginRefusal::UnsupportedMechanism)?;
         match method {
             Method::SaslPlain {
                 mediation: Mediation::Terminate,
@@ -48,7 +50,10 @@ impl Conversation {
                 let (username, password) = (credentials.username, credentials.password);
                 self.attempted_user = Some(username.to_owned());
                 let login = token::verify(directory, username, password, moment.now);
-                let is_token = !matches!(login, Err(Refusal::InvalidToken | Refusal::NoSigningKey));
+                let is_token = !matches!(
+                    login,
+                    Err(LoginRefusal::InvalidToken | LoginRefusal::NoSigningKey)
+                );
                 if is_token || users.is_empty() {
                     return self.accept(login, Vec::new(), directory, moment.now);
                 }
@@ -83,17 +88,22 @@ impl Conversation {
                 self.exchange = Some(exchange);
                 Ok(Outcome::Relay(to_broker(mechanism, message, Part::First)?))
             }
-            Method::Anonymous | Method::ClientCertificate { .. } => Err(Refusal::UnsupportedMechanism),
+            Method::Anonymous | Method::ClientCertificate { .. } => Err(LoginRefusal::UnsupportedMechanism),
         }
     }
 
     /// Puts an exchange into the broker's hands, unless it would make somebody else of a running session.
-    fn relay(&self, exchange: &mut Exchange, relay: Relay, directory: &Directory) -> Result<(), Refusal> {
+    fn relay(
+        &self,
+        exchange: &mut Exchange,
+        relay: Relay,
+        directory: &Directory,
+    ) -> Result<(), LoginRefusal> {
         if let Some(previous) = &self.login {
             let login = Login::external(directory, relay.mechanism, &relay.name, None);
             let same = login.is_some_and(|login| login.is_same_identity(previous));
             if !same {
-                return Err(Refusal::ChangedIdentity);
+                return Err(LoginRefusal::ChangedIdentity);
             }
         }
         exchange.stage = Stage::Relayed(relay);
@@ -103,19 +113,19 @@ impl Conversation {
     /// Takes over what came of the check of a password.
     pub(super) fn compared(
         &mut self,
-        verdict: Verdict,
+        verdict: PasswordVerdict,
         directory: &Directory,
         now: UnixMillis,
-    ) -> Result<Outcome, Refusal> {
-        let exchange = self.exchange.take().ok_or(Refusal::IllegalState)?;
+    ) -> Result<Outcome, LoginRefusal> {
+        let exchange = self.exchange.take().ok_or(LoginRefusal::IllegalState)?;
         match (exchange.stage, verdict) {
-            (Stage::Password(Some((user, hash))), Verdict::Right) => {
+            (Stage::Password(Some((user, hash))), PasswordVerdict::Right) => {
                 self.accept(Ok(Login::password(user, hash)), Vec::new(), directory, now)
             }
-            (Stage::Password(_), Verdict::NotChecked) => Err(Refusal::NotChecked),
-            (Stage::Password(Some(_)), Verdict::Wrong) => Err(Refusal::WrongPassword),
-            (Stage::Password(None), _) => Err(Refusal::UnknownUser),
-            _ => Err(Refusal::IllegalState),
+            (Stage::Password(_), PasswordVerdict::NotChecked) => Err(LoginRefusal::NotChecked),
+            (Stage::Password(Some(_)), PasswordVerdict::Wrong) => Err(LoginRefusal::WrongPassword),
+            (Stage::Password(None), _) => Err(LoginRefusal::UnknownUser),
+            _ => Err(LoginRefusal::IllegalState),
         }
     }
 
@@ -126,12 +136,14 @@ impl Conversation {
         directory: &Directory,
         (keys, need): (&Keyring, KeyNeed),
         now: UnixMillis,
-    ) -> Result<Outcome, Refusal> {
-        let mut exchange = self.exchange.take().ok_or(Refusal::IllegalState)?;
+    ) -> Result<Outcome, LoginRefusal> {
+        let mut exchange = self.exchange.take().ok_or(LoginRefusal::IllegalState)?;
         let mechanism = exchange.mechanism;
-        let method = directory.method(mechanism).ok_or(Refusal::UnsupportedMechanism)?;
+        let method = directory
+            .method(mechanism)
+            .ok_or(LoginRefusal::UnsupportedMechanism)?;
         let Method::OauthBearer(oauth) = method else {
-            return Err(Refusal::UnsupportedMechanism);
+            return Err(LoginRefusal::UnsupportedMechanism);
         };
         let bearer = BearerMessage::parse(message)?;
         self.attempted_user = oauth::unverified_subject(bearer.token, &oauth.principal_claim);
@@ -141,20 +153,20 @@ impl Conversation {
                 self.exchange = Some(exchange);
                 return Ok(Outcome::Keys(oauth.provider.clone(), KeyNeed::Fresher));
             }
-            Err(Fault::UnknownKey) if !keys.has_keys(&oauth.provider) => return Err(Refusal::NoKeys),
-            Err(Fault::UnknownKey) => return self.doomed(exchange, Refusal::UnknownKey),
+            Err(Fault::UnknownKey) if !keys.has_keys(&oauth.provider) => return Err(LoginRefusal::NoKeys),
+            Err(Fault::UnknownKey) => return self.doomed(exchange, LoginRefusal::UnknownKey),
             // A client that is told nothing tries again, and by then the keys may be there.
-            Err(Fault::Bad(Refusal::NoKeys)) => return Err(Refusal::NoKeys),
-            Err(Fault::Bad(Refusal::ForeignAuthzid)) => return Err(Refusal::ForeignAuthzid),
+            Err(Fault::Bad(LoginRefusal::NoKeys)) => return Err(LoginRefusal::NoKeys),
+            Err(Fault::Bad(LoginRefusal::ForeignAuthzid)) => return Err(LoginRefusal::ForeignAuthzid),
             Err(Fault::Bad(kind)) => return self.doomed(exchange, kind),
             Err(Fault::Rule(number)) => {
                 self.unmet_rule = oauth.rules.get(number).map(|rule| rule.message.clone());
-                return self.doomed(exchange, Refusal::RuleNotMet);
+                return self.doomed(exchange, LoginRefusal::RuleNotMet);
             }
         };
         if oauth.mediation == Mediation::Terminate {
             let login = Login::external(directory, mechanism, &verified.subject, Some(verified.expires));
-            let login = login.ok_or(Refusal::UnsupportedMechanism);
+            let login = login.ok_or(LoginRefusal::UnsupportedMechanism);
             return self.accept(login, Vec::new(), directory, now);
         }
         let mut relay = Relay::of(mechanism, verified.subject);
@@ -165,7 +177,7 @@ impl Conversation {
     }
 
     /// Tells a client that its token is not good; with its next message it is refused.
-    fn doomed(&mut self, exchange: Exchange, kind: Refusal) -> Result<Outcome, Refusal> {
+    fn doomed(&mut self, exchange: Exchange, kind: LoginRefusal) -> Result<Outcome, LoginRefusal> {
         self.exchange = Some(Exchange {
             stage: Stage::Doomed(kind),
             ..exchange
@@ -176,18 +188,18 @@ impl Conversation {
     /// Takes a login over, unless it would make somebody else of a running session.
     pub(super) fn accept(
         &mut self,
-        login: Result<Login, Refusal>,
+        login: Result<Login, LoginRefusal>,
         bytes: Vec<u8>,
         directory: &Directory,
         now: UnixMillis,
-    ) -> Result<Outcome, Refusal> {
+    ) -> Result<Outcome, LoginRefusal> {
         let mut login = login?;
         // An exchange takes its time: what it began with may be gone.
-        login.check(directory).map_err(|_| Refusal::Withdrawn)?;
+        login.check(directory).map_err(|_| LoginRefusal::Withdrawn)?;
         if let Some(previous) = &self.login
             && !login.is_same_identity(previous)
         {
-            return Err(Refusal::ChangedIdentity);
+            return Err(LoginRefusal::ChangedIdentity);
         }
         if let Some(lifetime) = self.max_lifetime {
             let end = now.plus(lifetime);
@@ -206,8 +218,8 @@ enum Part {
     Further,
 }
 
-fn to_broker(mechanism: Mechanism, message: &[u8], part: Part) -> Result<ToBroker, Refusal> {
-    let message = std::str::from_utf8(message).map_err(|_| Refusal::MalformedMessage)?;
+fn to_broker(mechanism: Mechanism, message: &[u8], part: Part) -> Result<ToBroker, LoginRefusal> {
+    let message = std::str::from_utf8(message).map_err(|_| LoginRefusal::MalformedMessage)?;
     Ok(ToBroker {
         mechanism,
         is_first: part == Part::First,
@@ -233,15 +245,15 @@ fn judged(
     let (provider, keys) = keys
         .providers
         .get(&oauth.provider)
-        .ok_or(Fault::Bad(Refusal::NoKeys))?;
-    let demand = directory.demand().ok_or(Fault::Bad(Refusal::NoKeys))?;
+        .ok_or(Fault::Bad(LoginRefusal::NoKeys))?;
+    let demand = directory.demand().ok_or(Fault::Bad(LoginRefusal::NoKeys))?;
     let verified = match keys {
         Some(keys) => oauth::verify(message.token, provider, keys, demand, now)?,
         // They may be on their way.
         None => return Err(Fault::UnknownKey),
     };
     match &message.authzid {
-        Some(authzid) if *authzid != verified.subject => Err(Fault::Bad(Refusal::ForeignAuthzid)),
+        Some(authzid) if *authzid != verified.subject => Err(Fault::Bad(LoginRefusal::ForeignAuthzid)),
         _ => Ok(verified),
     }
 }

@@ -16,7 +16,7 @@ const LATER: UnixMillis = UnixMillis(samples::NOW.0 + 5000);
 enum Seen {
     Answered(i16),
     LoggedIn,
-    Refused(Refusal, Option<i16>),
+    Refused(LoginRefusal, Option<i16>),
 }
 
 fn moment(now: UnixMillis) -> Moment {
@@ -163,14 +163,14 @@ fn a_wrong_password_is_refused_whatever_is_wrong_with_it() {
 #[test]
 fn an_unknown_mechanism_is_refused() {
     for name in ["SCRAM-SHA-1", "plain", "", "PLAIN\0"] {
-        let refused = Seen::Refused(Refusal::UnsupportedMechanism, Some(33));
+        let refused = Seen::Refused(LoginRefusal::UnsupportedMechanism, Some(33));
         assert_eq!(Client::new().handshake(name), refused);
     }
 }
 
 #[test]
 fn an_exchange_needs_one_handshake() {
-    let illegal = || Seen::Refused(Refusal::IllegalState, Some(34));
+    let illegal = || Seen::Refused(LoginRefusal::IllegalState, Some(34));
     assert_eq!(Client::new().authenticate("alice", &samples::token()), illegal());
 
     let mut twice = Client::new();
@@ -183,7 +183,7 @@ fn versions_that_do_not_exist_are_refused() {
     for (key, version) in [(17, 2), (17, -1), (36, 3), (36, -1)] {
         assert_eq!(
             Client::new().send(key, version, b""),
-            Seen::Refused(Refusal::MalformedMessage, None)
+            Seen::Refused(LoginRefusal::MalformedMessage, None)
         );
     }
 }
@@ -219,7 +219,7 @@ fn a_session_does_not_become_another_principal() {
     let mut client = logged_in();
     client.now = LATER;
     client.handshake("PLAIN");
-    let changed = Seen::Refused(Refusal::ChangedIdentity, Some(58));
+    let changed = Seen::Refused(LoginRefusal::ChangedIdentity, Some(58));
     assert_eq!(client.authenticate("bob", &bobs_token()), changed);
 }
 

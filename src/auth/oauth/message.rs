@@ -1,6 +1,6 @@
 //! The client's message of SASL/OAUTHBEARER (RFC 7628 §3.1, KIP-255) and the server's answer to a bad token (§3.2.2).
 
-use crate::auth::Refusal;
+use crate::auth::LoginRefusal;
 use crate::auth::saslname::unescaped;
 
 /// What a server says of a token that it does not accept, before it refuses. It never depends on what was wrong.
@@ -22,9 +22,9 @@ impl<'a> BearerMessage<'a> {
     ///
     /// # Errors
     /// The message has another form.
-    pub(crate) fn parse(message: &'a [u8]) -> Result<Self, Refusal> {
-        let text = std::str::from_utf8(message).map_err(|_| Refusal::MalformedMessage)?;
-        parsed(text).ok_or(Refusal::MalformedMessage)
+    pub(crate) fn parse(message: &'a [u8]) -> Result<Self, LoginRefusal> {
+        let text = std::str::from_utf8(message).map_err(|_| LoginRefusal::MalformedMessage)?;
+        parsed(text).ok_or(LoginRefusal::MalformedMessage)
     }
 }
 

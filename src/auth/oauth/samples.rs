@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value as Json, json};
 
-use super::{Algorithm, Demand, KeySet, Provider};
+use super::{Algorithm, KeySet, Provider, TokenDemand};
 use crate::auth::UnixMillis;
 
 pub(crate) const NOW: UnixMillis = UnixMillis(1_700_000_000_000);
@@ -63,8 +63,8 @@ pub(crate) fn provider() -> Provider {
     }
 }
 
-pub(crate) fn demand() -> Demand {
-    Demand {
+pub(crate) fn demand() -> TokenDemand {
+    TokenDemand {
         audiences: Vec::new(),
         scopes: Vec::new(),
         principal_claim: "sub".to_owned(),

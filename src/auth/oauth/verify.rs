@@ -8,14 +8,14 @@ use serde_json::{Map, Value as Json};
 use super::claims;
 use super::{KeySet, Provider};
 use crate::auth::rule::Rule;
-use crate::auth::{Refusal, UnixMillis};
+use crate::auth::{LoginRefusal, UnixMillis};
 
 /// The longest name that a token may give, in bytes.
 const MAX_SUBJECT_BYTES: usize = 256;
 
 /// What a virtual cluster demands of tokens.
 #[derive(Debug, Clone)]
-pub struct Demand {
+pub struct TokenDemand {
     /// One of them must be in `aud`. Empty: those of the provider.
     pub audiences: Vec<String>,
     /// All of them.
@@ -41,13 +41,13 @@ pub struct Verified {
 pub enum Fault {
     /// It may be good: the provider's keys must be read, again or for the first time.
     UnknownKey,
-    /// This rule of [`Demand::rules`] does not hold.
+    /// This rule of [`TokenDemand::rules`] does not hold.
     Rule(usize),
-    Bad(Refusal),
+    Bad(LoginRefusal),
 }
 
-impl From<Refusal> for Fault {
-    fn from(refusal: Refusal) -> Self {
+impl From<LoginRefusal> for Fault {
+    fn from(refusal: LoginRefusal) -> Self {
         Self::Bad(refusal)
     }
 }
@@ -60,20 +60,20 @@ pub fn verify(
     token: &str,
     provider: &Provider,
     keys: &KeySet,
-    demand: &Demand,
+    demand: &TokenDemand,
     now: UnixMillis,
 ) -> Result<Verified, Fault> {
     let claims = signed_claims(token, provider, keys)?;
     let expires = valid_until(&claims, provider.leeway_ms, now)?;
     if claims.get("iss").and_then(Json::as_str) != Some(provider.issuer.as_str()) {
-        return Err(Refusal::OtherIssuer.into());
+        return Err(LoginRefusal::OtherIssuer.into());
     }
     let audiences = match demand.audiences.is_empty() {
         true => &provider.audiences,
         false => &demand.audiences,
     };
     if !audiences.is_empty() && !claims::names_any(claims.get("aud"), audiences) {
-        return Err(Refusal::OtherAudience.into());
+        return Err(LoginRefusal::OtherAudience.into());
     }
     let scope = claims::find(&claims, &demand.scope_claim);
     if !demand
@@ -81,12 +81,12 @@ pub fn verify(
         .iter()
         .all(|wanted| claims::has_scope(scope, wanted))
     {
-        return Err(Refusal::MissingScope.into());
+        return Err(LoginRefusal::MissingScope.into());
     }
     let subject = claims::find(&claims, &demand.principal_claim)
         .and_then(Json::as_str)
         .filter(|name| is_subject(name))
-        .ok_or(Refusal::NoSubject)?;
+        .ok_or(LoginRefusal::NoSubject)?;
     // A rule without an answer refuses.
     let mut rules = demand.rules.iter();
     if let Some(unmet) = rules.position(|rule| rule.holds(&claims) != Ok(true)) {
@@ -111,7 +111,7 @@ fn is_subject(name: &str) -> bool {
 
 /// The claims, once one of the keys is known to have signed them.
 fn signed_claims(token: &str, provider: &Provider, keys: &KeySet) -> Result<Map<String, Json>, Fault> {
-    let invalid = Fault::Bad(Refusal::InvalidToken);
+    let invalid = Fault::Bad(LoginRefusal::InvalidToken);
     let header = jsonwebtoken::decode_header(token).map_err(|_| invalid)?;
     // What must be understood (RFC 7515 §4.1.11) is not; what is encrypted or packed is no plain claim.
     if header.crit.is_some() || header.enc.is_some() || header.zip.is_some() {
@@ -139,19 +139,23 @@ fn signed_claims(token: &str, provider: &Provider, keys: &KeySet) -> Result<Map<
         .ok_or(invalid)
 }
 
-fn valid_until(claims: &Map<String, Json>, leeway_ms: u64, now: UnixMillis) -> Result<UnixMillis, Refusal> {
+fn valid_until(
+    claims: &Map<String, Json>,
+    leeway_ms: u64,
+    now: UnixMillis,
+) -> Result<UnixMillis, LoginRefusal> {
     let expires = claims::time(claims, "exp")
-        .ok_or(Refusal::InvalidToken)?
-        .map_err(|claims::NotATime| Refusal::InvalidToken)?;
+        .ok_or(LoginRefusal::InvalidToken)?
+        .map_err(|claims::NotATime| LoginRefusal::InvalidToken)?;
     // Who comes late gets what is left of the leeway; who is in time is told the token's own end.
     let latest = UnixMillis(expires.0.saturating_add(leeway_ms));
     let expires = if now < expires { expires } else { latest };
     if now >= latest {
-        return Err(Refusal::ExpiredToken);
+        return Err(LoginRefusal::ExpiredToken);
     }
     match claims::time(claims, "nbf") {
-        Some(Ok(from)) if from.0 > now.0.saturating_add(leeway_ms) => Err(Refusal::NotYetValid),
-        Some(Err(claims::NotATime)) => Err(Refusal::InvalidToken),
+        Some(Ok(from)) if from.0 > now.0.saturating_add(leeway_ms) => Err(LoginRefusal::NotYetValid),
+        Some(Err(claims::NotATime)) => Err(LoginRefusal::InvalidToken),
         _ => Ok(expires),
     }
 }

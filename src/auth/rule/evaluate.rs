@@ -6,20 +6,20 @@ use std::cmp::Ordering;
 use serde_json::{Map, Value as Json};
 
 use super::NoAnswer;
-use super::parser::{Expression, Function, Kind, Operator, Quantifier};
-use super::value::Value;
+use super::parser::{Expression, ExpressionKind, Function, Operator, Quantifier};
+use super::value::RuleValue;
 
 /// One evaluation.
 #[derive(Debug)]
 pub(super) struct Evaluation<'a> {
-    variables: Vec<Value<'a>>,
+    variables: Vec<RuleValue<'a>>,
     steps_left: u32,
 }
 
 impl<'a> Evaluation<'a> {
     pub(super) fn new(claims: &'a Map<String, Json>, steps: u32) -> Self {
         Self {
-            variables: vec![Value::Map(claims)],
+            variables: vec![RuleValue::Map(claims)],
             steps_left: steps,
         }
     }
@@ -27,7 +27,7 @@ impl<'a> Evaluation<'a> {
     /// The value of an expression that must be true or false.
     pub(super) fn truth(&mut self, expression: &'a Expression) -> Result<bool, NoAnswer> {
         match self.value(expression)? {
-            Value::Bool(value) => Ok(value),
+            RuleValue::Bool(value) => Ok(value),
             _ => Err(NoAnswer::Type),
         }
     }
@@ -37,60 +37,64 @@ impl<'a> Evaluation<'a> {
         Ok(())
     }
 
-    fn value(&mut self, expression: &'a Expression) -> Result<Value<'a>, NoAnswer> {
+    fn value(&mut self, expression: &'a Expression) -> Result<RuleValue<'a>, NoAnswer> {
         self.pay(1)?;
         Ok(match &expression.kind {
-            Kind::Null => Value::Null,
-            Kind::Bool(value) => Value::Bool(*value),
-            Kind::Int(value) => Value::Int(*value),
-            Kind::Double(value) => Value::Double(*value),
-            Kind::Text(text) => Value::Text(Cow::Borrowed(text)),
-            Kind::List(elements) => Value::Literal(
+            ExpressionKind::Null => RuleValue::Null,
+            ExpressionKind::Bool(value) => RuleValue::Bool(*value),
+            ExpressionKind::Int(value) => RuleValue::Int(*value),
+            ExpressionKind::Double(value) => RuleValue::Double(*value),
+            ExpressionKind::Text(text) => RuleValue::Text(Cow::Borrowed(text)),
+            ExpressionKind::List(elements) => RuleValue::Literal(
                 elements
                     .iter()
                     .map(|element| self.value(element))
                     .collect::<Result<_, _>>()?,
             ),
-            Kind::Variable(index) => self.variables.get(*index).cloned().ok_or(NoAnswer::Missing)?,
-            Kind::Field(value, name) => match self.value(value)? {
-                Value::Map(map) => map.get(name).map(Value::of).ok_or(NoAnswer::Missing)?,
+            ExpressionKind::Variable(index) => {
+                self.variables.get(*index).cloned().ok_or(NoAnswer::Missing)?
+            }
+            ExpressionKind::Field(value, name) => match self.value(value)? {
+                RuleValue::Map(map) => map.get(name).map(RuleValue::of).ok_or(NoAnswer::Missing)?,
                 _ => return Err(NoAnswer::Type),
             },
-            Kind::Has(value, name) => match self.value(value)? {
-                Value::Map(map) => Value::Bool(map.contains_key(name)),
+            ExpressionKind::Has(value, name) => match self.value(value)? {
+                RuleValue::Map(map) => RuleValue::Bool(map.contains_key(name)),
                 _ => return Err(NoAnswer::Type),
             },
-            Kind::Index(value, index) => self.index(value, index)?,
-            Kind::Not(value) => Value::Bool(!self.truth(value)?),
-            Kind::Minus(value) => match self.value(value)? {
-                Value::Int(number) => Value::Int(number.checked_neg().ok_or(NoAnswer::Arithmetic)?),
-                Value::Double(number) => Value::Double(-number),
+            ExpressionKind::Index(value, index) => self.index(value, index)?,
+            ExpressionKind::Not(value) => RuleValue::Bool(!self.truth(value)?),
+            ExpressionKind::Minus(value) => match self.value(value)? {
+                RuleValue::Int(number) => RuleValue::Int(number.checked_neg().ok_or(NoAnswer::Arithmetic)?),
+                RuleValue::Double(number) => RuleValue::Double(-number),
                 _ => return Err(NoAnswer::Type),
             },
-            Kind::And(left, right) => Value::Bool(!self.either(left, right, false)?),
-            Kind::Or(left, right) => Value::Bool(self.either(left, right, true)?),
-            Kind::Choice(condition, yes, no) => match self.truth(condition)? {
+            ExpressionKind::And(left, right) => RuleValue::Bool(!self.either(left, right, false)?),
+            ExpressionKind::Or(left, right) => RuleValue::Bool(self.either(left, right, true)?),
+            ExpressionKind::Choice(condition, yes, no) => match self.truth(condition)? {
                 true => self.value(yes)?,
                 false => self.value(no)?,
             },
-            Kind::Binary(operator, left, right) => {
+            ExpressionKind::Binary(operator, left, right) => {
                 let (left, right) = (self.value(left)?, self.value(right)?);
                 self.binary(*operator, left, right)?
             }
-            Kind::Call(function, value, other) => {
+            ExpressionKind::Call(function, value, other) => {
                 let value = self.value(value)?;
                 let other = other.as_ref().map(|other| self.value(other)).transpose()?;
                 self.call(*function, &value, other.as_ref())?
             }
-            Kind::Matches(text, pattern) => match self.value(text)? {
-                Value::Text(text) => {
+            ExpressionKind::Matches(text, pattern) => match self.value(text)? {
+                RuleValue::Text(text) => {
                     // A pattern looks at each byte several times.
                     self.pay(u32::try_from(text.len()).unwrap_or(u32::MAX))?;
-                    Value::Bool(pattern.is_match(&text))
+                    RuleValue::Bool(pattern.is_match(&text))
                 }
                 _ => return Err(NoAnswer::Type),
             },
-            Kind::Each(quantifier, list, body) => Value::Bool(self.each(*quantifier, list, body)?),
+            ExpressionKind::Each(quantifier, list, body) => {
+                RuleValue::Bool(self.each(*quantifier, list, body)?)
+            }
         })
     }
 
@@ -112,18 +116,18 @@ impl<'a> Evaluation<'a> {
         left.and(right).map(|_| false)
     }
 
-    fn index(&mut self, value: &'a Expression, index: &'a Expression) -> Result<Value<'a>, NoAnswer> {
+    fn index(&mut self, value: &'a Expression, index: &'a Expression) -> Result<RuleValue<'a>, NoAnswer> {
         let (value, index) = (self.value(value)?, self.value(index)?);
         match (value, index) {
-            (Value::Map(map), Value::Text(key)) => {
-                map.get(key.as_ref()).map(Value::of).ok_or(NoAnswer::Missing)
+            (RuleValue::Map(map), RuleValue::Text(key)) => {
+                map.get(key.as_ref()).map(RuleValue::of).ok_or(NoAnswer::Missing)
             }
-            (Value::List(list), Value::Int(index)) => usize::try_from(index)
+            (RuleValue::List(list), RuleValue::Int(index)) => usize::try_from(index)
                 .ok()
                 .and_then(|index| list.get(index))
-                .map(Value::of)
+                .map(RuleValue::of)
                 .ok_or(NoAnswer::Missing),
-            (Value::Literal(mut list), Value::Int(index)) => match usize::try_from(index) {
+            (RuleValue::Literal(mut list), RuleValue::Int(index)) => match usize::try_from(index) {
                 Ok(index) if index < list.len() => Ok(list.swap_remove(index)),
                 _ => Err(NoAnswer::Missing),
             },
@@ -134,32 +138,36 @@ impl<'a> Evaluation<'a> {
     fn binary(
         &mut self,
         operator: Operator,
-        left: Value<'a>,
-        right: Value<'a>,
-    ) -> Result<Value<'a>, NoAnswer> {
+        left: RuleValue<'a>,
+        right: RuleValue<'a>,
+    ) -> Result<RuleValue<'a>, NoAnswer> {
         self.pay(left.cost().saturating_add(right.cost()))?;
         let ordered =
-            |wanted: fn(Ordering) -> bool| left.order(&right).map(|order| Value::Bool(wanted(order)));
+            |wanted: fn(Ordering) -> bool| left.order(&right).map(|order| RuleValue::Bool(wanted(order)));
         match operator {
-            Operator::Equal => Ok(Value::Bool(left.equals(&right))),
-            Operator::Different => Ok(Value::Bool(!left.equals(&right))),
+            Operator::Equal => Ok(RuleValue::Bool(left.equals(&right))),
+            Operator::Different => Ok(RuleValue::Bool(!left.equals(&right))),
             Operator::Less => ordered(Ordering::is_lt),
             Operator::AtMost => ordered(Ordering::is_le),
             Operator::Greater => ordered(Ordering::is_gt),
             Operator::AtLeast => ordered(Ordering::is_ge),
             Operator::In => match (left, right) {
-                (Value::Text(key), Value::Map(map)) => Ok(Value::Bool(map.contains_key(key.as_ref()))),
-                (_, Value::Map(_)) => Err(NoAnswer::Type),
+                (RuleValue::Text(key), RuleValue::Map(map)) => {
+                    Ok(RuleValue::Bool(map.contains_key(key.as_ref())))
+                }
+                (_, RuleValue::Map(_)) => Err(NoAnswer::Type),
                 (value, list) => {
                     let elements = list.elements()?;
                     let one = value.cost();
                     self.pay(one.saturating_mul(u32::try_from(elements.len()).unwrap_or(u32::MAX)))?;
-                    Ok(Value::Bool(elements.iter().any(|element| element.equals(&value))))
+                    Ok(RuleValue::Bool(
+                        elements.iter().any(|element| element.equals(&value)),
+                    ))
                 }
             },
             Operator::Plus => match (left, right) {
-                (Value::Text(left), Value::Text(right)) => {
-                    Ok(Value::Text(Cow::Owned(format!("{left}{right}"))))
+                (RuleValue::Text(left), RuleValue::Text(right)) => {
+                    Ok(RuleValue::Text(Cow::Owned(format!("{left}{right}"))))
                 }
                 (left, right) => arithmetic(operator, &left, &right),
             },
@@ -170,28 +178,28 @@ impl<'a> Evaluation<'a> {
     fn call(
         &mut self,
         function: Function,
-        value: &Value<'a>,
-        other: Option<&Value<'a>>,
-    ) -> Result<Value<'a>, NoAnswer> {
+        value: &RuleValue<'a>,
+        other: Option<&RuleValue<'a>>,
+    ) -> Result<RuleValue<'a>, NoAnswer> {
         self.pay(value.cost())?;
         let size = |count: usize| {
             i64::try_from(count)
-                .map(Value::Int)
+                .map(RuleValue::Int)
                 .map_err(|_| NoAnswer::Arithmetic)
         };
         match (function, value, other) {
-            (Function::Size, Value::Text(text), None) => size(text.chars().count()),
-            (Function::Size, Value::List(list), None) => size(list.len()),
-            (Function::Size, Value::Literal(list), None) => size(list.len()),
-            (Function::Size, Value::Map(map), None) => size(map.len()),
-            (Function::StartsWith, Value::Text(text), Some(Value::Text(part))) => {
-                Ok(Value::Bool(text.starts_with(part.as_ref())))
+            (Function::Size, RuleValue::Text(text), None) => size(text.chars().count()),
+            (Function::Size, RuleValue::List(list), None) => size(list.len()),
+            (Function::Size, RuleValue::Literal(list), None) => size(list.len()),
+            (Function::Size, RuleValue::Map(map), None) => size(map.len()),
+            (Function::StartsWith, RuleValue::Text(text), Some(RuleValue::Text(part))) => {
+                Ok(RuleValue::Bool(text.starts_with(part.as_ref())))
             }
-            (Function::EndsWith, Value::Text(text), Some(Value::Text(part))) => {
-                Ok(Value::Bool(text.ends_with(part.as_ref())))
+            (Function::EndsWith, RuleValue::Text(text), Some(RuleValue::Text(part))) => {
+                Ok(RuleValue::Bool(text.ends_with(part.as_ref())))
             }
-            (Function::Contains, Value::Text(text), Some(Value::Text(part))) => {
-                Ok(Value::Bool(text.contains(part.as_ref())))
+            (Function::Contains, RuleValue::Text(text), Some(RuleValue::Text(part))) => {
+                Ok(RuleValue::Bool(text.contains(part.as_ref())))
             }
             _ => Err(NoAnswer::Type),
         }
@@ -227,9 +235,13 @@ impl<'a> Evaluation<'a> {
     }
 }
 
-fn arithmetic<'a>(operator: Operator, left: &Value<'a>, right: &Value<'a>) -> Result<Value<'a>, NoAnswer> {
+fn arithmetic<'a>(
+    operator: Operator,
+    left: &RuleValue<'a>,
+    right: &RuleValue<'a>,
+) -> Result<RuleValue<'a>, NoAnswer> {
     match (left, right) {
-        (Value::Int(left), Value::Int(right)) => {
+        (RuleValue::Int(left), RuleValue::Int(right)) => {
             let result = match operator {
                 Operator::Plus => left.checked_add(*right),
                 Operator::Minus => left.checked_sub(*right),
@@ -238,9 +250,9 @@ fn arithmetic<'a>(operator: Operator, left: &Value<'a>, right: &Value<'a>) -> Re
                 Operator::Remainder => left.checked_rem(*right),
                 _ => return Err(NoAnswer::Type),
             };
-            result.map(Value::Int).ok_or(NoAnswer::Arithmetic)
+            result.map(RuleValue::Int).ok_or(NoAnswer::Arithmetic)
         }
-        (Value::Double(left), Value::Double(right)) => Ok(Value::Double(match operator {
+        (RuleValue::Double(left), RuleValue::Double(right)) => Ok(RuleValue::Double(match operator {
             Operator::Plus => left + right,
             Operator::Minus => left - right,
             Operator::Times => left * right,

@@ -12,7 +12,7 @@ const CLAIMS: &str = "claims";
 /// A part of an expression. `depth` is that of the deepest part below, plus one.
 #[derive(Debug, Clone)]
 pub(super) struct Expression {
-    pub(super) kind: Kind,
+    pub(super) kind: ExpressionKind,
     depth: usize,
 }
 
@@ -20,14 +20,14 @@ impl Expression {
     /// `false`
     pub(super) fn never() -> Self {
         Self {
-            kind: Kind::Bool(false),
+            kind: ExpressionKind::Bool(false),
             depth: 1,
         }
     }
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum Kind {
+pub(super) enum ExpressionKind {
     Null,
     Bool(bool),
     Int(i64),
@@ -134,7 +134,7 @@ struct Parser<'a> {
 }
 
 /// A part above others.
-fn node(kind: Kind, parts: &[usize]) -> Result<Expression, RuleError> {
+fn node(kind: ExpressionKind, parts: &[usize]) -> Result<Expression, RuleError> {
     let depth = parts.iter().copied().max().unwrap_or(0) + 1;
     if depth > MAX_DEPTH {
         return Err(RuleError::TooDeep);
@@ -142,13 +142,16 @@ fn node(kind: Kind, parts: &[usize]) -> Result<Expression, RuleError> {
     Ok(Expression { kind, depth })
 }
 
-fn one(make: impl FnOnce(Box<Expression>) -> Kind, part: Expression) -> Result<Expression, RuleError> {
+fn one(
+    make: impl FnOnce(Box<Expression>) -> ExpressionKind,
+    part: Expression,
+) -> Result<Expression, RuleError> {
     let depth = part.depth;
     node(make(Box::new(part)), &[depth])
 }
 
 fn two(
-    make: impl FnOnce(Box<Expression>, Box<Expression>) -> Kind,
+    make: impl FnOnce(Box<Expression>, Box<Expression>) -> ExpressionKind,
     left: Expression,
     right: Expression,
 ) -> Result<Expression, RuleError> {
@@ -218,7 +221,7 @@ impl Parser<'_> {
             let no = parser.expression()?;
             let depths = [condition.depth, yes.depth, no.depth];
             node(
-                Kind::Choice(Box::new(condition), Box::new(yes), Box::new(no)),
+                ExpressionKind::Choice(Box::new(condition), Box::new(yes), Box::new(no)),
                 &depths,
             )
         })
@@ -227,7 +230,7 @@ impl Parser<'_> {
     fn or(&mut self) -> Result<Expression, RuleError> {
         let mut left = self.and()?;
         while self.take("||")? {
-            left = two(Kind::Or, left, self.and()?)?;
+            left = two(ExpressionKind::Or, left, self.and()?)?;
         }
         Ok(left)
     }
@@ -235,7 +238,7 @@ impl Parser<'_> {
     fn and(&mut self) -> Result<Expression, RuleError> {
         let mut left = self.binary(0)?;
         while self.take("&&")? {
-            left = two(Kind::And, left, self.binary(0)?)?;
+            left = two(ExpressionKind::And, left, self.binary(0)?)?;
         }
         Ok(left)
     }
@@ -256,16 +259,20 @@ impl Parser<'_> {
             };
             self.advance()?;
             let right = self.binary(level + 1)?;
-            left = two(|left, right| Kind::Binary(operator, left, right), left, right)?;
+            left = two(
+                |left, right| ExpressionKind::Binary(operator, left, right),
+                left,
+                right,
+            )?;
         }
     }
 
     fn unary(&mut self) -> Result<Expression, RuleError> {
         self.descend(|parser| {
             if parser.take("!")? {
-                one(Kind::Not, parser.unary()?)
+                one(ExpressionKind::Not, parser.unary()?)
             } else if parser.take("-")? {
-                one(Kind::Minus, parser.unary()?)
+                one(ExpressionKind::Minus, parser.unary()?)
             } else {
                 parser.member()
             }
@@ -276,14 +283,14 @@ impl Parser<'_> {
         let mut value = self.primary()?;
         loop {
             if self.take("[")? {
-                value = two(Kind::Index, value, self.expression()?)?;
+                value = two(ExpressionKind::Index, value, self.expression()?)?;
                 self.demand("]")?;
             } else if self.take(".")? {
                 let at = self.at;
                 let name = self.name()?;
                 value = match self.take("(")? {
                     true => self.method(at, value, name)?,
-                    false => one(|value| Kind::Field(value, name), value)?,
+                    false => one(|value| ExpressionKind::Field(value, name), value)?,
                 };
             } else {
                 return Ok(value);
@@ -306,7 +313,11 @@ impl Parser<'_> {
             let body = self.expression()?;
             self.variables.pop();
             self.demand(")")?;
-            return two(|value, body| Kind::Each(quantifier, value, body), value, body);
+            return two(
+                |value, body| ExpressionKind::Each(quantifier, value, body),
+                value,
+                body,
+            );
         }
         let arguments = self.arguments(")")?;
         call(at, name, std::iter::once(value).chain(arguments).collect())
@@ -330,9 +341,9 @@ impl Parser<'_> {
     fn primary(&mut self) -> Result<Expression, RuleError> {
         let at = self.at;
         let kind = match self.advance()? {
-            Token::Int(number) => Kind::Int(number),
-            Token::Double(number) => Kind::Double(number),
-            Token::Text(text) => Kind::Text(text),
+            Token::Int(number) => ExpressionKind::Int(number),
+            Token::Double(number) => ExpressionKind::Double(number),
+            Token::Text(text) => ExpressionKind::Text(text),
             Token::Sign("(") => {
                 let inner = self.expression()?;
                 self.demand(")")?;
@@ -341,19 +352,19 @@ impl Parser<'_> {
             Token::Sign("[") => {
                 let elements = self.arguments("]")?;
                 let depths: Vec<usize> = elements.iter().map(|element| element.depth).collect();
-                return node(Kind::List(elements), &depths);
+                return node(ExpressionKind::List(elements), &depths);
             }
             Token::Name(name) => match name.as_str() {
-                "true" => Kind::Bool(true),
-                "false" => Kind::Bool(false),
-                "null" => Kind::Null,
+                "true" => ExpressionKind::Bool(true),
+                "false" => ExpressionKind::Bool(false),
+                "null" => ExpressionKind::Null,
                 _ if self.take("(")? => {
                     let arguments = self.arguments(")")?;
                     return function(at, name, arguments);
                 }
                 _ => {
                     let known = self.variables.iter().rposition(|known| *known == name);
-                    Kind::Variable(known.ok_or(RuleError::Name { at, name })?)
+                    ExpressionKind::Variable(known.ok_or(RuleError::Name { at, name })?)
                 }
             },
             Token::Sign(_) | Token::End => {
@@ -371,7 +382,9 @@ impl Parser<'_> {
 fn function(at: usize, name: String, mut arguments: Vec<Expression>) -> Result<Expression, RuleError> {
     match (name.as_str(), arguments.len()) {
         ("has", 1) => match arguments.pop().map(|argument| (argument.depth, argument.kind)) {
-            Some((depth, Kind::Field(value, field))) => node(Kind::Has(value, field), &[depth]),
+            Some((depth, ExpressionKind::Field(value, field))) => {
+                node(ExpressionKind::Has(value, field), &[depth])
+            }
             _ => Err(RuleError::Expected {
                 at,
                 expected: "has(value.name)",
@@ -411,9 +424,9 @@ fn call(at: usize, name: String, arguments: Vec<Expression>) -> Result<Expressio
         }
     };
     match (first, second) {
-        (Some(value), None) => one(|value| Kind::Call(function, value, None), value),
+        (Some(value), None) => one(|value| ExpressionKind::Call(function, value, None), value),
         (Some(value), Some(other)) => two(
-            |value, other| Kind::Call(function, value, Some(other)),
+            |value, other| ExpressionKind::Call(function, value, Some(other)),
             value,
             other,
         ),
@@ -426,9 +439,9 @@ fn call(at: usize, name: String, arguments: Vec<Expression>) -> Result<Expressio
 }
 
 fn matches(at: usize, text: Expression, pattern: &Expression) -> Result<Expression, RuleError> {
-    let Kind::Text(pattern) = &pattern.kind else {
+    let ExpressionKind::Text(pattern) = &pattern.kind else {
         return Err(RuleError::Pattern { at });
     };
     let regex = regexp::compile(pattern).map_err(|_| RuleError::Pattern { at })?;
-    one(|text| Kind::Matches(text, Box::new(regex)), text)
+    one(|text| ExpressionKind::Matches(text, Box::new(regex)), text)
 }

@@ -9,7 +9,7 @@ use super::NoAnswer;
 
 /// A value. What comes from the claims is borrowed.
 #[derive(Debug, Clone)]
-pub(super) enum Value<'a> {
+pub(super) enum RuleValue<'a> {
     Null,
     Bool(bool),
     Int(i64),
@@ -17,11 +17,11 @@ pub(super) enum Value<'a> {
     Text(Cow<'a, str>),
     List(&'a [Json]),
     /// A list of the expression itself.
-    Literal(Vec<Value<'a>>),
+    Literal(Vec<RuleValue<'a>>),
     Map(&'a Map<String, Json>),
 }
 
-impl<'a> Value<'a> {
+impl<'a> RuleValue<'a> {
     /// A value of the claims.
     pub(super) fn of(json: &'a Json) -> Self {
         match json {
@@ -38,9 +38,9 @@ impl<'a> Value<'a> {
     }
 
     /// The elements of a list.
-    pub(super) fn elements(self) -> Result<Vec<Value<'a>>, NoAnswer> {
+    pub(super) fn elements(self) -> Result<Vec<RuleValue<'a>>, NoAnswer> {
         match self {
-            Self::List(list) => Ok(list.iter().map(Value::of).collect()),
+            Self::List(list) => Ok(list.iter().map(RuleValue::of).collect()),
             Self::Literal(list) => Ok(list),
             // CEL's macros go over the keys of a map.
             Self::Map(map) => Ok(map

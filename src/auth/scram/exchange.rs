@@ -8,7 +8,7 @@ use klamm_raft::model::{AccountName, ScramCredential, ScramHash, ScramUser, Sign
 use super::MIN_ITERATIONS;
 use super::message::{Final, First};
 use super::mix::{self, Salt};
-use crate::auth::{Directory, Refusal};
+use crate::auth::{Directory, LoginRefusal};
 
 /// What the server adds to the client's nonce: random bytes.
 #[derive(Debug, Clone, Copy)]
@@ -52,9 +52,9 @@ impl Exchange {
         message: &[u8],
         directory: &Directory,
         nonce: Nonce,
-    ) -> Result<(Self, Vec<u8>), Refusal> {
+    ) -> Result<(Self, Vec<u8>), LoginRefusal> {
         let first = First::parse(message)?;
-        let keys = directory.keys().ok_or(Refusal::NoSigningKey)?;
+        let keys = directory.keys().ok_or(LoginRefusal::NoSigningKey)?;
         let nobody = nobody(&keys.decoy, (hash, &first.user), directory);
         let known = known(hash, &first.user, directory);
         // Copied for both, so that the time does not tell them apart.
@@ -95,10 +95,10 @@ impl Exchange {
     ///
     /// # Errors
     /// The message does not parse or belongs to another exchange, or the proof is wrong.
-    pub fn finish(self, message: &[u8]) -> Result<Proven, Refusal> {
+    pub fn finish(self, message: &[u8]) -> Result<Proven, LoginRefusal> {
         let last = Final::parse(message)?;
         if last.binding != self.header.as_bytes() || !self.is_nonce(last.nonce) {
-            return Err(Refusal::MalformedMessage);
+            return Err(LoginRefusal::MalformedMessage);
         }
         let credential = self.credential;
         let signed = [self.so_far.as_str(), ",", last.without_proof].concat();
@@ -106,10 +106,10 @@ impl Exchange {
         let client_key = mix::xor(&last.proof, &signature);
         let stored_key = mix::digest_of(self.hash, &client_key);
         let compared = constant_time::verify_slices_are_equal(&stored_key, &credential.stored_key);
-        let user = self.known.ok_or(Refusal::UnknownUser)?;
+        let user = self.known.ok_or(LoginRefusal::UnknownUser)?;
         let is_whole = last.proof.len() == mix::length(self.hash);
         if compared.is_err() || !is_whole {
-            return Err(Refusal::WrongPassword);
+            return Err(LoginRefusal::WrongPassword);
         }
         let proof = mix::sign(self.hash, &credential.server_key, signed.as_bytes());
         Ok(Proven {

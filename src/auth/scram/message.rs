@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::auth::Refusal;
+use crate::auth::LoginRefusal;
 use crate::auth::saslname::unescaped;
 
 /// The longest message that is looked at, in bytes: names, nonces and extensions are short.
@@ -34,48 +34,48 @@ pub(super) struct Final<'a> {
     pub(super) without_proof: &'a str,
 }
 
-fn text(message: &[u8]) -> Result<&str, Refusal> {
+fn text(message: &[u8]) -> Result<&str, LoginRefusal> {
     if message.len() > MAX_MESSAGE_BYTES {
-        return Err(Refusal::MalformedMessage);
+        return Err(LoginRefusal::MalformedMessage);
     }
-    std::str::from_utf8(message).map_err(|_| Refusal::MalformedMessage)
+    std::str::from_utf8(message).map_err(|_| LoginRefusal::MalformedMessage)
 }
 
 impl<'a> First<'a> {
-    pub(in crate::auth) fn parse(message: &'a [u8]) -> Result<Self, Refusal> {
+    pub(in crate::auth) fn parse(message: &'a [u8]) -> Result<Self, LoginRefusal> {
         let text = text(message)?;
         let mut parts = text.splitn(3, ',');
         let (Some(binding), Some(authzid), Some(bare)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(Refusal::MalformedMessage);
+            return Err(LoginRefusal::MalformedMessage);
         };
         // `y`: the client could bind to a channel and thinks that we cannot, which is so. `p`: it demands a binding.
         if !matches!(binding, "n" | "y") {
-            return Err(Refusal::MalformedMessage);
+            return Err(LoginRefusal::MalformedMessage);
         }
         let mut attributes = bare.split(',');
         // A mandatory extension (`m=`) before the name is one that we do not know.
-        let user = unescaped(value(attributes.next(), 'n')?).ok_or(Refusal::MalformedMessage)?;
+        let user = unescaped(value(attributes.next(), 'n')?).ok_or(LoginRefusal::MalformedMessage)?;
         let nonce = value(attributes.next(), 'r')?;
         let is_nonce = |nonce: &str| {
             (1..=MAX_NONCE_BYTES).contains(&nonce.len()) && nonce.bytes().all(|b| matches!(b, 0x21..=0x7e))
         };
         if !is_nonce(nonce) {
-            return Err(Refusal::MalformedMessage);
+            return Err(LoginRefusal::MalformedMessage);
         }
         // Extensions are ignored, but for the one by which delegation tokens log in: there are none.
         for extension in attributes {
-            let (name, _) = extension.split_once('=').ok_or(Refusal::MalformedMessage)?;
+            let (name, _) = extension.split_once('=').ok_or(LoginRefusal::MalformedMessage)?;
             if name == "tokenauth" {
-                return Err(Refusal::UnsupportedMechanism);
+                return Err(LoginRefusal::UnsupportedMechanism);
             }
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphabetic()) {
-                return Err(Refusal::MalformedMessage);
+                return Err(LoginRefusal::MalformedMessage);
             }
         }
         if !authzid.is_empty() {
-            let authzid = unescaped(value(Some(authzid), 'a')?).ok_or(Refusal::MalformedMessage)?;
+            let authzid = unescaped(value(Some(authzid), 'a')?).ok_or(LoginRefusal::MalformedMessage)?;
             if authzid != user {
-                return Err(Refusal::ForeignAuthzid);
+                return Err(LoginRefusal::ForeignAuthzid);
             }
         }
         Ok(Self {
@@ -88,11 +88,11 @@ impl<'a> First<'a> {
 }
 
 impl<'a> Final<'a> {
-    pub(super) fn parse(message: &'a [u8]) -> Result<Self, Refusal> {
+    pub(super) fn parse(message: &'a [u8]) -> Result<Self, LoginRefusal> {
         let text = text(message)?;
-        let (without_proof, proof) = text.rsplit_once(",p=").ok_or(Refusal::MalformedMessage)?;
+        let (without_proof, proof) = text.rsplit_once(",p=").ok_or(LoginRefusal::MalformedMessage)?;
         let mut attributes = without_proof.split(',');
-        let decode = |text: &str| STANDARD.decode(text).map_err(|_| Refusal::MalformedMessage);
+        let decode = |text: &str| STANDARD.decode(text).map_err(|_| LoginRefusal::MalformedMessage);
         Ok(Self {
             binding: decode(value(attributes.next(), 'c')?)?,
             nonce: value(attributes.next(), 'r')?,
@@ -103,10 +103,10 @@ impl<'a> Final<'a> {
 }
 
 /// The value of an attribute, which must be this one.
-fn value(attribute: Option<&str>, name: char) -> Result<&str, Refusal> {
+fn value(attribute: Option<&str>, name: char) -> Result<&str, LoginRefusal> {
     attribute
         .and_then(|attribute| attribute.strip_prefix(name)?.strip_prefix('='))
-        .ok_or(Refusal::MalformedMessage)
+        .ok_or(LoginRefusal::MalformedMessage)
 }
 
 #[cfg(test)]
@@ -158,21 +158,21 @@ mod tests {
         ] {
             assert_eq!(
                 First::parse(message.as_bytes()).err(),
-                Some(Refusal::MalformedMessage),
+                Some(LoginRefusal::MalformedMessage),
                 "{message:?}"
             );
         }
         assert_eq!(
             First::parse(b"n,,n=\xff,r=abc").err(),
-            Some(Refusal::MalformedMessage)
+            Some(LoginRefusal::MalformedMessage)
         );
         assert_eq!(
             First::parse(b"n,a=root,n=alice,r=abc").err(),
-            Some(Refusal::ForeignAuthzid)
+            Some(LoginRefusal::ForeignAuthzid)
         );
         assert_eq!(
             First::parse(b"n,,n=token,r=abc,tokenauth=true").err(),
-            Some(Refusal::UnsupportedMechanism)
+            Some(LoginRefusal::UnsupportedMechanism)
         );
     }
 

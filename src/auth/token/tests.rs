@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::auth::token::samples;
 
-fn check(state: &VclusterState, username: &str, token: &str) -> Result<Login, Refusal> {
+fn check(state: &VclusterState, username: &str, token: &str) -> Result<Login, LoginRefusal> {
     verify(&samples::directory(state), username, token, samples::NOW)
 }
 
@@ -47,7 +47,7 @@ fn an_issued_token_logs_in_until_it_expires() {
         &samples::token(),
         UnixMillis(samples::EXPIRES_S * 1000),
     );
-    assert_eq!(late, Err(Refusal::ExpiredToken));
+    assert_eq!(late, Err(LoginRefusal::ExpiredToken));
     let in_time = verify(
         &directory,
         "alice",
@@ -65,7 +65,7 @@ fn every_claim_is_required() {
         let token = signed(Algorithm::HS256, &samples::key(), &claims);
         assert_eq!(
             check(&samples::state(), "alice", &token),
-            Err(Refusal::InvalidToken),
+            Err(LoginRefusal::InvalidToken),
             "{name}"
         );
     }
@@ -76,25 +76,25 @@ fn a_claim_of_another_is_refused() {
     let state = samples::state();
     assert_eq!(
         check(&state, "alice", &with("vcluster", json!("partner2"))),
-        Err(Refusal::OtherVcluster)
+        Err(LoginRefusal::OtherVcluster)
     );
     assert_eq!(
         check(&state, "alice", &with("username", json!("bob"))),
-        Err(Refusal::OtherUsername)
+        Err(LoginRefusal::OtherUsername)
     );
     assert_eq!(
         check(&state, "bob", &samples::token()),
-        Err(Refusal::OtherUsername)
+        Err(LoginRefusal::OtherUsername)
     );
     // Signed, and for an account that exists, but it is alice's token record.
     assert_eq!(
         check(&state, "bob", &with("username", json!("bob"))),
-        Err(Refusal::UnknownToken)
+        Err(LoginRefusal::UnknownToken)
     );
     let other_id = uuid::Uuid::from_bytes([8; 16]).to_string();
     assert_eq!(
         check(&state, "alice", &with("jti", json!(other_id))),
-        Err(Refusal::UnknownToken)
+        Err(LoginRefusal::UnknownToken)
     );
     // A later expiry than the one that was recorded does not count.
     let long = check(&state, "alice", &with("exp", json!(u64::MAX))).unwrap();
@@ -125,7 +125,7 @@ fn only_hs256_with_the_right_key_counts() {
     ] {
         assert_eq!(
             check(&state, "alice", token),
-            Err(Refusal::InvalidToken),
+            Err(LoginRefusal::InvalidToken),
             "{token}"
         );
     }
@@ -137,14 +137,14 @@ fn the_token_of_a_deleted_account_stays_dead() {
     state.accounts.remove("alice");
     assert_eq!(
         check(&state, "alice", &samples::token()),
-        Err(Refusal::UnknownAccount)
+        Err(LoginRefusal::UnknownAccount)
     );
 
     let mut recreated = samples::state();
     recreated.accounts.get_mut("alice").unwrap().created = Revision(50);
     assert_eq!(
         check(&recreated, "alice", &samples::token()),
-        Err(Refusal::UnknownAccount)
+        Err(LoginRefusal::UnknownAccount)
     );
 }
 
@@ -153,7 +153,7 @@ fn nobody_logs_in_without_a_key() {
     let directory = Directory::compile(None, &samples::vcluster(), &samples::state(), None);
     assert_eq!(
         verify(&directory, "alice", &samples::token(), samples::NOW),
-        Err(Refusal::NoSigningKey)
+        Err(LoginRefusal::NoSigningKey)
     );
 }
 
@@ -164,7 +164,7 @@ fn a_withdrawn_token_is_unknown() {
     state.tokens.insert(TokenId([9; 16]), record);
     assert_eq!(
         check(&state, "alice", &samples::token()),
-        Err(Refusal::UnknownToken)
+        Err(LoginRefusal::UnknownToken)
     );
 }
 
@@ -194,8 +194,8 @@ fn a_token_names_its_key_which_verifies_it_until_it_is_retired() {
     for token in [&samples::token(), &nameless] {
         assert!(check(&both, token).is_ok());
     }
-    assert_eq!(check(&one, &samples::token()), Err(Refusal::RetiredKey));
-    assert_eq!(check(&one, &nameless), Err(Refusal::InvalidToken));
+    assert_eq!(check(&one, &samples::token()), Err(LoginRefusal::RetiredKey));
+    assert_eq!(check(&one, &nameless), Err(LoginRefusal::InvalidToken));
 }
 
 #[test]
@@ -209,8 +209,11 @@ fn a_key_verifies_what_names_it_and_what_is_recorded_of_it() {
     };
     let (new, old) = (SigningKey(vec![77; 32]), samples::key());
     assert!(check(&naming(old.id(), &old)).is_ok());
-    assert_eq!(check(&naming(new.id(), &old)), Err(Refusal::InvalidToken));
-    assert_eq!(check(&naming(KeyId([1; 8]), &old)), Err(Refusal::InvalidToken));
+    assert_eq!(check(&naming(new.id(), &old)), Err(LoginRefusal::InvalidToken));
+    assert_eq!(
+        check(&naming(KeyId([1; 8]), &old)),
+        Err(LoginRefusal::InvalidToken)
+    );
     // The record says that another key signed it.
-    assert_eq!(check(&naming(new.id(), &new)), Err(Refusal::UnknownToken));
+    assert_eq!(check(&naming(new.id(), &new)), Err(LoginRefusal::UnknownToken));
 }

@@ -62,9 +62,9 @@ fn credentials() -> PlainLogin {
     }
 }
 
-fn next(step: Step) -> Bytes {
+fn next(step: LoginStep) -> Bytes {
     match step {
-        Step::Send(frame) => frame,
+        LoginStep::Send(frame) => frame,
         other => panic!("done: {other:?}"),
     }
 }
@@ -75,7 +75,7 @@ fn check(
     token: Option<&SaslAuthenticateResponse>,
 ) -> Result<Option<Duration>, LoginError> {
     let credentials = credentials();
-    let (mut login, frame) = Login::start(Some(Proof::Plain(&credentials))).unwrap();
+    let (mut login, frame) = LoginSteps::start(Some(Proof::Plain(&credentials))).unwrap();
     let to = asked(&frame);
     let step = login.receive(&answer(&to, to.version, &offers(&[(17, 0, 1), (36, 0, 2)])))?;
     let to = asked(&next(step));
@@ -89,7 +89,7 @@ fn check(
         step = login.receive(&answer(&to, to.version, token))?;
     }
     match step {
-        Step::Done(done) => Ok(done.lifetime),
+        LoginStep::Done(done) => Ok(done.lifetime),
         other => panic!("more: {other:?}"),
     }
 }
@@ -109,7 +109,7 @@ fn judged(code: i16, lifetime_ms: i64) -> SaslAuthenticateResponse {
 
 #[test]
 fn without_credentials_the_versions_are_enough() {
-    let (mut login, frame) = Login::start(None).unwrap();
+    let (mut login, frame) = LoginSteps::start(None).unwrap();
     let to = asked(&frame);
     assert_eq!((to.key, to.version), (18, 4));
     let feature = StrBytes::from_static_str("group.version");
@@ -127,7 +127,7 @@ fn without_credentials_the_versions_are_enough() {
                 .with_min_version_level(1),
         ])
         .with_finalized_features_epoch(77);
-    let Step::Done(done) = login.receive(&answer(&to, 4, &body)).unwrap() else {
+    let LoginStep::Done(done) = login.receive(&answer(&to, 4, &body)).unwrap() else {
         panic!("one request is enough");
     };
     let name = || "group.version".to_owned();
@@ -140,15 +140,15 @@ fn without_credentials_the_versions_are_enough() {
 
 #[test]
 fn an_older_broker_is_asked_in_its_version() {
-    let (mut login, frame) = Login::start(None).unwrap();
+    let (mut login, frame) = LoginSteps::start(None).unwrap();
     let refusal = offers(&[(18, 0, 3)]).with_error_code(UNSUPPORTED_VERSION);
     let frame = next(login.receive(&answer(&asked(&frame), 0, &refusal)).unwrap());
     let to = asked(&frame);
     assert_eq!((to.key, to.version), (18, 3));
     let step = login.receive(&answer(&to, 3, &offers(&[(0, 0, 11)]))).unwrap();
-    assert!(matches!(step, Step::Done(done) if done.offer.apis.0[&0] == (0, 11)));
+    assert!(matches!(step, LoginStep::Done(done) if done.offer.apis.0[&0] == (0, 11)));
 
-    let (mut login, frame) = Login::start(None).unwrap();
+    let (mut login, frame) = LoginSteps::start(None).unwrap();
     let frame = next(login.receive(&answer(&asked(&frame), 0, &refusal)).unwrap());
     let outcome = login.receive(&answer(&asked(&frame), 0, &refusal));
     assert!(matches!(outcome, Err(LoginError::TooOld { .. })));
@@ -185,7 +185,7 @@ fn each_refusal_is_named() {
 #[test]
 fn a_broker_without_token_exchange_is_too_old() {
     let credentials = credentials();
-    let (mut login, frame) = Login::start(Some(Proof::Plain(&credentials))).unwrap();
+    let (mut login, frame) = LoginSteps::start(Some(Proof::Plain(&credentials))).unwrap();
     let outcome = login.receive(&answer(&asked(&frame), 4, &offers(&[(17, 0, 0)])));
     assert!(matches!(outcome, Err(LoginError::TooOld { .. })));
 }
@@ -193,7 +193,7 @@ fn a_broker_without_token_exchange_is_too_old() {
 #[test]
 fn what_is_no_answer_is_refused() {
     let check = |change: fn(BytesMut) -> BytesMut| {
-        let (mut login, frame) = Login::start(None).unwrap();
+        let (mut login, frame) = LoginSteps::start(None).unwrap();
         let good = answer(&asked(&frame), 4, &offers(&[(0, 3, 13)]));
         login
             .receive(&change(BytesMut::from(&good[..])).freeze())

@@ -5,17 +5,21 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 use crate::backend::dial::{DIAL_TIMEOUT, DialError, Dialer};
-use crate::backend::lane::{Lane, Target};
+use crate::backend::lane::{Lane, LaneTarget};
 
 /// What came of a lease's dials. Neither a lane nor a failure: no turn to dial came in time.
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) lane: Option<Lane>,
-    pub(super) failures: Vec<(Target, DialError)>,
+    pub(super) failures: Vec<(LaneTarget, DialError)>,
 }
 
 /// Waits for a turn, for at most as long as a dial may take, then dials until a target takes the connection.
-pub(super) async fn connect(dialer: Arc<Dialer>, dials: Arc<Semaphore>, targets: Vec<Target>) -> Connected {
+pub(super) async fn connect(
+    dialer: Arc<Dialer>,
+    dials: Arc<Semaphore>,
+    targets: Vec<LaneTarget>,
+) -> Connected {
     let mut failures = Vec::new();
     let Ok(Ok(_turn)) = tokio::time::timeout(DIAL_TIMEOUT, dials.acquire()).await else {
         return Connected { lane: None, failures };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use klamm_raft::model::CredentialsName;
 use prometheus::IntGauge;
 
-use crate::backend::lane::{Lane, Target};
+use crate::backend::lane::{Lane, LaneTarget};
 
 /// How many idle lanes are kept for one broker.
 const MAX_IDLE_PER_BROKER: usize = 32;
@@ -16,7 +16,7 @@ const MAX_IDLE: Duration = Duration::from_secs(60);
 
 /// The idle lanes of one pool.
 #[derive(Debug)]
-pub(super) struct Shelf {
+pub(super) struct LaneShelf {
     /// By broker (`None`: a bootstrap server) and credentials. The lane that was put last is taken first.
     lanes: BTreeMap<Place, Vec<Idle>>,
     idle: IntGauge,
@@ -25,7 +25,7 @@ pub(super) struct Shelf {
 
 type Place = (Option<i32>, Option<CredentialsName>);
 
-fn place(target: &Target) -> Place {
+fn place(target: &LaneTarget) -> Place {
     (target.broker, target.login.name().cloned())
 }
 
@@ -35,7 +35,7 @@ struct Idle {
     since: Instant,
 }
 
-impl Shelf {
+impl LaneShelf {
     pub(super) fn new(idle: IntGauge, leased: IntGauge) -> Self {
         Self {
             lanes: BTreeMap::new(),
@@ -59,7 +59,7 @@ impl Shelf {
     }
 
     /// A lane to `target` that is fit for use.
-    pub(super) fn take(&mut self, target: &Target, now: Instant) -> Option<Lane> {
+    pub(super) fn take(&mut self, target: &LaneTarget, now: Instant) -> Option<Lane> {
         let lanes = self.lanes.get_mut(&place(target))?;
         while let Some(mut idle) = lanes.pop() {
             if idle.lane.target() == target && idle.is_fit(now) {
@@ -71,7 +71,7 @@ impl Shelf {
     }
 
     /// Closes what is no longer fit for use, or leads where nobody is wanted.
-    pub(super) fn sweep(&mut self, now: Instant, is_wanted: impl Fn(&Target) -> bool) {
+    pub(super) fn sweep(&mut self, now: Instant, is_wanted: impl Fn(&LaneTarget) -> bool) {
         for lanes in self.lanes.values_mut() {
             lanes.retain_mut(|idle| is_wanted(idle.lane.target()) && idle.is_fit(now));
         }

@@ -85,7 +85,7 @@ async fn what_is_tracked_newly_is_asked_for_alone() {
     assert!(Arc::ptr_eq(&before, &now(&picture)), "nothing is new");
     assert_eq!(now(&picture).news.topics, [name("two")]);
 
-    watcher.send(Refresh).await.unwrap().unwrap();
+    watcher.send(LookNow).await.unwrap().unwrap();
     assert_eq!((partitions("one"), partitions("two")), (9, 2));
     broker.manners().topics = vec![("one", ID, 10), ("two", ID, 2)];
     track(&watcher, &["two"]).await.unwrap();
@@ -136,7 +136,7 @@ async fn versions_are_those_that_every_broker_offers() {
     })
     .await;
     let (watcher, picture) = watch_over(broker.dialer());
-    watcher.send(Refresh).await.unwrap().unwrap();
+    watcher.send(LookNow).await.unwrap().unwrap();
     assert_eq!(now(&picture).apis.0.get(&1), Some(&(4, 16)));
     assert_eq!(now(&picture).apis.0.get(&99), None);
 }
@@ -148,7 +148,7 @@ async fn a_refresh_shows_what_happened_before_it() {
     track(&watcher, &["one"]).await.unwrap();
     for partitions in 4..8 {
         broker.manners().topics = vec![("one", ID, partitions)];
-        watcher.send(Refresh).await.unwrap().unwrap();
+        watcher.send(LookNow).await.unwrap().unwrap();
         assert_eq!(now(&picture).topics[&name("one")].partitions, partitions as u32);
     }
 }
@@ -157,9 +157,9 @@ async fn a_refresh_shows_what_happened_before_it() {
 async fn refreshes_share_looks() {
     let broker = FakeBroker::start(Manners::default()).await;
     let (watcher, _picture) = watch_over(broker.dialer());
-    watcher.send(Refresh).await.unwrap().unwrap();
+    watcher.send(LookNow).await.unwrap().unwrap();
     let before = broker.looks();
-    let many: Vec<_> = (0..100).map(|_| watcher.send(Refresh)).collect();
+    let many: Vec<_> = (0..100).map(|_| watcher.send(LookNow)).collect();
     for refresh in many {
         refresh.await.unwrap().unwrap();
     }
@@ -213,7 +213,7 @@ async fn the_last_picture_stays_while_the_cluster_is_away() {
     track(&watcher, &["one"]).await.unwrap();
     broker.manners().requests_per_connection = Some(0);
     assert!(matches!(
-        watcher.send(Refresh).await.unwrap(),
+        watcher.send(LookNow).await.unwrap(),
         Err(Unavailable::Look(_))
     ));
     assert_eq!(*picture.reach.borrow(), Reach::Unreachable(UpstreamFault::Broken));
@@ -221,17 +221,17 @@ async fn the_last_picture_stays_while_the_cluster_is_away() {
 
     broker.manners().requests_per_connection = None;
     until_reach(picture.reach.clone(), |reach| *reach == Reach::Reachable).await;
-    watcher.send(Refresh).await.unwrap().unwrap();
+    watcher.send(LookNow).await.unwrap().unwrap();
 }
 
 #[actix::test]
 async fn a_connection_that_died_meanwhile_is_replaced() {
     let broker = FakeBroker::start(Manners::default()).await;
     let (watcher, picture) = watch_over(broker.dialer());
-    watcher.send(Refresh).await.unwrap().unwrap();
+    watcher.send(LookNow).await.unwrap().unwrap();
     // The open connection has used up its requests; a new one has enough for one look.
     broker.manners().requests_per_connection = Some(2);
-    watcher.send(Refresh).await.unwrap().unwrap();
+    watcher.send(LookNow).await.unwrap().unwrap();
     assert_eq!(*picture.reach.borrow(), Reach::Reachable);
 }
 

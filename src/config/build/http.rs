@@ -6,7 +6,7 @@ use klamm_raft::model::Routing;
 
 use super::super::problem::Problem;
 use super::super::settings::Setting;
-use super::super::tree::{self, Value};
+use super::super::tree::{self, TreeValue};
 use super::super::{Audience, HttpConfig, ReadFile, listeners, reference, users};
 use super::{Builder, is_loopback};
 use crate::address::HostPort;
@@ -111,17 +111,17 @@ impl Builder {
             return Vec::new();
         };
         let value = match value {
-            Value::Text(text) if text.trim_start().starts_with('[') => {
+            TreeValue::Text(text) if text.trim_start().starts_with('[') => {
                 tree::parse(&text).map(|node| node.value)
             }
             value => Ok(value),
         };
         let texts = match value {
-            Ok(Value::Text(text)) => text.split(',').map(|part| part.trim().to_owned()).collect(),
-            Ok(Value::List(nodes)) => nodes
+            Ok(TreeValue::Text(text)) => text.split(',').map(|part| part.trim().to_owned()).collect(),
+            Ok(TreeValue::List(nodes)) => nodes
                 .into_iter()
                 .map(|node| match node.value {
-                    Value::Text(text) => text.trim().to_owned(),
+                    TreeValue::Text(text) => text.trim().to_owned(),
                     _ => String::new(),
                 })
                 .collect(),

@@ -7,7 +7,7 @@ use klamm_raft::model::{
 };
 
 use super::super::problem::Problem;
-use super::super::{AclMode, PassthroughConfig, reference};
+use super::super::{AclChecks, PassthroughConfig, reference};
 use super::Builder;
 use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::oauth::ProviderConfig;
@@ -26,14 +26,14 @@ impl Builder {
         }
     }
 
-    fn acls(&mut self) -> AclMode {
+    fn acls(&mut self) -> AclChecks {
         match self.text(reference::ACL_ENABLED).as_deref().map(str::trim) {
-            None | Some("true") => AclMode::Enabled,
-            Some("false") => AclMode::Disabled,
+            None | Some("true") => AclChecks::Enabled,
+            Some("false") => AclChecks::Disabled,
             Some(other) => {
                 let message = format!("{other:?} is neither true nor false");
                 self.refuse(self.place(reference::ACL_ENABLED), message);
-                AclMode::Enabled
+                AclChecks::Enabled
             }
         }
     }

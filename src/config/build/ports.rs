@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::super::problem::{Place, Problem};
+use super::super::problem::{Problem, SettingPlace};
 use super::super::{HttpConfig, NodeConfig, ReadFile, reference};
 use super::{Builder, is_loopback};
 use crate::listener::config::ListenerConfig;
@@ -128,7 +128,7 @@ impl Given {
         })
     }
 
-    fn warning(&self, place: Place, (first, last): (u32, u32)) -> Option<Problem> {
+    fn warning(&self, place: SettingPlace, (first, last): (u32, u32)) -> Option<Problem> {
         let is_given = |port: &u32| {
             let is_reserved = |(first, last): &(u32, u32)| (first..=last).contains(&port);
             (self.first..=self.last).contains(port) && !self.reserved.iter().any(is_reserved)

@@ -9,8 +9,8 @@ const AUTHORITY: &str = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE
 
 fn parsed(text: &str) -> (BTreeMap<ProviderName, ProviderConfig>, Vec<String>) {
     let setting = Setting {
-        place: Place::Variable("V".to_owned()),
-        value: Value::Text(text.to_owned()),
+        place: SettingPlace::Variable("V".to_owned()),
+        value: TreeValue::Text(text.to_owned()),
     };
     let read = |path: &Path| match path.to_str() {
         Some("ca.pem") => Ok(AUTHORITY.to_owned()),

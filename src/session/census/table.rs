@@ -14,7 +14,7 @@ pub(super) const IDLE_MS: u64 = 30_000;
 
 /// Whose a seat is.
 #[derive(Debug, Clone)]
-pub(super) enum Holder {
+pub(super) enum SeatHolder {
     /// Of nobody who has logged in.
     Stranger(AddressBlock),
     Client(Client),
@@ -78,12 +78,12 @@ impl Table {
         };
         let chair = Arc::new(Chair::new(self.next));
         self.next += 1;
-        self.insert(&Holder::Stranger(from), &chair);
+        self.insert(&SeatHolder::Stranger(from), &chair);
         (chair, lost)
     }
 
     /// A stranger turns out to be somewhere else, or somebody.
-    pub(super) fn moves(&mut self, chair: &Arc<Chair>, from: &Holder, to: &Holder) {
+    pub(super) fn moves(&mut self, chair: &Arc<Chair>, from: &SeatHolder, to: &SeatHolder) {
         self.remove(from, chair);
         self.insert(to, chair);
     }
@@ -95,7 +95,7 @@ impl Table {
     pub(super) fn log_in(
         &mut self,
         chair: &Arc<Chair>,
-        from: &Holder,
+        from: &SeatHolder,
         (client, at_ms): (&Client, u64),
     ) -> Result<Option<Lost>, Full> {
         let lost = match self.clients.count() >= self.max_clients {
@@ -103,23 +103,23 @@ impl Table {
             false => None,
         };
         chair.asked(at_ms);
-        self.moves(chair, from, &Holder::Client(client.clone()));
+        self.moves(chair, from, &SeatHolder::Client(client.clone()));
         Ok(lost)
     }
 
     /// A connection has ended. It may have lost its seat before.
-    pub(super) fn remove(&mut self, holder: &Holder, chair: &Chair) {
+    pub(super) fn remove(&mut self, holder: &SeatHolder, chair: &Chair) {
         match holder {
-            Holder::Stranger(from) => self.strangers.change(from, |queue| queue.remove(chair)),
-            Holder::Client(client) => self.queue(client, |queue| queue.remove(chair)),
+            SeatHolder::Stranger(from) => self.strangers.change(from, |queue| queue.remove(chair)),
+            SeatHolder::Client(client) => self.queue(client, |queue| queue.remove(chair)),
         }
     }
 
-    fn insert(&mut self, holder: &Holder, chair: &Arc<Chair>) {
+    fn insert(&mut self, holder: &SeatHolder, chair: &Arc<Chair>) {
         let chair = Arc::clone(chair);
         match holder {
-            Holder::Stranger(from) => self.strangers.change(from, |queue| queue.insert(chair)),
-            Holder::Client(client) => self.queue(client, |queue| queue.insert(chair)),
+            SeatHolder::Stranger(from) => self.strangers.change(from, |queue| queue.insert(chair)),
+            SeatHolder::Client(client) => self.queue(client, |queue| queue.insert(chair)),
         }
     }
 

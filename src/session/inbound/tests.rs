@@ -180,7 +180,7 @@ fn a_large_frame_waits_for_the_budget_and_small_ones_do_not() {
     };
     let frames = read(&mut inbound, &mut from, &budget).unwrap();
     assert_eq!(frames.len(), 1);
-    assert_eq!(inbound.front(), Front::AwaitsMemory);
+    assert_eq!(inbound.front(), FrameFront::AwaitsMemory);
     assert!(!from.bytes.is_empty(), "the rest stays in the socket");
 
     drop(taken);
@@ -203,11 +203,11 @@ fn silence_holds_no_buffer() {
 #[test]
 fn what_is_there_of_a_frame_is_known() {
     let mut inbound = Inbound::new(1 << 20);
-    assert_eq!(inbound.front(), Front::Nothing);
+    assert_eq!(inbound.front(), FrameFront::Nothing);
     for (announced, sent, front) in [
-        (100_000, 10_000, Front::Large(10_004)),
-        (60_000, 10_000, Front::Small(10_004)),
-        (60_000, 60_000, Front::Nothing),
+        (100_000, 10_000, FrameFront::Large(10_004)),
+        (60_000, 10_000, FrameFront::Small(10_004)),
+        (60_000, 60_000, FrameFront::Nothing),
     ] {
         let mut bytes = framed(&[announced]);
         let rest = bytes.split_off(sent + PREFIX_BYTES);
@@ -220,6 +220,6 @@ fn what_is_there_of_a_frame_is_known() {
         assert_eq!(inbound.front(), front);
         from.bytes = rest;
         drop(read(&mut inbound, &mut from, &budget(1 << 30)).unwrap());
-        assert_eq!(inbound.front(), Front::Nothing);
+        assert_eq!(inbound.front(), FrameFront::Nothing);
     }
 }

@@ -18,7 +18,7 @@ struct Waiting {
     free: usize,
     next: u64,
     /// In their order.
-    places: BTreeMap<Place, oneshot::Sender<Turn>>,
+    places: BTreeMap<Place, oneshot::Sender<TurnInLine>>,
     /// How many of each wait.
     guessers: HashMap<Guesser, u32>,
     addresses: HashMap<AddressBlock, u32>,
@@ -29,7 +29,7 @@ type Place = (Debt, u64);
 
 /// One's turn, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Turn(Arc<Line>);
+pub(super) struct TurnInLine(Arc<Line>);
 
 /// Leaves the line when it is dropped.
 struct InLine {
@@ -50,7 +50,7 @@ impl Line {
     }
 
     /// Waits for a turn.
-    pub(super) async fn turn(self: &Arc<Self>, who: Guesser, debt: Debt) -> Turn {
+    pub(super) async fn turn(self: &Arc<Self>, who: Guesser, debt: Debt) -> TurnInLine {
         let (waits, _in_line) = match self.stand(who, debt) {
             Ok(turn) => return turn,
             Err(standing) => standing,
@@ -63,11 +63,15 @@ impl Line {
     }
 
     /// A turn, or a place in the line.
-    fn stand(self: &Arc<Self>, who: Guesser, debt: Debt) -> Result<Turn, (oneshot::Receiver<Turn>, InLine)> {
+    fn stand(
+        self: &Arc<Self>,
+        who: Guesser,
+        debt: Debt,
+    ) -> Result<TurnInLine, (oneshot::Receiver<TurnInLine>, InLine)> {
         let mut waiting = self.waiting();
         if waiting.free > 0 {
             waiting.free -= 1;
-            return Ok(Turn(Arc::clone(self)));
+            return Ok(TurnInLine(Arc::clone(self)));
         }
         let of_guesser = waiting.guessers.entry(who.clone()).or_default();
         let name = debt.name.saturating_add(*of_guesser);
@@ -94,7 +98,7 @@ impl Line {
         };
         if let Some((_, next)) = next {
             // Whoever has just left drops the turn, which passes it on.
-            drop(next.send(Turn(Arc::clone(self))));
+            drop(next.send(TurnInLine(Arc::clone(self))));
         }
     }
 
@@ -103,7 +107,7 @@ impl Line {
     }
 }
 
-impl Drop for Turn {
+impl Drop for TurnInLine {
     fn drop(&mut self) {
         self.0.pass_on();
     }

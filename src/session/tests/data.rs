@@ -254,7 +254,9 @@ async fn a_client_that_fetches_is_told_to_look_elsewhere_before_a_node_drains() 
     const NOT_LEADER_OR_FOLLOWER: i16 = 6;
     let gateway = Gateway::start(limits(), gives_records).await;
     let mut client = gateway.log_in().await;
-    gateway.orders.send_modify(|orders| orders.mode = Mode::Drain);
+    gateway
+        .orders
+        .send_modify(|orders| orders.mode = SessionMode::Drain);
     loop {
         client.send(&fetch(1)).await;
         let answer = client.receive().await.expect("not cut off without a word");

@@ -191,7 +191,9 @@ async fn draining_finishes_what_is_in_flight() {
     while gateway.broker.keys().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    gateway.orders.send_modify(|orders| orders.mode = Mode::Drain);
+    gateway
+        .orders
+        .send_modify(|orders| orders.mode = SessionMode::Drain);
     assert_eq!(client.receive_id().await, Some(5));
     expect_closed(client, &gateway, "drained").await;
 }
@@ -205,7 +207,9 @@ async fn draining_does_not_wait_for_ever() {
     let gateway = Gateway::start(limits, |_| Deed::Nothing).await;
     let mut client = gateway.log_in().await;
     client.send(&heartbeat(5)).await;
-    gateway.orders.send_modify(|orders| orders.mode = Mode::Drain);
+    gateway
+        .orders
+        .send_modify(|orders| orders.mode = SessionMode::Drain);
     expect_closed(client, &gateway, "drained").await;
 }
 
@@ -216,7 +220,7 @@ async fn a_closed_address_ends_its_sessions_at_once() {
     client.send(&heartbeat(5)).await;
     gateway
         .orders
-        .send_modify(|orders| orders.mode = Mode::Close(End::AddressGone));
+        .send_modify(|orders| orders.mode = SessionMode::Close(End::AddressGone));
     expect_closed(client, &gateway, "address_gone").await;
 }
 

@@ -35,14 +35,14 @@ pub(super) struct Settling {
 
 /// What is to be said now.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Due {
+pub(super) struct DueSettling {
     held: BTreeMap<TopicName, Holder>,
     released: BTreeMap<TopicName, Holder>,
     /// When something else is, if nothing changes until then.
     pub(super) next: Option<Duration>,
 }
 
-impl Due {
+impl DueSettling {
     pub(super) fn is_nothing(&self) -> bool {
         self.held.is_empty() && self.released.is_empty()
     }
@@ -66,12 +66,12 @@ impl Settling {
         self.is_running = false;
     }
 
-    pub(super) fn due(&mut self, contests: &Contests, now: Instant) -> Due {
+    pub(super) fn due(&mut self, contests: &Contests, now: Instant) -> DueSettling {
         let Contests { unrecorded, outlived } = contests;
         self.waiting.retain(|name, _| {
             outlived.contains_key(name) || unrecorded.get(name).is_some_and(Option::is_none)
         });
-        let mut due = Due::default();
+        let mut due = DueSettling::default();
         for (name, holder) in unrecorded {
             let holder = holder.or_else(|| self.is_patient(name, now, &mut due.next).then_some(Holder::Own));
             if let Some(holder) = holder.filter(|_| due.held.len() < MAX_AT_ONCE) {

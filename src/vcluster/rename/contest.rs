@@ -41,7 +41,7 @@ pub struct Contests {
 
 /// The topics beside aliases.
 #[derive(Debug, Default)]
-pub(super) struct Beside {
+pub(super) struct BesideAliases {
     pub(super) shown: Vec<Alias>,
     pub(super) hidden: Vec<Hidden>,
     pub(super) contests: Contests,
@@ -79,7 +79,7 @@ impl<'a> Claims<'a> {
     }
 }
 
-impl Beside {
+impl BesideAliases {
     /// All topics that are known of those that `realm` shows beside `aliases`, which are the ones on this cluster.
     pub(super) fn of(
         realm: &Realm,

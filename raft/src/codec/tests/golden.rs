@@ -103,7 +103,7 @@ fn every_type_is_written_and_read_as_ever() {
     ];
     for (name, payload) in of_raft {
         let log_id = id(1);
-        written.check("entry", name, &EntryV1::from(&Entry { log_id, payload }));
+        written.check("entry", name, &EntryV1::from(&LogEntry { log_id, payload }));
     }
     for (index, command) in commands().into_iter().enumerate() {
         let name = command.name();

@@ -157,7 +157,7 @@ async fn a_torn_write_under_a_key_is_no_wrong_key() {
     let before = fs::read(bench.file()).unwrap();
     // One commit: the next one may write over pages that the first one gave up.
     let sixth = codec::encode(&EntryV1::from(&entry(5))).unwrap();
-    let sixth = writer::Change::Append(vec![(5, sixth)]);
+    let sixth = writer::FileChange::Append(vec![(5, sixth)]);
     store.writer.write(sixth).await.unwrap();
     let mut torn = fs::read(bench.file()).unwrap();
     close(store);

@@ -92,11 +92,11 @@ fn a_wrong_password_and_a_wrong_user_look_alike() {
         other => panic!("{other:?}"),
     };
     let (kind, wrong_password) = answer(("ursula", "hunter3"));
-    assert_eq!(kind, Refusal::WrongPassword);
+    assert_eq!(kind, LoginRefusal::WrongPassword);
     // An account, somebody unknown, and what can be no name: each was computed for as long as the others.
     for user in ["alice", "nobody", "no name"] {
         let (kind, wrong_user) = answer((user, "hunter2"));
-        assert_eq!(kind, Refusal::UnknownUser, "{user}");
+        assert_eq!(kind, LoginRefusal::UnknownUser, "{user}");
         assert_eq!(wrong_user, wrong_password, "{user}");
     }
 }
@@ -110,7 +110,7 @@ fn without_a_list_nothing_is_computed() {
         samples::NOW,
         ("ursula", "hunter2"),
     );
-    assert_eq!(seen(turn), Seen::Refused(Refusal::InvalidToken, Some(58)));
+    assert_eq!(seen(turn), Seen::Refused(LoginRefusal::InvalidToken, Some(58)));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn who_was_removed_during_the_check_is_not_let_in() {
     let mut gone = state();
     put(&mut gone, "ursula", None);
     let turn = conversation.checked(check.run(), &samples::directory(&gone), samples::NOW);
-    assert_eq!(seen(turn), Seen::Refused(Refusal::Withdrawn, Some(58)));
+    assert_eq!(seen(turn), Seen::Refused(LoginRefusal::Withdrawn, Some(58)));
     assert!(conversation.login().is_none());
 }
 
@@ -132,10 +132,10 @@ fn a_check_that_was_not_made_says_nothing() {
     let mut conversation = Conversation::default();
     let directory = samples::directory(&state());
     begin(&mut conversation, &directory, samples::NOW, ("ursula", "hunter2"));
-    let turn = conversation.checked(Verdict::NotChecked, &directory, samples::NOW);
-    assert_eq!(seen(turn), Seen::Refused(Refusal::NotChecked, None));
-    let again = conversation.checked(Verdict::Right, &directory, samples::NOW);
-    assert_eq!(seen(again), Seen::Refused(Refusal::IllegalState, None));
+    let turn = conversation.checked(PasswordVerdict::NotChecked, &directory, samples::NOW);
+    assert_eq!(seen(turn), Seen::Refused(LoginRefusal::NotChecked, None));
+    let again = conversation.checked(PasswordVerdict::Right, &directory, samples::NOW);
+    assert_eq!(seen(again), Seen::Refused(LoginRefusal::IllegalState, None));
 }
 
 #[test]
@@ -218,5 +218,5 @@ fn a_user_stays_who_it_is_and_may_not_become_an_account() {
     assert_eq!(seen(turn), Seen::LoggedIn);
     let later = UnixMillis(LATER.0 + 5000);
     let turn = begin(&mut conversation, &directory, later, ("alice", &samples::token()));
-    assert_eq!(seen(turn), Seen::Refused(Refusal::ChangedIdentity, Some(58)));
+    assert_eq!(seen(turn), Seen::Refused(LoginRefusal::ChangedIdentity, Some(58)));
 }

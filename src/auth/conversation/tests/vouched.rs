@@ -125,7 +125,7 @@ fn a_bad_token_is_refused_once_the_client_has_read_that() {
         matches!(&turn, Turn::Answer(answer) if error_code(answer) == 0),
         "{turn:?}"
     );
-    assert_eq!(conversation.doom(), Some(Refusal::MissingScope));
+    assert_eq!(conversation.doom(), Some(LoginRefusal::MissingScope));
     let body = [0, 0, 0, 1, 1];
     let request = SaslRequest {
         api_key: 36,
@@ -142,7 +142,7 @@ fn a_bad_token_is_refused_once_the_client_has_read_that() {
     };
     let text = String::from_utf8_lossy(&answer.0[0]).into_owned();
     assert!(text.contains("invalid_token"), "{text}");
-    assert_eq!(seen(turn), Seen::Refused(Refusal::MissingScope, Some(58)));
+    assert_eq!(seen(turn), Seen::Refused(LoginRefusal::MissingScope, Some(58)));
     assert!(conversation.login().is_none());
 }
 
@@ -167,7 +167,7 @@ fn an_unknown_key_is_asked_for_once() {
     assert_eq!(need, KeyNeed::Fresher);
     // Nobody can say: the client hears nothing, and comes again.
     let turn = conversation.with_keys(&directory, &empty, need, NOW);
-    assert_eq!(seen(turn), Seen::Refused(Refusal::NoKeys, None));
+    assert_eq!(seen(turn), Seen::Refused(LoginRefusal::NoKeys, None));
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn the_broker_judges_and_its_words_are_the_clients() {
     assert!(matches!(turn, Turn::Relay(_)), "{turn:?}");
     let turn = conversation.relayed(answered(58, Some("no such user"), 0), &directory, NOW);
     let Turn::Refused {
-        kind: Refusal::BrokerRefused,
+        kind: LoginRefusal::BrokerRefused,
         answer: Some(answer),
     } = turn
     else {
@@ -227,7 +227,7 @@ fn the_broker_judges_and_its_words_are_the_clients() {
     // Somebody else is not even shown to the broker.
     let later = UnixMillis(NOW.0 + 2000);
     let turn = begin(&mut conversation, &state, ("PLAIN", "\0mallory\0right"), later);
-    assert_eq!(seen(turn), Seen::Refused(Refusal::ChangedIdentity, Some(58)));
+    assert_eq!(seen(turn), Seen::Refused(LoginRefusal::ChangedIdentity, Some(58)));
 }
 
 #[test]

@@ -8,11 +8,11 @@ use serde_json::json;
 use super::*;
 use crate::auth::oauth::samples::{self, NOW, NOW_S};
 
-fn judged(token: &str, demand: &Demand) -> Result<Verified, Fault> {
+fn judged(token: &str, demand: &TokenDemand) -> Result<Verified, Fault> {
     verify(token, &samples::provider(), &samples::keys(), demand, NOW)
 }
 
-fn check_with(changes: &Json, demand: &Demand, expected: Result<&str, Fault>) {
+fn check_with(changes: &Json, demand: &TokenDemand, expected: Result<&str, Fault>) {
     let mut claims = samples::claims();
     for (name, value) in changes.as_object().unwrap() {
         match value {
@@ -24,7 +24,7 @@ fn check_with(changes: &Json, demand: &Demand, expected: Result<&str, Fault>) {
     assert_eq!(result, expected.map(str::to_owned), "{changes}");
 }
 
-fn check(changes: &Json, expected: Result<&str, Refusal>) {
+fn check(changes: &Json, expected: Result<&str, LoginRefusal>) {
     check_with(changes, &samples::demand(), expected.map_err(Fault::Bad));
 }
 
@@ -43,46 +43,46 @@ fn a_good_token_says_who_and_until_when() {
 #[test]
 fn times_are_compared_with_leeway() {
     check(&json!({"exp": NOW_S - 29}), Ok("alice"));
-    check(&json!({"exp": NOW_S - 30}), Err(Refusal::ExpiredToken));
-    check(&json!({"exp": 0}), Err(Refusal::ExpiredToken));
+    check(&json!({"exp": NOW_S - 30}), Err(LoginRefusal::ExpiredToken));
+    check(&json!({"exp": 0}), Err(LoginRefusal::ExpiredToken));
     check(&json!({"exp": NOW_S as f64 + 0.5}), Ok("alice"));
     check(&json!({"exp": 1e300}), Ok("alice"));
-    check(&json!({"exp": null}), Err(Refusal::InvalidToken));
-    check(&json!({"exp": "tomorrow"}), Err(Refusal::InvalidToken));
-    check(&json!({"exp": -1}), Err(Refusal::InvalidToken));
+    check(&json!({"exp": null}), Err(LoginRefusal::InvalidToken));
+    check(&json!({"exp": "tomorrow"}), Err(LoginRefusal::InvalidToken));
+    check(&json!({"exp": -1}), Err(LoginRefusal::InvalidToken));
     check(&json!({"nbf": NOW_S + 30}), Ok("alice"));
-    check(&json!({"nbf": NOW_S + 31}), Err(Refusal::NotYetValid));
-    check(&json!({"nbf": "x"}), Err(Refusal::InvalidToken));
+    check(&json!({"nbf": NOW_S + 31}), Err(LoginRefusal::NotYetValid));
+    check(&json!({"nbf": "x"}), Err(LoginRefusal::InvalidToken));
     check(&json!({"nbf": null}), Ok("alice"));
 }
 
 #[test]
 fn issuer_and_audience_are_demanded() {
-    check(&json!({"iss": null}), Err(Refusal::OtherIssuer));
+    check(&json!({"iss": null}), Err(LoginRefusal::OtherIssuer));
     check(
         &json!({"iss": "https://id.example.com/"}),
-        Err(Refusal::OtherIssuer),
+        Err(LoginRefusal::OtherIssuer),
     );
     check(
         &json!({"iss": ["https://id.example.com"]}),
-        Err(Refusal::OtherIssuer),
+        Err(LoginRefusal::OtherIssuer),
     );
-    check(&json!({"aud": null}), Err(Refusal::OtherAudience));
+    check(&json!({"aud": null}), Err(LoginRefusal::OtherAudience));
     check(&json!({"aud": "kafka"}), Ok("alice"));
-    check(&json!({"aud": "kafka2"}), Err(Refusal::OtherAudience));
+    check(&json!({"aud": "kafka2"}), Err(LoginRefusal::OtherAudience));
     check(&json!({"aud": ["x", "kafka"]}), Ok("alice"));
-    check(&json!({"aud": []}), Err(Refusal::OtherAudience));
-    let own = Demand {
+    check(&json!({"aud": []}), Err(LoginRefusal::OtherAudience));
+    let own = TokenDemand {
         audiences: vec!["orders".to_owned()],
         ..samples::demand()
     };
-    check_with(&json!({}), &own, Err(Refusal::OtherAudience.into()));
+    check_with(&json!({}), &own, Err(LoginRefusal::OtherAudience.into()));
     check_with(&json!({"aud": "orders"}), &own, Ok("alice"));
 }
 
 #[test]
 fn scopes_come_as_text_or_list() {
-    let demand = Demand {
+    let demand = TokenDemand {
         scopes: vec!["read".to_owned(), "write".to_owned()],
         ..samples::demand()
     };
@@ -91,19 +91,19 @@ fn scopes_come_as_text_or_list() {
     check_with(
         &json!({"scope": "read"}),
         &demand,
-        Err(Refusal::MissingScope.into()),
+        Err(LoginRefusal::MissingScope.into()),
     );
     check_with(
         &json!({"scope": "readwrite"}),
         &demand,
-        Err(Refusal::MissingScope.into()),
+        Err(LoginRefusal::MissingScope.into()),
     );
     check_with(
         &json!({"scope": null}),
         &demand,
-        Err(Refusal::MissingScope.into()),
+        Err(LoginRefusal::MissingScope.into()),
     );
-    let elsewhere = Demand {
+    let elsewhere = TokenDemand {
         scope_claim: "scp".to_owned(),
         ..demand
     };
@@ -112,7 +112,7 @@ fn scopes_come_as_text_or_list() {
 
 #[test]
 fn any_claim_may_name_the_client() {
-    let named = |claim: &str| Demand {
+    let named = |claim: &str| TokenDemand {
         principal_claim: claim.to_owned(),
         ..samples::demand()
     };
@@ -127,16 +127,16 @@ fn any_claim_may_name_the_client() {
         &named("https://x.y/z"),
         Ok("carol"),
     );
-    check_with(&json!({}), &named("missing"), Err(Refusal::NoSubject.into()));
-    check(&json!({"sub": ""}), Err(Refusal::NoSubject));
-    check(&json!({"sub": 5}), Err(Refusal::NoSubject));
-    check(&json!({"sub": "a\nb"}), Err(Refusal::NoSubject));
-    check(&json!({"sub": "x".repeat(257)}), Err(Refusal::NoSubject));
+    check_with(&json!({}), &named("missing"), Err(LoginRefusal::NoSubject.into()));
+    check(&json!({"sub": ""}), Err(LoginRefusal::NoSubject));
+    check(&json!({"sub": 5}), Err(LoginRefusal::NoSubject));
+    check(&json!({"sub": "a\nb"}), Err(LoginRefusal::NoSubject));
+    check(&json!({"sub": "x".repeat(257)}), Err(LoginRefusal::NoSubject));
 }
 
 #[test]
 fn all_rules_must_hold() {
-    let with = |rules: &[&str]| Demand {
+    let with = |rules: &[&str]| TokenDemand {
         rules: rules.iter().map(|text| Rule::compile(text).unwrap()).collect(),
         ..samples::demand()
     };
@@ -158,7 +158,7 @@ fn the_header_decides_nothing_that_the_operator_did_not_allow() {
     let token = samples::token(&samples::claims());
     let parts: Vec<&str> = token.split('.').collect();
     let with_header = |header: &str| format!("{}.{}.{}", URL_SAFE_NO_PAD.encode(header), parts[1], parts[2]);
-    let bad = Err(Fault::Bad(Refusal::InvalidToken));
+    let bad = Err(Fault::Bad(LoginRefusal::InvalidToken));
     let demand = samples::demand();
     for header in [
         r#"{"alg":"none","kid":"k1"}"#,

@@ -61,7 +61,7 @@ fn last_message_with(
     format!("{without_proof},p={}", STANDARD.encode(proof))
 }
 
-fn exchange(hash: ScramHash, user: &str, password: &str) -> Result<Proven, Refusal> {
+fn exchange(hash: ScramHash, user: &str, password: &str) -> Result<Proven, LoginRefusal> {
     let bare = format!("n={user},r=clientnonce");
     let first = format!("n,,{bare}");
     let (exchange, challenge) = Exchange::begin(hash, first.as_bytes(), &directory(hash), NONCE)?;
@@ -106,15 +106,15 @@ fn the_right_password_proves_and_a_wrong_one_does_not() {
         assert!(proven.answer.starts_with(b"v="));
         assert_eq!(
             exchange(hash, "alice", "pencils").err(),
-            Some(Refusal::WrongPassword)
+            Some(LoginRefusal::WrongPassword)
         );
         assert_eq!(
             exchange(hash, "nobody", PASSWORD).err(),
-            Some(Refusal::UnknownUser)
+            Some(LoginRefusal::UnknownUser)
         );
         assert_eq!(
             exchange(hash, "not=2Ca name", PASSWORD).err(),
-            Some(Refusal::UnknownUser)
+            Some(LoginRefusal::UnknownUser)
         );
     }
 }
@@ -293,7 +293,7 @@ fn a_nonce_that_repeats_the_clients_part_is_taken_and_no_other_one() {
     assert_eq!(finish(""), Ok(samples::account()));
     assert_eq!(finish("clientnonce"), Ok(samples::account()));
     for other in ["x", "clientnonc", "clientnonceclientnonce"] {
-        assert_eq!(finish(other), Err(Refusal::MalformedMessage), "{other}");
+        assert_eq!(finish(other), Err(LoginRefusal::MalformedMessage), "{other}");
     }
 }
 
@@ -335,7 +335,7 @@ fn an_independent_client_logs_in() {
         Ok(proven.user.account)
     };
     assert_eq!(log_in(PASSWORD), Ok(samples::account()));
-    assert_eq!(log_in("pencils"), Err(Refusal::WrongPassword));
+    assert_eq!(log_in("pencils"), Err(LoginRefusal::WrongPassword));
 }
 
 /// Messages of which one or both are spoiled prove nothing.

@@ -19,7 +19,7 @@ fn client(vcluster: &str, principal: &str, address: u32) -> Client {
 /// Somebody comes and logs in.
 fn enter(table: &mut Table, who: &Client, at_ms: u64) -> Result<(Arc<Chair>, Option<Lost>), Full> {
     let (chair, _) = table.admit(who.from);
-    let from = Holder::Stranger(who.from);
+    let from = SeatHolder::Stranger(who.from);
     match table.log_in(&chair, &from, (who, at_ms)) {
         Ok(lost) => Ok((chair, lost)),
         Err(full) => {
@@ -148,9 +148,9 @@ fn tenants_that_all_want_more_have_the_same_in_the_end() {
 #[test]
 fn who_ends_gives_the_seat_back() {
     let mut table = Table::new(2, 2);
-    let (who, from) = (client("t", "p", 1), Holder::Stranger(block(1)));
+    let (who, from) = (client("t", "p", 1), SeatHolder::Stranger(block(1)));
     let (chair, _) = table.admit(who.from);
-    let behind = Holder::Stranger(block(7));
+    let behind = SeatHolder::Stranger(block(7));
     table.moves(&chair, &from, &behind);
     assert_eq!(
         (
@@ -162,7 +162,7 @@ fn who_ends_gives_the_seat_back() {
     table.log_in(&chair, &behind, (&who, 5)).unwrap();
     assert_eq!(table.counts(), (0, 1));
     chair.asked(70);
-    table.remove(&Holder::Client(who.clone()), &chair);
-    table.remove(&Holder::Client(who), &chair);
+    table.remove(&SeatHolder::Client(who.clone()), &chair);
+    table.remove(&SeatHolder::Client(who), &chair);
     assert_eq!(table.counts(), (0, 0));
 }
