@@ -1,6 +1,7 @@
 //! The admin HTTP API: resources, tokens, health, metrics. It talks to the control plane only, never to a session.
 
 mod absent;
+mod api;
 mod audit;
 mod body;
 mod change;
@@ -11,6 +12,7 @@ mod dialect;
 mod front;
 mod handlers;
 mod here;
+mod kind;
 mod mapping;
 mod openapi;
 mod port;
@@ -35,7 +37,9 @@ use crate::metrics::GuardMetrics;
 use crate::tls::Latest;
 
 pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
+pub use handlers::KINDS;
 pub use here::{Here, PhysicalState, PhysicalView, UnopenedView};
+pub use kind::{Claim, Kind, Listing, Pace};
 pub use problem::ProblemBody;
 pub use resources::authentication_from;
 pub use services::{

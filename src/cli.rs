@@ -34,8 +34,7 @@ pub use failure::Failure;
 
 use admin_client::Connection;
 use format::{Format, Style};
-use get::Wanted;
-use kind::Kind;
+use kind::{AppliedKind, Kind};
 use upgrade::UpgradeAction;
 
 /// Runs a node until it is told to stop.
@@ -136,9 +135,9 @@ struct ApplyArgs {
 
 #[derive(Debug, Args)]
 struct GetArgs {
-    /// VirtualCluster, AliasTopic or GatewayServiceAccount; topics: those of a virtual cluster, with what they stand
-    /// for; tokens: those that were issued, without their secret; scram-credentials; access-tokens; or signing-keys
-    kind: Wanted,
+    /// What is shown
+    #[arg(help = format!("One of {}", Kind::names(Kind::all())))]
+    kind: Kind,
     /// Only the resource of this name
     name: Option<String>,
     /// Only resources of this virtual cluster
@@ -153,13 +152,14 @@ struct GetArgs {
 
 #[derive(Debug, Args)]
 struct DeleteArgs {
-    /// VirtualCluster, AliasTopic or GatewayServiceAccount
+    /// What is deleted
     #[arg(
+        help = format!("One of {}", Kind::names(Kind::applied())),
         requires = "name",
         required_unless_present = "files",
         conflicts_with = "files"
     )]
-    kind: Option<Kind>,
+    kind: Option<AppliedKind>,
     /// The name of the resource
     name: Option<String>,
     /// The virtual cluster that it belongs to

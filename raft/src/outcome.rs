@@ -173,6 +173,50 @@ pub enum Refusal {
     LevelNotEverywhere { to: Level, nodes: Vec<u64> },
 }
 
+impl Refusal {
+    /// Whether it says that something that is named does not exist: then who wanted it gone has what he wanted.
+    pub fn is_of_absence(&self) -> bool {
+        match self {
+            Self::NoSuchVcluster(_) | Self::NoSuchAlias { .. } | Self::NoSuchAccount { .. } => true,
+            Self::StillReferenced { .. }
+            | Self::PhysicalTopicTaken { .. }
+            | Self::Relayed { .. }
+            | Self::OutOfReach { .. }
+            | Self::NoSlotLeft { .. }
+            | Self::PinnedElsewhere { .. }
+            | Self::AccountChanged
+            | Self::NoSuchNode(_)
+            | Self::Duplicate
+            | Self::TooFewPorts { .. }
+            | Self::LabelTaken { .. }
+            | Self::BuiltIn(_)
+            | Self::Fixed(_)
+            | Self::SelectorInNamespace { .. }
+            | Self::ExternalNameTaken { .. }
+            | Self::ExternalAccount { .. }
+            | Self::NamespaceTaken { .. }
+            | Self::NameTaken { .. }
+            | Self::OverLimit(_)
+            | Self::TooLong(_)
+            | Self::VclusterExists(_)
+            | Self::AclModeFixed { .. }
+            | Self::AclsDeclared(_)
+            | Self::WouldRepoint { .. }
+            | Self::NeverSeen(_)
+            | Self::KafkasOwn(_)
+            | Self::GroupsTaken { .. }
+            | Self::NamespaceCollides { .. }
+            | Self::NoSigningKey
+            | Self::KeyRotated { .. }
+            | Self::TokensOfOldKey { .. }
+            | Self::KeySigns { .. }
+            | Self::LevelTooLow { .. }
+            | Self::NodeTooOld { .. }
+            | Self::LevelNotEverywhere { .. } => false,
+        }
+    }
+}
+
 fn not_everywhere(to: Level, nodes: &[u64]) -> String {
     if nodes.is_empty() {
         return "no node has joined the cluster yet".to_owned();

@@ -6,35 +6,18 @@ use actix_web::HttpRequest;
 
 use super::credentials::Caller;
 
-/// What was done.
+/// What was done, as the log calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
-    Put,
-    Delete,
-    IssueToken,
-    RevokeTokens,
-    PutScramCredential,
-    DeleteScramCredentials,
-    AcceptKafkaCluster,
-    RotateSigningKey,
-    RetireSigningKey,
-    RaiseLevel,
+pub(super) struct Action(pub(super) &'static str);
+
+impl Action {
+    pub(super) const PUT: Self = Self("PUT");
+    pub(super) const DELETE: Self = Self("DELETE");
 }
 
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Put => "PUT",
-            Self::Delete => "DELETE",
-            Self::IssueToken => "ISSUE_TOKEN",
-            Self::RevokeTokens => "REVOKE_TOKENS",
-            Self::PutScramCredential => "PUT_SCRAM_CREDENTIAL",
-            Self::DeleteScramCredentials => "DELETE_SCRAM_CREDENTIALS",
-            Self::AcceptKafkaCluster => "ACCEPT_KAFKA_CLUSTER",
-            Self::RotateSigningKey => "ROTATE_SIGNING_KEY",
-            Self::RetireSigningKey => "RETIRE_SIGNING_KEY",
-            Self::RaiseLevel => "RAISE_LEVEL",
-        })
+        f.write_str(self.0)
     }
 }
 

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::ApiError;
+use super::resources::object::object;
 
 /// The largest body that is read.
 pub(super) const MAX_BODY_BYTES: usize = 1 << 20;
@@ -21,40 +23,70 @@ pub(super) const MAX_DRY_RUN_BYTES: usize = 16 << 20;
 /// How long a body may take to arrive: whoever sends one holds one of few connections.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A JSON body, whatever its content type says.
+/// A JSON object, whatever its content type says.
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);
 
+/// A JSON list.
+#[derive(Debug)]
+pub(super) struct BodyList<T>(pub(super) Vec<T>);
+
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, ApiError>>>>;
+
 impl<T: DeserializeOwned> FromRequest for Body<T> {
     type Error = ApiError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self, ApiError>>>>;
+    type Future = Extracted<Self>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let limit = match request.path() {
-            DRY_RUN => MAX_DRY_RUN_BYTES,
-            _ => MAX_BODY_BYTES,
-        };
-        let bytes = web::Bytes::from_request(request, payload);
-        Box::pin(async move {
-            let bytes = tokio::time::timeout(BODY_TIMEOUT, bytes).await;
-            let bytes = bytes.map_err(|_| ApiError::invalid("the body did not arrive in time"))?;
-            // The only limit that `Bytes` knows is the size that it is configured with.
-            let bytes = bytes.map_err(|error| match error.as_response_error().status_code().as_u16() {
-                413 => ApiError::too_large(limit),
-                _ => ApiError::invalid("the body could not be read"),
-            })?;
-            let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-            let value = read(&mut deserializer)?;
-            let end = deserializer.end();
-            end.map_err(|error| ApiError::invalid(words::of("", &error)))?;
-            Ok(Self(value))
-        })
+        let bytes = collect(request, payload);
+        Box::pin(async move { parse(&bytes.await?).map(|AnObject(body)| Self(body)) })
     }
+}
+
+impl<T: DeserializeOwned> FromRequest for BodyList<T> {
+    type Error = ApiError;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = collect(request, payload);
+        Box::pin(async move { parse(&bytes.await?).map(Self) })
+    }
+}
+
+/// What is read as an object only.
+#[derive(Deserialize)]
+#[serde(transparent, bound(deserialize = "T: Deserialize<'de>"))]
+struct AnObject<T>(#[serde(deserialize_with = "object")] T);
+
+/// Waits for a body.
+fn collect(request: &HttpRequest, payload: &mut Payload) -> Extracted<web::Bytes> {
+    let limit = match request.path() {
+        DRY_RUN => MAX_DRY_RUN_BYTES,
+        _ => MAX_BODY_BYTES,
+    };
+    let bytes = web::Bytes::from_request(request, payload);
+    Box::pin(async move {
+        let bytes = tokio::time::timeout(BODY_TIMEOUT, bytes).await;
+        let bytes = bytes.map_err(|_| ApiError::invalid("the body did not arrive in time"))?;
+        // The only limit that `Bytes` knows is the size that it is configured with.
+        bytes.map_err(|error| match error.as_response_error().status_code().as_u16() {
+            413 => ApiError::too_large(limit),
+            _ => ApiError::invalid("the body could not be read"),
+        })
+    })
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let value = read(&mut deserializer)?;
+    let end = deserializer.end();
+    end.map_err(|error| ApiError::invalid(words::of("", &error)))?;
+    Ok(value)
 }
 
 /// Reads what is JSON already.
 pub(super) fn read_value<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, ApiError> {
-    read(value)
+    read(value).map(|AnObject(body)| body)
 }
 
 fn read<'de, T, D>(deserializer: D) -> Result<T, ApiError>

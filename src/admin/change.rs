@@ -7,6 +7,7 @@ use klamm_raft::command::Command;
 use klamm_raft::machine;
 use klamm_raft::model::{Revision, State};
 use klamm_raft::outcome::Outcome;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::audit::{self, Action};
@@ -41,8 +42,9 @@ pub(super) struct Made {
 }
 
 /// What a PUT did, by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
 pub(super) enum UpsertResult {
     Created,
     Updated,

@@ -2,13 +2,15 @@
 
 use klamm_raft::model::{Liveness, NodeId, NodeRecord, Routing, State};
 use klamm_raft::{PeerStatus, Status};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::here::{Here, PhysicalView, UnopenedView};
 
 /// What `GET /gateway/v2/cluster` answers.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Cluster")]
 pub struct ClusterView {
     /// The id that the cluster got when it was founded; `null` before the node that answers knows it.
     #[serde(default)]
@@ -36,8 +38,9 @@ pub struct ClusterView {
 }
 
 /// What all nodes agree on of a node.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schemars(inline)]
 pub enum LivenessView {
     Up,
     Down,
@@ -48,8 +51,9 @@ pub enum LivenessView {
 }
 
 /// One listener of a node, with what clients are told.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(inline)]
 pub struct ListenerView {
     pub name: String,
     /// As in `security.protocol`; both, where the methods of the virtual cluster decide.
@@ -64,8 +68,9 @@ pub struct ListenerView {
 }
 
 /// One node of the cluster.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(inline)]
 pub struct NodeView {
     pub id: u64,
     pub liveness: LivenessView,

@@ -24,11 +24,47 @@ use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, State, Vcluste
 use klamm_raft::outcome::Refusal;
 use serde::{Deserialize, Serialize};
 
+use super::api::Api;
 use super::change::{Made, UpsertResult};
+use super::kind::Kind;
 use super::mapping::Difference;
 use super::problem::ApiError;
 use super::resources::{AccountFilter, Invalid, vcluster_name};
 use super::services::Services;
+use event_gateway::{backend_clusters, listeners, virtual_clusters};
+
+/// The kinds of resources, in the order in which they depend on each other, those that are only listed at the end.
+pub static KINDS: [&Kind; 8] = [
+    &virtual_cluster::KIND,
+    &alias_topic::KIND,
+    &service_account::KIND,
+    &virtual_cluster::TOPICS,
+    &token::KIND,
+    &scram::KIND,
+    &access_token::KIND,
+    &signing_key::KIND,
+];
+
+/// What belongs to no kind.
+const OTHERS: [fn(&mut Api); 9] = [
+    absent::register,
+    dry_run::register,
+    operations::register,
+    kafka_cluster::register,
+    upgrade::register,
+    event_gateway::register,
+    virtual_clusters::register,
+    backend_clusters::register,
+    listeners::register,
+];
+
+/// All operations, each with its route.
+pub(super) fn api() -> Api {
+    let mut api = Api::default();
+    let of_kinds = KINDS.iter().map(|kind| kind.register);
+    of_kinds.chain(OTHERS).for_each(|register| register(&mut api));
+    api
+}
 
 /// The revision that an answer is about, so that a client can tell what another node must have applied.
 const REVISION: &str = "x-klamm-revision";

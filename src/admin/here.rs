@@ -1,6 +1,7 @@
 //! What holds of the node that answers, and may be otherwise on the others, as JSON for operators.
 
 use klamm_raft::model::{ClusterId, VclusterState};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What one node sees.
@@ -13,8 +14,9 @@ pub struct Here {
 }
 
 /// Addresses that the node cannot open. It tries again.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(inline)]
 pub struct UnopenedView {
     pub listener: String,
     /// Whose addresses they are.
@@ -23,8 +25,9 @@ pub struct UnopenedView {
 }
 
 /// A physical cluster of the node's configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(inline)]
 pub struct PhysicalView {
     pub name: String,
     pub state: PhysicalState,
@@ -34,8 +37,9 @@ pub struct PhysicalView {
     pub answers: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
 pub enum PhysicalState {
     Reachable,
     Unreachable,

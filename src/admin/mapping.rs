@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use klamm_raft::model::{ClusterId, Holder, Neighbours, State, VclusterKind, VclusterName, VclusterState};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::services::Services;
 use crate::vcluster::rename::{HeldBy, Hidden, Names, Scope, Sources};
 
 /// One topic of a virtual cluster, as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "Topic")]
 pub(super) struct Mapped {
     pub(super) name: String,
     physical_cluster: String,

@@ -1,27 +1,25 @@
-//! The OpenAPI 3 description of the admin API. A test holds it against the routes.
+//! The OpenAPI 3 description of the admin API, made of the operations that are registered.
 
 mod clients;
 mod event_gateways;
-mod operations;
 mod schemas;
 
 use serde_json::{Map, Value, json};
 
-use super::absent::{ABSENT, Absent, Shape};
+use super::api::parameter::Parameter;
+use super::api::{Access, Api, BodySchemas, Content, Operation};
 use super::problem_details;
-use operations::{Access, Content, OPERATIONS, Operation};
 use schemas::schemas;
 
 /// The whole document.
-pub(super) fn document() -> Value {
-    let mut paths = Map::new();
-    for operation in OPERATIONS.iter().chain(event_gateways::OPERATIONS) {
+pub(super) fn document(api: &Api) -> Value {
+    let (mut paths, mut bodies) = (Map::new(), BodySchemas::new());
+    for operation in api.operations() {
         let methods = paths.entry(operation.path).or_insert_with(|| json!({}));
-        methods[operation.method] = describe(operation);
+        methods[operation.method.as_str().to_lowercase()] = describe(operation, &mut bodies);
     }
-    for kind in &ABSENT {
-        describe_absent(kind, &mut paths);
-    }
+    let mut schemas = schemas();
+    schemas.extend(bodies.collected());
     json!({
         "openapi": "3.0.3",
         "info": {
@@ -35,58 +33,15 @@ pub(super) fn document() -> Value {
                 "basic": { "type": "http", "scheme": "basic" },
                 "bearer": { "type": "http", "scheme": "bearer", "bearerFormat": "access token" },
             },
-            "schemas": schemas(),
+            "schemas": schemas,
         },
     })
 }
 
-/// Describes the operations of a kind that there is nothing of.
-fn describe_absent(kind: &'static Absent, paths: &mut Map<String, Value>) {
-    let Absent { kind: name, why, .. } = kind;
-    let mut add = |path: &'static str, method: &'static str, verb: &str, failures| {
-        let is_list = verb == "list";
-        let mut described = describe(&Operation {
-            path,
-            method,
-            id: "",
-            summary: "",
-            access: if method == "get" {
-                Access::Reader
-            } else {
-                Access::Admin
-            },
-            query: &[],
-            body: (method == "put").then_some("Absent"),
-            success: match is_list {
-                true => ("200", Content::Many("Absent")),
-                false => ("default", Content::One("Error")),
-            },
-            failures,
-        });
-        let plural = if is_list { "s" } else { "" };
-        described["operationId"] = json!(format!("{verb}{name}{plural}"));
-        described["summary"] = json!(format!("There is no {name}: {why}"));
-        if let (true, Some(order)) = (method == "put", kind.order()) {
-            described["tags"] = json!([clients::tag(&clients::kebab(name), order)]);
-        }
-        paths.entry(path).or_insert_with(|| json!({}))[method] = described;
-    };
-    add(kind.path, "get", "list", &[]);
-    match kind.shape {
-        Shape::Listed => return,
-        Shape::InVcluster { .. } => add(kind.path, "delete", "delete", &["404"]),
-        Shape::Named { one, .. } => {
-            add(one, "get", "get", &["404"]);
-            add(one, "delete", "delete", &["404"]);
-        }
-    }
-    add(kind.path, "put", "put", &["400"]);
-}
-
-fn describe(operation: &Operation) -> Value {
+fn describe(operation: &Operation, bodies: &mut BodySchemas) -> Value {
     let mut responses = Map::new();
     let (status, content) = operation.success;
-    responses.insert(status.to_owned(), response("Success", content));
+    responses.insert(status.to_owned(), response("Success", content, bodies));
     let guarded: &[&str] = match operation.access {
         Access::Public => &[],
         Access::Visitor | Access::Reader => &["401", "429"],
@@ -95,13 +50,13 @@ fn describe(operation: &Operation) -> Value {
     for status in guarded.iter().chain(operation.failures) {
         responses.insert(
             (*status).to_owned(),
-            response(meaning(status), Content::One(operation.failure())),
+            response(meaning(status), Content::One(operation.failure()), bodies),
         );
     }
     if problem_details::are_told_at(operation.path) {
         responses.values_mut().for_each(as_problem);
     }
-    let mut parameters: Vec<Value> = operation.query.iter().map(|name| parameter(name)).collect();
+    let mut parameters: Vec<Value> = operation.query.iter().map(parameter).collect();
     let in_path = operation
         .path
         .split('{')
@@ -129,33 +84,14 @@ fn describe(operation: &Operation) -> Value {
     if let Some(body) = operation.body {
         described["requestBody"] = json!({
             "required": true,
-            "content": { "application/json": { "schema": reference(body) } },
+            "content": { "application/json": { "schema": bodies.of(body) } },
         });
     }
     clients::mark(&mut described, operation);
     described
 }
 
-fn parameter(name: &str) -> Value {
-    let (kind, meaning) = match name {
-        "dryMode" => ("boolean", "Say what would happen, and change nothing"),
-        "showDefaults" => ("boolean", "Without effect"),
-        "vcluster" => ("string", "Only of this virtual cluster"),
-        "username" => ("string", "Only of this service account"),
-        "type" => ("string", "Only of this type"),
-        "page[size]" => (
-            "integer",
-            "How many items a page has: 1 to 1000, 100 if nothing is said",
-        ),
-        "page[after]" => (
-            "string",
-            "The page after this: from meta.page.next of the page before",
-        ),
-        "filter[name][contains]" => ("string", "Only with this in the name, in capitals or not"),
-        "filter[backend_cluster_id][eq]" => ("string", "Only on the physical cluster with this id"),
-        "filter[virtual_cluster_id][eq]" => ("string", "Only what leads to the virtual cluster with this id"),
-        _ => ("string", "Only of this name"),
-    };
+fn parameter(Parameter { name, kind, meaning }: &Parameter) -> Value {
     // That it is not required is said, because some readers do not know the default.
     json!({ "name": name, "in": "query", "required": false, "description": meaning, "schema": { "type": kind } })
 }
@@ -187,7 +123,7 @@ fn reference(schema: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{schema}") })
 }
 
-fn response(description: &str, content: Content) -> Value {
+fn response(description: &str, content: Content, bodies: &mut BodySchemas) -> Value {
     let schema = match content {
         Content::Nothing => return json!({ "description": description }),
         Content::Text => {
@@ -195,13 +131,13 @@ fn response(description: &str, content: Content) -> Value {
             return json!({ "description": description, "content": { "text/plain": text } });
         }
         Content::Object => json!({ "type": "object" }),
-        Content::One(schema) => reference(schema),
-        Content::Many(schema) => json!({ "type": "array", "items": reference(schema) }),
+        Content::One(schema) => bodies.of(schema),
+        Content::Many(schema) => json!({ "type": "array", "items": bodies.of(schema) }),
         Content::Upserted(schema) => json!({
             "type": "object",
             "required": ["resource", "upsertResult"],
             "properties": {
-                "resource": reference(schema),
+                "resource": bodies.of(schema),
                 "upsertResult": { "type": "string", "enum": ["CREATED", "UPDATED", "NOT_CHANGED"] },
                 "topics": {
                     "type": "object",

@@ -121,11 +121,9 @@ impl ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let msg = refusal.to_string();
-        match refusal {
-            Refusal::NoSuchVcluster(_) | Refusal::NoSuchAlias { .. } | Refusal::NoSuchAccount { .. } => {
-                Self::not_found(msg)
-            }
-            _ => Self::conflict(msg),
+        match refusal.is_of_absence() {
+            true => Self::not_found(msg),
+            false => Self::conflict(msg),
         }
     }
 }

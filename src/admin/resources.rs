@@ -9,8 +9,10 @@ mod addresses;
 pub(super) mod event_gateway;
 mod invalid;
 mod limits;
+pub(super) mod object;
 mod principals;
 mod scram;
+pub(super) mod schema;
 pub(super) mod service_account;
 mod standard;
 mod token;
@@ -18,6 +20,7 @@ mod utc;
 pub(super) mod virtual_cluster;
 
 use klamm_raft::model::PASSTHROUGH;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub(super) use access_token::{AccessTokenRequest, ShownAccessToken};
@@ -26,7 +29,6 @@ pub use authentication::from_json as authentication_from;
 pub(super) use authentication::word as method_word;
 pub(super) use client_properties::Spelling;
 pub(super) use invalid::Invalid;
-pub(super) use limits::given as given_limits;
 pub(super) use principals::Principals;
 pub(super) use scram::{CredentialToPut, CredentialsToDelete, ShownCredential};
 pub(super) use service_account::ServiceAccountResource;
@@ -34,31 +36,39 @@ pub(super) use token::{AccountFilter, RevokeRequest, ShownToken, TokenRequest};
 pub(super) use virtual_cluster::VirtualClusterResource;
 
 use invalid::required;
+use schema::OfKind;
 
 /// The version of all resources.
 pub(super) const API_VERSION: &str = "gateway/v2";
 
 /// What surrounds every resource that is put.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(
+    rename_all = "camelCase",
+    deny_unknown_fields,
+    bound(deserialize = "M: Deserialize<'de>, S: Deserialize<'de>")
+)]
 pub(super) struct Resource<M, S> {
     pub(super) kind: String,
     pub(super) api_version: String,
+    #[serde(deserialize_with = "object::object")]
     pub(super) metadata: M,
+    #[serde(deserialize_with = "object::object")]
     pub(super) spec: S,
 }
 
-impl<M, S> Resource<M, S> {
-    fn of(kind: &str, metadata: M, spec: S) -> Self {
+impl<M, S: OfKind> Resource<M, S> {
+    fn of(metadata: M, spec: S) -> Self {
         Self {
-            kind: kind.to_owned(),
+            kind: S::KIND.to_owned(),
             api_version: API_VERSION.to_owned(),
             metadata,
             spec,
         }
     }
 
-    fn check(&self, kind: &str) -> Result<(), Invalid> {
+    fn check(&self) -> Result<(), Invalid> {
+        let kind = S::KIND;
         if self.kind != kind {
             return Err(Invalid::new(format!(
                 "kind is {:?}, but {kind} is put here",
@@ -75,12 +85,16 @@ impl<M, S> Resource<M, S> {
     }
 }
 
-/// The metadata of what belongs to a virtual cluster.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// The name of what belongs to a virtual cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "NameInVirtualCluster")]
 pub(super) struct InVcluster {
+    #[schemars(regex(pattern = schema::ACCOUNTS))]
     pub(super) name: String,
+    /// Its virtual cluster; passthrough, if none is named.
     #[serde(default)]
+    #[schemars(regex(pattern = schema::VCLUSTERS))]
     pub(super) v_cluster: Option<String>,
 }
 

@@ -8,8 +8,8 @@ use super::changes;
 use super::documents::{self, Document, Form};
 use super::failure::Failure;
 use super::format::Report;
-use super::kind::Kind;
 use super::waves::{self, Item};
+use crate::admin::Claim;
 
 /// Puts every document. One that is refused does not keep the others from going out; a gateway that is gone does.
 pub(super) fn apply(args: &ApplyArgs, client: &AdminClient) -> Result<Report, Failure> {
@@ -24,7 +24,7 @@ pub(super) fn apply(args: &ApplyArgs, client: &AdminClient) -> Result<Report, Fa
     let items: Vec<Item> = documents.iter().map(item).collect();
     let put = |index: usize| {
         let document: &Document = &documents[index];
-        client.call("PUT", document.kind.path(), Some(&document.body))
+        client.call("PUT", document.kind.path, Some(&document.body))
     };
     let done = changes::make(&waves::waves(&items), documents.len(), &put);
     let mut report = report(&documents, done.answers, |answer| result(answer).to_owned());
@@ -75,19 +75,18 @@ fn why(refusal: Refusal, form: Form) -> String {
 
 /// What the order of a document's going out depends on.
 fn item(document: &Document) -> Item {
-    let spec = |field: &str| document.body.pointer(&format!("/spec/{field}"));
     let mut claims = vec![format!("name {}", document.name)];
-    match document.kind {
-        Kind::VirtualCluster => {}
-        // Two names for one topic are refused: the first one has it.
-        Kind::AliasTopic => claims.push(format!(
-            "topic {:?} {:?}",
-            spec("physicalCluster"),
-            spec("physicalName")
-        )),
-        Kind::ServiceAccount => {
-            let names = spec("externalNames").and_then(Value::as_array);
-            claims.extend(names.into_iter().flatten().map(|name| format!("external {name}")));
+    let applied = document.kind.applied.as_ref();
+    for claim in applied.map(|applied| applied.claims).unwrap_or_default() {
+        match claim {
+            Claim::Of(places) => {
+                let found: Vec<_> = places.iter().map(|place| document.body.pointer(place)).collect();
+                claims.push(format!("{places:?} {found:?}"));
+            }
+            Claim::EachOf(place) => {
+                let items = document.body.pointer(place).and_then(Value::as_array);
+                claims.extend(items.into_iter().flatten().map(|item| format!("{place} {item}")));
+            }
         }
     }
     Item {

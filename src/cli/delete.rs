@@ -8,14 +8,16 @@ use super::changes;
 use super::documents;
 use super::failure::Failure;
 use super::format::Report;
+use super::get::belongs_to_none;
 use super::kind::Kind;
 use super::waves::{self, Item};
+use crate::admin::Listing;
 
 /// Deletes one resource, or those of files, what depends on others first.
 pub(super) fn delete(args: &DeleteArgs, client: &AdminClient) -> Result<Report, Failure> {
     let targets: Vec<Target> = match (args.kind, &args.name) {
         (Some(kind), Some(name)) => vec![Target {
-            kind,
+            kind: kind.0,
             name: name.clone(),
             vcluster: args.v_cluster.clone(),
         }],
@@ -75,23 +77,25 @@ struct Target {
 impl Target {
     /// That it can be said what is meant.
     fn check(&self) -> Result<(), Failure> {
-        match (self.kind, &self.vcluster) {
-            (Kind::VirtualCluster, Some(_)) => Err(Failure::Usage(
-                "a VirtualCluster does not belong to a virtual cluster".to_owned(),
-            )),
-            (Kind::AliasTopic | Kind::ServiceAccount, None) => Err(Failure::Usage(format!(
-                "{}/{} belongs to a virtual cluster: name it by --v-cluster",
-                self.kind, self.name
-            ))),
+        match (self.kind.listing, &self.vcluster) {
+            (Listing::ByPath | Listing::All, Some(_)) => Err(belongs_to_none(self.kind)),
+            (Listing::InVcluster { .. } | Listing::BelowVcluster { .. }, None) => {
+                Err(Failure::Usage(format!(
+                    "{}/{} belongs to a virtual cluster: name it by --v-cluster",
+                    self.kind, self.name
+                )))
+            }
             _ => Ok(()),
         }
     }
 
     fn delete(&self, client: &AdminClient) -> Result<Answered, Failure> {
-        let path = self.kind.path();
-        match self.kind {
-            Kind::VirtualCluster => client.call("DELETE", &format!("{path}/{}", escaped(&self.name)), None),
-            Kind::AliasTopic | Kind::ServiceAccount => {
+        let path = self.kind.path;
+        match self.kind.listing {
+            Listing::ByPath | Listing::All => {
+                client.call("DELETE", &format!("{path}/{}", escaped(&self.name)), None)
+            }
+            Listing::InVcluster { .. } | Listing::BelowVcluster { .. } => {
                 let body = json!({ "name": self.name, "vCluster": self.vcluster });
                 client.call("DELETE", path, Some(&body))
             }
@@ -100,7 +104,7 @@ impl Target {
 
     /// The same for a dry run.
     fn step(&self) -> Value {
-        let mut target = json!({ "kind": self.kind.name(), "name": self.name });
+        let mut target = json!({ "kind": self.kind.name, "name": self.name });
         if let Some(vcluster) = &self.vcluster {
             target["vCluster"] = json!(vcluster);
         }

@@ -130,11 +130,10 @@ fn wrong(source: &str, number: usize, why: &str) -> Failure {
 }
 
 fn document(body: Value, form: Form) -> Result<Document, String> {
-    let kinds = Kind::ALL.map(Kind::name).join(", ");
+    let kinds = Kind::names(Kind::applied());
     let kind = match body.get("kind").and_then(Value::as_str) {
-        Some(text) => Kind::ALL
-            .into_iter()
-            .find(|kind| kind.name() == text)
+        Some(text) => Kind::applied()
+            .find(|kind| kind.name == text)
             .ok_or_else(|| format!("the kind {text:?} is not known: there are {kinds}"))?,
         None => return Err(format!("there is no kind: there are {kinds}")),
     };

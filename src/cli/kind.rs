@@ -1,67 +1,99 @@
-//! The kinds of resources, as people and the admin API call them.
+//! The kinds of resources, as people call them. What is known of a kind is registered with its handlers in the admin API.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 
+use crate::admin::{self, KINDS};
+
 /// A kind, in the order in which resources depend on each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    VirtualCluster,
-    AliasTopic,
-    ServiceAccount,
-}
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Kind(&'static admin::Kind);
 
 impl Kind {
-    pub(super) const ALL: [Self; 3] = [Self::VirtualCluster, Self::AliasTopic, Self::ServiceAccount];
-
-    /// As `kind` of a resource.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::VirtualCluster => "VirtualCluster",
-            Self::AliasTopic => "AliasTopic",
-            Self::ServiceAccount => "GatewayServiceAccount",
-        }
+    /// All that are listed.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        KINDS.into_iter().map(Self)
     }
 
-    pub(super) fn path(self) -> &'static str {
-        match self {
-            Self::VirtualCluster => "/gateway/v2/virtual-cluster",
-            Self::AliasTopic => "/gateway/v2/alias-topic",
-            Self::ServiceAccount => "/gateway/v2/service-account",
-        }
+    /// All that are put and deleted.
+    pub(super) fn applied() -> impl Iterator<Item = Self> {
+        Self::all().filter(|kind| kind.applied.is_some())
     }
 
-    fn names(self) -> &'static [&'static str] {
-        match self {
-            Self::VirtualCluster => &["virtualcluster", "virtualclusters", "vcluster", "vclusters", "vc"],
-            Self::AliasTopic => &["aliastopic", "aliastopics", "alias", "aliases"],
-            Self::ServiceAccount => &[
-                "gatewayserviceaccount",
-                "gatewayserviceaccounts",
-                "serviceaccount",
-                "serviceaccounts",
-                "sa",
-            ],
-        }
+    /// What people may say, one after the other.
+    pub(super) fn names(kinds: impl Iterator<Item = Self>) -> String {
+        kinds.map(|kind| kind.called()).collect::<Vec<_>>().join(", ")
+    }
+
+    fn place(self) -> Option<u8> {
+        self.applied.as_ref().map(|applied| applied.place)
+    }
+
+    /// Without case, with or without dashes, singular or plural.
+    fn is_called(self, text: &str) -> bool {
+        let fold = |text: &str| text.replace('-', "").to_ascii_lowercase();
+        self.words.iter().any(|word| fold(word) == fold(text))
+    }
+}
+
+impl Deref for Kind {
+    type Target = admin::Kind;
+
+    fn deref(&self) -> &admin::Kind {
+        self.0
+    }
+}
+
+impl PartialEq for Kind {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.0, other.0)
+    }
+}
+
+impl Eq for Kind {}
+
+impl PartialOrd for Kind {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Kind {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (self.place(), self.name).cmp(&(other.place(), other.name))
     }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(self.called())
     }
 }
 
 impl FromStr for Kind {
     type Err = String;
 
-    /// Without case, with or without dashes, singular or plural.
     fn from_str(text: &str) -> Result<Self, String> {
-        let folded = text.replace('-', "").to_ascii_lowercase();
-        let known = Self::ALL
-            .into_iter()
-            .find(|kind| kind.names().contains(&folded.as_str()));
-        known.ok_or_else(|| format!("there are {}", Self::ALL.map(Self::name).join(", ")))
+        Self::all()
+            .find(|kind| kind.is_called(text))
+            .ok_or_else(|| format!("there are {}", Self::names(Self::all())))
+    }
+}
+
+/// A kind that is put and deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct AppliedKind(pub(super) Kind);
+
+impl FromStr for AppliedKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Kind::applied()
+            .find(|kind| kind.is_called(text))
+            .map(Self)
+            .ok_or_else(|| format!("there are {}", Kind::names(Kind::applied())))
     }
 }
 
@@ -71,20 +103,40 @@ mod tests {
 
     #[test]
     fn kinds_have_several_names() {
-        for text in ["VirtualCluster", "virtual-clusters", "VC"] {
-            assert_eq!(text.parse(), Ok(Kind::VirtualCluster));
+        for (text, name) in [
+            ("VirtualCluster", "VirtualCluster"),
+            ("virtual-clusters", "VirtualCluster"),
+            ("VC", "VirtualCluster"),
+            ("service-account", "GatewayServiceAccount"),
+            ("sa", "GatewayServiceAccount"),
+            ("scram-credential", "scram-credentials"),
+        ] {
+            assert_eq!(
+                text.parse::<Kind>().map(|kind| kind.to_string()),
+                Ok(name.to_owned())
+            );
         }
-        for text in ["GatewayServiceAccount", "service-account", "sa"] {
-            assert_eq!(text.parse(), Ok(Kind::ServiceAccount));
+        for kind in Kind::all() {
+            assert_eq!(kind.called().parse(), Ok(kind));
         }
-        for kind in Kind::ALL {
-            assert_eq!(kind.name().parse(), Ok(kind));
-        }
-        assert!(
-            "Topic"
-                .parse::<Kind>()
-                .expect_err("no kind")
-                .contains("AliasTopic")
+        let all = "VirtualCluster, AliasTopic, GatewayServiceAccount, topics, tokens, scram-credentials, access-tokens, signing-keys";
+        assert_eq!("Topicks".parse::<Kind>(), Err(format!("there are {all}")));
+        let refused = "topics".parse::<AppliedKind>();
+        assert_eq!(
+            refused,
+            Err("there are VirtualCluster, AliasTopic, GatewayServiceAccount".to_owned())
         );
+    }
+
+    #[test]
+    fn no_two_kinds_have_one_name_or_one_place() {
+        let mut words: Vec<&str> = Kind::all().flat_map(|kind| kind.words.iter().copied()).collect();
+        let mut places: Vec<_> = Kind::applied().map(Kind::place).collect();
+        let (all_words, all_places) = (words.len(), places.len());
+        words.sort_unstable();
+        words.dedup();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!((words.len(), places.len()), (all_words, all_places));
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::kind::Kind;
+use crate::admin::Pace;
 
 /// What is changed, as far as the order matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +24,9 @@ pub(super) fn waves(items: &[Item]) -> Vec<Vec<usize>> {
     let mut base = 0;
     // The last wave in which something is wanted.
     let mut wanted: BTreeMap<String, usize> = BTreeMap::new();
-    // The wave of the first alias of a virtual cluster, which decides where that is at home.
-    let mut homes: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    // The wave of the first of a virtual cluster, which decides something for the others: the first alias, where that is at
+    // home.
+    let mut homes: BTreeMap<(Kind, Option<String>), usize> = BTreeMap::new();
     for (index, item) in items.iter().enumerate() {
         if kind != Some(item.kind) {
             kind = Some(item.kind);
@@ -33,11 +35,12 @@ pub(super) fn waves(items: &[Item]) -> Vec<Vec<usize>> {
         let claims = claims(item);
         let earlier = claims.iter().filter_map(|claim| wanted.get(claim));
         let mut wave = earlier.map(|earlier| earlier + 1).max().unwrap_or(base).max(base);
-        if item.kind == Kind::AliasTopic {
-            match homes.get(&item.vcluster) {
+        if pace(item) == Some(Pace::FirstAlone) {
+            let home = (item.kind, item.vcluster.clone());
+            match homes.get(&home) {
                 Some(home) => wave = wave.max(home + 1),
                 None => {
-                    homes.insert(item.vcluster.clone(), wave);
+                    homes.insert(home, wave);
                 }
             }
         }
@@ -50,11 +53,16 @@ pub(super) fn waves(items: &[Item]) -> Vec<Vec<usize>> {
     waves
 }
 
+fn pace(item: &Item) -> Option<Pace> {
+    item.kind.applied.as_ref().map(|applied| applied.pace)
+}
+
 fn claims(item: &Item) -> Vec<String> {
-    match item.kind {
-        // Ports are given out, and prefixes taken, in the order of the file.
-        Kind::VirtualCluster => vec!["virtual clusters".to_owned()],
-        kind => item
+    let kind = item.kind;
+    match pace(item) {
+        // Of virtual clusters: ports are given out, and prefixes taken, in the order of the file.
+        Some(Pace::OneByOne) => vec![format!("{kind}")],
+        _ => item
             .claims
             .iter()
             .map(|claim| format!("{kind} {:?} {claim}", item.vcluster))
@@ -66,28 +74,27 @@ fn claims(item: &Item) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn item(kind: Kind, vcluster: &str, claims: &[&str]) -> Item {
+    fn item(kind: &str, vcluster: &str, claims: &[&str]) -> Item {
         Item {
-            kind,
-            vcluster: (kind != Kind::VirtualCluster).then(|| vcluster.to_owned()),
+            kind: kind.parse().expect("a kind"),
+            vcluster: (!vcluster.is_empty()).then(|| vcluster.to_owned()),
             claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
         }
     }
 
     #[test]
     fn what_depends_on_nothing_else_goes_out_together() {
-        use Kind::{AliasTopic, ServiceAccount, VirtualCluster};
         let items = [
-            item(VirtualCluster, "", &["a"]),
-            item(VirtualCluster, "", &["b"]),
-            item(AliasTopic, "a", &["t1", "to p1"]),
-            item(AliasTopic, "a", &["t2", "to p2"]),
-            item(AliasTopic, "b", &["t1", "to p1"]),
-            item(AliasTopic, "a", &["t3", "to p3"]),
-            item(AliasTopic, "a", &["t4", "to p2"]),
-            item(ServiceAccount, "a", &["x"]),
-            item(ServiceAccount, "a", &["y"]),
-            item(ServiceAccount, "a", &["x"]),
+            item("VirtualCluster", "", &["a"]),
+            item("VirtualCluster", "", &["b"]),
+            item("AliasTopic", "a", &["t1", "to p1"]),
+            item("AliasTopic", "a", &["t2", "to p2"]),
+            item("AliasTopic", "b", &["t1", "to p1"]),
+            item("AliasTopic", "a", &["t3", "to p3"]),
+            item("AliasTopic", "a", &["t4", "to p2"]),
+            item("ServiceAccount", "a", &["x"]),
+            item("ServiceAccount", "a", &["y"]),
+            item("ServiceAccount", "a", &["x"]),
         ];
         assert_eq!(
             waves(&items),

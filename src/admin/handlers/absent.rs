@@ -2,9 +2,50 @@
 
 use actix_web::HttpResponse;
 
-use crate::admin::absent::Absent;
+use crate::admin::absent::{ABSENT, Absent, Shape};
+use crate::admin::api::{Api, BodySchema, Content, Operation};
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
+
+/// Registers the operations of all of them.
+pub(in crate::admin) fn register(api: &mut Api) {
+    for kind in &ABSENT {
+        let name = kind.kind;
+        let of = |new: fn(&'static str, String, String) -> Operation, path, verb: &str, plural: &str| {
+            new(
+                path,
+                format!("{verb}{name}{plural}"),
+                format!("There is no {name}: {}", kind.why),
+            )
+        };
+        let all =
+            of(Operation::get, kind.path, "list", "s").gives(Content::Many(BodySchema::Written("Absent")));
+        api.add(all, list);
+        let delete_one = move |writer: Writer| delete(writer, kind);
+        let failing = |operation: Operation| operation.refuses().fails(&["404"]);
+        match kind.shape {
+            Shape::Listed => continue,
+            Shape::InVcluster { .. } => {
+                api.add(
+                    failing(of(Operation::delete, kind.path, "delete", "")),
+                    delete_one,
+                );
+            }
+            Shape::Named { one, .. } => {
+                let get_one = move |reader: Reader| get(reader, kind);
+                api.add(failing(of(Operation::get, one, "get", "")), get_one);
+                api.add(failing(of(Operation::delete, one, "delete", "")), delete_one);
+            }
+        }
+        let put_one = move |writer: Writer| put(writer, kind);
+        let refused = of(Operation::put, kind.path, "put", "")
+            .takes(BodySchema::Written("Absent"))
+            .refuses()
+            .fails(&["400"])
+            .applies_at(name, kind.order());
+        api.add(refused, put_one);
+    }
+}
 
 pub(in crate::admin) async fn list(_: Reader) -> HttpResponse {
     HttpResponse::Ok().json([(); 0])

@@ -4,19 +4,82 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::{AccessToken, AccessTokenId};
 use klamm_raft::outcome::Outcome;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{REVISION, deleted};
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{NewToken, Reader, Writer, now_s};
+use crate::admin::kind::{Kind, Listing};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::{AccessTokenRequest, ShownAccessToken};
 use crate::admin::services::Services;
 use crate::control;
 
-#[derive(Serialize)]
+/// Access tokens of this API.
+pub(in crate::admin) static KIND: Kind = Kind {
+    name: "AccessToken",
+    words: &["access-tokens", "access-token"],
+    path: "/gateway/v2/access-token",
+    listing: Listing::All,
+    columns: &[
+        ("ID", "/id"),
+        ("NAME", "/name"),
+        ("USERNAME", "/username"),
+        ("ROLE", "/role"),
+        ("ISSUED-AT", "/issuedAt"),
+        ("EXPIRES-AT", "/expiresAt"),
+        ("LAST-USED-AT", "/lastUsedAt"),
+    ],
+    applied: None,
+    register,
+};
+
+fn register(api: &mut Api) {
+    api.add(
+        Operation::post(
+            KIND.path,
+            "makeAccessToken",
+            "Make an access token: HTTP Bearer in place of the name and password of the user who asks",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<AccessTokenRequest>())
+        .gives(Content::One(BodySchema::shown::<Issued>()))
+        .with_status("201")
+        .fails(&["400", "409", "503"]),
+        issue,
+    );
+    api.add(
+        Operation::get(
+            KIND.path,
+            "listAccessTokens",
+            "List what is known of access tokens; never the tokens",
+        )
+        .gives(Content::Many(BodySchema::shown::<ShownAccessToken>()))
+        .fails(&["503"]),
+        list,
+    );
+    api.add(
+        Operation::delete(
+            "/gateway/v2/access-token/{id}",
+            "revokeAccessToken",
+            "Revoke an access token; when this answers, no node lets anybody in by it",
+        )
+        .by(&[parameter::DRY_MODE])
+        .gives(Content::Nothing)
+        .fails(&["400", "404", "503"]),
+        revoke,
+    );
+}
+
+const ISSUE: Action = Action("ISSUE_TOKEN");
+const REVOKE: Action = Action("REVOKE_TOKENS");
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NewAccessToken")]
 struct Issued {
     #[serde(flatten)]
     shown: ShownAccessToken,
@@ -51,7 +114,7 @@ pub(in crate::admin) async fn issue(
     };
     let subject = Subject {
         writer: &writer,
-        action: Action::IssueToken,
+        action: ISSUE,
         resource: resource(new.id),
     };
     let shown = ShownAccessToken::of(new.id, &token);
@@ -68,7 +131,7 @@ pub(in crate::admin) async fn issue(
 }
 
 fn resource(id: AccessTokenId) -> String {
-    format!("AccessToken/{}", uuid::Uuid::from_bytes(id.0))
+    KIND.one(uuid::Uuid::from_bytes(id.0))
 }
 
 pub(in crate::admin) async fn list(
@@ -95,7 +158,7 @@ pub(in crate::admin) async fn revoke(
     let id = AccessTokenId(id.into_bytes());
     let subject = Subject {
         writer: &writer,
-        action: Action::RevokeTokens,
+        action: REVOKE,
         resource: resource(id),
     };
     let made = services

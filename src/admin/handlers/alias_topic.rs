@@ -4,19 +4,94 @@ use actix_web::{HttpResponse, web};
 use futures_util::future::join;
 use klamm_raft::command::Command;
 use klamm_raft::model::{AliasTopic, State, TopicName, VclusterKind, VclusterName};
+use serde_json::json;
 
+use super::dry_run::{Rehearsed, Stage, Step, TRIAL, read};
 use super::servable;
 use super::{Filter, configured, deleted, gone, upserted, would_be};
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
+use crate::admin::kind::{Applied, Claim, Kind, Listing, Pace};
 use crate::admin::mapping;
 use crate::admin::problem::ApiError;
 use crate::admin::resources::alias_topic::{self, Elsewhere};
 use crate::admin::resources::{AliasTopicResource, DeleteByName, vcluster_name};
 use crate::admin::services::{Finding, Services};
 use crate::admin::{repoint, taken};
+
+/// Alias topics.
+pub(in crate::admin) static KIND: Kind = Kind {
+    name: alias_topic::KIND,
+    words: &["aliastopics", "aliastopic", "aliases", "alias"],
+    path: "/gateway/v2/alias-topic",
+    listing: Listing::InVcluster { named: "name" },
+    columns: &[
+        ("NAME", "/metadata/name"),
+        ("V-CLUSTER", "/metadata/vCluster"),
+        ("PHYSICAL-TOPIC", "/spec/physicalName"),
+        ("PHYSICAL-CLUSTER", "/spec/physicalCluster"),
+    ],
+    applied: Some(Applied {
+        place: 8,
+        pace: Pace::FirstAlone,
+        claims: // Two names for one topic are refused: the first one has it.
+        &[Claim::Of(&["/spec/physicalCluster", "/spec/physicalName"])],
+        rehearse,
+    }),
+    register,
+};
+
+fn register(api: &mut Api) {
+    api.add(
+        Operation::get(KIND.path, "listAliasTopics", "List alias topics")
+            .by(&[parameter::VCLUSTER, parameter::NAME, parameter::SHOW_DEFAULTS])
+            .gives(Content::Many(BodySchema::read::<AliasTopicResource>()))
+            .fails(&["400", "404", "503"]),
+        list,
+    );
+    api.add(
+        Operation::put(
+            KIND.path,
+            "putAliasTopic",
+            "Create or change an alias topic; the physical topic must exist",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<AliasTopicResource>())
+        .example(KIND.example(
+            &json!({ "name": "topic1", "vCluster": "mypartner" }),
+            &json!({ "physicalName": "internal-topic-name1", "physicalCluster": "main" }),
+        ))
+        .gives(Content::Upserted(BodySchema::read::<AliasTopicResource>()))
+        .fails(&["400", "404", "409", "503"])
+        .applies(&KIND),
+        put,
+    );
+    api.add(
+        Operation::delete(
+            KIND.path,
+            "deleteAliasTopic",
+            "Delete an alias topic; the physical topic stays",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<DeleteByName>())
+        .gives(Content::Nothing)
+        .fails(&["400", "404", "409", "503"]),
+        delete,
+    );
+}
+
+fn rehearse(stage: Stage, step: Step) -> Rehearsed {
+    let Stage { services, writer, .. } = stage;
+    Box::pin(async move {
+        match step {
+            Step::Put(resource) => put(services, writer, TRIAL, read(resource)?).await,
+            Step::Delete(target) => delete(services, writer, TRIAL, target.named()?).await,
+        }
+    })
+}
 
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
@@ -52,8 +127,8 @@ pub(in crate::admin) async fn put(
     }
     let subject = Subject {
         writer: &writer,
-        action: Action::Put,
-        resource: format!("AliasTopic/{vcluster}/{name}"),
+        action: Action::PUT,
+        resource: KIND.one(format_args!("{vcluster}/{name}")),
     };
     let command = match elsewhere {
         Elsewhere::Kept => Command::PutAlias {
@@ -141,8 +216,8 @@ pub(in crate::admin) async fn delete(
         .map_err(|error| ApiError::invalid(format!("name: {error}")))?;
     let subject = Subject {
         writer: &writer,
-        action: Action::Delete,
-        resource: format!("AliasTopic/{vcluster}/{name}"),
+        action: Action::DELETE,
+        resource: KIND.one(format_args!("{vcluster}/{name}")),
     };
     let made = services
         .change(subject, Command::DeleteAlias { vcluster, name }, mode)

@@ -1,45 +1,85 @@
 //! `/gateway/v2/dry-run`: what several changes would come to, one after the other. Each sees what those before it would
 //! have made. Nothing is changed.
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use actix_web::body::to_bytes;
 use actix_web::{HttpResponse, ResponseError, web};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{alias_topic, service_account, virtual_cluster};
-use crate::admin::body::{self, Body, Query};
+use super::KINDS;
+use crate::admin::api::{Api, BodySchema, Content, Operation};
+use crate::admin::body::MAX_DRY_RUN_BYTES;
+use crate::admin::body::{self, Body, BodyList, Query};
 use crate::admin::change::Mode;
 use crate::admin::credentials::Writer;
 use crate::admin::problem::ApiError;
 use crate::admin::resources::Spelling;
+use crate::admin::resources::object::object;
 use crate::admin::services::Services;
 
+/// Registers the operations.
+pub(in crate::admin) fn register(api: &mut Api) {
+    api.add(
+        Operation::post(
+            "/gateway/v2/dry-run",
+            "tryChanges",
+            "Say what several changes would come to, each after those before it, and change nothing",
+        )
+        .takes(BodySchema::read::<Vec<Step>>())
+        .gives(Content::Many(BodySchema::shown::<Outcome>()))
+        .fails(&["400", "503"])
+        .body_up_to(MAX_DRY_RUN_BYTES),
+        run,
+    );
+}
+
 /// One change.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "DryRunStep")]
 pub(in crate::admin) enum Step {
     /// A resource, as it is put.
     Put(Value),
-    Delete(Target),
+    Delete(#[serde(deserialize_with = "object")] Target),
 }
 
 /// What would be deleted.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
 pub(in crate::admin) struct Target {
     #[serde(skip_serializing)]
     kind: String,
-    name: String,
+    pub(super) name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     v_cluster: Option<String>,
 }
 
+/// Where a change is tried, and by whom.
+pub(in crate::admin) struct Stage {
+    pub(super) services: web::Data<Services>,
+    pub(super) writer: Writer,
+    pub(super) spelling: Spelling,
+}
+
+/// What a handler answers to a change that is tried.
+pub(in crate::admin) type Rehearsed = Pin<Box<dyn Future<Output = Result<HttpResponse, ApiError>>>>;
+
+/// Tries a change of a kind.
+pub(in crate::admin) type Rehearse = fn(Stage, Step) -> Rehearsed;
+
+/// How the handlers are called.
+pub(super) const TRIAL: Query<Mode> = Query(Mode { dry_mode: true });
+
 /// What the change alone would be answered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "DryRunOutcome")]
 struct Outcome {
     status: u16,
     body: Value,
@@ -48,7 +88,7 @@ struct Outcome {
 pub(in crate::admin) async fn run(
     services: web::Data<Services>,
     (writer, spelling): (Writer, Spelling),
-    Body(steps): Body<Vec<Step>>,
+    BodyList(steps): BodyList<Step>,
 ) -> Result<HttpResponse, ApiError> {
     let newest = services.newest().await?;
     let revision = newest.revision;
@@ -62,63 +102,48 @@ pub(in crate::admin) async fn run(
     });
     let mut outcomes = Vec::with_capacity(steps.len());
     for step in steps {
-        outcomes.push(Outcome::of(step.take(&rehearsal, (&writer, spelling)).await).await);
+        let stage = Stage {
+            services: rehearsal.clone(),
+            writer: writer.clone(),
+            spelling,
+        };
+        outcomes.push(Outcome::of(step.take(stage).await).await);
     }
     Ok(HttpResponse::Ok().json(outcomes))
 }
 
 impl Step {
-    async fn take(
-        self,
-        services: &web::Data<Services>,
-        (writer, spelling): (&Writer, Spelling),
-    ) -> Result<HttpResponse, ApiError> {
-        let (services, writer) = (services.clone(), writer.clone());
-        let mode = || Query(Mode { dry_mode: true });
-        match self {
-            Self::Put(resource) => match kind(resource.get("kind").and_then(Value::as_str))? {
-                Kind::Vcluster => {
-                    virtual_cluster::put(services, (writer, spelling), mode(), read(resource)?).await
-                }
-                Kind::Alias => alias_topic::put(services, writer, mode(), read(resource)?).await,
-                Kind::Account => service_account::put(services, writer, mode(), read(resource)?).await,
-            },
-            Self::Delete(target) => match kind(Some(&target.kind))? {
-                Kind::Vcluster => virtual_cluster::delete(services, target.name.into(), writer, mode()).await,
-                Kind::Alias => alias_topic::delete(services, writer, mode(), read(named(&target))?).await,
-                Kind::Account => {
-                    service_account::delete(services, writer, mode(), read(named(&target))?).await
-                }
-            },
+    async fn take(self, stage: Stage) -> Result<HttpResponse, ApiError> {
+        let name = match &self {
+            Self::Put(resource) => resource.get("kind").and_then(Value::as_str),
+            Self::Delete(target) => Some(target.kind.as_str()),
+        };
+        let name = name.unwrap_or_default();
+        let applied = || KINDS.iter().filter(|kind| kind.applied.is_some());
+        let kind = applied().find(|kind| kind.name == name);
+        match kind.and_then(|kind| kind.applied.as_ref()) {
+            Some(applied) => (applied.rehearse)(stage, self).await,
+            None => {
+                let names: Vec<&str> = applied().map(|kind| kind.name).collect();
+                Err(ApiError::invalid(format!(
+                    "kind {name:?} is not known: these are: {}",
+                    names.join(", ")
+                )))
+            }
         }
     }
 }
 
-enum Kind {
-    Vcluster,
-    Alias,
-    Account,
-}
-
-fn kind(name: Option<&str>) -> Result<Kind, ApiError> {
-    match name {
-        Some("VirtualCluster") => Ok(Kind::Vcluster),
-        Some("AliasTopic") => Ok(Kind::Alias),
-        Some("GatewayServiceAccount") => Ok(Kind::Account),
-        other => Err(ApiError::invalid(format!(
-            "kind {:?} is not known: these are: VirtualCluster, AliasTopic, GatewayServiceAccount",
-            other.unwrap_or_default()
-        ))),
+impl Target {
+    /// The body of a DELETE.
+    pub(super) fn named<T: DeserializeOwned>(&self) -> Result<Body<T>, ApiError> {
+        read(serde_json::to_value(self).unwrap_or_default())
     }
 }
 
-fn read<T: DeserializeOwned>(value: Value) -> Result<Body<T>, ApiError> {
+/// The body of a PUT.
+pub(super) fn read<T: DeserializeOwned>(value: Value) -> Result<Body<T>, ApiError> {
     body::read_value(value).map(Body)
-}
-
-/// The body of a DELETE.
-fn named(target: &Target) -> Value {
-    serde_json::to_value(target).unwrap_or_default()
 }
 
 impl Outcome {

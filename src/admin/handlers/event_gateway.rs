@@ -10,11 +10,77 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::model::State;
 use uuid::Uuid;
 
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::body::Query;
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::event_gateway::{Ids, ListQuery, Surroundings, gateway};
 use crate::admin::services::Services;
+
+/// Registers the operations.
+pub(in crate::admin) fn register(api: &mut Api) {
+    api.add(
+        Operation::get(
+            "/v1/event-gateways",
+            "listEventGateways",
+            "List the event gateways: there is one, all nodes together",
+        )
+        .by(parameter::LIST)
+        .gives(Content::One(BodySchema::Written("EventGateways")))
+        .fails(&["400", "503"]),
+        list,
+    );
+    api.add(
+        Operation::post(
+            "/v1/event-gateways",
+            "createEventGateway",
+            "Refused: the gateway is the nodes that run",
+        )
+        .refuses()
+        .fails(&["400"]),
+        refuse,
+    );
+    api.add(
+        Operation::get(
+            "/v1/event-gateways/{gatewayId}",
+            "getEventGateway",
+            "Get the event gateway, by its id or as default",
+        )
+        .gives(Content::One(BodySchema::Written("EventGateway")))
+        .fails(&["404", "503"]),
+        get,
+    );
+    api.add(
+        Operation::put(
+            "/v1/event-gateways/{gatewayId}",
+            "replaceEventGateway",
+            "Refused: the gateway is the nodes that run",
+        )
+        .refuses()
+        .fails(&["400"]),
+        refuse,
+    );
+    api.add(
+        Operation::patch(
+            "/v1/event-gateways/{gatewayId}",
+            "changeEventGateway",
+            "Refused: the gateway is the nodes that run",
+        )
+        .refuses()
+        .fails(&["400"]),
+        refuse,
+    );
+    api.add(
+        Operation::delete(
+            "/v1/event-gateways/{gatewayId}",
+            "deleteEventGateway",
+            "Refused: the gateway is the nodes that run",
+        )
+        .refuses()
+        .fails(&["400"]),
+        refuse,
+    );
+}
 
 /// Where all of it is.
 const ROOT: &str = "/v1/event-gateways";

@@ -3,15 +3,34 @@
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::{ClusterId, State};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{answer, configured};
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject, UpsertResult};
 use crate::admin::credentials::Writer;
 use crate::admin::problem::ApiError;
+use crate::admin::resources::schema::CONFIGURED;
 use crate::admin::services::Services;
+
+/// Registers the operations.
+pub(in crate::admin) fn register(api: &mut Api) {
+    api.add(
+        Operation::post(
+            "/gateway/v2/cluster/accept-kafka-cluster",
+            "acceptKafkaCluster",
+            "Accept a Kafka cluster that was built anew in the place of the one that a physical cluster was",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<Acceptance>())
+        .gives(Content::One(BodySchema::shown::<Accepted>()))
+        .fails(&["400", "409", "503"]),
+        accept,
+    );
+}
 
 /// What becomes of whom, in the words of a person who is to say yes.
 const CONSEQUENCES: &[&str] = &[
@@ -23,9 +42,11 @@ const CONSEQUENCES: &[&str] = &[
 ];
 
 /// The yes.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "KafkaClusterToAccept")]
 pub(in crate::admin) struct Acceptance {
+    #[schemars(regex(pattern = CONFIGURED))]
     physical_cluster: String,
     /// The id of the new Kafka cluster.
     kafka_cluster_id: String,
@@ -33,8 +54,9 @@ pub(in crate::admin) struct Acceptance {
     instead: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "AcceptedKafkaCluster")]
 struct Accepted {
     physical_cluster: String,
     kafka_cluster_id: String,
@@ -45,8 +67,9 @@ struct Accepted {
 }
 
 /// A virtual cluster that has something on the physical cluster.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(inline)]
 struct Concerned {
     name: String,
     /// Whether its groups and transactions are there.
@@ -80,7 +103,7 @@ pub(in crate::admin) async fn accept(
     }
     let subject = Subject {
         writer: &writer,
-        action: Action::AcceptKafkaCluster,
+        action: Action("ACCEPT_KAFKA_CLUSTER"),
         resource: format!("PhysicalCluster/{cluster}"),
     };
     let command = Command::AcceptCluster {

@@ -4,11 +4,71 @@ use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
+use crate::admin::api::{Access, Api, BodySchema, Content, Operation};
 use crate::admin::cluster_view::ClusterView;
 use crate::admin::credentials::{Reader, Scraper, Visitor};
 use crate::admin::openapi;
 use crate::admin::problem::ApiError;
 use crate::admin::services::Services;
+
+/// Registers the operations.
+pub(in crate::admin) fn register(api: &mut Api) {
+    api.add(
+        Operation::get(
+            "/gateway/v2/cluster",
+            "getCluster",
+            "The nodes of the gateway cluster, as this node sees them",
+        )
+        .gives(Content::One(BodySchema::shown::<ClusterView>())),
+        cluster,
+    );
+    api.add(
+        Operation::get("/gateway/v2/docs", "getDescription", "This document")
+            .open_to(Access::Visitor)
+            .gives(Content::Object),
+        docs,
+    );
+    api.add(
+        Operation::get(
+            "/health",
+            "getHealth",
+            "Whether the process answers, and its version, as older monitoring asks for it",
+        )
+        .open_to(Access::Public)
+        .gives(Content::One(BodySchema::Written("Health"))),
+        health,
+    );
+    api.add(
+        Operation::get("/health/live", "getLiveness", "Whether the process answers")
+            .open_to(Access::Public)
+            .gives(Content::One(BodySchema::Written("Liveness"))),
+        live,
+    );
+    api.add(
+        Operation::get(
+            "/health/ready",
+            "getReadiness",
+            "Whether this node takes clients; 503 lists what is missing",
+        )
+        .open_to(Access::Public)
+        .gives(Content::One(BodySchema::Written("Readiness")))
+        .fails(&["503"]),
+        ready,
+    );
+    api.add(
+        Operation::get("/versions", "getVersions", "The version of the gateway")
+            .open_to(Access::Visitor)
+            .gives(Content::One(BodySchema::Written("Versions"))),
+        versions,
+    );
+    api.add(
+        Operation::get("/metrics", "getMetrics", "Metrics in Prometheus's text format")
+            .open_to(Access::Visitor)
+            .gives(Content::Text)
+            .fails(&["500", "503"]),
+        metrics,
+    );
+}
 
 /// What older monitoring asks for, and the only place where some clients look for a version. One that does not begin with
 /// a number is not taken for a version of the product that the API is modelled on.
@@ -61,5 +121,5 @@ pub(in crate::admin) async fn cluster(services: web::Data<Services>, _: Reader) 
 pub(in crate::admin) async fn docs(_: Visitor) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(ContentType::json())
-        .body(openapi::document().to_string())
+        .body(openapi::document(&super::api()).to_string())
 }

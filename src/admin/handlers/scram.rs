@@ -3,17 +3,78 @@
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::outcome::Outcome;
+use serde_json::json;
 
-use super::{Filter, deleted, gone, upserted};
+use super::{Filter, deleted, gone, service_account, upserted};
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
+use crate::admin::kind::{Kind, Listing};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::{
     AccountFilter, CredentialToPut, CredentialsToDelete, Invalid, ShownCredential,
 };
 use crate::admin::services::Services;
+
+/// SCRAM credentials of service accounts.
+pub(in crate::admin) static KIND: Kind = Kind {
+    name: "ScramCredential",
+    words: &["scram-credentials", "scram-credential"],
+    path: "/gateway/v2/scram-credential",
+    listing: Listing::InVcluster { named: "username" },
+    columns: &[
+        ("V-CLUSTER", "/vCluster"),
+        ("USERNAME", "/username"),
+        ("MECHANISM", "/mechanism"),
+        ("ITERATIONS", "/iterations"),
+    ],
+    applied: None,
+    register,
+};
+
+fn register(api: &mut Api) {
+    api.add(
+        Operation::get(
+            KIND.path,
+            "listScramCredentials",
+            "List SCRAM credentials; never the keys",
+        )
+        .by(&[parameter::VCLUSTER, parameter::USERNAME])
+        .gives(Content::Many(BodySchema::shown::<ShownCredential>()))
+        .fails(&["400", "404", "503"]),
+        list,
+    );
+    api.add(
+        Operation::put(
+            KIND.path,
+            "putScramCredential",
+            "Set the SCRAM password of a service account, which is created if there is none",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<CredentialToPut>())
+        .example(json!({
+            "username": "partner-user", "vCluster": "mypartner", "mechanism": "SCRAM-SHA-256",
+            "password": "a long password",
+        }))
+        .gives(Content::Upserted(BodySchema::shown::<ShownCredential>()))
+        .fails(&["400", "404", "409", "503"]),
+        put,
+    );
+    api.add(
+        Operation::delete(
+            KIND.path,
+            "deleteScramCredentials",
+            "Delete SCRAM credentials of a service account; their sessions end",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<CredentialsToDelete>())
+        .gives(Content::Nothing)
+        .fails(&["400", "404", "503"]),
+        delete,
+    );
+}
 
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
@@ -51,8 +112,8 @@ pub(in crate::admin) async fn put(
         .map_err(|_| ApiError::internal("the password could not be hashed"))??;
     let subject = Subject {
         writer: &writer,
-        action: Action::PutScramCredential,
-        resource: format!("GatewayServiceAccount/{vcluster}/{}", user.account),
+        action: Action("PUT_SCRAM_CREDENTIAL"),
+        resource: service_account::KIND.one(format_args!("{vcluster}/{}", user.account)),
     };
     let command = Command::AlterScramCredentials {
         vcluster: vcluster.clone(),
@@ -81,8 +142,8 @@ pub(in crate::admin) async fn delete(
     let (vcluster, account, users) = body.read()?;
     let subject = Subject {
         writer: &writer,
-        action: Action::DeleteScramCredentials,
-        resource: format!("GatewayServiceAccount/{vcluster}/{account}"),
+        action: Action("DELETE_SCRAM_CREDENTIALS"),
+        resource: service_account::KIND.one(format_args!("{vcluster}/{account}")),
     };
     let command = Command::AlterScramCredentials {
         vcluster: vcluster.clone(),

@@ -3,15 +3,95 @@
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::AccountName;
+use serde_json::json;
 
+use super::dry_run::{Rehearsed, Stage, Step, TRIAL, read};
 use super::{Filter, deleted, gone, has_credentials, upserted, warn};
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
+use crate::admin::kind::{Applied, Claim, Kind, Listing, Pace};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::{DeleteByName, ServiceAccountResource, service_account, vcluster_name};
 use crate::admin::services::Services;
+
+/// Service accounts.
+pub(in crate::admin) static KIND: Kind = Kind {
+    name: service_account::KIND,
+    words: &[
+        "gatewayserviceaccounts",
+        "gatewayserviceaccount",
+        "serviceaccounts",
+        "serviceaccount",
+        "sa",
+    ],
+    path: "/gateway/v2/service-account",
+    listing: Listing::InVcluster { named: "name" },
+    columns: &[
+        ("NAME", "/metadata/name"),
+        ("V-CLUSTER", "/metadata/vCluster"),
+        ("TYPE", "/spec/type"),
+    ],
+    applied: Some(Applied {
+        place: 10,
+        pace: Pace::Together,
+        claims: &[Claim::EachOf("/spec/externalNames")],
+        rehearse,
+    }),
+    register,
+};
+
+fn register(api: &mut Api) {
+    api.add(
+        Operation::get(KIND.path, "listServiceAccounts", "List service accounts")
+            .by(&[
+                parameter::VCLUSTER,
+                parameter::NAME,
+                parameter::TYPE,
+                parameter::SHOW_DEFAULTS,
+            ])
+            .gives(Content::Many(BodySchema::read::<ServiceAccountResource>()))
+            .fails(&["400", "404", "503"]),
+        list,
+    );
+    api.add(
+        Operation::put(KIND.path, "putServiceAccount", "Create a service account")
+            .by(&[parameter::DRY_MODE])
+            .takes(BodySchema::read::<ServiceAccountResource>())
+            .example(KIND.example(
+                &json!({ "name": "partner-user", "vCluster": "mypartner" }),
+                &json!({ "type": "LOCAL" }),
+            ))
+            .gives(Content::Upserted(BodySchema::read::<ServiceAccountResource>()))
+            .fails(&["400", "404", "409", "503"])
+            .applies(&KIND),
+        put,
+    );
+    api.add(
+        Operation::delete(
+            KIND.path,
+            "deleteServiceAccount",
+            "Delete a service account; its tokens are dead for good",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<DeleteByName>())
+        .gives(Content::Nothing)
+        .fails(&["400", "404", "409", "503"]),
+        delete,
+    );
+}
+
+fn rehearse(stage: Stage, step: Step) -> Rehearsed {
+    let Stage { services, writer, .. } = stage;
+    Box::pin(async move {
+        match step {
+            Step::Put(resource) => put(services, writer, TRIAL, read(resource)?).await,
+            Step::Delete(target) => delete(services, writer, TRIAL, target.named()?).await,
+        }
+    })
+}
 
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
@@ -50,8 +130,8 @@ pub(in crate::admin) async fn put(
     }
     let subject = Subject {
         writer: &writer,
-        action: Action::Put,
-        resource: format!("GatewayServiceAccount/{vcluster}/{name}"),
+        action: Action::PUT,
+        resource: KIND.one(format_args!("{vcluster}/{name}")),
     };
     let command = Command::PutAccount {
         vcluster: vcluster.clone(),
@@ -84,8 +164,8 @@ pub(in crate::admin) async fn delete(
         .map_err(|error| ApiError::invalid(format!("name: {error}")))?;
     let subject = Subject {
         writer: &writer,
-        action: Action::Delete,
-        resource: format!("GatewayServiceAccount/{vcluster}/{name}"),
+        action: Action::DELETE,
+        resource: KIND.one(format_args!("{vcluster}/{name}")),
     };
     let command = Command::DeleteAccount {
         vcluster: vcluster.clone(),

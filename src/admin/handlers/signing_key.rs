@@ -4,16 +4,65 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::{Command, OldKeys};
 use klamm_raft::model::{KeyId, SigningKey, SigningKeys, State};
 use klamm_raft::outcome::{Outcome, Refusal};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::answer;
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer, now_s};
+use crate::admin::kind::{Kind, Listing};
 use crate::admin::problem::ApiError;
+use crate::admin::resources::schema::KEY_IDS;
 use crate::admin::services::Services;
 use crate::control;
+
+/// The keys that sign tokens.
+pub(in crate::admin) static KIND: Kind = Kind {
+    name: "SigningKey",
+    words: &["signing-keys", "signing-key"],
+    path: "/gateway/v2/signing-key",
+    listing: Listing::All,
+    columns: &[("ID", "/id"), ("SIGNS", "/signs"), ("LIVE-TOKENS", "/liveTokens")],
+    applied: None,
+    register,
+};
+
+fn register(api: &mut Api) {
+    api.add(Operation::post(KIND.path, "rotateSigningKey", "Sign tokens with a new key from now on; the old one verifies until it is retired, which may be at once")
+.by(&[parameter::DRY_MODE])
+.takes(BodySchema::read::<Rotation>()).example(json!({ "retireOld": false }))
+.gives(Content::One(BodySchema::shown::<Rotated>()))
+.fails(&["400", "409", "503"])
+.runs_as("rotateSigningKey"), rotate);
+    api.add(
+        Operation::get(
+            KIND.path,
+            "listSigningKeys",
+            "List the keys that verify tokens, and how many live tokens depend on each; never the keys",
+        )
+        .gives(Content::Many(BodySchema::shown::<Shown>()))
+        .fails(&["503"]),
+        list,
+    );
+    api.add(
+        Operation::post(
+            "/gateway/v2/signing-key/retire",
+            "retireSigningKey",
+            "Retire the key that signed before: the tokens that it signed are dead, and their sessions end",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<Retirement>())
+        .example(json!({ "id": "3f9a51c07b2e8d64" }))
+        .gives(Content::One(BodySchema::shown::<Retired>()))
+        .fails(&["400", "404", "409", "503"])
+        .runs_as("retireSigningKey"),
+        retire,
+    );
+}
 
 /// The keys of the cluster.
 pub(super) fn keys(state: &State) -> Result<&SigningKeys, ApiError> {
@@ -21,8 +70,9 @@ pub(super) fn keys(state: &State) -> Result<&SigningKeys, ApiError> {
     keys.ok_or_else(|| ApiError::unavailable(Refusal::NoSigningKey.to_string()))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "SigningKey")]
 struct Shown {
     id: String,
     signs: bool,
@@ -46,16 +96,18 @@ pub(in crate::admin) async fn list(
 }
 
 /// The body of a rotation.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "SigningKeyRotation")]
 pub(in crate::admin) struct Rotation {
     /// Whether the keys of before, and all tokens that they signed, go at once.
     #[serde(default)]
     retire_old: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "RotatedSigningKey")]
 struct Rotated {
     /// What signs from now on. Empty in dry mode: no key is made.
     id: String,
@@ -87,10 +139,10 @@ pub(in crate::admin) async fn rotate(
     };
     let subject = Subject {
         writer: &writer,
-        action: Action::RotateSigningKey,
+        action: Action("ROTATE_SIGNING_KEY"),
         resource: match rotation.retire_old {
-            true => format!("SigningKey/{replaced}, retired"),
-            false => format!("SigningKey/{replaced}"),
+            true => KIND.one(format_args!("{replaced}, retired")),
+            false => KIND.one(replaced),
         },
     };
     let command = Command::RotateSigningKey { replaced, key, old };
@@ -112,14 +164,17 @@ pub(in crate::admin) async fn rotate(
 }
 
 /// The body of a retirement.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "SigningKeyToRetire")]
 pub(in crate::admin) struct Retirement {
+    #[schemars(regex(pattern = KEY_IDS))]
     id: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "RetiredSigningKey")]
 struct Retired {
     id: String,
     /// How many live tokens ended.
@@ -139,8 +194,8 @@ pub(in crate::admin) async fn retire(
     let ended_tokens = services.newest().await?.live_tokens_of(id, now_s()?);
     let subject = Subject {
         writer: &writer,
-        action: Action::RetireSigningKey,
-        resource: format!("SigningKey/{id}"),
+        action: Action("RETIRE_SIGNING_KEY"),
+        resource: KIND.one(id),
     };
     let made = services
         .change(subject, Command::RetireSigningKey { key: id }, mode)

@@ -4,19 +4,85 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::{Command, Revoked};
 use klamm_raft::model::{TokenId, TokenRecord};
 use klamm_raft::outcome::{Outcome, Refusal};
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
-use super::{Filter, answer, deleted, find, signing_key};
+use super::{Filter, answer, deleted, find, service_account, signing_key};
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer, now_s};
+use crate::admin::kind::{Kind, Listing};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::{AccountFilter, RevokeRequest, ShownToken, TokenRequest};
 use crate::admin::services::Services;
 use crate::auth::token;
 
-#[derive(Serialize)]
+/// Tokens of service accounts.
+pub(in crate::admin) static KIND: Kind = Kind {
+    name: "Token",
+    words: &["tokens", "token"],
+    path: "/gateway/v2/token",
+    listing: Listing::InVcluster { named: "username" },
+    columns: &[
+        ("ID", "/id"),
+        ("V-CLUSTER", "/vCluster"),
+        ("USERNAME", "/username"),
+        ("ISSUED-AT", "/issuedAt"),
+        ("EXPIRES-AT", "/expiresAt"),
+        ("KEY-ID", "/keyId"),
+    ],
+    applied: None,
+    register,
+};
+
+fn register(api: &mut Api) {
+    api.add(
+        Operation::post(
+            KIND.path,
+            "issueToken",
+            "Issue a token: the password of a service account for SASL/PLAIN",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<TokenRequest>())
+        .example(json!({ "username": "partner-user", "vCluster": "mypartner", "lifeTimeSeconds": 3600 }))
+        .gives(Content::One(BodySchema::shown::<Issued>()))
+        .fails(&["400", "404", "409", "503"])
+        .runs_as("generateServiceAccountToken"),
+        issue,
+    );
+    api.add(
+        Operation::get(
+            KIND.path,
+            "listTokens",
+            "List what is known of issued tokens; never the tokens",
+        )
+        .by(&[parameter::VCLUSTER, parameter::USERNAME])
+        .gives(Content::Many(BodySchema::shown::<ShownToken>()))
+        .fails(&["400", "404", "503"]),
+        list,
+    );
+    api.add(
+        Operation::delete(
+            KIND.path,
+            "revokeTokens",
+            "Revoke one token, or all tokens of a service account; their sessions end",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<RevokeRequest>())
+        .gives(Content::Nothing)
+        .fails(&["400", "404", "503"]),
+        revoke,
+    );
+}
+
+const ISSUE: Action = Action("ISSUE_TOKEN");
+const REVOKE: Action = Action("REVOKE_TOKENS");
+
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Token")]
 struct Issued {
     /// Empty in dry mode: a token that is not recorded would log nobody in.
     token: String,
@@ -51,8 +117,8 @@ pub(in crate::admin) async fn issue(
     let id = TokenId(uuid::Uuid::new_v4().into_bytes());
     let subject = Subject {
         writer: &writer,
-        action: Action::IssueToken,
-        resource: format!("GatewayServiceAccount/{}/{}", wanted.vcluster, wanted.account),
+        action: ISSUE,
+        resource: service_account::KIND.one(format_args!("{}/{}", wanted.vcluster, wanted.account)),
     };
     let command = Command::PutToken {
         vcluster: wanted.vcluster.clone(),
@@ -96,12 +162,12 @@ pub(in crate::admin) async fn revoke(
     let (vcluster, tokens) = request.read()?;
     let is_one = matches!(tokens, Revoked::One(_));
     let resource = match &tokens {
-        Revoked::One(id) => format!("Token/{vcluster}/{}", uuid::Uuid::from_bytes(id.0)),
-        Revoked::AllOf(account) => format!("GatewayServiceAccount/{vcluster}/{account}"),
+        Revoked::One(id) => KIND.one(format_args!("{vcluster}/{}", uuid::Uuid::from_bytes(id.0))),
+        Revoked::AllOf(account) => service_account::KIND.one(format_args!("{vcluster}/{account}")),
     };
     let subject = Subject {
         writer: &writer,
-        action: Action::RevokeTokens,
+        action: REVOKE,
         resource,
     };
     let command = Command::RevokeTokens {

@@ -9,19 +9,138 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use klamm_raft::command::Command;
 use klamm_raft::model::{Authentication, Beside, ClusterId, Method, State, VclusterKind, VclusterName};
+use serde_json::json;
 
+use super::dry_run::{Rehearsed, Stage, Step, TRIAL, read};
 use super::{Filter, configured, deleted, find, gone, has_provider, upserted, would_be};
 use super::{alias_topic, servable};
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Made, Mode, Subject};
 use crate::admin::credentials::{Reader, Writer, now_s};
+use crate::admin::kind::{Applied, Kind, Listing, Pace};
 use crate::admin::mapping;
 use crate::admin::problem::ApiError;
 use crate::admin::resources::alias_topic::Elsewhere;
 use crate::admin::resources::{Principals, Spelling, VirtualClusterResource, vcluster_name, virtual_cluster};
 use crate::admin::services::Services;
 use crate::admin::taken;
+
+/// Virtual clusters.
+pub(in crate::admin) static KIND: Kind = Kind {
+    name: virtual_cluster::KIND,
+    words: &["virtualclusters", "virtualcluster", "vclusters", "vcluster", "vc"],
+    path: "/gateway/v2/virtual-cluster",
+    listing: Listing::ByPath,
+    columns: &[
+        ("NAME", "/metadata/name"),
+        ("TYPE", "/spec/type"),
+        ("SUPER-USERS", "/spec/superUsers"),
+        ("BOOTSTRAP-SERVERS", "/spec/bootstrapServers"),
+    ],
+    applied: Some(Applied {
+        place: 7,
+        pace: Pace::OneByOne,
+        claims: &[],
+        rehearse,
+    }),
+    register,
+};
+
+/// The topics of a virtual cluster: they are no resources, and are not put.
+pub(in crate::admin) static TOPICS: Kind = Kind {
+    name: "Topic",
+    words: &["topics", "topic"],
+    path: KIND.path,
+    listing: Listing::BelowVcluster { end: "topics" },
+    columns: &[
+        ("NAME", "/name"),
+        ("PHYSICAL-TOPIC", "/physicalName"),
+        ("PHYSICAL-CLUSTER", "/physicalCluster"),
+        ("OWNED", "/owned"),
+        ("EXISTS", "/exists"),
+        ("PARTITIONS", "/partitions"),
+        ("HIDDEN-BY", "/hiddenBy"),
+    ],
+    applied: None,
+    register: register_topics,
+};
+
+fn register(api: &mut Api) {
+    api.add(
+        Operation::get(KIND.path, "listVirtualClusters", "List the virtual clusters")
+            .gives(Content::Many(BodySchema::read::<VirtualClusterResource>()))
+            .fails(&["503"]),
+        list,
+    );
+    api.add(
+        Operation::put(
+            KIND.path,
+            "putVirtualCluster",
+            "Create or change a virtual cluster",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<VirtualClusterResource>())
+        .example(KIND.example(
+            &json!({ "name": "mypartner" }),
+            &json!({ "type": "Partner", "aclEnabled": true, "superUsers": ["super-user"] }),
+        ))
+        .gives(Content::Upserted(BodySchema::read::<VirtualClusterResource>()))
+        .fails(&["400", "409", "503"])
+        .applies(&KIND),
+        put,
+    );
+    api.add(
+        Operation::get(
+            "/gateway/v2/virtual-cluster/{vCluster}",
+            "getVirtualCluster",
+            "Get a virtual cluster, with its bootstrap servers and client properties",
+        )
+        .gives(Content::One(BodySchema::read::<VirtualClusterResource>()))
+        .fails(&["400", "404", "503"]),
+        get,
+    );
+    api.add(
+        Operation::delete(
+            "/gateway/v2/virtual-cluster/{vCluster}",
+            "deleteVirtualCluster",
+            "Delete a virtual cluster that nothing refers to",
+        )
+        .by(&[parameter::DRY_MODE])
+        .gives(Content::Nothing)
+        .fails(&["400", "404", "409", "503"]),
+        delete,
+    );
+}
+
+fn register_topics(api: &mut Api) {
+    api.add(
+        Operation::get(
+            "/gateway/v2/virtual-cluster/{vCluster}/topics",
+            "listTopics",
+            "List the topics of a virtual cluster with the physical topics that they stand for",
+        )
+        .by(&[parameter::NAME])
+        .gives(Content::Many(BodySchema::shown::<mapping::Mapped>()))
+        .fails(&["400", "404", "503"]),
+        topics,
+    );
+}
+
+fn rehearse(stage: Stage, step: Step) -> Rehearsed {
+    let Stage {
+        services,
+        writer,
+        spelling,
+    } = stage;
+    Box::pin(async move {
+        match step {
+            Step::Put(resource) => put(services, (writer, spelling), TRIAL, read(resource)?).await,
+            Step::Delete(target) => delete(services, target.name.into(), writer, TRIAL).await,
+        }
+    })
+}
 
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
@@ -149,8 +268,8 @@ pub(super) async fn make(
     }
     let subject = Subject {
         writer,
-        action: Action::Put,
-        resource: format!("VirtualCluster/{name}"),
+        action: Action::PUT,
+        resource: KIND.one(&name),
     };
     let beside = beside.map(Box::new);
     let (kafka_cluster_id, at_s) = (new_cluster_id()?, now_s()?);
@@ -220,8 +339,8 @@ pub(in crate::admin) async fn delete(
     let name = vcluster_name("the name", Some(&path))?;
     let subject = Subject {
         writer: &writer,
-        action: Action::Delete,
-        resource: format!("VirtualCluster/{name}"),
+        action: Action::DELETE,
+        resource: KIND.one(&name),
     };
     let made = services
         .change(subject, Command::DeleteVcluster { name }, mode)

@@ -1,24 +1,30 @@
 //! Access tokens of the admin API: requests for them, and the records of those that were issued.
 
 use klamm_raft::model::{AccessRole, AccessToken, AccessTokenId, AccessTokenName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
-use super::token::life_time;
+use super::token::{MAX_LIFE_TIME_S, life_time};
 use super::utc::utc;
 
 /// The body of `POST /gateway/v2/access-token`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct AccessTokenRequest {
+    /// What it is for.
+    #[schemars(regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]{1,100}$"))]
     name: String,
+    /// What whoever shows it may do, and never more than the user who asked for it.
     #[serde(default = "read_only")]
     role: RoleSpec,
+    #[schemars(range(min = 1, max = MAX_LIFE_TIME_S))]
     life_time_seconds: i64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
 enum RoleSpec {
     Admin,
     ReadOnly,
@@ -51,15 +57,24 @@ impl AccessTokenRequest {
 }
 
 /// An access token as it is listed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "AccessToken")]
 pub(crate) struct ShownAccessToken {
+    #[schemars(extend("format" = "uuid"))]
     id: String,
     name: String,
+    /// Who asked for it, and as whom it acts.
     username: String,
     role: RoleSpec,
+    /// When it was made.
+    #[schemars(extend("format" = "date-time"))]
     issued_at: String,
+    /// From then on it lets nobody in.
+    #[schemars(extend("format" = "date-time"))]
     expires_at: String,
+    /// To the hour; absent before its first use.
+    #[schemars(extend("format" = "date-time"))]
     #[serde(skip_serializing_if = "Option::is_none")]
     last_used_at: Option<String>,
 }

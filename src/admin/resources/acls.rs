@@ -7,45 +7,61 @@ use klamm_raft::model::{
     AclBinding, AclEntry, AclMode, Operation, PatternType, Permission, ResourcePattern, ResourceType,
     VirtualCluster,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::Invalid;
+use super::object::object;
 use crate::authz::CLUSTER_NAME;
 
 /// The address that stands for all.
 const ANY_HOST: &str = "*";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
 pub(super) enum ModeSpec {
     KafkaApi,
     RestApi,
 }
 
 /// One ACL, in the words of Kafka's own classes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
 pub(super) struct AclSpec {
+    #[serde(deserialize_with = "object")]
     resource_pattern: PatternSpec,
+    /// As User:name, or User:* for everybody.
+    #[schemars(regex(pattern = "^[^:]+:."))]
     principal: String,
+    /// An IP address, or * for all.
     host: String,
     #[serde(with = "OperationSpec")]
+    #[schemars(with = "OperationSpec")]
     operation: Operation,
     #[serde(with = "PermissionSpec")]
+    #[schemars(with = "PermissionSpec")]
     permission_type: Permission,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
 struct PatternSpec {
     #[serde(with = "ResourceTypeSpec")]
+    #[schemars(with = "ResourceTypeSpec")]
     resource_type: ResourceType,
+    /// * for all.
+    #[schemars(length(min = 1))]
     name: String,
     #[serde(with = "PatternTypeSpec")]
+    #[schemars(with = "PatternTypeSpec")]
     pattern_type: PatternType,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(remote = "ResourceType", rename_all = "SCREAMING_SNAKE_CASE")]
 enum ResourceTypeSpec {
     Topic,
@@ -56,14 +72,16 @@ enum ResourceTypeSpec {
     User,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(remote = "PatternType", rename_all = "SCREAMING_SNAKE_CASE")]
 enum PatternTypeSpec {
     Literal,
     Prefixed,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(remote = "Operation", rename_all = "SCREAMING_SNAKE_CASE")]
 enum OperationSpec {
     All,
@@ -82,7 +100,8 @@ enum OperationSpec {
     TwoPhaseCommit,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(remote = "Permission", rename_all = "SCREAMING_SNAKE_CASE")]
 enum PermissionSpec {
     Deny,

@@ -6,17 +6,21 @@ use klamm_raft::model::{
     Authentication, DnsLabel, Entry, ListenerName, ListenerRecord, Liveness, NodeId, NodeRecord, PortSlot,
     Protocol, Routing, Speech,
 };
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::address::HostPort;
 use crate::vcluster::brokers::bootstrap_name;
 
 /// The addresses of a virtual cluster on one listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(inline)]
 pub(crate) struct ListenerAddresses {
+    #[schemars(with = "String")]
     name: ListenerName,
     #[serde(serialize_with = "protocol_name")]
+    #[schemars(with = "String", extend("enum" = ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]))]
     pub(super) security_protocol: Protocol,
     pub(super) bootstrap_servers: String,
 }

@@ -1,25 +1,38 @@
 //! `AliasTopic`.
 
 use klamm_raft::model::{AliasTopic, ClusterId, TopicName, VclusterName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
+use super::schema::{CONFIGURED, OfKind, TOPICS};
 use super::{InVcluster, Resource, vcluster_name};
 
-const KIND: &str = "AliasTopic";
+/// The `kind` of these resources.
+pub(crate) const KIND: &str = "AliasTopic";
 
 /// Where an alias points when it does not say.
 const DEFAULT_CLUSTER: &str = "main";
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Spec {
+    /// The topic that it stands for, by its name on the physical cluster.
+    #[schemars(regex(pattern = TOPICS))]
     physical_name: String,
+    /// The physical cluster; main, if none is named.
     #[serde(default)]
+    #[schemars(regex(pattern = CONFIGURED))]
     physical_cluster: Option<String>,
-    /// An instruction, and nothing that the alias topic has: it is not shown.
+    /// Lets an alias topic that is there stand for another physical topic. Without it that is a 409, which says what groups
+    /// that read it would do. It is not shown.
     #[serde(default, skip_serializing)]
     repoint: bool,
+}
+
+impl OfKind for Spec {
+    const KIND: &'static str = KIND;
+    const NAMES: &'static str = TOPICS;
 }
 
 /// What becomes of an alias topic that stands for another physical topic.
@@ -36,7 +49,7 @@ pub(crate) type AliasTopicResource = Resource<InVcluster, Spec>;
 impl AliasTopicResource {
     /// Checks what is put.
     pub(crate) fn read(self) -> Result<(VclusterName, TopicName, AliasTopic, Elsewhere), Invalid> {
-        self.check(KIND)?;
+        self.check()?;
         let vcluster = vcluster_name("metadata.vCluster", self.metadata.v_cluster.as_deref())?;
         let name = required("metadata.name", &self.metadata.name)?;
         let cluster = self.spec.physical_cluster.as_deref().unwrap_or(DEFAULT_CLUSTER);
@@ -60,7 +73,6 @@ impl AliasTopicResource {
 /// An alias topic as it is shown.
 pub(crate) fn show(vcluster: &VclusterName, name: &TopicName, alias: &AliasTopic) -> AliasTopicResource {
     Resource::of(
-        KIND,
         InVcluster {
             name: name.to_string(),
             v_cluster: Some(vcluster.to_string()),

@@ -3,52 +3,60 @@
 use std::collections::BTreeMap;
 
 use klamm_raft::model::{Authentication, ClaimRule, Demand, Mediation, Method, OauthBearer, ScramHash};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
+use super::object::{object, objects};
 use super::principals::{PrincipalSpec, Principals};
+use super::schema::CONFIGURED;
 use crate::auth::mapping::MappingRules;
 use crate::auth::rule::Rule;
 
 /// The most methods that a virtual cluster lists.
-const MAX_METHODS: usize = 16;
+pub(super) const MAX_METHODS: usize = 16;
 
 /// The most rules about claims.
 const MAX_RULES: usize = 32;
 
 /// One method.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum MethodSpec {
     Anonymous {},
     SaslPlain {
         #[serde(default = "terminate")]
+        #[schemars(extend("enum" = ["terminate", "passthrough"]))]
         mediation: MediationSpec,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "objects")]
         principals: Vec<PrincipalSpec>,
     },
     #[serde(rename = "sasl_scram_sha_256")]
     SaslScramSha256 {
         #[serde(default = "terminate")]
+        #[schemars(extend("enum" = ["terminate", "passthrough"]))]
         mediation: MediationSpec,
     },
     #[serde(rename = "sasl_scram_sha_512")]
     SaslScramSha512 {
         #[serde(default = "terminate")]
+        #[schemars(extend("enum" = ["terminate", "passthrough"]))]
         mediation: MediationSpec,
     },
     #[serde(rename_all = "camelCase")]
     OauthBearer {
         #[serde(default = "terminate")]
         mediation: MediationSpec,
+        #[schemars(regex(pattern = CONFIGURED))]
         provider: String,
         #[serde(default)]
         audiences: Vec<String>,
         #[serde(default)]
         required_scopes: Vec<String>,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "object")]
         claims: ClaimsSpec,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "objects")]
         rules: Vec<RuleSpec>,
     },
     #[serde(rename_all = "camelCase")]
@@ -61,8 +69,9 @@ pub(super) enum MethodSpec {
 }
 
 /// Who checks a credential.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 pub(super) enum MediationSpec {
     Terminate,
     Passthrough,
@@ -70,15 +79,19 @@ pub(super) enum MediationSpec {
 }
 
 /// Which claims mean what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(inline)]
 pub(super) struct ClaimsSpec {
+    #[schemars(length(min = 1))]
     pub(super) principal: String,
+    #[schemars(length(min = 1))]
     pub(super) scope: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 pub(super) struct RuleSpec {
     expression: String,
     #[serde(default)]

@@ -1,9 +1,12 @@
 //! `spec.limits`: the most that a virtual cluster may have of what belongs to it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use klamm_raft::model::{Limit, Limits};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, json};
 
 use super::invalid::Invalid;
 
@@ -47,8 +50,32 @@ impl LimitsSpec {
     }
 }
 
+impl JsonSchema for LimitsSpec {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Limits".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let number = |limit: Limit| {
+            let about = format!("The most {limit}. Without it {}.", limit.most());
+            let shown =
+                json!({ "type": "integer", "minimum": 0, "maximum": limit.ceiling(), "description": about });
+            (limit.name().to_owned(), shown)
+        };
+        json_schema!({
+            "type": "object",
+            "additionalProperties": false,
+            "properties": given().map(number).collect::<Map<_, _>>(),
+        })
+    }
+}
+
 /// Those that a virtual cluster can be given.
-pub(in crate::admin) fn given() -> impl Iterator<Item = Limit> {
+fn given() -> impl Iterator<Item = Limit> {
     Limit::ALL.into_iter().filter(|limit| limit.is_given())
 }
 

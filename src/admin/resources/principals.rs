@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use aws_lc_rs::rand;
 use klamm_raft::model::{AccountName, Authentication, Mediation, Method, PasswordHash};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
+use super::schema::ACCOUNTS;
 use crate::admin::variables::Variables;
 use crate::auth::password::{self, SALT_BYTES};
 use crate::secret::Secret;
@@ -18,11 +20,16 @@ const MAX_USERS: usize = 1000;
 const MAX_PASSWORD_BYTES: usize = 4096;
 
 /// One user. A user who is known already may be put without a password, and keeps the one that is there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 pub(super) struct PrincipalSpec {
+    #[schemars(regex(pattern = ACCOUNTS))]
     pub(super) username: String,
+    /// A text, or ${env['NAME']}: a variable of the node that takes the request, which begins with KLAMM_SECRET_ or is listed
+    /// in klamm.env.allow there. Who is in the list already keeps the password if none is given.
     #[serde(default, skip_serializing, deserialize_with = "secret")]
+    #[schemars(with = "Option<String>", length(min = 1, max = MAX_PASSWORD_BYTES), extend("writeOnly" = true))]
     password: Option<Secret>,
 }
 

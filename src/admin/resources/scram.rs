@@ -4,9 +4,11 @@ use std::num::NonZeroU32;
 
 use aws_lc_rs::rand;
 use klamm_raft::model::{AccountName, ScramCredential, ScramHash, ScramUser, VclusterName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
+use super::schema::{ACCOUNTS, VCLUSTERS};
 use super::vcluster_name;
 use crate::auth::scram::{MAX_ITERATIONS, MIN_ITERATIONS, Salt, credential_of};
 use crate::secret::Secret;
@@ -15,7 +17,8 @@ use crate::secret::Secret;
 const MAX_PASSWORD_BYTES: usize = 4096;
 
 /// A mechanism by its registered name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 pub(crate) enum MechanismName {
     #[serde(rename = "SCRAM-SHA-256")]
     Sha256,
@@ -24,16 +27,22 @@ pub(crate) enum MechanismName {
 }
 
 /// The body of `PUT /gateway/v2/scram-credential`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "ScramPassword")]
 pub(crate) struct CredentialToPut {
     #[serde(default)]
+    #[schemars(regex(pattern = VCLUSTERS))]
     v_cluster: Option<String>,
+    #[schemars(regex(pattern = ACCOUNTS))]
     username: String,
     mechanism: MechanismName,
     #[serde(deserialize_with = "secret")]
+    #[schemars(with = "String", length(min = 1, max = MAX_PASSWORD_BYTES), extend("writeOnly" = true))]
     password: Secret,
+    /// How often the password is hashed; 4096, if nothing is said.
     #[serde(default)]
+    #[schemars(range(min = MIN_ITERATIONS, max = MAX_ITERATIONS))]
     iterations: Option<u32>,
 }
 
@@ -95,11 +104,17 @@ impl Wanted {
 }
 
 /// The body of `DELETE /gateway/v2/scram-credential`. Without a mechanism all credentials of the account are meant.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(
+    rename = "ScramCredentialsToDelete",
+    description = "Without a mechanism, all of the account."
+)]
 pub(crate) struct CredentialsToDelete {
     #[serde(default)]
+    #[schemars(regex(pattern = VCLUSTERS))]
     v_cluster: Option<String>,
+    #[schemars(regex(pattern = ACCOUNTS))]
     username: String,
     #[serde(default)]
     mechanism: Option<MechanismName>,
@@ -124,8 +139,9 @@ impl CredentialsToDelete {
 }
 
 /// A credential as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "ScramCredential")]
 pub(crate) struct ShownCredential {
     v_cluster: String,
     username: String,

@@ -3,36 +3,54 @@
 use std::collections::BTreeSet;
 
 use klamm_raft::model::{AccountKind, AccountName, AccountSpec, VclusterName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
+use super::schema::{ACCOUNTS, CONFIGURED, OfKind};
 use super::{InVcluster, Resource, or_null, vcluster_name};
 
-const KIND: &str = "GatewayServiceAccount";
+/// The `kind` of these resources.
+pub(crate) const KIND: &str = "GatewayServiceAccount";
 
 /// The most names that an account has elsewhere.
 const MAX_EXTERNAL_NAMES: usize = 100;
 /// The longest of them: a distinguished name may be long.
 const MAX_EXTERNAL_NAME_BYTES: usize = 1024;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Spec {
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["LOCAL", "EXTERNAL"]))]
     kind: String,
+    /// Of an EXTERNAL: what identity providers, certificates or the physical cluster call it.
     #[serde(
         rename = "externalNames",
         default,
         deserialize_with = "or_null",
         skip_serializing_if = "Vec::is_empty"
     )]
+    #[schemars(
+        with = "Option<Vec<String>>",
+        length(max = MAX_EXTERNAL_NAMES),
+        inner(length(min = 1, max = MAX_EXTERNAL_NAME_BYTES))
+    )]
     external_names: Vec<String>,
+    /// The credentials, by their name in the backend configuration, with which requests of this account reach physical
+    /// clusters.
     #[serde(
         rename = "upstreamCredentials",
         default,
         skip_serializing_if = "Option::is_none"
     )]
+    #[schemars(regex(pattern = CONFIGURED))]
     upstream_credentials: Option<String>,
+}
+
+impl OfKind for Spec {
+    const KIND: &'static str = KIND;
+    const NAMES: &'static str = ACCOUNTS;
 }
 
 /// That a new account has a name as the contract of this API has it. Other names, as Kafka takes them, are those of
@@ -54,7 +72,7 @@ pub(crate) type ServiceAccountResource = Resource<InVcluster, Spec>;
 impl ServiceAccountResource {
     /// Checks what is put.
     pub(crate) fn read(self) -> Result<(VclusterName, AccountName, AccountSpec), Invalid> {
-        self.check(KIND)?;
+        self.check()?;
         let vcluster = vcluster_name("metadata.vCluster", self.metadata.v_cluster.as_deref())?;
         let name = required("metadata.name", &self.metadata.name)?;
         let kind = match self.spec.kind.to_ascii_uppercase().as_str() {
@@ -115,7 +133,6 @@ pub(crate) fn show(
         AccountKind::External { names } => ("EXTERNAL", names.iter().cloned().collect()),
     };
     Resource::of(
-        KIND,
         InVcluster {
             name: name.to_string(),
             v_cluster: Some(vcluster.to_string()),

@@ -3,28 +3,39 @@
 use std::collections::BTreeSet;
 
 use klamm_raft::model::{MAIN_CLUSTER, NameSelector, Namespace, Standard, VclusterName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
+use super::object::object;
+use super::schema::{PREFIXES, SELECTORS};
 
 const HIDE_PREFIX: &str = "hide_prefix";
 const ENFORCE_PREFIX: &str = "enforce_prefix";
 
 /// `spec.namespace`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
 pub(super) struct NamespaceSpec {
+    #[schemars(extend("enum" = [HIDE_PREFIX, ENFORCE_PREFIX]))]
     pub(super) mode: String,
+    #[schemars(regex(pattern = PREFIXES))]
     pub(super) prefix: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub(super) additional: Selectors,
 }
 
 /// What is let in under its own name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(inline)]
 pub(super) struct Selectors {
+    /// Topics that are let in under their own names: names, with * for any characters and ? for one.
+    #[schemars(inner(regex(pattern = SELECTORS)))]
     pub(super) topics: Vec<String>,
+    /// Groups that are let in under their own names.
+    #[schemars(inner(regex(pattern = SELECTORS)))]
     pub(super) consumer_groups: Vec<String>,
 }
 

@@ -2,25 +2,33 @@
 
 use klamm_raft::command::Revoked;
 use klamm_raft::model::{AccountName, TokenId, TokenRecord, VclusterName};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::invalid::{Invalid, required};
+use super::schema::{ACCOUNTS, UUIDS, VCLUSTERS};
 use super::utc::utc;
 use super::vcluster_name;
 
 /// The longest life of a token, in seconds: 68 years.
-const MAX_LIFE_TIME_S: i64 = 2_147_483_647;
+pub(super) const MAX_LIFE_TIME_S: i64 = 2_147_483_647;
 
 /// The body of `POST /gateway/v2/token`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct TokenRequest {
+    /// The service account.
+    #[schemars(regex(pattern = ACCOUNTS))]
     username: String,
+    /// Its virtual cluster; passthrough, if none is named.
     #[serde(default)]
+    #[schemars(regex(pattern = VCLUSTERS))]
     v_cluster: Option<String>,
+    #[schemars(range(min = 1, max = MAX_LIFE_TIME_S))]
     life_time_seconds: i64,
     /// Clients that keep a token beside what it was asked for with send the field empty.
     #[serde(default)]
+    #[schemars(skip)]
     token: Option<String>,
 }
 
@@ -65,15 +73,19 @@ pub(crate) struct AccountFilter {
 }
 
 /// A token as it is listed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "IssuedToken")]
 pub(crate) struct ShownToken {
+    #[schemars(extend("format" = "uuid"))]
     id: String,
     v_cluster: String,
     username: String,
+    #[schemars(extend("format" = "date-time"))]
     issued_at: String,
+    #[schemars(extend("format" = "date-time"))]
     expires_at: String,
-    /// Of what signed it.
+    /// The id of the key that signed it.
     key_id: String,
 }
 
@@ -92,14 +104,18 @@ impl ShownToken {
 }
 
 /// The body of `DELETE /gateway/v2/token`: one token, or all of an account.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "TokensToRevoke", description = "Either id or username.")]
 pub(crate) struct RevokeRequest {
     #[serde(default)]
+    #[schemars(regex(pattern = VCLUSTERS))]
     v_cluster: Option<String>,
     #[serde(default)]
+    #[schemars(regex(pattern = UUIDS), extend("format" = "uuid"))]
     id: Option<String>,
     #[serde(default)]
+    #[schemars(regex(pattern = ACCOUNTS))]
     username: Option<String>,
 }
 

@@ -5,47 +5,75 @@ use std::collections::BTreeMap;
 use klamm_raft::model::{
     AclMode, PASSTHROUGH, Protocol, State, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
+use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::acls::{self, AclSpec, ModeSpec};
 use super::addresses::{Addressed, ListenerAddresses};
-use super::authentication::{self, MethodSpec};
+use super::authentication::{self, MAX_METHODS, MethodSpec};
 use super::client_properties::{ClientProperties, Spelling};
 use super::invalid::{Invalid, required};
 use super::limits::LimitsSpec;
+use super::object::{object_or_null, objects_or_null};
 use super::principals::Principals;
+use super::schema::{ACCOUNTS, CONFIGURED, DNS_LABELS, OfKind, SELECTORS, VCLUSTERS};
 use super::standard::{NamespaceSpec, Selectors, ShownStandard, StandardSpec};
 use super::{Resource, or_null, vcluster_name};
 
-const KIND: &str = "VirtualCluster";
+/// The `kind` of these resources.
+pub(crate) const KIND: &str = "VirtualCluster";
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(inline)]
 pub(crate) struct Metadata {
     name: String,
 }
 
 /// `spec` as it is put. What only the gateway fills may be there, and is not read, so that the answer of a GET can be
 /// put back.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[schemars(description = "What is marked as readOnly may be there, and is not read.")]
 pub(crate) struct PutSpec {
     pub(super) acl_enabled: bool,
+    /// Who says what the ACLs are: Kafka clients, as with kafka-acls, which is the default, or acls here. It is fixed.
     acl_mode: Option<ModeSpec>,
+    /// With the aclMode REST_API: all ACLs that there are.
+    #[serde(deserialize_with = "objects_or_null")]
     acls: Option<Vec<AclSpec>>,
     #[serde(deserialize_with = "or_null")]
+    #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = ACCOUNTS)))]
     pub(super) super_users: Vec<String>,
+    /// Standard, if nothing is said.
     #[serde(rename = "type")]
+    #[schemars(extend("enum" = ["Standard", "Partner", "Passthrough"]))]
     pub(super) kind: Option<String>,
+    /// Of a Standard: its physical cluster. It is fixed.
+    #[schemars(regex(pattern = CONFIGURED))]
     pub(super) backend: Option<String>,
+    /// Of a Standard: which names of the physical cluster are its own.
+    #[serde(deserialize_with = "object_or_null")]
     pub(super) namespace: Option<NamespaceSpec>,
+    /// Without a namespace: topics that are shown under their own names. Names, with * for any characters and ? for one.
     #[serde(deserialize_with = "or_null")]
+    #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = SELECTORS)))]
     pub(super) topics: Vec<String>,
+    /// Without a namespace: groups that are shown under their own names. Names, with * for any characters and ? for one.
     #[serde(deserialize_with = "or_null")]
+    #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = SELECTORS)))]
     pub(super) consumer_groups: Vec<String>,
+    /// How clients say who they are, in the order in which it is offered. Without it: tokens and SCRAM credentials of service
+    /// accounts.
+    #[schemars(length(min = 1, max = MAX_METHODS))]
+    #[serde(deserialize_with = "objects_or_null")]
     pub(super) authentication: Option<Vec<MethodSpec>>,
+    /// What it is called in host names, where listeners tell virtual clusters apart by them. Its name, if that can be a DNS
+    /// label.
+    #[schemars(regex(pattern = DNS_LABELS))]
     pub(super) dns_label: Option<String>,
+    /// The most that there may be of what belongs to it, where that is not what holds everywhere.
     pub(super) limits: Option<LimitsSpec>,
     /// Who manages ACLs must be named at once, unless other words are spoken.
     #[serde(skip)]
@@ -53,18 +81,41 @@ pub(crate) struct PutSpec {
     /// Where other words are spoken, which have none for it.
     #[serde(skip)]
     pub(super) kept_acl_mode: Option<AclMode>,
+    /// What was written in the words of event gateways.
     #[serde(rename = "description")]
+    #[schemars(with = "String", extend("readOnly" = true))]
     _description: Option<IgnoredAny>,
+    /// What was written in the words of event gateways.
     #[serde(rename = "labels")]
+    #[schemars(with = "BTreeMap<String, String>", extend("readOnly" = true))]
     _labels: Option<IgnoredAny>,
+    /// Its addresses, by listener.
     #[serde(rename = "listeners")]
+    #[schemars(with = "Vec<ListenerAddresses>", extend("readOnly" = true))]
     _listeners: Option<IgnoredAny>,
+    /// Where clients reach it, on the first of the listeners.
     #[serde(rename = "bootstrapServers")]
+    #[schemars(with = "String", extend("readOnly" = true))]
     _bootstrap_servers: Option<IgnoredAny>,
+    /// Those of the first method. A request with the header X-CDK-CLIENT is answered with those of every method, by its name:
+    /// PLAIN, OAUTHBEARER, MTLS and so on.
     #[serde(rename = "clientProperties")]
+    #[schemars(with = "BTreeMap<String, String>", extend("readOnly" = true))]
     _client_properties: Option<IgnoredAny>,
+    /// What of it the node that answers cannot serve, and what to do about it.
     #[serde(rename = "unavailable")]
+    #[schemars(with = "Vec<String>", extend("readOnly" = true))]
     _unavailable: Option<IgnoredAny>,
+}
+
+impl OfKind for PutSpec {
+    const KIND: &'static str = KIND;
+    const NAMES: &'static str = VCLUSTERS;
+}
+
+impl OfKind for ShownSpec {
+    const KIND: &'static str = KIND;
+    const NAMES: &'static str = VCLUSTERS;
 }
 
 /// When it must be said who manages ACLs.
@@ -119,7 +170,7 @@ pub(crate) type VirtualClusterResource = Resource<Metadata, PutSpec>;
 impl VirtualClusterResource {
     /// Checks what is put. The users of PLAIN are still to be put into its list of methods.
     pub(crate) fn read(self) -> Result<(VclusterName, VirtualCluster, Principals), Invalid> {
-        self.check(KIND)?;
+        self.check()?;
         let name = vcluster_name("metadata.name", Some(&self.metadata.name))?;
         let is_built_in = name.as_str() == PASSTHROUGH;
         if is_built_in && self.spec.kind.as_deref() != Some("Passthrough") {
@@ -201,7 +252,7 @@ pub(crate) fn built_in() -> Invalid {
 
 /// The resource of a virtual cluster that was put in other words.
 pub(super) fn in_other_words(name: String, spec: PutSpec) -> VirtualClusterResource {
-    Resource::of(KIND, Metadata { name }, spec)
+    Resource::of(Metadata { name }, spec)
 }
 
 /// A virtual cluster as it is shown, its client properties spelled like this.
@@ -228,7 +279,6 @@ pub(crate) fn show(
     let first = listeners.first();
     let (acl_mode, acls) = acls::show(&vcluster.spec);
     Resource::of(
-        KIND,
         Metadata {
             name: name.to_string(),
         },

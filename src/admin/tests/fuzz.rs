@@ -27,7 +27,7 @@ const TEXTS: [&str; 12] = [
     "*",
 ];
 
-fn bodies() -> Vec<(Method, &'static str, Value)> {
+pub(super) fn bodies() -> Vec<(Method, &'static str, Value)> {
     let standard = json!({
         "kind": "VirtualCluster",
         "apiVersion": "gateway/v2",
@@ -134,7 +134,7 @@ fn odd(chance: &mut Chance) -> Value {
 }
 
 /// A gateway whose listeners serve every method of the bodies.
-async fn started() -> Arc<Gateway> {
+pub(super) async fn started() -> Arc<Gateway> {
     let gateway = event_gateways::started().await;
     gateway.speak(ALL_METHODS);
     gateway

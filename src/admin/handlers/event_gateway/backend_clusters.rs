@@ -3,11 +3,67 @@
 use actix_web::{HttpResponse, web};
 
 use super::Gateway;
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::body::Query;
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::event_gateway::{ListQuery, backend_cluster};
 use crate::admin::services::Services;
+
+/// Registers the operations.
+pub(in crate::admin) fn register(api: &mut Api) {
+    api.add(
+        Operation::get(
+            "/v1/event-gateways/{gatewayId}/backend-clusters",
+            "listEventGatewayBackendClusters",
+            "List the physical clusters of the configuration",
+        )
+        .by(parameter::LIST)
+        .gives(Content::One(BodySchema::Written("EventGatewayBackendClusters")))
+        .fails(&["400", "404", "503"]),
+        list,
+    );
+    api.add(
+        Operation::post(
+            "/v1/event-gateways/{gatewayId}/backend-clusters",
+            "createEventGatewayBackendCluster",
+            "Refused: the configuration has the physical clusters",
+        )
+        .refuses()
+        .fails(&["400"]),
+        refuse,
+    );
+    api.add(
+        Operation::get(
+            "/v1/event-gateways/{gatewayId}/backend-clusters/{backendClusterId}",
+            "getEventGatewayBackendCluster",
+            "Get a physical cluster of the configuration",
+        )
+        .gives(Content::One(BodySchema::Written("EventGatewayBackendCluster")))
+        .fails(&["404", "503"]),
+        get,
+    );
+    api.add(
+        Operation::put(
+            "/v1/event-gateways/{gatewayId}/backend-clusters/{backendClusterId}",
+            "changeEventGatewayBackendCluster",
+            "Refused: the configuration has the physical clusters",
+        )
+        .refuses()
+        .fails(&["400"]),
+        refuse,
+    );
+    api.add(
+        Operation::delete(
+            "/v1/event-gateways/{gatewayId}/backend-clusters/{backendClusterId}",
+            "deleteEventGatewayBackendCluster",
+            "Refused: the configuration has the physical clusters",
+        )
+        .refuses()
+        .fails(&["400"]),
+        refuse,
+    );
+}
 
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,

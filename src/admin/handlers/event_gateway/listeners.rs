@@ -3,12 +3,81 @@
 use actix_web::{HttpResponse, web};
 
 use super::Gateway;
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::body::Query;
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::event_gateway::{ListQuery, listener, virtual_cluster};
 use crate::admin::services::Services;
 use crate::listener::config::ListenerConfig;
+
+const ALL: &str = "/v1/event-gateways/{gatewayId}/listeners";
+const ONE: &str = "/v1/event-gateways/{gatewayId}/listeners/{listenerId}";
+const POLICIES: &str = "/v1/event-gateways/{gatewayId}/listeners/{listenerId}/policies";
+const POLICY: &str = "/v1/event-gateways/{gatewayId}/listeners/{listenerId}/policies/{policyId}";
+
+type NewOperation = fn(&'static str, &'static str, &'static str) -> Operation;
+
+/// What is there in that other product, and is never done here.
+const REFUSED: [(NewOperation, &str, &str); 7] = [
+    (Operation::post, ALL, "createEventGatewayListener"),
+    (Operation::put, ONE, "changeEventGatewayListener"),
+    (Operation::delete, ONE, "deleteEventGatewayListener"),
+    (Operation::post, POLICIES, "createEventGatewayListenerPolicy"),
+    (Operation::put, POLICY, "replaceEventGatewayListenerPolicy"),
+    (Operation::patch, POLICY, "changeEventGatewayListenerPolicy"),
+    (Operation::delete, POLICY, "deleteEventGatewayListenerPolicy"),
+];
+
+/// Registers the operations.
+pub(in crate::admin) fn register(api: &mut Api) {
+    api.add(
+        Operation::get(
+            ALL,
+            "listEventGatewayListeners",
+            "List the listeners of the configuration",
+        )
+        .by(parameter::LISTENERS)
+        .gives(Content::One(BodySchema::Written("EventGatewayListeners")))
+        .fails(&["400", "404", "503"]),
+        list,
+    );
+    api.add(
+        Operation::get(
+            ONE,
+            "getEventGatewayListener",
+            "Get a listener of the configuration",
+        )
+        .gives(Content::One(BodySchema::Written("EventGatewayListener")))
+        .fails(&["404", "503"]),
+        get,
+    );
+    api.add(
+        Operation::get(
+            POLICIES,
+            "listEventGatewayListenerPolicies",
+            "List what happens to connections of a listener: TLS, and where they lead",
+        )
+        .by(parameter::POLICIES)
+        .gives(Content::Many(BodySchema::Written("EventGatewayListenerPolicy")))
+        .fails(&["400", "404", "503"]),
+        policies,
+    );
+    api.add(
+        Operation::get(
+            POLICY,
+            "getEventGatewayListenerPolicy",
+            "Get a policy of a listener",
+        )
+        .gives(Content::One(BodySchema::Written("EventGatewayListenerPolicy")))
+        .fails(&["404", "503"]),
+        policy,
+    );
+    for (refused, path, id) in REFUSED {
+        let refused = refused(path, id, "Refused: the configuration has the listeners");
+        api.add(refused.refuses().fails(&["400"]), refuse);
+    }
+}
 
 fn find<'a>(services: &'a Services, gateway: &Gateway, which: &str) -> Result<&'a ListenerConfig, ApiError> {
     Gateway::find(&services.listeners, ("listener", which), |listener| {

@@ -4,8 +4,10 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::{State, VclusterName, VclusterState};
+use serde_json::{Value, json};
 
 use super::Gateway;
+use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -15,6 +17,76 @@ use crate::admin::handlers::{REVISION, deleted, gone};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::event_gateway::{EventGatewayVcluster, ListQuery, virtual_cluster as spelling};
 use crate::admin::services::Services;
+
+/// Registers the operations.
+pub(in crate::admin) fn register(api: &mut Api) {
+    api.add(
+        Operation::get(
+            "/v1/event-gateways/{gatewayId}/virtual-clusters",
+            "listEventGatewayVirtualClusters",
+            "List the virtual clusters, whichever API made them",
+        )
+        .by(parameter::VIRTUAL_CLUSTERS)
+        .gives(Content::One(BodySchema::Written("EventGatewayVirtualClusters")))
+        .fails(&["400", "404", "503"]),
+        list,
+    );
+    api.add(
+        Operation::post(
+            "/v1/event-gateways/{gatewayId}/virtual-clusters",
+            "createEventGatewayVirtualCluster",
+            "Create a virtual cluster of the type Standard",
+        )
+        .takes(BodySchema::Written("EventGatewayVirtualCluster"))
+        .example(example())
+        .gives(Content::One(BodySchema::Written("EventGatewayVirtualCluster")))
+        .with_status("201")
+        .fails(&["400", "404", "409", "503"]),
+        create,
+    );
+    api.add(
+        Operation::get(
+            "/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}",
+            "getEventGatewayVirtualCluster",
+            "Get a virtual cluster, by its id or name",
+        )
+        .gives(Content::One(BodySchema::Written("EventGatewayVirtualCluster")))
+        .fails(&["404", "503"]),
+        get,
+    );
+    api.add(
+        Operation::put(
+            "/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}",
+            "changeEventGatewayVirtualCluster",
+            "Change a virtual cluster; its name and its destination stay",
+        )
+        .takes(BodySchema::Written("EventGatewayVirtualCluster"))
+        .example(example())
+        .gives(Content::One(BodySchema::Written("EventGatewayVirtualCluster")))
+        .fails(&["400", "404", "409", "503"]),
+        change,
+    );
+    api.add(
+        Operation::delete(
+            "/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}",
+            "deleteEventGatewayVirtualCluster",
+            "Delete a virtual cluster that nothing refers to",
+        )
+        .gives(Content::Nothing)
+        .fails(&["404", "409", "503"]),
+        delete,
+    );
+}
+
+/// A virtual cluster that can be made.
+fn example() -> Value {
+    json!({
+        "name": "team-a",
+        "destination": { "name": "main" },
+        "authentication": [{ "type": "sasl_plain", "mediation": "terminate" }],
+        "namespace": { "mode": "hide_prefix", "prefix": "team-a-" },
+    })
+}
 
 const PLACE: &str = "virtual-clusters";
 
@@ -133,8 +205,8 @@ pub(in crate::admin) async fn delete(
     let name = find(&gateway.state, &which)?.0.clone();
     let subject = Subject {
         writer: &writer,
-        action: Action::Delete,
-        resource: format!("VirtualCluster/{name}"),
+        action: Action::DELETE,
+        resource: virtual_cluster::KIND.one(&name),
     };
     let made = services
         .change(subject, Command::DeleteVcluster { name }, Mode::default())

@@ -31,52 +31,27 @@ impl Path {
         self
     }
 
-    pub(super) fn get<F, Args>(self, handler: F) -> Self
+    /// Whether it is this one.
+    pub(super) fn is(&self, path: &str) -> bool {
+        self.path == path
+    }
+
+    /// Adds a method. What answers GET answers HEAD, too.
+    pub(super) fn on<F, Args>(self, method: Method, handler: F) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.on(Method::GET, handler.clone()).on(Method::HEAD, handler)
+        match method {
+            Method::GET => self
+                .with(Method::GET, handler.clone())
+                .with(Method::HEAD, handler),
+            method => self.with(method, handler),
+        }
     }
 
-    pub(super) fn put<F, Args>(self, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.on(Method::PUT, handler)
-    }
-
-    pub(super) fn post<F, Args>(self, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.on(Method::POST, handler)
-    }
-
-    pub(super) fn patch<F, Args>(self, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.on(Method::PATCH, handler)
-    }
-
-    pub(super) fn delete<F, Args>(self, handler: F) -> Self
-    where
-        F: Handler<Args>,
-        Args: FromRequest + 'static,
-        F::Output: Responder + 'static,
-    {
-        self.on(Method::DELETE, handler)
-    }
-
-    fn on<F, Args>(mut self, method: Method, handler: F) -> Self
+    fn with<F, Args>(mut self, method: Method, handler: F) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,

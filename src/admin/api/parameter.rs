@@ -1,0 +1,56 @@
+//! The query parameters of the admin API.
+
+/// A query parameter: what it is called, the type of its values, and what it does.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::admin) struct Parameter {
+    pub(in crate::admin) name: &'static str,
+    pub(in crate::admin) kind: &'static str,
+    pub(in crate::admin) meaning: &'static str,
+}
+
+const fn of(name: &'static str, kind: &'static str, meaning: &'static str) -> Parameter {
+    Parameter { name, kind, meaning }
+}
+
+pub(in crate::admin) const DRY_MODE: Parameter =
+    of("dryMode", "boolean", "Say what would happen, and change nothing");
+pub(in crate::admin) const SHOW_DEFAULTS: Parameter = of("showDefaults", "boolean", "Without effect");
+pub(in crate::admin) const VCLUSTER: Parameter = of("vcluster", "string", "Only of this virtual cluster");
+pub(in crate::admin) const USERNAME: Parameter = of("username", "string", "Only of this service account");
+pub(in crate::admin) const NAME: Parameter = of("name", "string", "Only of this name");
+pub(in crate::admin) const TYPE: Parameter = of("type", "string", "Only of this type");
+
+const PAGE_SIZE: Parameter = of(
+    "page[size]",
+    "integer",
+    "How many items a page has: 1 to 1000, 100 if nothing is said",
+);
+const PAGE_AFTER: Parameter = of(
+    "page[after]",
+    "string",
+    "The page after this: from meta.page.next of the page before",
+);
+const NAME_CONTAINS: Parameter = of(
+    "filter[name][contains]",
+    "string",
+    "Only with this in the name, in capitals or not",
+);
+const NAME_IS: Parameter = of("filter[name][eq]", "string", "Only of this name");
+const BACKEND_CLUSTER: Parameter = of(
+    "filter[backend_cluster_id][eq]",
+    "string",
+    "Only on the physical cluster with this id",
+);
+const VIRTUAL_CLUSTER: Parameter = of(
+    "filter[virtual_cluster_id][eq]",
+    "string",
+    "Only what leads to the virtual cluster with this id",
+);
+
+/// Those of lists of the API of event gateways.
+pub(in crate::admin) const LIST: &[Parameter] = &[PAGE_SIZE, PAGE_AFTER, NAME_CONTAINS, NAME_IS];
+pub(in crate::admin) const VIRTUAL_CLUSTERS: &[Parameter] =
+    &[PAGE_SIZE, PAGE_AFTER, NAME_CONTAINS, NAME_IS, BACKEND_CLUSTER];
+pub(in crate::admin) const LISTENERS: &[Parameter] =
+    &[PAGE_SIZE, PAGE_AFTER, NAME_CONTAINS, NAME_IS, VIRTUAL_CLUSTER];
+pub(in crate::admin) const POLICIES: &[Parameter] = &[NAME_CONTAINS, NAME_IS];

@@ -1,0 +1,366 @@
+//! What is published is what holds: a body that its schema refuses is refused by the gateway, and the other way around. The
+//! bodies are good ones, each changed in one place. And nobody gets past what an operation says that it needs.
+
+use regex::Regex;
+
+use super::*;
+use crate::admin::api::Access;
+
+/// What the gateway refuses beyond what a schema can say, by words of the refusal: what fields mean together, and texts with a
+/// grammar of their own.
+const BEYOND: [&str; 12] = [
+    "name: topic name",
+    "is not one of 3 to 64",
+    "spec.externalNames must list",
+    "spec.externalNames are for the type EXTERNAL",
+    "give either id",
+    "spec.aclEnabled must be true in a Partner",
+    "spec.superUsers must not be empty where ACLs are enabled",
+    "the password of carol is missing",
+    "is not a rule",
+    "spec.authentication.principalMappingRules",
+    "is neither * nor an IP address",
+    "spec.acls are for spec.aclMode REST_API",
+];
+
+/// What the gateway takes beyond what it publishes: the end of the place, and the value.
+const LENIENT: [(&str, &str); 1] = [("/spec/type", "local")];
+
+/// A good body for each operation that takes one.
+fn good() -> Vec<(Method, String, Value)> {
+    let mut good: Vec<(Method, String, Value)> = fuzz::bodies()
+        .into_iter()
+        .map(|(method, path, body)| (method, path.to_owned(), body))
+        .collect();
+    let acl = json!({ "resourcePattern": { "resourceType": "TOPIC", "name": "a", "patternType": "LITERAL" },
+        "principal": "User:ann", "host": "*", "operation": "READ", "permissionType": "ALLOW" });
+    let declared = json!({
+        "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": { "name": "declared" },
+        "spec": { "type": "Standard", "aclEnabled": true, "aclMode": "REST_API", "acls": [acl], "backend": "main",
+                  "namespace": { "mode": "hide_prefix", "prefix": "declared-", "additional": { "topics": ["pub-*"] } },
+                  "limits": { "aliasTopics": 5 }, "dnsLabel": "declared" },
+    });
+    let repointed = json!({
+        "kind": "AliasTopic", "apiVersion": "gateway/v2", "metadata": { "name": "topic1", "vCluster": "mypartner" },
+        "spec": { "physicalName": "internal-topic-name2", "repoint": true },
+    });
+    let one_token = json!({ "vCluster": "mypartner", "id": "7f1b3a52-6a3d-4c8e-9b7a-0f2d4e6c8a10" });
+    let scram = json!({ "username": "partner-user", "vCluster": "mypartner", "mechanism": "SCRAM-SHA-512" });
+    let steps = json!([
+        { "put": partner() },
+        { "delete": { "kind": "AliasTopic", "name": "topic1", "vCluster": "mypartner" } },
+    ]);
+    let more = [
+        (Method::PUT, VCLUSTER, declared),
+        (Method::PUT, ALIAS, repointed),
+        (Method::DELETE, TOKEN, one_token),
+        (Method::DELETE, "/gateway/v2/scram-credential", scram),
+        (
+            Method::POST,
+            "/gateway/v2/signing-key",
+            json!({ "retireOld": false }),
+        ),
+        (
+            Method::POST,
+            "/gateway/v2/signing-key/retire",
+            json!({ "id": "3f9a51c07b2e8d64" }),
+        ),
+        (Method::POST, "/gateway/v2/dry-run", steps),
+        (
+            Method::POST,
+            "/gateway/v2/cluster/accept-kafka-cluster",
+            json!({ "physicalCluster": "main", "kafkaClusterId": "a", "instead": "b" }),
+        ),
+        (
+            Method::POST,
+            "/gateway/v2/cluster/upgrade/finalize",
+            json!({ "featureLevel": 1 }),
+        ),
+    ];
+    good.extend(more.map(|(method, path, body)| (method, path.to_owned(), body)));
+    good
+}
+
+/// Whether a value is as long, as large, and of the form that the schema says.
+fn is_within(schema: &Value, value: &Value) -> bool {
+    let limit = |word: &str| schema[word].as_f64();
+    let within = |size: f64, least: &str, most: &str| {
+        limit(least).is_none_or(|least| size >= least) && limit(most).is_none_or(|most| size <= most)
+    };
+    match value {
+        Value::String(text) => {
+            let is_like = |pattern: &str| Regex::new(pattern).expect("a pattern").is_match(text);
+            within(text.chars().count() as f64, "minLength", "maxLength")
+                && schema["pattern"].as_str().is_none_or(is_like)
+        }
+        Value::Number(number) => within(number.as_f64().unwrap_or_default(), "minimum", "maximum"),
+        Value::Array(items) => within(items.len() as f64, "minItems", "maxItems"),
+        _ => true,
+    }
+}
+
+/// Judges a value by a schema, as far as the description uses their words. The error says what is wrong.
+fn judge(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.trim_start_matches('#');
+        return judge(root, root.pointer(name).expect("it leads somewhere"), value);
+    }
+    // Who puts what he was shown may keep it: it is not read.
+    if schema["readOnly"] == true || value.is_null() && schema["nullable"] == true {
+        return Ok(());
+    }
+    if let Some(choices) = schema
+        .get("oneOf")
+        .or_else(|| schema.get("anyOf"))
+        .and_then(Value::as_array)
+    {
+        let fits = choices
+            .iter()
+            .filter(|one| judge(root, one, value).is_ok())
+            .count();
+        if fits != 1 {
+            return Err(format!("{fits} of the choices fit {value}"));
+        }
+    }
+    if schema["enum"]
+        .as_array()
+        .is_some_and(|words| !words.contains(value))
+    {
+        return Err(format!("{value} is none of {}", schema["enum"]));
+    }
+    let is_of_type = match schema["type"].as_str() {
+        Some("string") => value.is_string(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("array") => value.is_array(),
+        Some("object") => value.is_object(),
+        _ => true,
+    };
+    if !is_of_type {
+        return Err(format!("{value} is not of the type {}", schema["type"]));
+    }
+    if !is_within(schema, value) {
+        return Err(format!("{value} is not within {schema}"));
+    }
+    for item in value.as_array().into_iter().flatten() {
+        judge(root, &schema["items"], item)?;
+    }
+    let Some(fields) = value.as_object() else {
+        return Ok(());
+    };
+    for name in schema["required"].as_array().into_iter().flatten() {
+        let name = name.as_str().unwrap_or_default();
+        if !fields.contains_key(name) {
+            return Err(format!("{name} is missing"));
+        }
+    }
+    for (name, field) in fields {
+        match (&schema["properties"][name], &schema["additionalProperties"]) {
+            (Value::Null, Value::Bool(false)) => return Err(format!("{name} is not known")),
+            (Value::Null, other) => judge(root, other, field)?,
+            (known, _) => judge(root, known, field)?,
+        }
+    }
+    Ok(())
+}
+
+/// The places of all values in a body.
+fn places(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                places(item, &format!("{at}/{index}"), found);
+            }
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                places(field, &format!("{at}/{name}"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The body, changed in one place each time.
+fn changed(body: &Value) -> Vec<(String, Value)> {
+    let (mut all, mut found) = (vec![(String::new(), body.clone())], Vec::new());
+    places(body, "", &mut found);
+    let odd = [
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(-1),
+        json!(5_000_000_000_u64),
+        json!(1.5),
+        json!(""),
+        json!("no such word"),
+        json!("a/b"),
+        json!("x".repeat(300)),
+        json!("LOCAL"),
+        json!("local"),
+        json!([]),
+        json!([1]),
+        json!({}),
+    ];
+    for place in found {
+        let mut with = |value: Value| {
+            let mut changed = body.clone();
+            *changed.pointer_mut(&place).expect("a place") = value;
+            all.push((place.clone(), changed));
+        };
+        let here = body.pointer(&place).expect("a place").clone();
+        odd.iter()
+            .filter(|odd| **odd != here)
+            .cloned()
+            .for_each(&mut with);
+        if let Value::Object(fields) = here {
+            for name in fields.keys() {
+                let mut fewer = fields.clone();
+                fewer.remove(name);
+                with(Value::Object(fewer));
+            }
+            // What reads a struct may take its fields without their names.
+            with(fields.values().cloned().collect());
+            let mut more = fields;
+            more.insert("noSuchField".to_owned(), json!("x"));
+            with(Value::Object(more));
+        }
+    }
+    all
+}
+
+/// A path of the description that leads to something, or to nothing, but not to another path.
+fn filled(path: &str) -> String {
+    let mut filled = path.replace("{gatewayId}", "default");
+    while let (Some(from), Some(to)) = (filled.find('{'), filled.find('}')) {
+        filled.replace_range(from..=to, "mypartner");
+    }
+    filled
+}
+
+#[actix_web::test]
+async fn the_gateway_and_its_description_refuse_the_same_bodies() {
+    let gateway = fuzz::started().await;
+    let document = gateway.get("/gateway/v2/docs").await.ok();
+    let good = good();
+    let (mut differences, mut tried, mut beyond, mut lenient) =
+        (Vec::new(), Vec::new(), BTreeSet::new(), BTreeSet::new());
+    for (described, operations) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in operations.as_object().expect("methods") {
+            let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
+            let is_written = schema["$ref"] == "#/components/schemas/Absent" || described.starts_with("/v1/");
+            if schema.is_null() || is_written {
+                continue;
+            }
+            let path = filled(described);
+            let asked = match operation.to_string().contains("\"dryMode\"") {
+                true => format!("{path}?dryMode=true"),
+                // It is a dry run itself.
+                false => path.clone(),
+            };
+            let examples = good
+                .iter()
+                .filter(|(verb, at, _)| verb.as_str().eq_ignore_ascii_case(method) && *at == path);
+            let before = tried.len();
+            for (verb, _, body) in examples {
+                for (place, body) in changed(body) {
+                    let reply = gateway.admin(verb.clone(), &asked, &body).await;
+                    let by_schema = judge(&document, schema, &body);
+                    let by_gateway = reply.status == 400;
+                    tried.push(place.clone());
+                    let value = body.pointer(&place).cloned().unwrap_or_default();
+                    match (by_schema, by_gateway) {
+                        (Err(_), true) | (Ok(()), false) => {}
+                        (Ok(()), true) => match BEYOND.iter().find(|words| reply.body.contains(**words)) {
+                            Some(words) => drop(beyond.insert(*words)),
+                            None => differences.push(format!(
+                                "{method} {described} {place} {value}: only refused: {}",
+                                reply.body
+                            )),
+                        },
+                        (Err(why), false) => {
+                            let known = LENIENT
+                                .iter()
+                                .find(|(end, text)| place.ends_with(end) && value == *text);
+                            match known {
+                                Some(known) => drop(lenient.insert(*known)),
+                                None => differences.push(format!(
+                                    "{method} {described} {place}: taken with {}, though {why}",
+                                    reply.status
+                                )),
+                            }
+                        }
+                    }
+                }
+            }
+            assert!(tried.len() > before, "no good body for {method} {described}");
+        }
+    }
+    assert!(
+        differences.is_empty(),
+        "{} of {}:\n{}",
+        differences.len(),
+        tried.len(),
+        differences.join("\n")
+    );
+    // What is listed happens.
+    assert_eq!(
+        (beyond.len(), lenient.len()),
+        (BEYOND.len(), LENIENT.len()),
+        "{beyond:?} {lenient:?}"
+    );
+}
+
+#[actix_web::test]
+async fn what_is_shown_is_as_it_is_described() {
+    let gateway = fuzz::started().await;
+    let token = json!({ "username": "partner-user", "vCluster": "mypartner", "lifeTimeSeconds": 3600 });
+    gateway.admin(Method::POST, TOKEN, &token).await.ok();
+    let document = gateway.get("/gateway/v2/docs").await.ok();
+    let mut seen = 0;
+    for (described, operations) in document["paths"].as_object().expect("paths") {
+        let schema = &operations["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+        let path = filled(described);
+        if schema.is_null() {
+            continue;
+        }
+        let reply = gateway.get(&path).await;
+        if reply.status == 200 {
+            let shown = reply.json();
+            judge(&document, schema, &shown).unwrap_or_else(|why| panic!("{described}: {why}: {shown}"));
+            seen += 1;
+        }
+    }
+    assert!(seen > 15, "only {seen}");
+}
+
+/// Whoever forgets to ask for a login is found here: every operation is tried.
+#[actix_web::test]
+async fn nobody_gets_past_what_an_operation_needs() {
+    let gateway = Gateway::walkthrough().await;
+    *gateway.audience.lock().unwrap() = Audience::Users;
+    let api = handlers::api();
+    for operation in api.operations() {
+        let path = filled(operation.path);
+        let ask = async |user| {
+            gateway
+                .send(user, operation.method.clone(), &path, "{}")
+                .await
+                .status
+        };
+        let (nobody, reader) = (ask(None).await, ask(Some("eye:conduktor")).await);
+        let what = format!("{} {}", operation.method, operation.path);
+        assert_eq!(
+            nobody == 401,
+            operation.access != Access::Public,
+            "{what}: {nobody}"
+        );
+        assert_eq!(
+            reader == 403,
+            operation.access == Access::Admin,
+            "{what}: {reader}"
+        );
+        assert_ne!(reader, 401, "{what}");
+    }
+}
