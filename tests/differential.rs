@@ -3,6 +3,8 @@
 
 #[path = "differential/cases.rs"]
 mod cases;
+#[path = "differential/coverage.rs"]
+mod coverage;
 #[path = "differential/deviations.rs"]
 mod deviations;
 #[path = "differential/fields.rs"]

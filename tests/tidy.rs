@@ -1,5 +1,8 @@
 //! The house rules that no compiler checks. It knows the project as text only.
 
+#[path = "tidy/apis.rs"]
+mod apis;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

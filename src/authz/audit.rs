@@ -4,9 +4,9 @@ use std::fmt::{self, Write as _};
 
 use klamm_raft::model::{Operation, PatternType, Permission, ResourceType};
 
+use super::authorized::Rule;
 use super::decision::{AclRef, Decision, DenyRule, MatchedAcl};
 use super::index::AclIndex;
-use super::permit::Rule;
 use super::principal::Principal;
 use super::resource::Resource;
 

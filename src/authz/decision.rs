@@ -2,7 +2,7 @@
 
 use klamm_raft::model::{Operation, PatternType, Permission, ResourceType};
 
-use super::permit::Authorized;
+use super::authorized::Authorized;
 
 /// Yes or no, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

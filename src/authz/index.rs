@@ -22,9 +22,9 @@ use std::ops::{ControlFlow, Range};
 use klamm_raft::model::{Operation, Permission, ResourceType};
 
 use self::patterns::{PatternTable, Shelf};
+use super::authorized::{Authorized, Rule};
 use super::decision::{AclRef, Decision, DenyRule, MatchedAcl};
 use super::operations::OperationSet;
-use super::permit::{Authorized, Rule};
 use super::principal::Principal;
 use super::resource::Resource;
 

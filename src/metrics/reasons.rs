@@ -14,6 +14,7 @@ closed! {
         FrameLength = "frame_length": "what was sent is no frame",
         BadRequest = "bad_request": "what was sent is no request",
         UnsupportedApi = "unsupported_api": "the request is of an API or version that is not served",
+        Unpermitted = "unpermitted": "nothing permits what was to be sent to a broker: a defect of the gateway",
         NotLoggedIn = "not_logged_in": "a request came before the login",
         LoginRefused = "login_refused": "the login was refused",
         LoginTimeout = "login_timeout": "no login within 10 s",

@@ -20,6 +20,8 @@ pub enum End {
     BadRequest,
     #[error("the request is of an API or version that is not served")]
     UnsupportedApi,
+    #[error("nothing permits what was to be sent to a broker: a fault of the gateway's")]
+    Unpermitted,
     #[error("a request came before the login was complete")]
     NotLoggedIn,
     #[error("the login was refused")]
@@ -90,6 +92,7 @@ impl End {
             Self::FrameLength => ClosedFor::FrameLength,
             Self::BadRequest => ClosedFor::BadRequest,
             Self::UnsupportedApi => ClosedFor::UnsupportedApi,
+            Self::Unpermitted => ClosedFor::Unpermitted,
             Self::NotLoggedIn => ClosedFor::NotLoggedIn,
             Self::LoginRefused => ClosedFor::LoginRefused,
             Self::LoginTimeout => ClosedFor::LoginTimeout,
@@ -143,7 +146,8 @@ impl End {
             | Self::SlowReader
             | Self::SeatGivenAway
             | Self::NoSeat => Blame::Client,
-            Self::UpstreamUnavailable
+            Self::Unpermitted
+            | Self::UpstreamUnavailable
             | Self::UpstreamLost
             | Self::UpstreamStalled
             | Self::BadUpstream
@@ -156,6 +160,7 @@ impl From<CloseReason> for End {
     fn from(reason: CloseReason) -> Self {
         match reason {
             CloseReason::BadRequest => Self::BadRequest,
+            CloseReason::Unpermitted => Self::Unpermitted,
             CloseReason::UnsupportedApi => Self::UnsupportedApi,
             CloseReason::BadUpstream => Self::BadUpstream,
             CloseReason::Unanswered => Self::UpstreamUnavailable,

@@ -69,8 +69,7 @@ struct Errand {
 
 impl Errand {
     async fn call(&self, call: Call) -> Result<Bytes, Failure> {
-        // What is sent is what was permitted: the permit came with this very frame.
-        let Call { permit: _, to, frame } = call;
+        let Call { to, request } = call;
         let (cluster, broker) = match to {
             To::Broker(cluster, broker) => (cluster, Some(broker)),
             To::AnyBroker(cluster) => (cluster, None),
@@ -80,7 +79,7 @@ impl Errand {
             }
         };
         let mut channel = Channel::new(self.lease(&cluster, broker).await?);
-        let answer = channel.exchange(&frame.joined()).await?;
+        let answer = channel.exchange(&request.into_frame().joined()).await?;
         self.give_back(&cluster, channel);
         Ok(answer)
     }

@@ -15,7 +15,7 @@ use super::orders::{Orders, SessionMode};
 use super::pause::Way;
 use super::pipeline::RequestHead;
 use super::stage::SessionStage;
-use crate::vcluster::api::table::Api;
+use crate::vcluster::api;
 use crate::vcluster::plan::{Caller, Place, Stay};
 
 /// How often a turn goes over everything before other sessions of the arbiter get theirs.
@@ -275,7 +275,7 @@ impl Session {
     /// Drains a session that should go elsewhere once its client has asked for the addresses of brokers.
     pub(super) fn has_directed(&mut self, head: RequestHead) {
         let goes = |caller: &Caller| caller.stay == Stay::Elsewhere && caller.place != Place::Bootstrap;
-        if head.api_key == Api::Metadata.key() && self.caller.as_ref().is_some_and(goes) {
+        if api::tells_addresses(head.api_key) && self.caller.as_ref().is_some_and(goes) {
             self.drain(End::Drained);
         }
     }

@@ -160,13 +160,8 @@ impl Session {
         if is_moved || self.upstream.is_retired(self.now) {
             self.upstream.release();
         }
-        // What is sent is what was permitted: the permit came with this very frame.
-        let Forward {
-            permit: _,
-            frame,
-            answer,
-        } = forward;
-        self.upstream.send(destination, frame, share)?;
+        let Forward { request, answer } = forward;
+        self.upstream.send(destination, request, share)?;
         self.setup.door.metrics.allowed.inc();
         match answer {
             Answer::Expected(pending) => {

@@ -19,8 +19,8 @@ use super::outbound::Outbound;
 use super::setup::{Later, Pools};
 use crate::backend::{Lane, Lease, LeaseError, LoginAs, Return};
 use crate::chain::Chain;
+use crate::vcluster::api::Permitted;
 use crate::vcluster::plan::SeenAs;
-use crate::wire::Segments;
 
 /// Where a session's requests go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,13 +106,13 @@ impl UpstreamSide {
     pub(super) fn send(
         &mut self,
         destination: Destination,
-        frame: Segments,
+        request: Permitted,
         share: Option<Rc<Share>>,
     ) -> Result<(), End> {
         if matches!(self.link, Link::None) {
             self.lease(destination)?;
         }
-        self.outbound.push(frame, share);
+        self.outbound.push(request.into_frame(), share);
         Ok(())
     }
 

@@ -3,18 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::api::description::{Ahead, Api, Connection};
 use super::api::items::Refusals;
-use super::api::table::Api;
+use super::api::topics::Shape;
 use super::pattern::Pattern;
 use super::rename::Names;
-use crate::wire::Segments;
+use crate::wire::{Segments, Tail};
 
 /// A forwarded request, as its response must be treated.
 #[derive(Debug)]
 pub struct Pending {
     /// The response must carry this correlation id.
     pub correlation_id: i32,
-    pub(super) api: Api,
+    pub(super) api: &'static Api,
     pub(super) version: i16,
     /// The names that the request was renamed by: the answer holds those, whatever the view says by then.
     pub(super) names: Arc<Names>,
@@ -25,22 +26,12 @@ impl Pending {
     /// Whether the broker keeps something for its connection once it served the request: a share session (KIP-932), or
     /// what a client measures (KIP-714).
     pub fn binds_connection(&self) -> bool {
-        matches!(
-            self.api,
-            Api::ShareFetch | Api::ShareAcknowledge | Api::GetTelemetrySubscriptions | Api::PushTelemetry
-        )
+        self.api.connection() == Connection::Bound
     }
 
     /// Whether the answer may tell of topics that the view does not show yet, and then waits for them.
     pub fn may_run_ahead(&self) -> bool {
-        matches!(
-            self.api,
-            Api::ConsumerGroupHeartbeat
-                | Api::ShareGroupHeartbeat
-                | Api::CreateTopics
-                | Api::DeleteTopics
-                | Api::CreatePartitions
-        )
+        self.api.ahead() != Ahead::Never
     }
 }
 
@@ -55,8 +46,8 @@ pub(super) enum Coordinated {
 #[derive(Debug)]
 pub(super) enum Then {
     Nothing,
-    /// Topics that were not sent are added.
-    Topics(Vec<RefusedTopic>),
+    /// Topics that were not sent are added in this shape.
+    Topics(&'static Shape, Vec<RefusedTopic>),
     Metadata(MetadataThen),
     Cluster(Asked),
     /// Keys that were not sent are added (FindCoordinator from version 4).
@@ -75,16 +66,8 @@ pub(super) enum Then {
     ListedTransactions(Option<Arc<Pattern>>),
     /// Items that were not sent are added.
     Refusals(Refusals),
-    /// The same, of CreateTopics.
-    Created(Refusals),
-    /// The same, of AlterConfigs and IncrementalAlterConfigs.
-    Altered(Refusals),
-    /// The same, of DescribeTopicPartitions.
-    TopicPartitions(Refusals),
-    /// DescribeTopicPartitions of all topics: the answer is filtered.
-    AllTopicPartitions,
-    ConfigResources,
-    LogDirs,
+    /// Topics that the caller may not describe are removed: all were asked for.
+    Filtered,
 }
 
 /// Whether a client wants something in the answer.
@@ -186,6 +169,18 @@ pub(super) struct Members {
     pub(super) company: Company,
 }
 
+impl Protocol {
+    /// What may follow in the bytes of members; `None` when nobody reads them. Those that may be of another protocol
+    /// must look like this one to their end.
+    pub(super) fn tail(self) -> Option<Tail> {
+        match self {
+            Self::Consumer => Some(Tail::Anything),
+            Self::Unknown => Some(Tail::Nothing),
+            Self::Other => None,
+        }
+    }
+}
+
 impl Members {
     /// Of whom no bytes are read.
     pub(super) const OTHER: Self = Self {
@@ -244,7 +239,8 @@ pub(crate) mod samples {
 
     use klamm_raft::model::Neighbours;
 
-    use super::{Api, Names, Pending, Then};
+    use super::{Names, Pending, Then};
+    use crate::vcluster::api::table::api_of;
     use crate::vcluster::rename::{Scope, Sources};
 
     /// A request with this correlation id.
@@ -259,7 +255,7 @@ pub(crate) mod samples {
         };
         Pending {
             correlation_id,
-            api: Api::Heartbeat,
+            api: api_of(12).expect("Heartbeat is served"),
             version: 0,
             names: Names::compile(None, Scope::Aliases, sources),
             then: Then::Nothing,

@@ -11,8 +11,8 @@ use klamm_raft::command::Command;
 use klamm_raft::model::{ClusterId, ListenerName, Operation, Protocol, ResourceType, Revision};
 use klamm_raft::outcome::Outcome;
 
-use crate::authz::{DenyRule, Permit, Principal, Resource};
-use crate::vcluster::api::Gathering;
+use crate::authz::{DenyRule, Principal, Resource};
+use crate::vcluster::api::{Gathering, Permitted};
 use crate::vcluster::pending::{Pending, PendingChange};
 use crate::wire::Segments;
 
@@ -145,10 +145,8 @@ pub enum Plan {
 /// A request that may go upstream.
 #[derive(Debug)]
 pub struct Forward {
-    /// The proof that it may.
-    pub permit: Permit,
-    /// A whole frame, length prefix included. The correlation id is the client's.
-    pub frame: Segments,
+    /// Its correlation id is the client's.
+    pub request: Permitted,
     pub answer: Answer,
 }
 
@@ -198,11 +196,8 @@ pub enum Need {
 /// A request to one physical cluster, for which no connection of the client stands.
 #[derive(Debug)]
 pub struct Call {
-    /// The proof that it may go there.
-    pub permit: Permit,
     pub to: To,
-    /// A whole frame, length prefix included.
-    pub frame: Segments,
+    pub request: Permitted,
 }
 
 /// Who is to answer a [`Call`].
@@ -264,6 +259,8 @@ pub struct NotConfirmed;
 pub enum CloseReason {
     /// The request does not parse, or an API or version that is not served was asked for.
     BadRequest,
+    /// Nothing permits what was to be sent to a broker: a fault of the gateway's.
+    Unpermitted,
     UnsupportedApi,
     /// The upstream's answer does not parse or does not belong to the request.
     BadUpstream,

@@ -104,7 +104,7 @@ fn answered(request: &Bytes, answer: &Segments) {
 }
 
 fn forwarded(world: &World, caller: &Caller, frame: &Bytes, forward: Forward, chance: &mut Chance) {
-    let sent = body(&forward.frame);
+    let sent = body(&forward.request.into_frame());
     assert_eq!(sent[..8], frame[..8], "API, version and correlation id");
     let header = RequestHeader::parse(&sent).unwrap();
     let mut tape = Tape::new();

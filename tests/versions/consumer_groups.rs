@@ -17,8 +17,7 @@ fn beat(
     response
 }
 
-#[test]
-fn members_come_and_go() {
+pub(crate) fn members_come_and_go() {
     let world = world();
     for (version, pattern) in [(0, None), (1, None), (1, Some("ord[a-z]+"))] {
         let group = GroupId(text(&format!("members-{version}-{}", pattern.is_some())));

@@ -116,8 +116,7 @@ fn paired(of: i16, versions: RangeInclusive<i16>) -> i16 {
     versions.start() + of % (versions.end() - versions.start() + 1)
 }
 
-#[test]
-fn groups_live_and_die() {
+pub(crate) fn groups_live_and_die() {
     let world = world();
     for version in 0..=9 {
         find_coordinator(world, paired(version, 0..=6), &group(version));

@@ -6,8 +6,7 @@ use kafka_protocol::messages::{DescribeClusterRequest, DescribeConfigsRequest, M
 
 use super::world::{VIRTUAL, VIRTUAL_BROKER, text, topic, world};
 
-#[test]
-fn metadata_and_cluster() {
+pub(crate) fn metadata_and_cluster() {
     let world = world();
     for version in 0..=13 {
         let asked = MetadataRequestTopic::default().with_name(Some(topic(VIRTUAL)));
@@ -48,8 +47,7 @@ fn metadata_and_cluster() {
     }
 }
 
-#[test]
-fn configurations() {
+pub(crate) fn configurations() {
     let world = world();
     let resource = |kind, name: &str| {
         DescribeConfigsResource::default()

@@ -57,8 +57,7 @@ fn produce(world: &World, version: i16) -> i64 {
     partition.base_offset
 }
 
-#[test]
-fn records_are_produced() {
+pub(crate) fn records_are_produced() {
     let world = world();
     let mut before = -1;
     for version in 3..=13 {
@@ -68,8 +67,7 @@ fn records_are_produced() {
     }
 }
 
-#[test]
-fn records_are_fetched() {
+pub(crate) fn records_are_fetched() {
     let world = world();
     produce(world, 9);
     for version in 4..=18 {
@@ -101,8 +99,7 @@ fn records_are_fetched() {
     }
 }
 
-#[test]
-fn offsets_are_listed() {
+pub(crate) fn offsets_are_listed() {
     let world = world();
     let before = produce(world, 9);
     for version in 1..=10 {
@@ -123,8 +120,7 @@ fn offsets_are_listed() {
     }
 }
 
-#[test]
-fn leader_epochs_are_told() {
+pub(crate) fn leader_epochs_are_told() {
     let world = world();
     for version in 2..=4 {
         let partition = OffsetForLeaderPartition::default().with_leader_epoch(0);
@@ -142,8 +138,7 @@ fn leader_epochs_are_told() {
     }
 }
 
-#[test]
-fn producer_ids_are_given() {
+pub(crate) fn producer_ids_are_given() {
     let world = world();
     for version in 0..=5 {
         let request = InitProducerIdRequest::default()

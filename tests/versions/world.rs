@@ -12,11 +12,11 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{
     ApiVersionsRequest, GroupId, MetadataRequest, RequestHeader, ResponseHeader, TopicName,
 };
-use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes, VersionRange};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
 use klamm::quickstart::ports::PortBlock;
-use klamm::vcluster::api;
+use klamm::vcluster::api::{self, Api};
 use klamm::vcluster::pattern::{NoPattern, Pattern};
 use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Need, Place, Plan, SeenAs, Stay};
 use klamm::vcluster::subscriptions::Subscriptions;
@@ -43,6 +43,14 @@ pub(crate) struct World {
     connection: Mutex<TcpStream>,
     /// Texts that must not reach a client.
     secrets: Vec<String>,
+    /// By key: the versions in which an API was tried, and those that the library knows that writes the requests.
+    tried: Mutex<BTreeMap<i16, Tried>>,
+}
+
+#[derive(Default)]
+struct Tried {
+    versions: BTreeSet<i16>,
+    known: Option<VersionRange>,
 }
 
 pub(crate) fn world() -> &'static World {
@@ -129,6 +137,7 @@ impl World {
             },
             connection: Mutex::new(connection),
             secrets: secrets.into(),
+            tried: Mutex::default(),
         }
     }
 
@@ -160,7 +169,8 @@ impl World {
             panic!("{place}: no answer")
         };
         let sent: Vec<u8> = forward
-            .frame
+            .request
+            .into_frame()
             .0
             .iter()
             .flat_map(|segment| segment.to_vec())
@@ -168,6 +178,11 @@ impl World {
         let answer = exchange(&mut self.connection.lock().unwrap(), &sent);
         let told = api::response(&self.view, &self.caller, pending, answer).unwrap();
         assert_eq!(told.gateway_refused, None, "{place}");
+        let mut all = self.tried.lock().unwrap();
+        let tried = all.entry(Q::KEY).or_default();
+        tried.versions.insert(version);
+        tried.known = Some(Q::VERSIONS);
+        drop(all);
         let told: Vec<u8> = told.frame.0.iter().flat_map(|segment| segment.to_vec()).collect();
         for secret in &self.secrets {
             assert!(
@@ -178,6 +193,20 @@ impl World {
             );
         }
         decode::<Q>(version, Bytes::from(told).slice(4..))
+    }
+
+    /// The versions of an API that were not tried, of those that the library knows.
+    pub(crate) fn untried(&self, api: &Api) -> Vec<i16> {
+        let all = self.tried.lock().unwrap();
+        let served = api.versions.range;
+        let Some(tried) = all.get(&api.key) else {
+            return (served.min..=served.max).collect();
+        };
+        let known = tried.known.map_or(served.max, |known| known.max);
+        let versions = served.min..=served.max.min(known);
+        versions
+            .filter(|version| !tried.versions.contains(version))
+            .collect()
     }
 
     /// The same until the error is none that goes away.

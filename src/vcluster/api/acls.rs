@@ -4,28 +4,46 @@
 use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop, check_count};
+use super::change::{Answers, REFUSED, UNCONFIRMED, change};
+use super::description::{AnsweredBy, Api, Request, Versions};
 use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE};
 use crate::authz::create::{self, Creation, CreationError, RawCreation, TOO_MANY_CREATIONS};
 use crate::authz::filter::{self, AclFilter, FilterError, RawFilter, UnknownCode};
 use crate::authz::{Resource, codes};
-use crate::vcluster::pending::{ChangeAnswers, PendingChange};
-use crate::vcluster::plan::{ChangeResult, Need, Plan};
-use crate::wire::{Field, Item, Node, Segments, Value, field};
+use crate::vcluster::plan::Plan;
+use crate::wire::{Field, Item, Node, Value, field};
 use klamm_raft::command::Command;
 use klamm_raft::model::{AclBinding, Operation};
-use klamm_raft::outcome::Outcome;
 
-/// What is said with CLUSTER_AUTHORIZATION_FAILED.
+pub(super) const DESCRIBE_ACLS: Api = Api {
+    key: 29,
+    versions: Versions::new(1, 3),
+    rights: "DESCRIBE on the cluster",
+    on_the_way: "The newest, on every node; REQUEST_TIMED_OUT from one that cannot reach its leader.",
+    answered_by: AnsweredBy::Gateway(Request::everything(describe)),
+};
+
+pub(super) const CREATE_ACLS: Api = Api {
+    key: 30,
+    versions: Versions::new(1, 3),
+    rights: "ALTER on the cluster",
+    on_the_way: "Answered when every live gateway node has it in force.",
+    answered_by: AnsweredBy::Gateway(Request::everything(create)),
+};
+
+pub(super) const DELETE_ACLS: Api = Api {
+    key: 31,
+    versions: Versions::new(1, 3),
+    rights: "ALTER on the cluster",
+    on_the_way: "Likewise.",
+    answered_by: AnsweredBy::Gateway(Request::everything(delete)),
+};
+
 /// What is said with SECURITY_DISABLED.
 const DISABLED: &str = "ACLs are disabled.";
 /// What is said with POLICY_VIOLATION.
 const DECLARED: &str = "The ACLs of this virtual cluster are declared in its spec.acls (aclMode REST_API): they are \
                         changed there, not by Kafka clients.";
-/// What is said with POLICY_VIOLATION of a change that this node saw nothing against: somebody else was quicker.
-pub(super) const REFUSED: &str = "There is no room for this, or the ACLs are declared now: remove some, or ask the operator of the gateway.";
-/// What is said with REQUEST_TIMED_OUT when nobody can say whether this node is up to date.
-pub(super) const UNCONFIRMED: &str =
-    "This gateway node cannot confirm with its cluster that it is up to date: nothing was done. Try again.";
 /// A message may quote a principal; it is cut to this many characters, because a string of the protocol has an end.
 const MESSAGE_MAX_CHARS: usize = 1_000;
 
@@ -39,7 +57,7 @@ impl From<UnknownCode> for Stop {
 type Failure = (ErrorCode, Value);
 
 /// DescribeAcls.
-pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let filter = read_filter(ask.message.root())?;
     let mut response = ask.response()?;
     if !ask.gate.allows(Operation::Describe, Resource::CLUSTER) {
@@ -76,7 +94,7 @@ pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 }
 
 /// CreateAcls.
-pub(super) fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let message = ask.message;
     let items = || message.root().items(field::CREATIONS).map(read_creation);
     let mut count = 0;
@@ -157,7 +175,7 @@ fn propose(
 }
 
 /// DeleteAcls.
-pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let message = ask.message;
     let filters = || message.root().items(field::FILTERS).map(read_filter);
     if let Some(unknown) = filters().find_map(Result::err) {
@@ -217,36 +235,6 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             not_known,
         },
     )
-}
-
-/// The answer to a change that was proposed.
-pub(super) fn changed(pending: PendingChange, result: ChangeResult) -> Segments {
-    match result {
-        Ok(Outcome::Created | Outcome::Updated | Outcome::Unchanged | Outcome::Deleted) => pending.0.done,
-        Ok(Outcome::Refused(_)) => pending.0.refused,
-        Err(_) => pending.0.not_known,
-    }
-}
-
-/// What a change is answered with, by what it comes to.
-pub(super) struct Answers {
-    pub(super) done: Item,
-    pub(super) refused: Item,
-    /// It may or may not have happened.
-    pub(super) not_known: Item,
-}
-
-/// Proposes a change; what is answered then is made before.
-pub(super) fn change(ask: &Ask<'_>, command: Command, answers: &Answers) -> Result<Plan, Stop> {
-    Ok(Plan::Need(Need::Change {
-        command: Box::new(command),
-        judged_at: ask.view.revision,
-        pending: PendingChange(Box::new(ChangeAnswers {
-            done: ask.answer(&answers.done)?,
-            refused: ask.answer(&answers.refused)?,
-            not_known: ask.answer(&answers.not_known)?,
-        })),
-    }))
 }
 
 /// What a broker says when its controller does not answer in time: it may or may not have happened.

@@ -2,18 +2,48 @@
 //! addresses, in other virtual clusters only the topics and groups that are theirs alone.
 
 use super::ask::{Ask, Stop, Verdict};
-use super::back::Back;
+use super::back::{Back, BadAnswer};
 use super::config_reader;
 use super::config_values::{self, PLACES, Physical};
-use super::configs::{self, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::{ErrorCode, NOT_OWNED};
-use super::items::{self, Refusals, Sieve};
-use super::table::Api;
+use super::items::{self, Sieve};
+use super::resources::{self, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Message, Node, Value, field};
 use klamm_raft::model::Operation;
+
+pub(super) const ALTER_CONFIGS: Api = Api {
+    key: 33,
+    versions: Versions::new(0, 2),
+    rights: "ALTER_CONFIGS on the topic, the group, or for brokers the cluster",
+    on_the_way: "Everything but addresses through `passthrough`; elsewhere topics and groups of the virtual cluster's own, and POLICY_VIOLATION for what else the caller has the right to: [see below](#configurations).",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::everything(alter),
+        response: Response::classified(altered),
+        way: Way::Home,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const INCREMENTAL_ALTER_CONFIGS: Api = Api {
+    key: 44,
+    versions: Versions::new(0, 1),
+    rights: "ALTER_CONFIGS on the topic, the group, or for brokers the cluster",
+    on_the_way: "As AlterConfigs.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::everything(alter_incrementally),
+        response: Response::classified(altered),
+        way: Way::Home,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
 
 /// Configurations of brokers that hold addresses. Clients know only those of the gateway, which would be wrong there.
 const ADDRESSES: [&str; 2] = ["advertised.listeners", "listeners"];
@@ -21,14 +51,32 @@ const ADDRESSES: [&str; 2] = ["advertised.listeners", "listeners"];
 /// The operation of IncrementalAlterConfigs that needs no value.
 const DELETE: i64 = 1;
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+/// Whether configurations of loggers can be set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Loggers {
+    Set,
+    /// Brokers know them in increments only.
+    Unknown,
+}
+
+/// AlterConfigs.
+fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    request(ask, Loggers::Unknown)
+}
+
+/// IncrementalAlterConfigs.
+fn alter_incrementally(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    request(ask, Loggers::Set)
+}
+
+fn request(ask: &mut Ask<'_>, loggers: Loggers) -> Result<Plan, Stop> {
     let mut sieve = Sieve::new(ask, field::RESPONSES)?;
     let Some(array) = ask.message.root().child(field::RESOURCES) else {
-        return sieve.finish(ask, Then::Altered);
+        return sieve.finish(ask);
     };
     let key = |node: Node<'_>| {
         let name = node.text_in(field::RESOURCE_NAME).unwrap_or_default();
-        (configs::kind_of(node), name.to_owned())
+        (resources::kind_of(node), name.to_owned())
     };
     let mut keys: Vec<_> = array.children().map(key).collect();
     keys.sort_unstable();
@@ -36,7 +84,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         let own = key(resource);
         let is_repeated =
             keys.partition_point(|key| *key <= own) - keys.partition_point(|key| *key < own) > 1;
-        let judged = match is_repeated || !is_well_formed(ask, resource) {
+        let judged = match is_repeated || !is_well_formed(resource, loggers) {
             true => Err((ErrorCode::InvalidRequest, Value::Null)),
             false => judge(ask, own.0, &own.1)?,
         };
@@ -59,18 +107,17 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             }
         }
     }
-    sieve.finish(ask, Then::Altered)
+    sieve.finish(ask)
 }
 
 /// What is said of each key is said once, with a value where one is needed.
-fn is_well_formed(ask: &Ask<'_>, resource: Node<'_>) -> bool {
+fn is_well_formed(resource: Node<'_>, loggers: Loggers) -> bool {
     let names = resource
         .items(field::CONFIGS)
         .filter_map(|config| config.text_in(field::NAME));
     let needs_value = |config: &Node<'_>| config.int_in(field::CONFIG_OPERATION) != Some(DELETE);
     let has_value = |config: Node<'_>| config.text_in(field::VALUE).is_some();
-    let is_known_here =
-        ask.api == Api::IncrementalAlterConfigs || configs::kind_of(resource) != BROKER_LOGGER;
+    let is_known_here = loggers == Loggers::Set || resources::kind_of(resource) != BROKER_LOGGER;
     is_known_here
         && items::repeated(names).is_empty()
         && resource.items(field::CONFIGS).filter(needs_value).all(has_value)
@@ -91,14 +138,14 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<Result<String, Refu
             }
             Verdict::Refused(error) => refused(error),
         },
-        GROUP => configs::judge_group(ask, name, operation).or_else(refused),
+        GROUP => resources::judge_group(ask, name, operation).or_else(refused),
         BROKER | BROKER_LOGGER | CLIENT_METRICS => {
             if !ask.gate.allows(operation, Resource::CLUSTER) {
                 refused(ErrorCode::ClusterAuthorizationFailed)
             } else if !ask.view.names.is_transparent() {
                 refused(ErrorCode::PolicyViolation)
             } else {
-                configs::physical_name(ask, kind, name).or_else(refused)
+                resources::physical_name(ask, kind, name).or_else(refused)
             }
         }
         _ => refused(ErrorCode::InvalidRequest),
@@ -109,7 +156,7 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<Result<String, Refu
 fn values<'a>(ask: &Ask<'_>, resource: Node<'a>) -> Result<Physical<'a>, Refusal> {
     let configs = || resource.items(field::CONFIGS);
     let mut names = configs().filter_map(|config| config.text_in(field::NAME));
-    match configs::kind_of(resource) {
+    match resources::kind_of(resource) {
         TOPIC => config_values::to_physical(ask, configs(), PLACES)
             .map_err(|words| (ErrorCode::InvalidConfig, words.into())),
         BROKER => match names.find(|name| ADDRESSES.contains(name)) {
@@ -132,15 +179,18 @@ fn values<'a>(ask: &Ask<'_>, resource: Node<'a>) -> Result<Physical<'a>, Refusal
 }
 
 /// The answer.
-pub(super) fn altered(back: &Back<'_>, message: Message<'_>, refusals: &Refusals, edits: &mut Edits) {
+fn altered(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::Refusals(refusals) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
     let Some(array) = message.root().child(field::RESPONSES) else {
-        return;
+        return Ok(());
     };
     for result in array.children() {
         let name = result.child_of(Class::ResourceName);
         let virtual_name = name
             .and_then(Node::text)
-            .and_then(|name| configs::to_virtual(back, configs::kind_of(result), name));
+            .and_then(|name| resources::to_virtual(back, resources::kind_of(result), name));
         match (name, virtual_name) {
             (Some(name), Some(virtual_name)) => {
                 edits.set_text(name, Some(&virtual_name));
@@ -150,4 +200,5 @@ pub(super) fn altered(back: &Back<'_>, message: Message<'_>, refusals: &Refusals
         }
     }
     refusals.append(message, edits);
+    Ok(())
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::description::{Api, Way};
 use super::error_code::ErrorCode;
 use super::gate::Gate;
-use super::table::Api;
+use super::permit::Permitted;
 use crate::authz::Resource;
 use crate::vcluster::brokers::BOOTSTRAP_BROKER;
 use crate::vcluster::names::TopicId;
@@ -16,7 +17,7 @@ use crate::vcluster::plan::{Answer, Attempt, Caller, Forward, Need, Plan};
 use crate::vcluster::rename::Alias;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
-use crate::wire::{Edits, Field, Item, Message, Node, RequestHeader, Segments, WireError, field};
+use crate::wire::{Edits, Field, Item, Message, Node, RequestHeader, Segments, Value, WireError, field};
 use klamm_raft::model::Operation;
 
 /// One request.
@@ -24,7 +25,7 @@ pub(super) struct Ask<'a> {
     pub(super) view: &'a View,
     pub(super) caller: &'a Caller,
     pub(super) gate: Gate<'a>,
-    pub(super) api: Api,
+    pub(super) api: &'static Api,
     pub(super) header: RequestHeader,
     pub(super) frame: &'a Bytes,
     pub(super) message: Message<'a>,
@@ -71,6 +72,8 @@ pub(super) enum Stop {
     Uncompiled(String),
     /// Nobody has confirmed yet that the view shows the newest state.
     Unconfirmed,
+    /// It was to be sent on without anything that permits it: a fault of its handler.
+    Unpermitted,
 }
 
 impl From<WireError> for Stop {
@@ -148,11 +151,30 @@ impl<'a> Ask<'a> {
     pub(super) fn forward_answered_by(&self, mut edits: Edits, answer: Answer) -> Result<Plan, Stop> {
         self.header.hide_admin_client(self.frame, &mut edits);
         let frame = edits.finish(self.message, self.frame)?;
-        Ok(Plan::Forward(Forward {
-            permit: self.gate.permit(),
-            frame,
-            answer,
-        }))
+        self.forward_frame(frame, answer)
+    }
+
+    /// Sends a frame on that was made of the request.
+    pub(super) fn forward_frame(&self, frame: Segments, answer: Answer) -> Result<Plan, Stop> {
+        let permit = self.gate.permit(self.api).ok_or(Stop::Unpermitted)?;
+        let request = Permitted::new(permit, frame);
+        Ok(Plan::Forward(Forward { request, answer }))
+    }
+
+    /// Answers with an error at the top level.
+    pub(super) fn refuse(&self, error: ErrorCode) -> Result<Plan, Stop> {
+        let mut response = self.response()?;
+        response.set(field::ERROR_CODE, error);
+        self.reply(&response)
+    }
+
+    /// The same, in words where the answer has room for them.
+    pub(super) fn refuse_in_words(&self, error: ErrorCode, words: Option<&str>) -> Result<Plan, Stop> {
+        let mut response = self.response()?;
+        response
+            .set(field::ERROR_CODE, error)
+            .set(field::ERROR_MESSAGE, words.map_or(Value::Null, Value::from));
+        self.reply(&response)
     }
 
     /// What to remember for the answer.
@@ -248,16 +270,11 @@ impl<'a> Ask<'a> {
 
     /// What a topic is answered with that is on another physical cluster than the broker that is asked.
     fn elsewhere(&self) -> ErrorCode {
-        match self.api {
-            // Clients ask the leader that Metadata tells.
-            Api::Produce
-            | Api::Fetch
-            | Api::ListOffsets
-            | Api::OffsetForLeaderEpoch
-            | Api::DescribeProducers
-            | Api::DeleteRecords => ErrorCode::NotLeaderOrFollower,
-            // No transaction, and no group that brokers assign, reaches over two clusters.
-            _ => ErrorCode::PolicyViolation,
+        match self.api.way() {
+            Way::Leader => ErrorCode::NotLeaderOrFollower,
+            Way::Connected | Way::Home | Way::All { .. } | Way::Offsets(_) | Way::Groups | Way::Nowhere => {
+                ErrorCode::PolicyViolation
+            }
         }
     }
 

@@ -3,18 +3,19 @@
 
 use std::borrow::Cow;
 
-use super::error_code::denial;
-use super::table::Api;
-use super::{group, streams_group, words};
+use super::description::Ahead;
+use super::error_code::{ErrorCode, denial};
+use super::local_errors::LocalErrors;
+use super::{internal_topics, words};
 use crate::authz::{Asker, Resource};
 use crate::vcluster::brokers::Address;
 use crate::vcluster::embedded::{self, Direction};
 use crate::vcluster::names::TopicId;
-use crate::vcluster::pending::{Asked, Company, Members, Pending, Protocol};
+use crate::vcluster::pending::{Asked, Company, Members, Pending, Protocol, Then};
 use crate::vcluster::plan::Caller;
-use crate::vcluster::rename::Names;
+use crate::vcluster::rename::{Alias, Names};
 use crate::vcluster::view::View;
-use crate::wire::{Class, Edits, Embedded, Form, Node, field};
+use crate::wire::{Class, Edits, Embedded, Form, Item, Message, Node, WireError, field};
 use klamm_raft::model::Operation;
 
 /// "Not asked for" in a bitfield of operations.
@@ -24,11 +25,23 @@ const NO_BROKER: i32 = -1;
 /// Where group members connect from, as clients are told: brokers only know the gateway's address.
 const MASKED_HOST: &str = "/0.0.0.0";
 
+/// Why a broker's answer cannot be given to the client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum BadAnswer {
+    #[error("it answers another request")]
+    OtherRequest,
+    #[error("what is remembered of its request is of another API")]
+    OtherApi,
+    #[error("it cannot be rewritten")]
+    Wire(#[from] WireError),
+}
+
 /// The conversion of one answer.
 #[derive(Debug)]
 pub(super) struct Back<'a> {
     pub(super) view: &'a View,
     pub(super) names: &'a Names,
+    pub(super) pending: &'a Pending,
     caller: &'a Caller,
     pub(super) asker: Asker<'a>,
     /// Whether topics are wanted at all.
@@ -41,18 +54,20 @@ pub(super) struct Back<'a> {
     pub(super) cluster_operations: Asked,
     /// What the bytes of group members hold.
     pub(super) members: Members,
+    /// The errors that the gateway answers in place of what the broker said.
+    pub(super) errors: LocalErrors,
 }
 
 impl<'a> Back<'a> {
     pub(super) fn new(view: &'a View, caller: &'a Caller, pending: &'a Pending) -> Self {
-        let names = match pending.api {
-            // They assign topics by id, of which some came after the request.
-            Api::ConsumerGroupHeartbeat | Api::ShareGroupHeartbeat => &view.names,
-            _ => &pending.names,
+        let names = match pending.api.ahead() {
+            Ahead::Assigns => &view.names,
+            Ahead::Never | Ahead::Creates(_) | Ahead::Deletes(_) | Ahead::Grows => &pending.names,
         };
         Self {
             view,
             names,
+            pending,
             caller,
             asker: view.acls.index.asker(&caller.principal, &caller.host),
             topics: Asked::Yes,
@@ -60,7 +75,13 @@ impl<'a> Back<'a> {
             operations: Asked::No,
             cluster_operations: Asked::No,
             members: Members::OTHER,
+            errors: LocalErrors::default(),
         }
+    }
+
+    /// The answer with all defaults.
+    pub(super) fn empty(&self) -> Result<Item, WireError> {
+        Item::response(self.pending.api.key, self.pending.version)
     }
 
     /// Converts everything inside of a struct.
@@ -133,7 +154,14 @@ impl<'a> Back<'a> {
             return;
         };
         if parent.child(field::STATUS_CODE).is_some() {
-            edits.set_text(node, Some(&streams_group::status_detail(self, parent, text)));
+            edits.set_text(
+                node,
+                Some(&internal_topics::status_detail(
+                    (self.names, &self.asker),
+                    parent,
+                    text,
+                )),
+            );
             return;
         }
         let group = parent.child_of(Class::GroupId).and_then(Node::text);
@@ -229,12 +257,7 @@ impl<'a> Back<'a> {
         }
         let (name, id) = (topic.child_of(Class::TopicName), topic.child_of(Class::TopicId));
         let physical_id = id.and_then(Node::uuid).map(TopicId::new);
-        let alias = match (name.and_then(Node::text), physical_id) {
-            (Some(text), _) => self.names.by_physical_name(text),
-            (None, Some(id)) => self.names.by_physical_id(id).map(Cow::Borrowed),
-            (None, None) => None,
-        };
-        match alias {
+        match self.alias_of(topic) {
             Some(alias) => {
                 if let Some(name) = name.filter(|name| !name.is_null()) {
                     edits.set_text(name, Some(alias.virtual_name.as_str()));
@@ -257,15 +280,24 @@ impl<'a> Back<'a> {
 
     /// Whether the caller may describe a topic of the answer, given by name or by id.
     pub(super) fn may_describe(&self, topic: Node<'_>) -> bool {
-        let alias = match (topic.topic_name(), topic.topic_id()) {
-            (Some(name), _) => self.names.by_physical_name(name),
-            (None, Some(id)) => self.names.by_physical_id(TopicId::new(id)).map(Cow::Borrowed),
-            (None, None) => None,
-        };
-        alias.is_some_and(|alias| {
+        self.alias_of(topic).is_some_and(|alias| {
             let resource = Resource::topic(alias.virtual_name.as_str());
             self.asker.decide(Operation::Describe, resource).is_allowed()
         })
+    }
+
+    /// Whether a topic of the answer is one of the virtual cluster.
+    pub(super) fn knows(&self, topic: Node<'_>) -> bool {
+        self.names.is_transparent() || self.alias_of(topic).is_some()
+    }
+
+    /// The topic of the virtual cluster that an answer gives by name or by id.
+    fn alias_of(&self, topic: Node<'_>) -> Option<Cow<'a, Alias>> {
+        match (topic.topic_name(), topic.topic_id()) {
+            (Some(name), _) => self.names.by_physical_name(name),
+            (None, Some(id)) => self.names.by_physical_id(TopicId::new(id)).map(Cow::Borrowed),
+            (None, None) => None,
+        }
     }
 
     /// Converts a list of names, of topics and of what was none when it was sent.
@@ -347,7 +379,7 @@ impl<'a> Back<'a> {
 
     fn embedded(&self, message: Embedded, node: Node<'_>, edits: &mut Edits) {
         let Members { protocol, company } = self.members;
-        let Some(tail) = group::tail_of(protocol) else {
+        let Some(tail) = protocol.tail() else {
             return;
         };
         let bytes = node.bytes().unwrap_or_default();
@@ -385,6 +417,37 @@ impl<'a> Back<'a> {
         }
         is_asked(self.cluster_operations)?;
         Some(cluster_operations(&self.asker))
+    }
+}
+
+/// Converts an answer that needs nothing else.
+pub(super) fn renamed(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::Nothing = back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
+    back.convert(message.root(), edits);
+    Ok(())
+}
+
+/// The part of the view that a request was sent by.
+pub(super) fn part_of<'a>(view: &'a View, pending: &Pending) -> &'a View {
+    match (view.foreign(), pending.names.cluster()) {
+        ([], _) | (_, None) => view,
+        (_, Some(cluster)) => view.on(cluster).unwrap_or(view),
+    }
+}
+
+/// A partition whose leader clients cannot be told has none for the moment.
+pub(super) fn mark_leaderless(back: &Back<'_>, topic: Node<'_>, edits: &mut Edits) {
+    for partition in topic.items(field::PARTITIONS) {
+        let leader = partition.i32_in(field::LEADER_ID).unwrap_or(-1);
+        let error = partition.child_of(Class::ErrorCode);
+        if let Some(error) = error.filter(|error| error.int() == Some(0))
+            && leader >= 0
+            && back.virtual_broker(leader) < 0
+        {
+            edits.set_int(error, ErrorCode::LeaderNotAvailable.code().into());
+        }
     }
 }
 

@@ -1,16 +1,40 @@
 //! DescribeCluster: served to everybody; only its bitfield depends on rights.
 
 use super::ask::{Ask, Stop};
-use super::back::cluster_operations;
+use super::back::{Back, BadAnswer, cluster_operations};
+use super::description::{
+    Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way, Whom,
+};
 use super::error_code::ErrorCode;
 use crate::vcluster::pending::{Asked, Then};
 use crate::vcluster::plan::Plan;
-use crate::wire::{Edits, Item, field};
+use crate::wire::{Edits, Item, Message, field};
+
+pub(super) const DESCRIBE_CLUSTER: Api = Api {
+    key: 60,
+    versions: Versions::new(0, 2),
+    rights: "none; DESCRIBE on the cluster for the bitfield",
+    on_the_way: "Brokers, controller, cluster id, bitfield.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::everything(request),
+        response: Response::classified(described),
+        way: Way::All {
+            to: Whom::Any,
+            unanswered: ErrorCode::CoordinatorNotAvailable,
+            arrays: &[field::BROKERS],
+        },
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: Some(
+            "Whoever has logged in may know the brokers; only the bitfield depends on rights.",
+        ),
+    }),
+};
 
 const ENDPOINT_BROKERS: i64 = 1;
 const ENDPOINT_CONTROLLERS: i64 = 2;
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let operations = Asked::of(root.bool_in(field::INCLUDE_CLUSTER_AUTHORIZED_OPERATIONS));
     let (error, words) = match root.int_in(field::ENDPOINT_TYPE).unwrap_or(ENDPOINT_BROKERS) {
@@ -23,11 +47,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         ),
         _ => (ErrorCode::UnsupportedEndpointType, "There are no such endpoints."),
     };
-    let mut response = ask.response()?;
-    response
-        .set(field::ERROR_CODE, error)
-        .set(field::ERROR_MESSAGE, words);
-    ask.reply(&response)
+    ask.refuse_in_words(error, Some(words))
 }
 
 /// The cluster before its first alias: one broker, the bootstrap address.
@@ -50,4 +70,14 @@ fn answer(ask: &Ask<'_>, mut response: Item, operations: Asked) -> Result<Plan, 
         );
     }
     ask.reply(&response)
+}
+
+/// The answer.
+fn described(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::Cluster(operations) = back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
+    back.cluster_operations = operations;
+    back.convert(message.root(), edits);
+    Ok(())
 }

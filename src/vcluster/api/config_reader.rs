@@ -1,7 +1,7 @@
 //! Which configurations a reader may see: those that are on a list. Values of others may hold addresses, paths, names of
 //! listeners or ids of physical brokers. `docs/PROTOCOL.md` names them, and says what becomes of their values.
 
-use super::configs::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
+use super::resources::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use crate::vcluster::rename::Names;
 
 /// Configurations of brokers that tell a client what it may do and what its topics and groups begin with. Sorted.

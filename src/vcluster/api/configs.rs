@@ -1,27 +1,43 @@
-//! DescribeConfigs, read-only. Of configurations only those are shown that are on a list ([`ConfigReader`]).
+//! DescribeConfigs, read-only. Of configurations only those are shown that are on a list ([`super::config_reader`]).
 
 use super::ask::{Ask, Others, Stop, Verdict};
-use super::back::Back;
-use super::config_reader::ConfigReader;
-use super::config_values::{self, PLACES, PLACES_OF_TOPOLOGIES};
-use super::error_code::{ErrorCode, denial};
-use super::group;
-use super::metadata::naming_error;
+use super::back::{Back, BadAnswer};
+use super::description::{
+    Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way, Whom,
+};
+use super::error_code::{ErrorCode, denial, naming_error};
+use super::resources::{
+    BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC, judge_group, keep_shown, kind_of, physical_name,
+    to_virtual,
+};
 use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedConfig, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, Message, Node, Value, field};
 use klamm_raft::model::Operation;
 
-pub(super) const TOPIC: i64 = 2;
-pub(super) const BROKER: i64 = 4;
-pub(super) const BROKER_LOGGER: i64 = 8;
-pub(super) const CLIENT_METRICS: i64 = 16;
-pub(super) const GROUP: i64 = 32;
+pub(super) const DESCRIBE_CONFIGS: Api = Api {
+    key: 32,
+    versions: Versions::new(1, 4),
+    rights: "DESCRIBE_CONFIGS on the topic, the group, or for brokers the cluster",
+    on_the_way: "Topics, brokers, groups; only configurations of which it is known what becomes of their values: [see below](#configurations).",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::everything(request),
+        response: Response::classified(described),
+        way: Way::All {
+            to: Whom::Connected,
+            unanswered: ErrorCode::RequestTimedOut,
+            arrays: &[field::RESULTS],
+        },
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
 
 const NO_GROUP_NAME: &str = "Group name must not be empty";
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let mut refused = Vec::new();
     let mut kept = 0;
@@ -78,10 +94,6 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     ask.reply(&response)
 }
 
-pub(super) fn kind_of(node: Node<'_>) -> i64 {
-    node.int_in(field::RESOURCE_TYPE).unwrap_or_default()
-}
-
 /// Whether a resource is on another physical cluster, which is asked too. What is of no cluster is asked of the home.
 fn is_left_out(ask: &Ask<'_>, node: Node<'_>) -> bool {
     if ask.aim.others == Others::Refused {
@@ -123,39 +135,6 @@ fn judge_one(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCo
     }
 }
 
-/// The physical name of a group that has configurations: there are none for all groups. Those of a group that is let in
-/// are changed by whom it belongs to.
-pub(super) fn judge_group(ask: &mut Ask<'_>, name: &str, operation: Operation) -> Result<String, ErrorCode> {
-    let physical = match operation {
-        Operation::AlterConfigs => group::judge_own_id(ask, name, operation),
-        _ => group::judge_id(ask, name, operation),
-    }?;
-    match name {
-        "" => Err(ErrorCode::InvalidRequest),
-        _ => Ok(physical),
-    }
-}
-
-/// The physical name of a resource that belongs to the cluster.
-pub(super) fn physical_name(ask: &Ask<'_>, kind: i64, name: &str) -> Result<String, ErrorCode> {
-    match kind {
-        // The defaults of all brokers.
-        BROKER if name.is_empty() && ask.has_home() => Ok(String::new()),
-        BROKER | BROKER_LOGGER => {
-            let id = name.parse().map_err(|_| ErrorCode::InvalidRequest)?;
-            let broker = ask
-                .view
-                .brokers
-                .by_virtual_id(id)
-                .ok_or(ErrorCode::InvalidRequest)?;
-            Ok(broker.physical_id.to_string())
-        }
-        CLIENT_METRICS if ask.view.names.is_transparent() => Ok(name.to_owned()),
-        // What clients of the whole physical cluster are asked to measure is no tenant's business.
-        _ => Err(ErrorCode::InvalidRequest),
-    }
-}
-
 fn item(response: &Item, refused: &RefusedConfig) -> Item {
     let mut item = response.item(field::RESULTS);
     let message = refused.message.map_or(Value::Null, Value::from);
@@ -167,15 +146,12 @@ fn item(response: &Item, refused: &RefusedConfig) -> Item {
 }
 
 /// The answer. Refused resources come last, as brokers have it.
-pub(super) fn described(
-    back: &Back<'_>,
-    message: Message<'_>,
-    empty: &Item,
-    refused: &[RefusedConfig],
-    edits: &mut Edits,
-) {
+fn described(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::Configs(refused) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
     let Some(array) = message.root().child(field::RESULTS) else {
-        return;
+        return Ok(());
     };
     for result in array.children() {
         let name = result.child_of(Class::ResourceName);
@@ -192,67 +168,9 @@ pub(super) fn described(
             _ => edits.remove_item(array, result),
         }
     }
+    let empty = back.empty()?;
     for refused in refused {
-        edits.append(array, &item(empty, refused));
+        edits.append(array, &item(&empty, refused));
     }
-}
-
-/// What clients call a resource of the physical cluster; `None` when it is none of theirs.
-pub(super) fn to_virtual(back: &Back<'_>, kind: i64, name: &str) -> Option<String> {
-    match kind {
-        TOPIC => Some(
-            back.names
-                .by_physical_name(name)?
-                .virtual_name
-                .as_str()
-                .to_owned(),
-        ),
-        GROUP => back.names.virtual_group(name).map(str::to_owned),
-        BROKER if name.is_empty() => Some(String::new()),
-        BROKER | BROKER_LOGGER => {
-            let broker = back
-                .view
-                .brokers
-                .by_physical_id(back.names.cluster(), name.parse().ok()?)?;
-            Some(broker.virtual_id.to_string())
-        }
-        CLIENT_METRICS if back.names.is_transparent() => Some(name.to_owned()),
-        _ => None,
-    }
-}
-
-/// The same for a topic.
-pub(super) fn keep_shown_of_topic(back: &Back<'_>, topic: Node<'_>, edits: &mut Edits) {
-    keep_shown(back, TOPIC, topic, edits);
-}
-
-/// The same for an internal topic of a topology.
-pub(super) fn keep_shown_of_internal_topic(back: &Back<'_>, topic: Node<'_>, edits: &mut Edits) {
-    let Some(configs) = topic.child(field::TOPIC_CONFIGS) else {
-        return;
-    };
-    let reader = ConfigReader::of(back.names);
-    for config in configs.children() {
-        match reader.may_see(TOPIC, config.text_in(field::KEY).unwrap_or_default()) {
-            true => config_values::to_virtual(back, config, PLACES_OF_TOPOLOGIES, edits),
-            false => edits.remove_item(configs, config),
-        }
-    }
-}
-
-/// Removes every configuration that is not on the list of its kind, and tells the others to clients.
-fn keep_shown(back: &Back<'_>, kind: i64, result: Node<'_>, edits: &mut Edits) {
-    let Some(configs) = result.child(field::CONFIGS) else {
-        return;
-    };
-    let reader = ConfigReader::of(back.names);
-    for config in configs.children() {
-        if !reader.may_see(kind, config.text_in(field::NAME).unwrap_or_default()) {
-            edits.remove_item(configs, config);
-        } else if kind == TOPIC {
-            for value in [config].into_iter().chain(config.items(field::SYNONYMS)) {
-                config_values::to_virtual(back, value, PLACES, edits);
-            }
-        }
-    }
+    Ok(())
 }

@@ -1,86 +1,89 @@
-//! ConsumerGroupHeartbeat and ConsumerGroupDescribe (KIP-848), and what share groups have in common with them. Members
+//! ConsumerGroupHeartbeat (KIP-848), and the same of share groups. Members
 //! subscribe by name and get partitions by topic id.
 
 use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop};
-use super::back::Back;
+use super::back;
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::ErrorCode;
+use super::expression;
 use super::expression::Beside;
-use super::table::Api;
-use super::{expression, group, groups, streams_group};
+use super::group::{self, NO_GROUP_ID};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
-use crate::vcluster::pending::{Asked, RefusedGroup, Then};
+use crate::vcluster::pending::Then;
 use crate::vcluster::plan::{Attempt, Plan};
-use crate::wire::{Class, Edits, Form, Item, Message, Node, Value, field};
+use crate::wire::{Class, Edits, Form, Message, Node};
 use klamm_raft::model::Operation;
 
-/// What a broker says of a group with a hidden topic.
-const HIDDEN_TOPICS: &str = "The group has described topic(s) that the client is not authorized to describe.";
+pub(super) const CONSUMER_GROUP_HEARTBEAT: Api = Api {
+    key: 68,
+    versions: Versions::new(0, 1),
+    rights: "READ on the group, DESCRIBE on all topics subscribed to",
+    on_the_way: "Group; names subscribed to; topic ids of owned and assigned partitions. A regular expression is evaluated by the broker or resolved by the gateway, see below.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::everything(heartbeat),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Assigns,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const SHARE_GROUP_HEARTBEAT: Api = Api {
+    key: 76,
+    versions: Versions::new(1, 1),
+    rights: "READ on the group, DESCRIBE on all topics subscribed to",
+    on_the_way: "Group; names subscribed to; topic ids of assigned partitions.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(heartbeat),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Assigns,
+        needs_no_right: None,
+    }),
+};
 
 /// What a member is told whose group cannot be assigned by a broker.
-pub(super) const ELSEWHERE: &str = "A topic is on another physical cluster than the groups of this virtual cluster, whose brokers cannot assign it: use a group of the classic protocol (group.protocol=classic), or none.";
-
-/// What a broker says to a member without a group.
-pub(super) const NO_GROUP_ID: &str = "GroupId can't be empty.";
+const ELSEWHERE: &str = "A topic is on another physical cluster than the groups of this virtual cluster, whose brokers cannot assign it: use a group of the classic protocol (group.protocol=classic), or none.";
 
 /// Why a heartbeat is not sent on, and in which words.
 type Refusal = (ErrorCode, Option<&'static str>);
 
 /// The heartbeat of a member.
-pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let judged = group::judge(ask, Operation::Read, &mut edits);
     if judged == Err(ErrorCode::GroupAuthorizationFailed) {
-        return refuse(ask, ErrorCode::GroupAuthorizationFailed);
+        return ask.refuse(ErrorCode::GroupAuthorizationFailed);
     }
     if !may_describe_all(ask) {
-        return refuse(ask, ErrorCode::TopicAuthorizationFailed);
+        return ask.refuse(ErrorCode::TopicAuthorizationFailed);
     }
     if judged.is_ok() && must_look_for_topics(ask) {
         return Err(Stop::UnknownTopicId);
     }
-    let named = judged.and_then(|()| match names_a_group(ask) {
+    let named = judged.and_then(|()| match group::names_a_group(ask) {
         true => Ok(()),
         false => Err(ErrorCode::InvalidRequest),
     });
     if named == Err(ErrorCode::InvalidRequest) {
-        return refuse_in_words(ask, ErrorCode::InvalidRequest, Some(NO_GROUP_ID));
+        return ask.refuse_in_words(ErrorCode::InvalidRequest, Some(NO_GROUP_ID));
     }
     if named.is_ok() && subscribed_names(ask.message).any(|name| ask.view.is_elsewhere(name)) {
-        return refuse_in_words(ask, ErrorCode::InvalidRequest, Some(ELSEWHERE));
+        return ask.refuse_in_words(ErrorCode::InvalidRequest, Some(ELSEWHERE));
     }
     if let Err(error) = named {
-        return refuse(ask, error);
+        return ask.refuse(error);
     }
     if let Err((error, words)) = subscribe(ask, &mut edits)? {
-        return refuse_in_words(ask, error, words);
+        return ask.refuse_in_words(error, words);
     }
     owned_to_physical(ask, &mut edits)?;
     ask.forward(edits, Then::Nothing)
-}
-
-/// Whether the group's id is more than blank, which Java takes all control characters for.
-pub(super) fn names_a_group(ask: &Ask<'_>) -> bool {
-    let id = ask.message.first(Class::GroupId).and_then(Node::text);
-    id.is_some_and(|id| id.chars().any(|c| c > ' '))
-}
-
-/// Answers with an error at the top level.
-pub(super) fn refuse(ask: &Ask<'_>, error: ErrorCode) -> Result<Plan, Stop> {
-    let mut response = ask.response()?;
-    response.set(field::ERROR_CODE, error);
-    ask.reply(&response)
-}
-
-/// The same, in words where the answer has room for them.
-pub(super) fn refuse_in_words(ask: &Ask<'_>, error: ErrorCode, words: Option<&str>) -> Result<Plan, Stop> {
-    let mut response = ask.response()?;
-    response
-        .set(field::ERROR_CODE, error)
-        .set(field::ERROR_MESSAGE, words.map_or(Value::Null, Value::from));
-    ask.reply(&response)
 }
 
 /// The regular expression that a member subscribes by, if it says one.
@@ -185,60 +188,4 @@ fn owned_to_physical(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), Stop> {
         }
     }
     Ok(())
-}
-
-/// The answer to ConsumerGroupDescribe, ShareGroupDescribe and StreamsGroupDescribe.
-pub(super) fn described(
-    back: &mut Back<'_>,
-    message: Message<'_>,
-    (api, empty): (Api, &Item),
-    (refused, operations): (&[RefusedGroup], Asked),
-    edits: &mut Edits,
-) {
-    back.operations = operations;
-    let Some(array) = message.root().child(field::GROUPS) else {
-        return;
-    };
-    for group in array.children() {
-        let (is_hidden, words) = match api {
-            Api::StreamsGroupDescribe => (
-                streams_group::has_hidden_topic(back, group),
-                streams_group::HIDDEN_TOPICS,
-            ),
-            _ => (has_hidden_topic(back, group), HIDDEN_TOPICS),
-        };
-        if is_hidden {
-            edits.remove_item(array, group);
-            let physical = group.text_in(field::GROUP_ID);
-            if let Some(id) = physical.and_then(|id| back.names.virtual_group(id)) {
-                let mut hidden = empty.item(field::GROUPS);
-                hidden
-                    .set(field::GROUP_ID, id)
-                    .set(field::ERROR_CODE, ErrorCode::TopicAuthorizationFailed)
-                    .set(field::ERROR_MESSAGE, words);
-                edits.append(array, &hidden);
-            }
-        } else if !back.item(group, edits) {
-            edits.remove_item(array, group);
-        } else if api == Api::StreamsGroupDescribe {
-            streams_group::as_clients_gave(back, group, edits);
-        }
-    }
-    for group in refused {
-        edits.prepend(array, &groups::item(empty, field::GROUPS, group));
-    }
-}
-
-/// Whether a member has, or is about to get, a topic of this virtual cluster that the caller may not describe.
-fn has_hidden_topic(back: &Back<'_>, group: Node<'_>) -> bool {
-    let mut topics = group.all(Class::Topic);
-    topics.any(|topic| {
-        let alias = topic
-            .topic_name()
-            .and_then(|name| back.names.by_physical_name(name));
-        alias.is_some_and(|alias| {
-            let topic = Resource::topic(alias.virtual_name.as_str());
-            !back.asker.decide(Operation::Describe, topic).is_allowed()
-        })
-    })
 }

@@ -2,13 +2,30 @@
 //! broker.
 
 use super::ask::{Ask, Stop};
-use super::back::{Back, is_meaningless};
+use super::back::{Back, BadAnswer, is_meaningless};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::{ErrorCode, denial};
+use super::{group, transactional_id};
 use crate::authz::Resource;
 use crate::vcluster::pending::{Coordinated, RefusedKey, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
 use klamm_raft::model::Operation;
+
+pub(super) const FIND_COORDINATOR: Api = Api {
+    key: 10,
+    versions: Versions::new(0, 6),
+    rights: "DESCRIBE on the group or transactional id",
+    on_the_way: "Groups and transactional ids; the coordinator is a virtual broker.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(found),
+        way: Way::Home,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
 
 /// The first version with many keys.
 const MANY_KEYS_FROM: i16 = 4;
@@ -19,7 +36,7 @@ const KEY_TYPE_GROUP: i64 = 0;
 const KEY_TYPE_TRANSACTION: i64 = 1;
 const KEY_TYPE_SHARE: i64 = 2;
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     // Version 0 knows groups only.
     let key_type = root.int_in(field::KEY_TYPE).unwrap_or(KEY_TYPE_GROUP);
@@ -86,8 +103,8 @@ fn coordinated(key_type: i64) -> Coordinated {
 /// The key's physical counterpart, if the caller may look it up.
 fn judge(ask: &mut Ask<'_>, key_type: i64, key: &str) -> Result<String, RefusedKey> {
     let judged = match key_type {
-        KEY_TYPE_GROUP => super::group::judge_id(ask, key, Operation::Describe),
-        KEY_TYPE_TRANSACTION => super::txn::judge_id(ask, key, Operation::Describe),
+        KEY_TYPE_GROUP => group::judge_id(ask, key, Operation::Describe),
+        KEY_TYPE_TRANSACTION => transactional_id::judge_id(ask, key, Operation::Describe),
         // Brokers look for share coordinators; to a client none is told, whatever its rights.
         KEY_TYPE_SHARE if ask.version() >= SHARE_FROM => {
             if ask.gate.allows(Operation::ClusterAction, Resource::CLUSTER) {
@@ -125,17 +142,14 @@ fn fill(item: &mut Item, refused: &RefusedKey) {
 }
 
 /// The answer.
-pub(super) fn found(
-    back: &Back<'_>,
-    message: Message<'_>,
-    empty: &Item,
-    (kind, refused): (Coordinated, &[RefusedKey]),
-    edits: &mut Edits,
-) {
+fn found(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::Coordinators(kind, refused) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
     let root = message.root();
     let Some(array) = root.child(field::COORDINATORS) else {
         coordinator(back, root, edits);
-        return;
+        return Ok(());
     };
     for node in array.children() {
         let key = node.child_of(Class::CoordinatorKey);
@@ -150,9 +164,11 @@ pub(super) fn found(
         edits.set_text(key, Some(id));
         coordinator(back, node, edits);
     }
+    let empty = back.empty()?;
     for refusal in refused {
-        edits.append(array, &item(empty, refusal));
+        edits.append(array, &item(&empty, refusal));
     }
+    Ok(())
 }
 
 /// Converts a struct that names a coordinator. One that has no slot yet is looked for again by clients.

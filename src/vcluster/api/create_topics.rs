@@ -4,29 +4,45 @@
 use std::borrow::Cow;
 
 use super::ask::{Ask, Stop};
-use super::back::Back;
+use super::back::{Back, BadAnswer};
 use super::config_values::{self, PLACES};
-use super::configs;
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::{ErrorCode, REPEATED};
-use super::items::{self, Refusals, Sieve};
+use super::items::{self, Sieve};
+use super::resources;
 use super::topics;
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Alias;
-use crate::wire::{Edits, Item, Message, Node, Value, field};
+use crate::wire::{Edits, Message, Node, Value, field};
 use klamm_raft::model::{CLUSTER_METADATA_TOPIC, Operation, TopicName};
+
+pub(super) const CREATE_TOPICS: Api = Api {
+    key: 19,
+    versions: Versions::new(2, 7),
+    rights: "CREATE on the cluster or the topic; DESCRIBE_CONFIGS for details",
+    on_the_way: "Names; replica assignments. Topics of a Standard cluster's own namespace, and any through `passthrough`; for others, and in a Partner, those who have the right are told TOPIC_ALREADY_EXISTS if the virtual cluster shows one of that name, else POLICY_VIOLATION.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::everything(request),
+        response: Response::classified(created),
+        way: Way::Home,
+        connection: Connection::Free,
+        ahead: Ahead::Creates(field::TOPICS),
+        needs_no_right: None,
+    }),
+};
 
 const NOT_AUTHORIZED: &str = "Authorization failed.";
 const NOT_CREATED: &str = "Topics of this name are not created through this virtual cluster.";
 /// The first version that tells what a topic became.
 const DETAILS_FROM: i16 = 5;
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut sieve = Sieve::new(ask, field::TOPICS)?;
     let Some(array) = ask.message.root().child(field::TOPICS) else {
-        return sieve.finish(ask, Then::Created);
+        return sieve.finish(ask);
     };
     let repeated = items::repeated(array.children().filter_map(Node::topic_name));
     for name in &repeated {
@@ -57,7 +73,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             Judged::Refused(error, message) => refuse(&mut sieve, (array, topic), error, message),
         }
     }
-    sieve.finish(ask, Then::Created)
+    sieve.finish(ask)
 }
 
 fn refuse(sieve: &mut Sieve, (array, topic): (Node<'_>, Node<'_>), error: ErrorCode, message: Value) {
@@ -104,16 +120,14 @@ fn judge<'a>(ask: &mut Ask<'a>, name: &str, may_create_all: bool) -> Result<Judg
 }
 
 /// The answer. What a topic became is told to those who may describe its configuration.
-pub(super) fn created(
-    back: &Back<'_>,
-    message: Message<'_>,
-    (empty, version): (&Item, i16),
-    refusals: &Refusals,
-    edits: &mut Edits,
-) {
-    let Some(array) = message.root().child(field::TOPICS) else {
-        return;
+fn created(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::Refusals(refusals) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
     };
+    let Some(array) = message.root().child(field::TOPICS) else {
+        return Ok(());
+    };
+    let empty = back.empty()?;
     for topic in array.children() {
         let alias = topic
             .topic_name()
@@ -130,7 +144,7 @@ pub(super) fn created(
                 .decide(Operation::DescribeConfigs, resource)
                 .is_allowed()
         };
-        if is_created && version >= DETAILS_FROM && !may_know() {
+        if is_created && back.pending.version >= DETAILS_FROM && !may_know() {
             let mut bare = empty.item(field::TOPICS);
             bare.set(field::NAME, name)
                 .set(field::ERROR_MESSAGE, Value::Null)
@@ -144,10 +158,11 @@ pub(super) fn created(
             edits.append(array, &bare);
         } else {
             back.topic(topic, edits);
-            configs::keep_shown_of_topic(back, topic, edits);
+            resources::keep_shown_of_topic(back, topic, edits);
         }
     }
     refusals.append(message, edits);
+    Ok(())
 }
 
 /// What clients are told of a topic's id.

@@ -1,25 +1,40 @@
 //! DeleteRecords. Records behind an alias topic are not a tenant's to delete.
 
 use super::ask::{Ask, Stop, Verdict};
-use super::offsets;
-use super::topics::{self, Repeated, Shape};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::topics::{self, LISTED, Repeated, Shape};
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Edits, Item, field};
 use klamm_raft::model::Operation;
 
-pub(super) const SHAPE: Shape = Shape {
+pub(super) const DELETE_RECORDS: Api = Api {
+    key: 21,
+    versions: Versions::new(0, 2),
+    rights: "DELETE on the topic",
+    on_the_way: "Names. What an alias or a list shows: as DeleteTopics.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(topics::with_refusals),
+        way: Way::Leader,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+const SHAPE: Shape = Shape {
     operation: Some(Operation::Delete),
     when_refused: without_watermark,
     repeated: Repeated::Once,
-    ..offsets::LIST
+    ..LISTED
 };
 
 fn without_watermark(partition: &mut Item, _: i16) {
     partition.set(field::LOW_WATERMARK, -1_i64);
 }
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let Some(array) = ask.message.root().child(SHAPE.topics) else {
         return topics::reply(ask, &SHAPE, &[]);
     };
@@ -40,6 +55,6 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let refusals = topics::joined(refusals, SHAPE.repeated);
     match kept {
         0 => topics::reply(ask, &SHAPE, &refusals),
-        _ => ask.forward(edits, Then::Topics(refusals)),
+        _ => ask.forward(edits, Then::Topics(&SHAPE, refusals)),
     }
 }

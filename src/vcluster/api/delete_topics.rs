@@ -3,15 +3,30 @@
 use std::borrow::Cow;
 
 use super::ask::{Ask, Stop, Verdict};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::{ErrorCode, NOT_OWNED};
 use super::items::{self, Sieve};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
-use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Alias;
 use crate::wire::{Class, Edits, Node, Value, field};
 use klamm_raft::model::Operation;
+
+pub(super) const DELETE_TOPICS: Api = Api {
+    key: 20,
+    versions: Versions::new(1, 6),
+    rights: "DESCRIBE and DELETE on the topic",
+    on_the_way: "Names or ids. What an alias or a list shows belongs to somebody else: POLICY_VIOLATION for those who have the right.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(items::with_refusals),
+        way: Way::Home,
+        connection: Connection::Free,
+        ahead: Ahead::Deletes(field::RESPONSES),
+        needs_no_right: None,
+    }),
+};
 
 const NOT_AUTHORIZED: &str = "Topic authorization failed.";
 const ZERO: [u8; 16] = [0; 16];
@@ -28,14 +43,14 @@ enum Judged<'a> {
     Refused(Refusal),
 }
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let sieve = Sieve::new(ask, field::RESPONSES)?;
     let root = ask.message.root();
     let may_delete_all = ask.gate.allows_quietly(Operation::Delete, Resource::CLUSTER);
     match (root.child(field::TOPICS), root.child(field::TOPIC_NAMES)) {
         (Some(topics), _) => states(ask, sieve, topics, may_delete_all),
         (None, Some(names)) => by_names(ask, sieve, names, may_delete_all),
-        (None, None) => sieve.finish(ask, Then::Refusals),
+        (None, None) => sieve.finish(ask),
     }
 }
 
@@ -64,7 +79,7 @@ fn by_names(
             }
         }
     }
-    sieve.finish(ask, Then::Refusals)
+    sieve.finish(ask)
 }
 
 /// From version 6 on: names or ids.
@@ -102,7 +117,7 @@ fn states(ask: &mut Ask<'_>, mut sieve: Sieve, topics: Node<'_>, may_delete_all:
             }
         }
     }
-    sieve.finish(ask, Then::Refusals)
+    sieve.finish(ask)
 }
 
 /// Gives a topic its physical name, or its physical id when it was given by id.

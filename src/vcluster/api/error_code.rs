@@ -1,6 +1,8 @@
 //! The Kafka error codes that the gateway itself answers with.
 
-use crate::wire::Value;
+use klamm_raft::model::TopicName;
+
+use crate::wire::{Item, Value, field};
 
 /// Writes the enum with its two ways of reading.
 macro_rules! error_codes {
@@ -131,6 +133,23 @@ pub(super) fn message(code: i16) -> Option<&'static str> {
     ];
     let known = MESSAGES.iter().find(|(error, _)| error.code() == code);
     known.map(|(_, text)| *text).or_else(|| denial(code))
+}
+
+/// What is no topic's name at all is told apart from what is not there.
+pub(super) fn naming_error(error: ErrorCode, name: &str) -> ErrorCode {
+    if error == ErrorCode::UnknownTopicOrPartition && name.parse::<TopicName>().is_err() {
+        ErrorCode::InvalidTopic
+    } else {
+        error
+    }
+}
+
+/// Tells an item so, and that there are no words for other errors.
+pub(super) fn in_words_or_none(item: &mut Item, error: i16) {
+    item.set(
+        field::ERROR_MESSAGE,
+        message(error).map_or(Value::Null, Value::from),
+    );
 }
 
 impl From<ErrorCode> for Value {

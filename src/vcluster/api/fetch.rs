@@ -4,13 +4,29 @@
 use bytes::Bytes;
 
 use super::ask::{Ask, Stop};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::ErrorCode;
 use super::topics::{self, Repeated, Shape};
 use crate::vcluster::plan::{Plan, Stay};
 use crate::wire::{Class, Edits, Item, field};
 use klamm_raft::model::Operation;
 
-pub(super) const SHAPE: Shape = Shape {
+pub(super) const FETCH: Api = Api {
+    key: 1,
+    versions: Versions::new(4, 18),
+    rights: "READ on the topic",
+    on_the_way: "Names or ids; leaders, preferred replicas and endpoints. Without fetch sessions ([decision](decisions/0002-fetch-without-sessions.md)).",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(topics::with_refusals),
+        way: Way::Leader,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+const SHAPE: Shape = Shape {
     operation: Some(Operation::Read),
     topics: field::TOPICS,
     answered: field::RESPONSES,
@@ -32,7 +48,7 @@ fn when_refused(partition: &mut Item, _: i16) {
         .set(field::RECORDS, Bytes::new());
 }
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if is_replica(ask) {
         return topics::refuse_all(ask, &SHAPE, ErrorCode::TopicAuthorizationFailed);
     }
@@ -43,9 +59,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     if let Some(epoch) = root.child(field::SESSION_EPOCH) {
         if !matches!(epoch.int(), Some(INITIAL_EPOCH | FINAL_EPOCH)) {
-            let mut response = ask.response()?;
-            response.set(field::ERROR_CODE, ErrorCode::FetchSessionIdNotFound);
-            return ask.reply(&response);
+            return ask.refuse(ErrorCode::FetchSessionIdNotFound);
         }
         edits.set_int(epoch, FINAL_EPOCH);
     }

@@ -1,8 +1,9 @@
 //! Answers that say more than the view shows. A broker tells a member once what it is assigned, so that an answer waits
 //! for the view, and is not thrown away; and who changes topics through the gateway finds them changed afterwards.
 
-use super::table::Api;
-use super::{TAPE, part_of};
+use super::back::part_of;
+use super::description::Ahead;
+use super::tape::TAPE;
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::Pending;
 use crate::vcluster::view::View;
@@ -21,8 +22,9 @@ pub enum Freshness {
 
 /// What must be known before this answer is told.
 pub fn freshness(view: &View, pending: &Pending, frame: &[u8]) -> Freshness {
-    match pending.api {
-        Api::ConsumerGroupHeartbeat | Api::ShareGroupHeartbeat => {
+    match pending.api.ahead() {
+        Ahead::Never => Freshness::Enough,
+        Ahead::Assigns => {
             let names = &part_of(view, pending).names;
             let is_known = |id| {
                 // Where ids are the same on both sides, one that is not known yet is as good.
@@ -35,15 +37,12 @@ pub fn freshness(view: &View, pending: &Pending, frame: &[u8]) -> Freshness {
             }
         }
         // The controller answers, and a broker that is asked may hear of it a little later.
-        Api::CreateTopics => after_change(view, pending, frame, (field::TOPICS, Change::Made)),
-        Api::DeleteTopics => after_change(view, pending, frame, (field::RESPONSES, Change::Gone)),
-        Api::CreatePartitions => {
-            match in_answer(pending, frame, Class::ErrorCode, |node| node.int() == Some(0)) {
-                true => Freshness::OneLook,
-                false => Freshness::Enough,
-            }
-        }
-        _ => Freshness::Enough,
+        Ahead::Creates(topics) => after_change(view, pending, frame, (topics, Change::Made)),
+        Ahead::Deletes(topics) => after_change(view, pending, frame, (topics, Change::Gone)),
+        Ahead::Grows => match in_answer(pending, frame, Class::ErrorCode, |node| node.int() == Some(0)) {
+            true => Freshness::OneLook,
+            false => Freshness::Enough,
+        },
     }
 }
 
@@ -62,7 +61,7 @@ fn after_change(view: &View, pending: &Pending, frame: &[u8], (array, change): (
         let is_there = names.by_physical_name(name).is_some_and(|alias| alias.exists);
         is_there == (change == Change::Made)
     };
-    let api = (pending.api.key(), pending.version);
+    let api = (pending.api.key, pending.version);
     TAPE.with_borrow_mut(|tape| {
         let Ok(message) = walk_response(api, frame, Detail::Classified, tape) else {
             return Freshness::Enough;
@@ -82,7 +81,7 @@ fn after_change(view: &View, pending: &Pending, frame: &[u8], (array, change): (
 
 /// Whether one of the fields is so. What does not parse is found out when it is told.
 fn in_answer(pending: &Pending, frame: &[u8], class: Class, is_so: impl Fn(Node<'_>) -> bool) -> bool {
-    let api = (pending.api.key(), pending.version);
+    let api = (pending.api.key, pending.version);
     TAPE.with_borrow_mut(|tape| {
         let walked = walk_response(api, frame, Detail::Classified, tape);
         walked.is_ok_and(|message| message.all(class).any(is_so))

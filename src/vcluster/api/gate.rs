@@ -2,7 +2,9 @@
 
 use klamm_raft::model::Operation;
 
-use crate::authz::{Asker, Authorized, Decision, NoCheck, Permit, Resource};
+use super::description::Api;
+use super::permit::Permit;
+use crate::authz::{Asker, Authorized, Decision, Resource};
 use crate::vcluster::plan::{Caller, Denials, Plan, Planned};
 use crate::vcluster::view::View;
 
@@ -59,12 +61,9 @@ impl<'a> Gate<'a> {
         self.asker
     }
 
-    /// The proof that the request may go upstream: whatever was granted, or that what is left of it needs no right.
-    pub(super) fn permit(&self) -> Permit {
-        match self.granted {
-            Some(authorized) => authorized.into(),
-            None => NoCheck::FilteredAnswer.into(),
-        }
+    /// The proof that a request of this API may go upstream, if it may.
+    pub(super) fn permit(&self, api: &Api) -> Option<Permit> {
+        Permit::of(self.granted, api)
     }
 
     /// The plan, with what was refused.

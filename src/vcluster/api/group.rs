@@ -1,82 +1,19 @@
-//! JoinGroup, SyncGroup, Heartbeat and LeaveGroup: one group each, namespaced on the physical cluster, and the topic
-//! names that the `consumer` protocol puts into bytes.
+//! Groups that requests name: one or many, namespaced on the physical cluster. Each is judged here, whatever the API.
 
 use super::ask::{Ask, Others, Stop};
 use super::error_code::ErrorCode;
-use super::table::Api;
 use crate::authz::Resource;
-use crate::vcluster::embedded::{self, CONSUMER_PROTOCOL, Direction};
-use crate::vcluster::pending::{Company, Members, Protocol, Then};
+use crate::vcluster::pending::{Asked, Company, RefusedGroup, Then};
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Names;
-use crate::wire::{Class, Edits, Embedded, Node, Tail, Value, field};
+use crate::wire::{Class, Edits, Field, Item, Node, field};
 use klamm_raft::model::Operation;
 
-/// The first version of JoinGroup whose answer may leave out the protocol's name.
-const JOIN_NULLABLE_PROTOCOL_FROM: i16 = 7;
-/// The first version of SyncGroup that says the protocol's type and name.
-const SYNC_PROTOCOL_FROM: i16 = 5;
+/// What the page on the protocol says of APIs that change groups.
+pub(super) const LET_IN: &str = "Groups; names and ids of topics. POLICY_VIOLATION for a group that belongs to somebody else and is let in.";
 
-/// JoinGroup.
-pub(super) fn join(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    with_members(ask, Class::Subscription, Embedded::Subscription)
-}
-
-/// SyncGroup.
-pub(super) fn sync(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    let root = ask.message.root();
-    let says = |name| root.text_in(name).is_some();
-    if ask.version() >= SYNC_PROTOCOL_FROM && !(says(field::PROTOCOL_TYPE) && says(field::PROTOCOL_NAME)) {
-        return refuse(ask, ErrorCode::InconsistentGroupProtocol);
-    }
-    with_members(ask, Class::Assignment, Embedded::Assignment)
-}
-
-/// Heartbeat and LeaveGroup.
-pub(super) fn plain(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    let mut edits = Edits::new();
-    match judge_named(ask, Operation::Read, &mut edits) {
-        Ok(()) => ask.forward(edits, Then::Nothing),
-        Err(error) => refuse(ask, error),
-    }
-}
-
-fn with_members(ask: &mut Ask<'_>, class: Class, message: Embedded) -> Result<Plan, Stop> {
-    let mut edits = Edits::new();
-    if let Err(error) = judge_named(ask, Operation::Read, &mut edits) {
-        return refuse(ask, error);
-    }
-    let names = &ask.view.names;
-    let protocol = match ask.message.first(Class::ProtocolType) {
-        _ if names.is_transparent() => Protocol::Other,
-        None => Protocol::Unknown,
-        Some(protocol) if protocol.text() == Some(CONSUMER_PROTOCOL) => Protocol::Consumer,
-        Some(_) => Protocol::Other,
-    };
-    if let Some(tail) = tail_of(protocol) {
-        for node in ask.message.all(class) {
-            let bytes = node.bytes().unwrap_or_default();
-            // What cannot be read is the members' own business, as it is at a broker: nothing physical is in it.
-            if let Ok(renamed) = embedded::rename(names, (message, tail), Direction::ToPhysical, bytes) {
-                edits.set_bytes(node, Some(&renamed));
-            }
-        }
-    }
-    let id = ask.message.first(Class::GroupId).and_then(Node::text);
-    let physical = names.physical_group(id.unwrap_or_default());
-    let company = physical.map_or(Company::Mixed, |group| company_of(names, &group));
-    ask.forward(edits, Then::Members(Members { protocol, company }))
-}
-
-/// What may follow in the bytes of members; `None` when nobody reads them. Those that may be of another protocol must look
-/// like this one to their end.
-pub(super) fn tail_of(protocol: Protocol) -> Option<Tail> {
-    match protocol {
-        Protocol::Consumer => Some(Tail::Anything),
-        Protocol::Unknown => Some(Tail::Nothing),
-        Protocol::Other => None,
-    }
-}
+/// What a broker says to a member without a group.
+pub(super) const NO_GROUP_ID: &str = "GroupId can't be empty.";
 
 /// Who may be a member of a group of the physical cluster.
 pub(super) fn company_of(names: &Names, physical: &str) -> Company {
@@ -84,16 +21,6 @@ pub(super) fn company_of(names: &Names, physical: &str) -> Company {
         true => Company::Mixed,
         false => Company::Own,
     }
-}
-
-/// Answers with an error at the top level.
-fn refuse(ask: &Ask<'_>, error: ErrorCode) -> Result<Plan, Stop> {
-    let mut response = ask.response()?;
-    response.set(field::ERROR_CODE, error);
-    if ask.api == Api::JoinGroup && ask.version() >= JOIN_NULLABLE_PROTOCOL_FROM {
-        response.set(field::PROTOCOL_NAME, Value::Null);
-    }
-    ask.reply(&response)
 }
 
 /// Judges the one group of a request and gives it its physical id.
@@ -165,8 +92,15 @@ pub(super) fn judge_own_id(ask: &mut Ask<'_>, id: &str, operation: Operation) ->
     }
 }
 
+/// How a message says that there is no member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoMember {
+    Null,
+    Empty,
+}
+
 /// Where a group keeps offsets only, it has no members: what is said of one there is left out.
-pub(super) fn without_member(ask: &Ask<'_>, of: Node<'_>, edits: &mut Edits) {
+pub(super) fn without_member(ask: &Ask<'_>, of: Node<'_>, none: NoMember, edits: &mut Edits) {
     if !ask.view.is_foreign() {
         return;
     }
@@ -176,10 +110,71 @@ pub(super) fn without_member(ask: &Ask<'_>, of: Node<'_>, edits: &mut Edits) {
         }
     }
     if let Some(node) = of.child(field::MEMBER_ID).filter(|node| !node.is_null()) {
-        // The only API whose field cannot be null.
-        edits.set_text(node, (ask.api == Api::OffsetCommit).then_some(""));
+        edits.set_text(node, (none == NoMember::Empty).then_some(""));
     }
     if let Some(node) = of.child(field::GROUP_INSTANCE_ID) {
         edits.set_text(node, None);
     }
+}
+
+/// Whether the group's id is more than blank, which Java takes all control characters for.
+pub(super) fn names_a_group(ask: &Ask<'_>) -> bool {
+    let id = ask.message.first(Class::GroupId).and_then(Node::text);
+    id.is_some_and(|id| id.chars().any(|c| c > ' '))
+}
+
+/// Sends on what is allowed of the only array of a request.
+pub(super) fn split(
+    ask: &mut Ask<'_>,
+    operation: Operation,
+    answered: Field,
+    operations: Asked,
+) -> Result<Plan, Stop> {
+    let mut edits = Edits::new();
+    let mut refused: Vec<RefusedGroup> = Vec::new();
+    let mut kept = 0;
+    let Some(array) = ask.message.first(Class::GroupId) else {
+        return ask.reply(&ask.response()?);
+    };
+    let judge = match operation {
+        Operation::Delete => judge_own_id,
+        _ => judge_id,
+    };
+    for node in array.children() {
+        let id = node.text().unwrap_or_default();
+        match judge(ask, id, operation) {
+            Ok(physical) => {
+                edits.set_text(node, Some(&physical));
+                kept += 1;
+            }
+            Err(error) => {
+                edits.remove_item(array, node);
+                refused.push(RefusedGroup {
+                    group: id.to_owned(),
+                    error: error.code(),
+                });
+            }
+        }
+    }
+    if answered == field::RESULTS {
+        refused.sort_by(|a, b| a.group.cmp(&b.group));
+        refused.dedup_by(|a, b| a.group == b.group);
+    }
+    if kept == 0 {
+        let mut response = ask.response()?;
+        for group in &refused {
+            let item = item(&response, answered, group);
+            response.push(answered, item);
+        }
+        return ask.reply(&response);
+    }
+    ask.forward(edits, Then::Groups { refused, operations })
+}
+
+/// A group that was refused, as it is answered.
+pub(super) fn item(response: &Item, answered: Field, group: &RefusedGroup) -> Item {
+    let mut item = response.item(answered);
+    item.set(field::GROUP_ID, group.group.as_str())
+        .set(field::ERROR_CODE, group.error);
+    item
 }

@@ -2,7 +2,7 @@
 //! and the others are answered by items that were made when they were refused.
 
 use super::ask::{Ask, Stop};
-use super::back::Back;
+use super::back::{Back, BadAnswer};
 use super::error_code::ErrorCode;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
@@ -70,14 +70,14 @@ impl Sieve {
     }
 
     /// Sends on what is left, or answers when that is nothing.
-    pub(super) fn finish(mut self, ask: &Ask<'_>, then: fn(Refusals) -> Then) -> Result<Plan, Stop> {
+    pub(super) fn finish(mut self, ask: &Ask<'_>) -> Result<Plan, Stop> {
         if self.kept > 0 {
             let refusals = Refusals {
                 answered: self.answered,
                 items: self.refused,
                 errors: self.errors,
             };
-            return ask.forward(self.edits, then(refusals));
+            return ask.forward(self.edits, Then::Refusals(refusals));
         }
         for item in self.refused {
             self.response.push(self.answered, item);
@@ -100,16 +100,6 @@ impl Refusals {
         self.errors.iter().copied()
     }
 
-    /// Nothing was refused.
-    #[cfg(test)]
-    pub(super) fn none() -> Self {
-        Self {
-            answered: field::TOPICS,
-            items: Vec::new(),
-            errors: Vec::new(),
-        }
-    }
-
     /// Adds them to the answer.
     pub(super) fn append(&self, message: Message<'_>, edits: &mut Edits) {
         if let Some(array) = message.root().child(self.answered) {
@@ -120,12 +110,20 @@ impl Refusals {
     }
 }
 
-/// An answer that needs nothing but its refusals added.
-pub(super) fn answered(back: &Back<'_>, message: Message<'_>, refusals: &Refusals, edits: &mut Edits) {
+/// Converts an answer that needs nothing but its refusals added.
+pub(super) fn with_refusals(
+    back: &mut Back<'_>,
+    message: Message<'_>,
+    edits: &mut Edits,
+) -> Result<(), BadAnswer> {
+    let Then::Refusals(refusals) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
     back.convert(message.root(), edits);
     if !failed(message) {
         refusals.append(message, edits);
     }
+    Ok(())
 }
 
 /// Whether a request failed as a whole. Brokers answer it without items then.

@@ -4,8 +4,8 @@
 use bytes::Buf as _;
 use smallvec::SmallVec;
 
-use super::TAPE;
 use super::error_code::ErrorCode;
+use super::tape::TAPE;
 use crate::vcluster::pending::{FetchedTopics, Then};
 use crate::vcluster::plan::{Answer, Plan};
 use crate::wire::{Class, Detail, Node, Segments, walk_response};
@@ -75,7 +75,7 @@ impl LocalErrors {
     pub(super) fn add_all_of_pending(&mut self, then: &Then) {
         let mut add = |code| self.add(code);
         match then {
-            Then::Topics(refused) => refused.iter().for_each(|topic| {
+            Then::Topics(_, refused) => refused.iter().for_each(|topic| {
                 let mut partitions = topic.partitions.iter();
                 if partitions.any(|index| !topic.invalid.contains(index)) {
                     add(topic.error);
@@ -94,17 +94,12 @@ impl LocalErrors {
             Then::Groups { refused, .. } => refused.iter().for_each(|group| add(group.error)),
             Then::Configs(refused) => refused.iter().for_each(|config| add(config.error)),
             Then::Transactions(refused) => refused.iter().for_each(|transaction| add(transaction.error)),
-            Then::Refusals(refusals)
-            | Then::Created(refusals)
-            | Then::Altered(refusals)
-            | Then::TopicPartitions(refusals) => refusals.errors().for_each(|error| add(error.code())),
+            Then::Refusals(refusals) => refusals.errors().for_each(|error| add(error.code())),
             Then::Nothing
             | Then::Cluster(_)
             | Then::Members(_)
             | Then::ListedTransactions(_)
-            | Then::AllTopicPartitions
-            | Then::ConfigResources
-            | Then::LogDirs => {}
+            | Then::Filtered => {}
         }
     }
 }

@@ -2,15 +2,46 @@
 //! from one to another. What paths there are, and how large a disk is, only the physical cluster's own view tells.
 
 use super::ask::{Ask, Stop};
-use super::back::Back;
+use super::back::{self, Back, BadAnswer};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::ErrorCode;
-use super::topics::{self, Shape};
-use super::{items, offsets, replicas};
+use super::items;
+use super::topics::{self, COMMITTED, Shape};
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Edits, Message, field};
 use klamm_raft::model::Operation;
+
+pub(super) const ALTER_REPLICA_LOG_DIRS: Api = Api {
+    key: 34,
+    versions: Versions::new(1, 2),
+    rights: "ALTER on the cluster",
+    on_the_way: "Through `passthrough`; elsewhere POLICY_VIOLATION for those who have the right.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(alter),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const DESCRIBE_LOG_DIRS: Api = Api {
+    key: 35,
+    versions: Versions::new(1, 5),
+    rights: "DESCRIBE on the cluster",
+    on_the_way: "Topics of this virtual cluster. Paths (elsewhere `log-dir-0`) and sizes of disks are told through `passthrough` only.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::everything(described),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
 
 /// AlterReplicaLogDirs.
 const ALTER: Shape = Shape {
@@ -18,21 +49,19 @@ const ALTER: Shape = Shape {
     answered: field::RESULTS,
     name: field::TOPIC_NAME,
     repeated: topics::Repeated::Listed,
-    ..offsets::COMMIT
+    ..COMMITTED
 };
 
 /// DescribeLogDirs.
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.gate.allows(Operation::Describe, Resource::CLUSTER) {
-        let mut response = ask.response()?;
-        response.set(field::ERROR_CODE, ErrorCode::ClusterAuthorizationFailed);
-        return ask.reply(&response);
+        return ask.refuse(ErrorCode::ClusterAuthorizationFailed);
     }
-    replicas::forward_known(ask, field::TOPICS, Then::LogDirs)
+    topics::forward_known(ask)
 }
 
 /// AlterReplicaLogDirs.
-pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let error = match items::may_alter(ask) {
         Ok(()) => return ask.forward(Edits::new(), Then::Nothing),
         Err(error) => error,
@@ -44,10 +73,10 @@ pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 }
 
 /// The answer to DescribeLogDirs.
-pub(super) fn described(back: &Back<'_>, message: Message<'_>, edits: &mut Edits) {
-    back.convert(message.root(), edits);
+fn described(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    back::renamed(back, message, edits)?;
     if back.names.is_transparent() {
-        return;
+        return Ok(());
     }
     for (result, number) in message.root().items(field::RESULTS).zip(0..) {
         if let Some(path) = result.child(field::LOG_DIR) {
@@ -59,4 +88,5 @@ pub(super) fn described(back: &Back<'_>, message: Message<'_>, edits: &mut Edits
             }
         }
     }
+    Ok(())
 }

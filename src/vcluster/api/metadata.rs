@@ -5,17 +5,40 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::ask::{Ask, Stop, Verdict};
-use super::back::{Back, cluster_operations};
-use super::error_code::ErrorCode;
+use super::back::{Back, BadAnswer, cluster_operations, mark_leaderless};
+use super::description::{
+    Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way, Whom,
+};
+use super::error_code::{ErrorCode, naming_error};
 use crate::authz::Resource;
 use crate::vcluster::pending::{Asked, MetadataThen, RefusedMetadata, Then, TopicKey};
-use crate::vcluster::plan::{Answer, Attempt, Forward, Plan};
+use crate::vcluster::plan::{Answer, Attempt, Plan};
 use crate::vcluster::rename::Alias;
 use crate::wire::{
-    Class, Detail, Edits, Item, Message, Node, RequestHeader, Segments, Tape, Value, WireError, field,
-    walk_request,
+    Detail, Edits, Item, Message, Node, RequestHeader, Segments, Tape, Value, WireError, field, walk_request,
 };
-use klamm_raft::model::{Operation, TopicName};
+use klamm_raft::model::Operation;
+
+pub(super) const METADATA: Api = Api {
+    key: 3,
+    versions: Versions::new(0, 13),
+    rights: "DESCRIBE on the topic; to create it CREATE on it or on the cluster",
+    on_the_way: "Asked anew for topics that the caller may describe; brokers, controller, cluster id, names, ids and bitfields of the answer are the virtual cluster's. Topics are created through `passthrough`, and in the namespace of a Standard cluster.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::everything(request),
+        response: Response::classified(answer),
+        way: Way::All {
+            to: Whom::Any,
+            unanswered: ErrorCode::LeaderNotAvailable,
+            arrays: &[field::BROKERS, field::TOPICS],
+        },
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: Some(
+            "Whoever has logged in may know the brokers. Of topics, those are asked for that the caller may describe, or the answer is filtered by that right.",
+        ),
+    }),
+};
 
 /// Before it an empty list means all topics, and there is no way to ask for none.
 const EMPTY_MEANS_NONE_FROM: i16 = 1;
@@ -45,7 +68,7 @@ enum Known<'a> {
     ById(Cow<'a, Alias>),
 }
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let mut wanted = match root.child(field::TOPICS) {
         Some(topics) if is_for_all(topics, ask.version()) => all(ask),
@@ -72,11 +95,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
     let frame = upstream(ask, &wanted)?;
     let answer = Answer::Expected(ask.pending(Then::Metadata(then)));
-    Ok(Plan::Forward(Forward {
-        permit: ask.gate.permit(),
-        frame,
-        answer,
-    }))
+    ask.forward_frame(frame, answer)
 }
 
 fn is_for_all(topics: Node<'_>, version: i16) -> bool {
@@ -251,15 +270,6 @@ impl Creation {
     }
 }
 
-/// What is no topic's name at all is told apart from what is not there.
-pub(super) fn naming_error(error: ErrorCode, name: &str) -> ErrorCode {
-    if error == ErrorCode::UnknownTopicOrPartition && name.parse::<TopicName>().is_err() {
-        ErrorCode::InvalidTopic
-    } else {
-        error
-    }
-}
-
 /// Refuses a request that is not valid. One without name and id breaks a broker of a version that takes ids.
 fn refuse_all(ask: &Ask<'_>, topics: Node<'_>) -> Result<Plan, Stop> {
     let error = match ask.version() {
@@ -382,13 +392,10 @@ fn refused_item(response: &Item, refused: &RefusedMetadata, operations: Asked) -
 }
 
 /// The answer.
-pub(super) fn answer(
-    back: &mut Back<'_>,
-    message: Message<'_>,
-    empty: &Item,
-    then: &MetadataThen,
-    edits: &mut Edits,
-) {
+fn answer(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::Metadata(then) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
     let root = message.root();
     back.topics = then.topics;
     back.filter = then.filter;
@@ -396,26 +403,14 @@ pub(super) fn answer(
     back.operations = then.topic_operations;
     back.convert(root, edits);
     let Some(array) = root.child(field::TOPICS) else {
-        return;
+        return Ok(());
     };
+    let empty = back.empty()?;
     for topic in array.children() {
         mark_leaderless(back, topic, edits);
     }
     for refused in &then.refused {
-        edits.append(array, &refused_item(empty, refused, then.topic_operations));
+        edits.append(array, &refused_item(&empty, refused, then.topic_operations));
     }
-}
-
-/// A partition whose leader clients cannot be told has none for the moment.
-pub(super) fn mark_leaderless(back: &Back<'_>, topic: Node<'_>, edits: &mut Edits) {
-    for partition in topic.items(field::PARTITIONS) {
-        let leader = partition.i32_in(field::LEADER_ID).unwrap_or(-1);
-        let error = partition.child_of(Class::ErrorCode);
-        if let Some(error) = error.filter(|error| error.int() == Some(0))
-            && leader >= 0
-            && back.virtual_broker(leader) < 0
-        {
-            edits.set_int(error, ErrorCode::LeaderNotAvailable.code().into());
-        }
-    }
+    Ok(())
 }

@@ -2,23 +2,74 @@
 //! same for share groups.
 
 use super::ask::{Ask, Stop};
-use super::back::Back;
-use super::error_code::ErrorCode;
-use super::group;
-use super::table::Api;
-use super::topics::{self, Shape};
+use super::back::{Back, BadAnswer};
+use super::description::{
+    Ahead, AnsweredBy, Api, Connection, Forwarded, Offsets, Request, Response, Versions, Way,
+};
+use super::error_code::{ErrorCode, in_words_or_none};
+use super::group::{self, NoMember};
+use super::topics::{self, LISTED, Shape};
 use crate::vcluster::pending::{FetchedGroup, FetchedTopics, RefusedTopic, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
 use klamm_raft::model::Operation;
 
-pub(super) const SHAPE: Shape = Shape {
-    when_refused,
-    ..super::offsets::LIST
+pub(super) const OFFSET_FETCH: Api = Api {
+    key: 9,
+    versions: Versions::new(1, 10),
+    rights: "DESCRIBE on the group and the topic",
+    on_the_way: "Groups; names or ids. \"All\" is what the caller may describe.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::everything_abroad(of_group),
+        response: Response::classified(answer_of_group),
+        way: Way::Offsets(Offsets::Fetch),
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
 };
 
-/// The first version with many groups.
-const MANY_GROUPS_FROM: i16 = 8;
+pub(super) const DESCRIBE_SHARE_GROUP_OFFSETS: Api = Api {
+    key: 90,
+    versions: Versions::new(0, 1),
+    rights: "DESCRIBE on the group and the topic",
+    on_the_way: "Groups; names, ids. \"All\" is what the caller may describe.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(of_share_groups),
+        response: Response::classified(answer_of_share_groups),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+/// What is particular to a kind of group.
+struct Kind {
+    shape: &'static Shape,
+    /// The first version with many groups.
+    many_groups_from: i16,
+}
+
+/// Groups of consumers.
+const GROUP: Kind = Kind {
+    shape: &Shape {
+        when_refused,
+        ..LISTED
+    },
+    many_groups_from: 8,
+};
+
+/// Share groups.
+const SHARE_GROUP: Kind = Kind {
+    shape: &Shape {
+        name: field::TOPIC_NAME,
+        when_refused: without_start,
+        ..LISTED
+    },
+    many_groups_from: 0,
+};
+
 /// The first version with an error code beside the topics.
 const TOP_LEVEL_ERROR_FROM: i16 = 2;
 
@@ -34,20 +85,35 @@ fn when_refused(partition: &mut Item, _: i16) {
         .set(field::METADATA, "");
 }
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn without_start(partition: &mut Item, error: i16) {
+    partition.set(field::START_OFFSET, -1_i64);
+    in_words_or_none(partition, error);
+}
+
+/// OffsetFetch.
+fn of_group(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    request(ask, &GROUP)
+}
+
+/// DescribeShareGroupOffsets.
+fn of_share_groups(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    request(ask, &SHARE_GROUP)
+}
+
+fn request(ask: &mut Ask<'_>, kind: &Kind) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let root = ask.message.root();
     let arrays = ask.message.all(Class::PartitionIndex);
     if arrays.map(Node::count).sum::<usize>() > MAX_PARTITIONS {
         return Err(Stop::Malformed);
     }
-    if ask.api == Api::DescribeShareGroupOffsets || ask.version() >= MANY_GROUPS_FROM {
-        return many(ask, root.child(field::GROUPS), edits);
+    if ask.version() >= kind.many_groups_from {
+        return many(ask, kind, root.child(field::GROUPS), edits);
     }
     if is_elsewhere(ask, root) {
         return ask.reply(&ask.response()?);
     }
-    let fetched = fetched_group(ask, root, &mut edits)?;
+    let fetched = fetched_group(ask, kind, root, &mut edits)?;
     match &fetched.topics {
         FetchedTopics::Refused(error) => refuse_one(ask, *error),
         _ => ask.forward(edits, Then::OffsetFetch(vec![fetched])),
@@ -68,11 +134,7 @@ fn have_no_offset(refused: &mut RefusedTopic) {
     }
 }
 
-fn shape(api: Api) -> &'static Shape {
-    topics::shape_of(api).unwrap_or(&SHAPE)
-}
-
-fn many(ask: &mut Ask<'_>, groups: Option<Node<'_>>, mut edits: Edits) -> Result<Plan, Stop> {
+fn many(ask: &mut Ask<'_>, kind: &Kind, groups: Option<Node<'_>>, mut edits: Edits) -> Result<Plan, Stop> {
     let mut fetched = Vec::new();
     let mut kept = 0;
     for (place, (array, node)) in groups
@@ -84,7 +146,7 @@ fn many(ask: &mut Ask<'_>, groups: Option<Node<'_>>, mut edits: Edits) -> Result
             edits.remove_item(array, node);
             continue;
         }
-        let group = fetched_group(ask, node, &mut edits)?;
+        let group = fetched_group(ask, kind, node, &mut edits)?;
         match &group.topics {
             FetchedTopics::Refused(_) => edits.remove_item(array, node),
             _ => kept += 1,
@@ -105,7 +167,12 @@ fn many(ask: &mut Ask<'_>, groups: Option<Node<'_>>, mut edits: Edits) -> Result
 }
 
 /// Judges a group and its topics. What is allowed gets its physical names.
-fn fetched_group(ask: &mut Ask<'_>, node: Node<'_>, edits: &mut Edits) -> Result<FetchedGroup, Stop> {
+fn fetched_group(
+    ask: &mut Ask<'_>,
+    kind: &Kind,
+    node: Node<'_>,
+    edits: &mut Edits,
+) -> Result<FetchedGroup, Stop> {
     let id = node.text_in(field::GROUP_ID).unwrap_or_default();
     let topics = match group::judge_id(ask, id, Operation::Describe) {
         Err(error) => FetchedTopics::Refused(error.code()),
@@ -116,10 +183,10 @@ fn fetched_group(ask: &mut Ask<'_>, node: Node<'_>, edits: &mut Edits) -> Result
             if let Some(group) = node.child(field::GROUP_ID) {
                 edits.set_text(group, Some(&physical));
             }
-            group::without_member(ask, node, edits);
+            group::without_member(ask, node, NoMember::Null, edits);
             match node.child(field::TOPICS) {
                 Some(topics) if !topics.is_null() => {
-                    let mut refused = topics::split(ask, shape(ask.api), node, edits)?.refused;
+                    let mut refused = topics::split(ask, kind.shape, node, edits)?.refused;
                     refused.iter_mut().for_each(have_no_offset);
                     FetchedTopics::Named(refused)
                 }
@@ -143,7 +210,7 @@ fn refuse_one(ask: &Ask<'_>, error: i16) -> Result<Plan, Stop> {
     let topics = ask.message.root().items(field::TOPICS);
     let refused = topics.filter_map(|topic| topics::refused(topic, ErrorCode::GroupAuthorizationFailed));
     let refused: Vec<_> = refused.map(|topic| RefusedTopic { error, ..topic }).collect();
-    topics::reply(ask, &SHAPE, &refused)
+    topics::reply(ask, GROUP.shape, &refused)
 }
 
 fn refused_group(response: &Item, group: &str, error: i16) -> Item {
@@ -152,20 +219,30 @@ fn refused_group(response: &Item, group: &str, error: i16) -> Item {
     item
 }
 
-/// The answer.
-pub(super) fn answer(
-    back: &Back<'_>,
+/// The answer to OffsetFetch.
+fn answer_of_group(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    answer(back, message, &GROUP, edits)
+}
+
+/// The answer to DescribeShareGroupOffsets.
+fn answer_of_share_groups(
+    back: &mut Back<'_>,
     message: Message<'_>,
-    (api, empty): (Api, &Item),
-    fetched: &[FetchedGroup],
     edits: &mut Edits,
-) {
-    let root = message.root();
+) -> Result<(), BadAnswer> {
+    answer(back, message, &SHARE_GROUP, edits)
+}
+
+fn answer(back: &Back<'_>, message: Message<'_>, kind: &Kind, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::OffsetFetch(fetched) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
+    let (root, empty) = (message.root(), back.empty()?);
     let Some(array) = root.child(field::GROUPS) else {
         if let Some(group) = fetched.first() {
-            topics_of(back, root, (api, empty), group, edits);
+            topics_of(back, root, (kind.shape, &empty), group, edits);
         }
-        return;
+        return Ok(());
     };
     let item = empty.item(field::GROUPS);
     for node in array.children() {
@@ -181,13 +258,14 @@ pub(super) fn answer(
         if let Some(words) = node.child_of(Class::ErrorMessage) {
             back.error_message(node, words, edits);
         }
-        topics_of(back, node, (api, &item), group, edits);
+        topics_of(back, node, (kind.shape, &item), group, edits);
     }
     for group in fetched {
         if let FetchedTopics::Refused(error) = &group.topics {
-            edits.append(array, &refused_group(empty, &group.group, *error));
+            edits.append(array, &refused_group(&empty, &group.group, *error));
         }
     }
+    Ok(())
 }
 
 /// Converts the topics of one group. Of all topics those are shown that the caller may describe; refused ones are added
@@ -195,7 +273,7 @@ pub(super) fn answer(
 fn topics_of(
     back: &Back<'_>,
     node: Node<'_>,
-    (api, item): (Api, &Item),
+    (shape, item): (&Shape, &Item),
     group: &FetchedGroup,
     edits: &mut Edits,
 ) {
@@ -216,6 +294,6 @@ fn topics_of(
     if let FetchedTopics::Named(refused) = &group.topics
         && !failed
     {
-        topics::splice(shape(api), node, item, refused, edits);
+        topics::splice(shape, node, item, refused, edits);
     }
 }

@@ -3,49 +3,97 @@
 use std::collections::HashSet;
 
 use super::ask::{Ask, Stop};
+use super::description::{
+    Ahead, AnsweredBy, Api, Connection, Forwarded, Offsets, Request, Response, Versions, Way,
+};
 use super::error_code::ErrorCode;
-use super::group;
-use super::topics::{self, Repeated, Shape};
+use super::group::{self, LET_IN, NoMember};
+use super::topics::{self, COMMITTED, LISTED, Repeated, Shape};
 use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedTopic, Then};
 use crate::vcluster::plan::Plan;
-use crate::wire::{Class, Edits, Item, field};
+use crate::wire::{Class, Edits, field};
 use klamm_raft::model::Operation;
 
-pub(super) const LIST: Shape = Shape {
-    operation: Some(Operation::Describe),
-    topics: field::TOPICS,
-    answered: field::TOPICS,
-    name: field::NAME,
-    partitions: field::PARTITIONS,
-    index: field::PARTITION_INDEX,
-    when_refused: by_schema,
-    repeated: Repeated::Listed,
+pub(super) const LIST_OFFSETS: Api = Api {
+    key: 2,
+    versions: Versions::new(1, 11),
+    rights: "DESCRIBE on the topic",
+    on_the_way: "Names.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(list),
+        response: Response::classified(topics::with_refusals),
+        way: Way::Leader,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
 };
 
-pub(super) const FOR_LEADER_EPOCH: Shape = Shape {
+pub(super) const OFFSET_FOR_LEADER_EPOCH: Api = Api {
+    key: 23,
+    versions: Versions::new(2, 4),
+    rights: "CLUSTER_ACTION on the cluster, or DESCRIBE on the topic",
+    on_the_way: "Names.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(for_leader_epoch),
+        response: Response::classified(topics::with_refusals),
+        way: Way::Leader,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const OFFSET_COMMIT: Api = Api {
+    key: 8,
+    versions: Versions::new(2, 10),
+    rights: "READ on the group and the topic",
+    on_the_way: "Group; names or ids.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::everything_abroad(commit),
+        response: Response::classified(topics::with_refusals),
+        way: Way::Offsets(Offsets::Commit),
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const OFFSET_DELETE: Api = Api {
+    key: 47,
+    versions: Versions::new(0, 0),
+    rights: "DELETE on the group, READ on the topic",
+    on_the_way: LET_IN,
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(delete),
+        response: Response::classified(topics::with_refusals),
+        way: Way::Offsets(Offsets::Delete),
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+/// OffsetForLeaderEpoch.
+const FOR_LEADER_EPOCH: Shape = Shape {
     name: field::TOPIC,
     index: field::PARTITION,
-    ..LIST
+    ..LISTED
 };
 
-pub(super) const COMMIT: Shape = Shape {
-    operation: Some(Operation::Read),
-    repeated: Repeated::JoinedWithAll,
-    ..LIST
+/// The same, where the request as a whole was allowed.
+const FOR_LEADER_EPOCH_OF_ALL: Shape = Shape {
+    operation: None,
+    ..FOR_LEADER_EPOCH
 };
-
-pub(super) const DELETE: Shape = COMMIT;
-
-/// What a broker says of a refused partition is the schema's default.
-fn by_schema(_: &mut Item, _: i16) {}
 
 /// ListOffsets.
-pub(super) fn list(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn list(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = as_consumer(ask);
-    let mut split = topics::split(ask, &LIST, ask.message.root(), &mut edits)?;
+    let mut split = topics::split(ask, &LISTED, ask.message.root(), &mut edits)?;
     split.refused = as_listed(split.refused);
-    topics::finish(ask, &LIST, split, edits)
+    topics::finish(ask, &LISTED, split, edits)
 }
 
 /// Refusals of ListOffsets as brokers put them. To name a partition twice is a fault, whether there is such a topic or not,
@@ -72,50 +120,44 @@ fn as_listed(refused: Vec<RefusedTopic>) -> Vec<RefusedTopic> {
 }
 
 /// OffsetForLeaderEpoch: brokers may ask too, so CLUSTER_ACTION is as good as DESCRIBE on each topic.
-pub(super) fn for_leader_epoch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn for_leader_epoch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let edits = as_consumer(ask);
     if ask
         .gate
         .allows_quietly(Operation::ClusterAction, Resource::CLUSTER)
     {
-        let every_topic = Shape {
-            operation: None,
-            ..FOR_LEADER_EPOCH
-        };
-        return topics::request(ask, &every_topic, edits);
+        return topics::request(ask, &FOR_LEADER_EPOCH_OF_ALL, edits);
     }
     topics::request(ask, &FOR_LEADER_EPOCH, edits)
 }
 
 /// OffsetCommit.
-pub(super) fn commit(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn commit(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     match group::judge(ask, Operation::Read, &mut edits) {
         Ok(()) => {
-            group::without_member(ask, ask.message.root(), &mut edits);
-            topics::request(ask, &COMMIT, edits)
+            group::without_member(ask, ask.message.root(), NoMember::Empty, &mut edits);
+            topics::request(ask, &COMMITTED, edits)
         }
-        Err(error) => topics::refuse_all(ask, &COMMIT, error),
+        Err(error) => topics::refuse_all(ask, &COMMITTED, error),
     }
 }
 
 /// OffsetDelete.
-pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let judged = group::judge_own_named(ask, Operation::Delete, &mut edits);
     let failed = ask.aim.failed.filter(|error| *error != ErrorCode::None);
     if let Some(error) = judged.err().or(failed) {
-        let mut response = ask.response()?;
-        response.set(field::ERROR_CODE, error);
-        return ask.reply(&response);
+        return ask.refuse(error);
     }
-    let split = topics::split(ask, &DELETE, ask.message.root(), &mut edits)?;
+    let split = topics::split(ask, &COMMITTED, ask.message.root(), &mut edits)?;
     let may_be_left_out = ask.view.is_foreign() && split.refused.is_empty();
     match may_be_left_out || ask.aim.failed.is_some() {
-        true => topics::finish(ask, &DELETE, split, edits),
+        true => topics::finish(ask, &COMMITTED, split, edits),
         // Also when nothing is left: only the coordinator knows whether there is such a group, and whether anything of it
         // may be deleted.
-        false => ask.forward(edits, Then::Topics(split.refused)),
+        false => ask.forward(edits, Then::Topics(&COMMITTED, split.refused)),
     }
 }
 

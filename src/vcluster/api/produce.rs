@@ -1,15 +1,31 @@
 //! Produce: records are neither copied nor read, but for the headers of their batches.
 
 use super::ask::{Ask, Stop};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::ErrorCode;
 use super::topics::{self, Repeated, Shape};
-use super::txn;
+use super::transactional_id;
 use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
 use crate::vcluster::producer::{ProducerIds, is_plain};
 use crate::wire::{Class, Edits, Item, Node, batch_headers, field};
 use klamm_raft::model::Operation;
 
-pub(super) const SHAPE: Shape = Shape {
+pub(super) const PRODUCE: Api = Api {
+    key: 0,
+    versions: Versions::new(3, 13).announced_from(0),
+    rights: "WRITE on the topic; WRITE on the transactional id where batches are transactional",
+    on_the_way: "Names or ids of topics. Announced from 0, as brokers do for old librdkafka. Records are not read, but for the headers of batches, in which [producer ids are marked](VIRTUAL-CLUSTERS.md#producer-ids).",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(topics::with_refusals),
+        way: Way::Leader,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+const SHAPE: Shape = Shape {
     operation: Some(Operation::Write),
     topics: field::TOPIC_DATA,
     answered: field::RESPONSES,
@@ -30,7 +46,7 @@ fn when_refused(partition: &mut Item, error: i16) {
     }
 }
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let wants_answer = root.child(field::ACKS).and_then(|acks| acks.int()) != Some(0);
     let mut edits = Edits::new();
@@ -92,7 +108,7 @@ fn judge_batches(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> 
     if is_transactional {
         return match id {
             Some(_) if ask.view.is_foreign() => Err(ErrorCode::PolicyViolation),
-            Some(_) => txn::judge(ask, edits),
+            Some(_) => transactional_id::judge(ask, edits),
             None => Err(ErrorCode::TransactionalIdAuthorizationFailed),
         };
     }

@@ -1,19 +1,36 @@
 //! InitProducerId, for idempotent and for transactional producers.
 
 use super::ask::{Ask, Stop};
+use super::back;
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::ErrorCode;
-use super::txn;
+use super::transactional_id;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Edits, field};
 use klamm_raft::model::Operation;
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+pub(super) const INIT_PRODUCER_ID: Api = Api {
+    key: 22,
+    versions: Versions::new(0, 5),
+    rights: "WRITE on the transactional id; without one IDEMPOTENT_WRITE on the cluster, or WRITE on any topic",
+    on_the_way: "Transactional id, if there is one.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(back::renamed),
+        way: Way::Home,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let is_transactional = ask.message.root().text_in(field::TRANSACTIONAL_ID).is_some();
     let judged = if is_transactional {
-        txn::judge(ask, &mut edits)
+        transactional_id::judge(ask, &mut edits)
     } else {
         judge_idempotent(ask)
     };

@@ -1,17 +1,34 @@
 //! DescribeQuorum: of the physical cluster, which only its own view shows.
 
 use super::ask::{Ask, Stop};
+use super::back;
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::ErrorCode;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
-use crate::wire::{Edits, field};
+use crate::wire::Edits;
 use klamm_raft::model::Operation;
+
+pub(super) const DESCRIBE_QUORUM: Api = Api {
+    key: 55,
+    versions: Versions::new(0, 2),
+    rights: "DESCRIBE on the cluster",
+    on_the_way: "Through `passthrough` only. A controller that is no broker has the id -1, listeners are left out.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(back::renamed),
+        way: Way::Home,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
 
 const NOT_PERMITTED: &str = "Cluster authorization failed.";
 const NOT_SHOWN: &str = "A virtual cluster does not show the quorum of the physical cluster.";
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let (error, words) = if !ask.gate.allows(Operation::Describe, Resource::CLUSTER) {
         (ErrorCode::ClusterAuthorizationFailed, NOT_PERMITTED)
     } else if !ask.view.names.is_transparent() {
@@ -19,9 +36,5 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     } else {
         return ask.forward(Edits::new(), Then::Nothing);
     };
-    let mut response = ask.response()?;
-    response
-        .set(field::ERROR_CODE, error)
-        .set(field::ERROR_MESSAGE, words);
-    ask.reply(&response)
+    ask.refuse_in_words(error, Some(words))
 }

@@ -2,11 +2,20 @@
 //! none of a tenant's business. What cannot be asked is refused as by a broker.
 
 use super::ask::{Ask, Stop};
+use super::description::{AnsweredBy, Api, Request, Versions};
 use super::error_code::ErrorCode;
 use crate::authz::Resource;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Node, Value, field};
 use klamm_raft::model::Operation;
+
+pub(super) const DESCRIBE_CLIENT_QUOTAS: Api = Api {
+    key: 48,
+    versions: Versions::new(0, 1),
+    rights: "DESCRIBE_CONFIGS on the cluster",
+    on_the_way: "There are none: a virtual cluster has no quotas, and those of the physical cluster are not told. Stock `kafka-configs --describe --entity-type users` asks for it.",
+    answered_by: AnsweredBy::Gateway(Request::everything(describe)),
+};
 
 /// What quotas can be of.
 const IP: &str = "ip";
@@ -16,7 +25,7 @@ const ENTITY_TYPES: [&str; 3] = ["user", "client-id", IP];
 const EXACT: i64 = 0;
 const WITHOUT_NAME: [(i64, &str); 2] = [(1, "MATCH_TYPE_DEFAULT"), (2, "MATCH_TYPE_SPECIFIED")];
 
-pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut response = ask.response()?;
     let asked = match ask.gate.allows(Operation::DescribeConfigs, Resource::CLUSTER) {
         true => check(ask.message.root()),

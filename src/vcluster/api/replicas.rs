@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 
 use super::ask::{Ask, Stop, Verdict};
+use super::back;
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE, NOT_OWNED, REPEATED};
 use super::items::{self, Sieve};
 use super::topics::{self, Repeated, Shape};
@@ -10,8 +12,68 @@ use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedTopic, Then};
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Alias;
-use crate::wire::{Edits, Field, Item, Node, Value, field};
+use crate::wire::{Edits, Item, Node, Value, field};
 use klamm_raft::model::Operation;
+
+pub(super) const CREATE_PARTITIONS: Api = Api {
+    key: 37,
+    versions: Versions::new(0, 3),
+    rights: "ALTER on the topic",
+    on_the_way: "Names; replica assignments. What an alias or a list shows: as DeleteTopics, or INVALID_PARTITIONS when it has as many partitions already.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::everything(create_partitions),
+        response: Response::classified(items::with_refusals),
+        way: Way::Home,
+        connection: Connection::Free,
+        ahead: Ahead::Grows,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const ELECT_LEADERS: Api = Api {
+    key: 43,
+    versions: Versions::new(0, 2),
+    rights: "ALTER on the cluster",
+    on_the_way: "As AlterReplicaLogDirs.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(elect),
+        response: Response::classified(back::renamed),
+        way: Way::Home,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const ALTER_PARTITION_REASSIGNMENTS: Api = Api {
+    key: 45,
+    versions: Versions::new(0, 1),
+    rights: "ALTER on the cluster",
+    on_the_way: "As AlterReplicaLogDirs; replicas.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(reassign),
+        response: Response::classified(back::renamed),
+        way: Way::Home,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const LIST_PARTITION_REASSIGNMENTS: Api = Api {
+    key: 46,
+    versions: Versions::new(0, 0),
+    rights: "DESCRIBE on the cluster",
+    on_the_way: "Topics of this virtual cluster; replicas.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(list_reassignments),
+        response: Response::classified(back::renamed),
+        way: Way::Home,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
 
 const ELECT: Shape = Shape {
     operation: None,
@@ -49,10 +111,10 @@ fn words(error: i16) -> Value {
 }
 
 /// CreatePartitions.
-pub(super) fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut sieve = Sieve::new(ask, field::RESULTS)?;
     let Some(array) = ask.message.root().child(field::TOPICS) else {
-        return sieve.finish(ask, Then::Refusals);
+        return sieve.finish(ask);
     };
     let repeated = items::repeated(array.children().filter_map(Node::topic_name));
     for name in &repeated {
@@ -94,7 +156,7 @@ pub(super) fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             .set(field::NAME, name)
             .set(field::ERROR_MESSAGE, message);
     }
-    sieve.finish(ask, Then::Refusals)
+    sieve.finish(ask)
 }
 
 /// What a broker says when a topic has as many partitions as are asked for.
@@ -111,7 +173,7 @@ fn not_more(alias: &Alias, topic: Node<'_>) -> Option<String> {
 }
 
 /// ElectLeaders.
-pub(super) fn elect(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn elect(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     match items::may_alter(ask) {
         Ok(()) => ask.forward(Edits::new(), Then::Nothing),
         Err(error) => refuse(ask, &ELECT, error),
@@ -119,7 +181,7 @@ pub(super) fn elect(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 }
 
 /// AlterPartitionReassignments.
-pub(super) fn reassign(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn reassign(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     match items::may_alter(ask) {
         Ok(()) => {
             let mut edits = Edits::new();
@@ -131,42 +193,11 @@ pub(super) fn reassign(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 }
 
 /// ListPartitionReassignments: of the topics of this virtual cluster.
-pub(super) fn list_reassignments(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn list_reassignments(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.gate.allows(Operation::Describe, Resource::CLUSTER) {
-        let mut response = ask.response()?;
-        response
-            .set(field::ERROR_CODE, ErrorCode::ClusterAuthorizationFailed)
-            .set(field::ERROR_MESSAGE, NEEDS_DESCRIBE);
-        return ask.reply(&response);
+        return ask.refuse_in_words(ErrorCode::ClusterAuthorizationFailed, Some(NEEDS_DESCRIBE));
     }
-    forward_known(ask, field::TOPICS, Then::Nothing)
-}
-
-/// Sends on which of its topics a request names, or that it names none and means all; the answer is about topics of
-/// this virtual cluster.
-pub(super) fn forward_known(ask: &mut Ask<'_>, topics: Field, then: Then) -> Result<Plan, Stop> {
-    let mut edits = Edits::new();
-    let named = ask.message.root().child(topics).filter(|array| !array.is_null());
-    let mut kept = 0;
-    if let Some(array) = named {
-        for topic in array.children() {
-            match ask.judge(topic, None)? {
-                Verdict::Forwarded(alias) => {
-                    topics::to_physical(topic, &alias, &mut edits);
-                    kept += 1;
-                }
-                Verdict::Refused(_) => edits.remove_item(array, topic),
-            }
-        }
-    }
-    if !ask.has_home() || (named.is_some_and(|array| array.count() > 0) && kept == 0) {
-        let mut response = ask.response()?;
-        if response.has(field::ERROR_MESSAGE) {
-            response.set(field::ERROR_MESSAGE, Value::Null);
-        }
-        return ask.reply(&response);
-    }
-    ask.forward(edits, then)
+    topics::forward_known(ask)
 }
 
 /// Refuses the whole request: at the top level where the version has one, and for every partition.

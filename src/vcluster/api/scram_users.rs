@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::acls::{self, Answers};
 use super::ask::{Ask, Stop, check_count};
+use super::change::{self, Answers};
+use super::description::{AnsweredBy, Api, Request, Versions};
 use super::error_code::{ErrorCode, NEEDS_ALTER};
 use crate::auth::scram::{MAX_ITERATIONS, MIN_ITERATIONS, credential_of_salted};
 use crate::authz::Resource;
@@ -12,6 +13,22 @@ use crate::vcluster::plan::Plan;
 use crate::wire::{Item, Node, Value, field};
 use klamm_raft::command::Command;
 use klamm_raft::model::{AccountName, Operation, ScramCredential, ScramHash, ScramUser};
+
+pub(super) const DESCRIBE_USER_SCRAM_CREDENTIALS: Api = Api {
+    key: 50,
+    versions: Versions::new(0, 0),
+    rights: "DESCRIBE on the cluster",
+    on_the_way: "SCRAM credentials of the virtual cluster's service accounts; the newest, as above.",
+    answered_by: AnsweredBy::Gateway(Request::everything(describe)),
+};
+
+pub(super) const ALTER_USER_SCRAM_CREDENTIALS: Api = Api {
+    key: 51,
+    versions: Versions::new(0, 0),
+    rights: "ALTER on the cluster",
+    on_the_way: "The same. Who has no service account yet gets one. Names are those of service accounts.",
+    answered_by: AnsweredBy::Gateway(Request::everything(alter)),
+};
 
 const TWICE: &str = "A user credential cannot be altered twice in the same request";
 const NO_NAME: &str = "Username must not be empty";
@@ -34,7 +51,7 @@ const MAX_SALT_BYTES: usize = 1024;
 type Failure = (ErrorCode, &'static str);
 
 /// DescribeUserScramCredentials.
-pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     check_count(ask.message.root().items(field::USERS).count())?;
     let mut response = ask.response()?;
     if !ask.gate.allows(Operation::Describe, Resource::CLUSTER) {
@@ -54,7 +71,7 @@ pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if !ask.is_confirmed()? {
         response
             .set(field::ERROR_CODE, ErrorCode::RequestTimedOut)
-            .set(field::ERROR_MESSAGE, acls::UNCONFIRMED);
+            .set(field::ERROR_MESSAGE, change::UNCONFIRMED);
         return ask.reply(&response);
     }
     let stored = ask.view.directory.scram_credentials();
@@ -113,14 +130,14 @@ enum Change {
 }
 
 /// AlterUserScramCredentials. Each user is changed or not for itself.
-pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     check_count(root.items(field::DELETIONS).count() + root.items(field::UPSERTIONS).count())?;
     let deletions = root.items(field::DELETIONS).map(|item| (item, false));
     let all = deletions.chain(root.items(field::UPSERTIONS).map(|item| (item, true)));
     let permission = match ask.gate.allows(Operation::Alter, Resource::CLUSTER) {
         false => Err((ErrorCode::ClusterAuthorizationFailed, NEEDS_ALTER)),
-        true if !ask.is_confirmed()? => Err((ErrorCode::RequestTimedOut, acls::UNCONFIRMED)),
+        true if !ask.is_confirmed()? => Err((ErrorCode::RequestTimedOut, change::UNCONFIRMED)),
         true => Ok(()),
     };
     let mut results: BTreeMap<&str, Result<Change, Failure>> = BTreeMap::new();
@@ -160,7 +177,7 @@ pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     };
     let answers = Answers {
         done: answer(None)?,
-        refused: answer(Some((ErrorCode::PolicyViolation, acls::REFUSED.into())))?,
+        refused: answer(Some((ErrorCode::PolicyViolation, change::REFUSED.into())))?,
         not_known: answer(Some((ErrorCode::RequestTimedOut, Value::Null)))?,
     };
     let (mut put, mut delete) = (Vec::new(), Vec::new());
@@ -178,7 +195,7 @@ pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         put,
         delete,
     };
-    acls::change(ask, command, &answers)
+    change::change(ask, command, &answers)
 }
 
 fn put(name: &str, item: Node<'_>) -> Result<Change, Failure> {

@@ -16,52 +16,17 @@ use self::commit::Check;
 use self::delete::Deletion;
 use self::parts::{Part, Parts};
 use super::ask::{Aim, Others, is_elsewhere};
+use super::description::{Api, Offsets, Way, Whom};
 use super::error_code::ErrorCode;
 use super::local_errors::LocalErrors;
-use super::table::Api;
 use super::{BadAnswer, Question, plan};
 use crate::vcluster::brokers::VirtualBroker;
 use crate::vcluster::plan::{Attempt, Call, CallResult, Caller, CloseReason, Need, Place, Plan, Planned, To};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
 use crate::wire::{
-    Class, Detail, Message, Node, RequestHeader, Segments, Tape, WireError, field, walk_request,
+    Class, Detail, Field, Message, Node, RequestHeader, Segments, Tape, WireError, field, walk_request,
 };
-
-/// Where requests of an API go.
-enum Way {
-    /// To the broker that the connection is to.
-    There,
-    /// To the home.
-    Home,
-    /// To all clusters.
-    All,
-    /// To the home, and to where topics are that the home does not know.
-    Offsets,
-    /// To the home, and then to where offsets may be.
-    Groups,
-}
-
-fn way(api: Api) -> Way {
-    match api {
-        Api::Metadata | Api::DescribeCluster | Api::DescribeConfigs => Way::All,
-        Api::OffsetCommit | Api::OffsetFetch | Api::OffsetDelete => Way::Offsets,
-        Api::DeleteGroups => Way::Groups,
-        Api::FindCoordinator
-        | Api::InitProducerId
-        | Api::CreateTopics
-        | Api::DeleteTopics
-        | Api::CreatePartitions
-        | Api::ElectLeaders
-        | Api::AlterPartitionReassignments
-        | Api::ListPartitionReassignments
-        | Api::AlterConfigs
-        | Api::IncrementalAlterConfigs
-        | Api::ListConfigResources
-        | Api::DescribeQuorum => Way::Home,
-        _ => Way::There,
-    }
-}
 
 /// Why there is no answer.
 enum NoAnswer {
@@ -100,7 +65,7 @@ impl Gathering {
 /// The client's request: it is planned again for a cluster that does not answer.
 #[derive(Debug)]
 struct Kept {
-    api: Api,
+    api: &'static Api,
     header: RequestHeader,
     frame: Bytes,
 }
@@ -120,7 +85,7 @@ enum Step {
 /// Plans a request.
 pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut Subscriptions) -> Planned {
     let there = there(view, question.caller.place);
-    match way(question.api) {
+    match question.api.way() {
         Way::Home if there.is_foreign() => {
             let mut parts = Parts::default();
             let planned = plan(view, question, Aim::ALONE, subscriptions);
@@ -129,22 +94,23 @@ pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut S
                 Err(planned) => *planned,
             }
         }
-        Way::All => {
-            let to = |part: &View| match question.api {
-                // What is asked of a broker, no other knows.
-                Api::DescribeConfigs => broker_there(view, question.caller.place, part),
-                _ => any_broker(part),
+        Way::All { to: whom, .. } => {
+            let to = |part: &View| match whom {
+                Whom::Connected => broker_there(view, question.caller.place, part),
+                Whom::Any => any_broker(part),
             };
             match in_parts(view, question, subscriptions, to) {
                 Ok(parts) => parts.sent(question),
                 Err(planned) => *planned,
             }
         }
-        Way::Offsets if !there.is_foreign() && peek(question, |message| reaches_out(view, message)) => {
-            commit::request(view, question, subscriptions)
+        Way::Offsets(offsets)
+            if !there.is_foreign() && peek(question, |message| reaches_out(view, message)) =>
+        {
+            commit::request(view, (question, offsets), subscriptions)
         }
         Way::Groups if !there.is_foreign() => delete::request(view, question, subscriptions),
-        Way::Home | Way::There | Way::Offsets | Way::Groups => {
+        Way::Home | Way::Leader | Way::Connected | Way::Offsets(_) | Way::Groups | Way::Nowhere => {
             plan(there, question, Aim::ALONE, subscriptions)
         }
     }
@@ -267,7 +233,7 @@ fn peek<T: Default>(question: Question<'_>, look: impl FnOnce(Message<'_>) -> T)
 impl Kept {
     /// The API and its version.
     fn key(&self) -> (i16, i16) {
-        (self.api.key(), self.header.api_version)
+        (self.api.key, self.header.api_version)
     }
 
     fn of(question: Question<'_>) -> Self {
@@ -280,11 +246,26 @@ impl Kept {
 
     /// What a part is answered with whose cluster does not answer.
     fn unanswered(&self) -> ErrorCode {
-        match self.api {
-            Api::Metadata => ErrorCode::LeaderNotAvailable,
-            Api::DescribeConfigs => ErrorCode::RequestTimedOut,
-            _ => ErrorCode::CoordinatorNotAvailable,
+        match self.api.way() {
+            Way::All { unanswered, .. } => unanswered,
+            Way::Leader | Way::Connected | Way::Home | Way::Offsets(_) | Way::Groups | Way::Nowhere => {
+                ErrorCode::CoordinatorNotAvailable
+            }
         }
+    }
+
+    /// The arrays of which several answers have parts.
+    fn arrays(&self) -> &'static [Field] {
+        match self.api.way() {
+            Way::All { arrays, .. } => arrays,
+            Way::Offsets(_) => &[field::TOPICS],
+            Way::Leader | Way::Connected | Way::Home | Way::Groups | Way::Nowhere => &[],
+        }
+    }
+
+    /// Whether it is this that is done to offsets.
+    fn is_to(&self, offsets: Offsets) -> bool {
+        self.api.way() == Way::Offsets(offsets)
     }
 
     /// Answers the request for a part with an error.
@@ -298,9 +279,9 @@ impl Kept {
         };
         let aim = Aim {
             failed: Some(error),
-            ..match way(self.api) {
-                Way::All | Way::Offsets => LEFT_OUT,
-                Way::There | Way::Home | Way::Groups => Aim::ALONE,
+            ..match self.api.way() {
+                Way::All { .. } | Way::Offsets(_) => LEFT_OUT,
+                Way::Leader | Way::Connected | Way::Home | Way::Groups | Way::Nowhere => Aim::ALONE,
             }
         };
         match plan(part, question, aim, &mut Subscriptions::default()).plan {

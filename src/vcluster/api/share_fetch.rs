@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop};
-use super::back::Back;
-use super::consumer_group;
+use super::back::{Back, BadAnswer};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::ErrorCode;
 use super::group;
 use super::topics::{self, Repeated, Shape};
@@ -17,7 +17,38 @@ use crate::vcluster::rename::Alias;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
 use klamm_raft::model::Operation;
 
-pub(super) const SHAPE: Shape = Shape {
+pub(super) const SHARE_FETCH: Api = Api {
+    key: 78,
+    versions: Versions::new(1, 2),
+    rights: "READ on the group and the topic",
+    on_the_way: "Group; topic ids; leaders and endpoints. The connection to the broker stays with its client: share sessions \
+         belong to connections.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(fetch),
+        response: Response::classified(fetched),
+        way: Way::Connected,
+        connection: Connection::Bound,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const SHARE_ACKNOWLEDGE: Api = Api {
+    key: 79,
+    versions: Versions::new(1, 2),
+    rights: "READ on the group and the topic",
+    on_the_way: "Group; topic ids; leaders and endpoints.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(acknowledge),
+        response: Response::classified(topics::with_refusals),
+        way: Way::Connected,
+        connection: Connection::Bound,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+const SHAPE: Shape = Shape {
     operation: Some(Operation::Read),
     topics: field::TOPICS,
     answered: field::RESPONSES,
@@ -40,23 +71,23 @@ fn when_refused(partition: &mut Item, error: i16) {
 
 /// ShareFetch. The broker is not asked to begin a session of which nothing is left; it learns of every later request,
 /// because it counts them.
-pub(super) fn fetch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn fetch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let epoch = ask.message.first(Class::FetchSessionEpoch).and_then(Node::int);
     let (refused, kept, edits) = match split(ask)? {
         Ok(split) => split,
-        Err(error) => return consumer_group::refuse(ask, error),
+        Err(error) => return ask.refuse(error),
     };
     if kept == 0 && epoch == Some(INITIAL_EPOCH) {
         return topics::reply(ask, &SHAPE, &refused);
     }
-    ask.forward(edits, Then::Topics(refused))
+    ask.forward(edits, Then::Topics(&SHAPE, refused))
 }
 
 /// ShareAcknowledge.
-pub(super) fn acknowledge(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn acknowledge(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     match split(ask)? {
-        Ok((refused, _, edits)) => ask.forward(edits, Then::Topics(refused)),
-        Err(error) => consumer_group::refuse(ask, error),
+        Ok((refused, _, edits)) => ask.forward(edits, Then::Topics(&SHAPE, refused)),
+        Err(error) => ask.refuse(error),
     }
 }
 
@@ -110,14 +141,11 @@ enum Told {
 
 /// The answer to ShareFetch. When the session holds a topic that the caller may not read any more, or that is none of
 /// the virtual cluster any more, nothing of the answer is told: the client is made to begin a new session, which will
-/// not have that topic: the error that it gets is given back. One that was deleted is told as such: the client forgets it, and the session goes on.
-pub(super) fn fetched(
-    back: &Back<'_>,
-    message: Message<'_>,
-    empty: &Item,
-    refused: &[RefusedTopic],
-    edits: &mut Edits,
-) -> Result<(), ErrorCode> {
+/// not have that topic. One that was deleted is told as such: the client forgets it, and the session goes on.
+fn fetched(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::Topics(_, refused) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
     let root = message.root();
     back.convert(root, edits);
     let Some(array) = root.child(field::RESPONSES) else {
@@ -127,8 +155,6 @@ pub(super) fn fetched(
     let Some(error) = error.filter(|error| error.int() == Some(0)) else {
         return Ok(());
     };
-    // What is none of the virtual cluster's is left out already.
-    let is_left_out = |topic: Node<'_>| alias_of(back, topic).is_none() && !back.names.is_transparent();
     let mut gone = Vec::new();
     let mut is_hidden = false;
     for topic in array.children() {
@@ -142,15 +168,20 @@ pub(super) fn fetched(
         if back.names.is_transparent() {
             gone.clear();
         }
-        topics::splice(&SHAPE, root, empty, &gone, edits);
-        topics::splice(&SHAPE, root, empty, refused, edits);
+        let empty = back.empty()?;
+        topics::splice(&SHAPE, root, &empty, &gone, edits);
+        topics::splice(&SHAPE, root, &empty, refused, edits);
         return Ok(());
     }
-    edits.set_int(error, ErrorCode::ShareSessionNotFound.code().into());
-    for topic in array.children().filter(|topic| !is_left_out(*topic)) {
+    let not_found = ErrorCode::ShareSessionNotFound.code();
+    edits.set_int(error, not_found.into());
+    // What is none of the virtual cluster's is left out already.
+    let is_left_out = |topic: &Node<'_>| alias_of(back, *topic).is_none() && !back.names.is_transparent();
+    for topic in array.children().filter(|topic| !is_left_out(topic)) {
         edits.remove_item(array, topic);
     }
-    Err(ErrorCode::ShareSessionNotFound)
+    back.errors.add(not_found);
+    Ok(())
 }
 
 fn told(back: &Back<'_>, topic: Node<'_>) -> Told {

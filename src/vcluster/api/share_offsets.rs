@@ -1,60 +1,69 @@
-//! AlterShareGroupOffsets and DeleteShareGroupOffsets (KIP-932), and how the topics of DescribeShareGroupOffsets are
-//! answered. One group each; the coordinator is asked even when nothing is left, because only it knows the group.
+//! AlterShareGroupOffsets and DeleteShareGroupOffsets (KIP-932). One group each; the coordinator is asked even when nothing is left, because only it knows the group.
 
 use super::ask::{Ask, Stop, Verdict};
-use super::error_code::{ErrorCode, message};
-use super::items::Sieve;
-use super::topics::{self, Repeated, Shape};
-use super::{consumer_group, group};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::error_code::{ErrorCode, in_words_or_none, message};
+use super::group::{self, LET_IN};
+use super::items::{self, Sieve};
+use super::topics::{self, LISTED, Repeated, Shape};
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
-use crate::wire::{Edits, Item, Value, field};
+use crate::wire::{Edits, field};
 use klamm_raft::model::Operation;
 
-pub(super) const DESCRIBED: Shape = Shape {
-    operation: Some(Operation::Describe),
-    topics: field::TOPICS,
-    answered: field::TOPICS,
-    name: field::TOPIC_NAME,
-    partitions: field::PARTITIONS,
-    index: field::PARTITION_INDEX,
-    when_refused: without_offset,
-    repeated: Repeated::Listed,
+pub(super) const ALTER_SHARE_GROUP_OFFSETS: Api = Api {
+    key: 91,
+    versions: Versions::new(0, 0),
+    rights: "READ on the group and the topic",
+    on_the_way: LET_IN,
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(alter),
+        response: Response::classified(topics::with_refusals),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
 };
 
-pub(super) const ALTERED: Shape = Shape {
-    operation: Some(Operation::Read),
-    answered: field::RESPONSES,
-    when_refused: in_words,
-    repeated: Repeated::Joined,
-    ..DESCRIBED
+pub(super) const DELETE_SHARE_GROUP_OFFSETS: Api = Api {
+    key: 92,
+    versions: Versions::new(0, 0),
+    rights: "DELETE on the group, READ on the topic",
+    on_the_way: LET_IN,
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(delete),
+        response: Response::classified(items::with_refusals),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
 };
-
-fn without_offset(partition: &mut Item, error: i16) {
-    partition.set(field::START_OFFSET, -1_i64);
-    in_words(partition, error);
-}
-
-fn in_words(item: &mut Item, error: i16) {
-    item.set(
-        field::ERROR_MESSAGE,
-        message(error).map_or(Value::Null, Value::from),
-    );
-}
 
 /// AlterShareGroupOffsets.
-pub(super) fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+const ALTERED: Shape = Shape {
+    operation: Some(Operation::Read),
+    answered: field::RESPONSES,
+    name: field::TOPIC_NAME,
+    when_refused: in_words_or_none,
+    repeated: Repeated::Joined,
+    ..LISTED
+};
+
+/// AlterShareGroupOffsets.
+fn alter(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     if let Err(error) = group::judge_own_named(ask, Operation::Read, &mut edits) {
         return refuse(ask, error);
     }
     let root = ask.message.root();
     let split = topics::split(ask, &ALTERED, root, &mut edits)?;
-    ask.forward(edits, Then::Topics(split.refused))
+    ask.forward(edits, Then::Topics(&ALTERED, split.refused))
 }
 
 /// DeleteShareGroupOffsets: of whole topics.
-pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut sieve = Sieve::new(ask, field::RESPONSES)?;
     if let Err(error) = group::judge_own_named(ask, Operation::Delete, sieve.keep()) {
         return refuse(ask, error);
@@ -67,14 +76,14 @@ pub(super) fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
                     sieve.drop(array, topic);
                     let item = sieve.refuse(error);
                     item.set(field::TOPIC_NAME, topic.topic_name().unwrap_or_default());
-                    in_words(item, error.code());
+                    in_words_or_none(item, error.code());
                 }
             }
         }
     }
-    sieve.finish(ask, Then::Refusals)
+    sieve.finish(ask)
 }
 
 fn refuse(ask: &Ask<'_>, error: ErrorCode) -> Result<Plan, Stop> {
-    consumer_group::refuse_in_words(ask, error, message(error.code()))
+    ask.refuse_in_words(error, message(error.code()))
 }

@@ -2,14 +2,93 @@
 //! summary. Who may do what only brokers do is shown the whole physical cluster, or is refused.
 
 use super::ask::{Ask, Stop};
+use super::back;
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::ErrorCode;
-use super::topics::{self, Repeated, Shape};
-use super::txn_admin;
+use super::topics::{self, Repeated, Shape, in_words};
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Edits, field};
 use klamm_raft::model::Operation;
+
+pub(super) const INITIALIZE_SHARE_GROUP_STATE: Api = Api {
+    key: 83,
+    versions: Versions::new(0, 0),
+    rights: "CLUSTER_ACTION on the cluster",
+    on_the_way: BETWEEN_BROKERS,
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const READ_SHARE_GROUP_STATE: Api = Api {
+    key: 84,
+    versions: Versions::new(0, 0),
+    rights: "CLUSTER_ACTION on the cluster",
+    on_the_way: BETWEEN_BROKERS,
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const WRITE_SHARE_GROUP_STATE: Api = Api {
+    key: 85,
+    versions: Versions::new(0, 1),
+    rights: "CLUSTER_ACTION on the cluster",
+    on_the_way: BETWEEN_BROKERS,
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const DELETE_SHARE_GROUP_STATE: Api = Api {
+    key: 86,
+    versions: Versions::new(0, 0),
+    rights: "CLUSTER_ACTION on the cluster",
+    on_the_way: BETWEEN_BROKERS,
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const READ_SHARE_GROUP_STATE_SUMMARY: Api = Api {
+    key: 87,
+    versions: Versions::new(0, 1),
+    rights: "CLUSTER_ACTION on the cluster",
+    on_the_way: BETWEEN_BROKERS,
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+/// What the page on the protocol says of all of them.
+const BETWEEN_BROKERS: &str = "What brokers ask of each other: as it is, through `passthrough`; elsewhere POLICY_VIOLATION for those who have the right.";
 
 const SHAPE: Shape = Shape {
     operation: None,
@@ -19,11 +98,11 @@ const SHAPE: Shape = Shape {
     name: field::TOPIC_ID,
     partitions: field::PARTITIONS,
     index: field::PARTITION,
-    when_refused: txn_admin::in_words,
+    when_refused: in_words,
     repeated: Repeated::Listed,
 };
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let error = if !ask.gate.allows(Operation::ClusterAction, Resource::CLUSTER) {
         ErrorCode::ClusterAuthorizationFailed
     } else if !ask.view.names.is_transparent() {

@@ -1,4 +1,4 @@
-//! StreamsGroupHeartbeat and StreamsGroupDescribe (KIP-1071). A member that joins brings the topology of its
+//! StreamsGroupHeartbeat (KIP-1071). A member that joins brings the topology of its
 //! application; the coordinator keeps it, and asks its own cluster for the internal topics that are not there. Whether
 //! they may be created is decided here: a topology that must not create anything asks for more replicas than there can be
 //! brokers.
@@ -6,48 +6,49 @@
 use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop};
-use super::back::Back;
+use super::back;
 use super::config_values::{self, PLACES_OF_TOPOLOGIES};
-use super::consumer_group;
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::ErrorCode;
-use super::{configs, group};
+use super::group;
+use super::internal_topics::{NOT_TO_BE_CREATED, is_owned};
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
-use crate::vcluster::rename::{IdRefused, Names};
+use crate::vcluster::rename::IdRefused;
 use crate::wire::{Class, Edits, Form, Message, Node, field};
 use klamm_raft::model::{INTERNAL_TOPICS, Operation, TopicName};
 
-/// What a broker says of a group with a topic that the caller may not describe.
-pub(super) const HIDDEN_TOPICS: &str =
-    "The described group uses topics that the client is not authorized to describe.";
-
-/// No cluster has as many brokers: a topic with as many replicas is never created.
-const NOT_TO_BE_CREATED: i16 = i16::MAX;
-/// The replication factor that stands for the cluster's default.
-const DEFAULT_REPLICATION: i16 = 0;
+pub(super) const STREAMS_GROUP_HEARTBEAT: Api = Api {
+    key: 88,
+    versions: Versions::new(0, 0),
+    rights: "READ on the group, DESCRIBE on all topics of the topology; CREATE on the cluster or the internal topics for those to be created",
+    on_the_way: "Group; every topic of the topology; endpoints of applications stay. Internal topics are created where clients may create topics: not in a Partner, see below.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::everything(heartbeat),
+        response: Response::everything(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
 
 const NO_REGEX: &str = "Regular expressions for source topics are not supported yet.";
-
-/// The status of a group whose internal topics are not there.
-const MISSING_INTERNAL_TOPICS: i64 = 3;
-const INTERNAL_MISSING: &str = "Internal topics are missing: ";
-/// Where a broker has named enough of them.
-const AND_MORE: &str = " and ";
 
 /// Why a heartbeat is not sent on, and in which words.
 type Refusal = (ErrorCode, Option<String>);
 
 /// The heartbeat of a member.
-pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let judged = group::judge(ask, Operation::Read, &mut edits).map_err(|error| (error, None));
     match judged.and_then(|()| judge_topology(ask)) {
         Ok(()) => {}
-        Err((error, words)) => return consumer_group::refuse_in_words(ask, error, words.as_deref()),
+        Err((error, words)) => return ask.refuse_in_words(error, words.as_deref()),
     }
     if topology_to_physical(ask, &mut edits).is_err() {
-        return consumer_group::refuse_in_words(ask, ErrorCode::StreamsInvalidTopology, None);
+        return ask.refuse_in_words(ErrorCode::StreamsInvalidTopology, None);
     }
     for topic in internal_topics(ask.message) {
         let configs = topic.items(field::TOPIC_CONFIGS);
@@ -55,7 +56,7 @@ pub(super) fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             Ok(values) => values.write(&mut edits),
             Err(words) => {
                 let error = ErrorCode::StreamsInvalidTopology;
-                return consumer_group::refuse_in_words(ask, error, Some(&words));
+                return ask.refuse_in_words(error, Some(&words));
             }
         }
     }
@@ -115,11 +116,8 @@ fn judge_topology(ask: &mut Ask<'_>) -> Result<(), Refusal> {
     if patterns.any(|node| node.form() == Form::Text) {
         return Err((ErrorCode::InvalidRequest, Some(NO_REGEX.into())));
     }
-    if !consumer_group::names_a_group(ask) {
-        return Err((
-            ErrorCode::InvalidRequest,
-            Some(consumer_group::NO_GROUP_ID.into()),
-        ));
+    if !group::names_a_group(ask) {
+        return Err((ErrorCode::InvalidRequest, Some(group::NO_GROUP_ID.into())));
     }
     Ok(())
 }
@@ -147,81 +145,4 @@ fn may_create_internal_topics(ask: &mut Ask<'_>) -> bool {
     }
     let mut internal = internal_topics(ask.message).filter_map(Node::topic_name);
     internal.all(|name| may_create(ask, Resource::topic(name)))
-}
-
-fn is_owned(names: &Names, name: &str) -> bool {
-    names
-        .by_virtual_name(name)
-        .is_some_and(|alias| names.owns(&alias))
-}
-
-/// The words of a status in the answer to a heartbeat.
-pub(super) fn status_detail(back: &Back<'_>, status: Node<'_>, text: &str) -> String {
-    let missing = match status.int_in(field::STATUS_CODE) {
-        Some(MISSING_INTERNAL_TOPICS) => text.strip_prefix(INTERNAL_MISSING),
-        _ => None,
-    };
-    match missing {
-        Some(missing) => missing_internal_topics(back, missing),
-        None if back.names.is_transparent() => text.to_owned(),
-        None => super::words::renamed(back.names, text).unwrap_or_default(),
-    }
-}
-
-/// Which internal topics are missing, and whether that is because the caller may not create them. `missing` is a list
-/// of names, of which there may be more than are named, and the reasons of failures after a semicolon.
-fn missing_internal_topics(back: &Back<'_>, missing: &str) -> String {
-    let (missing, failures) = missing.split_once("; ").unwrap_or((missing, ""));
-    let (named, more) = missing.split_once(AND_MORE).unwrap_or((missing, ""));
-    let names: Vec<String> = named
-        .split(", ")
-        .filter_map(|physical| back.names.virtual_topic_name(physical))
-        .collect();
-    let mut said = [INTERNAL_MISSING, &names.join(", ")].concat();
-    if !more.is_empty() {
-        said.extend([AND_MORE, more]);
-    }
-    let denied: Vec<&str> = names
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !may_create(back, name))
-        .collect();
-    if !denied.is_empty() {
-        said.extend(["; Unauthorized to CREATE on topics ", &denied.join(", "), "."]);
-    } else if let Some(failures) = super::words::renamed(back.names, failures).filter(|text| !text.is_empty())
-    {
-        said.extend(["; ", &failures]);
-    }
-    said
-}
-
-fn may_create(back: &Back<'_>, name: &str) -> bool {
-    let allowed = |resource| back.asker.decide(Operation::Create, resource).is_allowed();
-    is_owned(back.names, name) && (allowed(Resource::CLUSTER) || allowed(Resource::topic(name)))
-}
-
-/// Whether a described group uses a topic that the caller may not describe.
-pub(super) fn has_hidden_topic(back: &Back<'_>, group: Node<'_>) -> bool {
-    let mut names = group
-        .all(Class::TopicName)
-        .filter(|node| node.form() == Form::Text);
-    names.any(|node| {
-        let name = back.names.virtual_topic_name(node.text().unwrap_or_default());
-        name.is_some_and(|name| {
-            let topic = Resource::topic(&name);
-            !back.asker.decide(Operation::Describe, topic).is_allowed()
-        })
-    })
-}
-
-/// Internal topics of a description are told with the replication factor that clients gave them, and with
-/// configurations of topics only.
-pub(super) fn as_clients_gave(back: &Back<'_>, group: Node<'_>, edits: &mut Edits) {
-    for topic in group.all(Class::Topics).flat_map(Node::children) {
-        configs::keep_shown_of_internal_topic(back, topic, edits);
-        let replicas = topic.child(field::REPLICATION_FACTOR);
-        if let Some(replicas) = replicas.filter(|node| node.int() == Some(NOT_TO_BE_CREATED.into())) {
-            edits.set_int(replicas, DEFAULT_REPLICATION.into());
-        }
-    }
 }

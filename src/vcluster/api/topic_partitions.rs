@@ -1,10 +1,10 @@
 //! DescribeTopicPartitions: like Metadata, page by page. The cursor is a topic's name.
 
 use super::ask::{Ask, Stop, Verdict};
-use super::back::Back;
-use super::error_code::ErrorCode;
-use super::items::{Refusals, Sieve};
-use super::metadata::{self, naming_error};
+use super::back::{Back, BadAnswer, mark_leaderless};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::error_code::{ErrorCode, naming_error};
+use super::items::Sieve;
 use super::topics;
 use crate::authz::Resource;
 use crate::vcluster::pending::{Asked, Then};
@@ -12,11 +12,28 @@ use crate::vcluster::plan::Plan;
 use crate::wire::{Edits, Item, Message, Node, field};
 use klamm_raft::model::Operation;
 
-pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+pub(super) const DESCRIBE_TOPIC_PARTITIONS: Api = Api {
+    key: 75,
+    versions: Versions::new(0, 0),
+    rights: "DESCRIBE on the topic",
+    on_the_way: "As Metadata; the cursor.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(request),
+        response: Response::classified(described),
+        way: Way::Nowhere,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: Some(
+            "Where all topics are asked for, those are left of the answer that the caller may describe.",
+        ),
+    }),
+};
+
+fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let mut sieve = Sieve::new(ask, field::TOPICS)?;
     let Some(array) = root.child(field::TOPICS) else {
-        return sieve.finish(ask, Then::TopicPartitions);
+        return sieve.finish(ask);
     };
     let cursor = root.child(field::CURSOR).filter(|cursor| !cursor.is_null());
     if !is_valid(array, cursor) {
@@ -57,7 +74,7 @@ pub(super) fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         (Some(cursor), Some(first)) if !page.has_begin => begin_at(cursor, &first, &mut sieve),
         _ => convert_cursor(ask, cursor, sieve.edits()),
     }
-    sieve.finish(ask, Then::TopicPartitions)
+    sieve.finish(ask)
 }
 
 /// The topics that a broker is asked for.
@@ -94,7 +111,7 @@ fn all(ask: &mut Ask<'_>, array: Node<'_>, cursor: Option<Node<'_>>, mut sieve: 
     if ask.view.names.is_open() {
         let mut edits = Edits::new();
         convert_cursor(ask, cursor, &mut edits);
-        return ask.forward(edits, Then::AllTopicPartitions);
+        return ask.forward(edits, Then::Filtered);
     }
     let request = Item::request(ask.header.api_key, ask.version())?;
     let view = ask.view;
@@ -107,7 +124,7 @@ fn all(ask: &mut Ask<'_>, array: Node<'_>, cursor: Option<Node<'_>>, mut sieve: 
         }
     }
     convert_cursor(ask, cursor, sieve.edits());
-    sieve.finish(ask, Then::TopicPartitions)
+    sieve.finish(ask)
 }
 
 /// A page begins at a partition of a topic that is asked for.
@@ -139,21 +156,21 @@ fn all_refused(ask: &Ask<'_>, array: Node<'_>, mut sieve: Sieve) -> Result<Plan,
     for topic in array.children() {
         sieve.drop(array, topic);
     }
-    sieve.finish(ask, Then::TopicPartitions)
+    sieve.finish(ask)
 }
 
 /// The answer.
-pub(super) fn described(
-    back: &mut Back<'_>,
-    message: Message<'_>,
-    refusals: Option<&Refusals>,
-    edits: &mut Edits,
-) {
+fn described(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let refusals = match &back.pending.then {
+        Then::Refusals(refusals) => Some(refusals),
+        Then::Filtered => None,
+        _ => return Err(BadAnswer::OtherApi),
+    };
     back.operations = Asked::Yes;
     back.filter = Asked::of(Some(refusals.is_none()));
     back.convert(message.root(), edits);
     for topic in message.root().items(field::TOPICS) {
-        metadata::mark_leaderless(back, topic, edits);
+        mark_leaderless(back, topic, edits);
     }
     let cursor = message
         .root()
@@ -169,4 +186,5 @@ pub(super) fn described(
     if let Some(refusals) = refusals {
         refusals.append(message, edits);
     }
+    Ok(())
 }

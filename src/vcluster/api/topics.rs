@@ -5,17 +5,18 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::ask::{Ask, Stop, Verdict};
-use super::error_code::ErrorCode;
-use super::table::Api;
+use super::back::{Back, BadAnswer};
+use super::error_code::{ErrorCode, denial};
+use super::items;
 use crate::vcluster::pending::{RefusedTopic, Then, TopicKey};
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Alias;
-use crate::wire::{Class, Edits, Field, Form, Item, Node, field};
+use crate::wire::{Class, Edits, Field, Form, Item, Message, Node, Value, field};
 use klamm_raft::model::Operation;
 
 /// What is particular to an API.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
+pub(in crate::vcluster) struct Shape {
     /// What the caller must be allowed to do to each topic; `None` when the request as a whole was allowed.
     pub(super) operation: Option<Operation>,
     /// The topics of a request.
@@ -33,9 +34,37 @@ pub(super) struct Shape {
     pub(super) repeated: Repeated,
 }
 
+/// What is described of partitions, where the schema's defaults are what a broker says of those that it refuses.
+pub(super) const LISTED: Shape = Shape {
+    operation: Some(Operation::Describe),
+    topics: field::TOPICS,
+    answered: field::TOPICS,
+    name: field::NAME,
+    partitions: field::PARTITIONS,
+    index: field::PARTITION_INDEX,
+    when_refused: by_schema,
+    repeated: Repeated::Listed,
+};
+
+/// Offsets that are committed.
+pub(super) const COMMITTED: Shape = Shape {
+    operation: Some(Operation::Read),
+    repeated: Repeated::JoinedWithAll,
+    ..LISTED
+};
+
+fn by_schema(_: &mut Item, _: i16) {}
+
+/// A refused partition is told so in a broker's words.
+pub(super) fn in_words(partition: &mut Item, error: i16) {
+    if let Some(words) = denial(error) {
+        partition.set(field::ERROR_MESSAGE, words);
+    }
+}
+
 /// How brokers answer a topic that a request names more than once, and that they refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeated {
+pub(in crate::vcluster) enum Repeated {
     /// As often as it is named.
     Listed,
     /// As one topic, with all partitions that are named.
@@ -124,17 +153,48 @@ pub(super) fn forward_or_refuse(
 }
 
 /// A request that needs nothing but the split: sent on with what is left, or answered when that is nothing.
-pub(super) fn request(ask: &mut Ask<'_>, shape: &Shape, mut edits: Edits) -> Result<Plan, Stop> {
+pub(super) fn request(ask: &mut Ask<'_>, shape: &'static Shape, mut edits: Edits) -> Result<Plan, Stop> {
     let split = split(ask, shape, ask.message.root(), &mut edits)?;
     finish(ask, shape, split, edits)
 }
 
 /// Sends on what is left of a request, or answers it when that is nothing.
-pub(super) fn finish(ask: &Ask<'_>, shape: &Shape, split: Split, edits: Edits) -> Result<Plan, Stop> {
+pub(super) fn finish(ask: &Ask<'_>, shape: &'static Shape, split: Split, edits: Edits) -> Result<Plan, Stop> {
     if split.kept == 0 {
         return reply(ask, shape, &split.refused);
     }
-    ask.forward(edits, Then::Topics(split.refused))
+    ask.forward(edits, Then::Topics(shape, split.refused))
+}
+
+/// Sends on which of its topics a request names, or that it names none and means all; the answer is about topics of
+/// this virtual cluster.
+pub(super) fn forward_known(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let mut edits = Edits::new();
+    let named = ask
+        .message
+        .root()
+        .child(field::TOPICS)
+        .filter(|array| !array.is_null());
+    let mut kept = 0;
+    if let Some(array) = named {
+        for topic in array.children() {
+            match ask.judge(topic, None)? {
+                Verdict::Forwarded(alias) => {
+                    to_physical(topic, &alias, &mut edits);
+                    kept += 1;
+                }
+                Verdict::Refused(_) => edits.remove_item(array, topic),
+            }
+        }
+    }
+    if !ask.has_home() || (named.is_some_and(|array| array.count() > 0) && kept == 0) {
+        let mut response = ask.response()?;
+        if response.has(field::ERROR_MESSAGE) {
+            response.set(field::ERROR_MESSAGE, Value::Null);
+        }
+        return ask.reply(&response);
+    }
+    ask.forward(edits, Then::Nothing)
 }
 
 /// Answers all partitions of all topics of the request with one error.
@@ -155,10 +215,14 @@ pub(super) fn reply(ask: &Ask<'_>, shape: &Shape, refusals: &[RefusedTopic]) -> 
 }
 
 /// Puts topics of an answer together that the request named more than once: so brokers do where they refuse others beside
-/// them. Partitions are moved as they came: none of these answers has words of a broker in it.
-fn join_answered(shape: &Shape, array: Node<'_>, edits: &mut Edits) {
+/// them. Of a partition nothing but its number and its error is said.
+fn join_answered(back: &Back<'_>, shape: &Shape, (parent, empty): (Node<'_>, &Item), edits: &mut Edits) {
+    let Some(array) = parent.child(shape.answered) else {
+        return;
+    };
     let mut firsts = HashMap::new();
-    for topic in array.children() {
+    // The others are left out already.
+    for topic in array.children().filter(|topic| back.knows(*topic)) {
         match firsts.entry((topic.topic_name(), topic.topic_id())) {
             Entry::Vacant(place) => {
                 place.insert(topic);
@@ -167,12 +231,39 @@ fn join_answered(shape: &Shape, array: Node<'_>, edits: &mut Edits) {
                 if let (Some(to), Some(from)) =
                     (first.get().child(shape.partitions), topic.child(shape.partitions))
                 {
-                    edits.append_all(to, from);
+                    for partition in from.children() {
+                        let mut moved = empty.item(shape.answered).item(shape.partitions);
+                        for said in [shape.index, field::ERROR_CODE] {
+                            moved.set(said, partition.i32_in(said).unwrap_or_default());
+                        }
+                        edits.append(to, &moved);
+                    }
                     edits.remove_item(array, topic);
                 }
             }
         }
     }
+}
+
+/// Converts an answer that needs nothing but its refusals added.
+pub(super) fn with_refusals(
+    back: &mut Back<'_>,
+    message: Message<'_>,
+    edits: &mut Edits,
+) -> Result<(), BadAnswer> {
+    let Then::Topics(shape, refused) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
+    back.convert(message.root(), edits);
+    if refused.is_empty() || items::failed(message) {
+        return Ok(());
+    }
+    let (root, empty) = (message.root(), back.empty()?);
+    if shape.repeated == Repeated::JoinedWithAll {
+        join_answered(back, shape, (root, &empty), edits);
+    }
+    splice(shape, root, &empty, refused, edits);
+    Ok(())
 }
 
 /// Adds refusals to the topics in an answer. `parent` is the struct that holds them, `item` one like it.
@@ -186,9 +277,6 @@ pub(super) fn splice(
     let Some(array) = parent.child(shape.answered) else {
         return;
     };
-    if shape.repeated == Repeated::JoinedWithAll && !refusals.is_empty() {
-        join_answered(shape, array, edits);
-    }
     for refusal in refusals {
         edits.append(array, &answered(item, shape, refusal));
     }
@@ -245,25 +333,5 @@ pub(super) fn to_physical(topic: Node<'_>, alias: &Alias, edits: &mut Edits) {
     }
     if let (Some(id), Some(ids)) = (topic.child_of(Class::TopicId), alias.ids) {
         edits.set_uuid(id, *ids.physical_id.bytes());
-    }
-}
-
-/// What is particular to an API whose answer may get refusals added.
-pub(super) fn shape_of(api: Api) -> Option<&'static Shape> {
-    match api {
-        Api::Produce => Some(&super::produce::SHAPE),
-        Api::Fetch => Some(&super::fetch::SHAPE),
-        Api::ListOffsets => Some(&super::offsets::LIST),
-        Api::OffsetForLeaderEpoch => Some(&super::offsets::FOR_LEADER_EPOCH),
-        Api::OffsetCommit => Some(&super::offsets::COMMIT),
-        Api::DeleteRecords => Some(&super::delete_records::SHAPE),
-        Api::ShareFetch | Api::ShareAcknowledge => Some(&super::share_fetch::SHAPE),
-        Api::OffsetDelete => Some(&super::offsets::DELETE),
-        Api::TxnOffsetCommit => Some(&super::offsets::COMMIT),
-        Api::OffsetFetch => Some(&super::offset_fetch::SHAPE),
-        Api::DescribeShareGroupOffsets => Some(&super::share_offsets::DESCRIBED),
-        Api::AlterShareGroupOffsets => Some(&super::share_offsets::ALTERED),
-        Api::DescribeProducers => Some(&super::txn_admin::PRODUCERS),
-        _ => None,
     }
 }

@@ -4,32 +4,91 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::ask::{Ask, Stop, Verdict};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::ErrorCode;
-use super::topics::Repeated;
-use super::{group, offsets, topics};
+use super::topics::{self, COMMITTED, Repeated};
+use super::{back, group, transactional_id};
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
-use crate::wire::{Class, Edits, Node, field};
+use crate::wire::{Edits, Node, field};
 use klamm_raft::model::{INTERNAL_TOPICS, Operation};
+
+pub(super) const ADD_PARTITIONS_TO_TXN: Api = Api {
+    key: 24,
+    versions: Versions::new(0, 5),
+    rights: "WRITE on the transactional id and the topics",
+    on_the_way: "Transactional id; names. All partitions are added, or none. From version 4 on only brokers ask: see below.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(add_partitions),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const ADD_OFFSETS_TO_TXN: Api = Api {
+    key: 25,
+    versions: Versions::new(0, 4),
+    rights: "WRITE on the transactional id, READ on the group",
+    on_the_way: "Transactional id; group.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(add_offsets),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const END_TXN: Api = Api {
+    key: 26,
+    versions: Versions::new(0, 5),
+    rights: "WRITE on the transactional id",
+    on_the_way: "Transactional id.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(end),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const TXN_OFFSET_COMMIT: Api = Api {
+    key: 28,
+    versions: Versions::new(0, 5),
+    rights: "WRITE on the transactional id, READ on the group and the topic",
+    on_the_way: "Transactional id; group; names.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(commit_offsets),
+        response: Response::classified(topics::with_refusals),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
 
 /// From this version on AddPartitionsToTxn is what brokers ask each other (KIP-890).
 const BROKERS_ONLY_FROM: i16 = 4;
 
 /// AddPartitionsToTxn: all partitions are added, or none.
-pub(super) fn add_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn add_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if ask.version() >= BROKERS_ONLY_FROM {
         let may_act = ask.gate.allows(Operation::ClusterAction, Resource::CLUSTER);
         if may_act && ask.view.names.is_transparent() {
             return ask.forward(Edits::new(), Then::Nothing);
         }
         // A client is no broker of another virtual cluster, whatever its rights.
-        let mut response = ask.response()?;
-        response.set(field::ERROR_CODE, ErrorCode::ClusterAuthorizationFailed);
-        return ask.reply(&response);
+        return ask.refuse(ErrorCode::ClusterAuthorizationFailed);
     }
     let mut edits = Edits::new();
-    let judged = judge(ask, &mut edits);
+    let judged = transactional_id::judge(ask, &mut edits);
     let mut verdicts = Vec::new();
     for topic in ask.message.root().items(field::V3_AND_BELOW_TOPICS) {
         let verdict = match judged {
@@ -109,26 +168,28 @@ fn refuse_partitions(
 }
 
 /// AddOffsetsToTxn.
-pub(super) fn add_offsets(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn add_offsets(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
-    let judged = judge(ask, &mut edits).and_then(|()| group::judge(ask, Operation::Read, &mut edits));
+    let judged = transactional_id::judge(ask, &mut edits)
+        .and_then(|()| group::judge(ask, Operation::Read, &mut edits));
     whole(ask, judged, edits)
 }
 
 /// EndTxn.
-pub(super) fn end(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn end(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
-    let judged = judge(ask, &mut edits);
+    let judged = transactional_id::judge(ask, &mut edits);
     whole(ask, judged, edits)
 }
 
 /// TxnOffsetCommit.
-pub(super) fn commit_offsets(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn commit_offsets(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
-    let judged = judge(ask, &mut edits).and_then(|()| group::judge_named(ask, Operation::Read, &mut edits));
+    let judged = transactional_id::judge(ask, &mut edits)
+        .and_then(|()| group::judge_named(ask, Operation::Read, &mut edits));
     match judged {
-        Ok(()) => topics::request(ask, &offsets::COMMIT, edits),
-        Err(error) => topics::refuse_all(ask, &offsets::COMMIT, error),
+        Ok(()) => topics::request(ask, &COMMITTED, edits),
+        Err(error) => topics::refuse_all(ask, &COMMITTED, error),
     }
 }
 
@@ -136,51 +197,6 @@ pub(super) fn commit_offsets(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 fn whole(ask: &Ask<'_>, judged: Result<(), ErrorCode>, edits: Edits) -> Result<Plan, Stop> {
     match judged {
         Ok(()) => ask.forward(edits, Then::Nothing),
-        Err(error) => {
-            let mut response = ask.response()?;
-            response.set(field::ERROR_CODE, error);
-            ask.reply(&response)
-        }
+        Err(error) => ask.refuse(error),
     }
-}
-
-/// Judges the one transactional id of a request, of which null and empty are none, and gives it its physical form.
-pub(super) fn judge(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
-    let node = ask
-        .message
-        .first(Class::TransactionalId)
-        .ok_or(ErrorCode::InvalidRequest)?;
-    let physical = judge_named(ask, node.text().unwrap_or_default(), Operation::Write)?;
-    edits.set_text(node, Some(&physical));
-    Ok(())
-}
-
-/// Judges a transactional id, of which empty is none, and gives its physical form.
-pub(super) fn judge_named(ask: &mut Ask<'_>, id: &str, operation: Operation) -> Result<String, ErrorCode> {
-    let physical = judge_id(ask, id, operation)?;
-    if id.is_empty() {
-        Err(ErrorCode::InvalidRequest)
-    } else {
-        Ok(physical)
-    }
-}
-
-/// Judges a transactional id and gives its physical form.
-pub(super) fn judge_id(ask: &mut Ask<'_>, id: &str, operation: Operation) -> Result<String, ErrorCode> {
-    if !ask.gate.allows(operation, Resource::transactional_id(id)) {
-        return Err(ErrorCode::TransactionalIdAuthorizationFailed);
-    }
-    if !ask.has_home() {
-        return Err(ErrorCode::CoordinatorNotAvailable);
-    }
-    if ask.is_no_coordinator() {
-        return Err(ErrorCode::NotCoordinator);
-    }
-    if let Some(error) = ask.aim.failed {
-        return Err(error);
-    }
-    ask.view
-        .names
-        .physical_transactional_id(id)
-        .map_err(|_| ErrorCode::InvalidRequest)
 }

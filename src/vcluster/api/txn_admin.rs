@@ -4,34 +4,87 @@
 use klamm_raft::model::{Operation, TopicName};
 
 use super::ask::{Ask, Stop};
-use super::back::Back;
-use super::error_code::{ErrorCode, denial};
-use super::expression;
-use super::offsets;
-use super::topics::{self, Shape};
-use super::txn;
+use super::back::{self, Back, BadAnswer};
+use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::error_code::ErrorCode;
+use super::topics::{self, COMMITTED, Shape, in_words};
+use super::{expression, transactional_id};
 use crate::authz::Resource;
-use crate::vcluster::pattern::Pattern;
 use crate::vcluster::pending::{RefusedTransaction, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
 
-/// DescribeProducers.
-pub(super) const PRODUCERS: Shape = Shape {
-    when_refused: in_words,
-    repeated: topics::Repeated::Listed,
-    ..offsets::COMMIT
+pub(super) const WRITE_TXN_MARKERS: Api = Api {
+    key: 27,
+    versions: Versions::new(1, 2),
+    rights: "ALTER or CLUSTER_ACTION on the cluster",
+    on_the_way: "As it is, through `passthrough`; refused elsewhere: see below.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(write_markers),
+        response: Response::classified(back::renamed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
 };
 
-/// A refused partition is told so in a broker's words.
-pub(super) fn in_words(partition: &mut Item, error: i16) {
-    if let Some(words) = denial(error) {
-        partition.set(field::ERROR_MESSAGE, words);
-    }
-}
+pub(super) const DESCRIBE_PRODUCERS: Api = Api {
+    key: 61,
+    versions: Versions::new(0, 0),
+    rights: "READ on the topic",
+    on_the_way: "Names; producer ids. Idempotent producers of other virtual clusters are left out.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(producers),
+        response: Response::classified(topics::with_refusals),
+        way: Way::Leader,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const DESCRIBE_TRANSACTIONS: Api = Api {
+    key: 65,
+    versions: Versions::new(0, 0),
+    rights: "DESCRIBE on the transactional id and the topics",
+    on_the_way: "Transactional ids; only topics that the caller may describe.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(describe),
+        response: Response::classified(described),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: None,
+    }),
+};
+
+pub(super) const LIST_TRANSACTIONS: Api = Api {
+    key: 66,
+    versions: Versions::new(0, 2),
+    rights: "DESCRIBE on the transactional id",
+    on_the_way: "Only transactions of this virtual cluster that the caller may describe. The pattern is matched here, against virtual ids.",
+    answered_by: AnsweredBy::Broker(Forwarded {
+        request: Request::classified(list),
+        response: Response::classified(listed),
+        way: Way::Connected,
+        connection: Connection::Free,
+        ahead: Ahead::Never,
+        needs_no_right: Some(
+            "The request names nothing, and of the answer those transactions are left that the caller may describe.",
+        ),
+    }),
+};
+
+/// DescribeProducers.
+const PRODUCERS: Shape = Shape {
+    when_refused: in_words,
+    repeated: topics::Repeated::Listed,
+    ..COMMITTED
+};
 
 /// DescribeTransactions.
-pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let mut refused = Vec::new();
     let mut kept = 0;
@@ -40,7 +93,7 @@ pub(super) fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     };
     for node in array.children() {
         let id = node.text().unwrap_or_default();
-        match txn::judge_named(ask, id, Operation::Describe) {
+        match transactional_id::judge_named(ask, id, Operation::Describe) {
             Ok(physical) => {
                 edits.set_text(node, Some(&physical));
                 kept += 1;
@@ -74,15 +127,12 @@ fn refused_state(response: &Item, refused: &RefusedTransaction) -> Item {
 }
 
 /// The answer to DescribeTransactions: of the topics only those that the caller may describe.
-pub(super) fn described(
-    back: &Back<'_>,
-    message: Message<'_>,
-    empty: &Item,
-    refused: &[RefusedTransaction],
-    edits: &mut Edits,
-) {
+fn described(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::Transactions(refused) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
     let Some(array) = message.root().child(field::TRANSACTION_STATES) else {
-        return;
+        return Ok(());
     };
     for state in array.children() {
         if !back.item(state, edits) {
@@ -96,9 +146,11 @@ pub(super) fn described(
             edits.remove_item(topics, topic);
         }
     }
+    let empty = back.empty()?;
     for refusal in refused {
-        edits.append(array, &refused_state(empty, refusal));
+        edits.append(array, &refused_state(&empty, refusal));
     }
+    Ok(())
 }
 
 /// Whether a topic of this virtual cluster is not for the caller to see. Others are removed as everywhere.
@@ -113,7 +165,7 @@ fn is_hidden(back: &Back<'_>, topic: Node<'_>) -> bool {
 }
 
 /// ListTransactions: its answer is filtered. A pattern is about the client's ids, so brokers cannot apply it.
-pub(super) fn list(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn list(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let mut pattern = None;
     if let Some(node) = ask.message.first(Class::TransactionalIdPattern) {
@@ -122,9 +174,7 @@ pub(super) fn list(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
                 Ok(compiled) => pattern = Some(compiled),
                 Err(unmeant) => {
                     let (error, _) = unmeant.into_answer(text)?;
-                    let mut response = ask.response()?;
-                    response.set(field::ERROR_CODE, error);
-                    return ask.reply(&response);
+                    return ask.refuse(error);
                 }
             }
         }
@@ -137,9 +187,12 @@ pub(super) fn list(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 }
 
 /// The answer to ListTransactions: those of this virtual cluster that match and that the caller may describe.
-pub(super) fn listed(back: &Back<'_>, message: Message<'_>, pattern: Option<&Pattern>, edits: &mut Edits) {
+fn listed(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::ListedTransactions(pattern) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
     let Some(array) = message.root().child(field::TRANSACTION_STATES) else {
-        return;
+        return Ok(());
     };
     for state in array.children() {
         let physical = state.text_in(field::TRANSACTIONAL_ID);
@@ -149,16 +202,17 @@ pub(super) fn listed(back: &Back<'_>, message: Message<'_>, pattern: Option<&Pat
             back.asker
                 .decide(Operation::Describe, Resource::transactional_id(id))
                 .is_allowed()
-                && pattern.is_none_or(|pattern| pattern.matches(id))
+                && pattern.as_deref().is_none_or(|pattern| pattern.matches(id))
         });
         if !is_shown || !back.item(state, edits) {
             edits.remove_item(array, state);
         }
     }
+    Ok(())
 }
 
 /// DescribeProducers: what is no topic's name at all is told before rights are looked at.
-pub(super) fn producers(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn producers(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let mut refused = Vec::new();
     let mut kept = 0;
@@ -183,12 +237,12 @@ pub(super) fn producers(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if kept == 0 {
         return topics::reply(ask, &PRODUCERS, &refused);
     }
-    ask.forward(edits, Then::Topics(refused))
+    ask.forward(edits, Then::Topics(&PRODUCERS, refused))
 }
 
 /// WriteTxnMarkers: it ends the transaction of whatever producer it names, and producers of a physical topic are not
 /// only those of this virtual cluster. So none may, whatever its rights, unless it is shown the whole physical cluster.
-pub(super) fn write_markers(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+fn write_markers(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let may = ask.gate.allows_quietly(Operation::Alter, Resource::CLUSTER)
         || ask.gate.allows(Operation::ClusterAction, Resource::CLUSTER);
     let error = match (may, ask.view.names.is_transparent()) {
@@ -205,7 +259,7 @@ pub(super) fn write_markers(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         );
         for topic in marker.items(field::TOPICS) {
             let refusal = topics::refused(topic, error).ok_or(Stop::Malformed)?;
-            let topic = topics::answered(&result, &offsets::COMMIT, &refusal);
+            let topic = topics::answered(&result, &COMMITTED, &refusal);
             result.push(field::TOPICS, topic);
         }
         response.push(field::MARKERS, result);

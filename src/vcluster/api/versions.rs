@@ -1,11 +1,20 @@
 //! ApiVersions: answered before and after login, in any version that a client may think of (KIP-511).
 
-use super::table::{Api, VersionRange};
+use super::description::VersionRange;
+use super::description::{AnsweredBy, Api, Versions};
 use crate::backend::topology::Features;
 use crate::vcluster::view::View;
 use crate::wire::{Detail, Item, RequestHeader, Segments, Tape, WireError, field, walk_request};
 
 use super::error_code::ErrorCode;
+
+pub(super) const API_VERSIONS: Api = Api {
+    key: 18,
+    versions: Versions::new(0, 4),
+    rights: "none",
+    on_the_way: "In a version that is not known: answered in version 0, with the versions of ApiVersions alone.",
+    answered_by: AnsweredBy::Session,
+};
 
 /// The version in which clients of any version understand an answer.
 const FALLBACK_VERSION: i16 = 0;
@@ -17,10 +26,10 @@ const LEVEL_ZERO_FROM: i16 = 4;
 
 /// The answer to an ApiVersions request with this header.
 pub(super) fn answer(view: &View, header: &RequestHeader, frame: &[u8]) -> Result<Segments, WireError> {
-    let key = Api::ApiVersions.key();
+    let key = API_VERSIONS.key;
     let known = view
         .apis
-        .range(Api::ApiVersions)
+        .range(&API_VERSIONS)
         .is_some_and(|range| range.contains(header.api_version));
     let version = if known {
         header.api_version
@@ -36,8 +45,8 @@ pub(super) fn answer(view: &View, header: &RequestHeader, frame: &[u8]) -> Resul
         return response.response_frame((key, version), header.correlation_id);
     }
     // Who asked in a version that is not known is told those of this API alone (KIP-511).
-    let is_told = |api: Api| known || api == Api::ApiVersions;
-    for (api, range) in view.apis.announced().filter(|(api, _)| is_told(*api)) {
+    let is_told = |api: &Api| known || *api == API_VERSIONS;
+    for (api, range) in view.apis.announced().filter(|(api, _)| is_told(api)) {
         let item = api_item(&response, api, range);
         response.push(field::API_KEYS, item);
     }
@@ -48,9 +57,9 @@ pub(super) fn answer(view: &View, header: &RequestHeader, frame: &[u8]) -> Resul
     response.response_frame((key, version), header.correlation_id)
 }
 
-fn api_item(response: &Item, api: Api, range: VersionRange) -> Item {
+fn api_item(response: &Item, api: &Api, range: VersionRange) -> Item {
     let mut item = response.item(field::API_KEYS);
-    item.set(field::API_KEY, api.key())
+    item.set(field::API_KEY, api.key)
         .set(field::MIN_VERSION, range.min)
         .set(field::MAX_VERSION, range.max);
     item

@@ -156,8 +156,13 @@ impl Sampler {
         out: &mut Vec<u8>,
     ) {
         let planted = (self.plant)(def.class, random.below(1 << 16)).filter(|_| !is_null);
-        if let Some(planted) = planted {
-            return self.planted(&planted, out);
+        match (planted, def.kind) {
+            // The high half of a number marks it.
+            (Some(Value::Number(number)), Kind::Uint16) => {
+                return out.extend(((number >> 16) as u16).to_be_bytes());
+            }
+            (Some(planted), _) => return self.planted(&planted, out),
+            (None, _) => {}
         }
         let number = (random.next() << 40 ^ random.next()) | u64::from(avoid_default);
         match def.kind {

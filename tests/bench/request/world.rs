@@ -213,7 +213,7 @@ impl World {
             panic!("no answer is expected")
         };
         // It has left before its answer comes.
-        drop(black_box(forward.frame));
+        drop(black_box(forward.request.into_frame()));
         let answered = api::response(&self.view, &self.caller, pending, answer).expect("it is an answer");
         answered.frame
     }

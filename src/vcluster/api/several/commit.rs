@@ -9,9 +9,11 @@ use super::parts::Parts;
 use super::{Gathered, Gathering, Kept, LEFT_OUT, NoAnswer, Step, broker_there, home, in_parts, peek};
 use crate::authz::Resource;
 use crate::vcluster::api::ask::Aim;
+use crate::vcluster::api::description::{Api, Offsets};
 use crate::vcluster::api::error_code::ErrorCode;
-use crate::vcluster::api::table::Api;
-use crate::vcluster::api::{LocalErrors, Question, plan};
+use crate::vcluster::api::group_descriptions::DESCRIBE_GROUPS;
+use crate::vcluster::api::membership::HEARTBEAT;
+use crate::vcluster::api::{LocalErrors, Permitted, Question, plan};
 use crate::vcluster::plan::{Call, CallResult, Caller, CloseReason, Plan, Planned, To};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
@@ -20,8 +22,26 @@ use crate::wire::{Detail, Item, Message, Node, Tape, Value, WireError, field, wa
 /// What the home is asked about the member that commits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Check {
-    api: Api,
+    by: CheckBy,
     version: i16,
+}
+
+/// How the home is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum CheckBy {
+    /// By the member's heartbeat.
+    Heartbeat,
+    /// By a description of the group: there is no member.
+    Description,
+}
+
+impl CheckBy {
+    fn api(self) -> &'static Api {
+        match self {
+            Self::Heartbeat => &HEARTBEAT,
+            Self::Description => &DESCRIBE_GROUPS,
+        }
+    }
 }
 
 /// Who commits.
@@ -35,15 +55,19 @@ struct Member {
 }
 
 /// Plans a request about offsets of which some are on other clusters.
-pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut Subscriptions) -> Planned {
+pub(super) fn request(
+    view: &View,
+    (question, offsets): (Question<'_>, Offsets),
+    subscriptions: &mut Subscriptions,
+) -> Planned {
     let member = peek(question, Member::of);
-    if question.api != Api::OffsetFetch && !has_group(view, question, &member.group) {
+    if offsets != Offsets::Fetch && !has_group(view, (question, offsets), &member.group) {
         // The home's answer is about the group, and says nothing of topics.
         return plan(view, question, Aim::ALONE, subscriptions);
     }
-    let parts = match question.api {
-        Api::OffsetFetch => fetched(view, question, subscriptions),
-        _ => in_parts(view, question, subscriptions, |part| {
+    let parts = match offsets {
+        Offsets::Fetch => fetched(view, question, subscriptions),
+        Offsets::Commit | Offsets::Delete => in_parts(view, question, subscriptions, |part| {
             to(view, question.caller, part, &member.group)
         }),
     };
@@ -51,10 +75,10 @@ pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut S
         Ok(parts) => parts,
         Err(planned) => return *planned,
     };
-    match question.api {
-        Api::OffsetDelete => return home::sent(question, parts),
-        Api::OffsetCommit if !parts.calls.is_empty() => {}
-        _ => return parts.sent(question),
+    match offsets {
+        Offsets::Delete => return home::sent(question, parts),
+        Offsets::Commit if !parts.calls.is_empty() => {}
+        Offsets::Commit | Offsets::Fetch => return parts.sent(question),
     }
     let Some((check, call)) = check(view, question, &member, &parts) else {
         return Plan::Close(CloseReason::BadRequest).into();
@@ -65,15 +89,16 @@ pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut S
 }
 
 /// Whether the caller may do this to the group, and there can be such a group.
-fn has_group(view: &View, question: Question<'_>, id: &str) -> bool {
-    let operation = match question.api {
-        Api::OffsetDelete => Operation::Delete,
-        _ => Operation::Read,
+fn has_group(view: &View, (question, offsets): (Question<'_>, Offsets), id: &str) -> bool {
+    let operation = match offsets {
+        Offsets::Delete => Operation::Delete,
+        Offsets::Commit => Operation::Read,
+        Offsets::Fetch => Operation::Describe,
     };
     let caller = question.caller;
     let asker = view.acls.index.asker(&caller.principal, &caller.host);
     let is_allowed = asker.decide(operation, Resource::group(id)).is_allowed();
-    let is_kept_back = question.api == Api::OffsetDelete && !view.names.owns_group(id);
+    let is_kept_back = offsets == Offsets::Delete && !view.names.owns_group(id);
     is_allowed && !is_kept_back && !id.is_empty() && view.names.physical_group(id).is_ok()
 }
 
@@ -131,15 +156,15 @@ impl Member {
 /// Asks for what decides at home whether this member may commit: its heartbeat; without a member, whether there are any.
 /// None when that cannot be said in a message.
 fn check(view: &View, question: Question<'_>, member: &Member, parts: &Parts) -> Option<(Check, Call)> {
-    let api = match member.generation < 0 && member.id.is_empty() {
-        true => Api::DescribeGroups,
-        false => Api::Heartbeat,
+    let by = match member.generation < 0 && member.id.is_empty() {
+        true => CheckBy::Description,
+        false => CheckBy::Heartbeat,
     };
-    let version = view.apis.range(api).map_or(0, |range| range.max);
-    let key = (api.key(), version);
+    let version = view.apis.range(by.api()).map_or(0, |range| range.max);
+    let key = (by.api().key, version);
     let group = view.names.physical_group(&member.group).ok()?;
     let mut request = Item::request(key.0, key.1).ok()?;
-    if api == Api::Heartbeat {
+    if by == CheckBy::Heartbeat {
         request
             .set(field::GROUP_ID, group.as_str())
             .set(field::GENERATION_ID, member.generation)
@@ -156,13 +181,13 @@ fn check(view: &View, question: Question<'_>, member: &Member, parts: &Parts) ->
     }
     let client_id = question.header.client_id(question.frame).unwrap_or_default();
     let frame = request.request_frame(key, question.header.correlation_id, client_id);
+    // The right to commit is the right to be asked about.
+    let permit = parts.calls.first()?.request.permit();
     let call = Call {
-        // The right to commit is the right to be asked about.
-        permit: parts.calls.first()?.permit,
         to: broker_there(view, question.caller.place, view)?,
-        frame: frame.ok()?,
+        request: Permitted::new(permit, frame.ok()?),
     };
-    Some((Check { api, version }, call))
+    Some((Check { by, version }, call))
 }
 
 /// The home has said whether the member may commit.
@@ -194,13 +219,13 @@ impl Check {
     fn refusal(self, frame: &bytes::Bytes) -> Result<Option<ErrorCode>, WireError> {
         let mut tape = Tape::new();
         let message = walk_response(
-            (self.api.key(), self.version),
+            (self.by.api().key, self.version),
             frame,
             Detail::Everything,
             &mut tape,
         )?;
         let error = |node: Node<'_>| node.int_in(field::ERROR_CODE).unwrap_or_default();
-        if self.api == Api::Heartbeat {
+        if self.by == CheckBy::Heartbeat {
             return Ok(of_heartbeat(error(message.root())));
         }
         let group = message.root().items(field::GROUPS).next();

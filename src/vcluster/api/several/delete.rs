@@ -5,10 +5,9 @@ use klamm_raft::model::ClusterId;
 
 use super::merge::body;
 use super::{Gathered, Gathering, Kept, NoAnswer, Step, broker_there};
-use crate::authz::Permit;
 use crate::vcluster::api::ask::Aim;
 use crate::vcluster::api::error_code::ErrorCode;
-use crate::vcluster::api::{LocalErrors, Question, plan, response};
+use crate::vcluster::api::{LocalErrors, Permit, Permitted, Question, plan, response};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{Answer, Call, CallResult, Caller, Forward, Plan, Planned, To};
 use crate::vcluster::subscriptions::Subscriptions;
@@ -40,14 +39,13 @@ pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut S
     let plan = match (plan, broker_there(view, question.caller.place, view)) {
         (
             Plan::Forward(Forward {
-                permit,
-                frame,
+                request,
                 answer: Answer::Expected(pending),
             }),
             Some(to),
         ) => {
-            let at_home = Deletion::AtHome(Box::new(pending), permit);
-            let call = Call { permit, to, frame };
+            let at_home = Deletion::AtHome(Box::new(pending), request.permit());
+            let call = Call { to, request };
             Gathering::sent(Kept::of(question), Step::Delete(at_home), vec![call])
         }
         (plan, _) => plan,
@@ -118,7 +116,10 @@ fn call(kept: &Kept, permit: Permit, cluster: &ClusterId, group: String) -> Resu
     let client_id = kept.header.client_id(&kept.frame).unwrap_or_default();
     let frame = request.request_frame(api, kept.header.correlation_id, client_id)?;
     let to = To::Coordinator(cluster.clone(), group);
-    Ok(Call { permit, to, frame })
+    Ok(Call {
+        to,
+        request: Permitted::new(permit, frame),
+    })
 }
 
 /// The home's answer, with what came of the offsets elsewhere.

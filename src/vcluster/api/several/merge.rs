@@ -5,15 +5,12 @@ use bytes::{Buf, Bytes};
 
 use super::parts::Part;
 use super::{Gathered, Kept, NoAnswer};
+use crate::vcluster::api::description::Offsets;
 use crate::vcluster::api::error_code::ErrorCode;
-use crate::vcluster::api::table::Api;
 use crate::vcluster::api::{LocalErrors, response};
 use crate::vcluster::plan::{CallResult, Caller};
 use crate::vcluster::view::View;
 use crate::wire::{Detail, Edits, Field, Node, Segments, Tape, WireError, field, walk_response};
-
-/// The arrays of answers that are made of several.
-const ARRAYS: [Field; 3] = [field::BROKERS, field::TOPICS, field::RESULTS];
 
 /// Answers a request of which all parts are there.
 pub(super) fn merge(
@@ -83,7 +80,7 @@ pub(super) fn merge(
 /// Whether offsets were to be deleted of a group that has none there. Only when that is so everywhere, there is no such group.
 fn has_no_offsets(kept: &Kept, frame: &Segments) -> Result<bool, WireError> {
     let not_found = i64::from(ErrorCode::GroupIdNotFound.code());
-    Ok(kept.api == Api::OffsetDelete && failure_of(kept, frame)? == Some(not_found))
+    Ok(kept.is_to(Offsets::Delete) && failure_of(kept, frame)? == Some(not_found))
 }
 
 /// The error of a whole answer.
@@ -110,10 +107,10 @@ pub(super) fn merged(kept: &Kept, frames: Vec<Segments>) -> Result<Segments, Wir
         let (other, mut tape) = (body(&other), Tape::new());
         let other = walk_response(api, &other, Detail::Classified, &mut tape)?.root();
         has_failed |= fail_like(message.root(), other, has_failed, &mut edits);
-        for array in ARRAYS {
-            append(message.root(), other, array, &mut edits);
+        for array in kept.arrays() {
+            append(message.root(), other, *array, &mut edits);
         }
-        if kept.api == Api::OffsetFetch {
+        if kept.is_to(Offsets::Fetch) {
             add_groups(message.root(), other, &mut edits);
         }
     }

@@ -45,9 +45,8 @@ impl Parts {
                 self.parts
                     .push(Part::Awaited(to.cluster().clone(), Box::new(pending)));
                 self.calls.push(Call {
-                    permit: forward.permit,
                     to,
-                    frame: forward.frame,
+                    request: forward.request,
                 });
             }
             (plan, _) => return Err(Box::new(Planned { plan, denied })),

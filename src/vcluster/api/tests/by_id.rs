@@ -6,7 +6,9 @@ use klamm_raft::model::Operation::{Describe, Read};
 
 use super::world::*;
 use crate::authz::Resource;
-use crate::vcluster::api::{self, table::Api};
+use crate::vcluster::api::offset_fetch::OFFSET_FETCH;
+use crate::vcluster::api::offsets::OFFSET_COMMIT;
+use crate::vcluster::api::{self, Api};
 use crate::vcluster::plan::{Answer, Attempt, Need, Plan};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::{
@@ -30,33 +32,33 @@ fn add_topics(parent: &mut Item, ids: &[[u8; 16]], fill: impl Fn(&mut Item)) {
     }
 }
 
-fn frame(api: Api, request: &Item) -> Bytes {
+fn frame(api: &Api, request: &Item) -> Bytes {
     let segments = request
-        .request_frame((api.key(), VERSION), CORRELATION_ID, "client")
+        .request_frame((api.key, VERSION), CORRELATION_ID, "client")
         .unwrap();
     segments.joined().slice(4..)
 }
 
 fn commit(ids: &[[u8; 16]]) -> Bytes {
-    let mut request = Item::request(Api::OffsetCommit.key(), VERSION).unwrap();
+    let mut request = Item::request(OFFSET_COMMIT.key, VERSION).unwrap();
     request.set(field::GROUP_ID, "app");
     add_topics(&mut request, ids, |topic| {
         let mut partition = topic.item(field::PARTITIONS);
         partition.set(field::PARTITION_INDEX, 4);
         topic.push(field::PARTITIONS, partition);
     });
-    frame(Api::OffsetCommit, &request)
+    frame(&OFFSET_COMMIT, &request)
 }
 
 fn fetch(ids: &[[u8; 16]]) -> Bytes {
-    let mut request = Item::request(Api::OffsetFetch.key(), VERSION).unwrap();
+    let mut request = Item::request(OFFSET_FETCH.key, VERSION).unwrap();
     let mut group = request.item(field::GROUPS);
     group.set(field::GROUP_ID, "app");
     add_topics(&mut group, ids, |topic| {
         topic.set(field::PARTITION_INDEXES, Value::List(vec![4.into()]));
     });
     request.push(field::GROUPS, group);
-    frame(Api::OffsetFetch, &request)
+    frame(&OFFSET_FETCH, &request)
 }
 
 /// Topic ids of a request that goes upstream, and the answer that a client gets when the broker says all is well.
@@ -74,7 +76,7 @@ fn exchange(world: &World, request: Bytes, answer: impl Fn(&[[u8; 16]]) -> Item)
     let Answer::Expected(pending) = forward.answer else {
         panic!("no answer is expected")
     };
-    let sent = forward.frame.joined().slice(4..);
+    let sent = forward.request.into_frame().joined().slice(4..);
     let header = RequestHeader::parse(&sent).unwrap();
     let mut tape = Tape::new();
     let message = walk_request(&header, &sent, Detail::Everything, &mut tape).unwrap();
@@ -90,9 +92,9 @@ fn exchange(world: &World, request: Bytes, answer: impl Fn(&[[u8; 16]]) -> Item)
 }
 
 /// Topic id and error of each topic in an answer.
-fn told(api: Api, answer: &Bytes) -> Vec<([u8; 16], i64)> {
+fn told(api: &Api, answer: &Bytes) -> Vec<([u8; 16], i64)> {
     let mut tape = Tape::new();
-    let message = walk_response((api.key(), VERSION), answer, Detail::Everything, &mut tape).unwrap();
+    let message = walk_response((api.key, VERSION), answer, Detail::Everything, &mut tape).unwrap();
     let topics = message.all(Class::Topics).flat_map(|array| array.children());
     let error = |partitions: Field, topic: Node<'_>| {
         topic
@@ -125,13 +127,13 @@ fn offsets_are_committed_by_id() {
         .allow(Read, Resource::topic("orders"));
     let (orders, bills) = (id_of(&world, "orders"), id_of(&world, "bills"));
     let (sent, answer) = exchange(&world, commit(&[bills, orders, UNKNOWN]), |ids| {
-        let mut response = Item::response(Api::OffsetCommit.key(), VERSION).unwrap();
+        let mut response = Item::response(OFFSET_COMMIT.key, VERSION).unwrap();
         all_well(&mut response, ids);
         response
     });
     assert_eq!(sent, [*physical_id("int-orders").as_bytes()]);
     assert_eq!(
-        told(Api::OffsetCommit, &answer),
+        told(&OFFSET_COMMIT, &answer),
         [(orders, 0), (bills, 29), (UNKNOWN, 100)]
     );
 }
@@ -143,7 +145,7 @@ fn offsets_are_fetched_by_id() {
         .allow(Read, Resource::topic("orders"));
     let (orders, bills) = (id_of(&world, "orders"), id_of(&world, "bills"));
     let (sent, answer) = exchange(&world, fetch(&[bills, orders, UNKNOWN]), |ids| {
-        let mut response = Item::response(Api::OffsetFetch.key(), VERSION).unwrap();
+        let mut response = Item::response(OFFSET_FETCH.key, VERSION).unwrap();
         let mut group = response.item(field::GROUPS);
         group.set(field::GROUP_ID, "partner:app");
         all_well(&mut group, ids);
@@ -152,7 +154,7 @@ fn offsets_are_fetched_by_id() {
     });
     assert_eq!(sent, [*physical_id("int-orders").as_bytes()]);
     assert_eq!(
-        told(Api::OffsetFetch, &answer),
+        told(&OFFSET_FETCH, &answer),
         [(orders, 0), (bills, 29), (UNKNOWN, 100)]
     );
 }

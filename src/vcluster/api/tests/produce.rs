@@ -275,7 +275,9 @@ fn without_acks_a_refusal_closes_the_connection_after_the_rest_is_written() {
     };
     assert!(matches!(part.answer, Answer::NoneThenClose));
     assert_eq!(
-        decode_request::<ProduceRequest>(9, &part.frame).topic_data.len(),
+        decode_request::<ProduceRequest>(9, &part.request.into_frame())
+            .topic_data
+            .len(),
         1
     );
     assert!(matches!(

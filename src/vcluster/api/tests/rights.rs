@@ -3,33 +3,31 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::LazyLock;
 
+use bytes::Bytes;
 use klamm_raft::model::Operation::{self, *};
 
 use super::leaks::{holds, planned_with_patterns, plant_request};
 use super::world::*;
 use crate::authz::Resource;
-use crate::vcluster::api;
-use crate::vcluster::api::table::Api;
-use crate::vcluster::plan::{Attempt, Need, Plan};
-use crate::wire::Class;
+use crate::vcluster::api::ask::Aim;
+use crate::vcluster::api::description::{Ahead, AnsweredBy, Connection, Forwarded, Request, Response, Way};
+use crate::vcluster::api::table::APIS;
+use crate::vcluster::api::{self, Api, Basis, Permit, Permitted, Question, Versions, back};
+use crate::vcluster::pending::Then;
+use crate::vcluster::plan::{Attempt, CloseReason, Need, Plan};
+use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::tests::sample::{Value, planted_request};
+use crate::wire::{Class, Edits, RequestHeader};
 
 const RIGHTS: &str = include_str!("rights.txt");
 
 /// Requests of each version.
 const SEEDS: u64 = 16;
 
-/// What goes upstream for whoever has logged in, because it names nothing, and only what may be seen is left of its answer.
-const OF_EVERYBODY: [Api; 7] = [
-    Api::Metadata,
-    Api::ListGroups,
-    Api::DescribeCluster,
-    Api::ListTransactions,
-    Api::GetTelemetrySubscriptions,
-    Api::PushTelemetry,
-    Api::DescribeTopicPartitions,
-];
+/// In it a list of all topics goes on behind the one that the client names.
+const WITH_A_CURSOR: &str = "DescribeTopicPartitions";
 
 /// What planted names are called by brokers.
 const NAMES: [&str; 4] = ["int-orders", "s3cret-topic", "s3cret-transaction", "partner:app"];
@@ -77,13 +75,27 @@ fn rights() -> Vec<(Operation, Resource<'static>)> {
 
 type Plant = fn(Class, usize) -> Option<Value>;
 
-/// Names of this world and no others.
-fn plant_own(class: Class, random: usize) -> Option<Value> {
+/// The ids of the topic in each kind of virtual cluster, and one of none.
+pub(super) fn ids_of_orders() -> &'static [[u8; 16]; 4] {
+    static IDS: LazyLock<[[u8; 16]; 4]> = LazyLock::new(|| {
+        [
+            *World::new().virtual_id("orders").as_bytes(),
+            *World::standard().virtual_id("orders").as_bytes(),
+            *physical_id("int-orders").as_bytes(),
+            [0xdd; 16],
+        ]
+    });
+    &IDS
+}
+
+/// Names and ids of these worlds and no others.
+pub(super) fn plant_own(class: Class, random: usize) -> Option<Value> {
     let name = match class {
         Class::TopicName => "orders",
         Class::GroupId | Class::CoordinatorKey => "app",
         Class::TransactionalId => "transaction",
         Class::ResourceName => ["orders", "app", "1"][random % 3],
+        Class::TopicId => return Some(Value::Uuid(ids_of_orders()[random % 4])),
         // Of kinds and names each meets each.
         Class::ResourceType => return Some(Value::Byte([2, 4, 8, 32][random / 3 % 4])),
         _ => return plant_request(class, random),
@@ -93,14 +105,20 @@ fn plant_own(class: Class, random: usize) -> Option<Value> {
 
 /// What has an effect outside of this node: requests to brokers, and changes of the replicated state.
 enum Effect {
-    Sent(Vec<u8>),
+    Sent(Permit, Vec<u8>),
     Change,
 }
 
-fn effects(world: &World, (api, version): (Api, i16), plant: Plant) -> Vec<Effect> {
+impl Effect {
+    fn sent(request: Permitted) -> Self {
+        Self::Sent(request.permit(), request.into_frame().joined().to_vec())
+    }
+}
+
+fn effects(world: &World, (api, version): (&Api, i16), plant: Plant) -> Vec<Effect> {
     let mut effects = Vec::new();
     for seed in 1..=SEEDS {
-        let frame = planted_request((api.key(), version), seed, plant);
+        let frame = planted_request((api.key, version), seed, plant);
         let mut planned = planned_with_patterns(world, frame.clone().into());
         if let Plan::Need(Need::Confirmation { frame }) = planned.plan {
             let subscriptions = &mut Default::default();
@@ -113,12 +131,9 @@ fn effects(world: &World, (api, version): (Api, i16), plant: Plant) -> Vec<Effec
             );
         }
         match planned.plan {
-            Plan::Forward(forward) => effects.push(Effect::Sent(forward.frame.joined().to_vec())),
+            Plan::Forward(forward) => effects.push(Effect::sent(forward.request)),
             Plan::Need(Need::Answers { calls, .. }) => {
-                let sent = calls
-                    .iter()
-                    .map(|call| Effect::Sent(call.frame.joined().to_vec()));
-                effects.extend(sent);
+                effects.extend(calls.into_iter().map(|call| Effect::sent(call.request)));
             }
             Plan::Need(Need::Change { .. }) => effects.push(Effect::Change),
             Plan::Reply(_) | Plan::Drop | Plan::Close(_) => {}
@@ -128,8 +143,8 @@ fn effects(world: &World, (api, version): (Api, i16), plant: Plant) -> Vec<Effec
     effects
 }
 
-fn versions(world: &World) -> impl Iterator<Item = (Api, i16)> + '_ {
-    (0..200).filter_map(Api::of_key).flat_map(|api| {
+fn versions(world: &World) -> impl Iterator<Item = (&'static Api, i16)> + '_ {
+    APIS.iter().copied().flat_map(|api| {
         let range = world.view.apis.range(api);
         range
             .into_iter()
@@ -149,6 +164,12 @@ fn worlds() -> [Kind; 3] {
     ]
 }
 
+/// Whether its description says why it may go upstream without any right.
+fn needs_no_right(api: &Api) -> bool {
+    api.forwarded()
+        .is_some_and(|forwarded| forwarded.needs_no_right.is_some())
+}
+
 #[test]
 fn without_a_right_nothing_goes_upstream_that_names_anything() {
     let mut sent = BTreeSet::new();
@@ -156,12 +177,15 @@ fn without_a_right_nothing_goes_upstream_that_names_anything() {
         let world = world();
         for (api, version) in versions(&world) {
             for effect in effects(&world, (api, version), plant_request) {
-                let Effect::Sent(frame) = effect else {
+                let Effect::Sent(permit, frame) = effect else {
                     panic!("{kind}: {api:?} {version} changes the state");
                 };
                 sent.insert(api);
-                // A list of all topics goes on behind the one that the client names.
-                let names = NAMES.iter().filter(|_| api != Api::DescribeTopicPartitions);
+                assert!(
+                    matches!(permit.basis(), Basis::NoRight(_)),
+                    "{kind}: {api:?} {version} goes by {permit:?}"
+                );
+                let names = NAMES.iter().filter(|_| api.name() != WITH_A_CURSOR);
                 for name in names {
                     assert!(
                         !holds(&frame, name.as_bytes()),
@@ -171,14 +195,15 @@ fn without_a_right_nothing_goes_upstream_that_names_anything() {
             }
         }
     }
-    assert_eq!(sent, OF_EVERYBODY.into());
+    let of_everybody = APIS.iter().copied().filter(|api| needs_no_right(api));
+    assert_eq!(sent, of_everybody.collect());
 }
 
 #[test]
 fn each_single_right_lets_through_what_the_file_says() {
-    let mut found: BTreeMap<Api, BTreeMap<&str, String>> = BTreeMap::new();
+    let mut found: BTreeMap<&Api, BTreeMap<&str, String>> = BTreeMap::new();
     for (kind, make) in worlds() {
-        let mut of_kind: BTreeMap<Api, BTreeSet<String>> = BTreeMap::new();
+        let mut of_kind: BTreeMap<&Api, BTreeSet<String>> = BTreeMap::new();
         for (operation, resource) in rights() {
             let world = make().allow(operation, resource);
             // What is answered here has tests of its own: random requests seldom make sense enough to change anything.
@@ -214,7 +239,7 @@ fn each_single_right_lets_through_what_the_file_says() {
 }
 
 /// A line for each API, or for each kind of virtual cluster where it is not the same for all.
-fn written(found: &BTreeMap<Api, BTreeMap<&str, String>>) -> String {
+fn written(found: &BTreeMap<&Api, BTreeMap<&str, String>>) -> String {
     let mut text = String::new();
     for (api, kinds) in found {
         let distinct: BTreeSet<&String> = kinds.values().collect();
@@ -228,4 +253,49 @@ fn written(found: &BTreeMap<Api, BTreeMap<&str, String>>) -> String {
         }
     }
     text
+}
+
+/// A handler that sends on whatever comes.
+const fn careless(needs_no_right: Option<&'static str>) -> Api {
+    Api {
+        key: 12,
+        versions: Versions::new(0, 4),
+        rights: "",
+        on_the_way: "",
+        answered_by: AnsweredBy::Broker(Forwarded {
+            request: Request::classified(|ask| ask.forward(Edits::new(), Then::Nothing)),
+            response: Response::classified(back::renamed),
+            way: Way::Connected,
+            connection: Connection::Free,
+            ahead: Ahead::Never,
+            needs_no_right,
+        }),
+    }
+}
+
+#[test]
+fn a_request_for_which_nothing_was_granted_goes_upstream_only_if_its_api_says_why() {
+    static WITHOUT_REASON: Api = careless(None);
+    static WITH_REASON: Api = careless(Some("it is tried"));
+    let world = World::new();
+    let frame = Bytes::from(planted_request((12, 4), 1, plant_own));
+    let planned = |api| {
+        let question = Question {
+            caller: &world.caller,
+            api,
+            header: RequestHeader::parse(&frame).unwrap(),
+            frame: &frame,
+            attempt: Attempt::First,
+        };
+        api::plan(&world.view, question, Aim::ALONE, &mut Subscriptions::default()).plan
+    };
+    let refused = planned(&WITHOUT_REASON);
+    assert!(
+        matches!(refused, Plan::Close(CloseReason::Unpermitted)),
+        "{refused:?}"
+    );
+    let Plan::Forward(forward) = planned(&WITH_REASON) else {
+        panic!("it is not sent on")
+    };
+    assert_eq!(forward.request.permit().basis(), Basis::NoRight("it is tried"));
 }

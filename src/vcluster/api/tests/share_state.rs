@@ -69,7 +69,7 @@ fn the_state_of_share_groups_is_for_those_who_act_for_the_whole_cluster() {
         let Plan::Forward(forward) = plan(&world, api) else {
             panic!("{api:?} is not forwarded")
         };
-        let sent = forward.frame.joined();
+        let sent = forward.request.into_frame().joined();
         assert!(sent.ends_with(&request(api)), "{api:?}: as it is");
     }
 }

@@ -78,7 +78,7 @@ fn exchange<T, U>(
         panic!("it is answered")
     };
     let mut tape = Tape::new();
-    let upstream = without_length(&forward.frame);
+    let upstream = without_length(&forward.request.into_frame());
     let header = RequestHeader::parse(&upstream).unwrap();
     let sent = sent(walk_request(&header, &upstream, Detail::Everything, &mut tape).unwrap());
     let frame = response.response_frame(api, CORRELATION_ID).unwrap();

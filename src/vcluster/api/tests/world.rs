@@ -367,7 +367,7 @@ impl<Q: Request> Asked<'_, Q> {
         let Answer::Expected(pending) = forward.answer else {
             panic!("{:?}", forward.answer)
         };
-        let upstream = decode_request(self.version, &forward.frame);
+        let upstream = decode_request(self.version, &forward.request.into_frame());
         let frame = encode_response::<Q>(self.version, &broker(upstream));
         self.world.answer::<Q>(self.version, pending, frame)
     }
@@ -380,7 +380,7 @@ impl<Q: Request> Asked<'_, Q> {
         let Answer::Expected(pending) = forward.answer else {
             panic!("{:?}", forward.answer)
         };
-        let upstream = decode_request(self.version, &forward.frame);
+        let upstream = decode_request(self.version, &forward.request.into_frame());
         let frame = encode_response::<Q>(self.version, &broker(upstream));
         let freshness = api::freshness(&self.world.view, &pending, &frame);
         assert!(pending.may_run_ahead() || freshness == Freshness::Enough);
@@ -434,7 +434,10 @@ impl<Q: Request> Asked<'_, Q> {
         loop {
             match plan {
                 Plan::Need(Need::Answers { calls, gathering }) => {
-                    let answers = calls.iter().map(|call| broker(&call.to, &call.frame)).collect();
+                    let answers = calls
+                        .into_iter()
+                        .map(|call| broker(&call.to, &call.request.into_frame()))
+                        .collect();
                     let gathered =
                         api::gathered(&self.world.view, &self.world.caller, *gathering, answers).unwrap();
                     counted.extend(gathered.errors.labels());

@@ -1,0 +1,44 @@
+//! Changes of the replicated state that clients ask for: they are proposed, and answered when it is known what came of them.
+
+use super::ask::{Ask, Stop};
+use crate::vcluster::pending::{ChangeAnswers, PendingChange};
+use crate::vcluster::plan::{ChangeResult, Need, Plan};
+use crate::wire::{Item, Segments};
+use klamm_raft::command::Command;
+use klamm_raft::outcome::Outcome;
+
+/// What is said with POLICY_VIOLATION of a change that this node saw nothing against: somebody else was quicker.
+pub(super) const REFUSED: &str = "There is no room for this, or the ACLs are declared now: remove some, or ask the operator of the gateway.";
+/// What is said with REQUEST_TIMED_OUT when nobody can say whether this node is up to date.
+pub(super) const UNCONFIRMED: &str =
+    "This gateway node cannot confirm with its cluster that it is up to date: nothing was done. Try again.";
+
+/// Answers a request whose change was proposed.
+pub fn changed(pending: PendingChange, result: ChangeResult) -> Segments {
+    match result {
+        Ok(Outcome::Created | Outcome::Updated | Outcome::Unchanged | Outcome::Deleted) => pending.0.done,
+        Ok(Outcome::Refused(_)) => pending.0.refused,
+        Err(_) => pending.0.not_known,
+    }
+}
+
+/// What a change is answered with, by what it comes to.
+pub(super) struct Answers {
+    pub(super) done: Item,
+    pub(super) refused: Item,
+    /// It may or may not have happened.
+    pub(super) not_known: Item,
+}
+
+/// Proposes a change; what is answered then is made before.
+pub(super) fn change(ask: &Ask<'_>, command: Command, answers: &Answers) -> Result<Plan, Stop> {
+    Ok(Plan::Need(Need::Change {
+        command: Box::new(command),
+        judged_at: ask.view.revision,
+        pending: PendingChange(Box::new(ChangeAnswers {
+            done: ask.answer(&answers.done)?,
+            refused: ask.answer(&answers.refused)?,
+            not_known: ask.answer(&answers.not_known)?,
+        })),
+    }))
+}
