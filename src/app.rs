@@ -401,7 +401,7 @@ async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<klamm_
     })
 }
 
-/// What this version of klamm can work with.
+/// The levels and features that this version of klamm can work with.
 fn ability() -> Ability {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Ability {

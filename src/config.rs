@@ -39,7 +39,7 @@ use crate::tls::TlsFiles;
 pub use problem::{ConfigError, Problem, SettingPlace};
 pub use users::{AdminUser, Role};
 
-/// What the names of variables begin with that are there to be named by resources.
+/// The beginning of the names of variables that are there to be named by resources.
 pub const NAMED_BY_RESOURCES: &str = "KLAMM_SECRET_";
 
 /// Reads a whole file as text.
@@ -53,7 +53,7 @@ pub struct Inputs<'a> {
     /// The process environment.
     pub variables: &'a BTreeMap<String, String>,
     pub read: ReadFile<'a>,
-    /// The same for a file that holds a secret: not one that everybody may read.
+    /// Reads a file that holds a secret: not one that everybody may read.
     pub read_secret: ReadFile<'a>,
     /// Reads a list of methods as it stands in `spec.authentication`; the error is for people.
     pub methods: fn(&str) -> Result<Authentication, String>,
@@ -83,7 +83,7 @@ pub struct Config {
     pub signing_key: Option<SigningKey>,
     pub limits: Limits,
     pub log: LogConfig,
-    /// What was ignored, for the log.
+    /// Settings that were ignored, for the log.
     pub warnings: Vec<Problem>,
 }
 
@@ -99,7 +99,8 @@ pub struct HttpConfig {
     pub metrics: Audience,
     /// Whom it shows its version, and the description of itself.
     pub description: Audience,
-    /// Environment variables that resources may name beside those with the prefix for that: names, or beginnings with `*`.
+    /// Environment variables that resources may name beside those with the prefix for that: names, or beginnings with
+    /// `*`.
     pub variables: Vec<String>,
     /// `None`: plain HTTP.
     pub tls: Option<TlsFiles>,
@@ -143,7 +144,7 @@ pub struct NodeConfig {
     pub raft_peers: BTreeMap<NodeId, HostPort>,
     /// One of these is given when a peer is not on a loopback address.
     pub cluster_secret: Option<ClusterSecret>,
-    /// What nodes prove to each other by certificates.
+    /// The certificates by which nodes prove who they are to each other.
     pub raft_tls: Option<TlsFiles>,
     /// When the feature level of the cluster is raised.
     pub upgrade: Upgrade,
@@ -168,7 +169,7 @@ pub struct Limits {
     pub threads: Option<NonZeroU16>,
 }
 
-/// What is logged, and how.
+/// The events that are logged, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
     pub filter: String,

@@ -69,7 +69,7 @@ impl Control {
         self.node.states().borrow().clone()
     }
 
-    /// What this node knows of its cluster.
+    /// The status of this node and its cluster.
     pub fn status(&self) -> Status {
         self.node.status()
     }

@@ -17,7 +17,7 @@ const MAX_LINES_PER_SECOND: usize = 100;
 /// Kinds in one window. Beyond it, all are counted as one.
 const MAX_KINDS: usize = 4_096;
 
-/// What becomes of a line.
+/// The fate of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LineFate {
     Write,
@@ -47,7 +47,7 @@ struct Fold<K> {
 #[derive(Debug)]
 struct Group {
     since: Instant,
-    /// What tells its lines from each other, shortened: they are text of clients.
+    /// The marks that tell its lines from each other, shortened: they are text of clients.
     written: HashSet<u64>,
     left_out: u64,
 }
@@ -123,7 +123,7 @@ impl<K: Hash + Eq + Clone> Fold<K> {
         self.lines_in_second < MAX_LINES_PER_SECOND
     }
 
-    /// What was left out. All begin anew.
+    /// The lines that were left out. All begin anew.
     fn settle(&mut self) -> Vec<LeftOut<K>> {
         self.is_due = false;
         let groups = self.kinds.drain().filter(|(_, group)| group.left_out > 0);
@@ -172,7 +172,7 @@ impl<K: Hash + Eq + Clone> Folded<K> {
         verdict
     }
 
-    /// What was left out since the last time, to be written.
+    /// The lines that were left out since the last time, to be written.
     pub(crate) fn settle(&self) -> Vec<LeftOut<K>> {
         self.fold().settle()
     }

@@ -1,4 +1,4 @@
-//! What fuzz targets inside this crate share with those of `tests/fuzz`: chance, spoiling, and the runner.
+//! Tools that fuzz targets inside this crate share with those of `tests/fuzz`: chance, spoiling, and the runner.
 
 #[path = "../tests/fuzz/chance.rs"]
 pub(crate) mod chance;

@@ -48,12 +48,12 @@ pub struct Spot {
     pub slot: PortSlot,
 }
 
-/// What an address leads to.
+/// An address and what it leads to.
 #[derive(Debug, Clone)]
 pub struct Opening {
-    /// The same `Arc` stands for an address that stays.
+    /// The door; an address that stays keeps its `Arc`.
     pub door: Arc<Door>,
-    /// What the virtual cluster is called where names tell addresses apart; none: it is not served there.
+    /// The name of the virtual cluster where names tell addresses apart; none: it is not served there.
     pub label: Option<DnsLabel>,
 }
 
@@ -66,9 +66,9 @@ const MAILBOX: usize = 16;
 /// How often ports that could not be opened are looked at: each is tried when it is its turn.
 const BIND_AGAIN: Duration = Duration::from_secs(1);
 
-/// Sets the addresses of virtual clusters: opens what is new, closes what is missing together with its sessions, leaves the
-/// rest alone but for those whose accounts or tokens changed, which look at their login. What is not named stays. Send it
-/// after views were published.
+/// Sets the addresses of virtual clusters: opens what is new, closes what is missing together with its sessions, leaves
+/// the rest alone but for those whose accounts or tokens changed, which look at their login. What is not named stays.
+/// Send it after views were published.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct SetAddresses {
@@ -392,7 +392,8 @@ impl Actor for Listener {
 }
 
 impl Supervised for Listener {
-    /// It goes on with the addresses that it has: sessions do not notice. Whoever sent what it panicked at sends it again.
+    /// It goes on with the addresses that it has: sessions do not notice. Whoever sent what it panicked at sends it
+    /// again.
     fn restarting(&mut self, _: &mut Self::Context) {}
 }
 

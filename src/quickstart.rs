@@ -20,7 +20,7 @@ use std::thread;
 
 use crate::quickstart::error::QuickstartError;
 
-/// What somebody asked for.
+/// The options of a quickstart.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Somebody's own Kafka, as `host:port`; otherwise two clusters are started.
@@ -32,7 +32,7 @@ pub struct Options {
     pub afterwards: Afterwards,
 }
 
-/// What happens after the demonstration.
+/// The end of a quickstart, after the demonstration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Afterwards {
     /// Everything runs on until Ctrl-C.
@@ -87,5 +87,5 @@ fn end_in_order_on_signals() -> Result<(), QuickstartError> {
     Ok(())
 }
 
-/// What shells report for a program that Ctrl-C ended.
+/// The exit code that shells report for a program that Ctrl-C ended.
 const EXIT_INTERRUPTED: i32 = 130;

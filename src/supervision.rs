@@ -28,7 +28,7 @@ use pace::Pace;
 /// Messages that wait for an actor which has not started yet. It sets a bound of its own then.
 const FIRST_MESSAGES: usize = 16;
 
-/// What runs beside a component for as long as that runs. A panic of it is one of the component.
+/// A companion, which runs beside a component for as long as that runs. A panic of it is one of the component.
 pub type Companion = Arc<dyn Fn(&Component) -> Pin<Box<dyn Future<Output = Infallible>>> + Send + Sync>;
 
 /// A component that the node hangs on has panicked.
@@ -44,7 +44,7 @@ pub struct Panicked {
 pub struct Supervisor(Arc<Shared>);
 
 struct Shared {
-    /// What has panicked and is not started again yet, and how many of it.
+    /// The components that have panicked and are not started again yet, and how many of each.
     down: Mutex<BTreeMap<Component, usize>>,
     metrics: ComponentMetrics,
     companion: Option<Companion>,
@@ -186,8 +186,8 @@ impl Supervisor {
     }
 }
 
-/// Makes another actor of one that panicked, behind the same address, and drops what that had begun; whether anybody still
-/// has the address.
+/// Makes another actor of one that panicked, behind the same address, and drops what that had begun; whether anybody
+/// still has the address.
 fn renew<A>(future: &mut ContextFut<A, Context<A>>) -> bool
 where
     A: Supervised<Context = Context<A>>,
@@ -204,7 +204,7 @@ where
     is_wanted
 }
 
-/// What a panic says.
+/// The message of a panic.
 fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));

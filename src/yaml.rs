@@ -1,4 +1,4 @@
-//! What is wrong with a text that is not YAML, in plain words: those of the parser are for programmers, and may quote what
+//! The problem of a text that is not YAML, in plain words: those of the parser are for programmers, and may quote what
 //! nobody should see. Pure.
 
 use serde_saphyr::Error;
@@ -11,7 +11,7 @@ pub(crate) struct MalformedYaml {
     pub(crate) message: String,
 }
 
-/// What is wrong.
+/// The problem in plain words.
 pub(crate) fn malformed(error: &Error) -> MalformedYaml {
     let line = error.location().map(|location| location.line());
     MalformedYaml {

@@ -178,6 +178,19 @@ const MAY_USE: [(&str, &[&str]); 26] = [
 /// Who may use every module: the command, and what tests reach the insides by.
 const MAY_USE_ALL: [&str; 3] = ["lib", "main", "fuzz"];
 
+/// How a doc comment begins that leaves its subject to the reader.
+const SUBJECTLESS: [&str; 5] = ["The same", "Of nobody", "That there", "What ", "What's "];
+
+/// Where doc comments may begin so: folders whose comments are not read again yet.
+const UNTOLD: [&str; 6] = [
+    "src/admin",
+    "src/cli",
+    "src/metrics",
+    "src/vcluster/api",
+    "src/vcluster/pending",
+    "src/vcluster/plan",
+];
+
 /// How tasks and actors are started that nobody starts again after a panic.
 const BARE_STARTS: [&str; 6] = [
     "rt::spawn(",
@@ -447,6 +460,34 @@ fn no_two_modules_need_each_other() {
     }
     check(
         "a module uses only what the list of this test lets it use:",
+        offences,
+    );
+}
+
+#[test]
+fn a_doc_comment_begins_with_its_subject() {
+    let mut offences = Vec::new();
+    for file in rust_files() {
+        let is_told = ["src", "raft/src", "chaos/src"]
+            .iter()
+            .any(|root| file.is_under(root));
+        if !is_told || UNTOLD.iter().any(|folder| file.path.starts_with(folder)) {
+            continue;
+        }
+        let mut before = "";
+        for (number, line) in file.text.lines().enumerate() {
+            let line = line.trim_start();
+            let mark = line.get(..3).unwrap_or_default();
+            let begins = matches!(mark, "///" | "//!") && (before.len() < 4 || !before.starts_with(mark));
+            let text = line.get(4..).unwrap_or_default();
+            if begins && SUBJECTLESS.iter().any(|start| text.starts_with(start)) {
+                offences.push(format!("{}:{}: {line}", file.path, number + 1));
+            }
+            before = line;
+        }
+    }
+    check(
+        "a doc comment stands alone, and begins with what it is about:",
         offences,
     );
 }

@@ -1,4 +1,4 @@
-//! What goes wrong, and when: chosen by the seed.
+//! The faults of a run, and when each comes: chosen by the seed.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ const INTERVAL_MS: std::ops::Range<u64> = 500..3000;
 /// How long a fault lasts, in milliseconds: shorter and longer than a silent node stays in the live set.
 const LASTING_MS: std::ops::Range<u64> = 200..5000;
 
-/// What was done to the nodes.
+/// The faults that the nodes had to bear.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Faults {
     pub(crate) kills: usize,

@@ -1,15 +1,15 @@
-//! What the clients did and what they were told.
+//! A record of what clients did and what they were told.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a client wanted of a service account.
+/// A client's wish for a service account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
     Create,
     Delete,
 }
 
-/// What a client was told.
+/// The answer to a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Told {
     /// It is done, everywhere.
@@ -28,7 +28,8 @@ pub(crate) struct Operation {
     pub(crate) told: Told,
 }
 
-/// What a list told of an account whose last change was acknowledged before. A list that was refused is not written down.
+/// An account as a list showed it, whose last change was acknowledged before. A list that was refused is not written
+/// down.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Look {
     pub(crate) account: String,

@@ -1,4 +1,4 @@
-//! What must hold after a run, one invariant a file. Each gives the ways in which it does not hold.
+//! The invariants that must hold after a run, one a file. Each gives the ways in which it does not hold.
 
 pub(crate) mod acknowledged_survives;
 pub(crate) mod lists_are_true;

@@ -13,7 +13,7 @@ const MIN_ACKNOWLEDGED: usize = 50;
 /// Fewer lists in between prove nothing of them; nodes that cannot know refuse them.
 const MIN_LOOKS: usize = 20;
 
-/// What a run showed.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     violations: Vec<String>,

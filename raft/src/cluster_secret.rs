@@ -9,13 +9,13 @@ use aws_lc_rs::rand;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-/// What the text of a secret begins with, so that people, and programs that look for secrets where they should not be, know
-/// one.
+/// The beginning of every secret's text, so that people, and programs that look for secrets where they should not be,
+/// know one.
 const MARK: &str = "klamm_cluster_";
 const KEY_BYTES: usize = 32;
 const CHECK_BYTES: usize = 4;
 
-/// What the nodes of one cluster share, to know each other by: 32 random bytes. `Debug` shows nothing of it.
+/// A secret that the nodes of one cluster share, to know each other by: 32 random bytes. `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClusterSecret([u8; KEY_BYTES]);
 

@@ -1,8 +1,9 @@
 //! Bytes of everything that goes to disk or to a peer: the only file that names the encoder.
 //!
-//! Every value is one version byte, the bincode of our own struct, and a CRC-32C of both. The version is the lowest feature
-//! level that has everything in the value. openraft's types never reach the encoder, so that a new openraft cannot change
-//! what is on disk. The layout of a released version never changes; golden files of each type and version prove it.
+//! Every value is one version byte, the bincode of our own struct, and a CRC-32C of both. The version is the lowest
+//! feature level that has everything in the value. openraft's types never reach the encoder, so that a new openraft
+//! cannot change what is on disk. The layout of a released version never changes; golden files of each type and version
+//! prove it.
 
 use std::io;
 
@@ -48,7 +49,7 @@ pub(crate) enum CodecError {
     Membership(String),
 }
 
-/// What can be written and read. A type whose layout is another at some level says how.
+/// A value that can be written and read. A type whose layout is another at some level says how.
 pub(crate) trait Format: Serialize + DeserializeOwned {
     /// The lowest level that has everything in the value.
     fn level(&self) -> Level {

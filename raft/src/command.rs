@@ -43,8 +43,8 @@ pub struct Proposal {
 /// A change of the replicated state. Append-only: variants are never removed or reordered, their order is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Creates or changes a virtual cluster. `kafka_cluster_id` is used when it is created. What is kept beside it stays as
-    /// it is when nothing is said of it.
+    /// Creates or changes a virtual cluster. `kafka_cluster_id` is used when it is created. What is kept beside it
+    /// stays as it is when nothing is said of it.
     PutVcluster {
         name: VclusterName,
         spec: VirtualCluster,
@@ -56,8 +56,8 @@ pub enum Command {
     DeleteVcluster {
         name: VclusterName,
     },
-    /// Creates an alias topic; refused when it stands for another physical topic. The proposer has checked that the physical
-    /// topic exists, and that no topic of the physical cluster has the name.
+    /// Creates an alias topic; refused when it stands for another physical topic. The proposer has checked that the
+    /// physical topic exists, and that no topic of the physical cluster has the name.
     PutAlias {
         vcluster: VclusterName,
         name: TopicName,
@@ -99,8 +99,8 @@ pub enum Command {
         vcluster: VclusterName,
         brokers: Vec<BrokerKey>,
     },
-    /// Adds or updates a gateway node's own record. A node that is known keeps its liveness and what it cannot open. Refused when
-    /// `record.port_count` does not cover the slots in use.
+    /// Adds or updates a gateway node's own record. A node that is known keeps its liveness and what it cannot open.
+    /// Refused when `record.port_count` does not cover the slots in use.
     PutNode {
         id: NodeId,
         record: NodeRecord,
@@ -155,14 +155,14 @@ pub enum Command {
         /// Seconds since the Unix epoch.
         at_s: u64,
     },
-    /// The same as `PutAlias`, also when the alias topic stands for another physical topic.
+    /// Like `PutAlias`, but the alias topic may come to stand for another physical topic.
     RepointAlias {
         vcluster: VclusterName,
         name: TopicName,
         alias: AliasTopic,
     },
-    /// Puts on record who has names that two topics would have. A name that is on record already keeps its holder. Records
-    /// are dropped first; one that names another holder stays.
+    /// Puts on record who has names that two topics would have. A name that is on record already keeps its holder.
+    /// Records are dropped first; one that names another holder stays.
     SettleNames {
         vcluster: VclusterName,
         held: BTreeMap<TopicName, Holder>,
@@ -194,14 +194,14 @@ pub enum Command {
     RaiseLevel {
         to: Level,
     },
-    /// What the level after the newest has.
+    /// A command of the level after the newest.
     #[cfg(feature = "next-level")]
     Next {
         text: String,
     },
 }
 
-/// What becomes of the keys that signed until a rotation. Append-only: the order is on disk.
+/// The fate of the keys that signed until a rotation. Append-only: the order is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OldKeys {
     /// The one that signed last goes on verifying. The one before it goes; refused while tokens of it hold.

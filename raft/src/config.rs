@@ -1,4 +1,4 @@
-//! What a node is started with. It reads no file and no environment variable.
+//! The settings that a node is started with. It reads no file and no environment variable.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::cluster_secret::ClusterSecret;
 use crate::model::{NodeId, NodeRecord};
 use crate::store::Storage;
 
-/// What a node is started with.
+/// The settings that a node is started with.
 #[derive(Debug, Clone)]
 pub struct RaftConfig {
     pub id: NodeId,
@@ -26,11 +26,12 @@ pub struct RaftConfig {
     /// Every node of the cluster as `host:port`, this one included; empty for a cluster of one. All nodes must be given
     /// the same ids. An address may change with a restart.
     pub peers: BTreeMap<NodeId, String>,
-    /// What the nodes of one cluster share. Without it and certificates, peers must be on loopback.
+    /// The secret that the nodes of one cluster share. Without it and certificates, peers must be on loopback.
     pub secret: Option<ClusterSecret>,
     /// By which certificates nodes know each other as well, or instead.
     pub tls: Option<PeerTls>,
-    /// What the other nodes tell clients of this one. Its liveness counts only when the node is new to the cluster.
+    /// The record of this node, which the other nodes tell clients. Its liveness counts only when the node is new to
+    /// the cluster.
     pub record: NodeRecord,
     pub upgrade: Upgrade,
     pub tuning: Tuning,

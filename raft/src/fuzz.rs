@@ -1,4 +1,4 @@
-//! What the fuzz targets of this crate share with those of the gateway: chance, spoiling, and the runner.
+//! Tools that the fuzz targets of this crate share with those of the gateway: chance, spoiling, and the runner.
 
 #[path = "../../tests/fuzz/chance.rs"]
 pub(crate) mod chance;

@@ -53,7 +53,7 @@ pub fn apply(state: &mut State, proposal: Proposal, revision: Revision) -> Outco
     outcome
 }
 
-/// What `command` would come to, and the state that it would leave. Nothing is changed or remembered.
+/// The outcome that `command` would have, and the state that it would leave. Nothing is changed or remembered.
 pub fn preview(state: &State, command: Command) -> (Outcome, State) {
     let mut then = state.clone();
     then.revision = Revision(state.revision.0.saturating_add(1));

@@ -36,7 +36,7 @@ pub(crate) use self::core::{Raft, take};
 use self::calls::Call;
 use self::confirm::Asker;
 
-/// What a proposal came to.
+/// The result of a proposal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     pub outcome: Outcome,
@@ -90,7 +90,7 @@ pub struct Node {
     shared: Arc<Shared>,
 }
 
-/// What the node's thread publishes, and where calls go.
+/// The state that the node's thread publishes, and where calls go.
 #[derive(Debug)]
 struct Shared {
     id: NodeId,
@@ -246,7 +246,7 @@ impl Node {
         self.call(|done| Call::Shutdown { done }).await;
     }
 
-    /// What durations this node works with.
+    /// The durations that this node works with.
     pub fn tuning(&self) -> &Tuning {
         &self.shared.tuning
     }

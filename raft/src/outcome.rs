@@ -7,7 +7,7 @@ use crate::model::{
     VclusterName,
 };
 
-/// What applying a command did.
+/// The effect of applying a command.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     Created,

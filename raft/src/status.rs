@@ -1,4 +1,4 @@
-//! What a node knows of itself and its peers, for operators and metrics.
+//! The knowledge that a node has of itself and its peers, for operators and metrics.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -41,7 +41,7 @@ pub struct Status {
 pub struct PeerStatus {
     pub id: NodeId,
     pub address: String,
-    /// What all nodes agree on; `None` before the peer has joined.
+    /// The liveness that all nodes agree on; `None` before the peer has joined.
     pub liveness: Option<Liveness>,
     /// How long ago the peer answered last; `None` when it never did.
     pub silent_for: Option<Duration>,

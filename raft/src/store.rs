@@ -34,7 +34,7 @@ use tokio::sync::watch;
 
 use crate::model::{Level, NodeId};
 
-/// What a data directory holds, opened.
+/// A data directory, opened.
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) log: LogStore,
@@ -45,8 +45,8 @@ pub(crate) struct Store {
     pub(crate) thread: JoinHandle<()>,
 }
 
-/// Opens, and creates where it does not exist, the store of node `id` in `data_dir`. Looks at every checksum, and rewrites
-/// what is not kept as `storage` says. It reads formats up to `highest`.
+/// Opens, and creates where it does not exist, the store of node `id` in `data_dir`. Looks at every checksum, and
+/// rewrites what is not kept as `storage` says. It reads formats up to `highest`.
 pub(crate) fn open(
     data_dir: &Path,
     (id, highest): (NodeId, Level),

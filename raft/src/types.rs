@@ -4,7 +4,7 @@ use crate::command::Proposal;
 use crate::outcome::Outcome;
 
 openraft::declare_raft_types!(
-    /// What openraft is instantiated with.
+    /// The types that openraft is instantiated with.
     pub(crate) TypeConfig:
         D = Proposal,
         R = Outcome,

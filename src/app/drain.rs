@@ -59,7 +59,7 @@ impl StopSignals {
     }
 }
 
-/// What is stopped, in this order.
+/// The parts that are stopped, in this order.
 #[derive(Debug)]
 pub(crate) struct Shutdown {
     pub(crate) node: Node,

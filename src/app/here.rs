@@ -1,4 +1,4 @@
-//! What this node sees for itself, gathered for the admin API.
+//! This node as it sees itself, gathered for the admin API.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use crate::backend::{Reach, Upstreams};
 use crate::chain::Chain;
 use crate::listener::Addresses;
 
-/// What the port of peers is called beside the listeners of clients.
+/// The name of the port of peers, beside the listeners of clients.
 const PEERS: &str = "peers";
 
-/// What holds of this node now.
+/// The state of this node now.
 pub(super) fn of(parts: &NodeParts) -> Here {
     Here {
         unopened: unopened(&parts.addresses.borrow(), &parts.control.status()),

@@ -40,7 +40,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// After the listener could not be told its addresses, this long passes before it is told again.
 const SERVE_AGAIN: Duration = Duration::from_secs(1);
 
-/// What the manager works with.
+/// The manager and the parts that it works with.
 #[derive(Debug)]
 pub(crate) struct Manager {
     pub(crate) control: Control,
@@ -62,11 +62,11 @@ struct Entry {
     metrics: Arc<VclusterMetrics>,
     refresh: RefreshView,
     doors: BTreeMap<Spot, Arc<Door>>,
-    /// What it is called in host names.
+    /// The name in host names.
     label: Option<DnsLabel>,
 }
 
-/// What was done about the last state.
+/// A record of what was done about the last state.
 #[derive(Default)]
 struct Done {
     serving: bool,
@@ -221,8 +221,8 @@ impl Manager {
         }
     }
 
-    /// Tells watchers which topics are needed. Their answers are not waited for: the physical cluster may be away, and the
-    /// view follows the picture when it comes.
+    /// Tells watchers which topics are needed. Their answers are not waited for: the physical cluster may be away, and
+    /// the view follows the picture when it comes.
     fn track(&self, tracking: &Tracking, clusters: &BTreeSet<ClusterId>) {
         for cluster in clusters {
             if let Some(upstream) = self.upstreams.get(cluster) {
@@ -246,8 +246,8 @@ impl Done {
 }
 
 impl Entry {
-    /// Whether the view is compiled from this state. An actor that panics at it is told again, unless it is down for a while:
-    /// it takes the state once it is started again, and nobody else waits for that.
+    /// Whether the view is compiled from this state. An actor that panics at it is told again, unless it is down for a
+    /// while: it takes the state once it is started again, and nobody else waits for that.
     async fn compiles(&self, state: &Arc<State>, is_down: impl Fn() -> bool) -> bool {
         for _ in 0..ATTEMPTS {
             let state = Arc::clone(state);

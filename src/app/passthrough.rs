@@ -17,7 +17,7 @@ use crate::control::{self, Control, ControlError};
 /// After the change could not be made, this long passes before it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
 
-/// What the configuration says of it.
+/// The spec of `passthrough` as the configuration wants it.
 pub(crate) fn spec(config: &PassthroughConfig) -> VirtualCluster {
     VirtualCluster {
         kind: VclusterKind::Passthrough,

@@ -1,4 +1,4 @@
-//! What the admin API is handed: capabilities over the parts of this node, and nothing else of them.
+//! The capabilities that the admin API is handed over the parts of this node, and nothing else of them.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::metrics::{Metrics, RaftFigures};
 use crate::supervision::{Component, Supervisor};
 use crate::vcluster::rename::Names;
 
-/// What the capabilities look at.
+/// The parts of this node that the capabilities look at.
 #[derive(Debug, Clone)]
 pub(crate) struct NodeParts {
     pub(crate) control: Control,
@@ -215,7 +215,7 @@ fn unready(parts: &NodeParts) -> Vec<Unready> {
     reasons
 }
 
-/// What physical clusters keep a node from serving: `main` cannot be reached; or it is another Kafka cluster, and no
+/// The physical clusters that keep a node from serving: `main` cannot be reached; or it is another Kafka cluster, and no
 /// other physical cluster can be used. What others cannot be used for, is theirs.
 fn unready_upstream(upstreams: &Upstreams) -> Option<Unready> {
     let is_usable = |upstream: &Upstream| *upstream.picture.reach.borrow() == Reach::Reachable;

@@ -8,7 +8,7 @@ use klamm_raft::model::{ClusterId, TopicName, VclusterKind, VclusterState};
 
 use crate::backend::Tracked;
 
-/// What all virtual clusters need, and how many times.
+/// The topics that all virtual clusters need, and how many times.
 #[derive(Debug, Default)]
 pub(super) struct Tracking(BTreeMap<ClusterId, BTreeMap<Need, usize>>);
 
@@ -52,7 +52,7 @@ impl Tracking {
         changed
     }
 
-    /// What is needed of a physical cluster.
+    /// The topics that are needed of a physical cluster.
     pub(super) fn tracked(&self, cluster: &ClusterId) -> Tracked {
         let needs = self.0.get(cluster).into_iter().flat_map(BTreeMap::keys);
         let topics = needs.map(|need| match need {

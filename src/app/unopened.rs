@@ -53,7 +53,7 @@ async fn follow(id: NodeId, mut addresses: watch::Receiver<Addresses>, control: 
     }
 }
 
-/// What is to be told; none while no address was tried, and once all are closed for good.
+/// The addresses that are to be told; none while no address was tried, and once all are closed for good.
 fn unopened(addresses: &Addresses) -> Option<Unopened> {
     if addresses.open == 0 && addresses.unopened.is_empty() {
         return None;

@@ -9,7 +9,7 @@ use super::login::Basis;
 use super::{Directory, Login, LoginLost, LoginRefusal};
 use crate::authz::Principal;
 
-/// What Kafka calls a client that does not say who it is.
+/// Kafka's name for a client that does not say who it is.
 const NOBODY: &str = "ANONYMOUS";
 
 /// Who a client is that shows this certificate, or none. A certificate counts before `anonymous`, wherever that stands in

@@ -1,5 +1,6 @@
-//! What a client's certificate says that matters to a login: until when it holds, and its subject, written as Java's
-//! `X500Principal.getName()` writes it, the form in which Kafka names principals. Pure: DER in (X.690, RFC 5280), RFC 2253 text out.
+//! The part of a client's certificate that matters to a login: until when it holds, and its subject, written as Java's
+//! `X500Principal.getName()` writes it, the form in which Kafka names principals. Pure: DER in (X.690, RFC 5280), RFC
+//! 2253 text out.
 
 use super::UnixMillis;
 

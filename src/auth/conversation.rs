@@ -30,11 +30,11 @@ pub struct SaslRequest<'a> {
     pub api_key: i16,
     pub api_version: i16,
     pub correlation_id: i32,
-    /// What follows the request header.
+    /// The bytes that follow the request header.
     pub body: &'a [u8],
 }
 
-/// What became of one SASL request.
+/// The result of one SASL request.
 #[derive(Debug)]
 pub enum Turn {
     /// Send the answer and read on.
@@ -72,7 +72,7 @@ enum Framing {
     Raw,
 }
 
-/// What a step of an exchange may use beside its message.
+/// The time and chance that a step of an exchange may use beside its message.
 #[derive(Debug, Clone, Copy)]
 pub struct Moment {
     pub now: UnixMillis,
@@ -117,7 +117,7 @@ struct Held {
     reply: Reply,
 }
 
-/// What one message led to.
+/// The outcome of one message.
 enum Outcome {
     LoggedIn {
         lifetime_ms: u64,
@@ -162,7 +162,7 @@ impl Conversation {
         self.attempted_user.as_deref()
     }
 
-    /// What the rule says, as the virtual cluster has it, that the last token did not meet.
+    /// The words of the rule, as the virtual cluster has it, that the last token did not meet.
     pub fn unmet_rule(&self) -> Option<&str> {
         self.unmet_rule.as_deref()
     }

@@ -1,4 +1,5 @@
-//! What logging in needs of a virtual cluster: its methods, accounts, token records and the signing keys. Immutable.
+//! The part of a virtual cluster that logging in needs: its methods, accounts, token records and the signing keys.
+//! Immutable.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
@@ -26,9 +27,9 @@ pub struct Directory {
     tokens: Shared<BTreeMap<TokenId, TokenRecord>>,
     scram: Shared<BTreeMap<ScramUser, ScramCredential>>,
     methods: Authentication,
-    /// What the one OAUTHBEARER method demands, compiled.
+    /// The demands of the one OAUTHBEARER method, compiled.
     demand: Option<Arc<TokenDemand>>,
-    /// What the names of certificates are made by; none: of no certificate a name can be made.
+    /// The rules that make names of certificates; none: of no certificate a name can be made.
     mapping: Option<MappingRules>,
     /// Who is called what elsewhere.
     external: BTreeMap<String, AccountName>,
@@ -100,12 +101,12 @@ impl Directory {
             .find(|method| Mechanism::of(method) == Some(mechanism))
     }
 
-    /// What is demanded of tokens of OAUTHBEARER.
+    /// The demands on tokens of OAUTHBEARER.
     pub(super) fn demand(&self) -> Option<&Arc<TokenDemand>> {
         self.demand.as_ref()
     }
 
-    /// What is made of certificates of clients, if they count at all.
+    /// The demand for certificates of clients and the rules that make names of them, if they count at all.
     pub(super) fn client_certificate(&self) -> Option<(model::Demand, Option<&MappingRules>)> {
         let demand = self.methods.0.iter().find_map(|method| match method {
             Method::ClientCertificate { demand, .. } => Some(*demand),
@@ -149,7 +150,7 @@ impl Directory {
         self.scram.iter()
     }
 
-    /// What checks the password of somebody.
+    /// The credential that the password of somebody is checked with.
     pub fn scram(&self, user: &ScramUser) -> Option<&ScramCredential> {
         self.scram.get(user)
     }

@@ -22,7 +22,7 @@ pub struct Login {
     pub(super) basis: Basis,
 }
 
-/// What a login rests on: without it, it is lost.
+/// The things that a login rests on: without it, it is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Basis {
     Token {
@@ -49,7 +49,7 @@ pub(super) enum Basis {
     /// Somebody else vouches, by a method of the list.
     External {
         method: Arc<Method>,
-        /// What the client is called there.
+        /// The name of the client there.
         name: String,
         /// The account that has this name, if one has.
         account: Option<(AccountName, Revision)>,

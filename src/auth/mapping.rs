@@ -1,9 +1,9 @@
 //! From the subject of a client's certificate to the name of a principal: Kafka's `ssl.principal.mapping.rules`. Pure.
 //!
 //! Rules are separated by commas: `DEFAULT` is the subject as it is, `RULE:pattern/replacement/` replaces in a subject
-//! that matches as a whole, with `L` or `U` at its end in lower or upper case. A slash in a rule is written `\/`. The first
-//! rule that applies names the principal. Patterns are regular expressions of the `regex` crate: they take time in the
-//! length of the subject, and know no back references and no looking around.
+//! that matches as a whole, with `L` or `U` at its end in lower or upper case. A slash in a rule is written `\/`. The
+//! first rule that applies names the principal. Patterns are regular expressions of the `regex` crate: they take time
+//! in the length of the subject, and know no back references and no looking around.
 
 use regex::{Captures, Regex};
 
@@ -71,7 +71,7 @@ impl MappingRules {
     /// Parses rules.
     ///
     /// # Errors
-    /// What Kafka's parser refuses, and patterns that the `regex` crate does not take.
+    /// Kafka's parser would refuse the rules, or the `regex` crate does not take a pattern.
     pub fn parse(text: &str) -> Result<Self, InvalidRules> {
         if text.len() > MAX_RULES_BYTES {
             return Err(InvalidRules::TooLong);
@@ -138,7 +138,7 @@ fn replacing<'a>(text: &str, parts: &'a str) -> Result<(Option<Rule>, &'a str), 
     Ok((Some(rule), rest))
 }
 
-/// What stands before the next slash that has no backslash before it, and what follows.
+/// The text before the next slash that has no backslash before it, and the text after it.
 fn part(text: &str) -> Option<(&str, &str)> {
     let mut is_escaped = false;
     for (at, c) in text.char_indices() {
@@ -257,7 +257,7 @@ fn append(mapped: &mut String, replacement: &[Piece], found: &Captures<'_>) {
 mod tests {
     use super::*;
 
-    /// What the subject is mapped to by the rules, or why they are refused.
+    /// Checks the name that the rules map the subject to, or why they are refused.
     fn check(rules: &str, subject: &str, expected: Option<&str>) {
         let rules = MappingRules::parse(rules).unwrap_or_else(|error| panic!("{rules}: {error}"));
         assert_eq!(rules.map(subject).as_deref(), expected, "{rules:?} on {subject}");

@@ -28,7 +28,7 @@ pub(super) enum SaslError {
 }
 
 impl SaslError {
-    /// What the client reads. It says nothing about which part of a credential was wrong.
+    /// The text that the client reads. It says nothing about which part of a credential was wrong.
     fn message(self) -> Option<&'static str> {
         match self {
             Self::None | Self::UnsupportedMechanism => None,
@@ -107,7 +107,7 @@ pub(super) fn handshake_answer(correlation_id: i32, error: SaslError, offered: &
     frame(&body)
 }
 
-/// What a SaslAuthenticate is answered with.
+/// The answer to a SaslAuthenticate.
 #[derive(Debug, Clone)]
 pub(super) struct SaslAnswer<'a> {
     pub(super) error: SaslError,
@@ -169,7 +169,7 @@ pub(super) fn authenticate_answer(version: i16, correlation_id: i32, answer: &Sa
     frame(&body)
 }
 
-/// What follows a raw SASL message (after SaslHandshake v0): the server's, empty when it has nothing to say.
+/// The answer to a raw SASL message (after SaslHandshake v0): the server's, empty when it has nothing to say.
 pub(super) fn raw_answer(bytes: &[u8]) -> Segments {
     frame(bytes)
 }

@@ -7,9 +7,9 @@ use klamm_raft::model::PasswordHash;
 
 use crate::secret::Secret;
 
-/// How often a new password is hashed. It costs whoever guesses at a stolen hash this much for each guess; and so little
-/// that the checks of all connections that may wait to log in (2,000 of them, about 2 ms each) end before the first of them
-/// gives up. Tokens and SCRAM are for those who want more.
+/// How often a new password is hashed. It costs whoever guesses at a stolen hash this much for each guess; and so
+/// little that the checks of all connections that may wait to log in (2,000 of them, about 2 ms each) end before the
+/// first of them gives up. Tokens and SCRAM are for those who want more.
 pub const ITERATIONS: NonZeroU32 = NonZeroU32::new(10_000).expect("it is not zero");
 
 /// Bytes of a hash.
@@ -18,7 +18,7 @@ const HASH_BYTES: usize = 32;
 /// Bytes of a salt.
 pub const SALT_BYTES: usize = 16;
 
-/// What is kept of a password. `salt` is random, and used for nothing else. Takes milliseconds.
+/// The record that is kept of a password. `salt` is random, and used for nothing else. Takes milliseconds.
 pub fn hash(password: &str, salt: [u8; SALT_BYTES]) -> PasswordHash {
     let mut hash = vec![0; HASH_BYTES];
     pbkdf2::derive(
@@ -58,7 +58,7 @@ pub struct PasswordCheck {
     against: Option<PasswordHash>,
 }
 
-/// What came of a check.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PasswordVerdict {
     Right,
@@ -93,7 +93,8 @@ impl PasswordCheck {
         }
     }
 
-    /// Names the password and what it is compared with, for whoever knows `key`: two checks with one name have one verdict.
+    /// Names the password and what it is compared with, for whoever knows `key`: two checks with one name have one
+    /// verdict.
     pub fn name(&self, key: &hmac::Key) -> [u8; HASH_BYTES] {
         let mut context = hmac::Context::with_key(key);
         if let Some(hash) = &self.against {

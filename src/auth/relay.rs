@@ -29,7 +29,7 @@ impl ToBroker {
     }
 }
 
-/// What a broker answered to it.
+/// A broker's answer to a relayed message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerAnswer {
     pub error_code: i16,
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(name, expected.map(str::to_owned), "{message:?}");
     }
 
-    /// What a message is for the session that sends it on, and for the exchange that it is a part of.
+    /// The meaning of a message for the session that sends it on, and for the exchange that it is a part of.
     #[test]
     fn an_exchange_is_settled_when_it_is_complete() {
         for mechanism in [Mechanism::Plain, SCRAM, Mechanism::OauthBearer] {

@@ -94,7 +94,7 @@ pub fn verify(
     })
 }
 
-/// What a token says, and the key that signed it. One that names no key is of a time before keys had names.
+/// The record of a token, and the key that signed it. One that names no key is of a time before keys had names.
 fn signed(keys: &SigningKeys, token: &str) -> Result<(Claims, KeyId), LoginRefusal> {
     let named = jsonwebtoken::decode_header(token)
         .map_err(|_| LoginRefusal::InvalidToken)?

@@ -3,7 +3,7 @@
 
 use klamm_raft::model::{Operation, PatternType, Permission, ResourceType};
 
-/// What a wire code stands for.
+/// The meaning of a wire code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coded<T> {
     /// 0: a request that holds it does not parse.

@@ -1,4 +1,4 @@
-//! What CreateAcls accepts, and what it says about the rest (KIP-140).
+//! The ACLs that CreateAcls accepts, and what it says about the rest (KIP-140).
 
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ pub enum CreationError {
     TooLong(#[from] TooLong),
 }
 
-/// What a CreateAcls request comes to.
+/// The plan for a CreateAcls request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Creation {
     /// A result for each creation, in the order of the request, and the ACLs that are not stored yet, each once.

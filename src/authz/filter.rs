@@ -77,7 +77,7 @@ pub enum FilterError {
     TooMuchWork,
 }
 
-/// What a DeleteAcls request comes to.
+/// The plan for a DeleteAcls request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Deletion<'a> {
     /// For each filter, in the order of the request, the ACLs that it matches.
@@ -156,7 +156,7 @@ impl<'a> AclFilter<'a> {
             && self.permission.takes(entry.permission)
     }
 
-    /// What DeleteAcls refuses and DescribeAcls lets match nothing.
+    /// Checks for filters that DeleteAcls refuses and DescribeAcls lets match nothing.
     fn check(&self) -> Result<(), FilterError> {
         if self.resource_type == Select::OutOfRange
             || self.pattern_type == SelectPattern::Plain(Select::OutOfRange)
@@ -189,7 +189,7 @@ impl<T: PartialEq + Copy> Select<T> {
     }
 }
 
-/// What sorts before all other ACLs of a resource name.
+/// A binding that sorts before all other ACLs of a resource name.
 fn first_binding(resource_type: ResourceType, name: &str) -> AclBinding {
     AclBinding {
         pattern: ResourcePattern {

@@ -31,7 +31,7 @@ use super::resource::Resource;
 type FastState = foldhash::fast::RandomState;
 type FastMap<K, V> = HashMap<K, V, FastState>;
 
-/// What is decided about a resource that no ACL covers (`allow.everyone.if.no.acl.found`).
+/// The decision about a resource that no ACL covers (`allow.everyone.if.no.acl.found`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IfNoAcl {
     Deny,
@@ -79,7 +79,7 @@ struct Span {
 #[derive(Debug, Clone, Copy)]
 struct Grant {
     host: u32,
-    /// What the entries answer, implications included.
+    /// The operations that the entries answer for, implications included.
     allows: OperationSet,
     denies: OperationSet,
     /// The operations as the entries have them.

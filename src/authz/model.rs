@@ -8,7 +8,7 @@ use klamm_raft::model::{
 
 use super::{IfNoAcl, Principal, Resource};
 
-/// What the model says.
+/// The answer of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     SuperUser,

@@ -18,7 +18,7 @@ impl OperationSet {
         Self(1 << codes::operation_code(operation))
     }
 
-    /// What an entry with this operation answers when it refuses: ALL refuses everything, others just themselves.
+    /// The operations that an entry with this operation refuses: ALL refuses everything, others just themselves.
     pub(super) const fn refused_by(operation: Operation) -> Self {
         match operation {
             Operation::All => Self::EVERYTHING,
@@ -26,7 +26,7 @@ impl OperationSet {
         }
     }
 
-    /// What an entry with this operation answers when it allows: as above, and what it implies.
+    /// The operations that an entry with this operation allows: as above, and what it implies.
     pub(super) const fn allowed_by(operation: Operation) -> Self {
         let implied = match operation {
             Operation::Read | Operation::Write | Operation::Delete | Operation::Alter => {

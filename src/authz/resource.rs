@@ -1,4 +1,4 @@
-//! What is asked about: one concrete resource, by the name that the client sees.
+//! The resource that is asked about: one concrete resource, by the name that the client sees.
 
 use klamm_raft::model::ResourceType;
 

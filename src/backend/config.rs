@@ -31,7 +31,7 @@ pub enum AnonymousClients {
     Refused,
 }
 
-/// What connections run over.
+/// The transport of connections.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Security {
     Plaintext,

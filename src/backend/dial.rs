@@ -73,7 +73,7 @@ pub struct DialError {
     pub fault: DialFault,
 }
 
-/// What went wrong with a dial.
+/// The fault of a dial.
 #[derive(Debug, thiserror::Error)]
 pub enum DialFault {
     #[error("the host name does not resolve")]
@@ -256,8 +256,8 @@ impl Dialer {
         }
     }
 
-    /// Asks the broker which Kafka cluster it is of, once that matters: what is built anew at the same addresses is another
-    /// one from its first connection on, not from the watcher's next look.
+    /// Asks the broker which Kafka cluster it is of, once that matters: what is built anew at the same addresses is
+    /// another one from its first connection on, not from the watcher's next look.
     pub(crate) async fn recognise<S>(&self, channel: &mut Channel<S>, offer: &Offer) -> Result<(), DialFault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -324,7 +324,7 @@ async fn secure(config: &Arc<ClientConfig>, host: &str, socket: TcpStream) -> Re
     Ok(Stream::Tls(Box::new(stream.into())))
 }
 
-/// What fetches tokens, when any of the credentials need them: it trusts whom the connections to the brokers trust.
+/// The fetcher of tokens, when any of the credentials need them: it trusts whom the connections to the brokers trust.
 fn fetcher(config: &BackendConfig) -> Result<Fetcher, TrustError> {
     let needs_https =
         config.login.iter().chain(config.credentials.values()).any(

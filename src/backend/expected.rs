@@ -15,7 +15,7 @@ pub struct OtherCluster {
     pub pinned: String,
 }
 
-/// What is expected of one physical cluster. Shared by its watcher, its dials and its pools.
+/// The Kafka cluster that is expected behind one physical cluster. Shared by its watcher, its dials and its pools.
 #[derive(Debug, Default)]
 pub struct Expected {
     /// The id that the gateway nodes agree on; none before they do.
@@ -56,7 +56,7 @@ impl Expected {
         self.pinned.load().is_some()
     }
 
-    /// The same, of the one that answers where the cluster is looked for.
+    /// Compares the cluster that answers where this one is looked for.
     pub(crate) fn saw(&self, found: &str) -> Result<(), OtherCluster> {
         let checked = self.check(found);
         self.stranger.store(checked.clone().err().map(Arc::new));

@@ -26,7 +26,7 @@ use crate::backend::dial::Dialer;
 use crate::metrics::{Metrics, UpstreamMetrics};
 use crate::secret::Secret;
 
-/// What a fake broker does. Changes count for the next request.
+/// The manners of a fake broker. Changes count for the next request.
 #[derive(Debug, Default)]
 pub(crate) struct Manners {
     /// `user\0password`; `None`: there is no SASL.
@@ -67,7 +67,7 @@ impl FakeBroker {
         Self::listen(manners, None).await
     }
 
-    /// The same behind TLS.
+    /// Starts a broker behind TLS.
     pub(crate) async fn start_tls(manners: Manners, tls: ServerConfig) -> Self {
         Self::listen(manners, Some(TlsAcceptor::from(Arc::new(tls)))).await
     }
@@ -118,7 +118,7 @@ impl FakeBroker {
         self.looks.load(Ordering::SeqCst)
     }
 
-    /// What dials this broker, as `gateway` with the password `password` when it wants credentials.
+    /// A dialer to this broker, as `gateway` with the password `password` when it wants credentials.
     pub(crate) fn dialer(&self) -> Dialer {
         dialer(
             vec![self.address.clone()],
@@ -280,7 +280,7 @@ pub(crate) fn metrics() -> Arc<UpstreamMetrics> {
     Metrics::new().unwrap().upstream(&cluster())
 }
 
-/// What dials these addresses without TLS, as `gateway` when there is a password.
+/// A dialer to these addresses without TLS, as `gateway` when there is a password.
 pub(crate) fn dialer(bootstrap: Vec<HostPort>, password: Option<&str>) -> Dialer {
     let config = BackendConfig {
         id: cluster(),

@@ -51,7 +51,7 @@ impl Identity {
         }
     }
 
-    /// What one login shows.
+    /// The proof that one login shows.
     pub(crate) async fn proof(&self) -> Result<Proof<'_>, IdentityError> {
         match self {
             Self::Plain(login) => Ok(Proof::Plain(login)),

@@ -1,5 +1,5 @@
-//! A lane: a connection to a broker, logged in unless a client's login is yet to be relayed, with nothing in flight when it changes hands. It carries one session's
-//! requests and knows nothing of them.
+//! A lane: a connection to a broker, logged in unless a client's login is yet to be relayed, with nothing in flight
+//! when it changes hands. It carries one session's requests and knows nothing of them.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -62,7 +62,7 @@ pub struct Lane {
     stream: Stream,
     target: LaneTarget,
     retires_at: Option<Instant>,
-    /// What is needed to ask the broker which Kafka cluster it is of; none once that is known.
+    /// The means to ask the broker which Kafka cluster it is of; none once that is known.
     unrecognised: Option<Box<(Arc<Dialer>, Offer)>>,
     /// Declared last, so that the connection is closed before it is no longer counted.
     held: Held,

@@ -73,7 +73,7 @@ impl LoginError {
     }
 }
 
-/// What a broker offers.
+/// The offer of a broker.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Offer {
     pub(crate) apis: ApiRanges,
@@ -89,7 +89,7 @@ impl Offer {
     }
 }
 
-/// What came of a login.
+/// The result of a login.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LoggedIn {
     pub(crate) offer: Offer,
@@ -97,7 +97,7 @@ pub(crate) struct LoggedIn {
     pub(crate) lifetime: Option<Duration>,
 }
 
-/// What a broker is shown.
+/// The proof that a broker is shown.
 #[derive(Debug)]
 pub(crate) enum Proof<'a> {
     Plain(&'a PlainLogin),
@@ -117,7 +117,7 @@ impl Proof<'_> {
     }
 }
 
-/// What to do next.
+/// The next step of a login.
 #[derive(Debug)]
 pub(crate) enum LoginStep {
     /// Write this frame, read a frame, hand it to [`LoginSteps::receive`].

@@ -34,8 +34,8 @@ pub enum RelayError {
 }
 
 impl Lane {
-    /// Has the broker judge a message of the client that this lane belongs to. Before its yes is told it must have said that
-    /// it is of the expected Kafka cluster, which it says to nobody who is not logged in.
+    /// Has the broker judge a message of the client that this lane belongs to. Before its yes is told it must have said
+    /// that it is of the expected Kafka cluster, which it says to nobody who is not logged in.
     ///
     /// # Errors
     /// There is no answer, or another Kafka cluster's; the lane is of no use then.
@@ -76,7 +76,7 @@ impl Lane {
     }
 }
 
-/// What a refused handshake comes to for a client, who was offered the mechanism.
+/// The answer that a refused handshake becomes for a client, who was offered the mechanism.
 fn refused(error_code: i16) -> BrokerAnswer {
     let message = match error_code {
         UNSUPPORTED_SASL_MECHANISM => "The broker does not offer this SASL mechanism",

@@ -33,7 +33,7 @@ pub enum ScramError {
     Impostor,
 }
 
-/// What the costly step is made from, beside the password. Equal for all logins until the password is changed.
+/// The inputs of the costly step, beside the password. Equal for all logins until the password is changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Derivation {
     salt: Vec<u8>,
@@ -68,7 +68,7 @@ pub(crate) struct ScramClient {
     nonce: String,
     /// The server's first message and its nonce, once it has come.
     server_first: Option<(String, String)>,
-    /// What the server has to send in the end.
+    /// The signature that the server has to send in the end.
     expected: Option<Vec<u8>>,
 }
 

@@ -1,5 +1,5 @@
-//! What groups have committed for a topic, and where its partitions begin and end: asked of the brokers for an operator, not
-//! for a client. It changes nothing.
+//! A survey of what groups have committed for a topic, and where its partitions begin and end: asked of the brokers for
+//! an operator, not for a client. It changes nothing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ pub struct Bounds {
     pub end: i64,
 }
 
-/// What groups have committed.
+/// The offsets that groups have committed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Committed {
     /// Offsets, by group and partition.
@@ -90,7 +90,7 @@ impl Survey {
         }
     }
 
-    /// What groups have committed for a topic; of those only that `is_meant`.
+    /// The offsets that groups have committed for a topic; of those only that `is_meant`.
     pub async fn committed(
         &self,
         topic: &TopicName,
@@ -183,7 +183,7 @@ fn readable(mut groups: Vec<GroupId>) -> (Vec<GroupId>, usize) {
     (groups, unread)
 }
 
-/// What one group has committed for a topic.
+/// The offsets that one group has committed for a topic.
 async fn committed_by(
     line: &mut Dialled,
     group: &GroupId,

@@ -1,4 +1,4 @@
-//! What the gateway knows of a physical cluster. Pure data, replaced as a whole.
+//! The gateway's knowledge of a physical cluster. Pure data, replaced as a whole.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -110,7 +110,7 @@ pub struct PhysicalTopic {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApiRanges(pub BTreeMap<i16, (i16, i16)>);
 
-/// What ApiVersions v3+ says of features (KIP-584); passed on, or clients fall back to older protocols.
+/// The features of ApiVersions v3+ (KIP-584); passed on, or clients fall back to older protocols.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Features {
     pub supported: Vec<(String, i16, i16)>,

@@ -34,7 +34,7 @@ const MAILBOX: usize = 256;
 /// Time from one look to the next while the cluster is reachable, less up to a quarter by chance.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// The same while it is not: short at first, so that clusters may start together.
+/// The first pause while the watcher has no picture: short at first, so that clusters may start together.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
 
 /// However many ask for it, looks do not follow each other more closely.
@@ -110,7 +110,7 @@ struct Look {
     asked: Tracked,
     /// The picture that the rest is taken from; none when all that is tracked is asked for.
     kept: Option<Arc<Topology>>,
-    /// What was tracked then.
+    /// The topics that were tracked then.
     covers: Tracked,
     waiting: Waiting,
 }
@@ -199,7 +199,7 @@ impl Watcher {
         }
     }
 
-    /// What another Kafka cluster than the expected one shows is no picture of this one.
+    /// Refuses what another Kafka cluster than the expected one shows: it is no picture of this one.
     fn recognised(&self, sighting: Sighting) -> Result<Sighting, LookError> {
         let expected = self.dialer.expected();
         let recognised = expected.saw(&sighting.sketch.kafka_cluster_id);
@@ -329,7 +329,7 @@ impl Actor for Watcher {
 }
 
 impl Supervised for Watcher {
-    /// What it was told to track is told once.
+    /// Begins again. The topics to track are told once, so they are kept.
     fn restarting(&mut self, _: &mut Self::Context) {
         let fresh = Self::new(Arc::clone(&self.dialer), self.publisher.clone());
         let tracked = self.tracked.clone();

@@ -73,7 +73,7 @@ pub(super) fn backend(
     })
 }
 
-/// What further credentials need not say again: everything of SASL but who it is.
+/// The properties that further credentials need not say again: everything of SASL but who it is.
 fn shared_by_credentials(properties: &ClusterProperties) -> ClusterProperties {
     let own = [SASL_JAAS_CONFIG, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET];
     properties
@@ -409,7 +409,7 @@ impl BackendReader<'_> {
     }
 }
 
-/// What is said of a text without certificates.
+/// The problem of a text without certificates.
 pub(super) const NO_CERTIFICATE: &str = "there is no certificate in PEM form";
 
 pub(super) fn holds_certificates(pem: &str) -> bool {

@@ -41,7 +41,7 @@ use super::{
 /// The cluster that must exist.
 const MAIN: &str = "main";
 
-/// What to do without a secret of nodes.
+/// The hint where a secret of nodes is missing.
 const MAKE_SECRET: &str = "`klamm cluster secret` makes one; it is the same on every node";
 
 /// The longest time after which a login must be made again, in milliseconds: a year.

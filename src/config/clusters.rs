@@ -16,7 +16,7 @@ use super::{ReadFile, hint};
 /// The properties of one cluster, by name. Those without meaning for a gateway are not here.
 pub(super) type ClusterProperties = BTreeMap<&'static str, Setting>;
 
-/// What is said of one cluster.
+/// The properties that are given of one cluster.
 #[derive(Debug, Default)]
 pub(super) struct ClusterSection {
     pub(super) properties: ClusterProperties,
@@ -27,7 +27,7 @@ pub(super) struct ClusterSection {
 /// The key that stands among a cluster's properties and holds further credentials.
 const CREDENTIALS: &str = "credentials";
 
-/// What was found so far.
+/// The clusters that were found so far.
 #[derive(Debug, Default)]
 pub(super) struct Clusters {
     pub(super) by_id: BTreeMap<ClusterId, ClusterSection>,

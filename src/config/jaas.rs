@@ -1,8 +1,8 @@
 //! `sasl.jaas.config`: the one-line form of a JAAS entry, read as Kafka's clients read it.
 //!
-//! Kafka tokenizes it with Java's `StreamTokenizer`: words, quoted texts with backslash escapes, and comments. Options that a
-//! module does not know are left alone, and of an option that is repeated the last value counts, as in Java. Stricter than
-//! that: a quoted text must end. Messages never show a value.
+//! Kafka tokenizes it with Java's `StreamTokenizer`: words, quoted texts with backslash escapes, and comments. Options
+//! that a module does not know are left alone, and of an option that is repeated the last value counts, as in Java.
+//! Stricter than that: a quoted text must end. Messages never show a value.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -14,7 +14,7 @@ const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginMod
 const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 const BEARER_MODULE: &str = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule";
 
-/// What the names of SASL extensions begin with (KIP-342).
+/// The beginning of the names of SASL extensions (KIP-342).
 const EXTENSION: &str = "extension_";
 
 /// A login module that is known.
@@ -26,7 +26,7 @@ pub(super) enum Module {
 }
 
 impl Module {
-    /// What goes with a SASL mechanism.
+    /// The name of the login module that goes with a SASL mechanism.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Plain => PLAIN_MODULE,
@@ -258,7 +258,8 @@ impl Tokens<'_> {
         }
     }
 
-    /// What a backslash and the next characters stand for: C's letters, up to three octal digits, else the character.
+    /// The character that a backslash and the next characters stand for: C's letters, up to three octal digits, else
+    /// the character.
     fn escaped(&mut self) -> Result<char, JaasError> {
         Ok(match self.chars.next().ok_or(JaasError::OpenQuote)? {
             'a' => '\u{7}',

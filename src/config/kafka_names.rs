@@ -5,7 +5,7 @@ use super::hint;
 use super::problem::{Problem, SettingPlace};
 use super::reference::variable;
 
-/// What becomes of a property.
+/// The support for a property.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Support {
     Used,
@@ -179,7 +179,7 @@ pub(super) enum UnknownVariable {
     Stray(Problem),
 }
 
-/// What to say of a variable that ends with no known property.
+/// The problem of a variable that ends with no known property.
 pub(super) fn unknown_variable(rest: &str) -> UnknownVariable {
     let place = SettingPlace::Variable(format!("KAFKA_{rest}"));
     let meant = rest.match_indices('_').find_map(|(at, _)| {

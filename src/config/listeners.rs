@@ -21,10 +21,10 @@ const FORM: &str = "the form is [{name: clients, protocol: SASL_SSL, port.start:
 /// A domain leaves room for the label of a broker before it: 63 bytes, a dot, and 253 in all.
 const MAX_DOMAIN_BYTES: usize = 189;
 
-/// What is told by nodes that do not say otherwise.
+/// The host that nodes tell which do not say otherwise.
 const ADVERTISED_HOST: &str = "localhost";
 
-/// What listeners have that do not say otherwise.
+/// The settings of listeners that do not say otherwise.
 #[derive(Debug, Clone)]
 pub(super) struct Defaults {
     /// None: all addresses of the machine if clients are told how to reach it, its loopback address otherwise.
@@ -40,12 +40,12 @@ pub(super) enum Names {
 }
 
 impl Defaults {
-    /// What clients are told.
+    /// The host that clients are told.
     pub(super) fn advertised_host(&self) -> &str {
         self.advertised_host.as_deref().unwrap_or(ADVERTISED_HOST)
     }
 
-    /// What a listener opens its ports on.
+    /// The address that a listener opens its ports on.
     pub(super) fn bind_host(&self, names: Names) -> &str {
         match (&self.bind_host, &self.advertised_host, names) {
             (Some(host), _, _) => host,
@@ -403,7 +403,8 @@ impl Reader<'_> {
     }
 }
 
-/// What a listener speaks: what is fixed, and for the rest what the methods of its virtual clusters ask for.
+/// The protocols that a listener speaks: what is fixed, and for the rest what the methods of its virtual clusters ask
+/// for.
 fn speech(protocol: Option<Protocol>, tls: Option<&TlsFiles>) -> Speech {
     let encryption = match tls.map(|tls| &tls.clients) {
         None => Encryption::Plain,

@@ -20,7 +20,7 @@ const KNOWN_CALLBACKS: [&str; 2] = [
     "org.apache.kafka.common.security.oauthbearer.secured.OAuthBearerLoginCallbackHandler",
 ];
 
-/// What OAUTHBEARER needs beside the entry.
+/// The settings of OAUTHBEARER beside the entry.
 struct Bearer {
     endpoint: Option<Text>,
     client_id: Option<Text>,

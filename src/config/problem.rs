@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, and where. Nothing here shows a value that may be secret.
+//! A problem of a configuration, and where it is. Nothing here shows a value that may be secret.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -54,7 +54,7 @@ impl fmt::Display for SettingPlace {
 pub struct Problem {
     pub place: SettingPlace,
     pub message: String,
-    /// What to do about it.
+    /// The remedy.
     pub hint: Option<String>,
 }
 

@@ -30,7 +30,7 @@ const KNOWN: [&str; 7] = [
     "leeway.seconds",
 ];
 
-/// What tokens are signed with, unless the operator says otherwise.
+/// The algorithms of tokens, unless the operator says otherwise.
 const DEFAULT_ALGORITHMS: [Algorithm; 2] = [Algorithm::Rs256, Algorithm::Es256];
 
 const DEFAULT_LEEWAY_S: u64 = 30;

@@ -25,7 +25,7 @@ pub(super) struct Settings {
     pub(super) kafka: Option<Setting>,
     /// `KAFKA_<ID>_<PROPERTY>` variables.
     pub(super) kafka_variables: Vec<(VariableName, Setting)>,
-    /// What is ignored.
+    /// Settings that are ignored.
     pub(super) warnings: Vec<Problem>,
 }
 

@@ -42,7 +42,7 @@ impl TreeValue {
         }
     }
 
-    /// What this is, for messages.
+    /// Its kind, for messages.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "nothing",

@@ -16,7 +16,7 @@ pub struct AdminUser {
     pub role: Role,
 }
 
-/// What a user of the admin API may do.
+/// The rights of a user of the admin API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// `admin: true`.

@@ -1,4 +1,5 @@
-//! What this node opens for Kafka clients: the typed form of `gateway.listeners`. Pure data, made by `config`.
+//! The addresses that this node opens for Kafka clients: the typed form of `gateway.listeners`. Pure data, made by
+//! `config`.
 
 use klamm_raft::model::{ListenerName, ListenerRecord, Routing, Speech};
 
@@ -14,7 +15,7 @@ pub struct ListenerConfig {
     pub bind_host: String,
     /// The port of slot 0, or the only one.
     pub bind_port: u16,
-    /// What clients are told. With [`Routing::Port`], `bind_port + count - 1` is a port.
+    /// The addresses that clients are told. With [`Routing::Port`], `bind_port + count - 1` is a port.
     pub routing: Routing,
     /// Given when there is TLS.
     pub tls: Option<TlsFiles>,
@@ -31,7 +32,7 @@ impl ListenerConfig {
         }
     }
 
-    /// What the other nodes are told of it.
+    /// The record that the other nodes are told of it.
     pub fn record(&self) -> ListenerRecord {
         ListenerRecord {
             speech: self.speech,

@@ -31,7 +31,7 @@ pub struct DataArbiter {
     turns: Turns,
 }
 
-/// What all ports share.
+/// The state that all ports share.
 #[derive(Debug)]
 pub(super) struct Entrance {
     arbiters: Vec<DataArbiter>,

@@ -26,7 +26,7 @@ struct Failed {
     again: Instant,
 }
 
-/// What became of an attempt to have a port open.
+/// The result of an attempt to have a port open.
 #[derive(Debug)]
 pub(super) enum BindAttempt {
     Open,

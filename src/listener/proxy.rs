@@ -3,10 +3,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-/// What every header of version 2 begins with.
+/// The beginning of every header of version 2.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
-/// What every header of version 1 begins with.
+/// The beginning of every header of version 1.
 const SIGNATURE_V1: [u8; 6] = *b"PROXY ";
 
 /// The part of a header that says how long the rest is, in bytes.
@@ -15,7 +15,7 @@ pub(super) const FIXED_BYTES: usize = 16;
 /// The longest rest that is read, in bytes: addresses, and what else a balancer tells (its extensions are skipped).
 const MAX_REST_BYTES: usize = 4096;
 
-/// What a header says.
+/// The origin that a header names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ProxyOrigin {
     /// The client behind the balancer.

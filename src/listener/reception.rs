@@ -1,4 +1,5 @@
-//! What comes before a session: the PROXY header of a load balancer, the TLS handshake, and where its server name leads.
+//! The way of a connection before its session: the PROXY header of a load balancer, the TLS handshake, and where its
+//! server name leads.
 
 use std::io;
 use std::net::SocketAddr;
@@ -39,7 +40,7 @@ const MAX_PARTING_READS: usize = 32;
 /// The longest part of an unknown server name that is logged, in bytes.
 const MAX_LOGGED_NAME_BYTES: usize = 100;
 
-/// What the connections of a port go through.
+/// The steps that the connections of a port go through.
 #[derive(Debug)]
 pub(super) struct Reception {
     pub(super) listener: ListenerName,
@@ -47,7 +48,7 @@ pub(super) struct Reception {
     pub(super) target: LeadsTo,
 }
 
-/// What stands before the sessions of a listener.
+/// The guard before the sessions of a listener.
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
     /// Who must say who the client is.
@@ -204,8 +205,8 @@ async fn read_origin(socket: &mut TcpStream) -> Result<ProxyOrigin, TurnedAway> 
     Ok(fixed.origin(&rest)?)
 }
 
-/// Closes a connection so that the client reads why: what it has sent meanwhile would make it a reset, which takes the last
-/// alert away from it.
+/// Closes a connection so that the client reads why: what it has sent meanwhile would make it a reset, which takes the
+/// last alert away from it.
 async fn part(mut socket: TcpStream) {
     let parting = async {
         socket.shutdown().await?;

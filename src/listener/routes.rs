@@ -10,7 +10,7 @@ use crate::session::{Door, Orders};
 use crate::vcluster::brokers::{bootstrap_name, broker_name};
 use crate::vcluster::plan::Place;
 
-/// What a connection leads to.
+/// The door and the orders that a connection leads to.
 #[derive(Debug, Clone)]
 pub(super) struct Route {
     pub(super) door: Arc<Door>,

@@ -79,7 +79,7 @@ impl TurnedAway {
         matches!(self, Self::Silent | Self::Broken(_))
     }
 
-    /// What the first bytes of a connection are that is not TLS.
+    /// The reason for the first bytes of a connection that is not TLS.
     pub(super) fn not_tls(start: &[u8]) -> Self {
         match start.first_chunk().and_then(|start| Lookalike::of(*start)) {
             Some(lookalike) => Self::NotTls(lookalike),
@@ -89,7 +89,7 @@ impl TurnedAway {
         }
     }
 
-    /// What came of a handshake that failed.
+    /// The reason for a handshake that failed.
     pub(super) fn handshake(error: io::Error) -> Self {
         let Some(inner) = error
             .get_ref()

@@ -46,7 +46,7 @@ impl From<ureq::Error> for FetchError {
     }
 }
 
-/// What fetches.
+/// A reader of documents by URL or path.
 #[derive(Debug, Clone)]
 pub struct Fetcher {
     agent: ureq::Agent,

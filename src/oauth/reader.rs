@@ -51,7 +51,7 @@ enum ReadError {
     Malformed(#[from] MalformedKeys),
 }
 
-/// What sessions see of the providers: their keys, and a way to have them read again.
+/// The providers as sessions see them: their keys, and a way to have them read again.
 #[derive(Debug, Clone, Default)]
 pub struct Keys {
     ring: Arc<ArcSwap<Keyring>>,

@@ -18,7 +18,7 @@ pub struct Admin {
     agent: ureq::Agent,
 }
 
-/// What was answered: status and body.
+/// The answer to a request: status and body.
 #[derive(Debug)]
 pub struct HttpAnswer {
     request: String,

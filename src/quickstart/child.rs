@@ -85,7 +85,7 @@ pub fn start(command: Command) -> io::Result<Child> {
         .map_err(|_| io::Error::other("the thread that starts children is gone"))?
 }
 
-/// What a command said.
+/// The output of a command.
 #[derive(Debug)]
 pub struct Output {
     pub status: ExitStatus,

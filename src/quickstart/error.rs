@@ -1,4 +1,4 @@
-//! What can go wrong on the way to a running demonstration.
+//! The errors on the way to a running demonstration.
 
 use std::time::Duration;
 

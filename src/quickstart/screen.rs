@@ -58,7 +58,7 @@ impl Screen {
         self.line(&format!("    {text}"));
     }
 
-    /// What a program said, line by line.
+    /// Shows the output of a program, line by line.
     pub(crate) fn says(&mut self, text: &str) {
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             self.line(&format!("      {line}"));
@@ -70,7 +70,7 @@ impl Screen {
         self.line(&format!("    {name:<13} {value}"));
     }
 
-    /// What the step has shown.
+    /// Shows the proof of a step.
     pub(crate) fn proof(&mut self, text: &str) {
         let mark = self.paint("32", "✓");
         self.line(&format!("    {mark} {text}"));

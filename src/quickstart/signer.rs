@@ -1,5 +1,5 @@
-//! What an identity provider has: a key that signs tokens, and the document that lists its public half. Good for
-//! demonstrations and tests.
+//! An identity provider for demonstrations: a key that signs tokens, and the document that lists its public half. Good
+//! for demonstrations and tests.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

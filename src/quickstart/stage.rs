@@ -14,7 +14,8 @@ use crate::quickstart::ports::{self, PortBlock};
 const CLIENT_PORTS: u16 = 72;
 const USUAL_CLIENT_PORTS: u16 = 64;
 
-/// Where in the port block things begin: Kafka first (four clusters fit), then whatever else, Raft, the admin APIs and the clients' ports.
+/// Where in the port block things begin: Kafka first (four clusters fit), then whatever else, Raft, the admin APIs and
+/// the clients' ports.
 const KAFKA_OFFSET: u16 = 0;
 const SPARE_OFFSET: u16 = 8;
 const RAFT_OFFSET: u16 = 16;
@@ -28,7 +29,7 @@ const USUAL_CLIENTS: u16 = 6969;
 /// The nodes that fit into a port block.
 pub const MAX_NODES: u16 = 3;
 
-/// What runs. Dropping it ends everything in order and deletes the directory.
+/// The processes of a demonstration. Dropping it ends everything in order and deletes the directory.
 #[derive(Debug)]
 pub struct Stage {
     nodes: Vec<GatewayNode>,
@@ -251,7 +252,7 @@ impl Scratch {
     }
 }
 
-/// What processes that were killed could not delete.
+/// Deletes the files that processes which were killed could not delete.
 fn remove_orphans() {
     for entry in fs::read_dir(std::env::temp_dir()).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();

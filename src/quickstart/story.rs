@@ -27,7 +27,7 @@ const TOPICS: [(&str, &str); 2] = [
     ("topic2", "internal-topic-name2"),
 ];
 
-/// What the topics hold before the partner comes.
+/// The records of the topics before the partner comes.
 const RECORDS: [&str; 3] = ["order 1 placed", "order 2 placed", "order 1 shipped"];
 
 const TOKEN_SECONDS: u64 = 24 * 3600;
@@ -46,7 +46,7 @@ const TOOLS: [&str; 7] = [
     "kafka-configs",
 ];
 
-/// What the story needs at every step.
+/// The means that the story needs at every step.
 struct Story {
     screen: Screen,
     stage: Stage,
@@ -540,7 +540,7 @@ impl Story {
     }
 }
 
-/// What the partner is given.
+/// The client properties that the partner is given.
 fn client_properties(username: &str, token: &str) -> String {
     let module = "org.apache.kafka.common.security.plain.PlainLoginModule";
     format!(

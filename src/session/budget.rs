@@ -39,7 +39,7 @@ pub(super) struct Budget {
     in_use: IntGauge,
 }
 
-/// What all within a node, a virtual cluster or a principal share, on whatever thread they are.
+/// One level of the budgets, shared by all within a node, a virtual cluster or a principal, on whatever thread they are.
 #[derive(Debug, Clone)]
 struct Level {
     units: Arc<Semaphore>,
@@ -92,7 +92,8 @@ impl Budget {
         }
     }
 
-    /// The same budget for some of its users only, who may take at most one part in `parts` of what all may take here.
+    /// A part of this budget for some of its users only, who may take at most one part in `parts` of what all may take
+    /// here.
     fn narrowed(&self, parts: usize, waits: IntCounter) -> Self {
         let all_units = self.levels.first().map_or(0, |level| level.all_units);
         let mut levels = self.levels.clone();

@@ -1,5 +1,5 @@
-//! The log lines that a client can cause again and again: denials, logins, connections that end badly, brokers that do not
-//! answer. Each kind is written when it is met first, and a few times more; of the rest the number is.
+//! The log lines that a client can cause again and again: denials, logins, connections that end badly, brokers that do
+//! not answer. Each kind is written when it is met first, and a few times more; of the rest the number is.
 
 use std::fmt::Display;
 use std::hash::Hash;
@@ -13,7 +13,7 @@ use crate::authz::{Principal, audited_operation, audited_type};
 use crate::fold::{Folded, LeftOut, LineFate};
 use crate::metrics::GuardMetrics;
 
-/// What is complained of.
+/// A complaint.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Complaint {
     Denied {
@@ -41,7 +41,7 @@ pub(super) enum Complaint {
     Upstream { whom: String, what: &'static str },
 }
 
-/// What the sessions of a node share.
+/// The complaints of all sessions of a node.
 #[derive(Debug)]
 pub(super) struct Complaints(Folded<Complaint>);
 

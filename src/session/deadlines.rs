@@ -10,7 +10,7 @@ use super::progress::Progress;
 /// Of the answers that wait, a client takes one part in so many within the write timeout.
 const ANSWER_PARTS: u64 = 5;
 
-/// What a session does when a deadline passes.
+/// The action of a session when a deadline passes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
     End(End),
@@ -66,7 +66,7 @@ impl Deadlines {
         self.logged_in = true;
     }
 
-    /// What there is of the client's next frame; all of it that came was read.
+    /// Notes how much there is of the client's next frame; all of it that came was read.
     pub(super) fn frame_awaited(&mut self, now: Instant, front: FrameFront) {
         self.frame_is(now, front);
         match front {
@@ -78,7 +78,8 @@ impl Deadlines {
         }
     }
 
-    /// The same while there is no room to read on: the client may well have sent more.
+    /// Notes how much there is of the client's next frame while there is no room to read on: the client may well have
+    /// sent more.
     pub(super) fn frame_unread(&mut self, now: Instant, front: FrameFront) {
         self.frame_is(now, front);
         self.arrival.rests();
@@ -98,7 +99,7 @@ impl Deadlines {
         self.arrival.rests();
     }
 
-    /// What there is of the broker's next answer, and that all of it that came was read.
+    /// Notes how much there is of the broker's next answer, and that all of it that came was read.
     pub(super) fn answer_awaited(&mut self, now: Instant, front: FrameFront) {
         match front {
             FrameFront::Nothing | FrameFront::AwaitsMemory => self.answer.rests(),

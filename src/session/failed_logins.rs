@@ -1,4 +1,5 @@
-//! Failed logins of a node's clients, by address and name: how long each waits for its answer, and which are not looked at.
+//! Failed logins of a node's clients, by address and name: how long each waits for its answer, and which are not looked
+//! at.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,8 @@ use klamm_raft::seats::AddressBlock;
 
 use crate::guesses::{Guesses, LONGEST_WAIT};
 
-/// So many failed logins of an address, under whatever names, make the next answer come later by what the first one waits.
+/// So many failed logins of an address, under whatever names, make the next answer come later by what the first one
+/// waits.
 const NAMES: u32 = 10;
 
 /// Whoever tries to log in under a name, and from where. Whether anybody has the name makes no difference.
@@ -26,7 +28,7 @@ pub(super) struct Debt {
     pub(super) address: u32,
 }
 
-/// What the sessions of a node share. They come here with logins only.
+/// The failed logins that all sessions of a node know of. They come here with logins only.
 #[derive(Debug)]
 pub(super) struct FailedLogins {
     names: Guesses<Guesser>,
@@ -55,7 +57,8 @@ impl FailedLogins {
         }
     }
 
-    /// Whether a password is looked at. However many names fail at an address, others there are heard: it may be a proxy's.
+    /// Whether a password is looked at. However many names fail at an address, others there are heard: it may be a
+    /// proxy's.
     pub(super) fn is_heard(&self, who: &Guesser, now: Instant) -> bool {
         self.names.is_heard(who, now)
     }

@@ -15,7 +15,7 @@ use crate::auth::{BrokerAnswer, KeyNeed, ToBroker, Turn};
 use crate::backend::Lane;
 use crate::chain::Chain;
 
-/// What the broker said to a message, and the lane that it went over.
+/// The broker's answer to a message, and the lane that it went over.
 type Relayed = Result<(Lane, BrokerAnswer), End>;
 
 impl Session {

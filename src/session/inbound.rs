@@ -47,7 +47,7 @@ pub(super) struct Frame {
     pub(super) share: Option<Rc<Share>>,
 }
 
-/// What a client is closed for that sends such a length.
+/// The reason for which a client is closed that sends such a length.
 pub(super) fn end_of(error: FrameError) -> End {
     match error {
         FrameError::TooLong { first, .. } => Lookalike::of(first).map_or(End::FrameLength, End::NotKafka),
@@ -55,14 +55,14 @@ pub(super) fn end_of(error: FrameError) -> End {
     }
 }
 
-/// What one read gave.
+/// The result of one read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Filled {
     Bytes(usize),
     End,
 }
 
-/// What there is of the frame that is not whole yet.
+/// The front of the frames to come: what there is of the one that is not whole yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FrameFront {
     Nothing,
@@ -78,7 +78,7 @@ pub(super) enum FrameFront {
 #[derive(Debug)]
 pub(super) struct Inbound {
     buffer: BytesMut,
-    /// What there was room for in the buffer before anything was read into it.
+    /// The room that the buffer had before anything was read into it.
     room_bytes: usize,
     reader: FrameReader,
     /// The whole size of the frame at the front, once it is known.
@@ -113,7 +113,7 @@ impl Inbound {
         !self.buffer.is_empty()
     }
 
-    /// What there is of the next frame, after a read.
+    /// The front of the next frame, after a read.
     pub(super) fn front(&self) -> FrameFront {
         match self.frame_bytes {
             _ if self.buffer.is_empty() => FrameFront::Nothing,
@@ -220,7 +220,7 @@ impl Inbound {
         }
     }
 
-    /// The same as far as the budget has it now.
+    /// The bytes of it that the budget has now.
     fn affordable_bytes(&mut self, budget: &Budget) -> usize {
         let bytes = self.expected_bytes();
         if bytes <= FREE_FRAME_BYTES + READ_MARGIN_BYTES || self.is_covered(bytes) {

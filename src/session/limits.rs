@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What one session, and all of them together, may take.
+/// The bounds of one session, and of all of them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Client connections of this node that have logged in.
@@ -38,7 +38,7 @@ pub struct Limits {
     pub write_timeout: Duration,
     /// From the order to finish until the connection is closed whatever is in flight.
     pub drain_timeout: Duration,
-    /// The same for a session whose seat was given to somebody else.
+    /// The time to finish for a session whose seat was given to somebody else.
     pub leave_timeout: Duration,
     /// Over this time the sessions of a node begin to finish, so that clients do not all come back at once.
     pub drain_spread: Duration,

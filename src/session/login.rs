@@ -289,7 +289,7 @@ impl Session {
     }
 }
 
-/// What a SASL step may use; `None` when the system gives no random bytes.
+/// The time and random bytes that a SASL step may use; `None` when the system gives no random bytes.
 fn moment() -> Option<Moment> {
     let mut nonce = [0; 24];
     rand::fill(&mut nonce).ok()?;

@@ -1,5 +1,5 @@
-//! What the node tells its sessions: one value per address, watched by all sessions on it, so that no order is lost and
-//! none needs a mailbox.
+//! The orders of the node to its sessions: one value per address, watched by all sessions on it, so that no order is
+//! lost and none needs a mailbox.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::end::End;
 
-/// What the sessions of an address should do.
+/// The orders to the sessions of an address.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Orders {
     pub mode: SessionMode,

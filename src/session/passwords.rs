@@ -1,5 +1,5 @@
-//! Checks of passwords for all sessions of a node: off their threads, few at a time, first for those who failed least, and
-//! once for a password that was right. It knows no users.
+//! Checks of passwords for all sessions of a node: off their threads, few at a time, first for those who failed least,
+//! and once for a password that was right. It knows no users.
 
 mod line;
 
@@ -19,7 +19,7 @@ use line::Line;
 /// Right passwords that are remembered, under names that only this process can make. Beyond it all are forgotten.
 const MAX_REMEMBERED: usize = 16_384;
 
-/// What the sessions of a node share.
+/// The check of passwords that all sessions of a node share.
 pub(super) struct Passwords {
     /// Where checks wait.
     line: Arc<Line>,

@@ -14,7 +14,7 @@ use crate::vcluster::pattern::{Compiled, NoPattern, Pattern};
 
 /// Requests of one principal that wait for an expression. More are told to come again.
 const MAX_WAITING_OF_ONE: usize = 64;
-/// The same of all.
+/// Requests of all principals that wait for an expression.
 const MAX_WAITING: usize = 1_024;
 /// Expressions of one principal that are remembered. Of more, the one that was not asked for longest is forgotten.
 const MAX_KNOWN_OF_ONE: usize = 8;
@@ -24,7 +24,7 @@ const MAX_KNOWN: usize = 256;
 /// Whose expression it is.
 pub(super) type PatternOwner = (VclusterName, Principal);
 
-/// What the sessions of a node share.
+/// The expressions that all sessions of a node share.
 #[derive(Debug)]
 pub(super) struct Patterns {
     /// One expression is compiled at a time. Principals wait for it in turn, each with one expression at most.
@@ -40,7 +40,7 @@ struct Book {
     waiting: usize,
 }
 
-/// What is known of one principal.
+/// The expressions of one principal.
 #[derive(Debug)]
 struct Part {
     turn: Arc<Semaphore>,
@@ -90,7 +90,7 @@ impl Patterns {
         }
     }
 
-    /// What the expression comes to, if that is known within `patience`.
+    /// Compiles the expression, or tells what came of it before, within `patience`.
     pub(super) async fn compile(
         self: Arc<Self>,
         owner: PatternOwner,

@@ -1,6 +1,6 @@
-//! What a session waits for, and how it goes on then. Requests and answers pause apart from each other, each for one thing at
-//! a time: while requests pause none is read; while an answer pauses those after it wait, and its request stays first in
-//! the pipeline.
+//! Pauses of a session: what it waits for, and how it goes on then. Requests and answers pause apart from each other,
+//! each for one thing at a time: while requests pause none is read; while an answer pauses those after it wait, and its
+//! request stays first in the pipeline.
 
 use std::fmt;
 use std::task::{Context as TaskContext, Poll};
@@ -53,7 +53,7 @@ pub(super) enum Way {
     Answers,
 }
 
-/// What the ways of a session wait for.
+/// The pauses of the two ways through a session.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
     pub(super) requests: Option<Pause>,

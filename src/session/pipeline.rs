@@ -17,7 +17,7 @@ pub(super) struct RequestHead {
 }
 
 impl RequestHead {
-    /// What a frame asks, by how its header begins; none when it is shorter than that.
+    /// The head of a request frame; none when the frame is shorter than that.
     pub(super) fn of(frame: &[u8], at: Instant) -> Option<Self> {
         let &[k0, k1, v0, v1, c0, c1, c2, c3] = frame.first_chunk()?;
         Some(Self {
@@ -42,7 +42,7 @@ pub(super) type Ready = (Segments, RequestHead);
 pub(super) struct Awaited {
     pub(super) pending: Pending,
     pub(super) head: RequestHead,
-    /// What is written right after its answer.
+    /// Answers that are written right after its answer.
     pub(super) followers: Vec<Ready>,
 }
 

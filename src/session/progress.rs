@@ -1,9 +1,9 @@
-//! Whether something gets on while it is waited for: in each stretch of time it must do its part of the work. Pure: time is
-//! an argument, and what one such stretch is, the caller says.
+//! Whether something gets on while it is waited for: in each stretch of time it must do its part of the work. Pure:
+//! time is an argument, and what one such stretch is, the caller says.
 
 use std::time::Instant;
 
-/// What is waited for, if anything is.
+/// The stretch of time in which something must get on, if anything is waited for.
 #[derive(Debug, Default)]
 pub(super) struct Progress(Option<Stretch>);
 

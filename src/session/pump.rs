@@ -21,7 +21,7 @@ use crate::vcluster::plan::{Caller, Place, Stay};
 /// How often a turn goes over everything before other sessions of the arbiter get theirs.
 const MAX_ROUNDS: usize = 16;
 
-/// What a SASL message without a request header is counted as.
+/// The API key that a SASL message without a request header is counted under.
 const SASL_AUTHENTICATE: i16 = 36;
 
 /// Why a side is not read any further in this round.

@@ -1,4 +1,4 @@
-//! What a session is given at its start. It makes none of it itself.
+//! The parts that a session is given at its start. It makes none of it itself.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -41,7 +41,7 @@ pub type Confirm = Arc<dyn Fn() -> Later<Confirmation> + Send + Sync>;
 /// The pools of one data arbiter, by physical cluster.
 pub type Pools = Arc<BTreeMap<ClusterId, Addr<Pool>>>;
 
-/// What an address of a virtual cluster leads to. Shared by the sessions on it.
+/// A door: what an address of a virtual cluster leads to. Shared by the sessions on it.
 #[derive(Clone)]
 pub struct Door {
     pub view: SharedView,
@@ -53,7 +53,7 @@ pub struct Door {
     pub metrics: Arc<VclusterMetrics>,
 }
 
-/// What all sessions of a node share.
+/// The state that all sessions of a node share.
 pub struct SessionShared {
     pub limits: Limits,
     /// The memory that large frames may take.
@@ -92,7 +92,7 @@ impl SessionShared {
     }
 }
 
-/// What one session is given.
+/// The parts that one session is given.
 pub struct Setup {
     /// The client; behind a load balancer that says who it is, not the balancer.
     pub peer: SocketAddr,

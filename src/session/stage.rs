@@ -18,7 +18,7 @@ pub(super) enum SessionStage {
     Draining(End),
 }
 
-/// What is done with a request.
+/// The handling of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Handling {
     Sasl,
@@ -33,7 +33,7 @@ pub(super) enum Handling {
 }
 
 impl SessionStage {
-    /// What a request with this key means. `is_sasl` keys are the login's own.
+    /// The handling of a request with this key. `is_sasl` keys are the login's own.
     pub(super) fn route(self, api_key: i16, is_sasl: fn(i16) -> bool) -> Handling {
         match self {
             Self::Draining(end) => Handling::Refuse(end),

@@ -295,7 +295,7 @@ impl UpstreamSide {
         }
     }
 
-    /// What there is of the next answer.
+    /// The front of the next answer.
     pub(super) fn front(&self) -> FrameFront {
         self.inbound.front()
     }

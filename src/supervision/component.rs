@@ -1,4 +1,4 @@
-//! What a node consists of, by name.
+//! The components of a node, by name.
 
 use std::fmt;
 

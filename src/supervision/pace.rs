@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
-/// What has run for so long is as good as new.
+/// The time after which a component that runs is as good as new.
 const STEADY: Duration = Duration::from_secs(60);
 
 /// The panics of one component.

@@ -19,7 +19,7 @@ fn component() -> Component {
     Component::Watcher("main".parse().unwrap())
 }
 
-/// What a metric says of watchers.
+/// The value of a metric of watchers.
 fn metric(metrics: &Metrics, name: &str) -> u64 {
     let text = metrics.encode().unwrap();
     let line = format!("{name}{{component=\"watcher\"}} ");

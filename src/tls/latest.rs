@@ -29,7 +29,7 @@ pub struct Latest {
     caller: Option<ArcSwap<ClientConfig>>,
 }
 
-/// What the files held when they were last looked at; `None` for one that could not be read.
+/// The contents of the files when they were last looked at; `None` for one that could not be read.
 type Contents = Vec<Option<String>>;
 
 impl Latest {
@@ -46,7 +46,7 @@ impl Latest {
         }))
     }
 
-    /// The same for a peer, who calls as well.
+    /// Loads the files for a peer, who calls as well.
     ///
     /// # Errors
     /// The files cannot be used.

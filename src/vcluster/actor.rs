@@ -49,7 +49,7 @@ pub struct VclusterActor {
     name: VclusterName,
     view: SharedView,
     state: Arc<State>,
-    /// What the view was compiled from.
+    /// The pictures that the view was compiled from.
     seen: Topologies,
     upstreams: Upstreams,
     control: Control,
@@ -117,7 +117,7 @@ impl VclusterActor {
         self.seen = topologies;
     }
 
-    /// The same, if what physical clusters show now is something else for this virtual cluster.
+    /// Publishes if what physical clusters show now is something else for this virtual cluster.
     fn publish_if_concerned(&mut self, ctx: &mut Context<Self>) {
         let Some(own) = self.state.vclusters.get(&self.name) else {
             return;
@@ -161,7 +161,8 @@ impl VclusterActor {
         Some(ctx.add_stream(changes))
     }
 
-    /// Has names put on record, and dropped from it, that two topics would have; after a look that says that it is so still.
+    /// Has names put on record, and dropped from it, that two topics would have; after a look that says that it is so
+    /// still.
     fn settle(&mut self, ctx: &mut Context<Self>) {
         ctx.cancel_future(self.next_settling);
         let due = self
@@ -244,8 +245,8 @@ impl VclusterActor {
     }
 }
 
-/// A virtual cluster without the method `anonymous` where this node's configuration does not open a physical cluster that it
-/// reaches to everybody.
+/// A virtual cluster without the method `anonymous` where this node's configuration does not open a physical cluster
+/// that it reaches to everybody.
 fn admitting<'a>(upstreams: &Upstreams, own: &'a VclusterState) -> Cow<'a, VclusterState> {
     let is_closed = |cluster: &&ClusterId| {
         let upstream = upstreams.get(cluster);

@@ -42,7 +42,7 @@ pub struct Brokers {
     bootstrap: PortSlot,
     /// By virtual id. Empty while there is no home cluster.
     brokers: Vec<VirtualBroker>,
-    /// What the virtual cluster is called in host names.
+    /// The name of the virtual cluster in host names.
     label: Option<DnsLabel>,
     /// The gateway nodes that clients are sent to, by the listener that they came in on and what they speak there.
     nodes: BTreeMap<ListenerName, BTreeMap<Protocol, Vec<Node>>>,
@@ -54,7 +54,7 @@ pub struct Brokers {
 struct Node {
     id: NodeId,
     routing: Routing,
-    /// What it cannot open on that listener.
+    /// The slots that it cannot open on that listener.
     unopened: BTreeSet<PortSlot>,
 }
 

@@ -28,9 +28,9 @@ pub enum Direction {
     ToVirtual,
 }
 
-/// The same message with the names of the other side; what follows the fields that are known stays as it is. Topics that
-/// the other side does not have are left out on the way to a client. Empty bytes stay empty: members without an assignment
-/// have none.
+/// Renames the topics of a message to the names of the other side; what follows the fields that are known stays as it
+/// is. Topics that the other side does not have are left out on the way to a client. Empty bytes stay empty: members
+/// without an assignment have none.
 pub fn rename(
     names: &Names,
     (message, tail): (Embedded, Tail),
@@ -80,7 +80,7 @@ fn rename_whole(
     edits.finish_embedded(message).map_err(|_| NotUnderstood)
 }
 
-/// What the other side calls a topic; `None` when it has none.
+/// The name that the other side has for a topic; `None` when it has none.
 fn counterpart<'a>(
     names: &'a Names,
     direction: Direction,

@@ -1,5 +1,6 @@
-//! Regular expressions of clients over topics and transactional ids, as brokers understand them: the syntax of RE2/J, matched against a whole name. Brokers
-//! cannot evaluate them for a virtual cluster, because they know its names in another form. It knows no messages.
+//! Regular expressions of clients over topics and transactional ids, as brokers understand them: the syntax of RE2/J,
+//! matched against a whole name. Brokers cannot evaluate them for a virtual cluster, because they know its names in
+//! another form. It knows no messages.
 
 pub mod beginning;
 mod translate;
@@ -36,7 +37,7 @@ pub enum NoPattern {
     Busy,
 }
 
-/// What came of an expression.
+/// The result of compiling an expression.
 pub type Compiled = Result<std::sync::Arc<Pattern>, NoPattern>;
 
 impl Pattern {
@@ -56,7 +57,7 @@ impl Pattern {
         }
     }
 
-    /// What [`beginning::all_that_begin`] gives the expression of.
+    /// The expression of all names that [`beginning::all_that_begin`] gives these beginnings of.
     pub fn of_beginnings(beginnings: Vec<String>) -> Self {
         Self(Names::Beginning(beginnings))
     }

@@ -26,13 +26,14 @@ pub use clash::{Claimant, Clash, clashes};
 pub use contest::{Contests, HeldBy, Hidden};
 pub use scope::{IdRefused, Scope};
 
-/// What begins a name that stands for a topic which is none, where a broker takes only names that a topic could have.
+/// The beginning of a name that stands for a topic which is none, where a broker takes only names that a topic could
+/// have.
 const ABSENT: &str = "__klamm_absent.";
 
 /// The longest name of a topic.
 const MAX_TOPIC_BYTES: usize = 249;
 
-/// What names are compiled from.
+/// The sources that names are compiled from.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
     pub vcluster: &'a VclusterName,
@@ -88,8 +89,8 @@ pub struct Names {
 }
 
 impl Names {
-    /// Compiles all names. `previous` is given back when nothing changed; of two topics that would have the same name, and
-    /// neither is on record, the one keeps it that had it there.
+    /// Compiles all names. `previous` is given back when nothing changed; of two topics that would have the same name,
+    /// and neither is on record, the one keeps it that had it there.
     pub fn compile(previous: Option<&Arc<Self>>, scope: Scope, sources: Sources<'_>) -> Arc<Self> {
         let realm = Realm::new(sources.vcluster, scope, sources.neighbours.clone());
         let mut aliases = aliases(sources);
@@ -179,7 +180,7 @@ impl Names {
         &self.hidden
     }
 
-    /// What is to be put on record of names that two topics would have.
+    /// The names that two topics would have, and that are to be put on record.
     pub fn contests(&self) -> &Contests {
         &self.contests
     }
@@ -239,8 +240,8 @@ impl Names {
         Some(alias?.ids?.physical_id)
     }
 
-    /// What a client is told when the physical cluster says that the id of `alias` is `id`: also for an id that this
-    /// map does not have yet, because the topic was created again a moment ago.
+    /// The id that a client is told when the physical cluster says that the id of `alias` is `id`: also for an id that
+    /// this map does not have yet, because the topic was created again a moment ago.
     pub fn virtual_topic_id(&self, alias: &Alias, id: TopicId<Physical>) -> TopicId<Virtual> {
         match alias.ids {
             _ if self.is_transparent() => TopicId::new(*id.bytes()),
@@ -271,8 +272,8 @@ impl Names {
         self.realm.virtual_group(physical)
     }
 
-    /// What a broker must know to find the topics that the client's expression matches, those that are to come included.
-    /// None where it would find others, too, or where it can find nothing because names are another's.
+    /// The expression by which a broker finds the topics that the client's expression matches, those that are to come
+    /// included. None where it would find others, too, or where it can find nothing because names are another's.
     pub fn physical_pattern(&self, pattern: &Pattern, text: &str) -> Option<PhysicalPattern> {
         let text = self.realm.physical_pattern(text)?;
         // A broker knows nothing of names that another has.
@@ -294,7 +295,7 @@ impl Names {
         Some(PhysicalPattern { text, names })
     }
 
-    /// What a client is told of an expression that a broker has; `None` when it is none of this virtual cluster's.
+    /// The expression that a client is told for one that a broker has; `None` when it is none of this virtual cluster's.
     pub fn virtual_pattern<'a>(&self, physical: &'a str) -> Option<&'a str> {
         self.realm.virtual_pattern(physical)
     }
@@ -316,8 +317,8 @@ impl Names {
         self.realm.impossible_topic()
     }
 
-    /// What the physical cluster is told instead of a topic of this name, which is none of this virtual cluster's, so
-    /// that it does not take it for one of its own.
+    /// A stand-in: the name that the physical cluster is told instead of a topic of this name, which is none of this
+    /// virtual cluster's, so that it does not take it for one of its own.
     pub fn stand_in(&self, name: &str) -> Result<String, IdRefused> {
         self.realm.stand_in(name)
     }
@@ -340,7 +341,7 @@ impl Names {
         }
     }
 
-    /// What a client calls a topic that the physical cluster calls `name`, be it one or the name of one that is none.
+    /// The client's name for a topic that the physical cluster calls `name`, be it one or the name of one that is none.
     pub fn virtual_topic_name(&self, name: &str) -> Option<String> {
         if let Some(alias) = self.by_physical_name(name) {
             return Some(alias.virtual_name.as_str().to_owned());

@@ -41,7 +41,7 @@ pub(crate) fn passthrough() -> VclusterState {
     state
 }
 
-/// What of `main` begins with a prefix, and topics that are let in beside it.
+/// A Standard virtual cluster: what of `main` begins with a prefix, and topics that are let in beside it.
 pub(crate) fn standard(prefix: &str, topics: &[&str]) -> VclusterState {
     let mut state = partner(&[]);
     state.spec.kind = VclusterKind::Standard(Standard {

@@ -39,7 +39,7 @@ pub struct Member {
     seen: Seen,
 }
 
-/// What the broker was told last.
+/// The subscription that the broker was told last.
 #[derive(Debug)]
 struct Told {
     /// Of the names; they themselves would be many.
@@ -98,12 +98,12 @@ impl Subscriptions {
         self.members.retain(|member| member.key != *key);
     }
 
-    /// What came of the expression that a request asked for, which is planned next.
+    /// Takes what came of the expression that a request asked for, which is planned next.
     pub fn compiled(&mut self, text: String, compiled: Compiled) {
         self.compiled = Some((text, compiled));
     }
 
-    /// The same for that request.
+    /// Gives what came of the expression to that request.
     pub fn take_compiled(&mut self, text: &str) -> Option<Compiled> {
         let (of, compiled) = self.compiled.take()?;
         (of == text).then_some(compiled)

@@ -43,14 +43,14 @@ pub struct View {
     pub directory: Arc<Directory>,
 }
 
-/// What a view shows of its virtual cluster.
+/// The part that a view shows of its virtual cluster.
 #[derive(Debug, Clone)]
 pub enum Part {
     /// All of it: it reaches one physical cluster.
     Whole,
-    /// What is on its home, where groups and transactions are. These are the other parts.
+    /// The part on its home, where groups and transactions are. These are the other parts.
     Home(Arc<[View]>),
-    /// What is on another cluster.
+    /// A part on another cluster.
     Foreign {
         /// The names of all parts.
         names: Arc<[Arc<Names>]>,
@@ -70,7 +70,7 @@ pub struct Acls {
     enabled: bool,
 }
 
-/// What a view is compiled from.
+/// The sources that a view is compiled from.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
     pub name: &'a VclusterName,
@@ -160,7 +160,7 @@ impl View {
         }
     }
 
-    /// What it shows of one physical cluster.
+    /// Its part of one physical cluster.
     pub fn on(&self, cluster: &ClusterId) -> Option<&Self> {
         let mut parts = std::iter::once(self).chain(self.foreign());
         parts.find(|part| part.cluster.as_ref() == Some(cluster))

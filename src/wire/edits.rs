@@ -28,7 +28,7 @@ const KEPT_EDITS: usize = 1 << 8;
 const KEPT_BYTES: usize = 1 << 14;
 
 thread_local! {
-    /// What the last edits of this thread were kept in, so that those of a small message allocate nothing.
+    /// The memory of the last edits of this thread, kept so that those of a small message allocate nothing.
     static SPARE: Cell<Room> = const { Cell::new(Room::NONE) };
 }
 
@@ -43,7 +43,7 @@ pub struct Edits {
     failure: Option<WireError>,
 }
 
-/// What edits are kept in.
+/// The memory that edits are kept in.
 #[derive(Debug, Default)]
 struct Room {
     edits: Vec<Edit>,
@@ -55,14 +55,14 @@ struct Room {
 
 #[derive(Debug, Clone, Copy)]
 struct Edit {
-    /// What is replaced; empty for an insertion.
+    /// The bytes that are replaced; empty for an insertion.
     start: u32,
     end: u32,
     kind: EditKind,
     /// The range of the scratch that takes its place.
     from: u32,
     to: u32,
-    /// What the edit belongs to: the array for an insertion, else what is replaced.
+    /// The owner of the edit: the array for an insertion, else what is replaced.
     owner: Span,
 }
 

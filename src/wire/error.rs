@@ -1,4 +1,4 @@
-//! What can be wrong with a frame, or with what the gateway wants to make of it.
+//! The errors of a frame, or of what the gateway wants to make of it.
 
 use crate::wire::schema::Field;
 

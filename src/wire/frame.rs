@@ -9,7 +9,7 @@ const PREFIX_BYTES: usize = 4;
 /// The key of its API, with which a request begins.
 const KEY_BYTES: usize = 2;
 
-/// What holds for requests of some APIs, which take more than their own size once they are read.
+/// The bounds of requests of some APIs, which take more than their own size once they are read.
 #[derive(Debug, Clone, Copy)]
 pub struct Narrow {
     /// Whether it holds for this API.
@@ -38,7 +38,7 @@ fn guess(first: &[u8; PREFIX_BYTES]) -> String {
     Lookalike::of(*first).map_or_else(String::new, |other| format!(" (this looks like {other})"))
 }
 
-/// What a buffer holds.
+/// The contents of a buffer.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Framed {
     /// A whole frame without its length prefix.
@@ -79,7 +79,7 @@ impl FrameReader {
         self.narrow = Some(narrow);
     }
 
-    /// What holds for the request that begins with these bytes, its length prefix included, beside the limit for all.
+    /// The bounds of the request that begins with these bytes, its length prefix included, beside the limit for all.
     pub fn narrow(&self, buffer: &[u8]) -> Option<Narrow> {
         let [.., high, low] = buffer.first_chunk::<{ PREFIX_BYTES + KEY_BYTES }>()?;
         let key = i16::from_be_bytes([*high, *low]);

@@ -13,7 +13,7 @@ const API_VERSIONS: i16 = 18;
 /// Brokers let requests of this client id write to the topics that they keep for themselves, whoever sends them.
 const ADMIN_CLIENT: &str = "__admin_client";
 
-/// What brokers are told instead. It is as long, so that no length changes.
+/// The software name that brokers are told instead. It is as long, so that no length changes.
 const ADMIN_CLIENT_STAND_IN: &str = "__admin-client";
 
 /// The header of a request.

@@ -12,7 +12,7 @@ pub enum Lookalike {
 }
 
 impl Lookalike {
-    /// What a connection that starts with these bytes speaks, as far as it is known.
+    /// The protocol of a connection that starts with these bytes, as far as it is known.
     pub fn of(start: [u8; 4]) -> Option<Self> {
         const HTTP: [&[u8; 4]; 8] = [
             b"GET ", b"HEAD", b"POST", b"PUT ", b"DELE", b"OPTI", b"PATC", b"PRI ",

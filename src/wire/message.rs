@@ -99,7 +99,7 @@ impl<'a> Node<'a> {
         self.entry().field
     }
 
-    /// What it is.
+    /// Its class.
     pub fn class(self) -> Class {
         self.entry().class
     }

@@ -351,7 +351,7 @@ impl Compiler {
         body.push(Op::Array(op), prefix.min_size(), is_marked);
     }
 
-    /// What an array of such structs is, and its items.
+    /// The classes of an array of such structs and of its items.
     fn classes_of_items(&self, fields: &[FieldDef]) -> (Class, Class) {
         let has = |class| {
             let mut here = fields.iter().filter(|def| def.versions.contains(self.version));

@@ -1,4 +1,4 @@
-//! What Kafka's messages look like: types of the generated table, and how to find a message in it. Knows no bytes.
+//! The shape of Kafka's messages: types of the generated table, and how to find a message in it. Knows no bytes.
 
 mod class;
 #[rustfmt::skip]
@@ -128,7 +128,7 @@ impl Kind {
     }
 }
 
-/// What a field holds when nobody says.
+/// The value of a field when nobody says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::wire) enum Default {
     /// Zero, false, empty.

@@ -1,4 +1,4 @@
-//! What a walk found, as a flat list in the order of the bytes. Knows no schema.
+//! The tape: what a walk found, as a flat list in the order of the bytes. Knows no schema.
 
 use crate::wire::error::WireError;
 use crate::wire::schema::{Class, Direction, Field, Kind};
@@ -23,7 +23,7 @@ pub struct Tape {
     max_entries: usize,
 }
 
-/// What a step of the walker puts on the tape.
+/// A mark that a step of the walker puts on the tape.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::wire) struct Mark {
     pub(in crate::wire) field: Field,

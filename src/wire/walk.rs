@@ -36,12 +36,12 @@ pub fn walk_response<'a>(
     Ok(Message::new(frame, tape))
 }
 
-/// What the `consumer` group protocol puts into bytes.
+/// A message that the `consumer` group protocol puts into bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Embedded {
     /// The metadata of a member ([`Class::Subscription`]).
     Subscription,
-    /// What a member is given ([`Class::Assignment`]).
+    /// The assignment of a member ([`Class::Assignment`]).
     Assignment,
 }
 
@@ -54,7 +54,7 @@ impl Embedded {
     }
 }
 
-/// What may follow the fields of an embedded message.
+/// The bytes that may follow the fields of an embedded message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tail {
     Nothing,
@@ -65,8 +65,8 @@ pub enum Tail {
 /// Walks a message of the `consumer` protocol, its version first.
 ///
 /// Some clients announce a version and leave out its fields: such a message is read as the older version that it is.
-/// One that is newer than the table is read as the latest of the table, as Kafka's own clients and brokers do: versions of
-/// this protocol only add fields at the end.
+/// One that is newer than the table is read as the latest of the table, as Kafka's own clients and brokers do: versions
+/// of this protocol only add fields at the end.
 pub fn walk_embedded<'a>(
     kind: Embedded,
     bytes: &'a [u8],

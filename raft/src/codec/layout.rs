@@ -219,7 +219,7 @@ impl SnapshotV1 {
         }
     }
 
-    /// What openraft wants to know of it.
+    /// The description of the snapshot for openraft.
     pub(crate) fn meta(&self) -> Result<SnapshotMeta, CodecError> {
         let membership = self.membership.clone().try_into()?;
         Ok(SnapshotMeta {

@@ -22,7 +22,7 @@ use crate::model::{
 };
 use crate::types::{LeaderId, LogEntry, LogId, Membership, SnapshotMeta, StoredMembership};
 
-/// What stands for any message.
+/// A stand-in for any message.
 impl Format for String {}
 
 impl Format for usize {}
@@ -249,7 +249,8 @@ fn on_access_tokens() -> Vec<Command> {
     ]
 }
 
-/// What the virtual cluster of the other kind is asked to keep, and an alias that stands for something else.
+/// Requests about names: a virtual cluster of the other kind is asked to keep names, and an alias stands for something
+/// else.
 fn on_names() -> Vec<Command> {
     let vcluster: crate::model::VclusterName = "dev".parse().unwrap();
     let held = |name: &str, holder| (name.parse().unwrap(), holder);

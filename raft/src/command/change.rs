@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Command;
 use crate::model::{NodeId, Revision};
 
-/// What is handed to a node to be proposed.
+/// A change as it is handed to a node to be proposed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     pub author: Author,
@@ -17,7 +17,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// What a node wants changed itself, and which state it has seen.
+    /// A change that a node wants itself, and the state that it has seen.
     pub(crate) fn by_node(id: NodeId, seen: Revision, command: Command) -> Self {
         let author = Author {
             kind: AuthorKind::Node,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::model::{ClusterId, Limit, ProducerMark, State, VclusterState};
 use crate::outcome::Refusal;
 
-/// What the ids of a home are marked with: the mark that is `known` if it is of that home, else one with the next number.
+/// The mark for the ids of a home: the one that is `known` if it is of that home, else one with the next number.
 /// It is not given out before [`give`].
 pub(super) fn of_home(
     state: &State,

@@ -171,7 +171,7 @@ fn meets_ids(prefix: &NamePrefix, name: &VclusterName, kind: &VclusterKind) -> b
     *kind != VclusterKind::Passthrough && name.as_str().starts_with(prefix.as_str())
 }
 
-/// What begins the ids of a virtual cluster that has no prefix.
+/// The beginning of the ids of a virtual cluster that has no prefix.
 fn ids_of(name: &VclusterName) -> String {
     format!("{name}:")
 }

@@ -1,4 +1,4 @@
-//! What each command does, and what holds after any of them.
+//! Tests of what each command does, and of what holds after any of them.
 
 mod levels;
 mod limits;

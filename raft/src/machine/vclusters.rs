@@ -13,7 +13,7 @@ use super::{aliases, holders, marks, namespaces, relay, slots, vcluster, vcluste
 /// How many referrers a refusal names.
 const REFERRERS_NAMED: usize = 5;
 
-/// What is put.
+/// A virtual cluster as it is put.
 pub(super) struct Put {
     name: VclusterName,
     spec: VirtualCluster,
@@ -140,7 +140,7 @@ fn put_alone(state: &mut State, put: Put) -> Result<Outcome, Refusal> {
     Ok(Outcome::Created)
 }
 
-/// The same, unless it is there already.
+/// Creates the virtual cluster, unless it is there already.
 pub(super) fn create(
     state: &mut State,
     wanted: Put,

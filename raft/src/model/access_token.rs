@@ -14,7 +14,7 @@ pub const USE_GRAIN_S: u64 = 3600;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AccessTokenId(pub [u8; 16]);
 
-/// What whoever shows the token may do, at most. Append-only: the order is on disk.
+/// The most that whoever shows the token may do. Append-only: the order is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AccessRole {
     Admin,
@@ -24,7 +24,7 @@ pub enum AccessRole {
 /// That an access token was issued. Its `Debug` shows nothing of the digest.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessToken {
-    /// What it is for, in the words of who asked for it.
+    /// Its purpose, in the words of who asked for it.
     pub name: AccessTokenName,
     /// The user of the admin API who asked for it, and as whom it acts.
     pub username: String,

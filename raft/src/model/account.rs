@@ -16,7 +16,7 @@ pub enum AccountKind {
     External { names: BTreeSet<String> },
 }
 
-/// What people say of an account.
+/// An account as people describe it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountSpec {
     pub kind: AccountKind,

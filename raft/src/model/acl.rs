@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What an ACL protects. Wire codes: Kafka's `ResourceType`.
+/// A kind of thing that an ACL protects. Wire codes: Kafka's `ResourceType`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum ResourceType {
     Topic,
@@ -22,7 +22,7 @@ pub enum PatternType {
     Prefixed,
 }
 
-/// What may be done. Wire codes: Kafka's `AclOperation`.
+/// An action that an ACL allows or denies. Wire codes: Kafka's `AclOperation`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Operation {
     All,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ClusterId, TopicName, is_kafkas_own};
 
-/// What an alias topic stands for.
+/// The topic that an alias topic stands for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct AliasTopic {
     pub physical_cluster: ClusterId,

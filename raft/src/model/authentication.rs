@@ -101,7 +101,7 @@ pub enum ScramHash {
     Sha512,
 }
 
-/// What a token of an identity provider must say.
+/// The conditions that a token of an identity provider must meet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OauthBearer {
     pub mediation: Mediation,
@@ -148,8 +148,8 @@ pub struct ScramUser {
     pub hash: ScramHash,
 }
 
-/// What checks a SCRAM proof (RFC 5802 section 3). The password cannot be read back, nor can one log in elsewhere with
-/// it. Its `Debug` shows no key.
+/// The record that a SCRAM proof is checked with (RFC 5802 section 3). The password cannot be read back, nor can one
+/// log in elsewhere with it. Its `Debug` shows no key.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScramCredential {
     pub salt: Vec<u8>,

@@ -16,7 +16,7 @@ impl Level {
     pub const FIRST: Self = Self(1);
     /// The highest that this version of klamm knows.
     pub const NEWEST: Self = Self(1);
-    /// What stands for the one after it in tests of upgrades.
+    /// A stand-in for the level after the newest, for tests of upgrades.
     #[cfg(feature = "next-level")]
     pub const NEXT: Self = Self(2);
 }
@@ -33,7 +33,7 @@ impl fmt::Display for Level {
     }
 }
 
-/// What a node can work with.
+/// The levels and features that a node can work with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ability {
     /// Its version of klamm, for people.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ProducerMark;
 
-/// What is counted. Append-only: the order is on disk.
+/// A thing that is counted and limited. Append-only: the order is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Limit {
     /// Virtual clusters of the gateway.
@@ -22,9 +22,9 @@ pub enum Limit {
     ScramCredentials,
     /// ACLs of a virtual cluster.
     Acls,
-    /// What the ACLs of a virtual cluster take, in bytes.
+    /// The bytes of a virtual cluster's ACLs.
     AclBytes,
-    /// What is written in the resource of a virtual cluster takes, in bytes: its spec without ACLs, and its notes.
+    /// The bytes of a virtual cluster's resource: its spec without ACLs, and its notes.
     SpecBytes,
     /// Names of a virtual cluster whose holder is on record, because two topics would have them.
     ContestedNames,
@@ -34,13 +34,13 @@ pub enum Limit {
     Nodes,
     /// Physical clusters that were ever seen.
     PhysicalClusters,
-    /// What the whole state takes, in bytes.
+    /// The bytes of the whole state.
     StateBytes,
     /// Numbers that producer ids were ever marked with.
     ProducerMarks,
 }
 
-/// What there would be too much of. Virtual clusters can be given limits of their own.
+/// The owner of the things that are counted. Virtual clusters can be given limits of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Of {
     Vcluster,
@@ -84,7 +84,7 @@ impl Limit {
         }
     }
 
-    /// What people call it: in `spec.limits`, and in metrics.
+    /// Its name for people: in `spec.limits`, and in metrics.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Vclusters => "virtualClusters",

@@ -28,7 +28,7 @@ pub struct ListenerRecord {
     pub routing: Routing,
 }
 
-/// What a listener speaks with clients.
+/// The protocols that a listener speaks with clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Speech {
     pub sasl: Sasl,
@@ -141,8 +141,8 @@ impl Speech {
         }
     }
 
-    /// What clients of a virtual cluster with these methods speak, in the order of the methods. None when the listener
-    /// serves none of them.
+    /// The protocols that clients of a virtual cluster with these methods speak, in the order of the methods. None when
+    /// the listener serves none of them.
     pub fn protocols_for(self, methods: &Authentication) -> Vec<Protocol> {
         let mut protocols = Vec::new();
         for method in methods.0.iter().filter(|method| self.serves(method)) {
@@ -166,7 +166,7 @@ impl Speech {
         }
     }
 
-    /// What clients speak who do not log in by SASL.
+    /// The protocol of clients that do not log in by SASL.
     pub fn bare(self) -> Protocol {
         match self.has_tls() {
             true => Protocol::Ssl,
@@ -174,7 +174,7 @@ impl Speech {
         }
     }
 
-    /// What clients speak who log in by SASL.
+    /// The protocol of clients that log in by SASL.
     pub fn by_sasl(self) -> Protocol {
         match self.has_tls() {
             true => Protocol::SaslSsl,

@@ -1,4 +1,4 @@
-//! What producer ids are marked with, so that those of two virtual clusters are never the same on a broker.
+//! The mark that producer ids get, so that those of two virtual clusters are never the same on a broker.
 
 use serde::{Deserialize, Serialize};
 

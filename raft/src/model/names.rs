@@ -138,7 +138,7 @@ name!(
 );
 
 name!(
-    /// What an access token of the admin API is for.
+    /// The purpose of an access token of the admin API.
     AccessTokenName,
     "access token name",
     "1 to 100 characters, none of them a control character",
@@ -171,7 +171,7 @@ name!(
 );
 
 name!(
-    /// What the names of a namespace begin with.
+    /// The beginning of all names of a namespace.
     NamePrefix,
     "prefix",
     "1 to 100 of the characters a-z A-Z 0-9 . _ -",
@@ -180,8 +180,8 @@ name!(
 
 name!(
     /// Names of topics or groups: one, or all that match, where `*` stands for any characters and `?` for one. Neither
-    /// stands for a colon: an id that holds one may be that of a virtual cluster, which its name and a colon begin. Only a
-    /// selector that begins with `__` selects names that begin with `__`: systems keep what is theirs there.
+    /// stands for a colon: an id that holds one may be that of a virtual cluster, which its name and a colon begin.
+    /// Only a selector that begins with `__` selects names that begin with `__`: systems keep what is theirs there.
     NameSelector,
     "selector",
     "1 to 249 of the characters a-z A-Z 0-9 . _ - and the wildcards * and ?",
@@ -200,7 +200,7 @@ name!(
 );
 
 name!(
-    /// What a virtual cluster is called in host names. A broker is `b<id>-<label>`, hence the length, and hence no label
+    /// The name of a virtual cluster in host names. A broker is `b<id>-<label>`, hence the length, and hence no label
     /// looks like that.
     DnsLabel,
     "DNS label",
@@ -221,7 +221,7 @@ compares_exactly!(
     DnsLabel
 );
 
-/// What names begin with that are not for everybody: of heartbeats of connectors, for instance.
+/// The beginning of names that are not for everybody: of heartbeats of connectors, for instance.
 const RESERVED: &str = "__";
 
 impl NamePrefix {
@@ -252,7 +252,7 @@ impl NameSelector {
         glob(self.0.as_bytes(), name.as_bytes())
     }
 
-    /// What all names that it selects begin with.
+    /// The beginning of all names that it selects.
     pub fn head(&self) -> &str {
         let end = self.0.find(['*', '?']).unwrap_or(self.0.len());
         &self.0[..end]

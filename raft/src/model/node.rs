@@ -20,10 +20,11 @@ pub enum Liveness {
 /// One gateway node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
-    /// What clients may be told. A client on one listener is told addresses of the listener of that name only.
+    /// Its listeners, as clients may be told of them. A client on one listener is told addresses of the listener of
+    /// that name only.
     pub listeners: BTreeMap<ListenerName, ListenerRecord>,
     pub liveness: Liveness,
-    /// What it can work with.
+    /// The levels and features that it can work with.
     pub ability: Ability,
     /// Addresses that the node cannot open now, by listener: no client is sent there while another node has them.
     pub unopened: Unopened,

@@ -1,4 +1,4 @@
-//! What people and their tools keep beside a virtual cluster, and how they wrote it. Nothing is decided by it.
+//! Notes that people and their tools keep beside a virtual cluster, and how they wrote it. Nothing is decided by it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{AliasTopic, NameSelector, TopicName};
 
-/// What is kept and given back.
+/// Notes that are kept and given back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notes {
     pub description: String,
@@ -36,7 +36,8 @@ pub enum SelectorForm {
     ExactList,
 }
 
-/// What somebody wants to hear of a clash of names. It is refused, whatever is wanted. Append-only: the order is on disk.
+/// The way in which somebody wants to hear of a clash of names. It is refused, whatever is wanted. Append-only: the
+/// order is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Conflict {
     Warn,
@@ -59,11 +60,11 @@ pub struct WrittenOauth {
     pub issuer: Option<String>,
 }
 
-/// What is written with a virtual cluster beside its spec.
+/// The notes that are written with a virtual cluster beside its spec.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Beside {
     pub notes: Notes,
-    /// What the aliases of the notes stand for.
+    /// The topics that the aliases of the notes stand for.
     pub aliases: BTreeMap<TopicName, AliasTopic>,
     /// Those of them that may stand for something else than before.
     pub repointed: BTreeSet<TopicName>,

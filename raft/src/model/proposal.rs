@@ -1,4 +1,4 @@
-//! What is remembered of proposals, so that one that is sent twice is applied once and answered the same.
+//! The memory of proposals, so that one that is sent twice is applied once and answered the same.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +18,6 @@ pub struct BootRecord {
     pub boot: u64,
     /// Every lower sequence has been answered.
     pub settled: u64,
-    /// What the proposals that may still be sent again came to, by sequence.
+    /// The outcomes of proposals that may still be sent again, by sequence.
     pub outcomes: BTreeMap<u64, Outcome>,
 }

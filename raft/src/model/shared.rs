@@ -14,13 +14,13 @@ use crate::codec;
 #[serde(transparent)]
 pub struct Shared<T> {
     held: Arc<T>,
-    /// What it takes on disk, once somebody asked.
+    /// Its size on disk, once somebody asked.
     #[serde(skip)]
     bytes: OnceLock<u64>,
 }
 
 impl<T: Serialize> Shared<T> {
-    /// What it takes on disk, in bytes. It is counted once after a change.
+    /// Its size on disk, in bytes. It is counted once after a change.
     pub fn bytes(&self) -> u64 {
         *self.bytes.get_or_init(|| codec::size(&*self.held))
     }

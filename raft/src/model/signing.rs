@@ -17,7 +17,7 @@ const ID_LABEL: &[u8] = b"klamm/signing-key/id\0";
 pub struct SigningKey(pub Vec<u8>);
 
 impl SigningKey {
-    /// What it is called. It follows from the key, so that a key which is configured names itself.
+    /// Its id. It follows from the key, so that a key which is configured names itself.
     pub fn id(&self) -> KeyId {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(ID_LABEL);
@@ -71,7 +71,7 @@ pub struct SigningKeys {
     /// The latest of those that are gone, oldest first: a node that is still configured with one is known to be merely
     /// behind.
     pub retired: Vec<KeyId>,
-    /// What the salts of SCRAM users who do not exist are made with. It is never rotated: salts that change would tell
+    /// The key that makes the salts of SCRAM users who do not exist. It is never rotated: salts that change would tell
     /// those users from the others.
     pub decoy: SigningKey,
 }

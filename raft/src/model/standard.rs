@@ -1,5 +1,5 @@
-//! What a Standard virtual cluster shows of one physical cluster, and how names of the two sides correspond. Injective
-//! both ways: two names never stand for the same thing, and nothing has two names.
+//! A Standard virtual cluster: what it shows of one physical cluster, and how names of the two sides correspond.
+//! Injective both ways: two names never stand for the same thing, and nothing has two names.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -41,7 +41,7 @@ impl Namespace {
         }
     }
 
-    /// What the physical cluster calls `name`; `None` when the name is outside of the namespace.
+    /// The name of `name` on the physical cluster; `None` when the name is outside of the namespace.
     pub fn physical<'a>(&self, name: &'a str) -> Option<Cow<'a, str>> {
         match self {
             Self::None => None,
@@ -50,7 +50,7 @@ impl Namespace {
         }
     }
 
-    /// What clients call `physical`; `None` when it is outside of the namespace.
+    /// The name of `physical` for clients; `None` when it is outside of the namespace.
     pub fn of_physical<'a>(&self, physical: &'a str) -> Option<&'a str> {
         match self {
             Self::None => None,
@@ -61,13 +61,14 @@ impl Namespace {
 }
 
 impl Standard {
-    /// What the physical cluster calls a topic `name` of which nothing is known; `None` when there can be none of that name.
+    /// The name on the physical cluster of a topic `name` of which nothing is known; `None` when there can be none of
+    /// that name.
     pub fn physical_topic<'a>(&self, name: &'a str) -> Option<Cow<'a, str>> {
         to_physical(&self.namespace, |name| self.lets_in(name), name)
             .filter(|physical| !is_kafkas_own(physical))
     }
 
-    /// What clients call a topic `physical` of which nothing is known; `None` when they would not see it.
+    /// The name for clients of a topic `physical` of which nothing is known; `None` when they would not see it.
     pub fn virtual_topic<'a>(&self, physical: &'a str) -> Option<&'a str> {
         if is_kafkas_own(physical) {
             return None;
@@ -75,12 +76,12 @@ impl Standard {
         to_virtual(&self.namespace, |name| self.lets_in(name), physical).filter(|name| !name.is_empty())
     }
 
-    /// What the physical cluster calls the group `id`. Without a prefix, `None` for what is not let in.
+    /// The name of the group `id` on the physical cluster. Without a prefix, `None` for what is not let in.
     pub fn physical_group<'a>(&self, id: &'a str, others: &Neighbours) -> Option<Cow<'a, str>> {
         to_physical(&self.namespace, |id| self.lets_in_group(id, others), id)
     }
 
-    /// What clients call the group `physical`. Without a prefix, `None` for what is not let in.
+    /// The name of the group `physical` for clients. Without a prefix, `None` for what is not let in.
     pub fn virtual_group<'a>(&self, physical: &'a str, others: &Neighbours) -> Option<&'a str> {
         to_virtual(&self.namespace, |id| self.lets_in_group(id, others), physical)
     }
@@ -139,7 +140,8 @@ impl Standard {
         selects(&self.topics, name)
     }
 
-    /// What clients would call the topic `physical`, and why, whoever else would be called so; `None` when they never see it.
+    /// The name that clients would have for the topic `physical`, and why, whoever else would have that name; `None`
+    /// when they never see it.
     pub fn claim<'a>(&self, physical: &'a str) -> Option<(Holder, &'a str)> {
         if is_kafkas_own(physical) {
             return None;

@@ -15,7 +15,8 @@ use super::{
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct State {
     pub revision: Revision,
-    /// What may be used of what the nodes know. It is raised once all of them know more, and never lowered.
+    /// The feature level: the part of what the nodes know that may be used. It is raised once all of them know more,
+    /// and never lowered.
     pub level: Level,
     pub vclusters: BTreeMap<VclusterName, Arc<VclusterState>>,
     pub nodes: BTreeMap<NodeId, NodeRecord>,
@@ -29,13 +30,13 @@ pub struct State {
     pub pinned_clusters: BTreeMap<ClusterId, PinnedCluster>,
     /// The keys that sign tokens (HMAC-SHA-256). The first one is from the configuration, or generated.
     pub signing_keys: Option<SigningKeys>,
-    /// What the latest proposals of each proposing node came to: one that is sent twice is applied once.
+    /// The outcomes of the latest proposals of each proposing node: one that is sent twice is applied once.
     pub proposals: BTreeMap<NodeId, ProposalRecord>,
-    /// What lets somebody in to the admin API beside the users of the configuration.
+    /// The access tokens that let somebody in to the admin API, beside the users of the configuration.
     pub access_tokens: Shared<BTreeMap<AccessTokenId, AccessToken>>,
     /// The highest number that producer ids were ever marked with. Every mark takes the next one.
     pub last_mark: u32,
-    /// What the level after the newest has.
+    /// A field of the level after the newest.
     #[cfg(feature = "next-level")]
     #[serde(skip)]
     pub next: Option<String>,

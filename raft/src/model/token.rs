@@ -18,6 +18,6 @@ pub struct TokenRecord {
     pub issued_at_s: u64,
     /// Seconds since the Unix epoch.
     pub expires_at_s: u64,
-    /// What signed it.
+    /// The key that signed it.
     pub key: KeyId,
 }

@@ -105,7 +105,7 @@ impl Limits {
 }
 
 impl VirtualCluster {
-    /// What is written in it takes, in bytes. ACLs that are declared in it have a limit of their own.
+    /// The bytes of what is written in it. ACLs that are declared in it have a limit of their own.
     pub(crate) fn bytes_without_acls(&self) -> u64 {
         let Self {
             kind,
@@ -154,7 +154,7 @@ impl VclusterState {
         }
     }
 
-    /// What all of it takes, in bytes.
+    /// The bytes of all of it.
     fn bytes(&self) -> u64 {
         let Self {
             spec,
@@ -217,7 +217,7 @@ impl State {
         }
     }
 
-    /// What all of it takes, in bytes; rather more than less.
+    /// The bytes of all of it; rather more than less.
     fn bytes(&self) -> u64 {
         let vclusters: u64 = self.vclusters.values().map(|vcluster| vcluster.bytes()).sum();
         let slots = count(self.slots.len() + self.free_slots.len());

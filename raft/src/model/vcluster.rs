@@ -16,7 +16,7 @@ pub const PASSTHROUGH: &str = "passthrough";
 /// The physical cluster that [`PASSTHROUGH`] shows.
 pub const MAIN_CLUSTER: &str = "main";
 
-/// What a virtual cluster may do. Append-only: the order is on disk.
+/// The kind of a virtual cluster, which says what it may do. Append-only: the order is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum VclusterKind {
     /// Shows alias topics only; topics cannot be created through it.
@@ -37,7 +37,7 @@ pub enum AclMode {
 }
 
 impl AclMode {
-    /// What operators call it.
+    /// Its name for operators.
     pub fn name(&self) -> &'static str {
         match self {
             Self::KafkaApi => "KAFKA_API",
@@ -47,7 +47,7 @@ impl AclMode {
 }
 
 impl VclusterKind {
-    /// What its names begin with, and on which physical cluster, if they have a prefix.
+    /// The beginning of its names and the physical cluster that they are on, if they have a prefix.
     pub fn border(&self) -> Option<(&ClusterId, &NamePrefix)> {
         match self {
             Self::Standard(standard) => Some((&standard.backend, standard.namespace.prefix()?)),
@@ -65,7 +65,7 @@ pub struct VirtualCluster {
     pub acl_mode: Option<AclMode>,
     pub super_users: BTreeSet<AccountName>,
     pub authentication: Authentication,
-    /// What it is called in host names; none stands for its name, if that can be a label.
+    /// Its name in host names; none stands for its name, if that can be a label.
     pub dns_label: Option<DnsLabel>,
     pub limits: Limits,
 }
@@ -92,7 +92,7 @@ impl VirtualCluster {
         }
     }
 
-    /// What the virtual cluster `name` is called in host names. None when it has no label, and its name is none.
+    /// The name of the virtual cluster `name` in host names. None when it has no label, and its name is none.
     pub fn label(&self, name: &VclusterName) -> Option<DnsLabel> {
         self.dns_label.clone().or_else(|| name.as_str().parse().ok())
     }
@@ -114,7 +114,7 @@ pub struct VclusterState {
     /// The physical cluster that groups and transactions live on: that of a Partner's first alias, until the last alias
     /// is gone; that of other kinds stays for ever. Further aliases may be on other clusters.
     pub home: Option<ClusterId>,
-    /// What producer ids are marked with when they are not those of transactions: of its home, or of the one that it had
+    /// The mark of producer ids that are not those of transactions: of its home, or of the one that it had
     /// last. None before there is a home, and where ids are as the physical cluster gave them out.
     pub mark: Option<ProducerMark>,
     pub bootstrap: PortSlot,
@@ -125,7 +125,7 @@ pub struct VclusterState {
     /// Who has the names that a topic of its namespace and one that is let in would both have. It is on record while both
     /// are there; the other one is hidden.
     pub holders: Shared<BTreeMap<TopicName, Holder>>,
-    /// What is kept with it, and decides nothing.
+    /// Its notes, which decide nothing.
     pub notes: Shared<Notes>,
     pub times: Times,
 }

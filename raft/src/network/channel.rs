@@ -177,7 +177,7 @@ mod tests {
     use super::super::handshake::tests::channels;
     use super::*;
 
-    /// What goes over the wire for a message that is sent twice, and an end that can read it.
+    /// The bytes that go over the wire for a message that is sent twice, and an end that can read it.
     async fn wire(message: &str) -> (Vec<u8>, DuplexStream, Channel) {
         let (mut sender, mut receiver) = channels().await;
         let (near, mut far) = duplex(1024 * 1024);
@@ -193,7 +193,7 @@ mod tests {
         (bytes, near, receiver)
     }
 
-    /// What becomes of these bytes where the first message is expected.
+    /// The result of these bytes where the first message is expected.
     async fn received(bytes: &[u8], (mut near, mut receiver): (DuplexStream, Channel)) -> ChannelError {
         near.write_all(bytes).await.unwrap();
         drop(near);
@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    /// What a peer that has lost its wits may send.
+    /// The error that comes of contents which a peer in its right mind does not send.
     async fn sent(contents: &[Vec<u8>]) -> ChannelError {
         let (mut sender, mut receiver) = channels().await;
         let sending = async move {

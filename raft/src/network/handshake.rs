@@ -1,5 +1,5 @@
-//! Who is at the other end: both prove that they know the cluster's secret, if there is one, and that they are the nodes that
-//! they are taken for. All sizes are bounded, and strangers are told nothing.
+//! Who is at the other end: both prove that they know the cluster's secret, if there is one, and that they are the
+//! nodes that they are taken for. All sizes are bounded, and strangers are told nothing.
 //!
 //! ```text
 //!   caller                                                    server
@@ -7,7 +7,8 @@
 //!                          ◀───────  e, {yes or no, cluster, versions}   sealed under the secret and both `e`
 //!   {}  ───────▶                                                     by this the server knows that nothing was recorded
 //! ```
-//! `e` are keys of X25519 for this connection. The frames that follow are encrypted under keys that are made of all of this.
+//! `e` are keys of X25519 for this connection. The frames that follow are encrypted under keys that are made of all of
+//! this.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -30,7 +31,7 @@ use crate::config::PeerTls;
 use crate::model::{Level, NodeId, State};
 use crate::store::Standing;
 
-/// What a caller begins with, where there is a secret and where there is none.
+/// The beginning of what a caller sends, where there is a secret and where there is none.
 const MARK: &[u8; 8] = b"klamm/ps";
 const MARK_WITHOUT_SECRET: &[u8; 8] = b"klamm/p0";
 
@@ -77,7 +78,7 @@ pub(crate) enum HandshakeError {
 }
 
 impl HandshakeError {
-    /// What the caller is turned away for.
+    /// The reason why the caller is turned away.
     pub(super) fn refusal(&self) -> PeerRefusal {
         match self {
             Self::Io(_) => PeerRefusal::Broke,
@@ -112,7 +113,7 @@ impl HandshakeError {
     }
 }
 
-/// What this node shows of itself, and whom it expects.
+/// The proofs that this node shows of itself, and whom it expects.
 #[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) own: NodeId,
@@ -467,7 +468,7 @@ pub(super) mod tests {
         seen
     }
 
-    /// What a caller sent in a handshake and a request that went well.
+    /// The bytes that a caller sent in a handshake and a request that went well.
     async fn recorded(caller: &Identity, server: &Identity) -> Vec<u8> {
         let ((near, middle), (middle_too, far)) = (duplex(4096), duplex(4096));
         let ((from_caller, to_caller), (from_server, to_server)) =

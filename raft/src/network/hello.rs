@@ -1,6 +1,7 @@
-//! What two nodes say of themselves before anything else, inside the messages of the handshake, so that the proof holds for
-//! it: who calls, whom it means, which cluster each of them belongs to, and which versions of the protocol each of them knows.
-//! Its layout never changes; what is added goes to the end, and is left out by who does not know it.
+//! The greetings of two nodes, which come before anything else, inside the messages of the handshake, so that the proof
+//! holds for it: who calls, whom it means, which cluster each of them belongs to, and which versions of the protocol
+//! each of them knows. Its layout never changes; what is added goes to the end, and is left out by who does not know
+//! it.
 
 use std::fmt;
 
@@ -10,7 +11,7 @@ use crate::model::{Level, NodeId};
 use super::handshake::HandshakeError;
 
 const FOUNDING_BYTES: usize = FoundingId::BYTES;
-/// What stands for the members of a cluster.
+/// The size of the digest that stands for the members of a cluster.
 pub(super) const MEMBERS_BYTES: usize = 32;
 
 /// Of each message, but what later versions add.
@@ -18,9 +19,9 @@ const HELLO_BYTES: usize = 8 + 8 + FOUNDING_BYTES + MEMBERS_BYTES + VERSIONS_BYT
 const ANSWER_BYTES: usize = 1 + FOUNDING_BYTES + VERSIONS_BYTES;
 const VERSIONS_BYTES: usize = 4;
 
-/// The versions of the protocol that a node speaks: of the messages that follow the handshake. They are feature levels. The
-/// lowest is that of the node's cluster, because who does not know it could not read what the cluster says. This is the only
-/// place where versions are exchanged, and both ends come to the same.
+/// The versions of the protocol that a node speaks: of the messages that follow the handshake. They are feature levels.
+/// The lowest is that of the node's cluster, because who does not know it could not read what the cluster says. This is
+/// the only place where versions are exchanged, and both ends come to the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Versions {
     pub(super) lowest: Level,
@@ -41,7 +42,7 @@ impl Versions {
     }
 }
 
-/// What a caller says.
+/// The greeting of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hello {
     pub(super) from: NodeId,
@@ -53,7 +54,7 @@ pub(super) struct Hello {
     pub(super) versions: Versions,
 }
 
-/// What a server answers.
+/// The answer of a server to a greeting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answer {
     /// None: the server talks to the caller.
@@ -72,7 +73,7 @@ pub(super) enum Refusal {
     OtherCertificate,
 }
 
-/// What two nodes know of each other once they have met.
+/// The terms on which two nodes work once they have met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Terms {
     /// The node at the other end.
@@ -123,7 +124,7 @@ impl Hello {
         })
     }
 
-    /// What comes of a caller that the server expects to be another node of its own cluster.
+    /// The server's judgement of a caller that it expects to be another node of its own cluster.
     pub(super) fn judge(&self, own: &Self) -> Result<Terms, Refusal> {
         if self.members != own.members {
             return Err(Refusal::OtherMembers);
@@ -139,7 +140,7 @@ impl Hello {
         })
     }
 
-    /// What comes of the answer to this.
+    /// The caller's judgement of the answer.
     pub(super) fn conclude(&self, answer: &Answer) -> Result<Terms, Refusal> {
         if let Some(refusal) = answer.refusal {
             return Err(refusal);
@@ -225,7 +226,7 @@ fn cluster(bytes: [u8; FOUNDING_BYTES]) -> Option<FoundingId> {
     (bytes != [0; FOUNDING_BYTES]).then(|| FoundingId::of(bytes))
 }
 
-/// What is left to read.
+/// The bytes that are left to read.
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {

@@ -1,4 +1,4 @@
-//! What a connection to a peer goes over: TCP, or TLS in it where both sides show a certificate.
+//! The stream under a connection to a peer: TCP, or TLS in it where both sides show a certificate.
 
 use std::io;
 

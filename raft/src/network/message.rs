@@ -1,4 +1,4 @@
-//! What nodes say to each other, in our own structs: openraft's types do not go over the wire either.
+//! The messages between nodes, in our own structs: openraft's types do not go over the wire either.
 
 use openraft::errors::{RPCError, Unreachable};
 use openraft::raft::{
@@ -137,7 +137,7 @@ pub(crate) enum FloorAnswer {
     NotLeader,
 }
 
-/// What a node's disk holds.
+/// The contents of a node's disk, in short.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct PeerDescription {
     /// Whether the node may vote, so that what follows is all that it ever promised.

@@ -1,8 +1,8 @@
 //! Noise by `snow`, with the primitives of aws-lc: the only file that names both.
 //!
-//! Where there is a secret the pattern is `NNpsk0`: the caller's first message is sealed under the secret, so that a server
-//! says nothing to those who do not know it; both ends make keys for this one connection, so that the secret, when it gets
-//! out later, opens nothing that was said before. Without a secret the pattern is `NN`.
+//! Where there is a secret the pattern is `NNpsk0`: the caller's first message is sealed under the secret, so that a
+//! server says nothing to those who do not know it; both ends make keys for this one connection, so that the secret,
+//! when it gets out later, opens nothing that was said before. Without a secret the pattern is `NN`.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
@@ -20,7 +20,7 @@ const WITHOUT: &str = "Noise_NN_25519_AESGCM_SHA256";
 
 /// The largest message of Noise.
 pub(super) const MAX_MESSAGE_BYTES: usize = 65_535;
-/// What encryption adds to a message.
+/// The bytes that encryption adds to a message.
 pub(super) const TAG_BYTES: usize = 16;
 /// A public key of X25519, and a private one.
 pub(super) const KEY_BYTES: usize = 32;
@@ -32,7 +32,8 @@ pub(super) enum End {
     Server,
 }
 
-/// Begins a handshake. It comes to an end only where both ends begin with the same prologue, and with the same secret or none.
+/// Begins a handshake. It comes to an end only where both ends begin with the same prologue, and with the same secret
+/// or none.
 pub(super) fn begin(
     end: End,
     secret: Option<&ClusterSecret>,

@@ -53,7 +53,7 @@ pub(crate) struct Peer {
     proposals: Semaphore,
 }
 
-/// What a peer's last answer said.
+/// A peer as its last answer showed it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Seen {
     pub(crate) at: Option<Instant>,

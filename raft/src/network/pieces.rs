@@ -45,7 +45,7 @@ pub(super) struct Gathering {
     bytes: Vec<u8>,
 }
 
-/// What comes of a piece.
+/// The result of a piece.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Gathered {
     /// More are to come.

@@ -9,7 +9,7 @@ use super::message::{Request, Response};
 use super::peer::{CallError, Peer};
 use super::service::SHOW_WAIT;
 
-/// What the peer may take beyond the time that it waits on purpose.
+/// The time that a peer may take beyond the time that it waits on purpose.
 const GRACE: Duration = Duration::from_secs(1);
 /// After a failure.
 const PAUSE: Duration = Duration::from_millis(250);

@@ -71,7 +71,7 @@ impl PeerRefusal {
         }
     }
 
-    /// What it says.
+    /// Its meaning in words.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Broke => "the connection broke",

@@ -82,10 +82,10 @@ pub(crate) async fn serve(mut port: PeerPort, identity: Identity, peers: Peers, 
     }
 }
 
-/// What a connection gets.
+/// The seat of a connection.
 type Seat<K> = (Place<K>, Leave);
 
-/// What all connections share.
+/// The state that all connections share.
 struct Door {
     identity: Identity,
     service: Arc<Service>,

@@ -24,7 +24,7 @@ use crate::visibility::VisibleRevision;
 /// How long a peer that asks what this node shows waits for news.
 pub(super) const SHOW_WAIT: Duration = Duration::from_millis(250);
 
-/// What this node answers from.
+/// The parts that this node answers from.
 #[derive(Debug)]
 pub(crate) struct Service {
     /// Set once the node takes part.
@@ -34,7 +34,7 @@ pub(crate) struct Service {
     space: DiskSpace,
     /// The highest format that is known here.
     highest: Level,
-    /// What has come of a snapshot.
+    /// The pieces of a snapshot that have come.
     gathering: Mutex<Gathering>,
 }
 

@@ -18,7 +18,7 @@ const TRANSFER: Duration = Duration::from_secs(3);
 const LEAVE: Duration = Duration::from_millis(1500);
 const TRANSFER_POLL: Duration = Duration::from_millis(10);
 
-/// What the handle asks for.
+/// A request of the handle.
 pub(super) enum Call {
     Propose {
         change: Box<Change>,

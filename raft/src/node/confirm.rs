@@ -86,7 +86,7 @@ async fn round(core: &Core) -> Result<Revision, ConfirmError> {
     }
 }
 
-/// What everybody must show who shows the newest, as the leader says; none when there is no answer.
+/// The revision that everybody must show who shows the newest, as the leader says; none when there is no answer.
 async fn floor(core: &Core) -> Option<Revision> {
     let leader = core.leader()?;
     if leader == core.id {
@@ -105,7 +105,7 @@ async fn floor(core: &Core) -> Option<Revision> {
     }
 }
 
-/// The same as this node says, if it leads: a majority must answer it after the question.
+/// The revision that `floor` asks for as this node says it, if it leads: a majority must answer it after the question.
 pub(crate) async fn floor_as_leader(raft: &Raft) -> FloorAnswer {
     match timeout(ATTEMPT, raft.get_read_linearizer(ReadPolicy::ReadIndex)).await {
         Ok(Ok(linearizer)) => FloorAnswer::At(Revision(linearizer.read_log_id().index())),

@@ -133,7 +133,7 @@ pub(super) async fn watch_peers(core: Arc<Core>) {
 #[derive(Debug, Default)]
 struct Watched {
     healthy: BTreeMap<NodeId, Instant>,
-    /// What this node had applied at the latest ticks, oldest first.
+    /// The revisions that this node had applied at the latest ticks, oldest first.
     applied: VecDeque<Revision>,
     looked: Option<Instant>,
 }

@@ -1,4 +1,4 @@
-//! What happens on a node's thread: peers are served, the node takes its place, openraft runs, calls are answered.
+//! The work of a node's thread: peers are served, the node takes its place, openraft runs, calls are answered.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::standing::StandingKeeper;
 use crate::status::Readiness;
 use crate::store::{LogStore, Standing, StateStore};
 
-/// What the node's thread works with.
+/// The parts that the node's thread works with.
 pub(super) struct Parts {
     pub(super) core: Arc<Core>,
     pub(super) raft: Config,
@@ -41,7 +41,7 @@ pub(super) struct Stores {
     pub(super) standing: Arc<StandingKeeper>,
 }
 
-/// What a node starts with: told once.
+/// The channel on which a node's thread says once how its start went.
 pub(super) type Started = Sender<Result<(), StartError>>;
 
 /// Runs a node until it is told to stop, or cannot take part; returns whom to tell when all is closed.

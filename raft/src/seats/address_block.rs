@@ -1,4 +1,5 @@
-//! What counts as one client: an IPv4 address, or the 64 bits of an IPv6 address that a network gives to one of its hosts.
+//! The block of addresses that counts as one client: an IPv4 address, or the 64 bits of an IPv6 address that a network
+//! gives to one of its hosts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::Hash;
 
-/// What somebody holds: things, or the shares of those among whom it is divided again.
+/// A holding: things, or the shares of those among whom it is divided again.
 pub trait Holding: Default {
     fn count(&self) -> usize;
 }
@@ -15,7 +15,7 @@ impl<K: Ord, V> Holding for BTreeMap<K, V> {
     }
 }
 
-/// What all hold. Whoever holds nothing is not remembered.
+/// The holdings of all. Whoever holds nothing is not remembered.
 #[derive(Debug)]
 pub struct Shares<K, V> {
     of: HashMap<K, Share<V>>,
@@ -86,7 +86,7 @@ impl<K: Ord + Hash + Clone, V: Holding> Shares<K, V> {
         self.of.get(whose).map_or(0, |share| share.holding.count())
     }
 
-    /// What all hold.
+    /// The holdings of all.
     pub fn holdings(&self) -> impl Iterator<Item = (&K, &V)> {
         self.of.iter().map(|(whose, share)| (whose, &share.holding))
     }

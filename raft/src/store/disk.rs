@@ -1,5 +1,5 @@
-//! The file's tables, and reading all of them at the start. It writes nothing but the owner of a new file, unless the file is
-//! to be kept in another way.
+//! The file's tables, and reading all of them at the start. It writes nothing but the owner of a new file, unless the
+//! file is to be kept in another way.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -183,14 +183,14 @@ impl Reader {
         })
     }
 
-    /// What is written beside sealed values.
+    /// The label that is written beside sealed values.
     fn label(&self, database: &Database) -> Result<Option<Label>, StoreError> {
         let transaction = database.begin_read().map_err(|e| self.redb_error(e))?;
         let meta = transaction.open_table(META).map_err(|e| self.redb_error(e))?;
         self.clear_value(&meta, SEAL)
     }
 
-    /// What the values are sealed by: a key of those that are given.
+    /// The seal of the values: a key of those that are given.
     fn seal_of(&self, label: Option<&Label>, storage: &Storage) -> Result<Option<Seal>, StoreError> {
         let Some(label) = label else {
             return Ok(None);
@@ -389,7 +389,7 @@ impl Reader {
             .map_err(|e| self.codec_error(what(), &e))
     }
 
-    /// The same for what is never sealed.
+    /// Writes a value that is never sealed.
     fn clear_value<T: Format>(
         &self,
         meta: &impl ReadableTable<&'static str, &'static [u8]>,

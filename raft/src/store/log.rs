@@ -24,7 +24,7 @@ pub(crate) struct LogStore {
     writer: WriterHandle,
 }
 
-/// What is on disk or on its way there.
+/// The part of the log that is on disk or on its way there.
 #[derive(Debug)]
 struct Memory {
     purged: Option<LogId>,

@@ -1,8 +1,9 @@
-//! What keeps a stolen disk or copy of it from being read: each value of the file is sealed under a key that is elsewhere.
+//! Encryption that keeps a stolen disk or copy of it from being read: each value of the file is sealed under a key that
+//! is elsewhere.
 //!
-//! A file has a random salt. The storage key and the salt make the key that seals values (HKDF-SHA-256), and a mark by which
-//! a wrong storage key is told from damage. A value is sealed by AES-256-GCM-SIV with a random nonce, together with its
-//! place: it opens nowhere else. `ciphertext ‖ tag ‖ nonce` is what is written.
+//! A file has a random salt. The storage key and the salt make the key that seals values (HKDF-SHA-256), and a mark by
+//! which a wrong storage key is told from damage. A value is sealed by AES-256-GCM-SIV with a random nonce, together
+//! with its place: it opens nowhere else. `ciphertext ‖ tag ‖ nonce` is what is written.
 
 use std::fmt;
 
@@ -59,7 +60,7 @@ impl Place<'_> {
     }
 }
 
-/// What is written in clear beside sealed values.
+/// The label that is written in clear beside sealed values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Label {
     salt: [u8; 32],
@@ -69,7 +70,7 @@ pub(super) struct Label {
 
 impl Format for Label {}
 
-/// What seals and opens the values of one file.
+/// The seal that closes and opens the values of one file.
 pub(super) struct Seal {
     key: LessSafeKey,
     label: Label,
@@ -199,7 +200,7 @@ mod tests {
         assert_eq!(format!("{:?} {seal:?}", key(1)), "StorageKey(..) Seal(..)");
     }
 
-    /// What was sealed once opens for ever: the constants are on people's disks.
+    /// Values that were sealed once open for ever: the constants are on people's disks.
     #[test]
     fn what_was_sealed_before_opens() {
         let bytes = |hex: &str| -> Vec<u8> {

@@ -69,8 +69,8 @@ impl StateStore {
     }
 }
 
-/// What entries are applied to. A large state takes its time, so this happens on a thread of its own: that which keeps the
-/// cluster together does not wait.
+/// The state that entries are applied to. A large state takes its time, so this happens on a thread of its own: that
+/// which keeps the cluster together does not wait.
 struct Applying {
     state: Arc<State>,
     applied: Option<LogId>,
@@ -190,7 +190,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
     }
 }
 
-/// What makes the bytes of a snapshot.
+/// A maker of the bytes of a snapshot.
 pub(super) type Encode = fn(&SnapshotV1) -> Result<Vec<u8>, CodecError>;
 
 /// Writes a snapshot of one state.

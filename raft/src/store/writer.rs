@@ -34,7 +34,7 @@ pub(crate) enum FileChange {
     Put { key: &'static str, value: Vec<u8> },
 }
 
-/// What follows a job.
+/// The follow-up of a job.
 enum Then {
     /// Somebody waits until the change is durable.
     Tell(oneshot::Sender<()>),

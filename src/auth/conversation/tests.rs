@@ -11,7 +11,7 @@ use crate::auth::token::{self, samples};
 
 const LATER: UnixMillis = UnixMillis(samples::NOW.0 + 5000);
 
-/// What a client learns from one step.
+/// The answer of one step, as a client sees it.
 #[derive(Debug, PartialEq)]
 enum Seen {
     Answered(i16),

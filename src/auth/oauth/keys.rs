@@ -113,7 +113,7 @@ fn key(json: &Json) -> Option<Key> {
     })
 }
 
-/// What a key of this kind can check. Nothing for a secret key: whoever checks with it could sign with it.
+/// The algorithms that a key of this kind can check. Nothing for a secret key: whoever checks with it could sign with it.
 fn algorithms(parameters: &AlgorithmParameters) -> Vec<Algorithm> {
     use Algorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
     match parameters {

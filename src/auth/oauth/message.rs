@@ -3,13 +3,13 @@
 use crate::auth::LoginRefusal;
 use crate::auth::saslname::unescaped;
 
-/// What a server says of a token that it does not accept, before it refuses. It never depends on what was wrong.
+/// The server's words for a token that it does not accept, before it refuses. It never depends on what was wrong.
 pub(crate) const INVALID_TOKEN: &str = "{\"status\":\"invalid_token\"}";
 
 /// The most extensions that are read.
 const MAX_EXTENSIONS: usize = 64;
 
-/// What a client sent. There is no `Debug`: the token must not reach a log.
+/// The message of a client. There is no `Debug`: the token must not reach a log.
 pub(crate) struct BearerMessage<'a> {
     pub(crate) token: &'a str,
     /// Unescaped; `None` when none was given.

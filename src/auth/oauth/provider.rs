@@ -1,4 +1,4 @@
-//! What the operator says of a provider of tokens, and the keys that were last read from it.
+//! A provider of tokens as the operator describes it, and the keys that were last read from it.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -57,7 +57,7 @@ impl Algorithm {
         }
     }
 
-    /// What the library calls it.
+    /// The name of the algorithm in the library.
     pub(super) fn of_library(self) -> jsonwebtoken::Algorithm {
         match self {
             Self::Rs256 => jsonwebtoken::Algorithm::RS256,

@@ -13,7 +13,7 @@ use crate::auth::{LoginRefusal, UnixMillis};
 /// The longest name that a token may give, in bytes.
 const MAX_SUBJECT_BYTES: usize = 256;
 
-/// What a virtual cluster demands of tokens.
+/// The demands of a virtual cluster on tokens.
 #[derive(Debug, Clone)]
 pub struct TokenDemand {
     /// One of them must be in `aud`. Empty: those of the provider.
@@ -30,7 +30,7 @@ pub struct TokenDemand {
 /// A token that is good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verified {
-    /// What the principal claim says.
+    /// The value of the principal claim.
     pub subject: String,
     /// From then on it is good no more.
     pub expires: UnixMillis,

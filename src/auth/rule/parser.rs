@@ -298,7 +298,7 @@ impl Parser<'_> {
         }
     }
 
-    /// What follows `value.name(`.
+    /// The rest of a call, after `value.name(`.
     fn method(&mut self, at: usize, value: Expression, name: String) -> Result<Expression, RuleError> {
         let quantifier = match name.as_str() {
             "all" => Some(Quantifier::All),

@@ -87,7 +87,7 @@ impl<'a> RuleValue<'a> {
         }
     }
 
-    /// What looking at the whole value costs, in steps.
+    /// The cost of looking at the whole value, in steps.
     pub(super) fn cost(&self) -> u32 {
         let size = match self {
             Self::Text(text) => text.len() / 16,

@@ -10,7 +10,7 @@ use super::message::{Final, First};
 use super::mix::{self, Salt};
 use crate::auth::{Directory, LoginRefusal};
 
-/// What the server adds to the client's nonce: random bytes.
+/// The random bytes that the server adds to the client's nonce.
 #[derive(Debug, Clone, Copy)]
 pub struct Nonce(pub [u8; 24]);
 
@@ -21,7 +21,8 @@ pub struct Exchange {
     user: String,
     /// `None`: there is no such credential, and no proof will do.
     known: Option<ScramUser>,
-    /// That of somebody who does not exist is like that of somebody: neither what is said nor the work shows a difference.
+    /// That of somebody who does not exist is like that of somebody: neither what is said nor the work shows a
+    /// difference.
     credential: ScramCredential,
     header: String,
     client_nonce: String,
@@ -35,7 +36,7 @@ pub struct Exchange {
 #[derive(Debug)]
 pub struct Proven {
     pub user: ScramUser,
-    /// What it was proved with.
+    /// The credential that it was proved with.
     pub credential: ScramCredential,
     /// `server-final-message`.
     pub answer: Vec<u8>,
@@ -131,8 +132,8 @@ fn known<'a>(
     Some((user, credential))
 }
 
-/// What somebody who does not exist is taken to have: a salt of their own, and as many iterations as whoever comes next in
-/// the order of names. It checks no proof.
+/// The credential that somebody who does not exist is taken to have: a salt of their own, and as many iterations as
+/// whoever comes next in the order of names. It checks no proof.
 fn nobody(key: &SigningKey, (hash, user): (ScramHash, &str), directory: &Directory) -> ScramCredential {
     let account = user.parse::<AccountName>().ok();
     let next = directory.next_scram(account, hash);

@@ -26,7 +26,7 @@ pub(in crate::auth) struct First<'a> {
 /// `client-final-message`.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Final<'a> {
-    /// What was repeated of the header, and what of it was bound to a channel: nothing.
+    /// The part of the header that was repeated, and what of it was bound to a channel: nothing.
     pub(super) binding: Vec<u8>,
     pub(super) nonce: &'a str,
     pub(super) proof: Vec<u8>,

@@ -9,7 +9,7 @@ use crate::auth::Mechanism;
 
 /// How many characters the salts of Kafka's own tools have.
 const SALT_CHARS: usize = 25;
-/// What those characters are.
+/// The characters of a salt.
 const SALT_ALPHABET: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 
 /// The salt of a new credential.
@@ -42,13 +42,13 @@ impl Salt {
     }
 }
 
-/// What is kept of a password.
+/// The record that is kept of a password.
 pub fn credential_of(hash: ScramHash, password: &str, salt: Salt, iterations: NonZeroU32) -> ScramCredential {
     let salted = salted(hash, password, &salt.0, iterations);
     credential_of_salted(hash, &salted, salt.0, iterations.get())
 }
 
-/// What is kept of a password that was salted already, as Kafka's tools send it (KIP-554).
+/// The record that is kept of a password that was salted already, as Kafka's tools send it (KIP-554).
 pub fn credential_of_salted(
     hash: ScramHash,
     salted: &[u8],

@@ -38,7 +38,7 @@ impl Asker<'_> {
         self.index.shelves_for(who, ResourceType::Topic)
     }
 
-    /// What the literal `*` says: a refusal beats all, then a permission does.
+    /// The answer of the literal `*`: a refusal beats all, then a permission does.
     fn by_wildcard(&self, who: Ordinary<'_>) -> Option<Decision> {
         let wildcards = || self.topic_shelves(who).filter_map(|shelf| shelf.wildcard);
         if let Some(grant) = wildcards().find_map(|span| self.refuses_write(span, who)) {

@@ -36,7 +36,7 @@ pub(super) struct PatternTable {
     lengths: Vec<u32>,
 }
 
-/// What one owner has of one resource type.
+/// The patterns that one owner has of one resource type.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shelf {
     owner: Owner,
@@ -74,7 +74,7 @@ pub(super) struct Name {
     length: u32,
 }
 
-/// What is found by owner, resource type and text.
+/// A slot that is found by owner, resource type and text.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     owner: Owner,

@@ -313,7 +313,7 @@ fn any_acl() -> impl Strategy<Value = AclBinding> {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The same, with cases that shrink to the smallest one that fails.
+    /// Compares the index with the rules in cases that shrink to the smallest one that fails.
     #[test]
     fn the_index_says_what_the_rules_say_in_small_cases(
         acls in proptest::collection::btree_set(any_acl(), 0..12),

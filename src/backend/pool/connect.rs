@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use crate::backend::dial::{DIAL_TIMEOUT, DialError, Dialer};
 use crate::backend::lane::{Lane, LaneTarget};
 
-/// What came of a lease's dials. Neither a lane nor a failure: no turn to dial came in time.
+/// The result of a lease's dials. Neither a lane nor a failure: no turn to dial came in time.
 #[derive(Debug)]
 pub(super) struct Connected {
     pub(super) lane: Option<Lane>,

@@ -1,4 +1,4 @@
-//! What a watcher publishes, and where others read it.
+//! The picture that a watcher publishes, and where others read it.
 
 use std::sync::Arc;
 

@@ -76,7 +76,7 @@ impl LookError {
     }
 }
 
-/// What a look brought.
+/// The result of a look.
 #[derive(Debug)]
 pub(super) struct Sighting {
     pub(super) sketch: Sketch,
@@ -106,7 +106,7 @@ struct Line {
     version: i16,
 }
 
-/// What is known of a broker's versions.
+/// The knowledge of a broker's versions.
 #[derive(Debug)]
 struct Probe {
     address: HostPort,

@@ -18,7 +18,7 @@ const UNKNOWN_TOPIC_OR_PARTITION: i16 = 3;
 const INVALID_TOPIC: i16 = 17;
 const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
 
-/// What a broker said of a topic.
+/// The report of a broker on a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TopicReport {
     Exists(PhysicalTopic),

@@ -14,12 +14,12 @@ const MAX_WAITING: usize = 4096;
 
 type Answer<T> = oneshot::Sender<Result<T, Unavailable>>;
 
-/// What a picture must show anew for who waits for it.
+/// The part of a picture that must be new for who waits for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     /// All that is tracked.
     All,
-    /// What is tracked and was not before.
+    /// Topics that are tracked and were not before.
     News,
 }
 

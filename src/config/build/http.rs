@@ -13,7 +13,7 @@ use crate::address::HostPort;
 use crate::listener::config::ListenerConfig;
 
 impl Builder {
-    /// What the admin API is made of.
+    /// The configuration of the admin API.
     pub(super) fn http(&mut self, listeners: &[ListenerConfig], read: ReadFile<'_>) -> HttpConfig {
         let given = self.settings.keys.get(reference::USERS).cloned();
         let explicit = given.is_some();

@@ -10,7 +10,7 @@ use crate::chain::Chain;
 use crate::tls::{CertificateFiles, ClientCertificates, TlsFiles};
 
 impl Builder {
-    /// What the admin API shows; none: it speaks plain HTTP.
+    /// The certificates that the admin API shows; none: it speaks plain HTTP.
     pub(super) fn http_tls(&mut self, read: ReadFile<'_>) -> Option<TlsFiles> {
         let pair = self.pair(reference::HTTP_CERTIFICATE, reference::HTTP_KEY)?;
         let files = TlsFiles {
@@ -21,7 +21,7 @@ impl Builder {
         Some(files)
     }
 
-    /// What nodes show each other, and by which authority they know each other.
+    /// The certificates that nodes show each other, and the authority by which they know each other.
     pub(super) fn raft_tls(&mut self, read: ReadFile<'_>) -> Option<TlsFiles> {
         let pair = self.pair(reference::RAFT_CERTIFICATE, reference::RAFT_KEY);
         let authorities = self.text(reference::RAFT_CA).map(PathBuf::from);

@@ -1,4 +1,4 @@
-//! What stands before sessions: TLS, names that lead to virtual clusters, load balancers, and who is turned away.
+//! Tests of the guards before sessions: TLS, names that lead to virtual clusters, load balancers, and who is turned away.
 
 use std::io;
 
@@ -160,7 +160,8 @@ async fn names_lead_to_virtual_clusters_on_one_port() {
     assert_eq!(client.receive().await, None);
 }
 
-/// The first byte of the answer to a client that asks for `name` with `.` for `,`. Rustls as a client leaves a final dot out.
+/// The first byte of the answer to a client that asks for `name` with `.` for `,`. Rustls as a client leaves a final
+/// dot out.
 async fn answer_to(pki: &Pki, bench: &Bench, name: &str) -> u8 {
     let asked = ServerName::try_from(name.replace(',', "x")).unwrap();
     let mut client = rustls::ClientConnection::new(Arc::new(pki.client(None)), asked).unwrap();

@@ -32,7 +32,7 @@ pub(in crate::session) struct Purse {
 #[derive(Debug)]
 pub(in crate::session) struct Purses {
     metrics: Arc<NodeMetrics>,
-    /// Of nobody: a session has it before its login, when no frame is large.
+    /// The purse of sessions that nobody has logged in on yet, when no frame is large.
     node: Arc<Purse>,
     /// Looked at by logins only.
     tenants: Mutex<HashMap<VclusterName, Tenant>>,

@@ -1,4 +1,4 @@
-//! What is taken is given back, and nobody takes what others need.
+//! Tests that memory which is taken is given back, and that nobody takes what others need.
 
 use std::task::Waker;
 

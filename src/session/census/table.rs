@@ -15,7 +15,7 @@ pub(super) const IDLE_MS: u64 = 30_000;
 /// Whose a seat is.
 #[derive(Debug, Clone)]
 pub(super) enum SeatHolder {
-    /// Of nobody who has logged in.
+    /// A session on which nobody has logged in.
     Stranger(AddressBlock),
     Client(Client),
 }

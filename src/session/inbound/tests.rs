@@ -107,7 +107,8 @@ fn a_frame_that_is_too_long_is_refused_before_it_is_read() {
     }
 }
 
-/// What the gateway answers itself takes more than its own size: that much is reserved, and no more is read than 4 MiB.
+/// A request that the gateway answers itself takes more than its own size: that much is reserved, and no more is read
+/// than 4 MiB.
 #[test]
 fn a_request_that_the_gateway_answers_is_short_and_counts_for_more() {
     let request = |key: u8, length: i32| {

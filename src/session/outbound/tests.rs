@@ -1,4 +1,4 @@
-//! What is written is what was pushed, however little the other side takes at a time.
+//! Tests that the bytes that are written are those that were pushed, however little the other side takes at a time.
 
 use std::task::Waker;
 

@@ -13,11 +13,11 @@ use tokio::task::JoinHandle;
 
 use crate::address::HostPort;
 
-/// What the broker does with a request.
+/// A deed of the broker, done for a request.
 pub(crate) enum Deed {
     /// Answers with these bytes after the correlation id.
     Answer(Vec<u8>),
-    /// The same after a while.
+    /// Answers with these bytes after a while.
     Later(Duration, Vec<u8>),
     /// Answers with these bytes, and nothing before them.
     Raw(Vec<u8>),
@@ -27,7 +27,7 @@ pub(crate) enum Deed {
     Close,
 }
 
-/// What it does with which request (a frame without length prefix).
+/// The broker's rule for which deed follows which request (a frame without length prefix).
 pub(crate) type Does = fn(&Bytes) -> Deed;
 
 /// The broker.

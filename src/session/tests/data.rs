@@ -75,7 +75,7 @@ fn fetch(correlation_id: i32) -> Vec<u8> {
     )
 }
 
-/// What follows the client id in a Fetch by a topic id that nobody has. The header of this version has tagged fields.
+/// The rest of a Fetch after the client id, by a topic id that nobody has. The header of this version has tagged fields.
 fn fetch_of_unknown_id() -> Vec<u8> {
     let topic = FetchTopic::default()
         .with_topic_id(uuid::Uuid::from_bytes([9; 16]))

@@ -1,6 +1,6 @@
-//! When names that two topics would have are put on record, and when a record is dropped. What a node saw itself is said at
-//! once. What it did not, it leaves for a while to nodes that may have; what no node saw goes to the virtual cluster's own
-//! topic.
+//! When names that two topics would have are put on record, and when a record is dropped. What a node saw itself is
+//! said at once. What it did not, it leaves for a while to nodes that may have; what no node saw goes to the virtual
+//! cluster's own topic.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -13,8 +13,8 @@ use crate::metrics::VclusterMetrics;
 use crate::vcluster::rename::{Contests, HeldBy, Hidden};
 use crate::vcluster::view::View;
 
-/// How long other nodes have, which look at the physical cluster every five seconds, to say what they saw; and how long one
-/// topic alone must have a name before its record is dropped.
+/// How long other nodes have, which look at the physical cluster every five seconds, to say what they saw; and how long
+/// one topic alone must have a name before its record is dropped.
 const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Names that one change puts on record, or drops from it.
@@ -23,7 +23,7 @@ const MAX_AT_ONCE: usize = 500;
 /// Topics that are named in the log for one change of what is hidden.
 const MAX_LOGGED: usize = 20;
 
-/// What is known of contested names beside what a view says of them.
+/// The memory of contested names, beside what a view says of them.
 #[derive(Debug, Default)]
 pub(super) struct Settling {
     is_running: bool,
@@ -33,7 +33,7 @@ pub(super) struct Settling {
     reported: BTreeSet<TopicName>,
 }
 
-/// What is to be said now.
+/// The changes that are due now.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct DueSettling {
     held: BTreeMap<TopicName, Holder>,

@@ -1,7 +1,7 @@
 //! How the names begin that an expression matches, and the expression for the same names behind a prefix. What is not
 //! certain is left: then there is none.
 
-/// What stands between a prefix and the expression of what follows.
+/// The text between a prefix and the expression of what follows.
 const OPEN: &str = "(?:";
 const CLOSE: &str = ")";
 const ANYTHING: &str = ".*";
@@ -11,7 +11,7 @@ fn is_literal(char: char) -> bool {
     char.is_ascii_alphanumeric() || matches!(char, '-' | '_')
 }
 
-/// What every name begins with that the expression matches.
+/// The beginning of every name that the expression matches.
 pub fn beginning(text: &str) -> String {
     // One that offers a choice may begin in several ways.
     if text.contains('|') {

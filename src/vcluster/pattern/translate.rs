@@ -185,7 +185,7 @@ impl Translation<'_> {
         Ok(())
     }
 
-    /// What follows `\p` or `\x`.
+    /// The name after `\p` or `\x`.
     fn name_in_braces(&mut self, brace: char) -> Result<(), NotRe2> {
         self.out.push(brace);
         for char in self.rest.by_ref() {

@@ -30,7 +30,7 @@ pub enum HeldBy {
     Nobody,
 }
 
-/// What is to be said of names that two topics of the physical cluster would have.
+/// The names that two topics of the physical cluster would have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Contests {
     /// Names whose holder is not on record, with who had it before the other came, where this node saw that.

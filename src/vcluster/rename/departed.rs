@@ -6,7 +6,7 @@ use super::{Alias, Names, Physical, Places, TopicId, Virtual, index};
 /// The most that are remembered; of more, those that departed first are forgotten.
 const MAX_DEPARTED: usize = 1024;
 
-/// What departed.
+/// The topics that departed.
 #[derive(Debug, Default)]
 pub(super) struct Departed {
     /// The first to depart first.
@@ -16,7 +16,7 @@ pub(super) struct Departed {
 }
 
 impl Departed {
-    /// What `previous` showed or remembered, of the same physical cluster, and is not among `shown`.
+    /// The topics that `previous` showed or remembered, of the same physical cluster, and that are not among `shown`.
     pub(super) fn since(previous: Option<&Names>, shown: &Places<TopicId<Virtual>>) -> Self {
         let Some(previous) = previous else {
             return Self::default();

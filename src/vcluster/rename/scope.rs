@@ -1,4 +1,5 @@
-//! What a virtual cluster shows of its physical cluster, and which names outside of the alias map that gives.
+//! The scope of a virtual cluster on a physical one: what it shows of it, and which names outside of the alias map that
+//! gives.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ pub enum IdRefused {
     OutsideNamespace,
 }
 
-/// What a virtual cluster shows of its physical cluster.
+/// The part of its physical cluster that a virtual cluster shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// Alias topics, and groups and transactional ids in a namespace of its own.
@@ -39,7 +40,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    /// What a virtual cluster of this kind shows.
+    /// The scope of a virtual cluster of this kind.
     fn of(kind: &VclusterKind) -> Self {
         match kind {
             VclusterKind::Partner => Self::Aliases,
@@ -48,7 +49,8 @@ impl Scope {
         }
     }
 
-    /// The topics of `all` that may be shown beside aliases, in order. What belongs to others is passed over, not looked at.
+    /// The topics of `all` that may be shown beside aliases, in order. What belongs to others is passed over, not
+    /// looked at.
     pub fn candidates<'a, T>(
         &self,
         all: &'a BTreeMap<TopicName, T>,
@@ -76,8 +78,8 @@ impl Scope {
         }
     }
 
-    /// What a virtual cluster shows of one of its physical clusters. Away from home that is aliases, whatever its kind, and
-    /// no group or transaction is there.
+    /// The scope of a virtual cluster on one of its physical clusters. Away from home that is aliases, whatever its
+    /// kind, and no group or transaction is there.
     pub fn on(vcluster: &VclusterState, cluster: Option<&ClusterId>) -> Self {
         match vcluster.home.as_ref() == cluster {
             true => Self::of(&vcluster.spec.kind),
@@ -104,7 +106,7 @@ impl Realm {
         }
     }
 
-    /// What the physical cluster calls a topic that is no alias, and of which nothing is known.
+    /// The name on the physical cluster of a topic that is no alias, and of which nothing is known.
     pub(super) fn physical_topic(&self, name: &str) -> Option<TopicName> {
         let physical = match &self.scope {
             Scope::Aliases => return None,
@@ -114,7 +116,7 @@ impl Realm {
         physical.parse().ok()
     }
 
-    /// What clients call a topic that is no alias, and of which nothing is known.
+    /// The name for clients of a topic that is no alias, and of which nothing is known.
     pub(super) fn virtual_topic(&self, physical: &str) -> Option<TopicName> {
         let name = match &self.scope {
             Scope::Aliases => return None,
@@ -157,7 +159,8 @@ impl Realm {
         }
     }
 
-    /// Whether others may have to do with a group: all belong to others where everything is shown, and what is let in does.
+    /// Whether others may have to do with a group: all belong to others where everything is shown, and what is let in
+    /// does.
     pub(super) fn is_let_in_group(&self, physical: &str) -> bool {
         match &self.scope {
             Scope::Everything => true,
@@ -197,7 +200,7 @@ impl Realm {
         &self.own
     }
 
-    /// What the physical cluster is told instead of a topic that it must not take for one of its own.
+    /// The stand-in for a topic that the physical cluster must not take for one of its own.
     pub(super) fn stand_in(&self, name: &str) -> Result<String, IdRefused> {
         match &self.scope {
             Scope::Everything => Ok(name.to_owned()),
@@ -238,7 +241,7 @@ impl Realm {
         }
     }
 
-    /// What a client is told of an expression that a broker has.
+    /// The expression that a client is told for one that a broker has.
     pub(super) fn virtual_pattern<'a>(&self, physical: &'a str) -> Option<&'a str> {
         match &self.scope {
             Scope::Aliases => None,

@@ -1,4 +1,4 @@
-//! What a field of an item can be set to.
+//! A value that a field of an item can be set to.
 
 use bytes::Bytes;
 

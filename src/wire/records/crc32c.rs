@@ -1,12 +1,12 @@
-//! How a CRC-32C changes with a few of the bytes that it covers. The sum is linear: the sum of what changed, as if all else
-//! were zero, is what the sum changes by.
+//! How a CRC-32C changes with a few of the bytes that it covers. The sum is linear: the sum of what changed, as if all
+//! else were zero, is what the sum changes by.
 
 /// The polynomial of Castagnoli, its bits reversed, without the highest.
 const POLYNOMIAL: u32 = 0x82f6_3b78;
 /// The polynomial 1.
 const ONE: u32 = 1 << 31;
 
-/// What a sum changes by when eight bytes change by `difference` (exclusive or), and `rest` bytes after them, fewer than
+/// The change of a sum when eight bytes change by `difference` (exclusive or), and `rest` bytes after them, fewer than
 /// 2^32, do not.
 pub(super) fn of_change(difference: [u8; 8], rest: usize) -> u32 {
     let changed = difference
@@ -35,7 +35,7 @@ const BYTES: [u32; 256] = {
     sums
 };
 
-/// What a sum is multiplied by for so many bytes that follow, so many times 256, and so on.
+/// The factors of a sum for so many bytes that follow, so many times 256, and so on.
 const POWERS: [[u32; 256]; 4] = {
     let mut powers = [[ONE; 256]; 4];
     // x to the power of 8: one byte.

@@ -1,4 +1,4 @@
-//! What a field is to a gateway. Knows no wire format.
+//! The class of a field: what it is to a gateway. Knows no wire format.
 
 /// The meaning of a field. Which field has which is in `tests/schema/classes.txt`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

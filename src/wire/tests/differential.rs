@@ -58,7 +58,7 @@ pub(super) fn walk<'a>(
     }
 }
 
-/// What `kafka-protocol` makes of a message: `None` when it does not know the version.
+/// The message as `kafka-protocol` reads it: `None` when it does not know the version.
 fn oracle(def: &MessageDef, version: i16, message: &[u8]) -> Result<Option<Vec<u8>>> {
     let Ok(key) = ApiKey::try_from(def.key) else {
         return Ok(None);

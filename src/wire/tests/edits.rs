@@ -37,7 +37,7 @@ fn topics(message: Message<'_>) -> Option<(Node<'_>, Vec<Node<'_>>)> {
     Some((array, array.children().collect()))
 }
 
-/// What is inside of a removed item goes with it, whichever came first.
+/// An item inside of a removed item goes with it, whichever came first.
 #[test]
 fn removal_wins_over_what_is_inside() -> Result<()> {
     let frame = metadata(Some(&["a", "b", "c"]))?;

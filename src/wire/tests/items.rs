@@ -1,4 +1,4 @@
-//! What the item builder writes of itself: the schema's defaults, and what a version cannot carry.
+//! Tests of what the item builder writes of itself: the schema's defaults, and what a version cannot carry.
 
 use anyhow::{Result, ensure};
 use bytes::BytesMut;

@@ -14,7 +14,7 @@ use crate::wire::schema::{self, Direction, MessageDef};
 #[path = "../../../tests/schema/jar.rs"]
 mod jar;
 
-/// What Kafka writes for each line: see `tests/schema/Messages.java`.
+/// The bytes that Kafka writes for each line: see `tests/schema/Messages.java`.
 fn ask(lines: String) -> Result<Vec<String>> {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/schema/Messages.java");
     let mut java = Command::new("java")

@@ -12,7 +12,7 @@ use crate::wire::program::Detail;
 use crate::wire::schema::{Direction, FieldDef, Kind, MessageDef};
 use crate::wire::tape::{Form, Tape};
 
-/// What becomes of the parts of a message: nothing, or random changes that depend on where a part is.
+/// The fate of the parts of a message: nothing, or random changes that depend on where a part is.
 #[derive(Clone, Copy)]
 enum Fate {
     Kept,
@@ -123,7 +123,7 @@ fn single(fate: Fate, parent: &Item, def: &'static FieldDef, node: Node<'_>) -> 
     })
 }
 
-/// The same changes as edits, in an order that is not that of the bytes.
+/// Makes the changes as edits, in an order that is not that of the bytes.
 fn edit(fate: Fate, edits: &mut Edits, item: &Item, fields: &'static [FieldDef], node: Node<'_>) {
     let children: Vec<Node<'_>> = node.children().collect();
     for child in children.into_iter().rev() {

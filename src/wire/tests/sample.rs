@@ -28,22 +28,22 @@ impl Random {
     }
 }
 
-/// What to write.
+/// A writer of sample messages.
 #[derive(Clone, Copy)]
 pub(super) struct Sampler {
     pub(super) version: i16,
     pub(super) is_flexible: bool,
-    /// What becomes of topic names.
+    /// The change of topic names.
     pub(super) rename: fn(&str) -> String,
     pub(super) odd_tags: OddTags,
-    /// What fields of a class hold instead of something random.
+    /// The value that fields of a class hold instead of something random.
     pub(super) plant: Plant,
 }
 
 /// A value for fields of a class, chosen by a random number.
 pub(crate) type Plant = fn(Class, usize) -> Option<Value>;
 
-/// What is planted. The variant must fit the type of the fields.
+/// A value that is planted. The variant must fit the type of the fields.
 pub(crate) enum Value {
     Text(String),
     Bytes(Vec<u8>),

@@ -1,8 +1,8 @@
-//! What each version writes, by type, as files that never change once the version is released.
+//! The bytes that each version writes, by type, as files that never change once the version is released.
 //!
 //! `golden/vN/TYPE.txt` has a name and the bytes in hexadecimal on each line. While a version is in development,
-//! `KLAMM_BLESS=1 cargo test -p klamm-raft --lib golden` writes its files anew. When it is released, the digests of its files
-//! are put into [`RELEASED`], and the next level is begun:
+//! `KLAMM_BLESS=1 cargo test -p klamm-raft --lib golden` writes its files anew. When it is released, the digests of its
+//! files are put into [`RELEASED`], and the next level is begun:
 //! 1. raise `Level::NEWEST`, and say in `Command::level` and `Format::level` what the new level has;
 //! 2. where a struct gets a field, keep the old layout as a type of its own, with conversions (`codec/layout.rs`);
 //! 3. add the examples of the new level below, and bless them.

@@ -25,7 +25,7 @@ fn one_credential(n: u64) -> Command {
     alter_scram(&[user], &[])
 }
 
-/// The same virtual cluster with limits of its own.
+/// A copy of the virtual cluster with limits of its own.
 fn limited(mut command: Command, limits: &[(Limit, u64)]) -> Command {
     if let Command::PutVcluster { spec, .. } = &mut command {
         spec.limits = Limits(limits.iter().copied().collect());

@@ -1,4 +1,4 @@
-//! What producer ids are marked with: a number of one counter, for each home of each virtual cluster.
+//! Marks of producer ids: a number of one counter, for each home of each virtual cluster.
 
 use super::*;
 use crate::model::{OverLimit, ProducerMark};

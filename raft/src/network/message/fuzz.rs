@@ -1,5 +1,5 @@
-//! What peers say and what is on disk, spoiled behind a right checksum: it is read or refused, and what is read can be
-//! applied and written again.
+//! A fuzz target: what peers say and what is on disk, spoiled behind a right checksum. It is read or refused, and what
+//! is read can be applied and written again.
 
 use super::*;
 use crate::codec::layout::SnapshotV1;
@@ -28,7 +28,7 @@ fn spoiled(sound: &[u8], chance: &mut Chance) -> Vec<u8> {
     bytes
 }
 
-/// What was read is written so that it reads back.
+/// Checks that a value that was read is written so that it reads back.
 fn again<T: Format>(value: &T) {
     decode::<T>(&encode(value).unwrap(), Level::NEXT).unwrap();
 }

@@ -30,7 +30,7 @@ fn put(state: &mut VclusterState, user: &str, password: Option<&str>) {
     }
 }
 
-/// What a client sends who begins, and what becomes of it.
+/// The first message of a client, and its result.
 fn begin(
     conversation: &mut Conversation,
     directory: &Arc<Directory>,
@@ -178,7 +178,7 @@ fn lifetime_ms(turn: Turn) -> i64 {
     i64::from_be_bytes(*answer.0[0].last_chunk().unwrap())
 }
 
-/// What timers of clients hold.
+/// The longest time that timers of clients hold, in milliseconds.
 const LONGEST_MS: u64 = 0x7fff_ffff;
 
 #[test]

@@ -82,7 +82,7 @@ fn begin(
     conversation.request(&request(36, &body), &directory, moment(now))
 }
 
-/// The same with a token, judged by the keys that are there.
+/// Logs in with a token, judged by the keys that are there.
 fn show(conversation: &mut Conversation, state: &VclusterState, changed: &Json) -> Turn {
     let turn = begin(conversation, state, ("OAUTHBEARER", &bearer(changed)), NOW);
     let Turn::Keys { need, .. } = turn else {

@@ -36,7 +36,7 @@ fn last_message(hash: ScramHash, password: &str, bare: &str, challenge: &str) ->
     last_message_with(hash, password, (bare, challenge), challenge)
 }
 
-/// The same with the nonce of another challenge.
+/// The last message of a client, with the nonce of another challenge.
 fn last_message_with(
     hash: ScramHash,
     password: &str,
@@ -205,8 +205,8 @@ impl Apart {
     }
 }
 
-/// What a network does to a message is thousands of times as long: half a microsecond of 20, in a build that is not
-/// optimized.
+/// The least part of the time that a check must take. A network takes thousands of times as long over a message: half a
+/// microsecond of 20, in a build that is not optimized.
 const LEAST_PART: f64 = 0.025;
 
 /// Beyond it, two samples have other means (Reparaz et al., "Dude, is my code constant time?", 2017).

@@ -43,14 +43,14 @@ impl World {
         self.topics.remove(topic);
     }
 
-    /// What a node shows that saw all before.
+    /// The names of a node that saw all before.
     fn look(&mut self) -> Arc<Names> {
         let names = self.compile(self.names.as_ref());
         self.names = Some(Arc::clone(&names));
         names
     }
 
-    /// What a node shows that has just started.
+    /// The names of a node that has just started.
     fn fresh(&self) -> Arc<Names> {
         self.compile(None)
     }
