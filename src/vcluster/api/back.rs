@@ -6,13 +6,13 @@ use std::borrow::Cow;
 use super::description::Ahead;
 use super::error_code::{ErrorCode, denial};
 use super::local_errors::LocalErrors;
-use super::{internal_topics, words};
+use super::{gateway_refused, internal_topics, words};
 use crate::authz::{Asker, Resource};
 use crate::vcluster::brokers::Address;
 use crate::vcluster::embedded::{self, Direction};
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Asked, Company, Members, Pending, Protocol, Then};
-use crate::vcluster::plan::Caller;
+use crate::vcluster::plan::{Caller, SeenAs};
 use crate::vcluster::rename::{Alias, Names};
 use crate::vcluster::view::View;
 use crate::wire::{Class, Edits, Embedded, Form, Item, Message, Node, WireError, field};
@@ -286,6 +286,16 @@ impl<'a> Back<'a> {
         })
     }
 
+    /// The error that an item of the answer is told with.
+    pub(super) fn error_of(&self, item: Node<'_>) -> i16 {
+        let error = item.int_in(field::ERROR_CODE).unwrap_or_default();
+        let error = i16::try_from(error).unwrap_or_default();
+        match self.caller.seen_as {
+            SeenAs::Gateway => gateway_refused::told(error),
+            SeenAs::Itself => error,
+        }
+    }
+
     /// Whether a topic of the answer is one of the virtual cluster.
     pub(super) fn knows(&self, topic: Node<'_>) -> bool {
         self.names.is_transparent() || self.alias_of(topic).is_some()
@@ -420,7 +430,7 @@ impl<'a> Back<'a> {
     }
 }
 
-/// Converts an answer that needs nothing else.
+/// Converts an answer that needs nothing added.
 pub(super) fn renamed(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
     let Then::Nothing = back.pending.then else {
         return Err(BadAnswer::OtherApi);

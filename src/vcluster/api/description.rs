@@ -12,25 +12,25 @@ use crate::vcluster::plan::Plan;
 use crate::vcluster::view::View;
 use crate::wire::{self, Detail, Edits, Field, Message};
 
-/// An API. Two of the same key are the same.
+/// The description of an API. Two of the same key are equal.
 pub struct Api {
     /// Kafka's key.
     pub key: i16,
     pub versions: Versions,
-    /// What the caller must be allowed, in words for the page on the protocol.
+    /// The rights that a caller needs, in words for the page on the protocol.
     pub rights: &'static str,
-    /// What becomes of a request and its answer, in words for the page.
+    /// The changes to a request and its answer on their way, in words for the page on the protocol.
     pub on_the_way: &'static str,
     pub(super) answered_by: AnsweredBy,
 }
 
-/// Who answers an API.
+/// The side that answers an API.
 pub(super) enum AnsweredBy {
-    /// A broker: only versions that it offers are served.
+    /// A broker answers: only versions that it offers are served.
     Broker(Forwarded),
-    /// The gateway.
+    /// The gateway answers.
     Gateway(Request),
-    /// The session, which logs clients in.
+    /// The session answers, which logs clients in.
     Session,
 }
 
@@ -41,51 +41,51 @@ pub(super) struct Forwarded {
     pub(super) way: Way,
     pub(super) connection: Connection,
     pub(super) ahead: Ahead,
-    /// Why a request may go upstream although no right was granted for it, if that can be.
+    /// The reason why a request may go upstream although no right was granted for it, if there is one.
     pub(super) needs_no_right: Option<&'static str>,
 }
 
-/// What is made of a request.
+/// A function that plans a request.
 pub(super) type Plans = fn(&mut Ask<'_>) -> Result<Plan, Stop>;
 
-/// What is made of a broker's answer.
+/// A function that turns a broker's answer into the client's.
 pub(super) type Converts = fn(&mut Back<'_>, Message<'_>, &mut Edits) -> Result<(), BadAnswer>;
 
-/// What becomes of requests.
+/// The handler of an API's requests.
 pub(super) struct Request {
     pub(super) plan: Plans,
     reads: Reads,
 }
 
-/// How much of a request is read.
+/// The fields of a request that its handler reads.
 #[derive(Clone, Copy)]
 enum Reads {
     Classified,
     Everything,
-    /// Everything, where the request is for another cluster than the home: members of groups are left out there.
+    /// Everything where the request is for another cluster than the home, since members of groups are left out there.
     EverythingAbroad,
 }
 
 impl Request {
-    /// Of which classified fields are read.
+    /// A handler that reads classified fields only.
     pub(super) const fn classified(plan: Plans) -> Self {
         let reads = Reads::Classified;
         Self { plan, reads }
     }
 
-    /// Of which all fields are read.
+    /// A handler that reads any field.
     pub(super) const fn everything(plan: Plans) -> Self {
         let reads = Reads::Everything;
         Self { plan, reads }
     }
 
-    /// Of which members of groups are read too, on another cluster than the home.
+    /// A handler that reads classified fields at home, and any field on another cluster.
     pub(super) const fn everything_abroad(plan: Plans) -> Self {
         let reads = Reads::EverythingAbroad;
         Self { plan, reads }
     }
 
-    /// How much is read of a request to the cluster of `view`.
+    /// The detail with which a request to the cluster of `view` is walked.
     pub(super) fn detail(&self, view: &View) -> Detail {
         match self.reads {
             Reads::Classified => Detail::Classified,
@@ -96,27 +96,27 @@ impl Request {
     }
 }
 
-/// What becomes of a broker's answers.
+/// The handler of brokers' answers.
 pub(super) struct Response {
     pub(super) convert: Converts,
     pub(super) detail: Detail,
 }
 
 impl Response {
-    /// Of which classified fields are read.
+    /// A handler that reads classified fields only.
     pub(super) const fn classified(convert: Converts) -> Self {
         let detail = Detail::Classified;
         Self { convert, detail }
     }
 
-    /// Of which all fields are read.
+    /// A handler that reads any field.
     pub(super) const fn everything(convert: Converts) -> Self {
         let detail = Detail::Everything;
         Self { convert, detail }
     }
 }
 
-/// Where requests go in a virtual cluster that reaches several physical ones.
+/// The way of requests in a virtual cluster that reaches several physical ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     /// To the broker that the connection is to. Clients ask the leader that Metadata tells, and are sent there again.
@@ -137,11 +137,11 @@ pub(super) enum Way {
     Offsets(Offsets),
     /// To the home, and then to where offsets may be.
     Groups,
-    /// It is not served there.
+    /// Such a virtual cluster does not serve the API.
     Nowhere,
 }
 
-/// Which broker of a cluster is asked.
+/// The broker of a cluster that is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whom {
     Any,
@@ -149,7 +149,7 @@ pub(super) enum Whom {
     Connected,
 }
 
-/// What is done to the offsets of a group.
+/// The ways to use the offsets of a group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Offsets {
     Commit,
@@ -157,20 +157,20 @@ pub(super) enum Offsets {
     Delete,
 }
 
-/// Whether a broker keeps something for the connection once it has served a request.
+/// The use of a connection to a broker once a request was served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::vcluster) enum Connection {
-    /// It may serve another client next.
+    /// The connection may serve another client next.
     Free,
-    /// It stays with its client.
+    /// The connection stays with its client: the broker keeps something for it.
     Bound,
 }
 
-/// Whether an answer can tell of topics that the view does not show yet.
+/// The topics of an answer that the view may not show yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::vcluster) enum Ahead {
     Never,
-    /// It assigns topics by id, of which some came after the request: it is read with the names of now.
+    /// The answer assigns topics by id, of which some came after the request: it is read with the names of now.
     Assigns,
     /// The topics in this array were created.
     Creates(Field),
@@ -180,7 +180,7 @@ pub(in crate::vcluster) enum Ahead {
     Grows,
 }
 
-/// Versions that are served.
+/// The versions of an API that are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Versions {
     pub range: VersionRange,
@@ -195,7 +195,7 @@ impl Versions {
         }
     }
 
-    /// Clients are told of an earlier first version.
+    /// The same versions, of which clients are told that they begin with this one.
     pub(super) const fn announced_from(self, version: i16) -> Self {
         Self {
             announced_from: Some(version),
@@ -238,7 +238,7 @@ impl Api {
         self.forwarded().is_none()
     }
 
-    /// What is particular to an API that brokers answer.
+    /// The part of the description that only APIs have which brokers answer.
     pub(super) fn forwarded(&self) -> Option<&Forwarded> {
         match &self.answered_by {
             AnsweredBy::Broker(forwarded) => Some(forwarded),
@@ -246,7 +246,7 @@ impl Api {
         }
     }
 
-    /// What becomes of its requests, unless the session sees to them.
+    /// The handler of its requests, unless the session sees to them.
     pub(super) fn request(&self) -> Option<&Request> {
         match &self.answered_by {
             AnsweredBy::Broker(forwarded) => Some(&forwarded.request),
@@ -255,17 +255,17 @@ impl Api {
         }
     }
 
-    /// Where its requests go.
+    /// The way of its requests.
     pub(super) fn way(&self) -> Way {
         self.forwarded().map_or(Way::Connected, |forwarded| forwarded.way)
     }
 
-    /// Whether its answers can tell of more than the view shows.
+    /// The topics of its answers that the view may not show yet.
     pub(in crate::vcluster) fn ahead(&self) -> Ahead {
         self.forwarded().map_or(Ahead::Never, |forwarded| forwarded.ahead)
     }
 
-    /// What a broker keeps for the connection.
+    /// The use of a connection that has served it.
     pub(in crate::vcluster) fn connection(&self) -> Connection {
         self.forwarded()
             .map_or(Connection::Free, |forwarded| forwarded.connection)

@@ -135,7 +135,7 @@ pub(super) fn message(code: i16) -> Option<&'static str> {
     known.map(|(_, text)| *text).or_else(|| denial(code))
 }
 
-/// What is no topic's name at all is told apart from what is not there.
+/// The error for a topic that is not there, which is another one where no topic can have that name.
 pub(super) fn naming_error(error: ErrorCode, name: &str) -> ErrorCode {
     if error == ErrorCode::UnknownTopicOrPartition && name.parse::<TopicName>().is_err() {
         ErrorCode::InvalidTopic
@@ -144,7 +144,7 @@ pub(super) fn naming_error(error: ErrorCode, name: &str) -> ErrorCode {
     }
 }
 
-/// Tells an item so, and that there are no words for other errors.
+/// Adds a broker's words to a refused item, and null where there are none.
 pub(super) fn in_words_or_none(item: &mut Item, error: i16) {
     item.set(
         field::ERROR_MESSAGE,

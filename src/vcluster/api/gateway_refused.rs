@@ -10,11 +10,19 @@ pub(super) fn hide(message: Message<'_>, edits: &mut Edits) -> Option<i16> {
     for node in message.all(Class::ErrorCode) {
         let code = node.int().and_then(|code| i16::try_from(code).ok());
         if let Some(code) = code.filter(|code| is_refusal(*code)) {
-            edits.set_int(node, ErrorCode::UnknownServerError.code().into());
+            edits.set_int(node, told(code).into());
             first = first.or(Some(code));
         }
     }
     first
+}
+
+/// The error that clients are told in place of a broker's.
+pub(super) fn told(code: i16) -> i16 {
+    match is_refusal(code) {
+        true => ErrorCode::UnknownServerError.code(),
+        false => code,
+    }
 }
 
 fn is_refusal(code: i16) -> bool {

@@ -9,10 +9,10 @@ use crate::vcluster::rename::Names;
 use crate::wire::{Class, Edits, Field, Item, Node, field};
 use klamm_raft::model::Operation;
 
-/// What the page on the protocol says of APIs that change groups.
+/// The words of the page on the protocol for APIs that change groups.
 pub(super) const LET_IN: &str = "Groups; names and ids of topics. POLICY_VIOLATION for a group that belongs to somebody else and is let in.";
 
-/// What a broker says to a member without a group.
+/// The words of a broker to a member without a group.
 pub(super) const NO_GROUP_ID: &str = "GroupId can't be empty.";
 
 /// Who may be a member of a group of the physical cluster.
@@ -92,7 +92,7 @@ pub(super) fn judge_own_id(ask: &mut Ask<'_>, id: &str, operation: Operation) ->
     }
 }
 
-/// How a message says that there is no member.
+/// The ways in which a message says that there is no member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoMember {
     Null,

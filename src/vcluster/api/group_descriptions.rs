@@ -73,9 +73,9 @@ pub(super) const STREAMS_GROUP_DESCRIBE: Api = Api {
     }),
 };
 
-/// What a broker says of a group with a hidden topic.
+/// The words of a broker about a group with a hidden topic.
 const HIDDEN_TOPICS: &str = "The group has described topic(s) that the client is not authorized to describe.";
-/// The same of a streams group.
+/// The words of a broker about a streams group with a hidden topic.
 const HIDDEN_IN_TOPOLOGY: &str =
     "The described group uses topics that the client is not authorized to describe.";
 
@@ -115,13 +115,13 @@ fn described(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Re
     Ok(())
 }
 
-/// How a kind of group is told.
+/// The way in which a kind of group is told.
 struct Telling {
-    /// Whether it has a topic that the caller may not describe.
+    /// Whether a group has a topic that the caller may not describe.
     is_hidden: fn(&Back<'_>, Node<'_>) -> bool,
-    /// What is said of it then.
+    /// The words about such a group.
     words: &'static str,
-    /// What else is made of one that is told.
+    /// The changes to a group that is told.
     convert: fn(&Back<'_>, Node<'_>, &mut Edits),
 }
 

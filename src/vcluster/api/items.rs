@@ -110,7 +110,7 @@ impl Refusals {
     }
 }
 
-/// Converts an answer that needs nothing but its refusals added.
+/// Converts an answer that needs nothing but items added that were refused.
 pub(super) fn with_refusals(
     back: &mut Back<'_>,
     message: Message<'_>,

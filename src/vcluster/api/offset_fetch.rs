@@ -44,7 +44,7 @@ pub(super) const DESCRIBE_SHARE_GROUP_OFFSETS: Api = Api {
     }),
 };
 
-/// What is particular to a kind of group.
+/// The differences between kinds of groups.
 struct Kind {
     shape: &'static Shape,
     /// The first version with many groups.

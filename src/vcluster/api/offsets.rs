@@ -82,7 +82,7 @@ const FOR_LEADER_EPOCH: Shape = Shape {
     ..LISTED
 };
 
-/// The same, where the request as a whole was allowed.
+/// OffsetForLeaderEpoch, where the request as a whole was allowed.
 const FOR_LEADER_EPOCH_OF_ALL: Shape = Shape {
     operation: None,
     ..FOR_LEADER_EPOCH

@@ -5,13 +5,13 @@ use super::description::Api;
 use crate::authz::{Authorized, Rule};
 use crate::wire::Segments;
 
-/// That a request may go upstream.
+/// A proof that a request may go upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Permit {
     basis: Basis,
 }
 
-/// Why a request may go upstream.
+/// The reason why a request may go upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
     /// The rule that allowed the first of what the request asks.
@@ -21,7 +21,7 @@ pub enum Basis {
 }
 
 impl Permit {
-    /// By what was granted of a request, or by what its API says; none if there is neither.
+    /// A permit by what was granted of a request, or by what its API says; none if there is neither.
     pub(super) fn of(granted: Option<Authorized>, api: &Api) -> Option<Self> {
         let forwarded = api.forwarded()?;
         let basis = match (granted, forwarded.needs_no_right) {
@@ -32,7 +32,7 @@ impl Permit {
         Some(Self { basis })
     }
 
-    /// Why.
+    /// The reason.
     pub fn basis(self) -> Basis {
         self.basis
     }

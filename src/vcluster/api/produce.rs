@@ -10,6 +10,8 @@ use crate::vcluster::producer::{ProducerIds, is_plain};
 use crate::wire::{Class, Edits, Item, Node, batch_headers, field};
 use klamm_raft::model::Operation;
 
+// Announced from 0, as by brokers: older librdkafka takes a higher minimum for a sign that it must not compress
+// (KAFKA-18659).
 pub(super) const PRODUCE: Api = Api {
     key: 0,
     versions: Versions::new(3, 13).announced_from(0),

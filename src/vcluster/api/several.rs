@@ -263,7 +263,7 @@ impl Kept {
         }
     }
 
-    /// Whether it is this that is done to offsets.
+    /// Whether the request uses offsets in this way.
     fn is_to(&self, offsets: Offsets) -> bool {
         self.api.way() == Way::Offsets(offsets)
     }

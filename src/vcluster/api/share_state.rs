@@ -87,7 +87,7 @@ pub(super) const READ_SHARE_GROUP_STATE_SUMMARY: Api = Api {
     }),
 };
 
-/// What the page on the protocol says of all of them.
+/// The words of the page on the protocol for all of them.
 const BETWEEN_BROKERS: &str = "What brokers ask of each other: as it is, through `passthrough`; elsewhere POLICY_VIOLATION for those who have the right.";
 
 const SHAPE: Shape = Shape {

@@ -34,7 +34,7 @@ pub(in crate::vcluster) struct Shape {
     pub(super) repeated: Repeated,
 }
 
-/// What is described of partitions, where the schema's defaults are what a broker says of those that it refuses.
+/// Descriptions of partitions, where a broker says the schema's defaults of those that it refuses.
 pub(super) const LISTED: Shape = Shape {
     operation: Some(Operation::Describe),
     topics: field::TOPICS,
@@ -55,7 +55,7 @@ pub(super) const COMMITTED: Shape = Shape {
 
 fn by_schema(_: &mut Item, _: i16) {}
 
-/// A refused partition is told so in a broker's words.
+/// Adds a broker's words to a refused partition.
 pub(super) fn in_words(partition: &mut Item, error: i16) {
     if let Some(words) = denial(error) {
         partition.set(field::ERROR_MESSAGE, words);
@@ -233,9 +233,10 @@ fn join_answered(back: &Back<'_>, shape: &Shape, (parent, empty): (Node<'_>, &It
                 {
                     for partition in from.children() {
                         let mut moved = empty.item(shape.answered).item(shape.partitions);
-                        for said in [shape.index, field::ERROR_CODE] {
-                            moved.set(said, partition.i32_in(said).unwrap_or_default());
-                        }
+                        let index = partition.i32_in(shape.index).unwrap_or_default();
+                        moved
+                            .set(shape.index, index)
+                            .set(field::ERROR_CODE, back.error_of(partition));
                         edits.append(to, &moved);
                     }
                     edits.remove_item(array, topic);
@@ -245,7 +246,7 @@ fn join_answered(back: &Back<'_>, shape: &Shape, (parent, empty): (Node<'_>, &It
     }
 }
 
-/// Converts an answer that needs nothing but its refusals added.
+/// Converts an answer that needs nothing but topics added that were refused.
 pub(super) fn with_refusals(
     back: &mut Back<'_>,
     message: Message<'_>,

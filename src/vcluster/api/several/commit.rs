@@ -26,12 +26,12 @@ pub(super) struct Check {
     version: i16,
 }
 
-/// How the home is asked.
+/// The ways to ask the home.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CheckBy {
-    /// By the member's heartbeat.
+    /// The member's heartbeat.
     Heartbeat,
-    /// By a description of the group: there is no member.
+    /// A description of the group: there is no member.
     Description,
 }
 

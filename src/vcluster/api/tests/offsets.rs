@@ -228,14 +228,27 @@ fn offsets_are_deleted_with_delete_on_the_group_and_read_on_topics() {
 /// As brokers do, who put them together where they refuse others.
 #[test]
 fn topics_that_are_named_twice_are_answered_once_beside_refused_ones() {
-    for (named, expected) in [
+    for (named, said, expected) in [
         (
             vec!["orders", "orders"],
+            0,
             vec![("orders", vec![0]), ("orders", vec![0])],
         ),
         (
             vec!["orders", "bills", "orders"],
+            0,
             vec![("orders", vec![0, 0]), ("bills", vec![29])],
+        ),
+        (
+            vec!["orders", "bills", "orders"],
+            12,
+            vec![("orders", vec![12, 12]), ("bills", vec![29])],
+        ),
+        // Whom the broker refuses is the gateway.
+        (
+            vec!["orders", "bills", "orders"],
+            29,
+            vec![("orders", vec![-1, -1]), ("bills", vec![29])],
         ),
     ] {
         let world = World::new()
@@ -243,7 +256,9 @@ fn topics_that_are_named_twice_are_answered_once_beside_refused_ones() {
             .allow(Read, Resource::topic("orders"));
         let response = world.exchange(8, &commit(&named), |upstream: OffsetCommitRequest| {
             let topics = upstream.topics.into_iter().map(|topic| {
-                let partition = OffsetCommitResponsePartition::default().with_partition_index(4);
+                let partition = OffsetCommitResponsePartition::default()
+                    .with_partition_index(4)
+                    .with_error_code(said);
                 OffsetCommitResponseTopic::default()
                     .with_name(topic.name)
                     .with_partitions(vec![partition])
