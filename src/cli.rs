@@ -135,7 +135,7 @@ struct ApplyArgs {
 
 #[derive(Debug, Args)]
 struct GetArgs {
-    /// What is shown
+    /// The kind to show
     #[arg(help = format!("One of {}", Kind::names(Kind::all())))]
     kind: Kind,
     /// Only the resource of this name
@@ -152,7 +152,7 @@ struct GetArgs {
 
 #[derive(Debug, Args)]
 struct DeleteArgs {
-    /// What is deleted
+    /// The kind to delete from
     #[arg(
         help = format!("One of {}", Kind::names(Kind::applied())),
         requires = "name",
@@ -168,7 +168,7 @@ struct DeleteArgs {
     /// Delete all resources of a file, a directory, or - for standard input; may be repeated
     #[arg(short, long = "file", value_name = "FILE|DIR|-")]
     files: Vec<PathBuf>,
-    /// What does not exist is as good as deleted
+    /// Take a resource that does not exist as deleted
     #[arg(long)]
     ignore_not_found: bool,
     /// Say what would happen, and change nothing

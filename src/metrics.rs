@@ -1,5 +1,5 @@
-//! What Prometheus sees. Every metric is made through [`book`] below this module, which registers it and describes it for
-//! `docs/METRICS.md`, too.
+//! The metrics that Prometheus sees. Every metric is made through [`book`] below this module, which registers it and
+//! describes it for `docs/METRICS.md`, too.
 //!
 //! Structs of resolved metrics are handed down by constructor; labels are closed sets or configured names, never text
 //! that a client sent.
@@ -73,7 +73,7 @@ impl Metrics {
     /// The page on metrics with its tables made anew.
     ///
     /// # Errors
-    /// What the page lacks.
+    /// The page lacks something that is needed to renew it.
     pub fn renew_page(page: &str) -> Result<String, String> {
         let (_, book) = Self::described().map_err(|error| error.to_string())?;
         page::renewed(page, &book.entries)

@@ -1,5 +1,5 @@
-//! The kinds of `gateway/v2` that this gateway does not have. Clients that list every kind find none of them, and who puts
-//! one is told why.
+//! The kinds of `gateway/v2` that this gateway does not have. Clients that list every kind find none of them, and who
+//! puts one is told why.
 
 /// A kind that there is nothing of.
 #[derive(Debug)]
@@ -11,7 +11,7 @@ pub(super) struct Absent {
     pub(super) why: &'static str,
 }
 
-/// What the kind's path would take.
+/// The form of the bodies that the kind's path would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     /// It is listed only.

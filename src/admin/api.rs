@@ -1,5 +1,5 @@
-//! What the admin API consists of. An operation is registered once, with the handler that carries it out: its route and its
-//! place in the description both come from that.
+//! The operations of the admin API. An operation is registered once, with the handler that carries it out: its route
+//! and its place in the description both come from that.
 
 pub(super) mod parameter;
 mod path;
@@ -18,7 +18,7 @@ use path::Path;
 
 pub(super) use body_schema::{BodySchema, BodySchemas};
 
-/// What an operation needs of its caller.
+/// The rights that an operation needs of its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     Public,
@@ -28,7 +28,7 @@ pub(super) enum Access {
     Admin,
 }
 
-/// What an operation answers.
+/// The content of an answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Content {
     Nothing,
@@ -40,12 +40,12 @@ pub(super) enum Content {
     Upserted(BodySchema),
 }
 
-/// What a method on a path takes and answers.
+/// A method on a path: what it takes and answers.
 #[derive(Debug)]
 pub(super) struct Operation {
     pub(super) path: &'static str,
     pub(super) method: Method,
-    /// What generated clients call it.
+    /// The name of the operation in generated clients.
     pub(super) id: Cow<'static, str>,
     pub(super) summary: Cow<'static, str>,
     pub(super) access: Access,
@@ -56,7 +56,7 @@ pub(super) struct Operation {
     pub(super) failures: &'static [&'static str],
     /// The name of a kind, and its place among others, for programs that put several.
     pub(super) applies: Option<(&'static str, u8)>,
-    /// What it is called as an action, beside putting and deleting.
+    /// The name of the action, beside putting and deleting.
     pub(super) action: Option<&'static str>,
     /// The largest body that its path takes, instead of that of all others.
     body_limit: Option<usize>,
@@ -161,7 +161,7 @@ impl Operation {
         }
     }
 
-    /// What it answers when it is done.
+    /// Sets the answer that it gives when it is done.
     pub(super) fn gives(self, content: Content) -> Self {
         let status = match content {
             Content::Nothing => "204",

@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 
 use super::credentials::Caller;
 
-/// What was done, as the log calls it.
+/// An action, as the log calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Action(pub(super) &'static str);
 

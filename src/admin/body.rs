@@ -53,7 +53,7 @@ impl<T: DeserializeOwned> FromRequest for BodyList<T> {
     }
 }
 
-/// What is read as an object only.
+/// A value that is read as an object only.
 #[derive(Deserialize)]
 #[serde(transparent, bound(deserialize = "T: Deserialize<'de>"))]
 struct AnObject<T>(#[serde(deserialize_with = "object")] T);
@@ -101,7 +101,7 @@ where
 /// Reads a text with JSON in it.
 ///
 /// # Errors
-/// What is wrong, in plain words.
+/// The text is not a valid body; the error says in plain words why.
 pub(super) fn read_text<T: DeserializeOwned>(text: &str) -> Result<T, String> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut deserializer)

@@ -23,7 +23,7 @@ pub(super) struct Mode {
     pub(super) dry_mode: bool,
 }
 
-/// What is changed, by whom.
+/// The subject of a change: what is changed, by whom.
 #[derive(Debug)]
 pub(super) struct Subject<'a> {
     pub(super) writer: &'a Writer,
@@ -41,7 +41,7 @@ pub(super) struct Made {
     pub(super) revision: Revision,
 }
 
-/// What a PUT did, by name.
+/// The effect of a PUT, by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[schemars(inline)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::here::{Here, PhysicalView, UnopenedView};
 
-/// What `GET /gateway/v2/cluster` answers.
+/// The answer to `GET /gateway/v2/cluster`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "Cluster")]
@@ -24,7 +24,7 @@ pub struct ClusterView {
     pub committed: Option<u64>,
     /// The revision that this node has applied.
     pub applied: u64,
-    /// What may be used of what the nodes know.
+    /// The part of what the nodes know that may be used.
     #[serde(default)]
     pub feature_level: u8,
     /// All nodes that ever joined, by id.
@@ -37,7 +37,7 @@ pub struct ClusterView {
     pub unopened: Vec<UnopenedView>,
 }
 
-/// What all nodes agree on of a node.
+/// The liveness of a node, on which all nodes agree.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schemars(inline)]
@@ -80,7 +80,7 @@ pub struct NodeView {
     /// The highest feature level that it knows; `null` until it has joined.
     #[serde(default)]
     pub highest_level: Option<u8>,
-    /// What it opens for Kafka clients; empty until it has joined.
+    /// The listeners that it opens for Kafka clients; empty until it has joined.
     pub listeners: Vec<ListenerView>,
     /// Where the other nodes reach it; `null` for a single node.
     pub peer_address: Option<String>,

@@ -60,7 +60,7 @@ pub(super) struct HeldBack(pub(super) Duration);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Caller {
     pub(super) username: String,
-    /// What was shown in place of a password.
+    /// The token that was shown in place of a password.
     pub(super) token: Option<AccessTokenId>,
     pub(super) from: Origin,
 }
@@ -69,7 +69,7 @@ pub(super) struct Caller {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Origin {
     pub(super) address: Option<IpAddr>,
-    /// What the client calls the request (`X-Request-Id`), or a random name.
+    /// The client's name for the request (`X-Request-Id`), or a random one.
     pub(super) request: String,
 }
 
@@ -149,7 +149,7 @@ pub(super) fn now_s() -> Result<u64, ApiError> {
         .map_err(|_| ApiError::internal("the clock of this node is before 1970"))
 }
 
-/// What follows the name of the scheme.
+/// The credentials after the name of the scheme.
 fn of_scheme<'a>(header: &'a [u8], scheme: &str) -> Option<&'a [u8]> {
     let (name, rest) = header.split_at_checked(scheme.len())?;
     let rest = rest.strip_prefix(b" ")?;

@@ -1,6 +1,6 @@
-//! Requests that a browser makes for a page of somebody else. They are told by the headers that browsers send unasked and
-//! pages cannot change (`Origin`, `Sec-Fetch-Site`), and by the types that a page may send a body as without asking first.
-//! Programs send none of these headers, and go on through any name of the gateway.
+//! Requests that a browser makes for a page of somebody else. They are told by the headers that browsers send unasked
+//! and pages cannot change (`Origin`, `Sec-Fetch-Site`), and by the types that a page may send a body as without asking
+//! first. Programs send none of these headers, and go on through any name of the gateway.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -17,11 +17,11 @@ use super::problem::ApiError;
 /// Where the page that a browser asks for comes from, as seen from here (W3C Fetch Metadata).
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// What `curl -d` says of a body when nobody tells it otherwise. A form of a page that says so writes `{` as `%7B`, and is
-/// no JSON.
+/// The media type that `curl -d` gives a body when nobody tells it otherwise. A form of a page that says so writes `{`
+/// as `%7B`, and is no JSON.
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// What programs made with some libraries say of JSON.
+/// The media type that programs made with some libraries give JSON.
 const TEXT: &str = "text/plain";
 
 /// The names that the admin API is known by, without ports and in small letters.
@@ -82,7 +82,7 @@ impl Authority {
     }
 }
 
-/// What the browser believes to speak with.
+/// The authority that the browser believes to speak with.
 fn asked(head: &RequestHead) -> Result<Authority, ApiError> {
     let unclear = || ApiError::invalid("the header Host does not name one host");
     let mut hosts = head.headers().get_all(HOST);
@@ -166,7 +166,7 @@ fn json(named: &str) -> Result<(), ApiError> {
     }
 }
 
-/// What the body is said to be, without parameters and in small letters.
+/// The media type of the body, without parameters and in small letters.
 fn media_type(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let mut types = headers.get_all(CONTENT_TYPE);
     let (first, more) = (types.next(), types.next());

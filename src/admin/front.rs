@@ -1,4 +1,4 @@
-//! What every request passes and every answer carries, whatever path it is about.
+//! The checks that every request passes, and the headers that every answer carries, whatever path it is about.
 
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub(super) async fn answer<B: MessageBody + 'static>(
     Ok(answer)
 }
 
-/// What it says is for whoever asked, and is what it is said to be.
+/// Has nobody but the caller keep the answer, and nobody take it for something else.
 fn harden(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

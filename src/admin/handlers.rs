@@ -45,7 +45,7 @@ pub static KINDS: [&Kind; 8] = [
     &signing_key::KIND,
 ];
 
-/// What belongs to no kind.
+/// The operations that belong to no kind.
 const OTHERS: [fn(&mut Api); 9] = [
     absent::register,
     dry_run::register,
@@ -145,7 +145,7 @@ fn answer_upserted<T: Serialize>(made: &Made, resource: T, topics: Option<Differ
     answer(made, upserted)
 }
 
-/// What is told of a change that was made.
+/// The answer to a change that was made.
 fn answer(made: &Made, body: impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((REVISION, made.revision.to_string()))
@@ -174,19 +174,19 @@ fn find<'a>(state: &'a State, name: &VclusterName) -> Result<&'a VclusterState, 
     }
 }
 
-/// That there is a physical cluster of this id.
+/// Checks that there is a physical cluster of this id.
 fn configured(services: &Services, cluster: &ClusterId) -> Result<(), ApiError> {
     let problem = format!("the physical cluster {cluster} is not configured");
     known(&services.clusters, cluster, problem)
 }
 
-/// That there are credentials of this name.
+/// Checks that there are credentials of this name.
 fn has_credentials(services: &Services, name: &CredentialsName) -> Result<(), ApiError> {
     let problem = format!("no physical cluster is configured with the credentials {name}");
     known(&services.credentials, name, problem)
 }
 
-/// That there is a provider of tokens of this name.
+/// Checks that there is a provider of tokens of this name.
 fn has_provider(services: &Services, name: &ProviderName) -> Result<(), ApiError> {
     let problem = format!("the OAuth provider {name} is not configured");
     known(&services.providers.keys().cloned().collect(), name, problem)

@@ -1,10 +1,10 @@
-//! What holds of the node that answers, and may be otherwise on the others, as JSON for operators.
+//! The state of the node that answers, which may be otherwise on the others, as JSON for operators.
 
 use klamm_raft::model::{ClusterId, VclusterState};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What one node sees.
+/// The state of one node as it sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Here {
     pub unopened: Vec<UnopenedView>,
@@ -51,7 +51,7 @@ pub enum PhysicalState {
 }
 
 impl Here {
-    /// What is wrong without keeping the node from serving all that it can, for people.
+    /// The faults that do not keep the node from serving all that it can, for people.
     pub(super) fn warnings(&self) -> Vec<String> {
         let unopened = self.unopened.iter().map(|unopened| {
             let whose = match unopened.virtual_clusters.is_empty() {
@@ -68,7 +68,7 @@ impl Here {
         unopened.chain(strangers).chain(panicked).collect()
     }
 
-    /// What of a virtual cluster cannot be served, for people.
+    /// The parts of a virtual cluster that cannot be served, for people.
     pub(super) fn unavailable(&self, vcluster: &VclusterState) -> Vec<String> {
         let reached = vcluster.reached();
         let is_reached = |seen: &&PhysicalView| {
@@ -81,7 +81,7 @@ impl Here {
 }
 
 impl PhysicalView {
-    /// What is to be done about another Kafka cluster that answers.
+    /// The warning and the remedy when another Kafka cluster answers.
     pub fn warning(&self) -> Option<String> {
         let (name, answers) = (&self.name, self.answers.as_ref()?);
         let known = self.kafka_cluster_id.as_deref().unwrap_or("none");

@@ -1,5 +1,5 @@
-//! A kind of resource: all that the routes, the description, the audit log and the command line know of it is said once, in
-//! the file of its handlers.
+//! A kind of resource: all that the routes, the description, the audit log and the command line know of it is said
+//! once, in the file of its handlers.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use super::resources::API_VERSION;
 pub struct Kind {
     /// As `kind` of a resource, and in the audit log.
     pub name: &'static str,
-    /// What people call it on the command line, and what it is called there when something is said about it: the first.
+    /// The words for the kind on the command line; the first is used when something is said about it.
     pub words: &'static [&'static str],
     /// Where it is put and listed.
     pub path: &'static str,
@@ -45,7 +45,7 @@ pub struct Applied {
     /// The place of the kind among others, which it depends on or which depend on it.
     pub place: u8,
     pub pace: Pace,
-    /// What only one of them can have within its virtual cluster, beside its name.
+    /// The values that only one resource can have within its virtual cluster, beside its name.
     pub claims: &'static [Claim],
     pub(super) rehearse: Rehearse,
 }
@@ -63,14 +63,14 @@ pub enum Pace {
 /// Something that two of a kind must not want at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// What stands at these places, taken together.
+    /// The values at these places, taken together.
     Of(&'static [&'static str]),
     /// Each item of the list at this place.
     EachOf(&'static str),
 }
 
 impl Kind {
-    /// What it is called when something is said about it.
+    /// The word for the kind when something is said about it.
     pub fn called(&self) -> &'static str {
         match (self.applied.is_some(), self.words) {
             (false, [first, ..]) => first,

@@ -103,7 +103,8 @@ fn holder(hidden: &Hidden, vcluster: &VclusterState) -> String {
     }
 }
 
-/// What clients of a virtual cluster see come and go between two states. A name that stands for another topic does both.
+/// The topics that clients of a virtual cluster see come and go between two states. A name that stands for another
+/// topic does both.
 pub(super) fn difference(
     services: &Services,
     name: &VclusterName,

@@ -32,7 +32,7 @@ pub(super) use seats::{Place, SEATS};
 /// How long a client may take to close what the server has closed.
 const PARTING: Duration = Duration::from_secs(1);
 
-/// What a connection carries.
+/// The parts that a connection carries.
 type Parts = (web::Data<Guard>, web::Data<Services>);
 
 /// Adds the port to a server, with TLS if a certificate is given.

@@ -1,5 +1,6 @@
-//! What an admin client is told when a request fails: `{"title", "msg"}`. The API that this one is modelled on has a `cause`,
-//! too. There is none here, because some programs show nothing but a cause that is there, and others never do.
+//! The problem that an admin client is told when a request fails: `{"title", "msg"}`. The API that this one is modelled
+//! on has a `cause`, too. There is none here, because some programs show nothing but a cause that is there, and others
+//! never do.
 
 use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::http::{Method, StatusCode};

@@ -11,10 +11,10 @@ use serde::Serialize;
 use super::problem::ApiError;
 use super::resources::event_gateway::spelled;
 
-/// What the paths of that API begin with.
+/// The beginning of the paths of that API.
 const ROOT: &str = "/v1/";
 
-/// What the answers are called.
+/// The media type of the answers.
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 #[derive(Serialize)]

@@ -1,5 +1,5 @@
-//! What an alias topic that is to stand for another physical topic would mean for the groups that read it. Only told: whether
-//! it is done, the operator says.
+//! The effect of an alias topic that is to stand for another physical topic on the groups that read it. Only told:
+//! whether it is done, the operator says.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,7 +17,7 @@ use crate::vcluster::rename::{Names, Scope, Sources};
 const GROUPS_SHOWN: usize = 8;
 const PARTITIONS_SHOWN: usize = 4;
 
-/// What happens to a group in one partition.
+/// The effect on a group in one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Effect {
     /// It has committed an offset for the other topic before, and goes on there.
@@ -123,7 +123,7 @@ impl Effect {
     }
 }
 
-/// What each group would do, for people.
+/// The effect on each group, for people.
 fn text(to: &TopicName, before: &Committed, there: &Committed, bounds: &BTreeMap<i32, Bounds>) -> String {
     let unread = before.unread.max(there.unread);
     let mut text = match (before.offsets.is_empty(), unread) {

@@ -41,7 +41,7 @@ use schema::OfKind;
 /// The version of all resources.
 pub(super) const API_VERSION: &str = "gateway/v2";
 
-/// What surrounds every resource that is put.
+/// The envelope of every resource that is put.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     rename_all = "camelCase",

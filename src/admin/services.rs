@@ -1,4 +1,4 @@
-//! What the admin API needs from the rest of the gateway, as capabilities that are handed to it.
+//! The capabilities that the admin API is handed from the rest of the gateway.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -34,7 +34,8 @@ pub type FindTopic = dyn Fn(ClusterId, TopicName) -> Answer<Result<Finding, Cann
 /// Asks a physical cluster for all its topics.
 pub type ListTopics = dyn Fn(ClusterId) -> Answer<Result<Topics, CannotAsk>> + Send + Sync;
 
-/// Asks a physical cluster what the groups of a virtual cluster have committed for a topic, by the names that clients use.
+/// Asks a physical cluster what the groups of a virtual cluster have committed for a topic, by the names that clients
+/// use.
 pub type CommittedOffsets =
     dyn Fn(ClusterId, TopicName, Arc<Names>) -> Answer<Result<Committed, CannotAsk>> + Send + Sync;
 
@@ -48,7 +49,7 @@ pub(super) type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Sen
 /// The providers of tokens of a node's configuration.
 pub(super) type Providers = BTreeMap<ProviderName, ProviderFacts>;
 
-/// What is known of one of them.
+/// A provider as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderFacts {
     pub issuer: String,
@@ -80,12 +81,12 @@ pub struct Services {
     pub committed: Arc<CommittedOffsets>,
     pub bounds: Arc<TopicBounds>,
     pub topology: Arc<SeenTopology>,
-    /// What holds of this node alone.
+    /// The state of this node alone.
     pub here: Arc<dyn Fn() -> Here + Send + Sync>,
-    /// What keeps this node from taking clients; empty when it is ready.
+    /// The reasons that keep this node from taking clients; empty when it is ready.
     pub unready: Arc<dyn Fn() -> Vec<Unready> + Send + Sync>,
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
-    /// What resources may name of this node's environment.
+    /// The variables of this node's environment that resources may name.
     pub variables: Arc<Variables>,
     /// The metrics in Prometheus's text format; the error is for the client.
     pub metrics: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
@@ -99,7 +100,7 @@ impl fmt::Debug for Services {
     }
 }
 
-/// What a physical cluster says of a topic.
+/// The finding of a physical cluster about a topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Finding {
     Exists,

@@ -35,7 +35,7 @@ mod names;
 mod schemas;
 mod signing_keys;
 
-/// What listeners speak that serve every method.
+/// The speech of listeners that serve every method.
 const ALL_METHODS: Speech = Speech {
     sasl: Sasl::ByMethods,
     encryption: Encryption::TlsWithCertificates,
@@ -60,14 +60,14 @@ pub(crate) struct Gateway {
     audience: Mutex<Audience>,
 }
 
-/// What a request came to.
+/// The reply to a request.
 #[derive(Debug)]
 struct Reply {
     status: u16,
     revision: Option<String>,
     allow: Option<String>,
     media_type: Option<String>,
-    /// What keeps it from being kept, and from being taken for something else.
+    /// The headers that keep it from being kept, and from being taken for something else.
     hardened: [Option<String>; 2],
     body: String,
 }
@@ -106,7 +106,7 @@ impl Reply {
     }
 }
 
-/// What every physical cluster looks like here.
+/// The topology of every physical cluster here.
 fn topology() -> Topology {
     let topic = |name: &str| {
         (
@@ -201,7 +201,7 @@ impl Gateway {
         })
     }
 
-    /// The same with the virtual cluster that is built in.
+    /// The gateway with the virtual cluster that is built in.
     pub(crate) fn with_passthrough(self: Arc<Self>) -> Arc<Self> {
         self.apply(klamm_raft::command::Command::PutVcluster {
             name: PASSTHROUGH.parse().unwrap(),

@@ -7,7 +7,7 @@ use super::admin_client::{AdminClient, Connection, escaped};
 use super::failure::Failure;
 use super::format::{self, Style};
 
-/// What whoever shows the token may do, at most.
+/// The most that whoever shows the token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Role {
     Admin,
@@ -16,10 +16,10 @@ enum Role {
 
 #[derive(Debug, Args)]
 pub(super) struct GenerateArgs {
-    /// What it is for
+    /// The purpose of the token
     #[arg(long, value_name = "NAME")]
     name: String,
-    /// What whoever shows it may do, and never more than the user who makes it
+    /// The rights of whoever shows the token, never more than those of the user who makes it
     #[arg(long, value_enum, value_name = "ROLE", default_value = "read-only")]
     role: Role,
     /// How long the token is valid, in seconds

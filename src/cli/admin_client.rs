@@ -36,7 +36,8 @@ pub(super) struct Connection {
     /// The user's password; other users of this machine may see it: prefer KLAMM_ADMIN_PASSWORD
     #[arg(long, value_name = "PASSWORD", help_heading = "Gateway", global = true)]
     admin_password: Option<String>,
-    /// An access token in place of a user and a password; other users of this machine may see it: prefer KLAMM_ADMIN_TOKEN
+    /// An access token in place of a user and a password; other users of this machine may see it: prefer
+    /// KLAMM_ADMIN_TOKEN
     #[arg(
         long,
         value_name = "TOKEN",
@@ -152,7 +153,7 @@ pub(super) struct Refusal {
     pub(super) why: String,
 }
 
-/// What came of a request that got an answer.
+/// The result of a request that got an answer.
 pub(super) type Answered = Result<Value, Refusal>;
 
 impl AdminClient {
@@ -194,7 +195,7 @@ impl AdminClient {
         Ok(Err(Refusal { status, why }))
     }
 
-    /// What several changes would come to, each after those before it.
+    /// Tries several changes, each after those before it, and says what they would come to.
     pub(super) fn dry_run(&self, steps: Vec<Value>) -> Result<Vec<Answered>, Failure> {
         let answer = self
             .call("POST", "/gateway/v2/dry-run", Some(&Value::Array(steps)))?
@@ -205,7 +206,7 @@ impl AdminClient {
     }
 }
 
-/// What one change of a dry run would come to.
+/// The result that one change of a dry run would have.
 #[derive(Debug, Deserialize)]
 struct Outcome {
     status: u16,

@@ -32,7 +32,7 @@ pub(super) fn apply(args: &ApplyArgs, client: &AdminClient) -> Result<Report, Fa
     Ok(report)
 }
 
-/// What comes of each document. One that the gateway could not answer stands for the end of it.
+/// Reports what comes of each document. One that the gateway could not answer stands for the end of it.
 fn report(
     documents: &[Document],
     answers: impl IntoIterator<Item = Option<Answered>>,
@@ -73,7 +73,7 @@ fn why(refusal: Refusal, form: Form) -> String {
     }
 }
 
-/// What the order of a document's going out depends on.
+/// The facts that decide the order in which a document goes out.
 fn item(document: &Document) -> Item {
     let mut claims = vec![format!("name {}", document.name)];
     let applied = document.kind.applied.as_ref();
@@ -96,7 +96,7 @@ fn item(document: &Document) -> Item {
     }
 }
 
-/// What a dry run says of topics.
+/// The topics that come and go in a dry run, in words.
 fn coming_and_going(answer: &Value) -> String {
     let names = |what: &str| -> Option<String> {
         let names = answer.pointer(&format!("/topics/{what}"))?.as_array()?;

@@ -10,7 +10,7 @@ use super::failure::Failure;
 /// share one write.
 const AT_ONCE: usize = 16;
 
-/// What came of changes, by their places in the list. None: it was not tried.
+/// The results of changes, by their places in the list. None: it was not tried.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) answers: Vec<Option<Answered>>,
@@ -18,7 +18,8 @@ pub(super) struct Done {
     pub(super) stopped: Option<Failure>,
 }
 
-/// Makes all changes, wave by wave. A refusal stops nothing; not being able to ask does, and so does an answer of 500 or more.
+/// Makes all changes, wave by wave. A refusal stops nothing; not being able to ask does, and so does an answer of 500
+/// or more.
 pub(super) fn make(
     waves: &[Vec<usize>],
     count: usize,

@@ -102,7 +102,7 @@ impl Target {
         }
     }
 
-    /// The same for a dry run.
+    /// The step of a dry run.
     fn step(&self) -> Value {
         let mut target = json!({ "kind": self.kind.name, "name": self.name });
         if let Some(vcluster) = &self.vcluster {

@@ -31,7 +31,7 @@ pub(super) enum Form {
 }
 
 impl Document {
-    /// What it is called in a report.
+    /// Its title in a report.
     pub(super) fn title(&self) -> String {
         format!("{}/{}", self.kind, self.name)
     }
@@ -151,7 +151,7 @@ fn document(body: Value, form: Form) -> Result<Document, String> {
     })
 }
 
-/// What to say of a value that should be a text.
+/// The error for a value that should be a text.
 fn no_text(field: &str, value: &Value, form: Form) -> String {
     let kind = match value {
         Value::Number(_) => "a number",

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use crate::config::ConfigError;
 
-/// Somebody must change the configuration or the data directory first (`EX_CONFIG` of sysexits.h). Supervisors are told not
-/// to start the node again.
+/// Somebody must change the configuration or the data directory first (`EX_CONFIG` of sysexits.h). Supervisors are told
+/// not to start the node again.
 const EXIT_CONFIG: u8 = 78;
 
 /// A command that did not do what it was asked for.
@@ -27,7 +27,7 @@ pub enum Failure {
     Some { failed: usize, all: usize },
     #[error("{0}")]
     Config(ConfigError),
-    /// What was given cannot be meant.
+    /// The input is invalid.
     #[error("{0}")]
     Usage(String),
     #[error("{} cannot be read", path.display())]

@@ -66,7 +66,7 @@ pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
-/// What became of several resources.
+/// The results for several resources.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     entries: Vec<Entry>,

@@ -22,7 +22,7 @@ impl Kind {
         Self::all().filter(|kind| kind.applied.is_some())
     }
 
-    /// What people may say, one after the other.
+    /// The names that people may use, one after the other.
     pub(super) fn names(kinds: impl Iterator<Item = Self>) -> String {
         kinds.map(|kind| kind.called()).collect::<Vec<_>>().join(", ")
     }

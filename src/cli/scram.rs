@@ -39,7 +39,7 @@ pub(super) struct SetArgs {
     /// The virtual cluster of the account
     #[arg(long, value_name = "NAME", default_value = "passthrough")]
     v_cluster: String,
-    /// What the password is for
+    /// The SCRAM mechanism that the password is for
     #[arg(long, value_enum, value_name = "MECHANISM", default_value = "SCRAM-SHA-512")]
     mechanism: Mechanism,
     /// How often the password is hashed

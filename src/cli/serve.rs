@@ -44,7 +44,7 @@ pub(super) fn serve(file: Option<PathBuf>, variables: &Variables, serve: Serve) 
     serve(load(file, variables)?)
 }
 
-/// What is said of a configuration that can be used.
+/// Checks a configuration, and says so when it can be used.
 pub(super) fn check(file: Option<PathBuf>, variables: &Variables) -> Result<String, Failure> {
     let config = load(file, variables)?;
     let warnings: String = config

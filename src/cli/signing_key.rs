@@ -42,7 +42,7 @@ pub(super) fn rotate(args: &RotateArgs, client: &AdminClient) -> Result<String, 
     })
 }
 
-/// What was done, or would be, and what comes next.
+/// The report of what was done, or would be, and what comes next.
 fn rotated(args: &RotateArgs, answer: &Value) -> String {
     let (id, replaced) = (text(answer, "id"), text(answer, "replaced"));
     let first = match args.trial.dry_run {

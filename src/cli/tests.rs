@@ -204,7 +204,7 @@ impl Operator {
             .command
     }
 
-    /// What `apply` or `delete` reports.
+    /// Runs `apply` or `delete`; gives the report.
     fn change(&self, line: &str) -> String {
         let client = |connection: &Connection| connection.client(&Variables::new()).expect("a client");
         let report = match self.command(line) {
@@ -215,12 +215,12 @@ impl Operator {
         report.expect("a report").text()
     }
 
-    /// What `get` or `run` prints.
+    /// Runs `get` or `run`; gives what it prints.
     fn read(&self, line: &str) -> Result<String, Failure> {
         self.read_with(line, "")
     }
 
-    /// The same with something on standard input.
+    /// Runs it with something on standard input.
     fn read_with(&self, line: &str, input: &str) -> Result<String, Failure> {
         let client = |connection: &Connection| connection.client(&Variables::new()).expect("a client");
         match self.command(line) {

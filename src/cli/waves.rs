@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use super::kind::Kind;
 use crate::admin::Pace;
 
-/// What is changed, as far as the order matters.
+/// A change, as far as the order matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Item {
     pub(super) kind: Kind,
     /// Virtual clusters belong to none.
     pub(super) vcluster: Option<String>,
-    /// What no other item may want at the same time, within its virtual cluster.
+    /// The claims that no other item may have at the same time, within its virtual cluster.
     pub(super) claims: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! A metric is created, registered and described in one call here, so that none can be counted and never shown, or shown and
-//! not be on the page.
+//! A metric is created, registered and described in one call here, so that none can be counted and never shown, or
+//! shown and not be on the page.
 
 use prometheus::core::Collector;
 use prometheus::{
@@ -62,13 +62,13 @@ impl Label {
     }
 }
 
-/// What a metric is.
+/// The description of a metric.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Family {
     pub(super) name: &'static str,
-    /// What Prometheus shows.
+    /// The help that Prometheus shows.
     help: &'static str,
-    /// What the page says.
+    /// The meaning for the page.
     pub(super) meaning: &'static str,
     pub(super) labels: &'static [Label],
 }
@@ -123,7 +123,7 @@ impl Book {
         }
     }
 
-    /// What follows belongs there.
+    /// Opens a section, to which the metrics that follow belong.
     pub(super) fn open(&mut self, section: Section) {
         self.section = section;
     }

@@ -6,12 +6,12 @@ use std::borrow::Cow;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Value {
     pub(super) name: &'static str,
-    /// What it says; ends a line of the page.
+    /// Its meaning; ends a line of the page.
     pub(super) meaning: Cow<'static, str>,
 }
 
-/// Declares a closed set: for each variant the value of the label, and what it means. Whoever adds a variant has said both, and
-/// the page on metrics lists it.
+/// Declares a closed set: for each variant the value of the label, and what it means. Whoever adds a variant has said
+/// both, and the page on metrics lists it.
 macro_rules! closed {
     ($(#[$about:meta])* $vis:vis enum $name:ident { $($variant:ident = $value:literal: $meaning:literal,)+ }) => {
         $(#[$about])*

@@ -9,7 +9,7 @@ use super::book::{Book, Family, Label, Section};
 use super::closed::{Value, closed};
 use super::reasons::{ClosedFor, TurnedAwayFor};
 
-/// What Raft says of itself, taken at each scrape.
+/// The figures of Raft, taken at each scrape.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RaftFigures {
     pub term: u64,
@@ -83,7 +83,7 @@ closed! {
 }
 
 closed! {
-    /// What came of certificate files that changed.
+    /// The result of loading certificate files that changed.
     pub enum TlsReload {
         Ok = "ok": "they are in use",
         Failed = "failed": "the last good ones stay in use",

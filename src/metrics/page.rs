@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::book::{Entry, Label, Section};
 use super::closed::Value;
 
-/// What stands before and after the part of a section that is made.
+/// The marks before and after the part of a section that is made.
 fn marks(section: Section) -> (String, &'static str) {
     let before = format!(
         "<!-- {}: `KLAMM_BLESS=1 cargo test --test metrics_documented` writes this part. -->\n",
@@ -17,7 +17,7 @@ fn marks(section: Section) -> (String, &'static str) {
 /// The page with all of its parts made anew.
 ///
 /// # Errors
-/// What the page lacks.
+/// The page lacks something that is needed to renew it.
 pub(super) fn renewed(page: &str, entries: &[Entry]) -> Result<String, String> {
     let mut renewed = page.to_owned();
     for section in Section::ALL {

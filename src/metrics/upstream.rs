@@ -7,7 +7,7 @@ use super::book::{Book, Family, Label, Section};
 use super::closed::closed;
 
 closed! {
-    /// What goes wrong between the gateway and a physical cluster.
+    /// A fault between the gateway and a physical cluster.
     pub enum UpstreamFault {
         Resolve = "resolve": "the host name does not resolve",
         Connect = "connect": "the host does not take the connection",

@@ -1,5 +1,5 @@
-//! What becomes of each request and of each answer. What each API is says a constant in its file ([`Api`]); the [`table`] lists
-//! them.
+//! The handling of each request and of each answer. A constant in the file of each API says what it is ([`Api`]); the
+//! [`table`] lists them.
 //!
 //! A request is walked, judged item by item, and rewritten into one that a physical broker may see; what was refused of
 //! it is remembered and added to the answer, whose every name, id and address is turned back by `back`.
@@ -93,8 +93,8 @@ use crate::wire::{
     Edits, Narrow, RequestHeader, Segments, WireError, correlation_id, walk_request, walk_response,
 };
 
-/// What holds for requests that the gateway answers itself: it reads every entry, and makes as many of its answer. An entry
-/// can be as short as 8 bytes, of which that takes many times as much.
+/// The bounds of requests that the gateway answers itself: it reads every entry, and makes as many of its answer. An
+/// entry can be as short as 8 bytes, of which that takes many times as much.
 pub const ANSWERED_HERE: Narrow = Narrow {
     is_for: |key| api_of(key).is_some_and(Api::is_answered_here),
     bytes: 4 << 20,
@@ -141,7 +141,7 @@ pub fn request(
     }
 }
 
-/// What a client asks.
+/// A client's question.
 #[derive(Debug, Clone, Copy)]
 struct Question<'a> {
     caller: &'a Caller,

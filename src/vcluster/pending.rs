@@ -1,4 +1,4 @@
-//! What a request leaves behind for its answer. Opaque to the session.
+//! Pending requests: what a request leaves behind for its answer. Opaque to the session.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,14 +35,14 @@ impl Pending {
     }
 }
 
-/// What a coordinator is asked for by name.
+/// The kind of thing that a coordinator is asked for by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Coordinated {
     Group,
     Transaction,
 }
 
-/// What is to be done to an answer beyond renaming.
+/// The change of an answer beyond renaming.
 #[derive(Debug)]
 pub(super) enum Then {
     Nothing,
@@ -78,7 +78,7 @@ pub(super) enum Asked {
 }
 
 impl Asked {
-    /// What a boolean field of a request says.
+    /// The wish that a boolean field of a request expresses.
     pub(super) fn of(field: Option<bool>) -> Self {
         if field == Some(true) { Self::Yes } else { Self::No }
     }
@@ -101,7 +101,7 @@ pub(super) enum TopicKey {
     Id([u8; 16]),
 }
 
-/// What a Metadata answer must become.
+/// The change of a Metadata answer.
 #[derive(Debug)]
 pub(super) struct MetadataThen {
     pub(super) refused: Vec<RefusedMetadata>,
@@ -170,7 +170,7 @@ pub(super) struct Members {
 }
 
 impl Protocol {
-    /// What may follow in the bytes of members; `None` when nobody reads them. Those that may be of another protocol
+    /// The tail that the bytes of members may have; `None` when nobody reads them. Those that may be of another protocol
     /// must look like this one to their end.
     pub(super) fn tail(self) -> Option<Tail> {
         match self {
@@ -198,7 +198,7 @@ pub(super) enum Company {
     Mixed,
 }
 
-/// What the embedded bytes of group members hold.
+/// The protocol of the embedded bytes of group members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Protocol {
     /// The `consumer` protocol.

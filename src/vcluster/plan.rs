@@ -22,7 +22,7 @@ pub struct Caller {
     pub principal: Principal,
     /// The client's address; IPv4-mapped IPv6 is already IPv4.
     pub address: IpAddr,
-    /// The same in the text form that ACL hosts are compared with.
+    /// The client's address in the text form that ACL hosts are compared with.
     pub host: Arc<str>,
     /// The listener that the client came in on, and what it speaks there: it is told addresses of that one only, and
     /// of nodes only that speak the same.
@@ -37,8 +37,9 @@ pub struct Caller {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stay {
     Here,
-    /// The node stops, and another one serves the client's virtual broker from now on. Fetches are answered as by a broker
-    /// whose partitions have moved, so that the client asks for addresses while it still has a connection to ask on.
+    /// The node stops, and another one serves the client's virtual broker from now on. Fetches are answered as by a
+    /// broker whose partitions have moved, so that the client asks for addresses while it still has a connection to ask
+    /// on.
     Elsewhere,
 }
 
@@ -82,7 +83,7 @@ impl From<Plan> for Planned {
     }
 }
 
-/// What a request was refused. Items that are only left out of an answer are not denials.
+/// The denials of a request. Items that are only left out of an answer are not denials.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Denials {
     /// The first of them.
@@ -127,7 +128,7 @@ pub struct Denial {
     pub rule: DenyRule,
 }
 
-/// What becomes of one request.
+/// The plan for one request.
 #[derive(Debug)]
 pub enum Plan {
     /// Answered here. The segments are a whole frame, length prefix included.
@@ -150,7 +151,7 @@ pub struct Forward {
     pub answer: Answer,
 }
 
-/// What follows a forwarded request.
+/// The answer that follows a forwarded request.
 #[derive(Debug)]
 pub enum Answer {
     /// One response, to be handed to [`super::api::response`] with this.
@@ -161,18 +162,18 @@ pub enum Answer {
     NoneThenClose,
 }
 
-/// What must be known before a request can be planned.
+/// The knowledge that is needed before a request can be planned.
 #[derive(Debug)]
 pub enum Need {
-    /// The view does not know a topic id of this request, or a topic on whose existence its answer depends. Have the topology refreshed once, load the view again, and
-    /// plan the same frame again with [`Attempt::AfterRefresh`].
+    /// The view does not know a topic id of this request, or a topic on whose existence its answer depends. Have the
+    /// topology refreshed once, load the view again, and plan the same frame again with [`Attempt::AfterRefresh`].
     FreshTopics { frame: Bytes },
-    /// What this node knows is to be told as the truth, or to be changed. Have it confirmed that nothing newer was
-    /// acknowledged, load the view again, and plan the same frame again with [`Attempt::Confirmed`], or with
-    /// [`Attempt::Unconfirmed`] if nobody could say.
+    /// The view must be current: what this node knows is to be told as the truth, or to be changed. Have it confirmed
+    /// that nothing newer was acknowledged, load the view again, and plan the same frame again with
+    /// [`Attempt::Confirmed`], or with [`Attempt::Unconfirmed`] if nobody could say.
     Confirmation { frame: Bytes },
-    /// Have the expression compiled, hand what came of it to [`super::subscriptions::Subscriptions::compiled`], and plan the
-    /// same frame again with the same attempt.
+    /// Have the expression compiled, hand what came of it to [`super::subscriptions::Subscriptions::compiled`], and
+    /// plan the same frame again with the same attempt.
     Pattern {
         text: String,
         frame: Bytes,
@@ -218,7 +219,7 @@ impl To {
     }
 }
 
-/// What came of a [`Call`]: a frame without its length prefix, or nothing in time.
+/// The result of a [`Call`]: a frame without its length prefix, or nothing in time.
 pub type CallResult = Result<Bytes, Unanswered>;
 
 /// A physical cluster did not answer.
@@ -226,7 +227,7 @@ pub type CallResult = Result<Bytes, Unanswered>;
 #[error("the physical cluster did not answer")]
 pub struct Unanswered;
 
-/// What was already found out for this request.
+/// The knowledge that was already found out for this request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     First,
@@ -238,7 +239,7 @@ pub enum Attempt {
     Unconfirmed,
 }
 
-/// What came of a [`Need::Change`]: the outcome, or that the change could not be made durable in time.
+/// The result of a [`Need::Change`]: the outcome, or that the change could not be made durable in time.
 pub type ChangeResult = Result<Outcome, ChangeUnavailable>;
 
 /// The cluster of gateways could not take the change now; it may or may not have happened.
@@ -246,7 +247,7 @@ pub type ChangeResult = Result<Outcome, ChangeUnavailable>;
 #[error("the gateway cluster has no leader that can take a change now")]
 pub struct ChangeUnavailable;
 
-/// What came of a [`Need::Confirmation`].
+/// The result of a [`Need::Confirmation`].
 pub type Confirmation = Result<(), NotConfirmed>;
 
 /// The cluster of gateways could not say whether this node is up to date.

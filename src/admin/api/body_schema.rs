@@ -1,4 +1,4 @@
-//! What bodies look like: the schema of a type, so that what is published is what is read and written.
+//! The schemas of bodies: they are those of types, so that what is published is what is read and written.
 
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::transform::RecursiveTransform;
@@ -64,7 +64,8 @@ impl BodySchemas {
     }
 }
 
-/// Says in the words of older readers what newer ones may say shorter: a set of values is one list, and null is no default.
+/// Says in the words of older readers what newer ones may say shorter: a set of values is one list, and null is no
+/// default.
 fn plain(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else {
         return;

@@ -1,9 +1,9 @@
-//! What is wrong with JSON that cannot be meant, in plain words: the deserializer's own are for programmers. Texts are never
+//! The faults of JSON that is not valid here, in plain words: the deserializer's own are for programmers. Texts are never
 //! shown, because they may be passwords.
 
 use serde_json::error::Category;
 
-/// What is wrong, and where. `path` is that of the field, as far as it is known.
+/// The fault and its place. `path` is that of the field, as far as it is known.
 pub(super) fn of(path: &str, error: &serde_json::Error) -> String {
     match error.classify() {
         Category::Data => {
@@ -18,7 +18,7 @@ pub(super) fn of(path: &str, error: &serde_json::Error) -> String {
     }
 }
 
-/// What a deserializer of another form says, in plain words.
+/// The message of a deserializer of another form, in plain words.
 pub(super) fn at(path: &str, message: &str) -> String {
     let field = |name: &str| match path {
         "" | "." | "?" => name.to_owned(),
@@ -88,7 +88,7 @@ fn list(text: &str) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-/// What a deserializer calls what it wants.
+/// The plain word for what a deserializer expects.
 fn wanted(expected: &str) -> &str {
     match expected {
         "a string" | "a borrowed string" | "string or map" | "a character" => "a text",
@@ -107,7 +107,7 @@ fn wanted(expected: &str) -> &str {
     }
 }
 
-/// What a deserializer found, without a text.
+/// The value that a deserializer found, without a text.
 fn shown(found: &str) -> String {
     let value = |text: &str| text.split('`').nth(1).unwrap_or_default().to_owned();
     match found.split_once(' ').map_or(found, |(word, _)| word) {

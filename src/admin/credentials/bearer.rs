@@ -10,7 +10,7 @@ use klamm_raft::model::{AccessToken, AccessTokenId, State};
 
 use crate::secret::Secret;
 
-/// What a token begins with, so that people, and programs that look for secrets where they should not be, know one.
+/// The beginning of every token, so that people, and programs that look for secrets where they should not be, know one.
 const MARK: &str = "klamm_pat_";
 
 const ID_BYTES: usize = 16;
@@ -19,7 +19,7 @@ const SECRET_BYTES: usize = 32;
 /// A token that is about to be issued.
 pub(in crate::admin) struct NewToken {
     pub(in crate::admin) id: AccessTokenId,
-    /// What is kept of it.
+    /// The digest that is kept of it.
     pub(in crate::admin) digest: [u8; 32],
     /// The token itself, for whoever asked.
     pub(in crate::admin) text: Secret,

@@ -49,7 +49,7 @@ pub(in crate::admin) enum Step {
     Delete(#[serde(deserialize_with = "object")] Target),
 }
 
-/// What would be deleted.
+/// The resource that would be deleted.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(inline)]
@@ -68,7 +68,7 @@ pub(in crate::admin) struct Stage {
     pub(super) spelling: Spelling,
 }
 
-/// What a handler answers to a change that is tried.
+/// The answer of a handler to a change that is tried.
 pub(in crate::admin) type Rehearsed = Pin<Box<dyn Future<Output = Result<HttpResponse, ApiError>>>>;
 
 /// Tries a change of a kind.
@@ -77,7 +77,7 @@ pub(in crate::admin) type Rehearse = fn(Stage, Step) -> Rehearsed;
 /// How the handlers are called.
 pub(super) const TRIAL: Query<Mode> = Query(Mode { dry_mode: true });
 
-/// What the change alone would be answered.
+/// The answer that the change alone would get.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "DryRunOutcome")]
 struct Outcome {

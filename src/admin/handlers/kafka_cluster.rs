@@ -32,7 +32,7 @@ pub(in crate::admin) fn register(api: &mut Api) {
     );
 }
 
-/// What becomes of whom, in the words of a person who is to say yes.
+/// The consequences of a change, in the words of a person who is to say yes.
 const CONSEQUENCES: &[&str] = &[
     "Nothing of the old Kafka cluster is copied: topics that are not on the new one do not exist for clients, and aliases of them answer UNKNOWN_TOPIC_OR_PARTITION until they are made.",
     "Committed offsets are those that the new Kafka cluster holds: where it has none, consumers begin where auto.offset.reset says; where offsets were copied, make sure that they fit the records.",

@@ -70,8 +70,8 @@ pub(in crate::admin) fn register(api: &mut Api) {
     );
 }
 
-/// What older monitoring asks for, and the only place where some clients look for a version. One that does not begin with
-/// a number is not taken for a version of the product that the API is modelled on.
+/// The path that older monitoring asks for, and the only place where some clients look for a version. One that does not
+/// begin with a number is not taken for a version of the product that the API is modelled on.
 pub(in crate::admin) async fn health(visitor: Option<Visitor>) -> HttpResponse {
     let version = concat!("klamm-", env!("CARGO_PKG_VERSION"));
     let build = visitor.map(|_| json!({ "id": "buildInfo", "status": "UP", "data": { "version": version } }));

@@ -1,4 +1,5 @@
-//! `/gateway/v2/signing-key`: the keys that sign the tokens of service accounts, by their ids. A key itself is never shown.
+//! `/gateway/v2/signing-key`: the keys that sign the tokens of service accounts, by their ids. A key itself is never
+//! shown.
 
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::{Command, OldKeys};
@@ -109,9 +110,9 @@ pub(in crate::admin) struct Rotation {
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "RotatedSigningKey")]
 struct Rotated {
-    /// What signs from now on. Empty in dry mode: no key is made.
+    /// The id of the key that signs from now on. Empty in dry mode: no key is made.
     id: String,
-    /// What signed until now.
+    /// The id of the key that signed until now.
     replaced: String,
     /// How many live tokens ended.
     ended_tokens: u64,

@@ -208,7 +208,7 @@ pub(in crate::admin) async fn put(
     })
 }
 
-/// What becomes of a virtual cluster that is there already.
+/// The treatment of a virtual cluster that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Making {
     /// It is changed.
@@ -222,7 +222,7 @@ pub(super) enum Making {
 pub(super) struct Wanted {
     pub(super) making: Making,
     pub(super) resource: VirtualClusterResource,
-    /// What is written with it. None where there are no words for that: it stays as it is.
+    /// The notes that are written with it. None where there are no words for that: it stays as it is.
     pub(super) beside: Option<Beside>,
 }
 

@@ -1,4 +1,4 @@
-//! What command lines and generators that were made for the API's model read from the description: kinds and actions by
+//! The facts that command lines and generators made for the API's model read from the description: kinds and actions by
 //! tags and extensions, and examples, which are shown to people as templates.
 
 use serde_json::{Value, json};

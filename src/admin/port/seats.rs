@@ -1,5 +1,5 @@
-//! The seats of the admin API: whoever comes gets one. When all are taken, the address that has most of them loses the one on
-//! which nothing was asked for longest, so that nobody can keep others, such as health checks, out.
+//! The seats of the admin API: whoever comes gets one. When all are taken, the address that has most of them loses the
+//! one on which nothing was asked for longest, so that nobody can keep others, such as health checks, out.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -53,7 +53,7 @@ struct Seat {
     _leave: oneshot::Sender<Infallible>,
 }
 
-/// What a connection does. Those that wait leave first.
+/// The activity of a connection. Those that wait leave first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Doing {
     /// Nothing was asked yet, or everything is answered.

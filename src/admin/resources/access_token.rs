@@ -12,10 +12,10 @@ use super::utc::utc;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct AccessTokenRequest {
-    /// What it is for.
+    /// Its purpose.
     #[schemars(regex(pattern = r"^[^\x00-\x1f\x7f-\x9f]{1,100}$"))]
     name: String,
-    /// What whoever shows it may do, and never more than the user who asked for it.
+    /// The most that whoever shows it may do, and never more than the user who asked for it may.
     #[serde(default = "read_only")]
     role: RoleSpec,
     #[schemars(range(min = 1, max = MAX_LIFE_TIME_S))]
@@ -80,7 +80,7 @@ pub(crate) struct ShownAccessToken {
 }
 
 impl ShownAccessToken {
-    /// What is known of an issued token.
+    /// An issued token as it is known.
     pub(crate) fn of(id: AccessTokenId, token: &AccessToken) -> Self {
         Self {
             id: uuid::Uuid::from_bytes(id.0).to_string(),

@@ -176,7 +176,7 @@ fn binding(index: usize, acl: AclSpec) -> Result<AclBinding, Invalid> {
     })
 }
 
-/// What is shown of a virtual cluster: the mode as it was said, and the ACLs that are declared.
+/// The ACLs as they are shown of a virtual cluster: the mode as it was said, and the ACLs that are declared.
 pub(super) fn show(spec: &VirtualCluster) -> (Option<ModeSpec>, Option<Vec<AclSpec>>) {
     let mode = spec.acl_mode.as_ref().map(|mode| match mode {
         AclMode::KafkaApi => ModeSpec::KafkaApi,

@@ -62,7 +62,7 @@ struct Place<'a> {
     protocol: Protocol,
 }
 
-/// What of a virtual cluster its addresses depend on.
+/// The parts of a virtual cluster that its addresses depend on.
 #[derive(Debug, Clone)]
 pub(super) struct Addressed<'a> {
     pub(super) bootstrap: PortSlot,
@@ -71,10 +71,10 @@ pub(super) struct Addressed<'a> {
 }
 
 impl Addressed<'_> {
-    /// By listener, and what is spoken there: the bootstrap address on each node that is up and could open it, by node id;
-    /// on every node that is up when none could, and on every known node when none is up. The listener of the short form comes first. Where methods of both kinds are served, that of
-    /// the first method comes first. Listeners that serve none of the methods come last, and those without a name for the
-    /// virtual cluster are left out.
+    /// By listener, and what is spoken there: the bootstrap address on each node that is up and could open it, by node
+    /// id; on every node that is up when none could, and on every known node when none is up. The listener of the short
+    /// form comes first. Where methods of both kinds are served, that of the first method comes first. Listeners that
+    /// serve none of the methods come last, and those without a name for the virtual cluster are left out.
     pub(super) fn on(&self, nodes: &BTreeMap<NodeId, NodeRecord>) -> Vec<ListenerAddresses> {
         let mut shown: BTreeMap<Place<'_>, ListenerAddresses> = BTreeMap::new();
         for wanted in [Wanted::Open, Wanted::Up, Wanted::Known] {
@@ -117,7 +117,7 @@ impl Addressed<'_> {
         shown.into_values().collect()
     }
 
-    /// What is spoken on a listener, each with its rank; none where no method is served.
+    /// The protocols that are spoken on a listener, each with its rank; none where no method is served.
     fn spoken(&self, speech: Speech) -> Vec<(Option<usize>, Protocol)> {
         let served = speech.protocols_for(self.methods);
         if served.is_empty() {

@@ -24,8 +24,8 @@ pub(crate) struct Spec {
     #[serde(default)]
     #[schemars(regex(pattern = CONFIGURED))]
     physical_cluster: Option<String>,
-    /// Lets an alias topic that is there stand for another physical topic. Without it that is a 409, which says what groups
-    /// that read it would do. It is not shown.
+    /// Lets an alias topic that is there stand for another physical topic. Without it that is a 409, which says what
+    /// groups that read it would do. It is not shown.
     #[serde(default, skip_serializing)]
     repoint: bool,
 }
@@ -35,7 +35,7 @@ impl OfKind for Spec {
     const NAMES: &'static str = TOPICS;
 }
 
-/// What becomes of an alias topic that stands for another physical topic.
+/// The treatment of an alias topic that stands for another physical topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Elsewhere {
     /// It is kept, and the request is refused.

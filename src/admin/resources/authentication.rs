@@ -156,7 +156,7 @@ fn read_principals(specs: &mut [MethodSpec]) -> Result<Principals, Invalid> {
 /// Reads a list that is written as JSON. It holds no users: what is hashed with fresh salt is never the same twice.
 ///
 /// # Errors
-/// What is wrong with it, for people.
+/// The text is no valid method list; the error says for people why.
 pub fn from_json(text: &str) -> Result<Authentication, String> {
     let specs: Vec<MethodSpec> = crate::admin::body::read_text(text)?;
     let (authentication, principals) = read(Some(specs)).map_err(|error| error.to_string())?;
@@ -262,7 +262,7 @@ fn check_rules(oauth: &OauthBearer) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// What a method is called in JSON.
+/// The name of a method in JSON.
 pub(crate) fn word(method: &Method) -> &'static str {
     match method {
         Method::Anonymous => "anonymous",

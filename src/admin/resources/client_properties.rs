@@ -1,4 +1,4 @@
-//! What a Kafka client is configured with, as a template: braces stand for what only the client knows.
+//! The properties of a Kafka client, as a template: braces stand for what only the client knows.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +42,7 @@ struct Sasl {
 }
 
 impl Spelling {
-    /// What clients need on a listener with this protocol, where they log in by these methods.
+    /// The properties that clients need on a listener with this protocol, where they log in by these methods.
     pub(super) fn properties(self, protocol: Protocol, authentication: &Authentication) -> ClientProperties {
         let of = |mechanism: Option<Mechanism>| Properties {
             security_protocol: protocol.name(),

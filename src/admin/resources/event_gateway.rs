@@ -1,4 +1,4 @@
-//! What there is in the words of `/v1/event-gateways`, the API of another product: other spellings of the same things.
+//! The resources in the words of `/v1/event-gateways`, the API of another product: other spellings of the same things.
 
 mod aliases;
 pub(in crate::admin) mod backend_cluster;

@@ -20,7 +20,7 @@ impl LimitsSpec {
         self.0.is_empty()
     }
 
-    /// What is shown of them.
+    /// The limits as they are shown.
     pub(super) fn of(limits: &Limits) -> Self {
         let named = limits
             .0

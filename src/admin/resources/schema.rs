@@ -1,4 +1,4 @@
-//! What the schemas of resources say beside what their types say: patterns, and the schema of what surrounds a spec.
+//! The parts of resource schemas that types do not say: patterns, and the schema of what surrounds a spec.
 
 use std::borrow::Cow;
 
@@ -13,14 +13,14 @@ pub(in crate::admin) const TOPICS: &str =
     "^(?:[a-zA-Z0-9_-]|[.][a-zA-Z0-9_-]|[.][.][a-zA-Z0-9._-])[a-zA-Z0-9._-]{0,248}$";
 /// Names of what the configuration of a node has: physical clusters, providers, credentials.
 pub(in crate::admin) const CONFIGURED: &str = "^[a-zA-Z0-9._-]{1,100}$";
-/// What names of a namespace begin with.
+/// The pattern of the prefixes of a namespace.
 pub(in crate::admin) const PREFIXES: &str = "^[a-zA-Z0-9._-]{1,100}$";
 /// Names of accounts, as Kafka takes them: spaces are inside only.
 pub(in crate::admin) const ACCOUNTS: &str =
     r"^[^\x00-\x1f\x7f-\x9f\s](?:[^\x00-\x1f\x7f-\x9f]{0,247}[^\x00-\x1f\x7f-\x9f\s])?$";
 /// Labels of host names.
 pub(in crate::admin) const DNS_LABELS: &str = "^[a-z0-9](?:[a-z0-9-]{0,49}[a-z0-9])?$";
-/// What selects names.
+/// The pattern of selectors.
 pub(in crate::admin) const SELECTORS: &str = "^[a-zA-Z0-9._*?-]{1,249}$";
 /// Ids of tokens.
 pub(in crate::admin) const UUIDS: &str = "^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
@@ -30,7 +30,7 @@ pub(in crate::admin) const KEY_IDS: &str = "^[0-9a-f]{16}$";
 /// Says of which kind a resource with this spec is.
 pub(in crate::admin) trait OfKind {
     const KIND: &'static str;
-    /// What names of the kind look like.
+    /// The pattern of names of the kind.
     const NAMES: &'static str;
 }
 

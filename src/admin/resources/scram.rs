@@ -87,8 +87,8 @@ impl CredentialToPut {
 }
 
 impl Wanted {
-    /// What is kept of the password: what is kept already, if it is of the same password and as strong. Takes
-    /// milliseconds.
+    /// The credential that is kept of the password: the one that there is, if it is of the same password and as strong.
+    /// Takes milliseconds.
     pub(crate) fn credential(&self, known: Option<&ScramCredential>) -> Result<ScramCredential, Invalid> {
         let make = |salt| credential_of(self.user.hash, self.password.reveal(), salt, self.iterations);
         if let Some(known) = known

@@ -26,7 +26,7 @@ pub(super) struct NamespaceSpec {
     pub(super) additional: Selectors,
 }
 
-/// What is let in under its own name.
+/// The selectors of what is let in under its own name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schemars(inline)]
@@ -99,7 +99,7 @@ fn read_selectors(place: &str, texts: &[String]) -> Result<BTreeSet<NameSelector
     texts.iter().map(|text| required(place, text)).collect()
 }
 
-/// The same fields as they are shown.
+/// The fields as they are shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ShownStandard {

@@ -90,7 +90,7 @@ pub(crate) struct ShownToken {
 }
 
 impl ShownToken {
-    /// What is known of an issued token.
+    /// An issued token as it is known.
     pub(crate) fn of(vcluster: &VclusterName, id: TokenId, record: &TokenRecord) -> Self {
         Self {
             id: uuid::Uuid::from_bytes(id.0).to_string(),

@@ -64,12 +64,12 @@ pub(crate) struct PutSpec {
     #[serde(deserialize_with = "or_null")]
     #[schemars(with = "Option<Vec<String>>", inner(regex(pattern = SELECTORS)))]
     pub(super) consumer_groups: Vec<String>,
-    /// How clients say who they are, in the order in which it is offered. Without it: tokens and SCRAM credentials of service
-    /// accounts.
+    /// How clients say who they are, in the order in which it is offered. Without it: tokens and SCRAM credentials of
+    /// service accounts.
     #[schemars(length(min = 1, max = MAX_METHODS))]
     #[serde(deserialize_with = "objects_or_null")]
     pub(super) authentication: Option<Vec<MethodSpec>>,
-    /// What it is called in host names, where listeners tell virtual clusters apart by them. Its name, if that can be a DNS
+    /// The name in host names, where listeners tell virtual clusters apart by them. Its own name, if that can be a DNS
     /// label.
     #[schemars(regex(pattern = DNS_LABELS))]
     pub(super) dns_label: Option<String>,
@@ -81,11 +81,11 @@ pub(crate) struct PutSpec {
     /// Where other words are spoken, which have none for it.
     #[serde(skip)]
     pub(super) kept_acl_mode: Option<AclMode>,
-    /// What was written in the words of event gateways.
+    /// Taken and ignored: it was written in the words of event gateways.
     #[serde(rename = "description")]
     #[schemars(with = "String", extend("readOnly" = true))]
     _description: Option<IgnoredAny>,
-    /// What was written in the words of event gateways.
+    /// Taken and ignored: it was written in the words of event gateways.
     #[serde(rename = "labels")]
     #[schemars(with = "BTreeMap<String, String>", extend("readOnly" = true))]
     _labels: Option<IgnoredAny>,
@@ -97,12 +97,12 @@ pub(crate) struct PutSpec {
     #[serde(rename = "bootstrapServers")]
     #[schemars(with = "String", extend("readOnly" = true))]
     _bootstrap_servers: Option<IgnoredAny>,
-    /// Those of the first method. A request with the header X-CDK-CLIENT is answered with those of every method, by its name:
-    /// PLAIN, OAUTHBEARER, MTLS and so on.
+    /// Those of the first method. A request with the header X-CDK-CLIENT is answered with those of every method, by its
+    /// name: PLAIN, OAUTHBEARER, MTLS and so on.
     #[serde(rename = "clientProperties")]
     #[schemars(with = "BTreeMap<String, String>", extend("readOnly" = true))]
     _client_properties: Option<IgnoredAny>,
-    /// What of it the node that answers cannot serve, and what to do about it.
+    /// Taken and ignored: the parts of it that the node that answers cannot serve, and what to do about it.
     #[serde(rename = "unavailable")]
     #[schemars(with = "Vec<String>", extend("readOnly" = true))]
     _unavailable: Option<IgnoredAny>,
@@ -145,7 +145,7 @@ pub(crate) struct ShownSpec {
     dns_label: Option<String>,
     #[serde(skip_serializing_if = "LimitsSpec::is_empty")]
     limits: LimitsSpec,
-    /// What was written in other words, for which there are none here to change it.
+    /// The description that was written in other words, for which there are none here to change it.
     #[serde(skip_serializing_if = "str::is_empty")]
     description: String,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -156,7 +156,7 @@ pub(crate) struct ShownSpec {
     /// Of a node with one listener there is nothing more to say.
     #[serde(skip_serializing_if = "is_single")]
     listeners: Vec<ListenerAddresses>,
-    /// What of it the node that answers cannot serve.
+    /// The parts of it that the node that answers cannot serve.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     unavailable: Vec<String>,
 }

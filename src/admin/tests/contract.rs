@@ -1,5 +1,5 @@
-//! What programs that people already have read from the admin API, rule by rule. They are not told what went wrong here:
-//! they crash, or find nothing. Each file is about the programs of one product.
+//! The contract of the admin API with programs that people already have, rule by rule. They are not told what went
+//! wrong here: they crash, or find nothing. Each file is about the programs of one product.
 
 use super::*;
 

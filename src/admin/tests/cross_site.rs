@@ -1,4 +1,5 @@
-//! What a page of somebody else can make a browser ask for, with a login that the browser keeps: nothing.
+//! Attacks by a page of somebody else, which can make a browser ask with a login that the browser keeps: nothing comes
+//! of them.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What is published is what holds: a body that its schema refuses is refused by the gateway, and the other way around. The
+//! Published schemas hold: a body that its schema refuses is refused by the gateway, and the other way around. The
 //! bodies are good ones, each changed in one place. And nobody gets past what an operation says that it needs.
 
 use regex::Regex;
@@ -6,7 +6,7 @@ use regex::Regex;
 use super::*;
 use crate::admin::api::Access;
 
-/// What the gateway refuses beyond what a schema can say, by words of the refusal: what fields mean together, and texts with a
+/// The refusals of the gateway beyond what a schema can say, by their words: what fields mean together, and texts with a
 /// grammar of their own.
 const BEYOND: [&str; 12] = [
     "name: topic name",
@@ -23,7 +23,7 @@ const BEYOND: [&str; 12] = [
     "spec.acls are for spec.aclMode REST_API",
 ];
 
-/// What the gateway takes beyond what it publishes: the end of the place, and the value.
+/// The values that the gateway takes beyond what it publishes: the end of the place, and the value.
 const LENIENT: [(&str, &str); 1] = [("/spec/type", "local")];
 
 /// A good body for each operation that takes one.

@@ -39,9 +39,9 @@ pub(super) const DELETE_ACLS: Api = Api {
     answered_by: AnsweredBy::Gateway(Request::everything(delete)),
 };
 
-/// What is said with SECURITY_DISABLED.
+/// The words with SECURITY_DISABLED.
 const DISABLED: &str = "ACLs are disabled.";
-/// What is said with POLICY_VIOLATION.
+/// The words with POLICY_VIOLATION.
 const DECLARED: &str = "The ACLs of this virtual cluster are declared in its spec.acls (aclMode REST_API): they are \
                         changed there, not by Kafka clients.";
 /// A message may quote a principal; it is cut to this many characters, because a string of the protocol has an end.
@@ -112,7 +112,7 @@ fn create(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 /// A result for each creation, and the ACLs that are new.
 type Judged = (Vec<Result<(), Failure>>, BTreeSet<AclBinding>);
 
-/// What becomes of the creations, or why nothing becomes of any.
+/// Judges the creations, or says why nothing becomes of any.
 fn judge<'a>(
     ask: &mut Ask<'_>,
     creations: impl Iterator<Item = RawCreation<'a>>,
@@ -237,7 +237,7 @@ fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     )
 }
 
-/// What a broker says when its controller does not answer in time: it may or may not have happened.
+/// The words of a broker whose controller does not answer in time: it may or may not have happened.
 fn unavailable() -> Failure {
     (ErrorCode::RequestTimedOut, Value::Null)
 }

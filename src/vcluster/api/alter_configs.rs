@@ -110,7 +110,7 @@ fn request(ask: &mut Ask<'_>, loggers: Loggers) -> Result<Plan, Stop> {
     sieve.finish(ask)
 }
 
-/// What is said of each key is said once, with a value where one is needed.
+/// Checks that each key is given once, with a value where one is needed.
 fn is_well_formed(resource: Node<'_>, loggers: Loggers) -> bool {
     let names = resource
         .items(field::CONFIGS)
@@ -152,7 +152,7 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<Result<String, Refu
     })
 }
 
-/// What a broker is told of the configurations of a resource.
+/// The values that a broker is told for the configurations of a resource.
 fn values<'a>(ask: &Ask<'_>, resource: Node<'a>) -> Result<Physical<'a>, Refusal> {
     let configs = || resource.items(field::CONFIGS);
     let mut names = configs().filter_map(|config| config.text_in(field::NAME));

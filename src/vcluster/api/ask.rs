@@ -34,11 +34,11 @@ pub(super) struct Ask<'a> {
     pub(super) subscriptions: &'a mut Subscriptions,
 }
 
-/// What a request is planned for, where the virtual cluster reaches several physical ones.
+/// The aim of a plan: which physical cluster it is for, where the virtual cluster reaches several.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Aim {
     pub(super) others: Others,
-    /// What everything that would be sent is answered with, because its cluster does not answer, or has nothing of it.
+    /// The error for everything that would be sent, because its cluster does not answer, or has nothing of it.
     pub(super) failed: Option<ErrorCode>,
     /// The only group that counts, of a request that names many.
     pub(super) group: Option<usize>,
@@ -53,7 +53,7 @@ impl Aim {
     };
 }
 
-/// What becomes of topics on another physical cluster.
+/// The treatment of topics on another physical cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Others {
     Refused,
@@ -82,8 +82,8 @@ impl From<WireError> for Stop {
     }
 }
 
-/// The most entries of a request that the gateway answers itself, twice what can be created at once: each is answered, and
-/// an answer is many times as large as its entry.
+/// The most entries of a request that the gateway answers itself, twice what can be created at once: each is answered,
+/// and an answer is many times as large as its entry.
 const MAX_ANSWERED: usize = 20_000;
 
 /// Refuses a request with more entries than the gateway answers itself.
@@ -94,7 +94,7 @@ pub(super) fn check_count(entries: usize) -> Result<(), Stop> {
     }
 }
 
-/// What becomes of one topic of a request.
+/// The verdict on one topic of a request.
 #[derive(Debug, Clone)]
 pub(super) enum Verdict<'a> {
     Forwarded(Cow<'a, Alias>),
@@ -168,7 +168,7 @@ impl<'a> Ask<'a> {
         self.reply(&response)
     }
 
-    /// The same, in words where the answer has room for them.
+    /// Refuses with words where the answer has room for them.
     pub(super) fn refuse_in_words(&self, error: ErrorCode, words: Option<&str>) -> Result<Plan, Stop> {
         let mut response = self.response()?;
         response
@@ -177,7 +177,7 @@ impl<'a> Ask<'a> {
         self.reply(&response)
     }
 
-    /// What to remember for the answer.
+    /// The facts to remember for the answer.
     pub(super) fn pending(&self, then: Then) -> Pending {
         Pending {
             correlation_id: self.header.correlation_id,
@@ -268,7 +268,7 @@ impl<'a> Ask<'a> {
         !is_here && (self.view.is_foreign() || is_elsewhere(self.view, topic))
     }
 
-    /// What a topic is answered with that is on another physical cluster than the broker that is asked.
+    /// The error for a topic that is on another physical cluster than the broker that is asked.
     fn elsewhere(&self) -> ErrorCode {
         match self.api.way() {
             Way::Leader => ErrorCode::NotLeaderOrFollower,

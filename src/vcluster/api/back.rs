@@ -52,7 +52,7 @@ pub(super) struct Back<'a> {
     pub(super) operations: Asked,
     /// Whether the bitfield of the cluster is wanted.
     pub(super) cluster_operations: Asked,
-    /// What the bytes of group members hold.
+    /// The members whose bytes the answer may hold.
     pub(super) members: Members,
     /// The errors that the gateway answers in place of what the broker said.
     pub(super) errors: LocalErrors,
@@ -178,7 +178,7 @@ impl<'a> Back<'a> {
         edits.set_text(node, denial(code).or_else(|| said_of_collision(text)));
     }
 
-    /// What a broker says of a group that is not there, or of another kind, said of the virtual group.
+    /// The words of a broker on a group that is not there, or of another kind, said of the virtual group.
     fn said_of_group(&self, physical: &str, text: &str) -> Option<String> {
         const SAID: [&str; 5] = [
             " not found.",
@@ -192,8 +192,8 @@ impl<'a> Back<'a> {
         SAID.contains(&said).then(|| format!("Group {id}{said}"))
     }
 
-    /// What a coordinator says of a group, or of a member that it does not have, when the answer names neither. Members
-    /// are called as they called themselves.
+    /// The words of a coordinator on a group, or on a member that it does not have, when the answer names neither.
+    /// Members are called as they called themselves.
     fn said_of_member(&self, text: &str) -> Option<String> {
         const NOT_OF: &str = " is not a member of group ";
         const NOT_FOUND: &str = " not found.";
@@ -220,7 +220,8 @@ impl<'a> Back<'a> {
         }
     }
 
-    /// An item of an array: a broker, a group, a transaction, a producer, or any other struct. `false` when clients must not see it.
+    /// An item of an array: a broker, a group, a transaction, a producer, or any other struct. `false` when clients
+    /// must not see it.
     pub(super) fn item(&self, item: Node<'_>, edits: &mut Edits) -> bool {
         if item.child_of(Class::Host).is_some() {
             return self.endpoint(item, edits);
@@ -461,7 +462,7 @@ pub(super) fn mark_leaderless(back: &Back<'_>, topic: Node<'_>, edits: &mut Edit
     }
 }
 
-/// What a broker says of a topic that it does not create because of another, which may be anybody's: without names.
+/// The words of a broker on a topic that it does not create because of another, which may be anybody's: without names.
 fn said_of_collision(text: &str) -> Option<&'static str> {
     text.contains(" collides with existing topic").then_some(
         "The name collides with that of another topic: in names of metrics '.' and '_' are the same.",

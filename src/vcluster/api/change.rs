@@ -1,4 +1,5 @@
-//! Changes of the replicated state that clients ask for: they are proposed, and answered when it is known what came of them.
+//! Changes of the replicated state that clients ask for: they are proposed, and answered when it is known what came of
+//! them.
 
 use super::ask::{Ask, Stop};
 use crate::vcluster::pending::{ChangeAnswers, PendingChange};
@@ -7,9 +8,9 @@ use crate::wire::{Item, Segments};
 use klamm_raft::command::Command;
 use klamm_raft::outcome::Outcome;
 
-/// What is said with POLICY_VIOLATION of a change that this node saw nothing against: somebody else was quicker.
+/// The words with POLICY_VIOLATION for a change that this node saw nothing against: somebody else was quicker.
 pub(super) const REFUSED: &str = "There is no room for this, or the ACLs are declared now: remove some, or ask the operator of the gateway.";
-/// What is said with REQUEST_TIMED_OUT when nobody can say whether this node is up to date.
+/// The words with REQUEST_TIMED_OUT when nobody can say whether this node is up to date.
 pub(super) const UNCONFIRMED: &str =
     "This gateway node cannot confirm with its cluster that it is up to date: nothing was done. Try again.";
 
@@ -22,7 +23,7 @@ pub fn changed(pending: PendingChange, result: ChangeResult) -> Segments {
     }
 }
 
-/// What a change is answered with, by what it comes to.
+/// The answers to a change, by its outcome.
 pub(super) struct Answers {
     pub(super) done: Item,
     pub(super) refused: Item,

@@ -87,7 +87,7 @@ const OF_TOPICS: [&str; 37] = [
     "unclean.leader.election.enable",
 ];
 
-/// What configurations of groups begin with.
+/// The beginnings of configurations of groups.
 const OF_GROUPS: [&str; 3] = ["consumer.", "share.", "streams."];
 
 /// Who reads configurations.

@@ -44,7 +44,8 @@ impl Physical<'_> {
     }
 }
 
-/// What a broker is told of the configurations of a topic; the words of a refusal when one names a broker that is none.
+/// The values that a broker is told for the configurations of a topic; the words of a refusal when one names a broker
+/// that is none.
 pub(super) fn to_physical<'a>(
     ask: &Ask<'_>,
     configs: impl Iterator<Item = Node<'a>>,

@@ -47,7 +47,7 @@ pub(super) const SHARE_GROUP_HEARTBEAT: Api = Api {
     }),
 };
 
-/// What a member is told whose group cannot be assigned by a broker.
+/// The words for a member whose group cannot be assigned by a broker.
 const ELSEWHERE: &str = "A topic is on another physical cluster than the groups of this virtual cluster, whose brokers cannot assign it: use a group of the classic protocol (group.protocol=classic), or none.";
 
 /// Why a heartbeat is not sent on, and in which words.

@@ -92,7 +92,7 @@ fn many(ask: &mut Ask<'_>, key_type: i64) -> Result<Plan, Stop> {
     ask.forward(edits, Then::Coordinators(coordinated(key_type), refused))
 }
 
-/// What a key names that is sent on: no other types are.
+/// The kind of thing that a key which is sent on names: no other types are.
 fn coordinated(key_type: i64) -> Coordinated {
     match key_type {
         KEY_TYPE_TRANSACTION => Coordinated::Transaction,

@@ -84,7 +84,7 @@ fn refuse(sieve: &mut Sieve, (array, topic): (Node<'_>, Node<'_>), error: ErrorC
         .set(field::ERROR_MESSAGE, message);
 }
 
-/// What becomes of a topic of a request.
+/// The judgement on a topic of a request.
 enum Judged<'a> {
     Created(Cow<'a, Alias>),
     Refused(ErrorCode, Value),
@@ -165,7 +165,7 @@ fn created(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Resu
     Ok(())
 }
 
-/// What clients are told of a topic's id.
+/// The id of a topic that clients are told.
 fn virtual_id(back: &Back<'_>, alias: &Alias, topic: Node<'_>) -> [u8; 16] {
     let physical = TopicId::new(topic.topic_id().unwrap_or_default());
     *back.names.virtual_topic_id(alias, physical).bytes()

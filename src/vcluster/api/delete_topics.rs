@@ -37,7 +37,7 @@ struct Refusal {
     name: Option<String>,
 }
 
-/// What becomes of a topic.
+/// The judgement on a topic.
 enum Judged<'a> {
     Deleted(Cow<'a, Alias>),
     Refused(Refusal),
@@ -207,7 +207,8 @@ fn judge_id<'a>(ask: &mut Ask<'a>, id: [u8; 16], may_delete_all: bool) -> Result
     ))
 }
 
-/// A topic on another physical cluster than the home is there by an alias: nobody deletes it through this virtual cluster.
+/// A topic on another physical cluster than the home is there by an alias: nobody deletes it through this virtual
+/// cluster.
 fn elsewhere(ask: &mut Ask<'_>, name: &str, may_delete_all: bool) -> Judged<'static> {
     let resource = Resource::topic(name);
     if may_delete_all || ask.gate.allows(Operation::Delete, resource) {

@@ -1,5 +1,5 @@
-//! What an API is: a constant in its file says all of it, and the table lists those. Nothing has a default, so that whoever
-//! adds an API decides everything, and nothing else in the project tells one API from another.
+//! The description of an API: a constant in its file says all of it, and the table lists those. Nothing has a default,
+//! so that whoever adds an API decides everything, and nothing else in the project tells one API from another.
 
 use std::cmp::Ordering;
 use std::fmt;

@@ -85,18 +85,18 @@ impl ErrorCode {
     }
 }
 
-/// What brokers say of a topic that is named twice where it is created or grows.
+/// The words of a broker on a topic that is named twice where it is created or grows.
 pub(super) const REPEATED: &str = "Duplicate topic name.";
 
-/// What is said of a topic that cannot be changed through a virtual cluster, where an answer has room for words.
+/// The words on a topic that cannot be changed through a virtual cluster, where an answer has room for them.
 pub(super) const NOT_OWNED: &str =
     "The topic does not belong to this virtual cluster: it is shown by an alias or a selector.";
 
-/// What is said of a request that the whole cluster must permit, where a broker names the permission.
+/// The words on a request that the whole cluster must permit, where a broker names the permission.
 pub(super) const NEEDS_DESCRIBE: &str = "The request needs DESCRIBE permission.";
 pub(super) const NEEDS_ALTER: &str = "The request needs ALTER permission.";
 
-/// What a broker says of an authorization error, where an answer has room for words.
+/// The words of a broker with an authorization error, where an answer has room for them.
 pub(super) fn denial(code: i16) -> Option<&'static str> {
     const DENIALS: [(ErrorCode, &str); 4] = [
         (ErrorCode::TopicAuthorizationFailed, "Topic authorization failed."),
@@ -114,7 +114,7 @@ pub(super) fn denial(code: i16) -> Option<&'static str> {
     denial.map(|(_, text)| *text)
 }
 
-/// What a broker says of the errors with which items are refused, where an answer has room for words.
+/// The words of a broker with the errors that items are refused with, where an answer has room for them.
 pub(super) fn message(code: i16) -> Option<&'static str> {
     const MESSAGES: [(ErrorCode, &str); 4] = [
         (

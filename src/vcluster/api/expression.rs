@@ -1,7 +1,7 @@
-//! Subscriptions by regular expression (KIP-848). Where a broker can evaluate one, it gets one that finds the same topics:
-//! it does so for a whole group at once, and for topics that are to come. What it cannot find so, because it has another
-//! name there, the gateway names in a member's place: when the member sends the expression, and whenever that has changed
-//! by one of its later heartbeats.
+//! Subscriptions by regular expression (KIP-848). Where a broker can evaluate one, it gets one that finds the same
+//! topics: it does so for a whole group at once, and for topics that are to come. What it cannot find so, because it
+//! has another name there, the gateway names in a member's place: when the member sends the expression, and whenever
+//! that has changed by one of its later heartbeats.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use klamm_raft::model::Operation;
 /// Before an expression of a broker's, among texts that are names otherwise: it is no name.
 const PATTERN_MARK: &str = "~";
 
-/// What is said of an expression that is not compiled.
+/// The words on an expression that is not compiled.
 const INVALID: &str = "The regular expression is not valid in the syntax of RE2/J.";
 const TOO_LARGE: &str = "The regular expression is too large: it is longer than 4 KiB, or its repetitions and character \
                          classes come to too much. Write fewer or smaller counted repetitions.";
@@ -28,7 +28,7 @@ const BUSY: &str = "The gateway is compiling too many regular expressions: try a
 /// How many rights on beginnings of names an expression is made of.
 const MAX_BEGINNINGS: usize = 50;
 
-/// What a broker is told in place of an expression.
+/// The meaning of an expression for a broker, which is told this in its place.
 pub(super) enum Meaning {
     /// The physical names of the topics that it matches now and that the caller may describe.
     Topics(BTreeSet<String>),
@@ -37,7 +37,7 @@ pub(super) enum Meaning {
 }
 
 impl Meaning {
-    /// What tells it from others.
+    /// The texts that tell it from others.
     fn texts(&self) -> Vec<&str> {
         match self {
             Self::Topics(names) => names.iter().map(String::as_str).collect(),
@@ -69,7 +69,7 @@ impl Meaning {
     }
 }
 
-/// What a member gives beside an expression.
+/// The names that a member gives beside an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Beside {
     Nothing,
@@ -115,7 +115,7 @@ pub(super) fn compiled(ask: &mut Ask<'_>, expression: &str) -> Result<Arc<Patter
     }
 }
 
-/// What an expression means for the caller.
+/// The meaning of an expression for the caller.
 pub(super) fn resolve(ask: &mut Ask<'_>, expression: &str, beside: Beside) -> Result<Meaning, Unmeant> {
     let pattern = compiled(ask, expression)?;
     if beside == Beside::Nothing
@@ -141,7 +141,7 @@ fn described(ask: &mut Ask<'_>, pattern: &Pattern) -> BTreeSet<String> {
     physical
 }
 
-/// What a broker must know to find the same topics as the caller would, also those that are not there yet.
+/// The expression by which a broker finds the topics that the caller would, also those that are not there yet.
 fn evaluated(ask: &mut Ask<'_>, (pattern, expression): (&Pattern, &str)) -> Option<PhysicalPattern> {
     let beginning = beginning::beginning(expression);
     if ask.gate.asker().is_unbound() {

@@ -9,10 +9,10 @@ use crate::vcluster::pending::Pending;
 use crate::vcluster::view::View;
 use crate::wire::{Class, Detail, Field, Node, field, walk_response};
 
-/// What must be known before a broker's answer is told.
+/// The knowledge that is needed before a broker's answer is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// What is known.
+    /// The view knows enough.
     Enough,
     /// The topology, as it is after the answer.
     OneLook,
@@ -20,7 +20,7 @@ pub enum Freshness {
     Topics,
 }
 
-/// What must be known before this answer is told.
+/// The knowledge that is needed before this answer is told.
 pub fn freshness(view: &View, pending: &Pending, frame: &[u8]) -> Freshness {
     match pending.api.ahead() {
         Ahead::Never => Freshness::Enough,
@@ -46,14 +46,15 @@ pub fn freshness(view: &View, pending: &Pending, frame: &[u8]) -> Freshness {
     }
 }
 
-/// What became of topics.
+/// The change of topics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Change {
     Made,
     Gone,
 }
 
-/// What must be known after topics were created or deleted: a look, and another until the view shows what was done.
+/// The knowledge that is needed after topics were created or deleted: a look, and another until the view shows what was
+/// done.
 fn after_change(view: &View, pending: &Pending, frame: &[u8], (array, change): (Field, Change)) -> Freshness {
     let names = &part_of(view, pending).names;
     let is_shown = |node: Node<'_>| {

@@ -36,7 +36,7 @@ impl<'a> Gate<'a> {
         }
     }
 
-    /// The same where a no is not a denial yet, because something else may allow it or the item is only left out.
+    /// Asks where a no is not a denial yet, because something else may allow it or the item is only left out.
     pub(super) fn allows_quietly(&mut self, operation: Operation, resource: Resource<'_>) -> bool {
         self.decide(operation, resource).is_allowed()
     }

@@ -34,7 +34,7 @@ pub(super) fn judge(ask: &mut Ask<'_>, operation: Operation, edits: &mut Edits) 
     Ok(())
 }
 
-/// The same for an API that does not take the empty id.
+/// Judges a group for an API that does not take the empty id.
 pub(super) fn judge_named(
     ask: &mut Ask<'_>,
     operation: Operation,
@@ -83,7 +83,7 @@ pub(super) fn judge_id(ask: &mut Ask<'_>, id: &str, operation: Operation) -> Res
         .map_err(|_| ErrorCode::InvalidGroupId)
 }
 
-/// The same for a group that is to be changed or deleted: one that is let in belongs to somebody else.
+/// Judges a group that is to be changed or deleted: one that is let in belongs to somebody else.
 pub(super) fn judge_own_id(ask: &mut Ask<'_>, id: &str, operation: Operation) -> Result<String, ErrorCode> {
     let physical = judge_id(ask, id, operation)?;
     match ask.view.names.owns_group(id) {

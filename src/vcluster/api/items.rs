@@ -1,5 +1,5 @@
-//! What the administrative APIs share: requests whose items are judged one by one, of which the allowed ones are sent on
-//! and the others are answered by items that were made when they were refused.
+//! The steps that the administrative APIs share: requests whose items are judged one by one, of which the allowed ones
+//! are sent on and the others are answered by items that were made when they were refused.
 
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};

@@ -1,5 +1,5 @@
-//! The errors that the gateway itself puts into an answer. Whoever runs it counts them: no broker's log or metric tells of
-//! such an answer.
+//! The errors that the gateway itself puts into an answer. Whoever runs it counts them: no broker's log or metric tells
+//! of such an answer.
 
 use bytes::Buf as _;
 use smallvec::SmallVec;
@@ -71,7 +71,7 @@ impl LocalErrors {
         });
     }
 
-    /// What will be added to an answer.
+    /// Adds the errors that will be in the answer to a request that is sent on.
     pub(super) fn add_all_of_pending(&mut self, then: &Then) {
         let mut add = |code| self.add(code);
         match then {

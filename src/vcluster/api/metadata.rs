@@ -47,7 +47,7 @@ const AUTO_CREATION_FROM: i16 = 4;
 /// From here on topics can be asked for by id.
 const BY_ID_FROM: i16 = 12;
 
-/// What the caller asks for.
+/// The topics that the caller asks for.
 struct Wanted<'a> {
     topics: Topics<'a>,
     refused: Vec<RefusedMetadata>,

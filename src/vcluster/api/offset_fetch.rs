@@ -75,8 +75,8 @@ const TOP_LEVEL_ERROR_FROM: i16 = 2;
 
 const NO_ERROR: i16 = 0;
 
-/// The most partitions of one request. Where partitions are structs the walk has such a bound; here they are plain numbers,
-/// each of which may become a refusal of fifty times its size.
+/// The most partitions of one request. Where partitions are structs the walk has such a bound; here they are plain
+/// numbers, each of which may become a refusal of fifty times its size.
 const MAX_PARTITIONS: usize = 1 << 18;
 
 fn when_refused(partition: &mut Item, _: i16) {

@@ -96,8 +96,8 @@ fn list(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     topics::finish(ask, &LISTED, split, edits)
 }
 
-/// Refusals of ListOffsets as brokers put them. To name a partition twice is a fault, whether there is such a topic or not,
-/// and it is answered once. Who may not know of the topic is told that alone, as often as it is named.
+/// Refusals of ListOffsets as brokers put them. To name a partition twice is a fault, whether there is such a topic or
+/// not, and it is answered once. Who may not know of the topic is told that alone, as often as it is named.
 fn as_listed(refused: Vec<RefusedTopic>) -> Vec<RefusedTopic> {
     let is_hidden = |topic: &RefusedTopic| topic.error == ErrorCode::TopicAuthorizationFailed.code();
     let (hidden, known) = refused.into_iter().partition(is_hidden);

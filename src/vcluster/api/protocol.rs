@@ -1,5 +1,5 @@
-//! What the page on the protocol says of every API that Kafka knows. Only the test that holds docs/PROTOCOL.md against the
-//! table of what is served uses it.
+//! The page on the protocol, as the descriptions of all APIs make it. Only the test that holds docs/PROTOCOL.md against
+//! the table of what is served uses it.
 
 use super::description::Api;
 use super::table::{APIS, api_of};

@@ -17,7 +17,7 @@ pub(super) const DESCRIBE_CLIENT_QUOTAS: Api = Api {
     answered_by: AnsweredBy::Gateway(Request::everything(describe)),
 };
 
-/// What quotas can be of.
+/// The entity type of quotas by address.
 const IP: &str = "ip";
 const ENTITY_TYPES: [&str; 3] = ["user", "client-id", IP];
 

@@ -1,4 +1,5 @@
-//! CreatePartitions, ElectLeaders, and reassignments of partitions: where replicas are, and how many partitions there are.
+//! CreatePartitions, ElectLeaders, and reassignments of partitions: where replicas are, and how many partitions there
+//! are.
 
 use std::cmp::Ordering;
 
@@ -101,7 +102,7 @@ fn in_words(partition: &mut Item, error: i16) {
     partition.set(field::ERROR_MESSAGE, words(error));
 }
 
-/// What is said of replicas that the client may not move.
+/// The words on replicas that the client may not move.
 fn words(error: i16) -> Value {
     match ErrorCode::of(error) {
         Some(ErrorCode::ClusterAuthorizationFailed) => NEEDS_ALTER.into(),
@@ -159,7 +160,7 @@ fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     sieve.finish(ask)
 }
 
-/// What a broker says when a topic has as many partitions as are asked for.
+/// The words of a broker when a topic has as many partitions as are asked for.
 fn not_more(alias: &Alias, topic: Node<'_>) -> Option<String> {
     let asked = topic.i32_in(field::COUNT)?;
     let (name, has) = (alias.virtual_name.as_str(), i32::try_from(alias.partitions).ok()?);

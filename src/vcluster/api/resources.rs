@@ -1,5 +1,5 @@
-//! Resources that have configurations: topics, brokers, groups. How requests name them, which of them may be named, and what
-//! is shown of their configurations.
+//! Resources that have configurations: topics, brokers, groups. How requests name them, which of them may be named, and
+//! what is shown of their configurations.
 
 use super::ask::Ask;
 use super::back::Back;
@@ -54,7 +54,7 @@ pub(super) fn physical_name(ask: &Ask<'_>, kind: i64, name: &str) -> Result<Stri
     }
 }
 
-/// What clients call a resource of the physical cluster; `None` when it is none of theirs.
+/// The client's name for a resource of the physical cluster; `None` when it is none of theirs.
 pub(super) fn to_virtual(back: &Back<'_>, kind: i64, name: &str) -> Option<String> {
     match kind {
         TOPIC => Some(
@@ -95,12 +95,12 @@ pub(super) fn keep_shown(back: &Back<'_>, kind: i64, result: Node<'_>, edits: &m
     }
 }
 
-/// The same for a topic.
+/// Keeps what clients may see of a topic.
 pub(super) fn keep_shown_of_topic(back: &Back<'_>, topic: Node<'_>, edits: &mut Edits) {
     keep_shown(back, TOPIC, topic, edits);
 }
 
-/// The same for an internal topic of a topology.
+/// Keeps what clients may see of an internal topic of a topology.
 pub(super) fn keep_shown_of_internal_topic(back: &Back<'_>, topic: Node<'_>, edits: &mut Edits) {
     let Some(configs) = topic.child(field::TOPIC_CONFIGS) else {
         return;

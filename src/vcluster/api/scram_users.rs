@@ -123,7 +123,7 @@ fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     ask.reply(&response)
 }
 
-/// What a request does to one user.
+/// The change of one user.
 enum Change {
     Put(ScramUser, ScramCredential),
     Delete(ScramUser),

@@ -47,7 +47,7 @@ impl From<WireError> for NoAnswer {
     }
 }
 
-/// What of a request is under way to several clusters, and what is to be made of it.
+/// A request under way to several clusters, and what is to be made of it.
 #[derive(Debug)]
 pub struct Gathering {
     kept: Kept,
@@ -116,7 +116,7 @@ pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut S
     }
 }
 
-/// What came of the calls.
+/// The plan that came of the calls.
 #[derive(Debug)]
 pub struct Gathered {
     pub plan: Plan,
@@ -244,7 +244,7 @@ impl Kept {
         }
     }
 
-    /// What a part is answered with whose cluster does not answer.
+    /// The error for a part whose cluster does not answer.
     fn unanswered(&self) -> ErrorCode {
         match self.api.way() {
             Way::All { unanswered, .. } => unanswered,

@@ -62,7 +62,7 @@ const SHAPE: Shape = Shape {
 /// The epoch of a fetch that begins a session.
 const INITIAL_EPOCH: i64 = 0;
 
-/// What is acknowledged along with a fetch is refused with it.
+/// Acknowledgements along with a fetch are refused with it.
 fn when_refused(partition: &mut Item, error: i16) {
     if partition.has(field::ACKNOWLEDGE_ERROR_CODE) {
         partition.set(field::ACKNOWLEDGE_ERROR_CODE, error);
@@ -91,7 +91,7 @@ fn acknowledge(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
 }
 
-/// What is refused, how many topics are kept, and how they are sent on.
+/// The topics that are refused, how many are kept, and how they are sent on.
 type Parts = (Vec<RefusedTopic>, usize, Edits);
 
 fn split(ask: &mut Ask<'_>) -> Result<Result<Parts, ErrorCode>, Stop> {
@@ -129,13 +129,13 @@ fn forget(ask: &Ask<'_>, forgotten: Node<'_>, edits: &mut Edits) -> Result<bool,
     Ok(true)
 }
 
-/// What an answer tells of a topic.
+/// A topic as an answer tells of it.
 enum Told {
-    /// What may be told.
+    /// A topic that may be told.
     Shown,
     /// That it is gone, which is so: these partitions were asked for.
     Gone(RefusedTopic),
-    /// What may not be told.
+    /// A topic that may not be told.
     Hidden,
 }
 

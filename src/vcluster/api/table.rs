@@ -89,7 +89,7 @@ pub struct Apis {
 }
 
 impl Apis {
-    /// What is served with the brokers of all these clusters; everything in the table while no broker is known.
+    /// The APIs that are served with the brokers of all these clusters; everything in the table while no broker is known.
     pub fn compile<'a>(topologies: impl IntoIterator<Item = &'a Topology>) -> Self {
         let offered: Vec<&ApiRanges> = topologies.into_iter().map(|topology| &topology.apis).collect();
         let ranges = APIS
@@ -115,7 +115,7 @@ impl Apis {
         Some(self.ranges[place].1)
     }
 
-    /// What clients are told, by key.
+    /// The versions that clients are told, by key.
     pub fn announced(&self) -> impl Iterator<Item = (&'static Api, VersionRange)> {
         self.ranges.iter().map(|(api, range)| {
             let min = api.versions.announced_from.unwrap_or(range.min);

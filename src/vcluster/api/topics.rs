@@ -1,5 +1,5 @@
-//! What all APIs share whose requests are lists of topics with partitions: the request is split into what is sent on
-//! and what is refused, and the refusals are added to the answer.
+//! The steps that all APIs share whose requests are lists of topics with partitions: the request is split into what is
+//! sent on and what is refused, and the refusals are added to the answer.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -14,10 +14,10 @@ use crate::vcluster::rename::Alias;
 use crate::wire::{Class, Edits, Field, Form, Item, Message, Node, Value, field};
 use klamm_raft::model::Operation;
 
-/// What is particular to an API.
+/// The particulars of an API.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::vcluster) struct Shape {
-    /// What the caller must be allowed to do to each topic; `None` when the request as a whole was allowed.
+    /// The right that the caller must have to each topic; `None` when the request as a whole was allowed.
     pub(super) operation: Option<Operation>,
     /// The topics of a request.
     pub(super) topics: Field,
@@ -29,7 +29,7 @@ pub(in crate::vcluster) struct Shape {
     pub(super) partitions: Field,
     /// A partition's number in an answer.
     pub(super) index: Field,
-    /// What an answered partition holds beside this error, where the schema's default is not what a broker says.
+    /// The change of an answered partition beside this error, where the schema's default is not what a broker says.
     pub(super) when_refused: fn(&mut Item, i16),
     pub(super) repeated: Repeated,
 }
@@ -69,7 +69,7 @@ pub(in crate::vcluster) enum Repeated {
     Listed,
     /// As one topic, with all partitions that are named.
     Joined,
-    /// The same, and so are those answered that are not refused but named beside it.
+    /// Like `Joined`, and those are answered as well that are not refused but named beside it.
     JoinedWithAll,
     /// As one topic, with each of its partitions once.
     Once,

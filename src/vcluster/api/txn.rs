@@ -1,5 +1,5 @@
-//! What producers do in transactions: AddPartitionsToTxn, AddOffsetsToTxn, EndTxn and TxnOffsetCommit. Transactional ids
-//! are namespaced on the physical cluster, as groups are.
+//! Requests of producers in transactions: AddPartitionsToTxn, AddOffsetsToTxn, EndTxn and TxnOffsetCommit.
+//! Transactional ids are namespaced on the physical cluster, as groups are.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,4 +1,4 @@
-//! What administrators ask about transactions: DescribeTransactions, ListTransactions, DescribeProducers, and
+//! Requests of administrators about transactions: DescribeTransactions, ListTransactions, DescribeProducers, and
 //! WriteTxnMarkers, which ends one that hangs.
 
 use klamm_raft::model::{Operation, TopicName};

@@ -13,13 +13,13 @@ static KNOWN: LazyLock<HashSet<&'static str>> = LazyLock::new(|| include_str!("w
 /// With one of these words a number may be the id of a physical broker.
 const NUMBERED: [&str; 5] = ["broker", "brokers", "node", "controller", "replica"];
 
-/// What begins a text that counts brokers, and names none.
+/// The beginning of a text that counts brokers, and names none.
 const COUNTED: &str = "Unable to replicate the partition ";
 
 /// The longest number that is told.
 const MAX_DIGITS: usize = 9;
 
-/// What a name may hold beside letters and digits, and what of that ends a sentence, not a name.
+/// The characters that a name may hold beside letters and digits, and those of them that end a sentence, not a name.
 const MARKS: [char; 4] = ['.', ':', '-', '_'];
 const ENDS: [char; 3] = ['.', ':', '-'];
 
@@ -56,7 +56,7 @@ fn is_of_a_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || MARKS.contains(&c)
 }
 
-/// What a client calls it, if it is certainly the name of a topic. Where topics are not all known, every text could be
+/// The client's name for it, if it is certainly the name of a topic. Where topics are not all known, every text could be
 /// one.
 fn name_of(names: &Names, physical: &str) -> Option<String> {
     match names.by_physical_name(physical) {

@@ -18,7 +18,7 @@ const POLICY: &str = "/v1/event-gateways/{gatewayId}/listeners/{listenerId}/poli
 
 type NewOperation = fn(&'static str, &'static str, &'static str) -> Operation;
 
-/// What is there in that other product, and is never done here.
+/// The operations that are there in that other product, and are never done here.
 const REFUSED: [(NewOperation, &str, &str); 7] = [
     (Operation::post, ALL, "createEventGatewayListener"),
     (Operation::put, ONE, "changeEventGatewayListener"),

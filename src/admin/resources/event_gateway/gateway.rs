@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::ids::Ids;
 use crate::admin::resources::utc::utc;
 
-/// What it is called, and what it could always be called in place of its id.
+/// The name of the gateway, and the name that it could always have in place of its id.
 pub(crate) const NAME: &str = "default";
 
 /// The gateway as it is shown.

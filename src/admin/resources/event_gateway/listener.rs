@@ -21,7 +21,8 @@ pub(crate) struct ShownListener {
     ports: [Port; 1],
     created_at: String,
     updated_at: String,
-    /// What clients may speak, as they call it. Where there are several, the methods of their virtual cluster decide.
+    /// The protocols that clients may speak, as they call them. Where there are several, the methods of their virtual
+    /// cluster decide.
     security_protocols: Vec<&'static str>,
 }
 
@@ -70,7 +71,7 @@ pub(crate) fn show(listener: &ListenerConfig, ids: &Ids, since: &str) -> ShownLi
     }
 }
 
-/// What happens to connections of a listener, in the order in which it does: TLS, then the way to a virtual cluster.
+/// The policies for connections of a listener, in the order in which they apply: TLS, then the way to a virtual cluster.
 pub(crate) fn policies(listener: &ListenerConfig, state: &State, ids: &Ids, since: &str) -> Vec<ShownPolicy> {
     let policy = |id: uuid::Uuid, kind, name: String, config| ShownPolicy {
         id: id.to_string(),

@@ -66,7 +66,7 @@ pub(super) struct ClaimsMapping {
     scope: String,
 }
 
-/// What a token must say.
+/// The conditions that a token must meet.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Validate {
@@ -129,7 +129,7 @@ fn scope() -> String {
     "scope".to_owned()
 }
 
-/// The same list in the gateway's own words, and how its providers were written.
+/// The list of methods in the gateway's own words, and how its providers were written.
 pub(super) fn translate(
     list: Vec<Authentication>,
     providers: &Providers,
@@ -235,7 +235,7 @@ fn listed(providers: &Providers) -> String {
     }
 }
 
-/// What is the same by another name.
+/// The method that has another name here.
 fn simple(authentication: Authentication) -> Option<MethodSpec> {
     Some(match authentication {
         Authentication::Anonymous {} => MethodSpec::Anonymous {},

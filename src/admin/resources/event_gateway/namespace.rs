@@ -49,7 +49,7 @@ enum Selector<N> {
     },
 }
 
-/// What somebody wants to hear of a clash.
+/// The way in which somebody wants to hear of a clash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ConflictSpec {
@@ -90,7 +90,7 @@ struct Group {
 }
 
 impl Namespace {
-    /// The same in the gateway's own words; the groups of the selectors go into the notes.
+    /// The namespace in the gateway's own words; the groups of the selectors go into the notes.
     pub(super) fn translate(self, notes: &mut Notes) -> Result<NamespaceSpec, Invalid> {
         let Additional {
             topics,

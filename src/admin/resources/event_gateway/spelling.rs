@@ -1,7 +1,7 @@
 //! Messages about a virtual cluster in the words of event gateways: whoever wrote `dns_label` is not told of
 //! `spec.dnsLabel`.
 
-/// What does not follow the rule that `spec.` goes and capitals become underscores.
+/// The fields that do not follow the rule that `spec.` goes and capitals become underscores.
 const OTHERS: [(&str, &str); 4] = [
     ("metadata.name", "name"),
     ("spec.aclEnabled", "acl_mode"),
@@ -9,7 +9,7 @@ const OTHERS: [(&str, &str); 4] = [
     ("spec.type", "type"),
 ];
 
-/// The same text, and the first field that it names.
+/// The text in the other spelling, and the first field that it names.
 pub(in crate::admin) fn spelled(text: &str) -> (String, Option<String>) {
     let mut out = String::with_capacity(text.len());
     let mut first = None;

@@ -115,7 +115,7 @@ pub(crate) struct ShownVcluster {
     bootstrap_servers: String,
 }
 
-/// What is around a virtual cluster.
+/// The surroundings of a virtual cluster.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) state: &'a State,
@@ -142,7 +142,7 @@ impl EventGatewayVcluster {
         &self.name
     }
 
-    /// The same resource in the gateway's own words, and what is written with it. `there` is what is changed.
+    /// The resource in the gateway's own words, and what is written with it. `there` is what is changed.
     pub(crate) fn translate(
         self,
         around: Surroundings<'_>,
@@ -216,7 +216,7 @@ fn listed(around: Surroundings<'_>) -> String {
     all.collect::<Vec<_>>().join(", ")
 }
 
-/// What a virtual cluster without a namespace shows: what it showed before, or everything.
+/// The topics that a virtual cluster without a namespace shows: those that it showed before, or all.
 fn let_in_by(there: Option<&VclusterState>) -> Selectors {
     let texts =
         |selectors: &BTreeSet<NameSelector>| selectors.iter().map(ToString::to_string).collect::<Vec<_>>();

@@ -1,9 +1,9 @@
-//! The Terraform provider of the same product (github.com/conduktor/terraform-provider-conduktor): Go structs that JSON is
-//! read into, and a comparison of what was planned with what is answered.
+//! The Terraform provider of the same product (github.com/conduktor/terraform-provider-conduktor): Go structs that JSON
+//! is read into, and a comparison of what was planned with what is answered.
 
 use super::*;
 
-/// What it sends with every request.
+/// The header that it sends with every request.
 const CLIENT: (&str, &str) = ("X-CDK-CLIENT", "TF/0.0.1");
 
 async fn send(gateway: &Arc<Gateway>, method: Method, path: &str, body: &Value) -> Reply {
@@ -182,7 +182,7 @@ async fn a_refusal_names_the_field_in_its_message() {
     assert!(said.contains("the field dryRun is not known"), "{said}");
 }
 
-/// What is gone is 404, also where it is looked for in a list of a virtual cluster that is gone.
+/// A resource that is gone is 404, also where it is looked for in a list of a virtual cluster that is gone.
 #[actix_web::test]
 async fn what_is_gone_is_not_found() {
     let gateway = Gateway::new();
@@ -200,7 +200,7 @@ fn virtual_cluster(name: &str, spec: Value) -> Value {
     json!({ "apiVersion": "gateway/v2", "kind": "VirtualCluster", "metadata": { "name": name }, "spec": spec })
 }
 
-/// What was planned must be what is answered, field by field; what is shown and was not planned is a difference, too,
+/// The answer must be what was planned, field by field; what is shown and was not planned is a difference, too,
 /// unless it is a field that the gateway fills.
 #[actix_web::test]
 async fn what_it_puts_is_what_it_gets() {

@@ -19,7 +19,7 @@ use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
 use crate::wire::{Detail, Item, Message, Node, Tape, Value, WireError, field, walk_response};
 
-/// What the home is asked about the member that commits.
+/// The check of the member that commits, which the home is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Check {
     by: CheckBy,
@@ -238,7 +238,7 @@ impl Check {
     }
 }
 
-/// What the error of a heartbeat is for a commit. One that asks to join again does not keep from committing, and a group
+/// The error of a commit for that of a heartbeat. One that asks to join again does not keep from committing, and a group
 /// that is not there yet takes offsets.
 fn of_heartbeat(error: i64) -> Option<ErrorCode> {
     const NONE: i64 = 0;

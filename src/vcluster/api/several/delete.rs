@@ -23,7 +23,7 @@ pub(super) enum Deletion {
     Elsewhere(Elsewhere),
 }
 
-/// What is known once the home has answered.
+/// The state of a deletion once the home has answered.
 #[derive(Debug)]
 pub(super) struct Elsewhere {
     answer: Segments,

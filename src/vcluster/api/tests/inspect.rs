@@ -1,4 +1,4 @@
-//! What can be seen of the cluster: pages of topics, log directories, the quorum, resources with a configuration.
+//! Inspection of the cluster: pages of topics, log directories, the quorum, resources with a configuration.
 
 use kafka_protocol::messages::describe_log_dirs_response::{DescribeLogDirsResult, DescribeLogDirsTopic};
 use kafka_protocol::messages::describe_quorum_response::{

@@ -18,8 +18,8 @@ use crate::wire::Class;
 use crate::wire::tests::sample::{Value, planted_request, planted_response};
 use klamm_raft::model::Operation;
 
-/// Those that change topics, end transactions, are between brokers or tell of all of them: a Partner's are somebody else's,
-/// whatever the rights.
+/// Those that change topics, end transactions, are between brokers or tell of all of them: a Partner's are somebody
+/// else's, whatever the rights.
 const KEPT_BACK: [&str; 14] = [
     "CreateTopics",
     "DeleteTopics",
@@ -39,7 +39,7 @@ const KEPT_BACK: [&str; 14] = [
 
 /// Those whose requests hold bytes that are nobody's but the clients' own.
 const WITH_OWN_BYTES: [&str; 2] = ["JoinGroup", "SyncGroup"];
-/// What a client measures is any bytes.
+/// The API whose bytes may be anything: they are what a client measures.
 const WITH_ANY_BYTES: &str = "PushTelemetry";
 
 /// Every API that brokers answer.
@@ -119,7 +119,7 @@ fn plant_plain(class: Class, random: usize) -> Option<Value> {
     }
 }
 
-/// What a request leaves behind for its answer, if all of it goes upstream and is answered.
+/// The pending part of a request, if all of it goes upstream and is answered.
 fn pending(world: &World, key: (i16, i16), seed: u64) -> Option<Pending> {
     let frame = planted_request(key, seed, plant_plain);
     let plan = planned_with_patterns(world, frame.into()).plan;
@@ -216,7 +216,7 @@ fn assert_nothing_leaves(world: World, plant: fn(Class, usize) -> Option<Value>,
     assert!(lengths > 100_000, "the answers are not all empty");
 }
 
-/// What clients may not make a broker see: other topics' names and ids, replica ids, transactional ids.
+/// The values that clients may not make a broker see: other topics' names and ids, replica ids, transactional ids.
 pub(super) fn plant_request(class: Class, random: usize) -> Option<Value> {
     let planted = match class {
         Class::TopicName => text(&["orders", "s3cret-topic", "int-orders"], random),

@@ -326,7 +326,7 @@ fn fetch_group(group: &str, topics: Option<&[&str]>) -> OffsetFetchRequestGroup 
         .with_topics(topics)
 }
 
-/// What a broker has for every group.
+/// The topics that a broker has for every group.
 const STORED: [&str; 3] = ["int-orders", "int-bills", "int-foreign"];
 
 fn fetched(version: i16, request: &OffsetFetchRequest, error: i16) -> OffsetFetchResponse {

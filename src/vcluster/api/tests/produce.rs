@@ -49,7 +49,7 @@ fn produce(world: &World, version: i16, topics: &[&str]) -> ProduceRequest {
         .with_topic_data(topic_data.collect())
 }
 
-/// What the broker sees of a topic: name or id.
+/// The topic as the broker sees it: name or id.
 fn seen(topic: &TopicProduceData) -> String {
     match topic.name.0.as_str() {
         "" if topic.topic_id == physical_id("int-orders") => "int-orders".into(),

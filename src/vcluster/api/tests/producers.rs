@@ -67,7 +67,7 @@ fn produce(batches: &[Bytes]) -> ProduceRequest {
         .with_topic_data(vec![topic])
 }
 
-/// What a broker is sent of a request: its check sums are right.
+/// The request that a broker is sent: its check sums are right.
 fn written(world: &World, request: &ProduceRequest) -> Vec<Bytes> {
     let mut written = Vec::new();
     world.ask(9, request).forwarded(|request: ProduceRequest| {

@@ -47,7 +47,7 @@ fn versions_are_announced_in_every_version() {
     }
 }
 
-/// What a client says of itself from version 3 on.
+/// The software that a client names from version 3 on.
 fn of_software(name: &str, version: &str) -> ApiVersionsRequest {
     ApiVersionsRequest::default()
         .with_client_software_name(text(name))

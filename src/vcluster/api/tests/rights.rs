@@ -1,5 +1,6 @@
-//! A sweep over every API in every version: what an account without any right, and with each single right, makes go upstream
-//! or change. `rights.txt` has it as it is; whoever changes that file says that rights are to mean something else.
+//! A sweep over every API in every version: what an account without any right, and with each single right, makes go
+//! upstream or change. `rights.txt` has it as it is; whoever changes that file says that rights are to mean something
+//! else.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -29,7 +30,7 @@ const SEEDS: u64 = 16;
 /// In it a list of all topics goes on behind the one that the client names.
 const WITH_A_CURSOR: &str = "DescribeTopicPartitions";
 
-/// What planted names are called by brokers.
+/// The physical names of those that are planted.
 const NAMES: [&str; 4] = ["int-orders", "s3cret-topic", "s3cret-transaction", "partner:app"];
 
 /// Each on everything of its kind.
@@ -103,7 +104,7 @@ pub(super) fn plant_own(class: Class, random: usize) -> Option<Value> {
     Some(Value::Text(name.to_owned()))
 }
 
-/// What has an effect outside of this node: requests to brokers, and changes of the replicated state.
+/// An effect outside of this node: requests to brokers, and changes of the replicated state.
 enum Effect {
     Sent(Permit, Vec<u8>),
     Change,

@@ -45,7 +45,7 @@ fn is_main(cluster: &ClusterId) -> bool {
     cluster.as_str() == "main"
 }
 
-/// What a broker of a cluster knows of its topics.
+/// The metadata that a broker of a cluster gives.
 fn metadata(cluster: &ClusterId) -> CallResult {
     let topic = if is_main(cluster) {
         "int-orders"
@@ -275,8 +275,8 @@ fn a_cluster_is_asked_for_offsets_of_its_own_topics_alone() {
     assert_eq!(errors, [0, COORDINATOR_NOT_AVAILABLE]);
 }
 
-/// Deletes offsets of `topics` of group `app`; what the home, and where `returns` is, say of the group. Gives the error of
-/// the whole and of each topic.
+/// Deletes offsets of `topics` of group `app`; what the home, and where `returns` is, say of the group. Gives the error
+/// of the whole and of each topic.
 fn delete_offsets(
     world: &World,
     topics: &[&str],

@@ -1,4 +1,5 @@
-//! What brokers ask of each other about share groups: as it is through the whole physical cluster, refused in a Partner.
+//! Requests of brokers to each other about share groups: as it is through the whole physical cluster, refused in a
+//! Partner.
 
 use klamm_raft::model::Operation::{Alter, ClusterAction};
 

@@ -63,7 +63,7 @@ fn ask(world: &World, api: (i16, i16), request: &Item) -> Plan {
     .plan
 }
 
-/// What the request says when it is sent on, and what the client gets for the answer.
+/// Sends a request; gives what goes on to the broker, and what the client gets for the answer.
 fn exchange<T, U>(
     (world, api): (&World, (i16, i16)),
     request: &Item,

@@ -216,7 +216,7 @@ fn addresses_of_brokers_are_not_changed_here() {
     assert_eq!(sent(&world, &rate), [Some("1000".to_owned())]);
 }
 
-/// What a group of a later release may have could be the name of a topic.
+/// A configuration of groups of a later release could be the name of a topic.
 #[test]
 fn a_tenant_configures_of_groups_what_groups_have() {
     let key = "errors.deadletterqueue.topic.name";

@@ -1,4 +1,4 @@
-//! What transactional producers ask, in the lowest and the highest version of each API and where something changes.
+//! Requests of transactional producers, in the lowest and the highest version of each API and where something changes.
 
 use kafka_protocol::messages::add_partitions_to_txn_request::{
     AddPartitionsToTxnTopic, AddPartitionsToTxnTransaction,

@@ -1,4 +1,4 @@
-//! What administrators ask about transactions.
+//! Requests of administrators about transactions.
 
 use kafka_protocol::messages::describe_producers_request::TopicRequest;
 use kafka_protocol::messages::describe_producers_response::{

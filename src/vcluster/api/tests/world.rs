@@ -45,7 +45,7 @@ pub(super) const SECRETS: [&str; 7] = [
     "partner:",
 ];
 
-/// What producer ids of this world are marked with.
+/// The mark of producer ids of this world.
 pub(super) const MARK: u32 = 3;
 
 pub(super) const CORRELATION_ID: i32 = 0x0bad_cafe;
@@ -61,7 +61,7 @@ pub(super) struct World {
     pub(super) is_busy: bool,
 }
 
-/// What became of a request.
+/// The result of a request.
 pub(super) struct Asked<'a, Q: Request> {
     pub(super) planned: Planned,
     world: &'a World,
@@ -127,8 +127,9 @@ impl World {
         world.of_kind(VclusterKind::Passthrough)
     }
 
-    /// What of the physical cluster begins with `int-`, which is hidden, the alias `bought`, which stands for `elsewhere`,
-    /// and `shared`, a group and a topic that are let in; the topic is not there.
+    /// A Standard virtual cluster: all of the physical cluster that begins with `int-`, which is hidden, the alias
+    /// `bought`, which stands for `elsewhere`, and `shared`, a group and a topic that are let in; the topic is not
+    /// there.
     pub(super) fn standard() -> Self {
         let mut world = Self::new();
         world.state.spec.kind = VclusterKind::Standard(Standard {
@@ -150,7 +151,8 @@ impl World {
         world
     }
 
-    /// The same with `returns`, which is `int-foreign` on another physical cluster, whose broker 101 is virtual broker 5.
+    /// The world with `returns`, which is `int-foreign` on another physical cluster, whose broker 101 is virtual broker
+    /// 5.
     pub(super) fn over_two() -> Self {
         let mut world = Self::new();
         let other: ClusterId = "clusterB".parse().unwrap();
@@ -178,21 +180,21 @@ impl World {
         world
     }
 
-    /// The same as a virtual cluster of another kind.
+    /// The world as a virtual cluster of another kind.
     pub(super) fn of_kind(mut self, kind: VclusterKind) -> Self {
         self.state.spec.kind = kind;
         self.compile();
         self
     }
 
-    /// The same with ACLs disabled.
+    /// The world with ACLs disabled.
     pub(super) fn with_acls_disabled(mut self) -> Self {
         self.state.spec.acl_enabled = false;
         self.compile();
         self
     }
 
-    /// The same before its first alias.
+    /// The world before its first alias.
     pub(super) fn without_home() -> Self {
         let mut world = Self::new();
         world.state.home = None;
@@ -204,7 +206,7 @@ impl World {
         world
     }
 
-    /// The same with other ids of brokers: two with slots, and one without.
+    /// The world with other ids of brokers: two with slots, and one without.
     pub(super) fn with_broker_ids(mut self, id: impl Fn(u8) -> i32) -> Self {
         let slots = std::mem::take(&mut self.state.brokers);
         for ((key, slot), low) in slots.into_iter().zip(0..) {
@@ -220,7 +222,7 @@ impl World {
         self
     }
 
-    /// The same once it was seen that a physical topic was deleted.
+    /// The world once it was seen that a physical topic was deleted.
     pub(super) fn without_topic(mut self, physical: &str) -> Self {
         for topology in self.topologies.values_mut() {
             Arc::make_mut(&mut Arc::make_mut(topology).topics).retain(|name, _| name.as_str() != physical);
@@ -313,7 +315,7 @@ impl World {
         self.ask_frame(version, encode_request(version, request), attempt)
     }
 
-    /// The same with the bytes of a request.
+    /// Asks with the bytes of a request.
     pub(super) fn ask_frame<Q: Request>(&self, version: i16, frame: Bytes, attempt: Attempt) -> Asked<'_, Q> {
         let plan = |frame: Bytes, attempt| {
             let mut subscriptions = self.subscriptions.borrow_mut();
@@ -424,7 +426,7 @@ impl<Q: Request> Asked<'_, Q> {
         self.gathered_and_counted(broker).0
     }
 
-    /// The same, with Kafka's names of the errors that are counted as the gateway's own.
+    /// Gathers, and gives Kafka's names of the errors that are counted as the gateway's own.
     pub(super) fn gathered_and_counted(
         self,
         mut broker: impl FnMut(&To, &Segments) -> CallResult,
@@ -461,7 +463,7 @@ impl<Q: Request> Asked<'_, Q> {
         (*command, decode_response::<Q>(self.version, &answer))
     }
 
-    /// What was refused, as `Operation Type name`.
+    /// The denials, as `Operation Type name`.
     pub(super) fn denied(&self) -> Vec<String> {
         let listed = self.planned.denied.listed.iter();
         listed
@@ -488,7 +490,7 @@ pub(super) fn assert_no_secret(frame: &Segments) {
     assert_without(frame, &SECRETS);
 }
 
-/// The same where names are no secret.
+/// Asserts that no address is told, where names are no secret.
 fn assert_no_address(frame: &Segments) {
     assert_without(frame, &["broker.internal", "physicalClusterId"]);
 }

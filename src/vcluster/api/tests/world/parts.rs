@@ -1,4 +1,4 @@
-//! What the small virtual cluster is made of: its state, its physical clusters, and what a view of it is compiled from.
+//! The parts of the small virtual cluster: its state, its physical clusters, and what a view of it is compiled from.
 
 use super::*;
 
