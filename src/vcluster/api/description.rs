@@ -195,7 +195,7 @@ impl Versions {
         }
     }
 
-    /// The same versions, of which clients are told that they begin with this one.
+    /// Has clients be told that the versions begin with this one.
     pub(super) const fn announced_from(self, version: i16) -> Self {
         Self {
             announced_from: Some(version),
