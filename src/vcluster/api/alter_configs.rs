@@ -3,12 +3,12 @@
 
 use super::ask::{Ask, Stop, Verdict};
 use super::back::{Back, BadAnswer};
-use super::config_reader;
+use super::config_reader::{self, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use super::config_values::{self, PLACES, Physical};
 use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::{ErrorCode, NOT_OWNED};
 use super::items::{self, Sieve};
-use super::resources::{self, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
+use super::resources;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;

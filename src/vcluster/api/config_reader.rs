@@ -1,8 +1,14 @@
 //! Which configurations a reader may see: those that are on a list. Values of others may hold addresses, paths, names of
 //! listeners or ids of physical brokers. `docs/PROTOCOL.md` names them, and says what becomes of their values.
 
-use super::resources::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use crate::vcluster::rename::Names;
+
+// Kafka's numbers of the kinds of resources that have configurations.
+pub(super) const TOPIC: i64 = 2;
+pub(super) const BROKER: i64 = 4;
+pub(super) const BROKER_LOGGER: i64 = 8;
+pub(super) const CLIENT_METRICS: i64 = 16;
+pub(super) const GROUP: i64 = 32;
 
 /// Configurations of brokers that tell a client what it may do and what its topics and groups begin with. Sorted.
 const OF_BROKERS: [&str; 29] = [

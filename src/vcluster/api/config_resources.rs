@@ -2,9 +2,10 @@
 
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
+use super::config_reader::CLIENT_METRICS;
 use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
 use super::error_code::ErrorCode;
-use super::resources::{self, CLIENT_METRICS};
+use super::resources;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;

@@ -2,14 +2,12 @@
 
 use super::ask::{Ask, Others, Stop, Verdict};
 use super::back::{Back, BadAnswer};
+use super::config_reader::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use super::description::{
     Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way, Whom,
 };
 use super::error_code::{ErrorCode, denial, naming_error};
-use super::resources::{
-    BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC, judge_group, keep_shown, kind_of, physical_name,
-    to_virtual,
-};
+use super::resources::{judge_group, keep_shown, kind_of, physical_name, to_virtual};
 use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedConfig, Then};
 use crate::vcluster::plan::Plan;

@@ -3,18 +3,12 @@
 
 use super::ask::Ask;
 use super::back::Back;
-use super::config_reader::ConfigReader;
+use super::config_reader::{BROKER, BROKER_LOGGER, CLIENT_METRICS, ConfigReader, GROUP, TOPIC};
 use super::config_values::{self, PLACES, PLACES_OF_TOPOLOGIES};
 use super::error_code::ErrorCode;
 use super::group;
 use crate::wire::{Edits, Node, field};
 use klamm_raft::model::Operation;
-
-pub(super) const TOPIC: i64 = 2;
-pub(super) const BROKER: i64 = 4;
-pub(super) const BROKER_LOGGER: i64 = 8;
-pub(super) const CLIENT_METRICS: i64 = 16;
-pub(super) const GROUP: i64 = 32;
 
 /// The kind of a resource of a message.
 pub(super) fn kind_of(node: Node<'_>) -> i64 {
