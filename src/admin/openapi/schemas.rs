@@ -4,18 +4,6 @@ use serde_json::{Map, Value, json};
 
 use super::event_gateways;
 
-pub(super) const NAMES: &str = "^[a-zA-Z0-9._-]+$";
-pub(super) const ACCOUNTS: &str = "^[a-zA-Z0-9_-]{3,64}$";
-
-pub(super) fn text(pattern: &str) -> Value {
-    json!({ "type": "string", "pattern": pattern })
-}
-
-/// The name of an account as Kafka takes it.
-fn any_account() -> Value {
-    json!({ "type": "string", "minLength": 1, "maxLength": 249 })
-}
-
 /// All schemas, by name.
 pub(super) fn schemas() -> Map<String, Value> {
     let mut schemas = Map::new();
@@ -71,26 +59,4 @@ pub(super) fn schemas() -> Map<String, Value> {
     );
     event_gateways::add_schemas(&mut schemas);
     schemas
-}
-
-pub(super) fn principals() -> Value {
-    json!({
-        "type": "array",
-        "description": "Of sasl_plain with the mediation terminate: users beside the service accounts with their tokens.",
-        "items": {
-            "type": "object",
-            "required": ["username"],
-            "additionalProperties": false,
-            "properties": {
-                "username": any_account(),
-                "password": {
-                    "type": "string",
-                    "writeOnly": true,
-                    "description": "A text, or ${env['NAME']}: a variable of the node that takes the request, which begins \
-                                    with KLAMM_SECRET_ or is listed in klamm.env.allow there. Who is in \
-                                    the list already keeps the password if none is given.",
-                },
-            },
-        },
-    })
 }

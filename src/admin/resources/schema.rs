@@ -20,6 +20,8 @@ pub(in crate::admin) const ACCOUNTS: &str =
     r"^[^\x00-\x1f\x7f-\x9f\s](?:[^\x00-\x1f\x7f-\x9f]{0,247}[^\x00-\x1f\x7f-\x9f\s])?$";
 /// Labels of host names.
 pub(in crate::admin) const DNS_LABELS: &str = "^[a-z0-9](?:[a-z0-9-]{0,49}[a-z0-9])?$";
+/// The pattern of values of labels.
+pub(in crate::admin) const LABELS: &str = "^[a-zA-Z0-9](?:[a-zA-Z0-9._-]{0,61}[a-zA-Z0-9])?$";
 /// The pattern of selectors.
 pub(in crate::admin) const SELECTORS: &str = "^[a-zA-Z0-9._*?-]{1,249}$";
 /// Ids of tokens.

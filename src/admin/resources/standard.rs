@@ -10,8 +10,8 @@ use super::invalid::{Invalid, required};
 use super::object::object;
 use super::schema::{PREFIXES, SELECTORS};
 
-const HIDE_PREFIX: &str = "hide_prefix";
-const ENFORCE_PREFIX: &str = "enforce_prefix";
+pub(super) const HIDE_PREFIX: &str = "hide_prefix";
+pub(super) const ENFORCE_PREFIX: &str = "enforce_prefix";
 
 /// `spec.namespace`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -37,9 +37,9 @@ pub(in crate::admin) fn register(api: &mut Api) {
             "createEventGatewayVirtualCluster",
             "Create a virtual cluster of the type Standard",
         )
-        .takes(BodySchema::Written("EventGatewayVirtualCluster"))
+        .takes(BodySchema::read::<EventGatewayVcluster>())
         .example(example())
-        .gives(Content::One(BodySchema::Written("EventGatewayVirtualCluster")))
+        .gives(Content::One(BodySchema::read::<EventGatewayVcluster>()))
         .with_status("201")
         .fails(&["400", "404", "409", "503"]),
         create,
@@ -50,7 +50,7 @@ pub(in crate::admin) fn register(api: &mut Api) {
             "getEventGatewayVirtualCluster",
             "Get a virtual cluster, by its id or name",
         )
-        .gives(Content::One(BodySchema::Written("EventGatewayVirtualCluster")))
+        .gives(Content::One(BodySchema::read::<EventGatewayVcluster>()))
         .fails(&["404", "503"]),
         get,
     );
@@ -60,9 +60,9 @@ pub(in crate::admin) fn register(api: &mut Api) {
             "changeEventGatewayVirtualCluster",
             "Change a virtual cluster; its name and its destination stay",
         )
-        .takes(BodySchema::Written("EventGatewayVirtualCluster"))
+        .takes(BodySchema::read::<EventGatewayVcluster>())
         .example(example())
-        .gives(Content::One(BodySchema::Written("EventGatewayVirtualCluster")))
+        .gives(Content::One(BodySchema::read::<EventGatewayVcluster>()))
         .fails(&["400", "404", "409", "503"]),
         change,
     );

@@ -3,29 +3,38 @@
 use std::collections::BTreeMap;
 
 use klamm_raft::model::{AliasTopic, Beside, ClusterId, Conflict, TopicName, VclusterState, WrittenAlias};
+use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::namespace::ConflictSpec;
 use crate::admin::resources::invalid::{Invalid, required};
+use crate::admin::resources::schema::TOPICS;
 
 /// One alias as it is put.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TopicAlias {
+    #[schemars(regex(pattern = TOPICS))]
     alias: String,
     /// The name on the physical cluster.
+    #[schemars(regex(pattern = TOPICS))]
     topic: String,
-    /// An alias is there for everybody.
+    /// Empty: an alias is there for everybody.
     #[serde(default)]
+    #[schemars(length(max = 0))]
     condition: String,
     #[serde(default)]
     conflict: Option<ConflictSpec>,
-    /// An instruction, and nothing that the alias has: it is not shown.
+    /// Lets an alias that is there stand for another topic; without it that is a 409, which says what each group would do. It is
+    /// not shown.
     #[serde(default)]
+    #[schemars(extend("writeOnly" = true))]
     repoint: bool,
     /// Filled by the gateway, and not read.
     #[serde(rename = "backend_cluster", default)]
+    #[schemars(with = "String", extend("readOnly" = true))]
     _backend_cluster: Option<IgnoredAny>,
 }
 

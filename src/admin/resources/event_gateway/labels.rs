@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::admin::resources::invalid::Invalid;
 
-const MAX_DESCRIPTION_CHARS: usize = 512;
+pub(super) const MAX_DESCRIPTION_CHARS: usize = 512;
 const MAX_LABELS: usize = 50;
 const MAX_LABEL_BYTES: usize = 63;
 

@@ -1,15 +1,18 @@
 //! How clients say who they are, in the words of event gateways: another spelling of the same methods.
 
 use klamm_raft::model::{ProviderName, WrittenOauth};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::resources::authentication::{ClaimsSpec, MediationSpec, MethodSpec, RuleSpec};
 use crate::admin::resources::invalid::Invalid;
+use crate::admin::resources::object::{object, object_or_null, objects};
 use crate::admin::resources::principals::PrincipalSpec;
 use crate::admin::services::{ProviderFacts, Providers};
 
 /// Which hash function SCRAM takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Algorithm {
     Sha256,
@@ -17,7 +20,8 @@ pub(super) enum Algorithm {
 }
 
 /// One way for clients to say who they are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 #[expect(
     clippy::large_enum_variant,
@@ -26,8 +30,9 @@ pub(super) enum Algorithm {
 pub(super) enum Authentication {
     Anonymous {},
     SaslPlain {
+        #[schemars(extend("enum" = ["terminate", "passthrough"]))]
         mediation: MediationSpec,
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "objects")]
         principals: Vec<PrincipalSpec>,
     },
     /// Without an algorithm: both.
@@ -35,6 +40,7 @@ pub(super) enum Authentication {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         algorithm: Option<Algorithm>,
         #[serde(default = "passthrough")]
+        #[schemars(extend("enum" = ["terminate", "passthrough"]))]
         mediation: MediationSpec,
     },
     OauthBearer {
@@ -42,11 +48,23 @@ pub(super) enum Authentication {
         /// An entry of the operator's configuration; without it, the one with the keys and the issuer that are named.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         provider: Option<String>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object_or_null"
+        )]
         claims_mapping: Option<ClaimsMapping>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(
+            default,
+            skip_serializing_if = "Option::is_none",
+            deserialize_with = "object_or_null"
+        )]
         jwks: Option<JwksSpec>,
-        #[serde(default, skip_serializing_if = "Validate::is_absent")]
+        #[serde(
+            default,
+            skip_serializing_if = "Validate::is_absent",
+            deserialize_with = "object"
+        )]
         validate: Validate,
     },
     ClientCertificate {
@@ -57,7 +75,8 @@ pub(super) enum Authentication {
     },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ClaimsMapping {
     #[serde(default = "sub")]
@@ -67,16 +86,17 @@ pub(super) struct ClaimsMapping {
 }
 
 /// The conditions that a token must meet.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Validate {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "objects")]
     audiences: Vec<Audience>,
     #[serde(skip_serializing_if = "Option::is_none")]
     issuer: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     required_scopes: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "objects")]
     rules: Vec<RuleSpec>,
 }
 
@@ -87,7 +107,8 @@ impl Validate {
 }
 
 /// Where the keys of tokens are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(deny_unknown_fields)]
 pub(super) struct JwksSpec {
     endpoint: String,
@@ -107,7 +128,8 @@ fn cache_expiration() -> String {
     "1h".to_owned()
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Audience {
     name: String,

@@ -3,27 +3,38 @@
 use std::collections::BTreeSet;
 
 use klamm_raft::model::{Conflict, NameSelector, Notes, SelectorForm, SelectorGroup};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::admin::resources::invalid::{Invalid, required};
-use crate::admin::resources::standard::{NamespaceSpec, Selectors};
+use crate::admin::resources::object::{object, objects};
+use crate::admin::resources::schema::{PREFIXES, SELECTORS};
+use crate::admin::resources::standard::{ENFORCE_PREFIX, HIDE_PREFIX, NamespaceSpec, Selectors};
 
 /// Which names of the physical cluster are its own, and which others it shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Namespace {
+    #[schemars(extend("enum" = [HIDE_PREFIX, ENFORCE_PREFIX]))]
     mode: String,
+    #[schemars(regex(pattern = PREFIXES))]
     prefix: String,
-    #[serde(default, skip_serializing_if = "Additional::is_absent")]
+    #[serde(
+        default,
+        skip_serializing_if = "Additional::is_absent",
+        deserialize_with = "object"
+    )]
     additional: Additional,
 }
 
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(deny_unknown_fields, default)]
 struct Additional {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "objects")]
     topics: Vec<Selector<Backend>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "objects")]
     consumer_groups: Vec<Selector<Group>>,
 }
 
@@ -34,15 +45,18 @@ impl Additional {
 }
 
 /// Names by a pattern, or one by one. A clash is refused here, whatever is wanted to be heard of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 enum Selector<N> {
     Glob {
+        #[schemars(regex(pattern = SELECTORS))]
         glob: String,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         conflict: Option<ConflictSpec>,
     },
     ExactList {
+        #[serde(deserialize_with = "objects", bound(deserialize = "N: Deserialize<'de>"))]
         exact_list: Vec<N>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         conflict: Option<ConflictSpec>,
@@ -50,7 +64,8 @@ enum Selector<N> {
 }
 
 /// The way in which somebody wants to hear of a clash.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum ConflictSpec {
     Warn,
@@ -76,16 +91,20 @@ impl From<Conflict> for ConflictSpec {
 }
 
 /// The name of a topic.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(deny_unknown_fields)]
 struct Backend {
+    #[schemars(regex(pattern = SELECTORS))]
     backend: String,
 }
 
 /// The name of a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(deny_unknown_fields)]
 struct Group {
+    #[schemars(regex(pattern = SELECTORS))]
     value: String,
 }
 

@@ -7,25 +7,29 @@ use klamm_raft::model::{
     Beside, ClusterId, MAIN_CLUSTER, NameSelector, Namespace as OwnNames, State, VclusterKind, VclusterName,
     VclusterState,
 };
+use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::aliases::{self, ShownAlias, TopicAlias};
 use super::ids::{self, Ids};
-use super::labels;
+use super::labels::{self, MAX_DESCRIPTION_CHARS};
 use super::method::{self, Authentication};
 use super::namespace::Namespace;
 use crate::admin::resources::Spelling;
 use crate::admin::resources::invalid::{Invalid, required};
 use crate::admin::resources::limits::LimitsSpec;
+use crate::admin::resources::object::{object, object_or_null, objects, objects_or_null};
+use crate::admin::resources::schema::{ACCOUNTS, CONFIGURED, LABELS, VCLUSTERS};
 use crate::admin::resources::standard::Selectors;
 use crate::admin::resources::utc::utc;
 use crate::admin::resources::virtual_cluster::{self, Managers, PutSpec, VirtualClusterResource};
 use crate::admin::services::Providers;
 
 /// Whether ACLs decide.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(rename_all = "snake_case")]
 enum AclMode {
     EnforceOnGateway,
@@ -33,12 +37,15 @@ enum AclMode {
 }
 
 /// A physical cluster, by its id or its name.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(deny_unknown_fields, default)]
 struct Destination {
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = CONFIGURED))]
     id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = CONFIGURED))]
     name: Option<String>,
 }
 
@@ -48,41 +55,59 @@ impl ShownVcluster {
     }
 }
 
-/// A virtual cluster as it is put. What only the gateway fills may be there, and is not read.
-#[derive(Debug, Deserialize)]
+/// A virtual cluster. What only the gateway fills may be there when it is put, and is not read.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "EventGatewayVirtualCluster")]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventGatewayVcluster {
+    #[schemars(regex(pattern = VCLUSTERS))]
     name: String,
     #[serde(default)]
+    #[schemars(length(max = MAX_DESCRIPTION_CHARS))]
     description: Option<String>,
     #[serde(default)]
+    #[schemars(extend("additionalProperties" = { "type": "string", "pattern": LABELS }))]
     labels: Option<BTreeMap<String, String>>,
     #[serde(default)]
     dns_label: Option<String>,
-    #[serde(default)]
+    /// The physical cluster, by its id or its name; without it, main.
+    #[serde(default, deserialize_with = "object")]
     destination: Destination,
+    #[serde(deserialize_with = "objects")]
+    #[schemars(length(min = 1))]
     authentication: Vec<Authentication>,
+    /// With enforce_on_gateway everything is denied until there are super_users who manage ACLs. passthrough, if nothing is
+    /// said.
     #[serde(default)]
     acl_mode: Option<AclMode>,
     #[serde(default)]
+    #[schemars(inner(regex(pattern = ACCOUNTS)))]
     super_users: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object_or_null")]
     namespace: Option<Namespace>,
-    #[serde(default)]
+    /// Alias topics that come and go with it.
+    #[serde(default, deserialize_with = "objects_or_null")]
     topic_aliases: Option<Vec<TopicAlias>>,
     #[serde(rename = "id", default)]
+    #[schemars(with = "String", extend("format" = "uuid", "readOnly" = true))]
     _id: Option<IgnoredAny>,
     #[serde(rename = "type", default)]
+    #[schemars(with = "String", extend("enum" = ["Standard", "Partner", "Passthrough"], "readOnly" = true))]
     _kind: Option<IgnoredAny>,
     #[serde(rename = "topics", default)]
+    #[schemars(with = "Vec<String>", extend("readOnly" = true))]
     _topics: Option<IgnoredAny>,
     #[serde(rename = "consumer_groups", default)]
+    #[schemars(with = "Vec<String>", extend("readOnly" = true))]
     _consumer_groups: Option<IgnoredAny>,
     #[serde(rename = "bootstrap_servers", default)]
+    #[schemars(with = "String", extend("readOnly" = true))]
     _bootstrap_servers: Option<IgnoredAny>,
     #[serde(rename = "created_at", default)]
+    #[schemars(with = "String", extend("format" = "date-time", "readOnly" = true))]
     _created_at: Option<IgnoredAny>,
     #[serde(rename = "updated_at", default)]
+    #[schemars(with = "String", extend("format" = "date-time", "readOnly" = true))]
     _updated_at: Option<IgnoredAny>,
 }
 
