@@ -454,6 +454,69 @@ fn no_two_modules_need_each_other() {
     );
 }
 
+/// The types of product code: their name, where, and whether other modules see them.
+fn types(files: &[Source]) -> Vec<(String, String, Seen)> {
+    let tests = test_modules(files);
+    let mut found = Vec::new();
+    let product = |file: &&Source| {
+        (file.is_under("src") || file.is_under("raft/src")) && !tests.iter().any(|test| file.is_under(test))
+    };
+    for file in files.iter().filter(product) {
+        for (number, line) in file.code() {
+            // What a trait calls a type is no name of ours.
+            if line.starts_with("    type ") {
+                continue;
+            }
+            let line = line.trim_start();
+            let (visibility, rest) = match line.strip_prefix("pub") {
+                Some(rest) if rest.starts_with('(') => rest
+                    .split_once(") ")
+                    .map_or((Seen::Here, ""), |(_, rest)| (Seen::InCrate, rest)),
+                Some(rest) => (Seen::Everywhere, rest.trim_start()),
+                None => (Seen::Here, line),
+            };
+            let kinds = ["struct ", "enum ", "trait ", "type ", "union "];
+            let after = kinds.iter().find_map(|kind| rest.strip_prefix(kind));
+            if let Some(name) = after.and_then(|after| words(after).next()) {
+                found.push((name.to_owned(), format!("{}:{number}", file.path), visibility));
+            }
+        }
+    }
+    found
+}
+
+/// Who sees a type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Here,
+    InCrate,
+    Everywhere,
+}
+
+#[test]
+fn house_words_are_in_the_glossary() {
+    let page = read(&root().join("docs/ARCHITECTURE.md")).expect("the page on architecture");
+    let plain = read(&root().join("tests/tidy/plain.txt")).expect("the list of plain words");
+    let rows = page.text.lines().filter_map(|line| line.strip_prefix("| "));
+    let explained: BTreeSet<String> = rows
+        .filter_map(|row| row.split(" |").next())
+        .flat_map(|cell| cell.split(", "))
+        .map(|word| word.trim_matches('`').to_lowercase())
+        .collect();
+    let plain: BTreeSet<&str> = plain.text.lines().filter(|line| !line.starts_with('#')).collect();
+    let files = rust_files();
+    let is_one_word = |name: &str| name.len() > 1 && name.bytes().filter(u8::is_ascii_uppercase).count() == 1;
+    let unknown = types(&files)
+        .into_iter()
+        .filter(|(name, ..)| is_one_word(name))
+        .filter(|(name, ..)| !plain.contains(name.as_str()) && !explained.contains(&name.to_lowercase()))
+        .map(|(name, at, _)| format!("{name}: {at}"));
+    check(
+        "a type of one word is in the glossary of docs/ARCHITECTURE.md, or in tests/tidy/plain.txt if it means what it says:",
+        unknown.collect(),
+    );
+}
+
 #[test]
 fn a_doc_comment_begins_with_its_subject() {
     let mut offences = Vec::new();
