@@ -31,6 +31,13 @@ const OPERATIONS: [(&str, i8); 14] = [
     ("describe-tokens", 14),
     ("two-phase", 15),
 ];
+
+/// The operation of a name.
+pub(crate) fn operation_named(name: &str) -> i8 {
+    let found = OPERATIONS.iter().find(|(known, _)| *known == name);
+    found.expect("an operation").1
+}
+
 const ALL: i8 = 2;
 pub(crate) const READ: i8 = 3;
 const WRITE: i8 = 4;

@@ -1,21 +1,13 @@
 //! The rights of the gateway's own account at the broker behind it: those of "What it may do on your Kafka" in
 //! `docs/OPERATIONS.md`.
 
-use crate::settings::{ALLOW, Acl, CLUSTER, GROUP, LITERAL, PREFIXED, TOPIC, TOPICS, TRANSACTIONAL_ID};
+use crate::settings::{
+    ALLOW, Acl, CLUSTER, GROUP, LITERAL, PREFIXED, TOPIC, TOPICS, TRANSACTIONAL_ID, operation_named,
+};
 use crate::world::Kind;
 
 /// Its name and password.
 pub(crate) const LOGIN: (&str, &str) = ("gateway", "gateway-secret");
-
-const READ: i8 = 3;
-const WRITE: i8 = 4;
-const CREATE: i8 = 5;
-const DELETE: i8 = 6;
-const ALTER: i8 = 7;
-const DESCRIBE: i8 = 8;
-const CLUSTER_ACTION: i8 = 9;
-const DESCRIBE_CONFIGS: i8 = 10;
-const ALTER_CONFIGS: i8 = 11;
 
 const ANY: &str = "*";
 
@@ -26,48 +18,36 @@ pub(crate) fn rights(kind: Kind) -> Vec<Acl> {
         Kind::Partner => ((GROUP, own, PREFIXED), (TRANSACTIONAL_ID, own, PREFIXED)),
         Kind::Passthrough => ((GROUP, ANY, LITERAL), (TRANSACTIONAL_ID, ANY, LITERAL)),
     };
+    let cluster = (CLUSTER, "kafka-cluster", LITERAL);
     let mut rights = vec![
         // Subscriptions may name topics that are not there.
-        ((TOPIC, ANY, LITERAL), vec![DESCRIBE]),
-        (groups, vec![READ, DELETE, DESCRIBE_CONFIGS, ALTER_CONFIGS]),
-        (ids, vec![WRITE]),
-        (
-            (CLUSTER, "kafka-cluster", LITERAL),
-            vec![DESCRIBE, DESCRIBE_CONFIGS],
-        ),
+        ((TOPIC, ANY, LITERAL), "describe"),
+        (groups, "read delete describe-configs alter-configs"),
+        (ids, "write"),
+        (cluster, "describe describe-configs"),
     ];
     match kind {
         Kind::Partner => {
-            rights.extend(TOPICS.map(|topic| ((TOPIC, topic, LITERAL), vec![READ, WRITE, DESCRIBE_CONFIGS])))
+            rights.extend(TOPICS.map(|topic| ((TOPIC, topic, LITERAL), "read write describe-configs")));
         }
-        Kind::Passthrough => {
-            let of_topics = vec![
-                READ,
-                WRITE,
-                DESCRIBE_CONFIGS,
-                CREATE,
-                DELETE,
-                ALTER,
-                ALTER_CONFIGS,
-            ];
-            rights.push(((TOPIC, ANY, LITERAL), of_topics));
-            let of_cluster = vec![ALTER, ALTER_CONFIGS, CLUSTER_ACTION];
-            rights.push(((CLUSTER, "kafka-cluster", LITERAL), of_cluster));
-        }
+        Kind::Passthrough => rights.extend([
+            (
+                (TOPIC, ANY, LITERAL),
+                "read write describe-configs create delete alter alter-configs",
+            ),
+            (cluster, "alter alter-configs action"),
+        ]),
     }
     let acl = |(resource_type, name, pattern): (i8, &str, i8), operation| Acl {
         resource: (resource_type, name.to_owned(), pattern),
         principal: format!("User:{}", LOGIN.0),
         host: ANY,
-        operation,
+        operation: operation_named(operation),
         permission: ALLOW,
     };
-    rights
-        .into_iter()
-        .flat_map(|(resource, operations)| {
-            operations
-                .into_iter()
-                .map(move |operation| acl(resource, operation))
-        })
-        .collect()
+    let acls = rights.into_iter().flat_map(|(resource, operations)| {
+        let operations = operations.split(' ');
+        operations.map(move |operation| acl(resource, operation))
+    });
+    acls.collect()
 }
