@@ -43,8 +43,8 @@ pub use kind::{Claim, Kind, Listing, Pace};
 pub use problem::ProblemBody;
 pub use resources::authentication_from;
 pub use services::{
-    Answer, CannotAsk, CommittedOffsets, Confirm, FindTopic, Finding, ListTopics, Propose, ProviderFacts,
-    Services, TopicBounds, Unready,
+    AnswerLater, CannotAsk, CommittedOffsets, ConfirmNewest, FindTopic, Finding, ListPhysicalTopics,
+    ProposeChange, ProviderFacts, Services, TopicBounds, Unready,
 };
 pub use variables::Variables;
 

@@ -40,7 +40,7 @@ use crate::backend::{UpstreamError, Upstreams};
 use crate::config::Config;
 use crate::control::{Control, ControlError};
 use crate::listener::config::ListenerConfig;
-use crate::listener::{Addresses, DataArbiter, Guard, Listener, Site};
+use crate::listener::{Addresses, DataArbiter, Listener, ListenerGuard, Site};
 use crate::metrics::{Metrics, MetricsError, NodeMetrics};
 use crate::oauth::KeyReaders;
 use crate::session::census::Census;
@@ -271,7 +271,7 @@ async fn site(listener: &ListenerConfig, followers: Followers<'_>) -> Result<Sit
         address: resolve("gateway.bind.host", &listener.bind_host).await?,
         port: listener.bind_port,
         routing: listener.routing.clone(),
-        guard: Guard {
+        guard: ListenerGuard {
             proxies: listener.proxies.clone(),
             tls,
         },

@@ -81,7 +81,7 @@ pub struct Config {
     pub oauth: BTreeMap<ProviderName, ProviderConfig>,
     /// `None`: one is generated and replicated.
     pub signing_key: Option<SigningKey>,
-    pub limits: Limits,
+    pub limits: LimitsConfig,
     pub log: LogConfig,
     /// Settings that were ignored, for the log.
     pub warnings: Vec<Problem>,
@@ -152,7 +152,7 @@ pub struct NodeConfig {
 
 /// Bounds of what a node holds and does at a time.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
+pub struct LimitsConfig {
     /// Client connections that have logged in.
     pub connections: usize,
     /// Those beside them that have not.

@@ -38,7 +38,7 @@ use routes::{Route, Routes};
 pub use addresses::{Addresses, UnopenedAddress};
 pub use bind::BindError;
 pub use entrance::DataArbiter;
-pub use reception::{Guard, expect_tls};
+pub use reception::{ListenerGuard, expect_tls};
 pub use turned_away::TurnedAway;
 
 /// One address of a virtual cluster on one listener.
@@ -93,7 +93,7 @@ pub struct Site {
     /// The port of slot 0, or the only one.
     pub port: u16,
     pub routing: Routing,
-    pub guard: Guard,
+    pub guard: ListenerGuard,
 }
 
 /// The actor.

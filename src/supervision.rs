@@ -23,7 +23,7 @@ use tracing::error;
 
 use crate::metrics::ComponentMetrics;
 pub use component::Component;
-use pace::Pace;
+use pace::RestartPace;
 
 /// Messages that wait for an actor which has not started yet. It sets a bound of its own then.
 const FIRST_MESSAGES: usize = 16;
@@ -109,7 +109,7 @@ impl Supervisor {
     {
         let supervisor = self.clone();
         actix_rt::spawn(async move {
-            let mut pace = Pace::new(Instant::now());
+            let mut pace = RestartPace::new(Instant::now());
             while let Err(reason) = supervisor.guard(&component, async { start().await }).await {
                 supervisor.pause(&component, &mut pace, &reason).await;
             }
@@ -142,7 +142,7 @@ impl Supervisor {
     where
         A: Supervised<Context = Context<A>>,
     {
-        let mut pace = Pace::new(Instant::now());
+        let mut pace = RestartPace::new(Instant::now());
         while let Err(reason) = self.guard(&component, &mut future).await {
             if !renew(&mut future) {
                 return;
@@ -175,7 +175,7 @@ impl Supervisor {
     }
 
     /// Returns when a component that panicked is to be started again.
-    async fn pause(&self, component: &Component, pace: &mut Pace, reason: &str) {
+    async fn pause(&self, component: &Component, pace: &mut RestartPace, reason: &str) {
         let pause = pace.panicked(Instant::now());
         self.0.metrics.panicked(component.kind());
         error!(%component, reason, ?pause, "a component of this node panicked and is started again");

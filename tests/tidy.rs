@@ -178,6 +178,35 @@ const MAY_USE: [(&str, &[&str]); 26] = [
 /// Who may use every module: the command, and what tests reach the insides by.
 const MAY_USE_ALL: [&str; 3] = ["lib", "main", "fuzz"];
 
+/// Names that types of several modules have, and why.
+const NAMED_TWICE: [(&str, &str); 10] = [
+    ("Algorithm", "JSON of the admin API, and what it stands for"),
+    ("Audience", "JSON of the admin API, and who sees its version"),
+    ("Authentication", "JSON of the admin API, and what it stands for"),
+    ("Namespace", "JSON of the admin API, and what it stands for"),
+    (
+        "Operation",
+        "of the admin API, and of ACLs: both are so called by everybody",
+    ),
+    (
+        "Resource",
+        "JSON of the admin API, and what ACLs protect: both are so called by everybody",
+    ),
+    ("Spec", "the `spec` of two resources, which only their files see"),
+    (
+        "Kind",
+        "of resources, of the same on the command line, and of fields of Kafka's messages",
+    ),
+    (
+        "Limits",
+        "of a session, and of a virtual cluster in the replicated state",
+    ),
+    (
+        "Node",
+        "of a message, and of the cluster: the two crates do not meet there",
+    ),
+];
+
 /// How a doc comment begins that leaves its subject to the reader.
 const SUBJECTLESS: [&str; 5] = ["The same", "Of nobody", "That there", "What ", "What's "];
 
@@ -491,6 +520,35 @@ enum Seen {
     Here,
     InCrate,
     Everywhere,
+}
+
+#[test]
+fn a_name_stands_for_one_type() {
+    let files = rust_files();
+    let types = types(&files);
+    let is_of_raft = |at: &str| at.starts_with("raft/");
+    let mut offences = Vec::new();
+    for (index, (name, at, seen)) in types.iter().enumerate() {
+        let meets = |(_, other, other_seen): &&(String, String, Seen)| {
+            is_of_raft(at) == is_of_raft(other)
+                || [(at, seen), (other, other_seen)]
+                    .iter()
+                    .all(|(at, seen)| !is_of_raft(at) || **seen == Seen::Everywhere)
+        };
+        let earlier = types[..index].iter().filter(|(other, ..)| other == name);
+        let twin = earlier.filter(|(_, _, seen)| *seen != Seen::Here).find(meets);
+        if let Some((_, twin, _)) = twin.filter(|_| *seen != Seen::Here)
+            && !NAMED_TWICE.iter().any(|(listed, _)| listed == name)
+        {
+            offences.push(format!("{name}: {twin}, {at}"));
+        }
+    }
+    for (listed, _) in NAMED_TWICE {
+        if types.iter().filter(|(name, ..)| name == listed).count() < 2 {
+            offences.push(format!("the list: {listed} is not used twice"));
+        }
+    }
+    check("no two modules show a type of the same name:", offences);
 }
 
 #[test]

@@ -6,14 +6,14 @@
 pub(super) struct Absent {
     pub(super) kind: &'static str,
     pub(super) path: &'static str,
-    pub(super) shape: Shape,
+    pub(super) shape: BodyForm,
     /// Why there is none; ends a sentence.
     pub(super) why: &'static str,
 }
 
 /// The form of the bodies that the kind's path would take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(super) enum BodyForm {
     /// It is listed only.
     Listed,
     /// It is put and, by name and virtual cluster in the body, deleted.
@@ -26,8 +26,8 @@ impl Absent {
     /// The place of the kind among those that are applied in order, if it is one that is put.
     pub(super) fn order(&self) -> Option<u8> {
         match self.shape {
-            Shape::Listed => None,
-            Shape::InVcluster { order } | Shape::Named { order, .. } => Some(order),
+            BodyForm::Listed => None,
+            BodyForm::InVcluster { order } | BodyForm::Named { order, .. } => Some(order),
         }
     }
 }
@@ -37,19 +37,19 @@ pub(super) static ABSENT: [Absent; 5] = [
     Absent {
         kind: "ConcentratedTopic",
         path: "/gateway/v2/concentrated-topic",
-        shape: Shape::Listed,
+        shape: BodyForm::Listed,
         why: "every topic is a topic of a physical cluster",
     },
     Absent {
         kind: "ConcentrationRule",
         path: "/gateway/v2/concentration-rule",
-        shape: Shape::InVcluster { order: 9 },
+        shape: BodyForm::InVcluster { order: 9 },
         why: "every topic is a topic of a physical cluster, and none is stored inside another",
     },
     Absent {
         kind: "GatewayGroup",
         path: "/gateway/v2/group",
-        shape: Shape::Named {
+        shape: BodyForm::Named {
             one: "/gateway/v2/group/{name}",
             order: 11,
         },
@@ -58,7 +58,7 @@ pub(super) static ABSENT: [Absent; 5] = [
     Absent {
         kind: "Interceptor",
         path: "/gateway/v2/interceptor",
-        shape: Shape::Named {
+        shape: BodyForm::Named {
             one: "/gateway/v2/interceptor/{name}",
             order: 12,
         },
@@ -67,7 +67,7 @@ pub(super) static ABSENT: [Absent; 5] = [
     Absent {
         kind: "Plugin",
         path: "/gateway/v2/plugin",
-        shape: Shape::Listed,
+        shape: BodyForm::Listed,
         why: "there are no interceptors",
     },
 ];

@@ -226,11 +226,11 @@ type AddRoute = Box<dyn FnOnce(Path) -> Path>;
 
 /// All operations, each with its route.
 #[derive(Default)]
-pub(super) struct Api {
+pub(super) struct AdminApi {
     operations: Vec<(Operation, AddRoute)>,
 }
 
-impl Api {
+impl AdminApi {
     /// Adds an operation with its handler.
     pub(super) fn add<F, Args>(&mut self, operation: Operation, handler: F)
     where

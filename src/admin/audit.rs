@@ -4,7 +4,7 @@ use std::fmt;
 
 use actix_web::HttpRequest;
 
-use super::credentials::Caller;
+use super::credentials::AdminCaller;
 
 /// An action, as the log calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl fmt::Display for Action {
 }
 
 /// A change, made or refused.
-pub(super) fn change(caller: &Caller, action: Action, resource: &str, outcome: &dyn fmt::Display) {
+pub(super) fn change(caller: &AdminCaller, action: Action, resource: &str, outcome: &dyn fmt::Display) {
     tracing::info!(
         target: "klamm::audit",
         event = "admin_change",
@@ -64,7 +64,7 @@ pub(super) fn turned_away(request: &HttpRequest, why: &dyn fmt::Display) {
 }
 
 /// A change by a user who may only read.
-pub(super) fn denied(caller: &Caller, request: &HttpRequest) {
+pub(super) fn denied(caller: &AdminCaller, request: &HttpRequest) {
     tracing::warn!(
         target: "klamm::audit",
         event = "admin_denied",
@@ -78,7 +78,7 @@ pub(super) fn denied(caller: &Caller, request: &HttpRequest) {
 }
 
 /// The id of the access token that was shown in place of a password.
-fn token(caller: &Caller) -> Option<String> {
+fn token(caller: &AdminCaller) -> Option<String> {
     caller.token.map(|id| uuid::Uuid::from_bytes(id.0).to_string())
 }
 

@@ -19,7 +19,7 @@ use klamm_raft::seats::AddressBlock;
 use crate::config::{Audience, HttpConfig, Role};
 
 use super::audit;
-use super::cross_site::Names;
+use super::cross_site::OwnNames;
 use super::problem::ApiError;
 use super::services::Services;
 use crate::guesses::Guesses;
@@ -34,7 +34,7 @@ pub(super) struct Guard {
     users: Users,
     uses: Uses,
     guesses: Guesses<Guesser>,
-    pub(super) names: Names,
+    pub(super) names: OwnNames,
     metrics: Audience,
     description: Audience,
 }
@@ -45,7 +45,7 @@ impl Guard {
             users: Users::new(&config.users),
             uses: Uses::default(),
             guesses: Guesses::new(FIRST_WAIT),
-            names: Names::new(&config.hosts),
+            names: OwnNames::new(&config.hosts),
             metrics: config.metrics,
             description: config.description,
         }
@@ -58,7 +58,7 @@ pub(super) struct HeldBack(pub(super) Duration);
 
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Caller {
+pub(super) struct AdminCaller {
     pub(super) username: String,
     /// The token that was shown in place of a password.
     pub(super) token: Option<AccessTokenId>,
@@ -96,7 +96,7 @@ impl Origin {
     }
 }
 
-impl Caller {
+impl AdminCaller {
     /// For the record of a change.
     pub(super) fn author(&self) -> Author {
         Author {
@@ -108,7 +108,7 @@ impl Caller {
     }
 }
 
-impl fmt::Display for Caller {
+impl fmt::Display for AdminCaller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.username)?;
         match self.token {
@@ -125,7 +125,7 @@ pub(super) struct Reader;
 /// A user who may change things. As an argument of a handler it refuses everybody else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Writer {
-    pub(super) caller: Caller,
+    pub(super) caller: AdminCaller,
     /// The newest state that this node had when it looked who asks.
     judged_at: Revision,
 }
@@ -185,7 +185,7 @@ fn find(
     services: &Services,
     (header, from): (&[u8], Origin),
     now_s: u64,
-) -> Result<(Caller, Role), Stranger> {
+) -> Result<(AdminCaller, Role), Stranger> {
     if let Some(encoded) = of_scheme(header, "Basic") {
         return by_password(guard, encoded, from);
     }
@@ -201,7 +201,7 @@ fn find(
         (AccessRole::Admin, Role::Admin) => Role::Admin,
         _ => Role::ReadOnly,
     };
-    let caller = Caller {
+    let caller = AdminCaller {
         username: user.username.clone(),
         token: Some(id),
         from,
@@ -210,7 +210,7 @@ fn find(
     Ok((caller, role))
 }
 
-fn by_password(guard: &Guard, encoded: &[u8], from: Origin) -> Result<(Caller, Role), Stranger> {
+fn by_password(guard: &Guard, encoded: &[u8], from: Origin) -> Result<(AdminCaller, Role), Stranger> {
     let who = Guesser {
         user: guard.users.place(encoded),
         from: from.block(),
@@ -224,7 +224,7 @@ fn by_password(guard: &Guard, encoded: &[u8], from: Origin) -> Result<(Caller, R
         return Err(Stranger::WrongPassword(HeldBack(wait)));
     };
     guard.guesses.right(&who, now);
-    let caller = Caller {
+    let caller = AdminCaller {
         username: user.username.clone(),
         token: None,
         from,
@@ -232,7 +232,7 @@ fn by_password(guard: &Guard, encoded: &[u8], from: Origin) -> Result<(Caller, R
     Ok((caller, user.role))
 }
 
-fn known(request: &HttpRequest) -> Result<(Caller, Role), ApiError> {
+fn known(request: &HttpRequest) -> Result<(AdminCaller, Role), ApiError> {
     let missing = || ApiError::internal("the admin API is not set up");
     let guard = request.app_data::<web::Data<Guard>>().ok_or_else(missing)?;
     let services = request.app_data::<web::Data<Services>>().ok_or_else(missing)?;

@@ -26,9 +26,9 @@ const TEXT: &str = "text/plain";
 
 /// The names that the admin API is known by, without ports and in small letters.
 #[derive(Debug, Clone)]
-pub(super) struct Names(BTreeSet<String>);
+pub(super) struct OwnNames(BTreeSet<String>);
 
-impl Names {
+impl OwnNames {
     pub(super) fn new(hosts: &BTreeSet<String>) -> Self {
         Self(hosts.iter().map(|host| host.to_ascii_lowercase()).collect())
     }
@@ -42,7 +42,7 @@ impl Names {
 }
 
 /// Refuses what a page of somebody else may have made a browser ask for.
-pub(super) fn check(names: &Names, head: &RequestHead) -> Result<(), ApiError> {
+pub(super) fn check(names: &OwnNames, head: &RequestHead) -> Result<(), ApiError> {
     let headers = head.headers();
     let changes = !matches!(head.method, Method::GET | Method::HEAD);
     let is_of_browser = headers.contains_key(ORIGIN) || headers.contains_key(SITE);
@@ -195,7 +195,7 @@ mod tests {
         for header in headers {
             request = request.append_header(*header);
         }
-        let names = Names::new(&["GW.example.com".to_owned()].into());
+        let names = OwnNames::new(&["GW.example.com".to_owned()].into());
         let request = request.to_srv_request();
         super::check(&names, request.request().head()).map_or_else(|error| error.status.as_u16(), |()| 200)
     }

@@ -9,7 +9,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
 use super::credentials::{Guard, HeldBack};
-use super::port::Place;
+use super::port::SeatPlace;
 use super::problem::ApiError;
 use super::{audit, cross_site, problem_details};
 
@@ -18,7 +18,7 @@ pub(super) async fn answer<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let place = request.conn_data::<Arc<Place>>().cloned();
+    let place = request.conn_data::<Arc<SeatPlace>>().cloned();
     if let Some(place) = &place {
         place.is_asked();
     }

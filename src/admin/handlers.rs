@@ -24,7 +24,7 @@ use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, State, Vcluste
 use klamm_raft::outcome::Refusal;
 use serde::{Deserialize, Serialize};
 
-use super::api::Api;
+use super::api::AdminApi;
 use super::change::{Made, UpsertResult};
 use super::kind::Kind;
 use super::mapping::Difference;
@@ -46,7 +46,7 @@ pub static KINDS: [&Kind; 8] = [
 ];
 
 /// The operations that belong to no kind.
-const OTHERS: [fn(&mut Api); 9] = [
+const OTHERS: [fn(&mut AdminApi); 9] = [
     absent::register,
     dry_run::register,
     operations::register,
@@ -59,8 +59,8 @@ const OTHERS: [fn(&mut Api); 9] = [
 ];
 
 /// All operations, each with its route.
-pub(super) fn api() -> Api {
-    let mut api = Api::default();
+pub(super) fn api() -> AdminApi {
+    let mut api = AdminApi::default();
     let of_kinds = KINDS.iter().map(|kind| kind.register);
     of_kinds.chain(OTHERS).for_each(|register| register(&mut api));
     api

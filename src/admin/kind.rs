@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use super::api::Api;
+use super::api::AdminApi;
 use super::handlers::dry_run::Rehearse;
 use super::resources::API_VERSION;
 
@@ -21,9 +21,9 @@ pub struct Kind {
     /// The columns of a table of them: the head of each, and where the value stands in the JSON.
     pub columns: &'static [(&'static str, &'static str)],
     /// None for what is listed, and not put by `klamm apply`.
-    pub applied: Option<Applied>,
+    pub applied: Option<ApplyRules>,
     /// Registers its operations.
-    pub(super) register: fn(&mut Api),
+    pub(super) register: fn(&mut AdminApi),
 }
 
 /// How one or some of a kind are asked for.
@@ -41,7 +41,7 @@ pub enum Listing {
 
 /// How `klamm apply` and programs that read the description put several of a kind.
 #[derive(Debug)]
-pub struct Applied {
+pub struct ApplyRules {
     /// The place of the kind among others, which it depends on or which depend on it.
     pub place: u8,
     pub pace: Pace,

@@ -7,12 +7,12 @@ mod schemas;
 use serde_json::{Map, Value, json};
 
 use super::api::parameter::Parameter;
-use super::api::{Access, Api, BodySchemas, Content, Operation};
+use super::api::{Access, AdminApi, BodySchemas, Content, Operation};
 use super::problem_details;
 use schemas::schemas;
 
 /// The whole document.
-pub(super) fn document(api: &Api) -> Value {
+pub(super) fn document(api: &AdminApi) -> Value {
     let (mut paths, mut bodies) = (Map::new(), BodySchemas::new());
     for operation in api.operations() {
         let methods = paths.entry(operation.path).or_insert_with(|| json!({}));

@@ -27,7 +27,7 @@ use crate::tls::Latest;
 use seated::Seated;
 use seats::Seats;
 
-pub(super) use seats::{Place, SEATS};
+pub(super) use seats::{SEATS, SeatPlace};
 
 /// How long a client may take to close what the server has closed.
 const PARTING: Duration = Duration::from_secs(1);

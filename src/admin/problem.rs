@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use klamm_raft::outcome::Refusal;
 use serde::{Deserialize, Serialize};
 
-use super::credentials::Caller;
+use super::credentials::AdminCaller;
 
 /// A path that was asked for is shown up to here.
 const MAX_PATH_CHARS: usize = 200;
@@ -69,7 +69,7 @@ impl ApiError {
         Self::new(StatusCode::FORBIDDEN, msg)
     }
 
-    pub(super) fn read_only(caller: &Caller) -> Self {
+    pub(super) fn read_only(caller: &AdminCaller) -> Self {
         Self::forbidden(format!("the user {caller} may only read"))
     }
 

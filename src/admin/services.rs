@@ -20,28 +20,28 @@ use crate::listener::config::ListenerConfig;
 use crate::vcluster::rename::Names;
 
 /// An answer that comes later, on the thread that asked.
-pub type Answer<T> = Pin<Box<dyn Future<Output = T>>>;
+pub type AnswerLater<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Proposes a change and answers once every live node shows it.
-pub type Propose = dyn Fn(Change) -> Answer<Result<Applied, ProposeError>> + Send + Sync;
+pub type ProposeChange = dyn Fn(Change) -> AnswerLater<Result<Applied, ProposeError>> + Send + Sync;
 
 /// Answers once this node is known to show everything that was acknowledged before, on whatever node.
-pub type Confirm = dyn Fn() -> Answer<Result<Revision, ConfirmError>> + Send + Sync;
+pub type ConfirmNewest = dyn Fn() -> AnswerLater<Result<Revision, ConfirmError>> + Send + Sync;
 
 /// Asks a physical cluster for a topic.
-pub type FindTopic = dyn Fn(ClusterId, TopicName) -> Answer<Result<Finding, CannotAsk>> + Send + Sync;
+pub type FindTopic = dyn Fn(ClusterId, TopicName) -> AnswerLater<Result<Finding, CannotAsk>> + Send + Sync;
 
 /// Asks a physical cluster for all its topics.
-pub type ListTopics = dyn Fn(ClusterId) -> Answer<Result<Topics, CannotAsk>> + Send + Sync;
+pub type ListPhysicalTopics = dyn Fn(ClusterId) -> AnswerLater<Result<Topics, CannotAsk>> + Send + Sync;
 
 /// Asks a physical cluster what the groups of a virtual cluster have committed for a topic, by the names that clients
 /// use.
 pub type CommittedOffsets =
-    dyn Fn(ClusterId, TopicName, Arc<Names>) -> Answer<Result<Committed, CannotAsk>> + Send + Sync;
+    dyn Fn(ClusterId, TopicName, Arc<Names>) -> AnswerLater<Result<Committed, CannotAsk>> + Send + Sync;
 
 /// Asks a physical cluster where the partitions of a topic begin and end.
 pub type TopicBounds =
-    dyn Fn(ClusterId, TopicName) -> Answer<Result<BTreeMap<i32, Bounds>, CannotAsk>> + Send + Sync;
+    dyn Fn(ClusterId, TopicName) -> AnswerLater<Result<BTreeMap<i32, Bounds>, CannotAsk>> + Send + Sync;
 
 /// The last picture of a physical cluster, if there is one.
 pub(super) type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Send + Sync;
@@ -61,8 +61,8 @@ pub struct ProviderFacts {
 #[derive(Clone)]
 pub struct Services {
     pub states: watch::Receiver<Arc<State>>,
-    pub propose: Arc<Propose>,
-    pub confirm: Arc<Confirm>,
+    pub propose: Arc<ProposeChange>,
+    pub confirm: Arc<ConfirmNewest>,
     /// In a dry run of several changes: where each leaves what it would make of the state, for the next one.
     pub rehearsal: Option<Arc<watch::Sender<Arc<State>>>>,
     /// The physical clusters of this node's configuration.
@@ -77,7 +77,7 @@ pub struct Services {
     pub backends: Arc<Vec<BackendConfig>>,
     pub listeners: Arc<Vec<ListenerConfig>>,
     pub find_topic: Arc<FindTopic>,
-    pub list_topics: Arc<ListTopics>,
+    pub list_topics: Arc<ListPhysicalTopics>,
     pub committed: Arc<CommittedOffsets>,
     pub bounds: Arc<TopicBounds>,
     pub topology: Arc<SeenTopology>,

@@ -110,14 +110,14 @@ fn scraped(parts: &NodeParts) -> Result<String, String> {
     parts.metrics.encode().map_err(|error| error.to_string())
 }
 
-fn proposer(control: Control) -> Arc<crate::admin::Propose> {
+fn proposer(control: Control) -> Arc<crate::admin::ProposeChange> {
     Arc::new(move |change| {
         let control = control.clone();
         Box::pin(async move { control.propose(change).await })
     })
 }
 
-fn confirmer(control: Control) -> Arc<crate::admin::Confirm> {
+fn confirmer(control: Control) -> Arc<crate::admin::ConfirmNewest> {
     Arc::new(move || {
         let control = control.clone();
         Box::pin(async move { control.confirm().await })
@@ -139,7 +139,7 @@ fn finder(upstreams: Upstreams) -> Arc<crate::admin::FindTopic> {
     })
 }
 
-fn lister(upstreams: Upstreams) -> Arc<crate::admin::ListTopics> {
+fn lister(upstreams: Upstreams) -> Arc<crate::admin::ListPhysicalTopics> {
     Arc::new(move |cluster: ClusterId| {
         let watcher = upstreams.get(&cluster).map(|upstream| upstream.watcher.clone());
         Box::pin(async move {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use klamm_raft::model::Demand;
 
 use super::certificate::ClientCertificate;
-use super::login::Basis;
+use super::login::LoginBasis;
 use super::{Directory, Login, LoginLost, LoginRefusal};
 use crate::authz::Principal;
 
@@ -46,7 +46,7 @@ pub(super) fn login(
             .as_ref()
             .and(certificate)
             .map(|shown| shown.not_after),
-        basis: Basis::Accepted {
+        basis: LoginBasis::Accepted {
             certificate: certificate.cloned(),
             is_named: by_certificate.is_some(),
             account,

@@ -14,7 +14,7 @@ use klamm_raft::model::{
 use super::Mechanism;
 use super::mapping::MappingRules;
 use super::oauth::TokenDemand;
-use super::rule::Rule;
+use super::rule::CompiledRule;
 
 /// The accounts and tokens of one virtual cluster. A view holds it behind an `Arc` that changes only when the content
 /// does, so a session sees by pointer whether its login must be looked at again.
@@ -199,7 +199,7 @@ fn compiled(oauth: &OauthBearer) -> TokenDemand {
         rules: oauth
             .rules
             .iter()
-            .map(|rule| Rule::compile(&rule.expression).unwrap_or_else(|_| Rule::never()))
+            .map(|rule| CompiledRule::compile(&rule.expression).unwrap_or_else(|_| CompiledRule::never()))
             .collect(),
     }
 }

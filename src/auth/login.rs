@@ -19,12 +19,12 @@ pub struct Login {
     pub mechanism: Option<Mechanism>,
     /// From then on the session serves nothing until it is authenticated again (KIP-368); `None`: it holds for ever.
     pub expires: Option<UnixMillis>,
-    pub(super) basis: Basis,
+    pub(super) basis: LoginBasis,
 }
 
 /// The things that a login rests on: without it, it is lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Basis {
+pub(super) enum LoginBasis {
     Token {
         account: AccountName,
         account_created: Revision,
@@ -76,7 +76,7 @@ pub enum LoginLost {
 impl Login {
     /// Whether the directory still holds what this login rests on.
     pub fn check(&self, directory: &Directory) -> Result<(), LoginLost> {
-        if let Basis::Accepted { certificate, .. } = &self.basis {
+        if let LoginBasis::Accepted { certificate, .. } = &self.basis {
             return accept::check(self, certificate.as_ref(), directory);
         }
         let now = self.mechanism.and_then(|mechanism| directory.method(mechanism));
@@ -86,7 +86,7 @@ impl Login {
             lives.then_some(()).ok_or(LoginLost::AccountDeleted)
         };
         let holds = match &self.basis {
-            Basis::Token {
+            LoginBasis::Token {
                 account,
                 account_created,
                 token,
@@ -95,7 +95,7 @@ impl Login {
                 directory.token(*token).ok_or(LoginLost::TokenWithdrawn)?;
                 now.mediation() == Some(Mediation::Terminate)
             }
-            Basis::Scram {
+            LoginBasis::Scram {
                 user,
                 account_created,
                 credential,
@@ -106,7 +106,7 @@ impl Login {
                 }
                 now.mediation() == Some(Mediation::Terminate)
             }
-            Basis::Password { user, hash } => {
+            LoginBasis::Password { user, hash } => {
                 let kept = match now {
                     Method::SaslPlain { users, .. } => users.get(user),
                     _ => None,
@@ -116,7 +116,7 @@ impl Login {
                 }
                 now.mediation() == Some(Mediation::Terminate)
             }
-            Basis::External {
+            LoginBasis::External {
                 method,
                 name,
                 account,
@@ -128,7 +128,7 @@ impl Login {
                 now == &**method
             }
             // Looked at above.
-            Basis::Accepted { .. } => true,
+            LoginBasis::Accepted { .. } => true,
         };
         holds.then_some(()).ok_or(LoginLost::MethodChanged)
     }
@@ -136,8 +136,8 @@ impl Login {
     /// Whether somebody else could have guessed what it rests on.
     pub fn is_guessable(&self) -> bool {
         match self.basis {
-            Basis::Scram { .. } | Basis::Password { .. } | Basis::External { .. } => true,
-            Basis::Token { .. } | Basis::Accepted { .. } => false,
+            LoginBasis::Scram { .. } | LoginBasis::Password { .. } | LoginBasis::External { .. } => true,
+            LoginBasis::Token { .. } | LoginBasis::Accepted { .. } => false,
         }
     }
 
@@ -154,10 +154,10 @@ impl Login {
     /// The account of the virtual cluster that this is, if it is one's. A user of a list may have an account too.
     pub fn account(&self) -> Option<&AccountName> {
         match &self.basis {
-            Basis::Token { account, .. } => Some(account),
-            Basis::Scram { user, .. } => Some(&user.account),
-            Basis::Password { user, .. } => Some(user),
-            Basis::Accepted { account, .. } | Basis::External { account, .. } => {
+            LoginBasis::Token { account, .. } => Some(account),
+            LoginBasis::Scram { user, .. } => Some(&user.account),
+            LoginBasis::Password { user, .. } => Some(user),
+            LoginBasis::Accepted { account, .. } | LoginBasis::External { account, .. } => {
                 account.as_ref().map(|(account, _)| account)
             }
         }
@@ -176,7 +176,7 @@ impl Login {
             principal: Principal::user(user.account.as_str()),
             mechanism: Some(Mechanism::Scram(user.hash)),
             expires: None,
-            basis: Basis::Scram {
+            basis: LoginBasis::Scram {
                 user,
                 account_created,
                 credential,
@@ -190,7 +190,7 @@ impl Login {
             principal: Principal::user(user.as_str()),
             mechanism: Some(Mechanism::Plain),
             expires: None,
-            basis: Basis::Password { user, hash },
+            basis: LoginBasis::Password { user, hash },
         }
     }
 
@@ -212,7 +212,7 @@ impl Login {
             },
             mechanism: Some(mechanism),
             expires,
-            basis: Basis::External {
+            basis: LoginBasis::External {
                 method,
                 name: name.to_owned(),
                 account,
@@ -224,7 +224,7 @@ impl Login {
     pub fn means(&self) -> &'static str {
         match (self.mechanism, &self.basis) {
             (Some(mechanism), _) => mechanism.name(),
-            (None, Basis::Accepted { is_named: true, .. }) => "client_certificate",
+            (None, LoginBasis::Accepted { is_named: true, .. }) => "client_certificate",
             (None, _) => "anonymous",
         }
     }

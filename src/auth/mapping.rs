@@ -17,7 +17,7 @@ const MAX_NAME_BYTES: usize = 4096;
 
 /// Rules, in order.
 #[derive(Debug, Clone)]
-pub struct MappingRules(Vec<Rule>);
+pub struct MappingRules(Vec<CompiledRule>);
 
 /// Why a text holds no rules.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +41,7 @@ pub enum InvalidRules {
 }
 
 #[derive(Debug, Clone)]
-enum Rule {
+enum CompiledRule {
     Default,
     Replace {
         /// The subject as a whole.
@@ -101,17 +101,17 @@ impl MappingRules {
 }
 
 /// A rule without parts, and what follows its comma. Nothing between commas is no rule.
-fn plain(text: &str) -> Result<(Option<Rule>, &str), InvalidRules> {
+fn plain(text: &str) -> Result<(Option<CompiledRule>, &str), InvalidRules> {
     let (rule, rest) = text.split_once(',').unwrap_or((text, ""));
     match rule.trim_end() {
-        "DEFAULT" => Ok((Some(Rule::Default), rest)),
+        "DEFAULT" => Ok((Some(CompiledRule::Default), rest)),
         "" => Ok((None, rest)),
         other => Err(InvalidRules::Form(regexp::quoted(other))),
     }
 }
 
 /// A rule that begins with `RULE:`, of which `parts` is the rest; and what follows its comma.
-fn replacing<'a>(text: &str, parts: &'a str) -> Result<(Option<Rule>, &'a str), InvalidRules> {
+fn replacing<'a>(text: &str, parts: &'a str) -> Result<(Option<CompiledRule>, &'a str), InvalidRules> {
     let malformed = || InvalidRules::Form(text.chars().take(100).collect());
     let (pattern, rest) = part(parts).ok_or_else(malformed)?;
     let (replacement, rest) = part(rest).ok_or_else(malformed)?;
@@ -129,7 +129,7 @@ fn replacing<'a>(text: &str, parts: &'a str) -> Result<(Option<Rule>, &'a str), 
     let whole = regexp::compile_whole(pattern).map_err(bad)?;
     let replacement = pieces(replacement, part.captures_len() - 1)
         .ok_or_else(|| InvalidRules::Replacement(regexp::quoted(replacement)))?;
-    let rule = Rule::Replace {
+    let rule = CompiledRule::Replace {
         whole,
         part,
         replacement,
@@ -196,7 +196,7 @@ fn pieces(text: &str, groups: usize) -> Option<Vec<Piece>> {
     Some(pieces)
 }
 
-impl Rule {
+impl CompiledRule {
     fn apply(&self, subject: &str) -> Option<String> {
         match self {
             Self::Default => Some(subject.to_owned()),

@@ -70,11 +70,11 @@ pub enum NoAnswer {
 
 /// A compiled expression.
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub struct CompiledRule {
     expression: Expression,
 }
 
-impl Rule {
+impl CompiledRule {
     /// Compiles an expression.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use klamm_raft::model::{AccountName, KeyId, SigningKey, SigningKeys, TokenId, TokenRecord, VclusterName};
 use serde::{Deserialize, Serialize};
 
-use super::login::Basis;
+use super::login::LoginBasis;
 use super::{Directory, Login, LoginRefusal, Mechanism, UnixMillis};
 use crate::authz::Principal;
 
@@ -86,7 +86,7 @@ pub fn verify(
         principal: Principal::user(account.as_str()),
         mechanism: Some(Mechanism::Plain),
         expires: Some(expires),
-        basis: Basis::Token {
+        basis: LoginBasis::Token {
             account_created: record.account_created,
             account,
             token: id,

@@ -148,13 +148,13 @@ pub(super) struct AdminClient {
 
 /// A refusal, told apart from not being able to ask.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct AdminRefusal {
     pub(super) status: u16,
     pub(super) why: String,
 }
 
 /// The result of a request that got an answer.
-pub(super) type Answered = Result<Value, Refusal>;
+pub(super) type Answered = Result<Value, AdminRefusal>;
 
 impl AdminClient {
     pub(super) fn get(&self, path: &str) -> Result<Answered, Failure> {
@@ -192,7 +192,7 @@ impl AdminClient {
             Ok(ProblemBody { msg, .. }) => msg,
             Err(_) => format!("the answer was {status}"),
         };
-        Ok(Err(Refusal { status, why }))
+        Ok(Err(AdminRefusal { status, why }))
     }
 
     /// Tries several changes, each after those before it, and says what they would come to.
@@ -223,7 +223,7 @@ impl Outcome {
             Ok(ProblemBody { msg, .. }) => msg,
             Err(_) => format!("the answer was {status}"),
         };
-        Err(Refusal { status, why })
+        Err(AdminRefusal { status, why })
     }
 }
 
@@ -236,7 +236,7 @@ fn say(warning: &str) {
     let _ = writeln!(std::io::stderr(), "warning: {text}");
 }
 
-impl Refusal {
+impl AdminRefusal {
     /// The failure of a command that is about one thing.
     pub(super) fn failure(self, what: impl Into<String>) -> Failure {
         let what = what.into();

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::ApplyArgs;
-use super::admin_client::{AdminClient, Answered, Refusal};
+use super::admin_client::{AdminClient, AdminRefusal, Answered};
 use super::changes;
-use super::documents::{self, Document, Form};
+use super::documents::{self, Document, DocumentForm};
 use super::failure::Failure;
 use super::format::Report;
-use super::waves::{self, Item};
+use super::waves::{self, WaveItem};
 use crate::admin::Claim;
 
 /// Puts every document. One that is refused does not keep the others from going out; a gateway that is gone does.
@@ -21,7 +21,7 @@ pub(super) fn apply(args: &ApplyArgs, client: &AdminClient) -> Result<Report, Fa
             format!("{} (dry run){}", result(answer), coming_and_going(answer))
         }));
     }
-    let items: Vec<Item> = documents.iter().map(item).collect();
+    let items: Vec<WaveItem> = documents.iter().map(item).collect();
     let put = |index: usize| {
         let document: &Document = &documents[index];
         client.call("PUT", document.kind.path, Some(&document.body))
@@ -63,18 +63,18 @@ fn result(answer: &Value) -> &str {
 }
 
 /// Why a document is refused. Who writes YAML may not know that a word is no text there.
-fn why(refusal: Refusal, form: Form) -> String {
+fn why(refusal: AdminRefusal, form: DocumentForm) -> String {
     let no_text = ["the number", "true", "false"].map(|found| format!("must be a text, but is {found}"));
     match form {
-        Form::Yaml if no_text.iter().any(|words| refusal.why.contains(words)) => {
+        DocumentForm::Yaml if no_text.iter().any(|words| refusal.why.contains(words)) => {
             format!("{}: quote it, as in \"123\"", refusal.why)
         }
-        Form::Yaml | Form::Json => refusal.why,
+        DocumentForm::Yaml | DocumentForm::Json => refusal.why,
     }
 }
 
 /// The facts that decide the order in which a document goes out.
-fn item(document: &Document) -> Item {
+fn item(document: &Document) -> WaveItem {
     let mut claims = vec![format!("name {}", document.name)];
     let applied = document.kind.applied.as_ref();
     for claim in applied.map(|applied| applied.claims).unwrap_or_default() {
@@ -89,7 +89,7 @@ fn item(document: &Document) -> Item {
             }
         }
     }
-    Item {
+    WaveItem {
         kind: document.kind,
         vcluster: document.vcluster.clone(),
         claims,

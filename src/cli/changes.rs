@@ -87,10 +87,10 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::cli::admin_client::Refusal;
+    use crate::cli::admin_client::AdminRefusal;
 
     fn refused(status: u16) -> Answered {
-        Err(Refusal {
+        Err(AdminRefusal {
             status,
             why: "no".to_owned(),
         })

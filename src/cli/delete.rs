@@ -10,7 +10,7 @@ use super::failure::Failure;
 use super::format::Report;
 use super::get::belongs_to_none;
 use super::kind::Kind;
-use super::waves::{self, Item};
+use super::waves::{self, WaveItem};
 use crate::admin::Listing;
 
 /// Deletes one resource, or those of files, what depends on others first.
@@ -40,7 +40,7 @@ pub(super) fn delete(args: &DeleteArgs, client: &AdminClient) -> Result<Report, 
         let outcomes = client.dry_run(steps.collect())?;
         (outcomes.into_iter().map(Some).collect(), "DELETED (dry run)")
     } else {
-        let items: Vec<Item> = targets.iter().map(Target::item).collect();
+        let items: Vec<WaveItem> = targets.iter().map(Target::item).collect();
         let one = |index: usize| targets[index].delete(client);
         let done = changes::make(&waves::waves(&items), targets.len(), &one);
         report.stopped = done.stopped;
@@ -111,8 +111,8 @@ impl Target {
         json!({ "delete": target })
     }
 
-    fn item(&self) -> Item {
-        Item {
+    fn item(&self) -> WaveItem {
+        WaveItem {
             kind: self.kind,
             vcluster: self.vcluster.clone(),
             claims: vec![self.name.clone()],

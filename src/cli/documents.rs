@@ -19,13 +19,13 @@ pub(super) struct Document {
     pub(super) kind: Kind,
     pub(super) name: String,
     pub(super) vcluster: Option<String>,
-    pub(super) form: Form,
+    pub(super) form: DocumentForm,
     pub(super) body: Value,
 }
 
 /// How a resource is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum DocumentForm {
     Yaml,
     Json,
 }
@@ -108,8 +108,8 @@ fn parse(source: &str, text: &str) -> Result<Vec<Document>, Failure> {
         Failure::Usage(format!("{source}{line}: {}", malformed.message))
     })?;
     let form = match text.trim_start().starts_with(['{', '[']) {
-        true => Form::Json,
-        false => Form::Yaml,
+        true => DocumentForm::Json,
+        false => DocumentForm::Yaml,
     };
     let mut documents = Vec::new();
     for (body, number) in bodies.into_iter().zip(1..) {
@@ -129,7 +129,7 @@ fn wrong(source: &str, number: usize, why: &str) -> Failure {
     Failure::Usage(format!("{source}, document {number}: {why}"))
 }
 
-fn document(body: Value, form: Form) -> Result<Document, String> {
+fn document(body: Value, form: DocumentForm) -> Result<Document, String> {
     let kinds = Kind::names(Kind::applied());
     let kind = match body.get("kind").and_then(Value::as_str) {
         Some(text) => Kind::applied()
@@ -152,7 +152,7 @@ fn document(body: Value, form: Form) -> Result<Document, String> {
 }
 
 /// The error for a value that should be a text.
-fn no_text(field: &str, value: &Value, form: Form) -> String {
+fn no_text(field: &str, value: &Value, form: DocumentForm) -> String {
     let kind = match value {
         Value::Number(_) => "a number",
         Value::Bool(_) => "true or false",
@@ -160,7 +160,7 @@ fn no_text(field: &str, value: &Value, form: Form) -> String {
         Value::Object(_) | Value::Null | Value::String(_) => "a map",
     };
     let quote = match (value, form) {
-        (Value::Number(_) | Value::Bool(_), Form::Yaml) => ": quote it, as in name: \"123\"",
+        (Value::Number(_) | Value::Bool(_), DocumentForm::Yaml) => ": quote it, as in name: \"123\"",
         _ => "",
     };
     format!("{field} must be a text, and what stands there is {kind}{quote}")

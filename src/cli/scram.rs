@@ -15,14 +15,14 @@ const PATH: &str = "/gateway/v2/scram-credential";
 
 /// A mechanism by its registered name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Mechanism {
+pub(super) enum ScramMechanism {
     #[value(name = "SCRAM-SHA-256")]
     Sha256,
     #[value(name = "SCRAM-SHA-512")]
     Sha512,
 }
 
-impl Mechanism {
+impl ScramMechanism {
     fn name(self) -> &'static str {
         match self {
             Self::Sha256 => "SCRAM-SHA-256",
@@ -41,7 +41,7 @@ pub(super) struct SetArgs {
     v_cluster: String,
     /// The SCRAM mechanism that the password is for
     #[arg(long, value_enum, value_name = "MECHANISM", default_value = "SCRAM-SHA-512")]
-    mechanism: Mechanism,
+    mechanism: ScramMechanism,
     /// How often the password is hashed
     #[arg(long, value_name = "COUNT")]
     iterations: Option<u32>,
@@ -59,7 +59,7 @@ pub(super) struct DeleteArgs {
     v_cluster: String,
     /// Only that for this mechanism
     #[arg(long, value_enum, value_name = "MECHANISM")]
-    mechanism: Option<Mechanism>,
+    mechanism: Option<ScramMechanism>,
     #[command(flatten)]
     pub(super) connection: Connection,
 }

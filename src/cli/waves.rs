@@ -8,7 +8,7 @@ use crate::admin::Pace;
 
 /// A change, as far as the order matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Item {
+pub(super) struct WaveItem {
     pub(super) kind: Kind,
     /// Virtual clusters belong to none.
     pub(super) vcluster: Option<String>,
@@ -17,7 +17,7 @@ pub(super) struct Item {
 }
 
 /// Groups of items, by their places in the list. A group goes out after the one before it.
-pub(super) fn waves(items: &[Item]) -> Vec<Vec<usize>> {
+pub(super) fn waves(items: &[WaveItem]) -> Vec<Vec<usize>> {
     let mut waves: Vec<Vec<usize>> = Vec::new();
     let mut kind = None;
     // The first wave of the present kind.
@@ -53,11 +53,11 @@ pub(super) fn waves(items: &[Item]) -> Vec<Vec<usize>> {
     waves
 }
 
-fn pace(item: &Item) -> Option<Pace> {
+fn pace(item: &WaveItem) -> Option<Pace> {
     item.kind.applied.as_ref().map(|applied| applied.pace)
 }
 
-fn claims(item: &Item) -> Vec<String> {
+fn claims(item: &WaveItem) -> Vec<String> {
     let kind = item.kind;
     match pace(item) {
         // Of virtual clusters: ports are given out, and prefixes taken, in the order of the file.
@@ -74,8 +74,8 @@ fn claims(item: &Item) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn item(kind: &str, vcluster: &str, claims: &[&str]) -> Item {
-        Item {
+    fn item(kind: &str, vcluster: &str, claims: &[&str]) -> WaveItem {
+        WaveItem {
             kind: kind.parse().expect("a kind"),
             vcluster: (!vcluster.is_empty()).then(|| vcluster.to_owned()),
             claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),

@@ -29,13 +29,14 @@ use crate::session;
 use crate::telemetry::{self, LogFormat};
 
 use super::clusters::{Clusters, unreadable};
-use super::listeners::{Defaults, Names};
+use super::listeners::{Defaults, NamesFrom};
 use super::problem::{Problem, SettingPlace};
 use super::reference::{self, variable};
 use super::settings::{Setting, Settings};
 use super::tree::TreeValue;
 use super::{
-    Config, ConfigError, Inputs, Limits, LogConfig, NodeConfig, ReadFile, backends, listeners, providers,
+    Config, ConfigError, Inputs, LimitsConfig, LogConfig, NodeConfig, ReadFile, backends, listeners,
+    providers,
 };
 
 /// The cluster that must exist.
@@ -239,7 +240,7 @@ impl Builder {
         ListenerConfig {
             name: ListenerName::short_form(),
             speech: Speech::by_methods(),
-            bind_host: defaults.bind_host(Names::Default).to_owned(),
+            bind_host: defaults.bind_host(NamesFrom::Default).to_owned(),
             bind_port: start,
             routing: Routing::Port {
                 host: advertised_host,
@@ -415,9 +416,9 @@ impl Builder {
         }
     }
 
-    fn limits(&mut self) -> Limits {
+    fn limits(&mut self) -> LimitsConfig {
         let usual = session::Limits::default();
-        let limits = Limits {
+        let limits = LimitsConfig {
             connections: self.number(reference::LIMIT_CONNECTIONS, 1..=1_000_000, usual.max_connections),
             before_login: self.number(reference::LIMIT_LOGINS, 1..=1_000_000, usual.max_unauthenticated),
             frame_bytes: self.number(reference::LIMIT_FRAME, 65_536..=1 << 30, usual.max_frame_bytes),

@@ -34,7 +34,7 @@ pub(super) struct Defaults {
 
 /// Whether a listener says by itself how clients reach it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Names {
+pub(super) enum NamesFrom {
     Own,
     Default,
 }
@@ -46,11 +46,11 @@ impl Defaults {
     }
 
     /// The address that a listener opens its ports on.
-    pub(super) fn bind_host(&self, names: Names) -> &str {
+    pub(super) fn bind_host(&self, names: NamesFrom) -> &str {
         match (&self.bind_host, &self.advertised_host, names) {
             (Some(host), _, _) => host,
-            (None, None, Names::Default) => "127.0.0.1",
-            (None, Some(_), _) | (None, _, Names::Own) => "0.0.0.0",
+            (None, None, NamesFrom::Default) => "127.0.0.1",
+            (None, Some(_), _) | (None, _, NamesFrom::Own) => "0.0.0.0",
         }
     }
 }
@@ -139,8 +139,8 @@ impl Reader<'_> {
             None => self.fields.has_any("tls.") || self.is_by_name(),
         };
         let names = match self.fields.has("advertised.host") || self.is_by_name() {
-            true => Names::Own,
-            false => Names::Default,
+            true => NamesFrom::Own,
+            false => NamesFrom::Default,
         };
         let default = defaults.bind_host(names).to_owned();
         let bind_host = self.host("bind.host", &default);

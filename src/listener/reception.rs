@@ -44,13 +44,13 @@ const MAX_LOGGED_NAME_BYTES: usize = 100;
 #[derive(Debug)]
 pub(super) struct Reception {
     pub(super) listener: ListenerName,
-    pub(super) guard: Guard,
+    pub(super) guard: ListenerGuard,
     pub(super) target: LeadsTo,
 }
 
 /// The guard before the sessions of a listener.
 #[derive(Debug, Clone, Default)]
-pub struct Guard {
+pub struct ListenerGuard {
     /// Who must say who the client is.
     pub proxies: Option<Networks>,
     pub tls: Option<Arc<Latest>>,
@@ -86,7 +86,7 @@ impl Reception {
     pub(super) fn passes_through(&self) -> Option<&Route> {
         match (&self.guard, &self.target) {
             (
-                Guard {
+                ListenerGuard {
                     proxies: None,
                     tls: None,
                 },

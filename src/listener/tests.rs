@@ -39,7 +39,7 @@ fn site(ports: &PortBlock) -> Site {
             start: port,
             count: u16::MAX,
         },
-        guard: Guard::default(),
+        guard: ListenerGuard::default(),
     }
 }
 
@@ -59,11 +59,11 @@ fn opening(gateway: &Gateway) -> Opening {
 
 impl Bench {
     async fn start(limits: Limits) -> Self {
-        Self::with(limits, Guard::default(), None).await
+        Self::with(limits, ListenerGuard::default(), None).await
     }
 
     /// With something before the sessions; by names under a domain, or by ports.
-    async fn with(limits: Limits, guard: Guard, domain: Option<&str>) -> Self {
+    async fn with(limits: Limits, guard: ListenerGuard, domain: Option<&str>) -> Self {
         let gateway = Gateway::start(limits, |_| Deed::Answer(vec![0, 0])).await;
         let census = Arc::new(Census::new(&limits, &gateway.metrics.node.guards));
         let arbiter = DataArbiter::new(Arbiter::current(), Arc::clone(&gateway.pools));

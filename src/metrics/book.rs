@@ -6,7 +6,7 @@ use prometheus::{
     GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
-use super::closed::Value;
+use super::closed::ClosedValue;
 
 /// A part of the page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +44,12 @@ impl Section {
 pub(super) struct Label {
     pub(super) name: &'static str,
     /// All values, with their meanings. None: names that an operator configured, or that Kafka gives.
-    pub(super) values: Option<fn() -> Vec<Value>>,
+    pub(super) values: Option<fn() -> Vec<ClosedValue>>,
 }
 
 impl Label {
     /// Its values are of a closed set.
-    pub(super) const fn closed(name: &'static str, values: fn() -> Vec<Value>) -> Self {
+    pub(super) const fn closed(name: &'static str, values: fn() -> Vec<ClosedValue>) -> Self {
         Self {
             name,
             values: Some(values),
@@ -99,7 +99,7 @@ impl Family {
 
 /// A metric as the page describes it.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub(super) struct PageEntry {
     pub(super) section: Section,
     /// As Prometheus calls it.
     pub(super) kind: &'static str,
@@ -110,7 +110,7 @@ pub(super) struct Entry {
 #[derive(Debug)]
 pub(super) struct Book {
     pub(super) registry: Registry,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<PageEntry>,
     section: Section,
 }
 
@@ -174,7 +174,7 @@ impl Book {
         made: C,
     ) -> Result<C, prometheus::Error> {
         self.registry.register(Box::new(made.clone()))?;
-        self.entries.push(Entry {
+        self.entries.push(PageEntry {
             section: self.section,
             kind,
             family,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// One value of a closed set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Value {
+pub(super) struct ClosedValue {
     pub(super) name: &'static str,
     /// Its meaning; ends a line of the page.
     pub(super) meaning: Cow<'static, str>,
@@ -36,8 +36,8 @@ macro_rules! closed {
                 }
             }
 
-            pub(in crate::metrics) fn values() -> Vec<$crate::metrics::closed::Value> {
-                let value = |one: &Self| $crate::metrics::closed::Value {
+            pub(in crate::metrics) fn values() -> Vec<$crate::metrics::closed::ClosedValue> {
+                let value = |one: &Self| $crate::metrics::closed::ClosedValue {
                     name: one.name(),
                     meaning: one.meaning().into(),
                 };

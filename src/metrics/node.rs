@@ -6,7 +6,7 @@ use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::GuardMetrics;
 use super::book::{Book, Family, Label, Section};
-use super::closed::{Value, closed};
+use super::closed::{ClosedValue, closed};
 use super::reasons::{ClosedFor, TurnedAwayFor};
 
 /// The figures of Raft, taken at each scrape.
@@ -112,8 +112,8 @@ closed! {
 }
 
 /// The limits of the replicated state.
-fn limits() -> Vec<Value> {
-    let value = |limit: Limit| Value {
+fn limits() -> Vec<ClosedValue> {
+    let value = |limit: Limit| ClosedValue {
         name: limit.name(),
         meaning: limit.to_string().into(),
     };
@@ -121,8 +121,8 @@ fn limits() -> Vec<Value> {
 }
 
 /// Why nodes that call are turned away.
-fn peer_refusals() -> Vec<Value> {
-    let value = |refusal: PeerRefusal| Value {
+fn peer_refusals() -> Vec<ClosedValue> {
+    let value = |refusal: PeerRefusal| ClosedValue {
         name: refusal.name(),
         meaning: refusal.meaning().into(),
     };

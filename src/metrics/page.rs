@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::book::{Entry, Label, Section};
-use super::closed::Value;
+use super::book::{Label, PageEntry, Section};
+use super::closed::ClosedValue;
 
 /// The marks before and after the part of a section that is made.
 fn marks(section: Section) -> (String, &'static str) {
@@ -18,7 +18,7 @@ fn marks(section: Section) -> (String, &'static str) {
 ///
 /// # Errors
 /// The page lacks something that is needed to renew it.
-pub(super) fn renewed(page: &str, entries: &[Entry]) -> Result<String, String> {
+pub(super) fn renewed(page: &str, entries: &[PageEntry]) -> Result<String, String> {
     let mut renewed = page.to_owned();
     for section in Section::ALL {
         let (before, after) = marks(section);
@@ -35,10 +35,10 @@ pub(super) fn renewed(page: &str, entries: &[Entry]) -> Result<String, String> {
     Ok(renewed)
 }
 
-fn part(section: Section, entries: &[Entry]) -> String {
-    let entries: Vec<&Entry> = entries.iter().filter(|entry| entry.section == section).collect();
+fn part(section: Section, entries: &[PageEntry]) -> String {
+    let entries: Vec<&PageEntry> = entries.iter().filter(|entry| entry.section == section).collect();
     let mut text = "\n| metric | type | labels | meaning |\n|---|---|---|---|\n".to_owned();
-    for Entry { kind, family, .. } in &entries {
+    for PageEntry { kind, family, .. } in &entries {
         let labels: Vec<String> = family
             .labels
             .iter()
@@ -55,7 +55,7 @@ fn part(section: Section, entries: &[Entry]) -> String {
     }
     for (label, values, families) in closed_sets(&entries) {
         let _ = writeln!(text, "\n`{label}` of {}:\n", families.join(" and "));
-        for Value { name, meaning } in values {
+        for ClosedValue { name, meaning } in values {
             let _ = writeln!(text, "* `{name}`: {meaning}.");
         }
     }
@@ -64,8 +64,8 @@ fn part(section: Section, entries: &[Entry]) -> String {
 }
 
 /// Labels whose values are listed, and the metrics that have them.
-fn closed_sets(entries: &[&Entry]) -> Vec<(&'static str, Vec<Value>, Vec<String>)> {
-    let mut sets: Vec<(&'static str, Vec<Value>, Vec<String>)> = Vec::new();
+fn closed_sets(entries: &[&PageEntry]) -> Vec<(&'static str, Vec<ClosedValue>, Vec<String>)> {
+    let mut sets: Vec<(&'static str, Vec<ClosedValue>, Vec<String>)> = Vec::new();
     for entry in entries {
         let name = format!("`{}`", entry.family.name);
         for Label { name: label, values } in entry.family.labels {

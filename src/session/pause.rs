@@ -46,14 +46,14 @@ impl fmt::Debug for Pause {
     }
 }
 
-/// The two ways through a session.
+/// The two flows through a session.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Way {
+pub(super) enum Flow {
     Requests,
     Answers,
 }
 
-/// The pauses of the two ways through a session.
+/// The pauses of the two flows through a session.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
     pub(super) requests: Option<Pause>,
@@ -61,27 +61,27 @@ pub(super) struct Pauses {
 }
 
 impl Pauses {
-    fn of(&mut self, way: Way) -> &mut Option<Pause> {
-        match way {
-            Way::Requests => &mut self.requests,
-            Way::Answers => &mut self.answers,
+    fn of(&mut self, flow: Flow) -> &mut Option<Pause> {
+        match flow {
+            Flow::Requests => &mut self.requests,
+            Flow::Answers => &mut self.answers,
         }
     }
 }
 
 impl Session {
-    /// Goes on with what a way waited for. A pause that is there afterwards wakes the task.
+    /// Goes on with what a flow waited for. A pause that is there afterwards wakes the task.
     pub(super) fn resume(
         &mut self,
-        way: Way,
+        flow: Flow,
         ctx: &mut Context<Self>,
         cx: &mut TaskContext<'_>,
     ) -> Result<(), End> {
-        while let Some(mut pause) = self.pauses.of(way).take() {
+        while let Some(mut pause) = self.pauses.of(flow).take() {
             match pause.0.as_mut().poll(self, ctx, cx) {
                 Poll::Ready(went_on) => went_on?,
                 Poll::Pending => {
-                    *self.pauses.of(way) = Some(pause);
+                    *self.pauses.of(flow) = Some(pause);
                     break;
                 }
             }

@@ -12,7 +12,7 @@ use super::deadlines::Due;
 use super::end::End;
 use super::inbound::{Filled, Frame, end_of};
 use super::orders::{Orders, SessionMode};
-use super::pause::Way;
+use super::pause::Flow;
 use super::pipeline::RequestHead;
 use super::stage::SessionStage;
 use crate::vcluster::api;
@@ -72,8 +72,8 @@ impl Session {
             if round > 0 {
                 self.now = Instant::now();
             }
-            self.resume(Way::Requests, ctx, cx)?;
-            self.resume(Way::Answers, ctx, cx)?;
+            self.resume(Flow::Requests, ctx, cx)?;
+            self.resume(Flow::Answers, ctx, cx)?;
             let requests_paused = self.pauses.requests.is_some();
             let answers_paused = self.pauses.answers.is_some();
             self.relay_deferred()?;

@@ -11,13 +11,13 @@ const STEADY: Duration = Duration::from_secs(60);
 
 /// The panics of one component.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct RestartPace {
     /// Since it last ran for long.
     panics: u32,
     started: Instant,
 }
 
-impl Pace {
+impl RestartPace {
     /// A component that is started now.
     pub(super) fn new(now: Instant) -> Self {
         Self {
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn the_first_restart_is_at_once_and_further_ones_come_ever_later() {
         let mut now = Instant::now();
-        let mut pace = Pace::new(now);
+        let mut pace = RestartPace::new(now);
         let mut pauses = Vec::new();
         for _ in 0..12 {
             let pause = pace.panicked(now);
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn the_pause_is_no_time_that_it_ran() {
         let now = Instant::now();
-        let mut pace = Pace::new(now);
+        let mut pace = RestartPace::new(now);
         for _ in 0..20 {
             pace.panicked(now);
         }

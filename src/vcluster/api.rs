@@ -77,7 +77,7 @@ use self::ask::{Aim, Ask, Stop};
 pub use self::back::BadAnswer;
 use self::back::{Back, part_of};
 pub use self::change::changed;
-pub use self::description::{Api, VersionRange, Versions};
+pub use self::description::{Api, ServedVersions, VersionRange};
 pub use self::freshness::{Freshness, freshness};
 use self::gate::Gate;
 pub use self::local_errors::LocalErrors;
@@ -187,7 +187,7 @@ fn plan(view: &View, question: Question<'_>, aim: Aim, subscriptions: &mut Subsc
         Ok(match plan {
             Ok(plan) => gate.planned(plan),
             Err(Stop::Malformed) => gate.planned(Plan::Close(CloseReason::BadRequest)),
-            Err(Stop::UnknownTopicId) => Ask::need_fresh_topics(frame.clone()).into(),
+            Err(Stop::TopicsNotKnown) => Ask::need_fresh_topics(frame.clone()).into(),
             Err(Stop::Uncompiled(text)) => Ask::need_pattern(text, frame.clone(), attempt).into(),
             Err(Stop::Unconfirmed) => Ask::need_confirmation(frame.clone()).into(),
             Err(Stop::Unpermitted) => gate.planned(Plan::Close(CloseReason::Unpermitted)),

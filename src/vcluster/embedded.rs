@@ -23,7 +23,7 @@ pub struct NotUnderstood;
 
 /// Which way names are converted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
+pub enum RenameDirection {
     ToPhysical,
     ToVirtual,
 }
@@ -34,7 +34,7 @@ pub enum Direction {
 pub fn rename(
     names: &Names,
     (message, tail): (Embedded, Tail),
-    direction: Direction,
+    direction: RenameDirection,
     bytes: &[u8],
 ) -> Result<Vec<u8>, NotUnderstood> {
     if bytes.is_empty() {
@@ -54,7 +54,7 @@ pub fn rename(
 fn rename_whole(
     names: &Names,
     (message, tail): (Embedded, Tail),
-    direction: Direction,
+    direction: RenameDirection,
     bytes: &[u8],
 ) -> Result<Vec<u8>, NotUnderstood> {
     let mut tape = Tape::new();
@@ -83,15 +83,15 @@ fn rename_whole(
 /// The name that the other side has for a topic; `None` when it has none.
 fn counterpart<'a>(
     names: &'a Names,
-    direction: Direction,
+    direction: RenameDirection,
     name: &'a str,
 ) -> Result<Option<Cow<'a, str>>, NotUnderstood> {
     Ok(match direction {
-        Direction::ToPhysical => Some(match names.by_virtual_name(name) {
+        RenameDirection::ToPhysical => Some(match names.by_virtual_name(name) {
             Some(alias) => alias_text(alias, |alias| alias.physical_name.as_str()),
             None => Cow::Owned(names.stand_in(name).map_err(|_| NotUnderstood)?),
         }),
-        Direction::ToVirtual => match names.by_physical_name(name) {
+        RenameDirection::ToVirtual => match names.by_physical_name(name) {
             Some(alias) => Some(alias_text(alias, |alias| alias.virtual_name.as_str())),
             None => names.stood_in_for(name).map(Cow::Borrowed),
         },

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::api::description::{Ahead, Api, Connection};
+use super::api::description::{Ahead, Api, ConnectionUse};
 use super::api::items::Refusals;
 use super::api::topics::Shape;
 use super::pattern::Pattern;
@@ -26,7 +26,7 @@ impl Pending {
     /// Whether the broker keeps something for its connection once it served the request: a share session (KIP-932), or
     /// what a client measures (KIP-714).
     pub fn binds_connection(&self) -> bool {
-        self.api.connection() == Connection::Bound
+        self.api.connection() == ConnectionUse::Bound
     }
 
     /// Whether the answer may tell of topics that the view does not show yet, and then waits for them.
@@ -165,11 +165,11 @@ pub(super) enum FetchedTopics {
 /// The members of a group, as far as their embedded bytes depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Members {
-    pub(super) protocol: Protocol,
+    pub(super) protocol: MemberProtocol,
     pub(super) company: Company,
 }
 
-impl Protocol {
+impl MemberProtocol {
     /// The tail that the bytes of members may have; `None` when nobody reads them. Those that may be of another protocol
     /// must look like this one to their end.
     pub(super) fn tail(self) -> Option<Tail> {
@@ -184,7 +184,7 @@ impl Protocol {
 impl Members {
     /// Of whom no bytes are read.
     pub(super) const OTHER: Self = Self {
-        protocol: Protocol::Other,
+        protocol: MemberProtocol::Other,
         company: Company::Own,
     };
 }
@@ -200,7 +200,7 @@ pub(super) enum Company {
 
 /// The protocol of the embedded bytes of group members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Protocol {
+pub(super) enum MemberProtocol {
     /// The `consumer` protocol.
     Consumer,
     /// The version of the request does not say.

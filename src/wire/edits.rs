@@ -13,7 +13,7 @@ use crate::wire::message::{Message, Node, Span};
 use crate::wire::output::FrameOutput;
 use crate::wire::records::{BatchHeader, NoOtherId, with_producer_ids};
 use crate::wire::segments::Segments;
-use crate::wire::tape::{Entry, Form};
+use crate::wire::tape::{Form, TapeEntry};
 
 /// The most bytes by which edits may make a message longer: names of one byte may become names of hundreds.
 const MAX_GROWTH_BYTES: usize = 16 << 20;
@@ -485,7 +485,7 @@ impl Edits {
 }
 
 /// How the length or count of an entry is written.
-fn prefix_of(entry: &Entry) -> Prefix {
+fn prefix_of(entry: &TapeEntry) -> Prefix {
     match entry.form {
         _ if entry.is_compact => Prefix::Compact,
         Form::Text => Prefix::Int16,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::wire::schema::{Class, Field};
-use crate::wire::tape::{Entry, Form, Tape};
+use crate::wire::tape::{Form, Tape, TapeEntry};
 
 /// A range of bytes of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl std::fmt::Debug for Node<'_> {
 }
 
 impl<'a> Node<'a> {
-    pub(in crate::wire) fn entry(self) -> &'a Entry {
+    pub(in crate::wire) fn entry(self) -> &'a TapeEntry {
         &self.message.tape.entries()[self.index as usize]
     }
 

@@ -16,7 +16,7 @@ const FIRST_ENTRIES: usize = 24;
 /// The result of a walk. Reuse it: a walk over a warm tape allocates nothing.
 #[derive(Debug, Default)]
 pub struct Tape {
-    entries: Vec<Entry>,
+    entries: Vec<TapeEntry>,
     enclosures: Vec<Enclosure>,
     unknown: Vec<Unknown>,
     notes_unknown: bool,
@@ -70,7 +70,7 @@ impl Form {
 
 /// One value, struct or array.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::wire) struct Entry {
+pub(in crate::wire) struct TapeEntry {
     pub(in crate::wire) field: Field,
     pub(in crate::wire) class: Class,
     pub(in crate::wire) form: Form,
@@ -130,14 +130,14 @@ impl Tape {
         self.unknown.shrink_to(KEPT_ENTRIES);
     }
 
-    pub(in crate::wire) fn push(&mut self, entry: Entry) -> Result<usize, WireError> {
+    pub(in crate::wire) fn push(&mut self, entry: TapeEntry) -> Result<usize, WireError> {
         if self.entries.len() >= self.max_entries {
             let limit = self.max_entries;
             return Err(WireError::TooManyParts { limit });
         }
         let index = self.entries.len();
         let next = index as u32 + 1;
-        self.entries.push(Entry { next, ..entry });
+        self.entries.push(TapeEntry { next, ..entry });
         Ok(index)
     }
 
@@ -193,7 +193,7 @@ impl Tape {
         self.entries.capacity()
     }
 
-    pub(in crate::wire) fn entries(&self) -> &[Entry] {
+    pub(in crate::wire) fn entries(&self) -> &[TapeEntry] {
         &self.entries
     }
 

@@ -9,7 +9,7 @@ use crate::wire::schema::{
     CONSUMER_PROTOCOL_ASSIGNMENT_MESSAGE, CONSUMER_PROTOCOL_SUBSCRIPTION_MESSAGE, Class, Direction, Field,
     MessageDef,
 };
-use crate::wire::tape::{Enclosure, Entry, Form, Mark, Tape, Unknown};
+use crate::wire::tape::{Enclosure, Form, Mark, Tape, TapeEntry, Unknown};
 
 /// Walks the request in a frame (without length prefix) whose header was parsed.
 pub fn walk_request<'a>(
@@ -172,7 +172,7 @@ impl Walker<'_, '_> {
 
     /// Puts a value on the tape that ends where the cursor is, and has neither prefix nor parts.
     fn open(&mut self, mark: Mark, start: usize) -> Result<usize, WireError> {
-        self.tape.push(Entry {
+        self.tape.push(TapeEntry {
             field: mark.field,
             class: mark.class,
             form: mark.form,
@@ -195,7 +195,7 @@ impl Walker<'_, '_> {
         prefix: Prefix,
         (is_nullable, count): (bool, Option<usize>),
     ) -> Result<usize, WireError> {
-        self.tape.push(Entry {
+        self.tape.push(TapeEntry {
             field: mark.field,
             class: mark.class,
             form: mark.form,

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::channel::{Channel, ChannelError};
-use super::hello::{Answer, Hello, MEMBERS_BYTES, Refusal, Versions};
+use super::hello::{Answer, Hello, HelloRefusal, MEMBERS_BYTES, Versions};
 use super::link::{self, Link};
 use super::noise::{self, End, KEY_BYTES};
 use super::refused::PeerRefusal;
@@ -102,13 +102,13 @@ impl HandshakeError {
 
 impl HandshakeError {
     /// A refusal by either end, which speak these versions.
-    fn refused(refusal: Refusal, (own, other): (Versions, Versions)) -> Self {
+    fn refused(refusal: HelloRefusal, (own, other): (Versions, Versions)) -> Self {
         match refusal {
-            Refusal::Version => Self::Version { own, other },
-            Refusal::OtherCluster => Self::OtherCluster,
-            Refusal::OtherMembers => Self::OtherMembers,
-            Refusal::OtherNode => Self::OtherNode,
-            Refusal::OtherCertificate => Self::OtherCertificate,
+            HelloRefusal::Version => Self::Version { own, other },
+            HelloRefusal::OtherCluster => Self::OtherCluster,
+            HelloRefusal::OtherMembers => Self::OtherMembers,
+            HelloRefusal::OtherNode => Self::OtherNode,
+            HelloRefusal::OtherCertificate => Self::OtherCertificate,
         }
     }
 }
@@ -221,10 +221,10 @@ impl Identity {
         };
         let own = self.hello(hello.from);
         let judged = hello.judge(&own).and_then(|terms| {
-            let address = self.addresses.get(&terms.peer).ok_or(Refusal::OtherNode)?;
+            let address = self.addresses.get(&terms.peer).ok_or(HelloRefusal::OtherNode)?;
             match certificate.is_none_or(|certificate| link::names(certificate, address)) {
                 true => Ok(terms),
-                false => Err(Refusal::OtherCertificate),
+                false => Err(HelloRefusal::OtherCertificate),
             }
         });
         let answer = Answer {

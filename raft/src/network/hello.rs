@@ -58,14 +58,14 @@ pub(super) struct Hello {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Answer {
     /// None: the server talks to the caller.
-    pub(super) refusal: Option<Refusal>,
+    pub(super) refusal: Option<HelloRefusal>,
     pub(super) cluster: Option<FoundingId>,
     pub(super) versions: Versions,
 }
 
 /// Why a server does not talk to a node that knows the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum HelloRefusal {
     Version,
     OtherCluster,
     OtherMembers,
@@ -125,30 +125,33 @@ impl Hello {
     }
 
     /// The server's judgement of a caller that it expects to be another node of its own cluster.
-    pub(super) fn judge(&self, own: &Self) -> Result<Terms, Refusal> {
+    pub(super) fn judge(&self, own: &Self) -> Result<Terms, HelloRefusal> {
         if self.members != own.members {
-            return Err(Refusal::OtherMembers);
+            return Err(HelloRefusal::OtherMembers);
         }
         if self.to != own.from || self.from == own.from {
-            return Err(Refusal::OtherNode);
+            return Err(HelloRefusal::OtherNode);
         }
-        let version = own.versions.common(self.versions).ok_or(Refusal::Version)?;
+        let version = own.versions.common(self.versions).ok_or(HelloRefusal::Version)?;
         Ok(Terms {
             peer: self.from,
             version,
-            relation: Relation::of(own.cluster, self.cluster).ok_or(Refusal::OtherCluster)?,
+            relation: Relation::of(own.cluster, self.cluster).ok_or(HelloRefusal::OtherCluster)?,
         })
     }
 
     /// The caller's judgement of the answer.
-    pub(super) fn conclude(&self, answer: &Answer) -> Result<Terms, Refusal> {
+    pub(super) fn conclude(&self, answer: &Answer) -> Result<Terms, HelloRefusal> {
         if let Some(refusal) = answer.refusal {
             return Err(refusal);
         }
         Ok(Terms {
             peer: self.to,
-            version: self.versions.common(answer.versions).ok_or(Refusal::Version)?,
-            relation: Relation::of(self.cluster, answer.cluster).ok_or(Refusal::OtherCluster)?,
+            version: self
+                .versions
+                .common(answer.versions)
+                .ok_or(HelloRefusal::Version)?,
+            relation: Relation::of(self.cluster, answer.cluster).ok_or(HelloRefusal::OtherCluster)?,
         })
     }
 }
@@ -156,7 +159,7 @@ impl Hello {
 impl Answer {
     pub(super) fn write(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(ANSWER_BYTES);
-        bytes.push(self.refusal.map_or(0, Refusal::number));
+        bytes.push(self.refusal.map_or(0, HelloRefusal::number));
         bytes.extend(founding(self.cluster));
         bytes.extend(self.versions.write());
         bytes
@@ -168,7 +171,7 @@ impl Answer {
         Ok(Self {
             refusal: match status {
                 0 => None,
-                number => Some(Refusal::of(number).ok_or(HandshakeError::Refused(number))?),
+                number => Some(HelloRefusal::of(number).ok_or(HandshakeError::Refused(number))?),
             },
             cluster: cluster(rest.take()?),
             versions: Versions::read(rest.take()?),
@@ -176,7 +179,7 @@ impl Answer {
     }
 }
 
-impl Refusal {
+impl HelloRefusal {
     const ALL: [Self; 5] = [
         Self::Version,
         Self::OtherCluster,
@@ -266,7 +269,7 @@ mod tests {
         assert_eq!(hello.write().len(), HELLO_BYTES);
         let later = [hello.write(), vec![1, 2, 3]].concat();
         assert_eq!(Hello::read(&later).unwrap(), hello);
-        for refusal in Refusal::ALL.map(Some).into_iter().chain([None]) {
+        for refusal in HelloRefusal::ALL.map(Some).into_iter().chain([None]) {
             let answer = Answer {
                 refusal,
                 cluster: None,
@@ -318,20 +321,20 @@ mod tests {
         let same: fn(&mut Hello) = |hello| hello.cluster = Some(FoundingId::of([1; FOUNDING_BYTES]));
         assert_eq!(judged(same), Ok((one, Relation::Fellows)));
         let other: fn(&mut Hello) = |hello| hello.cluster = Some(FoundingId::of([2; FOUNDING_BYTES]));
-        assert_eq!(judged(other), Err(Refusal::OtherCluster));
+        assert_eq!(judged(other), Err(HelloRefusal::OtherCluster));
         assert_eq!(
             judged(|hello| hello.members = [8; MEMBERS_BYTES]),
-            Err(Refusal::OtherMembers)
+            Err(HelloRefusal::OtherMembers)
         );
-        assert_eq!(judged(|hello| hello.to = NodeId(3)), Err(Refusal::OtherNode));
+        assert_eq!(judged(|hello| hello.to = NodeId(3)), Err(HelloRefusal::OtherNode));
         assert_eq!(
             judged(|hello| hello.from = NodeId(2)),
-            Err(Refusal::OtherNode),
+            Err(HelloRefusal::OtherNode),
             "it is the server itself"
         );
         assert_eq!(
             judged(|hello| hello.versions = versions(2, 3)),
-            Err(Refusal::Version)
+            Err(HelloRefusal::Version)
         );
     }
 
@@ -346,12 +349,12 @@ mod tests {
             cluster: Some(FoundingId::of([2; FOUNDING_BYTES])),
             versions: versions(2, 2),
         };
-        assert_eq!(caller.conclude(&answer), Err(Refusal::Version));
+        assert_eq!(caller.conclude(&answer), Err(HelloRefusal::Version));
         let answer = Answer {
             versions: versions(1, 1),
             ..answer
         };
-        assert_eq!(caller.conclude(&answer), Err(Refusal::OtherCluster));
+        assert_eq!(caller.conclude(&answer), Err(HelloRefusal::OtherCluster));
         let answer = Answer {
             cluster: None,
             ..answer

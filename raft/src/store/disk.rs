@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::rewrite::{self, Turn, rewrite};
-use super::seal::{Label, Place, Seal, Storage};
+use super::seal::{Label, Seal, Storage, ValuePlace};
 use crate::codec::layout::{EntryV1, LogIdV1, SnapshotV1, VoteV1};
 use crate::codec::{self, CodecError, Format};
 use crate::founding::FoundingId;
@@ -361,7 +361,7 @@ impl Reader {
             let (index, bytes) = item.map_err(|e| self.redb_error(e))?;
             let index = index.value();
             let what = || format!("log entry {index}");
-            let bytes = self.opened(Place::Log(index), bytes.value(), what)?;
+            let bytes = self.opened(ValuePlace::Log(index), bytes.value(), what)?;
             let entry: EntryV1 =
                 codec::decode(&bytes, self.highest).map_err(|e| self.codec_error(what(), &e))?;
             let entry = entry.into_entry().map_err(|e| self.codec_error(what(), &e))?;
@@ -383,7 +383,7 @@ impl Reader {
         let Some(bytes) = meta.get(key).map_err(|e| self.redb_error(e))? else {
             return Ok(None);
         };
-        let bytes = self.opened(Place::Single(key), bytes.value(), what)?;
+        let bytes = self.opened(ValuePlace::Single(key), bytes.value(), what)?;
         codec::decode(&bytes, self.highest)
             .map(Some)
             .map_err(|e| self.codec_error(what(), &e))
@@ -405,7 +405,7 @@ impl Reader {
     /// A value as it was before it was sealed. The key is the right one, so what does not open is damaged.
     fn opened<'a>(
         &self,
-        place: Place<'_>,
+        place: ValuePlace<'_>,
         value: &'a [u8],
         what: impl Fn() -> String,
     ) -> Result<Cow<'a, [u8]>, StoreError> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use redb::{Database, ReadableDatabase, ReadableTable};
 
 use super::disk::{LOG, META, OWNER, SEAL, create};
-use super::seal::{Place, Seal};
+use super::seal::{Seal, ValuePlace};
 use crate::codec;
 
 /// Where the new file grows.
@@ -49,7 +49,7 @@ fn write(path: &Path, from: &Database, turn: Turn<'_>) -> Result<Database, redb:
         for item in reading.open_table(LOG)?.iter()? {
             let (index, value) = item?;
             let index = index.value();
-            let value = turn.value(Place::Log(index), value.value())?;
+            let value = turn.value(ValuePlace::Log(index), value.value())?;
             log.insert(index, value.as_slice())?;
         }
         for item in reading.open_table(META)?.iter()? {
@@ -58,7 +58,7 @@ fn write(path: &Path, from: &Database, turn: Turn<'_>) -> Result<Database, redb:
             let value = match name {
                 SEAL => continue,
                 OWNER => value.to_vec(),
-                name => turn.value(Place::Single(name), value)?,
+                name => turn.value(ValuePlace::Single(name), value)?,
             };
             meta.insert(name, value.as_slice())?;
         }
@@ -72,7 +72,7 @@ fn write(path: &Path, from: &Database, turn: Turn<'_>) -> Result<Database, redb:
 }
 
 impl Turn<'_> {
-    fn value(self, place: Place<'_>, value: &[u8]) -> io::Result<Vec<u8>> {
+    fn value(self, place: ValuePlace<'_>, value: &[u8]) -> io::Result<Vec<u8>> {
         let mut value = value.to_vec();
         let opened = self.was.map_or(Ok(()), |was| was.open(place, &mut value));
         let sealed = opened.and_then(|()| {

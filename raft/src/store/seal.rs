@@ -46,12 +46,12 @@ pub struct Storage {
 
 /// Where a value is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Place<'a> {
+pub(super) enum ValuePlace<'a> {
     Log(u64),
     Single(&'a str),
 }
 
-impl Place<'_> {
+impl ValuePlace<'_> {
     fn bytes(self) -> Vec<u8> {
         match self {
             Self::Log(index) => [b"log\0", &index.to_be_bytes()[..]].concat(),
@@ -112,7 +112,7 @@ impl Seal {
     }
 
     /// Seals a value in place: large ones are not copied.
-    pub(super) fn seal(&self, place: Place<'_>, value: &mut Vec<u8>) -> Result<(), Unspecified> {
+    pub(super) fn seal(&self, place: ValuePlace<'_>, value: &mut Vec<u8>) -> Result<(), Unspecified> {
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce)?;
         let aad = Aad::from(place.bytes());
@@ -123,7 +123,7 @@ impl Seal {
     }
 
     /// Opens a value in place. An error: it was not sealed by this, or for another place.
-    pub(super) fn open(&self, place: Place<'_>, value: &mut Vec<u8>) -> Result<(), Unspecified> {
+    pub(super) fn open(&self, place: ValuePlace<'_>, value: &mut Vec<u8>) -> Result<(), Unspecified> {
         let (_, nonce) = value.split_last_chunk::<NONCE_LEN>().ok_or(Unspecified)?;
         let nonce = Nonce::assume_unique_for_key(*nonce);
         value.truncate(value.len() - NONCE_LEN);
@@ -163,7 +163,7 @@ mod tests {
         let seal = Seal::fresh(&key(1)).unwrap();
         let sealed = |value: &[u8]| {
             let mut bytes = value.to_vec();
-            seal.seal(Place::Log(7), &mut bytes).unwrap();
+            seal.seal(ValuePlace::Log(7), &mut bytes).unwrap();
             bytes
         };
         let opened = |seal: &Seal, place, bytes: &[u8]| {
@@ -173,17 +173,21 @@ mod tests {
         for value in [&b""[..], b"a", &[5; 5000]] {
             let bytes = sealed(value);
             assert_ne!(bytes, sealed(value), "the nonce is fresh");
-            assert_eq!(opened(&seal, Place::Log(7), &bytes).unwrap(), value);
-            for place in [Place::Log(8), Place::Single("7"), Place::Single("log")] {
+            assert_eq!(opened(&seal, ValuePlace::Log(7), &bytes).unwrap(), value);
+            for place in [
+                ValuePlace::Log(8),
+                ValuePlace::Single("7"),
+                ValuePlace::Single("log"),
+            ] {
                 assert!(opened(&seal, place, &bytes).is_err(), "{place:?}");
             }
             // Another file under the same key.
-            assert!(opened(&Seal::fresh(&key(1)).unwrap(), Place::Log(7), &bytes).is_err());
+            assert!(opened(&Seal::fresh(&key(1)).unwrap(), ValuePlace::Log(7), &bytes).is_err());
             for at in 0..bytes.len().min(60) {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= 1;
-                assert!(opened(&seal, Place::Log(7), &damaged).is_err(), "{at}");
-                assert!(opened(&seal, Place::Log(7), &bytes[..at]).is_err(), "{at}");
+                assert!(opened(&seal, ValuePlace::Log(7), &damaged).is_err(), "{at}");
+                assert!(opened(&seal, ValuePlace::Log(7), &bytes[..at]).is_err(), "{at}");
             }
         }
     }
@@ -192,9 +196,9 @@ mod tests {
     fn a_label_tells_the_key_from_others_and_shows_nothing_of_it() {
         let seal = Seal::fresh(&key(1)).unwrap();
         let mut bytes = vec![1, 2, 3];
-        seal.seal(Place::Single("vote"), &mut bytes).unwrap();
+        seal.seal(ValuePlace::Single("vote"), &mut bytes).unwrap();
         let again = Seal::of(&key(1), seal.label()).unwrap().unwrap();
-        again.open(Place::Single("vote"), &mut bytes).unwrap();
+        again.open(ValuePlace::Single("vote"), &mut bytes).unwrap();
         assert_eq!(bytes, [1, 2, 3]);
         assert!(Seal::of(&key(2), seal.label()).unwrap().is_none());
         assert_eq!(format!("{:?} {seal:?}", key(1)), "StorageKey(..) Seal(..)");
@@ -215,11 +219,11 @@ mod tests {
         );
         for (place, sealed) in [
             (
-                Place::Log(7),
+                ValuePlace::Log(7),
                 "5fc62883f8e6875f3335e211ad66a1adba5895417607e9793f6ab9bcaa47ccf84b875c",
             ),
             (
-                Place::Single("vote"),
+                ValuePlace::Single("vote"),
                 "f2dfdd059e7e3df26906b5837e63b327cd65932266573801c0aad0ede3e999a7072710",
             ),
         ] {

@@ -10,7 +10,7 @@ use redb::ReadableDatabase;
 use tokio::sync::{mpsc, oneshot};
 
 use super::disk::{File, LOG, META, PURGED, SNAPSHOT};
-use super::seal::Place;
+use super::seal::ValuePlace;
 use crate::codec::{self, CodecError, Format};
 use crate::types::TypeConfig;
 
@@ -179,16 +179,16 @@ fn commit(file: &File, changes: &mut [(FileChange, Then)]) -> Result<(), redb::E
             match change {
                 FileChange::Append(entries) => {
                     for (index, bytes) in entries {
-                        log.insert(*index, sealed(file, Place::Log(*index), bytes)?)?;
+                        log.insert(*index, sealed(file, ValuePlace::Log(*index), bytes)?)?;
                     }
                 }
                 FileChange::Truncate { from } => log.retain_in(*from.., |_, _| false)?,
                 FileChange::Purge { upto, id } => {
                     log.retain_in(..=*upto, |_, _| false)?;
-                    meta.insert(PURGED, sealed(file, Place::Single(PURGED), id)?)?;
+                    meta.insert(PURGED, sealed(file, ValuePlace::Single(PURGED), id)?)?;
                 }
                 FileChange::Put { key, value } => {
-                    meta.insert(*key, sealed(file, Place::Single(key), value)?)?;
+                    meta.insert(*key, sealed(file, ValuePlace::Single(key), value)?)?;
                 }
             }
         }
@@ -198,7 +198,7 @@ fn commit(file: &File, changes: &mut [(FileChange, Then)]) -> Result<(), redb::E
 }
 
 /// A value as it is written.
-fn sealed<'a>(file: &File, place: Place<'_>, value: &'a mut Vec<u8>) -> Result<&'a [u8], redb::Error> {
+fn sealed<'a>(file: &File, place: ValuePlace<'_>, value: &'a mut Vec<u8>) -> Result<&'a [u8], redb::Error> {
     if let Some(seal) = &file.seal {
         let sealed = seal.seal(place, value);
         sealed.map_err(|_unspecified| io::Error::other("a value could not be encrypted"))?;
@@ -213,7 +213,7 @@ fn read_snapshot(file: &File) -> Result<Option<Vec<u8>>, redb::Error> {
         return Ok(None);
     };
     if let Some(seal) = &file.seal {
-        let opened = seal.open(Place::Single(SNAPSHOT), &mut bytes);
+        let opened = seal.open(ValuePlace::Single(SNAPSHOT), &mut bytes);
         opened.map_err(|_unspecified| redb::Error::Corrupted("the snapshot does not open".to_owned()))?;
     }
     Ok(Some(bytes))

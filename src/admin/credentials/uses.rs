@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use klamm_raft::command::{Change, Command};
 use klamm_raft::model::{AccessTokenId, State};
 
-use super::Caller;
+use super::AdminCaller;
 use crate::admin::services::Services;
 
 /// A use that was told, or could not be told, is not told again for so long. What is written holds for longer.
@@ -22,7 +22,7 @@ impl Uses {
         &self,
         services: &Services,
         state: &State,
-        (id, caller): (AccessTokenId, &Caller),
+        (id, caller): (AccessTokenId, &AdminCaller),
         now_s: u64,
     ) {
         let is_news = state

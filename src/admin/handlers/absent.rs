@@ -2,13 +2,13 @@
 
 use actix_web::HttpResponse;
 
-use crate::admin::absent::{ABSENT, Absent, Shape};
-use crate::admin::api::{Api, BodySchema, Content, Operation};
+use crate::admin::absent::{ABSENT, Absent, BodyForm};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation};
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
 
 /// Registers the operations of all of them.
-pub(in crate::admin) fn register(api: &mut Api) {
+pub(in crate::admin) fn register(api: &mut AdminApi) {
     for kind in &ABSENT {
         let name = kind.kind;
         let of = |new: fn(&'static str, String, String) -> Operation, path, verb: &str, plural: &str| {
@@ -24,14 +24,14 @@ pub(in crate::admin) fn register(api: &mut Api) {
         let delete_one = move |writer: Writer| delete(writer, kind);
         let failing = |operation: Operation| operation.refuses().fails(&["404"]);
         match kind.shape {
-            Shape::Listed => continue,
-            Shape::InVcluster { .. } => {
+            BodyForm::Listed => continue,
+            BodyForm::InVcluster { .. } => {
                 api.add(
                     failing(of(Operation::delete, kind.path, "delete", "")),
                     delete_one,
                 );
             }
-            Shape::Named { one, .. } => {
+            BodyForm::Named { one, .. } => {
                 let get_one = move |reader: Reader| get(reader, kind);
                 api.add(failing(of(Operation::get, one, "get", "")), get_one);
                 api.add(failing(of(Operation::delete, one, "delete", "")), delete_one);

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{REVISION, deleted};
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -38,7 +38,7 @@ pub(in crate::admin) static KIND: Kind = Kind {
     register,
 };
 
-fn register(api: &mut Api) {
+fn register(api: &mut AdminApi) {
     api.add(
         Operation::post(
             KIND.path,

@@ -6,15 +6,15 @@ use klamm_raft::command::Command;
 use klamm_raft::model::{AliasTopic, State, TopicName, VclusterKind, VclusterName};
 use serde_json::json;
 
-use super::dry_run::{Rehearsed, Stage, Step, TRIAL, read};
+use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
 use super::servable;
 use super::{Filter, configured, deleted, gone, upserted, would_be};
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
-use crate::admin::kind::{Applied, Claim, Kind, Listing, Pace};
+use crate::admin::kind::{ApplyRules, Claim, Kind, Listing, Pace};
 use crate::admin::mapping;
 use crate::admin::problem::ApiError;
 use crate::admin::resources::alias_topic::{self, Elsewhere};
@@ -34,7 +34,7 @@ pub(in crate::admin) static KIND: Kind = Kind {
         ("PHYSICAL-TOPIC", "/spec/physicalName"),
         ("PHYSICAL-CLUSTER", "/spec/physicalCluster"),
     ],
-    applied: Some(Applied {
+    applied: Some(ApplyRules {
         place: 8,
         pace: Pace::FirstAlone,
         claims: // Two names for one topic are refused: the first one has it.
@@ -44,7 +44,7 @@ pub(in crate::admin) static KIND: Kind = Kind {
     register,
 };
 
-fn register(api: &mut Api) {
+fn register(api: &mut AdminApi) {
     api.add(
         Operation::get(KIND.path, "listAliasTopics", "List alias topics")
             .by(&[parameter::VCLUSTER, parameter::NAME, parameter::SHOW_DEFAULTS])
@@ -83,8 +83,8 @@ fn register(api: &mut Api) {
     );
 }
 
-fn rehearse(stage: Stage, step: Step) -> Rehearsed {
-    let Stage { services, writer, .. } = stage;
+fn rehearse(stage: DryRunStage, step: Step) -> Rehearsed {
+    let DryRunStage { services, writer, .. } = stage;
     Box::pin(async move {
         match step {
             Step::Put(resource) => put(services, writer, TRIAL, read(resource)?).await,

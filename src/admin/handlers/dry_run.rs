@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::KINDS;
-use crate::admin::api::{Api, BodySchema, Content, Operation};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation};
 use crate::admin::body::MAX_DRY_RUN_BYTES;
 use crate::admin::body::{self, Body, BodyList, Query};
 use crate::admin::change::Mode;
@@ -24,7 +24,7 @@ use crate::admin::resources::object::object;
 use crate::admin::services::Services;
 
 /// Registers the operations.
-pub(in crate::admin) fn register(api: &mut Api) {
+pub(in crate::admin) fn register(api: &mut AdminApi) {
     api.add(
         Operation::post(
             "/gateway/v2/dry-run",
@@ -62,7 +62,7 @@ pub(in crate::admin) struct Target {
 }
 
 /// Where a change is tried, and by whom.
-pub(in crate::admin) struct Stage {
+pub(in crate::admin) struct DryRunStage {
     pub(super) services: web::Data<Services>,
     pub(super) writer: Writer,
     pub(super) spelling: Spelling,
@@ -72,7 +72,7 @@ pub(in crate::admin) struct Stage {
 pub(in crate::admin) type Rehearsed = Pin<Box<dyn Future<Output = Result<HttpResponse, ApiError>>>>;
 
 /// Tries a change of a kind.
-pub(in crate::admin) type Rehearse = fn(Stage, Step) -> Rehearsed;
+pub(in crate::admin) type Rehearse = fn(DryRunStage, Step) -> Rehearsed;
 
 /// How the handlers are called.
 pub(super) const TRIAL: Query<Mode> = Query(Mode { dry_mode: true });
@@ -102,7 +102,7 @@ pub(in crate::admin) async fn run(
     });
     let mut outcomes = Vec::with_capacity(steps.len());
     for step in steps {
-        let stage = Stage {
+        let stage = DryRunStage {
             services: rehearsal.clone(),
             writer: writer.clone(),
             spelling,
@@ -113,7 +113,7 @@ pub(in crate::admin) async fn run(
 }
 
 impl Step {
-    async fn take(self, stage: Stage) -> Result<HttpResponse, ApiError> {
+    async fn take(self, stage: DryRunStage) -> Result<HttpResponse, ApiError> {
         let name = match &self {
             Self::Put(resource) => resource.get("kind").and_then(Value::as_str),
             Self::Delete(target) => Some(target.kind.as_str()),

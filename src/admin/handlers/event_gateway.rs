@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::model::State;
 use uuid::Uuid;
 
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::body::Query;
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
@@ -18,7 +18,7 @@ use crate::admin::resources::event_gateway::{Ids, ListQuery, Surroundings, gatew
 use crate::admin::services::Services;
 
 /// Registers the operations.
-pub(in crate::admin) fn register(api: &mut Api) {
+pub(in crate::admin) fn register(api: &mut AdminApi) {
     api.add(
         Operation::get(
             "/v1/event-gateways",

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{answer, configured};
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject, UpsertResult};
@@ -17,7 +17,7 @@ use crate::admin::resources::schema::CONFIGURED;
 use crate::admin::services::Services;
 
 /// Registers the operations.
-pub(in crate::admin) fn register(api: &mut Api) {
+pub(in crate::admin) fn register(api: &mut AdminApi) {
     api.add(
         Operation::post(
             "/gateway/v2/cluster/accept-kafka-cluster",

@@ -4,7 +4,7 @@ use actix_web::http::header::ContentType;
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
-use crate::admin::api::{Access, Api, BodySchema, Content, Operation};
+use crate::admin::api::{Access, AdminApi, BodySchema, Content, Operation};
 use crate::admin::cluster_view::ClusterView;
 use crate::admin::credentials::{Reader, Scraper, Visitor};
 use crate::admin::openapi;
@@ -12,7 +12,7 @@ use crate::admin::problem::ApiError;
 use crate::admin::services::Services;
 
 /// Registers the operations.
-pub(in crate::admin) fn register(api: &mut Api) {
+pub(in crate::admin) fn register(api: &mut AdminApi) {
     api.add(
         Operation::get(
             "/gateway/v2/cluster",

@@ -6,7 +6,7 @@ use klamm_raft::outcome::Outcome;
 use serde_json::json;
 
 use super::{Filter, deleted, gone, service_account, upserted};
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -34,7 +34,7 @@ pub(in crate::admin) static KIND: Kind = Kind {
     register,
 };
 
-fn register(api: &mut Api) {
+fn register(api: &mut AdminApi) {
     api.add(
         Operation::get(
             KIND.path,

@@ -5,14 +5,14 @@ use klamm_raft::command::Command;
 use klamm_raft::model::AccountName;
 use serde_json::json;
 
-use super::dry_run::{Rehearsed, Stage, Step, TRIAL, read};
+use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
 use super::{Filter, deleted, gone, has_credentials, upserted, warn};
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
 use crate::admin::credentials::{Reader, Writer};
-use crate::admin::kind::{Applied, Claim, Kind, Listing, Pace};
+use crate::admin::kind::{ApplyRules, Claim, Kind, Listing, Pace};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::{DeleteByName, ServiceAccountResource, service_account, vcluster_name};
 use crate::admin::services::Services;
@@ -34,7 +34,7 @@ pub(in crate::admin) static KIND: Kind = Kind {
         ("V-CLUSTER", "/metadata/vCluster"),
         ("TYPE", "/spec/type"),
     ],
-    applied: Some(Applied {
+    applied: Some(ApplyRules {
         place: 10,
         pace: Pace::Together,
         claims: &[Claim::EachOf("/spec/externalNames")],
@@ -43,7 +43,7 @@ pub(in crate::admin) static KIND: Kind = Kind {
     register,
 };
 
-fn register(api: &mut Api) {
+fn register(api: &mut AdminApi) {
     api.add(
         Operation::get(KIND.path, "listServiceAccounts", "List service accounts")
             .by(&[
@@ -83,8 +83,8 @@ fn register(api: &mut Api) {
     );
 }
 
-fn rehearse(stage: Stage, step: Step) -> Rehearsed {
-    let Stage { services, writer, .. } = stage;
+fn rehearse(stage: DryRunStage, step: Step) -> Rehearsed {
+    let DryRunStage { services, writer, .. } = stage;
     Box::pin(async move {
         match step {
             Step::Put(resource) => put(services, writer, TRIAL, read(resource)?).await,

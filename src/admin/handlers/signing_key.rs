@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::answer;
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -32,7 +32,7 @@ pub(in crate::admin) static KIND: Kind = Kind {
     register,
 };
 
-fn register(api: &mut Api) {
+fn register(api: &mut AdminApi) {
     api.add(Operation::post(KIND.path, "rotateSigningKey", "Sign tokens with a new key from now on; the old one verifies until it is retired, which may be at once")
 .by(&[parameter::DRY_MODE])
 .takes(BodySchema::read::<Rotation>()).example(json!({ "retireOld": false }))

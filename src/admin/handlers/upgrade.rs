@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer;
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject, UpsertResult};
@@ -16,7 +16,7 @@ use crate::admin::problem::ApiError;
 use crate::admin::services::Services;
 
 /// Registers the operations.
-pub(in crate::admin) fn register(api: &mut Api) {
+pub(in crate::admin) fn register(api: &mut AdminApi) {
     api.add(Operation::post("/gateway/v2/cluster/upgrade/finalize", "finalizeUpgrade", "Raise the feature level of the gateway cluster to what every node knows; there is no way back then")
 .by(&[parameter::DRY_MODE])
 .takes(BodySchema::read::<Finalization>())

@@ -11,15 +11,15 @@ use klamm_raft::command::Command;
 use klamm_raft::model::{Authentication, Beside, ClusterId, Method, State, VclusterKind, VclusterName};
 use serde_json::json;
 
-use super::dry_run::{Rehearsed, Stage, Step, TRIAL, read};
+use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
 use super::{Filter, configured, deleted, find, gone, has_provider, upserted, would_be};
 use super::{alias_topic, servable};
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Made, Mode, Subject};
 use crate::admin::credentials::{Reader, Writer, now_s};
-use crate::admin::kind::{Applied, Kind, Listing, Pace};
+use crate::admin::kind::{ApplyRules, Kind, Listing, Pace};
 use crate::admin::mapping;
 use crate::admin::problem::ApiError;
 use crate::admin::resources::alias_topic::Elsewhere;
@@ -39,7 +39,7 @@ pub(in crate::admin) static KIND: Kind = Kind {
         ("SUPER-USERS", "/spec/superUsers"),
         ("BOOTSTRAP-SERVERS", "/spec/bootstrapServers"),
     ],
-    applied: Some(Applied {
+    applied: Some(ApplyRules {
         place: 7,
         pace: Pace::OneByOne,
         claims: &[],
@@ -67,7 +67,7 @@ pub(in crate::admin) static TOPICS: Kind = Kind {
     register: register_topics,
 };
 
-fn register(api: &mut Api) {
+fn register(api: &mut AdminApi) {
     api.add(
         Operation::get(KIND.path, "listVirtualClusters", "List the virtual clusters")
             .gives(Content::Many(BodySchema::read::<VirtualClusterResource>()))
@@ -114,7 +114,7 @@ fn register(api: &mut Api) {
     );
 }
 
-fn register_topics(api: &mut Api) {
+fn register_topics(api: &mut AdminApi) {
     api.add(
         Operation::get(
             "/gateway/v2/virtual-cluster/{vCluster}/topics",
@@ -128,8 +128,8 @@ fn register_topics(api: &mut Api) {
     );
 }
 
-fn rehearse(stage: Stage, step: Step) -> Rehearsed {
-    let Stage {
+fn rehearse(stage: DryRunStage, step: Step) -> Rehearsed {
+    let DryRunStage {
         services,
         writer,
         spelling,

@@ -11,7 +11,7 @@ use actix_rt::net::{ActixStream, Ready, TcpStream};
 use klamm_raft::seats::AddressBlock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::seats::{Leave, Place, Seats};
+use super::seats::{Leave, SeatPlace, Seats};
 use crate::listener::{TurnedAway, expect_tls};
 
 /// A connection that somebody may have to leave.
@@ -19,7 +19,7 @@ use crate::listener::{TurnedAway, expect_tls};
 pub(super) struct Seated {
     socket: TcpStream,
     peer: SocketAddr,
-    place: Arc<Place>,
+    place: Arc<SeatPlace>,
     /// `None` once it has ended.
     leave: Option<Leave>,
 }
@@ -41,7 +41,7 @@ impl Seated {
         Ok((seated, peer))
     }
 
-    pub(super) fn place(&self) -> Arc<Place> {
+    pub(super) fn place(&self) -> Arc<SeatPlace> {
         Arc::clone(&self.place)
     }
 

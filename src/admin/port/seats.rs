@@ -79,7 +79,7 @@ impl Seats {
     }
 
     /// Gives a seat to a connection, if need be that of another one.
-    pub(super) fn take(self: &Arc<Self>, from: AddressBlock, now: Instant) -> (Arc<Place>, Leave) {
+    pub(super) fn take(self: &Arc<Self>, from: AddressBlock, now: Instant) -> (Arc<SeatPlace>, Leave) {
         let mut table = self.table();
         if table.seats.count() >= CROWDED {
             self.taken.late.inc_by(table.clear_late(now));
@@ -92,7 +92,7 @@ impl Seats {
             }
         }
         let (number, leave) = table.admit(from, now);
-        let place = Place {
+        let place = SeatPlace {
             seats: Arc::clone(self),
             from,
             number,
@@ -146,13 +146,13 @@ impl Table {
 
 /// A seat that was given to a connection.
 #[derive(Debug)]
-pub(in crate::admin) struct Place {
+pub(in crate::admin) struct SeatPlace {
     seats: Arc<Seats>,
     from: AddressBlock,
     number: u64,
 }
 
-impl Place {
+impl SeatPlace {
     /// A request has come.
     pub(in crate::admin) fn is_asked(&self) {
         self.does(Doing::IsAnswered);
@@ -172,7 +172,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for SeatPlace {
     fn drop(&mut self) {
         self.seats
             .table()

@@ -11,7 +11,7 @@ use super::object::{object, objects};
 use super::principals::{PrincipalSpec, Principals};
 use super::schema::CONFIGURED;
 use crate::auth::mapping::MappingRules;
-use crate::auth::rule::Rule;
+use crate::auth::rule::CompiledRule;
 
 /// The most methods that a virtual cluster lists.
 pub(super) const MAX_METHODS: usize = 16;
@@ -252,7 +252,7 @@ fn check_rules(oauth: &OauthBearer) -> Result<(), Invalid> {
         ));
     }
     for rule in &oauth.rules {
-        Rule::compile(&rule.expression).map_err(|error| {
+        CompiledRule::compile(&rule.expression).map_err(|error| {
             Invalid::new(format!(
                 "spec.authentication.rules: {:?} is not a rule: {error}",
                 rule.expression

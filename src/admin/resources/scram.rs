@@ -52,7 +52,7 @@ fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret, D
 
 /// A credential that can be made.
 #[derive(Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct WantedScram {
     pub(crate) vcluster: VclusterName,
     pub(crate) user: ScramUser,
     password: Secret,
@@ -61,7 +61,7 @@ pub(crate) struct Wanted {
 
 impl CredentialToPut {
     /// Checks what is asked for.
-    pub(crate) fn read(self) -> Result<Wanted, Invalid> {
+    pub(crate) fn read(self) -> Result<WantedScram, Invalid> {
         let length = self.password.reveal().len();
         if !(1..=MAX_PASSWORD_BYTES).contains(&length) {
             return Err(Invalid::new(format!(
@@ -74,7 +74,7 @@ impl CredentialToPut {
             .ok_or_else(|| {
                 Invalid::new(format!("iterations must be {MIN_ITERATIONS} to {MAX_ITERATIONS}"))
             })?;
-        Ok(Wanted {
+        Ok(WantedScram {
             vcluster: vcluster_name("vCluster", self.v_cluster.as_deref())?,
             user: ScramUser {
                 account: required("username", &self.username)?,
@@ -86,7 +86,7 @@ impl CredentialToPut {
     }
 }
 
-impl Wanted {
+impl WantedScram {
     /// The credential that is kept of the password: the one that there is, if it is of the same password and as strong.
     /// Takes milliseconds.
     pub(crate) fn credential(&self, known: Option<&ScramCredential>) -> Result<ScramCredential, Invalid> {

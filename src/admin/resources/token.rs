@@ -34,7 +34,7 @@ pub(crate) struct TokenRequest {
 
 /// A request that can be meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Wanted {
+pub(crate) struct WantedToken {
     pub(crate) vcluster: VclusterName,
     pub(crate) account: AccountName,
     pub(crate) life_time_s: u64,
@@ -42,13 +42,13 @@ pub(crate) struct Wanted {
 
 impl TokenRequest {
     /// Checks what is asked for.
-    pub(crate) fn read(self) -> Result<Wanted, Invalid> {
+    pub(crate) fn read(self) -> Result<WantedToken, Invalid> {
         if self.token.is_some_and(|token| !token.is_empty()) {
             return Err(Invalid::new(
                 "token must be empty or left out: the gateway makes it, and shows it in its answer",
             ));
         }
-        Ok(Wanted {
+        Ok(WantedToken {
             vcluster: vcluster_name("vCluster", self.v_cluster.as_deref())?,
             account: required("username", &self.username)?,
             life_time_s: life_time(self.life_time_seconds)?,

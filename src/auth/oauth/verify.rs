@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::claims;
 use super::{KeySet, Provider};
-use crate::auth::rule::Rule;
+use crate::auth::rule::CompiledRule;
 use crate::auth::{LoginRefusal, UnixMillis};
 
 /// The longest name that a token may give, in bytes.
@@ -24,7 +24,7 @@ pub struct TokenDemand {
     pub principal_claim: String,
     pub scope_claim: String,
     /// All must hold.
-    pub rules: Arc<[Rule]>,
+    pub rules: Arc<[CompiledRule]>,
 }
 
 /// A token that is good.

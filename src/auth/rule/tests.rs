@@ -17,7 +17,7 @@ fn claims() -> Map<String, Json> {
 }
 
 fn check(text: &str, expected: Result<bool, NoAnswer>) {
-    let rule = Rule::compile(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+    let rule = CompiledRule::compile(text).unwrap_or_else(|error| panic!("{text}: {error}"));
     assert_eq!(rule.holds(&claims()), expected, "{text}");
 }
 
@@ -82,17 +82,18 @@ fn a_rule_without_an_answer_says_why() {
 fn an_evaluation_is_bounded() {
     let mut claims = claims();
     claims.insert("many".to_owned(), json!(vec![0; 200]));
-    let rule = Rule::compile("claims.many.all(a, claims.many.all(b, claims.many.all(c, a == b && b == c)))")
-        .unwrap();
+    let rule =
+        CompiledRule::compile("claims.many.all(a, claims.many.all(b, claims.many.all(c, a == b && b == c)))")
+            .unwrap();
     assert_eq!(rule.holds(&claims), Err(NoAnswer::TooLong));
     claims.insert("long".to_owned(), json!("x".repeat(60_000)));
-    let rule = Rule::compile("claims.many.all(a, claims.long.matches('y$') || true)").unwrap();
+    let rule = CompiledRule::compile("claims.many.all(a, claims.long.matches('y$') || true)").unwrap();
     assert_eq!(rule.holds(&claims), Err(NoAnswer::TooLong));
 }
 
 #[test]
 fn what_is_no_rule_is_refused_with_its_place() {
-    let error = |text: &str| Rule::compile(text).unwrap_err();
+    let error = |text: &str| CompiledRule::compile(text).unwrap_err();
     let expected = |at, expected| RuleError::Expected { at, expected };
     assert_eq!(error(""), expected(0, "a value"));
     assert_eq!(error("claims.org =="), expected(13, "a value"));
@@ -147,7 +148,7 @@ fn what_is_no_rule_is_refused_with_its_place() {
 proptest! {
     #[test]
     fn no_text_makes_it_panic(text in "([a-z]{1,3}|claims|[\\[\\](){}.,?:!<>=&|+*/%'\"\\\\ -]|[0-9]{1,3}){0,60}") {
-        if let Ok(rule) = Rule::compile(&text) {
+        if let Ok(rule) = CompiledRule::compile(&text) {
             let _ = rule.holds(&claims());
         }
     }

@@ -77,8 +77,8 @@ impl Pki {
     }
 }
 
-fn guard(tls: Option<TlsFiles>, proxies: Option<&str>) -> Guard {
-    Guard {
+fn guard(tls: Option<TlsFiles>, proxies: Option<&str>) -> ListenerGuard {
+    ListenerGuard {
         tls: tls.map(|files| Latest::load(files).unwrap()),
         proxies: proxies.map(|network| Networks(vec![network.parse().unwrap()])),
     }

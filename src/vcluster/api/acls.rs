@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop, check_count};
 use super::change::{Answers, REFUSED, UNCONFIRMED, change};
-use super::description::{AnsweredBy, Api, Request, Versions};
+use super::description::{AnsweredBy, Api, Request, ServedVersions};
 use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE};
 use crate::authz::create::{self, Creation, CreationError, RawCreation, TOO_MANY_CREATIONS};
 use crate::authz::filter::{self, AclFilter, FilterError, RawFilter, UnknownCode};
@@ -17,7 +17,7 @@ use klamm_raft::model::{AclBinding, Operation};
 
 pub(super) const DESCRIBE_ACLS: Api = Api {
     key: 29,
-    versions: Versions::new(1, 3),
+    versions: ServedVersions::new(1, 3),
     rights: "DESCRIBE on the cluster",
     on_the_way: "The newest, on every node; REQUEST_TIMED_OUT from one that cannot reach its leader.",
     answered_by: AnsweredBy::Gateway(Request::everything(describe)),
@@ -25,7 +25,7 @@ pub(super) const DESCRIBE_ACLS: Api = Api {
 
 pub(super) const CREATE_ACLS: Api = Api {
     key: 30,
-    versions: Versions::new(1, 3),
+    versions: ServedVersions::new(1, 3),
     rights: "ALTER on the cluster",
     on_the_way: "Answered when every live gateway node has it in force.",
     answered_by: AnsweredBy::Gateway(Request::everything(create)),
@@ -33,7 +33,7 @@ pub(super) const CREATE_ACLS: Api = Api {
 
 pub(super) const DELETE_ACLS: Api = Api {
     key: 31,
-    versions: Versions::new(1, 3),
+    versions: ServedVersions::new(1, 3),
     rights: "ALTER on the cluster",
     on_the_way: "Likewise.",
     answered_by: AnsweredBy::Gateway(Request::everything(delete)),

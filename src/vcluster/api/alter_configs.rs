@@ -4,8 +4,10 @@
 use super::ask::{Ask, Stop, Verdict};
 use super::back::{Back, BadAnswer};
 use super::config_reader::{self, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
-use super::config_values::{self, PLACES, Physical};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::config_values::{self, PLACES, PhysicalValues};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::{ErrorCode, NOT_OWNED};
 use super::items::{self, Sieve};
 use super::resources;
@@ -17,14 +19,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const ALTER_CONFIGS: Api = Api {
     key: 33,
-    versions: Versions::new(0, 2),
+    versions: ServedVersions::new(0, 2),
     rights: "ALTER_CONFIGS on the topic, the group, or for brokers the cluster",
     on_the_way: "Everything but addresses through `passthrough`; elsewhere topics and groups of the virtual cluster's own, and POLICY_VIOLATION for what else the caller has the right to: [see below](#configurations).",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(alter),
         response: Response::classified(altered),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -32,14 +34,14 @@ pub(super) const ALTER_CONFIGS: Api = Api {
 
 pub(super) const INCREMENTAL_ALTER_CONFIGS: Api = Api {
     key: 44,
-    versions: Versions::new(0, 1),
+    versions: ServedVersions::new(0, 1),
     rights: "ALTER_CONFIGS on the topic, the group, or for brokers the cluster",
     on_the_way: "As AlterConfigs.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(alter_incrementally),
         response: Response::classified(altered),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -153,7 +155,7 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<Result<String, Refu
 }
 
 /// The values that a broker is told for the configurations of a resource.
-fn values<'a>(ask: &Ask<'_>, resource: Node<'a>) -> Result<Physical<'a>, Refusal> {
+fn values<'a>(ask: &Ask<'_>, resource: Node<'a>) -> Result<PhysicalValues<'a>, Refusal> {
     let configs = || resource.items(field::CONFIGS);
     let mut names = configs().filter_map(|config| config.text_in(field::NAME));
     match resources::kind_of(resource) {
@@ -164,7 +166,7 @@ fn values<'a>(ask: &Ask<'_>, resource: Node<'a>) -> Result<Physical<'a>, Refusal
                 ErrorCode::PolicyViolation,
                 format!("{name} holds addresses of the physical cluster: configure it there, not through the gateway.").into(),
             )),
-            None => Ok(Physical::default()),
+            None => Ok(PhysicalValues::default()),
         },
         // What no group has today may be the name of a topic tomorrow.
         GROUP if !ask.view.names.is_transparent() => match names.find(|name| !config_reader::is_of_groups(name)) {
@@ -172,9 +174,9 @@ fn values<'a>(ask: &Ask<'_>, resource: Node<'a>) -> Result<Physical<'a>, Refusal
                 ErrorCode::InvalidConfig,
                 format!("Unknown group config name: {name}").into(),
             )),
-            None => Ok(Physical::default()),
+            None => Ok(PhysicalValues::default()),
         },
-        _ => Ok(Physical::default()),
+        _ => Ok(PhysicalValues::default()),
     }
 }
 

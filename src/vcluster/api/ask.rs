@@ -67,7 +67,7 @@ pub(super) enum Stop {
     /// The request does not hold what its schema promises, or cannot be rewritten.
     Malformed,
     /// It names a topic id that the view does not know, or depends on whether a topic exists that the view does not show.
-    UnknownTopicId,
+    TopicsNotKnown,
     /// It depends on an expression that is not compiled yet.
     Uncompiled(String),
     /// Nobody has confirmed yet that the view shows the newest state.
@@ -248,7 +248,7 @@ impl<'a> Ask<'a> {
     /// Whether a topic is there, once the topology is fresh: it may have been created a moment ago.
     pub(super) fn is_there(&self, alias: &Alias) -> Result<bool, Stop> {
         match self.attempt {
-            Attempt::First if !alias.exists => Err(Stop::UnknownTopicId),
+            Attempt::First if !alias.exists => Err(Stop::TopicsNotKnown),
             _ => Ok(alias.exists),
         }
     }
@@ -293,7 +293,7 @@ impl<'a> Ask<'a> {
                 }));
             }
             if self.attempt == Attempt::First && self.has_home() && !id.is_zero() {
-                return Err(Stop::UnknownTopicId);
+                return Err(Stop::TopicsNotKnown);
             }
             return Ok(Verdict::Refused(ErrorCode::UnknownTopicId));
         };

@@ -9,9 +9,9 @@ use super::local_errors::LocalErrors;
 use super::{gateway_refused, internal_topics, words};
 use crate::authz::{Asker, Resource};
 use crate::vcluster::brokers::Address;
-use crate::vcluster::embedded::{self, Direction};
+use crate::vcluster::embedded::{self, RenameDirection};
 use crate::vcluster::names::TopicId;
-use crate::vcluster::pending::{Asked, Company, Members, Pending, Protocol, Then};
+use crate::vcluster::pending::{Asked, Company, MemberProtocol, Members, Pending, Then};
 use crate::vcluster::plan::{Caller, SeenAs};
 use crate::vcluster::rename::{Alias, Names};
 use crate::vcluster::view::View;
@@ -394,10 +394,10 @@ impl<'a> Back<'a> {
             return;
         };
         let bytes = node.bytes().unwrap_or_default();
-        match embedded::rename(self.names, (message, tail), Direction::ToVirtual, bytes) {
+        match embedded::rename(self.names, (message, tail), RenameDirection::ToVirtual, bytes) {
             Ok(renamed) => edits.set_bytes(node, Some(&renamed)),
             // Whoever wrote them may have written physical names.
-            Err(_) if protocol == Protocol::Consumer && company == Company::Mixed => {
+            Err(_) if protocol == MemberProtocol::Consumer && company == Company::Mixed => {
                 edits.set_bytes(node, Some(&[]));
             }
             // They were not understood on the way there either.

@@ -3,7 +3,7 @@
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer, cluster_operations};
 use super::description::{
-    Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way, Whom,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way, Whom,
 };
 use super::error_code::ErrorCode;
 use crate::vcluster::pending::{Asked, Then};
@@ -12,7 +12,7 @@ use crate::wire::{Edits, Item, Message, field};
 
 pub(super) const DESCRIBE_CLUSTER: Api = Api {
     key: 60,
-    versions: Versions::new(0, 2),
+    versions: ServedVersions::new(0, 2),
     rights: "none; DESCRIBE on the cluster for the bitfield",
     on_the_way: "Brokers, controller, cluster id, bitfield.",
     answered_by: AnsweredBy::Broker(Forwarded {
@@ -23,7 +23,7 @@ pub(super) const DESCRIBE_CLUSTER: Api = Api {
             unanswered: ErrorCode::CoordinatorNotAvailable,
             arrays: &[field::BROKERS],
         },
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: Some(
             "Whoever has logged in may know the brokers; only the bitfield depends on rights.",

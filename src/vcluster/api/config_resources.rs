@@ -3,7 +3,9 @@
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::config_reader::CLIENT_METRICS;
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::resources;
 use crate::authz::Resource;
@@ -14,14 +16,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const LIST_CONFIG_RESOURCES: Api = Api {
     key: 74,
-    versions: Versions::new(0, 1),
+    versions: ServedVersions::new(0, 1),
     rights: "DESCRIBE_CONFIGS on the cluster",
     on_the_way: "Topics, groups and brokers of this virtual cluster; metrics subscriptions through `passthrough` only.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(listed),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

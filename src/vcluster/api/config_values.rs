@@ -33,9 +33,9 @@ pub(super) const PLACES_OF_TOPOLOGIES: Places = Places {
 
 /// The values of a request that a broker must be told otherwise.
 #[derive(Debug, Default)]
-pub(super) struct Physical<'a>(Vec<(Node<'a>, String)>);
+pub(super) struct PhysicalValues<'a>(Vec<(Node<'a>, String)>);
 
-impl Physical<'_> {
+impl PhysicalValues<'_> {
     /// Puts them in their places.
     pub(super) fn write(self, edits: &mut Edits) {
         for (node, value) in self.0 {
@@ -50,7 +50,7 @@ pub(super) fn to_physical<'a>(
     ask: &Ask<'_>,
     configs: impl Iterator<Item = Node<'a>>,
     places: Places,
-) -> Result<Physical<'a>, String> {
+) -> Result<PhysicalValues<'a>, String> {
     let mut changed = Vec::new();
     for config in configs {
         let Some((name, node, value)) = replicas(config, places) else {
@@ -61,7 +61,7 @@ pub(super) fn to_physical<'a>(
             physical.map_err(|id| format!("{name} names the broker {id}, which does not exist."))?;
         changed.push((node, physical));
     }
-    Ok(Physical(changed))
+    Ok(PhysicalValues(changed))
 }
 
 /// Tells a client of the same configurations; brokers that it cannot be told of are left out.

@@ -4,7 +4,7 @@ use super::ask::{Ask, Others, Stop, Verdict};
 use super::back::{Back, BadAnswer};
 use super::config_reader::{BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP, TOPIC};
 use super::description::{
-    Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way, Whom,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way, Whom,
 };
 use super::error_code::{ErrorCode, denial, naming_error};
 use super::resources::{judge_group, keep_shown, kind_of, physical_name, to_virtual};
@@ -16,7 +16,7 @@ use klamm_raft::model::Operation;
 
 pub(super) const DESCRIBE_CONFIGS: Api = Api {
     key: 32,
-    versions: Versions::new(1, 4),
+    versions: ServedVersions::new(1, 4),
     rights: "DESCRIBE_CONFIGS on the topic, the group, or for brokers the cluster",
     on_the_way: "Topics, brokers, groups; only configurations of which it is known what becomes of their values: [see below](#configurations).",
     answered_by: AnsweredBy::Broker(Forwarded {
@@ -27,7 +27,7 @@ pub(super) const DESCRIBE_CONFIGS: Api = Api {
             unanswered: ErrorCode::RequestTimedOut,
             arrays: &[field::RESULTS],
         },
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

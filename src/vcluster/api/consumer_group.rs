@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop};
 use super::back;
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::expression;
-use super::expression::Beside;
+use super::expression::BesideExpression;
 use super::group::{self, NO_GROUP_ID};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
@@ -19,14 +21,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const CONSUMER_GROUP_HEARTBEAT: Api = Api {
     key: 68,
-    versions: Versions::new(0, 1),
+    versions: ServedVersions::new(0, 1),
     rights: "READ on the group, DESCRIBE on all topics subscribed to",
     on_the_way: "Group; names subscribed to; topic ids of owned and assigned partitions. A regular expression is evaluated by the broker or resolved by the gateway, see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(heartbeat),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Assigns,
         needs_no_right: None,
     }),
@@ -34,14 +36,14 @@ pub(super) const CONSUMER_GROUP_HEARTBEAT: Api = Api {
 
 pub(super) const SHARE_GROUP_HEARTBEAT: Api = Api {
     key: 76,
-    versions: Versions::new(1, 1),
+    versions: ServedVersions::new(1, 1),
     rights: "READ on the group, DESCRIBE on all topics subscribed to",
     on_the_way: "Group; names subscribed to; topic ids of assigned partitions.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(heartbeat),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Assigns,
         needs_no_right: None,
     }),
@@ -64,7 +66,7 @@ fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         return ask.refuse(ErrorCode::TopicAuthorizationFailed);
     }
     if judged.is_ok() && must_look_for_topics(ask) {
-        return Err(Stop::UnknownTopicId);
+        return Err(Stop::TopicsNotKnown);
     }
     let named = judged.and_then(|()| match group::names_a_group(ask) {
         true => Ok(()),
@@ -152,8 +154,8 @@ fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<Result<(), Refusal>
         return Ok(Ok(()));
     };
     let beside = match physical.is_empty() {
-        true => Beside::Nothing,
-        false => Beside::Names,
+        true => BesideExpression::Nothing,
+        false => BesideExpression::Names,
     };
     let meaning = match expression::resolve(ask, text, beside) {
         Ok(meaning) => meaning,
@@ -162,7 +164,10 @@ fn subscribe(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<Result<(), Refusal>
             return Ok(Err((error, Some(words))));
         }
     };
-    expression::said(ask, (beside == Beside::Nothing).then_some((text, &meaning)));
+    expression::said(
+        ask,
+        (beside == BesideExpression::Nothing).then_some((text, &meaning)),
+    );
     meaning.tell((array, node), physical, edits);
     Ok(Ok(()))
 }

@@ -3,7 +3,9 @@
 
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer, is_meaningless};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::{ErrorCode, denial};
 use super::{group, transactional_id};
 use crate::authz::Resource;
@@ -14,14 +16,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const FIND_COORDINATOR: Api = Api {
     key: 10,
-    versions: Versions::new(0, 6),
+    versions: ServedVersions::new(0, 6),
     rights: "DESCRIBE on the group or transactional id",
     on_the_way: "Groups and transactional ids; the coordinator is a virtual broker.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(found),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

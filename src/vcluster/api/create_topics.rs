@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::config_values::{self, PLACES};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::{ErrorCode, REPEATED};
 use super::items::{self, Sieve};
 use super::resources;
@@ -21,14 +23,14 @@ use klamm_raft::model::{CLUSTER_METADATA_TOPIC, Operation, TopicName};
 
 pub(super) const CREATE_TOPICS: Api = Api {
     key: 19,
-    versions: Versions::new(2, 7),
+    versions: ServedVersions::new(2, 7),
     rights: "CREATE on the cluster or the topic; DESCRIBE_CONFIGS for details",
     on_the_way: "Names; replica assignments. Topics of a Standard cluster's own namespace, and any through `passthrough`; for others, and in a Partner, those who have the right are told TOPIC_ALREADY_EXISTS if the virtual cluster shows one of that name, else POLICY_VIOLATION.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(request),
         response: Response::classified(created),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Creates(field::TOPICS),
         needs_no_right: None,
     }),

@@ -1,7 +1,9 @@
 //! DeleteRecords. Records behind an alias topic are not a tenant's to delete.
 
 use super::ask::{Ask, Stop, Verdict};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::topics::{self, LISTED, Repeated, Shape};
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
@@ -10,14 +12,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const DELETE_RECORDS: Api = Api {
     key: 21,
-    versions: Versions::new(0, 2),
+    versions: ServedVersions::new(0, 2),
     rights: "DELETE on the topic",
     on_the_way: "Names. What an alias or a list shows: as DeleteTopics.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(topics::with_refusals),
         way: Way::Leader,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::ask::{Ask, Stop, Verdict};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::{ErrorCode, NOT_OWNED};
 use super::items::{self, Sieve};
 use crate::authz::Resource;
@@ -15,14 +17,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const DELETE_TOPICS: Api = Api {
     key: 20,
-    versions: Versions::new(1, 6),
+    versions: ServedVersions::new(1, 6),
     rights: "DESCRIBE and DELETE on the topic",
     on_the_way: "Names or ids. What an alias or a list shows belongs to somebody else: POLICY_VIOLATION for those who have the right.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(items::with_refusals),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Deletes(field::RESPONSES),
         needs_no_right: None,
     }),

@@ -16,7 +16,7 @@ use crate::wire::{self, Detail, Edits, Field, Message};
 pub struct Api {
     /// Kafka's key.
     pub key: i16,
-    pub versions: Versions,
+    pub versions: ServedVersions,
     /// The rights that a caller needs, in words for the page on the protocol.
     pub rights: &'static str,
     /// The changes to a request and its answer on their way, in words for the page on the protocol.
@@ -39,7 +39,7 @@ pub(super) struct Forwarded {
     pub(super) request: Request,
     pub(super) response: Response,
     pub(super) way: Way,
-    pub(super) connection: Connection,
+    pub(super) connection: ConnectionUse,
     pub(super) ahead: Ahead,
     /// The reason why a request may go upstream although no right was granted for it, if there is one.
     pub(super) needs_no_right: Option<&'static str>,
@@ -159,7 +159,7 @@ pub(super) enum Offsets {
 
 /// The use of a connection to a broker once a request was served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::vcluster) enum Connection {
+pub(in crate::vcluster) enum ConnectionUse {
     /// The connection may serve another client next.
     Free,
     /// The connection stays with its client: the broker keeps something for it.
@@ -182,12 +182,12 @@ pub(in crate::vcluster) enum Ahead {
 
 /// The versions of an API that are served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Versions {
+pub struct ServedVersions {
     pub range: VersionRange,
     pub(super) announced_from: Option<i16>,
 }
 
-impl Versions {
+impl ServedVersions {
     pub(super) const fn new(min: i16, max: i16) -> Self {
         Self {
             range: VersionRange { min, max },
@@ -266,9 +266,9 @@ impl Api {
     }
 
     /// The use of a connection that has served it.
-    pub(in crate::vcluster) fn connection(&self) -> Connection {
+    pub(in crate::vcluster) fn connection(&self) -> ConnectionUse {
         self.forwarded()
-            .map_or(Connection::Free, |forwarded| forwarded.connection)
+            .map_or(ConnectionUse::Free, |forwarded| forwarded.connection)
     }
 }
 

@@ -71,7 +71,7 @@ impl Meaning {
 
 /// The names that a member gives beside an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Beside {
+pub(super) enum BesideExpression {
     Nothing,
     /// Names of topics. Then nobody follows what becomes of the expression, and no broker must go on evaluating it,
     /// whatever becomes of the caller's rights.
@@ -116,9 +116,13 @@ pub(super) fn compiled(ask: &mut Ask<'_>, expression: &str) -> Result<Arc<Patter
 }
 
 /// The meaning of an expression for the caller.
-pub(super) fn resolve(ask: &mut Ask<'_>, expression: &str, beside: Beside) -> Result<Meaning, Unmeant> {
+pub(super) fn resolve(
+    ask: &mut Ask<'_>,
+    expression: &str,
+    beside: BesideExpression,
+) -> Result<Meaning, Unmeant> {
     let pattern = compiled(ask, expression)?;
-    if beside == Beside::Nothing
+    if beside == BesideExpression::Nothing
         && let Some(physical) = evaluated(ask, (&pattern, expression))
     {
         return Ok(Meaning::Pattern(physical));
@@ -217,7 +221,7 @@ pub(super) fn unsaid(
     let (Some(expression), Some(pattern)) = (expression, pattern) else {
         return Ok(());
     };
-    let meaning = match resolve(ask, &expression, Beside::Nothing) {
+    let meaning = match resolve(ask, &expression, BesideExpression::Nothing) {
         Ok(meaning) => meaning,
         Err(Unmeant::Uncompiled) => return Err(Stop::Uncompiled(expression)),
         // One of the next heartbeats looks again.

@@ -4,7 +4,9 @@
 use bytes::Bytes;
 
 use super::ask::{Ask, Stop};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::topics::{self, Repeated, Shape};
 use crate::vcluster::plan::{Plan, Stay};
@@ -13,14 +15,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const FETCH: Api = Api {
     key: 1,
-    versions: Versions::new(4, 18),
+    versions: ServedVersions::new(4, 18),
     rights: "READ on the topic",
     on_the_way: "Names or ids; leaders, preferred replicas and endpoints. Without fetch sessions ([decision](decisions/0002-fetch-without-sessions.md)).",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(topics::with_refusals),
         way: Way::Leader,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

@@ -2,27 +2,29 @@
 
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::internal_topics::{DEFAULT_REPLICATION, NOT_TO_BE_CREATED};
 use super::{group, resources};
 use crate::authz::Resource;
 use crate::vcluster::embedded::CONSUMER_PROTOCOL;
-use crate::vcluster::pending::{Asked, Members, Protocol, Then};
+use crate::vcluster::pending::{Asked, MemberProtocol, Members, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Form, Message, Node, field};
 use klamm_raft::model::Operation;
 
 pub(super) const DESCRIBE_GROUPS: Api = Api {
     key: 15,
-    versions: Versions::new(0, 6),
+    versions: ServedVersions::new(0, 6),
     rights: "DESCRIBE on the group",
     on_the_way: "Groups, members' subscriptions and assignments, bitfields. Members' hosts are masked.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(describe),
         response: Response::classified(described),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -30,14 +32,14 @@ pub(super) const DESCRIBE_GROUPS: Api = Api {
 
 pub(super) const CONSUMER_GROUP_DESCRIBE: Api = Api {
     key: 69,
-    versions: Versions::new(0, 1),
+    versions: ServedVersions::new(0, 1),
     rights: "DESCRIBE on the group and all its topics",
     on_the_way: "Groups, members' subscriptions and assignments, bitfields. Members' hosts are masked.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(describe),
         response: Response::classified(described_with_topics),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -45,14 +47,14 @@ pub(super) const CONSUMER_GROUP_DESCRIBE: Api = Api {
 
 pub(super) const SHARE_GROUP_DESCRIBE: Api = Api {
     key: 77,
-    versions: Versions::new(1, 1),
+    versions: ServedVersions::new(1, 1),
     rights: "DESCRIBE on the group and all its topics",
     on_the_way: "Groups, members' assignments, bitfields. Members' hosts are masked.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(describe),
         response: Response::classified(described_with_topics),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -60,14 +62,14 @@ pub(super) const SHARE_GROUP_DESCRIBE: Api = Api {
 
 pub(super) const STREAMS_GROUP_DESCRIBE: Api = Api {
     key: 89,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "DESCRIBE on the group and all topics of its topology",
     on_the_way: "Groups, topologies, bitfields. Members' hosts are masked.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(describe),
         response: Response::everything(described_with_topology),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -98,7 +100,7 @@ fn described(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Re
         let physical = described.text_in(field::GROUP_ID).unwrap_or_default();
         back.members = match is_consumer && !back.names.is_transparent() {
             true => Members {
-                protocol: Protocol::Consumer,
+                protocol: MemberProtocol::Consumer,
                 company: group::company_of(back.names, physical),
             },
             false => Members::OTHER,

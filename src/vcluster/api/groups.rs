@@ -2,7 +2,9 @@
 
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::group::{self, LET_IN};
 use crate::authz::Resource;
 use crate::vcluster::pending::{Asked, Then};
@@ -12,14 +14,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const LIST_GROUPS: Api = Api {
     key: 16,
-    versions: Versions::new(0, 5),
+    versions: ServedVersions::new(0, 5),
     rights: "DESCRIBE on the cluster, or on each group",
     on_the_way: "Only groups of this virtual cluster that the caller may describe.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(list),
         response: Response::classified(listed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: Some(
             "The request names nothing, and of the answer those groups are left that the caller may describe.",
@@ -29,14 +31,14 @@ pub(super) const LIST_GROUPS: Api = Api {
 
 pub(super) const DELETE_GROUPS: Api = Api {
     key: 42,
-    versions: Versions::new(0, 2),
+    versions: ServedVersions::new(0, 2),
     rights: "DELETE on the group",
     on_the_way: LET_IN,
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(delete),
         response: Response::classified(deleted),
         way: Way::Groups,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

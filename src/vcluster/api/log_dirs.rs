@@ -3,7 +3,9 @@
 
 use super::ask::{Ask, Stop};
 use super::back::{self, Back, BadAnswer};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::items;
 use super::topics::{self, COMMITTED, Shape};
@@ -15,14 +17,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const ALTER_REPLICA_LOG_DIRS: Api = Api {
     key: 34,
-    versions: Versions::new(1, 2),
+    versions: ServedVersions::new(1, 2),
     rights: "ALTER on the cluster",
     on_the_way: "Through `passthrough`; elsewhere POLICY_VIOLATION for those who have the right.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(alter),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -30,14 +32,14 @@ pub(super) const ALTER_REPLICA_LOG_DIRS: Api = Api {
 
 pub(super) const DESCRIBE_LOG_DIRS: Api = Api {
     key: 35,
-    versions: Versions::new(1, 5),
+    versions: ServedVersions::new(1, 5),
     rights: "DESCRIBE on the cluster",
     on_the_way: "Topics of this virtual cluster. Paths (elsewhere `log-dir-0`) and sizes of disks are told through `passthrough` only.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::everything(described),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

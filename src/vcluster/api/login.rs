@@ -1,10 +1,10 @@
 //! SaslHandshake and SaslAuthenticate: the session answers them, which logs clients in.
 
-use super::description::{AnsweredBy, Api, Versions};
+use super::description::{AnsweredBy, Api, ServedVersions};
 
 pub(super) const SASL_HANDSHAKE: Api = Api {
     key: 17,
-    versions: Versions::new(0, 1),
+    versions: ServedVersions::new(0, 1),
     rights: "none",
     on_the_way: "",
     answered_by: AnsweredBy::Session,
@@ -12,7 +12,7 @@ pub(super) const SASL_HANDSHAKE: Api = Api {
 
 pub(super) const SASL_AUTHENTICATE: Api = Api {
     key: 36,
-    versions: Versions::new(0, 2),
+    versions: ServedVersions::new(0, 2),
     rights: "none",
     on_the_way: "",
     answered_by: AnsweredBy::Session,

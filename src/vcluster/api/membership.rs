@@ -3,25 +3,27 @@
 
 use super::ask::{Ask, Stop};
 use super::back::{self, Back, BadAnswer};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::group;
-use crate::vcluster::embedded::{self, CONSUMER_PROTOCOL, Direction};
-use crate::vcluster::pending::{Company, Members, Protocol, Then};
+use crate::vcluster::embedded::{self, CONSUMER_PROTOCOL, RenameDirection};
+use crate::vcluster::pending::{Company, MemberProtocol, Members, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Embedded, Message, Node, Value, field};
 use klamm_raft::model::Operation;
 
 pub(super) const JOIN_GROUP: Api = Api {
     key: 11,
-    versions: Versions::new(0, 9),
+    versions: ServedVersions::new(0, 9),
     rights: "READ on the group",
     on_the_way: "Group; topic names inside of the `consumer` protocol's subscriptions.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(join),
         response: Response::classified(joined),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -29,14 +31,14 @@ pub(super) const JOIN_GROUP: Api = Api {
 
 pub(super) const HEARTBEAT: Api = Api {
     key: 12,
-    versions: Versions::new(0, 4),
+    versions: ServedVersions::new(0, 4),
     rights: "READ on the group",
     on_the_way: "Group.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(plain),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -44,14 +46,14 @@ pub(super) const HEARTBEAT: Api = Api {
 
 pub(super) const LEAVE_GROUP: Api = Api {
     key: 13,
-    versions: Versions::new(0, 5),
+    versions: ServedVersions::new(0, 5),
     rights: "READ on the group",
     on_the_way: "Group.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(plain),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -59,14 +61,14 @@ pub(super) const LEAVE_GROUP: Api = Api {
 
 pub(super) const SYNC_GROUP: Api = Api {
     key: 14,
-    versions: Versions::new(0, 5),
+    versions: ServedVersions::new(0, 5),
     rights: "READ on the group",
     on_the_way: "Group; topic names inside of the `consumer` protocol's assignments.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(sync),
         response: Response::classified(joined),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -114,16 +116,17 @@ fn with_members(
     }
     let names = &ask.view.names;
     let protocol = match ask.message.first(Class::ProtocolType) {
-        _ if names.is_transparent() => Protocol::Other,
-        None => Protocol::Unknown,
-        Some(protocol) if protocol.text() == Some(CONSUMER_PROTOCOL) => Protocol::Consumer,
-        Some(_) => Protocol::Other,
+        _ if names.is_transparent() => MemberProtocol::Other,
+        None => MemberProtocol::Unknown,
+        Some(protocol) if protocol.text() == Some(CONSUMER_PROTOCOL) => MemberProtocol::Consumer,
+        Some(_) => MemberProtocol::Other,
     };
     if let Some(tail) = protocol.tail() {
         for node in ask.message.all(class) {
             let bytes = node.bytes().unwrap_or_default();
             // What cannot be read is the members' own business, as it is at a broker: nothing physical is in it.
-            if let Ok(renamed) = embedded::rename(names, (message, tail), Direction::ToPhysical, bytes) {
+            if let Ok(renamed) = embedded::rename(names, (message, tail), RenameDirection::ToPhysical, bytes)
+            {
                 edits.set_bytes(node, Some(&renamed));
             }
         }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use super::ask::{Ask, Stop, Verdict};
 use super::back::{Back, BadAnswer, cluster_operations, mark_leaderless};
 use super::description::{
-    Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way, Whom,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way, Whom,
 };
 use super::error_code::{ErrorCode, naming_error};
 use crate::authz::Resource;
@@ -21,7 +21,7 @@ use klamm_raft::model::Operation;
 
 pub(super) const METADATA: Api = Api {
     key: 3,
-    versions: Versions::new(0, 13),
+    versions: ServedVersions::new(0, 13),
     rights: "DESCRIBE on the topic; to create it CREATE on it or on the cluster",
     on_the_way: "Asked anew for topics that the caller may describe; brokers, controller, cluster id, names, ids and bitfields of the answer are the virtual cluster's. Topics are created through `passthrough`, and in the namespace of a Standard cluster.",
     answered_by: AnsweredBy::Broker(Forwarded {
@@ -32,7 +32,7 @@ pub(super) const METADATA: Api = Api {
             unanswered: ErrorCode::LeaderNotAvailable,
             arrays: &[field::BROKERS, field::TOPICS],
         },
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: Some(
             "Whoever has logged in may know the brokers. Of topics, those are asked for that the caller may describe, or the answer is filtered by that right.",
@@ -264,7 +264,7 @@ impl Creation {
     /// topic may have come or gone since it was taken.
     fn outcome(&self, attempt: Attempt) -> Result<Asked, Stop> {
         if attempt == Attempt::First && (self.refused || (self.some && self.exposed)) {
-            return Err(Stop::UnknownTopicId);
+            return Err(Stop::TopicsNotKnown);
         }
         Ok(Asked::of(Some(self.some)))
     }

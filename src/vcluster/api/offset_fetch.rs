@@ -4,7 +4,7 @@
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
 use super::description::{
-    Ahead, AnsweredBy, Api, Connection, Forwarded, Offsets, Request, Response, Versions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Offsets, Request, Response, ServedVersions, Way,
 };
 use super::error_code::{ErrorCode, in_words_or_none};
 use super::group::{self, NoMember};
@@ -16,14 +16,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const OFFSET_FETCH: Api = Api {
     key: 9,
-    versions: Versions::new(1, 10),
+    versions: ServedVersions::new(1, 10),
     rights: "DESCRIBE on the group and the topic",
     on_the_way: "Groups; names or ids. \"All\" is what the caller may describe.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything_abroad(of_group),
         response: Response::classified(answer_of_group),
         way: Way::Offsets(Offsets::Fetch),
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -31,14 +31,14 @@ pub(super) const OFFSET_FETCH: Api = Api {
 
 pub(super) const DESCRIBE_SHARE_GROUP_OFFSETS: Api = Api {
     key: 90,
-    versions: Versions::new(0, 1),
+    versions: ServedVersions::new(0, 1),
     rights: "DESCRIBE on the group and the topic",
     on_the_way: "Groups; names, ids. \"All\" is what the caller may describe.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(of_share_groups),
         response: Response::classified(answer_of_share_groups),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::ask::{Ask, Stop};
 use super::description::{
-    Ahead, AnsweredBy, Api, Connection, Forwarded, Offsets, Request, Response, Versions, Way,
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Offsets, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
 use super::group::{self, LET_IN, NoMember};
@@ -17,14 +17,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const LIST_OFFSETS: Api = Api {
     key: 2,
-    versions: Versions::new(1, 11),
+    versions: ServedVersions::new(1, 11),
     rights: "DESCRIBE on the topic",
     on_the_way: "Names.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(list),
         response: Response::classified(topics::with_refusals),
         way: Way::Leader,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -32,14 +32,14 @@ pub(super) const LIST_OFFSETS: Api = Api {
 
 pub(super) const OFFSET_FOR_LEADER_EPOCH: Api = Api {
     key: 23,
-    versions: Versions::new(2, 4),
+    versions: ServedVersions::new(2, 4),
     rights: "CLUSTER_ACTION on the cluster, or DESCRIBE on the topic",
     on_the_way: "Names.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(for_leader_epoch),
         response: Response::classified(topics::with_refusals),
         way: Way::Leader,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -47,14 +47,14 @@ pub(super) const OFFSET_FOR_LEADER_EPOCH: Api = Api {
 
 pub(super) const OFFSET_COMMIT: Api = Api {
     key: 8,
-    versions: Versions::new(2, 10),
+    versions: ServedVersions::new(2, 10),
     rights: "READ on the group and the topic",
     on_the_way: "Group; names or ids.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything_abroad(commit),
         response: Response::classified(topics::with_refusals),
         way: Way::Offsets(Offsets::Commit),
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -62,14 +62,14 @@ pub(super) const OFFSET_COMMIT: Api = Api {
 
 pub(super) const OFFSET_DELETE: Api = Api {
     key: 47,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "DELETE on the group, READ on the topic",
     on_the_way: LET_IN,
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(delete),
         response: Response::classified(topics::with_refusals),
         way: Way::Offsets(Offsets::Delete),
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

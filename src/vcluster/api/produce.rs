@@ -1,7 +1,9 @@
 //! Produce: records are neither copied nor read, but for the headers of their batches.
 
 use super::ask::{Ask, Stop};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::topics::{self, Repeated, Shape};
 use super::transactional_id;
@@ -14,14 +16,14 @@ use klamm_raft::model::Operation;
 // (KAFKA-18659).
 pub(super) const PRODUCE: Api = Api {
     key: 0,
-    versions: Versions::new(3, 13).announced_from(0),
+    versions: ServedVersions::new(3, 13).announced_from(0),
     rights: "WRITE on the topic; WRITE on the transactional id where batches are transactional",
     on_the_way: "Names or ids of topics. Announced from 0, as brokers do for old librdkafka. Records are not read, but for the headers of batches, in which [producer ids are marked](VIRTUAL-CLUSTERS.md#producer-ids).",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(topics::with_refusals),
         way: Way::Leader,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -67,7 +69,7 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     // The broker closes its connection when a topic is not there: that must become the client's end too.
     let is_absent = split.kept > 0 && names_absent_topic(ask);
     if is_absent && ask.attempt == Attempt::First {
-        return Err(Stop::UnknownTopicId);
+        return Err(Stop::TopicsNotKnown);
     }
     match (split.kept, split.refused.is_empty() && !is_absent) {
         (0, true) => Ok(Plan::Drop),

@@ -2,7 +2,9 @@
 
 use super::ask::{Ask, Stop};
 use super::back;
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::transactional_id;
 use crate::authz::Resource;
@@ -13,14 +15,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const INIT_PRODUCER_ID: Api = Api {
     key: 22,
-    versions: Versions::new(0, 5),
+    versions: ServedVersions::new(0, 5),
     rights: "WRITE on the transactional id; without one IDEMPOTENT_WRITE on the cluster, or WRITE on any topic",
     on_the_way: "Transactional id, if there is one.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(back::renamed),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

@@ -2,7 +2,9 @@
 
 use super::ask::{Ask, Stop};
 use super::back;
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
@@ -12,14 +14,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const DESCRIBE_QUORUM: Api = Api {
     key: 55,
-    versions: Versions::new(0, 2),
+    versions: ServedVersions::new(0, 2),
     rights: "DESCRIBE on the cluster",
     on_the_way: "Through `passthrough` only. A controller that is no broker has the id -1, listeners are left out.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(back::renamed),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

@@ -2,7 +2,7 @@
 //! none of a tenant's business. What cannot be asked is refused as by a broker.
 
 use super::ask::{Ask, Stop};
-use super::description::{AnsweredBy, Api, Request, Versions};
+use super::description::{AnsweredBy, Api, Request, ServedVersions};
 use super::error_code::ErrorCode;
 use crate::authz::Resource;
 use crate::vcluster::plan::Plan;
@@ -11,7 +11,7 @@ use klamm_raft::model::Operation;
 
 pub(super) const DESCRIBE_CLIENT_QUOTAS: Api = Api {
     key: 48,
-    versions: Versions::new(0, 1),
+    versions: ServedVersions::new(0, 1),
     rights: "DESCRIBE_CONFIGS on the cluster",
     on_the_way: "There are none: a virtual cluster has no quotas, and those of the physical cluster are not told. Stock `kafka-configs --describe --entity-type users` asks for it.",
     answered_by: AnsweredBy::Gateway(Request::everything(describe)),

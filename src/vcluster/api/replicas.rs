@@ -5,7 +5,9 @@ use std::cmp::Ordering;
 
 use super::ask::{Ask, Stop, Verdict};
 use super::back;
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE, NOT_OWNED, REPEATED};
 use super::items::{self, Sieve};
 use super::topics::{self, Repeated, Shape};
@@ -18,14 +20,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const CREATE_PARTITIONS: Api = Api {
     key: 37,
-    versions: Versions::new(0, 3),
+    versions: ServedVersions::new(0, 3),
     rights: "ALTER on the topic",
     on_the_way: "Names; replica assignments. What an alias or a list shows: as DeleteTopics, or INVALID_PARTITIONS when it has as many partitions already.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(create_partitions),
         response: Response::classified(items::with_refusals),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Grows,
         needs_no_right: None,
     }),
@@ -33,14 +35,14 @@ pub(super) const CREATE_PARTITIONS: Api = Api {
 
 pub(super) const ELECT_LEADERS: Api = Api {
     key: 43,
-    versions: Versions::new(0, 2),
+    versions: ServedVersions::new(0, 2),
     rights: "ALTER on the cluster",
     on_the_way: "As AlterReplicaLogDirs.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(elect),
         response: Response::classified(back::renamed),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -48,14 +50,14 @@ pub(super) const ELECT_LEADERS: Api = Api {
 
 pub(super) const ALTER_PARTITION_REASSIGNMENTS: Api = Api {
     key: 45,
-    versions: Versions::new(0, 1),
+    versions: ServedVersions::new(0, 1),
     rights: "ALTER on the cluster",
     on_the_way: "As AlterReplicaLogDirs; replicas.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(reassign),
         response: Response::classified(back::renamed),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -63,14 +65,14 @@ pub(super) const ALTER_PARTITION_REASSIGNMENTS: Api = Api {
 
 pub(super) const LIST_PARTITION_REASSIGNMENTS: Api = Api {
     key: 46,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "DESCRIBE on the cluster",
     on_the_way: "Topics of this virtual cluster; replicas.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(list_reassignments),
         response: Response::classified(back::renamed),
         way: Way::Home,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

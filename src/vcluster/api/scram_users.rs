@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::ask::{Ask, Stop, check_count};
 use super::change::{self, Answers};
-use super::description::{AnsweredBy, Api, Request, Versions};
+use super::description::{AnsweredBy, Api, Request, ServedVersions};
 use super::error_code::{ErrorCode, NEEDS_ALTER};
 use crate::auth::scram::{MAX_ITERATIONS, MIN_ITERATIONS, credential_of_salted};
 use crate::authz::Resource;
@@ -16,7 +16,7 @@ use klamm_raft::model::{AccountName, Operation, ScramCredential, ScramHash, Scra
 
 pub(super) const DESCRIBE_USER_SCRAM_CREDENTIALS: Api = Api {
     key: 50,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "DESCRIBE on the cluster",
     on_the_way: "SCRAM credentials of the virtual cluster's service accounts; the newest, as above.",
     answered_by: AnsweredBy::Gateway(Request::everything(describe)),
@@ -24,7 +24,7 @@ pub(super) const DESCRIBE_USER_SCRAM_CREDENTIALS: Api = Api {
 
 pub(super) const ALTER_USER_SCRAM_CREDENTIALS: Api = Api {
     key: 51,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "ALTER on the cluster",
     on_the_way: "The same. Who has no service account yet gets one. Names are those of service accounts.",
     answered_by: AnsweredBy::Gateway(Request::everything(alter)),

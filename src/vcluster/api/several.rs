@@ -13,8 +13,8 @@ mod parts;
 use bytes::Bytes;
 
 use self::commit::Check;
-use self::delete::Deletion;
-use self::parts::{Part, Parts};
+use self::delete::GroupDeletion;
+use self::parts::{AnswerPart, Parts};
 use super::ask::{Aim, Others, is_elsewhere};
 use super::description::{Api, Offsets, Way, Whom};
 use super::error_code::ErrorCode;
@@ -73,13 +73,13 @@ struct Kept {
 #[derive(Debug)]
 enum Step {
     /// The parts become one answer.
-    Merge(Vec<Part>),
+    Merge(Vec<AnswerPart>),
     /// The home says whether a member may commit; if so, the parts are sent.
     Check(Check, Parts),
     /// The home answers its part; if it refuses nothing as a whole, the others are sent.
     Home(Parts),
     /// Groups are deleted at home, and then their offsets elsewhere.
-    Delete(Deletion),
+    Delete(GroupDeletion),
 }
 
 /// Plans a request.

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::group;
 use super::topics::{self, Repeated, Shape};
@@ -19,7 +21,7 @@ use klamm_raft::model::Operation;
 
 pub(super) const SHARE_FETCH: Api = Api {
     key: 78,
-    versions: Versions::new(1, 2),
+    versions: ServedVersions::new(1, 2),
     rights: "READ on the group and the topic",
     on_the_way: "Group; topic ids; leaders and endpoints. The connection to the broker stays with its client: share sessions \
          belong to connections.",
@@ -27,7 +29,7 @@ pub(super) const SHARE_FETCH: Api = Api {
         request: Request::classified(fetch),
         response: Response::classified(fetched),
         way: Way::Connected,
-        connection: Connection::Bound,
+        connection: ConnectionUse::Bound,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -35,14 +37,14 @@ pub(super) const SHARE_FETCH: Api = Api {
 
 pub(super) const SHARE_ACKNOWLEDGE: Api = Api {
     key: 79,
-    versions: Versions::new(1, 2),
+    versions: ServedVersions::new(1, 2),
     rights: "READ on the group and the topic",
     on_the_way: "Group; topic ids; leaders and endpoints.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(acknowledge),
         response: Response::classified(topics::with_refusals),
         way: Way::Connected,
-        connection: Connection::Bound,
+        connection: ConnectionUse::Bound,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -122,7 +124,7 @@ fn forget(ask: &Ask<'_>, forgotten: Node<'_>, edits: &mut Edits) -> Result<bool,
         };
         match ask.view.names.physical_topic_id(TopicId::new(id)) {
             Some(physical) => edits.set_uuid(node, *physical.bytes()),
-            None if ask.attempt == Attempt::First => return Err(Stop::UnknownTopicId),
+            None if ask.attempt == Attempt::First => return Err(Stop::TopicsNotKnown),
             None => return Ok(false),
         }
     }

@@ -1,7 +1,9 @@
 //! AlterShareGroupOffsets and DeleteShareGroupOffsets (KIP-932). One group each; the coordinator is asked even when nothing is left, because only it knows the group.
 
 use super::ask::{Ask, Stop, Verdict};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::{ErrorCode, in_words_or_none, message};
 use super::group::{self, LET_IN};
 use super::items::{self, Sieve};
@@ -13,14 +15,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const ALTER_SHARE_GROUP_OFFSETS: Api = Api {
     key: 91,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "READ on the group and the topic",
     on_the_way: LET_IN,
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(alter),
         response: Response::classified(topics::with_refusals),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -28,14 +30,14 @@ pub(super) const ALTER_SHARE_GROUP_OFFSETS: Api = Api {
 
 pub(super) const DELETE_SHARE_GROUP_OFFSETS: Api = Api {
     key: 92,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "DELETE on the group, READ on the topic",
     on_the_way: LET_IN,
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(delete),
         response: Response::classified(items::with_refusals),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

@@ -3,7 +3,9 @@
 
 use super::ask::{Ask, Stop};
 use super::back;
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::topics::{self, Repeated, Shape, in_words};
 use crate::authz::Resource;
@@ -14,14 +16,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const INITIALIZE_SHARE_GROUP_STATE: Api = Api {
     key: 83,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "CLUSTER_ACTION on the cluster",
     on_the_way: BETWEEN_BROKERS,
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -29,14 +31,14 @@ pub(super) const INITIALIZE_SHARE_GROUP_STATE: Api = Api {
 
 pub(super) const READ_SHARE_GROUP_STATE: Api = Api {
     key: 84,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "CLUSTER_ACTION on the cluster",
     on_the_way: BETWEEN_BROKERS,
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -44,14 +46,14 @@ pub(super) const READ_SHARE_GROUP_STATE: Api = Api {
 
 pub(super) const WRITE_SHARE_GROUP_STATE: Api = Api {
     key: 85,
-    versions: Versions::new(0, 1),
+    versions: ServedVersions::new(0, 1),
     rights: "CLUSTER_ACTION on the cluster",
     on_the_way: BETWEEN_BROKERS,
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -59,14 +61,14 @@ pub(super) const WRITE_SHARE_GROUP_STATE: Api = Api {
 
 pub(super) const DELETE_SHARE_GROUP_STATE: Api = Api {
     key: 86,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "CLUSTER_ACTION on the cluster",
     on_the_way: BETWEEN_BROKERS,
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -74,14 +76,14 @@ pub(super) const DELETE_SHARE_GROUP_STATE: Api = Api {
 
 pub(super) const READ_SHARE_GROUP_STATE_SUMMARY: Api = Api {
     key: 87,
-    versions: Versions::new(0, 1),
+    versions: ServedVersions::new(0, 1),
     rights: "CLUSTER_ACTION on the cluster",
     on_the_way: BETWEEN_BROKERS,
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use super::ask::{Ask, Stop};
 use super::back;
 use super::config_values::{self, PLACES_OF_TOPOLOGIES};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::group;
 use super::internal_topics::{NOT_TO_BE_CREATED, is_owned};
@@ -21,14 +23,14 @@ use klamm_raft::model::{INTERNAL_TOPICS, Operation, TopicName};
 
 pub(super) const STREAMS_GROUP_HEARTBEAT: Api = Api {
     key: 88,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "READ on the group, DESCRIBE on all topics of the topology; CREATE on the cluster or the internal topics for those to be created",
     on_the_way: "Group; every topic of the topology; endpoints of applications stay. Internal topics are created where clients may create topics: not in a Partner, see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(heartbeat),
         response: Response::everything(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

@@ -2,14 +2,16 @@
 
 use super::ask::{Ask, Stop};
 use super::back;
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::Edits;
 
 pub(super) const GET_TELEMETRY_SUBSCRIPTIONS: Api = Api {
     key: 71,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "none",
     on_the_way: "As it is (KIP-714). Brokers offer it only with a receiver of telemetry; the connection to the broker stays with \
          its client, whose measurements belong to the connection.",
@@ -17,7 +19,7 @@ pub(super) const GET_TELEMETRY_SUBSCRIPTIONS: Api = Api {
         request: Request::classified(request),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Bound,
+        connection: ConnectionUse::Bound,
         ahead: Ahead::Never,
         needs_no_right: Some(
             "Brokers ask for no right either: a client's identity is a number that they made up.",
@@ -27,14 +29,14 @@ pub(super) const GET_TELEMETRY_SUBSCRIPTIONS: Api = Api {
 
 pub(super) const PUSH_TELEMETRY: Api = Api {
     key: 72,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "none",
     on_the_way: "As it is: what a client measures is told to the physical cluster's receiver, with virtual names.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Bound,
+        connection: ConnectionUse::Bound,
         ahead: Ahead::Never,
         needs_no_right: Some("Brokers ask for no right either: what a client measures is its own."),
     }),

@@ -2,7 +2,9 @@
 
 use super::ask::{Ask, Stop, Verdict};
 use super::back::{Back, BadAnswer, mark_leaderless};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::{ErrorCode, naming_error};
 use super::items::Sieve;
 use super::topics;
@@ -14,14 +16,14 @@ use klamm_raft::model::Operation;
 
 pub(super) const DESCRIBE_TOPIC_PARTITIONS: Api = Api {
     key: 75,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "DESCRIBE on the topic",
     on_the_way: "As Metadata; the cursor.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(described),
         way: Way::Nowhere,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: Some(
             "Where all topics are asked for, those are left of the answer that the caller may describe.",

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::ask::{Ask, Stop, Verdict};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::topics::{self, COMMITTED, Repeated};
 use super::{back, group, transactional_id};
@@ -16,14 +18,14 @@ use klamm_raft::model::{INTERNAL_TOPICS, Operation};
 
 pub(super) const ADD_PARTITIONS_TO_TXN: Api = Api {
     key: 24,
-    versions: Versions::new(0, 5),
+    versions: ServedVersions::new(0, 5),
     rights: "WRITE on the transactional id and the topics",
     on_the_way: "Transactional id; names. All partitions are added, or none. From version 4 on only brokers ask: see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(add_partitions),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -31,14 +33,14 @@ pub(super) const ADD_PARTITIONS_TO_TXN: Api = Api {
 
 pub(super) const ADD_OFFSETS_TO_TXN: Api = Api {
     key: 25,
-    versions: Versions::new(0, 4),
+    versions: ServedVersions::new(0, 4),
     rights: "WRITE on the transactional id, READ on the group",
     on_the_way: "Transactional id; group.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(add_offsets),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -46,14 +48,14 @@ pub(super) const ADD_OFFSETS_TO_TXN: Api = Api {
 
 pub(super) const END_TXN: Api = Api {
     key: 26,
-    versions: Versions::new(0, 5),
+    versions: ServedVersions::new(0, 5),
     rights: "WRITE on the transactional id",
     on_the_way: "Transactional id.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(end),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -61,14 +63,14 @@ pub(super) const END_TXN: Api = Api {
 
 pub(super) const TXN_OFFSET_COMMIT: Api = Api {
     key: 28,
-    versions: Versions::new(0, 5),
+    versions: ServedVersions::new(0, 5),
     rights: "WRITE on the transactional id, READ on the group and the topic",
     on_the_way: "Transactional id; group; names.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(commit_offsets),
         response: Response::classified(topics::with_refusals),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),

@@ -5,7 +5,9 @@ use klamm_raft::model::{Operation, TopicName};
 
 use super::ask::{Ask, Stop};
 use super::back::{self, Back, BadAnswer};
-use super::description::{Ahead, AnsweredBy, Api, Connection, Forwarded, Request, Response, Versions, Way};
+use super::description::{
+    Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
+};
 use super::error_code::ErrorCode;
 use super::topics::{self, COMMITTED, Shape, in_words};
 use super::{expression, transactional_id};
@@ -16,14 +18,14 @@ use crate::wire::{Class, Edits, Item, Message, Node, field};
 
 pub(super) const WRITE_TXN_MARKERS: Api = Api {
     key: 27,
-    versions: Versions::new(1, 2),
+    versions: ServedVersions::new(1, 2),
     rights: "ALTER or CLUSTER_ACTION on the cluster",
     on_the_way: "As it is, through `passthrough`; refused elsewhere: see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(write_markers),
         response: Response::classified(back::renamed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -31,14 +33,14 @@ pub(super) const WRITE_TXN_MARKERS: Api = Api {
 
 pub(super) const DESCRIBE_PRODUCERS: Api = Api {
     key: 61,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "READ on the topic",
     on_the_way: "Names; producer ids. Idempotent producers of other virtual clusters are left out.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(producers),
         response: Response::classified(topics::with_refusals),
         way: Way::Leader,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -46,14 +48,14 @@ pub(super) const DESCRIBE_PRODUCERS: Api = Api {
 
 pub(super) const DESCRIBE_TRANSACTIONS: Api = Api {
     key: 65,
-    versions: Versions::new(0, 0),
+    versions: ServedVersions::new(0, 0),
     rights: "DESCRIBE on the transactional id and the topics",
     on_the_way: "Transactional ids; only topics that the caller may describe.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(describe),
         response: Response::classified(described),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: None,
     }),
@@ -61,14 +63,14 @@ pub(super) const DESCRIBE_TRANSACTIONS: Api = Api {
 
 pub(super) const LIST_TRANSACTIONS: Api = Api {
     key: 66,
-    versions: Versions::new(0, 2),
+    versions: ServedVersions::new(0, 2),
     rights: "DESCRIBE on the transactional id",
     on_the_way: "Only transactions of this virtual cluster that the caller may describe. The pattern is matched here, against virtual ids.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(list),
         response: Response::classified(listed),
         way: Way::Connected,
-        connection: Connection::Free,
+        connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: Some(
             "The request names nothing, and of the answer those transactions are left that the caller may describe.",

@@ -1,7 +1,7 @@
 //! ApiVersions: answered before and after login, in any version that a client may think of (KIP-511).
 
 use super::description::VersionRange;
-use super::description::{AnsweredBy, Api, Versions};
+use super::description::{AnsweredBy, Api, ServedVersions};
 use crate::backend::topology::Features;
 use crate::vcluster::view::View;
 use crate::wire::{Detail, Item, RequestHeader, Segments, Tape, WireError, field, walk_request};
@@ -10,7 +10,7 @@ use super::error_code::ErrorCode;
 
 pub(super) const API_VERSIONS: Api = Api {
     key: 18,
-    versions: Versions::new(0, 4),
+    versions: ServedVersions::new(0, 4),
     rights: "none",
     on_the_way: "In a version that is not known: answered in version 0, with the versions of ApiVersions alone.",
     answered_by: AnsweredBy::Session,

@@ -11,7 +11,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use klamm_raft::model::{AliasTopic, Neighbours};
 use proptest::prelude::*;
 
-use super::{Direction, NotUnderstood};
+use super::{NotUnderstood, RenameDirection};
 use crate::vcluster::rename::{Names, Scope, Sources};
 use crate::wire::{Embedded, Tail};
 
@@ -37,7 +37,7 @@ fn names() -> Arc<Names> {
 fn rename(
     names: &Names,
     message: Embedded,
-    direction: Direction,
+    direction: RenameDirection,
     bytes: &[u8],
 ) -> Result<Vec<u8>, NotUnderstood> {
     super::rename(names, (message, Tail::Anything), direction, bytes)
@@ -99,13 +99,25 @@ fn assignment(topics: &[&str]) -> Vec<u8> {
 fn every_version_of_a_subscription_is_renamed_both_ways() {
     for version in 0..=3 {
         let client = subscription(version, &["orders", "none-such"]);
-        let stored = rename(&names(), Embedded::Subscription, Direction::ToPhysical, &client).unwrap();
+        let stored = rename(
+            &names(),
+            Embedded::Subscription,
+            RenameDirection::ToPhysical,
+            &client,
+        )
+        .unwrap();
         assert_eq!(
             stored,
             subscription(version, &["internal-orders", "v:none-such"]),
             "version {version}"
         );
-        let back = rename(&names(), Embedded::Subscription, Direction::ToVirtual, &stored).unwrap();
+        let back = rename(
+            &names(),
+            Embedded::Subscription,
+            RenameDirection::ToVirtual,
+            &stored,
+        )
+        .unwrap();
         assert_eq!(back, client, "version {version}");
     }
 }
@@ -113,14 +125,26 @@ fn every_version_of_a_subscription_is_renamed_both_ways() {
 #[test]
 fn a_name_that_equals_a_foreign_physical_topic_is_not_mistaken_for_it() {
     let client = subscription(0, &["internal-orders"]);
-    let stored = rename(&names(), Embedded::Subscription, Direction::ToPhysical, &client).unwrap();
+    let stored = rename(
+        &names(),
+        Embedded::Subscription,
+        RenameDirection::ToPhysical,
+        &client,
+    )
+    .unwrap();
     assert_eq!(stored, subscription(0, &["v:internal-orders"]));
 }
 
 #[test]
 fn physical_names_without_an_alias_never_reach_a_client() {
     let stored = assignment(&["secret", "internal-orders", "w:other"]);
-    let told = rename(&names(), Embedded::Assignment, Direction::ToVirtual, &stored).unwrap();
+    let told = rename(
+        &names(),
+        Embedded::Assignment,
+        RenameDirection::ToVirtual,
+        &stored,
+    )
+    .unwrap();
     let told: ConsumerProtocolAssignment = decode(&told);
     let topics: Vec<_> = told
         .assigned_partitions
@@ -135,7 +159,13 @@ fn physical_names_without_an_alias_never_reach_a_client() {
 fn a_version_1_subscription_may_end_before_the_owned_partitions() {
     let mut client = subscription(0, &["orders"]);
     client[1] = 1;
-    let stored = rename(&names(), Embedded::Subscription, Direction::ToPhysical, &client).unwrap();
+    let stored = rename(
+        &names(),
+        Embedded::Subscription,
+        RenameDirection::ToPhysical,
+        &client,
+    )
+    .unwrap();
     let mut expected = subscription(0, &["internal-orders"]);
     expected[1] = 1;
     assert_eq!(stored, expected);
@@ -164,16 +194,22 @@ fn what_follows_the_known_fields_stays_as_it_is() {
                 let renamed = rename(&names(), Embedded::Subscription, direction, &with_rest(from));
                 assert_eq!(renamed.unwrap(), with_rest(to), "version {announced}, {rest:?}");
             };
-            check(Direction::ToPhysical, client, stored);
-            check(Direction::ToVirtual, stored, client);
+            check(RenameDirection::ToPhysical, client, stored);
+            check(RenameDirection::ToVirtual, stored, client);
         }
     }
     let longer = [assignment(&["orders"]), vec![7; 3]].concat();
-    let stored = rename(&names(), Embedded::Assignment, Direction::ToPhysical, &longer).unwrap();
+    let stored = rename(
+        &names(),
+        Embedded::Assignment,
+        RenameDirection::ToPhysical,
+        &longer,
+    )
+    .unwrap();
     assert_eq!(stored, [assignment(&["internal-orders"]), vec![7; 3]].concat());
     let strict = |bytes: &[u8]| {
         let assignment = (Embedded::Assignment, Tail::Nothing);
-        super::rename(&names(), assignment, Direction::ToPhysical, bytes)
+        super::rename(&names(), assignment, RenameDirection::ToPhysical, bytes)
     };
     assert_eq!(strict(&longer), Err(NotUnderstood));
     assert!(strict(&assignment(&["orders"])).is_ok());
@@ -191,9 +227,21 @@ fn a_message_may_end_after_its_topics() {
             bytes
         };
         let client = without_data(&["orders", "none-such"]);
-        let stored = rename(&names(), Embedded::Subscription, Direction::ToPhysical, &client).unwrap();
+        let stored = rename(
+            &names(),
+            Embedded::Subscription,
+            RenameDirection::ToPhysical,
+            &client,
+        )
+        .unwrap();
         assert_eq!(stored, without_data(&["internal-orders", "v:none-such"]));
-        let back = rename(&names(), Embedded::Subscription, Direction::ToVirtual, &stored).unwrap();
+        let back = rename(
+            &names(),
+            Embedded::Subscription,
+            RenameDirection::ToVirtual,
+            &stored,
+        )
+        .unwrap();
         assert_eq!(back, client);
     }
 }
@@ -204,7 +252,12 @@ fn what_is_no_message_is_not_understood() {
     let mut negative = whole.clone();
     negative[..2].copy_from_slice(&(-1_i16).to_be_bytes());
     let not_understood = |bytes: &[u8]| {
-        let renamed = rename(&names(), Embedded::Subscription, Direction::ToPhysical, bytes);
+        let renamed = rename(
+            &names(),
+            Embedded::Subscription,
+            RenameDirection::ToPhysical,
+            bytes,
+        );
         assert_eq!(renamed, Err(NotUnderstood), "{bytes:?}");
     };
     not_understood(&negative);
@@ -212,7 +265,7 @@ fn what_is_no_message_is_not_understood() {
     not_understood(&[0]);
     not_understood(&whole[..whole.len() - 1]);
     assert_eq!(
-        rename(&names(), Embedded::Subscription, Direction::ToPhysical, &[]),
+        rename(&names(), Embedded::Subscription, RenameDirection::ToPhysical, &[]),
         Ok(Vec::new())
     );
 }
@@ -222,7 +275,13 @@ fn subscriptions_of_too_many_topics_are_refused() {
     let understood = |count: usize| {
         let message = ConsumerProtocolSubscription::default().with_topics(vec![text(""); count]);
         let client = encode(0, &message);
-        rename(&names(), Embedded::Subscription, Direction::ToPhysical, &client).is_ok()
+        rename(
+            &names(),
+            Embedded::Subscription,
+            RenameDirection::ToPhysical,
+            &client,
+        )
+        .is_ok()
     };
     assert!(understood(200_000));
     assert!(!understood(300_000));
@@ -232,7 +291,7 @@ proptest! {
     #[test]
     fn hostile_bytes_do_no_harm(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
         for message in [Embedded::Subscription, Embedded::Assignment] {
-            for direction in [Direction::ToPhysical, Direction::ToVirtual] {
+            for direction in [RenameDirection::ToPhysical, RenameDirection::ToVirtual] {
                 let _ = rename(&names(), message, direction, &bytes);
             }
         }

@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 
 use super::Gateway;
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::body::Query;
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
@@ -11,7 +11,7 @@ use crate::admin::resources::event_gateway::{ListQuery, backend_cluster};
 use crate::admin::services::Services;
 
 /// Registers the operations.
-pub(in crate::admin) fn register(api: &mut Api) {
+pub(in crate::admin) fn register(api: &mut AdminApi) {
     api.add(
         Operation::get(
             "/v1/event-gateways/{gatewayId}/backend-clusters",

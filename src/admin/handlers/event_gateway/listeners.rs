@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 
 use super::Gateway;
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::body::Query;
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
@@ -30,7 +30,7 @@ const REFUSED: [(NewOperation, &str, &str); 7] = [
 ];
 
 /// Registers the operations.
-pub(in crate::admin) fn register(api: &mut Api) {
+pub(in crate::admin) fn register(api: &mut AdminApi) {
     api.add(
         Operation::get(
             ALL,

@@ -7,7 +7,7 @@ use klamm_raft::model::{State, VclusterName, VclusterState};
 use serde_json::{Value, json};
 
 use super::Gateway;
-use crate::admin::api::{Api, BodySchema, Content, Operation, parameter};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
@@ -19,7 +19,7 @@ use crate::admin::resources::event_gateway::{EventGatewayVcluster, ListQuery, vi
 use crate::admin::services::Services;
 
 /// Registers the operations.
-pub(in crate::admin) fn register(api: &mut Api) {
+pub(in crate::admin) fn register(api: &mut AdminApi) {
     api.add(
         Operation::get(
             "/v1/event-gateways/{gatewayId}/virtual-clusters",

@@ -32,7 +32,7 @@ pub(in crate::admin) struct ListQuery {
 
 /// Which items are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::admin) struct Wanted {
+pub(in crate::admin) struct WantedPage {
     query: ListQuery,
     size: usize,
     /// The name of the last item that the client has.
@@ -63,7 +63,7 @@ struct Place {
 
 impl ListQuery {
     /// Checks what is wanted.
-    pub(in crate::admin) fn read(self) -> Result<Wanted, Invalid> {
+    pub(in crate::admin) fn read(self) -> Result<WantedPage, Invalid> {
         // A client may send a parameter without a value.
         let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let size = match given(&self.size) {
@@ -85,7 +85,7 @@ impl ListQuery {
                 })?)
             }
         };
-        Ok(Wanted {
+        Ok(WantedPage {
             query: self,
             size,
             after,
@@ -93,7 +93,7 @@ impl ListQuery {
     }
 }
 
-impl Wanted {
+impl WantedPage {
     /// Whether the name passes.
     pub(in crate::admin) fn has_name(&self, name: &str) -> bool {
         let folded = name.to_lowercase();
@@ -175,7 +175,7 @@ mod tests {
 
     use super::*;
 
-    fn query(text: &str) -> Result<Wanted, String> {
+    fn query(text: &str) -> Result<WantedPage, String> {
         let query = web::Query::<ListQuery>::from_query(text).map_err(|error| error.to_string())?;
         query.into_inner().read().map_err(|error| error.to_string())
     }

@@ -137,7 +137,10 @@ fn any_claim_may_name_the_client() {
 #[test]
 fn all_rules_must_hold() {
     let with = |rules: &[&str]| TokenDemand {
-        rules: rules.iter().map(|text| Rule::compile(text).unwrap()).collect(),
+        rules: rules
+            .iter()
+            .map(|text| CompiledRule::compile(text).unwrap())
+            .collect(),
         ..samples::demand()
     };
     check_with(

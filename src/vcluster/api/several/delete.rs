@@ -18,14 +18,14 @@ const NONE: i64 = 0;
 
 /// How far a deletion is.
 #[derive(Debug)]
-pub(super) enum Deletion {
+pub(super) enum GroupDeletion {
     AtHome(Box<Pending>, Permit),
-    Elsewhere(Elsewhere),
+    Elsewhere(DeletedElsewhere),
 }
 
 /// The state of a deletion once the home has answered.
 #[derive(Debug)]
-pub(super) struct Elsewhere {
+pub(super) struct DeletedElsewhere {
     answer: Segments,
     /// The gateway's own, in the answer.
     errors: LocalErrors,
@@ -44,7 +44,7 @@ pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut S
             }),
             Some(to),
         ) => {
-            let at_home = Deletion::AtHome(Box::new(pending), request.permit());
+            let at_home = GroupDeletion::AtHome(Box::new(pending), request.permit());
             let call = Call { to, request };
             Gathering::sent(Kept::of(question), Step::Delete(at_home), vec![call])
         }
@@ -58,12 +58,12 @@ pub(super) fn deleted(
     view: &View,
     caller: &Caller,
     kept: Kept,
-    deletion: Deletion,
+    deletion: GroupDeletion,
     answers: Vec<CallResult>,
 ) -> Result<Gathered, NoAnswer> {
     let (pending, permit) = match deletion {
-        Deletion::AtHome(pending, permit) => (pending, permit),
-        Deletion::Elsewhere(elsewhere) => return Ok(settled(&kept, elsewhere, answers)?),
+        GroupDeletion::AtHome(pending, permit) => (pending, permit),
+        GroupDeletion::Elsewhere(elsewhere) => return Ok(settled(&kept, elsewhere, answers)?),
     };
     let mut errors = LocalErrors::default();
     let Some(Ok(frame)) = answers.into_iter().next() else {
@@ -86,7 +86,7 @@ pub(super) fn deleted(
     if calls.is_empty() {
         return Ok(Gathered::answer(frame, errors));
     }
-    let elsewhere = Deletion::Elsewhere(Elsewhere {
+    let elsewhere = GroupDeletion::Elsewhere(DeletedElsewhere {
         answer: frame,
         errors,
         groups,
@@ -123,7 +123,11 @@ fn call(kept: &Kept, permit: Permit, cluster: &ClusterId, group: String) -> Resu
 }
 
 /// The home's answer, with what came of the offsets elsewhere.
-fn settled(kept: &Kept, elsewhere: Elsewhere, answers: Vec<CallResult>) -> Result<Gathered, WireError> {
+fn settled(
+    kept: &Kept,
+    elsewhere: DeletedElsewhere,
+    answers: Vec<CallResult>,
+) -> Result<Gathered, WireError> {
     let api = kept.key();
     let mut local = elsewhere.errors;
     let mut errors: Vec<(&str, i64)> = Vec::new();

@@ -2,7 +2,7 @@
 //! to everybody; one that never had members may have offsets there alone.
 
 use super::merge::failure_of;
-use super::parts::{Part, Parts};
+use super::parts::{AnswerPart, Parts};
 use super::{Gathered, Gathering, Kept, NoAnswer, Step};
 use crate::vcluster::api::error_code::ErrorCode;
 use crate::vcluster::api::{LocalErrors, Question, response};
@@ -11,7 +11,7 @@ use crate::vcluster::view::View;
 
 /// Sends the home's part, which is the first one.
 pub(super) fn sent(question: Question<'_>, mut parts: Parts) -> Planned {
-    let is_awaited = matches!(parts.parts.first(), Some(Part::Awaited(..)));
+    let is_awaited = matches!(parts.parts.first(), Some(AnswerPart::Awaited(..)));
     if !is_awaited || parts.calls.len() < 2 {
         return parts.sent(question);
     }
@@ -30,7 +30,8 @@ pub(super) fn answered(
     answers: Vec<CallResult>,
 ) -> Result<Gathered, NoAnswer> {
     let mut errors = LocalErrors::default();
-    let (Some(Ok(frame)), Part::Awaited(_, pending)) = (answers.into_iter().next(), parts.parts.remove(0))
+    let (Some(Ok(frame)), AnswerPart::Awaited(_, pending)) =
+        (answers.into_iter().next(), parts.parts.remove(0))
     else {
         let answer = kept.failed(view, caller, kept.unanswered())?;
         errors.add_all_of(&answer, kept.key());
@@ -45,6 +46,6 @@ pub(super) fn answered(
             return Ok(Gathered::answer(frame, errors));
         }
     }
-    parts.parts.insert(0, Part::Answered(frame, errors));
+    parts.parts.insert(0, AnswerPart::Answered(frame, errors));
     Ok(Gathering::sent(kept, Step::Merge(parts.parts), parts.calls).into())
 }

@@ -3,7 +3,7 @@
 
 use bytes::{Buf, Bytes};
 
-use super::parts::Part;
+use super::parts::AnswerPart;
 use super::{Gathered, Kept, NoAnswer};
 use crate::vcluster::api::description::Offsets;
 use crate::vcluster::api::error_code::ErrorCode;
@@ -17,7 +17,7 @@ pub(super) fn merge(
     view: &View,
     caller: &Caller,
     kept: &Kept,
-    parts: Vec<Part>,
+    parts: Vec<AnswerPart>,
     answers: Vec<CallResult>,
 ) -> Result<Gathered, NoAnswer> {
     let mut answers = answers.into_iter();
@@ -26,17 +26,17 @@ pub(super) fn merge(
     let mut may_be_elsewhere = false;
     for part in parts {
         let (cluster, pending) = match part {
-            Part::Here(frame) => {
+            AnswerPart::Here(frame) => {
                 errors.add_all_of(&frame, kept.key());
                 frames.push(frame);
                 continue;
             }
-            Part::Answered(frame, own) => {
+            AnswerPart::Answered(frame, own) => {
                 errors.add_each(&own);
                 frames.push(frame);
                 continue;
             }
-            Part::Awaited(cluster, pending) => (cluster, pending),
+            AnswerPart::Awaited(cluster, pending) => (cluster, pending),
         };
         let made_here = match answers.next() {
             Some(Ok(frame)) => {

@@ -11,7 +11,7 @@ use crate::wire::Segments;
 
 /// One cluster's part of an answer.
 #[derive(Debug)]
-pub(super) enum Part {
+pub(super) enum AnswerPart {
     /// It was made here.
     Here(Segments),
     Awaited(ClusterId, Box<Pending>),
@@ -22,7 +22,7 @@ pub(super) enum Part {
 /// The parts, and the calls of those that are awaited, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Parts {
-    pub(super) parts: Vec<Part>,
+    pub(super) parts: Vec<AnswerPart>,
     pub(super) calls: Vec<Call>,
     pub(super) denied: Denials,
 }
@@ -37,13 +37,13 @@ impl Parts {
     ) -> Result<(), Box<Planned>> {
         let Planned { plan, denied } = planned;
         match (plan, to(part)) {
-            (Plan::Reply(answer), _) => self.parts.push(Part::Here(answer)),
+            (Plan::Reply(answer), _) => self.parts.push(AnswerPart::Here(answer)),
             (Plan::Forward(forward), Some(to)) => {
                 let Answer::Expected(pending) = forward.answer else {
                     return Err(Box::new(Plan::Close(CloseReason::BadRequest).into()));
                 };
                 self.parts
-                    .push(Part::Awaited(to.cluster().clone(), Box::new(pending)));
+                    .push(AnswerPart::Awaited(to.cluster().clone(), Box::new(pending)));
                 self.calls.push(Call {
                     to,
                     request: forward.request,

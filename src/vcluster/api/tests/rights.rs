@@ -13,9 +13,11 @@ use super::leaks::{holds, planned_with_patterns, plant_request};
 use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api::ask::Aim;
-use crate::vcluster::api::description::{Ahead, AnsweredBy, Connection, Forwarded, Request, Response, Way};
+use crate::vcluster::api::description::{
+    Ahead, AnsweredBy, ConnectionUse, Forwarded, Request, Response, Way,
+};
 use crate::vcluster::api::table::APIS;
-use crate::vcluster::api::{self, Api, Basis, Permit, Permitted, Question, Versions, back};
+use crate::vcluster::api::{self, Api, Basis, Permit, Permitted, Question, ServedVersions, back};
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::{Attempt, CloseReason, Need, Plan};
 use crate::vcluster::subscriptions::Subscriptions;
@@ -262,14 +264,14 @@ fn written(found: &BTreeMap<&Api, BTreeMap<&str, String>>) -> String {
 const fn careless(needs_no_right: Option<&'static str>) -> Api {
     Api {
         key: 12,
-        versions: Versions::new(0, 4),
+        versions: ServedVersions::new(0, 4),
         rights: "",
         on_the_way: "",
         answered_by: AnsweredBy::Broker(Forwarded {
             request: Request::classified(|ask| ask.forward(Edits::new(), Then::Nothing)),
             response: Response::classified(back::renamed),
             way: Way::Connected,
-            connection: Connection::Free,
+            connection: ConnectionUse::Free,
             ahead: Ahead::Never,
             needs_no_right,
         }),
