@@ -51,7 +51,7 @@ Admin commands talk to the admin API of any node. Where it is and who asks, by f
 Exit codes:
   0  it is done
   1  it is refused, or failed
-  2  the command line, or a file that it names, cannot be meant
+  2  the command line, or a file that it names, is invalid
   3  the gateway cannot be reached, or cannot answer now
 
 Examples:

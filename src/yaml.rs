@@ -41,7 +41,7 @@ fn words(error: &Error) -> &'static str {
         Error::AliasError { error, .. } => words(error),
         Error::Message { .. } | Error::ExternalMessage { .. } => of_parser(&error.to_string()),
         _ if error.to_string().contains("budget") => "it is too large, or lists and maps are nested too deep",
-        _ => "what stands there cannot be meant",
+        _ => "what is written there is invalid",
     }
 }
 

@@ -98,7 +98,7 @@ fn parameter(Parameter { name, kind, meaning }: &Parameter) -> Value {
 
 fn meaning(status: &str) -> &'static str {
     match status {
-        "400" => "The request cannot be meant",
+        "400" => "The request is invalid",
         "401" => "No user, a wrong password, or no good access token",
         "403" => "The user may only read, or a browser asks for a page of somebody else",
         "404" => "Something that is named does not exist",

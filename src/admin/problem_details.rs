@@ -40,7 +40,7 @@ struct InvalidParameter {
     reason: String,
 }
 
-/// Tells failures of what is inside as problem details.
+/// Middleware that turns the failures of handlers into problem details (RFC 9457).
 pub(super) async fn tell<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

@@ -46,7 +46,8 @@ pub enum Turn {
         kind: LoginRefusal,
         answer: Option<Segments>,
     },
-    /// Go on with [`Conversation::with_keys`].
+    /// The keys of a provider are needed before the token can be judged. Read them, and go on with
+    /// [`Conversation::with_keys`].
     Keys { provider: ProviderName, need: KeyNeed },
     /// Make the check, which takes milliseconds; go on with [`Conversation::checked`].
     Password(PasswordCheck),

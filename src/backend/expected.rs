@@ -18,7 +18,7 @@ pub struct OtherCluster {
 /// The Kafka cluster that is expected behind one physical cluster. Shared by its watcher, its dials and its pools.
 #[derive(Debug, Default)]
 pub struct Expected {
-    /// The id that the gateway nodes agree on; none before they do.
+    /// The cluster id of the Kafka cluster that all gateway nodes agree on; none before they have agreed.
     pinned: ArcSwapOption<String>,
     stranger: ArcSwapOption<OtherCluster>,
 }

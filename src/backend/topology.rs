@@ -35,7 +35,7 @@ pub struct News {
 }
 
 impl Topology {
-    /// Whether all but topics is the same.
+    /// Whether two pictures of a cluster differ in nothing but their topics.
     pub fn is_same_but_for_topics(&self, other: &Self) -> bool {
         let Self {
             kafka_cluster_id,

@@ -44,7 +44,7 @@ pub(super) struct Budget {
 struct Level {
     units: Arc<Semaphore>,
     all_units: usize,
-    /// Frames that had to wait here.
+    /// Counts the frames that had to wait for memory of this level.
     waits: IntCounter,
 }
 

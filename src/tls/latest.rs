@@ -125,7 +125,8 @@ impl Latest {
         Ok(())
     }
 
-    /// Read on a thread that may wait: the files may be on a disk of the network.
+    /// Reads all files, on a thread for blocking work since they may be on a network disk. A file that cannot be read
+    /// counts as none.
     async fn contents(self: &Arc<Self>) -> Contents {
         let this = Arc::clone(self);
         let reading = tokio::task::spawn_blocking(move || {

@@ -227,7 +227,7 @@ pub type CallResult = Result<Bytes, Unanswered>;
 #[error("the physical cluster did not answer")]
 pub struct Unanswered;
 
-/// The knowledge that was already found out for this request.
+/// How often a request has been planned, and what was found out in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     First,

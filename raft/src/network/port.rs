@@ -22,7 +22,7 @@ pub(crate) struct PeerPort {
     pub(crate) callers: Callers,
     address: SocketAddr,
     open: Option<std::net::TcpListener>,
-    /// The address, for as long as another process has it.
+    /// The address of the peer port while another process occupies it, none otherwise.
     taken: watch::Sender<Option<SocketAddr>>,
     /// Of callers that were turned away.
     refusals: Arc<RefusalCounts>,

@@ -18,7 +18,7 @@ use crate::model::{Level, Revision, State};
 use crate::outcome::Outcome;
 use crate::types::{LogEntry, LogId, Snapshot, SnapshotMeta, StoredMembership, TypeConfig};
 
-/// How long after a snapshot that could not be made the next one is tried.
+/// The wait after a failed snapshot before the next attempt.
 const TRY_AGAIN: Duration = Duration::from_secs(30);
 
 /// The state in memory, and where its snapshots go.

@@ -1,4 +1,4 @@
-//! A resource that cannot be meant, and why.
+//! A resource that is invalid, and why.
 
 use std::fmt::Display;
 use std::str::FromStr;

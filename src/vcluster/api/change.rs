@@ -8,7 +8,8 @@ use crate::wire::{Item, Segments};
 use klamm_raft::command::Command;
 use klamm_raft::outcome::Outcome;
 
-/// The words with POLICY_VIOLATION for a change that this node saw nothing against: somebody else was quicker.
+/// The words that go with POLICY_VIOLATION when the state machine refuses a change that this node found possible, because
+/// another change was quicker.
 pub(super) const REFUSED: &str = "There is no room for this, or the ACLs are declared now: remove some, or ask the operator of the gateway.";
 /// The words with REQUEST_TIMED_OUT when nobody can say whether this node is up to date.
 pub(super) const UNCONFIRMED: &str =

@@ -48,7 +48,8 @@ impl Meaning {
         }
     }
 
-    /// Puts it into a request, beside names that a member gave itself. What was told before is taken back.
+    /// Puts this subscription into a heartbeat for the physical cluster, together with the topic names that the member
+    /// itself gave. It replaces the subscription that an earlier heartbeat told the broker.
     pub(super) fn tell(
         self,
         (names, pattern): (Node<'_>, Node<'_>),
