@@ -26,7 +26,7 @@ use crate::oauth::Keys;
 use crate::vcluster::plan::{ChangeResult, Confirmation, Place};
 use crate::vcluster::view::SharedView;
 
-/// Something that takes a while, on the thread that asked for it.
+/// An answer that a session waits for on its own thread.
 pub type Later<T> = Pin<Box<dyn Future<Output = T>>>;
 
 /// Has the home cluster looked at again. Complete when the view that it led to is published.

@@ -38,7 +38,7 @@ const MAX_TOPIC_BYTES: usize = 249;
 pub struct Sources<'a> {
     pub vcluster: &'a VclusterName,
     pub cluster: Option<&'a ClusterId>,
-    /// Of them those on `cluster` count.
+    /// The alias topics of the virtual cluster. Only those on `cluster` count.
     pub aliases: &'a BTreeMap<TopicName, AliasTopic>,
     /// Topics of `cluster`, as far as they are known.
     pub topics: &'a BTreeMap<TopicName, PhysicalTopic>,

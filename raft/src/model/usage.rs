@@ -126,7 +126,7 @@ impl VclusterState {
         self.spec.limits.most(limit)
     }
 
-    /// How much of it there is. Nothing of what only the gateway has.
+    /// How much there is in this virtual cluster of what `limit` bounds; 0 where it bounds the gateway as a whole.
     pub fn used(&self, limit: Limit) -> u64 {
         match limit {
             Limit::AliasTopics => count(self.aliases.len()),

@@ -65,7 +65,7 @@ pub struct VirtualCluster {
     pub acl_mode: Option<AclMode>,
     pub super_users: BTreeSet<AccountName>,
     pub authentication: Authentication,
-    /// Its name in host names; none stands for its name, if that can be a label.
+    /// The label of this virtual cluster in host names (TLS SNI). Without one its name is the label, if it can be one.
     pub dns_label: Option<DnsLabel>,
     pub limits: Limits,
 }

@@ -153,7 +153,7 @@ pub(in crate::admin) struct SeatPlace {
 }
 
 impl SeatPlace {
-    /// A request has come.
+    /// Notes that a request has come and is being answered.
     pub(in crate::admin) fn is_asked(&self) {
         self.does(Doing::IsAnswered);
     }

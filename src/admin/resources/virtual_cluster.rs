@@ -315,7 +315,7 @@ pub(crate) fn show(
 }
 
 impl Resource<Metadata, ShownSpec> {
-    /// With what of it cannot be served.
+    /// Adds the names of what the virtual cluster has but cannot serve now.
     pub(crate) fn without(mut self, unavailable: Vec<String>) -> Self {
         self.spec.unavailable = unavailable;
         self

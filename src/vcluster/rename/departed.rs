@@ -9,7 +9,7 @@ const MAX_DEPARTED: usize = 1024;
 /// The topics that departed.
 #[derive(Debug, Default)]
 pub(super) struct Departed {
-    /// The first to depart first.
+    /// The aliases of the departed topics, the one that left first in front.
     topics: Vec<Alias>,
     by_virtual_id: Places<TopicId<Virtual>>,
     by_physical_id: Places<TopicId<Physical>>,
