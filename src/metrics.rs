@@ -1,4 +1,4 @@
-//! The metrics that Prometheus sees. Every metric is made through [`book`] below this module, which registers it and
+//! The metrics that Prometheus sees. Every metric is made through `book` below this module, which registers it and
 //! describes it for `docs/METRICS.md`, too.
 //!
 //! Structs of resolved metrics are handed down by constructor; labels are closed sets or configured names, never text
