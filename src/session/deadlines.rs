@@ -126,9 +126,12 @@ impl Deadlines {
         self.write.rests();
     }
 
-    /// Begin to finish at `at`.
+    /// Begin to finish at `at`, unless that is known already or has begun: an order to drain comes again with every other
+    /// order of a node that drains.
     pub(super) fn drain_at(&mut self, at: Instant, end: End) {
-        self.drain.get_or_insert((at, end));
+        if self.draining_until.is_none() {
+            self.drain.get_or_insert((at, end));
+        }
     }
 
     /// Whether it is known when to begin to finish.
@@ -319,5 +322,11 @@ mod tests {
         deadlines.draining(start + SECOND, End::Drained);
         let end = start + SECOND + Limits::default().drain_timeout;
         assert_eq!(deadlines.next(), (end, Due::End(End::Drained)));
+        deadlines.drain_at(start + 2 * SECOND, End::Drained);
+        assert_eq!(
+            deadlines.next(),
+            (end, Due::End(End::Drained)),
+            "what has begun does not begin again"
+        );
     }
 }
