@@ -49,13 +49,6 @@ pub struct PeerStatus {
     pub visible: Revision,
 }
 
-impl PeerStatus {
-    /// Whether the peer answered within `limit`.
-    pub fn is_reachable(&self, limit: Duration) -> bool {
-        self.silent_for.is_some_and(|silent| silent <= limit)
-    }
-}
-
 /// Whether a node may be sent clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Readiness {

@@ -14,6 +14,7 @@ use crate::vcluster::plan::Plan;
 use crate::wire::{Edits, field};
 use klamm_raft::model::Operation;
 
+/// The others differ from it in key and versions alone.
 pub(super) const INITIALIZE_SHARE_GROUP_STATE: Api = Api {
     key: 83,
     versions: ServedVersions::new(0, 0),
@@ -31,62 +32,24 @@ pub(super) const INITIALIZE_SHARE_GROUP_STATE: Api = Api {
 
 pub(super) const READ_SHARE_GROUP_STATE: Api = Api {
     key: 84,
-    versions: ServedVersions::new(0, 0),
-    rights: "CLUSTER_ACTION on the cluster",
-    on_the_way: BETWEEN_BROKERS,
-    answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(request),
-        response: Response::classified(back::renamed),
-        way: Way::Connected,
-        connection: ConnectionUse::Free,
-        ahead: Ahead::Never,
-        needs_no_right: None,
-    }),
+    ..INITIALIZE_SHARE_GROUP_STATE
 };
 
 pub(super) const WRITE_SHARE_GROUP_STATE: Api = Api {
     key: 85,
     versions: ServedVersions::new(0, 1),
-    rights: "CLUSTER_ACTION on the cluster",
-    on_the_way: BETWEEN_BROKERS,
-    answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(request),
-        response: Response::classified(back::renamed),
-        way: Way::Connected,
-        connection: ConnectionUse::Free,
-        ahead: Ahead::Never,
-        needs_no_right: None,
-    }),
+    ..INITIALIZE_SHARE_GROUP_STATE
 };
 
 pub(super) const DELETE_SHARE_GROUP_STATE: Api = Api {
     key: 86,
-    versions: ServedVersions::new(0, 0),
-    rights: "CLUSTER_ACTION on the cluster",
-    on_the_way: BETWEEN_BROKERS,
-    answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(request),
-        response: Response::classified(back::renamed),
-        way: Way::Connected,
-        connection: ConnectionUse::Free,
-        ahead: Ahead::Never,
-        needs_no_right: None,
-    }),
+    ..INITIALIZE_SHARE_GROUP_STATE
 };
 
 pub(super) const READ_SHARE_GROUP_STATE_SUMMARY: Api = Api {
     key: 87,
     versions: ServedVersions::new(0, 1),
-    rights: "CLUSTER_ACTION on the cluster",
-    on_the_way: BETWEEN_BROKERS,
-    answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(request),
-        response: Response::classified(back::renamed),
-        way: Way::Connected,
-        connection: ConnectionUse::Free,
-        ahead: Ahead::Never,
-        needs_no_right: None,
-    }),
+    ..INITIALIZE_SHARE_GROUP_STATE
 };
 
 /// The words of the page on the protocol for all of them.

@@ -43,6 +43,11 @@ fn rename(
     super::rename(names, (message, Tail::Anything), direction, bytes)
 }
 
+/// Renames what is understood, with the names of `names`.
+fn renamed(message: Embedded, direction: RenameDirection, bytes: &[u8]) -> Vec<u8> {
+    rename(&names(), message, direction, bytes).unwrap()
+}
+
 fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
 }
@@ -99,25 +104,13 @@ fn assignment(topics: &[&str]) -> Vec<u8> {
 fn every_version_of_a_subscription_is_renamed_both_ways() {
     for version in 0..=3 {
         let client = subscription(version, &["orders", "none-such"]);
-        let stored = rename(
-            &names(),
-            Embedded::Subscription,
-            RenameDirection::ToPhysical,
-            &client,
-        )
-        .unwrap();
+        let stored = renamed(Embedded::Subscription, RenameDirection::ToPhysical, &client);
         assert_eq!(
             stored,
             subscription(version, &["internal-orders", "v:none-such"]),
             "version {version}"
         );
-        let back = rename(
-            &names(),
-            Embedded::Subscription,
-            RenameDirection::ToVirtual,
-            &stored,
-        )
-        .unwrap();
+        let back = renamed(Embedded::Subscription, RenameDirection::ToVirtual, &stored);
         assert_eq!(back, client, "version {version}");
     }
 }
@@ -125,26 +118,14 @@ fn every_version_of_a_subscription_is_renamed_both_ways() {
 #[test]
 fn a_name_that_equals_a_foreign_physical_topic_is_not_mistaken_for_it() {
     let client = subscription(0, &["internal-orders"]);
-    let stored = rename(
-        &names(),
-        Embedded::Subscription,
-        RenameDirection::ToPhysical,
-        &client,
-    )
-    .unwrap();
+    let stored = renamed(Embedded::Subscription, RenameDirection::ToPhysical, &client);
     assert_eq!(stored, subscription(0, &["v:internal-orders"]));
 }
 
 #[test]
 fn physical_names_without_an_alias_never_reach_a_client() {
     let stored = assignment(&["secret", "internal-orders", "w:other"]);
-    let told = rename(
-        &names(),
-        Embedded::Assignment,
-        RenameDirection::ToVirtual,
-        &stored,
-    )
-    .unwrap();
+    let told = renamed(Embedded::Assignment, RenameDirection::ToVirtual, &stored);
     let told: ConsumerProtocolAssignment = decode(&told);
     let topics: Vec<_> = told
         .assigned_partitions
@@ -159,13 +140,7 @@ fn physical_names_without_an_alias_never_reach_a_client() {
 fn a_version_1_subscription_may_end_before_the_owned_partitions() {
     let mut client = subscription(0, &["orders"]);
     client[1] = 1;
-    let stored = rename(
-        &names(),
-        Embedded::Subscription,
-        RenameDirection::ToPhysical,
-        &client,
-    )
-    .unwrap();
+    let stored = renamed(Embedded::Subscription, RenameDirection::ToPhysical, &client);
     let mut expected = subscription(0, &["internal-orders"]);
     expected[1] = 1;
     assert_eq!(stored, expected);
@@ -199,13 +174,7 @@ fn what_follows_the_known_fields_stays_as_it_is() {
         }
     }
     let longer = [assignment(&["orders"]), vec![7; 3]].concat();
-    let stored = rename(
-        &names(),
-        Embedded::Assignment,
-        RenameDirection::ToPhysical,
-        &longer,
-    )
-    .unwrap();
+    let stored = renamed(Embedded::Assignment, RenameDirection::ToPhysical, &longer);
     assert_eq!(stored, [assignment(&["internal-orders"]), vec![7; 3]].concat());
     let strict = |bytes: &[u8]| {
         let assignment = (Embedded::Assignment, Tail::Nothing);
@@ -227,21 +196,9 @@ fn a_message_may_end_after_its_topics() {
             bytes
         };
         let client = without_data(&["orders", "none-such"]);
-        let stored = rename(
-            &names(),
-            Embedded::Subscription,
-            RenameDirection::ToPhysical,
-            &client,
-        )
-        .unwrap();
+        let stored = renamed(Embedded::Subscription, RenameDirection::ToPhysical, &client);
         assert_eq!(stored, without_data(&["internal-orders", "v:none-such"]));
-        let back = rename(
-            &names(),
-            Embedded::Subscription,
-            RenameDirection::ToVirtual,
-            &stored,
-        )
-        .unwrap();
+        let back = renamed(Embedded::Subscription, RenameDirection::ToVirtual, &stored);
         assert_eq!(back, client);
     }
 }
