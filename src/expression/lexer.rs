@@ -1,6 +1,6 @@
-//! From the text of a rule to its tokens.
+//! From the text of an expression to its tokens.
 
-use super::RuleError;
+use super::ExpressionError;
 
 /// The smallest parts of an expression.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,19 +21,20 @@ const SIGNS: [&str; 24] = [
 ];
 
 /// Reads one token after the other.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Lexer<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl<'a> Lexer<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        Self { text, at: 0 }
+    /// Reads from a place of the text.
+    pub(super) fn new(text: &'a str, at: usize) -> Self {
+        Self { text, at }
     }
 
     /// The next token and where it begins.
-    pub(super) fn next(&mut self) -> Result<(usize, Token), RuleError> {
+    pub(super) fn next(&mut self) -> Result<(usize, Token), ExpressionError> {
         self.skip_blanks();
         let at = self.at;
         let rest = &self.text[at..];
@@ -53,7 +54,7 @@ impl<'a> Lexer<'a> {
             Token::Name(rest[..end].to_owned())
         } else {
             let sign = SIGNS.into_iter().find(|sign| rest.starts_with(sign));
-            let sign = sign.ok_or(RuleError::Character { at, character: first })?;
+            let sign = sign.ok_or(ExpressionError::Character { at, character: first })?;
             self.at += sign.len();
             Token::Sign(sign)
         };
@@ -73,9 +74,9 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn quoted(&mut self, is_raw: bool) -> Result<Token, RuleError> {
+    fn quoted(&mut self, is_raw: bool) -> Result<Token, ExpressionError> {
         let at = self.at;
-        let broken = RuleError::Text { at };
+        let broken = ExpressionError::Text { at };
         let mut chars = self.text[at + usize::from(is_raw)..].char_indices();
         let Some((_, quote)) = chars.next() else {
             return Err(broken);
@@ -104,7 +105,7 @@ impl<'a> Lexer<'a> {
         Err(broken)
     }
 
-    fn number(&mut self) -> Result<Token, RuleError> {
+    fn number(&mut self) -> Result<Token, ExpressionError> {
         let at = self.at;
         let rest = &self.text[at..];
         let is_part = |(index, c): (usize, char)| {
@@ -126,6 +127,6 @@ impl<'a> Lexer<'a> {
         } else {
             digits.parse().ok().map(Token::Double)
         };
-        number.ok_or(RuleError::Number { at })
+        number.ok_or(ExpressionError::Number { at })
     }
 }

@@ -3,11 +3,8 @@
 use regex::Regex;
 
 use super::lexer::{Lexer, Token};
-use super::{MAX_DEPTH, MAX_TEXT_BYTES, RuleError};
+use super::{ExpressionError, MAX_DEPTH, MAX_TEXT_BYTES, VariableShape, Vocabulary};
 use crate::regexp;
-
-/// The name of the one variable.
-const CLAIMS: &str = "claims";
 
 /// A part of an expression. `depth` is that of the deepest part below, plus one.
 #[derive(Debug, Clone)]
@@ -34,12 +31,16 @@ pub(super) enum ExpressionKind {
     Double(f64),
     Text(String),
     List(Vec<Expression>),
-    /// The claims (0), or what a macro bound.
+    /// A variable of the vocabulary.
     Variable(usize),
-    Field(Box<Expression>, String),
-    Index(Box<Expression>, Box<Expression>),
-    /// `has(a.b)`
-    Has(Box<Expression>, String),
+    /// `has(variable)`: whether a variable has a value.
+    Known(usize),
+    /// A name that a macro bound.
+    Bound(usize),
+    /// `a.b`, `a['b']` or `a[1]`
+    Part(Box<Expression>, Box<Expression>),
+    /// `has(a.b)` or `has(a['b'])`
+    Has(Box<Expression>, Box<Expression>),
     Not(Box<Expression>),
     Minus(Box<Expression>),
     And(Box<Expression>, Box<Expression>),
@@ -47,6 +48,7 @@ pub(super) enum ExpressionKind {
     Choice(Box<Expression>, Box<Expression>, Box<Expression>),
     Binary(Operator, Box<Expression>, Box<Expression>),
     Call(Function, Box<Expression>, Option<Box<Expression>>),
+    Substring(Box<Expression>, Box<Expression>, Option<Box<Expression>>),
     Matches(Box<Expression>, Box<Regex>),
     /// A macro over the elements of a list.
     Each(Quantifier, Box<Expression>, Box<Expression>),
@@ -103,24 +105,47 @@ const LEVELS: [&[(&str, Operator)]; 3] = [
 ];
 
 /// Parses a whole expression.
-pub(super) fn parse(text: &str) -> Result<Expression, RuleError> {
-    if text.len() > MAX_TEXT_BYTES {
-        return Err(RuleError::TooLong);
+pub(super) fn parse(text: &str, vocabulary: &'static Vocabulary) -> Result<Expression, ExpressionError> {
+    let (expression, parser) = parse_at(text, 0, vocabulary)?;
+    match parser.token {
+        Token::End => Ok(expression),
+        _ => Err(parser.expected("an operator or the end")),
     }
-    let mut lexer = Lexer::new(text);
+}
+
+/// Parses the expression that begins at a place of a text, up to the `}` after it. Also says where the rest begins.
+pub(super) fn parse_embedded(
+    text: &str,
+    at: usize,
+    vocabulary: &'static Vocabulary,
+) -> Result<(Expression, usize), ExpressionError> {
+    let (expression, parser) = parse_at(text, at, vocabulary)?;
+    match parser.token {
+        Token::Sign("}") => Ok((expression, parser.at + 1)),
+        _ => Err(parser.expected("an operator or }")),
+    }
+}
+
+fn parse_at<'a>(
+    text: &'a str,
+    at: usize,
+    vocabulary: &'static Vocabulary,
+) -> Result<(Expression, Parser<'a>), ExpressionError> {
+    if text.len() > MAX_TEXT_BYTES {
+        return Err(ExpressionError::TooLong);
+    }
+    let mut lexer = Lexer::new(text, at);
     let (at, token) = lexer.next()?;
     let mut parser = Parser {
         lexer,
         at,
         token,
-        variables: vec![CLAIMS.to_owned()],
+        vocabulary,
+        bound: Vec::new(),
         open: 0,
     };
     let expression = parser.expression()?;
-    match parser.token {
-        Token::End => Ok(expression),
-        _ => Err(parser.expected("an operator or the end")),
-    }
+    Ok((expression, parser))
 }
 
 struct Parser<'a> {
@@ -128,16 +153,18 @@ struct Parser<'a> {
     at: usize,
     /// The token that comes next.
     token: Token,
-    variables: Vec<String>,
+    vocabulary: &'static Vocabulary,
+    /// The names that macros bound, the innermost last.
+    bound: Vec<String>,
     /// How many calls of [`Self::expression`] and [`Self::unary`] are under way.
     open: usize,
 }
 
 /// A part above others.
-fn node(kind: ExpressionKind, parts: &[usize]) -> Result<Expression, RuleError> {
+fn node(kind: ExpressionKind, parts: &[usize]) -> Result<Expression, ExpressionError> {
     let depth = parts.iter().copied().max().unwrap_or(0) + 1;
     if depth > MAX_DEPTH {
-        return Err(RuleError::TooDeep);
+        return Err(ExpressionError::TooDeep);
     }
     Ok(Expression { kind, depth })
 }
@@ -145,7 +172,7 @@ fn node(kind: ExpressionKind, parts: &[usize]) -> Result<Expression, RuleError> 
 fn one(
     make: impl FnOnce(Box<Expression>) -> ExpressionKind,
     part: Expression,
-) -> Result<Expression, RuleError> {
+) -> Result<Expression, ExpressionError> {
     let depth = part.depth;
     node(make(Box::new(part)), &[depth])
 }
@@ -154,27 +181,27 @@ fn two(
     make: impl FnOnce(Box<Expression>, Box<Expression>) -> ExpressionKind,
     left: Expression,
     right: Expression,
-) -> Result<Expression, RuleError> {
+) -> Result<Expression, ExpressionError> {
     let depths = [left.depth, right.depth];
     node(make(Box::new(left), Box::new(right)), &depths)
 }
 
 impl Parser<'_> {
-    fn advance(&mut self) -> Result<Token, RuleError> {
+    fn advance(&mut self) -> Result<Token, ExpressionError> {
         let (at, token) = self.lexer.next()?;
         self.at = at;
         Ok(std::mem::replace(&mut self.token, token))
     }
 
-    fn expected(&self, expected: &'static str) -> RuleError {
-        RuleError::Expected {
+    fn expected(&self, expected: &'static str) -> ExpressionError {
+        ExpressionError::Expected {
             at: self.at,
             expected,
         }
     }
 
     /// Whether the next token is this sign; it is taken then.
-    fn take(&mut self, sign: &str) -> Result<bool, RuleError> {
+    fn take(&mut self, sign: &str) -> Result<bool, ExpressionError> {
         let is_next = matches!(&self.token, Token::Sign(next) if *next == sign);
         if is_next {
             self.advance()?;
@@ -182,14 +209,14 @@ impl Parser<'_> {
         Ok(is_next)
     }
 
-    fn demand(&mut self, sign: &'static str) -> Result<(), RuleError> {
+    fn demand(&mut self, sign: &'static str) -> Result<(), ExpressionError> {
         match self.take(sign)? {
             true => Ok(()),
             false => Err(self.expected(sign)),
         }
     }
 
-    fn name(&mut self) -> Result<String, RuleError> {
+    fn name(&mut self) -> Result<String, ExpressionError> {
         match &self.token {
             Token::Name(name) => {
                 let name = name.clone();
@@ -200,9 +227,12 @@ impl Parser<'_> {
         }
     }
 
-    fn descend<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T, RuleError>) -> Result<T, RuleError> {
+    fn descend<T>(
+        &mut self,
+        parse: impl FnOnce(&mut Self) -> Result<T, ExpressionError>,
+    ) -> Result<T, ExpressionError> {
         if self.open >= MAX_DEPTH {
-            return Err(RuleError::TooDeep);
+            return Err(ExpressionError::TooDeep);
         }
         self.open += 1;
         let parsed = parse(self);
@@ -210,7 +240,7 @@ impl Parser<'_> {
         parsed
     }
 
-    fn expression(&mut self) -> Result<Expression, RuleError> {
+    fn expression(&mut self) -> Result<Expression, ExpressionError> {
         self.descend(|parser| {
             let condition = parser.or()?;
             if !parser.take("?")? {
@@ -227,7 +257,7 @@ impl Parser<'_> {
         })
     }
 
-    fn or(&mut self) -> Result<Expression, RuleError> {
+    fn or(&mut self) -> Result<Expression, ExpressionError> {
         let mut left = self.and()?;
         while self.take("||")? {
             left = two(ExpressionKind::Or, left, self.and()?)?;
@@ -235,7 +265,7 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    fn and(&mut self) -> Result<Expression, RuleError> {
+    fn and(&mut self) -> Result<Expression, ExpressionError> {
         let mut left = self.binary(0)?;
         while self.take("&&")? {
             left = two(ExpressionKind::And, left, self.binary(0)?)?;
@@ -243,7 +273,7 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    fn binary(&mut self, level: usize) -> Result<Expression, RuleError> {
+    fn binary(&mut self, level: usize) -> Result<Expression, ExpressionError> {
         let Some(operators) = LEVELS.get(level) else {
             return self.unary();
         };
@@ -267,7 +297,7 @@ impl Parser<'_> {
         }
     }
 
-    fn unary(&mut self) -> Result<Expression, RuleError> {
+    fn unary(&mut self) -> Result<Expression, ExpressionError> {
         self.descend(|parser| {
             if parser.take("!")? {
                 one(ExpressionKind::Not, parser.unary()?)
@@ -279,18 +309,22 @@ impl Parser<'_> {
         })
     }
 
-    fn member(&mut self) -> Result<Expression, RuleError> {
+    fn member(&mut self) -> Result<Expression, ExpressionError> {
         let mut value = self.primary()?;
         loop {
             if self.take("[")? {
-                value = two(ExpressionKind::Index, value, self.expression()?)?;
+                value = two(ExpressionKind::Part, value, self.expression()?)?;
                 self.demand("]")?;
             } else if self.take(".")? {
                 let at = self.at;
                 let name = self.name()?;
                 value = match self.take("(")? {
                     true => self.method(at, value, name)?,
-                    false => one(|value| ExpressionKind::Field(value, name), value)?,
+                    false => two(
+                        ExpressionKind::Part,
+                        value,
+                        node(ExpressionKind::Text(name), &[])?,
+                    )?,
                 };
             } else {
                 return Ok(value);
@@ -299,7 +333,7 @@ impl Parser<'_> {
     }
 
     /// The rest of a call, after `value.name(`.
-    fn method(&mut self, at: usize, value: Expression, name: String) -> Result<Expression, RuleError> {
+    fn method(&mut self, at: usize, value: Expression, name: String) -> Result<Expression, ExpressionError> {
         let quantifier = match name.as_str() {
             "all" => Some(Quantifier::All),
             "exists" => Some(Quantifier::Exists),
@@ -309,9 +343,9 @@ impl Parser<'_> {
         if let Some(quantifier) = quantifier {
             let variable = self.name()?;
             self.demand(",")?;
-            self.variables.push(variable);
+            self.bound.push(variable);
             let body = self.expression()?;
-            self.variables.pop();
+            self.bound.pop();
             self.demand(")")?;
             return two(
                 |value, body| ExpressionKind::Each(quantifier, value, body),
@@ -324,7 +358,7 @@ impl Parser<'_> {
     }
 
     /// Expressions up to a closing bracket, which is taken.
-    fn arguments(&mut self, close: &'static str) -> Result<Vec<Expression>, RuleError> {
+    fn arguments(&mut self, close: &'static str) -> Result<Vec<Expression>, ExpressionError> {
         let mut arguments = Vec::new();
         if self.take(close)? {
             return Ok(arguments);
@@ -338,7 +372,7 @@ impl Parser<'_> {
         }
     }
 
-    fn primary(&mut self) -> Result<Expression, RuleError> {
+    fn primary(&mut self) -> Result<Expression, ExpressionError> {
         let at = self.at;
         let kind = match self.advance()? {
             Token::Int(number) => ExpressionKind::Int(number),
@@ -360,15 +394,15 @@ impl Parser<'_> {
                 "null" => ExpressionKind::Null,
                 _ if self.take("(")? => {
                     let arguments = self.arguments(")")?;
-                    return function(at, name, arguments);
+                    return self.function(at, name, arguments);
                 }
-                _ => {
-                    let known = self.variables.iter().rposition(|known| *known == name);
-                    ExpressionKind::Variable(known.ok_or(RuleError::Name { at, name })?)
-                }
+                _ => match self.bound.iter().rposition(|bound| *bound == name) {
+                    Some(index) => ExpressionKind::Bound(index),
+                    None => self.variable(at, name)?,
+                },
             },
             Token::Sign(_) | Token::End => {
-                return Err(RuleError::Expected {
+                return Err(ExpressionError::Expected {
                     at,
                     expected: "a value",
                 });
@@ -376,61 +410,116 @@ impl Parser<'_> {
         };
         node(kind, &[])
     }
-}
 
-/// `name(arguments)`: what is written without a value before it.
-fn function(at: usize, name: String, mut arguments: Vec<Expression>) -> Result<Expression, RuleError> {
-    match (name.as_str(), arguments.len()) {
-        ("has", 1) => match arguments.pop().map(|argument| (argument.depth, argument.kind)) {
-            Some((depth, ExpressionKind::Field(value, field))) => {
-                node(ExpressionKind::Has(value, field), &[depth])
-            }
-            _ => Err(RuleError::Expected {
-                at,
-                expected: "has(value.name)",
-            }),
-        },
-        ("size" | "matches", _) => call(at, name, arguments),
-        (_, count) => Err(RuleError::Function {
+    /// The variable whose name begins with this one: as many of the names after dots belong to it as can.
+    fn variable(&mut self, at: usize, name: String) -> Result<ExpressionKind, ExpressionError> {
+        let unknown = |name: String| ExpressionError::Name {
             at,
+            advice: self.vocabulary.advice(&name),
             name,
-            arguments: count,
-        }),
+        };
+        let mut name = name;
+        if !self.vocabulary.leads(&name) {
+            return Err(unknown(name));
+        }
+        loop {
+            let found = self.vocabulary.find(&name);
+            let next = self.lexer.clone().next().ok().map(|(_, token)| token);
+            let longer = match (&self.token, next) {
+                (Token::Sign("."), Some(Token::Name(member))) => Some(format!("{name}.{member}")),
+                _ => None,
+            };
+            match (longer, found) {
+                (Some(longer), _) if self.vocabulary.leads(&longer) => {
+                    self.advance()?;
+                    self.advance()?;
+                    name = longer;
+                }
+                (_, Some((number, VariableShape::Open))) => return Ok(ExpressionKind::Variable(number)),
+                (None, Some((number, VariableShape::Single))) => return Ok(ExpressionKind::Variable(number)),
+                (Some(longer), Some((number, VariableShape::Single))) => match self.is_call() {
+                    true => return Ok(ExpressionKind::Variable(number)),
+                    false => return Err(unknown(longer)),
+                },
+                (longer, None) => return Err(unknown(longer.unwrap_or(name))),
+            }
+        }
+    }
+
+    /// Whether `.name(` comes next.
+    fn is_call(&self) -> bool {
+        let mut ahead = self.lexer.clone();
+        ahead.next().is_ok() && ahead.next().is_ok_and(|(_, token)| token == Token::Sign("("))
+    }
+
+    /// `name(arguments)`: what is written without a value before it.
+    fn function(
+        &self,
+        at: usize,
+        name: String,
+        mut arguments: Vec<Expression>,
+    ) -> Result<Expression, ExpressionError> {
+        match (name.as_str(), arguments.len()) {
+            ("has", 1) => match arguments.pop().map(|argument| (argument.depth, argument.kind)) {
+                Some((depth, ExpressionKind::Part(value, index))) => {
+                    node(ExpressionKind::Has(value, index), &[depth])
+                }
+                Some((depth, ExpressionKind::Variable(number))) if self.vocabulary.is_path(number) => {
+                    node(ExpressionKind::Known(number), &[depth])
+                }
+                _ => Err(ExpressionError::Expected {
+                    at,
+                    expected: "has(value.name)",
+                }),
+            },
+            ("size" | "matches", _) => call(at, name, arguments),
+            (_, count) => Err(ExpressionError::Function {
+                at,
+                name,
+                arguments: count,
+            }),
+        }
     }
 }
 
 /// A function whose first argument may stand before it.
-fn call(at: usize, name: String, arguments: Vec<Expression>) -> Result<Expression, RuleError> {
+fn call(at: usize, name: String, arguments: Vec<Expression>) -> Result<Expression, ExpressionError> {
     let count = arguments.len();
     let mut arguments = arguments.into_iter();
-    let (first, second) = (arguments.next(), arguments.next());
+    let parts = (arguments.next(), arguments.next(), arguments.next());
     let function = match (name.as_str(), count) {
         ("size", 1) => Function::Size,
         ("startsWith", 2) => Function::StartsWith,
         ("endsWith", 2) => Function::EndsWith,
-        ("contains", 2) => Function::Contains,
-        ("matches", 2) => {
-            if let (Some(text), Some(pattern)) = (first, second) {
-                return matches(at, text, &pattern);
+        ("contains" | "includes", 2) => Function::Contains,
+        ("matches", 2) => return matches(at, "matches", parts.0, parts.1),
+        ("match", 2) => return matches(at, "match", parts.0, parts.1),
+        ("substring", 2 | 3) => {
+            if let (Some(text), Some(start), end) = parts {
+                return substring(text, start, end);
             }
-            return Err(RuleError::Pattern { at });
+            return Err(ExpressionError::Function {
+                at,
+                name,
+                arguments: 0,
+            });
         }
         _ => {
-            return Err(RuleError::Function {
+            return Err(ExpressionError::Function {
                 at,
                 name,
                 arguments: count.saturating_sub(1),
             });
         }
     };
-    match (first, second) {
-        (Some(value), None) => one(|value| ExpressionKind::Call(function, value, None), value),
-        (Some(value), Some(other)) => two(
+    match parts {
+        (Some(value), None, _) => one(|value| ExpressionKind::Call(function, value, None), value),
+        (Some(value), Some(other), _) => two(
             |value, other| ExpressionKind::Call(function, value, Some(other)),
             value,
             other,
         ),
-        (None, _) => Err(RuleError::Function {
+        (None, ..) => Err(ExpressionError::Function {
             at,
             name,
             arguments: 0,
@@ -438,10 +527,31 @@ fn call(at: usize, name: String, arguments: Vec<Expression>) -> Result<Expressio
     }
 }
 
-fn matches(at: usize, text: Expression, pattern: &Expression) -> Result<Expression, RuleError> {
-    let ExpressionKind::Text(pattern) = &pattern.kind else {
-        return Err(RuleError::Pattern { at });
+fn substring(
+    text: Expression,
+    start: Expression,
+    end: Option<Expression>,
+) -> Result<Expression, ExpressionError> {
+    let depths = [text.depth, start.depth, end.as_ref().map_or(0, |end| end.depth)];
+    node(
+        ExpressionKind::Substring(Box::new(text), Box::new(start), end.map(Box::new)),
+        &depths,
+    )
+}
+
+fn matches(
+    at: usize,
+    function: &'static str,
+    text: Option<Expression>,
+    pattern: Option<Expression>,
+) -> Result<Expression, ExpressionError> {
+    let error = ExpressionError::Pattern { at, function };
+    let (Some(text), Some(pattern)) = (text, pattern) else {
+        return Err(error);
     };
-    let regex = regexp::compile(pattern).map_err(|_| RuleError::Pattern { at })?;
+    let ExpressionKind::Text(pattern) = &pattern.kind else {
+        return Err(error);
+    };
+    let regex = regexp::compile(pattern).map_err(|_| error)?;
     one(|text| ExpressionKind::Matches(text, Box::new(regex)), text)
 }

@@ -1,0 +1,79 @@
+//! Texts with values in them: `orders of ${context.auth.principal.name}`. `$${` stands for `${`.
+
+use std::fmt::Write;
+
+use super::evaluate::Evaluation;
+use super::parser::{self, Expression};
+use super::{ExpressionError, Lookup, MAX_STEPS, MAX_TEXT_BYTES, NoAnswer, Operand, Vocabulary};
+
+/// A compiled text with values in it.
+#[derive(Debug, Clone)]
+pub struct Template {
+    parts: Vec<Part>,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    Fixed(String),
+    Value(Expression),
+}
+
+impl Template {
+    /// Compiles a text.
+    ///
+    /// # Errors
+    /// It is too long, or what stands in `${` and `}` is no expression. Places are those in the whole text.
+    pub fn compile(text: &str, vocabulary: &'static Vocabulary) -> Result<Self, ExpressionError> {
+        if text.len() > MAX_TEXT_BYTES {
+            return Err(ExpressionError::TooLong);
+        }
+        let (mut parts, mut fixed, mut at) = (Vec::new(), String::new(), 0);
+        while let Some(found) = text[at..].find("${") {
+            let begin = at + found;
+            if let Some(before) = text[at..begin].strip_suffix('$') {
+                fixed.push_str(before);
+                fixed.push_str("${");
+                at = begin + 2;
+                continue;
+            }
+            fixed.push_str(&text[at..begin]);
+            let (value, end) = parser::parse_embedded(text, begin + 2, vocabulary)?;
+            parts.push(Part::Fixed(std::mem::take(&mut fixed)));
+            parts.push(Part::Value(value));
+            at = end;
+        }
+        fixed.push_str(&text[at..]);
+        parts.push(Part::Fixed(fixed));
+        Ok(Self { parts })
+    }
+
+    /// Adds the text to `out`. Texts, numbers, `true` and `false` have one. All values together may take the steps of one
+    /// evaluation.
+    ///
+    /// # Errors
+    /// One of the values is not there, or has no text; `out` then holds a part of it.
+    pub fn write(&self, values: &dyn Lookup, out: &mut String) -> Result<(), NoAnswer> {
+        let mut evaluation = Evaluation::new(values, MAX_STEPS);
+        for part in &self.parts {
+            let expression = match part {
+                Part::Fixed(text) => {
+                    out.push_str(text);
+                    continue;
+                }
+                Part::Value(expression) => expression,
+            };
+            let value = evaluation.value(expression)?;
+            evaluation.pay(value.cost())?;
+            let written = match value {
+                Operand::Text(text) => out.write_str(&text),
+                Operand::Int(number) => write!(out, "{number}"),
+                Operand::Double(number) => write!(out, "{number}"),
+                Operand::Bool(value) => write!(out, "{value}"),
+                _ => return Err(NoAnswer::Type),
+            };
+            // A string takes everything.
+            written.map_err(|_| NoAnswer::TooLong)?;
+        }
+        Ok(())
+    }
+}
