@@ -11,7 +11,7 @@ use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::Level;
+use crate::model::{Level, VclusterName};
 
 pub(crate) mod layout;
 
@@ -47,6 +47,8 @@ pub(crate) enum CodecError {
     Encode(#[from] bincode::error::EncodeError),
     #[error("the membership is not valid: {0}")]
     Membership(String),
+    #[error("it has policies of virtual cluster {0}, and no such virtual cluster")]
+    PoliciesOfNobody(VclusterName),
 }
 
 /// A value that can be written and read. A type whose layout is another at some level says how.

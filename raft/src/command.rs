@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AccessToken, AccessTokenId, AccountName, AccountSpec, AclBinding, AliasTopic, Beside, BrokerKey,
-    ClusterId, Holder, KeyId, Level, Liveness, NodeId, NodeRecord, Revision, ScramCredential, ScramUser,
-    SigningKey, TokenId, TokenRecord, TopicName, Unopened, VclusterName, VirtualCluster,
+    ClusterId, Holder, KeyId, Level, Liveness, NodeId, NodeRecord, Policy, PolicyKey, Revision,
+    ScramCredential, ScramUser, SigningKey, TokenId, TokenRecord, TopicName, Unopened, VclusterName,
+    VirtualCluster,
 };
 
 pub use change::{Author, AuthorKind, Change};
@@ -194,6 +195,14 @@ pub enum Command {
     RaiseLevel {
         to: Level,
     },
+    /// Creates or changes a policy. The proposer has checked that it can be carried out.
+    PutPolicy {
+        key: PolicyKey,
+        policy: Policy,
+    },
+    DeletePolicy {
+        key: PolicyKey,
+    },
     /// A command of the level after the newest.
     #[cfg(feature = "next-level")]
     Next {
@@ -257,6 +266,8 @@ impl Command {
             Self::RotateSigningKey { .. } => "RotateSigningKey",
             Self::RetireSigningKey { .. } => "RetireSigningKey",
             Self::RaiseLevel { .. } => "RaiseLevel",
+            Self::PutPolicy { .. } => "PutPolicy",
+            Self::DeletePolicy { .. } => "DeletePolicy",
             #[cfg(feature = "next-level")]
             Self::Next { .. } => "Next",
         }
@@ -267,6 +278,7 @@ impl Command {
         match self {
             #[cfg(feature = "next-level")]
             Self::Next { .. } => Level::NEXT,
+            Self::PutPolicy { .. } | Self::DeletePolicy { .. } => Level::POLICIES,
             Self::PutVcluster { .. }
             | Self::DeleteVcluster { .. }
             | Self::PutAlias { .. }

@@ -12,6 +12,7 @@ mod levels;
 mod marks;
 mod namespaces;
 mod nodes;
+mod policies;
 mod proposals;
 mod relay;
 mod room;
@@ -126,6 +127,8 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
         Command::RotateSigningKey { replaced, key, old } => signing::rotate(state, replaced, key, old),
         Command::RetireSigningKey { key } => signing::retire(state, key),
         Command::RaiseLevel { to } => levels::raise(state, to),
+        Command::PutPolicy { key, policy } => policies::put(state, key, policy),
+        Command::DeletePolicy { key } => policies::delete(state, key),
         #[cfg(feature = "next-level")]
         Command::Next { text } => {
             state.next = Some(text);

@@ -15,6 +15,7 @@ mod names;
 mod neighbours;
 mod node;
 mod notes;
+mod policy;
 mod proposal;
 mod shared;
 mod signing;
@@ -42,12 +43,15 @@ pub use limit::{Limit, Of};
 pub use listener::{Encryption, Entry, ListenerRecord, Protocol, Routing, Sasl, Speech, UnknownProtocol};
 pub use mark::ProducerMark;
 pub use names::{
-    AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, InvalidName, ListenerName,
-    NamePrefix, NameSelector, NodeId, ProviderName, Revision, TopicName, VclusterName,
+    AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, HeaderKey, InvalidName, ListenerName,
+    NamePrefix, NameSelector, NodeId, PolicyName, ProviderName, Revision, TopicName, VclusterName,
 };
 pub use neighbours::Neighbours;
 pub use node::{Liveness, NodeRecord, Unopened};
 pub use notes::{Beside, Conflict, Notes, SelectorForm, SelectorGroup, WrittenAlias, WrittenOauth};
+pub use policy::{
+    FailureMode, HeaderAction, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, TopicPattern,
+};
 pub use proposal::{BootRecord, ProposalRecord};
 pub use shared::Shared;
 pub use signing::{InvalidKeyId, KeyId, SigningKey, SigningKeys};

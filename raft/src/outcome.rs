@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, ClusterId, DnsLabel, KeyId, Level, NamePrefix, NameSelector, OverLimit, TooLong, TopicName,
-    VclusterName,
+    AccountName, ClusterId, DnsLabel, KeyId, Level, NamePrefix, NameSelector, OverLimit, Policy, PolicyKey,
+    TooLong, TopicName, VclusterName,
 };
 
 /// The effect of applying a command.
@@ -171,13 +171,43 @@ pub enum Refusal {
     NodeTooOld { node: u64, knows: Level, level: Level },
     #[error("{}", not_everywhere(*to, nodes))]
     LevelNotEverywhere { to: Level, nodes: Vec<u64> },
+    #[error("{0} does not exist")]
+    NoSuchPolicy(PolicyKey),
+    #[error("{0} would take more than {most} bytes: make its texts shorter", most = Policy::MAX_BYTES)]
+    PolicyTooLarge(PolicyKey),
+}
+
+impl Outcome {
+    /// The lowest feature level that has everything in it.
+    pub(crate) fn level(&self) -> Level {
+        match self {
+            Self::Created | Self::Updated | Self::Unchanged | Self::Deleted => Level::FIRST,
+            Self::Refused(refusal) => refusal.level(),
+        }
+    }
 }
 
 impl Refusal {
     /// Whether it says that something that is named does not exist: then who wanted it gone has what he wanted.
     pub fn is_of_absence(&self) -> bool {
+        self.about().1
+    }
+
+    /// The lowest feature level that has everything in it. Only what has that level is refused with it: answers are
+    /// remembered in the state.
+    pub(crate) fn level(&self) -> Level {
+        self.about().0
+    }
+
+    /// Its level, and whether it is of absence.
+    fn about(&self) -> (Level, bool) {
         match self {
-            Self::NoSuchVcluster(_) | Self::NoSuchAlias { .. } | Self::NoSuchAccount { .. } => true,
+            Self::NoSuchVcluster(_) | Self::NoSuchAlias { .. } | Self::NoSuchAccount { .. } => {
+                (Level::FIRST, true)
+            }
+            Self::NoSuchPolicy(_) => (Level::POLICIES, true),
+            Self::PolicyTooLarge(_) => (Level::POLICIES, false),
+            Self::OverLimit(over) => (over.limit.level(), false),
             Self::StillReferenced { .. }
             | Self::PhysicalTopicTaken { .. }
             | Self::Relayed { .. }
@@ -196,7 +226,6 @@ impl Refusal {
             | Self::ExternalAccount { .. }
             | Self::NamespaceTaken { .. }
             | Self::NameTaken { .. }
-            | Self::OverLimit(_)
             | Self::TooLong(_)
             | Self::VclusterExists(_)
             | Self::AclModeFixed { .. }
@@ -212,7 +241,7 @@ impl Refusal {
             | Self::KeySigns { .. }
             | Self::LevelTooLow { .. }
             | Self::NodeTooOld { .. }
-            | Self::LevelNotEverywhere { .. } => false,
+            | Self::LevelNotEverywhere { .. } => (Level::FIRST, false),
         }
     }
 }

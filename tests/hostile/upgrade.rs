@@ -9,23 +9,23 @@ fn the_command_line_shows_where_an_upgrade_is_and_finishes_it() {
     let upgrade = |more: &[&str]| gateway.command(&[&["cluster", "upgrade"], more].concat());
     let status = upgrade(&["status"]);
     for part in [
-        "feature level 1",
+        "feature level 2",
         env!("CARGO_PKG_VERSION"),
         "nothing is to be done",
     ] {
         assert!(status.contains(part), "{part} in\n{status}");
     }
     let dry = upgrade(&["finalize", "--dry-run"]);
-    assert!(dry.contains("at feature level 1 already"), "{dry}");
+    assert!(dry.contains("at feature level 2 already"), "{dry}");
     let done = upgrade(&["finalize"]);
-    assert!(done.contains("at feature level 1 already"), "{done}");
+    assert!(done.contains("at feature level 2 already"), "{done}");
     let refused = upgrade(&["finalize", "--level", "9"]);
     let reason =
         "nodes that do not know feature level 9: 1. Bring them to a version of klamm that knows it first";
     assert!(refused.contains(reason), "{refused}");
     let metrics = http(gateway.http, "/metrics");
     for figure in ["feature_level", "feature_level_known_to_all"] {
-        let line = format!("klamm_raft{{figure=\"{figure}\"}} 1");
+        let line = format!("klamm_raft{{figure=\"{figure}\"}} 2");
         assert!(metrics.contains(&line), "{line} in\n{metrics}");
     }
     let log = gateway.log();

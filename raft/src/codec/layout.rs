@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CodecError, Format};
 use crate::command::Proposal;
-use crate::model::{Level, NodeId, State};
+use crate::model::{Level, NodeId, Policy, PolicyId, PolicyName, Shared, State, VclusterName};
 use crate::types::{LeaderId, LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,25 +82,77 @@ impl Format for SnapshotV1 {
         self.state.level
     }
 
-    #[cfg(feature = "next-level")]
     fn write(&self, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
         super::write(self, bytes)?;
-        if self.level() >= Level::NEXT {
-            super::write(&self.state.next, bytes)?;
+        write_additions(&self.state, bytes)
+    }
+
+    fn read(level: Level, content: &[u8]) -> Result<(Self, usize), CodecError> {
+        let (mut snapshot, read): (Self, usize) = super::read(content)?;
+        let more = read_additions(Arc::make_mut(&mut snapshot.state), level, &content[read..])?;
+        Ok((snapshot, read + more))
+    }
+}
+
+/// The policies of a state, which level 2 has added.
+#[derive(Serialize, Deserialize)]
+struct PoliciesV2 {
+    of_all: Shared<BTreeMap<PolicyName, Policy>>,
+    /// Of virtual clusters that have some.
+    of_vclusters: BTreeMap<VclusterName, Shared<BTreeMap<PolicyId, Policy>>>,
+}
+
+impl PoliciesV2 {
+    fn of(state: &State) -> Self {
+        let vclusters = state.vclusters.iter();
+        let with_some = vclusters.filter(|(_, vcluster)| !vcluster.policies.is_empty());
+        Self {
+            of_all: state.policies.clone(),
+            of_vclusters: with_some
+                .map(|(name, vcluster)| (name.clone(), vcluster.policies.clone()))
+                .collect(),
+        }
+    }
+
+    fn put_into(self, state: &mut State) -> Result<(), CodecError> {
+        state.policies = self.of_all;
+        for (name, policies) in self.of_vclusters {
+            match state.vclusters.get_mut(&name) {
+                Some(vcluster) => Arc::make_mut(vcluster).policies = policies,
+                None => return Err(CodecError::PoliciesOfNobody(name)),
+            }
         }
         Ok(())
     }
+}
 
-    #[cfg(feature = "next-level")]
-    fn read(level: Level, content: &[u8]) -> Result<(Self, usize), CodecError> {
-        let (mut snapshot, read): (Self, usize) = super::read(content)?;
-        if level < Level::NEXT {
-            return Ok((snapshot, read));
-        }
-        let (next, more): (Option<String>, usize) = super::read(&content[read..])?;
-        Arc::make_mut(&mut snapshot.state).next = next;
-        Ok((snapshot, read + more))
+/// Appends what levels after the first have added to the state, up to its own.
+pub(super) fn write_additions(state: &State, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+    if state.level >= Level::POLICIES {
+        super::write(&PoliciesV2::of(state), bytes)?;
     }
+    #[cfg(feature = "next-level")]
+    if state.level >= Level::NEXT {
+        super::write(&state.next, bytes)?;
+    }
+    Ok(())
+}
+
+/// Reads into the state what levels after the first have added, up to that one. Says how many bytes it takes.
+pub(super) fn read_additions(state: &mut State, level: Level, content: &[u8]) -> Result<usize, CodecError> {
+    let mut all = 0;
+    if level >= Level::POLICIES {
+        let (policies, read): (PoliciesV2, usize) = super::read(content)?;
+        policies.put_into(state)?;
+        all += read;
+    }
+    #[cfg(feature = "next-level")]
+    if level >= Level::NEXT {
+        let (next, read) = super::read(&content[all..])?;
+        state.next = next;
+        all += read;
+    }
+    Ok(all)
 }
 
 impl From<LogId> for LogIdV1 {

@@ -1,8 +1,9 @@
 //! The format: what is written today is what was written first, and damage is found.
 
 mod golden;
+pub(crate) mod level_2;
 
-use super::layout::{EntryV1, SnapshotV1, VoteV1};
+use super::layout::{self, EntryV1, SnapshotV1, VoteV1};
 use super::*;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +14,7 @@ use openraft::EntryPayload;
 use crate::command::{Author, Command, OldKeys, Proposal, ProposalId, Revoked};
 use crate::machine;
 use crate::model::{
-    AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
+    Ability, AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
     AliasTopic, Authentication, Beside, BrokerKey, ClaimRule, Conflict, Demand, Holder, KeyId, Level, Limit,
     Limits, ListenerName, Liveness, Mediation, Method, Namespace, NodeId, NodeRecord, Notes, OauthBearer,
     Operation, PasswordHash, PatternType, Permission, PortSlot, ResourcePattern, ResourceType, Revision,
@@ -28,7 +29,22 @@ impl Format for String {}
 impl Format for usize {}
 
 /// By itself it is never written.
-impl Format for State {}
+impl Format for State {
+    fn level(&self) -> Level {
+        self.level
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+        write(self, bytes)?;
+        layout::write_additions(self, bytes)
+    }
+
+    fn read(level: Level, content: &[u8]) -> Result<(Self, usize), CodecError> {
+        let (mut state, read): (Self, usize) = read(content)?;
+        let more = layout::read_additions(&mut state, level, &content[read..])?;
+        Ok((state, read + more))
+    }
+}
 
 #[test]
 fn a_flipped_bit_is_found_wherever_it_is() {
@@ -120,6 +136,10 @@ pub(crate) fn acl() -> AclBinding {
 
 /// One of each command, in an order in which most of them do something.
 pub(crate) fn commands() -> Vec<Command> {
+    [of_level_1(), level_2::commands()].concat()
+}
+
+fn of_level_1() -> Vec<Command> {
     [
         on_a_virtual_cluster(),
         vec![an_external_account()],
@@ -141,7 +161,7 @@ fn partner(super_user: &crate::model::AccountName) -> VirtualCluster {
 }
 
 fn on_a_virtual_cluster() -> Vec<Command> {
-    let vcluster: crate::model::VclusterName = "partner".parse().unwrap();
+    let vcluster: VclusterName = "partner".parse().unwrap();
     let account: crate::model::AccountName = "alice".parse().unwrap();
     let cluster: crate::model::ClusterId = "main".parse().unwrap();
     let topic: crate::model::TopicName = "orders".parse().unwrap();
@@ -252,7 +272,7 @@ fn on_access_tokens() -> Vec<Command> {
 /// Requests about names: a virtual cluster of the other kind is asked to keep names, and an alias stands for something
 /// else.
 fn on_names() -> Vec<Command> {
-    let vcluster: crate::model::VclusterName = "dev".parse().unwrap();
+    let vcluster: VclusterName = "dev".parse().unwrap();
     let held = |name: &str, holder| (name.parse().unwrap(), holder);
     vec![
         Command::PutVcluster {
@@ -384,7 +404,14 @@ pub(crate) fn standard() -> VirtualCluster {
 }
 
 fn on_the_nodes() -> Vec<Command> {
-    let record = NodeRecord::with_ports("gateway1", 6969, 256);
+    // A newer one would begin the cluster at its own level.
+    let record = NodeRecord {
+        ability: Ability {
+            highest: Level::FIRST,
+            ..Ability::default()
+        },
+        ..NodeRecord::with_ports("gateway1", 6969, 256)
+    };
     vec![
         Command::PutNode {
             id: NodeId(1),
@@ -437,7 +464,7 @@ fn on_signing_keys() -> Vec<Command> {
 
 /// On a virtual cluster that does not exist.
 fn on_nothing() -> Vec<Command> {
-    let other: crate::model::VclusterName = "other".parse().unwrap();
+    let other: VclusterName = "other".parse().unwrap();
     vec![
         Command::DeleteAcls {
             vcluster: other.clone(),
@@ -475,13 +502,33 @@ pub(crate) fn entry((index, command): (usize, Command)) -> LogEntry {
     }
 }
 
-pub(crate) fn snapshot() -> SnapshotV1 {
-    let mut state = State::default();
-    for entry in commands().into_iter().enumerate().map(entry) {
-        if let EntryPayload::Normal(proposal) = entry.payload {
-            machine::apply(&mut state, proposal, Revision(entry.log_id.index));
+fn apply(state: &mut State, commands: Vec<Command>) {
+    for entry in commands.into_iter().enumerate().map(entry) {
+        if let EntryPayload::Normal(mut proposal) = entry.payload {
+            let revision = Revision(state.revision.0 + 1);
+            proposal.id.sequence = state.revision.0;
+            proposal.settled = state.revision.0;
+            machine::apply(state, proposal, revision);
         }
     }
+}
+
+/// Of a state of level 1.
+pub(crate) fn snapshot() -> SnapshotV1 {
+    let mut state = State::default();
+    apply(&mut state, of_level_1());
+    snapshot_of(state)
+}
+
+/// Of a state with policies.
+pub(crate) fn snapshot_of_level_2() -> SnapshotV1 {
+    let mut state = State::clone(&snapshot().state);
+    state.level = Level::POLICIES;
+    apply(&mut state, level_2::commands());
+    snapshot_of(state)
+}
+
+fn snapshot_of(state: State) -> SnapshotV1 {
     let meta = SnapshotMeta {
         last_log_id: Some(id(14)),
         last_membership: StoredMembership::new(Some(id(0)), membership()),

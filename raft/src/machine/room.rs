@@ -22,6 +22,10 @@ fn growth(state: &State, command: &Command) -> u64 {
         | Command::CreateVcluster {
             name, spec, beside, ..
         } => of_vcluster(state, name, spec, beside.as_deref()),
+        Command::PutPolicy { key, policy } => {
+            let before = state.policy(key).map_or(0, codec::size);
+            (codec::size(key) + codec::size(policy)).saturating_sub(before)
+        }
         Command::AlterScramCredentials { put, .. } if put.is_empty() => 0,
         Command::PutAlias { .. }
         | Command::RepointAlias { .. }
@@ -50,7 +54,8 @@ fn growth(state: &State, command: &Command) -> u64 {
         | Command::DeleteAcls { .. }
         | Command::RevokeTokens { .. }
         | Command::RevokeAccessToken { .. }
-        | Command::RetireSigningKey { .. } => 0,
+        | Command::RetireSigningKey { .. }
+        | Command::DeletePolicy { .. } => 0,
     }
 }
 

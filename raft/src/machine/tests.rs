@@ -3,6 +3,7 @@
 mod levels;
 mod limits;
 mod marks;
+mod policies;
 mod signing;
 
 use super::*;
@@ -893,6 +894,7 @@ fn any_command() -> impl Strategy<Value = Command> {
             .prop_map(|(v, id, u, created, times)| token(v, id, u, created, times)),
         (vcluster, prop::sample::select(vec!["x", "y"])).prop_map(|(v, name)| acls(v, &[name])),
         (1..4_u64, 1..12_u16).prop_map(|(id, ports)| node(id, ports)),
+        policies::any_command(),
     ]
 }
 
@@ -1009,7 +1011,7 @@ proptest! {
         for (at, command) in commands.into_iter().enumerate() {
             if at == cut {
                 let bytes = codec::encode(&restored.state).unwrap();
-                restored.state = codec::decode(&bytes, Level::FIRST).unwrap();
+                restored.state = codec::decode(&bytes, Level::NEWEST).unwrap();
             }
             prop_assert_eq!(straight.run(command.clone()), restored.run(command));
         }

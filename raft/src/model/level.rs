@@ -14,11 +14,13 @@ pub struct Level(pub u8);
 impl Level {
     /// Every version of klamm knows this one.
     pub const FIRST: Self = Self(1);
+    /// Adds policies. No release has it yet.
+    pub const POLICIES: Self = Self(2);
     /// The highest that this version of klamm knows.
-    pub const NEWEST: Self = Self(1);
+    pub const NEWEST: Self = Self::POLICIES;
     /// A stand-in for the level after the newest, for tests of upgrades.
     #[cfg(feature = "next-level")]
-    pub const NEXT: Self = Self(2);
+    pub const NEXT: Self = Self(Self::NEWEST.0 + 1);
 }
 
 impl Default for Level {

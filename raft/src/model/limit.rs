@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::ProducerMark;
+use super::{Level, ProducerMark};
 
 /// A thing that is counted and limited. Append-only: the order is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -38,6 +38,10 @@ pub enum Limit {
     StateBytes,
     /// Numbers that producer ids were ever marked with.
     ProducerMarks,
+    /// Policies of a virtual cluster.
+    Policies,
+    /// Policies of all virtual clusters.
+    GlobalPolicies,
 }
 
 /// The owner of the things that are counted. Virtual clusters can be given limits of their own.
@@ -51,7 +55,7 @@ const MIB: u64 = 1 << 20;
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Vclusters,
         Self::AliasTopics,
         Self::ServiceAccounts,
@@ -66,6 +70,8 @@ impl Limit {
         Self::PhysicalClusters,
         Self::StateBytes,
         Self::ProducerMarks,
+        Self::Policies,
+        Self::GlobalPolicies,
     ];
 
     /// The most that there may be, where nobody says otherwise.
@@ -79,6 +85,7 @@ impl Limit {
             Self::SpecBytes => MIB,
             Self::AccessTokens | Self::PhysicalClusters => 1_000,
             Self::Nodes => 100,
+            Self::Policies | Self::GlobalPolicies => 256,
             Self::StateBytes => 128 * MIB,
             Self::ProducerMarks => ProducerMark::HIGHEST as u64,
         }
@@ -101,6 +108,29 @@ impl Limit {
             Self::PhysicalClusters => "physicalClusters",
             Self::StateBytes => "stateBytes",
             Self::ProducerMarks => "producerMarks",
+            Self::Policies => "policies",
+            Self::GlobalPolicies => "globalPolicies",
+        }
+    }
+
+    /// The feature level that has it.
+    pub(crate) const fn level(self) -> Level {
+        match self {
+            Self::Vclusters
+            | Self::AliasTopics
+            | Self::ServiceAccounts
+            | Self::Tokens
+            | Self::ScramCredentials
+            | Self::Acls
+            | Self::AclBytes
+            | Self::SpecBytes
+            | Self::ContestedNames
+            | Self::AccessTokens
+            | Self::Nodes
+            | Self::PhysicalClusters
+            | Self::StateBytes
+            | Self::ProducerMarks => Level::FIRST,
+            Self::Policies | Self::GlobalPolicies => Level::POLICIES,
         }
     }
 
@@ -112,7 +142,8 @@ impl Limit {
             | Self::Nodes
             | Self::PhysicalClusters
             | Self::StateBytes
-            | Self::ProducerMarks => Of::Gateway,
+            | Self::ProducerMarks
+            | Self::GlobalPolicies => Of::Gateway,
             Self::AliasTopics
             | Self::ServiceAccounts
             | Self::Tokens
@@ -120,7 +151,8 @@ impl Limit {
             | Self::Acls
             | Self::AclBytes
             | Self::SpecBytes
-            | Self::ContestedNames => Of::Vcluster,
+            | Self::ContestedNames
+            | Self::Policies => Of::Vcluster,
         }
     }
 
@@ -163,6 +195,8 @@ impl fmt::Display for Limit {
             Self::PhysicalClusters => "physical clusters, those counted that were ever seen",
             Self::StateBytes => "bytes of replicated state",
             Self::ProducerMarks => "marks of producer ids, those counted that were ever given out",
+            Self::Policies => "policies",
+            Self::GlobalPolicies => "policies of all virtual clusters",
         })
     }
 }

@@ -192,6 +192,22 @@ name!(
 );
 
 name!(
+    /// The name of a policy, unique in its scope.
+    PolicyName,
+    "policy name",
+    "1 to 200 of the characters a-z A-Z 0-9 . _ -",
+    |t| (1..=200).contains(&t.len()) && is_resource_text(t)
+);
+
+name!(
+    /// The key of a header that a policy sets or removes.
+    HeaderKey,
+    "header",
+    "1 to 255 bytes that do not begin with klamm/, which is for what the gateway itself says",
+    |t| (1..=255).contains(&t.len()) && !t.starts_with("klamm/")
+);
+
+name!(
     /// The name of a listener, the same on every node that has it.
     ListenerName,
     "listener name",
@@ -217,6 +233,8 @@ compares_exactly!(
     CredentialsName,
     NamePrefix,
     NameSelector,
+    PolicyName,
+    HeaderKey,
     ListenerName,
     DnsLabel
 );

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessToken, AccessTokenId, ClusterId, KeyId, Level, NodeId, NodeRecord, PortSlot, ProposalRecord,
-    Revision, Shared, SigningKeys, VclusterName, VclusterState,
+    AccessToken, AccessTokenId, ClusterId, KeyId, Level, NodeId, NodeRecord, Policy, PolicyKey, PolicyName,
+    PortSlot, ProposalRecord, Revision, Shared, SigningKeys, VclusterName, VclusterState,
 };
 
 /// Everything that all nodes agree on. Virtual clusters are behind `Arc`, so that a copy of the state is cheap and a
@@ -36,6 +36,9 @@ pub struct State {
     pub access_tokens: Shared<BTreeMap<AccessTokenId, AccessToken>>,
     /// The highest number that producer ids were ever marked with. Every mark takes the next one.
     pub last_mark: u32,
+    /// Policies of all virtual clusters. Level 1 does not have them: `codec/layout.rs` writes them behind the rest.
+    #[serde(skip)]
+    pub policies: Shared<BTreeMap<PolicyName, Policy>>,
     /// A field of the level after the newest.
     #[cfg(feature = "next-level")]
     #[serde(skip)]
@@ -54,6 +57,14 @@ impl State {
     pub fn level_known_to_all(&self) -> Option<Level> {
         let levels = self.nodes.values().map(|record| record.ability.highest);
         levels.min()
+    }
+
+    /// The policy of that name in that scope, if there is one.
+    pub fn policy(&self, key: &PolicyKey) -> Option<&Policy> {
+        match key {
+            PolicyKey::Everywhere(name) => self.policies.get(name),
+            PolicyKey::In(vcluster, id) => self.vclusters.get(vcluster)?.policies.get(id),
+        }
     }
 
     /// How many tokens hold at that second, of all virtual clusters, that this key signed.

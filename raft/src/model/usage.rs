@@ -137,12 +137,14 @@ impl VclusterState {
             Limit::AclBytes => self.acls().bytes(),
             Limit::SpecBytes => self.spec.bytes_without_acls() + self.notes.bytes(),
             Limit::ContestedNames => count(self.holders.len()),
+            Limit::Policies => count(self.policies.len()),
             Limit::Vclusters
             | Limit::AccessTokens
             | Limit::Nodes
             | Limit::PhysicalClusters
             | Limit::StateBytes
-            | Limit::ProducerMarks => 0,
+            | Limit::ProducerMarks
+            | Limit::GlobalPolicies => 0,
         }
     }
 
@@ -172,6 +174,7 @@ impl VclusterState {
             holders,
             notes,
             times: _,
+            policies,
         } = self;
         let shared = [
             spec.bytes(),
@@ -182,6 +185,7 @@ impl VclusterState {
             acls.bytes(),
             holders.bytes(),
             notes.bytes(),
+            policies.bytes(),
         ];
         SMALL_PARTS_BYTES + BROKER_BYTES * count(brokers.len()) + shared.iter().sum::<u64>()
     }
@@ -205,6 +209,7 @@ impl State {
             Limit::PhysicalClusters => count(self.pinned_clusters.len()),
             Limit::StateBytes => self.bytes(),
             Limit::ProducerMarks => self.last_mark.into(),
+            Limit::GlobalPolicies => count(self.policies.len()),
             of_vcluster => self.vclusters.values().map(|one| one.used(of_vcluster)).sum(),
         }
     }
@@ -222,7 +227,8 @@ impl State {
         let vclusters: u64 = self.vclusters.values().map(|vcluster| vcluster.bytes()).sum();
         let slots = count(self.slots.len() + self.free_slots.len());
         let nodes = count(self.nodes.len() + self.pinned_clusters.len() + self.proposals.len());
-        vclusters + self.access_tokens.bytes() + SLOT_BYTES * slots + NODE_BYTES * nodes
+        let shared = self.access_tokens.bytes() + self.policies.bytes();
+        vclusters + shared + SLOT_BYTES * slots + NODE_BYTES * nodes
     }
 }
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel, Holder,
-    Limits, NamePrefix, Notes, PortSlot, ProducerMark, ScramCredential, ScramUser, ServiceAccount, Shared,
-    Standard, TokenId, TokenRecord, TopicName, VclusterName,
+    Limits, NamePrefix, Notes, Policy, PolicyId, PortSlot, ProducerMark, ScramCredential, ScramUser,
+    ServiceAccount, Shared, Standard, TokenId, TokenRecord, TopicName, VclusterName,
 };
 
 /// The name of the virtual cluster that is always there.
@@ -128,6 +128,9 @@ pub struct VclusterState {
     /// Its notes, which decide nothing.
     pub notes: Shared<Notes>,
     pub times: Times,
+    /// Policies of its own. Level 1 does not have them: `codec/layout.rs` writes them behind the state.
+    #[serde(skip)]
+    pub policies: Shared<BTreeMap<PolicyId, Policy>>,
 }
 
 /// When something was made and changed, in seconds since the Unix epoch, by the clock of the node that was asked.
@@ -156,6 +159,7 @@ impl VclusterState {
             holders: Shared::default(),
             notes: Shared::default(),
             times: Times::default(),
+            policies: Shared::default(),
         }
     }
 

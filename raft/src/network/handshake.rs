@@ -366,7 +366,7 @@ pub(super) mod tests {
                 (caller.relation, server.relation),
                 (Relation::Fellows, Relation::Fellows)
             );
-            assert_eq!((caller.version, server.version), (Level::FIRST, Level::FIRST));
+            assert_eq!((caller.version, server.version), (Level::NEWEST, Level::NEWEST));
         }
     }
 
@@ -386,7 +386,7 @@ pub(super) mod tests {
         let (caller, server) = meet(&old, &ahead).await;
         let refused = caller.unwrap_err().to_string();
         assert!(
-            refused.contains("1 to 1") && refused.contains("2 to 2"),
+            refused.contains("1 to 2") && refused.contains("3 to 3"),
             "{refused}"
         );
         assert!(

@@ -37,7 +37,24 @@ impl Format for Request {
     }
 }
 
-impl Format for Response {}
+impl Format for Response {
+    fn level(&self) -> Level {
+        match self {
+            Self::Taken(TakeAnswer::Committed { outcome, .. }) => outcome.level(),
+            Self::Taken(TakeAnswer::NotLeader | TakeAnswer::DiskFull | TakeAnswer::Stopped)
+            | Self::Append(_)
+            | Self::Vote { .. }
+            | Self::Snapshot { .. }
+            | Self::TransferLeader { .. }
+            | Self::Shown(_)
+            | Self::Description(_)
+            | Self::Join(_)
+            | Self::Failed(_)
+            | Self::Floor(_)
+            | Self::Piece => Level::FIRST,
+        }
+    }
+}
 
 /// A question to a peer.
 #[derive(Debug, Serialize, Deserialize)]

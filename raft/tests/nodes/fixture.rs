@@ -4,11 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
+use klamm_raft::command::Command;
 use klamm_raft::model::{Level, SigningKey, State};
+use klamm_raft::outcome::Outcome;
 use klamm_raft::{Node, Tuning};
 
 use crate::single::config;
-use crate::support::{LIMIT, put};
+use crate::support::{LIMIT, put, put_policy};
 
 /// Few enough for a snapshot, with entries after it.
 const SNAPSHOT_ENTRIES: u64 = 6;
@@ -41,19 +43,35 @@ async fn a_node_starts_on_a_data_directory_of_version_1() {
     fs::copy(stored(), directory.path().join("data/klamm.redb")).unwrap();
     let node = start(directory.path()).await;
     let before = node.states().borrow().clone();
+    assert_eq!(before.level, Level::FIRST);
     check(&before);
     node.propose_own(put("later")).await.unwrap();
     node.shutdown().await;
     let node = start(directory.path()).await;
     let after = node.states().borrow().clone();
+    assert_eq!(after.level, Level::FIRST);
     check(&after);
     assert!(after.vclusters.contains_key("later"));
+    // What a later level has comes behind it.
+    for command in [Command::RaiseLevel { to: Level::NEWEST }, put_policy("added")] {
+        let outcome = node.propose_own(command).await.unwrap().outcome;
+        assert!(!matches!(outcome, Outcome::Refused(_)), "{outcome:?}");
+    }
+    // Enough for a snapshot of it.
+    for n in 0..2 * SNAPSHOT_ENTRIES {
+        node.propose_own(put(&format!("later-{n}"))).await.unwrap();
+    }
+    node.shutdown().await;
+    let node = start(directory.path()).await;
+    let raised = node.states().borrow().clone();
+    assert_eq!(raised.level, Level::NEWEST);
+    assert!(raised.policies.contains_key("added"));
+    check(&raised);
     node.shutdown().await;
 }
 
 /// Everything of the history is there.
 fn check(state: &State) {
-    assert_eq!(state.level, Level::FIRST);
     assert!(!state.vclusters.contains_key("other"));
     let partner = &state.vclusters["partner"];
     assert_eq!(partner.spec.super_users.len(), 1);

@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{Liveness, NodeId, NodeRecord, State, VclusterKind, VirtualCluster};
+use klamm_raft::model::{
+    Liveness, NodeId, NodeRecord, Policy, PolicyAction, PolicyKey, PolicyPhase, State, VclusterKind,
+    VirtualCluster,
+};
 use klamm_raft::{Applied, ClusterSecret, Node, ProposeError, RaftConfig, Tuning};
 
 use crate::ports::PortBlock;
@@ -161,6 +164,24 @@ pub(crate) fn put(name: &str) -> Command {
         kafka_cluster_id: format!("id-of-{name}"),
         at_s: 0,
         beside: None,
+    }
+}
+
+pub(crate) fn put_policy(name: &str) -> Command {
+    let policy = Policy {
+        phase: PolicyPhase::Consume,
+        priority: 100,
+        enabled: true,
+        description: String::new(),
+        labels: BTreeMap::new(),
+        topics: BTreeSet::new(),
+        condition: Some("true".to_owned()),
+        action: PolicyAction::SkipRecord,
+        failure_mode: None,
+    };
+    Command::PutPolicy {
+        key: PolicyKey::Everywhere(name.parse().unwrap()),
+        policy,
     }
 }
 

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{Ability, Level, NodeId};
+use klamm_raft::model::{Ability, Level, NodeId, PolicyName};
 use klamm_raft::outcome::{Outcome, Refusal};
 use klamm_raft::{Node, RaftConfig, Upgrade};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use crate::support::{Cluster, LIMIT, config_of, put};
+use crate::support::{Cluster, LIMIT, config_of, put, put_policy};
 
 /// Two nodes find each other faster.
 const SOON: Duration = Duration::from_secs(3);
@@ -41,13 +41,13 @@ async fn nodes_are_upgraded_one_by_one_and_back_until_the_level_is_raised() {
     }
     (1..=3).for_each(|id| fleet.await_ready(id));
     let too_early = "refused this needs feature level 2, and the cluster is at 1";
-    assert!(fleet.ask(1, "next early").starts_with(too_early));
+    assert!(fleet.ask(1, "policy early").starts_with(too_early));
     for id in 1..=3 {
         fleet.restart(id, 2);
         fleet.put_on_each();
     }
     assert!(
-        fleet.ask(2, "next early").starts_with(too_early),
+        fleet.ask(2, "policy early").starts_with(too_early),
         "all know it, and nobody has raised the level"
     );
     fleet.restart(2, 1);
@@ -59,8 +59,8 @@ async fn nodes_are_upgraded_one_by_one_and_back_until_the_level_is_raised() {
     );
     fleet.restart(2, 2);
     assert_eq!(fleet.ask(3, "raise"), "updated");
-    assert_eq!(fleet.ask(2, "next new"), "updated");
-    fleet.all_answer("show", "level 2 next new");
+    assert_eq!(fleet.ask(2, "policy new"), "created");
+    fleet.all_answer("show", "level 2 policies new");
     fleet.put_on_each();
     fleet.stop(1);
     let reason = fleet.fails(1, 1);
@@ -77,7 +77,7 @@ async fn nodes_are_upgraded_one_by_one_and_back_until_the_level_is_raised() {
     );
     fleet.stop(1);
     fleet.start(1, 2);
-    fleet.all_answer("show", "level 2 next new");
+    fleet.all_answer("show", "level 2 policies new");
     fleet.all_have_everything();
 }
 
@@ -254,22 +254,13 @@ async fn serve(child: &str) {
                 Err(_) => "not ready",
             }),
             "put" => say(&propose(&node, put(rest)).await),
-            "next" => say(&propose(
-                &node,
-                Command::Next {
-                    text: rest.to_owned(),
-                },
-            )
-            .await),
-            "raise" => say(&propose(&node, Command::RaiseLevel { to: Level::NEXT }).await),
+            "policy" => say(&propose(&node, put_policy(rest)).await),
+            "raise" => say(&propose(&node, Command::RaiseLevel { to: Level::POLICIES }).await),
             "show" => {
                 node.confirm().await.unwrap();
                 let state = node.states().borrow().clone();
-                say(&format!(
-                    "level {} next {}",
-                    state.level,
-                    state.next.as_deref().unwrap_or("none")
-                ));
+                let policies: Vec<&str> = state.policies.keys().map(PolicyName::as_str).collect();
+                say(&format!("level {} policies {}", state.level, policies.join(" ")));
             }
             "count" => {
                 node.confirm().await.unwrap();

@@ -17,7 +17,9 @@ use openraft::EntryPayload;
 use super::*;
 use crate::codec::layout::{EntryV1, LogIdV1, VoteV1};
 use crate::founding::FoundingId;
+use crate::model::{OverLimit, VclusterName};
 use crate::network::message::examples;
+use crate::outcome::{Outcome, Refusal};
 use crate::store::Standing;
 use crate::types::Vote;
 
@@ -143,6 +145,7 @@ fn every_type_is_written_and_read_as_ever() {
         written.check("entry", name, &EntryV1::from(&entry((index, command))));
     }
     written.check("snapshot", "snapshot", &snapshot());
+    written.check("snapshot", "with-policies", &snapshot_of_level_2());
     for (name, request) in examples::requests() {
         written.check("request", name, &request);
     }
@@ -179,7 +182,50 @@ fn what_is_released_is_as_it_was() {
     }
 }
 
-/// The next level: a command and a field of the state that the first one does not have.
+/// Answers are remembered in a state as well as sent: neither may be in what an older node reads.
+#[test]
+fn an_answer_has_the_level_of_what_it_refuses_with() {
+    let snapshot = snapshot_of_level_2();
+    assert!(!snapshot.state.policies.is_empty() && !snapshot.state.vclusters["partner"].policies.is_empty());
+    let record = &snapshot.state.proposals[&NodeId(1)];
+    let remembered = record.boots.iter().flat_map(|boot| boot.outcomes.values());
+    let last = remembered.last().unwrap();
+    assert!(
+        matches!(last, Outcome::Refused(Refusal::NoSuchPolicy(_))),
+        "{last:?}"
+    );
+    assert_eq!(last.level(), Level::POLICIES);
+    let over = |limit| {
+        Refusal::OverLimit(OverLimit {
+            limit,
+            vcluster: None,
+            most: 1,
+        })
+    };
+    assert_eq!(over(Limit::Policies).level(), Level::POLICIES);
+    assert_eq!(over(Limit::Acls).level(), Level::FIRST);
+}
+
+#[test]
+fn policies_of_nobody_are_refused() {
+    let mut snapshot = snapshot_of_level_2();
+    let partner = &snapshot.state.vclusters["partner"];
+    assert!(!partner.policies.is_empty());
+    let whole = encode(&snapshot).unwrap();
+    assert_eq!(decode::<SnapshotV1>(&whole, Level::POLICIES).unwrap(), snapshot);
+    let mut content = vec![Level::POLICIES.0];
+    let policies = partner.policies.clone();
+    Arc::make_mut(&mut snapshot.state).vclusters.remove("partner");
+    write(&snapshot, &mut content).unwrap();
+    let stray: BTreeMap<VclusterName, _> = [("partner".parse().unwrap(), policies)].into();
+    write(&(&snapshot.state.policies, stray), &mut content).unwrap();
+    let checksum = crc32c::crc32c(&content).to_le_bytes();
+    content.extend(checksum);
+    let refused = decode::<SnapshotV1>(&content, Level::POLICIES).unwrap_err();
+    assert!(matches!(refused, CodecError::PoliciesOfNobody(_)), "{refused}");
+}
+
+/// The next level: a command and a field of the state that the one before does not have.
 #[test]
 fn a_value_is_written_at_the_level_that_it_needs() {
     let next = EntryV1::from(&entry((
@@ -189,19 +235,19 @@ fn a_value_is_written_at_the_level_that_it_needs() {
         },
     )));
     let bytes = encode(&next).unwrap();
-    assert_eq!((bytes[0], next.level()), (2, Level::NEXT));
+    assert_eq!((bytes[0], next.level()), (3, Level::NEXT));
     assert_eq!(decode::<EntryV1>(&bytes, Level::NEXT).unwrap(), next);
-    let refused = decode::<EntryV1>(&bytes, Level::FIRST).unwrap_err();
+    let refused = decode::<EntryV1>(&bytes, Level::NEWEST).unwrap_err();
     assert!(matches!(refused, CodecError::Newer { .. }), "{refused}");
 
-    let mut snapshot = snapshot();
-    let first = encode(&snapshot).unwrap();
+    let mut snapshot = snapshot_of_level_2();
+    let before = encode(&snapshot).unwrap();
     Arc::make_mut(&mut snapshot.state).level = Level::NEXT;
     Arc::make_mut(&mut snapshot.state).next = Some("new".to_owned());
     let bytes = encode(&snapshot).unwrap();
-    assert_eq!((first[0], bytes[0]), (1, 2));
+    assert_eq!((before[0], bytes[0]), (2, 3));
     assert_eq!(decode::<SnapshotV1>(&bytes, Level::NEXT).unwrap(), snapshot);
-    assert!(decode::<SnapshotV1>(&bytes, Level::FIRST).is_err());
-    let before = decode::<SnapshotV1>(&first, Level::NEXT).unwrap();
-    assert_eq!((before.state.level, &before.state.next), (Level::FIRST, &None));
+    assert!(decode::<SnapshotV1>(&bytes, Level::NEWEST).is_err());
+    let before = decode::<SnapshotV1>(&before, Level::NEXT).unwrap();
+    assert_eq!((before.state.level, &before.state.next), (Level::NEWEST, &None));
 }

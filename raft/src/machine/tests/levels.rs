@@ -1,7 +1,8 @@
 //! The feature level: it begins where the first node is, goes up when all know more, and never down.
 
 use super::*;
-use crate::model::Ability;
+use crate::codec::tests::level_2;
+use crate::model::{Ability, PolicyAction, PolicyKey, PolicyPhase};
 
 fn node(id: u64, highest: u8, since_s: u64) -> Command {
     Command::PutNode {
@@ -27,18 +28,26 @@ fn next() -> Command {
     }
 }
 
+/// A command of level 2.
+fn policy() -> Command {
+    Command::PutPolicy {
+        key: PolicyKey::Everywhere("p".parse().unwrap()),
+        policy: level_2::policy(PolicyPhase::Consume, PolicyAction::SkipRecord),
+    }
+}
+
 #[test]
 fn a_new_cluster_begins_at_the_highest_level_and_an_old_node_does_not_come_in() {
     let mut machine = Machine::default();
-    assert_eq!(machine.run(node(1, 2, 0)), Outcome::Created);
-    assert_eq!(machine.state.level, Level(2));
+    assert_eq!(machine.run(node(1, 3, 0)), Outcome::Created);
+    assert_eq!(machine.state.level, Level::NEXT);
     assert_eq!(machine.run(next()), Outcome::Updated);
     let refused = machine.refusal(node(2, 1, 0));
     assert!(
         matches!(refused, Refusal::NodeTooOld { node: 2, .. }),
         "{refused}"
     );
-    assert_eq!(machine.run(node(3, 2, 0)), Outcome::Created);
+    assert_eq!(machine.run(node(3, 3, 0)), Outcome::Created);
 }
 
 #[test]
@@ -48,7 +57,7 @@ fn the_level_is_raised_once_every_node_knows_it_and_until_then_the_way_back_is_o
         machine.run(node(id, 1, 0));
     }
     assert_eq!(
-        machine.refusal(next()),
+        machine.refusal(policy()),
         Refusal::LevelTooLow {
             needs: Level(2),
             level: Level(1)
@@ -69,7 +78,7 @@ fn the_level_is_raised_once_every_node_knows_it_and_until_then_the_way_back_is_o
     assert_eq!(machine.run(raise(2)), Outcome::Updated);
     assert_eq!(machine.run(raise(2)), Outcome::Unchanged);
     assert_eq!(machine.run(raise(1)), Outcome::Unchanged, "never down");
-    assert_eq!(machine.run(next()), Outcome::Updated);
+    assert_eq!(machine.run(policy()), Outcome::Created);
     let refused = machine.refusal(node(2, 1, 40));
     assert!(matches!(refused, Refusal::NodeTooOld { .. }), "{refused}");
 }

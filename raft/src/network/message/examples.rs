@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::codec::tests::{commands, entry, id, snapshot};
-use crate::model::{NodeId, SigningKey};
+use crate::model::{NodeId, PolicyKey, SigningKey};
 use crate::network::pieces;
 use crate::outcome::Refusal;
 
@@ -72,6 +72,7 @@ pub(crate) fn responses() -> Vec<(&'static str, Response)> {
         last: last(),
         cluster: Some(cluster()),
     };
+    let policy = PolicyKey::Everywhere("stamp".parse().expect("a name"));
     let signs = SigningKey(vec![1, 2, 3]).id();
     vec![
         ("append-success", Response::Append(AppendAnswer::Success)),
@@ -96,6 +97,10 @@ pub(crate) fn responses() -> Vec<(&'static str, Response)> {
         (
             "taken-key-rotated",
             Response::Taken(taken(Outcome::Refused(Refusal::KeyRotated { signs }))),
+        ),
+        (
+            "taken-no-such-policy",
+            Response::Taken(taken(Outcome::Refused(Refusal::NoSuchPolicy(policy)))),
         ),
         ("taken-not-leader", Response::Taken(TakeAnswer::NotLeader)),
         ("taken-disk-full", Response::Taken(TakeAnswer::DiskFull)),

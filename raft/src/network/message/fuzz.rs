@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::codec::layout::SnapshotV1;
-use crate::codec::tests::{commands, entry, snapshot};
+use crate::codec::tests::{commands, entry, snapshot, snapshot_of_level_2};
 use crate::codec::{decode, encode};
 use crate::fuzz::chance::Chance;
 use crate::fuzz::mutate::spoil;
@@ -110,10 +110,12 @@ fn fuzz_answers_of_peers() {
 
 #[test]
 fn fuzz_snapshots() {
-    let sound = encode(&snapshot()).unwrap();
+    let sound = [snapshot(), snapshot_of_level_2()].map(|snapshot| encode(&snapshot).unwrap());
     let proposals = commands();
     run("snapshots", |chance| {
-        let Ok(snapshot) = decode::<SnapshotV1>(&spoiled(&sound, chance), Level::NEXT) else {
+        let Ok(snapshot) =
+            decode::<SnapshotV1>(&spoiled(chance.pick::<Vec<u8>>(&sound), chance), Level::NEXT)
+        else {
             return;
         };
         snapshot.meta().ok();
