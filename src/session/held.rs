@@ -12,11 +12,13 @@ use crate::vcluster::api::{self, Freshness};
 use crate::vcluster::pending::Pending;
 
 /// The time before each look for topics that an answer tells of. A broker that is asked may be a little behind the one that
-/// answered.
-const LOOKS_AFTER: [Duration; 3] = [
+/// answered, and a busy one by seconds.
+const LOOKS_AFTER: [Duration; 5] = [
     Duration::ZERO,
     Duration::from_millis(100),
     Duration::from_millis(400),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
 ];
 
 impl Session {

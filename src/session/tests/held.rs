@@ -75,7 +75,7 @@ async fn an_answer_that_assigns_what_is_known_is_told_at_once() {
 
 #[actix::test]
 async fn an_answer_that_assigns_what_is_not_known_waits_for_a_few_looks_and_keeps_its_place() {
-    check(|frame| answers(frame, [9; 16]), 3).await;
+    check(|frame| answers(frame, [9; 16]), 5).await;
 }
 
 /// Waits until something is so.
