@@ -21,6 +21,7 @@ pub mod listener;
 pub mod session;
 pub mod auth;
 pub mod wire;
+pub mod records;
 pub mod expression;
 pub mod authz;
 pub mod vcluster;

@@ -61,6 +61,7 @@ mod segments;
 mod tape;
 mod walk;
 
+pub(crate) use cursor::Cursor;
 pub use edits::Edits;
 pub use error::WireError;
 pub use frame::{FrameError, FrameReader, Framed, Narrow};
@@ -69,6 +70,7 @@ pub use item::{Item, Value};
 pub use lookalike::Lookalike;
 pub use message::{Message, Node, Span};
 pub use program::Detail;
+pub(crate) use records::HEADER_BYTES;
 pub use records::{BatchHeader, NoOtherId, batch_headers};
 pub use schema::{Class, Field, Versions, api_keys, api_name, api_versions, field};
 pub use segments::Segments;

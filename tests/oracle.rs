@@ -1,8 +1,10 @@
 //! Holds the authorizer against the one of Apache Kafka: random ACLs and questions, each of which StandardAuthorizer must
-//! answer in the same way. `KLAMM_ORACLE_SEED` repeats a run.
+//! answer in the same way. The record engine is held against Kafka's classes likewise. `KLAMM_ORACLE_SEED` repeats a run.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::print_stdout, reason = "the seed of a run must be known")]
 
+#[path = "oracle/batches.rs"]
+mod batches;
 #[path = "oracle/cases.rs"]
 mod cases;
 

@@ -7,25 +7,25 @@ pub(in crate::wire) const MAX_STRING_BYTES: usize = i16::MAX as usize;
 
 /// A place in a buffer, and where reading must stop.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::wire) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Cursor<'a> {
     /// Starts at `at`, which may lie past the end.
-    pub(in crate::wire) fn new(bytes: &'a [u8], at: usize) -> Self {
+    pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
         Self {
             bytes,
             at: at.min(bytes.len()),
         }
     }
 
-    pub(in crate::wire) fn at(&self) -> usize {
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 
-    pub(in crate::wire) fn left(&self) -> usize {
+    pub(crate) fn left(&self) -> usize {
         self.bytes.len() - self.at
     }
 
@@ -41,7 +41,7 @@ impl<'a> Cursor<'a> {
         self.bytes = bytes;
     }
 
-    pub(in crate::wire) fn take(&mut self, len: usize) -> Result<&'a [u8], WireError> {
+    pub(crate) fn take(&mut self, len: usize) -> Result<&'a [u8], WireError> {
         let rest = &self.bytes[self.at..];
         match rest.get(..len) {
             Some(taken) => {
@@ -62,19 +62,19 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(in crate::wire) fn i8(&mut self) -> Result<i8, WireError> {
+    pub(crate) fn i8(&mut self) -> Result<i8, WireError> {
         self.array().map(i8::from_be_bytes)
     }
 
-    pub(in crate::wire) fn i16(&mut self) -> Result<i16, WireError> {
+    pub(crate) fn i16(&mut self) -> Result<i16, WireError> {
         self.array().map(i16::from_be_bytes)
     }
 
-    pub(in crate::wire) fn i32(&mut self) -> Result<i32, WireError> {
+    pub(crate) fn i32(&mut self) -> Result<i32, WireError> {
         self.array().map(i32::from_be_bytes)
     }
 
-    pub(in crate::wire) fn i64(&mut self) -> Result<i64, WireError> {
+    pub(crate) fn i64(&mut self) -> Result<i64, WireError> {
         self.array().map(i64::from_be_bytes)
     }
 
@@ -98,6 +98,29 @@ impl<'a> Cursor<'a> {
             value |= bits << shift;
             if byte < 0x80 {
                 return Ok(value);
+            }
+        }
+        Err(WireError::BadVarint { at: start })
+    }
+
+    /// A signed (zigzag) varint of at most 32 bits, as records have them.
+    pub(crate) fn varint(&mut self) -> Result<i32, WireError> {
+        let value = self.uvarint()?;
+        Ok((value >> 1).cast_signed() ^ (value & 1).cast_signed().wrapping_neg())
+    }
+
+    /// A signed (zigzag) varint of at most 64 bits.
+    pub(crate) fn varlong(&mut self) -> Result<i64, WireError> {
+        let start = self.at;
+        let mut value = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let [byte] = self.array()?;
+            if shift == 63 && byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok((value >> 1).cast_signed() ^ (value & 1).cast_signed().wrapping_neg());
             }
         }
         Err(WireError::BadVarint { at: start })

@@ -15,7 +15,7 @@ pub enum WireError {
     BadLength { at: usize },
     #[error("the value at byte {at} is null and must not be")]
     UnexpectedNull { at: usize },
-    #[error("the varint at byte {at} is longer than 32 bits")]
+    #[error("the varint at byte {at} is too long")]
     BadVarint { at: usize },
     #[error("the tags at byte {at} do not ascend")]
     BadTags { at: usize },

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::wire::cursor::Cursor;
 
 /// The bytes of a batch header of format 2.
-const HEADER_BYTES: usize = 61;
+pub(crate) const HEADER_BYTES: usize = 61;
 /// The bytes before those that the length of a batch counts.
 const UNCOUNTED_BYTES: usize = 12;
 const TRANSACTIONAL: i16 = 1 << 4;
@@ -36,13 +36,43 @@ impl BatchHeader {
     pub fn is_control(&self) -> bool {
         self.attributes & CONTROL != 0
     }
+
+    /// The first batch's header and the bytes that the whole batch takes.
+    pub(crate) fn parse(records: &[u8]) -> Option<(Self, usize)> {
+        let header = records.get(..HEADER_BYTES)?;
+        let mut cursor = Cursor::new(header, 0);
+        let base_offset = cursor.i64().ok()?;
+        let length = usize::try_from(cursor.i32().ok()?).ok()?;
+        let _leader_epoch = cursor.i32().ok()?;
+        let magic = cursor.i8().ok()?;
+        let size = UNCOUNTED_BYTES + length;
+        if magic != 2 || size < HEADER_BYTES {
+            return None;
+        }
+        let _crc = cursor.i32().ok()?;
+        let attributes = cursor.i16().ok()?;
+        cursor.take(4 + 8 + 8).ok()?;
+        let producer_id = cursor.i64().ok()?;
+        let producer_epoch = cursor.i16().ok()?;
+        let base_sequence = cursor.i32().ok()?;
+        let records = cursor.i32().ok()?;
+        let header = Self {
+            base_offset,
+            attributes,
+            producer_id,
+            producer_epoch,
+            base_sequence,
+            records,
+        };
+        Some((header, size))
+    }
 }
 
 /// The headers of the batches of a records field. Ends at the first that is cut off or is not of format 2.
 pub fn batch_headers(records: &[u8]) -> impl Iterator<Item = BatchHeader> {
     let mut rest = records;
     std::iter::from_fn(move || {
-        let (header, size) = parse(rest)?;
+        let (header, size) = BatchHeader::parse(rest)?;
         rest = &rest[size.min(rest.len())..];
         Some(header)
     })
@@ -65,7 +95,7 @@ pub(super) fn with_producer_ids(
     mut change: impl FnMut(Range<usize>, &[u8]),
 ) -> Result<(), NoOtherId> {
     let mut at = 0;
-    while let Some((header, size)) = records.get(at..).and_then(parse) {
+    while let Some((header, size)) = records.get(at..).and_then(BatchHeader::parse) {
         if header.producer_id >= 0 && at + size <= records.len() {
             let id = other(&header).ok_or(NoOtherId)?;
             if id != header.producer_id {
@@ -80,34 +110,4 @@ pub(super) fn with_producer_ids(
         at = at.saturating_add(size).min(records.len());
     }
     Ok(())
-}
-
-/// The first batch's header and the bytes that the whole batch takes.
-fn parse(records: &[u8]) -> Option<(BatchHeader, usize)> {
-    let header = records.get(..HEADER_BYTES)?;
-    let mut cursor = Cursor::new(header, 0);
-    let base_offset = cursor.i64().ok()?;
-    let length = usize::try_from(cursor.i32().ok()?).ok()?;
-    let _leader_epoch = cursor.i32().ok()?;
-    let magic = cursor.i8().ok()?;
-    let size = UNCOUNTED_BYTES + length;
-    if magic != 2 || size < HEADER_BYTES {
-        return None;
-    }
-    let _crc = cursor.i32().ok()?;
-    let attributes = cursor.i16().ok()?;
-    cursor.take(4 + 8 + 8).ok()?;
-    let producer_id = cursor.i64().ok()?;
-    let producer_epoch = cursor.i16().ok()?;
-    let base_sequence = cursor.i32().ok()?;
-    let records = cursor.i32().ok()?;
-    let header = BatchHeader {
-        base_offset,
-        attributes,
-        producer_id,
-        producer_epoch,
-        base_sequence,
-        records,
-    };
-    Some((header, size))
 }
