@@ -165,6 +165,9 @@ struct DeleteArgs {
     /// The virtual cluster that it belongs to
     #[arg(long, value_name = "NAME", conflicts_with = "files")]
     v_cluster: Option<String>,
+    /// The account that a policy is for
+    #[arg(long, value_name = "NAME", conflicts_with = "files", requires = "v_cluster")]
+    username: Option<String>,
     /// Delete all resources of a file, a directory, or - for standard input; may be repeated
     #[arg(short, long = "file", value_name = "FILE|DIR|-")]
     files: Vec<PathBuf>,

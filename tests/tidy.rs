@@ -203,7 +203,7 @@ const NAMED_TWICE: [(&str, &str); 12] = [
         "Resource",
         "JSON of the admin API, and what ACLs protect: both are so called by everybody",
     ),
-    ("Spec", "the `spec` of two resources, which only their files see"),
+    ("Spec", "the `spec` of a resource, which only its file sees"),
     (
         "Kind",
         "of resources, of the same on the command line, and of fields of Kafka's messages",

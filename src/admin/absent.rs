@@ -62,7 +62,7 @@ pub(super) static ABSENT: [Absent; 5] = [
             one: "/gateway/v2/interceptor/{name}",
             order: 12,
         },
-        why: "requests and records are not changed on their way",
+        why: "what happens to records is said by those of the kind Policy",
     },
     Absent {
         kind: "Plugin",

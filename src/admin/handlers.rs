@@ -7,6 +7,7 @@ pub(super) mod dry_run;
 pub(super) mod event_gateway;
 pub(super) mod kafka_cluster;
 pub(super) mod operations;
+pub(super) mod policy;
 pub(super) mod scram;
 mod servable;
 pub(super) mod service_account;
@@ -34,10 +35,11 @@ use super::services::Services;
 use event_gateway::{backend_clusters, listeners, virtual_clusters};
 
 /// The kinds of resources, in the order in which they depend on each other, those that are only listed at the end.
-pub static KINDS: [&Kind; 8] = [
+pub static KINDS: [&Kind; 9] = [
     &virtual_cluster::KIND,
     &alias_topic::KIND,
     &service_account::KIND,
+    &policy::KIND,
     &virtual_cluster::TOPICS,
     &token::KIND,
     &scram::KIND,

@@ -33,6 +33,8 @@ pub enum Listing {
     ByPath,
     /// They belong to virtual clusters, and to what this query parameter filters by.
     InVcluster { named: &'static str },
+    /// They belong to all virtual clusters, to one, or to an account of it.
+    InScope,
     /// They are below a virtual cluster, at a path that ends like this.
     BelowVcluster { end: &'static str },
     /// They belong to no virtual cluster, and are listed all.

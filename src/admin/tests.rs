@@ -8,8 +8,8 @@ use actix_web::{test, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::model::{
-    ClusterId, Encryption, ListenerName, Liveness, NodeId, NodeRecord, PASSTHROUGH, Protocol, Revision,
-    Routing, Sasl, SigningKey, SigningKeys, Speech, State, VclusterKind, VirtualCluster,
+    ClusterId, Encryption, Level, ListenerName, Liveness, NodeId, NodeRecord, PASSTHROUGH, Protocol,
+    Revision, Routing, Sasl, SigningKey, SigningKeys, Speech, State, VclusterKind, VirtualCluster,
 };
 use klamm_raft::{Applied, ConfirmError, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ mod event_gateways;
 mod fuzz;
 mod methods;
 mod names;
+mod policy;
 mod schemas;
 mod signing_keys;
 
@@ -185,6 +186,7 @@ impl Gateway {
                 (NodeId(1), record("localhost", 6969)),
             ]
             .into(),
+            level: Level::NEWEST,
             signing_keys: Some(SigningKeys::new(SigningKey(vec![7; 32]), SigningKey(vec![8; 32]))),
             ..State::default()
         };
@@ -424,6 +426,7 @@ impl Gateway {
 }
 
 const VCLUSTER: &str = "/gateway/v2/virtual-cluster";
+const POLICY: &str = "/gateway/v2/policy";
 const ALIAS: &str = "/gateway/v2/alias-topic";
 const ACCOUNT: &str = "/gateway/v2/service-account";
 const TOKEN: &str = "/gateway/v2/token";

@@ -20,6 +20,7 @@ pub(super) fn delete(args: &DeleteArgs, client: &AdminClient) -> Result<Report, 
             kind: kind.0,
             name: name.clone(),
             vcluster: args.v_cluster.clone(),
+            username: args.username.clone(),
         }],
         _ => documents::read(&args.files)?
             .into_iter()
@@ -28,6 +29,7 @@ pub(super) fn delete(args: &DeleteArgs, client: &AdminClient) -> Result<Report, 
                 kind: document.kind,
                 name: document.name,
                 vcluster: document.vcluster,
+                username: document.username,
             })
             .collect(),
     };
@@ -72,11 +74,15 @@ struct Target {
     kind: Kind,
     name: String,
     vcluster: Option<String>,
+    username: Option<String>,
 }
 
 impl Target {
     /// That it can be said what is meant.
     fn check(&self) -> Result<(), Failure> {
+        if self.username.is_some() && !matches!(self.kind.listing, Listing::InScope) {
+            return Err(Failure::Usage(format!("a {} is not for one account", self.kind)));
+        }
         match (self.kind.listing, &self.vcluster) {
             (Listing::ByPath | Listing::All, Some(_)) => Err(belongs_to_none(self.kind)),
             (Listing::InVcluster { .. } | Listing::BelowVcluster { .. }, None) => {
@@ -95,19 +101,28 @@ impl Target {
             Listing::ByPath | Listing::All => {
                 client.call("DELETE", &format!("{path}/{}", escaped(&self.name)), None)
             }
-            Listing::InVcluster { .. } | Listing::BelowVcluster { .. } => {
-                let body = json!({ "name": self.name, "vCluster": self.vcluster });
+            Listing::InVcluster { .. } | Listing::InScope | Listing::BelowVcluster { .. } => {
+                let body = self.named();
                 client.call("DELETE", path, Some(&body))
             }
         }
     }
 
+    /// Its name, with all that it takes to be unique.
+    fn named(&self) -> Value {
+        let mut named = json!({ "name": self.name });
+        for (field, value) in [("vCluster", &self.vcluster), ("username", &self.username)] {
+            if let Some(value) = value {
+                named[field] = json!(value);
+            }
+        }
+        named
+    }
+
     /// The step of a dry run.
     fn step(&self) -> Value {
-        let mut target = json!({ "kind": self.kind.name, "name": self.name });
-        if let Some(vcluster) = &self.vcluster {
-            target["vCluster"] = json!(vcluster);
-        }
+        let mut target = self.named();
+        target["kind"] = json!(self.kind.name);
         json!({ "delete": target })
     }
 

@@ -19,6 +19,7 @@ pub(super) struct Document {
     pub(super) kind: Kind,
     pub(super) name: String,
     pub(super) vcluster: Option<String>,
+    pub(super) username: Option<String>,
     pub(super) form: DocumentForm,
     pub(super) body: Value,
 }
@@ -146,6 +147,7 @@ fn document(body: Value, form: DocumentForm) -> Result<Document, String> {
         kind,
         name: metadata("name")?.ok_or("there is no metadata.name")?,
         vcluster: metadata("vCluster")?,
+        username: metadata("username")?,
         form,
         body,
     })

@@ -119,12 +119,12 @@ mod tests {
         for kind in Kind::all() {
             assert_eq!(kind.called().parse(), Ok(kind));
         }
-        let all = "VirtualCluster, AliasTopic, GatewayServiceAccount, topics, tokens, scram-credentials, access-tokens, signing-keys";
+        let all = "VirtualCluster, AliasTopic, GatewayServiceAccount, Policy, topics, tokens, scram-credentials, access-tokens, signing-keys";
         assert_eq!("Topicks".parse::<Kind>(), Err(format!("there are {all}")));
         let refused = "topics".parse::<AppliedKind>();
         assert_eq!(
             refused,
-            Err("there are VirtualCluster, AliasTopic, GatewayServiceAccount".to_owned())
+            Err("there are VirtualCluster, AliasTopic, GatewayServiceAccount, Policy".to_owned())
         );
     }
 

@@ -60,6 +60,7 @@ fn what_cannot_be_meant_is_refused() {
         ("klamm delete", "KIND"),
         ("klamm delete AliasTopic", "NAME"),
         ("klamm delete AliasTopic a -f b", "cannot be used with"),
+        ("klamm delete policy a --username b", "--v-cluster"),
         (
             "klamm run generateServiceAccountToken --username a --v-cluster b --life-time-seconds 0",
             "0 is not in",
@@ -328,6 +329,61 @@ fn everything_that_is_shown_can_be_applied_in_both_forms() {
     );
     let refused = operator.change(&format!("apply -f {file}"));
     assert!(refused.contains("GATEWAY_ACL_ENABLED"), "{refused}");
+}
+
+/// Three of one name, each in a scope of its own.
+const POLICIES: &str = "\
+kind: Policy
+apiVersion: gateway/v2
+metadata: {name: mine}
+spec: {phase: consume, condition: 'false', action: {type: skip_record}}
+---
+kind: Policy
+apiVersion: gateway/v2
+metadata: {name: mine, vCluster: mypartner}
+spec: {phase: consume, condition: 'false', action: {type: skip_record}}
+---
+kind: Policy
+apiVersion: gateway/v2
+metadata: {name: mine, vCluster: mypartner, username: super-user}
+spec: {phase: produce, priority: -1, action: {type: modify_headers, actions: [{op: remove, key: secret}]}}
+";
+
+#[test]
+fn policies_are_applied_shown_and_deleted_by_their_scope() {
+    let operator = Operator::new();
+    operator.change(&format!("apply -f {}", operator.file("all.yaml", RESOURCES)));
+    let file = operator.file("policies.yaml", POLICIES);
+    let all = |result: &str| format!("Policy/mine: {result}\n").repeat(3);
+    assert_eq!(operator.change(&format!("apply -f {file}")), all("CREATED"));
+    let shown = operator.read("get policies -o yaml").expect("YAML");
+    let shown = operator.file("shown.yaml", &shown);
+    assert_eq!(operator.change(&format!("apply -f {shown}")), all("NOT_CHANGED"));
+    let table = operator
+        .read("get policies --v-cluster mypartner")
+        .expect("a table");
+    let rows: Vec<&str> = table.lines().skip(1).collect();
+    assert!(
+        rows.len() == 2 && rows[0].contains("super-user") && rows[0].contains("produce"),
+        "that of the virtual cluster holds in the place of that of all: {table}"
+    );
+    let dry = operator.change(&format!("delete -f {file} --dry-run"));
+    assert_eq!(dry, all("DELETED (dry run)"));
+    let of_account = "delete policy mine --v-cluster mypartner --username super-user";
+    assert_eq!(operator.change(of_account), "Policy/mine: DELETED\n");
+    assert!(
+        operator
+            .change(of_account)
+            .contains("for super-user of virtual cluster mypartner does not exist")
+    );
+    assert_eq!(operator.change("delete policy mine"), "Policy/mine: DELETED\n");
+    let rest = operator.read("get policies -o json").expect("JSON");
+    let rest: serde_json::Value = serde_json::from_str(&rest).expect("JSON");
+    let expected = serde_json::json!({ "name": "mine", "vCluster": "mypartner" });
+    assert_eq!(rest.as_array().map(Vec::len), Some(1), "{rest}");
+    assert_eq!(rest[0]["metadata"], expected);
+    operator.change(&format!("apply -f {file}"));
+    assert_eq!(operator.change(&format!("delete -f {file}")), all("DELETED"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod aliases;
 pub(in crate::admin) mod backend_cluster;
 pub(in crate::admin) mod gateway;
 mod ids;
-mod labels;
+pub(super) mod labels;
 pub(in crate::admin) mod listener;
 mod method;
 mod namespace;

@@ -27,7 +27,41 @@ const TEXTS: [&str; 12] = [
     "*",
 ];
 
-pub(super) fn bodies() -> Vec<(Method, &'static str, Value)> {
+type GoodBody = (Method, &'static str, Value);
+
+fn policies() -> Vec<GoodBody> {
+    let filter = json!({
+        "kind": "Policy", "apiVersion": "gateway/v2", "metadata": { "name": "only-mine", "vCluster": "mypartner",
+            "username": "partner-user", "labels": { "team": "sales" } },
+        "spec": { "phase": "consume", "priority": 7, "enabled": true, "description": "each his own",
+                  "topics": [{ "patternType": "LITERAL", "name": "topic1" }], "condition": "true",
+                  "action": { "type": "skip_record" }, "failureMode": "error" },
+    });
+    let headers = json!({
+        "kind": "Policy", "apiVersion": "gateway/v2", "metadata": { "name": "stamp" },
+        "spec": { "phase": "produce", "action": { "type": "modify_headers", "actions": [
+            { "op": "set", "key": "customer", "value": "a" }, { "op": "remove", "key": "secret" },
+        ] } },
+    });
+    let required = json!({
+        "kind": "Policy", "apiVersion": "gateway/v2", "metadata": { "name": "named", "vCluster": "mypartner" },
+        "spec": { "phase": "produce", "condition": "true",
+                  "action": { "type": "require", "description": "records name their customer" } },
+    });
+    let no_policy = json!({ "name": "only-mine", "vCluster": "mypartner", "username": "partner-user" });
+    vec![
+        (Method::PUT, POLICY, filter),
+        (Method::PUT, POLICY, headers),
+        (Method::PUT, POLICY, required),
+        (Method::DELETE, POLICY, no_policy),
+    ]
+}
+
+pub(super) fn bodies() -> Vec<GoodBody> {
+    [policies(), of_others()].concat()
+}
+
+fn of_others() -> Vec<GoodBody> {
     let standard = json!({
         "kind": "VirtualCluster",
         "apiVersion": "gateway/v2",

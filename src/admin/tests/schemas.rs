@@ -8,7 +8,7 @@ use crate::admin::api::Access;
 
 /// The refusals of the gateway beyond what a schema can say, by their words: what fields mean together, and texts with a
 /// grammar of their own.
-const BEYOND: [&str; 12] = [
+const BEYOND: [&str; 15] = [
     "name: topic name",
     "is not one of 3 to 64",
     "spec.externalNames must list",
@@ -21,6 +21,9 @@ const BEYOND: [&str; 12] = [
     "spec.authentication.principalMappingRules",
     "is neither * nor an IP address",
     "spec.acls are for spec.aclMode REST_API",
+    "username is an account of a virtual cluster",
+    "spec.condition is missing",
+    "spec.action.actions.value is missing",
 ];
 
 /// The values that the gateway takes beyond what it publishes: the end of the place, and the value.

@@ -36,6 +36,7 @@ fn catalog(ctl: &Foreign<'_>) -> Result<()> {
         (10, "GatewayServiceAccount"),
         (11, "GatewayGroup"),
         (12, "Interceptor"),
+        (13, "Policy"),
     ];
     ensure!(
         found.len() == names.len()

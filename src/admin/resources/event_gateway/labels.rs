@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::admin::resources::invalid::Invalid;
 
-pub(super) const MAX_DESCRIPTION_CHARS: usize = 512;
+pub(in crate::admin::resources) const MAX_DESCRIPTION_CHARS: usize = 512;
 const MAX_LABELS: usize = 50;
 const MAX_LABEL_BYTES: usize = 63;
 
 /// Checks a description.
-pub(super) fn description(text: String) -> Result<String, Invalid> {
+pub(in crate::admin::resources) fn description(text: String) -> Result<String, Invalid> {
     match text.chars().count() <= MAX_DESCRIPTION_CHARS {
         true => Ok(text),
         false => Err(Invalid::new(format!(
@@ -19,7 +19,9 @@ pub(super) fn description(text: String) -> Result<String, Invalid> {
 }
 
 /// Checks labels.
-pub(super) fn labels(labels: BTreeMap<String, String>) -> Result<BTreeMap<String, String>, Invalid> {
+pub(in crate::admin::resources) fn labels(
+    labels: BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, Invalid> {
     if labels.len() > MAX_LABELS {
         return Err(Invalid::new(format!("labels: more than {MAX_LABELS}")));
     }

@@ -39,6 +39,7 @@ async fn kinds_are_named_by_tags_in_the_order_in_which_they_are_applied() {
             "10 gateway-service-account /gateway/v2/service-account",
             "11 gateway-group /gateway/v2/group",
             "12 interceptor /gateway/v2/interceptor",
+            "13 policy /gateway/v2/policy",
         ]
     );
 }

@@ -1,0 +1,198 @@
+//! `/gateway/v2/policy`.
+
+use actix_web::{HttpResponse, web};
+use klamm_raft::command::Command;
+use klamm_raft::model::{
+    AccountName, Policy, PolicyKey, PolicyName, PolicyPhase, State, VclusterName, VclusterState,
+};
+use serde_json::json;
+
+use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
+use super::{Filter, deleted, find, gone, upserted};
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
+use crate::admin::audit::Action;
+use crate::admin::body::{Body, Query};
+use crate::admin::change::{Mode, Subject};
+use crate::admin::credentials::{Reader, Writer};
+use crate::admin::kind::{ApplyRules, Kind, Listing, Pace};
+use crate::admin::problem::ApiError;
+use crate::admin::resources::policy;
+use crate::admin::resources::{PolicyResource, PolicyToDelete, vcluster_name};
+use crate::admin::services::Services;
+
+/// Policies.
+pub(in crate::admin) static KIND: Kind = Kind {
+    name: policy::KIND,
+    words: &["policies", "policy"],
+    path: "/gateway/v2/policy",
+    listing: Listing::InScope,
+    columns: &[
+        ("NAME", "/metadata/name"),
+        ("V-CLUSTER", "/metadata/vCluster"),
+        ("USERNAME", "/metadata/username"),
+        ("PHASE", "/spec/phase"),
+        ("PRIORITY", "/spec/priority"),
+        ("ENABLED", "/spec/enabled"),
+        ("ACTION", "/spec/action/type"),
+        ("CONDITION", "/spec/condition"),
+    ],
+    applied: Some(ApplyRules {
+        place: 13,
+        pace: Pace::Together,
+        claims: &[],
+        rehearse,
+    }),
+    register,
+};
+
+fn register(api: &mut AdminApi) {
+    api.add(
+        Operation::get(
+            KIND.path,
+            "listPolicies",
+            "List policies; with a virtual cluster, those that hold there, in the order in which they take effect",
+        )
+        .by(&[parameter::VCLUSTER, parameter::NAME, parameter::SHOW_DEFAULTS])
+        .gives(Content::Many(BodySchema::read::<PolicyResource>()))
+        .fails(&["400", "404", "503"]),
+        list,
+    );
+    api.add(
+        Operation::put(
+            KIND.path,
+            "putPolicy",
+            "Create or change a policy of a virtual cluster, of one of its accounts, or of all virtual clusters",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<PolicyResource>())
+        .example(KIND.example(
+            &json!({ "name": "only-mine", "vCluster": "mypartner" }),
+            &json!({
+                "phase": "consume",
+                "topics": [{ "patternType": "LITERAL", "name": "topic1" }],
+                "condition": "record.headers['customer'] != 'a'",
+                "action": { "type": "skip_record" },
+            }),
+        ))
+        .gives(Content::Upserted(BodySchema::read::<PolicyResource>()))
+        .fails(&["400", "404", "409", "503"])
+        .applies(&KIND),
+        put,
+    );
+    api.add(
+        Operation::delete(KIND.path, "deletePolicy", "Delete a policy")
+            .by(&[parameter::DRY_MODE])
+            .takes(BodySchema::read::<PolicyToDelete>())
+            .gives(Content::Nothing)
+            .fails(&["400", "404", "409", "503"]),
+        delete,
+    );
+}
+
+fn rehearse(stage: DryRunStage, step: Step) -> Rehearsed {
+    let DryRunStage { services, writer, .. } = stage;
+    Box::pin(async move {
+        match step {
+            Step::Put(resource) => put(services, writer, TRIAL, read(resource)?).await,
+            Step::Delete(target) => delete(services, writer, TRIAL, target.named()?).await,
+        }
+    })
+}
+
+/// A policy that there is.
+type Held<'a> = (PolicyKey, &'a Policy);
+
+pub(in crate::admin) async fn list(
+    services: web::Data<Services>,
+    _: Reader,
+    Query(filter): Query<Filter>,
+) -> Result<HttpResponse, ApiError> {
+    let state = services.newest().await?;
+    let mut all: Vec<Held> = of_all(&state).collect();
+    match &filter.vcluster {
+        Some(text) => {
+            let vcluster = vcluster_name("vcluster", Some(text))?;
+            let own: Vec<Held> = own(&vcluster, find(&state, &vcluster)?).collect();
+            // For everybody there, one of its own holds in the place of one of all.
+            let is_replaced = |name: &PolicyName| {
+                own.iter()
+                    .any(|(own, _)| own.account().is_none() && own.name() == name)
+            };
+            all.retain(|(key, _)| !is_replaced(key.name()));
+            all.extend(own);
+            all.sort_by(|a, b| effect(a).cmp(&effect(b)));
+        }
+        None => {
+            let vclusters = state.vclusters.iter();
+            all.extend(vclusters.flat_map(|(vcluster, content)| own(vcluster, content)));
+            all.sort_by(|a, b| (a.0.vcluster(), effect(a)).cmp(&(b.0.vcluster(), effect(b))));
+        }
+    }
+    let passing = all.iter().filter(|(key, _)| filter.has_name(key.name().as_str()));
+    let shown = passing.map(|(key, policy)| policy::show(key, policy));
+    Ok(HttpResponse::Ok().json(shown.collect::<Vec<_>>()))
+}
+
+fn of_all(state: &State) -> impl Iterator<Item = Held<'_>> {
+    let policies = state.policies.iter();
+    policies.map(|(name, policy)| (PolicyKey::Everywhere(name.clone()), policy))
+}
+
+fn own<'a>(vcluster: &VclusterName, content: &'a VclusterState) -> impl Iterator<Item = Held<'a>> {
+    let policies = content.policies.iter();
+    policies.map(move |(id, policy)| (PolicyKey::In(vcluster.clone(), id.clone()), policy))
+}
+
+/// The place of a policy in the order in which they take effect.
+fn effect<'a>((key, policy): &'a Held<'_>) -> (PolicyPhase, i32, &'a PolicyName, &'a PolicyKey) {
+    (policy.phase, policy.priority, key.name(), key)
+}
+
+pub(in crate::admin) async fn put(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(resource): Body<PolicyResource>,
+) -> Result<HttpResponse, ApiError> {
+    let (key, policy) = resource.read()?;
+    let subject = Subject {
+        writer: &writer,
+        action: Action::PUT,
+        resource: audited(&key),
+    };
+    let command = Command::PutPolicy {
+        key: key.clone(),
+        policy,
+    };
+    let made = services.change(subject, command, mode).await?;
+    let policy = made.state.policy(&key).ok_or_else(gone)?;
+    Ok(upserted(&made, policy::show(&key, policy)))
+}
+
+pub(in crate::admin) async fn delete(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(which): Body<PolicyToDelete>,
+) -> Result<HttpResponse, ApiError> {
+    let key = which.read()?;
+    let subject = Subject {
+        writer: &writer,
+        action: Action::DELETE,
+        resource: audited(&key),
+    };
+    let made = services
+        .change(subject, Command::DeletePolicy { key }, mode)
+        .await?;
+    Ok(deleted(&made))
+}
+
+/// A policy, as the audit log names it.
+fn audited(key: &PolicyKey) -> String {
+    let parts = [
+        key.vcluster().map(VclusterName::as_str),
+        key.account().map(AccountName::as_str),
+        Some(key.name().as_str()),
+    ];
+    KIND.one(parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
+}

@@ -1,0 +1,450 @@
+//! `Policy`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use klamm_raft::model::{
+    FailureMode, HeaderAction, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, TopicPattern,
+};
+use schemars::JsonSchema;
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
+
+use super::Resource;
+use super::event_gateway::labels::{self, MAX_DESCRIPTION_CHARS};
+use super::invalid::{Invalid, required};
+use super::object::{object, objects};
+use super::schema::{ACCOUNTS, LABELS, OfKind, TOPICS, VCLUSTERS};
+
+/// The `kind` of these resources.
+pub(crate) const KIND: &str = "Policy";
+
+/// The place among others where nothing is said.
+const DEFAULT_PRIORITY: i32 = 100;
+/// The longest condition.
+const MAX_CONDITION_BYTES: usize = 4096;
+/// The most changes of headers that one policy makes.
+const MAX_HEADER_ACTIONS: usize = 64;
+/// The longest key of a header.
+const MAX_KEY_BYTES: usize = 255;
+/// The most topics that one policy names.
+const MAX_TOPICS: usize = 256;
+
+/// The name of a policy and its scope.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "NameOfPolicy")]
+pub(crate) struct PolicyMetadata {
+    name: String,
+    /// Its virtual cluster; all of them, if none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = VCLUSTERS))]
+    v_cluster: Option<String>,
+    /// The only account that it concerns; everybody, if none is named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = ACCOUNTS))]
+    username: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("additionalProperties" = { "type": "string", "pattern": LABELS }))]
+    labels: BTreeMap<String, String>,
+}
+
+/// The body of a DELETE of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct PolicyToDelete {
+    #[schemars(regex(pattern = VCLUSTERS))]
+    name: String,
+    /// Its virtual cluster; without one, the policy of all of them is meant.
+    #[serde(default)]
+    #[schemars(regex(pattern = VCLUSTERS))]
+    v_cluster: Option<String>,
+    /// The only account that it concerns.
+    #[serde(default)]
+    #[schemars(regex(pattern = ACCOUNTS))]
+    username: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Spec {
+    /// Records that clients send, or that they are sent.
+    phase: PhaseSpec,
+    /// Policies of a phase take effect by priority, the lowest first, then by name.
+    #[serde(default = "default_priority")]
+    #[schemars(range(min = i32::MIN, max = i32::MAX))]
+    priority: i32,
+    /// Whether it does anything. One that does not still takes the place of a wider one of its name.
+    #[serde(default = "default_enabled")]
+    enabled: bool,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(length(max = MAX_DESCRIPTION_CHARS))]
+    description: String,
+    /// The topics, as clients of the virtual cluster call them; all, if none is named.
+    #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = MAX_TOPICS))]
+    topics: Vec<TopicPatternSpec>,
+    /// The expression that says for which records it acts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = MAX_CONDITION_BYTES))]
+    condition: Option<String>,
+    #[serde(deserialize_with = "object")]
+    action: ActionSpec,
+    /// The treatment of a record that the policy cannot judge. Without it, one that shows nothing that should be hidden:
+    /// reject when it is produced, error when it is consumed, skip for skip_record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failure_mode: Option<FailureModeSpec>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum PhaseSpec {
+    Produce,
+    Consume,
+    /// Of requests, for which nothing can be done yet.
+    #[serde(skip_serializing)]
+    #[schemars(skip)]
+    Cluster,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
+struct TopicPatternSpec {
+    pattern_type: PatternTypeSpec,
+    #[schemars(regex(pattern = TOPICS))]
+    name: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
+enum PatternTypeSpec {
+    Literal,
+    Prefixed,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[schemars(inline)]
+enum ActionSpec {
+    /// Sets and removes headers, one after the other.
+    ModifyHeaders {
+        #[serde(deserialize_with = "objects")]
+        #[schemars(length(min = 1, max = MAX_HEADER_ACTIONS))]
+        actions: Vec<HeaderActionSpec>,
+    },
+    /// Withholds the records for which the condition holds.
+    SkipRecord {},
+    /// Refuses batches with a record for which the condition does not hold.
+    Require {
+        /// Tells the producer what is required.
+        #[schemars(length(min = 1, max = MAX_DESCRIPTION_CHARS))]
+        description: String,
+    },
+    /// Of a type that is not there yet.
+    #[serde(
+        rename = "schema_validation",
+        alias = "encrypt",
+        alias = "decrypt",
+        alias = "encrypt_fields",
+        alias = "decrypt_fields",
+        alias = "mask_fields",
+        alias = "request_rules",
+        alias = "rate_limit",
+        skip_serializing
+    )]
+    #[schemars(skip)]
+    Later(IgnoredAny),
+}
+
+/// A change of a header. It is no enum: inside another one, a number would be read as a variant of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(inline)]
+struct HeaderActionSpec {
+    op: HeaderOpSpec,
+    #[schemars(length(min = 1, max = MAX_KEY_BYTES))]
+    key: String,
+    /// The only value that the header has then, if it is set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum HeaderOpSpec {
+    Set,
+    Remove,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+enum FailureModeSpec {
+    /// The producer's batch is refused.
+    Reject,
+    /// The consumer gets an error in its place.
+    Error,
+    Skip,
+    Mark,
+    Passthrough,
+}
+
+fn default_priority() -> i32 {
+    DEFAULT_PRIORITY
+}
+
+fn default_enabled() -> bool {
+    true
+}
+
+impl OfKind for Spec {
+    const KIND: &'static str = KIND;
+    const NAMES: &'static str = VCLUSTERS;
+}
+
+pub(crate) type PolicyResource = Resource<PolicyMetadata, Spec>;
+
+impl PolicyResource {
+    /// Checks what is put.
+    pub(crate) fn read(self) -> Result<(PolicyKey, Policy), Invalid> {
+        self.check()?;
+        let PolicyMetadata {
+            name,
+            v_cluster,
+            username,
+            labels,
+        } = self.metadata;
+        let key = key("metadata.", &name, v_cluster.as_deref(), username.as_deref())?;
+        let phase = phase(self.spec.phase)?;
+        let policy = Policy {
+            phase,
+            priority: self.spec.priority,
+            enabled: self.spec.enabled,
+            description: labels::description(self.spec.description)?,
+            labels: labels::labels(labels)?,
+            topics: topics(self.spec.topics)?,
+            condition: self.spec.condition,
+            action: action(self.spec.action)?,
+            failure_mode: match self.spec.failure_mode {
+                Some(mode) => Some(failure_mode(phase, mode)?),
+                None => None,
+            },
+        };
+        check(&policy)?;
+        Ok((key, policy))
+    }
+}
+
+impl PolicyToDelete {
+    /// Checks what is meant.
+    pub(crate) fn read(self) -> Result<PolicyKey, Invalid> {
+        key(
+            "",
+            &self.name,
+            self.v_cluster.as_deref(),
+            self.username.as_deref(),
+        )
+    }
+}
+
+/// Reads the name and the scope; `at` is where they stand.
+fn key(at: &str, name: &str, vcluster: Option<&str>, username: Option<&str>) -> Result<PolicyKey, Invalid> {
+    let name = required(&format!("{at}name"), name)?;
+    let account = match username {
+        Some(username) => Some(required(&format!("{at}username"), username)?),
+        None => None,
+    };
+    match vcluster {
+        Some(vcluster) => {
+            let vcluster = required(&format!("{at}vCluster"), vcluster)?;
+            Ok(PolicyKey::In(vcluster, PolicyId { name, account }))
+        }
+        None if account.is_some() => Err(Invalid::new(format!(
+            "{at}username is an account of a virtual cluster: name it in {at}vCluster"
+        ))),
+        None => Ok(PolicyKey::Everywhere(name)),
+    }
+}
+
+fn phase(spec: PhaseSpec) -> Result<PolicyPhase, Invalid> {
+    match spec {
+        PhaseSpec::Produce => Ok(PolicyPhase::Produce),
+        PhaseSpec::Consume => Ok(PolicyPhase::Consume),
+        PhaseSpec::Cluster => Err(Invalid::new(
+            "spec.phase cluster is not supported yet: there are produce, consume",
+        )),
+    }
+}
+
+fn topics(specs: Vec<TopicPatternSpec>) -> Result<BTreeSet<TopicPattern>, Invalid> {
+    if specs.len() > MAX_TOPICS {
+        return Err(Invalid::new(format!(
+            "spec.topics has more than {MAX_TOPICS} items"
+        )));
+    }
+    let read = |spec: TopicPatternSpec| {
+        let name = required("spec.topics.name", &spec.name)?;
+        Ok(match spec.pattern_type {
+            PatternTypeSpec::Literal => TopicPattern::Literal(name),
+            PatternTypeSpec::Prefixed => TopicPattern::Prefixed(name),
+        })
+    };
+    specs.into_iter().map(read).collect()
+}
+
+fn action(spec: ActionSpec) -> Result<PolicyAction, Invalid> {
+    match spec {
+        ActionSpec::ModifyHeaders { actions } => {
+            if !(1..=MAX_HEADER_ACTIONS).contains(&actions.len()) {
+                return Err(Invalid::new(format!(
+                    "spec.action.actions must list 1 to {MAX_HEADER_ACTIONS} changes of headers"
+                )));
+            }
+            let actions = actions.into_iter().map(header_action).collect::<Result<_, _>>()?;
+            Ok(PolicyAction::ModifyHeaders { actions })
+        }
+        ActionSpec::SkipRecord {} => Ok(PolicyAction::SkipRecord),
+        ActionSpec::Require { description } => {
+            if !(1..=MAX_DESCRIPTION_CHARS).contains(&description.chars().count()) {
+                return Err(Invalid::new(format!(
+                    "spec.action.description tells producers what is required, in 1 to {MAX_DESCRIPTION_CHARS} characters"
+                )));
+            }
+            Ok(PolicyAction::Require { description })
+        }
+        ActionSpec::Later(_) => Err(Invalid::new(
+            "spec.action.type is not supported yet: there are modify_headers, skip_record, require",
+        )),
+    }
+}
+
+fn header_action(spec: HeaderActionSpec) -> Result<HeaderAction, Invalid> {
+    let key = required("spec.action.actions.key", &spec.key)?;
+    match (spec.op, spec.value) {
+        (HeaderOpSpec::Set, Some(value)) => Ok(HeaderAction::Set { key, value }),
+        (HeaderOpSpec::Remove, None) => Ok(HeaderAction::Remove { key }),
+        (HeaderOpSpec::Set, None) => Err(Invalid::new(
+            "spec.action.actions.value is missing: set needs one",
+        )),
+        (HeaderOpSpec::Remove, Some(_)) => Err(Invalid::new(
+            "spec.action.actions.value is for set: remove removes the header, whatever its value",
+        )),
+    }
+}
+
+fn failure_mode(phase: PolicyPhase, spec: FailureModeSpec) -> Result<FailureMode, Invalid> {
+    match (phase, spec) {
+        (PolicyPhase::Produce, FailureModeSpec::Reject) | (PolicyPhase::Consume, FailureModeSpec::Error) => {
+            Ok(FailureMode::Refuse)
+        }
+        (PolicyPhase::Consume, FailureModeSpec::Skip) => Ok(FailureMode::Skip),
+        (_, FailureModeSpec::Mark) => Ok(FailureMode::Mark),
+        (_, FailureModeSpec::Passthrough) => Ok(FailureMode::Passthrough),
+        (PolicyPhase::Produce, FailureModeSpec::Skip | FailureModeSpec::Error) => Err(Invalid::new(
+            "spec.failureMode of the phase produce is one of reject, mark, passthrough",
+        )),
+        (PolicyPhase::Consume, FailureModeSpec::Reject) => Err(Invalid::new(
+            "spec.failureMode of the phase consume is one of error, skip, mark, passthrough",
+        )),
+    }
+}
+
+/// Checks what the parts of a policy mean together.
+fn check(policy: &Policy) -> Result<(), Invalid> {
+    let refused = |why: &str| Err(Invalid::new(why));
+    let length = policy.condition.as_ref().map(String::len);
+    if length.is_some_and(|length| !(1..=MAX_CONDITION_BYTES).contains(&length)) {
+        return Err(Invalid::new(format!(
+            "spec.condition must have 1 to {MAX_CONDITION_BYTES} bytes"
+        )));
+    }
+    match (&policy.action, policy.phase) {
+        (PolicyAction::ModifyHeaders { .. }, _) => return Ok(()),
+        (PolicyAction::SkipRecord, PolicyPhase::Produce) => {
+            return refused(
+                "spec.action.type skip_record is for the phase consume: a batch that a producer sends is taken whole or \
+                 refused, see require",
+            );
+        }
+        (PolicyAction::Require { .. }, PolicyPhase::Consume) => {
+            return refused("spec.action.type require is for the phase produce: see skip_record");
+        }
+        (PolicyAction::SkipRecord, PolicyPhase::Consume)
+        | (PolicyAction::Require { .. }, PolicyPhase::Produce) => {}
+    }
+    if policy.condition.is_none() {
+        return refused(
+            "spec.condition is missing: without it the policy would concern all records. \"true\" is such a condition, \
+             if that is meant",
+        );
+    }
+    match (&policy.action, policy.failure_mode) {
+        (PolicyAction::SkipRecord, Some(FailureMode::Mark | FailureMode::Passthrough)) => refused(
+            "spec.failureMode of skip_record is error or skip: a record that cannot be judged is never shown",
+        ),
+        _ => Ok(()),
+    }
+}
+
+/// A policy as it is shown.
+pub(crate) fn show(key: &PolicyKey, policy: &Policy) -> PolicyResource {
+    let topic = |topic: &TopicPattern| {
+        let (pattern_type, name) = match topic {
+            TopicPattern::Literal(name) => (PatternTypeSpec::Literal, name),
+            TopicPattern::Prefixed(name) => (PatternTypeSpec::Prefixed, name),
+        };
+        TopicPatternSpec {
+            pattern_type,
+            name: name.to_string(),
+        }
+    };
+    let spec = Spec {
+        phase: match policy.phase {
+            PolicyPhase::Produce => PhaseSpec::Produce,
+            PolicyPhase::Consume => PhaseSpec::Consume,
+        },
+        priority: policy.priority,
+        enabled: policy.enabled,
+        description: policy.description.clone(),
+        topics: policy.topics.iter().map(topic).collect(),
+        condition: policy.condition.clone(),
+        action: show_action(&policy.action),
+        failure_mode: policy.failure_mode.map(|mode| match (mode, policy.phase) {
+            (FailureMode::Refuse, PolicyPhase::Produce) => FailureModeSpec::Reject,
+            (FailureMode::Refuse, PolicyPhase::Consume) => FailureModeSpec::Error,
+            (FailureMode::Skip, _) => FailureModeSpec::Skip,
+            (FailureMode::Mark, _) => FailureModeSpec::Mark,
+            (FailureMode::Passthrough, _) => FailureModeSpec::Passthrough,
+        }),
+    };
+    let metadata = PolicyMetadata {
+        name: key.name().to_string(),
+        v_cluster: key.vcluster().map(ToString::to_string),
+        username: key.account().map(ToString::to_string),
+        labels: policy.labels.clone(),
+    };
+    Resource::of(metadata, spec)
+}
+
+fn show_action(action: &PolicyAction) -> ActionSpec {
+    let header = |action: &HeaderAction| {
+        let (op, key, value) = match action {
+            HeaderAction::Set { key, value } => (HeaderOpSpec::Set, key, Some(value.clone())),
+            HeaderAction::Remove { key } => (HeaderOpSpec::Remove, key, None),
+        };
+        let key = key.to_string();
+        HeaderActionSpec { op, key, value }
+    };
+    match action {
+        PolicyAction::ModifyHeaders { actions } => ActionSpec::ModifyHeaders {
+            actions: actions.iter().map(header).collect(),
+        },
+        PolicyAction::SkipRecord => ActionSpec::SkipRecord {},
+        PolicyAction::Require { description } => ActionSpec::Require {
+            description: description.clone(),
+        },
+    }
+}

@@ -1,0 +1,258 @@
+//! Policies: put in a scope, listed as they take effect, and refused for what would not be done.
+
+use super::*;
+
+fn filter(name: &str, vcluster: Option<&str>, username: Option<&str>) -> Value {
+    let mut metadata = json!({ "name": name });
+    for (field, value) in [("vCluster", vcluster), ("username", username)] {
+        if let Some(value) = value {
+            metadata[field] = json!(value);
+        }
+    }
+    json!({
+        "kind": "Policy", "apiVersion": "gateway/v2", "metadata": metadata,
+        "spec": { "phase": "consume", "condition": "record.headers['customer'] != 'a'",
+                  "topics": [{ "patternType": "PREFIXED", "name": "topic" }],
+                  "action": { "type": "skip_record" } },
+    })
+}
+
+/// A policy for producers, with one part changed.
+fn headers(field: &str, value: Value) -> Value {
+    let mut policy = json!({
+        "kind": "Policy", "apiVersion": "gateway/v2", "metadata": { "name": "stamp", "vCluster": "mypartner" },
+        "spec": { "phase": "produce", "action": { "type": "modify_headers", "actions": [
+            { "op": "set", "key": "customer", "value": "a" }, { "op": "remove", "key": "secret" },
+        ] } },
+    });
+    policy["spec"][field] = value;
+    policy
+}
+
+fn names(list: &Value) -> Vec<String> {
+    let one = |policy: &Value| {
+        let part = |field: &str| policy["metadata"][field].as_str().unwrap_or("*").to_owned();
+        format!("{} {} {}", part("name"), part("vCluster"), part("username"))
+    };
+    list.as_array().expect("a list").iter().map(one).collect()
+}
+
+#[actix_web::test]
+async fn a_policy_is_put_shown_and_deleted_in_its_scope() {
+    let gateway = Gateway::walkthrough().await;
+    for (vcluster, username) in [
+        (None, None),
+        (Some("mypartner"), None),
+        (Some("mypartner"), Some("ann")),
+    ] {
+        let policy = filter("mine", vcluster, username);
+        let dry = gateway
+            .admin(Method::PUT, &format!("{POLICY}?dryMode=true"), &policy)
+            .await
+            .ok();
+        assert_eq!(dry["upsertResult"], "CREATED");
+        let put = gateway.put(POLICY, &policy).await;
+        assert!(put.revision.is_some());
+        let put = put.ok();
+        assert_eq!(put["upsertResult"], "CREATED");
+        // What is shown can be put back.
+        let again = gateway.put(POLICY, &put["resource"]).await.ok();
+        assert_eq!(again["upsertResult"], "NOT_CHANGED");
+        assert_eq!(put["resource"]["metadata"], policy["metadata"]);
+        assert_eq!(put["resource"]["spec"]["priority"], 100);
+        assert_eq!(put["resource"]["spec"]["enabled"], true);
+        for part in ["phase", "condition", "topics", "action"] {
+            assert_eq!(put["resource"]["spec"][part], policy["spec"][part], "{part}");
+        }
+    }
+    let all = ["mine * *", "mine mypartner *", "mine mypartner ann"];
+    assert_eq!(names(&gateway.get(POLICY).await.ok()), all);
+    let of_one = json!({ "name": "mine", "vCluster": "mypartner" });
+    let gone = gateway.delete(POLICY, &of_one).await;
+    assert_eq!(gone.status, 204, "{}", gone.body);
+    assert_eq!(names(&gateway.get(POLICY).await.ok()), [all[0], all[2]]);
+    let refused = gateway.delete(POLICY, &of_one).await.refused(404);
+    assert_eq!(refused, "policy mine of virtual cluster mypartner does not exist");
+    let nowhere = json!({ "name": "mine", "vCluster": "nowhere" });
+    gateway.delete(POLICY, &nowhere).await.refused(404);
+    gateway
+        .put(POLICY, &filter("mine", Some("nowhere"), None))
+        .await
+        .refused(404);
+    let reading = gateway
+        .send(Some("eye:conduktor"), Method::PUT, POLICY, "{}")
+        .await;
+    reading.refused(403);
+}
+
+#[actix_web::test]
+async fn those_of_a_virtual_cluster_are_listed_as_they_take_effect() {
+    let gateway = Gateway::walkthrough().await;
+    let placed = |mut policy: Value, priority: i32| {
+        policy["spec"]["priority"] = json!(priority);
+        policy
+    };
+    let mine = Some("mypartner");
+    for policy in [
+        placed(filter("b", mine, None), 7),
+        placed(filter("a", mine, None), 7),
+        placed(filter("last", None, None), 8),
+        placed(filter("first", None, None), -1),
+        // Its twin of the virtual cluster holds in its place, but one for an account alone does not.
+        placed(filter("a", None, None), 0),
+        placed(filter("first", mine, Some("ann")), 9),
+        headers("priority", json!(100)),
+    ] {
+        gateway.put(POLICY, &policy).await.ok();
+    }
+    let listed = names(&gateway.get(&format!("{POLICY}?vcluster=mypartner")).await.ok());
+    let expected = [
+        "stamp mypartner *",
+        "first * *",
+        "a mypartner *",
+        "b mypartner *",
+        "last * *",
+        "first mypartner ann",
+    ];
+    assert_eq!(listed, expected);
+    let named = gateway
+        .get(&format!("{POLICY}?vcluster=mypartner&name=first"))
+        .await
+        .ok();
+    assert_eq!(names(&named), ["first * *", "first mypartner ann"]);
+    gateway
+        .get(&format!("{POLICY}?vcluster=nowhere"))
+        .await
+        .refused(404);
+    assert_eq!(gateway.get(POLICY).await.ok().as_array().map(Vec::len), Some(7));
+}
+
+#[actix_web::test]
+async fn what_would_not_be_done_is_refused() {
+    let gateway = Gateway::walkthrough().await;
+    let with = |field: &str, value: Value| {
+        let mut policy = filter("mine", Some("mypartner"), None);
+        policy["spec"][field] = value;
+        policy
+    };
+    let require = json!({ "type": "require", "description": "why" });
+    let set = |key: &str| json!({ "type": "modify_headers", "actions": [{ "op": "set", "key": key, "value": "" }] });
+    let cases = [
+        (
+            with("action", json!({ "type": "encrypt", "failure_mode": "error" })),
+            "spec.action.type is not supported yet",
+        ),
+        (
+            with("action", json!({ "type": "nothing" })),
+            "there are modify_headers, skip_record, require",
+        ),
+        (
+            with("action", json!({ "type": "skip_record", "more": 1 })),
+            "more is not known",
+        ),
+        (with("more", json!(1)), "spec.more is not known"),
+        (
+            with("phase", json!("cluster")),
+            "spec.phase cluster is not supported yet",
+        ),
+        (
+            with("phase", json!("produce")),
+            "skip_record is for the phase consume",
+        ),
+        (
+            with("action", require.clone()),
+            "require is for the phase produce",
+        ),
+        (with("condition", json!(null)), "spec.condition is missing"),
+        (headers("action", require), "spec.condition is missing"),
+        (with("failureMode", json!("mark")), "is never shown"),
+        (
+            with("failureMode", json!("reject")),
+            "one of error, skip, mark, passthrough",
+        ),
+        (
+            headers("failureMode", json!("skip")),
+            "one of reject, mark, passthrough",
+        ),
+        (headers("action", set("")), "spec.action.actions.key: header"),
+        (headers("action", set("klamm/x")), "do not begin with klamm/"),
+        (
+            headers("action", json!({ "type": "modify_headers", "actions": [] })),
+            "must list 1 to 64",
+        ),
+        (
+            headers("topics", json!([{ "patternType": "LITERAL", "name": "*" }])),
+            "spec.topics.name: topic name",
+        ),
+        (
+            headers("topics", json!([{ "patternType": "GLOB", "name": "a" }])),
+            "there are LITERAL, PREFIXED",
+        ),
+        (
+            filter("mine", None, Some("ann")),
+            "metadata.username is an account of a virtual cluster",
+        ),
+        (
+            headers("description", json!("x".repeat(513))),
+            "more than 512 characters",
+        ),
+    ];
+    for (policy, why) in cases {
+        let refused = gateway.put(POLICY, &policy).await.refused(400);
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
+    let large = with(
+        "topics",
+        json!(vec![json!({ "patternType": "LITERAL", "name": "x" }); 300]),
+    );
+    let refused = gateway.put(POLICY, &large).await.refused(400);
+    assert!(refused.contains("more than 256 items"), "{refused}");
+    let long: Vec<Value> = (0..64)
+        .map(|n| json!({ "op": "set", "key": format!("k{n}"), "value": "x".repeat(1100) }))
+        .collect();
+    let large = headers("action", json!({ "type": "modify_headers", "actions": long }));
+    let refused = gateway.put(POLICY, &large).await.refused(409);
+    assert!(refused.contains("would take more than 65536 bytes"), "{refused}");
+    assert_eq!(gateway.get(POLICY).await.ok(), json!([]));
+}
+
+#[actix_web::test]
+async fn an_upgrade_that_is_not_finished_has_none() {
+    let gateway = Gateway::walkthrough().await;
+    gateway
+        .states
+        .send_modify(|state| Arc::make_mut(state).level = Level::FIRST);
+    let refused = gateway
+        .put(POLICY, &filter("mine", None, None))
+        .await
+        .refused(409);
+    assert!(
+        refused.contains("needs feature level 2, and the cluster is at 1")
+            && refused.contains("klamm cluster upgrade finalize"),
+        "{refused}"
+    );
+    assert_eq!(gateway.get(POLICY).await.ok(), json!([]));
+}
+
+#[actix_web::test]
+async fn a_rehearsal_tells_scopes_apart() {
+    let gateway = Gateway::walkthrough().await;
+    let own = filter("mine", Some("mypartner"), Some("ann"));
+    let steps = json!([
+        { "put": own },
+        { "delete": { "kind": "Policy", "name": "mine", "vCluster": "mypartner" } },
+        { "delete": { "kind": "Policy", "name": "mine", "vCluster": "mypartner", "username": "ann" } },
+        { "delete": { "kind": "AliasTopic", "name": "mine", "vCluster": "mypartner", "username": "ann" } },
+    ]);
+    let outcomes = gateway
+        .admin(Method::POST, "/gateway/v2/dry-run", &steps)
+        .await
+        .ok();
+    let statuses: Vec<&Value> = outcomes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["status"])
+        .collect();
+    assert_eq!(statuses, [200, 404, 204, 400]);
+}
