@@ -24,6 +24,7 @@ pub mod wire;
 pub mod records;
 pub mod expression;
 pub mod authz;
+pub mod policy;
 pub mod vcluster;
 pub mod backend;
 pub mod oauth;

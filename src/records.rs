@@ -48,4 +48,4 @@ pub use produce::{ProduceRefusal, Produced, RefusedRecord, produced};
 pub use workspace::Workspace;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

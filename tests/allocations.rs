@@ -3,6 +3,8 @@
 
 #[path = "allocations/gateway.rs"]
 mod gateway;
+#[path = "allocations/policies.rs"]
+mod policies;
 #[path = "allocations/records.rs"]
 mod records;
 #[path = "bench/request/world.rs"]

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use smallvec::SmallVec;
+
 use super::operations;
 use super::parser::{Expression, ExpressionKind, Operator, Quantifier};
 use super::{Lookup, NoAnswer, Operand};
@@ -10,8 +12,8 @@ use super::{Lookup, NoAnswer, Operand};
 /// One evaluation.
 pub(super) struct Evaluation<'a> {
     values: &'a dyn Lookup,
-    /// Values that macros bound, the innermost last.
-    bound: Vec<Operand<'a>>,
+    /// Values that macros bound, the innermost last. Of two at most, no memory is asked for.
+    bound: SmallVec<[Operand<'a>; 2]>,
     steps_left: u32,
 }
 
@@ -19,7 +21,7 @@ impl<'a> Evaluation<'a> {
     pub(super) fn new(values: &'a dyn Lookup, steps: u32) -> Self {
         Self {
             values,
-            bound: Vec::new(),
+            bound: SmallVec::new(),
             steps_left: steps,
         }
     }

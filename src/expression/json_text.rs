@@ -14,7 +14,8 @@ use super::{NoAnswer, Operand};
 pub struct JsonText<'a>(&'a [u8]);
 
 impl<'a> JsonText<'a> {
-    /// Whether these bytes are one value of JSON. Goes over all of them, at about a gigabyte in a second.
+    /// Whether these bytes are one value of JSON. Goes over all of them, at about a gigabyte in a second, and asks for memory
+    /// once if the value nests.
     pub fn is_json(bytes: &[u8]) -> bool {
         std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
     }
@@ -29,8 +30,11 @@ impl<'a> JsonText<'a> {
         self.0.len()
     }
 
-    /// The value, if it is no array or object; else itself.
-    pub(super) fn operand(self) -> Result<Operand<'a>, NoAnswer> {
+    /// The value that an expression works with.
+    ///
+    /// # Errors
+    /// It is a number that is too large, or a text that no UTF-8 can hold.
+    pub fn operand(self) -> Result<Operand<'a>, NoAnswer> {
         let text = &self.0[blanks(self.0, 0)..];
         match text.first() {
             Some(b'{' | b'[') => Ok(Operand::Json(self)),

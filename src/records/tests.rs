@@ -3,7 +3,7 @@
 mod fetching;
 mod hostile;
 mod producing;
-mod sample;
+pub(crate) mod sample;
 
 use sample::{Pair, SampleBatch, Visible};
 

@@ -32,7 +32,7 @@ impl Chain for Marker {
     }
 }
 
-fn batch(records: i64) -> Bytes {
+pub(crate) fn batch(records: i64, value: &'static [u8]) -> Bytes {
     let record = |offset| Record {
         transactional: false,
         control: false,
@@ -46,7 +46,7 @@ fn batch(records: i64) -> Bytes {
         sequence: offset as i32 - 1,
         timestamp: 1_700_000_000_000,
         key: None,
-        value: Some(Bytes::from_static(b"value")),
+        value: Some(Bytes::from_static(value)),
         headers: [("customer".into(), Some(Bytes::from_static(b"a")))]
             .into_iter()
             .collect(),
@@ -64,7 +64,7 @@ fn batch(records: i64) -> Bytes {
 #[test]
 fn judging_records_allocates_nothing_for_each() {
     let mut workspace = Workspace::new(BatchBounds::default());
-    let field = batch(5_000);
+    let field = batch(5_000, b"value");
     let mut judge = || {
         let result = produced(&field, &mut Marker { skips: false }, &mut workspace);
         assert!(matches!(result, Ok(Produced::Rewritten(_))), "{result:?}");

@@ -1,0 +1,25 @@
+//! Policies: what is done with records on their way, compiled. Pure: it knows neither sessions nor frames.
+//!
+//! [`check`] says whether a policy can be carried out, when it is put. [`Policies`] are those of a virtual cluster. For a
+//! client and a topic they give a [`PolicyChain`], which judges records one after the other ([`crate::records::Chain`]), or
+//! none, if nothing of it concerns them: then nobody need look at the records.
+
+mod chain;
+mod compiled;
+mod context;
+mod fault;
+mod link;
+mod outcomes;
+mod policies;
+mod topics;
+mod values;
+mod vocabulary;
+
+pub use chain::{PolicyChain, RecordRefusal};
+pub use context::{AuthType, PolicyContext};
+pub use fault::{PolicyFault, check};
+pub use outcomes::RecordOutcomes;
+pub use policies::Policies;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,235 @@
+//! One policy of a chain: what it makes of a record.
+
+use std::fmt::Write;
+use std::sync::Arc;
+
+use klamm_raft::model::{FailureMode, PolicyName};
+
+use super::compiled::{CompiledAction, CompiledPolicy, HeaderChange};
+use super::outcomes::RecordOutcomes;
+use super::values::{RecordValues, RequestValues};
+use crate::expression::{Lookup, NoAnswer};
+use crate::records::Draft;
+
+/// A policy that can concern records of a request.
+#[derive(Debug)]
+pub(super) struct Link {
+    policy: Arc<CompiledPolicy>,
+    /// Whether its condition holds, if that is the same for all records.
+    holds: Option<Result<bool, NoAnswer>>,
+    outcomes: RecordOutcomes,
+}
+
+/// The effect of a policy on a record that it can judge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    None,
+    /// Headers are changed, with the values that were put aside.
+    Change,
+    Skip,
+    Refuse,
+}
+
+/// Whether a record goes on to the next policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RecordStep {
+    GoesOn,
+    Skipped,
+    Refused(Refused),
+}
+
+/// Why a record is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    Unmet,
+    Failed(JudgeFailure),
+}
+
+/// Why a policy could not judge a record. The words hold nothing of the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum JudgeFailure {
+    #[error("its condition has no answer: {0}")]
+    Condition(NoAnswer),
+    #[error("the value of a header has no answer: {0}")]
+    HeaderValue(NoAnswer),
+    #[error("this node cannot carry it out")]
+    Broken,
+}
+
+/// The values of the headers that a policy sets, one behind the other. All of them are known before a header is changed.
+#[derive(Debug, Default)]
+pub(super) struct HeaderValues {
+    text: String,
+    ends: Vec<usize>,
+}
+
+impl Link {
+    /// None if the policy does nothing with any record of this request.
+    pub(super) fn new(policy: &Arc<CompiledPolicy>, request: RequestValues<'_>) -> Option<Self> {
+        let holds = policy
+            .condition
+            .as_ref()
+            .map_or(Ok(true), |condition| condition.holds(&request));
+        let is_idle = match &policy.action {
+            CompiledAction::Require { .. } => holds == Ok(true),
+            CompiledAction::ModifyHeaders(_) | CompiledAction::SkipRecord => holds == Ok(false),
+            CompiledAction::Broken => false,
+        };
+        (!is_idle).then(|| Self {
+            policy: Arc::clone(policy),
+            holds: (holds != Err(NoAnswer::NotYet)).then_some(holds),
+            outcomes: RecordOutcomes::default(),
+        })
+    }
+
+    pub(super) fn name(&self) -> &PolicyName {
+        &self.policy.name
+    }
+
+    pub(super) fn outcomes(&self) -> RecordOutcomes {
+        self.outcomes
+    }
+
+    /// The policy's judgement of a record. The values of headers that it sets are put aside.
+    pub(super) fn effect(
+        &self,
+        record: &RecordValues<'_>,
+        values: &mut HeaderValues,
+    ) -> Result<Effect, JudgeFailure> {
+        let holds = match (self.holds, &self.policy.condition) {
+            (Some(holds), _) => holds,
+            (None, Some(condition)) => condition.holds(record),
+            (None, None) => Err(NoAnswer::NotYet),
+        };
+        match (&self.policy.action, holds.map_err(JudgeFailure::Condition)?) {
+            (CompiledAction::Broken, _) => Err(JudgeFailure::Broken),
+            (CompiledAction::Require { .. }, true) => Ok(Effect::None),
+            (CompiledAction::Require { .. }, false) => Ok(Effect::Refuse),
+            (CompiledAction::SkipRecord | CompiledAction::ModifyHeaders(_), false) => Ok(Effect::None),
+            (CompiledAction::SkipRecord, true) => Ok(Effect::Skip),
+            (CompiledAction::ModifyHeaders(changes), true) => values
+                .fill(changes, record)
+                .map(|()| Effect::Change)
+                .map_err(JudgeFailure::HeaderValue),
+        }
+    }
+
+    /// Has the effect on the record, and counts it.
+    pub(super) fn carry_out(
+        &mut self,
+        effect: Result<Effect, JudgeFailure>,
+        record: &mut Draft<'_>,
+        values: &mut HeaderValues,
+    ) -> RecordStep {
+        match effect {
+            Ok(Effect::None) => {
+                self.outcomes.passed += 1;
+                RecordStep::GoesOn
+            }
+            Ok(Effect::Change) => {
+                if let CompiledAction::ModifyHeaders(changes) = &self.policy.action {
+                    change(record, changes, values);
+                }
+                self.outcomes.changed += 1;
+                RecordStep::GoesOn
+            }
+            Ok(Effect::Skip) => {
+                self.outcomes.skipped += 1;
+                RecordStep::Skipped
+            }
+            Ok(Effect::Refuse) => {
+                self.outcomes.refused += 1;
+                RecordStep::Refused(Refused::Unmet)
+            }
+            Err(failure) => self.fail(failure, record, values),
+        }
+    }
+
+    /// Does with a record that cannot be judged what the policy says.
+    fn fail(
+        &mut self,
+        failure: JudgeFailure,
+        record: &mut Draft<'_>,
+        values: &mut HeaderValues,
+    ) -> RecordStep {
+        self.outcomes.failed += 1;
+        let mode = match failure {
+            JudgeFailure::Broken => FailureMode::Refuse,
+            JudgeFailure::Condition(_) | JudgeFailure::HeaderValue(_) => self.policy.failure_mode,
+        };
+        match mode {
+            FailureMode::Refuse => {
+                self.outcomes.refused += 1;
+                RecordStep::Refused(Refused::Failed(failure))
+            }
+            FailureMode::Skip => {
+                self.outcomes.skipped += 1;
+                RecordStep::Skipped
+            }
+            FailureMode::Mark => {
+                self.outcomes.marked += 1;
+                record.set_header(&self.policy.mark, Some(values.words(failure).as_bytes()));
+                RecordStep::GoesOn
+            }
+            FailureMode::Passthrough => {
+                self.outcomes.passed += 1;
+                RecordStep::GoesOn
+            }
+        }
+    }
+
+    /// Why a record is refused, for people.
+    pub(super) fn words(&self, why: Refused) -> String {
+        match (why, &self.policy.action) {
+            (Refused::Unmet, CompiledAction::Require { description }) if !description.is_empty() => {
+                description.clone()
+            }
+            (Refused::Unmet, _) => format!("the record does not meet the policy {}", self.policy.name),
+            (Refused::Failed(failure), _) => {
+                format!(
+                    "the policy {} could not judge the record: {failure}",
+                    self.policy.name
+                )
+            }
+        }
+    }
+}
+
+fn change(record: &mut Draft<'_>, changes: &[HeaderChange], values: &HeaderValues) {
+    let mut values = values.iter();
+    for change in changes {
+        match change {
+            HeaderChange::Set { key, .. } => {
+                record.set_header(key.as_str(), values.next().map(str::as_bytes))
+            }
+            HeaderChange::Remove { key } => record.remove_header(key.as_str()),
+        }
+    }
+}
+
+impl HeaderValues {
+    fn fill(&mut self, changes: &[HeaderChange], record: &dyn Lookup) -> Result<(), NoAnswer> {
+        self.text.clear();
+        self.ends.clear();
+        for change in changes {
+            if let HeaderChange::Set { value, .. } = change {
+                value.write(record, &mut self.text)?;
+                self.ends.push(self.text.len());
+            }
+        }
+        Ok(())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])
+    }
+
+    /// The words for a failure, in the memory that is there.
+    fn words(&mut self, failure: JudgeFailure) -> &str {
+        self.text.clear();
+        // A string takes everything.
+        let _ = write!(self.text, "{failure}");
+        &self.text
+    }
+}

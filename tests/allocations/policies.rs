@@ -1,0 +1,79 @@
+//! Policies that look at headers, keys and values of each record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use allocation_counter::measure;
+use klamm::authz::Principal;
+use klamm::policy::{AuthType, Policies, PolicyChain, PolicyContext};
+use klamm::records::{BatchBounds, Produced, Workspace, produced};
+use klamm_raft::model::{Policy, PolicyAction, PolicyId, PolicyPhase};
+
+use crate::records::batch;
+
+/// A condition that each record meets.
+const CONDITION: &str = "'customer' in record.headers && record.headers['customer'].startsWith('a') \
+    && record.key == null && record.value.contains('DE') \
+    && record.headers.customer in ['b', 'a']";
+
+/// A judge of records that come in batches.
+struct Judge {
+    chain: PolicyChain,
+    workspace: Workspace,
+}
+
+impl Judge {
+    fn new() -> Self {
+        let id = PolicyId {
+            name: "p".parse().unwrap(),
+            account: None,
+        };
+        let policy = Policy {
+            phase: PolicyPhase::Produce,
+            priority: 1,
+            enabled: true,
+            description: String::new(),
+            labels: BTreeMap::new(),
+            topics: BTreeSet::new(),
+            condition: Some(CONDITION.to_owned()),
+            action: PolicyAction::Require {
+                description: String::new(),
+            },
+            failure_mode: None,
+        };
+        let policies = Policies::compile(&BTreeMap::new(), &BTreeMap::from([(id, policy)]));
+        let context = Arc::new(PolicyContext {
+            vcluster: "v".parse().unwrap(),
+            auth: AuthType::Plain,
+            principal: Principal::user("alice"),
+            client_id: None,
+            client_address: "192.0.2.7".into(),
+        });
+        Self {
+            chain: policies.chain(PolicyPhase::Produce, &context, "orders").unwrap(),
+            workspace: Workspace::new(BatchBounds::default()),
+        }
+    }
+
+    /// Judges a batch in which nothing is changed.
+    fn judge(&mut self, batch: &[u8]) {
+        let result = produced(batch, &mut self.chain, &mut self.workspace);
+        assert_eq!(result, Ok(Produced::AsItCame));
+    }
+}
+
+const VALUE: &[u8] = b"to DE";
+
+#[test]
+fn policies_allocate_nothing_for_each_record() {
+    let mut judge = Judge::new();
+    let (few, many) = (batch(1, VALUE), batch(5_000, VALUE));
+    // Buffers get their sizes.
+    judge.judge(&many);
+    let for_one = measure(|| judge.judge(&few)).count_total;
+    let for_many = measure(|| judge.judge(&many)).count_total;
+    assert!(
+        for_many <= for_one,
+        "{for_many} for many records, {for_one} for one"
+    );
+}
