@@ -1,5 +1,5 @@
-//! Records that are fetched: of a partition's batches, what the client may see. Offsets never change. Where records are left out at
-//! the end, a filler takes their place; gaps before the end are as compaction leaves them, which every client knows.
+//! Records that are fetched: of a partition's batches, what the client may see. Offsets never change. Where records are left
+//! out at the end, a filler takes their place; gaps before the end are as compaction leaves them, which every client knows.
 
 mod sieved;
 

@@ -1,5 +1,6 @@
-//! Records that are produced: one batch in, one batch out, with as many records. The broker counts sequences, so nothing may be left
-//! out, split or merged; all that it would refuse in a batch is refused here, since a rewritten batch has a new check sum.
+//! Records that are produced: one batch in, one batch out, with as many records. The broker counts sequences, so nothing may
+//! be left out, split or merged; all that it would refuse in a batch is refused here, since a rewritten batch has a new
+//! check sum.
 
 use bytes::Bytes;
 

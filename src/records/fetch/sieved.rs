@@ -10,7 +10,7 @@ use crate::records::record::{Record, Records};
 use crate::records::workspace::Workspace;
 use crate::records::writer::RecordWriter;
 
-/// The fate of a batch's records. Those that are kept are written to the workspace.
+/// The fate of a batch's records. If anything is changed, those that are kept are written to the workspace.
 pub(super) struct Sieved<R> {
     /// Whether the batch may not go on as it came.
     pub(super) is_changed: bool,
@@ -114,7 +114,9 @@ impl Sieve<'_> {
     }
 
     fn end<R>(mut self) -> Sieved<R> {
-        self.writer.finish();
+        if self.is_changed {
+            self.writer.finish();
+        }
         if self.count > 0 && self.left_out.is_none() {
             // The last record is kept: the batch goes on to where it went.
             self.last_offset_delta = self.batch.last_offset_delta;
