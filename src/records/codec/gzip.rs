@@ -7,8 +7,9 @@ use crate::records::fault::BatchFault;
 /// The base-2 logarithm of the window, the largest that there is.
 const WINDOW: u8 = 15;
 
-/// The level at which it compresses: of all codecs it is the slowest by far.
-const LEVEL: u32 = 1;
+/// The level at which it compresses. It is the slowest of all codecs by far, and a batch should not outgrow the limits that
+/// it kept: of JSON, 1 makes half as much again as clients' 6 does, 2 an eighth more, at a quarter of the time.
+const LEVEL: u32 = 2;
 
 /// Deflate makes no more of a byte than this.
 const MOST_RATIO: usize = 1032;

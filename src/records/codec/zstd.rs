@@ -5,8 +5,9 @@ use zstd::zstd_safe::compress_bound;
 
 use crate::records::fault::BatchFault;
 
-/// The level at which it compresses: among the fast ones.
-const LEVEL: i32 = -1;
+/// The level at which it compresses. A batch should not outgrow the limits that it kept: of JSON, -1 makes half as much
+/// again as clients' 3 does in an eighth less time than 1, which makes hardly more.
+const LEVEL: i32 = 1;
 
 const MAGIC: u32 = 0xfd2f_b528;
 const SKIPPED: u32 = 0x184d_2a50;
