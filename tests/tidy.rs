@@ -149,8 +149,20 @@ const MAY_USE: [(&str, &[&str]); 29] = [
     (
         "admin",
         &[
-            "address", "auth", "authz", "backend", "config", "control", "guesses", "listener", "metrics",
-            "secret", "tls", "vcluster",
+            "address",
+            "auth",
+            "authz",
+            "backend",
+            "config",
+            "control",
+            "expression",
+            "guesses",
+            "listener",
+            "metrics",
+            "policy",
+            "secret",
+            "tls",
+            "vcluster",
         ],
     ),
     (

@@ -14,14 +14,14 @@ use super::event_gateway::labels::{self, MAX_DESCRIPTION_CHARS};
 use super::invalid::{Invalid, required};
 use super::object::{object, objects};
 use super::schema::{ACCOUNTS, LABELS, OfKind, TOPICS, VCLUSTERS};
+use crate::expression::MAX_TEXT_BYTES;
+use crate::policy;
 
 /// The `kind` of these resources.
 pub(crate) const KIND: &str = "Policy";
 
 /// The place among others where nothing is said.
 const DEFAULT_PRIORITY: i32 = 100;
-/// The longest condition.
-const MAX_CONDITION_BYTES: usize = 4096;
 /// The most changes of headers that one policy makes.
 const MAX_HEADER_ACTIONS: usize = 64;
 /// The longest key of a header.
@@ -85,7 +85,7 @@ pub(crate) struct Spec {
     topics: Vec<TopicPatternSpec>,
     /// The expression that says for which records it acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = MAX_CONDITION_BYTES))]
+    #[schemars(length(min = 1, max = MAX_TEXT_BYTES))]
     condition: Option<String>,
     #[serde(deserialize_with = "object")]
     action: ActionSpec,
@@ -168,6 +168,7 @@ struct HeaderActionSpec {
     key: String,
     /// The only value that the header has then, if it is set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MAX_TEXT_BYTES))]
     value: Option<String>,
 }
 
@@ -352,40 +353,23 @@ fn failure_mode(phase: PolicyPhase, spec: FailureModeSpec) -> Result<FailureMode
     }
 }
 
-/// Checks what the parts of a policy mean together.
+/// Checks what the parts of a policy mean together, and that it can be carried out.
 fn check(policy: &Policy) -> Result<(), Invalid> {
-    let refused = |why: &str| Err(Invalid::new(why));
-    let length = policy.condition.as_ref().map(String::len);
-    if length.is_some_and(|length| !(1..=MAX_CONDITION_BYTES).contains(&length)) {
-        return Err(Invalid::new(format!(
-            "spec.condition must have 1 to {MAX_CONDITION_BYTES} bytes"
-        )));
-    }
-    match (&policy.action, policy.phase) {
-        (PolicyAction::ModifyHeaders { .. }, _) => return Ok(()),
-        (PolicyAction::SkipRecord, PolicyPhase::Produce) => {
-            return refused(
-                "spec.action.type skip_record is for the phase consume: a batch that a producer sends is taken whole or \
-                 refused, see require",
-            );
-        }
-        (PolicyAction::Require { .. }, PolicyPhase::Consume) => {
-            return refused("spec.action.type require is for the phase produce: see skip_record");
-        }
-        (PolicyAction::SkipRecord, PolicyPhase::Consume)
-        | (PolicyAction::Require { .. }, PolicyPhase::Produce) => {}
+    policy::check(policy).map_err(|fault| Invalid::new(fault.to_string()))?;
+    if policy.action != PolicyAction::SkipRecord {
+        return Ok(());
     }
     if policy.condition.is_none() {
-        return refused(
-            "spec.condition is missing: without it the policy would concern all records. \"true\" is such a condition, \
+        return Err(Invalid::new(
+            "spec.condition is missing: without it skip_record would withhold all records. \"true\" is such a condition, \
              if that is meant",
-        );
+        ));
     }
-    match (&policy.action, policy.failure_mode) {
-        (PolicyAction::SkipRecord, Some(FailureMode::Mark | FailureMode::Passthrough)) => refused(
+    match policy.failure_mode {
+        Some(FailureMode::Mark | FailureMode::Passthrough) => Err(Invalid::new(
             "spec.failureMode of skip_record is error or skip: a record that cannot be judged is never shown",
-        ),
-        _ => Ok(()),
+        )),
+        Some(FailureMode::Refuse | FailureMode::Skip) | None => Ok(()),
     }
 }
 

@@ -155,16 +155,31 @@ async fn what_would_not_be_done_is_refused() {
             with("phase", json!("cluster")),
             "spec.phase cluster is not supported yet",
         ),
-        (
-            with("phase", json!("produce")),
-            "skip_record is for the phase consume",
-        ),
-        (
-            with("action", require.clone()),
-            "require is for the phase produce",
-        ),
+        (with("phase", json!("produce")), "skip_record is for consume only"),
+        (with("action", require.clone()), "require is for produce only"),
         (with("condition", json!(null)), "spec.condition is missing"),
-        (headers("action", require), "spec.condition is missing"),
+        (
+            headers("action", require),
+            "spec.condition: require needs a condition",
+        ),
+        (
+            with("condition", json!("record.heders['a'] == 'b'")),
+            "spec.condition: at 0: the name \"record.heders\" is not known",
+        ),
+        (with("condition", json!("true &&")), "spec.condition: at 7:"),
+        (
+            headers("condition", json!("record.offset > 5")),
+            "spec.condition: at 0: the name \"record.offset\" is not known",
+        ),
+        (
+            headers(
+                "action",
+                json!({ "type": "modify_headers", "actions": [
+                    { "op": "remove", "key": "a" }, { "op": "set", "key": "b", "value": "${context.nothing}" },
+                ] }),
+            ),
+            "spec.action.actions[1].value: at 2:",
+        ),
         (with("failureMode", json!("mark")), "is never shown"),
         (
             with("failureMode", json!("reject")),

@@ -8,7 +8,7 @@ use crate::admin::api::Access;
 
 /// The refusals of the gateway beyond what a schema can say, by their words: what fields mean together, and texts with a
 /// grammar of their own.
-const BEYOND: [&str; 15] = [
+const BEYOND: [&str; 17] = [
     "name: topic name",
     "is not one of 3 to 64",
     "spec.externalNames must list",
@@ -23,6 +23,8 @@ const BEYOND: [&str; 15] = [
     "spec.acls are for spec.aclMode REST_API",
     "username is an account of a virtual cluster",
     "spec.condition is missing",
+    "spec.condition: require needs",
+    "spec.condition: at ",
     "spec.action.actions.value is missing",
 ];
 
