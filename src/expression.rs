@@ -11,6 +11,7 @@
 
 mod elements;
 mod evaluate;
+mod json_syntax;
 mod json_text;
 mod lexer;
 mod lookup;

@@ -4,9 +4,9 @@
 
 use std::borrow::Cow;
 
-use serde::de::IgnoredAny;
 use serde_json::Value as Json;
 
+use super::json_syntax::{self, blanks};
 use super::{NoAnswer, Operand};
 
 /// A value of JSON, with blanks around it perhaps.
@@ -14,10 +14,9 @@ use super::{NoAnswer, Operand};
 pub struct JsonText<'a>(&'a [u8]);
 
 impl<'a> JsonText<'a> {
-    /// Whether these bytes are one value of JSON. Goes over all of them, at about a gigabyte in a second, and asks for memory
-    /// once if the value nests.
+    /// Whether these bytes are one value of JSON, which nests 128 deep at most. Goes over all of them.
     pub fn is_json(bytes: &[u8]) -> bool {
-        std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
+        json_syntax::is_json(bytes)
     }
 
     /// The value in these bytes, of which [`Self::is_json`] is true. Of others it says anything, or gives no answer.
@@ -181,17 +180,6 @@ fn number(text: &[u8]) -> Result<Operand<'static>, NoAnswer> {
         // JSON knows larger numbers than we do.
         _ => Err(NoAnswer::Arithmetic),
     }
-}
-
-/// The first place from here that is no blank.
-fn blanks(bytes: &[u8], at: usize) -> usize {
-    let is_blank = |byte: &&u8| matches!(**byte, b' ' | b'\t' | b'\n' | b'\r');
-    at + bytes
-        .get(at..)
-        .unwrap_or_default()
-        .iter()
-        .take_while(is_blank)
-        .count()
 }
 
 /// The place after the quoted text that begins here.

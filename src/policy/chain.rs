@@ -1,5 +1,5 @@
 //! The policies that concern a client and a topic, as the judge of its records. What depends only on the request is decided
-//! once. For a record that is not changed nothing is allocated, but for JSON that nests and lists that expressions make.
+//! once. For a record that is not changed nothing is allocated, but for lists that expressions make.
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -13,7 +13,7 @@ use crate::records::batch;
 
 /// A condition that each record meets.
 const CONDITION: &str = "'customer' in record.headers && record.headers['customer'].startsWith('a') \
-    && record.key == null && record.value.contains('DE') \
+    && record.key == null && record.value.content.order.lines[1].country == 'DE' \
     && record.headers.customer in ['b', 'a']";
 
 /// A judge of records that come in batches.
@@ -62,7 +62,8 @@ impl Judge {
     }
 }
 
-const VALUE: &[u8] = b"to DE";
+const VALUE: &[u8] =
+    br#"{"id":"8f14","order":{"lines":[{"price":1,"country":"IT"},{"price":3,"country":"DE"}]}}"#;
 
 #[test]
 fn policies_allocate_nothing_for_each_record() {
