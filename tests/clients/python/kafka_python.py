@@ -102,14 +102,19 @@ def consumer(group):
 
 
 def taken(one, seconds):
+    """The records of one poll, which ends when some are there.
+
+    A poll that gives up between the answers to JoinGroup and SyncGroup loses the assignment for good when the rejoin was
+    for changed metadata, so while records are awaited it is given all the time that is left.
+    """
     return [record for records in one.poll(int(seconds * 1000)).values() for record in records]
 
 
 def read(one, count):
     """Reads so many records, and a little longer for what must not come."""
     records, end = [], time.monotonic() + LIMIT_SECONDS
-    while len(records) < count and time.monotonic() < end:
-        records += taken(one, 0.2)
+    while len(records) < count and (left := end - time.monotonic()) > 0:
+        records += taken(one, left)
     return records + taken(one, 0.3)
 
 
@@ -151,8 +156,8 @@ def transaction():
     one, sender = consumer(name), producer(transactional_id=name, enable_idempotence=True)
     sender.init_transactions()
     copied, aborted, end = 0, False, time.monotonic() + LIMIT_SECONDS
-    while copied < len(scenario.written) and time.monotonic() < end:
-        records = taken(one, 0.3)
+    while copied < len(scenario.written) and (left := end - time.monotonic()) > 0:
+        records = taken(one, left)
         if not records:
             continue
         sender.begin_transaction()
