@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 const PAGE: &str = include_str!("../docs/CONFIGURATION.md");
 
-/// What both end with (`EX_CONFIG` of sysexits.h).
+/// The exit code of both commands for a wrong configuration (`EX_CONFIG` of sysexits.h).
 const REFUSED: i32 = 78;
 
 /// How long either may take on a busy machine. A node that serves does not end.
@@ -214,7 +214,7 @@ fn ended(process: &mut Child) -> Option<i32> {
     None
 }
 
-/// What is wrong with how both commands take it; `named` is what they must name.
+/// The fault in how both commands take these variables, if there is one; `named` is what they must name.
 fn offence(variables: &[(String, String)], named: &[&str]) -> Option<String> {
     let (checked, served) = (run("check-config", variables), run("serve", variables));
     let is_named = named.iter().any(|name| checked.1.contains(name));

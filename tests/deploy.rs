@@ -180,7 +180,7 @@ fn container(path: &str) -> Result<Value> {
     Ok(container.context("a container")?.clone())
 }
 
-/// What is built upon is what somebody looked at.
+/// An image that is built upon is named by its digest, so that nothing is built upon that nobody looked at.
 #[test]
 fn images_are_named_by_digest() -> Result<()> {
     let text = read("Dockerfile")?;
@@ -232,7 +232,7 @@ fn ended(variables: &[(&str, &str)]) -> Result<(i32, String)> {
     Ok((output.status.code().context("an exit code")?, text))
 }
 
-/// What no start can mend does not go on for ever; everything else comes back.
+/// Failures that no start can mend do not go on for ever; everything else comes back.
 #[test]
 fn systemd_starts_again_what_a_start_can_mend() -> Result<()> {
     let unit = read("systemd/klamm.service")?;

@@ -1,5 +1,5 @@
-//! The same requests to a broker with StandardAuthorizer and to a gateway in front of another broker: the answers, and
-//! what the requests did, must be equal but for closed lists of what differs by nature and by intention.
+//! Sends the same requests to a broker with StandardAuthorizer and to a gateway in front of another broker: the
+//! answers, and what the requests did, must be equal but for closed lists of what differs by nature and by intention.
 
 #[path = "differential/cases.rs"]
 mod cases;
@@ -48,7 +48,8 @@ use crate::world::{Kind, World, request};
 const TRANSIENT: [i64; 4] = [14, 15, 51, 124];
 /// A transaction that is about to be done.
 const UNSETTLED: [&str; 2] = ["PrepareCommit", "PrepareAbort"];
-/// What is seen only a little later: ACLs and SCRAM users by a broker, assignments and offsets of share groups by everybody.
+/// APIs whose effects are seen only a little later: ACLs and SCRAM users by a broker, assignments and offsets of share
+/// groups by everybody.
 const SEEN_LATER: [i16; 5] = [29, 50, 76, 77, 90];
 
 #[test]

@@ -22,7 +22,7 @@ fn the_page_is_up_to_date() {
     assert!(page == renewed, "docs/METRICS.md is old: run with KLAMM_BLESS=1");
 }
 
-/// What the process says of itself is described by hand. All of it is shown before anything happened.
+/// The metrics of the process itself are described by hand. All of them are shown before anything has happened.
 #[test]
 fn the_page_names_exactly_what_the_process_says_of_itself() {
     let text = Metrics::new()

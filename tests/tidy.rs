@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 const MAX_PRODUCT_LINES: usize = 600;
 
 /// Where Rust files live.
-const RUST_ROOTS: [&str; 4] = ["src", "raft/src", "tests", "chaos"];
+const RUST_ROOTS: [&str; 5] = ["src", "raft/src", "raft/tests", "tests", "chaos"];
 
 /// Modules that decide and never act: state in, state and effects out.
 const PURE: [&str; 13] = [
@@ -47,7 +47,7 @@ const IMPURE_WORDS: [(&str, &str); 10] = [
     ("new_v4", "randomness"),
 ];
 
-/// What the data plane may use of the consensus crate.
+/// The modules of the consensus crate that each module of the data plane may use.
 const DATA_PLANE: [(&str, &[&str]); 10] = [
     ("src/wire", &[]),
     ("src/records", &[]),
@@ -605,12 +605,6 @@ fn house_words_are_in_the_glossary() {
 fn a_doc_comment_begins_with_its_subject() {
     let mut offences = Vec::new();
     for file in rust_files() {
-        let is_told = ["src", "raft/src", "chaos/src"]
-            .iter()
-            .any(|root| file.is_under(root));
-        if !is_told {
-            continue;
-        }
         let mut before = "";
         for (number, line) in file.text.lines().enumerate() {
             let line = line.trim_start();
@@ -639,7 +633,9 @@ fn nothing_is_left_for_later() {
     for file in rust_files() {
         for (number, line) in file.text.lines().enumerate() {
             let marked = words(line).any(|word| marks.iter().any(|mark| mark == word));
-            if marked || line.contains(&attributes) || line.contains(&dead) {
+            // A test that takes too long for the test command has a target of its own.
+            let is_off = line.contains(&attributes) && !line.contains(": make ");
+            if marked || is_off || line.contains(&dead) {
                 offences.push(format!("{}:{}: {}", file.path, number + 1, line.trim()));
             }
         }

@@ -17,8 +17,8 @@ use klamm::vcluster::api::table::APIS;
 
 use crate::world::world;
 
-/// What the differential test sends through a whole gateway, in every version, or says why it does not: most of it changes
-/// what others here look at, or the library that writes the requests here does not know it.
+/// APIs that the differential test sends through a whole gateway, in every version, or says why it does not: most of
+/// them change what others here look at, or the library that writes the requests here does not know them.
 const TRIED_ELSEWHERE: [&str; 38] = [
     "CreateTopics",
     "DeleteTopics",

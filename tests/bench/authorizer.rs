@@ -130,7 +130,7 @@ const SHARE_OF_THE_WIDE: usize = 10;
 /// The others have this many each.
 const ACLS_PER_ACCOUNT: usize = 20;
 
-/// What the ACL with a number is for; the roles alternate.
+/// The purpose of the ACL with a number; the roles alternate.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// Allows READ on one topic.

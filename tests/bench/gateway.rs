@@ -1,4 +1,4 @@
-//! What the gateway costs: the broker alone, a bare relay, HAProxy when installed, and the gateway, in one run.
+//! The cost of the gateway: the broker alone, a bare relay, HAProxy when installed, and the gateway, in one run.
 //!
 //! `cargo bench --bench gateway -- [--broker instant|kafka] [--rounds N] [--mib N] [--threads N] [--path NAME]
 //! [--load WORDS]`. First in front of a broker that answers at once and keeps nothing, then in front of Apache Kafka. Rounds
@@ -59,7 +59,7 @@ use crate::report::{GIB, MIB, Results, say};
 
 const ROUNDS: usize = 7;
 
-/// What one load moves in a round, in MiB: Kafka writes it to disk.
+/// The bytes that one load moves in a round, in MiB: Kafka writes them to disk.
 const INSTANT_MIB: usize = 1024;
 const KAFKA_MIB: usize = 256;
 
@@ -124,11 +124,11 @@ fn compare(arguments: &[String], rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// What is measured in front of one broker.
+/// The paths and loads that are measured in front of one broker.
 #[derive(Debug)]
 pub(crate) struct Plan<'a> {
     rounds: usize,
-    /// What each load moves in a round.
+    /// The bytes that each load moves in a round.
     pub(crate) bytes: usize,
     /// Of the gateway.
     pub(crate) threads: usize,

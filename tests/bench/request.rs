@@ -1,4 +1,4 @@
-//! What one request and its answer cost in the gateway's own code: looked at, authorized, renamed. No sockets.
+//! The cost of one request and its answer in the gateway's own code: looked at, authorized, renamed. No sockets.
 //!
 //! `cargo bench --bench request`. For instructions: `valgrind --tool=callgrind target/release/deps/request-… COUNT`.
 #![allow(

@@ -19,7 +19,7 @@ pub(crate) struct Desk {
     answers: BufReader<ChildStdout>,
 }
 
-/// What a tool said. Status 124 is a tool that did not end.
+/// The output of a tool. Status 124 is a tool that did not end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Said {
     pub(crate) status: i32,

@@ -1,4 +1,4 @@
-//! What a client has where it plays: its topics, accounts and ACLs in one place, and what the broker has of it afterwards.
+//! A client's place in a virtual cluster: its topics, accounts and ACLs, and what the broker has of it afterwards.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::scene::{Login, Scene};
 /// How many records a step of producing writes.
 const COUNT: usize = 20;
 
-/// What one client has in one place.
+/// The topics and accounts of one client in one place.
 #[derive(Debug)]
 pub(crate) struct Field<'a> {
     scene: &'a Scene,
@@ -122,7 +122,7 @@ impl<'a> Field<'a> {
         desk.ok(&[&at[..], words].concat()).map(drop)
     }
 
-    /// What a program asks for with `please`.
+    /// Does what a program asks for with `please`.
     pub(crate) fn please(&self, desk: &mut Desk, what: &str) -> Result<()> {
         let closed = format!("{}-closed", self.prefix);
         match what {
@@ -138,7 +138,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// What the program reads: properties.
+    /// The scenario that the program reads: properties.
     pub(crate) fn scenario(&self) -> Result<PathBuf> {
         let file =
             self.scene
@@ -301,7 +301,7 @@ fn values(codec: &str) -> Vec<String> {
     (0..COUNT).map(|n| format!("{codec}-{n}")).collect()
 }
 
-/// What a step of producing writes as CODEC.
+/// The CODEC that a step of producing writes.
 pub(crate) fn codec_of(step: &str) -> Option<&str> {
     match step {
         "produce" => Some("none"),

@@ -53,7 +53,7 @@ fn chosen() -> Result<Vec<(&'static str, bool)>> {
     }
 }
 
-/// What a client says of an attempt: a word and the rest.
+/// The words of a client about each attempt: one that says how it went, and the rest.
 type Said = BTreeMap<String, (String, String)>;
 
 /// The value of the one record that an attempt writes.
@@ -95,7 +95,7 @@ fn input(client: &str, rows: &[Row]) -> Result<String> {
     Ok(lines)
 }
 
-/// What the broker and the gateway have of all that.
+/// The traces of all attempts at the broker and at the gateway.
 struct Found {
     records: BTreeMap<&'static str, Vec<String>>,
     log: String,
@@ -134,7 +134,7 @@ impl Found {
         lines.any(|line| words.iter().all(|word| line.contains(word)))
     }
 
-    /// What is wrong with what was said of an attempt.
+    /// The fault in what was said of an attempt, if there is one.
     fn fault(
         &self,
         (client, knows_again): (&str, bool),
@@ -174,7 +174,7 @@ struct Hole {
     client: &'static str,
     row: &'static str,
     attempt: &'static str,
-    /// What the client says instead: one of these, separated by bars.
+    /// The words of the client instead: one of these, separated by bars.
     words: &'static str,
 }
 

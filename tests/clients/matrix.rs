@@ -37,7 +37,7 @@ fn holes() -> Result<BTreeMap<(&'static str, &'static str, &'static str), &'stat
         .collect()
 }
 
-/// What differs of what tenants did from what others did alone, but for the closed list.
+/// The differences between what tenants did and what others did alone, but for the closed list.
 pub(crate) fn differences(
     client: &str,
     alone: &BTreeMap<String, Cell>,

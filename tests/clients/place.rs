@@ -19,7 +19,7 @@ pub(crate) enum Place {
     /// A namespace: physical topics, groups and transactional ids begin with a prefix that nobody sees.
     Standard,
     StandardToo,
-    /// The same on the physical cluster of the built-in one.
+    /// A Standard virtual cluster on the physical cluster of the built-in one.
     StandardBeside,
     /// A Kafka cluster of its own, without a gateway.
     Broker,
@@ -118,7 +118,7 @@ impl Place {
         format!("{}{topic}", self.prefix())
     }
 
-    /// What physical names begin with.
+    /// The prefix of physical names.
     fn prefix(self) -> &'static str {
         match self {
             Self::Partner => "physical-",

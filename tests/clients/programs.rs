@@ -29,7 +29,7 @@ pub(crate) struct Client {
 enum Program {
     /// A Java source file with the Kafka that all tests use.
     Java(&'static str),
-    /// What `clients.sh run` knows by this name.
+    /// A program that `clients.sh run` knows by this name.
     Script(&'static str),
 }
 

@@ -21,7 +21,7 @@ const PARTNER: &str = "tools";
 /// The cluster that is asked without a gateway.
 const BROKER: &str = "reference";
 
-/// What works on while its JVM ends, and so has one of its own.
+/// The tool that works on while its JVM ends, and so has a JVM of its own.
 const ALONE: &str = "kafka-verifiable-producer";
 
 /// One line of `tools.txt`.
@@ -83,7 +83,7 @@ impl Post {
     }
 }
 
-/// What is the same whoever is asked: without addresses, ids, times, the width of columns and the order of lines.
+/// The output without what depends on who is asked: addresses, ids, times, the width of columns and the order of lines.
 fn normal(verb: &Verb, said: &Said) -> String {
     static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         [
@@ -189,7 +189,7 @@ fn posts(scene: &mut Scene) -> Result<[Post; 3]> {
     ])
 }
 
-/// What came of asking.
+/// The result of asking in all three places.
 #[derive(Debug, Default)]
 pub(crate) struct Comparison {
     /// For people: `+` says the same, `.` a known difference, `X` anything else.

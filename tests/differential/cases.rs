@@ -19,7 +19,7 @@ use crate::fields::{Fields, Is, is};
 use crate::settings::{NO_TOPICS, TOPICS};
 use crate::side::Side;
 
-/// What a request is made for.
+/// The side, user and version for which a request is made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Ask<'a> {
     pub(crate) side: &'a Side,
@@ -92,7 +92,7 @@ fn each(cases: Vec<Case>) -> Vec<Flow> {
     cases.into_iter().map(|case| vec![case]).collect()
 }
 
-/// The same fields, with each item of a list twice.
+/// These fields, with each item of a list twice.
 fn twice(fields: Fields, list: Field) -> Fields {
     let doubled = |(field, value): (Field, Is)| match value {
         Is::Items(items) if field == list => (field, Is::Items([items.clone(), items].concat())),
@@ -101,7 +101,7 @@ fn twice(fields: Fields, list: Field) -> Fields {
     fields.into_iter().map(doubled).collect()
 }
 
-/// The same fields with nothing but `payments`, twice, in a list of one item for each topic.
+/// These fields with nothing but `payments`, twice, in a list of one item for each topic.
 fn payments_twice(fields: Fields, list: Field) -> Fields {
     let payments = TOPICS
         .iter()

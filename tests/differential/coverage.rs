@@ -5,7 +5,7 @@ use klamm::vcluster::api::table::APIS;
 
 use crate::cases;
 
-/// What no case sends, and why.
+/// The APIs that no case sends, and why.
 const WITHOUT_CASE: &[(&str, &str)] = &[
     ("SaslHandshake", "every connection to both sides begins with it"),
     ("SaslAuthenticate", "every connection to both sides logs in by it"),

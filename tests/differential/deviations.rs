@@ -60,10 +60,10 @@ const BROKERS_ONLY: &str = "brokers ask this of each other, and never through a 
 const OWNED: &str =
     "topics of a Partner belong to somebody else: who may change them is told POLICY_VIOLATION";
 
-/// What holds in a Partner only: `passthrough` is the whole physical cluster.
+/// Deviations of a Partner only: `passthrough` is the whole physical cluster.
 const OF_PARTNERS: [&str; 6] = [OWNED, OTHERS, INTERNAL, METRICS, BROKERS_ONLY, PHYSICAL];
 
-/// What holds in `passthrough` only: a Partner is shown none of it.
+/// Deviations of `passthrough` only: a Partner is shown none of it.
 const OF_PASSTHROUGH: [&str; 3] = [LIVE, CONTROLLERS, REPLICAS_IN_WORDS];
 
 pub(crate) const DEVIATIONS: &[Deviation] = &[

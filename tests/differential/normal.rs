@@ -1,4 +1,4 @@
-//! What may differ between a broker and a gateway by its nature: a closed list. Everything else must be equal.
+//! The closed list of what may differ between a broker and a gateway by its nature. Everything else must be equal.
 
 use klamm::wire::Class;
 

@@ -12,7 +12,7 @@ const FOR_ONE: Duration = Duration::from_secs(20);
 /// How long all of a run is waited for.
 const FOR_ALL: Duration = Duration::from_secs(180);
 
-/// What is left of the waiting of a run.
+/// The time for waiting that a run has left.
 #[derive(Debug)]
 pub(crate) struct Patience {
     left: Duration,

@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a connection that says nothing is taken for open.
 const SILENCE: Duration = Duration::from_secs(2);
 
-/// What ids end with that no topic has.
+/// The last byte of ids that no topic has.
 pub(crate) const MADE_UP: u8 = 0xee;
 
 /// Topic ids, both ways.
@@ -66,7 +66,7 @@ pub(crate) struct Side {
     memory: BTreeMap<(String, &'static str), Tree>,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Answer(Tree),
@@ -154,7 +154,7 @@ impl Side {
         }
     }
 
-    /// What comes of frames over a connection of their own on which nobody has logged in; `None` where it is closed.
+    /// The answers to frames over a connection of their own on which nobody has logged in; `None` where it is closed.
     pub(crate) fn strangers(&self, frames: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>> {
         let mut stream = connect(&self.address)?;
         let mut answers = Vec::new();

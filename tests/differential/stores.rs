@@ -1,4 +1,5 @@
-//! What requests did, read from the two physical clusters without gateway and authorizer: records, groups and offsets.
+//! The traces of requests, read from the two physical clusters without gateway and authorizer: records, groups and
+//! offsets.
 
 use anyhow::{Context, Result, ensure};
 use klamm::wire::{BatchHeader, batch_headers, field};

@@ -1,4 +1,4 @@
-//! What is not one request and one answer: writes without an answer, rights that are taken away.
+//! Cases that are not one request and one answer: writes without an answer, rights that are taken away.
 
 use anyhow::{Context, Result, ensure};
 use klamm::wire::{Item, Value, field};
@@ -36,7 +36,7 @@ pub(crate) fn silent_writes(world: &mut World) -> Result<()> {
     Ok(())
 }
 
-/// What became of a connection.
+/// The end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     Open,

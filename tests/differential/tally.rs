@@ -16,7 +16,7 @@ const SHOWN_VALUES: usize = 5;
 const SHOWN_USERS: usize = 4;
 const SHOWN_CHARS: usize = 260;
 
-/// What was found so far.
+/// The differences that were found so far.
 #[derive(Debug)]
 pub(crate) struct Tally {
     kind: Kind,

@@ -37,7 +37,7 @@ pub(crate) enum Order {
 }
 
 impl Tree {
-    /// What a walk with every detail found.
+    /// The tree of a walk that finds every detail.
     pub(crate) fn of(node: Node<'_>, names: &Names, order: Order) -> Self {
         if node.is_null() {
             return Self::Null;

@@ -11,7 +11,7 @@ pub(crate) const LOGIN: (&str, &str) = ("gateway", "gateway-secret");
 
 const ANY: &str = "*";
 
-/// What the gateway needs where it shows a virtual cluster of this kind.
+/// The rights that the gateway needs where it shows a virtual cluster of this kind.
 pub(crate) fn rights(kind: Kind) -> Vec<Acl> {
     let own = kind.prefix();
     let (groups, ids) = match kind {

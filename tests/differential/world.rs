@@ -32,7 +32,7 @@ impl Kind {
         }
     }
 
-    /// What begins the names of groups on the physical cluster.
+    /// The prefix of group names on the physical cluster.
     pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::Partner => "twin:",

@@ -1,4 +1,4 @@
-//! What a virtual cluster makes of any request, and of any answer to what it sent on.
+//! A virtual cluster takes any request, and any answer to what it sent on.
 
 use bytes::Bytes;
 use klamm::vcluster::api;

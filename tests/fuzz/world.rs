@@ -29,7 +29,7 @@ const ALIASES: [(&str, &str); 3] = [
 /// Everything a broker may be asked for by name.
 pub(crate) const PHYSICAL: [&str; 3] = ["physical-orders", "physical-payments", "physical-missing"];
 
-/// What groups begin with behind the gateway.
+/// The prefix of groups behind the gateway.
 pub(crate) const NAMESPACE: &str = "tenant:";
 
 /// When the token still holds.
@@ -98,7 +98,7 @@ impl World {
         }
     }
 
-    /// The same virtual cluster with other ways to log in.
+    /// A directory of the same virtual cluster with other ways to log in.
     pub(crate) fn directory(&self, authentication: Authentication) -> Arc<Directory> {
         let (id, record) = token_record();
         let mut state = state(id, &record);

@@ -78,7 +78,7 @@ fn users(gateway: &Gateway) {
     }
 }
 
-/// What the gateway is, and what it does, is for its users.
+/// Strangers are not told what the gateway is or does: that is for its users.
 fn strangers(gateway: &Gateway) {
     for (path, without_login) in [
         ("/metrics", "401"),
@@ -119,7 +119,7 @@ fn variables(gateway: &Gateway) {
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
 }
 
-/// What a browser sends for pages of others, with the login that it keeps.
+/// Pages of others cannot use the login that a browser keeps.
 fn pages(gateway: &Gateway) {
     let open = r#"{"name":"open","destination":{"name":"main"},"authentication":[{"type":"anonymous"}]}"#;
     let post = |headers: &str| {

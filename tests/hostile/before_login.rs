@@ -3,7 +3,7 @@
 use super::client::{Client, authenticate, framed, handshake, metadata, request};
 use super::gateway::Gateway;
 
-/// What a login frame may be at most, in bytes.
+/// The largest frame before a login, in bytes.
 const CAP: u32 = 64 << 10;
 
 #[test]

@@ -7,7 +7,7 @@ use std::thread;
 
 use klamm::wire::{Item, RequestHeader, api_keys, api_versions, field};
 
-/// What a broker does with a request.
+/// The way in which a broker treats a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manners {
     Honest,

@@ -120,7 +120,7 @@ pub(crate) fn http(port: u16, path: &str) -> String {
     exchange(port, format!("GET {path} HTTP/1.1\r\n{head}").as_bytes())
 }
 
-/// What a server says to these bytes until it closes or is silent.
+/// The answer of a server to these bytes, until it closes or is silent.
 pub(crate) fn exchange(port: u16, bytes: &[u8]) -> String {
     let mut client = Client::connect(port);
     client.send(bytes);

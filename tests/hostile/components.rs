@@ -49,7 +49,7 @@ struct Stand {
     _ports: PortBlock,
 }
 
-/// What panics with a component when the test says so.
+/// A companion that panics with a component when the test says so.
 fn companion(faults: &watch::Sender<Faults>) -> Companion {
     let faults = faults.clone();
     Arc::new(move |component: &Component| {
@@ -164,7 +164,7 @@ impl Stand {
         self.faults.send_modify(|faults| faults.always = kind);
     }
 
-    /// What a metric says of a kind of component.
+    /// The value of a metric for a kind of component.
     fn metric(&self, name: &str, kind: &str) -> u64 {
         let line = format!("{name}{{component=\"{kind}\"}} ");
         let metrics = self.get("/metrics");
@@ -205,7 +205,7 @@ impl Stand {
         });
     }
 
-    /// What is made now is seen by clients, which takes most of what a node consists of.
+    /// A change that is made now is seen by clients, which takes most of what a node consists of.
     fn takes_changes(&self, name: &str) {
         let (bootstrap, token) = open_vcluster(&self.admin(), name);
         self.eventually(name, |stand| stand.serves(port_of(&bootstrap), ("admin", &token)));

@@ -12,7 +12,7 @@ use klamm::quickstart::ports::PortBlock;
 use super::broker::FakeBroker;
 use super::client::{Client, http};
 
-/// What the whole process may take of memory, in KiB. A debug build at rest takes about 60 MiB.
+/// The most memory that the whole process may take, in KiB. A debug build at rest takes about 60 MiB.
 const MOST_RESIDENT_KIB: u64 = 200 << 10;
 
 /// Threads that carry connections.
@@ -222,14 +222,14 @@ impl Gateway {
         self.metric(&format!("klamm_connections_closed_total{{reason=\"{reason}\"}}"))
     }
 
-    /// What a counter with these labels says.
+    /// The value of a counter with these labels.
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let metrics = http(self.http, "/metrics");
         let found = metrics.lines().find_map(|text| text.strip_prefix(name));
         found.map_or(0, |count| count.trim().parse().unwrap())
     }
 
-    /// What the command says, whether it succeeds or not.
+    /// The output of the command, whether it succeeds or not.
     pub(crate) fn command(&self, words: &[&str]) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_klamm"))
             .args(words)

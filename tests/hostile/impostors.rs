@@ -143,7 +143,7 @@ impl Group {
     }
 }
 
-/// What `klamm cluster secret` prints.
+/// A secret as `klamm cluster secret` prints it.
 fn new_secret() -> String {
     let mut command: Command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
     let printed = command.args(["cluster", "secret"]).output().unwrap();

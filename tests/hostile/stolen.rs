@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::broker::FakeBroker;
 
-/// What signs tokens.
+/// The key that signs tokens.
 const SIGNING_KEY: [u8; 32] = *b"the key that signs all tokens...";
 
 /// The account that has a SCRAM credential and a token.

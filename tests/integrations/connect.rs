@@ -23,7 +23,7 @@ const TOPICS: [(&str, &[&str]); 4] = [
     ("lines", &[]),
 ];
 
-/// What a principal needs that runs a worker with a source and a sink.
+/// The rights of a principal that runs a worker with a source and a sink.
 const RIGHTS: [&[&str]; 3] = [
     &[
         "--operation",

@@ -16,7 +16,7 @@ use crate::scene::Scene;
 /// How something is tried.
 type Try = fn(&mut Scene) -> Result<()>;
 
-/// What is tried, by name.
+/// The cases to try, by name.
 const CASES: [(&str, Try); 5] = [
     ("connect-partner", |scene| {
         connect::moves_lines(scene, Place::Partner)
@@ -31,7 +31,7 @@ const CASES: [(&str, Try); 5] = [
     }),
 ];
 
-/// What `make test` runs.
+/// The case that `make test` runs.
 const QUICK: &str = "connect-partner";
 
 #[test]

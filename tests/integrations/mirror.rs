@@ -16,7 +16,7 @@ const COMPACT: &[&str] = &["--config", "cleanup.policy=compact"];
 /// Records before the gateway is killed, and afterwards.
 const PORTIONS: [usize; 2] = [200, 100];
 
-/// What both ways have in common. Workers are small, look often, and make topics that a single broker can hold.
+/// Properties of both ways. Workers are small, look often, and make topics that a single broker can hold.
 const COMMON: &str = "\
 replication.factor=1
 offset-syncs.topic.replication.factor=1

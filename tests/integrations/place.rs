@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::scene::{CLUSTER, Login, Scene};
 
-/// What physical names begin with.
+/// The prefix of physical names.
 const PREFIX: &str = "integrated-";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Place {
         Ok(())
     }
 
-    /// What a topic is called on the physical cluster.
+    /// The name of a topic on the physical cluster.
     pub(super) fn physical(self, name: &str, topic: &str) -> String {
         format!("{}{topic}", prefix(name))
     }

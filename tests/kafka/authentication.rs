@@ -18,7 +18,7 @@ use crate::wire::{Wire, plain};
 /// How long a login lasts in this scene, in milliseconds.
 const LIFETIME_MS: i64 = 4_000;
 
-/// What clients read who are refused.
+/// The error code for clients that are refused.
 const AUTHENTICATION_FAILED: i16 = 58;
 
 /// Where a password of a list is, in the environment of the node.

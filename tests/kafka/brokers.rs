@@ -17,7 +17,7 @@ use crate::wire::{Wire, plain};
 /// The last release before 4.0.
 const RELEASE: &str = "3.9.1";
 
-/// What the copier copies.
+/// The number of records that the copier copies.
 const COPIED: usize = 500;
 
 /// Where a broker is not the leader of a partition.

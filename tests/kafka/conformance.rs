@@ -71,7 +71,7 @@ impl<'a> Foreign<'a> {
         Ok(output)
     }
 
-    /// What it prints; it must succeed.
+    /// The output of the program, which must succeed.
     fn says(&self, arguments: &[&str]) -> Result<String> {
         let output = self.run(arguments)?;
         ensure!(output.status.success(), "{arguments:?}:\n{}", output.all());

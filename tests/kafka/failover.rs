@@ -26,13 +26,13 @@ use crate::wire::{Wire, plain};
 pub(crate) const RECORDS: usize = 4_000;
 const RATE: &str = "500";
 
-/// What a broker says when it could not find out in time.
+/// The error of a broker that could not find out in time.
 const REQUEST_TIMED_OUT: i16 = 7;
 
-/// What a broker says of a partition that another one leads now.
+/// The error of a broker for a partition that another one leads now.
 const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 
-/// What the producer prints for each record that was acknowledged.
+/// The name of the event that the producer prints for each record that was acknowledged.
 const ACKNOWLEDGED: &str = "producer_send_success";
 
 /// A started tool whose output goes to a file.
@@ -97,7 +97,7 @@ enum Victim {
     Leader,
     /// The one that the clients of the partner are sent to is killed.
     Serving,
-    /// The same is asked to stop.
+    /// The node is asked to stop.
     Asked,
 }
 
@@ -207,7 +207,7 @@ fn check(mut scene: Scene, victim: Victim) -> Result<()> {
     }
 }
 
-/// What one node cannot open, the others are told for, and it again once it is open.
+/// Clients are sent to other nodes instead of a port that one cannot open, and to that one again once the port is open.
 fn no_client_is_sent_to_a_port_that_is_taken(scene: &Scene) -> Result<()> {
     const NODE: usize = 1;
     let ports = {

@@ -15,7 +15,7 @@ use crate::scene::{IDLE_MS, eventually, lines};
 use crate::wire::{Wire, bearer, plain};
 use scene::{Client, Federation, OWNED, SESSION_MS};
 
-/// What a client is told of a token that is not good (RFC 7628 §3.2.2), whatever is wrong.
+/// The answer to a client whose token is not good (RFC 7628 §3.2.2), whatever is wrong.
 const INVALID_TOKEN: &str = "{\"status\":\"invalid_token\"}";
 const AUTHENTICATION_FAILED: i16 = 58;
 

@@ -66,7 +66,7 @@ fn work(scene: &Scene, tenants: &[Tenant]) -> Result<Vec<Vec<String>>> {
     Ok(tenants.iter().map(of).collect())
 }
 
-/// The same work on a Kafka cluster that nobody else uses, without a gateway.
+/// The work of one tenant on a Kafka cluster that nobody else uses, without a gateway.
 fn alone() -> Result<Vec<String>> {
     let scene = Scene::start(1, "127.0.0.1")?;
     let file = scene.stage.directory().join("direct.properties");

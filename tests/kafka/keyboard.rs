@@ -1,4 +1,4 @@
-//! What people type: files that go in as they came out, dry runs, names as Kafka takes them.
+//! Files and names that people type: files that go in as they came out, dry runs, names as Kafka takes them.
 
 use anyhow::{Result, ensure};
 use klamm::quickstart::admin;

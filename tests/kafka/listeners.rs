@@ -209,7 +209,7 @@ fn configuration(stage: &Stage, servers: &Authority, clients: &Authority) -> Res
     Ok(Value::Array(list))
 }
 
-/// What a Java client is told to trust only this authority.
+/// The setting that makes a Java client trust only this authority.
 fn trusted(authority: &Authority) -> String {
     format!(
         "ssl.truststore.type=PEM\nssl.truststore.location={}\n",
@@ -217,7 +217,7 @@ fn trusted(authority: &Authority) -> String {
     )
 }
 
-/// What a Java client is told to show this certificate: one file with the key and the chain.
+/// The setting that makes a Java client show this certificate: one file with the key and the chain.
 fn shown(identity: &Identity) -> Result<String> {
     let store = identity.chain.with_extension("store");
     fs::write(

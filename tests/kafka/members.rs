@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::scene::{CLUSTER, Login, Scene, eventually, json as parsed};
 use crate::wire::{Wire, plain};
 
-/// What a coordinator says while it is not ready: it is loading, there is none yet, it is another.
+/// Errors of a coordinator that is not ready: it is loading, there is none yet, it is another.
 const NOT_READY: [i16; 3] = [14, 15, 16];
 
 fn text(text: &str) -> StrBytes {
@@ -160,7 +160,7 @@ fn joins(topic: &str) -> ConsumerGroupHeartbeatRequest {
         .with_topic_partitions(Some(Vec::new()))
 }
 
-/// What a member is assigned, after so many heartbeats; none of them may fail once the coordinator is ready.
+/// The assignment of a member after so many heartbeats; none of them may fail once the coordinator is ready.
 fn assigned(wire: &mut Wire, mut beat: ConsumerGroupHeartbeatRequest) -> Result<Vec<TopicPartitions>> {
     let mut answer = ConsumerGroupHeartbeatResponse::default();
     eventually("something is assigned", || {

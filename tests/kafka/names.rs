@@ -17,7 +17,8 @@ fn hiding(name: &str, additional: &[&str]) -> Value {
     })
 }
 
-/// What a node says of the topics of a virtual cluster: name, physical name, and who has the name of one that is hidden.
+/// The topics of a virtual cluster as a node tells them: name, physical name, and who has the name of one that is
+/// hidden.
 fn mapped(scene: &Scene, node: usize, vcluster: &str) -> Result<Vec<(String, String, String)>> {
     let path = format!("virtual-cluster/{vcluster}/topics");
     let topics = parsed(&scene.stage.admin(node).call("GET", &path, None)?.ok()?.body)?;

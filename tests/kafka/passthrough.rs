@@ -90,7 +90,8 @@ fn configurations_of_topics_and_groups_are_changed() -> Result<()> {
     Ok(())
 }
 
-/// What `kafka-reassign-partitions` throttles, the broker and the topic show, until it is verified that all is done.
+/// The throttles that `kafka-reassign-partitions` sets are shown by the broker and the topic until it is verified that
+/// all is done.
 #[test]
 fn a_reassignment_is_throttled_and_the_throttle_is_shown_and_removed() -> Result<()> {
     let scene = Scene::shared()?;

@@ -29,7 +29,7 @@ const TRANSACTION: i8 = 1;
 
 const PHYSICAL: &str = "fenced-physical";
 
-/// What each of the two calls the physical topic.
+/// The name by which both virtual clusters call the physical topic.
 const TOPIC: &str = "shared";
 
 /// A producer as a client knows it, with the number of its next record.
@@ -75,7 +75,7 @@ impl Producer {
         first.bumped(wire)
     }
 
-    /// The same with the next epoch (KIP-360).
+    /// This producer with the next epoch (KIP-360).
     fn bumped(self, wire: &mut Wire) -> Result<Self> {
         let request = InitProducerIdRequest::default()
             .with_transactional_id(self.transactional.map(transactional_id))
@@ -176,7 +176,7 @@ fn described(wire: &mut Wire, topic: &str, partition: i32) -> Result<Vec<i64>> {
     Ok(producers.map(|producer| producer.producer_id.0).collect())
 }
 
-/// What a consumer of committed records is given of a partition.
+/// The records of a partition that a consumer of committed records is given.
 fn committed(scene: &Scene, user: &Login, partition: &str) -> Result<Vec<String>> {
     let words = "-C -e -q -o beginning -X isolation.level=read_committed -t";
     let words: Vec<&str> = words.split(' ').chain([TOPIC, "-p", partition]).collect();

@@ -39,7 +39,7 @@ impl Program {
         })
     }
 
-    /// What it has printed.
+    /// The output of the program so far.
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }

@@ -12,7 +12,7 @@ use anyhow::Result;
 /// The address of the relay; the gateway advertises it and itself listens on 127.0.0.1 with the same ports.
 pub(crate) const RELAY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
-/// What one connection's client received.
+/// The bytes that the client of one connection received.
 type Stream = Arc<Mutex<Vec<u8>>>;
 
 /// A running relay and what clients received through it, one entry per connection. It ends with the value.
@@ -30,7 +30,7 @@ impl Relay {
         Self::greeting(ports, b"")
     }
 
-    /// The same; each connection to the gateway begins with these bytes.
+    /// A relay each of whose connections to the gateway begins with these bytes.
     pub(crate) fn greeting(ports: Range<u16>, greeting: &'static [u8]) -> Result<Self> {
         let mut relay = Self {
             ports: ports.clone(),

@@ -27,7 +27,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 /// How long a consumer of a test waits for a further record.
 pub(crate) const IDLE_MS: &str = "10000";
 
-/// What a test needs to run; shows the nodes' logs when the test fails.
+/// Kafka, the nodes and a virtual cluster, as a test needs them; shows the nodes' logs when the test fails.
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) stage: Stage,
@@ -49,7 +49,7 @@ impl Scene {
         Self::start_with(nodes, host, |_| Ok(Vec::new()))
     }
 
-    /// The same with further environment variables for the nodes, once it is clear where things are.
+    /// A scene with further environment variables for the nodes, once it is clear where things are.
     pub(crate) fn start_with(
         nodes: u16,
         host: &str,
@@ -157,7 +157,7 @@ impl Scene {
         self.tool(&[&words, arguments].concat(), input)
     }
 
-    /// The same; it must succeed.
+    /// The output of a tool that must succeed.
     pub(crate) fn client_ok(&self, login: &Login, tool: &str, arguments: &[&str]) -> Result<String> {
         let output = self.client(login, tool, arguments, "")?;
         ensure!(output.status.success(), "{tool} {arguments:?}:\n{}", output.all());
@@ -253,7 +253,7 @@ impl Scene {
         self.login_with(admin.bootstrap(vcluster)?, username, token)
     }
 
-    /// What a node (counted from 1) tells Prometheus.
+    /// The metrics of a node (counted from 1), as Prometheus reads them.
     pub(crate) fn metrics(&self, node: usize) -> Result<String> {
         let url = format!("{}/metrics", self.stage.nodes()[node - 1].admin_url());
         Ok(ureq::get(url).call()?.body_mut().read_to_string()?)

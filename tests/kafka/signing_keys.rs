@@ -12,7 +12,7 @@ use crate::wire::{Wire, plain};
 const VCLUSTER: &str = "mypartner";
 const USER: &str = "partner-user";
 
-/// What a node prints that was asked to do something.
+/// The output of a node that was asked to do something.
 fn says(scene: &Scene, node: usize, arguments: &[&str]) -> Result<String> {
     let output = klamm(scene, node, None, arguments)?;
     ensure!(output.status.success(), "klamm {arguments:?}: {}", output.all());

@@ -77,7 +77,7 @@ const PARTNER_USER: &str = r#"{
     }
   }"#;
 
-/// The same resources as the files of the document's CLI tab.
+/// The resources of the walkthrough, as the files of the document's CLI tab.
 const FILES: [&str; 3] = [
     "---
 kind: VirtualCluster
@@ -128,7 +128,7 @@ spec:
 ",
 ];
 
-/// What topic2 holds before the partner comes.
+/// The records of topic2 before the partner comes.
 const RECORDS: [&str; 3] = ["second 1", "second 2", "second 3"];
 
 /// A scene with the physical topics on `clusterA`, and the relay that hears what clients hear.
@@ -314,7 +314,7 @@ impl Walk {
         self.scene.tool(&[&words[..], &more, &end].concat(), "")
     }
 
-    /// What the partner can do after the walkthrough, starting at any node.
+    /// The partner can do all this after the walkthrough, starting at any node.
     fn check_access(&self, partner: &Login) -> Result<()> {
         let before = self.scene.stored("internal-topic-name1")?.len();
         let produced = self.produce(partner, "topic1", "hello\nworld\n")?;
@@ -339,7 +339,7 @@ impl Walk {
         Ok(())
     }
 
-    /// What the partner cannot do.
+    /// The partner can do none of this.
     fn check_denials(&self, partner: &Login) -> Result<()> {
         let written = self.produce(partner, "topic2", "no\n")?;
         denied(&written, "TopicAuthorizationException")?;
@@ -508,7 +508,7 @@ impl Walk {
     }
 }
 
-/// What a console consumer got. It also says there that the document's `--consumer.config` has a new name.
+/// The records that a console consumer got. It also says there that the document's `--consumer.config` has a new name.
 fn records(output: &Output) -> Vec<String> {
     lines(&output.stdout)
         .into_iter()

@@ -116,7 +116,7 @@ impl Dice {
     }
 }
 
-/// What an authorizer is set up with.
+/// The setup of an authorizer.
 #[derive(Debug)]
 pub(crate) struct World {
     acls: BTreeSet<AclBinding>,

@@ -5,10 +5,10 @@ use super::{Source, check, rust_files, words};
 /// Where Kafka's APIs are described, each in a file; beside them is what they share.
 const APIS: &str = "src/vcluster/api";
 
-/// What begins the description of an API.
+/// The text that begins the description of an API.
 const DESCRIPTION: &str = ": Api = Api {";
 
-/// What is above the descriptions, and may know them.
+/// The modules above the descriptions, which may know them.
 const ABOVE_THE_APIS: [&str; 4] = [
     "src/vcluster/api.rs",
     "src/vcluster/api/table.rs",

@@ -209,7 +209,7 @@ impl World {
             .collect()
     }
 
-    /// The same until the error is none that goes away.
+    /// Asks again until the error is none that goes away.
     pub(crate) fn ask_until<Q: Request>(
         &self,
         version: i16,
@@ -263,7 +263,7 @@ pub(crate) fn decode<Q: Request>(version: i16, mut frame: Bytes) -> Q::Response 
     response
 }
 
-/// What the broker says of itself.
+/// The topology of the broker, as it tells it itself.
 pub(crate) fn topology(connection: &mut TcpStream) -> Topology {
     let versions = exchange(connection, &encode(0, &ApiVersionsRequest::default()));
     let apis = decode::<ApiVersionsRequest>(0, versions).api_keys;

@@ -125,7 +125,7 @@ async fn a_flood_of_strangers_does_not_keep_peers_out() {
     assert_eq!(cluster.agreed().await.vclusters.len(), 4);
 }
 
-/// The same ids and the same secret, but another founding.
+/// A node with the same ids and the same secret, but of another founding, stays outside.
 #[tokio::test]
 async fn a_node_of_another_cluster_stays_outside() {
     let (mut cluster, mut other) = (Cluster::started().await, Cluster::configured());

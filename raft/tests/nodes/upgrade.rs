@@ -22,7 +22,7 @@ use crate::support::{Cluster, LIMIT, config_of, put, put_policy};
 const SOON: Duration = Duration::from_secs(3);
 /// How often each process makes a change of its own accord.
 const LOAD_EVERY: Duration = Duration::from_millis(100);
-/// What a child is: its number and the highest level that it knows.
+/// The variable that says what a child is: its number and the highest level that it knows.
 const CHILD: &str = "KLAMM_TEST_UPGRADE";
 /// Where it finds what the cluster is.
 const SECRET: &str = "KLAMM_TEST_UPGRADE_SECRET";

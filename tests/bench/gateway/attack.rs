@@ -44,14 +44,14 @@ const ALL_THERE: Duration = Duration::from_secs(60);
 /// An expression that would be large once it is compiled, and one that is as large as may be.
 const PATTERNS: [&str; 2] = [r"(\pL{30}){30}", r"[a-z]{400}"];
 
-/// What a large request says its length is, in bytes.
+/// The length that a large request says it has, in bytes.
 const LARGE: u32 = 90 << 20;
 const CREATE_ACLS: [u8; 4] = [0, 30, 0, 3];
 
 /// Topics that are asked for at once.
 const TOPICS: usize = 300;
 
-/// What good clients are watched under.
+/// The attacks under which good clients are watched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attack {
     Silent,
@@ -63,7 +63,7 @@ pub(crate) enum Attack {
     Handshakes,
 }
 
-/// What attackers know of one gateway, and good newcomers beside them.
+/// The addresses and credentials of one gateway that attackers know, and good newcomers beside them.
 #[derive(Debug)]
 pub(crate) struct Ground {
     origin: Origin,

@@ -26,7 +26,7 @@ use crate::batch::Batch;
 
 const BROKER_ID: i32 = 1;
 
-/// What it offers: key, lowest and highest version.
+/// The APIs that the broker offers: key, lowest and highest version.
 const APIS: [(i16, i16, i16); 7] = [
     (0, 3, 13),
     (1, 4, 17),
@@ -37,7 +37,7 @@ const APIS: [(i16, i16, i16); 7] = [
     (66, 0, 2),
 ];
 
-/// What is read of a request at once.
+/// The most bytes of a request that are read at once.
 const READ_BYTES: usize = 256 * 1024;
 
 /// Where the correlation id is in an answer with its length.

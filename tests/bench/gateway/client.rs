@@ -55,11 +55,11 @@ pub(crate) struct Prepared(BytesMut);
 pub(crate) struct Client {
     stream: BufReader<Stream>,
     correlation: i32,
-    /// What the last answer was read into.
+    /// The space into which the last answer was read.
     space: Bytes,
 }
 
-/// What came of a login.
+/// The result of a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Welcome,

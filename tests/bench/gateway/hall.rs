@@ -161,7 +161,7 @@ impl Hall {
         found.context("a way of these")
     }
 
-    /// What a client of the listener with TLS trusts.
+    /// The certificates that a client of the listener with TLS trusts.
     pub(crate) fn trust(&self) -> Result<&Trust> {
         self.door(Way::TokenOverTls)?.trust.as_ref().context("TLS")
     }
@@ -174,7 +174,7 @@ impl Hall {
         Usage::of(self.stage.nodes()[0].pid())
     }
 
-    /// The same node with the memory of a new process.
+    /// Starts the node again, with the memory of a new process.
     pub(crate) fn start_again(&mut self) -> Result<()> {
         self.stage.node_mut(1).restart()?;
         self.stage.node_mut(1).await_ready()?;
@@ -194,7 +194,7 @@ impl Way {
     }
 }
 
-/// The same virtual broker on the listener with TLS.
+/// The address of the same virtual broker on the listener with TLS.
 pub(crate) fn shifted(address: &str) -> Result<String> {
     let (host, port) = address.rsplit_once(':').context("host and port")?;
     Ok(format!("{host}:{}", port.parse::<u16>()? + PORTS))

@@ -1,5 +1,5 @@
-//! What a good client of one virtual cluster notices while somebody attacks the gateway, from another one or without any
-//! credential. Beside it the same attack on another gateway of this machine: that is what the machine makes of it.
+//! Attacks as a good client of one virtual cluster notices them: from another virtual cluster, or without any
+//! credential. Beside each the same attack on another gateway of this machine: that is what the machine makes of it.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -29,15 +29,15 @@ const LOGIN_PAUSE: Duration = Duration::from_millis(20);
 const RISING: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(50);
 
-/// What is wanted of p99: so many times that without an attack, and so much more.
+/// The limit of p99: so many times that without an attack, and so much more.
 const MOST_TIMES: f64 = 1.2;
 const MOST_MORE_US: f64 = 5_000.0;
 
-/// What is wanted of logins, in per cent, and of memory: the default budget of requests, and a tenth more.
+/// The limits of logins, in per cent, and of memory: the default budget of requests, and a tenth more.
 const FEWEST_LOGINS: f64 = 99.0;
 const MOST_MIB: f64 = 512.0 * 1.1;
 
-/// What was seen of good clients.
+/// The measurements of good clients.
 struct Seen {
     /// Times of requests, p50 and p99, in microseconds.
     requests: [f64; 2],

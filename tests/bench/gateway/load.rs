@@ -98,8 +98,8 @@ pub(crate) struct Entrance {
     pub(crate) filled: String,
 }
 
-/// What a load moved; its connections are open as long as this value lives, because a thread that ends takes its
-/// processor time with it.
+/// The bytes that a load moved; its connections are open as long as this value lives, because a thread that ends takes
+/// its processor time with it.
 #[derive(Debug)]
 pub(crate) struct Moved {
     pub(crate) bytes: usize,

@@ -1,4 +1,4 @@
-//! What logins cost, and what an idle session holds.
+//! The cost of logins, and the memory of an idle session.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ const TIDY: Duration = Duration::from_secs(20);
 /// Those who come before memory is first looked at, so that what a node holds once does not count.
 const FIRST_SESSIONS: usize = 100;
 
-/// What there is to measure.
+/// The parts of the measurement.
 const PARTS: [&str; 3] = ["cost", "storm", "idle"];
 
 /// Measures the parts whose names begin so: so many rounds, and so many sessions that do nothing.

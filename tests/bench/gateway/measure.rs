@@ -1,10 +1,10 @@
-//! What a process has used, from `/proc`, and the statistics of a noisy machine.
+//! The use that a process has made of the machine, from `/proc`, and the statistics of a noisy machine.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 
-/// What a process has used so far.
+/// The processor time and memory that a process has used so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Usage {
     pub(crate) cpu_seconds: f64,

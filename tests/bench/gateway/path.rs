@@ -14,7 +14,7 @@ use crate::load::{CONNECTIONS, Entrance, Target};
 use crate::measure::Usage;
 use crate::{Plan, broker, node, relay};
 
-/// What every other way is compared with.
+/// The path that every other one is compared with.
 pub(crate) const RELAY: &str = "bare relay";
 
 const CLUSTER: &str = "clusterA";
@@ -25,7 +25,7 @@ const PREFIX: &str = "bench-";
 const SCRATCH: (&str, &str) = ("scratch", "bench-scratch");
 const FILLED: (&str, &str) = ("filled", "bench-filled");
 
-/// What those of the other physical cluster are called beside them.
+/// The names of the other physical cluster's topics, which stand beside these.
 const OTHER: (&str, &str) = ("other-scratch", "other-filled");
 
 /// The broker of a benchmark may use what it needs, and deletes old segments soon.
@@ -45,7 +45,7 @@ const BOOTSTRAP: &str = "bootstrap.servers";
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// What answers in the end.
+/// The broker that answers in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Backend {
     /// Answers at once and keeps nothing: shows what is in front of it.
@@ -59,7 +59,7 @@ pub(crate) enum Backend {
 pub(crate) struct Path {
     pub(crate) name: &'static str,
     pub(crate) target: Target,
-    /// What stands in between; empty for the broker alone.
+    /// The processes that stand in between; none for the broker alone.
     pub(crate) pids: Vec<u32>,
 }
 
@@ -69,7 +69,7 @@ impl Path {
         !self.pids.is_empty()
     }
 
-    /// What stands in between has used so far.
+    /// The processor time and memory that the processes in between have used so far.
     pub(crate) fn usage(&self) -> Result<Usage> {
         self.pids
             .iter()

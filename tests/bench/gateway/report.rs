@@ -1,4 +1,4 @@
-//! What was measured, and the tables that show it.
+//! The measurements, and the tables that show them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use crate::path::{Path, RELAY};
 pub(crate) const MIB: f64 = 1024.0 * 1024.0;
 pub(crate) const GIB: f64 = 1024.0 * MIB;
 
-/// What one path did under one load, one value per round.
+/// The measurements of one path under one load, one value per round.
 #[derive(Debug, Default)]
 pub(crate) struct Series {
     pub(crate) mib_per_second: Vec<f64>,

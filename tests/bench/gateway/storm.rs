@@ -1,4 +1,4 @@
-//! What good clients notice while others fail to log in.
+//! Storms of failing logins as good clients notice them.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -16,8 +16,8 @@ use crate::report::say;
 /// Connections that fail to log in at once, each again and again.
 const INTRUDERS: u32 = 200;
 
-/// What the gateway waits before it answers a bad login; intruders begin at different times within it, or they would all
-/// come at once, again and again.
+/// The time that the gateway waits before it answers a bad login; intruders begin at different times within it, or they
+/// would all come at once, again and again.
 const REFUSED_AFTER: Duration = Duration::from_millis(100);
 
 /// How long good clients are watched, how often they send, and how often another one logs in.
@@ -28,16 +28,16 @@ const LOGIN_PAUSE: Duration = Duration::from_millis(20);
 /// How long a storm blows before good clients are watched.
 const RISING: Duration = Duration::from_secs(1);
 
-/// What happens beside good clients.
+/// The logins that fail beside good clients.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Storm {
     Nothing,
-    /// The same against another gateway on this machine: what the clients and the machine make of it.
+    /// The storm against another gateway on this machine: it shows what the clients and the machine make of it.
     Elsewhere(Way),
     Here(Way),
 }
 
-/// What good clients notice of others who fail to log in.
+/// Measures what good clients notice of others who fail to log in.
 pub(crate) fn run(hall: &Hall, rounds: usize) -> Result<()> {
     let other = Hall::with(CONNECTIONS)?;
     let mut plan = vec![Storm::Nothing];
@@ -75,8 +75,8 @@ pub(crate) fn run(hall: &Hall, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// What was seen in one round: bad logins per second; then, in microseconds, how long requests of good clients took, p50
-/// and p99, and their logins.
+/// The measurements of one round: bad logins per second; then, in microseconds, how long requests of good clients took,
+/// p50 and p99, and their logins.
 type Seen = [f64; 5];
 
 /// Watches good clients of `hall` while others storm a gateway.

@@ -13,8 +13,8 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What a client with TLS trusts. It shakes hands anew each time: what would be remembered of an earlier connection
-/// would make the next one cheaper.
+/// The authority that a client with TLS trusts. It shakes hands anew each time: what would be remembered of an earlier
+/// connection would make the next one cheaper.
 #[derive(Debug, Clone)]
 pub(crate) struct Trust(Arc<ClientConfig>);
 

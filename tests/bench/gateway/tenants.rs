@@ -42,7 +42,8 @@ const LOAD_BYTES: usize = 512 << 20;
 /// How long a process is watched while nobody asks anything: two looks at the physical cluster.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// What follows an answer of the admin API, such as a new picture of the cluster, has happened by then.
+/// The time after which all that follows an answer of the admin API, such as a new picture of the cluster, has
+/// happened.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// One gateway.
@@ -53,7 +54,7 @@ struct Site {
     target: Target,
 }
 
-/// What is measured, a value per round, for both sites.
+/// The measurements, a value per round, for both sites.
 #[derive(Default)]
 struct Table(Vec<(&'static str, [Vec<f64>; 2])>);
 

@@ -23,7 +23,7 @@ use crate::world::{BROKER, CLUSTER, Exchange, answer_frame, request_frame, topic
 
 const TOPICS: u128 = 10_000;
 const MEMBERS: usize = 100;
-/// What each member reads.
+/// The number of topics that each member reads.
 const SUBSCRIBED: u128 = 10;
 
 /// A state with many aliases, and what its physical cluster has.
@@ -53,7 +53,7 @@ pub(crate) fn with_many(mut state: State, mut topology: Topology) -> (State, Top
     (state, topology)
 }
 
-/// What is asked of such a virtual cluster.
+/// The requests that such a virtual cluster is asked.
 pub(crate) fn exchanges() -> Vec<Exchange> {
     vec![metadata(), join(), sync()]
 }

@@ -180,7 +180,8 @@ impl World {
         }
     }
 
-    /// What current clients send, with topics by id, and what older ones send, by name: one small record each.
+    /// The requests that current clients send, with topics by id, and those of older ones, by name: one small record
+    /// each.
     pub(crate) fn exchanges(&self) -> Vec<Exchange> {
         let alias = self
             .view

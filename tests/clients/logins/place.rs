@@ -28,7 +28,7 @@ const BY_PORT: [(&str, &str); 5] = [
 ];
 const PORTS: u16 = 40;
 
-/// What runs.
+/// The cluster and the gateways that clients log in to.
 #[derive(Debug)]
 pub(crate) struct Place {
     pub(crate) federation: Federation,

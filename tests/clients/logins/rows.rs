@@ -15,7 +15,7 @@ use crate::pki::Identity;
 /// For how long a client goes on that must log in again meanwhile: longer than two logins last.
 const LONGER_SECONDS: f64 = 13.0;
 
-/// What becomes of a login.
+/// The result that a login must have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
     In,
@@ -23,7 +23,7 @@ pub(crate) enum Expected {
     Again,
     /// The client's own error of authentication; the audit log says this kind.
     Refused(&'static str),
-    /// The same, in these words of the broker.
+    /// A refusal in these words of the broker.
     RefusedByBroker(&'static str),
     /// The client's own error of authentication, where SASL is not spoken.
     NoSasl,
@@ -35,7 +35,7 @@ pub(crate) enum Expected {
     Closed,
 }
 
-/// What a client is given: fields of a login.
+/// A function that makes the fields of a login, which a client is given.
 type MakeLogin<'a> = Box<dyn Fn(&str) -> Result<Value> + 'a>;
 
 /// One login.
@@ -164,7 +164,7 @@ fn bearer(token: &str) -> Value {
     json!({"mechanism": "OAUTHBEARER", "token": token})
 }
 
-/// The same with further fields.
+/// This login with further fields.
 fn and(mut login: Value, more: &Value) -> Value {
     for (name, value) in more.as_object().into_iter().flatten() {
         login[name] = value.clone();
@@ -443,7 +443,7 @@ fn client_credentials(place: &Place) -> Result<Row<'_>> {
     Ok(row.at_gateway(place)?.with("secret", Expected::Again, login))
 }
 
-/// What a client shows who has a certificate.
+/// The login of a client that has a certificate.
 fn showing(place: &Place, identity: &Identity) -> Value {
     json!({"ca": place.servers.file, "certificate": identity.chain, "key": identity.key})
 }

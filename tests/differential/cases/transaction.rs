@@ -13,7 +13,7 @@ pub(super) fn flows() -> Vec<Flow> {
     flows
 }
 
-/// What begins or goes on, of a producer that there is not.
+/// Requests that begin a transaction, or go on with one, of a producer that does not exist.
 fn begun() -> Vec<Case> {
     vec![
         Case::new(22, "no transaction", |_| {

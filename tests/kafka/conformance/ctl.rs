@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{Foreign, given};
 use crate::scene::{Scene, json, lines};
 
-/// What is put one after the other, and what is printed for each.
+/// The kinds in the order in which they are put, and the words that are printed for each.
 const KINDS: [(&str, &str); 3] = [
     ("VirtualCluster", "mypartner"),
     ("AliasTopic", "topic1"),
@@ -84,7 +84,7 @@ fn templates(ctl: &Foreign<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What it gets can be applied again.
+/// Resources that the command line gets can be applied again.
 fn got(ctl: &Foreign<'_>) -> Result<()> {
     let one = json(&ctl.says(&["get", "VirtualCluster", "mypartner", "-o", "json"])?)?;
     let one = if one.is_array() { one[0].clone() } else { one };
@@ -212,7 +212,7 @@ fn declared(scene: &Scene, ctl: &Foreign<'_>) -> Result<()> {
     Ok(())
 }
 
-/// What it applied, it deletes.
+/// Resources that the command line applied are deleted by it.
 fn deletions(ctl: &Foreign<'_>) -> Result<()> {
     ctl.says(&["delete", "AliasTopic", "topic1", "--vcluster", "mypartner"])?;
     ctl.refuses(

@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use klamm::quickstart::signer::{Signer, now_s};
 use serde_json::{Value, json};
 
-/// What a client shows for a token.
+/// The secret with which a client asks for a token.
 pub(crate) const CLIENT_SECRET: &str = "client-secret";
 
 /// How long it waits for somebody who says nothing.

@@ -27,7 +27,7 @@ const SCRAM_USERS: [(&str, &str); 4] = [
     ("carol", "SCRAM-SHA-512"),
 ];
 
-/// What a Java client is started with.
+/// The properties of a Java client.
 #[derive(Debug)]
 pub(crate) struct Client {
     /// The file of its properties.
@@ -36,7 +36,7 @@ pub(crate) struct Client {
     jvm: Option<String>,
 }
 
-/// What runs.
+/// The provider, Kafka and the gateway, all of them running.
 #[derive(Debug)]
 pub(crate) struct Federation {
     pub(crate) stage: Stage,
@@ -110,7 +110,7 @@ impl Federation {
         self.vcluster_of(OWNED, name, super_users, methods)
     }
 
-    /// The same with another physical topic.
+    /// Creates a virtual cluster that shows another physical topic.
     pub(crate) fn vcluster_of(
         &self,
         topic: &str,
@@ -132,7 +132,7 @@ impl Federation {
         self.stored_in(OWNED)
     }
 
-    /// The same of any topic.
+    /// The records that the broker has of any topic.
     pub(crate) fn stored_in(&self, topic: &str) -> Result<Vec<String>> {
         let bootstrap = self.stage.bootstrap("main").context("main was started")?;
         let connection = ["--bootstrap-server", bootstrap];
