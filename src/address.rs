@@ -12,7 +12,7 @@ pub struct HostPort {
 
 /// Why a text is not `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not host:port: {why}")]
+#[error("{text:?} is not of the form host:port: {why}")]
 pub struct InvalidAddress {
     text: String,
     why: &'static str,
@@ -32,7 +32,7 @@ impl FromStr for HostPort {
         let host = match host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
             Some(inner) => inner,
             None if host.contains(':') => {
-                return Err(refuse("an IPv6 address stands in brackets, as in [::1]:9092"));
+                return Err(refuse("an IPv6 address must be in brackets, as in [::1]:9092"));
             }
             None => host,
         };
@@ -43,7 +43,9 @@ impl FromStr for HostPort {
             .chars()
             .any(|c| c.is_whitespace() || matches!(c, '/' | '@' | '[' | ']' | ','))
         {
-            return Err(refuse("the host holds a character that no host name has"));
+            return Err(refuse(
+                "the host contains a character that is not allowed in a host name",
+            ));
         }
         match port.parse::<u16>() {
             Ok(port) if port > 0 => Ok(Self {
@@ -90,6 +92,6 @@ mod tests {
         check("broker:0", Err("not a number from 1"));
         check("broker:70000", Err("not a number from 1"));
         check("http://broker:9092", Err("brackets"));
-        check("a/b:9092", Err("no host name has"));
+        check("a/b:9092", Err("is not allowed in a host name"));
     }
 }

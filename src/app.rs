@@ -73,14 +73,14 @@ pub enum AppError {
     #[error("this node cannot join its cluster")]
     Join(#[from] NotReady),
     #[error(
-        "this node's part in the cluster has ended by itself; the log says why, above. Start it again: it has kept what it acknowledged"
+        "this node's part in the cluster has stopped unexpectedly; the log above says why. Start the node again: nothing that it acknowledged is lost"
     )]
     NodeEnded,
     #[error(
-        "this node cannot go on without what panicked. Start it again, and report what the log says above"
+        "this node cannot continue without the component that panicked. Start it again, and report what the log above says"
     )]
     Panicked(#[from] Panicked),
-    #[error("the admin API has ended by itself; the log says why, above")]
+    #[error("the admin API has stopped unexpectedly; the log above says why")]
     AdminEnded,
     #[error("the replicated state cannot be used")]
     Control(#[from] ControlError),
@@ -92,9 +92,9 @@ pub enum AppError {
         #[source]
         source: ServerTlsError,
     },
-    #[error("the admin API has no certificate to show")]
+    #[error("the admin API has no usable certificate")]
     HttpTls(#[source] ServerTlsError),
-    #[error("this node has no certificate to show to its peers")]
+    #[error("this node has no usable certificate for its peers")]
     RaftTls(#[source] ServerTlsError),
     #[error("the authorities of an OAuth provider cannot be used")]
     Oauth(#[from] TrustError),
@@ -442,7 +442,7 @@ fn census(config: &Config, metrics: &Metrics) -> Arc<Census> {
             files,
             connections,
             before_login,
-            "this process may open few files (ulimit -n): it holds fewer connections than klamm.limits.connections and klamm.limits.connections.before.login say"
+            "this process may open only a few files (ulimit -n), so it accepts fewer connections than klamm.limits.connections and klamm.limits.connections.before.login allow"
         );
     }
     limits.max_connections = seats.connections;

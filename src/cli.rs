@@ -41,7 +41,7 @@ use upgrade::UpgradeAction;
 pub type Serve = fn(Config) -> Result<(), Failure>;
 
 const AFTER_HELP: &str = "\
-Admin commands talk to the admin API of any node. Where it is and who asks, by flag or variable:
+Admin commands talk to the admin API of any node. Its address and the login are set by flag or variable:
   --admin-url       KLAMM_ADMIN_URL       or CDK_GATEWAY_BASE_URL   [default: http://localhost:8888]
   --admin-user      KLAMM_ADMIN_USER      or CDK_GATEWAY_USER       [default: admin]
   --admin-password  KLAMM_ADMIN_PASSWORD  or CDK_GATEWAY_PASSWORD   [default: conduktor]
@@ -49,8 +49,8 @@ Admin commands talk to the admin API of any node. Where it is and who asks, by f
   --admin-ca        KLAMM_ADMIN_CA                                  [default: what the operating system trusts]
 
 Exit codes:
-  0  it is done
-  1  it is refused, or failed
+  0  success
+  1  refused or failed
   2  the command line, or a file that it names, is invalid
   3  the gateway cannot be reached, or cannot answer now
 
@@ -73,9 +73,9 @@ struct Cli {
 enum Command {
     /// Run a gateway node; the configuration comes from a file, from variables, or both
     Serve(ConfigArgs),
-    /// Say everything that is wrong with a configuration, and do nothing else
+    /// Report everything that is wrong with a configuration, without doing anything else
     CheckConfig(ConfigArgs),
-    /// Show the whole product on this machine: Kafka, gateway, a partner who produces and consumes
+    /// Show the whole product on this machine: Kafka, the gateway, and a partner who produces and consumes
     Quickstart(QuickstartArgs),
     /// Create or change resources from YAML or JSON files
     Apply(ApplyArgs),
@@ -88,7 +88,7 @@ enum Command {
         #[command(subcommand)]
         action: Action,
     },
-    /// Look at the cluster of gateway nodes, or make its secret
+    /// Inspect and manage the cluster of gateway nodes
     Cluster {
         #[command(subcommand)]
         action: ClusterAction,
@@ -123,10 +123,10 @@ struct ApplyArgs {
     /// A file, a directory of .yaml, .yml and .json files, or - for standard input; may be repeated
     #[arg(short, long = "file", value_name = "FILE|DIR|-", required = true)]
     files: Vec<PathBuf>,
-    /// Say what would happen, and change nothing
+    /// Say what would happen, without changing anything
     #[arg(long)]
     dry_run: bool,
-    /// For people, or for scripts
+    /// text for people, json for scripts
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     output: Style,
     #[command(flatten)]
@@ -138,7 +138,7 @@ struct GetArgs {
     /// The kind to show
     #[arg(help = format!("One of {}", Kind::names(Kind::all())))]
     kind: Kind,
-    /// Only the resource of this name
+    /// Only the resource with this name
     name: Option<String>,
     /// Only resources of this virtual cluster
     #[arg(long, value_name = "NAME")]
@@ -171,10 +171,10 @@ struct DeleteArgs {
     /// Delete all resources of a file, a directory, or - for standard input; may be repeated
     #[arg(short, long = "file", value_name = "FILE|DIR|-")]
     files: Vec<PathBuf>,
-    /// Take a resource that does not exist as deleted
+    /// Treat a resource that does not exist as deleted
     #[arg(long)]
     ignore_not_found: bool,
-    /// Say what would happen, and change nothing
+    /// Say what would happen, without changing anything
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -189,10 +189,10 @@ enum Action {
     /// Revoke tokens: sessions that logged in with them end on every node
     #[command(name = "revokeServiceAccountTokens")]
     RevokeServiceAccountTokens(RevokeArgs),
-    /// Make an access token: what a program shows the admin API in place of your name and password
+    /// Create an access token: a program uses it with the admin API in place of your name and password
     #[command(name = "generateAccessToken")]
     GenerateAccessToken(access_token::GenerateArgs),
-    /// Revoke an access token: no node lets anybody in by it any longer
+    /// Revoke an access token: no node accepts it any more
     #[command(name = "revokeAccessToken")]
     RevokeAccessToken(access_token::RevokeArgs),
     /// Set the SCRAM password of a service account; it is the first line of standard input
@@ -201,10 +201,10 @@ enum Action {
     /// Delete SCRAM credentials of a service account: sessions that logged in with them end on every node
     #[command(name = "deleteScramCredentials")]
     DeleteScramCredentials(scram::DeleteArgs),
-    /// Sign tokens of service accounts with a new key; the old one verifies until it is retired
+    /// Sign tokens of service accounts with a new key; the old one verifies tokens until it is retired
     #[command(name = "rotateSigningKey")]
     RotateSigningKey(signing_key::RotateArgs),
-    /// Retire the key that signed before: the tokens that it signed are dead, and their sessions end on every node
+    /// Retire the key that signed before: the tokens that it signed become invalid, and their sessions end on every node
     #[command(name = "retireSigningKey")]
     RetireSigningKey(signing_key::RetireArgs),
 }
@@ -257,12 +257,12 @@ enum ClusterAction {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Make a secret for the nodes of a cluster to know each other by (klamm.raft.secret); no gateway is asked
+    /// Create a secret by which the nodes of a cluster recognize each other (klamm.raft.secret); this needs no gateway
     Secret,
-    /// Accept a Kafka cluster that was built anew in the place of the one that a physical cluster was; see cluster status
+    /// Accept a rebuilt Kafka cluster in place of the one that a physical cluster was; see cluster status
     #[command(name = "accept-kafka-cluster")]
     AcceptKafkaCluster(accept::AcceptArgs),
-    /// Look at, and finish, the upgrade of the nodes to another version
+    /// Inspect and finish an upgrade of the nodes to another version
     Upgrade {
         #[command(subcommand)]
         action: UpgradeAction,

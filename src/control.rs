@@ -25,10 +25,10 @@ pub enum ControlError {
     #[error("the change could not be made")]
     Propose(#[from] ProposeError),
     #[error(
-        "the token signing key of this node (gateway.user.pool.secret.key, {configured}) is none that the cluster uses or used ({signs} signs now): give this node the key of the others, or take it out of the configuration of all nodes, which keep it themselves"
+        "the token signing key of this node (gateway.user.pool.secret.key, {configured}) is not one that the cluster uses or has used ({signs} signs now): give this node the key of the others, or remove it from the configuration of all nodes, which then keep the key themselves"
     )]
     OtherSigningKey { configured: KeyId, signs: KeyId },
-    #[error("no random bytes could be had")]
+    #[error("no random bytes could be obtained")]
     Randomness,
 }
 
@@ -125,7 +125,7 @@ fn check_configured(configured: KeyId, agreed: &SigningKeys) -> Result<(), Contr
     if before == Some(configured) || agreed.retired.contains(&configured) {
         warn!(
             %configured, %signs,
-            "the token signing key was rotated: gateway.user.pool.secret.key has no effect any more, take it out of the configuration"
+            "the token signing key was rotated: gateway.user.pool.secret.key no longer has any effect: remove it from the configuration"
         );
         return Ok(());
     }
@@ -151,7 +151,7 @@ mod tests {
         assert!(check(1, &agreed).is_ok());
         let foreign = check(2, &agreed).expect_err("another key").to_string();
         assert!(
-            foreign.contains(&key(1).id().to_string()) && foreign.contains("take it out"),
+            foreign.contains(&key(1).id().to_string()) && foreign.contains("remove it"),
             "{foreign}"
         );
         agreed.previous = Some(key(2));

@@ -258,7 +258,7 @@ impl Listener {
                         let chain = crate::chain::Chain(&*error);
                         error!(
                             listener = %spot.listener, slot = spot.slot.0, vcluster = %name, error = %chain,
-                            "an address cannot be opened; it is tried again, the others are served"
+                            "an address cannot be opened; it will be retried, and the others are served"
                         );
                         error
                     }

@@ -23,9 +23,9 @@ const UNICODE_CLASS_STATES: u64 = 400;
 /// Why an expression is not compiled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadExpression {
-    #[error("the regular expression is not valid")]
+    #[error("the regular expression is invalid")]
     Invalid,
-    #[error("the regular expression is too large: its repetitions or classes come to too much")]
+    #[error("the regular expression is too large: its repetitions or character classes expand too far")]
     TooLarge,
 }
 

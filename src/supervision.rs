@@ -178,7 +178,7 @@ impl Supervisor {
     async fn pause(&self, component: &Component, pace: &mut RestartPace, reason: &str) {
         let pause = pace.panicked(Instant::now());
         self.0.metrics.panicked(component.kind());
-        error!(%component, reason, ?pause, "a component of this node panicked and is started again");
+        error!(%component, reason, ?pause, "a component of this node panicked and will be restarted");
         if !pause.is_zero() {
             let _down = Down::new(&self.0, component);
             tokio::time::sleep(pause).await;

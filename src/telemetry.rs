@@ -20,7 +20,7 @@ pub enum LogFormat {
 
 /// A text that names no log format.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the log format is 'text' or 'json'")]
+#[error("the log format must be 'text' or 'json'")]
 pub struct UnknownLogFormat;
 
 impl FromStr for LogFormat {
@@ -38,10 +38,10 @@ impl FromStr for LogFormat {
 /// Why a log filter would not do what was meant.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidFilter {
-    #[error("the filter {0:?} is not understood")]
+    #[error("the filter {0:?} is invalid")]
     Form(String),
     /// A word alone would be taken for a target, and everything else would be silent.
-    #[error("{word:?} is no level: these are: {}", LEVELS.join(", "))]
+    #[error("{word:?} is not a log level; the levels are: {}", LEVELS.join(", "))]
     NoLevel { word: String },
 }
 
@@ -70,13 +70,13 @@ pub fn check_filter(filter: &str) -> Result<(), InvalidFilter> {
 /// The log filter is not understood, or logs were set up already.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    #[error("the log filter {filter:?} is not understood")]
+    #[error("the log filter {filter:?} is invalid")]
     Filter {
         filter: String,
         #[source]
         source: tracing_subscriber::filter::ParseError,
     },
-    #[error("logs were set up twice")]
+    #[error("logging was set up twice")]
     Twice(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 

@@ -27,15 +27,15 @@ pub enum ServerTlsError {
         #[source]
         source: io::Error,
     },
-    #[error("{} is not a PEM file; `{command}` makes one of it", .path.display())]
+    #[error("{} is not a PEM file; convert it with `{command}`", .path.display())]
     OtherStore { path: PathBuf, command: String },
-    #[error("{} holds no certificate in PEM form", .path.display())]
+    #[error("{} contains no certificate in PEM form", .path.display())]
     NoCertificate { path: PathBuf },
-    #[error("{} holds an encrypted private key; `openssl pkey -in {} -out key.pem` writes it without a password", .path.display(), .path.display())]
+    #[error("{} contains an encrypted private key; decrypt it with `openssl pkey -in {} -out key.pem`", .path.display(), .path.display())]
     EncryptedKey { path: PathBuf },
-    #[error("{} holds no private key in PEM form", .path.display())]
+    #[error("{} contains no private key in PEM form", .path.display())]
     NoKey { path: PathBuf },
-    #[error("the certificate {} and the key {} do not work together", .chain.display(), .key.display())]
+    #[error("the certificate {} and the key {} do not match", .chain.display(), .key.display())]
     Pair {
         chain: PathBuf,
         key: PathBuf,
@@ -48,7 +48,7 @@ pub enum ServerTlsError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("the choice of TLS versions is refused")]
+    #[error("the choice of TLS versions was rejected")]
     Versions(#[source] rustls::Error),
 }
 

@@ -16,10 +16,7 @@ pub(crate) fn malformed(error: &Error) -> MalformedYaml {
     let line = error.location().map(|location| location.line());
     MalformedYaml {
         line: line.filter(|line| *line > 0),
-        message: format!(
-            "this is not YAML that can be read: {}",
-            words(error.without_snippet())
-        ),
+        message: format!("this is not valid YAML: {}", words(error.without_snippet())),
     }
 }
 
@@ -30,18 +27,22 @@ fn words(error: &Error) -> &'static str {
         Error::Eof { .. } => "it ends too early",
         Error::InvalidUtf8Input => "it is not UTF-8",
         Error::UnknownAnchor { .. } => {
-            "a * stands before a name that no & defines; if it belongs to a text, quote the text"
+            "a * refers to a name that no & defines; if it is part of a text, quote the text"
         }
-        Error::NonFiniteFloat { .. } => "a number is too large, or none; if it is meant as a text, quote it",
+        Error::NonFiniteFloat { .. } => {
+            "a number is too large or malformed; if it is meant as text, quote it"
+        }
         Error::SerdeInvalidType { unexpected, .. } | Error::SerdeInvalidValue { unexpected, .. }
             if unexpected.contains("integer") =>
         {
-            "a number is too large; if it is meant as a text, quote it"
+            "a number is too large; if it is meant as text, quote it"
         }
         Error::AliasError { error, .. } => words(error),
         Error::Message { .. } | Error::ExternalMessage { .. } => of_parser(&error.to_string()),
-        _ if error.to_string().contains("budget") => "it is too large, or lists and maps are nested too deep",
-        _ => "what is written there is invalid",
+        _ if error.to_string().contains("budget") => {
+            "it is too large, or lists and maps are nested too deeply"
+        }
+        _ => "the text there is invalid",
     }
 }
 
@@ -49,17 +50,17 @@ fn words(error: &Error) -> &'static str {
 fn of_parser(said: &str) -> &'static str {
     let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
     if says(&["tab"]) {
-        "a tab stands where there must be spaces"
+        "a tab is used where spaces are required"
     } else if says(&["mapping values are not allowed", "implicit key"]) {
-        "a colon stands inside of a text, or a line is indented too far; quote a text that holds a colon and a space"
+        "a text contains a colon, or a line is indented too far; quote a text that contains a colon and a space"
     } else if says(&["expected ',' or ']'", "flow sequence"]) {
         "a list in [ ] is not closed, or a comma is missing in it"
     } else if says(&["expected ',' or '}'", "flow mapping"]) {
         "a map in { } is not closed, or a comma is missing in it"
     } else if says(&["escape", "hexadecimal", "surrogate"]) {
-        "a backslash in double quotes begins nothing that is known; single quotes leave it as it is"
+        "a backslash in double quotes begins an unknown escape; in single quotes it stays as it is"
     } else if says(&["quoted scalar", "unclosed", "quote"]) {
-        "a quoted text does not end"
+        "a quoted text is not closed"
     } else if says(&["anchor", "alias"]) {
         "a text begins with & or *: quote it"
     } else if says(&["tag", "directive"]) {
@@ -71,11 +72,11 @@ fn of_parser(said: &str) -> &'static str {
         "block sequence",
         "indent",
     ]) {
-        "a line is not indented as those before it, or is no key with a colon after it"
+        "a line is not indented like those before it, or is not a key followed by a colon"
     } else if says(&["depth", "nest", "recursion", "budget"]) {
-        "it is too large, or lists and maps are nested too deep"
+        "it is too large, or lists and maps are nested too deeply"
     } else {
-        "a line has no form that YAML knows; quote texts that begin with a sign"
+        "a line is not valid YAML; quote texts that begin with a special character"
     }
 }
 
@@ -108,7 +109,7 @@ mod tests {
     fn mistakes_in_yaml_are_said_in_plain_words() {
         check("a: 1\na: 2\n", "given twice");
         check("a:\n\tb: 1\n", "tab");
-        check("a: b: c\n", "quote a text that holds a colon");
+        check("a: b: c\n", "quote a text that contains a colon");
         check("a: 1e999\n", "quote it");
         for text in [
             "a: [1, 2\nb: 3\n",
@@ -120,7 +121,7 @@ mod tests {
             "a: @b\n",
             "a: %b\n",
         ] {
-            check(text, "this is not YAML that can be read: ");
+            check(text, "this is not valid YAML: ");
         }
     }
 }

@@ -59,7 +59,7 @@ fn texts(map: &Value) -> Result<Variables> {
             name.clone(),
             value
                 .as_str()
-                .with_context(|| format!("{name} is a text"))?
+                .with_context(|| format!("{name} must be a text"))?
                 .to_owned(),
         ))
     })

@@ -189,7 +189,7 @@ impl World {
                     && let Some(status) = process.try_wait()?
                 {
                     bail!(
-                        "node {} has ended by itself ({status}): see {}",
+                        "node {} has stopped unexpectedly ({status}): see {}",
                         node.id + 1,
                         node.log.display()
                     );

@@ -22,7 +22,7 @@ pub struct ClusterSecret([u8; KEY_BYTES]);
 /// Why a text is no secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSecret {
-    #[error("this is not a secret that `klamm cluster secret` made, and others can be guessed")]
+    #[error("this secret was not created by `klamm cluster secret`, and other secrets can be guessed")]
     Weak,
     #[error("a character of the secret is wrong or missing")]
     Damaged,
@@ -30,7 +30,7 @@ pub enum InvalidSecret {
 
 /// The system gives no random bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no randomness is to be had from the system")]
+#[error("the operating system provides no random bytes")]
 pub struct NoRandomness;
 
 impl ClusterSecret {

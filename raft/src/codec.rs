@@ -26,26 +26,28 @@ const CONFIG: Configuration<LittleEndian, Varint, Limit<MAX_VALUE_BYTES>> =
 /// Why bytes are not a value.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CodecError {
-    #[error("{bytes} bytes are too few to be a value")]
+    #[error("{bytes} bytes are too few for a value")]
     Short { bytes: usize },
     #[error("the checksum is {stored:08x} but the content sums to {computed:08x}")]
     Checksum { stored: u32, computed: u32 },
     /// Nothing is wrong with the bytes.
-    #[error("it has format version {version}, and this version of klamm knows them up to {highest}")]
+    #[error(
+        "it has format version {version}, but this version of klamm supports versions up to {highest} only"
+    )]
     Newer { version: Level, highest: Level },
     #[error("there is no format version 0")]
     NoVersion,
-    #[error("a value that has format version {version} has what belongs to another one")]
+    #[error("a value of format version {version} contains what belongs to another version")]
     OtherLevel { version: Level },
     #[error("{bytes} bytes are left over after the value")]
     LeftOver { bytes: usize },
-    #[error("a value of {bytes} bytes is over the limit of {MAX_VALUE_BYTES}")]
+    #[error("a value of {bytes} bytes exceeds the limit of {MAX_VALUE_BYTES}")]
     TooLarge { bytes: usize },
-    #[error("the content does not decode")]
+    #[error("the content cannot be decoded")]
     Decode(#[from] bincode::error::DecodeError),
-    #[error("the value does not encode")]
+    #[error("the value cannot be encoded")]
     Encode(#[from] bincode::error::EncodeError),
-    #[error("the membership is not valid: {0}")]
+    #[error("the membership is invalid: {0}")]
     Membership(String),
     #[error("it has policies of virtual cluster {0}, and no such virtual cluster")]
     PoliciesOfNobody(VclusterName),

@@ -25,7 +25,7 @@ impl DiskSpace {
         match rustix::fs::statvfs(&self.directory) {
             Ok(system) => system.f_bavail.saturating_mul(system.f_frsize) > self.reserve_bytes,
             Err(error) => {
-                tracing::warn!(%error, "cannot tell how full the disk is");
+                tracing::warn!(%error, "cannot determine how full the disk is");
                 true
             }
         }

@@ -48,11 +48,11 @@ pub struct Applied {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProposeError {
     /// It may still be applied later, once; the same command may be proposed again.
-    #[error("no leader took the change within {} s: a majority of the nodes must be up", after.as_secs())]
+    #[error("no leader accepted the change within {} s: a majority of the nodes must be up", after.as_secs())]
     NoLeader { after: Duration },
     /// The change is committed.
     #[error(
-        "the change is made, but these nodes have not shown it yet: {}",
+        "the change has been made, but these nodes do not show it yet: {}",
         list(waiting_for)
     )]
     NotEverywhere {
@@ -61,9 +61,9 @@ pub enum ProposeError {
     },
     #[error("the disk of the data directory is full")]
     DiskFull,
-    #[error("this node has too many changes under way")]
+    #[error("this node has too many changes in progress")]
     Busy,
-    #[error("the change is too large: {bytes} bytes, and {limit} are the limit")]
+    #[error("the change is too large: {bytes} bytes, and the limit is {limit}")]
     TooLarge { bytes: usize, limit: usize },
     #[error("this node has stopped")]
     Stopped,

@@ -33,7 +33,7 @@ pub enum Refusal {
     #[error("virtual cluster {vcluster} is still referenced by {}", by.join(", "))]
     StillReferenced { vcluster: VclusterName, by: Vec<String> },
     #[error(
-        "physical topic {physical} is shown as {taken_by} already: a virtual cluster may show it under one name only"
+        "physical topic {physical} is already shown as {taken_by}: a virtual cluster can show it under one name only"
     )]
     PhysicalTopicTaken { physical: TopicName, taken_by: String },
     #[error(
@@ -44,7 +44,9 @@ pub enum Refusal {
         first: ClusterId,
         other: ClusterId,
     },
-    #[error("virtual cluster {vcluster} has no topic on physical cluster {cluster}, so none of its brokers")]
+    #[error(
+        "virtual cluster {vcluster} has no topic on physical cluster {cluster}, so it has none of its brokers"
+    )]
     OutOfReach {
         vcluster: VclusterName,
         cluster: ClusterId,
@@ -53,12 +55,12 @@ pub enum Refusal {
     NoSlotLeft { in_use: u16 },
     #[error("physical cluster {cluster} was pinned to the Kafka cluster id {pinned}")]
     PinnedElsewhere { cluster: ClusterId, pinned: String },
-    #[error("the account changed while the token was made: try again")]
+    #[error("the account changed while the token was being created: try again")]
     AccountChanged,
-    #[error("node {0} is not known")]
+    #[error("node {0} is unknown")]
     NoSuchNode(u64),
     /// The late copy of a proposal that was answered long ago; nobody waits for this answer.
-    #[error("this proposal was applied already")]
+    #[error("this proposal has already been applied")]
     Duplicate,
     #[error(
         "node {node} offers {port_count} ports, but port slot {highest} is in use: raise the port count of its listeners (GATEWAY_PORT_COUNT) to more than {highest}"
@@ -68,25 +70,25 @@ pub enum Refusal {
         port_count: u16,
         highest: u16,
     },
-    #[error("the DNS label {label} is that of virtual cluster {holder}: set another spec.dnsLabel")]
+    #[error("the DNS label {label} belongs to virtual cluster {holder}: set another spec.dnsLabel")]
     LabelTaken { label: DnsLabel, holder: VclusterName },
-    #[error("virtual cluster {0} is built in: it is not put or deleted, and it has no alias topics")]
+    #[error("virtual cluster {0} is built in: it cannot be put or deleted, and has no alias topics")]
     BuiltIn(VclusterName),
     #[error(
-        "virtual cluster {0} has another type or backend, which stay as they were created: delete it first"
+        "virtual cluster {0} was created with another type or backend, which cannot change: delete it first"
     )]
     Fixed(VclusterName),
     #[error(
-        "selector {selector} would let in names that begin with {prefix}, which the namespace of the virtual cluster shows already"
+        "selector {selector} would let in names that begin with {prefix}, which the namespace of the virtual cluster already shows"
     )]
     SelectorInNamespace {
         selector: NameSelector,
         prefix: NamePrefix,
     },
-    #[error("external name {name:?} belongs to service account {taken_by} already")]
+    #[error("external name {name:?} already belongs to service account {taken_by}")]
     ExternalNameTaken { name: String, taken_by: AccountName },
     #[error(
-        "service account {name} of virtual cluster {vcluster} is EXTERNAL: the gateway holds no credentials of it"
+        "service account {name} of virtual cluster {vcluster} is EXTERNAL: the gateway has no credentials for it"
     )]
     ExternalAccount {
         vcluster: VclusterName,
@@ -94,23 +96,23 @@ pub enum Refusal {
     },
     /// `theirs` is a prefix, or what begins the ids of a virtual cluster without one.
     #[error(
-        "prefix {prefix} meets {theirs} of virtual cluster {other}: names that begin with both would belong to both"
+        "prefix {prefix} overlaps with {theirs} of virtual cluster {other}: names that begin with both would belong to both"
     )]
     NamespaceTaken {
         prefix: NamePrefix,
         other: VclusterName,
         theirs: String,
     },
-    #[error("topic {name} of virtual cluster {vcluster} is let in under its own name by a selector already")]
+    #[error("topic {name} of virtual cluster {vcluster} is already let in under its own name by a selector")]
     NameTaken { vcluster: VclusterName, name: TopicName },
     #[error(transparent)]
     OverLimit(OverLimit),
     #[error(transparent)]
     TooLong(TooLong),
-    #[error("there is a virtual cluster {0} already: PUT changes it")]
+    #[error("there is already a virtual cluster {0}: use PUT to change it")]
     VclusterExists(VclusterName),
     #[error(
-        "virtual cluster {vcluster} was created with aclMode {mode}, which stays: say aclMode {mode}, or delete it first"
+        "virtual cluster {vcluster} was created with aclMode {mode}, which cannot change: use aclMode {mode}, or delete it first"
     )]
     AclModeFixed { vcluster: VclusterName, mode: String },
     #[error(
@@ -118,7 +120,7 @@ pub enum Refusal {
     )]
     AclsDeclared(VclusterName),
     #[error(
-        "alias topic {name} of virtual cluster {vcluster} stands for {physical} on {cluster}: its consumers would skip records or read some again if it stood for another topic. Put it with spec.repoint: true to do so (in topic_aliases, with repoint: true)"
+        "alias topic {name} of virtual cluster {vcluster} stands for {physical} on {cluster}: its consumers would skip records or read some again if it stood for another topic. To do so anyway, put it with spec.repoint: true (in topic_aliases, with repoint: true)"
     )]
     WouldRepoint {
         vcluster: VclusterName,
@@ -126,14 +128,14 @@ pub enum Refusal {
         cluster: ClusterId,
         physical: TopicName,
     },
-    #[error("physical cluster {0} was never seen: there is no Kafka cluster id to replace")]
+    #[error("physical cluster {0} has never been seen: there is no Kafka cluster id to replace")]
     NeverSeen(ClusterId),
     #[error(
-        "topic {0} is Kafka's own, and holds what concerns all clients of the physical cluster: only the virtual cluster passthrough shows it"
+        "topic {0} is one of Kafka's own, and holds data about all clients of the physical cluster: only the virtual cluster passthrough shows it"
     )]
     KafkasOwn(TopicName),
     #[error(
-        "selector {selector} of virtual cluster {lets_in} would let in groups that begin with {prefix}, which belong to virtual cluster {owner}: take it out of the list, or choose another prefix"
+        "selector {selector} of virtual cluster {lets_in} would let in groups that begin with {prefix}, which belong to virtual cluster {owner}: remove it from the list, or choose another prefix"
     )]
     GroupsTaken {
         selector: NameSelector,
@@ -142,7 +144,7 @@ pub enum Refusal {
         owner: VclusterName,
     },
     #[error(
-        "prefix {prefix} collides with {theirs} of virtual cluster {other}: brokers refuse a topic whose name differs from that of another in nothing but '.' and '_'. Set another spec.namespace.prefix"
+        "prefix {prefix} collides with {theirs} of virtual cluster {other}: brokers refuse a topic whose name differs from that of another one only in '.' and '_'. Set another spec.namespace.prefix"
     )]
     NamespaceCollides {
         prefix: NamePrefix,
@@ -152,21 +154,21 @@ pub enum Refusal {
     #[error("no key signs tokens yet: the gateway cluster is still being formed")]
     NoSigningKey,
     #[error(
-        "another signing key, {signs}, signs since: somebody rotated it meanwhile. Look at the keys, and try again"
+        "another signing key, {signs}, signs by now: somebody rotated the key in the meantime. Check the keys, and try again"
     )]
     KeyRotated { signs: KeyId },
     #[error(
         "{tokens} live tokens were signed by the old key {key}, and this rotation would end them: replace them (klamm get tokens lists them with their keys), retire that key (klamm run retireSigningKey), or rotate with retireOld, which ends the tokens of all keys"
     )]
     TokensOfOldKey { key: KeyId, tokens: u64 },
-    #[error("the key {key} signs tokens: rotate it before it is retired, or rotate with retireOld")]
+    #[error("the key {key} signs tokens: rotate it before you retire it, or rotate with retireOld")]
     KeySigns { key: KeyId },
     #[error(
-        "this needs feature level {needs}, and the cluster is at {level}: the upgrade is not finished. Bring every node to a version of klamm that knows level {needs} (klamm cluster upgrade status), then run klamm cluster upgrade finalize"
+        "this needs feature level {needs}, and the cluster is at {level}: the upgrade is not finished. Bring every node to a version of klamm that supports level {needs} (klamm cluster upgrade status), then run klamm cluster upgrade finalize"
     )]
     LevelTooLow { needs: Level, level: Level },
     #[error(
-        "node {node} runs a version of klamm that knows feature levels up to {knows}, and the cluster is at {level}: start the node with the version that the others run. The way back to an older one ended when the level was raised"
+        "node {node} runs a version of klamm that supports feature levels up to {knows}, but the cluster is at {level}: start the node with the version that the others run. There is no way back to an older version once the level has been raised"
     )]
     NodeTooOld { node: u64, knows: Level, level: Level },
     #[error("{}", not_everywhere(*to, nodes))]
@@ -252,7 +254,7 @@ fn not_everywhere(to: Level, nodes: &[u64]) -> String {
     }
     let nodes: Vec<String> = nodes.iter().map(u64::to_string).collect();
     format!(
-        "nodes that do not know feature level {to}: {}. Bring them to a version of klamm that knows it first",
+        "nodes that do not support feature level {to}: {}. Bring them to a version of klamm that supports it first",
         nodes.join(", ")
     )
 }

@@ -183,11 +183,11 @@ impl Operation {
 
     /// It is never done.
     pub(super) fn refuses(mut self) -> Self {
-        self.success = ("default", Content::One(self.failure()));
+        self.success = ("default", Content::One(self.failure("default")));
         self
     }
 
-    /// The statuses of failures, beside those that follow from who may call it.
+    /// The statuses of its own failures, beside those that follow from who may call it.
     pub(super) fn fails(self, failures: &'static [&'static str]) -> Self {
         Self { failures, ..self }
     }
@@ -212,10 +212,21 @@ impl Operation {
         }
     }
 
-    /// The schema of what it answers when it fails.
-    pub(super) fn failure(&self) -> BodySchema {
+    /// The statuses of all its failures: those that follow from who may call it, and its own.
+    pub(super) fn failure_statuses(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let guarded: &[&str] = match self.access {
+            // Browsers are turned away everywhere that name no host, or one that is not this gateway's.
+            Access::Public => &["400", "403"],
+            Access::Visitor | Access::Reader => &["400", "401", "403", "429"],
+            Access::Admin => &["400", "401", "403", "413", "415", "429"],
+        };
+        guarded.iter().chain(self.failures).copied()
+    }
+
+    /// The schema of what it answers when it fails with a status.
+    pub(super) fn failure(&self, status: &str) -> BodySchema {
         BodySchema::Written(match self.id.as_ref() {
-            "getReadiness" => "Readiness",
+            "getReadiness" if status == "503" => "Readiness",
             _ if problem_details::are_told_at(self.path) => "ProblemDetails",
             _ => "Error",
         })

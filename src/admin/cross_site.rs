@@ -55,7 +55,7 @@ pub(super) fn check(names: &OwnNames, head: &RequestHead) -> Result<(), ApiError
     let asked = asked(head)?;
     if !names.has(&asked.host) {
         return Err(ApiError::forbidden(format!(
-            "a browser asks for the host {:?}, which is not known to be this gateway: klamm.http.hosts lists further names",
+            "a browser asks for the host {:?}, which is not known as a name of this gateway: klamm.http.hosts lists further names",
             shown(&asked.host)
         )));
     }
@@ -84,7 +84,7 @@ impl Authority {
 
 /// The authority that the browser believes to speak with.
 fn asked(head: &RequestHead) -> Result<Authority, ApiError> {
-    let unclear = || ApiError::invalid("the header Host does not name one host");
+    let unclear = || ApiError::invalid("the header Host must name exactly one host");
     let mut hosts = head.headers().get_all(HOST);
     let authority: uri::Authority = match (hosts.next(), hosts.next()) {
         (Some(host), None) => host.as_bytes().try_into().map_err(|_| unclear())?,
@@ -125,7 +125,7 @@ fn same_site(headers: &HeaderMap, asked: &Authority) -> Result<(), ApiError> {
 
 fn refused(from: &str) -> ApiError {
     ApiError::forbidden(format!(
-        "a browser asks for this change for a page of {from}: pages of others may change nothing here"
+        "a browser asks for this change on behalf of a page of {from}: pages of other sites may not change anything here"
     ))
 }
 

@@ -201,7 +201,7 @@ fn known<T: Ord + Display>(known: &BTreeSet<T>, wanted: &T, problem: String) -> 
     let names: Vec<String> = known.iter().map(ToString::to_string).collect();
     let because = match names.is_empty() {
         true => "there is none".to_owned(),
-        false => format!("these are: {}", names.join(", ")),
+        false => format!("the configured ones are {}", names.join(", ")),
     };
     Err(ApiError::conflict(problem).because(because))
 }

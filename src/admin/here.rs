@@ -59,12 +59,11 @@ impl Here {
                 false => format!(" (of {})", unopened.virtual_clusters.join(", ")),
             };
             let UnopenedView { listener, reason, .. } = unopened;
-            format!("listener {listener}: {reason}{whose}; it is tried again")
+            format!("listener {listener}: {reason}{whose}; it will be retried")
         });
         let strangers = self.physical_clusters.iter().filter_map(PhysicalView::warning);
         let panicked = self.panicked.iter();
-        let panicked =
-            panicked.map(|component| format!("{component} panicked and is about to be started again"));
+        let panicked = panicked.map(|component| format!("{component} panicked and is about to be restarted"));
         unopened.chain(strangers).chain(panicked).collect()
     }
 
@@ -86,8 +85,7 @@ impl PhysicalView {
         let (name, answers) = (&self.name, self.answers.as_ref()?);
         let known = self.kafka_cluster_id.as_deref().unwrap_or("none");
         Some(format!(
-            "physical cluster {name}: the Kafka cluster {answers} answers instead of {known}, so nothing is sent to it; if it \
-             was built anew on purpose: klamm cluster accept-kafka-cluster {name} --id {answers} --dry-run"
+            "physical cluster {name}: the Kafka cluster {answers} answers instead of {known}, so nothing is sent to it; if it was rebuilt on purpose: klamm cluster accept-kafka-cluster {name} --id {answers} --dry-run"
         ))
     }
 }

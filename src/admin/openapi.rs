@@ -25,7 +25,7 @@ pub(super) fn document(api: &AdminApi) -> Value {
         "info": {
             "title": "Klamm admin API",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Resources of the gateway. A PUT creates or changes; what a GET answers can be put back.",
+            "description": "Resources of the gateway. A PUT creates or changes one; the answer to a GET can be put back.",
         },
         "paths": paths,
         "components": {
@@ -42,15 +42,10 @@ fn describe(operation: &Operation, bodies: &mut BodySchemas) -> Value {
     let mut responses = Map::new();
     let (status, content) = operation.success;
     responses.insert(status.to_owned(), response("Success", content, bodies));
-    let guarded: &[&str] = match operation.access {
-        Access::Public => &[],
-        Access::Visitor | Access::Reader => &["401", "429"],
-        Access::Admin => &["401", "403", "413", "415", "429"],
-    };
-    for status in guarded.iter().chain(operation.failures) {
+    for status in operation.failure_statuses() {
         responses.insert(
-            (*status).to_owned(),
-            response(meaning(status), Content::One(operation.failure()), bodies),
+            status.to_owned(),
+            response(meaning(status), Content::One(operation.failure(status)), bodies),
         );
     }
     if problem_details::are_told_at(operation.path) {
@@ -99,13 +94,13 @@ fn parameter(Parameter { name, kind, meaning }: &Parameter) -> Value {
 fn meaning(status: &str) -> &'static str {
     match status {
         "400" => "The request is invalid",
-        "401" => "No user, a wrong password, or no good access token",
-        "403" => "The user may only read, or a browser asks for a page of somebody else",
-        "404" => "Something that is named does not exist",
-        "409" => "It contradicts what there is",
+        "401" => "No user, a wrong password, or an invalid access token",
+        "403" => "The user may only read, or a browser asks on behalf of another site's page",
+        "404" => "Something that the request names does not exist",
+        "409" => "The request contradicts the current state",
         "413" => "The body is too large",
-        "415" => "The body is not said to be JSON",
-        "429" => "Too many wrong passwords of this user came from this address",
+        "415" => "The body is not declared as JSON",
+        "429" => "Too many wrong passwords for this user came from this address",
         "500" => "The gateway failed",
         _ => "It may work later",
     }
@@ -141,7 +136,7 @@ fn response(description: &str, content: Content, bodies: &mut BodySchemas) -> Va
                 "upsertResult": { "type": "string", "enum": ["CREATED", "UPDATED", "NOT_CHANGED"] },
                 "topics": {
                     "type": "object",
-                    "description": "In a dry run: topics that clients would see come and go",
+                    "description": "In a dry run: topics that would appear or vanish for clients",
                     "properties": {
                         "appear": { "type": "array", "items": { "type": "string" } },
                         "vanish": { "type": "array", "items": { "type": "string" } },

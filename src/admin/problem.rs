@@ -43,8 +43,7 @@ impl ApiError {
     pub(super) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
-            "a user and password of gateway.admin.api.users are needed (HTTP Basic), or an access token (HTTP Bearer) that is \
-             neither revoked nor expired",
+            "this needs a user and password of gateway.admin.api.users (HTTP Basic), or an access token (HTTP Bearer) that is neither revoked nor expired",
         )
     }
 
@@ -52,8 +51,7 @@ impl ApiError {
     pub(super) fn too_many_guesses() -> Self {
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
-            "too many wrong passwords of this user came from this address: wait some seconds before you try again, or use an \
-             access token (HTTP Bearer)",
+            "too many wrong passwords for this user came from this address: wait a few seconds before you try again, or use an access token (HTTP Bearer)",
         )
     }
 
@@ -61,7 +59,9 @@ impl ApiError {
     pub(super) fn unsupported(what: &str) -> Self {
         Self::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("the body must be JSON, and say so with Content-Type: application/json; this is {what}"),
+            format!(
+                "the body must be JSON and be declared as such with Content-Type: application/json; this is {what}"
+            ),
         )
     }
 
@@ -82,14 +82,14 @@ impl ApiError {
         let shown: String = path.chars().take(MAX_PATH_CHARS).collect();
         let cut = if shown.len() < path.len() { "..." } else { "" };
         Self::not_found(format!(
-            "there is nothing at {shown}{cut}: /gateway/v2/docs describes what there is"
+            "there is nothing at {shown}{cut}: see /gateway/v2/docs for what there is"
         ))
     }
 
     pub(super) fn method_not_allowed(method: &Method, allowed: &str) -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
-            format!("this path does not take {method}, but {allowed}"),
+            format!("this path does not take {method}, only {allowed}"),
         )
     }
 

@@ -100,7 +100,7 @@ fn details(error: &ApiError, path: &str) -> HttpResponse {
 /// The field that a text speaks of, and which rule it breaks: the first that is named, or the whole body.
 fn place(told: &str, named: Option<String>) -> (String, Option<&'static str>) {
     for (says, rule) in [
-        (" is not known", "unknown_property"),
+        (" is unknown", "unknown_property"),
         (" is missing", "required"),
         (" is given twice", "invalid"),
     ] {
@@ -143,12 +143,12 @@ mod tests {
             assert_eq!(place(told, named), (field.to_owned(), rule), "{told}");
         };
         check(
-            "the field a.x is not known: there are y, z",
+            "the field a.x is unknown; the fields are y, z",
             "a.x",
             Some("unknown_property"),
         );
         check("the field name is missing", "name", Some("required"));
-        check("spec.dnsLabel: DNS label \"A\" is not valid", "dns_label", None);
+        check("spec.dnsLabel: DNS label \"A\" is invalid", "dns_label", None);
         check("destination.id: there is none", "destination.id", None);
         check("page[size] must be: something", "page[size]", None);
         check("name must be a text, but is the number 5", "name", None);

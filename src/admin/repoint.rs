@@ -47,7 +47,8 @@ pub(super) async fn refusal(
         Some(own) => effects(services, state, (vcluster, own), (from, to)).await,
         None => Ok(String::new()),
     };
-    let effects = effects.unwrap_or_else(|error| format!("what groups would do cannot be said now: {error}"));
+    let effects = effects
+        .unwrap_or_else(|error| format!("the effect on groups cannot be determined at the moment: {error}"));
     ApiError::from(refusal).because(effects)
 }
 
@@ -100,22 +101,21 @@ impl Effect {
         let _ = match self {
             Self::GoesOn { at, bounds } => write!(
                 text,
-                "goes on at {at} of {}, where it was there before: reads {} records, skips {}",
+                "continues at {at} of {}, where it was there before: reads {} records, skips {}",
                 bounds.end,
                 bounds.end - at,
                 at - bounds.start
             ),
             Self::Keeps { at, bounds } => write!(
                 text,
-                "starts by its auto.offset.reset, since it has no offset there: would skip or re-read all {} records; \
-                 a consumer that is running goes on at {at} of {} and skips {}",
+                "starts where its auto.offset.reset says, since it has no offset there: would skip or re-read all {} records; a running consumer continues at {at} of {} and skips {}",
                 bounds.end - bounds.start,
                 bounds.end,
                 at - bounds.start
             ),
             Self::Outside { at, bounds } => write!(
                 text,
-                "starts by its auto.offset.reset: {at} is outside of {} to {}",
+                "starts where its auto.offset.reset says: {at} is outside {} to {}",
                 bounds.start, bounds.end
             ),
             Self::NoPartition => write!(text, "there is no such partition"),
@@ -128,7 +128,7 @@ fn text(to: &TopicName, before: &Committed, there: &Committed, bounds: &BTreeMap
     let unread = before.unread.max(there.unread);
     let mut text = match (before.offsets.is_empty(), unread) {
         (true, 0) => "no group has committed an offset for it".to_owned(),
-        (true, _) => "no group that was looked at has committed an offset for it".to_owned(),
+        (true, _) => "none of the groups that were checked has committed an offset for it".to_owned(),
         (false, _) => format!("Kafka keeps offsets by physical topic. With {to}"),
     };
     for (group, offsets) in before.offsets.iter().take(GROUPS_SHOWN) {
@@ -148,7 +148,7 @@ fn text(to: &TopicName, before: &Committed, there: &Committed, bounds: &BTreeMap
     if unread > 0 {
         let _ = write!(
             text,
-            ". The virtual cluster has more groups than are looked at: {unread} were not, and may have committed offsets, too"
+            ". The virtual cluster has more groups than are checked: {unread} were not, and may also have committed offsets"
         );
     }
     text
@@ -224,7 +224,7 @@ mod tests {
         for (before, there) in [(&cut, &whole), (&whole, &cut)] {
             let text = told(before, there);
             assert!(
-                text.contains("7 were not, and may have committed offsets"),
+                text.contains("7 were not, and may also have committed offsets"),
                 "{text}"
             );
         }

@@ -73,13 +73,13 @@ impl<M, S: OfKind> Resource<M, S> {
         let kind = S::KIND;
         if self.kind != kind {
             return Err(Invalid::new(format!(
-                "kind is {:?}, but {kind} is put here",
+                "kind is {:?}, but this path takes {kind}",
                 self.kind
             )));
         }
         if self.api_version != API_VERSION {
             return Err(Invalid::new(format!(
-                "apiVersion is {:?}, but {API_VERSION} is served",
+                "apiVersion is {:?}, but must be {API_VERSION}",
                 self.api_version
             )));
         }

@@ -120,7 +120,7 @@ pub enum Unready {
     /// Why the first of them is not.
     #[error("none of the addresses for Kafka clients could be opened: {0}")]
     NothingOpen(String),
-    #[error("the port for peers, {0}, is taken by another process; it is tried again")]
+    #[error("the port for peers, {0}, is taken by another process; it will be retried")]
     PeerPort(SocketAddr),
     #[error("no leader of the gateway cluster is known")]
     NoLeader,
@@ -129,7 +129,7 @@ pub enum Unready {
     /// It names the cluster, and no other can be used.
     #[error("physical cluster {0}")]
     OtherCluster(String),
-    #[error("{0} panicked and is about to be started again")]
+    #[error("{0} panicked and is about to be restarted")]
     Panicked(String),
     #[error("this node is stopping")]
     Draining,

@@ -33,8 +33,7 @@ pub(super) async fn check_alias(
             Ok(Finding::Exists) => {
                 let rival = Claimant::Topic(holder, rival);
                 return Err(ApiError::conflict(format!(
-                    "virtual cluster {vcluster} has a topic {name} already: {rival} on the physical cluster {}. \
-                     An alias topic {name} would take the name from its clients: give it another name, or give that topic up first",
+                    "virtual cluster {vcluster} already has a topic {name}: {rival} on the physical cluster {}. An alias topic {name} would take the name from its clients: choose another name, or remove that topic first",
                     standard.backend
                 )));
             }
@@ -102,23 +101,21 @@ fn refusal(vcluster: &VclusterName, clashes: &[Clash]) -> Option<String> {
         .collect();
     let more = match clashes.len() - 1 {
         0 => String::new(),
-        count if count <= NAMES_SHOWN => format!(". So it would be with {}", more.join(", ")),
+        count if count <= NAMES_SHOWN => format!(". The same holds for {}", more.join(", ")),
         count => format!(
-            ". So it would be with {} and {} more",
+            ". The same holds for {} and {} more",
             more.join(", "),
             count - NAMES_SHOWN
         ),
     };
     Some(format!(
-        "virtual cluster {vcluster} would show two topics as {name}: {one}, and {other}. \
-         Whoever has a name first keeps it: let in less, choose another prefix, or rename one of them{more}"
+        "virtual cluster {vcluster} would show two topics as {name}: {one}, and {other}. The one that had the name first keeps it: let in fewer topics, choose another prefix, or rename one of them{more}"
     ))
 }
 
 fn cannot_tell(cluster: &ClusterId, vcluster: &VclusterName, error: &CannotAsk) -> ApiError {
     ApiError::unavailable(format!(
-        "the physical cluster {cluster} does not say which topics exist, so that it is not known whether the change would \
-         take a name from a topic of virtual cluster {vcluster}. Nothing was changed: try again when the cluster answers"
+        "the physical cluster {cluster} could not say which topics exist, so it is not known whether the change would take a name from a topic of virtual cluster {vcluster}. Nothing was changed: try again when the cluster answers"
     ))
     .because(error.to_string())
 }

@@ -35,6 +35,7 @@ mod names;
 mod policy;
 mod schemas;
 mod signing_keys;
+mod statuses;
 
 /// The speech of listeners that serve every method.
 const ALL_METHODS: Speech = Speech {
@@ -364,7 +365,7 @@ impl Gateway {
         let app = routes::app(web::Data::new(guard), web::Data::new(self.services()));
         let app = test::init_service(app).await;
         let mut request = test::TestRequest::with_uri(path)
-            .method(method)
+            .method(method.clone())
             .set_payload(body.to_owned());
         for header in headers {
             request = request.insert_header(*header);
@@ -375,6 +376,7 @@ impl Gateway {
             request = request.insert_header(("Authorization", header));
         }
         let response = test::call_service(&app, request.to_request()).await;
+        statuses::check(&method, path, response.status().as_u16());
         let header = |name: &str| {
             let value = response.headers().get(name);
             value.map(|value| value.to_str().unwrap().to_owned())
@@ -700,7 +702,7 @@ async fn an_alias_needs_a_physical_topic_on_the_right_cluster() {
     elsewhere["spec"]["physicalCluster"] = json!("clusterX");
     let refused = gateway.put(ALIAS, &elsewhere).await.refused(409);
     assert!(
-        refused.contains("clusterX is not configured: these are: clusterA, main"),
+        refused.contains("clusterX is not configured: the configured ones are clusterA, main"),
         "{refused}"
     );
     elsewhere["spec"]["physicalCluster"] = json!("CLUSTERa");
@@ -713,7 +715,7 @@ async fn an_alias_needs_a_physical_topic_on_the_right_cluster() {
         .put(ALIAS, &alias("again", "internal-topic-name1"))
         .await
         .refused(409);
-    assert!(refused.contains("is shown as topic1 already"), "{refused}");
+    assert!(refused.contains("is already shown as topic1"), "{refused}");
     let mut nowhere = alias("topic3", "internal-3");
     nowhere["metadata"]["vCluster"] = json!("other");
     gateway.put(ALIAS, &nowhere).await.refused(404);
@@ -849,14 +851,14 @@ async fn what_the_operator_did_not_configure_is_refused_by_name() {
     let method = |provider: &str| json!([{ "type": "oauth_bearer", "provider": provider }]);
     cluster["spec"]["authentication"] = method("corporat");
     let refused = gateway.put(VCLUSTER, &cluster).await.refused(409);
-    assert!(refused.contains("these are: corporate"), "{refused}");
+    assert!(refused.contains("the configured ones are corporate"), "{refused}");
     cluster["spec"]["authentication"] = method("corporate");
     gateway.put(VCLUSTER, &cluster).await.ok();
 
     let mut account = account("partner-user");
     account["spec"]["upstreamCredentials"] = json!("bill");
     let refused = gateway.put(ACCOUNT, &account).await.refused(409);
-    assert!(refused.contains("these are: billing"), "{refused}");
+    assert!(refused.contains("the configured ones are billing"), "{refused}");
     account["spec"]["upstreamCredentials"] = json!("billing");
     gateway.put(ACCOUNT, &account).await.ok();
     let shown = gateway.get("/gateway/v2/service-account").await.ok();
@@ -940,7 +942,7 @@ async fn a_kafka_cluster_that_was_built_anew_is_accepted_when_it_answers() {
         accept("clusterA", "new", "")
             .await
             .refused(409)
-            .contains("was never seen")
+            .contains("has never been seen")
     );
     assert!(
         accept("nowhere", "new", "")

@@ -59,8 +59,7 @@ impl fmt::Display for NoValue {
         match self {
             Self::MayNotBeNamed => write!(
                 f,
-                "which resources may not name: they may name what begins with {PREFIX}, and what the node's configuration \
-                 lists in klamm.env.allow"
+                "which resources may not name: they may name variables that begin with {PREFIX}, and those that the node's configuration lists in klamm.env.allow"
             ),
             Self::NotSet => f.write_str("which is not set on the node that took this request"),
         }

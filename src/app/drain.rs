@@ -77,8 +77,8 @@ impl Shutdown {
         self.draining.store(true, Ordering::Relaxed);
         match timeout(FAREWELL, self.node.drain()).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%error, "the other nodes do not know that this one stops"),
-            Err(_elapsed) => warn!("the other nodes did not confirm that this one stops"),
+            Ok(Err(error)) => warn!(%error, "the other nodes could not be told that this one is stopping"),
+            Err(_elapsed) => warn!("the other nodes did not confirm that this one is stopping"),
         }
         if self.census.all() > 0 {
             self.tell(listener::Drain).await;
@@ -100,7 +100,7 @@ impl Shutdown {
                 return;
             }
         }
-        warn!("the listener does not hear that this node stops");
+        warn!("the listener could not be told that this node is stopping");
     }
 
     async fn wait_for_sessions(&self) {

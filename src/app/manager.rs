@@ -161,7 +161,9 @@ impl Manager {
         let changed = changed.collect();
         match timeout(PATIENCE, self.listener.send(SetAddresses { changed })).await {
             Ok(Ok(())) => done.unserved.clear(),
-            _ => error!("the listener did not take the addresses of virtual clusters; it is told again"),
+            _ => error!(
+                "the listener did not accept the addresses of virtual clusters; they will be sent again"
+            ),
         }
     }
 
@@ -181,7 +183,7 @@ impl Manager {
             .compiles(state, || self.supervisor.is_down(&component))
             .await
         {
-            error!(vcluster = %name, "the virtual cluster cannot be served as it is now: nobody is, until it can");
+            error!(vcluster = %name, "the virtual cluster cannot be served in its current state; its clients are turned away until it can");
             entry.shut(name);
         }
         entry.label = own.spec.label(name);

@@ -43,7 +43,7 @@ pub(crate) async fn ensure(spec: VirtualCluster, control: &Control) -> Result<()
         match control.state().vclusters.get(&name) {
             Some(there) if *there.spec == spec => return Ok(()),
             Some(there) if there.spec.kind == VclusterKind::Passthrough => {
-                warn!(before = ?there.spec, now = ?spec, "the virtual cluster {PASSTHROUGH} is configured anew");
+                warn!(before = ?there.spec, now = ?spec, "the virtual cluster {PASSTHROUGH} was reconfigured");
             }
             _ => {}
         }
@@ -58,7 +58,7 @@ pub(crate) async fn ensure(spec: VirtualCluster, control: &Control) -> Result<()
             Ok(applied) => {
                 if let Outcome::Refused(refusal) = applied.outcome {
                     // No port slot is left. The gateway serves what it has.
-                    error!(%refusal, "the virtual cluster {PASSTHROUGH} cannot be made");
+                    error!(%refusal, "the virtual cluster {PASSTHROUGH} could not be created");
                 }
                 return Ok(());
             }

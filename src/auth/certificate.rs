@@ -6,7 +6,7 @@ use super::UnixMillis;
 
 /// Why nothing can be learned from a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the certificate's subject or its end does not parse")]
+#[error("the certificate's subject or expiry date cannot be parsed")]
 pub struct BadCertificate;
 
 /// A certificate that the client proved to own.

@@ -61,7 +61,7 @@ pub(super) enum LoginBasis {
 pub enum LoginLost {
     #[error("the account was deleted")]
     AccountDeleted,
-    #[error("the token was withdrawn")]
+    #[error("the token was revoked")]
     TokenWithdrawn,
     #[error("the password was changed or removed")]
     PasswordChanged,
@@ -69,7 +69,7 @@ pub enum LoginLost {
     MechanismWithdrawn,
     #[error("the method of authentication was changed")]
     MethodChanged,
-    #[error("another account has the name by which the client is known elsewhere")]
+    #[error("another account now has the external name of this client")]
     AccountChanged,
 }
 

@@ -27,15 +27,15 @@ pub enum InvalidRules {
     #[error("the mapping rules are longer than {MAX_RULES_BYTES} bytes")]
     TooLong,
     #[error(
-        "{0:?} is not a mapping rule: the forms are DEFAULT and RULE:pattern/replacement/ with L or U at its end"
+        "{0:?} is not a mapping rule: the forms are DEFAULT and RULE:pattern/replacement/, optionally followed by L or U"
     )]
     Form(String),
     #[error(
-        "the pattern {0:?} of a mapping rule is no regular expression that is understood, or its repetitions come to too much"
+        "the pattern {0:?} of a mapping rule is not a valid regular expression, or its repetitions make it too large"
     )]
     Pattern(String),
     #[error(
-        "the replacement {0:?} of a mapping rule cannot be read: groups are $1 to $9, a backslash makes the next character plain"
+        "the replacement {0:?} of a mapping rule is invalid: groups are written $1 to $9, and a backslash escapes the next character"
     )]
     Replacement(String),
 }

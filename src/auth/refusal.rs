@@ -5,7 +5,7 @@ use crate::metrics::LoginFailedFor;
 /// Why a login failed. What the client is told never depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum LoginRefusal {
-    #[error("the SASL message does not parse")]
+    #[error("the SASL message cannot be parsed")]
     MalformedMessage,
     #[error("the authorization id differs from the user name")]
     ForeignAuthzid,
@@ -19,7 +19,7 @@ pub enum LoginRefusal {
     OtherVcluster,
     #[error("the token is for another user name")]
     OtherUsername,
-    #[error("the token was never issued or is withdrawn")]
+    #[error("the token was never issued or has been revoked")]
     UnknownToken,
     #[error("the account does not exist or is not the one that the token was issued for")]
     UnknownAccount,
@@ -29,41 +29,41 @@ pub enum LoginRefusal {
     WrongPassword,
     #[error("the mechanism is not offered")]
     UnsupportedMechanism,
-    #[error("the request does not fit the state of the login")]
+    #[error("the request is not expected at this point of the login")]
     IllegalState,
     #[error("the principal or mechanism differs from that of the running session")]
     ChangedIdentity,
     #[error("the token is not valid yet")]
     NotYetValid,
-    #[error("the token is of another issuer")]
+    #[error("the token is from another issuer")]
     OtherIssuer,
     #[error("the token is for another audience")]
     OtherAudience,
-    #[error("the token lacks a scope that is required")]
+    #[error("the token lacks a required scope")]
     MissingScope,
-    #[error("the token does not name its user in the way that is configured")]
+    #[error("the token does not name its user as configured")]
     NoSubject,
-    #[error("the token does not meet a rule")]
+    #[error("the token does not satisfy a rule")]
     RuleNotMet,
-    #[error("the token is signed by a key that the provider does not list")]
+    #[error("the token is signed with a key that the provider does not list")]
     UnknownKey,
     #[error("the provider's keys could not be read yet")]
     NoKeys,
-    #[error("the broker refuses the client's credentials")]
+    #[error("the broker rejected the client's credentials")]
     BrokerRefused,
-    #[error("what the login rests on was withdrawn meanwhile")]
+    #[error("the account, credential or method of this login was withdrawn in the meantime")]
     Withdrawn,
-    #[error("too many passwords wait to be checked")]
+    #[error("too many passwords are waiting to be checked")]
     NotChecked,
-    #[error("a certificate is required, and the client shows none")]
+    #[error("a certificate is required, but the client presented none")]
     NoCertificate,
-    #[error("no mapping rule names the subject of the client's certificate")]
+    #[error("no mapping rule matches the subject of the client's certificate")]
     UnmappedCertificate,
-    #[error("the virtual cluster lists no method for listeners without SASL")]
+    #[error("the virtual cluster has no authentication method for listeners without SASL")]
     SaslOnly,
-    #[error("the token was signed by a key that was retired")]
+    #[error("the token was signed with a key that has been retired")]
     RetiredKey,
-    #[error("too many logins failed under this name from this address, and did not wait for their answers")]
+    #[error("too many logins under this name from this address failed without waiting for their answers")]
     NotHeard,
 }
 

@@ -33,7 +33,7 @@ pub struct RawFilter<'a> {
 
 /// The request holds a 0 where a value must stand: a broker closes the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an ACL enumeration holds 0, which no request may")]
+#[error("an ACL enumeration is 0, which is not allowed in a request")]
 pub struct UnknownCode;
 
 /// A filter that can be evaluated.

@@ -19,7 +19,7 @@ const READ_STEP_BYTES: usize = 64 << 10;
 /// Why a request of the gateway's own was not answered.
 #[derive(Debug, thiserror::Error)]
 pub enum ChannelError {
-    #[error("the connection broke")]
+    #[error("the connection was lost")]
     Broken(#[source] io::Error),
     #[error("the broker announced an answer of {length} bytes")]
     Length { length: i32 },

@@ -66,7 +66,7 @@ pub(crate) struct Dialled {
 
 /// Why there is no connection to an address.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no connection to {address}")]
+#[error("cannot connect to {address}")]
 pub struct DialError {
     pub address: HostPort,
     #[source]
@@ -76,21 +76,21 @@ pub struct DialError {
 /// The fault of a dial.
 #[derive(Debug, thiserror::Error)]
 pub enum DialFault {
-    #[error("the host name does not resolve")]
+    #[error("the host name cannot be resolved")]
     Resolve(#[source] io::Error),
-    #[error("the host does not take the connection")]
+    #[error("the host does not accept the connection")]
     Connect(#[source] io::Error),
     #[error("the address leads back to this gateway")]
     Loop,
     #[error("the TLS handshake failed")]
     Tls(#[source] io::Error),
-    #[error("no login within {} s", DIAL_TIMEOUT.as_secs())]
+    #[error("the login did not complete within {} s", DIAL_TIMEOUT.as_secs())]
     Timeout,
     #[error("the login failed")]
     Login(#[from] LoginError),
-    #[error("the gateway's credentials cannot be shown")]
+    #[error("the gateway's own credentials are not available")]
     Identity(#[from] IdentityError),
-    #[error("the login broke off")]
+    #[error("the login was interrupted")]
     Channel(#[from] ChannelError),
     #[error(transparent)]
     OtherCluster(#[from] OtherCluster),

@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 /// Another Kafka cluster answers than the one that was seen first.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "another Kafka cluster answers: {found} instead of {pinned}; if it was built anew on purpose, accept it with: klamm cluster accept-kafka-cluster"
+    "another Kafka cluster answers: {found} instead of {pinned}; if it was rebuilt on purpose, accept it with: klamm cluster accept-kafka-cluster"
 )]
 pub struct OtherCluster {
     pub found: String,

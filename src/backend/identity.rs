@@ -18,11 +18,11 @@ const NONCE_BYTES: usize = 24;
 /// Why credentials cannot be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    #[error("no token could be had")]
+    #[error("no token could be obtained")]
     Grant(#[from] GrantError),
-    #[error("the system gives no random bytes")]
+    #[error("the operating system provides no random bytes")]
     Chance,
-    #[error("the thread that derives keys ended")]
+    #[error("the thread that derives keys has ended")]
     Aborted,
 }
 

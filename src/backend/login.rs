@@ -42,7 +42,7 @@ pub enum LoginError {
     #[error("the broker refused the gateway's own credentials: {text:?}")]
     Refused { text: String },
     /// The broker accepts other mechanisms only.
-    #[error("the broker does not offer SASL/{wanted}, but {offered:?}")]
+    #[error("the broker does not offer SASL/{wanted}, only {offered:?}")]
     Mechanism {
         wanted: &'static str,
         offered: Vec<String>,
@@ -52,7 +52,7 @@ pub enum LoginError {
     /// The listener that was dialled has no SASL.
     #[error("the broker's listener does not ask for a SASL login: check 'security.protocol'")]
     NoSasl,
-    #[error("the broker is too old: it does not know {what}")]
+    #[error("the broker is too old: it does not support {what}")]
     TooOld { what: &'static str },
     #[error("the broker refused {what} with error code {code}")]
     Code { what: &'static str, code: i16 },

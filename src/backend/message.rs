@@ -15,13 +15,13 @@ pub(crate) const UNSUPPORTED_VERSION: i16 = 35;
 /// Why a message could not be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum MessageError {
-    #[error("the request cannot be written in a version that the broker knows")]
+    #[error("the request cannot be written in a version that the broker supports")]
     Write,
-    #[error("the broker's answer does not parse")]
+    #[error("the broker's answer cannot be parsed")]
     Read(#[source] WireError),
-    #[error("the broker's answer holds a value that no broker sends")]
+    #[error("the broker's answer contains an invalid value")]
     Value,
-    #[error("the broker answered another request than the one that was sent")]
+    #[error("the broker answered a different request")]
     Correlation,
 }
 

@@ -58,17 +58,17 @@ pub struct Return {
 /// Why there is no lane. A client never sees it: its connection ends, as a broker's death would end it.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
-    #[error("broker {0} is not known")]
+    #[error("broker {0} is unknown")]
     UnknownBroker(i32),
     #[error("there are no credentials {0} in the configuration of the physical cluster")]
     UnknownCredentials(CredentialsName),
-    #[error("the last connections failed; the next is tried a little later")]
+    #[error("the last connections failed; the next one is tried a little later")]
     Resting,
-    #[error("too many sessions wait for a connection")]
+    #[error("too many sessions are waiting for a connection")]
     Overloaded,
     #[error(transparent)]
     OtherCluster(#[from] OtherCluster),
-    #[error("no connection could be made")]
+    #[error("no connection could be established")]
     Dial(#[from] DialError),
 }
 
@@ -193,7 +193,7 @@ impl Pool {
         let had_opened = breaker.has_opened();
         breaker.failed(failure, Instant::now(), super::chance());
         if breaker.has_opened() && !had_opened {
-            warn!(cluster = %self.dialer.cluster(), error = %Chain(error), "an upstream address is left alone for a while");
+            warn!(cluster = %self.dialer.cluster(), error = %Chain(error), "an upstream address is avoided for a while");
         }
     }
 

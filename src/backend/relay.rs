@@ -25,11 +25,11 @@ const SASL_AUTHENTICATION_FAILED: i16 = 58;
 /// A broker gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
-    #[error("the exchange with the broker broke off")]
+    #[error("the exchange with the broker was interrupted")]
     Channel(#[from] ChannelError),
     #[error("the broker does not answer")]
     Timeout,
-    #[error("it is not known to be of the expected Kafka cluster")]
+    #[error("it is not known to belong to the expected Kafka cluster")]
     Unrecognised(#[source] DialFault),
 }
 
@@ -80,7 +80,7 @@ impl Lane {
 fn refused(error_code: i16) -> BrokerAnswer {
     let message = match error_code {
         UNSUPPORTED_SASL_MECHANISM => "The broker does not offer this SASL mechanism",
-        _ => "The broker refuses the SASL handshake",
+        _ => "The broker rejected the SASL handshake",
     };
     BrokerAnswer {
         error_code: SASL_AUTHENTICATION_FAILED,

@@ -21,15 +21,15 @@ const MAX_MESSAGE_BYTES: usize = 4096;
 /// Why a server is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ScramError {
-    #[error("a SCRAM message does not parse")]
+    #[error("a SCRAM message cannot be parsed")]
     Malformed,
-    #[error("the broker answers with a nonce that does not continue the gateway's")]
+    #[error("the broker answered with a nonce that does not extend the gateway's")]
     Nonce,
-    #[error("the broker wants fewer than {MIN_ITERATIONS} or more than {MAX_ITERATIONS} iterations")]
+    #[error("the broker asks for fewer than {MIN_ITERATIONS} or more than {MAX_ITERATIONS} iterations")]
     Iterations,
-    #[error("the broker refuses the proof")]
+    #[error("the broker rejected the proof")]
     Refused,
-    #[error("the broker does not prove that it knows the password")]
+    #[error("the broker did not prove that it knows the password")]
     Impostor,
 }
 

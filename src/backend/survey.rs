@@ -50,7 +50,7 @@ pub enum SurveyError {
     Channel(#[from] ChannelError),
     #[error("no answer within {} s", SURVEY_TIMEOUT.as_secs())]
     Timeout,
-    #[error("a broker is too old: it does not know what is asked")]
+    #[error("a broker is too old: it does not support the request")]
     TooOld,
     #[error("a broker answered with error code {0}")]
     Code(i16),

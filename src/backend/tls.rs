@@ -24,7 +24,7 @@ pub enum ClientTlsError {
         #[source]
         source: rustls::pki_types::pem::Error,
     },
-    #[error("the {part} is refused")]
+    #[error("the {part} was rejected")]
     Refused {
         part: &'static str,
         #[source]

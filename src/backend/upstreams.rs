@@ -37,7 +37,7 @@ impl Upstream {
 
 /// A physical cluster cannot be connected to with this configuration.
 #[derive(Debug, thiserror::Error)]
-#[error("the TLS configuration of physical cluster {cluster} is not usable")]
+#[error("the TLS configuration of physical cluster {cluster} cannot be used")]
 pub struct UpstreamError {
     cluster: ClusterId,
     #[source]

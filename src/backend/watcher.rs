@@ -70,15 +70,15 @@ pub struct ListTopics;
 /// Why the watcher cannot tell now.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Unavailable {
-    #[error("the physical cluster cannot be asked now")]
+    #[error("the physical cluster cannot be queried at the moment")]
     Look(#[source] Arc<LookError>),
     #[error("the gateway's own account on the physical cluster may not describe the topic")]
     Denied,
     #[error("the physical cluster answered error code {0} for the topic")]
     Unclear(i16),
-    #[error("the physical cluster said nothing of the topic")]
+    #[error("the physical cluster did not mention the topic in its answer")]
     Silent,
-    #[error("too many wait for the physical cluster")]
+    #[error("too many requests are waiting for the physical cluster")]
     Overloaded,
     #[error("the watcher of the physical cluster has stopped")]
     Stopped,

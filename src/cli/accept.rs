@@ -17,7 +17,7 @@ pub(super) struct AcceptArgs {
     /// The id of the new Kafka cluster, as cluster status shows it
     #[arg(long, value_name = "ID")]
     id: String,
-    /// The id of the old one, if it is to be refused when that is another one by now
+    /// The expected id of the old one; the command is refused if it is different by now
     #[arg(long, value_name = "ID")]
     instead: Option<String>,
     #[command(flatten)]
@@ -50,7 +50,7 @@ fn shown(answer: &Value, verb: &str) -> String {
     let text = |key: &str| answer[key].as_str().unwrap_or_default();
     let (cluster, new, old) = (text("physicalCluster"), text("kafkaClusterId"), text("instead"));
     if text("upsertResult") == "NOT_CHANGED" {
-        return format!("physical cluster {cluster} is the Kafka cluster {new} already\n");
+        return format!("physical cluster {cluster} already is the Kafka cluster {new}\n");
     }
     let items = |key: &str| answer[key].as_array().into_iter().flatten();
     let concerned: String = items("virtualClusters")
@@ -72,9 +72,7 @@ fn shown(answer: &Value, verb: &str) -> String {
         .map(|line| format!("* {line}\n"))
         .collect();
     format!(
-        "physical cluster {cluster} {verb} the Kafka cluster {new} instead of {old}\n\n\
-         virtual clusters that have something there:\n{concerned}\n\
-         what it means:\n{means}"
+        "physical cluster {cluster} {verb} the Kafka cluster {new} instead of {old}\n\nvirtual clusters that use it:\n{concerned}\nwhat it means:\n{means}"
     )
 }
 

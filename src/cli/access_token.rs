@@ -19,7 +19,7 @@ pub(super) struct GenerateArgs {
     /// The purpose of the token
     #[arg(long, value_name = "NAME")]
     name: String,
-    /// The rights of whoever shows the token, never more than those of the user who makes it
+    /// The rights that the token grants, never more than those of the user who creates it
     #[arg(long, value_enum, value_name = "ROLE", default_value = "read-only")]
     role: Role,
     /// How long the token is valid, in seconds
@@ -58,7 +58,7 @@ pub(super) fn generate(args: &GenerateArgs, client: &AdminClient) -> Result<Stri
     match (args.output, answer.get("token").and_then(Value::as_str)) {
         (_, None) => Err(Failure::Refused {
             what: what(),
-            why: "the answer holds none".to_owned(),
+            why: "the answer contains none".to_owned(),
         }),
         (Style::Json, _) => Ok(format::json(&answer)),
         (Style::Text, Some(token)) => Ok(format!("{token}\n")),

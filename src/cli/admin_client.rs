@@ -173,7 +173,7 @@ impl AdminClient {
             .header("Authorization", self.authorization.reveal())
             .header("Content-Type", "application/json")
             .body(body.map(Value::to_string).unwrap_or_default())
-            .map_err(|error| Failure::Usage(format!("{}{path} is no address: {error}", self.url)))?;
+            .map_err(|error| Failure::Usage(format!("{}{path} is not a valid address: {error}", self.url)))?;
         let mut response = self.agent.run(request).map_err(unreachable)?;
         let status = response.status().as_u16();
         for warning in response.headers().get_all("warning") {

@@ -55,7 +55,7 @@ pub(super) fn read(sources: &[PathBuf]) -> Result<Vec<Document>, Failure> {
         }
     }
     if documents.is_empty() {
-        return Err(Failure::Usage("there is no resource in what is given".to_owned()));
+        return Err(Failure::Usage("the input contains no resource".to_owned()));
     }
     documents.sort_by_key(|document| document.kind);
     Ok(documents)
@@ -135,8 +135,8 @@ fn document(body: Value, form: DocumentForm) -> Result<Document, String> {
     let kind = match body.get("kind").and_then(Value::as_str) {
         Some(text) => Kind::applied()
             .find(|kind| kind.name == text)
-            .ok_or_else(|| format!("the kind {text:?} is not known: there are {kinds}"))?,
-        None => return Err(format!("there is no kind: there are {kinds}")),
+            .ok_or_else(|| format!("the kind {text:?} is unknown; the kinds are {kinds}"))?,
+        None => return Err(format!("the kind is missing; the kinds are {kinds}")),
     };
     let metadata = |field: &str| match body.pointer(&format!("/metadata/{field}")) {
         None | Some(Value::Null) => Ok(None),
@@ -145,7 +145,7 @@ fn document(body: Value, form: DocumentForm) -> Result<Document, String> {
     };
     Ok(Document {
         kind,
-        name: metadata("name")?.ok_or("there is no metadata.name")?,
+        name: metadata("name")?.ok_or("metadata.name is missing")?,
         vcluster: metadata("vCluster")?,
         username: metadata("username")?,
         form,
@@ -165,7 +165,7 @@ fn no_text(field: &str, value: &Value, form: DocumentForm) -> String {
         (Value::Number(_) | Value::Bool(_), DocumentForm::Yaml) => ": quote it, as in name: \"123\"",
         _ => "",
     };
-    format!("{field} must be a text, and what stands there is {kind}{quote}")
+    format!("{field} must be a text, but is {kind}{quote}")
 }
 
 #[cfg(test)]
@@ -214,20 +214,20 @@ mod tests {
             refused("kind: VirtualCluster\nmetadata: {name: a}\n---\nkind: Topic\n")
                 .contains("a.yaml, document 2: the kind \"Topic\"")
         );
-        assert!(refused("a: 1\n").contains("there is no kind"));
-        assert!(refused("kind: AliasTopic\n").contains("no metadata.name"));
+        assert!(refused("a: 1\n").contains("the kind is missing"));
+        assert!(refused("kind: AliasTopic\n").contains("metadata.name is missing"));
         assert!(refused("kind: [\n").starts_with("a.yaml:"));
-        assert!(refused("- x\n").contains("there is no kind"));
+        assert!(refused("- x\n").contains("the kind is missing"));
         let named = |name: &str| refused(&format!("kind: AliasTopic\nmetadata: {{name: {name}}}\n"));
         for number in ["123", "1e3", "0x1f"] {
             assert!(
-                named(number).contains("what stands there is a number: quote it"),
+                named(number).contains("must be a text, but is a number: quote it"),
                 "{number}"
             );
         }
         assert!(named("true").contains("is true or false: quote it"));
         let json = refused(r#"{"kind":"AliasTopic","metadata":{"name":123}}"#);
-        assert!(json.ends_with("what stands there is a number"), "{json}");
+        assert!(json.ends_with("must be a text, but is a number"), "{json}");
         assert!(read(&[PathBuf::from("/nowhere")]).is_err());
     }
 }

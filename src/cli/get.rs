@@ -58,14 +58,14 @@ fn path(args: &GetArgs) -> Result<String, Failure> {
         (Listing::InVcluster { named }, ..) => Ok(filtered(path, [("vcluster", v_cluster), (named, name)])),
         (Listing::InScope, ..) => Ok(filtered(path, [("vcluster", v_cluster), ("name", name)])),
         (Listing::BelowVcluster { .. }, _, None) => Err(Failure::Usage(format!(
-            "{kind} are those of a virtual cluster: name it with --v-cluster"
+            "{kind} belong to a virtual cluster: name it with --v-cluster"
         ))),
         (Listing::BelowVcluster { end }, _, Some(vcluster)) => {
             let path = format!("{path}/{}/{end}", escaped(vcluster));
             Ok(filtered(&path, [("name", name)]))
         }
         (Listing::All, ..) => Err(Failure::Usage(format!(
-            "{kind} belong to no virtual cluster: they are listed all, without a name or a virtual cluster"
+            "{kind} belong to no virtual cluster: all of them are listed, without a name or a virtual cluster"
         ))),
     }
 }

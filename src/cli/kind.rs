@@ -78,7 +78,7 @@ impl FromStr for Kind {
     fn from_str(text: &str) -> Result<Self, String> {
         Self::all()
             .find(|kind| kind.is_called(text))
-            .ok_or_else(|| format!("there are {}", Self::names(Self::all())))
+            .ok_or_else(|| format!("use one of {}", Self::names(Self::all())))
     }
 }
 
@@ -93,7 +93,7 @@ impl FromStr for AppliedKind {
         Kind::applied()
             .find(|kind| kind.is_called(text))
             .map(Self)
-            .ok_or_else(|| format!("there are {}", Kind::names(Kind::applied())))
+            .ok_or_else(|| format!("use one of {}", Kind::names(Kind::applied())))
     }
 }
 
@@ -120,11 +120,11 @@ mod tests {
             assert_eq!(kind.called().parse(), Ok(kind));
         }
         let all = "VirtualCluster, AliasTopic, GatewayServiceAccount, Policy, topics, tokens, scram-credentials, access-tokens, signing-keys";
-        assert_eq!("Topicks".parse::<Kind>(), Err(format!("there are {all}")));
+        assert_eq!("Topicks".parse::<Kind>(), Err(format!("use one of {all}")));
         let refused = "topics".parse::<AppliedKind>();
         assert_eq!(
             refused,
-            Err("there are VirtualCluster, AliasTopic, GatewayServiceAccount, Policy".to_owned())
+            Err("use one of VirtualCluster, AliasTopic, GatewayServiceAccount, Policy".to_owned())
         );
     }
 

@@ -57,7 +57,7 @@ pub(super) struct DeleteArgs {
     /// The virtual cluster of the account
     #[arg(long, value_name = "NAME", default_value = "passthrough")]
     v_cluster: String,
-    /// Only that for this mechanism
+    /// Only the credential for this mechanism
     #[arg(long, value_enum, value_name = "MECHANISM")]
     mechanism: Option<ScramMechanism>,
     #[command(flatten)]
@@ -74,7 +74,7 @@ pub(super) fn set(args: &SetArgs, input: impl BufRead, client: &AdminClient) -> 
     let password = line.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
         return Err(Failure::Usage(
-            "the password is read from standard input, and there is none".to_owned(),
+            "the password is read from standard input, which is empty".to_owned(),
         ));
     }
     let mut body = json!({

@@ -31,7 +31,7 @@ fn read_secret(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     if file.metadata()?.permissions().mode() & 0o007 != 0 {
         return Err(io::Error::other(format!(
-            "everybody on this machine may use it: chmod 600 {}",
+            "everybody on this machine can read it: chmod 600 {}",
             path.display()
         )));
     }
@@ -55,7 +55,7 @@ pub(super) fn check(file: Option<PathBuf>, variables: &Variables) -> Result<Stri
     let clusters: Vec<&str> = config.backends.keys().map(|id| id.as_str()).collect();
     let listeners: Vec<String> = config.listeners.iter().map(shown).collect();
     Ok(format!(
-        "{warnings}the configuration is good: node {}, admin API on {}, {}, physical clusters {}\n",
+        "{warnings}the configuration is valid: node {}, admin API on {}, {}, physical clusters {}\n",
         config.node.id,
         config.http.bind,
         listeners.join(", "),

@@ -10,7 +10,7 @@ use super::trial::Trial;
 
 #[derive(Debug, Args)]
 pub(super) struct RotateArgs {
-    /// Retire all keys of before at once, as after a theft: every token that was issued is dead, and its sessions end
+    /// Retire all earlier keys at once, for instance after a theft: every issued token becomes invalid, and its sessions end
     #[arg(long)]
     retire_old: bool,
     #[command(flatten)]
@@ -52,7 +52,7 @@ fn rotated(args: &RotateArgs, answer: &Value) -> String {
     let then = match (args.retire_old, args.trial.dry_run, answer["oldTokens"].as_u64()) {
         (true, true, _) => format!("live tokens that would end: {}\n", answer["endedTokens"]),
         (true, false, _) => format!(
-            "no key of before verifies any more; live tokens that ended: {}\n",
+            "no earlier key verifies tokens any more; live tokens that ended: {}\n",
             answer["endedTokens"]
         ),
         (false, _, Some(0)) => "no live token depends on the old key\n".to_owned(),

@@ -49,7 +49,7 @@ fn what_cannot_be_meant_is_refused() {
     for (line, part) in [
         (
             "klamm get Subject",
-            "there are VirtualCluster, AliasTopic, GatewayServiceAccount",
+            "use one of VirtualCluster, AliasTopic, GatewayServiceAccount",
         ),
         ("klamm apply", "--file"),
         ("klamm run revokeServiceAccountTokens", "--username"),
@@ -83,7 +83,7 @@ fn check_config_says_what_is_good_and_what_is_wrong() {
     let mut variables = Variables::from([("KAFKA_MAIN_BOOTSTRAP_SERVERS".to_owned(), "k:9092".to_owned())]);
     assert_eq!(
         serve::check(None, &variables).expect("a good configuration"),
-        "the configuration is good: node 1, admin API on 127.0.0.1:8888, Kafka (PLAINTEXT or SASL_PLAINTEXT) on the ports 6969 to 7224 of 127.0.0.1, physical clusters main\n"
+        "the configuration is valid: node 1, admin API on 127.0.0.1:8888, Kafka (PLAINTEXT or SASL_PLAINTEXT) on the ports 6969 to 7224 of 127.0.0.1, physical clusters main\n"
     );
     variables.insert("KLAMM_CONFIG".to_owned(), "/nowhere/klamm.yaml".to_owned());
     let failure = serve::check(None, &variables).expect_err("no such file");
@@ -433,7 +433,7 @@ fn values_that_are_no_texts_are_named_with_their_place() {
         ),
         (
             "{type: Partner, aclEnable: true}",
-            "the field spec.aclEnable is not known: there are aclEnabled,",
+            "the field spec.aclEnable is unknown; the fields are aclEnabled,",
         ),
         ("text", "spec must be a map of fields, but is a text"),
     ] {
@@ -630,7 +630,7 @@ fn signing_keys_are_rotated_and_retired_with_what_depends_on_them() {
         .read("run rotateSigningKey --retire-old")
         .expect("a text");
     assert!(
-        all.ends_with("no key of before verifies any more; live tokens that ended: 1\n"),
+        all.ends_with("no earlier key verifies tokens any more; live tokens that ended: 1\n"),
         "{all}"
     );
     assert_eq!(keys().len(), 1);

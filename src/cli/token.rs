@@ -20,7 +20,7 @@ pub(super) fn generate(args: &TokenArgs, client: &AdminClient) -> Result<String,
     match (args.output, answer.get("token").and_then(Value::as_str)) {
         (_, None) => Err(Failure::Refused {
             what: format!("a token for {}", args.username),
-            why: "the answer holds none".to_owned(),
+            why: "the answer contains none".to_owned(),
         }),
         (Style::Json, _) => Ok(format::json(&answer)),
         (Style::Text, Some(token)) => Ok(format!("{token}\n")),

@@ -7,10 +7,10 @@ use super::format::Style;
 /// Whether a change is made, and how what came of it is shown.
 #[derive(Debug, Args)]
 pub(super) struct Trial {
-    /// Say what would happen, and change nothing
+    /// Say what would happen, without changing anything
     #[arg(long)]
     pub(super) dry_run: bool,
-    /// For people, or for scripts
+    /// text for people, json for scripts
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "text")]
     pub(super) output: Style,
 }

@@ -18,13 +18,13 @@ pub(super) enum UpgradeAction {
         #[command(flatten)]
         connection: Connection,
     },
-    /// Finish the upgrade: raise the feature level to what every node knows. There is no way back to the older version then
+    /// Finish the upgrade: raise the feature level to what every node supports. After that there is no way back to the older version
     Finalize(FinalizeArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct FinalizeArgs {
-    /// The feature level; the highest that every node knows when it is not given
+    /// The feature level; by default the highest that every node supports
     #[arg(long, value_name = "LEVEL")]
     level: Option<u8>,
     #[command(flatten)]
@@ -55,14 +55,13 @@ fn shown(view: &ClusterView) -> String {
     let highest = view.nodes.iter().filter_map(|node| node.highest_level).max();
     let next = match (to_all, highest) {
         (Some(all), _) if all > level => format!(
-            "every node knows level {all}: klamm cluster upgrade finalize raises it. Where klamm.cluster.upgrade is auto, \
-             that happens by itself 24 hours after the last node came to know it. Until then every node can go back"
+            "every node supports level {all}: raise it with klamm cluster upgrade finalize. Where klamm.cluster.upgrade is auto, this happens automatically once all nodes have supported it for 24 hours. Until then every node can be downgraded"
         ),
         (_, Some(highest)) if highest > level => {
-            "not every node knows the next level yet: upgrade the others. Until then every node can go back"
+            "not every node supports the next level yet: upgrade the others. Until then every node can be downgraded"
                 .to_owned()
         }
-        _ => "nothing is to be done".to_owned(),
+        _ => "there is nothing to do".to_owned(),
     };
     format!("feature level {level}\n\n{table}\n{next}\n")
 }
@@ -89,7 +88,7 @@ pub(super) fn finalize(args: &FinalizeArgs, client: &AdminClient) -> Result<(), 
 fn said(answer: &Value, is_dry: bool) -> String {
     let level = &answer["featureLevel"];
     match (answer["upsertResult"].as_str(), is_dry) {
-        (Some("NOT_CHANGED"), _) => format!("the cluster is at feature level {level} already\n"),
+        (Some("NOT_CHANGED"), _) => format!("the cluster is already at feature level {level}\n"),
         (_, true) => format!("the feature level would be {level}\n"),
         (_, false) => format!("the feature level is {level}\n"),
     }
@@ -117,14 +116,14 @@ mod tests {
     #[test]
     fn it_says_what_is_to_be_done() {
         assert!(
-            view(&[1, 1]).contains("nothing is to be done"),
+            view(&[1, 1]).contains("there is nothing to do"),
             "{}",
             view(&[1, 1])
         );
         assert!(view(&[1, 2]).contains("upgrade the others"), "{}", view(&[1, 2]));
         let all = view(&[3, 2]);
         assert!(
-            all.contains("every node knows level 2: klamm cluster upgrade finalize"),
+            all.contains("every node supports level 2: raise it with klamm cluster upgrade finalize"),
             "{all}"
         );
         assert!(all.contains("1.0"), "{all}");

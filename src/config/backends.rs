@@ -190,10 +190,10 @@ impl BackendReader<'_> {
             "SASL_PLAINTEXT" => of(Layer::Without, Layer::With),
             "SASL_SSL" => of(Layer::With, Layer::With),
             _ => {
-                let message = format!("the security protocol {:?} is not known", protocol.text);
+                let message = format!("the security protocol {:?} is unknown", protocol.text);
                 self.problems.push(
                     Problem::new(protocol.place, message)
-                        .hint("there are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL"),
+                        .hint("use PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"),
                 );
                 of(Layer::Unknown, Layer::Unknown)
             }
@@ -208,7 +208,7 @@ impl BackendReader<'_> {
             "upstream" => {}
             "failover" => self.refuse(roles.place, "the role failover is not supported yet"),
             other => {
-                let message = format!("the role {other:?} is not known");
+                let message = format!("the role {other:?} is unknown");
                 self.problems
                     .push(Problem::new(roles.place, message).hint("the only role is upstream"));
             }
@@ -282,7 +282,7 @@ impl BackendReader<'_> {
             "https" => HostCheck::Https,
             "" => HostCheck::Off,
             _ => {
-                self.refuse(algorithm.place, "this is https, or empty");
+                self.refuse(algorithm.place, "this must be https or empty");
                 HostCheck::Https
             }
         }
@@ -301,7 +301,7 @@ impl BackendReader<'_> {
                         None => problem,
                     });
             }
-            (Some(store), None) => self.refuse(store.place, "the type of a store is given, but no store"),
+            (Some(store), None) => self.refuse(store.place, "the type of a store is set, but no store"),
             (None, Some(place)) => self.problems.push(
                 Problem::new(
                     place.clone(),

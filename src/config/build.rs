@@ -43,7 +43,7 @@ use super::{
 const MAIN: &str = "main";
 
 /// The hint where a secret of nodes is missing.
-const MAKE_SECRET: &str = "`klamm cluster secret` makes one; it is the same on every node";
+const MAKE_SECRET: &str = "create one with `klamm cluster secret`; it must be the same on every node";
 
 /// The longest time after which a login must be made again, in milliseconds: a year.
 const MAX_REAUTH_MS: u64 = 31_536_000_000;
@@ -158,10 +158,13 @@ impl Builder {
         let section = self.settings.kafka.take();
         if let Some(selector) = self.settings.keys.get(reference::SELECTOR) {
             if let Some(section) = &section {
-                let message = format!("physical clusters are given here and at {}", selector.place);
+                let message = format!(
+                    "physical clusters are configured both here and at {}",
+                    selector.place
+                );
                 clusters
                     .problems
-                    .push(Problem::new(section.place.clone(), message).hint("give them in one place"));
+                    .push(Problem::new(section.place.clone(), message).hint("configure them in one place"));
             }
             clusters.add_selected(selector, read);
         } else if let (Some(section), Some(path)) = (section, file) {
@@ -178,7 +181,7 @@ impl Builder {
         if !main_given && !unreadable {
             self.problems.push(
                 Problem::new(SettingPlace::Unset("kafka.main".to_owned()), "the physical cluster main is not configured")
-                    .hint("set KAFKA_MAIN_BOOTSTRAP_SERVERS=host:port, or name a file by GATEWAY_BACKEND_KAFKA_SELECTOR"),
+                    .hint("set KAFKA_MAIN_BOOTSTRAP_SERVERS=host:port, or name a file in GATEWAY_BACKEND_KAFKA_SELECTOR"),
             );
         }
         let backends = clusters
@@ -213,9 +216,12 @@ impl Builder {
         };
         for key in [reference::PORT_START, reference::PORT_COUNT] {
             if self.is_set(key) {
-                let problem = Problem::new(self.place(key), "this is for a node without gateway.listeners");
+                let problem = Problem::new(
+                    self.place(key),
+                    "this is only for a node without gateway.listeners",
+                );
                 self.problems
-                    .push(problem.hint("give port.start and port.count of each listener there"));
+                    .push(problem.hint("set port.start and port.count of each listener there"));
             }
         }
         listeners::parse(setting, &defaults, read, &mut self.problems)
@@ -235,7 +241,10 @@ impl Builder {
         let count = self.number(reference::PORT_COUNT, 1..=u16::MAX, 256);
         if u32::from(start) + u32::from(count) - 1 > u32::from(u16::MAX) {
             let place = self.place(reference::PORT_COUNT);
-            self.refuse(place, format!("{count} ports from {start} on go beyond 65535"));
+            self.refuse(
+                place,
+                format!("{count} ports starting at {start} go beyond 65535"),
+            );
         }
         ListenerConfig {
             name: ListenerName::short_form(),
@@ -284,7 +293,7 @@ impl Builder {
         let is_guarded = self.is_set(reference::RAFT_SECRET) || raft_tls.is_some();
         if let (Some(exposed), false) = (exposed, is_guarded) {
             let message = format!(
-                "nodes are reached at {exposed}, so they must know each other by a secret or by certificates"
+                "nodes are reached at {exposed}, so they must recognize each other by a secret or by certificates"
             );
             self.problems
                 .push(Problem::new(self.place(reference::RAFT_SECRET), message).hint(MAKE_SECRET));
@@ -385,9 +394,9 @@ impl Builder {
             self.problems.push(
                 Problem::new(
                     self.place(reference::ADVERTISED_HOST),
-                    "a node of a cluster over several hosts must say which host clients are told",
+                    "a node of a cluster over several hosts must say which host clients are to connect to",
                 )
-                .hint("localhost is the default, and wrong on every other host"),
+                .hint("the default is localhost, which is wrong on every other host"),
             );
         }
     }
@@ -402,7 +411,7 @@ impl Builder {
                         self.place(reference::SIGNING_KEY),
                         format!("the key is not base64 of at least {SHORTEST_SIGNING_KEY} bytes"),
                     )
-                    .hint("`head -c 32 /dev/urandom | base64` makes one"),
+                    .hint("create one with `head -c 32 /dev/urandom | base64`"),
                 );
                 None
             }
@@ -444,7 +453,7 @@ impl Builder {
         if limits.buffer_bytes < limits.frame_bytes {
             let place = self.place(reference::LIMIT_BUFFER);
             let message = format!(
-                "{} bytes do not hold one frame of {} bytes",
+                "{} bytes are too few for one frame of {} bytes",
                 limits.buffer_bytes, limits.frame_bytes
             );
             self.refuse(place, message);

@@ -104,7 +104,7 @@ impl Clusters {
                 (Ok(name), TreeValue::Map(entries)) => {
                     self.add_properties(path, (&within, ""), entries, &mut properties);
                     if let Some(other) = properties.keys().find(|known| !known.starts_with("sasl.")) {
-                        let message = format!("credentials have properties of SASL only, not {other}");
+                        let message = format!("credentials can only have SASL properties, not {other}");
                         self.problems.push(Problem::new(place, message));
                     }
                     to.insert(name, properties);
@@ -134,7 +134,7 @@ impl Clusters {
         if let Some(known) = taken {
             self.problems.push(
                 Problem::new(place.clone(), format!("this id is the same as {known}"))
-                    .hint("ids compare without case, and '.', '-' and '_' are the same in variables"),
+                    .hint("ids are compared without case, and '.', '-' and '_' are the same in variables"),
             );
             return None;
         }
@@ -242,7 +242,7 @@ impl Clusters {
 /// Reads `{file: {path: …}}`, given as YAML or as a text that holds YAML.
 fn selected_path(selector: &Setting) -> Result<PathBuf, Problem> {
     let refuse = || {
-        Problem::new(selector.place.clone(), "this does not say which file").hint(format!(
+        Problem::new(selector.place.clone(), "this does not name a file").hint(format!(
             "the form is {}='file : {{ path: /cluster-config.yaml }}'",
             variable(SELECTOR)
         ))
@@ -277,7 +277,7 @@ fn load(path: &Path, selector: &SettingPlace, read: ReadFile<'_>) -> Result<Sett
             key: None,
         };
         Problem::new(place, message)
-            .hint("the file holds one key, config, with a map of properties for each cluster id")
+            .hint("the file has one key, config, with a map of properties for each cluster id")
     };
     let root = tree::parse(&text).map_err(|malformed| malformed_problem(path, malformed))?;
     let TreeValue::Map(entries) = root.value else {
@@ -288,7 +288,7 @@ fn load(path: &Path, selector: &SettingPlace, read: ReadFile<'_>) -> Result<Sett
         if entry.name != "config" {
             return Err(refuse(
                 Some(entry.line),
-                &format!("the key {:?} is not known", entry.name),
+                &format!("the key {:?} is unknown", entry.name),
             ));
         }
         config = Some(Setting {
@@ -312,7 +312,7 @@ pub(super) fn unreadable(place: SettingPlace, path: &Path, error: &io::Error) ->
 }
 
 fn unknown_property(place: SettingPlace, name: &str) -> Problem {
-    let problem = Problem::new(place, format!("the Kafka property {name} is not known"));
+    let problem = Problem::new(place, format!("the Kafka property {name} is unknown"));
     match hint::nearest(name, USED.iter().map(|property| property.name)) {
         Some(meant) => problem.hint(format!("did you mean {meant}?")),
         None => problem,

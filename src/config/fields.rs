@@ -44,7 +44,7 @@ impl Fields {
                 None
             }
             other => {
-                let message = format!("{name} is a single value, not {}", other.kind());
+                let message = format!("{name} must be a single value, not {}", other.kind());
                 problems.push(Problem::new(place.clone(), message));
                 None
             }
@@ -68,7 +68,7 @@ impl Fields {
                 })
                 .collect(),
             other => {
-                let message = format!("{name} is a list, not {}", other.kind());
+                let message = format!("{name} must be a list, not {}", other.kind());
                 problems.push(Problem::new(place.clone(), message));
                 return None;
             }
@@ -134,7 +134,7 @@ pub(super) fn list(
             other => other,
         };
         let TreeValue::Map(entries) = node.value else {
-            problems.push(Problem::new(place, "each item is a map").hint(form));
+            problems.push(Problem::new(place, "each item must be a map").hint(form));
             continue;
         };
         let mut reader = Flat {
@@ -178,7 +178,7 @@ impl Flat<'_> {
                     }
                 }
                 _ => {
-                    let problem = Problem::new(self.place.clone(), format!("the key {name:?} is not known"));
+                    let problem = Problem::new(self.place.clone(), format!("the key {name:?} is unknown"));
                     self.problems
                         .push(match hint::nearest(&name, self.names.iter().copied()) {
                             Some(meant) => problem.hint(format!("did you mean {meant}?")),

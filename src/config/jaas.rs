@@ -79,32 +79,28 @@ pub(super) enum JaasError {
     #[error("the login module is missing")]
     NoModule,
     /// Empty when the text does not look like a login module: it may be a secret in the wrong place.
-    #[error(
-        "the login module {0:?} is not supported: {PLAIN_MODULE}, {SCRAM_MODULE} and {BEARER_MODULE} are"
-    )]
+    #[error("the login module {0:?} is not supported; use {PLAIN_MODULE}, {SCRAM_MODULE} or {BEARER_MODULE}")]
     OtherModule(String),
-    #[error("after the login module comes a control flag: required, requisite, sufficient or optional")]
+    #[error("a control flag must follow the login module: required, requisite, sufficient or optional")]
     NoFlag,
     #[error("the option {0} has no value, as in {0}=\"...\"")]
     NoValue(&'static str),
     /// Its name may be a part of a secret.
-    #[error(
-        "a word stands there without a value: an option is written name=\"...\", and a value with spaces in quotes"
-    )]
+    #[error("a word has no value: an option is written name=\"...\", and a value with spaces must be quoted")]
     LoneWord,
-    #[error("the value of {0} begins with a digit or a special character: put it in quotes")]
+    #[error("the value of {0} begins with a digit or a special character: quote it")]
     Unquoted(&'static str),
-    #[error("a quoted text does not end")]
+    #[error("a quoted text is not closed")]
     OpenQuote,
     #[error("the entry does not end with a semicolon")]
     NoSemicolon,
     #[error("there is more than one entry")]
     SecondEntry,
-    #[error("there is something else than options, such as {}", .0.join(", "))]
+    #[error("there is something other than options, such as {}", .0.join(", "))]
     NoOption(&'static [&'static str]),
     #[error("the option {0} is missing")]
     Missing(&'static str),
-    #[error("an extension has letters in its name, and printable characters in its value")]
+    #[error("an extension must have only letters in its name, and printable characters in its value")]
     Extension,
 }
 

@@ -38,14 +38,14 @@ used! {
     SECURITY_PROTOCOL = "security.protocol", "`PLAINTEXT` (default), `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.";
     SASL_MECHANISM = "sasl.mechanism", "`PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`, with the SASL protocols.";
     SASL_JAAS_CONFIG = "sasl.jaas.config",
-        "`org.apache.kafka.common.security.plain.PlainLoginModule required username=\"...\" password=\"...\";`, the same of `org.apache.kafka.common.security.scram.ScramLoginModule`, or `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId=\"...\" clientSecret=\"...\" scope=\"...\" extension_name=\"...\";`";
-    TOKEN_ENDPOINT = "sasl.oauthbearer.token.endpoint.url", "With `OAUTHBEARER`: where the gateway fetches its tokens, by the client credentials grant. https, or http on this machine.";
+        "`org.apache.kafka.common.security.plain.PlainLoginModule required username=\"...\" password=\"...\";`, the same with `org.apache.kafka.common.security.scram.ScramLoginModule`, or `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required clientId=\"...\" clientSecret=\"...\" scope=\"...\" extension_name=\"...\";`";
+    TOKEN_ENDPOINT = "sasl.oauthbearer.token.endpoint.url", "With `OAUTHBEARER`: where the gateway fetches its tokens with the client credentials grant. https, or http on this machine.";
     OAUTH_CLIENT_ID = "sasl.oauthbearer.client.credentials.client.id", "The client, if `sasl.jaas.config` does not name it.";
     OAUTH_CLIENT_SECRET = "sasl.oauthbearer.client.credentials.client.secret", "Its secret, likewise.";
-    OAUTH_SCOPE = "sasl.oauthbearer.scope", "The scope that is asked for, likewise.";
+    OAUTH_SCOPE = "sasl.oauthbearer.scope", "The scope to request, likewise.";
     LOGIN_CALLBACK = "sasl.login.callback.handler.class", "`org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginCallbackHandler`, which is what the gateway does anyway.";
     TRUSTSTORE_TYPE = "ssl.truststore.type", "`PEM`, with one of the next two.";
-    TRUSTSTORE_LOCATION = "ssl.truststore.location", "A PEM file of the authorities that broker certificates come from. Without one: those of the operating system.";
+    TRUSTSTORE_LOCATION = "ssl.truststore.location", "A PEM file with the authorities that issue broker certificates. By default: those of the operating system.";
     TRUSTSTORE_CERTIFICATES = "ssl.truststore.certificates", "The same as text.";
     KEYSTORE_TYPE = "ssl.keystore.type", "`PEM`, with the location or with chain and key.";
     KEYSTORE_LOCATION = "ssl.keystore.location", "A PEM file with the gateway's own certificate chain and unencrypted private key.";
@@ -55,7 +55,7 @@ used! {
         "`https` (default): the certificate must name the broker's host. Empty: it need not.";
     ROLES = "gateway.roles", "`upstream`, the default.";
     ALLOW_ANONYMOUS = "gateway.allow.anonymous",
-        "`true`: virtual clusters may list the method `anonymous`, and so let anybody who can connect reach this physical cluster with the gateway's own login. `false`: none may. Without it: `true` on a node whose listeners are all bound to loopback addresses, `false` elsewhere. Give every node the same.";
+        "`true`: virtual clusters may list the method `anonymous`, and so let anybody who can connect reach this physical cluster with the gateway's own login. `false`: none may. By default: `true` on a node whose listeners are all bound to loopback addresses, `false` elsewhere. Use the same value on every node.";
 }
 
 /// Properties without meaning for a gateway.
@@ -189,13 +189,16 @@ pub(super) fn unknown_variable(rest: &str) -> UnknownVariable {
     });
     match meant {
         Some(meant) => {
-            let problem = Problem::new(place, "this variable ends with no Kafka property that is known");
+            let problem = Problem::new(place, "this variable does not end with a known Kafka property");
             UnknownVariable::Mistyped(problem.hint(format!("did you mean KAFKA_{meant}?")))
         }
         None => {
-            let problem = Problem::new(place, "this variable is not the gateway's and is ignored");
+            let problem = Problem::new(
+                place,
+                "this variable does not belong to the gateway and is ignored",
+            );
             UnknownVariable::Stray(problem.hint(
-                "variables of the gateway have the form KAFKA_<ID>_<PROPERTY>, for instance KAFKA_MAIN_BOOTSTRAP_SERVERS",
+                "the gateway's variables have the form KAFKA_<ID>_<PROPERTY>, for instance KAFKA_MAIN_BOOTSTRAP_SERVERS",
             ))
         }
     }

@@ -183,7 +183,7 @@ impl Reader<'_> {
         let known = text.parse();
         Some(
             known.unwrap_or_else(|unknown: klamm_raft::model::UnknownProtocol| {
-                self.refuse_with(format!("the protocol {text:?} is not known"), unknown.to_string());
+                self.refuse_with(format!("the protocol {text:?} is unknown"), unknown.to_string());
                 Protocol::SaslPlaintext
             }),
         )
@@ -220,7 +220,7 @@ impl Reader<'_> {
     fn unfit(&mut self, names: &[&str], routing: &str) {
         for name in names {
             if self.fields.remove(name).is_some() {
-                self.refuse(format!("{name} means nothing with routing: {routing}"));
+                self.refuse(format!("{name} has no effect with routing: {routing}"));
             }
         }
     }
@@ -230,10 +230,10 @@ impl Reader<'_> {
             None | Some("port") => self.by_port(defaults),
             Some("sni") => self.by_name(protocol),
             Some(other) => {
-                let message = format!("the routing {other:?} is not known");
+                let message = format!("the routing {other:?} is unknown");
                 self.refuse_with(
                     message,
-                    "there are port, a port for each virtual broker, and sni, one port for all",
+                    "use port (a port for each virtual broker) or sni (one port for all)",
                 );
                 (None, None)
             }
@@ -260,7 +260,7 @@ impl Reader<'_> {
         let start = advertised.unwrap_or(first);
         for first in [first, start] {
             if u32::from(first) + u32::from(count) - 1 > u32::from(u16::MAX) {
-                self.refuse(format!("{count} ports from {first} on go beyond 65535"));
+                self.refuse(format!("{count} ports starting at {first} go beyond 65535"));
             }
         }
         (Some(first), Some(Routing::Port { host, start, count }))
@@ -288,7 +288,7 @@ impl Reader<'_> {
         let domain = domain.trim_matches('.').to_ascii_lowercase();
         if !is_domain(&domain) {
             self.refuse(format!(
-                "domain: {domain:?} is not a domain of at most {MAX_DOMAIN_BYTES} characters"
+                "domain: {domain:?} is not a domain name of at most {MAX_DOMAIN_BYTES} characters"
             ));
         }
         (port, advertised.map(|port| Routing::Sni { domain, port }))
@@ -299,7 +299,7 @@ impl Reader<'_> {
         let protocol = protocol?;
         for name in NAMES.into_iter().filter(|name| name.starts_with("tls.")) {
             if self.fields.remove(name).is_some() {
-                let message = format!("{name} means nothing with the protocol {protocol}");
+                let message = format!("{name} has no effect with the protocol {protocol}");
                 self.refuse_with(message, "set protocol to SASL_SSL or SSL, or remove it");
             }
         }
@@ -369,13 +369,13 @@ impl Reader<'_> {
                 None
             }
             (None | Some("none"), Some(_)) => {
-                let message = "tls.client.ca is given, but clients are not asked for certificates";
+                let message = "tls.client.ca is set, but clients are not asked for certificates";
                 self.refuse_with(message, "set tls.client.auth to required or optional");
                 None
             }
             (Some(other), _) => {
-                let message = format!("tls.client.auth: {other:?} is not known");
-                self.refuse_with(message, "it is none, optional or required");
+                let message = format!("tls.client.auth: {other:?} is unknown");
+                self.refuse_with(message, "use none, optional or required");
                 None
             }
         }
@@ -384,7 +384,7 @@ impl Reader<'_> {
     fn proxies(&mut self) -> Option<Networks> {
         if self.fields.remove("proxy.protocol").is_some() {
             let hint = "proxy.protocol.from: [10.0.0.0/8] turns it on for the load balancers of that network";
-            self.refuse_with("the PROXY protocol is taken from trusted sources only", hint);
+            self.refuse_with("the PROXY protocol is accepted only from trusted sources", hint);
         }
         let texts = self
             .fields
@@ -435,7 +435,7 @@ pub(super) fn parse_host(text: &str) -> Result<String, String> {
     }
     if text.parse::<HostPort>().is_ok() {
         return Err(format!(
-            "{text:?} is not a host name: a port is set by a key of its own"
+            "{text:?} is not a host name: the port is set by a key of its own"
         ));
     }
     if !is_host_name(host) {

@@ -71,7 +71,7 @@ impl BackendReader<'_> {
             if let Some(callback) = callback
                 && !KNOWN_CALLBACKS.contains(&callback.text.as_str())
             {
-                let message = format!("the handler {:?} is not known", callback.text);
+                let message = format!("the handler {:?} is unknown", callback.text);
                 self.refuse(callback.place, message);
             }
             return self.bearer(jaas, bearer);
@@ -90,7 +90,7 @@ impl BackendReader<'_> {
                 let message = format!("the SASL mechanism {other:?} is not supported");
                 self.problems.push(
                     Problem::new(mechanism.place, message)
-                        .hint("there are PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER"),
+                        .hint("use PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER"),
                 );
                 None
             }
@@ -157,7 +157,7 @@ impl BackendReader<'_> {
             Ok(Location::File(_)) => {
                 self.refuse(
                     endpoint.place,
-                    "this is the URL of a token endpoint, not of a file",
+                    "this must be the URL of a token endpoint, not of a file",
                 );
                 return None;
             }

@@ -174,7 +174,7 @@ impl Reader<'_> {
                 (Some(known), other) => self.refuse(format!("{known} is not {}", other.kind())),
                 (None, _) => {
                     let problem =
-                        Problem::new(self.place.clone(), format!("the setting {name:?} is not known"));
+                        Problem::new(self.place.clone(), format!("the setting {name:?} is unknown"));
                     self.problems.push(match hint::nearest(&name, KNOWN.into_iter()) {
                         Some(meant) => problem.hint(format!("did you mean {meant}?")),
                         None => problem.hint(FORM),
@@ -233,7 +233,7 @@ impl Reader<'_> {
                     let known: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
                     self.problems.push(
                         Problem::new(self.place.clone(), format!("{unknown}"))
-                            .hint(format!("there are {}", known.join(", "))),
+                            .hint(format!("use one of {}", known.join(", "))),
                     );
                 }
             }

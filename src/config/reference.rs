@@ -33,35 +33,35 @@ macro_rules! keys {
 
 keys! {
     SELECTOR = "gateway.backend.kafka.selector", "",
-        "The file that holds the physical clusters, as `file: {path: cluster-config.yaml}`. The file has one key, `config`, with a map of Kafka client properties for each cluster id.";
+        "The file with the physical clusters, as `file: {path: cluster-config.yaml}`. The file has one key, `config`, with a map of Kafka client properties for each cluster id.";
     BIND_HOST = "gateway.bind.host", "0.0.0.0 once `gateway.advertised.host` is set, 127.0.0.1 before",
-        "The IP address, or host name, that listeners open their ports on if they do not say otherwise.";
+        "The IP address, or host name, on which listeners open their ports unless they say otherwise.";
     ADVERTISED_HOST = "gateway.advertised.host", "localhost",
-        "The host name or IP address of this node that Kafka clients are told by listeners that do not say otherwise.";
+        "The host name or IP address of this node that listeners give to Kafka clients unless they say otherwise.";
     LISTENERS = "gateway.listeners", "one, `default`, made of `gateway.port.start` and `gateway.port.count`",
         "What this node opens for Kafka clients: a list, see [Listeners](#listeners).";
     PORT_START = "gateway.port.start", "6969",
         "The first of this node's Kafka ports. Each virtual cluster takes one port for its bootstrap address and one for each broker.";
     PORT_COUNT = "gateway.port.count", "256",
-        "How many Kafka ports this node may open, from `gateway.port.start` on.";
+        "How many Kafka ports this node may open, starting at `gateway.port.start`.";
     HTTP_HOST = "gateway.http.host", "127.0.0.1, or `gateway.bind.host` once `gateway.admin.api.users` is set",
-        "The IP address, or host name, that the admin API is opened on.";
+        "The IP address, or host name, on which the admin API is opened.";
     HTTP_PORT = "gateway.http.port", "8888",
         "The port of the admin API, the health checks and the metrics.";
     HTTP_CERTIFICATE = "gateway.http.tls.certificate", "plain HTTP",
-        "The PEM file of the certificate that the admin API shows, followed by those in between. Its port then speaks HTTPS only. Read again when it changes.";
+        "The PEM file with the certificate of the admin API, followed by the intermediate ones. Its port then speaks HTTPS only. The file is reloaded when it changes.";
     HTTP_KEY = "gateway.http.tls.key", "",
         "The PEM file of the private key of that certificate, unencrypted.";
     HTTP_HOSTS = "klamm.http.hosts", "",
-        "Further names of the admin API, as a list without ports: those of load balancers and proxies through which browsers reach it. A page of any other name but `gateway.http.host` and what is advertised is refused (see SECURITY-MODEL.md); programs may use any name.";
+        "Further names of the admin API, as a list without ports: those of load balancers and proxies through which browsers reach it. Pages under any other name than these, `gateway.http.host` and the advertised names are refused (see SECURITY-MODEL.md); programs may use any name.";
     METRICS_PUBLIC = "klamm.metrics.public", "`true` while `gateway.http.host` is a loopback address",
-        "Whether `/metrics` is shown to whoever asks, `true` or `false`. With `false` a scraper shows a login or an access token.";
+        "Whether `/metrics` is open to everybody, `true` or `false`. With `false` a scraper needs a login or an access token.";
     ENV_ALLOW = "klamm.env.allow", "",
-        "The environment variables that resources may name in `${env['NAME']}`, beside those that begin with `KLAMM_SECRET_`: a list of names, or of beginnings with `*` at the end.";
+        "The environment variables that resources may name in `${env['NAME']}`, beside those that begin with `KLAMM_SECRET_`: a list of names, or of prefixes that end with `*`.";
     USERS = "gateway.admin.api.users", "`[{username: admin, password: conduktor, admin: true}]`",
         "The users of the admin API. Without `admin: true` a user can only read. The default is refused when the admin API is reachable from other hosts.";
     SIGNING_KEY = "gateway.user.pool.secret.key", "generated and shared by all nodes",
-        "The first key that signs the tokens of service accounts: base64 of at least 32 bytes, the same on every node. `head -c 32 /dev/urandom | base64` makes one. Once `klamm run rotateSigningKey` replaced it, it has no effect (see OPERATIONS.md).";
+        "The first key that signs the tokens of service accounts: base64 of at least 32 bytes, the same on every node. `head -c 32 /dev/urandom | base64` creates one. Once `klamm run rotateSigningKey` has replaced it, it has no effect (see OPERATIONS.md).";
     ACL_ENABLED = "gateway.acl.enabled", "true",
         "Whether ACLs decide in the virtual cluster `passthrough`, `true` or `false`. With `false` everybody who logs in there may do everything on the physical cluster `main`. In all other virtual clusters ACLs decide.";
     SUPER_USERS = "gateway.super.users", "",
@@ -71,37 +71,37 @@ keys! {
     OAUTH_PROVIDERS = "gateway.oauth.providers", "",
         "The providers of OAuth tokens that virtual clusters may name, as a map from a name to `issuer`, `jwks.url` (https, http on this machine, or `file:///path`), `audiences` (one of them must be in the token's `aud`), `algorithms` (default `RS256, ES256`; only asymmetric ones), `leeway.seconds` (30), `jwks.refresh.seconds` (600) and `jwks.ca.file` (PEM; default: the authorities of the operating system). Every node should be given the same.";
     MAX_REAUTH_MS = "gateway.connections.max.reauth.ms", "0",
-        "How long a login lasts at most, in milliseconds, whatever the credential (KIP-368): clients log in again on the same connection in time, or are disconnected. 0: as long as the credential holds.";
+        "How long a login lasts at most, in milliseconds, whatever the credential (KIP-368): clients log in again on the same connection in time, or are disconnected. 0: as long as the credential is valid.";
     NODE_ID = "klamm.node.id", "1",
         "The number of this node in its cluster, from 1. It stays with the node's data directory.";
     DATA_DIR = "klamm.data.dir", "./klamm-data",
         "The directory of this node's durable state. No two nodes share one.";
-    STORAGE_KEY = "klamm.storage.key.file", "the data directory is in clear",
-        "The file with the key under which this node encrypts its data directory: base64 of 32 random bytes, which not everybody may read. `(umask 077; head -c 32 /dev/urandom | base64 > storage.key)` makes one. What is there is written anew under it at the start. `none`: what was encrypted is written in clear again (see OPERATIONS.md).";
+    STORAGE_KEY = "klamm.storage.key.file", "the data directory is not encrypted",
+        "The file with the key under which this node encrypts its data directory: base64 of 32 random bytes. The file must not be readable by everybody. `(umask 077; head -c 32 /dev/urandom | base64 > storage.key)` creates one. Existing data is encrypted again with it when the node starts. `none`: encrypted data is decrypted (see OPERATIONS.md).";
     STORAGE_PREVIOUS = "klamm.storage.key.previous.file", "",
-        "The file with the key under which the data directory was encrypted until now, while the key is changed or taken away.";
+        "The file with the key under which the data directory was encrypted until now, while the key is being changed or removed.";
     RAFT_LISTEN = "klamm.raft.listen", "the node's own address in `klamm.raft.peers`",
         "The `host:port` that this node opens for the other nodes.";
     RAFT_PEERS = "klamm.raft.peers", "a single node",
         "All nodes of the cluster, this one included, as `1=host:port,2=host:port,3=host:port`.";
     RAFT_SECRET = "klamm.raft.secret", "",
-        "The secret that nodes prove to each other, the same on every node: what `klamm cluster secret` prints, and no other. Needed as soon as a node is reached by anything but a loopback address, unless nodes have certificates (`klamm.raft.tls.certificate`).";
+        "The secret by which nodes recognize each other, the same on every node. Only secrets from `klamm cluster secret` are accepted. It is needed as soon as a node is reached at anything but a loopback address, unless nodes have certificates (`klamm.raft.tls.certificate`).";
     RAFT_CERTIFICATE = "klamm.raft.tls.certificate", "",
-        "The PEM file of the certificate that this node shows to the other nodes, whether it calls them or they call it. It names the host of this node in `klamm.raft.peers`. All nodes must have one or none. Read again when it changes.";
+        "The PEM file with the certificate that this node presents to the other nodes, in both directions. It must name the host of this node in `klamm.raft.peers`. Either all nodes have one or none. The file is reloaded when it changes.";
     RAFT_KEY = "klamm.raft.tls.key", "",
         "The PEM file of the private key of that certificate, unencrypted.";
     RAFT_CA = "klamm.raft.tls.ca", "",
-        "The PEM file of the authority that makes the certificates of the nodes. Whoever has a certificate of it for the host of a node is taken for that node, so it should make no others, or `klamm.raft.secret` be set as well.";
+        "The PEM file of the authority that issues the certificates of the nodes. Whoever has a certificate of this authority for the host of a node is taken for that node, so it should issue no others, or `klamm.raft.secret` should be set as well.";
     UPGRADE = "klamm.cluster.upgrade", "auto",
-        "When the feature level of the cluster is raised after an upgrade: `auto`, 24 hours after every node knows the next one, or `manual`, when somebody runs `klamm cluster upgrade finalize`. There is no way back to the older version then. The same on every node.";
+        "When the feature level of the cluster is raised after an upgrade: `auto`, 24 hours after every node supports the next one, or `manual`, when somebody runs `klamm cluster upgrade finalize`. After that there is no way back to the older version. The same on every node.";
     LIMIT_CONNECTIONS = "klamm.limits.connections", "10000",
-        "How many client connections that have logged in this node holds at a time. For one more, a session is closed: of the virtual cluster, then the principal, then the address that has most, the one on which nothing was asked for longest. See SECURITY-MODEL.md.";
+        "How many client connections that have logged in this node holds at a time. To make room for one more, a session is closed: the one that has been idle longest, of the virtual cluster, then the principal, then the address with the most sessions. See SECURITY-MODEL.md.";
     LIMIT_LOGINS = "klamm.limits.connections.before.login", "2000",
-        "How many connections that have not logged in yet this node holds beside them. For one more, the oldest of the address that has most of them is closed.";
+        "How many connections that have not logged in yet this node holds in addition. To make room for one more, the oldest one of the address with the most of them is closed.";
     LIMIT_FRAME = "klamm.limits.frame.bytes", "104857600",
         "The largest request or response, in bytes. Before login it is 65536.";
     LIMIT_BUFFER = "klamm.limits.buffer.bytes", "536870912",
-        "How many bytes of requests this node holds at a time, and as many of responses: those of one virtual cluster at most half, those of one principal a quarter. Where that is used up it stops reading.";
+        "How many bytes of requests this node holds at a time, and as many of responses: one virtual cluster can use at most half of it, one principal a quarter. When a share is used up, the node stops reading.";
     DRAIN_SECONDS = "klamm.drain.seconds", "30",
         "How long a node that is asked to stop waits for requests in flight.";
     THREADS = "klamm.threads", "one for each core",
@@ -146,16 +146,16 @@ const INTRODUCTION: &str = "\
 <!-- Made from src/config/reference.rs and src/config/kafka_names.rs: `KLAMM_BLESS=1 cargo test --lib config::` writes it. -->
 
 `klamm serve --config klamm.yaml` reads one YAML file; `klamm serve` alone works from environment variables.
-`klamm check-config` says what is wrong with a configuration, all at once, and does nothing else.
+`klamm check-config` reports everything that is wrong with a configuration at once, and does nothing else.
 
 * A key is written with dots. In the file, nesting and dots mean the same: `gateway.http.port: 8888` is
   `gateway: {http: {port: 8888}}`.
 * The variable of a key is the key in capitals, with `_` for `.` and `-`: `GATEWAY_HTTP_PORT`. Lists and maps are
   written as YAML in the variable's text. **Variables win over the file.**
-* Unknown keys, and unknown variables that begin with `GATEWAY_` or `KLAMM_`, are refused (but for `KLAMM_SECRET_…`, which resources name), and so are variables that begin
-  with `KAFKA_` and are nearly one of the gateway's. Others that begin with `KAFKA_` are ignored with a warning. (Variables
+* Unknown keys are refused, and so are unknown variables that begin with `GATEWAY_` or `KLAMM_` (except `KLAMM_SECRET_…`, which resources name) and variables that begin
+  with `KAFKA_` and are almost one of the gateway's. Other variables that begin with `KAFKA_` are ignored with a warning. (Variables
   of Kafka's own scripts such as `KAFKA_HEAP_OPTS`, and those that Kubernetes sets for a service, are left alone.)
-* Relative paths start at the working directory.
+* Relative paths are relative to the working directory.
 
 ```yaml
 gateway:
@@ -178,17 +178,17 @@ kafka:
 const CLUSTERS: &str = "\
 ## Physical clusters
 
-Each has an id and Kafka client properties. The cluster `main` must exist. They stand in one of:
+Each has an id and Kafka client properties. The cluster `main` must exist. They are configured in one of these places:
 
 * the section `kafka` of the file, as above;
-* a file of their own, named by `gateway.backend.kafka.selector`, where the same map stands under the key `config`;
+* a file of their own, named by `gateway.backend.kafka.selector`, with the same map under the key `config`;
 * variables `KAFKA_<ID>_<PROPERTY>`, alone or on top of a file: `KAFKA_MAIN_BOOTSTRAP_SERVERS`,
-  `KAFKA_CLUSTERA_SASL_JAAS_CONFIG`. Ids compare without case and may hold `_`: the longest known property at the end
+  `KAFKA_CLUSTERA_SASL_JAAS_CONFIG`. Ids are compared without case and may contain `_`: the longest known property at the end
   of the name counts. In a variable `_` stands for `.`, `-` and `_` of an id.
 
-Beside the properties may stand `credentials`: a map from a name to SASL properties. A service account that names one of
+Beside the properties there can be `credentials`: a map from a name to SASL properties. A service account that names one of
 them in `spec.upstreamCredentials` reaches the brokers with it instead of the cluster's own, so that they can tell
-clients apart. What is not said there, such as the mechanism, is as in the cluster's own.
+clients apart. Whatever is not set there, such as the mechanism, is taken from the cluster's own properties.
 
 ```yaml
 kafka:
@@ -207,7 +207,7 @@ const LISTENERS_SECTION: &str = "\
 ## Listeners
 
 Without `gateway.listeners` a node has one listener, `default`, without TLS and with a port for each virtual broker, from
-`gateway.port.start` on. It fixes no protocol (see below). With `gateway.listeners` a node has those of the list:
+`gateway.port.start` on. It does not fix a protocol (see below). With `gateway.listeners` a node has the listeners of that list:
 
 ```yaml
 gateway:
@@ -233,38 +233,38 @@ gateway:
       proxy.protocol.from: [10.0.0.0/8]
 ```
 
-A client on a listener is told addresses of the listener of that name only, on every node where that speaks the same.
+A client of a listener is given only addresses of the listener with the same name, on every node where it speaks the same protocol.
 
-A listener without `protocol` speaks what the methods of a virtual cluster ask for (`spec.authentication`, see
+A listener without `protocol` speaks whatever the methods of a virtual cluster require (`spec.authentication`, see
 AUTHENTICATION.md), with TLS if it has a certificate:
 
 | the methods are | clients speak |
 |---|---|
-| all by SASL | SASL_PLAINTEXT, or SASL_SSL |
+| all with SASL | SASL_PLAINTEXT, or SASL_SSL |
 | `anonymous`, `client_certificate`, or both | PLAINTEXT, or SSL |
-| of both kinds | either: a client that begins with SASL logs in by it, any other is who its certificate says, or `anonymous` |
+| of both kinds | either: a client that begins with SASL logs in with it, any other is identified by its certificate, or is `anonymous` |
 
-When the methods are changed, the ports stay open. New connections speak what is asked for then; those whose login rests on a
-method that is gone end. Methods that no listener of any node serves are refused, and so is `anonymous` for a physical
+When the methods are changed, the ports stay open. New connections speak what is required from then on; those that logged in with a
+method that no longer exists end. Methods that no listener of any node serves are refused, and so is `anonymous` for a physical
 cluster without `gateway.allow.anonymous`.
 
 | key of a listener | default | meaning |
 |---|---|---|
 | `name` | none | The listener's name, the same on all nodes that have it. |
-| `protocol` | what the methods ask for | PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Without SASL a client logs in by its certificate, or as `anonymous`, as its virtual cluster allows. |
-| `routing` | port | `port`: a port for each virtual broker. `sni`: one port, where the name that a client dials leads to a virtual broker; that needs TLS. |
-| `bind.host` | `gateway.bind.host`; 0.0.0.0 if neither is set, and `advertised.host` or `domain` is | What its ports are opened on. |
-| `advertised.host` | `gateway.advertised.host` | With `routing: port`: what clients are told. |
+| `protocol` | what the methods require | PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL. Without SASL a client logs in with its certificate, or as `anonymous`, as its virtual cluster allows. |
+| `routing` | port | `port`: a port for each virtual broker. `sni`: one port, where the host name that a client connects to selects the virtual broker; this needs TLS. |
+| `bind.host` | `gateway.bind.host`; 0.0.0.0 if neither is set, and `advertised.host` or `domain` is | The address on which its ports are opened. |
+| `advertised.host` | `gateway.advertised.host` | With `routing: port`: the host that clients are given. |
 | `port.start`, `port.count` | none, 256 | With `routing: port`: the first port, and how many there are. |
-| `port`, `domain` | none | With `routing: sni`: the port, and what names end with. The virtual cluster `team-a` is bootstrapped at `team-a.<domain>`, its brokers are `b1-team-a.<domain>` and so on. A DNS entry for `*.<domain>`, and a certificate for it, serve all of them. `spec.dnsLabel` of a virtual cluster gives it another label than its name. |
-| `advertised.port` | the port that is opened | The port, or the first one, that clients are told, where a load balancer has others. |
-| `tls.certificate`, `tls.key` | none | PEM files: the certificate, followed by those in between, and its unencrypted private key. |
+| `port`, `domain` | none | With `routing: sni`: the port, and the domain of all names. The virtual cluster `team-a` is bootstrapped at `team-a.<domain>`, its brokers are `b1-team-a.<domain>` and so on. A DNS entry for `*.<domain>`, and a certificate for it, serve all of them. `spec.dnsLabel` of a virtual cluster gives it a label other than its name. |
+| `advertised.port` | the port that is opened | The port, or the first port, that clients are given, if a load balancer uses different ones. |
+| `tls.certificate`, `tls.key` | none | PEM files: the certificate, followed by the intermediate ones, and its unencrypted private key. |
 | `tls.certificates` | none | Several of them, chosen by the name that a client asks for; the first one if it asks for none. |
-| `tls.client.auth`, `tls.client.ca` | none | `none`, `optional` or `required`: whether clients show certificates, and the PEM file of the authorities that these come from. |
-| `proxy.protocol.from` | off | Load balancers, as networks, that say who the client is by the PROXY protocol, version 2. All others are turned away. |
+| `tls.client.auth`, `tls.client.ca` | none | `none`, `optional` or `required`: whether clients present certificates, and the PEM file of the authorities that issue them. |
+| `proxy.protocol.from` | off | The load balancers, as networks, that pass on the client's address with the PROXY protocol, version 2. All other sources are turned away. |
 
-The files of certificates are read again when they change: new connections get the new certificates, those that are open
-go on. Files that cannot be used change nothing; the log says why, and `klamm_tls_reloads_total` counts it.
+Certificate files are reloaded when they change: new connections get the new certificates, open ones
+continue. Files that cannot be used change nothing; the log says why, and `klamm_tls_reloads_total` counts it.
 ";
 
 /// The text of `docs/CONFIGURATION.md`.
@@ -298,11 +298,11 @@ pub fn markdown() -> String {
             .join(", ")
     };
     text += &format!(
-        "\nWithout meaning for a gateway, and ignored with a warning: {}.\n",
+        "\nNot meaningful for a gateway, and ignored with a warning: {}.\n",
         list(IGNORED)
     );
     text += &format!(
-        "\nRefused by name, because they are not supported yet: {}.\n",
+        "\nRefused, because they are not supported yet: {}.\n",
         list(NOT_YET)
     );
     text

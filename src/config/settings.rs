@@ -67,7 +67,7 @@ impl Settings {
             other => problems.push(
                 Problem::new(
                     SettingPlace::file(path),
-                    format!("the file holds {}, not a map of keys", other.kind()),
+                    format!("the file contains {}, not a map of keys", other.kind()),
                 )
                 .hint("for instance: gateway.http.port: 8888"),
             ),
@@ -125,7 +125,7 @@ impl Settings {
         if let Some(first) = self.keys.get(key) {
             problems.push(Problem::new(
                 setting.place,
-                format!("this is set before, at {}", first.place),
+                format!("this is already set at {}", first.place),
             ));
         } else {
             self.keys.insert(key, setting);
@@ -202,7 +202,7 @@ fn unknown_key(place: SettingPlace, name: &str) -> Problem {
     if let Some(remark) = elsewhere(name) {
         return Problem::new(place, "this key is not supported").hint(remark);
     }
-    let problem = Problem::new(place, "this key is not known");
+    let problem = Problem::new(place, "this key is unknown");
     if name == "config" {
         return problem.hint("a file of physical clusters is named by gateway.backend.kafka.selector");
     }
@@ -218,7 +218,7 @@ fn unknown_variable(name: &str) -> Problem {
         return Problem::new(place, "this variable is not supported").hint(remark);
     }
     let known: Vec<String> = KEYS.iter().map(reference::Key::variable).collect();
-    let problem = Problem::new(place, "this variable is not known");
+    let problem = Problem::new(place, "this variable is unknown");
     match hint::nearest(name, known.iter().map(String::as_str)) {
         Some(meant) => problem.hint(format!("did you mean {meant}?")),
         None => problem.hint("variables that begin with GATEWAY_ or KLAMM_ belong to the gateway"),

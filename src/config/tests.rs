@@ -330,7 +330,7 @@ fn the_admin_api_is_known_by_its_own_names_and_those_of_the_list() {
         ]);
     }
     Given::variables(&[MAIN, ("KLAMM_HTTP_HOSTS", "a:80")])
-        .refused(&["KLAMM_HTTP_HOSTS: \"a:80\" is not a host name: a port is set by a key of its own"]);
+        .refused(&["KLAMM_HTTP_HOSTS: \"a:80\" is not a host name: the port is set by a key of its own"]);
 }
 
 #[test]
@@ -412,12 +412,12 @@ fn the_storage_key_is_in_a_file() {
     );
     assert_eq!(storage(&[(file, "none")]), Storage::default());
     given(&[(before, "old")]).refused(&[
-        "KLAMM_STORAGE_KEY_PREVIOUS_FILE: the key of before is given, but none from now on\n    klamm.storage.key.file names its file; with none the data directory is written in clear again",
+        "KLAMM_STORAGE_KEY_PREVIOUS_FILE: the previous key is set, but no current one\n    klamm.storage.key.file names the file of the current key; with none the data directory is decrypted",
     ]);
     given(&[(file, "new"), (before, "new")])
-        .refused(&["KLAMM_STORAGE_KEY_PREVIOUS_FILE: this is the same key as the one from now on"]);
+        .refused(&["KLAMM_STORAGE_KEY_PREVIOUS_FILE: this is the same key as the current one"]);
     given(&[(file, "short")]).refused(&[
-        "KLAMM_STORAGE_KEY_FILE: short is not the base64 of 32 bytes\n    `(umask 077; head -c 32 /dev/urandom | base64 > storage.key)` makes one",
+        "KLAMM_STORAGE_KEY_FILE: short is not the base64 of 32 bytes\n    `(umask 077; head -c 32 /dev/urandom | base64 > storage.key)` creates one",
     ]);
     given(&[(file, "lost")])
         .refused(&["KLAMM_STORAGE_KEY_FILE: the file lost cannot be read: entity not found"]);
@@ -430,7 +430,7 @@ fn the_signing_key_is_base64() {
     assert_eq!(config.signing_key, Some(SigningKey(vec![7; 32])));
     for wrong in ["hidden-secret", "c2hvcnQ="] {
         Given::variables(&[MAIN, ("GATEWAY_USER_POOL_SECRET_KEY", wrong)]).refused(&[
-            "GATEWAY_USER_POOL_SECRET_KEY: the key is not base64 of at least 32 bytes\n    `head -c 32 /dev/urandom | base64` makes one",
+            "GATEWAY_USER_POOL_SECRET_KEY: the key is not base64 of at least 32 bytes\n    create one with `head -c 32 /dev/urandom | base64`",
         ]);
     }
 }
@@ -451,20 +451,20 @@ fn everything_wrong_is_said_at_once_with_its_place() {
         ("GATEWAY_BIND_HOST", "tcp://10.0.0.1"),
     ])
     .refused(&[
-        "klamm.yaml:2: gateway.http.prot: this key is not known\n    did you mean gateway.http.port?",
+        "klamm.yaml:2: gateway.http.prot: this key is unknown\n    did you mean gateway.http.port?",
         "klamm.yaml:3: gateway.port: this is a section, not a text",
         "klamm.yaml:4: gateway.http.port: \"lots\" is not a whole number from 1 to 65535",
-        "klamm.yaml:5: log.level: this key is not known",
+        "klamm.yaml:5: log.level: this key is unknown",
         "klamm.yaml:6: klamm.node.id: \"0\" is not a whole number from 1 to 4294967295",
-        "klamm.yaml:7: config: this key is not known\n    a file of physical clusters is named by gateway.backend.kafka.selector",
-        "klamm.yaml:8: klamm.log.format: the log format is 'text' or 'json'",
-        "klamm.yaml:9: main: bootstrap.servers: \"nowhere\" is not host:port: the port is missing",
+        "klamm.yaml:7: config: this key is unknown\n    a file of physical clusters is named by gateway.backend.kafka.selector",
+        "klamm.yaml:8: klamm.log.format: the log format must be 'text' or 'json'",
+        "klamm.yaml:9: main: bootstrap.servers: \"nowhere\" is not of the form host:port: the port is missing",
         "GATEWAY_BIND_HOST: \"tcp://10.0.0.1\" is not a host name or an IP address",
         "GATEWAY_PORT_COUNT: \"70000\" is not a whole number from 1 to 65535",
-        "GATEWAY_PROT_START: this variable is not known\n    did you mean GATEWAY_PORT_START?",
+        "GATEWAY_PROT_START: this variable is unknown\n    did you mean GATEWAY_PORT_START?",
         "GATEWAY_SECURITY_PROTOCOL: this variable is not supported\n    each listener has its own: gateway.listeners",
-        "KAFKA_MAIN_BOOTSTRAP_SERVER: this variable ends with no Kafka property that is known\n    did you mean KAFKA_MAIN_BOOTSTRAP_SERVERS?",
-        "KLAMM_WHATEVER: this variable is not known\n    variables that begin with GATEWAY_ or KLAMM_ belong to the gateway",
+        "KAFKA_MAIN_BOOTSTRAP_SERVER: this variable does not end with a known Kafka property\n    did you mean KAFKA_MAIN_BOOTSTRAP_SERVERS?",
+        "KLAMM_WHATEVER: this variable is unknown\n    variables that begin with GATEWAY_ or KLAMM_ belong to the gateway",
     ]);
 }
 
@@ -479,12 +479,11 @@ fn variables_of_other_programs_are_named_and_ignored() {
     let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
     assert_eq!(warnings.len(), 3, "{warnings:?}");
     for ((name, _), warning) in [strays[1], strays[2], strays[0]].iter().zip(&warnings) {
-        let expected = format!("{name}: this variable is not the gateway's and is ignored");
+        let expected = format!("{name}: this variable does not belong to the gateway and is ignored");
         assert!(warning.starts_with(&expected), "{warning}");
     }
     Given::variables(&[MAIN, ("KAFKA_MAIN_SECURITY_PROTOCOLL", "SSL")]).refused(&[
-        "KAFKA_MAIN_SECURITY_PROTOCOLL: this variable ends with no Kafka property that is known\n    \
-         did you mean KAFKA_MAIN_SECURITY_PROTOCOL?",
+        "KAFKA_MAIN_SECURITY_PROTOCOLL: this variable does not end with a known Kafka property\n    did you mean KAFKA_MAIN_SECURITY_PROTOCOL?",
     ]);
 }
 
@@ -504,8 +503,7 @@ fn a_filter_that_would_silence_everything_is_refused() {
     let filter = |text: &str| Given::variables(&[MAIN, ("KLAMM_LOG_FILTER", text)]);
     filter("info,klamm::session=debug").good();
     filter("inof").refused(&[
-        "KLAMM_LOG_FILTER: \"inof\" is no level: these are: off, error, warn, info, debug, trace\n    \
-         for instance info,klamm::session=debug",
+        "KLAMM_LOG_FILTER: \"inof\" is not a log level; the levels are: off, error, warn, info, debug, trace\n    for instance info,klamm::session=debug",
     ]);
 }
 
@@ -536,7 +534,7 @@ fn what_clients_are_told_is_the_name_of_a_host() {
         told(host).refused(&[&problem]);
     }
     told("gw:9092").refused(&[
-        "GATEWAY_ADVERTISED_HOST: \"gw:9092\" is not a host name: a port is set by a key of its own",
+        "GATEWAY_ADVERTISED_HOST: \"gw:9092\" is not a host name: the port is set by a key of its own",
     ]);
 }
 
@@ -561,8 +559,7 @@ fn the_message_lists_the_problems() {
         .expect_err("problems");
     assert_eq!(
         error.to_string(),
-        "the configuration has 2 problems:\n  KLAMM_LOG_FORMAT: the log format is 'text' or 'json'\n  \
-         KLAMM_NODE_ID: \"x\" is not a whole number from 1 to 4294967295"
+        "the configuration has 2 problems:\n  KLAMM_LOG_FORMAT: the log format must be 'text' or 'json'\n  KLAMM_NODE_ID: \"x\" is not a whole number from 1 to 4294967295"
     );
 }
 
@@ -587,18 +584,18 @@ fn files_that_cannot_be_used() {
 
     Given::file("a: [1\n").with(&[MAIN]).load().expect_err("no YAML");
     Given::file("- a\n").with(&[MAIN]).refused(&[
-        "klamm.yaml: the file holds a list, not a map of keys\n    for instance: gateway.http.port: 8888",
+        "klamm.yaml: the file contains a list, not a map of keys\n    for instance: gateway.http.port: 8888",
     ]);
     Given::file("gateway.http.port: 1\ngateway: {http.port: 2}\n")
         .with(&[MAIN])
         .refused(&[
-            "klamm.yaml:2: gateway.http.port: this is set before, at klamm.yaml:1: gateway.http.port",
+            "klamm.yaml:2: gateway.http.port: this is already set at klamm.yaml:1: gateway.http.port",
         ]);
 }
 
 #[test]
 fn main_must_exist() {
-    let hint = "set KAFKA_MAIN_BOOTSTRAP_SERVERS=host:port, or name a file by GATEWAY_BACKEND_KAFKA_SELECTOR";
+    let hint = "set KAFKA_MAIN_BOOTSTRAP_SERVERS=host:port, or name a file in GATEWAY_BACKEND_KAFKA_SELECTOR";
     let text = format!("kafka.main: the physical cluster main is not configured\n    {hint}");
     Given::variables(&[]).refused(&[&text]);
     Given::variables(&[("KAFKA_A_BOOTSTRAP_SERVERS", "a:1")]).refused(&[&text]);
@@ -610,7 +607,7 @@ fn main_must_exist() {
 #[test]
 fn a_selector_that_selects_nothing() {
     let hint = "the form is GATEWAY_BACKEND_KAFKA_SELECTOR='file : { path: /cluster-config.yaml }'";
-    let text = format!("GATEWAY_BACKEND_KAFKA_SELECTOR: this does not say which file\n    {hint}");
+    let text = format!("GATEWAY_BACKEND_KAFKA_SELECTOR: this does not name a file\n    {hint}");
     for wrong in [
         "/cluster-config.yaml",
         "file: x",
@@ -623,23 +620,23 @@ fn a_selector_that_selects_nothing() {
     let given = |text: &str| {
         Given::variables(&[("GATEWAY_BACKEND_KAFKA_SELECTOR", "file: {path: c.yaml}")]).other("c.yaml", text)
     };
-    let hint = "the file holds one key, config, with a map of properties for each cluster id";
-    given("main: {}").refused(&[&format!("c.yaml:1: the key \"main\" is not known\n    {hint}")]);
+    let hint = "the file has one key, config, with a map of properties for each cluster id";
+    given("main: {}").refused(&[&format!("c.yaml:1: the key \"main\" is unknown\n    {hint}")]);
     given("").refused(&[&format!(
         "c.yaml: this is not a file of physical clusters\n    {hint}"
     )]);
     given("config:\n  main: {bootstrap.servers: 'a:1'}\n  MAIN: {bootstrap.servers: 'a:1'}\n").refused(&[
-        "c.yaml:3: MAIN: this id is the same as main\n    ids compare without case, and '.', '-' and '_' are the same in variables",
+        "c.yaml:3: MAIN: this id is the same as main\n    ids are compared without case, and '.', '-' and '_' are the same in variables",
     ]);
     given("config: {main: {bootstrap.servers: 'a:1'}, 'a b': {bootstrap.servers: 'a:1'}}").refused(&[
-        "c.yaml:1: a b: physical cluster id \"a b\" is not valid: 1 to 100 of the characters a-z A-Z 0-9 . _ -",
+        "c.yaml:1: a b: physical cluster id \"a b\" is invalid: 1 to 100 of the characters a-z A-Z 0-9 . _ -",
     ]);
     Given::variables(&[("GATEWAY_BACKEND_KAFKA_SELECTOR", "file: {path: gone.yaml}")])
         .refused(&["GATEWAY_BACKEND_KAFKA_SELECTOR: the file gone.yaml cannot be read: entity not found"]);
     Given::file("gateway.backend.kafka.selector: {file: {path: c.yaml}}\nkafka: {main: {bootstrap.servers: 'a:1'}}\n")
         .other("c.yaml", "config: {main: {bootstrap.servers: 'a:1'}}")
         .refused(&[
-            "klamm.yaml:2: kafka: physical clusters are given here and at klamm.yaml:1: gateway.backend.kafka.selector\n    give them in one place",
+            "klamm.yaml:2: kafka: physical clusters are configured both here and at klamm.yaml:1: gateway.backend.kafka.selector\n    configure them in one place",
         ]);
 }
 
@@ -654,7 +651,7 @@ fn properties_that_are_wrong_or_not_supported() {
     property(
         &[("KAFKA_MAIN_SECURITY_PROTOCOL", "TLS")],
         &[
-            "KAFKA_MAIN_SECURITY_PROTOCOL: the security protocol \"TLS\" is not known\n    there are PLAINTEXT, SSL, SASL_PLAINTEXT and SASL_SSL",
+            "KAFKA_MAIN_SECURITY_PROTOCOL: the security protocol \"TLS\" is unknown\n    use PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL",
         ],
     );
     property(
@@ -688,7 +685,7 @@ fn properties_that_are_wrong_or_not_supported() {
             ("KAFKA_MAIN_SASL_MECHANISM", "GSSAPI"),
         ],
         &[
-            "KAFKA_MAIN_SASL_MECHANISM: the SASL mechanism \"GSSAPI\" is not supported\n    there are PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and OAUTHBEARER",
+            "KAFKA_MAIN_SASL_MECHANISM: the SASL mechanism \"GSSAPI\" is not supported\n    use PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER",
         ],
     );
     property(
@@ -703,7 +700,7 @@ fn properties_that_are_wrong_or_not_supported() {
         &["KAFKA_MAIN_SASL_JAAS_CONFIG: the entry does not end with a semicolon"],
     );
     Given::file("kafka: {main: {bootstrap.servers: 'a:1', bootstrap.server: 'a:1'}}").refused(&[
-        "klamm.yaml:1: main: bootstrap.server: the Kafka property bootstrap.server is not known\n    did you mean bootstrap.servers?",
+        "klamm.yaml:1: main: bootstrap.server: the Kafka property bootstrap.server is unknown\n    did you mean bootstrap.servers?",
     ]);
 }
 
@@ -763,7 +760,7 @@ fn tls_from_pem_files_and_texts() {
         .expect_err("the key of another certificate")
         .to_string();
     assert!(
-        refused.contains("KAFKA_MAIN_SSL_KEYSTORE_LOCATION: the client certificate or its key is refused"),
+        refused.contains("KAFKA_MAIN_SSL_KEYSTORE_LOCATION: the client certificate or its key was rejected"),
         "{refused}"
     );
 }
@@ -822,11 +819,11 @@ fn stores_that_cannot_be_used() {
     );
     property(
         &[ssl, ("KAFKA_MAIN_SSL_KEYSTORE_TYPE", "PEM")],
-        &["KAFKA_MAIN_SSL_KEYSTORE_TYPE: the type of a store is given, but no store"],
+        &["KAFKA_MAIN_SSL_KEYSTORE_TYPE: the type of a store is set, but no store"],
     );
     property(
         &[ssl, ("KAFKA_MAIN_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM", "dns")],
-        &["KAFKA_MAIN_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM: this is https, or empty"],
+        &["KAFKA_MAIN_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM: this must be https or empty"],
     );
 }
 
@@ -835,11 +832,11 @@ fn contradictions() {
     let refused = |list: &[(&'static str, &str)], expected: &[&str]| property(list, expected);
     refused(
         &[("GATEWAY_PORT_START", "65500")],
-        &["gateway.port.count (GATEWAY_PORT_COUNT): 256 ports from 65500 on go beyond 65535"],
+        &["gateway.port.count (GATEWAY_PORT_COUNT): 256 ports starting at 65500 go beyond 65535"],
     );
     refused(
         &[("GATEWAY_HTTP_PORT", "7000")],
-        &["GATEWAY_HTTP_PORT: the port 7000 is among the Kafka ports, 6969 to 7224"],
+        &["GATEWAY_HTTP_PORT: the port 7000 is one of the Kafka ports, 6969 to 7224"],
     );
     refused(
         &[("GATEWAY_ADVERTISED_HOST", "0.0.0.0")],
@@ -851,7 +848,7 @@ fn contradictions() {
     );
     refused(
         &[("KLAMM_RAFT_PEERS", "1=127.0.0.1:7000")],
-        &["KLAMM_RAFT_PEERS: the port 7000 is among the Kafka ports, 6969 to 7224"],
+        &["KLAMM_RAFT_PEERS: the port 7000 is one of the Kafka ports, 6969 to 7224"],
     );
     refused(
         &[("KLAMM_RAFT_PEERS", "1=127.0.0.1:8888")],
@@ -859,13 +856,13 @@ fn contradictions() {
     );
     refused(
         &[("KLAMM_LIMITS_BUFFER_BYTES", "1000000")],
-        &["KLAMM_LIMITS_BUFFER_BYTES: 1000000 bytes do not hold one frame of 104857600 bytes"],
+        &["KLAMM_LIMITS_BUFFER_BYTES: 1000000 bytes are too few for one frame of 104857600 bytes"],
     );
     refused(
         &[("KLAMM_RAFT_PEERS", "1=n1:9000,2=n2:9000")],
         &[
-            "gateway.advertised.host (GATEWAY_ADVERTISED_HOST): a node of a cluster over several hosts must say which host clients are told\n    localhost is the default, and wrong on every other host",
-            "klamm.raft.secret (KLAMM_RAFT_SECRET): nodes are reached at n1:9000, so they must know each other by a secret or by certificates\n    `klamm cluster secret` makes one; it is the same on every node",
+            "gateway.advertised.host (GATEWAY_ADVERTISED_HOST): a node of a cluster over several hosts must say which host clients are to connect to\n    the default is localhost, which is wrong on every other host",
+            "klamm.raft.secret (KLAMM_RAFT_SECRET): nodes are reached at n1:9000, so they must recognize each other by a secret or by certificates\n    create one with `klamm cluster secret`; it must be the same on every node",
         ],
     );
 }
@@ -881,7 +878,7 @@ fn peers_and_secrets_that_are_wrong() {
         &[
             "KLAMM_RAFT_PEERS: \"0=a:1\" is not a node and its address\n    the form is 1=host:port,2=host:port,3=host:port",
             &format!("KLAMM_RAFT_PEERS: \"127.0.0.1:9002\" is not a node and its address\n    {hint}"),
-            "KLAMM_RAFT_PEERS: \"x\" is not host:port: the port is missing",
+            "KLAMM_RAFT_PEERS: \"x\" is not of the form host:port: the port is missing",
             "KLAMM_RAFT_PEERS: the node 1 is given twice",
             "KLAMM_RAFT_PEERS: two nodes have the address 127.0.0.1:9001",
         ],
@@ -889,7 +886,7 @@ fn peers_and_secrets_that_are_wrong() {
     for (wrong, why) in [
         (
             "Zk3vT0yHq1mWc8rB5nXe7uJdAg2sLp9o",
-            "this is not a secret that `klamm cluster secret` made, and others can be guessed",
+            "this secret was not created by `klamm cluster secret`, and other secrets can be guessed",
         ),
         (
             &SECRET[..SECRET.len() - 1],
@@ -897,15 +894,13 @@ fn peers_and_secrets_that_are_wrong() {
         ),
     ] {
         let why = format!(
-            "KLAMM_RAFT_SECRET: {why}\n    `klamm cluster secret` makes one; it is the same on every node"
+            "KLAMM_RAFT_SECRET: {why}\n    create one with `klamm cluster secret`; it must be the same on every node"
         );
         property(&[("KLAMM_RAFT_SECRET", wrong)], &[&why]);
     }
     property(
         &[("KLAMM_LOG_FILTER", "a=b=c")],
-        &[
-            "KLAMM_LOG_FILTER: the filter \"a=b=c\" is not understood\n    for instance info,klamm::session=debug",
-        ],
+        &["KLAMM_LOG_FILTER: the filter \"a=b=c\" is invalid\n    for instance info,klamm::session=debug"],
     );
     property(&[("KLAMM_DATA_DIR", "")], &["KLAMM_DATA_DIR: this is empty"]);
 }
@@ -936,18 +931,18 @@ fn users_that_are_wrong() {
         "[{username: 'a:b', password: ''}]",
         &[
             "a password is empty",
-            "a username is not empty and holds no colon",
+            "a username must not be empty or contain a colon",
         ],
     );
     users(
         "[{username: a, password: b, admin: maybe}]",
-        &["admin is true or false"],
+        &["admin must be true or false"],
     );
     users(
         "[{username: a, pasword: b}]",
         &[
             "a user has no password\n    FORM",
-            "the key \"pasword\" of a user is not known\n    did you mean password?",
+            "the key \"pasword\" of a user is unknown\n    did you mean password?",
         ],
     );
     users(
@@ -1075,7 +1070,7 @@ fn further_credentials_take_over_what_they_do_not_say() {
         matches!(billing, UpstreamLogin::Scram(login) if login.hash == ScramHash::Sha512 && login.username == "bill")
     );
     clusters("{billing: {bootstrap.servers: 'b:1'}}").refused(&[
-        "/clusters.yaml:1: main: credentials.billing: credentials have properties of SASL only, not bootstrap.servers",
+        "/clusters.yaml:1: main: credentials.billing: credentials can only have SASL properties, not bootstrap.servers",
         "main: sasl.jaas.config: the security protocol needs this\n    as a variable it is KAFKA_MAIN_SASL_JAAS_CONFIG",
     ]);
 }

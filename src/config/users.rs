@@ -108,12 +108,12 @@ fn user(node: TreeNode, place: &SettingPlace, problems: &mut Vec<Problem>) -> Op
             ("password", TreeValue::Text(text)) => password = Some(Secret::new(text)),
             ("admin", TreeValue::Text(text)) if text == "true" => role = Role::Admin,
             ("admin", TreeValue::Text(text)) if text == "false" => role = Role::ReadOnly,
-            ("admin", _) => problems.push(Problem::new(place.clone(), "admin is true or false")),
+            ("admin", _) => problems.push(Problem::new(place.clone(), "admin must be true or false")),
             ("username" | "password", _) => {
-                problems.push(Problem::new(place.clone(), format!("{name} is a text")));
+                problems.push(Problem::new(place.clone(), format!("{name} must be a text")));
             }
             _ => {
-                let problem = Problem::new(place.clone(), format!("the key {name:?} of a user is not known"));
+                let problem = Problem::new(place.clone(), format!("the key {name:?} of a user is unknown"));
                 problems.push(
                     match hint::nearest(&name, ["username", "password", "admin"].into_iter()) {
                         Some(meant) => problem.hint(format!("did you mean {meant}?")),
@@ -127,7 +127,7 @@ fn user(node: TreeNode, place: &SettingPlace, problems: &mut Vec<Problem>) -> Op
         Some(name) if name.is_empty() || name.contains(':') => {
             problems.push(Problem::new(
                 place.clone(),
-                "a username is not empty and holds no colon",
+                "a username must not be empty or contain a colon",
             ));
         }
         None => problems.push(Problem::new(place.clone(), "a user has no username").hint(FORM)),

@@ -13,7 +13,7 @@ const BACKLOG: u32 = 1024;
 pub enum BindError {
     #[error("slot {slot} would be a port above 65535 (the first port is {start})")]
     NoPort { slot: u16, start: u16 },
-    #[error("{address} cannot be opened; another process may use it")]
+    #[error("{address} cannot be opened; another process may be using it")]
     Taken {
         address: SocketAddr,
         #[source]

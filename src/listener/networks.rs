@@ -18,7 +18,7 @@ pub struct Network {
 
 /// Why a text is no network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is no network: {why}")]
+#[error("{text:?} is not a network: {why}")]
 pub struct InvalidNetwork {
     text: String,
     why: &'static str,
@@ -62,12 +62,12 @@ impl FromStr for Network {
         };
         let address: IpAddr = address
             .parse()
-            .map_err(|_| refuse("the form is 10.0.0.0/8 or fd00::/8"))?;
+            .map_err(|_| refuse("write it as in 10.0.0.0/8 or fd00::/8"))?;
         let all = if address.is_ipv4() { 32 } else { 128 };
         let bits = match bits.map(str::parse::<u8>) {
             None => all,
             Some(Ok(bits)) if bits <= all => bits,
-            Some(_) => return Err(refuse("after the / stands a number of bits")),
+            Some(_) => return Err(refuse("a number of bits must follow the /")),
         };
         let network = Self { address, bits };
         let host_bits_are_zero = match address {
@@ -76,7 +76,9 @@ impl FromStr for Network {
         };
         match host_bits_are_zero {
             true => Ok(network),
-            false => Err(refuse("the address has bits behind the network's own")),
+            false => Err(refuse(
+                "the address has bits set beyond the length of the network",
+            )),
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) enum ProxyOrigin {
 pub enum BadHeader {
     #[error("the connection does not begin with a PROXY header")]
     Missing,
-    #[error("the PROXY header is of version 1: let the balancer send version 2")]
+    #[error("the PROXY header is of version 1: configure the load balancer to send version 2")]
     VersionOne,
     #[error("the PROXY header is malformed")]
     Malformed,

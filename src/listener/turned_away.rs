@@ -11,9 +11,9 @@ use crate::wire::Lookalike;
 #[derive(Debug, thiserror::Error)]
 pub enum TurnedAway {
     /// It was closed before anything was sent, as health checks do.
-    #[error("it was closed by the other side before anything came")]
+    #[error("the other side closed the connection before sending anything")]
     Silent,
-    #[error("the source is none of the trusted load balancers (proxy.protocol.from)")]
+    #[error("the source is not one of the trusted load balancers (proxy.protocol.from)")]
     UntrustedSource,
     #[error("{0}")]
     ProxyHeader(#[from] BadHeader),
@@ -25,25 +25,25 @@ pub enum TurnedAway {
     PlainKafka,
     #[error("this is not TLS")]
     Unknown,
-    #[error("the TLS handshake names no server (SNI), and the name tells virtual clusters apart here")]
+    #[error("the TLS handshake names no server (SNI), which is how virtual clusters are told apart here")]
     NoServerName,
     #[error(
-        "the TLS handshake asks for the server {0:?}, which is the name of no virtual cluster or broker here"
+        "the TLS handshake asks for the server {0:?}, which is not the name of a virtual cluster or broker here"
     )]
     UnknownServerName(String),
-    #[error("the client shows no certificate")]
+    #[error("the client presented no certificate")]
     NoCertificate,
-    #[error("the client's certificate is refused: {0}")]
+    #[error("the client's certificate was rejected: {0}")]
     BadCertificate(String),
-    #[error("the client refuses the handshake: {0}")]
+    #[error("the client rejected the handshake: {0}")]
     ClientRefused(String),
     #[error("the TLS handshake failed: {0}")]
     Tls(String),
-    #[error("the connection broke: {0}")]
+    #[error("the connection was lost: {0}")]
     Broken(io::Error),
     #[error("the TLS handshake or the PROXY header took too long")]
     TooSlow,
-    #[error("the seat was given to somebody who had fewer")]
+    #[error("the connection had to make room for a client with fewer connections")]
     SeatGivenAway,
 }
 

@@ -42,17 +42,16 @@ impl ComponentMetrics {
                 )
                 .by(BY_KIND)
                 .on_page(
-                    "Components of this node that panicked; each is [started again](ARCHITECTURE.md#when-something-panics), \
-                     or the node ends. The log has the place of each panic",
+                    "Components of this node that panicked; each is [restarted](ARCHITECTURE.md#when-something-panics), or the node ends. The log says where each panic happened",
                 ),
             )?,
             down: book.gauges(
                 Family::new(
                     "klamm_components_down",
-                    "Components of this node that panicked and wait to be started again, by kind",
+                    "Components of this node that panicked and are waiting to be restarted, by kind",
                 )
                 .by(BY_KIND)
-                .on_page("Those that panicked and wait to be started again"),
+                .on_page("Components that panicked and are waiting to be restarted"),
             )?,
         })
     }

@@ -16,11 +16,11 @@ closed! {
 closed! {
     /// Why a connection lost its seat.
     pub enum SeatLostFor {
-        NoLogin = "no_login": "on the port for clients: the connection had not logged in, and its address had most of those",
-        Idle = "idle": "on the port for clients: its virtual cluster, then principal, then address had most sessions, and of those it was asked nothing for longest: for 30 s at least",
-        Busy = "busy": "as `idle`, but for less than 30 s: `klamm.limits.connections` is too low for what is at work",
-        Late = "late": "on the port of the admin API: more than half of the seats were taken, and no whole request came for 1 s",
-        Waiting = "waiting": "on the port of the admin API: its address had most seats, and on this one nothing was asked",
+        NoLogin = "no_login": "on the port for clients: the connection had not logged in, and its address had the most of those",
+        Idle = "idle": "on the port for clients: its virtual cluster, then principal, then address had the most sessions, and among those it had been idle longest: for at least 30 s",
+        Busy = "busy": "as `idle`, but for less than 30 s: `klamm.limits.connections` is too low for the load",
+        Late = "late": "on the port of the admin API: more than half of the connections were in use, and no complete request arrived for 1 s",
+        Waiting = "waiting": "on the port of the admin API: its address had the most connections, and this one was idle",
         Answered = "answered": "as `waiting`, but something was being answered",
     }
 }
@@ -50,22 +50,22 @@ impl GuardMetrics {
             seats_taken: book.counters(
                 Family::new(
                     "klamm_seats_taken_away_total",
-                    "Connections that lost their seat to somebody who had fewer, by port (kafka, admin) and reason",
+                    "Connections closed to make room for a client with fewer of them, by port (kafka, admin) and reason",
                 )
                 .by(&[PORT, REASON])
-                .on_page("Connections that lost their seat to somebody who had fewer"),
+                .on_page("Connections closed to make room for a client with fewer of them"),
             )?,
             patterns_waiting: book.gauge(Family::new(
                 "klamm_patterns_waiting",
-                "Requests that wait for their regular expression to be compiled",
+                "Requests waiting for their regular expression to be compiled",
             ))?,
             patterns_compiled: book.counter(Family::new(
                 "klamm_patterns_compiled_total",
-                "Regular expressions of clients that were compiled, or refused for what is in them",
+                "Regular expressions of clients that were compiled, or refused because of their content",
             ))?,
             patterns_put_off: book.counter(Family::new(
                 "klamm_patterns_put_off_total",
-                "Requests that were told to try again, because too many regular expressions wait to be compiled",
+                "Requests that were told to try again, because too many regular expressions were waiting to be compiled",
             ))?,
             log_lines_left_out: book.counter(
                 Family::new(

@@ -86,7 +86,7 @@ closed! {
     /// The result of loading certificate files that changed.
     pub enum TlsReload {
         Ok = "ok": "they are in use",
-        Failed = "failed": "the last good ones stay in use",
+        Failed = "failed": "the last valid ones stay in use",
     }
 }
 
@@ -98,15 +98,15 @@ closed! {
         LastLog = "last_log": "the index of the last entry of the log",
         Committed = "committed": "the index of the last entry that is known to be committed",
         Applied = "applied": "the index of the last entry that is applied",
-        SnapshotFailures = "snapshot_failures": "how often in a row no snapshot of the state could be made",
+        SnapshotFailures = "snapshot_failures": "how many times in a row no snapshot of the state could be made",
         FeatureLevel = "feature_level": "the feature level of the cluster",
-        FeatureLevelKnownToAll = "feature_level_known_to_all": "the highest that every node knows: an upgrade is not finished while it differs from `feature_level`",
+        FeatureLevelKnownToAll = "feature_level_known_to_all": "the highest that every node supports: an upgrade is not finished while it differs from `feature_level`",
     }
 }
 
 closed! {
     enum NodesThat {
-        All = "all": "those that ever joined",
+        All = "all": "all that ever joined",
         Up = "up": "those of them that are up",
     }
 }
@@ -137,32 +137,31 @@ const CLOSED: Family = Family::new(
 
 const TURNED_AWAY: Family = Family::new(
     "klamm_connections_turned_away_total",
-    "Client connections closed before they were sessions (TLS, PROXY protocol), by reason",
+    "Client connections closed before they became sessions (TLS, PROXY protocol), by reason",
 )
 .by(&[Label::closed("reason", TurnedAwayFor::values)]);
 
 const REFUSED: Family = Family::new(
     "klamm_connections_refused_total",
-    "Clients that were refused a seat at their login, because all were taken",
+    "Clients that were turned away at their login, because all connections were in use",
 )
 .on_page(
-    "Clients that were refused a seat at their login: all are taken, nobody has more of them, and none of their own is idle",
+    "Clients that were turned away at their login: all connections are in use, nobody has more of them, and none of the client's own is idle",
 );
 
 const TLS_RELOADS: Family = Family::new(
     "klamm_tls_reloads_total",
-    "Changed certificate files that were read again, by result (ok, failed)",
+    "Changed certificate files that were reloaded, by result (ok, failed)",
 )
 .by(&[Label::closed("result", TlsReload::values)])
-.on_page("Changed certificate files that were read again");
+.on_page("Changed certificate files that were reloaded");
 
 const VIEW_REVISION: Family = Family::new(
     "klamm_view_revision",
-    "Raft log index of the state that every session of this node decides on",
+    "Raft log index of the state on which every session of this node decides",
 )
 .on_page(
-    "Raft log index of the state that every session of this node decides on. Compare it over the nodes: a node that stays \
-     behind decides on old rules",
+    "Raft log index of the state on which every session of this node decides. Compare it across nodes: a node that stays behind applies old rules",
 );
 
 const BUFFERED_BYTES: Family = Family::new(
@@ -185,7 +184,7 @@ const RAFT: Family = Family::new(
     "Raft on this node: term, leads, has_leader, last_log, committed, applied, snapshot_failures, feature_level, feature_level_known_to_all",
 )
 .by(&[Label::closed("figure", RaftFigure::values)])
-.on_page("What Raft on this node says of itself");
+.on_page("The state of Raft on this node");
 
 const LIMITS: Family = Family::new(
     "klamm_limit_used_ratio",
@@ -193,12 +192,11 @@ const LIMITS: Family = Family::new(
 )
 .by(&[Label::closed("limit", limits), Label::named("vcluster")])
 .on_page(
-    "How much of a limit of the replicated state is used; 1 is all of it. Of what belongs to virtual clusters, that of the one \
-     that is closest to it. [OPERATIONS.md](OPERATIONS.md#how-much-fits) has the limits",
+    "How much of a limit of the replicated state is used; 1 is all of it. For limits per virtual cluster, the value of the one that is closest to its limit. [OPERATIONS.md](OPERATIONS.md#how-much-fits) has the limits",
 );
 
 const UNOPENED: Family = Family::new("klamm_addresses_unopened", "Addresses that this node cannot open")
-    .on_page("Addresses that this node cannot open, for clients and for peers. It tries again");
+    .on_page("Addresses that this node cannot open, for clients and for peers. It keeps trying");
 
 const NODES: Family = Family::new(
     "klamm_nodes",
@@ -209,7 +207,7 @@ const NODES: Family = Family::new(
 
 const PEERS_REFUSED: Family = Family::new(
     "klamm_peers_refused_total",
-    "Connections to the port for peers that were turned away before they were those of a peer, by reason",
+    "Connections to the port for peers that were turned away before they had identified themselves as a peer, by reason",
 )
 .by(&[Label::closed("reason", peer_refusals)]);
 
@@ -226,7 +224,7 @@ impl NodeMetrics {
             view_revision: book.gauge(VIEW_REVISION)?,
             password_checks: book.gauge(Family::new(
                 "klamm_password_checks",
-                "Passwords of lists of users that are checked, or wait for that",
+                "Passwords of lists of users that are being checked, or waiting for it",
             ))?,
             buffered_bytes: book.gauge(BUFFERED_BYTES)?,
             buffer_waits: book.counters(BUFFER_WAITS)?,

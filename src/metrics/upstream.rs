@@ -9,22 +9,22 @@ use super::closed::closed;
 closed! {
     /// A fault between the gateway and a physical cluster.
     pub enum UpstreamFault {
-        Resolve = "resolve": "the host name does not resolve",
-        Connect = "connect": "the host does not take the connection",
-        Tls = "tls": "the handshake failed: the certificate is not trusted or not for this host, or the gateway's own certificate was refused",
-        LoginRefused = "login_refused": "the cluster refused the gateway's own credentials, or asks for another kind of login",
-        Timeout = "timeout": "no answer came in time",
+        Resolve = "resolve": "the host name cannot be resolved",
+        Connect = "connect": "the host does not accept the connection",
+        Tls = "tls": "the handshake failed: the certificate is not trusted or not for this host, or the gateway's own certificate was rejected",
+        LoginRefused = "login_refused": "the cluster rejected the gateway's own credentials, or asks for another kind of login",
+        Timeout = "timeout": "no answer arrived in time",
         Broken = "broken": "the connection ended in the middle of an exchange",
-        Protocol = "protocol": "the broker's answer does not parse or cannot be right",
+        Protocol = "protocol": "the broker's answer cannot be parsed or is invalid",
         TooOld = "too_old": "the broker lacks what the gateway needs",
         Loop = "loop": "a broker's address leads back to this gateway",
-        OtherCluster = "other_cluster": "another Kafka cluster answers; see [OPERATIONS.md](OPERATIONS.md#a-kafka-cluster-that-was-built-anew)",
-        NoOffers = "no_offers": "no broker says which API versions it knows",
+        OtherCluster = "other_cluster": "another Kafka cluster answers; see [OPERATIONS.md](OPERATIONS.md#a-kafka-cluster-that-was-rebuilt)",
+        NoOffers = "no_offers": "no broker reports which API versions it supports",
         TopicDenied = "topic_denied": "the gateway's own account may not describe the physical topic of an alias",
-        UnknownBroker = "unknown_broker": "a session wanted a broker that the cluster does not have now",
-        Resting = "resting": "no connection was tried, because the last ones failed",
-        Overloaded = "overloaded": "no connection was tried, because too many sessions wait for one",
-        NoCredentials = "no_credentials": "the gateway has no token to log in with, or no random bytes",
+        UnknownBroker = "unknown_broker": "a session asked for a broker that the cluster does not have at the moment",
+        Resting = "resting": "no connection was attempted, because the last ones failed",
+        Overloaded = "overloaded": "no connection was attempted, because too many sessions are waiting for one",
+        NoCredentials = "no_credentials": "the gateway has no token to log in with, or the operating system provides no random bytes",
         UnknownCredentials = "unknown_credentials": "an account names credentials that this node's configuration does not have",
     }
 }
@@ -32,7 +32,7 @@ closed! {
 closed! {
     enum LaneState {
         Leased = "leased": "a session has it",
-        Idle = "idle": "it waits for the next session",
+        Idle = "idle": "it is waiting for the next session",
     }
 }
 
@@ -74,18 +74,18 @@ impl LaneMetrics {
             reachable: book.gauges(
                 Family::new(
                     "klamm_upstream_reachable",
-                    "1 while the last look at the physical cluster succeeded, else 0",
+                    "1 while the last check of the physical cluster succeeded, else 0",
                 )
                 .by(&[CLUSTER]),
             )?,
             other_cluster: book.gauges(
                 Family::new(
                     "klamm_upstream_other_cluster",
-                    "1 while another Kafka cluster answers than the one that was seen first or accepted, else 0",
+                    "1 while a Kafka cluster other than the one seen first or accepted answers, else 0",
                 )
                 .by(&[CLUSTER])
                 .on_page(
-                    "1 while another Kafka cluster answers than the one that was seen first or accepted, else 0. Nothing is \
+                    "1 while a Kafka cluster other than the one seen first or accepted answers, else 0. Nothing is \
                      sent to it",
                 ),
             )?,

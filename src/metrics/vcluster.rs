@@ -43,10 +43,10 @@ const LATENCY: Family = Family::new(
 
 const DECISIONS: Family = Family::new(
     "klamm_authorizations_total",
-    "Requests sent to brokers (allowed) and questions answered with no (denied), by virtual cluster and decision",
+    "Requests sent to brokers (allowed) and authorization questions answered with no (denied), by virtual cluster and decision",
 )
 .by(&[VCLUSTER, Label::closed("decision", Decision::values)])
-.on_page("What became of requests, as far as the authorizer had a say. See below");
+.on_page("The outcome of requests, as far as the authorizer had a say. See below");
 
 const GATEWAY_REFUSED: Family = Family::new(
     "klamm_gateway_refused_total",
@@ -61,8 +61,7 @@ const LOCAL_ERRORS: Family = Family::new(
 )
 .by(&[VCLUSTER, API, Label::named("error")])
 .on_page(
-    "Answers with an error that the gateway itself put into them, by Kafka's name of it: no broker knows of them. An answer \
-     counts once for each different error",
+    "Answers with an error that the gateway itself put into them, by Kafka's name for it: no broker knows about them. An answer counts once for each different error",
 );
 
 const LOGINS: Family = Family::new("klamm_logins_total", "Successful logins by virtual cluster")
@@ -74,7 +73,7 @@ const LOGIN_FAILURES: Family = Family::new(
     "Failed logins by virtual cluster and reason",
 )
 .by(&[VCLUSTER, Label::closed("reason", LoginFailedFor::values)])
-.on_page("Failed logins. Clients are told the same whatever the reason");
+.on_page("Failed logins. Clients get the same answer whatever the reason");
 
 closed! {
     enum Direction {

@@ -31,9 +31,9 @@ pub enum FetchError {
     Http(#[source] Box<ureq::Error>),
     #[error("the answer has the status {0}")]
     Status(u16),
-    #[error("the thread that fetches ended")]
+    #[error("the thread that fetches has ended")]
     Aborted,
-    #[error("a file takes no request")]
+    #[error("a file cannot be sent a request")]
     NotAUrl,
 }
 

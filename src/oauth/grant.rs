@@ -34,9 +34,9 @@ pub struct OauthClient {
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 pub enum GrantError {
-    #[error("the token endpoint gives no token")]
+    #[error("the token endpoint issued no token")]
     Fetch(#[from] FetchError),
-    #[error("the answer of the token endpoint holds no token")]
+    #[error("the answer of the token endpoint contains no token")]
     NoToken,
 }
 
@@ -99,7 +99,7 @@ impl Grant {
                 Ok(token)
             }
             (Err(error), Some(old)) if now < old.expires_at => {
-                warn!(endpoint = %self.endpoint, error = %Chain(&error), "the gateway's token cannot be renewed; the old one holds a little longer");
+                warn!(endpoint = %self.endpoint, error = %Chain(&error), "the gateway's token cannot be renewed; the old one remains valid a little longer");
                 old.refresh_at = now + RETRY_AFTER;
                 Ok(old.token.clone())
             }

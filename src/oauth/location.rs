@@ -22,9 +22,9 @@ pub enum InvalidLocation {
     NotAUrl(String),
     #[error("the scheme is neither https nor file")]
     Scheme,
-    #[error("http is taken on a loopback address only; elsewhere it must be https")]
+    #[error("http is allowed on loopback addresses only; use https elsewhere")]
     Http,
-    #[error("a user name and password do not belong in a URL")]
+    #[error("a URL must not contain a user name and password")]
     UserInfo,
 }
 

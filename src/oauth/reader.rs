@@ -47,7 +47,7 @@ pub struct ProviderConfig {
 enum ReadError {
     #[error("the keys cannot be fetched")]
     Fetch(#[from] FetchError),
-    #[error("what was fetched is no set of keys")]
+    #[error("the document that was fetched is not a set of keys")]
     Malformed(#[from] MalformedKeys),
 }
 
@@ -169,7 +169,7 @@ impl Reader {
         match outcome {
             Ok(keys) => {
                 if self.failures > 0 || self.begun.is_none() {
-                    info!(provider = %self.name, keys = keys.count(), "the keys of a provider are read again");
+                    info!(provider = %self.name, keys = keys.count(), "the keys of a provider can be read again");
                 }
                 self.failures = 0;
                 self.metrics.read(self.name.as_str(), keys.count());
@@ -180,7 +180,7 @@ impl Reader {
                 self.metrics.failed(self.name.as_str());
                 warn!(
                     provider = %self.name, location = %self.location, error = %Chain(&error),
-                    "the keys of a provider cannot be read; those that were read before stay in use",
+                    "the keys of a provider cannot be read; the last ones read stay in use",
                 );
             }
         }

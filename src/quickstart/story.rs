@@ -192,7 +192,7 @@ impl Story {
     /// The virtual cluster, its topics and accounts, each through another node.
     fn resources(&mut self) -> Result<(), QuickstartError> {
         self.screen
-            .step("The platform team makes a virtual cluster for the partner");
+            .step("The platform team creates a virtual cluster for the partner");
         self.put(1, "virtual-cluster", &logins::vcluster(SUPER_USER))?;
         self.screen
             .step("Two of its topics get aliases there; nothing else of Kafka exists for the partner");
@@ -207,8 +207,9 @@ impl Story {
             self.put(3, "service-account", &admin::account(VCLUSTER, name))?;
         }
         if self.nodes > 1 {
-            self.screen
-                .proof("each change went to another node and was visible on all when it was answered");
+            self.screen.proof(
+                "each change went to a different node and was visible on all of them once it was answered",
+            );
         }
         Ok(())
     }
@@ -364,12 +365,13 @@ impl Story {
         let record = "written without the dead node";
         self.client("kafka-console-producer", PARTNER_FILE, "--topic topic2", record)?;
         self.expect_stored(
-            "the partner goes on writing without the dead node",
+            "the partner keeps writing without the dead node",
             TOPICS[1].1,
             record,
         )?;
-        self.screen
-            .proof("the other nodes took over: the new right counts, and the partner wrote topic2 with it");
+        self.screen.proof(
+            "the other nodes took over: the new right applies, and the partner used it to write to topic2",
+        );
         self.stage.node_mut(victim).restart()?;
         self.stage.node_mut(victim).await_ready()?;
         self.bootstraps = vec![self.addresses[victim - 1].clone()];
@@ -438,7 +440,7 @@ impl Story {
         self.screen.fact("metrics", &format!("{admin}/metrics"));
         self.screen
             .fact("Kafka", &format!("{CLUSTER} is {}", self.physical));
-        self.screen.heading("Go on in another terminal");
+        self.screen.heading("Continue in another terminal");
         let client = format!("--bootstrap-server {bootstrap} --command-config");
         for line in [
             format!("cd {directory}"),

@@ -10,19 +10,19 @@ use crate::wire::Lookalike;
 pub enum End {
     #[error("the client closed the connection")]
     ClientClosed,
-    #[error("the connection to the client broke")]
+    #[error("the connection to the client was lost")]
     ClientBroken,
     #[error("this is not Kafka: it looks like {0}")]
     NotKafka(Lookalike),
-    #[error("a frame's length is negative or over the limit")]
+    #[error("a frame's length is negative or exceeds the limit")]
     FrameLength,
-    #[error("the request does not parse, or is for a broker's eyes only")]
+    #[error("the request cannot be parsed, or contains what only brokers may send")]
     BadRequest,
-    #[error("the request is of an API or version that is not served")]
+    #[error("the request uses an API or version that is not served")]
     UnsupportedApi,
-    #[error("nothing permits what was to be sent to a broker: a fault of the gateway's")]
+    #[error("a request was about to be sent to a broker without a permit: this is a bug in the gateway")]
     Unpermitted,
-    #[error("a request came before the login was complete")]
+    #[error("a request arrived before the login was complete")]
     NotLoggedIn,
     #[error("the login was refused")]
     LoginRefused,
@@ -32,41 +32,41 @@ pub enum End {
     SessionExpired,
     #[error("the account was deleted")]
     AccountDeleted,
-    #[error("the token was withdrawn")]
+    #[error("the token was revoked")]
     TokenWithdrawn,
     #[error("the password was changed or removed")]
     PasswordChanged,
     #[error("the mechanism is no longer offered")]
     MechanismWithdrawn,
-    #[error("the system gives no random bytes")]
+    #[error("the operating system provides no random bytes")]
     NoRandomness,
     #[error("the method of authentication was changed or removed")]
     MethodChanged,
-    #[error("another account has the name by which the client is known elsewhere")]
+    #[error("another account now has the external name of this client")]
     AccountChanged,
-    #[error("a part of a produce request without acknowledgement was refused")]
+    #[error("part of a produce request without acknowledgement was refused")]
     UnansweredRefusal,
-    #[error("nothing was sent for too long")]
+    #[error("the connection was idle for too long")]
     Idle,
-    #[error("a frame took too long to arrive, or stopped while memory was kept for it")]
+    #[error("a frame took too long to arrive, or stalled while memory was reserved for it")]
     SlowFrame,
     #[error("the client does not read its answers")]
     SlowReader,
-    #[error("upstream: no connection to the broker could be had")]
+    #[error("upstream: no connection to the broker could be established")]
     UpstreamUnavailable,
     #[error("upstream: the connection to the broker was lost with requests in flight")]
     UpstreamLost,
-    #[error("upstream: the broker began an answer and does not go on")]
+    #[error("upstream: the broker began an answer but did not finish it")]
     UpstreamStalled,
-    #[error("upstream: the broker's answer does not parse or fits no request")]
+    #[error("upstream: the broker's answer cannot be parsed or matches no request")]
     BadUpstream,
-    #[error("the seat was given to somebody who had fewer")]
+    #[error("the connection had to make room for a client with fewer connections")]
     SeatGivenAway,
-    #[error("all seats are taken, and nobody has more of them")]
+    #[error("all connections are in use, and no other client has more of them")]
     NoSeat,
     #[error("this node is shutting down")]
     Drained,
-    #[error("the virtual cluster or this address of it is gone")]
+    #[error("the virtual cluster, or this address of it, no longer exists")]
     AddressGone,
 }
 

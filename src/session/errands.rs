@@ -28,7 +28,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(100);
 enum Failure {
     #[error("no such physical cluster is configured")]
     NotConfigured,
-    #[error("the pool does not answer")]
+    #[error("the pool does not respond")]
     Pool,
     #[error("there is no connection")]
     Lease(#[from] LeaseError),
@@ -55,7 +55,7 @@ pub(super) async fn run(
                 Ok(Err(failure)) => Chain(&failure).to_string(),
                 Err(_) => "it took too long".to_owned(),
             };
-            complaints.of_upstream(cluster, "a part of a request was not answered", failure);
+            complaints.of_upstream(cluster, "part of a request was not answered", failure);
             Err(Unanswered)
         }
     }))

@@ -270,7 +270,7 @@ impl Session {
         let api = api_label(head.api_key);
         self.setup.shared.complaints.of_upstream(
             &view.name,
-            "an answer does not parse",
+            "an answer cannot be parsed",
             format_args!("{api}: {error}"),
         );
         End::BadUpstream

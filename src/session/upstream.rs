@@ -44,7 +44,7 @@ impl Display for Destination {
 enum NoLane {
     #[error("no such physical cluster is configured")]
     NotConfigured,
-    #[error("the pool does not answer: {0}")]
+    #[error("the pool does not respond: {0}")]
     Pool(#[from] MailboxError),
     #[error("{}", Chain(.0))]
     Lease(#[from] LeaseError),

@@ -104,13 +104,13 @@ impl Latest {
         match self.load_again() {
             Ok(()) => {
                 metrics.tls_reloaded(TlsReload::Ok);
-                info!(certificate = ?certificate.map(|path| path.to_string()), "certificates were read again");
+                info!(certificate = ?certificate.map(|path| path.to_string()), "certificates were reloaded");
             }
             Err(error) => {
                 metrics.tls_reloaded(TlsReload::Failed);
                 error!(
                     error = %Chain(&error),
-                    "changed certificate files cannot be used: the last good ones stay in use"
+                    "changed certificate files cannot be used: the last valid ones stay in use"
                 );
             }
         }

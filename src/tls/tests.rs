@@ -85,13 +85,13 @@ fn files_that_cannot_be_used_are_refused_with_what_helps() {
     strange_authority.clients = ClientCertificates::Required(one.key.clone());
     for (files, expected) in [
         (pair(&path("none"), &one.key), "cannot be read: No such file"),
-        (pair(&one.key, &one.key), "holds no certificate"),
-        (pair(&one.chain, &one.chain), "holds no private key"),
-        (pair(&one.chain, &two.key), "do not work together"),
+        (pair(&one.key, &one.key), "contains no certificate"),
+        (pair(&one.chain, &one.chain), "contains no private key"),
+        (pair(&one.chain, &two.key), "do not match"),
         (pair(&one.chain, &path("locked.key")), "openssl pkey -in"),
         (pair(&path("store.p12"), &one.key), "openssl pkcs12 -in"),
         (pair(&path("store.jks"), &one.key), "keytool -importkeystore"),
-        (strange_authority, "holds no certificate"),
+        (strange_authority, "contains no certificate"),
     ] {
         let error = Latest::load(files).unwrap_err();
         let text = Chain(&error).to_string();

@@ -30,17 +30,17 @@ pub enum Trust {
 pub enum TrustError {
     #[error("no truststore is configured, and the operating system has none in {}", SYSTEM_BUNDLES.join(", "))]
     NoSystemTrust,
-    #[error("the operating system's truststore {path} is not readable")]
+    #[error("the operating system's truststore {path} cannot be read")]
     SystemTrust {
         path: &'static str,
         #[source]
         source: io::Error,
     },
-    #[error("the truststore holds no certificate that can be used")]
+    #[error("the truststore contains no usable certificate")]
     NoAuthority,
     #[error("the truststore is not PEM")]
     Pem(#[source] pem::Error),
-    #[error("the certificate in the truststore is refused")]
+    #[error("the certificate in the truststore was rejected")]
     Refused(#[source] rustls::Error),
 }
 

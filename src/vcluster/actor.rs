@@ -295,13 +295,13 @@ fn source<'a>(
 fn warn_of_kafkas_own(name: &VclusterName, own: &VclusterState) {
     for (alias, target) in own.aliases.iter().filter(|(_, target)| target.is_of_kafka()) {
         warn!(vcluster = %name, %alias, topic = %target.physical_name,
-            "the alias shows nothing, because the topic is Kafka's own: delete it");
+            "the alias shows nothing, because the topic is one of Kafka's own: delete the alias");
     }
     if let VclusterKind::Standard(standard) = &own.spec.kind
         && let Some(topic) = standard.named_of_kafka()
     {
         warn!(vcluster = %name, %topic,
-            "the selector shows nothing, because the topic is Kafka's own: take it out of the list");
+            "the selector shows nothing, because the topic is one of Kafka's own: remove the selector from the list");
     }
 }
 

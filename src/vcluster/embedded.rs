@@ -18,7 +18,7 @@ const NO_USER_DATA: [u8; 4] = (-1_i32).to_be_bytes();
 
 /// The bytes are not a `consumer` protocol message, or would grow beyond what edits may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the embedded consumer protocol message is not understood")]
+#[error("the embedded consumer protocol message cannot be understood")]
 pub struct NotUnderstood;
 
 /// Which way names are converted.

@@ -23,7 +23,7 @@ pub struct Narrow {
 /// Why bytes cannot be frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    #[error("a frame of {length} bytes is announced, the limit is {limit}{}", guess(.first))]
+    #[error("a frame of {length} bytes is announced, but the limit is {limit}{}", guess(.first))]
     TooLong {
         length: usize,
         limit: usize,
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(take(&[0, 0, 1, 0xf4, 0, 30]), Ok(Framed::Need(498)));
         let refused = take(&[0, 0, 1, 0xf5, 0, 30]).unwrap_err().to_string();
         assert!(
-            refused.ends_with("of 501 bytes is announced, the limit is 500"),
+            refused.ends_with("of 501 bytes is announced, but the limit is 500"),
             "{refused}"
         );
         let frame = |bytes: &'static [u8]| Ok(Framed::Frame(Bytes::from_static(bytes)));

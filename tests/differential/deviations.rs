@@ -83,7 +83,7 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
     deviation(
         19,
         ".ErrorMessage",
-        |d| matches!(&d.gateway, Some(Tree::Text(text)) if text.contains("are not created through")),
+        |d| matches!(&d.gateway, Some(Tree::Text(text)) if text.contains("cannot be created through")),
         OWNED,
     ),
     deviation(19, ".NumPartitions", |d| gateway_says(d, -1), OWNED),

@@ -195,7 +195,7 @@ fn another_secret(group: &mut Group) {
         );
     };
     assert_eq!(ended.code(), Some(78), "{}", group.nodes[2].log());
-    group.expect_logged(2, &["`klamm cluster secret` makes one"]);
+    group.expect_logged(2, &["create one with `klamm cluster secret`"]);
 
     group.restart(2, &secret);
     group.expect_up(0, 3);
@@ -245,7 +245,7 @@ fn impostors() {
     strangers.identity("node3", &["127.0.0.1"]).unwrap();
     assert_ne!(fs::read(&own.chain).unwrap(), chain);
     group.nodes[2].restart().unwrap();
-    group.expect_logged(0, &["refused a peer connection", "no TLS came about"]);
+    group.expect_logged(0, &["refused a peer connection", "the TLS handshake failed"]);
     group.expect_up(0, 2);
 
     // Its own certificate is read when it is there again.

@@ -130,12 +130,12 @@ fn a_data_directory_under_a_storage_key_tells_a_thief_nothing() {
 
     let missing = place.refuses(&[]);
     assert!(
-        missing.contains("is encrypted, and no storage key was given"),
+        missing.contains("is encrypted, but no storage key is configured"),
         "{missing}"
     );
     let wrong = place.refuses(&[(FILE, &second)]);
     assert!(
-        wrong.contains("is encrypted under another storage key"),
+        wrong.contains("is encrypted with a different storage key"),
         "{wrong}"
     );
     for said in [missing, wrong] {
@@ -153,7 +153,7 @@ fn a_data_directory_under_a_storage_key_tells_a_thief_nothing() {
     place.serves(&[(FILE, &second)]);
     assert_eq!(place.shows(), [false; 2]);
     let old = place.refuses(&[(FILE, &first)]);
-    assert!(old.contains("is encrypted under another storage key"), "{old}");
+    assert!(old.contains("is encrypted with a different storage key"), "{old}");
 
     place.serves(&[(FILE, Path::new("none")), (PREVIOUS, &second)]);
     assert_eq!(place.shows(), [true; 2]);

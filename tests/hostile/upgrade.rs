@@ -11,17 +11,16 @@ fn the_command_line_shows_where_an_upgrade_is_and_finishes_it() {
     for part in [
         "feature level 2",
         env!("CARGO_PKG_VERSION"),
-        "nothing is to be done",
+        "there is nothing to do",
     ] {
         assert!(status.contains(part), "{part} in\n{status}");
     }
     let dry = upgrade(&["finalize", "--dry-run"]);
-    assert!(dry.contains("at feature level 2 already"), "{dry}");
+    assert!(dry.contains("already at feature level 2"), "{dry}");
     let done = upgrade(&["finalize"]);
-    assert!(done.contains("at feature level 2 already"), "{done}");
+    assert!(done.contains("already at feature level 2"), "{done}");
     let refused = upgrade(&["finalize", "--level", "9"]);
-    let reason =
-        "nodes that do not know feature level 9: 1. Bring them to a version of klamm that knows it first";
+    let reason = "nodes that do not support feature level 9: 1. Bring them to a version of klamm that supports it first";
     assert!(refused.contains(reason), "{refused}");
     let metrics = http(gateway.http, "/metrics");
     for figure in ["feature_level", "feature_level_known_to_all"] {

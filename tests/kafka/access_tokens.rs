@@ -75,7 +75,7 @@ pub(crate) fn come_and_go(scene: &Scene) -> Result<()> {
     }
     let another = klamm(scene, last, Some(token), &make)?;
     ensure!(
-        another.all().contains("cannot make another one"),
+        another.all().contains("cannot create another one"),
         "{}",
         another.all()
     );

@@ -72,7 +72,7 @@ fn what_is_got_can_be_applied_and_a_dry_run_knows_its_own_file() -> Result<()> {
     ensure!(
         deleted
             .stderr
-            .contains("warning: boss is a super user of typed still"),
+            .contains("warning: boss is still a super user of typed"),
         "{}",
         deleted.all()
     );

@@ -312,7 +312,7 @@ fn tokens_and_scram_over_tls() -> Result<()> {
         "{}",
         refused.all()
     );
-    listeners.logged(&["a connection was closed", "the client refuses the handshake"])
+    listeners.logged(&["a connection was closed", "the client rejected the handshake"])
 }
 
 #[test]
@@ -372,7 +372,7 @@ fn one_port_serves_all_by_name() -> Result<()> {
     ensure!(refused.all().contains("unrecognized_name"), "{}", refused.all());
     listeners.logged(&[
         "nobody.kafka.test",
-        "which is the name of no virtual cluster or broker here",
+        "which is not the name of a virtual cluster or broker here",
     ])
 }
 
@@ -463,7 +463,7 @@ fn certificates_of_clients_are_logins() -> Result<()> {
         "{}",
         refused.all()
     );
-    listeners.logged(&["a connection was closed", "the client's certificate is refused"])
+    listeners.logged(&["a connection was closed", "the client's certificate was rejected"])
 }
 
 #[test]
@@ -588,7 +588,7 @@ fn replace_certificate(
         listeners.logged(&["changed certificate files cannot be used"])?;
         let authority = Authority::new(&directory, "successors")?;
         authority.identity("swapped", &["127.0.0.1"])?;
-        listeners.logged(&["certificates were read again", "swapped.crt"])?;
+        listeners.logged(&["certificates were reloaded", "swapped.crt"])?;
         Ok(authority)
     })
 }

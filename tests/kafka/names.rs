@@ -138,7 +138,7 @@ fn an_alias_takes_no_name_and_hides_what_is_made_later_until_it_is_removed() -> 
     for path in ["alias-topic", "alias-topic?dryMode=true"] {
         let put = admin::alias("taking", "orders", (CLUSTER, "taking-let-in"));
         let refused = admin.call("PUT", path, Some(&put))?;
-        let names = "has a topic orders already: taking-orders, a topic of the namespace";
+        let names = "already has a topic orders: taking-orders, a topic of the namespace";
         ensure!(
             refused.status == 409 && refused.body.contains(names),
             "{refused:?}"
@@ -192,7 +192,8 @@ fn an_alias_stands_for_another_topic_only_when_that_is_asked_for() -> Result<()>
     let admin = scene.stage.admin(1);
     let green = admin::alias("pointed", "orders", (CLUSTER, "pointed-green"));
     let refused = admin.call("PUT", "alias-topic", Some(&green))?;
-    let effect = "group app: partition 0 (now at 3) starts by its auto.offset.reset: 3 is outside of 0 to 0";
+    let effect =
+        "group app: partition 0 (now at 3) starts where its auto.offset.reset says: 3 is outside 0 to 0";
     ensure!(
         refused.status == 409 && refused.body.contains(effect),
         "{refused:?}"

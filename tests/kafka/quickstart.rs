@@ -39,8 +39,8 @@ fn it_demonstrates_and_leaves_nothing_behind() -> Result<()> {
         "the partner cannot write topic2",
         "the partner cannot read with another group",
         "order 1 shipped",
-        "the partner is the same by SCRAM-SHA-512",
-        "and by OAUTHBEARER",
+        "the partner logs in with SCRAM-SHA-512, too",
+        "and with OAUTHBEARER",
     ] {
         ensure!(
             output.stdout.contains(shown),

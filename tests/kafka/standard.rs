@@ -194,7 +194,7 @@ fn shared_topics_and_aliases_stand_beside_a_namespace_and_are_not_administered()
     refused(&scene, &user, &create, "PolicyViolationException")?;
     let twice = admin.call("PUT", "alias-topic", Some(&alias("again", "team-own")))?;
     ensure!(
-        twice.status == 409 && twice.body.contains("shown as own already"),
+        twice.status == 409 && twice.body.contains("already shown as own"),
         "{twice:?}"
     );
     let clash = resource("clash", &hide("team-a-"));

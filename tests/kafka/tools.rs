@@ -313,7 +313,7 @@ fn what_is_over_a_limit_is_refused_with_the_figure() -> Result<()> {
     let long = format!("User:{}", "x".repeat(600));
     let refused = add(&long)?;
     ensure!(
-        refused.contains("the principal of an ACL has at most 512 bytes"),
+        refused.contains("the principal of an ACL can have at most 512 bytes"),
         "{refused}"
     );
     let made = add("User:alice")?;
@@ -420,7 +420,7 @@ fn declared_acls_are_those_that_kafka_acls_lists_and_cannot_change() -> Result<(
     other["spec"]["aclMode"] = json!("KAFKA_API");
     let fixed = admin.call("PUT", "virtual-cluster", Some(&other))?;
     ensure!(
-        fixed.status == 409 && fixed.body.contains("which stays"),
+        fixed.status == 409 && fixed.body.contains("which cannot change"),
         "{}",
         fixed.body
     );

@@ -76,7 +76,7 @@ pub struct AclBinding {
 
 /// A text of an ACL that is longer than what it names can be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("the {part} of an ACL has at most {most} bytes")]
+#[error("the {part} of an ACL can have at most {most} bytes")]
 pub struct TooLong {
     pub part: AclPart,
     pub most: u16,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// Why a text is not a valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} {text:?} is not valid: {rule}")]
+#[error("{what} {text:?} is invalid: {rule}")]
 pub struct InvalidName {
     what: &'static str,
     text: String,

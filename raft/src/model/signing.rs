@@ -46,7 +46,7 @@ impl fmt::Display for KeyId {
 
 /// The text is not the name of a signing key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the id of a signing key is 16 digits from 0 to 9 and a to f")]
+#[error("the id of a signing key must be 16 hexadecimal digits in lower case")]
 pub struct InvalidKeyId;
 
 impl FromStr for KeyId {

@@ -24,19 +24,19 @@ const LENGTH_BYTES: usize = 4;
 /// Why a message did not get through. The connection is of no further use.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ChannelError {
-    #[error("the connection broke")]
+    #[error("the connection was lost")]
     Io(#[from] io::Error),
-    #[error("a frame was not made by the other end, or not as the next one")]
+    #[error("a frame was not sent by the other end, or is out of order")]
     Forged,
     #[error("a frame cannot be encrypted")]
     Keys(#[source] snow::Error),
-    #[error("a message of {bytes} bytes is over the limit of {MAX_VALUE_BYTES}")]
+    #[error("a message of {bytes} bytes exceeds the limit of {MAX_VALUE_BYTES}")]
     TooLarge { bytes: usize },
-    #[error("a message does not end where it said")]
+    #[error("a message does not end where it should")]
     Malformed,
-    #[error("a message is not understood")]
+    #[error("a message cannot be understood")]
     Codec(#[from] CodecError),
-    #[error("a message needs feature level {0}, which the other node does not know")]
+    #[error("a message needs feature level {0}, which the other node does not support")]
     NotCommon(Level),
     #[error("the other end closed the connection")]
     Closed,

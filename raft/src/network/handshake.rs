@@ -41,39 +41,39 @@ const MAX_BYTES: usize = 512;
 /// Why two ends do not talk.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HandshakeError {
-    #[error("the connection broke")]
+    #[error("the connection was lost")]
     Io(#[from] io::Error),
-    #[error("no TLS came about")]
+    #[error("the TLS handshake failed")]
     Tls(#[source] io::Error),
-    #[error("what connected is no klamm node")]
+    #[error("the other end is not a klamm node")]
     NotKlamm,
     #[error("one of the two nodes has a cluster secret (klamm.raft.secret), the other has none")]
     SecretOnOneSide,
     #[error("the two nodes have different cluster secrets (klamm.raft.secret)")]
     OtherSecret,
-    #[error("the other node hung up: most likely it has another cluster secret (klamm.raft.secret), or none")]
+    #[error(
+        "the other node closed the connection: most likely it has another cluster secret (klamm.raft.secret), or none"
+    )]
     HungUp,
     #[error(
-        "this node speaks versions {own} of the peer protocol, the other one {other}: the older one does not know the feature level of the cluster, start it with a newer version of klamm"
+        "this node speaks versions {own} of the peer protocol, the other one {other}: the older one does not support the feature level of the cluster; start it with a newer version of klamm"
     )]
     Version { own: Versions, other: Versions },
-    #[error(
-        "the other node belongs to another cluster: one of the two has a data directory that was not made in this one"
-    )]
+    #[error("the other node belongs to another cluster: one of the two has a data directory from elsewhere")]
     OtherCluster,
     #[error("the two nodes are configured with different node ids (klamm.raft.peers)")]
     OtherMembers,
-    #[error("another node than the one that was meant is at that address (klamm.raft.peers, klamm.node.id)")]
+    #[error("a different node than expected is at that address (klamm.raft.peers, klamm.node.id)")]
     OtherNode,
     #[error("the caller's certificate does not name the host by which klamm.raft.peers knows that node")]
     OtherCertificate,
     #[error("the other end refused with status {0}")]
     Refused(u8),
-    #[error("the other end sent what makes no sense")]
+    #[error("the other end sent something that makes no sense")]
     Malformed,
-    #[error("the keys of the connection cannot be made")]
+    #[error("the keys of the connection cannot be derived")]
     Keys(#[from] snow::Error),
-    #[error("the connection ended before it was proved that nothing of it is a recording")]
+    #[error("the connection ended before it was proved not to be a replay")]
     NotAlive(#[source] ChannelError),
 }
 

@@ -42,7 +42,7 @@ pub(super) async fn answer(
     let certificate = shown.map(|shown| shown.clone().into_owned());
     match certificate {
         Some(certificate) => Ok((Box::new(stream), Some(certificate))),
-        None => Err(io::Error::other("the caller showed no certificate")),
+        None => Err(io::Error::other("the caller presented no certificate")),
     }
 }
 

@@ -183,15 +183,15 @@ pub(crate) enum JoinAnswer {
 /// Why a peer does not do what it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub(crate) enum Failure {
-    #[error("the peer does not take part yet")]
+    #[error("the peer is not taking part yet")]
     NotTakingPart,
-    #[error("the peer lost its data and does not vote before it has caught up")]
+    #[error("the peer lost its data and does not vote until it has caught up")]
     Rejoining,
     #[error("the peer's disk is full")]
     DiskFull,
     #[error("the peer has stopped")]
     Stopped,
-    #[error("the peer did not understand")]
+    #[error("the peer did not understand the request")]
     NotUnderstood,
 }
 

@@ -31,13 +31,13 @@ pub(crate) enum CallError {
     Unknown(NodeId),
     #[error("cannot connect to {address}")]
     Connect { address: String, source: std::io::Error },
-    #[error("cannot agree with {address}")]
+    #[error("the handshake with {address} failed")]
     Handshake { address: String, source: HandshakeError },
     #[error("the connection to {address} failed")]
     Channel { address: String, source: ChannelError },
     #[error("{address} did not answer within {} ms", limit.as_millis())]
     Late { address: String, limit: Duration },
-    #[error("{address} answered something else")]
+    #[error("{address} gave an answer that does not match the request")]
     Unexpected { address: String },
 }
 

@@ -36,7 +36,7 @@ impl PeerPort {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 tracing::error!(
                     %address, %error,
-                    "the port for peers is taken: the other nodes cannot reach this one before it is free"
+                    "the port for peers is taken: the other nodes cannot reach this one until it is free"
                 );
                 None
             }

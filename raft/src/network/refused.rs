@@ -74,24 +74,24 @@ impl PeerRefusal {
     /// Its meaning in words.
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Broke => "the connection broke",
-            Self::Tls => "no TLS came about",
-            Self::NotKlamm => "what connected is no klamm node",
+            Self::Broke => "the connection was lost",
+            Self::Tls => "the TLS handshake failed",
+            Self::NotKlamm => "the other end is not a klamm node",
             Self::SecretOnOneSide => "one of the two nodes has a cluster secret, the other has none",
             Self::OtherSecret => "the two nodes have different cluster secrets",
-            Self::HungUp => "the other end hung up before it said who it is",
-            Self::Version => "the two nodes speak no version of the peer protocol in common",
+            Self::HungUp => "the other end closed the connection before it identified itself",
+            Self::Version => "the two nodes have no version of the peer protocol in common",
             Self::OtherCluster => "the other node belongs to another cluster",
             Self::OtherMembers => "the two nodes are configured with different node ids",
-            Self::OtherNode => "the caller means, or says that it is, another node",
+            Self::OtherNode => "the caller expects, or claims to be, another node",
             Self::OtherCertificate => "the caller's certificate does not name its host",
             Self::Refused => "the other end refused for a reason that this version does not know",
-            Self::Malformed => "the other end sent what makes no sense",
-            Self::Keys => "the keys of the connection cannot be made",
-            Self::NotAlive => "it was not proved that nothing of it is a recording",
+            Self::Malformed => "the other end sent something that makes no sense",
+            Self::Keys => "the keys of the connection cannot be derived",
+            Self::NotAlive => "it was not proved not to be a replay",
             Self::NotOnLoopback => "the caller is on another host, and no cluster secret is set",
-            Self::SeatGivenAway => "it had proved nothing yet, and others needed its seat",
-            Self::TooSlow => "it proved nothing in time",
+            Self::SeatGivenAway => "it had not identified itself yet, and others needed its place",
+            Self::TooSlow => "it did not identify itself in time",
         }
     }
 }

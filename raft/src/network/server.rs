@@ -107,7 +107,7 @@ impl Door {
         let met = tokio::select! {
             met = timeout(HANDSHAKE, self.identity.answer(stream)) => met,
             _ = leave => {
-                let why = "a connection that had proved nothing lost its seat on the port for peers";
+                let why = "a connection that had not identified itself was closed to make room on the port for peers";
                 return self.turn_away(PeerRefusal::SeatGivenAway, || tracing::warn!(%from, "{why}"));
             }
         };
@@ -120,7 +120,7 @@ impl Door {
                 return self.turn_away(error.refusal(), log);
             }
             Err(_) => {
-                let why = "a peer connection proved nothing in time";
+                let why = "a peer connection did not identify itself in time";
                 return self.turn_away(PeerRefusal::TooSlow, || tracing::warn!(%from, "{why}"));
             }
         };
@@ -130,7 +130,7 @@ impl Door {
         let (place, leave) = self.peers.take(terms.peer);
         tokio::select! {
             () = self.converse(channel, place) => {}
-            _ = leave => tracing::debug!(node = %terms.peer, "a peer has too many connections: this one ends"),
+            _ = leave => tracing::debug!(node = %terms.peer, "a peer has too many connections: this one is closed"),
         }
     }
 
@@ -147,7 +147,7 @@ impl Door {
                 Ok(Ok(request)) => request,
                 Ok(Err(ChannelError::Closed)) | Err(_) => return,
                 Ok(Err(error)) => {
-                    tracing::debug!(%error, "a peer connection ends");
+                    tracing::debug!(%error, "a peer connection has ended");
                     return;
                 }
             };

@@ -86,7 +86,7 @@ pub(super) async fn leave(core: &Core) {
     };
     let leaving = core.commit(core.own(down), Instant::now() + LEAVE);
     if !matches!(timeout(LEAVE, leaving).await, Ok(Ok(_))) {
-        tracing::info!("the other nodes were not told that this one stops");
+        tracing::info!("the other nodes could not be told that this one is stopping");
     }
     timeout(TRANSFER, transfer_leadership(core)).await.ok();
 }
@@ -119,7 +119,7 @@ async fn transfer_leadership(core: &Core) {
         }
     };
     if timeout(TRANSFER, moved).await.is_err() {
-        tracing::warn!(%to, "no other node took the leadership");
+        tracing::warn!(%to, "no other node took over the leadership");
     }
 }
 

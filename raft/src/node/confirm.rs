@@ -28,15 +28,15 @@ const GAP: Duration = Duration::from_millis(2);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConfirmError {
     #[error(
-        "this node cannot confirm that it is up to date: no leader of the gateway cluster answered within {} s; ask another node, or again when a majority of the nodes is up and reaches this one",
+        "this node cannot confirm that it is up to date: no leader of the gateway cluster answered within {} s; ask another node, or try again when a majority of the nodes is up and reaches this one",
         after.as_secs()
     )]
     NoLeader { after: Duration },
     #[error(
-        "this node is behind: it shows revision {shown}, and the gateway cluster is at {newest}; ask another node, or again later"
+        "this node is behind: it shows revision {shown}, and the gateway cluster is at {newest}; ask another node, or try again later"
     )]
     Behind { shown: Revision, newest: Revision },
-    #[error("too many wait for this node to confirm that it is up to date; ask again")]
+    #[error("too many requests are waiting for this node to confirm that it is up to date; try again")]
     Busy,
     #[error("this node has stopped")]
     Stopped,
@@ -99,7 +99,7 @@ async fn floor(core: &Core) -> Option<Revision> {
         Ok(FloorAnswer::At(revision)) => Some(revision),
         Ok(FloorAnswer::NotLeader) => None,
         Err(error) => {
-            tracing::debug!(%leader, %error, "the leader does not say how far the cluster has come");
+            tracing::debug!(%leader, %error, "the leader does not say how far the cluster is");
             None
         }
     }

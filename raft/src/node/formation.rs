@@ -51,7 +51,7 @@ pub(super) async fn take_place(own: NodeId, peers: &Peers, standing: &StandingKe
 }
 
 fn new_cluster() -> io::Result<FoundingId> {
-    FoundingId::random().map_err(|_| io::Error::other("no randomness is to be had from the system"))
+    FoundingId::random().map_err(|_| io::Error::other("the operating system provides no random bytes"))
 }
 
 /// One attempt; says what is missing.
@@ -75,7 +75,7 @@ async fn advance(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> io::R
         ));
     }
     if peers.all().any(|peer| peer.id < own) {
-        return Ok("the cluster is not founded yet: that is for the node with the lowest id".to_owned());
+        return Ok("the cluster is not founded yet: the node with the lowest id has to do that".to_owned());
     }
     let cluster = new_cluster()?;
     let joins = futures::future::join_all(peers.all().map(|peer| join(peer, cluster))).await;
@@ -92,7 +92,7 @@ async fn rejoin(known: &[PeerDescription], nodes: usize, standing: &StandingKeep
     let members: Vec<_> = known.iter().filter(|known| known.member).collect();
     if members.len() < needed {
         return Ok(format!(
-            "this node's data is gone, and its cluster is older: {needed} members must answer, {} do",
+            "this node's data is gone, but its cluster already exists: {needed} members must answer, and {} do",
             members.len()
         ));
     }
@@ -114,7 +114,7 @@ async fn rejoin(known: &[PeerDescription], nodes: usize, standing: &StandingKeep
     tracing::warn!(
         threshold,
         %cluster,
-        "this node's data is gone: it fetches it from the others, and votes once it has it"
+        "this node's data is gone: it fetches the data from the others, and votes once it has caught up"
     );
     standing.rejoin(cluster, highest, threshold).await?;
     Ok(String::new())
@@ -156,6 +156,6 @@ pub(super) async fn watch_catching_up(raft: Raft, standing: Arc<StandingKeeper>)
             tracing::info!("this node has its data back and votes again");
             raft.runtime_config().elect(true);
         }
-        Err(error) => tracing::error!(%error, "cannot keep that this node has caught up"),
+        Err(error) => tracing::error!(%error, "cannot record that this node has caught up"),
     }
 }

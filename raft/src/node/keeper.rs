@@ -53,7 +53,7 @@ pub(super) async fn keep_own_record(core: &Core, record: NodeRecord, readiness: 
                 liveness: wanted,
             };
             if let Err(error) = core.propose(core.own(change)).await {
-                tracing::warn!(%error, ?wanted, "cannot tell the cluster of this node's liveness");
+                tracing::warn!(%error, ?wanted, "cannot tell the cluster that this node is alive");
             }
         }
     }
@@ -117,13 +117,13 @@ pub(super) async fn watch_peers(core: Arc<Core>) {
             if silent < core.tuning.silence || record.is_none_or(|record| record.liveness == Liveness::Down) {
                 continue;
             }
-            tracing::warn!(node = %id, ?silent, "a node is silent or does not keep up: it is no longer live");
+            tracing::warn!(node = %id, ?silent, "a node is silent or does not keep up: it no longer counts as live");
             let change = Command::SetLiveness {
                 id,
                 liveness: Liveness::Down,
             };
             if let Err(error) = core.commit(core.own(change), now + core.tuning.silence).await {
-                tracing::warn!(%error, "cannot take a silent node out");
+                tracing::warn!(%error, "cannot remove a silent node from the live ones");
             }
         }
     }

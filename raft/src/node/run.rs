@@ -115,7 +115,7 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
     if let Some(raft) = core.raft.get()
         && let Err(error) = raft.shutdown().await
     {
-        tracing::warn!(%error, "openraft did not stop in good order");
+        tracing::warn!(%error, "openraft did not stop cleanly");
     }
     done
 }

@@ -38,7 +38,7 @@ pub enum StartError {
     #[error("peers are configured, but no address to listen on for them")]
     NoListenAddress,
     #[error(
-        "{address} is not a loopback address, and no cluster secret is set: `klamm cluster secret` makes one, the same for every node"
+        "{address} is not a loopback address, and no cluster secret is set: create one with `klamm cluster secret`, the same for every node"
     )]
     NoSecret { address: String },
     #[error("cannot listen for peers on {address}")]
@@ -53,13 +53,13 @@ pub enum StartError {
         configured: Vec<NodeId>,
         stored: Vec<NodeId>,
     },
-    #[error("the timing is not possible: {0}")]
+    #[error("the timing is impossible: {0}")]
     Tuning(#[from] openraft::ConfigError),
     #[error("the node's thread cannot be started")]
     Thread(#[source] std::io::Error),
-    #[error("no randomness is to be had from the system")]
+    #[error("the operating system provides no random bytes")]
     Random,
-    #[error("openraft does not start: {0}")]
+    #[error("openraft cannot start: {0}")]
     Raft(String),
 }
 

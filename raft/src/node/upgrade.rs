@@ -29,7 +29,7 @@ pub(super) async fn raise_level(core: Arc<Core>) {
         let Some(to) = due(&state, wait, SystemTime::now()) else {
             continue;
         };
-        tracing::info!(from = %state.level, %to, "every node knows a higher feature level: it is raised");
+        tracing::info!(from = %state.level, %to, "every node supports a higher feature level: the cluster's level is raised");
         if let Err(error) = core.propose(core.own(Command::RaiseLevel { to })).await {
             tracing::warn!(%error, "the feature level was not raised");
         }

@@ -130,7 +130,7 @@ pub(super) fn open(
     })
     .unwrap_or_else(|_| {
         let what = "a page".to_owned();
-        let reason = "it is no page of a tree".to_owned();
+        let reason = "it is not a page of a tree".to_owned();
         Err(StoreError::Corrupt { path, what, reason })
     })
 }
@@ -234,7 +234,7 @@ impl Reader {
             (None, Some(_)) => "encrypted under the storage key",
             (Some(_), Some(_)) => "encrypted under the new storage key",
         };
-        tracing::info!(file = %self.path.display(), "the file was written anew, {how}");
+        tracing::info!(file = %self.path.display(), "the file was rewritten, {how}");
         Ok(File { database, seal })
     }
 
@@ -417,7 +417,7 @@ impl Reader {
             Ok(()) => Ok(Cow::Owned(value)),
             Err(_unspecified) => Err(self.corrupt(
                 what(),
-                "it does not open under the storage key, which is the right one",
+                "it cannot be decrypted with the storage key, although that key is the right one",
             )),
         }
     }

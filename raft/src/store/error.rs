@@ -20,14 +20,14 @@ pub enum StoreError {
         owner: NodeId,
         id: NodeId,
     },
-    #[error("{what} in {} is corrupt: {reason}. Nothing of it is served; restore the file or, if other nodes hold the data, remove it so that this node fetches it again", path.display())]
+    #[error("{what} in {} is corrupt: {reason}. None of it is served; restore the file or, if other nodes hold the data, remove it so that this node fetches it again", path.display())]
     Corrupt {
         path: PathBuf,
         what: String,
         reason: String,
     },
     #[error(
-        "{what} in {} was written by a newer version of klamm: it has format version {version}, and this version of klamm knows them up to {highest}. Nothing is damaged: start the version that wrote it, or a newer one. There is no way back to this one since the feature level of the cluster was raised", path.display()
+        "{what} in {} was written by a newer version of klamm: it has format version {version}, but this version of klamm supports versions up to {highest} only. Nothing is damaged: start the version that wrote it, or a newer one. There is no way back to this one once the feature level of the cluster has been raised", path.display()
     )]
     Newer {
         path: PathBuf,
@@ -36,16 +36,16 @@ pub enum StoreError {
         highest: Level,
     },
     #[error(
-        "{} is encrypted, and no storage key was given: name the file with its key in klamm.storage.key.file. Without that key nothing of it can be read; if the key is lost and other nodes hold the data, remove the directory and let this node fetch it again", path.display()
+        "{} is encrypted, but no storage key is configured: name the file with its key in klamm.storage.key.file. Without that key nothing in it can be read; if the key is lost and other nodes hold the data, remove the directory and let this node fetch it again", path.display()
     )]
     NoKey { path: PathBuf },
     #[error(
-        "{} is encrypted under another storage key than what was given: klamm.storage.key.file must name the key that it was last written with, or klamm.storage.key.previous.file that key once a new one was made. If it is lost and other nodes hold the data, remove the directory and let this node fetch it again", path.display()
+        "{} is encrypted with a different storage key than the configured one: klamm.storage.key.file must name the key that it was last written with, or klamm.storage.key.previous.file that key if a new one has been created. If it is lost and other nodes hold the data, remove the directory and let this node fetch it again", path.display()
     )]
     OtherKey { path: PathBuf },
-    #[error("{} cannot be written anew, encrypted as the configuration says (that takes as much space again); it is as it was", path.display())]
+    #[error("{} cannot be rewritten with the encryption that the configuration asks for (which needs as much space again); it is unchanged", path.display())]
     Rewrite { path: PathBuf, source: Box<redb::Error> },
-    #[error("no randomness is to be had from the system")]
+    #[error("the operating system provides no random bytes")]
     Random,
     #[error("the thread that writes the file cannot be started")]
     Thread(#[source] io::Error),

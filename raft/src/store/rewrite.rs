@@ -79,7 +79,7 @@ impl Turn<'_> {
             let becomes = self.becomes;
             becomes.map_or(Ok(()), |becomes| becomes.seal(place, &mut value))
         });
-        sealed.map_err(|_unspecified| io::Error::other("a value cannot be opened or sealed"))?;
+        sealed.map_err(|_unspecified| io::Error::other("a value cannot be decrypted or encrypted"))?;
         Ok(value)
     }
 }

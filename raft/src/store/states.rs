@@ -212,7 +212,7 @@ impl SnapshotBuilder {
         self.failures.send_modify(|failures| *failures += 1);
         tracing::error!(
             %error,
-            "no snapshot can be made of the replicated state, so the log grows: delete ACLs, alias topics or service accounts that nobody needs"
+            "no snapshot of the replicated state can be made, so the log grows: delete ACLs, alias topics or service accounts that nobody needs"
         );
         tokio::time::sleep(self.try_again).await;
         if let Some(bytes) = self.writer.read_snapshot().await? {

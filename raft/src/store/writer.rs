@@ -125,7 +125,7 @@ pub(super) fn start(file: File) -> io::Result<(WriterHandle, JoinHandle<()>)> {
 }
 
 fn end_process(error: impl Display) -> ! {
-    tracing::error!(%error, "the disk failed: this process ends, because it cannot keep what it would acknowledge");
+    tracing::error!(%error, "the disk failed: this process ends, because it could not keep what it would acknowledge");
     std::process::exit(EXIT_DISK_FAILED);
 }
 
@@ -214,7 +214,8 @@ fn read_snapshot(file: &File) -> Result<Option<Vec<u8>>, redb::Error> {
     };
     if let Some(seal) = &file.seal {
         let opened = seal.open(ValuePlace::Single(SNAPSHOT), &mut bytes);
-        opened.map_err(|_unspecified| redb::Error::Corrupted("the snapshot does not open".to_owned()))?;
+        opened
+            .map_err(|_unspecified| redb::Error::Corrupted("the snapshot cannot be decrypted".to_owned()))?;
     }
     Ok(Some(bytes))
 }

@@ -55,7 +55,7 @@ async fn nodes_are_upgraded_one_by_one_and_back_until_the_level_is_raised() {
     assert!(
         fleet
             .ask(1, "raise")
-            .contains("nodes that do not know feature level 2: 2. Bring them")
+            .contains("nodes that do not support feature level 2: 2. Bring them")
     );
     fleet.restart(2, 2);
     assert_eq!(fleet.ask(3, "raise"), "updated");

@@ -12,39 +12,44 @@ const fn of(name: &'static str, kind: &'static str, meaning: &'static str) -> Pa
     Parameter { name, kind, meaning }
 }
 
-pub(in crate::admin) const DRY_MODE: Parameter =
-    of("dryMode", "boolean", "Say what would happen, and change nothing");
+pub(in crate::admin) const DRY_MODE: Parameter = of(
+    "dryMode",
+    "boolean",
+    "Say what would happen, without changing anything",
+);
 pub(in crate::admin) const SHOW_DEFAULTS: Parameter = of("showDefaults", "boolean", "Without effect");
-pub(in crate::admin) const VCLUSTER: Parameter = of("vcluster", "string", "Only of this virtual cluster");
-pub(in crate::admin) const USERNAME: Parameter = of("username", "string", "Only of this service account");
-pub(in crate::admin) const NAME: Parameter = of("name", "string", "Only of this name");
-pub(in crate::admin) const TYPE: Parameter = of("type", "string", "Only of this type");
+pub(in crate::admin) const VCLUSTER: Parameter =
+    of("vcluster", "string", "Only those of this virtual cluster");
+pub(in crate::admin) const USERNAME: Parameter =
+    of("username", "string", "Only those of this service account");
+pub(in crate::admin) const NAME: Parameter = of("name", "string", "Only those with this name");
+pub(in crate::admin) const TYPE: Parameter = of("type", "string", "Only those of this type");
 
 const PAGE_SIZE: Parameter = of(
     "page[size]",
     "integer",
-    "How many items a page has: 1 to 1000, 100 if nothing is said",
+    "The number of items on a page: 1 to 1000, by default 100",
 );
 const PAGE_AFTER: Parameter = of(
     "page[after]",
     "string",
-    "The page after this: from meta.page.next of the page before",
+    "The page after this one: meta.page.next of the previous page",
 );
 const NAME_CONTAINS: Parameter = of(
     "filter[name][contains]",
     "string",
-    "Only with this in the name, in capitals or not",
+    "Only those whose name contains this, ignoring case",
 );
-const NAME_IS: Parameter = of("filter[name][eq]", "string", "Only of this name");
+const NAME_IS: Parameter = of("filter[name][eq]", "string", "Only those with this name");
 const BACKEND_CLUSTER: Parameter = of(
     "filter[backend_cluster_id][eq]",
     "string",
-    "Only on the physical cluster with this id",
+    "Only those on the physical cluster with this id",
 );
 const VIRTUAL_CLUSTER: Parameter = of(
     "filter[virtual_cluster_id][eq]",
     "string",
-    "Only what leads to the virtual cluster with this id",
+    "Only those that lead to the virtual cluster with this id",
 );
 
 /// Those of lists of the API of event gateways.

@@ -11,7 +11,7 @@ pub(super) fn of(path: &str, error: &serde_json::Error) -> String {
             at(path, &without_place(&text))
         }
         Category::Syntax | Category::Eof | Category::Io => format!(
-            "this is not JSON: it cannot be read at line {} column {}",
+            "this is not valid JSON: it cannot be parsed at line {} column {}",
             error.line(),
             error.column()
         ),
@@ -25,7 +25,7 @@ pub(super) fn at(path: &str, message: &str) -> String {
         path => format!("{path}.{name}"),
     };
     let here = match path {
-        "" | "." | "?" => "what is given",
+        "" | "." | "?" => "the input",
         path => path,
     };
     if let Some((name, known)) = quoted_after(message, "unknown field ") {
@@ -35,8 +35,8 @@ pub(super) fn at(path: &str, message: &str) -> String {
             false => field(name),
         };
         return match list(known) {
-            Some(known) => format!("the field {whole} is not known: there are {known}"),
-            None => format!("the field {whole} is not known: there is none here"),
+            Some(known) => format!("the field {whole} is unknown; the fields are {known}"),
+            None => format!("the field {whole} is unknown: no fields are allowed here"),
         };
     }
     if let Some((name, _)) = quoted_after(message, "missing field ") {
@@ -47,7 +47,7 @@ pub(super) fn at(path: &str, message: &str) -> String {
     }
     if let Some((name, known)) = quoted_after(message, "unknown variant ") {
         let known = list(known).unwrap_or_default();
-        return format!("{here}: {name:?} is not known: there are {known}");
+        return format!("{here}: {name:?} is unknown; use one of {known}");
     }
     let mismatch = message
         .strip_prefix("invalid type: ")
@@ -58,13 +58,13 @@ pub(super) fn at(path: &str, message: &str) -> String {
         .and_then(|rest| rest.split_once(", expected "))
     {
         return format!(
-            "{here} must be {}, but is a list of another length",
+            "{here} must be {}, but is a list of a different length",
             wanted(expected)
         );
     }
     match mismatch.and_then(|rest| rest.rsplit_once(", expected ")) {
         Some((found, expected)) => format!("{here} must be {}, but is {}", wanted(expected), shown(found)),
-        None => format!("{here} is not what is expected there"),
+        None => format!("{here} is not what is expected"),
     }
 }
 
@@ -187,22 +187,22 @@ mod tests {
         check(r#"{"name":"x","list":"a"}"#, "list must be a list, but is a text");
         check(
             r#"{"nam":"x"}"#,
-            "the field nam is not known: there are name, on, count, list, way",
+            "the field nam is unknown; the fields are name, on, count, list, way",
         );
         check("{}", "the field name is missing");
         check(r#"{"name":"x","name":"y"}"#, "the field name is given twice");
         check(
             r#"{"name":"x","way":"left"}"#,
-            "way: \"left\" is not known: there are up, down",
+            "way: \"left\" is unknown; use one of up, down",
         );
         check(
             "[]",
-            "what is given must be a map of fields, but is a list of another length",
+            "the input must be a map of fields, but is a list of a different length",
         );
-        check("7", "what is given must be a map of fields, but is the number 7");
+        check("7", "the input must be a map of fields, but is the number 7");
         check(
             "{\"name\":\n",
-            "this is not JSON: it cannot be read at line 2 column 0",
+            "this is not valid JSON: it cannot be parsed at line 2 column 0",
         );
     }
 }

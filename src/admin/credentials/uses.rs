@@ -39,7 +39,7 @@ impl Uses {
         });
         actix_web::rt::spawn(async move {
             if let Err(error) = told.await {
-                tracing::debug!(%error, "the use of an access token was not written down");
+                tracing::debug!(%error, "the use of an access token could not be recorded");
             }
         });
     }

@@ -43,7 +43,7 @@ fn register(api: &mut AdminApi) {
         Operation::post(
             KIND.path,
             "makeAccessToken",
-            "Make an access token: HTTP Bearer in place of the name and password of the user who asks",
+            "Create an access token: HTTP Bearer in place of the name and password of the user who asks",
         )
         .by(&[parameter::DRY_MODE])
         .takes(BodySchema::read::<AccessTokenRequest>())
@@ -56,7 +56,7 @@ fn register(api: &mut AdminApi) {
         Operation::get(
             KIND.path,
             "listAccessTokens",
-            "List what is known of access tokens; never the tokens",
+            "List what is known about access tokens, never the tokens themselves",
         )
         .gives(Content::Many(BodySchema::shown::<ShownAccessToken>()))
         .fails(&["503"]),
@@ -66,7 +66,7 @@ fn register(api: &mut AdminApi) {
         Operation::delete(
             "/gateway/v2/access-token/{id}",
             "revokeAccessToken",
-            "Revoke an access token; when this answers, no node lets anybody in by it",
+            "Revoke an access token; once this is answered, no node accepts it any more",
         )
         .by(&[parameter::DRY_MODE])
         .gives(Content::Nothing)
@@ -95,11 +95,11 @@ pub(in crate::admin) async fn issue(
 ) -> Result<HttpResponse, ApiError> {
     if writer.caller.token.is_some() {
         return Err(ApiError::forbidden(
-            "an access token cannot make another one, which would outlive it: log in with a user's name and password",
+            "an access token cannot create another one, which would outlive it: log in with the name and password of a user",
         ));
     }
     let wanted = request.read()?;
-    let random = || ApiError::internal("the system gives no random bytes");
+    let random = || ApiError::internal("the operating system provides no random bytes");
     let id = uuid::Uuid::new_v4().into_bytes();
     let new = NewToken::of(id, control::random().map_err(|_| random())?);
     let now_s = now_s()?;
@@ -166,7 +166,7 @@ pub(in crate::admin) async fn revoke(
         .await?;
     if made.outcome == Outcome::Unchanged {
         return Err(ApiError::not_found(format!(
-            "there is no access token {}: it is revoked already, or expired long ago",
+            "there is no access token {}: it has already been revoked, or expired long ago",
             path.as_str()
         )));
     }

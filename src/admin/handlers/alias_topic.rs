@@ -197,7 +197,7 @@ async fn check_physical_topic(services: &Services, alias: &AliasTopic) -> Result
             "the topic {topic} does not exist on the physical cluster {cluster}"
         ))),
         Err(error) => Err(ApiError::unavailable(format!(
-            "the physical cluster {cluster} does not say whether the topic {topic} exists"
+            "the physical cluster {cluster} could not say whether the topic {topic} exists"
         ))
         .because(error.to_string())),
     }

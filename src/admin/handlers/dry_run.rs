@@ -29,7 +29,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::post(
             "/gateway/v2/dry-run",
             "tryChanges",
-            "Say what several changes would come to, each after those before it, and change nothing",
+            "Say what several changes would do, each after the ones before it, without changing anything",
         )
         .takes(BodySchema::read::<Vec<Step>>())
         .gives(Content::Many(BodySchema::shown::<Outcome>()))
@@ -129,7 +129,7 @@ impl Step {
             None => {
                 let names: Vec<&str> = applied().map(|kind| kind.name).collect();
                 Err(ApiError::invalid(format!(
-                    "kind {name:?} is not known: these are: {}",
+                    "kind {name:?} is unknown; the kinds are: {}",
                     names.join(", ")
                 )))
             }

@@ -34,7 +34,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::post(
             "/v1/event-gateways",
             "createEventGateway",
-            "Refused: the gateway is the nodes that run",
+            "Refused: the gateway consists of the nodes that are running",
         )
         .refuses()
         .fails(&["400"]),
@@ -44,7 +44,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::get(
             "/v1/event-gateways/{gatewayId}",
             "getEventGateway",
-            "Get the event gateway, by its id or as default",
+            "Get the event gateway, by its id or as `default`",
         )
         .gives(Content::One(BodySchema::Written("EventGateway")))
         .fails(&["404", "503"]),
@@ -54,7 +54,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::put(
             "/v1/event-gateways/{gatewayId}",
             "replaceEventGateway",
-            "Refused: the gateway is the nodes that run",
+            "Refused: the gateway consists of the nodes that are running",
         )
         .refuses()
         .fails(&["400"]),
@@ -64,7 +64,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::patch(
             "/v1/event-gateways/{gatewayId}",
             "changeEventGateway",
-            "Refused: the gateway is the nodes that run",
+            "Refused: the gateway consists of the nodes that are running",
         )
         .refuses()
         .fails(&["400"]),
@@ -74,7 +74,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::delete(
             "/v1/event-gateways/{gatewayId}",
             "deleteEventGateway",
-            "Refused: the gateway is the nodes that run",
+            "Refused: the gateway consists of the nodes that are running",
         )
         .refuses()
         .fails(&["400"]),
@@ -108,7 +108,7 @@ impl Gateway {
         let this = Self::now(services).await?;
         if which != gateway::NAME && Uuid::parse_str(which).ok() != Some(this.ids.gateway()) {
             return Err(ApiError::not_found(format!(
-                "there is one event gateway here: {}, which may be called {}, too",
+                "there is one event gateway here: {}, which can also be called {}",
                 this.ids.gateway(),
                 gateway::NAME
             )));
@@ -171,7 +171,6 @@ pub(in crate::admin) async fn get(
 /// Gateways are made and changed by starting nodes.
 pub(in crate::admin) async fn refuse(_: Writer) -> Result<HttpResponse, ApiError> {
     Err(ApiError::invalid(
-        "there is one event gateway, which is the nodes that run: the keys gateway.raft.* of their configuration say \
-         which belong together, and it has no description or labels of its own",
+        "there is one event gateway, which consists of the nodes that are running: the keys klamm.raft.* of their configuration say which ones belong together, and it has no description or labels of its own",
     ))
 }

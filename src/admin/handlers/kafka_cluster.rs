@@ -22,7 +22,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::post(
             "/gateway/v2/cluster/accept-kafka-cluster",
             "acceptKafkaCluster",
-            "Accept a Kafka cluster that was built anew in the place of the one that a physical cluster was",
+            "Accept a rebuilt Kafka cluster in place of the one that a physical cluster was",
         )
         .by(&[parameter::DRY_MODE])
         .takes(BodySchema::read::<Acceptance>())
@@ -34,10 +34,10 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
 
 /// The consequences of a change, in the words of a person who is to say yes.
 const CONSEQUENCES: &[&str] = &[
-    "Nothing of the old Kafka cluster is copied: topics that are not on the new one do not exist for clients, and aliases of them answer UNKNOWN_TOPIC_OR_PARTITION until they are made.",
-    "Committed offsets are those that the new Kafka cluster holds: where it has none, consumers begin where auto.offset.reset says; where offsets were copied, make sure that they fit the records.",
-    "Topics have other ids: clients notice by themselves and ask again.",
-    "Producer ids begin anew: idempotent and transactional producers get new ones, transactions that were open are lost, and the ids of the old Kafka cluster are never taken for those of the new one, because virtual clusters mark theirs with another number.",
+    "Nothing is copied from the old Kafka cluster: topics that are not on the new one do not exist for clients, and their aliases answer UNKNOWN_TOPIC_OR_PARTITION until the topics are created.",
+    "Committed offsets are those that the new Kafka cluster has: where there are none, consumers start where auto.offset.reset says; where offsets were copied, make sure that they match the records.",
+    "Topics have new ids: clients notice this by themselves and ask again.",
+    "Producer ids start afresh: idempotent and transactional producers get new ones, open transactions are lost, and ids of the old Kafka cluster are never mistaken for those of the new one, because virtual clusters mark theirs with another number.",
     "Virtual clusters, accounts, tokens, ACLs and the addresses of brokers stay as they are.",
 ];
 
@@ -91,7 +91,7 @@ pub(in crate::admin) async fn accept(
     let state = services.newest().await?;
     let pinned = state.pinned_clusters.get(&cluster).ok_or_else(|| {
         ApiError::conflict(format!(
-            "the physical cluster {cluster} was never seen: the first Kafka cluster that answers is taken"
+            "the physical cluster {cluster} has never been seen: the first Kafka cluster that answers is accepted"
         ))
     })?;
     let from = acceptance
@@ -134,7 +134,7 @@ fn check_answers(services: &Services, cluster: &ClusterId, wanted: &str) -> Resu
             "the Kafka cluster that answers as {cluster} is {answers}, not {wanted}"
         ))),
         None => Err(ApiError::conflict(format!(
-            "no other Kafka cluster answers as {cluster}, as this node sees it"
+            "as far as this node can see, no other Kafka cluster answers as {cluster}"
         ))),
     }
 }

@@ -32,14 +32,14 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::get(
             "/health",
             "getHealth",
-            "Whether the process answers, and its version, as older monitoring asks for it",
+            "Whether the process responds, and its version, for monitoring that is older",
         )
         .open_to(Access::Public)
         .gives(Content::One(BodySchema::Written("Health"))),
         health,
     );
     api.add(
-        Operation::get("/health/live", "getLiveness", "Whether the process answers")
+        Operation::get("/health/live", "getLiveness", "Whether the process responds")
             .open_to(Access::Public)
             .gives(Content::One(BodySchema::Written("Liveness"))),
         live,
@@ -48,7 +48,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::get(
             "/health/ready",
             "getReadiness",
-            "Whether this node takes clients; 503 lists what is missing",
+            "Whether this node accepts clients; 503 lists what is missing",
         )
         .open_to(Access::Public)
         .gives(Content::One(BodySchema::Written("Readiness")))

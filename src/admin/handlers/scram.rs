@@ -39,7 +39,7 @@ fn register(api: &mut AdminApi) {
         Operation::get(
             KIND.path,
             "listScramCredentials",
-            "List SCRAM credentials; never the keys",
+            "List SCRAM credentials, never the keys",
         )
         .by(&[parameter::VCLUSTER, parameter::USERNAME])
         .gives(Content::Many(BodySchema::shown::<ShownCredential>()))
@@ -50,7 +50,7 @@ fn register(api: &mut AdminApi) {
         Operation::put(
             KIND.path,
             "putScramCredential",
-            "Set the SCRAM password of a service account, which is created if there is none",
+            "Set the SCRAM password of a service account, which is created if it does not exist",
         )
         .by(&[parameter::DRY_MODE])
         .takes(BodySchema::read::<CredentialToPut>())

@@ -54,8 +54,7 @@ fn unserved_method(method: &Method, listeners: &[(&ListenerName, Speech)]) -> Ap
         }
     };
     ApiError::invalid(format!(
-        "no listener serves the method {}, so its clients could not connect. It needs {wanted}, or one without protocol \
-         in gateway.listeners, which speaks what the methods ask for. These are: {}",
+        "no listener serves the method {}, so its clients could not connect. It needs {wanted}, or one without a protocol in gateway.listeners, which speaks whatever the methods ask for. The listeners are: {}",
         method_word(method),
         shown.join(", ")
     ))
@@ -73,8 +72,7 @@ pub(super) fn check_open<'a>(
     let mut reached = reached.into_iter();
     match reached.find(|cluster| services.closed.contains(cluster)) {
         Some(cluster) => Err(ApiError::invalid(format!(
-            "the method anonymous would open the physical cluster {cluster} to everybody who can connect. If that is meant, \
-             set gateway.allow.anonymous: true among the properties of {cluster} on every node"
+            "the method anonymous would open the physical cluster {cluster} to everybody who can connect. If that is intended, set gateway.allow.anonymous: true among the properties of {cluster} on every node"
         ))),
         None => Ok(()),
     }

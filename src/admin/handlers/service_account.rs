@@ -73,7 +73,7 @@ fn register(api: &mut AdminApi) {
         Operation::delete(
             KIND.path,
             "deleteServiceAccount",
-            "Delete a service account; its tokens are dead for good",
+            "Delete a service account; its tokens become invalid for good",
         )
         .by(&[parameter::DRY_MODE])
         .takes(BodySchema::read::<DeleteByName>())
@@ -176,8 +176,7 @@ pub(in crate::admin) async fn delete(
     let remaining = made.state.vclusters.get(&vcluster);
     if remaining.is_some_and(|vcluster| vcluster.spec.super_users.contains(&name)) {
         let warning = format!(
-            "{name} is a super user of {vcluster} still: whoever logs in under that name may do everything there. Take it \
-             out of superUsers, too"
+            "{name} is still a super user of {vcluster}: whoever logs in under that name may do everything there. Remove it from superUsers, too"
         );
         tracing::warn!(%warning, "a service account was deleted");
         warn(&mut answer, &warning);

@@ -33,7 +33,7 @@ pub(in crate::admin) static KIND: Kind = Kind {
 };
 
 fn register(api: &mut AdminApi) {
-    api.add(Operation::post(KIND.path, "rotateSigningKey", "Sign tokens with a new key from now on; the old one verifies until it is retired, which may be at once")
+    api.add(Operation::post(KIND.path, "rotateSigningKey", "Sign tokens with a new key from now on; the old one verifies tokens until it is retired, which can be at once")
 .by(&[parameter::DRY_MODE])
 .takes(BodySchema::read::<Rotation>()).example(json!({ "retireOld": false }))
 .gives(Content::One(BodySchema::shown::<Rotated>()))
@@ -43,7 +43,7 @@ fn register(api: &mut AdminApi) {
         Operation::get(
             KIND.path,
             "listSigningKeys",
-            "List the keys that verify tokens, and how many live tokens depend on each; never the keys",
+            "List the keys that verify tokens, and how many live tokens depend on each, never the keys themselves",
         )
         .gives(Content::Many(BodySchema::shown::<Shown>()))
         .fails(&["503"]),
@@ -53,7 +53,7 @@ fn register(api: &mut AdminApi) {
         Operation::post(
             "/gateway/v2/signing-key/retire",
             "retireSigningKey",
-            "Retire the key that signed before: the tokens that it signed are dead, and their sessions end",
+            "Retire the key that signed before: the tokens that it signed become invalid, and their sessions end",
         )
         .by(&[parameter::DRY_MODE])
         .takes(BodySchema::read::<Retirement>())
@@ -203,7 +203,7 @@ pub(in crate::admin) async fn retire(
         .await?;
     if made.outcome == Outcome::Unchanged {
         return Err(ApiError::not_found(format!(
-            "no token is verified by a signing key {id}: it is retired already, or never was"
+            "no signing key {id} verifies tokens: it has already been retired, or never existed"
         )));
     }
     let id = id.to_string();

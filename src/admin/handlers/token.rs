@@ -57,7 +57,7 @@ fn register(api: &mut AdminApi) {
         Operation::get(
             KIND.path,
             "listTokens",
-            "List what is known of issued tokens; never the tokens",
+            "List what is known about issued tokens, never the tokens themselves",
         )
         .by(&[parameter::VCLUSTER, parameter::USERNAME])
         .gives(Content::Many(BodySchema::shown::<ShownToken>()))
@@ -177,7 +177,7 @@ pub(in crate::admin) async fn revoke(
     let made = services.change(subject, command, mode).await?;
     if is_one && made.outcome == Outcome::Unchanged {
         return Err(ApiError::not_found(format!(
-            "there is no such token in virtual cluster {vcluster}: it is revoked already, or expired long ago"
+            "there is no such token in virtual cluster {vcluster}: it has already been revoked, or expired long ago"
         )));
     }
     Ok(deleted(&made))

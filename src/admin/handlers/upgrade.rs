@@ -17,7 +17,7 @@ use crate::admin::services::Services;
 
 /// Registers the operations.
 pub(in crate::admin) fn register(api: &mut AdminApi) {
-    api.add(Operation::post("/gateway/v2/cluster/upgrade/finalize", "finalizeUpgrade", "Raise the feature level of the gateway cluster to what every node knows; there is no way back then")
+    api.add(Operation::post("/gateway/v2/cluster/upgrade/finalize", "finalizeUpgrade", "Raise the feature level of the gateway cluster to what every node supports; this cannot be undone")
 .by(&[parameter::DRY_MODE])
 .takes(BodySchema::read::<Finalization>())
 .gives(Content::One(BodySchema::shown::<Finalized>()))

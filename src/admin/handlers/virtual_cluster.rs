@@ -376,7 +376,8 @@ async fn hashed(
 /// A Kafka cluster id as Kafka makes them: 16 random bytes as 22 characters of URL-safe base64.
 fn new_cluster_id() -> Result<String, ApiError> {
     let mut bytes = [0; 16];
-    rand::fill(&mut bytes).map_err(|_| ApiError::internal("the system gives no random bytes"))?;
+    rand::fill(&mut bytes)
+        .map_err(|_| ApiError::internal("the operating system provides no random bytes"))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 

@@ -46,7 +46,7 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
                 "addresses": { "type": "array", "items": string() },
                 "ports": {
                     "type": "array",
-                    "description": "A number, or the first and the last",
+                    "description": "A number, or the first and the last one",
                     "items": { "oneOf": [string(), { "type": "integer" }] },
                 },
                 "security_protocols": { "type": "array", "items": string() },
@@ -98,11 +98,11 @@ fn problem_details() -> Value {
             "status": { "type": "integer" },
             "title": { "type": "string" },
             "type": { "type": "string" },
-            "instance": { "type": "string", "description": "The path that was asked for" },
+            "instance": { "type": "string", "description": "The path of the request" },
             "detail": { "type": "string" },
             "invalid_parameters": {
                 "type": "array",
-                "description": "Of a 400: the field that is wrong",
+                "description": "With a 400: the field that is wrong",
                 "items": { "type": "object", "required": ["field", "reason"], "properties": {
                     "field": { "type": "string" }, "rule": { "type": "string" }, "reason": { "type": "string" },
                 } },

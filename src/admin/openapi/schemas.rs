@@ -51,7 +51,7 @@ pub(super) fn schemas() -> Map<String, Value> {
     add("Versions", object(&["gateway"], json!({ "gateway": string() })));
     add(
         "Absent",
-        json!({ "type": "object", "description": "Of a kind that this gateway does not have." }),
+        json!({ "type": "object", "description": "A resource of a kind that this gateway does not have." }),
     );
     add(
         "Error",

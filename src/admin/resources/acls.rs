@@ -119,8 +119,7 @@ pub(super) fn read(mode: Option<ModeSpec>, acls: Option<Vec<AclSpec>>) -> Result
             Ok(Some(AclMode::RestApi(acls.into())))
         }
         (_, Some(_)) => Err(Invalid::new(
-            "spec.acls are for spec.aclMode REST_API: with KAFKA_API, which is the default, clients make the ACLs, as \
-             kafka-acls does",
+            "spec.acls is for spec.aclMode REST_API: with KAFKA_API, the default, clients create the ACLs, for instance with kafka-acls",
         )),
         (mode, None) => Ok(mode.map(|_| AclMode::KafkaApi)),
     }
@@ -143,7 +142,7 @@ fn binding(index: usize, acl: AclSpec) -> Result<AclBinding, Invalid> {
         return wrong(
             "resourcePattern.name",
             format!(
-                "the only CLUSTER is called {CLUSTER_NAME}, not {:?}",
+                "the only CLUSTER resource is {CLUSTER_NAME}, not {:?}",
                 pattern.name
             ),
         );
@@ -152,13 +151,13 @@ fn binding(index: usize, acl: AclSpec) -> Result<AclBinding, Invalid> {
     if !principal.split_once(':').is_some_and(is_principal) {
         return wrong(
             "principal",
-            format!("{principal:?} has no type: write it as User:{principal}"),
+            format!("{principal:?} has no type: write User:{principal}"),
         );
     }
     if host != ANY_HOST && host.parse::<IpAddr>().is_err() {
         return wrong(
             "host",
-            format!("{host:?} is neither * nor an IP address, so it would hold for nobody"),
+            format!("{host:?} is neither * nor an IP address, so the ACL would apply to nobody"),
         );
     }
     Ok(AclBinding {

@@ -162,7 +162,7 @@ pub fn from_json(text: &str) -> Result<Authentication, String> {
     let (authentication, principals) = read(Some(specs)).map_err(|error| error.to_string())?;
     match principals == Principals::default() {
         true => Ok(authentication),
-        false => Err("there is no place for principals here".to_owned()),
+        false => Err("principals are not allowed here".to_owned()),
     }
 }
 
@@ -219,7 +219,7 @@ fn read_method(spec: MethodSpec) -> Result<Method, Invalid> {
 fn without_forward(mediation: MediationSpec, method: &str) -> Result<Mediation, Invalid> {
     match mediation {
         MediationSpec::ValidateForward => Err(Invalid::new(format!(
-            "spec.authentication: {method} has no mediation validate_forward: these are: terminate, passthrough"
+            "spec.authentication: {method} does not support the mediation validate_forward; use terminate or passthrough"
         ))),
         other => Ok(other.into()),
     }
@@ -243,7 +243,7 @@ fn check_available(method: &Method) -> Result<(), Invalid> {
 fn check_rules(oauth: &OauthBearer) -> Result<(), Invalid> {
     if oauth.rules.len() > MAX_RULES {
         return Err(Invalid::new(format!(
-            "spec.authentication.rules holds more than {MAX_RULES} rules"
+            "spec.authentication.rules has more than {MAX_RULES} rules"
         )));
     }
     if oauth.principal_claim.is_empty() || oauth.scope_claim.is_empty() {
@@ -394,11 +394,11 @@ mod tests {
             let error = from_json(text).unwrap_err();
             assert!(error.contains(part), "{error}");
         };
-        check("", "this is not JSON");
+        check("", "this is not valid JSON");
         check("[]", "must list 1 to 16 methods");
         check(
             r#"[{"type":"sasl_plain","principals":[{"username":"alice","password":"secret"}]}]"#,
-            "no place for principals",
+            "principals are not allowed here",
         );
     }
 
@@ -411,7 +411,7 @@ mod tests {
         );
         check(
             r#"[{"type":"sasl_scram_sha_256","mediation":"validate_forward"}]"#,
-            Err("has no mediation validate_forward"),
+            Err("does not support the mediation validate_forward"),
         );
         check(
             r#"[{"type":"oauth_bearer","provider":"corporate","rules":[{"expression":"claims.sub =="}]}]"#,

@@ -34,7 +34,7 @@ impl LimitsSpec {
             let limit = given().find(|limit| limit.name() == name).ok_or_else(|| {
                 let known: Vec<&str> = given().map(Limit::name).collect();
                 Invalid::new(format!(
-                    "the field spec.limits.{name} is not known: there are {}",
+                    "the field spec.limits.{name} is unknown; the fields are {}",
                     known.join(", ")
                 ))
             })?;
@@ -99,7 +99,7 @@ mod tests {
     fn what_there_is_not_and_what_is_too_much_is_refused() {
         for (name, most, part) in [
             ("stateBytes", 1, "aliasTopics, serviceAccounts"),
-            ("acl", 1, "spec.limits.acl is not known"),
+            ("acl", 1, "spec.limits.acl is unknown"),
             ("acls", 500_001, "at most 500000"),
         ] {
             let refused = spec(name, most).read().unwrap_err().to_string();

@@ -56,13 +56,12 @@ impl Principals {
     pub(super) fn read(specs: Vec<PrincipalSpec>, mediation: Mediation) -> Result<Self, Invalid> {
         if !specs.is_empty() && mediation != Mediation::Terminate {
             return Err(Invalid::new(
-                "spec.authentication.principals are for the mediation terminate: otherwise the physical cluster has \
-                 the users",
+                "spec.authentication.principals is for the mediation terminate: otherwise the users are those of the physical cluster",
             ));
         }
         if specs.len() > MAX_USERS {
             return Err(Invalid::new(format!(
-                "spec.authentication.principals holds more than {MAX_USERS} users"
+                "spec.authentication.principals has more than {MAX_USERS} users"
             )));
         }
         let mut users = BTreeMap::new();
@@ -121,13 +120,13 @@ fn hashed(
     match (password, kept) {
         (None, Some(kept)) => Ok(kept.clone()),
         (None, None) => Err(Invalid::new(format!(
-            "spec.authentication.principals: the password of {name} is missing; only who is in the list already may \
-             be put without one"
+            "spec.authentication.principals: the password of {name} is missing; only users that are already in the list can be put without one"
         ))),
         (Some(password), Some(kept)) if password::is_right(kept, password.reveal()) => Ok(kept.clone()),
         (Some(password), _) => {
             let mut salt = [0; SALT_BYTES];
-            rand::fill(&mut salt).map_err(|_| Invalid::new("the system gives no random bytes"))?;
+            rand::fill(&mut salt)
+                .map_err(|_| Invalid::new("the operating system provides no random bytes"))?;
             Ok(password::hash(password.reveal(), salt))
         }
     }
@@ -245,7 +244,7 @@ mod tests {
             check(
                 &format!(r#"[{{"username":"bob","password":"${{env['{name}']}}"}}]"#),
                 &format!(
-                    "{name}, which resources may not name: they may name what begins with KLAMM_SECRET_"
+                    "{name}, which resources may not name: they may name variables that begin with KLAMM_SECRET_"
                 ),
             );
         }

@@ -98,7 +98,7 @@ impl WantedScram {
             return Ok(known.clone());
         }
         let mut random = [0; 25];
-        rand::fill(&mut random).map_err(|_| Invalid::new("the system gives no random bytes"))?;
+        rand::fill(&mut random).map_err(|_| Invalid::new("the operating system provides no random bytes"))?;
         Ok(make(Salt::from_random(random)))
     }
 }
@@ -108,7 +108,7 @@ impl WantedScram {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(
     rename = "ScramCredentialsToDelete",
-    description = "Without a mechanism, all of the account."
+    description = "Without a mechanism: all credentials of the account."
 )]
 pub(crate) struct CredentialsToDelete {
     #[serde(default)]

@@ -62,8 +62,7 @@ pub(crate) fn check_new(name: &AccountName) -> Result<(), Invalid> {
         return Ok(());
     }
     Err(Invalid::new(format!(
-        "metadata.name {name:?} is not one of 3 to 64 of the characters a-z A-Z 0-9 _ -. An account of another name is made \
-         with its SCRAM credential, by kafka-configs or klamm run setScramCredential, and can be changed here then"
+        "metadata.name {name:?} must have 3 to 64 of the characters a-z A-Z 0-9 _ -. An account with any other name is created through its SCRAM credential, with kafka-configs or klamm run setScramCredential, and can then be changed here"
     )))
 }
 
@@ -79,7 +78,7 @@ impl ServiceAccountResource {
             "LOCAL" if self.spec.external_names.is_empty() => AccountKind::Local,
             "LOCAL" => {
                 return Err(Invalid::new(
-                    "spec.externalNames are for the type EXTERNAL: a LOCAL account is called what it is called here",
+                    "spec.externalNames is for the type EXTERNAL: a LOCAL account has the name that it has here",
                 ));
             }
             "EXTERNAL" => AccountKind::External {
@@ -87,7 +86,7 @@ impl ServiceAccountResource {
             },
             _ => {
                 return Err(Invalid::new(format!(
-                    "spec.type {:?} is not known: these are: LOCAL, EXTERNAL",
+                    "spec.type {:?} is unknown; use LOCAL or EXTERNAL",
                     self.spec.kind
                 )));
             }

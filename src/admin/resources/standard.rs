@@ -60,8 +60,7 @@ impl StandardSpec {
         let (namespace, selectors, place) = match self.namespace {
             Some(_) if at_top != Selectors::default() => {
                 return Err(Invalid::new(
-                    "spec.topics and spec.consumerGroups are for a virtual cluster without a namespace: \
-                     beside one, write spec.namespace.additional",
+                    "spec.topics and spec.consumerGroups are for a virtual cluster without a namespace: with one, use spec.namespace.additional",
                 ));
             }
             Some(spec) => (
@@ -90,7 +89,7 @@ fn read_namespace(spec: &NamespaceSpec) -> Result<Namespace, Invalid> {
         HIDE_PREFIX => Ok(Namespace::HidePrefix(prefix)),
         ENFORCE_PREFIX => Ok(Namespace::EnforcePrefix(prefix)),
         other => Err(Invalid::new(format!(
-            "spec.namespace.mode {other:?} is not known: these are: {HIDE_PREFIX}, {ENFORCE_PREFIX}"
+            "spec.namespace.mode {other:?} is unknown; use {HIDE_PREFIX} or {ENFORCE_PREFIX}"
         ))),
     }
 }
@@ -190,7 +189,7 @@ mod tests {
     fn what_cannot_be_meant_is_refused() {
         check(
             r#"{"namespace":{"mode":"hide","prefix":"d-"}}"#,
-            Err("spec.namespace.mode \"hide\" is not known"),
+            Err("spec.namespace.mode \"hide\" is unknown"),
         );
         check(
             r#"{"namespace":{"mode":"hide_prefix","prefix":""}}"#,
@@ -198,7 +197,7 @@ mod tests {
         );
         check(
             r#"{"namespace":{"mode":"hide_prefix","prefix":"d-"},"topics":["x"]}"#,
-            Err("write spec.namespace.additional"),
+            Err("use spec.namespace.additional"),
         );
         check(r#"{"topics":["a b"]}"#, Err("spec.topics: selector"));
         check(r#"{"aclEnabled":true}"#, Err("nobody could manage them"));

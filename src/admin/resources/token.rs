@@ -45,7 +45,7 @@ impl TokenRequest {
     pub(crate) fn read(self) -> Result<WantedToken, Invalid> {
         if self.token.is_some_and(|token| !token.is_empty()) {
             return Err(Invalid::new(
-                "token must be empty or left out: the gateway makes it, and shows it in its answer",
+                "token must be empty or left out: the gateway creates it and returns it",
             ));
         }
         Ok(WantedToken {

@@ -35,7 +35,7 @@ pub(crate) struct Metadata {
 /// put back.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[schemars(description = "What is marked as readOnly may be there, and is not read.")]
+#[schemars(description = "Fields marked readOnly may be present and are ignored.")]
 pub(crate) struct PutSpec {
     pub(super) acl_enabled: bool,
     /// Who says what the ACLs are: Kafka clients, as with kafka-acls, which is the default, or acls here. It is fixed.
@@ -196,7 +196,7 @@ impl VirtualClusterResource {
             }
             Some(other) => {
                 return Err(Invalid::new(format!(
-                    "spec.type {other:?} is not known: these are: Standard, Partner"
+                    "spec.type {other:?} is unknown; use Standard or Partner"
                 )));
             }
         };
@@ -377,7 +377,7 @@ mod tests {
         );
         check(
             &with(r#"{"type":"partner"}"#),
-            Err("spec.type \"partner\" is not known"),
+            Err("spec.type \"partner\" is unknown"),
         );
         check(
             &with(r#"{"aclEnabled":true,"superUsers":["a\u0007"],"type":"Partner"}"#),
@@ -426,11 +426,11 @@ mod tests {
         for kafka in ["", r#","aclMode":"KAFKA_API""#, r#","aclMode":null"#] {
             check(
                 &declaring(kafka, &same()),
-                Err("spec.acls are for spec.aclMode REST_API"),
+                Err("spec.acls is for spec.aclMode REST_API"),
             );
             check(
                 &declaring(kafka, "[]"),
-                Err("spec.acls are for spec.aclMode REST_API"),
+                Err("spec.acls is for spec.aclMode REST_API"),
             );
         }
         check(
@@ -442,10 +442,10 @@ mod tests {
                 (r#""a""#, r#""""#),
                 "spec.acls[0].resourcePattern.name: it is empty",
             ),
-            (("TOPIC", "CLUSTER"), "the only CLUSTER is called kafka-cluster"),
+            (("TOPIC", "CLUSTER"), "the only CLUSTER resource is kafka-cluster"),
             (
                 ("User:ann", "ann"),
-                "spec.acls[0].principal: \"ann\" has no type: write it as User:ann",
+                "spec.acls[0].principal: \"ann\" has no type: write User:ann",
             ),
             (("User:ann", "User:"), "spec.acls[0].principal"),
             ((r#""*""#, r#""10.0.0.0/8""#), "spec.acls[0].host"),

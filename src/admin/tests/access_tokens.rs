@@ -139,7 +139,7 @@ async fn what_an_access_token_cannot_be_is_refused() {
     for (body, part) in [
         (
             wanted("ci", "OWNER", 60),
-            "role: \"OWNER\" is not known: there are ADMIN, READ_ONLY",
+            "role: \"OWNER\" is unknown; use one of ADMIN, READ_ONLY",
         ),
         (wanted("", "ADMIN", 60), "name: access token name"),
         (wanted("a\nb", "ADMIN", 60), "control character"),

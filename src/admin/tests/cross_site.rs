@@ -68,11 +68,13 @@ async fn a_page_of_somebody_else_changes_nothing() {
         .send_with(&same, ADMIN, Method::PUT, (VCLUSTER, &partner().to_string()))
         .await
         .ok();
-    let rebound = [("Host", "evil.example:8888"), ("Sec-Fetch-Site", "same-origin")];
-    gateway
-        .send_with(&rebound, ADMIN, Method::GET, (VCLUSTER, ""))
-        .await
-        .refused(403);
+    for (host, status) in [("evil.example:8888", 403), ("not a host", 400)] {
+        let rebound = [("Host", host), ("Sec-Fetch-Site", "same-origin")];
+        for path in [VCLUSTER, "/metrics", "/health/ready"] {
+            let reply = gateway.send_with(&rebound, ADMIN, Method::GET, (path, ""));
+            reply.await.refused(status);
+        }
+    }
 }
 
 #[actix_web::test]

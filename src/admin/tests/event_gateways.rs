@@ -115,7 +115,7 @@ async fn a_virtual_cluster_is_given_back_as_it_was_written() {
     );
 
     let again = gateway.admin(Method::POST, PATH, &body).await.refused(409);
-    assert!(again.contains("PUT changes it"), "{again}");
+    assert!(again.contains("use PUT to change it"), "{again}");
     let deleted = gateway.delete(&format!("{PATH}/{id}"), &Value::Null).await;
     assert_eq!(deleted.status, 204, "its aliases go with it: {}", deleted.body);
     gateway.get(&format!("{PATH}/{id}")).await.refused(404);
@@ -424,7 +424,7 @@ async fn failures_are_problem_details_that_name_the_field() {
         (
             json!({ "destination": { "id": "a", "name": "b" } }),
             "destination.id",
-            "these are: ",
+            "the physical clusters are: ",
         ),
         (
             json!({ "destination": { "id": "main", "name": "clusterA" } }),
@@ -439,7 +439,7 @@ async fn failures_are_problem_details_that_name_the_field() {
         (
             bearer("http://evil"),
             "authentication.jwks.endpoint",
-            "gateway.oauth.providers; these are: corporate",
+            "gateway.oauth.providers; the configured ones are corporate",
         ),
         (json!({ "labels": { "a": "b c" } }), "labels", "labels: the value"),
         (json!({ "description": "x".repeat(513) }), "description", "512"),

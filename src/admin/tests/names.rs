@@ -37,7 +37,7 @@ async fn an_alias_takes_no_name_from_a_topic_that_clients_see() {
         for path in [ALIAS.to_owned(), format!("{ALIAS}?dryMode=true")] {
             let put = alias_of_dev(name, "clusterA", "internal-1");
             let refused = gateway.put(&path, &put).await.refused(409);
-            let has = format!("virtual cluster dev has a topic {name} already: {rival}");
+            let has = format!("virtual cluster dev already has a topic {name}: {rival}");
             assert!(refused.contains(&has), "{refused}");
         }
     }
@@ -134,8 +134,8 @@ async fn an_alias_stands_for_another_topic_only_when_it_is_told_to() {
         for part in [
             "stands for internal-topic-name1 on clusterA",
             "spec.repoint: true",
-            "group app: partition 0 (now at 120) starts by its auto.offset.reset: 120 is outside of 0 to 50",
-            "partition 1 (now at 10) goes on at 7 of 50, where it was there before: reads 43 records, skips 7",
+            "group app: partition 0 (now at 120) starts where its auto.offset.reset says: 120 is outside 0 to 50",
+            "partition 1 (now at 10) continues at 7 of 50, where it was there before: reads 43 records, skips 7",
         ] {
             assert!(refused.contains(part), "{part}: {refused}");
         }
@@ -143,7 +143,7 @@ async fn an_alias_stands_for_another_topic_only_when_it_is_told_to() {
     *gateway.survey_failure.lock().unwrap() = Some(CannotAsk("no broker answers".to_owned()));
     let refused = gateway.put(ALIAS, &moved).await.refused(409);
     assert!(
-        refused.contains("cannot be said now: no broker answers"),
+        refused.contains("cannot be determined at the moment: no broker answers"),
         "{refused}"
     );
     moved["spec"]["repoint"] = json!(true);
@@ -178,7 +178,7 @@ async fn aliases_that_are_written_with_a_virtual_cluster_keep_the_same_rules() {
     };
     let free = |topic: &str| json!({"alias": "free", "topic": topic});
     let taken = json!({"alias": "orders", "topic": "internal-1"});
-    let has = "virtual cluster dev has a topic orders already: dev-orders, a topic of the namespace";
+    let has = "virtual cluster dev already has a topic orders: dev-orders, a topic of the namespace";
     let refused = gateway.admin(Method::POST, PATH, &body(json!([taken]))).await;
     let refused = refused.refused(409);
     assert!(refused.contains(has), "as it will be: {refused}");
@@ -197,7 +197,7 @@ async fn aliases_that_are_written_with_a_virtual_cluster_keep_the_same_rules() {
     for part in [
         "stands for internal-2 on main",
         "in topic_aliases, with repoint: true",
-        "group app: partition 1 (now at 7) goes on at 7 of 50",
+        "group app: partition 1 (now at 7) continues at 7 of 50",
     ] {
         assert!(refused.contains(part), "{part}: {refused}");
     }

@@ -10,17 +10,17 @@ use crate::admin::api::Access;
 /// grammar of their own.
 const BEYOND: [&str; 17] = [
     "name: topic name",
-    "is not one of 3 to 64",
+    "must have 3 to 64",
     "spec.externalNames must list",
-    "spec.externalNames are for the type EXTERNAL",
+    "spec.externalNames is for the type EXTERNAL",
     "give either id",
     "must be true in a Partner",
     "spec.superUsers must not be empty where ACLs are enabled",
-    "is missing; only who is in the list already",
+    "is missing; only users that are already in the list",
     "is not a rule",
     "spec.authentication.principalMappingRules",
     "is neither * nor an IP address",
-    "spec.acls are for spec.aclMode REST_API",
+    "spec.acls is for spec.aclMode REST_API",
     "username is an account of a virtual cluster",
     "spec.condition is missing",
     "spec.condition: require needs",
@@ -173,7 +173,7 @@ fn judge(root: &Value, schema: &Value, value: &Value) -> Result<(), String> {
     }
     for (name, field) in fields {
         match (&schema["properties"][name], &schema["additionalProperties"]) {
-            (Value::Null, Value::Bool(false)) => return Err(format!("{name} is not known")),
+            (Value::Null, Value::Bool(false)) => return Err(format!("{name} is unknown")),
             (Value::Null, other) => judge(root, other, field)?,
             (known, _) => judge(root, known, field)?,
         }

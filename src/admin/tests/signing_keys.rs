@@ -83,11 +83,11 @@ async fn what_cannot_be_retired_is_refused_and_so_is_who_may_only_read() {
     let signs = SigningKey(vec![7; 32]).id().to_string();
     let retire = async |id: &str| gateway.admin(Method::POST, RETIRE, &json!({ "id": id })).await;
     let refused = retire(&signs).await.refused(409);
-    assert!(refused.contains("rotate it before it is retired"), "{refused}");
+    assert!(refused.contains("rotate it before you retire it"), "{refused}");
     retire("0123456789abcdef").await.refused(404);
     let refused = retire("K7").await.refused(400);
     assert!(
-        refused.contains("id: the id of a signing key is 16 digits"),
+        refused.contains("id: the id of a signing key must be 16 hexadecimal digits"),
         "{refused}"
     );
     for path in [KEYS, RETIRE] {

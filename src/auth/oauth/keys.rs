@@ -17,9 +17,9 @@ const MAX_KEY_ID_BYTES: usize = 256;
 pub enum MalformedKeys {
     #[error("the document is not JSON with a list of keys")]
     Json,
-    #[error("the document holds more than {MAX_KEYS} keys")]
+    #[error("the document contains more than {MAX_KEYS} keys")]
     TooMany,
-    #[error("the document holds no key that can check a signature")]
+    #[error("the document contains no key that can verify a signature")]
     Empty,
 }
 

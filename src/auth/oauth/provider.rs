@@ -25,7 +25,7 @@ pub enum Algorithm {
 
 /// The name of an algorithm that cannot be allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the algorithm {0:?} cannot be allowed")]
+#[error("the algorithm {0:?} is not supported")]
 pub struct UnknownAlgorithm(String);
 
 impl Algorithm {

@@ -51,11 +51,11 @@ pub enum LookError {
     Channel(#[from] ChannelError),
     #[error("the physical cluster did not answer in time")]
     Timeout,
-    #[error("the broker is too old: it does not know Metadata {}", METADATA.0)]
+    #[error("the broker is too old: it does not support Metadata {}", METADATA.0)]
     TooOld,
     #[error(transparent)]
     Implausible(#[from] Implausible),
-    #[error("no broker of the cluster says which versions it knows")]
+    #[error("no broker of the cluster reports which versions it supports")]
     NoOffers,
     #[error(transparent)]
     OtherCluster(#[from] OtherCluster),
@@ -252,14 +252,14 @@ impl Scout {
         match outcome {
             Ok(offer) => {
                 if probe.failing {
-                    info!(%cluster, broker = id, "the broker says its versions again");
+                    info!(%cluster, broker = id, "the broker reports its API versions again");
                 }
                 probe.offer = Some(offer);
                 probe.failing = false;
             }
             Err(why) => {
                 if !probe.failing {
-                    warn!(%cluster, broker = id, address = %probe.address, why, "a broker does not say its versions");
+                    warn!(%cluster, broker = id, address = %probe.address, why, "a broker does not report its API versions");
                 }
                 probe.failing = true;
             }

@@ -42,7 +42,7 @@ pub(super) struct Sketch {
 
 /// A broker's answer that no Kafka cluster gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the answer to Metadata cannot be right: {0}")]
+#[error("the answer to Metadata is invalid: {0}")]
 pub struct Implausible(&'static str);
 
 impl Sketch {
@@ -67,7 +67,7 @@ impl Sketch {
                 rack: broker.rack.as_ref().map(ToString::to_string),
             };
             if brokers.insert(broker.node_id.0, broker_of_id).is_some() {
-                return Err(Implausible("a broker occurs twice"));
+                return Err(Implausible("a broker appears twice"));
             }
         }
         Ok(Self {

@@ -91,7 +91,7 @@ impl Builder {
                 "the method anonymous would open the physical cluster {MAIN_CLUSTER} to everybody who can connect"
             );
             let hint = format!(
-                "if you want that, set gateway.allow.anonymous: true among the properties of {MAIN_CLUSTER}"
+                "if this is intended, set gateway.allow.anonymous: true among the properties of {MAIN_CLUSTER}"
             );
             self.problems.push(Problem::new(place, message).hint(hint));
         }

@@ -32,7 +32,7 @@ impl Builder {
             };
             if within(&http.bind.host, http.bind.port) {
                 let place = self.place(reference::HTTP_PORT);
-                self.refuse(place, format!("the port {} is among {range}", http.bind.port));
+                self.refuse(place, format!("the port {} is one of {range}", http.bind.port));
             }
             if let Some(raft) = node
                 .raft_listen
@@ -40,7 +40,7 @@ impl Builder {
                 .filter(|raft| within(&raft.host, raft.port))
             {
                 let place = self.place(raft_key);
-                self.refuse(place, format!("the port {} is among {range}", raft.port));
+                self.refuse(place, format!("the port {} is one of {range}", raft.port));
             }
             for other in &listeners[index + 1..] {
                 let begins = u32::from(other.bind_port);
@@ -140,8 +140,7 @@ impl Given {
             false => (format!("the ports {low} to {high} are"), format!("{low}-{high}")),
         };
         let message = format!(
-            "{ports} among those that this system gives to outgoing connections ({} to {}): one of them may hold it when \
-             the gateway opens it",
+            "{ports} among those that this system uses for outgoing connections ({} to {}): one of them may be in use when the gateway opens it",
             self.first, self.last
         );
         Some(Problem::new(place, message).hint(format!(

@@ -14,17 +14,17 @@ use super::Builder;
 /// In place of a file: what was encrypted is to be in clear again.
 const NONE: &str = "none";
 
-const HOW_TO_MAKE: &str = "`(umask 077; head -c 32 /dev/urandom | base64 > storage.key)` makes one";
+const HOW_TO_MAKE: &str = "`(umask 077; head -c 32 /dev/urandom | base64 > storage.key)` creates one";
 
 impl Builder {
     pub(super) fn storage(&mut self, read: ReadFile<'_>) -> Storage {
         let key = self.text(reference::STORAGE_KEY);
         let previous = self.text(reference::STORAGE_PREVIOUS);
         if let (None, Some(_)) = (&key, &previous) {
-            let message = "the key of before is given, but none from now on";
+            let message = "the previous key is set, but no current one";
             let problem = Problem::new(self.place(reference::STORAGE_PREVIOUS), message);
             self.problems.push(problem.hint(format!(
-                "{} names its file; with {NONE} the data directory is written in clear again",
+                "{} names the file of the current key; with {NONE} the data directory is decrypted",
                 reference::STORAGE_KEY
             )));
         }
@@ -36,7 +36,7 @@ impl Builder {
         };
         if storage.key.is_some() && storage.key == storage.previous {
             let place = self.place(reference::STORAGE_PREVIOUS);
-            self.refuse(place, "this is the same key as the one from now on");
+            self.refuse(place, "this is the same key as the current one");
         }
         storage
     }

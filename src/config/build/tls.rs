@@ -37,14 +37,15 @@ impl Builder {
             }
             (Some(_), None) => {
                 let place = self.place(reference::RAFT_CA);
-                let hint = "it is the PEM file of the authority that makes the certificates of nodes, and of nobody else";
-                let problem = Problem::new(place, "nodes with certificates need this, to know each other");
+                let hint = "it is the PEM file of the authority that issues certificates to nodes, and to nobody else";
+                let problem =
+                    Problem::new(place, "nodes with certificates need this to recognize each other");
                 self.problems.push(problem.hint(hint));
                 None
             }
             (None, Some(_)) => {
                 let place = self.place(reference::RAFT_CA);
-                self.refuse(place, "this means nothing without klamm.raft.tls.certificate");
+                self.refuse(place, "this has no effect without klamm.raft.tls.certificate");
                 None
             }
         }

@@ -90,11 +90,11 @@ fn lists_of_a_wrong_form_are_refused() {
     for (list, expected) in [
         ("x", "a list is expected"),
         ("[]", "the list is empty"),
-        ("[7]", "each item is a map"),
+        ("[7]", "each item must be a map"),
         ("[{port.start: 1}]", "a listener has no name"),
         (
             "[{name: a/b, port.start: 1}]",
-            "listener name \"a/b\" is not valid",
+            "listener name \"a/b\" is invalid",
         ),
         ("[{name: a}]", "GATEWAY_LISTENERS: a: port.start is missing"),
         (
@@ -103,7 +103,7 @@ fn lists_of_a_wrong_form_are_refused() {
         ),
         (
             "[{name: a, port.start: 65000, port.count: 600}]",
-            "600 ports from 65000 on go beyond 65535",
+            "600 ports starting at 65000 go beyond 65535",
         ),
         (
             "[{name: a, port.start: 1, advertised.host: 0.0.0.0}]",
@@ -111,11 +111,11 @@ fn lists_of_a_wrong_form_are_refused() {
         ),
         (
             "[{name: a, port.start: 1, domain: x.y}]",
-            "domain means nothing with routing: port",
+            "domain has no effect with routing: port",
         ),
         (
             "[{name: a, port.start: 1, prot: SSL}]",
-            "the key \"prot\" is not known",
+            "the key \"prot\" is unknown",
         ),
     ] {
         refused(list, expected);
@@ -139,11 +139,11 @@ fn listeners_that_contradict_themselves_or_each_other_are_refused() {
         ),
         (
             "[{name: a, port.start: 1, protocol: SASL_PLAINTEXT, tls.key: a.key}]",
-            "tls.key means nothing with the protocol SASL_PLAINTEXT",
+            "tls.key has no effect with the protocol SASL_PLAINTEXT",
         ),
         (
             "[{name: a, port.start: 1, routing: host}]",
-            "there are port, a port for each virtual broker, and sni",
+            "use port (a port for each virtual broker) or sni",
         ),
         (
             "[{name: a, port.start: 1}, {name: a, port.start: 1000}]",
@@ -155,7 +155,7 @@ fn listeners_that_contradict_themselves_or_each_other_are_refused() {
         ),
         (
             "[{name: a, port.start: 8800}]",
-            "the port 8888 is among the ports of the listener a, 8800 to 9055",
+            "the port 8888 is one of the ports of the listener a, 8800 to 9055",
         ),
         (
             "[{name: a, port.start: 1, proxy.protocol: true}]",
@@ -163,7 +163,7 @@ fn listeners_that_contradict_themselves_or_each_other_are_refused() {
         ),
         (
             "[{name: a, port.start: 1, proxy.protocol.from: 10.0.0.1/8}]",
-            "the address has bits behind the network's own",
+            "the address has bits set beyond the length of the network",
         ),
         (
             "[{name: p, protocol: PLAINTEXT, routing: sni, port: 9092, domain: k.example.com}]",
@@ -192,7 +192,7 @@ fn what_routing_by_name_and_tls_need_is_said() {
         (without("certificate: a.crt, "), "tls.key needs tls.certificate"),
         (
             with("port.start: 7"),
-            "port.start means nothing with routing: sni",
+            "port.start has no effect with routing: sni",
         ),
         (with("tls.client.auth: required"), "tls.client.ca is missing"),
         (
@@ -201,11 +201,11 @@ fn what_routing_by_name_and_tls_need_is_said() {
         ),
         (
             with("tls.client.auth: maybe, tls.client.ca: ca.pem"),
-            "it is none, optional or required",
+            "use none, optional or required",
         ),
         (
             with("tls.client.auth: required, tls.client.ca: a.key"),
-            "a.key holds no certificate in PEM form",
+            "a.key contains no certificate in PEM form",
         ),
         (
             with("tls.certificates: [{certificate: x.crt, key: a.key}]"),
@@ -247,7 +247,7 @@ fn a_domain_may_end_with_the_dot_of_a_complete_name() {
 fn the_short_form_beside_a_list_is_refused() {
     given("[{name: a, port.start: 7000}]")
         .with(&[("GATEWAY_PORT_START", "7000")])
-        .refused(&["GATEWAY_PORT_START: this is for a node without gateway.listeners\n    give port.start and port.count of each listener there"]);
+        .refused(&["GATEWAY_PORT_START: this is only for a node without gateway.listeners\n    set port.start and port.count of each listener there"]);
 }
 
 #[test]
@@ -259,7 +259,7 @@ fn a_node_of_several_hosts_must_tell_clients_its_name_on_listeners_that_have_por
     let sni = format!("[{{{SNI}}}]");
     assert_eq!(given(&sni).with(&[peers, secret]).good().listeners.len(), 1);
     let untold = given("[{name: a, port.start: 7000}]").with(&[peers, secret]);
-    untold.refused(&["gateway.advertised.host (GATEWAY_ADVERTISED_HOST): a node of a cluster over several hosts must say which host clients are told\n    localhost is the default, and wrong on every other host"]);
+    untold.refused(&["gateway.advertised.host (GATEWAY_ADVERTISED_HOST): a node of a cluster over several hosts must say which host clients are to connect to\n    the default is localhost, which is wrong on every other host"]);
 }
 
 #[test]
@@ -289,12 +289,12 @@ fn nodes_and_the_admin_api_may_have_certificates() {
     ]);
     given(list)
         .with(&[admin[0], ("GATEWAY_HTTP_TLS_KEY", "ca.pem")])
-        .refused(&["GATEWAY_HTTP_TLS_CERTIFICATE: ca.pem holds no private key in PEM form"]);
+        .refused(&["GATEWAY_HTTP_TLS_CERTIFICATE: ca.pem contains no private key in PEM form"]);
     given(list)
         .with(&[authority])
-        .refused(&["KLAMM_RAFT_TLS_CA: this means nothing without klamm.raft.tls.certificate"]);
+        .refused(&["KLAMM_RAFT_TLS_CA: this has no effect without klamm.raft.tls.certificate"]);
     given(list).with(&peers[2..]).refused(&[
-        "klamm.raft.tls.ca (KLAMM_RAFT_TLS_CA): nodes with certificates need this, to know each other\n    it is the PEM file of the authority that makes the certificates of nodes, and of nobody else",
+        "klamm.raft.tls.ca (KLAMM_RAFT_TLS_CA): nodes with certificates need this to recognize each other\n    it is the PEM file of the authority that issues certificates to nodes, and to nobody else",
     ]);
 }
 
@@ -315,8 +315,7 @@ fn ports_that_the_system_gives_away_are_warned_of() {
     let of_clients = [("GATEWAY_PORT_START", "32700"), ("GATEWAY_PORT_COUNT", "100")];
     let warning = |key: &str, ports: &str, reserve: &str, range: &str| {
         format!(
-            "{key}: {ports} among those that this system gives to outgoing connections ({range}): one of them may hold it \
-             when the gateway opens it\n    choose others, or add {reserve} to net.ipv4.ip_local_reserved_ports"
+            "{key}: {ports} among those that this system uses for outgoing connections ({range}): one of them may be in use when the gateway opens it\n    choose others, or add {reserve} to net.ipv4.ip_local_reserved_ports"
         )
     };
     check(&[], &[usual], &[]);

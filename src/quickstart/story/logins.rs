@@ -61,10 +61,10 @@ impl Story {
         self.write(SCRAM_FILE, &scram_properties())?;
         let listed = self.client("kafka-topics", SCRAM_FILE, "--list", "")?;
         self.sees_its_topics(&listed)?;
-        self.screen.proof("the partner is the same by SCRAM-SHA-512");
+        self.screen.proof("the partner logs in with SCRAM-SHA-512, too");
 
         self.screen.step(
-            "Or nothing of the gateway's at all: a token that the partner's own identity provider signed",
+            "Or no credential of the gateway at all: a token that the partner's own identity provider signed",
         );
         let token = self.stage.directory().join(TOKEN_FILE).display().to_string();
         self.write(BEARER_FILE, &bearer_properties(&token))?;
@@ -73,7 +73,7 @@ impl Story {
         self.jvm = None;
         self.sees_its_topics(&listed?)?;
         self.screen.proof(&format!(
-            "and by OAUTHBEARER: the gateway knows the provider's public key, and {CLUSTER} knows of none of it"
+            "and with OAUTHBEARER: the gateway knows the provider's public key, and {CLUSTER} knows nothing of all this"
         ));
         Ok(())
     }

@@ -109,11 +109,11 @@ impl Settling {
         for topic in hidden.iter().filter(is_new).take(MAX_LOGGED) {
             warn!(
                 %vcluster, topic = %topic.name, physical = %topic.physical, holder = holder(topic.by),
-                "a topic is hidden, since its name is taken: rename it, or give the name up"
+                "a topic is hidden, because its name is taken: rename it, or free the name"
             );
         }
         for physical in self.reported.difference(&now).take(MAX_LOGGED) {
-            info!(%vcluster, %physical, "a topic is hidden no more");
+            info!(%vcluster, %physical, "a topic is no longer hidden");
         }
         self.reported = now;
     }

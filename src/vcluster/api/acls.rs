@@ -19,7 +19,7 @@ pub(super) const DESCRIBE_ACLS: Api = Api {
     key: 29,
     versions: ServedVersions::new(1, 3),
     rights: "DESCRIBE on the cluster",
-    on_the_way: "The newest, on every node; REQUEST_TIMED_OUT from one that cannot reach its leader.",
+    on_the_way: "The latest ones, on every node; REQUEST_TIMED_OUT from a node that cannot reach its leader.",
     answered_by: AnsweredBy::Gateway(Request::everything(describe)),
 };
 
@@ -27,7 +27,7 @@ pub(super) const CREATE_ACLS: Api = Api {
     key: 30,
     versions: ServedVersions::new(1, 3),
     rights: "ALTER on the cluster",
-    on_the_way: "Answered when every live gateway node has it in force.",
+    on_the_way: "Answered once every live gateway node enforces it.",
     answered_by: AnsweredBy::Gateway(Request::everything(create)),
 };
 

@@ -10,7 +10,7 @@ use klamm_raft::outcome::Outcome;
 
 /// The words that go with POLICY_VIOLATION when the state machine refuses a change that this node found possible, because
 /// another change was quicker.
-pub(super) const REFUSED: &str = "There is no room for this, or the ACLs are declared now: remove some, or ask the operator of the gateway.";
+pub(super) const REFUSED: &str = "There is no room for this, or the ACLs are declared by now: remove some, or ask the operator of the gateway.";
 /// The words with REQUEST_TIMED_OUT when nobody can say whether this node is up to date.
 pub(super) const UNCONFIRMED: &str =
     "This gateway node cannot confirm with its cluster that it is up to date: nothing was done. Try again.";

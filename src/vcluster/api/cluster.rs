@@ -26,7 +26,7 @@ pub(super) const DESCRIBE_CLUSTER: Api = Api {
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: Some(
-            "Whoever has logged in may know the brokers; only the bitfield depends on rights.",
+            "Everybody who has logged in may know the brokers; only the bitfield depends on rights.",
         ),
     }),
 };

@@ -37,7 +37,7 @@ pub(super) const CREATE_TOPICS: Api = Api {
 };
 
 const NOT_AUTHORIZED: &str = "Authorization failed.";
-const NOT_CREATED: &str = "Topics of this name are not created through this virtual cluster.";
+const NOT_CREATED: &str = "Topics with this name cannot be created through this virtual cluster.";
 /// The first version that tells what a topic became.
 const DETAILS_FROM: i16 = 5;
 

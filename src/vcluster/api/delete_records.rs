@@ -14,7 +14,7 @@ pub(super) const DELETE_RECORDS: Api = Api {
     key: 21,
     versions: ServedVersions::new(0, 2),
     rights: "DELETE on the topic",
-    on_the_way: "Names. What an alias or a list shows: as DeleteTopics.",
+    on_the_way: "Names. Topics that an alias or a list shows: as for DeleteTopics.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(topics::with_refusals),

@@ -19,7 +19,7 @@ pub(super) const DELETE_TOPICS: Api = Api {
     key: 20,
     versions: ServedVersions::new(1, 6),
     rights: "DESCRIBE and DELETE on the topic",
-    on_the_way: "Names or ids. What an alias or a list shows belongs to somebody else: POLICY_VIOLATION for those who have the right.",
+    on_the_way: "Names or ids. Topics that an alias or a list shows belong to somebody else: POLICY_VIOLATION for those who have the right.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(items::with_refusals),

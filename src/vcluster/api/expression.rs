@@ -20,9 +20,8 @@ use klamm_raft::model::Operation;
 const PATTERN_MARK: &str = "~";
 
 /// The words on an expression that is not compiled.
-const INVALID: &str = "The regular expression is not valid in the syntax of RE2/J.";
-const TOO_LARGE: &str = "The regular expression is too large: it is longer than 4 KiB, or its repetitions and character \
-                         classes come to too much. Write fewer or smaller counted repetitions.";
+const INVALID: &str = "The regular expression is invalid in the syntax of RE2/J.";
+const TOO_LARGE: &str = "The regular expression is too large: it is longer than 4 KiB, or its repetitions and character classes expand too far. Write fewer or smaller counted repetitions.";
 const BUSY: &str = "The gateway is compiling too many regular expressions: try again.";
 
 /// How many rights on beginnings of names an expression is made of.

@@ -24,7 +24,7 @@ pub(super) const LIST_GROUPS: Api = Api {
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: Some(
-            "The request names nothing, and of the answer those groups are left that the caller may describe.",
+            "The request names nothing, and the answer keeps only groups that the caller may describe.",
         ),
     }),
 };

@@ -34,7 +34,7 @@ pub(super) const DESCRIBE_LOG_DIRS: Api = Api {
     key: 35,
     versions: ServedVersions::new(1, 5),
     rights: "DESCRIBE on the cluster",
-    on_the_way: "Topics of this virtual cluster. Paths (elsewhere `log-dir-0`) and sizes of disks are told through `passthrough` only.",
+    on_the_way: "Topics of this virtual cluster. Paths (elsewhere `log-dir-0`) and sizes of disks are shown through `passthrough` only.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::everything(described),

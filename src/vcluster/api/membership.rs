@@ -18,7 +18,7 @@ pub(super) const JOIN_GROUP: Api = Api {
     key: 11,
     versions: ServedVersions::new(0, 9),
     rights: "READ on the group",
-    on_the_way: "Group; topic names inside of the `consumer` protocol's subscriptions.",
+    on_the_way: "Group; topic names inside the `consumer` protocol's subscriptions.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(join),
         response: Response::classified(joined),
@@ -63,7 +63,7 @@ pub(super) const SYNC_GROUP: Api = Api {
     key: 14,
     versions: ServedVersions::new(0, 5),
     rights: "READ on the group",
-    on_the_way: "Group; topic names inside of the `consumer` protocol's assignments.",
+    on_the_way: "Group; topic names inside the `consumer` protocol's assignments.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(sync),
         response: Response::classified(joined),

@@ -23,7 +23,7 @@ pub(super) const METADATA: Api = Api {
     key: 3,
     versions: ServedVersions::new(0, 13),
     rights: "DESCRIBE on the topic; to create it CREATE on it or on the cluster",
-    on_the_way: "Asked anew for topics that the caller may describe; brokers, controller, cluster id, names, ids and bitfields of the answer are the virtual cluster's. Topics are created through `passthrough`, and in the namespace of a Standard cluster.",
+    on_the_way: "Requested anew for topics that the caller may describe; brokers, controller, cluster id, names, ids and bitfields of the answer are the virtual cluster's. Topics are created through `passthrough`, and in the namespace of a Standard cluster.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(request),
         response: Response::classified(answer),
@@ -35,7 +35,7 @@ pub(super) const METADATA: Api = Api {
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: Some(
-            "Whoever has logged in may know the brokers. Of topics, those are asked for that the caller may describe, or the answer is filtered by that right.",
+            "Everybody who has logged in may know the brokers. Only topics that the caller may describe are requested, or the answer is filtered by that right.",
         ),
     }),
 };

@@ -20,7 +20,7 @@ const NEVER: &[(&[i16], &str)] = &[
     ),
     (
         &[38, 39, 40, 41],
-        "Delegation tokens: clients log in with tokens of the gateway, which outlive no account.",
+        "Delegation tokens: clients log in with tokens of the gateway, which do not outlive their account.",
     ),
     (
         &[49],
@@ -74,8 +74,8 @@ fn tables() -> String {
         }
     }
     format!(
-        "{BEGIN}\n{served}\n## Not served\n\nEverything else that Kafka 4.3 knows. It is not announced; who asks nevertheless is \
-         cut off.\n\n{absent}\n{}\n{END}",
+        "{BEGIN}\n{served}\n## Not served\n\nEverything else that Kafka 4.3 has. It is not announced; a client that \
+         sends it nevertheless is disconnected.\n\n{absent}\n{}\n{END}",
         absent_versions()
     )
 }

@@ -16,7 +16,7 @@ pub(super) const DESCRIBE_QUORUM: Api = Api {
     key: 55,
     versions: ServedVersions::new(0, 2),
     rights: "DESCRIBE on the cluster",
-    on_the_way: "Through `passthrough` only. A controller that is no broker has the id -1, listeners are left out.",
+    on_the_way: "Through `passthrough` only. A controller that is not a broker has the id -1; listeners are left out.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(back::renamed),

@@ -13,7 +13,7 @@ pub(super) const DESCRIBE_CLIENT_QUOTAS: Api = Api {
     key: 48,
     versions: ServedVersions::new(0, 1),
     rights: "DESCRIBE_CONFIGS on the cluster",
-    on_the_way: "There are none: a virtual cluster has no quotas, and those of the physical cluster are not told. Stock `kafka-configs --describe --entity-type users` asks for it.",
+    on_the_way: "There are none: a virtual cluster has no quotas, and those of the physical cluster are not shown. Stock `kafka-configs --describe --entity-type users` asks for it.",
     answered_by: AnsweredBy::Gateway(Request::everything(describe)),
 };
 

@@ -22,7 +22,7 @@ pub(super) const CREATE_PARTITIONS: Api = Api {
     key: 37,
     versions: ServedVersions::new(0, 3),
     rights: "ALTER on the topic",
-    on_the_way: "Names; replica assignments. What an alias or a list shows: as DeleteTopics, or INVALID_PARTITIONS when it has as many partitions already.",
+    on_the_way: "Names; replica assignments. Topics that an alias or a list shows: as for DeleteTopics, or INVALID_PARTITIONS when it has as many partitions already.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(create_partitions),
         response: Response::classified(items::with_refusals),

@@ -18,7 +18,7 @@ pub(super) const DESCRIBE_USER_SCRAM_CREDENTIALS: Api = Api {
     key: 50,
     versions: ServedVersions::new(0, 0),
     rights: "DESCRIBE on the cluster",
-    on_the_way: "SCRAM credentials of the virtual cluster's service accounts; the newest, as above.",
+    on_the_way: "SCRAM credentials of the virtual cluster's service accounts; the latest ones, as for DescribeAcls.",
     answered_by: AnsweredBy::Gateway(Request::everything(describe)),
 };
 
@@ -26,7 +26,7 @@ pub(super) const ALTER_USER_SCRAM_CREDENTIALS: Api = Api {
     key: 51,
     versions: ServedVersions::new(0, 0),
     rights: "ALTER on the cluster",
-    on_the_way: "The same. Who has no service account yet gets one. Names are those of service accounts.",
+    on_the_way: "Answered once every live gateway node enforces it. A user without a service account gets one. Names are those of service accounts.",
     answered_by: AnsweredBy::Gateway(Request::everything(alter)),
 };
 

@@ -53,7 +53,7 @@ pub(super) const READ_SHARE_GROUP_STATE_SUMMARY: Api = Api {
 };
 
 /// The words of the page on the protocol for all of them.
-const BETWEEN_BROKERS: &str = "What brokers ask of each other: as it is, through `passthrough`; elsewhere POLICY_VIOLATION for those who have the right.";
+const BETWEEN_BROKERS: &str = "Requests between brokers: unchanged through `passthrough`; elsewhere POLICY_VIOLATION for those who have the right.";
 
 const SHAPE: Shape = Shape {
     operation: None,

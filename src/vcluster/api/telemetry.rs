@@ -13,7 +13,7 @@ pub(super) const GET_TELEMETRY_SUBSCRIPTIONS: Api = Api {
     key: 71,
     versions: ServedVersions::new(0, 0),
     rights: "none",
-    on_the_way: "As it is (KIP-714). Brokers offer it only with a receiver of telemetry; the connection to the broker stays with \
+    on_the_way: "Unchanged (KIP-714). Brokers offer it only with a receiver of telemetry; the connection to the broker stays with \
          its client, whose measurements belong to the connection.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
@@ -22,7 +22,7 @@ pub(super) const GET_TELEMETRY_SUBSCRIPTIONS: Api = Api {
         connection: ConnectionUse::Bound,
         ahead: Ahead::Never,
         needs_no_right: Some(
-            "Brokers ask for no right either: a client's identity is a number that they made up.",
+            "Brokers require no right either: a client's identity is a number that they made up.",
         ),
     }),
 };
@@ -31,14 +31,14 @@ pub(super) const PUSH_TELEMETRY: Api = Api {
     key: 72,
     versions: ServedVersions::new(0, 0),
     rights: "none",
-    on_the_way: "As it is: what a client measures is told to the physical cluster's receiver, with virtual names.",
+    on_the_way: "Unchanged: what a client measures goes to the physical cluster's receiver, with virtual names.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
         response: Response::classified(back::renamed),
         way: Way::Connected,
         connection: ConnectionUse::Bound,
         ahead: Ahead::Never,
-        needs_no_right: Some("Brokers ask for no right either: what a client measures is its own."),
+        needs_no_right: Some("Brokers require no right either: what a client measures is its own."),
     }),
 };
 

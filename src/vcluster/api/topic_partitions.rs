@@ -26,7 +26,7 @@ pub(super) const DESCRIBE_TOPIC_PARTITIONS: Api = Api {
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: Some(
-            "Where all topics are asked for, those are left of the answer that the caller may describe.",
+            "Where all topics are requested, the answer keeps those that the caller may describe.",
         ),
     }),
 };

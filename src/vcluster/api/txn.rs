@@ -20,7 +20,7 @@ pub(super) const ADD_PARTITIONS_TO_TXN: Api = Api {
     key: 24,
     versions: ServedVersions::new(0, 5),
     rights: "WRITE on the transactional id and the topics",
-    on_the_way: "Transactional id; names. All partitions are added, or none. From version 4 on only brokers ask: see below.",
+    on_the_way: "Transactional id; names. All partitions are added, or none. From version 4 on only brokers send it: see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(add_partitions),
         response: Response::classified(back::renamed),

@@ -20,7 +20,7 @@ pub(super) const WRITE_TXN_MARKERS: Api = Api {
     key: 27,
     versions: ServedVersions::new(1, 2),
     rights: "ALTER or CLUSTER_ACTION on the cluster",
-    on_the_way: "As it is, through `passthrough`; refused elsewhere: see below.",
+    on_the_way: "Unchanged through `passthrough`; refused elsewhere: see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(write_markers),
         response: Response::classified(back::renamed),
@@ -73,7 +73,7 @@ pub(super) const LIST_TRANSACTIONS: Api = Api {
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
         needs_no_right: Some(
-            "The request names nothing, and of the answer those transactions are left that the caller may describe.",
+            "The request names nothing, and the answer keeps only transactions that the caller may describe.",
         ),
     }),
 };

@@ -12,7 +12,7 @@ pub(super) const API_VERSIONS: Api = Api {
     key: 18,
     versions: ServedVersions::new(0, 4),
     rights: "none",
-    on_the_way: "In a version that is not known: answered in version 0, with the versions of ApiVersions alone.",
+    on_the_way: "In an unknown version: answered in version 0, with the versions of ApiVersions only.",
     answered_by: AnsweredBy::Session,
 };
 

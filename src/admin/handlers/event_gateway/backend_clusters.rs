@@ -27,7 +27,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::post(
             "/v1/event-gateways/{gatewayId}/backend-clusters",
             "createEventGatewayBackendCluster",
-            "Refused: the configuration has the physical clusters",
+            "Refused: physical clusters are part of the configuration",
         )
         .refuses()
         .fails(&["400"]),
@@ -47,7 +47,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::put(
             "/v1/event-gateways/{gatewayId}/backend-clusters/{backendClusterId}",
             "changeEventGatewayBackendCluster",
-            "Refused: the configuration has the physical clusters",
+            "Refused: physical clusters are part of the configuration",
         )
         .refuses()
         .fails(&["400"]),
@@ -57,7 +57,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::delete(
             "/v1/event-gateways/{gatewayId}/backend-clusters/{backendClusterId}",
             "deleteEventGatewayBackendCluster",
-            "Refused: the configuration has the physical clusters",
+            "Refused: physical clusters are part of the configuration",
         )
         .refuses()
         .fails(&["400"]),
@@ -96,7 +96,6 @@ pub(in crate::admin) async fn get(
 
 pub(in crate::admin) async fn refuse(_: Writer) -> Result<HttpResponse, ApiError> {
     Err(ApiError::invalid(
-        "backend clusters are changed in the configuration of every node: under the key kafka, or in the file that \
-         gateway.backend.kafka.selector names; here they are read",
+        "backend clusters are changed in the configuration of every node, under the key kafka or in the file that gateway.backend.kafka.selector names; this API only shows them",
     ))
 }

@@ -56,7 +56,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::get(
             POLICIES,
             "listEventGatewayListenerPolicies",
-            "List what happens to connections of a listener: TLS, and where they lead",
+            "List what happens to the connections of a listener: TLS, and where they lead",
         )
         .by(parameter::POLICIES)
         .gives(Content::Many(BodySchema::Written("EventGatewayListenerPolicy")))
@@ -74,7 +74,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         policy,
     );
     for (refused, path, id) in REFUSED {
-        let refused = refused(path, id, "Refused: the configuration has the listeners");
+        let refused = refused(path, id, "Refused: listeners are part of the configuration");
         api.add(refused.refuses().fails(&["400"]), refuse);
     }
 }
@@ -149,7 +149,6 @@ pub(in crate::admin) async fn policy(
 
 pub(in crate::admin) async fn refuse(_: Writer) -> Result<HttpResponse, ApiError> {
     Err(ApiError::invalid(
-        "listeners and their policies are changed in the configuration of every node: gateway.listeners, with its keys \
-         routing, ports and tls; here they are read",
+        "listeners and their policies are changed in the configuration of every node: gateway.listeners, with its keys routing, ports and tls; this API only shows them",
     ))
 }

@@ -24,7 +24,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::get(
             "/v1/event-gateways/{gatewayId}/virtual-clusters",
             "listEventGatewayVirtualClusters",
-            "List the virtual clusters, whichever API made them",
+            "List the virtual clusters, whichever API created them",
         )
         .by(parameter::VIRTUAL_CLUSTERS)
         .gives(Content::One(BodySchema::Written("EventGatewayVirtualClusters")))
@@ -58,7 +58,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
         Operation::put(
             "/v1/event-gateways/{gatewayId}/virtual-clusters/{virtualClusterId}",
             "changeEventGatewayVirtualCluster",
-            "Change a virtual cluster; its name and its destination stay",
+            "Change a virtual cluster, but for its name and its destination",
         )
         .takes(BodySchema::read::<EventGatewayVcluster>())
         .example(example())
@@ -157,7 +157,7 @@ pub(in crate::admin) async fn change(
     let name = find(&gateway.state, &which)?.0.clone();
     if name.as_str() != body.name() {
         return Err(ApiError::conflict(format!(
-            "the virtual cluster {which} is called {name}, and keeps that name"
+            "the virtual cluster {which} is called {name} and cannot be renamed"
         )));
     }
     answer(&services, &writer, gateway, (Making::Upsert, body), Some(name)).await

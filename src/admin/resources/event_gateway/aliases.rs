@@ -63,7 +63,7 @@ pub(super) fn translate(
         let physical_name: TopicName = required("topic_aliases.topic", &one.topic)?;
         if !one.condition.is_empty() {
             return Err(Invalid::new(format!(
-                "topic_aliases.condition: an alias is there for everybody; who may use {name} is for ACLs to say"
+                "topic_aliases.condition: an alias exists for everybody; use ACLs to say who may use {name}"
             )));
         }
         let known = there.and_then(|there| there.aliases.get(&name));

@@ -225,11 +225,10 @@ impl Asked {
         match (fitting.next(), fitting.next()) {
             (Some((name, _)), None) => Ok(name.to_string()),
             (Some(_), Some(_)) => Err(Invalid::new(
-                "authentication.provider: several providers fit: name one of gateway.oauth.providers",
+                "authentication.provider: several providers match: name one of gateway.oauth.providers",
             )),
             (None, _) => Err(Invalid::new(format!(
-                "authentication.jwks.endpoint: keys of tokens are read from the providers of the gateway's configuration \
-                 alone, and none has this jwks.url and issuer: add one to gateway.oauth.providers; {}",
+                "authentication.jwks.endpoint: token keys are read only from the providers of the gateway's configuration, and none has this jwks.url and issuer: add one to gateway.oauth.providers; {}",
                 listed(providers)
             ))),
         }
@@ -253,7 +252,7 @@ fn listed(providers: &Providers) -> String {
         .collect();
     match all.is_empty() {
         true => "there is none".to_owned(),
-        false => format!("these are: {}", all.join(", ")),
+        false => format!("the configured ones are {}", all.join(", ")),
     }
 }
 
@@ -392,12 +391,12 @@ mod tests {
         );
         check(
             r#"{"type":"oauth_bearer","mediation":"terminate","jwks":{"endpoint":"https://idp/keys"}}"#,
-            Err("several providers fit"),
+            Err("several providers match"),
         );
         check(
             r#"{"type":"oauth_bearer","mediation":"terminate","jwks":{"endpoint":"https://evil/keys"}}"#,
             Err(
-                "add one to gateway.oauth.providers; these are: corporate (https://idp/keys, issuer https://idp)",
+                "add one to gateway.oauth.providers; the configured ones are corporate (https://idp/keys, issuer https://idp)",
             ),
         );
         check(

@@ -169,7 +169,7 @@ fn groups<N>(
             && let Some(pattern) = selectors.iter().find(|selector| !selector.is_exact())
         {
             return Err(Invalid::new(format!(
-                "{place}: {pattern} is no name: write it as a glob"
+                "{place}: {pattern} is not a name: write it as a glob"
             )));
         }
         Ok(SelectorGroup {

@@ -80,7 +80,7 @@ impl ListQuery {
                 let name = bytes.and_then(|bytes| String::from_utf8(bytes).ok());
                 Some(name.ok_or_else(|| {
                     Invalid::new(format!(
-                        "page[after] {text:?} is not what meta.page.next of the page before says"
+                        "page[after] {text:?} is not the meta.page.next of a previous page"
                     ))
                 })?)
             }

@@ -219,7 +219,7 @@ fn backend(destination: Destination, around: Surroundings<'_>) -> Result<String,
         None => None,
         Some(id) => Some(around.by_id(id).ok_or_else(|| {
             Invalid::new(format!(
-                "destination.id: there is no physical cluster {id:?}; these are: {}",
+                "destination.id: there is no physical cluster {id:?}; the physical clusters are: {}",
                 listed(around)
             ))
         })?),

@@ -205,7 +205,7 @@ async fn a_method_that_a_path_does_not_take_is_answered_with_those_that_it_takes
         assert_eq!(reply.allow.as_deref(), Some(allowed), "{method} {path}");
         let refused = reply.refused(405);
         assert!(
-            refused.contains(&format!("does not take {method}, but {allowed}")),
+            refused.contains(&format!("does not take {method}, only {allowed}")),
             "{refused}"
         );
     }
@@ -297,12 +297,15 @@ async fn a_refusal_says_all_in_its_message() {
         (
             elsewhere,
             409,
-            ["clusterX is not configured", "these are: clusterA, main"],
+            [
+                "clusterX is not configured",
+                "the configured ones are clusterA, main",
+            ],
         ),
         (
             misspelt,
             400,
-            ["the field spec.physicalNam is not known", "physicalName"],
+            ["the field spec.physicalNam is unknown", "physicalName"],
         ),
     ] {
         let reply = gateway.put(ALIAS, &body).await;

@@ -149,7 +149,7 @@ async fn a_refusal_names_the_field_in_its_message() {
     wrong["spec"]["aclEnable"] = json!(true);
     let said = message(VCLUSTER, Method::PUT, wrong).await;
     assert!(
-        said.starts_with("the field spec.aclEnable is not known: there are"),
+        said.starts_with("the field spec.aclEnable is unknown; the fields are"),
         "{said}"
     );
     let mut wrong = partner();
@@ -165,7 +165,7 @@ async fn a_refusal_names_the_field_in_its_message() {
     assert!(said.starts_with("metadata must be a map of fields"), "{said}");
     let said = message(VCLUSTER, Method::PUT, json!("no object")).await;
     assert!(
-        said.starts_with("what is given must be a map of fields, but is a text"),
+        said.starts_with("the input must be a map of fields, but is a text"),
         "{said}"
     );
     let mut wrong = account("x");
@@ -179,7 +179,7 @@ async fn a_refusal_names_the_field_in_its_message() {
         "{said}"
     );
     let said = message(&format!("{VCLUSTER}?dryRun=true"), Method::PUT, partner()).await;
-    assert!(said.contains("the field dryRun is not known"), "{said}");
+    assert!(said.contains("the field dryRun is unknown"), "{said}");
 }
 
 /// A resource that is gone is 404, also where it is looked for in a list of a virtual cluster that is gone.
@@ -297,7 +297,7 @@ async fn declared_acls_are_the_whole_truth_and_their_mode_stays() {
     .await;
     let refused = refused.refused(409);
     assert!(
-        refused.contains("created with aclMode REST_API, which stays"),
+        refused.contains("created with aclMode REST_API, which cannot change"),
         "{refused}"
     );
     send(&gateway, Method::PUT, VCLUSTER, &virtual_cluster("kafka", kafka))
@@ -313,7 +313,7 @@ async fn declared_acls_are_the_whole_truth_and_their_mode_stays() {
     let refused = send(&gateway, Method::PUT, VCLUSTER, &wrong).await;
     let said = refused.json()["msg"].as_str().expect("a message").to_owned();
     assert!(
-        said.starts_with("spec.acls[0].operation: \"SING\" is not known: there are ALL, READ"),
+        said.starts_with("spec.acls[0].operation: \"SING\" is unknown; use one of ALL, READ"),
         "{said}"
     );
 }
