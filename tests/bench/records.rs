@@ -20,7 +20,7 @@ const BATCH_BYTES: usize = 1 << 20;
 const SIZES: [usize; 3] = [100, 1_024, 16 << 10];
 const CODECS: [Codec; 5] = [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd];
 
-/// What becomes of the records.
+/// The chain that the records go through.
 #[derive(Debug, Clone, Copy)]
 enum Policy {
     Keep,

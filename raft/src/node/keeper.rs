@@ -62,6 +62,7 @@ pub(super) async fn keep_own_record(core: &Core, record: NodeRecord, readiness: 
 /// Returns once the cluster has the record, or has refused it.
 async fn put_record(core: &Core, record: NodeRecord) -> Result<(), Refusal> {
     loop {
+        knows_level(core, &record)?;
         let put = Command::PutNode {
             id: core.id,
             record: record.clone(),
@@ -77,6 +78,19 @@ async fn put_record(core: &Core, record: NodeRecord) -> Result<(), Refusal> {
                 sleep(TICK).await;
             }
         }
+    }
+}
+
+/// Refuses a node whose own data are of a level that it does not know: peers do not talk to it, so nobody else tells it.
+fn knows_level(core: &Core, record: &NodeRecord) -> Result<(), Refusal> {
+    let (level, knows) = (core.states.borrow().level, record.ability.highest);
+    match level > knows {
+        true => Err(Refusal::NodeTooOld {
+            node: core.id.0,
+            knows,
+            level,
+        }),
+        false => Ok(()),
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use klamm_raft::command::Command;
 use klamm_raft::model::{Ability, Level, NodeId, PolicyName};
 use klamm_raft::outcome::{Outcome, Refusal};
-use klamm_raft::{Node, RaftConfig, Upgrade};
+use klamm_raft::{Node, NotReady, RaftConfig, Upgrade};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -59,6 +59,17 @@ async fn nodes_are_upgraded_one_by_one_and_back_until_the_level_is_raised() {
     );
     fleet.restart(2, 2);
     assert_eq!(fleet.ask(3, "raise"), "updated");
+    fleet.put_on_each();
+    fleet.stop(1);
+    fleet.start(1, 1);
+    let reason = fleet.ask(1, "soon");
+    assert!(
+        reason.contains("supports feature levels up to 1, but the cluster is at 2"),
+        "its own data say so, though nothing in them is of the new level: {reason}"
+    );
+    fleet.stop(1);
+    fleet.start(1, 2);
+    fleet.await_ready(1);
     assert_eq!(fleet.ask(2, "policy new"), "created");
     fleet.all_answer("show", "level 2 policies new");
     fleet.put_on_each();
@@ -249,9 +260,10 @@ async fn serve(child: &str) {
                 say("ready");
             }
             "rest" => say(&Load::end(&mut load).await.to_string()),
-            "soon" => say(match node.wait_ready(SOON).await {
-                Ok(()) => "ready",
-                Err(_) => "not ready",
+            "soon" => say(&match node.wait_ready(SOON).await {
+                Ok(()) => "ready".to_owned(),
+                Err(NotReady::Refused(refusal)) => refusal.to_string(),
+                Err(_) => "not ready".to_owned(),
             }),
             "put" => say(&propose(&node, put(rest)).await),
             "policy" => say(&propose(&node, put_policy(rest)).await),

@@ -144,13 +144,13 @@ async fn what_would_not_be_done_is_refused() {
         ),
         (
             with("action", json!({ "type": "nothing" })),
-            "there are modify_headers, skip_record, require",
+            "use one of modify_headers, skip_record, require",
         ),
         (
             with("action", json!({ "type": "skip_record", "more": 1 })),
-            "more is not known",
+            "more is unknown",
         ),
-        (with("more", json!(1)), "spec.more is not known"),
+        (with("more", json!(1)), "spec.more is unknown"),
         (
             with("phase", json!("cluster")),
             "spec.phase cluster is not supported yet",
@@ -201,7 +201,7 @@ async fn what_would_not_be_done_is_refused() {
         ),
         (
             headers("topics", json!([{ "patternType": "GLOB", "name": "a" }])),
-            "there are LITERAL, PREFIXED",
+            "use one of LITERAL, PREFIXED",
         ),
         (
             filter("mine", None, Some("ann")),

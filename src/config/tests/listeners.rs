@@ -92,10 +92,7 @@ fn lists_of_a_wrong_form_are_refused() {
         ("[]", "the list is empty"),
         ("[7]", "each item must be a map"),
         ("[{port.start: 1}]", "a listener has no name"),
-        (
-            "[{name: a/b, port.start: 1}]",
-            "listener name \"a/b\" is invalid",
-        ),
+        ("[{name: a/b, port.start: 1}]", "listener name \"a/b\" is invalid"),
         ("[{name: a}]", "GATEWAY_LISTENERS: a: port.start is missing"),
         (
             "[{name: a, port.start: 0}]",
