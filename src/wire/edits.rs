@@ -51,6 +51,8 @@ struct Room {
     scratch: Vec<u8>,
     /// By how much the counts of arrays change: the array's place on the tape, and the change.
     counts: Vec<(u32, i64)>,
+    /// Contents that are shared with whoever made them, each with the place in the scratch where its edit begins, in order.
+    shared: Vec<(u32, Bytes)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,6 +64,8 @@ struct Edit {
     /// The range of the scratch that takes its place.
     from: u32,
     to: u32,
+    /// The bytes of shared content that follow those of the scratch.
+    shared: u32,
     /// The owner of the edit: the array for an insertion, else what is replaced.
     owner: Span,
 }
@@ -74,16 +78,25 @@ enum EditKind {
     Replace,
 }
 
+impl Edit {
+    /// The number of bytes that take the place of the old ones.
+    fn written(&self) -> usize {
+        (self.to - self.from + self.shared) as usize
+    }
+}
+
 impl Room {
     const NONE: Self = Self {
         edits: Vec::new(),
         scratch: Vec::new(),
         counts: Vec::new(),
+        shared: Vec::new(),
     };
 
     fn is_kept(&self) -> bool {
         self.edits.capacity() <= KEPT_EDITS
             && self.counts.capacity() <= KEPT_EDITS
+            && self.shared.capacity() <= KEPT_EDITS
             && self.scratch.capacity() <= KEPT_BYTES
     }
 }
@@ -94,6 +107,7 @@ impl Drop for Edits {
             self.room.edits.clear();
             self.room.scratch.clear();
             self.room.counts.clear();
+            self.room.shared.clear();
             SPARE.set(std::mem::take(&mut self.room));
         }
     }
@@ -130,6 +144,22 @@ impl Edits {
     pub fn set_bytes(&mut self, node: Node<'_>, value: Option<&[u8]>) {
         let fits = matches!(node.form(), Form::Bytes | Form::Records);
         self.set_sized(node, value, fits);
+    }
+
+    /// Replaces records by others that are shared, not copied.
+    pub fn set_records(&mut self, node: Node<'_>, records: Bytes) {
+        let from = self.room.scratch.len();
+        let written = prefix_of(node.entry()).write(&mut self.room.scratch, Some(records.len()));
+        if !written || node.form() != Form::Records {
+            self.fail(WireError::BadValue { field: node.field() });
+        }
+        self.push(node.span(), EditKind::Replace, from, node.span());
+        if let Some(edit) = self.room.edits.last_mut()
+            && self.failure.is_none()
+        {
+            edit.shared = records.len() as u32;
+            self.room.shared.push((edit.from, records));
+        }
     }
 
     fn set_sized(&mut self, node: Node<'_>, value: Option<&[u8]>, fits: bool) {
@@ -297,6 +327,7 @@ impl Edits {
             kind,
             from: from as u32,
             to: self.room.scratch.len() as u32,
+            shared: 0,
             owner,
         });
     }
@@ -317,6 +348,9 @@ impl Edits {
         for edit in &self.room.edits {
             output.share(at..edit.start as usize);
             output.copy(&self.room.scratch[edit.from as usize..edit.to as usize]);
+            if let Some(shared) = self.shared(edit) {
+                output.add(shared.clone());
+            }
             at = edit.end as usize;
         }
         output.share(at..frame.len());
@@ -332,16 +366,28 @@ impl Edits {
         for edit in &self.room.edits {
             out.extend_from_slice(&bytes[at..edit.start as usize]);
             out.extend_from_slice(&self.room.scratch[edit.from as usize..edit.to as usize]);
+            out.extend_from_slice(self.shared(edit).map_or(&[], |shared| shared));
             at = edit.end as usize;
         }
         out.extend_from_slice(&bytes[at..]);
         Ok(out)
     }
 
+    /// The shared content that an edit ends with.
+    fn shared(&self, edit: &Edit) -> Option<&Bytes> {
+        if edit.shared == 0 {
+            return None;
+        }
+        // Each edit with shared content has bytes of its own in the scratch: a length.
+        let all = &self.room.shared;
+        let place = all.binary_search_by_key(&edit.from, |(from, _)| *from).ok()?;
+        Some(&all[place].1)
+    }
+
     /// The size of a frame once the settled edits are made.
     fn size(&self, before: usize) -> usize {
         self.room.edits.iter().fold(before, |size, edit| {
-            size + (edit.to - edit.from) as usize - (edit.end - edit.start) as usize
+            size + edit.written() - (edit.end - edit.start) as usize
         })
     }
 
@@ -356,6 +402,9 @@ impl Edits {
         let mut copied = 0;
         for edit in &self.room.edits {
             copied += gap(edit.start as usize) + (edit.to - edit.from) as usize;
+            if FrameOutput::is_copied(edit.shared as usize) {
+                copied += edit.shared as usize;
+            }
             gap(edit.end as usize);
         }
         copied + gap(before)
@@ -459,7 +508,7 @@ impl Edits {
             let mut touched = false;
             let size = here.chain(inner).filter(inside).fold(end - body, |size, edit| {
                 touched = true;
-                size + (edit.to - edit.from) - (edit.end - edit.start)
+                size + edit.written() as u32 - (edit.end - edit.start)
             });
             if touched {
                 let from = self.room.scratch.len() as u32;
@@ -473,6 +522,7 @@ impl Edits {
                     kind,
                     from,
                     to,
+                    shared: 0,
                     owner,
                 });
             }

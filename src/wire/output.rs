@@ -74,6 +74,16 @@ impl<'a> FrameOutput<'a> {
         }
     }
 
+    /// Goes on with bytes of somebody else, shared unless they are few.
+    pub(in crate::wire) fn add(&mut self, bytes: Bytes) {
+        if Self::is_copied(bytes.len()) {
+            self.copied.put_slice(&bytes);
+        } else {
+            self.flush();
+            self.done.0.push(bytes);
+        }
+    }
+
     /// Goes on with other bytes.
     pub(in crate::wire) fn copy(&mut self, bytes: &[u8]) {
         self.copied.put_slice(bytes);

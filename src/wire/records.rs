@@ -5,6 +5,8 @@ mod crc32c;
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use crate::wire::cursor::Cursor;
 
 /// The bytes of a batch header of format 2.
@@ -82,6 +84,23 @@ pub fn batch_headers(records: &[u8]) -> impl Iterator<Item = BatchHeader> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no other id for a producer")]
 pub struct NoOtherId;
+
+/// Gives the producers of all batches of a records field other ids.
+pub fn set_producer_ids(
+    records: &mut [u8],
+    other: impl Fn(&BatchHeader) -> Option<i64>,
+) -> Result<(), NoOtherId> {
+    let mut changes: SmallVec<[(usize, [u8; 8], usize); 2]> = SmallVec::new();
+    with_producer_ids(records, other, |place, bytes| {
+        let mut written = [0; 8];
+        written[..bytes.len()].copy_from_slice(bytes);
+        changes.push((place.start, written, bytes.len()));
+    })?;
+    for (at, bytes, len) in changes {
+        records[at..at + len].copy_from_slice(&bytes[..len]);
+    }
+    Ok(())
+}
 
 /// Where a batch has what changes with its producer, in bytes from its start.
 const CRC: Range<usize> = 17..21;

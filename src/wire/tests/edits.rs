@@ -212,3 +212,40 @@ fn growth_is_limited() -> Result<()> {
     assert_eq!(error, Err(WireError::GrowsTooMuch { limit: 16 << 20 }));
     Ok(())
 }
+
+/// Records that take the place of others are shared, whatever their length; those of removed partitions go with them.
+#[test]
+fn records_are_replaced_without_a_copy() -> Result<()> {
+    let produce = |contents: &[&Bytes]| {
+        let mut item = Item::request(0, 13)?;
+        let mut topic = item.item(field::TOPIC_DATA);
+        for (index, records) in (0_i32..).zip(contents) {
+            let mut partition = topic.item(field::PARTITION_DATA);
+            partition
+                .set(field::INDEX, index)
+                .set(field::RECORDS, Bytes::clone(records));
+            topic.push(field::PARTITION_DATA, partition);
+        }
+        item.push(field::TOPIC_DATA, topic);
+        request(0, 13, &item)
+    };
+    let [small, large, larger] = [10, 5000, 70_000].map(|len| Bytes::from(vec![7; len]));
+    let frame = produce(&[&small, &large, &small, &large])?;
+    let mut tape = Tape::new();
+    let header = RequestHeader::parse(&frame)?;
+    let message = walk_request(&header, &frame, Detail::Classified, &mut tape)?;
+    let mut edits = Edits::new();
+    let others = [&larger, &small, &large, &larger];
+    for (node, other) in message.all(Class::Records).zip(others) {
+        edits.set_records(node, other.clone());
+    }
+    let array = message.all(Class::Partitions).next().context("partitions")?;
+    let removed = array.children().nth(3).context("four partitions")?;
+    edits.remove_item(array, removed);
+    let written = edits.finish(message, &frame)?;
+    assert!(written.0.iter().any(|part| part.as_ptr() == larger.as_ptr()));
+    assert!(written.0.iter().any(|part| part.as_ptr() == large.as_ptr()));
+    let expected = produce(&[&larger, &small, &large])?;
+    assert_eq!(Bytes::from(joined(&written).split_off(4)), expected);
+    Ok(())
+}
