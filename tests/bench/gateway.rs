@@ -7,6 +7,8 @@
 //!
 //! `-- tenants [--tenants N] [--rounds N]`: one tenant beside nobody, and beside many others.
 //!
+//! `-- policies [--rounds N] [--codec none|lz4|zstd|gzip]`: what policies on records cost, by codec and size of records.
+//!
 //! `-- hostile [--part WORDS]`: what good clients of one virtual cluster notice of attacks, and the memory that attacks take.
 //!
 //! `-- logins [--part cost|storm|idle] [--sessions N] [--rounds N]`: what logins cost, what good clients notice of bad ones,
@@ -38,6 +40,8 @@ mod node;
 mod origin;
 #[path = "gateway/path.rs"]
 mod path;
+#[path = "gateway/policies.rs"]
+mod policies;
 #[path = "../kafka/pki.rs"]
 mod pki;
 #[path = "gateway/relay.rs"]
@@ -70,6 +74,9 @@ const THREADS: usize = 1;
 const TENANTS: usize = 1_000;
 const TENANT_ROUNDS: usize = 3;
 
+/// Rounds of each kind of records that policies look at.
+const POLICY_ROUNDS: usize = 3;
+
 /// Idle sessions, and rounds of logins.
 const SESSIONS: usize = 10_000;
 const LOGIN_ROUNDS: usize = 5;
@@ -86,6 +93,9 @@ fn main() -> Result<()> {
         Some(tenants::COMMAND) => {
             let many = number(&arguments, "--tenants")?.unwrap_or(TENANTS);
             tenants::run(many, rounds.unwrap_or(TENANT_ROUNDS))
+        }
+        Some(policies::COMMAND) => {
+            policies::run(rounds.unwrap_or(POLICY_ROUNDS), option(&arguments, "--codec"))
         }
         Some(hostile::COMMAND) => hostile::run(option(&arguments, "--part").unwrap_or_default()),
         Some(logins::COMMAND) => {

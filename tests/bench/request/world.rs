@@ -16,8 +16,10 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Encodable, HeaderVersion, Request, StrBytes};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
+use klamm::policy::AuthType;
 use klamm::vcluster::api;
 use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Place, Plan, SeenAs, Stay};
+use klamm::vcluster::record_work::RecordResults;
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::Segments;
@@ -149,6 +151,7 @@ pub(crate) fn view(state: &State, topology: &Topology) -> View {
         nodes: &state.nodes,
         topologies: &Topologies::from([(home, Arc::new(topology.clone()))]),
         signing_keys: state.signing_keys.as_ref(),
+        policies: &Default::default(),
         revision: state.revision,
     };
     View::compile(None, source)
@@ -166,6 +169,7 @@ impl World {
         Self {
             view: view(state, topology),
             caller: Caller {
+                auth: AuthType::Plain,
                 principal: Principal::user(USER),
                 address,
                 host: host_text(address).into(),
@@ -204,7 +208,7 @@ impl World {
             &self.view,
             &self.caller,
             &mut Subscriptions::default(),
-            request,
+            (request, &RecordResults::NONE),
             Attempt::First,
         );
         let Plan::Forward(forward) = planned.plan else {
@@ -215,7 +219,8 @@ impl World {
         };
         // It has left before its answer comes.
         drop(black_box(forward.request.into_frame()));
-        let answered = api::response(&self.view, &self.caller, pending, answer).expect("it is an answer");
+        let answered = api::response(&self.view, &self.caller, pending, &RecordResults::NONE, answer)
+            .expect("it is an answer");
         answered.frame
     }
 }
