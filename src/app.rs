@@ -418,6 +418,7 @@ fn limits(config: &Config) -> Limits {
         max_unauthenticated: config.limits.before_login,
         max_frame_bytes: config.limits.frame_bytes,
         max_buffered_bytes: config.limits.buffer_bytes,
+        max_policy_bytes: config.limits.policy_bytes,
         drain_timeout: config.limits.drain,
         max_session_lifetime: config.limits.session_lifetime,
         ..Limits::default()

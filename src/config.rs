@@ -161,6 +161,8 @@ pub struct LimitsConfig {
     pub frame_bytes: usize,
     /// Frames in memory, together; at least `frame_bytes`.
     pub buffer_bytes: usize,
+    /// Records in memory while policies look at them, together.
+    pub policy_bytes: usize,
     /// How long a stopping node waits for requests in flight.
     pub drain: Duration,
     /// A login lasts no longer; `None`: as long as its credential.

@@ -18,6 +18,7 @@ mod failed_logins;
 mod federation;
 mod held;
 mod inbound;
+mod judgement;
 mod limits;
 mod login;
 mod orders;

@@ -10,6 +10,7 @@ pub mod pattern;
 pub mod pending;
 pub mod plan;
 pub mod producer;
+pub mod record_work;
 pub mod rename;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -15,7 +15,7 @@ const REFUSED: i32 = 78;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A wrong value for each key.
-const KEYS: [(&str, &str); 43] = [
+const KEYS: [(&str, &str); 44] = [
     ("gateway.backend.kafka.selector", "nonsense"),
     ("gateway.bind.host", "no host"),
     ("gateway.advertised.host", "no host"),
@@ -51,6 +51,7 @@ const KEYS: [(&str, &str); 43] = [
     ("klamm.limits.connections.before.login", "many"),
     ("klamm.limits.frame.bytes", "1"),
     ("klamm.limits.buffer.bytes", "1"),
+    ("klamm.limits.policy.bytes", "1"),
     ("klamm.drain.seconds", "-1"),
     ("klamm.threads", "0"),
     ("klamm.log.filter", "loud"),

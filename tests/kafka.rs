@@ -46,6 +46,8 @@ mod names;
 mod passthrough;
 #[path = "kafka/pki.rs"]
 mod pki;
+#[path = "kafka/policies.rs"]
+mod policies;
 #[path = "kafka/producers.rs"]
 mod producers;
 #[path = "kafka/program.rs"]

@@ -78,7 +78,7 @@ const MAY_USE: [(&str, &[&str]); 29] = [
     ("policy", &["authz", "expression", "records"]),
     ("telemetry", &[]),
     ("quickstart", &[]),
-    ("metrics", &[]),
+    ("metrics", &["policy"]),
     ("supervision", &["metrics"]),
     ("tls", &["chain", "metrics"]),
     ("control", &[]),
@@ -107,13 +107,15 @@ const MAY_USE: [(&str, &[&str]); 29] = [
     ),
     (
         "vcluster",
-        &["auth", "authz", "backend", "control", "metrics", "regexp", "wire"],
+        &[
+            "auth", "authz", "backend", "control", "metrics", "policy", "records", "regexp", "wire",
+        ],
     ),
     (
         "session",
         &[
             "auth", "authz", "backend", "chain", "fold", "guesses", "metrics", "oauth", "stream", "vcluster",
-            "wire",
+            "policy", "records", "wire",
         ],
     ),
     (

@@ -141,6 +141,11 @@ impl Login {
         }
     }
 
+    /// The mechanism, if the client said by SASL who it is.
+    pub fn mechanism(&self) -> Option<Mechanism> {
+        self.mechanism
+    }
+
     /// Whether the client said by SASL who it is.
     pub fn is_by_sasl(&self) -> bool {
         self.mechanism.is_some()
@@ -224,9 +229,14 @@ impl Login {
     pub fn means(&self) -> &'static str {
         match (self.mechanism, &self.basis) {
             (Some(mechanism), _) => mechanism.name(),
-            (None, LoginBasis::Accepted { is_named: true, .. }) => "client_certificate",
+            (None, _) if self.is_by_certificate() => "client_certificate",
             (None, _) => "anonymous",
         }
+    }
+
+    /// Whether a certificate says who the client is.
+    pub fn is_by_certificate(&self) -> bool {
+        matches!(self.basis, LoginBasis::Accepted { is_named: true, .. })
     }
 
     /// Whether a running session may go on with this login.

@@ -436,6 +436,11 @@ impl Builder {
                 65_536..=1 << 40,
                 usual.max_buffered_bytes,
             ),
+            policy_bytes: self.number(
+                reference::LIMIT_POLICY,
+                1_048_576..=1 << 40,
+                usual.max_policy_bytes,
+            ),
             session_lifetime: match self.number(reference::MAX_REAUTH_MS, 0..=MAX_REAUTH_MS, 0) {
                 0 => None,
                 millis => Some(Duration::from_millis(millis)),

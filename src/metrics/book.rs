@@ -12,6 +12,7 @@ use super::closed::ClosedValue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Clients,
+    Policies,
     PhysicalClusters,
     OauthProviders,
     Raft,
@@ -19,8 +20,9 @@ pub(super) enum Section {
 }
 
 impl Section {
-    pub(super) const ALL: [Self; 5] = [
+    pub(super) const ALL: [Self; 6] = [
         Self::Clients,
+        Self::Policies,
         Self::PhysicalClusters,
         Self::OauthProviders,
         Self::Raft,
@@ -31,6 +33,7 @@ impl Section {
     pub(super) fn title(self) -> &'static str {
         match self {
             Self::Clients => "Clients",
+            Self::Policies => "Policies",
             Self::PhysicalClusters => "Physical clusters",
             Self::OauthProviders => "OAuth providers",
             Self::Raft => "Raft",

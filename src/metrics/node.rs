@@ -7,6 +7,7 @@ use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use super::GuardMetrics;
 use super::book::{Book, Family, Label, Section};
 use super::closed::{ClosedValue, closed};
+use super::policies::PolicyMetrics;
 use super::reasons::{ClosedFor, TurnedAwayFor};
 
 /// The figures of Raft, taken at each scrape.
@@ -71,6 +72,7 @@ pub struct NodeMetrics {
     /// Callers of the port for peers that were turned away, by reason.
     peers_refused: IntCounterVec,
     pub guards: GuardMetrics,
+    pub policies: PolicyMetrics,
 }
 
 closed! {
@@ -229,6 +231,7 @@ impl NodeMetrics {
             buffered_bytes: book.gauge(BUFFERED_BYTES)?,
             buffer_waits: book.counters(BUFFER_WAITS)?,
             guards: GuardMetrics::register(book)?,
+            policies: PolicyMetrics::register(book)?,
             raft: {
                 book.open(Section::Raft);
                 book.gauges(RAFT)?

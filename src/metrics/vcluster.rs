@@ -228,6 +228,11 @@ impl Families {
 }
 
 impl VclusterMetrics {
+    /// The virtual cluster.
+    pub fn name(&self) -> &VclusterName {
+        &self.name
+    }
+
     /// The metrics of an API, by key; `label` is its name, used when it is met first.
     pub fn api(&self, key: i16, label: fn(i16) -> &'static str) -> &ApiMetrics {
         let place = usize::try_from(key).unwrap_or(API_KEYS).min(API_KEYS);

@@ -1,5 +1,7 @@
 //! The outcomes of policies on records, counted.
 
+use std::ops::AddAssign;
+
 /// How many records a policy looked at, by what it made of them. Each is counted once, and a second time in `failed` if
 /// the policy could not judge it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -13,4 +15,15 @@ pub struct RecordOutcomes {
     pub refused: u64,
     /// The condition or a value had no answer, or the policy cannot be carried out.
     pub failed: u64,
+}
+
+impl AddAssign for RecordOutcomes {
+    fn add_assign(&mut self, more: Self) {
+        self.passed += more.passed;
+        self.changed += more.changed;
+        self.skipped += more.skipped;
+        self.marked += more.marked;
+        self.refused += more.refused;
+        self.failed += more.failed;
+    }
 }

@@ -11,7 +11,7 @@ mod purses;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -53,7 +53,7 @@ type Permits = SmallVec<[OwnedSemaphorePermit; LEVELS]>;
 /// A part of the budget, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Share {
-    _permits: Permits,
+    permits: Permits,
     in_use: IntGauge,
     bytes: i64,
 }
@@ -92,6 +92,15 @@ impl Budget {
         }
     }
 
+    /// A budget of turns at work that keeps a core busy. One turn is one byte; half of the cores may be busy.
+    pub(super) fn turns(in_use: IntGauge, waits: IntCounter) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            levels: smallvec![Level::new((cores / 2).max(1), waits)],
+            in_use,
+        }
+    }
+
     /// A part of this budget for some of its users only, who may take at most one part in `parts` of what all may take
     /// here.
     fn narrowed(&self, parts: usize, waits: IntCounter) -> Self {
@@ -117,6 +126,14 @@ impl Budget {
         Ok(self.share(permits, bytes))
     }
 
+    /// Takes `bytes` once they are free.
+    pub(super) async fn taken(&self, bytes: usize) -> Share {
+        match self.take(bytes) {
+            Ok(share) => share,
+            Err(mut wait) => poll_fn(|cx| wait.poll(cx)).await,
+        }
+    }
+
     /// A share if it can be had at once.
     pub(super) fn try_take(&self, bytes: usize) -> Option<Share> {
         let permits: Option<Permits> = self.levels.iter().map(|level| level.try_take(bytes)).collect();
@@ -139,10 +156,24 @@ impl Budget {
         let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         self.in_use.add(bytes);
         Share {
-            _permits: permits,
+            permits,
             in_use: self.in_use.clone(),
             bytes,
         }
+    }
+}
+
+impl Share {
+    /// Gives back all but `bytes`.
+    pub(super) fn reduce(&mut self, bytes: usize) {
+        let units = bytes.div_ceil(UNIT_BYTES);
+        for permit in &mut self.permits {
+            let more = permit.num_permits().saturating_sub(units);
+            drop(permit.split(more));
+        }
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX).min(self.bytes);
+        self.in_use.sub(self.bytes - bytes);
+        self.bytes = bytes;
     }
 }
 

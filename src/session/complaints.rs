@@ -22,6 +22,11 @@ pub(super) enum Complaint {
         operation: Operation,
         resource_type: ResourceType,
     },
+    /// Records, by a policy.
+    RefusedRecords {
+        vcluster: VclusterName,
+        principal: Principal,
+    },
     /// A login that succeeded.
     LoggedIn {
         vcluster: VclusterName,
@@ -91,6 +96,11 @@ fn report(LeftOut { kind, lines }: LeftOut<Complaint>) {
             event = "denied", %vcluster, lines,
             "Principal = {principal} is Denied operation = {} on resources of type {}: {lines} more within {within} s",
             audited_operation(operation), audited_type(resource_type),
+        ),
+        Some(Complaint::RefusedRecords { vcluster, principal }) => info!(
+            target: "klamm::audit",
+            event = "records_refused", %vcluster, %principal, lines,
+            "records of {lines} more partitions were refused by policies within {within} s",
         ),
         Some(Complaint::LoggedIn { vcluster, principal }) => info!(
             target: "klamm::audit",

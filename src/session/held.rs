@@ -10,6 +10,7 @@ use super::inbound::Frame;
 use super::pause::Pause;
 use crate::vcluster::api::{self, Freshness};
 use crate::vcluster::pending::Pending;
+use crate::vcluster::record_work::RecordResults;
 
 /// The time before each look for topics that an answer tells of. A broker that is asked may be a little behind the one that
 /// answered, and a busy one by seconds.
@@ -28,7 +29,7 @@ impl Session {
         if may_run_ahead && self.freshness(&frame)? != Freshness::Enough {
             return self.hold(frame, &LOOKS_AFTER);
         }
-        self.tell(frame)
+        self.tell_judged(frame, RecordResults::NONE)
     }
 
     fn freshness(&self, frame: &Frame) -> Result<Freshness, End> {
@@ -43,7 +44,7 @@ impl Session {
     /// Has topics looked for after these times, until the view shows those of an answer.
     fn hold(&mut self, frame: Frame, looks_after: &'static [Duration]) -> Result<(), End> {
         let Some((wait, later)) = looks_after.split_first() else {
-            return self.tell(frame);
+            return self.tell(frame, &RecordResults::NONE);
         };
         let limit = self.setup.shared.limits.need_timeout;
         let refresh = self.setup.door.refresh.clone();
@@ -55,7 +56,7 @@ impl Session {
         self.pauses.answers = Some(Pause::until(look, move |session, ()| {
             match session.freshness(&frame)? {
                 Freshness::Topics => session.hold(frame, later),
-                _ => session.tell(frame),
+                _ => session.tell(frame, &RecordResults::NONE),
             }
         }));
         Ok(())

@@ -16,6 +16,9 @@ pub struct Limits {
     /// Large request frames that all sessions together hold, in bytes; and as much again for responses. At least
     /// `max_frame_bytes`. Those of one virtual cluster hold at most half of it, those of one principal a quarter.
     pub max_buffered_bytes: usize,
+    /// Records that policies look at, opened, in bytes of all sessions together, beside the frames that they are in. Those
+    /// of one virtual cluster hold at most half of it, those of one principal a quarter.
+    pub max_policy_bytes: usize,
     /// Requests of one session that wait for their answer. It reads no further ones then.
     pub max_in_flight: usize,
     /// Bytes that wait to be written to one side, beyond which the other side is not read.
@@ -63,6 +66,7 @@ impl Default for Limits {
             max_frame_bytes: 100 << 20,
             max_login_frame_bytes: 64 << 10,
             max_buffered_bytes: 512 << 20,
+            max_policy_bytes: 128 << 20,
             max_in_flight: 64,
             max_queued_bytes: 256 << 10,
             handshake_timeout: Duration::from_secs(10),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand;
-use klamm_raft::model::{Entry, VclusterName};
+use klamm_raft::model::{Entry, ScramHash, VclusterName};
 use klamm_raft::seats::AddressBlock;
 use tracing::{info, warn};
 
@@ -19,8 +19,9 @@ use super::stage::SessionStage;
 use super::{Session, canonical};
 use crate::auth::password::PasswordVerdict;
 use crate::auth::scram::Nonce;
-use crate::auth::{Directory, LoginRefusal, Moment, SaslRequest, Turn, UnixMillis};
+use crate::auth::{Directory, Login, LoginRefusal, Mechanism, Moment, SaslRequest, Turn, UnixMillis};
 use crate::backend::LoginAs;
+use crate::policy::AuthType;
 use crate::vcluster::api;
 use crate::vcluster::plan::{Caller, Front, SeenAs, Stay};
 use crate::wire::{RequestHeader, Segments};
@@ -182,6 +183,7 @@ impl Session {
         };
         self.caller = Some(Caller {
             place: self.setup.door.place,
+            auth: auth_type(login),
             principal,
             address,
             host: address.to_string().into(),
@@ -303,4 +305,16 @@ fn moment() -> Option<Moment> {
 pub(super) fn wall_clock() -> UnixMillis {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The way of a login, as policies call it.
+fn auth_type(login: &Login) -> AuthType {
+    match login.mechanism() {
+        Some(Mechanism::Plain) => AuthType::Plain,
+        Some(Mechanism::Scram(ScramHash::Sha256)) => AuthType::ScramSha256,
+        Some(Mechanism::Scram(ScramHash::Sha512)) => AuthType::ScramSha512,
+        Some(Mechanism::OauthBearer) => AuthType::OauthBearer,
+        None if login.is_by_certificate() => AuthType::ClientCertificate,
+        None => AuthType::Anonymous,
+    }
 }

@@ -43,9 +43,14 @@ impl Outbound {
                 .extend(frame.0.into_iter().filter(|part| !part.is_empty()));
         }
         if let Some(share) = share {
-            let end = self.written_bytes + self.queued_bytes as u64;
-            self.shares.push_back((end, share));
+            self.hold(share);
         }
+    }
+
+    /// Keeps memory until all that waits now is written.
+    pub(super) fn hold(&mut self, share: Rc<Share>) {
+        let end = self.written_bytes + self.queued_bytes as u64;
+        self.shares.push_back((end, share));
     }
 
     /// Copies runs of small parts together, so that a frame of a thousand names does not take dozens of writes. Large

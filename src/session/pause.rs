@@ -61,7 +61,7 @@ pub(super) struct Pauses {
 }
 
 impl Pauses {
-    fn of(&mut self, flow: Flow) -> &mut Option<Pause> {
+    pub(super) fn of(&mut self, flow: Flow) -> &mut Option<Pause> {
         match flow {
             Flow::Requests => &mut self.requests,
             Flow::Answers => &mut self.answers,

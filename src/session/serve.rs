@@ -15,7 +15,7 @@ use super::complaints::Complaint;
 use super::end::End;
 use super::errands;
 use super::inbound::Frame;
-use super::pause::Pause;
+use super::pause::{Flow, Pause};
 use super::pipeline::RequestHead;
 use super::stage::Handling;
 use super::upstream::Destination;
@@ -27,6 +27,7 @@ use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, ChangeResult, ChangeUnavailable, Denials, Forward, Need,
     NotConfirmed, Place, Plan,
 };
+use crate::vcluster::record_work::{RecordResults, RecordWork};
 use crate::vcluster::view::View;
 use crate::wire::{self, Segments};
 
@@ -87,6 +88,27 @@ impl Session {
 
     /// Plans a request and carries the plan out; again, once what had to be found out first is known.
     fn serve(&mut self, request: Unplanned, attempt: Attempt) -> Result<(), End> {
+        self.serve_judged(request, attempt, &RecordResults::NONE)
+    }
+
+    /// Has the records of a request judged, and plans it with what came of them.
+    fn judge_request(&mut self, work: RecordWork, request: Unplanned, attempt: Attempt) -> Result<(), End> {
+        self.judge(work, Flow::Requests, move |session, (results, memory)| {
+            session.serve_judged(request, attempt, &results)?;
+            if let Some(memory) = memory {
+                session.upstream.hold(Rc::new(memory));
+            }
+            Ok(())
+        })
+    }
+
+    /// Plans a request of whose records this is known.
+    fn serve_judged(
+        &mut self,
+        request: Unplanned,
+        attempt: Attempt,
+        results: &RecordResults,
+    ) -> Result<(), End> {
         let view = self.setup.door.view.load();
         self.check_login(&view.directory)?;
         if self.is_expired() {
@@ -97,7 +119,7 @@ impl Session {
         };
         self.setup.seat.asked(self.now);
         let Unplanned { frame, share, head } = request;
-        let planned = api::request(&view, caller, &mut self.subscriptions, frame, attempt);
+        let planned = api::request(&view, caller, &mut self.subscriptions, (frame, results), attempt);
         self.audit(&view, caller, head.api_key, &planned.denied);
         self.count(&LocalErrors::of_plan(&planned.plan, head.api()), head);
         self.carry_out(&view, planned.plan, share, head)
@@ -182,6 +204,9 @@ impl Session {
     fn find_out(&mut self, need: Need, share: Option<Rc<Share>>, head: RequestHead) -> Result<(), End> {
         let limit = self.setup.shared.limits.need_timeout;
         self.pauses.requests = Some(match need {
+            Need::Records { work, frame, attempt } => {
+                return self.judge_request(*work, Unplanned { frame, share, head }, attempt);
+            }
             Need::FreshTopics { frame } => {
                 let refresh = (self.setup.door.refresh)();
                 let request = Unplanned { frame, share, head };
@@ -266,7 +291,7 @@ impl Session {
         self.reply(answer, head);
     }
 
-    fn bad_answer(&self, view: &View, head: RequestHead, error: &BadAnswer) -> End {
+    pub(super) fn bad_answer(&self, view: &View, head: RequestHead, error: &BadAnswer) -> End {
         let api = api_label(head.api_key);
         self.setup.shared.complaints.of_upstream(
             &view.name,
@@ -276,8 +301,8 @@ impl Session {
         End::BadUpstream
     }
 
-    /// Gives the client an answer of the broker.
-    pub(super) fn tell(&mut self, frame: Frame) -> Result<(), End> {
+    /// Gives the client an answer of the broker, of whose records this is known.
+    pub(super) fn tell(&mut self, frame: Frame, results: &RecordResults) -> Result<(), End> {
         let Some(awaited) = self.pipeline.answered() else {
             return Err(End::BadUpstream);
         };
@@ -285,7 +310,7 @@ impl Session {
             return Err(End::NotLoggedIn);
         };
         let view = self.setup.door.view.load();
-        let answer = api::response(&view, caller, awaited.pending, frame.bytes)
+        let answer = api::response(&view, caller, awaited.pending, results, frame.bytes)
             .map_err(|error| self.bad_answer(&view, awaited.head, &error))?;
         if let Some(error_code) = answer.gateway_refused {
             self.setup.door.metrics.gateway_refused.inc();

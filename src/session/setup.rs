@@ -78,7 +78,11 @@ impl SessionShared {
         keys: Keys,
     ) -> Self {
         Self {
-            purses: Purses::new(limits.max_buffered_bytes, Arc::clone(&metrics)),
+            purses: Purses::new(
+                limits.max_buffered_bytes,
+                limits.max_policy_bytes,
+                Arc::clone(&metrics),
+            ),
             failed_logins: FailedLogins::new(limits.failed_login_delay),
             passwords: Arc::new(Passwords::new(Arc::clone(&metrics))),
             complaints: Arc::new(Complaints::new(&metrics.guards)),

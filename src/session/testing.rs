@@ -96,6 +96,7 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
         nodes: &BTreeMap::new(),
         topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology))]),
         signing_keys: Some(&samples::keys()),
+        policies: &Default::default(),
         revision: Revision(1),
     };
     View::compile(previous, source)

@@ -116,6 +116,11 @@ impl UpstreamSide {
         Ok(())
     }
 
+    /// Keeps memory until all requests that wait now are written.
+    pub(super) fn hold(&mut self, share: Rc<Share>) {
+        self.outbound.hold(share);
+    }
+
     fn lease(&mut self, destination: Destination) -> Result<(), End> {
         let Some(pool) = self.pools.get(&destination.cluster) else {
             return Err(unavailable(

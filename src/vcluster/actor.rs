@@ -287,6 +287,7 @@ fn source<'a>(
         nodes: &state.nodes,
         topologies,
         signing_keys: state.signing_keys.as_ref(),
+        policies: &state.policies,
         revision: state.revision,
     }
 }

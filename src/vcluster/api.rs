@@ -11,7 +11,7 @@ mod change;
 mod config_reader;
 mod config_values;
 pub(super) mod description;
-mod error_code;
+pub(super) mod error_code;
 mod expression;
 mod freshness;
 mod gate;
@@ -21,6 +21,7 @@ mod internal_topics;
 pub(super) mod items;
 mod local_errors;
 mod permit;
+pub(super) mod records;
 mod resources;
 mod tape;
 pub(super) mod topics;
@@ -85,8 +86,9 @@ pub use self::permit::{Basis, Permit, Permitted};
 pub use self::several::{Gathered, Gathering, gathered};
 use self::table::api_of;
 use self::tape::TAPE;
-use super::pending::Pending;
+use super::pending::{Pending, Then};
 use super::plan::{Attempt, Caller, CloseReason, Plan, Planned, SeenAs};
+use super::record_work::{RecordResults, RecordWork};
 use super::subscriptions::Subscriptions;
 use super::view::View;
 use crate::wire::{
@@ -101,12 +103,13 @@ pub const ANSWERED_HERE: Narrow = Narrow {
     copies: 32,
 };
 
-/// Plans a request of a logged-in client. SASL requests are the session's.
+/// Plans a request of a logged-in client: a frame, and what came of its records if they were judged. SASL requests are the
+/// session's.
 pub fn request(
     view: &View,
     caller: &Caller,
     subscriptions: &mut Subscriptions,
-    frame: Bytes,
+    (frame, results): (Bytes, &RecordResults),
     attempt: Attempt,
 ) -> Planned {
     let Ok(header) = RequestHeader::parse(&frame) else {
@@ -134,6 +137,7 @@ pub fn request(
         header,
         frame: &frame,
         attempt,
+        results,
     };
     match view.foreign() {
         [] => plan(view, question, Aim::ALONE, subscriptions),
@@ -149,6 +153,7 @@ struct Question<'a> {
     header: RequestHeader,
     frame: &'a Bytes,
     attempt: Attempt,
+    results: &'a RecordResults,
 }
 
 /// Plans a request to the physical cluster of `view`.
@@ -159,6 +164,7 @@ fn plan(view: &View, question: Question<'_>, aim: Aim, subscriptions: &mut Subsc
         header,
         frame,
         attempt,
+        results,
     } = question;
     let Some(request) = api.request() else {
         return Plan::Close(CloseReason::UnsupportedApi).into();
@@ -181,6 +187,7 @@ fn plan(view: &View, question: Question<'_>, aim: Aim, subscriptions: &mut Subsc
             attempt,
             aim,
             subscriptions: &mut *subscriptions,
+            results,
         };
         let plan = (request.plan)(&mut ask);
         let gate = ask.gate;
@@ -189,6 +196,7 @@ fn plan(view: &View, question: Question<'_>, aim: Aim, subscriptions: &mut Subsc
             Err(Stop::Malformed) => gate.planned(Plan::Close(CloseReason::BadRequest)),
             Err(Stop::TopicsNotKnown) => Ask::need_fresh_topics(frame.clone()).into(),
             Err(Stop::Uncompiled(text)) => Ask::need_pattern(text, frame.clone(), attempt).into(),
+            Err(Stop::Unjudged(work)) => Ask::need_records(work, frame.clone(), attempt).into(),
             Err(Stop::Unconfirmed) => Ask::need_confirmation(frame.clone()).into(),
             Err(Stop::Unpermitted) => gate.planned(Plan::Close(CloseReason::Unpermitted)),
         })
@@ -213,8 +221,37 @@ pub struct Answered {
     pub errors: LocalErrors,
 }
 
+/// The records of a broker's answer that must be judged before it is told; none when there are none.
+pub fn unjudged(
+    view: &View,
+    caller: &Caller,
+    pending: &Pending,
+    results: &RecordResults,
+    frame: &Bytes,
+) -> Result<Option<RecordWork>, BadAnswer> {
+    if view.policies.is_none() {
+        return Ok(None);
+    }
+    let (Then::Fetched(_, _, facts), Some(forwarded)) = (&pending.then, pending.api.forwarded()) else {
+        return Ok(None);
+    };
+    let view = part_of(view, pending);
+    TAPE.with_borrow_mut(|tape| {
+        let key = (pending.api.key, pending.version);
+        let message = walk_response(key, frame, forwarded.response.detail, tape)?;
+        let back = Back::new(view, caller, pending, results);
+        Ok(records::unjudged(&back, message, frame, facts.as_deref()))
+    })
+}
+
 /// Turns a broker's answer into the client's.
-pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) -> Result<Answered, BadAnswer> {
+pub fn response(
+    view: &View,
+    caller: &Caller,
+    pending: Pending,
+    results: &RecordResults,
+    frame: Bytes,
+) -> Result<Answered, BadAnswer> {
     let Some(forwarded) = pending.api.forwarded() else {
         return Err(BadAnswer::OtherApi);
     };
@@ -226,7 +263,7 @@ pub fn response(view: &View, caller: &Caller, pending: Pending, frame: Bytes) ->
         let key = (pending.api.key, pending.version);
         let message = walk_response(key, &frame, forwarded.response.detail, tape)?;
         let mut edits = Edits::new();
-        let mut back = Back::new(view, caller, &pending);
+        let mut back = Back::new(view, caller, &pending, results);
         (forwarded.response.convert)(&mut back, message, &mut edits)?;
         edits.remove_unknown(message);
         let gateway_refused = match caller.seen_as {

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use super::api::description::{Ahead, Api, ConnectionUse};
 use super::api::items::Refusals;
+use super::api::records::FetchFacts;
 use super::api::topics::Shape;
 use super::pattern::Pattern;
+use super::record_work::RefusedRecords;
 use super::rename::Names;
-use crate::wire::{Segments, Tail};
+use crate::wire::{Node, Segments, Tail};
 
 /// A forwarded request, as its response must be treated.
 #[derive(Debug)]
@@ -27,6 +29,11 @@ impl Pending {
     /// what a client measures (KIP-714).
     pub fn binds_connection(&self) -> bool {
         self.api.connection() == ConnectionUse::Bound
+    }
+
+    /// Whether the answer may hold records that policies look at.
+    pub fn may_hold_records(&self) -> bool {
+        matches!(self.then, Then::Fetched(..))
     }
 
     /// Whether the answer may tell of topics that the view does not show yet, and then waits for them.
@@ -48,6 +55,10 @@ pub(super) enum Then {
     Nothing,
     /// Topics that were not sent are added in this shape.
     Topics(&'static Shape, Vec<RefusedTopic>),
+    /// Topics that were not sent are added, and batches that policies refused.
+    Produced(Vec<RefusedTopic>, Vec<RefusedBatch>),
+    /// Topics that were not sent are added in this shape, and records are judged by policies.
+    Fetched(&'static Shape, Vec<RefusedTopic>, Option<Box<FetchFacts>>),
     Metadata(MetadataThen),
     Cluster(Asked),
     /// Keys that were not sent are added (FindCoordinator from version 4).
@@ -94,11 +105,29 @@ pub(super) struct RefusedTopic {
     pub(super) invalid: BTreeSet<i32>,
 }
 
+/// A batch of a Produce request that is not sent on, because of its records.
+#[derive(Debug)]
+pub(super) struct RefusedBatch {
+    pub(super) topic: TopicKey,
+    pub(super) partition: i32,
+    pub(super) why: RefusedRecords,
+}
+
 /// How a client named a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum TopicKey {
     Name(String),
     Id([u8; 16]),
+}
+
+impl TopicKey {
+    /// The key of a topic of a request.
+    pub(super) fn of(topic: Node<'_>) -> Option<Self> {
+        match topic.topic_name() {
+            Some(name) => Some(Self::Name(name.to_owned())),
+            None => Some(Self::Id(topic.topic_id()?)),
+        }
+    }
 }
 
 /// The change of a Metadata answer.

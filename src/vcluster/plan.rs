@@ -12,14 +12,17 @@ use klamm_raft::model::{ClusterId, ListenerName, Operation, Protocol, ResourceTy
 use klamm_raft::outcome::Outcome;
 
 use crate::authz::{DenyRule, Principal, Resource};
+use crate::policy::AuthType;
 use crate::vcluster::api::{Gathering, Permitted};
 use crate::vcluster::pending::{Pending, PendingChange};
+use crate::vcluster::record_work::RecordWork;
 use crate::wire::Segments;
 
 /// Who sends a request.
 #[derive(Debug, Clone)]
 pub struct Caller {
     pub principal: Principal,
+    pub auth: AuthType,
     /// The client's address; IPv4-mapped IPv6 is already IPv4.
     pub address: IpAddr,
     /// The client's address in the text form that ACL hosts are compared with.
@@ -176,6 +179,12 @@ pub enum Need {
     /// plan the same frame again with the same attempt.
     Pattern {
         text: String,
+        frame: Bytes,
+        attempt: Attempt,
+    },
+    /// Have the records judged, and plan the same frame again with the same attempt and what came of them.
+    Records {
+        work: Box<RecordWork>,
         frame: Bytes,
         attempt: Attempt,
     },

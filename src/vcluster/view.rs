@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
-    AclBinding, ClusterId, Limits, Neighbours, NodeId, NodeRecord, Revision, Shared, SigningKeys,
-    VclusterKind, VclusterName, VclusterState,
+    AclBinding, ClusterId, Limits, Neighbours, NodeId, NodeRecord, Policy, PolicyId, PolicyName, Revision,
+    Shared, SigningKeys, VclusterKind, VclusterName, VclusterState,
 };
 
 use super::api::table::Apis;
@@ -20,6 +20,7 @@ use super::rename::{Alias, Names, Scope, Sources};
 use crate::auth::Directory;
 use crate::authz::{AclIndex, IfNoAcl, Principal};
 use crate::backend::topology::{Features, Topologies};
+use crate::policy::Policies;
 
 /// A virtual cluster's current view, shared by its sessions. A session loads it for each request and each answer.
 pub type SharedView = Arc<ArcSwap<View>>;
@@ -41,6 +42,17 @@ pub struct View {
     pub apis: Arc<Apis>,
     pub features: Arc<Features>,
     pub directory: Arc<Directory>,
+    /// The compiled policies; none where nothing is done with records on their way.
+    pub policies: Option<Arc<Policies>>,
+    /// Those that they are compiled from.
+    pub stored_policies: StoredPolicies,
+}
+
+/// The policies that concern a virtual cluster, as stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPolicies {
+    everywhere: Shared<BTreeMap<PolicyName, Policy>>,
+    own: Shared<BTreeMap<PolicyId, Policy>>,
 }
 
 /// The part that a view shows of its virtual cluster.
@@ -81,6 +93,8 @@ pub struct Source<'a> {
     /// Of the physical clusters that it reaches, as far as they are known.
     pub topologies: &'a Topologies,
     pub signing_keys: Option<&'a SigningKeys>,
+    /// The policies of all virtual clusters.
+    pub policies: &'a Shared<BTreeMap<PolicyName, Policy>>,
     pub revision: Revision,
 }
 
@@ -108,6 +122,10 @@ impl View {
         let features = features
             .map(|topology| topology.features.clone())
             .unwrap_or_default();
+        let stored_policies = StoredPolicies {
+            everywhere: source.policies.clone(),
+            own: state.policies.clone(),
+        };
         let view = Self {
             name: name.clone(),
             revision: source.revision,
@@ -121,6 +139,8 @@ impl View {
             apis: reuse(previous.map(|view| &view.apis), apis),
             features: reuse(previous.map(|view| &view.features), features),
             directory: Directory::compile(previous.map(|view| &view.directory), name, state, signing_keys),
+            policies: policies(previous, &stored_policies),
+            stored_policies,
         };
         if foreign.is_empty() {
             view
@@ -196,6 +216,18 @@ impl View {
         let others = all.iter().map(Arc::as_ref).chain(of_foreign);
         others.filter(|names| names.cluster() != self.cluster.as_ref())
     }
+}
+
+/// The compiled policies, if there are any: those of `previous` where nothing changed. Sessions know by the pointer whether
+/// records were judged by what holds now.
+fn policies(previous: Option<&View>, stored: &StoredPolicies) -> Option<Arc<Policies>> {
+    if let Some(previous) = previous
+        && previous.stored_policies == *stored
+    {
+        return previous.policies.clone();
+    }
+    let policies = Policies::compile(&stored.everywhere, &stored.own);
+    (!policies.is_empty()).then(|| Arc::new(policies))
 }
 
 fn producers(state: &VclusterState) -> ProducerIds {
@@ -288,6 +320,7 @@ mod tests {
             nodes: &BTreeMap::new(),
             topologies,
             signing_keys: None,
+            policies: &Shared::default(),
             revision: Revision(1),
         };
         View::compile(previous, source)

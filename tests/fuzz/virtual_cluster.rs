@@ -1,8 +1,10 @@
 //! A virtual cluster takes any request, and any answer to what it sent on.
 
 use bytes::Bytes;
+use klamm::records::{BatchBounds, Workspace};
 use klamm::vcluster::api;
 use klamm::vcluster::plan::{Answer, Attempt, Caller, ChangeUnavailable, Forward, Need, Plan};
+use klamm::vcluster::record_work::{RecordResults, RecordWork};
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::wire::{Class, Detail, RequestHeader, Segments, Tape, api_versions, walk_request, walk_response};
 
@@ -46,15 +48,24 @@ fn play(world: &World, caller: &Caller, frame: &Bytes, chance: &mut Chance) {
         Attempt::Confirmed,
         Attempt::Unconfirmed,
     ]);
-    match api::request(
-        &world.view,
-        caller,
-        &mut Subscriptions::default(),
-        frame.clone(),
-        attempt,
-    )
-    .plan
+    let plan = |results: &RecordResults| {
+        let mut subscriptions = Subscriptions::default();
+        let judged = (frame.clone(), results);
+        api::request(&world.view, caller, &mut subscriptions, judged, attempt).plan
+    };
+    let mut planned = plan(&RecordResults::NONE);
+    if let Plan::Need(Need::Records {
+        work,
+        frame: same,
+        attempt: again,
+    }) = planned
     {
+        assert_eq!(attempt, again, "asks the same");
+        assert!(frame.starts_with(&same), "asks the same");
+        planned = plan(&judge(*work));
+    }
+    match planned {
+        Plan::Need(Need::Records { .. }) => panic!("asks once"),
         Plan::Reply(answer) => answered(frame, &answer),
         Plan::Forward(forward) => forwarded(world, caller, frame, forward, chance),
         Plan::Need(Need::FreshTopics { frame: same }) => {
@@ -83,6 +94,10 @@ fn play(world: &World, caller: &Caller, frame: &Bytes, chance: &mut Chance) {
         Plan::Need(Need::Answers { .. }) => panic!("there is one physical cluster"),
         Plan::Drop | Plan::Close(_) => {}
     }
+}
+
+fn judge(work: RecordWork) -> RecordResults {
+    work.run(&mut Workspace::new(BatchBounds::default()))
 }
 
 /// An answer is a frame of the API, for the client's request, and not much longer than that was.
@@ -141,7 +156,11 @@ fn forwarded(world: &World, caller: &Caller, frame: &Bytes, forward: Forward, ch
     if chance.one_in(2) {
         spoil(&mut answer, chance);
     }
-    if let Ok(told) = api::response(&world.view, caller, pending, Bytes::from(answer)) {
+    let answer = Bytes::from(answer);
+    let none = RecordResults::NONE;
+    let work = api::unjudged(&world.view, caller, &pending, &none, &answer);
+    let results = work.ok().flatten().map_or(none, judge);
+    if let Ok(told) = api::response(&world.view, caller, pending, &results, answer) {
         let told = body(&told.frame);
         assert_eq!(told[..4], header.correlation_id.to_be_bytes());
         // What nobody looks at is passed on as it came, even if it is no text.

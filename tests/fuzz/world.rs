@@ -7,14 +7,15 @@ use std::sync::Arc;
 use klamm::auth::{Directory, UnixMillis, token};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
+use klamm::policy::AuthType;
 use klamm::vcluster::plan::{Caller, Front, Place, SeenAs, Stay};
 use klamm::vcluster::view::{Source, View};
 use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
     AccountName, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot,
-    ListenerName, NodeId, NodeRecord, Operation, PatternType, Permission, PortSlot, ProducerMark, Protocol,
-    ResourcePattern, ResourceType, Revision, ServiceAccount, SigningKey, SigningKeys, TokenId, TokenRecord,
-    VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    ListenerName, NodeId, NodeRecord, Operation, PatternType, Permission, Policy, PolicyAction, PolicyId,
+    PolicyPhase, PortSlot, ProducerMark, Protocol, ResourcePattern, ResourceType, Revision, ServiceAccount,
+    SigningKey, SigningKeys, TokenId, TokenRecord, VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
 use super::grow::Words;
@@ -64,6 +65,7 @@ impl World {
                 nodes: &BTreeMap::from([(NodeId(1), node)]),
                 topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
                 signing_keys: Some(&keys),
+                policies: &Default::default(),
                 revision: Revision(1),
             },
         );
@@ -111,6 +113,7 @@ fn caller(name: &str) -> Caller {
     let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
     Caller {
         place: Place::Bootstrap,
+        auth: AuthType::Plain,
         principal: Principal::user(name),
         address,
         host: host_text(address).into(),
@@ -136,6 +139,26 @@ fn token_record() -> (TokenId, TokenRecord) {
         key: signing_key().id(),
     };
     (TokenId([9; 16]), record)
+}
+
+/// A policy on the records of all topics.
+fn policy(name: &str, phase: PolicyPhase, action: PolicyAction) -> (PolicyId, Policy) {
+    let id = PolicyId {
+        name: name.parse().unwrap(),
+        account: None,
+    };
+    let policy = Policy {
+        phase,
+        priority: 100,
+        enabled: true,
+        description: String::new(),
+        labels: BTreeMap::new(),
+        topics: BTreeSet::new(),
+        condition: Some("record.key.startsWith('a') || record.headers['n'] == 'x'".to_owned()),
+        action,
+        failure_mode: None,
+    };
+    (id, policy)
 }
 
 fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
@@ -168,6 +191,17 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
         tokens: BTreeMap::from([(id, record.clone())]).into(),
         acls: acls().into(),
         home: Some("main".parse().unwrap()),
+        policies: BTreeMap::from([
+            policy(
+                "demand",
+                PolicyPhase::Produce,
+                PolicyAction::Require {
+                    description: "x".into(),
+                },
+            ),
+            policy("filter", PolicyPhase::Consume, PolicyAction::SkipRecord),
+        ])
+        .into(),
         mark: Some(ProducerMark {
             number: 1,
             of: "main".parse().unwrap(),

@@ -15,10 +15,12 @@ use kafka_protocol::messages::{
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes, VersionRange};
 use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
+use klamm::policy::AuthType;
 use klamm::quickstart::ports::PortBlock;
 use klamm::vcluster::api::{self, Api};
 use klamm::vcluster::pattern::{NoPattern, Pattern};
 use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Need, Place, Plan, SeenAs, Stay};
+use klamm::vcluster::record_work::RecordResults;
 use klamm::vcluster::subscriptions::Subscriptions;
 use klamm::vcluster::view::{Source, View};
 use klamm_raft::model::{
@@ -125,6 +127,7 @@ impl World {
             view: view(&topology),
             caller: Caller {
                 place: Place::Bootstrap,
+                auth: AuthType::Plain,
                 principal: Principal::user("admin"),
                 address: client,
                 host: host_text(client).into(),
@@ -150,7 +153,7 @@ impl World {
                 &self.view,
                 &self.caller,
                 subscriptions,
-                frame,
+                (frame, &RecordResults::NONE),
                 Attempt::AfterRefresh,
             )
         };
@@ -176,7 +179,7 @@ impl World {
             .flat_map(|segment| segment.to_vec())
             .collect();
         let answer = exchange(&mut self.connection.lock().unwrap(), &sent);
-        let told = api::response(&self.view, &self.caller, pending, answer).unwrap();
+        let told = api::response(&self.view, &self.caller, pending, &RecordResults::NONE, answer).unwrap();
         assert_eq!(told.gateway_refused, None, "{place}");
         let mut all = self.tried.lock().unwrap();
         let tried = all.entry(Q::KEY).or_default();
@@ -350,6 +353,7 @@ pub(crate) fn view(topology: &Topology) -> View {
             nodes: &BTreeMap::from([(NodeId(1), node)]),
             topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
             signing_keys: None,
+            policies: &Default::default(),
             revision: Revision(1),
         },
     )

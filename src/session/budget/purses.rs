@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use klamm_raft::model::VclusterName;
+use prometheus::IntCounter;
 
 use super::Budget;
 use crate::authz::Principal;
-use crate::metrics::{BufferShare, NodeMetrics};
+use crate::metrics::{BufferShare, NodeMetrics, PolicyShare};
 
 /// One virtual cluster takes at most one part in so many of the node's budget.
 const VCLUSTER_PARTS: usize = 2;
@@ -26,6 +27,11 @@ pub(in crate::session) struct Purse {
     pub(in crate::session) requests: Budget,
     /// Large frames on their way to clients. A budget of its own: a request may wait for an answer to be read.
     pub(in crate::session) responses: Budget,
+    /// Records that are opened for policies, beside the frames that they are in. What holds a part of it waits for nothing
+    /// but a turn.
+    pub(in crate::session) policies: Budget,
+    /// Turns at judging records, on threads of their own.
+    pub(in crate::session) turns: Budget,
 }
 
 /// All purses of a node.
@@ -51,13 +57,25 @@ impl Purse {
         Self {
             requests: self.requests.narrowed(parts, waits.clone()),
             responses: self.responses.narrowed(parts, waits),
+            policies: self.policies.narrowed(parts, policy_waits(share, metrics)),
+            turns: self.turns.narrowed(parts, policy_waits(share, metrics)),
         }
     }
 }
 
+/// Counts those who wait for a part of what policies may take.
+fn policy_waits(share: BufferShare, metrics: &NodeMetrics) -> IntCounter {
+    metrics.policies.waits(match share {
+        BufferShare::Principal => PolicyShare::Principal,
+        BufferShare::Vcluster => PolicyShare::Vcluster,
+        BufferShare::Node => PolicyShare::Node,
+    })
+}
+
 impl Purses {
-    /// Of a node that may hold that many bytes of requests, and as many of answers.
-    pub(in crate::session) fn new(bytes: usize, metrics: Arc<NodeMetrics>) -> Self {
+    /// Of a node that may hold `bytes` of requests, and as many of answers; and beside them `policy_bytes` of records that
+    /// policies look at.
+    pub(in crate::session) fn new(bytes: usize, policy_bytes: usize, metrics: Arc<NodeMetrics>) -> Self {
         let budget = || {
             Budget::new(
                 bytes,
@@ -69,6 +87,15 @@ impl Purses {
             node: Arc::new(Purse {
                 requests: budget(),
                 responses: budget(),
+                policies: Budget::new(
+                    policy_bytes,
+                    metrics.policies.memory.clone(),
+                    policy_waits(BufferShare::Node, &metrics),
+                ),
+                turns: Budget::turns(
+                    metrics.policies.turns.clone(),
+                    policy_waits(BufferShare::Node, &metrics),
+                ),
             }),
             metrics,
             tenants: Mutex::default(),

@@ -52,7 +52,7 @@ fn what_is_over_the_budget_waits_for_what_is_given_back() {
 #[test]
 fn nobody_takes_more_than_his_part() {
     let metrics = Metrics::new().unwrap();
-    let purses = Purses::new(40 * KIB, Arc::clone(&metrics.node));
+    let purses = Purses::new(40 * KIB, 40 * KIB, Arc::clone(&metrics.node));
     let (one, other) = (vcluster("one"), vcluster("other"));
     let purse = |vcluster, name| purses.of(vcluster, &Principal::user(name));
     let (greedy, modest, third) = (purse(&one, "greedy"), purse(&one, "modest"), purse(&one, "third"));
@@ -81,7 +81,7 @@ fn nobody_takes_more_than_his_part() {
 #[test]
 fn waiting_holds_up_nobody_else() {
     let metrics = Metrics::new().unwrap();
-    let purses = Purses::new(40 * KIB, Arc::clone(&metrics.node));
+    let purses = Purses::new(40 * KIB, 40 * KIB, Arc::clone(&metrics.node));
     let purse = |name| purses.of(&vcluster("one"), &Principal::user(name));
     let (a, b, c) = (purse("a"), purse("b"), purse("c"));
     let held = (
@@ -101,7 +101,7 @@ fn waiting_holds_up_nobody_else() {
 #[test]
 fn a_frame_larger_than_every_part_is_served_alone() {
     let metrics = Metrics::new().unwrap();
-    let purses = Purses::new(40 * KIB, Arc::clone(&metrics.node));
+    let purses = Purses::new(40 * KIB, 40 * KIB, Arc::clone(&metrics.node));
     let purse = purses.of(&vcluster("one"), &Principal::user("a"));
     let whole = purse.requests.take(100 * KIB).unwrap();
     assert!(purse.requests.try_take(1).is_none());
@@ -112,7 +112,7 @@ fn a_frame_larger_than_every_part_is_served_alone() {
 #[test]
 fn sessions_of_one_principal_share_and_those_that_left_are_forgotten() {
     let metrics = Metrics::new().unwrap();
-    let purses = Purses::new(40 * KIB, Arc::clone(&metrics.node));
+    let purses = Purses::new(40 * KIB, 40 * KIB, Arc::clone(&metrics.node));
     let (one, alice) = (vcluster("one"), Principal::user("alice"));
     let (first, second) = (purses.of(&one, &alice), purses.of(&one, &alice));
     assert!(Arc::ptr_eq(&first, &second));

@@ -14,6 +14,7 @@ use crate::vcluster::brokers::BOOTSTRAP_BROKER;
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Pending, Then};
 use crate::vcluster::plan::{Answer, Attempt, Caller, Forward, Need, Plan};
+use crate::vcluster::record_work::{RecordResults, RecordWork};
 use crate::vcluster::rename::Alias;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
@@ -32,6 +33,8 @@ pub(super) struct Ask<'a> {
     pub(super) attempt: Attempt,
     pub(super) aim: Aim,
     pub(super) subscriptions: &'a mut Subscriptions,
+    /// The results of judging its records.
+    pub(super) results: &'a RecordResults,
 }
 
 /// The aim of a plan: which physical cluster it is for, where the virtual cluster reaches several.
@@ -70,6 +73,8 @@ pub(super) enum Stop {
     TopicsNotKnown,
     /// It depends on an expression that is not compiled yet.
     Uncompiled(String),
+    /// Its records are not judged yet.
+    Unjudged(RecordWork),
     /// Nobody has confirmed yet that the view shows the newest state.
     Unconfirmed,
     /// It was to be sent on without anything that permits it: a fault of its handler.
@@ -328,6 +333,12 @@ impl<'a> Ask<'a> {
     /// The plan of a request that must wait until an expression is compiled.
     pub(super) fn need_pattern(text: String, frame: Bytes, attempt: Attempt) -> Plan {
         Plan::Need(Need::Pattern { text, frame, attempt })
+    }
+
+    /// The plan of a request that must wait until its records are judged.
+    pub(super) fn need_records(work: RecordWork, frame: Bytes, attempt: Attempt) -> Plan {
+        let work = Box::new(work);
+        Plan::Need(Need::Records { work, frame, attempt })
     }
 
     /// The plan of a request that must wait for a fresh topology.

@@ -13,6 +13,7 @@ use crate::vcluster::embedded::{self, RenameDirection};
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::{Asked, Company, MemberProtocol, Members, Pending, Then};
 use crate::vcluster::plan::{Caller, SeenAs};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::rename::{Alias, Names};
 use crate::vcluster::view::View;
 use crate::wire::{Class, Edits, Embedded, Form, Item, Message, Node, WireError, field};
@@ -43,6 +44,8 @@ pub(super) struct Back<'a> {
     pub(super) names: &'a Names,
     pub(super) pending: &'a Pending,
     caller: &'a Caller,
+    /// The results of judging the records of the answer.
+    pub(super) results: &'a RecordResults,
     pub(super) asker: Asker<'a>,
     /// Whether topics are wanted at all.
     pub(super) topics: Asked,
@@ -59,7 +62,12 @@ pub(super) struct Back<'a> {
 }
 
 impl<'a> Back<'a> {
-    pub(super) fn new(view: &'a View, caller: &'a Caller, pending: &'a Pending) -> Self {
+    pub(super) fn new(
+        view: &'a View,
+        caller: &'a Caller,
+        pending: &'a Pending,
+        results: &'a RecordResults,
+    ) -> Self {
         let names = match pending.api.ahead() {
             Ahead::Assigns => &view.names,
             Ahead::Never | Ahead::Creates(_) | Ahead::Deletes(_) | Ahead::Grows => &pending.names,
@@ -69,6 +77,7 @@ impl<'a> Back<'a> {
             names,
             pending,
             caller,
+            results,
             asker: view.acls.index.asker(&caller.principal, &caller.host),
             topics: Asked::Yes,
             filter: Asked::No,
@@ -77,6 +86,11 @@ impl<'a> Back<'a> {
             members: Members::OTHER,
             errors: LocalErrors::default(),
         }
+    }
+
+    /// Who asked.
+    pub(super) fn caller(&self) -> &'a Caller {
+        self.caller
     }
 
     /// The answer with all defaults.
@@ -303,7 +317,7 @@ impl<'a> Back<'a> {
     }
 
     /// The topic of the virtual cluster that an answer gives by name or by id.
-    fn alias_of(&self, topic: Node<'_>) -> Option<Cow<'a, Alias>> {
+    pub(super) fn alias_of(&self, topic: Node<'_>) -> Option<Cow<'a, Alias>> {
         match (topic.topic_name(), topic.topic_id()) {
             (Some(name), _) => self.names.by_physical_name(name),
             (None, Some(id)) => self.names.by_physical_id(TopicId::new(id)).map(Cow::Borrowed),

@@ -64,6 +64,8 @@ enum Reads {
     Everything,
     /// Everything where the request is for another cluster than the home, since members of groups are left out there.
     EverythingAbroad,
+    /// Everything where the virtual cluster has policies.
+    EverythingForPolicies,
 }
 
 impl Request {
@@ -85,13 +87,20 @@ impl Request {
         Self { plan, reads }
     }
 
+    /// A handler that reads classified fields only, and any field where the virtual cluster has policies.
+    pub(super) const fn everything_for_policies(plan: Plans) -> Self {
+        let reads = Reads::EverythingForPolicies;
+        Self { plan, reads }
+    }
+
     /// The detail with which a request to the cluster of `view` is walked.
     pub(super) fn detail(&self, view: &View) -> Detail {
         match self.reads {
             Reads::Classified => Detail::Classified,
             Reads::Everything => Detail::Everything,
             Reads::EverythingAbroad if view.is_foreign() => Detail::Everything,
-            Reads::EverythingAbroad => Detail::Classified,
+            Reads::EverythingForPolicies if view.policies.is_some() => Detail::Everything,
+            Reads::EverythingAbroad | Reads::EverythingForPolicies => Detail::Classified,
         }
     }
 }

@@ -4,13 +4,16 @@
 use bytes::Bytes;
 
 use super::ask::{Ask, Stop};
+use super::back::{Back, BadAnswer};
 use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
+use super::records::{self, FetchFacts, KeptTopics};
 use super::topics::{self, Repeated, Shape};
+use crate::vcluster::pending::Then;
 use crate::vcluster::plan::{Plan, Stay};
-use crate::wire::{Class, Edits, Item, field};
+use crate::wire::{Class, Edits, Item, Message, field};
 use klamm_raft::model::Operation;
 
 pub(super) const FETCH: Api = Api {
@@ -19,8 +22,8 @@ pub(super) const FETCH: Api = Api {
     rights: "READ on the topic",
     on_the_way: "Names or ids; leaders, preferred replicas and endpoints. Without fetch sessions ([decision](decisions/0002-fetch-without-sessions.md)).",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(request),
-        response: Response::classified(topics::with_refusals),
+        request: Request::everything_for_policies(request),
+        response: Response::classified(answered),
         way: Way::Leader,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
@@ -76,7 +79,25 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if let Some(cluster) = root.child(field::CLUSTER_ID).filter(|id| !id.is_null()) {
         edits.set_text(cluster, None);
     }
-    topics::request(ask, &SHAPE, edits)
+    let mut kept = KeptTopics::default();
+    let split = topics::split_noting(ask, &SHAPE, root, &mut edits, |view, topic, alias| {
+        kept.add(view, topic, alias);
+    })?;
+    if split.kept == 0 {
+        return topics::reply(ask, &SHAPE, &split.refused);
+    }
+    let facts = FetchFacts::of(ask, &kept);
+    ask.forward(edits, Then::Fetched(&SHAPE, split.refused, facts))
+}
+
+/// Adds what was refused to the answer, and has in it what policies let through.
+fn answered(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::Fetched(shape, refused, facts) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
+    topics::convert_and_add(back, (shape, refused), message, edits)?;
+    records::apply_to_answer(back, message, facts.as_deref(), edits);
+    Ok(())
 }
 
 /// Whether a broker's replica fetches, or somebody who says so: a plain field up to version 14, a tagged one later.

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::error_code::ErrorCode;
 use super::tape::TAPE;
-use crate::vcluster::pending::{FetchedTopics, Then};
+use crate::vcluster::pending::{FetchedTopics, RefusedTopic, Then};
 use crate::vcluster::plan::{Answer, Plan};
 use crate::wire::{Class, Detail, Node, Segments, walk_response};
 
@@ -75,15 +75,11 @@ impl LocalErrors {
     pub(super) fn add_all_of_pending(&mut self, then: &Then) {
         let mut add = |code| self.add(code);
         match then {
-            Then::Topics(_, refused) => refused.iter().for_each(|topic| {
-                let mut partitions = topic.partitions.iter();
-                if partitions.any(|index| !topic.invalid.contains(index)) {
-                    add(topic.error);
-                }
-                if !topic.invalid.is_empty() {
-                    add(ErrorCode::InvalidRequest.code());
-                }
-            }),
+            Then::Topics(_, refused) | Then::Fetched(_, refused, _) => add_topics(refused, &mut add),
+            Then::Produced(refused, batches) => {
+                add_topics(refused, &mut add);
+                batches.iter().for_each(|batch| add(batch.why.error.code()));
+            }
             Then::Metadata(then) => then.refused.iter().for_each(|topic| add(topic.error)),
             Then::Coordinators(_, refused) => refused.iter().for_each(|key| add(key.error)),
             Then::OffsetFetch(groups) => groups.iter().for_each(|group| match &group.topics {
@@ -100,6 +96,19 @@ impl LocalErrors {
             | Then::Members(_)
             | Then::ListedTransactions(_)
             | Then::Filtered => {}
+        }
+    }
+}
+
+/// Adds the errors of topics that were not sent on.
+fn add_topics(refused: &[RefusedTopic], add: &mut impl FnMut(i16)) {
+    for topic in refused {
+        let mut partitions = topic.partitions.iter();
+        if partitions.any(|index| !topic.invalid.contains(index)) {
+            add(topic.error);
+        }
+        if !topic.invalid.is_empty() {
+            add(ErrorCode::InvalidRequest.code());
         }
     }
 }

@@ -1,15 +1,18 @@
-//! Produce: records are neither copied nor read, but for the headers of their batches.
+//! Produce: records are neither copied nor read, but for the headers of their batches, where no policy asks for it.
 
 use super::ask::{Ask, Stop};
+use super::back::{Back, BadAnswer};
 use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
+use super::records::{self, KeptTopics};
 use super::topics::{self, Repeated, Shape};
 use super::transactional_id;
+use crate::vcluster::pending::Then;
 use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
 use crate::vcluster::producer::{ProducerIds, is_plain};
-use crate::wire::{Class, Edits, Item, Node, batch_headers, field};
+use crate::wire::{Class, Edits, Item, Message, Node, batch_headers, field};
 use klamm_raft::model::Operation;
 
 // Announced from 0, as by brokers: older librdkafka takes a higher minimum for a sign that it must not compress
@@ -21,7 +24,7 @@ pub(super) const PRODUCE: Api = Api {
     on_the_way: "Names or ids of topics. Announced from 0, as brokers do for old librdkafka. Records are not read, but for the headers of batches, in which [producer ids are marked](VIRTUAL-CLUSTERS.md#producer-ids).",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
-        response: Response::classified(topics::with_refusals),
+        response: Response::classified(answered),
         way: Way::Leader,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
@@ -62,21 +65,46 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             Ok(Plan::Close(CloseReason::UnansweredRefusal))
         };
     }
-    if wants_answer {
-        return topics::request(ask, &SHAPE, edits);
+    let mut kept = KeptTopics::default();
+    let split = topics::split_noting(ask, &SHAPE, root, &mut edits, |view, topic, alias| {
+        kept.add(view, topic, alias);
+    })?;
+    let (batches, emptied) = records::judge_produced(ask, &SHAPE, &kept, &mut edits)?;
+    let left = split.kept - emptied;
+    if wants_answer && left == 0 {
+        let mut response = ask.response()?;
+        topics::add_refused(&mut response, &SHAPE, &split.refused);
+        records::answer_refused(&mut response, &SHAPE, &batches);
+        return ask.reply(&response);
     }
-    let split = topics::split(ask, &SHAPE, root, &mut edits)?;
+    if wants_answer {
+        return ask.forward(edits, Then::Produced(split.refused, batches));
+    }
     // The broker closes its connection when a topic is not there: that must become the client's end too.
-    let is_absent = split.kept > 0 && names_absent_topic(ask);
+    let is_absent = left > 0 && names_absent_topic(ask);
     if is_absent && ask.attempt == Attempt::First {
         return Err(Stop::TopicsNotKnown);
     }
-    match (split.kept, split.refused.is_empty() && !is_absent) {
+    let is_whole = split.refused.is_empty() && batches.is_empty() && !is_absent;
+    match (left, is_whole) {
         (0, true) => Ok(Plan::Drop),
         (0, false) => Ok(Plan::Close(CloseReason::UnansweredRefusal)),
         (_, true) => ask.forward_answered_by(edits, Answer::None),
         (_, false) => ask.forward_answered_by(edits, Answer::NoneThenClose),
     }
+}
+
+/// Adds what was refused to the answer.
+fn answered(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::Produced(refused, batches) = &back.pending.then else {
+        return Err(BadAnswer::OtherApi);
+    };
+    topics::convert_and_add(back, (&SHAPE, refused), message, edits)?;
+    if !batches.is_empty() {
+        let (root, empty) = (message.root(), back.empty()?);
+        records::add_refused(back, (&SHAPE, batches), (root, &empty), edits);
+    }
+    Ok(())
 }
 
 /// Whether the request names a topic that is not known to exist.
@@ -123,18 +151,18 @@ fn judge_batches(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> 
     Ok(())
 }
 
-/// Marks producer ids, so that a broker takes nobody's batches for those of another virtual cluster. In a transaction ids
-/// stay as they are: its end is written with the coordinator's.
+/// Marks producer ids, so that a broker takes nobody's batches for those of another virtual cluster. Those of records that
+/// take the place of others are marked there.
 fn mark_producers(ask: &Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
     let producers = ask.view.producers;
     if producers == ProducerIds::Plain {
         return Ok(());
     }
     for records in ask.message.all(Class::Records) {
-        let marked = edits.set_producer_ids(records, |batch| match batch.is_transactional() {
-            true => Some(batch.producer_id),
-            false => producers.to_physical(batch.producer_id),
-        });
+        if records::are_rewritten(ask, records) {
+            continue;
+        }
+        let marked = edits.set_producer_ids(records, |batch| producers.physical_of(batch));
         marked.map_err(|_| ErrorCode::UnknownProducerId)?;
     }
     Ok(())

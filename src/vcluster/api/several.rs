@@ -22,6 +22,7 @@ use super::local_errors::LocalErrors;
 use super::{BadAnswer, Question, plan};
 use crate::vcluster::brokers::VirtualBroker;
 use crate::vcluster::plan::{Attempt, Call, CallResult, Caller, CloseReason, Need, Place, Plan, Planned, To};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
 use crate::wire::{
@@ -276,6 +277,7 @@ impl Kept {
             header: self.header,
             frame: &self.frame,
             attempt: Attempt::AfterRefresh,
+            results: &RecordResults::NONE,
         };
         let aim = Aim {
             failed: Some(error),

@@ -10,6 +10,7 @@ use super::description::{
 };
 use super::error_code::ErrorCode;
 use super::group;
+use super::records::{self, FetchFacts, KeptTopics};
 use super::topics::{self, Repeated, Shape};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
@@ -79,10 +80,12 @@ fn fetch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Ok(split) => split,
         Err(error) => return ask.refuse(error),
     };
+    // Which partitions are fetched is up to the share session, and from where is up to the broker.
+    let facts = FetchFacts::of(ask, &KeptTopics::default());
     if kept == 0 && epoch == Some(INITIAL_EPOCH) {
         return topics::reply(ask, &SHAPE, &refused);
     }
-    ask.forward(edits, Then::Topics(&SHAPE, refused))
+    ask.forward(edits, Then::Fetched(&SHAPE, refused, facts))
 }
 
 /// ShareAcknowledge.
@@ -145,7 +148,7 @@ enum Told {
 /// the virtual cluster any more, nothing of the answer is told: the client is made to begin a new session, which will
 /// not have that topic. One that was deleted is told as such: the client forgets it, and the session goes on.
 fn fetched(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
-    let Then::Topics(_, refused) = &back.pending.then else {
+    let Then::Fetched(_, refused, facts) = &back.pending.then else {
         return Err(BadAnswer::OtherApi);
     };
     let root = message.root();
@@ -173,6 +176,7 @@ fn fetched(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Resu
         let empty = back.empty()?;
         topics::splice(&SHAPE, root, &empty, &gone, edits);
         topics::splice(&SHAPE, root, &empty, refused, edits);
+        records::apply_to_answer(back, message, facts.as_deref(), edits);
         return Ok(());
     }
     let not_found = ErrorCode::ShareSessionNotFound.code();

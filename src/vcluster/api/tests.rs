@@ -13,6 +13,7 @@ mod offsets;
 mod others_topics;
 mod passthrough;
 mod produce;
+mod policies;
 mod producers;
 mod rest;
 mod rights;

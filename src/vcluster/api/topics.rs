@@ -11,6 +11,7 @@ use super::items;
 use crate::vcluster::pending::{RefusedTopic, Then, TopicKey};
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Alias;
+use crate::vcluster::view::View;
 use crate::wire::{Class, Edits, Field, Form, Item, Message, Node, Value, field};
 use klamm_raft::model::Operation;
 
@@ -90,6 +91,17 @@ pub(super) fn split(
     parent: Node<'_>,
     edits: &mut Edits,
 ) -> Result<Split, Stop> {
+    split_noting(ask, shape, parent, edits, |_, _, _| {})
+}
+
+/// Splits, and tells `note` each topic that is kept.
+pub(super) fn split_noting<'n>(
+    ask: &mut Ask<'_>,
+    shape: &Shape,
+    parent: Node<'n>,
+    edits: &mut Edits,
+    mut note: impl FnMut(&View, Node<'n>, &Alias),
+) -> Result<Split, Stop> {
     let mut split = Split::default();
     let Some(array) = parent.child(shape.topics) else {
         return Ok(split);
@@ -99,9 +111,13 @@ pub(super) fn split(
             edits.remove_item(array, topic);
             continue;
         }
-        match forward_or_refuse(ask, shape, topic, edits)? {
-            None => split.kept += 1,
-            Some(error) => {
+        match ask.judge(topic, shape.operation)? {
+            Verdict::Forwarded(alias) => {
+                to_physical(topic, &alias, edits);
+                note(ask.view, topic, &alias);
+                split.kept += 1;
+            }
+            Verdict::Refused(error) => {
                 edits.remove_item(array, topic);
                 split.refused.extend(refused(topic, error));
             }
@@ -207,11 +223,16 @@ pub(super) fn refuse_all(ask: &Ask<'_>, shape: &Shape, error: ErrorCode) -> Resu
 /// Answers with refusals alone.
 pub(super) fn reply(ask: &Ask<'_>, shape: &Shape, refusals: &[RefusedTopic]) -> Result<Plan, Stop> {
     let mut response = ask.response()?;
+    add_refused(&mut response, shape, refusals);
+    ask.reply(&response)
+}
+
+/// Adds refusals to an answer that is made here.
+pub(super) fn add_refused(response: &mut Item, shape: &Shape, refusals: &[RefusedTopic]) {
     for refusal in refusals {
-        let topic = answered(&response, shape, refusal);
+        let topic = answered(response, shape, refusal);
         response.push(shape.answered, topic);
     }
-    ask.reply(&response)
 }
 
 /// Puts topics of an answer together that the request named more than once: so brokers do where they refuse others beside
@@ -255,6 +276,16 @@ pub(super) fn with_refusals(
     let Then::Topics(shape, refused) = &back.pending.then else {
         return Err(BadAnswer::OtherApi);
     };
+    convert_and_add(back, (shape, refused), message, edits)
+}
+
+/// Converts an answer, and adds topics that were refused.
+pub(super) fn convert_and_add(
+    back: &Back<'_>,
+    (shape, refused): (&Shape, &[RefusedTopic]),
+    message: Message<'_>,
+    edits: &mut Edits,
+) -> Result<(), BadAnswer> {
     back.convert(message.root(), edits);
     if refused.is_empty() || items::failed(message) {
         return Ok(());
@@ -305,12 +336,8 @@ pub(super) fn answered(parent: &Item, shape: &Shape, refusal: &RefusedTopic) -> 
 
 /// How a topic of a request that is not sent on will be answered.
 pub(super) fn refused(topic: Node<'_>, error: ErrorCode) -> Option<RefusedTopic> {
-    let key = match topic.topic_name() {
-        Some(name) => TopicKey::Name(name.to_owned()),
-        None => TopicKey::Id(topic.topic_id()?),
-    };
     Some(RefusedTopic {
-        key,
+        key: TopicKey::of(topic)?,
         partitions: partitions(topic),
         error: error.code(),
         invalid: BTreeSet::new(),

@@ -10,6 +10,7 @@ use crate::vcluster::api::error_code::ErrorCode;
 use crate::vcluster::api::{LocalErrors, Permit, Permitted, Question, plan, response};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{Answer, Call, CallResult, Caller, Forward, Plan, Planned, To};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::View;
 use crate::wire::{Detail, Edits, Item, Segments, Tape, Value, WireError, field, walk_response};
@@ -72,7 +73,7 @@ pub(super) fn deleted(
         return Ok(Gathered::answer(answer, errors));
     };
     errors.add_all_of_pending(&pending.then);
-    let frame = response(view, caller, *pending, frame)?.frame;
+    let frame = response(view, caller, *pending, &RecordResults::NONE, frame)?.frame;
     let gone = gone(&kept, &frame)?;
     let (mut calls, mut groups) = (Vec::new(), Vec::new());
     for part in view.foreign() {

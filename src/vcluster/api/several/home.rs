@@ -7,6 +7,7 @@ use super::{Gathered, Gathering, Kept, NoAnswer, Step};
 use crate::vcluster::api::error_code::ErrorCode;
 use crate::vcluster::api::{LocalErrors, Question, response};
 use crate::vcluster::plan::{CallResult, Caller, Planned};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::view::View;
 
 /// Sends the home's part, which is the first one.
@@ -38,7 +39,7 @@ pub(super) fn answered(
         return Ok(Gathered::answer(answer, errors));
     };
     errors.add_all_of_pending(&pending.then);
-    let frame = response(view, caller, *pending, frame)?.frame;
+    let frame = response(view, caller, *pending, &RecordResults::NONE, frame)?.frame;
     if let Some(error) = failure_of(&kept, &frame)? {
         // It says nothing of topics, so that none of them is refused.
         errors = LocalErrors::default();

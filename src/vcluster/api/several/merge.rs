@@ -9,6 +9,7 @@ use crate::vcluster::api::description::Offsets;
 use crate::vcluster::api::error_code::ErrorCode;
 use crate::vcluster::api::{LocalErrors, response};
 use crate::vcluster::plan::{CallResult, Caller};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::view::View;
 use crate::wire::{Detail, Edits, Field, Node, Segments, Tape, WireError, field, walk_response};
 
@@ -41,7 +42,7 @@ pub(super) fn merge(
         let made_here = match answers.next() {
             Some(Ok(frame)) => {
                 errors.add_all_of_pending(&pending.then);
-                let answered = response(view, caller, *pending, frame)?;
+                let answered = response(view, caller, *pending, &RecordResults::NONE, frame)?;
                 errors.add_each(&answered.errors);
                 let elsewhere = view.on(&cluster).filter(|part| part.is_foreign());
                 match elsewhere {

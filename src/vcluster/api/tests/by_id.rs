@@ -10,6 +10,7 @@ use crate::vcluster::api::offset_fetch::OFFSET_FETCH;
 use crate::vcluster::api::offsets::OFFSET_COMMIT;
 use crate::vcluster::api::{self, Api};
 use crate::vcluster::plan::{Answer, Attempt, Need, Plan};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::{
     Class, Detail, Field, Item, Node, RequestHeader, Tape, Value, field, walk_request, walk_response,
@@ -67,7 +68,7 @@ fn exchange(world: &World, request: Bytes, answer: impl Fn(&[[u8; 16]]) -> Item)
         &world.view,
         &world.caller,
         &mut Subscriptions::default(),
-        request,
+        (request, &RecordResults::NONE),
         Attempt::AfterRefresh,
     );
     let Plan::Forward(forward) = planned.plan else {
@@ -87,7 +88,14 @@ fn exchange(world: &World, request: Bytes, answer: impl Fn(&[[u8; 16]]) -> Item)
         .collect();
     let api = (header.api_key, VERSION);
     let answered = answer(&ids).response_frame(api, CORRELATION_ID).unwrap();
-    let told = api::response(&world.view, &world.caller, pending, answered.joined().slice(4..)).unwrap();
+    let told = api::response(
+        &world.view,
+        &world.caller,
+        pending,
+        &RecordResults::NONE,
+        answered.joined().slice(4..),
+    )
+    .unwrap();
     (ids, told.frame.joined().slice(4..))
 }
 
@@ -167,7 +175,7 @@ fn an_unknown_id_needs_a_look_first() {
             &world.view,
             &world.caller,
             &mut Subscriptions::default(),
-            request,
+            (request, &RecordResults::NONE),
             Attempt::First,
         );
         assert!(

@@ -16,6 +16,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api::{self, Freshness};
 use crate::vcluster::plan::{Attempt, Need, Plan};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::subscriptions::Subscriptions;
 
 const FOREIGN: Uuid = Uuid::from_bytes([0xee; 16]);
@@ -71,7 +72,7 @@ fn an_expression_is_compiled_elsewhere_before_a_heartbeat_goes_on() {
             &world.view,
             &world.caller,
             &mut subscriptions,
-            frame,
+            (frame, &RecordResults::NONE),
             Attempt::First,
         )
         .plan

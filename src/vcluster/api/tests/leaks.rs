@@ -13,6 +13,7 @@ use crate::vcluster::api::{self, Api, LocalErrors};
 use crate::vcluster::pattern::{NoPattern, Pattern};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{Answer, Attempt, Need, Plan, Planned};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::Class;
 use crate::wire::tests::sample::{Value, planted_request, planted_response};
@@ -194,7 +195,13 @@ fn assert_nothing_leaves(world: World, plant: fn(Class, usize) -> Option<Value>,
                     ..asked
                 };
                 let place = format!("{api:?} version {version} seed {seed}");
-                let answer = api::response(&world.view, &world.caller, pending, frame.into());
+                let answer = api::response(
+                    &world.view,
+                    &world.caller,
+                    pending,
+                    &RecordResults::NONE,
+                    frame.into(),
+                );
                 let answer = answer
                     .unwrap_or_else(|error| panic!("{place}: {error:?}"))
                     .frame
@@ -251,7 +258,7 @@ pub(super) fn planned_with_patterns(world: &World, frame: Bytes) -> Planned {
             &world.view,
             &world.caller,
             subscriptions,
-            frame,
+            (frame, &RecordResults::NONE),
             Attempt::AfterRefresh,
         )
     };
@@ -335,7 +342,7 @@ fn nobody_is_an_administrator_upstream() {
                         &world.view,
                         &world.caller,
                         &mut Subscriptions::default(),
-                        of_client(&frame, id),
+                        (of_client(&frame, id), &RecordResults::NONE),
                         Attempt::AfterRefresh,
                     );
                     let frames = match planned.plan {

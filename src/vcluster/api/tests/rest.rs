@@ -14,6 +14,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api;
 use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan, SeenAs};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::subscriptions::Subscriptions;
 
 #[test]
@@ -79,7 +80,7 @@ fn an_unknown_version_is_answered_in_version_0() {
         &world.view,
         &world.caller,
         &mut Subscriptions::default(),
-        frame.into(),
+        (frame.into(), &RecordResults::NONE),
         Attempt::First,
     );
     let Plan::Reply(reply) = planned.plan else {
@@ -115,7 +116,7 @@ fn what_is_not_served_closes_the_connection() {
             &world.view,
             &world.caller,
             &mut Subscriptions::default(),
-            frame.into(),
+            (frame.into(), &RecordResults::NONE),
             Attempt::First,
         );
         let Plan::Close(closed) = planned.plan else {
@@ -135,7 +136,13 @@ fn an_answer_to_another_request_is_refused() {
     let Answer::Expected(pending) = forward.answer else {
         panic!("no answer")
     };
-    let answer = api::response(&world.view, &world.caller, pending, vec![0, 0, 0, 1, 0, 0].into());
+    let answer = api::response(
+        &world.view,
+        &world.caller,
+        pending,
+        &RecordResults::NONE,
+        vec![0, 0, 0, 1, 0, 0].into(),
+    );
     assert_eq!(answer.unwrap_err(), api::BadAnswer::OtherRequest);
 }
 
@@ -260,7 +267,7 @@ fn a_cluster_that_refuses_the_gateway_is_named_and_not_blamed_on_the_client() {
     };
     let refusal = HeartbeatResponse::default().with_error_code(30);
     let frame = encode_response::<HeartbeatRequest>(0, &refusal);
-    let answered = api::response(&world.view, &world.caller, pending, frame).unwrap();
+    let answered = api::response(&world.view, &world.caller, pending, &RecordResults::NONE, frame).unwrap();
     assert_eq!(answered.gateway_refused, Some(30));
     assert_eq!(
         decode_response::<HeartbeatRequest>(0, &answered.frame).error_code,
@@ -281,7 +288,7 @@ fn a_client_that_is_seen_as_itself_is_told_what_the_cluster_refuses() {
     };
     let refusal = HeartbeatResponse::default().with_error_code(30);
     let frame = encode_response::<HeartbeatRequest>(0, &refusal);
-    let answered = api::response(&world.view, &world.caller, pending, frame).unwrap();
+    let answered = api::response(&world.view, &world.caller, pending, &RecordResults::NONE, frame).unwrap();
     assert_eq!(
         decode_response::<HeartbeatRequest>(0, &answered.frame).error_code,
         30

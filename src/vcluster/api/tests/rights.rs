@@ -20,6 +20,7 @@ use crate::vcluster::api::table::APIS;
 use crate::vcluster::api::{self, Api, Basis, Permit, Permitted, Question, ServedVersions, back};
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::{Attempt, CloseReason, Need, Plan};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::tests::sample::{Value, planted_request};
 use crate::wire::{Class, Edits, RequestHeader};
@@ -129,7 +130,7 @@ fn effects(world: &World, (api, version): (&Api, i16), plant: Plant) -> Vec<Effe
                 &world.view,
                 &world.caller,
                 subscriptions,
-                frame,
+                (frame, &RecordResults::NONE),
                 Attempt::Confirmed,
             );
         }
@@ -291,6 +292,7 @@ fn a_request_for_which_nothing_was_granted_goes_upstream_only_if_its_api_says_wh
             header: RequestHeader::parse(&frame).unwrap(),
             frame: &frame,
             attempt: Attempt::First,
+            results: &RecordResults::NONE,
         };
         api::plan(&world.view, question, Aim::ALONE, &mut Subscriptions::default()).plan
     };

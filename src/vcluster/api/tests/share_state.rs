@@ -7,6 +7,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api;
 use crate::vcluster::plan::{Attempt, Plan};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::{Detail, Item, Tape, field, walk_response};
 
@@ -32,7 +33,7 @@ fn plan(world: &World, api: (i16, i16)) -> Plan {
         &world.view,
         &world.caller,
         &mut Subscriptions::default(),
-        request(api),
+        (request(api), &RecordResults::NONE),
         Attempt::First,
     )
     .plan

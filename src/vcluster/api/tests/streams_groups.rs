@@ -8,6 +8,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api;
 use crate::vcluster::plan::{Answer, Attempt, Plan};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::{
     Class, Detail, Form, Item, Message, Node, RequestHeader, Segments, Tape, Value, field, walk_request,
@@ -57,7 +58,7 @@ fn ask(world: &World, api: (i16, i16), request: &Item) -> Plan {
         &world.view,
         &world.caller,
         &mut subscriptions,
-        frame,
+        (frame, &RecordResults::NONE),
         Attempt::First,
     )
     .plan
@@ -82,7 +83,14 @@ fn exchange<T, U>(
     let header = RequestHeader::parse(&upstream).unwrap();
     let sent = sent(walk_request(&header, &upstream, Detail::Everything, &mut tape).unwrap());
     let frame = response.response_frame(api, CORRELATION_ID).unwrap();
-    let answer = api::response(&world.view, &world.caller, pending, without_length(&frame)).unwrap();
+    let answer = api::response(
+        &world.view,
+        &world.caller,
+        pending,
+        &RecordResults::NONE,
+        without_length(&frame),
+    )
+    .unwrap();
     let answer = without_length(&answer.frame);
     let mut tape = Tape::new();
     (

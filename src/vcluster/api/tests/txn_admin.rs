@@ -21,6 +21,7 @@ use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api;
 use crate::vcluster::plan::{Attempt, Plan};
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::wire::{Item, Value, field};
 
@@ -259,7 +260,7 @@ fn no_client_ends_transactions_of_producers_that_may_be_others() {
         &world.view,
         &world.caller,
         &mut Subscriptions::default(),
-        frame,
+        (frame, &RecordResults::NONE),
         Attempt::First,
     );
     let Plan::Reply(reply) = planned.plan else {

@@ -3,6 +3,7 @@
 //! Virtual cluster `partner`: `orders` is physically `int-orders`, `bills` is `int-bills`, `ghost` stands for a topic
 //! that does not exist. Physical broker 101 is virtual broker 1 on slot 1, 102 is 2 on slot 2, 103 has no slot.
 
+mod frames;
 mod parts;
 
 use std::cell::RefCell;
@@ -23,15 +24,19 @@ use klamm_raft::outcome::Outcome;
 
 use crate::authz::{Principal, Resource, host_text};
 use crate::backend::topology::{ApiRanges, Broker, Features, PhysicalTopic, Topologies, Topology};
+use crate::policy::AuthType;
+use crate::records::{BatchBounds, Workspace};
 use crate::vcluster::api::{self, Freshness, LocalErrors};
 use crate::vcluster::pattern::{NoPattern, Pattern};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, CloseReason, Front, Need, Place, Plan, Planned, SeenAs, Stay, To,
 };
+use crate::vcluster::record_work::RecordResults;
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
+pub(super) use frames::*;
 use parts::{source, state, topic, topology};
 
 /// Texts that only the physical side knows. None of them may reach a client.
@@ -293,6 +298,12 @@ impl World {
         self.compile();
     }
 
+    /// Changes the state.
+    pub(super) fn change(&mut self, change: impl FnOnce(&mut VclusterState)) {
+        change(&mut self.state);
+        self.compile();
+    }
+
     fn compile(&mut self) {
         self.view = View::compile(None, source(&self.state, &self.topologies));
     }
@@ -317,11 +328,28 @@ impl World {
 
     /// Asks with the bytes of a request.
     pub(super) fn ask_frame<Q: Request>(&self, version: i16, frame: Bytes, attempt: Attempt) -> Asked<'_, Q> {
-        let plan = |frame: Bytes, attempt| {
+        let judged = |results: &RecordResults, frame: Bytes, attempt| {
             let mut subscriptions = self.subscriptions.borrow_mut();
-            api::request(&self.view, &self.caller, &mut subscriptions, frame, attempt)
+            api::request(
+                &self.view,
+                &self.caller,
+                &mut subscriptions,
+                (frame, results),
+                attempt,
+            )
         };
+        let plan = |frame: Bytes, attempt| judged(&RecordResults::NONE, frame, attempt);
         let mut planned = plan(frame.clone(), attempt);
+        if let Plan::Need(Need::Records {
+            work,
+            frame: same,
+            attempt: again,
+        }) = planned.plan
+        {
+            assert_eq!((&same, again), (&frame, attempt), "it asks the same");
+            let results = work.run(&mut Workspace::new(BatchBounds::default()));
+            planned = judged(&results, same, again);
+        }
         // What a session does with it.
         if let Plan::Need(Need::Pattern {
             text,
@@ -363,15 +391,19 @@ impl World {
 impl<Q: Request> Asked<'_, Q> {
     /// Expects that the request goes upstream, lets `broker` answer, and gives what the client sees.
     pub(super) fn forwarded(self, broker: impl FnOnce(Q) -> Q::Response) -> Q::Response {
+        let (world, version) = (self.world, self.version);
+        world.answers::<Q>(version, self.waiting(), broker)
+    }
+
+    /// Expects that the request goes upstream: what it leaves behind, and what the broker gets.
+    pub(super) fn waiting(self) -> (Pending, Segments) {
         let Plan::Forward(forward) = self.planned.plan else {
             panic!("{:?}", self.planned.plan)
         };
         let Answer::Expected(pending) = forward.answer else {
             panic!("{:?}", forward.answer)
         };
-        let upstream = decode_request(self.version, &forward.request.into_frame());
-        let frame = encode_response::<Q>(self.version, &broker(upstream));
-        self.world.answer::<Q>(self.version, pending, frame)
+        (pending, forward.request.into_frame())
     }
 
     /// Expects that the request goes upstream, lets `broker` answer, and gives what must be known before that is told.
@@ -473,8 +505,18 @@ impl<Q: Request> Asked<'_, Q> {
 }
 
 impl World {
-    fn answer<Q: Request>(&self, version: i16, pending: Pending, frame: Bytes) -> Q::Response {
-        let answer = api::response(&self.view, &self.caller, pending, frame)
+    /// Lets `broker` answer a request that went upstream, and gives what the client sees.
+    pub(super) fn answers<Q: Request>(
+        &self,
+        version: i16,
+        (pending, upstream): (Pending, Segments),
+        broker: impl FnOnce(Q) -> Q::Response,
+    ) -> Q::Response {
+        let frame = encode_response::<Q>(version, &broker(decode_request(version, &upstream)));
+        let none = RecordResults::NONE;
+        let work = api::unjudged(&self.view, &self.caller, &pending, &none, &frame).unwrap();
+        let results = work.map_or(none, |work| work.run(&mut Workspace::new(BatchBounds::default())));
+        let answer = api::response(&self.view, &self.caller, pending, &results, frame)
             .unwrap()
             .frame;
         match self.state.spec.kind {
@@ -505,62 +547,11 @@ fn assert_without(frame: &Segments, secrets: &[&str]) {
     }
 }
 
-pub(super) fn encode_request<Q: Request>(version: i16, request: &Q) -> Bytes {
-    let mut frame = BytesMut::new();
-    let header = RequestHeader::default()
-        .with_request_api_key(Q::KEY)
-        .with_request_api_version(version)
-        .with_correlation_id(CORRELATION_ID)
-        .with_client_id(Some(text("client")));
-    header.encode(&mut frame, Q::header_version(version)).unwrap();
-    request.encode(&mut frame, version).unwrap();
-    frame.freeze()
-}
-
-/// The request that a frame to a broker holds.
-pub(super) fn decode_request<Q: Request>(version: i16, frame: &Segments) -> Q {
-    let mut bytes = without_length(frame);
-    let header = RequestHeader::decode(&mut bytes, Q::header_version(version)).unwrap();
-    assert_eq!(header.correlation_id, CORRELATION_ID);
-    assert_eq!(
-        (header.request_api_key, header.request_api_version),
-        (Q::KEY, version)
-    );
-    let request = Q::decode(&mut bytes, version).unwrap();
-    assert!(bytes.is_empty(), "{} bytes follow the request", bytes.len());
-    request
-}
-
-pub(super) fn encode_response<Q: Request>(version: i16, response: &Q::Response) -> Bytes {
-    let mut frame = BytesMut::new();
-    let header = ResponseHeader::default().with_correlation_id(CORRELATION_ID);
-    header
-        .encode(&mut frame, Q::Response::header_version(version))
-        .unwrap();
-    response.encode(&mut frame, version).unwrap();
-    frame.freeze()
-}
-
-pub(super) fn decode_response<Q: Request>(version: i16, frame: &Segments) -> Q::Response {
-    let mut bytes = without_length(frame);
-    let header = ResponseHeader::decode(&mut bytes, Q::Response::header_version(version)).unwrap();
-    assert_eq!(header.correlation_id, CORRELATION_ID);
-    let response = Q::Response::decode(&mut bytes, version).unwrap();
-    assert!(bytes.is_empty(), "{} bytes follow the response", bytes.len());
-    response
-}
-
-fn without_length(frame: &Segments) -> Bytes {
-    let mut bytes = frame.joined();
-    let length = bytes.split_to(4);
-    assert_eq!(length[..], u32::try_from(bytes.len()).unwrap().to_be_bytes());
-    bytes
-}
-
 fn caller(name: &str) -> Caller {
     let address = IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3));
     Caller {
         place: Place::Bootstrap,
+        auth: AuthType::Plain,
         principal: Principal::user(name),
         address,
         host: host_text(address).into(),

@@ -1,0 +1,103 @@
+//! Metrics of what policies take of a node, and of what they do with records.
+
+use klamm_raft::model::{PolicyName, VclusterName};
+use prometheus::{IntCounter, IntCounterVec, IntGauge};
+
+use super::book::{Book, Family, Label, Section};
+use super::closed::closed;
+use crate::policy::RecordOutcomes;
+
+closed! {
+    /// Whose share of what policies may take is used up.
+    pub enum PolicyShare {
+        Principal = "principal": "the principal's, a quarter of the node's",
+        Vcluster = "vcluster": "the virtual cluster's, half of it",
+        Node = "node": "the node's, all of it",
+    }
+}
+
+closed! {
+    /// The outcomes of policies on a record.
+    enum RecordOutcome {
+        Passed = "passed": "it did not concern the record, or the record is as it demands",
+        Changed = "changed": "the record was changed",
+        Skipped = "skipped": "the record was withheld from the consumer",
+        Marked = "marked": "the record could not be judged, and got a header that says so",
+        Refused = "refused": "the producer's batch was refused for this record, or the consumer got an error in its place",
+        Failed = "failed": "the policy could not judge the record; what came of it then is counted as well",
+    }
+}
+
+const MEMORY: Family = Family::new(
+    "klamm_policy_memory_bytes",
+    "Bytes of memory that records take while policies look at them",
+)
+.on_page("Bytes of memory that are reserved for records while policies look at them, of `klamm.limits.policy.bytes`");
+
+const TURNS: Family = Family::new(
+    "klamm_policy_workers_busy",
+    "Threads that judge records by policies",
+)
+.on_page("Threads that judge the records of large requests and answers. At most half of the cores are");
+
+const WAITS: Family = Family::new(
+    "klamm_policy_waits_total",
+    "Requests and answers that waited until policies could look at their records, by whose share was used up",
+)
+.by(&[Label::closed("share", PolicyShare::values)])
+.on_page("Requests and answers that waited for memory or for a thread before policies could look at their records, by whose share was used up");
+
+const RECORDS: Family = Family::new(
+    "klamm_policy_records_total",
+    "Records that a policy looked at, by virtual cluster, policy and outcome",
+)
+.by(&[
+    Label::named("vcluster"),
+    Label::named("policy"),
+    Label::closed("outcome", RecordOutcome::values),
+])
+.on_page("Records that a policy looked at, by what it did");
+
+/// The metrics of policies.
+#[derive(Debug, Clone)]
+pub struct PolicyMetrics {
+    pub memory: IntGauge,
+    pub turns: IntGauge,
+    waits: IntCounterVec,
+    records: IntCounterVec,
+}
+
+impl PolicyMetrics {
+    pub(super) fn register(book: &mut Book) -> Result<Self, prometheus::Error> {
+        book.open(Section::Policies);
+        Ok(Self {
+            memory: book.gauge(MEMORY)?,
+            turns: book.gauge(TURNS)?,
+            waits: book.counters(WAITS)?,
+            records: book.counters(RECORDS)?,
+        })
+    }
+
+    /// Counts requests and answers that wait.
+    pub fn waits(&self, share: PolicyShare) -> IntCounter {
+        self.waits.with_label_values(&[share.name()])
+    }
+
+    /// Counts what a policy made of records.
+    pub fn judged(&self, vcluster: &VclusterName, policy: &PolicyName, outcomes: &RecordOutcomes) {
+        for outcome in RecordOutcome::ALL {
+            let records = match outcome {
+                RecordOutcome::Passed => outcomes.passed,
+                RecordOutcome::Changed => outcomes.changed,
+                RecordOutcome::Skipped => outcomes.skipped,
+                RecordOutcome::Marked => outcomes.marked,
+                RecordOutcome::Refused => outcomes.refused,
+                RecordOutcome::Failed => outcomes.failed,
+            };
+            if records > 0 {
+                let labels = [vcluster.as_str(), policy.as_str(), outcome.name()];
+                self.records.with_label_values(&labels).inc_by(records);
+            }
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! The records of a request or an answer, where the virtual cluster has policies: which of them are to be judged, and what
+//! becomes of the frame once they are. Knows no API.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use klamm_raft::model::PolicyPhase;
+
+use super::ask::{Ask, Stop};
+use super::back::Back;
+use super::error_code::ErrorCode;
+use super::topics::Shape;
+use crate::policy::{Policies, PolicyChain, PolicyContext};
+use crate::records::FetchRange;
+use crate::vcluster::pending::{RefusedBatch, TopicKey};
+use crate::vcluster::plan::Caller;
+use crate::vcluster::record_work::{Judged, PartitionName, RecordWork, RefusedRecords};
+use crate::vcluster::rename::Alias;
+use crate::vcluster::view::View;
+use crate::wire::{Class, Edits, Item, Message, Node, field};
+
+/// A topic of a request that is sent on, by its name in the virtual cluster.
+pub(super) struct KeptTopic<'a> {
+    node: Node<'a>,
+    name: String,
+}
+
+/// Takes note of the topics that are sent on, where the virtual cluster has policies.
+#[derive(Default)]
+pub(super) struct KeptTopics<'a>(Vec<KeptTopic<'a>>);
+
+impl<'a> KeptTopics<'a> {
+    /// Takes note of a topic.
+    pub(super) fn add(&mut self, view: &View, node: Node<'a>, alias: &Alias) {
+        if view.policies.is_some() {
+            let name = alias.virtual_name.as_str().to_owned();
+            self.0.push(KeptTopic { node, name });
+        }
+    }
+}
+
+/// The facts about a fetch that are needed when it is answered. Only fetches of a virtual cluster that has policies leave
+/// them behind.
+#[derive(Debug)]
+pub(in crate::vcluster) struct FetchFacts {
+    client_id: Option<Arc<str>>,
+    /// By the name of the topic in the virtual cluster.
+    wanted: HashMap<String, Vec<(i32, FetchRange)>>,
+}
+
+impl FetchFacts {
+    /// The facts about a request, if the virtual cluster has policies.
+    pub(super) fn of(ask: &Ask<'_>, kept: &KeptTopics<'_>) -> Option<Box<Self>> {
+        ask.view.policies.as_ref()?;
+        let wanted_of = |topic: &KeptTopic<'_>| {
+            let partitions = topic.node.items(field::PARTITIONS).filter_map(|partition| {
+                let limit = partition.int_in(field::PARTITION_MAX_BYTES);
+                let wanted = FetchRange {
+                    from: partition.int_in(field::FETCH_OFFSET),
+                    limit: limit.and_then(|limit| usize::try_from(limit).ok()),
+                };
+                Some((partition.partition_index()?, wanted))
+            });
+            (topic.name.clone(), partitions.collect())
+        };
+        Some(Box::new(Self {
+            client_id: ask.header.client_id(ask.frame).map(Arc::from),
+            wanted: kept.0.iter().map(wanted_of).collect(),
+        }))
+    }
+
+    fn wanted(&self, topic: &str, partition: i32) -> FetchRange {
+        let of_topic = self.wanted.get(topic);
+        let found = of_topic.and_then(|of_topic| of_topic.iter().find(|(index, _)| *index == partition));
+        found.map(|(_, wanted)| *wanted).unwrap_or_default()
+    }
+}
+
+/// Who sends or gets records.
+fn context(view: &View, caller: &Caller, client_id: Option<Arc<str>>) -> Arc<PolicyContext> {
+    Arc::new(PolicyContext {
+        vcluster: view.name.clone(),
+        auth: caller.auth,
+        principal: caller.principal.clone(),
+        client_id,
+        client_address: Arc::clone(&caller.host),
+    })
+}
+
+/// Applies what came of the records of a request, or asks for it to be found out: the batches that do not go on are taken
+/// out of it. Gives those, and how many topics are left out altogether.
+pub(super) fn judge_produced(
+    ask: &Ask<'_>,
+    shape: &Shape,
+    kept: &KeptTopics<'_>,
+    edits: &mut Edits,
+) -> Result<(Vec<RefusedBatch>, usize), Stop> {
+    let Some(policies) = &ask.view.policies else {
+        return Ok((Vec::new(), 0));
+    };
+    let client_id = ask.header.client_id(ask.frame).map(Arc::from);
+    let context = context(ask.view, ask.caller, client_id);
+    let mut work = RecordWork::new(policies);
+    let (mut refused, mut emptied) = (Vec::new(), 0);
+    for topic in &kept.0 {
+        let Some(array) = topic.node.partitions() else {
+            continue;
+        };
+        let mut left = array.count();
+        for partition in array.children() {
+            let Some(piece) = Piece::of(partition) else {
+                continue;
+            };
+            let Some(mut chain) = policies.chain(PolicyPhase::Produce, &context, &topic.name) else {
+                break;
+            };
+            chain.enter(piece.index);
+            match ask.results.at(piece.at, policies) {
+                None => work.add(piece.name(&topic.name), piece.records(ask.frame), chain, None),
+                Some(Judged::AsItCame) => {}
+                Some(Judged::Rewritten(records)) => {
+                    let marked = ask.view.producers.mark(records.clone());
+                    // Whoever cannot be marked was refused before.
+                    edits.set_records(piece.node, marked.map_err(|_| Stop::Malformed)?);
+                }
+                Some(Judged::Refused(why)) => {
+                    edits.remove_item(array, partition);
+                    left -= 1;
+                    refused.extend(RefusedBatch::of(topic.node, piece.index, why));
+                }
+            }
+        }
+        if left == 0 && array.count() > 0 {
+            emptied += 1;
+            if let Some(topics) = ask.message.root().child(shape.topics) {
+                edits.remove_item(topics, topic.node);
+            }
+        }
+    }
+    match work.is_empty() {
+        true => Ok((refused, emptied)),
+        false => Err(Stop::Unjudged(work)),
+    }
+}
+
+/// Whether the records of a node were judged, and others take their place.
+pub(super) fn are_rewritten(ask: &Ask<'_>, records: Node<'_>) -> bool {
+    let Some(policies) = &ask.view.policies else {
+        return false;
+    };
+    let judged = ask.results.at(records.content_span().range().start, policies);
+    matches!(judged, Some(Judged::Rewritten(_)))
+}
+
+/// The records of an answer that must be judged before it is told; none when there are none.
+pub(super) fn unjudged(
+    back: &Back<'_>,
+    message: Message<'_>,
+    frame: &Bytes,
+    facts: Option<&FetchFacts>,
+) -> Option<RecordWork> {
+    let policies = back.view.policies.as_ref()?;
+    let facts = facts?;
+    let mut work = RecordWork::new(policies);
+    each_fetched(back, policies, Some(facts), message, |topic, piece, chain| {
+        if back.results.at(piece.at, policies).is_none() {
+            let wanted = facts.wanted(topic, piece.index);
+            work.add(piece.name(topic), piece.records(frame), chain, Some(wanted));
+        }
+    });
+    (!work.is_empty()).then_some(work)
+}
+
+/// Puts what came of the records of an answer in their place. What was not judged is not told.
+pub(super) fn apply_to_answer(
+    back: &mut Back<'_>,
+    message: Message<'_>,
+    facts: Option<&FetchFacts>,
+    edits: &mut Edits,
+) {
+    let Some(policies) = &back.view.policies else {
+        return;
+    };
+    let mut errors = Vec::new();
+    each_fetched(back, policies, facts, message, |_, piece, _| {
+        let error = match back.results.at(piece.at, policies) {
+            Some(Judged::AsItCame) => return,
+            Some(Judged::Rewritten(records)) => {
+                edits.set_records(piece.node, records.clone());
+                return;
+            }
+            Some(Judged::Refused(why)) => why.error,
+            // A policy came while the client waited: it is to ask again.
+            None => ErrorCode::KafkaStorageError,
+        };
+        edits.set_records(piece.node, Bytes::new());
+        if let Some(code) = piece.partition.child(field::ERROR_CODE) {
+            edits.set_int(code, error.code().into());
+        }
+        errors.push(error.code());
+    });
+    errors.into_iter().for_each(|code| back.errors.add(code));
+}
+
+/// Calls `each` for the records of each partition of an answer that a policy may concern, with the topic's name in the
+/// virtual cluster.
+fn each_fetched<'n>(
+    back: &Back<'_>,
+    policies: &Arc<Policies>,
+    facts: Option<&FetchFacts>,
+    message: Message<'n>,
+    mut each: impl FnMut(&str, Piece<'n>, PolicyChain),
+) {
+    let client_id = facts.and_then(|facts| facts.client_id.clone());
+    let context = context(back.view, back.caller(), client_id);
+    for topic in message.root().items(field::RESPONSES) {
+        let Some(alias) = back.alias_of(topic) else {
+            continue;
+        };
+        let name = alias.virtual_name.as_str();
+        for partition in topic.items(field::PARTITIONS) {
+            let Some(piece) = Piece::of(partition) else {
+                continue;
+            };
+            let Some(mut chain) = policies.chain(PolicyPhase::Consume, &context, name) else {
+                break;
+            };
+            chain.enter(piece.index);
+            each(name, piece, chain);
+        }
+    }
+}
+
+/// The records of one partition in a frame.
+struct Piece<'a> {
+    partition: Node<'a>,
+    index: i32,
+    node: Node<'a>,
+    /// Where they begin in the frame.
+    at: usize,
+}
+
+impl<'a> Piece<'a> {
+    /// The records of a partition, if it has any.
+    fn of(partition: Node<'a>) -> Option<Self> {
+        let node = partition.child_of(Class::Records)?;
+        let place = node.content_span().range();
+        (!place.is_empty()).then_some(Self {
+            partition,
+            index: partition.partition_index()?,
+            node,
+            at: place.start,
+        })
+    }
+
+    /// Where they begin in the frame, and the bytes, shared with it.
+    fn records(&self, frame: &Bytes) -> (usize, Bytes) {
+        (self.at, frame.slice(self.node.content_span().range()))
+    }
+
+    fn name(&self, topic: &str) -> PartitionName {
+        PartitionName {
+            topic: topic.to_owned(),
+            index: self.index,
+        }
+    }
+}
+
+impl RefusedBatch {
+    fn of(topic: Node<'_>, partition: i32, why: &RefusedRecords) -> Option<Self> {
+        Some(Self {
+            topic: TopicKey::of(topic)?,
+            partition,
+            why: why.clone(),
+        })
+    }
+
+    /// The partition as it is answered.
+    fn answered(&self, topic: &Item) -> Item {
+        let mut partition = topic.item(field::PARTITION_RESPONSES);
+        partition
+            .set(field::INDEX, self.partition)
+            .set(field::ERROR_CODE, self.why.error)
+            .set(field::BASE_OFFSET, -1_i64);
+        if partition.has(field::ERROR_MESSAGE) {
+            partition.set(field::ERROR_MESSAGE, self.why.message.as_str());
+        }
+        if partition.has(field::RECORD_ERRORS) {
+            for (index, words) in &self.why.records {
+                let mut record = partition.item(field::RECORD_ERRORS);
+                record
+                    .set(field::BATCH_INDEX, *index)
+                    .set(field::BATCH_INDEX_ERROR_MESSAGE, words.as_str());
+                partition.push(field::RECORD_ERRORS, record);
+            }
+        }
+        partition
+    }
+
+    /// Whether it is of this topic of an answer, whose names are those of the physical cluster.
+    fn is_of(&self, back: &Back<'_>, topic: Node<'_>) -> bool {
+        back.alias_of(topic).is_some_and(|alias| match &self.topic {
+            TopicKey::Name(name) => alias.virtual_name.as_str() == name,
+            TopicKey::Id(id) => alias.ids.is_some_and(|ids| ids.virtual_id.bytes() == id),
+        })
+    }
+}
+
+/// Adds refused batches to the topics of an answer that holds nothing but refusals.
+pub(super) fn answer_refused(response: &mut Item, shape: &Shape, refused: &[RefusedBatch]) {
+    for batches in refused.chunk_by(|a, b| a.topic == b.topic) {
+        let topic = refused_topic(response, shape, batches);
+        response.push(shape.answered, topic);
+    }
+}
+
+/// Adds refused batches to a broker's answer: to their topics, where it has them.
+pub(super) fn add_refused(
+    back: &Back<'_>,
+    (shape, refused): (&Shape, &[RefusedBatch]),
+    (root, empty): (Node<'_>, &Item),
+    edits: &mut Edits,
+) {
+    let Some(array) = root.child(shape.answered) else {
+        return;
+    };
+    for batches in refused.chunk_by(|a, b| a.topic == b.topic) {
+        let Some(first) = batches.first() else { continue };
+        let there = array.children().find(|topic| first.is_of(back, *topic));
+        match there.and_then(|topic| topic.child(shape.partitions)) {
+            Some(partitions) => {
+                let topic = empty.item(shape.answered);
+                for batch in batches {
+                    edits.append(partitions, &batch.answered(&topic));
+                }
+            }
+            None => edits.append(array, &refused_topic(empty, shape, batches)),
+        }
+    }
+}
+
+/// One topic of an answer with its refused batches.
+fn refused_topic(parent: &Item, shape: &Shape, batches: &[RefusedBatch]) -> Item {
+    let mut topic = parent.item(shape.answered);
+    for batch in batches {
+        match &batch.topic {
+            TopicKey::Name(name) => topic.set(shape.name, name.as_str()),
+            TopicKey::Id(id) => topic.set(field::TOPIC_ID, *id),
+        };
+        let partition = batch.answered(&topic);
+        topic.push(shape.partitions, partition);
+    }
+    topic
+}

@@ -1,0 +1,292 @@
+//! The records that policies look at before a request or an answer goes on: what there is to do, and what came of it. It is
+//! done wherever there is time for it; it knows no messages, but only where in a frame their records are.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use klamm_raft::model::PolicyName;
+
+use super::api::error_code::ErrorCode;
+use crate::policy::{Policies, PolicyChain, RecordOutcomes, RecordRefusal};
+use crate::records::{
+    BatchBounds, BatchFault, FetchRange, Fetched, ProduceRefusal, Produced, RefusedRecord, Workspace,
+    fetched, outline, produced,
+};
+
+/// Records of one frame that are to be judged.
+#[derive(Debug)]
+pub struct RecordWork {
+    policies: Arc<Policies>,
+    pieces: Vec<Piece>,
+}
+
+/// The partition that records are of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionName {
+    /// As the client calls it.
+    pub topic: String,
+    pub index: i32,
+}
+
+/// The records of one partition.
+#[derive(Debug)]
+struct Piece {
+    partition: PartitionName,
+    /// Where they begin in the frame.
+    at: usize,
+    records: Bytes,
+    chain: PolicyChain,
+    /// None when a client produces them.
+    wanted: Option<FetchRange>,
+}
+
+/// The size of some work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkSize {
+    /// The bytes that are probably looked at.
+    pub bytes: usize,
+    /// The most bytes of memory that it takes, beside the frame.
+    pub memory: usize,
+}
+
+/// The results of judging the records of one frame.
+#[derive(Debug, Default)]
+pub struct RecordResults {
+    /// Those that the records were judged by; none when nothing was judged.
+    policies: Option<Arc<Policies>>,
+    /// In the order of the frame.
+    pieces: Vec<(usize, Judged)>,
+    outcomes: Vec<(PolicyName, RecordOutcomes)>,
+    refusals: Vec<(PartitionName, String)>,
+}
+
+/// The result of judging the records of one partition.
+#[derive(Debug, Clone)]
+pub(super) enum Judged {
+    AsItCame,
+    Rewritten(Bytes),
+    Refused(RefusedRecords),
+}
+
+/// Why the records of a partition do not go on.
+#[derive(Debug, Clone)]
+pub(super) struct RefusedRecords {
+    pub(super) error: ErrorCode,
+    /// In words for the client, where the protocol carries some.
+    pub(super) message: String,
+    /// Of a batch that was produced: the records that are to blame, by their index (KIP-467).
+    pub(super) records: Vec<(i32, String)>,
+}
+
+/// How many times as large records are that are not compressed, as a rule.
+const USUAL_RATIO: usize = 4;
+
+/// The time was not there to judge records, or the memory.
+const BUSY: &str =
+    "The gateway has no memory or time left to apply its policies to these records now. Try again.";
+
+/// The words on records for which no policy gives a reason.
+const NOT_JUDGED: &str = "The gateway could not apply its policies to these records.";
+
+impl RecordWork {
+    /// Nothing to do yet.
+    pub(super) fn new(policies: &Arc<Policies>) -> Self {
+        Self {
+            policies: Arc::clone(policies),
+            pieces: Vec::new(),
+        }
+    }
+
+    /// Adds the records of a partition, which begin at this place of the frame; `wanted` says what a client fetches, and
+    /// is none for what it produces.
+    pub(super) fn add(
+        &mut self,
+        partition: PartitionName,
+        (at, records): (usize, Bytes),
+        chain: PolicyChain,
+        wanted: Option<FetchRange>,
+    ) {
+        self.pieces.push(Piece {
+            partition,
+            at,
+            records,
+            chain,
+            wanted,
+        });
+    }
+
+    /// Whether there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// How much there is to do.
+    pub fn size(&self, bounds: &BatchBounds) -> WorkSize {
+        let (mut bytes, mut largest, mut fields) = (0_usize, 0, 0);
+        for piece in &self.pieces {
+            let outline = outline(&piece.records, bounds);
+            let field = piece.records.len();
+            // What most compressed batches become; the most that they may become is rarely met.
+            bytes += outline.opened.min(field.saturating_mul(USUAL_RATIO)).max(field);
+            largest = largest.max(outline.largest);
+            fields += field;
+        }
+        WorkSize {
+            bytes,
+            memory: largest.saturating_mul(2).saturating_add(fields),
+        }
+    }
+
+    /// Judges all records.
+    pub fn run(self, workspace: &mut Workspace) -> RecordResults {
+        let mut results = RecordResults {
+            policies: Some(self.policies),
+            pieces: Vec::with_capacity(self.pieces.len()),
+            outcomes: Vec::new(),
+            refusals: Vec::new(),
+        };
+        for mut piece in self.pieces {
+            let judged = piece.judge(workspace);
+            if let Judged::Refused(why) = &judged {
+                results.refusals.push((piece.partition, why.message.clone()));
+            }
+            results.pieces.push((piece.at, judged));
+            results.count(&piece.chain);
+        }
+        results
+    }
+
+    /// Judges nothing: no record goes on, and the client may try again.
+    pub fn give_up(self) -> RecordResults {
+        let refused = |piece: Piece| {
+            let refused = RefusedRecords {
+                error: ErrorCode::KafkaStorageError,
+                message: BUSY.to_owned(),
+                records: Vec::new(),
+            };
+            (piece.at, Judged::Refused(refused))
+        };
+        RecordResults {
+            policies: Some(self.policies),
+            pieces: self.pieces.into_iter().map(refused).collect(),
+            outcomes: Vec::new(),
+            refusals: Vec::new(),
+        }
+    }
+}
+
+impl Piece {
+    fn judge(&mut self, workspace: &mut Workspace) -> Judged {
+        match self.wanted {
+            None => match produced(&self.records, &mut self.chain, workspace) {
+                Ok(Produced::AsItCame) => Judged::AsItCame,
+                Ok(Produced::Rewritten(records)) => Judged::Rewritten(records),
+                Err(refusal) => Judged::Refused(self.refused(refusal)),
+            },
+            Some(wanted) => match fetched(&self.records, wanted, &mut self.chain, workspace) {
+                Fetched::AsItCame => Judged::AsItCame,
+                Fetched::Rewritten(records) => Judged::Rewritten(records),
+                // The answer to a fetch has no room for words: these are for the log.
+                Fetched::Poisoned { offset, reason } => {
+                    Judged::Refused(corrupt(offset, self.chain.words(reason)))
+                }
+                Fetched::Unreadable { offset, fault } => Judged::Refused(corrupt(offset, fault.to_string())),
+            },
+        }
+    }
+
+    fn refused(&self, refusal: ProduceRefusal<RecordRefusal>) -> RefusedRecords {
+        match refusal {
+            ProduceRefusal::Records(refused) => {
+                let told = |record: &RefusedRecord<RecordRefusal>| {
+                    let words = record.reason.map(|reason| self.chain.words(reason));
+                    (record.index, words.unwrap_or_else(|| NOT_JUDGED.to_owned()))
+                };
+                let records: Vec<_> = refused.iter().map(told).collect();
+                let first = records.first();
+                RefusedRecords {
+                    error: ErrorCode::InvalidRecord,
+                    message: first
+                        .map_or_else(String::new, |(index, words)| format!("Record {index}: {words}")),
+                    records,
+                }
+            }
+            ProduceRefusal::Batch(fault) => RefusedRecords {
+                error: error_of(fault),
+                message: fault.to_string(),
+                records: Vec::new(),
+            },
+        }
+    }
+}
+
+/// The refusal of a record that a consumer cannot be given. Clients name its offset, and one can seek past it.
+fn corrupt(offset: i64, why: String) -> RefusedRecords {
+    RefusedRecords {
+        error: ErrorCode::CorruptMessage,
+        message: format!("offset {offset}: {why}"),
+        records: Vec::new(),
+    }
+}
+
+/// The error that a broker has for a batch like this.
+fn error_of(fault: BatchFault) -> ErrorCode {
+    match fault {
+        BatchFault::Format(_) => ErrorCode::UnsupportedForMessageFormat,
+        BatchFault::Codec(_) => ErrorCode::UnsupportedCompressionType,
+        BatchFault::Checksum => ErrorCode::CorruptMessage,
+        BatchFault::Malformed
+        | BatchFault::TooLarge { .. }
+        | BatchFault::NotOneBatch
+        | BatchFault::Counts
+        | BatchFault::Control => ErrorCode::InvalidRecord,
+    }
+}
+
+impl RecordResults {
+    /// Nothing was judged.
+    pub const NONE: Self = Self {
+        policies: None,
+        pieces: Vec::new(),
+        outcomes: Vec::new(),
+        refusals: Vec::new(),
+    };
+
+    /// The bytes of records that take the place of others.
+    pub fn bytes(&self) -> usize {
+        let lengths = self.pieces.iter().map(|(_, judged)| match judged {
+            Judged::Rewritten(records) => records.len(),
+            Judged::AsItCame | Judged::Refused(_) => 0,
+        });
+        lengths.sum()
+    }
+
+    /// The outcomes of each policy, in order of effect. One that several chains have in common is there once.
+    pub fn outcomes(&self) -> &[(PolicyName, RecordOutcomes)] {
+        &self.outcomes
+    }
+
+    fn count(&mut self, chain: &PolicyChain) {
+        for (policy, more) in chain.outcomes() {
+            match self.outcomes.iter_mut().find(|(known, _)| known == policy) {
+                Some((_, outcomes)) => *outcomes += more,
+                None => self.outcomes.push((policy.clone(), more)),
+            }
+        }
+    }
+
+    /// The partitions whose records do not go on, and why. The words hold nothing of the records.
+    pub fn refusals(&self) -> &[(PartitionName, String)] {
+        &self.refusals
+    }
+
+    /// The result for the records at a place of the frame, if they were judged by these policies.
+    pub(super) fn at(&self, place: usize, policies: &Arc<Policies>) -> Option<&Judged> {
+        let by = self.policies.as_ref()?;
+        if !Arc::ptr_eq(by, policies) {
+            return None;
+        }
+        let found = self.pieces.binary_search_by_key(&place, |(at, _)| *at).ok()?;
+        Some(&self.pieces[found].1)
+    }
+}
