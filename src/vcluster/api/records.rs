@@ -163,8 +163,10 @@ pub(super) fn unjudged(
     let policies = back.view.policies.as_ref()?;
     let facts = facts?;
     let mut work = RecordWork::new(policies);
-    each_fetched(back, policies, Some(facts), message, |topic, piece, chain| {
-        if back.results.at(piece.at, policies).is_none() {
+    each_fetched(back, policies, Some(facts), message, |piece, judge| {
+        if let Some((topic, chain)) = judge
+            && back.results.at(piece.at, policies).is_none()
+        {
             let wanted = facts.wanted(topic, piece.index);
             work.add(piece.name(topic), piece.records(frame), chain, Some(wanted));
         }
@@ -183,7 +185,7 @@ pub(super) fn apply_to_answer(
         return;
     };
     let mut errors = Vec::new();
-    each_fetched(back, policies, facts, message, |_, piece, _| {
+    each_fetched(back, policies, facts, message, |piece, _| {
         let error = match back.results.at(piece.at, policies) {
             Some(Judged::AsItCame) => return,
             Some(Judged::Rewritten(records)) => {
@@ -191,7 +193,7 @@ pub(super) fn apply_to_answer(
                 return;
             }
             Some(Judged::Refused(why)) => why.error,
-            // A policy came while the client waited: it is to ask again.
+            // A policy came while the client waited, or the topic is not known any more: the client is to ask again.
             None => ErrorCode::KafkaStorageError,
         };
         edits.set_records(piece.node, Bytes::new());
@@ -204,30 +206,29 @@ pub(super) fn apply_to_answer(
 }
 
 /// Calls `each` for the records of each partition of an answer that a policy may concern, with the topic's name in the
-/// virtual cluster.
+/// virtual cluster and the judge; without, where nobody knows which topic it is.
 fn each_fetched<'n>(
     back: &Back<'_>,
     policies: &Arc<Policies>,
     facts: Option<&FetchFacts>,
     message: Message<'n>,
-    mut each: impl FnMut(&str, Piece<'n>, PolicyChain),
+    mut each: impl FnMut(Piece<'n>, Option<(&str, PolicyChain)>),
 ) {
     let client_id = facts.and_then(|facts| facts.client_id.clone());
     let context = context(back.view, back.caller(), client_id);
     for topic in message.root().items(field::RESPONSES) {
-        let Some(alias) = back.alias_of(topic) else {
-            continue;
-        };
-        let name = alias.virtual_name.as_str();
-        for partition in topic.items(field::PARTITIONS) {
-            let Some(piece) = Piece::of(partition) else {
+        let alias = back.alias_of(topic);
+        let name = alias.as_ref().map(|alias| alias.virtual_name.as_str());
+        for piece in topic.items(field::PARTITIONS).filter_map(Piece::of) {
+            let Some(name) = name else {
+                each(piece, None);
                 continue;
             };
             let Some(mut chain) = policies.chain(PolicyPhase::Consume, &context, name) else {
                 break;
             };
             chain.enter(piece.index);
-            each(name, piece, chain);
+            each(piece, Some((name, chain)));
         }
     }
 }
