@@ -41,7 +41,7 @@ pub use chain::{Chain, Verdict};
 pub use codec::Codec;
 pub use draft::Draft;
 pub use fault::BatchFault;
-pub use fetch::{FetchRange, Fetched, fetched};
+pub use fetch::{FetchRange, Fetched, PoisonHandling, fetched};
 pub use headers::{Headers, RecordHeader};
 pub use outline::{FieldOutline, outline};
 pub use produce::{ProduceRefusal, Produced, RefusedRecord, produced};

@@ -102,7 +102,7 @@ keys! {
         "The largest request or response, in bytes. Before login it is 65536.";
     LIMIT_BUFFER = "klamm.limits.buffer.bytes", "536870912",
         "How many bytes of requests this node holds at a time, and as many of responses: one virtual cluster can use at most half of it, one principal a quarter. When a share is used up, the node stops reading.";
-    LIMIT_POLICY = "klamm.limits.policy.bytes", "134217728",
+    LIMIT_POLICY = "klamm.limits.policy.bytes", "536870912",
         "How many bytes of memory records take at a time while policies look at them, beside the requests and responses that they are in: one virtual cluster can use at most half of it, one principal a quarter. When a share is used up, requests and responses wait for up to 10 seconds; then the client is told to try again.";
     DRAIN_SECONDS = "klamm.drain.seconds", "30",
         "How long a node that is asked to stop waits for requests in flight.";

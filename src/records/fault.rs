@@ -14,6 +14,8 @@ pub enum BatchFault {
     Malformed,
     #[error("the batch would take more than {limit} bytes of memory")]
     TooLarge { limit: usize },
+    #[error("a record has more than {limit} headers")]
+    Headers { limit: usize },
     #[error("the records of a partition must be exactly one batch")]
     NotOneBatch,
     #[error("the count of records does not agree with the offsets of the batch")]

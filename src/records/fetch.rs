@@ -20,6 +20,17 @@ pub struct FetchRange {
     pub from: Option<i64>,
     /// The most bytes that it takes, but for one batch, which it always gets.
     pub limit: Option<usize>,
+    pub poison: PoisonHandling,
+}
+
+/// The treatment of what comes before a record that was refused, or a batch that cannot be opened.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum PoisonHandling {
+    /// It is delivered, and the next fetch begins with the error.
+    #[default]
+    AfterOthers,
+    /// Nothing is delivered: a share consumer would take what is missing for gaps, and acknowledge it.
+    First,
 }
 
 /// The records that the client gets. The last batch of a field may be cut off; it is left out, as clients do.
@@ -57,8 +68,8 @@ pub fn fetched<C: Chain>(
     let end = answer.fill(chain, workspace);
     workspace.shrink();
     match end {
-        End::Poison { offset, reason } if answer.is_empty() => Fetched::Poisoned { offset, reason },
-        End::Fault { offset, fault } if answer.is_empty() => Fetched::Unreadable { offset, fault },
+        End::Poison { offset, reason } if answer.ends_here() => Fetched::Poisoned { offset, reason },
+        End::Fault { offset, fault } if answer.ends_here() => Fetched::Unreadable { offset, fault },
         _ => answer.finish(),
     }
 }
@@ -90,6 +101,11 @@ struct Run {
 }
 
 impl Answer<'_> {
+    /// Whether an error is told and nothing else.
+    fn ends_here(&self) -> bool {
+        self.is_empty() || self.range.poison == PoisonHandling::First
+    }
+
     fn fill<C: Chain>(&mut self, chain: &mut C, workspace: &mut Workspace) -> End<C::Reason> {
         let mut rest = self.records;
         loop {

@@ -5,6 +5,21 @@ use std::ops::Range;
 use crate::records::fault::BatchFault;
 use crate::wire::{Cursor, WireError};
 
+/// The most headers that a record may have. What is kept for one takes many times the two bytes that it has at least.
+const MOST_HEADERS: usize = 4096;
+
+/// Why a record cannot be read.
+enum RecordFault {
+    Wire,
+    Headers,
+}
+
+impl From<WireError> for RecordFault {
+    fn from(_: WireError) -> Self {
+        Self::Wire
+    }
+}
+
 /// The places of a record's parts among the records of its batch.
 #[derive(Debug, Clone)]
 pub(super) struct Record {
@@ -25,10 +40,13 @@ pub(super) struct Record {
 impl Record {
     /// Reads the record at a place.
     pub(super) fn read(body: &[u8], at: usize) -> Result<Self, BatchFault> {
-        Self::parse(body, at).map_err(|_| BatchFault::Malformed)
+        Self::parse(body, at).map_err(|error| match error {
+            RecordFault::Headers => BatchFault::Headers { limit: MOST_HEADERS },
+            RecordFault::Wire => BatchFault::Malformed,
+        })
     }
 
-    fn parse(body: &[u8], at: usize) -> Result<Self, WireError> {
+    fn parse(body: &[u8], at: usize) -> Result<Self, RecordFault> {
         let mut cursor = Cursor::new(body, at);
         let bytes = length(&mut cursor)?;
         let attributes = cursor.at();
@@ -42,12 +60,16 @@ impl Record {
         let key = nullable(&mut cursor)?;
         let value = nullable(&mut cursor)?;
         let headers = cursor.at();
-        for _ in 0..length(&mut cursor)? {
-            // Each takes two bytes at least, so a count that lies ends soon.
+        let count = length(&mut cursor)?;
+        // Each takes two bytes at least: otherwise the count lies.
+        if count > MOST_HEADERS && count <= cursor.left() / 2 {
+            return Err(RecordFault::Headers);
+        }
+        for _ in 0..count {
             let _ = header(&mut cursor)?;
         }
         if cursor.left() > 0 {
-            return Err(WireError::TrailingBytes { at: cursor.at() });
+            return Err(RecordFault::Wire);
         }
         Ok(Self {
             bytes: at..end,

@@ -126,8 +126,11 @@ impl Budget {
         Ok(self.share(permits, bytes))
     }
 
-    /// Takes `bytes` once they are free.
+    /// Takes `bytes` once they are free, but never more than the narrowest level has: nobody's own part is all of what
+    /// others have, too.
     pub(super) async fn taken(&self, bytes: usize) -> Share {
+        let own = self.levels.first().map_or(0, |level| level.all_units);
+        let bytes = bytes.min(own.saturating_mul(UNIT_BYTES));
         match self.take(bytes) {
             Ok(share) => share,
             Err(mut wait) => poll_fn(|cx| wait.poll(cx)).await,
@@ -164,6 +167,11 @@ impl Budget {
 }
 
 impl Share {
+    /// How many bytes it is.
+    pub(super) fn bytes(&self) -> usize {
+        usize::try_from(self.bytes).unwrap_or_default()
+    }
+
     /// Gives back all but `bytes`.
     pub(super) fn reduce(&mut self, bytes: usize) {
         let units = bytes.div_ceil(UNIT_BYTES);

@@ -42,7 +42,8 @@ impl Session {
             if let Ok(Some(work)) = work {
                 return self.judge(work, Flow::Answers, |session, (results, memory)| {
                     session.tell_judged(frame, results)?;
-                    if let Some(memory) = memory {
+                    // Where the answer is judged once more, the first results are gone.
+                    if let Some(memory) = memory.filter(|_| session.pauses.answers.is_none()) {
                         session.outbound.hold(Rc::new(memory));
                     }
                     Ok(())
@@ -61,7 +62,7 @@ impl Session {
     ) -> Result<(), End> {
         let size = work.size(&BatchBounds::default());
         if size.bytes <= AT_ONCE_BYTES {
-            let results = run(work);
+            let results = run(work, usize::MAX);
             self.tell_of_policies(&results);
             return then(self, (results, None));
         }
@@ -77,7 +78,7 @@ impl Session {
                 return (work.give_up(), None);
             };
             let judged = spawn_blocking(move || {
-                let results = run(work);
+                let results = run(work, memory.bytes());
                 // Also when nobody waits for the results any more.
                 drop(turn);
                 memory.reduce(results.bytes());
@@ -127,6 +128,6 @@ impl Session {
     }
 }
 
-fn run(work: RecordWork) -> RecordResults {
-    WORKSPACE.with_borrow_mut(|workspace| work.run(workspace))
+fn run(work: RecordWork, room: usize) -> RecordResults {
+    WORKSPACE.with_borrow_mut(|workspace| work.run(workspace, room))
 }

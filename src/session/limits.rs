@@ -66,7 +66,7 @@ impl Default for Limits {
             max_frame_bytes: 100 << 20,
             max_login_frame_bytes: 64 << 10,
             max_buffered_bytes: 512 << 20,
-            max_policy_bytes: 128 << 20,
+            max_policy_bytes: 512 << 20,
             max_in_flight: 64,
             max_queued_bytes: 256 << 10,
             handshake_timeout: Duration::from_secs(10),

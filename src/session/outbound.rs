@@ -47,8 +47,11 @@ impl Outbound {
         }
     }
 
-    /// Keeps memory until all that waits now is written.
+    /// Keeps memory until all that waits now is written; not at all, if nothing does.
     pub(super) fn hold(&mut self, share: Rc<Share>) {
+        if self.queued_bytes == 0 {
+            return;
+        }
         let end = self.written_bytes + self.queued_bytes as u64;
         self.shares.push_back((end, share));
     }

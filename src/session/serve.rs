@@ -95,7 +95,8 @@ impl Session {
     fn judge_request(&mut self, work: RecordWork, request: Unplanned, attempt: Attempt) -> Result<(), End> {
         self.judge(work, Flow::Requests, move |session, (results, memory)| {
             session.serve_judged(request, attempt, &results)?;
-            if let Some(memory) = memory {
+            // Where the request waits for something else, it is judged once more.
+            if let Some(memory) = memory.filter(|_| session.pauses.requests.is_none()) {
                 session.upstream.hold(Rc::new(memory));
             }
             Ok(())

@@ -43,7 +43,7 @@ struct Piece {
 /// The size of some work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkSize {
-    /// The bytes that are probably looked at.
+    /// The most bytes that are looked at, opened.
     pub bytes: usize,
     /// The most bytes of memory that it takes, beside the frame.
     pub memory: usize,
@@ -78,8 +78,19 @@ pub(super) struct RefusedRecords {
     pub(super) records: Vec<(i32, String)>,
 }
 
-/// How many times as large records are that are not compressed, as a rule.
-const USUAL_RATIO: usize = 4;
+/// The most records that are named in the answer to one request (KIP-467): words for more would be many times the request.
+const MOST_NAMED: usize = 100;
+
+impl RefusedRecords {
+    /// There was no memory or no time to judge them.
+    fn busy() -> Self {
+        Self {
+            error: ErrorCode::KafkaStorageError,
+            message: BUSY.to_owned(),
+            records: Vec::new(),
+        }
+    }
+}
 
 /// The time was not there to judge records, or the memory.
 const BUSY: &str =
@@ -122,12 +133,11 @@ impl RecordWork {
 
     /// How much there is to do.
     pub fn size(&self, bounds: &BatchBounds) -> WorkSize {
-        let (mut bytes, mut largest, mut fields) = (0_usize, 0, 0);
+        let (mut bytes, mut largest, mut fields) = (0_usize, 0, 0_usize);
         for piece in &self.pieces {
             let outline = outline(&piece.records, bounds);
             let field = piece.records.len();
-            // What most compressed batches become; the most that they may become is rarely met.
-            bytes += outline.opened.min(field.saturating_mul(USUAL_RATIO)).max(field);
+            bytes = bytes.saturating_add(outline.opened.max(field));
             largest = largest.max(outline.largest);
             fields += field;
         }
@@ -137,16 +147,29 @@ impl RecordWork {
         }
     }
 
-    /// Judges all records.
-    pub fn run(self, workspace: &mut Workspace) -> RecordResults {
+    /// Judges all records. Where what takes their place would be more than `room`, the rest is refused, to be tried again in
+    /// smaller requests.
+    pub fn run(self, workspace: &mut Workspace, room: usize) -> RecordResults {
         let mut results = RecordResults {
             policies: Some(self.policies),
             pieces: Vec::with_capacity(self.pieces.len()),
             outcomes: Vec::new(),
             refusals: Vec::new(),
         };
+        let (mut used, mut named) = (0, MOST_NAMED);
         for mut piece in self.pieces {
-            let judged = piece.judge(workspace);
+            let mut judged = match used > room {
+                true => Judged::Refused(RefusedRecords::busy()),
+                false => piece.judge(workspace),
+            };
+            match &mut judged {
+                Judged::Rewritten(records) => used += records.len(),
+                Judged::Refused(why) => {
+                    why.records.truncate(named);
+                    named -= why.records.len();
+                }
+                Judged::AsItCame => {}
+            }
             if let Judged::Refused(why) = &judged {
                 results.refusals.push((piece.partition, why.message.clone()));
             }
@@ -158,14 +181,7 @@ impl RecordWork {
 
     /// Judges nothing: no record goes on, and the client may try again.
     pub fn give_up(self) -> RecordResults {
-        let refused = |piece: Piece| {
-            let refused = RefusedRecords {
-                error: ErrorCode::KafkaStorageError,
-                message: BUSY.to_owned(),
-                records: Vec::new(),
-            };
-            (piece.at, Judged::Refused(refused))
-        };
+        let refused = |piece: Piece| (piece.at, Judged::Refused(RefusedRecords::busy()));
         RecordResults {
             policies: Some(self.policies),
             pieces: self.pieces.into_iter().map(refused).collect(),
@@ -237,6 +253,7 @@ fn error_of(fault: BatchFault) -> ErrorCode {
         BatchFault::Checksum => ErrorCode::CorruptMessage,
         BatchFault::Malformed
         | BatchFault::TooLarge { .. }
+        | BatchFault::Headers { .. }
         | BatchFault::NotOneBatch
         | BatchFault::Counts
         | BatchFault::Control => ErrorCode::InvalidRecord,

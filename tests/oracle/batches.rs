@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use bytes::Bytes;
 use klamm::records::{
-    BatchBounds, Chain, Draft, FetchRange, Fetched, ProduceRefusal, Produced, Verdict, Workspace, fetched,
-    produced,
+    BatchBounds, Chain, Draft, FetchRange, Fetched, PoisonHandling, ProduceRefusal, Produced, Verdict,
+    Workspace, fetched, produced,
 };
 
 /// Fields that are fetched, and as many batches that are produced.
@@ -90,6 +90,7 @@ fn answer(kind: u8, offset: i64, field: &[u8], workspace: &mut Workspace) -> (u8
     let range = FetchRange {
         from: Some(offset),
         limit: None,
+        poison: PoisonHandling::AfterOthers,
     };
     match fetched(field, range, &mut ByValue, workspace) {
         Fetched::AsItCame => (0, Bytes::new()),

@@ -16,11 +16,12 @@ pub(crate) fn check(state: &State, command: &Command) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The first node of a cluster says at which level the cluster begins. No later one comes in that does not know its level.
+/// The first node of a cluster says at which level the cluster begins; there is none below the first. No later node comes in
+/// that does not know its level.
 pub(super) fn admit(state: &mut State, id: NodeId, record: &NodeRecord) -> Result<(), Refusal> {
     let highest = record.ability.highest;
     if state.nodes.is_empty() {
-        state.level = highest;
+        state.level = highest.max(Level::FIRST);
     }
     if highest < state.level {
         return Err(Refusal::NodeTooOld {

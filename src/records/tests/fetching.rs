@@ -11,12 +11,14 @@ type Spoil = fn(&mut Vec<u8>);
 const FROM_START: FetchRange = FetchRange {
     from: None,
     limit: None,
+    poison: PoisonHandling::AfterOthers,
 };
 
 fn from(offset: i64) -> FetchRange {
     FetchRange {
         from: Some(offset),
         limit: None,
+        poison: PoisonHandling::AfterOthers,
     }
 }
 
@@ -257,6 +259,7 @@ fn an_answer_that_grows_is_cut_between_batches() {
         let range = FetchRange {
             from: Some(0),
             limit: Some(limit),
+            poison: PoisonHandling::AfterOthers,
         };
         let got = rewritten(&batches, range);
         let offsets = got.iter().map(|batch| batch.base_offset);
@@ -275,6 +278,7 @@ fn an_answer_that_grows_is_cut_between_batches() {
     let range = FetchRange {
         from: None,
         limit: Some(100),
+        poison: PoisonHandling::AfterOthers,
     };
     let first = Fetched::Rewritten(batches[0].bytes().into());
     assert_eq!(fetch(&batches, range), first);
@@ -319,7 +323,7 @@ proptest! {
         while position < end {
             let rest: Vec<_> = log.iter().filter(|batch| batch.last_offset() >= position).cloned().collect();
             let field = joined(&rest);
-            let got = match fetch(&rest, FetchRange { from: Some(position), limit }) {
+            let got = match fetch(&rest, FetchRange { from: Some(position), limit, poison: PoisonHandling::AfterOthers }) {
                 Fetched::AsItCame => read(&field),
                 Fetched::Rewritten(records) => {
                     prop_assert_ne!(&records[..], &field[..]);
@@ -356,4 +360,18 @@ proptest! {
         }
         prop_assert_eq!(seen, expected);
     }
+}
+
+/// A share consumer takes what is missing of what it acquired for gaps, and acknowledges them.
+#[test]
+fn a_share_consumer_is_told_of_poison_before_anything_else() {
+    let bytes = SampleBatch::of(0, &["good", "refuse", "good"]).bytes();
+    let range = FetchRange {
+        from: None,
+        limit: None,
+        poison: PoisonHandling::First,
+    };
+    let mut workspace = Workspace::new(BatchBounds::default());
+    let told = fetched(&bytes, range, &mut by_value(), &mut workspace);
+    assert!(matches!(told, Fetched::Poisoned { offset: 1, .. }), "{told:?}");
 }

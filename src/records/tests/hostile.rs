@@ -112,7 +112,11 @@ fn numbers_at_their_ends_wrap() {
     batch.records[1].timestamp_delta = -5;
     let field = batch.bytes();
     for from in [None, Some(i64::MIN), Some(i64::MAX)] {
-        let range = FetchRange { from, limit: Some(0) };
+        let range = FetchRange {
+            from,
+            limit: Some(0),
+            poison: PoisonHandling::AfterOthers,
+        };
         fetched(&field, range, &mut by_value(), &mut workspace());
     }
     batch.records[1] = SampleRecord {
@@ -163,6 +167,7 @@ fn fuzz_batches_of_records() {
         let range = FetchRange {
             from: chance.one_in(2).then(|| chance.next() as i64 % 1_000),
             limit: chance.one_in(2).then(|| chance.below(5_000)),
+            poison: PoisonHandling::AfterOthers,
         };
         if let Fetched::Rewritten(records) = fetched(&field, range, &mut by_value(), &mut workspace) {
             let whole = fetched(&records, FetchRange::default(), &mut keep(), &mut workspace);
@@ -174,4 +179,18 @@ fn fuzz_batches_of_records() {
         }
         outline(&field, &BatchBounds::default());
     });
+}
+
+/// Headers take two bytes, compressed next to nothing, and many times as much once they are looked at.
+#[test]
+fn a_record_with_headers_without_end_is_refused() {
+    let mut batch = SampleBatch::of(0, &["value"]).with(Codec::Zstd);
+    batch.records[0].headers = vec![(Vec::new(), None); 5000];
+    let bytes = batch.bytes();
+    let mut workspace = Workspace::new(BatchBounds::default());
+    let refused = produced(&bytes, &mut keep(), &mut workspace).unwrap_err();
+    assert_eq!(
+        refused,
+        ProduceRefusal::Batch(BatchFault::Headers { limit: 4096 })
+    );
 }

@@ -6,7 +6,7 @@ use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
 };
 use super::error_code::ErrorCode;
-use super::records::{self, KeptTopics};
+use super::records::{self, JudgedBatches, KeptTopics};
 use super::topics::{self, Repeated, Shape};
 use super::transactional_id;
 use crate::vcluster::pending::Then;
@@ -57,40 +57,53 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let wants_answer = root.child(field::ACKS).and_then(|acks| acks.int()) != Some(0);
     let mut edits = Edits::new();
-    let judged = judge_batches(ask, &mut edits);
-    if let Err(error) = judged.and_then(|()| mark_producers(ask, &mut edits)) {
-        return if wants_answer {
-            topics::refuse_all(ask, &SHAPE, error)
-        } else {
-            Ok(Plan::Close(CloseReason::UnansweredRefusal))
-        };
+    let checked = judge_batches(ask, &mut edits).and_then(|()| match ask.view.policies {
+        // What policies write is marked apart.
+        Some(_) => Ok(()),
+        None => mark_producers(ask, &JudgedBatches::default(), &mut edits),
+    });
+    if let Err(error) = checked {
+        return refuse_all(ask, wants_answer, error);
+    }
+    // The broker closes its connection when a topic is not there: that must become the client's end too.
+    let is_absent = !wants_answer && names_absent_topic(ask);
+    if is_absent && ask.attempt == Attempt::First {
+        return Err(Stop::TopicsNotKnown);
     }
     let mut kept = KeptTopics::default();
     let split = topics::split_noting(ask, &SHAPE, root, &mut edits, |view, topic, alias| {
         kept.add(view, topic, alias);
     })?;
-    let (batches, emptied) = records::judge_produced(ask, &SHAPE, &kept, &mut edits)?;
-    let left = split.kept - emptied;
+    let batches = records::judge_produced(ask, &SHAPE, &kept, &mut edits)?;
+    if ask.view.policies.is_some()
+        && let Err(error) = mark_producers(ask, &batches, &mut edits)
+    {
+        return refuse_all(ask, wants_answer, error);
+    }
+    let left = split.kept - batches.emptied;
     if wants_answer && left == 0 {
         let mut response = ask.response()?;
         topics::add_refused(&mut response, &SHAPE, &split.refused);
-        records::answer_refused(&mut response, &SHAPE, &batches);
+        records::answer_refused(&mut response, &SHAPE, &batches.refused);
         return ask.reply(&response);
     }
     if wants_answer {
-        return ask.forward(edits, Then::Produced(split.refused, batches));
+        return ask.forward(edits, Then::Produced(split.refused, batches.refused));
     }
-    // The broker closes its connection when a topic is not there: that must become the client's end too.
-    let is_absent = left > 0 && names_absent_topic(ask);
-    if is_absent && ask.attempt == Attempt::First {
-        return Err(Stop::TopicsNotKnown);
-    }
-    let is_whole = split.refused.is_empty() && batches.is_empty() && !is_absent;
+    let is_whole = split.refused.is_empty() && batches.refused.is_empty() && !(is_absent && left > 0);
     match (left, is_whole) {
         (0, true) => Ok(Plan::Drop),
         (0, false) => Ok(Plan::Close(CloseReason::UnansweredRefusal)),
         (_, true) => ask.forward_answered_by(edits, Answer::None),
         (_, false) => ask.forward_answered_by(edits, Answer::NoneThenClose),
+    }
+}
+
+/// Refuses the whole request.
+fn refuse_all(ask: &Ask<'_>, wants_answer: bool, error: ErrorCode) -> Result<Plan, Stop> {
+    match wants_answer {
+        true => topics::refuse_all(ask, &SHAPE, error),
+        false => Ok(Plan::Close(CloseReason::UnansweredRefusal)),
     }
 }
 
@@ -153,13 +166,13 @@ fn judge_batches(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> 
 
 /// Marks producer ids, so that a broker takes nobody's batches for those of another virtual cluster. Those of records that
 /// take the place of others are marked there.
-fn mark_producers(ask: &Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> {
+fn mark_producers(ask: &Ask<'_>, batches: &JudgedBatches, edits: &mut Edits) -> Result<(), ErrorCode> {
     let producers = ask.view.producers;
     if producers == ProducerIds::Plain {
         return Ok(());
     }
     for records in ask.message.all(Class::Records) {
-        if records::are_rewritten(ask, records) {
+        if batches.are_rewritten(records) {
             continue;
         }
         let marked = edits.set_producer_ids(records, |batch| producers.physical_of(batch));

@@ -1,7 +1,7 @@
 //! The records of a request or an answer, where the virtual cluster has policies: which of them are to be judged, and what
 //! becomes of the frame once they are. Knows no API.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use super::back::Back;
 use super::error_code::ErrorCode;
 use super::topics::Shape;
 use crate::policy::{Policies, PolicyChain, PolicyContext};
-use crate::records::FetchRange;
+use crate::records::{FetchRange, PoisonHandling};
 use crate::vcluster::pending::{RefusedBatch, TopicKey};
 use crate::vcluster::plan::Caller;
 use crate::vcluster::record_work::{Judged, PartitionName, RecordWork, RefusedRecords};
@@ -24,6 +24,8 @@ use crate::wire::{Class, Edits, Item, Message, Node, field};
 pub(super) struct KeptTopic<'a> {
     node: Node<'a>,
     name: String,
+    /// How many partitions it is known to have.
+    partitions: u32,
 }
 
 /// Takes note of the topics that are sent on, where the virtual cluster has policies.
@@ -35,45 +37,71 @@ impl<'a> KeptTopics<'a> {
     pub(super) fn add(&mut self, view: &View, node: Node<'a>, alias: &Alias) {
         if view.policies.is_some() {
             let name = alias.virtual_name.as_str().to_owned();
-            self.0.push(KeptTopic { node, name });
+            let partitions = alias.partitions;
+            self.0.push(KeptTopic {
+                node,
+                name,
+                partitions,
+            });
         }
     }
 }
 
 /// The facts about a fetch that are needed when it is answered. Only fetches of a virtual cluster that has policies leave
-/// them behind.
+/// them behind, and only of partitions that there are: a client may name others without end.
 #[derive(Debug)]
 pub(in crate::vcluster) struct FetchFacts {
     client_id: Option<Arc<str>>,
-    /// By the name of the topic in the virtual cluster.
-    wanted: HashMap<String, Vec<(i32, FetchRange)>>,
+    /// By the name of the topic in the virtual cluster, and the partition.
+    ranges: HashMap<String, BTreeMap<i32, FetchRange>>,
+    poison: PoisonHandling,
 }
 
 impl FetchFacts {
     /// The facts about a request, if the virtual cluster has policies.
     pub(super) fn of(ask: &Ask<'_>, kept: &KeptTopics<'_>) -> Option<Box<Self>> {
-        ask.view.policies.as_ref()?;
-        let wanted_of = |topic: &KeptTopic<'_>| {
-            let partitions = topic.node.items(field::PARTITIONS).filter_map(|partition| {
+        let mut facts = Self::without_ranges(ask, PoisonHandling::AfterOthers)?;
+        for topic in &kept.0 {
+            let known = |index: &i32| u32::try_from(*index).is_ok_and(|index| index < topic.partitions);
+            let ranges = facts.ranges.entry(topic.name.clone()).or_default();
+            for partition in topic.node.items(field::PARTITIONS) {
+                let Some(index) = partition.partition_index().filter(known) else {
+                    continue;
+                };
                 let limit = partition.int_in(field::PARTITION_MAX_BYTES);
-                let wanted = FetchRange {
+                let range = FetchRange {
                     from: partition.int_in(field::FETCH_OFFSET),
                     limit: limit.and_then(|limit| usize::try_from(limit).ok()),
+                    poison: PoisonHandling::AfterOthers,
                 };
-                Some((partition.partition_index()?, wanted))
-            });
-            (topic.name.clone(), partitions.collect())
-        };
+                ranges.insert(index, range);
+            }
+        }
+        Some(facts)
+    }
+
+    /// The facts about a fetch that does not say from where: a share session does.
+    pub(super) fn of_share_session(ask: &Ask<'_>) -> Option<Box<Self>> {
+        Self::without_ranges(ask, PoisonHandling::First)
+    }
+
+    fn without_ranges(ask: &Ask<'_>, poison: PoisonHandling) -> Option<Box<Self>> {
+        ask.view.policies.as_ref()?;
         Some(Box::new(Self {
             client_id: ask.header.client_id(ask.frame).map(Arc::from),
-            wanted: kept.0.iter().map(wanted_of).collect(),
+            ranges: HashMap::new(),
+            poison,
         }))
     }
 
-    fn wanted(&self, topic: &str, partition: i32) -> FetchRange {
-        let of_topic = self.wanted.get(topic);
-        let found = of_topic.and_then(|of_topic| of_topic.iter().find(|(index, _)| *index == partition));
-        found.map(|(_, wanted)| *wanted).unwrap_or_default()
+    fn range(&self, topic: &str, partition: i32) -> FetchRange {
+        let of_topic = self.ranges.get(topic);
+        let found = of_topic.and_then(|of_topic| of_topic.get(&partition));
+        let unknown = FetchRange {
+            poison: self.poison,
+            ..FetchRange::default()
+        };
+        found.copied().unwrap_or(unknown)
     }
 }
 
@@ -88,69 +116,87 @@ fn context(view: &View, caller: &Caller, client_id: Option<Arc<str>>) -> Arc<Pol
     })
 }
 
-/// Applies what came of the records of a request, or asks for it to be found out: the batches that do not go on are taken
-/// out of it. Gives those, and how many topics are left out altogether.
+/// The batches of a request that do not go on, and the others.
+#[derive(Default)]
+pub(super) struct JudgedBatches {
+    pub(super) refused: Vec<RefusedBatch>,
+    /// How many topics are left out altogether.
+    pub(super) emptied: usize,
+    /// The places of records that others take.
+    rewritten: BTreeSet<usize>,
+}
+
+impl JudgedBatches {
+    /// Whether others take the place of these records.
+    pub(super) fn are_rewritten(&self, records: Node<'_>) -> bool {
+        self.rewritten.contains(&records.content_span().range().start)
+    }
+}
+
+/// Applies what came of the records of a request: the batches that do not go on are taken out of it. If anything is not
+/// judged yet, all of it is to be judged.
 pub(super) fn judge_produced(
     ask: &Ask<'_>,
     shape: &Shape,
     kept: &KeptTopics<'_>,
     edits: &mut Edits,
-) -> Result<(Vec<RefusedBatch>, usize), Stop> {
+) -> Result<JudgedBatches, Stop> {
+    let mut batches = JudgedBatches::default();
     let Some(policies) = &ask.view.policies else {
-        return Ok((Vec::new(), 0));
+        return Ok(batches);
     };
     let client_id = ask.header.client_id(ask.frame).map(Arc::from);
     let context = context(ask.view, ask.caller, client_id);
-    let mut work = RecordWork::new(policies);
-    let (mut refused, mut emptied) = (Vec::new(), 0);
-    for topic in &kept.0 {
-        let Some(array) = topic.node.partitions() else {
-            continue;
-        };
-        let mut left = array.count();
-        for partition in array.children() {
-            let Some(piece) = Piece::of(partition) else {
-                continue;
-            };
-            let Some(mut chain) = policies.chain(PolicyPhase::Produce, &context, &topic.name) else {
-                break;
-            };
-            chain.enter(piece.index);
-            match ask.results.at(piece.at, policies) {
-                None => work.add(piece.name(&topic.name), piece.records(ask.frame), chain, None),
-                Some(Judged::AsItCame) => {}
-                Some(Judged::Rewritten(records)) => {
-                    let marked = ask.view.producers.mark(records.clone());
-                    // Whoever cannot be marked was refused before.
-                    edits.set_records(piece.node, marked.map_err(|_| Stop::Malformed)?);
-                }
-                Some(Judged::Refused(why)) => {
-                    edits.remove_item(array, partition);
-                    left -= 1;
-                    refused.extend(RefusedBatch::of(topic.node, piece.index, why));
-                }
-            }
-        }
-        if left == 0 && array.count() > 0 {
-            emptied += 1;
-            if let Some(topics) = ask.message.root().child(shape.topics) {
-                edits.remove_item(topics, topic.node);
-            }
-        }
-    }
-    match work.is_empty() {
-        true => Ok((refused, emptied)),
-        false => Err(Stop::Unjudged(work)),
-    }
-}
-
-/// Whether the records of a node were judged, and others take their place.
-pub(super) fn are_rewritten(ask: &Ask<'_>, records: Node<'_>) -> bool {
-    let Some(policies) = &ask.view.policies else {
-        return false;
+    let pieces = || {
+        kept.0.iter().flat_map(|topic| {
+            let is_judged = policies
+                .chain(PolicyPhase::Produce, &context, &topic.name)
+                .is_some();
+            let array = topic.node.partitions().filter(|_| is_judged);
+            let all = array
+                .into_iter()
+                .flat_map(|array| array.children().map(move |node| (array, node)));
+            all.filter_map(move |(array, node)| Some((topic, array, Piece::of(node)?)))
+        })
     };
-    let judged = ask.results.at(records.content_span().range().start, policies);
-    matches!(judged, Some(Judged::Rewritten(_)))
+    if pieces().any(|(_, _, piece)| ask.results.at(piece.at, policies).is_none()) {
+        let mut work = RecordWork::new(policies);
+        for (topic, _, piece) in pieces() {
+            if let Some(mut chain) = policies.chain(PolicyPhase::Produce, &context, &topic.name) {
+                chain.enter(piece.index);
+                work.add(piece.name(&topic.name), piece.records(ask.frame), chain, None);
+            }
+        }
+        return Err(Stop::Unjudged(work));
+    }
+    let mut left: HashMap<usize, usize> = HashMap::new();
+    for (topic, array, piece) in pieces() {
+        match ask.results.at(piece.at, policies) {
+            None | Some(Judged::AsItCame) => {}
+            Some(Judged::Rewritten(records)) => {
+                let marked = ask.view.producers.mark(records.clone());
+                // Whoever has an id that cannot be marked was refused before.
+                edits.set_records(piece.node, marked.map_err(|_| Stop::Malformed)?);
+                batches.rewritten.insert(piece.at);
+            }
+            Some(Judged::Refused(why)) => {
+                edits.remove_item(array, piece.partition);
+                batches
+                    .refused
+                    .extend(RefusedBatch::of(topic.node, piece.index, why));
+                let place = topic.node.span().range().start;
+                let left = left.entry(place).or_insert_with(|| array.count());
+                *left -= 1;
+                if *left == 0
+                    && let Some(topics) = ask.message.root().child(shape.topics)
+                {
+                    batches.emptied += 1;
+                    edits.remove_item(topics, topic.node);
+                }
+            }
+        }
+    }
+    Ok(batches)
 }
 
 /// The records of an answer that must be judged before it is told; none when there are none.
@@ -167,7 +213,7 @@ pub(super) fn unjudged(
         if let Some((topic, chain)) = judge
             && back.results.at(piece.at, policies).is_none()
         {
-            let wanted = facts.wanted(topic, piece.index);
+            let wanted = facts.range(topic, piece.index);
             work.add(piece.name(topic), piece.records(frame), chain, Some(wanted));
         }
     });

@@ -10,7 +10,7 @@ use super::description::{
 };
 use super::error_code::ErrorCode;
 use super::group;
-use super::records::{self, FetchFacts, KeptTopics};
+use super::records::{self, FetchFacts};
 use super::topics::{self, Repeated, Shape};
 use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
@@ -81,7 +81,7 @@ fn fetch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         Err(error) => return ask.refuse(error),
     };
     // Which partitions are fetched is up to the share session, and from where is up to the broker.
-    let facts = FetchFacts::of(ask, &KeptTopics::default());
+    let facts = FetchFacts::of_share_session(ask);
     if kept == 0 && epoch == Some(INITIAL_EPOCH) {
         return topics::reply(ask, &SHAPE, &refused);
     }
@@ -153,6 +153,7 @@ fn fetched(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Resu
     };
     let root = message.root();
     back.convert(root, edits);
+    records::apply_to_answer(back, message, facts.as_deref(), edits);
     let Some(array) = root.child(field::RESPONSES) else {
         return Ok(());
     };
@@ -176,7 +177,6 @@ fn fetched(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Resu
         let empty = back.empty()?;
         topics::splice(&SHAPE, root, &empty, &gone, edits);
         topics::splice(&SHAPE, root, &empty, refused, edits);
-        records::apply_to_answer(back, message, facts.as_deref(), edits);
         return Ok(());
     }
     let not_found = ErrorCode::ShareSessionNotFound.code();

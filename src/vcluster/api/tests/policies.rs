@@ -18,7 +18,9 @@ use klamm_raft::model::{Policy, PolicyAction, PolicyId, PolicyPhase, TopicPatter
 use super::world::*;
 use crate::authz::Resource;
 use crate::records::tests::sample::SampleBatch;
-use crate::vcluster::plan::{Attempt, CloseReason};
+use crate::records::{BatchBounds, Workspace};
+use crate::vcluster::plan::{Attempt, CloseReason, Need, Plan};
+use crate::vcluster::record_work::RecordResults;
 
 const PRODUCE: [i16; 4] = [3, 8, 12, 13];
 const FETCH: [i16; 4] = [4, 11, 12, 17];
@@ -382,4 +384,52 @@ fn a_policy_that_comes_while_somebody_waits_holds_for_the_answer() {
         let expected: &[&str] = if expected_error == 0 { &["public"] } else { &[] };
         assert_eq!(values(partition.records.as_ref()), expected);
     }
+}
+
+/// Between two looks at a request, more of it may be allowed: all that is there then is judged together.
+#[test]
+fn what_is_allowed_while_records_are_judged_is_judged_too() {
+    let mut world = World::new().allow(Write, Resource::topic("orders"));
+    put(
+        &mut world,
+        &[{
+            let mut everywhere = rule();
+            everywhere.topics = Default::default();
+            everywhere
+        }],
+    );
+    let orders = topic(&world, 12, "orders", &[&["good"]]);
+    let bills = topic(&world, 12, "bills", &[&["bad"]]);
+    let frame = encode_request(12, &produce(vec![orders, bills]));
+    let mut results = RecordResults::NONE;
+    for round in 0..3 {
+        let plan = world.plan_judged((frame.clone(), &results), Attempt::First);
+        let Plan::Need(Need::Records { work, .. }) = plan else {
+            assert!(
+                round == 2 && matches!(plan, Plan::Forward(_)),
+                "{round}: {plan:?}"
+            );
+            return;
+        };
+        results = work.run(&mut Workspace::new(BatchBounds::default()), usize::MAX);
+        // The policies stay as they are.
+        let policies = world.view.policies.clone();
+        world = world.allow(Write, Resource::topic("bills"));
+        world.view.policies = policies;
+    }
+    panic!("it is judged again and again");
+}
+
+/// However many batches are refused, the records that are named are few.
+#[test]
+fn an_answer_names_few_records() {
+    let world = world(&[rule()]);
+    let bad: Vec<&str> = vec!["bad"; 60];
+    let partitions: Vec<&[&str]> = vec![&bad; 5];
+    let request = produce(vec![topic(&world, 12, "orders", &partitions)]);
+    let response = world.ask(12, &request).replied();
+    let partitions = &response.responses[0].partition_responses;
+    let named: usize = partitions.iter().map(|p| p.record_errors.len()).sum();
+    assert_eq!((partitions.len(), named), (5, 100));
+    assert!(partitions.iter().all(|p| p.error_message.is_some()));
 }

@@ -326,6 +326,12 @@ impl World {
         self.ask_frame(version, encode_request(version, request), attempt)
     }
 
+    /// The plan for a frame of whose records this is known.
+    pub(super) fn plan_judged(&self, judged: (Bytes, &RecordResults), attempt: Attempt) -> Plan {
+        let mut subscriptions = self.subscriptions.borrow_mut();
+        api::request(&self.view, &self.caller, &mut subscriptions, judged, attempt).plan
+    }
+
     /// Asks with the bytes of a request.
     pub(super) fn ask_frame<Q: Request>(&self, version: i16, frame: Bytes, attempt: Attempt) -> Asked<'_, Q> {
         let judged = |results: &RecordResults, frame: Bytes, attempt| {
@@ -347,7 +353,7 @@ impl World {
         }) = planned.plan
         {
             assert_eq!((&same, again), (&frame, attempt), "it asks the same");
-            let results = work.run(&mut Workspace::new(BatchBounds::default()));
+            let results = work.run(&mut Workspace::new(BatchBounds::default()), usize::MAX);
             planned = judged(&results, same, again);
         }
         // What a session does with it.
@@ -515,7 +521,9 @@ impl World {
         let frame = encode_response::<Q>(version, &broker(decode_request(version, &upstream)));
         let none = RecordResults::NONE;
         let work = api::unjudged(&self.view, &self.caller, &pending, &none, &frame).unwrap();
-        let results = work.map_or(none, |work| work.run(&mut Workspace::new(BatchBounds::default())));
+        let results = work.map_or(none, |work| {
+            work.run(&mut Workspace::new(BatchBounds::default()), usize::MAX)
+        });
         let answer = api::response(&self.view, &self.caller, pending, &results, frame)
             .unwrap()
             .frame;
