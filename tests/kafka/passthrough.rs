@@ -242,7 +242,7 @@ fn nobody_writes_to_the_topics_of_coordinators() -> Result<()> {
     let refuses = |kind: &str, resource: &Value| -> Result<()> {
         let refused = admin.call("PUT", kind, Some(resource))?;
         ensure!(
-            refused.status == 409 && refused.body.contains("__consumer_offsets is Kafka's own"),
+            refused.status == 409 && refused.body.contains("__consumer_offsets is one of Kafka's own"),
             "{refused:?}"
         );
         Ok(())
