@@ -76,9 +76,9 @@ pub struct NodeMetrics {
 }
 
 closed! {
-    /// Whose share of the memory for frames is used up.
-    pub enum BufferShare {
-        Principal = "principal": "the principal's, a quarter of `klamm.limits.buffer.bytes`",
+    /// Whose share of a budget is used up.
+    pub enum BudgetShare {
+        Principal = "principal": "the principal's, a quarter of the node's",
         Vcluster = "vcluster": "the virtual cluster's, half of it",
         Node = "node": "the node's, all of it",
     }
@@ -179,7 +179,7 @@ const BUFFER_WAITS: Family = Family::new(
     "klamm_buffer_waits_total",
     "Large frames that waited for memory, by whose share was used up",
 )
-.by(&[Label::closed("share", BufferShare::values)]);
+.by(&[Label::closed("share", BudgetShare::values)]);
 
 const RAFT: Family = Family::new(
     "klamm_raft",
@@ -265,7 +265,7 @@ impl NodeMetrics {
     }
 
     /// Counts frames that wait.
-    pub fn buffer_waits(&self, share: BufferShare) -> IntCounter {
+    pub fn buffer_waits(&self, share: BudgetShare) -> IntCounter {
         self.buffer_waits.with_label_values(&[share.name()])
     }
 

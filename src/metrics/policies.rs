@@ -5,16 +5,8 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge};
 
 use super::book::{Book, Family, Label, Section};
 use super::closed::closed;
+use super::node::BudgetShare;
 use crate::policy::RecordOutcomes;
-
-closed! {
-    /// Whose share of what policies may take is used up.
-    pub enum PolicyShare {
-        Principal = "principal": "the principal's, a quarter of the node's",
-        Vcluster = "vcluster": "the virtual cluster's, half of it",
-        Node = "node": "the node's, all of it",
-    }
-}
 
 closed! {
     /// The outcomes of policies on a record.
@@ -44,7 +36,7 @@ const WAITS: Family = Family::new(
     "klamm_policy_waits_total",
     "Requests and answers that waited until policies could look at their records, by whose share was used up",
 )
-.by(&[Label::closed("share", PolicyShare::values)])
+.by(&[Label::closed("share", BudgetShare::values)])
 .on_page("Requests and answers that waited for memory or for a thread before policies could look at their records, by whose share was used up");
 
 const RECORDS: Family = Family::new(
@@ -79,7 +71,7 @@ impl PolicyMetrics {
     }
 
     /// Counts requests and answers that wait.
-    pub fn waits(&self, share: PolicyShare) -> IntCounter {
+    pub fn waits(&self, share: BudgetShare) -> IntCounter {
         self.waits.with_label_values(&[share.name()])
     }
 

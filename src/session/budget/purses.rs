@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use klamm_raft::model::VclusterName;
-use prometheus::IntCounter;
 
 use super::Budget;
 use crate::authz::Principal;
-use crate::metrics::{BufferShare, NodeMetrics, PolicyShare};
+use crate::metrics::{BudgetShare, NodeMetrics};
 
 /// One virtual cluster takes at most one part in so many of the node's budget.
 const VCLUSTER_PARTS: usize = 2;
@@ -52,24 +51,15 @@ struct Tenant {
 }
 
 impl Purse {
-    fn narrowed(&self, parts: usize, share: BufferShare, metrics: &NodeMetrics) -> Self {
+    fn narrowed(&self, parts: usize, share: BudgetShare, metrics: &NodeMetrics) -> Self {
         let waits = metrics.buffer_waits(share);
         Self {
             requests: self.requests.narrowed(parts, waits.clone()),
             responses: self.responses.narrowed(parts, waits),
-            policies: self.policies.narrowed(parts, policy_waits(share, metrics)),
-            turns: self.turns.narrowed(parts, policy_waits(share, metrics)),
+            policies: self.policies.narrowed(parts, metrics.policies.waits(share)),
+            turns: self.turns.narrowed(parts, metrics.policies.waits(share)),
         }
     }
-}
-
-/// Counts those who wait for a part of what policies may take.
-fn policy_waits(share: BufferShare, metrics: &NodeMetrics) -> IntCounter {
-    metrics.policies.waits(match share {
-        BufferShare::Principal => PolicyShare::Principal,
-        BufferShare::Vcluster => PolicyShare::Vcluster,
-        BufferShare::Node => PolicyShare::Node,
-    })
 }
 
 impl Purses {
@@ -80,7 +70,7 @@ impl Purses {
             Budget::new(
                 bytes,
                 metrics.buffered_bytes.clone(),
-                metrics.buffer_waits(BufferShare::Node),
+                metrics.buffer_waits(BudgetShare::Node),
             )
         };
         Self {
@@ -90,11 +80,11 @@ impl Purses {
                 policies: Budget::new(
                     policy_bytes,
                     metrics.policies.memory.clone(),
-                    policy_waits(BufferShare::Node, &metrics),
+                    metrics.policies.waits(BudgetShare::Node),
                 ),
                 turns: Budget::turns(
                     metrics.policies.turns.clone(),
-                    policy_waits(BufferShare::Node, &metrics),
+                    metrics.policies.waits(BudgetShare::Node),
                 ),
             }),
             metrics,
@@ -114,7 +104,7 @@ impl Purses {
             tenants.retain(|_, tenant| tenant.is_here());
             let whole = self
                 .node
-                .narrowed(VCLUSTER_PARTS, BufferShare::Vcluster, &self.metrics);
+                .narrowed(VCLUSTER_PARTS, BudgetShare::Vcluster, &self.metrics);
             tenants.insert(vcluster.clone(), Tenant::new(whole));
         }
         let tenant = tenants
@@ -154,7 +144,7 @@ impl Tenant {
         }
         let purse = Arc::new(
             self.whole
-                .narrowed(PRINCIPAL_PARTS, BufferShare::Principal, metrics),
+                .narrowed(PRINCIPAL_PARTS, BudgetShare::Principal, metrics),
         );
         self.principals.insert(principal.clone(), Arc::downgrade(&purse));
         purse
