@@ -361,21 +361,25 @@ fn it_is_built_anew(scene: &mut Scene, user: &Login) -> Result<()> {
 }
 
 /// The page on virtual clusters.
-const PAGE: &str = include_str!("../../docs/VIRTUAL-CLUSTERS.md");
+const PAGES: [(&str, usize); 2] = [
+    (include_str!("../../docs/VIRTUAL-CLUSTERS.md"), 6),
+    (include_str!("../../docs/POLICIES.md"), 4),
+];
 
 #[test]
-fn the_examples_of_the_page_are_applied_as_they_stand() -> Result<()> {
+fn the_examples_of_the_pages_are_applied_as_they_stand() -> Result<()> {
     let scene = Scene::over_three()?;
     for (cluster, topic) in [("main", "orders"), (CLUSTER, "sales-2024"), (THIRD, "returns-eu")] {
         scene.topic_on(cluster, topic, 1)?;
     }
-    let examples: Vec<&str> = PAGE
-        .split("```yaml\n")
-        .skip(1)
-        .filter_map(|rest| rest.split("```").next())
-        .collect();
-    ensure!(examples.len() == 6, "{} examples", examples.len());
-    for example in examples {
+    let mut all = Vec::new();
+    for (page, count) in PAGES {
+        let examples = page.split("```yaml\n").skip(1);
+        let examples: Vec<&str> = examples.filter_map(|rest| rest.split("```").next()).collect();
+        ensure!(examples.len() == count, "{} examples", examples.len());
+        all.extend(examples);
+    }
+    for example in all {
         let mut command = child::guarded(env!("CARGO_BIN_EXE_klamm"));
         command
             .args(["apply", "-f", "-"])
@@ -383,13 +387,14 @@ fn the_examples_of_the_page_are_applied_as_they_stand() -> Result<()> {
         let applied = child::run(command, example, LIMIT)?;
         ensure!(applied.status.success(), "{example}:\n{}", applied.all());
     }
-    // What the page says of them: one topic, two names; a part of the topics; two clusters in one.
+    // What the first page says of them: one topic, two names; a part of the topics; two clusters in one.
     for (vcluster, seen) in [
         ("team-dev", &["dev-orders"][..]),
         ("team-test", &["test-orders"]),
         ("billing", &["orders"]),
         ("partner-a", &["returns", "sales"]),
         ("env-dev", &[]),
+        ("testers", &["test-orders"]),
     ] {
         let topics = format!("virtual-cluster/{vcluster}/topics");
         let topics = json(&scene.stage.admin(1).call("GET", &topics, None)?.body)?;
