@@ -29,7 +29,7 @@ thread_local! {
 }
 
 /// The results of judging records, and the memory that they take.
-type Judged = (RecordResults, Option<Share>);
+type HeldResults = (RecordResults, Option<Share>);
 
 impl Session {
     /// Tells the client an answer of the broker, once the records in it are judged.
@@ -58,7 +58,7 @@ impl Session {
         &mut self,
         work: RecordWork,
         flow: Flow,
-        then: impl FnOnce(&mut Self, Judged) -> Result<(), End> + 'static,
+        then: impl FnOnce(&mut Self, HeldResults) -> Result<(), End> + 'static,
     ) -> Result<(), End> {
         let size = work.size(&BatchBounds::default());
         if size.bytes <= AT_ONCE_BYTES {
@@ -90,7 +90,7 @@ impl Session {
                 .await
                 .unwrap_or_else(|failed| resume_unwind(failed.into_panic()))
         };
-        *self.pauses.of(flow) = Some(Pause::until(judged, |session: &mut Self, judged: Judged| {
+        *self.pauses.of(flow) = Some(Pause::until(judged, |session: &mut Self, judged: HeldResults| {
             session.tell_of_policies(&judged.0);
             then(session, judged)
         }));

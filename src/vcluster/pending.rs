@@ -57,8 +57,8 @@ pub(super) enum Then {
     Topics(&'static Shape, Vec<RefusedTopic>),
     /// Topics that were not sent are added, and batches that policies refused.
     Produced(Vec<RefusedTopic>, Vec<RefusedBatch>),
-    /// Topics that were not sent are added in this shape, and records are judged by policies.
-    Fetched(&'static Shape, Vec<RefusedTopic>, Option<Box<FetchFacts>>),
+    /// Topics that were not sent are added, and records are judged by policies.
+    Fetched(Vec<RefusedTopic>, Option<Box<FetchFacts>>),
     Metadata(MetadataThen),
     Cluster(Asked),
     /// Keys that were not sent are added (FindCoordinator from version 4).

@@ -28,9 +28,9 @@ pub fn is_plain(id: i64) -> bool {
 
 impl ProducerIds {
     /// Marks the producers of batches that were written here, as those of a client's are.
-    pub(super) fn mark(self, records: Bytes) -> Result<Bytes, NoOtherId> {
+    pub(super) fn mark(self, records: &Bytes) -> Result<Bytes, NoOtherId> {
         if self == Self::Plain {
-            return Ok(records);
+            return Ok(records.clone());
         }
         let mut records = BytesMut::from(&records[..]);
         set_producer_ids(&mut records, |batch| self.physical_of(batch))?;

@@ -17,6 +17,15 @@ use crate::records::{
 #[derive(Debug)]
 pub struct RecordWork {
     policies: Arc<Policies>,
+    topics: Vec<TopicWork>,
+}
+
+/// Records of one topic, with their judge.
+#[derive(Debug)]
+struct TopicWork {
+    /// As the client calls it.
+    name: String,
+    chain: PolicyChain,
     pieces: Vec<Piece>,
 }
 
@@ -30,14 +39,13 @@ pub struct PartitionName {
 
 /// The records of one partition.
 #[derive(Debug)]
-struct Piece {
-    partition: PartitionName,
+pub(super) struct Piece {
+    pub(super) partition: i32,
     /// Where they begin in the frame.
-    at: usize,
-    records: Bytes,
-    chain: PolicyChain,
-    /// None when a client produces them.
-    wanted: Option<FetchRange>,
+    pub(super) at: usize,
+    pub(super) records: Bytes,
+    /// The part that a client fetches; none when it produces them.
+    pub(super) range: Option<FetchRange>,
 }
 
 /// The size of some work.
@@ -104,37 +112,27 @@ impl RecordWork {
     pub(super) fn new(policies: &Arc<Policies>) -> Self {
         Self {
             policies: Arc::clone(policies),
-            pieces: Vec::new(),
+            topics: Vec::new(),
         }
     }
 
-    /// Adds the records of a partition, which begin at this place of the frame; `wanted` says what a client fetches, and
-    /// is none for what it produces.
-    pub(super) fn add(
-        &mut self,
-        partition: PartitionName,
-        (at, records): (usize, Bytes),
-        chain: PolicyChain,
-        wanted: Option<FetchRange>,
-    ) {
-        self.pieces.push(Piece {
-            partition,
-            at,
-            records,
-            chain,
-            wanted,
-        });
+    /// Adds records of a topic, in the order of the frame.
+    pub(super) fn add(&mut self, topic: &str, chain: PolicyChain, pieces: Vec<Piece>) {
+        if !pieces.is_empty() {
+            let name = topic.to_owned();
+            self.topics.push(TopicWork { name, chain, pieces });
+        }
     }
 
     /// Whether there is nothing to do.
     pub(super) fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.topics.is_empty()
     }
 
     /// How much there is to do.
     pub fn size(&self, bounds: &BatchBounds) -> WorkSize {
         let (mut bytes, mut largest, mut fields) = (0_usize, 0, 0_usize);
-        for piece in &self.pieces {
+        for piece in self.topics.iter().flat_map(|topic| &topic.pieces) {
             let outline = outline(&piece.records, bounds);
             let field = piece.records.len();
             bytes = bytes.saturating_add(outline.opened.max(field));
@@ -152,87 +150,88 @@ impl RecordWork {
     pub fn run(self, workspace: &mut Workspace, room: usize) -> RecordResults {
         let mut results = RecordResults {
             policies: Some(self.policies),
-            pieces: Vec::with_capacity(self.pieces.len()),
-            outcomes: Vec::new(),
-            refusals: Vec::new(),
+            ..RecordResults::NONE
         };
         let (mut used, mut named) = (0, MOST_NAMED);
-        for mut piece in self.pieces {
-            let mut judged = match used > room {
-                true => Judged::Refused(RefusedRecords::busy()),
-                false => piece.judge(workspace),
-            };
-            match &mut judged {
-                Judged::Rewritten(records) => used += records.len(),
-                Judged::Refused(why) => {
-                    why.records.truncate(named);
-                    named -= why.records.len();
+        for mut topic in self.topics {
+            for piece in topic.pieces {
+                let mut judged = match used > room {
+                    true => Judged::Refused(RefusedRecords::busy()),
+                    false => piece.judge(&mut topic.chain, workspace),
+                };
+                match &mut judged {
+                    Judged::Rewritten(records) => used += records.len(),
+                    Judged::Refused(why) => {
+                        why.records.truncate(named);
+                        named -= why.records.len();
+                        let partition = PartitionName {
+                            topic: topic.name.clone(),
+                            index: piece.partition,
+                        };
+                        results.refusals.push((partition, why.message.clone()));
+                    }
+                    Judged::AsItCame => {}
                 }
-                Judged::AsItCame => {}
+                results.pieces.push((piece.at, judged));
             }
-            if let Judged::Refused(why) = &judged {
-                results.refusals.push((piece.partition, why.message.clone()));
-            }
-            results.pieces.push((piece.at, judged));
-            results.count(&piece.chain);
+            results.count(&topic.chain);
         }
         results
     }
 
     /// Judges nothing: no record goes on, and the client may try again.
     pub fn give_up(self) -> RecordResults {
+        let pieces = self.topics.into_iter().flat_map(|topic| topic.pieces);
         let refused = |piece: Piece| (piece.at, Judged::Refused(RefusedRecords::busy()));
         RecordResults {
             policies: Some(self.policies),
-            pieces: self.pieces.into_iter().map(refused).collect(),
-            outcomes: Vec::new(),
-            refusals: Vec::new(),
+            pieces: pieces.map(refused).collect(),
+            ..RecordResults::NONE
         }
     }
 }
 
 impl Piece {
-    fn judge(&mut self, workspace: &mut Workspace) -> Judged {
-        match self.wanted {
-            None => match produced(&self.records, &mut self.chain, workspace) {
+    fn judge(&self, chain: &mut PolicyChain, workspace: &mut Workspace) -> Judged {
+        chain.enter(self.partition);
+        match self.range {
+            None => match produced(&self.records, chain, workspace) {
                 Ok(Produced::AsItCame) => Judged::AsItCame,
                 Ok(Produced::Rewritten(records)) => Judged::Rewritten(records),
-                Err(refusal) => Judged::Refused(self.refused(refusal)),
+                Err(refusal) => Judged::Refused(refused(chain, refusal)),
             },
-            Some(wanted) => match fetched(&self.records, wanted, &mut self.chain, workspace) {
+            Some(range) => match fetched(&self.records, range, chain, workspace) {
                 Fetched::AsItCame => Judged::AsItCame,
                 Fetched::Rewritten(records) => Judged::Rewritten(records),
                 // The answer to a fetch has no room for words: these are for the log.
-                Fetched::Poisoned { offset, reason } => {
-                    Judged::Refused(corrupt(offset, self.chain.words(reason)))
-                }
+                Fetched::Poisoned { offset, reason } => Judged::Refused(corrupt(offset, chain.words(reason))),
                 Fetched::Unreadable { offset, fault } => Judged::Refused(corrupt(offset, fault.to_string())),
             },
         }
     }
+}
 
-    fn refused(&self, refusal: ProduceRefusal<RecordRefusal>) -> RefusedRecords {
-        match refusal {
-            ProduceRefusal::Records(refused) => {
-                let told = |record: &RefusedRecord<RecordRefusal>| {
-                    let words = record.reason.map(|reason| self.chain.words(reason));
-                    (record.index, words.unwrap_or_else(|| NOT_JUDGED.to_owned()))
-                };
-                let records: Vec<_> = refused.iter().map(told).collect();
-                let first = records.first();
-                RefusedRecords {
-                    error: ErrorCode::InvalidRecord,
-                    message: first
-                        .map_or_else(String::new, |(index, words)| format!("Record {index}: {words}")),
-                    records,
-                }
+/// The refusal of a batch that a client produced.
+fn refused(chain: &PolicyChain, refusal: ProduceRefusal<RecordRefusal>) -> RefusedRecords {
+    match refusal {
+        ProduceRefusal::Records(refused) => {
+            let told = |record: &RefusedRecord<RecordRefusal>| {
+                let words = record.reason.map(|reason| chain.words(reason));
+                (record.index, words.unwrap_or_else(|| NOT_JUDGED.to_owned()))
+            };
+            let records: Vec<_> = refused.iter().map(told).collect();
+            let first = records.first();
+            RefusedRecords {
+                error: ErrorCode::InvalidRecord,
+                message: first.map_or_else(String::new, |(index, words)| format!("Record {index}: {words}")),
+                records,
             }
-            ProduceRefusal::Batch(fault) => RefusedRecords {
-                error: error_of(fault),
-                message: fault.to_string(),
-                records: Vec::new(),
-            },
         }
+        ProduceRefusal::Batch(fault) => RefusedRecords {
+            error: error_of(fault),
+            message: fault.to_string(),
+            records: Vec::new(),
+        },
     }
 }
 

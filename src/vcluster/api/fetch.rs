@@ -87,15 +87,15 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         return topics::reply(ask, &SHAPE, &split.refused);
     }
     let facts = FetchFacts::of(ask, &kept);
-    ask.forward(edits, Then::Fetched(&SHAPE, split.refused, facts))
+    ask.forward(edits, Then::Fetched(split.refused, facts))
 }
 
 /// Adds what was refused to the answer, and has in it what policies let through.
 fn answered(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
-    let Then::Fetched(shape, refused, facts) = &back.pending.then else {
+    let Then::Fetched(refused, facts) = &back.pending.then else {
         return Err(BadAnswer::OtherApi);
     };
-    topics::convert_and_add(back, (shape, refused), message, edits)?;
+    topics::convert_and_add(back, (&SHAPE, refused), message, edits)?;
     records::apply_to_answer(back, message, facts.as_deref(), edits);
     Ok(())
 }

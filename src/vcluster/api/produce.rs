@@ -57,12 +57,7 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let root = ask.message.root();
     let wants_answer = root.child(field::ACKS).and_then(|acks| acks.int()) != Some(0);
     let mut edits = Edits::new();
-    let checked = judge_batches(ask, &mut edits).and_then(|()| match ask.view.policies {
-        // What policies write is marked apart.
-        Some(_) => Ok(()),
-        None => mark_producers(ask, &JudgedBatches::default(), &mut edits),
-    });
-    if let Err(error) = checked {
+    if let Err(error) = judge_batches(ask, &mut edits) {
         return refuse_all(ask, wants_answer, error);
     }
     // The broker closes its connection when a topic is not there: that must become the client's end too.
@@ -75,9 +70,7 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         kept.add(view, topic, alias);
     })?;
     let batches = records::judge_produced(ask, &SHAPE, &kept, &mut edits)?;
-    if ask.view.policies.is_some()
-        && let Err(error) = mark_producers(ask, &batches, &mut edits)
-    {
+    if let Err(error) = write_batches(ask, &batches, &mut edits) {
         return refuse_all(ask, wants_answer, error);
     }
     let left = split.kept - batches.emptied;
@@ -164,19 +157,19 @@ fn judge_batches(ask: &mut Ask<'_>, edits: &mut Edits) -> Result<(), ErrorCode> 
     Ok(())
 }
 
-/// Marks producer ids, so that a broker takes nobody's batches for those of another virtual cluster. Those of records that
-/// take the place of others are marked there.
-fn mark_producers(ask: &Ask<'_>, batches: &JudgedBatches, edits: &mut Edits) -> Result<(), ErrorCode> {
+/// Puts rewritten batches in their place, and marks producer ids, so that a broker takes nobody's batches for those of another
+/// virtual cluster.
+fn write_batches(ask: &Ask<'_>, batches: &JudgedBatches, edits: &mut Edits) -> Result<(), ErrorCode> {
     let producers = ask.view.producers;
-    if producers == ProducerIds::Plain {
-        return Ok(());
-    }
     for records in ask.message.all(Class::Records) {
-        if batches.are_rewritten(records) {
-            continue;
-        }
-        let marked = edits.set_producer_ids(records, |batch| producers.physical_of(batch));
-        marked.map_err(|_| ErrorCode::UnknownProducerId)?;
+        let written = match batches.instead_of(records) {
+            Some(others) => producers
+                .mark(others)
+                .map(|marked| edits.set_records(records, marked)),
+            None if producers == ProducerIds::Plain => Ok(()),
+            None => edits.set_producer_ids(records, |batch| producers.physical_of(batch)),
+        };
+        written.map_err(|_| ErrorCode::UnknownProducerId)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The records of a request or an answer, where the virtual cluster has policies: which of them are to be judged, and what
 //! becomes of the frame once they are. Knows no API.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,7 +15,7 @@ use crate::policy::{Policies, PolicyChain, PolicyContext};
 use crate::records::{FetchRange, PoisonHandling};
 use crate::vcluster::pending::{RefusedBatch, TopicKey};
 use crate::vcluster::plan::Caller;
-use crate::vcluster::record_work::{Judged, PartitionName, RecordWork, RefusedRecords};
+use crate::vcluster::record_work::{Judged, Piece, RecordWork, RefusedRecords};
 use crate::vcluster::rename::Alias;
 use crate::vcluster::view::View;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
@@ -116,25 +116,24 @@ fn context(view: &View, caller: &Caller, client_id: Option<Arc<str>>) -> Arc<Pol
     })
 }
 
-/// The batches of a request that do not go on, and the others.
+/// The batches of a request that were judged: those that do not go on, and those that others take the place of.
 #[derive(Default)]
 pub(super) struct JudgedBatches {
     pub(super) refused: Vec<RefusedBatch>,
     /// How many topics are left out altogether.
     pub(super) emptied: usize,
-    /// The places of records that others take.
-    rewritten: BTreeSet<usize>,
+    /// By the place of the records that they replace.
+    rewritten: BTreeMap<usize, Bytes>,
 }
 
 impl JudgedBatches {
-    /// Whether others take the place of these records.
-    pub(super) fn are_rewritten(&self, records: Node<'_>) -> bool {
-        self.rewritten.contains(&records.content_span().range().start)
+    /// The records that take the place of these.
+    pub(super) fn instead_of(&self, records: Node<'_>) -> Option<&Bytes> {
+        self.rewritten.get(&records.content_span().range().start)
     }
 }
 
-/// Applies what came of the records of a request: the batches that do not go on are taken out of it. If anything is not
-/// judged yet, all of it is to be judged.
+/// Takes the batches that do not go on out of a request. If anything is not judged yet, all of it is to be judged.
 pub(super) fn judge_produced(
     ask: &Ask<'_>,
     shape: &Shape,
@@ -147,53 +146,49 @@ pub(super) fn judge_produced(
     };
     let client_id = ask.header.client_id(ask.frame).map(Arc::from);
     let context = context(ask.view, ask.caller, client_id);
-    let pieces = || {
-        kept.0.iter().flat_map(|topic| {
-            let is_judged = policies
-                .chain(PolicyPhase::Produce, &context, &topic.name)
-                .is_some();
-            let array = topic.node.partitions().filter(|_| is_judged);
-            let all = array
-                .into_iter()
-                .flat_map(|array| array.children().map(move |node| (array, node)));
-            all.filter_map(move |(array, node)| Some((topic, array, Piece::of(node)?)))
-        })
+    let judges = kept.0.iter().filter_map(|topic| {
+        let chain = policies.chain(PolicyPhase::Produce, &context, &topic.name)?;
+        Some((topic, topic.node.partitions()?, chain))
+    });
+    let judges: Vec<_> = judges.collect();
+    let is_unjudged = |partition: Node<'_>| {
+        let records = PartitionRecords::of(partition);
+        records.is_some_and(|records| ask.results.at(records.at, policies).is_none())
     };
-    if pieces().any(|(_, _, piece)| ask.results.at(piece.at, policies).is_none()) {
+    if judges
+        .iter()
+        .any(|(_, array, _)| array.children().any(is_unjudged))
+    {
         let mut work = RecordWork::new(policies);
-        for (topic, _, piece) in pieces() {
-            if let Some(mut chain) = policies.chain(PolicyPhase::Produce, &context, &topic.name) {
-                chain.enter(piece.index);
-                work.add(piece.name(&topic.name), piece.records(ask.frame), chain, None);
-            }
+        for (topic, array, chain) in judges {
+            let records = array.children().filter_map(PartitionRecords::of);
+            let pieces = records.map(|records| records.piece(ask.frame, None));
+            work.add(&topic.name, chain, pieces.collect());
         }
         return Err(Stop::Unjudged(work));
     }
-    let mut left: HashMap<usize, usize> = HashMap::new();
-    for (topic, array, piece) in pieces() {
-        match ask.results.at(piece.at, policies) {
-            None | Some(Judged::AsItCame) => {}
-            Some(Judged::Rewritten(records)) => {
-                let marked = ask.view.producers.mark(records.clone());
-                // Whoever has an id that cannot be marked was refused before.
-                edits.set_records(piece.node, marked.map_err(|_| Stop::Malformed)?);
-                batches.rewritten.insert(piece.at);
-            }
-            Some(Judged::Refused(why)) => {
-                edits.remove_item(array, piece.partition);
-                batches
-                    .refused
-                    .extend(RefusedBatch::of(topic.node, piece.index, why));
-                let place = topic.node.span().range().start;
-                let left = left.entry(place).or_insert_with(|| array.count());
-                *left -= 1;
-                if *left == 0
-                    && let Some(topics) = ask.message.root().child(shape.topics)
-                {
-                    batches.emptied += 1;
-                    edits.remove_item(topics, topic.node);
+    for (topic, array, _) in judges {
+        let mut left = array.count();
+        for records in array.children().filter_map(PartitionRecords::of) {
+            match ask.results.at(records.at, policies) {
+                None | Some(Judged::AsItCame) => {}
+                Some(Judged::Rewritten(others)) => {
+                    batches.rewritten.insert(records.at, others.clone());
+                }
+                Some(Judged::Refused(why)) => {
+                    edits.remove_item(array, records.partition);
+                    left -= 1;
+                    let refused = RefusedBatch::of(topic.node, records.index, why);
+                    batches.refused.extend(refused);
                 }
             }
+        }
+        if left == 0
+            && array.count() > 0
+            && let Some(topics) = ask.message.root().child(shape.topics)
+        {
+            batches.emptied += 1;
+            edits.remove_item(topics, topic.node);
         }
     }
     Ok(batches)
@@ -209,13 +204,14 @@ pub(super) fn unjudged(
     let policies = back.view.policies.as_ref()?;
     let facts = facts?;
     let mut work = RecordWork::new(policies);
-    each_fetched(back, policies, Some(facts), message, |piece, judge| {
-        if let Some((topic, chain)) = judge
-            && back.results.at(piece.at, policies).is_none()
-        {
-            let wanted = facts.range(topic, piece.index);
-            work.add(piece.name(topic), piece.records(frame), chain, Some(wanted));
-        }
+    each_fetched(back, policies, Some(facts), message, |records, judge| {
+        let Some((topic, chain)) = judge else { return };
+        let unjudged = records.filter(|records| back.results.at(records.at, policies).is_none());
+        let pieces = unjudged.map(|records| {
+            let range = facts.range(topic, records.index);
+            records.piece(frame, Some(range))
+        });
+        work.add(topic, chain, pieces.collect());
     });
     (!work.is_empty()).then_some(work)
 }
@@ -231,56 +227,54 @@ pub(super) fn apply_to_answer(
         return;
     };
     let mut errors = Vec::new();
-    each_fetched(back, policies, facts, message, |piece, _| {
-        let error = match back.results.at(piece.at, policies) {
-            Some(Judged::AsItCame) => return,
-            Some(Judged::Rewritten(records)) => {
-                edits.set_records(piece.node, records.clone());
-                return;
+    each_fetched(back, policies, facts, message, |all, _| {
+        for records in all {
+            let error = match back.results.at(records.at, policies) {
+                Some(Judged::AsItCame) => continue,
+                Some(Judged::Rewritten(others)) => {
+                    edits.set_records(records.node, others.clone());
+                    continue;
+                }
+                Some(Judged::Refused(why)) => why.error,
+                // A policy came while the client waited, or the topic is not known any more: the client is to ask again.
+                None => ErrorCode::KafkaStorageError,
+            };
+            edits.set_records(records.node, Bytes::new());
+            if let Some(code) = records.partition.child(field::ERROR_CODE) {
+                edits.set_int(code, error.code().into());
             }
-            Some(Judged::Refused(why)) => why.error,
-            // A policy came while the client waited, or the topic is not known any more: the client is to ask again.
-            None => ErrorCode::KafkaStorageError,
-        };
-        edits.set_records(piece.node, Bytes::new());
-        if let Some(code) = piece.partition.child(field::ERROR_CODE) {
-            edits.set_int(code, error.code().into());
+            errors.push(error.code());
         }
-        errors.push(error.code());
     });
     errors.into_iter().for_each(|code| back.errors.add(code));
 }
 
-/// Calls `each` for the records of each partition of an answer that a policy may concern, with the topic's name in the
-/// virtual cluster and the judge; without, where nobody knows which topic it is.
+/// Calls `each` for each topic of an answer that a policy may concern, with the records of its partitions, its name in the
+/// virtual cluster and their judge; without the latter two, where nobody knows which topic it is.
 fn each_fetched<'n>(
     back: &Back<'_>,
     policies: &Arc<Policies>,
     facts: Option<&FetchFacts>,
     message: Message<'n>,
-    mut each: impl FnMut(Piece<'n>, Option<(&str, PolicyChain)>),
+    mut each: impl FnMut(&mut dyn Iterator<Item = PartitionRecords<'n>>, Option<(&str, PolicyChain)>),
 ) {
     let client_id = facts.and_then(|facts| facts.client_id.clone());
     let context = context(back.view, back.caller(), client_id);
     for topic in message.root().items(field::RESPONSES) {
-        let alias = back.alias_of(topic);
-        let name = alias.as_ref().map(|alias| alias.virtual_name.as_str());
-        for piece in topic.items(field::PARTITIONS).filter_map(Piece::of) {
-            let Some(name) = name else {
-                each(piece, None);
-                continue;
-            };
-            let Some(mut chain) = policies.chain(PolicyPhase::Consume, &context, name) else {
-                break;
-            };
-            chain.enter(piece.index);
-            each(piece, Some((name, chain)));
+        let mut records = topic.items(field::PARTITIONS).filter_map(PartitionRecords::of);
+        let Some(alias) = back.alias_of(topic) else {
+            each(&mut records, None);
+            continue;
+        };
+        let name = alias.virtual_name.as_str();
+        if let Some(chain) = policies.chain(PolicyPhase::Consume, &context, name) {
+            each(&mut records, Some((name, chain)));
         }
     }
 }
 
 /// The records of one partition in a frame.
-struct Piece<'a> {
+struct PartitionRecords<'a> {
     partition: Node<'a>,
     index: i32,
     node: Node<'a>,
@@ -288,7 +282,7 @@ struct Piece<'a> {
     at: usize,
 }
 
-impl<'a> Piece<'a> {
+impl<'a> PartitionRecords<'a> {
     /// The records of a partition, if it has any.
     fn of(partition: Node<'a>) -> Option<Self> {
         let node = partition.child_of(Class::Records)?;
@@ -301,15 +295,13 @@ impl<'a> Piece<'a> {
         })
     }
 
-    /// Where they begin in the frame, and the bytes, shared with it.
-    fn records(&self, frame: &Bytes) -> (usize, Bytes) {
-        (self.at, frame.slice(self.node.content_span().range()))
-    }
-
-    fn name(&self, topic: &str) -> PartitionName {
-        PartitionName {
-            topic: topic.to_owned(),
-            index: self.index,
+    /// The records as a piece of work, shared with the frame.
+    fn piece(&self, frame: &Bytes, range: Option<FetchRange>) -> Piece {
+        Piece {
+            partition: self.index,
+            at: self.at,
+            records: frame.slice(self.node.content_span().range()),
+            range,
         }
     }
 }
@@ -390,11 +382,10 @@ pub(super) fn add_refused(
 /// One topic of an answer with its refused batches.
 fn refused_topic(parent: &Item, shape: &Shape, batches: &[RefusedBatch]) -> Item {
     let mut topic = parent.item(shape.answered);
+    if let Some(first) = batches.first() {
+        shape.name_topic(&mut topic, &first.topic);
+    }
     for batch in batches {
-        match &batch.topic {
-            TopicKey::Name(name) => topic.set(shape.name, name.as_str()),
-            TopicKey::Id(id) => topic.set(field::TOPIC_ID, *id),
-        };
         let partition = batch.answered(&topic);
         topic.push(shape.partitions, partition);
     }

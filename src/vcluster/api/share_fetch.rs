@@ -85,7 +85,7 @@ fn fetch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if kept == 0 && epoch == Some(INITIAL_EPOCH) {
         return topics::reply(ask, &SHAPE, &refused);
     }
-    ask.forward(edits, Then::Fetched(&SHAPE, refused, facts))
+    ask.forward(edits, Then::Fetched(refused, facts))
 }
 
 /// ShareAcknowledge.
@@ -148,7 +148,7 @@ enum Told {
 /// the virtual cluster any more, nothing of the answer is told: the client is made to begin a new session, which will
 /// not have that topic. One that was deleted is told as such: the client forgets it, and the session goes on.
 fn fetched(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
-    let Then::Fetched(_, refused, facts) = &back.pending.then else {
+    let Then::Fetched(refused, facts) = &back.pending.then else {
         return Err(BadAnswer::OtherApi);
     };
     let root = message.root();

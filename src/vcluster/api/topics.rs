@@ -35,6 +35,16 @@ pub(in crate::vcluster) struct Shape {
     pub(super) repeated: Repeated,
 }
 
+impl Shape {
+    /// Says which topic an item of an answer is.
+    pub(super) fn name_topic(&self, topic: &mut Item, key: &TopicKey) {
+        match key {
+            TopicKey::Name(name) => topic.set(self.name, name.as_str()),
+            TopicKey::Id(id) => topic.set(field::TOPIC_ID, *id),
+        };
+    }
+}
+
 /// Descriptions of partitions, where a broker says the schema's defaults of those that it refuses.
 pub(super) const LISTED: Shape = Shape {
     operation: Some(Operation::Describe),
@@ -317,10 +327,7 @@ pub(super) fn splice(
 /// A refused topic as it is answered, for the struct `parent`.
 pub(super) fn answered(parent: &Item, shape: &Shape, refusal: &RefusedTopic) -> Item {
     let mut topic = parent.item(shape.answered);
-    match &refusal.key {
-        TopicKey::Name(name) => topic.set(shape.name, name.as_str()),
-        TopicKey::Id(id) => topic.set(field::TOPIC_ID, *id),
-    };
+    shape.name_topic(&mut topic, &refusal.key);
     for index in &refusal.partitions {
         let error = match refusal.invalid.contains(index) {
             true => ErrorCode::InvalidRequest.code(),

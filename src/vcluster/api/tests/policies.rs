@@ -265,6 +265,30 @@ fn producers_of_rewritten_batches_are_marked_like_others() {
     });
 }
 
+/// Nobody gives out producer ids there yet: that is said of a rewritten batch as of any other.
+#[test]
+fn an_id_that_nobody_gave_out_is_unknown_in_a_rewritten_batch_too() {
+    const UNKNOWN_PRODUCER_ID: i16 = 59;
+    let actions = vec![klamm_raft::model::HeaderAction::Remove {
+        key: "n".parse().unwrap(),
+    }];
+    let mut remove = policy(
+        PolicyPhase::Produce,
+        "true",
+        PolicyAction::ModifyHeaders { actions },
+    );
+    remove.condition = None;
+    let mut world = world(&[remove]);
+    world.change(|state| state.mark = None);
+    let mut batch = SampleBatch::of(0, &["value"]);
+    batch.producer = (7, 0, 0);
+    batch.records[0].headers = vec![(b"n".to_vec(), None)];
+    let mut topic = topic(&world, 12, "orders", &[&[]]);
+    topic.partition_data[0].records = Some(batch.bytes().into());
+    let response = world.ask(12, &produce(vec![topic])).replied();
+    assert_eq!(told(&response), [format!("0 {UNKNOWN_PRODUCER_ID}")]);
+}
+
 fn fetch(world: &World, version: i16, names: &[&str]) -> FetchRequest {
     let topics = names.iter().map(|name| {
         let topic = match version {
