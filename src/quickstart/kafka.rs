@@ -15,8 +15,9 @@ const POM: &str = include_str!("../../tests/kafka/pom.xml");
 /// Maven downloads about 50 MB the first time.
 const INSTALL_LIMIT: Duration = Duration::from_secs(600);
 
-/// How long reading a topic waits for one more record (fewer than were written may be left).
-const READ_IDLE_MS: &str = "8000";
+/// How long reading a topic waits for one more record, the first one included (fewer than were written may be left): a busy
+/// machine takes seconds to start with.
+const READ_IDLE_MS: &str = "20000";
 
 /// How long a broker may take to go.
 const STOP_LIMIT: Duration = Duration::from_secs(10);

@@ -130,7 +130,7 @@ fn customers_of_one_topic_see_only_their_own_records() -> Result<()> {
             "to-the-end",
             "--from-beginning",
             "--timeout-ms",
-            "4000",
+            "15000",
         ],
         "",
     )?;
