@@ -12,6 +12,7 @@ mod failure;
 mod format;
 mod get;
 mod kind;
+mod scope;
 mod scram;
 mod serve;
 mod signing_key;
@@ -165,8 +166,11 @@ struct DeleteArgs {
     /// The virtual cluster that it belongs to
     #[arg(long, value_name = "NAME", conflicts_with = "files")]
     v_cluster: Option<String>,
+    /// The group that a policy is for
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["files", "username"])]
+    group: Option<String>,
     /// The account that a policy is for
-    #[arg(long, value_name = "NAME", conflicts_with = "files", requires = "v_cluster")]
+    #[arg(long, value_name = "NAME", conflicts_with = "files")]
     username: Option<String>,
     /// Delete all resources of a file, a directory, or - for standard input; may be repeated
     #[arg(short, long = "file", value_name = "FILE|DIR|-")]

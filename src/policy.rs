@@ -8,9 +8,11 @@ mod chain;
 mod compiled;
 mod context;
 mod fault;
+mod header_keys;
 mod link;
 mod outcomes;
 mod policies;
+mod scope;
 mod topics;
 mod values;
 mod vocabulary;
@@ -20,6 +22,7 @@ pub use context::{AuthType, PolicyContext};
 pub use fault::{PolicyFault, check};
 pub use outcomes::RecordOutcomes;
 pub use policies::Policies;
+pub use scope::{GroupMembers, holding, in_vcluster};
 
 #[cfg(test)]
 mod tests;

@@ -75,7 +75,7 @@ const MAY_USE: [(&str, &[&str]); 29] = [
     ("records", &["wire"]),
     ("expression", &["regexp"]),
     ("authz", &[]),
-    ("policy", &["authz", "expression", "records"]),
+    ("policy", &["authz", "expression", "records", "regexp"]),
     ("telemetry", &[]),
     ("quickstart", &[]),
     ("metrics", &["policy"]),

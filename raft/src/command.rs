@@ -10,10 +10,10 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccessToken, AccessTokenId, AccountName, AccountSpec, AclBinding, AliasTopic, Beside, BrokerKey,
-    ClusterId, Holder, KeyId, Level, Liveness, NodeId, NodeRecord, Policy, PolicyKey, Revision,
-    ScramCredential, ScramUser, SigningKey, TokenId, TokenRecord, TopicName, Unopened, VclusterName,
-    VirtualCluster,
+    AccessToken, AccessTokenId, AccountGroup, AccountName, AccountSpec, AclBinding, AliasTopic, Beside,
+    BrokerKey, ClusterId, GroupName, Holder, KeyId, Level, Liveness, NodeId, NodeRecord, Policy, PolicyKey,
+    Revision, ScramCredential, ScramUser, SigningKey, TokenId, TokenRecord, TopicName, Unopened,
+    VclusterName, VirtualCluster,
 };
 
 pub use change::{Author, AuthorKind, Change};
@@ -203,6 +203,14 @@ pub enum Command {
     DeletePolicy {
         key: PolicyKey,
     },
+    /// Creates a group of accounts, or changes who is in it.
+    PutGroup {
+        name: GroupName,
+        group: AccountGroup,
+    },
+    DeleteGroup {
+        name: GroupName,
+    },
     /// A command of the level after the newest.
     #[cfg(feature = "next-level")]
     Next {
@@ -268,6 +276,8 @@ impl Command {
             Self::RaiseLevel { .. } => "RaiseLevel",
             Self::PutPolicy { .. } => "PutPolicy",
             Self::DeletePolicy { .. } => "DeletePolicy",
+            Self::PutGroup { .. } => "PutGroup",
+            Self::DeleteGroup { .. } => "DeleteGroup",
             #[cfg(feature = "next-level")]
             Self::Next { .. } => "Next",
         }
@@ -278,7 +288,10 @@ impl Command {
         match self {
             #[cfg(feature = "next-level")]
             Self::Next { .. } => Level::NEXT,
-            Self::PutPolicy { .. } | Self::DeletePolicy { .. } => Level::POLICIES,
+            Self::PutPolicy { .. }
+            | Self::DeletePolicy { .. }
+            | Self::PutGroup { .. }
+            | Self::DeleteGroup { .. } => Level::POLICIES,
             Self::PutVcluster { .. }
             | Self::DeleteVcluster { .. }
             | Self::PutAlias { .. }

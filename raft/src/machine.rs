@@ -7,6 +7,7 @@ mod access_tokens;
 mod accounts;
 mod acls;
 mod aliases;
+mod groups;
 mod holders;
 mod levels;
 mod marks;
@@ -68,6 +69,10 @@ pub fn preview(state: &State, command: Command) -> (Outcome, State) {
 fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Outcome, Refusal> {
     levels::check(state, &command)?;
     room::check(state, &command)?;
+    carry_out(state, command, revision)
+}
+
+fn carry_out(state: &mut State, command: Command, revision: Revision) -> Result<Outcome, Refusal> {
     match command {
         Command::PutVcluster {
             name,
@@ -129,6 +134,8 @@ fn execute(state: &mut State, command: Command, revision: Revision) -> Result<Ou
         Command::RaiseLevel { to } => levels::raise(state, to),
         Command::PutPolicy { key, policy } => policies::put(state, key, policy),
         Command::DeletePolicy { key } => policies::delete(state, key),
+        Command::PutGroup { name, group } => groups::put(state, name, group),
+        Command::DeleteGroup { name } => groups::delete(state, name),
         #[cfg(feature = "next-level")]
         Command::Next { text } => {
             state.next = Some(text);

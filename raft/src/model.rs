@@ -5,6 +5,7 @@ mod account;
 mod acl;
 mod alias;
 mod authentication;
+mod group;
 mod holder;
 mod internal;
 mod level;
@@ -36,6 +37,7 @@ pub use authentication::{
     Authentication, ClaimRule, Demand, Mediation, Method, OauthBearer, PasswordHash, ScramCredential,
     ScramHash, ScramUser,
 };
+pub use group::{AccountGroup, GroupMember};
 pub use holder::Holder;
 pub use internal::{CLUSTER_METADATA_TOPIC, INTERNAL_TOPICS, begins_kafkas_own, is_kafkas_own};
 pub use level::{Ability, Level};
@@ -43,14 +45,16 @@ pub use limit::{Limit, Of};
 pub use listener::{Encryption, Entry, ListenerRecord, Protocol, Routing, Sasl, Speech, UnknownProtocol};
 pub use mark::ProducerMark;
 pub use names::{
-    AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, HeaderKey, InvalidName, ListenerName,
-    NamePrefix, NameSelector, NodeId, PolicyName, ProviderName, Revision, TopicName, VclusterName,
+    AccessTokenName, AccountName, ClusterId, CredentialsName, DnsLabel, GroupName, HeaderKey, InvalidName,
+    ListenerName, NamePrefix, NameSelector, NodeId, PolicyName, ProviderName, RegexText, Revision, TopicName,
+    VclusterName,
 };
 pub use neighbours::Neighbours;
 pub use node::{Liveness, NodeRecord, Unopened};
 pub use notes::{Beside, Conflict, Notes, SelectorForm, SelectorGroup, WrittenAlias, WrittenOauth};
 pub use policy::{
-    FailureMode, HeaderAction, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, TopicPattern,
+    FailureMode, HeaderAction, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope,
+    PolicySpelling, TopicPattern,
 };
 pub use proposal::{BootRecord, ProposalRecord};
 pub use shared::Shared;

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, ClusterId, DnsLabel, KeyId, Level, NamePrefix, NameSelector, OverLimit, Policy, PolicyKey,
-    TooLong, TopicName, VclusterName,
+    AccountName, ClusterId, DnsLabel, GroupName, KeyId, Level, NamePrefix, NameSelector, OverLimit, Policy,
+    PolicyKey, TooLong, TopicName, VclusterName,
 };
 
 /// The effect of applying a command.
@@ -177,6 +177,11 @@ pub enum Refusal {
     NoSuchPolicy(PolicyKey),
     #[error("{0} would take more than {most} bytes: make its texts shorter", most = Policy::MAX_BYTES)]
     PolicyTooLarge(PolicyKey),
+    #[error("group {0} does not exist")]
+    NoSuchGroup(GroupName),
+    /// Policies are for its members; `by` lists some.
+    #[error("group {group} is still the scope of {}", by.join(", "))]
+    GroupInUse { group: GroupName, by: Vec<String> },
 }
 
 impl Outcome {
@@ -207,8 +212,8 @@ impl Refusal {
             Self::NoSuchVcluster(_) | Self::NoSuchAlias { .. } | Self::NoSuchAccount { .. } => {
                 (Level::FIRST, true)
             }
-            Self::NoSuchPolicy(_) => (Level::POLICIES, true),
-            Self::PolicyTooLarge(_) => (Level::POLICIES, false),
+            Self::NoSuchPolicy(_) | Self::NoSuchGroup(_) => (Level::POLICIES, true),
+            Self::PolicyTooLarge(_) | Self::GroupInUse { .. } => (Level::POLICIES, false),
             Self::OverLimit(over) => (over.limit.level(), false),
             Self::StillReferenced { .. }
             | Self::PhysicalTopicTaken { .. }

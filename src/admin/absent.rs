@@ -33,7 +33,7 @@ impl Absent {
 }
 
 /// All of them.
-pub(super) static ABSENT: [Absent; 5] = [
+pub(super) static ABSENT: [Absent; 4] = [
     Absent {
         kind: "ConcentratedTopic",
         path: "/gateway/v2/concentrated-topic",
@@ -45,15 +45,6 @@ pub(super) static ABSENT: [Absent; 5] = [
         path: "/gateway/v2/concentration-rule",
         shape: BodyForm::InVcluster { order: 9 },
         why: "every topic is a topic of a physical cluster, and none is stored inside another",
-    },
-    Absent {
-        kind: "GatewayGroup",
-        path: "/gateway/v2/group",
-        shape: BodyForm::Named {
-            one: "/gateway/v2/group/{name}",
-            order: 11,
-        },
-        why: "ACLs name service accounts, or everybody as User:*",
     },
     Absent {
         kind: "Interceptor",

@@ -5,6 +5,7 @@ pub(super) mod access_token;
 pub(super) mod alias_topic;
 pub(super) mod dry_run;
 pub(super) mod event_gateway;
+pub(super) mod group;
 pub(super) mod kafka_cluster;
 pub(super) mod operations;
 pub(super) mod policy;
@@ -35,10 +36,11 @@ use super::services::Services;
 use event_gateway::{backend_clusters, listeners, virtual_clusters};
 
 /// The kinds of resources, in the order in which they depend on each other, those that are only listed at the end.
-pub static KINDS: [&Kind; 9] = [
+pub static KINDS: [&Kind; 10] = [
     &virtual_cluster::KIND,
     &alias_topic::KIND,
     &service_account::KIND,
+    &group::KIND,
     &policy::KIND,
     &virtual_cluster::TOPICS,
     &token::KIND,

@@ -30,6 +30,7 @@ mod contract;
 mod cross_site;
 mod event_gateways;
 mod fuzz;
+mod group;
 mod methods;
 mod names;
 mod policy;
@@ -68,6 +69,7 @@ struct Reply {
     status: u16,
     revision: Option<String>,
     allow: Option<String>,
+    warning: Option<String>,
     media_type: Option<String>,
     /// The headers that keep it from being kept, and from being taken for something else.
     hardened: [Option<String>; 2],
@@ -385,6 +387,7 @@ impl Gateway {
             status: response.status().as_u16(),
             revision: header("x-klamm-revision"),
             allow: header("allow"),
+            warning: header("warning"),
             media_type: header("content-type"),
             hardened: [header("cache-control"), header("x-content-type-options")],
             body: String::from_utf8(test::read_body(response).await.to_vec()).expect("text"),
@@ -429,6 +432,7 @@ impl Gateway {
 
 const VCLUSTER: &str = "/gateway/v2/virtual-cluster";
 const POLICY: &str = "/gateway/v2/policy";
+const GROUP: &str = "/gateway/v2/group";
 const ALIAS: &str = "/gateway/v2/alias-topic";
 const ACCOUNT: &str = "/gateway/v2/service-account";
 const TOKEN: &str = "/gateway/v2/token";

@@ -237,7 +237,7 @@ impl Manager {
 
 /// Whether what all virtual clusters are compiled from is equal.
 fn has_same_frame(a: &State, b: &State) -> bool {
-    a.nodes == b.nodes && a.signing_keys == b.signing_keys && a.policies == b.policies
+    a.nodes == b.nodes && a.signing_keys == b.signing_keys && a.policies == b.policies && a.groups == b.groups
 }
 
 impl Done {

@@ -91,7 +91,7 @@ fn item(document: &Document) -> WaveItem {
     }
     WaveItem {
         kind: document.kind,
-        vcluster: document.vcluster.clone(),
+        vcluster: document.scope.vcluster.clone(),
         claims,
     }
 }

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::format::Report;
 use super::get::belongs_to_none;
 use super::kind::Kind;
+use super::scope::ResourceScope;
 use super::waves::{self, WaveItem};
 use crate::admin::Listing;
 
@@ -19,8 +20,11 @@ pub(super) fn delete(args: &DeleteArgs, client: &AdminClient) -> Result<Report, 
         (Some(kind), Some(name)) => vec![Target {
             kind: kind.0,
             name: name.clone(),
-            vcluster: args.v_cluster.clone(),
-            username: args.username.clone(),
+            scope: ResourceScope {
+                vcluster: args.v_cluster.clone(),
+                group: args.group.clone(),
+                username: args.username.clone(),
+            },
         }],
         _ => documents::read(&args.files)?
             .into_iter()
@@ -28,8 +32,7 @@ pub(super) fn delete(args: &DeleteArgs, client: &AdminClient) -> Result<Report, 
             .map(|document| Target {
                 kind: document.kind,
                 name: document.name,
-                vcluster: document.vcluster,
-                username: document.username,
+                scope: document.scope,
             })
             .collect(),
     };
@@ -73,17 +76,19 @@ pub(super) fn delete(args: &DeleteArgs, client: &AdminClient) -> Result<Report, 
 struct Target {
     kind: Kind,
     name: String,
-    vcluster: Option<String>,
-    username: Option<String>,
+    scope: ResourceScope,
 }
 
 impl Target {
     /// That it can be said what is meant.
     fn check(&self) -> Result<(), Failure> {
-        if self.username.is_some() && !matches!(self.kind.listing, Listing::InScope) {
-            return Err(Failure::Usage(format!("a {} is not for one account", self.kind)));
+        if self.scope.is_for_some() && !matches!(self.kind.listing, Listing::InScope) {
+            return Err(Failure::Usage(format!(
+                "a {} is not for a group or for one account",
+                self.kind
+            )));
         }
-        match (self.kind.listing, &self.vcluster) {
+        match (self.kind.listing, &self.scope.vcluster) {
             (Listing::ByPath | Listing::All, Some(_)) => Err(belongs_to_none(self.kind)),
             (Listing::InVcluster { .. } | Listing::BelowVcluster { .. }, None) => {
                 Err(Failure::Usage(format!(
@@ -111,11 +116,7 @@ impl Target {
     /// Its name, with all that it takes to be unique.
     fn named(&self) -> Value {
         let mut named = json!({ "name": self.name });
-        for (field, value) in [("vCluster", &self.vcluster), ("username", &self.username)] {
-            if let Some(value) = value {
-                named[field] = json!(value);
-            }
-        }
+        self.scope.write(&mut named);
         named
     }
 
@@ -129,7 +130,7 @@ impl Target {
     fn item(&self) -> WaveItem {
         WaveItem {
             kind: self.kind,
-            vcluster: self.vcluster.clone(),
+            vcluster: self.scope.vcluster.clone(),
             claims: vec![self.name.clone()],
         }
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::kind::Kind;
+use super::scope::ResourceScope;
 use crate::yaml;
 
 /// The largest file that is read, in bytes.
@@ -18,8 +19,7 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 pub(super) struct Document {
     pub(super) kind: Kind,
     pub(super) name: String,
-    pub(super) vcluster: Option<String>,
-    pub(super) username: Option<String>,
+    pub(super) scope: ResourceScope,
     pub(super) form: DocumentForm,
     pub(super) body: Value,
 }
@@ -146,8 +146,11 @@ fn document(body: Value, form: DocumentForm) -> Result<Document, String> {
     Ok(Document {
         kind,
         name: metadata("name")?.ok_or("metadata.name is missing")?,
-        vcluster: metadata("vCluster")?,
-        username: metadata("username")?,
+        scope: ResourceScope {
+            vcluster: metadata("vCluster")?,
+            group: metadata("group")?,
+            username: metadata("username")?,
+        },
         form,
         body,
     })
@@ -196,7 +199,7 @@ mod tests {
                 "GatewayServiceAccount/on"
             ]
         );
-        assert_eq!(documents[3].vcluster.as_deref(), Some("v"));
+        assert_eq!(documents[3].scope.vcluster.as_deref(), Some("v"));
     }
 
     #[test]

@@ -97,7 +97,7 @@ fn rows(kind: Kind, list: &[Value]) -> Vec<Vec<String>> {
         Some(Value::Number(number)) => number.to_string(),
         Some(Value::Array(items)) => items
             .iter()
-            .filter_map(Value::as_str)
+            .filter_map(|item| item.as_str().or_else(|| item["name"].as_str()))
             .collect::<Vec<_>>()
             .join(","),
         _ => String::new(),

@@ -119,12 +119,15 @@ mod tests {
         for kind in Kind::all() {
             assert_eq!(kind.called().parse(), Ok(kind));
         }
-        let all = "VirtualCluster, AliasTopic, GatewayServiceAccount, Policy, topics, tokens, scram-credentials, access-tokens, signing-keys";
+        let all = "VirtualCluster, AliasTopic, GatewayServiceAccount, GatewayGroup, Policy, topics, tokens, scram-credentials, access-tokens, signing-keys";
         assert_eq!("Topicks".parse::<Kind>(), Err(format!("use one of {all}")));
         let refused = "topics".parse::<AppliedKind>();
         assert_eq!(
             refused,
-            Err("use one of VirtualCluster, AliasTopic, GatewayServiceAccount, Policy".to_owned())
+            Err(
+                "use one of VirtualCluster, AliasTopic, GatewayServiceAccount, GatewayGroup, Policy"
+                    .to_owned()
+            )
         );
     }
 

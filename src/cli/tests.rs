@@ -60,7 +60,10 @@ fn what_cannot_be_meant_is_refused() {
         ("klamm delete", "KIND"),
         ("klamm delete AliasTopic", "NAME"),
         ("klamm delete AliasTopic a -f b", "cannot be used with"),
-        ("klamm delete policy a --username b", "--v-cluster"),
+        (
+            "klamm delete policy a --username b --group c",
+            "cannot be used with",
+        ),
         (
             "klamm run generateServiceAccountToken --username a --v-cluster b --life-time-seconds 0",
             "0 is not in",
@@ -384,6 +387,50 @@ fn policies_are_applied_shown_and_deleted_by_their_scope() {
     assert_eq!(rest[0]["metadata"], expected);
     operator.change(&format!("apply -f {file}"));
     assert_eq!(operator.change(&format!("delete -f {file}")), all("DELETED"));
+}
+
+/// A group, and a policy for its members.
+const GROUPS: &str = "\
+kind: Policy
+apiVersion: gateway/v2
+metadata: {name: mine, vCluster: mypartner, group: billing}
+spec: {phase: consume, condition: 'false', action: {type: skip_record}}
+---
+kind: GatewayGroup
+apiVersion: gateway/v2
+metadata: {name: billing}
+spec: {members: [{name: super-user, vCluster: mypartner}]}
+";
+
+#[test]
+fn groups_and_policies_for_them_are_applied_shown_and_deleted() {
+    let operator = Operator::new();
+    operator.change(&format!("apply -f {}", operator.file("all.yaml", RESOURCES)));
+    let file = operator.file("groups.yaml", GROUPS);
+    let all = |result: &str| format!("GatewayGroup/billing: {result}\nPolicy/mine: {result}\n");
+    assert_eq!(
+        operator.change(&format!("apply -f {file} --dry-run")),
+        all("CREATED (dry run)")
+    );
+    assert_eq!(operator.change(&format!("apply -f {file}")), all("CREATED"));
+    for (kind, title) in [("groups", "GatewayGroup/billing"), ("policies", "Policy/mine")] {
+        let shown = operator.read(&format!("get {kind} -o yaml")).expect("YAML");
+        let shown = operator.file("shown.yaml", &shown);
+        let again = operator.change(&format!("apply -f {shown}"));
+        assert_eq!(again, format!("{title}: NOT_CHANGED\n"));
+    }
+    let table = operator.read("get group billing").expect("a table");
+    assert!(table.contains("super-user"), "{table}");
+    let refused = operator.change("delete group billing");
+    assert!(
+        refused.contains("is still the scope of policy mine for the group billing"),
+        "{refused}"
+    );
+    let of_group = "delete policy mine --v-cluster mypartner --group billing";
+    assert_eq!(operator.change(of_group), "Policy/mine: DELETED\n");
+    operator.change(&format!("apply -f {file}"));
+    let deleted = "Policy/mine: DELETED\nGatewayGroup/billing: DELETED\n";
+    assert_eq!(operator.change(&format!("delete -f {file}")), deleted);
 }
 
 #[test]

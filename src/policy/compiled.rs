@@ -1,15 +1,15 @@
 //! One policy, compiled.
 
-use std::collections::BTreeSet;
-
 use klamm_raft::model::{
-    AccountName, FailureMode, HeaderAction, HeaderKey, Policy, PolicyAction, PolicyId, PolicyName,
-    PolicyPhase,
+    FailureMode, HeaderAction, HeaderKey, Policy, PolicyAction, PolicyName, PolicyPhase, TopicPattern,
 };
 
 use super::fault::{PolicyFault, check_phase};
+use super::header_keys::HeaderKeys;
+use super::scope::ScopedClients;
 use super::vocabulary;
 use crate::expression::{Condition, Template};
+use crate::regexp;
 
 /// The header of a record that a policy could not judge begins with this; the policy's name follows.
 const MARK: &str = "klamm/policy-failure-";
@@ -18,10 +18,7 @@ const MARK: &str = "klamm/policy-failure-";
 #[derive(Debug)]
 pub(super) struct CompiledPolicy {
     pub(super) name: PolicyName,
-    /// The only account that it concerns.
-    account: Option<AccountName>,
-    /// The accounts that have a policy of this name to themselves.
-    except: BTreeSet<AccountName>,
+    clients: ScopedClients,
     pub(super) condition: Option<Condition>,
     pub(super) action: CompiledAction,
     pub(super) failure_mode: FailureMode,
@@ -45,36 +42,48 @@ pub(super) enum CompiledAction {
 /// A change of a header.
 #[derive(Debug)]
 pub(super) enum HeaderChange {
-    Set { key: HeaderKey, value: Template },
-    Remove { key: HeaderKey },
+    Set {
+        key: HeaderKey,
+        value: Template,
+        /// Of records that have the header already.
+        existing: ExistingHeader,
+    },
+    Remove {
+        key: HeaderKey,
+    },
+    RemoveMatching(HeaderKeys),
+}
+
+/// The fate of a header that is there when it is set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ExistingHeader {
+    Replaced,
+    Kept,
 }
 
 impl CompiledPolicy {
-    pub(super) fn new(id: &PolicyId, except: BTreeSet<AccountName>, policy: &Policy) -> Self {
+    pub(super) fn new(name: &PolicyName, clients: ScopedClients, policy: &Policy) -> Self {
         let (condition, action) = parts(policy).unwrap_or((None, CompiledAction::Broken));
         Self {
-            name: id.name.clone(),
-            account: id.account.clone(),
-            except,
+            name: name.clone(),
+            clients,
             condition,
             failure_mode: policy.failure_mode.unwrap_or_else(|| closed(policy)),
             action,
-            mark: format!("{MARK}{}", id.name),
+            mark: format!("{MARK}{name}"),
         }
     }
 
     /// Whether it concerns the client of this name.
     pub(super) fn is_for(&self, account: &str) -> bool {
-        match &self.account {
-            Some(own) => own.as_str() == account,
-            None => !self.except.iter().any(|other| other.as_str() == account),
-        }
+        self.clients.include(account)
     }
 }
 
 /// Condition and action.
 pub(super) fn parts(policy: &Policy) -> Result<(Option<Condition>, CompiledAction), PolicyFault> {
     check_phase(policy)?;
+    check_topics(policy)?;
     let vocabulary = vocabulary::of(policy.phase);
     let condition = policy
         .condition
@@ -88,19 +97,42 @@ pub(super) fn parts(policy: &Policy) -> Result<(Option<Condition>, CompiledActio
             description: description.clone(),
         },
         PolicyAction::ModifyHeaders { actions } => {
-            let change = |(index, action): (usize, &HeaderAction)| match action {
-                HeaderAction::Remove { key } => Ok(HeaderChange::Remove { key: key.clone() }),
-                HeaderAction::Set { key, value } => Ok(HeaderChange::Set {
-                    key: key.clone(),
-                    value: Template::compile(value, vocabulary)
-                        .map_err(|error| PolicyFault::HeaderValue { index, error })?,
-                }),
+            let change = |(index, action): (usize, &HeaderAction)| {
+                let set = |key: &HeaderKey, value: &str, existing| {
+                    let value = Template::compile(value, vocabulary)
+                        .map_err(|error| PolicyFault::HeaderValue { index, error })?;
+                    let key = key.clone();
+                    Ok(HeaderChange::Set { key, value, existing })
+                };
+                match action {
+                    HeaderAction::Set { key, value } => set(key, value, ExistingHeader::Replaced),
+                    HeaderAction::SetIfAbsent { key, value } => set(key, value, ExistingHeader::Kept),
+                    HeaderAction::Remove { key } => Ok(HeaderChange::Remove { key: key.clone() }),
+                    HeaderAction::RemoveMatching { pattern } => HeaderKeys::compile(pattern)
+                        .map(HeaderChange::RemoveMatching)
+                        .map_err(|error| PolicyFault::HeaderPattern { index, error }),
+                }
             };
             let changes = actions.iter().enumerate().map(change);
             CompiledAction::ModifyHeaders(changes.collect::<Result<_, _>>()?)
         }
     };
     Ok((condition, action))
+}
+
+/// Checks the expressions for topics. There is one at most, as each is tried for every topic of a request.
+fn check_topics(policy: &Policy) -> Result<(), PolicyFault> {
+    let mut expressions = policy.topics.iter().filter_map(|pattern| match pattern {
+        TopicPattern::Regex(text) => Some(text),
+        TopicPattern::Literal(_) | TopicPattern::Prefixed(_) => None,
+    });
+    if let Some(text) = expressions.next() {
+        regexp::compile_whole(text.as_str()).map_err(PolicyFault::TopicExpression)?;
+    }
+    match expressions.next() {
+        Some(_) => Err(PolicyFault::TopicExpressions),
+        None => Ok(()),
+    }
 }
 
 /// The treatment of a record that a policy cannot judge, if it does not say: nothing goes through that it might have kept back.

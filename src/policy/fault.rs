@@ -4,6 +4,7 @@ use klamm_raft::model::{FailureMode, Policy, PolicyAction, PolicyPhase};
 
 use super::compiled;
 use crate::expression::ExpressionError;
+use crate::regexp::BadExpression;
 
 /// Why a policy cannot be carried out. The text begins with the field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -12,6 +13,12 @@ pub enum PolicyFault {
     Condition(ExpressionError),
     #[error("spec.action.actions[{index}].value: {error}")]
     HeaderValue { index: usize, error: ExpressionError },
+    #[error("spec.action.actions[{index}].key: {error}")]
+    HeaderPattern { index: usize, error: BadExpression },
+    #[error("spec.topics.name: {0}")]
+    TopicExpression(BadExpression),
+    #[error("spec.topics: a policy has one regular expression at most; put the others into it with |")]
+    TopicExpressions,
     #[error("spec.action.actions: modify_headers needs at least one action")]
     NoActions,
     #[error(

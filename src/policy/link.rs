@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use klamm_raft::model::{FailureMode, PolicyName};
 
-use super::compiled::{CompiledAction, CompiledPolicy, HeaderChange};
+use super::compiled::{CompiledAction, CompiledPolicy, ExistingHeader, HeaderChange};
 use super::outcomes::RecordOutcomes;
 use super::values::{RecordValues, RequestValues};
 use crate::expression::{Lookup, NoAnswer};
@@ -199,10 +199,14 @@ fn change(record: &mut Draft<'_>, changes: &[HeaderChange], values: &HeaderValue
     let mut values = values.iter();
     for change in changes {
         match change {
-            HeaderChange::Set { key, .. } => {
-                record.set_header(key.as_str(), values.next().map(str::as_bytes))
+            HeaderChange::Set { key, existing, .. } => {
+                let value = values.next().map(str::as_bytes);
+                if *existing == ExistingHeader::Replaced || !record.has_header(key.as_str()) {
+                    record.set_header(key.as_str(), value);
+                }
             }
             HeaderChange::Remove { key } => record.remove_header(key.as_str()),
+            HeaderChange::RemoveMatching(keys) => record.remove_headers(keys.of_record()),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The policies of a virtual cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use klamm_raft::model::{Policy, PolicyId, PolicyName, PolicyPhase};
+use klamm_raft::model::{Policy, PolicyId, PolicyPhase};
 
 use super::chain::PolicyChain;
 use super::compiled::CompiledPolicy;
 use super::context::PolicyContext;
+use super::scope::{GroupMembers, PolicyScopes, in_vcluster};
 use super::topics::PoliciesByTopic;
 
 /// All policies that concern clients of a virtual cluster, in order of effect.
@@ -25,23 +26,22 @@ struct PhasePolicies {
 }
 
 impl Policies {
-    /// Compiles those of all virtual clusters and those of one. Of several with the same name the narrowest holds for a
-    /// client: that of its account, that of the virtual cluster, that of all. One that is not enabled holds too: it does
-    /// nothing in the place of the wider one.
-    pub fn compile(everywhere: &BTreeMap<PolicyName, Policy>, own: &BTreeMap<PolicyId, Policy>) -> Self {
-        let is_own = |name: &PolicyName| own.contains_key(&of_all_accounts(name));
-        let inherited = everywhere
-            .iter()
-            .filter(|(name, _)| !is_own(name))
-            .map(|(name, policy)| (of_all_accounts(name), policy));
-        let mut all: Vec<(PolicyId, &Policy)> = inherited
-            .chain(own.iter().map(|(id, policy)| (id.clone(), policy)))
-            .filter(|(_, policy)| policy.enabled)
-            .collect();
-        all.sort_by(|(a, first), (b, second)| (first.priority, a).cmp(&(second.priority, b)));
+    /// Compiles those of all virtual clusters and those of one, whose accounts are in these groups. Of several with the
+    /// same name the narrowest hold for a client. One that is not enabled holds too: it does nothing in the place of the
+    /// wider one.
+    pub fn compile(
+        everywhere: &BTreeMap<PolicyId, Policy>,
+        own: &BTreeMap<PolicyId, Policy>,
+        members: &GroupMembers,
+    ) -> Self {
+        let all = in_vcluster(everywhere, own);
+        let scopes = PolicyScopes::new(&all, members);
+        let mut enabled: Vec<(&PolicyId, &Policy)> =
+            all.into_iter().filter(|(_, policy)| policy.enabled).collect();
+        enabled.sort_by_key(|(id, policy)| (policy.priority, *id));
         Self {
-            produce: PhasePolicies::compile(PolicyPhase::Produce, &all, own),
-            consume: PhasePolicies::compile(PolicyPhase::Consume, &all, own),
+            produce: PhasePolicies::compile(PolicyPhase::Produce, &enabled, &scopes),
+            consume: PhasePolicies::compile(PolicyPhase::Consume, &enabled, &scopes),
         }
     }
 
@@ -73,26 +73,17 @@ impl Policies {
 }
 
 impl PhasePolicies {
-    fn compile(phase: PolicyPhase, all: &[(PolicyId, &Policy)], own: &BTreeMap<PolicyId, Policy>) -> Self {
-        let of_phase: Vec<_> = all.iter().filter(|(_, policy)| policy.phase == phase).collect();
-        let compiled = of_phase.iter().map(|(id, policy)| {
-            let narrower = own.range(id..).map(|(other, _)| other);
-            let accounts: BTreeSet<_> = narrower
-                .take_while(|other| other.name == id.name)
-                .filter_map(|other| other.account.clone())
-                .collect();
-            Arc::new(CompiledPolicy::new(id, accounts, policy))
-        });
+    fn compile(phase: PolicyPhase, enabled: &[(&PolicyId, &Policy)], scopes: &PolicyScopes<'_>) -> Self {
+        let of_phase: Vec<_> = enabled
+            .iter()
+            .filter(|(_, policy)| policy.phase == phase)
+            .collect();
+        let compiled = of_phase
+            .iter()
+            .map(|(id, policy)| Arc::new(CompiledPolicy::new(&id.name, scopes.clients(id), policy)));
         Self {
             policies: compiled.collect(),
             by_topic: PoliciesByTopic::new(of_phase.iter().map(|(_, policy)| policy.topics.iter())),
         }
-    }
-}
-
-fn of_all_accounts(name: &PolicyName) -> PolicyId {
-    PolicyId {
-        name: name.clone(),
-        account: None,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use klamm_raft::model::{
-    FailureMode, HeaderAction, Policy, PolicyAction, PolicyId, PolicyName, PolicyPhase, TopicPattern,
+    FailureMode, HeaderAction, Policy, PolicyAction, PolicyId, PolicyPhase, PolicyScope, TopicPattern,
 };
 use proptest::prelude::*;
 
@@ -31,6 +31,7 @@ fn policy(phase: PolicyPhase, action: PolicyAction, condition: Option<&str>) -> 
         condition: condition.map(str::to_owned),
         action,
         failure_mode: None,
+        spelling: None,
     }
 }
 
@@ -62,7 +63,9 @@ fn modify(phase: PolicyPhase, actions: &[HeaderAction], condition: Option<&str>)
 fn own(name: &str, account: Option<&str>) -> PolicyId {
     PolicyId {
         name: name.parse().unwrap(),
-        account: account.map(|account| account.parse().unwrap()),
+        scope: account.map_or(PolicyScope::All, |account| {
+            PolicyScope::Account(account.parse().unwrap())
+        }),
     }
 }
 
@@ -71,7 +74,7 @@ fn compiled(policies: &[(&str, Policy)]) -> Policies {
     let policies = policies
         .iter()
         .map(|(name, policy)| (own(name, None), policy.clone()));
-    Policies::compile(&BTreeMap::new(), &policies.collect())
+    Policies::compile(&BTreeMap::new(), &policies.collect(), &GroupMembers::new())
 }
 
 fn client(name: &str) -> Arc<PolicyContext> {
@@ -281,6 +284,82 @@ fn headers_are_changed_one_policy_after_the_other() {
         pairs(&[("tenant", "sales/app-1"), ("seen", "<sales/app-1>")]),
     ];
     assert_eq!(produce(&policies, &records).unwrap(), expected);
+}
+
+#[test]
+fn a_header_that_is_there_is_kept_and_keys_that_match_go() {
+    let phase = PolicyPhase::Produce;
+    let set_if_absent = |key: &str, value: &str| HeaderAction::SetIfAbsent {
+        key: key.parse().unwrap(),
+        value: value.to_owned(),
+    };
+    let remove = |pattern: &str| HeaderAction::RemoveMatching {
+        pattern: pattern.parse().unwrap(),
+    };
+    let actions = [
+        remove("x-.*|b"),
+        set_if_absent("origin", "${context.client.id}"),
+        set_if_absent("b", "made"),
+        set("last", "1"),
+    ];
+    let policies = compiled(&[("p", modify(phase, &actions, None))]);
+    let mut records = [
+        record(
+            "1",
+            &[
+                ("x-a", "1"),
+                ("origin", "theirs"),
+                ("klamm/x", "2"),
+                ("ax-b", "3"),
+                ("b", "4"),
+            ],
+        ),
+        record(
+            "2",
+            &[
+                ("x-", "1"),
+                ("b", "2"),
+                ("bb", "3"),
+                ("origin", "a"),
+                ("origin", "b"),
+            ],
+        ),
+    ];
+    records[1].headers.push((vec![0xff], None));
+    let made = produce(&policies, &records).unwrap();
+    let first = pairs(&[
+        ("origin", "theirs"),
+        ("klamm/x", "2"),
+        ("ax-b", "3"),
+        ("b", "made"),
+        ("last", "1"),
+    ]);
+    let second = pairs(&[
+        ("bb", "3"),
+        ("origin", "a"),
+        ("origin", "b"),
+        ("b", "made"),
+        ("last", "1"),
+    ]);
+    assert_eq!(made, [first, second], "what is no text goes, too");
+    // Nothing of what cannot be looked at stays.
+    let all_but_a = compiled(&[("p", modify(phase, &[remove("b.*")], None))]);
+    let long = "a".repeat(40_000);
+    let made = produce(
+        &all_but_a,
+        &[record("1", &[("a", "1"), (&long, "2"), ("b", "3")])],
+    )
+    .unwrap();
+    assert_eq!(made, [pairs(&[("a", "1")])]);
+    // Everything but what the gateway itself says.
+    let everything = compiled(&[("p", modify(phase, &[remove(".*")], None))]);
+    let made = produce(&everything, &[record("1", &[("a", "1"), ("klamm/x", "2")])]).unwrap();
+    assert_eq!(made, [pairs(&[("klamm/x", "2")])]);
+    let refused = check(&modify(phase, &[set("a", ""), remove("a(")], None)).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "spec.action.actions[1].key: the regular expression is invalid"
+    );
 }
 
 #[test]

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 
 use klamm_raft::model::TopicPattern;
+use regex::Regex;
+
+use crate::regexp;
 
 /// Policies by the topics that they name. A policy is known by its place in the order of effect.
 #[derive(Debug, Default)]
@@ -12,6 +15,8 @@ pub(super) struct PoliciesByTopic {
     literal: HashMap<Box<str>, Vec<usize>>,
     /// In order of their texts.
     prefixed: Vec<PrefixPolicies>,
+    /// Expressions that the whole name must match. Each is tried once for a request and a topic.
+    matching: Vec<(Regex, usize)>,
 }
 
 #[derive(Debug)]
@@ -42,6 +47,11 @@ impl PoliciesByTopic {
                     TopicPattern::Prefixed(prefix) => {
                         prefixed.entry(prefix.as_str()).or_default().push(policy);
                     }
+                    TopicPattern::Regex(text) => match regexp::compile_whole(text.as_str()) {
+                        Ok(regex) => new.matching.push((regex, policy)),
+                        // Another version of Klamm took it: nobody knows which topics it means.
+                        Err(_) => new.all.push(policy),
+                    },
                 }
             }
         }
@@ -68,6 +78,8 @@ impl PoliciesByTopic {
             found.extend_from_slice(&self.prefixed[at].policies);
             prefix = self.prefixed[at].shorter;
         }
+        let matching = self.matching.iter().filter(|(regex, _)| regex.is_match(topic));
+        found.extend(matching.map(|(_, policy)| *policy));
         found.sort_unstable();
         found.dedup();
         found

@@ -72,6 +72,16 @@ impl<'a> Draft<'a> {
             .add(self.body, self.record, RecordHeader { name, value });
     }
 
+    /// Whether there is a header of that name.
+    pub fn has_header(&self, name: &str) -> bool {
+        self.headers().any(|there| there.name == name.as_bytes())
+    }
+
+    /// Removes all headers of the names that are meant.
+    pub fn remove_headers(&mut self, is_meant: impl Fn(&[u8]) -> bool) {
+        self.edits.remove_all(self.body, self.record, is_meant);
+    }
+
     /// Removes all headers of that name.
     pub fn remove_header(&mut self, name: &str) {
         self.edits.remove(self.body, self.record, name.as_bytes());

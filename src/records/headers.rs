@@ -147,7 +147,12 @@ impl HeaderEdits {
     }
 
     pub(super) fn remove(&mut self, body: &[u8], record: &Record, name: &[u8]) {
-        if self.headers(body, record).all(|there| there.name != name) {
+        self.remove_all(body, record, |there| there == name);
+    }
+
+    /// Removes all headers of the names that are meant. Each is asked about at most twice.
+    pub(super) fn remove_all(&mut self, body: &[u8], record: &Record, is_meant: impl Fn(&[u8]) -> bool) {
+        if !self.headers(body, record).any(|there| is_meant(there.name)) {
             return;
         }
         self.begin(body, record);
@@ -155,7 +160,7 @@ impl HeaderEdits {
             body,
             made: &self.made,
         };
-        self.list.retain(|entry| parts.of(&entry.name) != name);
+        self.list.retain(|entry| !is_meant(parts.of(&entry.name)));
     }
 
     /// Lists the headers as they came, before the first change.

@@ -97,6 +97,7 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
         topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology))]),
         signing_keys: Some(&samples::keys()),
         policies: &Default::default(),
+        groups: &Default::default(),
         revision: Revision(1),
     };
     View::compile(previous, source)

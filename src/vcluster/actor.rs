@@ -288,6 +288,7 @@ fn source<'a>(
         topologies,
         signing_keys: state.signing_keys.as_ref(),
         policies: &state.policies,
+        groups: &state.groups,
         revision: state.revision,
     }
 }

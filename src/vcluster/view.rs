@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
-    AclBinding, ClusterId, Limits, Neighbours, NodeId, NodeRecord, Policy, PolicyId, PolicyName, Revision,
-    Shared, SigningKeys, VclusterKind, VclusterName, VclusterState,
+    AccountGroup, AclBinding, ClusterId, GroupName, Limits, Neighbours, NodeId, NodeRecord, Policy, PolicyId,
+    Revision, Shared, SigningKeys, VclusterKind, VclusterName, VclusterState,
 };
 
 use super::api::table::Apis;
@@ -20,7 +20,7 @@ use super::rename::{Alias, Names, Scope, Sources};
 use crate::auth::Directory;
 use crate::authz::{AclIndex, IfNoAcl, Principal};
 use crate::backend::topology::{Features, Topologies};
-use crate::policy::Policies;
+use crate::policy::{GroupMembers, Policies};
 
 /// A virtual cluster's current view, shared by its sessions. A session loads it for each request and each answer.
 pub type SharedView = Arc<ArcSwap<View>>;
@@ -51,8 +51,10 @@ pub struct View {
 /// The policies that concern a virtual cluster, as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredPolicies {
-    everywhere: Shared<BTreeMap<PolicyName, Policy>>,
+    everywhere: Shared<BTreeMap<PolicyId, Policy>>,
     own: Shared<BTreeMap<PolicyId, Policy>>,
+    /// The members here of the groups that they are for.
+    members: GroupMembers,
 }
 
 /// The part that a view shows of its virtual cluster.
@@ -94,7 +96,8 @@ pub struct Source<'a> {
     pub topologies: &'a Topologies,
     pub signing_keys: Option<&'a SigningKeys>,
     /// The policies of all virtual clusters.
-    pub policies: &'a Shared<BTreeMap<PolicyName, Policy>>,
+    pub policies: &'a Shared<BTreeMap<PolicyId, Policy>>,
+    pub groups: &'a BTreeMap<GroupName, AccountGroup>,
     pub revision: Revision,
 }
 
@@ -122,10 +125,7 @@ impl View {
         let features = features
             .map(|topology| topology.features.clone())
             .unwrap_or_default();
-        let stored_policies = StoredPolicies {
-            everywhere: source.policies.clone(),
-            own: state.policies.clone(),
-        };
+        let stored_policies = StoredPolicies::of(&source);
         let view = Self {
             name: name.clone(),
             revision: source.revision,
@@ -226,8 +226,24 @@ fn policies(previous: Option<&View>, stored: &StoredPolicies) -> Option<Arc<Poli
     {
         return previous.policies.clone();
     }
-    let policies = Policies::compile(&stored.everywhere, &stored.own);
+    let policies = Policies::compile(&stored.everywhere, &stored.own, &stored.members);
     (!policies.is_empty()).then(|| Arc::new(policies))
+}
+
+impl StoredPolicies {
+    fn of(source: &Source<'_>) -> Self {
+        let scopes = source.policies.keys().chain(source.state.policies.keys());
+        let groups = scopes.filter_map(|id| id.scope.group());
+        let members = groups.filter_map(|name| {
+            let members = source.groups.get(name)?.members_in(source.name);
+            Some((name.clone(), Arc::new(members.cloned().collect())))
+        });
+        Self {
+            everywhere: source.policies.clone(),
+            own: source.state.policies.clone(),
+            members: members.collect(),
+        }
+    }
 }
 
 fn producers(state: &VclusterState) -> ProducerIds {
@@ -321,6 +337,7 @@ mod tests {
             topologies,
             signing_keys: None,
             policies: &Shared::default(),
+            groups: &BTreeMap::new(),
             revision: Revision(1),
         };
         View::compile(previous, source)

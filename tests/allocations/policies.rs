@@ -24,10 +24,7 @@ struct Judge {
 
 impl Judge {
     fn new() -> Self {
-        let id = PolicyId {
-            name: "p".parse().unwrap(),
-            account: None,
-        };
+        let id = PolicyId::of_all("p".parse().unwrap());
         let policy = Policy {
             phase: PolicyPhase::Produce,
             priority: 1,
@@ -40,8 +37,13 @@ impl Judge {
                 description: String::new(),
             },
             failure_mode: None,
+            spelling: None,
         };
-        let policies = Policies::compile(&BTreeMap::new(), &BTreeMap::from([(id, policy)]));
+        let policies = Policies::compile(
+            &BTreeMap::new(),
+            &BTreeMap::from([(id, policy)]),
+            &BTreeMap::new(),
+        );
         let context = Arc::new(PolicyContext {
             vcluster: "v".parse().unwrap(),
             auth: AuthType::Plain,

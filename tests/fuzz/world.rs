@@ -66,6 +66,7 @@ impl World {
                 topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
                 signing_keys: Some(&keys),
                 policies: &Default::default(),
+                groups: &Default::default(),
                 revision: Revision(1),
             },
         );
@@ -143,10 +144,7 @@ fn token_record() -> (TokenId, TokenRecord) {
 
 /// A policy on the records of all topics.
 fn policy(name: &str, phase: PolicyPhase, action: PolicyAction) -> (PolicyId, Policy) {
-    let id = PolicyId {
-        name: name.parse().unwrap(),
-        account: None,
-    };
+    let id = PolicyId::of_all(name.parse().unwrap());
     let policy = Policy {
         phase,
         priority: 100,
@@ -157,6 +155,7 @@ fn policy(name: &str, phase: PolicyPhase, action: PolicyAction) -> (PolicyId, Po
         condition: Some("record.key.startsWith('a') || record.headers['n'] == 'x'".to_owned()),
         action,
         failure_mode: None,
+        spelling: None,
     };
     (id, policy)
 }

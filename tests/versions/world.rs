@@ -354,6 +354,7 @@ pub(crate) fn view(topology: &Topology) -> View {
             topologies: &Topologies::from([("main".parse().unwrap(), Arc::new(topology.clone()))]),
             signing_keys: None,
             policies: &Default::default(),
+            groups: &Default::default(),
             revision: Revision(1),
         },
     )

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CodecError, Format};
 use crate::command::Proposal;
-use crate::model::{Level, NodeId, Policy, PolicyId, PolicyName, Shared, State, VclusterName};
+use crate::model::{AccountGroup, GroupName, Level, NodeId, Policy, PolicyId, Shared, State, VclusterName};
 use crate::types::{LeaderId, LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,12 +94,13 @@ impl Format for SnapshotV1 {
     }
 }
 
-/// The policies of a state, which level 2 has added.
+/// The policies of a state, and the groups that they can be for, which level 2 has added.
 #[derive(Serialize, Deserialize)]
 struct PoliciesV2 {
-    of_all: Shared<BTreeMap<PolicyName, Policy>>,
+    of_all: Shared<BTreeMap<PolicyId, Policy>>,
     /// Of virtual clusters that have some.
     of_vclusters: BTreeMap<VclusterName, Shared<BTreeMap<PolicyId, Policy>>>,
+    groups: Shared<BTreeMap<GroupName, AccountGroup>>,
 }
 
 impl PoliciesV2 {
@@ -111,11 +112,13 @@ impl PoliciesV2 {
             of_vclusters: with_some
                 .map(|(name, vcluster)| (name.clone(), vcluster.policies.clone()))
                 .collect(),
+            groups: state.groups.clone(),
         }
     }
 
     fn put_into(self, state: &mut State) -> Result<(), CodecError> {
         state.policies = self.of_all;
+        state.groups = self.groups;
         for (name, policies) in self.of_vclusters {
             match state.vclusters.get_mut(&name) {
                 Some(vcluster) => Arc::make_mut(vcluster).policies = policies,

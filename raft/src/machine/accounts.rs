@@ -9,7 +9,7 @@ use crate::model::{
 };
 use crate::outcome::{Outcome, Refusal};
 
-use super::{vcluster, vcluster_mut};
+use super::{groups, vcluster, vcluster_mut};
 
 pub(super) fn put(
     state: &mut State,
@@ -121,6 +121,7 @@ pub(super) fn delete(
     let vcluster = vcluster_mut(state, vcluster_name)?;
     vcluster.accounts.remove(name);
     forget_credentials(vcluster, name);
+    groups::forget(state, vcluster_name, name);
     Ok(Outcome::Deleted)
 }
 

@@ -6,15 +6,21 @@ use crate::outcome::{Outcome, Refusal};
 
 use super::{vcluster, vcluster_mut};
 
+/// A policy that is put as it is, in no other words, keeps the words that it has.
 pub(super) fn put(state: &mut State, key: PolicyKey, policy: Policy) -> Result<Outcome, Refusal> {
     if let Some(of) = key.vcluster() {
         vcluster(state, of)?;
+    }
+    if let Some(group) = key.scope().group()
+        && !state.groups.contains_key(group)
+    {
+        return Err(Refusal::NoSuchGroup(group.clone()));
     }
     if codec::size(&policy) > Policy::MAX_BYTES {
         return Err(Refusal::PolicyTooLarge(key));
     }
     let outcome = match state.policy(&key) {
-        Some(known) if *known == policy => return Ok(Outcome::Unchanged),
+        Some(known) if known.is_said_by(&policy) => return Ok(Outcome::Unchanged),
         Some(_) => Outcome::Updated,
         None => {
             match key.vcluster() {
@@ -25,7 +31,7 @@ pub(super) fn put(state: &mut State, key: PolicyKey, policy: Policy) -> Result<O
         }
     };
     match key {
-        PolicyKey::Everywhere(name) => state.policies.insert(name, policy),
+        PolicyKey::Everywhere(id) => state.policies.insert(id, policy),
         PolicyKey::In(of, id) => vcluster_mut(state, &of)?.policies.insert(id, policy),
     };
     Ok(outcome)
@@ -39,7 +45,7 @@ pub(super) fn delete(state: &mut State, key: PolicyKey) -> Result<Outcome, Refus
         return Err(Refusal::NoSuchPolicy(key));
     }
     match &key {
-        PolicyKey::Everywhere(name) => state.policies.remove(name),
+        PolicyKey::Everywhere(id) => state.policies.remove(id),
         PolicyKey::In(of, id) => vcluster_mut(state, of)?.policies.remove(id),
     };
     Ok(Outcome::Deleted)

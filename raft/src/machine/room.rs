@@ -26,6 +26,10 @@ fn growth(state: &State, command: &Command) -> u64 {
             let before = state.policy(key).map_or(0, codec::size);
             (codec::size(key) + codec::size(policy)).saturating_sub(before)
         }
+        Command::PutGroup { name, group } => {
+            let before = state.groups.get(name).map_or(0, codec::size);
+            (codec::size(name) + codec::size(group)).saturating_sub(before)
+        }
         Command::AlterScramCredentials { put, .. } if put.is_empty() => 0,
         Command::PutAlias { .. }
         | Command::RepointAlias { .. }
@@ -55,7 +59,8 @@ fn growth(state: &State, command: &Command) -> u64 {
         | Command::RevokeTokens { .. }
         | Command::RevokeAccessToken { .. }
         | Command::RetireSigningKey { .. }
-        | Command::DeletePolicy { .. } => 0,
+        | Command::DeletePolicy { .. }
+        | Command::DeleteGroup { .. } => 0,
     }
 }
 

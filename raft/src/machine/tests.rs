@@ -1,5 +1,6 @@
 //! Tests of what each command does, and of what holds after any of them.
 
+mod groups;
 mod levels;
 mod limits;
 mod marks;
@@ -895,6 +896,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         (vcluster, prop::sample::select(vec!["x", "y"])).prop_map(|(v, name)| acls(v, &[name])),
         (1..4_u64, 1..12_u16).prop_map(|(id, ports)| node(id, ports)),
         policies::any_command(),
+        groups::any_command(),
     ]
 }
 
@@ -996,10 +998,12 @@ proptest! {
             let outcome = machine.run(command);
             check_slots(&machine.state);
             check_vclusters(&machine.state);
+            groups::check(&machine.state);
             if matches!(outcome, Outcome::Refused(_) | Outcome::Unchanged) {
                 prop_assert_eq!(&before.vclusters, &machine.state.vclusters);
                 prop_assert_eq!(&before.slots, &machine.state.slots);
                 prop_assert_eq!(&before.nodes, &machine.state.nodes);
+                prop_assert_eq!(&before.groups, &machine.state.groups);
             }
         }
     }

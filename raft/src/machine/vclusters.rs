@@ -11,7 +11,7 @@ use crate::outcome::{Outcome, Refusal};
 use super::{aliases, holders, marks, namespaces, relay, slots, vcluster, vcluster_mut};
 
 /// How many referrers a refusal names.
-const REFERRERS_NAMED: usize = 5;
+pub(super) const REFERRERS_NAMED: usize = 5;
 
 /// A virtual cluster as it is put.
 pub(super) struct Put {

@@ -42,6 +42,10 @@ pub enum Limit {
     Policies,
     /// Policies of all virtual clusters.
     GlobalPolicies,
+    /// Groups of accounts.
+    Groups,
+    /// Members of groups, of all together.
+    GroupMembers,
 }
 
 /// The owner of the things that are counted. Virtual clusters can be given limits of their own.
@@ -55,7 +59,7 @@ const MIB: u64 = 1 << 20;
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Vclusters,
         Self::AliasTopics,
         Self::ServiceAccounts,
@@ -72,18 +76,20 @@ impl Limit {
         Self::ProducerMarks,
         Self::Policies,
         Self::GlobalPolicies,
+        Self::Groups,
+        Self::GroupMembers,
     ];
 
     /// The most that there may be, where nobody says otherwise.
     pub const fn most(self) -> u64 {
         match self {
             Self::Vclusters => 5_000,
-            Self::AliasTopics | Self::Acls => 50_000,
+            Self::AliasTopics | Self::Acls | Self::GroupMembers => 50_000,
             Self::ServiceAccounts | Self::ContestedNames => 10_000,
             Self::Tokens | Self::ScramCredentials => 20_000,
             Self::AclBytes => 8 * MIB,
             Self::SpecBytes => MIB,
-            Self::AccessTokens | Self::PhysicalClusters => 1_000,
+            Self::AccessTokens | Self::PhysicalClusters | Self::Groups => 1_000,
             Self::Nodes => 100,
             Self::Policies | Self::GlobalPolicies => 256,
             Self::StateBytes => 128 * MIB,
@@ -110,6 +116,8 @@ impl Limit {
             Self::ProducerMarks => "producerMarks",
             Self::Policies => "policies",
             Self::GlobalPolicies => "globalPolicies",
+            Self::Groups => "groups",
+            Self::GroupMembers => "groupMembers",
         }
     }
 
@@ -130,7 +138,7 @@ impl Limit {
             | Self::PhysicalClusters
             | Self::StateBytes
             | Self::ProducerMarks => Level::FIRST,
-            Self::Policies | Self::GlobalPolicies => Level::POLICIES,
+            Self::Policies | Self::GlobalPolicies | Self::Groups | Self::GroupMembers => Level::POLICIES,
         }
     }
 
@@ -143,7 +151,9 @@ impl Limit {
             | Self::PhysicalClusters
             | Self::StateBytes
             | Self::ProducerMarks
-            | Self::GlobalPolicies => Of::Gateway,
+            | Self::GlobalPolicies
+            | Self::Groups
+            | Self::GroupMembers => Of::Gateway,
             Self::AliasTopics
             | Self::ServiceAccounts
             | Self::Tokens
@@ -197,6 +207,8 @@ impl fmt::Display for Limit {
             Self::ProducerMarks => "marks of producer ids, including all that were ever given out",
             Self::Policies => "policies",
             Self::GlobalPolicies => "policies of all virtual clusters",
+            Self::Groups => "groups of accounts",
+            Self::GroupMembers => "members in all groups together",
         })
     }
 }

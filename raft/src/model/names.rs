@@ -200,6 +200,22 @@ name!(
 );
 
 name!(
+    /// The name of a group of accounts.
+    GroupName,
+    "group name",
+    "1 to 100 of the characters a-z A-Z 0-9 _ -",
+    |t| (1..=100).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+);
+
+name!(
+    /// The text of a regular expression. Whoever compiles it says whether it is one.
+    RegexText,
+    "regular expression",
+    "1 to 1000 bytes",
+    |t| (1..=1000).contains(&t.len())
+);
+
+name!(
     /// The key of a header that a policy sets or removes.
     HeaderKey,
     "header",
@@ -234,6 +250,8 @@ compares_exactly!(
     NamePrefix,
     NameSelector,
     PolicyName,
+    GroupName,
+    RegexText,
     HeaderKey,
     ListenerName,
     DnsLabel

@@ -5,24 +5,35 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, HeaderKey, PolicyName, TopicName, VclusterName};
+use super::{AccountName, GroupName, HeaderKey, PolicyName, RegexText, TopicName, VclusterName};
 
-/// The name of a policy with its scope. Where a client is in the scope of several of one name, the narrowest holds: that
-/// of its account, that of its virtual cluster, that of all.
+/// The name of a policy with its scope. Where a client is in the scope of several of one name, the narrowest hold: that
+/// of its account, those of its groups, that of everybody. Of two that are for the same, that of the virtual cluster
+/// holds in the place of that of all.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum PolicyKey {
     /// In all virtual clusters.
-    Everywhere(PolicyName),
+    Everywhere(PolicyId),
     /// In one virtual cluster.
     In(VclusterName, PolicyId),
 }
 
-/// The name of a policy in its virtual cluster.
+/// The name of a policy in its virtual cluster, or in all of them.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PolicyId {
     pub name: PolicyName,
-    /// The only account that it concerns; none stands for all of them.
-    pub account: Option<AccountName>,
+    pub scope: PolicyScope,
+}
+
+/// The clients that a policy concerns. Append-only: the order is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum PolicyScope {
+    /// Everybody.
+    All,
+    /// The members of a group.
+    Group(GroupName),
+    /// One account; where the policy is one of all virtual clusters, those of this name.
+    Account(AccountName),
 }
 
 /// A policy as an operator writes it. Policies of one phase take effect by priority, the lowest first, then by name.
@@ -40,6 +51,15 @@ pub struct Policy {
     pub action: PolicyAction,
     /// Its treatment of a record that it cannot judge; none stands for what is safest.
     pub failure_mode: Option<FailureMode>,
+    /// The words of somebody else that it was put in, to be shown in them again. They decide nothing.
+    pub spelling: Option<PolicySpelling>,
+}
+
+/// The words that a policy was put in, where they are not its own. Append-only: the order is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PolicySpelling {
+    /// A plugin, and its configuration in JSON.
+    Interceptor { plugin_class: String, config: String },
 }
 
 /// The way that records go. Append-only: the order is on disk.
@@ -51,11 +71,13 @@ pub enum PolicyPhase {
     Consume,
 }
 
-/// One topic, or those whose names begin alike. Append-only: the order is on disk.
+/// One topic, those whose names begin alike, or those whose whole names match an expression. Append-only: the order is on
+/// disk.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum TopicPattern {
     Literal(TopicName),
     Prefixed(TopicName),
+    Regex(RegexText),
 }
 
 /// The effect of a policy on records. Append-only: the order is on disk.
@@ -80,6 +102,15 @@ pub enum HeaderAction {
     Remove {
         key: HeaderKey,
     },
+    /// A record without this header gets it; one that has it keeps its own.
+    SetIfAbsent {
+        key: HeaderKey,
+        value: String,
+    },
+    /// Removes the headers whose whole keys match, but for those in which the gateway itself says something.
+    RemoveMatching {
+        pattern: RegexText,
+    },
 }
 
 /// The treatment of a record that a policy cannot judge. Append-only: the order is on disk.
@@ -98,15 +129,56 @@ pub enum FailureMode {
 impl Policy {
     /// The most bytes that one takes.
     pub const MAX_BYTES: u64 = 64 * 1024;
+
+    /// Whether `other` says this policy, in the same words or in none but its own.
+    pub fn is_said_by(&self, other: &Self) -> bool {
+        let in_its_own_words = || Self {
+            spelling: None,
+            ..self.clone()
+        };
+        self == other || other.spelling.is_none() && in_its_own_words() == *other
+    }
+}
+
+impl PolicyId {
+    /// That of the policy for everybody.
+    pub fn of_all(name: PolicyName) -> Self {
+        Self {
+            name,
+            scope: PolicyScope::All,
+        }
+    }
+}
+
+impl PolicyScope {
+    /// The group that it is for, if it is for one.
+    pub fn group(&self) -> Option<&GroupName> {
+        match self {
+            Self::Group(group) => Some(group),
+            Self::All | Self::Account(_) => None,
+        }
+    }
+
+    /// The account that it is for, if it is for one.
+    pub fn account(&self) -> Option<&AccountName> {
+        match self {
+            Self::Account(account) => Some(account),
+            Self::All | Self::Group(_) => None,
+        }
+    }
 }
 
 impl PolicyKey {
+    /// The name and the clients, without the virtual cluster.
+    pub fn id(&self) -> &PolicyId {
+        match self {
+            Self::Everywhere(id) | Self::In(_, id) => id,
+        }
+    }
+
     /// The name without its scope.
     pub fn name(&self) -> &PolicyName {
-        match self {
-            Self::Everywhere(name) => name,
-            Self::In(_, id) => &id.name,
-        }
+        &self.id().name
     }
 
     /// The virtual cluster that it is in, if it is in one.
@@ -117,24 +189,23 @@ impl PolicyKey {
         }
     }
 
-    /// The account that it is for, if it is for one.
-    pub fn account(&self) -> Option<&AccountName> {
-        match self {
-            Self::Everywhere(_) => None,
-            Self::In(_, id) => id.account.as_ref(),
-        }
+    /// The clients that it is for.
+    pub fn scope(&self) -> &PolicyScope {
+        &self.id().scope
     }
 }
 
 impl fmt::Display for PolicyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.name();
-        match (self.vcluster(), self.account()) {
-            (None, _) => write!(f, "policy {name} of all virtual clusters"),
-            (Some(vcluster), None) => write!(f, "policy {name} of virtual cluster {vcluster}"),
-            (Some(vcluster), Some(account)) => {
-                write!(f, "policy {name} for {account} of virtual cluster {vcluster}")
-            }
+        write!(f, "policy {}", self.name())?;
+        match self.scope() {
+            PolicyScope::All => {}
+            PolicyScope::Group(group) => write!(f, " for the group {group}")?,
+            PolicyScope::Account(account) => write!(f, " for {account}")?,
+        }
+        match self.vcluster() {
+            Some(vcluster) => write!(f, " of virtual cluster {vcluster}"),
+            None => f.write_str(" of all virtual clusters"),
         }
     }
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessToken, AccessTokenId, ClusterId, KeyId, Level, NodeId, NodeRecord, Policy, PolicyKey, PolicyName,
-    PortSlot, ProposalRecord, Revision, Shared, SigningKeys, VclusterName, VclusterState,
+    AccessToken, AccessTokenId, AccountGroup, ClusterId, GroupName, KeyId, Level, NodeId, NodeRecord, Policy,
+    PolicyId, PolicyKey, PortSlot, ProposalRecord, Revision, Shared, SigningKeys, VclusterName,
+    VclusterState,
 };
 
 /// Everything that all nodes agree on. Virtual clusters are behind `Arc`, so that a copy of the state is cheap and a
@@ -38,7 +39,10 @@ pub struct State {
     pub last_mark: u32,
     /// Policies of all virtual clusters. Level 1 does not have them: `codec/layout.rs` writes them behind the rest.
     #[serde(skip)]
-    pub policies: Shared<BTreeMap<PolicyName, Policy>>,
+    pub policies: Shared<BTreeMap<PolicyId, Policy>>,
+    /// Groups of accounts. They are written there, too.
+    #[serde(skip)]
+    pub groups: Shared<BTreeMap<GroupName, AccountGroup>>,
     /// A field of the level after the newest.
     #[cfg(feature = "next-level")]
     #[serde(skip)]
@@ -62,7 +66,7 @@ impl State {
     /// The policy of that name in that scope, if there is one.
     pub fn policy(&self, key: &PolicyKey) -> Option<&Policy> {
         match key {
-            PolicyKey::Everywhere(name) => self.policies.get(name),
+            PolicyKey::Everywhere(id) => self.policies.get(id),
             PolicyKey::In(vcluster, id) => self.vclusters.get(vcluster)?.policies.get(id),
         }
     }

@@ -144,7 +144,9 @@ impl VclusterState {
             | Limit::PhysicalClusters
             | Limit::StateBytes
             | Limit::ProducerMarks
-            | Limit::GlobalPolicies => 0,
+            | Limit::GlobalPolicies
+            | Limit::Groups
+            | Limit::GroupMembers => 0,
         }
     }
 
@@ -210,6 +212,8 @@ impl State {
             Limit::StateBytes => self.bytes(),
             Limit::ProducerMarks => self.last_mark.into(),
             Limit::GlobalPolicies => count(self.policies.len()),
+            Limit::Groups => count(self.groups.len()),
+            Limit::GroupMembers => self.groups.values().map(|group| count(group.members.len())).sum(),
             of_vcluster => self.vclusters.values().map(|one| one.used(of_vcluster)).sum(),
         }
     }
@@ -227,7 +231,7 @@ impl State {
         let vclusters: u64 = self.vclusters.values().map(|vcluster| vcluster.bytes()).sum();
         let slots = count(self.slots.len() + self.free_slots.len());
         let nodes = count(self.nodes.len() + self.pinned_clusters.len() + self.proposals.len());
-        let shared = self.access_tokens.bytes() + self.policies.bytes();
+        let shared = self.access_tokens.bytes() + self.policies.bytes() + self.groups.bytes();
         vclusters + shared + SLOT_BYTES * slots + NODE_BYTES * nodes
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest;
 use klamm_raft::command::Command;
-use klamm_raft::model::{Level, SigningKey, State};
+use klamm_raft::model::{Level, PolicyId, SigningKey, State};
 use klamm_raft::outcome::Outcome;
 use klamm_raft::{Node, Tuning};
 
@@ -65,7 +65,8 @@ async fn a_node_starts_on_a_data_directory_of_version_1() {
     let node = start(directory.path()).await;
     let raised = node.states().borrow().clone();
     assert_eq!(raised.level, Level::NEWEST);
-    assert!(raised.policies.contains_key("added"));
+    let added = PolicyId::of_all("added".parse().unwrap());
+    assert!(raised.policies.contains_key(&added));
     check(&raised);
     node.shutdown().await;
 }

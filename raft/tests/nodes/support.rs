@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use klamm_raft::command::Command;
 use klamm_raft::model::{
-    Liveness, NodeId, NodeRecord, Policy, PolicyAction, PolicyKey, PolicyPhase, State, VclusterKind,
-    VirtualCluster,
+    Liveness, NodeId, NodeRecord, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, State,
+    VclusterKind, VirtualCluster,
 };
 use klamm_raft::{Applied, ClusterSecret, Node, ProposeError, RaftConfig, Tuning};
 
@@ -178,9 +178,10 @@ pub(crate) fn put_policy(name: &str) -> Command {
         condition: Some("true".to_owned()),
         action: PolicyAction::SkipRecord,
         failure_mode: None,
+        spelling: None,
     };
     Command::PutPolicy {
-        key: PolicyKey::Everywhere(name.parse().unwrap()),
+        key: PolicyKey::Everywhere(PolicyId::of_all(name.parse().unwrap())),
         policy,
     }
 }

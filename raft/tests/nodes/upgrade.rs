@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{Ability, Level, NodeId, PolicyName};
+use klamm_raft::model::{Ability, Level, NodeId};
 use klamm_raft::outcome::{Outcome, Refusal};
 use klamm_raft::{Node, NotReady, RaftConfig, Upgrade};
 
@@ -271,7 +271,7 @@ async fn serve(child: &str) {
             "show" => {
                 node.confirm().await.unwrap();
                 let state = node.states().borrow().clone();
-                let policies: Vec<&str> = state.policies.keys().map(PolicyName::as_str).collect();
+                let policies: Vec<&str> = state.policies.keys().map(|id| id.name.as_str()).collect();
                 say(&format!("level {} policies {}", state.level, policies.join(" ")));
             }
             "count" => {

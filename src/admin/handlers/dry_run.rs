@@ -59,6 +59,9 @@ pub(in crate::admin) struct Target {
     pub(super) name: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     v_cluster: Option<String>,
+    /// Of a policy: the group that it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
     /// Of a policy: the account that it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     username: Option<String>,

@@ -2,9 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
-use klamm_raft::model::{
-    AccountName, Policy, PolicyKey, PolicyName, PolicyPhase, State, VclusterName, VclusterState,
-};
+use klamm_raft::model::{Policy, PolicyId, PolicyKey, PolicyPhase, PolicyScope, VclusterName, VclusterState};
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
@@ -19,6 +17,7 @@ use crate::admin::problem::ApiError;
 use crate::admin::resources::policy;
 use crate::admin::resources::{PolicyResource, PolicyToDelete, vcluster_name};
 use crate::admin::services::Services;
+use crate::policy::in_vcluster;
 
 /// Policies.
 pub(in crate::admin) static KIND: Kind = Kind {
@@ -29,6 +28,7 @@ pub(in crate::admin) static KIND: Kind = Kind {
     columns: &[
         ("NAME", "/metadata/name"),
         ("V-CLUSTER", "/metadata/vCluster"),
+        ("GROUP", "/metadata/group"),
         ("USERNAME", "/metadata/username"),
         ("PHASE", "/spec/phase"),
         ("PRIORITY", "/spec/priority"),
@@ -61,7 +61,7 @@ fn register(api: &mut AdminApi) {
         Operation::put(
             KIND.path,
             "putPolicy",
-            "Create or change a policy of a virtual cluster, of one of its accounts, or of all virtual clusters",
+            "Create or change a policy of a virtual cluster or of all of them; for everybody, for the members of a group, or for an account",
         )
         .by(&[parameter::DRY_MODE])
         .takes(BodySchema::read::<PolicyResource>())
@@ -108,21 +108,23 @@ pub(in crate::admin) async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<HttpResponse, ApiError> {
     let state = services.newest().await?;
-    let mut all: Vec<Held> = of_all(&state).collect();
+    let mut all: Vec<Held> = Vec::new();
     match &filter.vcluster {
         Some(text) => {
             let vcluster = vcluster_name("vcluster", Some(text))?;
-            let own: Vec<Held> = own(&vcluster, find(&state, &vcluster)?).collect();
-            // For everybody there, one of its own holds in the place of one of all.
-            let is_replaced = |name: &PolicyName| {
-                own.iter()
-                    .any(|(own, _)| own.account().is_none() && own.name() == name)
-            };
-            all.retain(|(key, _)| !is_replaced(key.name()));
-            all.extend(own);
+            let own = &find(&state, &vcluster)?.policies;
+            for (id, policy) in in_vcluster(&state.policies, own) {
+                let key = match own.contains_key(id) {
+                    true => PolicyKey::In(vcluster.clone(), id.clone()),
+                    false => PolicyKey::Everywhere(id.clone()),
+                };
+                all.push((key, policy));
+            }
             all.sort_by(|a, b| effect(a).cmp(&effect(b)));
         }
         None => {
+            let everywhere = state.policies.iter();
+            all.extend(everywhere.map(|(id, policy)| (PolicyKey::Everywhere(id.clone()), policy)));
             let vclusters = state.vclusters.iter();
             all.extend(vclusters.flat_map(|(vcluster, content)| own(vcluster, content)));
             all.sort_by(|a, b| (a.0.vcluster(), effect(a)).cmp(&(b.0.vcluster(), effect(b))));
@@ -133,19 +135,14 @@ pub(in crate::admin) async fn list(
     Ok(HttpResponse::Ok().json(shown.collect::<Vec<_>>()))
 }
 
-fn of_all(state: &State) -> impl Iterator<Item = Held<'_>> {
-    let policies = state.policies.iter();
-    policies.map(|(name, policy)| (PolicyKey::Everywhere(name.clone()), policy))
-}
-
 fn own<'a>(vcluster: &VclusterName, content: &'a VclusterState) -> impl Iterator<Item = Held<'a>> {
     let policies = content.policies.iter();
     policies.map(move |(id, policy)| (PolicyKey::In(vcluster.clone(), id.clone()), policy))
 }
 
 /// The place of a policy in the order in which they take effect.
-fn effect<'a>((key, policy): &'a Held<'_>) -> (PolicyPhase, i32, &'a PolicyName, &'a PolicyKey) {
-    (policy.phase, policy.priority, key.name(), key)
+fn effect<'a>((key, policy): &'a Held<'_>) -> (PolicyPhase, i32, &'a PolicyId) {
+    (policy.phase, policy.priority, key.id())
 }
 
 pub(in crate::admin) async fn put(
@@ -188,11 +185,14 @@ pub(in crate::admin) async fn delete(
 }
 
 /// A policy, as the audit log names it.
-fn audited(key: &PolicyKey) -> String {
-    let parts = [
-        key.vcluster().map(VclusterName::as_str),
-        key.account().map(AccountName::as_str),
-        Some(key.name().as_str()),
-    ];
-    KIND.one(parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
+pub(super) fn audited(key: &PolicyKey) -> String {
+    let vcluster = key.vcluster().map(ToString::to_string);
+    let scope = match key.scope() {
+        PolicyScope::All => None,
+        PolicyScope::Group(group) => Some(format!("group:{group}")),
+        PolicyScope::Account(account) => Some(account.to_string()),
+    };
+    let name = Some(key.name().to_string());
+    let parts: Vec<String> = [vcluster, scope, name].into_iter().flatten().collect();
+    KIND.one(parts.join("/"))
 }

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
-use klamm_raft::model::AccountName;
+use klamm_raft::model::{AccountName, GroupMember, State, VclusterName};
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
@@ -73,7 +73,7 @@ fn register(api: &mut AdminApi) {
         Operation::delete(
             KIND.path,
             "deleteServiceAccount",
-            "Delete a service account; its tokens become invalid for good",
+            "Delete a service account; its tokens become invalid for good, and it leaves its groups",
         )
         .by(&[parameter::DRY_MODE])
         .takes(BodySchema::read::<DeleteByName>())
@@ -171,15 +171,37 @@ pub(in crate::admin) async fn delete(
         vcluster: vcluster.clone(),
         name: name.clone(),
     };
+    let groups = groups_of(&*services.newest().await?, &vcluster, &name);
     let made = services.change(subject, command, mode).await?;
     let mut answer = deleted(&made);
+    let mut warnings = Vec::new();
+    if !groups.is_empty() {
+        warnings.push(format!(
+            "{name} of {vcluster} was a member of the groups {}, and an account that is created again under that name is not",
+            groups.join(", ")
+        ));
+    }
     let remaining = made.state.vclusters.get(&vcluster);
     if remaining.is_some_and(|vcluster| vcluster.spec.super_users.contains(&name)) {
-        let warning = format!(
+        warnings.push(format!(
             "{name} is still a super user of {vcluster}: whoever logs in under that name may do everything there. Remove it from superUsers, too"
-        );
+        ));
+    }
+    if !warnings.is_empty() {
+        let warning = warnings.join(". ");
         tracing::warn!(%warning, "a service account was deleted");
         warn(&mut answer, &warning);
     }
     Ok(answer)
+}
+
+/// The groups that an account is in.
+fn groups_of(state: &State, vcluster: &VclusterName, name: &AccountName) -> Vec<String> {
+    let member = GroupMember {
+        vcluster: vcluster.clone(),
+        account: name.clone(),
+    };
+    let groups = state.groups.iter();
+    let with_it = groups.filter(|(_, group)| group.members.contains(&member));
+    with_it.map(|(name, _)| name.to_string()).collect()
 }

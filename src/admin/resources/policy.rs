@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_raft::model::{
-    FailureMode, HeaderAction, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, TopicPattern,
+    AccountName, FailureMode, GroupName, HeaderAction, Policy, PolicyAction, PolicyKey, PolicyPhase,
+    TopicPattern,
 };
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
@@ -13,7 +14,8 @@ use super::Resource;
 use super::event_gateway::labels::{self, MAX_DESCRIPTION_CHARS};
 use super::invalid::{Invalid, required};
 use super::object::{object, objects};
-use super::schema::{ACCOUNTS, LABELS, OfKind, TOPICS, VCLUSTERS};
+use super::policy_scope::WrittenScope;
+use super::schema::{ACCOUNTS, GROUPS, LABELS, OfKind, VCLUSTERS};
 use crate::expression::MAX_TEXT_BYTES;
 use crate::policy;
 
@@ -26,6 +28,8 @@ const DEFAULT_PRIORITY: i32 = 100;
 const MAX_HEADER_ACTIONS: usize = 64;
 /// The longest key of a header.
 const MAX_KEY_BYTES: usize = 255;
+/// The longest regular expression for topics.
+const MAX_PATTERN_BYTES: usize = 1000;
 /// The most topics that one policy names.
 const MAX_TOPICS: usize = 256;
 
@@ -39,7 +43,11 @@ pub(crate) struct PolicyMetadata {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = VCLUSTERS))]
     v_cluster: Option<String>,
-    /// The only account that it concerns; everybody, if none is named.
+    /// The group whose members it concerns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = GROUPS))]
+    group: Option<String>,
+    /// The only account that it concerns; everybody, if neither a group nor an account is named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = ACCOUNTS))]
     username: Option<String>,
@@ -58,6 +66,10 @@ pub(crate) struct PolicyToDelete {
     #[serde(default)]
     #[schemars(regex(pattern = VCLUSTERS))]
     v_cluster: Option<String>,
+    /// The group whose members it concerns.
+    #[serde(default)]
+    #[schemars(regex(pattern = GROUPS))]
+    group: Option<String>,
     /// The only account that it concerns.
     #[serde(default)]
     #[schemars(regex(pattern = ACCOUNTS))]
@@ -112,7 +124,9 @@ enum PhaseSpec {
 #[schemars(inline)]
 struct TopicPatternSpec {
     pattern_type: PatternTypeSpec,
-    #[schemars(regex(pattern = TOPICS))]
+    /// The topic, what topics begin with, or a regular expression for their whole names. A policy has one expression at
+    /// most.
+    #[schemars(length(min = 1, max = MAX_PATTERN_BYTES))]
     name: String,
 }
 
@@ -122,6 +136,7 @@ struct TopicPatternSpec {
 enum PatternTypeSpec {
     Literal,
     Prefixed,
+    Regex,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -164,6 +179,7 @@ enum ActionSpec {
 #[schemars(inline)]
 struct HeaderActionSpec {
     op: HeaderOpSpec,
+    /// The header; of remove_matching, a regular expression for whole keys.
     #[schemars(length(min = 1, max = MAX_KEY_BYTES))]
     key: String,
     /// The only value that the header has then, if it is set.
@@ -177,7 +193,10 @@ struct HeaderActionSpec {
 #[schemars(inline)]
 enum HeaderOpSpec {
     Set,
+    /// Of records that do not have the header.
+    SetIfAbsent,
     Remove,
+    RemoveMatching,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -215,10 +234,16 @@ impl PolicyResource {
         let PolicyMetadata {
             name,
             v_cluster,
+            group,
             username,
             labels,
         } = self.metadata;
-        let key = key("metadata.", &name, v_cluster.as_deref(), username.as_deref())?;
+        let scope = WrittenScope {
+            vcluster: v_cluster.as_deref(),
+            group: group.as_deref(),
+            username: username.as_deref(),
+        };
+        let key = scope.key("metadata.", &name)?;
         let phase = phase(self.spec.phase)?;
         let policy = Policy {
             phase,
@@ -233,6 +258,7 @@ impl PolicyResource {
                 Some(mode) => Some(failure_mode(phase, mode)?),
                 None => None,
             },
+            spelling: None,
         };
         check(&policy)?;
         Ok((key, policy))
@@ -242,31 +268,12 @@ impl PolicyResource {
 impl PolicyToDelete {
     /// Checks what is meant.
     pub(crate) fn read(self) -> Result<PolicyKey, Invalid> {
-        key(
-            "",
-            &self.name,
-            self.v_cluster.as_deref(),
-            self.username.as_deref(),
-        )
-    }
-}
-
-/// Reads the name and the scope; `at` is where they stand.
-fn key(at: &str, name: &str, vcluster: Option<&str>, username: Option<&str>) -> Result<PolicyKey, Invalid> {
-    let name = required(&format!("{at}name"), name)?;
-    let account = match username {
-        Some(username) => Some(required(&format!("{at}username"), username)?),
-        None => None,
-    };
-    match vcluster {
-        Some(vcluster) => {
-            let vcluster = required(&format!("{at}vCluster"), vcluster)?;
-            Ok(PolicyKey::In(vcluster, PolicyId { name, account }))
-        }
-        None if account.is_some() => Err(Invalid::new(format!(
-            "{at}username is an account of a virtual cluster: name it in {at}vCluster"
-        ))),
-        None => Ok(PolicyKey::Everywhere(name)),
+        let scope = WrittenScope {
+            vcluster: self.v_cluster.as_deref(),
+            group: self.group.as_deref(),
+            username: self.username.as_deref(),
+        };
+        scope.key("", &self.name)
     }
 }
 
@@ -287,10 +294,11 @@ fn topics(specs: Vec<TopicPatternSpec>) -> Result<BTreeSet<TopicPattern>, Invali
         )));
     }
     let read = |spec: TopicPatternSpec| {
-        let name = required("spec.topics.name", &spec.name)?;
+        let at = "spec.topics.name";
         Ok(match spec.pattern_type {
-            PatternTypeSpec::Literal => TopicPattern::Literal(name),
-            PatternTypeSpec::Prefixed => TopicPattern::Prefixed(name),
+            PatternTypeSpec::Literal => TopicPattern::Literal(required(at, &spec.name)?),
+            PatternTypeSpec::Prefixed => TopicPattern::Prefixed(required(at, &spec.name)?),
+            PatternTypeSpec::Regex => TopicPattern::Regex(required(at, &spec.name)?),
         })
     };
     specs.into_iter().map(read).collect()
@@ -323,15 +331,33 @@ fn action(spec: ActionSpec) -> Result<PolicyAction, Invalid> {
 }
 
 fn header_action(spec: HeaderActionSpec) -> Result<HeaderAction, Invalid> {
-    let key = required("spec.action.actions.key", &spec.key)?;
+    const KEY: &str = "spec.action.actions.key";
+    if spec.key.len() > MAX_KEY_BYTES {
+        return Err(Invalid::new(format!(
+            "{KEY} is longer than {MAX_KEY_BYTES} bytes"
+        )));
+    }
     match (spec.op, spec.value) {
-        (HeaderOpSpec::Set, Some(value)) => Ok(HeaderAction::Set { key, value }),
-        (HeaderOpSpec::Remove, None) => Ok(HeaderAction::Remove { key }),
-        (HeaderOpSpec::Set, None) => Err(Invalid::new(
-            "spec.action.actions.value is missing: set needs one",
+        (HeaderOpSpec::Set, Some(value)) => Ok(HeaderAction::Set {
+            key: required(KEY, &spec.key)?,
+            value,
+        }),
+        (HeaderOpSpec::SetIfAbsent, Some(value)) => Ok(HeaderAction::SetIfAbsent {
+            key: required(KEY, &spec.key)?,
+            value,
+        }),
+        (HeaderOpSpec::Remove, None) => Ok(HeaderAction::Remove {
+            key: required(KEY, &spec.key)?,
+        }),
+        (HeaderOpSpec::RemoveMatching, None) => Ok(HeaderAction::RemoveMatching {
+            pattern: required(KEY, &spec.key)?,
+        }),
+        (HeaderOpSpec::Set | HeaderOpSpec::SetIfAbsent, None) => Err(Invalid::new(
+            "spec.action.actions.value is missing: set and set_if_absent need one",
         )),
-        (HeaderOpSpec::Remove, Some(_)) => Err(Invalid::new(
-            "spec.action.actions.value is for set: remove removes the header, whatever its value",
+        (HeaderOpSpec::Remove | HeaderOpSpec::RemoveMatching, Some(_)) => Err(Invalid::new(
+            "spec.action.actions.value is for set and set_if_absent: remove and remove_matching remove headers, whatever \
+             their values",
         )),
     }
 }
@@ -377,13 +403,11 @@ fn check(policy: &Policy) -> Result<(), Invalid> {
 pub(crate) fn show(key: &PolicyKey, policy: &Policy) -> PolicyResource {
     let topic = |topic: &TopicPattern| {
         let (pattern_type, name) = match topic {
-            TopicPattern::Literal(name) => (PatternTypeSpec::Literal, name),
-            TopicPattern::Prefixed(name) => (PatternTypeSpec::Prefixed, name),
+            TopicPattern::Literal(name) => (PatternTypeSpec::Literal, name.to_string()),
+            TopicPattern::Prefixed(name) => (PatternTypeSpec::Prefixed, name.to_string()),
+            TopicPattern::Regex(text) => (PatternTypeSpec::Regex, text.to_string()),
         };
-        TopicPatternSpec {
-            pattern_type,
-            name: name.to_string(),
-        }
+        TopicPatternSpec { pattern_type, name }
     };
     let spec = Spec {
         phase: match policy.phase {
@@ -407,7 +431,8 @@ pub(crate) fn show(key: &PolicyKey, policy: &Policy) -> PolicyResource {
     let metadata = PolicyMetadata {
         name: key.name().to_string(),
         v_cluster: key.vcluster().map(ToString::to_string),
-        username: key.account().map(ToString::to_string),
+        group: key.scope().group().map(GroupName::to_string),
+        username: key.scope().account().map(AccountName::to_string),
         labels: policy.labels.clone(),
     };
     Resource::of(metadata, spec)
@@ -416,10 +441,15 @@ pub(crate) fn show(key: &PolicyKey, policy: &Policy) -> PolicyResource {
 fn show_action(action: &PolicyAction) -> ActionSpec {
     let header = |action: &HeaderAction| {
         let (op, key, value) = match action {
-            HeaderAction::Set { key, value } => (HeaderOpSpec::Set, key, Some(value.clone())),
-            HeaderAction::Remove { key } => (HeaderOpSpec::Remove, key, None),
+            HeaderAction::Set { key, value } => (HeaderOpSpec::Set, key.to_string(), Some(value.clone())),
+            HeaderAction::SetIfAbsent { key, value } => {
+                (HeaderOpSpec::SetIfAbsent, key.to_string(), Some(value.clone()))
+            }
+            HeaderAction::Remove { key } => (HeaderOpSpec::Remove, key.to_string(), None),
+            HeaderAction::RemoveMatching { pattern } => {
+                (HeaderOpSpec::RemoveMatching, pattern.to_string(), None)
+            }
         };
-        let key = key.to_string();
         HeaderActionSpec { op, key, value }
     };
     match action {

@@ -18,6 +18,8 @@ pub(in crate::admin) const PREFIXES: &str = "^[a-zA-Z0-9._-]{1,100}$";
 /// Names of accounts, as Kafka takes them: spaces are inside only.
 pub(in crate::admin) const ACCOUNTS: &str =
     r"^[^\x00-\x1f\x7f-\x9f\s](?:[^\x00-\x1f\x7f-\x9f]{0,247}[^\x00-\x1f\x7f-\x9f\s])?$";
+/// Names of groups of accounts.
+pub(in crate::admin) const GROUPS: &str = "^[a-zA-Z0-9_-]{1,100}$";
 /// Labels of host names.
 pub(in crate::admin) const DNS_LABELS: &str = "^[a-z0-9](?:[a-z0-9-]{0,49}[a-z0-9])?$";
 /// The pattern of values of labels.

@@ -41,7 +41,13 @@ fn policies() -> Vec<GoodBody> {
         "kind": "Policy", "apiVersion": "gateway/v2", "metadata": { "name": "stamp" },
         "spec": { "phase": "produce", "action": { "type": "modify_headers", "actions": [
             { "op": "set", "key": "customer", "value": "a" }, { "op": "remove", "key": "secret" },
+            { "op": "set_if_absent", "key": "origin", "value": "b" }, { "op": "remove_matching", "key": "x-.*" },
         ] } },
+    });
+    let of_group = json!({
+        "kind": "Policy", "apiVersion": "gateway/v2", "metadata": { "name": "stamp", "group": "billing" },
+        "spec": { "phase": "consume", "topics": [{ "patternType": "REGEX", "name": "a|b" }], "condition": "true",
+                  "action": { "type": "skip_record" } },
     });
     let required = json!({
         "kind": "Policy", "apiVersion": "gateway/v2", "metadata": { "name": "named", "vCluster": "mypartner" },
@@ -52,6 +58,7 @@ fn policies() -> Vec<GoodBody> {
     vec![
         (Method::PUT, POLICY, filter),
         (Method::PUT, POLICY, headers),
+        (Method::PUT, POLICY, of_group),
         (Method::PUT, POLICY, required),
         (Method::DELETE, POLICY, no_policy),
     ]
@@ -97,7 +104,12 @@ fn of_others() -> Vec<GoodBody> {
         } },
     });
     let name = json!({ "name": "topic1", "vCluster": "mypartner" });
+    let group = json!({
+        "kind": "GatewayGroup", "apiVersion": "gateway/v2", "metadata": { "name": "billing" },
+        "spec": { "members": [{ "name": "partner-user", "vCluster": "mypartner" }], "externalGroups": [] },
+    });
     vec![
+        (Method::PUT, GROUP, group),
         (Method::PUT, VCLUSTER, partner()),
         (Method::PUT, VCLUSTER, standard),
         (Method::PUT, ALIAS, alias("topic1", "internal-topic-name1")),

@@ -42,6 +42,7 @@ async fn a_policy_is_put_shown_and_deleted_in_its_scope() {
     let gateway = Gateway::walkthrough().await;
     for (vcluster, username) in [
         (None, None),
+        (None, Some("ann")),
         (Some("mypartner"), None),
         (Some("mypartner"), Some("ann")),
     ] {
@@ -65,12 +66,12 @@ async fn a_policy_is_put_shown_and_deleted_in_its_scope() {
             assert_eq!(put["resource"]["spec"][part], policy["spec"][part], "{part}");
         }
     }
-    let all = ["mine * *", "mine mypartner *", "mine mypartner ann"];
+    let all = ["mine * *", "mine * ann", "mine mypartner *", "mine mypartner ann"];
     assert_eq!(names(&gateway.get(POLICY).await.ok()), all);
     let of_one = json!({ "name": "mine", "vCluster": "mypartner" });
     let gone = gateway.delete(POLICY, &of_one).await;
     assert_eq!(gone.status, 204, "{}", gone.body);
-    assert_eq!(names(&gateway.get(POLICY).await.ok()), [all[0], all[2]]);
+    assert_eq!(names(&gateway.get(POLICY).await.ok()), [all[0], all[1], all[3]]);
     let refused = gateway.delete(POLICY, &of_one).await.refused(404);
     assert_eq!(refused, "policy mine of virtual cluster mypartner does not exist");
     let nowhere = json!({ "name": "mine", "vCluster": "nowhere" });
@@ -201,11 +202,25 @@ async fn what_would_not_be_done_is_refused() {
         ),
         (
             headers("topics", json!([{ "patternType": "GLOB", "name": "a" }])),
-            "use one of LITERAL, PREFIXED",
+            "use one of LITERAL, PREFIXED, REGEX",
         ),
         (
-            filter("mine", None, Some("ann")),
-            "metadata.username is an account of a virtual cluster",
+            headers("topics", json!([{ "patternType": "REGEX", "name": "a(" }])),
+            "spec.topics.name: the regular expression is invalid",
+        ),
+        (
+            headers(
+                "topics",
+                json!([{ "patternType": "REGEX", "name": "a" }, { "patternType": "REGEX", "name": "b" }]),
+            ),
+            "one regular expression at most",
+        ),
+        (
+            headers(
+                "action",
+                json!({ "type": "modify_headers", "actions": [{ "op": "remove_matching", "key": "[" }] }),
+            ),
+            "spec.action.actions[0].key: the regular expression is invalid",
         ),
         (
             headers("description", json!("x".repeat(513))),

@@ -8,7 +8,7 @@ use crate::admin::api::Access;
 
 /// The refusals of the gateway beyond what a schema can say, by their words: what fields mean together, and texts with a
 /// grammar of their own.
-const BEYOND: [&str; 17] = [
+const BEYOND: [&str; 16] = [
     "name: topic name",
     "must have 3 to 64",
     "spec.externalNames must list",
@@ -21,7 +21,6 @@ const BEYOND: [&str; 17] = [
     "spec.authentication.principalMappingRules",
     "is neither * nor an IP address",
     "spec.acls is for spec.aclMode REST_API",
-    "username is an account of a virtual cluster",
     "spec.condition is missing",
     "spec.condition: require needs",
     "spec.condition: at ",

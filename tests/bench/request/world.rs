@@ -152,6 +152,7 @@ pub(crate) fn view(state: &State, topology: &Topology) -> View {
         topologies: &Topologies::from([(home, Arc::new(topology.clone()))]),
         signing_keys: state.signing_keys.as_ref(),
         policies: &Default::default(),
+        groups: &Default::default(),
         revision: state.revision,
     };
     View::compile(None, source)

@@ -218,7 +218,11 @@ fn policies_of_nobody_are_refused() {
     Arc::make_mut(&mut snapshot.state).vclusters.remove("partner");
     write(&snapshot, &mut content).unwrap();
     let stray: BTreeMap<VclusterName, _> = [("partner".parse().unwrap(), policies)].into();
-    write(&(&snapshot.state.policies, stray), &mut content).unwrap();
+    write(
+        &(&snapshot.state.policies, stray, &snapshot.state.groups),
+        &mut content,
+    )
+    .unwrap();
     let checksum = crc32c::crc32c(&content).to_le_bytes();
     content.extend(checksum);
     let refused = decode::<SnapshotV1>(&content, Level::POLICIES).unwrap_err();

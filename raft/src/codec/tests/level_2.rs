@@ -2,7 +2,8 @@
 
 use crate::command::Command;
 use crate::model::{
-    FailureMode, HeaderAction, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, TopicPattern,
+    AccountGroup, FailureMode, GroupMember, HeaderAction, Policy, PolicyAction, PolicyId, PolicyKey,
+    PolicyPhase, PolicyScope, PolicySpelling, TopicPattern,
 };
 
 /// With something in every place.
@@ -16,27 +17,31 @@ pub(crate) fn policy(phase: PolicyPhase, action: PolicyAction) -> Policy {
         topics: [
             TopicPattern::Literal("orders".parse().unwrap()),
             TopicPattern::Prefixed("bills-".parse().unwrap()),
+            TopicPattern::Regex("(a|b)-.*".parse().unwrap()),
         ]
         .into(),
         condition: Some("record.headers['customer'] != 'a'".to_owned()),
         action,
         failure_mode: Some(FailureMode::Skip),
+        spelling: Some(PolicySpelling::Interceptor {
+            plugin_class: "a.Plugin".to_owned(),
+            config: r#"{"topic":"(a|b)-.*"}"#.to_owned(),
+        }),
     }
 }
 
 /// On virtual clusters that are there then, and on one that is not.
 pub(super) fn commands() -> Vec<Command> {
-    let name = |text: &str| text.parse().unwrap();
-    let of = |vcluster: &str, account: Option<&str>| {
-        let account = account.map(|name| name.parse().unwrap());
-        let name = name("only-mine");
-        PolicyKey::In(vcluster.parse().unwrap(), PolicyId { name, account })
-    };
-    let put = |key, phase, action| Command::PutPolicy {
-        key,
-        policy: policy(phase, action),
-    };
-    let headers = vec![
+    [of_groups(), of_policies()].concat()
+}
+
+fn put(key: PolicyKey, phase: PolicyPhase, action: PolicyAction) -> Command {
+    let policy = policy(phase, action);
+    Command::PutPolicy { key, policy }
+}
+
+fn header_actions() -> Vec<HeaderAction> {
+    vec![
         HeaderAction::Set {
             key: "customer".parse().unwrap(),
             value: "a".to_owned(),
@@ -44,10 +49,31 @@ pub(super) fn commands() -> Vec<Command> {
         HeaderAction::Remove {
             key: "secret".parse().unwrap(),
         },
-    ];
+        HeaderAction::SetIfAbsent {
+            key: "origin".parse().unwrap(),
+            value: "${context.client.id}".to_owned(),
+        },
+        HeaderAction::RemoveMatching {
+            pattern: "x-.*".parse().unwrap(),
+        },
+    ]
+}
+
+fn of_policies() -> Vec<Command> {
+    let of = |vcluster: &str, account: Option<&str>| {
+        let scope = account.map_or(PolicyScope::All, |name| {
+            PolicyScope::Account(name.parse().unwrap())
+        });
+        let name = "only-mine".parse().unwrap();
+        PolicyKey::In(vcluster.parse().unwrap(), PolicyId { name, scope })
+    };
     let require = PolicyAction::Require {
         description: "records name their customer".to_owned(),
     };
+    let headers = PolicyAction::ModifyHeaders {
+        actions: header_actions(),
+    };
+    let stamp = PolicyKey::Everywhere(PolicyId::of_all("stamp".parse().unwrap()));
     vec![
         put(
             of("partner", None),
@@ -55,16 +81,41 @@ pub(super) fn commands() -> Vec<Command> {
             PolicyAction::SkipRecord,
         ),
         put(of("partner", Some("alice")), PolicyPhase::Produce, require),
-        put(
-            PolicyKey::Everywhere(name("stamp")),
-            PolicyPhase::Produce,
-            PolicyAction::ModifyHeaders { actions: headers },
-        ),
+        put(stamp, PolicyPhase::Produce, headers),
         Command::DeletePolicy {
             key: of("other", None),
         },
         Command::DeletePolicy {
             key: of("partner", Some("bob")),
         },
+    ]
+}
+
+fn of_groups() -> Vec<Command> {
+    let billing = || "billing".parse().unwrap();
+    let group = |members: &[&str]| {
+        let member = |account: &&str| GroupMember {
+            vcluster: "partner".parse().unwrap(),
+            account: account.parse().unwrap(),
+        };
+        let members = members.iter().map(member).collect();
+        Command::PutGroup {
+            name: billing(),
+            group: AccountGroup { members },
+        }
+    };
+    let stamp = PolicyId {
+        name: "stamp".parse().unwrap(),
+        scope: PolicyScope::Group(billing()),
+    };
+    vec![
+        group(&["alice"]),
+        put(
+            PolicyKey::Everywhere(stamp),
+            PolicyPhase::Consume,
+            PolicyAction::SkipRecord,
+        ),
+        group(&["alice", "nobody"]),
+        Command::DeleteGroup { name: billing() },
     ]
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::codec::tests::level_2;
-use crate::model::{Ability, PolicyAction, PolicyKey, PolicyPhase};
+use crate::model::{Ability, PolicyAction, PolicyId, PolicyKey, PolicyPhase};
 
 fn node(id: u64, highest: u8, since_s: u64) -> Command {
     Command::PutNode {
@@ -31,7 +31,7 @@ fn next() -> Command {
 /// A command of level 2.
 fn policy() -> Command {
     Command::PutPolicy {
-        key: PolicyKey::Everywhere("p".parse().unwrap()),
+        key: PolicyKey::Everywhere(PolicyId::of_all("p".parse().unwrap())),
         policy: level_2::policy(PolicyPhase::Consume, PolicyAction::SkipRecord),
     }
 }

@@ -2,40 +2,44 @@
 
 use super::*;
 use crate::codec::tests::level_2::policy;
-use crate::model::{OverLimit, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase};
+use crate::model::{
+    OverLimit, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling,
+};
 
 fn everywhere(name: &str) -> PolicyKey {
-    PolicyKey::Everywhere(name.parse().unwrap())
+    PolicyKey::Everywhere(PolicyId::of_all(name.parse().unwrap()))
 }
 
 fn of(vcluster: &str, name: &str, account: Option<&str>) -> PolicyKey {
     let id = PolicyId {
         name: name.parse().unwrap(),
-        account: account.map(|account| account.parse().unwrap()),
+        scope: account.map_or(PolicyScope::All, |account| {
+            PolicyScope::Account(account.parse().unwrap())
+        }),
     };
     PolicyKey::In(vcluster.parse().unwrap(), id)
 }
 
-fn filter(condition: &str) -> Policy {
+pub(super) fn filter(condition: &str) -> Policy {
     Policy {
         condition: Some(condition.to_owned()),
         ..policy(PolicyPhase::Consume, PolicyAction::SkipRecord)
     }
 }
 
-fn put_policy(key: &PolicyKey, policy: Policy) -> Command {
+pub(super) fn put_policy(key: &PolicyKey, policy: Policy) -> Command {
     Command::PutPolicy {
         key: key.clone(),
         policy,
     }
 }
 
-fn delete_policy(key: &PolicyKey) -> Command {
+pub(super) fn delete_policy(key: &PolicyKey) -> Command {
     Command::DeletePolicy { key: key.clone() }
 }
 
 /// At level 2, with a virtual cluster.
-fn machine() -> Machine {
+pub(super) fn machine() -> Machine {
     let mut machine = Machine::default();
     machine.state.level = Level::POLICIES;
     machine.run(put("one"));
@@ -77,6 +81,29 @@ fn a_policy_is_put_changed_and_deleted_in_its_scope() {
     assert_eq!(machine.run(delete_policy(&keys[1])), Outcome::Deleted);
     assert_eq!(machine.state.policy(&keys[1]), None);
     assert!(machine.state.policy(&keys[0]).is_some() && machine.state.policy(&keys[2]).is_some());
+}
+
+#[test]
+fn a_policy_keeps_the_words_that_it_was_put_in_until_it_is_changed_in_others() {
+    let mut machine = machine();
+    let key = everywhere("p");
+    let spelled = |plugin: Option<&str>, condition: &str| Policy {
+        spelling: plugin.map(|plugin| PolicySpelling::Interceptor {
+            plugin_class: plugin.to_owned(),
+            config: "{}".to_owned(),
+        }),
+        ..filter(condition)
+    };
+    for (policy, outcome, kept) in [
+        (spelled(Some("a"), "true"), Outcome::Created, Some("a")),
+        (spelled(None, "true"), Outcome::Unchanged, Some("a")),
+        (spelled(Some("b"), "true"), Outcome::Updated, Some("b")),
+        (spelled(None, "false"), Outcome::Updated, None),
+    ] {
+        assert_eq!(machine.run(put_policy(&key, policy.clone())), outcome);
+        let stored = machine.state.policy(&key).unwrap();
+        assert_eq!(stored, &spelled(kept, policy.condition.as_deref().unwrap()));
+    }
 }
 
 #[test]

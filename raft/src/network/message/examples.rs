@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::codec::tests::{commands, entry, id, snapshot};
-use crate::model::{NodeId, PolicyKey, SigningKey};
+use crate::model::{NodeId, PolicyId, PolicyKey, SigningKey};
 use crate::network::pieces;
 use crate::outcome::Refusal;
 
@@ -72,7 +72,7 @@ pub(crate) fn responses() -> Vec<(&'static str, Response)> {
         last: last(),
         cluster: Some(cluster()),
     };
-    let policy = PolicyKey::Everywhere("stamp".parse().expect("a name"));
+    let policy = PolicyKey::Everywhere(PolicyId::of_all("stamp".parse().expect("a name")));
     let signs = SigningKey(vec![1, 2, 3]).id();
     vec![
         ("append-success", Response::Append(AppendAnswer::Success)),

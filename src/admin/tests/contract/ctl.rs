@@ -153,7 +153,6 @@ async fn kinds_that_there_are_none_of_are_listed_and_refused_with_a_reason() {
     let gateway = Gateway::new();
     for (path, kind) in [
         ("/gateway/v2/concentration-rule", "ConcentrationRule"),
-        ("/gateway/v2/group", "GatewayGroup"),
         ("/gateway/v2/interceptor", "Interceptor"),
     ] {
         for filter in ["", "?showDefaults=true", "?vcluster=mypartner&global=true"] {
@@ -177,7 +176,6 @@ async fn kinds_that_there_are_none_of_are_listed_and_refused_with_a_reason() {
             "/gateway/v2/concentration-rule",
             json!({ "name": "one", "vCluster": "passthrough" }),
         ),
-        ("/gateway/v2/group/one", Value::Null),
         (
             "/gateway/v2/interceptor/one",
             json!({ "vCluster": null, "group": null, "username": null }),

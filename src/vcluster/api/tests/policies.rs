@@ -40,6 +40,7 @@ fn policy(phase: PolicyPhase, condition: &str, action: PolicyAction) -> Policy {
         condition: Some(condition.to_owned()),
         action,
         failure_mode: None,
+        spelling: None,
     }
 }
 
@@ -75,10 +76,7 @@ fn world(policies: &[Policy]) -> World {
 
 fn put(world: &mut World, policies: &[Policy]) {
     for (number, policy) in policies.iter().enumerate() {
-        let id = PolicyId {
-            name: format!("policy-{number}").parse().unwrap(),
-            account: None,
-        };
+        let id = PolicyId::of_all(format!("policy-{number}").parse().unwrap());
         world.change(|state| {
             state.policies.insert(id, policy.clone());
         });

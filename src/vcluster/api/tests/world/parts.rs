@@ -1,7 +1,7 @@
 //! The parts of the small virtual cluster: its state, its physical clusters, and what a view of it is compiled from.
 
 use super::*;
-use klamm_raft::model::{Policy, PolicyName, Shared};
+use klamm_raft::model::{AccountGroup, GroupName, Policy, PolicyId, Shared};
 
 pub(super) fn state() -> VclusterState {
     let alias = |physical: &str| AliasTopic {
@@ -85,7 +85,8 @@ pub(super) fn topology() -> Topology {
 pub(super) fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -> Source<'a> {
     use std::sync::OnceLock;
     static NAME: OnceLock<VclusterName> = OnceLock::new();
-    static POLICIES: OnceLock<Shared<BTreeMap<PolicyName, Policy>>> = OnceLock::new();
+    static POLICIES: OnceLock<Shared<BTreeMap<PolicyId, Policy>>> = OnceLock::new();
+    static GROUPS: OnceLock<BTreeMap<GroupName, AccountGroup>> = OnceLock::new();
     static VCLUSTERS: OnceLock<BTreeMap<VclusterName, Arc<VclusterState>>> = OnceLock::new();
     static NODES: OnceLock<BTreeMap<NodeId, NodeRecord>> = OnceLock::new();
     let node = NodeRecord::with_ports("gateway", 7000, 100);
@@ -97,6 +98,7 @@ pub(super) fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -
         topologies,
         signing_keys: None,
         policies: POLICIES.get_or_init(Shared::default),
+        groups: GROUPS.get_or_init(BTreeMap::new),
         revision: Revision(1),
     }
 }
