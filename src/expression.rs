@@ -83,9 +83,11 @@ pub enum NoAnswer {
     TooLong,
     #[error("bytes that the expression reads as a text are not UTF-8")]
     NotText,
+    #[error("a text that the expression reads as a number is none")]
+    NotNumber,
     #[error("the value is not JSON")]
     NotJson,
-    #[error("a member that the expression names is in the JSON twice")]
+    #[error("a member that the expression names is there twice")]
     Twice,
     /// Only of a [`Lookup`] that answers for what is known so far.
     #[error("a value that the expression reads is not known yet")]

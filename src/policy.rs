@@ -1,8 +1,9 @@
-//! Policies: what is done with records on their way, compiled. Pure: it knows neither sessions nor frames.
+//! Policies: what is done with requests and with records on their way, compiled. Pure: it knows neither sessions nor frames.
 //!
 //! [`check`] says whether a policy can be carried out, when it is put. [`Policies`] are those of a virtual cluster. For a
 //! client and a topic they give a [`PolicyChain`], which judges records one after the other ([`crate::records::Chain`]), or
-//! none, if nothing of it concerns them: then nobody need look at the records.
+//! none, if nothing of it concerns them: then nobody need look at the records. [`RequestPolicies`] are those of the virtual
+//! cluster on requests: for a client they give a [`RequestJudge`], which judges items of a request.
 
 mod chain;
 mod compiled;
@@ -11,7 +12,10 @@ mod fault;
 mod header_keys;
 mod link;
 mod outcomes;
+mod phase;
 mod policies;
+mod reach;
+mod requests;
 mod scope;
 mod topics;
 mod values;
@@ -22,6 +26,10 @@ pub use context::{AuthType, PolicyContext};
 pub use fault::{PolicyFault, check};
 pub use outcomes::RecordOutcomes;
 pub use policies::Policies;
+pub use requests::{
+    RefusedItem, RequestFacts, RequestJudge, RequestOutcomes, RequestPolicies, RequestTally, RequestVariable,
+    RuledSettings, SettingValue,
+};
 pub use scope::{GroupMembers, holding, in_vcluster};
 
 #[cfg(test)]

@@ -108,7 +108,16 @@ const MAY_USE: [(&str, &[&str]); 29] = [
     (
         "vcluster",
         &[
-            "auth", "authz", "backend", "control", "metrics", "policy", "records", "regexp", "wire",
+            "auth",
+            "authz",
+            "backend",
+            "control",
+            "expression",
+            "metrics",
+            "policy",
+            "records",
+            "regexp",
+            "wire",
         ],
     ),
     (

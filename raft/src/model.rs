@@ -54,7 +54,7 @@ pub use node::{Liveness, NodeRecord, Unopened};
 pub use notes::{Beside, Conflict, Notes, SelectorForm, SelectorGroup, WrittenAlias, WrittenOauth};
 pub use policy::{
     FailureMode, HeaderAction, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope,
-    PolicySpelling, TopicPattern,
+    PolicySpelling, RequestKind, RequestRule, RequestSetting, RuleEffect, TopicPattern,
 };
 pub use proposal::{BootRecord, ProposalRecord};
 pub use shared::Shared;

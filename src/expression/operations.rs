@@ -70,6 +70,8 @@ pub(super) fn call<'a>(
 ) -> Result<Operand<'a>, NoAnswer> {
     match (function, value, other) {
         (Function::Size, value, None) => value.size().map(Operand::Int),
+        (Function::Int, value, None) => whole(value).map(Operand::Int),
+        (Function::Double, value, None) => fraction(value).map(Operand::Double),
         (Function::StartsWith, Operand::Text(text), Some(Operand::Text(part))) => {
             Ok(Operand::Bool(text.starts_with(part.as_ref())))
         }
@@ -79,6 +81,29 @@ pub(super) fn call<'a>(
         (Function::Contains, Operand::Text(text), Some(Operand::Text(part))) => {
             Ok(Operand::Bool(text.contains(part.as_ref())))
         }
+        _ => Err(NoAnswer::Type),
+    }
+}
+
+/// The whole number that a number is without what follows its point, or that a text says.
+fn whole(value: &Operand<'_>) -> Result<i64, NoAnswer> {
+    // Both ends are exact as doubles; the upper one is the first number that does not fit.
+    const FITS: std::ops::Range<f64> = (i64::MIN as f64)..(i64::MAX as f64);
+    match value {
+        Operand::Int(number) => Ok(*number),
+        Operand::Double(number) if FITS.contains(number) => Ok(*number as i64),
+        Operand::Double(_) => Err(NoAnswer::Arithmetic),
+        Operand::Text(text) => text.parse().map_err(|_| NoAnswer::NotNumber),
+        _ => Err(NoAnswer::Type),
+    }
+}
+
+/// The number that a number is, or that a text says.
+fn fraction(value: &Operand<'_>) -> Result<f64, NoAnswer> {
+    match value {
+        Operand::Int(number) => Ok(*number as f64),
+        Operand::Double(number) => Ok(*number),
+        Operand::Text(text) => text.parse().map_err(|_| NoAnswer::NotNumber),
         _ => Err(NoAnswer::Type),
     }
 }

@@ -76,6 +76,8 @@ pub(super) enum Function {
     StartsWith,
     EndsWith,
     Contains,
+    Int,
+    Double,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -472,7 +474,7 @@ impl Parser<'_> {
                     expected: "has(value.name)",
                 }),
             },
-            ("size" | "matches", _) => call(at, name, arguments),
+            ("size" | "matches" | "int" | "double", _) => call(at, name, arguments),
             (_, count) => Err(ExpressionError::Function {
                 at,
                 name,
@@ -489,6 +491,8 @@ fn call(at: usize, name: String, arguments: Vec<Expression>) -> Result<Expressio
     let parts = (arguments.next(), arguments.next(), arguments.next());
     let function = match (name.as_str(), count) {
         ("size", 1) => Function::Size,
+        ("int", 1) => Function::Int,
+        ("double", 1) => Function::Double,
         ("startsWith", 2) => Function::StartsWith,
         ("endsWith", 2) => Function::EndsWith,
         ("contains" | "includes", 2) => Function::Contains,

@@ -47,6 +47,14 @@ impl Template {
         Ok(Self { parts })
     }
 
+    /// The text, if there is no value in it.
+    pub fn fixed(&self) -> Option<&str> {
+        match self.parts.as_slice() {
+            [Part::Fixed(text)] => Some(text),
+            _ => None,
+        }
+    }
+
     /// Adds the text to `out`. Texts, numbers, `true` and `false` have one. All values together may take the steps of one
     /// evaluation.
     ///

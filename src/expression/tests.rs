@@ -76,6 +76,8 @@ fn claims_are_compared() {
         "claims.org.includes('cm') && claims.org.match('^a.*e$')",
         "claims.org.substring(1) == 'cme' && claims.org.substring(1, 3) == 'cm' && 'äöü'.substring(1, 2) == 'ö'",
         "claims.org.substring(3, 99) == 'e' && claims.org.substring(9) == ''",
+        "int('-12') < 3 && int(claims.level) == 3 && int(claims.score) == 2 && int('9223372036854775807') > 0",
+        "double('2.5') == claims.score && double(claims.level) / 2.0 == 1.5",
         "has(claims['org']) && !has(claims.aud[7]) && has(claims.realm['https://x/y'])",
     ] {
         check(text, Ok(true));
@@ -106,6 +108,12 @@ fn a_rule_without_an_answer_says_why() {
     check("claims.aud[-1] == 'x'", Err(NoAnswer::Missing));
     check("claims.org", Err(NoAnswer::Type));
     check("claims.org < 3", Err(NoAnswer::Type));
+    check("int(claims.org) < 3", Err(NoAnswer::NotNumber));
+    check("int(' 3') == 3", Err(NoAnswer::NotNumber));
+    check("int('2.5') == 2", Err(NoAnswer::NotNumber));
+    check("double('') == 0.0", Err(NoAnswer::NotNumber));
+    check("int(claims.admin) == 1", Err(NoAnswer::Type));
+    check("int(1.0e300) > 0", Err(NoAnswer::Arithmetic));
     check("claims.org.field == 3", Err(NoAnswer::Type));
     check("1 / 0 == 1", Err(NoAnswer::Arithmetic));
     check("9223372036854775807 + 1 == 0", Err(NoAnswer::Arithmetic));

@@ -1,4 +1,4 @@
-//! Metrics of what policies take of a node, and of what they do with records.
+//! Metrics of what policies take of a node, and of what they do with records and with requests.
 
 use klamm_raft::model::{PolicyName, VclusterName};
 use prometheus::{IntCounter, IntCounterVec, IntGauge};
@@ -6,7 +6,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge};
 use super::book::{Book, Family, Label, Section};
 use super::closed::closed;
 use super::node::BudgetShare;
-use crate::policy::RecordOutcomes;
+use crate::policy::{RecordOutcomes, RequestOutcomes};
 
 closed! {
     /// The outcomes of policies on a record.
@@ -17,6 +17,17 @@ closed! {
         Marked = "marked": "the record could not be judged, and got a header that says so",
         Refused = "refused": "the producer's batch was refused for this record, or the consumer got an error in its place",
         Failed = "failed": "the policy could not judge the record; what came of it then is counted as well",
+    }
+}
+
+closed! {
+    /// The outcomes of policies on an item of a request.
+    enum RequestOutcome {
+        Passed = "passed": "it is as the policy demands",
+        Refused = "refused": "it was refused",
+        Overridden = "overridden": "settings got other values",
+        Observed = "observed": "it breaks a rule that only counts",
+        Failed = "failed": "a rule, or the value of a setting, had no answer; what came of it then is counted as well",
     }
 }
 
@@ -50,6 +61,17 @@ const RECORDS: Family = Family::new(
 ])
 .on_page("Records that a policy looked at, by what it did");
 
+const REQUESTS: Family = Family::new(
+    "klamm_policy_requests_total",
+    "Items of requests that a policy looked at, by virtual cluster, policy and outcome",
+)
+.by(&[
+    Label::named("vcluster"),
+    Label::named("policy"),
+    Label::closed("outcome", RequestOutcome::values),
+])
+.on_page("Items of requests that a policy looked at, by what it did: a topic, a partition that is written to, a resource, a group, an ACL, or the whole request. Of a read-only topic, only what it refused");
+
 /// The metrics of policies.
 #[derive(Debug, Clone)]
 pub struct PolicyMetrics {
@@ -57,6 +79,7 @@ pub struct PolicyMetrics {
     pub turns: IntGauge,
     waits: IntCounterVec,
     records: IntCounterVec,
+    requests: IntCounterVec,
 }
 
 impl PolicyMetrics {
@@ -67,12 +90,30 @@ impl PolicyMetrics {
             turns: book.gauge(TURNS)?,
             waits: book.counters(WAITS)?,
             records: book.counters(RECORDS)?,
+            requests: book.counters(REQUESTS)?,
         })
     }
 
     /// Counts requests and answers that wait.
     pub fn waits(&self, share: BudgetShare) -> IntCounter {
         self.waits.with_label_values(&[share.name()])
+    }
+
+    /// Counts what a policy made of the items of a request.
+    pub fn ruled(&self, vcluster: &VclusterName, policy: &PolicyName, outcomes: &RequestOutcomes) {
+        for outcome in RequestOutcome::ALL {
+            let items = match outcome {
+                RequestOutcome::Passed => outcomes.passed,
+                RequestOutcome::Refused => outcomes.refused,
+                RequestOutcome::Overridden => outcomes.overridden,
+                RequestOutcome::Observed => outcomes.observed,
+                RequestOutcome::Failed => outcomes.failed,
+            };
+            if items > 0 {
+                let labels = [vcluster.as_str(), policy.as_str(), outcome.name()];
+                self.requests.with_label_values(&labels).inc_by(items);
+            }
+        }
     }
 
     /// Counts what a policy made of records.

@@ -1,12 +1,12 @@
-//! One policy, compiled.
+//! One policy on records, compiled.
 
 use klamm_raft::model::{
-    FailureMode, HeaderAction, HeaderKey, Policy, PolicyAction, PolicyName, PolicyPhase, TopicPattern,
+    FailureMode, HeaderAction, HeaderKey, Policy, PolicyAction, PolicyPhase, TopicPattern,
 };
 
 use super::fault::{PolicyFault, check_phase};
 use super::header_keys::HeaderKeys;
-use super::scope::ScopedClients;
+use super::reach::PolicyReach;
 use super::vocabulary;
 use crate::expression::{Condition, Template};
 use crate::regexp;
@@ -17,8 +17,7 @@ const MARK: &str = "klamm/policy-failure-";
 /// A policy that is enabled, as records meet it.
 #[derive(Debug)]
 pub(super) struct CompiledPolicy {
-    pub(super) name: PolicyName,
-    clients: ScopedClients,
+    pub(super) reach: PolicyReach,
     pub(super) condition: Option<Condition>,
     pub(super) action: CompiledAction,
     pub(super) failure_mode: FailureMode,
@@ -62,21 +61,15 @@ pub(super) enum ExistingHeader {
 }
 
 impl CompiledPolicy {
-    pub(super) fn new(name: &PolicyName, clients: ScopedClients, policy: &Policy) -> Self {
+    pub(super) fn new(reach: PolicyReach, policy: &Policy) -> Self {
         let (condition, action) = parts(policy).unwrap_or((None, CompiledAction::Broken));
         Self {
-            name: name.clone(),
-            clients,
             condition,
             failure_mode: policy.failure_mode.unwrap_or_else(|| closed(policy)),
             action,
-            mark: format!("{MARK}{name}"),
+            mark: format!("{MARK}{}", reach.name),
+            reach,
         }
-    }
-
-    /// Whether it concerns the client of this name.
-    pub(super) fn is_for(&self, account: &str) -> bool {
-        self.clients.include(account)
     }
 }
 
@@ -116,12 +109,15 @@ pub(super) fn parts(policy: &Policy) -> Result<(Option<Condition>, CompiledActio
             let changes = actions.iter().enumerate().map(change);
             CompiledAction::ModifyHeaders(changes.collect::<Result<_, _>>()?)
         }
+        PolicyAction::RequestRules { .. } | PolicyAction::ReadOnly => {
+            return Err(PolicyFault::RequestsInPhaseOfRecords);
+        }
     };
     Ok((condition, action))
 }
 
 /// Checks the expressions for topics. There is one at most, as each is tried for every topic of a request.
-fn check_topics(policy: &Policy) -> Result<(), PolicyFault> {
+pub(super) fn check_topics(policy: &Policy) -> Result<(), PolicyFault> {
     let mut expressions = policy.topics.iter().filter_map(|pattern| match pattern {
         TopicPattern::Regex(text) => Some(text),
         TopicPattern::Literal(_) | TopicPattern::Prefixed(_) => None,

@@ -1,8 +1,9 @@
 //! Whether a policy can be carried out.
 
-use klamm_raft::model::{FailureMode, Policy, PolicyAction, PolicyPhase};
+use klamm_raft::model::{FailureMode, Policy, PolicyAction, PolicyPhase, RequestSetting};
 
 use super::compiled;
+use super::requests;
 use crate::expression::ExpressionError;
 use crate::regexp::BadExpression;
 
@@ -33,6 +34,59 @@ pub enum PolicyFault {
         "spec.failureMode: skip is for consume only, since no record can be left out of a batch that is produced"
     )]
     SkipModeOfProduced,
+    #[error(
+        "spec.action.type: this is about records, and for the phases produce and consume; of the phase cluster there are request_rules and read_only"
+    )]
+    RecordsInPhaseOfRequests,
+    #[error(
+        "spec.action.type: request_rules and read_only are about requests, and for the phase cluster only"
+    )]
+    RequestsInPhaseOfRecords,
+    #[error(
+        "spec.failureMode: it says what becomes of records; a request for which a rule has no answer is treated as one that breaks it"
+    )]
+    FailureModeOfRequests,
+    #[error("spec.action.rules: request_rules needs at least one rule")]
+    NoRules,
+    #[error("spec.action.rules[{rule}].requests: a rule names at least one kind of requests")]
+    NoRequests { rule: usize },
+    #[error(
+        "spec.topics: {kind} requests, of which spec.action.rules[{rule}] speaks, are about no single topic, so that a policy on topics would do nothing with them; put this rule into a policy without topics"
+    )]
+    TopicsOfOthers { rule: usize, kind: &'static str },
+    #[error("spec.action.rules[{rule}].rule, for {kind}: {error}")]
+    Rule {
+        rule: usize,
+        kind: &'static str,
+        error: ExpressionError,
+    },
+    #[error("spec.action.rules[{rule}].otherwise.override: it sets nothing")]
+    NoSettings { rule: usize },
+    #[error(
+        "spec.action.rules[{rule}].otherwise.override.{setting}: {kind} requests have no such setting that a rule could give another value"
+    )]
+    OtherSetting {
+        rule: usize,
+        kind: &'static str,
+        setting: RequestSetting,
+    },
+    #[error(
+        "spec.action.rules[{rule}].otherwise.override.{setting}: its value names brokers, whose ids are other ones for each client"
+    )]
+    SettingOfBrokers { rule: usize, setting: RequestSetting },
+    #[error("spec.action.rules[{rule}].otherwise.override.{setting}: {expected} is expected")]
+    SettingValue {
+        rule: usize,
+        setting: RequestSetting,
+        expected: &'static str,
+    },
+    #[error("spec.action.rules[{rule}].otherwise.override.{setting}, for {kind}: {error}")]
+    SettingTemplate {
+        rule: usize,
+        kind: &'static str,
+        setting: RequestSetting,
+        error: ExpressionError,
+    },
 }
 
 /// Whether a policy can be carried out.
@@ -40,10 +94,13 @@ pub enum PolicyFault {
 /// # Errors
 /// It cannot; the text is for whoever wrote it.
 pub fn check(policy: &Policy) -> Result<(), PolicyFault> {
-    compiled::parts(policy).map(|_| ())
+    match policy.phase {
+        PolicyPhase::Produce | PolicyPhase::Consume => compiled::parts(policy).map(|_| ()),
+        PolicyPhase::Cluster => requests::check(policy),
+    }
 }
 
-/// Whether it fits its phase.
+/// Whether a policy on records fits its phase.
 pub(super) fn check_phase(policy: &Policy) -> Result<(), PolicyFault> {
     match (policy.phase, &policy.action) {
         (PolicyPhase::Produce, PolicyAction::SkipRecord) => return Err(PolicyFault::SkipOfProduced),

@@ -83,7 +83,7 @@ impl Link {
     }
 
     pub(super) fn name(&self) -> &PolicyName {
-        &self.policy.name
+        &self.policy.reach.name
     }
 
     pub(super) fn outcomes(&self) -> RecordOutcomes {
@@ -184,11 +184,11 @@ impl Link {
             (Refused::Unmet, CompiledAction::Require { description }) if !description.is_empty() => {
                 description.clone()
             }
-            (Refused::Unmet, _) => format!("the record does not meet the policy {}", self.policy.name),
+            (Refused::Unmet, _) => format!("the record does not meet the policy {}", self.policy.reach.name),
             (Refused::Failed(failure), _) => {
                 format!(
                     "the policy {} could not judge the record: {failure}",
-                    self.policy.name
+                    self.policy.reach.name
                 )
             }
         }

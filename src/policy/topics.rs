@@ -85,6 +85,11 @@ impl PoliciesByTopic {
         found
     }
 
+    /// The policies that concern all topics, in order of effect.
+    pub(super) fn of_all(&self) -> &[usize] {
+        &self.all
+    }
+
     /// The longest prefix of a text. It is the last one that does not come after the text, or one that this begins with.
     fn longest_prefix(&self, text: &str) -> Option<usize> {
         let after = self.prefixed.partition_point(|known| *known.prefix <= *text);

@@ -10,6 +10,19 @@ use super::vocabulary::Named;
 use crate::expression::{JsonText, Keyed, Lookup, NoAnswer, Operand};
 use crate::records::Draft;
 
+/// The value of a name that tells of the client; none if it tells of something else.
+pub(super) fn of_client(context: &PolicyContext, named: Named) -> Result<Operand<'_>, NoAnswer> {
+    let text = match named {
+        Named::AuthType => context.auth.name(),
+        Named::PrincipalName => context.principal.name(),
+        Named::ClientId => context.client_id.as_deref().ok_or(NoAnswer::Missing)?,
+        Named::ClientAddress => &context.client_address,
+        Named::VclusterName => context.vcluster.as_str(),
+        _ => return Err(NoAnswer::NotYet),
+    };
+    Ok(Operand::Text(Cow::Borrowed(text)))
+}
+
 /// The values that all records of a topic in a request share.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestValues<'a> {
@@ -19,16 +32,10 @@ pub(super) struct RequestValues<'a> {
 
 impl<'a> RequestValues<'a> {
     fn named(&self, named: Named) -> Result<Operand<'a>, NoAnswer> {
-        let text = match named {
-            Named::AuthType => self.context.auth.name(),
-            Named::PrincipalName => self.context.principal.name(),
-            Named::ClientId => self.context.client_id.as_deref().ok_or(NoAnswer::Missing)?,
-            Named::ClientAddress => &self.context.client_address,
-            Named::VclusterName => self.context.vcluster.as_str(),
-            Named::TopicName => self.topic,
-            _ => return Err(NoAnswer::NotYet),
-        };
-        Ok(Operand::Text(Cow::Borrowed(text)))
+        match named {
+            Named::TopicName => Ok(Operand::Text(Cow::Borrowed(self.topic))),
+            other => of_client(self.context, other),
+        }
     }
 }
 

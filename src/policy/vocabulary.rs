@@ -75,12 +75,39 @@ static PRODUCED: Vocabulary = Vocabulary {
     advice: None,
 };
 
-/// The names that policies of a phase may use.
+/// How many of the names are known without a record.
+pub(super) const CONTEXT: usize = 6;
+
+/// How many of them are known without a topic.
+pub(super) const CONTEXT_WITHOUT_TOPIC: usize = 5;
+
+static OF_TOPICS: Vocabulary = Vocabulary {
+    variables: NAMES.split_at(CONTEXT).0,
+    advice: None,
+};
+
+static OF_REQUESTS: Vocabulary = Vocabulary {
+    variables: NAMES.split_at(CONTEXT_WITHOUT_TOPIC).0,
+    advice: None,
+};
+
+/// The names that policies of a phase may use in conditions.
 pub(super) fn of(phase: PolicyPhase) -> &'static Vocabulary {
     match phase {
         PolicyPhase::Produce => &PRODUCED,
         PolicyPhase::Consume => &CONSUMED,
+        PolicyPhase::Cluster => &OF_TOPICS,
     }
+}
+
+/// The names that conditions of policies may use whose requests are about no topic.
+pub(super) fn without_topic() -> &'static Vocabulary {
+    &OF_REQUESTS
+}
+
+/// A name that is known without a record.
+pub(super) const fn context_name(number: usize) -> (&'static str, VariableShape) {
+    (VARIABLES[number].0, VARIABLES[number].1)
 }
 
 impl Named {

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Instant;
 
-use klamm_raft::model::{Operation, ResourceType, VclusterName};
+use klamm_raft::model::{Operation, PolicyName, ResourceType, VclusterName};
 use tracing::{info, warn};
 
 use crate::authz::{Principal, audited_operation, audited_type};
@@ -26,6 +26,12 @@ pub(super) enum Complaint {
     RefusedRecords {
         vcluster: VclusterName,
         principal: Principal,
+    },
+    /// Something that a request asks, by a policy.
+    RefusedRequest {
+        vcluster: VclusterName,
+        principal: Principal,
+        policy: PolicyName,
     },
     /// A login that succeeded.
     LoggedIn {
@@ -101,6 +107,15 @@ fn report(LeftOut { kind, lines }: LeftOut<Complaint>) {
             target: "klamm::audit",
             event = "records_refused", %vcluster, %principal, lines,
             "records of {lines} more partitions were refused by policies within {within} s",
+        ),
+        Some(Complaint::RefusedRequest {
+            vcluster,
+            principal,
+            policy,
+        }) => info!(
+            target: "klamm::audit",
+            event = "request_refused", %vcluster, %principal, %policy, lines,
+            "a policy refused {lines} more within {within} s",
         ),
         Some(Complaint::LoggedIn { vcluster, principal }) => info!(
             target: "klamm::audit",

@@ -16,8 +16,10 @@ use super::complaints::Complaint;
 use super::end::End;
 use super::inbound::Frame;
 use super::pause::{Flow, Pause};
+use crate::policy::{RefusedItem, RequestTally};
 use crate::records::{BatchBounds, Workspace};
 use crate::vcluster::api;
+use crate::vcluster::plan::Caller;
 use crate::vcluster::record_work::{PartitionName, RecordResults, RecordWork};
 
 /// Work up to this many bytes, decompressed, is done at once: it takes less time than having somebody else do it.
@@ -97,7 +99,31 @@ impl Session {
         Ok(())
     }
 
-    /// Counts what policies did, and tells the audit log what they refused.
+    /// Counts what policies did with a request, and tells the audit log what they refused of it.
+    pub(super) fn tell_of_rules(&self, caller: &Caller, ruled: &RequestTally) {
+        let vcluster = self.setup.door.metrics.name();
+        let metrics = &self.setup.shared.metrics.policies;
+        for (policy, outcomes) in ruled.outcomes() {
+            metrics.ruled(vcluster, policy, outcomes);
+        }
+        for RefusedItem { policy, item, why } in ruled.refused() {
+            let (principal, peer) = (&caller.principal, self.setup.peer);
+            let kind = Complaint::RefusedRequest {
+                vcluster: vcluster.clone(),
+                principal: principal.clone(),
+                policy: policy.clone(),
+            };
+            if self.setup.shared.complaints.may_write(self.now, &kind, item) {
+                info!(
+                    target: "klamm::audit",
+                    event = "request_refused", %vcluster, %peer, %principal, %policy, item,
+                    "a policy refused it: {why}",
+                );
+            }
+        }
+    }
+
+    /// Counts what policies did with records, and tells the audit log what they refused.
     fn tell_of_policies(&self, results: &RecordResults) {
         let vcluster = self.setup.door.metrics.name();
         let metrics = &self.setup.shared.metrics.policies;

@@ -122,6 +122,7 @@ impl Session {
         let Unplanned { frame, share, head } = request;
         let planned = api::request(&view, caller, &mut self.subscriptions, (frame, results), attempt);
         self.audit(&view, caller, head.api_key, &planned.denied);
+        self.tell_of_rules(caller, &planned.ruled);
         self.count(&LocalErrors::of_plan(&planned.plan, head.api()), head);
         self.carry_out(&view, planned.plan, share, head)
     }

@@ -23,6 +23,7 @@ mod local_errors;
 mod permit;
 pub(super) mod records;
 mod resources;
+mod rules;
 mod tape;
 pub(super) mod topics;
 mod transactional_id;
@@ -175,7 +176,7 @@ fn plan(view: &View, question: Question<'_>, aim: Aim, subscriptions: &mut Subsc
             Err(WireError::TrailingBytes { at }) => return Err(at),
             Err(_) => return Ok(Plan::Close(CloseReason::BadRequest).into()),
         };
-        let gate = Gate::new(view, caller);
+        let gate = Gate::new(view, caller, rules::judge(view, caller, api, (&header, frame)));
         let mut ask = Ask {
             view,
             caller,
@@ -189,7 +190,11 @@ fn plan(view: &View, question: Question<'_>, aim: Aim, subscriptions: &mut Subsc
             subscriptions: &mut *subscriptions,
             results,
         };
-        let plan = (request.plan)(&mut ask);
+        let words = ask.rule_out();
+        let plan = match ((request.plan)(&mut ask), words) {
+            (Ok(Plan::Reply(answer)), Some(words)) => ask.in_words(&answer, &words).map(Plan::Reply),
+            (plan, _) => plan,
+        };
         let gate = ask.gate;
         Ok(match plan {
             Ok(plan) => gate.planned(plan),

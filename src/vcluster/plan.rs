@@ -12,7 +12,7 @@ use klamm_raft::model::{ClusterId, ListenerName, Operation, Protocol, ResourceTy
 use klamm_raft::outcome::Outcome;
 
 use crate::authz::{DenyRule, Principal, Resource};
-use crate::policy::AuthType;
+use crate::policy::{AuthType, RequestTally};
 use crate::vcluster::api::{Gathering, Permitted};
 use crate::vcluster::pending::{Pending, PendingChange};
 use crate::vcluster::record_work::RecordWork;
@@ -75,6 +75,8 @@ pub enum Place {
 pub struct Planned {
     pub plan: Plan,
     pub denied: Denials,
+    /// The outcomes of policies on its items.
+    pub ruled: RequestTally,
 }
 
 impl From<Plan> for Planned {
@@ -82,6 +84,7 @@ impl From<Plan> for Planned {
         Self {
             plan,
             denied: Denials::default(),
+            ruled: RequestTally::default(),
         }
     }
 }

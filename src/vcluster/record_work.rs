@@ -90,6 +90,15 @@ pub(super) struct RefusedRecords {
 const MOST_NAMED: usize = 100;
 
 impl RefusedRecords {
+    /// A rule on requests does not let them through.
+    pub(super) fn by_rule(message: String) -> Self {
+        Self {
+            error: ErrorCode::PolicyViolation,
+            message,
+            records: Vec::new(),
+        }
+    }
+
     /// There was no memory or no time to judge them.
     fn busy() -> Self {
         Self {

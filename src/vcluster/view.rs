@@ -20,7 +20,7 @@ use super::rename::{Alias, Names, Scope, Sources};
 use crate::auth::Directory;
 use crate::authz::{AclIndex, IfNoAcl, Principal};
 use crate::backend::topology::{Features, Topologies};
-use crate::policy::{GroupMembers, Policies};
+use crate::policy::{GroupMembers, Policies, RequestPolicies};
 
 /// A virtual cluster's current view, shared by its sessions. A session loads it for each request and each answer.
 pub type SharedView = Arc<ArcSwap<View>>;
@@ -44,7 +44,9 @@ pub struct View {
     pub directory: Arc<Directory>,
     /// The compiled policies; none where nothing is done with records on their way.
     pub policies: Option<Arc<Policies>>,
-    /// Those that they are compiled from.
+    /// The compiled policies on requests; none where rights alone say what may be asked.
+    pub request_policies: Option<Arc<RequestPolicies>>,
+    /// Those that both are compiled from.
     pub stored_policies: StoredPolicies,
 }
 
@@ -140,6 +142,7 @@ impl View {
             features: reuse(previous.map(|view| &view.features), features),
             directory: Directory::compile(previous.map(|view| &view.directory), name, state, signing_keys),
             policies: policies(previous, &stored_policies),
+            request_policies: request_policies(previous, &stored_policies),
             stored_policies,
         };
         if foreign.is_empty() {
@@ -227,6 +230,17 @@ fn policies(previous: Option<&View>, stored: &StoredPolicies) -> Option<Arc<Poli
         return previous.policies.clone();
     }
     let policies = Policies::compile(&stored.everywhere, &stored.own, &stored.members);
+    (!policies.is_empty()).then(|| Arc::new(policies))
+}
+
+/// The compiled policies on requests, if there are any: those of `previous` where nothing changed.
+fn request_policies(previous: Option<&View>, stored: &StoredPolicies) -> Option<Arc<RequestPolicies>> {
+    if let Some(previous) = previous
+        && previous.stored_policies == *stored
+    {
+        return previous.request_policies.clone();
+    }
+    let policies = RequestPolicies::compile(&stored.everywhere, &stored.own, &stored.members);
     (!policies.is_empty()).then(|| Arc::new(policies))
 }
 

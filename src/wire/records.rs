@@ -13,6 +13,7 @@ use crate::wire::cursor::Cursor;
 pub(crate) const HEADER_BYTES: usize = 61;
 /// The bytes before those that the length of a batch counts.
 const UNCOUNTED_BYTES: usize = 12;
+const CODEC: i16 = 0b111;
 const TRANSACTIONAL: i16 = 1 << 4;
 const CONTROL: i16 = 1 << 5;
 
@@ -32,6 +33,11 @@ impl BatchHeader {
     /// Whether the batch belongs to a transaction.
     pub fn is_transactional(&self) -> bool {
         self.attributes & TRANSACTIONAL != 0
+    }
+
+    /// Kafka's number of the codec that its records are compressed with.
+    pub fn codec(&self) -> i16 {
+        self.attributes & CODEC
     }
 
     /// Whether the batch is a marker of a transaction's end.

@@ -1,6 +1,6 @@
 //! A frame as a list of byte ranges, written with one vectored write.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
 
 /// A whole frame to be written: length prefix first. Payload is shared with the frame that it came from, never copied.
@@ -23,6 +23,13 @@ impl Segments {
     /// All of it in one piece, copied.
     pub fn joined(&self) -> Bytes {
         self.0.concat().into()
+    }
+
+    /// The frame in one piece, copied, without its length prefix.
+    pub fn body(&self) -> Bytes {
+        let mut bytes = self.joined();
+        bytes.advance(bytes.len().min(4));
+        bytes
     }
 
     /// Whether there is nothing to write.

@@ -14,8 +14,9 @@ use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
     AccountName, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot,
     ListenerName, NodeId, NodeRecord, Operation, PatternType, Permission, Policy, PolicyAction, PolicyId,
-    PolicyPhase, PortSlot, ProducerMark, Protocol, ResourcePattern, ResourceType, Revision, ServiceAccount,
-    SigningKey, SigningKeys, TokenId, TokenRecord, VclusterKind, VclusterName, VclusterState, VirtualCluster,
+    PolicyPhase, PortSlot, ProducerMark, Protocol, RequestKind, RequestRule, RequestSetting, ResourcePattern,
+    ResourceType, Revision, RuleEffect, ServiceAccount, SigningKey, SigningKeys, TokenId, TokenRecord,
+    VclusterKind, VclusterName, VclusterState, VirtualCluster,
 };
 
 use super::grow::Words;
@@ -142,6 +143,99 @@ fn token_record() -> (TokenId, TokenRecord) {
     (TokenId([9; 16]), record)
 }
 
+/// Rules that look at everything that requests say, and set what can be set.
+fn rules() -> Vec<RequestRule> {
+    let config = RequestSetting::Config("retention.ms".into());
+    let set = |settings: &[(RequestSetting, &str)]| RuleEffect::Override {
+        settings: settings
+            .iter()
+            .map(|(setting, value)| (setting.clone(), (*value).to_owned()))
+            .collect(),
+    };
+    let configured = "request.configs.all(n, request.configs[n] != 'x') && !request.validateOnly
+        && request.resourceType == 'topic' && request.resourceName != 'x'";
+    let of_acls = "request.resourceType != 'user' && request.resourceName != 'x' && request.patternType != 'match'
+        && request.principal != 'x' && request.host != 'x' && request.operation != 'all' && request.permission != 'deny'";
+    let of_groups = "request.groupId != 'x' && request.memberId != 'x' && request.groupInstanceId != 'x'";
+    [
+        (
+            &[RequestKind::CreateTopics][..],
+            "request.partitions * request.replicationFactor < 9 && request.assignments.all(a, size(a) < 2)
+                && size(request.configs) < 2",
+            set(&[
+                (RequestSetting::Partitions, "3"),
+                (RequestSetting::ReplicationFactor, "1"),
+                (config.clone(), "${request.configs['retention.ms']}"),
+            ]),
+        ),
+        (
+            &[RequestKind::CreatePartitions],
+            "request.partitions < 9 && size(request.assignments) < 2",
+            set(&[(RequestSetting::Partitions, "3")]),
+        ),
+        (
+            &[RequestKind::AlterConfigs, RequestKind::IncrementalAlterConfigs],
+            configured,
+            set(&[(config, "1")]),
+        ),
+        (
+            &[RequestKind::IncrementalAlterConfigs],
+            "request.configOperations.all(n, request.configOperations[n] != 'append')",
+            RuleEffect::Refuse,
+        ),
+        (
+            &[RequestKind::Produce],
+            "request.compression != 'zstd' && !request.transactional && request.transactionalId != 'x'
+                && request.acks != 1 && request.timeoutMs < 30000",
+            RuleEffect::Refuse,
+        ),
+        (
+            &[RequestKind::Fetch],
+            "request.maxBytes < 1000 && request.minBytes < 9 && request.maxWaitMs < 9 && request.rackId != 'x'
+                && request.isolationLevel == 'read_committed'",
+            set(&[
+                (RequestSetting::IsolationLevel, "read_committed"),
+                (RequestSetting::MaxBytes, "1000"),
+                (RequestSetting::MinBytes, "1"),
+                (RequestSetting::MaxWaitMs, "1"),
+            ]),
+        ),
+        (&[RequestKind::OffsetCommit], of_groups, RuleEffect::Observe),
+        (&[RequestKind::TxnOffsetCommit], of_groups, RuleEffect::Observe),
+        (&[RequestKind::OffsetFetch], "request.groupId != 'x'", RuleEffect::Observe),
+        (
+            &[RequestKind::JoinGroup, RequestKind::ConsumerGroupHeartbeat],
+            of_groups,
+            RuleEffect::Observe,
+        ),
+        (
+            &[RequestKind::CreateAcls, RequestKind::DeleteAcls],
+            of_acls,
+            RuleEffect::Refuse,
+        ),
+        (
+            &[RequestKind::Any],
+            "request.version < 99 || context.client.id == 'x'",
+            RuleEffect::Refuse,
+        ),
+    ]
+    .into_iter()
+    .map(|(requests, rule, otherwise)| RequestRule {
+        requests: requests.iter().copied().collect(),
+        rule: rule.to_owned(),
+        description: "x".into(),
+        otherwise,
+    })
+    .collect()
+}
+
+/// A policy on requests.
+fn on_requests(name: &str, action: PolicyAction) -> (PolicyId, Policy) {
+    let (id, policy) = policy(name, PolicyPhase::Cluster, action);
+    let condition = None;
+    (id, Policy { condition, ..policy })
+}
+
 /// A policy on the records of all topics.
 fn policy(name: &str, phase: PolicyPhase, action: PolicyAction) -> (PolicyId, Policy) {
     let id = PolicyId::of_all(name.parse().unwrap());
@@ -199,6 +293,7 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
                 },
             ),
             policy("filter", PolicyPhase::Consume, PolicyAction::SkipRecord),
+            on_requests("rules", PolicyAction::RequestRules { rules: rules() }),
         ])
         .into(),
         mark: Some(ProducerMark {

@@ -1,4 +1,4 @@
-//! Policies: what a virtual cluster does with records on their way, beside what rights allow.
+//! Policies: what a virtual cluster does with requests and with records on their way, beside what rights allow.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -46,7 +46,7 @@ pub struct Policy {
     pub labels: BTreeMap<String, String>,
     /// The topics that it concerns, as clients of the virtual cluster call them; empty stands for all.
     pub topics: BTreeSet<TopicPattern>,
-    /// The expression that says for which records it acts; none stands for all.
+    /// The expression that says for which records or requests it acts; none stands for all.
     pub condition: Option<String>,
     pub action: PolicyAction,
     /// Its treatment of a record that it cannot judge; none stands for what is safest.
@@ -62,13 +62,15 @@ pub enum PolicySpelling {
     Interceptor { plugin_class: String, config: String },
 }
 
-/// The way that records go. Append-only: the order is on disk.
+/// The things that a policy looks at. Append-only: the order is on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum PolicyPhase {
-    /// From clients.
+    /// Records from clients.
     Produce,
-    /// To clients.
+    /// Records to clients.
     Consume,
+    /// Requests.
+    Cluster,
 }
 
 /// One topic, those whose names begin alike, or those whose whole names match an expression. Append-only: the order is on
@@ -80,7 +82,7 @@ pub enum TopicPattern {
     Regex(RegexText),
 }
 
-/// The effect of a policy on records. Append-only: the order is on disk.
+/// The effect of a policy. Append-only: the order is on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PolicyAction {
     /// Changes headers, one action after the other.
@@ -89,6 +91,67 @@ pub enum PolicyAction {
     SkipRecord,
     /// Refuses a batch with a record for which the condition does not hold. The description tells the client why.
     Require { description: String },
+    /// Demands something of requests, one rule after the other.
+    RequestRules { rules: Vec<RequestRule> },
+    /// Refuses whatever changes the topics.
+    ReadOnly,
+}
+
+/// A demand on requests of some kinds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRule {
+    pub requests: BTreeSet<RequestKind>,
+    /// The expression that must hold for each item of such a request.
+    pub rule: String,
+    /// Tells the client what is demanded.
+    pub description: String,
+    pub otherwise: RuleEffect,
+}
+
+/// A kind of requests that rules can be about. Append-only: the order is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum RequestKind {
+    CreateTopics,
+    CreatePartitions,
+    AlterConfigs,
+    IncrementalAlterConfigs,
+    Produce,
+    Fetch,
+    JoinGroup,
+    ConsumerGroupHeartbeat,
+    OffsetCommit,
+    OffsetFetch,
+    TxnOffsetCommit,
+    CreateAcls,
+    DeleteAcls,
+    /// Whatever a client asks once it is logged in.
+    Any,
+}
+
+/// The effect of a rule on an item for which it does not hold. Append-only: the order is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RuleEffect {
+    /// The item is refused.
+    Refuse,
+    /// The item goes on with these settings.
+    Override {
+        settings: BTreeMap<RequestSetting, String>,
+    },
+    /// The item is counted, and goes on as it is.
+    Observe,
+}
+
+/// A setting of a request that a rule can give another value. Append-only: the order is on disk.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum RequestSetting {
+    Partitions,
+    ReplicationFactor,
+    /// A configuration, by its name.
+    Config(String),
+    IsolationLevel,
+    MaxBytes,
+    MinBytes,
+    MaxWaitMs,
 }
 
 /// A change of a header. Append-only: the order is on disk.
@@ -124,6 +187,63 @@ pub enum FailureMode {
     Mark,
     /// It goes through as it is.
     Passthrough,
+}
+
+impl RequestKind {
+    /// The word for it in policies.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CreateTopics => "create_topics",
+            Self::CreatePartitions => "create_partitions",
+            Self::AlterConfigs => "alter_configs",
+            Self::IncrementalAlterConfigs => "incremental_alter_configs",
+            Self::Produce => "produce",
+            Self::Fetch => "fetch",
+            Self::JoinGroup => "join_group",
+            Self::ConsumerGroupHeartbeat => "consumer_group_heartbeat",
+            Self::OffsetCommit => "offset_commit",
+            Self::OffsetFetch => "offset_fetch",
+            Self::TxnOffsetCommit => "txn_offset_commit",
+            Self::CreateAcls => "create_acls",
+            Self::DeleteAcls => "delete_acls",
+            Self::Any => "any",
+        }
+    }
+
+    /// Whether each of its items is a topic, or may be one.
+    pub const fn is_of_topics(self) -> bool {
+        match self {
+            Self::CreateTopics
+            | Self::CreatePartitions
+            | Self::AlterConfigs
+            | Self::IncrementalAlterConfigs
+            | Self::Produce
+            | Self::Fetch => true,
+            Self::JoinGroup
+            | Self::ConsumerGroupHeartbeat
+            | Self::OffsetCommit
+            | Self::OffsetFetch
+            | Self::TxnOffsetCommit
+            | Self::CreateAcls
+            | Self::DeleteAcls
+            | Self::Any => false,
+        }
+    }
+}
+
+impl fmt::Display for RequestSetting {
+    /// Where it stands in a rule.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Partitions => f.write_str("partitions"),
+            Self::ReplicationFactor => f.write_str("replicationFactor"),
+            Self::Config(name) => write!(f, "configs[{name:?}]"),
+            Self::IsolationLevel => f.write_str("isolationLevel"),
+            Self::MaxBytes => f.write_str("maxBytes"),
+            Self::MinBytes => f.write_str("minBytes"),
+            Self::MaxWaitMs => f.write_str("maxWaitMs"),
+        }
+    }
 }
 
 impl Policy {

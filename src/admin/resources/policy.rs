@@ -1,5 +1,7 @@
 //! `Policy`.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_raft::model::{
@@ -10,6 +12,7 @@ use schemars::JsonSchema;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
+use self::rules::RequestRuleSpec;
 use super::Resource;
 use super::event_gateway::labels::{self, MAX_DESCRIPTION_CHARS};
 use super::invalid::{Invalid, required};
@@ -79,7 +82,7 @@ pub(crate) struct PolicyToDelete {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Spec {
-    /// Records that clients send, or that they are sent.
+    /// Records that clients send, records that they are sent, or requests.
     phase: PhaseSpec,
     /// Policies of a phase take effect by priority, the lowest first, then by name.
     #[serde(default = "default_priority")]
@@ -95,7 +98,7 @@ pub(crate) struct Spec {
     #[serde(default, deserialize_with = "objects", skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = MAX_TOPICS))]
     topics: Vec<TopicPatternSpec>,
-    /// The expression that says for which records it acts.
+    /// The expression that says for which records or requests it acts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = MAX_TEXT_BYTES))]
     condition: Option<String>,
@@ -113,9 +116,6 @@ pub(crate) struct Spec {
 enum PhaseSpec {
     Produce,
     Consume,
-    /// Of requests, for which nothing can be done yet.
-    #[serde(skip_serializing)]
-    #[schemars(skip)]
     Cluster,
 }
 
@@ -157,6 +157,14 @@ enum ActionSpec {
         #[schemars(length(min = 1, max = MAX_DESCRIPTION_CHARS))]
         description: String,
     },
+    /// Demands something of requests, one rule after the other.
+    RequestRules {
+        #[serde(deserialize_with = "objects")]
+        #[schemars(length(min = 1, max = rules::MAX_RULES))]
+        rules: Vec<RequestRuleSpec>,
+    },
+    /// Refuses whatever changes the topics.
+    ReadOnly {},
     /// Of a type that is not there yet.
     #[serde(
         rename = "schema_validation",
@@ -165,7 +173,6 @@ enum ActionSpec {
         alias = "encrypt_fields",
         alias = "decrypt_fields",
         alias = "mask_fields",
-        alias = "request_rules",
         alias = "rate_limit",
         skip_serializing
     )]
@@ -244,7 +251,11 @@ impl PolicyResource {
             username: username.as_deref(),
         };
         let key = scope.key("metadata.", &name)?;
-        let phase = phase(self.spec.phase)?;
+        let phase = match self.spec.phase {
+            PhaseSpec::Produce => PolicyPhase::Produce,
+            PhaseSpec::Consume => PolicyPhase::Consume,
+            PhaseSpec::Cluster => PolicyPhase::Cluster,
+        };
         let policy = Policy {
             phase,
             priority: self.spec.priority,
@@ -274,16 +285,6 @@ impl PolicyToDelete {
             username: self.username.as_deref(),
         };
         scope.key("", &self.name)
-    }
-}
-
-fn phase(spec: PhaseSpec) -> Result<PolicyPhase, Invalid> {
-    match spec {
-        PhaseSpec::Produce => Ok(PolicyPhase::Produce),
-        PhaseSpec::Consume => Ok(PolicyPhase::Consume),
-        PhaseSpec::Cluster => Err(Invalid::new(
-            "spec.phase cluster is not supported yet: there are produce, consume",
-        )),
     }
 }
 
@@ -324,8 +325,12 @@ fn action(spec: ActionSpec) -> Result<PolicyAction, Invalid> {
             }
             Ok(PolicyAction::Require { description })
         }
+        ActionSpec::RequestRules { rules } => Ok(PolicyAction::RequestRules {
+            rules: rules::read(rules)?,
+        }),
+        ActionSpec::ReadOnly {} => Ok(PolicyAction::ReadOnly),
         ActionSpec::Later(_) => Err(Invalid::new(
-            "spec.action.type is not supported yet: there are modify_headers, skip_record, require",
+            "spec.action.type is not supported yet: there are modify_headers, skip_record, require, request_rules, read_only",
         )),
     }
 }
@@ -368,13 +373,18 @@ fn failure_mode(phase: PolicyPhase, spec: FailureModeSpec) -> Result<FailureMode
             Ok(FailureMode::Refuse)
         }
         (PolicyPhase::Consume, FailureModeSpec::Skip) => Ok(FailureMode::Skip),
-        (_, FailureModeSpec::Mark) => Ok(FailureMode::Mark),
-        (_, FailureModeSpec::Passthrough) => Ok(FailureMode::Passthrough),
+        (PolicyPhase::Produce | PolicyPhase::Consume, FailureModeSpec::Mark) => Ok(FailureMode::Mark),
+        (PolicyPhase::Produce | PolicyPhase::Consume, FailureModeSpec::Passthrough) => {
+            Ok(FailureMode::Passthrough)
+        }
         (PolicyPhase::Produce, FailureModeSpec::Skip | FailureModeSpec::Error) => Err(Invalid::new(
             "spec.failureMode of the phase produce is one of reject, mark, passthrough",
         )),
         (PolicyPhase::Consume, FailureModeSpec::Reject) => Err(Invalid::new(
             "spec.failureMode of the phase consume is one of error, skip, mark, passthrough",
+        )),
+        (PolicyPhase::Cluster, _) => Err(Invalid::new(
+            "spec.failureMode is for records: a request for which a rule has no answer is treated as one that breaks it",
         )),
     }
 }
@@ -413,6 +423,7 @@ pub(crate) fn show(key: &PolicyKey, policy: &Policy) -> PolicyResource {
         phase: match policy.phase {
             PolicyPhase::Produce => PhaseSpec::Produce,
             PolicyPhase::Consume => PhaseSpec::Consume,
+            PolicyPhase::Cluster => PhaseSpec::Cluster,
         },
         priority: policy.priority,
         enabled: policy.enabled,
@@ -422,7 +433,7 @@ pub(crate) fn show(key: &PolicyKey, policy: &Policy) -> PolicyResource {
         action: show_action(&policy.action),
         failure_mode: policy.failure_mode.map(|mode| match (mode, policy.phase) {
             (FailureMode::Refuse, PolicyPhase::Produce) => FailureModeSpec::Reject,
-            (FailureMode::Refuse, PolicyPhase::Consume) => FailureModeSpec::Error,
+            (FailureMode::Refuse, PolicyPhase::Consume | PolicyPhase::Cluster) => FailureModeSpec::Error,
             (FailureMode::Skip, _) => FailureModeSpec::Skip,
             (FailureMode::Mark, _) => FailureModeSpec::Mark,
             (FailureMode::Passthrough, _) => FailureModeSpec::Passthrough,
@@ -460,5 +471,9 @@ fn show_action(action: &PolicyAction) -> ActionSpec {
         PolicyAction::Require { description } => ActionSpec::Require {
             description: description.clone(),
         },
+        PolicyAction::RequestRules { rules } => ActionSpec::RequestRules {
+            rules: rules.iter().map(rules::show).collect(),
+        },
+        PolicyAction::ReadOnly => ActionSpec::ReadOnly {},
     }
 }

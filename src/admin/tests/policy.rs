@@ -154,7 +154,7 @@ async fn what_would_not_be_done_is_refused() {
         (with("more", json!(1)), "spec.more is unknown"),
         (
             with("phase", json!("cluster")),
-            "spec.phase cluster is not supported yet",
+            "spec.action.type: this is about records",
         ),
         (with("phase", json!("produce")), "skip_record is for consume only"),
         (with("action", require.clone()), "require is for produce only"),
@@ -243,6 +243,155 @@ async fn what_would_not_be_done_is_refused() {
     let large = headers("action", json!({ "type": "modify_headers", "actions": long }));
     let refused = gateway.put(POLICY, &large).await.refused(409);
     assert!(refused.contains("would take more than 65536 bytes"), "{refused}");
+    assert_eq!(gateway.get(POLICY).await.ok(), json!([]));
+}
+
+/// A policy on requests.
+fn on_requests(spec: Value) -> Value {
+    let mut policy = filter("requests", Some("mypartner"), None);
+    policy["spec"] = spec;
+    policy["spec"]["phase"] = json!("cluster");
+    policy
+}
+
+fn rules(rules: Value) -> Value {
+    on_requests(json!({ "action": { "type": "request_rules", "rules": rules } }))
+}
+
+#[actix_web::test]
+async fn policies_on_requests_are_shown_as_they_were_put() {
+    let gateway = Gateway::walkthrough().await;
+    let settings = json!({
+        "partitions": "6", "replicationFactor": "3", "configs": { "retention.ms": "${request.configs['a']}" },
+    });
+    let fetched =
+        json!({ "isolationLevel": "read_committed", "maxBytes": "1", "minBytes": "2", "maxWaitMs": "3" });
+    for spec in [
+        json!({ "topics": [{ "patternType": "PREFIXED", "name": "a-" }],
+            "condition": "context.topic.name != 'a-b' && context.auth.principal.name != 'admin'",
+            "action": { "type": "request_rules", "rules": [
+                { "requests": ["create_topics"], "rule": "request.partitions <= 12", "description": "at most 12" },
+                { "requests": ["create_topics"], "rule": "request.partitions <= 6", "otherwise": { "override": settings } },
+                { "requests": ["fetch"], "rule": "request.rackId != null", "otherwise": { "override": fetched } },
+                { "requests": ["alter_configs", "incremental_alter_configs", "produce"], "rule": "request.version > 0",
+                    "otherwise": { "observe": true } },
+            ] } }),
+        json!({ "condition": "context.client.id != 'a'", "action": { "type": "request_rules", "rules": [
+            { "requests": ["create_partitions", "join_group", "consumer_group_heartbeat", "offset_commit", "offset_fetch",
+                "txn_offset_commit", "create_acls", "delete_acls", "any"], "rule": "request.version >= 0" },
+        ] } }),
+        json!({ "topics": [{ "patternType": "LITERAL", "name": "old" }], "action": { "type": "read_only" } }),
+    ] {
+        let policy = on_requests(spec);
+        let put = gateway.put(POLICY, &policy).await.ok();
+        for part in ["phase", "condition", "topics", "action"] {
+            assert_eq!(put["resource"]["spec"][part], policy["spec"][part], "{part}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_rule_that_could_not_be_kept_is_refused() {
+    let gateway = Gateway::walkthrough().await;
+    let rule = |requests: &[&str], rule: &str| json!({ "requests": requests, "rule": rule });
+    let otherwise = |requests: &[&str], otherwise: Value| {
+        let mut rule = rule(requests, "true");
+        rule["otherwise"] = otherwise;
+        rules(json!([rule]))
+    };
+    let set = |requests: &[&str], settings: Value| otherwise(requests, json!({ "override": settings }));
+    let mut on_topics = rules(json!([rule(&["join_group"], "true")]));
+    on_topics["spec"]["topics"] = json!([{ "patternType": "LITERAL", "name": "a" }]);
+    let mut of_topic = rules(json!([rule(&["join_group"], "true")]));
+    of_topic["spec"]["condition"] = json!("context.topic.name == 'a'");
+    let mut failing = rules(json!([rule(&["fetch"], "true")]));
+    failing["spec"]["failureMode"] = json!("mark");
+    let mut produced = rules(json!([rule(&["fetch"], "true")]));
+    produced["spec"]["phase"] = json!("produce");
+    let cases = [
+        (rules(json!([])), "spec.action.rules must list 1 to 64"),
+        (
+            rules(json!([rule(&[], "true")])),
+            "spec.action.rules[0].requests must list 1 to 14",
+        ),
+        (
+            rules(json!([rule(&["delete_topics"], "true")])),
+            "use one of create_topics",
+        ),
+        (
+            rules(json!([
+                rule(&["fetch"], "true"),
+                rule(&["create_topics", "fetch"], "request.partitions > 1")
+            ])),
+            "spec.action.rules[1].rule, for fetch: at 0: the name \"request.partitions\" is not known; there are request.version",
+        ),
+        (
+            rules(json!([rule(&["produce"], "record.key == 'a'")])),
+            "the name \"record\" is not known",
+        ),
+        (
+            rules(json!([rule(&["produce"], "request.acks ==")])),
+            "spec.action.rules[0].rule, for produce: at 15:",
+        ),
+        (on_topics, "spec.topics: join_group requests"),
+        (
+            of_topic,
+            "spec.condition: at 0: the name \"context.topic\" is not known",
+        ),
+        (failing, "spec.failureMode is for records"),
+        (produced, "are about requests, and for the phase cluster only"),
+        (otherwise(&["fetch"], json!({})), "is either override"),
+        (
+            otherwise(&["fetch"], json!({ "observe": false })),
+            "is either override",
+        ),
+        (
+            otherwise(
+                &["fetch"],
+                json!({ "observe": true, "override": { "maxBytes": "1" } }),
+            ),
+            "is either override",
+        ),
+        (
+            set(&["fetch"], json!({})),
+            "spec.action.rules[0].otherwise.override: it sets nothing",
+        ),
+        (
+            set(&["fetch"], json!({ "partitions": "1" })),
+            "override.partitions: fetch requests have no such setting",
+        ),
+        (
+            set(&["produce"], json!({ "acks": "-1" })),
+            "override.acks cannot be set by others",
+        ),
+        (
+            set(&["create_topics"], json!({ "partitions": "0" })),
+            "a number of partitions, at least 1 is expected",
+        ),
+        (
+            set(&["create_topics"], json!({ "replicationFactor": "40000" })),
+            "a number of replicas",
+        ),
+        (
+            set(&["fetch"], json!({ "isolationLevel": "none" })),
+            "read_uncommitted or read_committed is expected",
+        ),
+        (
+            set(&["create_topics"], json!({ "partitions": "${request.acks}" })),
+            "override.partitions, for create_topics: at 2: the name \"request.acks\" is not known",
+        ),
+        (
+            set(
+                &["create_topics"],
+                json!({ "configs": { "leader.replication.throttled.replicas": "0:1" } }),
+            ),
+            "its value names brokers",
+        ),
+    ];
+    for (policy, why) in cases {
+        let refused = gateway.put(POLICY, &policy).await.refused(400);
+        assert!(refused.contains(why), "{why}: {refused}");
+    }
     assert_eq!(gateway.get(POLICY).await.ok(), json!([]));
 }
 

@@ -13,7 +13,7 @@ use crate::authz::{Resource, codes};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Field, Item, Node, Value, field};
 use klamm_raft::command::Command;
-use klamm_raft::model::{AclBinding, Operation};
+use klamm_raft::model::{AclBinding, Operation, RequestKind};
 
 pub(super) const DESCRIBE_ACLS: Api = Api {
     key: 29,
@@ -28,7 +28,7 @@ pub(super) const CREATE_ACLS: Api = Api {
     versions: ServedVersions::new(1, 3),
     rights: "ALTER on the cluster",
     on_the_way: "Answered once every live gateway node enforces it.",
-    answered_by: AnsweredBy::Gateway(Request::everything(create)),
+    answered_by: AnsweredBy::Gateway(Request::everything(create).ruled(RequestKind::CreateAcls)),
 };
 
 pub(super) const DELETE_ACLS: Api = Api {
@@ -36,7 +36,7 @@ pub(super) const DELETE_ACLS: Api = Api {
     versions: ServedVersions::new(1, 3),
     rights: "ALTER on the cluster",
     on_the_way: "Likewise.",
-    answered_by: AnsweredBy::Gateway(Request::everything(delete)),
+    answered_by: AnsweredBy::Gateway(Request::everything(delete).ruled(RequestKind::DeleteAcls)),
 };
 
 /// The words with SECURITY_DISABLED.
@@ -129,8 +129,9 @@ fn judge<'a>(
     if !ask.is_confirmed()? {
         return Ok(Err((ErrorCode::RequestTimedOut, UNCONFIRMED.into())));
     }
-    let acls = &ask.view.acls;
-    let creations: Vec<_> = creations.collect();
+    let (acls, message) = (&ask.view.acls, ask.message);
+    let ruled = ask.rule_all(message.root().items(field::CREATIONS));
+    let creations: Vec<_> = allowed(creations, &ruled).collect();
     let (results, new) = match create::create(&acls.stored, &creations) {
         Creation::Entries { results, new } => (results, new),
         Creation::FilterValue => return Ok(Err((ErrorCode::UnknownServerError, Value::Null))),
@@ -144,7 +145,25 @@ fn judge<'a>(
     }
     let results = results.into_iter();
     let results = results.map(|result| result.map_err(refused_creation));
-    Ok(Ok((results.collect(), new)))
+    Ok(Ok((with_ruled(results, ruled), new)))
+}
+
+/// Those entries that policies let through.
+fn allowed<T>(entries: impl Iterator<Item = T>, ruled: &[Result<(), String>]) -> impl Iterator<Item = T> {
+    let ruled = entries.zip(ruled);
+    ruled.filter_map(|(entry, ruled)| ruled.is_ok().then_some(entry))
+}
+
+/// The results for all entries, of which these are for those that policies let through.
+fn with_ruled<T>(
+    mut results: impl Iterator<Item = Result<T, Failure>>,
+    ruled: Vec<Result<(), String>>,
+) -> Vec<Result<T, Failure>> {
+    let all = ruled.into_iter().filter_map(|ruled| match ruled {
+        Ok(()) => results.next(),
+        Err(words) => Some(Err((ErrorCode::PolicyViolation, words.into()))),
+    });
+    all.collect()
 }
 
 fn propose(
@@ -202,13 +221,11 @@ fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         let results = filters().map(|_| unconfirmed()).collect();
         return ask.reply(&deleted(ask, results)?);
     }
-    let filters = filters().collect::<Result<Vec<_>, _>>()?;
+    let ruled = ask.rule_all(message.root().items(field::FILTERS));
+    let filters = allowed(filters(), &ruled).collect::<Result<Vec<_>, _>>()?;
     let deletion = filter::delete(&ask.view.acls.stored, &filters);
-    let results: Vec<_> = deletion
-        .results
-        .into_iter()
-        .map(|result| result.map_err(refused_filter))
-        .collect();
+    let results = deletion.results.into_iter();
+    let results = with_ruled(results.map(|result| result.map_err(refused_filter)), ruled);
     let instead = |failure: fn() -> Failure| {
         let results = results.iter().map(|result| match result {
             Ok(matching) if matching.is_empty() => Ok(Vec::new()),

@@ -11,11 +11,13 @@ use super::description::{
 use super::error_code::{ErrorCode, NOT_OWNED};
 use super::items::{self, Sieve};
 use super::resources;
+use super::rules;
 use crate::authz::Resource;
+use crate::policy::RuledSettings;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Message, Node, Value, field};
-use klamm_raft::model::Operation;
+use klamm_raft::model::{Operation, RequestKind};
 
 pub(super) const ALTER_CONFIGS: Api = Api {
     key: 33,
@@ -23,7 +25,7 @@ pub(super) const ALTER_CONFIGS: Api = Api {
     rights: "ALTER_CONFIGS on the topic, the group, or for brokers the cluster",
     on_the_way: "Everything but addresses through `passthrough`; elsewhere topics and groups of the virtual cluster's own, and POLICY_VIOLATION for what else the caller has the right to: [see below](#configurations).",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::everything(alter),
+        request: Request::everything(alter).ruled(RequestKind::AlterConfigs),
         response: Response::classified(altered),
         way: Way::Home,
         connection: ConnectionUse::Free,
@@ -38,7 +40,7 @@ pub(super) const INCREMENTAL_ALTER_CONFIGS: Api = Api {
     rights: "ALTER_CONFIGS on the topic, the group, or for brokers the cluster",
     on_the_way: "As AlterConfigs.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::everything(alter_incrementally),
+        request: Request::everything(alter_incrementally).ruled(RequestKind::IncrementalAlterConfigs),
         response: Response::classified(altered),
         way: Way::Home,
         connection: ConnectionUse::Free,
@@ -91,11 +93,13 @@ fn request(ask: &mut Ask<'_>, loggers: Loggers) -> Result<Plan, Stop> {
             false => judge(ask, own.0, &own.1)?,
         };
         let judged = judged.and_then(|physical| Ok((physical, values(ask, resource)?)));
+        let judged = judged.and_then(|judged| Ok((judged, rule(ask, resource)?)));
         match (judged, resource.child(field::RESOURCE_NAME)) {
-            (Ok((physical, values)), Some(name)) => {
+            (Ok(((physical, values), settings)), Some(name)) => {
                 let edits = sieve.keep();
                 edits.set_text(name, Some(&physical));
                 values.write(edits);
+                rules::set_in_resource(ask, resource, &settings, edits)?;
             }
             (judged, _) => {
                 sieve.drop(array, resource);
@@ -152,6 +156,17 @@ fn judge(ask: &mut Ask<'_>, kind: i64, name: &str) -> Result<Result<String, Refu
         }
         _ => refused(ErrorCode::InvalidRequest),
     })
+}
+
+/// The settings that policies give a resource that they let be configured.
+fn rule(ask: &mut Ask<'_>, resource: Node<'_>) -> Result<RuledSettings, Refusal> {
+    let mut settings = RuledSettings::default();
+    let name = resource.text_in(field::RESOURCE_NAME);
+    let topic = name.filter(|_| resources::kind_of(resource) == TOPIC);
+    match ask.rule(resource, topic, &mut settings) {
+        Ok(()) => Ok(settings),
+        Err(words) => Err((ErrorCode::PolicyViolation, words.into())),
+    }
 }
 
 /// The values that a broker is told for the configurations of a resource.

@@ -16,8 +16,8 @@ use crate::authz::Resource;
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::{Attempt, Plan};
-use crate::wire::{Class, Edits, Form, Message, Node};
-use klamm_raft::model::Operation;
+use crate::wire::{Class, Edits, Form, Message, Node, field};
+use klamm_raft::model::{Operation, RequestKind};
 
 pub(super) const CONSUMER_GROUP_HEARTBEAT: Api = Api {
     key: 68,
@@ -25,7 +25,7 @@ pub(super) const CONSUMER_GROUP_HEARTBEAT: Api = Api {
     rights: "READ on the group, DESCRIBE on all topics subscribed to",
     on_the_way: "Group; names subscribed to; topic ids of owned and assigned partitions. A regular expression is evaluated by the broker or resolved by the gateway, see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::everything(heartbeat),
+        request: Request::everything(heartbeat).ruled(RequestKind::ConsumerGroupHeartbeat),
         response: Response::classified(back::renamed),
         way: Way::Connected,
         connection: ConnectionUse::Free,
@@ -80,6 +80,14 @@ fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
     if let Err(error) = named {
         return ask.refuse(error);
+    }
+    let is_leaving = ask
+        .message
+        .root()
+        .int_in(field::MEMBER_EPOCH)
+        .is_some_and(|epoch| epoch < 0);
+    if !is_leaving && let Err(words) = ask.rule_root() {
+        return ask.refuse_in_words(ErrorCode::PolicyViolation, Some(&words));
     }
     if let Err((error, words)) = subscribe(ask, &mut edits)? {
         return ask.refuse_in_words(error, words);

@@ -12,14 +12,16 @@ use super::description::{
 use super::error_code::{ErrorCode, REPEATED};
 use super::items::{self, Sieve};
 use super::resources;
+use super::rules;
 use super::topics;
 use crate::authz::Resource;
+use crate::policy::RuledSettings;
 use crate::vcluster::names::TopicId;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Alias;
 use crate::wire::{Edits, Message, Node, Value, field};
-use klamm_raft::model::{CLUSTER_METADATA_TOPIC, Operation, TopicName};
+use klamm_raft::model::{CLUSTER_METADATA_TOPIC, Operation, RequestKind, TopicName};
 
 pub(super) const CREATE_TOPICS: Api = Api {
     key: 19,
@@ -27,7 +29,7 @@ pub(super) const CREATE_TOPICS: Api = Api {
     rights: "CREATE on the cluster or the topic; DESCRIBE_CONFIGS for details",
     on_the_way: "Names; replica assignments. Topics of a Standard cluster's own namespace, and any through `passthrough`; for others, and in a Partner, those who have the right are told TOPIC_ALREADY_EXISTS if the virtual cluster shows one of that name, else POLICY_VIOLATION.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::everything(request),
+        request: Request::everything(request).ruled(RequestKind::CreateTopics),
         response: Response::classified(created),
         way: Way::Home,
         connection: ConnectionUse::Free,
@@ -62,20 +64,37 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         }
         match judge(ask, name, may_create_all)? {
             Judged::Created(alias) => {
-                match config_values::to_physical(ask, topic.items(field::CONFIGS), PLACES) {
-                    Ok(values) => {
-                        let edits = sieve.keep();
-                        topics::to_physical(topic, &alias, edits);
-                        items::brokers_to_physical(ask, topic, edits);
-                        values.write(edits);
-                    }
-                    Err(words) => refuse(&mut sieve, (array, topic), ErrorCode::InvalidConfig, words.into()),
+                if let Err((error, words)) = create(ask, topic, &alias, &mut sieve)? {
+                    refuse(&mut sieve, (array, topic), error, words.into());
                 }
             }
             Judged::Refused(error, message) => refuse(&mut sieve, (array, topic), error, message),
         }
     }
     sieve.finish(ask)
+}
+
+/// Has a topic created as far as policies let it.
+fn create(
+    ask: &mut Ask<'_>,
+    topic: Node<'_>,
+    alias: &Alias,
+    sieve: &mut Sieve,
+) -> Result<Result<(), (ErrorCode, String)>, Stop> {
+    let values = match config_values::to_physical(ask, topic.items(field::CONFIGS), PLACES) {
+        Ok(values) => values,
+        Err(words) => return Ok(Err((ErrorCode::InvalidConfig, words))),
+    };
+    let mut settings = RuledSettings::default();
+    if let Err(words) = ask.rule(topic, topic.topic_name(), &mut settings) {
+        return Ok(Err((ErrorCode::PolicyViolation, words)));
+    }
+    let edits = sieve.keep();
+    topics::to_physical(topic, alias, edits);
+    items::brokers_to_physical(ask, topic, edits);
+    values.write(edits);
+    rules::set_in_topic(ask, topic, &settings, edits)?;
+    Ok(Ok(()))
 }
 
 fn refuse(sieve: &mut Sieve, (array, topic): (Node<'_>, Node<'_>), error: ErrorCode, message: Value) {
@@ -97,7 +116,12 @@ fn judge<'a>(ask: &mut Ask<'a>, name: &str, may_create_all: bool) -> Result<Judg
     if name == CLUSTER_METADATA_TOPIC {
         return refused(ErrorCode::InvalidRequest, Value::Null);
     }
-    if !may_create_all && !ask.gate.allows(Operation::Create, Resource::topic(name)) {
+    let resource = Resource::topic(name);
+    let may_create = match may_create_all {
+        true => ask.gate.lets_change(Operation::Create, resource),
+        false => ask.gate.allows(Operation::Create, resource),
+    };
+    if !may_create {
         return refused(ErrorCode::TopicAuthorizationFailed, NOT_AUTHORIZED.into());
     }
     if name.parse::<TopicName>().is_err() {

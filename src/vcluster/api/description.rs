@@ -11,6 +11,7 @@ use super::error_code::ErrorCode;
 use crate::vcluster::plan::Plan;
 use crate::vcluster::view::View;
 use crate::wire::{self, Detail, Edits, Field, Message};
+use klamm_raft::model::RequestKind;
 
 /// The description of an API. Two of the same key are equal.
 pub struct Api {
@@ -55,6 +56,8 @@ pub(super) type Converts = fn(&mut Back<'_>, Message<'_>, &mut Edits) -> Result<
 pub(super) struct Request {
     pub(super) plan: Plans,
     reads: Reads,
+    /// Of which kind its requests are for rules of policies, if there can be rules.
+    pub(super) kind: Option<RequestKind>,
 }
 
 /// The fields of a request that its handler reads.
@@ -71,30 +74,44 @@ enum Reads {
 impl Request {
     /// A handler that reads classified fields only.
     pub(super) const fn classified(plan: Plans) -> Self {
-        let reads = Reads::Classified;
-        Self { plan, reads }
+        Self::new(plan, Reads::Classified)
     }
 
     /// A handler that reads any field.
     pub(super) const fn everything(plan: Plans) -> Self {
-        let reads = Reads::Everything;
-        Self { plan, reads }
+        Self::new(plan, Reads::Everything)
     }
 
     /// A handler that reads classified fields at home, and any field on another cluster.
     pub(super) const fn everything_abroad(plan: Plans) -> Self {
-        let reads = Reads::EverythingAbroad;
-        Self { plan, reads }
+        Self::new(plan, Reads::EverythingAbroad)
     }
 
     /// A handler that reads classified fields only, and any field where the virtual cluster has policies.
     pub(super) const fn everything_for_policies(plan: Plans) -> Self {
-        let reads = Reads::EverythingForPolicies;
-        Self { plan, reads }
+        Self::new(plan, Reads::EverythingForPolicies)
+    }
+
+    const fn new(plan: Plans, reads: Reads) -> Self {
+        let kind = None;
+        Self { plan, reads, kind }
+    }
+
+    /// Lets policies have rules for its requests, as those of this kind. Where there are any, every field is read.
+    pub(super) const fn ruled(self, kind: RequestKind) -> Self {
+        Self {
+            kind: Some(kind),
+            ..self
+        }
     }
 
     /// The detail with which a request to the cluster of `view` is walked.
     pub(super) fn detail(&self, view: &View) -> Detail {
+        if let (Some(policies), Some(kind)) = (&view.request_policies, self.kind)
+            && policies.rules(kind)
+        {
+            return Detail::Everything;
+        }
         match self.reads {
             Reads::Classified => Detail::Classified,
             Reads::Everything => Detail::Everything,
@@ -262,6 +279,11 @@ impl Api {
             AnsweredBy::Gateway(request) => Some(request),
             AnsweredBy::Session => None,
         }
+    }
+
+    /// Of which kind its requests are for rules of policies, if there can be rules.
+    pub(super) fn kind(&self) -> Option<RequestKind> {
+        self.request().and_then(|request| request.kind)
     }
 
     /// The way of its requests.

@@ -10,11 +10,13 @@ use super::description::{
 };
 use super::error_code::ErrorCode;
 use super::records::{self, FetchFacts, KeptTopics};
-use super::topics::{self, Repeated, Shape};
+use super::rules;
+use super::topics::{self, Repeated, Shape, Split};
+use crate::policy::RuledSettings;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::{Plan, Stay};
 use crate::wire::{Class, Edits, Item, Message, field};
-use klamm_raft::model::Operation;
+use klamm_raft::model::{Operation, RequestKind};
 
 pub(super) const FETCH: Api = Api {
     key: 1,
@@ -22,7 +24,7 @@ pub(super) const FETCH: Api = Api {
     rights: "READ on the topic",
     on_the_way: "Names or ids; leaders, preferred replicas and endpoints. Without fetch sessions ([decision](decisions/0002-fetch-without-sessions.md)).",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::everything_for_policies(request),
+        request: Request::everything_for_policies(request).ruled(RequestKind::Fetch),
         response: Response::classified(answered),
         way: Way::Leader,
         connection: ConnectionUse::Free,
@@ -79,15 +81,38 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if let Some(cluster) = root.child(field::CLUSTER_ID).filter(|id| !id.is_null()) {
         edits.set_text(cluster, None);
     }
-    let mut kept = KeptTopics::default();
-    let split = topics::split_noting(ask, &SHAPE, root, &mut edits, |view, topic, alias| {
-        kept.add(view, topic, alias);
+    let mut kept = KeptTopics::of(ask);
+    let mut split = topics::split_noting(ask, &SHAPE, root, &mut edits, |topic, alias| {
+        kept.add(topic, alias);
     })?;
+    if ask.is_ruled() {
+        rule(ask, &kept, &mut split, &mut edits);
+    }
     if split.kept == 0 {
         return topics::reply(ask, &SHAPE, &split.refused);
     }
     let facts = FetchFacts::of(ask, &kept);
     ask.forward(edits, Then::Fetched(split.refused, facts))
+}
+
+/// Takes topics out of a fetch that rules do not let be read so, and sets what rules set for all of it. The answer has no
+/// room for words, and of POLICY_VIOLATION there Java takes that it cannot be.
+fn rule(ask: &mut Ask<'_>, kept: &KeptTopics<'_>, split: &mut Split, edits: &mut Edits) {
+    let root = ask.message.root();
+    let mut settings = RuledSettings::default();
+    for (topic, name) in kept.iter() {
+        if ask.rule(topic, Some(name), &mut settings).is_err()
+            && let Some(array) = root.child(field::TOPICS)
+        {
+            edits.remove_item(array, topic);
+            split.kept -= 1;
+            split
+                .refused
+                .extend(topics::refused(topic, ErrorCode::TopicAuthorizationFailed));
+        }
+    }
+    split.refused = topics::joined(std::mem::take(&mut split.refused), SHAPE.repeated);
+    rules::set_in_fetch(root, &settings, edits);
 }
 
 /// Adds what was refused to the answer, and has in it what policies let through.

@@ -12,7 +12,7 @@ use crate::vcluster::embedded::{self, CONSUMER_PROTOCOL, RenameDirection};
 use crate::vcluster::pending::{Company, MemberProtocol, Members, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Embedded, Message, Node, Value, field};
-use klamm_raft::model::Operation;
+use klamm_raft::model::{Operation, RequestKind};
 
 pub(super) const JOIN_GROUP: Api = Api {
     key: 11,
@@ -20,7 +20,7 @@ pub(super) const JOIN_GROUP: Api = Api {
     rights: "READ on the group",
     on_the_way: "Group; topic names inside the `consumer` protocol's subscriptions.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(join),
+        request: Request::classified(join).ruled(RequestKind::JoinGroup),
         response: Response::classified(joined),
         way: Way::Connected,
         connection: ConnectionUse::Free,
@@ -111,7 +111,8 @@ fn with_members(
     refuse: fn(&Ask<'_>, ErrorCode) -> Result<Plan, Stop>,
 ) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
-    if let Err(error) = group::judge_named(ask, Operation::Read, &mut edits) {
+    let judged = group::judge_named(ask, Operation::Read, &mut edits);
+    if let Err(error) = judged.and_then(|()| ask.rule_whole()) {
         return refuse(ask, error);
     }
     let names = &ask.view.names;

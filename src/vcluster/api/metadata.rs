@@ -17,7 +17,7 @@ use crate::vcluster::rename::Alias;
 use crate::wire::{
     Detail, Edits, Item, Message, Node, RequestHeader, Segments, Tape, Value, WireError, field, walk_request,
 };
-use klamm_raft::model::Operation;
+use klamm_raft::model::{Operation, RequestKind};
 
 pub(super) const METADATA: Api = Api {
     key: 3,
@@ -25,7 +25,7 @@ pub(super) const METADATA: Api = Api {
     rights: "DESCRIBE on the topic; to create it CREATE on it or on the cluster",
     on_the_way: "Requested anew for topics that the caller may describe; brokers, controller, cluster id, names, ids and bitfields of the answer are the virtual cluster's. Topics are created through `passthrough`, and in the namespace of a Standard cluster.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::everything(request),
+        request: Request::everything(request).ruled(RequestKind::CreateTopics),
         response: Response::classified(answer),
         way: Way::All {
             to: Whom::Any,
@@ -251,12 +251,19 @@ impl Creation {
         } else if alias.exists {
             self.exposed |= !self.may_create_all && !ask.gate.allows_quietly(Operation::Create, resource);
             Ok(())
-        } else if self.may_create_all || ask.gate.allows(Operation::Create, resource) {
+        } else if self.may_create(ask, resource) && ask.rules_let_create(resource.name) {
             self.some = true;
             Ok(())
         } else {
             self.refused = true;
             Err(ErrorCode::TopicAuthorizationFailed)
+        }
+    }
+
+    fn may_create(&self, ask: &mut Ask<'_>, topic: Resource<'_>) -> bool {
+        match self.may_create_all {
+            true => ask.gate.lets_change(Operation::Create, topic),
+            false => ask.gate.allows(Operation::Create, topic),
         }
     }
 

@@ -9,10 +9,11 @@ use super::description::{
 use super::error_code::{ErrorCode, in_words_or_none};
 use super::group::{self, NoMember};
 use super::topics::{self, LISTED, Shape};
+use crate::policy::RuledSettings;
 use crate::vcluster::pending::{FetchedGroup, FetchedTopics, RefusedTopic, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, Item, Message, Node, field};
-use klamm_raft::model::Operation;
+use klamm_raft::model::{Operation, RequestKind};
 
 pub(super) const OFFSET_FETCH: Api = Api {
     key: 9,
@@ -20,7 +21,7 @@ pub(super) const OFFSET_FETCH: Api = Api {
     rights: "DESCRIBE on the group and the topic",
     on_the_way: "Groups; names or ids. \"All\" is what the caller may describe.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::everything_abroad(of_group),
+        request: Request::everything_abroad(of_group).ruled(RequestKind::OffsetFetch),
         response: Response::classified(answer_of_group),
         way: Way::Offsets(Offsets::Fetch),
         connection: ConnectionUse::Free,
@@ -174,7 +175,11 @@ fn fetched_group(
     edits: &mut Edits,
 ) -> Result<FetchedGroup, Stop> {
     let id = node.text_in(field::GROUP_ID).unwrap_or_default();
-    let topics = match group::judge_id(ask, id, Operation::Describe) {
+    let judged = group::judge_id(ask, id, Operation::Describe).and_then(|physical| {
+        let ruled = ask.rule(node, None, &mut RuledSettings::default());
+        ruled.map(|()| physical).map_err(|_| ErrorCode::PolicyViolation)
+    });
+    let topics = match judged {
         Err(error) => FetchedTopics::Refused(error.code()),
         Ok(_) if ask.aim.failed.is_some() => {
             FetchedTopics::Refused(ErrorCode::CoordinatorNotAvailable.code())

@@ -13,7 +13,7 @@ use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedTopic, Then};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Class, Edits, field};
-use klamm_raft::model::Operation;
+use klamm_raft::model::{Operation, RequestKind};
 
 pub(super) const LIST_OFFSETS: Api = Api {
     key: 2,
@@ -51,7 +51,7 @@ pub(super) const OFFSET_COMMIT: Api = Api {
     rights: "READ on the group and the topic",
     on_the_way: "Group; names or ids.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::everything_abroad(commit),
+        request: Request::everything_abroad(commit).ruled(RequestKind::OffsetCommit),
         response: Response::classified(topics::with_refusals),
         way: Way::Offsets(Offsets::Commit),
         connection: ConnectionUse::Free,
@@ -134,7 +134,8 @@ fn for_leader_epoch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 /// OffsetCommit.
 fn commit(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
-    match group::judge(ask, Operation::Read, &mut edits) {
+    let judged = group::judge(ask, Operation::Read, &mut edits);
+    match judged.and_then(|()| ask.rule_whole()) {
         Ok(()) => {
             group::without_member(ask, ask.message.root(), NoMember::Empty, &mut edits);
             topics::request(ask, &COMMITTED, edits)

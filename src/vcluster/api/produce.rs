@@ -13,7 +13,7 @@ use crate::vcluster::pending::Then;
 use crate::vcluster::plan::{Answer, Attempt, CloseReason, Plan};
 use crate::vcluster::producer::{ProducerIds, is_plain};
 use crate::wire::{Class, Edits, Item, Message, Node, batch_headers, field};
-use klamm_raft::model::Operation;
+use klamm_raft::model::{Operation, RequestKind};
 
 // Announced from 0, as by brokers: older librdkafka takes a higher minimum for a sign that it must not compress
 // (KAFKA-18659).
@@ -23,7 +23,7 @@ pub(super) const PRODUCE: Api = Api {
     rights: "WRITE on the topic; WRITE on the transactional id where batches are transactional",
     on_the_way: "Names or ids of topics. Announced from 0, as brokers do for old librdkafka. Records are not read, but for the headers of batches, in which [producer ids are marked](VIRTUAL-CLUSTERS.md#producer-ids).",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(request),
+        request: Request::classified(request).ruled(RequestKind::Produce),
         response: Response::classified(answered),
         way: Way::Leader,
         connection: ConnectionUse::Free,
@@ -65,9 +65,9 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if is_absent && ask.attempt == Attempt::First {
         return Err(Stop::TopicsNotKnown);
     }
-    let mut kept = KeptTopics::default();
-    let split = topics::split_noting(ask, &SHAPE, root, &mut edits, |view, topic, alias| {
-        kept.add(view, topic, alias);
+    let mut kept = KeptTopics::of(ask);
+    let split = topics::split_noting(ask, &SHAPE, root, &mut edits, |topic, alias| {
+        kept.add(topic, alias);
     })?;
     let batches = records::judge_produced(ask, &SHAPE, &kept, &mut edits)?;
     if let Err(error) = write_batches(ask, &batches, &mut edits) {

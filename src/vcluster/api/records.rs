@@ -11,7 +11,7 @@ use super::ask::{Ask, Stop};
 use super::back::Back;
 use super::error_code::ErrorCode;
 use super::topics::Shape;
-use crate::policy::{Policies, PolicyChain, PolicyContext};
+use crate::policy::{Policies, PolicyChain, PolicyContext, RuledSettings};
 use crate::records::{FetchRange, PoisonHandling};
 use crate::vcluster::pending::{RefusedBatch, TopicKey};
 use crate::vcluster::plan::Caller;
@@ -28,22 +28,37 @@ pub(super) struct KeptTopic<'a> {
     partitions: u32,
 }
 
-/// Takes note of the topics that are sent on, where the virtual cluster has policies.
-#[derive(Default)]
-pub(super) struct KeptTopics<'a>(Vec<KeptTopic<'a>>);
+/// Takes note of the topics that are sent on, where policies may look at them.
+pub(super) struct KeptTopics<'a> {
+    topics: Vec<KeptTopic<'a>>,
+    are_looked_at: bool,
+}
 
 impl<'a> KeptTopics<'a> {
+    /// None so far.
+    pub(super) fn of(ask: &Ask<'_>) -> Self {
+        Self {
+            topics: Vec::new(),
+            are_looked_at: ask.view.policies.is_some() || ask.is_ruled(),
+        }
+    }
+
     /// Takes note of a topic.
-    pub(super) fn add(&mut self, view: &View, node: Node<'a>, alias: &Alias) {
-        if view.policies.is_some() {
+    pub(super) fn add(&mut self, node: Node<'a>, alias: &Alias) {
+        if self.are_looked_at {
             let name = alias.virtual_name.as_str().to_owned();
             let partitions = alias.partitions;
-            self.0.push(KeptTopic {
+            self.topics.push(KeptTopic {
                 node,
                 name,
                 partitions,
             });
         }
+    }
+
+    /// The topics, with their names.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Node<'a>, &str)> {
+        self.topics.iter().map(|topic| (topic.node, topic.name.as_str()))
     }
 }
 
@@ -61,7 +76,7 @@ impl FetchFacts {
     /// The facts about a request, if the virtual cluster has policies.
     pub(super) fn of(ask: &Ask<'_>, kept: &KeptTopics<'_>) -> Option<Box<Self>> {
         let mut facts = Self::without_ranges(ask, PoisonHandling::AfterOthers)?;
-        for topic in &kept.0 {
+        for topic in &kept.topics {
             let known = |index: &i32| u32::try_from(*index).is_ok_and(|index| index < topic.partitions);
             let ranges = facts.ranges.entry(topic.name.clone()).or_default();
             for partition in topic.node.items(field::PARTITIONS) {
@@ -105,15 +120,15 @@ impl FetchFacts {
     }
 }
 
-/// Who sends or gets records.
-fn context(view: &View, caller: &Caller, client_id: Option<Arc<str>>) -> Arc<PolicyContext> {
-    Arc::new(PolicyContext {
+/// Who asks.
+pub(super) fn context(view: &View, caller: &Caller, client_id: Option<Arc<str>>) -> PolicyContext {
+    PolicyContext {
         vcluster: view.name.clone(),
         auth: caller.auth,
         principal: caller.principal.clone(),
         client_id,
         client_address: Arc::clone(&caller.host),
-    })
+    }
 }
 
 /// The batches of a request that were judged: those that do not go on, and those that others take the place of.
@@ -133,50 +148,58 @@ impl JudgedBatches {
     }
 }
 
+/// A topic of a request, with the array of its partitions and the judge of its records.
+type JudgedTopic<'k, 'n> = (&'k KeptTopic<'n>, Node<'n>, Option<PolicyChain>);
+
 /// Takes the batches that do not go on out of a request. If anything is not judged yet, all of it is to be judged.
 pub(super) fn judge_produced(
-    ask: &Ask<'_>,
+    ask: &mut Ask<'_>,
     shape: &Shape,
     kept: &KeptTopics<'_>,
     edits: &mut Edits,
 ) -> Result<JudgedBatches, Stop> {
     let mut batches = JudgedBatches::default();
-    let Some(policies) = &ask.view.policies else {
+    if kept.topics.is_empty() {
         return Ok(batches);
+    }
+    let ruled = ruled(ask, kept);
+    let topics = with_judges(ask, kept);
+    let outcome = |records: &PartitionRecords<'_>, chain: &Option<PolicyChain>| {
+        let by_rules = ruled.get(&records.at).cloned().map(Judged::Refused);
+        let policies = ask.view.policies.as_ref().filter(|_| chain.is_some());
+        by_rules.or_else(|| match policies {
+            Some(policies) => ask.results.at(records.at, policies).cloned(),
+            None => Some(Judged::AsItCame),
+        })
     };
-    let client_id = ask.header.client_id(ask.frame).map(Arc::from);
-    let context = context(ask.view, ask.caller, client_id);
-    let judges = kept.0.iter().filter_map(|topic| {
-        let chain = policies.chain(PolicyPhase::Produce, &context, &topic.name)?;
-        Some((topic, topic.node.partitions()?, chain))
-    });
-    let judges: Vec<_> = judges.collect();
-    let is_unjudged = |partition: Node<'_>| {
-        let records = PartitionRecords::of(partition);
-        records.is_some_and(|records| ask.results.at(records.at, policies).is_none())
+    let is_unjudged = |(_, array, chain): &JudgedTopic<'_, '_>| {
+        let mut records = array.children().filter_map(PartitionRecords::of);
+        records.any(|records| outcome(&records, chain).is_none())
     };
-    if judges
-        .iter()
-        .any(|(_, array, _)| array.children().any(is_unjudged))
+    if let Some(policies) = &ask.view.policies
+        && topics.iter().any(is_unjudged)
     {
         let mut work = RecordWork::new(policies);
-        for (topic, array, chain) in judges {
+        for (topic, array, chain) in topics {
             let records = array.children().filter_map(PartitionRecords::of);
+            let records = records.filter(|records| !ruled.contains_key(&records.at));
             let pieces = records.map(|records| records.piece(ask.frame, None));
-            work.add(&topic.name, chain, pieces.collect());
+            if let Some(chain) = chain {
+                work.add(&topic.name, chain, pieces.collect());
+            }
         }
         return Err(Stop::Unjudged(work));
     }
-    for (topic, array, _) in judges {
+    for (topic, array, chain) in &topics {
         let mut left = array.count();
         for records in array.children().filter_map(PartitionRecords::of) {
-            match ask.results.at(records.at, policies) {
+            match outcome(&records, chain) {
                 None | Some(Judged::AsItCame) => {}
                 Some(Judged::Rewritten(others)) => {
-                    batches.rewritten.insert(records.at, others.clone());
+                    batches.rewritten.insert(records.at, others);
                 }
                 Some(Judged::Refused(why)) => {
-                    edits.remove_item(array, records.partition);
+                    edits.remove_item(*array, records.partition);
                     left -= 1;
                     let refused = RefusedBatch::of(topic.node, records.index, why);
                     batches.refused.extend(refused);
@@ -192,6 +215,37 @@ pub(super) fn judge_produced(
         }
     }
     Ok(batches)
+}
+
+/// The batches that rules on requests refuse, by the place of their records.
+fn ruled(ask: &mut Ask<'_>, kept: &KeptTopics<'_>) -> BTreeMap<usize, RefusedRecords> {
+    let mut refused = BTreeMap::new();
+    if !ask.is_ruled() {
+        return refused;
+    }
+    for (topic, name) in kept.iter() {
+        let partitions = topic.partitions().into_iter().flat_map(Node::children);
+        for records in partitions.filter_map(PartitionRecords::of) {
+            if let Err(words) = ask.rule(records.partition, Some(name), &mut RuledSettings::default()) {
+                refused.insert(records.at, RefusedRecords::by_rule(words));
+            }
+        }
+    }
+    refused
+}
+
+/// The topics of a request with their partitions, and with the judges of their records, where there are some.
+fn with_judges<'k, 'n>(ask: &Ask<'_>, kept: &'k KeptTopics<'n>) -> Vec<JudgedTopic<'k, 'n>> {
+    let client_id = ask.header.client_id(ask.frame).map(Arc::from);
+    let context = Arc::new(context(ask.view, ask.caller, client_id));
+    let chain = |topic: &KeptTopic<'_>| {
+        let policies = ask.view.policies.as_ref()?;
+        policies.chain(PolicyPhase::Produce, &context, &topic.name)
+    };
+    let topics = kept.topics.iter();
+    topics
+        .filter_map(|topic| Some((topic, topic.node.partitions()?, chain(topic))))
+        .collect()
 }
 
 /// The records of an answer that must be judged before it is told; none when there are none.
@@ -259,7 +313,7 @@ fn each_fetched<'n>(
     mut each: impl FnMut(&mut dyn Iterator<Item = PartitionRecords<'n>>, Option<(&str, PolicyChain)>),
 ) {
     let client_id = facts.and_then(|facts| facts.client_id.clone());
-    let context = context(back.view, back.caller(), client_id);
+    let context = Arc::new(context(back.view, back.caller(), client_id));
     for topic in message.root().items(field::RESPONSES) {
         let mut records = topic.items(field::PARTITIONS).filter_map(PartitionRecords::of);
         let Some(alias) = back.alias_of(topic) else {
@@ -307,11 +361,12 @@ impl<'a> PartitionRecords<'a> {
 }
 
 impl RefusedBatch {
-    fn of(topic: Node<'_>, partition: i32, why: &RefusedRecords) -> Option<Self> {
+    fn of(topic: Node<'_>, partition: i32, why: RefusedRecords) -> Option<Self> {
+        let topic = TopicKey::of(topic)?;
         Some(Self {
-            topic: TopicKey::of(topic)?,
+            topic,
             partition,
-            why: why.clone(),
+            why,
         })
     }
 

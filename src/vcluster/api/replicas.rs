@@ -10,13 +10,15 @@ use super::description::{
 };
 use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE, NOT_OWNED, REPEATED};
 use super::items::{self, Sieve};
+use super::rules;
 use super::topics::{self, Repeated, Shape};
 use crate::authz::Resource;
+use crate::policy::RuledSettings;
 use crate::vcluster::pending::{RefusedTopic, Then};
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Alias;
 use crate::wire::{Edits, Item, Node, Value, field};
-use klamm_raft::model::Operation;
+use klamm_raft::model::{Operation, RequestKind, RequestSetting};
 
 pub(super) const CREATE_PARTITIONS: Api = Api {
     key: 37,
@@ -24,7 +26,7 @@ pub(super) const CREATE_PARTITIONS: Api = Api {
     rights: "ALTER on the topic",
     on_the_way: "Names; replica assignments. Topics that an alias or a list shows: as for DeleteTopics, or INVALID_PARTITIONS when it has as many partitions already.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::everything(create_partitions),
+        request: Request::everything(create_partitions).ruled(RequestKind::CreatePartitions),
         response: Response::classified(items::with_refusals),
         way: Way::Home,
         connection: ConnectionUse::Free,
@@ -138,12 +140,10 @@ fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             Verdict::Refused(_) => None,
         };
         let (error, message) = match (ask.if_owned(verdict)?, not_more) {
-            (Verdict::Forwarded(alias), _) => {
-                let edits = sieve.keep();
-                topics::to_physical(topic, &alias, edits);
-                items::brokers_to_physical(ask, topic, edits);
-                continue;
-            }
+            (Verdict::Forwarded(alias), _) => match grow(ask, topic, &alias, &mut sieve) {
+                Ok(()) => continue,
+                Err(words) => (ErrorCode::PolicyViolation, words.into()),
+            },
             // Clients look for this where they only make sure that there are enough.
             (Verdict::Refused(ErrorCode::PolicyViolation), Some(said)) => {
                 (ErrorCode::InvalidPartitions, said.into())
@@ -160,6 +160,19 @@ fn create_partitions(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             .set(field::ERROR_MESSAGE, message);
     }
     sieve.finish(ask)
+}
+
+/// Has a topic grow as far as policies let it.
+fn grow(ask: &mut Ask<'_>, topic: Node<'_>, alias: &Alias, sieve: &mut Sieve) -> Result<(), String> {
+    let mut settings = RuledSettings::default();
+    ask.rule(topic, topic.topic_name(), &mut settings)?;
+    let edits = sieve.keep();
+    topics::to_physical(topic, alias, edits);
+    match settings.number(&RequestSetting::Partitions) {
+        Some(partitions) => rules::set_in_partitions(ask, topic, partitions, edits),
+        None => items::brokers_to_physical(ask, topic, edits),
+    }
+    Ok(())
 }
 
 /// The words of a broker when a topic has as many partitions as are asked for.

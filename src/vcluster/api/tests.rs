@@ -17,6 +17,7 @@ mod policies;
 mod producers;
 mod rest;
 mod rights;
+mod rules;
 mod scram_users;
 mod several;
 mod share_groups;

@@ -11,7 +11,6 @@ use super::items;
 use crate::vcluster::pending::{RefusedTopic, Then, TopicKey};
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Alias;
-use crate::vcluster::view::View;
 use crate::wire::{Class, Edits, Field, Form, Item, Message, Node, Value, field};
 use klamm_raft::model::Operation;
 
@@ -101,7 +100,7 @@ pub(super) fn split(
     parent: Node<'_>,
     edits: &mut Edits,
 ) -> Result<Split, Stop> {
-    split_noting(ask, shape, parent, edits, |_, _, _| {})
+    split_noting(ask, shape, parent, edits, |_, _| {})
 }
 
 /// Splits, and tells `note` each topic that is kept.
@@ -110,7 +109,7 @@ pub(super) fn split_noting<'n>(
     shape: &Shape,
     parent: Node<'n>,
     edits: &mut Edits,
-    mut note: impl FnMut(&View, Node<'n>, &Alias),
+    mut note: impl FnMut(Node<'n>, &Alias),
 ) -> Result<Split, Stop> {
     let mut split = Split::default();
     let Some(array) = parent.child(shape.topics) else {
@@ -124,7 +123,7 @@ pub(super) fn split_noting<'n>(
         match ask.judge(topic, shape.operation)? {
             Verdict::Forwarded(alias) => {
                 to_physical(topic, &alias, edits);
-                note(ask.view, topic, &alias);
+                note(topic, &alias);
                 split.kept += 1;
             }
             Verdict::Refused(error) => {

@@ -14,7 +14,7 @@ use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::wire::{Edits, Node, field};
-use klamm_raft::model::{INTERNAL_TOPICS, Operation};
+use klamm_raft::model::{INTERNAL_TOPICS, Operation, RequestKind};
 
 pub(super) const ADD_PARTITIONS_TO_TXN: Api = Api {
     key: 24,
@@ -67,7 +67,7 @@ pub(super) const TXN_OFFSET_COMMIT: Api = Api {
     rights: "WRITE on the transactional id, READ on the group and the topic",
     on_the_way: "Transactional id; group; names.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(commit_offsets),
+        request: Request::classified(commit_offsets).ruled(RequestKind::TxnOffsetCommit),
         response: Response::classified(topics::with_refusals),
         way: Way::Connected,
         connection: ConnectionUse::Free,
@@ -188,7 +188,8 @@ fn end(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
 fn commit_offsets(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     let judged = transactional_id::judge(ask, &mut edits)
-        .and_then(|()| group::judge_named(ask, Operation::Read, &mut edits));
+        .and_then(|()| group::judge_named(ask, Operation::Read, &mut edits))
+        .and_then(|()| ask.rule_whole());
     match judged {
         Ok(()) => topics::request(ask, &COMMITTED, edits),
         Err(error) => topics::refuse_all(ask, &COMMITTED, error),

@@ -3,7 +3,8 @@
 use crate::command::Command;
 use crate::model::{
     AccountGroup, FailureMode, GroupMember, HeaderAction, Policy, PolicyAction, PolicyId, PolicyKey,
-    PolicyPhase, PolicyScope, PolicySpelling, TopicPattern,
+    PolicyPhase, PolicyScope, PolicySpelling, RequestKind, RequestRule, RequestSetting, RuleEffect,
+    TopicPattern,
 };
 
 /// With something in every place.
@@ -73,7 +74,7 @@ fn of_policies() -> Vec<Command> {
     let headers = PolicyAction::ModifyHeaders {
         actions: header_actions(),
     };
-    let stamp = PolicyKey::Everywhere(PolicyId::of_all("stamp".parse().unwrap()));
+    let of_all = |name: &str| PolicyKey::Everywhere(PolicyId::of_all(name.parse().unwrap()));
     vec![
         put(
             of("partner", None),
@@ -81,7 +82,13 @@ fn of_policies() -> Vec<Command> {
             PolicyAction::SkipRecord,
         ),
         put(of("partner", Some("alice")), PolicyPhase::Produce, require),
-        put(stamp, PolicyPhase::Produce, headers),
+        put(of_all("stamp"), PolicyPhase::Produce, headers),
+        put(
+            of_all("sizes"),
+            PolicyPhase::Cluster,
+            PolicyAction::RequestRules { rules: rules() },
+        ),
+        put(of_all("frozen"), PolicyPhase::Cluster, PolicyAction::ReadOnly),
         Command::DeletePolicy {
             key: of("other", None),
         },
@@ -117,5 +124,54 @@ fn of_groups() -> Vec<Command> {
         ),
         group(&["alice", "nobody"]),
         Command::DeleteGroup { name: billing() },
+    ]
+}
+
+/// With every kind of requests, effect and setting.
+fn rules() -> Vec<RequestRule> {
+    let rule = |requests: &[RequestKind], otherwise| RequestRule {
+        requests: requests.iter().copied().collect(),
+        rule: "request.version >= 0".to_owned(),
+        description: "at most 12 partitions".to_owned(),
+        otherwise,
+    };
+    let value = |setting| (setting, "1".to_owned());
+    let settings = [
+        RequestSetting::Partitions,
+        RequestSetting::ReplicationFactor,
+        RequestSetting::Config("retention.ms".to_owned()),
+        RequestSetting::IsolationLevel,
+        RequestSetting::MaxBytes,
+        RequestSetting::MinBytes,
+        RequestSetting::MaxWaitMs,
+    ];
+    vec![
+        rule(
+            &[
+                RequestKind::CreateTopics,
+                RequestKind::CreatePartitions,
+                RequestKind::AlterConfigs,
+                RequestKind::IncrementalAlterConfigs,
+                RequestKind::Produce,
+                RequestKind::Fetch,
+                RequestKind::JoinGroup,
+            ],
+            RuleEffect::Override {
+                settings: settings.map(value).into(),
+            },
+        ),
+        rule(
+            &[
+                RequestKind::ConsumerGroupHeartbeat,
+                RequestKind::OffsetCommit,
+                RequestKind::OffsetFetch,
+                RequestKind::TxnOffsetCommit,
+                RequestKind::CreateAcls,
+                RequestKind::DeleteAcls,
+                RequestKind::Any,
+            ],
+            RuleEffect::Observe,
+        ),
+        rule(&[RequestKind::Any], RuleEffect::Refuse),
     ]
 }

@@ -83,9 +83,9 @@ pub(super) fn request(
     let Some((check, call)) = check(view, question, &member, &parts) else {
         return Plan::Close(CloseReason::BadRequest).into();
     };
-    let denied = std::mem::take(&mut parts.denied);
+    let (denied, ruled) = parts.take_verdicts();
     let plan = Gathering::sent(Kept::of(question), Step::Check(check, parts), vec![call]);
-    Planned { plan, denied }
+    Planned { plan, denied, ruled }
 }
 
 /// Whether the caller may do this to the group, and there can be such a group.

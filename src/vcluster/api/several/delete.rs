@@ -3,7 +3,6 @@
 
 use klamm_raft::model::ClusterId;
 
-use super::merge::body;
 use super::{Gathered, Gathering, Kept, NoAnswer, Step, broker_there};
 use crate::vcluster::api::ask::Aim;
 use crate::vcluster::api::error_code::ErrorCode;
@@ -36,7 +35,7 @@ pub(super) struct DeletedElsewhere {
 
 /// Plans a DeleteGroups.
 pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut Subscriptions) -> Planned {
-    let Planned { plan, denied } = plan(view, question, Aim::ALONE, subscriptions);
+    let Planned { plan, denied, ruled } = plan(view, question, Aim::ALONE, subscriptions);
     let plan = match (plan, broker_there(view, question.caller.place, view)) {
         (
             Plan::Forward(Forward {
@@ -51,7 +50,7 @@ pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut S
         }
         (plan, _) => plan,
     };
-    Planned { plan, denied }
+    Planned { plan, denied, ruled }
 }
 
 /// Goes on with a deletion.
@@ -97,7 +96,7 @@ pub(super) fn deleted(
 
 /// The groups that the home has no more: they were deleted now, or earlier.
 fn gone(kept: &Kept, frame: &Segments) -> Result<Vec<String>, WireError> {
-    let (frame, mut tape) = (body(frame), Tape::new());
+    let (frame, mut tape) = (frame.body(), Tape::new());
     let api = kept.key();
     let message = walk_response(api, &frame, Detail::Classified, &mut tape)?;
     let results = message.root().items(field::RESULTS);
@@ -135,7 +134,7 @@ fn settled(
     for (group, answer) in elsewhere.groups.iter().zip(answers) {
         errors.push((group, error_of(api, answer)?));
     }
-    let (frame, mut tape) = (body(&elsewhere.answer), Tape::new());
+    let (frame, mut tape) = (elsewhere.answer.body(), Tape::new());
     let message = walk_response(api, &frame, Detail::Classified, &mut tape)?;
     let mut edits = Edits::new();
     let not_found = i64::from(ErrorCode::GroupIdNotFound.code());

@@ -16,10 +16,10 @@ pub(super) fn sent(question: Question<'_>, mut parts: Parts) -> Planned {
     if !is_awaited || parts.calls.len() < 2 {
         return parts.sent(question);
     }
-    let denied = std::mem::take(&mut parts.denied);
+    let (denied, ruled) = parts.take_verdicts();
     let at_home = parts.calls.remove(0);
     let plan = Gathering::sent(Kept::of(question), Step::Home(parts), vec![at_home]);
-    Planned { plan, denied }
+    Planned { plan, denied, ruled }
 }
 
 /// The home has answered.

@@ -1,8 +1,6 @@
 //! Makes one answer of the answers of several physical clusters. They are of the same version, and say nothing about the
 //! same thing, so that the items of their arrays are put together as they are.
 
-use bytes::{Buf, Bytes};
-
 use super::parts::AnswerPart;
 use super::{Gathered, Kept, NoAnswer};
 use crate::vcluster::api::description::Offsets;
@@ -86,7 +84,7 @@ fn has_no_offsets(kept: &Kept, frame: &Segments) -> Result<bool, WireError> {
 
 /// The error of a whole answer.
 pub(super) fn failure_of(kept: &Kept, frame: &Segments) -> Result<Option<i64>, WireError> {
-    let (frame, mut tape) = (body(frame), Tape::new());
+    let (frame, mut tape) = (frame.body(), Tape::new());
     let message = walk_response(kept.key(), &frame, Detail::Classified, &mut tape)?;
     Ok(failure(message.root()))
 }
@@ -100,12 +98,12 @@ pub(super) fn merged(kept: &Kept, frames: Vec<Segments>) -> Result<Segments, Wir
     if rest.peek().is_none() {
         return Ok(first);
     }
-    let (first, mut tape) = (body(&first), Tape::new());
+    let (first, mut tape) = (first.body(), Tape::new());
     let message = walk_response(api, &first, Detail::Classified, &mut tape)?;
     let mut edits = Edits::new();
     let mut has_failed = failure(message.root()).is_some();
     for other in rest {
-        let (other, mut tape) = (body(&other), Tape::new());
+        let (other, mut tape) = (other.body(), Tape::new());
         let other = walk_response(api, &other, Detail::Classified, &mut tape)?.root();
         has_failed |= fail_like(message.root(), other, has_failed, &mut edits);
         for array in kept.arrays() {
@@ -116,13 +114,6 @@ pub(super) fn merged(kept: &Kept, frames: Vec<Segments>) -> Result<Segments, Wir
         }
     }
     edits.finish(message, &first)
-}
-
-/// A frame in one piece, without its length prefix.
-pub(super) fn body(frame: &Segments) -> Bytes {
-    let mut bytes = frame.joined();
-    bytes.advance(bytes.len().min(4));
-    bytes
 }
 
 fn append(first: Node<'_>, other: Node<'_>, array: Field, edits: &mut Edits) {

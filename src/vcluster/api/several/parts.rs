@@ -3,6 +3,7 @@
 use klamm_raft::model::ClusterId;
 
 use super::{Gathering, Kept, Step};
+use crate::policy::RequestTally;
 use crate::vcluster::api::{LocalErrors, Question};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{Answer, Call, CloseReason, Denials, Plan, Planned, To};
@@ -25,6 +26,7 @@ pub(super) struct Parts {
     pub(super) parts: Vec<AnswerPart>,
     pub(super) calls: Vec<Call>,
     pub(super) denied: Denials,
+    pub(super) ruled: RequestTally,
 }
 
 impl Parts {
@@ -35,7 +37,7 @@ impl Parts {
         planned: Planned,
         to: impl Fn(&View) -> Option<To>,
     ) -> Result<(), Box<Planned>> {
-        let Planned { plan, denied } = planned;
+        let Planned { plan, denied, ruled } = planned;
         match (plan, to(part)) {
             (Plan::Reply(answer), _) => self.parts.push(AnswerPart::Here(answer)),
             (Plan::Forward(forward), Some(to)) => {
@@ -49,10 +51,16 @@ impl Parts {
                     request: forward.request,
                 });
             }
-            (plan, _) => return Err(Box::new(Planned { plan, denied })),
+            (plan, _) => return Err(Box::new(Planned { plan, denied, ruled })),
         }
         self.denied.add_all(denied);
+        self.ruled = std::mem::take(&mut self.ruled).or(ruled);
         Ok(())
+    }
+
+    /// The refusals and the outcomes of policies, of which nobody else tells then.
+    pub(super) fn take_verdicts(&mut self) -> (Denials, RequestTally) {
+        (std::mem::take(&mut self.denied), std::mem::take(&mut self.ruled))
     }
 
     /// The plan that sends the calls and makes one answer of theirs.
@@ -60,6 +68,7 @@ impl Parts {
         Planned {
             plan: Gathering::sent(Kept::of(question), Step::Merge(self.parts), self.calls),
             denied: self.denied,
+            ruled: self.ruled,
         }
     }
 }

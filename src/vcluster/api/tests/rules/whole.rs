@@ -1,0 +1,70 @@
+//! Rules on whatever a client asks, and topics that nobody changes.
+
+use super::*;
+
+#[test]
+fn whoever_may_not_ask_at_all_is_refused_everything_and_told_where_there_is_room() {
+    let world = whole(&[demand(
+        RequestKind::Any,
+        "has(context.client.id) && context.client.id.startsWith('app-')",
+    )]);
+    let asked = world.ask(7, &create(vec![topic("a", 1, 1)]));
+    assert_eq!(asked.planned.ruled.refused()[0].item, "request CreateTopics");
+    assert_eq!(
+        asked.planned.denied.count, 0,
+        "the authorizer has nothing to do with it"
+    );
+    let told = created(&asked.replied());
+    assert_eq!(told, [("a".to_owned(), POLICY_VIOLATION, Some(WORDS.to_owned()))]);
+    let fetched = world.ask(12, &fetch(&world, 12, &["int-orders"])).replied();
+    assert_eq!(fetched.responses[0].partitions[0].error_code, TOPIC_DENIED);
+    let join = JoinGroupRequest::default().with_group_id(group_id("app"));
+    assert_eq!(world.ask(5, &join).replied().error_code, GROUP_DENIED);
+
+    let world = whole(&[demand(
+        RequestKind::Any,
+        "request.api != 'JoinGroup' && request.version >= 0",
+    )]);
+    world.exchange(7, &create(vec![topic("a", 1, 1)]), |_| {
+        CreateTopicsResponse::default()
+    });
+    assert_eq!(world.ask(5, &join).replied().error_code, GROUP_DENIED);
+}
+
+#[test]
+fn a_read_only_topic_is_read_and_not_changed() {
+    let world = whole(&[Policy {
+        topics: [TopicPattern::Prefixed("int-o".parse().unwrap())].into(),
+        ..policy(PolicyAction::ReadOnly)
+    }]);
+    let told = world.ask(7, &create(vec![topic("int-other", 1, 1)])).replied();
+    assert_eq!(told.topics[0].error_code, TOPIC_DENIED);
+    let grow = CreatePartitionsTopic::default()
+        .with_name(topic_name("int-orders"))
+        .with_count(9);
+    let asked = world.ask(3, &CreatePartitionsRequest::default().with_topics(vec![grow]));
+    assert_eq!(asked.planned.denied.count, 0);
+    let counted = RequestOutcomes {
+        refused: 1,
+        ..RequestOutcomes::default()
+    };
+    assert_eq!(outcomes(&asked), [counted]);
+    assert_eq!(asked.replied().results[0].error_code, TOPIC_DENIED);
+    let topics = ["int-orders", "int-bills"].map(|name| {
+        let partition = PartitionProduceData::default().with_records(Some(Bytes::from(batch(0, -1))));
+        TopicProduceData::default()
+            .with_name(topic_name(name))
+            .with_partition_data(vec![partition])
+    });
+    let request = ProduceRequest::default()
+        .with_acks(-1)
+        .with_topic_data(topics.into());
+    let told = world.exchange(9, &request, |upstream| {
+        assert_eq!(upstream.topic_data.len(), 1);
+        ProduceResponse::default()
+    });
+    assert_eq!(told.responses[0].partition_responses[0].error_code, TOPIC_DENIED);
+    world.exchange(12, &fetch(&world, 12, &["int-orders"]), |_| {
+        FetchResponse::default()
+    });
+}
