@@ -50,9 +50,10 @@ interop-partner:
 	tests/interop/interop.sh $(or $(CARGO_TARGET_DIR),target)/debug/klamm --partner $(if $(ARGS),'$(ARGS)')
 
 # Stock clients and command line tools of several languages through the gateway, and at a broker: docs/CLIENTS.md.
-# ARGS="sarama,kafkajs" picks clients.
+# ARGS="sarama,kafkajs" picks clients, ARGS=filters or ARGS="filters sarama,kafkajs" those of filtered topics alone.
 clients: kafka
-	KLAMM_CLIENTS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture --test-threads=1 clients::
+	KLAMM_CLIENTS=$(or $(filter-out filters,$(ARGS)),all) $(CARGO) test --locked --test kafka -- --nocapture --test-threads=1 \
+	  clients::$(if $(filter filters,$(ARGS)),filters::)
 
 # Stock clients as two tenants at once with the same names on one Kafka cluster, in every combination of types, compared
 # with two Kafka clusters of their own. ARGS="sarama,kafkajs" picks clients.

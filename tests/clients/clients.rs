@@ -5,6 +5,7 @@
 mod alone;
 pub(crate) mod desk;
 mod field;
+mod filters;
 pub(crate) mod matrix;
 mod pairs;
 mod place;

@@ -1,5 +1,6 @@
 //! One JVM that runs stock tools one after another and reads topics to their end. It knows nothing of the gateway.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -9,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use klamm::quickstart::child;
 
-use crate::scene::{LIMIT, lines, script};
+use crate::scene::{LIMIT, Login, lines, script};
 
 /// The JVM. It ends with its input.
 #[derive(Debug)]
@@ -41,6 +42,15 @@ pub(crate) struct Stored {
     pub(crate) value: String,
     /// `key=value`
     pub(crate) headers: Vec<String>,
+}
+
+/// A record batch on disk.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) compression: String,
+    /// −1 without idempotence.
+    pub(crate) producer: i64,
+    pub(crate) values: Vec<String>,
 }
 
 /// The file of a Java program here.
@@ -107,26 +117,96 @@ impl Desk {
         Ok(said.out)
     }
 
+    /// Has producers write to topics alike, step by step: `write PRODUCER CODEC KEY…` a batch, `commit PRODUCER`,
+    /// `abort PRODUCER`. A producer whose name begins with `transactional` is one.
+    pub(crate) fn write(&mut self, bootstrap: &str, topics: &[&str], steps: &[String]) -> Result<()> {
+        let topics = topics.join(",");
+        let steps = steps.iter().map(String::as_str);
+        let words: Vec<&str> = ["write", bootstrap, &topics].into_iter().chain(steps).collect();
+        self.done(&words).map(drop)
+    }
+
+    /// Sets what is configured for groups, all alike: `key=value,…`.
+    pub(crate) fn configure(&mut self, user: &Login, settings: &str, groups: &[String]) -> Result<()> {
+        let groups = groups.iter().map(String::as_str);
+        let words = ["configure", &user.bootstrap, &user.file, settings];
+        let words: Vec<&str> = words.into_iter().chain(groups).collect();
+        self.done(&words).map(drop)
+    }
+
+    /// How far groups of any kind are in a topic, and where it ends. Whoever has committed nothing is not there.
+    pub(crate) fn committed(
+        &mut self,
+        user: &Login,
+        groups: &[String],
+    ) -> Result<BTreeMap<String, (i64, i64)>> {
+        let groups = groups.iter().map(String::as_str);
+        let words: Vec<&str> = ["committed", &user.bootstrap, &user.file]
+            .into_iter()
+            .chain(groups)
+            .collect();
+        let said = self.done(&words)?;
+        let offsets = said.lines().map(|line| {
+            let words: Vec<&str> = line.split(' ').collect();
+            ensure!(words.len() == 4, "{line}");
+            Ok((words[0].to_owned(), (words[2].parse()?, words[3].parse()?)))
+        });
+        offsets.collect()
+    }
+
+    /// The batches in files of a log.
+    pub(crate) fn batches(&mut self, files: &[String]) -> Result<Vec<Batch>> {
+        let dump = self.ok(&["kafka-dump-log", "--print-data-log", "--files", &files.join(",")])?;
+        let mut batches: Vec<Batch> = Vec::new();
+        for line in dump.lines() {
+            if line.starts_with("baseOffset:") {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let fields: BTreeMap<&str, &str> = words.windows(2).map(|pair| (pair[0], pair[1])).collect();
+                batches.push(Batch {
+                    compression: fields
+                        .get("compresscodec:")
+                        .copied()
+                        .unwrap_or_default()
+                        .to_owned(),
+                    producer: fields.get("producerId:").unwrap_or(&"-1").parse()?,
+                    values: Vec::new(),
+                });
+            } else if let (Some(batch), Some((_, value))) = (batches.last_mut(), line.split_once("payload: "))
+            {
+                batch.values.push(value.trim().to_owned());
+            }
+        }
+        ensure!(!batches.is_empty(), "no batches in:\n{dump}");
+        Ok(batches)
+    }
+
+    fn done(&mut self, words: &[&str]) -> Result<String> {
+        let said = self.ask(words)?;
+        ensure!(said.status == 0, "{} failed:\n{}", words[0], said.all());
+        Ok(said.out)
+    }
+
     /// All committed records of a topic, sorted.
     pub(crate) fn read(&mut self, bootstrap: &str, topic: &str) -> Result<Vec<Stored>> {
-        let said = self.ask(&["read", bootstrap, topic])?;
-        ensure!(said.status == 0, "{topic} cannot be read:\n{}", said.all());
-        let record = |line: &str| {
-            let mut fields = line.split('\t').skip(1).map(str::to_owned);
-            let (key, value) = (fields.next()?, fields.next()?);
-            Some(Stored {
-                key,
-                value,
-                headers: fields.collect(),
-            })
-        };
-        let mut records = said
-            .out
-            .lines()
-            .map(|line| record(line).with_context(|| line.to_owned()))
-            .collect::<Result<Vec<_>>>()?;
+        let records = self.read_in_order(bootstrap, topic)?;
+        let mut records: Vec<Stored> = records.into_iter().map(|(_, record)| record).collect();
         records.sort();
         Ok(records)
+    }
+
+    /// All committed records of a topic, each with its partition. Those of one partition are in order.
+    pub(crate) fn read_in_order(&mut self, bootstrap: &str, topic: &str) -> Result<Vec<(u32, Stored)>> {
+        let said = self.done(&["read", bootstrap, topic])?;
+        let record = |line: &str| {
+            let mut fields = line.split('\t').map(str::to_owned);
+            let (partition, key, value) = (fields.next()?.parse().ok()?, fields.next()?, fields.next()?);
+            let headers = fields.collect();
+            Some((partition, Stored { key, value, headers }))
+        };
+        let records = said
+            .lines()
+            .map(|line| record(line).with_context(|| line.to_owned()));
+        records.collect()
     }
 }
 

@@ -1,13 +1,12 @@
 //! A client's place in a virtual cluster: its topics, accounts and ACLs, and what the broker has of it afterwards.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 
 use super::alone;
-use super::desk::{Desk, Stored};
+use super::desk::{Batch, Desk, Stored};
 use super::place::Place;
 use crate::scene::{Login, Scene};
 
@@ -258,43 +257,8 @@ impl<'a> Field<'a> {
                 .display()
                 .to_string()
         });
-        let dump = desk.ok(&[
-            "kafka-dump-log",
-            "--print-data-log",
-            "--files",
-            &segments.join(","),
-        ])?;
-        let mut batches: Vec<Batch> = Vec::new();
-        for line in dump.lines() {
-            if line.starts_with("baseOffset:") {
-                let words: Vec<&str> = line.split_whitespace().collect();
-                let fields: BTreeMap<&str, &str> = words.windows(2).map(|pair| (pair[0], pair[1])).collect();
-                batches.push(Batch {
-                    compression: fields
-                        .get("compresscodec:")
-                        .copied()
-                        .unwrap_or_default()
-                        .to_owned(),
-                    producer: fields.get("producerId:").unwrap_or(&"-1").parse()?,
-                    values: Vec::new(),
-                });
-            } else if let (Some(batch), Some((_, value))) = (batches.last_mut(), line.split_once("payload: "))
-            {
-                batch.values.push(value.trim().to_owned());
-            }
-        }
-        ensure!(!batches.is_empty(), "no batches in:\n{dump}");
-        Ok(batches)
+        desk.batches(&segments)
     }
-}
-
-/// A record batch on disk.
-#[derive(Debug)]
-struct Batch {
-    compression: String,
-    /// −1 without idempotence.
-    producer: i64,
-    values: Vec<String>,
 }
 
 fn values(codec: &str) -> Vec<String> {

@@ -25,8 +25,8 @@ pub(crate) struct Client {
     programs: &'static [Program],
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Program {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Program {
     /// A Java source file with the Kafka that all tests use.
     Java(&'static str),
     /// A program that `clients.sh run` knows by this name.
@@ -82,7 +82,7 @@ pub(crate) enum Cell {
 }
 
 impl Program {
-    fn command(self, scenario: &Path) -> Command {
+    pub(super) fn command(self, scenario: &Path) -> Command {
         let mut command = match self {
             Self::Java(file) => {
                 let mut command = script("tool");

@@ -1,4 +1,4 @@
-//! Kafka Connect: a source that writes each line exactly once, and a sink, while the gateway is killed.
+//! Kafka Connect: a worker, a source that writes each line exactly once, and a sink, while the gateway is killed.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -15,12 +15,11 @@ use crate::scene::{IDLE_MS, Login, Scene, counted, eventually, lines, properties
 
 const COMPACT: &[&str] = &["--config", "cleanup.policy=compact"];
 
-/// The topics of Connect itself, and the one that lines go through.
-const TOPICS: [(&str, &[&str]); 4] = [
+/// The topics of Connect itself.
+const TOPICS: [(&str, &[&str]); 3] = [
     ("connect-configs", COMPACT),
     ("connect-offsets", COMPACT),
     ("connect-status", COMPACT),
-    ("lines", &[]),
 ];
 
 /// The rights of a principal that runs a worker with a source and a sink.
@@ -66,11 +65,16 @@ const RIGHTS: [&[&str]; 3] = [
 /// Whether topics are to be created is asked only of those who may.
 const MAY_CREATE: &[&str] = &["--operation", "Create", "--cluster"];
 
-/// A worker with its file of lines, and the file that they come to.
-struct Bench {
+/// A worker, and its API.
+pub(crate) struct Connect {
     worker: Worker,
     agent: ureq::Agent,
     rest: String,
+}
+
+/// A worker with its file of lines, and the file that they come to.
+struct Bench {
+    connect: Connect,
     source: PathBuf,
     sink: PathBuf,
     written: usize,
@@ -83,11 +87,12 @@ pub(super) fn moves_lines(scene: &mut Scene, place: Place) -> Result<()> {
     };
     let user = place.lay_out(scene, name, "connect")?;
     place.provide(scene, name, &TOPICS)?;
+    place.provide(scene, name, &[("lines", &[])])?;
     place::grant(scene, name, &user, &RIGHTS)?;
     place::grant(scene, name, &user, &[MAY_CREATE])?;
     let mut bench = Bench::start(scene, name, &user)?;
     let moved = bench.move_lines(scene);
-    bench.worker.explain(moved)?;
+    bench.connect.worker.explain(moved)?;
     let physical = place.physical(name, "lines");
     let read = ["--topic", &physical, "--from-beginning", "--timeout-ms", IDLE_MS];
     let read = [&read[..], &["--isolation-level", "read_committed"]].concat();
@@ -103,33 +108,55 @@ pub(super) fn moves_lines(scene: &mut Scene, place: Place) -> Result<()> {
     Ok(())
 }
 
-impl Bench {
-    fn start(scene: &Scene, name: &str, user: &Login) -> Result<Self> {
+/// Makes the topics of Connect itself in a Partner, where it cannot make them.
+pub(crate) fn provide(scene: &Scene, name: &str) -> Result<()> {
+    Place::Partner.provide(scene, name, &TOPICS)
+}
+
+impl Connect {
+    pub(crate) fn start(scene: &Scene, name: &str, user: &Login) -> Result<Self> {
         let rest = format!("http://127.0.0.1:{}", scene.stage.spare_port(0));
-        let directory = scene.stage.directory();
-        let mut bench = Self {
+        let mut connect = Self {
             worker: Worker::start(scene, "connect", name, &worker(&rest, user))?,
             agent: ureq::Agent::new_with_defaults(),
             rest,
-            source: directory.join(format!("{name}.source")),
-            sink: directory.join(format!("{name}.sink")),
-            written: 0,
         };
         let ready = eventually("the worker serves", || {
-            bench.worker.check()?;
-            Ok(bench
+            connect.worker.check()?;
+            Ok(connect
                 .agent
-                .get(format!("{}/connectors", bench.rest))
+                .get(format!("{}/connectors", connect.rest))
                 .call()
                 .is_ok())
         });
-        bench.worker.explain(ready)?;
-        Ok(bench)
+        connect.worker.explain(ready)?;
+        Ok(connect)
+    }
+
+    /// Puts a connector; while workers find each other it is refused for a moment.
+    pub(crate) fn connector(&mut self, name: &str, config: &Value) -> Result<()> {
+        let url = format!("{}/connectors/{name}/config", self.rest);
+        eventually("the connector is taken", || {
+            self.worker.check()?;
+            Ok(self.agent.put(&url).send_json(config).is_ok())
+        })
+    }
+}
+
+impl Bench {
+    fn start(scene: &Scene, name: &str, user: &Login) -> Result<Self> {
+        let directory = scene.stage.directory();
+        Ok(Self {
+            connect: Connect::start(scene, name, user)?,
+            source: directory.join(format!("{name}.source")),
+            sink: directory.join(format!("{name}.sink")),
+            written: 0,
+        })
     }
 
     fn move_lines(&mut self, scene: &mut Scene) -> Result<()> {
         self.write(200)?;
-        self.connector(
+        self.connect.connector(
             "from-file",
             &json!({
                 "connector.class": "FileStreamSource", "file": self.source, "topic": "lines",
@@ -138,7 +165,7 @@ impl Bench {
                 "topic.creation.default.replication.factor": 1, "topic.creation.default.partitions": 1,
             }),
         )?;
-        self.connector(
+        self.connect.connector(
             "to-file",
             &json!({
                 "connector.class": "FileStreamSink", "file": self.sink, "topics": "lines",
@@ -151,15 +178,6 @@ impl Bench {
         scene.stage.node_mut(1).restart()?;
         self.write(100)?;
         self.arrive("lines from while the gateway was down")
-    }
-
-    /// Puts a connector; while workers find each other it is refused for a moment.
-    fn connector(&mut self, name: &str, config: &Value) -> Result<()> {
-        let url = format!("{}/connectors/{name}/config", self.rest);
-        eventually("the connector is taken", || {
-            self.worker.check()?;
-            Ok(self.agent.put(&url).send_json(config).is_ok())
-        })
     }
 
     fn write(&mut self, count: usize) -> Result<()> {
@@ -177,7 +195,7 @@ impl Bench {
     fn arrive(&mut self, what: &str) -> Result<()> {
         let wanted: BTreeSet<String> = (1..=self.written).map(line).collect();
         eventually(what, || {
-            self.worker.check()?;
+            self.connect.worker.check()?;
             let sunk = fs::read_to_string(&self.sink).unwrap_or_default();
             Ok(lines(&sunk).into_iter().collect::<BTreeSet<_>>() == wanted)
         })

@@ -2,10 +2,10 @@
 //!
 //! `make integrations` runs all; `make test` one. `KLAMM_INTEGRATIONS` names which, separated by commas, or `all`.
 
-mod connect;
+pub(crate) mod connect;
 mod mirror;
 mod place;
-mod worker;
+pub(crate) mod worker;
 
 use anyhow::{Result, ensure};
 

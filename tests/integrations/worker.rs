@@ -21,7 +21,7 @@ pub(super) struct Worker {
 }
 
 /// Fetches what workers are made of, once.
-pub(super) fn install() -> Result<()> {
+pub(crate) fn install() -> Result<()> {
     let installed = child::run(script("install"), "", INSTALL_LIMIT)?;
     ensure!(installed.status.success(), "{}", installed.all());
     Ok(())

@@ -1,9 +1,9 @@
-//! A Java program of the tests at work: what it prints goes to files, and it can be told something.
+//! A program of the tests at work: what it prints goes to files, and it can be told something.
 
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -14,26 +14,32 @@ use crate::scene::{Login, Scene, eventually, script};
 /// It ends with this.
 #[derive(Debug)]
 pub(crate) struct Program {
-    name: &'static str,
+    name: String,
     process: Child,
     log: PathBuf,
 }
 
 impl Program {
     /// Runs `tests/kafka/java/NAME.java` as somebody of a virtual cluster.
-    pub(crate) fn start(scene: &Scene, name: &'static str, user: &Login, arguments: &[&str]) -> Result<Self> {
-        let log = scene.stage.directory().join(format!("{name}.out"));
+    pub(crate) fn start(scene: &Scene, name: &str, user: &Login, arguments: &[&str]) -> Result<Self> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/kafka/java/{name}.java"));
         let mut command = script("tool");
         command
             .arg(source)
             .args([&user.bootstrap, &user.file])
-            .args(arguments)
+            .args(arguments);
+        Self::run(scene, name, command)
+    }
+
+    /// Runs a command, whose name is that of the files that it prints to.
+    pub(crate) fn run(scene: &Scene, name: &str, mut command: Command) -> Result<Self> {
+        let log = scene.stage.directory().join(format!("{name}.out"));
+        command
             .stdin(Stdio::piped())
             .stdout(File::create(&log)?)
             .stderr(File::create(log.with_extension("err"))?);
         Ok(Self {
-            name,
+            name: name.to_owned(),
             process: child::start(command)?,
             log,
         })

@@ -1,4 +1,4 @@
-// The Java client does the steps of steps.txt. It compiles with kafka-clients 3.9 and 4.x.
+// The Java client does the steps of steps.txt, or follows or writes topics if the scenario says so. It compiles with kafka-clients 3.9 and 4.x.
 //
 // Client SCENARIO, run from source: java -cp 'libs/*' Client.java …
 
@@ -25,15 +25,20 @@ import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.InvalidRecordException;
+import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.acl.AccessControlEntry;
 import org.apache.kafka.common.acl.AclBinding;
 import org.apache.kafka.common.acl.AclOperation;
 import org.apache.kafka.common.acl.AclPermissionType;
 import org.apache.kafka.common.config.ConfigResource;
+import org.apache.kafka.common.errors.AuthorizationException;
 import org.apache.kafka.common.errors.GroupAuthorizationException;
 import org.apache.kafka.common.errors.PolicyViolationException;
+import org.apache.kafka.common.errors.ProducerFencedException;
 import org.apache.kafka.common.errors.SaslAuthenticationException;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.apache.kafka.common.errors.TopicAuthorizationException;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.resource.PatternType;
@@ -46,12 +51,14 @@ public class Client {
     private static final int COUNT = 20;
     private static final Duration POLL = Duration.ofMillis(200);
     private static final long LIMIT_MS = 25_000;
+    private static final long PACE_MS = 5;
 
     private final Properties scenario = new Properties();
     private final String prefix;
     private final String orders;
     private final Set<String> written = new TreeSet<>();
     private final Scanner go = new Scanner(System.in);
+    private volatile boolean writing = true;
 
     private interface Step {
         void run() throws Exception;
@@ -66,8 +73,46 @@ public class Client {
     }
 
     public static void main(String[] arguments) throws Exception {
-        new Client(arguments[0]).all();
+        Client client = new Client(arguments[0]);
+        if (client.scenario.containsKey("follow")) {
+            client.follow();
+        } else if (client.scenario.containsKey("write")) {
+            client.write(client.scenario.getProperty("write"));
+        } else {
+            client.all();
+        }
         System.exit(0);
+    }
+
+    /** Follows each topic as a member of a group of its own, until there is no input any more. */
+    private void follow() {
+        for (String line : scenario.getProperty("follow").split(",")) {
+            String[] words = line.split(":");
+            Thread thread = new Thread(() -> follow(words[0], words[1], words[2], words[3]));
+            thread.setDaemon(true);
+            thread.start();
+        }
+        while (go.hasNextLine()) {
+            go.nextLine();
+        }
+    }
+
+    private void follow(String topic, String isolation, String protocol, String group) {
+        Map<String, Object> all = own();
+        all.put("group.id", group);
+        all.put("group.protocol", protocol);
+        all.put("isolation.level", isolation);
+        all.put("auto.offset.reset", "earliest");
+        all.put("auto.commit.interval.ms", scenario.getProperty("commit.ms"));
+        all.put("max.partition.fetch.bytes", scenario.getProperty("fetch.bytes"));
+        try (var consumer = new KafkaConsumer<>(all, new StringDeserializer(), new StringDeserializer())) {
+            consumer.subscribe(List.of(topic));
+            while (true) {
+                consumer.poll(POLL).forEach(record -> System.out.println("got " + group + " " + record.value()));
+            }
+        } catch (Throwable failure) {
+            System.out.println("failed " + group + ": " + failure.toString().replace('\n', ' '));
+        }
     }
 
     private void all() {
@@ -89,6 +134,119 @@ public class Client {
         step("acls", this::acls);
         deniedWrite();
         deniedGroup();
+    }
+
+    /** An idempotent and a transactional producer write to a topic at once, until there is a line of input. They say what is
+     * stored and what is refused. */
+    private void write(String topic) throws Exception {
+        List<Thread> writers = List.of(
+                new Thread(() -> bounded("idempotent", () -> writeEach(topic))),
+                new Thread(() -> bounded("transactional", () -> writeTransactions(topic))));
+        writers.forEach(Thread::start);
+        go.nextLine();
+        writing = false;
+        for (Thread writer : writers) {
+            writer.join();
+        }
+    }
+
+    private static void bounded(String name, Step step) {
+        try {
+            step.run();
+        } catch (Throwable failure) {
+            System.out.println("failed " + name + ": " + failure.toString().replace('\n', ' '));
+        }
+    }
+
+    private static ProducerRecord<String, String> marked(String topic, String key) {
+        var headers = new ArrayList<org.apache.kafka.common.header.Header>();
+        for (String header : List.of("twice=a", "secret=x", "marked=forged", "twice=b")) {
+            String[] parts = header.split("=");
+            headers.add(new RecordHeader(parts[0], parts[1].getBytes()));
+        }
+        return new ProducerRecord<>(topic, null, key, "value", headers);
+    }
+
+    /** Whether a record was refused because of what it is. */
+    private static boolean isRefused(java.util.concurrent.Future<?> sent) throws Exception {
+        try {
+            sent.get();
+            return false;
+        } catch (ExecutionException failure) {
+            return failure.getCause() instanceof InvalidRecordException;
+        }
+    }
+
+    private void writeEach(String topic) throws Exception {
+        try (var producer = producer(Map.of("linger.ms", 5, "max.block.ms", 60_000))) {
+            for (int n = 0; writing; n++) {
+                Thread.sleep(PACE_MS);
+                if (n % 50 == 49) {
+                    // In a batch of its own, or others would be refused with it.
+                    producer.flush();
+                    String key = "bad-java-idempotent-" + n;
+                    System.out.println((isRefused(producer.send(marked(topic, key))) ? "refused " : "taken ") + key);
+                } else {
+                    String key = "ok-java-idempotent-" + n;
+                    producer.send(marked(topic, key), (told, error) ->
+                            System.out.println(error == null ? "stored " + key : "failed " + key + ": " + error));
+                }
+            }
+        }
+    }
+
+    private void writeTransactions(String topic) throws Exception {
+        Map<String, Object> more = Map.of("transactional.id", prefix + "-java", "max.block.ms", 60_000);
+        try (var producer = producer(more)) {
+            producer.initTransactions();
+            int first = 0;
+            for (int round = 0; writing; round++) {
+                List<String> keys = new ArrayList<>();
+                for (int n = first; n < first + 10; n++) {
+                    keys.add("ok-java-transactional-" + n);
+                }
+                String bad = round % 5 == 4 ? "bad-java-transactional-" + round : null;
+                if (transaction(producer, topic, keys, bad)) {
+                    keys.forEach(key -> System.out.println("stored " + key));
+                } else if (bad == null) {
+                    // A broker was away: once more.
+                    continue;
+                }
+                first += 10;
+            }
+        }
+    }
+
+    /** Whether it was committed; it cannot be with a record that is refused. */
+    private static boolean transaction(KafkaProducer<String, String> producer, String topic, List<String> keys, String bad)
+            throws Exception {
+        producer.beginTransaction();
+        java.util.concurrent.Future<?> sent = null;
+        try {
+            for (String key : keys) {
+                Thread.sleep(PACE_MS);
+                producer.send(marked(topic, key));
+            }
+            if (bad != null) {
+                sent = producer.send(marked(topic, bad));
+            }
+            while (true) {
+                try {
+                    producer.commitTransaction();
+                    return true;
+                } catch (TimeoutException again) {
+                    System.out.println("commits again after " + again);
+                }
+            }
+        } catch (ProducerFencedException | AuthorizationException fatal) {
+            throw fatal;
+        } catch (KafkaException failure) {
+            producer.abortTransaction();
+            if (sent != null && isRefused(sent)) {
+                System.out.println("refused " + bad);
+            }
+            return false;
+        }
     }
 
     private static void step(String name, Step step) {

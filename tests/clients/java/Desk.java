@@ -1,12 +1,13 @@
 // Runs stock command line tools one after another in one JVM, since starting Java is what makes them slow, and reads
 // topics to their end. It knows nothing of the gateway.
 //
-// A request is a line of words in base64: "tool INPUT NAME ARGUMENT…" or "read BOOTSTRAP TOPIC". An answer is a line:
-// exit status, standard output, standard error, both in base64. Run from source: java -cp 'libs/*' Desk.java TOOL=CLASS…
+// A request is a line of words in base64: "tool INPUT NAME ARGUMENT…", "read BOOTSTRAP TOPIC", "write BOOTSTRAP TOPICS STEP…"
+// "configure BOOTSTRAP PROPERTIES KEY=VALUE,… GROUP…" or "committed BOOTSTRAP PROPERTIES GROUP…". An answer is a line: exit status, standard output, standard error, both in base64. Run from source: java -cp 'libs/*' Desk.java TOOL=CLASS…
 
 import java.io.BufferedReader;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
+import java.io.FileReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.lang.reflect.InvocationTargetException;
@@ -18,18 +19,31 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.apache.kafka.clients.admin.Admin;
+import org.apache.kafka.clients.admin.AlterConfigOp;
+import org.apache.kafka.clients.admin.ConfigEntry;
+import org.apache.kafka.clients.admin.ListConsumerGroupOffsetsSpec;
+import org.apache.kafka.clients.admin.ListShareGroupOffsetsSpec;
+import org.apache.kafka.clients.admin.OffsetSpec;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.common.GroupType;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.serialization.StringDeserializer;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.common.utils.Exit;
 
 public class Desk {
@@ -115,6 +129,22 @@ public class Desk {
                 read(words.get(1), words.get(2), output);
                 return 0;
             }
+            if (words.get(0).equals("write")) {
+                try (Writers writers = new Writers(words.get(1), words.get(2).split(","))) {
+                    for (String step : words.subList(3, words.size())) {
+                        writers.step(step.split(" "));
+                    }
+                }
+                return 0;
+            }
+            if (words.get(0).equals("configure")) {
+                configure(admin(words.get(1), words.get(2)), words.get(3).split(","), words.subList(4, words.size()));
+                return 0;
+            }
+            if (words.get(0).equals("committed")) {
+                committed(admin(words.get(1), words.get(2)), words.subList(3, words.size()), output);
+                return 0;
+            }
             System.setIn(new ByteArrayInputStream(words.get(1).getBytes(StandardCharsets.UTF_8)));
             List<String> rest = words.subList(3, words.size());
             String main = classes.getOrDefault(words.get(2), words.get(2));
@@ -196,6 +226,146 @@ public class Desk {
             errors.println("Exception in thread \"main\" " + failure.getCause());
             return 1;
         }
+    }
+
+    /** Producers that write to several topics alike: two that do not know transactions, and two that do. */
+    private static final class Writers implements AutoCloseable {
+        private final Map<String, KafkaProducer<String, String>> all = new HashMap<>();
+        private final List<String> open = new ArrayList<>();
+        private final String bootstrap;
+        private final String[] topics;
+
+        Writers(String bootstrap, String[] topics) {
+            this.bootstrap = bootstrap;
+            this.topics = topics;
+        }
+
+        /** "write PRODUCER CODEC KEY…" writes a batch to each topic; "commit PRODUCER" and "abort PRODUCER" end its transaction. */
+        void step(String[] words) {
+            String name = words[1];
+            switch (words[0]) {
+                case "commit" -> all.get(name).commitTransaction();
+                case "abort" -> all.get(name).abortTransaction();
+                default -> write(name, words[2], Arrays.asList(words).subList(3, words.length));
+            }
+            if (!words[0].equals("write")) {
+                open.remove(name);
+            }
+        }
+
+        private void write(String name, String codec, List<String> keys) {
+            var producer = all.computeIfAbsent(name, key -> producer(name, codec));
+            if (isTransactional(name) && !open.contains(name)) {
+                producer.beginTransaction();
+                open.add(name);
+            }
+            for (String topic : topics) {
+                for (String key : keys) {
+                    producer.send(new ProducerRecord<>(topic, key, key + " " + ".".repeat(90)));
+                }
+            }
+            producer.flush();
+        }
+
+        private static boolean isTransactional(String name) {
+            return name.startsWith("transactional");
+        }
+
+        private KafkaProducer<String, String> producer(String name, String codec) {
+            Map<String, Object> properties = new HashMap<>();
+            properties.put("bootstrap.servers", bootstrap);
+            properties.put("compression.type", codec);
+            // One batch for each step and topic.
+            properties.put("linger.ms", 60_000);
+            if (isTransactional(name)) {
+                properties.put("transactional.id", name + "-" + String.join("-", topics));
+            }
+            var producer = new KafkaProducer<>(properties, new StringSerializer(), new StringSerializer());
+            if (isTransactional(name)) {
+                producer.initTransactions();
+            }
+            return producer;
+        }
+
+        @Override
+        public void close() {
+            all.values().forEach(KafkaProducer::close);
+        }
+    }
+
+    private static Admin admin(String bootstrap, String file) throws Exception {
+        Properties properties = new Properties();
+        try (FileReader reader = new FileReader(file)) {
+            properties.load(reader);
+        }
+        properties.put("bootstrap.servers", bootstrap);
+        return Admin.create(properties);
+    }
+
+    /** Sets what is configured for groups, all alike. */
+    private static void configure(Admin admin, String[] settings, List<String> groups) throws Exception {
+        List<AlterConfigOp> changes = new ArrayList<>();
+        for (String setting : settings) {
+            String[] parts = setting.split("=");
+            changes.add(new AlterConfigOp(new ConfigEntry(parts[0], parts[1]), AlterConfigOp.OpType.SET));
+        }
+        Map<ConfigResource, Collection<AlterConfigOp>> all = new HashMap<>();
+        groups.forEach(group -> all.put(new ConfigResource(ConfigResource.Type.GROUP, group), changes));
+        try (admin) {
+            admin.incrementalAlterConfigs(all).all().get();
+        }
+    }
+
+    /** How far groups of any kind are, one line per partition: group, topic, offset, end of the log. What a share group has
+     * done with is not behind its start alone, so its lag counts. */
+    private static void committed(Admin admin, List<String> groups, PrintStream output) throws Exception {
+        try (admin) {
+            List<String> shares = new ArrayList<>();
+            List<String> others = new ArrayList<>();
+            for (var listed : admin.listGroups().all().get()) {
+                boolean isShare = listed.type().filter(type -> type == GroupType.SHARE).isPresent();
+                if (groups.contains(listed.groupId())) {
+                    (isShare ? shares : others).add(listed.groupId());
+                }
+            }
+            Map<String, Map<TopicPartition, Long>> offsets = new HashMap<>();
+            Map<String, Map<TopicPartition, Long>> lags = new HashMap<>();
+            var ofShares = admin.listShareGroupOffsets(each(shares, new ListShareGroupOffsetsSpec()));
+            for (String group : shares) {
+                ofShares.partitionsToOffsetInfo(group).get().forEach((at, info) -> {
+                    if (info != null && info.lag().isPresent()) {
+                        lags.computeIfAbsent(group, key -> new HashMap<>()).put(at, info.lag().get());
+                    }
+                });
+            }
+            var ofOthers = admin.listConsumerGroupOffsets(each(others, new ListConsumerGroupOffsetsSpec()));
+            for (String group : others) {
+                ofOthers.partitionsToOffsetAndMetadata(group).get().forEach((at, offset) -> {
+                    if (offset != null) {
+                        offsets.computeIfAbsent(group, key -> new HashMap<>()).put(at, offset.offset());
+                    }
+                });
+            }
+            Map<TopicPartition, OffsetSpec> latest = new HashMap<>();
+            for (var found : List.of(offsets, lags)) {
+                found.values().forEach(one -> one.keySet().forEach(at -> latest.put(at, OffsetSpec.latest())));
+            }
+            var ends = admin.listOffsets(latest).all().get();
+            offsets.forEach((group, one) -> one.forEach((at, offset) ->
+                    tell(output, group, at, offset, ends.get(at).offset())));
+            lags.forEach((group, one) -> one.forEach((at, lag) ->
+                    tell(output, group, at, ends.get(at).offset() - lag, ends.get(at).offset())));
+        }
+    }
+
+    private static void tell(PrintStream output, String group, TopicPartition at, long offset, long end) {
+        output.println(group + " " + at.topic() + " " + offset + " " + end);
+    }
+
+    private static <T> Map<String, T> each(List<String> names, T value) {
+        Map<String, T> all = new HashMap<>();
+        names.forEach(name -> all.put(name, value));
+        return all;
     }
 
     /** What is committed, one line per record: partition, key, value, headers. */

@@ -1,5 +1,6 @@
 // Kafka Streams, exactly once: counts the orders per codec in a store with a changelog, behind a repartition topic, and
 // writes each count to the copies. It is closed half way and started anew, with the store restored from its changelog.
+// Or it follows topics if the scenario says so.
 //
 // Streams SCENARIO, run from source: java -cp 'libs/*' Streams.java …
 
@@ -44,11 +45,44 @@ public class Streams {
 
     public static void main(String[] arguments) throws Exception {
         Streams streams = new Streams(arguments[0]);
+        if (streams.scenario.containsKey("follow")) {
+            streams.follow();
+            System.exit(0);
+        }
         System.out.println("please grant-streams");
         new Scanner(System.in).nextLine();
         streams.step("streams", "classic");
         streams.step("streams-1071", "streams");
         System.exit(0);
+    }
+
+    /** Follows each topic with an application of its own, until there is no input any more. */
+    private void follow() throws Exception {
+        Path directory = Files.createTempDirectory("klamm-streams");
+        List<KafkaStreams> all = new ArrayList<>();
+        for (String line : scenario.getProperty("follow").split(",")) {
+            String[] words = line.split(":");
+            StreamsBuilder builder = new StreamsBuilder();
+            builder.<String, String>stream(words[0])
+                    .foreach((key, value) -> System.out.println("got " + words[3] + " " + value));
+            Properties properties = properties(words[3], words[2], directory);
+            boolean committed = words[1].equals("read_committed");
+            properties.put("processing.guarantee", committed ? "exactly_once_v2" : "at_least_once");
+            properties.put("commit.interval.ms", scenario.getProperty("commit.ms"));
+            properties.put("consumer.max.partition.fetch.bytes", scenario.getProperty("fetch.bytes"));
+            KafkaStreams streams = new KafkaStreams(builder.build(), properties);
+            streams.start();
+            all.add(streams);
+        }
+        while (System.in.read() >= 0) {}
+        all.forEach(KafkaStreams::close);
+        delete(directory);
+    }
+
+    private static void delete(Path directory) throws Exception {
+        try (var files = Files.walk(directory)) {
+            files.sorted(java.util.Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+        }
     }
 
     private void step(String name, String protocol) {
@@ -77,20 +111,25 @@ public class Streams {
                 .groupByKey(Grouped.with(Serdes.String(), Serdes.String()))
                 .count(Materialized.as("counts"));
         counts.toStream().mapValues(String::valueOf).to(prefix + "-app-" + name + "-out");
-        Properties properties = new Properties();
-        properties.putAll(own());
-        properties.put("application.id", prefix + "-app-" + name);
+        Properties properties = properties(prefix + "-app-" + name, protocol, directory);
         properties.put("processing.guarantee", "exactly_once_v2");
-        properties.put("group.protocol", protocol);
-        properties.put("default.key.serde", Serdes.StringSerde.class);
-        properties.put("default.value.serde", Serdes.StringSerde.class);
         properties.put("commit.interval.ms", 200);
         // Every count goes out, so that a lost or a repeated one shows.
         properties.put("statestore.cache.max.bytes", 0);
         properties.put("replication.factor", 1);
+        return new KafkaStreams(builder.build(), properties);
+    }
+
+    private Properties properties(String application, String protocol, Path directory) {
+        Properties properties = new Properties();
+        properties.putAll(own());
+        properties.put("application.id", application);
+        properties.put("group.protocol", protocol);
+        properties.put("default.key.serde", Serdes.StringSerde.class);
+        properties.put("default.value.serde", Serdes.StringSerde.class);
         properties.put("state.dir", directory.toString());
         properties.put("consumer.auto.offset.reset", "earliest");
-        return new KafkaStreams(builder.build(), properties);
+        return properties;
     }
 
     private void run(String name, String protocol) throws Exception {
@@ -106,9 +145,7 @@ public class Streams {
                 streams.start();
                 check(read(prefix + "-app-" + name + "-out", HALF * (round + 1)), round, streams);
             } finally {
-                try (var files = Files.walk(directory)) {
-                    files.sorted(java.util.Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
-                }
+                delete(directory);
             }
         }
     }

@@ -1,4 +1,4 @@
-// kafkajs does the steps of steps.txt.
+// kafkajs does the steps of steps.txt, or follows topics if the scenario says so.
 "use strict";
 
 const fs = require("node:fs");
@@ -298,7 +298,32 @@ async function deniedGroup() {
   await consumer.disconnect();
 }
 
+async function follow(topic, isolation, group) {
+  const consumer = kafka().consumer({
+    groupId: group,
+    allowAutoTopicCreation: false,
+    readUncommitted: isolation === "read_uncommitted",
+    maxBytesPerPartition: Number(scenario["fetch.bytes"]),
+  });
+  consumer.on(consumer.events.CRASH, ({ payload }) => console.log(`failed ${group}: ${payload.error}`));
+  await consumer.connect();
+  await consumer.subscribe({ topics: [topic], fromBeginning: true });
+  await consumer.run({
+    eachMessage: async ({ message }) => console.log(`got ${group} ${message.value}`),
+  });
+}
+
+/** Follows each topic as a member of a group of its own, until there is no input any more. */
+async function followAll() {
+  for (const line of scenario.follow.split(",")) {
+    const [topic, isolation, , group] = line.split(":");
+    follow(topic, isolation, group).catch((failure) => console.log(`failed ${group}: ${failure}`));
+  }
+  while (!(await answers.next()).done);
+}
+
 async function main() {
+  if (scenario.follow) return followAll();
   await step("login", login);
   await step("metadata", metadata);
   await step("create-denied", create);

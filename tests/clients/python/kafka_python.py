@@ -1,5 +1,6 @@
-"""kafka-python does the steps of steps.txt."""
+"""kafka-python does the steps of steps.txt, or follows topics if the scenario says so."""
 
+import threading
 import time
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition, errors
@@ -262,6 +263,23 @@ def denied_group():
     step("granted-group", granted)
     one.close(autocommit=False)
 
+
+def follow(topic, isolation, _, name):
+    settings = {"max_partition_fetch_bytes": int(scenario.fetch_bytes), "auto_commit_interval_ms": int(scenario.commit_ms)}
+    try:
+        group = {"group_id": name, "auto_offset_reset": "earliest", "isolation_level": isolation}
+        one = KafkaConsumer(topic, **scenario.own(**group, **settings))
+        while True:
+            for record in taken(one, 2):
+                steps.got(name, record.value)
+    except Exception as failure:
+        steps.failed(name, failure)
+
+
+if scenario.following:
+    for words in scenario.following:
+        threading.Thread(target=follow, args=words, daemon=True).start()
+    steps.stay()
 
 step("login", try_login)
 step("metadata", metadata)

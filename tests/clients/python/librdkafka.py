@@ -1,5 +1,7 @@
-"""librdkafka, by way of confluent-kafka, does the steps of steps.txt."""
+"""librdkafka, by way of confluent-kafka, does the steps of steps.txt, or follows or writes topics if the scenario says so."""
 
+import sys
+import threading
 import time
 
 from confluent_kafka import (
@@ -309,6 +311,150 @@ def denied_group():
     step("granted-group", granted)
     one.close()
 
+
+def follower(topic, isolation, protocol, name):
+    """A member of a group, and how records are taken from it."""
+    settings = {"group_id": name, "fetch_message_max_bytes": int(scenario.fetch_bytes)}
+    if protocol == "share":
+        one = ShareConsumer(own(**settings))
+        return one, lambda: one.poll(0.3)
+    settings |= {"auto_offset_reset": "earliest", "auto_commit_interval_ms": int(scenario.commit_ms)}
+    one = Consumer(own(isolation_level=isolation, group_protocol=protocol, **settings))
+    return one, lambda: one.consume(100, 0.2)
+
+
+def follow(topic, isolation, protocol, name):
+    try:
+        one, take = follower(topic, isolation, protocol, name)
+        one.subscribe([topic])
+        while True:
+            for message in taken(take()):
+                steps.got(name, message.value())
+    except Exception as failure:
+        steps.failed(name, failure)
+
+
+HEADERS = [("twice", b"a"), ("secret", b"x"), ("marked", b"forged"), ("twice", b"b")]
+PACE_SECONDS = 0.005
+finished = threading.Event()
+
+
+class Writer:
+    """A producer that says what is stored and what is refused."""
+
+    def __init__(self, topic, **more):
+        self.topic, self.refused = topic, set()
+        self.producer = Producer(own(linger_ms=5, **more))
+
+    def send(self, key, told):
+        self.producer.produce(self.topic, "value", key, headers=HEADERS, on_delivery=lambda error, _: told(key, error))
+        self.producer.poll(0)
+        time.sleep(PACE_SECONDS)
+
+    def tell(self, key, error):
+        steps.say(f"failed {key}: {error}" if error else f"stored {key}")
+
+    def note(self, key, error):
+        if error and error.code() == KafkaError.INVALID_RECORD:
+            self.refused.add(key)
+
+    def tell_refused(self, key):
+        self.producer.flush(60)
+        steps.say(f"refused {key}" if key in self.refused else f"taken {key}")
+
+
+def write_each(topic):
+    one = Writer(topic, enable_idempotence=True)
+    n = 0
+    while not finished.is_set():
+        if n % 50 == 49:
+            # In a batch of its own, or others would be refused with it.
+            one.producer.flush(60)
+            key = f"bad-librdkafka-idempotent-{n}"
+            one.send(key, one.note)
+            one.tell_refused(key)
+        else:
+            one.send(f"ok-librdkafka-idempotent-{n}", one.tell)
+        n += 1
+    check(one.producer.flush(60) == 0, "not all was sent")
+
+
+def until_done(end):
+    """Ends a transaction, which may be tried again when it takes too long."""
+    while True:
+        try:
+            return end(60)
+        except KafkaException as failure:
+            if not failure.args[0].retriable():
+                raise
+
+
+def commit(one):
+    """Whether the transaction was committed."""
+    try:
+        until_done(one.producer.commit_transaction)
+        return True
+    except KafkaException as failure:
+        check(failure.args[0].txn_requires_abort(), failure)
+        until_done(one.producer.abort_transaction)
+        return False
+
+
+def transactional(topic):
+    one = Writer(topic, transactional_id=f"{scenario.prefix}-librdkafka")
+    one.producer.init_transactions(60)
+    return one
+
+
+def write_transactions(topic):
+    one = transactional(topic)
+    first = at = 0
+    while not finished.is_set():
+        keys = [f"ok-librdkafka-transactional-{n}" for n in range(first, first + 10)]
+        bad = f"bad-librdkafka-transactional-{at}" if at % 5 == 4 else None
+        at += 1
+        one.producer.begin_transaction()
+        try:
+            for key in keys + ([bad] if bad else []):
+                one.send(key, one.note)
+        except KafkaException as failure:
+            # The transaction has failed already; its end says how.
+            check(failure.args[0].code() == KafkaError._STATE, failure)
+        if commit(one):
+            for key in keys:
+                steps.say(f"stored {key}")
+        elif bad is None:
+            # A broker was away: once more.
+            continue
+        elif bad in one.refused:
+            steps.say(f"refused {bad}")
+            # The client counts what was refused, which no broker does: what it writes next is out of order.
+            one = transactional(topic)
+        first += 10
+
+
+def bounded(name, write):
+    try:
+        write(scenario.write)
+    except Exception as failure:
+        steps.failed(name, failure)
+
+
+if hasattr(scenario, "write"):
+    writers = [("idempotent", write_each), ("transactional", write_transactions)]
+    threads = [threading.Thread(target=bounded, args=words) for words in writers]
+    for thread in threads:
+        thread.start()
+    sys.stdin.readline()
+    finished.set()
+    for thread in threads:
+        thread.join()
+    sys.exit(0)
+
+if scenario.following:
+    for words in scenario.following:
+        threading.Thread(target=follow, args=words, daemon=True).start()
+    steps.stay()
 
 step("login", try_login)
 step("metadata", metadata)

@@ -1,5 +1,6 @@
 """What the Python programs share: the scenario, how a step is told, what is written. It knows no client."""
 
+import os
 import sys
 
 COUNT = 20
@@ -13,6 +14,7 @@ class Scenario:
             for line in file:
                 name, value = line.rstrip("\n").split("=", 1)
                 setattr(self, name.replace(".", "_"), value)
+        self.following = [line.split(":") for line in getattr(self, "follow", "").split(",") if line]
         self.orders = f"{self.prefix}-orders"
         self.copies = f"{self.prefix}-copies"
         self.closed = f"{self.prefix}-closed"
@@ -42,7 +44,9 @@ class Scenario:
 
 
 def say(line):
-    print(line, flush=True)
+    # In one piece, as threads may speak at once.
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def ok(name):
@@ -56,6 +60,16 @@ def failed(name, failure):
 
 def cannot(name, why):
     say(f"cannot {name}: {why}")
+
+
+def got(group, value):
+    say(f"got {group} {value.decode()}")
+
+
+def stay():
+    """Waits until there is no input any more, and ends at once, whatever other threads do."""
+    sys.stdin.read()
+    os._exit(0)
 
 
 def please(what):

@@ -1,6 +1,7 @@
-"""aiokafka does the steps of steps.txt."""
+"""aiokafka does the steps of steps.txt, or follows topics if the scenario says so."""
 
 import asyncio
+import threading
 import time
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition, errors
@@ -262,7 +263,23 @@ async def denied_group():
     await step("granted-group", granted)
 
 
+async def follow(topic, isolation, _, name):
+    settings = {"max_partition_fetch_bytes": int(scenario.fetch_bytes), "auto_commit_interval_ms": int(scenario.commit_ms)}
+    try:
+        group = {"group_id": name, "auto_offset_reset": "earliest", "isolation_level": isolation}
+        one = AIOKafkaConsumer(topic, **scenario.own(**group, **settings))
+        await one.start()
+        while True:
+            for record in await taken(one, 0.2):
+                steps.got(name, record.value)
+    except Exception as failure:
+        steps.failed(name, failure)
+
+
 async def main():
+    if scenario.following:
+        threading.Thread(target=steps.stay, daemon=True).start()
+        await asyncio.gather(*(follow(*words) for words in scenario.following))
     await step("login", try_login)
     await step("metadata", metadata)
     await step("create-denied", create)

@@ -1,4 +1,4 @@
-// franz-go does the steps of steps.txt.
+// franz-go does the steps of steps.txt, or follows topics if the scenario says so.
 package main
 
 import (
@@ -391,7 +391,38 @@ func deniedGroup() {
 	})
 }
 
+func follow(one steps.Followed) error {
+	options := []kgo.Opt{kgo.ConsumeTopics(one.Topic), kgo.FetchMaxPartitionBytes(int32(scenario.FetchBytes))}
+	if one.Protocol == "share" {
+		options = append(options, kgo.ShareGroup(one.Group))
+	} else {
+		options = append(options, kgo.ConsumerGroup(one.Group), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+			kgo.AutoCommitInterval(time.Duration(scenario.CommitMs)*time.Millisecond))
+	}
+	if one.Protocol == "consumer" {
+		options = append(options, kgo.ServerSideBalancer(), kgo.Balancers(kgo.RangeBalancer()))
+	}
+	if one.ReadsCommitted() {
+		options = append(options, kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	}
+	member := client(options...)
+	defer member.Close()
+	for {
+		fetches := member.PollFetches(context.Background())
+		if err := fetches.Err(); err != nil {
+			return err
+		}
+		for _, record := range fetches.Records() {
+			one.Got(record.Value)
+		}
+	}
+}
+
 func main() {
+	if scenario.Following != nil {
+		scenario.Follow(follow)
+		return
+	}
 	steps.Step("login", login)
 	steps.Step("metadata", metadata)
 	steps.Step("create-denied", create)

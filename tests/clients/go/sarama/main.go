@@ -1,4 +1,4 @@
-// sarama does the steps of steps.txt.
+// sarama does the steps of steps.txt, or follows topics if the scenario says so.
 package main
 
 import (
@@ -437,7 +437,47 @@ func deniedGroup() {
 	})
 }
 
+// follower says what it is given, and marks it as done.
+type follower struct{ steps.Followed }
+
+func (f follower) Setup(sarama.ConsumerGroupSession) error { return nil }
+
+func (f follower) Cleanup(sarama.ConsumerGroupSession) error { return nil }
+
+func (f follower) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.ConsumerGroupClaim) error {
+	for message := range claim.Messages() {
+		f.Got(message.Value)
+		session.MarkMessage(message, "")
+	}
+	return nil
+}
+
+func follow(one steps.Followed) error {
+	config := settings()
+	config.Consumer.Offsets.AutoCommit.Enable = true
+	config.Consumer.Offsets.AutoCommit.Interval = time.Duration(scenario.CommitMs) * time.Millisecond
+	config.Consumer.Fetch.Default = int32(scenario.FetchBytes)
+	config.Consumer.Return.Errors = false
+	if !one.ReadsCommitted() {
+		config.Consumer.IsolationLevel = sarama.ReadUncommitted
+	}
+	group, err := sarama.NewConsumerGroup(addresses, one.Group, config)
+	if err != nil {
+		return err
+	}
+	defer group.Close()
+	for {
+		if err := group.Consume(context.Background(), []string{one.Topic}, follower{one}); err != nil {
+			return err
+		}
+	}
+}
+
 func main() {
+	if scenario.Following != nil {
+		scenario.Follow(follow)
+		return
+	}
 	steps.Step("login", login)
 	steps.Step("metadata", metadata)
 	steps.Step("create-denied", create)

@@ -4,6 +4,7 @@ package steps
 import (
 	"bufio"
 	"fmt"
+	"io"
 	"os"
 	"sort"
 	"strconv"
@@ -23,10 +24,21 @@ type Scenario struct {
 	Bootstrap, Prefix, User, Token, SuperUser, SuperToken string
 	// Brokers is how many the virtual cluster has.
 	Brokers int
+	// Following is empty unless the scenario says that topics are to be followed, instead of the steps.
+	Following []Followed
+	// FetchBytes and CommitMs are how much of a partition is fetched at once then, and how often offsets are committed.
+	FetchBytes, CommitMs int
 	// Written holds the values that went well, of all codecs.
 	Written []string
 	input   *bufio.Reader
 }
+
+// Followed is a topic, and the group that follows it.
+type Followed struct{ Topic, Isolation, Protocol, Group string }
+
+func (f Followed) ReadsCommitted() bool { return f.Isolation == "read_committed" }
+
+func (f Followed) Got(value []byte) { fmt.Printf("got %s %s\n", f.Group, value) }
 
 // Record is one of those that a step writes.
 type Record struct{ Key, Value, Codec string }
@@ -41,17 +53,45 @@ func Read() *Scenario {
 		name, value, _ := strings.Cut(line, "=")
 		fields[name] = value
 	}
-	brokers, err := strconv.Atoi(fields["brokers"])
-	if err != nil {
-		panic(err)
+	number := func(name string) int {
+		parsed, err := strconv.Atoi(fields[name])
+		if err != nil {
+			panic(err)
+		}
+		return parsed
+	}
+	input := bufio.NewReader(os.Stdin)
+	if follow := fields["follow"]; follow != "" {
+		var following []Followed
+		for _, line := range strings.Split(follow, ",") {
+			words := strings.Split(line, ":")
+			following = append(following, Followed{words[0], words[1], words[2], words[3]})
+		}
+		return &Scenario{
+			Bootstrap: fields["bootstrap"], User: fields["username"], Token: fields["password"],
+			Following: following, FetchBytes: number("fetch.bytes"), CommitMs: number("commit.ms"),
+			input: input,
+		}
 	}
 	return &Scenario{
-		Brokers:   brokers,
+		Brokers:   number("brokers"),
 		Bootstrap: fields["bootstrap"], Prefix: fields["prefix"],
 		User: fields["username"], Token: fields["password"],
 		SuperUser: fields["super.username"], SuperToken: fields["super.password"],
-		input: bufio.NewReader(os.Stdin),
+		input: input,
 	}
+}
+
+// Follow follows each topic, until there is no input any more.
+func (s *Scenario) Follow(follow func(Followed) error) {
+	for _, one := range s.Following {
+		go func() {
+			if err := follow(one); err != nil {
+				fmt.Printf("failed %s: %s\n", one.Group, strings.Join(strings.Fields(err.Error()), " "))
+			}
+		}()
+	}
+	io.Copy(io.Discard, s.input)
 }
 
 func (s *Scenario) Topic(name string) string { return s.Prefix + "-" + name }
