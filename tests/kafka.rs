@@ -20,6 +20,8 @@ mod endurance;
 mod expressions;
 #[path = "kafka/failover.rs"]
 mod failover;
+#[path = "kafka/failure_modes.rs"]
+mod failure_modes;
 #[path = "kafka/federation.rs"]
 mod federation;
 #[path = "kafka/groups.rs"]
