@@ -11,6 +11,7 @@ mod pairs;
 mod place;
 mod programs;
 mod tools;
+pub(crate) mod writers;
 
 use std::collections::BTreeMap;
 

@@ -10,6 +10,7 @@ use kafka_protocol::messages::{FetchRequest, MetadataRequest, MetadataResponse, 
 use kafka_protocol::protocol::StrBytes;
 
 use crate::batch;
+use crate::clients::writers::Writers;
 use crate::failover::{self, Running};
 use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, counted, eventually, lines};
 use crate::wire::{Wire, plain};
@@ -261,11 +262,16 @@ fn three_brokers_are_three_addresses_and_one_may_die() -> Result<()> {
     the_wrong_broker_tells_the_right_one(&user, &told)?;
     a_consumer_is_sent_to_the_replica_of_its_rack(&user, &told)?;
 
+    let mut writers = Writers::start(&scene)?;
+    writers.go_on()?;
     let producer = failover::start_producer(&scene, &user)?;
     let consumer = failover::start_consumer(&scene, &user)?;
     let again = a_broker_dies_and_comes_back(&scene, &user, &producer);
     let ended = again.and_then(|mut broker| {
         let checked = nothing_was_lost(&scene, producer, &consumer);
+        let checked = checked
+            .and_then(|()| writers.go_on())
+            .and_then(|()| writers.finish(&scene));
         let checked = checked.and_then(|()| leaders_move_back(&scene, &user, &ids));
         broker.kill().ok();
         broker.wait().ok();
