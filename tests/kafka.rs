@@ -58,6 +58,8 @@ mod program;
 mod quickstart;
 #[path = "kafka/relay.rs"]
 mod relay;
+#[path = "kafka/request_rules.rs"]
+mod request_rules;
 #[path = "kafka/several.rs"]
 mod several;
 #[path = "kafka/scene.rs"]

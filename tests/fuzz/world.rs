@@ -143,90 +143,87 @@ fn token_record() -> (TokenId, TokenRecord) {
     (TokenId([9; 16]), record)
 }
 
-/// Rules that look at everything that requests say, and set what can be set.
-fn rules() -> Vec<RequestRule> {
-    let config = RequestSetting::Config("retention.ms".into());
-    let set = |settings: &[(RequestSetting, &str)]| RuleEffect::Override {
-        settings: settings
-            .iter()
-            .map(|(setting, value)| (setting.clone(), (*value).to_owned()))
-            .collect(),
-    };
-    let configured = "request.configs.all(n, request.configs[n] != 'x') && !request.validateOnly
-        && request.resourceType == 'topic' && request.resourceName != 'x'";
-    let of_acls = "request.resourceType != 'user' && request.resourceName != 'x' && request.patternType != 'match'
-        && request.principal != 'x' && request.host != 'x' && request.operation != 'all' && request.permission != 'deny'";
-    let of_groups = "request.groupId != 'x' && request.memberId != 'x' && request.groupInstanceId != 'x'";
-    [
-        (
-            &[RequestKind::CreateTopics][..],
-            "request.partitions * request.replicationFactor < 9 && request.assignments.all(a, size(a) < 2)
-                && size(request.configs) < 2",
-            set(&[
-                (RequestSetting::Partitions, "3"),
-                (RequestSetting::ReplicationFactor, "1"),
-                (config.clone(), "${request.configs['retention.ms']}"),
-            ]),
-        ),
-        (
-            &[RequestKind::CreatePartitions],
-            "request.partitions < 9 && size(request.assignments) < 2",
-            set(&[(RequestSetting::Partitions, "3")]),
-        ),
-        (
-            &[RequestKind::AlterConfigs, RequestKind::IncrementalAlterConfigs],
-            configured,
-            set(&[(config, "1")]),
-        ),
-        (
-            &[RequestKind::IncrementalAlterConfigs],
-            "request.configOperations.all(n, request.configOperations[n] != 'append')",
-            RuleEffect::Refuse,
-        ),
-        (
-            &[RequestKind::Produce],
-            "request.compression != 'zstd' && !request.transactional && request.transactionalId != 'x'
-                && request.acks != 1 && request.timeoutMs < 30000",
-            RuleEffect::Refuse,
-        ),
-        (
-            &[RequestKind::Fetch],
-            "request.maxBytes < 1000 && request.minBytes < 9 && request.maxWaitMs < 9 && request.rackId != 'x'
-                && request.isolationLevel == 'read_committed'",
-            set(&[
-                (RequestSetting::IsolationLevel, "read_committed"),
-                (RequestSetting::MaxBytes, "1000"),
-                (RequestSetting::MinBytes, "1"),
-                (RequestSetting::MaxWaitMs, "1"),
-            ]),
-        ),
-        (&[RequestKind::OffsetCommit], of_groups, RuleEffect::Observe),
-        (&[RequestKind::TxnOffsetCommit], of_groups, RuleEffect::Observe),
-        (&[RequestKind::OffsetFetch], "request.groupId != 'x'", RuleEffect::Observe),
-        (
-            &[RequestKind::JoinGroup, RequestKind::ConsumerGroupHeartbeat],
-            of_groups,
-            RuleEffect::Observe,
-        ),
-        (
-            &[RequestKind::CreateAcls, RequestKind::DeleteAcls],
-            of_acls,
-            RuleEffect::Refuse,
-        ),
-        (
-            &[RequestKind::Any],
-            "request.version < 99 || context.client.id == 'x'",
-            RuleEffect::Refuse,
-        ),
-    ]
-    .into_iter()
-    .map(|(requests, rule, otherwise)| RequestRule {
+/// A rule on requests of these kinds.
+fn rule(requests: &[RequestKind], rule: &str, otherwise: RuleEffect) -> RequestRule {
+    RequestRule {
         requests: requests.iter().copied().collect(),
         rule: rule.to_owned(),
         description: "x".into(),
         otherwise,
-    })
-    .collect()
+    }
+}
+
+/// The effect that sets these.
+fn set(settings: &[(RequestSetting, &str)]) -> RuleEffect {
+    let settings = settings.iter();
+    let settings = settings.map(|(setting, value)| (setting.clone(), (*value).to_owned()));
+    RuleEffect::Override {
+        settings: settings.collect(),
+    }
+}
+
+/// Rules that look at everything that requests say of topics and resources, and set what can be set.
+fn rules_on_topics() -> Vec<RequestRule> {
+    let config = RequestSetting::Config("retention.ms".into());
+    let created = "request.partitions * request.replicationFactor < 9 && size(request.configs) < 2
+        && request.assignments.all(a, size(a) < 2)";
+    let configured = "request.configs.all(n, request.configs[n] != 'x') && !request.validateOnly
+        && request.resourceType == 'topic' && request.resourceName != 'x'";
+    let operations = "request.configOperations.all(n, request.configOperations[n] != 'append')";
+    let settings = [
+        (RequestSetting::Partitions, "3"),
+        (RequestSetting::ReplicationFactor, "1"),
+        (config.clone(), "${request.configs['retention.ms']}"),
+    ];
+    let alterations = [RequestKind::AlterConfigs, RequestKind::IncrementalAlterConfigs];
+    vec![
+        rule(&[RequestKind::CreateTopics], created, set(&settings)),
+        rule(
+            &[RequestKind::CreatePartitions],
+            "request.partitions < 9 && size(request.assignments) < 2",
+            set(&settings[..1]),
+        ),
+        rule(&alterations, configured, set(&[(config, "1")])),
+        rule(&alterations[1..], operations, RuleEffect::Refuse),
+    ]
+}
+
+/// Rules that look at everything else that requests say.
+fn rules_on_clients() -> Vec<RequestRule> {
+    let produced = "request.compression != 'zstd' && !request.transactional && request.transactionalId != 'x'
+        && request.acks != 1 && request.timeoutMs < 30000";
+    let fetched =
+        "request.maxBytes < 1000 && request.minBytes < 9 && request.maxWaitMs < 9 && request.rackId != 'x'
+        && request.isolationLevel == 'read_committed'";
+    let of_acls = "request.resourceType != 'user' && request.resourceName != 'x' && request.patternType != 'match'
+        && request.principal != 'x' && request.host != 'x' && request.operation != 'all' && request.permission != 'deny'";
+    let of_groups = "request.groupId != 'x' && request.memberId != 'x' && request.groupInstanceId != 'x'";
+    let settings = [
+        (RequestSetting::IsolationLevel, "read_committed"),
+        (RequestSetting::MaxBytes, "1000"),
+        (RequestSetting::MinBytes, "1"),
+        (RequestSetting::MaxWaitMs, "1"),
+    ];
+    let members = [
+        RequestKind::JoinGroup,
+        RequestKind::ConsumerGroupHeartbeat,
+        RequestKind::OffsetCommit,
+        RequestKind::TxnOffsetCommit,
+    ];
+    let acls = [RequestKind::CreateAcls, RequestKind::DeleteAcls];
+    let anybody = "request.version < 99 || context.client.id == 'x'";
+    vec![
+        rule(&[RequestKind::Produce], produced, RuleEffect::Refuse),
+        rule(&[RequestKind::Fetch], fetched, set(&settings)),
+        rule(&members, of_groups, RuleEffect::Observe),
+        rule(
+            &[RequestKind::OffsetFetch],
+            "request.groupId != 'x'",
+            RuleEffect::Refuse,
+        ),
+        rule(&acls, of_acls, RuleEffect::Refuse),
+        rule(&[RequestKind::Any], anybody, RuleEffect::Refuse),
+    ]
 }
 
 /// A policy on requests.
@@ -293,7 +290,12 @@ fn state(id: TokenId, record: &TokenRecord) -> VclusterState {
                 },
             ),
             policy("filter", PolicyPhase::Consume, PolicyAction::SkipRecord),
-            on_requests("rules", PolicyAction::RequestRules { rules: rules() }),
+            on_requests(
+                "rules",
+                PolicyAction::RequestRules {
+                    rules: [rules_on_topics(), rules_on_clients()].concat(),
+                },
+            ),
         ])
         .into(),
         mark: Some(ProducerMark {

@@ -54,12 +54,11 @@ fn keep_apart(admin: &Admin, vcluster: &str, customer: &str) -> Result<()> {
 }
 
 fn produce(scene: &Scene, user: &Login, codec: &str, records: &[String]) -> Result<String> {
-    let codec = format!("compression.type={codec}");
     let arguments = [
         "--topic",
         "orders",
-        "--command-property",
-        &codec,
+        "--compression-codec",
+        codec,
         "--reader-property",
         "parse.headers=true",
     ];

@@ -95,7 +95,11 @@ impl Lookup for RuleValues<'_> {
     fn value(&self, variable: usize) -> Result<Operand<'_>, NoAnswer> {
         match self.vocabulary.meaning(variable).ok_or(NoAnswer::Missing)? {
             NameOfRule::Context(named) => self.client.named(named),
-            NameOfRule::Request(RequestVariable::Configs) => Ok(Operand::Keyed(&self.configs)),
+            NameOfRule::Request(RequestVariable::Configs) => {
+                // Where nobody knows them, that one is not there is not known either.
+                self.facts.value(RequestVariable::Configs)?;
+                Ok(Operand::Keyed(&self.configs))
+            }
             NameOfRule::Request(variable) => match self.set(variable) {
                 Some(set) => Ok(set),
                 None => self.facts.value(variable),

@@ -164,7 +164,10 @@ fn judge_name<'a>(ask: &mut Ask<'a>, name: &str, may_delete_all: bool) -> Result
     if let Some(error) = ask.aim.failed {
         return refusal(error);
     }
-    let may_delete = may_delete_all || ask.gate.allows_quietly(Operation::Delete, resource);
+    let may_delete = match may_delete_all {
+        true => !ask.gate.is_read_only(Operation::Delete, resource),
+        false => ask.gate.allows_quietly(Operation::Delete, resource),
+    };
     let view = ask.view;
     let alias = match view.alias_elsewhere(name) {
         None => match view.names.by_virtual_name(name) {
@@ -181,8 +184,16 @@ fn judge_name<'a>(ask: &mut Ask<'a>, name: &str, may_delete_all: bool) -> Result
         return refusal(ErrorCode::PolicyViolation);
     }
     // Once more, so that the refusal is taken note of.
-    ask.gate.allows(Operation::Delete, resource);
+    may_delete_it(ask, resource, may_delete_all);
     refusal(ErrorCode::TopicAuthorizationFailed)
+}
+
+/// Whether the caller may delete a topic, who may delete all or not.
+fn may_delete_it(ask: &mut Ask<'_>, topic: Resource<'_>, may_delete_all: bool) -> bool {
+    match may_delete_all {
+        true => ask.gate.lets_change(Operation::Delete, topic),
+        false => ask.gate.allows(Operation::Delete, topic),
+    }
 }
 
 /// Judges a topic that is given by id.
@@ -196,7 +207,7 @@ fn judge_id<'a>(ask: &mut Ask<'a>, id: [u8; 16], may_delete_all: bool) -> Result
     };
     let name = alias.virtual_name.as_str();
     let resource = Resource::topic(name);
-    if may_delete_all || ask.gate.allows(Operation::Delete, resource) {
+    if may_delete_it(ask, resource, may_delete_all) {
         return match ask.view.names.owns(&alias) {
             true => Ok(Judged::Deleted(alias)),
             false => Ok(refused(ErrorCode::PolicyViolation, Some(name))),
@@ -213,7 +224,7 @@ fn judge_id<'a>(ask: &mut Ask<'a>, id: [u8; 16], may_delete_all: bool) -> Result
 /// cluster.
 fn elsewhere(ask: &mut Ask<'_>, name: &str, may_delete_all: bool) -> Judged<'static> {
     let resource = Resource::topic(name);
-    if may_delete_all || ask.gate.allows(Operation::Delete, resource) {
+    if may_delete_it(ask, resource, may_delete_all) {
         return refused(ErrorCode::PolicyViolation, Some(name));
     }
     let may_know = ask.gate.allows_quietly(Operation::Describe, resource);

@@ -93,8 +93,8 @@ impl<'a> Gate<'a> {
         }
     }
 
-    /// Whether this would change a topic that policies make read-only.
-    fn is_read_only(&self, operation: Operation, resource: Resource<'_>) -> bool {
+    /// Whether this would change a topic that policies make read-only. It is not counted.
+    pub(super) fn is_read_only(&self, operation: Operation, resource: Resource<'_>) -> bool {
         let is_change = match operation {
             Operation::Write
             | Operation::Create

@@ -10,6 +10,7 @@ use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way, Whom,
 };
 use super::error_code::{ErrorCode, naming_error};
+use super::rules::AutoCreation;
 use crate::authz::Resource;
 use crate::vcluster::pending::{Asked, MetadataThen, RefusedMetadata, Then, TopicKey};
 use crate::vcluster::plan::{Answer, Attempt, Plan};
@@ -251,7 +252,9 @@ impl Creation {
         } else if alias.exists {
             self.exposed |= !self.may_create_all && !ask.gate.allows_quietly(Operation::Create, resource);
             Ok(())
-        } else if self.may_create(ask, resource) && ask.rules_let_create(resource.name) {
+        } else if self.may_create(ask, resource)
+            && ask.rules_let_create(resource.name, AutoCreation::Mentioned)
+        {
             self.some = true;
             Ok(())
         } else {

@@ -7,6 +7,7 @@ mod overriding;
 
 use std::sync::Arc;
 
+use auto_creation::AutoCreated;
 pub(super) use auto_creation::AutoCreation;
 use item::RequestItem;
 pub(super) use overriding::{set_in_fetch, set_in_partitions, set_in_resource, set_in_topic};
@@ -80,13 +81,13 @@ impl Ask<'_> {
         self.rule_root().map_err(|_| ErrorCode::PolicyViolation)
     }
 
-    /// Whether the caller may have a topic made that a request only mentions.
-    pub(super) fn rules_let_create(&mut self, topic: &str) -> bool {
+    /// Whether the caller may have brokers make a topic by themselves.
+    pub(super) fn rules_let_create(&mut self, topic: &str, why: AutoCreation) -> bool {
         let Some(judge) = self.gate.rules() else {
             return true;
         };
         let mut settings = RuledSettings::default();
-        let item = AutoCreation { topic };
+        let item = AutoCreated { topic, why };
         let judged = judge.judge((RequestKind::CreateTopics, Some(topic)), &item, &mut settings);
         // A broker makes it as it makes all: what a rule sets, it would not have.
         judged.is_ok() && settings.is_empty()

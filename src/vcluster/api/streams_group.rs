@@ -14,12 +14,13 @@ use super::description::{
 use super::error_code::ErrorCode;
 use super::group;
 use super::internal_topics::{NOT_TO_BE_CREATED, is_owned};
+use super::rules::AutoCreation;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::IdRefused;
 use crate::wire::{Class, Edits, Form, Message, Node, field};
-use klamm_raft::model::{INTERNAL_TOPICS, Operation, TopicName};
+use klamm_raft::model::{INTERNAL_TOPICS, Operation, RequestKind, TopicName};
 
 pub(super) const STREAMS_GROUP_HEARTBEAT: Api = Api {
     key: 88,
@@ -27,7 +28,7 @@ pub(super) const STREAMS_GROUP_HEARTBEAT: Api = Api {
     rights: "READ on the group, DESCRIBE on all topics of the topology; CREATE on the cluster or the internal topics for those to be created",
     on_the_way: "Group; every topic of the topology; endpoints of applications stay. Internal topics are created where clients may create topics: not in a Partner, see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::everything(heartbeat),
+        request: Request::everything(heartbeat).ruled(RequestKind::CreateTopics),
         response: Response::everything(back::renamed),
         way: Way::Connected,
         connection: ConnectionUse::Free,
@@ -134,17 +135,21 @@ fn topology_to_physical(ask: &Ask<'_>, edits: &mut Edits) -> Result<(), IdRefuse
 }
 
 /// Whether the coordinator may create what the application needs: topics that belong to the virtual cluster, for those
-/// with the right.
+/// with the right, and where policies let each of them be created.
 fn may_create_internal_topics(ask: &mut Ask<'_>) -> bool {
     let names = &ask.view.names;
     let mut internal = internal_topics(ask.message).filter_map(Node::topic_name);
     if !internal.all(|name| is_owned(names, name)) {
         return false;
     }
-    let may_create = |ask: &mut Ask<'_>, resource| ask.gate.allows_quietly(Operation::Create, resource);
-    if may_create(ask, Resource::CLUSTER) {
-        return true;
-    }
+    let may_create_all = ask.gate.allows_quietly(Operation::Create, Resource::CLUSTER);
     let mut internal = internal_topics(ask.message).filter_map(Node::topic_name);
-    internal.all(|name| may_create(ask, Resource::topic(name)))
+    internal.all(|name| {
+        let topic = Resource::topic(name);
+        let may_create = match may_create_all {
+            true => ask.gate.lets_change(Operation::Create, topic),
+            false => ask.gate.allows_quietly(Operation::Create, topic),
+        };
+        may_create && ask.rules_let_create(name, AutoCreation::ForStreams)
+    })
 }

@@ -1,21 +1,33 @@
-//! A topic that brokers make because a client asked for it by name.
+//! Topics that brokers make by themselves.
 
 use crate::expression::{Keyed, NoAnswer, Operand};
 use crate::policy::{RequestFacts, RequestVariable};
 
-/// Such a topic, as rules on the creation of topics look at it: everything is left to the brokers.
-#[derive(Debug)]
-pub(in crate::vcluster::api) struct AutoCreation<'a> {
-    pub(in crate::vcluster::api) topic: &'a str,
+/// Why brokers make a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::vcluster::api) enum AutoCreation {
+    /// Somebody asks for its name. Everything is left to the brokers.
+    Mentioned,
+    /// An application of Kafka Streams needs it. Nobody knows yet how the coordinator will make it.
+    ForStreams,
 }
 
-impl RequestFacts for AutoCreation<'_> {
+/// Such a topic, as rules on the creation of topics look at it.
+#[derive(Debug)]
+pub(super) struct AutoCreated<'a> {
+    pub(super) topic: &'a str,
+    pub(super) why: AutoCreation,
+}
+
+impl RequestFacts for AutoCreated<'_> {
     fn value(&self, variable: RequestVariable) -> Result<Operand<'_>, NoAnswer> {
-        match variable {
-            RequestVariable::Partitions | RequestVariable::ReplicationFactor => Ok(Operand::Int(-1)),
-            RequestVariable::Configs => Ok(Operand::Keyed(&NoConfigs)),
-            RequestVariable::Assignments => Ok(Operand::Literal(Vec::new())),
-            RequestVariable::ValidateOnly => Ok(Operand::Bool(false)),
+        match (self.why, variable) {
+            (AutoCreation::Mentioned, RequestVariable::Partitions | RequestVariable::ReplicationFactor) => {
+                Ok(Operand::Int(-1))
+            }
+            (AutoCreation::Mentioned, RequestVariable::Configs) => Ok(Operand::Keyed(&NoConfigs)),
+            (AutoCreation::Mentioned, RequestVariable::Assignments) => Ok(Operand::Literal(Vec::new())),
+            (_, RequestVariable::ValidateOnly) => Ok(Operand::Bool(false)),
             _ => Err(NoAnswer::Missing),
         }
     }

@@ -13,6 +13,8 @@ use kafka_protocol::messages::create_topics_request::{
     CreatableReplicaAssignment, CreatableTopic, CreatableTopicConfig,
 };
 use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
+use kafka_protocol::messages::delete_records_request::{DeleteRecordsPartition, DeleteRecordsTopic};
+use kafka_protocol::messages::delete_topics_request::DeleteTopicState;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::offset_commit_request::{
@@ -26,10 +28,11 @@ use kafka_protocol::messages::txn_offset_commit_request::{
 use kafka_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, BrokerId, ConsumerGroupHeartbeatRequest,
     ConsumerGroupHeartbeatResponse, CreateAclsRequest, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteAclsRequest, FetchRequest, FetchResponse,
-    IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, JoinGroupRequest, JoinGroupResponse,
-    MetadataRequest, OffsetCommitRequest, OffsetFetchRequest, ProduceRequest, ProduceResponse,
-    TxnOffsetCommitRequest, alter_configs_request, incremental_alter_configs_request,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteAclsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
+    FetchRequest, FetchResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
+    JoinGroupRequest, JoinGroupResponse, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest,
+    ProduceRequest, ProduceResponse, TxnOffsetCommitRequest, alter_configs_request,
+    incremental_alter_configs_request,
 };
 use klamm_raft::model::{
     Policy, PolicyAction, PolicyId, PolicyPhase, RequestKind, RequestRule, RequestSetting, RuleEffect,
@@ -48,7 +51,7 @@ const GROUP_DENIED: i16 = 30;
 /// The words of each refusal.
 const WORDS: &str = "ask the platform team";
 
-fn policy(action: PolicyAction) -> Policy {
+pub(super) fn policy(action: PolicyAction) -> Policy {
     Policy {
         phase: PolicyPhase::Cluster,
         priority: 100,
@@ -86,7 +89,7 @@ fn set(kind: RequestKind, text: &str, settings: &[(RequestSetting, &str)]) -> Po
 }
 
 /// Puts policies, the first of which takes effect first.
-fn under(mut world: World, policies: &[Policy]) -> World {
+pub(super) fn under(mut world: World, policies: &[Policy]) -> World {
     for (number, policy) in policies.iter().enumerate() {
         crate::policy::check(policy).unwrap();
         let id = PolicyId::of_all(format!("policy-{number}").parse().unwrap());

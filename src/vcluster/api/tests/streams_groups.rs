@@ -3,7 +3,9 @@
 
 use bytes::Bytes;
 use klamm_raft::model::Operation::{Create, Describe, Read};
+use klamm_raft::model::{PolicyAction, RequestKind, RequestRule, RuleEffect};
 
+use super::rules::{policy, under};
 use super::world::*;
 use crate::authz::Resource;
 use crate::vcluster::api;
@@ -206,6 +208,37 @@ fn through_passthrough_internal_topics_are_created_for_those_who_may() {
         );
         assert_eq!(sent, (vec!["orders".into(), INTERNAL.into()], vec![replicas]));
         assert_eq!(told, [said]);
+    }
+}
+
+#[test]
+fn internal_topics_are_created_as_policies_let_topics_be_created() {
+    let rule = |text: &str| PolicyAction::RequestRules {
+        rules: vec![RequestRule {
+            requests: [RequestKind::CreateTopics].into(),
+            rule: text.to_owned(),
+            description: String::new(),
+            otherwise: RuleEffect::Refuse,
+        }],
+    };
+    for (action, replicas) in [
+        (rule("context.topic.name.startsWith('app-')"), 0),
+        (rule("context.topic.name.startsWith('x-')"), i16::MAX),
+        // Nobody knows how the coordinator makes them.
+        (rule("request.partitions < 100"), i16::MAX),
+        (rule("!('retention.ms' in request.configs)"), i16::MAX),
+        (PolicyAction::ReadOnly, i16::MAX),
+    ] {
+        let world = member(World::passthrough()).allow(Create, Resource::CLUSTER);
+        let world = under(world, &[policy(action.clone())]);
+        let ((_, sent), _) = exchange(
+            (&world, HEARTBEAT),
+            &joining(&["orders"]),
+            topology,
+            &with_status(3, "Internal topics are missing: app-counts-changelog"),
+            details,
+        );
+        assert_eq!(sent, [i64::from(replicas)], "{action:?}");
     }
 }
 

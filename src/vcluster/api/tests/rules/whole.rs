@@ -50,6 +50,28 @@ fn a_read_only_topic_is_read_and_not_changed() {
     };
     assert_eq!(outcomes(&asked), [counted]);
     assert_eq!(asked.replied().results[0].error_code, TOPIC_DENIED);
+    for version in [1, 5, 6] {
+        let request = match version {
+            6.. => DeleteTopicsRequest::default().with_topics(vec![
+                DeleteTopicState::default().with_name(Some(topic_name("int-orders"))),
+            ]),
+            _ => DeleteTopicsRequest::default().with_topic_names(vec![topic_name("int-orders")]),
+        };
+        let told = world.ask(version, &request).replied();
+        assert_eq!(told.responses[0].error_code, TOPIC_DENIED, "version {version}");
+    }
+    let by_id = DeleteTopicState::default().with_topic_id(physical_id("int-orders"));
+    let request = DeleteTopicsRequest::default().with_topics(vec![by_id]);
+    assert_eq!(
+        world.ask(6, &request).replied().responses[0].error_code,
+        TOPIC_DENIED
+    );
+    let records = DeleteRecordsTopic::default()
+        .with_name(topic_name("int-orders"))
+        .with_partitions(vec![DeleteRecordsPartition::default()]);
+    let request = DeleteRecordsRequest::default().with_topics(vec![records]);
+    let told = world.ask(2, &request).replied();
+    assert_eq!(told.topics[0].partitions[0].error_code, TOPIC_DENIED);
     let topics = ["int-orders", "int-bills"].map(|name| {
         let partition = PartitionProduceData::default().with_records(Some(Bytes::from(batch(0, -1))));
         TopicProduceData::default()
