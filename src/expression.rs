@@ -9,6 +9,7 @@
 //! claims.org == 'acme' && ('ops' in claims.groups || claims.groups.exists(g, g.startsWith('ops-')))
 //! ```
 
+mod choices;
 mod elements;
 mod evaluate;
 mod json_syntax;
@@ -26,6 +27,8 @@ pub use lookup::{Keyed, Lookup};
 pub use operand::Operand;
 pub use template::Template;
 pub use vocabulary::{VariableShape, Vocabulary};
+
+use std::collections::BTreeSet;
 
 use evaluate::Evaluation;
 use parser::Expression;
@@ -109,6 +112,12 @@ impl Condition {
         Ok(Self {
             expression: parser::parse(text, vocabulary)?,
         })
+    }
+
+    /// The texts of which this variable must be one, where the condition says just that: that it is equal to a text, or
+    /// in a list of texts, or several of such joined by `||`. None where it says anything else.
+    pub fn choices(&self, variable: usize) -> Option<BTreeSet<&str>> {
+        choices::of(&self.expression, variable)
     }
 
     /// A condition that nothing meets.

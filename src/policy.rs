@@ -3,8 +3,10 @@
 //! [`check`] says whether a policy can be carried out, when it is put. [`Policies`] are those of a virtual cluster. For a
 //! client and a topic they give a [`PolicyChain`], which judges records one after the other ([`crate::records::Chain`]), or
 //! none, if nothing of it concerns them: then nobody need look at the records. [`RequestPolicies`] are those of the virtual
-//! cluster on requests: for a client they give a [`RequestJudge`], which judges items of a request.
+//! cluster on requests: for a client they give a [`RequestJudge`], which judges items of a request. [`BroughtAcls`] are the
+//! ACLs that policies of a virtual cluster stand for.
 
+mod acls;
 mod chain;
 mod compiled;
 mod context;
@@ -21,6 +23,7 @@ mod topics;
 mod values;
 mod vocabulary;
 
+pub use acls::{BroughtAcls, principals};
 pub use chain::{PolicyChain, RecordRefusal};
 pub use context::{AuthType, PolicyContext};
 pub use fault::{PolicyFault, check};

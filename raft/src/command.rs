@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AccessToken, AccessTokenId, AccountGroup, AccountName, AccountSpec, AclBinding, AliasTopic, Beside,
-    BrokerKey, ClusterId, GroupName, Holder, KeyId, Level, Liveness, NodeId, NodeRecord, Policy, PolicyKey,
-    Revision, ScramCredential, ScramUser, SigningKey, TokenId, TokenRecord, TopicName, Unopened,
-    VclusterName, VirtualCluster,
+    BrokerKey, ClusterId, GroupName, Holder, KeyId, Level, Liveness, NewPolicy, NodeId, NodeRecord,
+    OrderedPolicies, Policy, PolicyKey, Revision, ScramCredential, ScramUser, SigningKey, TokenId,
+    TokenRecord, TopicName, Unopened, VclusterName, VirtualCluster,
 };
 
 pub use change::{Author, AuthorKind, Change};
@@ -211,6 +211,10 @@ pub enum Command {
     DeleteGroup {
         name: GroupName,
     },
+    /// Creates a policy of a virtual cluster at its place; refused if there is one of this name.
+    CreatePolicy(Box<NewPolicy>),
+    /// From now on policies of a virtual cluster take effect in this order.
+    OrderPolicies(OrderedPolicies),
     /// A command of the level after the newest.
     #[cfg(feature = "next-level")]
     Next {
@@ -278,6 +282,8 @@ impl Command {
             Self::DeletePolicy { .. } => "DeletePolicy",
             Self::PutGroup { .. } => "PutGroup",
             Self::DeleteGroup { .. } => "DeleteGroup",
+            Self::CreatePolicy(_) => "CreatePolicy",
+            Self::OrderPolicies(_) => "OrderPolicies",
             #[cfg(feature = "next-level")]
             Self::Next { .. } => "Next",
         }
@@ -291,7 +297,9 @@ impl Command {
             Self::PutPolicy { .. }
             | Self::DeletePolicy { .. }
             | Self::PutGroup { .. }
-            | Self::DeleteGroup { .. } => Level::POLICIES,
+            | Self::DeleteGroup { .. }
+            | Self::CreatePolicy(_)
+            | Self::OrderPolicies(_) => Level::POLICIES,
             Self::PutVcluster { .. }
             | Self::DeleteVcluster { .. }
             | Self::PutAlias { .. }

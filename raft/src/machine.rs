@@ -136,11 +136,10 @@ fn carry_out(state: &mut State, command: Command, revision: Revision) -> Result<
         Command::DeletePolicy { key } => policies::delete(state, key),
         Command::PutGroup { name, group } => groups::put(state, name, group),
         Command::DeleteGroup { name } => groups::delete(state, name),
+        Command::CreatePolicy(new) => policies::create(state, *new),
+        Command::OrderPolicies(ordered) => policies::order(state, &ordered),
         #[cfg(feature = "next-level")]
-        Command::Next { text } => {
-            state.next = Some(text);
-            Ok(Outcome::Updated)
-        }
+        Command::Next { text } => Ok(levels::next(state, text)),
     }
 }
 

@@ -53,8 +53,9 @@ pub use neighbours::Neighbours;
 pub use node::{Liveness, NodeRecord, Unopened};
 pub use notes::{Beside, Conflict, Notes, SelectorForm, SelectorGroup, WrittenAlias, WrittenOauth};
 pub use policy::{
-    FailureMode, HeaderAction, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope,
-    PolicySpelling, RequestKind, RequestRule, RequestSetting, RuleEffect, TopicPattern,
+    AclName, AclRule, FailureMode, HeaderAction, NewPolicy, OrderedPolicies, Policy, PolicyAction, PolicyId,
+    PolicyKey, PolicyPhase, PolicyScope, PolicySpelling, RequestKind, RequestRule, RequestSetting,
+    RuleEffect, TopicPattern,
 };
 pub use proposal::{BootRecord, ProposalRecord};
 pub use shared::Shared;

@@ -182,6 +182,16 @@ pub enum Refusal {
     /// Policies are for its members; `by` lists some.
     #[error("group {group} is still the scope of {}", by.join(", "))]
     GroupInUse { group: GroupName, by: Vec<String> },
+    #[error("there is already a {0}: use PUT to change it")]
+    PolicyExists(PolicyKey),
+    #[error(
+        "the order must name each policy of this phase that virtual cluster {0} has of its own, once: some came or went in the meantime. Read them again, and try again"
+    )]
+    OrderOfOthers(VclusterName),
+    #[error(
+        "virtual cluster {0} checks no ACLs (aclEnabled, acl_mode), so that a policy that brings some would do nothing: turn them on first, or put the policy as one that is not enabled"
+    )]
+    AclsOff(VclusterName),
 }
 
 impl Outcome {
@@ -213,7 +223,11 @@ impl Refusal {
                 (Level::FIRST, true)
             }
             Self::NoSuchPolicy(_) | Self::NoSuchGroup(_) => (Level::POLICIES, true),
-            Self::PolicyTooLarge(_) | Self::GroupInUse { .. } => (Level::POLICIES, false),
+            Self::PolicyTooLarge(_)
+            | Self::GroupInUse { .. }
+            | Self::PolicyExists(_)
+            | Self::OrderOfOthers(_)
+            | Self::AclsOff(_) => (Level::POLICIES, false),
             Self::OverLimit(over) => (over.limit.level(), false),
             Self::StillReferenced { .. }
             | Self::PhysicalTopicTaken { .. }

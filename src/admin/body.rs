@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest, web};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::problem::ApiError;
-use super::resources::object::object;
+use super::resources::object::AnObject;
 
 /// The largest body that is read.
 pub(super) const MAX_BODY_BYTES: usize = 1 << 20;
@@ -52,11 +51,6 @@ impl<T: DeserializeOwned> FromRequest for BodyList<T> {
         Box::pin(async move { parse(&bytes.await?).map(Self) })
     }
 }
-
-/// A value that is read as an object only.
-#[derive(Deserialize)]
-#[serde(transparent, bound(deserialize = "T: Deserialize<'de>"))]
-struct AnObject<T>(#[serde(deserialize_with = "object")] T);
 
 /// Waits for a body.
 fn collect(request: &HttpRequest, payload: &mut Payload) -> Extracted<web::Bytes> {

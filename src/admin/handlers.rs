@@ -33,7 +33,7 @@ use super::mapping::Difference;
 use super::problem::ApiError;
 use super::resources::{AccountFilter, Invalid, vcluster_name};
 use super::services::Services;
-use event_gateway::{backend_clusters, listeners, virtual_clusters};
+use event_gateway::{backend_clusters, configured_names, listeners, policies, virtual_clusters};
 
 /// The kinds of resources, in the order in which they depend on each other, those that are only listed at the end.
 pub static KINDS: [&Kind; 10] = [
@@ -50,7 +50,7 @@ pub static KINDS: [&Kind; 10] = [
 ];
 
 /// The operations that belong to no kind.
-const OTHERS: [fn(&mut AdminApi); 9] = [
+const OTHERS: [fn(&mut AdminApi); 11] = [
     absent::register,
     dry_run::register,
     operations::register,
@@ -60,6 +60,8 @@ const OTHERS: [fn(&mut AdminApi); 9] = [
     virtual_clusters::register,
     backend_clusters::register,
     listeners::register,
+    policies::register,
+    configured_names::register,
 ];
 
 /// All operations, each with its route.

@@ -28,6 +28,7 @@ use crate::tls::{CertificateFiles, ClientCertificates, TlsFiles};
 mod access_tokens;
 mod contract;
 mod cross_site;
+mod event_gateway_policies;
 mod event_gateways;
 mod fuzz;
 mod group;

@@ -55,6 +55,23 @@ impl Template {
         }
     }
 
+    /// The text of a template that is this text, whatever stands in it.
+    pub fn of_constant(text: &str) -> String {
+        text.replace("${", "$${")
+    }
+
+    /// The text that a template always is; none if there are values in it.
+    pub fn constant(template: &str) -> Option<String> {
+        let (mut constant, mut rest) = (String::with_capacity(template.len()), template);
+        while let Some(at) = rest.find("${") {
+            constant.push_str(rest[..at].strip_suffix('$')?);
+            constant.push_str("${");
+            rest = &rest[at + 2..];
+        }
+        constant.push_str(rest);
+        Some(constant)
+    }
+
     /// Adds the text to `out`. Texts, numbers, `true` and `false` have one. All values together may take the steps of one
     /// evaluation.
     ///
@@ -83,5 +100,51 @@ impl Template {
             written.map_err(|_| NoAnswer::TooLong)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    static NOTHING: Vocabulary = Vocabulary {
+        variables: &[],
+        advice: None,
+    };
+
+    struct Nothing;
+
+    impl Lookup for Nothing {
+        fn value(&self, _: usize) -> Result<Operand<'_>, NoAnswer> {
+            Err(NoAnswer::Missing)
+        }
+    }
+
+    #[test]
+    fn what_has_values_is_no_constant() {
+        for (template, constant) in [
+            ("", Some("")),
+            ("a $ b", Some("a $ b")),
+            ("$${a}", Some("${a}")),
+            ("$$${a}", Some("$${a}")),
+            ("${a}", None),
+            ("$${a}${b}", None),
+        ] {
+            assert_eq!(Template::constant(template).as_deref(), constant, "{template}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_constant_stays_what_it_is(text in "[${}a]{0,12}") {
+            let template = Template::of_constant(&text);
+            prop_assert_eq!(Template::constant(&template), Some(text.clone()));
+            let mut written = String::new();
+            let compiled = Template::compile(&template, &NOTHING);
+            prop_assert_eq!(compiled.map(|compiled| compiled.write(&Nothing, &mut written)), Ok(Ok(())));
+            prop_assert_eq!(written, text);
+        }
     }
 }

@@ -85,6 +85,7 @@ pub(super) fn parts(policy: &Policy) -> Result<(Option<Condition>, CompiledActio
         .transpose()
         .map_err(PolicyFault::Condition)?;
     let action = match &policy.action {
+        PolicyAction::Acls { .. } => return Err(PolicyFault::AclsOfRecords),
         PolicyAction::SkipRecord => CompiledAction::SkipRecord,
         PolicyAction::Require { description } => CompiledAction::Require {
             description: description.clone(),

@@ -2,6 +2,7 @@
 
 use klamm_raft::model::{FailureMode, Policy, PolicyAction, PolicyPhase, RequestSetting};
 
+use super::acls::{self, AclRuleFault};
 use super::compiled;
 use super::requests;
 use crate::expression::ExpressionError;
@@ -35,7 +36,7 @@ pub enum PolicyFault {
     )]
     SkipModeOfProduced,
     #[error(
-        "spec.action.type: this is about records, and for the phases produce and consume; of the phase cluster there are request_rules and read_only"
+        "spec.action.type: this is about records, and for the phases produce and consume; of the phase cluster there are request_rules, read_only and acls"
     )]
     RecordsInPhaseOfRequests,
     #[error(
@@ -87,6 +88,28 @@ pub enum PolicyFault {
         setting: RequestSetting,
         error: ExpressionError,
     },
+    #[error("spec.phase: acls are about no records: they are for the phase cluster")]
+    AclsOfRecords,
+    #[error(
+        "spec.condition: ACLs are for principals, so that the condition of acls can only name some: context.auth.principal.name == 'alice', context.auth.principal.name in ['alice', 'bob'], or several of such joined by ||; without a condition they are for everybody"
+    )]
+    AclCondition,
+    #[error(
+        "spec.condition: a principal is empty, or *, which would be everybody: that is said without a condition"
+    )]
+    AclPrincipal,
+    #[error("spec.topics is for policies on records: the rules of acls name their topics")]
+    AclTopics,
+    #[error("spec.failureMode is for policies on records: there is nothing that acls cannot judge")]
+    AclFailureMode,
+    #[error("spec.action.rules: acls needs at least one rule")]
+    NoAclRules,
+    #[error(
+        "spec.action.rules: they stand for more than {most} ACLs, one for each principal, operation and name: make several policies"
+    )]
+    TooManyAcls { most: usize },
+    #[error("spec.action.rules[{index}]: {fault}")]
+    AclRule { index: usize, fault: AclRuleFault },
 }
 
 /// Whether a policy can be carried out.
@@ -94,15 +117,17 @@ pub enum PolicyFault {
 /// # Errors
 /// It cannot; the text is for whoever wrote it.
 pub fn check(policy: &Policy) -> Result<(), PolicyFault> {
-    match policy.phase {
-        PolicyPhase::Produce | PolicyPhase::Consume => compiled::parts(policy).map(|_| ()),
-        PolicyPhase::Cluster => requests::check(policy),
+    match (policy.phase, &policy.action) {
+        (PolicyPhase::Cluster, PolicyAction::Acls { rules, .. }) => acls::check(policy, rules),
+        (PolicyPhase::Cluster, _) => requests::check(policy),
+        (PolicyPhase::Produce | PolicyPhase::Consume, _) => compiled::parts(policy).map(|_| ()),
     }
 }
 
 /// Whether a policy on records fits its phase.
 pub(super) fn check_phase(policy: &Policy) -> Result<(), PolicyFault> {
     match (policy.phase, &policy.action) {
+        (_, PolicyAction::Acls { .. }) => return Err(PolicyFault::AclsOfRecords),
         (PolicyPhase::Produce, PolicyAction::SkipRecord) => return Err(PolicyFault::SkipOfProduced),
         (PolicyPhase::Consume, PolicyAction::Require { .. }) => return Err(PolicyFault::RequireOfConsumed),
         (_, PolicyAction::Require { .. }) if policy.condition.is_none() => {

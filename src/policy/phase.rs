@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use klamm_raft::model::{Policy, PolicyId, PolicyPhase};
+use klamm_raft::model::{Policy, PolicyAction, PolicyId, PolicyPhase};
 
 use super::reach::PolicyReach;
 use super::scope::{GroupMembers, PolicyScopes, in_vcluster};
@@ -25,8 +25,13 @@ impl<'a> PoliciesInEffect<'a> {
     ) -> Self {
         let all = in_vcluster(everywhere, own);
         let scopes = PolicyScopes::new(&all, members);
-        let mut enabled: Vec<(&PolicyId, &Policy)> =
-            all.into_iter().filter(|(_, policy)| policy.enabled).collect();
+        // ACLs of policies are met with all others.
+        let does_something =
+            |policy: &Policy| policy.enabled && !matches!(policy.action, PolicyAction::Acls { .. });
+        let mut enabled: Vec<(&PolicyId, &Policy)> = all
+            .into_iter()
+            .filter(|(_, policy)| does_something(policy))
+            .collect();
         enabled.sort_by_key(|(id, policy)| (policy.priority, *id));
         Self { enabled, scopes }
     }

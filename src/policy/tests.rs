@@ -17,6 +17,7 @@ use crate::records::{
     BatchBounds, FetchRange, Fetched, ProduceRefusal, Produced, Workspace, fetched, produced,
 };
 
+mod acls;
 mod failures;
 mod scopes;
 
@@ -32,6 +33,7 @@ fn policy(phase: PolicyPhase, action: PolicyAction, condition: Option<&str>) -> 
         action,
         failure_mode: None,
         spelling: None,
+        times: Default::default(),
     }
 }
 

@@ -49,7 +49,15 @@ impl Admin {
         path: &str,
         body: Option<&Value>,
     ) -> Result<HttpAnswer, QuickstartError> {
-        let url = format!("{}/gateway/v2/{path}", self.url);
+        self.ask(method, &format!("/gateway/v2/{path}"), body)
+    }
+
+    /// Any request to any path.
+    ///
+    /// # Errors
+    /// As [`Admin::call`].
+    pub fn ask(&self, method: &str, path: &str, body: Option<&Value>) -> Result<HttpAnswer, QuickstartError> {
+        let url = format!("{}{path}", self.url);
         let request = format!("{method} {url}");
         let failed = |source: ureq::Error| QuickstartError::Http {
             request: request.clone(),

@@ -20,7 +20,7 @@ use super::rename::{Alias, Names, Scope, Sources};
 use crate::auth::Directory;
 use crate::authz::{AclIndex, IfNoAcl, Principal};
 use crate::backend::topology::{Features, Topologies};
-use crate::policy::{GroupMembers, Policies, RequestPolicies};
+use crate::policy::{BroughtAcls, GroupMembers, Policies, RequestPolicies};
 
 /// A virtual cluster's current view, shared by its sessions. A session loads it for each request and each answer.
 pub type SharedView = Arc<ArcSwap<View>>;
@@ -73,10 +73,15 @@ pub enum Part {
     },
 }
 
-/// The ACLs of a virtual cluster, as stored and as compiled.
+/// The ACLs of a virtual cluster, as they are and as compiled.
 #[derive(Debug)]
 pub struct Acls {
+    /// Those that are stored as ACLs.
     pub stored: Shared<BTreeSet<AclBinding>>,
+    /// Those that policies bring.
+    pub brought: BroughtAcls,
+    /// Both.
+    pub all: Shared<BTreeSet<AclBinding>>,
     pub index: AclIndex,
     /// Whether they are declared with the virtual cluster, so that clients do not change them.
     pub are_declared: bool,
@@ -132,7 +137,11 @@ impl View {
             name: name.clone(),
             revision: source.revision,
             kafka_cluster_id: state.kafka_cluster_id.as_str().into(),
-            acls: Acls::compile(previous.map(|view| &view.acls), state),
+            acls: Acls::compile(
+                previous.map(|view| &view.acls),
+                state,
+                BroughtAcls::of(name, &stored_policies.everywhere, &stored_policies.own),
+            ),
             names: names(previous, &source, home),
             brokers: Brokers::compile(previous.map(|view| &view.brokers), name, state, nodes, topologies),
             cluster: state.home.clone(),
@@ -285,11 +294,10 @@ fn names(previous: Option<&View>, source: &Source<'_>, cluster: Option<&ClusterI
 }
 
 impl Acls {
-    fn compile(previous: Option<&Arc<Self>>, state: &VclusterState) -> Arc<Self> {
+    fn compile(previous: Option<&Arc<Self>>, state: &VclusterState, brought: BroughtAcls) -> Arc<Self> {
         let super_users = state.spec.super_users.iter();
         let super_users: BTreeSet<_> = super_users.map(|name| Principal::user(name.as_str())).collect();
-        // A Partner's ACLs are always in force.
-        let enabled = state.spec.acl_enabled || state.spec.kind == VclusterKind::Partner;
+        let enabled = state.has_acls_in_force();
         let are_declared = state.spec.declared_acls().is_some();
         let stored = state.acls();
         match previous {
@@ -298,23 +306,38 @@ impl Acls {
                     && previous.are_declared == are_declared
                     && previous.limits == state.spec.limits
                     && previous.stored == *stored
+                    && previous.brought == brought
                     && previous.super_users == super_users =>
             {
                 Arc::clone(previous)
             }
-            _ => Arc::new(Self {
-                index: match enabled {
-                    true => AclIndex::compile(stored, &super_users, IfNoAcl::Deny),
-                    false => AclIndex::disabled(),
-                },
-                stored: stored.clone(),
-                are_declared,
-                limits: state.spec.limits.clone(),
-                super_users,
-                enabled,
-            }),
+            _ => {
+                let all = all(stored, &brought);
+                Arc::new(Self {
+                    index: match enabled {
+                        true => AclIndex::compile(&all, &super_users, IfNoAcl::Deny),
+                        false => AclIndex::disabled(),
+                    },
+                    stored: stored.clone(),
+                    brought,
+                    all,
+                    are_declared,
+                    limits: state.spec.limits.clone(),
+                    super_users,
+                    enabled,
+                })
+            }
         }
     }
+}
+
+/// The stored ACLs with those that policies bring. Without such, it is what is stored.
+fn all(stored: &Shared<BTreeSet<AclBinding>>, brought: &BroughtAcls) -> Shared<BTreeSet<AclBinding>> {
+    let mut all = stored.clone();
+    if !brought.is_empty() {
+        all.extend(brought.iter().cloned());
+    }
+    all
 }
 
 fn reuse<T: PartialEq>(previous: Option<&Arc<T>>, compiled: T) -> Arc<T> {

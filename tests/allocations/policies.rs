@@ -38,6 +38,7 @@ impl Judge {
             },
             failure_mode: None,
             spelling: None,
+            times: Default::default(),
         };
         let policies = Policies::compile(
             &BTreeMap::new(),

@@ -247,6 +247,7 @@ fn policy(name: &str, phase: PolicyPhase, action: PolicyAction) -> (PolicyId, Po
         action,
         failure_mode: None,
         spelling: None,
+        times: Default::default(),
     };
     (id, policy)
 }

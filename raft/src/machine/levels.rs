@@ -49,3 +49,10 @@ pub(super) fn raise(state: &mut State, to: Level) -> Result<Outcome, Refusal> {
     state.level = to;
     Ok(Outcome::Updated)
 }
+
+/// Does what a command of the level after the newest says.
+#[cfg(feature = "next-level")]
+pub(super) fn next(state: &mut State, text: String) -> Outcome {
+    state.next = Some(text);
+    Outcome::Updated
+}

@@ -30,6 +30,10 @@ fn growth(state: &State, command: &Command) -> u64 {
             let before = state.groups.get(name).map_or(0, codec::size);
             (codec::size(name) + codec::size(group)).saturating_sub(before)
         }
+        Command::CreatePolicy(new) => {
+            codec::size(&new.id) + codec::size(&new.policy) + larger_priorities(new.order.len())
+        }
+        Command::OrderPolicies(ordered) => larger_priorities(ordered.order.len()),
         Command::AlterScramCredentials { put, .. } if put.is_empty() => 0,
         Command::PutAlias { .. }
         | Command::RepointAlias { .. }
@@ -62,6 +66,13 @@ fn growth(state: &State, command: &Command) -> u64 {
         | Command::DeletePolicy { .. }
         | Command::DeleteGroup { .. } => 0,
     }
+}
+
+/// How many bytes larger priorities may become.
+fn larger_priorities(policies: usize) -> u64 {
+    // As a number of variable length.
+    const MOST_BYTES: u64 = 5;
+    policies as u64 * MOST_BYTES
 }
 
 fn of_vcluster(state: &State, name: &VclusterName, spec: &VirtualCluster, beside: Option<&Beside>) -> u64 {

@@ -195,8 +195,8 @@ name!(
     /// The name of a policy, unique in its scope.
     PolicyName,
     "policy name",
-    "1 to 200 of the characters a-z A-Z 0-9 . _ -",
-    |t| (1..=200).contains(&t.len()) && is_resource_text(t)
+    "1 to 255 of the characters a-z A-Z 0-9 . _ -",
+    |t| (1..=255).contains(&t.len()) && is_resource_text(t)
 );
 
 name!(

@@ -5,7 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AccountName, GroupName, HeaderKey, PolicyName, RegexText, TopicName, VclusterName};
+use super::{
+    AccountName, GroupName, HeaderKey, Operation, PatternType, Permission, PolicyName, RegexText,
+    ResourceType, Times, TopicName, VclusterName,
+};
 
 /// The name of a policy with its scope. Where a client is in the scope of several of one name, the narrowest hold: that
 /// of its account, those of its groups, that of everybody. Of two that are for the same, that of the virtual cluster
@@ -53,6 +56,8 @@ pub struct Policy {
     pub failure_mode: Option<FailureMode>,
     /// The words of somebody else that it was put in, to be shown in them again. They decide nothing.
     pub spelling: Option<PolicySpelling>,
+    /// Whoever puts it says when that is; when it was made is kept from before.
+    pub times: Times,
 }
 
 /// The words that a policy was put in, where they are not its own. Append-only: the order is on disk.
@@ -60,6 +65,25 @@ pub struct Policy {
 pub enum PolicySpelling {
     /// A plugin, and its configuration in JSON.
     Interceptor { plugin_class: String, config: String },
+}
+
+/// A policy of a virtual cluster that is to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPolicy {
+    pub vcluster: VclusterName,
+    pub id: PolicyId,
+    /// It has the priority that the order takes.
+    pub policy: Policy,
+    /// The order of all its policies of the phase, with this one.
+    pub order: Vec<PolicyId>,
+}
+
+/// The policies of a phase that a virtual cluster has of its own, in an order of effect: each of them once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderedPolicies {
+    pub vcluster: VclusterName,
+    pub phase: PolicyPhase,
+    pub order: Vec<PolicyId>,
 }
 
 /// The things that a policy looks at. Append-only: the order is on disk.
@@ -95,6 +119,13 @@ pub enum PolicyAction {
     RequestRules { rules: Vec<RequestRule> },
     /// Refuses whatever changes the topics.
     ReadOnly,
+    /// Stands for ACLs of the virtual cluster, beside all others that it has. The condition of the policy says the same
+    /// as `principals`, for people.
+    Acls {
+        /// As `User:alice`, or `User:*` for all.
+        principals: BTreeSet<String>,
+        rules: Vec<AclRule>,
+    },
 }
 
 /// A demand on requests of some kinds.
@@ -152,6 +183,22 @@ pub enum RequestSetting {
     MaxBytes,
     MinBytes,
     MaxWaitMs,
+}
+
+/// Rights of some principals, or their denial. Lists are in the order in which they were written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AclRule {
+    pub permission: Permission,
+    pub resource_type: ResourceType,
+    pub operations: Vec<Operation>,
+    pub names: Vec<AclName>,
+}
+
+/// The name of a resource, or the beginning of the names of some. `*` alone stands for all names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AclName {
+    pub pattern_type: PatternType,
+    pub name: String,
 }
 
 /// A change of a header. Append-only: the order is on disk.

@@ -168,6 +168,11 @@ impl VclusterState {
         self.spec.declared_acls().unwrap_or(&self.acls)
     }
 
+    /// Whether ACLs decide. Those of a Partner are always in force.
+    pub fn has_acls_in_force(&self) -> bool {
+        self.spec.acl_enabled || self.spec.kind == VclusterKind::Partner
+    }
+
     /// Whether it shows something of this physical cluster.
     pub fn reaches(&self, cluster: &ClusterId) -> bool {
         let mut of_aliases = self.aliases.values().map(|alias| &alias.physical_cluster);

@@ -179,6 +179,7 @@ pub(crate) fn put_policy(name: &str) -> Command {
         action: PolicyAction::SkipRecord,
         failure_mode: None,
         spelling: None,
+        times: Default::default(),
     };
     Command::PutPolicy {
         key: PolicyKey::Everywhere(PolicyId::of_all(name.parse().unwrap())),

@@ -52,6 +52,22 @@ const VIRTUAL_CLUSTER: Parameter = of(
     "Only those that lead to the virtual cluster with this id",
 );
 
+const PARENT_POLICY: Parameter = of(
+    "filter[parent_policy_id]",
+    "string",
+    "Only those that belong to the policy with this id: there are none yet",
+);
+const BEFORE: Parameter = of(
+    "before",
+    "string",
+    "The id of the policy that the new one takes effect before",
+);
+const AFTER: Parameter = of(
+    "after",
+    "string",
+    "The id of the policy that the new one takes effect after",
+);
+
 /// Those of lists of the API of event gateways.
 pub(in crate::admin) const LIST: &[Parameter] = &[PAGE_SIZE, PAGE_AFTER, NAME_CONTAINS, NAME_IS];
 pub(in crate::admin) const VIRTUAL_CLUSTERS: &[Parameter] =
@@ -59,3 +75,6 @@ pub(in crate::admin) const VIRTUAL_CLUSTERS: &[Parameter] =
 pub(in crate::admin) const LISTENERS: &[Parameter] =
     &[PAGE_SIZE, PAGE_AFTER, NAME_CONTAINS, NAME_IS, VIRTUAL_CLUSTER];
 pub(in crate::admin) const POLICIES: &[Parameter] = &[NAME_CONTAINS, NAME_IS];
+pub(in crate::admin) const VCLUSTER_POLICIES: &[Parameter] = &[NAME_CONTAINS, NAME_IS, PARENT_POLICY];
+/// The place of what is added to a list that has an order.
+pub(in crate::admin) const INSERT: &[Parameter] = &[BEFORE, AFTER];

@@ -1,7 +1,9 @@
 //! `/v1/event-gateways`: the gateway in the words of another product's API.
 
 pub(in crate::admin) mod backend_clusters;
+pub(in crate::admin) mod configured_names;
 pub(in crate::admin) mod listeners;
+pub(in crate::admin) mod policies;
 pub(in crate::admin) mod virtual_clusters;
 
 use std::sync::Arc;

@@ -2,7 +2,9 @@
 
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
-use klamm_raft::model::{Policy, PolicyId, PolicyKey, PolicyPhase, PolicyScope, VclusterName, VclusterState};
+use klamm_raft::model::{
+    Policy, PolicyId, PolicyKey, PolicyPhase, PolicyScope, State, Times, VclusterName, VclusterState,
+};
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
@@ -11,7 +13,7 @@ use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
 use crate::admin::change::{Mode, Subject};
-use crate::admin::credentials::{Reader, Writer};
+use crate::admin::credentials::{Reader, Writer, now_s};
 use crate::admin::kind::{ApplyRules, Kind, Listing, Pace};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::policy;
@@ -100,7 +102,7 @@ fn rehearse(stage: DryRunStage, step: Step) -> Rehearsed {
 }
 
 /// A policy that there is.
-type Held<'a> = (PolicyKey, &'a Policy);
+pub(in crate::admin) type Held<'a> = (PolicyKey, &'a Policy);
 
 pub(in crate::admin) async fn list(
     services: web::Data<Services>,
@@ -108,31 +110,42 @@ pub(in crate::admin) async fn list(
     Query(filter): Query<Filter>,
 ) -> Result<HttpResponse, ApiError> {
     let state = services.newest().await?;
-    let mut all: Vec<Held> = Vec::new();
-    match &filter.vcluster {
-        Some(text) => {
-            let vcluster = vcluster_name("vcluster", Some(text))?;
-            let own = &find(&state, &vcluster)?.policies;
-            for (id, policy) in in_vcluster(&state.policies, own) {
-                let key = match own.contains_key(id) {
-                    true => PolicyKey::In(vcluster.clone(), id.clone()),
-                    false => PolicyKey::Everywhere(id.clone()),
-                };
-                all.push((key, policy));
-            }
-            all.sort_by(|a, b| effect(a).cmp(&effect(b)));
-        }
+    let all = match &filter.vcluster {
+        Some(text) => held(&state, &vcluster_name("vcluster", Some(text))?)?,
         None => {
-            let everywhere = state.policies.iter();
-            all.extend(everywhere.map(|(id, policy)| (PolicyKey::Everywhere(id.clone()), policy)));
             let vclusters = state.vclusters.iter();
-            all.extend(vclusters.flat_map(|(vcluster, content)| own(vcluster, content)));
+            let own = vclusters.flat_map(|(vcluster, content)| own(vcluster, content));
+            let mut all: Vec<Held> = of_all(&state).chain(own).collect();
             all.sort_by(|a, b| (a.0.vcluster(), effect(a)).cmp(&(b.0.vcluster(), effect(b))));
+            all
         }
-    }
+    };
     let passing = all.iter().filter(|(key, _)| filter.has_name(key.name().as_str()));
     let shown = passing.map(|(key, policy)| policy::show(key, policy));
     Ok(HttpResponse::Ok().json(shown.collect::<Vec<_>>()))
+}
+
+/// The policies that there are in a virtual cluster, in order of effect.
+pub(in crate::admin) fn held<'a>(
+    state: &'a State,
+    vcluster: &VclusterName,
+) -> Result<Vec<Held<'a>>, ApiError> {
+    let own = &find(state, vcluster)?.policies;
+    let mut all = Vec::new();
+    for (id, policy) in in_vcluster(&state.policies, own) {
+        let key = match own.contains_key(id) {
+            true => PolicyKey::In(vcluster.clone(), id.clone()),
+            false => PolicyKey::Everywhere(id.clone()),
+        };
+        all.push((key, policy));
+    }
+    all.sort_by(|a, b| effect(a).cmp(&effect(b)));
+    Ok(all)
+}
+
+fn of_all(state: &State) -> impl Iterator<Item = Held<'_>> {
+    let policies = state.policies.iter();
+    policies.map(|(id, policy)| (PolicyKey::Everywhere(id.clone()), policy))
 }
 
 fn own<'a>(vcluster: &VclusterName, content: &'a VclusterState) -> impl Iterator<Item = Held<'a>> {
@@ -151,7 +164,8 @@ pub(in crate::admin) async fn put(
     Query(mode): Query<Mode>,
     Body(resource): Body<PolicyResource>,
 ) -> Result<HttpResponse, ApiError> {
-    let (key, policy) = resource.read()?;
+    let (key, mut policy) = resource.read()?;
+    policy.times = now()?;
     let subject = Subject {
         writer: &writer,
         action: Action::PUT,
@@ -184,8 +198,17 @@ pub(in crate::admin) async fn delete(
     Ok(deleted(&made))
 }
 
+/// The times of a policy that is made now.
+pub(in crate::admin) fn now() -> Result<Times, ApiError> {
+    let at_s = now_s()?;
+    Ok(Times {
+        created_s: at_s,
+        updated_s: at_s,
+    })
+}
+
 /// A policy, as the audit log names it.
-pub(super) fn audited(key: &PolicyKey) -> String {
+pub(in crate::admin) fn audited(key: &PolicyKey) -> String {
     let vcluster = key.vcluster().map(ToString::to_string);
     let scope = match key.scope() {
         PolicyScope::All => None,

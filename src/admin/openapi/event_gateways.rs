@@ -65,13 +65,64 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
             },
         }),
     );
+    add_policies(&mut add);
+    add_pages(&mut add);
+}
+
+/// Lists that come in pages.
+fn add_pages(add: &mut impl FnMut(&str, Value)) {
     for one in [
         "EventGateway",
+        "EventGatewayStaticKey",
         "EventGatewayVirtualCluster",
         "EventGatewayBackendCluster",
         "EventGatewayListener",
     ] {
         add(&format!("{one}s"), page_of(one));
+    }
+    add(
+        "EventGatewaySchemaRegistries",
+        page_of("EventGatewaySchemaRegistry"),
+    );
+}
+
+/// Policies of virtual clusters, and what they will name.
+fn add_policies(add: &mut impl FnMut(&str, Value)) {
+    let string = || json!({ "type": "string" });
+    let id = || json!({ "type": "string", "format": "uuid", "readOnly": true });
+    let time = || json!({ "type": "string", "format": "date-time", "readOnly": true });
+    add(
+        "EventGatewayPolicy",
+        json!({
+            "type": "object",
+            "description": "A policy that holds in a virtual cluster, whichever API made it",
+            "properties": {
+                "type": { "type": "string", "enum": ["modify_headers", "skip_record", "require", "acls", "request_rules", "read_only"] },
+                "name": string(), "description": string(), "enabled": { "type": "boolean" },
+                "labels": { "type": "object", "additionalProperties": string() },
+                "condition": string(), "parent_policy_id": { "type": "string", "nullable": true },
+                "config": { "type": "object" },
+                "id": id(), "created_at": time(), "updated_at": time(),
+                "topics": { "type": "array", "items": string(), "readOnly": true },
+                "failure_mode": { "type": "string", "readOnly": true },
+                "scope": { "type": "string", "readOnly": true },
+            },
+        }),
+    );
+    for (name, more) in [
+        ("EventGatewayStaticKey", json!({})),
+        (
+            "EventGatewaySchemaRegistry",
+            json!({ "type": string(), "config": { "type": "object" } }),
+        ),
+    ] {
+        let mut properties = json!({
+            "id": id(), "name": string(), "description": string(), "created_at": time(), "updated_at": time(),
+        });
+        if let (Some(all), Some(more)) = (properties.as_object_mut(), more.as_object()) {
+            all.extend(more.clone());
+        }
+        add(name, json!({ "type": "object", "properties": properties }));
     }
 }
 

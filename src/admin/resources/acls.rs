@@ -63,7 +63,7 @@ struct PatternSpec {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[serde(remote = "ResourceType", rename_all = "SCREAMING_SNAKE_CASE")]
-enum ResourceTypeSpec {
+pub(super) enum ResourceTypeSpec {
     Topic,
     Group,
     Cluster,
@@ -75,7 +75,7 @@ enum ResourceTypeSpec {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[serde(remote = "PatternType", rename_all = "SCREAMING_SNAKE_CASE")]
-enum PatternTypeSpec {
+pub(super) enum PatternTypeSpec {
     Literal,
     Prefixed,
 }
@@ -83,7 +83,7 @@ enum PatternTypeSpec {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[serde(remote = "Operation", rename_all = "SCREAMING_SNAKE_CASE")]
-enum OperationSpec {
+pub(super) enum OperationSpec {
     All,
     Read,
     Write,
@@ -103,7 +103,7 @@ enum OperationSpec {
 #[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[serde(remote = "Permission", rename_all = "SCREAMING_SNAKE_CASE")]
-enum PermissionSpec {
+pub(super) enum PermissionSpec {
     Deny,
     Allow,
 }

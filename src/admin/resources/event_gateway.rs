@@ -9,6 +9,7 @@ pub(in crate::admin) mod listener;
 mod method;
 mod namespace;
 mod page;
+pub(in crate::admin) mod policy;
 mod spelling;
 pub(in crate::admin) mod virtual_cluster;
 

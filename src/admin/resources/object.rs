@@ -4,9 +4,16 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+
+/// A value that is read as an object only.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(transparent, bound(deserialize = "T: Deserialize<'de>"))]
+#[schemars(inline)]
+pub(in crate::admin) struct AnObject<T>(#[serde(deserialize_with = "object")] pub(in crate::admin) T);
 
 struct Object<T>(PhantomData<T>);
 

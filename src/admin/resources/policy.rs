@@ -5,8 +5,8 @@ mod rules;
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_raft::model::{
-    AccountName, FailureMode, GroupName, HeaderAction, Policy, PolicyAction, PolicyKey, PolicyPhase,
-    TopicPattern,
+    AccountName, AclRule, FailureMode, GroupName, HeaderAction, Policy, PolicyAction, PolicyKey, PolicyPhase,
+    PolicyScope, Times, TopicPattern,
 };
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
@@ -14,11 +14,12 @@ use serde::{Deserialize, Serialize};
 
 use self::rules::RequestRuleSpec;
 use super::Resource;
+use super::acl_rules::AclRuleSpec;
 use super::event_gateway::labels::{self, MAX_DESCRIPTION_CHARS};
 use super::invalid::{Invalid, required};
 use super::object::{object, objects};
 use super::policy_scope::WrittenScope;
-use super::schema::{ACCOUNTS, GROUPS, LABELS, OfKind, VCLUSTERS};
+use super::schema::{ACCOUNTS, GROUPS, LABELS, OfKind, POLICIES, VCLUSTERS};
 use crate::expression::MAX_TEXT_BYTES;
 use crate::policy;
 
@@ -26,9 +27,9 @@ use crate::policy;
 pub(crate) const KIND: &str = "Policy";
 
 /// The place among others where nothing is said.
-const DEFAULT_PRIORITY: i32 = 100;
+pub(in crate::admin::resources) const DEFAULT_PRIORITY: i32 = 100;
 /// The most changes of headers that one policy makes.
-const MAX_HEADER_ACTIONS: usize = 64;
+pub(in crate::admin::resources) const MAX_HEADER_ACTIONS: usize = 64;
 /// The longest key of a header.
 const MAX_KEY_BYTES: usize = 255;
 /// The longest regular expression for topics.
@@ -63,7 +64,7 @@ pub(crate) struct PolicyMetadata {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PolicyToDelete {
-    #[schemars(regex(pattern = VCLUSTERS))]
+    #[schemars(regex(pattern = POLICIES))]
     name: String,
     /// Its virtual cluster; without one, the policy of all of them is meant.
     #[serde(default)]
@@ -165,6 +166,12 @@ enum ActionSpec {
     },
     /// Refuses whatever changes the topics.
     ReadOnly {},
+    /// Stands for ACLs, beside all others that the virtual cluster has. The condition says for which principals.
+    Acls {
+        #[serde(deserialize_with = "objects")]
+        #[schemars(length(min = 1))]
+        rules: Vec<AclRuleSpec>,
+    },
     /// Of a type that is not there yet.
     #[serde(
         rename = "schema_validation",
@@ -184,7 +191,7 @@ enum ActionSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(inline)]
-struct HeaderActionSpec {
+pub(in crate::admin::resources) struct HeaderActionSpec {
     op: HeaderOpSpec,
     /// The header; of remove_matching, a regular expression for whole keys.
     #[schemars(length(min = 1, max = MAX_KEY_BYTES))]
@@ -229,7 +236,7 @@ fn default_enabled() -> bool {
 
 impl OfKind for Spec {
     const KIND: &'static str = KIND;
-    const NAMES: &'static str = VCLUSTERS;
+    const NAMES: &'static str = POLICIES;
 }
 
 pub(crate) type PolicyResource = Resource<PolicyMetadata, Spec>;
@@ -263,8 +270,9 @@ impl PolicyResource {
             description: labels::description(self.spec.description)?,
             labels: labels::labels(labels)?,
             topics: topics(self.spec.topics)?,
+            action: action(self.spec.action, self.spec.condition.as_deref())?,
             condition: self.spec.condition,
-            action: action(self.spec.action)?,
+            times: Times::default(),
             failure_mode: match self.spec.failure_mode {
                 Some(mode) => Some(failure_mode(phase, mode)?),
                 None => None,
@@ -272,6 +280,11 @@ impl PolicyResource {
             spelling: None,
         };
         check(&policy)?;
+        if matches!(policy.action, PolicyAction::Acls { .. }) && *key.scope() != PolicyScope::All {
+            return Err(Invalid::new(
+                "metadata.username and metadata.group are not for acls: spec.condition says whose they are, for instance context.auth.principal.name == 'alice'",
+            ));
+        }
         Ok((key, policy))
     }
 }
@@ -305,17 +318,11 @@ fn topics(specs: Vec<TopicPatternSpec>) -> Result<BTreeSet<TopicPattern>, Invali
     specs.into_iter().map(read).collect()
 }
 
-fn action(spec: ActionSpec) -> Result<PolicyAction, Invalid> {
+fn action(spec: ActionSpec, condition: Option<&str>) -> Result<PolicyAction, Invalid> {
     match spec {
-        ActionSpec::ModifyHeaders { actions } => {
-            if !(1..=MAX_HEADER_ACTIONS).contains(&actions.len()) {
-                return Err(Invalid::new(format!(
-                    "spec.action.actions must list 1 to {MAX_HEADER_ACTIONS} changes of headers"
-                )));
-            }
-            let actions = actions.into_iter().map(header_action).collect::<Result<_, _>>()?;
-            Ok(PolicyAction::ModifyHeaders { actions })
-        }
+        ActionSpec::ModifyHeaders { actions } => Ok(PolicyAction::ModifyHeaders {
+            actions: header_actions(actions)?,
+        }),
         ActionSpec::SkipRecord {} => Ok(PolicyAction::SkipRecord),
         ActionSpec::Require { description } => {
             if !(1..=MAX_DESCRIPTION_CHARS).contains(&description.chars().count()) {
@@ -329,9 +336,50 @@ fn action(spec: ActionSpec) -> Result<PolicyAction, Invalid> {
             rules: rules::read(rules)?,
         }),
         ActionSpec::ReadOnly {} => Ok(PolicyAction::ReadOnly),
+        ActionSpec::Acls { rules } => Ok(PolicyAction::Acls {
+            principals: policy::principals(condition).map_err(|fault| Invalid::new(fault.to_string()))?,
+            rules: rules.into_iter().map(AclRule::from).collect(),
+        }),
         ActionSpec::Later(_) => Err(Invalid::new(
-            "spec.action.type is not supported yet: there are modify_headers, skip_record, require, request_rules, read_only",
+            "spec.action.type is not supported yet: there are modify_headers, skip_record, require, request_rules, read_only, acls",
         )),
+    }
+}
+
+/// Checks changes of headers.
+pub(in crate::admin::resources) fn header_actions(
+    specs: Vec<HeaderActionSpec>,
+) -> Result<Vec<HeaderAction>, Invalid> {
+    if !(1..=MAX_HEADER_ACTIONS).contains(&specs.len()) {
+        return Err(Invalid::new(format!(
+            "spec.action.actions must list 1 to {MAX_HEADER_ACTIONS} changes of headers"
+        )));
+    }
+    specs.into_iter().map(header_action).collect()
+}
+
+impl HeaderActionSpec {
+    /// A change as it is shown.
+    pub(in crate::admin::resources) fn of(action: &HeaderAction) -> Self {
+        let (op, key, value) = match action {
+            HeaderAction::Set { key, value } => (HeaderOpSpec::Set, key.to_string(), Some(value.clone())),
+            HeaderAction::SetIfAbsent { key, value } => {
+                (HeaderOpSpec::SetIfAbsent, key.to_string(), Some(value.clone()))
+            }
+            HeaderAction::Remove { key } => (HeaderOpSpec::Remove, key.to_string(), None),
+            HeaderAction::RemoveMatching { pattern } => {
+                (HeaderOpSpec::RemoveMatching, pattern.to_string(), None)
+            }
+        };
+        Self { op, key, value }
+    }
+
+    /// A copy with another value, if there is one.
+    pub(in crate::admin::resources) fn with_value(self, value: Option<String>) -> Self {
+        Self {
+            value: value.or(self.value),
+            ..self
+        }
     }
 }
 
@@ -390,7 +438,7 @@ fn failure_mode(phase: PolicyPhase, spec: FailureModeSpec) -> Result<FailureMode
 }
 
 /// Checks what the parts of a policy mean together, and that it can be carried out.
-fn check(policy: &Policy) -> Result<(), Invalid> {
+pub(in crate::admin::resources) fn check(policy: &Policy) -> Result<(), Invalid> {
     policy::check(policy).map_err(|fault| Invalid::new(fault.to_string()))?;
     if policy.action != PolicyAction::SkipRecord {
         return Ok(());
@@ -450,22 +498,9 @@ pub(crate) fn show(key: &PolicyKey, policy: &Policy) -> PolicyResource {
 }
 
 fn show_action(action: &PolicyAction) -> ActionSpec {
-    let header = |action: &HeaderAction| {
-        let (op, key, value) = match action {
-            HeaderAction::Set { key, value } => (HeaderOpSpec::Set, key.to_string(), Some(value.clone())),
-            HeaderAction::SetIfAbsent { key, value } => {
-                (HeaderOpSpec::SetIfAbsent, key.to_string(), Some(value.clone()))
-            }
-            HeaderAction::Remove { key } => (HeaderOpSpec::Remove, key.to_string(), None),
-            HeaderAction::RemoveMatching { pattern } => {
-                (HeaderOpSpec::RemoveMatching, pattern.to_string(), None)
-            }
-        };
-        HeaderActionSpec { op, key, value }
-    };
     match action {
         PolicyAction::ModifyHeaders { actions } => ActionSpec::ModifyHeaders {
-            actions: actions.iter().map(header).collect(),
+            actions: actions.iter().map(HeaderActionSpec::of).collect(),
         },
         PolicyAction::SkipRecord => ActionSpec::SkipRecord {},
         PolicyAction::Require { description } => ActionSpec::Require {
@@ -475,5 +510,8 @@ fn show_action(action: &PolicyAction) -> ActionSpec {
             rules: rules.iter().map(rules::show).collect(),
         },
         PolicyAction::ReadOnly => ActionSpec::ReadOnly {},
+        PolicyAction::Acls { rules, .. } => ActionSpec::Acls {
+            rules: rules.iter().map(AclRuleSpec::from).collect(),
+        },
     }
 }

@@ -8,6 +8,8 @@ use super::{API_VERSION, Resource};
 
 /// Names of virtual clusters.
 pub(in crate::admin) const VCLUSTERS: &str = "^[a-zA-Z0-9._-]{1,200}$";
+/// Names of policies.
+pub(in crate::admin) const POLICIES: &str = "^[a-zA-Z0-9._-]{1,255}$";
 /// Names of topics.
 pub(in crate::admin) const TOPICS: &str =
     "^(?:[a-zA-Z0-9_-]|[.][a-zA-Z0-9_-]|[.][.][a-zA-Z0-9._-])[a-zA-Z0-9._-]{0,248}$";

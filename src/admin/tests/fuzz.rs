@@ -6,6 +6,12 @@ use crate::fuzz::mutate::spoil;
 use crate::fuzz::runner::run;
 
 const SCRAM: &str = "/gateway/v2/scram-credential";
+pub(super) const PRODUCE_POLICIES: &str =
+    "/v1/event-gateways/default/virtual-clusters/mypartner/produce-policies";
+pub(super) const CONSUME_POLICIES: &str =
+    "/v1/event-gateways/default/virtual-clusters/mypartner/consume-policies";
+pub(super) const CLUSTER_POLICIES: &str =
+    "/v1/event-gateways/default/virtual-clusters/mypartner/cluster-policies";
 const EVENT_GATEWAY: &str = "/v1/event-gateways/default/virtual-clusters";
 
 /// A gateway begins anew after about so many bodies.
@@ -54,18 +60,96 @@ fn policies() -> Vec<GoodBody> {
         "spec": { "phase": "produce", "condition": "true",
                   "action": { "type": "require", "description": "records name their customer" } },
     });
+    let rights = json!({
+        "kind": "Policy", "apiVersion": "gateway/v2", "metadata": { "name": "rights", "vCluster": "mypartner" },
+        "spec": { "phase": "cluster", "condition": "context.auth.principal.name == 'partner-user'",
+                  "action": { "type": "acls", "rules": [
+                      { "permissionType": "ALLOW", "resourceType": "TOPIC", "operations": ["READ", "DESCRIBE"],
+                        "names": [{ "patternType": "PREFIXED", "name": "topic" }] },
+                  ] } },
+    });
     let no_policy = json!({ "name": "only-mine", "vCluster": "mypartner", "username": "partner-user" });
     vec![
         (Method::PUT, POLICY, filter),
         (Method::PUT, POLICY, headers),
         (Method::PUT, POLICY, of_group),
         (Method::PUT, POLICY, required),
+        (Method::PUT, POLICY, rights),
         (Method::DELETE, POLICY, no_policy),
     ]
 }
 
+/// Policies in the words of event gateways.
+fn event_gateway_policies() -> Vec<GoodBody> {
+    let headers = json!({
+        "type": "modify_headers", "name": "mark-mine", "description": "whose it is", "enabled": true,
+        "labels": { "env": "test" }, "condition": "context.topic.name == 'topic1'", "parent_policy_id": null,
+        "config": { "actions": [{ "op": "set", "key": "customer", "value": "${a}" }, { "op": "remove", "key": "b" }] },
+    });
+    let filter = json!({ "type": "skip_record", "name": "only-mine", "condition": "true" });
+    let rights = json!({
+        "type": "acls", "name": "readers", "condition": "context.auth.principal.name == 'ann'",
+        "config": { "rules": [{ "resource_type": "topic", "action": "allow",
+            "operations": [{ "name": "read" }], "resource_names": [{ "match": "topic*" }] }] },
+    });
+    let (place, order) = (
+        json!({ "index": 0 }),
+        json!({ "policies": ["7f1b3a52-6a3d-4c8e-9b7a-0f2d4e6c8a10"] }),
+    );
+    vec![
+        (Method::POST, PRODUCE_POLICIES, headers.clone()),
+        (Method::POST, CONSUME_POLICIES, filter.clone()),
+        (Method::POST, CLUSTER_POLICIES, rights.clone()),
+        (
+            Method::PUT,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/produce-policies/mypartner",
+            headers,
+        ),
+        (
+            Method::PUT,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/consume-policies/mypartner",
+            filter,
+        ),
+        (
+            Method::PUT,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/cluster-policies/mypartner",
+            rights,
+        ),
+        (
+            Method::POST,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/produce-policies/mypartner/move",
+            place.clone(),
+        ),
+        (
+            Method::POST,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/consume-policies/mypartner/move",
+            place.clone(),
+        ),
+        (
+            Method::POST,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/cluster-policies/mypartner/move",
+            place,
+        ),
+        (
+            Method::PUT,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/produce-policy-chain",
+            order.clone(),
+        ),
+        (
+            Method::PUT,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/consume-policy-chain",
+            order.clone(),
+        ),
+        (
+            Method::PUT,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/cluster-policy-chain",
+            order,
+        ),
+    ]
+}
+
 pub(super) fn bodies() -> Vec<GoodBody> {
-    [policies(), of_others()].concat()
+    [policies(), of_others(), event_gateway_policies()].concat()
 }
 
 fn of_others() -> Vec<GoodBody> {

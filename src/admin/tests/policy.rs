@@ -435,3 +435,46 @@ async fn a_rehearsal_tells_scopes_apart() {
         .collect();
     assert_eq!(statuses, [200, 404, 204, 400]);
 }
+
+fn rights(condition: &str) -> Value {
+    json!({
+        "kind": "Policy", "apiVersion": "gateway/v2", "metadata": { "name": "rights", "vCluster": "mypartner" },
+        "spec": { "phase": "cluster", "condition": condition, "action": { "type": "acls", "rules": [
+            { "permissionType": "ALLOW", "resourceType": "TOPIC", "operations": ["READ", "DESCRIBE"],
+              "names": [{ "patternType": "LITERAL", "name": "topic1" }, { "patternType": "PREFIXED", "name": "x-" }] },
+        ] } },
+    })
+}
+
+#[actix_web::test]
+async fn a_policy_with_acls_is_given_back_as_it_was_written() {
+    let gateway = Gateway::walkthrough().await;
+    let policy = rights("context.auth.principal.name in ['ann', 'bob']");
+    let put = gateway.put(POLICY, &policy).await.ok();
+    for part in ["phase", "condition", "action"] {
+        assert_eq!(put["resource"]["spec"][part], policy["spec"][part], "{part}");
+    }
+    let again = gateway.put(POLICY, &put["resource"]).await.ok();
+    assert_eq!(again["upsertResult"], "NOT_CHANGED");
+    for (condition, why) in [
+        (
+            "context.auth.principal.name != 'ann'",
+            "spec.condition: ACLs are for principals",
+        ),
+        ("context.topic.name == 'a'", "can only say whose they are"),
+    ] {
+        let refused = gateway.put(POLICY, &rights(condition)).await.refused(400);
+        assert!(refused.contains(why), "{refused}");
+    }
+    let mut of_ann = policy.clone();
+    of_ann["metadata"]["username"] = json!("ann");
+    let refused = gateway.put(POLICY, &of_ann).await.refused(400);
+    assert!(
+        refused.contains("metadata.username and metadata.group are not for acls"),
+        "{refused}"
+    );
+    let mut of_records = policy.clone();
+    of_records["spec"]["phase"] = json!("produce");
+    let refused = gateway.put(POLICY, &of_records).await.refused(400);
+    assert!(refused.contains("they are for the phase cluster"), "{refused}");
+}

@@ -8,7 +8,7 @@ use crate::admin::api::Access;
 
 /// The refusals of the gateway beyond what a schema can say, by their words: what fields mean together, and texts with a
 /// grammar of their own.
-const BEYOND: [&str; 16] = [
+const BEYOND: [&str; 21] = [
     "name: topic name",
     "must have 3 to 64",
     "spec.externalNames must list",
@@ -25,6 +25,11 @@ const BEYOND: [&str; 16] = [
     "spec.condition: require needs",
     "spec.condition: at ",
     "spec.action.actions.value is missing",
+    "of an ACL can have at most",
+    "parent_policy_id: only",
+    "condition: at ",
+    "condition is missing: without it skip_record",
+    "config.actions.value is missing",
 ];
 
 /// The values that the gateway takes beyond what it publishes: the end of the place, and the value.

@@ -91,6 +91,7 @@ pub(super) fn parts(policy: &Policy) -> Result<(Option<Condition>, RequestAction
             let compiled = rules.map(|(number, rule)| compile(policy, number, rule));
             RequestAction::Rules(compiled.collect::<Result<_, _>>()?)
         }
+        PolicyAction::Acls { .. } => return Err(PolicyFault::AclsOfRecords),
         PolicyAction::ModifyHeaders { .. } | PolicyAction::SkipRecord | PolicyAction::Require { .. } => {
             return Err(PolicyFault::RecordsInPhaseOfRequests);
         }

@@ -13,7 +13,7 @@ use crate::authz::{Resource, codes};
 use crate::vcluster::plan::Plan;
 use crate::wire::{Field, Item, Node, Value, field};
 use klamm_raft::command::Command;
-use klamm_raft::model::{AclBinding, Operation, RequestKind};
+use klamm_raft::model::{AclBinding, Operation, PolicyKey, RequestKind};
 
 pub(super) const DESCRIBE_ACLS: Api = Api {
     key: 29,
@@ -79,7 +79,7 @@ fn describe(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         return ask.reply(&response);
     }
     response.set(field::ERROR_MESSAGE, "");
-    let found = filter::describe(&ask.view.acls.stored, &filter);
+    let found = filter::describe(&ask.view.acls.all, &filter);
     for of_pattern in found.chunk_by(|a, b| a.pattern == b.pattern) {
         let mut resource = response.item(field::RESOURCES);
         set_pattern(&mut resource, of_pattern[0]);
@@ -223,12 +223,13 @@ fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     }
     let ruled = ask.rule_all(message.root().items(field::FILTERS));
     let filters = allowed(filters(), &ruled).collect::<Result<Vec<_>, _>>()?;
-    let deletion = filter::delete(&ask.view.acls.stored, &filters);
+    let deletion = filter::delete(&ask.view.acls.all, &filters);
     let results = deletion.results.into_iter();
     let results = with_ruled(results.map(|result| result.map_err(refused_filter)), ruled);
+    let is_brought = |acl: &AclBinding| ask.view.acls.brought.by(acl).is_some();
     let instead = |failure: fn() -> Failure| {
         let results = results.iter().map(|result| match result {
-            Ok(matching) if matching.is_empty() => Ok(Vec::new()),
+            Ok(matching) if matching.iter().all(|acl| is_brought(acl)) => Ok(matching.clone()),
             Ok(_) => Err(failure()),
             Err(failure) => Err(failure.clone()),
         });
@@ -236,12 +237,14 @@ fn delete(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     };
     let (refused, not_known) = (instead(refused)?, instead(unavailable)?);
     let done = deleted(ask, results)?;
-    if deletion.removed.is_empty() {
+    let removed = deletion.removed.into_iter().filter(|acl| !is_brought(acl));
+    let acls: Vec<AclBinding> = removed.cloned().collect();
+    if acls.is_empty() {
         return ask.reply(&done);
     }
     let command = Command::DeleteAcls {
         vcluster: ask.view.name.clone(),
-        acls: deletion.removed.into_iter().cloned().collect(),
+        acls,
     };
     change(
         ask,
@@ -276,6 +279,11 @@ fn refused_filter(error: FilterError) -> Failure {
     (ErrorCode::InvalidRequest, error.to_string().into())
 }
 
+/// Why an ACL stays.
+fn brought(policy: &PolicyKey) -> String {
+    format!("This ACL comes from the {policy}: it is changed there, by the operator of the gateway.")
+}
+
 /// The answer to CreateAcls. Success has an empty message.
 fn created(ask: &Ask<'_>, results: Vec<Result<(), Failure>>) -> Result<Item, Stop> {
     let mut response = ask.response()?;
@@ -292,7 +300,7 @@ fn created(ask: &Ask<'_>, results: Vec<Result<(), Failure>>) -> Result<Item, Sto
     Ok(response)
 }
 
-/// The answer to DeleteAcls. Success has no message.
+/// The answer to DeleteAcls. Success has no message. ACLs that policies bring are not removed, and it is said of each.
 fn deleted(ask: &Ask<'_>, results: Vec<Result<Vec<&AclBinding>, Failure>>) -> Result<Item, Stop> {
     let mut response = ask.response()?;
     for result in results {
@@ -302,7 +310,12 @@ fn deleted(ask: &Ask<'_>, results: Vec<Result<Vec<&AclBinding>, Failure>>) -> Re
                 item.set(field::ERROR_MESSAGE, Value::Null);
                 for acl in removed {
                     let mut matching = item.item(field::MATCHING_ACLS);
-                    matching.set(field::ERROR_MESSAGE, Value::Null);
+                    match ask.view.acls.brought.by(acl) {
+                        None => matching.set(field::ERROR_MESSAGE, Value::Null),
+                        Some(policy) => matching
+                            .set(field::ERROR_CODE, ErrorCode::PolicyViolation)
+                            .set(field::ERROR_MESSAGE, brought(policy)),
+                    };
                     set_pattern(&mut matching, acl);
                     set_entry(&mut matching, acl);
                     item.push(field::MATCHING_ACLS, matching);

@@ -152,7 +152,7 @@ fn evaluated(ask: &mut Ask<'_>, (pattern, expression): (&Pattern, &str)) -> Opti
         return ask.view.names.physical_pattern(pattern, expression);
     }
     let breadth = Breadth {
-        acls: &ask.view.acls.stored,
+        acls: &ask.view.acls.all,
         principal: &ask.caller.principal,
         host: &ask.caller.host,
     };

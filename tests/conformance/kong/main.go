@@ -64,6 +64,9 @@ func main() {
 		{"topic aliases come and go with it", topicAliases},
 		{"tokens of a configured provider are taken", jwks},
 		{"what another API made is listed", partner},
+		{"policies on records are created, moved and deleted", policies},
+		{"a policy gives rights", rights},
+		{"keys and registries are part of the configuration", configured},
 		{"pages follow one another", pages},
 		{"errors have their types", failures},
 		{"it is deleted", remove},
@@ -435,6 +438,128 @@ func partner(w *world) error {
 		}
 	}
 	return fmt.Errorf("%s is missing", os.Getenv("KLAMM_PARTNER"))
+}
+
+func policies(w *world) error {
+	all := w.admin.EventGatewayVirtualClusterConsumePolicies
+	add := func(policy components.EventGatewayConsumePolicyCreate, before *string) (*components.EventGatewayPolicy, error) {
+		created, err := all.CreateEventGatewayVirtualClusterConsumePolicy(w.ctx,
+			operations.CreateEventGatewayVirtualClusterConsumePolicyRequest{
+				GatewayID: w.gateway, VirtualClusterID: w.made.ID, Before: before, EventGatewayConsumePolicyCreate: &policy})
+		if err != nil {
+			return nil, err
+		}
+		return created.EventGatewayPolicy, nil
+	}
+	skip, err := add(components.CreateEventGatewayConsumePolicyCreateSkipRecord(components.EventGatewaySkipRecordPolicyCreate{
+		Name: pointer("only-mine"), Condition: pointer("record.headers['customer'] != 'a'"), Labels: map[string]string{"env": "test"}}), nil)
+	if err != nil {
+		return err
+	}
+	if skip.Type != "skip_record" || !isUUID(skip.ID) || skip.CreatedAt.IsZero() || skip.Labels["env"] != "test" || !*skip.Enabled {
+		return fmt.Errorf("%+v", skip)
+	}
+	set := components.CreateEventGatewayModifyHeaderActionSet(components.EventGatewayModifyHeaderSetAction{Key: "a", Value: "${b}"})
+	headers, err := add(components.CreateEventGatewayConsumePolicyCreateModifyHeaders(components.EventGatewayModifyHeadersPolicyCreate{
+		Config: components.EventGatewayModifyHeadersPolicyCreateConfig{
+			Actions: []components.EventGatewayModifyHeaderAction{set}}}), &skip.ID)
+	if err != nil {
+		return err
+	}
+	if headers.Name == nil || *headers.Name == "" {
+		return fmt.Errorf("%+v", headers)
+	}
+	chain := func() ([]string, error) {
+		got, err := all.GetEventGatewayVirtualClusterConsumePolicyChain(w.ctx, w.gateway, w.made.ID)
+		if err != nil {
+			return nil, err
+		}
+		return got.EventGatewayPolicyChainResponse.Policies, nil
+	}
+	if order, err := chain(); err != nil || !reflect.DeepEqual(order, []string{headers.ID, skip.ID}) {
+		return fmt.Errorf("%v %v", order, err)
+	}
+	if _, err := all.MoveEventGatewayVirtualClusterConsumePolicy(w.ctx, operations.MoveEventGatewayVirtualClusterConsumePolicyRequest{
+		GatewayID: w.gateway, VirtualClusterID: w.made.ID, PolicyID: skip.ID,
+		MoveEventGatewayPolicy: &components.MoveEventGatewayPolicy{Index: 0}}); err != nil {
+		return err
+	}
+	listed, err := all.ListEventGatewayVirtualClusterConsumePolicies(w.ctx,
+		operations.ListEventGatewayVirtualClusterConsumePoliciesRequest{GatewayID: w.gateway, VirtualClusterID: w.made.ID})
+	if err != nil {
+		return err
+	}
+	if found := listed.ListConsumePoliciesResponse; len(found) != 2 || !reflect.DeepEqual(found[0], *skip) {
+		return fmt.Errorf("%+v", found)
+	}
+	put, err := all.UpdateEventGatewayVirtualClusterConsumePolicyChain(w.ctx,
+		operations.UpdateEventGatewayVirtualClusterConsumePolicyChainRequest{GatewayID: w.gateway, VirtualClusterID: w.made.ID,
+			UpdateEventGatewayPolicyChainRequest: &components.UpdateEventGatewayPolicyChainRequest{Policies: []string{headers.ID, skip.ID}}})
+	if err != nil {
+		return err
+	}
+	if order := put.EventGatewayPolicyChainResponse.Policies; !reflect.DeepEqual(order, []string{headers.ID, skip.ID}) {
+		return fmt.Errorf("%v", order)
+	}
+	for _, id := range []string{headers.ID, skip.ID} {
+		if _, err := all.DeleteEventGatewayVirtualClusterConsumePolicy(w.ctx, operations.DeleteEventGatewayVirtualClusterConsumePolicyRequest{
+			GatewayID: w.gateway, VirtualClusterID: w.made.ID, PolicyID: id}); err != nil {
+			return err
+		}
+	}
+	_, err = all.GetEventGatewayVirtualClusterConsumePolicy(w.ctx, operations.GetEventGatewayVirtualClusterConsumePolicyRequest{
+		GatewayID: w.gateway, VirtualClusterID: w.made.ID, PolicyID: skip.ID})
+	var missing *sdkerrors.NotFoundError
+	if !errors.As(err, &missing) {
+		return fmt.Errorf("%T %v", err, err)
+	}
+	return nil
+}
+
+func rights(w *world) error {
+	names := components.CreateResourceNamesArrayOfEventGatewayACLResourceName([]components.EventGatewayACLResourceName{{Match: "orders-*"}})
+	policy := func(name string) *components.EventGatewayClusterPolicyModify {
+		made := components.CreateEventGatewayClusterPolicyModifyAcls(components.EventGatewayACLsPolicy{
+			Name: &name, Condition: pointer("context.auth.principal.name == \"alice\""),
+			Config: components.EventGatewayACLPolicyConfig{Rules: []components.EventGatewayACLRule{{
+				ResourceType: components.ResourceTypeTopic, Action: components.ActionAllow,
+				Operations: []components.EventGatewayACLOperation{{Name: components.NameRead}}, ResourceNames: names}}}})
+		return &made
+	}
+	all := w.admin.EventGatewayVirtualClusterPolicies
+	created, err := all.CreateEventGatewayVirtualClusterClusterLevelPolicy(w.ctx,
+		operations.CreateEventGatewayVirtualClusterClusterLevelPolicyRequest{
+			GatewayID: w.gateway, VirtualClusterID: os.Getenv("KLAMM_PARTNER"), EventGatewayClusterPolicyModify: policy("readers")})
+	if err != nil {
+		return err
+	}
+	if created.EventGatewayPolicy.Type != "acls" {
+		return fmt.Errorf("%+v", created.EventGatewayPolicy)
+	}
+	names = components.CreateResourceNamesArrayOfEventGatewayACLResourceName([]components.EventGatewayACLResourceName{{Match: "a*b"}})
+	_, err = all.CreateEventGatewayVirtualClusterClusterLevelPolicy(w.ctx,
+		operations.CreateEventGatewayVirtualClusterClusterLevelPolicyRequest{
+			GatewayID: w.gateway, VirtualClusterID: os.Getenv("KLAMM_PARTNER"), EventGatewayClusterPolicyModify: policy("others")})
+	return refused(err, "all that begin alike")
+}
+
+func configured(w *world) error {
+	keys, err := w.reader.EventGatewayStaticKeys.ListEventGatewayStaticKeys(w.ctx,
+		operations.ListEventGatewayStaticKeysRequest{GatewayID: w.gateway})
+	if err != nil {
+		return err
+	}
+	registries, err := w.reader.EventGatewaySchemaRegistries.ListEventGatewaySchemaRegistries(w.ctx,
+		operations.ListEventGatewaySchemaRegistriesRequest{GatewayID: w.gateway})
+	if err != nil {
+		return err
+	}
+	if len(keys.ListEventGatewayStaticKeysResponse.Data) != 0 || len(registries.ListSchemaRegistriesResponse.Data) != 0 {
+		return fmt.Errorf("%+v %+v", keys, registries)
+	}
+	_, err = w.admin.EventGatewayStaticKeys.CreateEventGatewayStaticKey(w.ctx, w.gateway,
+		&components.EventGatewayStaticKeyCreate{Name: "k", Value: "c2VjcmV0"})
+	return refused(err, "configuration of every node")
 }
 
 func pages(w *world) error {

@@ -2,8 +2,9 @@
 
 use crate::command::Command;
 use crate::model::{
-    AccountGroup, FailureMode, GroupMember, HeaderAction, Policy, PolicyAction, PolicyId, PolicyKey,
-    PolicyPhase, PolicyScope, PolicySpelling, RequestKind, RequestRule, RequestSetting, RuleEffect,
+    AccountGroup, AclName, AclRule, FailureMode, GroupMember, HeaderAction, NewPolicy, Operation,
+    OrderedPolicies, PatternType, Permission, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase,
+    PolicyScope, PolicySpelling, RequestKind, RequestRule, RequestSetting, ResourceType, RuleEffect, Times,
     TopicPattern,
 };
 
@@ -28,6 +29,30 @@ pub(crate) fn policy(phase: PolicyPhase, action: PolicyAction) -> Policy {
             plugin_class: "a.Plugin".to_owned(),
             config: r#"{"topic":"(a|b)-.*"}"#.to_owned(),
         }),
+        times: Times {
+            created_s: 1_700_000_000,
+            updated_s: 1_700_000_001,
+        },
+    }
+}
+
+/// ACLs that a policy brings.
+pub(crate) fn acls() -> PolicyAction {
+    let name = |pattern_type, name: &str| AclName {
+        pattern_type,
+        name: name.to_owned(),
+    };
+    PolicyAction::Acls {
+        principals: ["User:alice".to_owned(), "User:bob".to_owned()].into(),
+        rules: vec![AclRule {
+            permission: Permission::Deny,
+            resource_type: ResourceType::Topic,
+            operations: vec![Operation::Write, Operation::Delete],
+            names: vec![
+                name(PatternType::Literal, "orders"),
+                name(PatternType::Prefixed, "bills-"),
+            ],
+        }],
     }
 }
 
@@ -60,6 +85,21 @@ fn header_actions() -> Vec<HeaderAction> {
     ]
 }
 
+/// Of those that are for everybody.
+fn ids(names: &[&str]) -> Vec<PolicyId> {
+    let id = |name: &&str| PolicyId::of_all(name.parse().unwrap());
+    names.iter().map(id).collect()
+}
+
+fn create(name: &str, phase: PolicyPhase, action: PolicyAction, order: &[&str]) -> Command {
+    Command::CreatePolicy(Box::new(NewPolicy {
+        vcluster: "partner".parse().unwrap(),
+        id: ids(&[name]).remove(0),
+        policy: policy(phase, action),
+        order: ids(order),
+    }))
+}
+
 fn of_policies() -> Vec<Command> {
     let of = |vcluster: &str, account: Option<&str>| {
         let scope = account.map_or(PolicyScope::All, |name| {
@@ -89,6 +129,18 @@ fn of_policies() -> Vec<Command> {
             PolicyAction::RequestRules { rules: rules() },
         ),
         put(of_all("frozen"), PolicyPhase::Cluster, PolicyAction::ReadOnly),
+        create("rights", PolicyPhase::Cluster, acls(), &["rights"]),
+        create(
+            "cut",
+            PolicyPhase::Consume,
+            PolicyAction::SkipRecord,
+            &["only-mine", "cut"],
+        ),
+        Command::OrderPolicies(OrderedPolicies {
+            vcluster: "partner".parse().unwrap(),
+            phase: PolicyPhase::Consume,
+            order: ids(&["cut", "only-mine"]),
+        }),
         Command::DeletePolicy {
             key: of("other", None),
         },

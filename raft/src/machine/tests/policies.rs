@@ -1,9 +1,10 @@
 //! Policies: each in its scope, none of a level that the cluster does not have, and no end of them.
 
 use super::*;
-use crate::codec::tests::level_2::policy;
+use crate::codec::tests::level_2::{acls, policy};
 use crate::model::{
-    OverLimit, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling,
+    NewPolicy, OrderedPolicies, OverLimit, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase,
+    PolicyScope, PolicySpelling, Times,
 };
 
 fn everywhere(name: &str) -> PolicyKey {
@@ -53,11 +54,170 @@ pub(super) fn any_command() -> impl Strategy<Value = Command> {
         Some(vcluster) => of(vcluster, "p", account),
         None => everywhere("p"),
     });
-    (key, 0..3_u8).prop_map(|(key, what)| match what {
-        0 => delete_policy(&key),
-        1 => put_policy(&key, filter("true")),
-        _ => put_policy(&key, filter("false")),
+    let name = prop::sample::select(vec!["p", "q"]);
+    (key, name, 0..5_u8).prop_map(|(key, name, what)| match (key, what) {
+        (PolicyKey::In(vcluster, _), 3) => create_policy(vcluster.as_str(), name, &[name]),
+        (PolicyKey::In(vcluster, _), 4) => order_policies(vcluster.as_str(), &["q", "p"]),
+        (key, 0) => delete_policy(&key),
+        (key, 1) => put_policy(&key, filter("true")),
+        (key, _) => put_policy(&key, filter("false")),
     })
+}
+
+fn ids(names: &[&str]) -> Vec<PolicyId> {
+    let id = |name: &&str| PolicyId::of_all(name.parse().unwrap());
+    names.iter().map(id).collect()
+}
+
+/// Creates a filter at its place among others.
+fn create_policy(vcluster: &str, name: &str, order: &[&str]) -> Command {
+    Command::CreatePolicy(Box::new(NewPolicy {
+        vcluster: vcluster.parse().unwrap(),
+        id: ids(&[name]).remove(0),
+        policy: filter("true"),
+        order: ids(order),
+    }))
+}
+
+fn order_policies(vcluster: &str, order: &[&str]) -> Command {
+    Command::OrderPolicies(OrderedPolicies {
+        vcluster: vcluster.parse().unwrap(),
+        phase: PolicyPhase::Consume,
+        order: ids(order),
+    })
+}
+
+/// The names of the filters of a virtual cluster, in order of effect, with their priorities.
+fn in_effect(machine: &Machine) -> Vec<(i32, &str)> {
+    let of_phase = machine.state.vclusters["one"].policies.iter();
+    let of_phase = of_phase.filter(|(_, policy)| policy.phase == PolicyPhase::Consume);
+    let mut all: Vec<_> = of_phase
+        .map(|(id, policy)| (policy.priority, id.name.as_str()))
+        .collect();
+    all.sort_unstable();
+    all
+}
+
+#[test]
+fn a_policy_is_created_at_its_place_and_all_are_put_in_order() {
+    let mut machine = machine();
+    // Those of another phase have nothing to do with it.
+    let other = policy(PolicyPhase::Produce, PolicyAction::SkipRecord);
+    machine.run(put_policy(&of("one", "other", None), other));
+    for (name, order) in [
+        ("m", &["m"][..]),
+        ("a", &["m", "a"]),
+        ("z", &["z", "m", "a"]),
+        ("b", &["z", "m", "b", "a"]),
+    ] {
+        assert_eq!(machine.run(create_policy("one", name, order)), Outcome::Created);
+        let names: Vec<&str> = in_effect(&machine).into_iter().map(|(_, name)| name).collect();
+        assert_eq!(names, order);
+    }
+    assert_eq!(
+        in_effect(&machine),
+        [(100, "z"), (101, "m"), (102, "b"), (103, "a")]
+    );
+    let exists = machine.refusal(create_policy("one", "a", &["z", "m", "b", "a"]));
+    assert_eq!(exists, Refusal::PolicyExists(of("one", "a", None)));
+
+    let order = ["a", "b", "z", "m"];
+    assert_eq!(machine.run(order_policies("one", &order)), Outcome::Updated);
+    assert_eq!(machine.run(order_policies("one", &order)), Outcome::Unchanged);
+    // They keep the priorities that there are, so that they stay where they were among policies of all virtual clusters.
+    assert_eq!(
+        in_effect(&machine),
+        [(100, "a"), (101, "b"), (102, "z"), (103, "m")]
+    );
+    assert_eq!(
+        machine.state.policy(&of("one", "other", None)).unwrap().priority,
+        -7
+    );
+
+    let before = machine.state.clone();
+    let wrong: [&[&str]; 4] = [
+        &["a", "b", "z"],
+        &["a", "b", "z", "m", "m"],
+        &["a", "b", "z", "n"],
+        &[],
+    ];
+    for order in wrong {
+        let refused = Refusal::OrderOfOthers("one".parse().unwrap());
+        assert_eq!(machine.refusal(order_policies("one", order)), refused);
+        assert_eq!(machine.refusal(create_policy("one", "n", order)), refused);
+    }
+    assert_eq!(
+        machine.state.vclusters, before.vclusters,
+        "a refusal changes nothing"
+    );
+    let nowhere = Refusal::NoSuchVcluster("two".parse().unwrap());
+    assert_eq!(machine.refusal(order_policies("two", &[])), nowhere);
+}
+
+#[test]
+fn the_highest_priorities_leave_room_below_them() {
+    let mut machine = machine();
+    for (name, priority) in [("a", i32::MAX), ("b", i32::MAX), ("c", 5)] {
+        let policy = Policy {
+            priority,
+            ..filter("true")
+        };
+        machine.run(put_policy(&of("one", name, None), policy));
+    }
+    machine.run(order_policies("one", &["c", "b", "a"]));
+    let highest = i32::MAX;
+    assert_eq!(
+        in_effect(&machine),
+        [(5, "c"), (highest - 1, "b"), (highest, "a")]
+    );
+    machine.run(create_policy("one", "0", &["c", "b", "a", "0"]));
+    let expected = [(5, "c"), (highest - 2, "b"), (highest - 1, "a"), (highest, "0")];
+    assert_eq!(in_effect(&machine), expected);
+}
+
+#[test]
+fn a_change_keeps_when_a_policy_was_made() {
+    let mut machine = machine();
+    let key = of("one", "p", None);
+    let at = |seconds: u64, condition: &str| Policy {
+        times: Times {
+            created_s: seconds,
+            updated_s: seconds,
+        },
+        ..filter(condition)
+    };
+    machine.run(put_policy(&key, at(1, "true")));
+    assert_eq!(machine.run(put_policy(&key, at(2, "true"))), Outcome::Unchanged);
+    assert_eq!(machine.run(put_policy(&key, at(3, "false"))), Outcome::Updated);
+    let times = machine.state.policy(&key).unwrap().times;
+    assert_eq!((times.created_s, times.updated_s), (1, 3));
+}
+
+#[test]
+fn a_policy_brings_acls_only_where_they_are_checked() {
+    let mut machine = machine();
+    let brings = policy(PolicyPhase::Cluster, acls());
+    let key = of("one", "rights", None);
+    assert_eq!(machine.run(put_policy(&key, brings.clone())), Outcome::Created);
+    let standard = VirtualCluster {
+        acl_enabled: false,
+        ..VirtualCluster::new(VclusterKind::Passthrough)
+    };
+    machine.run(Command::PutVcluster {
+        name: PASSTHROUGH.parse().unwrap(),
+        spec: standard,
+        kafka_cluster_id: "id".to_owned(),
+        at_s: 0,
+        beside: None,
+    });
+    let key = of(PASSTHROUGH, "rights", None);
+    let off = Refusal::AclsOff(PASSTHROUGH.parse().unwrap());
+    assert_eq!(machine.refusal(put_policy(&key, brings.clone())), off);
+    let asleep = Policy {
+        enabled: false,
+        ..brings
+    };
+    assert_eq!(machine.run(put_policy(&key, asleep)), Outcome::Created);
 }
 
 #[test]

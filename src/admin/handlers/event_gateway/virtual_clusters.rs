@@ -90,7 +90,10 @@ fn example() -> Value {
 
 const PLACE: &str = "virtual-clusters";
 
-fn find<'a>(state: &'a State, which: &str) -> Result<(&'a VclusterName, &'a VclusterState), ApiError> {
+pub(super) fn find<'a>(
+    state: &'a State,
+    which: &str,
+) -> Result<(&'a VclusterName, &'a VclusterState), ApiError> {
     let missing = || {
         ApiError::not_found(format!(
             "there is no virtual cluster with the id or name {which:?}"

@@ -4,7 +4,9 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use klamm_raft::model::{ClusterId, ListenerName, PASSTHROUGH, State, VclusterName, VclusterState};
+use klamm_raft::model::{
+    ClusterId, ListenerName, PASSTHROUGH, PolicyKey, PolicyScope, State, VclusterName, VclusterState,
+};
 use uuid::Uuid;
 
 /// The ids of one cluster of gateways.
@@ -47,6 +49,17 @@ impl Ids {
     pub(crate) fn forward_policy(&self, listener: &ListenerName, vcluster: Option<&VclusterName>) -> Uuid {
         let to = vcluster.map_or("", VclusterName::as_str);
         self.derive("forward_to_virtual_cluster", &[listener.as_str(), to])
+    }
+
+    /// A policy that holds in a virtual cluster: of that one, or of all.
+    pub(crate) fn policy(&self, key: &PolicyKey, of: &VclusterState) -> Uuid {
+        let vcluster = key.vcluster().map_or("", |_| of.kafka_cluster_id.as_str());
+        let (kind, scope) = match key.scope() {
+            PolicyScope::All => ("", ""),
+            PolicyScope::Group(group) => ("group", group.as_str()),
+            PolicyScope::Account(account) => ("account", account.as_str()),
+        };
+        self.derive("policy", &[vcluster, key.name().as_str(), kind, scope])
     }
 
     /// No name holds the byte that parts are kept apart by.

@@ -28,6 +28,8 @@ pub(in crate::admin) struct ListQuery {
     backend_cluster: Option<String>,
     #[serde(rename = "filter[virtual_cluster_id][eq]")]
     virtual_cluster: Option<String>,
+    #[serde(rename = "filter[parent_policy_id]")]
+    parent_policy: Option<String>,
 }
 
 /// Which items are wanted.
@@ -110,6 +112,11 @@ impl WantedPage {
     /// The id of the virtual cluster whose items are wanted alone.
     pub(in crate::admin) fn virtual_cluster(&self) -> Option<&str> {
         self.query.virtual_cluster.as_deref()
+    }
+
+    /// Whether policies without a parent are wanted.
+    pub(in crate::admin) fn has_no_parent(&self) -> bool {
+        self.query.parent_policy.as_deref().is_none_or(str::is_empty)
     }
 
     /// The page of those of `items` that pass by their names, which order them.

@@ -2,11 +2,16 @@
 //! `spec.dnsLabel`.
 
 /// The fields that do not follow the rule that `spec.` goes and capitals become underscores.
-const OTHERS: [(&str, &str); 4] = [
+const OTHERS: [(&str, &str); 9] = [
     ("metadata.name", "name"),
     ("spec.aclEnabled", "acl_mode"),
     ("spec.backend", "destination"),
     ("spec.type", "type"),
+    ("spec.action.type", "type"),
+    ("spec.action.actions", "config.actions"),
+    ("spec.action.actions.key", "config.actions.key"),
+    ("spec.action.actions.value", "config.actions.value"),
+    ("spec.action.rules", "config.rules"),
 ];
 
 /// The text in the other spelling, and the first field that it names.
@@ -80,6 +85,11 @@ mod tests {
             "spec.aclEnabled and spec.backend",
             "acl_mode and destination",
             Some("acl_mode"),
+        );
+        check(
+            "spec.action.rules[0]: none, spec.failureMode: none",
+            "config.rules[0]: none, failure_mode: none",
+            Some("config.rules"),
         );
         check(
             "my spec. is fine, aspec.b too",

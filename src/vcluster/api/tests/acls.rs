@@ -8,7 +8,10 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::Request;
 use klamm_raft::command::Command;
-use klamm_raft::model::Operation::{Alter, Create, Describe};
+use klamm_raft::model::Operation::{Alter, Create, Describe, Read};
+use klamm_raft::model::{
+    AclName, AclRule, PatternType, Permission, Policy, PolicyAction, PolicyId, PolicyPhase, ResourceType,
+};
 use klamm_raft::outcome::{Outcome, Refusal};
 
 use super::world::{World, decode_response, text};
@@ -285,6 +288,77 @@ fn deletion_lists_what_each_filter_removed() {
     let (command, _) = proposed(&world, 3, &request, Ok(Outcome::Updated));
     world.apply(&command);
     assert!(described(&world.ask(3, &describe()).replied()).is_empty());
+}
+
+/// A policy lets Bob read the topics that begin with `a`.
+fn rights_of_bob() -> Policy {
+    let name = AclName {
+        pattern_type: PatternType::Prefixed,
+        name: "a".to_owned(),
+    };
+    Policy {
+        phase: PolicyPhase::Cluster,
+        priority: 100,
+        enabled: true,
+        description: String::new(),
+        labels: Default::default(),
+        topics: Default::default(),
+        condition: Some("context.auth.principal.name == 'bob'".to_owned()),
+        action: PolicyAction::Acls {
+            principals: ["User:bob".to_owned()].into(),
+            rules: vec![AclRule {
+                permission: Permission::Allow,
+                resource_type: ResourceType::Topic,
+                operations: vec![Read],
+                names: vec![name],
+            }],
+        },
+        failure_mode: None,
+        spelling: None,
+        times: Default::default(),
+    }
+}
+
+#[test]
+fn acls_that_a_policy_brings_are_listed_and_stay() {
+    let mut world = World::new().asked_by_super_user();
+    world.change(|state| {
+        let id = PolicyId::of_all("rights".parse().unwrap());
+        state.policies.insert(id, rights_of_bob());
+    });
+    let (command, _) = proposed(&world, 3, &create(&[creation("a", 3)]), Ok(Outcome::Created));
+    world.apply(&command);
+    let both = ["2 3 a: User:bob * 3 3", "2 4 a: User:bob * 3 3"];
+    let why = "This ACL comes from the policy rights of virtual cluster partner: it is changed there, by the operator of the gateway.";
+    for version in VERSIONS {
+        assert_eq!(described(&world.ask(version, &describe()).replied()), both);
+        // Of both, one goes, and it is said of the other why it does not.
+        let (command, response) = proposed(
+            &world,
+            version,
+            &delete(&[filter(Some("a"))]),
+            Ok(Outcome::Deleted),
+        );
+        let Command::DeleteAcls { acls, .. } = command else {
+            panic!("{command:?}")
+        };
+        assert_eq!(acls.len(), 1);
+        assert_eq!(acls[0].pattern.pattern_type, PatternType::Literal);
+        let matching = &response.filter_results[0].matching_acls;
+        let told: Vec<_> = matching
+            .iter()
+            .map(|acl| (acl.error_code, acl.error_message.as_deref()))
+            .collect();
+        assert_eq!(told, [(0, None), (POLICY_VIOLATION, Some(why))]);
+        // For that one alone nothing is changed.
+        let prefixed = filter(Some("a")).with_pattern_type_filter(4);
+        let response = world.ask(version, &delete(&[prefixed])).replied();
+        let matching = &response.filter_results[0].matching_acls;
+        assert_eq!((matching.len(), matching[0].error_code), (1, POLICY_VIOLATION));
+        assert_eq!(response.filter_results[0].error_code, 0);
+    }
+    world.change(|state| state.policies.clear());
+    assert_eq!(described(&world.ask(3, &describe()).replied()), both[..1]);
 }
 
 /// An old view knows entries that are gone and misses some that are there: nobody is told of it, and no change is

@@ -41,6 +41,7 @@ fn policy(phase: PolicyPhase, condition: &str, action: PolicyAction) -> Policy {
         action,
         failure_mode: None,
         spelling: None,
+        times: Default::default(),
     }
 }
 

@@ -63,6 +63,7 @@ pub(super) fn policy(action: PolicyAction) -> Policy {
         action,
         failure_mode: None,
         spelling: None,
+        times: Default::default(),
     }
 }
 
