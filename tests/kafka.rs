@@ -16,6 +16,8 @@ mod changes;
 mod conformance;
 #[path = "kafka/endurance.rs"]
 mod endurance;
+#[path = "kafka/event_gateway_policies.rs"]
+mod event_gateway_policies;
 #[path = "kafka/expressions.rs"]
 mod expressions;
 #[path = "kafka/failover.rs"]

@@ -138,7 +138,7 @@ func gatewaysStay(w *world) error {
 	}
 	description := "other"
 	_, err = w.admin.EventGateways.PatchEventGateway(w.ctx, w.gateway, components.PatchGatewayRequest{Description: &description})
-	if err := refused(err, "gateway.raft"); err != nil {
+	if err := refused(err, "klamm.raft"); err != nil {
 		return err
 	}
 	if _, err = w.admin.EventGateways.DeleteEventGateway(w.ctx, w.gateway); err == nil {
