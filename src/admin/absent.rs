@@ -18,8 +18,6 @@ pub(super) enum BodyForm {
     Listed,
     /// It is put and, by name and virtual cluster in the body, deleted.
     InVcluster { order: u8 },
-    /// It is put; one is found at this path.
-    Named { one: &'static str, order: u8 },
 }
 
 impl Absent {
@@ -27,13 +25,13 @@ impl Absent {
     pub(super) fn order(&self) -> Option<u8> {
         match self.shape {
             BodyForm::Listed => None,
-            BodyForm::InVcluster { order } | BodyForm::Named { order, .. } => Some(order),
+            BodyForm::InVcluster { order } => Some(order),
         }
     }
 }
 
 /// All of them.
-pub(super) static ABSENT: [Absent; 4] = [
+pub(super) static ABSENT: [Absent; 3] = [
     Absent {
         kind: "ConcentratedTopic",
         path: "/gateway/v2/concentrated-topic",
@@ -47,18 +45,9 @@ pub(super) static ABSENT: [Absent; 4] = [
         why: "every topic is a topic of a physical cluster, and none is stored inside another",
     },
     Absent {
-        kind: "Interceptor",
-        path: "/gateway/v2/interceptor",
-        shape: BodyForm::Named {
-            one: "/gateway/v2/interceptor/{name}",
-            order: 12,
-        },
-        why: "what happens to records is said by those of the kind Policy",
-    },
-    Absent {
         kind: "Plugin",
         path: "/gateway/v2/plugin",
         shape: BodyForm::Listed,
-        why: "there are no interceptors",
+        why: "the classes that interceptors can name are in the page on policies",
     },
 ];

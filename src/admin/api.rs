@@ -51,6 +51,8 @@ pub(super) struct Operation {
     pub(super) access: Access,
     pub(super) query: &'static [Parameter],
     pub(super) body: Option<BodySchema>,
+    /// Whether it does without the body.
+    pub(super) body_is_optional: bool,
     pub(super) example: Option<Value>,
     pub(super) success: (&'static str, Content),
     pub(super) failures: &'static [&'static str],
@@ -78,6 +80,7 @@ impl Operation {
             access,
             query: &[],
             body: None,
+            body_is_optional: false,
             example: None,
             success: ("204", Content::Nothing),
             failures: &[],
@@ -143,6 +146,14 @@ impl Operation {
         Self {
             body: Some(body),
             ..self
+        }
+    }
+
+    /// The body, or none.
+    pub(super) fn takes_perhaps(self, body: BodySchema) -> Self {
+        Self {
+            body_is_optional: true,
+            ..self.takes(body)
         }
     }
 

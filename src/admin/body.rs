@@ -26,6 +26,10 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct Body<T>(pub(super) T);
 
+/// A JSON object, or nothing at all.
+#[derive(Debug)]
+pub(super) struct OptionalBody<T>(pub(super) T);
+
 /// A JSON list.
 #[derive(Debug)]
 pub(super) struct BodyList<T>(pub(super) Vec<T>);
@@ -39,6 +43,22 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let bytes = collect(request, payload);
         Box::pin(async move { parse(&bytes.await?).map(|AnObject(body)| Self(body)) })
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest for OptionalBody<T> {
+    type Error = ApiError;
+    type Future = Extracted<Self>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let bytes = collect(request, payload);
+        Box::pin(async move {
+            let bytes = bytes.await?;
+            match bytes.is_empty() {
+                true => Ok(Self(T::default())),
+                false => parse(&bytes).map(|AnObject(body)| Self(body)),
+            }
+        })
     }
 }
 

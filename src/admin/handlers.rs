@@ -6,6 +6,7 @@ pub(super) mod alias_topic;
 pub(super) mod dry_run;
 pub(super) mod event_gateway;
 pub(super) mod group;
+pub(super) mod interceptor;
 pub(super) mod kafka_cluster;
 pub(super) mod operations;
 pub(super) mod policy;
@@ -36,11 +37,12 @@ use super::services::Services;
 use event_gateway::{backend_clusters, configured_names, listeners, policies, virtual_clusters};
 
 /// The kinds of resources, in the order in which they depend on each other, those that are only listed at the end.
-pub static KINDS: [&Kind; 10] = [
+pub static KINDS: [&Kind; 11] = [
     &virtual_cluster::KIND,
     &alias_topic::KIND,
     &service_account::KIND,
     &group::KIND,
+    &interceptor::KIND,
     &policy::KIND,
     &virtual_cluster::TOPICS,
     &token::KIND,

@@ -33,8 +33,10 @@ pub enum Listing {
     ByPath,
     /// They belong to virtual clusters, and to what this query parameter filters by.
     InVcluster { named: &'static str },
-    /// They belong to all virtual clusters, to one, or to an account of it.
+    /// They belong to all virtual clusters or to one, and there perhaps to a group or an account.
     InScope,
+    /// Like these, with their scope in an object of its own. One is at a path of its own, by its name.
+    InNestedScope,
     /// They are below a virtual cluster, at a path that ends like this.
     BelowVcluster { end: &'static str },
     /// They belong to no virtual cluster, and are listed all.

@@ -78,7 +78,7 @@ fn describe(operation: &Operation, bodies: &mut BodySchemas) -> Value {
     }
     if let Some(body) = operation.body {
         described["requestBody"] = json!({
-            "required": true,
+            "required": !operation.body_is_optional,
             "content": { "application/json": { "schema": bodies.of(body) } },
         });
     }

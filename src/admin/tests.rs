@@ -32,6 +32,7 @@ mod event_gateway_policies;
 mod event_gateways;
 mod fuzz;
 mod group;
+mod interceptor;
 mod methods;
 mod names;
 mod policy;
@@ -434,6 +435,7 @@ impl Gateway {
 const VCLUSTER: &str = "/gateway/v2/virtual-cluster";
 const POLICY: &str = "/gateway/v2/policy";
 const GROUP: &str = "/gateway/v2/group";
+const INTERCEPTOR: &str = "/gateway/v2/interceptor";
 const ALIAS: &str = "/gateway/v2/alias-topic";
 const ACCOUNT: &str = "/gateway/v2/service-account";
 const TOKEN: &str = "/gateway/v2/token";

@@ -82,7 +82,8 @@ struct Target {
 impl Target {
     /// That it can be said what is meant.
     fn check(&self) -> Result<(), Failure> {
-        if self.scope.is_for_some() && !matches!(self.kind.listing, Listing::InScope) {
+        let is_scoped = matches!(self.kind.listing, Listing::InScope | Listing::InNestedScope);
+        if self.scope.is_for_some() && !is_scoped {
             return Err(Failure::Usage(format!(
                 "a {} is not for a group or for one account",
                 self.kind
@@ -105,6 +106,11 @@ impl Target {
         match self.kind.listing {
             Listing::ByPath | Listing::All => {
                 client.call("DELETE", &format!("{path}/{}", escaped(&self.name)), None)
+            }
+            Listing::InNestedScope => {
+                let mut body = json!({});
+                self.scope.write(&mut body);
+                client.call("DELETE", &format!("{path}/{}", escaped(&self.name)), Some(&body))
             }
             Listing::InVcluster { .. } | Listing::InScope | Listing::BelowVcluster { .. } => {
                 let body = self.named();

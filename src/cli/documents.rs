@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::kind::Kind;
 use super::scope::ResourceScope;
+use crate::admin::Listing;
 use crate::yaml;
 
 /// The largest file that is read, in bytes.
@@ -138,18 +139,23 @@ fn document(body: Value, form: DocumentForm) -> Result<Document, String> {
             .ok_or_else(|| format!("the kind {text:?} is unknown; the kinds are {kinds}"))?,
         None => return Err(format!("the kind is missing; the kinds are {kinds}")),
     };
-    let metadata = |field: &str| match body.pointer(&format!("/metadata/{field}")) {
+    let text = |field: String| match body.pointer(&format!("/{}", field.replace('.', "/"))) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
-        Some(other) => Err(no_text(&format!("metadata.{field}"), other, form)),
+        Some(other) => Err(no_text(&field, other, form)),
     };
+    let scope = match kind.listing {
+        Listing::InNestedScope => "metadata.scope",
+        _ => "metadata",
+    };
+    let scope = |field: &str| text(format!("{scope}.{field}"));
     Ok(Document {
         kind,
-        name: metadata("name")?.ok_or("metadata.name is missing")?,
+        name: text("metadata.name".to_owned())?.ok_or("metadata.name is missing")?,
         scope: ResourceScope {
-            vcluster: metadata("vCluster")?,
-            group: metadata("group")?,
-            username: metadata("username")?,
+            vcluster: scope("vCluster")?,
+            group: scope("group")?,
+            username: scope("username")?,
         },
         form,
         body,

@@ -22,7 +22,7 @@ pub(super) fn get(args: &GetArgs, client: &AdminClient) -> Result<String, Failur
     let is_unique = match args.kind.listing {
         Listing::ByPath => true,
         Listing::InVcluster { named: "name" } | Listing::BelowVcluster { .. } => args.v_cluster.is_some(),
-        Listing::InVcluster { .. } | Listing::InScope | Listing::All => false,
+        Listing::InVcluster { .. } | Listing::InScope | Listing::InNestedScope | Listing::All => false,
     };
     let single = args.name.is_some() && is_unique && !matches!(&answer, Value::Array(list) if list.len() > 1);
     let list = match &answer {
@@ -56,7 +56,9 @@ fn path(args: &GetArgs) -> Result<String, Failure> {
         (Listing::ByPath, Some(name), None) => Ok(format!("{path}/{}", escaped(name))),
         (Listing::ByPath | Listing::All, None, None) => Ok(path.to_owned()),
         (Listing::InVcluster { named }, ..) => Ok(filtered(path, [("vcluster", v_cluster), (named, name)])),
-        (Listing::InScope, ..) => Ok(filtered(path, [("vcluster", v_cluster), ("name", name)])),
+        (Listing::InScope | Listing::InNestedScope, ..) => {
+            Ok(filtered(path, [("vcluster", v_cluster), ("name", name)]))
+        }
         (Listing::BelowVcluster { .. }, _, None) => Err(Failure::Usage(format!(
             "{kind} belong to a virtual cluster: name it with --v-cluster"
         ))),

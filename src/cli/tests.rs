@@ -433,6 +433,55 @@ fn groups_and_policies_for_them_are_applied_shown_and_deleted() {
     assert_eq!(operator.change(&format!("delete -f {file}")), deleted);
 }
 
+/// Two of one name, each in a scope of its own, and a policy.
+const INTERCEPTORS: &str = "\
+kind: Interceptor
+apiVersion: gateway/v2
+metadata: {name: hide}
+spec:
+  pluginClass: io.conduktor.gateway.interceptor.safeguard.MessageHeaderRemovalPlugin
+  priority: 1
+  config: {topic: 'a|b', headerKeyRegex: x-.*}
+---
+kind: Interceptor
+apiVersion: gateway/v2
+metadata: {name: hide, scope: {vCluster: mypartner, username: super-user}}
+spec:
+  pluginClass: klamm.Policy
+  priority: 1
+  config: {phase: consume, condition: 'false', action: {type: skip_record}}
+";
+
+#[test]
+fn interceptors_are_applied_shown_and_deleted_by_their_scope() {
+    let operator = Operator::new();
+    operator.change(&format!("apply -f {}", operator.file("all.yaml", RESOURCES)));
+    let file = operator.file("interceptors.yaml", INTERCEPTORS);
+    let all = |result: &str| format!("Interceptor/hide: {result}\n").repeat(2);
+    assert_eq!(operator.change(&format!("apply -f {file}")), all("CREATED"));
+    let shown = operator.read("get interceptors -o yaml").expect("YAML");
+    assert!(shown.contains("headerKeyRegex: x-.*"), "{shown}");
+    let shown = operator.file("shown.yaml", &shown);
+    assert_eq!(operator.change(&format!("apply -f {shown}")), all("NOT_CHANGED"));
+    let policies = operator.read("get policies -o yaml").expect("YAML");
+    let policies = operator.file("policies.yaml", &policies);
+    let same = operator.change(&format!("apply -f {policies}"));
+    assert_eq!(same, "Policy/hide: NOT_CHANGED\n".repeat(2));
+    let table = operator.read("get interceptors").expect("a table");
+    assert!(
+        table.contains("MessageHeaderRemovalPlugin") && table.contains("super-user"),
+        "{table}"
+    );
+    let dry = operator.change(&format!("delete -f {file} --dry-run"));
+    assert_eq!(dry, all("DELETED (dry run)"));
+    let one = "delete interceptor hide --v-cluster mypartner --username super-user";
+    assert_eq!(operator.change(one), "Interceptor/hide: DELETED\n");
+    assert!(operator.change(one).contains("does not exist"));
+    operator.change(&format!("apply -f {file}"));
+    assert_eq!(operator.change(&format!("delete -f {shown}")), all("DELETED"));
+    assert_eq!(operator.read("get policies -o json").expect("JSON").trim(), "[]");
+}
+
 #[test]
 fn a_dry_run_knows_what_the_same_files_make_and_delete() {
     let operator = Operator::new();

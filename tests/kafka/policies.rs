@@ -12,7 +12,7 @@ use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::{FetchRequest, FetchResponse, ProduceRequest, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use kafka_protocol::records::{Compression, RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions};
-use klamm::quickstart::admin::Admin;
+use klamm::quickstart::admin::{self, Admin};
 use serde_json::{Value, json};
 
 use crate::batch;
@@ -332,5 +332,102 @@ fn a_filter_holds_for_those_who_wait_already() -> Result<()> {
         next == 3,
         "the position moves on past what is withheld, to {next}"
     );
+    Ok(())
+}
+
+/// An interceptor that stamps what is written to topics like `orders`.
+fn stamp(scope: &Value, origin: &str) -> Value {
+    json!({
+        "kind": "Interceptor", "apiVersion": "gateway/v2", "metadata": {"name": "stamp", "scope": scope},
+        "spec": {
+            "pluginClass": "io.conduktor.gateway.interceptor.DynamicHeaderInjectionPlugin", "priority": 100,
+            "config": {"topic": "(old-)?orders", "headers": {"origin": origin}, "overrideIfExists": true},
+        },
+    })
+}
+
+/// An interceptor that keeps stamps from whom it is for.
+fn unseen(scope: &Value) -> Value {
+    json!({
+        "kind": "Interceptor", "apiVersion": "gateway/v2", "metadata": {"name": "unseen", "scope": scope},
+        "spec": {
+            "pluginClass": "io.conduktor.gateway.interceptor.safeguard.MessageHeaderRemovalPlugin",
+            "priority": 1, "config": {"headerKeyRegex": "or.*|other"},
+        },
+    })
+}
+
+/// Records of the members of a group are stamped as an interceptor for the group says, and those of one of them as his own
+/// says. Who comes into the group while he writes is stamped from the moment that it is acknowledged. One of them is not shown
+/// stamps.
+#[test]
+fn members_of_a_group_are_intercepted_and_one_of_them_in_his_own_way() -> Result<()> {
+    const VCLUSTER: &str = "policies-groups";
+    let scene = Scene::shared()?;
+    scene.topic(VCLUSTER, 1)?;
+    let admin = scene.stage.admin(1);
+    scene.vcluster(VCLUSTER, &[("orders", VCLUSTER)])?;
+    let mut own = admin::vcluster(VCLUSTER, "super-user");
+    own["spec"]["superUsers"] = json!(["super-user", "clerk", "boss"]);
+    admin.put("virtual-cluster", &own)?;
+    let [user, clerk, boss] = ["super-user", "clerk", "boss"].map(|name| scene.login(VCLUSTER, name, 1));
+    let (user, clerk, boss) = (user?, clerk?, boss?);
+    let group = |members: &[&str]| {
+        let member = |name: &&str| json!({"name": name, "vCluster": VCLUSTER});
+        let members: Vec<Value> = members.iter().map(member).collect();
+        json!({"kind": "GatewayGroup", "apiVersion": "gateway/v2", "metadata": {"name": "clerks"},
+               "spec": {"members": members}})
+    };
+    admin.put("group", &group(&["clerk", "boss"]))?;
+    admin.put(
+        "interceptor",
+        &stamp(&json!({"group": "clerks"}), "group of {{user}}"),
+    )?;
+    let of_boss = json!({"vCluster": VCLUSTER, "username": "boss"});
+    admin.put("interceptor", &stamp(&of_boss, "{{user}} of {{vcluster}}"))?;
+    let of_clerk = json!({"vCluster": VCLUSTER, "username": "clerk"});
+    admin.put("interceptor", &unseen(&of_clerk))?;
+
+    let mut wire = open(&user)?;
+    ensure!(write(&mut wire, batch_of(&["u-1"])?)?.error_code == NONE);
+    produce(&scene, &clerk, "lz4", &["a:1,origin:forged\tc-2".to_owned()])?;
+    produce(&scene, &boss, "none", &["a:1\tb-3".to_owned()])?;
+    admin.put("group", &group(&["clerk", "boss", "super-user"]))?;
+    ensure!(
+        write(&mut wire, batch_of(&["u-4"])?)?.error_code == NONE,
+        "the connection is still there"
+    );
+
+    let seen = consume(&scene, &boss, 4, &[])?;
+    let stamped = [
+        "a:1,origin:group of clerk\tc-2",
+        "a:1,origin:boss of policies-groups\tb-3",
+        "origin:group of super-user\tu-4",
+    ];
+    ensure!(
+        seen.len() == 4 && !seen[0].contains("origin") && seen[1..] == stamped,
+        "{seen:#?}"
+    );
+    let seen = consume(&scene, &clerk, 4, &[])?;
+    let without = |line: &String| line.starts_with("a:1\t") || !line.contains(':');
+    ensure!(seen.iter().all(without), "{seen:#?}");
+    let format = [
+        "-C",
+        "-t",
+        "orders",
+        "-o",
+        "beginning",
+        "-c",
+        "4",
+        "-f",
+        "%h %s\\n",
+    ];
+    let seen = lines(&scene.kcat(&boss, &format, "")?.stdout);
+    ensure!(seen[3] == "origin=group of super-user u-4", "{seen:#?}");
+
+    let holding = admin.call("POST", "interceptor/resolve", Some(&of_clerk))?;
+    let holding: Vec<Value> = serde_json::from_str(&holding.body)?;
+    let names: Vec<&Value> = holding.iter().map(|one| &one["metadata"]["name"]).collect();
+    ensure!(names == ["unseen", "stamp"], "{holding:#?}");
     Ok(())
 }

@@ -22,6 +22,12 @@ pub(in crate::admin) const VCLUSTER: Parameter =
     of("vcluster", "string", "Only those of this virtual cluster");
 pub(in crate::admin) const USERNAME: Parameter =
     of("username", "string", "Only those of this service account");
+pub(in crate::admin) const GROUP: Parameter = of("group", "string", "Only those for this group");
+pub(in crate::admin) const GLOBAL: Parameter = of(
+    "global",
+    "boolean",
+    "Only those for all clients of all virtual clusters",
+);
 pub(in crate::admin) const NAME: Parameter = of("name", "string", "Only those with this name");
 pub(in crate::admin) const TYPE: Parameter = of("type", "string", "Only those of this type");
 

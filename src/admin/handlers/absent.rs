@@ -31,11 +31,6 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
                     delete_one,
                 );
             }
-            BodyForm::Named { one, .. } => {
-                let get_one = move |reader: Reader| get(reader, kind);
-                api.add(failing(of(Operation::get, one, "get", "")), get_one);
-                api.add(failing(of(Operation::delete, one, "delete", "")), delete_one);
-            }
         }
         let put_one = move |writer: Writer| put(writer, kind);
         let refused = of(Operation::put, kind.path, "put", "")
@@ -58,14 +53,7 @@ pub(in crate::admin) async fn put(_: Writer, absent: &'static Absent) -> Result<
     )))
 }
 
-pub(in crate::admin) async fn get(_: Reader, absent: &'static Absent) -> Result<HttpResponse, ApiError> {
-    Err(none(absent))
-}
-
 pub(in crate::admin) async fn delete(_: Writer, absent: &'static Absent) -> Result<HttpResponse, ApiError> {
-    Err(none(absent))
-}
-
-fn none(Absent { kind, why, .. }: &Absent) -> ApiError {
-    ApiError::not_found(format!("there is no {kind}: {why}"))
+    let Absent { kind, why, .. } = absent;
+    Err(ApiError::not_found(format!("there is no {kind}: {why}")))
 }

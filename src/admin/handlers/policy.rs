@@ -169,7 +169,7 @@ pub(in crate::admin) async fn put(
     let subject = Subject {
         writer: &writer,
         action: Action::PUT,
-        resource: audited(&key),
+        resource: audited(&KIND, &key),
     };
     let command = Command::PutPolicy {
         key: key.clone(),
@@ -190,7 +190,7 @@ pub(in crate::admin) async fn delete(
     let subject = Subject {
         writer: &writer,
         action: Action::DELETE,
-        resource: audited(&key),
+        resource: audited(&KIND, &key),
     };
     let made = services
         .change(subject, Command::DeletePolicy { key }, mode)
@@ -208,7 +208,7 @@ pub(in crate::admin) fn now() -> Result<Times, ApiError> {
 }
 
 /// A policy, as the audit log names it.
-pub(in crate::admin) fn audited(key: &PolicyKey) -> String {
+pub(in crate::admin) fn audited(kind: &Kind, key: &PolicyKey) -> String {
     let vcluster = key.vcluster().map(ToString::to_string);
     let scope = match key.scope() {
         PolicyScope::All => None,
@@ -217,5 +217,5 @@ pub(in crate::admin) fn audited(key: &PolicyKey) -> String {
     };
     let name = Some(key.name().to_string());
     let parts: Vec<String> = [vcluster, scope, name].into_iter().flatten().collect();
-    KIND.one(parts.join("/"))
+    kind.one(parts.join("/"))
 }

@@ -31,7 +31,7 @@ pub(in crate::admin::resources) const DEFAULT_PRIORITY: i32 = 100;
 /// The most changes of headers that one policy makes.
 pub(in crate::admin::resources) const MAX_HEADER_ACTIONS: usize = 64;
 /// The longest key of a header.
-const MAX_KEY_BYTES: usize = 255;
+pub(super) const MAX_KEY_BYTES: usize = 255;
 /// The longest regular expression for topics.
 const MAX_PATTERN_BYTES: usize = 1000;
 /// The most topics that one policy names.
@@ -258,35 +258,45 @@ impl PolicyResource {
             username: username.as_deref(),
         };
         let key = scope.key("metadata.", &name)?;
-        let phase = match self.spec.phase {
-            PhaseSpec::Produce => PolicyPhase::Produce,
-            PhaseSpec::Consume => PolicyPhase::Consume,
-            PhaseSpec::Cluster => PolicyPhase::Cluster,
-        };
-        let policy = Policy {
-            phase,
-            priority: self.spec.priority,
-            enabled: self.spec.enabled,
-            description: labels::description(self.spec.description)?,
-            labels: labels::labels(labels)?,
-            topics: topics(self.spec.topics)?,
-            action: action(self.spec.action, self.spec.condition.as_deref())?,
-            condition: self.spec.condition,
-            times: Times::default(),
-            failure_mode: match self.spec.failure_mode {
-                Some(mode) => Some(failure_mode(phase, mode)?),
-                None => None,
-            },
-            spelling: None,
-        };
-        check(&policy)?;
-        if matches!(policy.action, PolicyAction::Acls { .. }) && *key.scope() != PolicyScope::All {
-            return Err(Invalid::new(
-                "metadata.username and metadata.group are not for acls: spec.condition says whose they are, for instance context.auth.principal.name == 'alice'",
-            ));
-        }
+        let policy = read_spec(self.spec, labels, key.scope())?;
         Ok((key, policy))
     }
+}
+
+/// Checks a policy without its name.
+pub(super) fn read_spec(
+    spec: Spec,
+    labels: BTreeMap<String, String>,
+    scope: &PolicyScope,
+) -> Result<Policy, Invalid> {
+    let phase = match spec.phase {
+        PhaseSpec::Produce => PolicyPhase::Produce,
+        PhaseSpec::Consume => PolicyPhase::Consume,
+        PhaseSpec::Cluster => PolicyPhase::Cluster,
+    };
+    let policy = Policy {
+        phase,
+        priority: spec.priority,
+        enabled: spec.enabled,
+        description: labels::description(spec.description)?,
+        labels: labels::labels(labels)?,
+        topics: topics(spec.topics)?,
+        action: action(spec.action, spec.condition.as_deref())?,
+        condition: spec.condition,
+        times: Times::default(),
+        failure_mode: match spec.failure_mode {
+            Some(mode) => Some(failure_mode(phase, mode)?),
+            None => None,
+        },
+        spelling: None,
+    };
+    check(&policy)?;
+    if matches!(policy.action, PolicyAction::Acls { .. }) && *scope != PolicyScope::All {
+        return Err(Invalid::new(
+            "metadata.username and metadata.group are not for acls: spec.condition says whose they are, for instance context.auth.principal.name == 'alice'",
+        ));
+    }
+    Ok(policy)
 }
 
 impl PolicyToDelete {

@@ -19,7 +19,8 @@ impl WrittenScope<'_> {
         self.key_of(at, name)
     }
 
-    fn key_of(self, at: &str, name: PolicyName) -> Result<PolicyKey, Invalid> {
+    /// The policy of this name in the scope that stands there.
+    pub(super) fn key_of(self, at: &str, name: PolicyName) -> Result<PolicyKey, Invalid> {
         let scope = match (self.group, self.username) {
             (None, None) => PolicyScope::All,
             (Some(group), None) => PolicyScope::Group(required(&format!("{at}group"), group)?),

@@ -149,7 +149,37 @@ fn event_gateway_policies() -> Vec<GoodBody> {
 }
 
 pub(super) fn bodies() -> Vec<GoodBody> {
-    [policies(), of_others(), event_gateway_policies()].concat()
+    [policies(), interceptors(), of_others(), event_gateway_policies()].concat()
+}
+
+fn interceptors() -> Vec<GoodBody> {
+    let group = json!({
+        "kind": "GatewayGroup", "apiVersion": "gateway/v2", "metadata": { "name": "billing" },
+        "spec": { "members": [{ "name": "partner-user", "vCluster": "mypartner" }], "externalGroups": [] },
+    });
+    let interceptor = json!({
+        "kind": "Interceptor", "apiVersion": "gateway/v2",
+        "metadata": { "name": "stamp", "scope": { "vCluster": "mypartner", "username": "partner-user" } },
+        "spec": { "pluginClass": "io.conduktor.gateway.interceptor.DynamicHeaderInjectionPlugin", "priority": 7,
+                  "config": { "topic": "a|b", "headers": { "origin": "{{user}}" } }, "comment": "why" },
+    });
+    let own = json!({
+        "kind": "Interceptor", "apiVersion": "gateway/v2", "metadata": { "name": "mine", "scope": null },
+        "spec": { "pluginClass": "klamm.Policy", "priority": 7,
+                  "config": { "phase": "consume", "condition": "true", "action": { "type": "skip_record" }, "labels": { "a": "b" } } },
+    });
+    let client = json!({ "vCluster": "mypartner", "groups": ["billing"], "username": "partner-user" });
+    vec![
+        (Method::PUT, INTERCEPTOR, interceptor),
+        (Method::PUT, INTERCEPTOR, own),
+        (Method::POST, "/gateway/v2/interceptor/resolve", client),
+        (
+            Method::DELETE,
+            "/gateway/v2/interceptor/mypartner",
+            json!({ "vCluster": "mypartner", "username": "partner-user" }),
+        ),
+        (Method::PUT, GROUP, group),
+    ]
 }
 
 fn of_others() -> Vec<GoodBody> {
@@ -188,12 +218,7 @@ fn of_others() -> Vec<GoodBody> {
         } },
     });
     let name = json!({ "name": "topic1", "vCluster": "mypartner" });
-    let group = json!({
-        "kind": "GatewayGroup", "apiVersion": "gateway/v2", "metadata": { "name": "billing" },
-        "spec": { "members": [{ "name": "partner-user", "vCluster": "mypartner" }], "externalGroups": [] },
-    });
     vec![
-        (Method::PUT, GROUP, group),
         (Method::PUT, VCLUSTER, partner()),
         (Method::PUT, VCLUSTER, standard),
         (Method::PUT, ALIAS, alias("topic1", "internal-topic-name1")),

@@ -8,7 +8,7 @@ use crate::admin::api::Access;
 
 /// The refusals of the gateway beyond what a schema can say, by their words: what fields mean together, and texts with a
 /// grammar of their own.
-const BEYOND: [&str; 21] = [
+const BEYOND: [&str; 23] = [
     "name: topic name",
     "must have 3 to 64",
     "spec.externalNames must list",
@@ -30,6 +30,8 @@ const BEYOND: [&str; 21] = [
     "condition: at ",
     "condition is missing: without it skip_record",
     "config.actions.value is missing",
+    "spec.pluginClass",
+    "spec.config",
 ];
 
 /// The values that the gateway takes beyond what it publishes: the end of the place, and the value.
@@ -285,7 +287,10 @@ async fn the_gateway_and_its_description_refuse_the_same_bodies() {
                 .filter(|(verb, at, _)| verb.as_str().eq_ignore_ascii_case(method) && *at == path);
             let before = tried.len();
             for (verb, _, body) in examples {
-                for (place, body) in changed(body) {
+                let needs_body = operation["requestBody"]["required"] == true;
+                let sent = changed(body).into_iter();
+                // Null is sent as no body.
+                for (place, body) in sent.filter(|(_, body)| needs_body || !body.is_null()) {
                     let reply = gateway.admin(verb.clone(), &asked, &body).await;
                     let by_schema = judge(&document, schema, &body);
                     // There, what is said of the name comes before everything else.

@@ -405,7 +405,7 @@ pub(in crate::admin) async fn create<P: PolicyPlaces>(
     let subject = Subject {
         writer: &writer,
         action: Action::PUT,
-        resource: policy::audited(&key),
+        resource: policy::audited(&policy::KIND, &key),
     };
     let command = Command::CreatePolicy(Box::new(NewPolicy {
         vcluster: here.vcluster.clone(),
@@ -439,7 +439,7 @@ pub(in crate::admin) async fn change<P: PolicyPlaces>(
     let subject = Subject {
         writer: &writer,
         action: Action::PUT,
-        resource: policy::audited(&key),
+        resource: policy::audited(&policy::KIND, &key),
     };
     let command = Command::PutPolicy {
         key: key.clone(),
@@ -460,7 +460,7 @@ pub(in crate::admin) async fn delete<P: PolicyPlaces>(
     let subject = Subject {
         writer: &writer,
         action: Action::DELETE,
-        resource: policy::audited(&key),
+        resource: policy::audited(&policy::KIND, &key),
     };
     let made = services
         .change(subject, Command::DeletePolicy { key }, Mode::default())

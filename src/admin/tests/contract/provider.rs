@@ -111,6 +111,36 @@ async fn a_token_may_be_asked_for_with_an_empty_token() {
     assert!(refused.contains("token must be empty"), "{refused}");
 }
 
+/// It has a name of its own for the kind, leaves out what is empty, and looks for the exact scope in what it lists.
+#[actix_web::test]
+async fn interceptors_are_put_found_and_deleted() {
+    let gateway = Gateway::walkthrough().await;
+    for scope in [json!({}), json!({ "vCluster": "mypartner" })] {
+        let body = json!({
+            "kind": "GatewayInterceptor", "apiVersion": "gateway/v2", "metadata": { "name": "hide", "scope": scope },
+            "spec": { "pluginClass": "io.conduktor.gateway.interceptor.safeguard.MessageHeaderRemovalPlugin", "priority": 1,
+                      "config": { "topic": "topic-.*", "headerKeyRegex": "headerKey.*" } },
+        });
+        let put = send(&gateway, Method::PUT, INTERCEPTOR, &body).await.ok();
+        assert_eq!(put["resource"]["spec"], body["spec"]);
+        let vcluster = scope["vCluster"]
+            .as_str()
+            .map_or(String::new(), |name| format!("&vcluster={name}"));
+        let path = format!("{INTERCEPTOR}?name=hide&global=false{vcluster}");
+        let found = send(&gateway, Method::GET, &path, &Value::Null).await.ok();
+        let is_it = |one: &Value| one["metadata"]["scope"]["vCluster"] == scope["vCluster"];
+        let found = found
+            .as_array()
+            .expect("a list")
+            .iter()
+            .find(|one| is_it(one))
+            .cloned();
+        assert_eq!(found.expect("it is listed")["spec"], body["spec"]);
+        let path = format!("{INTERCEPTOR}/hide");
+        assert_eq!(send(&gateway, Method::DELETE, &path, &scope).await.status, 204);
+    }
+}
+
 /// A Go list that is nil is null.
 #[actix_web::test]
 async fn a_list_may_be_null() {
