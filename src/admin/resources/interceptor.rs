@@ -4,6 +4,7 @@
 mod headers;
 mod own;
 mod plugins;
+mod requests;
 mod topics;
 
 use klamm_raft::model::{GroupName, Policy, PolicyKey, PolicySpelling};

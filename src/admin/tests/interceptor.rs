@@ -1,6 +1,8 @@
 //! Policies in the words of another gateway: put, shown in the same words, resolved for a client, and refused where they
 //! would do something else there.
 
+mod requests;
+
 use super::*;
 
 const INJECTION: &str = "io.conduktor.gateway.interceptor.DynamicHeaderInjectionPlugin";

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::event_gateway::labels;
 use super::super::invalid::Invalid;
-use super::{Spec, headers, own};
+use super::{Spec, headers, own, requests};
 use crate::admin::body::read_text;
 use crate::policy::{self, PolicyFault};
 
@@ -17,9 +17,19 @@ const PREFIX: &str = "io.conduktor.gateway.interceptor.";
 type TranslatePlugin = fn(&str) -> Result<Policy, Invalid>;
 
 /// The plugins that there are.
-const PLUGINS: [(&str, TranslatePlugin); 2] = [
+const PLUGINS: [(&str, TranslatePlugin); 9] = [
     ("DynamicHeaderInjectionPlugin", headers::injection),
     ("safeguard.MessageHeaderRemovalPlugin", headers::removal),
+    ("safeguard.CreateTopicPolicyPlugin", requests::create_topic),
+    (
+        "safeguard.AlterTopicConfigPolicyPlugin",
+        requests::alter_topic_config,
+    ),
+    ("safeguard.ReadOnlyTopicPolicyPlugin", requests::read_only),
+    ("safeguard.ProducePolicyPlugin", requests::produce),
+    ("safeguard.FetchPolicyPlugin", requests::fetch),
+    ("safeguard.ConsumerGroupPolicyPlugin", requests::consumer_group),
+    ("safeguard.ClientIdRequiredPolicyPlugin", requests::client_id),
 ];
 
 /// Parts of the names of other plugins, and why there are none.
