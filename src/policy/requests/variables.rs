@@ -149,3 +149,46 @@ vocabularies! {
     DeleteAcls: ResourceType ResourceName PatternType Principal Host Operation Permission,
     Any: Api,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_has_every_name_with_the_kinds_that_have_it() {
+        let page = include_str!("../../../docs/EXPRESSIONS.md");
+        let kinds = [
+            (RequestKind::CreateTopics, &["all"][..]),
+            (RequestKind::CreatePartitions, &["all"]),
+            (RequestKind::AlterConfigs, &["all"]),
+            (RequestKind::IncrementalAlterConfigs, &["all"]),
+            (RequestKind::Produce, &["all"]),
+            (RequestKind::Fetch, &["all"]),
+            (RequestKind::JoinGroup, &["all", "groups"]),
+            (RequestKind::ConsumerGroupHeartbeat, &["all", "groups"]),
+            (RequestKind::OffsetCommit, &["all", "commits", "offsets"]),
+            (RequestKind::OffsetFetch, &["all", "offsets"]),
+            (RequestKind::TxnOffsetCommit, &["all", "commits", "offsets"]),
+            (RequestKind::CreateAcls, &["all", "ACLs"]),
+            (RequestKind::DeleteAcls, &["all", "ACLs"]),
+            (RequestKind::Any, &["all"]),
+        ];
+        for (kind, others) in kinds {
+            for (name, _) in of(kind).words.variables {
+                let quoted = format!("`{name}`");
+                let says = |row: &str| {
+                    let of = row
+                        .trim_end_matches(" |")
+                        .rsplit(" | ")
+                        .next()
+                        .unwrap_or_default();
+                    let is_named = of.contains(&format!("`{}`", kind.name()));
+                    let is_meant = |word: &&str| of.split(", ").any(|part| part == *word);
+                    row.contains(&quoted) && (is_named || others.iter().any(is_meant))
+                };
+                let is_there = name.starts_with("context.") || page.lines().any(says);
+                assert!(is_there, "{name} of {}", kind.name());
+            }
+        }
+    }
+}
