@@ -1,5 +1,6 @@
 //! The demonstration itself, step by step: what is done, what came of it, what that proves.
 
+mod filter;
 mod logins;
 
 use std::fs;
@@ -101,6 +102,7 @@ impl Story {
         self.other_logins()?;
         self.produce()?;
         self.consume()?;
+        self.filter()?;
         self.denials()?;
         if self.nodes > 1 {
             self.death_of_a_node()?;
@@ -140,7 +142,7 @@ impl Story {
         for (_, topic) in TOPICS {
             let made = self.physical_tool(
                 "kafka-topics",
-                &format!("--create --topic {topic} --if-not-exists"),
+                &format!("--create --topic {topic} --partitions 1 --if-not-exists"),
                 "",
             )?;
             expect("the topic can be created", &made, |output| {

@@ -41,6 +41,7 @@ fn it_demonstrates_and_leaves_nothing_behind() -> Result<()> {
         "order 1 shipped",
         "the partner logs in with SCRAM-SHA-512, too",
         "and with OAUTHBEARER",
+        "the records of other orders are not shown",
     ] {
         ensure!(
             output.stdout.contains(shown),
