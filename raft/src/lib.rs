@@ -45,6 +45,7 @@ pub mod outcome;
 pub mod seats;
 pub mod seldom;
 
+mod clock;
 mod cluster_secret;
 mod codec;
 mod config;
@@ -52,6 +53,7 @@ mod disk_space;
 mod founding;
 #[cfg(test)]
 mod fuzz;
+mod lease;
 mod network;
 mod node;
 mod sequence;
