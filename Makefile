@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test full-state chaos fuzz interop interop-standard interop-partner clients isolation logins conformance integrations bench lint advisories fix schema kafka
+.PHONY: quickstart test full-state chaos faults fuzz interop interop-standard interop-partner clients isolation logins conformance integrations bench lint advisories fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -25,6 +25,12 @@ full-state:
 chaos:
 	$(CARGO) build --workspace --locked
 	$(CARGO) run --quiet --locked -p klamm-chaos -- $(or $(ARGS),--seconds 60)
+
+# Rights that come and go while nodes are stopped, cut off and killed, a minute for each kind. ARGS="600 7" for ten minutes
+# each, from the seed 7.
+faults:
+	$(CARGO) build --workspace --locked
+	chaos/faults.sh $(ARGS)
 
 # Mutated input for everything that reads bytes from outside. ARGS="--seconds 600 --seed 7" for longer, or again.
 fuzz:

@@ -30,21 +30,21 @@ use actix_web::dev::Server;
 use klamm_raft::model::{
     Ability, Level, ListenerName, Liveness, NodeRecord, Speech, Unopened, VirtualCluster,
 };
-use klamm_raft::{Node, NotReady, StartError, Tuning};
+use klamm_raft::{Lease, Node, NotReady, StartError, Tuning};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
 use crate::address::HostPort;
 use crate::admin;
 use crate::backend::{UpstreamError, Upstreams};
-use crate::config::Config;
+use crate::config::{Config, Isolated};
 use crate::control::{Control, ControlError};
 use crate::listener::config::ListenerConfig;
 use crate::listener::{Addresses, DataArbiter, Listener, ListenerGuard, Site};
 use crate::metrics::{Metrics, MetricsError, NodeMetrics};
 use crate::oauth::KeyReaders;
 use crate::session::census::Census;
-use crate::session::{Limits, SessionShared};
+use crate::session::{Limits, Replicated, SessionShared};
 use crate::supervision::{Companion, Component, Panicked, Supervisor};
 use crate::tls::{Latest, ServerTlsError, TlsFiles, TrustError};
 use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed};
@@ -156,6 +156,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         supervisor: supervisor.clone(),
         draining: Arc::clone(&draining),
         serving: Arc::clone(&serving),
+        isolated: config.node.isolated,
     };
     let http_tls = followers.of("the admin API", &config.http.tls, Latest::load);
     let http_tls = http_tls.map_err(AppError::HttpTls)?;
@@ -244,7 +245,14 @@ async fn listener(
     }
     let shared = Arc::new(SessionShared::new(
         limits(config),
-        (proposer(control), confirmer(control)),
+        Replicated {
+            propose: proposer(control),
+            confirm: confirmer(control),
+            lease: match config.node.isolated {
+                Isolated::Refuse => control.lease(),
+                Isolated::Decide => Lease::unlimited(),
+            },
+        },
         Arc::clone(&metrics.node),
         KeyReaders::start(&config.oauth, &metrics.keys, followers.0)?,
     ));

@@ -11,6 +11,7 @@ mod documents;
 mod failure;
 mod format;
 mod get;
+mod isolate;
 mod kind;
 mod scope;
 mod scram;
@@ -266,6 +267,9 @@ enum ClusterAction {
     /// Accept a rebuilt Kafka cluster in place of the one that a physical cluster was; see cluster status
     #[command(name = "accept-kafka-cluster")]
     AcceptKafkaCluster(accept::AcceptArgs),
+    /// Let one node decide requests for a while although it hears no leader, when the others are lost
+    #[command(name = "isolate-ok")]
+    IsolateOk(isolate::IsolateArgs),
     /// Inspect and finish an upgrade of the nodes to another version
     Upgrade {
         #[command(subcommand)]
@@ -318,6 +322,7 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
             ClusterAction::AcceptKafkaCluster(args) => {
                 accept::accept(&args, &args.connection.client(variables)?)
             }
+            ClusterAction::IsolateOk(args) => isolate::allow(&args, &args.connection.client(variables)?),
             ClusterAction::Upgrade { action } => match action {
                 UpgradeAction::Status { connection } => upgrade::status(&connection.client(variables)?),
                 UpgradeAction::Finalize(args) => {

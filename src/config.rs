@@ -148,6 +148,16 @@ pub struct NodeConfig {
     pub raft_tls: Option<TlsFiles>,
     /// When the feature level of the cluster is raised.
     pub upgrade: Upgrade,
+    pub isolated: Isolated,
+}
+
+/// What a node does that does not hear from the leader of its cluster any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolated {
+    /// It decides nothing, and closes the connections of clients that ask something.
+    Refuse,
+    /// It goes on with the rights that it knows.
+    Decide,
 }
 
 /// Bounds of what a node holds and does at a time.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use klamm_raft::command::{Change, Command};
 use klamm_raft::model::{KeyId, Revision, SigningKey, SigningKeys, State};
 use klamm_raft::outcome::Outcome;
-use klamm_raft::{Applied, ConfirmError, Node, NotReady, ProposeError, Status};
+use klamm_raft::{Applied, ConfirmError, Lease, Node, NotReady, ProposeError, Status};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -38,7 +38,7 @@ impl Control {
         Self { node }
     }
 
-    /// Makes a change: returns when it is committed and every live node's sessions decide on it.
+    /// Makes a change: returns when it is committed and no node's sessions decide by what was before.
     pub async fn propose(&self, change: Change) -> Result<Applied, ProposeError> {
         let name = change.command.name();
         noted(name, self.node.propose(change).await)
@@ -72,6 +72,11 @@ impl Control {
     /// The status of this node and its cluster.
     pub fn status(&self) -> Status {
         self.node.status()
+    }
+
+    /// Whether this node may decide by what it shows.
+    pub fn lease(&self) -> Lease {
+        self.node.lease()
     }
 
     /// Sees to it that the cluster has a token signing key: the configured one, or a random one.

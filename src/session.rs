@@ -35,6 +35,7 @@ mod stage;
 #[cfg(test)]
 pub(crate) mod testing;
 mod timer;
+mod undecided;
 mod upstream;
 
 use std::net::IpAddr;
@@ -67,7 +68,7 @@ use upstream::UpstreamSide;
 pub use end::End;
 pub use limits::Limits;
 pub use orders::{Orders, SessionMode};
-pub use setup::{Confirm, Door, Later, Pools, Propose, RefreshView, SessionShared, Setup};
+pub use setup::{Confirm, Door, Later, Pools, Propose, RefreshView, Replicated, SessionShared, Setup};
 
 /// Nobody sends a session messages.
 const MAILBOX: usize = 1;

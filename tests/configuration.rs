@@ -15,7 +15,7 @@ const REFUSED: i32 = 78;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A wrong value for each key.
-const KEYS: [(&str, &str); 44] = [
+const KEYS: [(&str, &str); 45] = [
     ("gateway.backend.kafka.selector", "nonsense"),
     ("gateway.bind.host", "no host"),
     ("gateway.advertised.host", "no host"),
@@ -47,6 +47,7 @@ const KEYS: [(&str, &str); 44] = [
     ("klamm.raft.tls.key", "/nowhere/a.key"),
     ("klamm.raft.tls.ca", "/nowhere/ca.crt"),
     ("klamm.cluster.upgrade", "sometimes"),
+    ("klamm.authorization.isolated", "perhaps"),
     ("klamm.limits.connections", "0"),
     ("klamm.limits.connections.before.login", "many"),
     ("klamm.limits.frame.bytes", "1"),

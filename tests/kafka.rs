@@ -38,6 +38,8 @@ mod isolation;
 mod kcat;
 #[path = "kafka/keyboard.rs"]
 mod keyboard;
+#[path = "kafka/leases.rs"]
+mod leases;
 #[path = "kafka/listeners.rs"]
 mod listeners;
 #[path = "clients/logins.rs"]

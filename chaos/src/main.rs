@@ -9,6 +9,8 @@ mod invariants;
 #[allow(unreachable_pub, reason = "public where it is at home")]
 #[path = "../../src/quickstart/ports.rs"]
 mod ports;
+mod relay;
+mod rights;
 mod verdict;
 mod workload;
 mod world;
@@ -17,12 +19,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use faults::Faults;
 use history::History;
+use rights::RightsArguments;
 use verdict::Verdict;
-use world::World;
+use world::{Links, World};
 
 /// Kills and pauses gateway nodes under load, then checks that nothing acknowledged was lost.
 #[derive(Debug, Parser)]
@@ -40,20 +43,34 @@ struct Arguments {
     /// Clients that make changes.
     #[arg(long, default_value_t = 4)]
     writers: usize,
+    #[command(subcommand)]
+    action: Option<Action>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Takes rights away under one kind of fault, and looks whether any node still allows what they gave.
+    Rights(RightsArguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
+    let binary = match arguments.binary {
+        Some(binary) => binary,
+        None => std::env::current_exe()?.with_file_name("klamm"),
+    };
+    if let Some(Action::Rights(arguments)) = &arguments.action {
+        return Ok(match rights::run(arguments, &binary)? {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        });
+    }
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     say(&format!(
         "seed {seed}: repeat with --seed {seed} --seconds {}",
         arguments.seconds
     ));
-    let binary = match arguments.binary {
-        Some(binary) => binary,
-        None => std::env::current_exe()?.with_file_name("klamm"),
-    };
-    let mut world = World::start(&binary)?;
+    let mut world = World::start(&binary, &[], Links::Direct)?;
     let history = History::default();
     let faults = {
         let running = workload::start(&world, &history, arguments.writers);

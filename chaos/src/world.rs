@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use tempfile::TempDir;
 
 use crate::history::{Told, Wish};
 use crate::ports::PortBlock;
+use crate::relay::Link;
 
 /// Nodes of the cluster.
 pub(crate) const NODES: usize = 3;
@@ -28,12 +30,21 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the cluster may take to serve after the last fault.
 const HEAL_LIMIT: Duration = Duration::from_secs(60);
 
+/// How nodes reach each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Links {
+    Direct,
+    /// Through relays, which can be cut.
+    Relayed,
+}
+
 /// The nodes, and where they keep their data.
 #[derive(Debug)]
 pub(crate) struct World {
     binary: PathBuf,
     directory: Option<TempDir>,
     nodes: Vec<Node>,
+    links: Vec<Link>,
     /// Held, so that a node which comes back finds its ports free.
     _ports: PortBlock,
 }
@@ -56,50 +67,36 @@ pub(crate) struct Admin {
 
 impl World {
     /// Starts the nodes and creates the virtual cluster that the clients use.
-    pub(crate) fn start(binary: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(binary: &Path, more: &[(&str, &str)], links: Links) -> anyhow::Result<Self> {
         let binary = binary
             .canonicalize()
             .with_context(|| format!("{} is missing; make it with: cargo build", binary.display()))?;
         let directory = tempfile::Builder::new().prefix("klamm-chaos-").tempdir()?;
         let ports = PortBlock::take()?;
-        let offsets = || (0..NODES).zip((0..).step_by(PORTS_OF_A_NODE));
-        let peers: Vec<String> = offsets()
-            .map(|(n, offset)| format!("{}=127.0.0.1:{}", n + 1, ports.port(offset)))
-            .collect();
-        let nodes = offsets()
-            .map(|(n, offset)| {
-                let set = |name: &str, value: String| (name.to_owned(), value);
-                let variables = vec![
-                    set("KAFKA_MAIN_BOOTSTRAP_SERVERS", "127.0.0.1:9".to_owned()),
-                    set("KLAMM_NODE_ID", (n + 1).to_string()),
-                    set(
-                        "KLAMM_DATA_DIR",
-                        directory
-                            .path()
-                            .join(format!("data-{}", n + 1))
-                            .display()
-                            .to_string(),
-                    ),
-                    set("KLAMM_RAFT_LISTEN", format!("127.0.0.1:{}", ports.port(offset))),
-                    set("KLAMM_RAFT_PEERS", peers.join(",")),
-                    set("GATEWAY_HTTP_PORT", ports.port(offset + 1).to_string()),
-                    set("GATEWAY_PORT_START", ports.port(offset + 2).to_string()),
-                    set("GATEWAY_PORT_COUNT", CLIENT_PORTS.to_string()),
-                ];
-                let log = directory.path().join(format!("node-{}.log", n + 1));
-                Node {
-                    id: n,
-                    variables,
-                    log,
-                    process: None,
-                    is_paused: false,
-                }
+        let links = match links {
+            Links::Direct => Vec::new(),
+            Links::Relayed => relays(&ports)?,
+        };
+        let nodes = (0..NODES)
+            .map(|id| Node {
+                id,
+                variables: variables(id, directory.path(), &ports, &links)
+                    .into_iter()
+                    .chain(
+                        more.iter()
+                            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+                    )
+                    .collect(),
+                log: directory.path().join(format!("node-{}.log", id + 1)),
+                process: None,
+                is_paused: false,
             })
             .collect();
         let mut world = Self {
             binary,
             directory: Some(directory),
             nodes,
+            links,
             _ports: ports,
         };
         for id in 0..NODES {
@@ -117,6 +114,41 @@ impl World {
             bail!("the virtual cluster could not be created");
         }
         Ok(world)
+    }
+
+    /// Cuts a node off from all others, or not.
+    pub(crate) fn isolate(&self, id: usize, is_cut: bool) {
+        for link in self.links.iter().filter(|link| link.from == id || link.to == id) {
+            link.cut(is_cut);
+        }
+    }
+
+    /// How many requests all nodes have held back since they were started.
+    pub(crate) fn held_requests(&self) -> u64 {
+        let of_node = |admin: Admin| {
+            let text = admin.metrics().unwrap_or_default();
+            let lines = text.lines().filter_map(|line| {
+                let (name, count) = line.rsplit_once(' ')?;
+                name.starts_with("klamm_requests_held_total{")
+                    .then(|| count.parse::<u64>().ok())?
+            });
+            lines.sum::<u64>()
+        };
+        self.admins().into_iter().map(of_node).sum()
+    }
+
+    /// Where clients of the virtual cluster begin, at each node.
+    pub(crate) fn client_addresses(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        let path = format!("virtual-cluster/{VCLUSTER}");
+        let vcluster = self.admins()[0].get(&path)?;
+        let servers = vcluster["spec"]["bootstrapServers"]
+            .as_str()
+            .context("addresses")?;
+        let addresses = servers.split(',').map(|server| {
+            let port = server.rsplit(':').next().context("a port")?.parse()?;
+            anyhow::Ok((Ipv4Addr::LOCALHOST, port).into())
+        });
+        addresses.collect()
     }
 
     pub(crate) fn is_running(&self, id: usize) -> bool {
@@ -240,6 +272,50 @@ impl World {
     }
 }
 
+/// A relay for each node to each other one.
+fn relays(ports: &PortBlock) -> anyhow::Result<Vec<Link>> {
+    let mut links = Vec::new();
+    for (from, to) in (0..NODES).flat_map(|from| (0..NODES).map(move |to| (from, to))) {
+        if from != to {
+            links.push(Link::new(from, to, peer_address(ports, to))?);
+        }
+    }
+    Ok(links)
+}
+
+/// The configuration of a node.
+fn variables(id: usize, directory: &Path, ports: &PortBlock, links: &[Link]) -> Vec<(String, String)> {
+    let port = |place: u16| ports.port(first_port(id) + place).to_string();
+    let data = directory.join(format!("data-{}", id + 1));
+    let peers = (0..NODES).map(|to| {
+        let link = links.iter().find(|link| (link.from, link.to) == (id, to));
+        let address = link.map_or_else(|| peer_address(ports, to), |link| link.address);
+        format!("{}={address}", to + 1)
+    });
+    [
+        ("KAFKA_MAIN_BOOTSTRAP_SERVERS", "127.0.0.1:9".to_owned()),
+        ("KLAMM_NODE_ID", (id + 1).to_string()),
+        ("KLAMM_DATA_DIR", data.display().to_string()),
+        ("KLAMM_RAFT_LISTEN", peer_address(ports, id).to_string()),
+        ("KLAMM_RAFT_PEERS", peers.collect::<Vec<_>>().join(",")),
+        ("GATEWAY_HTTP_PORT", port(1)),
+        ("GATEWAY_PORT_START", port(2)),
+        ("GATEWAY_PORT_COUNT", CLIENT_PORTS.to_string()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+/// Where a node listens for its peers.
+fn peer_address(ports: &PortBlock, id: usize) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, ports.port(first_port(id))).into()
+}
+
+/// The place of a node's first port in the block.
+fn first_port(id: usize) -> u16 {
+    (0..).step_by(PORTS_OF_A_NODE).nth(id).unwrap_or_default()
+}
+
 impl Drop for World {
     fn drop(&mut self) {
         for id in 0..self.nodes.len() {
@@ -265,6 +341,18 @@ impl Node {
 }
 
 impl Admin {
+    /// A token of an account, which is made if it is not there.
+    pub(crate) fn token(&self, account: &str) -> anyhow::Result<String> {
+        self.change(account, Wish::Create);
+        let body = json!({"username": account, "vCluster": VCLUSTER, "lifeTimeSeconds": 24 * 3600});
+        let request = self
+            .agent
+            .post(self.path("token"))
+            .header("Authorization", AUTHORIZATION);
+        let answer: Value = request.send_json(body)?.body_mut().read_json()?;
+        Ok(answer["token"].as_str().context("a token")?.to_owned())
+    }
+
     pub(crate) fn change(&self, account: &str, wish: Wish) -> Told {
         match wish {
             Wish::Create => self.put(
@@ -313,6 +401,14 @@ impl Admin {
             .get(self.path(path))
             .header("Authorization", AUTHORIZATION);
         Ok(request.call()?.body_mut().read_json()?)
+    }
+
+    fn metrics(&self) -> anyhow::Result<String> {
+        let request = self
+            .agent
+            .get(format!("{}/metrics", self.url))
+            .header("Authorization", AUTHORIZATION);
+        Ok(request.call()?.body_mut().read_to_string()?)
     }
 
     fn leader(&self) -> Option<usize> {

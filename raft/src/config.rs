@@ -98,6 +98,10 @@ pub struct Tuning {
     pub silence: Duration,
     /// How long a node must have been in contact before it counts as live again.
     pub recovery: Duration,
+    /// For how long a node may decide without having heard from the leader.
+    pub lease: Duration,
+    /// How often a node asks for a lease.
+    pub renewal: Duration,
     /// How long a proposal is tried, and waited for on all live nodes.
     pub propose: Duration,
     /// A snapshot is made after so many log entries; as many are kept for followers that lag.
@@ -109,13 +113,31 @@ pub struct Tuning {
 impl Default for Tuning {
     fn default() -> Self {
         Self {
-            heartbeat: Duration::from_millis(250),
-            election: Duration::from_secs(1),
+            heartbeat: Duration::from_millis(150),
+            election: Duration::from_millis(500),
             silence: Duration::from_secs(2),
             recovery: Duration::from_secs(2),
+            lease: Duration::from_millis(2500),
+            renewal: Duration::from_millis(250),
             propose: Duration::from_secs(10),
             snapshot_entries: 1000,
             disk_reserve_bytes: 32 * 1024 * 1024,
         }
     }
 }
+
+impl Tuning {
+    /// The longest time that a follower waits for a leader before it stands for election.
+    pub(crate) fn election_max(&self) -> Duration {
+        self.election + self.election / 2
+    }
+
+    /// The shortest lease that lasts while the leader changes, so that nobody need wait for that: followers wait once for as
+    /// long as a leader counts as one, and once before they stand for election.
+    pub fn shortest_lease(&self) -> Duration {
+        self.election_max() * 2 + self.heartbeat + self.renewal + ELECTED
+    }
+}
+
+/// The time to be elected, and to grant the first leases.
+const ELECTED: Duration = Duration::from_millis(500);

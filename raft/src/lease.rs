@@ -18,15 +18,16 @@ mod model;
 mod table;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use crate::clock::BootTime;
 use crate::model::Revision;
 
-pub(crate) use self::table::{LeaseTable, NotHolder, Settlement};
+pub(crate) use self::table::{LeaseTable, NotHolder};
 
 /// How much faster or slower than true time a clock may run, in hundredths: twice the deviation of one clock, for two of
 /// them, with a reserve.
@@ -61,8 +62,16 @@ pub struct Lease(Option<Arc<Until>>);
 #[derive(Debug)]
 struct Until {
     leased: AtomicU64,
+    /// As `leased`, whether the floor is shown or not.
+    granted: AtomicU64,
     /// Because an operator said so.
     allowed: AtomicU64,
+    /// Whether there will be none any more.
+    is_given_back: AtomicBool,
+    /// How much the leader's clock of the day is ahead of this node's, in milliseconds.
+    leader_ahead_ms: AtomicI64,
+    /// Counts the leases that came after there was none.
+    regained: watch::Sender<u64>,
 }
 
 impl Lease {
@@ -71,11 +80,15 @@ impl Lease {
         Self(None)
     }
 
-    /// One that is over.
-    pub(crate) fn ended() -> Self {
+    /// One that is over: of a node that has heard no leader yet.
+    pub fn ended() -> Self {
         Self(Some(Arc::new(Until {
             leased: AtomicU64::new(0),
+            granted: AtomicU64::new(0),
             allowed: AtomicU64::new(0),
+            is_given_back: AtomicBool::new(false),
+            leader_ahead_ms: AtomicI64::new(0),
+            regained: watch::Sender::new(0),
         })))
     }
 
@@ -95,6 +108,33 @@ impl Lease {
         (until != BootTime::NEVER).then(|| until.since(BootTime::now()))
     }
 
+    /// Whether a leader has granted a lease so recently that it is not over, though this node may not show its floor yet.
+    pub(crate) fn is_in_contact(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|until| BootTime::now().nanos() < until.granted.load(Ordering::Acquire))
+    }
+
+    /// How much the leader's clock of the day was ahead of this node's when it granted the last lease, in milliseconds.
+    pub fn leader_ahead_ms(&self) -> i64 {
+        self.0
+            .as_ref()
+            .map_or(0, |until| until.leader_ahead_ms.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn leader_is_ahead(&self, ms: i64) {
+        if let Some(until) = &self.0 {
+            until.leader_ahead_ms.store(ms, Ordering::Relaxed);
+        }
+    }
+
+    /// A leader has granted a lease.
+    pub(crate) fn is_granted(&self, end: BootTime) {
+        if let Some(until) = &self.0 {
+            until.granted.store(end.nanos(), Ordering::Release);
+        }
+    }
+
     /// How long an operator lets this node decide without a lease.
     pub fn allowed_for(&self) -> Duration {
         self.0.as_ref().map_or(Duration::ZERO, |until| {
@@ -103,18 +143,48 @@ impl Lease {
     }
 
     /// Lets this node decide without a lease for a while, from now on; no longer, if it is nothing.
-    pub(crate) fn allow_for(&self, time: Duration) {
+    pub fn allow_for(&self, time: Duration) {
         if let Some(until) = &self.0 {
             let end = BootTime::now().after(time).nanos();
             until.allowed.store(end, Ordering::Release);
+            until.regained.send_modify(|count| *count += 1);
         }
+    }
+
+    /// Returns when this node may decide. To be dropped by whoever does not wait any longer.
+    pub async fn regained(&self) {
+        let Some(until) = &self.0 else { return };
+        let mut regained = until.regained.subscribe();
+        while !self.holds() && regained.changed().await.is_ok() {}
     }
 
     /// To be set when what the node shows is at least the floor of this lease.
     pub(crate) fn set(&self, end: BootTime) {
-        if let Some(until) = &self.0 {
-            until.leased.store(end.nanos(), Ordering::Release);
+        if let Some(until) = &self.0
+            && !self.is_given_back()
+        {
+            let before = until.leased.swap(end.nanos(), Ordering::AcqRel);
+            let now = BootTime::now();
+            if before < now.nanos() && end > now {
+                until.regained.send_modify(|count| *count += 1);
+            }
         }
+    }
+
+    /// Ends it for good.
+    pub(crate) fn give_back(&self) {
+        self.set(BootTime::START);
+        self.allow_for(Duration::ZERO);
+        if let Some(until) = &self.0 {
+            until.is_given_back.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether it has ended for good.
+    pub(crate) fn is_given_back(&self) -> bool {
+        self.0
+            .as_ref()
+            .is_some_and(|until| until.is_given_back.load(Ordering::Acquire))
     }
 }
 

@@ -22,7 +22,8 @@
 //! ```
 //! # What holds
 //! * A change is acknowledged when it is on disk on a majority, and shown by the node that was asked and by every node
-//!   that counts as live. A node that is silent, or does not keep up, stops counting first.
+//!   that holds a lease ([`Lease`]). A node that is silent, or does not keep up, has none any more by then, and may decide
+//!   nothing.
 //! * A node that says that its state is the newest has asked the leader after the question ([`Node::confirm`]).
 //! * A proposal is applied once, however often it is sent: it carries (node, boot, sequence), and what it came to is
 //!   kept in the state until the proposer has the answer.
@@ -35,8 +36,7 @@
 //!   founded only while no node remembers one.
 //!
 //! # What is deliberately absent
-//! Changing the members of a cluster, and authorization leases: a node that is cut off goes on with the state that it
-//! has.
+//! Changing the members of a cluster.
 
 pub mod command;
 pub mod machine;
@@ -65,6 +65,7 @@ mod visibility;
 
 pub use cluster_secret::{ClusterSecret, InvalidSecret, NoRandomness};
 pub use config::{PeerTls, RaftConfig, Tuning, Upgrade};
+pub use lease::Lease;
 pub use network::PeerRefusal;
 pub use node::{Applied, ConfirmError, Node, NotReady, ProposeError, StartError};
 pub use status::{PeerStatus, Readiness, Status};

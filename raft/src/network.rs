@@ -26,7 +26,9 @@ mod service;
 
 pub(crate) use adapter::Network;
 pub(crate) use handshake::Identity;
-pub(crate) use message::{FloorAnswer, JoinAnswer, PeerDescription, Request, Response, TakeAnswer};
+pub(crate) use message::{
+    FloorAnswer, JoinAnswer, LeaseAnswer, PeerDescription, Request, Response, SettledAnswer, TakeAnswer,
+};
 pub(crate) use peer::{Peer, Peers};
 pub(crate) use poller::poll;
 pub(crate) use port::PeerPort;

@@ -7,7 +7,9 @@ mod calls;
 mod confirm;
 mod core;
 mod formation;
+mod granting;
 mod keeper;
+mod leasing;
 mod run;
 mod start;
 mod upgrade;
@@ -20,6 +22,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::command::{Change, Command};
 use crate::config::Tuning;
+use crate::lease::Lease;
 use crate::model::{NodeId, Revision, State};
 use crate::network::{Peer, RefusalCounts};
 use crate::outcome::{Outcome, Refusal};
@@ -31,7 +34,8 @@ pub use confirm::ConfirmError;
 pub use start::StartError;
 
 pub(crate) use self::confirm::floor_as_leader;
-pub(crate) use self::core::{Raft, take};
+pub(crate) use self::core::{Raft, SETTLE, take};
+pub(crate) use self::granting::Granting;
 
 use self::calls::Call;
 use self::confirm::Asker;
@@ -40,7 +44,7 @@ use self::confirm::Asker;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
     pub outcome: Outcome,
-    /// A revision that shows the change, on this node and on every live node.
+    /// A revision that shows the change, on this node and on every node that may decide.
     pub revision: Revision,
 }
 
@@ -100,6 +104,7 @@ struct Shared {
     raft: watch::Receiver<RaftStatus>,
     readiness: watch::Receiver<Readiness>,
     visible: VisibleRevision,
+    lease: Lease,
     peers: Vec<Arc<Peer>>,
     taken_port: Option<watch::Receiver<Option<SocketAddr>>>,
     /// None without peers.
@@ -131,7 +136,7 @@ impl Node {
             .await
     }
 
-    /// Proposes a change from any node. Returns once it is committed and shown by this node and by every live node.
+    /// Proposes a change from any node. Returns once it is committed and shown by this node and by every one that may decide.
     /// A refusal is an outcome. Nothing is cancelled when the future is dropped.
     pub async fn propose(&self, change: Change) -> Result<Applied, ProposeError> {
         let (answer, answered) = oneshot::channel();
@@ -179,6 +184,9 @@ impl Node {
                 address: peer.address.clone(),
                 liveness: state.nodes.get(&peer.id).map(|record| record.liveness),
                 silent_for: seen.silent_for(),
+                answers: seen
+                    .silent_for()
+                    .is_some_and(|silent| silent < shared.tuning.silence),
                 visible: seen.visible,
             }
         });
@@ -187,7 +195,8 @@ impl Node {
         Status {
             id: shared.id,
             cluster_id: cluster.map(|cluster| cluster.to_string()),
-            leader: raft.leader,
+            // Who hears no leader follows none, whatever it remembers.
+            leader: raft.leader.filter(|_| shared.lease.is_in_contact()),
             term: raft.term,
             last_log: raft.last_log,
             committed: raft.committed,
@@ -201,6 +210,11 @@ impl Node {
             snapshot_failures: *shared.snapshot_failures.borrow(),
             readiness: shared.readiness.borrow().clone(),
         }
+    }
+
+    /// Whether this node may decide by what it shows.
+    pub fn lease(&self) -> Lease {
+        self.shared.lease.clone()
     }
 
     /// From now on, proposals wait for what the returned [`Visibility`] reports instead of for the state: an

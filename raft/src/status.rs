@@ -13,7 +13,7 @@ pub struct Status {
     pub id: NodeId,
     /// The id that the cluster got when it was founded; `None` before this node knows it.
     pub cluster_id: Option<String>,
-    /// The leader that this node follows; itself when it leads.
+    /// The leader that this node follows, and hears; itself when it leads.
     pub leader: Option<NodeId>,
     pub term: u64,
     /// The index of the last entry in this node's log.
@@ -45,6 +45,8 @@ pub struct PeerStatus {
     pub liveness: Option<Liveness>,
     /// How long ago the peer answered last; `None` when it never did.
     pub silent_for: Option<Duration>,
+    /// Whether that is recent enough to call it alive.
+    pub answers: bool,
     /// The revision that the peer showed then.
     pub visible: Revision,
 }

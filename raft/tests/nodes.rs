@@ -8,6 +8,8 @@ mod fixture;
 mod full;
 #[path = "nodes/killed.rs"]
 mod killed;
+#[path = "nodes/lease.rs"]
+mod lease;
 #[path = "nodes/partition.rs"]
 mod partition;
 #[allow(unreachable_pub, reason = "public where it is at home")]

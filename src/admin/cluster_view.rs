@@ -37,7 +37,7 @@ pub struct ClusterView {
     pub unopened: Vec<UnopenedView>,
 }
 
-/// The liveness of a node, on which all nodes agree.
+/// The liveness of a node, on which all nodes agree; but one that does not answer the node that tells of it is down.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
 #[schemars(inline)]
@@ -133,6 +133,7 @@ impl NodeView {
         Self {
             id: id.0,
             liveness: match record.map(|record| record.liveness) {
+                Some(_) if peer.is_some_and(|peer| !peer.answers) => LivenessView::Down,
                 Some(Liveness::Up) => LivenessView::Up,
                 Some(Liveness::Down) => LivenessView::Down,
                 Some(Liveness::Draining) => LivenessView::Draining,

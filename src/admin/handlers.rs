@@ -7,6 +7,7 @@ pub(super) mod dry_run;
 pub(super) mod event_gateway;
 pub(super) mod group;
 pub(super) mod interceptor;
+pub(super) mod isolation;
 pub(super) mod kafka_cluster;
 pub(super) mod operations;
 pub(super) mod policy;
@@ -52,11 +53,12 @@ pub static KINDS: [&Kind; 11] = [
 ];
 
 /// The operations that belong to no kind.
-const OTHERS: [fn(&mut AdminApi); 11] = [
+const OTHERS: [fn(&mut AdminApi); 12] = [
     absent::register,
     dry_run::register,
     operations::register,
     kafka_cluster::register,
+    isolation::register,
     upgrade::register,
     event_gateway::register,
     virtual_clusters::register,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use klamm_raft::command::Change;
 use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, Revision, State, TopicName};
-use klamm_raft::{Applied, ConfirmError, ProposeError, Status};
+use klamm_raft::{Applied, ConfirmError, Lease, ProposeError, Status};
 use tokio::sync::watch;
 
 use super::here::Here;
@@ -22,7 +22,7 @@ use crate::vcluster::rename::Names;
 /// An answer that comes later, on the thread that asked.
 pub type AnswerLater<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// Proposes a change and answers once every live node shows it.
+/// Proposes a change and answers once no node decides by what was before.
 pub type ProposeChange = dyn Fn(Change) -> AnswerLater<Result<Applied, ProposeError>> + Send + Sync;
 
 /// Answers once this node is known to show everything that was acknowledged before, on whatever node.
@@ -86,6 +86,8 @@ pub struct Services {
     /// The reasons that keep this node from taking clients; empty when it is ready.
     pub unready: Arc<dyn Fn() -> Vec<Unready> + Send + Sync>,
     pub status: Arc<dyn Fn() -> Status + Send + Sync>,
+    /// Whether this node may decide requests.
+    pub lease: Lease,
     /// The variables of this node's environment that resources may name.
     pub variables: Arc<Variables>,
     /// The metrics in Prometheus's text format; the error is for the client.
@@ -124,6 +126,10 @@ pub enum Unready {
     PeerPort(SocketAddr),
     #[error("no leader of the gateway cluster is known")]
     NoLeader,
+    #[error(
+        "this node holds no lease, so it decides no requests: it does not hear from the leader of the gateway cluster, or does not keep up"
+    )]
+    NoLease,
     #[error("the physical cluster main cannot be reached")]
     Main,
     /// It names the cluster, and no other can be used.

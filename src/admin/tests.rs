@@ -302,6 +302,7 @@ impl Gateway {
             here: Arc::new(move || seeing.here.lock().unwrap().clone()),
             unready: Arc::new(move || readying.unready.lock().unwrap().clone()),
             status: Arc::new(move || reporting.status()),
+            lease: klamm_raft::Lease::unlimited(),
             variables: Arc::new(Variables::new(&[], |name| Some(format!("value of {name}")))),
             metrics: Arc::new(|| Ok("klamm_up 1\n".to_owned())),
         }
@@ -332,6 +333,7 @@ impl Gateway {
                 address: "gw2:9000".to_owned(),
                 liveness: Some(Liveness::Up),
                 silent_for: Some(Duration::from_millis(12)),
+                answers: true,
                 visible: Revision(6),
             }],
             refused_peers: Vec::new(),

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use klamm_raft::model::{ClusterId, Liveness, State, TopicName};
 use klamm_raft::{ProposeError, Readiness, Status};
@@ -13,7 +14,7 @@ use crate::admin::{CannotAsk, Finding, ProviderFacts, Services, Unready, Variabl
 use crate::backend::config::AnonymousClients;
 use crate::backend::{Committed, DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
 use crate::chain::Chain;
-use crate::config::Config;
+use crate::config::{Config, Isolated};
 use crate::control::Control;
 use crate::listener::Addresses;
 use crate::metrics::{Metrics, RaftFigures};
@@ -30,6 +31,7 @@ pub(crate) struct NodeParts {
     pub(crate) supervisor: Supervisor,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) serving: Arc<AtomicBool>,
+    pub(crate) isolated: Isolated,
 }
 
 /// The capabilities of the admin API.
@@ -91,6 +93,7 @@ pub(crate) fn services(parts: &NodeParts, config: &Config) -> Services {
             let control = parts.control.clone();
             Arc::new(move || control.status())
         },
+        lease: parts.control.lease(),
         metrics: {
             let parts = parts.clone();
             Arc::new(move || scraped(&parts))
@@ -105,6 +108,12 @@ fn scraped(parts: &NodeParts) -> Result<String, String> {
     node.set_raft(figures(&status, &state));
     node.set_peers_refused(&status.refused_peers);
     node.set_limits(&usage::of(&state));
+    let lease = parts.control.lease();
+    let left = lease.left().map_or(f64::INFINITY, |left| left.as_secs_f64());
+    let decides_without = left == 0.0 && (parts.isolated == Isolated::Decide || lease.holds());
+    let ahead = Duration::from_millis(lease.leader_ahead_ms().unsigned_abs()).as_secs_f64();
+    let ahead = ahead.copysign(if lease.leader_ahead_ms() < 0 { -1.0 } else { 1.0 });
+    node.leases.set(left, decides_without, ahead);
     let of_peers = usize::from(status.taken_port.is_some());
     node.set_unopened(parts.addresses.borrow().unopened.len() + of_peers);
     parts.metrics.encode().map_err(|error| error.to_string())
@@ -206,6 +215,9 @@ fn unready(parts: &NodeParts) -> Vec<Unready> {
     if status.leader.is_none() {
         reasons.push(Unready::NoLeader);
     }
+    if parts.isolated == Isolated::Refuse && !parts.control.lease().holds() {
+        reasons.push(Unready::NoLease);
+    }
     if let Readiness::Refused(refusal) = &status.readiness {
         reasons.push(Unready::Refused(refusal.to_string()));
     }
@@ -215,8 +227,7 @@ fn unready(parts: &NodeParts) -> Vec<Unready> {
     reasons
 }
 
-/// The physical clusters that keep a node from serving: `main` cannot be reached; or it is another Kafka cluster, and no
-/// other physical cluster can be used. What others cannot be used for, is theirs.
+/// The physical clusters that keep a node from serving: none can be used. What one of several cannot be used for, is its own.
 fn unready_upstream(upstreams: &Upstreams) -> Option<Unready> {
     let is_usable = |upstream: &Upstream| *upstream.picture.reach.borrow() == Reach::Reachable;
     let (_, main) = upstreams
@@ -226,17 +237,19 @@ fn unready_upstream(upstreams: &Upstreams) -> Option<Unready> {
         return None;
     }
     match main.expected().stranger() {
+        _ if upstreams.iter().any(|(_, upstream)| is_usable(upstream)) => None,
         None => Some(Unready::Main),
-        Some(_) if upstreams.iter().any(|(_, upstream)| is_usable(upstream)) => None,
         Some(stranger) => Some(Unready::OtherCluster(format!("main: {stranger}"))),
     }
 }
 
 fn figures(status: &Status, state: &State) -> RaftFigures {
+    // As this node sees it now: a node that does not answer is not up, whatever could be agreed on.
+    let answers = |id| status.peers.iter().all(|peer| peer.id != id || peer.answers);
     let up = state
         .nodes
-        .values()
-        .filter(|record| record.liveness == Liveness::Up)
+        .iter()
+        .filter(|(id, record)| record.liveness == Liveness::Up && answers(**id))
         .count();
     RaftFigures {
         term: status.term,

@@ -35,8 +35,8 @@ use super::reference::{self, variable};
 use super::settings::{Setting, Settings};
 use super::tree::TreeValue;
 use super::{
-    Config, ConfigError, Inputs, LimitsConfig, LogConfig, NodeConfig, ReadFile, backends, listeners,
-    providers,
+    Config, ConfigError, Inputs, Isolated, LimitsConfig, LogConfig, NodeConfig, ReadFile, backends,
+    listeners, providers,
 };
 
 /// The cluster that must exist.
@@ -307,6 +307,7 @@ impl Builder {
             cluster_secret,
             raft_tls,
             upgrade: self.upgrade(),
+            isolated: self.isolated(),
         }
     }
 
@@ -318,6 +319,18 @@ impl Builder {
                 let message = format!("{other:?} is neither auto nor manual");
                 self.refuse(self.place(reference::UPGRADE), message);
                 Upgrade::default()
+            }
+        }
+    }
+
+    fn isolated(&mut self) -> Isolated {
+        match self.text(reference::ISOLATED).as_deref().map(str::trim) {
+            None | Some("refuse") => Isolated::Refuse,
+            Some("decide") => Isolated::Decide,
+            Some(other) => {
+                let message = format!("{other:?} is neither refuse nor decide");
+                self.refuse(self.place(reference::ISOLATED), message);
+                Isolated::Refuse
             }
         }
     }

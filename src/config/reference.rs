@@ -94,6 +94,8 @@ keys! {
         "The PEM file of the authority that issues the certificates of the nodes. Whoever has a certificate of this authority for the host of a node is taken for that node, so it should issue no others, or `klamm.raft.secret` should be set as well.";
     UPGRADE = "klamm.cluster.upgrade", "auto",
         "When the feature level of the cluster is raised after an upgrade: `auto`, 24 hours after every node supports the next one, or `manual`, when somebody runs `klamm cluster upgrade finalize`. After that there is no way back to the older version. The same on every node.";
+    ISOLATED = "klamm.authorization.isolated", "refuse",
+        "What this node does when it does not hear from the leader of the gateway cluster for 2.5 seconds, or does not keep up: `refuse` holds requests back and closes the connections, so that clients go to other nodes and nobody uses a right that was taken away; `decide` goes on with the rights that it knows. See CONSISTENCY.md.";
     LIMIT_CONNECTIONS = "klamm.limits.connections", "10000",
         "How many client connections that have logged in this node holds at a time. To make room for one more, a session is closed: the one that has been idle longest, of the virtual cluster, then the principal, then the address with the most sessions. See SECURITY-MODEL.md.";
     LIMIT_LOGINS = "klamm.limits.connections.before.login", "2000",

@@ -3,7 +3,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 
 use super::closed::ClosedValue;
@@ -150,6 +151,12 @@ impl Book {
     /// Gauges by labels.
     pub(super) fn gauges(&mut self, family: Family) -> Result<IntGaugeVec, prometheus::Error> {
         let made = IntGaugeVec::new(Opts::new(family.name, family.help), &family.label_names())?;
+        self.enter("gauge", family, made)
+    }
+
+    /// A gauge that is no whole number.
+    pub(super) fn ratio(&mut self, family: Family) -> Result<Gauge, prometheus::Error> {
+        let made = Gauge::new(family.name, family.help)?;
         self.enter("gauge", family, made)
     }
 

@@ -7,6 +7,7 @@ use prometheus::{GaugeVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 use super::GuardMetrics;
 use super::book::{Book, Family, Label, Section};
 use super::closed::{ClosedValue, closed};
+use super::leases::LeaseMetrics;
 use super::policies::PolicyMetrics;
 use super::reasons::{ClosedFor, TurnedAwayFor};
 
@@ -73,6 +74,7 @@ pub struct NodeMetrics {
     peers_refused: IntCounterVec,
     pub guards: GuardMetrics,
     pub policies: PolicyMetrics,
+    pub leases: LeaseMetrics,
 }
 
 closed! {
@@ -232,6 +234,7 @@ impl NodeMetrics {
             buffer_waits: book.counters(BUFFER_WAITS)?,
             guards: GuardMetrics::register(book)?,
             policies: PolicyMetrics::register(book)?,
+            leases: LeaseMetrics::register(book)?,
             raft: {
                 book.open(Section::Raft);
                 book.gauges(RAFT)?

@@ -37,6 +37,7 @@ closed! {
         SeatGivenAway = "seat_given_away": "the connection had to make room for a client with fewer connections",
         NoSeat = "no_seat": "the login was correct, but all connections were in use (`klamm_connections_refused_total`)",
         Drained = "drained": "this node is shutting down",
+        Undecided = "undecided": "this node had no lease to decide the request: it does not hear from the leader of the gateway cluster",
         AddressGone = "address_gone": "the virtual cluster or its broker no longer exists",
         Aborted = "aborted": "the session ended because of a bug in the gateway; the log has the panic",
     }

@@ -66,6 +66,10 @@ pub enum End {
     NoSeat,
     #[error("this node is shutting down")]
     Drained,
+    #[error(
+        "this node may not decide requests: it does not hear from the leader of the gateway cluster, or does not keep up"
+    )]
+    Undecided,
     #[error("the virtual cluster, or this address of it, no longer exists")]
     AddressGone,
 }
@@ -115,6 +119,7 @@ impl End {
             Self::SeatGivenAway => ClosedFor::SeatGivenAway,
             Self::NoSeat => ClosedFor::NoSeat,
             Self::Drained => ClosedFor::Drained,
+            Self::Undecided => ClosedFor::Undecided,
             Self::AddressGone => ClosedFor::AddressGone,
         }
     }
@@ -134,6 +139,7 @@ impl End {
             | Self::AccountChanged
             | Self::UnansweredRefusal
             | Self::Drained
+            | Self::Undecided
             | Self::AddressGone => Blame::Nobody,
             Self::NotKafka(_)
             | Self::FrameLength

@@ -131,9 +131,7 @@ impl Session {
             // Somebody who comes back is told where to go, and does not have to ask for it at the bootstrap addresses.
             return limits.drain_visit;
         }
-        // The ports of clients are as good as random.
-        let share = f64::from(self.setup.peer.port() % 1024) / 1024.0;
-        limits.drain_spread.mul_f64(share)
+        limits.drain_spread.mul_f64(self.lot())
     }
 
     /// Whether the broker owes nothing and has all that was sent.
@@ -196,7 +194,11 @@ impl Session {
         Ok(stopped)
     }
 
-    fn take(&mut self, frame: Frame) -> Result<(), End> {
+    /// A whole frame of the client.
+    pub(super) fn take(&mut self, frame: Frame) -> Result<(), End> {
+        let Some(frame) = self.decidable(frame) else {
+            return Ok(());
+        };
         if self.conversation.expects_raw() {
             let head = RequestHead {
                 api_key: SASL_AUTHENTICATE,

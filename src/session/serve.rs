@@ -218,7 +218,7 @@ impl Session {
                 })
             }
             Need::Confirmation { frame } => {
-                let confirm = (self.setup.shared.confirm)();
+                let confirm = (self.setup.shared.replicated.confirm)();
                 let request = Unplanned { frame, share, head };
                 Pause::within(limit, confirm, Err(NotConfirmed), |session, confirmation| {
                     session.serve(
@@ -261,7 +261,7 @@ impl Session {
                 pending,
             } => {
                 let author = self.author(head).ok_or(End::NotLoggedIn)?;
-                let change = (self.setup.shared.propose)(Change {
+                let change = (self.setup.shared.replicated.propose)(Change {
                     author,
                     judged_at,
                     command: *command,

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use actix::Addr;
+use klamm_raft::Lease;
 use klamm_raft::command::Change;
 use klamm_raft::model::{ClusterId, ListenerName, Speech};
 use tokio::sync::watch;
@@ -32,11 +33,19 @@ pub type Later<T> = Pin<Box<dyn Future<Output = T>>>;
 /// Has the home cluster looked at again. Complete when the view that it led to is published.
 pub type RefreshView = Arc<dyn Fn() -> Later<()> + Send + Sync>;
 
-/// Has a change made durable and applied, here and on every live node.
+/// Has a change made durable and applied: here, and on every node that may decide.
 pub type Propose = Arc<dyn Fn(Change) -> Later<ChangeResult> + Send + Sync>;
 
 /// Finds out whether this node shows everything that was acknowledged, on whatever node.
 pub type Confirm = Arc<dyn Fn() -> Later<Confirmation> + Send + Sync>;
+
+/// The ways of sessions to the replicated state, beside the views that are made of it.
+pub struct Replicated {
+    pub propose: Propose,
+    pub confirm: Confirm,
+    /// Whether this node may decide by what it shows.
+    pub lease: Lease,
+}
 
 /// The pools of one data arbiter, by physical cluster.
 pub type Pools = Arc<BTreeMap<ClusterId, Addr<Pool>>>;
@@ -62,8 +71,7 @@ pub struct SessionShared {
     pub(super) failed_logins: FailedLogins,
     pub(super) complaints: Arc<Complaints>,
     pub(super) patterns: Arc<Patterns>,
-    pub propose: Propose,
-    pub confirm: Confirm,
+    pub replicated: Replicated,
     pub metrics: Arc<NodeMetrics>,
     /// The keys of providers of tokens.
     pub keys: Keys,
@@ -71,12 +79,7 @@ pub struct SessionShared {
 
 impl SessionShared {
     /// With budgets as `limits` say.
-    pub fn new(
-        limits: Limits,
-        (propose, confirm): (Propose, Confirm),
-        metrics: Arc<NodeMetrics>,
-        keys: Keys,
-    ) -> Self {
+    pub fn new(limits: Limits, replicated: Replicated, metrics: Arc<NodeMetrics>, keys: Keys) -> Self {
         Self {
             purses: Purses::new(
                 limits.max_buffered_bytes,
@@ -88,8 +91,7 @@ impl SessionShared {
             complaints: Arc::new(Complaints::new(&metrics.guards)),
             patterns: Arc::new(Patterns::new(metrics.guards.clone())),
             limits,
-            propose,
-            confirm,
+            replicated,
             metrics,
             keys,
         }
@@ -111,6 +113,12 @@ pub struct Setup {
 impl std::fmt::Debug for Door {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Door({:?} on {})", self.place, self.listener)
+    }
+}
+
+impl std::fmt::Debug for Replicated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Replicated({:?})", self.lease)
     }
 }
 

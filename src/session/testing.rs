@@ -11,13 +11,16 @@ use std::time::Duration;
 
 use actix::Actor;
 use arc_swap::ArcSwap;
+use klamm_raft::Lease;
 use klamm_raft::command::Change;
 use klamm_raft::model::{AliasTopic, ClusterId, ListenerName, Revision, Speech, VclusterState};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::census::{Census, Load};
-use super::{Confirm, Door, Limits, Orders, Pools, Propose, RefreshView, Session, SessionShared, Setup};
+use super::{
+    Confirm, Door, Limits, Orders, Pools, Propose, RefreshView, Replicated, Session, SessionShared, Setup,
+};
 use crate::auth::token::{self, samples};
 use crate::backend::Pool;
 use crate::backend::fake;
@@ -52,6 +55,13 @@ pub(crate) struct Gateway {
 
 /// The physical topic behind `topic1`.
 pub(crate) const PHYSICAL_TOPIC: &str = "internal-1";
+
+/// A lease that goes on until a test ends it.
+fn granted() -> Lease {
+    let lease = Lease::ended();
+    lease.allow_for(Duration::from_secs(3600));
+    lease
+}
 
 /// The virtual cluster of `auth`'s samples, with tokens of today and the alias `topic1` on the cluster `main`.
 fn state() -> VclusterState {
@@ -153,7 +163,11 @@ impl Gateway {
             }),
             shared: Arc::new(SessionShared::new(
                 limits,
-                (propose, confirm),
+                Replicated {
+                    propose,
+                    confirm,
+                    lease: granted(),
+                },
                 Arc::clone(&metrics.node),
                 Keys::default(),
             )),
@@ -212,6 +226,11 @@ impl Gateway {
         let state = self.state.lock().unwrap();
         let record = &state.tokens[&samples::TOKEN_ID];
         token::issue(&samples::key(), &samples::vcluster(), samples::TOKEN_ID, record).unwrap()
+    }
+
+    /// The lease of this node.
+    pub(crate) fn lease(&self) -> &Lease {
+        &self.shared.replicated.lease
     }
 
     /// Changes the replicated state and publishes a view of it.

@@ -14,6 +14,7 @@ mod held;
 mod passwords;
 mod relay;
 mod share;
+mod undecided;
 
 const HEARTBEAT: i16 = 12;
 const METADATA: i16 = 3;

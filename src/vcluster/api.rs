@@ -237,7 +237,7 @@ pub fn unjudged(
     if view.policies.is_none() {
         return Ok(None);
     }
-    let (Then::Fetched(_, facts), Some(forwarded)) = (&pending.then, pending.api.forwarded()) else {
+    let (Then::Fetched(_, facts, _), Some(forwarded)) = (&pending.then, pending.api.forwarded()) else {
         return Ok(None);
     };
     let view = part_of(view, pending);

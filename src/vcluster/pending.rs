@@ -10,6 +10,7 @@ use super::api::topics::Shape;
 use super::pattern::Pattern;
 use super::record_work::RefusedRecords;
 use super::rename::Names;
+use super::view::Acls;
 use crate::wire::{Node, Segments, Tail};
 
 /// A forwarded request, as its response must be treated.
@@ -57,8 +58,8 @@ pub(super) enum Then {
     Topics(&'static Shape, Vec<RefusedTopic>),
     /// Topics that were not sent are added, and batches that policies refused.
     Produced(Vec<RefusedTopic>, Vec<RefusedBatch>),
-    /// Topics that were not sent are added, and records are judged by policies.
-    Fetched(Vec<RefusedTopic>, Option<Box<FetchFacts>>),
+    /// Topics that were not sent are added, records are judged by policies, and topics by other ACLs than these once more.
+    Fetched(Vec<RefusedTopic>, Option<Box<FetchFacts>>, Arc<Acls>),
     Metadata(MetadataThen),
     Cluster(Asked),
     /// Keys that were not sent are added (FindCoordinator from version 4).

@@ -20,9 +20,10 @@ use klamm::backend::{Dialer, Pool};
 use klamm::metrics::Metrics;
 use klamm::oauth::Keys;
 use klamm::session::census::{Census, Load};
-use klamm::session::{Confirm, Door, Limits, Orders, Propose, Session, SessionShared, Setup};
+use klamm::session::{Confirm, Door, Limits, Orders, Propose, Replicated, Session, SessionShared, Setup};
 use klamm::stream::Stream;
 use klamm::vcluster::plan::{ChangeUnavailable, NotConfirmed, Place};
+use klamm_raft::Lease;
 use klamm_raft::command::Command;
 use klamm_raft::machine;
 use klamm_raft::model::{AccountSpec, ListenerName, SigningKey, Speech, State, TokenId, TokenRecord};
@@ -125,10 +126,14 @@ impl Gateway {
 }
 
 fn shared(metrics: &Metrics) -> SessionShared {
-    let changes = (propose(), confirm());
+    let replicated = Replicated {
+        propose: propose(),
+        confirm: confirm(),
+        lease: Lease::unlimited(),
+    };
     SessionShared::new(
         Limits::default(),
-        changes,
+        replicated,
         Arc::clone(&metrics.node),
         Keys::default(),
     )

@@ -19,6 +19,7 @@ use klamm::quickstart::node::GatewayNode;
 use serde_json::Value;
 
 use crate::access_tokens;
+use crate::leases;
 use crate::scene::{LIMIT, Login, Scene, counted, eventually, lines, script};
 use crate::wire::{Wire, plain};
 
@@ -203,7 +204,7 @@ fn check(mut scene: Scene, victim: Victim) -> Result<()> {
     match victim {
         Victim::Asked => a_node_that_is_alone_says_so(&scene, &user),
         Victim::Leader => no_client_is_sent_to_a_port_that_is_taken(&scene),
-        Victim::Serving => Ok(()),
+        Victim::Serving => leases::a_node_that_was_paused_allows_nothing_that_was_taken_away(&scene),
     }
 }
 
@@ -441,10 +442,13 @@ fn a_node_that_is_alone_says_so(scene: &Scene, user: &Login) -> Result<()> {
     signal("-STOP")?;
     let told = thread::scope(|scope| {
         let listed = scope.spawn(list);
-        (delete_nothing(user), listed.join())
+        let told = (delete_nothing(user), listed.join());
+        let alone = leases::a_node_that_hears_no_leader_decides_nothing(scene, user);
+        (told, alone)
     });
     signal("-CONT")?;
-    let (deleted, listed) = told;
+    let ((deleted, listed), alone) = told;
+    alone?;
     let result = deleted?.filter_results.into_iter().next().context("a result")?;
     ensure!(result.error_code == REQUEST_TIMED_OUT, "{result:?}");
     let listed = listed.map_err(|_| anyhow::anyhow!("the thread that lists panicked"))??;

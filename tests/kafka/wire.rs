@@ -66,6 +66,11 @@ impl Wire {
 
     /// Sends a request and reads its answer.
     pub(crate) fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
+        self.send(version, request)?;
+        self.receive::<R>(version)
+    }
+
+    pub(crate) fn send<R: Request>(&mut self, version: i16, request: &R) -> Result<()> {
         let mut body = BytesMut::new();
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
@@ -73,7 +78,11 @@ impl Wire {
         header.encode(&mut body, R::header_version(version))?;
         request.encode(&mut body, version)?;
         self.stream.write_all(&u32::try_from(body.len())?.to_be_bytes())?;
-        self.stream.write_all(&body)?;
+        Ok(self.stream.write_all(&body)?)
+    }
+
+    /// Reads the answer to a request.
+    pub(crate) fn receive<R: Request>(&mut self, version: i16) -> Result<R::Response> {
         let mut length = [0; 4];
         self.stream.read_exact(&mut length).context("the answer")?;
         let mut answer = vec![0; u32::from_be_bytes(length) as usize];

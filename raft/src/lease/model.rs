@@ -106,8 +106,17 @@ struct Node {
 }
 
 enum Message {
-    Ask { leadership: Leadership, from: usize, asked: BootTime, shows: u64 },
-    Grant { to: usize, asked: BootTime, floor: u64 },
+    Ask {
+        leadership: Leadership,
+        from: usize,
+        asked: BootTime,
+        shows: u64,
+    },
+    Grant {
+        to: usize,
+        asked: BootTime,
+        floor: u64,
+    },
 }
 
 /// A leader has a majority confirm it.
@@ -258,7 +267,8 @@ impl World {
         }
         let leader = &self.nodes[self.leads.leader];
         let is_missed = leader.paused_until.max(leader.cut_until) > self.now + 50.0;
-        if !self.chance.is(STEP / 5000.0) && !(is_missed && self.chance.is(STEP / 1500.0)) {
+        let is_elected = self.chance.is(STEP / 5000.0) || is_missed && self.chance.is(STEP / 1500.0);
+        if !is_elected {
             return;
         }
         let elected = self.chance.node();
@@ -347,7 +357,10 @@ impl World {
 
     fn commit(&mut self) {
         let Leadership { term, leader } = self.leads;
-        let leads = self.nodes[leader].table.as_ref().is_some_and(|(of, _)| *of == term);
+        let leads = self.nodes[leader]
+            .table
+            .as_ref()
+            .is_some_and(|(of, _)| *of == term);
         if !leads || !self.runs(leader) || !self.in_contact(leader) || !self.chance.is(STEP / 300.0) {
             return;
         }
@@ -553,7 +566,10 @@ fn no_acknowledged_change_is_missed_whatever_happens() {
         all.elections += seen.elections;
     }
     // Enough went on to mean something.
-    assert!(all.decisions > 1000 * RUNS && all.acknowledged > 20 * RUNS, "{all:?}");
+    assert!(
+        all.decisions > 1000 * RUNS && all.acknowledged > 20 * RUNS,
+        "{all:?}"
+    );
     assert!(all.held > 10 * RUNS && all.elections > 2 * RUNS, "{all:?}");
 }
 

@@ -108,11 +108,8 @@ impl LeaseTable {
 
     /// A process of a node decides nothing any more, and will not.
     pub(crate) fn releases(&mut self, (node, process): (NodeId, ProcessId)) {
-        if self
-            .holders
-            .get(&node)
-            .is_some_and(|holder| holder.process == Some(process))
-        {
+        let is_its = |holder: &Holder| holder.process.is_none_or(|own| own == process);
+        if self.holders.get(&node).is_some_and(is_its) {
             self.holders.remove(&node);
         }
     }
@@ -268,6 +265,11 @@ mod tests {
         table.releases(TWO);
         assert_eq!(waits(&table, 2, 201), [0; 0]);
         assert_eq!(table.asks((TWO.0, ProcessId(201)), Revision(2), at(202)), Ok(()));
+        // Also at a leader that has not heard it before.
+        let mut new = LeaseTable::new(TERMS, [TWO.0].into_iter(), Revision(5), at(300));
+        assert_eq!(waits(&new, 5, 300), [2]);
+        new.releases(TWO);
+        assert_eq!(waits(&new, 5, 300), [0; 0]);
     }
 
     #[test]

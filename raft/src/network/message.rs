@@ -11,7 +11,8 @@ use crate::codec::layout::{EntryV1, LogIdV1, VoteV1};
 use crate::codec::{self, CodecError, Format};
 use crate::command::Proposal;
 use crate::founding::FoundingId;
-use crate::model::{Level, Revision};
+use crate::lease::ProcessId;
+use crate::model::{Level, NodeId, Revision};
 use crate::outcome::Outcome;
 use crate::types::TypeConfig;
 
@@ -33,6 +34,9 @@ impl Format for Request {
             | Self::Describe
             | Self::Join { .. }
             | Self::Floor => Level::FIRST,
+            Self::Lease { .. } | Self::Shows { .. } | Self::Release { .. } | Self::Settled { .. } => {
+                Level::LEASES
+            }
         }
     }
 }
@@ -52,6 +56,7 @@ impl Format for Response {
             | Self::Failed(_)
             | Self::Floor(_)
             | Self::Piece => Level::FIRST,
+            Self::Lease(_) | Self::Settled(_) | Self::Noted => Level::LEASES,
         }
     }
 }
@@ -82,6 +87,25 @@ pub(crate) enum Request {
     },
     /// To the leader: what does everybody show who shows the newest state?
     Floor,
+    /// To the leader: may this process of the sender decide by what it shows?
+    Lease {
+        process: ProcessId,
+        shows: Revision,
+    },
+    /// To the leader: this process of the sender shows this much.
+    Shows {
+        process: ProcessId,
+        shows: Revision,
+    },
+    /// To the leader: this process of the sender decides nothing any more.
+    Release {
+        process: ProcessId,
+    },
+    /// To the leader: does anybody still decide by what was before this revision? Answered when nobody does, or after a
+    /// while.
+    Settled {
+        revision: Revision,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,6 +132,9 @@ pub(crate) enum Response {
     Floor(FloorAnswer),
     /// A piece of a snapshot has come.
     Piece,
+    Lease(LeaseAnswer),
+    Settled(SettledAnswer),
+    Noted,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -151,6 +178,30 @@ pub(crate) enum TakeAnswer {
 pub(crate) enum FloorAnswer {
     /// A majority said, after the question, that this leader leads: nothing later was acknowledged before the question.
     At(Revision),
+    NotLeader,
+}
+
+/// A leader's answer to who asks for a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum LeaseAnswer {
+    /// The lease lasts so many milliseconds from the moment before it was asked for, once its holder shows the floor.
+    Granted {
+        floor: Revision,
+        millis: u32,
+        /// The leader's clock of the day, in milliseconds since the Unix epoch.
+        clock_ms: u64,
+    },
+    NotLeader,
+    /// Another process of that node may still hold one.
+    AnotherProcess,
+}
+
+/// A leader's answer to who still decides by what was before a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum SettledAnswer {
+    /// Nobody does.
+    Everywhere,
+    Waiting(Vec<NodeId>),
     NotLeader,
 }
 

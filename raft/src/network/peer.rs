@@ -11,9 +11,10 @@ use tokio::time::{Instant, timeout};
 use super::channel::{Channel, ChannelError};
 use super::handshake::{HandshakeError, Identity};
 use super::hello::Relation;
-use super::message::{FloorAnswer, Request, Response, TakeAnswer};
+use super::message::{FloorAnswer, LeaseAnswer, Request, Response, SettledAnswer, TakeAnswer};
 use super::seats::Whereabouts;
 use crate::command::Proposal;
+use crate::lease::ProcessId;
 use crate::model::{NodeId, Revision};
 
 /// Connections that are kept for later.
@@ -58,6 +59,8 @@ pub(crate) struct Peer {
 pub(crate) struct Seen {
     pub(crate) at: Option<Instant>,
     pub(crate) visible: Revision,
+    /// Whether nobody listens at its address since then: its process has ended.
+    pub(crate) is_gone: bool,
 }
 
 impl Seen {
@@ -140,6 +143,66 @@ impl Peers {
             _ => Err(peer.unexpected()),
         }
     }
+
+    /// Asks the leader for a lease.
+    pub(crate) async fn lease(
+        &self,
+        leader: NodeId,
+        process: ProcessId,
+        shows: Revision,
+        limit: Duration,
+    ) -> Result<LeaseAnswer, CallError> {
+        let peer = self.get(leader).ok_or(CallError::Unknown(leader))?;
+        match peer.call(&Request::Lease { process, shows }, limit).await? {
+            Response::Lease(answer) => Ok(answer),
+            Response::Failed(_) => Ok(LeaseAnswer::NotLeader),
+            _ => Err(peer.unexpected()),
+        }
+    }
+
+    /// Tells the leader what this node shows.
+    pub(crate) async fn shows(
+        &self,
+        leader: NodeId,
+        process: ProcessId,
+        shows: Revision,
+        limit: Duration,
+    ) -> Result<(), CallError> {
+        self.note(leader, Request::Shows { process, shows }, limit).await
+    }
+
+    /// Tells the leader that this process decides nothing any more.
+    pub(crate) async fn releases(
+        &self,
+        leader: NodeId,
+        process: ProcessId,
+        limit: Duration,
+    ) -> Result<(), CallError> {
+        self.note(leader, Request::Release { process }, limit).await
+    }
+
+    async fn note(&self, leader: NodeId, request: Request, limit: Duration) -> Result<(), CallError> {
+        let peer = self.get(leader).ok_or(CallError::Unknown(leader))?;
+        match peer.call(&request, limit).await? {
+            Response::Noted => Ok(()),
+            _ => Err(peer.unexpected()),
+        }
+    }
+
+    /// Has the leader say who still decides by what was before a revision.
+    pub(crate) async fn settled(
+        &self,
+        leader: NodeId,
+        revision: Revision,
+        limit: Duration,
+    ) -> Result<SettledAnswer, CallError> {
+        let peer = self.get(leader).ok_or(CallError::Unknown(leader))?;
+        match peer.call(&Request::Settled { revision }, limit).await? {
+            Response::Settled(answer) => Ok(answer),
+            Response::Failed(_) => Ok(SettledAnswer::NotLeader),
+            _ => Err(peer.unexpected()),
+        }
+    }
 }
 
 impl Peer {
@@ -156,7 +219,18 @@ impl Peer {
         self.seen.send_replace(Seen {
             at: Some(Instant::now()),
             visible,
+            is_gone: false,
         });
+    }
+
+    /// The peer did not answer.
+    pub(super) fn missed(&self, error: &CallError) {
+        if let CallError::Connect { source, .. } = error
+            && source.kind() == std::io::ErrorKind::ConnectionRefused
+        {
+            self.seen
+                .send_if_modified(|seen| !std::mem::replace(&mut seen.is_gone, true));
+        }
     }
 
     pub(crate) fn unexpected(&self) -> CallError {

@@ -31,6 +31,7 @@ pub(crate) async fn poll(peer: Arc<Peer>) {
             Ok(()) if !answers => tracing::info!(node = %peer.id, "the peer answers again"),
             Ok(()) => {}
             Err(error) => {
+                peer.missed(&error);
                 if answers {
                     tracing::warn!(node = %peer.id, error = %chain(&error), "the peer does not answer");
                 }

@@ -154,7 +154,7 @@ impl Door {
             place.is_used();
             let response = match channel.terms.relation {
                 Relation::Strangers if !request.is_of_strangers() => Response::Failed(Failure::NotTakingPart),
-                _ => self.service.answer(request).await,
+                _ => self.service.answer(channel.terms.peer, request).await,
             };
             if !matches!(timeout(ANSWER, channel.send(&response)).await, Ok(Ok(()))) {
                 return;

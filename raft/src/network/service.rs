@@ -14,8 +14,8 @@ use super::pieces::{Gathered, Gathering, Piece};
 use crate::codec::layout::{LogIdV1, VoteV1};
 use crate::disk_space::DiskSpace;
 use crate::founding::FoundingId;
-use crate::model::{Level, Revision};
-use crate::node::{Raft, floor_as_leader, take};
+use crate::model::{Level, NodeId, Revision};
+use crate::node::{Granting, Raft, SETTLE, floor_as_leader, take};
 use crate::standing::StandingKeeper;
 use crate::store::{Standing, read_snapshot};
 use crate::types::Snapshot;
@@ -34,6 +34,8 @@ pub(crate) struct Service {
     space: DiskSpace,
     /// The highest format that is known here.
     highest: Level,
+    /// Leases, while this node leads.
+    granting: Arc<Granting>,
     /// The pieces of a snapshot that have come.
     gathering: Mutex<Gathering>,
 }
@@ -43,8 +45,8 @@ impl Service {
         raft: Arc<OnceLock<Raft>>,
         standing: Arc<StandingKeeper>,
         visible: VisibleRevision,
-        space: DiskSpace,
-        highest: Level,
+        (space, highest): (DiskSpace, Level),
+        granting: Arc<Granting>,
     ) -> Self {
         Self {
             raft,
@@ -52,26 +54,43 @@ impl Service {
             visible,
             space,
             highest,
+            granting,
             gathering: Mutex::default(),
         }
     }
 
-    /// The answer to `request`.
-    pub(super) async fn answer(&self, request: Request) -> Response {
+    /// The answer to `request` of a peer.
+    pub(super) async fn answer(&self, from: NodeId, request: Request) -> Response {
         let answered = match request {
             Request::Describe => Ok(Response::Description(self.describe())),
             Request::Join { cluster } => self.join(cluster).await,
             Request::Show { after } => Ok(Response::Shown(self.show(after).await)),
             request => match self.raft.get() {
-                Some(raft) => self.answer_with(raft, request).await,
+                Some(raft) => self.answer_with(raft, from, request).await,
                 None => Err(Failure::NotTakingPart),
             },
         };
         answered.unwrap_or_else(Response::Failed)
     }
 
-    async fn answer_with(&self, raft: &Raft, request: Request) -> Result<Response, Failure> {
+    async fn answer_with(&self, raft: &Raft, from: NodeId, request: Request) -> Result<Response, Failure> {
         match request {
+            Request::Lease { process, shows } => {
+                let answer = self.granting.grant(raft, (from, process), shows).await;
+                Ok(Response::Lease(answer))
+            }
+            Request::Shows { process, shows } => {
+                self.granting.shows(raft, (from, process), shows);
+                Ok(Response::Noted)
+            }
+            Request::Release { process } => {
+                self.granting.releases(raft, (from, process));
+                Ok(Response::Noted)
+            }
+            Request::Settled { revision } => {
+                let answer = self.granting.settled(raft, revision, SETTLE).await;
+                Ok(Response::Settled(answer))
+            }
             Request::Append(message) => self.append(raft, message).await,
             Request::Vote(ballot) => {
                 self.may_vote()?;

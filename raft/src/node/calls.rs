@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 
 use super::core::Core;
-use super::{Applied, ProposeError};
+use super::{Applied, ProposeError, leasing};
 use crate::command::{Change, Command};
 use crate::model::{Liveness, NodeId};
 use crate::status::Readiness;
@@ -77,9 +77,12 @@ pub(super) async fn serve(
 /// Takes leave of the others, so that they need not find out: nobody waits for this node any more. Where that does
 /// not work out quickly, they find out.
 pub(super) async fn leave(core: &Core) {
-    if core.peers.all().next().is_none() {
+    if core.is_alone() {
         return;
     }
+    // The next leader must hear of it, not one that ends.
+    timeout(TRANSFER, transfer_leadership(core)).await.ok();
+    leasing::give_back(core).await;
     let down = Command::SetLiveness {
         id: core.id,
         liveness: Liveness::Down,
@@ -88,7 +91,6 @@ pub(super) async fn leave(core: &Core) {
     if !matches!(timeout(LEAVE, leaving).await, Ok(Ok(_))) {
         tracing::info!("the other nodes could not be told that this one is stopping");
     }
-    timeout(TRANSFER, transfer_leadership(core)).await.ok();
 }
 
 async fn drain(core: &Core) -> Result<(), ProposeError> {
@@ -102,7 +104,7 @@ async fn drain(core: &Core) -> Result<(), ProposeError> {
 }
 
 /// Makes the live peer that has come furthest the leader, if this node is.
-async fn transfer_leadership(core: &Core) {
+pub(super) async fn transfer_leadership(core: &Core) {
     let Some(raft) = core.raft.get().filter(|_| core.leader() == Some(core.id)) else {
         return;
     };

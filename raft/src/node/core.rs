@@ -1,4 +1,4 @@
-//! Proposals: found a leader for, committed once, waited for until every live node shows them.
+//! Proposals: found a leader for, committed once, waited for until every node shows them that may decide.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,14 +8,16 @@ use openraft::errors::{ClientWriteError, RaftError};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
+use super::granting::Granting;
 use super::{Applied, ProposeError};
 use crate::codec;
 use crate::command::{Change, Command, Proposal};
 use crate::config::{Tuning, Upgrade};
 use crate::disk_space::DiskSpace;
+use crate::lease::{Lease, ProcessId};
 use crate::machine;
-use crate::model::{Liveness, NodeId, Revision, State};
-use crate::network::{Peer, Peers, TakeAnswer};
+use crate::model::{Level, Liveness, NodeId, Revision, State};
+use crate::network::{Peer, Peers, SettledAnswer, TakeAnswer};
 use crate::outcome::Outcome;
 use crate::sequence::Sequencer;
 use crate::store::StateStore;
@@ -33,6 +35,10 @@ pub(super) const MAX_APPEND_ENTRIES: usize = 64;
 const _: () = assert!(MAX_APPEND_ENTRIES * MAX_PROPOSAL_BYTES < codec::MAX_VALUE_BYTES);
 /// One attempt to have a leader take a proposal.
 const ATTEMPT: Duration = Duration::from_secs(3);
+/// How long a leader may wait before it says who does not show a change yet.
+pub(crate) const SETTLE: Duration = Duration::from_secs(2);
+/// How long a leader whose disk is full may take to have another node lead.
+const STEPS_ASIDE: Duration = Duration::from_secs(3);
 /// Between two attempts.
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
@@ -49,6 +55,10 @@ pub(crate) struct Core {
     pub(super) upgrade: Upgrade,
     pub(super) space: DiskSpace,
     pub(super) proposals: Proposals,
+    /// Tells this process from others of this node.
+    pub(super) process: ProcessId,
+    pub(super) lease: Lease,
+    pub(super) granting: Arc<Granting>,
 }
 
 /// The proposals that this process makes.
@@ -71,6 +81,8 @@ impl Proposals {
 enum Attempt {
     Committed(Applied),
     Retry,
+    /// The leader's disk is full. It has another node lead, if there is one.
+    DiskFull,
     Failed(ProposeError),
 }
 
@@ -86,7 +98,7 @@ impl Core {
         Change::by_node(self.id, self.states.borrow().revision, command)
     }
 
-    /// Commits a change and waits until every live node shows it.
+    /// Commits a change and waits until every node shows it that may decide.
     pub(super) async fn propose(&self, change: Change) -> Result<Applied, ProposeError> {
         let deadline = Instant::now() + self.tuning.propose;
         let permit = timeout_at(deadline, self.proposals.open.acquire()).await;
@@ -118,6 +130,7 @@ impl Core {
                 limit: MAX_PROPOSAL_BYTES,
             });
         }
+        let patience = Instant::now() + STEPS_ASIDE;
         loop {
             match self.attempt(proposal.clone()).await {
                 Attempt::Committed(applied) => return Ok(applied),
@@ -127,7 +140,10 @@ impl Core {
                         after: self.tuning.propose,
                     });
                 }
-                Attempt::Retry => sleep(RETRY_PAUSE).await,
+                Attempt::DiskFull if self.is_alone() || Instant::now() >= patience.min(deadline) => {
+                    return Err(ProposeError::DiskFull);
+                }
+                Attempt::Retry | Attempt::DiskFull => sleep(RETRY_PAUSE).await,
             }
             proposal.settled = ticket.settled();
         }
@@ -165,7 +181,7 @@ impl Core {
         match answer {
             TakeAnswer::Committed { outcome, revision } => Attempt::Committed(Applied { outcome, revision }),
             TakeAnswer::NotLeader => Attempt::Retry,
-            TakeAnswer::DiskFull => Attempt::Failed(ProposeError::DiskFull),
+            TakeAnswer::DiskFull => Attempt::DiskFull,
             TakeAnswer::Stopped => match leader == self.id {
                 true => Attempt::Failed(ProposeError::Stopped),
                 false => Attempt::Retry,
@@ -173,7 +189,7 @@ impl Core {
         }
     }
 
-    /// Waits until this node and every live one show `applied`.
+    /// Waits until this node shows `applied`, and every other one that may decide.
     async fn shown_everywhere(&self, applied: Applied, deadline: Instant) -> Result<Applied, ProposeError> {
         let revision = applied.revision;
         let mut here = self.visible.watch();
@@ -183,6 +199,9 @@ impl Core {
         {
             return Err(not_everywhere(applied, vec![self.id]));
         }
+        if self.states.borrow().level >= Level::LEASES {
+            return self.settled(applied, deadline).await;
+        }
         for peer in self.peers.all() {
             if !self.shown_by(peer, revision, deadline).await {
                 let waiting_for = self.behind(revision);
@@ -190,6 +209,52 @@ impl Core {
             }
         }
         Ok(applied)
+    }
+
+    /// Waits until nobody decides any more by what was before `applied`.
+    async fn settled(&self, applied: Applied, deadline: Instant) -> Result<Applied, ProposeError> {
+        let revision = applied.revision;
+        let mut waiting_for = Vec::new();
+        if self.is_alone() {
+            return Ok(applied);
+        }
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let answer = match (self.leader(), self.raft.get()) {
+                (Some(leader), Some(raft)) if leader == self.id => {
+                    self.granting.shows(raft, self.holder(), revision);
+                    self.granting.settled(raft, revision, left.min(SETTLE)).await
+                }
+                (Some(leader), Some(_)) => {
+                    match self.peers.settled(leader, revision, left.min(ATTEMPT)).await {
+                        Ok(answer) => answer,
+                        Err(error) => {
+                            tracing::debug!(%leader, %error, "the leader does not say who shows a change");
+                            SettledAnswer::NotLeader
+                        }
+                    }
+                }
+                (None, _) | (_, None) => SettledAnswer::NotLeader,
+            };
+            match answer {
+                SettledAnswer::Everywhere => return Ok(applied),
+                SettledAnswer::Waiting(nodes) => waiting_for = nodes,
+                SettledAnswer::NotLeader => sleep(RETRY_PAUSE).await,
+            }
+            if Instant::now() >= deadline {
+                return Err(not_everywhere(applied, waiting_for));
+            }
+        }
+    }
+
+    /// Whether this node is the whole cluster.
+    pub(super) fn is_alone(&self) -> bool {
+        self.peers.all().next().is_none()
+    }
+
+    /// This process, as one that holds leases.
+    pub(super) fn holder(&self) -> (NodeId, ProcessId) {
+        (self.id, self.process)
     }
 
     /// Waits until `peer` shows `revision` or is not waited for any more; false when the deadline comes first.

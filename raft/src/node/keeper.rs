@@ -1,6 +1,6 @@
 //! Keeps the replicated picture of the nodes true: each node its own record, the leader the liveness of the others.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::core::Core;
-use super::{Applied, ProposeError};
+use super::{Applied, ProposeError, calls};
 use crate::command::Command;
 use crate::model::{Liveness, NodeId, NodeRecord, Revision};
 use crate::outcome::{Outcome, Refusal};
@@ -19,6 +19,9 @@ const TICK: Duration = Duration::from_millis(250);
 const LAG_TICKS: usize = 4;
 /// A peer that is there answers at least this often: twice the time that it may wait for news.
 const ANSWERED: Duration = Duration::from_millis(500);
+
+/// A leader that cannot write tries so often to have another node lead, which may be no better off.
+const STEP_ASIDE: Duration = Duration::from_secs(15);
 
 /// Keeps this node's own record for as long as it is polled: puts it when the node joins, says that it is up, or that
 /// it drains.
@@ -119,6 +122,7 @@ fn in_contact(core: &Core) -> bool {
 pub(super) async fn watch_peers(core: Arc<Core>) {
     let mut ticks = ticks();
     let mut watched = Watched::default();
+    let mut stepped_aside: Option<Instant> = None;
     loop {
         let now = ticks.tick().await;
         let state = core.states.borrow().clone();
@@ -126,9 +130,16 @@ pub(super) async fn watch_peers(core: Arc<Core>) {
         if core.leader() != Some(core.id) {
             continue;
         }
-        for (id, silent) in watched.silent(now) {
+        if !core.space.is_enough() && stepped_aside.is_none_or(|last| now.duration_since(last) >= STEP_ASIDE)
+        {
+            tracing::error!("the disk of the data directory is full: another node is to lead");
+            stepped_aside = Some(now);
+            calls::transfer_leadership(&core).await;
+            continue;
+        }
+        for (id, silent) in watched.dead(now, core.tuning.silence) {
             let record = state.nodes.get(&id);
-            if silent < core.tuning.silence || record.is_none_or(|record| record.liveness == Liveness::Down) {
+            if record.is_none_or(|record| record.liveness == Liveness::Down) {
                 continue;
             }
             tracing::warn!(node = %id, ?silent, "a node is silent or does not keep up: it no longer counts as live");
@@ -147,6 +158,8 @@ pub(super) async fn watch_peers(core: Arc<Core>) {
 #[derive(Debug, Default)]
 struct Watched {
     healthy: BTreeMap<NodeId, Instant>,
+    /// Those whose process has ended: nobody need wait for them.
+    gone: BTreeSet<NodeId>,
     /// The revisions that this node had applied at the latest ticks, oldest first.
     applied: VecDeque<Revision>,
     looked: Option<Instant>,
@@ -167,6 +180,7 @@ impl Watched {
             self.applied.pop_front();
         }
         let due = self.applied.front().copied().unwrap_or_default();
+        self.gone.clear();
         for peer in core.peers.all() {
             let seen = peer.seen();
             let answers = seen.silent_for().is_some_and(|silent| silent < ANSWERED);
@@ -174,15 +188,21 @@ impl Watched {
             if answers && seen.visible >= due {
                 *last = now;
             }
+            if seen.is_gone {
+                self.gone.insert(peer.id);
+            }
         }
     }
 
-    fn silent(&self, now: Instant) -> Vec<(NodeId, Duration)> {
+    /// Those that have ended, or that have been silent for so long; and for how long they have been.
+    fn dead(&self, now: Instant, limit: Duration) -> Vec<(NodeId, Duration)> {
         let silent = self
             .healthy
             .iter()
             .map(|(id, last)| (*id, now.duration_since(*last)));
-        silent.collect()
+        silent
+            .filter(|(id, silent)| *silent >= limit || self.gone.contains(id))
+            .collect()
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::calls::{self, Call};
 use super::confirm::{self, Asker};
 use super::core::{Core, Raft};
-use super::{RaftStatus, StartError, formation, keeper, upgrade};
+use super::{RaftStatus, StartError, formation, keeper, leasing, upgrade};
 use crate::disk_space::DiskSpace;
 use crate::model::{NodeId, NodeRecord};
 use crate::network::{self, Identity, Network, PeerPort, Service};
@@ -62,8 +62,8 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         core.raft.clone(),
         stores.standing.clone(),
         core.visible.clone(),
-        space,
-        record.ability.highest,
+        (space, record.ability.highest),
+        core.granting.clone(),
     );
     let mut helpers = JoinSet::new();
     if let Some(port) = port {
@@ -85,11 +85,7 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
             Err(error) => return tell(&mut started, Err(error)),
         };
         tell(&mut started, Ok(()));
-        for peer in core.peers.all() {
-            watchers.spawn(network::poll(peer.clone()));
-        }
-        watchers.spawn(keeper::watch_peers(core.clone()));
-        watchers.spawn(upgrade::raise_level(core.clone()));
+        watch(&core, &mut watchers);
         // Not a task of its own: a node that takes leave does not say any more that it is up. Whatever the cluster
         // thinks of the record, calls are served.
         let keeping = async {
@@ -118,6 +114,19 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         tracing::warn!(%error, "openraft did not stop cleanly");
     }
     done
+}
+
+/// Starts the tasks that see to it that the cluster and this node know how the others are.
+fn watch(core: &Arc<Core>, watchers: &mut JoinSet<()>) {
+    for peer in core.peers.all() {
+        watchers.spawn(network::poll(peer.clone()));
+    }
+    watchers.spawn(keeper::watch_peers(core.clone()));
+    watchers.spawn(upgrade::raise_level(core.clone()));
+    if !core.is_alone() {
+        watchers.spawn(leasing::keep(core.clone()));
+        watchers.spawn(leasing::report(core.clone()));
+    }
 }
 
 /// Returns when one of these tasks has panicked. What it was to do, nobody does any more, so the node must stop.

@@ -12,10 +12,12 @@ use tokio::sync::{mpsc, watch};
 
 use super::confirm;
 use super::core::{Core, MAX_APPEND_ENTRIES};
+use super::granting::Granting;
 use super::run::{Parts, Stores, run};
 use super::{Node, RaftStatus, Shared};
 use crate::config::{RaftConfig, Tuning};
 use crate::disk_space::DiskSpace;
+use crate::lease::{Lease, LeaseTerms, ProcessId};
 use crate::model::NodeId;
 use crate::network::{Callers, Identity, PeerPort, Peers};
 use crate::standing::StandingKeeper;
@@ -55,6 +57,12 @@ pub enum StartError {
     },
     #[error("the timing is impossible: {0}")]
     Tuning(#[from] openraft::ConfigError),
+    #[error(
+        "the timing is impossible: a lease of {} ms ends while a leader is elected; it must last at least {} ms",
+        lease.as_millis(),
+        shortest.as_millis()
+    )]
+    ShortLease { lease: Duration, shortest: Duration },
     #[error("the node's thread cannot be started")]
     Thread(#[source] std::io::Error),
     #[error("the operating system provides no random bytes")]
@@ -72,7 +80,8 @@ impl StartError {
             | Self::NoListenAddress
             | Self::NoSecret { .. }
             | Self::OtherMembers { .. }
-            | Self::Tuning(_) => true,
+            | Self::Tuning(_)
+            | Self::ShortLease { .. } => true,
             Self::Listen { .. } | Self::Thread(_) | Self::Random | Self::Raft(_) => false,
         }
     }
@@ -92,19 +101,14 @@ impl Node {
         let snapshot_failures = store.states.watch_failures();
         let standing = store.standing.subscribe();
         let visible = VisibleRevision::new(states.borrow().revision);
-        let proofs = (config.secret.clone(), config.tls.clone());
-        let identity = Identity::new(
-            config.id,
-            &config.peers,
-            proofs,
-            store.standing.subscribe(),
-            (highest, states.clone()),
-        );
+        let identity = identity(&config, &store);
         let peers = Peers::new(&identity, &config.peers);
         let (calls, call_queue) = mpsc::channel(CALLS);
         let (confirms, askers) = mpsc::channel(confirm::WAITING);
         let (readiness, readiness_seen) = watch::channel(Readiness::Starting);
         let (status, status_seen) = watch::channel(RaftStatus::default());
+        let process = random()?;
+        let (lease, granting) = leases(&config);
         let space = DiskSpace::new(config.data_dir, config.tuning.disk_reserve_bytes);
         let core = Core {
             id: config.id,
@@ -115,7 +119,10 @@ impl Node {
             tuning: config.tuning.clone(),
             upgrade: config.upgrade,
             space: space.clone(),
-            proposals: super::core::Proposals::new(random()?),
+            proposals: super::core::Proposals::new(process),
+            process: ProcessId(process),
+            lease: lease.clone(),
+            granting,
         };
         let core = Arc::new(core);
         let record = config.record;
@@ -140,6 +147,7 @@ impl Node {
             raft: status_seen,
             readiness: readiness_seen,
             visible,
+            lease,
             peers: peers.all().cloned().collect(),
             taken_port,
             refusals,
@@ -151,6 +159,30 @@ impl Node {
             shared: Arc::new(shared),
         })
     }
+}
+
+/// What this node proves to its peers.
+fn identity(config: &RaftConfig, store: &Store) -> Identity {
+    Identity::new(
+        config.id,
+        &config.peers,
+        (config.secret.clone(), config.tls.clone()),
+        store.standing.subscribe(),
+        (config.record.ability.highest, store.states.watch()),
+    )
+}
+
+/// The lease of this node, and its part of granting them.
+fn leases(config: &RaftConfig) -> (Lease, Arc<Granting>) {
+    let lease = match config.peers.is_empty() {
+        true => Lease::unlimited(),
+        false => Lease::ended(),
+    };
+    let terms = LeaseTerms {
+        span: config.tuning.lease,
+    };
+    let members = config.peers.keys().copied().collect();
+    (lease, Arc::new(Granting::new(config.id, members, terms)))
 }
 
 /// Binds the port for peers, if there are any.
@@ -240,12 +272,15 @@ fn spawn(parts: Parts, store: Store) -> Result<(), StartError> {
 
 fn raft_config(tuning: &Tuning) -> Result<Config, StartError> {
     let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-    let election = millis(tuning.election);
+    let (lease, shortest) = (tuning.lease, tuning.shortest_lease());
+    if lease < shortest {
+        return Err(StartError::ShortLease { lease, shortest });
+    }
     let config = Config {
         cluster_name: "klamm".to_owned(),
         heartbeat_interval: millis(tuning.heartbeat),
-        election_timeout_min: election,
-        election_timeout_max: election.saturating_add(election / 2),
+        election_timeout_min: millis(tuning.election),
+        election_timeout_max: millis(tuning.election_max()),
         install_snapshot_timeout: SNAPSHOT_MS,
         max_payload_entries: MAX_APPEND_ENTRIES as u64,
         enable_pre_vote: Some(true),

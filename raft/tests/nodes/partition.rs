@@ -49,13 +49,13 @@ async fn relay(mut near: TcpStream, target: SocketAddr, mut open: watch::Receive
 }
 
 /// Three nodes and the relays between them, by (from, to).
-struct Net {
-    cluster: Cluster,
+pub(crate) struct Net {
+    pub(crate) cluster: Cluster,
     relays: BTreeMap<(u64, u64), Relay>,
 }
 
 impl Net {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let cluster = Cluster::configured();
         let mut net = Self {
             relays: BTreeMap::new(),
@@ -81,7 +81,7 @@ impl Net {
     }
 
     /// Lets traffic between `id` and the others through, or not.
-    fn set(&self, id: u64, open: bool) {
+    pub(crate) fn set(&self, id: u64, open: bool) {
         for (_, relay) in self
             .relays
             .iter()
@@ -106,7 +106,10 @@ async fn a_leader_that_is_cut_off_acknowledges_nothing_and_comes_back() {
     let other = (1..=3).find(|id| *id != old).unwrap();
     let applied = propose(&nodes[&other], "majority").await.unwrap();
     assert_eq!(applied.outcome, Outcome::Created);
-    assert_eq!(liveness(&nodes[&other], old), Some(Liveness::Down));
+    eventually("it counts as down", || {
+        liveness(&nodes[&other], old) == Some(Liveness::Down)
+    })
+    .await;
     assert!(!nodes[&old].states().borrow().vclusters.contains_key("majority"));
     match alone.await.unwrap() {
         Err(ProposeError::NoLeader { .. }) => {}

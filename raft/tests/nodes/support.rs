@@ -136,8 +136,6 @@ pub(crate) fn config_of(id: u64, peers: BTreeMap<NodeId, String>, data_dir: Path
 
 fn tuning() -> Tuning {
     Tuning {
-        heartbeat: Duration::from_millis(150),
-        election: Duration::from_millis(700),
         silence: Duration::from_millis(1500),
         recovery: Duration::from_millis(500),
         propose: Duration::from_secs(20),

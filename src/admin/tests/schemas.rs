@@ -87,6 +87,11 @@ fn good() -> Vec<(Method, String, Value)> {
             "/gateway/v2/cluster/upgrade/finalize",
             json!({ "featureLevel": 1 }),
         ),
+        (
+            Method::POST,
+            "/gateway/v2/cluster/isolate-ok",
+            json!({ "seconds": 60 }),
+        ),
     ];
     let event = good
         .iter()

@@ -27,7 +27,8 @@ impl Story {
         self.screen
             .step("Only the records of order 1 are the partner's: a policy withholds all others");
         self.put(2, "policy", &policy())?;
-        let (own, others): (Vec<_>, Vec<_>) = RECORDS.iter().partition(|record| record.starts_with(OWN));
+        let (own, others): (Vec<&str>, Vec<&str>) =
+            RECORDS.into_iter().partition(|record| record.starts_with(OWN));
         let arguments = format!(
             "--topic topic2 --partition 0 --offset earliest --timeout-ms 10000 --max-messages {}",
             own.len()
@@ -39,8 +40,8 @@ impl Story {
             false => Vec::new(),
         };
         expect("a policy withholds records", &read, |output| {
-            expected.iter().all(|record| output.stdout.contains(**record))
-                && !others.iter().any(|record| output.stdout.contains(**record))
+            expected.iter().all(|record| output.stdout.contains(*record))
+                && !others.iter().any(|record| output.stdout.contains(*record))
         })?;
         self.screen.says(&read.stdout);
         self.screen

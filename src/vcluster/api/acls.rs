@@ -27,7 +27,7 @@ pub(super) const CREATE_ACLS: Api = Api {
     key: 30,
     versions: ServedVersions::new(1, 3),
     rights: "ALTER on the cluster",
-    on_the_way: "Answered once every live gateway node enforces it.",
+    on_the_way: "Answered once [no gateway node decides by what was before](CONSISTENCY.md).",
     answered_by: AnsweredBy::Gateway(Request::everything(create).ruled(RequestKind::CreateAcls)),
 };
 

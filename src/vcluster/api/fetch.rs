@@ -1,6 +1,8 @@
 //! Fetch: without fetch sessions (KIP-227), so that every fetch names all its partitions and all of them are judged.
 //! A client that asks for a session is answered with session id 0, "none"; it goes on with full fetches.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::ask::{Ask, Stop};
@@ -12,8 +14,9 @@ use super::error_code::ErrorCode;
 use super::records::{self, FetchFacts, KeptTopics};
 use super::rules;
 use super::topics::{self, Repeated, Shape, Split};
+use crate::authz::Resource;
 use crate::policy::RuledSettings;
-use crate::vcluster::pending::Then;
+use crate::vcluster::pending::{RefusedTopic, Then, TopicKey};
 use crate::vcluster::plan::{Plan, Stay};
 use crate::wire::{Class, Edits, Item, Message, field};
 use klamm_raft::model::{Operation, RequestKind};
@@ -92,7 +95,8 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         return topics::reply(ask, &SHAPE, &split.refused);
     }
     let facts = FetchFacts::of(ask, &kept);
-    ask.forward(edits, Then::Fetched(split.refused, facts))
+    let judged_by = Arc::clone(&ask.view.acls);
+    ask.forward(edits, Then::Fetched(split.refused, facts, judged_by))
 }
 
 /// Takes topics out of a fetch that rules do not let be read so, and sets what rules set for all of it. The answer has no
@@ -115,13 +119,48 @@ fn rule(ask: &mut Ask<'_>, kept: &KeptTopics<'_>, split: &mut Split, edits: &mut
     rules::set_in_fetch(root, &settings, edits);
 }
 
-/// Adds what was refused to the answer, and has in it what policies let through.
+/// Adds what was refused to the answer, and has in it what policies let through, of topics that the caller may still read.
 fn answered(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
-    let Then::Fetched(refused, facts) = &back.pending.then else {
+    let Then::Fetched(refused, facts, judged_by) = &back.pending.then else {
         return Err(BadAnswer::OtherApi);
     };
     topics::convert_and_add(back, (&SHAPE, refused), message, edits)?;
     records::apply_to_answer(back, message, facts.as_deref(), edits);
+    if !Arc::ptr_eq(judged_by, &back.view.acls) {
+        withdraw(back, message, edits)?;
+    }
+    Ok(())
+}
+
+/// Refuses topics that the caller may not read any more: rights were changed while the client waited.
+fn withdraw(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let (root, denied) = (message.root(), ErrorCode::TopicAuthorizationFailed);
+    let Some(array) = root.child(field::RESPONSES) else {
+        return Ok(());
+    };
+    let mut withdrawn = Vec::new();
+    for topic in array.children() {
+        // What is none of the virtual cluster's is left out already.
+        let Some(alias) = back.alias_of(topic) else {
+            continue;
+        };
+        let resource = Resource::topic(alias.virtual_name.as_str());
+        if back.asker.decide(Operation::Read, resource).is_allowed() {
+            continue;
+        }
+        edits.remove_item(array, topic);
+        if let Some(refused) = topics::refused(topic, denied) {
+            let key = match (&refused.key, alias.ids) {
+                (TopicKey::Id(_), Some(ids)) => TopicKey::Id(*ids.virtual_id.bytes()),
+                _ => TopicKey::Name(alias.virtual_name.as_str().to_owned()),
+            };
+            withdrawn.push(RefusedTopic { key, ..refused });
+        }
+    }
+    if !withdrawn.is_empty() {
+        topics::splice(&SHAPE, root, &back.empty()?, &withdrawn, edits);
+        back.errors.add(denied.code());
+    }
     Ok(())
 }
 

@@ -75,7 +75,7 @@ impl LocalErrors {
     pub(super) fn add_all_of_pending(&mut self, then: &Then) {
         let mut add = |code| self.add(code);
         match then {
-            Then::Topics(_, refused) | Then::Fetched(refused, _) => add_topics(refused, &mut add),
+            Then::Topics(_, refused) | Then::Fetched(refused, ..) => add_topics(refused, &mut add),
             Then::Produced(refused, batches) => {
                 add_topics(refused, &mut add);
                 batches.iter().for_each(|batch| add(batch.why.error.code()));

@@ -26,7 +26,7 @@ pub(super) const ALTER_USER_SCRAM_CREDENTIALS: Api = Api {
     key: 51,
     versions: ServedVersions::new(0, 0),
     rights: "ALTER on the cluster",
-    on_the_way: "Answered once every live gateway node enforces it. A user without a service account gets one. Names are those of service accounts.",
+    on_the_way: "Answered once [no gateway node decides by what was before](CONSISTENCY.md). A user without a service account gets one. Names are those of service accounts.",
     answered_by: AnsweredBy::Gateway(Request::everything(alter)),
 };
 

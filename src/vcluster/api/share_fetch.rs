@@ -2,6 +2,7 @@
 //! changes. So rights are judged on what a request names, and once more on what an answer holds.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::ask::{Ask, Stop};
 use super::back::{Back, BadAnswer};
@@ -85,7 +86,7 @@ fn fetch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if kept == 0 && epoch == Some(INITIAL_EPOCH) {
         return topics::reply(ask, &SHAPE, &refused);
     }
-    ask.forward(edits, Then::Fetched(refused, facts))
+    ask.forward(edits, Then::Fetched(refused, facts, Arc::clone(&ask.view.acls)))
 }
 
 /// ShareAcknowledge.
@@ -148,7 +149,8 @@ enum Told {
 /// the virtual cluster any more, nothing of the answer is told: the client is made to begin a new session, which will
 /// not have that topic. One that was deleted is told as such: the client forgets it, and the session goes on.
 fn fetched(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
-    let Then::Fetched(refused, facts) = &back.pending.then else {
+    // All topics are judged once more, whatever they were judged by.
+    let Then::Fetched(refused, facts, _) = &back.pending.then else {
         return Err(BadAnswer::OtherApi);
     };
     let root = message.root();

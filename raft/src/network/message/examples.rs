@@ -6,6 +6,8 @@ use crate::model::{NodeId, PolicyId, PolicyKey, SigningKey};
 use crate::network::pieces;
 use crate::outcome::Refusal;
 
+const PROCESS: ProcessId = ProcessId(9);
+
 fn vote() -> VoteV1 {
     crate::types::Vote::new_committed(7, 3).into()
 }
@@ -56,6 +58,27 @@ pub(crate) fn requests() -> Vec<(&'static str, Request)> {
         ("describe", Request::Describe),
         ("join", Request::Join { cluster: cluster() }),
         ("floor", Request::Floor),
+        (
+            "lease",
+            Request::Lease {
+                process: PROCESS,
+                shows: Revision(5),
+            },
+        ),
+        (
+            "shows",
+            Request::Shows {
+                process: PROCESS,
+                shows: Revision(6),
+            },
+        ),
+        ("release", Request::Release { process: PROCESS }),
+        (
+            "settled",
+            Request::Settled {
+                revision: Revision(7),
+            },
+        ),
     ]
 }
 
@@ -74,7 +97,7 @@ pub(crate) fn responses() -> Vec<(&'static str, Response)> {
     };
     let policy = PolicyKey::Everywhere(PolicyId::of_all("stamp".parse().expect("a name")));
     let signs = SigningKey(vec![1, 2, 3]).id();
-    vec![
+    let mut responses = vec![
         ("append-success", Response::Append(AppendAnswer::Success)),
         ("append-partial", Response::Append(AppendAnswer::Partial(last()))),
         ("append-conflict", Response::Append(AppendAnswer::Conflict)),
@@ -117,5 +140,31 @@ pub(crate) fn responses() -> Vec<(&'static str, Response)> {
         ("floor", Response::Floor(FloorAnswer::At(Revision(6)))),
         ("floor-not-leader", Response::Floor(FloorAnswer::NotLeader)),
         ("piece", Response::Piece),
+    ];
+    responses.extend(about_leases());
+    responses
+}
+
+/// Those about leases.
+fn about_leases() -> Vec<(&'static str, Response)> {
+    let granted = LeaseAnswer::Granted {
+        floor: Revision(6),
+        millis: 2500,
+        clock_ms: 1_790_000_000_000,
+    };
+    vec![
+        ("lease-granted", Response::Lease(granted)),
+        ("lease-not-leader", Response::Lease(LeaseAnswer::NotLeader)),
+        (
+            "lease-another-process",
+            Response::Lease(LeaseAnswer::AnotherProcess),
+        ),
+        ("settled-everywhere", Response::Settled(SettledAnswer::Everywhere)),
+        (
+            "settled-waiting",
+            Response::Settled(SettledAnswer::Waiting(vec![NodeId(3)])),
+        ),
+        ("settled-not-leader", Response::Settled(SettledAnswer::NotLeader)),
+        ("noted", Response::Noted),
     ]
 }

@@ -233,3 +233,42 @@ fn readers_of_what_is_committed_are_told_what_was_aborted() {
         assert_eq!(partition.aborted_transactions, Some(vec![aborted()]));
     }
 }
+
+/// A fetch may wait for seconds: what it brings is judged by the rights of the moment when it is answered.
+#[test]
+fn a_right_that_is_taken_away_while_somebody_waits_is_missing_in_the_answer() {
+    for version in VERSIONS {
+        let topics = |world: World| {
+            world
+                .allow(Read, Resource::topic("orders"))
+                .allow(Read, Resource::topic("bills"))
+        };
+        let mut world = topics(World::new());
+        let request = fetch(&world, version, &["orders", "bills"]);
+        let waiting = world.ask(version, &request).waiting();
+        world = world.deny(Read, Resource::topic("bills"));
+        let response: FetchResponse =
+            world.answers::<FetchRequest>(version, waiting, |upstream| serve(version, &upstream));
+        assert_eq!(response.responses.len(), 2, "{version}");
+        for answered in &response.responses {
+            let is_orders =
+                answered.topic.0.as_str() == "orders" || answered.topic_id == world.virtual_id("orders");
+            let partition = &answered.partitions[0];
+            let (error, records): (i16, &[u8]) = if is_orders { (0, RECORDS) } else { (29, b"") };
+            assert_eq!(partition.error_code, error, "{version}");
+            assert_eq!(
+                partition.records.as_deref().unwrap_or_default(),
+                records,
+                "{version}"
+            );
+            if !is_orders {
+                let bills = (topic_name("bills"), world.virtual_id("bills"));
+                assert!(
+                    answered.topic == bills.0 || answered.topic_id == bills.1,
+                    "{version}"
+                );
+                assert_eq!(partition.partition_index, 3);
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A Kafka client that asks for one decision after the other. No broker is needed: who may create a topic in a Partner is told
+//! that it cannot be created here, and who may not is told that.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use bytes::{Buf, Bytes, BytesMut};
+use kafka_protocol::messages::create_acls_request::AclCreation;
+use kafka_protocol::messages::create_topics_request::CreatableTopic;
+use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
+use kafka_protocol::messages::{
+    CreateAclsRequest, CreateTopicsRequest, DeleteAclsRequest, RequestHeader, ResponseHeader,
+    SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
+};
+use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
+
+/// The topic whose creation is asked for.
+const TOPIC: &str = "probe";
+
+/// TOPIC_AUTHORIZATION_FAILED.
+const DENIED: i16 = 29;
+/// POLICY_VIOLATION.
+const NOT_HERE: i16 = 44;
+/// SASL_AUTHENTICATION_FAILED.
+const REFUSED: i16 = 58;
+
+/// Kafka's codes: a topic, CREATE, allow, literal.
+const RESOURCE: i8 = 2;
+const OPERATION: i8 = 5;
+const ALLOW: i8 = 3;
+const LITERAL: i8 = 3;
+
+/// The answer to a request for a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    Allowed,
+    Denied,
+    /// An error that a client takes for final although nothing was decided against it.
+    Fatal(i16),
+}
+
+/// A connection that has logged in.
+#[derive(Debug)]
+pub(super) struct Client {
+    stream: TcpStream,
+}
+
+impl Client {
+    /// Connects and logs in with a token.
+    pub(super) fn log_in(
+        address: SocketAddr,
+        user: &str,
+        token: &str,
+        limit: Duration,
+    ) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, limit)?;
+        stream.set_read_timeout(Some(limit))?;
+        stream.set_nodelay(true)?;
+        let mut client = Self { stream };
+        let mechanism = StrBytes::from_static_str("PLAIN");
+        client.ask(1, &SaslHandshakeRequest::default().with_mechanism(mechanism))?;
+        let message = Bytes::from(format!("\0{user}\0{token}"));
+        let answer = client.ask(1, &SaslAuthenticateRequest::default().with_auth_bytes(message))?;
+        match answer.error_code {
+            0 => Ok(client),
+            REFUSED => bail!(LoginRefused),
+            other => bail!("the login was answered with {other}"),
+        }
+    }
+
+    /// Asks whether the user may create the topic, and waits for the answer.
+    pub(super) fn decide(&mut self) -> anyhow::Result<Decision> {
+        self.ask_for_decision()?;
+        self.decision()
+    }
+
+    /// Asks.
+    pub(super) fn ask_for_decision(&mut self) -> anyhow::Result<()> {
+        let topic = CreatableTopic::default()
+            .with_name(TopicName(StrBytes::from_static_str(TOPIC)))
+            .with_num_partitions(1)
+            .with_replication_factor(1);
+        let request = CreateTopicsRequest::default()
+            .with_topics(vec![topic])
+            .with_timeout_ms(1000);
+        self.send(2, &request)
+    }
+
+    /// Waits for the answer.
+    pub(super) fn decision(&mut self) -> anyhow::Result<Decision> {
+        let answer = self.receive::<CreateTopicsRequest>(2)?;
+        let topic = answer.topics.first().context("a topic")?;
+        Ok(match topic.error_code {
+            NOT_HERE => Decision::Allowed,
+            DENIED => Decision::Denied,
+            other => Decision::Fatal(other),
+        })
+    }
+
+    /// Gives somebody the right.
+    pub(super) fn grant(&mut self, user: &str) -> anyhow::Result<()> {
+        let acl = AclCreation::default()
+            .with_resource_type(RESOURCE)
+            .with_resource_name(StrBytes::from_static_str(TOPIC))
+            .with_resource_pattern_type(LITERAL)
+            .with_principal(principal(user))
+            .with_host(StrBytes::from_static_str("*"))
+            .with_operation(OPERATION)
+            .with_permission_type(ALLOW);
+        let answer = self.ask(1, &CreateAclsRequest::default().with_creations(vec![acl]))?;
+        let error = answer.results.first().context("a result")?.error_code;
+        ensure!(error == 0, "the right was not given: {error}");
+        Ok(())
+    }
+
+    /// Takes the right away.
+    pub(super) fn revoke(&mut self, user: &str) -> anyhow::Result<()> {
+        let filter = DeleteAclsFilter::default()
+            .with_resource_type_filter(RESOURCE)
+            .with_resource_name_filter(Some(StrBytes::from_static_str(TOPIC)))
+            .with_pattern_type_filter(LITERAL)
+            .with_principal_filter(Some(principal(user)))
+            .with_host_filter(None)
+            .with_operation(OPERATION)
+            .with_permission_type(ALLOW);
+        let answer = self.ask(1, &DeleteAclsRequest::default().with_filters(vec![filter]))?;
+        let result = answer.filter_results.first().context("a result")?;
+        ensure!(
+            result.error_code == 0,
+            "the right was not taken away: {}",
+            result.error_code
+        );
+        Ok(())
+    }
+
+    fn ask<R: Request>(&mut self, version: i16, request: &R) -> anyhow::Result<R::Response> {
+        self.send(version, request)?;
+        self.receive::<R>(version)
+    }
+
+    fn send<R: Request>(&mut self, version: i16, request: &R) -> anyhow::Result<()> {
+        let mut body = BytesMut::new();
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version);
+        header.encode(&mut body, R::header_version(version))?;
+        request.encode(&mut body, version)?;
+        self.stream.write_all(&u32::try_from(body.len())?.to_be_bytes())?;
+        Ok(self.stream.write_all(&body)?)
+    }
+
+    fn receive<R: Request>(&mut self, version: i16) -> anyhow::Result<R::Response> {
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length)?;
+        let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+        self.stream.read_exact(&mut answer)?;
+        let mut answer = Bytes::from(answer);
+        ResponseHeader::decode(&mut answer, R::Response::header_version(version))?;
+        let decoded = R::Response::decode(&mut answer, version)?;
+        ensure!(!answer.has_remaining(), "bytes are left over");
+        Ok(decoded)
+    }
+}
+
+/// The gateway said that the token is wrong, which it is not.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the login was refused")]
+pub(super) struct LoginRefused;
+
+fn principal(user: &str) -> StrBytes {
+    StrBytes::from_string(format!("User:{user}"))
+}

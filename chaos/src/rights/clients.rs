@@ -1,0 +1,216 @@
+//! The clients of a run: some have a right given and taken away, all others use it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::client::{Client, Decision, LoginRefused};
+use super::tally::{Standing, Tally};
+use crate::world::NODES;
+
+/// The account whose right comes and goes.
+pub(super) const USER: &str = "user";
+/// The account that gives and takes it.
+pub(super) const SUPER_USER: &str = "super-user";
+
+/// Connections to each node that stay, and as many that come for one decision.
+const PER_NODE: usize = 3;
+/// Connections whose requests lie in the sockets of a node that is stopped.
+const BUFFERED: usize = 10;
+/// Between two decisions of one client.
+const PACE: Duration = Duration::from_millis(8);
+/// Longer than any node is stopped.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long the right is there, and then is not, in milliseconds.
+const THERE_MS: std::ops::Range<u64> = 20..80;
+const GONE_MS: std::ops::Range<u64> = 100..400;
+/// A right stays away for so long after a fault, so that what lay in a socket is answered meanwhile.
+const AFTERWARDS: Duration = Duration::from_millis(800);
+
+/// Everything that the clients of a run share.
+#[derive(Debug)]
+pub(super) struct Scene {
+    /// Of each node.
+    pub(super) addresses: [SocketAddr; NODES],
+    pub(super) tokens: Tokens,
+    pub(super) tally: Tally,
+    pub(super) standing: Standing,
+    /// The nodes that a fault is at.
+    pub(super) faulted: [AtomicBool; NODES],
+    /// Those of them that are stopped.
+    pub(super) stopped: [AtomicBool; NODES],
+    pub(super) is_over: AtomicBool,
+}
+
+/// The passwords of the accounts.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    pub(super) user: String,
+    pub(super) super_user: String,
+}
+
+/// Whether a connection stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    Stays,
+    ForOne,
+}
+
+/// Starts all clients. They end when the scene is over.
+pub(super) fn start(scene: &Arc<Scene>, seed: u64) -> Vec<JoinHandle<()>> {
+    let mut threads = Vec::new();
+    for node in 0..NODES {
+        for _ in 0..PER_NODE {
+            for connection in [Connection::Stays, Connection::ForOne] {
+                let scene = Arc::clone(scene);
+                threads.push(thread::spawn(move || use_right(&scene, node, connection)));
+            }
+        }
+    }
+    let scene = Arc::clone(scene);
+    threads.push(thread::spawn(move || {
+        give_and_take(&scene, fastrand::Rng::with_seed(seed));
+    }));
+    threads
+}
+
+fn use_right(scene: &Scene, node: usize, connection: Connection) {
+    let (tally, seen) = (&scene.tally, &scene.tally.nodes[node]);
+    let mut open = None;
+    while !scene.is_over.load(Ordering::Relaxed) {
+        thread::sleep(PACE);
+        let client = match open.take() {
+            Some(client) => Ok(client),
+            None => Client::log_in(scene.addresses[node], USER, &scene.tokens.user, PATIENCE),
+        };
+        let mut client = match client {
+            Ok(client) => client,
+            Err(error) => {
+                if error.is::<LoginRefused>() {
+                    tally.refused_logins.fetch_add(1, Ordering::SeqCst);
+                }
+                seen.held.fetch_add(1, Ordering::SeqCst);
+                continue;
+            }
+        };
+        let before = scene.standing.now();
+        let Ok(decision) = client.decide() else {
+            seen.held.fetch_add(1, Ordering::SeqCst);
+            continue;
+        };
+        let is_gone = before.is_some() && before == scene.standing.now();
+        match decision {
+            Decision::Fatal(_) => {
+                tally.fatal.fetch_add(1, Ordering::SeqCst);
+            }
+            Decision::Allowed | Decision::Denied => seen.decided(decision == Decision::Allowed, is_gone),
+        }
+        if connection == Connection::Stays {
+            open = Some(client);
+        }
+    }
+}
+
+/// Connections to a node that is about to be stopped, with nothing asked yet.
+pub(super) fn before_stop(scene: &Scene, node: usize) -> Vec<Client> {
+    let log_in = |_| Client::log_in(scene.addresses[node], USER, &scene.tokens.user, PATIENCE).ok();
+    (0..BUFFERED).filter_map(log_in).collect()
+}
+
+/// While the node is stopped: once the right is gone, requests are sent to it. Gives how often it was gone by then.
+pub(super) fn while_stopped(scene: &Scene, clients: &mut Vec<Client>, until: Instant) -> Option<u64> {
+    let before = scene.standing.now();
+    let gone = loop {
+        match scene.standing.now() {
+            Some(times) if before != Some(times) => break times,
+            _ if Instant::now() >= until => return None,
+            _ => thread::sleep(PACE),
+        }
+    };
+    clients.retain_mut(|client| client.ask_for_decision().is_ok());
+    Some(gone)
+}
+
+/// After the node goes on: its answers.
+pub(super) fn after_stop(scene: &Scene, node: usize, clients: Vec<Client>, gone: u64) {
+    let seen = &scene.tally.nodes[node];
+    for mut client in clients {
+        match client.decision() {
+            Ok(decision) => {
+                let is_gone = scene.standing.now() == Some(gone);
+                seen.decided(decision == Decision::Allowed, is_gone);
+                seen.buffered.fetch_add(u64::from(is_gone), Ordering::SeqCst);
+            }
+            Err(_) => drop(seen.held.fetch_add(1, Ordering::SeqCst)),
+        }
+    }
+}
+
+fn give_and_take(scene: &Scene, mut random: fastrand::Rng) {
+    let mut open = None;
+    for times in 1.. {
+        scene.standing.given();
+        at_some_node(scene, &mut open, &mut random, |client| client.grant(USER));
+        thread::sleep(Duration::from_millis(random.u64(THERE_MS)));
+        let was_stopped = is_any(&scene.stopped);
+        let (took, attempts) = at_some_node(scene, &mut open, &mut random, |client| client.revoke(USER));
+        if scene.is_over.load(Ordering::Relaxed) {
+            return;
+        }
+        scene.standing.taken_away(times);
+        scene.tally.revocations.fetch_add(1, Ordering::SeqCst);
+        // Whoever had to ask again waited for something else, too.
+        if attempts == 1 {
+            scene.tally.acknowledged(took);
+        }
+        thread::sleep(Duration::from_millis(random.u64(GONE_MS)));
+        // Nobody gives it back before a node that was stopped all the time has answered what lies in its sockets.
+        let is_waited_for = match is_any(&scene.stopped) {
+            true => was_stopped,
+            false => random.bool(),
+        };
+        if is_any(&scene.faulted) && is_waited_for {
+            while is_any(&scene.faulted) && !scene.is_over.load(Ordering::Relaxed) {
+                thread::sleep(PACE);
+            }
+            thread::sleep(AFTERWARDS);
+        }
+    }
+}
+
+fn is_any(nodes: &[AtomicBool]) -> bool {
+    nodes.iter().any(|node| node.load(Ordering::SeqCst))
+}
+
+/// Has a node do something, another one if it does not; how long the last attempt took, and how many there were.
+fn at_some_node(
+    scene: &Scene,
+    open: &mut Option<(usize, Client)>,
+    random: &mut fastrand::Rng,
+    act: impl Fn(&mut Client) -> anyhow::Result<()>,
+) -> (Duration, usize) {
+    for attempt in 1.. {
+        let is_well = |node: usize| !scene.faulted[node].load(Ordering::SeqCst);
+        if open.as_ref().is_none_or(|(node, _)| !is_well(*node)) {
+            let node = random.usize(0..NODES);
+            let token = &scene.tokens.super_user;
+            *open = match is_well(node) {
+                true => Client::log_in(scene.addresses[node], SUPER_USER, token, PATIENCE).ok(),
+                false => None,
+            }
+            .map(|client| (node, client));
+        }
+        if scene.is_over.load(Ordering::Relaxed) {
+            break;
+        }
+        let begun = Instant::now();
+        match open.as_mut().map(|(_, client)| act(client)) {
+            Some(Ok(())) => return (begun.elapsed(), attempt),
+            Some(Err(_)) => *open = None,
+            None => thread::sleep(PACE),
+        }
+    }
+    (Duration::ZERO, 0)
+}

@@ -1,0 +1,131 @@
+//! What the clients of a run saw, by node.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::world::NODES;
+
+/// How the right stands. A number that grows while it is taken away, and 0 in between.
+#[derive(Debug, Default)]
+pub(super) struct Standing(AtomicU64);
+
+impl Standing {
+    /// From now on it may be there again.
+    pub(super) fn given(&self) {
+        self.0.store(0, Ordering::SeqCst);
+    }
+
+    /// That it was taken away for the nth time was acknowledged.
+    pub(super) fn taken_away(&self, times: u64) {
+        self.0.store(times, Ordering::SeqCst);
+    }
+
+    /// The number, if it is known to be taken away.
+    pub(super) fn now(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::SeqCst)).filter(|times| *times > 0)
+    }
+}
+
+/// Counts of decisions at one node.
+#[derive(Debug, Default)]
+pub(super) struct OfNode {
+    /// Asked for after the right was gone, and answered before it came back.
+    pub(super) after: AtomicU64,
+    /// Of these, those that were allowed.
+    pub(super) wrong: AtomicU64,
+    /// Of these, those whose request lay in the socket of the node while it was stopped.
+    pub(super) buffered: AtomicU64,
+    pub(super) allowed: AtomicU64,
+    /// Without an answer.
+    pub(super) held: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) nodes: [OfNode; NODES],
+    pub(super) revocations: AtomicU64,
+    pub(super) refused_logins: AtomicU64,
+    pub(super) fatal: AtomicU64,
+    /// Requests that nodes held back for want of a lease, as they say.
+    pub(super) held: AtomicU64,
+    acknowledgements: Mutex<Vec<Duration>>,
+}
+
+impl OfNode {
+    /// A request was answered: whether it was sent after the right was gone, and answered before it came back.
+    pub(super) fn decided(&self, is_allowed: bool, is_gone: bool) {
+        let count = |count: &AtomicU64| count.fetch_add(1, Ordering::SeqCst);
+        match (is_allowed, is_gone) {
+            (true, true) => drop(count(&self.wrong)),
+            (true, false) => drop(count(&self.allowed)),
+            (false, _) => {}
+        }
+        if is_gone {
+            count(&self.after);
+        }
+    }
+}
+
+impl Tally {
+    pub(super) fn held_by_nodes(&self, count: u64) {
+        self.held.store(count, Ordering::SeqCst);
+    }
+
+    pub(super) fn acknowledged(&self, took: Duration) {
+        let mut all = self
+            .acknowledgements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.push(took);
+    }
+
+    pub(super) fn sum(&self, of: impl Fn(&OfNode) -> &AtomicU64) -> u64 {
+        self.nodes
+            .iter()
+            .map(|node| of(node).load(Ordering::SeqCst))
+            .sum()
+    }
+
+    /// The time that so many hundredths of the revocations took at most.
+    pub(super) fn percentile(&self, hundredths: usize) -> Duration {
+        let mut all = self
+            .acknowledgements
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        all.sort();
+        let at = (all.len() * hundredths / 100).min(all.len().saturating_sub(1));
+        all.get(at).copied().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |hundredths| self.percentile(hundredths).as_millis();
+        writeln!(
+            f,
+            "rights taken away: {}; acknowledged after {} ms (half), {} ms (99 of 100), {} ms (all)",
+            self.revocations.load(Ordering::SeqCst),
+            ms(50),
+            ms(99),
+            ms(100)
+        )?;
+        writeln!(f, "nodes held {} requests back", self.held.load(Ordering::SeqCst))?;
+        for (id, node) in self.nodes.iter().enumerate() {
+            let count = |count: &AtomicU64| count.load(Ordering::SeqCst);
+            writeln!(
+                f,
+                "node {}: {} decisions after the right was gone ({} of them read after a stop), {} allowed; {} allowed before; {} without an answer",
+                id + 1,
+                count(&node.after),
+                count(&node.buffered),
+                count(&node.wrong),
+                count(&node.allowed),
+                count(&node.held)
+            )?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! Leases that this node grants while it leads, and what it knows of the others' sight of changes.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use openraft::async_runtime::watch::WatchReceiver;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::confirm::floor_as_leader;
+use super::core::Raft;
+use crate::clock::BootTime;
+use crate::lease::{LeaseTable, LeaseTerms, NotHolder, ProcessId};
+use crate::model::{NodeId, Revision};
+use crate::network::{FloorAnswer, LeaseAnswer, SettledAnswer};
+
+/// A leader that cannot have itself confirmed within this time grants nothing: the lease would be half over.
+const CONFIRM: Duration = Duration::from_millis(500);
+
+/// In milliseconds since the Unix epoch.
+pub(super) fn clock_of_the_day() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The part of a node that grants leases.
+#[derive(Debug)]
+pub(crate) struct Granting {
+    own: NodeId,
+    members: Vec<NodeId>,
+    terms: LeaseTerms,
+    /// Of the term that this node led last.
+    leading: Mutex<Option<Leading>>,
+    /// Somebody asked, showed more, or took leave.
+    news: watch::Sender<()>,
+}
+
+#[derive(Debug)]
+struct Leading {
+    term: u64,
+    table: LeaseTable,
+}
+
+impl Granting {
+    pub(super) fn new(own: NodeId, members: Vec<NodeId>, terms: LeaseTerms) -> Self {
+        Self {
+            own,
+            members,
+            terms,
+            leading: Mutex::default(),
+            news: watch::Sender::default(),
+        }
+    }
+
+    /// A process of a node asks for a lease.
+    pub(crate) async fn grant(
+        &self,
+        raft: &Raft,
+        holder: (NodeId, ProcessId),
+        shows: Revision,
+    ) -> LeaseAnswer {
+        match self.with_table(raft, |table, now| table.asks(holder, shows, now)) {
+            None => return LeaseAnswer::NotLeader,
+            Some(Err(NotHolder)) => return LeaseAnswer::AnotherProcess,
+            Some(Ok(())) => self.tell(),
+        }
+        match timeout(CONFIRM, floor_as_leader(raft)).await {
+            Ok(FloorAnswer::At(floor)) => LeaseAnswer::Granted {
+                floor,
+                millis: u32::try_from(self.terms.span.as_millis()).unwrap_or(u32::MAX),
+                clock_ms: clock_of_the_day(),
+            },
+            Ok(FloorAnswer::NotLeader) | Err(_) => LeaseAnswer::NotLeader,
+        }
+    }
+
+    /// A process of a node shows this much.
+    pub(crate) fn shows(&self, raft: &Raft, holder: (NodeId, ProcessId), shows: Revision) {
+        self.with_table(raft, |table, _| table.shows(holder, shows));
+        self.tell();
+    }
+
+    /// A process of a node decides nothing any more.
+    pub(crate) fn releases(&self, raft: &Raft, holder: (NodeId, ProcessId)) {
+        self.with_table(raft, |table, _| table.releases(holder));
+        self.tell();
+    }
+
+    /// Waits until nobody decides by what was before a change that is committed, or until `limit` is over.
+    pub(crate) async fn settled(&self, raft: &Raft, revision: Revision, limit: Duration) -> SettledAnswer {
+        let deadline = Instant::now() + limit;
+        let mut news = self.news.subscribe();
+        loop {
+            let unsettled = self.with_table(raft, |table, now| {
+                let settlement = table.unsettled(revision, now)?;
+                Some((settlement.waiting_for, settlement.next.since(now)))
+            });
+            let (waiting_for, until_next) = match unsettled {
+                None => return SettledAnswer::NotLeader,
+                Some(None) => return SettledAnswer::Everywhere,
+                Some(Some(waiting)) => waiting,
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return SettledAnswer::Waiting(waiting_for);
+            }
+            tokio::select! {
+                // The sender is this struct's own.
+                _ = news.changed() => {}
+                () = sleep(until_next.min(left)) => {}
+            }
+        }
+    }
+
+    fn tell(&self) {
+        self.news.send_replace(());
+    }
+
+    /// Does something with the table, as it is now; nothing, if this node does not lead.
+    fn with_table<T>(&self, raft: &Raft, act: impl FnOnce(&mut LeaseTable, BootTime) -> T) -> Option<T> {
+        let (leader, term, committed) = {
+            let metrics = raft.metrics();
+            let metrics = metrics.borrow_watched();
+            let committed = metrics.local_committed.map_or(0, |id| id.index);
+            (metrics.current_leader, metrics.current_term, Revision(committed))
+        };
+        if leader != Some(self.own.0) {
+            return None;
+        }
+        let mut leading = self.leading.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = BootTime::now();
+        if leading.as_ref().is_none_or(|leading| leading.term != term) {
+            let members = self.members.iter().copied();
+            let table = LeaseTable::new(self.terms, members, committed, now);
+            *leading = Some(Leading { term, table });
+        }
+        let Leading { table, .. } = leading.as_mut()?;
+        table.committed(committed, now);
+        Some(act(table, now))
+    }
+}

@@ -1,0 +1,181 @@
+//! The lease of this node: asked for again and again, counted once its floor is shown, given back at the end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::async_runtime::watch::WatchReceiver;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::core::Core;
+use super::granting::clock_of_the_day;
+use crate::clock::BootTime;
+use crate::lease::HeldLeases;
+use crate::model::{Level, NodeId};
+use crate::network::LeaseAnswer;
+
+/// How long the leader may take to answer.
+const ANSWER: Duration = Duration::from_millis(700);
+/// Clocks of the day that differ by more than this are worth a warning, in milliseconds.
+const FAR_MS: u64 = 2_000;
+/// After a refusal, or no answer.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Keeps this node's lease for as long as it is polled. Below the feature level that has leases, nobody needs one.
+pub(super) async fn keep(core: Arc<Core>) {
+    let mut states = core.states.clone();
+    let is_unneeded = |level| level < Level::LEASES;
+    if is_unneeded(states.borrow().level) {
+        core.lease.set(BootTime::NEVER);
+        core.lease.is_granted(BootTime::NEVER);
+        if states.wait_for(|state| !is_unneeded(state.level)).await.is_err() {
+            return;
+        }
+        core.lease.set(BootTime::START);
+        core.lease.is_granted(BootTime::START);
+    }
+    let mut held = HeldLeases::default();
+    let mut visible = core.visible.watch();
+    let mut asked_another = false;
+    while !core.lease.is_given_back() {
+        let (began, leader) = (Instant::now(), core.leader());
+        let asking = ask(&core, leader);
+        tokio::pin!(asking);
+        let next = loop {
+            tokio::select! {
+                (asked, answer) = &mut asking => break match answer {
+                    Some(LeaseAnswer::Granted { floor, millis, clock_ms }) => {
+                        compare_clocks(&core, clock_ms, began.elapsed());
+                        let span = Duration::from_millis(millis.into());
+                        core.lease.is_granted(asked.after(span));
+                        core.lease.set(held.granted((asked, span), floor, core.visible.now()));
+                        asked_another = false;
+                        began + core.tuning.renewal
+                    }
+                    Some(LeaseAnswer::AnotherProcess) => {
+                        if !asked_another {
+                            tracing::warn!(
+                                "another process of this node may still serve clients: this one waits until that is over"
+                            );
+                        }
+                        asked_another = true;
+                        Instant::now() + PAUSE
+                    }
+                    Some(LeaseAnswer::NotLeader) | None => Instant::now() + PAUSE,
+                },
+                changed = visible.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    core.lease.set(held.shows(core.visible.now()));
+                }
+            }
+        };
+        let other_leader = other_leader(&core, leader);
+        tokio::pin!(other_leader);
+        loop {
+            tokio::select! {
+                () = sleep_until(next) => break,
+                () = &mut other_leader => break,
+                changed = visible.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    core.lease.set(held.shows(core.visible.now()));
+                }
+            }
+        }
+    }
+}
+
+/// Tells the leader at once what this node shows, whenever that is more.
+pub(super) async fn report(core: Arc<Core>) {
+    let mut visible = core.visible.watch();
+    while visible.changed().await.is_ok() {
+        loop {
+            let shows = *visible.borrow_and_update();
+            let Some(leader) = core.leader() else { break };
+            if leader == core.id {
+                if let Some(raft) = core.raft.get() {
+                    core.granting.shows(raft, core.holder(), shows);
+                }
+                break;
+            }
+            if core
+                .peers
+                .shows(leader, core.process, shows, ANSWER)
+                .await
+                .is_ok()
+            {
+                break;
+            }
+            // The next question for a lease says it, too.
+            sleep(PAUSE).await;
+        }
+    }
+}
+
+/// Gives the lease back. Nothing may be decided after this.
+pub(super) async fn give_back(core: &Core) {
+    core.lease.give_back();
+    let Some(leader) = core.leader() else { return };
+    if leader == core.id {
+        if let Some(raft) = core.raft.get() {
+            core.granting.releases(raft, core.holder());
+        }
+    } else if let Err(error) = core.peers.releases(leader, core.process, ANSWER).await {
+        tracing::debug!(%error, "the lease was not given back: it ends by itself");
+    }
+}
+
+/// Takes note of how far the leader's clock of the day is from this node's: tokens end by the clock of the node that is asked.
+fn compare_clocks(core: &Core, leader_ms: u64, took: Duration) {
+    let ahead_of = |own: u64| i64::try_from(i128::from(leader_ms) - i128::from(own)).unwrap_or(i64::MAX);
+    // It was read somewhere in between.
+    let read = u64::try_from((took / 2).as_millis()).unwrap_or_default();
+    let ahead = ahead_of(clock_of_the_day().saturating_sub(read));
+    let is_far = |ms: i64| ms.unsigned_abs() > FAR_MS + read;
+    if is_far(ahead) && !is_far(core.lease.leader_ahead_ms()) {
+        tracing::warn!(
+            leader_ahead_ms = ahead,
+            "the clocks of this node and of the leader differ: tokens end at different times on different nodes"
+        );
+    }
+    core.lease.leader_is_ahead(ahead);
+}
+
+/// The leader's answer, if there was one, with the moment before it was asked.
+async fn ask(core: &Core, leader: Option<NodeId>) -> (BootTime, Option<LeaseAnswer>) {
+    let asked = BootTime::now();
+    let shows = core.visible.now();
+    let answer = match (leader, core.raft.get()) {
+        (Some(leader), Some(raft)) if leader == core.id => {
+            Some(core.granting.grant(raft, core.holder(), shows).await)
+        }
+        (Some(leader), Some(_)) => match core.peers.lease(leader, core.process, shows, ANSWER).await {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                tracing::debug!(%leader, %error, "the leader grants no lease");
+                None
+            }
+        },
+        (None, _) | (_, None) => None,
+    };
+    (asked, answer)
+}
+
+/// Returns when this node follows somebody else.
+async fn other_leader(core: &Core, leader: Option<NodeId>) {
+    let Some(raft) = core.raft.get() else {
+        return std::future::pending().await;
+    };
+    let mut metrics = raft.metrics();
+    loop {
+        let now = metrics.borrow_watched().current_leader.map(NodeId);
+        if now.is_some() && now != leader {
+            return;
+        }
+        if metrics.changed().await.is_err() {
+            return std::future::pending().await;
+        }
+    }
+}
