@@ -228,10 +228,11 @@ impl Operation {
         let guarded: &[&str] = match self.access {
             // Browsers are turned away everywhere that name no host, or one that is not this gateway's.
             Access::Public => &["400", "403"],
-            Access::Visitor | Access::Reader => &["400", "401", "403", "429"],
-            Access::Admin => &["400", "401", "403", "413", "415", "429"],
+            Access::Visitor | Access::Reader => &["400", "401", "403", "429", "503"],
+            Access::Admin => &["400", "401", "403", "413", "415", "429", "503"],
         };
-        guarded.iter().chain(self.failures).copied()
+        let own = self.failures.iter().filter(|status| !guarded.contains(status));
+        guarded.iter().chain(own).copied()
     }
 
     /// The schema of what it answers when it fails with a status.

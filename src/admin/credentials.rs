@@ -177,6 +177,8 @@ enum Stranger {
     WrongPassword(HeldBack),
     /// Too many wrong passwords came before: this one was not looked at.
     NotHeard,
+    /// This node may not know that an access token was revoked.
+    Undecided,
 }
 
 /// Finds out who asks.
@@ -191,6 +193,9 @@ fn find(
     }
     let text = of_scheme(header, "Bearer");
     let text = text.ok_or_else(|| Stranger::Unknown("neither Basic nor Bearer".to_owned()))?;
+    if !services.lease.holds() {
+        return Err(Stranger::Undecided);
+    }
     let state = services.state();
     let (id, token) = bearer::check(&state, text, now_s).map_err(|why| Stranger::Unknown(why.to_string()))?;
     // A token never may more than its user, and nothing once the user is gone.
@@ -252,6 +257,9 @@ fn known(request: &HttpRequest) -> Result<(AdminCaller, Role), ApiError> {
             ApiError::unauthorized()
         }
         Stranger::NotHeard => ApiError::too_many_guesses(),
+        Stranger::Undecided => ApiError::unavailable(
+            "this node does not hear from the leader of the gateway cluster, so it does not know whether an access token was revoked: ask another node, or log in with a user of this node's configuration",
+        ),
     })
 }
 

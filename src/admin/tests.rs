@@ -11,7 +11,7 @@ use klamm_raft::model::{
     ClusterId, Encryption, Level, ListenerName, Liveness, NodeId, NodeRecord, PASSTHROUGH, Protocol,
     Revision, Routing, Sasl, SigningKey, SigningKeys, Speech, State, VclusterKind, VirtualCluster,
 };
-use klamm_raft::{Applied, ConfirmError, PeerStatus, ProposeError, Readiness, Status, machine};
+use klamm_raft::{Applied, ConfirmError, Lease, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -63,6 +63,8 @@ pub(crate) struct Gateway {
     closed: Mutex<BTreeSet<ClusterId>>,
     /// Whom the metrics and the description are shown.
     audience: Mutex<Audience>,
+    /// Whether the node may decide; tests end it.
+    lease: Lease,
 }
 
 /// The reply to a request.
@@ -182,6 +184,13 @@ fn listeners() -> Vec<ListenerConfig> {
     ]
 }
 
+/// A lease that goes on until a test ends it.
+fn granted() -> Lease {
+    let lease = Lease::ended();
+    lease.allow_for(Duration::from_secs(3600));
+    lease
+}
+
 impl Gateway {
     pub(crate) fn new() -> Arc<Self> {
         let record = |host: &str, port_start| NodeRecord::with_ports(host, port_start, 10);
@@ -205,6 +214,7 @@ impl Gateway {
             survey_failure: Mutex::default(),
             closed: Mutex::default(),
             audience: Mutex::new(Audience::Everybody),
+            lease: granted(),
         })
     }
 
@@ -302,7 +312,7 @@ impl Gateway {
             here: Arc::new(move || seeing.here.lock().unwrap().clone()),
             unready: Arc::new(move || readying.unready.lock().unwrap().clone()),
             status: Arc::new(move || reporting.status()),
-            lease: klamm_raft::Lease::unlimited(),
+            lease: self.lease.clone(),
             variables: Arc::new(Variables::new(&[], |name| Some(format!("value of {name}")))),
             metrics: Arc::new(|| Ok("klamm_up 1\n".to_owned())),
         }

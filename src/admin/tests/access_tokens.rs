@@ -160,3 +160,36 @@ async fn what_an_access_token_cannot_be_is_refused() {
         .await;
     reading.refused(403);
 }
+
+/// A token may have been revoked since the node heard of the others. A user of its configuration is known to it anyway.
+#[actix_web::test]
+async fn an_access_token_is_not_judged_by_a_node_that_may_not_know_that_it_was_revoked() {
+    let gateway = event_gateways::started().await;
+    let (_, token) = made(&gateway, wanted("ci", "ADMIN", 3600)).await;
+    const ISOLATE: &str = "/gateway/v2/cluster/isolate-ok";
+    gateway.lease.allow_for(Duration::ZERO);
+    for (method, path) in [(Method::GET, "/gateway/v2/cluster"), (Method::POST, ISOLATE)] {
+        let reply = gateway
+            .send(Some(&token), method, path, &json!({ "seconds": 60 }).to_string())
+            .await;
+        assert_eq!(reply.status, 503, "{path}: {}", reply.body);
+        assert!(
+            reply.body.contains("whether an access token was revoked"),
+            "{}",
+            reply.body
+        );
+    }
+    let allowed = gateway
+        .admin(Method::POST, ISOLATE, &json!({ "seconds": 60 }))
+        .await;
+    assert_eq!(allowed.ok(), json!({ "nodeId": 1, "seconds": 60 }));
+    assert!(gateway.lease.holds() && gateway.lease.allowed_for() > Duration::from_secs(50));
+    let reply = gateway
+        .send(Some(&token), Method::GET, "/gateway/v2/cluster", "")
+        .await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let too_long = gateway
+        .admin(Method::POST, ISOLATE, &json!({ "seconds": 86_401 }))
+        .await;
+    assert_eq!(too_long.status, 400, "{}", too_long.body);
+}
