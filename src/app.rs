@@ -37,14 +37,14 @@ use tracing::{info, warn};
 use crate::address::HostPort;
 use crate::admin;
 use crate::backend::{UpstreamError, Upstreams};
-use crate::config::{Config, Isolated};
+use crate::config::{Config, WhenIsolated};
 use crate::control::{Control, ControlError};
 use crate::listener::config::ListenerConfig;
 use crate::listener::{Addresses, DataArbiter, Listener, ListenerGuard, Site};
 use crate::metrics::{Metrics, MetricsError, NodeMetrics};
 use crate::oauth::KeyReaders;
 use crate::session::census::Census;
-use crate::session::{Limits, Replicated, SessionShared};
+use crate::session::{Limits, SessionShared, StateAccess};
 use crate::supervision::{Companion, Component, Panicked, Supervisor};
 use crate::tls::{Latest, ServerTlsError, TlsFiles, TrustError};
 use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed};
@@ -245,12 +245,12 @@ async fn listener(
     }
     let shared = Arc::new(SessionShared::new(
         limits(config),
-        Replicated {
+        StateAccess {
             propose: proposer(control),
             confirm: confirmer(control),
             lease: match config.node.isolated {
-                Isolated::Refuse => control.lease(),
-                Isolated::Decide => Lease::unlimited(),
+                WhenIsolated::Refuse => control.lease(),
+                WhenIsolated::Decide => Lease::unlimited(),
             },
         },
         Arc::clone(&metrics.node),

@@ -148,12 +148,12 @@ pub struct NodeConfig {
     pub raft_tls: Option<TlsFiles>,
     /// When the feature level of the cluster is raised.
     pub upgrade: Upgrade,
-    pub isolated: Isolated,
+    pub isolated: WhenIsolated,
 }
 
-/// What a node does that does not hear from the leader of its cluster any more.
+/// The conduct of a node that does not hear from the leader of its cluster any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isolated {
+pub enum WhenIsolated {
     /// It decides nothing, and closes the connections of clients that ask something.
     Refuse,
     /// It goes on with the rights that it knows.

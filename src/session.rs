@@ -68,7 +68,7 @@ use upstream::UpstreamSide;
 pub use end::End;
 pub use limits::Limits;
 pub use orders::{Orders, SessionMode};
-pub use setup::{Confirm, Door, Later, Pools, Propose, RefreshView, Replicated, SessionShared, Setup};
+pub use setup::{Confirm, Door, Later, Pools, Propose, RefreshView, SessionShared, Setup, StateAccess};
 
 /// Nobody sends a session messages.
 const MAILBOX: usize = 1;

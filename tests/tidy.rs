@@ -57,7 +57,7 @@ const DATA_PLANE: [(&str, &[&str]); 10] = [
     ("src/policy", &["model"]),
     ("src/backend", &["model"]),
     ("src/listener", &["model", "seats", "seldom"]),
-    ("src/session", &["model", "command", "outcome", "seats"]),
+    ("src/session", &["model", "command", "outcome", "seats", "Lease"]),
     ("src/vcluster", &["model", "command", "outcome"]),
 ];
 

@@ -33,7 +33,7 @@ const MIN_REVOKED_EVERY: u64 = 5;
 /// Rights under one kind of fault.
 #[derive(Debug, Args)]
 pub(crate) struct RightsArguments {
-    /// What happens to nodes meanwhile.
+    /// The fault that nodes bear meanwhile.
     #[arg(value_enum)]
     fault: Fault,
     /// How long it goes on, in seconds.

@@ -1,7 +1,7 @@
 //! The replicated control state of a Klamm cluster.
 //!
 //! Reading order: [`model`] is the state (pure data), [`command`] and [`outcome`] are the closed sets of changes and
-//! answers, [`machine`] applies one to the other (pure, total, deterministic). The data plane imports only [`model`].
+//! answers, [`machine`] applies one to the other (pure, total, deterministic). The data plane imports only [`model`], and asks its [`Lease`].
 //! Everything else makes that durable and the same on every node; [`Node`] is the way in. [`seats`] and [`seldom`] keep a
 //! port of use to those it is for, this one and the gateway's.
 //!

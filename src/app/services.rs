@@ -14,7 +14,7 @@ use crate::admin::{CannotAsk, Finding, ProviderFacts, Services, Unready, Variabl
 use crate::backend::config::AnonymousClients;
 use crate::backend::{Committed, DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
 use crate::chain::Chain;
-use crate::config::{Config, Isolated};
+use crate::config::{Config, WhenIsolated};
 use crate::control::Control;
 use crate::listener::Addresses;
 use crate::metrics::{Metrics, RaftFigures};
@@ -31,7 +31,7 @@ pub(crate) struct NodeParts {
     pub(crate) supervisor: Supervisor,
     pub(crate) draining: Arc<AtomicBool>,
     pub(crate) serving: Arc<AtomicBool>,
-    pub(crate) isolated: Isolated,
+    pub(crate) isolated: WhenIsolated,
 }
 
 /// The capabilities of the admin API.
@@ -110,7 +110,7 @@ fn scraped(parts: &NodeParts) -> Result<String, String> {
     node.set_limits(&usage::of(&state));
     let lease = parts.control.lease();
     let left = lease.left().map_or(f64::INFINITY, |left| left.as_secs_f64());
-    let decides_without = left == 0.0 && (parts.isolated == Isolated::Decide || lease.holds());
+    let decides_without = left == 0.0 && (parts.isolated == WhenIsolated::Decide || lease.holds());
     let ahead = Duration::from_millis(lease.leader_ahead_ms().unsigned_abs()).as_secs_f64();
     let ahead = ahead.copysign(if lease.leader_ahead_ms() < 0 { -1.0 } else { 1.0 });
     node.leases.set(left, decides_without, ahead);
@@ -215,7 +215,7 @@ fn unready(parts: &NodeParts) -> Vec<Unready> {
     if status.leader.is_none() {
         reasons.push(Unready::NoLeader);
     }
-    if parts.isolated == Isolated::Refuse && !parts.control.lease().holds() {
+    if parts.isolated == WhenIsolated::Refuse && !parts.control.lease().holds() {
         reasons.push(Unready::NoLease);
     }
     if let Readiness::Refused(refusal) = &status.readiness {

@@ -35,7 +35,7 @@ use super::reference::{self, variable};
 use super::settings::{Setting, Settings};
 use super::tree::TreeValue;
 use super::{
-    Config, ConfigError, Inputs, Isolated, LimitsConfig, LogConfig, NodeConfig, ReadFile, backends,
+    Config, ConfigError, Inputs, LimitsConfig, LogConfig, NodeConfig, ReadFile, WhenIsolated, backends,
     listeners, providers,
 };
 
@@ -323,14 +323,14 @@ impl Builder {
         }
     }
 
-    fn isolated(&mut self) -> Isolated {
+    fn isolated(&mut self) -> WhenIsolated {
         match self.text(reference::ISOLATED).as_deref().map(str::trim) {
-            None | Some("refuse") => Isolated::Refuse,
-            Some("decide") => Isolated::Decide,
+            None | Some("refuse") => WhenIsolated::Refuse,
+            Some("decide") => WhenIsolated::Decide,
             Some(other) => {
                 let message = format!("{other:?} is neither refuse nor decide");
                 self.refuse(self.place(reference::ISOLATED), message);
-                Isolated::Refuse
+                WhenIsolated::Refuse
             }
         }
     }

@@ -40,7 +40,7 @@ pub type Propose = Arc<dyn Fn(Change) -> Later<ChangeResult> + Send + Sync>;
 pub type Confirm = Arc<dyn Fn() -> Later<Confirmation> + Send + Sync>;
 
 /// The ways of sessions to the replicated state, beside the views that are made of it.
-pub struct Replicated {
+pub struct StateAccess {
     pub propose: Propose,
     pub confirm: Confirm,
     /// Whether this node may decide by what it shows.
@@ -71,7 +71,7 @@ pub struct SessionShared {
     pub(super) failed_logins: FailedLogins,
     pub(super) complaints: Arc<Complaints>,
     pub(super) patterns: Arc<Patterns>,
-    pub replicated: Replicated,
+    pub replicated: StateAccess,
     pub metrics: Arc<NodeMetrics>,
     /// The keys of providers of tokens.
     pub keys: Keys,
@@ -79,7 +79,7 @@ pub struct SessionShared {
 
 impl SessionShared {
     /// With budgets as `limits` say.
-    pub fn new(limits: Limits, replicated: Replicated, metrics: Arc<NodeMetrics>, keys: Keys) -> Self {
+    pub fn new(limits: Limits, replicated: StateAccess, metrics: Arc<NodeMetrics>, keys: Keys) -> Self {
         Self {
             purses: Purses::new(
                 limits.max_buffered_bytes,
@@ -116,9 +116,9 @@ impl std::fmt::Debug for Door {
     }
 }
 
-impl std::fmt::Debug for Replicated {
+impl std::fmt::Debug for StateAccess {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Replicated({:?})", self.lease)
+        write!(f, "StateAccess({:?})", self.lease)
     }
 }
 

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use super::census::{Census, Load};
 use super::{
-    Confirm, Door, Limits, Orders, Pools, Propose, RefreshView, Replicated, Session, SessionShared, Setup,
+    Confirm, Door, Limits, Orders, Pools, Propose, RefreshView, Session, SessionShared, Setup, StateAccess,
 };
 use crate::auth::token::{self, samples};
 use crate::backend::Pool;
@@ -163,7 +163,7 @@ impl Gateway {
             }),
             shared: Arc::new(SessionShared::new(
                 limits,
-                Replicated {
+                StateAccess {
                     propose,
                     confirm,
                     lease: granted(),

@@ -20,7 +20,7 @@ use klamm::backend::{Dialer, Pool};
 use klamm::metrics::Metrics;
 use klamm::oauth::Keys;
 use klamm::session::census::{Census, Load};
-use klamm::session::{Confirm, Door, Limits, Orders, Propose, Replicated, Session, SessionShared, Setup};
+use klamm::session::{Confirm, Door, Limits, Orders, Propose, Session, SessionShared, Setup, StateAccess};
 use klamm::stream::Stream;
 use klamm::vcluster::plan::{ChangeUnavailable, NotConfirmed, Place};
 use klamm_raft::Lease;
@@ -126,7 +126,7 @@ impl Gateway {
 }
 
 fn shared(metrics: &Metrics) -> SessionShared {
-    let replicated = Replicated {
+    let replicated = StateAccess {
         propose: propose(),
         confirm: confirm(),
         lease: Lease::unlimited(),

@@ -1,4 +1,4 @@
-//! What the clients of a run saw, by node.
+//! The decisions that the clients of a run saw, by node.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};

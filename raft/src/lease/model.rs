@@ -98,7 +98,7 @@ struct Node {
     held: HeldLeases,
     until: BootTime,
     shows: u64,
-    /// What it will show, and when.
+    /// The revisions that it will show, and when.
     applies: VecDeque<(f64, u64)>,
     paused_until: f64,
     cut_until: f64,
@@ -137,7 +137,7 @@ struct Change {
 /// A request that a node has read.
 struct Request {
     node: usize,
-    /// What was acknowledged before it was read.
+    /// The newest revision that was acknowledged before it was read.
     must_see: u64,
     resumes: f64,
     clock: BootTime,

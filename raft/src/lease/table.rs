@@ -33,7 +33,7 @@ pub(crate) struct NotHolder;
 
 /// The nodes that may still decide by what was before a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Settlement {
+pub(crate) struct UnsettledNodes {
     pub(crate) waiting_for: Vec<NodeId>,
     /// When the next of them has no lease any more, at the latest.
     pub(crate) next: BootTime,
@@ -120,7 +120,7 @@ impl LeaseTable {
     }
 
     /// Who may still decide by what was before a change; `None` if nobody may.
-    pub(crate) fn unsettled(&self, revision: Revision, now: BootTime) -> Option<Settlement> {
+    pub(crate) fn unsettled(&self, revision: Revision, now: BootTime) -> Option<UnsettledNodes> {
         let committed = self.commits.of(revision);
         let ends = self.holders.iter().filter_map(|(node, holder)| {
             let end = committed.min(holder.asked).after(self.terms.bound());
@@ -128,7 +128,7 @@ impl LeaseTable {
         });
         let (waiting_for, ends): (Vec<_>, Vec<_>) = ends.unzip();
         let next = ends.into_iter().min()?;
-        Some(Settlement { waiting_for, next })
+        Some(UnsettledNodes { waiting_for, next })
     }
 }
 
@@ -144,7 +144,7 @@ impl LeaseTerms {
 struct CommitTimes(VecDeque<(Revision, BootTime)>);
 
 impl CommitTimes {
-    /// What was committed before `over` is of no use any more, but for the last of it.
+    /// Commits before `over` are of no use any more, but for the last of them.
     fn note(&mut self, revision: Revision, now: BootTime, over: BootTime) {
         if self.0.back().is_some_and(|(last, _)| *last >= revision) {
             return;

@@ -30,13 +30,13 @@ pub(crate) struct Granting {
     members: Vec<NodeId>,
     terms: LeaseTerms,
     /// Of the term that this node led last.
-    leading: Mutex<Option<Leading>>,
+    leading: Mutex<Option<LeadTerm>>,
     /// Somebody asked, showed more, or took leave.
     news: watch::Sender<()>,
 }
 
 #[derive(Debug)]
-struct Leading {
+struct LeadTerm {
     term: u64,
     table: LeaseTable,
 }
@@ -132,9 +132,9 @@ impl Granting {
         if leading.as_ref().is_none_or(|leading| leading.term != term) {
             let members = self.members.iter().copied();
             let table = LeaseTable::new(self.terms, members, committed, now);
-            *leading = Some(Leading { term, table });
+            *leading = Some(LeadTerm { term, table });
         }
-        let Leading { table, .. } = leading.as_mut()?;
+        let LeadTerm { table, .. } = leading.as_mut()?;
         table.committed(committed, now);
         Some(act(table, now))
     }

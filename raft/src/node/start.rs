@@ -161,7 +161,7 @@ impl Node {
     }
 }
 
-/// What this node proves to its peers.
+/// The proofs that this node gives its peers.
 fn identity(config: &RaftConfig, store: &Store) -> Identity {
     Identity::new(
         config.id,

@@ -93,7 +93,7 @@ async fn a_node_that_is_cut_off_decides_nothing_once_a_change_is_acknowledged_wi
     }
 }
 
-/// What its application shows does not follow the state: it asks for leases and gets them, and they do not count.
+/// A node whose application does not follow the state asks for leases and gets them, and they do not count.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_does_not_keep_up_loses_its_lease() {
     let cluster = Cluster::started().await;

@@ -24,7 +24,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
             "allowIsolatedNode",
             "Let the node that answers decide requests for a while although it does not hear from the leader of the gateway cluster: by rights that may have been taken away since",
         )
-        .takes(BodySchema::read::<Isolation>())
+        .takes(BodySchema::read::<IsolationToAllow>())
         .gives(Content::One(BodySchema::shown::<AllowedIsolation>()))
         .fails(&["400"]),
         allow,
@@ -35,7 +35,7 @@ pub(in crate::admin) fn register(api: &mut AdminApi) {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "IsolatedNodeToAllow")]
-pub(in crate::admin) struct Isolation {
+pub(in crate::admin) struct IsolationToAllow {
     /// From now on; 0 ends it.
     #[schemars(range(min = 0, max = MAX_SECONDS))]
     seconds: u32,
@@ -52,9 +52,9 @@ struct AllowedIsolation {
 pub(in crate::admin) async fn allow(
     services: web::Data<Services>,
     writer: Writer,
-    Body(isolation): Body<Isolation>,
+    Body(isolation): Body<IsolationToAllow>,
 ) -> Result<HttpResponse, ApiError> {
-    let Isolation { seconds } = isolation;
+    let IsolationToAllow { seconds } = isolation;
     if seconds > MAX_SECONDS {
         return Err(ApiError::invalid(format!(
             "seconds is at most {MAX_SECONDS}, which is a day"

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{PARTNER_FILE, RECORDS, Story, TOPICS, VCLUSTER, expect};
 use crate::quickstart::error::QuickstartError;
 
-/// What the records of the partner begin with.
+/// The beginning of the partner's records.
 const OWN: &str = "order 1 ";
 
 /// The policy that withholds all others.
