@@ -152,6 +152,7 @@ fn inject(
             Fault::None => {}
             Fault::PauseFollower | Fault::PauseLeader => {
                 let mut waiting = clients::before_stop(scene, node);
+                scene.standing.await_there();
                 let until = Instant::now() + lasting;
                 world.pause_node(node)?;
                 scene.stopped[node].store(true, Ordering::SeqCst);
@@ -164,11 +165,13 @@ fn inject(
                 scene.stopped[node].store(false, Ordering::SeqCst);
             }
             Fault::IsolateFollower | Fault::IsolateLeader => {
+                scene.standing.await_there();
                 world.isolate(node, true);
                 thread::sleep(lasting);
                 world.isolate(node, false);
             }
             Fault::KillLeader => {
+                scene.standing.await_there();
                 world.kill_node(node)?;
                 thread::sleep(lasting);
                 world.start_node(node)?;

@@ -151,10 +151,12 @@ pub(super) fn after_stop(scene: &Scene, node: usize, clients: Vec<Client>, gone:
 fn give_and_take(scene: &Scene, mut random: fastrand::Rng) {
     let mut open = None;
     for times in 1.. {
-        scene.standing.given();
+        scene.standing.may_be_there();
         at_some_node(scene, &mut open, &mut random, |client| client.grant(USER));
+        scene.standing.is_known_there(true);
         thread::sleep(Duration::from_millis(random.u64(THERE_MS)));
-        let was_stopped = is_any(&scene.stopped);
+        scene.standing.is_known_there(false);
+        let was_at_fault = is_any(&scene.faulted);
         let (took, attempts) = at_some_node(scene, &mut open, &mut random, |client| client.revoke(USER));
         if scene.is_over.load(Ordering::Relaxed) {
             return;
@@ -166,12 +168,10 @@ fn give_and_take(scene: &Scene, mut random: fastrand::Rng) {
             scene.tally.acknowledged(took);
         }
         thread::sleep(Duration::from_millis(random.u64(GONE_MS)));
-        // Nobody gives it back before a node that was stopped all the time has answered what lies in its sockets.
-        let is_waited_for = match is_any(&scene.stopped) {
-            true => was_stopped,
-            false => random.bool(),
-        };
-        if is_any(&scene.faulted) && is_waited_for {
+        // What was taken away during a fault stays so until it is over: half of the time, and where a node has yet to
+        // answer what lies in its sockets.
+        let is_kept = was_at_fault && is_any(&scene.faulted);
+        if is_kept && (is_any(&scene.stopped) || random.bool()) {
             while is_any(&scene.faulted) && !scene.is_over.load(Ordering::Relaxed) {
                 thread::sleep(PACE);
             }

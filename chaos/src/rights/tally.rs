@@ -1,30 +1,51 @@
 //! The decisions that the clients of a run saw, by node.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::world::NODES;
 
-/// How the right stands. A number that grows while it is taken away, and 0 in between.
+/// Longer than a change takes.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How the right stands.
 #[derive(Debug, Default)]
-pub(super) struct Standing(AtomicU64);
+pub(super) struct Standing {
+    /// A number that grows while it is taken away, and 0 in between.
+    gone: AtomicU64,
+    is_there: AtomicBool,
+}
 
 impl Standing {
     /// From now on it may be there again.
-    pub(super) fn given(&self) {
-        self.0.store(0, Ordering::SeqCst);
+    pub(super) fn may_be_there(&self) {
+        self.gone.store(0, Ordering::SeqCst);
+    }
+
+    /// Everybody knows that it is there, or may know so no longer.
+    pub(super) fn is_known_there(&self, is_there: bool) {
+        self.is_there.store(is_there, Ordering::SeqCst);
+    }
+
+    /// Returns when it is there for everybody, or after a while: a fault at this moment shows the most.
+    pub(super) fn await_there(&self) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.is_there.load(Ordering::SeqCst) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// That it was taken away for the nth time was acknowledged.
     pub(super) fn taken_away(&self, times: u64) {
-        self.0.store(times, Ordering::SeqCst);
+        self.gone.store(times, Ordering::SeqCst);
     }
 
     /// The number, if it is known to be taken away.
     pub(super) fn now(&self) -> Option<u64> {
-        Some(self.0.load(Ordering::SeqCst)).filter(|times| *times > 0)
+        Some(self.gone.load(Ordering::SeqCst)).filter(|times| *times > 0)
     }
 }
 
