@@ -174,7 +174,8 @@ fn identity(config: &RaftConfig, store: &Store) -> Identity {
 
 /// The lease of this node, and its part of granting them.
 fn leases(config: &RaftConfig) -> (Lease, Arc<Granting>) {
-    let lease = match config.peers.is_empty() {
+    // A list of peers may name this node alone.
+    let lease = match config.peers.keys().all(|id| *id == config.id) {
         true => Lease::unlimited(),
         false => Lease::ended(),
     };

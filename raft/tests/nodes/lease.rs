@@ -8,6 +8,7 @@ use klamm_raft::model::State;
 use klamm_raft::{Lease, Node};
 
 use crate::partition::Net;
+use crate::ports::PortBlock;
 use crate::support::{Cluster, LIMIT, propose};
 
 fn knows(state: &State, name: &str) -> bool {
@@ -144,4 +145,14 @@ async fn a_node_that_is_alone_asks_nobody() {
     let node = Node::start(crate::single::config(directory.path())).unwrap();
     assert!(node.lease().holds());
     assert_eq!(node.lease().left(), None);
+    node.shutdown().await;
+    // The list of peers may name it, too.
+    let ports = PortBlock::take().unwrap();
+    let address = format!("127.0.0.1:{}", ports.port(0));
+    let mut config = crate::single::config(directory.path());
+    config.listen = Some(address.parse().unwrap());
+    config.peers = [(config.id, address)].into();
+    let node = Node::start(config).unwrap();
+    node.wait_ready(LIMIT).await.unwrap();
+    assert!(node.lease().holds());
 }
