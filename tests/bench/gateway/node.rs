@@ -3,8 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use klamm::quickstart::admin::{self, Admin};
+use klamm::quickstart::ports;
 use klamm::quickstart::stage::{Nodes, PortChoice, Stage};
 use serde_json::json;
 
@@ -19,6 +20,11 @@ const USER: &str = "bench-user";
 const TOKEN_SECONDS: u64 = 24 * 3600;
 
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// Where ports for many virtual clusters are looked for: a bootstrap address and a broker each, and some to spare.
+const PORTS: std::ops::Range<u16> = 10_000..19_000;
+const PORTS_EACH: usize = 2;
+const MORE_PORTS: usize = 20;
 
 /// A name in a virtual cluster, and the physical cluster and topic that it stands for.
 pub(crate) type Alias<'a> = (&'a str, (&'a str, &'a str));
@@ -36,6 +42,19 @@ pub(crate) fn start(stage: &mut Stage, more: &[(&str, String)]) -> Result<Admin>
         more: more.collect(),
     })?;
     Ok(stage.admin(1))
+}
+
+/// The environment variables of a node with ports for so many virtual clusters.
+pub(crate) fn ports_for(vclusters: usize) -> Result<[(&'static str, String); 2]> {
+    let count = u16::try_from(vclusters * PORTS_EACH + MORE_PORTS)?;
+    let start = PORTS
+        .step_by(100)
+        .find(|first| *first <= PORTS.end - count && (*first..first + count).all(ports::is_free))
+        .context("free ports for all virtual clusters")?;
+    Ok([
+        ("GATEWAY_PORT_START", start.to_string()),
+        ("GATEWAY_PORT_COUNT", count.to_string()),
+    ])
 }
 
 /// A virtual cluster that shows aliases and nothing else.

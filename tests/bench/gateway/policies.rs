@@ -35,6 +35,9 @@ const ROUND_BYTES: usize = 64 << 20;
 /// Connections that are used at once.
 const CONNECTIONS: usize = 4;
 
+/// The most virtual clusters of one gateway, those of the arms among them.
+const MAX_VCLUSTERS: usize = 120;
+
 /// How many partners share a topic.
 const PARTNERS: [usize; 3] = [1, 10, 100];
 
@@ -161,8 +164,11 @@ impl Site {
         let mut stage = Stage::new()?;
         let properties = [("bootstrap.servers", broker.as_str())];
         stage.configure(&[("main", &properties), (CLUSTER, &properties)])?;
+        let [start, count] = node::ports_for(MAX_VCLUSTERS)?;
         let settings = [
             ("KLAMM_THREADS", "1".to_owned()),
+            start,
+            count,
             ("KLAMM_LOG_FILTER", "warn".to_owned()),
         ];
         let gateway = node::start(&mut stage, &settings)?;

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use klamm::quickstart::admin::{self, Admin};
-use klamm::quickstart::ports;
 use klamm::quickstart::stage::Stage;
 use serde_json::json;
 
@@ -25,11 +24,6 @@ const ALIASES: usize = 20;
 
 /// How many requests to the admin API are made at once while tenants are made.
 const MAKERS: usize = 8;
-
-/// Where ports for many tenants are looked for: a bootstrap address and a broker each, and some to spare.
-const PORTS: std::ops::Range<u16> = 10_000..19_000;
-const PORTS_EACH: usize = 2;
-const MORE_PORTS: usize = 20;
 
 const CLUSTER: &str = "clusterA";
 const TENANT: &str = "tenant-0";
@@ -119,11 +113,11 @@ impl Site {
         let mut stage = Stage::new()?;
         let (main, broker) = ([("bootstrap.servers", main)], [("bootstrap.servers", broker)]);
         stage.configure(&[("main", &main), (CLUSTER, &broker)])?;
-        let count = u16::try_from(tenants * PORTS_EACH + MORE_PORTS)?;
+        let [start, count] = node::ports_for(tenants)?;
         let settings = [
             ("KLAMM_THREADS", "1".to_owned()),
-            ("GATEWAY_PORT_START", free_ports(count)?.to_string()),
-            ("GATEWAY_PORT_COUNT", count.to_string()),
+            start,
+            count,
             ("KLAMM_LOG_FILTER", "warn".to_owned()),
         ];
         let gateway = node::start(&mut stage, &settings)?;
@@ -261,12 +255,4 @@ fn make(stage: &Stage, tenants: usize) -> Result<()> {
             .into_iter()
             .try_for_each(|maker| maker.join().map_err(|_| anyhow!("a maker panicked"))?)
     })
-}
-
-/// The first of so many ports that nobody uses.
-fn free_ports(count: u16) -> Result<u16> {
-    PORTS
-        .step_by(100)
-        .find(|first| *first <= PORTS.end - count && (*first..first + count).all(ports::is_free))
-        .context("free ports for all virtual clusters")
 }
