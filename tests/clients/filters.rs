@@ -27,13 +27,14 @@ use trial::{Stage, Trial};
 
 const VCLUSTER: &str = "filters";
 
-/// Those that `make test` runs.
+/// Those that `make test` runs, unless `KLAMM_FILTERS` names others.
 const QUICK: [&str; 4] = ["java-4.3", "librdkafka", "franz-go", "kafkajs"];
 
 /// Those that are wanted, and whether it is asked what they do at a broker, too.
 fn chosen() -> Result<(Vec<Follower>, bool)> {
     let variable = std::env::var("KLAMM_CLIENTS").ok();
-    let wanted = variable.clone().unwrap_or_else(|| QUICK.join(","));
+    let quick = || std::env::var("KLAMM_FILTERS").unwrap_or_else(|_| QUICK.join(","));
+    let wanted = variable.clone().unwrap_or_else(quick);
     let is_wanted =
         |follower: &Follower| wanted == "all" || wanted.split(',').any(|name| name == follower.client);
     let chosen: Vec<Follower> = FOLLOWERS.into_iter().filter(is_wanted).collect();
