@@ -3,20 +3,18 @@
 use std::collections::BTreeSet;
 
 use actix_web::{HttpResponse, web};
-use klamm_raft::command::Command;
-use klamm_raft::model::{AccountName, GroupName, Policy, PolicyKey, State, VclusterName};
+use klamm_raft::model::{AccountName, GroupName, PolicyKey, State, VclusterName};
 use klamm_raft::outcome::Refusal;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
-use super::policy::{audited, now};
-use super::{deleted, find, gone, upserted};
+use super::policy::{self, everything};
+use super::{find, gone, upserted};
 use crate::admin::api::{Access, AdminApi, BodySchema, Content, Operation, parameter};
-use crate::admin::audit::Action;
 use crate::admin::body::{Body, OptionalBody, Query};
-use crate::admin::change::{Mode, Subject};
+use crate::admin::change::Mode;
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::kind::{ApplyRules, Kind, Listing, Pace};
 use crate::admin::problem::ApiError;
@@ -152,7 +150,7 @@ fn rehearse(stage: DryRunStage, step: Step) -> Rehearsed {
             Step::Put(resource) => put(services, writer, TRIAL, read(resource)?).await,
             Step::Delete(target) => {
                 let Body(which): Body<PolicyToDelete> = target.named()?;
-                remove(&services, &writer, TRIAL.0, which.read()?).await
+                policy::removed(&services, (&writer, &KIND), TRIAL.0, which.read()?).await
             }
         }
     })
@@ -170,16 +168,6 @@ pub(in crate::admin) async fn list(
     });
     let shown = all.iter().map(|(key, policy)| interceptor::show(key, policy));
     Ok(HttpResponse::Ok().json(shown.collect::<Vec<_>>()))
-}
-
-fn everything(state: &State) -> impl Iterator<Item = (PolicyKey, &Policy)> {
-    let everywhere = state.policies.iter();
-    let everywhere = everywhere.map(|(id, policy)| (PolicyKey::Everywhere(id.clone()), policy));
-    let of_vclusters = state.vclusters.iter().flat_map(|(vcluster, content)| {
-        let own = content.policies.iter();
-        own.map(|(id, policy)| (PolicyKey::In(vcluster.clone(), id.clone()), policy))
-    });
-    everywhere.chain(of_vclusters)
 }
 
 impl InterceptorFilter {
@@ -207,18 +195,8 @@ pub(in crate::admin) async fn put(
     Query(mode): Query<Mode>,
     Body(resource): Body<InterceptorResource>,
 ) -> Result<HttpResponse, ApiError> {
-    let (key, mut policy) = resource.read()?;
-    policy.times = now()?;
-    let subject = Subject {
-        writer: &writer,
-        action: Action::PUT,
-        resource: audited(&KIND, &key),
-    };
-    let command = Command::PutPolicy {
-        key: key.clone(),
-        policy,
-    };
-    let made = services.change(subject, command, mode).await?;
+    let (key, policy) = resource.read()?;
+    let made = policy::made(&services, (&writer, &KIND), mode, (&key, policy)).await?;
     let policy = made.state.policy(&key).ok_or_else(gone)?;
     Ok(upserted(&made, interceptor::show(&key, policy)))
 }
@@ -230,24 +208,7 @@ pub(in crate::admin) async fn delete(
     Query(mode): Query<Mode>,
     OptionalBody(scope): OptionalBody<InterceptorScope>,
 ) -> Result<HttpResponse, ApiError> {
-    remove(&services, &writer, mode, scope.key(&name)?).await
-}
-
-async fn remove(
-    services: &Services,
-    writer: &Writer,
-    mode: Mode,
-    key: PolicyKey,
-) -> Result<HttpResponse, ApiError> {
-    let subject = Subject {
-        writer,
-        action: Action::DELETE,
-        resource: audited(&KIND, &key),
-    };
-    let made = services
-        .change(subject, Command::DeletePolicy { key }, mode)
-        .await?;
-    Ok(deleted(&made))
+    policy::removed(&services, (&writer, &KIND), mode, scope.key(&name)?).await
 }
 
 pub(in crate::admin) async fn resolve(

@@ -2,9 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
-use klamm_raft::model::{
-    Policy, PolicyId, PolicyKey, PolicyPhase, PolicyScope, State, Times, VclusterName, VclusterState,
-};
+use klamm_raft::model::{Policy, PolicyId, PolicyKey, PolicyPhase, PolicyScope, State, Times, VclusterName};
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
@@ -12,7 +10,7 @@ use super::{Filter, deleted, find, gone, upserted};
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
-use crate::admin::change::{Mode, Subject};
+use crate::admin::change::{Made, Mode, Subject};
 use crate::admin::credentials::{Reader, Writer, now_s};
 use crate::admin::kind::{ApplyRules, Kind, Listing, Pace};
 use crate::admin::problem::ApiError;
@@ -113,9 +111,7 @@ pub(in crate::admin) async fn list(
     let all = match &filter.vcluster {
         Some(text) => held(&state, &vcluster_name("vcluster", Some(text))?)?,
         None => {
-            let vclusters = state.vclusters.iter();
-            let own = vclusters.flat_map(|(vcluster, content)| own(vcluster, content));
-            let mut all: Vec<Held> = of_all(&state).chain(own).collect();
+            let mut all: Vec<Held> = everything(&state).collect();
             all.sort_by(|a, b| (a.0.vcluster(), effect(a)).cmp(&(b.0.vcluster(), effect(b))));
             all
         }
@@ -143,14 +139,15 @@ pub(in crate::admin) fn held<'a>(
     Ok(all)
 }
 
-fn of_all(state: &State) -> impl Iterator<Item = Held<'_>> {
-    let policies = state.policies.iter();
-    policies.map(|(id, policy)| (PolicyKey::Everywhere(id.clone()), policy))
-}
-
-fn own<'a>(vcluster: &VclusterName, content: &'a VclusterState) -> impl Iterator<Item = Held<'a>> {
-    let policies = content.policies.iter();
-    policies.map(move |(id, policy)| (PolicyKey::In(vcluster.clone(), id.clone()), policy))
+/// Those of all virtual clusters, and those of each.
+pub(in crate::admin) fn everything(state: &State) -> impl Iterator<Item = Held<'_>> {
+    let everywhere = state.policies.iter();
+    let everywhere = everywhere.map(|(id, policy)| (PolicyKey::Everywhere(id.clone()), policy));
+    let of_vclusters = state.vclusters.iter().flat_map(|(vcluster, content)| {
+        let own = content.policies.iter();
+        own.map(|(id, policy)| (PolicyKey::In(vcluster.clone(), id.clone()), policy))
+    });
+    everywhere.chain(of_vclusters)
 }
 
 /// The place of a policy in the order in which they take effect.
@@ -164,18 +161,8 @@ pub(in crate::admin) async fn put(
     Query(mode): Query<Mode>,
     Body(resource): Body<PolicyResource>,
 ) -> Result<HttpResponse, ApiError> {
-    let (key, mut policy) = resource.read()?;
-    policy.times = now()?;
-    let subject = Subject {
-        writer: &writer,
-        action: Action::PUT,
-        resource: audited(&KIND, &key),
-    };
-    let command = Command::PutPolicy {
-        key: key.clone(),
-        policy,
-    };
-    let made = services.change(subject, command, mode).await?;
+    let (key, policy) = resource.read()?;
+    let made = made(&services, (&writer, &KIND), mode, (&key, policy)).await?;
     let policy = made.state.policy(&key).ok_or_else(gone)?;
     Ok(upserted(&made, policy::show(&key, policy)))
 }
@@ -186,11 +173,39 @@ pub(in crate::admin) async fn delete(
     Query(mode): Query<Mode>,
     Body(which): Body<PolicyToDelete>,
 ) -> Result<HttpResponse, ApiError> {
-    let key = which.read()?;
+    removed(&services, (&writer, &KIND), mode, which.read()?).await
+}
+
+/// Makes or changes a policy, in the words of a kind.
+pub(in crate::admin) async fn made(
+    services: &Services,
+    (writer, kind): (&Writer, &Kind),
+    mode: Mode,
+    (key, mut policy): (&PolicyKey, Policy),
+) -> Result<Made, ApiError> {
+    policy.times = now()?;
     let subject = Subject {
-        writer: &writer,
+        writer,
+        action: Action::PUT,
+        resource: audited(kind, key),
+    };
+    let key = key.clone();
+    services
+        .change(subject, Command::PutPolicy { key, policy }, mode)
+        .await
+}
+
+/// Deletes a policy, in the words of a kind.
+pub(in crate::admin) async fn removed(
+    services: &Services,
+    (writer, kind): (&Writer, &Kind),
+    mode: Mode,
+    key: PolicyKey,
+) -> Result<HttpResponse, ApiError> {
+    let subject = Subject {
+        writer,
         action: Action::DELETE,
-        resource: audited(&KIND, &key),
+        resource: audited(kind, &key),
     };
     let made = services
         .change(subject, Command::DeletePolicy { key }, mode)

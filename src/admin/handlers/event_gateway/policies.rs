@@ -433,19 +433,9 @@ pub(in crate::admin) async fn change<P: PolicyPlaces>(
             id.name
         )));
     }
-    let mut policy = wanted.change(there)?;
-    policy.times = policy::now()?;
-    let key = here.key(&id);
-    let subject = Subject {
-        writer: &writer,
-        action: Action::PUT,
-        resource: policy::audited(&policy::KIND, &key),
-    };
-    let command = Command::PutPolicy {
-        key: key.clone(),
-        policy,
-    };
-    let made = services.change(subject, command, Mode::default()).await?;
+    let (key, policy) = (here.key(&id), wanted.change(there)?);
+    let by = (&writer, &policy::KIND);
+    let made = policy::made(&services, by, Mode::default(), (&key, policy)).await?;
     here.answer::<P>(&made, &key, HttpResponse::Ok())
 }
 
@@ -457,15 +447,7 @@ pub(in crate::admin) async fn delete<P: PolicyPlaces>(
     let (gateway, vcluster, which) = path.into_inner();
     let here = VclusterPolicies::named(&services, (gateway, vcluster)).await?;
     let key = here.key(&here.find_own::<P>(&which)?.0);
-    let subject = Subject {
-        writer: &writer,
-        action: Action::DELETE,
-        resource: policy::audited(&policy::KIND, &key),
-    };
-    let made = services
-        .change(subject, Command::DeletePolicy { key }, Mode::default())
-        .await?;
-    Ok(deleted(&made))
+    policy::removed(&services, (&writer, &policy::KIND), Mode::default(), key).await
 }
 
 pub(in crate::admin) async fn relocate<P: PolicyPlaces>(
