@@ -7,7 +7,7 @@ use aws_lc_rs::digest;
 use klamm_raft::command::Command;
 use klamm_raft::model::{Level, PolicyId, SigningKey, State};
 use klamm_raft::outcome::Outcome;
-use klamm_raft::{Node, Tuning};
+use klamm_raft::{Node, Tuning, Upgrade};
 
 use crate::single::config;
 use crate::support::{LIMIT, put, put_policy};
@@ -25,6 +25,7 @@ async fn start(directory: &Path) -> Node {
         snapshot_entries: SNAPSHOT_ENTRIES,
         ..config.tuning
     };
+    config.upgrade = Upgrade::Manual;
     let node = Node::start(config).unwrap();
     node.wait_ready(LIMIT).await.unwrap();
     node
