@@ -49,8 +49,8 @@ pub(crate) enum CodecError {
     Encode(#[from] bincode::error::EncodeError),
     #[error("the membership is invalid: {0}")]
     Membership(String),
-    #[error("it has policies of virtual cluster {0}, and no such virtual cluster")]
-    PoliciesOfNobody(VclusterName),
+    #[error("it has something of virtual cluster {0}, and no such virtual cluster")]
+    AdditionToNobody(VclusterName),
 }
 
 /// A value that can be written and read. A type whose layout is another at some level says how.

@@ -9,6 +9,7 @@ mod acls;
 mod aliases;
 mod groups;
 mod holders;
+mod judged;
 mod levels;
 mod marks;
 mod namespaces;
@@ -37,22 +38,28 @@ use vclusters::Put;
 pub fn apply(state: &mut State, proposal: Proposal, revision: Revision) -> Outcome {
     state.revision = revision;
     let Proposal {
-        node,
-        id,
-        settled,
-        command,
-        author: _,
-        judged_at: _,
+        node, id, settled, ..
     } = proposal;
     if let Some(outcome) = proposals::recall(state, node, id) {
         return outcome;
     }
-    let outcome = match execute(state, command, revision) {
+    let outcome = match judge_and_execute(state, proposal, revision) {
         Ok(outcome) => outcome,
         Err(refusal) => Outcome::Refused(refusal),
     };
     proposals::remember(state, node, id, settled, outcome.clone());
     outcome
+}
+
+/// Executes what its author still may.
+fn judge_and_execute(state: &mut State, proposal: Proposal, revision: Revision) -> Result<Outcome, Refusal> {
+    judged::check(state, &proposal)?;
+    let losers = judged::losers(state, &proposal.command);
+    let outcome = execute(state, proposal.command, revision)?;
+    if outcome != Outcome::Unchanged {
+        judged::note(state, &losers, revision);
+    }
+    Ok(outcome)
 }
 
 /// The outcome that `command` would have, and the state that it would leave. Nothing is changed or remembered.

@@ -192,6 +192,11 @@ pub enum Refusal {
         "virtual cluster {0} checks no ACLs (aclEnabled, acl_mode), so that a policy that brings some would do nothing: turn them on first, or put the policy as one that is not enabled"
     )]
     AclsOff(VclusterName),
+    /// Whoever proposed it judges it again.
+    #[error(
+        "rights were taken away while this change was under way, so that it has to be judged again: nothing was done. Try again"
+    )]
+    Outdated,
 }
 
 impl Outcome {
@@ -228,6 +233,7 @@ impl Refusal {
             | Self::PolicyExists(_)
             | Self::OrderOfOthers(_)
             | Self::AclsOff(_) => (Level::POLICIES, false),
+            Self::Outdated => (Level::LEASES, false),
             Self::OverLimit(over) => (over.limit.level(), false),
             Self::StillReferenced { .. }
             | Self::PhysicalTopicTaken { .. }

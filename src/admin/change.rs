@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use klamm_raft::ProposeError;
 use klamm_raft::command::Command;
 use klamm_raft::machine;
 use klamm_raft::model::{Revision, State};
-use klamm_raft::outcome::Outcome;
+use klamm_raft::outcome::{Outcome, Refusal};
+use klamm_raft::{Applied, ProposeError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,9 @@ pub(super) struct Mode {
     #[serde(default)]
     pub(super) dry_mode: bool,
 }
+
+/// How often a change is judged before somebody has to ask again.
+const JUDGEMENTS: usize = 4;
 
 /// The subject of a change: what is changed, by whom.
 #[derive(Debug)]
@@ -78,6 +81,25 @@ impl Services {
         Arc::clone(&self.states.borrow())
     }
 
+    /// Proposes a change; again while access tokens were revoked in the meantime and that of the user was not.
+    async fn propose_judged(
+        &self,
+        writer: &Writer,
+        command: Command,
+    ) -> Result<Result<Applied, ProposeError>, ApiError> {
+        let mut writer = writer.clone();
+        for _ in 1..JUDGEMENTS {
+            let made = (self.propose)(writer.change(command.clone())).await;
+            if !matches!(&made, Ok(made) if made.outcome == Outcome::Refused(Refusal::Outdated)) {
+                return Ok(made);
+            }
+            writer = writer
+                .judged_by(&self.state())
+                .ok_or_else(ApiError::unauthorized)?;
+        }
+        Ok((self.propose)(writer.change(command)).await)
+    }
+
     /// Makes a change, or simulates it.
     pub(super) async fn change(
         &self,
@@ -104,7 +126,7 @@ impl Services {
             };
         }
         let caller = &subject.writer.caller;
-        let changed = match (self.propose)(subject.writer.change(command)).await {
+        let changed = match self.propose_judged(subject.writer, command).await? {
             Ok(changed) => changed,
             Err(failed) => {
                 let outcome = match failed {

@@ -13,7 +13,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use klamm_raft::command::{Author, AuthorKind, Change, Command};
-use klamm_raft::model::{AccessRole, AccessTokenId, Revision};
+use klamm_raft::model::{AccessRole, AccessTokenId, Revision, State};
 use klamm_raft::seats::AddressBlock;
 
 use crate::config::{Audience, HttpConfig, Role};
@@ -138,6 +138,16 @@ impl Writer {
             judged_at: self.judged_at,
             command,
         }
+    }
+
+    /// The user by a newer state; none when the access token is gone.
+    pub(super) fn judged_by(&self, state: &State) -> Option<Self> {
+        let token = self.caller.token;
+        let is_good = token.is_none_or(|id| state.access_tokens.contains_key(&id));
+        is_good.then(|| Self {
+            caller: self.caller.clone(),
+            judged_at: state.revision,
+        })
     }
 }
 

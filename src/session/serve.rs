@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use klamm_raft::command::{Author, AuthorKind, Change};
 use klamm_raft::model::Entry;
+use klamm_raft::outcome::{Outcome, Refusal};
 use tracing::info;
 
 use super::Session;
@@ -256,6 +257,7 @@ impl Session {
                 move |session, answers| session.gathered(*gathering, answers, head),
             ),
             Need::Change {
+                frame,
                 command,
                 judged_at,
                 pending,
@@ -266,7 +268,12 @@ impl Session {
                     judged_at,
                     command: *command,
                 });
+                let request = Unplanned { frame, share, head };
                 Pause::within(limit, change, Err(ChangeUnavailable), move |session, result| {
+                    let is_outdated = matches!(result, Ok(Outcome::Refused(Refusal::Outdated)));
+                    if is_outdated && head.at.elapsed() < limit {
+                        return session.serve(request, Attempt::First);
+                    }
                     session.changed(pending, result, head);
                     Ok(())
                 })

@@ -3,7 +3,7 @@
 mod broker;
 mod client;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use klamm_raft::Lease;
 use klamm_raft::command::Change;
 use klamm_raft::model::{AliasTopic, ClusterId, ListenerName, Revision, Speech, VclusterState};
+use klamm_raft::outcome::Outcome;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -28,7 +29,7 @@ use crate::backend::topology::{ApiRanges, PhysicalTopic, Topologies, Topology};
 use crate::metrics::Metrics;
 use crate::oauth::Keys;
 use crate::stream::Stream;
-use crate::vcluster::plan::{ChangeResult, ChangeUnavailable, NotConfirmed, Place};
+use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed, Place};
 use crate::vcluster::view::{SharedView, Source, View};
 
 pub(crate) use broker::{Broker, Deed, Does};
@@ -50,6 +51,8 @@ pub(crate) struct Gateway {
     pub(crate) is_defective: Arc<AtomicBool>,
     /// Keeps the node from hearing whether it is up to date.
     pub(crate) is_alone: Arc<AtomicBool>,
+    /// The outcomes of the next changes. There is no leader for further ones.
+    pub(crate) outcomes: Arc<Mutex<VecDeque<Outcome>>>,
     state: Mutex<VclusterState>,
 }
 
@@ -121,10 +124,13 @@ impl Gateway {
         let dialer = Arc::new(fake::dialer(vec![broker.address.clone()], None));
         let (_, topology) = watch::channel(None);
         let pool = Pool::new(dialer, topology).start();
-        let propose: Propose = Arc::new(|_: Change| {
-            Box::pin(async {
+        let outcomes = Arc::<Mutex<VecDeque<Outcome>>>::default();
+        let left = Arc::clone(&outcomes);
+        let propose: Propose = Arc::new(move |_: Change| {
+            let outcome = left.lock().unwrap().pop_front();
+            Box::pin(async move {
                 tokio::time::sleep(Duration::from_millis(5)).await;
-                ChangeResult::Err(ChangeUnavailable)
+                outcome.ok_or(ChangeUnavailable)
             })
         });
         let is_alone = Arc::<AtomicBool>::default();
@@ -178,6 +184,7 @@ impl Gateway {
             refreshes,
             is_defective,
             is_alone,
+            outcomes,
             state: Mutex::new(state),
         };
         gateway.listen().await

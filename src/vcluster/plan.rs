@@ -191,8 +191,10 @@ pub enum Need {
         frame: Bytes,
         attempt: Attempt,
     },
-    /// Propose the command, then hand the result to [`super::api::changed`].
+    /// Propose the command, then hand the result to [`super::api::changed`]. Where rights were taken away in the meantime,
+    /// plan the same frame again.
     Change {
+        frame: Bytes,
         command: Box<Command>,
         /// The view by which the client may make it.
         judged_at: Revision,

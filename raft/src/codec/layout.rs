@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{CodecError, Format};
 use crate::command::Proposal;
-use crate::model::{AccountGroup, GroupName, Level, NodeId, Policy, PolicyId, Shared, State, VclusterName};
+use crate::model::{
+    AccountGroup, GroupName, Level, NodeId, Policy, PolicyId, Revision, Shared, State, VclusterName,
+    VclusterState,
+};
 use crate::types::{LeaderId, LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,19 +123,54 @@ impl PoliciesV2 {
         state.policies = self.of_all;
         state.groups = self.groups;
         for (name, policies) in self.of_vclusters {
-            match state.vclusters.get_mut(&name) {
-                Some(vcluster) => Arc::make_mut(vcluster).policies = policies,
-                None => return Err(CodecError::PoliciesOfNobody(name)),
-            }
+            vcluster(state, &name)?.policies = policies;
         }
         Ok(())
     }
+}
+
+/// The revisions at which rights to make changes were last taken away, which level 2 has added.
+#[derive(Serialize, Deserialize)]
+struct WithdrawalsV2 {
+    from_token_holders: Revision,
+    /// Of virtual clusters where there was one.
+    from_clients: BTreeMap<VclusterName, Revision>,
+}
+
+impl WithdrawalsV2 {
+    fn of(state: &State) -> Self {
+        let vclusters = state.vclusters.iter();
+        let with_one = vclusters.filter(|(_, vcluster)| vcluster.rights_withdrawn != Revision(0));
+        Self {
+            from_token_holders: state.tokens_withdrawn,
+            from_clients: with_one
+                .map(|(name, vcluster)| (name.clone(), vcluster.rights_withdrawn))
+                .collect(),
+        }
+    }
+
+    fn put_into(self, state: &mut State) -> Result<(), CodecError> {
+        state.tokens_withdrawn = self.from_token_holders;
+        for (name, withdrawn) in self.from_clients {
+            vcluster(state, &name)?.rights_withdrawn = withdrawn;
+        }
+        Ok(())
+    }
+}
+
+/// The virtual cluster that an addition belongs to.
+fn vcluster<'a>(state: &'a mut State, name: &VclusterName) -> Result<&'a mut VclusterState, CodecError> {
+    let vcluster = state.vclusters.get_mut(name);
+    vcluster
+        .map(Arc::make_mut)
+        .ok_or_else(|| CodecError::AdditionToNobody(name.clone()))
 }
 
 /// Appends what levels after the first have added to the state, up to its own.
 pub(super) fn write_additions(state: &State, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
     if state.level >= Level::POLICIES {
         super::write(&PoliciesV2::of(state), bytes)?;
+        super::write(&WithdrawalsV2::of(state), bytes)?;
     }
     #[cfg(feature = "next-level")]
     if state.level >= Level::NEXT {
@@ -147,6 +185,9 @@ pub(super) fn read_additions(state: &mut State, level: Level, content: &[u8]) ->
     if level >= Level::POLICIES {
         let (policies, read): (PoliciesV2, usize) = super::read(content)?;
         policies.put_into(state)?;
+        all += read;
+        let (withdrawals, read): (WithdrawalsV2, usize) = super::read(&content[all..])?;
+        withdrawals.put_into(state)?;
         all += read;
     }
     #[cfg(feature = "next-level")]

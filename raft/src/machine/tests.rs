@@ -1,6 +1,7 @@
 //! Tests of what each command does, and of what holds after any of them.
 
 mod groups;
+mod judged;
 mod levels;
 mod limits;
 mod marks;
@@ -14,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 
 use crate::codec;
-use crate::command::{Author, ProposalId, Revoked};
+use crate::command::{Author, AuthorKind, ProposalId, Revoked};
 use crate::model::{
     AccessRole, AccessToken, AccessTokenId, AccountKind, AccountSpec, AclBinding, AclEntry, AclMode,
     AliasTopic, Authentication, Beside, BrokerKey, ClusterId, Conflict, Holder, Level, Limit, Limits,
@@ -47,7 +48,8 @@ fn key(byte: u8) -> SigningKey {
 impl Machine {
     fn run(&mut self, command: Command) -> Outcome {
         self.next += 1;
-        let proposal = proposal(self.next, self.next, command);
+        let mut proposal = proposal(self.next, self.next, command);
+        proposal.judged_at = self.state.revision;
         apply(&mut self.state, proposal, Revision(self.next))
     }
 

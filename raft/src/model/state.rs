@@ -43,6 +43,10 @@ pub struct State {
     /// Groups of accounts. They are written there, too.
     #[serde(skip)]
     pub groups: Shared<BTreeMap<GroupName, AccountGroup>>,
+    /// The last revision at which somebody who uses the admin API by an access token may have lost the right to it. Level 1
+    /// does not have it.
+    #[serde(skip)]
+    pub tokens_withdrawn: Revision,
     /// A field of the level after the newest.
     #[cfg(feature = "next-level")]
     #[serde(skip)]

@@ -177,6 +177,7 @@ impl VclusterState {
             notes,
             times: _,
             policies,
+            rights_withdrawn: _,
         } = self;
         let shared = [
             spec.bytes(),

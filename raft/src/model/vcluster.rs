@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccountName, AclBinding, AliasTopic, Authentication, BrokerKey, BrokerSlot, ClusterId, DnsLabel, Holder,
-    Limits, NamePrefix, Notes, Policy, PolicyId, PortSlot, ProducerMark, ScramCredential, ScramUser,
-    ServiceAccount, Shared, Standard, TokenId, TokenRecord, TopicName, VclusterName,
+    Limits, NamePrefix, Notes, Policy, PolicyId, PortSlot, ProducerMark, Revision, ScramCredential,
+    ScramUser, ServiceAccount, Shared, Standard, TokenId, TokenRecord, TopicName, VclusterName,
 };
 
 /// The name of the virtual cluster that is always there.
@@ -131,6 +131,9 @@ pub struct VclusterState {
     /// Policies of its own. Level 1 does not have them: `codec/layout.rs` writes them behind the state.
     #[serde(skip)]
     pub policies: Shared<BTreeMap<PolicyId, Policy>>,
+    /// The last revision at which a client of it may have lost the right to make a change. Level 1 does not have it.
+    #[serde(skip)]
+    pub rights_withdrawn: Revision,
 }
 
 /// When something was made and changed, in seconds since the Unix epoch, by the clock of the node that was asked.
@@ -160,6 +163,7 @@ impl VclusterState {
             notes: Shared::default(),
             times: Times::default(),
             policies: Shared::default(),
+            rights_withdrawn: Revision::default(),
         }
     }
 

@@ -1,15 +1,11 @@
 //! Large frames in both directions.
 
 use bytes::BytesMut;
-use kafka_protocol::messages::create_acls_request::AclCreation;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
-use kafka_protocol::messages::{
-    CreateAclsRequest, CreateAclsResponse, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse,
-    TopicName,
-};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, TopicName};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 
 use super::testing::PHYSICAL_TOPIC;
@@ -17,7 +13,6 @@ use super::*;
 
 const PRODUCE: i16 = 0;
 const FETCH: i16 = 1;
-const CREATE_ACLS: i16 = 30;
 /// Versions without tagged fields and with topic names.
 const PRODUCE_VERSION: i16 = 7;
 const FETCH_VERSION: i16 = 11;
@@ -28,7 +23,7 @@ fn topic(name: &'static str) -> TopicName {
     TopicName(StrBytes::from_static_str(name))
 }
 
-fn encoded(message: &impl Encodable, version: i16) -> Vec<u8> {
+pub(super) fn encoded(message: &impl Encodable, version: i16) -> Vec<u8> {
     let mut body = BytesMut::new();
     message.encode(&mut body, version).unwrap();
     body.to_vec()
@@ -164,32 +159,6 @@ async fn a_panic_ends_one_session() {
     gateway.expect_sessions(1).await;
     other.send(&heartbeat(6)).await;
     assert_eq!(other.receive_id().await, Some(6));
-}
-
-#[actix::test]
-async fn changes_are_answered_one_after_the_other() {
-    let gateway = Gateway::start(limits(), prompt).await;
-    let mut client = gateway.log_in().await;
-    let acl = AclCreation::default()
-        .with_resource_type(2)
-        .with_resource_name(StrBytes::from_static_str("topic1"))
-        .with_resource_pattern_type(3)
-        .with_principal(StrBytes::from_static_str("User:bob"))
-        .with_host(StrBytes::from_static_str("*"))
-        .with_operation(3)
-        .with_permission_type(3);
-    let body = encoded(&CreateAclsRequest::default().with_creations(vec![acl]), 1);
-    for id in 5..8 {
-        client.send(&request(CREATE_ACLS, 1, id, &body)).await;
-    }
-    client.send(&heartbeat(8)).await;
-    for id in 5..8 {
-        let mut answer = client.receive().await.unwrap();
-        assert_eq!(i32::from_be_bytes(*answer.first_chunk().unwrap()), id);
-        let answer = CreateAclsResponse::decode(&mut answer.split_off(4), 1).unwrap();
-        assert_ne!(answer.results[0].error_code, 0, "no change can be made here");
-    }
-    assert_eq!(client.receive_id().await, Some(8));
 }
 
 #[actix::test]

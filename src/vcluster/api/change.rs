@@ -6,7 +6,7 @@ use crate::vcluster::pending::{ChangeAnswers, PendingChange};
 use crate::vcluster::plan::{ChangeResult, Need, Plan};
 use crate::wire::{Item, Segments};
 use klamm_raft::command::Command;
-use klamm_raft::outcome::Outcome;
+use klamm_raft::outcome::{Outcome, Refusal};
 
 /// The words that go with POLICY_VIOLATION when the state machine refuses a change that this node found possible, because
 /// another change was quicker.
@@ -19,8 +19,8 @@ pub(super) const UNCONFIRMED: &str =
 pub fn changed(pending: PendingChange, result: ChangeResult) -> Segments {
     match result {
         Ok(Outcome::Created | Outcome::Updated | Outcome::Unchanged | Outcome::Deleted) => pending.0.done,
+        Ok(Outcome::Refused(Refusal::Outdated)) | Err(_) => pending.0.not_known,
         Ok(Outcome::Refused(_)) => pending.0.refused,
-        Err(_) => pending.0.not_known,
     }
 }
 
@@ -35,6 +35,7 @@ pub(super) struct Answers {
 /// Proposes a change; what is answered then is made before.
 pub(super) fn change(ask: &Ask<'_>, command: Command, answers: &Answers) -> Result<Plan, Stop> {
     Ok(Plan::Need(Need::Change {
+        frame: ask.frame.clone(),
         command: Box::new(command),
         judged_at: ask.view.revision,
         pending: PendingChange(Box::new(ChangeAnswers {

@@ -226,7 +226,7 @@ fn policies_of_nobody_are_refused() {
     let checksum = crc32c::crc32c(&content).to_le_bytes();
     content.extend(checksum);
     let refused = decode::<SnapshotV1>(&content, Level::POLICIES).unwrap_err();
-    assert!(matches!(refused, CodecError::PoliciesOfNobody(_)), "{refused}");
+    assert!(matches!(refused, CodecError::AdditionToNobody(_)), "{refused}");
 }
 
 /// The next level: a command and a field of the state that the one before does not have.

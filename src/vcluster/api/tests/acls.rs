@@ -134,6 +134,7 @@ fn proposed<Q: Request>(
         command,
         pending,
         judged_at,
+        ..
     }) = plan
     else {
         panic!("{plan:?}")
