@@ -98,6 +98,8 @@ pub struct Session {
     /// A message for the broker that waits until the broker owes nothing.
     deferred: Option<(ToBroker, RequestHead)>,
     upstream: UpstreamSide,
+    /// How often this node had had no lease when the last request was decided.
+    lapses: u64,
     deadlines: Deadlines,
     timer: Timer,
     feed: Feed,
@@ -134,6 +136,7 @@ impl Session {
                 Arc::clone(&setup.shared.complaints),
                 limits.max_frame_bytes,
             ),
+            lapses: setup.shared.replicated.lease.lapses(),
             deadlines: Deadlines::new(limits, now),
             timer: Timer::new(now),
             feed: Feed::new(setup.orders.clone()),

@@ -71,7 +71,16 @@ struct Until {
     /// How much the leader's clock of the day is ahead of this node's, in milliseconds.
     leader_ahead_ms: AtomicI64,
     /// Counts the leases that came after there was none.
-    regained: watch::Sender<u64>,
+    lapses: AtomicU64,
+    /// Tells whoever waits for one of them.
+    regained: watch::Sender<()>,
+}
+
+impl Until {
+    fn regain(&self) {
+        self.lapses.fetch_add(1, Ordering::Release);
+        self.regained.send_replace(());
+    }
 }
 
 impl Lease {
@@ -88,7 +97,8 @@ impl Lease {
             allowed: AtomicU64::new(0),
             is_given_back: AtomicBool::new(false),
             leader_ahead_ms: AtomicI64::new(0),
-            regained: watch::Sender::new(0),
+            lapses: AtomicU64::new(0),
+            regained: watch::Sender::default(),
         })))
     }
 
@@ -147,8 +157,15 @@ impl Lease {
         if let Some(until) = &self.0 {
             let end = BootTime::now().after(time).nanos();
             until.allowed.store(end, Ordering::Release);
-            until.regained.send_modify(|count| *count += 1);
+            until.regain();
         }
+    }
+
+    /// Counts how often there was no lease. One that is over now is counted once it is regained. Costs one atomic load.
+    pub fn lapses(&self) -> u64 {
+        self.0
+            .as_ref()
+            .map_or(0, |until| until.lapses.load(Ordering::Acquire))
     }
 
     /// Returns when this node may decide. To be dropped by whoever does not wait any longer.
@@ -166,7 +183,7 @@ impl Lease {
             let before = until.leased.swap(end.nanos(), Ordering::AcqRel);
             let now = BootTime::now();
             if before < now.nanos() && end > now {
-                until.regained.send_modify(|count| *count += 1);
+                until.regain();
             }
         }
     }

@@ -7,6 +7,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{test, web};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use klamm_raft::command::{Author, AuthorKind, Change, Command, Proposal, ProposalId};
 use klamm_raft::model::{
     ClusterId, Encryption, Level, ListenerName, Liveness, NodeId, NodeRecord, PASSTHROUGH, Protocol,
     Revision, Routing, Sasl, SigningKey, SigningKeys, Speech, State, VclusterKind, VirtualCluster,
@@ -53,6 +54,8 @@ pub(crate) struct Gateway {
     unready: Mutex<Vec<Unready>>,
     /// Instead of applying a change.
     failure: Mutex<Option<ProposeError>>,
+    /// A change by somebody else that is quicker than the next one.
+    quicker: Mutex<Option<Command>>,
     /// Instead of confirming that it is up to date.
     alone: Mutex<Option<ConfirmError>>,
     /// Instead of saying whether a topic exists.
@@ -209,6 +212,7 @@ impl Gateway {
             here: Mutex::default(),
             unready: Mutex::default(),
             failure: Mutex::default(),
+            quicker: Mutex::default(),
             alone: Mutex::default(),
             upstream_failure: Mutex::default(),
             survey_failure: Mutex::default(),
@@ -220,7 +224,7 @@ impl Gateway {
 
     /// The gateway with the virtual cluster that is built in.
     pub(crate) fn with_passthrough(self: Arc<Self>) -> Arc<Self> {
-        self.apply(klamm_raft::command::Command::PutVcluster {
+        self.apply(Command::PutVcluster {
             name: PASSTHROUGH.parse().unwrap(),
             spec: VirtualCluster {
                 acl_enabled: false,
@@ -254,7 +258,10 @@ impl Gateway {
             states: self.states.subscribe(),
             propose: Arc::new(move |change| {
                 let failure = proposing.failure.lock().unwrap().clone();
-                let answer = failure.map_or_else(|| Ok(proposing.apply(change.command)), Err);
+                if let Some(quicker) = proposing.quicker.lock().unwrap().take() {
+                    proposing.apply(quicker);
+                }
+                let answer = failure.map_or_else(|| Ok(proposing.commit(change)), Err);
                 Box::pin(std::future::ready(answer))
             }),
             confirm: Arc::new(move || {
@@ -318,9 +325,37 @@ impl Gateway {
         }
     }
 
-    fn apply(&self, command: klamm_raft::command::Command) -> Applied {
-        let (outcome, then) = machine::preview(&self.states.borrow(), command);
-        let revision = then.revision;
+    /// Applies a change that nobody asked for.
+    fn apply(&self, command: Command) -> Applied {
+        let author = Author {
+            kind: AuthorKind::Node,
+            name: "1".to_owned(),
+            address: None,
+            request: String::new(),
+        };
+        let judged_at = self.states.borrow().revision;
+        self.commit(Change {
+            author,
+            judged_at,
+            command,
+        })
+    }
+
+    fn commit(&self, change: Change) -> Applied {
+        let mut then = State::clone(&self.states.borrow());
+        let revision = Revision(then.revision.0 + 1);
+        let proposal = Proposal {
+            node: NodeId(1),
+            id: ProposalId {
+                boot: 1,
+                sequence: revision.0,
+            },
+            settled: revision.0,
+            author: change.author,
+            judged_at: change.judged_at,
+            command: change.command,
+        };
+        let outcome = machine::apply(&mut then, proposal, revision);
         self.states.send_replace(Arc::new(then));
         Applied { outcome, revision }
     }
@@ -974,7 +1009,7 @@ async fn a_kafka_cluster_that_was_built_anew_is_accepted_when_it_answers() {
         .put(ALIAS, &alias("topic1", "internal-topic-name1"))
         .await
         .ok();
-    gateway.apply(klamm_raft::command::Command::PinCluster {
+    gateway.apply(Command::PinCluster {
         cluster: "clusterA".parse().unwrap(),
         kafka_cluster_id: "old".to_owned(),
     });

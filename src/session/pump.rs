@@ -62,6 +62,7 @@ impl Session {
     /// Moves what can be moved. An error is the end of the session.
     fn turn(&mut self, ctx: &mut Context<Self>, cx: &mut TaskContext<'_>) -> Result<(), End> {
         self.now = Instant::now();
+        self.drop_stale_requests()?;
         if let Some(orders) = self.feed.poll(cx) {
             self.obey(orders)?;
         }

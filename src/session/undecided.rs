@@ -25,6 +25,7 @@ impl Session {
     pub(super) fn decidable(&mut self, frame: Frame) -> Option<Frame> {
         let lease = &self.setup.shared.replicated.lease;
         if lease.holds() || !self.is_decision(&frame) {
+            self.lapses = lease.lapses();
             return Some(frame);
         }
         let (lease, held) = (lease.clone(), self.setup.shared.metrics.leases.clone());
@@ -50,6 +51,17 @@ impl Session {
         );
         self.pauses.requests = Some(hold);
         None
+    }
+
+    /// Ends the session if requests that were decided under a lease that is over have not left yet: the process was stopped, or
+    /// the broker takes nothing. The client has given them up by then and sent them elsewhere; they would come to the
+    /// broker after what it has sent since.
+    pub(super) fn drop_stale_requests(&self) -> Result<(), End> {
+        let lease = &self.setup.shared.replicated.lease;
+        match self.upstream.is_flushed() || (lease.lapses() == self.lapses && lease.holds()) {
+            true => Ok(()),
+            false => Err(End::Undecided),
+        }
     }
 
     /// Whether the answer to a frame depends on what this node knows of rights and logins.

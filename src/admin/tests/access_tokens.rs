@@ -1,5 +1,7 @@
 //! Access tokens: made, used, listed and revoked.
 
+use klamm_raft::model::AccessTokenId;
+
 use super::*;
 
 /// Makes a token, and gives its id and its text.
@@ -192,4 +194,38 @@ async fn an_access_token_is_not_judged_by_a_node_that_may_not_know_that_it_was_r
         .admin(Method::POST, ISOLATE, &json!({ "seconds": 86_401 }))
         .await;
     assert_eq!(too_long.status, 400, "{}", too_long.body);
+}
+
+#[actix_web::test]
+async fn a_change_is_judged_again_when_access_tokens_were_revoked_meanwhile() {
+    let gateway = event_gateways::started().await;
+    let (mine, token) = made(&gateway, wanted("ci", "ADMIN", 3600)).await;
+    let (other, _) = made(&gateway, wanted("other", "ADMIN", 3600)).await;
+    let revoke = |id: &str| {
+        let id = AccessTokenId(id.parse::<uuid::Uuid>().unwrap().into_bytes());
+        *gateway.quicker.lock().unwrap() = Some(Command::RevokeAccessToken { id });
+    };
+    let put = async |by: Option<&str>, name: &str| {
+        let body = account(name).to_string();
+        match by {
+            Some(token) => gateway.send(Some(token), Method::PUT, ACCOUNT, &body).await,
+            None => gateway.put(ACCOUNT, &account(name)).await,
+        }
+    };
+    revoke(&other);
+    put(Some(&token), "first").await.ok();
+    revoke(&mine);
+    put(Some(&token), "second").await.refused(401);
+    put(None, "third").await.ok();
+    let names = |state: &State| -> Vec<String> {
+        let vclusters = state.vclusters.values();
+        let accounts = vclusters.flat_map(|vcluster| vcluster.accounts.keys());
+        accounts.map(ToString::to_string).collect()
+    };
+    let names = names(&gateway.states.borrow());
+    assert!(
+        names.contains(&"first".to_owned()) && names.contains(&"third".to_owned()),
+        "{names:?}"
+    );
+    assert!(!names.contains(&"second".to_owned()), "{names:?}");
 }

@@ -11,7 +11,7 @@ use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use super::testing::PHYSICAL_TOPIC;
 use super::*;
 
-const PRODUCE: i16 = 0;
+pub(super) const PRODUCE: i16 = 0;
 const FETCH: i16 = 1;
 /// Versions without tagged fields and with topic names.
 const PRODUCE_VERSION: i16 = 7;
@@ -37,7 +37,7 @@ fn records(length: usize) -> Bytes {
         .into()
 }
 
-fn produce(correlation_id: i32, acks: i16, length: usize) -> Vec<u8> {
+pub(super) fn produce(correlation_id: i32, acks: i16, length: usize) -> Vec<u8> {
     let partition = PartitionProduceData::default().with_records(Some(records(length)));
     let topic = TopicProduceData::default()
         .with_name(topic("topic1"))

@@ -1,5 +1,6 @@
 //! Requests that come while the node may not decide.
 
+use super::data::{PRODUCE, produce};
 use super::*;
 
 const A_WHILE: Duration = Duration::from_secs(60);
@@ -57,4 +58,24 @@ async fn nobody_is_logged_in_or_refused_while_the_node_may_not_decide() {
     client.send(&request(36, 1, 3, b"\0\0\0\x0c\0alice\0guess")).await;
     assert_eq!(client.receive().await, None);
     gateway.expect_end("undecided").await;
+}
+
+/// The client has given up on them by then, and has sent them elsewhere.
+#[actix::test]
+async fn requests_that_did_not_leave_before_the_lease_ended_never_do() {
+    let does = |_: &Bytes| Deed::Later(Duration::from_millis(500), Vec::new());
+    let gateway = Gateway::start(limits(), does).await;
+    let mut client = gateway.log_in().await;
+    client.send(&produce(5, 1, 10)).await;
+    while gateway.broker.keys().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // More than sockets take that nobody reads.
+    client.send(&produce(6, 1, 16 << 20)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    gateway.lease().allow_for(Duration::ZERO);
+    gateway.lease().allow_for(A_WHILE);
+    gateway.expect_end("undecided").await;
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert_eq!(gateway.broker.keys(), [PRODUCE]);
 }
