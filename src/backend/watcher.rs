@@ -31,8 +31,14 @@ use waiting::{Extent, Waiting};
 /// Messages that wait for the watcher.
 const MAILBOX: usize = 256;
 
-/// Time from one look to the next while the cluster is reachable, less up to a quarter by chance.
+/// Time from one look at all that is tracked to the next while the cluster is reachable, less up to a quarter by chance.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Time to the next look at the brokers alone, likewise.
+const PULSE_EVERY: Duration = Duration::from_secs(2);
+
+/// A cluster that has not answered for so long counts as unreachable. The look goes on: it may be slow.
+const OVERDUE_AFTER: Duration = Duration::from_secs(3);
 
 /// The first pause while the watcher has no picture: short at first, so that clusters may start together.
 const FIRST_RETRY: Duration = Duration::from_millis(250);
@@ -157,10 +163,12 @@ impl Watcher {
             let outcome = timeout(LOOK_TIMEOUT, scout.look(&look.asked)).await;
             (scout, look, outcome.unwrap_or(Err(LookError::Timeout)))
         };
+        let overdue = ctx.run_later(OVERDUE_AFTER, |watcher, _| watcher.lost(&LookError::Timeout));
         ctx.spawn(
             looking
                 .into_actor(self)
-                .map(|(scout, look, outcome), watcher, ctx| {
+                .map(move |(scout, look, outcome), watcher, ctx| {
+                    ctx.cancel_future(overdue);
                     watcher.scout = Some(scout);
                     match outcome.and_then(|sighting| watcher.recognised(sighting)) {
                         Ok(sighting) => watcher.saw(&sighting, look),
@@ -269,11 +277,17 @@ impl Watcher {
         if !matches!(error, LookError::Dial(_)) {
             self.dialer.metrics().error(kind);
         }
+        self.lost(&error);
+        waiting.disappoint(&Unavailable::Look(Arc::new(error)));
+    }
+
+    /// The cluster is unreachable, as far as this node can see.
+    fn lost(&self, error: &LookError) {
+        let kind = error.kind();
         if self.publisher.reached(Reach::Unreachable(kind)) {
             self.dialer.metrics().reachable.set(0);
-            warn!(cluster = %self.dialer.cluster(), kind = kind.name(), error = %Chain(&error), "the physical cluster is unreachable");
+            warn!(cluster = %self.dialer.cluster(), kind = kind.name(), error = %Chain(error), "the physical cluster is unreachable");
         }
-        waiting.disappoint(&Unavailable::Look(Arc::new(error)));
     }
 
     /// Says once of each tracked topic that the cluster keeps it from the gateway itself.
@@ -306,7 +320,7 @@ impl Watcher {
             return self.gap();
         }
         let full = match self.failures.checked_sub(1) {
-            None => self.until_whole(),
+            None => self.until_whole().min(PULSE_EVERY),
             Some(doublings) => FIRST_RETRY.saturating_mul(1 << doublings.min(8)).min(LOOK_EVERY),
         };
         full - full * u32::from(super::chance()) / (4 * 256)

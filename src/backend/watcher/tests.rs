@@ -225,6 +225,21 @@ async fn the_last_picture_stays_while_the_cluster_is_away() {
 }
 
 #[actix::test]
+async fn a_cluster_that_hangs_counts_as_unreachable_before_the_look_is_given_up() {
+    let broker = FakeBroker::start(with_topics()).await;
+    let (watcher, picture) = watch_over(broker.dialer());
+    track(&watcher, &["one"]).await.unwrap();
+    broker.manners().is_silent = true;
+    let reach = until_reach(picture.reach.clone(), |reach| *reach != Reach::Reachable);
+    tokio::select! {
+        reach = reach => assert_eq!(reach, Reach::Unreachable(UpstreamFault::Timeout)),
+        given_up = watcher.send(LookNow) => panic!("{given_up:?}"),
+    }
+    broker.manners().is_silent = false;
+    until_reach(picture.reach.clone(), |reach| *reach == Reach::Reachable).await;
+}
+
+#[actix::test]
 async fn a_connection_that_died_meanwhile_is_replaced() {
     let broker = FakeBroker::start(Manners::default()).await;
     let (watcher, picture) = watch_over(broker.dialer());
