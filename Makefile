@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test full-state chaos faults fuzz interop interop-standard interop-partner clients isolation logins conformance integrations bench lint advisories fix schema kafka
+.PHONY: quickstart test full-state chaos faults fuzz interop interop-standard interop-partner clients failover isolation logins conformance integrations bench lint advisories fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -66,6 +66,11 @@ clients: kafka
 isolation: kafka
 	KLAMM_ISOLATION=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture --test-threads=1 \
 	  clients::pairs:: isolation::
+
+# Clients at their default settings whose node, and then whose broker, is killed ten times: how long each hears nothing, in
+# minutes. ARGS=30 for as many kills.
+failover: kafka
+	KLAMM_KILLS=$(or $(ARGS),10) $(CARGO) test --locked --test kafka -- --ignored --nocapture clients_go_on_when
 
 # Stock clients by every way to log in, and refused: docs/CLIENTS.md. ARGS="franz-go,librdkafka" picks clients.
 logins: kafka

@@ -10,6 +10,7 @@
 
 mod budget;
 pub mod census;
+mod changes;
 mod complaints;
 mod deadlines;
 mod end;

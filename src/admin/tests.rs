@@ -256,14 +256,7 @@ impl Gateway {
         let (listing, surveying) = (this(), this());
         Services {
             states: self.states.subscribe(),
-            propose: Arc::new(move |change| {
-                let failure = proposing.failure.lock().unwrap().clone();
-                if let Some(quicker) = proposing.quicker.lock().unwrap().take() {
-                    proposing.apply(quicker);
-                }
-                let answer = failure.map_or_else(|| Ok(proposing.commit(change)), Err);
-                Box::pin(std::future::ready(answer))
-            }),
+            propose: Arc::new(move |change| Box::pin(std::future::ready(proposing.propose(change)))),
             confirm: Arc::new(move || {
                 let alone = confirming.alone.lock().unwrap().clone();
                 let revision = confirming.states.borrow().revision;
@@ -323,6 +316,16 @@ impl Gateway {
             variables: Arc::new(Variables::new(&[], |name| Some(format!("value of {name}")))),
             metrics: Arc::new(|| Ok("klamm_up 1\n".to_owned())),
         }
+    }
+
+    fn propose(&self, change: Change) -> Result<Applied, ProposeError> {
+        if let Some(failure) = self.failure.lock().unwrap().clone() {
+            return Err(failure);
+        }
+        if let Some(quicker) = self.quicker.lock().unwrap().take() {
+            self.apply(quicker);
+        }
+        Ok(self.commit(change))
     }
 
     /// Applies a change that nobody asked for.

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use klamm_raft::command::{Author, AuthorKind, Change};
 use klamm_raft::model::Entry;
-use klamm_raft::outcome::{Outcome, Refusal};
 use tracing::info;
 
 use super::Session;
@@ -23,10 +21,8 @@ use super::upstream::Destination;
 use crate::auth::Conversation;
 use crate::authz::{AuditLine, Decision, Resource};
 use crate::vcluster::api::{self, BadAnswer, Gathered, Gathering, LocalErrors};
-use crate::vcluster::pending::PendingChange;
 use crate::vcluster::plan::{
-    Answer, Attempt, CallResult, Caller, ChangeResult, ChangeUnavailable, Denials, Forward, Need,
-    NotConfirmed, Place, Plan,
+    Answer, Attempt, CallResult, Caller, Denials, Forward, Need, NotConfirmed, Place, Plan,
 };
 use crate::vcluster::record_work::{RecordResults, RecordWork};
 use crate::vcluster::view::View;
@@ -34,10 +30,10 @@ use crate::wire::{self, Segments};
 
 /// A request that is not planned yet, or must be planned again.
 #[derive(Debug)]
-struct Unplanned {
-    frame: Bytes,
-    share: Option<Rc<Share>>,
-    head: RequestHead,
+pub(super) struct Unplanned {
+    pub(super) frame: Bytes,
+    pub(super) share: Option<Rc<Share>>,
+    pub(super) head: RequestHead,
 }
 
 impl Session {
@@ -88,7 +84,7 @@ impl Session {
     }
 
     /// Plans a request and carries the plan out; again, once what had to be found out first is known.
-    fn serve(&mut self, request: Unplanned, attempt: Attempt) -> Result<(), End> {
+    pub(super) fn serve(&mut self, request: Unplanned, attempt: Attempt) -> Result<(), End> {
         self.serve_judged(request, attempt, &RecordResults::NONE)
     }
 
@@ -262,42 +258,11 @@ impl Session {
                 judged_at,
                 pending,
             } => {
-                let author = self.author(head).ok_or(End::NotLoggedIn)?;
-                let change = (self.setup.shared.replicated.propose)(Change {
-                    author,
-                    judged_at,
-                    command: *command,
-                });
-                let request = Unplanned { frame, share, head };
-                Pause::within(limit, change, Err(ChangeUnavailable), move |session, result| {
-                    let is_outdated = matches!(result, Ok(Outcome::Refused(Refusal::Outdated)));
-                    if is_outdated && head.at.elapsed() < limit {
-                        return session.serve(request, Attempt::First);
-                    }
-                    session.changed(pending, result, head);
-                    Ok(())
-                })
+                let change = (command, judged_at, pending);
+                self.propose(change, Unplanned { frame, share, head })?
             }
         });
         Ok(())
-    }
-
-    /// Who sends a request; nobody before the login.
-    fn author(&self, head: RequestHead) -> Option<Author> {
-        let caller = self.caller.as_ref()?;
-        Some(Author {
-            kind: AuthorKind::Client,
-            name: caller.principal.as_str().to_owned(),
-            address: Some(self.setup.peer.ip()),
-            request: format!("{} {}", api_label(head.api_key), head.correlation_id),
-        })
-    }
-
-    /// A change is made, refused or unknown.
-    fn changed(&mut self, pending: PendingChange, result: ChangeResult, head: RequestHead) {
-        let answer = api::changed(pending, result);
-        self.count(&LocalErrors::of_answer(&answer, head.api()), head);
-        self.reply(answer, head);
     }
 
     pub(super) fn bad_answer(&self, view: &View, head: RequestHead, error: &BadAnswer) -> End {
@@ -359,7 +324,7 @@ impl Session {
     }
 
     /// Counts the errors that the gateway itself answers a request with.
-    fn count(&self, errors: &LocalErrors, head: RequestHead) {
+    pub(super) fn count(&self, errors: &LocalErrors, head: RequestHead) {
         for error in errors.labels() {
             let metrics = &self.setup.door.metrics;
             metrics.local_error(api_label(head.api_key), error);
@@ -426,6 +391,6 @@ pub(super) fn destination(view: &View, place: Place) -> Option<Destination> {
     })
 }
 
-fn api_label(key: i16) -> &'static str {
+pub(super) fn api_label(key: i16) -> &'static str {
     wire::api_name(key).unwrap_or("unknown")
 }

@@ -116,6 +116,17 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
     View::compile(previous, source)
 }
 
+/// Changes come to these outcomes, one after the other.
+fn proposing(outcomes: Arc<Mutex<VecDeque<Outcome>>>) -> Propose {
+    Arc::new(move |_: Change| {
+        let outcome = outcomes.lock().unwrap().pop_front();
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            outcome.ok_or(ChangeUnavailable)
+        })
+    })
+}
+
 impl Gateway {
     /// Takes connections on a port of loopback, with a broker that answers as `does` says.
     pub(crate) async fn start(limits: Limits, does: Does) -> Self {
@@ -125,14 +136,7 @@ impl Gateway {
         let (_, topology) = watch::channel(None);
         let pool = Pool::new(dialer, topology).start();
         let outcomes = Arc::<Mutex<VecDeque<Outcome>>>::default();
-        let left = Arc::clone(&outcomes);
-        let propose: Propose = Arc::new(move |_: Change| {
-            let outcome = left.lock().unwrap().pop_front();
-            Box::pin(async move {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                outcome.ok_or(ChangeUnavailable)
-            })
-        });
+        let propose = proposing(Arc::clone(&outcomes));
         let is_alone = Arc::<AtomicBool>::default();
         let alone = Arc::clone(&is_alone);
         let confirm: Confirm = Arc::new(move || {

@@ -6,6 +6,7 @@ mod alone;
 pub(crate) mod desk;
 mod field;
 mod filters;
+mod gaps;
 pub(crate) mod matrix;
 mod pairs;
 mod place;

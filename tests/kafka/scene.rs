@@ -64,9 +64,14 @@ impl Scene {
 
     /// One node; the shared cluster with these options of `kafka.sh run`.
     pub(crate) fn before(brokers: &[&str]) -> Result<Self> {
+        Self::nodes_before(1, brokers)
+    }
+
+    /// So many nodes; the shared cluster with these options.
+    pub(crate) fn nodes_before(nodes: u16, brokers: &[&str]) -> Result<Self> {
         let mut scene = Self { stage: Stage::new()? };
         scene.start_kafka(brokers)?;
-        scene.start_nodes(1, "127.0.0.1", Vec::new())?;
+        scene.start_nodes(nodes, "127.0.0.1", Vec::new())?;
         Ok(scene)
     }
 

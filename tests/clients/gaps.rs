@@ -1,0 +1,286 @@
+//! Clients at their default settings whose gateway node, or whose broker, is killed again and again: for how long each of them
+//! hears nothing, and that nothing is lost or doubled. `make failover`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, ensure};
+use klamm::quickstart::admin;
+
+use super::programs::Program as Source;
+use crate::failover;
+use crate::program::Program;
+use crate::scene::{CLUSTER, LIMIT, Login, Scene, eventually};
+
+const VCLUSTER: &str = "paced";
+const ALIAS: &str = "orders";
+/// One of the topics is written through the gateway, the other at the brokers.
+const THROUGH: &str = "paced-through";
+const DIRECT: &str = "paced-direct";
+
+/// The clients, their programs, and whether their producers are idempotent unless told otherwise.
+const CLIENTS: [(&str, Source, bool); 3] = [
+    ("java", Source::Java("Pace.java"), true),
+    ("librdkafka", Source::Script("librdkafka-pace"), false),
+    ("franz-go", Source::Script("franz-go-pace"), true),
+];
+
+/// The two things that a client does all the time.
+const DEEDS: [&str; 2] = ["stored", "read"];
+
+/// So many deeds after a kill show that a client goes on.
+const GOES_ON: usize = 50;
+
+/// Between two kills, so that each finds everything as it usually is.
+const SETTLE: Duration = Duration::from_secs(4);
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// When a client did something, in milliseconds since the Unix epoch.
+fn times(said: &str, deed: &str) -> Vec<u64> {
+    let lines = said.lines().filter_map(|line| line.strip_prefix(deed));
+    lines.filter_map(|time| time.trim().parse().ok()).collect()
+}
+
+/// The longest time without a deed that began after `from`, or lasted until then, and began before `until`.
+fn longest_gap(times: &[u64], from: u64, until: u64) -> u64 {
+    let pairs = times.windows(2).map(|pair| (pair[0], pair[1]));
+    let gaps = pairs.filter(|&(before, after)| after > from && before < until);
+    gaps.map(|(before, after)| after - before).max().unwrap_or(0)
+}
+
+/// All clients at work on one topic.
+struct Clients(Vec<(&'static str, Program)>);
+
+impl Clients {
+    fn start(scene: &Scene, (topic, bootstrap): (&str, &str), user: Option<&Login>) -> Result<Self> {
+        let (username, password) = user.map_or(("", ""), |user| (&user.username, &user.token));
+        let (arm, shown) = match user {
+            Some(_) => ("through", ALIAS),
+            None => ("direct", topic),
+        };
+        let scenario = scene.stage.directory().join(format!("{arm}.scenario"));
+        let text =
+            format!("bootstrap={bootstrap}\nusername={username}\npassword={password}\ntopic={shown}\n");
+        fs::write(&scenario, text)?;
+        let mut programs = Vec::new();
+        for (client, source, _) in CLIENTS {
+            let name = format!("{arm}-{client}");
+            programs.push((client, Program::run(scene, &name, source.command(&scenario))?));
+        }
+        let mut clients = Self(programs);
+        clients.go_on_after(now_ms())?;
+        Ok(clients)
+    }
+
+    /// Waits until each has written and read so much after that time.
+    fn go_on_after(&mut self, time: u64) -> Result<()> {
+        for (client, program) in &mut self.0 {
+            program.shows(&format!("{client} goes on"), |said| {
+                DEEDS.iter().all(|deed| {
+                    let after = times(said, deed).into_iter().filter(|at| *at > time);
+                    after.count() > GOES_ON
+                })
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Ends them. No error was told, and what was told to be stored is there, once where the producer is idempotent.
+    fn finish(mut self, scene: &Scene, topic: &str) -> Result<BTreeMap<&'static str, String>> {
+        let mut said = BTreeMap::new();
+        for (client, program) in &mut self.0 {
+            program.tell("finish")?;
+            let all = program.finish(LIMIT)?;
+            let failed: Vec<&str> = all
+                .lines()
+                .filter(|line| line.starts_with("failed"))
+                .take(5)
+                .collect();
+            ensure!(failed.is_empty(), "{client}: {failed:?}");
+            said.insert(*client, all);
+        }
+        let stored = scene.stored(topic)?;
+        for (client, _, is_idempotent) in CLIENTS {
+            let told = times(&said[client], "stored").len();
+            let there = stored.iter().filter(|value| *value == client).count();
+            ensure!(
+                there == told || (there > told && !is_idempotent),
+                "{client} was told of {told} records, and {there} are there"
+            );
+        }
+        Ok(said)
+    }
+}
+
+/// The time of a kill, and of when all clients had gone on.
+type Span = (u64, u64);
+
+/// How long each client heard nothing around each kill.
+fn report(arm: &str, said: &BTreeMap<&'static str, String>, kills: &[Span]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (client, said) in said {
+        for deed in DEEDS {
+            let times = times(said, deed);
+            let gaps = kills
+                .iter()
+                .map(|&(from, until)| longest_gap(&times, from, until));
+            lines.push(format!(
+                "{arm:24} {client:12} {deed:8} {}",
+                spread(gaps.collect())
+            ));
+        }
+    }
+    lines
+}
+
+fn spread(mut all: Vec<u64>) -> String {
+    all.sort_unstable();
+    let at = |percent: usize| {
+        all.get((all.len() * percent).div_ceil(100).saturating_sub(1))
+            .copied()
+            .unwrap_or(0)
+    };
+    let (half, most, worst) = (at(50), at(99), at(100));
+    format!(
+        "{:3} kills: half {half:6} ms, p99 {most:6} ms, longest {worst:6} ms",
+        all.len()
+    )
+}
+
+/// The index of the node that clients of the topic are sent to.
+fn serving(scene: &Scene, user: &Login) -> Result<usize> {
+    let told = scene.kcat(user, &["-L", "-t", ALIAS], "")?.stdout;
+    let words = |line: &str| -> Vec<String> { line.split([' ', ',']).map(str::to_owned).collect() };
+    let lines: Vec<Vec<String>> = told.lines().map(|line| words(line.trim())).collect();
+    let after = |line: &[String], word: &str| {
+        let at = line.iter().position(|one| one == word)?;
+        line.get(at + 1).cloned()
+    };
+    let leader = lines
+        .iter()
+        .find_map(|line| after(line, "leader"))
+        .context("a leader")?;
+    let address = lines
+        .iter()
+        .find(|line| after(line, "broker").is_some_and(|id| id == leader))
+        .and_then(|line| after(line, "at"));
+    failover::node_of(scene, &address.with_context(|| told.clone())?)
+}
+
+/// Kills the node that serves the topic and has another one make a change meanwhile. Gives how long the change took, and
+/// whether the leader of the gateway cluster was killed.
+fn kill_node(scene: &mut Scene, clients: &mut Clients, user: &Login) -> Result<(Span, (u64, bool))> {
+    let victim = serving(scene, user)?;
+    let other = (victim + 1) % scene.stage.nodes().len();
+    let was_leader = scene.stage.admin(other + 1).leader()? == victim + 1;
+    let killed = now_ms();
+    let begun = Instant::now();
+    scene.stage.nodes_mut()[victim].kill();
+    let name = format!("after-{killed}");
+    eventually("a change is made", || {
+        Ok(scene
+            .stage
+            .admin(other + 1)
+            .put("service-account", &admin::account(VCLUSTER, &name))
+            .is_ok())
+    })?;
+    let change = u64::try_from(begun.elapsed().as_millis())?;
+    clients.go_on_after(killed)?;
+    let gone_on = now_ms();
+    scene.stage.nodes_mut()[victim].restart()?;
+    scene.stage.nodes_mut()[victim].await_ready()?;
+    thread::sleep(SETTLE);
+    Ok(((killed, gone_on), (change, was_leader)))
+}
+
+/// What a broker says of the topic.
+fn described(scene: &Scene) -> Result<String> {
+    scene.direct("kafka-topics", &["--describe", "--topic", DIRECT], "")
+}
+
+fn after<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.split(name).nth(1)?.split_whitespace().next()
+}
+
+fn kill_broker(scene: &Scene, clients: &mut Clients, started: &mut Vec<Child>) -> Result<Span> {
+    let told = described(scene)?;
+    let leader = after(&told, "Leader: ").and_then(|id| id.parse().ok());
+    let leader = leader.with_context(|| told.clone())?;
+    let killed = now_ms();
+    scene.kill_broker(CLUSTER, leader)?;
+    clients.go_on_after(killed)?;
+    let gone_on = now_ms();
+    started.push(scene.start_broker(CLUSTER, leader)?);
+    eventually("the broker is in sync", || {
+        Ok(after(&described(scene)?, "Isr: ").is_some_and(|replicas| replicas.split(',').count() == 3))
+    })?;
+    thread::sleep(SETTLE);
+    Ok((killed, gone_on))
+}
+
+fn measure(scene: &mut Scene, kills: usize, started: &mut Vec<Child>) -> Result<Vec<String>> {
+    scene.topic(THROUGH, 1)?;
+    scene.topic(DIRECT, 1)?;
+    scene.vcluster(VCLUSTER, &[(ALIAS, THROUGH)])?;
+    let user = scene.login(VCLUSTER, "super-user", 1)?;
+
+    let mut clients = Clients::start(scene, (THROUGH, &user.bootstrap), Some(&user))?;
+    let (mut spans, mut changes) = (Vec::new(), Vec::new());
+    for _ in 0..kills {
+        let (span, change) = kill_node(scene, &mut clients, &user)?;
+        spans.push(span);
+        changes.push(change);
+    }
+    let said = clients.finish(scene, THROUGH)?;
+    let mut lines = report("a gateway node is killed", &said, &spans);
+    for (who, is_leader) in [("the leader", true), ("another node", false)] {
+        let of = changes.iter().filter(|change| change.1 == is_leader);
+        let times = spread(of.map(|change| change.0).collect());
+        lines.push(format!("the next change after {who} was killed: {times}"));
+    }
+
+    let bootstrap = scene.physical().to_owned();
+    let mut clients = Clients::start(scene, (DIRECT, &bootstrap), None)?;
+    let spans: Vec<Span> = (0..kills)
+        .map(|_| kill_broker(scene, &mut clients, started))
+        .collect::<Result<_>>()?;
+    let said = clients.finish(scene, DIRECT)?;
+    lines.extend(report("a broker is killed", &said, &spans));
+    Ok(lines)
+}
+
+#[test]
+#[ignore = "takes minutes: make failover"]
+fn clients_go_on_when_what_serves_them_is_killed() -> Result<()> {
+    let kills = std::env::var("KLAMM_KILLS").map_or(Ok(10), |kills| kills.parse())?;
+    let mut scene = Scene::nodes_before(3, &["--nodes", "3"])?;
+    let mut started = Vec::new();
+    let measured = measure(&mut scene, kills, &mut started);
+    for mut broker in started {
+        broker.kill().ok();
+        broker.wait().ok();
+    }
+    for line in measured? {
+        println!("{line}");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_gap_counts_where_it_is_about_the_kill() {
+    let times = [10, 20, 30, 530, 540, 1540];
+    assert_eq!(longest_gap(&times, 100, 535), 500);
+    assert_eq!(longest_gap(&times, 31, 600), 1000);
+    assert_eq!(longest_gap(&times, 5, 25), 500, "it began before the end");
+    assert_eq!(
+        spread(vec![5, 1, 3]),
+        "  3 kills: half      3 ms, p99      5 ms, longest      5 ms"
+    );
+}

@@ -1,0 +1,85 @@
+// pace is a producer and a group of one consumer of franz-go at their default settings: it says when each record was stored
+// and when it was read, until the end of its input.
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+)
+
+const pace = 10 * time.Millisecond
+
+var saying sync.Mutex
+
+func say(format string, words ...any) {
+	saying.Lock()
+	defer saying.Unlock()
+	fmt.Printf(format+"\n", words...)
+}
+
+func client(scenario map[string]string, more ...kgo.Opt) *kgo.Client {
+	all := append([]kgo.Opt{kgo.SeedBrokers(strings.Split(scenario["bootstrap"], ",")...)}, more...)
+	if scenario["username"] != "" {
+		auth := plain.Auth{User: scenario["username"], Pass: scenario["password"]}
+		all = append(all, kgo.SASL(auth.AsMechanism()))
+	}
+	made, err := kgo.NewClient(all...)
+	if err != nil {
+		panic(err)
+	}
+	return made
+}
+
+func read(scenario map[string]string) {
+	one := client(scenario, kgo.ConsumeTopics(scenario["topic"]), kgo.ConsumerGroup("pace-franz-go"))
+	for {
+		fetches := one.PollFetches(context.Background())
+		for _, failed := range fetches.Errors() {
+			say("failed to read: %v", failed.Err)
+		}
+		fetches.EachRecord(func(*kgo.Record) { say("read %d", time.Now().UnixMilli()) })
+	}
+}
+
+func main() {
+	text, err := os.ReadFile(os.Args[1])
+	if err != nil {
+		panic(err)
+	}
+	scenario := map[string]string{}
+	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		name, value, _ := strings.Cut(line, "=")
+		scenario[name] = value
+	}
+	go read(scenario)
+	told := make(chan bool)
+	go func() {
+		bufio.NewReader(os.Stdin).ReadString('\n')
+		close(told)
+	}()
+	one := client(scenario, kgo.DefaultProduceTopic(scenario["topic"]))
+	ticks := time.NewTicker(pace)
+	for {
+		select {
+		case <-told:
+			one.Flush(context.Background())
+			return
+		case <-ticks.C:
+			one.Produce(context.Background(), kgo.StringRecord("franz-go"), func(_ *kgo.Record, err error) {
+				if err == nil {
+					say("stored %d", time.Now().UnixMilli())
+				} else {
+					say("failed to write: %v", err)
+				}
+			})
+		}
+	}
+}
