@@ -54,10 +54,10 @@ pub fn apply(state: &mut State, proposal: Proposal, revision: Revision) -> Outco
 /// Executes what its author still may.
 fn judge_and_execute(state: &mut State, proposal: Proposal, revision: Revision) -> Result<Outcome, Refusal> {
     judged::check(state, &proposal)?;
-    let losers = judged::losers(state, &proposal.command);
+    let withdrawn = judged::withdrawn_from(state, &proposal.command);
     let outcome = execute(state, proposal.command, revision)?;
     if outcome != Outcome::Unchanged {
-        judged::note(state, &losers, revision);
+        judged::note(state, &withdrawn, revision);
     }
     Ok(outcome)
 }

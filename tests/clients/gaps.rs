@@ -200,7 +200,7 @@ fn kill_node(scene: &mut Scene, clients: &mut Clients, user: &Login) -> Result<(
     Ok(((killed, gone_on), (change, was_leader)))
 }
 
-/// What a broker says of the topic.
+/// The topic as a broker describes it.
 fn described(scene: &Scene) -> Result<String> {
     scene.direct("kafka-topics", &["--describe", "--topic", DIRECT], "")
 }

@@ -12,7 +12,7 @@ use crate::outcome::Refusal;
 
 /// Those who can lose a right to make changes by a command.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Losers {
+pub(super) enum WithdrawnFrom {
     Nobody,
     /// Clients of one virtual cluster.
     Clients(VclusterName),
@@ -52,7 +52,7 @@ fn of_client(command: &Command) -> Option<&VclusterName> {
 
 /// Those who may lose something by a command that is about to be applied. Only what a change is judged by counts: clients
 /// need a right on the cluster for every change that they can make.
-pub(super) fn losers(state: &State, command: &Command) -> Losers {
+pub(super) fn withdrawn_from(state: &State, command: &Command) -> WithdrawnFrom {
     let vcluster = match command {
         Command::CreateAcls { vcluster, acls } | Command::DeleteAcls { vcluster, acls }
             if acls.iter().any(is_about_cluster) =>
@@ -73,7 +73,7 @@ pub(super) fn losers(state: &State, command: &Command) -> Losers {
         Command::OrderPolicies(ordered) => &ordered.vcluster,
         Command::PutPolicy { key, .. } | Command::DeletePolicy { key } => match key.vcluster() {
             Some(vcluster) => vcluster,
-            None => return Losers::AllClients,
+            None => return WithdrawnFrom::AllClients,
         },
         Command::PutGroup { .. }
         | Command::DeleteGroup { .. }
@@ -81,11 +81,11 @@ pub(super) fn losers(state: &State, command: &Command) -> Losers {
         | Command::RotateSigningKey {
             old: OldKeys::Retired,
             ..
-        } => return Losers::AllClients,
-        Command::RevokeAccessToken { .. } => return Losers::TokenHolders,
-        _ => return Losers::Nobody,
+        } => return WithdrawnFrom::AllClients,
+        Command::RevokeAccessToken { .. } => return WithdrawnFrom::TokenHolders,
+        _ => return WithdrawnFrom::Nobody,
     };
-    Losers::Clients(vcluster.clone())
+    WithdrawnFrom::Clients(vcluster.clone())
 }
 
 fn is_about_cluster(acl: &AclBinding) -> bool {
@@ -100,22 +100,22 @@ fn is_known(state: &State, vcluster: &VclusterName, user: &ScramUser) -> bool {
 }
 
 /// Writes down that they may have lost something at that revision.
-pub(super) fn note(state: &mut State, losers: &Losers, at: Revision) {
+pub(super) fn note(state: &mut State, from: &WithdrawnFrom, at: Revision) {
     if state.level < Level::LEASES {
         return;
     }
-    match losers {
-        Losers::Nobody => {}
-        Losers::Clients(name) => {
+    match from {
+        WithdrawnFrom::Nobody => {}
+        WithdrawnFrom::Clients(name) => {
             if let Some(vcluster) = state.vclusters.get_mut(name) {
                 Arc::make_mut(vcluster).rights_withdrawn = at;
             }
         }
-        Losers::AllClients => {
+        WithdrawnFrom::AllClients => {
             for vcluster in state.vclusters.values_mut() {
                 Arc::make_mut(vcluster).rights_withdrawn = at;
             }
         }
-        Losers::TokenHolders => state.tokens_withdrawn = at,
+        WithdrawnFrom::TokenHolders => state.tokens_withdrawn = at,
     }
 }
