@@ -74,7 +74,7 @@ impl LaneMetrics {
             reachable: book.gauges(
                 Family::new(
                     "klamm_upstream_reachable",
-                    "1 while the last check of the physical cluster succeeded, else 0",
+                    "1 while the last check of the physical cluster succeeded, 0 once one fails or goes unanswered for 3 seconds",
                 )
                 .by(&[CLUSTER]),
             )?,

@@ -11,7 +11,6 @@ use anyhow::{Context, Result, ensure};
 use klamm::quickstart::admin;
 
 use super::programs::Program as Source;
-use crate::failover;
 use crate::program::Program;
 use crate::scene::{CLUSTER, LIMIT, Login, Scene, eventually};
 
@@ -154,30 +153,28 @@ fn spread(mut all: Vec<u64>) -> String {
     )
 }
 
-/// The index of the node that clients of the topic are sent to.
-fn serving(scene: &Scene, user: &Login) -> Result<usize> {
-    let told = scene.kcat(user, &["-L", "-t", ALIAS], "")?.stdout;
-    let words = |line: &str| -> Vec<String> { line.split([' ', ',']).map(str::to_owned).collect() };
-    let lines: Vec<Vec<String>> = told.lines().map(|line| words(line.trim())).collect();
-    let after = |line: &[String], word: &str| {
-        let at = line.iter().position(|one| one == word)?;
-        line.get(at + 1).cloned()
+/// The index of the node through which the clients write. After a restart it need not be the one that new clients are sent to.
+fn serving(scene: &Scene) -> Result<usize> {
+    let nodes = 1..=scene.stage.nodes().len();
+    let written = |node: usize| -> Result<u64> {
+        let metric = format!("klamm_requests_total{{api=\"Produce\",vcluster=\"{VCLUSTER}\"}} ");
+        let metrics = scene.metrics(node)?;
+        let count = metrics.lines().find_map(|line| line.strip_prefix(&metric));
+        Ok(count.map_or(Ok(0), str::parse)?)
     };
-    let leader = lines
-        .iter()
-        .find_map(|line| after(line, "leader"))
-        .context("a leader")?;
-    let address = lines
-        .iter()
-        .find(|line| after(line, "broker").is_some_and(|id| id == leader))
-        .and_then(|line| after(line, "at"));
-    failover::node_of(scene, &address.with_context(|| told.clone())?)
+    let before: Vec<u64> = nodes.clone().map(written).collect::<Result<_>>()?;
+    thread::sleep(Duration::from_secs(1));
+    let after: Vec<u64> = nodes.map(written).collect::<Result<_>>()?;
+    let more = before.iter().zip(&after).map(|(before, after)| after - before);
+    let (index, most) = more.enumerate().max_by_key(|(_, more)| *more).context("a node")?;
+    ensure!(most > 0, "nobody writes through any node");
+    Ok(index)
 }
 
 /// Kills the node that serves the topic and has another one make a change meanwhile. Gives how long the change took, and
 /// whether the leader of the gateway cluster was killed.
-fn kill_node(scene: &mut Scene, clients: &mut Clients, user: &Login) -> Result<(Span, (u64, bool))> {
-    let victim = serving(scene, user)?;
+fn kill_node(scene: &mut Scene, clients: &mut Clients) -> Result<(Span, (u64, bool))> {
+    let victim = serving(scene)?;
     let other = (victim + 1) % scene.stage.nodes().len();
     let was_leader = scene.stage.admin(other + 1).leader()? == victim + 1;
     let killed = now_ms();
@@ -234,7 +231,7 @@ fn measure(scene: &mut Scene, kills: usize, started: &mut Vec<Child>) -> Result<
     let mut clients = Clients::start(scene, (THROUGH, &user.bootstrap), Some(&user))?;
     let (mut spans, mut changes) = (Vec::new(), Vec::new());
     for _ in 0..kills {
-        let (span, change) = kill_node(scene, &mut clients, &user)?;
+        let (span, change) = kill_node(scene, &mut clients)?;
         spans.push(span);
         changes.push(change);
     }

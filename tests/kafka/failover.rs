@@ -124,12 +124,11 @@ fn broker(scene: &Scene, user: &Login) -> Result<String> {
 
 /// The index of the node whose ports are advertised for the broker.
 fn serving(scene: &Scene, user: &Login) -> Result<usize> {
-    node_of(scene, &broker(scene, user)?)
-}
-
-/// The index of the node that has an address.
-pub(crate) fn node_of(scene: &Scene, address: &str) -> Result<usize> {
-    let port: u16 = address.rsplit(':').next().context("a port")?.parse()?;
+    let port: u16 = broker(scene, user)?
+        .rsplit(':')
+        .next()
+        .context("a port")?
+        .parse()?;
     let serves = |start: u16, count: u16| (start..start + count).contains(&port);
     let mut nodes = scene.stage.nodes().iter().map(|node| node.settings());
     nodes

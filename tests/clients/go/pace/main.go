@@ -5,6 +5,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -43,7 +44,11 @@ func read(scenario map[string]string) {
 	for {
 		fetches := one.PollFetches(context.Background())
 		for _, failed := range fetches.Errors() {
-			say("failed to read: %v", failed.Err)
+			// The member was told that it has to join again, and does so by itself.
+			var rejoins *kgo.ErrGroupSession
+			if !errors.As(failed.Err, &rejoins) {
+				say("failed to read: %v", failed.Err)
+			}
 		}
 		fetches.EachRecord(func(*kgo.Record) { say("read %d", time.Now().UnixMilli()) })
 	}
