@@ -38,7 +38,7 @@ use crate::tls::Latest;
 
 pub use cluster_view::{ClusterView, ListenerView, LivenessView, NodeView};
 pub use handlers::KINDS;
-pub use here::{Here, PhysicalState, PhysicalView, UnopenedView};
+pub use here::{DecidingView, Here, PhysicalState, PhysicalView, UnopenedView};
 pub use kind::{Claim, Kind, Listing, Pace};
 pub use problem::ProblemBody;
 pub use resources::authentication_from;

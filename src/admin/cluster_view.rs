@@ -5,7 +5,7 @@ use klamm_raft::{PeerStatus, Status};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::here::{Here, PhysicalView, UnopenedView};
+use super::here::{DecidingView, Here, PhysicalView, UnopenedView};
 
 /// The answer to `GET /gateway/v2/cluster`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -27,6 +27,8 @@ pub struct ClusterView {
     /// The part of what the nodes know that may be used.
     #[serde(default)]
     pub feature_level: u8,
+    #[serde(default)]
+    pub deciding: DecidingView,
     /// All nodes that ever joined, by id.
     pub nodes: Vec<NodeView>,
     /// The physical clusters, as the node that answers sees them.
@@ -114,6 +116,7 @@ impl ClusterView {
             committed: status.committed,
             applied: status.applied.0,
             feature_level: state.level.0,
+            deciding: here.deciding,
             nodes,
             physical_clusters: here.physical_clusters,
             unopened: here.unopened,

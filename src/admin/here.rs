@@ -7,10 +7,28 @@ use serde::{Deserialize, Serialize};
 /// The state of one node as it sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Here {
+    pub deciding: DecidingView,
     pub unopened: Vec<UnopenedView>,
     pub physical_clusters: Vec<PhysicalView>,
     /// Components that wait to be started again.
     pub panicked: Vec<String>,
+}
+
+/// Whether the node that answers decides requests of clients, and on which grounds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
+pub enum DecidingView {
+    /// It needs no lease: it is alone, or the feature level has none.
+    #[default]
+    Freely,
+    ByLease,
+    /// It has no lease, and goes on because an operator said so.
+    AsAllowed,
+    /// It has no lease, and goes on because it is configured to.
+    AsConfigured,
+    /// It has no lease: it holds requests back, and closes connections.
+    No,
 }
 
 /// Addresses that the node cannot open. It tries again.
@@ -108,6 +126,7 @@ mod tests {
             answers: Some("new".to_owned()),
         };
         let here = Here {
+            deciding: DecidingView::ByLease,
             unopened: vec![UnopenedView {
                 listener: "default".to_owned(),
                 virtual_clusters: vec!["a".to_owned()],

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use klamm_raft::Status;
 use klamm_raft::model::State;
+use klamm_raft::{Lease, Status};
 
 use super::services::NodeParts;
-use crate::admin::{Here, PhysicalState, PhysicalView, UnopenedView};
+use crate::admin::{DecidingView, Here, PhysicalState, PhysicalView, UnopenedView};
 use crate::backend::{Reach, Upstreams};
 use crate::chain::Chain;
+use crate::config::WhenIsolated;
 use crate::listener::Addresses;
 
 /// The name of the port of peers, beside the listeners of clients.
@@ -17,9 +18,21 @@ const PEERS: &str = "peers";
 /// The state of this node now.
 pub(super) fn of(parts: &NodeParts) -> Here {
     Here {
+        deciding: deciding(&parts.control.lease(), parts.isolated),
         unopened: unopened(&parts.addresses.borrow(), &parts.control.status()),
         physical_clusters: physical_clusters(&parts.upstreams, &parts.control.state()),
         panicked: parts.supervisor.down().iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// The grounds on which the node decides requests.
+pub(super) fn deciding(lease: &Lease, isolated: WhenIsolated) -> DecidingView {
+    match lease.left() {
+        None => DecidingView::Freely,
+        Some(left) if !left.is_zero() => DecidingView::ByLease,
+        Some(_) if lease.holds() => DecidingView::AsAllowed,
+        Some(_) if isolated == WhenIsolated::Decide => DecidingView::AsConfigured,
+        Some(_) => DecidingView::No,
     }
 }
 
@@ -69,4 +82,22 @@ fn physical_clusters(upstreams: &Upstreams, state: &State) -> Vec<PhysicalView> 
         }
     });
     views.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_node_without_a_lease_decides_only_where_somebody_said_so() {
+        let lease = Lease::ended();
+        assert_eq!(deciding(&lease, WhenIsolated::Refuse), DecidingView::No);
+        assert_eq!(deciding(&lease, WhenIsolated::Decide), DecidingView::AsConfigured);
+        lease.allow_for(Duration::from_secs(60));
+        assert_eq!(deciding(&lease, WhenIsolated::Refuse), DecidingView::AsAllowed);
+        let alone = Lease::unlimited();
+        assert_eq!(deciding(&alone, WhenIsolated::Refuse), DecidingView::Freely);
+    }
 }

@@ -3,14 +3,13 @@
 use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use klamm_raft::model::{ClusterId, Liveness, State, TopicName};
 use klamm_raft::{ProposeError, Readiness, Status};
 use tokio::sync::watch;
 
 use super::{here, usage};
-use crate::admin::{CannotAsk, Finding, ProviderFacts, Services, Unready, Variables};
+use crate::admin::{CannotAsk, DecidingView, Finding, ProviderFacts, Services, Unready, Variables};
 use crate::backend::config::AnonymousClients;
 use crate::backend::{Committed, DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
 use crate::chain::Chain;
@@ -110,10 +109,14 @@ fn scraped(parts: &NodeParts) -> Result<String, String> {
     node.set_limits(&usage::of(&state));
     let lease = parts.control.lease();
     let left = lease.left().map_or(f64::INFINITY, |left| left.as_secs_f64());
-    let decides_without = left == 0.0 && (parts.isolated == WhenIsolated::Decide || lease.holds());
-    let ahead = Duration::from_millis(lease.leader_ahead_ms().unsigned_abs()).as_secs_f64();
-    let ahead = ahead.copysign(if lease.leader_ahead_ms() < 0 { -1.0 } else { 1.0 });
-    node.leases.set(left, decides_without, ahead);
+    let decides_without = matches!(
+        here::deciding(&lease, parts.isolated),
+        DecidingView::AsAllowed | DecidingView::AsConfigured
+    );
+    let ahead_ms = lease.leader_ahead_ms().clamp(i32::MIN.into(), i32::MAX.into());
+    let ahead_ms = i32::try_from(ahead_ms).unwrap_or_default();
+    node.leases
+        .set(left, decides_without, f64::from(ahead_ms) / 1000.0);
     let of_peers = usize::from(status.taken_port.is_some());
     node.set_unopened(parts.addresses.borrow().unopened.len() + of_peers);
     parts.metrics.encode().map_err(|error| error.to_string())

@@ -3,7 +3,9 @@
 use klamm_raft::ClusterSecret;
 use serde_json::Value;
 
-use crate::admin::{ClusterView, ListenerView, LivenessView, NodeView, PhysicalState, PhysicalView};
+use crate::admin::{
+    ClusterView, DecidingView, ListenerView, LivenessView, NodeView, PhysicalState, PhysicalView,
+};
 
 use super::admin_client::AdminClient;
 use super::failure::Failure;
@@ -46,11 +48,12 @@ fn shown(output: Format, answer: &Value, view: &ClusterView) -> Result<String, F
             let leader = view.leader.map_or_else(|| "none".to_owned(), |id| id.to_string());
             let rows: Vec<Vec<String>> = view.nodes.iter().map(|node| row(view, node)).collect();
             Ok(format!(
-                "leader {leader}, term {}, revision {}, as node {} sees it\n{}\n{}{}{}",
+                "leader {leader}, term {}, revision {}, as node {} sees it\n{}{}\n{}{}{}",
                 view.term,
                 view.applied,
                 view.node_id,
                 founded(view),
+                deciding(view),
                 format::table(
                     &[
                         "NODE",
@@ -74,6 +77,23 @@ fn shown(output: Format, answer: &Value, view: &ClusterView) -> Result<String, F
 fn founded(view: &ClusterView) -> String {
     let id = view.cluster_id.as_ref();
     id.map(|id| format!("cluster {id}\n")).unwrap_or_default()
+}
+
+/// A line about whether the node decides requests, unless it does so in the ordinary way.
+fn deciding(view: &ClusterView) -> String {
+    let how = match view.deciding {
+        DecidingView::Freely | DecidingView::ByLease => return String::new(),
+        DecidingView::AsAllowed => {
+            "decides requests without a lease, as an operator allowed (klamm cluster isolate-ok)"
+        }
+        DecidingView::AsConfigured => {
+            "decides requests without a lease, as it is configured (klamm.authorization.isolated)"
+        }
+        DecidingView::No => {
+            "holds no lease and serves no clients: it does not hear from the leader, or does not keep up"
+        }
+    };
+    format!("node {} {how}\n", view.node_id)
 }
 
 /// The physical clusters, and what is to be done about those that are not what they were.
@@ -243,6 +263,20 @@ mod tests {
             ["2", "unknown", "leader", "-", "gw2:9000", "-", "12", "ms"]
         );
         assert_eq!(lines.len(), 6, "nothing more is to be said");
+    }
+
+    #[test]
+    fn a_node_that_decides_nothing_says_so() {
+        let view = ClusterView {
+            node_id: 3,
+            deciding: DecidingView::No,
+            ..ClusterView::default()
+        };
+        let text = shown(Format::Table, &Value::Null, &view).expect("a text");
+        assert!(
+            text.contains("\nnode 3 holds no lease and serves no clients"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -7,9 +7,9 @@ use anyhow::{Context, Result, ensure};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::scene::{Login, Scene, eventually};
+use crate::scene::{self, Login, Scene, eventually};
 use crate::wire::{Wire, plain};
 
 /// How often a node is paused.
@@ -39,6 +39,7 @@ pub(crate) fn a_node_that_hears_no_leader_decides_nothing(scene: &Scene, user: &
             "{figure:?} is missing in {metrics}"
         );
     }
+    ensure!(deciding(scene)? == "NO");
     let credentials = plain(&user.username, &user.token);
     let mut held = Wire::connect(&user.bootstrap)?;
     held.handshake("PLAIN")?;
@@ -57,6 +58,7 @@ pub(crate) fn a_node_that_hears_no_leader_decides_nothing(scene: &Scene, user: &
     let mut served = Wire::connect(&user.bootstrap)?;
     served.log_in("PLAIN", &credentials)?;
     ensure!(served.is_served(), "it was allowed to");
+    ensure!(deciding(scene)? == "AS_ALLOWED");
     ensure!(
         scene
             .metrics(1)?
@@ -64,6 +66,12 @@ pub(crate) fn a_node_that_hears_no_leader_decides_nothing(scene: &Scene, user: &
             .any(|line| line == "klamm_deciding_without_lease 1")
     );
     allow(scene, 0)
+}
+
+/// The grounds on which the first node says that it decides requests.
+fn deciding(scene: &Scene) -> Result<Value> {
+    let answer = scene.stage.admin(1).call("GET", "cluster", None)?.ok()?;
+    Ok(scene::json(&answer.body)?["deciding"].clone())
 }
 
 fn allow(scene: &Scene, seconds: u32) -> Result<()> {
