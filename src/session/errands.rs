@@ -1,5 +1,5 @@
 //! Calls to brokers that the client's connection is not to, over lanes of the pools: what a request needs of several
-//! physical clusters.
+//! physical clusters, or of any broker.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,7 @@ pub(super) async fn run(
                 Ok(Err(failure)) => Chain(&failure).to_string(),
                 Err(_) => "it took too long".to_owned(),
             };
-            complaints.of_upstream(cluster, "part of a request was not answered", failure);
+            complaints.of_upstream(cluster, "a request, or part of one, was not answered", failure);
             Err(Unanswered)
         }
     }))

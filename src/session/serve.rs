@@ -21,6 +21,7 @@ use super::upstream::Destination;
 use crate::auth::Conversation;
 use crate::authz::{AuditLine, Decision, Resource};
 use crate::vcluster::api::{self, BadAnswer, Gathered, Gathering, LocalErrors};
+use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, Denials, Forward, Need, NotConfirmed, Place, Plan,
 };
@@ -173,6 +174,10 @@ impl Session {
         let Some(destination) = destination(view, self.setup.door.place) else {
             return Err(End::UpstreamUnavailable);
         };
+        let Some(forward) = self.ask_any_broker(&destination.cluster, forward, head) else {
+            self.setup.door.metrics.allowed.inc();
+            return Ok(());
+        };
         let is_moved = !self.upstream.fits(&destination);
         if is_moved && !self.is_quiet() {
             // What is in flight is for another broker than this request: the client must connect again.
@@ -181,7 +186,7 @@ impl Session {
         if is_moved || self.upstream.is_retired(self.now) {
             self.upstream.release();
         }
-        let Forward { request, answer } = forward;
+        let Forward { request, answer, .. } = forward;
         self.upstream.send(destination, request, share)?;
         self.setup.door.metrics.allowed.inc();
         match answer {
@@ -280,29 +285,41 @@ impl Session {
         let Some(awaited) = self.pipeline.answered() else {
             return Err(End::BadUpstream);
         };
-        let Some(caller) = &self.caller else {
-            return Err(End::NotLoggedIn);
-        };
-        let view = self.setup.door.view.load();
-        let answer = api::response(&view, caller, awaited.pending, results, frame.bytes)
-            .map_err(|error| self.bad_answer(&view, awaited.head, &error))?;
-        if let Some(error_code) = answer.gateway_refused {
-            self.setup.door.metrics.gateway_refused.inc();
-            let api = api_label(awaited.head.api_key);
-            self.setup.shared.complaints.of_upstream(
-                &view.name,
-                "the physical cluster refuses the gateway's own account",
-                format_args!("{api}: error {error_code}"),
-            );
-        }
-        self.count(&answer.errors, awaited.head);
-        self.outbound.push(answer.frame, frame.share);
+        let answer = self.converted(awaited.pending, awaited.head, results, frame.bytes)?;
+        self.outbound.push(answer, frame.share);
         self.answered(awaited.head, self.now);
         for (answer, head) in awaited.followers {
             self.outbound.push(answer, None);
             self.answered(head, self.now);
         }
         Ok(())
+    }
+
+    /// A broker's answer as the client gets it.
+    pub(super) fn converted(
+        &self,
+        pending: Pending,
+        head: RequestHead,
+        results: &RecordResults,
+        frame: Bytes,
+    ) -> Result<Segments, End> {
+        let Some(caller) = &self.caller else {
+            return Err(End::NotLoggedIn);
+        };
+        let view = self.setup.door.view.load();
+        let answer = api::response(&view, caller, pending, results, frame)
+            .map_err(|error| self.bad_answer(&view, head, &error))?;
+        if let Some(error_code) = answer.gateway_refused {
+            self.setup.door.metrics.gateway_refused.inc();
+            let api = api_label(head.api_key);
+            self.setup.shared.complaints.of_upstream(
+                &view.name,
+                "the physical cluster refuses the gateway's own account",
+                format_args!("{api}: error {error_code}"),
+            );
+        }
+        self.count(&answer.errors, head);
+        Ok(answer.frame)
     }
 
     /// Answers a request in its turn.

@@ -94,6 +94,7 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
             [
                 (0, (0, 13)),
                 (1, (4, 18)),
+                (3, (0, 13)),
                 (12, (0, 4)),
                 (68, (0, 1)),
                 (78, (1, 2)),

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::testing::{Client, Deed, Gateway, framed, request};
 use super::*;
 
+mod any_broker;
 mod changes;
 mod data;
 mod endings;

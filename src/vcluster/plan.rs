@@ -155,6 +155,8 @@ pub struct Forward {
     /// Its correlation id is the client's.
     pub request: Permitted,
     pub answer: Answer,
+    /// The answer of the gateway itself, if no broker gives one. Any broker may be asked for it, then.
+    pub otherwise: Option<Box<Segments>>,
 }
 
 /// The answer that follows a forwarded request.

@@ -131,6 +131,37 @@ impl<'a> Ask<'a> {
         Ok(response)
     }
 
+    /// The response of a virtual cluster none of whose brokers can be asked: its id, and the brokers that have addresses of
+    /// the gateway. Where none was ever seen, it is that of the bootstrap address alone.
+    pub(super) fn response_without_brokers(&self, broker_id: Field) -> Result<Item, Stop> {
+        let (brokers, front, client) = (&self.view.brokers, &self.caller.front, self.caller.address);
+        let mut response = self.response()?;
+        response.set(field::CLUSTER_ID, &*self.view.kafka_cluster_id);
+        let mut first = None;
+        for broker in brokers.all() {
+            let Some(address) = brokers.address(broker, front, client) else {
+                continue;
+            };
+            let mut item = response.item(field::BROKERS);
+            item.set(broker_id, broker.virtual_id)
+                .set(field::HOST, &*address.host)
+                .set(field::PORT, address.port)
+                .set(
+                    field::RACK,
+                    broker.rack.as_deref().map_or(Value::Null, Value::from),
+                );
+            response.push(field::BROKERS, item);
+            first.get_or_insert(broker.virtual_id);
+        }
+        match brokers.controller().or(first) {
+            Some(controller) if first.is_some() => {
+                response.set(field::CONTROLLER_ID, controller);
+                Ok(response)
+            }
+            _ => self.response_before_home(broker_id),
+        }
+    }
+
     /// The answer with all defaults.
     pub(super) fn response(&self) -> Result<Item, Stop> {
         Ok(Item::response(self.header.api_key, self.version())?)
@@ -163,7 +194,20 @@ impl<'a> Ask<'a> {
     pub(super) fn forward_frame(&self, frame: Segments, answer: Answer) -> Result<Plan, Stop> {
         let permit = self.gate.permit(self.api).ok_or(Stop::Unpermitted)?;
         let request = Permitted::new(permit, frame);
-        Ok(Plan::Forward(Forward { request, answer }))
+        Ok(Plan::Forward(Forward {
+            request,
+            answer,
+            otherwise: None,
+        }))
+    }
+
+    /// Has the gateway itself answer what is sent on by `plan`, if no broker does.
+    pub(super) fn or_here(&self, plan: Plan, response: &Item) -> Result<Plan, Stop> {
+        let Plan::Forward(forward) = plan else {
+            return Ok(plan);
+        };
+        let otherwise = Some(Box::new(self.answer(response)?));
+        Ok(Plan::Forward(Forward { otherwise, ..forward }))
     }
 
     /// Answers with an error at the top level.

@@ -14,7 +14,7 @@ pub(super) const DESCRIBE_CLUSTER: Api = Api {
     key: 60,
     versions: ServedVersions::new(0, 2),
     rights: "none; DESCRIBE on the cluster for the bitfield",
-    on_the_way: "Brokers, controller, cluster id, bitfield.",
+    on_the_way: "Brokers, controller, cluster id, bitfield. The gateway answers when no broker does.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(request),
         response: Response::classified(described),
@@ -39,7 +39,7 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let operations = Asked::of(root.bool_in(field::INCLUDE_CLUSTER_AUTHORIZED_OPERATIONS));
     let (error, words) = match root.int_in(field::ENDPOINT_TYPE).unwrap_or(ENDPOINT_BROKERS) {
         ENDPOINT_BROKERS if ask.aim.failed.is_some() => return without_brokers(ask, operations),
-        ENDPOINT_BROKERS if ask.has_home() => return ask.forward(Edits::new(), Then::Cluster(operations)),
+        ENDPOINT_BROKERS if ask.has_home() => return forwarded(ask, operations),
         ENDPOINT_BROKERS => return bootstrap(ask, operations),
         ENDPOINT_CONTROLLERS => (
             ErrorCode::MismatchedEndpointType,
@@ -50,26 +50,34 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     ask.refuse_in_words(error, Some(words))
 }
 
+/// The cluster as its brokers describe it, or as the gateway knows it.
+fn forwarded(ask: &Ask<'_>, operations: Asked) -> Result<Plan, Stop> {
+    let plan = ask.forward(Edits::new(), Then::Cluster(operations))?;
+    let here = ask.response_without_brokers(field::BROKER_ID)?;
+    ask.or_here(plan, &made_here(ask, here, operations))
+}
+
 /// The cluster before its first alias: one broker, the bootstrap address.
 fn bootstrap(ask: &Ask<'_>, operations: Asked) -> Result<Plan, Stop> {
-    answer(ask, ask.response_before_home(field::BROKER_ID)?, operations)
+    let response = ask.response_before_home(field::BROKER_ID)?;
+    ask.reply(&made_here(ask, response, operations))
 }
 
 /// The cluster when none of its brokers on one physical cluster can be asked.
 fn without_brokers(ask: &Ask<'_>, operations: Asked) -> Result<Plan, Stop> {
     let mut response = ask.response()?;
     response.set(field::CLUSTER_ID, &*ask.view.kafka_cluster_id);
-    answer(ask, response, operations)
+    ask.reply(&made_here(ask, response, operations))
 }
 
-fn answer(ask: &Ask<'_>, mut response: Item, operations: Asked) -> Result<Plan, Stop> {
+fn made_here(ask: &Ask<'_>, mut response: Item, operations: Asked) -> Item {
     if operations == Asked::Yes {
         response.set(
             field::CLUSTER_AUTHORIZED_OPERATIONS,
             cluster_operations(&ask.gate.asker()),
         );
     }
-    ask.reply(&response)
+    response
 }
 
 /// The answer.

@@ -24,7 +24,7 @@ pub(super) const METADATA: Api = Api {
     key: 3,
     versions: ServedVersions::new(0, 13),
     rights: "DESCRIBE on the topic; to create it CREATE on it or on the cluster",
-    on_the_way: "Requested anew for topics that the caller may describe; brokers, controller, cluster id, names, ids and bitfields of the answer are the virtual cluster's. Topics are created through `passthrough`, and in the namespace of a Standard cluster.",
+    on_the_way: "Requested anew for topics that the caller may describe; brokers, controller, cluster id, names, ids and bitfields of the answer are the virtual cluster's. Topics are created through `passthrough`, and in the namespace of a Standard cluster. Who asks for no topics is answered by the gateway when no broker answers.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(request).ruled(RequestKind::CreateTopics),
         response: Response::classified(answer),
@@ -87,16 +87,30 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         filter: Asked::of(Some(matches!(wanted.topics, Topics::All))),
     };
     if !ask.has_home() {
-        return answer_here(ask, ask.response_before_home(field::NODE_ID)?, &then);
+        let response = ask.response_before_home(field::NODE_ID)?;
+        return ask.reply(&made_here(ask, response, &then));
     }
     if ask.aim.failed.is_some() {
         let mut response = ask.response()?;
         response.set(field::CLUSTER_ID, &*ask.view.kafka_cluster_id);
-        return answer_here(ask, response, &then);
+        return ask.reply(&made_here(ask, response, &then));
     }
+    let here = match root.child(field::TOPICS) {
+        // Who asks for no topics is told nothing of any. Admin clients ask so, before they ask what the gateway answers.
+        Some(topics) if topics.count() == 0 && !is_for_all(topics, ask.version()) => Some(made_here(
+            ask,
+            ask.response_without_brokers(field::NODE_ID)?,
+            &then,
+        )),
+        _ => None,
+    };
     let frame = upstream(ask, &wanted)?;
     let answer = Answer::Expected(ask.pending(Then::Metadata(then)));
-    ask.forward_frame(frame, answer)
+    let plan = ask.forward_frame(frame, answer)?;
+    match here {
+        Some(here) => ask.or_here(plan, &here),
+        None => Ok(plan),
+    }
 }
 
 fn is_for_all(topics: Node<'_>, version: i16) -> bool {
@@ -373,7 +387,7 @@ fn upstream(ask: &Ask<'_>, wanted: &Wanted<'_>) -> Result<Segments, Stop> {
 }
 
 /// An answer without a broker's: nothing is said of topics but errors.
-fn answer_here(ask: &Ask<'_>, mut response: Item, then: &MetadataThen) -> Result<Plan, Stop> {
+fn made_here(ask: &Ask<'_>, mut response: Item, then: &MetadataThen) -> Item {
     for refused in &then.refused {
         let topic = refused_item(&response, refused, then.topic_operations);
         response.push(field::TOPICS, topic);
@@ -384,7 +398,7 @@ fn answer_here(ask: &Ask<'_>, mut response: Item, then: &MetadataThen) -> Result
             cluster_operations(&ask.gate.asker()),
         );
     }
-    ask.reply(&response)
+    response
 }
 
 /// A refused topic as it is answered. What a 29 answers by id carries no name.

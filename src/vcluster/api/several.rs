@@ -271,14 +271,6 @@ impl Kept {
 
     /// Answers the request for a part with an error.
     fn failed(&self, part: &View, caller: &Caller, error: ErrorCode) -> Result<Segments, NoAnswer> {
-        let question = Question {
-            caller,
-            api: self.api,
-            header: self.header,
-            frame: &self.frame,
-            attempt: Attempt::AfterRefresh,
-            results: &RecordResults::NONE,
-        };
         let aim = Aim {
             failed: Some(error),
             ..match self.api.way() {
@@ -286,9 +278,32 @@ impl Kept {
                 Way::Leader | Way::Connected | Way::Home | Way::Groups | Way::Nowhere => Aim::ALONE,
             }
         };
+        let none = RecordResults::NONE;
+        let question = self.question(caller, &none);
         match plan(part, question, aim, &mut Subscriptions::default()).plan {
             Plan::Reply(frame) => Ok(frame),
             _ => Err(NoAnswer::None),
+        }
+    }
+
+    /// The answer of the gateway itself, if it has one for when no cluster answers.
+    fn otherwise(&self, view: &View, caller: &Caller) -> Option<Segments> {
+        let none = RecordResults::NONE;
+        let question = self.question(caller, &none);
+        match plan(view, question, Aim::ALONE, &mut Subscriptions::default()).plan {
+            Plan::Forward(forward) => forward.otherwise.map(|answer| *answer),
+            _ => None,
+        }
+    }
+
+    fn question<'a>(&'a self, caller: &'a Caller, results: &'a RecordResults) -> Question<'a> {
+        Question {
+            caller,
+            api: self.api,
+            header: self.header,
+            frame: &self.frame,
+            attempt: Attempt::AfterRefresh,
+            results,
         }
     }
 }

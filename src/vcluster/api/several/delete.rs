@@ -41,6 +41,7 @@ pub(super) fn request(view: &View, question: Question<'_>, subscriptions: &mut S
             Plan::Forward(Forward {
                 request,
                 answer: Answer::Expected(pending),
+                ..
             }),
             Some(to),
         ) => {

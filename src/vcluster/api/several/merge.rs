@@ -19,10 +19,16 @@ pub(super) fn merge(
     parts: Vec<AnswerPart>,
     answers: Vec<CallResult>,
 ) -> Result<Gathered, NoAnswer> {
-    let mut answers = answers.into_iter();
     let mut frames = Vec::with_capacity(parts.len());
     let mut errors = LocalErrors::default();
     let mut may_be_elsewhere = false;
+    if answers.len() == parts.len()
+        && answers.iter().all(Result::is_err)
+        && let Some(answer) = kept.otherwise(view, caller)
+    {
+        return Ok(Gathered::answer(answer, errors));
+    }
+    let mut answers = answers.into_iter();
     for part in parts {
         let (cluster, pending) = match part {
             AnswerPart::Here(frame) => {

@@ -408,3 +408,47 @@ fn controllers_are_not_described_here() {
     let response = World::without_home().ask(1, &describe(false)).replied();
     assert_eq!((response.brokers.len(), response.controller_id.0), (1, 0));
 }
+
+#[test]
+fn who_asks_for_brokers_alone_is_told_of_them_although_none_answers() {
+    let known = [(1, "gateway", 7001), (2, "gateway", 7002)];
+    for version in VERSIONS.into_iter().filter(|version| *version > 0) {
+        let world = World::new().allow(Read, Resource::topic("orders"));
+        let response = world.ask(version, &named(&[])).otherwise().expect("an answer");
+        assert_eq!(brokers(&response), known, "version {version}");
+        assert_eq!((response.controller_id, response.topics.len()), (BrokerId(2), 0));
+        let id = (version >= 2).then(|| text("virtualClusterId"));
+        assert_eq!(response.cluster_id, id);
+        for about_topics in [all(version), named(&["orders"]), named(&["nowhere"])] {
+            let answer = world.ask(version, &about_topics).otherwise();
+            assert_eq!(answer, None, "nobody can say what is with topics");
+        }
+    }
+    assert_eq!(World::new().ask(0, &all(0)).otherwise(), None);
+    for version in 0..=2 {
+        let world = World::new().allow(Alter, Resource::CLUSTER);
+        let response = world
+            .ask(version, &describe(true))
+            .otherwise()
+            .expect("an answer");
+        let told: Vec<_> = response
+            .brokers
+            .iter()
+            .map(|broker| (broker.broker_id.0, broker.host.as_str(), broker.port))
+            .collect();
+        assert_eq!((told.as_slice(), response.controller_id.0), (&known[..], 2));
+        assert_eq!(response.cluster_id, text("virtualClusterId"));
+        assert_ne!(response.cluster_authorized_operations, NOT_ASKED);
+    }
+}
+
+#[test]
+fn where_no_broker_was_ever_seen_the_bootstrap_address_stands_for_them() {
+    let mut world = World::new();
+    world.change(|state| state.brokers.clear());
+    let response = world.ask(13, &named(&[])).otherwise().expect("an answer");
+    assert_eq!(brokers(&response), [(0, "gateway", 7000)]);
+    assert_eq!(response.controller_id, BrokerId(0));
+    let response = world.ask(2, &describe(false)).otherwise().expect("an answer");
+    assert_eq!((response.brokers.len(), response.controller_id.0), (1, 0));
+}

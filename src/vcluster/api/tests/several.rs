@@ -130,6 +130,25 @@ fn a_cluster_that_is_away_costs_its_own_topics() {
     }
 }
 
+#[test]
+fn when_all_clusters_are_away_the_brokers_are_those_that_are_known() {
+    let world = world();
+    let brokers_without = |away: &[&str], request: &MetadataRequest| -> Vec<i32> {
+        let answer = world
+            .ask(12, request)
+            .gathered(|to, _| match away.contains(&to.cluster().as_str()) {
+                true => Err(Unanswered),
+                false => metadata(to.cluster()),
+            });
+        answer.brokers.iter().map(|broker| broker.node_id.0).collect()
+    };
+    let brokers_alone = MetadataRequest::default().with_topics(Some(Vec::new()));
+    assert_eq!(brokers_without(&["main"], &brokers_alone), [5]);
+    assert_eq!(brokers_without(&["main", "clusterB"], &brokers_alone), [1, 2, 5]);
+    let all_topics = MetadataRequest::default().with_topics(None);
+    assert!(brokers_without(&["main", "clusterB"], &all_topics).is_empty());
+}
+
 fn commit(world: &World, heartbeat: i16) -> (OffsetCommitResponse, Vec<To>, Vec<&'static str>) {
     let topic = |name: &str| {
         let partition = OffsetCommitRequestPartition::default().with_committed_offset(7);

@@ -441,6 +441,16 @@ impl<Q: Request> Asked<'_, Q> {
         decode_response::<Q>(self.version, &reply)
     }
 
+    /// Expects that the request goes upstream: the answer of the gateway itself, if it has one for when no broker answers.
+    pub(super) fn otherwise(self) -> Option<Q::Response> {
+        let Plan::Forward(forward) = self.planned.plan else {
+            panic!("{:?}", self.planned.plan)
+        };
+        let answer = forward.otherwise?;
+        assert_no_secret(&answer);
+        Some(decode_response::<Q>(self.version, &answer))
+    }
+
     /// Expects that the connection is closed.
     pub(super) fn closed(self) -> CloseReason {
         let Plan::Close(reason) = self.planned.plan else {
