@@ -27,5 +27,6 @@ pub use breadth::Breadth;
 pub use decision::{AclRef, Decision, DenyRule, MatchedAcl};
 pub use host::host_text;
 pub use index::{AclIndex, Asker, IfNoAcl};
+pub use operations::is_of_type;
 pub use principal::Principal;
 pub use resource::{CLUSTER_NAME, Resource};

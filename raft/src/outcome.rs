@@ -116,7 +116,7 @@ pub enum Refusal {
     )]
     AclModeFixed { vcluster: VclusterName, mode: String },
     #[error(
-        "the ACLs of virtual cluster {0} are declared in its spec.acls (aclMode REST_API): change them there"
+        "the ACLs of virtual cluster {0} are declared in its spec.acls (aclMode REST_API): change them there, with klamm apply or PUT /gateway/v2/virtual-cluster"
     )]
     AclsDeclared(VclusterName),
     #[error(

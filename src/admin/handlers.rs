@@ -2,6 +2,7 @@
 
 pub(super) mod absent;
 pub(super) mod access_token;
+pub(super) mod acl;
 pub(super) mod alias_topic;
 pub(super) mod dry_run;
 pub(super) mod event_gateway;
@@ -38,7 +39,7 @@ use super::services::Services;
 use event_gateway::{backend_clusters, configured_names, listeners, policies, virtual_clusters};
 
 /// The kinds of resources, in the order in which they depend on each other, those that are only listed at the end.
-pub static KINDS: [&Kind; 11] = [
+pub static KINDS: [&Kind; 12] = [
     &virtual_cluster::KIND,
     &alias_topic::KIND,
     &service_account::KIND,
@@ -46,6 +47,7 @@ pub static KINDS: [&Kind; 11] = [
     &interceptor::KIND,
     &policy::KIND,
     &virtual_cluster::TOPICS,
+    &acl::KIND,
     &token::KIND,
     &scram::KIND,
     &access_token::KIND,

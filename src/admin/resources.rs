@@ -1,6 +1,7 @@
 //! The resources of the admin API as JSON, and how they map to the replicated model. No HTTP, no I/O.
 
 mod access_token;
+pub(super) mod acl;
 mod acl_rules;
 mod acls;
 pub(super) mod alias_topic;

@@ -27,6 +27,7 @@ use crate::secret::Secret;
 use crate::tls::{CertificateFiles, ClientCertificates, TlsFiles};
 
 mod access_tokens;
+mod acls;
 mod contract;
 mod cross_site;
 mod event_gateway_policies;
@@ -489,6 +490,7 @@ const INTERCEPTOR: &str = "/gateway/v2/interceptor";
 const ALIAS: &str = "/gateway/v2/alias-topic";
 const ACCOUNT: &str = "/gateway/v2/service-account";
 const TOKEN: &str = "/gateway/v2/token";
+const ACL: &str = "/gateway/v2/acl";
 const ACCESS: &str = "/gateway/v2/access-token";
 
 fn partner() -> Value {

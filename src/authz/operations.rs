@@ -120,6 +120,11 @@ impl OperationSet {
     }
 }
 
+/// Whether an ACL of this operation says anything of resources of this type.
+pub fn is_of_type(operation: Operation, resource_type: ResourceType) -> bool {
+    operation == Operation::All || OperationSet::of(resource_type).has(operation)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

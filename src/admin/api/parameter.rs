@@ -31,6 +31,32 @@ pub(in crate::admin) const GLOBAL: Parameter = of(
 pub(in crate::admin) const NAME: Parameter = of("name", "string", "Only those with this name");
 pub(in crate::admin) const TYPE: Parameter = of("type", "string", "Only those of this type");
 
+pub(in crate::admin) const RESOURCE_TYPE: Parameter = of(
+    "resourceType",
+    "string",
+    "Only those for resources of this type: TOPIC, GROUP, CLUSTER, TRANSACTIONAL_ID, DELEGATION_TOKEN, USER, or ANY",
+);
+pub(in crate::admin) const RESOURCE_NAME: Parameter =
+    of("resourceName", "string", "Only those for this name of a resource");
+pub(in crate::admin) const PATTERN_TYPE: Parameter = of(
+    "patternType",
+    "string",
+    "LITERAL, PREFIXED, ANY, or MATCH for those that cover the resource of the name",
+);
+pub(in crate::admin) const PRINCIPAL: Parameter = of(
+    "principal",
+    "string",
+    "Only those for this principal, as User:name",
+);
+pub(in crate::admin) const HOST: Parameter =
+    of("host", "string", "Only those for this host, as it was given");
+pub(in crate::admin) const OPERATION: Parameter = of(
+    "operation",
+    "string",
+    "Only those for this operation, as READ or IDEMPOTENT_WRITE; or ANY",
+);
+pub(in crate::admin) const PERMISSION_TYPE: Parameter = of("permissionType", "string", "ALLOW, DENY or ANY");
+
 const PAGE_SIZE: Parameter = of(
     "page[size]",
     "integer",

@@ -14,6 +14,9 @@ use super::invalid::Invalid;
 use super::object::object;
 use crate::authz::CLUSTER_NAME;
 
+/// The form of principals.
+pub(super) const PRINCIPALS: &str = "^[^:]+:.";
+
 /// The address that stands for all.
 const ANY_HOST: &str = "*";
 
@@ -31,24 +34,24 @@ pub(super) enum ModeSpec {
 #[schemars(inline)]
 pub(super) struct AclSpec {
     #[serde(deserialize_with = "object")]
-    resource_pattern: PatternSpec,
+    pub(super) resource_pattern: PatternSpec,
     /// As User:name, or User:* for everybody.
-    #[schemars(regex(pattern = "^[^:]+:."))]
-    principal: String,
+    #[schemars(regex(pattern = PRINCIPALS))]
+    pub(super) principal: String,
     /// An IP address, or * for all.
-    host: String,
+    pub(super) host: String,
     #[serde(with = "OperationSpec")]
     #[schemars(with = "OperationSpec")]
-    operation: Operation,
+    pub(super) operation: Operation,
     #[serde(with = "PermissionSpec")]
     #[schemars(with = "PermissionSpec")]
-    permission_type: Permission,
+    pub(super) permission_type: Permission,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(inline)]
-struct PatternSpec {
+pub(super) struct PatternSpec {
     #[serde(with = "ResourceTypeSpec")]
     #[schemars(with = "ResourceTypeSpec")]
     resource_type: ResourceType,
@@ -114,7 +117,7 @@ pub(super) fn read(mode: Option<ModeSpec>, acls: Option<Vec<AclSpec>>) -> Result
         (Some(ModeSpec::RestApi), acls) => {
             let acls = acls.unwrap_or_default().into_iter().enumerate();
             let acls: BTreeSet<_> = acls
-                .map(|(index, acl)| binding(index, acl))
+                .map(|(index, acl)| acl.read(&format!("spec.acls[{index}].")))
                 .collect::<Result<_, _>>()?;
             Ok(Some(AclMode::RestApi(acls.into())))
         }
@@ -123,56 +126,6 @@ pub(super) fn read(mode: Option<ModeSpec>, acls: Option<Vec<AclSpec>>) -> Result
         )),
         (mode, None) => Ok(mode.map(|_| AclMode::KafkaApi)),
     }
-}
-
-/// A broker takes from clients what holds nowhere; in a file that is a mistake.
-fn binding(index: usize, acl: AclSpec) -> Result<AclBinding, Invalid> {
-    let AclSpec {
-        resource_pattern: pattern,
-        principal,
-        host,
-        operation,
-        permission_type: permission,
-    } = acl;
-    let wrong = |field: &str, why: String| Err(Invalid::new(format!("spec.acls[{index}].{field}: {why}")));
-    if pattern.name.is_empty() {
-        return wrong("resourcePattern.name", "it is empty".to_owned());
-    }
-    if pattern.resource_type == ResourceType::Cluster && pattern.name != CLUSTER_NAME {
-        return wrong(
-            "resourcePattern.name",
-            format!(
-                "the only CLUSTER resource is {CLUSTER_NAME}, not {:?}",
-                pattern.name
-            ),
-        );
-    }
-    let is_principal = |(kind, name): (&str, &str)| !kind.is_empty() && !name.is_empty();
-    if !principal.split_once(':').is_some_and(is_principal) {
-        return wrong(
-            "principal",
-            format!("{principal:?} has no type: write User:{principal}"),
-        );
-    }
-    if host != ANY_HOST && host.parse::<IpAddr>().is_err() {
-        return wrong(
-            "host",
-            format!("{host:?} is neither * nor an IP address, so the ACL would apply to nobody"),
-        );
-    }
-    Ok(AclBinding {
-        pattern: ResourcePattern {
-            resource_type: pattern.resource_type,
-            name: pattern.name,
-            pattern_type: pattern.pattern_type,
-        },
-        entry: AclEntry {
-            principal,
-            host,
-            operation,
-            permission,
-        },
-    })
 }
 
 /// The ACLs as they are shown of a virtual cluster: the mode as it was said, and the ACLs that are declared.
@@ -186,6 +139,59 @@ pub(super) fn show(spec: &VirtualCluster) -> (Option<ModeSpec>, Option<Vec<AclSp
         mode,
         acls.map(|acls| acls.iter().cloned().map(AclSpec::from).collect()),
     )
+}
+
+impl AclSpec {
+    /// Checks what is put; `at` is said before the field that is wrong. A broker takes from clients what holds nowhere; here
+    /// that is a mistake.
+    pub(super) fn read(self, at: &str) -> Result<AclBinding, Invalid> {
+        let Self {
+            resource_pattern: pattern,
+            principal,
+            host,
+            operation,
+            permission_type: permission,
+        } = self;
+        let wrong = |field: &str, why: String| Err(Invalid::new(format!("{at}{field}: {why}")));
+        if pattern.name.is_empty() {
+            return wrong("resourcePattern.name", "it is empty".to_owned());
+        }
+        if pattern.resource_type == ResourceType::Cluster && pattern.name != CLUSTER_NAME {
+            return wrong(
+                "resourcePattern.name",
+                format!(
+                    "the only CLUSTER resource is {CLUSTER_NAME}, not {:?}",
+                    pattern.name
+                ),
+            );
+        }
+        let is_principal = |(kind, name): (&str, &str)| !kind.is_empty() && !name.is_empty();
+        if !principal.split_once(':').is_some_and(is_principal) {
+            return wrong(
+                "principal",
+                format!("{principal:?} has no type: write User:{principal}"),
+            );
+        }
+        if host != ANY_HOST && host.parse::<IpAddr>().is_err() {
+            return wrong(
+                "host",
+                format!("{host:?} is neither * nor an IP address, so the ACL would apply to nobody"),
+            );
+        }
+        Ok(AclBinding {
+            pattern: ResourcePattern {
+                resource_type: pattern.resource_type,
+                name: pattern.name,
+                pattern_type: pattern.pattern_type,
+            },
+            entry: AclEntry {
+                principal,
+                host,
+                operation,
+                permission,
+            },
+        })
+    }
 }
 
 impl From<AclBinding> for AclSpec {

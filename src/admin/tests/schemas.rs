@@ -8,12 +8,13 @@ use crate::admin::api::Access;
 
 /// The refusals of the gateway beyond what a schema can say, by their words: what fields mean together, and texts with a
 /// grammar of their own.
-const BEYOND: [&str; 23] = [
+const BEYOND: [&str; 24] = [
     "name: topic name",
     "must have 3 to 64",
     "spec.externalNames must list",
     "spec.externalNames is for the type EXTERNAL",
     "give either id",
+    "give at least one of",
     "must be true in a Partner",
     "spec.superUsers must not be empty where ACLs are enabled",
     "is missing; only users that are already in the list",
@@ -47,7 +48,7 @@ fn good() -> Vec<(Method, String, Value)> {
         "principal": "User:ann", "host": "*", "operation": "READ", "permissionType": "ALLOW" });
     let declared = json!({
         "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": { "name": "declared" },
-        "spec": { "type": "Standard", "aclEnabled": true, "aclMode": "REST_API", "acls": [acl], "backend": "main",
+        "spec": { "type": "Standard", "aclEnabled": true, "aclMode": "REST_API", "acls": [acl.clone()], "backend": "main",
                   "namespace": { "mode": "hide_prefix", "prefix": "declared-", "additional": { "topics": ["pub-*"] } },
                   "limits": { "aliasTopics": 5 }, "dnsLabel": "declared" },
     });
@@ -61,7 +62,13 @@ fn good() -> Vec<(Method, String, Value)> {
         { "put": partner() },
         { "delete": { "kind": "AliasTopic", "name": "topic1", "vCluster": "mypartner" } },
     ]);
+    let mut own_acl = acl.clone();
+    own_acl["vCluster"] = json!("mypartner");
+    let of_somebody = json!({ "vCluster": "mypartner", "principal": "User:ann" });
     let more = [
+        (Method::PUT, ACL, own_acl.clone()),
+        (Method::DELETE, ACL, own_acl),
+        (Method::DELETE, ACL, of_somebody),
         (Method::PUT, VCLUSTER, declared),
         (Method::PUT, ALIAS, repointed),
         (Method::DELETE, TOKEN, one_token),
