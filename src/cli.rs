@@ -2,6 +2,7 @@
 
 mod access_token;
 mod accept;
+mod acl;
 mod admin_client;
 mod apply;
 mod changes;
@@ -61,6 +62,7 @@ Examples:
   klamm apply -f mypartner.yaml
   klamm get AliasTopic --v-cluster mypartner -o yaml
   klamm get topics --v-cluster mypartner
+  klamm acl add --v-cluster mypartner --allow-principal User:partner-user --consumer --topic topic1 --group app
   klamm run generateServiceAccountToken --username partner-user --v-cluster mypartner --life-time-seconds 3600";
 
 /// A Kafka gateway: virtual clusters with their own topics, accounts and ACLs, on your own Kafka clusters
@@ -85,6 +87,11 @@ enum Command {
     Get(GetArgs),
     /// Delete a resource, or all resources of files
     Delete(DeleteArgs),
+    /// List, add and remove ACLs in the words of kafka-acls; this needs no Kafka
+    Acl {
+        #[command(subcommand)]
+        action: acl::AclAction,
+    },
     /// Run an action of the gateway
     Run {
         #[command(subcommand)]
@@ -313,6 +320,7 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
         Command::Delete(args) => {
             delete::delete(&args, &args.connection.client(variables)?)?.print(Style::Text)
         }
+        Command::Acl { action } => acl::run(&action, variables),
         Command::Run { action } => print(&run_action(&action, io::stdin().lock(), variables)?),
         Command::Cluster { action } => match action {
             ClusterAction::Status { output, connection } => {

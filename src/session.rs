@@ -8,6 +8,7 @@
 //! ```
 //! The I/O loop (`pump`) is an actor future: a request costs neither a message nor a task switch.
 
+mod any_broker;
 mod budget;
 pub mod census;
 mod changes;

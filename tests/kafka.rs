@@ -2,6 +2,8 @@
 
 #[path = "kafka/access_tokens.rs"]
 mod access_tokens;
+#[path = "kafka/acls.rs"]
+mod acls;
 #[path = "kafka/authentication.rs"]
 mod authentication;
 #[path = "kafka/batch.rs"]

@@ -36,7 +36,7 @@ pub(super) fn get(args: &GetArgs, client: &AdminClient) -> Result<String, Failur
         });
     }
     match args.output {
-        Format::Table => Ok(format::table(&head(args.kind), &rows(args.kind, list))),
+        Format::Table => Ok(table(args.kind, list)),
         Format::Yaml => format::yaml(&list.iter().collect::<Vec<_>>()),
         Format::Json if single => Ok(format::json(&list[0])),
         Format::Json => Ok(format::json(&Value::from(list))),
@@ -86,6 +86,11 @@ fn filtered<const COUNT: usize>(path: &str, filters: [(&str, &Option<String>); C
 /// That a kind has nothing to do with virtual clusters.
 pub(super) fn belongs_to_none(kind: Kind) -> Failure {
     Failure::Usage(format!("a {kind} does not belong to a virtual cluster"))
+}
+
+/// Resources of a kind for people.
+pub(super) fn table(kind: Kind, list: &[Value]) -> String {
+    format::table(&head(kind), &rows(kind, list))
 }
 
 fn head(kind: Kind) -> Vec<&'static str> {

@@ -4,6 +4,8 @@ use clap::CommandFactory;
 
 use super::*;
 
+mod acl;
+
 fn parse(line: &str) -> Result<Cli, String> {
     Cli::try_parse_from(line.split_whitespace()).map_err(|error| error.to_string())
 }
