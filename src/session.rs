@@ -106,6 +106,9 @@ pub struct Session {
     timer: Timer,
     feed: Feed,
     end: Option<End>,
+    /// The view that was loaded too early.
+    #[cfg(feature = "planted")]
+    early_view: Option<Arc<crate::vcluster::view::View>>,
 }
 
 impl Session {
@@ -143,6 +146,8 @@ impl Session {
             timer: Timer::new(now),
             feed: Feed::new(setup.orders.clone()),
             end: None,
+            #[cfg(feature = "planted")]
+            early_view: None,
             setup,
         };
         if session.entry() == Entry::Bare {

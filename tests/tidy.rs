@@ -2,6 +2,8 @@
 
 #[path = "tidy/apis.rs"]
 mod apis;
+#[path = "tidy/planted.rs"]
+mod planted;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -57,7 +59,10 @@ const DATA_PLANE: [(&str, &[&str]); 10] = [
     ("src/policy", &["model"]),
     ("src/backend", &["model"]),
     ("src/listener", &["model", "seats", "seldom"]),
-    ("src/session", &["model", "command", "outcome", "seats", "Lease"]),
+    (
+        "src/session",
+        &["model", "command", "outcome", "seats", "Lease", "planted"],
+    ),
     ("src/vcluster", &["model", "command", "outcome"]),
 ];
 

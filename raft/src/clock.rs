@@ -28,7 +28,10 @@ impl BootTime {
             // No machine is that old. Leases hold no longer then.
             return Self::NEVER;
         };
-        Self(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+        let nanos = seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+        #[cfg(feature = "planted")]
+        let nanos = crate::planted::clock(nanos);
+        Self(nanos)
     }
 
     /// In nanoseconds.

@@ -26,6 +26,8 @@ use tokio::sync::watch;
 
 use crate::clock::BootTime;
 use crate::model::Revision;
+#[cfg(feature = "planted")]
+use crate::planted::{PlantedMistake, is_planted};
 
 pub(crate) use self::table::{LeaseTable, NotHolder};
 
@@ -50,6 +52,10 @@ pub(crate) struct LeaseTerms {
 impl LeaseTerms {
     /// The time after which a lease is over for certain, by the clock of the leader, from the moment when it was asked.
     pub(crate) fn bound(self) -> Duration {
+        #[cfg(feature = "planted")]
+        if is_planted(PlantedMistake::NoMargin) {
+            return self.span;
+        }
         self.span + self.span * DRIFT_PERCENT / 100 + RESERVE
     }
 }
@@ -109,7 +115,15 @@ impl Lease {
             return true;
         };
         let now = BootTime::now().nanos();
+        #[cfg(feature = "planted")]
+        let now = crate::planted::moment_of_request(now);
         now < until.leased.load(Ordering::Acquire) || now < until.allowed.load(Ordering::Acquire)
+    }
+
+    /// The clock that leases are measured with, as this process reads it: in seconds, from a moment of its own.
+    #[cfg(feature = "planted")]
+    pub fn clock_seconds() -> f64 {
+        BootTime::now().since(BootTime::START).as_secs_f64()
     }
 
     /// How long it goes on; nothing if it is over, and none if it does not end.

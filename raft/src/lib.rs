@@ -42,6 +42,8 @@ pub mod command;
 pub mod machine;
 pub mod model;
 pub mod outcome;
+#[cfg(feature = "planted")]
+pub mod planted;
 pub mod seats;
 pub mod seldom;
 

@@ -38,6 +38,12 @@ const CLOCK: Family = Family::new(
 )
 .on_page("How much the leader's clock of the day is ahead of this node's. Tokens end by the clock of the node that is asked; a warning is logged beyond 2 s");
 
+#[cfg(feature = "planted")]
+const LEASE_CLOCK: Family = Family::new(
+    "klamm_lease_clock_seconds",
+    "The clock that leases are measured with, from a moment of its own",
+);
+
 /// The metrics of leases.
 #[derive(Debug, Clone)]
 pub struct LeaseMetrics {
@@ -45,6 +51,8 @@ pub struct LeaseMetrics {
     without: IntGauge,
     held: IntCounterVec,
     clock: Gauge,
+    #[cfg(feature = "planted")]
+    lease_clock: Gauge,
 }
 
 impl LeaseMetrics {
@@ -55,6 +63,8 @@ impl LeaseMetrics {
             without: book.gauge(WITHOUT)?,
             held: book.counters(HELD)?,
             clock: book.ratio(CLOCK)?,
+            #[cfg(feature = "planted")]
+            lease_clock: book.ratio(LEASE_CLOCK)?,
         };
         for outcome in HeldRequest::ALL {
             metrics.held(*outcome);
@@ -70,6 +80,8 @@ impl LeaseMetrics {
     /// Shows how long the lease goes on, in seconds, whether this node decides without one, and how the clocks differ.
     pub fn set(&self, seconds_left: f64, decides_without: bool, leader_ahead_seconds: f64) {
         self.clock.set(leader_ahead_seconds);
+        #[cfg(feature = "planted")]
+        self.lease_clock.set(klamm_raft::Lease::clock_seconds());
         self.left.set(seconds_left);
         self.without.set(decides_without.into());
     }

@@ -109,6 +109,8 @@ impl Session {
         results: &RecordResults,
     ) -> Result<(), End> {
         let view = self.setup.door.view.load();
+        #[cfg(feature = "planted")]
+        let view = self.early_view.take().map_or(view, arc_swap::Guard::from_inner);
         self.check_login(&view.directory)?;
         if self.is_expired() {
             return Err(End::SessionExpired);

@@ -4,6 +4,9 @@
 
 use std::time::Duration;
 
+#[cfg(feature = "planted")]
+use klamm_raft::planted::PlantedMistake;
+
 use super::Session;
 use super::end::End;
 use super::inbound::Frame;
@@ -23,6 +26,8 @@ impl Session {
     /// The whole frame has been read, and no view was loaded yet: so the lease is looked at in between, by a clock that is
     /// read now.
     pub(super) fn decidable(&mut self, frame: Frame) -> Option<Frame> {
+        #[cfg(feature = "planted")]
+        self.load_early();
         let lease = &self.setup.shared.replicated.lease;
         if lease.holds() || !self.is_decision(&frame) {
             self.lapses = lease.lapses();
@@ -61,6 +66,14 @@ impl Session {
         match self.upstream.is_flushed() || (lease.lapses() == self.lapses && lease.holds()) {
             true => Ok(()),
             false => Err(End::Undecided),
+        }
+    }
+
+    #[cfg(feature = "planted")]
+    fn load_early(&mut self) {
+        if klamm_raft::planted::is_planted(PlantedMistake::ViewFirst) {
+            let view = || self.setup.door.view.load_full();
+            self.early_view.get_or_insert_with(view);
         }
     }
 

@@ -106,6 +106,10 @@ impl Core {
             .map_err(|_| ProposeError::Busy)?
             .map_err(|_| ProposeError::Stopped)?;
         let applied = self.commit(change, deadline).await?;
+        #[cfg(feature = "planted")]
+        if crate::planted::is_planted(crate::planted::PlantedMistake::AcknowledgedAtCommit) {
+            return Ok(applied);
+        }
         self.shown_everywhere(applied, deadline).await
     }
 

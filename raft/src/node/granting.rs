@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use openraft::RaftMetrics;
 use openraft::async_runtime::watch::WatchReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout};
@@ -13,6 +14,9 @@ use crate::clock::BootTime;
 use crate::lease::{LeaseTable, LeaseTerms, NotHolder, ProcessId};
 use crate::model::{NodeId, Revision};
 use crate::network::{FloorAnswer, LeaseAnswer, SettledAnswer};
+#[cfg(feature = "planted")]
+use crate::planted::{PlantedMistake, is_planted};
+use crate::types::TypeConfig;
 
 /// A leader that cannot have itself confirmed within this time grants nothing: the lease would be half over.
 const CONFIRM: Duration = Duration::from_millis(500);
@@ -64,7 +68,15 @@ impl Granting {
             Some(Err(NotHolder)) => return LeaseAnswer::AnotherProcess,
             Some(Ok(())) => self.tell(),
         }
-        match timeout(CONFIRM, floor_as_leader(raft)).await {
+        let confirmed = floor_as_leader(raft);
+        #[cfg(feature = "planted")]
+        let confirmed = async {
+            match is_planted(PlantedMistake::NotConfirmed) {
+                true => FloorAnswer::At(committed(&raft.metrics().borrow_watched())),
+                false => confirmed.await,
+            }
+        };
+        match timeout(CONFIRM, confirmed).await {
             Ok(FloorAnswer::At(floor)) => LeaseAnswer::Granted {
                 floor,
                 millis: u32::try_from(self.terms.span.as_millis()).unwrap_or(u32::MAX),
@@ -121,8 +133,7 @@ impl Granting {
         let (leader, term, committed) = {
             let metrics = raft.metrics();
             let metrics = metrics.borrow_watched();
-            let committed = metrics.local_committed.map_or(0, |id| id.index);
-            (metrics.current_leader, metrics.current_term, Revision(committed))
+            (metrics.current_leader, metrics.current_term, committed(&metrics))
         };
         if leader != Some(self.own.0) {
             return None;
@@ -131,6 +142,8 @@ impl Granting {
         let now = BootTime::now();
         if leading.as_ref().is_none_or(|leading| leading.term != term) {
             let members = self.members.iter().copied();
+            #[cfg(feature = "planted")]
+            let members = members.filter(|_| !is_planted(PlantedMistake::NewLeaderKnowsNobody));
             let table = LeaseTable::new(self.terms, members, committed, now);
             *leading = Some(LeadTerm { term, table });
         }
@@ -138,4 +151,9 @@ impl Granting {
         table.committed(committed, now);
         Some(act(table, now))
     }
+}
+
+/// The newest revision that is committed, as far as this node knows.
+fn committed(metrics: &RaftMetrics<TypeConfig>) -> Revision {
+    Revision(metrics.local_committed.map_or(0, |id| id.index))
 }

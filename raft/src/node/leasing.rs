@@ -10,8 +10,12 @@ use super::core::Core;
 use super::granting::clock_of_the_day;
 use crate::clock::BootTime;
 use crate::lease::HeldLeases;
+#[cfg(feature = "planted")]
+use crate::model::Revision;
 use crate::model::{Level, NodeId};
 use crate::network::LeaseAnswer;
+#[cfg(feature = "planted")]
+use crate::planted::{PlantedMistake, is_planted};
 
 /// How long the leader may take to answer.
 const ANSWER: Duration = Duration::from_millis(700);
@@ -46,6 +50,8 @@ pub(super) async fn keep(core: Arc<Core>) {
                     Some(LeaseAnswer::Granted { floor, millis, clock_ms }) => {
                         compare_clocks(&core, clock_ms, began.elapsed());
                         let span = Duration::from_millis(millis.into());
+                        #[cfg(feature = "planted")]
+                        let (asked, floor) = planted(asked, floor);
                         core.lease.is_granted(asked.after(span));
                         core.lease.set(held.granted((asked, span), floor, core.visible.now()));
                         asked_another = false;
@@ -161,6 +167,20 @@ async fn ask(core: &Core, leader: Option<NodeId>) -> (BootTime, Option<LeaseAnsw
         (None, _) | (_, None) => None,
     };
     (asked, answer)
+}
+
+/// From when a lease counts, and its floor.
+#[cfg(feature = "planted")]
+fn planted(asked: BootTime, floor: Revision) -> (BootTime, Revision) {
+    let asked = match is_planted(PlantedMistake::FromReceipt) {
+        true => BootTime::now(),
+        false => asked,
+    };
+    let floor = match is_planted(PlantedMistake::CountsBeforeShown) {
+        true => Revision(0),
+        false => floor,
+    };
+    (asked, floor)
 }
 
 /// Returns when this node follows somebody else.

@@ -179,6 +179,7 @@ impl RaftStateMachine<TypeConfig> for StateStore {
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.states.send_replace(self.state.clone());
+        tracing::info!(revision = %self.state.revision, "the state comes from a snapshot of another node");
         Ok(())
     }
 
