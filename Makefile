@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test full-state chaos faults fuzz interop interop-standard interop-partner clients failover isolation logins conformance integrations bench lint advisories fix schema kafka
+.PHONY: quickstart test full-state chaos faults planted fuzz interop interop-standard interop-partner clients failover isolation logins conformance integrations bench lint advisories fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -26,11 +26,18 @@ chaos:
 	$(CARGO) build --workspace --locked
 	$(CARGO) run --quiet --locked -p klamm-chaos -- $(or $(ARGS),--seconds 60)
 
-# Rights that come and go while nodes are stopped, cut off and killed, a minute for each kind. ARGS="600 7" for ten minutes
-# each, from the seed 7.
+# Rights that come and go while nodes are stopped, cut off, killed, restarted, without their disks and with clocks that run
+# wrong, a minute for each kind. ARGS="600 7" for ten minutes each, from the seed 7.
 faults:
+	chaos/planted.sh build
 	$(CARGO) build --workspace --locked
 	chaos/faults.sh $(ARGS)
+
+# Nodes that make a mistake with leases on purpose, each under the fault that shows it: every one must be found. About eight
+# minutes. ARGS="60 7" for a minute each, from the seed 7.
+planted:
+	chaos/planted.sh build
+	chaos/planted.sh $(ARGS)
 
 # Mutated input for everything that reads bytes from outside. ARGS="--seconds 600 --seed 7" for longer, or again.
 fuzz:

@@ -25,7 +25,7 @@ use faults::Faults;
 use history::History;
 use rights::RightsArguments;
 use verdict::Verdict;
-use world::{Links, World};
+use world::{World, WorldSetup};
 
 /// Kills and pauses gateway nodes under load, then checks that nothing acknowledged was lost.
 #[derive(Debug, Parser)]
@@ -60,17 +60,14 @@ fn main() -> anyhow::Result<ExitCode> {
         None => std::env::current_exe()?.with_file_name("klamm"),
     };
     if let Some(Action::Rights(arguments)) = &arguments.action {
-        return Ok(match rights::run(arguments, &binary)? {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        });
+        return rights::run(arguments, &binary);
     }
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     say(&format!(
         "seed {seed}: repeat with --seed {seed} --seconds {}",
         arguments.seconds
     ));
-    let mut world = World::start(&binary, &[], Links::Direct)?;
+    let mut world = World::start(&binary, &WorldSetup::default())?;
     let history = History::default();
     let faults = {
         let running = workload::start(&world, &history, arguments.writers);

@@ -1,5 +1,8 @@
 //! Three gateway nodes as processes on loopback. The physical cluster is away on purpose: accounts need none.
 
+mod admin;
+mod volume;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -7,13 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
-use serde_json::{Value, json};
+use anyhow::{Context, bail, ensure};
 use tempfile::TempDir;
 
-use crate::history::{Told, Wish};
+use crate::history::Told;
 use crate::ports::PortBlock;
 use crate::relay::Link;
+
+pub(crate) use admin::Admin;
+use volume::Volume;
 
 /// Nodes of the cluster.
 pub(crate) const NODES: usize = 3;
@@ -22,29 +27,60 @@ pub(crate) const NODES: usize = 3;
 const PORTS_OF_A_NODE: usize = 64;
 const CLIENT_PORTS: usize = PORTS_OF_A_NODE - 2;
 
-const VCLUSTER: &str = "chaos";
-
-/// How long a change may take before a client gives up.
-const CLIENT_TIMEOUT: Duration = Duration::from_secs(15);
+/// The place of the admin API among the ports of a node.
+const ADMIN_PORT: u16 = 1;
 
 /// How long the cluster may take to serve after the last fault.
 const HEAL_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long a node may take to stop in an orderly way.
+const STOP_LIMIT: Duration = Duration::from_secs(60);
+
+/// The line of a node's log that tells of a snapshot that it got.
+const SNAPSHOT_GOT: &str = "the state comes from a snapshot of another node";
+
+/// The exit code of a node whose disk failed.
+const DISK_FAILED: i32 = 74;
+
 /// How nodes reach each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Links {
+    #[default]
     Direct,
     /// Through relays, which can be cut.
     Relayed,
+}
+
+/// The surroundings of the nodes.
+#[derive(Debug, Default)]
+pub(crate) struct WorldSetup {
+    pub(crate) links: Links,
+    /// Variables of all nodes, and of one.
+    pub(crate) of_all: Vec<(&'static str, String)>,
+    pub(crate) of_one: Vec<(usize, &'static str, String)>,
+    /// The size of the file system that each node has for itself, if it has one.
+    pub(crate) volume_bytes: Option<u64>,
+}
+
+impl WorldSetup {
+    fn variables(&self, id: usize) -> impl Iterator<Item = (String, String)> {
+        let of_all = self.of_all.iter().map(|(name, value)| (name, value));
+        let of_one = self.of_one.iter().filter(move |(node, ..)| *node == id);
+        of_all
+            .chain(of_one.map(|(_, name, value)| (name, value)))
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+    }
 }
 
 /// The nodes, and where they keep their data.
 #[derive(Debug)]
 pub(crate) struct World {
     binary: PathBuf,
-    directory: Option<TempDir>,
     nodes: Vec<Node>,
     links: Vec<Link>,
+    /// Of each node, where they have such.
+    volumes: Vec<Volume>,
+    directory: Option<TempDir>,
     /// Held, so that a node which comes back finds its ports free.
     _ports: PortBlock,
 }
@@ -53,64 +89,59 @@ pub(crate) struct World {
 struct Node {
     id: usize,
     variables: Vec<(String, String)>,
+    admin_port: u16,
+    data: PathBuf,
     log: PathBuf,
     process: Option<Child>,
     is_paused: bool,
 }
 
-/// One node's admin API, as a client sees it.
-#[derive(Debug, Clone)]
-pub(crate) struct Admin {
-    url: String,
-    agent: ureq::Agent,
-}
-
 impl World {
     /// Starts the nodes and creates the virtual cluster that the clients use.
-    pub(crate) fn start(binary: &Path, more: &[(&str, &str)], links: Links) -> anyhow::Result<Self> {
+    pub(crate) fn start(binary: &Path, surroundings: &WorldSetup) -> anyhow::Result<Self> {
         let binary = binary
             .canonicalize()
             .with_context(|| format!("{} is missing; make it with: cargo build", binary.display()))?;
         let directory = tempfile::Builder::new().prefix("klamm-chaos-").tempdir()?;
         let ports = PortBlock::take()?;
-        let links = match links {
+        let links = match surroundings.links {
             Links::Direct => Vec::new(),
             Links::Relayed => relays(&ports)?,
         };
-        let nodes = (0..NODES)
-            .map(|id| Node {
+        let node = |id: usize| {
+            let data = directory.path().join(format!("data-{}", id + 1));
+            let own = variables(id, &data, &ports, &links);
+            Node {
                 id,
-                variables: variables(id, directory.path(), &ports, &links)
-                    .into_iter()
-                    .chain(
-                        more.iter()
-                            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
-                    )
-                    .collect(),
+                variables: own.into_iter().chain(surroundings.variables(id)).collect(),
+                admin_port: ports.port(first_port(id) + ADMIN_PORT),
+                data,
                 log: directory.path().join(format!("node-{}.log", id + 1)),
                 process: None,
                 is_paused: false,
-            })
-            .collect();
+            }
+        };
+        let nodes: Vec<Node> = (0..NODES).map(node).collect();
+        let volumes = match surroundings.volume_bytes {
+            Some(bytes) => nodes
+                .iter()
+                .map(|node| Volume::mount(&node.data, bytes))
+                .collect::<Result<_, _>>()?,
+            None => Vec::new(),
+        };
         let mut world = Self {
             binary,
-            directory: Some(directory),
             nodes,
             links,
+            volumes,
+            directory: Some(directory),
             _ports: ports,
         };
         for id in 0..NODES {
             world.start_node(id)?;
         }
         world.wait_until_healed()?;
-        let created = world.admins()[0].put(
-            "virtual-cluster",
-            &json!({
-                "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": VCLUSTER},
-                "spec": {"type": "Partner", "aclEnabled": true, "superUsers": ["super-user"]},
-            }),
-        );
-        if created != Told::Acknowledged {
+        if world.admins()[0].create_vcluster() != Told::Acknowledged {
             bail!("the virtual cluster could not be created");
         }
         Ok(world)
@@ -118,32 +149,42 @@ impl World {
 
     /// Cuts a node off from all others, or not.
     pub(crate) fn isolate(&self, id: usize, is_cut: bool) {
-        for link in self.links.iter().filter(|link| link.from == id || link.to == id) {
-            link.cut(is_cut);
+        self.mute(id, is_cut);
+        self.deafen(id, is_cut);
+    }
+
+    /// Has nobody hear a node, or not.
+    pub(crate) fn mute(&self, id: usize, is_cut: bool) {
+        for way in self.links.iter().filter_map(|link| link.out_of(id)) {
+            way.cut(is_cut);
+        }
+    }
+
+    /// Has a node hear nobody, or not.
+    pub(crate) fn deafen(&self, id: usize, is_cut: bool) {
+        for way in self.links.iter().filter_map(|link| link.towards(id)) {
+            way.cut(is_cut);
+        }
+    }
+
+    /// Has a node hear everything so much later.
+    pub(crate) fn hears_late(&self, id: usize, by_ms: u64) {
+        for way in self.links.iter().filter_map(|link| link.towards(id)) {
+            way.is_late_by(by_ms);
         }
     }
 
     /// How many requests all nodes have held back since they were started.
     pub(crate) fn held_requests(&self) -> u64 {
-        let of_node = |admin: Admin| {
-            let text = admin.metrics().unwrap_or_default();
-            let lines = text.lines().filter_map(|line| {
-                let (name, count) = line.rsplit_once(' ')?;
-                name.starts_with("klamm_requests_held_total{")
-                    .then(|| count.parse::<u64>().ok())?
-            });
-            lines.sum::<u64>()
-        };
-        self.admins().into_iter().map(of_node).sum()
+        self.admins()
+            .iter()
+            .map(|admin| admin.held_requests().unwrap_or(0))
+            .sum()
     }
 
     /// Where clients of the virtual cluster begin, at each node.
     pub(crate) fn client_addresses(&self) -> anyhow::Result<Vec<SocketAddr>> {
-        let path = format!("virtual-cluster/{VCLUSTER}");
-        let vcluster = self.admins()[0].get(&path)?;
-        let servers = vcluster["spec"]["bootstrapServers"]
-            .as_str()
-            .context("addresses")?;
+        let servers = self.admins()[0].bootstrap_servers()?;
         let addresses = servers.split(',').map(|server| {
             let port = server.rsplit(':').next().context("a port")?.parse()?;
             anyhow::Ok((Ipv4Addr::LOCALHOST, port).into())
@@ -186,6 +227,55 @@ impl World {
         Ok(())
     }
 
+    /// SIGTERM, and `meanwhile` again and again until the process has ended.
+    pub(crate) fn stop_node(&mut self, id: usize, mut meanwhile: impl FnMut()) -> anyhow::Result<()> {
+        let node = &mut self.nodes[id];
+        node.signal("-TERM")?;
+        let deadline = Instant::now() + STOP_LIMIT;
+        while let Some(process) = &mut node.process {
+            if let Some(status) = process.try_wait()? {
+                node.process = None;
+                ensure!(status.success(), "node {} ended with {status}", id + 1);
+            }
+            ensure!(Instant::now() < deadline, "node {} does not stop", id + 1);
+            meanwhile();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    /// Takes note of a node that has ended because its disk failed; whether it has.
+    pub(crate) fn has_lost_its_disk(&mut self, id: usize) -> anyhow::Result<bool> {
+        let node = &mut self.nodes[id];
+        let ended = match &mut node.process {
+            Some(process) => process.try_wait()?,
+            None => None,
+        };
+        let is_lost = ended.is_some_and(|status| status.code() == Some(DISK_FAILED));
+        if is_lost {
+            node.process = None;
+        }
+        Ok(is_lost)
+    }
+
+    /// Throws away what a node that does not run has on its disk.
+    pub(crate) fn wipe(&self, id: usize) -> anyhow::Result<()> {
+        Ok(std::fs::remove_dir_all(&self.nodes[id].data)?)
+    }
+
+    pub(crate) fn volume(&self, id: usize) -> anyhow::Result<&Volume> {
+        self.volumes
+            .get(id)
+            .context("nodes have no file systems of their own")
+    }
+
+    pub(crate) fn process_id(&self, id: usize) -> anyhow::Result<u32> {
+        let process = self.nodes[id].process.as_ref();
+        Ok(process
+            .with_context(|| format!("node {} does not run", id + 1))?
+            .id())
+    }
+
     /// SIGSTOP: the node is silent, and does not know it.
     pub(crate) fn pause_node(&mut self, id: usize) -> anyhow::Result<()> {
         self.nodes[id].signal("-STOP")?;
@@ -213,7 +303,8 @@ impl World {
         self.wait_until_healed()
     }
 
-    fn wait_until_healed(&mut self) -> anyhow::Result<()> {
+    /// Waits until all nodes serve.
+    pub(crate) fn wait_until_healed(&mut self) -> anyhow::Result<()> {
         let deadline = Instant::now() + HEAL_LIMIT;
         while !self.admins().iter().all(Admin::sees_all_nodes_up) {
             for node in &mut self.nodes {
@@ -242,23 +333,24 @@ impl World {
         running.filter_map(|id| admins[id].leader()).next()
     }
 
+    /// The highest term that a node knows.
+    pub(crate) fn term(&self) -> u64 {
+        let admins = self.admins();
+        let running = (0..NODES).filter(|&id| self.is_running(id));
+        running
+            .filter_map(|id| admins[id].term())
+            .max()
+            .unwrap_or_default()
+    }
+
+    /// How many snapshots of the state a node has got since its log began.
+    pub(crate) fn snapshots(&self, id: usize) -> anyhow::Result<usize> {
+        let log = std::fs::read_to_string(&self.nodes[id].log)?;
+        Ok(log.matches(SNAPSHOT_GOT).count())
+    }
+
     pub(crate) fn admins(&self) -> Vec<Admin> {
-        let agent: ureq::Agent = ureq::Agent::config_builder()
-            .timeout_global(Some(CLIENT_TIMEOUT))
-            .http_status_as_error(false)
-            .build()
-            .into();
-        let port = |node: &Node| {
-            node.variables
-                .iter()
-                .find(|(name, _)| name == "GATEWAY_HTTP_PORT")
-                .map(|(_, port)| port.clone())
-        };
-        let admin = |port| Admin {
-            url: format!("http://127.0.0.1:{port}"),
-            agent: agent.clone(),
-        };
-        self.nodes.iter().filter_map(port).map(admin).collect()
+        Admin::all(self.nodes.iter().map(|node| node.admin_port))
     }
 
     /// The accounts that each node shows.
@@ -284,11 +376,10 @@ fn relays(ports: &PortBlock) -> anyhow::Result<Vec<Link>> {
 }
 
 /// The configuration of a node.
-fn variables(id: usize, directory: &Path, ports: &PortBlock, links: &[Link]) -> Vec<(String, String)> {
+fn variables(id: usize, data: &Path, ports: &PortBlock, links: &[Link]) -> Vec<(String, String)> {
     let port = |place: u16| ports.port(first_port(id) + place).to_string();
-    let data = directory.join(format!("data-{}", id + 1));
     let peers = (0..NODES).map(|to| {
-        let link = links.iter().find(|link| (link.from, link.to) == (id, to));
+        let link = links.iter().find(|link| link.is(id, to));
         let address = link.map_or_else(|| peer_address(ports, to), |link| link.address);
         format!("{}={address}", to + 1)
     });
@@ -298,7 +389,7 @@ fn variables(id: usize, directory: &Path, ports: &PortBlock, links: &[Link]) -> 
         ("KLAMM_DATA_DIR", data.display().to_string()),
         ("KLAMM_RAFT_LISTEN", peer_address(ports, id).to_string()),
         ("KLAMM_RAFT_PEERS", peers.collect::<Vec<_>>().join(",")),
-        ("GATEWAY_HTTP_PORT", port(1)),
+        ("GATEWAY_HTTP_PORT", port(ADMIN_PORT)),
         ("GATEWAY_PORT_START", port(2)),
         ("GATEWAY_PORT_COUNT", CLIENT_PORTS.to_string()),
     ]
@@ -337,113 +428,5 @@ impl Node {
             bail!("node {} could not be signalled", self.id + 1);
         }
         Ok(())
-    }
-}
-
-impl Admin {
-    /// A token of an account, which is made if it is not there.
-    pub(crate) fn token(&self, account: &str) -> anyhow::Result<String> {
-        self.change(account, Wish::Create);
-        let body = json!({"username": account, "vCluster": VCLUSTER, "lifeTimeSeconds": 24 * 3600});
-        let request = self
-            .agent
-            .post(self.path("token"))
-            .header("Authorization", AUTHORIZATION);
-        let answer: Value = request.send_json(body)?.body_mut().read_json()?;
-        Ok(answer["token"].as_str().context("a token")?.to_owned())
-    }
-
-    pub(crate) fn change(&self, account: &str, wish: Wish) -> Told {
-        match wish {
-            Wish::Create => self.put(
-                "service-account",
-                &json!({
-                    "kind": "GatewayServiceAccount", "apiVersion": "gateway/v2",
-                    "metadata": {"name": account, "vCluster": VCLUSTER}, "spec": {"type": "LOCAL"},
-                }),
-            ),
-            Wish::Delete => {
-                let request = self
-                    .agent
-                    .delete(self.path("service-account"))
-                    .header("Authorization", AUTHORIZATION);
-                told(
-                    request
-                        .force_send_body()
-                        .send_json(json!({"name": account, "vCluster": VCLUSTER})),
-                )
-            }
-        }
-    }
-
-    /// Whether the node lists an account; none when it does not say.
-    pub(crate) fn shows(&self, account: &str) -> Option<bool> {
-        let path = format!("service-account?vcluster={VCLUSTER}&name={account}");
-        Some(!self.get(&path).ok()?.as_array()?.is_empty())
-    }
-
-    fn put(&self, path: &str, resource: &Value) -> Told {
-        told(
-            self.agent
-                .put(self.path(path))
-                .header("Authorization", AUTHORIZATION)
-                .send_json(resource),
-        )
-    }
-
-    fn path(&self, path: &str) -> String {
-        format!("{}/gateway/v2/{path}", self.url)
-    }
-
-    fn get(&self, path: &str) -> anyhow::Result<Value> {
-        let request = self
-            .agent
-            .get(self.path(path))
-            .header("Authorization", AUTHORIZATION);
-        Ok(request.call()?.body_mut().read_json()?)
-    }
-
-    fn metrics(&self) -> anyhow::Result<String> {
-        let request = self
-            .agent
-            .get(format!("{}/metrics", self.url))
-            .header("Authorization", AUTHORIZATION);
-        Ok(request.call()?.body_mut().read_to_string()?)
-    }
-
-    fn leader(&self) -> Option<usize> {
-        let id = self.get("cluster").ok()?["leader"].as_u64()?;
-        usize::try_from(id).ok()?.checked_sub(1)
-    }
-
-    fn sees_all_nodes_up(&self) -> bool {
-        let Ok(status) = self.get("cluster") else {
-            return false;
-        };
-        let nodes = status["nodes"].as_array().map_or(&[][..], Vec::as_slice);
-        let up = nodes.iter().filter(|node| node["liveness"] == "UP").count();
-        status["leader"].is_u64() && up == NODES
-    }
-
-    fn accounts(&self) -> anyhow::Result<BTreeSet<String>> {
-        let list = self.get(&format!("service-account?vcluster={VCLUSTER}"))?;
-        let names = list.as_array().context("the list of accounts is no list")?.iter();
-        Ok(names
-            .filter_map(|account| account["metadata"]["name"].as_str())
-            .map(str::to_owned)
-            .collect())
-    }
-}
-
-/// The admin user that a node on loopback has by default.
-const AUTHORIZATION: &str = "Basic YWRtaW46Y29uZHVrdG9y";
-
-fn told(answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Told {
-    match answer.map(|answer| answer.status().as_u16()) {
-        Ok(200..=299) => Told::Acknowledged,
-        Ok(400..=499) => Told::Refused,
-        // A closed port: nothing was sent.
-        Err(ureq::Error::Io(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => Told::Refused,
-        Ok(_) | Err(_) => Told::Unknown,
     }
 }

@@ -1,6 +1,7 @@
 //! A Kafka client that asks for one decision after the other. No broker is needed: who may create a topic in a Partner is told
 //! that it cannot be created here, and who may not is told that.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -11,8 +12,8 @@ use kafka_protocol::messages::create_acls_request::AclCreation;
 use kafka_protocol::messages::create_topics_request::CreatableTopic;
 use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
 use kafka_protocol::messages::{
-    CreateAclsRequest, CreateTopicsRequest, DeleteAclsRequest, RequestHeader, ResponseHeader,
-    SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
+    CreateAclsRequest, CreateTopicsRequest, DeleteAclsRequest, DescribeAclsRequest, RequestHeader,
+    ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 
@@ -31,6 +32,7 @@ const RESOURCE: i8 = 2;
 const OPERATION: i8 = 5;
 const ALLOW: i8 = 3;
 const LITERAL: i8 = 3;
+const ANY: i8 = 1;
 
 /// The answer to a request for a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,6 +135,26 @@ impl Client {
             result.error_code
         );
         Ok(())
+    }
+
+    /// All rights that there are.
+    pub(super) fn rights(&mut self) -> anyhow::Result<BTreeSet<String>> {
+        let request = DescribeAclsRequest::default()
+            .with_resource_type_filter(ANY)
+            .with_pattern_type_filter(ANY)
+            .with_operation(ANY)
+            .with_permission_type(ANY);
+        let answer = self.ask(1, &request)?;
+        ensure!(
+            answer.error_code == 0,
+            "rights were not told: {}",
+            answer.error_code
+        );
+        Ok(answer
+            .resources
+            .iter()
+            .map(|resource| format!("{resource:?}"))
+            .collect())
     }
 
     fn ask<R: Request>(&mut self, version: i16, request: &R) -> anyhow::Result<R::Response> {

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -15,19 +15,23 @@ pub(super) const USER: &str = "user";
 /// The account that gives and takes it.
 pub(super) const SUPER_USER: &str = "super-user";
 
-/// Connections to each node that stay, and as many that come for one decision.
-const PER_NODE: usize = 3;
+/// Clients of each node whose connections stay, and as many whose connections come for one decision.
+const PER_NODE: usize = 1;
+/// As many of both kinds follow the faults.
+const FOLLOWING: usize = 8;
 /// Connections whose requests lie in the sockets of a node that is stopped.
 const BUFFERED: usize = 10;
 /// Between two decisions of one client.
-const PACE: Duration = Duration::from_millis(8);
+const PACE: Duration = Duration::from_millis(20);
+/// After a request that was not answered.
+const PAUSE: Duration = Duration::from_millis(60);
 /// Longer than any node is stopped.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the right is there, and then is not, in milliseconds.
 const THERE_MS: std::ops::Range<u64> = 20..80;
-const GONE_MS: std::ops::Range<u64> = 100..400;
+const GONE_MS: std::ops::Range<u64> = 80..250;
 /// A right stays away for so long after a fault, so that what lay in a socket is answered meanwhile.
-const AFTERWARDS: Duration = Duration::from_millis(800);
+const AFTERWARDS: Duration = Duration::from_millis(1500);
 
 /// Everything that the clients of a run share.
 #[derive(Debug)]
@@ -41,6 +45,10 @@ pub(super) struct Scene {
     pub(super) faulted: [AtomicBool; NODES],
     /// Those of them that are stopped.
     pub(super) stopped: [AtomicBool; NODES],
+    /// The node that a fault is at, or was at last.
+    pub(super) latest: AtomicUsize,
+    /// Requests that a node does not answer are sent to another one.
+    pub(super) asks_elsewhere: bool,
     pub(super) is_over: AtomicBool,
 }
 
@@ -58,17 +66,54 @@ enum Connection {
     ForOne,
 }
 
-/// Starts all clients. They end when the scene is over.
-pub(super) fn start(scene: &Arc<Scene>, seed: u64) -> Vec<JoinHandle<()>> {
-    let mut threads = Vec::new();
-    for node in 0..NODES {
-        for _ in 0..PER_NODE {
-            for connection in [Connection::Stays, Connection::ForOne] {
-                let scene = Arc::clone(scene);
-                threads.push(thread::spawn(move || use_right(&scene, node, connection)));
-            }
+/// The node that a client asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum AskedNode {
+    Fixed(usize),
+    /// That which a fault is at, or was at last.
+    Latest,
+}
+
+impl Scene {
+    /// A request was answered: whether it was allowed, and whether it was sent after the right was gone, and answered before
+    /// it came back.
+    fn decided(&self, node: usize, is_allowed: bool, is_gone: bool) {
+        self.tally.nodes[node].decided(is_allowed, is_gone);
+        let is_there = is_gone && self.latest.load(Ordering::SeqCst) == node;
+        self.tally
+            .at_fault
+            .fetch_add(u64::from(is_there), Ordering::SeqCst);
+    }
+
+    /// A request got no answer from a node.
+    fn unanswered(&self, node: usize) {
+        thread::sleep(PAUSE);
+        self.tally.nodes[node].held.fetch_add(1, Ordering::SeqCst);
+        if !self.asks_elsewhere || self.is_over.load(Ordering::SeqCst) {
+            return;
+        }
+        let others = (0..NODES).filter(|other| *other != node);
+        let answers = |other: usize| {
+            let client = Client::log_in(self.addresses[other], USER, &self.tokens.user, PATIENCE);
+            client.and_then(|mut client| client.decide()).is_ok()
+        };
+        if !others.into_iter().any(answers) {
+            self.tally.unanswered.fetch_add(1, Ordering::SeqCst);
         }
     }
+}
+
+/// Starts all clients. They end when the scene is over.
+pub(super) fn start(scene: &Arc<Scene>, seed: u64) -> Vec<JoinHandle<()>> {
+    let fixed = (0..NODES).flat_map(|node| [AskedNode::Fixed(node); PER_NODE]);
+    let asked = fixed.chain([AskedNode::Latest; FOLLOWING]);
+    let users = asked.flat_map(|node| [(node, Connection::Stays), (node, Connection::ForOne)]);
+    let mut threads: Vec<_> = users
+        .map(|(node, connection)| {
+            let scene = Arc::clone(scene);
+            thread::spawn(move || use_right(&scene, node, connection))
+        })
+        .collect();
     let scene = Arc::clone(scene);
     threads.push(thread::spawn(move || {
         give_and_take(&scene, fastrand::Rng::with_seed(seed));
@@ -76,39 +121,44 @@ pub(super) fn start(scene: &Arc<Scene>, seed: u64) -> Vec<JoinHandle<()>> {
     threads
 }
 
-fn use_right(scene: &Scene, node: usize, connection: Connection) {
-    let (tally, seen) = (&scene.tally, &scene.tally.nodes[node]);
-    let mut open = None;
+fn use_right(scene: &Scene, asked: AskedNode, connection: Connection) {
+    let mut open: Option<(usize, Client)> = None;
     while !scene.is_over.load(Ordering::Relaxed) {
         thread::sleep(PACE);
-        let client = match open.take() {
-            Some(client) => Ok(client),
+        let node = match asked {
+            AskedNode::Fixed(node) => node,
+            AskedNode::Latest => scene.latest.load(Ordering::Relaxed),
+        };
+        let client = match open.take().filter(|(of, _)| *of == node) {
+            Some((_, client)) => Ok(client),
             None => Client::log_in(scene.addresses[node], USER, &scene.tokens.user, PATIENCE),
         };
         let mut client = match client {
             Ok(client) => client,
             Err(error) => {
                 if error.is::<LoginRefused>() {
-                    tally.refused_logins.fetch_add(1, Ordering::SeqCst);
+                    scene.tally.refused_logins.fetch_add(1, Ordering::SeqCst);
                 }
-                seen.held.fetch_add(1, Ordering::SeqCst);
+                scene.unanswered(node);
                 continue;
             }
         };
         let before = scene.standing.now();
         let Ok(decision) = client.decide() else {
-            seen.held.fetch_add(1, Ordering::SeqCst);
+            scene.unanswered(node);
             continue;
         };
         let is_gone = before.is_some() && before == scene.standing.now();
         match decision {
             Decision::Fatal(_) => {
-                tally.fatal.fetch_add(1, Ordering::SeqCst);
+                scene.tally.fatal.fetch_add(1, Ordering::SeqCst);
             }
-            Decision::Allowed | Decision::Denied => seen.decided(decision == Decision::Allowed, is_gone),
+            Decision::Allowed | Decision::Denied => {
+                scene.decided(node, decision == Decision::Allowed, is_gone);
+            }
         }
         if connection == Connection::Stays {
-            open = Some(client);
+            open = Some((node, client));
         }
     }
 }
@@ -140,7 +190,7 @@ pub(super) fn after_stop(scene: &Scene, node: usize, clients: Vec<Client>, gone:
         match client.decision() {
             Ok(decision) => {
                 let is_gone = scene.standing.now() == Some(gone);
-                seen.decided(decision == Decision::Allowed, is_gone);
+                scene.decided(node, decision == Decision::Allowed, is_gone);
                 seen.buffered.fetch_add(u64::from(is_gone), Ordering::SeqCst);
             }
             Err(_) => drop(seen.held.fetch_add(1, Ordering::SeqCst)),
@@ -168,10 +218,10 @@ fn give_and_take(scene: &Scene, mut random: fastrand::Rng) {
             scene.tally.acknowledged(took);
         }
         thread::sleep(Duration::from_millis(random.u64(GONE_MS)));
-        // What was taken away during a fault stays so until it is over: half of the time, and where a node has yet to
+        // What was taken away during a fault stays so until it is over: one time in three, and where a node has yet to
         // answer what lies in its sockets.
         let is_kept = was_at_fault && is_any(&scene.faulted);
-        if is_kept && (is_any(&scene.stopped) || random.bool()) {
+        if is_kept && (is_any(&scene.stopped) || random.u8(0..3) == 0) {
             while is_any(&scene.faulted) && !scene.is_over.load(Ordering::Relaxed) {
                 thread::sleep(PACE);
             }

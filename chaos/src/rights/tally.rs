@@ -66,11 +66,15 @@ pub(super) struct OfNode {
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) nodes: [OfNode; NODES],
+    /// Decisions after the right was gone at the node that a fault is at, or was at last.
+    pub(super) at_fault: AtomicU64,
     pub(super) revocations: AtomicU64,
     pub(super) refused_logins: AtomicU64,
     pub(super) fatal: AtomicU64,
+    /// Requests that no node answered, where those that one node does not answer are sent to another.
+    pub(super) unanswered: AtomicU64,
     /// Requests that nodes held back for want of a lease, as they say.
-    pub(super) held: AtomicU64,
+    held: AtomicU64,
     acknowledgements: Mutex<Vec<Duration>>,
 }
 
@@ -90,8 +94,27 @@ impl OfNode {
 }
 
 impl Tally {
+    /// A node has held so many requests back before it ended.
     pub(super) fn held_by_nodes(&self, count: u64) {
-        self.held.store(count, Ordering::SeqCst);
+        self.held.fetch_add(count, Ordering::SeqCst);
+    }
+
+    pub(super) fn held(&self) -> u64 {
+        self.held.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn revocations(&self) -> u64 {
+        self.revocations.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn unanswered(&self) -> u64 {
+        self.unanswered.load(Ordering::SeqCst)
+    }
+
+    /// Logins that were refused, and other errors.
+    pub(super) fn errors(&self) -> (u64, u64) {
+        let refused = self.refused_logins.load(Ordering::SeqCst);
+        (refused, self.fatal.load(Ordering::SeqCst))
     }
 
     pub(super) fn acknowledged(&self, took: Duration) {
@@ -128,12 +151,18 @@ impl fmt::Display for Tally {
         writeln!(
             f,
             "rights taken away: {}; acknowledged after {} ms (half), {} ms (99 of 100), {} ms (all)",
-            self.revocations.load(Ordering::SeqCst),
+            self.revocations(),
             ms(50),
             ms(99),
             ms(100)
         )?;
-        writeln!(f, "nodes held {} requests back", self.held.load(Ordering::SeqCst))?;
+        writeln!(
+            f,
+            "decisions after the right was gone: {}, {} of them at the node that a fault was at; nodes held {} requests back",
+            self.sum(|node| &node.after),
+            self.at_fault.load(Ordering::SeqCst),
+            self.held()
+        )?;
         for (id, node) in self.nodes.iter().enumerate() {
             let count = |count: &AtomicU64| count.load(Ordering::SeqCst);
             writeln!(
