@@ -33,7 +33,7 @@ pub use requests::{
     RefusedItem, RequestFacts, RequestJudge, RequestOutcomes, RequestPolicies, RequestTally, RequestVariable,
     RuledSettings, SettingValue,
 };
-pub use scope::{GroupMembers, holding, in_vcluster};
+pub use scope::{GroupMembers, keyed_in, retain_holding};
 
 #[cfg(test)]
 mod tests;

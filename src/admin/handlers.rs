@@ -25,12 +25,15 @@ use std::fmt::Display;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderValue, WARNING};
+use klamm_raft::command::Command;
 use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, State, VclusterName, VclusterState};
 use klamm_raft::outcome::Refusal;
 use serde::{Deserialize, Serialize};
 
 use super::api::AdminApi;
-use super::change::{Made, UpsertResult};
+use super::audit::Action;
+use super::change::{Made, Mode, Subject, UpsertResult};
+use super::credentials::Writer;
 use super::kind::Kind;
 use super::mapping::Difference;
 use super::problem::ApiError;
@@ -162,6 +165,21 @@ fn answer(made: &Made, body: impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((REVISION, made.revision.to_string()))
         .json(body)
+}
+
+/// Deletes what a command is about; the audit log names it so.
+async fn delete_by(
+    services: &Services,
+    (writer, resource): (&Writer, String),
+    command: Command,
+    mode: Mode,
+) -> Result<HttpResponse, ApiError> {
+    let subject = Subject {
+        writer,
+        action: Action::DELETE,
+        resource,
+    };
+    Ok(deleted(&services.change(subject, command, mode).await?))
 }
 
 fn deleted(made: &Made) -> HttpResponse {

@@ -8,7 +8,7 @@ use klamm_raft::model::{
 };
 
 use super::fault::PolicyFault;
-use super::scope::in_vcluster;
+use super::scope::keyed_in;
 use crate::authz::CLUSTER_NAME;
 use crate::expression::{Condition, VariableShape, Vocabulary};
 
@@ -53,17 +53,13 @@ impl BroughtAcls {
         own: &BTreeMap<PolicyId, Policy>,
     ) -> Self {
         let mut brought = BTreeMap::new();
-        for (id, policy) in in_vcluster(everywhere, own) {
+        for (key, policy) in keyed_in(vcluster, everywhere, own) {
             let PolicyAction::Acls { principals, rules } = &policy.action else {
                 continue;
             };
             if !policy.enabled {
                 continue;
             }
-            let key = match own.contains_key(id) {
-                true => PolicyKey::In(vcluster.clone(), id.clone()),
-                false => PolicyKey::Everywhere(id.clone()),
-            };
             for rule in rules {
                 brought.extend(acls(principals, rule).map(|acl| (acl, key.clone())));
             }

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use klamm_raft::model::{AccountName, GroupName, Policy, PolicyId, PolicyName, PolicyScope};
+use klamm_raft::model::{
+    AccountName, GroupName, Policy, PolicyId, PolicyKey, PolicyName, PolicyScope, VclusterName,
+};
 
 /// The members of groups, as far as they are accounts of one virtual cluster.
 pub type GroupMembers = BTreeMap<GroupName, Arc<BTreeSet<AccountName>>>;
@@ -47,39 +49,51 @@ struct PolicyNamesakes {
 
 /// The policies that there are in a virtual cluster, by name and scope: those of all virtual clusters, and in the place of
 /// each that has a twin of its own there, the twin.
-pub fn in_vcluster<'a>(
+pub(super) fn in_vcluster<'a>(
     everywhere: &'a BTreeMap<PolicyId, Policy>,
     own: &'a BTreeMap<PolicyId, Policy>,
 ) -> BTreeMap<&'a PolicyId, &'a Policy> {
     everywhere.iter().chain(own).collect()
 }
 
-/// Those of them that hold for a client: an account, and the groups that it is in. One that is not enabled holds, too; it
-/// does nothing in the place of the wider one.
-pub fn holding<'a>(
-    policies: &BTreeMap<&'a PolicyId, &'a Policy>,
+/// Those policies, by the keys that they have in the replicated state.
+pub fn keyed_in<'a>(
+    vcluster: &VclusterName,
+    everywhere: &'a BTreeMap<PolicyId, Policy>,
+    own: &'a BTreeMap<PolicyId, Policy>,
+) -> impl Iterator<Item = (PolicyKey, &'a Policy)> {
+    let all = in_vcluster(everywhere, own).into_iter();
+    all.map(|(id, policy)| {
+        let key = match own.contains_key(id) {
+            true => PolicyKey::In(vcluster.clone(), id.clone()),
+            false => PolicyKey::Everywhere(id.clone()),
+        };
+        (key, policy)
+    })
+}
+
+/// Keeps those policies of a virtual cluster that hold for a client: an account, and the groups that it is in. One that is
+/// not enabled holds, too; it does nothing in the place of the wider one.
+pub fn retain_holding(
+    policies: &mut Vec<(PolicyKey, &Policy)>,
     account: Option<&AccountName>,
     groups: &BTreeSet<GroupName>,
-) -> Vec<(&'a PolicyId, &'a Policy)> {
+) {
     let closeness = |scope: &PolicyScope| match scope {
         PolicyScope::All => Some(0),
         PolicyScope::Group(group) => groups.contains(group).then_some(1),
         PolicyScope::Account(own) => (Some(own) == account).then_some(2),
     };
-    let mut closest: BTreeMap<&PolicyName, u8> = BTreeMap::new();
-    let mut concerning = Vec::new();
-    for (id, policy) in policies {
-        if let Some(close) = closeness(&id.scope) {
-            let most = closest.entry(&id.name).or_default();
+    let mut closest: BTreeMap<PolicyName, u8> = BTreeMap::new();
+    for (key, _) in policies.iter() {
+        if let Some(close) = closeness(key.scope()) {
+            let most = closest.entry(key.name().clone()).or_default();
             *most = close.max(*most);
-            concerning.push((close, *id, *policy));
         }
     }
-    concerning.retain(|(close, id, _)| closest.get(&id.name) == Some(close));
-    concerning
-        .into_iter()
-        .map(|(_, id, policy)| (id, policy))
-        .collect()
+    policies.retain(|(key, _)| {
+        closeness(key.scope()).is_some_and(|close| closest.get(key.name()) == Some(&close))
+    });
 }
 
 /// Says of policies whom they concern.

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
 use super::servable;
-use super::{Filter, configured, deleted, gone, upserted, would_be};
+use super::{Filter, configured, delete_by, gone, upserted, would_be};
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
@@ -214,13 +214,7 @@ pub(in crate::admin) async fn delete(
         .name
         .parse()
         .map_err(|error| ApiError::invalid(format!("name: {error}")))?;
-    let subject = Subject {
-        writer: &writer,
-        action: Action::DELETE,
-        resource: KIND.one(format_args!("{vcluster}/{name}")),
-    };
-    let made = services
-        .change(subject, Command::DeleteAlias { vcluster, name }, mode)
-        .await?;
-    Ok(deleted(&made))
+    let resource = KIND.one(format_args!("{vcluster}/{name}"));
+    let command = Command::DeleteAlias { vcluster, name };
+    delete_by(&services, (&writer, resource), command, mode).await
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
-use super::{deleted, gone, upserted};
+use super::{delete_by, gone, upserted};
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
@@ -152,15 +152,9 @@ pub(in crate::admin) async fn delete(
     Query(mode): Query<Mode>,
 ) -> Result<HttpResponse, ApiError> {
     let name = named(&path)?;
-    let subject = Subject {
-        writer: &writer,
-        action: Action::DELETE,
-        resource: KIND.one(&name),
-    };
-    let made = services
-        .change(subject, Command::DeleteGroup { name }, mode)
-        .await?;
-    Ok(deleted(&made))
+    let resource = KIND.one(&name);
+    let command = Command::DeleteGroup { name };
+    delete_by(&services, (&writer, resource), command, mode).await
 }
 
 fn named(text: &str) -> Result<GroupName, ApiError> {

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
 use super::policy::{self, everything};
-use super::{find, gone, upserted};
+use super::{gone, upserted};
 use crate::admin::api::{Access, AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::body::{Body, OptionalBody, Query};
 use crate::admin::change::Mode;
@@ -23,7 +23,7 @@ use crate::admin::resources::{
     InterceptorResource, InterceptorScope, PolicyToDelete, interceptor, vcluster_name,
 };
 use crate::admin::services::Services;
-use crate::policy::{holding, in_vcluster};
+use crate::policy::retain_holding;
 
 /// Interceptors.
 pub(in crate::admin) static KIND: Kind = Kind {
@@ -219,19 +219,12 @@ pub(in crate::admin) async fn resolve(
     let vcluster = vcluster_name("vCluster", client.v_cluster.as_deref())?;
     let account = client.account()?;
     let state = services.newest().await?;
-    let own = &find(&state, &vcluster)?.policies;
+    let mut holding = policy::held(&state, &vcluster)?;
     let groups = client.groups(&state, &vcluster, account.as_ref())?;
-    let policies = in_vcluster(&state.policies, own);
-    let mut holding = holding(&policies, account.as_ref(), &groups);
+    retain_holding(&mut holding, account.as_ref(), &groups);
     holding.retain(|(_, policy)| policy.enabled);
-    holding.sort_by_key(|(id, policy)| (policy.priority, *id));
-    let shown = holding.into_iter().map(|(id, policy)| {
-        let key = match own.contains_key(id) {
-            true => PolicyKey::In(vcluster.clone(), id.clone()),
-            false => PolicyKey::Everywhere(id.clone()),
-        };
-        interceptor::show(&key, policy)
-    });
+    holding.sort_by(|(a, first), (b, second)| (first.priority, a.id()).cmp(&(second.priority, b.id())));
+    let shown = holding.iter().map(|(key, policy)| interceptor::show(key, policy));
     Ok(HttpResponse::Ok().json(shown.collect::<Vec<_>>()))
 }
 

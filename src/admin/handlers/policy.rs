@@ -6,7 +6,7 @@ use klamm_raft::model::{Policy, PolicyId, PolicyKey, PolicyPhase, PolicyScope, S
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
-use super::{Filter, deleted, find, gone, upserted};
+use super::{Filter, delete_by, find, gone, upserted};
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
@@ -17,7 +17,7 @@ use crate::admin::problem::ApiError;
 use crate::admin::resources::policy;
 use crate::admin::resources::{PolicyResource, PolicyToDelete, vcluster_name};
 use crate::admin::services::Services;
-use crate::policy::in_vcluster;
+use crate::policy::keyed_in;
 
 /// Policies.
 pub(in crate::admin) static KIND: Kind = Kind {
@@ -127,14 +127,7 @@ pub(in crate::admin) fn held<'a>(
     vcluster: &VclusterName,
 ) -> Result<Vec<Held<'a>>, ApiError> {
     let own = &find(state, vcluster)?.policies;
-    let mut all = Vec::new();
-    for (id, policy) in in_vcluster(&state.policies, own) {
-        let key = match own.contains_key(id) {
-            true => PolicyKey::In(vcluster.clone(), id.clone()),
-            false => PolicyKey::Everywhere(id.clone()),
-        };
-        all.push((key, policy));
-    }
+    let mut all: Vec<_> = keyed_in(vcluster, &state.policies, own).collect();
     all.sort_by(|a, b| effect(a).cmp(&effect(b)));
     Ok(all)
 }
@@ -202,15 +195,9 @@ pub(in crate::admin) async fn removed(
     mode: Mode,
     key: PolicyKey,
 ) -> Result<HttpResponse, ApiError> {
-    let subject = Subject {
-        writer,
-        action: Action::DELETE,
-        resource: audited(kind, &key),
-    };
-    let made = services
-        .change(subject, Command::DeletePolicy { key }, mode)
-        .await?;
-    Ok(deleted(&made))
+    let resource = audited(kind, &key);
+    let command = Command::DeletePolicy { key };
+    delete_by(services, (writer, resource), command, mode).await
 }
 
 /// The times of a policy that is made now.

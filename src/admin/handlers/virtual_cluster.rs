@@ -12,7 +12,7 @@ use klamm_raft::model::{Authentication, Beside, ClusterId, Method, State, Vclust
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
-use super::{Filter, configured, deleted, find, gone, has_provider, upserted, would_be};
+use super::{Filter, configured, delete_by, find, gone, has_provider, upserted, would_be};
 use super::{alias_topic, servable};
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
@@ -337,15 +337,9 @@ pub(in crate::admin) async fn delete(
     Query(mode): Query<Mode>,
 ) -> Result<HttpResponse, ApiError> {
     let name = vcluster_name("the name", Some(&path))?;
-    let subject = Subject {
-        writer: &writer,
-        action: Action::DELETE,
-        resource: KIND.one(&name),
-    };
-    let made = services
-        .change(subject, Command::DeleteVcluster { name }, mode)
-        .await?;
-    Ok(deleted(&made))
+    let resource = KIND.one(&name);
+    let command = Command::DeleteVcluster { name };
+    delete_by(&services, (&writer, resource), command, mode).await
 }
 
 /// The methods with the users of PLAIN among them. Hashing takes its time, which no other request waits for.

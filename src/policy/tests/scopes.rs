@@ -1,5 +1,7 @@
 //! Whom and what policies concern.
 
+use klamm_raft::model::PolicyKey;
+
 use super::*;
 
 fn marks(policies: &Policies, account: &str, topic: &str) -> Vec<String> {
@@ -161,11 +163,12 @@ fn told(
     let account = account.parse().unwrap();
     let in_groups = groups.iter().filter(|(_, members)| members.contains(&account));
     let in_groups = in_groups.map(|(name, _)| name.clone()).collect();
-    let policies = in_vcluster(everywhere, own);
-    let mut held = holding(&policies, Some(&account), &in_groups);
+    let vcluster = "tenant".parse().unwrap();
+    let mut held: Vec<_> = keyed_in(&vcluster, everywhere, own).collect();
+    retain_holding(&mut held, Some(&account), &in_groups);
     held.retain(|(_, policy)| policy.enabled);
-    held.sort_by_key(|(id, policy)| (policy.priority, *id));
-    let mark = |(_, policy): &(&PolicyId, &Policy)| match &policy.action {
+    held.sort_by(|(a, first), (b, second)| (first.priority, a.id()).cmp(&(second.priority, b.id())));
+    let mark = |(_, policy): &(PolicyKey, &Policy)| match &policy.action {
         PolicyAction::ModifyHeaders { actions } => match &actions[0] {
             HeaderAction::Set { key, .. } => key.to_string(),
             other => panic!("{other:?}"),

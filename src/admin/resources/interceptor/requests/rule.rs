@@ -179,6 +179,18 @@ impl RuleBook {
         });
     }
 
+    /// A rule on a field: what must hold, and the words for what must be so.
+    fn demand(
+        &mut self,
+        field: &RuledField,
+        (holds, must): (String, String),
+        (action, value): (ActionWord, Option<String>),
+    ) -> Result<(), Invalid> {
+        let otherwise = field.effect(action, value)?;
+        self.add(holds, format!("{} must {must}", field.about), otherwise);
+        Ok(())
+    }
+
     /// A number; `judged` makes the rule of what holds for it.
     pub(super) fn number<N: Display>(
         &mut self,
@@ -188,25 +200,17 @@ impl RuleBook {
         judged: impl Fn(String) -> String,
     ) -> Result<(), Invalid> {
         let Some(rule) = rule else { return Ok(()) };
-        let about = &field.about;
-        let (holds, demand) = match (&rule.min, &rule.max) {
+        let (holds, must) = match (&rule.min, &rule.max) {
             (Some(min), Some(max)) => (
                 format!("{value} >= {min} && {value} <= {max}"),
-                format!("{about} must be from {min} to {max}"),
+                format!("be from {min} to {max}"),
             ),
-            (Some(min), None) => (
-                format!("{value} >= {min}"),
-                format!("{about} must be at least {min}"),
-            ),
-            (None, Some(max)) => (
-                format!("{value} <= {max}"),
-                format!("{about} must be at most {max}"),
-            ),
+            (Some(min), None) => (format!("{value} >= {min}"), format!("be at least {min}")),
+            (None, Some(max)) => (format!("{value} <= {max}"), format!("be at most {max}")),
             (None, None) => return Err(field.refused("min or max is missing")),
         };
-        let otherwise = field.effect(rule.action, rule.override_value.map(|value| value.to_string()))?;
-        self.add(judged(holds), demand, otherwise);
-        Ok(())
+        let set = rule.override_value.map(|value| value.to_string());
+        self.demand(field, (judged(holds), must), (rule.action, set))
     }
 
     /// One of some texts.
@@ -218,18 +222,10 @@ impl RuleBook {
         judged: impl Fn(String) -> String,
     ) -> Result<(), Invalid> {
         let Some(rule) = rule else { return Ok(()) };
-        if rule.values.is_empty() {
-            return Err(field.refused("values are missing"));
-        }
         let quoted: Vec<String> = rule.values.iter().map(|text| text_of(text)).collect();
-        let demand = format!("{} must be one of {}", field.about, rule.values.join("; "));
-        let otherwise = field.effect(rule.action, rule.override_value)?;
-        self.add(
-            judged(format!("{value} in [{}]", quoted.join(", "))),
-            demand,
-            otherwise,
-        );
-        Ok(())
+        let holds = is_one_of(field, value, &quoted)?;
+        let must = format!("be one of {}", rule.values.join("; "));
+        self.demand(field, (judged(holds), must), (rule.action, rule.override_value))
     }
 
     /// One of some numbers.
@@ -240,15 +236,10 @@ impl RuleBook {
         rule: Option<ChoiceRule<i64>>,
     ) -> Result<(), Invalid> {
         let Some(rule) = rule else { return Ok(()) };
-        if rule.values.is_empty() {
-            return Err(field.refused("values are missing"));
-        }
         let numbers: Vec<String> = rule.values.iter().map(ToString::to_string).collect();
-        let numbers = numbers.join(", ");
-        let demand = format!("{} must be one of {numbers}", field.about);
-        let otherwise = field.effect(rule.action, None)?;
-        self.add(format!("{value} in [{numbers}]"), demand, otherwise);
-        Ok(())
+        let holds = is_one_of(field, value, &numbers)?;
+        let must = format!("be one of {}", numbers.join(", "));
+        self.demand(field, (holds, must), (rule.action, None))
     }
 
     /// A text that matches an expression as a whole.
@@ -260,10 +251,9 @@ impl RuleBook {
         judged: impl Fn(String) -> String,
     ) -> Result<(), Invalid> {
         let Some(rule) = rule else { return Ok(()) };
-        let demand = format!("{} must match {}", field.about, rule.value);
-        let otherwise = field.effect(rule.action, None)?;
-        self.add(judged(matches(value, &rule.value)), demand, otherwise);
-        Ok(())
+        let holds = matches(value, &rule.value);
+        let must = format!("match {}", rule.value);
+        self.demand(field, (judged(holds), must), (rule.action, None))
     }
 
     /// One text, which is also the one that is set.
@@ -275,11 +265,9 @@ impl RuleBook {
         judged: impl Fn(String) -> String,
     ) -> Result<(), Invalid> {
         let Some(rule) = rule else { return Ok(()) };
-        let demand = format!("{} must be {}", field.about, rule.value);
         let holds = format!("{value} == {}", text_of(&rule.value));
-        let otherwise = field.effect(rule.action, Some(rule.value))?;
-        self.add(judged(holds), demand, otherwise);
-        Ok(())
+        let must = format!("be {}", rule.value);
+        self.demand(field, (judged(holds), must), (rule.action, Some(rule.value)))
     }
 
     /// Something that must be so, if the configuration says so.
@@ -312,6 +300,14 @@ impl RuleBook {
             topics,
             ..of_phase(PolicyPhase::Cluster, action)
         })
+    }
+}
+
+/// An expression that finds a value in a list.
+fn is_one_of(field: &RuledField, value: &str, list: &[String]) -> Result<String, Invalid> {
+    match list.is_empty() {
+        true => Err(field.refused("values are missing")),
+        false => Ok(format!("{value} in [{}]", list.join(", "))),
     }
 }
 
