@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
+use actix_http::Request;
+use actix_web::body::BoxBody;
+use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{test, web};
 use base64::Engine;
@@ -400,8 +403,13 @@ impl Gateway {
         headers: &[(&str, &str)],
         user: Option<&str>,
         method: Method,
-        (path, body): (&str, &str),
+        message: (&str, &str),
     ) -> Reply {
+        ask(&self.app().await, headers, user, method, message).await
+    }
+
+    /// The application as it starts. It remembers wrong passwords, and nothing else.
+    async fn app(self: &Arc<Self>) -> impl AdminApp {
         let user_of = |username: &str, role| AdminUser {
             username: username.to_owned(),
             password: Secret::new("conduktor"),
@@ -418,33 +426,7 @@ impl Gateway {
             tls: None,
         });
         let app = routes::app(web::Data::new(guard), web::Data::new(self.services()));
-        let app = test::init_service(app).await;
-        let mut request = test::TestRequest::with_uri(path)
-            .method(method.clone())
-            .set_payload(body.to_owned());
-        for header in headers {
-            request = request.insert_header(*header);
-        }
-        if let Some(user) = user {
-            let bearer = user.starts_with("klamm_pat_").then(|| format!("Bearer {user}"));
-            let header = bearer.unwrap_or_else(|| format!("Basic {}", STANDARD.encode(user)));
-            request = request.insert_header(("Authorization", header));
-        }
-        let response = test::call_service(&app, request.to_request()).await;
-        statuses::check(&method, path, response.status().as_u16());
-        let header = |name: &str| {
-            let value = response.headers().get(name);
-            value.map(|value| value.to_str().unwrap().to_owned())
-        };
-        Reply {
-            status: response.status().as_u16(),
-            revision: header("x-klamm-revision"),
-            allow: header("allow"),
-            warning: header("warning"),
-            media_type: header("content-type"),
-            hardened: [header("cache-control"), header("x-content-type-options")],
-            body: String::from_utf8(test::read_body(response).await.to_vec()).expect("text"),
-        }
+        test::init_service(app).await
     }
 
     async fn admin(self: &Arc<Self>, method: Method, path: &str, body: &Value) -> Reply {
@@ -480,6 +462,47 @@ impl Gateway {
             assert_eq!(gateway.put(path, &body).await.ok()["upsertResult"], "CREATED");
         }
         gateway
+    }
+}
+
+/// An application that answers requests.
+trait AdminApp: Service<Request, Response = ServiceResponse<BoxBody>, Error = actix_web::Error> {}
+
+impl<A: Service<Request, Response = ServiceResponse<BoxBody>, Error = actix_web::Error>> AdminApp for A {}
+
+/// Sends a request to an application.
+async fn ask(
+    app: &impl AdminApp,
+    headers: &[(&str, &str)],
+    user: Option<&str>,
+    method: Method,
+    (path, body): (&str, &str),
+) -> Reply {
+    let mut request = test::TestRequest::with_uri(path)
+        .method(method.clone())
+        .set_payload(body.to_owned());
+    for header in headers {
+        request = request.insert_header(*header);
+    }
+    if let Some(user) = user {
+        let bearer = user.starts_with("klamm_pat_").then(|| format!("Bearer {user}"));
+        let header = bearer.unwrap_or_else(|| format!("Basic {}", STANDARD.encode(user)));
+        request = request.insert_header(("Authorization", header));
+    }
+    let response = test::call_service(app, request.to_request()).await;
+    statuses::check(&method, path, response.status().as_u16());
+    let header = |name: &str| {
+        let value = response.headers().get(name);
+        value.map(|value| value.to_str().unwrap().to_owned())
+    };
+    Reply {
+        status: response.status().as_u16(),
+        revision: header("x-klamm-revision"),
+        allow: header("allow"),
+        warning: header("warning"),
+        media_type: header("content-type"),
+        hardened: [header("cache-control"), header("x-content-type-options")],
+        body: String::from_utf8(test::read_body(response).await.to_vec()).expect("text"),
     }
 }
 
