@@ -113,6 +113,96 @@ async fn a_policy_is_made_shown_changed_and_deleted() {
 }
 
 #[actix_web::test]
+async fn single_fields_are_changed_whatever_the_type() {
+    let gateway = event_gateways::started().await;
+    let rules = json!({ "phase": "cluster", "action": { "type": "request_rules", "rules": [
+        { "requests": ["create_topics"], "rule": "request.partitions <= 6", "description": "at most 6" }] } });
+    own(&gateway, "small", Some("mypartner"), rules).await;
+    let of_rules = gateway.get(CLUSTER_POLICIES).await.ok()[0].clone();
+    assert_eq!(of_rules["type"], "request_rules");
+    let made = [
+        (PRODUCE_POLICIES, headers("klamm")),
+        (CONSUME_POLICIES, filter("only-mine")),
+    ];
+    let mut all = vec![(CLUSTER_POLICIES, of_rules)];
+    for (path, body) in made {
+        all.push((path, created(&gateway.admin(Method::POST, path, &body).await)));
+    }
+    for (path, shown) in all {
+        let one = format!("{path}/{}", id(&shown));
+        let patch = async |body: Value| gateway.admin(Method::PATCH, &one, &body).await;
+        let changed = patch(json!({ "enabled": false, "labels": { "team": "sales" } }))
+            .await
+            .ok();
+        let mut expected = shown.clone();
+        expected["enabled"] = json!(false);
+        expected["labels"] = json!({ "team": "sales" });
+        expected["updated_at"] = changed["updated_at"].clone();
+        assert_eq!(changed, expected);
+        let changed = patch(json!({ "description": "one", "condition": "context.topic.name == 'a'" }))
+            .await
+            .ok();
+        assert_eq!(
+            (&changed["enabled"], &changed["description"]),
+            (&json!(false), &json!("one"))
+        );
+        assert_eq!(changed["condition"], "context.topic.name == 'a'");
+        assert_eq!(changed["config"], shown["config"]);
+        assert_eq!(
+            patch(json!({ "name": shown["name"] })).await.ok(),
+            changed,
+            "nothing changes"
+        );
+        assert!(
+            patch(json!({ "name": "other" }))
+                .await
+                .refused(409)
+                .contains("cannot be renamed")
+        );
+        assert!(
+            patch(json!({ "condition": "a ==" }))
+                .await
+                .refused(400)
+                .contains("condition: at ")
+        );
+        assert!(
+            patch(json!({ "config": {} }))
+                .await
+                .refused(400)
+                .contains("the field config is unknown")
+        );
+    }
+    // The condition says whose the rights are.
+    let made = created(&gateway.admin(Method::POST, CLUSTER_POLICIES, &rights("a")).await);
+    let one = format!("{CLUSTER_POLICIES}/{}", id(&made));
+    let everybody = json!({ "condition": "" });
+    gateway.admin(Method::PATCH, &one, &everybody).await.ok();
+    let state = gateway.states.borrow().clone();
+    let brought = state.vclusters["mypartner"]
+        .policies
+        .values()
+        .find_map(|policy| match &policy.action {
+            klamm_raft::model::PolicyAction::Acls { principals, .. } => Some(principals.clone()),
+            _ => None,
+        });
+    assert_eq!(brought, Some(["User:*".to_owned()].into()));
+    let of_all = json!({ "phase": "consume", "condition": "true", "action": { "type": "skip_record" } });
+    own(&gateway, "of-all", None, of_all).await;
+    let listed = gateway.get(CONSUME_POLICIES).await.ok();
+    let everywhere = listed
+        .as_array()
+        .expect("a list")
+        .iter()
+        .find(|one| one["name"] == "of-all");
+    let one = format!("{CONSUME_POLICIES}/{}", id(everywhere.expect("it holds here")));
+    let refused = gateway
+        .admin(Method::PATCH, &one, &json!({ "enabled": false }))
+        .await
+        .refused(409);
+    assert!(refused.contains("/gateway/v2/policy"), "{refused}");
+}
+
+#[actix_web::test]
 async fn constants_stay_what_they_are() {
     let gateway = event_gateways::started().await;
     let constant = "$${a}${context.topic.name}$";
@@ -293,6 +383,11 @@ async fn what_cannot_be_done_is_refused_with_the_reason() {
             PRODUCE_POLICIES,
             with(headers("a"), "type", json!("transcode")),
             "not supported yet",
+        ),
+        (
+            CLUSTER_POLICIES,
+            with(rights("a"), "type", json!("request_rule_validator")),
+            "are made in /gateway/v2/policy, by the action request_rules",
         ),
         (
             PRODUCE_POLICIES,

@@ -92,6 +92,10 @@ fn event_gateway_policies() -> Vec<GoodBody> {
         "config": { "rules": [{ "resource_type": "topic", "action": "allow",
             "operations": [{ "name": "read" }], "resource_names": [{ "match": "topic*" }] }] },
     });
+    let patch = json!({
+        "name": "mark-mine", "description": "whose it is", "enabled": false, "labels": { "env": "test" },
+        "condition": "true",
+    });
     let (place, order) = (
         json!({ "index": 0 }),
         json!({ "policies": ["7f1b3a52-6a3d-4c8e-9b7a-0f2d4e6c8a10"] }),
@@ -114,6 +118,21 @@ fn event_gateway_policies() -> Vec<GoodBody> {
             Method::PUT,
             "/v1/event-gateways/default/virtual-clusters/mypartner/cluster-policies/mypartner",
             rights,
+        ),
+        (
+            Method::PATCH,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/produce-policies/mypartner",
+            patch.clone(),
+        ),
+        (
+            Method::PATCH,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/consume-policies/mypartner",
+            patch.clone(),
+        ),
+        (
+            Method::PATCH,
+            "/v1/event-gateways/default/virtual-clusters/mypartner/cluster-policies/mypartner",
+            patch,
         ),
         (
             Method::POST,

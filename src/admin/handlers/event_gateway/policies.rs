@@ -5,7 +5,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::{
-    NewPolicy, OrderedPolicies, Policy, PolicyId, PolicyKey, VclusterName, VclusterState,
+    NewPolicy, OrderedPolicies, Policy, PolicyId, PolicyKey, PolicyName, VclusterName, VclusterState,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -20,9 +20,11 @@ use crate::admin::credentials::{Reader, Writer};
 use crate::admin::handlers::policy::{self, Held};
 use crate::admin::handlers::{REVISION, deleted, gone};
 use crate::admin::problem::ApiError;
+use crate::admin::resources::Invalid;
 use crate::admin::resources::event_gateway::ListQuery;
 use crate::admin::resources::event_gateway::policy::{
-    self as spelling, ClusterPolicy, ConsumePolicy, NewPlace, PolicyOfPhase, PolicyOrder, ProducePolicy,
+    self as spelling, ClusterPolicy, ConsumePolicy, NewPlace, PolicyOfPhase, PolicyOrder, PolicyPatch,
+    ProducePolicy,
 };
 use crate::admin::services::Services;
 
@@ -161,6 +163,18 @@ fn register_phase<P: PolicyPlaces>(api: &mut AdminApi) {
         .gives(Content::One(shown))
         .fails(&["400", "404", "409", "503"]),
         change::<P>,
+    );
+    api.add(
+        Operation::patch(
+            P::ONE,
+            name("patch", "y"),
+            says("Change single fields of a PHASE policy, of whatever type it is"),
+        )
+        .takes(BodySchema::read::<PolicyPatch>())
+        .example(json!({ "enabled": false }))
+        .gives(Content::One(shown))
+        .fails(&["400", "404", "409", "503"]),
+        patch::<P>,
     );
     api.add(
         Operation::delete(P::ONE, name("delete", "y"), says("Delete a PHASE policy"))
@@ -424,18 +438,39 @@ pub(in crate::admin) async fn change<P: PolicyPlaces>(
     Body(body): Body<P>,
 ) -> Result<HttpResponse, ApiError> {
     let wanted = body.read()?;
+    let change = |there: &Policy| Ok((wanted.name.clone(), wanted.change(there)?));
+    changed::<P>(&services, path, &writer, change).await
+}
+
+pub(in crate::admin) async fn patch<P: PolicyPlaces>(
+    services: web::Data<Services>,
+    path: PathOfOne,
+    writer: Writer,
+    Body(body): Body<PolicyPatch>,
+) -> Result<HttpResponse, ApiError> {
+    changed::<P>(&services, path, &writer, |there| body.change(there)).await
+}
+
+/// Puts what comes of a policy in its place. It keeps its name.
+async fn changed<P: PolicyPlaces>(
+    services: &Services,
+    path: PathOfOne,
+    writer: &Writer,
+    change: impl FnOnce(&Policy) -> Result<(Option<PolicyName>, Policy), Invalid>,
+) -> Result<HttpResponse, ApiError> {
     let (gateway, vcluster, which) = path.into_inner();
-    let here = VclusterPolicies::named(&services, (gateway, vcluster)).await?;
+    let here = VclusterPolicies::named(services, (gateway, vcluster)).await?;
     let (id, there) = here.find_own::<P>(&which)?;
-    if wanted.name.as_ref().is_some_and(|name| *name != id.name) {
+    let (name, policy) = change(there)?;
+    if name.is_some_and(|name| name != id.name) {
         return Err(ApiError::conflict(format!(
             "the policy {which} is called {} and cannot be renamed",
             id.name
         )));
     }
-    let (key, policy) = (here.key(&id), wanted.change(there)?);
-    let by = (&writer, &policy::KIND);
-    let made = policy::made(&services, by, Mode::default(), (&key, policy)).await?;
+    let key = here.key(&id);
+    let by = (writer, &policy::KIND);
+    let made = policy::made(services, by, Mode::default(), (&key, policy)).await?;
     here.answer::<P>(&made, &key, HttpResponse::Ok())
 }
 

@@ -4,6 +4,7 @@
 
 mod acls;
 mod headers;
+mod patch;
 mod shown;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use crate::admin::resources::schema::{LABELS, POLICIES, UUIDS};
 use acls::AclsConfig;
 use headers::HeadersConfig;
 
+pub(crate) use patch::PolicyPatch;
 pub(crate) use shown::show;
 
 /// The longest condition, in characters.
@@ -139,7 +141,7 @@ pub(crate) enum ConsumePolicy {
 pub(crate) enum ClusterPolicy {
     /// The condition says for which principals, by `context.auth.principal.name`; empty stands for all.
     Acls(PolicyBody<AnObject<AclsConfig>>),
-    /// Of a type that is not there yet.
+    /// Rules for requests are made in other words.
     #[serde(rename = "request_rule_validator")]
     #[schemars(skip)]
     Later(IgnoredAny),
@@ -183,8 +185,9 @@ impl PolicyOfPhase for ClusterPolicy {
     fn read(self) -> Result<WantedPolicy, Invalid> {
         match self {
             Self::Acls(body) => body.read(Self::PHASE, |config, condition| config.0.read(condition)),
-            Self::Later(_) => Err(not_yet(
-                "acls, and in /gateway/v2/policy request_rules and read_only",
+            Self::Later(_) => Err(Invalid::new(
+                "type: rules for requests are made in /gateway/v2/policy, by the action request_rules, and shown here as that; \
+                 the only type that is made here is acls",
             )),
         }
     }
@@ -209,15 +212,7 @@ impl<C> PolicyBody<C> {
                 "parent_policy_id: only a policy of the type schema_validation can have others below it, and that type is not supported yet",
             ));
         }
-        let condition = self.condition.filter(|condition| !condition.is_empty());
-        if condition
-            .as_ref()
-            .is_some_and(|condition| condition.chars().count() > MAX_CONDITION_CHARS)
-        {
-            return Err(Invalid::new(format!(
-                "condition: more than {MAX_CONDITION_CHARS} characters"
-            )));
-        }
+        let condition = checked_condition(self.condition)?;
         let policy = Policy {
             phase,
             priority: DEFAULT_PRIORITY,
@@ -233,6 +228,18 @@ impl<C> PolicyBody<C> {
         };
         check(&policy)?;
         Ok(WantedPolicy { name, policy })
+    }
+}
+
+/// A condition that is not too long; none where it is empty.
+fn checked_condition(condition: Option<String>) -> Result<Option<String>, Invalid> {
+    let condition = condition.filter(|condition| !condition.is_empty());
+    let is_too_long = |condition: &String| condition.chars().count() > MAX_CONDITION_CHARS;
+    match condition.as_ref().is_some_and(is_too_long) {
+        true => Err(Invalid::new(format!(
+            "condition: more than {MAX_CONDITION_CHARS} characters"
+        ))),
+        false => Ok(condition),
     }
 }
 
