@@ -32,7 +32,7 @@ pub use node::{BudgetShare, LimitFigure, NodeMetrics, RaftFigures, TlsReload};
 pub use policies::PolicyMetrics;
 pub use reasons::{ClosedFor, LoginFailedFor, TurnedAwayFor};
 pub use upstream::{LaneMetrics, UpstreamFault, UpstreamMetrics};
-pub use vcluster::{ApiMetrics, Families, VclusterMetrics};
+pub use vcluster::{ApiMetrics, Families, PolicyCounters, RecordPhase, VclusterMetrics, VclusterPolicies};
 
 /// All metrics of this process.
 #[derive(Debug, Clone)]

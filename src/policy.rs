@@ -13,6 +13,7 @@ mod context;
 mod fault;
 mod header_keys;
 mod link;
+mod load;
 mod outcomes;
 mod phase;
 mod policies;
@@ -27,6 +28,7 @@ pub use acls::{BroughtAcls, principals};
 pub use chain::{PolicyChain, RecordRefusal};
 pub use context::{AuthType, PolicyContext};
 pub use fault::{PolicyFault, check};
+pub use load::RecordLoad;
 pub use outcomes::RecordOutcomes;
 pub use policies::Policies;
 pub use requests::{

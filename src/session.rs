@@ -29,6 +29,7 @@ mod passwords;
 mod patterns;
 mod pause;
 mod pipeline;
+mod policy_report;
 mod progress;
 mod pump;
 mod serve;

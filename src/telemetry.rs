@@ -1,4 +1,5 @@
-//! Logs: how they look and where they go. Targets: `klamm::audit` for who did what, module paths for the rest.
+//! Logs: how they look and where they go. Targets: `klamm::audit` for who did what, `klamm::policies`
+//! for which policies looked at what, module paths for the rest.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::PanicHookInfo;

@@ -1,6 +1,8 @@
 //! The answer to one question. Denial is data: it is not an error.
 
-use klamm_raft::model::{Operation, PatternType, Permission, ResourceType};
+use klamm_raft::model::{
+    AclBinding, AclEntry, Operation, PatternType, Permission, ResourcePattern, ResourceType,
+};
 
 use super::authorized::Authorized;
 
@@ -55,4 +57,23 @@ pub struct MatchedAcl<'a> {
     pub host: &'a str,
     pub operation: Operation,
     pub permission: Permission,
+}
+
+impl MatchedAcl<'_> {
+    /// The ACL as it was given to the index.
+    pub fn binding(&self) -> AclBinding {
+        AclBinding {
+            pattern: ResourcePattern {
+                resource_type: self.resource_type,
+                name: self.resource_name.to_owned(),
+                pattern_type: self.pattern_type,
+            },
+            entry: AclEntry {
+                principal: self.principal.to_owned(),
+                host: self.host.to_owned(),
+                operation: self.operation,
+                permission: self.permission,
+            },
+        }
+    }
 }

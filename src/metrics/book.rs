@@ -3,8 +3,8 @@
 
 use prometheus::core::Collector;
 use prometheus::{
-    Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry,
+    CounterVec, Gauge, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
 };
 
 use super::closed::ClosedValue;
@@ -140,6 +140,12 @@ impl Book {
     /// Counters by labels.
     pub(super) fn counters(&mut self, family: Family) -> Result<IntCounterVec, prometheus::Error> {
         let made = IntCounterVec::new(Opts::new(family.name, family.help), &family.label_names())?;
+        self.enter("counter", family, made)
+    }
+
+    /// Counters by labels that are no whole numbers.
+    pub(super) fn sums(&mut self, family: Family) -> Result<CounterVec, prometheus::Error> {
+        let made = CounterVec::new(Opts::new(family.name, family.help), &family.label_names())?;
         self.enter("counter", family, made)
     }
 

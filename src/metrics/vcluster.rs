@@ -1,5 +1,7 @@
 //! Metrics of one virtual cluster.
 
+mod policies;
+
 use std::sync::OnceLock;
 
 use klamm_raft::model::VclusterName;
@@ -8,6 +10,8 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, I
 use super::book::{Book, Family, Label, Section};
 use super::closed::closed;
 use super::reasons::LoginFailedFor;
+use policies::PolicyFamilies;
+pub use policies::{PolicyCounters, RecordPhase, VclusterPolicies};
 
 /// API keys at and above this share one label; Kafka's highest is far below.
 const API_KEYS: usize = 128;
@@ -103,6 +107,7 @@ pub struct Families {
     local_errors: IntCounterVec,
     logins: IntCounterVec,
     login_failures: IntCounterVec,
+    policies: PolicyFamilies,
     /// All that are gauges.
     gauges: Vec<IntGaugeVec>,
 }
@@ -129,6 +134,7 @@ pub struct VclusterMetrics {
     pub denied: IntCounter,
     /// Answers in which a physical cluster refuses the gateway's own account.
     pub gateway_refused: IntCounter,
+    pub policies: VclusterPolicies,
     apis: Vec<OnceLock<ApiMetrics>>,
     requests: IntCounterVec,
     latency: HistogramVec,
@@ -190,6 +196,7 @@ impl Families {
             local_errors: book.counters(LOCAL_ERRORS)?,
             logins: book.counters(LOGINS)?,
             login_failures: book.counters(LOGIN_FAILURES)?,
+            policies: PolicyFamilies::register(book)?,
             gauges,
         })
     }
@@ -209,6 +216,7 @@ impl Families {
             allowed: decisions(Decision::Allowed),
             denied: decisions(Decision::Denied),
             gateway_refused: self.gateway_refused.with_label_values(&[label]),
+            policies: self.policies.of(name),
             apis: (0..=API_KEYS).map(|_| OnceLock::new()).collect(),
             requests: self.requests.clone(),
             latency: self.latency.clone(),

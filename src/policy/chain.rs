@@ -58,6 +58,11 @@ impl PolicyChain {
         self.links.iter().map(|link| (link.name(), link.outcomes()))
     }
 
+    /// The policy that refuses a record.
+    pub fn policy(&self, refusal: RecordRefusal) -> &PolicyName {
+        self.links[refusal.link].name()
+    }
+
     /// Why a record is refused, for people. Holds nothing of the record.
     pub fn words(&self, refusal: RecordRefusal) -> String {
         self.links[refusal.link].words(refusal.why)

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use klamm_raft::model::{Operation, PolicyName, ResourceType, VclusterName};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::authz::{Principal, audited_operation, audited_type};
 use crate::fold::{Folded, LeftOut, LineFate};
@@ -22,16 +22,24 @@ pub(super) enum Complaint {
         operation: Operation,
         resource_type: ResourceType,
     },
-    /// Records, by a policy.
+    /// Records, by a policy; by none where their batch cannot be judged.
     RefusedRecords {
         vcluster: VclusterName,
         principal: Principal,
+        policy: Option<PolicyName>,
     },
     /// Something that a request asks, by a policy.
     RefusedRequest {
         vcluster: VclusterName,
         principal: Principal,
         policy: PolicyName,
+    },
+    /// A policy looked at a request or at records, with this outcome.
+    PolicyTookEffect {
+        vcluster: VclusterName,
+        principal: Principal,
+        policy: PolicyName,
+        outcome: &'static str,
     },
     /// A login that succeeded.
     LoggedIn {
@@ -103,10 +111,24 @@ fn report(LeftOut { kind, lines }: LeftOut<Complaint>) {
             "Principal = {principal} is Denied operation = {} on resources of type {}: {lines} more within {within} s",
             audited_operation(operation), audited_type(resource_type),
         ),
-        Some(Complaint::RefusedRecords { vcluster, principal }) => info!(
+        Some(Complaint::RefusedRecords {
+            vcluster,
+            principal,
+            policy,
+        }) => info!(
             target: "klamm::audit",
-            event = "records_refused", %vcluster, %principal, lines,
-            "records of {lines} more partitions were refused by policies within {within} s",
+            event = "records_refused", %vcluster, %principal, policy = policy.as_ref().map(PolicyName::as_str), lines,
+            "records of {lines} more partitions were refused within {within} s",
+        ),
+        Some(Complaint::PolicyTookEffect {
+            vcluster,
+            principal,
+            policy,
+            outcome,
+        }) => debug!(
+            target: "klamm::policies",
+            event = "policy", %vcluster, %principal, %policy, outcome, lines,
+            "the policy did so {lines} times more within {within} s",
         ),
         Some(Complaint::RefusedRequest {
             vcluster,
@@ -145,32 +167,15 @@ fn report(LeftOut { kind, lines }: LeftOut<Complaint>) {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::{Mutex, PoisonError};
+    use tracing::Level;
 
     use super::*;
     use crate::metrics::Metrics;
-
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let mut log = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            log.write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::session::testing::Log;
 
     #[tokio::test(start_paused = true)]
     async fn what_was_left_out_is_told_once_the_time_is_over() {
-        let log = Log::default();
-        let writer = log.clone();
-        let lines = tracing_subscriber::fmt().with_writer(move || writer.clone());
-        let _guard = tracing::subscriber::set_default(lines.with_ansi(false).finish());
+        let (log, _guard) = Log::start(Level::INFO);
         let complaints = Arc::new(Complaints::new(&Metrics::new().unwrap().node.guards));
         let denied = Complaint::Denied {
             vcluster: "tenant".parse().unwrap(),
@@ -197,8 +202,7 @@ mod tests {
             complaints.of_upstream("main broker 1", "no connection", "refused");
         }
         tokio::time::sleep(2 * Folded::<Complaint>::WINDOW).await;
-        let told = log.0.lock().unwrap().clone();
-        let told = String::from_utf8(told).unwrap();
+        let told = log.text();
         assert_eq!(told.lines().count(), 5, "{told}");
         for part in [
             "upstream: no connection whom=main broker 1 error=refused",

@@ -5,22 +5,21 @@ use std::cell::RefCell;
 use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use tracing::info;
 
 use super::Session;
 use super::budget::{FREE_FRAME_BYTES, Share};
-use super::complaints::Complaint;
 use super::end::End;
 use super::inbound::Frame;
 use super::pause::{Flow, Pause};
-use crate::policy::{RefusedItem, RequestTally};
+use super::pipeline::{Awaited, RequestHead};
+use crate::metrics::RecordPhase;
 use crate::records::{BatchBounds, Workspace};
 use crate::vcluster::api;
-use crate::vcluster::plan::Caller;
-use crate::vcluster::record_work::{PartitionName, RecordResults, RecordWork};
+use crate::vcluster::record_work::{RecordResults, RecordWork};
 
 /// Work up to this many bytes, decompressed, is done at once: it takes less time than having somebody else do it.
 const AT_ONCE_BYTES: usize = 16 << 10;
@@ -36,13 +35,15 @@ type HeldResults = (RecordResults, Option<Share>);
 impl Session {
     /// Tells the client an answer of the broker, once the records in it are judged.
     pub(super) fn tell_judged(&mut self, frame: Frame, results: RecordResults) -> Result<(), End> {
-        let pending = self.pipeline.next().filter(|pending| pending.may_hold_records());
-        if let (Some(pending), Some(caller)) = (pending, &self.caller) {
+        let next = self.pipeline.next_awaited();
+        let next = next.filter(|next| next.pending.may_hold_records());
+        if let (Some(Awaited { pending, head, .. }), Some(caller)) = (next, &self.caller) {
+            let head = *head;
             let view = self.setup.door.view.load();
             // An answer that does not parse is found out once more when it is told.
             let work = api::unjudged(&view, caller, pending, &results, &frame.bytes);
             if let Ok(Some(work)) = work {
-                return self.judge(work, Flow::Answers, |session, (results, memory)| {
+                return self.judge((work, head), Flow::Answers, |session, (results, memory)| {
                     session.tell_judged(frame, results)?;
                     // Where the answer is judged once more, the first results are gone.
                     if let Some(memory) = memory.filter(|_| session.pauses.answers.is_none()) {
@@ -55,17 +56,19 @@ impl Session {
         self.tell(frame, &results)
     }
 
-    /// Has records judged, and goes on with what came of them.
+    /// Has records of a request, or of its answer, judged, and goes on with what came of them.
     pub(super) fn judge(
         &mut self,
-        work: RecordWork,
+        (work, head): (RecordWork, RequestHead),
         flow: Flow,
         then: impl FnOnce(&mut Self, HeldResults) -> Result<(), End> + 'static,
     ) -> Result<(), End> {
+        let begun = Instant::now();
         let size = work.size(&BatchBounds::default());
         if size.bytes <= AT_ONCE_BYTES {
             let results = run(work, usize::MAX);
-            self.tell_of_policies(&results);
+            self.has_judged(flow, begun);
+            self.tell_of_policies(&results, head);
             return then(self, (results, None));
         }
         let (purse, limit) = (Arc::clone(&self.purse), self.setup.shared.limits.need_timeout);
@@ -92,68 +95,29 @@ impl Session {
                 .await
                 .unwrap_or_else(|failed| resume_unwind(failed.into_panic()))
         };
-        *self.pauses.of(flow) = Some(Pause::until(judged, |session: &mut Self, judged: HeldResults| {
-            session.tell_of_policies(&judged.0);
-            then(session, judged)
-        }));
+        *self.pauses.of(flow) = Some(Pause::until(
+            judged,
+            move |session: &mut Self, judged: HeldResults| {
+                session.has_judged(flow, begun);
+                session.tell_of_policies(&judged.0, head);
+                then(session, judged)
+            },
+        ));
         Ok(())
     }
 
-    /// Counts what policies did with a request, and tells the audit log what they refused of it.
-    pub(super) fn tell_of_rules(&self, caller: &Caller, ruled: &RequestTally) {
-        let vcluster = self.setup.door.metrics.name();
-        let metrics = &self.setup.shared.metrics.policies;
-        for (policy, outcomes) in ruled.outcomes() {
-            metrics.ruled(vcluster, policy, outcomes);
-        }
-        for RefusedItem { policy, item, why } in ruled.refused() {
-            let (principal, peer) = (&caller.principal, self.setup.peer);
-            let kind = Complaint::RefusedRequest {
-                vcluster: vcluster.clone(),
-                principal: principal.clone(),
-                policy: policy.clone(),
-            };
-            if self.setup.shared.complaints.may_write(self.now, &kind, item) {
-                info!(
-                    target: "klamm::audit",
-                    event = "request_refused", %vcluster, %peer, %principal, %policy, item,
-                    "a policy refused it: {why}",
-                );
-            }
-        }
-    }
-
-    /// Counts what policies did with records, and tells the audit log what they refused.
-    fn tell_of_policies(&self, results: &RecordResults) {
-        let vcluster = self.setup.door.metrics.name();
-        let metrics = &self.setup.shared.metrics.policies;
-        for (policy, outcomes) in results.outcomes() {
-            metrics.judged(vcluster, policy, outcomes);
-        }
-        let Some(caller) = &self.caller else { return };
-        for (partition, why) in results.refusals() {
-            let (principal, peer) = (&caller.principal, self.setup.peer);
-            let kind = Complaint::RefusedRecords {
-                vcluster: vcluster.clone(),
-                principal: principal.clone(),
-            };
-            let PartitionName { topic, index } = partition;
-            if self
-                .setup
-                .shared
-                .complaints
-                .may_write(self.now, &kind, (topic, index))
-            {
-                info!(
-                    target: "klamm::audit",
-                    event = "records_refused", %vcluster, %peer, %principal, topic, partition = index,
-                    "records were refused: {why}",
-                );
-            }
-        }
+    /// Takes the time for which a request or an answer waited for policies.
+    fn has_judged(&self, flow: Flow, begun: Instant) {
+        let phase = match flow {
+            Flow::Requests => RecordPhase::Produce,
+            Flow::Answers => RecordPhase::Consume,
+        };
+        let wait = self.setup.door.metrics.policies.wait(phase);
+        wait.observe(begun.elapsed().as_secs_f64());
     }
 }
 
 fn run(work: RecordWork, room: usize) -> RecordResults {
-    WORKSPACE.with_borrow_mut(|workspace| work.run(workspace, room))
+    let begun = Instant::now();
+    WORKSPACE.with_borrow_mut(|workspace| work.run(workspace, room, || begun.elapsed()))
 }

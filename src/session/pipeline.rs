@@ -80,7 +80,12 @@ impl Pipeline {
 
     /// The request that the broker's next answer belongs to; none when it owes none.
     pub(super) fn next(&self) -> Option<&Pending> {
-        self.awaited.front().map(|first| &first.pending)
+        self.next_awaited().map(|first| &first.pending)
+    }
+
+    /// That request with its head.
+    pub(super) fn next_awaited(&self) -> Option<&Awaited> {
+        self.awaited.front()
     }
 
     /// Takes the request that the broker's next answer belongs to; none when it owes none.

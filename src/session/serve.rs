@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use klamm_raft::model::Entry;
+use klamm_raft::model::{Entry, PolicyName};
 use tracing::info;
 
 use super::Session;
@@ -19,7 +19,7 @@ use super::pipeline::RequestHead;
 use super::stage::Handling;
 use super::upstream::Destination;
 use crate::auth::Conversation;
-use crate::authz::{AuditLine, Decision, Resource};
+use crate::authz::{AuditLine, Decision, DenyRule, Resource};
 use crate::vcluster::api::{self, BadAnswer, Gathered, Gathering, LocalErrors};
 use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
@@ -91,7 +91,8 @@ impl Session {
 
     /// Has the records of a request judged, and plans it with what came of them.
     fn judge_request(&mut self, work: RecordWork, request: Unplanned, attempt: Attempt) -> Result<(), End> {
-        self.judge(work, Flow::Requests, move |session, (results, memory)| {
+        let head = request.head;
+        self.judge((work, head), Flow::Requests, move |session, (results, memory)| {
             session.serve_judged(request, attempt, &results)?;
             // Where the request waits for something else, it is judged once more.
             if let Some(memory) = memory.filter(|_| session.pauses.requests.is_none()) {
@@ -122,7 +123,8 @@ impl Session {
         let Unplanned { frame, share, head } = request;
         let planned = api::request(&view, caller, &mut self.subscriptions, (frame, results), attempt);
         self.audit(&view, caller, head.api_key, &planned.denied);
-        self.tell_of_rules(caller, &planned.ruled);
+        self.tell_of_rules(caller, &planned.ruled, head);
+        self.tell_of_right(&view, caller, &planned.plan, head);
         self.count(&LocalErrors::of_plan(&planned.plan, head.api()), head);
         self.carry_out(&view, planned.plan, share, head)
     }
@@ -388,7 +390,11 @@ impl Session {
                 request: api_label(api_key),
                 references: 1,
             };
-            info!(target: "klamm::audit", event = "denied", %vcluster, %peer, "{line}");
+            let policy = match denial.rule {
+                DenyRule::Acl(acl) => view.acls.brought_by(acl).map(PolicyName::as_str),
+                DenyRule::Default => None,
+            };
+            info!(target: "klamm::audit", event = "denied", %vcluster, %peer, policy, "{line}");
         }
     }
 }

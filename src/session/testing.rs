@@ -2,6 +2,7 @@
 
 mod broker;
 mod client;
+mod log;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -34,6 +35,7 @@ use crate::vcluster::view::{SharedView, Source, View};
 
 pub(crate) use broker::{Broker, Deed, Does};
 pub(crate) use client::{Client, framed, request};
+pub(crate) use log::Log;
 
 /// A gateway, its broker and what can be changed about it.
 pub(crate) struct Gateway {

@@ -14,6 +14,7 @@ mod data;
 mod endings;
 mod held;
 mod passwords;
+mod policies;
 mod relay;
 mod share;
 mod undecided;

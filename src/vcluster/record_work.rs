@@ -1,13 +1,15 @@
 //! The records that policies look at before a request or an answer goes on: what there is to do, and what came of it. It is
 //! done wherever there is time for it; it knows no messages, but only where in a frame their records are.
 
+use std::fmt::Display;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use klamm_raft::model::PolicyName;
 
 use super::api::error_code::ErrorCode;
-use crate::policy::{Policies, PolicyChain, RecordOutcomes, RecordRefusal};
+use crate::policy::{Policies, PolicyChain, RecordLoad, RecordOutcomes, RecordRefusal};
 use crate::records::{
     BatchBounds, BatchFault, FetchRange, Fetched, ProduceRefusal, Produced, RefusedRecord, Workspace,
     fetched, outline, produced,
@@ -64,8 +66,26 @@ pub struct RecordResults {
     policies: Option<Arc<Policies>>,
     /// In the order of the frame.
     pieces: Vec<(usize, Judged)>,
-    outcomes: Vec<(PolicyName, RecordOutcomes)>,
-    refusals: Vec<(PartitionName, String)>,
+    policy_work: Vec<PolicyWork>,
+    refusals: Vec<PartitionRefusal>,
+}
+
+/// The part of one policy in judging the records of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyWork {
+    pub policy: PolicyName,
+    pub outcomes: RecordOutcomes,
+    pub load: RecordLoad,
+}
+
+/// A partition whose records do not go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PartitionRefusal {
+    pub partition: PartitionName,
+    /// The policy that refused the first of the records; none where the batch itself cannot be judged.
+    pub policy: Option<PolicyName>,
+    /// In words that hold nothing of the records.
+    pub why: String,
 }
 
 /// The result of judging the records of one partition.
@@ -80,6 +100,8 @@ pub(super) enum Judged {
 #[derive(Debug, Clone)]
 pub(super) struct RefusedRecords {
     pub(super) error: ErrorCode,
+    /// The policy that refused the first of the records, if one did.
+    policy: Option<PolicyName>,
     /// In words for the client, where the protocol carries some.
     pub(super) message: String,
     /// Of a batch that was produced: the records that are to blame, by their index (KIP-467).
@@ -92,20 +114,34 @@ const MOST_NAMED: usize = 100;
 impl RefusedRecords {
     /// A rule on requests does not let them through.
     pub(super) fn by_rule(message: String) -> Self {
+        Self::whole(ErrorCode::PolicyViolation, message)
+    }
+
+    /// All of them, for no record in particular.
+    fn whole(error: ErrorCode, message: String) -> Self {
         Self {
-            error: ErrorCode::PolicyViolation,
+            error,
+            policy: None,
             message,
             records: Vec::new(),
         }
     }
 
+    /// The refusal of a partition, told to those who run the gateway.
+    fn of(&self, topic: &str, index: i32) -> PartitionRefusal {
+        PartitionRefusal {
+            partition: PartitionName {
+                topic: topic.to_owned(),
+                index,
+            },
+            policy: self.policy.clone(),
+            why: self.message.clone(),
+        }
+    }
+
     /// There was no memory or no time to judge them.
     fn busy() -> Self {
-        Self {
-            error: ErrorCode::KafkaStorageError,
-            message: BUSY.to_owned(),
-            records: Vec::new(),
-        }
+        Self::whole(ErrorCode::KafkaStorageError, BUSY.to_owned())
     }
 }
 
@@ -155,35 +191,40 @@ impl RecordWork {
     }
 
     /// Judges all records. Where what takes their place would be more than `room`, the rest is refused, to be tried again in
-    /// smaller requests.
-    pub fn run(self, workspace: &mut Workspace, room: usize) -> RecordResults {
+    /// smaller requests. `clock` tells how long the work has been going on.
+    pub fn run(self, workspace: &mut Workspace, room: usize, clock: impl Fn() -> Duration) -> RecordResults {
         let mut results = RecordResults {
             policies: Some(self.policies),
             ..RecordResults::NONE
         };
         let (mut used, mut named) = (0, MOST_NAMED);
+        let mut begun = clock();
         for mut topic in self.topics {
+            let mut load = RecordLoad::default();
             for piece in topic.pieces {
                 let mut judged = match used > room {
                     true => Judged::Refused(RefusedRecords::busy()),
                     false => piece.judge(&mut topic.chain, workspace),
                 };
+                load.bytes_in += piece.records.len() as u64;
                 match &mut judged {
-                    Judged::Rewritten(records) => used += records.len(),
+                    Judged::Rewritten(records) => {
+                        used += records.len();
+                        load.bytes_out += records.len() as u64;
+                    }
                     Judged::Refused(why) => {
                         why.records.truncate(named);
                         named -= why.records.len();
-                        let partition = PartitionName {
-                            topic: topic.name.clone(),
-                            index: piece.partition,
-                        };
-                        results.refusals.push((partition, why.message.clone()));
+                        results.refusals.push(why.of(&topic.name, piece.partition));
                     }
-                    Judged::AsItCame => {}
+                    Judged::AsItCame => load.bytes_out += piece.records.len() as u64,
                 }
                 results.pieces.push((piece.at, judged));
             }
-            results.count(&topic.chain);
+            let ended = clock();
+            load.spent = ended.saturating_sub(begun);
+            begun = ended;
+            results.count(&topic.chain, load);
         }
         results
     }
@@ -213,8 +254,12 @@ impl Piece {
                 Fetched::AsItCame => Judged::AsItCame,
                 Fetched::Rewritten(records) => Judged::Rewritten(records),
                 // The answer to a fetch has no room for words: these are for the log.
-                Fetched::Poisoned { offset, reason } => Judged::Refused(corrupt(offset, chain.words(reason))),
-                Fetched::Unreadable { offset, fault } => Judged::Refused(corrupt(offset, fault.to_string())),
+                Fetched::Poisoned { offset, reason } => {
+                    let mut refused = corrupt(offset, chain.words(reason));
+                    refused.policy = Some(chain.policy(reason).clone());
+                    Judged::Refused(refused)
+                }
+                Fetched::Unreadable { offset, fault } => Judged::Refused(corrupt(offset, fault)),
             },
         }
     }
@@ -230,27 +275,21 @@ fn refused(chain: &PolicyChain, refusal: ProduceRefusal<RecordRefusal>) -> Refus
             };
             let records: Vec<_> = refused.iter().map(told).collect();
             let first = records.first();
+            let reason = refused.first().and_then(|record| record.reason);
             RefusedRecords {
                 error: ErrorCode::InvalidRecord,
+                policy: reason.map(|reason| chain.policy(reason).clone()),
                 message: first.map_or_else(String::new, |(index, words)| format!("Record {index}: {words}")),
                 records,
             }
         }
-        ProduceRefusal::Batch(fault) => RefusedRecords {
-            error: error_of(fault),
-            message: fault.to_string(),
-            records: Vec::new(),
-        },
+        ProduceRefusal::Batch(fault) => RefusedRecords::whole(error_of(fault), fault.to_string()),
     }
 }
 
 /// The refusal of a record that a consumer cannot be given. Clients name its offset, and one can seek past it.
-fn corrupt(offset: i64, why: String) -> RefusedRecords {
-    RefusedRecords {
-        error: ErrorCode::CorruptMessage,
-        message: format!("offset {offset}: {why}"),
-        records: Vec::new(),
-    }
+fn corrupt(offset: i64, why: impl Display) -> RefusedRecords {
+    RefusedRecords::whole(ErrorCode::CorruptMessage, format!("offset {offset}: {why}"))
 }
 
 /// The error that a broker has for a batch like this.
@@ -273,7 +312,7 @@ impl RecordResults {
     pub const NONE: Self = Self {
         policies: None,
         pieces: Vec::new(),
-        outcomes: Vec::new(),
+        policy_work: Vec::new(),
         refusals: Vec::new(),
     };
 
@@ -286,22 +325,29 @@ impl RecordResults {
         lengths.sum()
     }
 
-    /// The outcomes of each policy, in order of effect. One that several chains have in common is there once.
-    pub fn outcomes(&self) -> &[(PolicyName, RecordOutcomes)] {
-        &self.outcomes
+    /// The part of each policy, in order of effect. One that several chains have in common is there once.
+    pub fn policy_work(&self) -> &[PolicyWork] {
+        &self.policy_work
     }
 
-    fn count(&mut self, chain: &PolicyChain) {
-        for (policy, more) in chain.outcomes() {
-            match self.outcomes.iter_mut().find(|(known, _)| known == policy) {
-                Some((_, outcomes)) => *outcomes += more,
-                None => self.outcomes.push((policy.clone(), more)),
+    fn count(&mut self, chain: &PolicyChain, load: RecordLoad) {
+        for (policy, outcomes) in chain.outcomes() {
+            match self.policy_work.iter_mut().find(|known| known.policy == *policy) {
+                Some(known) => {
+                    known.outcomes += outcomes;
+                    known.load += load;
+                }
+                None => self.policy_work.push(PolicyWork {
+                    policy: policy.clone(),
+                    outcomes,
+                    load,
+                }),
             }
         }
     }
 
-    /// The partitions whose records do not go on, and why. The words hold nothing of the records.
-    pub fn refusals(&self) -> &[(PartitionName, String)] {
+    /// The partitions whose records do not go on.
+    pub fn refusals(&self) -> &[PartitionRefusal] {
         &self.refusals
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use klamm_raft::model::{
     AccountGroup, AclBinding, ClusterId, GroupName, Limits, Neighbours, NodeId, NodeRecord, Policy, PolicyId,
-    Revision, Shared, SigningKeys, VclusterKind, VclusterName, VclusterState,
+    PolicyName, Revision, Shared, SigningKeys, VclusterKind, VclusterName, VclusterState,
 };
 
 use super::api::table::Apis;
@@ -18,7 +18,7 @@ use super::names::Virtual;
 use super::producer::ProducerIds;
 use super::rename::{Alias, Names, Scope, Sources};
 use crate::auth::Directory;
-use crate::authz::{AclIndex, IfNoAcl, Principal};
+use crate::authz::{AclIndex, AclRef, IfNoAcl, Principal};
 use crate::backend::topology::{Features, Topologies};
 use crate::policy::{BroughtAcls, GroupMembers, Policies, RequestPolicies};
 
@@ -294,6 +294,15 @@ fn names(previous: Option<&View>, source: &Source<'_>, cluster: Option<&ClusterI
 }
 
 impl Acls {
+    /// The policy that brings the ACL that decided, if one does.
+    pub fn brought_by(&self, acl: AclRef) -> Option<&PolicyName> {
+        if self.brought.is_empty() {
+            return None;
+        }
+        let policy = self.brought.by(&self.index.matched(acl).binding())?;
+        Some(policy.name())
+    }
+
     fn compile(previous: Option<&Arc<Self>>, state: &VclusterState, brought: BroughtAcls) -> Arc<Self> {
         let super_users = state.spec.super_users.iter();
         let super_users: BTreeSet<_> = super_users.map(|name| Principal::user(name.as_str())).collect();

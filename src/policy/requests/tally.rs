@@ -1,8 +1,11 @@
 //! The outcomes of policies on a request, for counters and the audit log.
 
+use std::fmt;
 use std::ops::AddAssign;
 
 use klamm_raft::model::PolicyName;
+
+use crate::policy::outcomes::{strongest, write_named};
 
 /// How many items a policy looked at, by what it made of them. Each is counted once, and a second time in `failed` if a rule
 /// had no answer for it.
@@ -26,6 +29,30 @@ impl AddAssign for RequestOutcomes {
         self.overridden += more.overridden;
         self.observed += more.observed;
         self.failed += more.failed;
+    }
+}
+
+impl RequestOutcomes {
+    /// The numbers by their names, that which matters most first.
+    fn named(&self) -> [(&'static str, u64); 5] {
+        [
+            ("failed", self.failed),
+            ("refused", self.refused),
+            ("overridden", self.overridden),
+            ("observed", self.observed),
+            ("passed", self.passed),
+        ]
+    }
+
+    /// The name of the outcome that matters most.
+    pub fn strongest(&self) -> &'static str {
+        strongest(&self.named())
+    }
+}
+
+impl fmt::Display for RequestOutcomes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_named(&self.named(), f)
     }
 }
 

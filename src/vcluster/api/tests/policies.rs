@@ -18,7 +18,6 @@ use klamm_raft::model::{Policy, PolicyAction, PolicyId, PolicyPhase, TopicPatter
 use super::world::*;
 use crate::authz::Resource;
 use crate::records::tests::sample::SampleBatch;
-use crate::records::{BatchBounds, Workspace};
 use crate::vcluster::plan::{Attempt, CloseReason, Need, Plan};
 use crate::vcluster::record_work::RecordResults;
 
@@ -434,7 +433,7 @@ fn what_is_allowed_while_records_are_judged_is_judged_too() {
             );
             return;
         };
-        results = work.run(&mut Workspace::new(BatchBounds::default()), usize::MAX);
+        results = run(*work);
         // The policies stay as they are.
         let policies = world.view.policies.clone();
         world = world.allow(Write, Resource::topic("bills"));

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::{RequestHeader, ResponseHeader};
@@ -32,7 +33,7 @@ use crate::vcluster::pending::Pending;
 use crate::vcluster::plan::{
     Answer, Attempt, CallResult, Caller, CloseReason, Front, Need, Place, Plan, Planned, SeenAs, Stay, To,
 };
-use crate::vcluster::record_work::RecordResults;
+use crate::vcluster::record_work::{RecordResults, RecordWork};
 use crate::vcluster::subscriptions::Subscriptions;
 use crate::vcluster::view::{Source, View};
 use crate::wire::Segments;
@@ -353,7 +354,7 @@ impl World {
         }) = planned.plan
         {
             assert_eq!((&same, again), (&frame, attempt), "it asks the same");
-            let results = work.run(&mut Workspace::new(BatchBounds::default()), usize::MAX);
+            let results = run(*work);
             planned = judged(&results, same, again);
         }
         // What a session does with it.
@@ -520,6 +521,12 @@ impl<Q: Request> Asked<'_, Q> {
     }
 }
 
+/// Judges records as a session does.
+pub(super) fn run(work: RecordWork) -> RecordResults {
+    let mut workspace = Workspace::new(BatchBounds::default());
+    work.run(&mut workspace, usize::MAX, || Duration::ZERO)
+}
+
 impl World {
     /// Lets `broker` answer a request that went upstream, and gives what the client sees.
     pub(super) fn answers<Q: Request>(
@@ -531,9 +538,7 @@ impl World {
         let frame = encode_response::<Q>(version, &broker(decode_request(version, &upstream)));
         let none = RecordResults::NONE;
         let work = api::unjudged(&self.view, &self.caller, &pending, &none, &frame).unwrap();
-        let results = work.map_or(none, |work| {
-            work.run(&mut Workspace::new(BatchBounds::default()), usize::MAX)
-        });
+        let results = work.map_or(none, run);
         let answer = api::response(&self.view, &self.caller, pending, &results, frame)
             .unwrap()
             .frame;
