@@ -65,6 +65,13 @@ impl RequestPolicy {
         condition.is_none_or(|condition| condition.holds(values) != Ok(false))
     }
 
+    /// Whether it keeps this client from changing the topic.
+    pub(super) fn keeps_from_changes(&self, values: &ClientValues<'_>) -> bool {
+        matches!(self.action, RequestAction::ReadOnly)
+            && self.reach.includes(values.context.principal.name())
+            && self.acts(values)
+    }
+
     /// The rules on requests of a kind.
     pub(super) fn rules(
         &self,

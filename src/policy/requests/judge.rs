@@ -86,14 +86,23 @@ impl<'a> RequestJudge<'a> {
         let Some(policy) = self.read_only(topic) else {
             return;
         };
-        let refused = RequestOutcomes {
-            refused: 1,
-            ..RequestOutcomes::default()
-        };
-        self.tally.count(&policy.reach.name, refused);
-        let item = || format!("topic {topic}");
         self.tally
-            .refuse(&policy.reach.name, item, "the topic is read-only");
+            .refuse_change(&policy.reach.name, format_args!("topic {topic}"));
+    }
+
+    /// Whether the client may change all topics at once, without naming them. A no is counted.
+    pub fn lets_change_all(&mut self) -> bool {
+        let client = ClientValues {
+            context: &self.context,
+            topic: None,
+        };
+        let all = self.policies.all().iter();
+        let mut read_only = all.filter(|policy| policy.keeps_from_changes(&client));
+        let Some(policy) = read_only.next() else {
+            return true;
+        };
+        self.tally.refuse_change(&policy.reach.name, "all topics");
+        false
     }
 
     /// The policy that makes a topic read-only for the client.
@@ -103,11 +112,7 @@ impl<'a> RequestJudge<'a> {
             topic: Some(topic),
         };
         let mut policies = self.policies.of_topic(topic).map(Arc::as_ref);
-        policies.find(|policy| {
-            matches!(policy.action, RequestAction::ReadOnly)
-                && policy.reach.includes(self.context.principal.name())
-                && policy.acts(&client)
-        })
+        policies.find(|policy| policy.keeps_from_changes(&client))
     }
 }
 

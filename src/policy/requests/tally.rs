@@ -102,6 +102,16 @@ impl RequestTally {
         }
     }
 
+    /// Counts that something was to be changed that nobody changes.
+    pub(super) fn refuse_change(&mut self, policy: &PolicyName, item: impl fmt::Display) {
+        let refused = RequestOutcomes {
+            refused: 1,
+            ..RequestOutcomes::default()
+        };
+        self.count(policy, refused);
+        self.refuse(policy, || item.to_string(), "the topic is read-only");
+    }
+
     pub(super) fn refuse(&mut self, policy: &PolicyName, item: impl FnOnce() -> String, why: &str) {
         if self.refused.len() < Self::MAX_LISTED {
             self.refused.push(RefusedItem {

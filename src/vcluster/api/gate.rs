@@ -87,6 +87,11 @@ impl<'a> Gate<'a> {
         !is_read_only
     }
 
+    /// Whether policies let the caller change all topics at once, without naming them. A no is counted.
+    pub(super) fn lets_change_all_topics(&mut self) -> bool {
+        self.rules.as_mut().is_none_or(RequestJudge::lets_change_all)
+    }
+
     fn refuse_change(&mut self, topic: Resource<'_>) {
         if let Some(rules) = &mut self.rules {
             rules.refuse_change(topic.name);

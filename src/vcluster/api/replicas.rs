@@ -8,7 +8,7 @@ use super::back;
 use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
 };
-use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE, NOT_OWNED, REPEATED};
+use super::error_code::{ErrorCode, NEEDS_ALTER, NEEDS_DESCRIBE, NOT_OWNED, REPEATED, denial};
 use super::items::{self, Sieve};
 use super::rules;
 use super::topics::{self, Repeated, Shape};
@@ -39,10 +39,10 @@ pub(super) const ELECT_LEADERS: Api = Api {
     key: 43,
     versions: ServedVersions::new(0, 2),
     rights: "ALTER on the cluster",
-    on_the_way: "As AlterReplicaLogDirs.",
+    on_the_way: "As AlterReplicaLogDirs. An unclean election loses records: it is refused for topics that a policy makes read-only.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(elect),
-        response: Response::classified(back::renamed),
+        request: Request::everything(elect),
+        response: Response::classified(topics::with_refusals),
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
@@ -54,10 +54,10 @@ pub(super) const ALTER_PARTITION_REASSIGNMENTS: Api = Api {
     key: 45,
     versions: ServedVersions::new(0, 1),
     rights: "ALTER on the cluster",
-    on_the_way: "As AlterReplicaLogDirs; replicas.",
+    on_the_way: "As AlterReplicaLogDirs; replicas. Refused for topics that a policy makes read-only.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(reassign),
-        response: Response::classified(back::renamed),
+        response: Response::classified(topics::with_refusals),
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
@@ -111,7 +111,7 @@ fn words(error: i16) -> Value {
     match ErrorCode::of(error) {
         Some(ErrorCode::ClusterAuthorizationFailed) => NEEDS_ALTER.into(),
         Some(ErrorCode::PolicyViolation) => NOT_OWNED.into(),
-        _ => Value::Null,
+        _ => denial(error).map_or(Value::Null, Value::from),
     }
 }
 
@@ -188,23 +188,56 @@ fn not_more(alias: &Alias, topic: Node<'_>) -> Option<String> {
     }
 }
 
+/// The type of an election that makes a leader of a replica which lacks records.
+const UNCLEAN: i64 = 1;
+
 /// ElectLeaders.
 fn elect(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
-    match items::may_alter(ask) {
-        Ok(()) => ask.forward(Edits::new(), Then::Nothing),
-        Err(error) => refuse(ask, &ELECT, error),
+    if let Err(error) = items::may_alter(ask) {
+        return refuse(ask, &ELECT, error);
+    }
+    let root = ask.message.root();
+    let is_unclean = root.int_in(field::ELECTION_TYPE) == Some(UNCLEAN);
+    let names_topics = root.child(ELECT.topics).is_some_and(|topics| !topics.is_null());
+    match (is_unclean, names_topics) {
+        (true, true) => forward_changeable(ask, &ELECT, |_, _, _| {}),
+        (true, false) if !ask.gate.lets_change_all_topics() => {
+            refuse(ask, &ELECT, ErrorCode::TopicAuthorizationFailed)
+        }
+        _ => ask.forward(Edits::new(), Then::Topics(&ELECT, Vec::new())),
     }
 }
 
 /// AlterPartitionReassignments.
 fn reassign(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     match items::may_alter(ask) {
-        Ok(()) => {
-            let mut edits = Edits::new();
-            items::brokers_to_physical(ask, ask.message.root(), &mut edits);
-            ask.forward(edits, Then::Nothing)
-        }
+        Ok(()) => forward_changeable(ask, &REASSIGN, items::brokers_to_physical),
         Err(error) => refuse(ask, &REASSIGN, error),
+    }
+}
+
+/// Sends on the topics that policies let the caller change, each edited, and refuses the others.
+fn forward_changeable(
+    ask: &mut Ask<'_>,
+    shape: &'static Shape,
+    edit: impl Fn(&Ask<'_>, Node<'_>, &mut Edits),
+) -> Result<Plan, Stop> {
+    let (mut edits, mut refusals, mut kept) = (Edits::new(), Vec::new(), 0);
+    if let Some(array) = ask.message.root().child(shape.topics) {
+        for topic in array.children() {
+            let name = topic.topic_name().unwrap_or_default();
+            if ask.gate.lets_change(Operation::Alter, Resource::topic(name)) {
+                edit(ask, topic, &mut edits);
+                kept += 1;
+            } else {
+                edits.remove_item(array, topic);
+                refusals.extend(topics::refused(topic, ErrorCode::TopicAuthorizationFailed));
+            }
+        }
+    }
+    match kept {
+        0 if !refusals.is_empty() => topics::reply(ask, shape, &refusals),
+        _ => ask.forward(edits, Then::Topics(shape, refusals)),
     }
 }
 
