@@ -34,6 +34,8 @@ mod groups;
 mod hostile;
 #[path = "integrations/integrations.rs"]
 mod integrations;
+#[path = "kafka/interceptors.rs"]
+mod interceptors;
 #[path = "kafka/isolation.rs"]
 mod isolation;
 #[path = "kafka/kcat.rs"]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, lines};
 
 /// A virtual cluster of the shared cluster in which topics are made; its topics begin with its name there.
-fn standard(scene: &Scene, name: &str) -> Result<Login> {
+pub(crate) fn standard(scene: &Scene, name: &str) -> Result<Login> {
     let vcluster = json!({
         "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": {"name": name},
         "spec": {"type": "Standard", "backend": CLUSTER, "aclEnabled": true, "superUsers": ["super-user"],
@@ -38,7 +38,7 @@ fn refused(scene: &Scene, user: &Login, tool: &str, arguments: &[&str], words: &
 }
 
 /// How often a policy did something.
-fn counted(scene: &Scene, vcluster: &str, policy: &str, outcome: &str) -> Result<u64> {
+pub(crate) fn counted(scene: &Scene, vcluster: &str, policy: &str, outcome: &str) -> Result<u64> {
     let labels = format!("{{outcome=\"{outcome}\",policy=\"{policy}\",vcluster=\"{vcluster}\"}}");
     let line = format!("klamm_policy_requests_total{labels} ");
     let metrics = scene.metrics(1)?;

@@ -7,10 +7,12 @@ use super::{Foreign, given};
 use crate::scene::{Scene, json, lines};
 
 /// The kinds in the order in which they are put, and the words that are printed for each.
-const KINDS: [(&str, &str); 3] = [
+const KINDS: [(&str, &str); 5] = [
     ("VirtualCluster", "mypartner"),
     ("AliasTopic", "topic1"),
     ("GatewayServiceAccount", "partner-user"),
+    ("GatewayGroup", "billing"),
+    ("Interceptor", "stamp"),
 ];
 
 fn printed(result: &str) -> Vec<String> {
@@ -103,11 +105,13 @@ fn got(ctl: &Foreign<'_>) -> Result<()> {
             "mypartner",
             "--type",
             "local",
-        ])?;
+        ])?
+        + &ctl.says(&["get", "GatewayGroup", "billing"])?
+        + &ctl.says(&["get", "Interceptor", "--name", "stamp", "--vcluster", "mypartner"])?;
     ctl.write("got.yaml", &got)?;
     let applied = lines(&ctl.says(&["apply", "-f", "got.yaml"])?);
     ensure!(applied == printed("NOT_CHANGED"), "{applied:?}");
-    let none = ctl.says(&["get", "Interceptor", "-o", "json"])?;
+    let none = ctl.says(&["get", "ConcentrationRule", "-o", "json"])?;
     ensure!(
         matches!(json(&none)?, Value::Array(all) if all.is_empty()),
         "{none}"
@@ -147,12 +151,9 @@ fn refusals(ctl: &Foreign<'_>) -> Result<()> {
     for (file, text, why) in [
         (
             "interceptor.yaml",
-            resource(
-                "Interceptor",
-                "one",
-                "{ pluginClass: any, priority: 1, config: {} }",
-            ),
-            "this gateway has no resources of the kind Interceptor",
+            "kind: Interceptor\napiVersion: gateway/v2\nmetadata: { name: one }\nspec: { pluginClass: any, priority: 1, config: {} }\n"
+                .to_owned(),
+            "spec.pluginClass",
         ),
         (
             "rule.yaml",
@@ -212,8 +213,90 @@ fn declared(scene: &Scene, ctl: &Foreign<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Interceptors of one name in several scopes: each is changed, found and deleted by itself.
+fn interceptors(ctl: &Foreign<'_>) -> Result<()> {
+    let file = |priority: i32| {
+        let one = |scope: &str| {
+            format!(
+                "kind: Interceptor\napiVersion: gateway/v2\nmetadata: {{ name: small{scope} }}\nspec:\n  pluginClass: \
+                 io.conduktor.gateway.interceptor.safeguard.CreateTopicPolicyPlugin\n  priority: {priority}\n  config: \
+                 {{ topic: '.*', numPartition: {{ min: 1, max: 6, action: BLOCK }} }}\n---\n"
+            )
+        };
+        one("")
+            + &one(", scope: { vCluster: mypartner }")
+            + &one(", scope: { vCluster: mypartner, group: billing }")
+            + &one(", scope: { vCluster: mypartner, username: partner-user }")
+    };
+    for (priority, result) in [(1, "CREATED"), (2, "UPDATED"), (2, "NOT_CHANGED")] {
+        ctl.write("small.yaml", &file(priority))?;
+        let applied = lines(&ctl.says(&["apply", "-f", "small.yaml"])?);
+        ensure!(
+            applied == vec![format!("Interceptor/small: {result}"); 4],
+            "{applied:?}"
+        );
+    }
+    let of_group = ["get", "Interceptor", "--group", "billing", "-o", "json"];
+    let found = json(&ctl.says(&of_group)?)?;
+    let scope = &found[0]["metadata"]["scope"];
+    ensure!(
+        *scope == json!({ "vCluster": "mypartner", "group": "billing" })
+            && found.as_array().is_some_and(|all| all.len() == 1),
+        "{found}"
+    );
+    // Policies are for its members.
+    ctl.refuses(&["delete", "GatewayGroup", "billing"], "billing")?;
+    ctl.says(&[
+        "delete",
+        "Interceptor",
+        "small",
+        "--vcluster",
+        "mypartner",
+        "--group",
+        "billing",
+    ])?;
+    ctl.refuses(
+        &[
+            "delete",
+            "Interceptor",
+            "small",
+            "--vcluster",
+            "mypartner",
+            "--group",
+            "billing",
+        ],
+        "small",
+    )?;
+    ctl.says(&[
+        "delete",
+        "Interceptor",
+        "small",
+        "--vcluster",
+        "mypartner",
+        "--username",
+        "partner-user",
+    ])?;
+    ctl.says(&["delete", "Interceptor", "small"])?;
+    let left = json(&ctl.says(&["get", "Interceptor", "--name", "small", "-o", "json"])?)?;
+    ensure!(left.as_array().is_some_and(|all| all.len() == 1), "{left}");
+    ctl.write(
+        "left.yaml",
+        &file(2)
+            .split_inclusive("---\n")
+            .nth(1)
+            .unwrap_or_default()
+            .replace("---\n", ""),
+    )?;
+    ctl.says(&["delete", "-f", "left.yaml"])?;
+    let left = json(&ctl.says(&["get", "Interceptor", "--name", "small", "-o", "json"])?)?;
+    ensure!(left.as_array().is_some_and(Vec::is_empty), "{left}");
+    Ok(())
+}
+
 /// Resources that the command line applied are deleted by it.
 fn deletions(ctl: &Foreign<'_>) -> Result<()> {
+    ctl.says(&["delete", "Interceptor", "stamp", "--vcluster", "mypartner"])?;
+    ctl.says(&["delete", "GatewayGroup", "billing"])?;
     ctl.says(&["delete", "AliasTopic", "topic1", "--vcluster", "mypartner"])?;
     ctl.refuses(
         &["delete", "AliasTopic", "topic1", "--vcluster", "mypartner"],
@@ -246,5 +329,6 @@ fn the_command_line_learns_applies_gets_runs_and_deletes() -> Result<()> {
     token(&scene, &ctl)?;
     refusals(&ctl)?;
     declared(&scene, &ctl)?;
+    interceptors(&ctl)?;
     deletions(&ctl)
 }

@@ -85,6 +85,30 @@ resource "conduktor_gateway_token_v2" "token" {{
   username         = conduktor_gateway_service_account_v2.local.name
   lifetime_seconds = 3600
 }}
+resource "conduktor_gateway_interceptor_v2" "everywhere" {{
+  name = "hide"
+  spec = {{
+    plugin_class = "io.conduktor.gateway.interceptor.safeguard.MessageHeaderRemovalPlugin"
+    priority     = 100
+    config       = jsonencode({{ topic = "topic-.*", headerKeyRegex = "{second}.*" }})
+  }}
+}}
+resource "conduktor_gateway_interceptor_v2" "scoped" {{
+  name  = "hide"
+  scope = {{
+    vcluster = conduktor_gateway_virtual_cluster_v2.rest.name
+    username = conduktor_gateway_service_account_v2.local.name
+  }}
+  spec = {{
+    plugin_class = "io.conduktor.gateway.interceptor.safeguard.CreateTopicPolicyPlugin"
+    priority     = 1
+    comment      = "topics for {second}"
+    config = jsonencode({{
+      topic        = "myprefix-.*"
+      numPartition = {{ min = 5, max = 5, action = "INFO" }}
+    }})
+  }}
+}}
 output "token" {{
   value     = conduktor_gateway_token_v2.token.token
   sensitive = true
@@ -112,7 +136,7 @@ fn the_provider_applies_without_drift_imports_updates_and_destroys() -> Result<(
     // What it made is what it planned, at once and when it looks again.
     terraform.write("main.tf", &resources("READ", "second"))?;
     let applied = terraform.says(&APPLY)?;
-    ensure!(applied.contains("6 added, 0 changed, 0 destroyed"), "{applied}");
+    ensure!(applied.contains("8 added, 0 changed, 0 destroyed"), "{applied}");
     terraform.says(&PLAN)?;
 
     // Its token is a password, its ACLs are those that hold.
@@ -132,7 +156,7 @@ fn the_provider_applies_without_drift_imports_updates_and_destroys() -> Result<(
     // A change is an update in place.
     terraform.write("main.tf", &resources("WRITE", "third"))?;
     let changed = terraform.says(&APPLY)?;
-    ensure!(changed.contains("0 added, 3 changed, 0 destroyed"), "{changed}");
+    ensure!(changed.contains("0 added, 5 changed, 0 destroyed"), "{changed}");
     terraform.says(&PLAN)?;
     let listed = scene.client_ok(&root, "kafka-acls", &["--list"])?;
     ensure!(
@@ -150,23 +174,25 @@ fn the_provider_applies_without_drift_imports_updates_and_destroys() -> Result<(
             "conduktor_gateway_service_account_v2.external",
             "outsider/kafka-api",
         ),
+        ("conduktor_gateway_interceptor_v2.everywhere", "hide///"),
+        ("conduktor_gateway_interceptor_v2.scoped", "hide/rest-api//root"),
     ] {
         terraform.says(&["state", "rm", "-no-color", address])?;
         terraform.says(&["import", "-input=false", "-no-color", address, id])?;
     }
     terraform.says(&PLAN)?;
 
-    // What there is none of is refused with the reason, and a wrong field by its name.
+    // What a plugin would do that there is not is refused with the reason, and a wrong field by its name.
     let interceptor = "resource \"conduktor_gateway_interceptor_v2\" \"one\" {\n  name = \"one\"\n  spec = {\n    plugin_class = \"any\"\n    priority = 1\n    config = \"{}\"\n  }\n}\n";
     terraform.write("more.tf", interceptor)?;
-    terraform.refuses(&APPLY, "this gateway has no resources of the kind Interceptor")?;
+    terraform.refuses(&APPLY, "spec.pluginClass")?;
     let wrong = "resource \"conduktor_gateway_service_account_v2\" \"two\" {\n  name = \"two-user\"\n  vcluster = \"minimal\"\n  spec = { type = \"EXTERNAL\" }\n}\n";
     terraform.write("more.tf", wrong)?;
     terraform.refuses(&APPLY, "spec.externalNames")?;
     std::fs::remove_file(terraform.home.join("more.tf"))?;
 
     let destroyed = terraform.says(&["destroy", "-auto-approve", "-input=false", "-no-color"])?;
-    ensure!(destroyed.contains("6 destroyed"), "{destroyed}");
+    ensure!(destroyed.contains("8 destroyed"), "{destroyed}");
     let left = scene.stage.admin(1).call("GET", "virtual-cluster", None)?.ok()?;
     let left = json(&left.body)?;
     ensure!(
