@@ -157,6 +157,8 @@ pub enum RequestKind {
     DeleteAcls,
     /// Whatever a client asks once it is logged in.
     Any,
+    /// Of a member of a classic group.
+    Heartbeat,
 }
 
 /// The effect of a rule on an item for which it does not hold. Append-only: the order is on disk.
@@ -254,6 +256,7 @@ impl RequestKind {
             Self::CreateAcls => "create_acls",
             Self::DeleteAcls => "delete_acls",
             Self::Any => "any",
+            Self::Heartbeat => "heartbeat",
         }
     }
 
@@ -273,7 +276,8 @@ impl RequestKind {
             | Self::TxnOffsetCommit
             | Self::CreateAcls
             | Self::DeleteAcls
-            | Self::Any => false,
+            | Self::Any
+            | Self::Heartbeat => false,
         }
     }
 }

@@ -278,7 +278,7 @@ async fn policies_on_requests_are_shown_as_they_were_put() {
             ] } }),
         json!({ "condition": "context.client.id != 'a'", "action": { "type": "request_rules", "rules": [
             { "requests": ["create_partitions", "join_group", "consumer_group_heartbeat", "offset_commit", "offset_fetch",
-                "txn_offset_commit", "create_acls", "delete_acls", "any"], "rule": "request.version >= 0" },
+                "txn_offset_commit", "create_acls", "delete_acls", "any", "heartbeat"], "rule": "request.version >= 0" },
         ] } }),
         json!({ "topics": [{ "patternType": "LITERAL", "name": "old" }], "action": { "type": "read_only" } }),
     ] {

@@ -148,6 +148,7 @@ vocabularies! {
     CreateAcls: ResourceType ResourceName PatternType Principal Host Operation Permission,
     DeleteAcls: ResourceType ResourceName PatternType Principal Host Operation Permission,
     Any: Api,
+    Heartbeat: GroupId MemberId GroupInstanceId MemberEpoch,
 }
 
 #[cfg(test)]
@@ -172,6 +173,7 @@ mod tests {
             (RequestKind::CreateAcls, &["all", "ACLs"]),
             (RequestKind::DeleteAcls, &["all", "ACLs"]),
             (RequestKind::Any, &["all"]),
+            (RequestKind::Heartbeat, &["all", "groups"]),
         ];
         for (kind, others) in kinds {
             for (name, _) in of(kind).words.variables {

@@ -49,6 +49,7 @@ error_codes! {
     InconsistentGroupProtocol = 23 "INCONSISTENT_GROUP_PROTOCOL",
     InvalidGroupId = 24 "INVALID_GROUP_ID",
     UnknownMemberId = 25 "UNKNOWN_MEMBER_ID",
+    RebalanceInProgress = 27 "REBALANCE_IN_PROGRESS",
     TopicAuthorizationFailed = 29 "TOPIC_AUTHORIZATION_FAILED",
     GroupAuthorizationFailed = 30 "GROUP_AUTHORIZATION_FAILED",
     ClusterAuthorizationFailed = 31 "CLUSTER_AUTHORIZATION_FAILED",

@@ -35,7 +35,7 @@ pub(super) const HEARTBEAT: Api = Api {
     rights: "READ on the group",
     on_the_way: "Group.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(plain),
+        request: Request::classified(heartbeat).ruled(RequestKind::Heartbeat),
         response: Response::classified(back::renamed),
         way: Way::Connected,
         connection: ConnectionUse::Free,
@@ -50,7 +50,7 @@ pub(super) const LEAVE_GROUP: Api = Api {
     rights: "READ on the group",
     on_the_way: "Group.",
     answered_by: AnsweredBy::Broker(Forwarded {
-        request: Request::classified(plain),
+        request: Request::classified(leave),
         response: Response::classified(back::renamed),
         way: Way::Connected,
         connection: ConnectionUse::Free,
@@ -96,8 +96,19 @@ fn sync(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     })
 }
 
-/// Heartbeat and LeaveGroup.
-fn plain(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+/// Heartbeat. Whom rules do not let be a member is to join again: the rules for joining refuse it then. Any other error a client may take for one that passes, and go on reading.
+fn heartbeat(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    let mut edits = Edits::new();
+    let judged = group::judge_named(ask, Operation::Read, &mut edits);
+    let allowed = judged.and_then(|()| ask.rule_root().map_err(|_| ErrorCode::RebalanceInProgress));
+    match allowed {
+        Ok(()) => ask.forward(edits, Then::Nothing),
+        Err(error) => ask.refuse(error),
+    }
+}
+
+/// LeaveGroup.
+fn leave(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     let mut edits = Edits::new();
     match group::judge_named(ask, Operation::Read, &mut edits) {
         Ok(()) => ask.forward(edits, Then::Nothing),

@@ -221,6 +221,7 @@ fn rules() -> Vec<RequestRule> {
                 RequestKind::CreateAcls,
                 RequestKind::DeleteAcls,
                 RequestKind::Any,
+                RequestKind::Heartbeat,
             ],
             RuleEffect::Observe,
         ),

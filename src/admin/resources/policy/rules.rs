@@ -61,6 +61,8 @@ enum RequestKindSpec {
     DeleteAcls,
     /// Whatever a client asks once it is logged in.
     Any,
+    /// Of a member of a classic group.
+    Heartbeat,
 }
 
 /// One of both.
@@ -274,5 +276,5 @@ macro_rules! kinds {
 
 kinds! {
     CreateTopics CreatePartitions AlterConfigs IncrementalAlterConfigs Produce Fetch JoinGroup ConsumerGroupHeartbeat
-    OffsetCommit OffsetFetch TxnOffsetCommit CreateAcls DeleteAcls Any
+    OffsetCommit OffsetFetch TxnOffsetCommit CreateAcls DeleteAcls Any Heartbeat
 }

@@ -174,7 +174,7 @@ async fn what_is_written_and_read_and_by_whom_has_rules() {
     let both = "join_group,consumer_group_heartbeat";
     let expected = [
         rule(
-            "join_group,consumer_group_heartbeat,offset_commit,txn_offset_commit",
+            "join_group,consumer_group_heartbeat,offset_commit,txn_offset_commit,heartbeat",
             r"request.groupId.matches('\\A(?:g-.*)\\z')",
             Value::Null,
         ),

@@ -211,7 +211,8 @@ impl RequestFacts for RequestItem<'_> {
             | RequestKind::ConsumerGroupHeartbeat
             | RequestKind::OffsetCommit
             | RequestKind::OffsetFetch
-            | RequestKind::TxnOffsetCommit => named("group", field::GROUP_ID),
+            | RequestKind::TxnOffsetCommit
+            | RequestKind::Heartbeat => named("group", field::GROUP_ID),
             RequestKind::CreateAcls => named("ACL on", field::RESOURCE_NAME),
             RequestKind::DeleteAcls => named("ACLs on", field::RESOURCE_NAME_FILTER),
             RequestKind::Any => format!("request {}", self.api.name()),
@@ -224,7 +225,7 @@ impl RequestItem<'_> {
     fn epoch(&self) -> Field {
         match self.kind {
             RequestKind::OffsetCommit => field::GENERATION_ID_OR_MEMBER_EPOCH,
-            RequestKind::TxnOffsetCommit => field::GENERATION_ID,
+            RequestKind::TxnOffsetCommit | RequestKind::Heartbeat => field::GENERATION_ID,
             _ => field::MEMBER_EPOCH,
         }
     }

@@ -29,10 +29,10 @@ use kafka_protocol::messages::{
     AlterConfigsRequest, AlterConfigsResponse, BrokerId, ConsumerGroupHeartbeatRequest,
     ConsumerGroupHeartbeatResponse, CreateAclsRequest, CreatePartitionsRequest, CreatePartitionsResponse,
     CreateTopicsRequest, CreateTopicsResponse, DeleteAclsRequest, DeleteRecordsRequest, DeleteTopicsRequest,
-    FetchRequest, FetchResponse, IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse,
-    JoinGroupRequest, JoinGroupResponse, MetadataRequest, OffsetCommitRequest, OffsetFetchRequest,
-    ProduceRequest, ProduceResponse, TxnOffsetCommitRequest, alter_configs_request,
-    incremental_alter_configs_request,
+    FetchRequest, FetchResponse, HeartbeatRequest, HeartbeatResponse, IncrementalAlterConfigsRequest,
+    IncrementalAlterConfigsResponse, JoinGroupRequest, JoinGroupResponse, MetadataRequest,
+    OffsetCommitRequest, OffsetFetchRequest, ProduceRequest, ProduceResponse, TxnOffsetCommitRequest,
+    alter_configs_request, incremental_alter_configs_request,
 };
 use klamm_raft::model::{
     Policy, PolicyAction, PolicyId, PolicyPhase, RequestKind, RequestRule, RequestSetting, RuleEffect,

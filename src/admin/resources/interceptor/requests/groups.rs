@@ -27,6 +27,7 @@ pub(in crate::admin::resources::interceptor) fn consumer_group(config: &str) -> 
     let mut fields = PluginFields::of(config)?;
     let mut rules = RuleBook::new(&[
         RequestKind::JoinGroup,
+        RequestKind::Heartbeat,
         RequestKind::ConsumerGroupHeartbeat,
         RequestKind::OffsetCommit,
         RequestKind::TxnOffsetCommit,

@@ -43,6 +43,33 @@ fn groups_are_joined_as_rules_demand() {
 }
 
 #[test]
+fn whoever_may_be_no_member_any_more_is_told_to_join_again() {
+    const REBALANCE_IN_PROGRESS: i16 = 27;
+    let world = partner(&[demand(
+        RequestKind::Heartbeat,
+        "request.groupId.startsWith('team-') && request.memberId == 'm' && request.memberEpoch == 3",
+    )]);
+    let beat = |group: &str, generation| {
+        HeartbeatRequest::default()
+            .with_group_id(group_id(group))
+            .with_member_id(text("m"))
+            .with_generation_id(generation)
+    };
+    for version in 0..=4 {
+        for (group, generation) in [("other", 3), ("team-a", 4)] {
+            let asked = world.ask(version, &beat(group, generation));
+            assert_eq!(asked.planned.ruled.refused()[0].item, format!("group {group}"));
+            assert_eq!(
+                asked.replied().error_code,
+                REBALANCE_IN_PROGRESS,
+                "version {version}"
+            );
+        }
+        world.exchange(version, &beat("team-a", 3), |_| HeartbeatResponse::default());
+    }
+}
+
+#[test]
 fn offsets_are_committed_and_fetched_as_rules_demand() {
     let kinds = [
         RequestKind::OffsetCommit,
