@@ -146,14 +146,14 @@ impl Lease {
             .map_or(0, |until| until.leader_ahead_ms.load(Ordering::Relaxed))
     }
 
-    pub(crate) fn leader_is_ahead(&self, ms: i64) {
+    pub(crate) fn note_leader_ahead(&self, ms: i64) {
         if let Some(until) = &self.0 {
             until.leader_ahead_ms.store(ms, Ordering::Relaxed);
         }
     }
 
     /// A leader has granted a lease.
-    pub(crate) fn is_granted(&self, end: BootTime) {
+    pub(crate) fn note_granted(&self, end: BootTime) {
         if let Some(until) = &self.0 {
             until.granted.store(end.nanos(), Ordering::Release);
         }

@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::core::Core;
 use super::granting::clock_of_the_day;
 use crate::clock::BootTime;
 use crate::lease::HeldLeases;
-#[cfg(feature = "planted")]
-use crate::model::Revision;
-use crate::model::{Level, NodeId};
+use crate::model::{Level, NodeId, Revision};
 use crate::network::LeaseAnswer;
 #[cfg(feature = "planted")]
 use crate::planted::{PlantedMistake, is_planted};
@@ -30,65 +29,92 @@ pub(super) async fn keep(core: Arc<Core>) {
     let is_unneeded = |level| level < Level::LEASES;
     if is_unneeded(states.borrow().level) {
         core.lease.set(BootTime::NEVER);
-        core.lease.is_granted(BootTime::NEVER);
+        core.lease.note_granted(BootTime::NEVER);
         if states.wait_for(|state| !is_unneeded(state.level)).await.is_err() {
             return;
         }
         core.lease.set(BootTime::START);
-        core.lease.is_granted(BootTime::START);
+        core.lease.note_granted(BootTime::START);
     }
-    let mut held = HeldLeases::default();
-    let mut visible = core.visible.watch();
-    let mut asked_another = false;
+    let mut keeping = Keeping {
+        held: HeldLeases::default(),
+        visible: core.visible.watch(),
+        asked_another: false,
+    };
     while !core.lease.is_given_back() {
         let (began, leader) = (Instant::now(), core.leader());
-        let asking = ask(&core, leader);
-        tokio::pin!(asking);
-        let next = loop {
+        let Some((asked, answer)) = keeping.until(&core, ask(&core, leader)).await else {
+            return;
+        };
+        let next = keeping.answered(&core, (asked, answer), began);
+        let wait = async {
             tokio::select! {
-                (asked, answer) = &mut asking => break match answer {
-                    Some(LeaseAnswer::Granted { floor, millis, clock_ms }) => {
-                        compare_clocks(&core, clock_ms, began.elapsed());
-                        let span = Duration::from_millis(millis.into());
-                        #[cfg(feature = "planted")]
-                        let (asked, floor) = planted(asked, floor);
-                        core.lease.is_granted(asked.after(span));
-                        core.lease.set(held.granted((asked, span), floor, core.visible.now()));
-                        asked_another = false;
-                        began + core.tuning.renewal
-                    }
-                    Some(LeaseAnswer::AnotherProcess) => {
-                        if !asked_another {
-                            tracing::warn!(
-                                "another process of this node may still serve clients: this one waits until that is over"
-                            );
-                        }
-                        asked_another = true;
-                        Instant::now() + PAUSE
-                    }
-                    Some(LeaseAnswer::NotLeader) | None => Instant::now() + PAUSE,
-                },
-                changed = visible.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    core.lease.set(held.shows(core.visible.now()));
-                }
+                () = sleep_until(next) => {}
+                () = other_leader(&core, leader) => {}
             }
         };
-        let other_leader = other_leader(&core, leader);
-        tokio::pin!(other_leader);
+        if keeping.until(&core, wait).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// The leases of this node, and what they count by.
+struct Keeping {
+    held: HeldLeases,
+    visible: watch::Receiver<Revision>,
+    /// Whether another process of this node had the lease when the leader was asked last.
+    asked_another: bool,
+}
+
+impl Keeping {
+    /// Waits, and counts leases as their floors are shown meanwhile. None when the node stops.
+    async fn until<T>(&mut self, core: &Core, wait: impl Future<Output = T>) -> Option<T> {
+        tokio::pin!(wait);
         loop {
             tokio::select! {
-                () = sleep_until(next) => break,
-                () = &mut other_leader => break,
-                changed = visible.changed() => {
-                    if changed.is_err() {
-                        return;
-                    }
-                    core.lease.set(held.shows(core.visible.now()));
+                brought = &mut wait => return Some(brought),
+                changed = self.visible.changed() => {
+                    changed.ok()?;
+                    core.lease.set(self.held.shows(core.visible.now()));
                 }
             }
+        }
+    }
+
+    /// Takes what a leader says to a question that was asked at `asked`. Gives when to ask again.
+    fn answered(
+        &mut self,
+        core: &Core,
+        (asked, answer): (BootTime, Option<LeaseAnswer>),
+        began: Instant,
+    ) -> Instant {
+        match answer {
+            Some(LeaseAnswer::Granted {
+                floor,
+                millis,
+                clock_ms,
+            }) => {
+                compare_clocks(core, clock_ms, began.elapsed());
+                let span = Duration::from_millis(millis.into());
+                #[cfg(feature = "planted")]
+                let (asked, floor) = planted(asked, floor);
+                core.lease.note_granted(asked.after(span));
+                let until = self.held.granted((asked, span), floor, core.visible.now());
+                core.lease.set(until);
+                self.asked_another = false;
+                began + core.tuning.renewal
+            }
+            Some(LeaseAnswer::AnotherProcess) => {
+                if !self.asked_another {
+                    tracing::warn!(
+                        "another process of this node may still serve clients: this one waits until that is over"
+                    );
+                }
+                self.asked_another = true;
+                Instant::now() + PAUSE
+            }
+            Some(LeaseAnswer::NotLeader) | None => Instant::now() + PAUSE,
         }
     }
 }
@@ -146,7 +172,7 @@ fn compare_clocks(core: &Core, leader_ms: u64, took: Duration) {
             "the clocks of this node and of the leader differ: tokens end at different times on different nodes"
         );
     }
-    core.lease.leader_is_ahead(ahead);
+    core.lease.note_leader_ahead(ahead);
 }
 
 /// The leader's answer, if there was one, with the moment before it was asked.

@@ -92,14 +92,6 @@ fn event_gateway_policies() -> Vec<GoodBody> {
         "config": { "rules": [{ "resource_type": "topic", "action": "allow",
             "operations": [{ "name": "read" }], "resource_names": [{ "match": "topic*" }] }] },
     });
-    let patch = json!({
-        "name": "mark-mine", "description": "whose it is", "enabled": false, "labels": { "env": "test" },
-        "condition": "true",
-    });
-    let (place, order) = (
-        json!({ "index": 0 }),
-        json!({ "policies": ["7f1b3a52-6a3d-4c8e-9b7a-0f2d4e6c8a10"] }),
-    );
     vec![
         (Method::POST, PRODUCE_POLICIES, headers.clone()),
         (Method::POST, CONSUME_POLICIES, filter.clone()),
@@ -119,6 +111,20 @@ fn event_gateway_policies() -> Vec<GoodBody> {
             "/v1/event-gateways/default/virtual-clusters/mypartner/cluster-policies/mypartner",
             rights,
         ),
+    ]
+}
+
+/// Changes of policies that are there, in those words.
+fn event_gateway_policy_changes() -> Vec<GoodBody> {
+    let patch = json!({
+        "name": "mark-mine", "description": "whose it is", "enabled": false, "labels": { "env": "test" },
+        "condition": "true",
+    });
+    let (place, order) = (
+        json!({ "index": 0 }),
+        json!({ "policies": ["7f1b3a52-6a3d-4c8e-9b7a-0f2d4e6c8a10"] }),
+    );
+    vec![
         (
             Method::PATCH,
             "/v1/event-gateways/default/virtual-clusters/mypartner/produce-policies/mypartner",
@@ -168,7 +174,14 @@ fn event_gateway_policies() -> Vec<GoodBody> {
 }
 
 pub(super) fn bodies() -> Vec<GoodBody> {
-    [policies(), interceptors(), of_others(), event_gateway_policies()].concat()
+    [
+        policies(),
+        interceptors(),
+        of_others(),
+        event_gateway_policies(),
+        event_gateway_policy_changes(),
+    ]
+    .concat()
 }
 
 fn interceptors() -> Vec<GoodBody> {

@@ -41,17 +41,27 @@ const BEYOND: [&str; 24] = [
 /// The values that the gateway takes beyond what it publishes: the end of the place, and the value.
 const LENIENT: [(&str, &str); 1] = [("/spec/type", "local")];
 
+fn acl() -> Value {
+    json!({ "resourcePattern": { "resourceType": "TOPIC", "name": "a", "patternType": "LITERAL" },
+        "principal": "User:ann", "host": "*", "operation": "READ", "permissionType": "ALLOW" })
+}
+
+/// That ACL in a virtual cluster.
+fn own_acl() -> Value {
+    let mut own = acl();
+    own["vCluster"] = json!("mypartner");
+    own
+}
+
 /// A good body for each operation that takes one.
 fn good() -> Vec<(Method, String, Value)> {
     let mut good: Vec<(Method, String, Value)> = fuzz::bodies()
         .into_iter()
         .map(|(method, path, body)| (method, path.to_owned(), body))
         .collect();
-    let acl = json!({ "resourcePattern": { "resourceType": "TOPIC", "name": "a", "patternType": "LITERAL" },
-        "principal": "User:ann", "host": "*", "operation": "READ", "permissionType": "ALLOW" });
     let declared = json!({
         "kind": "VirtualCluster", "apiVersion": "gateway/v2", "metadata": { "name": "declared" },
-        "spec": { "type": "Standard", "aclEnabled": true, "aclMode": "REST_API", "acls": [acl.clone()], "backend": "main",
+        "spec": { "type": "Standard", "aclEnabled": true, "aclMode": "REST_API", "acls": [acl()], "backend": "main",
                   "namespace": { "mode": "hide_prefix", "prefix": "declared-", "additional": { "topics": ["pub-*"] } },
                   "limits": { "aliasTopics": 5 }, "dnsLabel": "declared" },
     });
@@ -65,12 +75,10 @@ fn good() -> Vec<(Method, String, Value)> {
         { "put": partner() },
         { "delete": { "kind": "AliasTopic", "name": "topic1", "vCluster": "mypartner" } },
     ]);
-    let mut own_acl = acl.clone();
-    own_acl["vCluster"] = json!("mypartner");
     let of_somebody = json!({ "vCluster": "mypartner", "principal": "User:ann" });
     let more = [
-        (Method::PUT, ACL, own_acl.clone()),
-        (Method::DELETE, ACL, own_acl),
+        (Method::PUT, ACL, own_acl()),
+        (Method::DELETE, ACL, own_acl()),
         (Method::DELETE, ACL, of_somebody),
         (Method::PUT, VCLUSTER, declared),
         (Method::PUT, ALIAS, repointed),

@@ -213,23 +213,25 @@ fn declared(scene: &Scene, ctl: &Foreign<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Interceptors of one name in several scopes: each is changed, found and deleted by itself.
-fn interceptors(ctl: &Foreign<'_>) -> Result<()> {
-    let file = |priority: i32| {
-        let one = |scope: &str| {
-            format!(
-                "kind: Interceptor\napiVersion: gateway/v2\nmetadata: {{ name: small{scope} }}\nspec:\n  pluginClass: \
-                 io.conduktor.gateway.interceptor.safeguard.CreateTopicPolicyPlugin\n  priority: {priority}\n  config: \
-                 {{ topic: '.*', numPartition: {{ min: 1, max: 6, action: BLOCK }} }}\n---\n"
-            )
-        };
-        one("")
-            + &one(", scope: { vCluster: mypartner }")
-            + &one(", scope: { vCluster: mypartner, group: billing }")
-            + &one(", scope: { vCluster: mypartner, username: partner-user }")
+/// Interceptors of one name in four scopes.
+fn small(priority: i32) -> String {
+    let one = |scope: &str| {
+        format!(
+            "kind: Interceptor\napiVersion: gateway/v2\nmetadata: {{ name: small{scope} }}\nspec:\n  pluginClass: \
+             io.conduktor.gateway.interceptor.safeguard.CreateTopicPolicyPlugin\n  priority: {priority}\n  config: \
+             {{ topic: '.*', numPartition: {{ min: 1, max: 6, action: BLOCK }} }}\n---\n"
+        )
     };
+    one("")
+        + &one(", scope: { vCluster: mypartner }")
+        + &one(", scope: { vCluster: mypartner, group: billing }")
+        + &one(", scope: { vCluster: mypartner, username: partner-user }")
+}
+
+/// Each is changed, found and deleted by itself.
+fn interceptors(ctl: &Foreign<'_>) -> Result<()> {
     for (priority, result) in [(1, "CREATED"), (2, "UPDATED"), (2, "NOT_CHANGED")] {
-        ctl.write("small.yaml", &file(priority))?;
+        ctl.write("small.yaml", &small(priority))?;
         let applied = lines(&ctl.says(&["apply", "-f", "small.yaml"])?);
         ensure!(
             applied == vec![format!("Interceptor/small: {result}"); 4],
@@ -281,7 +283,7 @@ fn interceptors(ctl: &Foreign<'_>) -> Result<()> {
     ensure!(left.as_array().is_some_and(|all| all.len() == 1), "{left}");
     ctl.write(
         "left.yaml",
-        &file(2)
+        &small(2)
             .split_inclusive("---\n")
             .nth(1)
             .unwrap_or_default()

@@ -85,7 +85,19 @@ resource "conduktor_gateway_token_v2" "token" {{
   username         = conduktor_gateway_service_account_v2.local.name
   lifetime_seconds = 3600
 }}
-resource "conduktor_gateway_interceptor_v2" "everywhere" {{
+{}output "token" {{
+  value     = conduktor_gateway_token_v2.token.token
+  sensitive = true
+}}
+"#,
+        interceptors(second)
+    )
+}
+
+/// One for everybody, and one for a service account.
+fn interceptors(second: &str) -> String {
+    format!(
+        r#"resource "conduktor_gateway_interceptor_v2" "everywhere" {{
   name = "hide"
   spec = {{
     plugin_class = "io.conduktor.gateway.interceptor.safeguard.MessageHeaderRemovalPlugin"
@@ -108,10 +120,6 @@ resource "conduktor_gateway_interceptor_v2" "scoped" {{
       numPartition = {{ min = 5, max = 5, action = "INFO" }}
     }})
   }}
-}}
-output "token" {{
-  value     = conduktor_gateway_token_v2.token.token
-  sensitive = true
 }}
 "#
     )
