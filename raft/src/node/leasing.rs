@@ -36,7 +36,7 @@ pub(super) async fn keep(core: Arc<Core>) {
         core.lease.set(BootTime::START);
         core.lease.note_granted(BootTime::START);
     }
-    let mut keeping = Keeping {
+    let mut keeping = LeaseKeeper {
         held: HeldLeases::default(),
         visible: core.visible.watch(),
         asked_another: false,
@@ -60,14 +60,14 @@ pub(super) async fn keep(core: Arc<Core>) {
 }
 
 /// The leases of this node, and what they count by.
-struct Keeping {
+struct LeaseKeeper {
     held: HeldLeases,
     visible: watch::Receiver<Revision>,
     /// Whether another process of this node had the lease when the leader was asked last.
     asked_another: bool,
 }
 
-impl Keeping {
+impl LeaseKeeper {
     /// Waits, and counts leases as their floors are shown meanwhile. None when the node stops.
     async fn until<T>(&mut self, core: &Core, wait: impl Future<Output = T>) -> Option<T> {
         tokio::pin!(wait);
