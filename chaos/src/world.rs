@@ -319,7 +319,12 @@ impl World {
                 }
             }
             if Instant::now() > deadline {
-                bail!("the cluster did not heal within {} s", HEAL_LIMIT.as_secs());
+                let kept = self.keep();
+                bail!(
+                    "the cluster did not heal within {} s: the nodes' logs and data are kept in {}",
+                    HEAL_LIMIT.as_secs(),
+                    kept.display()
+                );
             }
             std::thread::sleep(Duration::from_millis(100));
         }
