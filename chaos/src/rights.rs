@@ -109,7 +109,7 @@ pub(crate) fn run(arguments: &RightsArguments, binary: &Path) -> anyhow::Result<
         effects.doubts.extend(lease_clocks.doubts(&world));
     }
     effects.doubts.extend(clocks::doubts_of_day_clocks(&world, fault));
-    let disagreements = agreement::violations(&world, &scene)?;
+    let disagreements = compare(&world, &scene, &mut effects);
     let code = judge(&scene.tally, &effects, disagreements, arguments);
     if code != ExitCode::SUCCESS {
         say(&format!(
@@ -118,6 +118,16 @@ pub(crate) fn run(arguments: &RightsArguments, binary: &Path) -> anyhow::Result<
         ));
     }
     Ok(code)
+}
+
+/// Differences between nodes; a doubt, where some node does not say what it knows.
+fn compare(world: &World, scene: &Scene, effects: &mut Effects) -> Vec<String> {
+    agreement::violations(world, scene).unwrap_or_else(|error| {
+        effects
+            .doubts
+            .push(format!("nodes could not be compared: {error:#}"));
+        Vec::new()
+    })
 }
 
 fn unknown(why: &str) -> ExitCode {
