@@ -213,86 +213,54 @@ fn declared(scene: &Scene, ctl: &Foreign<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Interceptors of one name in four scopes.
-fn small(priority: i32) -> String {
-    let one = |scope: &str| {
-        format!(
-            "kind: Interceptor\napiVersion: gateway/v2\nmetadata: {{ name: small{scope} }}\nspec:\n  pluginClass: \
-             io.conduktor.gateway.interceptor.safeguard.CreateTopicPolicyPlugin\n  priority: {priority}\n  config: \
-             {{ topic: '.*', numPartition: {{ min: 1, max: 6, action: BLOCK }} }}\n---\n"
-        )
-    };
-    one("")
-        + &one(", scope: { vCluster: mypartner }")
-        + &one(", scope: { vCluster: mypartner, group: billing }")
-        + &one(", scope: { vCluster: mypartner, username: partner-user }")
+/// An interceptor, always of one name.
+fn small(priority: i32, scope: &str) -> String {
+    format!(
+        "kind: Interceptor\napiVersion: gateway/v2\nmetadata: {{ name: small, scope: {{ {scope} }} }}\nspec:\n  pluginClass: \
+         io.conduktor.gateway.interceptor.safeguard.CreateTopicPolicyPlugin\n  priority: {priority}\n  config: \
+         {{ topic: '.*', numPartition: {{ min: 1, max: 6, action: BLOCK }} }}\n"
+    )
 }
 
-/// Each is changed, found and deleted by itself.
+/// Interceptors of one name in several scopes: each is changed, found and deleted by itself.
 fn interceptors(ctl: &Foreign<'_>) -> Result<()> {
+    let of_group = "vCluster: mypartner, group: billing";
+    let of_account = "vCluster: mypartner, username: partner-user";
     for (priority, result) in [(1, "CREATED"), (2, "UPDATED"), (2, "NOT_CHANGED")] {
-        ctl.write("small.yaml", &small(priority))?;
+        let scopes = ["", "vCluster: mypartner", of_group, of_account];
+        let all = scopes.map(|scope| small(priority, scope)).join("---\n");
+        ctl.write("small.yaml", &all)?;
         let applied = lines(&ctl.says(&["apply", "-f", "small.yaml"])?);
-        ensure!(
-            applied == vec![format!("Interceptor/small: {result}"); 4],
-            "{applied:?}"
-        );
+        let expected = vec![format!("Interceptor/small: {result}"); 4];
+        ensure!(applied == expected, "{applied:?}");
     }
-    let of_group = ["get", "Interceptor", "--group", "billing", "-o", "json"];
-    let found = json(&ctl.says(&of_group)?)?;
-    let scope = &found[0]["metadata"]["scope"];
+    let found = json(&ctl.says(&["get", "Interceptor", "--group", "billing", "-o", "json"])?)?;
     ensure!(
-        *scope == json!({ "vCluster": "mypartner", "group": "billing" })
-            && found.as_array().is_some_and(|all| all.len() == 1),
+        found[0]["metadata"]["scope"] == json!({ "vCluster": "mypartner", "group": "billing" }),
         "{found}"
     );
-    // Policies are for its members.
-    ctl.refuses(&["delete", "GatewayGroup", "billing"], "billing")?;
-    ctl.says(&[
-        "delete",
-        "Interceptor",
-        "small",
-        "--vcluster",
-        "mypartner",
-        "--group",
-        "billing",
-    ])?;
+    let left = |expected: usize| {
+        let left = json(&ctl.says(&["get", "Interceptor", "--name", "small", "-o", "json"])?)?;
+        ensure!(left.as_array().is_some_and(|all| all.len() == expected), "{left}");
+        Ok(())
+    };
+    left(4)?;
+    // It is the scope of a policy.
     ctl.refuses(
-        &[
-            "delete",
-            "Interceptor",
-            "small",
-            "--vcluster",
-            "mypartner",
-            "--group",
-            "billing",
-        ],
-        "small",
+        &["delete", "GatewayGroup", "billing"],
+        "billing is still the scope of",
     )?;
-    ctl.says(&[
-        "delete",
-        "Interceptor",
-        "small",
-        "--vcluster",
-        "mypartner",
-        "--username",
-        "partner-user",
-    ])?;
-    ctl.says(&["delete", "Interceptor", "small"])?;
-    let left = json(&ctl.says(&["get", "Interceptor", "--name", "small", "-o", "json"])?)?;
-    ensure!(left.as_array().is_some_and(|all| all.len() == 1), "{left}");
-    ctl.write(
-        "left.yaml",
-        &small(2)
-            .split_inclusive("---\n")
-            .nth(1)
-            .unwrap_or_default()
-            .replace("---\n", ""),
-    )?;
+    let delete = ["delete", "Interceptor", "small"];
+    let in_vcluster = ["--vcluster", "mypartner"];
+    let group = [&delete[..], &in_vcluster, &["--group", "billing"]].concat();
+    ctl.says(&group)?;
+    ctl.refuses(&group, "does not exist")?;
+    ctl.says(&[&delete[..], &in_vcluster, &["--username", "partner-user"]].concat())?;
+    ctl.says(&delete)?;
+    left(1)?;
+    ctl.write("left.yaml", &small(2, "vCluster: mypartner"))?;
     ctl.says(&["delete", "-f", "left.yaml"])?;
-    let left = json(&ctl.says(&["get", "Interceptor", "--name", "small", "-o", "json"])?)?;
-    ensure!(left.as_array().is_some_and(Vec::is_empty), "{left}");
-    Ok(())
+    left(0)
 }
 
 /// Resources that the command line applied are deleted by it.

@@ -97,7 +97,7 @@ resource "conduktor_gateway_token_v2" "token" {{
 /// One for everybody, and one for a service account.
 fn interceptors(second: &str) -> String {
     format!(
-        r#"resource "conduktor_gateway_interceptor_v2" "everywhere" {{
+        r#"resource "conduktor_gateway_interceptor_v2" "unscoped" {{
   name = "hide"
   spec = {{
     plugin_class = "io.conduktor.gateway.interceptor.safeguard.MessageHeaderRemovalPlugin"
@@ -182,7 +182,8 @@ fn the_provider_applies_without_drift_imports_updates_and_destroys() -> Result<(
             "conduktor_gateway_service_account_v2.external",
             "outsider/kafka-api",
         ),
-        ("conduktor_gateway_interceptor_v2.everywhere", "hide///"),
+        // Where no scope is said, the provider says this one.
+        ("conduktor_gateway_interceptor_v2.unscoped", "hide/passthrough//"),
         ("conduktor_gateway_interceptor_v2.scoped", "hide/rest-api//root"),
     ] {
         terraform.says(&["state", "rm", "-no-color", address])?;
