@@ -448,7 +448,8 @@ pub(in crate::admin) async fn patch<P: PolicyPlaces>(
     writer: Writer,
     Body(body): Body<PolicyPatch>,
 ) -> Result<HttpResponse, ApiError> {
-    changed::<P>(&services, path, &writer, |there| body.change(there)).await
+    let patch = body.read()?;
+    changed::<P>(&services, path, &writer, |there| patch.change(there)).await
 }
 
 /// Puts what comes of a policy in its place. It keeps its name.

@@ -39,29 +39,54 @@ pub(crate) struct PolicyPatch {
 }
 
 impl PolicyPatch {
+    /// The change, with good values.
+    pub(crate) fn read(self) -> Result<CheckedPatch, Invalid> {
+        Ok(CheckedPatch {
+            name: self.name.map(|name| required("name", &name)).transpose()?,
+            description: self.description.map(labels::description).transpose()?,
+            enabled: self.enabled,
+            labels: self.labels.map(labels::labels).transpose()?,
+            condition: self
+                .condition
+                .map(|condition| checked_condition(Some(condition)))
+                .transpose()?,
+        })
+    }
+}
+
+/// A change of single fields, whose values are good.
+#[derive(Debug)]
+pub(crate) struct CheckedPatch {
+    name: Option<PolicyName>,
+    description: Option<String>,
+    enabled: Option<bool>,
+    labels: Option<BTreeMap<String, String>>,
+    condition: Option<Option<String>>,
+}
+
+impl CheckedPatch {
     /// The policy that comes of the one that is there, and the name that it is to have, if one is said.
     pub(crate) fn change(self, there: &Policy) -> Result<(Option<PolicyName>, Policy), Invalid> {
-        let name = self.name.map(|name| required("name", &name)).transpose()?;
         let mut policy = there.clone();
         // The words of somebody else said something else.
         policy.spelling = None;
         if let Some(description) = self.description {
-            policy.description = labels::description(description)?;
+            policy.description = description;
         }
         if let Some(enabled) = self.enabled {
             policy.enabled = enabled;
         }
-        if let Some(wanted) = self.labels {
-            policy.labels = labels::labels(wanted)?;
+        if let Some(labels) = self.labels {
+            policy.labels = labels;
         }
         if let Some(condition) = self.condition {
-            policy.condition = checked_condition(Some(condition))?;
+            policy.condition = condition;
             if let PolicyAction::Acls { principals, .. } = &mut policy.action {
                 let named = policy::principals(policy.condition.as_deref());
                 *principals = named.map_err(|fault| Invalid::new(fault.to_string()))?;
             }
         }
         check(&policy)?;
-        Ok((name, policy))
+        Ok((self.name, policy))
     }
 }
