@@ -23,17 +23,8 @@ mod scopes;
 
 fn policy(phase: PolicyPhase, action: PolicyAction, condition: Option<&str>) -> Policy {
     Policy {
-        phase,
-        priority: 100,
-        enabled: true,
-        description: String::new(),
-        labels: BTreeMap::new(),
-        topics: BTreeSet::new(),
         condition: condition.map(str::to_owned),
-        action,
-        failure_mode: None,
-        spelling: None,
-        times: Default::default(),
+        ..Policy::new(phase, action)
     }
 }
 

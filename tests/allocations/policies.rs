@@ -1,6 +1,6 @@
 //! Policies that look at headers, keys and values of each record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use allocation_counter::measure;
@@ -25,20 +25,12 @@ struct Judge {
 impl Judge {
     fn new() -> Self {
         let id = PolicyId::of_all("p".parse().unwrap());
-        let policy = Policy {
-            phase: PolicyPhase::Produce,
-            priority: 1,
-            enabled: true,
+        let action = PolicyAction::Require {
             description: String::new(),
-            labels: BTreeMap::new(),
-            topics: BTreeSet::new(),
+        };
+        let policy = Policy {
             condition: Some(CONDITION.to_owned()),
-            action: PolicyAction::Require {
-                description: String::new(),
-            },
-            failure_mode: None,
-            spelling: None,
-            times: Default::default(),
+            ..Policy::new(PolicyPhase::Produce, action)
         };
         let policies = Policies::compile(
             &BTreeMap::new(),

@@ -237,17 +237,8 @@ fn on_requests(name: &str, action: PolicyAction) -> (PolicyId, Policy) {
 fn policy(name: &str, phase: PolicyPhase, action: PolicyAction) -> (PolicyId, Policy) {
     let id = PolicyId::of_all(name.parse().unwrap());
     let policy = Policy {
-        phase,
-        priority: 100,
-        enabled: true,
-        description: String::new(),
-        labels: BTreeMap::new(),
-        topics: BTreeSet::new(),
         condition: Some("record.key.startsWith('a') || record.headers['n'] == 'x'".to_owned()),
-        action,
-        failure_mode: None,
-        spelling: None,
-        times: Default::default(),
+        ..Policy::new(phase, action)
     };
     (id, policy)
 }

@@ -11,17 +11,7 @@ use klamm::quickstart::node::{GatewayNode, NodeSettings};
 use klamm::quickstart::stage::Stage;
 use serde_json::json;
 
-use crate::scene::{CLUSTER, LIMIT, Login, Scene, eventually, lines, properties};
-
-/// The flags of one ACL.
-const READER: [&str; 6] = [
-    "--allow-principal",
-    "User:reader",
-    "--operation",
-    "Read",
-    "--topic",
-    "orders",
-];
+use crate::scene::{CLUSTER, LIMIT, Login, READER, Scene, eventually, lines, properties};
 
 /// A broker that was started again.
 struct Broker(Child);

@@ -9,7 +9,7 @@ use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName};
 use kafka_protocol::protocol::StrBytes;
 use serde_json::{Value, json};
 
-use crate::scene::{self, Login, Scene, eventually};
+use crate::scene::{self, Login, READER, Scene, eventually};
 use crate::wire::{Wire, plain};
 
 /// How often a node is paused.
@@ -105,15 +105,7 @@ pub(crate) fn a_node_that_was_paused_allows_nothing_that_was_taken_away(scene: &
         ..anywhere
     };
     let there = of_node(paused)?;
-    let right = [
-        "--allow-principal",
-        "User:reader",
-        "--operation",
-        "Read",
-        "--topic",
-        "orders",
-    ];
-    let acls = |verb: &[&str]| scene.client_ok(&admin, "kafka-acls", &[verb, &right].concat());
+    let acls = |verb: &[&str]| scene.client_ok(&admin, "kafka-acls", &[verb, &READER].concat());
     let metadata = MetadataRequest::default().with_topics(Some(vec![
         MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_static_str("orders")))),
     ]));

@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use klamm::quickstart::admin;
 use serde_json::{Value, json};
 
-use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, counted, lines};
+use crate::scene::{CLUSTER, IDLE_MS, Login, READER, Scene, counted, lines};
 use crate::wire::{Wire, plain};
 
 /// A virtual cluster of its own, its super user, and one physical topic behind the alias `orders`.
@@ -196,16 +196,7 @@ fn partner_isolation_shows_one_topic_to_partners_who_share_nothing_else() -> Res
     }
     // A right in one is none in the other, though the account has the same name there; nor is a token.
     let (reader, super_user) = &readers[0];
-    let grant = [
-        "--add",
-        "--allow-principal",
-        "User:reader",
-        "--operation",
-        "Read",
-        "--topic",
-        "orders",
-    ];
-    scene.client_ok(super_user, "kafka-acls", &grant)?;
+    scene.client_ok(super_user, "kafka-acls", &[&["--add"], &READER[..]].concat())?;
     let offsets = ["--topic", "orders"];
     scene.client_ok(reader, "kafka-get-offsets", &offsets)?;
     let denied = scene.client(&readers[1].0, "kafka-get-offsets", &offsets, "")?;

@@ -83,7 +83,29 @@ pub(super) fn withdrawn_from(state: &State, command: &Command) -> WithdrawnFrom 
             ..
         } => return WithdrawnFrom::AllClients,
         Command::RevokeAccessToken { .. } => return WithdrawnFrom::TokenHolders,
-        _ => return WithdrawnFrom::Nobody,
+        // The first three are those of other resources, and of credentials that are new.
+        Command::CreateAcls { .. }
+        | Command::DeleteAcls { .. }
+        | Command::AlterScramCredentials { .. }
+        | Command::DeleteVcluster { .. }
+        | Command::PutAlias { .. }
+        | Command::RepointAlias { .. }
+        | Command::DeleteAlias { .. }
+        | Command::SettleNames { .. }
+        | Command::PutToken { .. }
+        | Command::AssignBrokers { .. }
+        | Command::PutNode { .. }
+        | Command::SetLiveness { .. }
+        | Command::SetUnopened { .. }
+        | Command::PinCluster { .. }
+        | Command::AcceptCluster { .. }
+        | Command::InitSigningKey { .. }
+        | Command::RotateSigningKey { .. }
+        | Command::PutAccessToken { .. }
+        | Command::UseAccessToken { .. }
+        | Command::RaiseLevel { .. } => return WithdrawnFrom::Nobody,
+        #[cfg(feature = "next-level")]
+        Command::Next { .. } => return WithdrawnFrom::Nobody,
     };
     WithdrawnFrom::Clients(vcluster.clone())
 }

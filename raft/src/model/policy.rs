@@ -300,6 +300,25 @@ impl fmt::Display for RequestSetting {
 impl Policy {
     /// The most bytes that one takes.
     pub const MAX_BYTES: u64 = 64 * 1024;
+    /// The priority of those that say none.
+    pub const DEFAULT_PRIORITY: i32 = 100;
+
+    /// One for all topics and everything in them: it is in force, and all else is as it is where nothing is said.
+    pub fn new(phase: PolicyPhase, action: PolicyAction) -> Self {
+        Self {
+            phase,
+            priority: Self::DEFAULT_PRIORITY,
+            enabled: true,
+            description: String::new(),
+            labels: BTreeMap::new(),
+            topics: BTreeSet::new(),
+            condition: None,
+            action,
+            failure_mode: None,
+            spelling: None,
+            times: Times::default(),
+        }
+    }
 
     /// Whether `other` says this policy, in the same words or in none but its own.
     pub fn is_said_by(&self, other: &Self) -> bool {

@@ -167,17 +167,8 @@ pub(crate) fn put(name: &str) -> Command {
 
 pub(crate) fn put_policy(name: &str) -> Command {
     let policy = Policy {
-        phase: PolicyPhase::Consume,
-        priority: 100,
-        enabled: true,
-        description: String::new(),
-        labels: BTreeMap::new(),
-        topics: BTreeSet::new(),
         condition: Some("true".to_owned()),
-        action: PolicyAction::SkipRecord,
-        failure_mode: None,
-        spelling: None,
-        times: Default::default(),
+        ..Policy::new(PolicyPhase::Consume, PolicyAction::SkipRecord)
     };
     Command::PutPolicy {
         key: PolicyKey::Everywhere(PolicyId::of_all(name.parse().unwrap())),

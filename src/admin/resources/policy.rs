@@ -26,8 +26,6 @@ use crate::policy;
 /// The `kind` of these resources.
 pub(crate) const KIND: &str = "Policy";
 
-/// The place among others where nothing is said.
-pub(in crate::admin::resources) const DEFAULT_PRIORITY: i32 = 100;
 /// The most changes of headers that one policy makes.
 pub(in crate::admin::resources) const MAX_HEADER_ACTIONS: usize = 64;
 /// The longest key of a header.
@@ -227,7 +225,7 @@ enum FailureModeSpec {
 }
 
 fn default_priority() -> i32 {
-    DEFAULT_PRIORITY
+    Policy::DEFAULT_PRIORITY
 }
 
 fn default_enabled() -> bool {

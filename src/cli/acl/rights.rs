@@ -246,23 +246,25 @@ impl AclFlags {
                 hosts(&self.allow_host),
             ),
         ];
+        let mut who = Vec::new();
+        for (permission, principals, hosts) in &sides {
+            for principal in *principals {
+                who.extend(hosts.iter().map(|host| (*permission, principal.as_str(), *host)));
+            }
+        }
         let mut all = Vec::new();
         for (resource, operations) in on {
-            for (permission, principals, hosts) in &sides {
-                for principal in *principals {
-                    for host in hosts {
-                        for operation in operations {
-                            let acl = AclWanted {
-                                principal: Some(principal),
-                                host: Some(host),
-                                permission: Some(*permission),
-                                operation: Some(*operation),
-                                ..AclWanted::on(Some(*resource))
-                            };
-                            if !all.contains(&acl) {
-                                all.push(acl);
-                            }
-                        }
+            for (permission, principal, host) in &who {
+                let acls = operations.iter().map(|operation| AclWanted {
+                    principal: Some(principal),
+                    host: Some(host),
+                    permission: Some(*permission),
+                    operation: Some(*operation),
+                    ..AclWanted::on(Some(*resource))
+                });
+                for acl in acls {
+                    if !all.contains(&acl) {
+                        all.push(acl);
                     }
                 }
             }

@@ -5,7 +5,7 @@ use kafka_protocol::messages::{CreateAclsRequest, CreateAclsResponse};
 use kafka_protocol::protocol::{Decodable, StrBytes};
 use klamm_raft::outcome::{Outcome, Refusal};
 
-use super::data::encoded;
+use super::messages::encoded;
 use super::*;
 
 const CREATE_ACLS: i16 = 30;

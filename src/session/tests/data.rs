@@ -1,74 +1,16 @@
 //! Large frames in both directions.
 
-use bytes::BytesMut;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
-use kafka_protocol::messages::{FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, TopicName};
-use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
+use kafka_protocol::messages::{FetchRequest, FetchResponse, ProduceRequest, ProduceResponse};
+use kafka_protocol::protocol::Decodable;
 
-use super::testing::PHYSICAL_TOPIC;
+use super::messages::{
+    FETCH, FETCH_VERSION, PRODUCE_VERSION, encoded, fetch, produce, read, records, topic, written,
+};
 use super::*;
 
-pub(super) const PRODUCE: i16 = 0;
-const FETCH: i16 = 1;
-/// Versions without tagged fields and with topic names.
-const PRODUCE_VERSION: i16 = 7;
-const FETCH_VERSION: i16 = 11;
 /// A version of Fetch with topic ids.
 const ID_VERSION: i16 = 13;
-
-fn topic(name: &'static str) -> TopicName {
-    TopicName(StrBytes::from_static_str(name))
-}
-
-pub(super) fn encoded(message: &impl Encodable, version: i16) -> Vec<u8> {
-    let mut body = BytesMut::new();
-    message.encode(&mut body, version).unwrap();
-    body.to_vec()
-}
-
-/// Bytes that differ from place to place.
-fn records(length: usize) -> Bytes {
-    (0..length)
-        .map(|index| (index * 31 % 251) as u8)
-        .collect::<Vec<u8>>()
-        .into()
-}
-
-pub(super) fn produce(correlation_id: i32, acks: i16, length: usize) -> Vec<u8> {
-    let partition = PartitionProduceData::default().with_records(Some(records(length)));
-    let topic = TopicProduceData::default()
-        .with_name(topic("topic1"))
-        .with_partition_data(vec![partition]);
-    let body = ProduceRequest::default()
-        .with_acks(acks)
-        .with_timeout_ms(1000)
-        .with_topic_data(vec![topic]);
-    request(
-        PRODUCE,
-        PRODUCE_VERSION,
-        correlation_id,
-        &encoded(&body, PRODUCE_VERSION),
-    )
-}
-
-fn fetch(correlation_id: i32) -> Vec<u8> {
-    let partition = FetchPartition::default().with_partition_max_bytes(1 << 20);
-    let topic = FetchTopic::default()
-        .with_topic(topic("topic1"))
-        .with_partitions(vec![partition]);
-    let body = FetchRequest::default()
-        .with_session_epoch(-1)
-        .with_topics(vec![topic]);
-    request(
-        FETCH,
-        FETCH_VERSION,
-        correlation_id,
-        &encoded(&body, FETCH_VERSION),
-    )
-}
 
 /// The rest of a Fetch after the client id, by a topic id that nobody has. The header of this version has tagged fields.
 fn fetch_of_unknown_id() -> Vec<u8> {
@@ -91,22 +33,12 @@ fn takes_records(frame: &Bytes) -> Deed {
     if request.acks == 0 {
         return Deed::Nothing;
     }
-    let partition = PartitionProduceResponse::default().with_base_offset(got.len() as i64);
-    let topic = TopicProduceResponse::default()
-        .with_name(topic(PHYSICAL_TOPIC))
-        .with_partition_responses(vec![partition]);
-    let answer = ProduceResponse::default().with_responses(vec![topic]);
-    Deed::Answer(encoded(&answer, PRODUCE_VERSION))
+    written(got.len() as i64)
 }
 
 /// Gives half a million bytes.
 fn gives_records(_: &Bytes) -> Deed {
-    let partition = PartitionData::default().with_records(Some(records(500_000)));
-    let topic = FetchableTopicResponse::default()
-        .with_topic(topic(PHYSICAL_TOPIC))
-        .with_partitions(vec![partition]);
-    let answer = FetchResponse::default().with_responses(vec![topic]);
-    Deed::Answer(encoded(&answer, FETCH_VERSION))
+    read(records(500_000))
 }
 
 #[actix::test]
@@ -117,7 +49,7 @@ async fn records_of_any_size_arrive_whole() {
         .into_iter()
         .enumerate()
     {
-        client.send(&produce(id as i32, 1, length)).await;
+        client.send(&produce(id as i32, 1, records(length))).await;
         let mut answer = client.receive().await.unwrap().slice(4..);
         let answer = ProduceResponse::decode(&mut answer, PRODUCE_VERSION).unwrap();
         assert_eq!(answer.responses[0].name, topic("topic1"));
@@ -165,12 +97,12 @@ async fn a_panic_ends_one_session() {
 async fn records_without_acknowledgement_are_sent_on() {
     let gateway = Gateway::start(limits(), takes_records).await;
     let mut client = gateway.log_in().await;
-    client.send(&produce(1, 0, 1000)).await;
-    client.send(&produce(2, 1, 1000)).await;
+    client.send(&produce(1, 0, records(1000))).await;
+    client.send(&produce(2, 1, records(1000))).await;
     assert_eq!(client.receive_id().await, Some(2));
     drop(client);
     gateway.expect_sessions(0).await;
-    gateway.log_in().await.send(&produce(3, 1, 10)).await;
+    gateway.log_in().await.send(&produce(3, 1, records(10))).await;
     while gateway.broker.keys().len() < 3 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }

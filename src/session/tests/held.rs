@@ -1,14 +1,14 @@
 //! Answers that tell of topics which the view does not show wait for a look, and others wait behind them.
 
-use bytes::BytesMut;
 use kafka_protocol::messages::consumer_group_heartbeat_response::{Assignment, TopicPartitions};
 use kafka_protocol::messages::{
     ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, GroupId, HeartbeatRequest,
     HeartbeatResponse,
 };
-use kafka_protocol::protocol::{Encodable, StrBytes};
+use kafka_protocol::protocol::StrBytes;
 use tokio::io::AsyncWriteExt;
 
+use super::messages::encoded;
 use super::testing::Does;
 use super::*;
 
@@ -17,12 +17,6 @@ const MEMBER: i16 = 68;
 /// A version of the classic heartbeat without tagged fields.
 const CLASSIC_VERSION: i16 = 3;
 const MEMBER_VERSION: i16 = 1;
-
-fn encoded(message: &impl Encodable, version: i16) -> Vec<u8> {
-    let mut body = BytesMut::new();
-    message.encode(&mut body, version).unwrap();
-    body.to_vec()
-}
 
 fn group() -> GroupId {
     GroupId(StrBytes::from_static_str("g"))

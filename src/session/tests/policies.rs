@@ -1,98 +1,37 @@
 //! The lines about policies: which of them looked at which request, and what came of it.
 
-use bytes::BytesMut;
-use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
-use kafka_protocol::messages::fetch_response::{FetchableTopicResponse, PartitionData};
-use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::produce_response::{PartitionProduceResponse, TopicProduceResponse};
-use kafka_protocol::messages::{FetchRequest, FetchResponse, ProduceRequest, ProduceResponse, TopicName};
-use kafka_protocol::protocol::{Encodable, StrBytes};
 use klamm_raft::model::{
     AclName, AclRule, HeaderAction, Operation, PatternType, Permission, Policy, PolicyAction, PolicyId,
     PolicyPhase, RequestKind, RequestRule, RequestSetting, ResourceType, RuleEffect,
 };
 use tracing::Level;
 
-use super::testing::{Log, PHYSICAL_TOPIC};
+use super::messages::{PRODUCE, fetch, produce, read, written};
+use super::testing::Log;
 use super::*;
 use crate::records::tests::sample::SampleBatch;
-
-const PRODUCE: (i16, i16) = (0, 7);
-const FETCH: (i16, i16) = (1, 11);
 
 /// The target of lines about each request that policies look at.
 const EACH: &str = "klamm::policies";
 const AUDIT: &str = "klamm::audit";
 
-fn topic(name: &'static str) -> TopicName {
-    TopicName(StrBytes::from_static_str(name))
-}
-
-fn encoded(message: &impl Encodable, version: i16) -> Vec<u8> {
-    let mut body = BytesMut::new();
-    message.encode(&mut body, version).unwrap();
-    body.to_vec()
-}
-
-fn asked((key, version): (i16, i16), body: &impl Encodable) -> Vec<u8> {
-    request(key, version, 5, &encoded(body, version))
-}
-
 /// A batch of these values for `topic1`.
-fn produce(values: &[&str]) -> Vec<u8> {
-    let records = SampleBatch::of(0, values).bytes().into();
-    let partition = PartitionProduceData::default().with_records(Some(records));
-    let topic = TopicProduceData::default()
-        .with_name(topic("topic1"))
-        .with_partition_data(vec![partition]);
-    let body = ProduceRequest::default()
-        .with_acks(1)
-        .with_timeout_ms(1000)
-        .with_topic_data(vec![topic]);
-    asked(PRODUCE, &body)
-}
-
-fn fetch() -> Vec<u8> {
-    let partition = FetchPartition::default().with_partition_max_bytes(1 << 20);
-    let topic = FetchTopic::default()
-        .with_topic(topic("topic1"))
-        .with_partitions(vec![partition]);
-    let body = FetchRequest::default()
-        .with_session_epoch(-1)
-        .with_topics(vec![topic]);
-    asked(FETCH, &body)
+fn write(values: &[&str]) -> Vec<u8> {
+    produce(5, 1, SampleBatch::of(0, values).bytes().into())
 }
 
 /// Takes every batch, and gives one of two records.
 fn broker(frame: &Bytes) -> Deed {
-    if frame.starts_with(&PRODUCE.0.to_be_bytes()) {
-        let topic = TopicProduceResponse::default()
-            .with_name(topic(PHYSICAL_TOPIC))
-            .with_partition_responses(vec![PartitionProduceResponse::default()]);
-        let answer = ProduceResponse::default().with_responses(vec![topic]);
-        return Deed::Answer(encoded(&answer, PRODUCE.1));
+    match frame.starts_with(&PRODUCE.to_be_bytes()) {
+        true => written(0),
+        false => read(SampleBatch::of(0, &["good", "secret"]).bytes().into()),
     }
-    let records = SampleBatch::of(0, &["good", "secret"]).bytes().into();
-    let topic = FetchableTopicResponse::default()
-        .with_topic(topic(PHYSICAL_TOPIC))
-        .with_partitions(vec![PartitionData::default().with_records(Some(records))]);
-    let answer = FetchResponse::default().with_responses(vec![topic]);
-    Deed::Answer(encoded(&answer, FETCH.1))
 }
 
 fn policy(phase: PolicyPhase, condition: Option<&str>, action: PolicyAction) -> Policy {
     Policy {
-        phase,
-        priority: 100,
-        enabled: true,
-        description: String::new(),
-        labels: Default::default(),
-        topics: Default::default(),
         condition: condition.map(str::to_owned),
-        action,
-        failure_mode: None,
-        spelling: None,
-        times: Default::default(),
+        ..Policy::new(phase, action)
     }
 }
 
@@ -198,33 +137,33 @@ async fn each_kind_of_policy_is_found_at_each_request_that_it_looks_at() {
     for (policy, request, api, outcome) in [
         (
             header(PolicyPhase::Produce),
-            produce(&values),
+            write(&values),
             "Produce",
             "2 changed",
         ),
-        (header(PolicyPhase::Consume), fetch(), "Fetch", "2 changed"),
-        (skip, fetch(), "Fetch", "1 skipped, 1 passed"),
+        (header(PolicyPhase::Consume), fetch(5), "Fetch", "2 changed"),
+        (skip, fetch(5), "Fetch", "1 skipped, 1 passed"),
         (
             require("record.value == 'good'"),
-            produce(&values),
+            write(&values),
             "Produce",
             "2 passed",
         ),
         (
             rule(RequestKind::Fetch, "request.maxBytes < 1000", override_size),
-            fetch(),
+            fetch(5),
             "Fetch",
             "1 overridden",
         ),
         (
             rule(RequestKind::Produce, "request.acks == -1", RuleEffect::Observe),
-            produce(&values),
+            write(&values),
             "Produce",
             "1 observed",
         ),
         (
             right(Permission::Allow, &[Operation::Write]),
-            produce(&values),
+            write(&values),
             "Produce",
             "allowed",
         ),
@@ -263,18 +202,18 @@ async fn whatever_is_refused_is_in_the_audit_log_with_the_policy() {
     for (policy, asked, expected) in [
         (
             require("record.value == 'good'"),
-            produce(&["good", "bad"]),
+            write(&["good", "bad"]),
             records("records were refused: Record 1: values are good"),
         ),
-        (unjudged, fetch(), records(poisoned)),
+        (unjudged, fetch(5), records(poisoned)),
         (
             rule(RequestKind::Produce, "request.acks == -1", RuleEffect::Refuse),
-            produce(&["good"]),
+            write(&["good"]),
             request("partition 0 of topic topic1", "so it must be"),
         ),
         (
             read_only,
-            produce(&["good"]),
+            write(&["good"]),
             request("topic topic1", "the topic is read-only"),
         ),
     ] {
@@ -282,7 +221,7 @@ async fn whatever_is_refused_is_in_the_audit_log_with_the_policy() {
         assert_eq!(audit, [expected]);
     }
     let denied = right(Permission::Deny, &[Operation::Write]);
-    let (_, audit) = told(denied, &produce(&["good"]), Level::INFO).await;
+    let (_, audit) = told(denied, &write(&["good"]), Level::INFO).await;
     assert_eq!(audit.len(), 1, "{audit:?}");
     assert!(
         audit[0].ends_with("event=\"denied\" vcluster=partner1 policy=\"mine\""),
@@ -291,6 +230,6 @@ async fn whatever_is_refused_is_in_the_audit_log_with_the_policy() {
     assert!(audit[0].contains("permissionType=DENY]"), "{audit:?}");
     // A right that is lacking is lacking whatever policies there are.
     let other = right(Permission::Allow, &[Operation::Read]);
-    let (_, audit) = told(other, &produce(&["good"]), Level::INFO).await;
+    let (_, audit) = told(other, &write(&["good"]), Level::INFO).await;
     assert!(audit.is_empty(), "{audit:?}");
 }

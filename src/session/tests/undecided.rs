@@ -1,6 +1,6 @@
 //! Requests that come while the node may not decide.
 
-use super::data::{PRODUCE, produce};
+use super::messages::{PRODUCE, produce, records};
 use super::*;
 
 const A_WHILE: Duration = Duration::from_secs(60);
@@ -66,12 +66,12 @@ async fn requests_that_did_not_leave_before_the_lease_ended_never_do() {
     let does = |_: &Bytes| Deed::Later(A_WHILE, Vec::new());
     let gateway = Gateway::start(limits(), does).await;
     let mut client = gateway.log_in().await;
-    client.send(&produce(5, 1, 10)).await;
+    client.send(&produce(5, 1, records(10))).await;
     while gateway.broker.keys().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     // More than sockets take that nobody reads.
-    client.send(&produce(6, 1, 16 << 20)).await;
+    client.send(&produce(6, 1, records(16 << 20))).await;
     tokio::time::sleep(Duration::from_millis(100)).await;
     gateway.lease().allow_for(Duration::ZERO);
     gateway.lease().allow_for(A_WHILE);

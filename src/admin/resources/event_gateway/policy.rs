@@ -7,9 +7,9 @@ mod headers;
 mod patch;
 mod shown;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use klamm_raft::model::{Policy, PolicyAction, PolicyName, PolicyPhase, Times};
+use klamm_raft::model::{Policy, PolicyAction, PolicyName, PolicyPhase};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -17,7 +17,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::labels::{self, MAX_DESCRIPTION_CHARS};
 use crate::admin::resources::invalid::{Invalid, required};
 use crate::admin::resources::object::AnObject;
-use crate::admin::resources::policy::{DEFAULT_PRIORITY, check};
+use crate::admin::resources::policy::check;
 use crate::admin::resources::schema::{LABELS, POLICIES, UUIDS};
 use acls::AclsConfig;
 use headers::HeadersConfig;
@@ -214,18 +214,12 @@ impl<C> PolicyBody<C> {
         }
         let condition = checked_condition(self.condition)?;
         let policy = Policy {
-            phase,
-            priority: DEFAULT_PRIORITY,
             enabled: self.enabled.unwrap_or(true),
             description: labels::description(self.description.unwrap_or_default())?,
             labels: labels::labels(self.labels.unwrap_or_default())?,
-            topics: BTreeSet::new(),
-            action: action(self.config, condition.as_deref())?,
-            condition,
-            failure_mode: None,
-            spelling: None,
-            times: Times::default(),
+            ..Policy::new(phase, action(self.config, condition.as_deref())?)
         };
+        let policy = Policy { condition, ..policy };
         check(&policy)?;
         Ok(WantedPolicy { name, policy })
     }

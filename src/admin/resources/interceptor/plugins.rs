@@ -126,17 +126,8 @@ fn translate(plugin_class: &str) -> Result<TranslatePlugin, Invalid> {
 /// A policy that does nothing yet, to be filled by a plugin.
 pub(super) fn of_phase(phase: PolicyPhase, action: PolicyAction) -> Policy {
     Policy {
-        phase,
         priority: 0,
-        enabled: true,
-        description: String::new(),
-        labels: Default::default(),
-        topics: Default::default(),
-        condition: None,
-        action,
-        times: Default::default(),
-        failure_mode: None,
-        spelling: None,
+        ..Policy::new(phase, action)
     }
 }
 

@@ -297,26 +297,18 @@ fn rights_of_bob() -> Policy {
         pattern_type: PatternType::Prefixed,
         name: "a".to_owned(),
     };
+    let action = PolicyAction::Acls {
+        principals: ["User:bob".to_owned()].into(),
+        rules: vec![AclRule {
+            permission: Permission::Allow,
+            resource_type: ResourceType::Topic,
+            operations: vec![Read],
+            names: vec![name],
+        }],
+    };
     Policy {
-        phase: PolicyPhase::Cluster,
-        priority: 100,
-        enabled: true,
-        description: String::new(),
-        labels: Default::default(),
-        topics: Default::default(),
         condition: Some("context.auth.principal.name == 'bob'".to_owned()),
-        action: PolicyAction::Acls {
-            principals: ["User:bob".to_owned()].into(),
-            rules: vec![AclRule {
-                permission: Permission::Allow,
-                resource_type: ResourceType::Topic,
-                operations: vec![Read],
-                names: vec![name],
-            }],
-        },
-        failure_mode: None,
-        spelling: None,
-        times: Default::default(),
+        ..Policy::new(PolicyPhase::Cluster, action)
     }
 }
 

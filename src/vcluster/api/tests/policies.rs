@@ -30,17 +30,9 @@ const STORAGE_ERROR: i16 = 56;
 
 fn policy(phase: PolicyPhase, condition: &str, action: PolicyAction) -> Policy {
     Policy {
-        phase,
-        priority: 100,
-        enabled: true,
-        description: String::new(),
-        labels: Default::default(),
         topics: [TopicPattern::Literal("orders".parse().unwrap())].into(),
         condition: Some(condition.to_owned()),
-        action,
-        failure_mode: None,
-        spelling: None,
-        times: Default::default(),
+        ..Policy::new(phase, action)
     }
 }
 

@@ -52,19 +52,7 @@ const GROUP_DENIED: i16 = 30;
 const WORDS: &str = "ask the platform team";
 
 pub(super) fn policy(action: PolicyAction) -> Policy {
-    Policy {
-        phase: PolicyPhase::Cluster,
-        priority: 100,
-        enabled: true,
-        description: String::new(),
-        labels: Default::default(),
-        topics: Default::default(),
-        condition: None,
-        action,
-        failure_mode: None,
-        spelling: None,
-        times: Default::default(),
-    }
+    Policy::new(PolicyPhase::Cluster, action)
 }
 
 fn rule(kinds: &[RequestKind], rule: &str, otherwise: RuleEffect) -> Policy {

@@ -43,7 +43,8 @@ func (f Followed) Got(value []byte) { fmt.Printf("got %s %s\n", f.Group, value) 
 // Record is one of those that a step writes.
 type Record struct{ Key, Value, Codec string }
 
-func Read() *Scenario {
+// Fields are the lines of the file of the first argument, by name.
+func Fields() map[string]string {
 	text, err := os.ReadFile(os.Args[1])
 	if err != nil {
 		panic(err)
@@ -53,6 +54,11 @@ func Read() *Scenario {
 		name, value, _ := strings.Cut(line, "=")
 		fields[name] = value
 	}
+	return fields
+}
+
+func Read() *Scenario {
+	fields := Fields()
 	number := func(name string) int {
 		parsed, err := strconv.Atoi(fields[name])
 		if err != nil {
