@@ -1,5 +1,5 @@
 # What people type. Everything that a target needs beyond Rust, Java and Maven it installs or names.
-.PHONY: quickstart test full-state chaos faults planted fuzz interop interop-standard interop-partner clients failover isolation logins conformance integrations bench lint advisories fix schema kafka
+.PHONY: quickstart test full-state chaos faults planted fuzz interop interop-standard interop-partner clients failover faults-clients isolation logins conformance integrations bench lint advisories fix schema kafka
 
 CARGO ?= cargo
 KAFKA := tests/kafka/kafka.sh
@@ -78,6 +78,12 @@ isolation: kafka
 # minutes. ARGS=30 for as many kills.
 failover: kafka
 	KLAMM_KILLS=$(or $(ARGS),10) $(CARGO) test --locked --test kafka -- --ignored --nocapture clients_go_on_when
+
+# The same clients through every fault of `make faults`, a minute for each. ARGS="90 one-way drain" for other times and faults.
+faults-clients: kafka
+	chaos/planted.sh build
+	$(CARGO) build --workspace --locked
+	KLAMM_FAULTS='$(ARGS)' $(CARGO) test --locked --test kafka -- --ignored --nocapture clients_go_on_through
 
 # Stock clients by every way to log in, and refused: docs/CLIENTS.md. ARGS="franz-go,librdkafka" picks clients.
 logins: kafka

@@ -2,14 +2,21 @@
 # faults.sh SECONDS [SEED] [FAULT…]: every kind of fault, or these, for so long, each with rights that come and go, and a
 # cluster that breaks the promise on purpose, which must be found. The end says what failed, and what shows nothing because
 # a tool for it is missing.
+# faults.sh list: the names of all kinds.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly all=(none pause-follower pause-leader isolate-follower isolate-leader kill-leader one-way late-follower lease-clock
+  day-clock full-disk slow-disk drain snapshot)
+if [[ "${1:-}" == list ]]; then
+  printf '%s\n' "${all[@]}"
+  exit
+fi
 
 readonly cargo="${CARGO:-cargo}" seconds="${1:-60}" seed="${2:-$RANDOM}"
 readonly planted="${CARGO_TARGET_DIR:-target}/debug/planted/klamm"
 faults=("${@:3}")
-((${#faults[@]})) || faults=(none pause-follower pause-leader isolate-follower isolate-leader kill-leader one-way
-  late-follower lease-clock day-clock full-disk slow-disk drain snapshot)
+((${#faults[@]})) || faults=("${all[@]}")
 failed=()
 
 run() { # WORDS…

@@ -23,7 +23,7 @@ use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 
 use crate::say;
-use crate::world::World;
+use crate::world::{World, WorldSetup};
 use clients::{SUPER_USER, Scene, Tokens, USER};
 use clocks::LeaseClocks;
 use effects::Effects;
@@ -53,6 +53,10 @@ pub(crate) struct RightsArguments {
     /// The mistake that nodes make. A run that finds nothing then shows nothing. It takes nodes with the feature `planted`.
     #[arg(long)]
     mistake: Option<String>,
+    /// A Kafka cluster behind the nodes (host:port). The run says where the admin API is, so that clients may come, and waits
+    /// for a line of its input before the first fault and, once all nodes have healed, before its end.
+    #[arg(long)]
+    backend: Option<String>,
 }
 
 /// Runs it: success, failure, or [`UNKNOWN`].
@@ -64,21 +68,10 @@ pub(crate) fn run(arguments: &RightsArguments, binary: &Path) -> anyhow::Result<
         "rights, {name}, seed {seed}: repeat with rights {name} --seed {seed} --seconds {}",
         arguments.seconds
     ));
-    let mut setup = match fault.setup() {
-        _ if fault == FaultKind::SlowDisk && !SlowWrites::are_possible() => {
-            return Ok(unknown("strace is not installed"));
-        }
+    let setup = match surroundings(arguments) {
         Ok(setup) => setup,
         Err(missing) => return Ok(unknown(&missing)),
     };
-    if arguments.decide {
-        setup
-            .of_all
-            .push(("KLAMM_AUTHORIZATION_ISOLATED", "decide".to_owned()));
-    }
-    if let Some(mistake) = &arguments.mistake {
-        setup.of_all.push(("PLANTED_MISTAKE", mistake.clone()));
-    }
     let mut world = World::start(binary, &setup)?;
     let lease_clocks = LeaseClocks::now(&world);
     if !lease_clocks.are_shown() {
@@ -89,6 +82,9 @@ pub(crate) fn run(arguments: &RightsArguments, binary: &Path) -> anyhow::Result<
         }
     }
     let scene = Arc::new(scene(&world, fault)?);
+    if arguments.backend.is_some() {
+        wait_after(&format!("clients may come: {}", world.admins()[0].url()))?;
+    }
     let threads = clients::start(&scene, seed);
     let injection = Injection {
         world: &mut world,
@@ -105,6 +101,9 @@ pub(crate) fn run(arguments: &RightsArguments, binary: &Path) -> anyhow::Result<
         drop(thread.join());
     }
     scene.tally.held_by_nodes(world.held_requests());
+    if arguments.backend.is_some() {
+        wait_after("healed")?;
+    }
     if fault == FaultKind::LeaseClock {
         effects.doubts.extend(lease_clocks.doubts(&world));
     }
@@ -118,6 +117,32 @@ pub(crate) fn run(arguments: &RightsArguments, binary: &Path) -> anyhow::Result<
         ));
     }
     Ok(code)
+}
+
+/// The surroundings of the nodes, or what is missing for them.
+fn surroundings(arguments: &RightsArguments) -> Result<WorldSetup, String> {
+    if arguments.fault == FaultKind::SlowDisk && !SlowWrites::are_possible() {
+        return Err("strace is not installed".to_owned());
+    }
+    let mut setup = arguments.fault.setup()?;
+    let isolated = arguments.decide.then(|| "decide".to_owned());
+    let variables = [
+        ("KLAMM_AUTHORIZATION_ISOLATED", isolated),
+        ("PLANTED_MISTAKE", arguments.mistake.clone()),
+        ("KAFKA_MAIN_BOOTSTRAP_SERVERS", arguments.backend.clone()),
+    ];
+    let given = variables
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    setup.of_all.extend(given);
+    Ok(setup)
+}
+
+/// Says something, and waits until somebody says a line.
+fn wait_after(said: &str) -> anyhow::Result<()> {
+    say(said);
+    std::io::stdin().read_line(&mut String::new())?;
+    Ok(())
 }
 
 /// Differences between nodes; a doubt, where some node does not say what it knows.

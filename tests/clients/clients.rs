@@ -4,10 +4,12 @@
 
 mod alone;
 pub(crate) mod desk;
+mod faults;
 mod field;
 mod filters;
 mod gaps;
 pub(crate) mod matrix;
+mod paced;
 mod pairs;
 mod place;
 mod programs;

@@ -2,136 +2,46 @@
 //! hears nothing, and that nothing is lost or doubled. `make failover`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::process::Child;
 use std::thread;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use klamm::quickstart::admin;
 
-use super::programs::Program as Source;
-use crate::program::Program;
-use crate::scene::{CLUSTER, LIMIT, Login, Scene, eventually};
+use super::paced::{ALIAS, Clients, Deed, Said, now_ms, times};
+use crate::scene::{CLUSTER, Scene, eventually};
 
 const VCLUSTER: &str = "paced";
-const ALIAS: &str = "orders";
 /// One of the topics is written through the gateway, the other at the brokers.
 const THROUGH: &str = "paced-through";
 const DIRECT: &str = "paced-direct";
 
-/// The clients, their programs, and whether their producers are idempotent unless told otherwise.
-const CLIENTS: [(&str, Source, bool); 3] = [
-    ("java", Source::Java("Pace.java"), true),
-    ("librdkafka", Source::Script("librdkafka-pace"), false),
-    ("franz-go", Source::Script("franz-go-pace"), true),
-];
-
-/// The two things that a client does all the time.
-const DEEDS: [&str; 2] = ["stored", "read"];
-
-/// So many deeds after a kill show that a client goes on.
-const GOES_ON: usize = 50;
-
 /// Between two kills, so that each finds everything as it usually is.
 const SETTLE: Duration = Duration::from_secs(4);
 
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// When a client did something, in milliseconds since the Unix epoch.
-fn times(said: &str, deed: &str) -> Vec<u64> {
-    let lines = said.lines().filter_map(|line| line.strip_prefix(deed));
-    lines.filter_map(|time| time.trim().parse().ok()).collect()
-}
-
 /// The longest time without a deed that began after `from`, or lasted until then, and began before `until`.
-fn longest_gap(times: &[u64], from: u64, until: u64) -> u64 {
+pub(super) fn longest_gap(times: &[u64], from: u64, until: u64) -> u64 {
     let pairs = times.windows(2).map(|pair| (pair[0], pair[1]));
     let gaps = pairs.filter(|&(before, after)| after > from && before < until);
     gaps.map(|(before, after)| after - before).max().unwrap_or(0)
-}
-
-/// All clients at work on one topic.
-struct Clients(Vec<(&'static str, Program)>);
-
-impl Clients {
-    fn start(scene: &Scene, (topic, bootstrap): (&str, &str), user: Option<&Login>) -> Result<Self> {
-        let (username, password) = user.map_or(("", ""), |user| (&user.username, &user.token));
-        let (arm, shown) = match user {
-            Some(_) => ("through", ALIAS),
-            None => ("direct", topic),
-        };
-        let scenario = scene.stage.directory().join(format!("{arm}.scenario"));
-        let text =
-            format!("bootstrap={bootstrap}\nusername={username}\npassword={password}\ntopic={shown}\n");
-        fs::write(&scenario, text)?;
-        let mut programs = Vec::new();
-        for (client, source, _) in CLIENTS {
-            let name = format!("{arm}-{client}");
-            programs.push((client, Program::run(scene, &name, source.command(&scenario))?));
-        }
-        let mut clients = Self(programs);
-        clients.go_on_after(now_ms())?;
-        Ok(clients)
-    }
-
-    /// Waits until each has written and read so much after that time.
-    fn go_on_after(&mut self, time: u64) -> Result<()> {
-        for (client, program) in &mut self.0 {
-            program.shows(&format!("{client} goes on"), |said| {
-                DEEDS.iter().all(|deed| {
-                    let after = times(said, deed).into_iter().filter(|at| *at > time);
-                    after.count() > GOES_ON
-                })
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Ends them. No error was told, and what was told to be stored is there, once where the producer is idempotent.
-    fn finish(mut self, scene: &Scene, topic: &str) -> Result<BTreeMap<&'static str, String>> {
-        let mut said = BTreeMap::new();
-        for (client, program) in &mut self.0 {
-            program.tell("finish")?;
-            let all = program.finish(LIMIT)?;
-            let failed: Vec<&str> = all
-                .lines()
-                .filter(|line| line.starts_with("failed"))
-                .take(5)
-                .collect();
-            ensure!(failed.is_empty(), "{client}: {failed:?}");
-            said.insert(*client, all);
-        }
-        let stored = scene.stored(topic)?;
-        for (client, _, is_idempotent) in CLIENTS {
-            let told = times(&said[client], "stored").len();
-            let there = stored.iter().filter(|value| *value == client).count();
-            ensure!(
-                there == told || (there > told && !is_idempotent),
-                "{client} was told of {told} records, and {there} are there"
-            );
-        }
-        Ok(said)
-    }
 }
 
 /// The time of a kill, and of when all clients had gone on.
 type Span = (u64, u64);
 
 /// How long each client heard nothing around each kill.
-fn report(arm: &str, said: &BTreeMap<&'static str, String>, kills: &[Span]) -> Vec<String> {
+fn report(arm: &str, said: &Said, kills: &[Span]) -> Vec<String> {
     let mut lines = Vec::new();
-    for (client, said) in said {
-        for deed in DEEDS {
+    for (client, said) in said.by_client() {
+        for deed in Deed::ALL {
             let times = times(said, deed);
             let gaps = kills
                 .iter()
                 .map(|&(from, until)| longest_gap(&times, from, until));
             lines.push(format!(
-                "{arm:24} {client:12} {deed:8} {}",
+                "{arm:24} {client:12} {:8} {}",
+                deed.name(),
                 spread(gaps.collect())
             ));
         }
@@ -249,7 +159,7 @@ fn kill_nodes(scene: &mut Scene, kills: usize) -> Result<Vec<String>> {
     scene.topic(THROUGH, 1)?;
     scene.vcluster(VCLUSTER, &[(ALIAS, THROUGH)])?;
     let user = scene.login(VCLUSTER, "super-user", 1)?;
-    let mut clients = Clients::start(scene, (THROUGH, &user.bootstrap), Some(&user))?;
+    let mut clients = Clients::start(scene, "through", (ALIAS, &user.bootstrap), Some(&user))?;
     let (mut spans, mut changes) = (Vec::new(), Vec::new());
     for _ in 0..kills {
         let (span, change) = kill_node(scene, &mut clients)?;
@@ -268,7 +178,7 @@ fn kill_nodes(scene: &mut Scene, kills: usize) -> Result<Vec<String>> {
 
 fn kill_brokers(scene: &Scene, kills: usize) -> Result<Vec<String>> {
     scene.topic(DIRECT, 1)?;
-    let mut clients = Clients::start(scene, (DIRECT, scene.physical()), None)?;
+    let mut clients = Clients::start(scene, "direct", (DIRECT, scene.physical()), None)?;
     let mut brokers = Restarted::default();
     let spans: Vec<Span> = (0..kills)
         .map(|_| brokers.kill_leader(scene, &mut clients))

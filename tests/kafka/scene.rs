@@ -62,6 +62,13 @@ impl Scene {
         Ok(scene)
     }
 
+    /// Both clusters, and no gateway.
+    pub(crate) fn of_kafka_alone() -> Result<Self> {
+        let mut scene = Self { stage: Stage::new()? };
+        scene.start_kafka(&[])?;
+        Ok(scene)
+    }
+
     /// One node; the shared cluster with these options of `kafka.sh run`.
     pub(crate) fn before(brokers: &[&str]) -> Result<Self> {
         Self::nodes_before(1, brokers)
@@ -330,6 +337,16 @@ pub(crate) fn address(admin: &Admin, vcluster: &str, listener: &str) -> Result<S
         .with_context(|| format!("no {listener} in {shown}"))?
         .to_owned())
 }
+
+/// The flags of `kafka-acls` by which the account `reader` may read `orders`.
+pub(crate) const READER: [&str; 6] = [
+    "--allow-principal",
+    "User:reader",
+    "--operation",
+    "Read",
+    "--topic",
+    "orders",
+];
 
 /// The Kafka script of this project.
 pub(crate) fn script(verb: &str) -> Command {

@@ -36,6 +36,10 @@ impl Admin {
         ports.map(admin).collect()
     }
 
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     pub(super) fn create_vcluster(&self) -> Told {
         self.put(
             "virtual-cluster",

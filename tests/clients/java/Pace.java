@@ -1,4 +1,5 @@
-// A Java producer and a group of one consumer at their default settings: it says when each record was stored and when it was read.
+// A Java producer and a group of one consumer at their default settings: it says when each record was stored and when it was
+// read, and its number.
 //
 // Pace SCENARIO, until the end of its input.
 
@@ -41,7 +42,11 @@ public class Pace {
                 new KafkaConsumer<>(more, new StringDeserializer(), new StringDeserializer())) {
             consumer.subscribe(List.of(topic));
             while (true) {
-                consumer.poll(Duration.ofMillis(200)).forEach(record -> say("read " + System.currentTimeMillis()));
+                consumer.poll(Duration.ofMillis(200)).forEach(record -> {
+                    if (record.value().startsWith("java ")) {
+                        say("read " + System.currentTimeMillis() + record.value().substring(4));
+                    }
+                });
             }
         } catch (RuntimeException e) {
             say("failed to read: " + e);
@@ -60,9 +65,10 @@ public class Pace {
         reader.start();
         KafkaProducer<String, String> producer =
                 new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer());
-        while (System.in.available() == 0) {
-            producer.send(new ProducerRecord<>(topic, "java"), (stored, error) ->
-                    say(error == null ? "stored " + System.currentTimeMillis() : "failed to write: " + error));
+        for (int number = 0; System.in.available() == 0; number++) {
+            String numbered = " " + number;
+            producer.send(new ProducerRecord<>(topic, "java" + numbered), (stored, error) ->
+                    say(error == null ? "stored " + System.currentTimeMillis() + numbered : "failed to write: " + error));
             Thread.sleep(PACE_MS);
         }
         producer.close();

@@ -1,8 +1,9 @@
 """A producer and a group of one consumer of librdkafka at their default settings: it says when each record was stored and when
-it was read.
+it was read, and its number.
 
 pace.py SCENARIO, until the end of its input."""
 
+import itertools
 import sys
 import threading
 import time
@@ -25,7 +26,9 @@ def settings(scenario):
 
 
 def say(what):
-    print(what, flush=True)
+    # In one piece, since both threads do.
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
 
 
 def now():
@@ -47,13 +50,16 @@ def read(common, topic):
             continue
         error = message.error()
         if error is None:
-            say(f"read {now()}")
+            writer, number = message.value().decode().split()
+            if writer == "librdkafka":
+                say(f"read {now()} {number}")
         elif error.fatal() or error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
             say(f"failed to read: {error}")
 
 
-def stored(error, _):
-    say(f"stored {now()}" if error is None else f"failed to write: {error}")
+def stored(error, message):
+    number = message.value().decode().split()[1]
+    say(f"stored {now()} {number}" if error is None else f"failed to write: {error}")
 
 
 def main():
@@ -64,8 +70,10 @@ def main():
     told = threading.Thread(target=sys.stdin.readline, daemon=True)
     told.start()
     producer = Producer(common | {"error_cb": fatal})
-    while told.is_alive():
-        producer.produce(scenario["topic"], "librdkafka", on_delivery=stored)
+    for number in itertools.count():
+        if not told.is_alive():
+            break
+        producer.produce(scenario["topic"], f"librdkafka {number}", on_delivery=stored)
         producer.poll(0)
         time.sleep(PACE_S)
     producer.flush()

@@ -1,5 +1,5 @@
 // pace is a producer and a group of one consumer of franz-go at their default settings: it says when each record was stored
-// and when it was read, until the end of its input.
+// and when it was read, and its number, until the end of its input.
 package main
 
 import (
@@ -14,6 +14,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
+
+	"klamm/clients/steps"
 )
 
 const pace = 10 * time.Millisecond
@@ -50,20 +52,16 @@ func read(scenario map[string]string) {
 				say("failed to read: %v", failed.Err)
 			}
 		}
-		fetches.EachRecord(func(*kgo.Record) { say("read %d", time.Now().UnixMilli()) })
+		fetches.EachRecord(func(record *kgo.Record) {
+			if number, isOwn := strings.CutPrefix(string(record.Value), "franz-go "); isOwn {
+				say("read %d %s", time.Now().UnixMilli(), number)
+			}
+		})
 	}
 }
 
 func main() {
-	text, err := os.ReadFile(os.Args[1])
-	if err != nil {
-		panic(err)
-	}
-	scenario := map[string]string{}
-	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
-		name, value, _ := strings.Cut(line, "=")
-		scenario[name] = value
-	}
+	scenario := steps.Fields()
 	go read(scenario)
 	told := make(chan bool)
 	go func() {
@@ -72,15 +70,15 @@ func main() {
 	}()
 	one := client(scenario, kgo.DefaultProduceTopic(scenario["topic"]))
 	ticks := time.NewTicker(pace)
-	for {
+	for number := 0; ; number++ {
 		select {
 		case <-told:
 			one.Flush(context.Background())
 			return
 		case <-ticks.C:
-			one.Produce(context.Background(), kgo.StringRecord("franz-go"), func(_ *kgo.Record, err error) {
+			one.Produce(context.Background(), kgo.StringRecord(fmt.Sprint("franz-go ", number)), func(_ *kgo.Record, err error) {
 				if err == nil {
-					say("stored %d", time.Now().UnixMilli())
+					say("stored %d %d", time.Now().UnixMilli(), number)
 				} else {
 					say("failed to write: %v", err)
 				}
