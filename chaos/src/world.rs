@@ -203,7 +203,10 @@ impl World {
     pub(crate) fn start_node(&mut self, id: usize) -> anyhow::Result<()> {
         let node = &mut self.nodes[id];
         let log = File::options().create(true).append(true).open(&node.log)?;
-        let process = Command::new(&self.binary)
+        // It ends with this program, however that ends: the thread that starts it is the one that lives longest.
+        let process = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .arg(&self.binary)
             .arg("serve")
             .env_clear()
             .envs(node.variables.iter().cloned())
@@ -211,7 +214,7 @@ impl World {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .with_context(|| format!("{} cannot be run", self.binary.display()))?;
+            .context("setpriv cannot be run: it is in the package util-linux")?;
         node.process = Some(process);
         Ok(())
     }
