@@ -20,6 +20,11 @@ const DIRECT: &str = "paced-direct";
 /// Between two kills, so that each finds everything as it usually is.
 const SETTLE: Duration = Duration::from_secs(4);
 
+/// Every so many kills, the node that leads the gateway cluster is killed: that holds the others up, too.
+const LEADER_EVERY: usize = 3;
+/// The leader is restarted so often at most, until the node that serves clients leads.
+const MOST_RESTARTS: usize = 8;
+
 /// The longest time without a deed that began after `from`, or lasted until then, and began before `until`.
 pub(super) fn longest_gap(times: &[u64], from: u64, until: u64) -> u64 {
     let pairs = times.windows(2).map(|pair| (pair[0], pair[1]));
@@ -40,7 +45,7 @@ fn report(arm: &str, said: &Said, kills: &[Span]) -> Vec<String> {
                 .iter()
                 .map(|&(from, until)| longest_gap(&times, from, until));
             lines.push(format!(
-                "{arm:24} {client:12} {:8} {}",
+                "{arm:26} {client:12} {:8} {}",
                 deed.name(),
                 spread(gaps.collect())
             ));
@@ -81,12 +86,42 @@ fn serving(scene: &Scene) -> Result<usize> {
     Ok(index)
 }
 
-/// Kills the node that serves the topic and has another one make a change meanwhile. Gives how long the change took, and
-/// whether the leader of the gateway cluster was killed.
-fn kill_node(scene: &mut Scene, clients: &mut Clients) -> Result<(Span, (u64, bool))> {
+/// A gateway node that was killed.
+struct NodeKill {
+    span: Span,
+    /// How long the next change took, in milliseconds.
+    change: u64,
+    /// Whether it led the gateway cluster.
+    was_leader: bool,
+}
+
+/// The index of the node that leads the gateway cluster, as another than that one says.
+fn leader(scene: &Scene, not: usize) -> Result<usize> {
+    let asked = (not + 1) % scene.stage.nodes().len();
+    let leader = scene.stage.admin(asked + 1).leader()?;
+    leader.checked_sub(1).context("ids begin at 1")
+}
+
+/// Restarts leaders in an orderly way until the node that serves the topic leads.
+fn have_server_lead(scene: &mut Scene) -> Result<()> {
+    for _ in 0..MOST_RESTARTS {
+        let server = serving(scene)?;
+        let leads = leader(scene, server)?;
+        if leads == server {
+            return Ok(());
+        }
+        scene.stage.nodes_mut()[leads].restart()?;
+        scene.stage.nodes_mut()[leads].await_ready()?;
+        thread::sleep(SETTLE);
+    }
+    Ok(())
+}
+
+/// Kills the node that serves the topic and has another one make a change meanwhile.
+fn kill_node(scene: &mut Scene, clients: &mut Clients) -> Result<NodeKill> {
     let victim = serving(scene)?;
     let other = (victim + 1) % scene.stage.nodes().len();
-    let was_leader = scene.stage.admin(other + 1).leader()? == victim + 1;
+    let was_leader = leader(scene, victim)? == victim;
     let killed = now_ms();
     let begun = Instant::now();
     scene.stage.nodes_mut()[victim].kill();
@@ -104,7 +139,11 @@ fn kill_node(scene: &mut Scene, clients: &mut Clients) -> Result<(Span, (u64, bo
     scene.stage.nodes_mut()[victim].restart()?;
     scene.stage.nodes_mut()[victim].await_ready()?;
     thread::sleep(SETTLE);
-    Ok(((killed, gone_on), (change, was_leader)))
+    Ok(NodeKill {
+        span: (killed, gone_on),
+        change,
+        was_leader,
+    })
 }
 
 /// The topic as a broker describes it.
@@ -160,18 +199,24 @@ fn kill_nodes(scene: &mut Scene, kills: usize) -> Result<Vec<String>> {
     scene.vcluster(VCLUSTER, &[(ALIAS, THROUGH)])?;
     let user = scene.login(VCLUSTER, "super-user", 1)?;
     let mut clients = Clients::start(scene, "through", (ALIAS, &user.bootstrap), Some(&user))?;
-    let (mut spans, mut changes) = (Vec::new(), Vec::new());
-    for _ in 0..kills {
-        let (span, change) = kill_node(scene, &mut clients)?;
-        spans.push(span);
-        changes.push(change);
+    let mut all = Vec::new();
+    for number in 0..kills {
+        if number % LEADER_EVERY == 0 {
+            have_server_lead(scene)?;
+        }
+        all.push(kill_node(scene, &mut clients)?);
     }
     let said = clients.finish(scene, THROUGH)?;
-    let mut lines = report("a gateway node is killed", &said, &spans);
-    for (who, is_leader) in [("the leader", true), ("another node", false)] {
-        let of = changes.iter().filter(|change| change.1 == is_leader);
-        let times = spread(of.map(|change| change.0).collect());
-        lines.push(format!("the next change after {who} was killed: {times}"));
+    let mut lines = Vec::new();
+    for (who, is_leader) in [
+        ("the leading node is killed", true),
+        ("another node is killed", false),
+    ] {
+        let of: Vec<&NodeKill> = all.iter().filter(|kill| kill.was_leader == is_leader).collect();
+        let spans: Vec<Span> = of.iter().map(|kill| kill.span).collect();
+        lines.extend(report(who, &said, &spans));
+        let changes = spread(of.iter().map(|kill| kill.change).collect());
+        lines.push(format!("{who:26} the next change       {changes}"));
     }
     Ok(lines)
 }
