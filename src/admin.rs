@@ -42,9 +42,11 @@ pub use here::{DecidingView, Here, PhysicalState, PhysicalView, UnopenedView};
 pub use kind::{Claim, Kind, Listing, Pace};
 pub use problem::ProblemBody;
 pub use resources::authentication_from;
+pub(crate) use resources::utc::utc;
 pub use services::{
-    AnswerLater, CannotAsk, CommittedOffsets, ConfirmNewest, FindTopic, Finding, ListPhysicalTopics,
-    ProposeChange, ProviderFacts, Services, TopicBounds, Unready,
+    AnswerLater, BackupCover, BackupFile, CannotAsk, CannotBackUp, CommittedOffsets, ConfirmNewest,
+    FindTopic, Finding, ListPhysicalTopics, MakeBackup, ProposeChange, ProviderFacts, Services, TopicBounds,
+    Unready,
 };
 pub use variables::Variables;
 

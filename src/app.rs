@@ -5,6 +5,7 @@
 //! Stop (SIGTERM or SIGINT): this node is no longer advertised and hands leadership over → no new connections, sessions
 //! finish what is in flight → the Raft node stops.
 
+mod backups;
 mod borders;
 mod drain;
 mod files;
@@ -170,6 +171,10 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         address: config.http.bind.clone(),
         source,
     })?;
+    let regular = &config.node.backups.regular;
+    if let (Some(regular), Some(key)) = (regular, &config.node.backups.key) {
+        backups::make_regularly((regular, key), &control, &metrics.backups, &supervisor);
+    }
     let admin_handle = admin.handle();
     let admin = administer(admin, supervisor.clone());
     let manager = Manager {
@@ -191,7 +196,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         parting: limits(&config).drain_spread + limits(&config).drain_visit,
     };
     let working = async { tokio::try_join!(join(&config, manager, passthrough), admin).map(drop) };
-    let ended = serve_until(stop, drain, working).await;
+    let ended = Box::pin(serve_until(stop, drain, working)).await;
     // Not gracefully: there is no node any more that could answer.
     admin_handle.stop(false).await;
     ended

@@ -5,6 +5,7 @@ mod accept;
 mod acl;
 mod admin_client;
 mod apply;
+mod backup;
 mod changes;
 mod cluster;
 mod delete;
@@ -14,6 +15,7 @@ mod format;
 mod get;
 mod isolate;
 mod kind;
+mod offline;
 mod scope;
 mod scram;
 mod serve;
@@ -274,6 +276,14 @@ enum ClusterAction {
     /// Accept a rebuilt Kafka cluster in place of the one that a physical cluster was; see cluster status
     #[command(name = "accept-kafka-cluster")]
     AcceptKafkaCluster(accept::AcceptArgs),
+    /// Write the whole replicated state into a file, which a new cluster can be made of
+    Backup(backup::BackupArgs),
+    /// Make this node's data directory anew from a backup, as a member of a new cluster; the node must not run
+    Restore(offline::RestoreArgs),
+    /// Show what this node's data directory holds; the node must not run
+    Inspect(ConfigArgs),
+    /// Make a new cluster of what this node's data directory holds, when the majority is lost; the node must not run
+    Recover(offline::RecoverArgs),
     /// Let one node decide requests for a while although it hears no leader, when the others are lost
     #[command(name = "isolate-ok")]
     IsolateOk(isolate::IsolateArgs),
@@ -330,6 +340,10 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
             ClusterAction::AcceptKafkaCluster(args) => {
                 accept::accept(&args, &args.connection.client(variables)?)
             }
+            ClusterAction::Backup(args) => backup::run(&args, variables),
+            ClusterAction::Restore(args) => offline::restore(&args, variables),
+            ClusterAction::Inspect(args) => offline::inspect(&args, variables),
+            ClusterAction::Recover(args) => offline::recover(&args, variables),
             ClusterAction::IsolateOk(args) => isolate::allow(&args, &args.connection.client(variables)?),
             ClusterAction::Upgrade { action } => match action {
                 UpgradeAction::Status { connection } => upgrade::status(&connection.client(variables)?),

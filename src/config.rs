@@ -22,12 +22,12 @@ mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use klamm_raft::model::{AccountName, Authentication, ClusterId, NodeId, ProviderName, SigningKey};
-use klamm_raft::{ClusterSecret, Storage, Upgrade};
+use klamm_raft::{ClusterSecret, Storage, StorageKey, Upgrade};
 
 use crate::address::HostPort;
 use crate::backend::config::BackendConfig;
@@ -36,6 +36,7 @@ use crate::oauth::ProviderConfig;
 use crate::telemetry::LogFormat;
 use crate::tls::TlsFiles;
 
+pub(crate) use build::key_in;
 pub use problem::{ConfigError, Problem, SettingPlace};
 pub use users::{AdminUser, Role};
 
@@ -138,6 +139,7 @@ pub struct NodeConfig {
     pub data_dir: PathBuf,
     /// Under what it is encrypted.
     pub storage: Storage,
+    pub backups: BackupsConfig,
     /// `None` when the cluster is this single node.
     pub raft_listen: Option<HostPort>,
     /// All nodes, this one included; empty when the cluster is this single node.
@@ -149,6 +151,25 @@ pub struct NodeConfig {
     /// When the feature level of the cluster is raised.
     pub upgrade: Upgrade,
     pub isolated: WhenIsolated,
+}
+
+/// Backups of the replicated state.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BackupsConfig {
+    /// Under what they are encrypted.
+    pub key: Option<StorageKey>,
+    /// `None`: none are made by themselves.
+    pub regular: Option<RegularBackups>,
+}
+
+/// Backups that are made by themselves. There is a key then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegularBackups {
+    pub dir: PathBuf,
+    /// From one to the next.
+    pub every: Duration,
+    /// How many stay.
+    pub keep: NonZeroUsize,
 }
 
 /// The conduct of a node that does not hear from the leader of its cluster any more.

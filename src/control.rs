@@ -6,7 +6,7 @@ use std::time::Duration;
 use klamm_raft::command::{Change, Command};
 use klamm_raft::model::{KeyId, Revision, SigningKey, SigningKeys, State};
 use klamm_raft::outcome::Outcome;
-use klamm_raft::{Applied, ConfirmError, Lease, Node, NotReady, ProposeError, Status};
+use klamm_raft::{Applied, Backup, ConfirmError, Lease, Node, NotReady, ProposeError, Status};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -57,6 +57,11 @@ impl Control {
             warn!(%error, "not known to be up to date");
         }
         confirmed
+    }
+
+    /// A backup of the state as [`Self::confirm`] makes sure of it, made now.
+    pub async fn backup(&self, now_s: u64) -> Result<Backup, ConfirmError> {
+        self.node.backup((env!("CARGO_PKG_VERSION"), now_s)).await
     }
 
     /// The replicated state, and each change of it.

@@ -4,6 +4,7 @@
 //! Structs of resolved metrics are handed down by constructor; labels are closed sets or configured names, never text
 //! that a client sent.
 
+mod backups;
 mod book;
 mod closed;
 mod components;
@@ -24,6 +25,7 @@ use prometheus::{Encoder, Registry, TextEncoder};
 
 use book::Book;
 
+pub use backups::{BackupMetrics, BackupResult};
 pub use components::{ComponentKind, ComponentMetrics};
 pub use guards::{GuardMetrics, SeatLostFor, SeatedAt};
 pub use keys::KeyMetrics;
@@ -43,6 +45,7 @@ pub struct Metrics {
     lanes: Arc<LaneMetrics>,
     pub keys: KeyMetrics,
     pub components: ComponentMetrics,
+    pub backups: BackupMetrics,
 }
 
 /// A metric could not be registered: two have the same name.
@@ -69,6 +72,7 @@ impl Metrics {
             lanes: Arc::new(LaneMetrics::register(&mut book)?),
             keys: KeyMetrics::register(&mut book)?,
             components: ComponentMetrics::register(&mut book)?,
+            backups: BackupMetrics::register(&mut book)?,
             registry,
         };
         Ok((metrics, book))

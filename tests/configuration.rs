@@ -15,7 +15,7 @@ const REFUSED: i32 = 78;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A wrong value for each key.
-const KEYS: [(&str, &str); 45] = [
+const KEYS: [(&str, &str); 49] = [
     ("gateway.backend.kafka.selector", "nonsense"),
     ("gateway.bind.host", "no host"),
     ("gateway.advertised.host", "no host"),
@@ -40,6 +40,10 @@ const KEYS: [(&str, &str); 45] = [
     ("klamm.data.dir", " "),
     ("klamm.storage.key.file", "/nowhere/storage.key"),
     ("klamm.storage.key.previous.file", "/nowhere/storage.key"),
+    ("klamm.backup.key.file", "/nowhere/backup.key"),
+    ("klamm.backup.dir", "/nowhere"),
+    ("klamm.backup.every.minutes", "0"),
+    ("klamm.backup.keep", "none"),
     ("klamm.raft.listen", "nonsense"),
     ("klamm.raft.peers", "nonsense"),
     ("klamm.raft.secret", "short"),

@@ -67,7 +67,7 @@ const DATA_PLANE: [(&str, &[&str]); 10] = [
 ];
 
 /// Which module of `src` may use which: of those before it in this list the named ones, so that no two need each other.
-const MAY_USE: [(&str, &[&str]); 29] = [
+const MAY_USE: [(&str, &[&str]); 30] = [
     ("address", &[]),
     ("chain", &[]),
     ("fold", &[]),
@@ -75,6 +75,7 @@ const MAY_USE: [(&str, &[&str]); 29] = [
     ("regexp", &[]),
     ("secret", &[]),
     ("stream", &[]),
+    ("whole_file", &[]),
     ("yaml", &[]),
     ("wire", &[]),
     ("records", &["wire"]),
@@ -191,6 +192,7 @@ const MAY_USE: [(&str, &[&str]); 29] = [
             "quickstart",
             "secret",
             "tls",
+            "whole_file",
             "yaml",
         ],
     ),
@@ -211,6 +213,7 @@ const MAY_USE: [(&str, &[&str]); 29] = [
             "supervision",
             "tls",
             "vcluster",
+            "whole_file",
         ],
     ),
 ];

@@ -35,6 +35,9 @@
 //! * A node that lost its disk does not vote before it holds all that it may have acknowledged, and a cluster is
 //!   founded only while no node remembers one.
 //!
+//! * A cluster that is [restored](restore()) or [recovered](recover()) has an id of its own: no node of the one before can
+//!   come into it.
+//!
 //! # What is deliberately absent
 //! Changing the members of a cluster.
 
@@ -47,6 +50,7 @@ pub mod planted;
 pub mod seats;
 pub mod seldom;
 
+mod backup;
 mod clock;
 mod cluster_secret;
 mod codec;
@@ -58,6 +62,7 @@ mod fuzz;
 mod lease;
 mod network;
 mod node;
+mod offline;
 mod sequence;
 mod standing;
 mod status;
@@ -65,11 +70,15 @@ mod store;
 mod types;
 mod visibility;
 
+pub use backup::{Backup, BackupError, BackupHeader, read_backup_header};
 pub use cluster_secret::{ClusterSecret, InvalidSecret, NoRandomness};
 pub use config::{PeerTls, RaftConfig, Tuning, Upgrade};
 pub use lease::Lease;
 pub use network::PeerRefusal;
 pub use node::{Applied, ConfirmError, Node, NotReady, ProposeError, StartError};
+pub use offline::{
+    FoundedCluster, Inspection, NodeHome, OfflineError, RestoreChoices, inspect, recover, restore,
+};
 pub use status::{PeerStatus, Readiness, Status};
 pub use store::StoreError;
 pub use store::{Storage, StorageKey};

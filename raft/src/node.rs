@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::backup::Backup;
 use crate::command::{Change, Command};
 use crate::config::Tuning;
 use crate::lease::Lease;
@@ -165,6 +166,17 @@ impl Node {
                 mpsc::error::TrySendError::Closed(_) => ConfirmError::Stopped,
             })?;
         answered.await.unwrap_or(Err(ConfirmError::Stopped))
+    }
+
+    /// The state of the whole cluster, as new as [`Node::confirm`] makes sure of. `made` is the version of klamm and the time,
+    /// in seconds since the Unix epoch.
+    pub async fn backup(&self, made: (&str, u64)) -> Result<Backup, ConfirmError> {
+        self.confirm().await?;
+        let state = self.shared.states.borrow().clone();
+        let cluster = self.shared.standing.borrow().cluster();
+        // Who confirmed is a member.
+        let cluster = cluster.ok_or(ConfirmError::Stopped)?;
+        Ok(Backup::new(state, cluster, made))
     }
 
     /// The state, and each change of it. Fast changes are seen as one.

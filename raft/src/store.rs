@@ -12,17 +12,22 @@
 //! durable before anything is applied, so that a restart never shows an older state than was shown before. With a storage
 //! key, the writer seals every value on its way to the file.
 
+mod begin;
 mod disk;
 mod error;
+mod left;
 mod log;
 mod rewrite;
 mod seal;
 mod states;
 mod writer;
 
+pub(crate) use begin::{Beginning, begin};
 pub(crate) use disk::{STANDING, Standing, VOTE};
 pub use error::StoreError;
+pub(crate) use left::{Left, put_aside, put_back, read_left};
 pub(crate) use log::LogStore;
+pub(crate) use seal::{Label, Seal, ValuePlace};
 pub use seal::{Storage, StorageKey};
 pub(crate) use states::{StateStore, read_snapshot};
 pub(crate) use writer::WriterHandle;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on ends with a panic")]
 
+#[path = "nodes/backup.rs"]
+mod backup;
 #[path = "nodes/fixture.rs"]
 mod fixture;
 #[path = "nodes/full.rs"]

@@ -33,6 +33,8 @@ pub(super) enum Access {
 pub(super) enum Content {
     Nothing,
     Text,
+    /// A file.
+    Bytes,
     Object,
     One(BodySchema),
     Many(BodySchema),

@@ -4,6 +4,7 @@ pub(super) mod absent;
 pub(super) mod access_token;
 pub(super) mod acl;
 pub(super) mod alias_topic;
+pub(super) mod backup;
 pub(super) mod dry_run;
 pub(super) mod event_gateway;
 pub(super) mod group;
@@ -58,10 +59,11 @@ pub static KINDS: [&Kind; 12] = [
 ];
 
 /// The operations that belong to no kind.
-const OTHERS: [fn(&mut AdminApi); 12] = [
+const OTHERS: [fn(&mut AdminApi); 13] = [
     absent::register,
     dry_run::register,
     operations::register,
+    backup::register,
     kafka_cluster::register,
     isolation::register,
     upgrade::register,

@@ -125,6 +125,10 @@ fn response(description: &str, content: Content, bodies: &mut BodySchemas) -> Va
             let text = json!({ "schema": { "type": "string" } });
             return json!({ "description": description, "content": { "text/plain": text } });
         }
+        Content::Bytes => {
+            let bytes = json!({ "schema": { "type": "string", "format": "binary" } });
+            return json!({ "description": description, "content": { "application/octet-stream": bytes } });
+        }
         Content::Object => json!({ "type": "object" }),
         Content::One(schema) => bodies.of(schema),
         Content::Many(schema) => json!({ "type": "array", "items": bodies.of(schema) }),

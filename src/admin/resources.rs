@@ -22,7 +22,7 @@ pub(super) mod schema;
 pub(super) mod service_account;
 mod standard;
 mod token;
-mod utc;
+pub(super) mod utc;
 pub(super) mod virtual_cluster;
 
 use klamm_raft::model::PASSTHROUGH;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use klamm_raft::command::Change;
 use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, Revision, State, TopicName};
-use klamm_raft::{Applied, ConfirmError, Lease, ProposeError, Status};
+use klamm_raft::{Applied, BackupError, BackupHeader, ConfirmError, Lease, ProposeError, Status};
 use tokio::sync::watch;
 
 use super::here::Here;
@@ -27,6 +27,38 @@ pub type ProposeChange = dyn Fn(Change) -> AnswerLater<Result<Applied, ProposeEr
 
 /// Answers once this node is known to show everything that was acknowledged before, on whatever node.
 pub type ConfirmNewest = dyn Fn() -> AnswerLater<Result<Revision, ConfirmError>> + Send + Sync;
+
+/// Answers with a backup of the state, as a file has it.
+pub type MakeBackup = dyn Fn(BackupCover) -> AnswerLater<Result<BackupFile, CannotBackUp>> + Send + Sync;
+
+/// Whether a backup is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackupCover {
+    Encrypted,
+    InClear,
+}
+
+/// A backup that was made.
+#[derive(Debug)]
+pub struct BackupFile {
+    pub header: BackupHeader,
+    pub content: Vec<u8>,
+}
+
+/// Why no backup can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CannotBackUp {
+    #[error(
+        "this node has no key for backups, which hold the key that signs tokens: set klamm.backup.key.file, or ask another node"
+    )]
+    NoKey,
+    #[error(transparent)]
+    Confirm(#[from] ConfirmError),
+    #[error("the backup cannot be made: {0}")]
+    Failed(BackupError),
+    #[error("the backup was given up")]
+    GivenUp,
+}
 
 /// Asks a physical cluster for a topic.
 pub type FindTopic = dyn Fn(ClusterId, TopicName) -> AnswerLater<Result<Finding, CannotAsk>> + Send + Sync;
@@ -63,6 +95,7 @@ pub struct Services {
     pub states: watch::Receiver<Arc<State>>,
     pub propose: Arc<ProposeChange>,
     pub confirm: Arc<ConfirmNewest>,
+    pub backup: Arc<MakeBackup>,
     /// In a dry run of several changes: where each leaves what it would make of the state, for the next one.
     pub rehearsal: Option<Arc<watch::Sender<Arc<State>>>>,
     /// The physical clusters of this node's configuration.

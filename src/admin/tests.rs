@@ -261,6 +261,7 @@ impl Gateway {
         Services {
             states: self.states.subscribe(),
             propose: Arc::new(move |change| Box::pin(std::future::ready(proposing.propose(change)))),
+            backup: Arc::new(|_| Box::pin(async { Err(CannotBackUp::NoKey) })),
             confirm: Arc::new(move || {
                 let alone = confirming.alone.lock().unwrap().clone();
                 let revision = confirming.states.borrow().revision;

@@ -8,7 +8,7 @@ use klamm_raft::model::{ClusterId, Liveness, State, TopicName};
 use klamm_raft::{ProposeError, Readiness, Status};
 use tokio::sync::watch;
 
-use super::{here, usage};
+use super::{backups, here, usage};
 use crate::admin::{CannotAsk, DecidingView, Finding, ProviderFacts, Services, Unready, Variables};
 use crate::backend::config::AnonymousClients;
 use crate::backend::{Committed, DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
@@ -39,6 +39,7 @@ pub(crate) fn services(parts: &NodeParts, config: &Config) -> Services {
         states: parts.control.states(),
         propose: proposer(parts.control.clone()),
         confirm: confirmer(parts.control.clone()),
+        backup: backups::maker(&parts.control, config.node.backups.key.as_ref()),
         rehearsal: None,
         clusters: Arc::new(parts.upstreams.iter().map(|(id, _)| id.clone()).collect()),
         closed: Arc::new(

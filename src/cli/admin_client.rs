@@ -163,10 +163,38 @@ impl AdminClient {
 
     /// Sends a request. `Ok(Value::Null)` inside: success without a body.
     pub(super) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answered, Failure> {
-        let unreachable = |source: ureq::Error| Failure::Unreachable {
-            url: self.url.clone(),
-            source: Box::new(source),
-        };
+        let mut response = self.send(method, path, body)?;
+        let read = response.body_mut().read_to_string();
+        let text = read.map_err(|source| self.unreachable(source))?;
+        if !response.status().is_success() {
+            return Ok(Err(refusal(response.status().as_u16(), &text)));
+        }
+        if text.is_empty() {
+            return Ok(Ok(Value::Null));
+        }
+        serde_json::from_str(&text)
+            .map(Ok)
+            .map_err(|error| Failure::Failed(Box::new(error)))
+    }
+
+    /// Gets a file of so many bytes at most.
+    pub(super) fn download(&self, path: &str, most: u64) -> Result<Result<Vec<u8>, AdminRefusal>, Failure> {
+        let mut response = self.send("GET", path, None)?;
+        let read = response.body_mut().with_config().limit(most).read_to_vec();
+        let bytes = read.map_err(|source| self.unreachable(source))?;
+        if response.status().is_success() {
+            return Ok(Ok(bytes));
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        Ok(Err(refusal(response.status().as_u16(), &text)))
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<ureq::http::Response<ureq::Body>, Failure> {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
@@ -174,25 +202,19 @@ impl AdminClient {
             .header("Content-Type", "application/json")
             .body(body.map(Value::to_string).unwrap_or_default())
             .map_err(|error| Failure::Usage(format!("{}{path} is not a valid address: {error}", self.url)))?;
-        let mut response = self.agent.run(request).map_err(unreachable)?;
-        let status = response.status().as_u16();
+        let sent = self.agent.run(request);
+        let response = sent.map_err(|source| self.unreachable(source))?;
         for warning in response.headers().get_all("warning") {
             say(warning.to_str().unwrap_or_default());
         }
-        let text = response.body_mut().read_to_string().map_err(unreachable)?;
-        if (200..300).contains(&status) {
-            if text.is_empty() {
-                return Ok(Ok(Value::Null));
-            }
-            return serde_json::from_str(&text)
-                .map(Ok)
-                .map_err(|error| Failure::Failed(Box::new(error)));
+        Ok(response)
+    }
+
+    fn unreachable(&self, source: ureq::Error) -> Failure {
+        Failure::Unreachable {
+            url: self.url.clone(),
+            source: Box::new(source),
         }
-        let why = match serde_json::from_str::<ProblemBody>(&text) {
-            Ok(ProblemBody { msg, .. }) => msg,
-            Err(_) => format!("the answer was {status}"),
-        };
-        Ok(Err(AdminRefusal { status, why }))
     }
 
     /// Tries several changes, each after those before it, and says what they would come to.
@@ -204,6 +226,15 @@ impl AdminClient {
             serde_json::from_value(answer).map_err(|error| Failure::Failed(Box::new(error)))?;
         Ok(outcomes.into_iter().map(Outcome::answered).collect())
     }
+}
+
+/// A refusal with this body.
+fn refusal(status: u16, body: &str) -> AdminRefusal {
+    let why = match serde_json::from_str::<ProblemBody>(body) {
+        Ok(ProblemBody { msg, .. }) => msg,
+        Err(_) => format!("the answer was {status}"),
+    };
+    AdminRefusal { status, why }
 }
 
 /// The result that one change of a dry run would have.
@@ -219,11 +250,7 @@ impl Outcome {
         if (200..300).contains(&status) {
             return Ok(self.body);
         }
-        let why = match serde_json::from_value::<ProblemBody>(self.body) {
-            Ok(ProblemBody { msg, .. }) => msg,
-            Err(_) => format!("the answer was {status}"),
-        };
-        Err(AdminRefusal { status, why })
+        Err(refusal(status, &self.body.to_string()))
     }
 }
 

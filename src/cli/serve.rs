@@ -14,7 +14,7 @@ use crate::listener::config::ListenerConfig;
 use super::failure::Failure;
 use super::{Serve, Variables};
 
-fn load(file: Option<PathBuf>, variables: &Variables) -> Result<Config, Failure> {
+pub(super) fn load(file: Option<PathBuf>, variables: &Variables) -> Result<Config, Failure> {
     let file = file.or_else(|| variables.get("KLAMM_CONFIG").map(PathBuf::from));
     Config::load(Inputs {
         file: file.as_deref(),
@@ -27,7 +27,7 @@ fn load(file: Option<PathBuf>, variables: &Variables) -> Result<Config, Failure>
 }
 
 /// Reads a file that not everybody may read. Its group may: that is how Kubernetes hands secrets out.
-fn read_secret(path: &Path) -> io::Result<String> {
+pub(super) fn read_secret(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     if file.metadata()?.permissions().mode() & 0o007 != 0 {
         return Err(io::Error::other(format!(

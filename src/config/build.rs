@@ -6,6 +6,8 @@ mod ports;
 mod storage;
 mod tls;
 
+pub(crate) use storage::key_in;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::net::IpAddr;
@@ -302,6 +304,7 @@ impl Builder {
             id,
             data_dir,
             storage: self.storage(inputs.read_secret),
+            backups: self.backups(inputs.read_secret),
             raft_listen,
             raft_peers,
             cluster_secret,

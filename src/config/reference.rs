@@ -80,6 +80,14 @@ keys! {
         "The file with the key under which this node encrypts its data directory: base64 of 32 random bytes. The file must not be readable by everybody. `(umask 077; head -c 32 /dev/urandom | base64 > storage.key)` creates one. Existing data is encrypted again with it when the node starts. `none`: encrypted data is decrypted (see OPERATIONS.md).";
     STORAGE_PREVIOUS = "klamm.storage.key.previous.file", "",
         "The file with the key under which the data directory was encrypted until now, while the key is being changed or removed.";
+    BACKUP_KEY = "klamm.backup.key.file", "",
+        "The file with the key under which backups of the replicated state are encrypted: base64 of 32 random bytes, not readable by everybody. `(umask 077; head -c 32 /dev/urandom | base64 > backup.key)` creates one. Keep a copy of it away from the gateway: without it no backup can be restored.";
+    BACKUP_DIR = "klamm.backup.dir", "no backups are made by themselves",
+        "The directory in which this node, whenever it leads the gateway cluster, writes encrypted backups by itself. It may be one directory for all nodes.";
+    BACKUP_EVERY = "klamm.backup.every.minutes", "1440",
+        "How many minutes pass between two backups that are made by themselves.";
+    BACKUP_KEEP = "klamm.backup.keep", "7",
+        "How many of these backups are kept in the directory; older ones of this cluster are deleted.";
     RAFT_LISTEN = "klamm.raft.listen", "the node's own address in `klamm.raft.peers`",
         "The `host:port` that this node opens for the other nodes.";
     RAFT_PEERS = "klamm.raft.peers", "a single node",

@@ -424,6 +424,38 @@ fn the_storage_key_is_in_a_file() {
 }
 
 #[test]
+fn backups_are_made_under_a_key() {
+    let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [1; 32]);
+    let given = |list: &[(&'static str, &str)]| {
+        Given::variables(&[MAIN])
+            .with(list)
+            .other("key", format!("{key}\n"))
+            .other("short", "c2hvcnQ=")
+    };
+    let (file, dir) = (("KLAMM_BACKUP_KEY_FILE", "key"), ("KLAMM_BACKUP_DIR", "kept"));
+    let backups = |list: &[(&'static str, &str)]| given(list).good().node.backups;
+    assert_eq!(backups(&[]), BackupsConfig::default());
+    assert_eq!(backups(&[file]).key, Some(StorageKey::new([1; 32])));
+    assert_eq!(backups(&[file]).regular, None);
+    let regular = backups(&[file, dir]).regular.expect("regular ones");
+    assert_eq!((regular.every.as_secs(), regular.keep.get()), (24 * 3600, 7));
+    let more = [
+        file,
+        dir,
+        ("KLAMM_BACKUP_EVERY_MINUTES", "5"),
+        ("KLAMM_BACKUP_KEEP", "2"),
+    ];
+    let regular = backups(&more).regular.expect("regular ones");
+    assert_eq!((regular.every.as_secs(), regular.keep.get()), (300, 2));
+    given(&[dir]).refused(&[
+        "KLAMM_BACKUP_DIR: backups hold the key that signs tokens, so they are written encrypted only, and no key is set\n    klamm.backup.key.file names its file: `(umask 077; head -c 32 /dev/urandom | base64 > backup.key)` creates one",
+    ]);
+    given(&[("KLAMM_BACKUP_KEY_FILE", "short")]).refused(&[
+        "KLAMM_BACKUP_KEY_FILE: short is not the base64 of 32 bytes\n    `(umask 077; head -c 32 /dev/urandom | base64 > backup.key)` creates one",
+    ]);
+}
+
+#[test]
 fn the_signing_key_is_base64() {
     let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [7; 32]);
     let config = Given::variables(&[MAIN, ("GATEWAY_USER_POOL_SECRET_KEY", &key)]).good();

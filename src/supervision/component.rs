@@ -25,6 +25,8 @@ pub enum Component {
     KeyReader(ProviderName),
     /// It follows the certificate files that are for this.
     Certificates(String),
+    /// It makes backups by itself.
+    Backups,
     /// It tells the other nodes which addresses this one cannot open.
     Announcer,
 }
@@ -43,6 +45,7 @@ impl Component {
             Self::Pin(_) => ComponentKind::Pin,
             Self::KeyReader(_) => ComponentKind::KeyReader,
             Self::Certificates(_) => ComponentKind::Certificates,
+            Self::Backups => ComponentKind::Backups,
             Self::Announcer => ComponentKind::Announcer,
         }
     }
@@ -59,6 +62,7 @@ impl Component {
             | Self::Pin(_)
             | Self::KeyReader(_)
             | Self::Certificates(_)
+            | Self::Backups
             | Self::Announcer => false,
         }
     }
@@ -77,6 +81,7 @@ impl fmt::Display for Component {
             Self::Pin(cluster) => write!(f, "the keeper of the identity of the physical cluster {cluster}"),
             Self::KeyReader(provider) => write!(f, "the reader of the keys of the OAuth provider {provider}"),
             Self::Certificates(of) => write!(f, "the follower of the certificate files of {of}"),
+            Self::Backups => write!(f, "the maker of backups"),
             Self::Announcer => write!(f, "the announcer of addresses that cannot be opened"),
         }
     }

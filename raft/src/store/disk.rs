@@ -37,7 +37,7 @@ pub(super) const OWNER: &str = "owner";
 /// The label of what seals all other values, in clear; there is none where they are not sealed.
 pub(super) const SEAL: &str = "seal";
 
-const FILE_NAME: &str = "klamm.redb";
+pub(super) const FILE_NAME: &str = "klamm.redb";
 /// redb's page cache. The log is served from memory and the snapshot is read seldom.
 const CACHE_BYTES: usize = 4 * 1024 * 1024;
 

@@ -14,6 +14,10 @@ pub enum StoreError {
     File { path: PathBuf, source: io::Error },
     #[error("{} is in use by another process: one data directory serves one node", path.display())]
     InUse { path: PathBuf },
+    #[error("{} has data already: put it away first if it is not needed any more", path.display())]
+    NotEmpty { path: PathBuf },
+    #[error("there is no {}: a node that has never run has left nothing", path.display())]
+    Missing { path: PathBuf },
     #[error("{} belongs to node {owner}, not to node {id}: a data directory stays with its node", path.display())]
     OtherNode {
         path: PathBuf,
@@ -58,6 +62,8 @@ impl StoreError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::OtherNode { .. }
+            | Self::NotEmpty { .. }
+            | Self::Missing { .. }
             | Self::Corrupt { .. }
             | Self::Newer { .. }
             | Self::NoKey { .. }

@@ -1,7 +1,7 @@
 //! Encryption that keeps a stolen disk or copy of it from being read: each value of the file is sealed under a key that
 //! is elsewhere.
 //!
-//! A file has a random salt. The storage key and the salt make the key that seals values (HKDF-SHA-256), and a mark by
+//! Each file has a random salt. The storage key and the salt make the key that seals values (HKDF-SHA-256), and a mark by
 //! which a wrong storage key is told from damage. A value is sealed by AES-256-GCM-SIV with a random nonce, together
 //! with its place: it opens nowhere else. `ciphertext ‖ tag ‖ nonce` is what is written.
 
@@ -16,7 +16,7 @@ use crate::codec::Format;
 
 const MARK_BYTES: usize = 16;
 
-/// Under what a node seals what it keeps on its disk. Its `Debug` shows nothing of it.
+/// A key under which a node seals what it keeps on its disk, or backups. Its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StorageKey([u8; Self::BYTES]);
 
@@ -46,9 +46,11 @@ pub struct Storage {
 
 /// Where a value is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum ValuePlace<'a> {
+pub(crate) enum ValuePlace<'a> {
     Log(u64),
     Single(&'a str),
+    /// The state of a backup with this header.
+    Backup(&'a [u8]),
 }
 
 impl ValuePlace<'_> {
@@ -56,13 +58,14 @@ impl ValuePlace<'_> {
         match self {
             Self::Log(index) => [b"log\0", &index.to_be_bytes()[..]].concat(),
             Self::Single(name) => [b"meta\0", name.as_bytes()].concat(),
+            Self::Backup(header) => [b"backup\0", header].concat(),
         }
     }
 }
 
 /// The label that is written in clear beside sealed values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Label {
+pub(crate) struct Label {
     salt: [u8; 32],
     /// Follows from the salt and the storage key, and says nothing of it.
     mark: [u8; MARK_BYTES],
@@ -71,7 +74,7 @@ pub(super) struct Label {
 impl Format for Label {}
 
 /// The seal that closes and opens the values of one file.
-pub(super) struct Seal {
+pub(crate) struct Seal {
     key: LessSafeKey,
     label: Label,
 }
@@ -83,15 +86,15 @@ impl fmt::Debug for Seal {
 }
 
 impl Seal {
-    /// For a file that is new.
-    pub(super) fn fresh(key: &StorageKey) -> Result<Self, Unspecified> {
+    /// For values that are written under one label from now on.
+    pub(crate) fn fresh(key: &StorageKey) -> Result<Self, Unspecified> {
         let mut salt = [0; 32];
         rand::fill(&mut salt)?;
         Self::salted(key, salt)
     }
 
-    /// For a file that has this label; none if it is sealed under another key.
-    pub(super) fn of(key: &StorageKey, label: &Label) -> Result<Option<Self>, Unspecified> {
+    /// For values that have this label; none if it is sealed under another key.
+    pub(crate) fn of(key: &StorageKey, label: &Label) -> Result<Option<Self>, Unspecified> {
         let seal = Self::salted(key, label.salt)?;
         Ok(Some(seal).filter(|seal| seal.label == *label))
     }
@@ -107,12 +110,12 @@ impl Seal {
         Ok(Self { key, label })
     }
 
-    pub(super) fn label(&self) -> &Label {
+    pub(crate) fn label(&self) -> &Label {
         &self.label
     }
 
     /// Seals a value in place: large ones are not copied.
-    pub(super) fn seal(&self, place: ValuePlace<'_>, value: &mut Vec<u8>) -> Result<(), Unspecified> {
+    pub(crate) fn seal(&self, place: ValuePlace<'_>, value: &mut Vec<u8>) -> Result<(), Unspecified> {
         let mut nonce = [0; NONCE_LEN];
         rand::fill(&mut nonce)?;
         let aad = Aad::from(place.bytes());
@@ -123,7 +126,7 @@ impl Seal {
     }
 
     /// Opens a value in place. An error: it was not sealed by this, or for another place.
-    pub(super) fn open(&self, place: ValuePlace<'_>, value: &mut Vec<u8>) -> Result<(), Unspecified> {
+    pub(crate) fn open(&self, place: ValuePlace<'_>, value: &mut Vec<u8>) -> Result<(), Unspecified> {
         let (_, nonce) = value.split_last_chunk::<NONCE_LEN>().ok_or(Unspecified)?;
         let nonce = Nonce::assume_unique_for_key(*nonce);
         value.truncate(value.len() - NONCE_LEN);

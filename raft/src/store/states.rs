@@ -71,14 +71,24 @@ impl StateStore {
 
 /// The state that entries are applied to. A large state takes its time, so this happens on a thread of its own: that
 /// which keeps the cluster together does not wait.
-struct Applying {
-    state: Arc<State>,
+pub(super) struct Applying {
+    pub(super) state: Arc<State>,
     applied: Option<LogId>,
-    membership: StoredMembership,
+    pub(super) membership: StoredMembership,
 }
 
 impl Applying {
-    fn apply(&mut self, entry: LogEntry) -> Outcome {
+    /// Begins with a snapshot, or with nothing.
+    pub(super) fn of(snapshot: Option<(SnapshotMeta, Arc<State>)>) -> Self {
+        let (meta, state) = snapshot.unwrap_or_default();
+        Self {
+            state,
+            applied: meta.last_log_id,
+            membership: meta.last_membership,
+        }
+    }
+
+    pub(super) fn apply(&mut self, entry: LogEntry) -> Outcome {
         let id = entry.log_id();
         self.applied = Some(id);
         let revision = Revision(id.index);

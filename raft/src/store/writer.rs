@@ -168,6 +168,15 @@ fn flush(file: &File, changes: &mut Vec<(FileChange, Then)>) {
     }
 }
 
+/// Makes changes durable, all or none of them, where no thread writes the file.
+pub(super) fn commit_alone(file: &File, changes: Vec<FileChange>) -> Result<(), redb::Error> {
+    let mut changes: Vec<_> = changes
+        .into_iter()
+        .map(|change| (change, Then::Nothing))
+        .collect();
+    commit(file, &mut changes)
+}
+
 fn commit(file: &File, changes: &mut [(FileChange, Then)]) -> Result<(), redb::Error> {
     let mut transaction = file.database.begin_write()?;
     // With one phase, redb answers damage found after a crash by going back one commit, which was acknowledged.

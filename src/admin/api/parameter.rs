@@ -17,6 +17,11 @@ pub(in crate::admin) const DRY_MODE: Parameter = of(
     "boolean",
     "Say what would happen, without changing anything",
 );
+pub(in crate::admin) const PLAINTEXT: Parameter = of(
+    "plaintext",
+    "boolean",
+    "Not encrypted: whoever has the file can then sign tokens for every account",
+);
 pub(in crate::admin) const SHOW_DEFAULTS: Parameter = of("showDefaults", "boolean", "Without effect");
 pub(in crate::admin) const VCLUSTER: Parameter =
     of("vcluster", "string", "Only those of this virtual cluster");

@@ -1,0 +1,46 @@
+//! A new cluster of what a lost one has left on one disk.
+
+use std::sync::Arc;
+
+use super::NodeHome;
+use super::founded::{FoundedCluster, OfflineError, found};
+use crate::backup::Backup;
+use crate::founding::FoundingId;
+use crate::store;
+
+/// Makes a new cluster of all that this data directory holds, when the majority of its cluster is lost for good. What it holds
+/// is used to its end, since the last entries may have been acknowledged; what only the lost nodes held is gone. The file as
+/// it was stays beside the new one. No node of the old cluster can come into the new one.
+///
+/// `cluster` is the id of the cluster as [`inspect`](super::inspect()) shows it. Returns the new cluster, and its state as a backup by
+/// which the other members are restored; `made` is the version of klamm and the time, in seconds since the Unix epoch.
+///
+/// # Errors
+/// When the directory belongs to another cluster, cannot be read, or cannot be written.
+pub fn recover(
+    home: &NodeHome,
+    cluster: &str,
+    made: (&str, u64),
+) -> Result<(FoundedCluster, Backup), OfflineError> {
+    let left = store::read_left(&home.data_dir, home.id, &home.storage)?;
+    let was = left.standing.cluster().ok_or(OfflineError::NoCluster)?;
+    if was.to_string() != cluster {
+        return Err(OfflineError::OtherCluster {
+            found: was.to_string(),
+            named: cluster.to_owned(),
+        });
+    }
+    let (state, _) = left.whole();
+    let becomes = FoundingId::random().map_err(|_| OfflineError::Random)?;
+    let backup = Backup::new(Arc::new(state.clone()), becomes, made);
+    store::put_aside(&home.data_dir).map_err(OfflineError::Aside)?;
+    let founded = match found(home, state, becomes, super::restore::TERM) {
+        Ok(founded) => founded,
+        Err(error) => {
+            // It is as it was: the node may be tried again.
+            store::put_back(&home.data_dir).map_err(OfflineError::Aside)?;
+            return Err(error);
+        }
+    };
+    Ok((founded, backup))
+}
