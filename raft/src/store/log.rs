@@ -122,8 +122,14 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         if self.memory().committed == committed {
             return Ok(());
         }
+        // Nobody waits for the disk here, since heartbeats and votes would wait as well: what is applied does.
         if let Some(id) = committed {
-            self.writer.put(COMMITTED, &LogIdV1::from(id)).await?;
+            let value = codec::encode(&LogIdV1::from(id)).map_err(invalid)?;
+            let change = FileChange::Put {
+                key: COMMITTED,
+                value,
+            };
+            self.writer.write_later(change).await?;
         }
         self.memory().committed = committed;
         Ok(())

@@ -135,6 +135,8 @@ impl RaftStateMachine<TypeConfig> for StateStore {
         while let Some(item) = entries.next().await {
             taken.push(item?);
         }
+        // The committed index was handed in before: a node that is started again shows no less than is shown from here on.
+        self.writer.flushed().await?;
         let mut applying = Applying {
             state: self.state.clone(),
             applied: self.applied,

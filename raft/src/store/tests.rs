@@ -33,6 +33,26 @@ async fn openrafts_own_storage_suite_passes() {
     Suite::test_all(Builder).await.unwrap();
 }
 
+/// Heartbeats and votes go on while the disk is slow, and yet nothing is shown that a restart would not show.
+#[tokio::test]
+async fn what_is_committed_waits_for_no_disk_and_what_is_applied_does() {
+    let (writer, mut stalled) = writer::stalled::writer();
+    let mut log = LogStore::new(disk::LogContents::default(), None, None, writer.clone());
+    let mut states = StateStore::new(None, Level::NEWEST, writer);
+    log.save_committed(Some(id(0))).await.unwrap();
+    assert_eq!(log.read_committed().await.unwrap(), Some(id(0)));
+    let shown = states.watch();
+    let before = shown.borrow().revision;
+    let stream = futures::stream::iter([Ok((entry(3), None))]);
+    let mut applying = std::pin::pin!(states.apply(stream));
+    let early = tokio::time::timeout(Duration::from_millis(50), &mut applying).await;
+    assert!(early.is_err(), "it is not on the disk yet");
+    assert_eq!(shown.borrow().revision, before);
+    assert_eq!(stalled.write_all(), [disk::COMMITTED]);
+    applying.await.unwrap();
+    assert_eq!(shown.borrow().revision, Revision(3));
+}
+
 /// A data directory that is written, then looked at as after a crash or a repair shop.
 struct Bench {
     directory: tempfile::TempDir,

@@ -32,6 +32,8 @@ pub(crate) enum FileChange {
     Purge { upto: u64, id: Vec<u8> },
     /// Sets a single value.
     Put { key: &'static str, value: Vec<u8> },
+    /// Changes nothing. It is durable when everything before it is.
+    Nothing,
 }
 
 /// The follow-up of a job.
@@ -72,6 +74,11 @@ impl WriterHandle {
     pub(crate) async fn put<T: Format>(&self, key: &'static str, value: &T) -> io::Result<()> {
         let value = codec::encode(value).map_err(invalid)?;
         self.write(FileChange::Put { key, value }).await
+    }
+
+    /// Returns when every change that was handed in before is durable.
+    pub(crate) async fn flushed(&self) -> io::Result<()> {
+        self.write(FileChange::Nothing).await
     }
 
     /// Returns at once; the change is durable before any later one.
@@ -150,10 +157,10 @@ fn run(file: &File, mut queue: mpsc::Receiver<Job>) {
 /// Makes `changes` durable, then tells. The process ends if that fails: after a failed fsync nobody knows what is on
 /// disk, so nothing may be acknowledged any more.
 fn flush(file: &File, changes: &mut Vec<(FileChange, Then)>) {
-    if changes.is_empty() {
-        return;
-    }
-    if let Err(error) = commit(file, changes) {
+    let is_nothing = |(change, _): &(FileChange, Then)| matches!(change, FileChange::Nothing);
+    if !changes.iter().all(is_nothing)
+        && let Err(error) = commit(file, changes)
+    {
         end_process(error);
     }
     for (_, then) in changes.drain(..) {
@@ -199,6 +206,7 @@ fn commit(file: &File, changes: &mut [(FileChange, Then)]) -> Result<(), redb::E
                 FileChange::Put { key, value } => {
                     meta.insert(*key, sealed(file, ValuePlace::Single(key), value)?)?;
                 }
+                FileChange::Nothing => {}
             }
         }
     }
@@ -227,4 +235,36 @@ fn read_snapshot(file: &File) -> Result<Option<Vec<u8>>, redb::Error> {
             .map_err(|_unspecified| redb::Error::Corrupted("the snapshot cannot be decrypted".to_owned()))?;
     }
     Ok(Some(bytes))
+}
+
+#[cfg(test)]
+pub(super) mod stalled {
+    //! A disk that takes its time.
+
+    use super::{FileChange, Job, QUEUE_JOBS, Then, WriterHandle};
+    use tokio::sync::mpsc;
+
+    /// A handle whose changes wait until somebody makes them durable.
+    pub(in crate::store) fn writer() -> (WriterHandle, StalledDisk) {
+        let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
+        (WriterHandle { jobs }, StalledDisk(queue))
+    }
+
+    pub(in crate::store) struct StalledDisk(mpsc::Receiver<Job>);
+
+    impl StalledDisk {
+        /// Makes the changes that wait durable. The names of single values among them.
+        pub(in crate::store) fn write_all(&mut self) -> Vec<&'static str> {
+            let mut names = Vec::new();
+            while let Ok(Job::Write(change, then)) = self.0.try_recv() {
+                if let FileChange::Put { key, .. } = change {
+                    names.push(key);
+                }
+                if let Then::Tell(tell) = then {
+                    tell.send(()).expect("somebody waits");
+                }
+            }
+            names
+        }
+    }
 }

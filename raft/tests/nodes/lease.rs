@@ -113,30 +113,42 @@ async fn a_node_that_does_not_keep_up_loses_its_lease() {
 }
 
 /// A node that takes leave is not waited for, and its next process gets a lease at once: nobody takes it for two.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_is_stopped_gives_its_lease_back() {
+/// Far longer than anything in a test takes.
+const LONG_LEASE: Duration = Duration::from_secs(30);
+
+/// Whether nobody waits for the lease of a node that was stopped. None when the leader changed meanwhile, as it may on a busy
+/// machine: the next one has to wait for leases that it knows nothing of.
+async fn is_given_back() -> Option<bool> {
     let mut cluster = Cluster::started().await;
-    cluster.tuning.lease = Duration::from_secs(30);
-    let leader = cluster.leader().await;
-    let follower = (1..=3).find(|id| *id != leader).unwrap();
-    // All with long leases.
+    cluster.tuning.lease = LONG_LEASE;
     for id in [1, 2, 3] {
         cluster.stop(id).await;
         cluster.start(id).wait_ready(LIMIT).await.unwrap();
     }
+    let leader = cluster.leader().await;
+    let follower = (1..=3).find(|id| *id != leader).unwrap();
     let lease = cluster.node(follower).lease();
     holds(&lease).await;
+    let term = cluster.node(leader).status().term;
     let begun = Instant::now();
     cluster.stop(follower).await;
     assert!(!lease.holds(), "it has given it back");
-    let other = (1..=3).find(|id| *id != follower).unwrap();
-    propose(cluster.node(other), "meanwhile").await.unwrap();
+    let proposed = propose(cluster.node(leader), "meanwhile").await;
     let node = cluster.start(follower);
-    holds(&node.lease()).await;
-    assert!(
-        begun.elapsed() < Duration::from_secs(30),
-        "somebody waited for the lease to end"
-    );
+    let regained = tokio::time::timeout(LONG_LEASE, node.lease().regained()).await;
+    let is_soon = proposed.is_ok() && regained.is_ok() && begun.elapsed() < LONG_LEASE;
+    (cluster.node(leader).status().term == term).then_some(is_soon)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_is_stopped_gives_its_lease_back() {
+    for _ in 0..5 {
+        if let Some(is_given_back) = is_given_back().await {
+            assert!(is_given_back, "somebody waited for the lease to end");
+            return;
+        }
+    }
+    panic!("the leader changed each time");
 }
 
 #[tokio::test]
