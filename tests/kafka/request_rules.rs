@@ -4,7 +4,8 @@ use anyhow::{Result, ensure};
 use klamm::quickstart::admin::Admin;
 use serde_json::{Value, json};
 
-use crate::scene::{CLUSTER, IDLE_MS, Login, Scene, lines};
+use crate::program::Program;
+use crate::scene::{CLUSTER, IDLE_MS, LIMIT, Login, Scene, lines, script};
 
 /// A virtual cluster of the shared cluster in which topics are made; its topics begin with its name there.
 pub(crate) fn standard(scene: &Scene, name: &str) -> Result<Login> {
@@ -194,6 +195,57 @@ fn clients_produce_and_join_groups_as_rules_demand() -> Result<()> {
         ensure!(lines(&read.stdout) == ["record"], "{}", read.all());
     }
     must_say_who_they_are(&scene, &user)
+}
+
+/// A consumer that stays in a group until somebody ends it.
+fn stays(scene: &Scene, user: &Login, group: &str, protocol: &str) -> Result<Program> {
+    let mut command = script("tool");
+    command
+        .args([CONSUMER, "--bootstrap-server", &user.bootstrap])
+        .args(["--command-config", &user.file])
+        .args(["--topic", "orders", "--from-beginning", "--group", group])
+        .args(["--command-property", protocol]);
+    let mut program = Program::run(scene, group, command)?;
+    program.shows("it reads", |said| lines(said) == ["record"])?;
+    Ok(program)
+}
+
+#[test]
+fn members_of_groups_are_put_out_when_a_rule_comes() -> Result<()> {
+    let scene = Scene::shared()?;
+    scene.topic("rules-members", 1)?;
+    scene.vcluster("rules-members", &[("orders", "rules-members")])?;
+    let user = scene.login("rules-members", "super-user", 1)?;
+    let produced = scene.client(&user, PRODUCER, &["--topic", "orders"], "record\n")?;
+    ensure!(produced.status.success(), "{}", produced.all());
+    let mut members = Vec::new();
+    for (group, protocol, words) in [
+        (
+            "old-classic",
+            "group.protocol=classic",
+            "Request parameters do not satisfy the configured policy",
+        ),
+        (
+            "old-consumer",
+            "group.protocol=consumer",
+            "groups begin with team-",
+        ),
+    ] {
+        members.push((stays(&scene, &user, group, protocol)?, words));
+    }
+    let mut spared = stays(&scene, &user, "team-a", "group.protocol=classic")?;
+    let names = json!([{"requests": ["join_group", "heartbeat", "consumer_group_heartbeat"],
+        "rule": "request.groupId.startsWith('team-')", "description": "groups begin with team-"}]);
+    demand(&scene.stage.admin(1), "rules-members", "groups", &rules(&names))?;
+    for (mut member, words) in members {
+        // It ends with success whatever it says.
+        let ended = member.finish(LIMIT).is_ok();
+        let told = member.end();
+        ensure!(ended && told.contains(words), "{ended}: {told}");
+    }
+    let more = scene.client(&user, PRODUCER, &["--topic", "orders"], "second\n")?;
+    ensure!(more.status.success(), "{}", more.all());
+    spared.shows("it reads on", |said| lines(said) == ["record", "second"])
 }
 
 /// From the acknowledgement on whoever does not say who it is asks for nothing.
