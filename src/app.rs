@@ -21,17 +21,15 @@ mod usage;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix::prelude::*;
 use actix_web::dev::Server;
-use klamm_raft::model::{
-    Ability, Level, ListenerName, Liveness, NodeRecord, Speech, Unopened, VirtualCluster,
-};
-use klamm_raft::{Lease, Node, NotReady, StartError, Tuning};
+use klamm_raft::model::{Ability, Level, ListenerName, Liveness, NodeRecord, Speech, Unopened};
+use klamm_raft::{Lease, Node, NotReady, RaftConfig, Readiness, StartError, Tuning};
 use tokio::sync::{oneshot, watch};
 use tracing::{info, warn};
 
@@ -115,6 +113,7 @@ impl AppError {
         match self {
             Self::Control(ControlError::OtherSigningKey { .. }) => true,
             Self::Raft(error) => error.is_final(),
+            Self::Join(NotReady::Removed { .. }) => true,
             // Files, addresses and certificates come and go.
             _ => false,
         }
@@ -131,15 +130,17 @@ pub async fn run(config: Config) -> Result<(), AppError> {
 /// # Errors
 /// As [`run`].
 pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<(), AppError> {
-    for warning in &config.warnings {
-        warn!(%warning, "configuration");
-    }
-    let passthrough = passthrough::spec(&config.passthrough);
-    let stop = drain::StopSignals::on_signals().map_err(AppError::Signals)?;
+    config
+        .warnings
+        .iter()
+        .for_each(|warning| warn!(%warning, "configuration"));
+    let mut stop = drain::StopSignals::on_signals().map_err(AppError::Signals)?;
     let metrics = Metrics::new()?;
     let supervisor = Supervisor::with(metrics.components.clone(), companion);
     let followers = Followers(&supervisor, &metrics.node);
-    let node = Node::start(raft_config(&config, followers).await?)?;
+    let Some(node) = start_node(raft_config(&config, followers).await?, &mut stop).await? else {
+        return Ok(());
+    };
     let control = Control::new(node.clone());
     let own_ports = own_ports(&config.listeners);
     let upstreams = Upstreams::start(&config.backends, &own_ports, &metrics, &supervisor)?;
@@ -147,7 +148,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     let census = census(&config, &metrics);
     let parts = (&metrics, &census, followers);
     let (listener, addresses) = listener(&config, &control, &upstreams, parts).await?;
-    unopened::announce(config.node.id, addresses.clone(), &control, &supervisor);
+    unopened::announce(node.id(), addresses.clone(), &control, &supervisor);
     let (draining, serving) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let parts = NodeParts {
         control: control.clone(),
@@ -159,18 +160,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         serving: Arc::clone(&serving),
         isolated: config.node.isolated,
     };
-    let http_tls = followers.of("the admin API", &config.http.tls, Latest::load);
-    let http_tls = http_tls.map_err(AppError::HttpTls)?;
-    let admin = admin::server(
-        &config.http,
-        services::services(&parts, &config),
-        http_tls.as_ref(),
-        &metrics.node.guards,
-    )
-    .map_err(|source| AppError::Admin {
-        address: config.http.bind.clone(),
-        source,
-    })?;
+    let admin = admin_server(&config, &parts, followers)?;
     let regular = &config.node.backups.regular;
     if let (Some(regular), Some(key)) = (regular, &config.node.backups.key) {
         backups::make_regularly((regular, key), &control, &metrics.backups, &supervisor);
@@ -195,11 +185,40 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         limit: config.limits.drain,
         parting: limits(&config).drain_spread + limits(&config).drain_visit,
     };
-    let working = async { tokio::try_join!(join(&config, manager, passthrough), admin).map(drop) };
+    let working = async { tokio::try_join!(join(&config, manager), admin).map(drop) };
     let ended = Box::pin(serve_until(stop, drain, working)).await;
     // Not gracefully: there is no node any more that could answer.
     admin_handle.stop(false).await;
     ended
+}
+
+/// Starts this node's part in the cluster; none if it is told to stop before it has joined one.
+async fn start_node(config: RaftConfig, stop: &mut drain::StopSignals) -> Result<Option<Node>, AppError> {
+    let (started, starting) = oneshot::channel();
+    // A node that joins waits for the others, and signals are heard here meanwhile.
+    std::thread::Builder::new()
+        .name("klamm-start".to_owned())
+        .spawn(move || started.send(Node::start(config)))
+        .map_err(StartError::Thread)?;
+    tokio::select! {
+        node = starting => match node {
+            Ok(node) => Ok(Some(node?)),
+            Err(_) => Err(AppError::NodeEnded),
+        },
+        () = stop.wait() => Ok(None),
+    }
+}
+
+/// The admin API, which listens from now on.
+fn admin_server(config: &Config, parts: &NodeParts, followers: Followers<'_>) -> Result<Server, AppError> {
+    let tls = followers.of("the admin API", &config.http.tls, Latest::load);
+    let tls = tls.map_err(AppError::HttpTls)?;
+    let services = services::services(parts, config);
+    let guards = &parts.metrics.node.guards;
+    admin::server(&config.http, services, tls.as_ref(), guards).map_err(|source| AppError::Admin {
+        address: config.http.bind.clone(),
+        source,
+    })
 }
 
 /// Starts the admin API; the answer comes when that has ended by itself.
@@ -216,7 +235,7 @@ fn administer(server: Server, supervisor: Supervisor) -> impl Future<Output = Re
 
 /// Serves until it is told to stop or cannot go on, then drains.
 async fn serve_until(
-    stop: drain::StopSignals,
+    mut stop: drain::StopSignals,
     drain: Shutdown,
     working: impl Future<Output = Result<(), AppError>>,
 ) -> Result<(), AppError> {
@@ -227,15 +246,43 @@ async fn serve_until(
             ended
         }
         () = stop.wait() => {
-            // The state is followed to the end: the other nodes wait for this one to see that it drains.
-            let mut draining = pin!(drain.run());
+            stop_serving(&drain, working).await;
+            Ok(())
+        }
+        () = drain.is_to_leave() => {
+            info!("this node leaves its cluster: its clients are sent elsewhere");
             tokio::select! {
-                () = &mut draining => {}
-                _ = working => draining.await,
+                ended = leave(&drain, working.as_mut()) => {
+                    drain.node.shutdown().await;
+                    return ended;
+                }
+                () = stop.wait() => {}
             }
+            stop_serving(&drain, working).await;
             Ok(())
         }
     }
+}
+
+/// Stops the node. The state is followed to the end: the other nodes wait for this one to see that it drains.
+async fn stop_serving(drain: &Shutdown, working: Pin<&mut impl Future<Output = Result<(), AppError>>>) {
+    let mut draining = pin!(drain.run());
+    tokio::select! {
+        () = &mut draining => {}
+        _ = working => draining.await,
+    }
+}
+
+/// Sends the clients elsewhere, and takes part in what the nodes decide until this one is no member any more.
+async fn leave(
+    drain: &Shutdown,
+    mut working: Pin<&mut impl Future<Output = Result<(), AppError>>>,
+) -> Result<(), AppError> {
+    tokio::select! {
+        ended = &mut working => return ended,
+        () = drain.part() => {}
+    }
+    working.await
 }
 
 async fn listener(
@@ -329,18 +376,23 @@ fn own_ports(listeners: &[ListenerConfig]) -> Vec<RangeInclusive<u16>> {
 }
 
 /// Follows the replicated state for as long as the node runs, and serves clients once it has joined its cluster.
-async fn join(config: &Config, manager: Manager, passthrough: VirtualCluster) -> Result<(), AppError> {
+async fn join(config: &Config, manager: Manager) -> Result<(), AppError> {
+    let passthrough = passthrough::spec(&config.passthrough);
     let (joined, seen) = oneshot::channel();
     let (control, supervisor) = (manager.control.clone(), manager.supervisor.clone());
+    let ended = manager.control.clone();
     let following = async {
         supervisor.run(Component::Manager, manager.run(seen)).await?;
-        Err::<Infallible, _>(AppError::NodeEnded)
+        Err::<Infallible, _>(match ended.status().readiness {
+            Readiness::Removed { at } => NotReady::Removed { at }.into(),
+            _ => AppError::NodeEnded,
+        })
     };
     let joining = async {
         wait_ready(&control).await?;
         ensure_signing_key(config, &control).await?;
         passthrough::ensure(passthrough, &control).await?;
-        info!(node = %config.node.id, "this node has joined its cluster");
+        info!(node = %control.status().id, "this node has joined its cluster");
         // The manager runs until the node stops; then nobody needs to know.
         let _ = joined.send(());
         Ok(())
@@ -369,7 +421,7 @@ async fn ensure_signing_key(config: &Config, control: &Control) -> Result<(), Ap
     }
 }
 
-async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<klamm_raft::RaftConfig, AppError> {
+async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<RaftConfig, AppError> {
     let listen = match &config.node.raft_listen {
         Some(address) => {
             let ip = resolve("klamm.raft.listen", &address.host).await?;
@@ -379,11 +431,13 @@ async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<klamm_
     };
     let tls = followers.of("peers", &config.node.raft_tls, Latest::load_peer);
     let tls = tls.map_err(AppError::RaftTls)?;
-    Ok(klamm_raft::RaftConfig {
+    Ok(RaftConfig {
         id: config.node.id,
         data_dir: config.node.data_dir.clone(),
         storage: config.node.storage.clone(),
         listen,
+        address: config.node.raft_address.as_ref().map(ToString::to_string),
+        seeds: config.node.raft_join.iter().map(ToString::to_string).collect(),
         peers: config
             .node
             .raft_peers

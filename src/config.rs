@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use klamm_raft::model::{AccountName, Authentication, ClusterId, NodeId, ProviderName, SigningKey};
-use klamm_raft::{ClusterSecret, Storage, StorageKey, Upgrade};
+use klamm_raft::{ClusterSecret, OwnId, Storage, StorageKey, Upgrade};
 
 use crate::address::HostPort;
 use crate::backend::config::BackendConfig;
@@ -135,15 +135,19 @@ pub enum AclChecks {
 /// This node and its cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeConfig {
-    pub id: NodeId,
+    pub id: OwnId,
     pub data_dir: PathBuf,
     /// Under what it is encrypted.
     pub storage: Storage,
     pub backups: BackupsConfig,
-    /// `None` when the cluster is this single node.
+    /// `None` when the cluster is this single node, and stays so.
     pub raft_listen: Option<HostPort>,
-    /// All nodes, this one included; empty when the cluster is this single node.
+    /// Where the other nodes reach this one.
+    pub raft_address: Option<HostPort>,
+    /// The nodes that found the cluster, this one included; empty where one does.
     pub raft_peers: BTreeMap<NodeId, HostPort>,
+    /// Where nodes of a cluster are that this one joins, if it has no data.
+    pub raft_join: Vec<HostPort>,
     /// One of these is given when a peer is not on a loopback address.
     pub cluster_secret: Option<ClusterSecret>,
     /// The certificates by which nodes prove who they are to each other.

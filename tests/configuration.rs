@@ -15,7 +15,7 @@ const REFUSED: i32 = 78;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A wrong value for each key.
-const KEYS: [(&str, &str); 49] = [
+const KEYS: [(&str, &str); 51] = [
     ("gateway.backend.kafka.selector", "nonsense"),
     ("gateway.bind.host", "no host"),
     ("gateway.advertised.host", "no host"),
@@ -45,7 +45,9 @@ const KEYS: [(&str, &str); 49] = [
     ("klamm.backup.every.minutes", "0"),
     ("klamm.backup.keep", "none"),
     ("klamm.raft.listen", "nonsense"),
+    ("klamm.raft.advertised", "nonsense"),
     ("klamm.raft.peers", "nonsense"),
+    ("klamm.raft.join", "nonsense"),
     ("klamm.raft.secret", "short"),
     ("klamm.raft.tls.certificate", "/nowhere/a.crt"),
     ("klamm.raft.tls.key", "/nowhere/a.key"),

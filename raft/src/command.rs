@@ -3,6 +3,7 @@
 //! A command carries all that is random or read from a clock: applying it is deterministic.
 
 mod change;
+mod members;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +18,7 @@ use crate::model::{
 };
 
 pub use change::{Author, AuthorKind, Change};
+pub use members::MemberChange;
 
 /// Names one proposal, so that one that is sent twice is applied once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -215,6 +217,8 @@ pub enum Command {
     CreatePolicy(Box<NewPolicy>),
     /// From now on policies of a virtual cluster take effect in this order.
     OrderPolicies(OrderedPolicies),
+    /// Nodes come and go, or vote or not.
+    ChangeMembers(MemberChange),
     /// A command of the level after the newest.
     #[cfg(feature = "next-level")]
     Next {
@@ -284,6 +288,7 @@ impl Command {
             Self::DeleteGroup { .. } => "DeleteGroup",
             Self::CreatePolicy(_) => "CreatePolicy",
             Self::OrderPolicies(_) => "OrderPolicies",
+            Self::ChangeMembers(change) => change.name(),
             #[cfg(feature = "next-level")]
             Self::Next { .. } => "Next",
         }
@@ -300,6 +305,7 @@ impl Command {
             | Self::DeleteGroup { .. }
             | Self::CreatePolicy(_)
             | Self::OrderPolicies(_) => Level::POLICIES,
+            Self::ChangeMembers(_) => Level::MEMBERS,
             Self::PutVcluster { .. }
             | Self::DeleteVcluster { .. }
             | Self::PutAlias { .. }

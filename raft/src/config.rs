@@ -16,16 +16,20 @@ use crate::store::Storage;
 /// The settings that a node is started with.
 #[derive(Debug, Clone)]
 pub struct RaftConfig {
-    pub id: NodeId,
+    pub id: OwnId,
     /// Where `klamm.redb` is; made (0700) when it does not exist. It belongs to this node for ever.
     pub data_dir: PathBuf,
     /// Under what the data directory is encrypted.
     pub storage: Storage,
-    /// Where peers reach this node. Needed when there are peers.
+    /// Where this node listens for others. A node without it stays alone.
     pub listen: Option<SocketAddr>,
-    /// Every node of the cluster as `host:port`, this one included; empty for a cluster of one. All nodes must be given
-    /// the same ids. An address may change with a restart.
+    /// Where the other nodes reach this one, as `host:port`; its entry in `peers` by default.
+    pub address: Option<String>,
+    /// The nodes that found the cluster as `host:port`, this one included; empty where one node founds it. They must all be
+    /// given the same ids. Later the addresses count, and not who is listed. An address may change with a restart.
     pub peers: BTreeMap<NodeId, String>,
+    /// Addresses of nodes of a cluster that a node with an empty data directory joins.
+    pub seeds: Vec<String>,
     /// The secret that the nodes of one cluster share. Without it and certificates, peers must be on loopback.
     pub secret: Option<ClusterSecret>,
     /// By which certificates nodes know each other as well, or instead.
@@ -35,6 +39,36 @@ pub struct RaftConfig {
     pub record: NodeRecord,
     pub upgrade: Upgrade,
     pub tuning: Tuning,
+}
+
+/// The number of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnId {
+    Fixed(NodeId),
+    /// The one that its data directory has, or that the cluster gives it. One of the nodes that found the cluster has that of
+    /// the list.
+    Given {
+        founding: Option<NodeId>,
+    },
+}
+
+impl fmt::Display for OwnId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.number() {
+            Some(id) => id.fmt(f),
+            None => f.write_str("(its number comes from the cluster)"),
+        }
+    }
+}
+
+impl OwnId {
+    /// The number by the configuration, if it says one.
+    pub(crate) fn number(self) -> Option<NodeId> {
+        match self {
+            Self::Fixed(id) => Some(id),
+            Self::Given { founding } => founding,
+        }
+    }
 }
 
 /// When the feature level of the cluster is raised.
@@ -53,15 +87,22 @@ impl Default for Upgrade {
 }
 
 impl RaftConfig {
+    /// Where the other nodes reach node `id`, which this is.
+    pub(crate) fn address_of(&self, id: NodeId) -> Option<String> {
+        self.address.clone().or_else(|| self.peers.get(&id).cloned())
+    }
+
     /// A cluster of one node.
     pub fn single(id: NodeId, data_dir: PathBuf, record: NodeRecord) -> Self {
         let peers = BTreeMap::new();
         Self {
-            id,
+            id: OwnId::Fixed(id),
             data_dir,
             storage: Storage::default(),
             listen: None,
+            address: None,
             peers,
+            seeds: Vec::new(),
             secret: None,
             tls: None,
             record,

@@ -37,9 +37,7 @@
 //!
 //! * A cluster that is [restored](restore()) or [recovered](recover()) has an id of its own: no node of the one before can
 //!   come into it.
-//!
-//! # What is deliberately absent
-//! Changing the members of a cluster.
+//! * A number is given to one node and never again. Who was removed is told so, and takes no part.
 
 pub mod command;
 pub mod machine;
@@ -60,6 +58,7 @@ mod founding;
 #[cfg(test)]
 mod fuzz;
 mod lease;
+mod members;
 mod network;
 mod node;
 mod offline;
@@ -72,7 +71,7 @@ mod visibility;
 
 pub use backup::{Backup, BackupError, BackupHeader, read_backup_header};
 pub use cluster_secret::{ClusterSecret, InvalidSecret, NoRandomness};
-pub use config::{PeerTls, RaftConfig, Tuning, Upgrade};
+pub use config::{OwnId, PeerTls, RaftConfig, Tuning, Upgrade};
 pub use lease::Lease;
 pub use network::PeerRefusal;
 pub use node::{Applied, ConfirmError, Node, NotReady, ProposeError, StartError};

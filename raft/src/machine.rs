@@ -12,6 +12,7 @@ mod holders;
 mod judged;
 mod levels;
 mod marks;
+mod members;
 mod namespaces;
 mod nodes;
 mod policies;
@@ -145,6 +146,7 @@ fn carry_out(state: &mut State, command: Command, revision: Revision) -> Result<
         Command::DeleteGroup { name } => groups::delete(state, name),
         Command::CreatePolicy(new) => policies::create(state, *new),
         Command::OrderPolicies(ordered) => policies::order(state, &ordered),
+        Command::ChangeMembers(change) => members::change(state, change, revision),
         #[cfg(feature = "next-level")]
         Command::Next { text } => Ok(levels::next(state, text)),
     }

@@ -18,6 +18,7 @@ mod node;
 mod notes;
 mod policy;
 mod proposal;
+mod roster;
 mod shared;
 mod signing;
 mod slot;
@@ -58,6 +59,7 @@ pub use policy::{
     RuleEffect, TopicPattern,
 };
 pub use proposal::{BootRecord, ProposalRecord};
+pub use roster::{Departure, NewNode, Roster, VoterGoal, VoterPlan};
 pub use shared::Shared;
 pub use signing::{InvalidKeyId, KeyId, SigningKey, SigningKeys};
 pub use slot::{BrokerKey, BrokerSlot, PortSlot};

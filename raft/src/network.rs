@@ -9,6 +9,7 @@
 //! (`noise`): they prove who they are to each other (`handshake`) before either reads a request.
 
 mod adapter;
+mod asking;
 mod channel;
 mod handshake;
 mod hello;
@@ -16,21 +17,28 @@ mod link;
 pub(crate) mod message;
 mod noise;
 mod peer;
+mod peers;
 mod pieces;
+mod places;
 mod poller;
 mod port;
 mod refused;
+mod removal;
 mod seats;
 mod server;
 mod service;
 
 pub(crate) use adapter::Network;
+pub(crate) use asking::ask_at;
 pub(crate) use handshake::Identity;
+pub(crate) use hello::NOBODY;
 pub(crate) use message::{
-    FloorAnswer, JoinAnswer, LeaseAnswer, PeerDescription, Request, Response, SettledAnswer, TakeAnswer,
+    AdmissionAnswer, FloorAnswer, JoinAnswer, KnownMembers, LeaseAnswer, PeerDescription, Request, Response,
+    SettledAnswer, TakeAnswer,
 };
-pub(crate) use peer::{Peer, Peers};
-pub(crate) use poller::poll;
+pub(crate) use peer::Peer;
+pub(crate) use peers::Peers;
+pub(crate) use poller::poll_all;
 pub(crate) use port::PeerPort;
 pub use refused::PeerRefusal;
 pub(crate) use refused::RefusalCounts;

@@ -3,6 +3,7 @@
 //! A node is one thread with a current-thread runtime, on which openraft, the peer connections and all proposals run,
 //! and the storage writer's thread. The handle only sends calls to the first and reads what it publishes.
 
+mod admission;
 mod calls;
 mod confirm;
 mod core;
@@ -10,10 +11,12 @@ mod formation;
 mod granting;
 mod keeper;
 mod leasing;
+mod membership;
 mod run;
 mod start;
 mod upgrade;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,8 +27,9 @@ use crate::backup::Backup;
 use crate::command::{Change, Command};
 use crate::config::Tuning;
 use crate::lease::Lease;
+use crate::members::ClusterMembers;
 use crate::model::{NodeId, Revision, State};
-use crate::network::{Peer, RefusalCounts};
+use crate::network::{Peers, RefusalCounts};
 use crate::outcome::{Outcome, Refusal};
 use crate::status::{PeerStatus, Readiness, Status};
 use crate::store::Standing;
@@ -35,8 +39,7 @@ pub use confirm::ConfirmError;
 pub use start::StartError;
 
 pub(crate) use self::confirm::floor_as_leader;
-pub(crate) use self::core::{Raft, SETTLE, take};
-pub(crate) use self::granting::Granting;
+pub(crate) use self::core::{Core, Raft, SETTLE, take};
 
 use self::calls::Call;
 use self::confirm::Asker;
@@ -81,6 +84,10 @@ pub enum NotReady {
     TimedOut { after: Duration },
     #[error("the cluster cannot work with this node's configuration")]
     Refused(#[source] Refusal),
+    #[error(
+        "this node was removed from its cluster at revision {at}: to bring it back, delete its data directory and start it with klamm.raft.join and klamm.node.id: auto, so that it joins as a new node"
+    )]
+    Removed { at: Revision },
     #[error("this node has stopped")]
     Stopped,
 }
@@ -106,7 +113,8 @@ struct Shared {
     readiness: watch::Receiver<Readiness>,
     visible: VisibleRevision,
     lease: Lease,
-    peers: Vec<Arc<Peer>>,
+    peers: Peers,
+    members: watch::Receiver<ClusterMembers>,
     taken_port: Option<watch::Receiver<Option<SocketAddr>>>,
     /// None without peers.
     refusals: Option<Arc<RefusalCounts>>,
@@ -123,7 +131,8 @@ struct RaftStatus {
     last_log: Option<u64>,
     committed: Option<u64>,
     snapshot: Option<u64>,
-    voters: Vec<NodeId>,
+    /// How far the logs of the others are, where this node leads.
+    logs: BTreeMap<NodeId, u64>,
 }
 
 impl Node {
@@ -189,17 +198,20 @@ impl Node {
         let shared = &self.shared;
         let raft = shared.raft.borrow().clone();
         let state = shared.states.borrow().clone();
-        let peers = shared.peers.iter().map(|peer| {
+        let members = shared.members.borrow().clone();
+        let peers = shared.peers.all();
+        let peers = peers.iter().map(|peer| {
             let seen = peer.seen();
             PeerStatus {
                 id: peer.id,
-                address: peer.address.clone(),
+                address: peer.address(),
                 liveness: state.nodes.get(&peer.id).map(|record| record.liveness),
                 silent_for: seen.silent_for(),
                 answers: seen
                     .silent_for()
                     .is_some_and(|silent| silent < shared.tuning.silence),
                 visible: seen.visible,
+                log: raft.logs.get(&peer.id).copied(),
             }
         });
         let cluster = shared.standing.borrow().cluster();
@@ -215,7 +227,9 @@ impl Node {
             applied: state.revision,
             visible: shared.visible.now(),
             snapshot: raft.snapshot,
-            voters: raft.voters,
+            voters: members.voters().into_iter().collect(),
+            learners: members.learners().iter().copied().collect(),
+            is_joint: members.are_joint(),
             peers: peers.collect(),
             refused_peers: refused.unwrap_or_default(),
             taken_port: shared.taken_port.as_ref().and_then(|taken| *taken.borrow()),
@@ -244,6 +258,7 @@ impl Node {
             Ok(Err(_)) => Err(NotReady::Stopped),
             Ok(Ok(readiness)) => match &*readiness {
                 Readiness::Refused(refusal) => Err(NotReady::Refused(refusal.clone())),
+                Readiness::Removed { at } => Err(NotReady::Removed { at: *at }),
                 _ => Ok(()),
             },
         }
@@ -265,6 +280,17 @@ impl Node {
             .await
             .map_err(|_| ProposeError::Stopped)?;
         answered.await.unwrap_or(Err(ProposeError::Stopped))
+    }
+
+    /// Ends this node's part in serving clients: it gives its lease back, and counts as down. It still takes part in what the
+    /// nodes decide. To be called when the last session is gone.
+    pub async fn take_leave(&self) {
+        self.call(|done| Call::Leave { done }).await;
+    }
+
+    /// The number of this node.
+    pub fn id(&self) -> NodeId {
+        self.shared.id
     }
 
     /// Stops the node; returns when its thread is done and its data directory is free.

@@ -14,8 +14,9 @@ pub use restore::{RestoreChoices, restore};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use crate::config::OwnId;
 use crate::model::NodeId;
-use crate::store::Storage;
+use crate::store::{self, Storage};
 
 /// Where a node keeps what, and the nodes that it is configured with.
 #[derive(Debug, Clone)]
@@ -25,4 +26,34 @@ pub struct NodeHome {
     pub storage: Storage,
     /// All nodes of the cluster, this one included.
     pub members: BTreeSet<NodeId>,
+}
+
+impl NodeHome {
+    /// That of the node `id`, where `listed` found a cluster; a node that is not among them founds one alone.
+    ///
+    /// # Errors
+    /// When the number of the node is in its data directory only, and that cannot be read or says none.
+    pub fn of(
+        id: OwnId,
+        data_dir: PathBuf,
+        storage: Storage,
+        listed: BTreeSet<NodeId>,
+    ) -> Result<Self, OfflineError> {
+        let id = match id {
+            OwnId::Fixed(id) => id,
+            OwnId::Given { founding } => store::owner(&data_dir, &storage)?
+                .or(founding)
+                .ok_or(OfflineError::NoNumber)?,
+        };
+        let members = match listed.contains(&id) {
+            true => listed,
+            false => BTreeSet::from([id]),
+        };
+        Ok(Self {
+            id,
+            data_dir,
+            storage,
+            members,
+        })
+    }
 }

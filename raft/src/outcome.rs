@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{
     AccountName, ClusterId, DnsLabel, GroupName, KeyId, Level, NamePrefix, NameSelector, OverLimit, Policy,
-    PolicyKey, TooLong, TopicName, VclusterName,
+    PolicyKey, Revision, Roster, TooLong, TopicName, VclusterName,
 };
 
 /// The effect of applying a command.
@@ -197,6 +197,22 @@ pub enum Refusal {
         "rights were taken away while this change was under way, so that it has to be judged again: nothing was done. Try again"
     )]
     Outdated,
+    #[error(
+        "node {node} was removed from the gateway cluster at revision {at}, and its number is not given again: to bring it back, delete its data directory and start it with klamm.raft.join and klamm.node.id: auto, so that it joins as a new node"
+    )]
+    NodeRemoved { node: u64, at: Revision },
+    #[error(
+        "the number {wanted} may have been in use before, and a number is never given twice: set klamm.node.id to auto, or to a number above {last}"
+    )]
+    NodeIdUsed { wanted: u64, last: u64 },
+    #[error("node {0} is the last one of the gateway cluster, which cannot be without a node")]
+    LastNode(u64),
+    #[error("node {0} is leaving the gateway cluster")]
+    NodeLeaves(u64),
+    #[error("nobody would vote any more in the gateway cluster: promote another node first")]
+    NoVoters,
+    #[error("an address of more than {most} bytes is not one", most = Roster::MAX_ADDRESS_BYTES)]
+    AddressTooLong,
 }
 
 impl Outcome {
@@ -234,6 +250,12 @@ impl Refusal {
             | Self::OrderOfOthers(_)
             | Self::AclsOff(_) => (Level::POLICIES, false),
             Self::Outdated => (Level::LEASES, false),
+            Self::NodeRemoved { .. }
+            | Self::NodeIdUsed { .. }
+            | Self::LastNode(_)
+            | Self::NodeLeaves(_)
+            | Self::NoVoters
+            | Self::AddressTooLong => (Level::MEMBERS, false),
             Self::OverLimit(over) => (over.limit.level(), false),
             Self::StillReferenced { .. }
             | Self::PhysicalTopicTaken { .. }

@@ -6,6 +6,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::codec::layout::VoteV1;
 use crate::founding::FoundingId;
+use crate::model::NodeId;
 use crate::store::{LogStore, STANDING, Standing, VOTE, WriterHandle};
 use crate::types::Vote;
 
@@ -51,7 +52,9 @@ impl StandingKeeper {
         let _one = self.changing.lock().await;
         let member = Standing::Member { cluster };
         match self.now() {
-            Standing::Rejoining { .. } => return Ok(false),
+            Standing::Rejoining { .. } | Standing::Joining { .. } | Standing::Admitted { .. } => {
+                return Ok(false);
+            }
             _ if !self.is_pristine() => return Ok(false),
             now if now == member => {}
             Standing::Member { .. } | Standing::New => self.set(member).await?,
@@ -77,6 +80,32 @@ impl StandingKeeper {
             self.log.set_vote(vote);
         }
         self.set(Standing::Rejoining { cluster, threshold }).await
+    }
+
+    /// The random number under which this node asks to be admitted: the one that it asked under before, if there is one.
+    pub(crate) async fn asks_admission(&self, fresh: u64) -> io::Result<u64> {
+        let _one = self.changing.lock().await;
+        match self.now() {
+            Standing::Joining { admission } => Ok(admission),
+            _ => {
+                self.set(Standing::Joining { admission: fresh }).await?;
+                Ok(fresh)
+            }
+        }
+    }
+
+    /// The data directory is that of one of the nodes that found a cluster.
+    pub(crate) async fn claims(&self, id: NodeId) -> io::Result<()> {
+        let _one = self.changing.lock().await;
+        self.writer.own(id).await
+    }
+
+    /// A cluster that there was has taken this node in, as `id`.
+    pub(crate) async fn admitted(&self, id: NodeId, cluster: FoundingId) -> io::Result<()> {
+        let _one = self.changing.lock().await;
+        // The number goes first: without the standing, it is asked for once more.
+        self.writer.own(id).await?;
+        self.set(Standing::Admitted { cluster }).await
     }
 
     /// This node's log holds all that it may have acknowledged.

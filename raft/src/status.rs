@@ -25,7 +25,12 @@ pub struct Status {
     pub visible: Revision,
     /// The last index in the latest snapshot.
     pub snapshot: Option<u64>,
+    /// The nodes that vote, by this node's log; while they change, the old and the new ones.
     pub voters: Vec<NodeId>,
+    /// The members that do not vote.
+    pub learners: Vec<NodeId>,
+    /// Whether the voters are about to change.
+    pub is_joint: bool,
     pub peers: Vec<PeerStatus>,
     /// How many callers of the port for peers were turned away since the node began, by reason.
     pub refused_peers: Vec<(PeerRefusal, u64)>,
@@ -49,6 +54,8 @@ pub struct PeerStatus {
     pub answers: bool,
     /// The revision that the peer showed then.
     pub visible: Revision,
+    /// How far the peer's log is; none where another node leads.
+    pub log: Option<u64>,
 }
 
 /// Whether a node may be sent clients.
@@ -61,4 +68,8 @@ pub enum Readiness {
     Draining,
     /// The other nodes cannot work with what this node was configured with.
     Refused(Refusal),
+    /// The node does not belong to its cluster any more.
+    Removed {
+        at: Revision,
+    },
 }

@@ -23,9 +23,9 @@ mod states;
 mod writer;
 
 pub(crate) use begin::{Beginning, begin};
-pub(crate) use disk::{STANDING, Standing, VOTE};
+pub(crate) use disk::{OwnerClaim, STANDING, Standing, VOTE};
 pub use error::StoreError;
-pub(crate) use left::{Left, put_aside, put_back, read_left};
+pub(crate) use left::{Left, owner, put_aside, put_back, read_left};
 pub(crate) use log::LogStore;
 pub(crate) use seal::{Label, Seal, ValuePlace};
 pub use seal::{Storage, StorageKey};
@@ -42,6 +42,8 @@ use crate::model::{Level, NodeId};
 /// A data directory, opened.
 #[derive(Debug)]
 pub(crate) struct Store {
+    /// None while the file belongs to nobody.
+    pub(crate) owner: Option<NodeId>,
     pub(crate) log: LogStore,
     pub(crate) states: StateStore,
     pub(crate) standing: watch::Sender<Standing>,
@@ -50,16 +52,34 @@ pub(crate) struct Store {
     pub(crate) thread: JoinHandle<()>,
 }
 
-/// Opens, and creates where it does not exist, the store of node `id` in `data_dir`. Looks at every checksum, and
-/// rewrites what is not kept as `storage` says. It reads formats up to `highest`.
+impl Store {
+    /// Returns when the file is closed, so that somebody else may open it.
+    pub(crate) fn close(self) {
+        let Self {
+            owner: _,
+            log,
+            states,
+            standing,
+            writer,
+            thread,
+        } = self;
+        drop((log, states, standing, writer));
+        if thread.join().is_err() {
+            tracing::error!("the storage writer ended with a panic");
+        }
+    }
+}
+
+/// Opens, and creates where it does not exist, the store in `data_dir`. Looks at every checksum, and rewrites what is not kept as `storage` says. It reads formats up to `highest`.
 pub(crate) fn open(
     data_dir: &Path,
-    (id, highest): (NodeId, Level),
+    (claim, highest): (OwnerClaim, Level),
     storage: &Storage,
 ) -> Result<Store, StoreError> {
-    let (file, contents) = disk::open(data_dir, (id, highest), storage)?;
+    let (file, contents) = disk::open(data_dir, (claim, highest), storage)?;
     let (writer, thread) = writer::start(file).map_err(StoreError::Thread)?;
     Ok(Store {
+        owner: contents.owner,
         log: LogStore::new(contents.log, contents.vote, contents.committed, writer.clone()),
         states: StateStore::new(contents.snapshot, highest, writer.clone()),
         standing: watch::Sender::new(contents.standing),

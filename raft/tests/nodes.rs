@@ -12,6 +12,8 @@ mod full;
 mod killed;
 #[path = "nodes/lease.rs"]
 mod lease;
+#[path = "nodes/members.rs"]
+mod members;
 #[path = "nodes/partition.rs"]
 mod partition;
 #[allow(unreachable_pub, reason = "public where it is at home")]

@@ -51,7 +51,7 @@ impl StopSignals {
     }
 
     /// Returns when one of them has come.
-    pub(crate) async fn wait(mut self) {
+    pub(crate) async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => info!("SIGTERM: stopping"),
             _ = self.interrupt.recv() => info!("SIGINT: stopping"),
@@ -73,7 +73,34 @@ pub(crate) struct Shutdown {
 
 impl Shutdown {
     /// Returns when the node has stopped.
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(&self) {
+        self.send_away().await;
+        self.node.shutdown().await;
+        info!("stopped");
+    }
+
+    /// Sends the clients elsewhere; the node itself goes on, without any.
+    pub(crate) async fn part(&self) {
+        self.send_away().await;
+        self.node.take_leave().await;
+        info!("this node serves no clients any more");
+    }
+
+    /// Returns when this node is to leave its cluster.
+    pub(crate) async fn is_to_leave(&self) {
+        let id = self.node.id();
+        let mut states = self.node.states();
+        let has_stopped = states
+            .wait_for(|state| state.roster.leaving.contains_key(&id))
+            .await
+            .is_err();
+        if has_stopped {
+            // The node has stopped.
+            std::future::pending().await
+        }
+    }
+
+    async fn send_away(&self) {
         self.draining.store(true, Ordering::Relaxed);
         match timeout(FAREWELL, self.node.drain()).await {
             Ok(Ok(())) => {}
@@ -86,8 +113,6 @@ impl Shutdown {
         }
         self.tell(listener::Shut).await;
         self.wait_for_sessions().await;
-        self.node.shutdown().await;
-        info!("stopped");
     }
 
     async fn tell<M>(&self, order: M)

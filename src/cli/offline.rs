@@ -1,7 +1,6 @@
 //! `klamm cluster restore`, `inspect` and `recover`: what is done to the data directory of a node that does not run. The
 //! directory, its key and the nodes are those of the node's configuration.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -49,16 +48,10 @@ pub(super) struct RecoverArgs {
     config: ConfigArgs,
 }
 
-fn home(config: &Config) -> NodeHome {
-    let id = config.node.id;
-    let mut members: BTreeSet<NodeId> = config.node.raft_peers.keys().copied().collect();
-    members.insert(id);
-    NodeHome {
-        id,
-        data_dir: config.node.data_dir.clone(),
-        storage: config.node.storage.clone(),
-        members,
-    }
+fn home(config: &Config) -> Result<NodeHome, Failure> {
+    let node = &config.node;
+    let listed = node.raft_peers.keys().copied().collect();
+    NodeHome::of(node.id, node.data_dir.clone(), node.storage.clone(), listed).map_err(unusable)
 }
 
 /// The key in a file.
@@ -96,7 +89,7 @@ pub(super) fn restore(args: &RestoreArgs, variables: &Variables) -> Result<(), F
         new_signing_key: args.new_signing_key,
         unpin: args.unpin,
     };
-    let home = home(&config);
+    let home = home(&config)?;
     let founded = klamm_raft::restore(&home, &backup, &choices).map_err(unusable)?;
     let age = backup::age(&header).map_or_else(String::new, |age| format!(" is {age} old and"));
     let tokens = match args.new_signing_key {
@@ -133,7 +126,7 @@ pub(super) fn recover(args: &RecoverArgs, variables: &Variables) -> Result<(), F
     }
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let made = (env!("CARGO_PKG_VERSION"), now.map_or(0, |now| now.as_secs()));
-    let home = home(&config);
+    let home = home(&config)?;
     let (founded, backup) = klamm_raft::recover(&home, &args.confirm, made).map_err(unusable)?;
     let content = backup
         .encode(key)
@@ -176,7 +169,7 @@ fn others(home: &NodeHome, founded: &FoundedCluster, file: &Path) -> String {
 /// Prints what a data directory holds.
 pub(super) fn inspect(args: &ConfigArgs, variables: &Variables) -> Result<(), Failure> {
     let config = serve::load(args.config.clone(), variables)?;
-    let home = home(&config);
+    let home = home(&config)?;
     let seen = klamm_raft::inspect(&home).map_err(|error| Failure::Failed(Box::new(error)))?;
     print(&shown(&home, &seen))
 }

@@ -1,6 +1,7 @@
 //! From settings to a [`Config`]: types, bounds, and what contradicts what.
 
 mod http;
+mod node;
 mod passthrough;
 mod ports;
 mod storage;
@@ -13,17 +14,14 @@ use std::fmt::Display;
 use std::net::IpAddr;
 use std::num::NonZeroU16;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use klamm_raft::Upgrade;
-use klamm_raft::model::{ClusterId, ListenerName, NodeId, ProviderName, Routing, SigningKey, Speech};
-use klamm_raft::{ClusterSecret, InvalidSecret};
+use klamm_raft::model::{ClusterId, ListenerName, ProviderName, Routing, SigningKey, Speech};
 
-use crate::address::HostPort;
 use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::listener::config::ListenerConfig;
 use crate::oauth::ProviderConfig;
@@ -37,8 +35,8 @@ use super::reference::{self, variable};
 use super::settings::{Setting, Settings};
 use super::tree::TreeValue;
 use super::{
-    Config, ConfigError, Inputs, LimitsConfig, LogConfig, NodeConfig, ReadFile, WhenIsolated, backends,
-    listeners, providers,
+    Config, ConfigError, Inputs, LimitsConfig, LogConfig, NodeConfig, ReadFile, backends, listeners,
+    providers,
 };
 
 /// The cluster that must exist.
@@ -263,149 +261,15 @@ impl Builder {
         }
     }
 
-    fn node(&mut self, inputs: Inputs<'_>) -> NodeConfig {
-        let id = NodeId(self.number(reference::NODE_ID, 1..=u64::from(u32::MAX), 1));
-        let data_dir = PathBuf::from(
-            self.text(reference::DATA_DIR)
-                .unwrap_or_else(|| "./klamm-data".to_owned()),
-        );
-        let raft_peers = self.peers();
-        if !raft_peers.is_empty() && !raft_peers.contains_key(&id) {
-            let place = self.place(reference::RAFT_PEERS);
-            self.refuse(place, format!("this node, {id}, is not among the peers"));
-        }
-        let listen = self
-            .text(reference::RAFT_LISTEN)
-            .and_then(|text| match text.parse::<HostPort>() {
-                Ok(address) => Some(address),
-                Err(invalid) => {
-                    self.refuse(self.place(reference::RAFT_LISTEN), invalid);
-                    None
-                }
-            });
-        // A single node opens nothing for other nodes, whatever it is told.
-        let raft_listen = match self.is_set(reference::RAFT_PEERS) {
-            true => listen.or_else(|| raft_peers.get(&id).cloned()),
-            false => None,
-        };
-        let cluster_secret = self.cluster_secret();
-        let mut addresses = raft_peers.values().chain(&raft_listen);
-        let exposed = addresses.find(|address| !is_loopback(&address.host));
-        let raft_tls = self.raft_tls(inputs.read);
-        let is_guarded = self.is_set(reference::RAFT_SECRET) || raft_tls.is_some();
-        if let (Some(exposed), false) = (exposed, is_guarded) {
-            let message = format!(
-                "nodes are reached at {exposed}, so they must recognize each other by a secret or by certificates"
-            );
-            self.problems
-                .push(Problem::new(self.place(reference::RAFT_SECRET), message).hint(MAKE_SECRET));
-        }
-        NodeConfig {
-            id,
-            data_dir,
-            storage: self.storage(inputs.read_secret),
-            backups: self.backups(inputs.read_secret),
-            raft_listen,
-            raft_peers,
-            cluster_secret,
-            raft_tls,
-            upgrade: self.upgrade(),
-            isolated: self.isolated(),
-        }
-    }
-
-    fn upgrade(&mut self) -> Upgrade {
-        match self.text(reference::UPGRADE).as_deref().map(str::trim) {
-            None | Some("auto") => Upgrade::default(),
-            Some("manual") => Upgrade::Manual,
-            Some(other) => {
-                let message = format!("{other:?} is neither auto nor manual");
-                self.refuse(self.place(reference::UPGRADE), message);
-                Upgrade::default()
-            }
-        }
-    }
-
-    fn isolated(&mut self) -> WhenIsolated {
-        match self.text(reference::ISOLATED).as_deref().map(str::trim) {
-            None | Some("refuse") => WhenIsolated::Refuse,
-            Some("decide") => WhenIsolated::Decide,
-            Some(other) => {
-                let message = format!("{other:?} is neither refuse nor decide");
-                self.refuse(self.place(reference::ISOLATED), message);
-                WhenIsolated::Refuse
-            }
-        }
-    }
-
-    fn cluster_secret(&mut self) -> Option<ClusterSecret> {
-        let text = self.text(reference::RAFT_SECRET)?;
-        match text.parse() {
-            Ok(secret) => Some(secret),
-            Err(invalid) => {
-                let invalid: InvalidSecret = invalid;
-                let problem = Problem::new(self.place(reference::RAFT_SECRET), invalid.to_string());
-                self.problems.push(problem.hint(MAKE_SECRET));
-                None
-            }
-        }
-    }
-
-    fn peers(&mut self) -> BTreeMap<NodeId, HostPort> {
-        let place = self.place(reference::RAFT_PEERS);
-        let texts = match self
-            .settings
-            .keys
-            .get(reference::RAFT_PEERS)
-            .map(|setting| setting.value.clone())
-        {
-            Some(TreeValue::List(nodes)) => nodes
-                .into_iter()
-                .map(|node| match node.value {
-                    TreeValue::Text(text) => text,
-                    other => other.kind().to_owned(),
-                })
-                .collect(),
-            _ => match self.text(reference::RAFT_PEERS) {
-                Some(text) => text.split(',').map(|part| part.trim().to_owned()).collect(),
-                None => Vec::new(),
-            },
-        };
-        let mut peers = BTreeMap::new();
-        for text in texts {
-            let peer = text.split_once('=').and_then(|(id, address)| {
-                let id: u64 = id
-                    .trim()
-                    .parse()
-                    .ok()
-                    .filter(|id| (1..=u64::from(u32::MAX)).contains(id))?;
-                Some((NodeId(id), address.trim().parse::<HostPort>()))
-            });
-            match peer {
-                Some((_, Err(invalid))) => self.refuse(place.clone(), invalid),
-                Some((_, Ok(address))) if peers.values().any(|known| *known == address) => {
-                    self.refuse(place.clone(), format!("two nodes have the address {address}"));
-                }
-                Some((id, Ok(_))) if peers.contains_key(&id) => {
-                    self.refuse(place.clone(), format!("the node {id} is given twice"));
-                }
-                Some((id, Ok(address))) => {
-                    peers.insert(id, address);
-                }
-                None => self.problems.push(
-                    Problem::new(place.clone(), format!("{text:?} is not a node and its address"))
-                        .hint("the form is 1=host:port,2=host:port,3=host:port"),
-                ),
-            }
-        }
-        peers
-    }
-
     fn check_advertised(&mut self, listeners: &[ListenerConfig], node: &NodeConfig) {
         let tells_localhost = |listener: &ListenerConfig| matches!(&listener.routing, Routing::Port { host, .. } if host == "localhost");
         if !self.is_set(reference::ADVERTISED_HOST)
             && listeners.iter().any(tells_localhost)
-            && node.raft_peers.values().any(|peer| !is_loopback(&peer.host))
+            && node
+                .raft_peers
+                .values()
+                .chain(&node.raft_join)
+                .any(|peer| !is_loopback(&peer.host))
         {
             self.problems.push(
                 Problem::new(

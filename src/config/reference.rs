@@ -73,7 +73,7 @@ keys! {
     MAX_REAUTH_MS = "gateway.connections.max.reauth.ms", "0",
         "How long a login lasts at most, in milliseconds, whatever the credential (KIP-368): clients log in again on the same connection in time, or are disconnected. 0: as long as the credential is valid.";
     NODE_ID = "klamm.node.id", "1",
-        "The number of this node in its cluster, from 1. It stays with the node's data directory.";
+        "The number of this node in its cluster, from 1. It stays with the node's data directory, and no other node ever gets it. `auto`: the one of the data directory, or, if that is empty, the one that `klamm.raft.peers` has for this node's address when the cluster is founded, or the one that the cluster gives a node that joins.";
     DATA_DIR = "klamm.data.dir", "./klamm-data",
         "The directory of this node's durable state. No two nodes share one.";
     STORAGE_KEY = "klamm.storage.key.file", "the data directory is not encrypted",
@@ -88,10 +88,14 @@ keys! {
         "How many minutes pass between two backups that are made by themselves.";
     BACKUP_KEEP = "klamm.backup.keep", "7",
         "How many of these backups are kept in the directory; older ones of this cluster are deleted.";
-    RAFT_LISTEN = "klamm.raft.listen", "the node's own address in `klamm.raft.peers`",
-        "The `host:port` that this node opens for the other nodes.";
+    RAFT_LISTEN = "klamm.raft.listen", "the address at which the others reach this node, if there are others",
+        "The `host:port` that this node opens for the other nodes. A single node opens it only where `klamm.raft.advertised` is set, too.";
+    RAFT_ADVERTISED = "klamm.raft.advertised", "the node's own address in `klamm.raft.peers`, or `klamm.raft.listen`",
+        "The `host:port` by which the other nodes reach this one. It may change with a restart.";
     RAFT_PEERS = "klamm.raft.peers", "a single node",
-        "All nodes of the cluster, this one included, as `1=host:port,2=host:port,3=host:port`.";
+        "The nodes that found the cluster, this one included, as `1=host:port,2=host:port,3=host:port`, the same on all of them. Later nodes may come and go (`klamm cluster members`): then the addresses in it still count, and not who is listed.";
+    RAFT_JOIN = "klamm.raft.join", "",
+        "Addresses of nodes of a cluster, as `host:port,host:port`; a name may stand for several. A node with an empty data directory joins that cluster: it serves clients like every other node, and votes once it is promoted (see OPERATIONS.md). With data it has no effect.";
     RAFT_SECRET = "klamm.raft.secret", "",
         "The secret by which nodes recognize each other, the same on every node. Only secrets from `klamm cluster secret` are accepted. It is needed as soon as a node is reached at anything but a loopback address, unless nodes have certificates (`klamm.raft.tls.certificate`).";
     RAFT_CERTIFICATE = "klamm.raft.tls.certificate", "",

@@ -123,7 +123,7 @@ fn one_variable_is_enough() {
         (config.listeners[0].bind_port, config.listeners[0].port_count()),
         (6969, 256)
     );
-    assert_eq!(config.node.id, NodeId(1));
+    assert_eq!(config.node.id, OwnId::Fixed(NodeId(1)));
     assert_eq!(config.node.data_dir, Path::new("./klamm-data"));
     assert_eq!((config.node.raft_listen, config.node.raft_peers.len()), (None, 0));
     assert_eq!(config.signing_key, None);
@@ -516,6 +516,49 @@ fn variables_of_other_programs_are_named_and_ignored() {
     }
     Given::variables(&[MAIN, ("KAFKA_MAIN_SECURITY_PROTOCOLL", "SSL")]).refused(&[
         "KAFKA_MAIN_SECURITY_PROTOCOLL: this variable does not end with a known Kafka property\n    did you mean KAFKA_MAIN_SECURITY_PROTOCOL?",
+    ]);
+}
+
+#[test]
+fn a_node_that_joins_has_any_number_unless_it_says_one() {
+    let join = [
+        MAIN,
+        ("KLAMM_RAFT_JOIN", "n1:9500, n2:9500"),
+        ("KLAMM_RAFT_ADVERTISED", "n4:9500"),
+        ("KLAMM_RAFT_SECRET", SECRET),
+        ("GATEWAY_ADVERTISED_HOST", "n4.example.com"),
+    ];
+    let with = |more: &[(&'static str, &'static str)]| {
+        let all: Vec<_> = join.into_iter().chain(more.iter().copied()).collect();
+        Given::variables(&all).good().node
+    };
+    let node = with(&[("KLAMM_NODE_ID", "auto")]);
+    assert_eq!(node.id, OwnId::Given { founding: None });
+    assert_eq!(node.raft_join, [address("n1:9500"), address("n2:9500")]);
+    assert_eq!(node.raft_listen, Some(address("n4:9500")));
+    assert_eq!(with(&[("KLAMM_NODE_ID", "4")]).id, OwnId::Fixed(NodeId(4)));
+    let founder = with(&[
+        ("KLAMM_NODE_ID", "auto"),
+        ("KLAMM_RAFT_PEERS", "1=n1:9500,2=n4:9500"),
+        ("KLAMM_RAFT_LISTEN", "0.0.0.0:9500"),
+    ]);
+    let founding = Some(NodeId(2));
+    assert_eq!(founder.id, OwnId::Given { founding }, "the list has its address");
+    assert_eq!(
+        (founder.raft_listen, founder.raft_address),
+        (Some(address("0.0.0.0:9500")), Some(address("n4:9500")))
+    );
+    Given::variables(&[MAIN, ("KLAMM_NODE_ID", "auto")]).refused(&[
+        "KLAMM_NODE_ID: the number of this node is to be given by a cluster (klamm.node.id: auto), and it has none to join\n    set klamm.raft.join, or have klamm.raft.peers name this node's own address (klamm.raft.advertised)",
+    ]);
+    Given::variables(&[
+        MAIN,
+        ("KLAMM_RAFT_JOIN", "127.0.0.1:9500"),
+        ("KLAMM_RAFT_LISTEN", "0.0.0.0:9501"),
+        ("KLAMM_RAFT_SECRET", SECRET),
+    ])
+    .refused(&[
+        "klamm.raft.advertised (KLAMM_RAFT_ADVERTISED): it must be known where the other nodes reach this one\n    set klamm.raft.advertised to the host:port of this node, as the others see it",
     ]);
 }
 

@@ -24,7 +24,7 @@ const VALUES: [&str; 12] = [
     "SASL_SSL",
 ];
 
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 12] = [
     "GATEWAY_BACKEND_KAFKA_SELECTOR",
     "GATEWAY_PORT_START",
     "GATEWAY_PORT_COUNT",
@@ -32,6 +32,8 @@ const NAMES: [&str; 10] = [
     "KLAMM_NODE_ID",
     "KLAMM_RAFT_PEERS",
     "KLAMM_RAFT_LISTEN",
+    "KLAMM_RAFT_JOIN",
+    "KLAMM_RAFT_ADVERTISED",
     "KAFKA_MAIN_BOOTSTRAP_SERVERS",
     "KAFKA_MAIN_SASL_JAAS_CONFIG",
     "KAFKA_MAIN_SECURITY_PROTOCOL",

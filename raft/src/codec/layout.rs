@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{CodecError, Format};
 use crate::command::Proposal;
 use crate::model::{
-    AccountGroup, GroupName, Level, NodeId, Policy, PolicyId, Revision, Shared, State, VclusterName,
+    AccountGroup, GroupName, Level, NodeId, Policy, PolicyId, Revision, Roster, Shared, State, VclusterName,
     VclusterState,
 };
 use crate::types::{LeaderId, LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
@@ -171,6 +171,7 @@ pub(super) fn write_additions(state: &State, bytes: &mut Vec<u8>) -> Result<(), 
     if state.level >= Level::POLICIES {
         super::write(&PoliciesV2::of(state), bytes)?;
         super::write(&WithdrawalsV2::of(state), bytes)?;
+        super::write(&state.roster, bytes)?;
     }
     #[cfg(feature = "next-level")]
     if state.level >= Level::NEXT {
@@ -189,6 +190,9 @@ pub(super) fn read_additions(state: &mut State, level: Level, content: &[u8]) ->
         let (withdrawals, read): (WithdrawalsV2, usize) = super::read(&content[all..])?;
         withdrawals.put_into(state)?;
         all += read;
+        let roster: (Shared<Roster>, usize) = super::read(&content[all..])?;
+        state.roster = roster.0;
+        all += roster.1;
     }
     #[cfg(feature = "next-level")]
     if level >= Level::NEXT {

@@ -103,7 +103,8 @@ pub(super) fn withdrawn_from(state: &State, command: &Command) -> WithdrawnFrom 
         | Command::RotateSigningKey { .. }
         | Command::PutAccessToken { .. }
         | Command::UseAccessToken { .. }
-        | Command::RaiseLevel { .. } => return WithdrawnFrom::Nobody,
+        | Command::RaiseLevel { .. }
+        | Command::ChangeMembers(_) => return WithdrawnFrom::Nobody,
         #[cfg(feature = "next-level")]
         Command::Next { .. } => return WithdrawnFrom::Nobody,
     };

@@ -7,15 +7,10 @@ use super::{levels, marks};
 
 /// A node that is known keeps its liveness and what it cannot open: only [`set_liveness`] and [`set_unopened`] change them.
 pub(super) fn put(state: &mut State, id: NodeId, mut record: NodeRecord) -> Result<Outcome, Refusal> {
-    if let (Some(highest), Some(port_count)) = (state.slots.last(), record.slot_count())
-        && highest.0 >= port_count
-    {
-        return Err(Refusal::TooFewPorts {
-            node: id.0,
-            port_count,
-            highest: highest.0,
-        });
+    if let Some(at) = state.roster.removed.get(&id) {
+        return Err(Refusal::NodeRemoved { node: id.0, at: *at });
     }
+    check_ports(state, id, &record)?;
     levels::admit(state, id, &record)?;
     let outcome = match state.nodes.get(&id) {
         Some(known) => {
@@ -38,11 +33,25 @@ pub(super) fn put(state: &mut State, id: NodeId, mut record: NodeRecord) -> Resu
     Ok(outcome)
 }
 
+/// Whether a node has a port for each slot in use.
+pub(super) fn check_ports(state: &State, id: NodeId, record: &NodeRecord) -> Result<(), Refusal> {
+    match (state.slots.last(), record.slot_count()) {
+        (Some(highest), Some(port_count)) if highest.0 >= port_count => Err(Refusal::TooFewPorts {
+            node: id.0,
+            port_count,
+            highest: highest.0,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// A node that leaves is not up any more, whatever it says.
 pub(super) fn set_liveness(state: &mut State, id: NodeId, liveness: Liveness) -> Result<Outcome, Refusal> {
+    let is_leaving = state.roster.leaving.contains_key(&id);
     let Some(record) = state.nodes.get_mut(&id) else {
         return Err(Refusal::NoSuchNode(id.0));
     };
-    if record.liveness == liveness {
+    if record.liveness == liveness || (is_leaving && liveness == Liveness::Up) {
         return Ok(Outcome::Unchanged);
     }
     record.liveness = liveness;

@@ -53,7 +53,8 @@ fn growth(state: &State, command: &Command) -> u64 {
         | Command::InitSigningKey { .. }
         | Command::RotateSigningKey { .. }
         | Command::UseAccessToken { .. }
-        | Command::RaiseLevel { .. } => 0,
+        | Command::RaiseLevel { .. }
+        | Command::ChangeMembers(_) => 0,
         #[cfg(feature = "next-level")]
         Command::Next { .. } => codec::size(command),
         Command::DeleteVcluster { .. }

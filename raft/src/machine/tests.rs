@@ -5,6 +5,7 @@ mod judged;
 mod levels;
 mod limits;
 mod marks;
+mod members;
 mod policies;
 mod signing;
 

@@ -30,7 +30,7 @@ pub enum Limit {
     ContestedNames,
     /// Access tokens of the admin API that have not expired.
     AccessTokens,
-    /// Nodes of the gateway that were ever seen.
+    /// Nodes of the gateway that have not been removed.
     Nodes,
     /// Physical clusters that were ever seen.
     PhysicalClusters,

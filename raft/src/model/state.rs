@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     AccessToken, AccessTokenId, AccountGroup, ClusterId, GroupName, KeyId, Level, NodeId, NodeRecord, Policy,
-    PolicyId, PolicyKey, PortSlot, ProposalRecord, Revision, Shared, SigningKeys, VclusterName,
+    PolicyId, PolicyKey, PortSlot, ProposalRecord, Revision, Roster, Shared, SigningKeys, VclusterName,
     VclusterState,
 };
 
@@ -47,6 +47,9 @@ pub struct State {
     /// does not have it.
     #[serde(skip)]
     pub tokens_withdrawn: Revision,
+    /// Nodes that come and go. Level 1 does not have it.
+    #[serde(skip)]
+    pub roster: Shared<Roster>,
     /// A field of the level after the newest.
     #[cfg(feature = "next-level")]
     #[serde(skip)]
@@ -65,6 +68,17 @@ impl State {
     pub fn level_known_to_all(&self) -> Option<Level> {
         let levels = self.nodes.values().map(|record| record.ability.highest);
         levels.min()
+    }
+
+    /// The highest number that any node is known to have had.
+    pub fn last_node_id(&self) -> u64 {
+        let ids = [
+            self.nodes.last_key_value().map(|(id, _)| id.0),
+            self.proposals.last_key_value().map(|(id, _)| id.0),
+            self.roster.removed.last_key_value().map(|(id, _)| id.0),
+        ];
+        let highest = ids.into_iter().flatten().max().unwrap_or_default();
+        highest.max(self.roster.last_id)
     }
 
     /// The policy of that name in that scope, if there is one.

@@ -12,7 +12,8 @@ use openraft::raft::{
 use openraft::{BasicNode, OptionalSend, RaftNetworkFactory, RaftNetworkV2};
 
 use super::message::{AppendAnswer, AppendMessage, Request, Response};
-use super::peer::{CallError, Peer, Peers};
+use super::peer::{CallError, Peer};
+use super::peers::Peers;
 use super::pieces;
 use crate::model::NodeId;
 use crate::types::{Snapshot, TypeConfig, Vote};
@@ -22,7 +23,7 @@ const APPEND: Duration = Duration::from_secs(3);
 /// How many bytes of entries go into one message, unless one entry has more: so that it arrives in time over a slow line.
 const APPEND_BYTES: u64 = 1024 * 1024;
 
-/// Makes the connections that openraft asks for. Addresses come from the configuration, not from the membership.
+/// Makes the connections that openraft asks for. The membership has no addresses.
 #[derive(Debug)]
 pub(crate) struct Network {
     peers: Peers,
@@ -38,10 +39,9 @@ impl RaftNetworkFactory<TypeConfig> for Network {
     type Network = Connection;
 
     async fn new_client(&mut self, target: u64, _: &BasicNode) -> Connection {
-        let id = NodeId(target);
         Connection {
-            id,
-            peer: self.peers.get(id).cloned(),
+            id: NodeId(target),
+            peers: self.peers.clone(),
         }
     }
 }
@@ -50,7 +50,8 @@ impl RaftNetworkFactory<TypeConfig> for Network {
 #[derive(Debug)]
 pub(crate) struct Connection {
     id: NodeId,
-    peer: Option<Arc<Peer>>,
+    /// Asked anew for each message: a node may be in the membership before it is known where it is.
+    peers: Peers,
 }
 
 type RpcResult<T> = Result<T, RPCError<TypeConfig>>;
@@ -66,9 +67,9 @@ impl Connection {
         }
     }
 
-    fn peer(&self) -> RpcResult<&Arc<Peer>> {
+    fn peer(&self) -> RpcResult<Arc<Peer>> {
         let unknown = || Unreachable::new(&CallError::Unknown(self.id)).into();
-        self.peer.as_ref().ok_or_else(unknown)
+        self.peers.get(self.id).ok_or_else(unknown)
     }
 
     fn unexpected<T>(&self) -> RpcResult<T> {

@@ -47,6 +47,8 @@ pub(crate) struct Channel {
     stream: BufReader<Link>,
     noise: TransportState,
     pub(super) terms: Terms,
+    /// Where other nodes reach whoever called, as it says.
+    pub(super) caller_address: Option<String>,
     pub(super) used: Instant,
 }
 
@@ -62,6 +64,7 @@ impl Channel {
             stream,
             noise,
             terms,
+            caller_address: None,
             used: Instant::now(),
         }
     }

@@ -22,13 +22,13 @@ use tokio::sync::watch;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::channel::{Channel, ChannelError};
-use super::hello::{Answer, Hello, HelloRefusal, MEMBERS_BYTES, Versions};
+use super::hello::{Answer, Hello, HelloRefusal, MEMBERS_BYTES, NO_LIST, Versions};
 use super::link::{self, Link};
 use super::noise::{self, End, KEY_BYTES};
 use super::refused::PeerRefusal;
 use crate::cluster_secret::ClusterSecret;
 use crate::config::PeerTls;
-use crate::model::{Level, NodeId, State};
+use crate::model::{Level, NodeId, Revision, State};
 use crate::store::Standing;
 
 /// The beginning of what a caller sends, where there is a secret and where there is none.
@@ -61,12 +61,18 @@ pub(crate) enum HandshakeError {
     Version { own: Versions, other: Versions },
     #[error("the other node belongs to another cluster: one of the two has a data directory from elsewhere")]
     OtherCluster,
-    #[error("the two nodes are configured with different node ids (klamm.raft.peers)")]
+    #[error(
+        "the two nodes are to found a cluster, and are configured with different node ids (klamm.raft.peers)"
+    )]
     OtherMembers,
     #[error("a different node than expected is at that address (klamm.raft.peers, klamm.node.id)")]
     OtherNode,
-    #[error("the caller's certificate does not name the host by which klamm.raft.peers knows that node")]
+    #[error(
+        "the caller's certificate does not name the host by which that node is known (klamm.raft.peers, or what it said itself: klamm.raft.advertised)"
+    )]
     OtherCertificate,
+    #[error("the node was removed from the cluster at revision {0}")]
+    Removed(Revision),
     #[error("the other end refused with status {0}")]
     Refused(u8),
     #[error("the other end sent something that makes no sense")]
@@ -92,6 +98,7 @@ impl HandshakeError {
             Self::OtherMembers => PeerRefusal::OtherMembers,
             Self::OtherNode => PeerRefusal::OtherNode,
             Self::OtherCertificate => PeerRefusal::OtherCertificate,
+            Self::Removed(_) => PeerRefusal::Removed,
             Self::Refused(_) => PeerRefusal::Refused,
             Self::Malformed => PeerRefusal::Malformed,
             Self::Keys(_) => PeerRefusal::Keys,
@@ -109,6 +116,7 @@ impl HandshakeError {
             HelloRefusal::OtherMembers => Self::OtherMembers,
             HelloRefusal::OtherNode => Self::OtherNode,
             HelloRefusal::OtherCertificate => Self::OtherCertificate,
+            HelloRefusal::Removed(at) => Self::Removed(at),
         }
     }
 }
@@ -117,8 +125,10 @@ impl HandshakeError {
 #[derive(Clone)]
 pub(crate) struct Identity {
     pub(crate) own: NodeId,
-    /// Every node of the cluster, this one included.
-    addresses: Arc<BTreeMap<NodeId, String>>,
+    /// Where other nodes reach this one.
+    address: Option<String>,
+    /// The nodes that are configured, this one included.
+    listed: Arc<BTreeMap<NodeId, String>>,
     members: [u8; MEMBERS_BYTES],
     secret: Option<ClusterSecret>,
     tls: Option<PeerTls>,
@@ -135,30 +145,30 @@ impl std::fmt::Debug for Identity {
 }
 
 impl Identity {
-    /// `addresses` are those of all nodes of the cluster, this one included.
+    /// `listed` are the nodes that are configured, this one included, if there is such a list.
     pub(crate) fn new(
-        own: NodeId,
-        addresses: &BTreeMap<NodeId, String>,
+        (own, address): (NodeId, Option<String>),
+        listed: &BTreeMap<NodeId, String>,
         (secret, tls): (Option<ClusterSecret>, Option<PeerTls>),
         standing: watch::Receiver<Standing>,
         (highest, states): (Level, watch::Receiver<Arc<State>>),
     ) -> Self {
-        let mut context = digest::Context::new(&digest::SHA256);
-        for member in addresses.keys() {
-            context.update(&member.0.to_be_bytes());
-        }
-        let mut members = [0; MEMBERS_BYTES];
-        members.copy_from_slice(context.finish().as_ref());
         Self {
             own,
-            addresses: Arc::new(addresses.clone()),
-            members,
+            address,
+            listed: Arc::new(listed.clone()),
+            members: digest_of(listed),
             secret,
             tls,
             standing,
             highest,
             states,
         }
+    }
+
+    /// When a node was removed, if it was.
+    pub(super) fn removed(&self, node: NodeId) -> Option<Revision> {
+        self.states.borrow().roster.removed.get(&node).copied()
     }
 
     /// The caller's side, to reach node `to` at `address`.
@@ -221,8 +231,10 @@ impl Identity {
         };
         let own = self.hello(hello.from);
         let judged = hello.judge(&own).and_then(|terms| {
-            let address = self.addresses.get(&terms.peer).ok_or(HelloRefusal::OtherNode)?;
-            match certificate.is_none_or(|certificate| link::names(certificate, address)) {
+            if let Some(at) = self.removed(terms.peer) {
+                return Err(HelloRefusal::Removed(at));
+            }
+            match certificate.is_none_or(|certificate| self.is_shown_by(&hello, certificate)) {
                 true => Ok(terms),
                 false => Err(HelloRefusal::OtherCertificate),
             }
@@ -236,8 +248,27 @@ impl Identity {
         let versions = (own.versions, hello.versions);
         let terms = judged.map_err(|refusal| HandshakeError::refused(refusal, versions))?;
         let mut channel = Channel::new(stream, noise.into_transport_mode()?, terms);
+        channel.caller_address = hello.address;
         channel.expect_alive().await.map_err(HandshakeError::NotAlive)?;
         Ok(channel)
+    }
+
+    /// Whether a certificate names the host of the caller: that by which it is known, or, of one that nobody knows yet, that
+    /// which it says.
+    fn is_shown_by(&self, hello: &Hello, certificate: &CertificateDer<'_>) -> bool {
+        let state = self.states.borrow();
+        let known = [
+            self.listed.get(&hello.from),
+            state.roster.addresses.get(&hello.from),
+        ];
+        let mut known = known.into_iter().flatten().peekable();
+        match known.peek() {
+            Some(_) => known.any(|address| link::names(certificate, address)),
+            None => hello
+                .address
+                .as_ref()
+                .is_some_and(|address| link::names(certificate, address)),
+        }
     }
 
     fn mark(&self) -> &'static [u8; MARK.len()] {
@@ -257,8 +288,23 @@ impl Identity {
                 lowest: self.states.borrow().level,
                 highest: self.highest,
             },
+            address: self.address.clone(),
         }
     }
+}
+
+/// Stands for the ids of nodes.
+fn digest_of(listed: &BTreeMap<NodeId, String>) -> [u8; MEMBERS_BYTES] {
+    if listed.is_empty() {
+        return NO_LIST;
+    }
+    let mut context = digest::Context::new(&digest::SHA256);
+    for id in listed.keys() {
+        context.update(&id.0.to_be_bytes());
+    }
+    let mut members = NO_LIST;
+    members.copy_from_slice(context.finish().as_ref());
+    members
 }
 
 /// Writes a message of the handshake, behind what goes before it.
@@ -303,7 +349,6 @@ pub(super) mod tests {
 
     use super::*;
     use crate::founding::FoundingId;
-    use crate::model::Revision;
     use crate::network::hello::Relation;
     use crate::network::message::Request;
 
@@ -318,7 +363,7 @@ pub(super) mod tests {
         let standing = cluster.map_or(Standing::New, |cluster| Standing::Member { cluster });
         let standing = watch::Sender::new(standing).subscribe();
         Identity::new(
-            NodeId(own),
+            (NodeId(own), None),
             &addresses.collect(),
             (secret.cloned(), None),
             standing,
@@ -427,16 +472,45 @@ pub(super) mod tests {
     }
 
     #[tokio::test]
+    async fn nodes_that_are_to_found_a_cluster_must_be_configured_alike() {
+        let secret = secret();
+        let met = meet(
+            &identity(1, Some(&secret), None),
+            &of_nodes(2, 5, Some(&secret), None),
+        )
+        .await;
+        assert!(matches!(met.0, Err(HandshakeError::OtherMembers)), "{met:?}");
+        let met = meet(
+            &identity(1, Some(&secret), Some(1)),
+            &of_nodes(2, 5, Some(&secret), Some(1)),
+        )
+        .await;
+        assert!(met.0.is_ok(), "later it does not matter: {met:?}");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_was_removed_is_told_when() {
+        let secret = secret();
+        let mut server = identity(2, Some(&secret), Some(1));
+        let mut state = State::default();
+        state.roster.removed.insert(NodeId(1), Revision(77));
+        server.states = watch::Sender::new(Arc::new(state)).subscribe();
+        for cluster in [Some(1), None] {
+            let (called, _) = meet(&identity(1, Some(&secret), cluster), &server).await;
+            assert!(
+                matches!(called, Err(HandshakeError::Removed(Revision(77)))),
+                "{called:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
     async fn another_cluster_or_node_is_told_apart_at_both_ends() {
         let secret = secret();
         let caller = identity(1, Some(&secret), Some(1));
         let of = |error: Result<Channel, HandshakeError>| error.unwrap_err().to_string();
         for (server, expected) in [
             (identity(2, Some(&secret), Some(2)), HandshakeError::OtherCluster),
-            (
-                of_nodes(2, 5, Some(&secret), Some(1)),
-                HandshakeError::OtherMembers,
-            ),
             (identity(3, Some(&secret), Some(1)), HandshakeError::OtherNode),
         ] {
             let (called, answered) = meet(&caller, &server).await;

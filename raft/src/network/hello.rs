@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::founding::FoundingId;
-use crate::model::{Level, NodeId};
+use crate::model::{Level, NodeId, Revision, Roster};
 
 use super::handshake::HandshakeError;
 
@@ -14,7 +14,7 @@ const FOUNDING_BYTES: usize = FoundingId::BYTES;
 /// The size of the digest that stands for the members of a cluster.
 pub(super) const MEMBERS_BYTES: usize = 32;
 
-/// Of each message, but what later versions add.
+/// Of each message, but what later versions add: the address of the caller, and when it was removed.
 const HELLO_BYTES: usize = 8 + 8 + FOUNDING_BYTES + MEMBERS_BYTES + VERSIONS_BYTES;
 const ANSWER_BYTES: usize = 1 + FOUNDING_BYTES + VERSIONS_BYTES;
 const VERSIONS_BYTES: usize = 4;
@@ -42,16 +42,26 @@ impl Versions {
     }
 }
 
+/// The number of a node that has none yet, and of whoever is at an address. No node has it.
+pub(crate) const NOBODY: NodeId = NodeId(0);
+
+/// The digest of a caller that was configured with no list of nodes.
+pub(super) const NO_LIST: [u8; MEMBERS_BYTES] = [0; MEMBERS_BYTES];
+
 /// The greeting of a caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hello {
+    /// [`NOBODY`]: it wants to join.
     pub(super) from: NodeId,
+    /// [`NOBODY`]: whoever is there.
     pub(super) to: NodeId,
     /// None: the caller does not know yet which cluster it belongs to.
     pub(super) cluster: Option<FoundingId>,
-    /// Stands for the ids of all nodes that the caller was configured with.
+    /// Stands for the ids of all nodes that the caller was configured with. They count only until there is a cluster.
     pub(super) members: [u8; MEMBERS_BYTES],
     pub(super) versions: Versions,
+    /// Where other nodes reach the caller, if it says so.
+    pub(super) address: Option<String>,
 }
 
 /// The answer of a server to a greeting.
@@ -71,6 +81,8 @@ pub(super) enum HelloRefusal {
     OtherMembers,
     OtherNode,
     OtherCertificate,
+    /// The caller was removed from the cluster.
+    Removed(Revision),
 }
 
 /// The terms on which two nodes work once they have met.
@@ -110,6 +122,10 @@ impl Hello {
         bytes.extend(founding(self.cluster));
         bytes.extend(self.members);
         bytes.extend(self.versions.write());
+        let address = self.address.as_deref().unwrap_or_default();
+        let length = u16::try_from(address.len()).unwrap_or(u16::MAX);
+        bytes.extend(length.to_be_bytes());
+        bytes.extend(address.as_bytes());
         bytes
     }
 
@@ -121,15 +137,20 @@ impl Hello {
             cluster: cluster(rest.take()?),
             members: rest.take()?,
             versions: Versions::read(rest.take()?),
+            address: rest.address()?,
         })
     }
 
     /// The server's judgement of a caller that it expects to be another node of its own cluster.
     pub(super) fn judge(&self, own: &Self) -> Result<Terms, HelloRefusal> {
-        if self.members != own.members {
+        let lists = [self.members, own.members];
+        let are_unfounded = self.cluster.is_none() && own.cluster.is_none();
+        // Who finds the others by different lists would found different clusters.
+        if are_unfounded && lists[0] != lists[1] && !lists.contains(&NO_LIST) {
             return Err(HelloRefusal::OtherMembers);
         }
-        if self.to != own.from || self.from == own.from {
+        let is_meant = self.to == own.from || (self.to == NOBODY && self.cluster.is_none());
+        if !is_meant || self.from == own.from {
             return Err(HelloRefusal::OtherNode);
         }
         let version = own.versions.common(self.versions).ok_or(HelloRefusal::Version)?;
@@ -162,24 +183,33 @@ impl Answer {
         bytes.push(self.refusal.map_or(0, HelloRefusal::number));
         bytes.extend(founding(self.cluster));
         bytes.extend(self.versions.write());
+        if let Some(HelloRefusal::Removed(at)) = self.refusal {
+            bytes.extend(at.0.to_be_bytes());
+        }
         bytes
     }
 
     pub(super) fn read(bytes: &[u8]) -> Result<Self, HandshakeError> {
         let mut rest = Reader(bytes);
         let [status] = rest.take()?;
+        let (cluster, versions) = (cluster(rest.take()?), Versions::read(rest.take()?));
         Ok(Self {
             refusal: match status {
                 0 => None,
+                REMOVED => Some(HelloRefusal::Removed(Revision(u64::from_be_bytes(rest.take()?)))),
                 number => Some(HelloRefusal::of(number).ok_or(HandshakeError::Refused(number))?),
             },
-            cluster: cluster(rest.take()?),
-            versions: Versions::read(rest.take()?),
+            cluster,
+            versions,
         })
     }
 }
 
+/// The number of the refusal that says when.
+const REMOVED: u8 = 6;
+
 impl HelloRefusal {
+    /// Those that say no more.
     const ALL: [Self; 5] = [
         Self::Version,
         Self::OtherCluster,
@@ -195,6 +225,7 @@ impl HelloRefusal {
             Self::OtherMembers => 3,
             Self::OtherNode => 4,
             Self::OtherCertificate => 5,
+            Self::Removed(_) => REMOVED,
         }
     }
 
@@ -238,6 +269,21 @@ impl Reader<'_> {
         self.0 = rest;
         Ok(*taken)
     }
+
+    /// Older versions say none.
+    fn address(&mut self) -> Result<Option<String>, HandshakeError> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let length = usize::from(u16::from_be_bytes(self.take()?));
+        if length > Roster::MAX_ADDRESS_BYTES {
+            return Err(HandshakeError::Malformed);
+        }
+        let (address, rest) = self.0.split_at_checked(length).ok_or(HandshakeError::Malformed)?;
+        self.0 = rest;
+        let address = str::from_utf8(address).map_err(|_| HandshakeError::Malformed)?;
+        Ok((!address.is_empty()).then(|| address.to_owned()))
+    }
 }
 
 #[cfg(test)]
@@ -250,6 +296,7 @@ mod tests {
         cluster: None,
         members: [7; MEMBERS_BYTES],
         versions: versions(1, 1),
+        address: None,
     };
 
     const fn versions(lowest: u8, highest: u8) -> Versions {
@@ -264,12 +311,15 @@ mod tests {
         let hello = Hello {
             cluster: Some(FoundingId::of([3; FOUNDING_BYTES])),
             versions: versions(2, 200),
+            address: Some("gateway2.example:9300".to_owned()),
             ..OWN
         };
-        assert_eq!(hello.write().len(), HELLO_BYTES);
         let later = [hello.write(), vec![1, 2, 3]].concat();
         assert_eq!(Hello::read(&later).unwrap(), hello);
-        for refusal in HelloRefusal::ALL.map(Some).into_iter().chain([None]) {
+        let earlier = Hello::read(&later[..HELLO_BYTES]).unwrap();
+        assert_eq!(earlier.address, None, "older versions say none");
+        let removed = [Some(HelloRefusal::Removed(Revision(77))), None];
+        for refusal in HelloRefusal::ALL.map(Some).into_iter().chain(removed) {
             let answer = Answer {
                 refusal,
                 cluster: None,
@@ -308,7 +358,7 @@ mod tests {
             ..OWN
         };
         let judged = |change: fn(&mut Hello)| {
-            let mut caller = caller;
+            let mut caller = caller.clone();
             change(&mut caller);
             let own = Hello {
                 cluster: Some(FoundingId::of([1; FOUNDING_BYTES])),
@@ -322,10 +372,32 @@ mod tests {
         assert_eq!(judged(same), Ok((one, Relation::Fellows)));
         let other: fn(&mut Hello) = |hello| hello.cluster = Some(FoundingId::of([2; FOUNDING_BYTES]));
         assert_eq!(judged(other), Err(HelloRefusal::OtherCluster));
+        let unfounded = |members| {
+            let mut caller = caller.clone();
+            caller.members = members;
+            caller.judge(&OWN).map(|terms| terms.relation)
+        };
+        assert_eq!(
+            unfounded([8; MEMBERS_BYTES]),
+            Err(HelloRefusal::OtherMembers),
+            "they would found different clusters"
+        );
+        assert_eq!(unfounded(NO_LIST), Ok(Relation::Strangers));
         assert_eq!(
             judged(|hello| hello.members = [8; MEMBERS_BYTES]),
-            Err(HelloRefusal::OtherMembers)
+            Ok((one, Relation::Strangers)),
+            "the list does not count any more"
         );
+        assert_eq!(
+            judged(|hello| (hello.from, hello.to) = (NOBODY, NOBODY)),
+            Ok((NOBODY, Relation::Strangers)),
+            "who wants to join knows nobody"
+        );
+        let to_anybody: fn(&mut Hello) = |hello| {
+            hello.cluster = Some(FoundingId::of([1; FOUNDING_BYTES]));
+            hello.to = NOBODY;
+        };
+        assert_eq!(judged(to_anybody), Err(HelloRefusal::OtherNode));
         assert_eq!(judged(|hello| hello.to = NodeId(3)), Err(HelloRefusal::OtherNode));
         assert_eq!(
             judged(|hello| hello.from = NodeId(2)),

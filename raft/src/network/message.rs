@@ -1,5 +1,7 @@
 //! The messages between nodes, in our own structs: openraft's types do not go over the wire either.
 
+use std::collections::BTreeSet;
+
 use openraft::errors::{RPCError, Unreachable};
 use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, TransferLeaderRequest, VoteRequest, VoteResponse,
@@ -12,8 +14,8 @@ use crate::codec::{self, CodecError, Format};
 use crate::command::Proposal;
 use crate::founding::FoundingId;
 use crate::lease::ProcessId;
-use crate::model::{Level, NodeId, Revision};
-use crate::outcome::Outcome;
+use crate::model::{Level, NewNode, NodeId, Revision};
+use crate::outcome::{Outcome, Refusal};
 use crate::types::TypeConfig;
 
 impl Format for Request {
@@ -37,6 +39,7 @@ impl Format for Request {
             Self::Lease { .. } | Self::Shows { .. } | Self::Release { .. } | Self::Settled { .. } => {
                 Level::LEASES
             }
+            Self::Members | Self::Admit(_) => Level::MEMBERS,
         }
     }
 }
@@ -57,6 +60,9 @@ impl Format for Response {
             | Self::Floor(_)
             | Self::Piece => Level::FIRST,
             Self::Lease(_) | Self::Settled(_) | Self::Noted => Level::LEASES,
+            Self::Members(_) => Level::MEMBERS,
+            Self::Admission(AdmissionAnswer::Refused(refusal)) => refusal.level().max(Level::MEMBERS),
+            Self::Admission(AdmissionAnswer::Admitted { .. } | AdmissionAnswer::NotNow(_)) => Level::MEMBERS,
         }
     }
 }
@@ -106,6 +112,10 @@ pub(crate) enum Request {
     Settled {
         revision: Revision,
     },
+    /// Answered also by a node that does not take part yet.
+    Members,
+    /// The sender wants to join the cluster.
+    Admit(Box<NewNode>),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -135,6 +145,8 @@ pub(crate) enum Response {
     Lease(LeaseAnswer),
     Settled(SettledAnswer),
     Noted,
+    Members(KnownMembers),
+    Admission(AdmissionAnswer),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -205,6 +217,29 @@ pub(crate) enum SettledAnswer {
     NotLeader,
 }
 
+/// The cluster as a node knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct KnownMembers {
+    /// None if it knows none.
+    pub(crate) cluster: Option<FoundingId>,
+    pub(crate) members: BTreeSet<NodeId>,
+    /// Those of them that vote.
+    pub(crate) voters: BTreeSet<NodeId>,
+}
+
+/// The answer to a node that wants to join.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AdmissionAnswer {
+    /// It is this node of that cluster.
+    Admitted {
+        id: NodeId,
+        cluster: FoundingId,
+    },
+    Refused(Refusal),
+    /// Nobody can say now, for this reason.
+    NotNow(String),
+}
+
 /// The contents of a node's disk, in short.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct PeerDescription {
@@ -249,7 +284,10 @@ pub(crate) enum Failure {
 impl Request {
     /// Whether nodes may ask each other this of which one does not know yet which cluster it belongs to.
     pub(super) fn is_of_strangers(&self) -> bool {
-        matches!(self, Self::Describe | Self::Join { .. })
+        matches!(
+            self,
+            Self::Describe | Self::Join { .. } | Self::Members | Self::Admit(_)
+        )
     }
 }
 

@@ -1,6 +1,5 @@
 //! One peer: where it is, connections to it, when it answered last, and how far it has come.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,10 +10,10 @@ use tokio::time::{Instant, timeout};
 use super::channel::{Channel, ChannelError};
 use super::handshake::{HandshakeError, Identity};
 use super::hello::Relation;
-use super::message::{FloorAnswer, LeaseAnswer, Request, Response, SettledAnswer, TakeAnswer};
+use super::message::{Request, Response};
+use super::places::PeerPlaces;
+use super::removal::Removal;
 use super::seats::Whereabouts;
-use crate::command::Proposal;
-use crate::lease::ProcessId;
 use crate::model::{NodeId, Revision};
 
 /// Connections that are kept for later.
@@ -28,7 +27,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// Why a peer gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
-    #[error("node {0} is not configured as a peer")]
+    #[error("it is not known where node {0} is")]
     Unknown(NodeId),
     #[error("cannot connect to {address}")]
     Connect { address: String, source: std::io::Error },
@@ -46,12 +45,13 @@ pub(crate) enum CallError {
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) id: NodeId,
-    pub(crate) address: String,
+    pub(super) places: PeerPlaces,
     identity: Identity,
     whereabouts: Arc<Whereabouts>,
+    removal: Removal,
     seen: watch::Sender<Seen>,
     idle: Mutex<Vec<Channel>>,
-    proposals: Semaphore,
+    pub(super) proposals: Semaphore,
 }
 
 /// A peer as its last answer showed it.
@@ -69,143 +69,30 @@ impl Seen {
     }
 }
 
-/// All other nodes of the cluster.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Peers {
-    peers: Arc<BTreeMap<NodeId, Arc<Peer>>>,
-    whereabouts: Arc<Whereabouts>,
-}
-
-impl Peers {
-    /// `addresses` may name this node too.
-    pub(crate) fn new(identity: &Identity, addresses: &BTreeMap<NodeId, String>) -> Self {
-        let whereabouts = Arc::<Whereabouts>::default();
-        let others = addresses.iter().filter(|(id, _)| **id != identity.own);
-        let peers = others.map(|(id, address)| {
-            let peer = Peer {
-                id: *id,
-                address: address.clone(),
-                identity: identity.clone(),
-                whereabouts: Arc::clone(&whereabouts),
-                seen: watch::Sender::default(),
-                idle: Mutex::default(),
-                proposals: Semaphore::new(PROPOSALS),
-            };
-            (*id, Arc::new(peer))
-        });
-        Self {
-            peers: Arc::new(peers.collect()),
-            whereabouts,
-        }
-    }
-
-    /// Where they were last.
-    pub(super) fn whereabouts(&self) -> Arc<Whereabouts> {
-        Arc::clone(&self.whereabouts)
-    }
-
-    pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Peer>> {
-        self.peers.values()
-    }
-
-    pub(crate) fn get(&self, id: NodeId) -> Option<&Arc<Peer>> {
-        self.peers.get(&id)
-    }
-
-    /// Has the leader commit a proposal.
-    pub(crate) async fn propose(
-        &self,
-        leader: NodeId,
-        proposal: Proposal,
-        limit: Duration,
-    ) -> Result<TakeAnswer, CallError> {
-        let peer = self.get(leader).ok_or(CallError::Unknown(leader))?;
-        let permit = timeout(limit, peer.proposals.acquire()).await;
-        let Ok(Ok(_permit)) = permit else {
-            return Err(CallError::Late {
-                address: peer.address.clone(),
-                limit,
-            });
-        };
-        match peer.call(&Request::Propose(Box::new(proposal)), limit).await? {
-            Response::Taken(answer) => Ok(answer),
-            Response::Failed(_) => Ok(TakeAnswer::NotLeader),
-            _ => Err(peer.unexpected()),
-        }
-    }
-
-    /// Has the leader say how far the cluster has come.
-    pub(crate) async fn floor(&self, leader: NodeId, limit: Duration) -> Result<FloorAnswer, CallError> {
-        let peer = self.get(leader).ok_or(CallError::Unknown(leader))?;
-        match peer.call(&Request::Floor, limit).await? {
-            Response::Floor(answer) => Ok(answer),
-            Response::Failed(_) => Ok(FloorAnswer::NotLeader),
-            _ => Err(peer.unexpected()),
-        }
-    }
-
-    /// Asks the leader for a lease.
-    pub(crate) async fn lease(
-        &self,
-        leader: NodeId,
-        process: ProcessId,
-        shows: Revision,
-        limit: Duration,
-    ) -> Result<LeaseAnswer, CallError> {
-        let peer = self.get(leader).ok_or(CallError::Unknown(leader))?;
-        match peer.call(&Request::Lease { process, shows }, limit).await? {
-            Response::Lease(answer) => Ok(answer),
-            Response::Failed(_) => Ok(LeaseAnswer::NotLeader),
-            _ => Err(peer.unexpected()),
-        }
-    }
-
-    /// Tells the leader what this node shows.
-    pub(crate) async fn shows(
-        &self,
-        leader: NodeId,
-        process: ProcessId,
-        shows: Revision,
-        limit: Duration,
-    ) -> Result<(), CallError> {
-        self.note(leader, Request::Shows { process, shows }, limit).await
-    }
-
-    /// Tells the leader that this process decides nothing any more.
-    pub(crate) async fn releases(
-        &self,
-        leader: NodeId,
-        process: ProcessId,
-        limit: Duration,
-    ) -> Result<(), CallError> {
-        self.note(leader, Request::Release { process }, limit).await
-    }
-
-    async fn note(&self, leader: NodeId, request: Request, limit: Duration) -> Result<(), CallError> {
-        let peer = self.get(leader).ok_or(CallError::Unknown(leader))?;
-        match peer.call(&request, limit).await? {
-            Response::Noted => Ok(()),
-            _ => Err(peer.unexpected()),
-        }
-    }
-
-    /// Has the leader say who still decides by what was before a revision.
-    pub(crate) async fn settled(
-        &self,
-        leader: NodeId,
-        revision: Revision,
-        limit: Duration,
-    ) -> Result<SettledAnswer, CallError> {
-        let peer = self.get(leader).ok_or(CallError::Unknown(leader))?;
-        match peer.call(&Request::Settled { revision }, limit).await? {
-            Response::Settled(answer) => Ok(answer),
-            Response::Failed(_) => Ok(SettledAnswer::NotLeader),
-            _ => Err(peer.unexpected()),
-        }
-    }
-}
-
 impl Peer {
+    /// The peer `id` at these places, as `identity` calls it.
+    pub(super) fn new(
+        (id, places): (NodeId, PeerPlaces),
+        identity: &Identity,
+        (whereabouts, removal): (&Arc<Whereabouts>, &Removal),
+    ) -> Self {
+        Self {
+            id,
+            places,
+            identity: identity.clone(),
+            whereabouts: Arc::clone(whereabouts),
+            removal: removal.clone(),
+            seen: watch::Sender::default(),
+            idle: Mutex::default(),
+            proposals: Semaphore::new(PROPOSALS),
+        }
+    }
+
+    /// Where it was looked for last.
+    pub(crate) fn address(&self) -> String {
+        self.places.current().unwrap_or_default()
+    }
+
     pub(crate) fn seen(&self) -> Seen {
         *self.seen.borrow()
     }
@@ -227,6 +114,7 @@ impl Peer {
     pub(super) fn missed(&self, error: &CallError) {
         if let CallError::Connect { source, .. } = error
             && source.kind() == std::io::ErrorKind::ConnectionRefused
+            && self.places.are_all_refused()
         {
             self.seen
                 .send_if_modified(|seen| !std::mem::replace(&mut seen.is_gone, true));
@@ -235,7 +123,7 @@ impl Peer {
 
     pub(crate) fn unexpected(&self) -> CallError {
         CallError::Unexpected {
-            address: self.address.clone(),
+            address: self.address(),
         }
     }
 
@@ -244,7 +132,7 @@ impl Peer {
         match timeout(limit, self.exchange(request)).await {
             Ok(result) => result,
             Err(_) => Err(CallError::Late {
-                address: self.address.clone(),
+                address: self.address(),
                 limit,
             }),
         }
@@ -263,7 +151,7 @@ impl Peer {
         let response = ask(&mut channel, request)
             .await
             .map_err(|source| CallError::Channel {
-                address: self.address.clone(),
+                address: self.address(),
                 source,
             })?;
         self.keep(channel);
@@ -271,28 +159,39 @@ impl Peer {
     }
 
     async fn connect(&self) -> Result<Channel, CallError> {
-        let address = || self.address.clone();
+        let place = self.places.current().ok_or(CallError::Unknown(self.id))?;
         let late = || CallError::Late {
-            address: address(),
+            address: place.clone(),
             limit: CONNECT,
         };
-        let stream = timeout(CONNECT, TcpStream::connect(&self.address))
-            .await
-            .map_err(|_| late())?;
-        let stream = stream.map_err(|source| CallError::Connect {
-            address: address(),
-            source,
-        })?;
+        let stream = match timeout(CONNECT, TcpStream::connect(&place)).await {
+            Ok(Ok(stream)) => stream,
+            failed => {
+                let source = failed.ok().and_then(Result::err);
+                let is_refused = source
+                    .as_ref()
+                    .is_some_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused);
+                self.places.failed(&place, is_refused);
+                return Err(source.map_or_else(late, |source| CallError::Connect {
+                    address: place.clone(),
+                    source,
+                }));
+            }
+        };
+        self.places.reached();
         if let Ok(address) = stream.peer_addr() {
             self.whereabouts.note(self.id, address.ip());
         }
         // Without it small frames wait for acknowledgements; a socket that refuses it still works.
         stream.set_nodelay(true).ok();
-        let agreed = timeout(CONNECT, self.identity.call(stream, &self.address, self.id))
+        let agreed = timeout(CONNECT, self.identity.call(stream, &place, self.id))
             .await
             .map_err(|_| late())?;
+        if let Err(HandshakeError::Removed(at)) = &agreed {
+            self.removal.note(*at);
+        }
         agreed.map_err(|source| CallError::Handshake {
-            address: address(),
+            address: place.clone(),
             source,
         })
     }
@@ -316,7 +215,7 @@ impl Peer {
     }
 }
 
-async fn ask(channel: &mut Channel, request: &Request) -> Result<Response, ChannelError> {
+pub(super) async fn ask(channel: &mut Channel, request: &Request) -> Result<Response, ChannelError> {
     channel.send(request).await?;
     channel.receive().await
 }

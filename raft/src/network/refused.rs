@@ -23,10 +23,11 @@ pub enum PeerRefusal {
     NotOnLoopback,
     SeatGivenAway,
     TooSlow,
+    Removed,
 }
 
 impl PeerRefusal {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Broke,
         Self::Tls,
         Self::NotKlamm,
@@ -45,6 +46,7 @@ impl PeerRefusal {
         Self::NotOnLoopback,
         Self::SeatGivenAway,
         Self::TooSlow,
+        Self::Removed,
     ];
 
     /// The label of a metric.
@@ -68,6 +70,7 @@ impl PeerRefusal {
             Self::NotOnLoopback => "not_on_loopback",
             Self::SeatGivenAway => "seat_given_away",
             Self::TooSlow => "too_slow",
+            Self::Removed => "removed",
         }
     }
 
@@ -82,7 +85,9 @@ impl PeerRefusal {
             Self::HungUp => "the other end closed the connection before it identified itself",
             Self::Version => "the two nodes have no version of the peer protocol in common",
             Self::OtherCluster => "the other node belongs to another cluster",
-            Self::OtherMembers => "the two nodes are configured with different node ids",
+            Self::OtherMembers => {
+                "the two nodes are to found a cluster, and are configured with different node ids"
+            }
             Self::OtherNode => "the caller expects, or claims to be, another node",
             Self::OtherCertificate => "the caller's certificate does not name its host",
             Self::Refused => "the other end refused for a reason that this version does not know",
@@ -92,6 +97,7 @@ impl PeerRefusal {
             Self::NotOnLoopback => "the caller is on another host, and no cluster secret is set",
             Self::SeatGivenAway => "it had not identified itself yet, and others needed its place",
             Self::TooSlow => "it did not identify itself in time",
+            Self::Removed => "the caller was removed from the cluster",
         }
     }
 }

@@ -10,9 +10,9 @@ use tokio::time::{sleep, timeout};
 
 use super::channel::{Channel, ChannelError};
 use super::handshake::Identity;
-use super::hello::Relation;
+use super::hello::{NOBODY, Relation};
 use super::message::{Failure, Request, Response};
-use super::peer::Peers;
+use super::peers::Peers;
 use super::port::PeerPort;
 use super::refused::{PeerRefusal, RefusalCounts};
 use super::seats::{Leave, Place, Seats, Whereabouts};
@@ -54,6 +54,7 @@ pub(crate) async fn serve(mut port: PeerPort, identity: Identity, peers: Peers, 
         strangers: Seats::new(STRANGERS, STRANGERS),
         neighbours: Seats::new(NEIGHBOURS, usize::MAX),
         peers: Seats::new(OF_PEER, usize::MAX),
+        nodes: peers,
         refusals: port.refusals(),
         seldom: Seldom::default(),
     });
@@ -93,6 +94,8 @@ struct Door {
     strangers: Arc<Seats<AddressBlock>>,
     neighbours: Arc<Seats<AddressBlock>>,
     peers: Arc<Seats<NodeId>>,
+    /// The other nodes, which may move.
+    nodes: Peers,
     refusals: Arc<RefusalCounts>,
     seldom: Seldom,
 }
@@ -126,11 +129,22 @@ impl Door {
         };
         let terms = channel.terms;
         tracing::debug!(%from, node = %terms.peer, version = %terms.version, "a peer connected");
-        self.whereabouts.note(terms.peer, from.ip());
+        self.note(&channel, from);
         let (place, leave) = self.peers.take(terms.peer);
         tokio::select! {
             () = self.converse(channel, place) => {}
             _ = leave => tracing::debug!(node = %terms.peer, "a peer has too many connections: this one is closed"),
+        }
+    }
+
+    /// Takes note of where a peer is. Who wants to join is none yet.
+    fn note(&self, channel: &Channel, from: SocketAddr) {
+        let peer = channel.terms.peer;
+        if peer != NOBODY {
+            self.whereabouts.note(peer, from.ip());
+        }
+        if let (Relation::Fellows, Some(address)) = (channel.terms.relation, &channel.caller_address) {
+            self.nodes.says(peer, address);
         }
     }
 
@@ -151,6 +165,10 @@ impl Door {
                     return;
                 }
             };
+            if self.identity.removed(channel.terms.peer).is_some() {
+                // It is told why when it calls again.
+                return;
+            }
             place.is_used();
             let response = match channel.terms.relation {
                 Relation::Strangers if !request.is_of_strangers() => Response::Failed(Failure::NotTakingPart),

@@ -1,25 +1,24 @@
 //! Answers peers' requests on this node's behalf.
 
 use std::sync::Arc;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use openraft::raft::TransferLeaderRequest;
 use tokio::time::timeout;
 
 use super::message::{
-    AppendMessage, Ballot, Failure, JoinAnswer, PeerDescription, Request, Response, TakeAnswer,
+    AdmissionAnswer, AppendMessage, Ballot, Failure, JoinAnswer, KnownMembers, PeerDescription, Request,
+    Response, TakeAnswer,
 };
 use super::pieces::{Gathered, Gathering, Piece};
 use crate::codec::layout::{LogIdV1, VoteV1};
-use crate::disk_space::DiskSpace;
 use crate::founding::FoundingId;
-use crate::model::{Level, NodeId, Revision};
-use crate::node::{Granting, Raft, SETTLE, floor_as_leader, take};
+use crate::model::{Level, NewNode, NodeId, Revision};
+use crate::node::{Core, Raft, SETTLE, floor_as_leader, take};
 use crate::standing::StandingKeeper;
 use crate::store::{Standing, read_snapshot};
 use crate::types::Snapshot;
-use crate::visibility::VisibleRevision;
 
 /// How long a peer that asks what this node shows waits for news.
 pub(super) const SHOW_WAIT: Duration = Duration::from_millis(250);
@@ -27,34 +26,20 @@ pub(super) const SHOW_WAIT: Duration = Duration::from_millis(250);
 /// The parts that this node answers from.
 #[derive(Debug)]
 pub(crate) struct Service {
-    /// Set once the node takes part.
-    raft: Arc<OnceLock<Raft>>,
+    core: Arc<Core>,
     standing: Arc<StandingKeeper>,
-    visible: VisibleRevision,
-    space: DiskSpace,
     /// The highest format that is known here.
     highest: Level,
-    /// Leases, while this node leads.
-    granting: Arc<Granting>,
     /// The pieces of a snapshot that have come.
     gathering: Mutex<Gathering>,
 }
 
 impl Service {
-    pub(crate) fn new(
-        raft: Arc<OnceLock<Raft>>,
-        standing: Arc<StandingKeeper>,
-        visible: VisibleRevision,
-        (space, highest): (DiskSpace, Level),
-        granting: Arc<Granting>,
-    ) -> Self {
+    pub(crate) fn new(core: Arc<Core>, standing: Arc<StandingKeeper>, highest: Level) -> Self {
         Self {
-            raft,
+            core,
             standing,
-            visible,
-            space,
             highest,
-            granting,
             gathering: Mutex::default(),
         }
     }
@@ -65,7 +50,8 @@ impl Service {
             Request::Describe => Ok(Response::Description(self.describe())),
             Request::Join { cluster } => self.join(cluster).await,
             Request::Show { after } => Ok(Response::Shown(self.show(after).await)),
-            request => match self.raft.get() {
+            Request::Members => Ok(Response::Members(self.members())),
+            request => match self.core.raft.get() {
                 Some(raft) => self.answer_with(raft, from, request).await,
                 None => Err(Failure::NotTakingPart),
             },
@@ -76,19 +62,19 @@ impl Service {
     async fn answer_with(&self, raft: &Raft, from: NodeId, request: Request) -> Result<Response, Failure> {
         match request {
             Request::Lease { process, shows } => {
-                let answer = self.granting.grant(raft, (from, process), shows).await;
+                let answer = self.core.granting.grant(raft, (from, process), shows).await;
                 Ok(Response::Lease(answer))
             }
             Request::Shows { process, shows } => {
-                self.granting.shows(raft, (from, process), shows);
+                self.core.granting.shows(raft, (from, process), shows);
                 Ok(Response::Noted)
             }
             Request::Release { process } => {
-                self.granting.releases(raft, (from, process));
+                self.core.granting.releases(raft, (from, process));
                 Ok(Response::Noted)
             }
             Request::Settled { revision } => {
-                let answer = self.granting.settled(raft, revision, SETTLE).await;
+                let answer = self.core.granting.settled(raft, revision, SETTLE).await;
                 Ok(Response::Settled(answer))
             }
             Request::Append(message) => self.append(raft, message).await,
@@ -106,18 +92,21 @@ impl Service {
                 self.may_vote()?;
                 stand(raft, from, to, last).await
             }
-            Request::Propose(proposal) if self.space.is_enough() => {
+            Request::Propose(proposal) if self.core.space.is_enough() => {
                 Ok(Response::Taken(take(raft, *proposal).await))
             }
             Request::Propose(_) => Ok(Response::Taken(TakeAnswer::DiskFull)),
+            Request::Admit(new) => Ok(Response::Admission(self.admit(*new).await)),
             Request::Floor => Ok(Response::Floor(floor_as_leader(raft).await)),
-            Request::Describe | Request::Join { .. } | Request::Show { .. } => Err(Failure::NotUnderstood),
+            Request::Describe | Request::Join { .. } | Request::Show { .. } | Request::Members => {
+                Err(Failure::NotUnderstood)
+            }
         }
     }
 
     /// A follower cannot refuse single entries to openraft, so it refuses the whole message, and gets it again.
     async fn append(&self, raft: &Raft, message: AppendMessage) -> Result<Response, Failure> {
-        if message.has_entries() && !self.space.is_enough() {
+        if message.has_entries() && !self.core.space.is_enough() {
             return Err(Failure::DiskFull);
         }
         let request = message.into_openraft().map_err(|_| Failure::NotUnderstood)?;
@@ -126,7 +115,7 @@ impl Service {
     }
 
     async fn gather(&self, raft: &Raft, piece: Piece) -> Result<Response, Failure> {
-        if !self.space.is_enough() {
+        if !self.core.space.is_enough() {
             return Err(Failure::DiskFull);
         }
         let vote = piece.vote;
@@ -158,18 +147,18 @@ impl Service {
     }
 
     async fn show(&self, after: Revision) -> Revision {
-        let mut visible = self.visible.watch();
+        let mut visible = self.core.visible.watch();
         // Whether there was news or not, the answer is what is shown now.
         timeout(SHOW_WAIT, visible.wait_for(|visible| *visible > after))
             .await
             .ok();
-        self.visible.now()
+        self.core.visible.now()
     }
 
     fn may_vote(&self) -> Result<(), Failure> {
         match self.standing.now() {
-            Standing::Member { .. } => Ok(()),
-            Standing::New => Err(Failure::NotTakingPart),
+            Standing::Member { .. } | Standing::Admitted { .. } => Ok(()),
+            Standing::New | Standing::Joining { .. } => Err(Failure::NotTakingPart),
             Standing::Rejoining { .. } => Err(Failure::Rejoining),
         }
     }
@@ -182,6 +171,23 @@ impl Service {
             cluster: standing.cluster(),
             vote: vote.map(Into::into),
             last: last.map(Into::into),
+        }
+    }
+
+    /// The cluster, as this node knows it.
+    fn members(&self) -> KnownMembers {
+        let members = self.core.members.borrow();
+        KnownMembers {
+            cluster: self.standing.now().cluster(),
+            members: members.all(),
+            voters: members.voters(),
+        }
+    }
+
+    async fn admit(&self, new: NewNode) -> AdmissionAnswer {
+        match self.standing.now().cluster() {
+            Some(cluster) => self.core.admit(new, cluster).await,
+            None => AdmissionAnswer::NotNow("the node that was asked belongs to no cluster yet".to_owned()),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The node thread's loop: takes calls from the handle.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -29,6 +30,9 @@ pub(super) enum Call {
     },
     Drain {
         answer: oneshot::Sender<Result<(), ProposeError>>,
+    },
+    Leave {
+        done: oneshot::Sender<()>,
     },
     Shutdown {
         done: oneshot::Sender<()>,
@@ -68,6 +72,13 @@ pub(super) async fn serve(
                     answer.send(drain(&core).await).ok();
                 });
             }
+            Call::Leave { done } => {
+                core.has_left.store(true, Ordering::Release);
+                tokio::spawn(async move {
+                    leave(&core).await;
+                    done.send(()).ok();
+                });
+            }
             Call::Shutdown { done } => return Some(done),
         }
     }
@@ -105,10 +116,14 @@ async fn drain(core: &Core) -> Result<(), ProposeError> {
 
 /// Makes the live peer that has come furthest the leader, if this node is.
 pub(super) async fn transfer_leadership(core: &Core) {
+    if let Some(to) = successor(core) {
+        hand_over(core, to).await;
+    }
+}
+
+/// Makes another node the leader, if this node is.
+pub(super) async fn hand_over(core: &Core, to: NodeId) {
     let Some(raft) = core.raft.get().filter(|_| core.leader() == Some(core.id)) else {
-        return;
-    };
-    let Some(to) = successor(core) else {
         return;
     };
     if let Err(error) = raft.trigger().transfer_leader(to.0).await {
@@ -127,16 +142,17 @@ pub(super) async fn transfer_leadership(core: &Core) {
 
 fn successor(core: &Core) -> Option<NodeId> {
     let state = core.states.borrow().clone();
+    let voters = core.members.borrow().voters();
     let is_up = |id| {
         state
             .nodes
             .get(&id)
             .is_some_and(|record| record.liveness == Liveness::Up)
     };
-    let reachable = core
-        .peers
-        .all()
-        .filter(|peer| is_up(peer.id) && peer.seen().at.is_some());
+    let peers = core.peers.all();
+    let reachable = peers
+        .iter()
+        .filter(|peer| voters.contains(&peer.id) && is_up(peer.id) && peer.seen().at.is_some());
     reachable
         .max_by_key(|peer| peer.seen().visible)
         .map(|peer| peer.id)

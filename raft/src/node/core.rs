@@ -1,5 +1,7 @@
 //! Proposals: found a leader for, committed once, waited for until every node shows them that may decide.
 
+use std::collections::BTreeSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -16,11 +18,12 @@ use crate::config::{Tuning, Upgrade};
 use crate::disk_space::DiskSpace;
 use crate::lease::{Lease, ProcessId};
 use crate::machine;
+use crate::members::ClusterMembers;
 use crate::model::{Level, Liveness, NodeId, Revision, State};
 use crate::network::{Peer, Peers, SettledAnswer, TakeAnswer};
 use crate::outcome::Outcome;
 use crate::sequence::Sequencer;
-use crate::store::StateStore;
+use crate::store::{Standing, StateStore};
 use crate::types::TypeConfig;
 use crate::visibility::VisibleRevision;
 
@@ -46,19 +49,28 @@ const RETRY_PAUSE: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(super) id: NodeId,
+    /// Where the other nodes reach this one.
+    pub(super) address: Option<String>,
+    /// The nodes that found the cluster, if it is more than one.
+    pub(super) listed: BTreeSet<NodeId>,
     /// Set once the node knows that it may take part.
-    pub(super) raft: Arc<OnceLock<Raft>>,
+    pub(crate) raft: Arc<OnceLock<Raft>>,
+    pub(super) standing: watch::Receiver<Standing>,
+    /// Those of whom this node's log tells.
+    pub(crate) members: watch::Receiver<ClusterMembers>,
     pub(super) states: watch::Receiver<Arc<State>>,
-    pub(super) visible: VisibleRevision,
+    pub(crate) visible: VisibleRevision,
     pub(super) peers: Peers,
     pub(super) tuning: Tuning,
     pub(super) upgrade: Upgrade,
-    pub(super) space: DiskSpace,
+    pub(crate) space: DiskSpace,
     pub(super) proposals: Proposals,
     /// Tells this process from others of this node.
     pub(super) process: ProcessId,
     pub(super) lease: Lease,
-    pub(super) granting: Arc<Granting>,
+    pub(crate) granting: Arc<Granting>,
+    /// Whether this node serves no clients any more, and will not.
+    pub(super) has_left: AtomicBool,
 }
 
 /// The proposals that this process makes.
@@ -207,7 +219,7 @@ impl Core {
             return self.settled(applied, deadline).await;
         }
         for peer in self.peers.all() {
-            if !self.shown_by(peer, revision, deadline).await {
+            if !self.shown_by(&peer, revision, deadline).await {
                 let waiting_for = self.behind(revision);
                 return Err(not_everywhere(applied, waiting_for));
             }
@@ -253,7 +265,26 @@ impl Core {
 
     /// Whether this node is the whole cluster.
     pub(super) fn is_alone(&self) -> bool {
-        self.peers.all().next().is_none()
+        let state = self.states.borrow();
+        self.peers.are_none() && state.nodes.keys().all(|id| *id == self.id)
+    }
+
+    /// Whether this node decides without a lease: below the feature level that has leases, or as the only one there is.
+    /// A node that lost its disk may read in its log that it was alone once.
+    pub(super) fn needs_no_lease(&self) -> bool {
+        let is_only = self.is_alone() && self.members.borrow().are_only(self.id);
+        self.states.borrow().level < Level::LEASES || (is_only && self.standing.borrow().is_member())
+    }
+
+    /// The peers are the members, and those that are on record; before there are any, those that are configured.
+    pub(super) fn know_peers(&self) {
+        let state = self.states.borrow().clone();
+        let members = self.members.borrow().clone();
+        let mut ids: BTreeSet<NodeId> = state.nodes.keys().copied().chain(members.all()).collect();
+        if !members.are_known() {
+            ids.extend(&self.listed);
+        }
+        self.peers.set(&ids, &state.roster.addresses);
     }
 
     /// This process, as one that holds leases.
@@ -285,7 +316,8 @@ impl Core {
 
     fn behind(&self, revision: Revision) -> Vec<NodeId> {
         let state = self.states.borrow();
-        let peers = self.peers.all().filter(|peer| is_waited_for(&state, peer.id));
+        let peers = self.peers.all();
+        let peers = peers.iter().filter(|peer| is_waited_for(&state, peer.id));
         peers
             .filter(|peer| peer.seen().visible < revision)
             .map(|peer| peer.id)

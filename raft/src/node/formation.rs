@@ -15,10 +15,11 @@ use std::time::Duration;
 use openraft::async_runtime::watch::WatchReceiver;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::core::Raft;
+use super::core::{Core, Raft};
+use super::list;
 use crate::founding::FoundingId;
 use crate::model::NodeId;
-use crate::network::{JoinAnswer, Peer, PeerDescription, Peers, Request, Response};
+use crate::network::{JoinAnswer, Peer, PeerDescription, Request, Response};
 use crate::standing::StandingKeeper;
 use crate::store::Standing;
 use crate::types::{LogId, Vote};
@@ -29,15 +30,15 @@ const PAUSE: Duration = Duration::from_millis(200);
 const REMIND: Duration = Duration::from_secs(10);
 
 /// Runs until this node knows its standing.
-pub(super) async fn take_place(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> io::Result<()> {
-    if peers.all().next().is_none() {
+pub(super) async fn take_place(core: &Core, standing: &StandingKeeper) -> io::Result<()> {
+    if standing.now() == Standing::New && core.listed.iter().all(|id| *id == core.id) {
         standing.join(new_cluster()?).await?;
         return Ok(());
     }
     let mut reminded: Option<Instant> = None;
     let mut changes = standing.watch();
     while standing.now() == Standing::New {
-        let waits_for = advance(own, peers, standing).await?;
+        let waits_for = advance(core, standing).await?;
         if standing.now() == Standing::New && reminded.is_none_or(|at| at.elapsed() > REMIND) {
             tracing::info!("{waits_for}");
             reminded = Some(Instant::now());
@@ -55,30 +56,34 @@ fn new_cluster() -> io::Result<FoundingId> {
 }
 
 /// One attempt; says what is missing.
-async fn advance(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> io::Result<String> {
+async fn advance(core: &Core, standing: &StandingKeeper) -> io::Result<String> {
+    let (own, peers) = (core.id, core.peers.all());
     let asked = peers
-        .all()
-        .map(|peer| async move { (peer.id, describe(peer).await) });
+        .iter()
+        .map(|peer| async move { (peer, describe(peer).await) });
     let answers = futures::future::join_all(asked).await;
-    let known: Vec<PeerDescription> = answers.iter().filter_map(|(_, answer)| *answer).collect();
+    let known: Vec<(&Arc<Peer>, PeerDescription)> = answers
+        .iter()
+        .filter_map(|(peer, answer)| Some((*peer, (*answer)?)))
+        .collect();
     let missing: Vec<NodeId> = answers
         .iter()
         .filter(|(_, answer)| answer.is_none())
-        .map(|(id, _)| *id)
+        .map(|(peer, _)| peer.id)
         .collect();
-    if !standing.is_pristine() || known.iter().any(|known| !known.is_pristine()) {
-        return rejoin(&known, answers.len() + 1, standing).await;
+    if !standing.is_pristine() || known.iter().any(|(_, known)| !known.is_pristine()) {
+        return rejoin(core, &known, standing).await;
     }
     if !missing.is_empty() {
         return Ok(format!(
             "the cluster is not founded yet: nodes {missing:?} do not answer"
         ));
     }
-    if peers.all().any(|peer| peer.id < own) {
+    if peers.iter().any(|peer| peer.id < own) {
         return Ok("the cluster is not founded yet: the node with the lowest id has to do that".to_owned());
     }
     let cluster = new_cluster()?;
-    let joins = futures::future::join_all(peers.all().map(|peer| join(peer, cluster))).await;
+    let joins = futures::future::join_all(peers.iter().map(|peer| join(peer, cluster))).await;
     if joins.into_iter().all(|joined| joined) {
         standing.join(cluster).await?;
         tracing::info!(%cluster, "the cluster is founded");
@@ -86,16 +91,37 @@ async fn advance(own: NodeId, peers: &Peers, standing: &StandingKeeper) -> io::R
     Ok("the cluster is not founded yet: a node did not join".to_owned())
 }
 
-async fn rejoin(known: &[PeerDescription], nodes: usize, standing: &StandingKeeper) -> io::Result<String> {
+async fn rejoin(
+    core: &Core,
+    known: &[(&Arc<Peer>, PeerDescription)],
+    standing: &StandingKeeper,
+) -> io::Result<String> {
+    let nodes = core.listed.len();
     let majority = nodes / 2 + 1;
     let needed = nodes - majority + 1;
-    let members: Vec<_> = known.iter().filter(|known| known.member).collect();
+    let members: Vec<&(&Arc<Peer>, PeerDescription)> =
+        known.iter().filter(|(_, known)| known.member).collect();
+    for (peer, _) in &members {
+        let voters = voters(peer).await;
+        if voters.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Ok(format!("node {} is still starting", peer.id));
+        }
+        if let Some(voters) = voters.filter(|voters| *voters != core.listed) {
+            return Ok(format!(
+                "this node's data is gone, and it cannot come back as node {}, because nodes {} vote by now: let it join as a new node (klamm.raft.join, with klamm.node.id: auto), and remove node {}",
+                core.id,
+                list(&Vec::from_iter(voters)),
+                core.id
+            ));
+        }
+    }
     if members.len() < needed {
         return Ok(format!(
             "this node's data is gone, but its cluster already exists: {needed} members must answer, and {} do",
             members.len()
         ));
     }
+    let members: Vec<PeerDescription> = members.iter().map(|(_, known)| *known).collect();
     let clusters: BTreeSet<FoundingId> = members.iter().filter_map(|member| member.cluster).collect();
     let Some(cluster) = clusters.first().copied().filter(|_| clusters.len() == 1) else {
         return Ok("this node's data is gone, and the other nodes belong to different clusters".to_owned());
@@ -128,6 +154,15 @@ async fn describe(peer: &Arc<Peer>) -> Option<PeerDescription> {
             tracing::debug!(node = %peer.id, %error, "a node does not say what it has");
             None
         }
+    }
+}
+
+/// The voters as a member knows them. Where they are not those that founded the cluster, a majority of them may know nothing
+/// of what this node promised. A node of an older version cannot say, and has had no others.
+async fn voters(peer: &Peer) -> Option<BTreeSet<NodeId>> {
+    match peer.call(&Request::Members, ASK).await {
+        Ok(Response::Members(known)) => Some(known.voters),
+        Ok(_) | Err(_) => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Leases that this node grants while it leads, and what it knows of the others' sight of changes.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use openraft::RaftMetrics;
@@ -12,7 +12,8 @@ use super::confirm::floor_as_leader;
 use super::core::Raft;
 use crate::clock::BootTime;
 use crate::lease::{LeaseTable, LeaseTerms, NotHolder, ProcessId};
-use crate::model::{NodeId, Revision};
+use crate::members::ClusterMembers;
+use crate::model::{NodeId, Revision, State};
 use crate::network::{FloorAnswer, LeaseAnswer, SettledAnswer};
 #[cfg(feature = "planted")]
 use crate::planted::{PlantedMistake, is_planted};
@@ -31,7 +32,7 @@ pub(super) fn clock_of_the_day() -> u64 {
 #[derive(Debug)]
 pub(crate) struct Granting {
     own: NodeId,
-    members: Vec<NodeId>,
+    states: watch::Receiver<Arc<State>>,
     terms: LeaseTerms,
     /// Of the term that this node led last.
     leading: Mutex<Option<LeadTerm>>,
@@ -46,10 +47,10 @@ struct LeadTerm {
 }
 
 impl Granting {
-    pub(super) fn new(own: NodeId, members: Vec<NodeId>, terms: LeaseTerms) -> Self {
+    pub(super) fn new(own: NodeId, states: watch::Receiver<Arc<State>>, terms: LeaseTerms) -> Self {
         Self {
             own,
-            members,
+            states,
             terms,
             leading: Mutex::default(),
             news: watch::Sender::default(),
@@ -63,6 +64,10 @@ impl Granting {
         holder: (NodeId, ProcessId),
         shows: Revision,
     ) -> LeaseAnswer {
+        // Who was removed by this leader, or one before it, may hold its last lease, and gets no other one.
+        if !members(raft).contains(holder.0) {
+            return LeaseAnswer::NotLeader;
+        }
         match self.with_table(raft, |table, now| table.asks(holder, shows, now)) {
             None => return LeaseAnswer::NotLeader,
             Some(Err(NotHolder)) => return LeaseAnswer::AnotherProcess,
@@ -141,7 +146,10 @@ impl Granting {
         let mut leading = self.leading.lock().unwrap_or_else(PoisonError::into_inner);
         let now = BootTime::now();
         if leading.as_ref().is_none_or(|leading| leading.term != term) {
-            let members = self.members.iter().copied();
+            // Who was removed a moment ago, by a leader before, is still on record.
+            let members = members(raft).all();
+            let recorded: Vec<NodeId> = self.states.borrow().nodes.keys().copied().collect();
+            let members = members.into_iter().chain(recorded);
             #[cfg(feature = "planted")]
             let members = members.filter(|_| !is_planted(PlantedMistake::NewLeaderKnowsNobody));
             let table = LeaseTable::new(self.terms, members, committed, now);
@@ -151,6 +159,13 @@ impl Granting {
         table.committed(committed, now);
         Some(act(table, now))
     }
+}
+
+/// The members by the log of this node, the newest entry included.
+fn members(raft: &Raft) -> ClusterMembers {
+    let metrics = raft.metrics();
+    let metrics = metrics.borrow_watched();
+    ClusterMembers::of(metrics.membership_config.membership())
 }
 
 /// The newest revision that is committed, as far as this node knows.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -9,8 +10,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use super::core::Core;
 use super::{Applied, ProposeError, calls};
-use crate::command::Command;
-use crate::model::{Liveness, NodeId, NodeRecord, Revision};
+use crate::command::{Command, MemberChange};
+use crate::model::{Level, Liveness, NodeId, NodeRecord, Revision};
 use crate::outcome::{Outcome, Refusal};
 use crate::status::Readiness;
 
@@ -40,11 +41,17 @@ pub(super) async fn keep_own_record(core: &Core, record: NodeRecord, readiness: 
             true => in_contact_since.or_else(|| Some(Instant::now())),
             false => None,
         };
+        if core.has_left.load(Ordering::Acquire) {
+            return;
+        }
+        put_address(core).await;
+        let state = core.states.borrow().clone();
         let wanted = match *readiness.borrow() {
             Readiness::Draining => Liveness::Draining,
+            _ if state.roster.leaving.contains_key(&core.id) => Liveness::Draining,
             _ => Liveness::Up,
         };
-        let has = core.states.borrow().nodes.get(&core.id).map(|own| own.liveness);
+        let has = state.nodes.get(&core.id).map(|own| own.liveness);
         // A node that joins has just heard from a leader; one that was taken for dead proves itself first.
         let proven = joining || in_contact_since.is_some_and(|since| since.elapsed() >= core.tuning.recovery);
         if has == Some(wanted) {
@@ -59,6 +66,31 @@ pub(super) async fn keep_own_record(core: &Core, record: NodeRecord, readiness: 
                 tracing::warn!(%error, ?wanted, "cannot tell the cluster that this node is alive");
             }
         }
+    }
+}
+
+/// Says where the other nodes reach this one, where that is not on record.
+async fn put_address(core: &Core) {
+    let Some(address) = &core.address else { return };
+    let is_due = {
+        let state = core.states.borrow();
+        state.level >= Level::MEMBERS
+            && state.nodes.contains_key(&core.id)
+            && state.roster.addresses.get(&core.id) != Some(address)
+    };
+    if !is_due {
+        return;
+    }
+    let put = Command::ChangeMembers(MemberChange::Move {
+        id: core.id,
+        address: address.clone(),
+    });
+    match core
+        .commit(core.own(put), Instant::now() + core.tuning.silence)
+        .await
+    {
+        Ok(_) => tracing::info!(%address, "the cluster knows where to reach this node"),
+        Err(error) => tracing::warn!(%error, "cannot tell the cluster where to reach this node"),
     }
 }
 
@@ -111,7 +143,8 @@ fn in_contact(core: &Core) -> bool {
         None => false,
         Some(leader) if leader == core.id => true,
         Some(leader) => {
-            let seen = core.peers.get(leader).and_then(|peer| peer.seen().silent_for());
+            let peer = core.peers.get(leader);
+            let seen = peer.and_then(|peer| peer.seen().silent_for());
             seen.is_some_and(|silent| silent < core.tuning.silence)
         }
     }

@@ -11,7 +11,7 @@ use super::core::Core;
 use super::granting::clock_of_the_day;
 use crate::clock::BootTime;
 use crate::lease::HeldLeases;
-use crate::model::{Level, NodeId, Revision};
+use crate::model::{NodeId, Revision};
 use crate::network::LeaseAnswer;
 #[cfg(feature = "planted")]
 use crate::planted::{PlantedMistake, is_planted};
@@ -23,38 +23,56 @@ const FAR_MS: u64 = 2_000;
 /// After a refusal, or no answer.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Keeps this node's lease for as long as it is polled. Below the feature level that has leases, nobody needs one.
+/// Keeps this node's lease for as long as it is polled, and while it needs one.
 pub(super) async fn keep(core: Arc<Core>) {
-    let mut states = core.states.clone();
-    let is_unneeded = |level| level < Level::LEASES;
-    if is_unneeded(states.borrow().level) {
-        core.lease.set(BootTime::NEVER);
-        core.lease.note_granted(BootTime::NEVER);
-        if states.wait_for(|state| !is_unneeded(state.level)).await.is_err() {
-            return;
+    while !core.lease.is_given_back() {
+        if core.needs_no_lease() {
+            core.lease.set(BootTime::NEVER);
+            core.lease.note_granted(BootTime::NEVER);
+            until_needed(&core).await;
+            core.lease.set(BootTime::START);
+            core.lease.note_granted(BootTime::START);
         }
-        core.lease.set(BootTime::START);
-        core.lease.note_granted(BootTime::START);
+        keep_asking(&core).await;
     }
+}
+
+/// Returns when this node needs a lease. Nobody else can make a change before it knows that it is not alone any more: it is
+/// the only one that votes.
+async fn until_needed(core: &Core) {
+    let (mut states, mut members) = (core.states.clone(), core.members.clone());
+    while core.needs_no_lease() {
+        let changed = tokio::select! {
+            changed = states.changed() => changed.is_ok(),
+            changed = members.changed() => changed.is_ok(),
+        };
+        if !changed {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// Asks for one lease after the other, for as long as this node needs them.
+async fn keep_asking(core: &Arc<Core>) {
     let mut keeping = LeaseKeeper {
         held: HeldLeases::default(),
         visible: core.visible.watch(),
         asked_another: false,
     };
-    while !core.lease.is_given_back() {
+    while !core.lease.is_given_back() && !core.needs_no_lease() {
         let (began, leader) = (Instant::now(), core.leader());
-        let Some((asked, answer)) = keeping.until(&core, ask(&core, leader)).await else {
-            return;
+        let Some((asked, answer)) = keeping.until(core, ask(core, leader)).await else {
+            return std::future::pending().await;
         };
-        let next = keeping.answered(&core, (asked, answer), began);
+        let next = keeping.answered(core, (asked, answer), began);
         let wait = async {
             tokio::select! {
                 () = sleep_until(next) => {}
-                () = other_leader(&core, leader) => {}
+                () = other_leader(core, leader) => {}
             }
         };
-        if keeping.until(&core, wait).await.is_none() {
-            return;
+        if keeping.until(core, wait).await.is_none() {
+            return std::future::pending().await;
         }
     }
 }

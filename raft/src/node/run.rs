@@ -5,20 +5,21 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use openraft::async_runtime::watch::WatchReceiver;
-use openraft::{BasicNode, Config};
+use openraft::{BasicNode, Config, RaftMetrics};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::calls::{self, Call};
 use super::confirm::{self, Asker};
 use super::core::{Core, Raft};
-use super::{RaftStatus, StartError, formation, keeper, leasing, upgrade};
-use crate::disk_space::DiskSpace;
-use crate::model::{NodeId, NodeRecord};
+use super::{RaftStatus, StartError, formation, keeper, leasing, membership, upgrade};
+use crate::members::ClusterMembers;
+use crate::model::{NodeId, NodeRecord, Revision};
 use crate::network::{self, Identity, Network, PeerPort, Service};
 use crate::standing::StandingKeeper;
 use crate::status::Readiness;
 use crate::store::{LogStore, Standing, StateStore};
+use crate::types::TypeConfig;
 
 /// The parts that the node's thread works with.
 pub(super) struct Parts {
@@ -31,7 +32,7 @@ pub(super) struct Parts {
     pub(super) status: watch::Sender<RaftStatus>,
     pub(super) port: Option<PeerPort>,
     pub(super) identity: Identity,
-    pub(super) space: DiskSpace,
+    pub(super) members: watch::Sender<ClusterMembers>,
 }
 
 /// The store, without its thread.
@@ -56,15 +57,10 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         status,
         port,
         identity,
-        space,
+        members,
     } = parts;
-    let service = Service::new(
-        core.raft.clone(),
-        stores.standing.clone(),
-        core.visible.clone(),
-        (space, record.ability.highest),
-        core.granting.clone(),
-    );
+    let standing = stores.standing.clone();
+    let service = Service::new(core.clone(), standing, record.ability.highest);
     let mut helpers = JoinSet::new();
     if let Some(port) = port {
         let peers = core.peers.clone();
@@ -75,16 +71,17 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
     // They go on while this node takes leave.
     let mut watchers = JoinSet::new();
     let mut started = Some(started);
-    if stores.standing.now() == Standing::New && core.peers.all().next().is_some() {
+    if stores.standing.now() == Standing::New && !core.peers.are_none() {
         // The others decide how long this takes, so whoever starts this node does not wait for it.
         tell(&mut started, Ok(()));
     }
     let taking_part = async {
-        let raft = match take_part(&core, raft, stores, &mut watchers).await {
+        let raft = match take_part(&core, raft, stores, (&members, &mut watchers)).await {
             Ok(raft) => raft,
             Err(error) => return tell(&mut started, Err(error)),
         };
         tell(&mut started, Ok(()));
+        watchers.spawn(follow_members(core.clone(), raft.clone(), members));
         watch(&core, &mut watchers);
         // Not a task of its own: a node that takes leave does not say any more that it is up. Whatever the cluster
         // thinks of the record, calls are served.
@@ -102,6 +99,11 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
     };
     let done = tokio::select! {
         () = taking_part => None,
+        at = removed(&core) => {
+            tracing::error!(%at, "this node was removed from its cluster, so it stops");
+            readiness.send_replace(Readiness::Removed { at });
+            None
+        }
         () = panicked(&mut helpers) => None,
         done = calls::serve(core.clone(), calls, &readiness) => done,
     };
@@ -118,12 +120,11 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
 
 /// Starts the tasks that see to it that the cluster and this node know how the others are.
 fn watch(core: &Arc<Core>, watchers: &mut JoinSet<()>) {
-    for peer in core.peers.all() {
-        watchers.spawn(network::poll(peer.clone()));
-    }
+    watchers.spawn(network::poll_all(core.peers.clone()));
     watchers.spawn(keeper::watch_peers(core.clone()));
     watchers.spawn(upgrade::raise_level(core.clone()));
-    if !core.is_alone() {
+    watchers.spawn(membership::shape(core.clone()));
+    if core.lease.left().is_some() {
         watchers.spawn(leasing::keep(core.clone()));
         watchers.spawn(leasing::report(core.clone()));
     }
@@ -152,12 +153,31 @@ fn tell(started: &mut Option<Started>, result: Result<(), StartError>) {
     }
 }
 
+/// Returns when this node was removed from its cluster.
+async fn removed(core: &Core) -> Revision {
+    let mut states = core.states.clone();
+    let on_record = async {
+        let id = core.id;
+        match states
+            .wait_for(|state| state.roster.removed.contains_key(&id))
+            .await
+        {
+            Ok(state) => state.roster.removed.get(&id).copied().unwrap_or_default(),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        at = on_record => at,
+        at = core.peers.removal().noted() => at,
+    }
+}
+
 /// Takes this node's place in the cluster and starts openraft.
 async fn take_part(
     core: &Core,
     mut config: Config,
     stores: Stores,
-    watchers: &mut JoinSet<()>,
+    (members, watchers): (&watch::Sender<ClusterMembers>, &mut JoinSet<()>),
 ) -> Result<Raft, StartError> {
     let failed = |error: &dyn std::fmt::Display| StartError::Raft(error.to_string());
     let Stores {
@@ -165,26 +185,31 @@ async fn take_part(
         states,
         standing,
     } = stores;
-    formation::take_place(core.id, &core.peers, &standing)
+    formation::take_place(core, &standing)
         .await
         .map_err(|error| failed(&error))?;
     config.enable_elect = standing.now().is_member();
     let network = Network::new(core.peers.clone());
     let raft = Raft::new(core.id.0, Arc::new(config), network, log, states).await;
     let raft = raft.map_err(|error| failed(&error))?;
-    check_members(core, &raft).await?;
-    let is_founder = core.peers.all().all(|peer| core.id < peer.id);
-    if raft.is_initialized().await.map_err(|error| failed(&error))? {
-        if core.peers.all().next().is_none() {
+    let stored =
+        raft.with_raft_state(|state| ClusterMembers::of(state.membership_state.effective().membership()));
+    let stored = stored.await.map_err(|error| failed(&error))?;
+    check_alone(core, &stored)?;
+    members.send_replace(stored.clone());
+    core.know_peers();
+    if stored.are_known() {
+        if stored.are_only(core.id) && standing.now().is_member() {
             // Nobody else leads: there is nothing to wait for.
             raft.trigger()
                 .elect(false)
                 .await
                 .map_err(|error| failed(&error))?;
         }
-    } else if is_founder && standing.now().is_member() {
-        let members = members(core).into_iter().map(|id| (id.0, BasicNode::default()));
-        let founded = raft.initialize(members.collect::<BTreeMap<_, _>>()).await;
+    } else if founds(core, standing.now()) {
+        let founders = core.listed.iter().copied().chain([core.id]);
+        let founders = founders.map(|id| (id.0, BasicNode::default()));
+        let founded = raft.initialize(founders.collect::<BTreeMap<_, _>>()).await;
         founded.map_err(|error| failed(&error))?;
     }
     watchers.spawn(formation::watch_catching_up(raft.clone(), standing));
@@ -193,29 +218,47 @@ async fn take_part(
     Ok(raft)
 }
 
-fn members(core: &Core) -> Vec<NodeId> {
-    let mut members: Vec<_> = core.peers.all().map(|peer| peer.id).chain([core.id]).collect();
-    members.sort();
-    members
+/// Whether this node is the one that writes down who founded the cluster.
+fn founds(core: &Core, standing: Standing) -> bool {
+    let is_first = core.listed.first().is_none_or(|first| *first == core.id);
+    matches!(standing, Standing::Member { .. }) && is_first
 }
 
-async fn check_members(core: &Core, raft: &Raft) -> Result<(), StartError> {
-    let stored = raft
-        .with_raft_state(|state| {
-            state
-                .membership_state
-                .effective()
-                .voter_ids()
-                .map(NodeId)
-                .collect::<Vec<_>>()
-        })
-        .await
-        .map_err(|error| StartError::Raft(error.to_string()))?;
-    let configured = members(core);
-    if stored.is_empty() || stored == configured {
-        return Ok(());
+/// A node that nobody can reach must be alone.
+fn check_alone(core: &Core, stored: &ClusterMembers) -> Result<(), StartError> {
+    let can_be_reached = core.lease.left().is_some();
+    let members = stored.all();
+    match can_be_reached || members.iter().all(|id| *id == core.id) {
+        true => Ok(()),
+        false => Err(StartError::NotAlone {
+            members: members.into_iter().collect(),
+        }),
     }
-    Err(StartError::OtherMembers { configured, stored })
+}
+
+/// Keeps track of the members by the log of this node, and of where the others are.
+async fn follow_members(core: Arc<Core>, raft: Raft, members: watch::Sender<ClusterMembers>) {
+    let mut metrics = raft.metrics();
+    let mut states = core.states.clone();
+    loop {
+        let now = ClusterMembers::of(metrics.borrow_watched().membership_config.membership());
+        // Before openraft has looked, it knows none.
+        if now.are_known() {
+            members.send_if_modified(|known| {
+                let is_new = *known != now;
+                *known = now;
+                is_new
+            });
+        }
+        core.know_peers();
+        let changed = tokio::select! {
+            changed = metrics.changed() => changed.is_ok(),
+            changed = states.changed() => changed.is_ok(),
+        };
+        if !changed {
+            return;
+        }
+    }
 }
 
 /// Returns when openraft has stopped.
@@ -229,12 +272,19 @@ async fn publish_status(raft: Raft, status: watch::Sender<RaftStatus>) {
             last_log: now.last_log_index,
             committed: now.local_committed.map(|id| id.index),
             snapshot: now.snapshot.map(|id| id.index),
-            voters: now.membership_config.voter_ids().map(NodeId).collect(),
+            logs: logs(&now),
         });
         if now.running_state.is_err() || metrics.changed().await.is_err() {
             return;
         }
     }
+}
+
+/// How far the logs of the others are, as the leader knows.
+fn logs(metrics: &RaftMetrics<TypeConfig>) -> BTreeMap<NodeId, u64> {
+    let logs = metrics.replication.iter().flatten();
+    logs.map(|(id, last)| (NodeId(*id), last.as_ref().map_or(0, |last| last.index)))
+        .collect()
 }
 
 #[cfg(test)]

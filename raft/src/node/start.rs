@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::Duration;
 
@@ -14,15 +15,17 @@ use super::confirm;
 use super::core::{Core, MAX_APPEND_ENTRIES};
 use super::granting::Granting;
 use super::run::{Parts, Stores, run};
-use super::{Node, RaftStatus, Shared};
-use crate::config::{RaftConfig, Tuning};
+use super::{Node, RaftStatus, Shared, admission, list};
+use crate::config::{OwnId, RaftConfig, Tuning};
 use crate::disk_space::DiskSpace;
 use crate::lease::{Lease, LeaseTerms, ProcessId};
-use crate::model::NodeId;
+use crate::members::ClusterMembers;
+use crate::model::{NodeId, State};
 use crate::network::{Callers, Identity, PeerPort, Peers};
+use crate::outcome::Refusal;
 use crate::standing::StandingKeeper;
 use crate::status::Readiness;
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, OwnerClaim, Standing, Store, StoreError};
 use crate::visibility::VisibleRevision;
 
 /// Calls that may wait for the node's thread.
@@ -35,8 +38,20 @@ const SNAPSHOT_MS: u64 = 60_000;
 pub enum StartError {
     #[error("the data directory cannot be used")]
     Store(#[from] StoreError),
-    #[error("node {0} is not among the configured peers: the list names every node of the cluster")]
+    #[error(
+        "node {0} is not among the configured peers, which found the cluster: add it to the list, or let it join a cluster that there is (klamm.raft.join)"
+    )]
     NotAmongPeers(NodeId),
+    #[error(
+        "this node has no number: klamm.node.id is auto, and there is no cluster for it to join (klamm.raft.join)"
+    )]
+    NoNumber,
+    #[error("none of {} took this node into a cluster: {reason}", seeds.join(", "))]
+    NotAdmitted { seeds: Vec<String>, reason: String },
+    #[error("the cluster does not take this node")]
+    Refused(#[source] Refusal),
+    #[error("the data directory cannot be written")]
+    Write(#[source] std::io::Error),
     #[error("peers are configured, but no address to listen on for them")]
     NoListenAddress,
     #[error(
@@ -49,12 +64,10 @@ pub enum StartError {
         source: std::io::Error,
     },
     #[error(
-        "the configured peers are nodes {configured:?}, but the data directory belongs to a cluster of nodes {stored:?}"
+        "the data directory belongs to a cluster of the nodes {}, and this node has no address to listen on for the others (klamm.raft.listen)",
+        list(members)
     )]
-    OtherMembers {
-        configured: Vec<NodeId>,
-        stored: Vec<NodeId>,
-    },
+    NotAlone { members: Vec<NodeId> },
     #[error("the timing is impossible: {0}")]
     Tuning(#[from] openraft::ConfigError),
     #[error(
@@ -76,95 +89,134 @@ impl StartError {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Store(error) => error.is_final(),
+            Self::Refused(refusal) => matches!(
+                refusal,
+                Refusal::NodeRemoved { .. } | Refusal::NodeIdUsed { .. } | Refusal::TooFewPorts { .. }
+            ),
             Self::NotAmongPeers(_)
+            | Self::NoNumber
             | Self::NoListenAddress
             | Self::NoSecret { .. }
-            | Self::OtherMembers { .. }
+            | Self::NotAlone { .. }
             | Self::Tuning(_)
             | Self::ShortLease { .. } => true,
-            Self::Listen { .. } | Self::Thread(_) | Self::Random | Self::Raft(_) => false,
+            Self::NotAdmitted { .. }
+            | Self::Write(_)
+            | Self::Listen { .. }
+            | Self::Thread(_)
+            | Self::Random
+            | Self::Raft(_) => false,
         }
     }
 }
 
 impl Node {
     /// Starts a node. When this returns, its state is at least as new as it was when the node last ran. Blocks for as
-    /// long as reading the data directory takes.
+    /// long as reading the data directory takes, and a node that joins a cluster for as long as that needs.
     pub fn start(config: RaftConfig) -> Result<Self, StartError> {
         let raft = raft_config(&config.tuning)?;
-        let highest = config.record.ability.highest;
-        let port = listen(&config)?;
+        let (store, id, port) = opened(&config)?;
         let taken_port = port.as_ref().map(PeerPort::taken);
         let refusals = port.as_ref().map(PeerPort::refusals);
-        let store = store::open(&config.data_dir, (config.id, highest), &config.storage)?;
-        let states = store.states.watch();
         let snapshot_failures = store.states.watch_failures();
-        let standing = store.standing.subscribe();
-        let visible = VisibleRevision::new(states.borrow().revision);
-        let identity = identity(&config, &store);
-        let peers = Peers::new(&identity, &config.peers);
+        let identity = identity(&config, id, &store);
+        let (members, members_seen) = watch::channel(ClusterMembers::default());
         let (calls, call_queue) = mpsc::channel(CALLS);
         let (confirms, askers) = mpsc::channel(confirm::WAITING);
         let (readiness, readiness_seen) = watch::channel(Readiness::Starting);
         let (status, status_seen) = watch::channel(RaftStatus::default());
-        let process = random()?;
-        let (lease, granting) = leases(&config);
-        let space = DiskSpace::new(config.data_dir, config.tuning.disk_reserve_bytes);
-        let core = Core {
-            id: config.id,
-            raft: Arc::default(),
-            states: states.clone(),
-            visible: visible.clone(),
-            peers: peers.clone(),
-            tuning: config.tuning.clone(),
-            upgrade: config.upgrade,
-            space: space.clone(),
-            proposals: super::core::Proposals::new(process),
-            process: ProcessId(process),
-            lease: lease.clone(),
-            granting,
+        let core = Arc::new(core(&config, (&store, &identity), members_seen)?);
+        core.know_peers();
+        let shared = Shared {
+            id,
+            calls,
+            confirms,
+            states: core.states.clone(),
+            raft: status_seen,
+            readiness: readiness_seen,
+            visible: core.visible.clone(),
+            lease: core.lease.clone(),
+            peers: core.peers.clone(),
+            members: core.members.clone(),
+            taken_port,
+            refusals,
+            standing: core.standing.clone(),
+            snapshot_failures,
+            tuning: config.tuning,
         };
-        let core = Arc::new(core);
-        let record = config.record;
         let parts = Parts {
             core,
             raft,
-            record,
+            record: config.record,
             calls: call_queue,
             askers,
             readiness,
             status,
             port,
             identity,
-            space,
+            members,
         };
         spawn(parts, store)?;
-        let shared = Shared {
-            id: config.id,
-            calls,
-            confirms,
-            states,
-            raft: status_seen,
-            readiness: readiness_seen,
-            visible,
-            lease,
-            peers: peers.all().cloned().collect(),
-            taken_port,
-            refusals,
-            standing,
-            snapshot_failures,
-            tuning: config.tuning,
-        };
         Ok(Self {
             shared: Arc::new(shared),
         })
     }
 }
 
+/// The data directory, the number of the node that it belongs to, and its port for peers, if there is to be one.
+fn opened(config: &RaftConfig) -> Result<(Store, NodeId, Option<PeerPort>), StartError> {
+    let callers = callers(config)?;
+    let claim = match config.id {
+        OwnId::Fixed(id) => OwnerClaim::Of(id),
+        OwnId::Given { .. } => OwnerClaim::Any,
+    };
+    let highest = config.record.ability.highest;
+    let store = store::open(&config.data_dir, (claim, highest), &config.storage)?;
+    match place(config, &store, callers) {
+        Ok((id, port)) => Ok((store, id, port)),
+        Err(error) => {
+            store.close();
+            Err(error)
+        }
+    }
+}
+
+/// The part that makes changes.
+fn core(
+    config: &RaftConfig,
+    (store, identity): (&Store, &Identity),
+    members: watch::Receiver<ClusterMembers>,
+) -> Result<Core, StartError> {
+    let id = identity.own;
+    let states = store.states.watch();
+    let process = random()?;
+    let (lease, granting) = leases(config, id, &states);
+    let visible = VisibleRevision::new(states.borrow().revision);
+    Ok(Core {
+        id,
+        address: config.address_of(id),
+        listed: config.peers.keys().copied().collect(),
+        raft: Arc::default(),
+        standing: store.standing.subscribe(),
+        members,
+        states,
+        visible,
+        peers: Peers::new(identity, &config.peers),
+        tuning: config.tuning.clone(),
+        upgrade: config.upgrade,
+        space: DiskSpace::new(config.data_dir.clone(), config.tuning.disk_reserve_bytes),
+        proposals: super::core::Proposals::new(process),
+        process: ProcessId(process),
+        lease,
+        granting,
+        has_left: AtomicBool::new(false),
+    })
+}
+
 /// The proofs that this node gives its peers.
-fn identity(config: &RaftConfig, store: &Store) -> Identity {
+fn identity(config: &RaftConfig, id: NodeId, store: &Store) -> Identity {
     Identity::new(
-        config.id,
+        (id, config.address_of(id)),
         &config.peers,
         (config.secret.clone(), config.tls.clone()),
         store.standing.subscribe(),
@@ -173,47 +225,58 @@ fn identity(config: &RaftConfig, store: &Store) -> Identity {
 }
 
 /// The lease of this node, and its part of granting them.
-fn leases(config: &RaftConfig) -> (Lease, Arc<Granting>) {
-    // A list of peers may name this node alone.
-    let lease = match config.peers.keys().all(|id| *id == config.id) {
-        true => Lease::unlimited(),
-        false => Lease::ended(),
+fn leases(config: &RaftConfig, id: NodeId, states: &watch::Receiver<Arc<State>>) -> (Lease, Arc<Granting>) {
+    // Others may come to a node that listens for them.
+    let lease = match config.listen {
+        None => Lease::unlimited(),
+        Some(_) => Lease::ended(),
     };
     let terms = LeaseTerms {
         span: config.tuning.lease,
     };
-    let members = config.peers.keys().copied().collect();
-    (lease, Arc::new(Granting::new(config.id, members, terms)))
+    (lease, Arc::new(Granting::new(id, states.clone(), terms)))
 }
 
-/// Binds the port for peers, if there are any.
-fn listen(config: &RaftConfig) -> Result<Option<PeerPort>, StartError> {
-    if config.peers.is_empty() {
-        return Ok(None);
-    }
-    if !config.peers.contains_key(&config.id) {
-        return Err(StartError::NotAmongPeers(config.id));
-    }
-    let address = config.listen.ok_or(StartError::NoListenAddress)?;
-    let callers = match (&config.secret, &config.tls) {
-        (Some(_), _) | (_, Some(_)) => Callers::Any,
-        (None, None) => {
-            let own = address.to_string();
-            let far = [&own]
-                .into_iter()
-                .chain(config.peers.values())
-                .find(|address| !is_loopback(address));
-            if let Some(address) = far {
-                return Err(StartError::NoSecret {
-                    address: address.clone(),
-                });
-            }
-            Callers::LoopbackOnly
-        }
+/// Who may call the port for peers; none if there is to be no port.
+fn callers(config: &RaftConfig) -> Result<Option<Callers>, StartError> {
+    let Some(address) = config.listen else {
+        return match config.peers.is_empty() && config.seeds.is_empty() {
+            true => Ok(None),
+            false => Err(StartError::NoListenAddress),
+        };
     };
-    let port = PeerPort::bind(address, callers);
-    let port = port.map_err(|source| StartError::Listen { address, source })?;
-    Ok(Some(port))
+    if config.secret.is_some() || config.tls.is_some() {
+        return Ok(Some(Callers::Any));
+    }
+    let own = address.to_string();
+    let far = [&own]
+        .into_iter()
+        .chain(config.peers.values())
+        .chain(&config.seeds)
+        .find(|address| !is_loopback(address));
+    match far {
+        Some(address) => Err(StartError::NoSecret {
+            address: address.clone(),
+        }),
+        None => Ok(Some(Callers::LoopbackOnly)),
+    }
+}
+
+/// The number of this node, and its port for peers, if there is to be one.
+fn place(
+    config: &RaftConfig,
+    store: &Store,
+    callers: Option<Callers>,
+) -> Result<(NodeId, Option<PeerPort>), StartError> {
+    let id = admission::own_id(config, store)?;
+    let is_founder = config.peers.is_empty() || config.peers.contains_key(&id);
+    if !is_founder && *store.standing.borrow() == Standing::New {
+        return Err(StartError::NotAmongPeers(id));
+    }
+    let port = config.listen.zip(callers).map(|(address, callers)| {
+        PeerPort::bind(address, callers).map_err(|source| StartError::Listen { address, source })
+    });
+    Ok((id, port.transpose()?))
 }
 
 /// Whether a `host:port` is on this machine whatever the resolver says.
@@ -235,6 +298,7 @@ fn spawn(parts: Parts, store: Store) -> Result<(), StartError> {
     let (started, starting) = std::sync::mpsc::channel();
     let run = move || {
         let Store {
+            owner: _,
             log,
             states,
             standing,
@@ -295,7 +359,7 @@ fn raft_config(tuning: &Tuning) -> Result<Config, StartError> {
     Ok(config.validate()?)
 }
 
-fn random() -> Result<u64, StartError> {
+pub(super) fn random() -> Result<u64, StartError> {
     let mut bytes = [0; 8];
     rand::fill(&mut bytes).map_err(|_| StartError::Random)?;
     Ok(u64::from_le_bytes(bytes))

@@ -8,7 +8,7 @@ use super::NodeHome;
 use crate::backup::BackupError;
 use crate::codec::{self, layout::SnapshotV1};
 use crate::founding::FoundingId;
-use crate::model::{NodeId, Revision, State};
+use crate::model::{NodeId, Revision, Roster, State};
 use crate::store::{self, Beginning, Standing, StoreError};
 use crate::types::{LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
@@ -29,6 +29,10 @@ pub enum OfflineError {
     OtherCluster { found: String, named: String },
     #[error("this data directory belongs to no cluster yet: there is nothing to recover from it")]
     NoCluster,
+    #[error(
+        "the number of this node is not known: klamm.node.id is auto, and the data directory is empty. Set klamm.node.id for this command, and leave it set"
+    )]
+    NoNumber,
     #[error("{0:?} is no id of a cluster: 32 digits of 0-9 and a-f")]
     NotAnId(String),
     #[error("the operating system provides no random bytes")]
@@ -60,6 +64,11 @@ pub(super) fn found(
     let unwritable = |error: &dyn std::fmt::Display| OfflineError::Unwritable(error.to_string());
     state.revision = Revision(state.revision.0.saturating_add(REVISIONS_LEFT_OUT));
     // The nodes of the cluster that was are not those of this one, and ask nothing twice.
+    state.roster = Roster {
+        last_id: state.last_node_id(),
+        ..Roster::default()
+    }
+    .into();
     state.nodes.clear();
     state.proposals.clear();
     let first = home.members.first().copied().unwrap_or(home.id);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::disk::{self, COMMITTED, Contents, SNAPSHOT, STANDING, Standing, VOTE};
+use super::disk::{self, COMMITTED, Contents, OwnerClaim, SNAPSHOT, STANDING, Standing, VOTE};
 use super::error::StoreError;
 use super::seal::Storage;
 use super::writer::{FileChange, commit_alone};
@@ -32,7 +32,7 @@ pub(crate) fn begin(
     beginning: Beginning,
 ) -> Result<(), StoreError> {
     let path = data_dir.join(disk::FILE_NAME);
-    let (file, contents) = disk::open(data_dir, (id, Level::NEWEST), storage)?;
+    let (file, contents) = disk::open(data_dir, (OwnerClaim::Of(id), Level::NEWEST), storage)?;
     if !is_new(&contents) {
         return Err(StoreError::NotEmpty { path });
     }
@@ -68,6 +68,7 @@ pub(crate) fn begin(
 
 fn is_new(contents: &Contents) -> bool {
     let Contents {
+        owner: _,
         log,
         vote,
         committed,

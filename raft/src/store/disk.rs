@@ -51,27 +51,50 @@ pub(crate) enum Standing {
     /// The cluster is older than the file: what this node promised before is lost, so it neither votes nor stands for
     /// election before its log reaches `threshold`.
     Rejoining { cluster: FoundingId, threshold: u64 },
+    /// The node asks to be admitted, under this number of its own: whoever asks again is given what was given before.
+    Joining { admission: u64 },
+    /// A member that was admitted to a cluster that there was.
+    Admitted { cluster: FoundingId },
 }
 
 impl Standing {
     pub(crate) fn is_member(self) -> bool {
-        matches!(self, Self::Member { .. })
+        matches!(self, Self::Member { .. } | Self::Admitted { .. })
     }
 
     /// The cluster that the node belongs to, if it knows.
     pub(crate) fn cluster(self) -> Option<FoundingId> {
         match self {
-            Self::New => None,
-            Self::Member { cluster } | Self::Rejoining { cluster, .. } => Some(cluster),
+            Self::New | Self::Joining { .. } => None,
+            Self::Member { cluster } | Self::Rejoining { cluster, .. } | Self::Admitted { cluster } => {
+                Some(cluster)
+            }
         }
     }
 }
 
-impl Format for Standing {}
+impl Format for Standing {
+    fn level(&self) -> Level {
+        match self {
+            Self::New | Self::Member { .. } | Self::Rejoining { .. } => Level::FIRST,
+            Self::Joining { .. } | Self::Admitted { .. } => Level::MEMBERS,
+        }
+    }
+}
+
+/// Whose a data directory is to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OwnerClaim {
+    /// That of this node; one that belongs to nobody yet becomes its.
+    Of(NodeId),
+    /// Whoever's it is.
+    Any,
+}
 
 /// Everything in the file.
 #[derive(Debug)]
 pub(super) struct Contents {
+    pub(super) owner: Option<NodeId>,
     pub(super) log: LogContents,
     pub(super) vote: Option<Vote>,
     pub(super) committed: Option<LogId>,
@@ -97,7 +120,7 @@ pub(super) struct File {
 /// `storage` says.
 pub(super) fn open(
     data_dir: &Path,
-    (id, highest): (NodeId, Level),
+    (claim, highest): (OwnerClaim, Level),
     storage: &Storage,
 ) -> Result<(File, Contents), StoreError> {
     fs::DirBuilder::new()
@@ -119,10 +142,10 @@ pub(super) fn open(
         let mut database = reader.open()?;
         // Of a node that ended while it wrote the file anew.
         fs::remove_file(rewrite::beside(&path)).ok();
-        reader.claim(&database, id)?;
+        let owner = reader.claim(&database, claim)?;
         let label = reader.label(&database)?;
         reader.seal = reader.seal_of(label.as_ref(), storage)?;
-        let contents = reader.read(&database)?;
+        let contents = reader.read(&database, owner)?;
         reader.check_pages(&mut database)?;
         let file = reader.kept_as(database, storage)?;
         sync_directory(data_dir)?;
@@ -288,33 +311,39 @@ impl Reader {
     }
 
     /// Creates the tables of a new file and writes its owner, or checks it.
-    fn claim(&self, database: &Database, id: NodeId) -> Result<(), StoreError> {
+    fn claim(&self, database: &Database, claim: OwnerClaim) -> Result<Option<NodeId>, StoreError> {
         let mut transaction = database.begin_write().map_err(|e| self.redb_error(e))?;
         transaction.set_two_phase_commit(true);
         {
             transaction.open_table(LOG).map_err(|e| self.redb_error(e))?;
             let mut meta = transaction.open_table(META).map_err(|e| self.redb_error(e))?;
             let owner: Option<NodeId> = self.clear_value(&meta, OWNER)?;
-            match owner {
-                Some(owner) if owner == id => return Ok(()),
-                Some(owner) => {
+            match (owner, claim) {
+                (Some(owner), OwnerClaim::Any) => return Ok(Some(owner)),
+                (Some(owner), OwnerClaim::Of(id)) if owner == id => return Ok(Some(owner)),
+                (Some(owner), OwnerClaim::Of(id)) => {
                     return Err(StoreError::OtherNode {
                         path: self.path.clone(),
                         owner,
                         id,
                     });
                 }
-                None => {
+                (None, OwnerClaim::Any) => {}
+                (None, OwnerClaim::Of(id)) => {
                     let bytes = codec::encode(&id).map_err(|e| self.codec_error("the owner", &e))?;
                     meta.insert(OWNER, bytes.as_slice())
                         .map_err(|e| self.redb_error(e))?;
                 }
             }
         }
-        transaction.commit().map_err(|e| self.redb_error(e))
+        transaction.commit().map_err(|e| self.redb_error(e))?;
+        Ok(match claim {
+            OwnerClaim::Of(id) => Some(id),
+            OwnerClaim::Any => None,
+        })
     }
 
-    fn read(&self, database: &Database) -> Result<Contents, StoreError> {
+    fn read(&self, database: &Database, owner: Option<NodeId>) -> Result<Contents, StoreError> {
         let transaction = database.begin_read().map_err(|e| self.redb_error(e))?;
         let meta = transaction.open_table(META).map_err(|e| self.redb_error(e))?;
         let log = transaction.open_table(LOG).map_err(|e| self.redb_error(e))?;
@@ -322,6 +351,7 @@ impl Reader {
         let committed: Option<LogIdV1> = self.value(&meta, COMMITTED)?;
         let purged: Option<LogIdV1> = self.value(&meta, PURGED)?;
         let contents = Contents {
+            owner,
             log: self.log(&log, purged.map(Into::into))?,
             vote: vote.map(Into::into),
             committed: committed.map(Into::into),

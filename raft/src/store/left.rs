@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::{self, Standing};
+use super::disk::{self, OwnerClaim, Standing};
 use super::error::StoreError;
 use super::seal::Storage;
 use super::states::Applying;
@@ -31,7 +31,7 @@ pub(crate) fn read_left(data_dir: &Path, id: NodeId, storage: &Storage) -> Resul
     if !path.exists() {
         return Err(StoreError::Missing { path });
     }
-    let (_, contents) = disk::open(data_dir, (id, Level::NEWEST), storage)?;
+    let (_, contents) = disk::open(data_dir, (OwnerClaim::Of(id), Level::NEWEST), storage)?;
     let last = contents.log.entries.last_key_value();
     Ok(Left {
         standing: contents.standing,
@@ -41,6 +41,15 @@ pub(crate) fn read_left(data_dir: &Path, id: NodeId, storage: &Storage) -> Resul
         snapshot: contents.snapshot,
         entries: contents.log.entries,
     })
+}
+
+/// Whose the file of a node that does not run is; none if there is no file, or it belongs to nobody.
+pub(crate) fn owner(data_dir: &Path, storage: &Storage) -> Result<Option<NodeId>, StoreError> {
+    if !data_dir.join(disk::FILE_NAME).exists() {
+        return Ok(None);
+    }
+    let (_, contents) = disk::open(data_dir, (OwnerClaim::Any, Level::NEWEST), storage)?;
+    Ok(contents.owner)
 }
 
 impl Left {

@@ -23,7 +23,12 @@ struct Builder;
 impl StoreBuilder<TypeConfig, LogStore, StateStore, tempfile::TempDir> for Builder {
     async fn build(&self) -> Result<(tempfile::TempDir, LogStore, StateStore), StorageError<TypeConfig>> {
         let directory = tempfile::tempdir().unwrap();
-        let store = open(directory.path(), (NodeId(0), Level::NEWEST), &Storage::default()).unwrap();
+        let store = open(
+            directory.path(),
+            (OwnerClaim::Of(NodeId(0)), Level::NEWEST),
+            &Storage::default(),
+        )
+        .unwrap();
         Ok((directory, store.log, store.states))
     }
 }
@@ -72,7 +77,11 @@ impl Bench {
     }
 
     fn open(&self) -> Result<Store, StoreError> {
-        open(self.directory.path(), (NodeId(1), Level::NEWEST), &self.storage)
+        open(
+            self.directory.path(),
+            (OwnerClaim::Of(NodeId(1)), Level::NEWEST),
+            &self.storage,
+        )
     }
 
     /// Opens the file as `bytes`.

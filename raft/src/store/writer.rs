@@ -9,9 +9,10 @@ use openraft::storage::IOFlushed;
 use redb::ReadableDatabase;
 use tokio::sync::{mpsc, oneshot};
 
-use super::disk::{File, LOG, META, PURGED, SNAPSHOT};
+use super::disk::{File, LOG, META, OWNER, PURGED, SNAPSHOT};
 use super::seal::ValuePlace;
 use crate::codec::{self, CodecError, Format};
+use crate::model::NodeId;
 use crate::types::TypeConfig;
 
 /// Jobs that may wait for the disk; the sender waits when there are more.
@@ -32,6 +33,8 @@ pub(crate) enum FileChange {
     Purge { upto: u64, id: Vec<u8> },
     /// Sets a single value.
     Put { key: &'static str, value: Vec<u8> },
+    /// The file belongs to a node from now on.
+    Own { id: Vec<u8> },
     /// Changes nothing. It is durable when everything before it is.
     Nothing,
 }
@@ -74,6 +77,12 @@ impl WriterHandle {
     pub(crate) async fn put<T: Format>(&self, key: &'static str, value: &T) -> io::Result<()> {
         let value = codec::encode(value).map_err(invalid)?;
         self.write(FileChange::Put { key, value }).await
+    }
+
+    /// Makes the file that of a node; returns when that is durable.
+    pub(crate) async fn own(&self, id: NodeId) -> io::Result<()> {
+        let id = codec::encode(&id).map_err(invalid)?;
+        self.write(FileChange::Own { id }).await
     }
 
     /// Returns when every change that was handed in before is durable.
@@ -202,6 +211,9 @@ fn commit(file: &File, changes: &mut [(FileChange, Then)]) -> Result<(), redb::E
                 FileChange::Purge { upto, id } => {
                     log.retain_in(..=*upto, |_, _| false)?;
                     meta.insert(PURGED, sealed(file, ValuePlace::Single(PURGED), id)?)?;
+                }
+                FileChange::Own { id } => {
+                    meta.insert(OWNER, id.as_slice())?;
                 }
                 FileChange::Put { key, value } => {
                     meta.insert(*key, sealed(file, ValuePlace::Single(key), value)?)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use klamm_raft::model::State;
+use klamm_raft::model::{NodeId, State};
 use klamm_raft::{Lease, Node};
 
 use crate::partition::Net;
@@ -163,7 +163,7 @@ async fn a_node_that_is_alone_asks_nobody() {
     let address = format!("127.0.0.1:{}", ports.port(0));
     let mut config = crate::single::config(directory.path());
     config.listen = Some(address.parse().unwrap());
-    config.peers = [(config.id, address)].into();
+    config.peers = [(NodeId(1), address)].into();
     let node = Node::start(config).unwrap();
     node.wait_ready(LIMIT).await.unwrap();
     assert!(node.lease().holds());

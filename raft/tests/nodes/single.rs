@@ -4,9 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use klamm_raft::command::Command;
-use klamm_raft::model::{NodeId, NodeRecord};
+use klamm_raft::model::{Level, NodeId, NodeRecord};
 use klamm_raft::outcome::{Outcome, Refusal};
-use klamm_raft::{Node, NotReady, ProposeError, RaftConfig, StartError, StoreError};
+use klamm_raft::{Node, NotReady, OwnId, ProposeError, RaftConfig, StartError, StoreError};
 
 use crate::support::{LIMIT, put};
 
@@ -51,18 +51,38 @@ async fn a_data_directory_serves_one_node() {
     );
     node.shutdown().await;
     let mut other = config(directory.path());
-    other.id = NodeId(2);
+    other.id = OwnId::Fixed(NodeId(2));
     let error = Node::start(other).unwrap_err();
     assert!(
         matches!(error, StartError::Store(StoreError::OtherNode { .. })),
         "{error:?}"
     );
+    // Who founds a cluster is listed; it is founded already.
     let mut grown = config(directory.path());
     grown.listen = Some("127.0.0.1:0".parse().unwrap());
     grown.peers = (1..=3)
         .map(|id| (NodeId(id), format!("127.0.0.1:{id}")))
         .collect();
-    assert!(matches!(Node::start(grown), Err(StartError::OtherMembers { .. })));
+    let node = Node::start(grown).unwrap();
+    node.wait_ready(LIMIT).await.unwrap();
+    assert_eq!(node.status().voters, [NodeId(1)]);
+    node.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_node_whose_data_are_of_a_level_that_it_does_not_know_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let node = Node::start(config(directory.path())).unwrap();
+    node.wait_ready(LIMIT).await.unwrap();
+    node.shutdown().await;
+    let mut older = config(directory.path());
+    older.record.ability.highest = Level::FIRST;
+    let node = Node::start(older).unwrap();
+    let refused = node.wait_ready(LIMIT).await.unwrap_err();
+    assert!(
+        matches!(refused, NotReady::Refused(Refusal::NodeTooOld { .. })),
+        "nothing in them is of the new level: {refused:?}"
+    );
 }
 
 #[tokio::test]

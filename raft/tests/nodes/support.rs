@@ -11,7 +11,7 @@ use klamm_raft::model::{
     Liveness, NodeId, NodeRecord, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, State,
     VclusterKind, VirtualCluster,
 };
-use klamm_raft::{Applied, ClusterSecret, Node, ProposeError, RaftConfig, Tuning};
+use klamm_raft::{Applied, ClusterSecret, Node, ProposeError, RaftConfig, StartError, StoreError, Tuning};
 
 use crate::ports::PortBlock;
 
@@ -22,7 +22,7 @@ pub(crate) struct Cluster {
     pub(crate) nodes: BTreeMap<u64, Node>,
     directory: tempfile::TempDir,
     /// Held, so that a node which comes back finds its port free.
-    _ports: PortBlock,
+    ports: PortBlock,
     pub(crate) peers: BTreeMap<NodeId, String>,
     pub(crate) secret: Option<ClusterSecret>,
     pub(crate) tuning: Tuning,
@@ -40,7 +40,7 @@ impl Cluster {
         Self {
             nodes: BTreeMap::new(),
             directory,
-            _ports: ports,
+            ports,
             peers,
             secret: Some(ClusterSecret::generate().unwrap()),
             tuning: tuning(),
@@ -65,6 +65,11 @@ impl Cluster {
 
     pub(crate) fn data_dir(&self, id: u64) -> PathBuf {
         self.directory.path().join(format!("node{id}"))
+    }
+
+    /// An address that no configured node has.
+    pub(crate) fn spare_address(&self, at: u16) -> String {
+        format!("127.0.0.1:{}", self.ports.port(10 + at))
     }
 
     pub(crate) fn address(&self, id: u64) -> SocketAddr {
@@ -186,4 +191,18 @@ pub(crate) fn liveness(node: &Node, of: u64) -> Option<Liveness> {
         .nodes
         .get(&NodeId(of))
         .map(|record| record.liveness)
+}
+
+/// Starts a node on a directory that one may still be about to leave.
+pub(crate) async fn restart(config: RaftConfig) -> Node {
+    let start = Instant::now();
+    loop {
+        match Node::start(config.clone()) {
+            Ok(node) => return node,
+            Err(StartError::Store(StoreError::InUse { .. })) if start.elapsed() < LIMIT => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }

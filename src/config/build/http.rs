@@ -106,7 +106,7 @@ impl Builder {
     }
 
     /// A list of texts, as YAML or with commas; empty if nothing is set.
-    fn texts(&mut self, key: &'static str) -> Vec<String> {
+    pub(super) fn texts(&mut self, key: &'static str) -> Vec<String> {
         let Some(Setting { place, value }) = self.settings.keys.get(key).cloned() else {
             return Vec::new();
         };

@@ -69,10 +69,10 @@ impl Builder {
     }
 
     fn raft_key(&self) -> &'static str {
-        match self.is_set(reference::RAFT_LISTEN) {
-            true => reference::RAFT_LISTEN,
-            false => reference::RAFT_PEERS,
-        }
+        [reference::RAFT_LISTEN, reference::RAFT_ADVERTISED]
+            .into_iter()
+            .find(|key| self.is_set(key))
+            .unwrap_or(reference::RAFT_PEERS)
     }
 
     /// Warns of ports that outgoing connections of this machine may hold at the moment at which they are opened.

@@ -131,6 +131,8 @@ fn every_type_is_written_and_read_as_ever() {
         "rejoining",
         &Standing::Rejoining { cluster, threshold },
     );
+    written.check("standing", "joining", &Standing::Joining { admission: 7 });
+    written.check("standing", "admitted", &Standing::Admitted { cluster });
     written.check("owner", "owner", &NodeId(3));
     let of_raft = [
         ("blank", EntryPayload::Blank),

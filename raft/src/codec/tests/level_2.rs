@@ -1,11 +1,11 @@
-//! Examples of what level 2 has added: policies.
+//! Examples of what level 2 has added: policies, and nodes that come and go.
 
-use crate::command::Command;
+use crate::command::{Command, MemberChange};
 use crate::model::{
-    AccountGroup, AclName, AclRule, FailureMode, GroupMember, HeaderAction, NewPolicy, Operation,
-    OrderedPolicies, PatternType, Permission, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase,
-    PolicyScope, PolicySpelling, RequestKind, RequestRule, RequestSetting, ResourceType, RuleEffect, Times,
-    TopicPattern,
+    AccountGroup, AclName, AclRule, Departure, FailureMode, GroupMember, HeaderAction, NewNode, NewPolicy,
+    NodeId, NodeRecord, Operation, OrderedPolicies, PatternType, Permission, Policy, PolicyAction, PolicyId,
+    PolicyKey, PolicyPhase, PolicyScope, PolicySpelling, RequestKind, RequestRule, RequestSetting,
+    ResourceType, RuleEffect, Times, TopicPattern, VoterPlan,
 };
 
 /// With something in every place.
@@ -58,7 +58,7 @@ pub(crate) fn acls() -> PolicyAction {
 
 /// On virtual clusters that are there then, and on one that is not.
 pub(super) fn commands() -> Vec<Command> {
-    [of_groups(), of_policies()].concat()
+    [of_members(), of_groups(), of_policies()].concat()
 }
 
 fn put(key: PolicyKey, phase: PolicyPhase, action: PolicyAction) -> Command {
@@ -147,6 +147,51 @@ fn of_policies() -> Vec<Command> {
         Command::DeletePolicy {
             key: of("partner", Some("bob")),
         },
+    ]
+}
+
+/// A node that wants to join.
+pub(crate) fn new_node() -> NewNode {
+    NewNode {
+        admission: 77,
+        wants: Some(NodeId(9)),
+        above: NodeId(3),
+        address: "gateway9.example:9300".to_owned(),
+        record: NodeRecord::with_ports("gateway9.example", 6969, 1000),
+    }
+}
+
+/// The last one goes, and another one leaves.
+fn of_members() -> Vec<Command> {
+    let id = NodeId(9);
+    let plan = VoterPlan::Change {
+        seen: [NodeId(1)].into(),
+        add: [id].into(),
+        drop: [NodeId(3)].into(),
+    };
+    let second = NewNode {
+        admission: 78,
+        wants: None,
+        ..new_node()
+    };
+    vec![
+        Command::ChangeMembers(MemberChange::Admit(Box::new(new_node()))),
+        Command::ChangeMembers(MemberChange::Admit(Box::new(second))),
+        Command::ChangeMembers(MemberChange::Move {
+            id,
+            address: "10.0.0.9:9300".to_owned(),
+        }),
+        Command::ChangeMembers(MemberChange::Plan(VoterPlan::Count(3))),
+        Command::ChangeMembers(MemberChange::Plan(plan)),
+        Command::ChangeMembers(MemberChange::Leave {
+            id: NodeId(10),
+            departure: Departure::Drained,
+        }),
+        Command::ChangeMembers(MemberChange::Leave {
+            id,
+            departure: Departure::Now,
+        }),
+        Command::ChangeMembers(MemberChange::Remove { id: NodeId(10) }),
     ]
 }
 

@@ -1,6 +1,7 @@
 //! One of each message, for golden files and fuzz targets.
 
 use super::*;
+use crate::codec::tests::level_2::new_node;
 use crate::codec::tests::{commands, entry, id, snapshot};
 use crate::model::{NodeId, PolicyId, PolicyKey, SigningKey};
 use crate::network::pieces;
@@ -73,6 +74,8 @@ pub(crate) fn requests() -> Vec<(&'static str, Request)> {
             },
         ),
         ("release", Request::Release { process: PROCESS }),
+        ("members", Request::Members),
+        ("admit", Request::Admit(Box::new(new_node()))),
         (
             "settled",
             Request::Settled {
@@ -142,7 +145,35 @@ pub(crate) fn responses() -> Vec<(&'static str, Response)> {
         ("piece", Response::Piece),
     ];
     responses.extend(about_leases());
+    responses.extend(about_members());
     responses
+}
+
+/// Those about nodes that come and go.
+fn about_members() -> Vec<(&'static str, Response)> {
+    let id = NodeId(4);
+    let known = KnownMembers {
+        cluster: Some(cluster()),
+        members: [NodeId(1), id].into(),
+        voters: [NodeId(1)].into(),
+    };
+    let refused = Refusal::NodeIdUsed { wanted: 4, last: 5 };
+    let admitted = AdmissionAnswer::Admitted {
+        id,
+        cluster: cluster(),
+    };
+    vec![
+        ("members", Response::Members(known)),
+        ("admitted", Response::Admission(admitted)),
+        (
+            "admission-refused",
+            Response::Admission(AdmissionAnswer::Refused(refused)),
+        ),
+        (
+            "admission-not-now",
+            Response::Admission(AdmissionAnswer::NotNow("no leader".to_owned())),
+        ),
+    ]
 }
 
 /// Those about leases.

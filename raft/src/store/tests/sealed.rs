@@ -52,7 +52,12 @@ struct SealedBuilder;
 impl StoreBuilder<TypeConfig, LogStore, StateStore, tempfile::TempDir> for SealedBuilder {
     async fn build(&self) -> Result<(tempfile::TempDir, LogStore, StateStore), StorageError<TypeConfig>> {
         let directory = tempfile::tempdir().unwrap();
-        let store = open(directory.path(), (NodeId(0), Level::NEWEST), &kept(key(1), None)).unwrap();
+        let store = open(
+            directory.path(),
+            (OwnerClaim::Of(NodeId(0)), Level::NEWEST),
+            &kept(key(1), None),
+        )
+        .unwrap();
         Ok((directory, store.log, store.states))
     }
 }
