@@ -15,6 +15,7 @@ mod format;
 mod get;
 mod isolate;
 mod kind;
+mod members;
 mod offline;
 mod scope;
 mod scram;
@@ -287,6 +288,24 @@ enum ClusterAction {
     /// Let one node decide requests for a while although it hears no leader, when the others are lost
     #[command(name = "isolate-ok")]
     IsolateOk(isolate::IsolateArgs),
+    /// Show the members of the cluster, and which of them vote
+    Members {
+        /// table for people; json and yaml for scripts
+        #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "table")]
+        output: Format,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Let a node vote, once it has caught up
+    Promote(members::NodeArgs),
+    /// Let a node vote no more; it goes on serving clients
+    Demote(members::NodeArgs),
+    /// Remove a node for good, once its clients are elsewhere
+    Remove(members::RemoveArgs),
+    /// Let another node vote in place of a lost one, which is removed for good
+    Replace(members::ReplaceArgs),
+    /// Say how many nodes are to vote, as nodes come and go
+    Voters(members::VotersArgs),
     /// Inspect and finish an upgrade of the nodes to another version
     Upgrade {
         #[command(subcommand)]
@@ -345,6 +364,14 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
             ClusterAction::Inspect(args) => offline::inspect(&args, variables),
             ClusterAction::Recover(args) => offline::recover(&args, variables),
             ClusterAction::IsolateOk(args) => isolate::allow(&args, &args.connection.client(variables)?),
+            ClusterAction::Members { output, connection } => {
+                members::list(output, &connection.client(variables)?)
+            }
+            ClusterAction::Promote(args) => members::promote(&args, &args.connection.client(variables)?),
+            ClusterAction::Demote(args) => members::demote(&args, &args.connection.client(variables)?),
+            ClusterAction::Remove(args) => members::remove(&args, &args.connection.client(variables)?),
+            ClusterAction::Replace(args) => members::replace(&args, &args.connection.client(variables)?),
+            ClusterAction::Voters(args) => members::voters(&args, &args.connection.client(variables)?),
             ClusterAction::Upgrade { action } => match action {
                 UpgradeAction::Status { connection } => upgrade::status(&connection.client(variables)?),
                 UpgradeAction::Finalize(args) => {

@@ -30,6 +30,8 @@ mod failure_modes;
 mod federation;
 #[path = "kafka/groups.rs"]
 mod groups;
+#[path = "kafka/growth.rs"]
+mod growth;
 #[path = "kafka/hostile.rs"]
 mod hostile;
 #[path = "integrations/integrations.rs"]

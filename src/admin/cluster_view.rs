@@ -1,5 +1,7 @@
 //! The gateway cluster as one node sees it, as JSON for operators.
 
+use std::collections::BTreeSet;
+
 use klamm_raft::model::{Liveness, NodeId, NodeRecord, Routing, State};
 use klamm_raft::{PeerStatus, Status};
 use schemars::JsonSchema;
@@ -29,7 +31,7 @@ pub struct ClusterView {
     pub feature_level: u8,
     #[serde(default)]
     pub deciding: DecidingView,
-    /// All nodes that ever joined, by id.
+    /// All nodes that have joined and were not removed, by id.
     pub nodes: Vec<NodeView>,
     /// The physical clusters, as the node that answers sees them.
     #[serde(default)]
@@ -94,19 +96,7 @@ pub struct NodeView {
 
 impl ClusterView {
     pub(super) fn of(status: Status, state: &State, here: Here) -> Self {
-        let mut ids: Vec<NodeId> = state
-            .nodes
-            .keys()
-            .copied()
-            .chain(status.peers.iter().map(|peer| peer.id))
-            .collect();
-        ids.push(status.id);
-        ids.sort_unstable();
-        ids.dedup();
-        let nodes = ids
-            .into_iter()
-            .map(|id| NodeView::of(id, &status, state))
-            .collect();
+        let nodes = NodeView::all(&status, state);
         Self {
             cluster_id: status.cluster_id,
             node_id: status.id.0,
@@ -125,6 +115,19 @@ impl ClusterView {
 }
 
 impl NodeView {
+    /// All nodes, by id.
+    pub(super) fn all(status: &Status, state: &State) -> Vec<Self> {
+        let peers = status.peers.iter().map(|peer| peer.id);
+        let ids: BTreeSet<NodeId> = state
+            .nodes
+            .keys()
+            .copied()
+            .chain(peers)
+            .chain([status.id])
+            .collect();
+        ids.into_iter().map(|id| Self::of(id, status, state)).collect()
+    }
+
     fn of(id: NodeId, status: &Status, state: &State) -> Self {
         let record = state.nodes.get(&id);
         let peer: Option<&PeerStatus> = status.peers.iter().find(|peer| peer.id == id);

@@ -11,6 +11,7 @@ pub(super) mod group;
 pub(super) mod interceptor;
 pub(super) mod isolation;
 pub(super) mod kafka_cluster;
+pub(super) mod members;
 pub(super) mod operations;
 pub(super) mod policy;
 pub(super) mod scram;
@@ -59,13 +60,14 @@ pub static KINDS: [&Kind; 12] = [
 ];
 
 /// The operations that belong to no kind.
-const OTHERS: [fn(&mut AdminApi); 13] = [
+const OTHERS: [fn(&mut AdminApi); 14] = [
     absent::register,
     dry_run::register,
     operations::register,
     backup::register,
     kafka_cluster::register,
     isolation::register,
+    members::register,
     upgrade::register,
     event_gateway::register,
     virtual_clusters::register,

@@ -380,6 +380,8 @@ impl Gateway {
             visible: Revision(7),
             snapshot: None,
             voters: vec![NodeId(1), NodeId(2)],
+            learners: Vec::new(),
+            is_joint: false,
             snapshot_failures: 0,
             peers: vec![PeerStatus {
                 id: NodeId(2),
@@ -388,6 +390,7 @@ impl Gateway {
                 silent_for: Some(Duration::from_millis(12)),
                 answers: true,
                 visible: Revision(6),
+                log: Some(6),
             }],
             refused_peers: Vec::new(),
             taken_port: None,

@@ -53,6 +53,21 @@ fn own_acl() -> Value {
     own
 }
 
+/// Of the members of the gateway cluster.
+fn of_members() -> Vec<(Method, String, Value)> {
+    let bodies = [
+        ("promote", json!({ "nodeId": 2 })),
+        ("demote", json!({ "nodeId": 2 })),
+        ("remove", json!({ "nodeId": 2, "force": true })),
+        ("replace", json!({ "nodeId": 2, "with": 1 })),
+        ("voters", json!({ "target": 3 })),
+    ];
+    let path = |action: &str| format!("/gateway/v2/cluster/members/{action}");
+    bodies
+        .map(|(action, body)| (Method::POST, path(action), body))
+        .into()
+}
+
 /// A good body for each operation that takes one.
 fn good() -> Vec<(Method, String, Value)> {
     let mut good: Vec<(Method, String, Value)> = fuzz::bodies()
@@ -124,6 +139,7 @@ fn good() -> Vec<(Method, String, Value)> {
         .retain(|field, _| !["namespace", "destination"].contains(&field.as_str()));
     good.push((Method::PUT, format!("{}/mypartner", event.1), changed));
     good.extend(more.map(|(method, path, body)| (method, path.to_owned(), body)));
+    good.extend(of_members());
     good
 }
 
