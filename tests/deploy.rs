@@ -280,7 +280,13 @@ fn systemd_starts_again_what_a_start_can_mend() -> Result<()> {
 
 #[test]
 fn kubernetes() -> Result<()> {
-    check("kubernetes", kubernetes_variables()?)
+    for ordinal in [0, 2, 7] {
+        check(
+            &format!("kubernetes, pod {ordinal}"),
+            kubernetes_variables(ordinal)?,
+        )?;
+    }
+    Ok(())
 }
 
 #[test]
@@ -299,12 +305,12 @@ fn kubernetes_with_tls() -> Result<()> {
         .and_then(Value::as_str)
         .context("a mount")?;
     let listeners = listeners.replace(mounted, &directory.path().display().to_string());
-    let mut variables = kubernetes_variables()?;
+    let mut variables = kubernetes_variables(0)?;
     variables.insert("GATEWAY_LISTENERS".to_owned(), listeners);
     check("kubernetes with TLS", variables)
 }
 
-fn kubernetes_variables() -> Result<Variables> {
+fn kubernetes_variables(ordinal: u8) -> Result<Variables> {
     let container = container("kubernetes/klamm.yaml")?;
     let mut variables = Variables::new();
     for variable in container["env"].as_array().context("variables")? {
@@ -324,14 +330,17 @@ fn kubernetes_variables() -> Result<Variables> {
         .and_then(Value::as_str)
         .context("a script")?;
     for (name, value) in [
-        ("KLAMM_NODE_ID", "1"),
-        ("GATEWAY_ADVERTISED_HOST", "klamm-0.klamm.default.svc"),
+        ("KLAMM_RAFT_ADVERTISED", format!("klamm-{ordinal}.klamm:9300")),
+        (
+            "GATEWAY_ADVERTISED_HOST",
+            format!("klamm-{ordinal}.klamm.default.svc"),
+        ),
     ] {
         ensure!(
             script.contains(&format!("export {name}=")),
             "the start command sets {name}"
         );
-        variables.insert(name.to_owned(), value.to_owned());
+        variables.insert(name.to_owned(), value);
     }
     variables.insert("KLAMM_SERVICE_HOST".to_owned(), "10.0.0.1".to_owned());
     variables.insert("KLAMM_PORT".to_owned(), "tcp://10.0.0.1:8888".to_owned());
