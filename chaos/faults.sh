@@ -7,7 +7,7 @@ set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly all=(none pause-follower pause-leader isolate-follower isolate-leader kill-leader one-way late-follower lease-clock
-  day-clock full-disk slow-disk drain snapshot)
+  day-clock full-disk slow-disk drain snapshot members)
 if [[ "${1:-}" == list ]]; then
   printf '%s\n' "${all[@]}"
   exit

@@ -1,6 +1,7 @@
 //! Three gateway nodes as processes on loopback. The physical cluster is away on purpose: accounts need none.
 
 mod admin;
+mod guest;
 mod volume;
 
 use std::collections::BTreeSet;
@@ -77,6 +78,8 @@ impl WorldSetup {
 pub(crate) struct World {
     binary: PathBuf,
     nodes: Vec<Node>,
+    /// One that joins them for a while.
+    guest: Node,
     links: Vec<Link>,
     /// Of each node, where they have such.
     volumes: Vec<Volume>,
@@ -131,6 +134,7 @@ impl World {
         };
         let mut world = Self {
             binary,
+            guest: Node::guest(directory.path(), &ports, surroundings),
             nodes,
             links,
             volumes,
@@ -201,22 +205,7 @@ impl World {
     }
 
     pub(crate) fn start_node(&mut self, id: usize) -> anyhow::Result<()> {
-        let node = &mut self.nodes[id];
-        let log = File::options().create(true).append(true).open(&node.log)?;
-        // It ends with this program, however that ends: the thread that starts it is the one that lives longest.
-        let process = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL"])
-            .arg(&self.binary)
-            .arg("serve")
-            .env_clear()
-            .envs(node.variables.iter().cloned())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()
-            .context("setpriv cannot be run: it is in the package util-linux")?;
-        node.process = Some(process);
-        Ok(())
+        self.nodes[id].start(&self.binary)
     }
 
     /// SIGKILL: nothing is flushed, nobody is told.
@@ -421,10 +410,32 @@ impl Drop for World {
             // Nothing more can be done about one that cannot be ended.
             let _ = self.kill_node(id);
         }
+        if let Some(mut process) = self.guest.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
     }
 }
 
 impl Node {
+    fn start(&mut self, binary: &Path) -> anyhow::Result<()> {
+        let log = File::options().create(true).append(true).open(&self.log)?;
+        // It ends with this program, however that ends: the thread that starts it is the one that lives longest.
+        let process = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .arg(binary)
+            .arg("serve")
+            .env_clear()
+            .envs(self.variables.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("setpriv cannot be run: it is in the package util-linux")?;
+        self.process = Some(process);
+        Ok(())
+    }
+
     fn signal(&self, signal: &str) -> anyhow::Result<()> {
         let Some(process) = &self.process else {
             bail!("node {} does not run", self.id + 1)

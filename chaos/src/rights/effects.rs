@@ -29,6 +29,11 @@ pub(super) struct Effects {
     pub(super) disks_lost: u64,
     /// Nodes that got a snapshot of the state.
     pub(super) snapshots: u64,
+    /// How often a node joined, came to vote, and was removed; the number of the last one.
+    pub(super) members_changed: u64,
+    pub(super) last_guest: u64,
+    /// How often the leader was killed while the voters changed.
+    pub(super) cut_short: u64,
     /// Why it cannot be said that the faults were what they should be.
     pub(super) doubts: Vec<String>,
 }
@@ -38,7 +43,7 @@ impl Effects {
     pub(super) fn too_few(&self, fault: FaultKind, tally: &Tally, seconds: u64) -> Vec<String> {
         use FaultKind::{
             DayClock, Drain, FullDisk, IsolateFollower, IsolateLeader, KillLeader, LateFollower, LeaseClock,
-            None, OneWay, PauseFollower, PauseLeader, SlowDisk, Snapshot,
+            Members, None, OneWay, PauseFollower, PauseLeader, SlowDisk, Snapshot,
         };
         let mut least = vec![
             (
@@ -84,6 +89,14 @@ impl Effects {
                 least.extend([some_held, some_elections]);
                 least.push(("nodes that had no lease meanwhile", self.without_lease, 1));
             }
+            Members => least.extend([
+                (
+                    "nodes that came and went",
+                    self.members_changed,
+                    (seconds / 40).max(1),
+                ),
+                ("elections", self.elections, 1),
+            ]),
             Snapshot => least.push(("snapshots that nodes got", self.snapshots, (seconds / 30).max(1))),
         }
         if matches!(fault, PauseLeader | IsolateLeader | KillLeader) {
@@ -100,14 +113,16 @@ impl fmt::Display for Effects {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "faults: {}, {} of them long, {} with a right taken away meanwhile; {} elections; {} times a node was without a lease, {} disks failed, {} snapshots",
+            "faults: {}, {} of them long, {} with a right taken away meanwhile; {} elections; {} times a node was without a lease, {} disks failed, {} snapshots; {} nodes came and went, {} times the leader was killed while the voters changed",
             self.faults,
             self.long,
             self.taken_meanwhile,
             self.elections,
             self.without_lease,
             self.disks_lost,
-            self.snapshots
+            self.snapshots,
+            self.members_changed,
+            self.cut_short
         )
     }
 }
@@ -134,6 +149,7 @@ mod tests {
             (FaultKind::OneWay, "requests that nodes held back"),
             (FaultKind::FullDisk, "nodes that had no lease meanwhile"),
             (FaultKind::Snapshot, "snapshots that nodes got"),
+            (FaultKind::Members, "nodes that came and went"),
             (FaultKind::Drain, "faults"),
         ] {
             assert!(lacks(fault, &tally).contains(lacking), "{fault:?}");

@@ -54,6 +54,8 @@ pub(super) enum FaultKind {
     Drain,
     /// A follower loses its disk, or comes back when the others' logs no longer reach back to it; some are killed while they catch up.
     Snapshot,
+    /// A fourth node joins, comes to vote and is removed; every other time the leader is killed (SIGKILL) while the voters change.
+    Members,
 }
 
 impl FaultKind {

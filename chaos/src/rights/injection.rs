@@ -4,6 +4,9 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use anyhow::ensure;
+use serde_json::json;
+
 use super::clients::{self, Scene};
 use super::effects::Effects;
 use super::fault::FaultKind;
@@ -28,6 +31,8 @@ const SLOW_FOLLOWER: Duration = Duration::from_millis(3500);
 const SLOW_LEADER: Duration = Duration::from_millis(1500);
 /// Changes after which the others' logs do not reach back any more.
 const GROWTH: usize = 2600;
+/// The time after which the leader is killed, in milliseconds, when it was not seen that the voters change.
+const CHANGING_MS: std::ops::Range<u64> = 0..600;
 /// How long a node catches up before it is killed, in milliseconds.
 const CATCHING_UP_MS: std::ops::Range<u64> = 300..1500;
 
@@ -86,13 +91,13 @@ impl Injection<'_> {
     fn choose(&mut self, leader: usize) -> Option<usize> {
         use FaultKind::{
             DayClock, Drain, FullDisk, IsolateFollower, IsolateLeader, KillLeader, LateFollower, LeaseClock,
-            None as Nothing, OneWay, PauseFollower, PauseLeader, SlowDisk, Snapshot,
+            Members, None as Nothing, OneWay, PauseFollower, PauseLeader, SlowDisk, Snapshot,
         };
         let follower = (leader + 1 + self.random.usize(0..NODES - 1)) % NODES;
         let turn = self.effects.faults;
         Some(match self.kind {
             Nothing => return None,
-            PauseLeader | IsolateLeader | KillLeader => leader,
+            PauseLeader | IsolateLeader | KillLeader | Members => leader,
             PauseFollower | IsolateFollower | LateFollower | LeaseClock | DayClock | Snapshot => follower,
             OneWay if turn % 4 < 2 => leader,
             FullDisk | SlowDisk if turn % 2 == 1 => leader,
@@ -104,7 +109,7 @@ impl Injection<'_> {
     fn bear(&mut self, node: usize, lasting: Duration) -> anyhow::Result<()> {
         use FaultKind::{
             DayClock, Drain, FullDisk, IsolateFollower, IsolateLeader, KillLeader, LateFollower, LeaseClock,
-            None as Nothing, OneWay, PauseFollower, PauseLeader, SlowDisk, Snapshot,
+            Members, None as Nothing, OneWay, PauseFollower, PauseLeader, SlowDisk, Snapshot,
         };
         match self.kind {
             Nothing => {}
@@ -132,6 +137,7 @@ impl Injection<'_> {
             SlowDisk => return self.slow_down(node, lasting),
             Drain => return self.restart(node),
             Snapshot => return self.lose(node),
+            Members => return self.come_and_go(node),
         }
         Ok(())
     }
@@ -210,6 +216,34 @@ impl Injection<'_> {
         self.scene.tally.held_by_nodes(held);
         self.world.start_node(node)?;
         self.world.wait_until_healed()
+    }
+
+    /// A fourth node joins, comes to vote and goes, while the leader is killed or not.
+    fn come_and_go(&mut self, leader: usize) -> anyhow::Result<()> {
+        let is_killed = self.effects.faults.is_multiple_of(2);
+        let other = (leader + 1) % NODES;
+        let id = self.world.guest_joins()?;
+        ensure!(
+            id > self.effects.last_guest.max(NODES as u64),
+            "the number {id} was given twice"
+        );
+        self.effects.last_guest = id;
+        self.world
+            .change_members(other, "promote", &json!({ "nodeId": id }))?;
+        if is_killed {
+            let until = Instant::now() + Duration::from_millis(self.random.u64(CHANGING_MS));
+            while Instant::now() < until && !self.world.are_voters_changing() {}
+            self.effects.cut_short += u64::from(self.world.are_voters_changing());
+            self.world.kill_node(leader)?;
+            self.last(Duration::from_millis(self.random.u64(AFTER_MS)));
+            self.world.start_node(leader)?;
+        }
+        self.world.voters_are(NODES + 1)?;
+        self.world.guest_is_removed(other, id)?;
+        self.world.voters_are(NODES)?;
+        self.world.wait_until_healed()?;
+        self.effects.members_changed += 1;
+        Ok(())
     }
 
     fn lose(&mut self, node: usize) -> anyhow::Result<()> {

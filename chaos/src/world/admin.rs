@@ -148,6 +148,24 @@ impl Admin {
         Ok(request.call()?.body_mut().read_to_string()?)
     }
 
+    /// The number of the node.
+    pub(super) fn node_id(&self) -> Option<u64> {
+        self.get("cluster").ok()?["nodeId"].as_u64()
+    }
+
+    pub(super) fn members(&self) -> Option<Value> {
+        self.get("cluster/members").ok()
+    }
+
+    /// Whether a change of the members is on record now.
+    pub(super) fn change_members(&self, action: &str, body: &Value) -> bool {
+        let request = self
+            .agent
+            .post(self.path(&format!("cluster/members/{action}")))
+            .header("Authorization", AUTHORIZATION);
+        told(request.send_json(body)) == Told::Acknowledged
+    }
+
     pub(super) fn leader(&self) -> Option<usize> {
         let id = self.get("cluster").ok()?["leader"].as_u64()?;
         usize::try_from(id).ok()?.checked_sub(1)
