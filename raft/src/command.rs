@@ -4,6 +4,7 @@
 
 mod change;
 mod members;
+mod physical;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,6 +20,7 @@ use crate::model::{
 
 pub use change::{Author, AuthorKind, Change};
 pub use members::MemberChange;
+pub use physical::ClusterChange;
 
 /// Names one proposal, so that one that is sent twice is applied once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -219,6 +221,7 @@ pub enum Command {
     OrderPolicies(OrderedPolicies),
     /// Nodes come and go, or vote or not.
     ChangeMembers(MemberChange),
+    PhysicalCluster(Box<ClusterChange>),
     /// A command of the level after the newest.
     #[cfg(feature = "next-level")]
     Next {
@@ -289,6 +292,7 @@ impl Command {
             Self::CreatePolicy(_) => "CreatePolicy",
             Self::OrderPolicies(_) => "OrderPolicies",
             Self::ChangeMembers(change) => change.name(),
+            Self::PhysicalCluster(change) => change.name(),
             #[cfg(feature = "next-level")]
             Self::Next { .. } => "Next",
         }
@@ -306,6 +310,7 @@ impl Command {
             | Self::CreatePolicy(_)
             | Self::OrderPolicies(_) => Level::POLICIES,
             Self::ChangeMembers(_) => Level::MEMBERS,
+            Self::PhysicalCluster(_) => Level::PHYSICAL_CLUSTERS,
             Self::PutVcluster { .. }
             | Self::DeleteVcluster { .. }
             | Self::PutAlias { .. }

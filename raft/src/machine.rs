@@ -15,6 +15,7 @@ mod marks;
 mod members;
 mod namespaces;
 mod nodes;
+mod physical;
 mod policies;
 mod proposals;
 mod relay;
@@ -147,6 +148,7 @@ fn carry_out(state: &mut State, command: Command, revision: Revision) -> Result<
         Command::CreatePolicy(new) => policies::create(state, *new),
         Command::OrderPolicies(ordered) => policies::order(state, &ordered),
         Command::ChangeMembers(change) => members::change(state, change, revision),
+        Command::PhysicalCluster(change) => physical::carry_out(state, *change),
         #[cfg(feature = "next-level")]
         Command::Next { text } => Ok(levels::next(state, text)),
     }

@@ -16,6 +16,7 @@ mod names;
 mod neighbours;
 mod node;
 mod notes;
+mod physical;
 mod policy;
 mod proposal;
 mod roster;
@@ -53,6 +54,7 @@ pub use names::{
 pub use neighbours::Neighbours;
 pub use node::{Liveness, NodeRecord, Unopened};
 pub use notes::{Beside, Conflict, Notes, SelectorForm, SelectorGroup, WrittenAlias, WrittenOauth};
+pub use physical::{ClusterReport, ClusterReports, KafkaProperties, PhysicalCluster, ReportedReach};
 pub use policy::{
     AclName, AclRule, FailureMode, HeaderAction, NewPolicy, OrderedPolicies, Policy, PolicyAction, PolicyId,
     PolicyKey, PolicyPhase, PolicyScope, PolicySpelling, RequestKind, RequestRule, RequestSetting,

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::model::{
-    AccountName, ClusterId, DnsLabel, GroupName, KeyId, Level, NamePrefix, NameSelector, OverLimit, Policy,
-    PolicyKey, Revision, Roster, TooLong, TopicName, VclusterName,
+    AccountName, ClusterId, DnsLabel, GroupName, KeyId, Level, NamePrefix, NameSelector, NodeId, OverLimit,
+    PhysicalCluster, Policy, PolicyKey, Revision, Roster, TooLong, TopicName, VclusterName,
 };
 
 /// The effect of applying a command.
@@ -213,6 +213,22 @@ pub enum Refusal {
     NoVoters,
     #[error("an address of more than {most} bytes is not one", most = Roster::MAX_ADDRESS_BYTES)]
     AddressTooLong,
+    #[error("there is no physical cluster {0} among the resources")]
+    NoSuchPhysicalCluster(ClusterId),
+    #[error("there is already a physical cluster {0}: use PUT to change it")]
+    PhysicalClusterExists(ClusterId),
+    #[error(
+        "physical cluster {0} would take more than {most} bytes: make its texts shorter",
+        most = PhysicalCluster::MAX_BYTES
+    )]
+    PhysicalClusterTooLarge(ClusterId),
+    /// `by` lists some of what reaches it, as `AliasTopic/mypartner/topic1`.
+    #[error("physical cluster {cluster} is still used by {}", by.join(", "))]
+    PhysicalClusterInUse { cluster: ClusterId, by: Vec<String> },
+    #[error(
+        "physical cluster {cluster} is part of the configuration of node {node}, which counts there: change it in the configuration of every node, or remove it from there first"
+    )]
+    PhysicalClusterConfigured { cluster: ClusterId, node: NodeId },
 }
 
 impl Outcome {
@@ -256,6 +272,11 @@ impl Refusal {
             | Self::NodeLeaves(_)
             | Self::NoVoters
             | Self::AddressTooLong => (Level::MEMBERS, false),
+            Self::NoSuchPhysicalCluster(_) => (Level::PHYSICAL_CLUSTERS, true),
+            Self::PhysicalClusterExists(_)
+            | Self::PhysicalClusterTooLarge(_)
+            | Self::PhysicalClusterInUse { .. }
+            | Self::PhysicalClusterConfigured { .. } => (Level::PHYSICAL_CLUSTERS, false),
             Self::OverLimit(over) => (over.limit.level(), false),
             Self::StillReferenced { .. }
             | Self::PhysicalTopicTaken { .. }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{CodecError, Format};
 use crate::command::Proposal;
 use crate::model::{
-    AccountGroup, GroupName, Level, NodeId, Policy, PolicyId, Revision, Roster, Shared, State, VclusterName,
-    VclusterState,
+    AccountGroup, ClusterId, ClusterReports, GroupName, Level, NodeId, PhysicalCluster, Policy, PolicyId,
+    Revision, Roster, Shared, State, VclusterName, VclusterState,
 };
 use crate::types::{LeaderId, LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
@@ -158,6 +158,27 @@ impl WithdrawalsV2 {
     }
 }
 
+/// The physical clusters that are resources, and what nodes say of those that they know, which level 2 has added.
+#[derive(Serialize, Deserialize)]
+struct PhysicalClustersV2 {
+    clusters: Shared<BTreeMap<ClusterId, PhysicalCluster>>,
+    reports: Shared<BTreeMap<NodeId, ClusterReports>>,
+}
+
+impl PhysicalClustersV2 {
+    fn of(state: &State) -> Self {
+        Self {
+            clusters: state.physical_clusters.clone(),
+            reports: state.cluster_reports.clone(),
+        }
+    }
+
+    fn put_into(self, state: &mut State) {
+        state.physical_clusters = self.clusters;
+        state.cluster_reports = self.reports;
+    }
+}
+
 /// The virtual cluster that an addition belongs to.
 fn vcluster<'a>(state: &'a mut State, name: &VclusterName) -> Result<&'a mut VclusterState, CodecError> {
     let vcluster = state.vclusters.get_mut(name);
@@ -172,6 +193,7 @@ pub(super) fn write_additions(state: &State, bytes: &mut Vec<u8>) -> Result<(), 
         super::write(&PoliciesV2::of(state), bytes)?;
         super::write(&WithdrawalsV2::of(state), bytes)?;
         super::write(&state.roster, bytes)?;
+        super::write(&PhysicalClustersV2::of(state), bytes)?;
     }
     #[cfg(feature = "next-level")]
     if state.level >= Level::NEXT {
@@ -193,6 +215,9 @@ pub(super) fn read_additions(state: &mut State, level: Level, content: &[u8]) ->
         let roster: (Shared<Roster>, usize) = super::read(&content[all..])?;
         state.roster = roster.0;
         all += roster.1;
+        let (physical, read): (PhysicalClustersV2, usize) = super::read(&content[all..])?;
+        physical.put_into(state);
+        all += read;
     }
     #[cfg(feature = "next-level")]
     if level >= Level::NEXT {

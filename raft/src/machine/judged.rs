@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::command::{AuthorKind, Command, OldKeys, Proposal};
+use crate::command::{AuthorKind, ClusterChange, Command, OldKeys, Proposal};
 use crate::model::{AclBinding, Level, ResourceType, Revision, ScramUser, State, VclusterName};
 use crate::outcome::Refusal;
 
@@ -83,6 +83,7 @@ pub(super) fn withdrawn_from(state: &State, command: &Command) -> WithdrawnFrom 
             ..
         } => return WithdrawnFrom::AllClients,
         Command::RevokeAccessToken { .. } => return WithdrawnFrom::TokenHolders,
+        Command::PhysicalCluster(change) => return from_clients_of(change),
         // The first three are those of other resources, and of credentials that are new.
         Command::CreateAcls { .. }
         | Command::DeleteAcls { .. }
@@ -109,6 +110,14 @@ pub(super) fn withdrawn_from(state: &State, command: &Command) -> WithdrawnFrom 
         Command::Next { .. } => return WithdrawnFrom::Nobody,
     };
     WithdrawnFrom::Clients(vcluster.clone())
+}
+
+/// A physical cluster can be closed to clients that do not log in.
+fn from_clients_of(change: &ClusterChange) -> WithdrawnFrom {
+    match change {
+        ClusterChange::Put { .. } | ClusterChange::Delete { .. } => WithdrawnFrom::AllClients,
+        ClusterChange::Create { .. } | ClusterChange::Report { .. } => WithdrawnFrom::Nobody,
+    }
 }
 
 fn is_about_cluster(acl: &AclBinding) -> bool {

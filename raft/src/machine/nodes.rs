@@ -84,7 +84,9 @@ pub(super) fn pin(
             })
         };
     }
-    state.check(Limit::PhysicalClusters, 1)?;
+    if !state.physical_clusters.contains_key(&cluster) {
+        state.check(Limit::PhysicalClusters, 1)?;
+    }
     let pinned = PinnedCluster { kafka_cluster_id };
     state.pinned_clusters.insert(cluster, pinned);
     Ok(Outcome::Created)

@@ -34,6 +34,7 @@ fn growth(state: &State, command: &Command) -> u64 {
             codec::size(&new.id) + codec::size(&new.policy) + larger_priorities(new.order.len())
         }
         Command::OrderPolicies(ordered) => larger_priorities(ordered.order.len()),
+        Command::PhysicalCluster(change) => super::physical::growth(state, change),
         Command::AlterScramCredentials { put, .. } if put.is_empty() => 0,
         Command::PutAlias { .. }
         | Command::RepointAlias { .. }

@@ -6,6 +6,7 @@ mod levels;
 mod limits;
 mod marks;
 mod members;
+mod physical;
 mod policies;
 mod signing;
 
@@ -900,6 +901,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         (1..4_u64, 1..12_u16).prop_map(|(id, ports)| node(id, ports)),
         policies::any_command(),
         groups::any_command(),
+        physical::any_command(),
     ]
 }
 
@@ -1002,11 +1004,13 @@ proptest! {
             check_slots(&machine.state);
             check_vclusters(&machine.state);
             groups::check(&machine.state);
+            physical::check(&machine.state);
             if matches!(outcome, Outcome::Refused(_) | Outcome::Unchanged) {
                 prop_assert_eq!(&before.vclusters, &machine.state.vclusters);
                 prop_assert_eq!(&before.slots, &machine.state.slots);
                 prop_assert_eq!(&before.nodes, &machine.state.nodes);
                 prop_assert_eq!(&before.groups, &machine.state.groups);
+                prop_assert_eq!(&before.physical_clusters, &machine.state.physical_clusters);
             }
         }
     }

@@ -20,6 +20,8 @@ impl Level {
     pub const LEASES: Self = Self(2);
     /// Adds nodes that come and go.
     pub const MEMBERS: Self = Self(2);
+    /// Adds physical clusters that are resources.
+    pub const PHYSICAL_CLUSTERS: Self = Self(2);
     /// The highest that this version of klamm knows.
     pub const NEWEST: Self = Self::POLICIES;
     /// A stand-in for the level after the newest, for tests of upgrades.

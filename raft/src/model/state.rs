@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessToken, AccessTokenId, AccountGroup, ClusterId, GroupName, KeyId, Level, NodeId, NodeRecord, Policy,
-    PolicyId, PolicyKey, PortSlot, ProposalRecord, Revision, Roster, Shared, SigningKeys, VclusterName,
-    VclusterState,
+    AccessToken, AccessTokenId, AccountGroup, ClusterId, ClusterReports, GroupName, KeyId, Level, NodeId,
+    NodeRecord, PhysicalCluster, Policy, PolicyId, PolicyKey, PortSlot, ProposalRecord, Revision, Roster,
+    Shared, SigningKeys, VclusterName, VclusterState,
 };
 
 /// Everything that all nodes agree on. Virtual clusters are behind `Arc`, so that a copy of the state is cheap and a
@@ -50,6 +50,13 @@ pub struct State {
     /// Nodes that come and go. Level 1 does not have it.
     #[serde(skip)]
     pub roster: Shared<Roster>,
+    /// The physical clusters that are resources. Level 1 does not have them.
+    #[serde(skip)]
+    pub physical_clusters: Shared<BTreeMap<ClusterId, PhysicalCluster>>,
+    /// The reports of each node on the physical clusters that it knows, with those of its configuration. Nothing is decided by
+    /// them but that what a node has in its configuration is not put. Level 1 does not have them.
+    #[serde(skip)]
+    pub cluster_reports: Shared<BTreeMap<NodeId, ClusterReports>>,
     /// A field of the level after the newest.
     #[cfg(feature = "next-level")]
     #[serde(skip)]
@@ -87,6 +94,15 @@ impl State {
             PolicyKey::Everywhere(id) => self.policies.get(id),
             PolicyKey::In(vcluster, id) => self.vclusters.get(vcluster)?.policies.get(id),
         }
+    }
+
+    /// The first node that has a physical cluster in its own configuration, as far as nodes have said.
+    pub fn configured_at(&self, cluster: &ClusterId) -> Option<NodeId> {
+        let nodes = self.nodes.keys().filter(|id| {
+            let report = self.cluster_reports.get(id).and_then(|of| of.get(cluster));
+            report.is_some_and(|report| report.is_configured)
+        });
+        nodes.copied().next()
     }
 
     /// How many tokens hold at that second, of all virtual clusters, that this key signed.

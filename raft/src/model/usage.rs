@@ -209,7 +209,11 @@ impl State {
             Limit::Vclusters => count(self.vclusters.len()),
             Limit::AccessTokens => count(self.access_tokens.len()),
             Limit::Nodes => count(self.nodes.len()),
-            Limit::PhysicalClusters => count(self.pinned_clusters.len()),
+            Limit::PhysicalClusters => {
+                let put = self.physical_clusters.keys();
+                let unseen = put.filter(|id| !self.pinned_clusters.contains_key(*id));
+                count(self.pinned_clusters.len() + unseen.count())
+            }
             Limit::StateBytes => self.bytes(),
             Limit::ProducerMarks => self.last_mark.into(),
             Limit::GlobalPolicies => count(self.policies.len()),
@@ -232,8 +236,14 @@ impl State {
         let vclusters: u64 = self.vclusters.values().map(|vcluster| vcluster.bytes()).sum();
         let slots = count(self.slots.len() + self.free_slots.len());
         let nodes = count(self.nodes.len() + self.pinned_clusters.len() + self.proposals.len());
-        let shared = self.access_tokens.bytes() + self.policies.bytes() + self.groups.bytes();
-        vclusters + shared + SLOT_BYTES * slots + NODE_BYTES * nodes
+        let shared = [
+            self.access_tokens.bytes(),
+            self.policies.bytes(),
+            self.groups.bytes(),
+            self.physical_clusters.bytes(),
+            self.cluster_reports.bytes(),
+        ];
+        vclusters + shared.iter().sum::<u64>() + SLOT_BYTES * slots + NODE_BYTES * nodes
     }
 }
 

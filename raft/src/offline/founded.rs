@@ -70,6 +70,7 @@ pub(super) fn found(
     }
     .into();
     state.nodes.clear();
+    state.cluster_reports = Default::default();
     state.proposals.clear();
     let first = home.members.first().copied().unwrap_or(home.id);
     let last = LogId {

@@ -197,6 +197,7 @@ fn an_answer_has_the_level_of_what_it_refuses_with() {
         "{last:?}"
     );
     assert_eq!(last.level(), Level::POLICIES);
+    assert!(!snapshot.state.physical_clusters.is_empty() && !snapshot.state.cluster_reports.is_empty());
     let over = |limit| {
         Refusal::OverLimit(OverLimit {
             limit,

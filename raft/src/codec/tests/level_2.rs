@@ -1,11 +1,11 @@
-//! Examples of what level 2 has added: policies, and nodes that come and go.
+//! Examples of what level 2 has added: policies, nodes that come and go, and physical clusters that are resources.
 
-use crate::command::{Command, MemberChange};
+use crate::command::{ClusterChange, Command, MemberChange};
 use crate::model::{
-    AccountGroup, AclName, AclRule, Departure, FailureMode, GroupMember, HeaderAction, NewNode, NewPolicy,
-    NodeId, NodeRecord, Operation, OrderedPolicies, PatternType, Permission, Policy, PolicyAction, PolicyId,
-    PolicyKey, PolicyPhase, PolicyScope, PolicySpelling, RequestKind, RequestRule, RequestSetting,
-    ResourceType, RuleEffect, Times, TopicPattern, VoterPlan,
+    AccountGroup, AclName, AclRule, ClusterReport, Departure, FailureMode, GroupMember, HeaderAction, NewNode,
+    NewPolicy, NodeId, NodeRecord, Operation, OrderedPolicies, PatternType, Permission, PhysicalCluster,
+    Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling, ReportedReach,
+    RequestKind, RequestRule, RequestSetting, ResourceType, RuleEffect, Times, TopicPattern, VoterPlan,
 };
 
 /// With something in every place.
@@ -58,7 +58,13 @@ pub(crate) fn acls() -> PolicyAction {
 
 /// On virtual clusters that are there then, and on one that is not.
 pub(super) fn commands() -> Vec<Command> {
-    [of_members(), of_groups(), of_policies()].concat()
+    [
+        of_members(),
+        of_groups(),
+        of_physical_clusters(),
+        of_policies(),
+    ]
+    .concat()
 }
 
 fn put(key: PolicyKey, phase: PolicyPhase, action: PolicyAction) -> Command {
@@ -193,6 +199,69 @@ fn of_members() -> Vec<Command> {
         }),
         Command::ChangeMembers(MemberChange::Remove { id: NodeId(10) }),
     ]
+}
+
+/// With something in every place.
+pub(crate) fn physical_cluster() -> PhysicalCluster {
+    let properties = |all: &[(&str, &str)]| {
+        let property = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        all.iter().map(property).collect()
+    };
+    let credentials = properties(&[("sasl.jaas.config", "${env[BILLING_JAAS]}")]);
+    PhysicalCluster {
+        properties: properties(&[
+            ("bootstrap.servers", "east-1:9092,east-2:9092"),
+            ("ssl.truststore.certificates", "${file[east-ca.pem]}"),
+        ]),
+        credentials: [("billing".parse().unwrap(), credentials)].into(),
+        description: "the cluster in the east".to_owned(),
+        labels: [("region".to_owned(), "east".to_owned())].into(),
+        times: Times {
+            created_s: 1_700_000_000,
+            updated_s: 1_700_000_001,
+        },
+    }
+}
+
+fn of_physical_clusters() -> Vec<Command> {
+    let id = |id: &str| id.parse().unwrap();
+    let put = |of: &str| ClusterChange::Put {
+        id: id(of),
+        cluster: physical_cluster(),
+    };
+    let create = |of: &str| ClusterChange::Create {
+        id: id(of),
+        cluster: physical_cluster(),
+    };
+    let delete = |of: &str| ClusterChange::Delete { id: id(of) };
+    let report = |reach| ClusterReport {
+        is_configured: reach == ReportedReach::Reachable,
+        reach,
+        brokers: 3,
+        fault: Some("the host name cannot be resolved".to_owned()),
+        missing: ["${file[east-ca.pem]}".to_owned()].into(),
+    };
+    let reports = [
+        (id("east"), report(ReportedReach::Unreachable)),
+        (id("main"), report(ReportedReach::Reachable)),
+        (id("north"), report(ReportedReach::OtherCluster)),
+        (id("south"), report(ReportedReach::Unknown)),
+    ];
+    let changes = [
+        put("east"),
+        create("west"),
+        create("west"),
+        delete("west"),
+        delete("west"),
+        ClusterChange::Report {
+            node: NodeId(1),
+            reports: reports.into(),
+        },
+        put("main"),
+    ];
+    changes
+        .map(|change| Command::PhysicalCluster(Box::new(change)))
+        .into()
 }
 
 fn of_groups() -> Vec<Command> {
