@@ -16,6 +16,7 @@ mod kind;
 mod mapping;
 mod members_view;
 mod openapi;
+mod physical;
 mod port;
 mod problem;
 mod repoint;

@@ -12,7 +12,10 @@ mod files;
 mod here;
 mod manager;
 mod passthrough;
+mod physical;
 mod pins;
+mod reports;
+mod secrets;
 mod services;
 mod tracking;
 mod unopened;
@@ -50,6 +53,7 @@ use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed};
 use drain::Shutdown;
 use files::SeatCounts;
 use manager::Manager;
+use physical::PhysicalClusters;
 use services::NodeParts;
 
 /// A node that has not joined its cluster by then says so, and goes on trying.
@@ -149,6 +153,8 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     let parts = (&metrics, &census, followers);
     let (listener, addresses) = listener(&config, &control, &upstreams, parts).await?;
     unopened::announce(node.id(), addresses.clone(), &control, &supervisor);
+    reports::announce(node.id(), &upstreams, &control, &supervisor);
+    let physical = PhysicalClusters::start(&config, &upstreams, &control, &supervisor);
     let (draining, serving) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let parts = NodeParts {
         control: control.clone(),
@@ -171,6 +177,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         visibility: node.report_visibility(),
         control,
         upstreams,
+        physical,
         listener: listener.clone(),
         fronts: fronts(&config.listeners),
         metrics,
@@ -546,7 +553,7 @@ fn data_arbiters(config: &Config, upstreams: &Upstreams) -> Vec<DataArbiter> {
     };
     let start = |_| {
         let arbiter = Arbiter::new().handle();
-        let pools = Arc::new(upstreams.pools_on(&arbiter));
+        let pools = upstreams.pools_on(&arbiter);
         DataArbiter::new(arbiter, pools)
     };
     (0..threads).map(start).collect()

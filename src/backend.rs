@@ -12,16 +12,19 @@ pub mod dial;
 mod expected;
 #[cfg(test)]
 pub(crate) mod fake;
+mod generation;
 mod identity;
 pub mod lane;
 mod login;
 mod message;
 pub mod pool;
+mod pools;
 mod relay;
 mod scram;
 mod survey;
 mod tls;
 pub mod topology;
+mod unusable;
 pub mod upstreams;
 pub mod watcher;
 
@@ -33,14 +36,28 @@ pub use identity::IdentityError;
 pub use lane::{Lane, LoginAs};
 pub use login::LoginError;
 pub use pool::{Lease, LeaseError, Pool, Return};
+pub use pools::Pools;
 pub use relay::RelayError;
 pub use scram::ScramError;
 pub use survey::{Bounds, Committed, Survey, SurveyError};
 pub use tls::ClientTlsError;
 pub(crate) use tls::check as check_tls;
 pub use topology::Topology;
-pub use upstreams::{Upstream, UpstreamError, Upstreams};
+pub use unusable::Unusable;
+pub use upstreams::{Connecting, Upstream, UpstreamError, Upstreams};
 pub use watcher::{DescribeTopic, ListTopics, LookNow, Picture, Reach, Track, Tracked, Unavailable, Watcher};
+
+/// Tells a watcher or a pool that connections are made in another way from now on.
+#[derive(Debug, Clone, actix::Message)]
+#[rtype(result = "()")]
+pub(crate) struct Redial {
+    pub(crate) dialer: std::sync::Arc<Dialer>,
+}
+
+/// Tells a watcher or a pool that its physical cluster is not this node's any more.
+#[derive(Debug, Clone, Copy, actix::Message)]
+#[rtype(result = "()")]
+pub(crate) struct Retire;
 
 /// Chance, to keep gateways from acting in step. Not for secrets.
 fn chance() -> u8 {

@@ -13,12 +13,15 @@ mod jaas;
 mod kafka_names;
 mod listeners;
 mod logins;
+mod physical;
 mod problem;
 mod providers;
 pub mod reference;
+mod references;
 mod settings;
 mod tree;
 mod users;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -30,14 +33,16 @@ use klamm_raft::model::{AccountName, Authentication, ClusterId, NodeId, Provider
 use klamm_raft::{ClusterSecret, OwnId, Storage, StorageKey, Upgrade};
 
 use crate::address::HostPort;
-use crate::backend::config::BackendConfig;
+use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::listener::config::ListenerConfig;
 use crate::oauth::ProviderConfig;
 use crate::telemetry::LogFormat;
 use crate::tls::TlsFiles;
 
 pub(crate) use build::key_in;
+pub use physical::{InvalidCluster, check_cluster, references_of, resolve_cluster};
 pub use problem::{ConfigError, Problem, SettingPlace};
+pub use references::{Follow, Reference, Unfollowed, is_reference};
 pub use users::{AdminUser, Role};
 
 /// The beginning of the names of variables that are there to be named by resources.
@@ -78,6 +83,10 @@ pub struct Config {
     pub passthrough: PassthroughConfig,
     /// The physical clusters; `main` is one of them.
     pub backends: BTreeMap<ClusterId, BackendConfig>,
+    /// Where the references of physical clusters that are resources may lead.
+    pub secrets: SecretsConfig,
+    /// Whether they let clients in that do not log in, where they do not say.
+    pub anonymous: AnonymousClients,
     /// The providers of OAuth tokens, by name.
     pub oauth: BTreeMap<ProviderName, ProviderConfig>,
     /// `None`: one is generated and replicated.
@@ -130,6 +139,15 @@ pub enum AclChecks {
     Enabled,
     /// Everybody who logs in may do everything.
     Disabled,
+}
+
+/// The secrets of this node that physical clusters which are resources may refer to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretsConfig {
+    /// The beginning of the names of variables.
+    pub prefix: String,
+    /// The directory of files. None: no file.
+    pub directory: Option<PathBuf>,
 }
 
 /// This node and its cluster.

@@ -102,6 +102,11 @@ impl Metrics {
         Arc::new(self.lanes.of(cluster))
     }
 
+    /// Forgets a physical cluster that is gone.
+    pub fn forget_upstream(&self, cluster: &ClusterId) {
+        self.lanes.forget(cluster);
+    }
+
     /// Prometheus's text format, version 0.0.4.
     pub fn encode(&self) -> Result<String, MetricsError> {
         let mut out = Vec::new();

@@ -68,10 +68,12 @@ use stage::SessionStage;
 use timer::Timer;
 use upstream::UpstreamSide;
 
+/// The pools of the data arbiter that a session is on.
+pub use crate::backend::Pools;
 pub use end::End;
 pub use limits::Limits;
 pub use orders::{Orders, SessionMode};
-pub use setup::{Confirm, Door, Later, Pools, Propose, RefreshView, SessionShared, Setup, StateAccess};
+pub use setup::{Confirm, Door, Later, Propose, RefreshView, SessionShared, Setup, StateAccess};
 
 /// Nobody sends a session messages.
 const MAILBOX: usize = 1;
@@ -138,7 +140,7 @@ impl Session {
             pauses: Pauses::default(),
             deferred: None,
             upstream: UpstreamSide::new(
-                Arc::clone(&setup.pools),
+                setup.pools.clone(),
                 Arc::clone(&setup.shared.complaints),
                 limits.max_frame_bytes,
             ),

@@ -44,6 +44,8 @@ const KEYS: [(&str, &str); 51] = [
     ("klamm.backup.dir", "/nowhere"),
     ("klamm.backup.every.minutes", "0"),
     ("klamm.backup.keep", "none"),
+    ("klamm.secrets.env.prefix", "KLAMM_"),
+    ("klamm.secrets.dir", " "),
     ("klamm.raft.listen", "nonsense"),
     ("klamm.raft.advertised", "nonsense"),
     ("klamm.raft.peers", "nonsense"),

@@ -56,6 +56,8 @@ mod members;
 mod names;
 #[path = "kafka/passthrough.rs"]
 mod passthrough;
+#[path = "kafka/physical.rs"]
+mod physical;
 #[path = "kafka/pki.rs"]
 mod pki;
 #[path = "kafka/policies.rs"]

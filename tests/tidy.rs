@@ -209,6 +209,7 @@ const MAY_USE: [(&str, &[&str]); 30] = [
             "listener",
             "metrics",
             "oauth",
+            "secret",
             "session",
             "supervision",
             "tls",
@@ -266,12 +267,13 @@ const BARE_STARTS: [&str; 6] = [
 ];
 
 /// Who may do so, and of what.
-const MAY_START: [(&str, &str); 13] = [
+const MAY_START: [(&str, &str); 14] = [
     ("src/supervision.rs", "what it starts again"),
     ("src/app.rs", "the admin API, whose end ends the node"),
     ("src/app/manager.rs", "a message"),
     ("src/app/pins.rs", "a message"),
     ("src/admin/credentials/uses.rs", "a change that may be lost"),
+    ("src/backend/upstreams.rs", "a message"),
     ("src/session/complaints.rs", "a line of the log"),
     ("src/listener/entrance.rs", "one connection"),
     ("src/session.rs", "one connection"),

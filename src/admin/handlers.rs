@@ -13,6 +13,7 @@ pub(super) mod isolation;
 pub(super) mod kafka_cluster;
 pub(super) mod members;
 pub(super) mod operations;
+pub(super) mod physical_cluster;
 pub(super) mod policy;
 pub(super) mod scram;
 mod servable;
@@ -44,7 +45,8 @@ use super::services::Services;
 use event_gateway::{backend_clusters, configured_names, listeners, policies, virtual_clusters};
 
 /// The kinds of resources, in the order in which they depend on each other, those that are only listed at the end.
-pub static KINDS: [&Kind; 12] = [
+pub static KINDS: [&Kind; 13] = [
+    &physical_cluster::KIND,
     &virtual_cluster::KIND,
     &alias_topic::KIND,
     &service_account::KIND,
@@ -211,13 +213,13 @@ fn find<'a>(state: &'a State, name: &VclusterName) -> Result<&'a VclusterState, 
 /// Checks that there is a physical cluster of this id.
 fn configured(services: &Services, cluster: &ClusterId) -> Result<(), ApiError> {
     let problem = format!("the physical cluster {cluster} is not configured");
-    known(&services.clusters, cluster, problem)
+    known(&services.clusters(&services.state()), cluster, problem)
 }
 
 /// Checks that there are credentials of this name.
 fn has_credentials(services: &Services, name: &CredentialsName) -> Result<(), ApiError> {
     let problem = format!("no physical cluster is configured with the credentials {name}");
-    known(&services.credentials, name, problem)
+    known(&services.credentials(&services.state(), None), name, problem)
 }
 
 /// Checks that there is a provider of tokens of this name.

@@ -14,6 +14,7 @@ pub(super) mod interceptor;
 mod invalid;
 mod limits;
 pub(super) mod object;
+pub(super) mod physical_cluster;
 pub(super) mod policy;
 mod policy_scope;
 mod principals;
@@ -37,6 +38,7 @@ pub(super) use client_properties::Spelling;
 pub(super) use group::GroupResource;
 pub(super) use interceptor::{InterceptorResource, InterceptorScope};
 pub(super) use invalid::Invalid;
+pub(super) use physical_cluster::PhysicalClusterResource;
 pub(super) use policy::{PolicyResource, PolicyToDelete};
 pub(super) use principals::Principals;
 pub(super) use scram::{CredentialToPut, CredentialsToDelete, ShownCredential};
@@ -77,21 +79,23 @@ impl<M, S: OfKind> Resource<M, S> {
     }
 
     fn check(&self) -> Result<(), Invalid> {
-        let kind = S::KIND;
-        if self.kind != kind {
-            return Err(Invalid::new(format!(
-                "kind is {:?}, but this path takes {kind}",
-                self.kind
-            )));
-        }
-        if self.api_version != API_VERSION {
-            return Err(Invalid::new(format!(
-                "apiVersion is {:?}, but must be {API_VERSION}",
-                self.api_version
-            )));
-        }
-        Ok(())
+        check_envelope(S::KIND, &self.kind, &self.api_version)
     }
+}
+
+/// That a resource is what its path takes.
+fn check_envelope(wanted: &str, kind: &str, api_version: &str) -> Result<(), Invalid> {
+    if kind != wanted {
+        return Err(Invalid::new(format!(
+            "kind is {kind:?}, but this path takes {wanted}"
+        )));
+    }
+    if api_version != API_VERSION {
+        return Err(Invalid::new(format!(
+            "apiVersion is {api_version:?}, but must be {API_VERSION}"
+        )));
+    }
+    Ok(())
 }
 
 /// The name of what belongs to a virtual cluster.

@@ -1,21 +1,22 @@
 //! The capabilities that the admin API is handed from the rest of the gateway.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use klamm_raft::command::Change;
-use klamm_raft::model::{ClusterId, CredentialsName, ProviderName, Revision, State, TopicName};
+use klamm_raft::model::{ClusterId, ClusterReports, ProviderName, Revision, State, TopicName};
 use klamm_raft::{Applied, BackupError, BackupHeader, ConfirmError, Lease, ProposeError, Status};
 use tokio::sync::watch;
 
 use super::here::Here;
 use super::variables::Variables;
-use crate::backend::config::BackendConfig;
+use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::backend::topology::{Topics, Topology};
 use crate::backend::{Bounds, Committed};
+use crate::config::{Reference, Unfollowed};
 use crate::listener::config::ListenerConfig;
 use crate::vcluster::rename::Names;
 
@@ -75,6 +76,9 @@ pub type CommittedOffsets =
 pub type TopicBounds =
     dyn Fn(ClusterId, TopicName) -> AnswerLater<Result<BTreeMap<i32, Bounds>, CannotAsk>> + Send + Sync;
 
+/// Says whether a reference may be followed on this node.
+pub(super) type CheckReference = dyn Fn(&Reference) -> Result<(), Unfollowed> + Send + Sync;
+
 /// The last picture of a physical cluster, if there is one.
 pub(super) type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Send + Sync;
 
@@ -98,16 +102,16 @@ pub struct Services {
     pub backup: Arc<MakeBackup>,
     /// In a dry run of several changes: where each leaves what it would make of the state, for the next one.
     pub rehearsal: Option<Arc<watch::Sender<Arc<State>>>>,
-    /// The physical clusters of this node's configuration.
-    pub clusters: Arc<BTreeSet<ClusterId>>,
-    /// Those of them that nobody may reach who does not log in.
-    pub closed: Arc<BTreeSet<ClusterId>>,
-    /// The names of further credentials for any of them.
-    pub credentials: Arc<BTreeSet<CredentialsName>>,
     /// The providers of tokens of this node's configuration.
     pub providers: Arc<Providers>,
     /// The physical clusters and the listeners of this node's configuration, to be read.
     pub backends: Arc<Vec<BackendConfig>>,
+    /// Whether physical clusters that do not say let clients in that do not log in.
+    pub anonymous: AnonymousClients,
+    /// The physical clusters as this node sees them now.
+    pub reports: Arc<dyn Fn() -> ClusterReports + Send + Sync>,
+    /// Whether a reference may be followed on this node.
+    pub check_reference: Arc<CheckReference>,
     pub listeners: Arc<Vec<ListenerConfig>>,
     pub find_topic: Arc<FindTopic>,
     pub list_topics: Arc<ListPhysicalTopics>,
@@ -130,7 +134,7 @@ pub struct Services {
 impl fmt::Debug for Services {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Services")
-            .field("clusters", &self.clusters)
+            .field("providers", &self.providers)
             .finish_non_exhaustive()
     }
 }

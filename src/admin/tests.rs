@@ -12,8 +12,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm_raft::command::{Author, AuthorKind, Change, Command, Proposal, ProposalId};
 use klamm_raft::model::{
-    ClusterId, Encryption, Level, ListenerName, Liveness, NodeId, NodeRecord, PASSTHROUGH, Protocol,
-    Revision, Routing, Sasl, SigningKey, SigningKeys, Speech, State, VclusterKind, VirtualCluster,
+    ClusterId, ClusterReports, Encryption, Level, ListenerName, Liveness, NodeId, NodeRecord, PASSTHROUGH,
+    Protocol, Revision, Routing, Sasl, SigningKey, SigningKeys, Speech, State, VclusterKind, VirtualCluster,
 };
 use klamm_raft::{Applied, ConfirmError, Lease, PeerStatus, ProposeError, Readiness, Status, machine};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ use super::*;
 use crate::backend::config::{AnonymousClients, BackendConfig, PlainLogin, Security, UpstreamLogin};
 use crate::backend::topology::{PhysicalTopic, Topology};
 use crate::backend::{Bounds, Committed};
-use crate::config::{AdminUser, Audience, HttpConfig, Role};
+use crate::config::{AdminUser, Audience, HttpConfig, Reference, Role, Unfollowed};
 use crate::listener::config::ListenerConfig;
 use crate::secret::Secret;
 use crate::tls::{CertificateFiles, ClientCertificates, TlsFiles};
@@ -40,6 +40,7 @@ mod group;
 mod interceptor;
 mod methods;
 mod names;
+mod physical_cluster;
 mod policy;
 mod schemas;
 mod signing_keys;
@@ -68,6 +69,8 @@ pub(crate) struct Gateway {
     survey_failure: Mutex<Option<CannotAsk>>,
     /// Physical clusters that nobody may reach who does not log in.
     closed: Mutex<BTreeSet<ClusterId>>,
+    /// The physical clusters as the node sees them.
+    reports: Mutex<ClusterReports>,
     /// Whom the metrics and the description are shown.
     audience: Mutex<Audience>,
     /// Whether the node may decide; tests end it.
@@ -221,6 +224,7 @@ impl Gateway {
             upstream_failure: Mutex::default(),
             survey_failure: Mutex::default(),
             closed: Mutex::default(),
+            reports: Mutex::default(),
             audience: Mutex::new(Audience::Everybody),
             lease: granted(),
         })
@@ -253,11 +257,33 @@ impl Gateway {
         });
     }
 
+    /// The physical clusters of the node's configuration.
+    fn backends(&self) -> Vec<BackendConfig> {
+        let closed = self.closed.lock().unwrap();
+        let mut backends = vec![
+            backend("clusterA", "a:9092", true),
+            backend("main", "m:9092", false),
+        ];
+        for backend in &mut backends {
+            if closed.contains(&backend.id) {
+                backend.anonymous = AnonymousClients::Refused;
+            }
+        }
+        let billing = UpstreamLogin::Plain(PlainLogin {
+            username: "billing".to_owned(),
+            password: Secret::new("s3cret"),
+        });
+        backends[0]
+            .credentials
+            .insert("billing".parse().unwrap(), billing);
+        backends
+    }
+
     pub(crate) fn services(self: &Arc<Self>) -> Services {
         let this = || Arc::clone(self);
         let (proposing, confirming, asking) = (this(), this(), this());
         let (seeing, readying, reporting) = (this(), this(), this());
-        let (listing, surveying) = (this(), this());
+        let (listing, surveying, seen) = (this(), this(), this());
         Services {
             states: self.states.subscribe(),
             propose: Arc::new(move |change| Box::pin(std::future::ready(proposing.propose(change)))),
@@ -268,19 +294,18 @@ impl Gateway {
                 Box::pin(std::future::ready(alone.map_or(Ok(revision), Err)))
             }),
             rehearsal: None,
-            closed: Arc::new(self.closed.lock().unwrap().clone()),
-            clusters: Arc::new(
-                ["main", "clusterA"]
-                    .iter()
-                    .map(|id| id.parse().unwrap())
-                    .collect::<BTreeSet<ClusterId>>(),
-            ),
-            credentials: Arc::new(BTreeSet::from(["billing".parse().unwrap()])),
             providers: Arc::new([("corporate".parse().unwrap(), provider())].into()),
-            backends: Arc::new(vec![
-                backend("clusterA", "a:9092", true),
-                backend("main", "m:9092", false),
-            ]),
+            backends: Arc::new(self.backends()),
+            anonymous: AnonymousClients::Allowed,
+            reports: Arc::new(move || seen.reports.lock().unwrap().clone()),
+            check_reference: Arc::new(|reference: &Reference| match reference {
+                Reference::Variable(name) if name.starts_with("KLAMM_SECRET_") => Ok(()),
+                Reference::File(path) if !path.starts_with('/') => Ok(()),
+                other => Err(Unfollowed {
+                    reference: other.clone(),
+                    why: "is not for resources".to_owned(),
+                }),
+            }),
             listeners: Arc::new(listeners()),
             find_topic: Arc::new(move |_, topic| {
                 let failure = asking.upstream_failure.lock().unwrap().clone();

@@ -63,7 +63,8 @@ fn unopened(addresses: &Addresses, status: &Status) -> Vec<UnopenedView> {
 }
 
 fn physical_clusters(upstreams: &Upstreams, state: &State) -> Vec<PhysicalView> {
-    let views = upstreams.iter().map(|(id, upstream)| {
+    let all = upstreams.all();
+    let views = all.iter().map(|(id, upstream)| {
         let stranger = upstream.expected().stranger();
         let reach = *upstream.picture.reach.borrow();
         PhysicalView {

@@ -18,6 +18,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info};
 
 use super::borders;
+use super::physical::PhysicalClusters;
 use super::tracking::Tracking;
 use crate::auth::Directory;
 use crate::backend::{Track, Upstreams};
@@ -46,6 +47,7 @@ pub(crate) struct Manager {
     pub(crate) control: Control,
     pub(crate) visibility: Visibility,
     pub(crate) upstreams: Upstreams,
+    pub(crate) physical: PhysicalClusters,
     pub(crate) listener: Addr<Listener>,
     /// The listeners of this node, and what clients of each speak.
     pub(crate) fronts: Vec<(ListenerName, Speech)>,
@@ -101,7 +103,11 @@ impl Manager {
         let revision = state.revision;
         let previous = done.state.replace(Arc::clone(&state));
         let previous = previous.as_deref();
+        let is_other = |previous: &State| previous.physical_clusters != state.physical_clusters;
         let mut retracked = BTreeSet::new();
+        if previous.is_none_or(is_other) {
+            retracked.extend(self.physical.follow(&state).await);
+        }
         for (name, own) in previous.iter().flat_map(|previous| &previous.vclusters) {
             if !state.vclusters.contains_key(name) {
                 self.end(done, name);
@@ -130,6 +136,7 @@ impl Manager {
                 done.unserved.insert(name.clone());
             }
         }
+        self.physical.forget(&state);
         self.track(&done.tracking, &retracked);
         self.serve(done).await;
         self.visibility.report(revision);
@@ -237,7 +244,11 @@ impl Manager {
 
 /// Whether what all virtual clusters are compiled from is equal.
 fn has_same_frame(a: &State, b: &State) -> bool {
-    a.nodes == b.nodes && a.signing_keys == b.signing_keys && a.policies == b.policies && a.groups == b.groups
+    a.nodes == b.nodes
+        && a.signing_keys == b.signing_keys
+        && a.policies == b.policies
+        && a.groups == b.groups
+        && a.physical_clusters == b.physical_clusters
 }
 
 impl Done {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use klamm_raft::command::Command;
 use klamm_raft::model::{ClusterId, State};
 use klamm_raft::outcome::Outcome;
+use tokio::task::JoinHandle;
 use tracing::info;
 
 use crate::backend::{LookNow, Upstream, Upstreams};
@@ -18,13 +19,23 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// Follows each physical cluster and what the nodes agree on of it. Nothing is dialled before what they agreed on
 /// earlier is known.
 pub(crate) fn watch(upstreams: &Upstreams, control: &Control, supervisor: &Supervisor) {
-    for (cluster, upstream) in upstreams.iter() {
-        expect(cluster, upstream, &control.state());
-        let (own, upstream, control) = (cluster.clone(), upstream.clone(), control.clone());
-        supervisor.keep(Component::Pin(cluster.clone()), move || {
-            follow(own.clone(), upstream.clone(), control.clone())
-        });
+    for (cluster, upstream) in &*upstreams.all() {
+        watch_one(cluster, upstream, control, supervisor);
     }
+}
+
+/// Follows one, until that is aborted.
+pub(crate) fn watch_one(
+    cluster: &ClusterId,
+    upstream: &Upstream,
+    control: &Control,
+    supervisor: &Supervisor,
+) -> JoinHandle<()> {
+    expect(cluster, upstream, &control.state());
+    let (own, upstream, control) = (cluster.clone(), upstream.clone(), control.clone());
+    supervisor.keep(Component::Pin(cluster.clone()), move || {
+        follow(own.clone(), upstream.clone(), control.clone())
+    })
 }
 
 async fn follow(cluster: ClusterId, upstream: Upstream, control: Control) {

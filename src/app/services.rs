@@ -8,12 +8,12 @@ use klamm_raft::model::{ClusterId, Liveness, State, TopicName};
 use klamm_raft::{ProposeError, Readiness, Status};
 use tokio::sync::watch;
 
-use super::{backups, here, usage};
+use super::secrets::SecretRoots;
+use super::{backups, here, reports, usage};
 use crate::admin::{CannotAsk, DecidingView, Finding, ProviderFacts, Services, Unready, Variables};
-use crate::backend::config::AnonymousClients;
 use crate::backend::{Committed, DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
 use crate::chain::Chain;
-use crate::config::{Config, WhenIsolated};
+use crate::config::{Config, Reference, WhenIsolated};
 use crate::control::Control;
 use crate::listener::Addresses;
 use crate::metrics::{Metrics, RaftFigures};
@@ -41,22 +41,6 @@ pub(crate) fn services(parts: &NodeParts, config: &Config) -> Services {
         confirm: confirmer(parts.control.clone()),
         backup: backups::maker(&parts.control, config.node.backups.key.as_ref()),
         rehearsal: None,
-        clusters: Arc::new(parts.upstreams.iter().map(|(id, _)| id.clone()).collect()),
-        closed: Arc::new(
-            parts
-                .upstreams
-                .iter()
-                .filter(|(_, upstream)| upstream.anonymous == AnonymousClients::Refused)
-                .map(|(id, _)| id.clone())
-                .collect(),
-        ),
-        credentials: Arc::new(
-            config
-                .backends
-                .values()
-                .flat_map(|backend| backend.credentials.keys().cloned())
-                .collect(),
-        ),
         providers: Arc::new(
             config
                 .oauth
@@ -71,6 +55,15 @@ pub(crate) fn services(parts: &NodeParts, config: &Config) -> Services {
                 .collect(),
         ),
         backends: Arc::new(config.backends.values().cloned().collect()),
+        anonymous: config.anonymous,
+        reports: {
+            let upstreams = parts.upstreams.clone();
+            Arc::new(move || reports::of(&upstreams))
+        },
+        check_reference: {
+            let roots = SecretRoots::new(config.secrets.clone());
+            Arc::new(move |reference: &Reference| roots.check(reference))
+        },
         listeners: Arc::new(config.listeners.clone()),
         variables: Arc::new(Variables::of_process(&config.http.variables)),
         find_topic: finder(parts.upstreams.clone()),
@@ -139,7 +132,7 @@ fn confirmer(control: Control) -> Arc<crate::admin::ConfirmNewest> {
 
 fn finder(upstreams: Upstreams) -> Arc<crate::admin::FindTopic> {
     Arc::new(move |cluster: ClusterId, name| {
-        let watcher = upstreams.get(&cluster).map(|upstream| upstream.watcher.clone());
+        let watcher = upstreams.get(&cluster).map(|upstream| upstream.watcher);
         Box::pin(async move {
             let watcher = watcher.ok_or_else(|| cannot_ask(&cluster, "it is not configured"))?;
             match watcher.send(DescribeTopic { name }).await {
@@ -154,7 +147,7 @@ fn finder(upstreams: Upstreams) -> Arc<crate::admin::FindTopic> {
 
 fn lister(upstreams: Upstreams) -> Arc<crate::admin::ListPhysicalTopics> {
     Arc::new(move |cluster: ClusterId| {
-        let watcher = upstreams.get(&cluster).map(|upstream| upstream.watcher.clone());
+        let watcher = upstreams.get(&cluster).map(|upstream| upstream.watcher);
         Box::pin(async move {
             let watcher = watcher.ok_or_else(|| cannot_ask(&cluster, "it is not configured"))?;
             match watcher.send(ListTopics).await {
@@ -196,7 +189,7 @@ fn bounds(upstreams: Upstreams) -> Arc<crate::admin::TopicBounds> {
 }
 
 fn survey(upstreams: &Upstreams, cluster: &ClusterId) -> Result<Survey, CannotAsk> {
-    let survey = upstreams.get(cluster).and_then(Upstream::survey);
+    let survey = upstreams.get(cluster).and_then(|upstream| upstream.survey());
     survey.ok_or_else(|| cannot_ask(cluster, "it was never reached"))
 }
 
@@ -234,14 +227,15 @@ fn unready(parts: &NodeParts) -> Vec<Unready> {
 /// The physical clusters that keep a node from serving: none can be used. What one of several cannot be used for, is its own.
 fn unready_upstream(upstreams: &Upstreams) -> Option<Unready> {
     let is_usable = |upstream: &Upstream| *upstream.picture.reach.borrow() == Reach::Reachable;
-    let (_, main) = upstreams
+    let all = upstreams.all();
+    let (_, main) = all
         .iter()
         .find(|(id, _)| id.as_str().eq_ignore_ascii_case("main"))?;
     if is_usable(main) {
         return None;
     }
     match main.expected().stranger() {
-        _ if upstreams.iter().any(|(_, upstream)| is_usable(upstream)) => None,
+        _ if all.iter().any(|(_, upstream)| is_usable(upstream)) => None,
         None => Some(Unready::Main),
         Some(stranger) => Some(Unready::OtherCluster(format!("main: {stranger}"))),
     }

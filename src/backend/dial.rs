@@ -1,6 +1,6 @@
 //! From an address to a logged-in connection, within one deadline: resolve, connect, TLS, login.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -21,10 +21,13 @@ use crate::address::HostPort;
 use crate::backend::channel::{Channel, ChannelError};
 use crate::backend::config::{BackendConfig, Security, UpstreamLogin};
 use crate::backend::expected::{Expected, OtherCluster};
+use crate::backend::generation::Generation;
 use crate::backend::identity::{Identity, IdentityError};
 use crate::backend::lane::LoginAs;
 use crate::backend::login::{LoggedIn, LoginError, LoginStep, LoginSteps, Offer};
 use crate::backend::tls::{self, ClientTlsError};
+use crate::backend::unusable::Unusable;
+use crate::chain::Chain;
 use crate::metrics::{UpstreamFault, UpstreamMetrics};
 use crate::oauth::Fetcher;
 use crate::stream::Stream;
@@ -44,7 +47,7 @@ const KEEPALIVE_EVERY: Duration = Duration::from_secs(15);
 /// The versions of Metadata by which a broker is asked for its cluster's id, as those of a look.
 const METADATA: (i16, i16) = (9, 12);
 
-/// Makes connections to the brokers of one physical cluster. Shared by its pools and its watcher.
+/// Makes connections to the brokers of one physical cluster, with one configuration. Shared by its pools and its watcher.
 #[derive(Debug)]
 pub struct Dialer {
     cluster: ClusterId,
@@ -53,7 +56,11 @@ pub struct Dialer {
     own: Option<Identity>,
     named: BTreeMap<CredentialsName, Identity>,
     own_ports: Vec<RangeInclusive<u16>>,
-    expected: Expected,
+    /// The physical cluster stays the same whatever its configuration is.
+    expected: Arc<Expected>,
+    generation: Generation,
+    /// Set where there is nothing to connect by.
+    unusable: Option<Unusable>,
     metrics: Arc<UpstreamMetrics>,
 }
 
@@ -94,6 +101,8 @@ pub enum DialFault {
     Channel(#[from] ChannelError),
     #[error(transparent)]
     OtherCluster(#[from] OtherCluster),
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
 }
 
 impl DialFault {
@@ -109,12 +118,16 @@ impl DialFault {
             Self::Identity(_) => UpstreamFault::NoCredentials,
             Self::Channel(error) => error.kind(),
             Self::OtherCluster(_) => UpstreamFault::OtherCluster,
+            Self::Unusable(_) => UpstreamFault::Unusable,
         }
     }
 
     /// Whether dialling again at once would only repeat an answer that was clear.
     pub(crate) fn is_final(&self) -> bool {
-        matches!(self, Self::Loop | Self::Login(_) | Self::OtherCluster(_))
+        matches!(
+            self,
+            Self::Loop | Self::Login(_) | Self::OtherCluster(_) | Self::Unusable(_)
+        )
     }
 
     /// Whether it is about who logs in, not about the way there.
@@ -147,9 +160,66 @@ impl Dialer {
                 .map(|(name, login)| (name, Identity::new(login, &fetcher)))
                 .collect(),
             own_ports,
-            expected: Expected::default(),
+            expected: Arc::default(),
+            generation: Generation::default(),
+            unusable: None,
             metrics,
         })
+    }
+
+    /// Makes connections as a resource says, or none where it cannot be used on this node.
+    pub(super) fn of_resource(
+        cluster: &ClusterId,
+        config: Result<BackendConfig, Unusable>,
+        own_ports: Vec<RangeInclusive<u16>>,
+        metrics: Arc<UpstreamMetrics>,
+    ) -> Self {
+        let made = config.and_then(|config| {
+            let made = Self::new(config, own_ports.clone(), Arc::clone(&metrics));
+            made.map_err(|error| Unusable {
+                why: Chain(&error).to_string(),
+                missing: BTreeSet::new(),
+            })
+        });
+        made.unwrap_or_else(|unusable| Self {
+            cluster: cluster.clone(),
+            bootstrap: Vec::new(),
+            tls: None,
+            own: None,
+            named: BTreeMap::new(),
+            own_ports,
+            expected: Arc::default(),
+            generation: Generation::default(),
+            unusable: Some(unusable),
+            metrics,
+        })
+    }
+
+    /// Makes the connections of the next generation.
+    pub(super) fn renewed(&self, config: Result<BackendConfig, Unusable>) -> Self {
+        let metrics = Arc::clone(&self.metrics);
+        Self {
+            expected: Arc::clone(&self.expected),
+            ..Self::of_resource(&self.cluster, config, self.own_ports.clone(), metrics)
+        }
+    }
+
+    /// From now on its connections are not given to anybody any more.
+    pub(super) fn end(&self) {
+        self.generation.end();
+    }
+
+    /// The connections that are made with this configuration.
+    pub(crate) fn generation(&self) -> &Generation {
+        &self.generation
+    }
+
+    /// Checks that there is something to connect by.
+    pub(crate) fn check_usable(&self) -> Result<(), Unusable> {
+        match &self.unusable {
+            Some(unusable) => Err(unusable.clone()),
+            None => Ok(()),
+        }
     }
 
     /// The physical cluster.
@@ -220,6 +290,7 @@ impl Dialer {
     }
 
     async fn establish(&self, address: &HostPort, login: &LoginAs) -> Result<Dialled, DialFault> {
+        self.check_usable()?;
         let socket = connect(address).await?;
         self.refuse_loop(&socket)?;
         let stream = match &self.tls {

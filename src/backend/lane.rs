@@ -16,6 +16,7 @@ use tokio::task::unconstrained;
 use crate::address::HostPort;
 use crate::backend::channel::Channel;
 use crate::backend::dial::{DialFault, Dialer};
+use crate::backend::generation::Generation;
 use crate::backend::login::Offer;
 use crate::stream::Stream;
 
@@ -62,6 +63,7 @@ pub struct Lane {
     stream: Stream,
     target: LaneTarget,
     retires_at: Option<Instant>,
+    generation: Generation,
     /// The means to ask the broker which Kafka cluster it is of; none once that is known.
     unrecognised: Option<Box<(Arc<Dialer>, Offer)>>,
     /// Declared last, so that the connection is closed before it is no longer counted.
@@ -73,7 +75,7 @@ impl Lane {
         stream: Stream,
         target: LaneTarget,
         lifetime: Option<Duration>,
-        leased: &IntGauge,
+        dialer: &Dialer,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -81,8 +83,9 @@ impl Lane {
             target,
             // Retired with a fifth of the lifetime left, for requests that are long under way (KIP-368).
             retires_at: lifetime.and_then(|lifetime| now.checked_add(lifetime - lifetime / 5)),
+            generation: dialer.generation().clone(),
             unrecognised: None,
-            held: Held::new(leased),
+            held: Held::new(&dialer.metrics().leased),
         }
     }
 
@@ -115,9 +118,11 @@ impl Lane {
         self.retires_at
     }
 
-    /// Whether no request should be sent any more.
+    /// Whether no request should be sent any more: the broker is going to end the connection, or connections are made in
+    /// another way by now. One on which a client logged in itself goes on as long as the client.
     pub fn is_retired(&self, now: Instant) -> bool {
-        self.retires_at.is_some_and(|at| at <= now)
+        let is_old = self.generation.has_ended() && self.target.login.is_shared();
+        is_old || self.retires_at.is_some_and(|at| at <= now)
     }
 
     pub(crate) fn target(&self) -> &LaneTarget {

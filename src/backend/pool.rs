@@ -19,6 +19,8 @@ use crate::backend::dial::{DialError, Dialer};
 use crate::backend::expected::OtherCluster;
 use crate::backend::lane::{Lane, LaneTarget, LoginAs};
 use crate::backend::topology::{Broker, Topology};
+use crate::backend::unusable::Unusable;
+use crate::backend::{Redial, Retire};
 use crate::chain::Chain;
 use crate::metrics::UpstreamFault;
 use connect::{Connected, connect};
@@ -68,6 +70,8 @@ pub enum LeaseError {
     Overloaded,
     #[error(transparent)]
     OtherCluster(#[from] OtherCluster),
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
     #[error("no connection could be established")]
     Dial(#[from] DialError),
 }
@@ -81,6 +85,7 @@ impl LeaseError {
             Self::Resting => UpstreamFault::Resting,
             Self::Overloaded => UpstreamFault::Overloaded,
             Self::OtherCluster(_) => UpstreamFault::OtherCluster,
+            Self::Unusable(_) => UpstreamFault::Unusable,
             Self::Dial(error) => error.fault.kind(),
         }
     }
@@ -225,6 +230,7 @@ impl Pool {
     /// A lane that waits on the shelf, or where to dial for one.
     fn plan(&mut self, lease: &Lease) -> Result<Plan, LeaseError> {
         let now = Instant::now();
+        self.dialer.check_usable()?;
         if let Some(name) = lease.login.name().filter(|name| !self.dialer.knows(name)) {
             return Err(LeaseError::UnknownCredentials(name.clone()));
         }
@@ -286,6 +292,28 @@ impl Handler<Lease> for Pool {
             }
             Err(error) => Box::pin(fut::err(self.counted(error))),
         }
+    }
+}
+
+impl Handler<Redial> for Pool {
+    type Result = ();
+
+    /// Nothing of the generation before is kept; what is being dialled goes to those who wait for it.
+    fn handle(&mut self, Redial { dialer }: Redial, _: &mut Self::Context) {
+        let (dials, waiting) = (Arc::clone(&self.dials), self.waiting);
+        *self = Self {
+            dials,
+            waiting,
+            ..Self::new(dialer, self.topology.clone())
+        };
+    }
+}
+
+impl Handler<Retire> for Pool {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 

@@ -18,6 +18,7 @@ use tracing::{info, warn};
 
 use crate::backend::dial::Dialer;
 use crate::backend::topology::{PhysicalTopic, Topics, Topology};
+use crate::backend::{Redial, Retire};
 use crate::chain::Chain;
 use crate::metrics::UpstreamFault;
 pub use picture::{Picture, Publisher, Reach, picture};
@@ -169,12 +170,19 @@ impl Watcher {
                 .into_actor(self)
                 .map(move |(scout, look, outcome), watcher, ctx| {
                     ctx.cancel_future(overdue);
-                    watcher.scout = Some(scout);
+                    let is_current = scout.is_of(&watcher.dialer);
+                    watcher.scout = Some(match is_current {
+                        true => scout,
+                        false => Scout::new(Arc::clone(&watcher.dialer)),
+                    });
                     match outcome.and_then(|sighting| watcher.recognised(sighting)) {
                         Ok(sighting) => watcher.saw(&sighting, look),
                         Err(error) => watcher.saw_nothing(error, look.waiting),
                     }
-                    let pause = watcher.pause();
+                    let pause = match is_current {
+                        true => watcher.pause(),
+                        false => Duration::ZERO,
+                    };
                     watcher.look_after(pause, ctx);
                 }),
         );
@@ -284,7 +292,11 @@ impl Watcher {
     /// The cluster is unreachable, as far as this node can see.
     fn lost(&self, error: &LookError) {
         let kind = error.kind();
-        if self.publisher.reached(Reach::Unreachable(kind)) {
+        let is_news = self.publisher.reached(Reach::Unreachable(kind));
+        if is_news || kind == UpstreamFault::Unusable {
+            self.publisher.failed(Chain(error).to_string());
+        }
+        if is_news {
             self.dialer.metrics().reachable.set(0);
             warn!(cluster = %self.dialer.cluster(), kind = kind.name(), error = %Chain(error), "the physical cluster is unreachable");
         }
@@ -348,6 +360,28 @@ impl Supervised for Watcher {
         let fresh = Self::new(Arc::clone(&self.dialer), self.publisher.clone());
         let tracked = self.tracked.clone();
         *self = Self { tracked, ..fresh };
+    }
+}
+
+impl Handler<Redial> for Watcher {
+    type Result = ();
+
+    /// The last picture stays: it is the same cluster. A look that is under way ends as it began, and the next one follows.
+    fn handle(&mut self, Redial { dialer }: Redial, ctx: &mut Self::Context) {
+        self.failures = 0;
+        if self.scout.is_some() {
+            self.scout = Some(Scout::new(Arc::clone(&dialer)));
+            self.look_after(Duration::ZERO, ctx);
+        }
+        self.dialer = dialer;
+    }
+}
+
+impl Handler<Retire> for Watcher {
+    type Result = ();
+
+    fn handle(&mut self, _: Retire, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }
 

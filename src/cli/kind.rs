@@ -119,13 +119,13 @@ mod tests {
         for kind in Kind::all() {
             assert_eq!(kind.called().parse(), Ok(kind));
         }
-        let all = "VirtualCluster, AliasTopic, GatewayServiceAccount, GatewayGroup, Interceptor, Policy, topics, acls, tokens, scram-credentials, access-tokens, signing-keys";
+        let all = "PhysicalCluster, VirtualCluster, AliasTopic, GatewayServiceAccount, GatewayGroup, Interceptor, Policy, topics, acls, tokens, scram-credentials, access-tokens, signing-keys";
         assert_eq!("Topicks".parse::<Kind>(), Err(format!("use one of {all}")));
         let refused = "topics".parse::<AppliedKind>();
         assert_eq!(
             refused,
             Err(
-                "use one of VirtualCluster, AliasTopic, GatewayServiceAccount, GatewayGroup, Interceptor, Policy"
+                "use one of PhysicalCluster, VirtualCluster, AliasTopic, GatewayServiceAccount, GatewayGroup, Interceptor, Policy"
                     .to_owned()
             )
         );

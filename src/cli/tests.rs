@@ -51,7 +51,7 @@ fn what_cannot_be_meant_is_refused() {
     for (line, part) in [
         (
             "klamm get Subject",
-            "use one of VirtualCluster, AliasTopic, GatewayServiceAccount",
+            "use one of PhysicalCluster, VirtualCluster, AliasTopic, GatewayServiceAccount",
         ),
         ("klamm apply", "--file"),
         ("klamm run revokeServiceAccountTokens", "--username"),

@@ -16,7 +16,6 @@ use crate::chain::Chain;
 use crate::secret::Secret;
 use crate::tls::Trust;
 
-use super::ReadFile;
 use super::clusters::{ClusterProperties, ClusterSection, unreadable};
 use super::kafka_names::{
     ALLOW_ANONYMOUS, BOOTSTRAP_SERVERS, ENDPOINT_IDENTIFICATION, KEYSTORE_CHAIN, KEYSTORE_KEY,
@@ -27,13 +26,14 @@ use super::problem::{Problem, SettingPlace};
 use super::reference::variable;
 use super::settings::Setting;
 use super::tree::TreeValue;
+use super::values::{TextOrigin, Values};
 
 /// Reads the properties of one cluster. `None` when there is a problem. `anonymous` is for a cluster that does not say.
 pub(super) fn backend(
     id: &ClusterId,
     cluster: ClusterSection,
     anonymous: AnonymousClients,
-    read: ReadFile<'_>,
+    values: Values<'_>,
     problems: &mut Vec<Problem>,
 ) -> Option<BackendConfig> {
     let before = problems.len();
@@ -45,7 +45,8 @@ pub(super) fn backend(
     let mut reader = BackendReader {
         id,
         properties,
-        read,
+        values,
+        is_unread: false,
         problems,
     };
     let bootstrap = reader.bootstrap();
@@ -99,7 +100,9 @@ struct Protocol {
 pub(super) struct BackendReader<'a> {
     id: &'a ClusterId,
     properties: ClusterProperties,
-    read: ReadFile<'a>,
+    pub(super) values: Values<'a>,
+    /// Whether there was a reference that was not followed.
+    pub(super) is_unread: bool,
     pub(super) problems: &'a mut Vec<Problem>,
 }
 
@@ -107,17 +110,15 @@ pub(super) struct BackendReader<'a> {
 pub(super) struct Text {
     pub(super) text: String,
     pub(super) place: SettingPlace,
+    pub(super) origin: TextOrigin,
 }
 
 impl BackendReader<'_> {
     pub(super) fn take(&mut self, name: &'static str) -> Option<Text> {
         let Setting { place, value } = self.properties.remove(name)?;
         match value {
-            TreeValue::Text(text) => Some(Text { text, place }),
-            TreeValue::Null => Some(Text {
-                text: String::new(),
-                place,
-            }),
+            TreeValue::Text(text) => Some(self.valued(name, text, place)),
+            TreeValue::Null => Some(self.valued(name, String::new(), place)),
             other => {
                 self.refuse(place, format!("a text is expected, not {}", other.kind()));
                 None
@@ -130,6 +131,10 @@ impl BackendReader<'_> {
     }
 
     pub(super) fn missing(&mut self, name: &str, why: &str) {
+        if let Values::Referring(_) = self.values {
+            let place = SettingPlace::Resource(format!("spec.properties.{name}"));
+            return self.problems.push(Problem::new(place, why));
+        }
         let place = SettingPlace::Unset(format!("{}: {name}", self.id));
         let hint = format!(
             "as a variable it is KAFKA_{}_{}",
@@ -255,6 +260,7 @@ impl BackendReader<'_> {
         // Each is in good form; whether they can be used together is another question.
         if let Some(place) = given
             && self.problems.len() == problems
+            && !self.is_unread
             && let Err(error) = check_tls(&config)
         {
             self.refuse(place, Chain(&error).to_string());
@@ -358,6 +364,7 @@ impl BackendReader<'_> {
                 let key = Text {
                     text: both.text.clone(),
                     place: both.place.clone(),
+                    origin: both.origin,
                 };
                 (both, key)
             }
@@ -379,7 +386,7 @@ impl BackendReader<'_> {
             }
         };
         self.check_certificates(&chain);
-        if PrivateKeyDer::from_pem_slice(key.text.as_bytes()).is_err() {
+        if !key.is_unread() && PrivateKeyDer::from_pem_slice(key.text.as_bytes()).is_err() {
             self.refuse(key.place, "there is no unencrypted private key in PEM form");
         }
         Some(ClientIdentity {
@@ -390,10 +397,18 @@ impl BackendReader<'_> {
 
     fn file(&mut self, location: Text) -> Option<Text> {
         let path = PathBuf::from(&location.text);
-        match (self.read)(&path) {
+        let Values::Written(read) = self.values else {
+            let message = format!(
+                "a resource has no paths: set {TRUSTSTORE_CERTIFICATES}, or {KEYSTORE_CHAIN} and {KEYSTORE_KEY}, to a reference as ${{file[PATH]}}"
+            );
+            self.refuse(location.place, message);
+            return None;
+        };
+        match read(&path) {
             Ok(text) => Some(Text {
                 text,
                 place: location.place,
+                origin: location.origin,
             }),
             Err(error) => {
                 self.problems.push(unreadable(location.place, &path, &error));
@@ -403,7 +418,7 @@ impl BackendReader<'_> {
     }
 
     fn check_certificates(&mut self, pem: &Text) {
-        if !holds_certificates(&pem.text) {
+        if !pem.is_unread() && !holds_certificates(&pem.text) {
             self.refuse(pem.place.clone(), NO_CERTIFICATE);
         }
     }

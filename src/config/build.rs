@@ -4,6 +4,7 @@ mod http;
 mod node;
 mod passthrough;
 mod ports;
+mod secrets;
 mod storage;
 mod tls;
 
@@ -34,6 +35,7 @@ use super::problem::{Problem, SettingPlace};
 use super::reference::{self, variable};
 use super::settings::{Setting, Settings};
 use super::tree::TreeValue;
+use super::values::Values;
 use super::{
     Config, ConfigError, Inputs, LimitsConfig, LogConfig, NodeConfig, ReadFile, backends, listeners,
     providers,
@@ -63,7 +65,8 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
     settings.add_variables(inputs.variables, &mut problems);
     let mut builder = Builder { settings, problems };
     let listeners = builder.listeners(inputs.read);
-    let (backends, mut warnings) = builder.backends(inputs.file, anonymous_clients(&listeners), inputs.read);
+    let anonymous = anonymous_clients(&listeners);
+    let (backends, mut warnings) = builder.backends(inputs.file, anonymous, inputs.read);
     let http = builder.http(&listeners, inputs.read);
     let node = builder.node(inputs);
     builder.check_advertised(&listeners, &node);
@@ -74,6 +77,8 @@ pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
         signing_key: builder.signing_key(),
         passthrough: builder.passthrough(inputs.methods, &backends, &oauth),
         oauth,
+        secrets: builder.secrets(),
+        anonymous,
         limits: builder.limits(),
         log: builder.log(),
         http,
@@ -188,7 +193,8 @@ impl Builder {
             .by_id
             .into_iter()
             .filter_map(|(id, cluster)| {
-                let backend = backends::backend(&id, cluster, anonymous, read, &mut self.problems)?;
+                let backend =
+                    backends::backend(&id, cluster, anonymous, Values::Written(read), &mut self.problems)?;
                 Some((id, backend))
             })
             .collect();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use klamm_raft::model::{ClusterId, CredentialsName};
+use klamm_raft::model::{ClusterId, CredentialsName, KafkaProperties, PhysicalCluster};
 
 use super::kafka_names::{self, Property, Support, USED, VariableName};
 use super::problem::{Problem, SettingPlace};
@@ -221,6 +221,38 @@ impl Clusters {
             self.take(name.property, setting, &mut cluster.properties);
             self.by_id.insert(id, cluster);
         }
+    }
+
+    /// The properties of a physical cluster that is a resource.
+    pub(super) fn resource(&mut self, cluster: &PhysicalCluster) -> ClusterSection {
+        let properties = self.of_resource("spec.properties", &cluster.properties);
+        let credentials = cluster.credentials.iter().map(|(name, own)| {
+            let within = format!("spec.{CREDENTIALS}.{name}");
+            if let Some(other) = own.keys().find(|known| !known.starts_with("sasl.")) {
+                let message = format!("credentials can only have SASL properties, not {other}");
+                let place = SettingPlace::Resource(within.clone());
+                self.problems.push(Problem::new(place, message));
+            }
+            (name.clone(), self.of_resource(&within, own))
+        });
+        let credentials = credentials.collect();
+        ClusterSection {
+            properties,
+            credentials,
+        }
+    }
+
+    fn of_resource(&mut self, within: &str, given: &KafkaProperties) -> ClusterProperties {
+        let mut properties = ClusterProperties::new();
+        for (name, value) in given {
+            let place = SettingPlace::Resource(format!("{within}.{name}"));
+            let value = TreeValue::Text(value.clone());
+            match kafka_names::find(name) {
+                Some(property) => self.take(property, Setting { place, value }, &mut properties),
+                None => self.problems.push(unknown_property(place, name)),
+            }
+        }
+        properties
     }
 
     /// Reads the file that `gateway.backend.kafka.selector` names.

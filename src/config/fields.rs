@@ -90,6 +90,7 @@ pub(super) fn within(place: &SettingPlace, name: &str) -> SettingPlace {
             key: key.map(|key| format!("{key}: {name}")),
         },
         SettingPlace::Variable(variable) => SettingPlace::Variable(format!("{variable}: {name}")),
+        SettingPlace::Resource(part) => SettingPlace::Resource(format!("{part}: {name}")),
         SettingPlace::Unset(key) => SettingPlace::Unset(format!("{key}: {name}")),
     }
 }

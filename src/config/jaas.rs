@@ -62,6 +62,21 @@ pub(super) struct JaasEntry {
 }
 
 impl JaasEntry {
+    /// An entry of which only the module is known.
+    pub(super) fn unread(module: Module) -> Self {
+        let options = module.options().iter();
+        Self {
+            module,
+            options: options.map(|name| (*name, Secret::new(""))).collect(),
+            extensions: BTreeMap::new(),
+        }
+    }
+
+    /// The options that were given, each with its value.
+    pub(super) fn options_mut(&mut self) -> impl Iterator<Item = (&'static str, &mut Secret)> {
+        self.options.iter_mut().map(|(name, value)| (*name, value))
+    }
+
     /// An option that was given.
     pub(super) fn take(&mut self, name: &'static str) -> Option<Secret> {
         self.options.remove(name)

@@ -103,8 +103,14 @@ impl BackendReader<'_> {
             self.missing(SASL_JAAS_CONFIG, "the security protocol needs this");
             return None;
         };
+        if jaas.is_unread() {
+            return Some((JaasEntry::unread(module), jaas));
+        }
         match jaas::parse(&jaas.text) {
-            Ok(entry) if entry.module == module => Some((entry, jaas)),
+            Ok(mut entry) if entry.module == module => {
+                self.options_valued(&mut entry, &jaas);
+                Some((entry, jaas))
+            }
             Ok(_) => {
                 let message = format!(
                     "the login module that goes with the mechanism is {}",

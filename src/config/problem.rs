@@ -15,6 +15,8 @@ pub enum SettingPlace {
     },
     /// An environment variable.
     Variable(String),
+    /// A part of a resource.
+    Resource(String),
     /// A key that is set nowhere.
     Unset(String),
 }
@@ -44,6 +46,7 @@ impl fmt::Display for SettingPlace {
                 Ok(())
             }
             Self::Variable(name) => f.write_str(name),
+            Self::Resource(part) => f.write_str(part),
             Self::Unset(key) => f.write_str(key),
         }
     }

@@ -88,6 +88,10 @@ keys! {
         "How many minutes pass between two backups that are made by themselves.";
     BACKUP_KEEP = "klamm.backup.keep", "7",
         "How many of these backups are kept in the directory; older ones of this cluster are deleted.";
+    SECRETS_PREFIX = "klamm.secrets.env.prefix", "KLAMM_SECRET_",
+        "The beginning of the names of the environment variables that physical clusters which are resources may refer to, by `${env[NAME]}`. Whoever may put one may have what is in them sent to brokers of their choice, so nothing else should begin like that.";
+    SECRETS_DIR = "klamm.secrets.dir", "no file",
+        "The directory of the files that physical clusters which are resources may refer to, by `${file[PATH]}`; the path is relative to it, or absolute and inside. A link that leads out of it is not followed. A file is read again when it changes.";
     RAFT_LISTEN = "klamm.raft.listen", "the address at which the others reach this node, if there are others",
         "The `host:port` that this node opens for the other nodes. A single node opens it only where `klamm.raft.advertised` is set, too.";
     RAFT_ADVERTISED = "klamm.raft.advertised", "the node's own address in `klamm.raft.peers`, or `klamm.raft.listen`",
@@ -217,6 +221,9 @@ kafka:
       billing:
         sasl.jaas.config: org.apache.kafka.common.security.scram.ScramLoginModule required username=\"billing\" password=\"...\";
 ```
+
+Further physical clusters can be resources, which are added and changed while the gateway runs:
+[Physical clusters that come and go](OPERATIONS.md#physical-clusters-that-come-and-go).
 ";
 
 const LISTENERS_SECTION: &str = "\

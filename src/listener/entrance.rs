@@ -92,7 +92,7 @@ impl Entrance {
         let guest = Guest {
             peer,
             seat: self.census.admit(&arbiter.load, peer.ip()),
-            pools: Arc::clone(&arbiter.pools),
+            pools: arbiter.pools.clone(),
             turns: arbiter.turns.clone(),
         };
         let moved = socket

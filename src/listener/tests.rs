@@ -66,7 +66,7 @@ impl Bench {
     async fn with(limits: Limits, guard: ListenerGuard, domain: Option<&str>) -> Self {
         let gateway = Gateway::start(limits, |_| Deed::Answer(vec![0, 0])).await;
         let census = Arc::new(Census::new(&limits, &gateway.metrics.node.guards));
-        let arbiter = DataArbiter::new(Arbiter::current(), Arc::clone(&gateway.pools));
+        let arbiter = DataArbiter::new(Arbiter::current(), gateway.pools.clone());
         let ports = PortBlock::take().unwrap();
         let (listener, addresses) = Listener::new(
             vec![Site {
@@ -278,7 +278,7 @@ async fn sessions_go_to_the_arbiter_that_has_the_fewest() {
     let arbiters = [Arbiter::new(), Arbiter::new()];
     let data = arbiters
         .iter()
-        .map(|arbiter| DataArbiter::new(arbiter.handle(), Arc::clone(&gateway.pools)));
+        .map(|arbiter| DataArbiter::new(arbiter.handle(), gateway.pools.clone()));
     let data: Vec<DataArbiter> = data.collect();
     let loads: Vec<_> = data.iter().map(DataArbiter::load).collect();
     let ports = PortBlock::take().unwrap();

@@ -20,6 +20,8 @@ closed! {
         Certificates = "certificates": "what follows certificate files",
         Backups = "backups": "what makes backups by itself",
         Announcer = "announcer": "what tells the other nodes which addresses this one cannot open",
+        Reporter = "reporter": "what tells the other nodes how this one reaches physical clusters",
+        SecretReader = "secret_reader": "what follows the files that physical clusters refer to",
     }
 }
 

@@ -25,6 +25,7 @@ closed! {
         Resting = "resting": "no connection was attempted, because the last ones failed",
         Overloaded = "overloaded": "no connection was attempted, because too many sessions are waiting for one",
         NoCredentials = "no_credentials": "the gateway has no token to log in with, or the operating system provides no random bytes",
+        Unusable = "unusable": "the resource of the physical cluster cannot be used on this node: a reference in it cannot be followed, or what that leads to is invalid",
         UnknownCredentials = "unknown_credentials": "an account names credentials that this node's configuration does not have",
     }
 }
@@ -127,6 +128,23 @@ impl LaneMetrics {
             reachable: self.reachable.with_label_values(&[label]),
             other_cluster: self.other_cluster.with_label_values(&[label]),
             errors: self.errors.clone(),
+        }
+    }
+}
+
+impl LaneMetrics {
+    /// Forgets a physical cluster that is gone. Connections that sessions still have are no longer counted.
+    pub(super) fn forget(&self, cluster: &ClusterId) {
+        let label = cluster.as_str();
+        for gauges in [&self.reachable, &self.other_cluster] {
+            let _ = gauges.remove_label_values(&[label]);
+        }
+        let _ = self.dials.remove_label_values(&[label]);
+        for state in [LaneState::Leased, LaneState::Idle] {
+            let _ = self.lanes.remove_label_values(&[label, state.name()]);
+        }
+        for kind in UpstreamFault::ALL {
+            let _ = self.errors.remove_label_values(&[label, kind.name()]);
         }
     }
 }

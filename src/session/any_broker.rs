@@ -35,7 +35,7 @@ impl Session {
         let to = To::AnyBroker(cluster.clone());
         let answers = errands::run(
             vec![Call { to, request }],
-            (Arc::clone(&self.setup.pools), self.upstream.login()),
+            (self.setup.pools.clone(), self.upstream.login()),
             Arc::clone(&self.setup.shared.complaints),
             self.setup.shared.limits.need_timeout,
         );

@@ -11,8 +11,7 @@ use kafka_protocol::protocol::StrBytes;
 use klamm_raft::model::ClusterId;
 
 use super::complaints::Complaints;
-use super::setup::Pools;
-use crate::backend::{Channel, ChannelError, Lane, Lease, LeaseError, LoginAs, Return};
+use crate::backend::{Channel, ChannelError, Lane, Lease, LeaseError, LoginAs, Pools, Return};
 use crate::chain::Chain;
 use crate::vcluster::plan::{Call, CallResult, To, Unanswered};
 

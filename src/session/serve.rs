@@ -255,7 +255,7 @@ impl Session {
             Need::Answers { calls, gathering } => Pause::until(
                 errands::run(
                     calls,
-                    (Arc::clone(&self.setup.pools), self.upstream.login()),
+                    (self.setup.pools.clone(), self.upstream.login()),
                     Arc::clone(&self.setup.shared.complaints),
                     limit,
                 ),

@@ -1,15 +1,13 @@
 //! The parts that a session is given at its start. It makes none of it itself.
 
-use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use actix::Addr;
 use klamm_raft::Lease;
 use klamm_raft::command::Change;
-use klamm_raft::model::{ClusterId, ListenerName, Speech};
+use klamm_raft::model::{ListenerName, Speech};
 use tokio::sync::watch;
 
 use super::budget::Purses;
@@ -21,7 +19,7 @@ use super::orders::Orders;
 use super::passwords::Passwords;
 use super::patterns::Patterns;
 use crate::auth::certificate::ClientCertificate;
-use crate::backend::Pool;
+use crate::backend::Pools;
 use crate::metrics::{NodeMetrics, VclusterMetrics};
 use crate::oauth::Keys;
 use crate::vcluster::plan::{ChangeResult, Confirmation, Place};
@@ -46,9 +44,6 @@ pub struct StateAccess {
     /// Whether this node may decide by what it shows.
     pub lease: Lease,
 }
-
-/// The pools of one data arbiter, by physical cluster.
-pub type Pools = Arc<BTreeMap<ClusterId, Addr<Pool>>>;
 
 /// A door: what an address of a virtual cluster leads to. Shared by the sessions on it.
 #[derive(Clone)]

@@ -184,7 +184,7 @@ impl Gateway {
                 Arc::clone(&metrics.node),
                 Keys::default(),
             )),
-            pools: Arc::new(BTreeMap::from([("main".parse().unwrap(), pool)])),
+            pools: Pools::of([("main".parse().unwrap(), pool)]),
             census: Arc::new(Census::new(&limits, &metrics.node.guards)),
             metrics,
             orders: watch::Sender::new(Orders::default()),
@@ -203,7 +203,7 @@ impl Gateway {
         let (door, shared, pools) = (
             Arc::clone(&self.door),
             Arc::clone(&self.shared),
-            Arc::clone(&self.pools),
+            self.pools.clone(),
         );
         let (orders, census) = (self.orders.subscribe(), Arc::clone(&self.census));
         actix_rt::spawn(async move {
@@ -214,7 +214,7 @@ impl Gateway {
                     certificate: None,
                     door: Arc::clone(&door),
                     shared: Arc::clone(&shared),
-                    pools: Arc::clone(&pools),
+                    pools: pools.clone(),
                     orders: orders.clone(),
                     seat,
                 };

@@ -29,6 +29,10 @@ pub enum Component {
     Backups,
     /// It tells the other nodes which addresses this one cannot open.
     Announcer,
+    /// It tells the other nodes how this one reaches physical clusters.
+    Reporter,
+    /// It follows the files that physical clusters refer to.
+    SecretReader,
 }
 
 impl Component {
@@ -47,6 +51,8 @@ impl Component {
             Self::Certificates(_) => ComponentKind::Certificates,
             Self::Backups => ComponentKind::Backups,
             Self::Announcer => ComponentKind::Announcer,
+            Self::Reporter => ComponentKind::Reporter,
+            Self::SecretReader => ComponentKind::SecretReader,
         }
     }
 
@@ -63,7 +69,9 @@ impl Component {
             | Self::KeyReader(_)
             | Self::Certificates(_)
             | Self::Backups
-            | Self::Announcer => false,
+            | Self::Announcer
+            | Self::Reporter
+            | Self::SecretReader => false,
         }
     }
 }
@@ -83,6 +91,8 @@ impl fmt::Display for Component {
             Self::Certificates(of) => write!(f, "the follower of the certificate files of {of}"),
             Self::Backups => write!(f, "the maker of backups"),
             Self::Announcer => write!(f, "the announcer of addresses that cannot be opened"),
+            Self::Reporter => write!(f, "the reporter of how physical clusters are reached"),
+            Self::SecretReader => write!(f, "the reader of the files that physical clusters refer to"),
         }
     }
 }

@@ -152,7 +152,7 @@ impl VclusterActor {
             warn!(vcluster = %self.name, %cluster, "the physical cluster is not in this node's configuration");
             return None;
         };
-        let mut picture = upstream.picture.topology.clone();
+        let mut picture = upstream.picture.topology;
         picture.mark_unchanged();
         let changes = futures_util::stream::unfold(picture, |mut picture| async move {
             picture.changed().await.ok()?;

@@ -16,7 +16,7 @@ use kafka_protocol::messages::ApiVersionsResponse;
 use kafka_protocol::protocol::Encodable;
 use klamm::auth::token;
 use klamm::backend::config::{AnonymousClients, BackendConfig, Security};
-use klamm::backend::{Dialer, Pool};
+use klamm::backend::{Dialer, Pool, Pools};
 use klamm::metrics::Metrics;
 use klamm::oauth::Keys;
 use klamm::session::census::{Census, Load};
@@ -82,7 +82,7 @@ impl Gateway {
                 certificate: None,
                 door: Arc::new(door),
                 shared: Arc::new(shared(&metrics)),
-                pools: Arc::new(BTreeMap::from([(CLUSTER.parse().unwrap(), pool)])),
+                pools: Pools::of([(CLUSTER.parse().unwrap(), pool)]),
                 orders,
                 seat: census.admit(&Load::default(), peer.ip()),
             };

@@ -285,11 +285,13 @@ fn components_that_panic_come_back_while_clients_work() {
         "listener",
         "pin",
         "announcer",
+        "reporter",
+        "secret_reader",
         "key_reader",
         "certificates",
     ] {
         stand.survives(kind);
-        if kind != "announcer" && kind != "pin" {
+        if !["announcer", "pin", "reporter", "secret_reader"].contains(&kind) {
             stand.takes_changes(&kind.replace('_', "-"));
         }
     }

@@ -6,10 +6,11 @@ pub(in crate::admin) mod listeners;
 pub(in crate::admin) mod policies;
 pub(in crate::admin) mod virtual_clusters;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use actix_web::{HttpResponse, web};
-use klamm_raft::model::State;
+use klamm_raft::model::{ClusterId, State};
 use uuid::Uuid;
 
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
@@ -91,6 +92,7 @@ const ROOT: &str = "/v1/event-gateways";
 struct Gateway {
     state: Arc<State>,
     ids: Ids,
+    clusters: BTreeSet<ClusterId>,
     /// The path under which it was asked for.
     path: String,
 }
@@ -102,7 +104,13 @@ impl Gateway {
         let ids = Ids::of(&state)
             .ok_or_else(|| ApiError::unavailable("the gateway is starting: it has no id yet"))?;
         let path = format!("{ROOT}/{}", ids.gateway());
-        Ok(Self { state, ids, path })
+        let clusters = services.clusters(&state);
+        Ok(Self {
+            state,
+            ids,
+            clusters,
+            path,
+        })
     }
 
     /// The one that is called so: by its id, or by the name that it always had.
@@ -139,7 +147,7 @@ impl Gateway {
         Surroundings {
             state: &self.state,
             ids: &self.ids,
-            clusters: &services.clusters,
+            clusters: &self.clusters,
             providers: &services.providers,
         }
     }

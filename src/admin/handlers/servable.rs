@@ -69,8 +69,9 @@ pub(super) fn check_open<'a>(
     if !methods.0.contains(&Method::Anonymous) {
         return Ok(());
     }
+    let state = services.state();
     let mut reached = reached.into_iter();
-    match reached.find(|cluster| services.closed.contains(cluster)) {
+    match reached.find(|cluster| services.is_closed(&state, cluster)) {
         Some(cluster) => Err(ApiError::invalid(format!(
             "the method anonymous would open the physical cluster {cluster} to everybody who can connect. If that is intended, set gateway.allow.anonymous: true among the properties of {cluster} on every node"
         ))),

@@ -24,9 +24,10 @@ pub(super) fn add_schemas(schemas: &mut Map<String, Value>) {
         "EventGatewayBackendCluster",
         json!({
             "type": "object",
-            "description": "A physical cluster of the configuration of the node that answers",
+            "description": "A physical cluster: of the configuration of the node that answers, or one that was put",
             "properties": {
                 "id": id(), "name": string(), "description": string(), "created_at": time(), "updated_at": time(),
+                "labels": { "type": "object", "additionalProperties": string() },
                 "bootstrap_servers": { "type": "array", "items": string() },
                 "authentication": { "type": "object" },
                 "insecure_allow_anonymous_virtual_cluster_auth": { "type": "boolean" },

@@ -13,6 +13,7 @@ pub(in crate::admin) mod policy;
 mod spelling;
 pub(in crate::admin) mod virtual_cluster;
 
+pub(in crate::admin) use backend_cluster::{BackendPatch, EventGatewayBackend};
 pub(in crate::admin) use ids::Ids;
 pub(in crate::admin) use page::ListQuery;
 pub(in crate::admin) use spelling::spelled;

@@ -379,16 +379,6 @@ async fn what_nodes_are_configured_with_is_shown_and_not_changed() {
     assert_eq!(gateway.get(&policy).await.ok(), *one);
 
     for (method, path, key) in [
-        (
-            Method::POST,
-            path("backend-clusters"),
-            "gateway.backend.kafka.selector",
-        ),
-        (
-            Method::DELETE,
-            path(&format!("backend-clusters/{id}")),
-            "gateway.backend.kafka.selector",
-        ),
         (Method::POST, path("listeners"), "gateway.listeners"),
         (Method::PUT, of(plain), "gateway.listeners"),
         (

@@ -11,7 +11,7 @@ use crate::admin::api::Access;
 
 /// The refusals of the gateway beyond what a schema can say, by their words: what fields mean together, and texts with a
 /// grammar of their own.
-const BEYOND: [&str; 24] = [
+const BEYOND: [&str; 29] = [
     "name: topic name",
     "must have 3 to 64",
     "spec.externalNames must list",
@@ -36,6 +36,11 @@ const BEYOND: [&str; 24] = [
     "config.actions.value is missing",
     "spec.pluginClass",
     "spec.config",
+    "spec.properties.",
+    "spec.credentials",
+    "bootstrap_servers: ",
+    "authentication.password: ",
+    "tls.",
 ];
 
 /// The values that the gateway takes beyond what it publishes: the end of the place, and the value.
@@ -66,6 +71,38 @@ fn of_members() -> Vec<(Method, String, Value)> {
     bodies
         .map(|(action, body)| (Method::POST, path(action), body))
         .into()
+}
+
+/// Physical clusters, in the words of both APIs.
+fn physical_clusters() -> Vec<(Method, String, Value)> {
+    let (jaas, password) = (
+        "org.apache.kafka.common.security.plain.PlainLoginModule required username=a",
+        "${env[KLAMM_SECRET_EAST]}",
+    );
+    let east = json!({
+        "kind": "PhysicalCluster", "apiVersion": "gateway/v2",
+        "metadata": { "name": "east", "labels": { "env": "test" } },
+        "spec": { "roles": "upstream", "description": "x",
+                  "properties": { "bootstrap.servers": "a:1", "security.protocol": "SASL_PLAINTEXT",
+                                  "sasl.mechanism": "PLAIN",
+                                  "sasl.jaas.config": format!("{jaas} password=\"{password}\";") },
+                  "credentials": { "billing": { "sasl.jaas.config": password } } },
+    });
+    let backends = "/v1/event-gateways/default/backend-clusters";
+    let backend = json!({
+        "name": "west", "description": "x", "labels": { "env": "test" }, "bootstrap_servers": ["a:1"],
+        "authentication": { "type": "sasl_scram", "algorithm": "sha256", "username": "a", "password": password },
+        "tls": { "enabled": true, "insecure_skip_verify": false, "ca_bundle": "${file[ca.pem]}",
+                 "tls_versions": ["tls12", "tls13"],
+                 "client_identity": { "certificate": "${file[crt.pem]}", "key": "${file[key.pem]}" } },
+        "metadata_update_interval_seconds": 60, "insecure_allow_anonymous_virtual_cluster_auth": true,
+    });
+    vec![
+        (Method::PUT, "/gateway/v2/physical-cluster".to_owned(), east),
+        (Method::POST, backends.to_owned(), backend.clone()),
+        (Method::PUT, format!("{backends}/mypartner"), backend.clone()),
+        (Method::PATCH, format!("{backends}/mypartner"), backend),
+    ]
 }
 
 /// A good body for each operation that takes one.
@@ -126,6 +163,7 @@ fn good() -> Vec<(Method, String, Value)> {
             json!({ "seconds": 60 }),
         ),
     ];
+    good.extend(physical_clusters());
     let event = good
         .iter()
         .find(|(_, path, _)| path.starts_with("/v1/"))

@@ -29,7 +29,7 @@ pub(super) async fn connect(
             Ok(dialled) => {
                 let stream = dialled.channel.into_stream();
                 let is_recognised = target.login.is_shared();
-                let mut lane = Lane::new(stream, target, dialled.login.lifetime, &dialer.metrics().leased);
+                let mut lane = Lane::new(stream, target, dialled.login.lifetime, &dialer);
                 if !is_recognised {
                     lane = lane.unrecognised(Arc::clone(&dialer), dialled.login.offer);
                 }

@@ -47,7 +47,7 @@ impl LaneShelf {
     /// Keeps a lane; the one that has been idle longest gives way when there are too many.
     pub(super) fn put(&mut self, mut lane: Lane, now: Instant) {
         // A client's own lane is nobody else's.
-        if !lane.target().login.is_shared() {
+        if !lane.target().login.is_shared() || lane.is_retired(now) {
             return;
         }
         lane.count_in(&self.idle);

@@ -276,3 +276,59 @@ async fn a_broker_that_judges_a_clients_login_is_recognised_before_its_yes_is_to
         "{refused:?}"
     );
 }
+
+/// A lane of before is used to its end, and by nobody else.
+#[actix::test]
+async fn the_lanes_of_a_generation_that_has_ended_are_not_leased_again() {
+    let (old, new) = (
+        FakeBroker::start(Manners::default()).await,
+        FakeBroker::start(Manners::default()).await,
+    );
+    let bench = bench(old.dialer(), None);
+    let (idle, held) = (bench.lease(ANY).await.unwrap(), bench.lease(ANY).await.unwrap());
+    let own = Lease {
+        broker: None,
+        login: LoginAs::Client,
+    };
+    let own = bench.lease(own).await.unwrap();
+    bench.give_back(idle).await;
+    let dialer = Arc::new(new.dialer());
+    bench.pool.send(Redial { dialer }).await.unwrap();
+    bench.dialer.end();
+    assert_eq!(bench.counts(), (2, 0), "nothing idle is kept");
+    let now = Instant::now();
+    assert!(held.is_retired(now) && !own.is_retired(now));
+    bench.give_back(held).await;
+    bench.lease(ANY).await.unwrap();
+    assert_eq!((old.connections(), new.connections()), (3, 1));
+}
+
+#[actix::test]
+async fn where_there_is_nothing_to_connect_by_nothing_is_dialled() {
+    let broker = FakeBroker::start(Manners::default()).await;
+    let bench = bench(broker.dialer(), Some(cluster(&[(1, &broker.address)])));
+    let unusable = Unusable {
+        why: "${env[X]} is not set".to_owned(),
+        missing: ["${env[X]}".to_owned()].into(),
+    };
+    let dialer = Arc::new(bench.dialer.renewed(Err(unusable)));
+    bench
+        .pool
+        .send(Redial {
+            dialer: Arc::clone(&dialer),
+        })
+        .await
+        .unwrap();
+    bench.check(to(1), Err("unusable")).await;
+    let refused = dialer.dial(&broker.address).await.unwrap_err();
+    assert!(matches!(refused.fault, DialFault::Unusable(_)), "{refused:?}");
+    assert_eq!(broker.connections(), 0);
+}
+
+#[actix::test]
+async fn a_pool_that_is_told_to_retire_ends() {
+    let broker = FakeBroker::start(Manners::default()).await;
+    let bench = bench(broker.dialer(), None);
+    bench.pool.send(Retire).await.unwrap();
+    assert!(bench.pool.send(ANY).await.is_err());
+}

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use tokio::sync::watch;
 
 use crate::backend::topology::{News, Topology};
@@ -24,6 +25,8 @@ pub struct Picture {
     /// The last good picture; `None` until there is one. It stays while the cluster is unreachable.
     pub topology: watch::Receiver<Option<Arc<Topology>>>,
     pub reach: watch::Receiver<Reach>,
+    /// The reason why the cluster was last found to be unreachable, for people.
+    pub fault: Arc<ArcSwapOption<String>>,
 }
 
 /// The writing end. It outlives a watcher, so that a new one can take over.
@@ -31,16 +34,23 @@ pub struct Picture {
 pub struct Publisher {
     topology: watch::Sender<Option<Arc<Topology>>>,
     reach: watch::Sender<Reach>,
+    fault: Arc<ArcSwapOption<String>>,
 }
 
 /// Both ends for one physical cluster.
 pub fn picture() -> (Publisher, Picture) {
     let (topology, topology_seen) = watch::channel(None);
     let (reach, reach_seen) = watch::channel(Reach::default());
-    let publisher = Publisher { topology, reach };
+    let fault = Arc::new(ArcSwapOption::empty());
+    let publisher = Publisher {
+        topology,
+        reach,
+        fault: Arc::clone(&fault),
+    };
     let picture = Picture {
         topology: topology_seen,
         reach: reach_seen,
+        fault,
     };
     (publisher, picture)
 }
@@ -70,6 +80,11 @@ impl Publisher {
     pub(super) fn retract(&self, is_wrong: impl FnOnce(&Topology) -> bool) {
         self.topology
             .send_if_modified(|current| current.take_if(|known| is_wrong(known)).is_some());
+    }
+
+    /// Says what went wrong.
+    pub(super) fn failed(&self, fault: String) {
+        self.fault.store(Some(Arc::new(fault)));
     }
 
     /// Says how the last look went; the answer is whether that is news.

@@ -21,6 +21,7 @@ use crate::backend::dial::{DialError, Dialer};
 use crate::backend::expected::OtherCluster;
 use crate::backend::login::Offer;
 use crate::backend::topology::Topology;
+use crate::backend::unusable::Unusable;
 use crate::chain::Chain;
 use crate::metrics::UpstreamFault;
 
@@ -59,6 +60,8 @@ pub enum LookError {
     NoOffers,
     #[error(transparent)]
     OtherCluster(#[from] OtherCluster),
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
 }
 
 impl LookError {
@@ -72,6 +75,7 @@ impl LookError {
             Self::Implausible(_) => UpstreamFault::Protocol,
             Self::NoOffers => UpstreamFault::NoOffers,
             Self::OtherCluster(_) => UpstreamFault::OtherCluster,
+            Self::Unusable(_) => UpstreamFault::Unusable,
         }
     }
 }
@@ -125,6 +129,11 @@ impl Scout {
         }
     }
 
+    /// Whether it looks through this dialer.
+    pub(super) fn is_of(&self, dialer: &Arc<Dialer>) -> bool {
+        Arc::ptr_eq(&self.dialer, dialer)
+    }
+
     /// One look at the cluster. The scout is of use again whatever comes of it, also when the look is dropped midway.
     pub(super) async fn look(&mut self, topics: &Tracked) -> Result<Sighting, LookError> {
         let request = request(topics);
@@ -144,6 +153,7 @@ impl Scout {
 
     /// Over the connection that is there; else, or when it has died meanwhile, over a new one.
     async fn ask(&mut self, request: &MetadataRequest) -> Result<MetadataResponse, LookError> {
+        self.dialer.check_usable()?;
         if let Some(line) = self.line.take()
             && let Ok(answer) = self.ask_over(line, request).await
         {

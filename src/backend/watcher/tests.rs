@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::*;
 use crate::backend::fake::{FAKE_BROKER_ID, FAKE_CLUSTER_ID, FakeBroker, Manners, dialer};
 use crate::backend::topology::Topology;
+use crate::backend::unusable::Unusable;
 use crate::metrics::UpstreamFault;
 
 const ID: Uuid = Uuid::from_u128(0x1234);
@@ -273,4 +274,41 @@ async fn nonsense_for_metadata_is_refused() {
     let (_watcher, picture) = watch_over(broker.dialer());
     let reach = until_reach(picture.reach, |reach| *reach != Reach::Unknown).await;
     assert_eq!(reach, Reach::Unreachable(UpstreamFault::Protocol));
+}
+
+#[actix::test]
+async fn a_cluster_that_is_connected_to_in_another_way_keeps_its_picture_until_there_is_a_new_one() {
+    let (old, new) = (
+        FakeBroker::start(with_topics()).await,
+        FakeBroker::start(with_topics()).await,
+    );
+    let first = Arc::new(old.dialer());
+    let (publisher, picture) = picture();
+    let watcher = Watcher::new(Arc::clone(&first), publisher).start();
+    track(&watcher, &["one"]).await.unwrap();
+    let before = now(&picture);
+    let unusable = Unusable {
+        why: "${env[X]} is not set".to_owned(),
+        missing: ["${env[X]}".to_owned()].into(),
+    };
+    let dialer = Arc::new(first.renewed(Err(unusable)));
+    watcher.send(Redial { dialer }).await.unwrap();
+    let reach = until_reach(picture.reach.clone(), |reach| *reach != Reach::Reachable).await;
+    assert_eq!(reach, Reach::Unreachable(UpstreamFault::Unusable));
+    let fault = picture.fault.load_full().unwrap();
+    assert!(
+        fault.ends_with("cannot be used on this node: ${env[X]} is not set"),
+        "{fault}"
+    );
+    assert!(Arc::ptr_eq(&before, &now(&picture)));
+    let dialer = Arc::new(new.dialer());
+    watcher.send(Redial { dialer }).await.unwrap();
+    watcher.send(LookNow).await.unwrap().unwrap();
+    assert_eq!(now(&picture).brokers[&FAKE_BROKER_ID].address(), new.address);
+    assert!(
+        now(&picture).topics.contains_key(&name("one")),
+        "it goes on with what it tracks"
+    );
+    watcher.send(Retire).await.unwrap();
+    assert!(watcher.send(LookNow).await.is_err());
 }

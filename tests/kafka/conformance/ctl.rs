@@ -32,6 +32,7 @@ fn catalog(ctl: &Foreign<'_>) -> Result<()> {
         .collect();
     found.sort_unstable();
     let names = [
+        (6, "PhysicalCluster"),
         (7, "VirtualCluster"),
         (8, "AliasTopic"),
         (9, "ConcentrationRule"),

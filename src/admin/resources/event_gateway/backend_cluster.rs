@@ -1,12 +1,17 @@
-//! Physical clusters in the words of event gateways, to be read: the configuration of the nodes is where they are
-//! changed. Secrets are never shown.
+//! Physical clusters in the words of event gateways. Secrets are never shown.
 
-use klamm_raft::model::ScramHash;
+mod written;
+
+use std::collections::BTreeMap;
+
+use klamm_raft::model::{PhysicalCluster, ScramHash};
 use serde::Serialize;
 
 use super::ids::Ids;
+use crate::admin::resources::utc::utc;
 use crate::backend::config::{AnonymousClients, BackendConfig, HostCheck, Security, UpstreamLogin};
 use crate::tls::Trust;
+pub(crate) use written::{BackendPatch, EventGatewayBackend};
 
 /// How often a node looks at a physical cluster.
 const LOOKS_EVERY_S: u64 = 5;
@@ -16,7 +21,9 @@ const LOOKS_EVERY_S: u64 = 5;
 pub(crate) struct ShownBackend {
     id: String,
     pub(crate) name: String,
-    description: &'static str,
+    description: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<String, String>,
     bootstrap_servers: Vec<String>,
     authentication: Authentication,
     insecure_allow_anonymous_virtual_cluster_auth: bool,
@@ -54,12 +61,33 @@ struct Tls {
     tls_versions: Vec<&'static str>,
 }
 
+impl ShownBackend {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// With what is kept beside it, when it is a resource.
+    pub(crate) fn of_resource(self, cluster: &PhysicalCluster) -> Self {
+        let interval_ms = cluster.properties.get("metadata.max.age.ms");
+        let interval_ms = interval_ms.and_then(|text| text.parse::<u64>().ok());
+        Self {
+            description: cluster.description.clone(),
+            labels: cluster.labels.clone(),
+            metadata_update_interval_seconds: interval_ms.map_or(LOOKS_EVERY_S, |ms| ms / 1000),
+            created_at: utc(cluster.times.created_s),
+            updated_at: utc(cluster.times.updated_s),
+            ..self
+        }
+    }
+}
+
 /// A physical cluster; `since` is when the gateway was made: when somebody wrote the configuration is not known.
 pub(crate) fn show(backend: &BackendConfig, ids: &Ids, since: &str) -> ShownBackend {
     ShownBackend {
         id: ids.backend_cluster(&backend.id).to_string(),
         name: backend.id.to_string(),
-        description: "",
+        description: String::new(),
+        labels: BTreeMap::new(),
         bootstrap_servers: backend.bootstrap.iter().map(ToString::to_string).collect(),
         authentication: authentication(backend.login.as_ref()),
         insecure_allow_anonymous_virtual_cluster_auth: backend.anonymous == AnonymousClients::Allowed,

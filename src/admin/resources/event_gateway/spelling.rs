@@ -2,7 +2,7 @@
 //! `spec.dnsLabel`.
 
 /// The fields that do not follow the rule that `spec.` goes and capitals become underscores.
-const OTHERS: [(&str, &str); 9] = [
+const OTHERS: [(&str, &str); 15] = [
     ("metadata.name", "name"),
     ("spec.aclEnabled", "acl_mode"),
     ("spec.backend", "destination"),
@@ -12,6 +12,18 @@ const OTHERS: [(&str, &str); 9] = [
     ("spec.action.actions.key", "config.actions.key"),
     ("spec.action.actions.value", "config.actions.value"),
     ("spec.action.rules", "config.rules"),
+    ("spec.properties.bootstrap.servers", "bootstrap_servers"),
+    ("spec.properties.sasl.jaas.config", "authentication"),
+    ("spec.properties.ssl.truststore.certificates", "tls.ca_bundle"),
+    (
+        "spec.properties.ssl.keystore.certificate.chain",
+        "tls.client_identity.certificate",
+    ),
+    ("spec.properties.ssl.keystore.key", "tls.client_identity.key"),
+    (
+        "spec.properties.gateway.allow.anonymous",
+        "insecure_allow_anonymous_virtual_cluster_auth",
+    ),
 ];
 
 /// The text in the other spelling, and the first field that it names.

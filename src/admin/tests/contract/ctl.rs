@@ -33,6 +33,7 @@ async fn kinds_are_named_by_tags_in_the_order_in_which_they_are_applied() {
     assert_eq!(
         found,
         [
+            "6 physical-cluster /gateway/v2/physical-cluster",
             "7 virtual-cluster /gateway/v2/virtual-cluster",
             "8 alias-topic /gateway/v2/alias-topic",
             "9 concentration-rule /gateway/v2/concentration-rule",
