@@ -166,7 +166,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         serving: Arc::clone(&serving),
         isolated: config.node.isolated,
     };
-    let admin = admin_server(&config, &parts, followers)?;
+    let admin = admin_server(&config, &parts, followers).map_err(|error| *error)?;
     let regular = &config.node.backups.regular;
     if let (Some(regular), Some(key)) = (regular, &config.node.backups.key) {
         backups::make_regularly((regular, key), &control, &metrics.backups, &supervisor);
@@ -217,14 +217,20 @@ async fn start_node(config: RaftConfig, stop: &mut drain::StopSignals) -> Result
 }
 
 /// The admin API, which listens from now on.
-fn admin_server(config: &Config, parts: &NodeParts, followers: Followers<'_>) -> Result<Server, AppError> {
+fn admin_server(
+    config: &Config,
+    parts: &NodeParts,
+    followers: Followers<'_>,
+) -> Result<Server, Box<AppError>> {
     let tls = followers.of("the admin API", &config.http.tls, Latest::load);
-    let tls = tls.map_err(AppError::HttpTls)?;
+    let tls = tls.map_err(|error| Box::new(AppError::HttpTls(error)))?;
     let services = services::services(parts, config);
-    let guards = &parts.metrics.node.guards;
-    admin::server(&config.http, services, tls.as_ref(), guards).map_err(|source| AppError::Admin {
-        address: config.http.bind.clone(),
-        source,
+    let server = admin::server(&config.http, services, tls.as_ref(), &parts.metrics.node.guards);
+    server.map_err(|source| {
+        Box::new(AppError::Admin {
+            address: config.http.bind.clone(),
+            source,
+        })
     })
 }
 

@@ -14,9 +14,8 @@ use super::pause::Pause;
 use crate::metrics::HeldRequest;
 use crate::wire::RequestHeader;
 
-/// A request is held for at least so long: longer than all nodes have no lease when the leader dies (1.1 to 2 s), so that nobody is
-/// disconnected then. All clients of today wait longer.
-const HOLD: Duration = Duration::from_secs(3);
+/// A request is held for at least so long. All clients of today wait longer.
+const HOLD: Duration = Duration::from_secs(2);
 
 /// ApiVersions and SaslHandshake: their answers decide nothing.
 const UNDECIDING: [i16; 2] = [18, 17];

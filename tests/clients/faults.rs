@@ -17,6 +17,9 @@ use crate::scene::{LIMIT, Login, Scene};
 const VCLUSTER: &str = "chaos";
 const PHYSICAL: &str = "main";
 
+/// The clocks of nodes may be an hour fast.
+const TOKEN_SECONDS: u64 = 24 * 3600;
+
 /// The program that brings faults about says so where its nodes' admin API is, and when they have healed.
 const OPEN: &str = "clients may come: ";
 const HEALED: &str = "healed";
@@ -63,7 +66,7 @@ fn all() -> Result<Vec<String>> {
 fn admit(scene: &Scene, url: &str, topic: &str) -> Result<Login> {
     let admin = Admin::new(url);
     admin.put("alias-topic", &admin::alias(VCLUSTER, ALIAS, (PHYSICAL, topic)))?;
-    let token = admin.token(VCLUSTER, "super-user", 3600)?;
+    let token = admin.token(VCLUSTER, "super-user", TOKEN_SECONDS)?;
     scene.login_with(admin.bootstrap(VCLUSTER)?, "super-user", token)
 }
 

@@ -235,7 +235,8 @@ impl Injection<'_> {
             while Instant::now() < until && !self.world.are_voters_changing() {}
             self.effects.cut_short += u64::from(self.world.are_voters_changing());
             self.world.kill_node(leader)?;
-            self.last(Duration::from_millis(self.random.u64(AFTER_MS)));
+            let lasting = Duration::from_millis(self.random.u64(AFTER_MS));
+            self.last(lasting);
             self.world.start_node(leader)?;
         }
         self.world.voters_are(NODES + 1)?;

@@ -2,10 +2,11 @@
 
 use crate::command::{ClusterChange, Command, MemberChange};
 use crate::model::{
-    AccountGroup, AclName, AclRule, ClusterReport, Departure, FailureMode, GroupMember, HeaderAction, NewNode,
-    NewPolicy, NodeId, NodeRecord, Operation, OrderedPolicies, PatternType, Permission, PhysicalCluster,
-    Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling, ReportedReach,
-    RequestKind, RequestRule, RequestSetting, ResourceType, RuleEffect, Times, TopicPattern, VoterPlan,
+    AccountGroup, AclName, AclRule, ClusterReport, Departure, FailureMode, GroupMember, HeaderAction,
+    NewNode, NewPolicy, NodeId, NodeRecord, Operation, OrderedPolicies, PatternType, Permission,
+    PhysicalCluster, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling,
+    ReportedReach, RequestKind, RequestRule, RequestSetting, ResourceType, RuleEffect, Times, TopicPattern,
+    VoterPlan,
 };
 
 /// With something in every place.
@@ -58,13 +59,7 @@ pub(crate) fn acls() -> PolicyAction {
 
 /// On virtual clusters that are there then, and on one that is not.
 pub(super) fn commands() -> Vec<Command> {
-    [
-        of_members(),
-        of_groups(),
-        of_physical_clusters(),
-        of_policies(),
-    ]
-    .concat()
+    [of_members(), of_groups(), of_physical_clusters(), of_policies()].concat()
 }
 
 fn put(key: PolicyKey, phase: PolicyPhase, action: PolicyAction) -> Command {
