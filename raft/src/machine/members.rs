@@ -150,6 +150,7 @@ fn remove(state: &mut State, id: NodeId, at: Revision) -> Result<Outcome, Refusa
     check_known(state, id)?;
     state.nodes.remove(&id);
     state.proposals.remove(&id);
+    state.cluster_reports.remove(&id);
     let roster = &mut *state.roster;
     roster.addresses.remove(&id);
     roster.leaving.remove(&id);

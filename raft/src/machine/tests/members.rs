@@ -1,8 +1,8 @@
 //! Nodes that come and go: numbers are given once, and nobody who has left comes back as who it was.
 
 use super::*;
-use crate::command::MemberChange;
-use crate::model::{Departure, NewNode, VoterGoal, VoterPlan};
+use crate::command::{ClusterChange, MemberChange};
+use crate::model::{ClusterReports, Departure, NewNode, VoterGoal, VoterPlan};
 
 fn ids(ids: &[u64]) -> BTreeSet<NodeId> {
     ids.iter().copied().map(NodeId).collect()
@@ -115,6 +115,12 @@ fn a_node_that_the_cluster_cannot_work_with_is_not_taken_in() {
 #[test]
 fn a_removed_node_leaves_nothing_behind_and_cannot_put_its_record() {
     let mut machine = three();
+    let report = ClusterChange::Report {
+        node: NodeId(3),
+        reports: ClusterReports::new(),
+    };
+    machine.run(Command::PhysicalCluster(Box::new(report)));
+    assert!(machine.state.cluster_reports.contains_key(&NodeId(3)));
     assert_eq!(machine.run(leave(3, Departure::Drained)), Outcome::Updated);
     assert_eq!(machine.state.nodes[&NodeId(3)].liveness, Liveness::Draining);
     let up = Command::SetLiveness {
@@ -127,7 +133,7 @@ fn a_removed_node_leaves_nothing_behind_and_cannot_put_its_record() {
     assert_eq!(machine.run(remove(3)), Outcome::Deleted);
     let roster = &machine.state.roster;
     assert!(roster.leaving.is_empty() && roster.removed.contains_key(&NodeId(3)));
-    assert!(!machine.state.nodes.contains_key(&NodeId(3)));
+    assert!(!machine.state.nodes.contains_key(&NodeId(3)) && machine.state.cluster_reports.is_empty());
     assert!(matches!(
         machine.refusal(node(3, 20)),
         Refusal::NodeRemoved { node: 3, .. }
