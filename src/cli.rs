@@ -301,7 +301,7 @@ enum ClusterAction {
     /// Let a node vote no more; it goes on serving clients
     Demote(members::NodeArgs),
     /// Remove a node for good, once its clients are elsewhere
-    Remove(members::RemoveArgs),
+    Remove(members::RemoveNodeArgs),
     /// Let another node vote in place of a lost one, which is removed for good
     Replace(members::ReplaceArgs),
     /// Say how many nodes are to vote, as nodes come and go

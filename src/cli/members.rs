@@ -32,7 +32,7 @@ pub(super) struct NodeArgs {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct RemoveArgs {
+pub(super) struct RemoveNodeArgs {
     /// The number of the node
     #[arg(value_name = "ID")]
     id: u64,
@@ -114,7 +114,7 @@ pub(super) fn demote(args: &NodeArgs, client: &AdminClient) -> Result<(), Failur
     })
 }
 
-pub(super) fn remove(args: &RemoveArgs, client: &AdminClient) -> Result<(), Failure> {
+pub(super) fn remove(args: &RemoveNodeArgs, client: &AdminClient) -> Result<(), Failure> {
     let body = json!({ "nodeId": args.id, "force": args.force });
     let asked = Asked::new("remove", body, args.id);
     asked.carry_out(client, (&args.trial, &args.wait), |member| member.is_none())

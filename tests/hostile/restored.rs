@@ -99,7 +99,12 @@ impl Drill {
         let settings = self.nodes[node].settings();
         let klamm = Path::new(env!("CARGO_BIN_EXE_klamm")).parent().unwrap();
         let path = format!("{}:{}", klamm.display(), std::env::var("PATH").unwrap());
-        Command::new("sh")
+        let mut command = Command::new("sh");
+        // Those of whoever runs the tests are not meant for this node.
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KLAMM_")) {
+            command.env_remove(name);
+        }
+        command
             .args(["-c", line])
             .envs(settings.environment())
             .env("KLAMM_ADMIN_URL", self.nodes[node].admin_url())

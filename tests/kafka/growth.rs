@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::failover::{RECORDS, acknowledged, start_producer};
 use crate::scene::{self, Scene, eventually};
 
-/// What sysexits.h has for a configuration, or a data directory, that cannot be used.
+/// The exit code for a configuration, or a data directory, that cannot be used (`EX_CONFIG` of sysexits.h).
 const EXIT_CONFIG: i32 = 78;
 
 /// How long a node that was removed may take to end.

@@ -67,7 +67,7 @@ struct Joining<'a> {
     identity: Identity,
 }
 
-/// What a round came to.
+/// The end of a round.
 enum JoinRound {
     Is(NodeId),
     /// Nobody knows a cluster.

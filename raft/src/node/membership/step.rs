@@ -6,7 +6,7 @@ use std::fmt;
 use crate::members::ClusterMembers;
 use crate::model::{Departure, Liveness, NodeId, NodeRecord, Roster, VoterGoal};
 
-/// What the leader sees.
+/// The cluster as the leader sees it.
 #[derive(Debug)]
 pub(super) struct MembershipPicture<'a> {
     pub(super) own: NodeId,
