@@ -138,6 +138,14 @@ impl Filter {
     }
 }
 
+/// A query of other clients, without effect: there are no defaults to hide.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UnfilteredQuery {
+    #[serde(rename = "showDefaults")]
+    _show_defaults: Option<bool>,
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Upserted<T> {

@@ -7,14 +7,19 @@ pub(in crate::admin) mod policies;
 pub(in crate::admin) mod virtual_clusters;
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::sync::Arc;
 
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpResponse, HttpResponseBuilder, web};
 use klamm_raft::model::{ClusterId, State};
+use serde::Serialize;
 use uuid::Uuid;
 
+use super::REVISION;
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::body::Query;
+use crate::admin::change::Made;
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::event_gateway::{Ids, ListQuery, Surroundings, gateway};
@@ -150,6 +155,20 @@ impl Gateway {
             clusters: &self.clusters,
             providers: &services.providers,
         }
+    }
+
+    /// The answer about something that was put below it, at `place`.
+    fn put_answer(
+        &self,
+        place: impl Display,
+        made: &Made,
+        mut answer: HttpResponseBuilder,
+        shown: impl Serialize,
+    ) -> HttpResponse {
+        answer
+            .insert_header((LOCATION, format!("{}/{place}", self.path)))
+            .insert_header((REVISION, made.revision.to_string()))
+            .json(shown)
     }
 
     /// When it was made, as it is shown.

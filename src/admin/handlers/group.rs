@@ -4,11 +4,10 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::GroupName;
 use klamm_raft::outcome::Refusal;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
-use super::{delete_by, gone, upserted};
+use super::{UnfilteredQuery, delete_by, gone, upserted};
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
@@ -90,14 +89,6 @@ fn rehearse(stage: DryRunStage, step: Step) -> Rehearsed {
             Step::Delete(target) => delete(services, target.name.into(), writer, TRIAL).await,
         }
     })
-}
-
-/// A query of other clients, without effect: there are no defaults to hide.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in crate::admin) struct UnfilteredQuery {
-    #[serde(rename = "showDefaults")]
-    _show_defaults: Option<bool>,
 }
 
 pub(in crate::admin) async fn list(

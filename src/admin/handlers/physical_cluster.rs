@@ -9,8 +9,7 @@ use klamm_raft::outcome::Refusal;
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
-use super::group::UnfilteredQuery;
-use super::{delete_by, gone, upserted, warn};
+use super::{UnfilteredQuery, delete_by, gone, upserted, warn};
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};

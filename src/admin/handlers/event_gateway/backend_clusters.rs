@@ -2,20 +2,19 @@
 //! nodes' configuration are only read.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 use klamm_raft::model::{ClusterId, PhysicalCluster};
 use serde_json::{Value, json};
 
 use super::Gateway;
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
-use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
-use crate::admin::change::{Mode, Subject};
+use crate::admin::change::Mode;
 use crate::admin::credentials::{Reader, Writer, now_s};
 use crate::admin::handlers::physical_cluster::{self, MakingCluster};
-use crate::admin::handlers::{REVISION, deleted, gone};
+use crate::admin::handlers::{delete_by, gone};
 use crate::admin::problem::ApiError;
+use crate::admin::resources::Invalid;
 use crate::admin::resources::event_gateway::{
     BackendPatch, EventGatewayBackend, ListQuery, backend_cluster, backend_cluster::ShownBackend,
 };
@@ -196,19 +195,11 @@ pub(in crate::admin) async fn change(
     writer: Writer,
     Body(body): Body<EventGatewayBackend>,
 ) -> Result<HttpResponse, ApiError> {
-    let (gateway, which) = path.into_inner();
-    let gateway = Gateway::named(&services, &gateway).await?;
-    // What is wrong with it is said first.
-    let id = named(&gateway, &which);
-    let there = id
-        .as_ref()
-        .ok()
-        .and_then(|id| gateway.state.physical_clusters.get(id));
-    let (name, cluster) = body.translate(there, now_s()?)?;
-    let id = id?;
-    check_name(&id, &name)?;
-    let wanted = (MakingCluster::Upsert, id, cluster);
-    answer(&services, &writer, gateway, wanted, StatusCode::OK).await
+    alter(&services, &writer, &path, |there, at_s| {
+        let (name, cluster) = body.translate(there, at_s)?;
+        Ok((Some(name), cluster))
+    })
+    .await
 }
 
 pub(in crate::admin) async fn patch(
@@ -217,20 +208,33 @@ pub(in crate::admin) async fn patch(
     writer: Writer,
     Body(body): Body<BackendPatch>,
 ) -> Result<HttpResponse, ApiError> {
-    let (gateway, which) = path.into_inner();
-    let gateway = Gateway::named(&services, &gateway).await?;
-    let id = named(&gateway, &which);
+    alter(&services, &writer, &path, |there, at_s| {
+        body.change(&there.cloned().unwrap_or_default(), at_s)
+    })
+    .await
+}
+
+/// Changes one that is there, if it is: to what comes of it, by a name that must be its own if one is said.
+async fn alter(
+    services: &Services,
+    writer: &Writer,
+    (gateway, which): &(String, String),
+    becomes: impl FnOnce(Option<&PhysicalCluster>, u64) -> Result<(Option<ClusterId>, PhysicalCluster), Invalid>,
+) -> Result<HttpResponse, ApiError> {
+    let gateway = Gateway::named(services, gateway).await?;
+    // What is wrong with it is said first.
+    let id = named(&gateway, which);
     let there = id
         .as_ref()
         .ok()
         .and_then(|id| gateway.state.physical_clusters.get(id));
-    let (name, cluster) = body.change(&there.cloned().unwrap_or_default(), now_s()?)?;
+    let (name, cluster) = becomes(there, now_s()?)?;
     let id = id?;
     if let Some(name) = name {
         check_name(&id, &name)?;
     }
     let wanted = (MakingCluster::Upsert, id, cluster);
-    answer(&services, &writer, gateway, wanted, StatusCode::OK).await
+    answer(services, writer, gateway, wanted, StatusCode::OK).await
 }
 
 fn check_name(id: &ClusterId, name: &ClusterId) -> Result<(), ApiError> {
@@ -253,10 +257,8 @@ async fn answer(
     let made = physical_cluster::make(services, writer, Mode::default(), wanted).await?;
     let cluster = made.state.physical_clusters.get(&id).ok_or_else(gone)?;
     let shown = shown(services, &gateway, &id, cluster).ok_or_else(gone)?;
-    Ok(HttpResponse::build(status)
-        .insert_header((LOCATION, format!("{}/{PLACE}/{}", gateway.path, shown.id())))
-        .insert_header((REVISION, made.revision.to_string()))
-        .json(shown))
+    let place = format!("{PLACE}/{}", shown.id());
+    Ok(gateway.put_answer(place, &made, HttpResponse::build(status), shown))
 }
 
 pub(in crate::admin) async fn delete(
@@ -268,12 +270,5 @@ pub(in crate::admin) async fn delete(
     let gateway = Gateway::named(&services, &gateway).await?;
     let id = named(&gateway, &which)?;
     let (resource, command) = physical_cluster::deletion(&services, &id).await?;
-    let subject = Subject {
-        writer: &writer,
-        action: Action::DELETE,
-        resource,
-    };
-    Ok(deleted(
-        &services.change(subject, command, Mode::default()).await?,
-    ))
+    delete_by(&services, (&writer, resource), command, Mode::default()).await
 }

@@ -1,7 +1,6 @@
 //! The policies of a virtual cluster in the words of another product's API, by phase: `…/produce-policies`,
 //! `…/consume-policies`, `…/cluster-policies`, and the order in which those of a phase take effect.
 
-use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::{
@@ -313,17 +312,18 @@ impl VclusterPolicies {
         self,
         made: &Made,
         key: &PolicyKey,
-        mut answer: HttpResponseBuilder,
+        answer: HttpResponseBuilder,
     ) -> Result<HttpResponse, ApiError> {
-        let (path, vcluster) = (&self.gateway.path, &self.vcluster);
-        let path = format!("{path}/virtual-clusters/{vcluster}/{}-policies", P::WORDS.0);
         let now = self.after(made);
         let policy = made.state.policy(key).ok_or_else(gone)?;
         let shown = spelling::show(now.id(key)?, key, policy);
-        Ok(answer
-            .insert_header((LOCATION, format!("{path}/{}", shown.id)))
-            .insert_header((REVISION, made.revision.to_string()))
-            .json(shown))
+        let place = format!(
+            "virtual-clusters/{}/{}-policies/{}",
+            now.vcluster,
+            P::WORDS.0,
+            shown.id
+        );
+        Ok(now.gateway.put_answer(place, made, answer, shown))
     }
 
     /// Puts those that the virtual cluster has of its own in an order.

@@ -1,6 +1,5 @@
 //! `/v1/event-gateways/{gatewayId}/virtual-clusters`: virtual clusters in the words of another product's API.
 
-use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 use klamm_raft::command::Command;
 use klamm_raft::model::{State, VclusterName, VclusterState};
@@ -8,12 +7,11 @@ use serde_json::{Value, json};
 
 use super::Gateway;
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
-use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
-use crate::admin::change::{Mode, Subject};
+use crate::admin::change::Mode;
 use crate::admin::credentials::{Reader, Writer};
 use crate::admin::handlers::virtual_cluster::{self, Making};
-use crate::admin::handlers::{REVISION, deleted, gone};
+use crate::admin::handlers::{delete_by, gone};
 use crate::admin::problem::ApiError;
 use crate::admin::resources::event_gateway::{EventGatewayVcluster, ListQuery, virtual_cluster as spelling};
 use crate::admin::services::Services;
@@ -192,10 +190,8 @@ async fn answer(
         ..gateway
     };
     let shown = spelling::show(&name, vcluster, now.around(services));
-    Ok(HttpResponse::build(status)
-        .insert_header((LOCATION, format!("{}/{PLACE}/{}", now.path, shown.id())))
-        .insert_header((REVISION, made.revision.to_string()))
-        .json(shown))
+    let place = format!("{PLACE}/{}", shown.id());
+    Ok(now.put_answer(place, &made, HttpResponse::build(status), shown))
 }
 
 pub(in crate::admin) async fn delete(
@@ -206,13 +202,7 @@ pub(in crate::admin) async fn delete(
     let (gateway, which) = path.into_inner();
     let gateway = Gateway::named(&services, &gateway).await?;
     let name = find(&gateway.state, &which)?.0.clone();
-    let subject = Subject {
-        writer: &writer,
-        action: Action::DELETE,
-        resource: virtual_cluster::KIND.one(&name),
-    };
-    let made = services
-        .change(subject, Command::DeleteVcluster { name }, Mode::default())
-        .await?;
-    Ok(deleted(&made))
+    let resource = virtual_cluster::KIND.one(&name);
+    let command = Command::DeleteVcluster { name };
+    delete_by(&services, (&writer, resource), command, Mode::default()).await
 }
