@@ -19,7 +19,7 @@ const EXTENSION: &str = "extension_";
 
 /// A login module that is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Module {
+pub(crate) enum Module {
     Plain,
     Scram,
     Bearer,
@@ -33,6 +33,16 @@ impl Module {
             Self::Scram => SCRAM_MODULE,
             Self::Bearer => BEARER_MODULE,
         }
+    }
+
+    /// An entry by which a user logs in with a password.
+    pub(crate) fn login(self, username: &str, password: &str) -> String {
+        format!(
+            "{} required username={} password={};",
+            self.name(),
+            quoted(username),
+            quoted(password)
+        )
     }
 
     fn find(name: &str) -> Option<Self> {
@@ -50,6 +60,21 @@ impl Module {
             Self::Bearer => &["clientId", "clientSecret", "scope"],
         }
     }
+}
+
+/// A text as the value of an option.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            '\n' => quoted += "\\n",
+            '\r' => quoted += "\\r",
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// One entry.

@@ -14,13 +14,10 @@ use crate::admin::resources::event_gateway::method::Algorithm;
 use crate::admin::resources::invalid::{Invalid, required};
 use crate::admin::resources::object::{object, object_or_null};
 use crate::admin::resources::schema::{CONFIGURED, LABELS};
-use crate::config::is_reference;
+use crate::config::{Module, is_reference};
 
 /// The longest interval between two looks that can be written.
 const MAX_INTERVAL_S: u64 = 43_200;
-
-const PLAIN_MODULE: &str = "org.apache.kafka.common.security.plain.PlainLoginModule";
-const SCRAM_MODULE: &str = "org.apache.kafka.common.security.scram.ScramLoginModule";
 
 /// The TLS versions that the gateway offers, always both.
 const TLS_VERSIONS: [TlsVersion; 2] = [TlsVersion::Tls12, TlsVersion::Tls13];
@@ -237,7 +234,7 @@ impl BackendAuthentication {
     fn write(self, properties: &mut KafkaProperties) -> Result<bool, Invalid> {
         let (mechanism, module, username, password) = match self {
             Self::Anonymous {} => return Ok(false),
-            Self::SaslPlain { username, password } => ("PLAIN", PLAIN_MODULE, username, password),
+            Self::SaslPlain { username, password } => ("PLAIN", Module::Plain, username, password),
             Self::SaslScram {
                 algorithm,
                 username,
@@ -247,17 +244,12 @@ impl BackendAuthentication {
                     Algorithm::Sha256 => "SCRAM-SHA-256",
                     Algorithm::Sha512 => "SCRAM-SHA-512",
                 };
-                (mechanism, SCRAM_MODULE, username, password)
+                (mechanism, Module::Scram, username, password)
             }
         };
         check_secret("authentication.password", &password)?;
-        let (username, password) = (quoted(&username), quoted(&password));
         set(properties, "sasl.mechanism", mechanism.to_owned());
-        set(
-            properties,
-            "sasl.jaas.config",
-            format!("{module} required username={username} password={password};"),
-        );
+        set(properties, "sasl.jaas.config", module.login(&username, &password));
         Ok(true)
     }
 }
@@ -317,21 +309,6 @@ fn check_secret(field: &str, text: &str) -> Result<(), Invalid> {
         ))),
         Err(why) => Err(Invalid::new(format!("{field}: {why}"))),
     }
-}
-
-/// A text as the value of an option of a login module.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            '\n' => quoted += "\\n",
-            '\r' => quoted += "\\r",
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]
