@@ -27,7 +27,7 @@ use std::ops::RangeInclusive;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use actix::prelude::*;
 use actix_web::dev::Server;
@@ -49,6 +49,7 @@ use crate::session::census::Census;
 use crate::session::{Limits, SessionShared, StateAccess};
 use crate::supervision::{Companion, Component, Panicked, Supervisor};
 use crate::tls::{Latest, ServerTlsError, TlsFiles, TrustError};
+use crate::unix_time;
 use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed};
 use drain::Shutdown;
 use files::SeatCounts;
@@ -483,12 +484,11 @@ async fn raft_config(config: &Config, followers: Followers<'_>) -> Result<RaftCo
 
 /// The levels and features that this version of klamm can work with.
 fn ability() -> Ability {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
     Ability {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         highest: Level::NEWEST,
         // A clock before 1970 makes the level wait for somebody who raises it.
-        since_s: now.map_or(u64::MAX, |now| now.as_secs()),
+        since_s: unix_time::now_s().unwrap_or(u64::MAX),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod secret;
 pub mod stream;
 pub mod supervision;
 pub mod tls;
+mod unix_time;
 mod whole_file;
 mod yaml;
 

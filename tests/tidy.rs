@@ -67,7 +67,7 @@ const DATA_PLANE: [(&str, &[&str]); 10] = [
 ];
 
 /// Which module of `src` may use which: of those before it in this list the named ones, so that no two need each other.
-const MAY_USE: [(&str, &[&str]); 30] = [
+const MAY_USE: [(&str, &[&str]); 31] = [
     ("address", &[]),
     ("chain", &[]),
     ("fold", &[]),
@@ -75,6 +75,7 @@ const MAY_USE: [(&str, &[&str]); 30] = [
     ("regexp", &[]),
     ("secret", &[]),
     ("stream", &[]),
+    ("unix_time", &[]),
     ("whole_file", &[]),
     ("yaml", &[]),
     ("wire", &[]),
@@ -179,6 +180,7 @@ const MAY_USE: [(&str, &[&str]); 30] = [
             "policy",
             "secret",
             "tls",
+            "unix_time",
             "vcluster",
         ],
     ),
@@ -192,6 +194,7 @@ const MAY_USE: [(&str, &[&str]); 30] = [
             "quickstart",
             "secret",
             "tls",
+            "unix_time",
             "whole_file",
             "yaml",
         ],
@@ -213,6 +216,7 @@ const MAY_USE: [(&str, &[&str]); 30] = [
             "session",
             "supervision",
             "tls",
+            "unix_time",
             "vcluster",
             "whole_file",
         ],

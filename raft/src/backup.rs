@@ -22,8 +22,6 @@ const MAGIC: &[u8; 8] = b"KLAMMBAK";
 const LENGTH_BYTES: usize = 4;
 /// A header is far smaller.
 const MAX_HEADER_BYTES: usize = 4096;
-/// The largest file that is read.
-pub(crate) const MAX_BACKUP_BYTES: usize = MAX_VALUE_BYTES + 2 * MAX_HEADER_BYTES;
 
 /// Why a backup cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +108,9 @@ impl fmt::Debug for Backup {
 }
 
 impl Backup {
+    /// The largest file that is read.
+    pub const MAX_BYTES: u64 = (MAX_VALUE_BYTES + 2 * MAX_HEADER_BYTES) as u64;
+
     pub(crate) fn new(state: Arc<State>, cluster: FoundingId, (version, created_s): (&str, u64)) -> Self {
         let header = BackupHeader {
             cluster,
@@ -208,7 +209,7 @@ struct FileParts<'a> {
 fn parts(file: &[u8]) -> Result<FileParts<'_>, BackupError> {
     let rest = file.strip_prefix(MAGIC).ok_or(BackupError::NotABackup)?;
     let cut_off = || damaged("its end is missing");
-    if file.len() > MAX_BACKUP_BYTES {
+    if file.len() as u64 > Backup::MAX_BYTES {
         return Err(damaged("it is longer than any backup"));
     }
     let (rest, sum) = rest.split_last_chunk::<SHA256_OUTPUT_LEN>().ok_or_else(cut_off)?;

@@ -7,7 +7,7 @@ mod uses;
 use std::fmt;
 use std::future::{Ready, ready};
 use std::net::IpAddr;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::AUTHORIZATION;
@@ -23,6 +23,7 @@ use super::cross_site::OwnNames;
 use super::problem::ApiError;
 use super::services::Services;
 use crate::guesses::Guesses;
+use crate::unix_time;
 use users::Users;
 use uses::Uses;
 
@@ -153,10 +154,7 @@ impl Writer {
 
 /// The time, in seconds since the Unix epoch.
 pub(super) fn now_s() -> Result<u64, ApiError> {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map(|since| since.as_secs())
-        .map_err(|_| ApiError::internal("the clock of this node is before 1970"))
+    unix_time::now_s().ok_or_else(|| ApiError::internal("the clock of this node is before 1970"))
 }
 
 /// The credentials after the name of the scheme.

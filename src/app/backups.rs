@@ -4,7 +4,7 @@ mod directory;
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use klamm_raft::{BackupError, StorageKey};
 use tracing::{error, info};
@@ -15,6 +15,7 @@ use crate::config::RegularBackups;
 use crate::control::Control;
 use crate::metrics::{BackupMetrics, BackupResult};
 use crate::supervision::{Component, Supervisor};
+use crate::unix_time;
 use directory::BackupDirectory;
 
 /// From one look whether a backup is due to the next.
@@ -53,8 +54,7 @@ async fn make(control: &Control, key: Option<StorageKey>) -> Result<BackupFile, 
 }
 
 fn now_s() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| now.as_secs())
+    unix_time::now_s().unwrap_or(0)
 }
 
 /// Why no backup came into the directory.

@@ -1,7 +1,7 @@
 //! Sees to it that the virtual cluster `passthrough` is there, and is what the configuration says. It knows nothing of
 //! what goes through it.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,6 +13,7 @@ use tracing::{error, warn};
 use super::services;
 use crate::config::{AclChecks, PassthroughConfig};
 use crate::control::{self, Control, ControlError};
+use crate::unix_time;
 
 /// After the change could not be made, this long passes before it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -30,12 +31,6 @@ pub(crate) fn spec(config: &PassthroughConfig) -> VirtualCluster {
     }
 }
 
-/// The time, in seconds since the Unix epoch.
-fn now_s() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_secs())
-}
-
 /// Creates it, or gives it this configuration. Of nodes that are configured differently the last one that starts wins.
 pub(crate) async fn ensure(spec: VirtualCluster, control: &Control) -> Result<(), ControlError> {
     let name: VclusterName = PASSTHROUGH.parse().expect("it is a valid name");
@@ -51,7 +46,7 @@ pub(crate) async fn ensure(spec: VirtualCluster, control: &Control) -> Result<()
             name: name.clone(),
             spec: spec.clone(),
             kafka_cluster_id: URL_SAFE_NO_PAD.encode(control::random::<16>()?),
-            at_s: now_s(),
+            at_s: unix_time::now_s().unwrap_or(0),
             beside: None,
         };
         match control.propose_own(command).await {

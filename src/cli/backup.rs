@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use klamm_raft::model::State;
@@ -13,10 +12,8 @@ use super::admin_client::{AdminClient, Connection};
 use super::failure::Failure;
 use super::{Variables, offline, print};
 use crate::admin::utc;
+use crate::unix_time;
 use crate::whole_file::write_whole;
-
-/// No backup is larger.
-const MAX_BYTES: u64 = 300 * 1024 * 1024;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -85,7 +82,7 @@ fn make(file: &Path, plaintext: bool, client: &AdminClient) -> Result<String, Fa
     let content = client
         .download(
             &format!("/gateway/v2/cluster/backup?plaintext={plaintext}"),
-            MAX_BYTES,
+            Backup::MAX_BYTES,
         )?
         .map_err(|refusal| refusal.failure("the backup"))?;
     let header = read_backup_header(&content).map_err(|error| Failure::Failed(Box::new(error)))?;
@@ -111,7 +108,7 @@ pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     let mut content = Vec::new();
     let opened = File::open(file).map_err(unreadable)?;
     opened
-        .take(MAX_BYTES)
+        .take(Backup::MAX_BYTES + 1)
         .read_to_end(&mut content)
         .map_err(unreadable)?;
     Ok(content)
@@ -188,10 +185,7 @@ pub(super) fn counted(state: &State) -> String {
 
 /// How long ago a backup was made, for people. None: its time is in the future.
 pub(super) fn age(header: &BackupHeader) -> Option<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    let age = now
-        .checked_sub(Duration::from_secs(header.created_s()))?
-        .as_secs();
+    let age = unix_time::now_s()?.checked_sub(header.created_s())?;
     Some(match age {
         0..120 => format!("{age} s"),
         120..7200 => format!("{} min", age / 60),

@@ -2,7 +2,6 @@
 //! directory, its key and the nodes are those of the node's configuration.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use klamm_raft::model::NodeId;
@@ -15,6 +14,7 @@ use super::backup::{self, KeyArgs};
 use super::failure::Failure;
 use super::{ConfigArgs, Variables, print, serve};
 use crate::config::{self, Config};
+use crate::unix_time;
 use crate::whole_file::write_whole;
 
 #[derive(Debug, Args)]
@@ -124,8 +124,7 @@ pub(super) fn recover(args: &RecoverArgs, variables: &Variables) -> Result<(), F
             args.backup.display()
         )));
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let made = (env!("CARGO_PKG_VERSION"), now.map_or(0, |now| now.as_secs()));
+    let made = (env!("CARGO_PKG_VERSION"), unix_time::now_s().unwrap_or(0));
     let home = home(&config)?;
     let (founded, backup) = klamm_raft::recover(&home, &args.confirm, made).map_err(unusable)?;
     let content = backup
