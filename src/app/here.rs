@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use klamm_raft::model::State;
+use klamm_raft::model::{ReportedReach, State};
 use klamm_raft::{Lease, Status};
 
+use super::reports;
 use super::services::NodeParts;
 use crate::admin::{DecidingView, Here, PhysicalState, PhysicalView, UnopenedView};
-use crate::backend::{Reach, Upstreams};
+use crate::backend::Upstreams;
 use crate::chain::Chain;
 use crate::config::WhenIsolated;
 use crate::listener::Addresses;
@@ -66,14 +67,13 @@ fn physical_clusters(upstreams: &Upstreams, state: &State) -> Vec<PhysicalView> 
     let all = upstreams.all();
     let views = all.iter().map(|(id, upstream)| {
         let stranger = upstream.expected().stranger();
-        let reach = *upstream.picture.reach.borrow();
         PhysicalView {
             name: id.to_string(),
-            state: match (&stranger, reach) {
-                (Some(_), _) => PhysicalState::OtherCluster,
-                (None, Reach::Reachable) => PhysicalState::Reachable,
-                (None, Reach::Unreachable(_)) => PhysicalState::Unreachable,
-                (None, Reach::Unknown) => PhysicalState::Unknown,
+            state: match reports::reach(upstream, stranger.as_ref()) {
+                ReportedReach::OtherCluster => PhysicalState::OtherCluster,
+                ReportedReach::Reachable => PhysicalState::Reachable,
+                ReportedReach::Unreachable => PhysicalState::Unreachable,
+                ReportedReach::Unknown => PhysicalState::Unknown,
             },
             kafka_cluster_id: state
                 .pinned_clusters

@@ -6,7 +6,7 @@ use std::time::Duration;
 use klamm_raft::command::{ClusterChange, Command};
 use klamm_raft::model::{ClusterReport, ClusterReports, Level, NodeId, ReportedReach};
 
-use crate::backend::{Reach, Upstream, Upstreams};
+use crate::backend::{OtherCluster, Reach, Upstream, Upstreams};
 use crate::control::Control;
 use crate::supervision::{Component, Supervisor};
 
@@ -54,14 +54,19 @@ pub(crate) fn of(upstreams: &Upstreams) -> ClusterReports {
         .collect()
 }
 
-fn report(upstream: &Upstream) -> ClusterReport {
-    let (seen, stranger) = (*upstream.picture.reach.borrow(), upstream.expected().stranger());
-    let reach = match (&stranger, seen) {
+/// How a physical cluster is reached, where another Kafka cluster counts as none.
+pub(super) fn reach(upstream: &Upstream, stranger: Option<&OtherCluster>) -> ReportedReach {
+    match (stranger, *upstream.picture.reach.borrow()) {
         (Some(_), _) => ReportedReach::OtherCluster,
         (None, Reach::Reachable) => ReportedReach::Reachable,
         (None, Reach::Unreachable(_)) => ReportedReach::Unreachable,
         (None, Reach::Unknown) => ReportedReach::Unknown,
-    };
+    }
+}
+
+fn report(upstream: &Upstream) -> ClusterReport {
+    let stranger = upstream.expected().stranger();
+    let reach = reach(upstream, stranger.as_ref());
     let last = || upstream.picture.fault.load().as_deref().cloned();
     let fault = match (&stranger, reach) {
         (Some(stranger), _) => Some(stranger.to_string()),
