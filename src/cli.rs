@@ -367,10 +367,10 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
             ClusterAction::Members { output, connection } => {
                 members::list(output, &connection.client(variables)?)
             }
-            ClusterAction::Promote(args) => members::promote(&args, &args.connection.client(variables)?),
-            ClusterAction::Demote(args) => members::demote(&args, &args.connection.client(variables)?),
-            ClusterAction::Remove(args) => members::remove(&args, &args.connection.client(variables)?),
-            ClusterAction::Replace(args) => members::replace(&args, &args.connection.client(variables)?),
+            ClusterAction::Promote(args) => members::promote(&args, &args.how.connection.client(variables)?),
+            ClusterAction::Demote(args) => members::demote(&args, &args.how.connection.client(variables)?),
+            ClusterAction::Remove(args) => members::remove(&args, &args.how.connection.client(variables)?),
+            ClusterAction::Replace(args) => members::replace(&args, &args.how.connection.client(variables)?),
             ClusterAction::Voters(args) => members::voters(&args, &args.connection.client(variables)?),
             ClusterAction::Upgrade { action } => match action {
                 UpgradeAction::Status { connection } => upgrade::status(&connection.client(variables)?),

@@ -18,17 +18,25 @@ const MEMBERS: &str = "/gateway/v2/cluster/members";
 /// How often a command that waits looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
+/// How a change of one node is asked for.
+#[derive(Debug, Args)]
+pub(super) struct HowArgs {
+    /// For how many seconds the command waits until it is done; 0 for not at all
+    #[arg(long = "wait", value_name = "SECONDS", default_value = "120")]
+    wait_seconds: u64,
+    #[command(flatten)]
+    trial: Trial,
+    #[command(flatten)]
+    pub(super) connection: Connection,
+}
+
 #[derive(Debug, Args)]
 pub(super) struct NodeArgs {
     /// The number of the node
     #[arg(value_name = "ID")]
     id: u64,
     #[command(flatten)]
-    wait: WaitArgs,
-    #[command(flatten)]
-    trial: Trial,
-    #[command(flatten)]
-    pub(super) connection: Connection,
+    pub(super) how: HowArgs,
 }
 
 #[derive(Debug, Args)]
@@ -40,11 +48,7 @@ pub(super) struct RemoveNodeArgs {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    wait: WaitArgs,
-    #[command(flatten)]
-    trial: Trial,
-    #[command(flatten)]
-    pub(super) connection: Connection,
+    pub(super) how: HowArgs,
 }
 
 #[derive(Debug, Args)]
@@ -56,11 +60,7 @@ pub(super) struct ReplaceArgs {
     #[arg(long, value_name = "ID")]
     with: u64,
     #[command(flatten)]
-    wait: WaitArgs,
-    #[command(flatten)]
-    trial: Trial,
-    #[command(flatten)]
-    pub(super) connection: Connection,
+    pub(super) how: HowArgs,
 }
 
 #[derive(Debug, Args)]
@@ -72,14 +72,6 @@ pub(super) struct VotersArgs {
     trial: Trial,
     #[command(flatten)]
     pub(super) connection: Connection,
-}
-
-/// How long a command waits until what it asked for is so.
-#[derive(Debug, Args)]
-struct WaitArgs {
-    /// For how many seconds the command waits until it is done; 0 for not at all
-    #[arg(long = "wait", value_name = "SECONDS", default_value = "120")]
-    seconds: u64,
 }
 
 /// Prints the members as the node that is asked sees them.
@@ -102,14 +94,14 @@ fn seen(client: &AdminClient) -> Result<(Value, MembersView), Failure> {
 
 pub(super) fn promote(args: &NodeArgs, client: &AdminClient) -> Result<(), Failure> {
     let asked = Asked::new("promote", json!({ "nodeId": args.id }), args.id);
-    asked.carry_out(client, (&args.trial, &args.wait), |member| {
+    asked.carry_out(client, &args.how, |member| {
         member.is_some_and(|member| member.role == RoleView::Voter)
     })
 }
 
 pub(super) fn demote(args: &NodeArgs, client: &AdminClient) -> Result<(), Failure> {
     let asked = Asked::new("demote", json!({ "nodeId": args.id }), args.id);
-    asked.carry_out(client, (&args.trial, &args.wait), |member| {
+    asked.carry_out(client, &args.how, |member| {
         member.is_some_and(|member| member.role != RoleView::Voter)
     })
 }
@@ -117,13 +109,13 @@ pub(super) fn demote(args: &NodeArgs, client: &AdminClient) -> Result<(), Failur
 pub(super) fn remove(args: &RemoveNodeArgs, client: &AdminClient) -> Result<(), Failure> {
     let body = json!({ "nodeId": args.id, "force": args.force });
     let asked = Asked::new("remove", body, args.id);
-    asked.carry_out(client, (&args.trial, &args.wait), |member| member.is_none())
+    asked.carry_out(client, &args.how, |member| member.is_none())
 }
 
 pub(super) fn replace(args: &ReplaceArgs, client: &AdminClient) -> Result<(), Failure> {
     let body = json!({ "nodeId": args.id, "with": args.with });
     let asked = Asked::new("replace", body, args.id);
-    asked.carry_out(client, (&args.trial, &args.wait), |member| member.is_none())
+    asked.carry_out(client, &args.how, |member| member.is_none())
 }
 
 pub(super) fn voters(args: &VotersArgs, client: &AdminClient) -> Result<(), Failure> {
@@ -162,34 +154,34 @@ impl Asked {
     fn carry_out(
         &self,
         client: &AdminClient,
-        (trial, wait): (&Trial, &WaitArgs),
+        how: &HowArgs,
         is_done: impl Fn(Option<&MemberView>) -> bool,
     ) -> Result<(), Failure> {
         let answer = client
-            .call("POST", &path(self.action, trial), Some(&self.body))?
+            .call("POST", &path(self.action, &how.trial), Some(&self.body))?
             .map_err(|refusal| refusal.failure(format!("node {}", self.id)))?;
         let began = Instant::now();
-        let limit = Duration::from_secs(wait.seconds);
-        while !trial.dry_run && began.elapsed() < limit {
+        let limit = Duration::from_secs(how.wait_seconds);
+        while !how.trial.dry_run && began.elapsed() < limit {
             let (_, view) = seen(client)?;
             let member = view.members.iter().find(|member| member.id == self.id);
             if is_done(member) && !view.is_changing {
-                return print(&match trial.output {
+                return print(&match how.trial.output {
                     Style::Json => format::json(&answer),
                     Style::Text => self.text("done"),
                 });
             }
             thread::sleep(LOOK_EVERY);
         }
-        match trial.output {
+        match how.trial.output {
             Style::Json => print(&format::json(&answer)),
-            Style::Text if trial.dry_run => print(&self.text("possible")),
-            Style::Text if wait.seconds == 0 => print(&self.text("under way")),
+            Style::Text if how.trial.dry_run => print(&self.text("possible")),
+            Style::Text if how.wait_seconds == 0 => print(&self.text("under way")),
             Style::Text => Err(Failure::NotNow {
                 what: format!("node {}", self.id),
                 why: format!(
                     "this is on record, and not done after {} s: klamm cluster members shows how far it is",
-                    wait.seconds
+                    how.wait_seconds
                 ),
             }),
         }
