@@ -210,13 +210,7 @@ impl World {
 
     /// SIGKILL: nothing is flushed, nobody is told.
     pub(crate) fn kill_node(&mut self, id: usize) -> anyhow::Result<()> {
-        let node = &mut self.nodes[id];
-        if let Some(mut process) = node.process.take() {
-            process.kill()?;
-            process.wait()?;
-        }
-        node.is_paused = false;
-        Ok(())
+        self.nodes[id].kill()
     }
 
     /// SIGTERM, and `meanwhile` again and again until the process has ended.
@@ -406,18 +400,23 @@ fn first_port(id: usize) -> u16 {
 
 impl Drop for World {
     fn drop(&mut self) {
-        for id in 0..self.nodes.len() {
+        for node in self.nodes.iter_mut().chain([&mut self.guest]) {
             // Nothing more can be done about one that cannot be ended.
-            let _ = self.kill_node(id);
-        }
-        if let Some(mut process) = self.guest.process.take() {
-            let _ = process.kill();
-            let _ = process.wait();
+            let _ = node.kill();
         }
     }
 }
 
 impl Node {
+    fn kill(&mut self) -> anyhow::Result<()> {
+        if let Some(mut process) = self.process.take() {
+            process.kill()?;
+            process.wait()?;
+        }
+        self.is_paused = false;
+        Ok(())
+    }
+
     fn start(&mut self, binary: &Path) -> anyhow::Result<()> {
         let log = File::options().create(true).append(true).open(&self.log)?;
         // It ends with this program, however that ends: the thread that starts it is the one that lives longest.

@@ -2,9 +2,11 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use klamm::quickstart::node::write_clusters;
 use klamm::wire::{Item, RequestHeader, api_keys, api_versions, field};
 
 /// The way in which a broker treats a request.
@@ -52,6 +54,14 @@ pub(crate) struct FakeBroker {
 }
 
 impl FakeBroker {
+    /// A file of physical clusters in this directory, in which the broker is `main`.
+    pub(crate) fn as_main(&self, directory: &Path) -> PathBuf {
+        let clusters = directory.join("clusters.yaml");
+        let address = format!("127.0.0.1:{}", self.port);
+        write_clusters(&clusters, &[("main", &[("bootstrap.servers", &address)])]).unwrap();
+        clusters
+    }
+
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let broker = Self {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use klamm::app::{self, AppError};
 use klamm::config::{Config, Inputs};
 use klamm::quickstart::admin::{self, Admin};
-use klamm::quickstart::node::{NodeSettings, write_clusters};
+use klamm::quickstart::node::NodeSettings;
 use klamm::quickstart::ports::PortBlock;
 use klamm::supervision::{Companion, Component};
 use tokio::sync::watch;
@@ -76,9 +76,7 @@ impl Stand {
     fn start() -> Self {
         let (ports, directory) = (PortBlock::take().unwrap(), tempfile::tempdir().unwrap());
         let (broker, path) = (FakeBroker::start(), directory.path());
-        let address = format!("127.0.0.1:{}", broker.port);
-        let clusters = path.join("clusters.yaml");
-        write_clusters(&clusters, &[("main", &[("bootstrap.servers", &address)])]).unwrap();
+        let clusters = broker.as_main(path);
         let keys = path.join("keys.json");
         fs::write(&keys, format!("{{\"keys\": [{KEY}]}}")).unwrap();
         let providers = format!(

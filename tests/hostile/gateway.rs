@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use klamm::quickstart::admin::{self, Admin};
-use klamm::quickstart::node::{GatewayNode, NodeSettings, write_clusters};
+use klamm::quickstart::node::{GatewayNode, NodeSettings};
 use klamm::quickstart::ports::PortBlock;
 
 use super::broker::FakeBroker;
@@ -87,9 +87,7 @@ impl Gateway {
     pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
         let (ports, directory) = (PortBlock::take().unwrap(), tempfile::tempdir().unwrap());
         let broker = FakeBroker::start();
-        let clusters = directory.path().join("clusters.yaml");
-        let address = format!("127.0.0.1:{}", broker.port);
-        write_clusters(&clusters, &[("main", &[("bootstrap.servers", &address)])]).unwrap();
+        let clusters = broker.as_main(directory.path());
         let (raft, http) = (ports.port(0), ports.port(1));
         let mut node = GatewayNode::start(NodeSettings {
             program: env!("CARGO_BIN_EXE_klamm").into(),

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use klamm::quickstart::child;
-use klamm::quickstart::node::{GatewayNode, NodeSettings, write_clusters};
+use klamm::quickstart::node::{GatewayNode, NodeSettings};
 use klamm::quickstart::ports::PortBlock;
 
 use super::broker::FakeBroker;
@@ -32,9 +32,7 @@ impl Group {
     fn start() -> Self {
         let (ports, directory) = (PortBlock::take().unwrap(), tempfile::tempdir().unwrap());
         let broker = FakeBroker::start();
-        let clusters = directory.path().join("clusters.yaml");
-        let address = format!("127.0.0.1:{}", broker.port);
-        write_clusters(&clusters, &[("main", &[("bootstrap.servers", &address)])]).unwrap();
+        let clusters = broker.as_main(directory.path());
         let authority = Authority::new(directory.path(), "nodes").unwrap();
         let mut group = Self {
             nodes: Vec::new(),

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use klamm::quickstart::admin::{self, Admin};
-use klamm::quickstart::node::{GatewayNode, NodeSettings, write_clusters};
+use klamm::quickstart::node::{GatewayNode, NodeSettings};
 use klamm::quickstart::ports::PortBlock;
 
 use super::broker::FakeBroker;
@@ -27,9 +27,7 @@ impl Drill {
     fn start() -> Self {
         let (ports, directory) = (PortBlock::take().unwrap(), tempfile::tempdir().unwrap());
         let broker = FakeBroker::start();
-        let clusters = directory.path().join("clusters.yaml");
-        let address = format!("127.0.0.1:{}", broker.port);
-        write_clusters(&clusters, &[("main", &[("bootstrap.servers", &address)])]).unwrap();
+        let clusters = broker.as_main(directory.path());
         let made = Command::new("sh")
             .args(["-c", "(umask 077; head -c 32 /dev/urandom | base64 > backup.key)"])
             .current_dir(directory.path())

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use klamm::quickstart::admin::{self, Admin};
-use klamm::quickstart::node::{GatewayNode, NodeSettings, write_clusters};
+use klamm::quickstart::node::{GatewayNode, NodeSettings};
 use klamm::quickstart::ports::PortBlock;
 use serde_json::json;
 
@@ -34,9 +34,7 @@ impl Place {
     fn new() -> Self {
         let (ports, directory) = (PortBlock::take().unwrap(), tempfile::tempdir().unwrap());
         let broker = FakeBroker::start();
-        let clusters = directory.path().join("clusters.yaml");
-        let address = format!("127.0.0.1:{}", broker.port);
-        write_clusters(&clusters, &[("main", &[("bootstrap.servers", &address)])]).unwrap();
+        let clusters = broker.as_main(directory.path());
         let settings = NodeSettings {
             program: env!("CARGO_BIN_EXE_klamm").into(),
             id: 1,
