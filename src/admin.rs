@@ -19,10 +19,12 @@ mod openapi;
 mod physical;
 mod port;
 mod problem;
-mod repoint;
 mod problem_details;
+mod rehearsed;
+mod repoint;
 mod resources;
 mod routes;
+mod routes_view;
 mod services;
 mod taken;
 mod variables;
@@ -44,8 +46,10 @@ pub use here::{DecidingView, Here, PhysicalState, PhysicalView, UnopenedView};
 pub use kind::{Claim, Kind, Listing, Pace};
 pub use members_view::{MemberView, MembersView, RemovedView, RoleView};
 pub use problem::ProblemBody;
+pub use rehearsed::{RehearsalFinding, Severity};
 pub use resources::authentication_from;
 pub(crate) use resources::utc::utc;
+pub use routes_view::{PhaseView, RouteView};
 pub use services::{
     AnswerLater, BackupCover, BackupFile, CannotAsk, CannotBackUp, CommittedOffsets, ConfirmNewest,
     FindTopic, Finding, ListPhysicalTopics, MakeBackup, ProposeChange, ProviderFacts, Services, TopicBounds,

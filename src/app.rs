@@ -15,6 +15,7 @@ mod passthrough;
 mod physical;
 mod pins;
 mod reports;
+mod routes;
 mod secrets;
 mod services;
 mod tracking;
@@ -55,6 +56,7 @@ use drain::Shutdown;
 use files::SeatCounts;
 use manager::Manager;
 use physical::PhysicalClusters;
+use routes::Passages;
 use services::NodeParts;
 
 /// A node that has not joined its cluster by then says so, and goes on trying.
@@ -155,6 +157,8 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
     let (listener, addresses) = listener(&config, &control, &upstreams, parts).await?;
     unopened::announce(node.id(), addresses.clone(), &control, &supervisor);
     reports::announce(node.id(), &upstreams, &control, &supervisor);
+    let passages = Passages::default();
+    routes::keep(node.id(), &passages, &control, &supervisor);
     let physical = PhysicalClusters::start(&config, &upstreams, &control, &supervisor);
     let (draining, serving) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let parts = NodeParts {
@@ -179,6 +183,7 @@ pub async fn run_with(config: Config, companion: Option<Companion>) -> Result<()
         control,
         upstreams,
         physical,
+        passages,
         listener: listener.clone(),
         fronts: fronts(&config.listeners),
         metrics,

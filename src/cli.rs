@@ -17,6 +17,7 @@ mod isolate;
 mod kind;
 mod members;
 mod offline;
+mod routes;
 mod scope;
 mod scram;
 mod serve;
@@ -306,6 +307,16 @@ enum ClusterAction {
     Replace(members::ReplaceArgs),
     /// Say how many nodes are to vote, as nodes come and go
     Voters(members::VotersArgs),
+    /// Show where requests for physical clusters go that others can stand in for
+    Routes {
+        /// table for people; json and yaml for scripts
+        #[arg(short, long, value_enum, value_name = "FORMAT", default_value = "table")]
+        output: Format,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Send requests for a physical cluster to the one that stands in for it, or back, on all nodes at once
+    Switch(routes::SwitchArgs),
     /// Inspect and finish an upgrade of the nodes to another version
     Upgrade {
         #[command(subcommand)]
@@ -372,6 +383,10 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
             ClusterAction::Remove(args) => members::remove(&args, &args.how.connection.client(variables)?),
             ClusterAction::Replace(args) => members::replace(&args, &args.how.connection.client(variables)?),
             ClusterAction::Voters(args) => members::voters(&args, &args.connection.client(variables)?),
+            ClusterAction::Routes { output, connection } => {
+                routes::list(output, &connection.client(variables)?)
+            }
+            ClusterAction::Switch(args) => routes::switch(&args, &args.connection.client(variables)?),
             ClusterAction::Upgrade { action } => match action {
                 UpgradeAction::Status { connection } => upgrade::status(&connection.client(variables)?),
                 UpgradeAction::Finalize(args) => {

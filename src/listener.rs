@@ -30,6 +30,7 @@ use crate::auth::Directory;
 use crate::session::census::Census;
 use crate::session::{Door, End, Orders, SessionMode, SessionShared};
 use crate::supervision::{Component, Supervisor};
+use crate::vcluster::view::RouteSight;
 use entrance::Entrance;
 use port::{BindAttempt, Port};
 use reception::{LeadsTo, Reception};
@@ -123,6 +124,8 @@ struct Slot {
     orders: watch::Sender<Orders>,
     /// The accounts and tokens when sessions were last told to look.
     directory: Arc<Directory>,
+    /// Where their requests went then.
+    route: RouteSight,
     port: Port,
 }
 
@@ -345,11 +348,14 @@ impl OpenSite {
 
 impl Slot {
     fn new(opening: Opening, mode: SessionMode) -> Self {
-        let directory = Arc::clone(&opening.door.view.load().directory);
+        let view = opening.door.view.load();
+        let (directory, route) = (Arc::clone(&view.directory), view.route);
+        drop(view);
         Self {
             opening,
             orders: watch::Sender::new(Orders { mode, recheck: 0 }),
             directory,
+            route,
             port: Port::default(),
         }
     }
@@ -358,10 +364,11 @@ impl Slot {
         route(&self.opening, &self.orders)
     }
 
-    /// Has sessions look at their logins if accounts or tokens changed.
+    /// Has sessions look at their logins if accounts or tokens changed, and at where their requests go if that did.
     fn recheck(&mut self) {
         let view = self.opening.door.view.load();
-        if !Arc::ptr_eq(&self.directory, &view.directory) {
+        if !Arc::ptr_eq(&self.directory, &view.directory) || self.route != view.route {
+            self.route = view.route;
             self.directory = Arc::clone(&view.directory);
             self.orders.send_modify(|orders| orders.recheck += 1);
         }

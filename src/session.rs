@@ -25,6 +25,7 @@ mod limits;
 mod login;
 mod orders;
 mod outbound;
+mod passage;
 mod passwords;
 mod patterns;
 mod pause;
@@ -35,6 +36,7 @@ mod pump;
 mod serve;
 mod setup;
 mod stage;
+mod switching;
 #[cfg(test)]
 pub(crate) mod testing;
 mod timer;
@@ -73,6 +75,7 @@ pub use crate::backend::Pools;
 pub use end::End;
 pub use limits::Limits;
 pub use orders::{Orders, SessionMode};
+pub use passage::Passage;
 pub use setup::{Confirm, Door, Later, Propose, RefreshView, SessionShared, Setup, StateAccess};
 
 /// Nobody sends a session messages.
@@ -140,7 +143,7 @@ impl Session {
             pauses: Pauses::default(),
             deferred: None,
             upstream: UpstreamSide::new(
-                setup.pools.clone(),
+                (setup.pools.clone(), Arc::clone(&setup.door.passage)),
                 Arc::clone(&setup.shared.complaints),
                 limits.max_frame_bytes,
             ),

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod producer;
 pub mod record_work;
 pub mod rename;
+pub mod routed;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod subscriptions;

@@ -162,6 +162,7 @@ fn bench(port: u16, security: Security, password: Option<&str>) -> Bench {
         }),
         credentials: BTreeMap::new(),
         anonymous: AnonymousClients::Refused,
+        stands_in_for: None,
     };
     let dialer = Arc::new(Dialer::new(config, Vec::new(), Arc::clone(&metrics)).unwrap());
     let (publisher, picture) = picture();

@@ -84,7 +84,7 @@ const KEYS: [(&str, &str); 53] = [
 type Beside = (&'static str, &'static str);
 
 /// A wrong value for each property of a physical cluster, and the properties that it stands beside.
-const PROPERTIES: [(&str, &str, &[Beside]); 19] = [
+const PROPERTIES: [(&str, &str, &[Beside]); 20] = [
     ("bootstrap.servers", "nonsense", &[]),
     ("security.protocol", "TLS", &[]),
     ("sasl.mechanism", "GSSAPI", &[SASL]),
@@ -119,6 +119,7 @@ const PROPERTIES: [(&str, &str, &[Beside]); 19] = [
     ("ssl.keystore.key", "nonsense", &[TLS]),
     ("ssl.endpoint.identification.algorithm", "maybe", &[TLS]),
     ("gateway.roles", "downstream", &[]),
+    ("gateway.failover.for", "east", &[]),
     ("gateway.allow.anonymous", "maybe", &[]),
 ];
 

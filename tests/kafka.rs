@@ -80,6 +80,8 @@ mod scene;
 mod signing_keys;
 #[path = "kafka/standard.rs"]
 mod standard;
+#[path = "kafka/switch.rs"]
+mod switch;
 #[path = "kafka/storage_key.rs"]
 mod storage_key;
 #[path = "kafka/tools.rs"]

@@ -5,6 +5,7 @@
 mod change;
 mod members;
 mod physical;
+mod route;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::model::{
 pub use change::{Author, AuthorKind, Change};
 pub use members::MemberChange;
 pub use physical::ClusterChange;
+pub use route::RouteChange;
 
 /// Names one proposal, so that one that is sent twice is applied once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -20,6 +20,7 @@ mod policies;
 mod proposals;
 mod relay;
 mod room;
+mod routes;
 mod scram;
 mod signing;
 mod slots;

@@ -20,6 +20,7 @@ mod physical;
 mod policy;
 mod proposal;
 mod roster;
+mod route;
 mod shared;
 mod signing;
 mod slot;
@@ -62,6 +63,7 @@ pub use policy::{
 };
 pub use proposal::{BootRecord, ProposalRecord};
 pub use roster::{Departure, NewNode, Roster, VoterGoal, VoterPlan};
+pub use route::{ClusterRoute, ClusterRoutes, RouteKey, RoutePhase};
 pub use shared::Shared;
 pub use signing::{InvalidKeyId, KeyId, SigningKey, SigningKeys};
 pub use slot::{BrokerKey, BrokerSlot, PortSlot};

@@ -229,6 +229,14 @@ pub enum Refusal {
         "physical cluster {cluster} is part of the configuration of node {node}, which counts there: change it in the configuration of every node, or remove it from there first"
     )]
     PhysicalClusterConfigured { cluster: ClusterId, node: NodeId },
+    #[error(
+        "physical cluster {target} does not stand in for {cluster}: no node has it with gateway.roles: failover and gateway.failover.for: {cluster}"
+    )]
+    NoStandIn { cluster: ClusterId, target: ClusterId },
+    #[error(
+        "the route of physical cluster {cluster} was switched in the meantime, and is at generation {generation} by now: look at it (klamm cluster routes), and try again"
+    )]
+    RouteChanged { cluster: ClusterId, generation: u32 },
 }
 
 impl Outcome {
@@ -276,7 +284,9 @@ impl Refusal {
             Self::PhysicalClusterExists(_)
             | Self::PhysicalClusterTooLarge(_)
             | Self::PhysicalClusterInUse { .. }
-            | Self::PhysicalClusterConfigured { .. } => (Level::PHYSICAL_CLUSTERS, false),
+            | Self::PhysicalClusterConfigured { .. }
+            | Self::NoStandIn { .. }
+            | Self::RouteChanged { .. } => (Level::PHYSICAL_CLUSTERS, false),
             Self::OverLimit(over) => (over.limit.level(), false),
             Self::StillReferenced { .. }
             | Self::PhysicalTopicTaken { .. }

@@ -19,6 +19,7 @@ pub(super) mod scram;
 mod servable;
 pub(super) mod service_account;
 pub(super) mod signing_key;
+pub(super) mod switch;
 pub(super) mod token;
 pub(super) mod upgrade;
 pub(super) mod virtual_cluster;
@@ -62,7 +63,7 @@ pub static KINDS: [&Kind; 13] = [
 ];
 
 /// The operations that belong to no kind.
-const OTHERS: [fn(&mut AdminApi); 14] = [
+const OTHERS: [fn(&mut AdminApi); 15] = [
     absent::register,
     dry_run::register,
     operations::register,
@@ -70,6 +71,7 @@ const OTHERS: [fn(&mut AdminApi); 14] = [
     kafka_cluster::register,
     isolation::register,
     members::register,
+    switch::register,
     upgrade::register,
     event_gateway::register,
     virtual_clusters::register,
@@ -221,6 +223,11 @@ fn find<'a>(state: &'a State, name: &VclusterName) -> Result<&'a VclusterState, 
 /// Checks that there is a physical cluster of this id.
 fn configured(services: &Services, cluster: &ClusterId) -> Result<(), ApiError> {
     let problem = format!("the physical cluster {cluster} is not configured");
+    if let Some(original) = services.state().stands_in_for(cluster) {
+        return Err(ApiError::conflict(format!(
+            "the physical cluster {cluster} stands in for {original} (gateway.roles: failover), and has nothing of its own: name {original}"
+        )));
+    }
     known(&services.clusters(&services.state()), cluster, problem)
 }
 

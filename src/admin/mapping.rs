@@ -52,7 +52,7 @@ fn topics_on(
     vcluster: &VclusterState,
     cluster: &ClusterId,
 ) -> Vec<Mapped> {
-    let topology = (services.topology)(cluster);
+    let topology = (services.topology)(&services.serving(cluster));
     let unknown = BTreeMap::new();
     let topics = topology.as_deref().map_or(&unknown, |topology| &topology.topics);
     let sources = Sources {

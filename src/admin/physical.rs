@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use klamm_raft::model::{ClusterId, CredentialsName, PhysicalCluster, State};
+use klamm_raft::model::{ClusterId, ClusterRoute, CredentialsName, PhysicalCluster, RouteKey, State};
 
 use super::services::Services;
 use crate::backend::config::{AnonymousClients, BackendConfig};
@@ -24,6 +24,17 @@ impl Services {
             .collect()
     }
 
+    /// The physical cluster that gets requests for this one: itself, or what stands in for it.
+    pub(super) fn serving(&self, id: &ClusterId) -> ClusterId {
+        let key = RouteKey {
+            cluster: id.clone(),
+            vcluster: None,
+        };
+        let state = self.state();
+        let route = state.routes.by_key.get(&key);
+        route.map_or(id, ClusterRoute::last).clone()
+    }
+
     /// A physical cluster that is a resource, without its secrets.
     pub(super) fn backend(&self, id: &ClusterId, cluster: &PhysicalCluster) -> Option<BackendConfig> {
         // What an older version took, this one may not.
@@ -39,6 +50,16 @@ impl Services {
             (None, None) => None,
         };
         anonymous == Some(AnonymousClients::Refused)
+    }
+
+    /// The names of further credentials for one of them.
+    pub(super) fn credentials_of(&self, state: &State, id: &ClusterId) -> BTreeSet<CredentialsName> {
+        let configured = self.backends.iter().find(|backend| backend.id == *id);
+        match (configured, state.physical_clusters.get(id)) {
+            (Some(configured), _) => configured.credentials.keys().cloned().collect(),
+            (None, Some(cluster)) => cluster.credentials.keys().cloned().collect(),
+            (None, None) => BTreeSet::new(),
+        }
     }
 
     /// The names of further credentials for any of them but one.

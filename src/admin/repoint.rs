@@ -60,9 +60,13 @@ async fn effects(
 ) -> Result<String, CannotAsk> {
     let committed = |alias: &AliasTopic| {
         let names = names(state, (vcluster, own), alias);
-        (services.committed)(alias.physical_cluster.clone(), alias.physical_name.clone(), names)
+        (services.committed)(
+            services.serving(&alias.physical_cluster),
+            alias.physical_name.clone(),
+            names,
+        )
     };
-    let bounds = (services.bounds)(to.physical_cluster.clone(), to.physical_name.clone());
+    let bounds = (services.bounds)(services.serving(&to.physical_cluster), to.physical_name.clone());
     let (before, there, bounds) = futures_util::future::join3(committed(from), committed(to), bounds).await;
     Ok(text(&to.physical_name, &before?, &there?, &bounds?))
 }

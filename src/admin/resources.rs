@@ -46,7 +46,7 @@ pub(super) use service_account::ServiceAccountResource;
 pub(super) use token::{AccountFilter, RevokeRequest, ShownToken, TokenRequest};
 pub(super) use virtual_cluster::VirtualClusterResource;
 
-use invalid::required;
+pub(super) use invalid::required;
 use schema::OfKind;
 
 /// The version of all resources.

@@ -24,7 +24,7 @@ pub(super) async fn check_alias(
         return Ok(());
     };
     let asked = rivals(standard, name, alias).into_iter().map(async |rival| {
-        let found = (services.find_topic)(standard.backend.clone(), rival.1.clone()).await;
+        let found = (services.find_topic)(services.serving(&standard.backend), rival.1.clone()).await;
         (rival, found)
     });
     for ((holder, rival), found) in join_all(asked).await {
@@ -79,7 +79,7 @@ pub(super) async fn check_vcluster(
     if is_same || !may_clash(after) && aliases.is_empty() {
         return Ok(());
     }
-    let topics = (services.list_topics)(after.backend.clone()).await;
+    let topics = (services.list_topics)(services.serving(&after.backend)).await;
     let topics = topics.map_err(|error| cannot_tell(&after.backend, vcluster, &error))?;
     match refusal(vcluster, &clashes(before, after, aliases, &topics)) {
         Some(refusal) => Err(ApiError::conflict(refusal)),

@@ -158,6 +158,7 @@ fn backend(id: &str, bootstrap: &str, has_login: bool) -> BackendConfig {
         login: has_login.then_some(UpstreamLogin::Plain(login)),
         credentials: Default::default(),
         anonymous: AnonymousClients::Allowed,
+        stands_in_for: None,
     }
 }
 

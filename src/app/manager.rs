@@ -19,16 +19,18 @@ use tracing::{error, info};
 
 use super::borders;
 use super::physical::PhysicalClusters;
+use super::routes::Passages;
 use super::tracking::Tracking;
 use crate::auth::Directory;
 use crate::backend::{Track, Upstreams};
 use crate::control::Control;
 use crate::listener::{Listener, Opening, SetAddresses, Spot};
 use crate::metrics::{Metrics, VclusterMetrics};
-use crate::session::{Door, RefreshView};
+use crate::session::{Door, Passage, RefreshView};
 use crate::supervision::{Component, Supervisor};
 use crate::vcluster::actor::{self, Replicated, VclusterActor};
 use crate::vcluster::plan::Place;
+use crate::vcluster::routed::Routed;
 use crate::vcluster::view::{SharedView, View};
 
 /// How often a virtual cluster is told of a state that it panics at, and how often it is looked whether it is down.
@@ -48,6 +50,7 @@ pub(crate) struct Manager {
     pub(crate) visibility: Visibility,
     pub(crate) upstreams: Upstreams,
     pub(crate) physical: PhysicalClusters,
+    pub(crate) passages: Passages,
     pub(crate) listener: Addr<Listener>,
     /// The listeners of this node, and what clients of each speak.
     pub(crate) fronts: Vec<(ListenerName, Speech)>,
@@ -63,6 +66,7 @@ struct Entry {
     view: SharedView,
     metrics: Arc<VclusterMetrics>,
     refresh: RefreshView,
+    passage: Arc<Passage>,
     doors: BTreeMap<Spot, Arc<Door>>,
     /// The name in host names.
     label: Option<DnsLabel>,
@@ -153,6 +157,7 @@ impl Manager {
             entry.shut(name);
         }
         self.metrics.forget(name);
+        self.passages.forget(name);
         done.unserved.insert(name.clone());
     }
 
@@ -186,12 +191,19 @@ impl Manager {
             .entry(name.clone())
             .or_insert_with(|| self.start(name, own, state));
         let component = Component::VirtualCluster(name.clone());
+        let is_fenced = Routed::by(name, own, &state.routes).is_fenced;
+        if is_fenced {
+            entry.passage.fence();
+        }
         if !entry
             .compiles(state, || self.supervisor.is_down(&component))
             .await
         {
             error!(vcluster = %name, "the virtual cluster cannot be served in its current state; its clients are turned away until it can");
             entry.shut(name);
+        }
+        if !is_fenced {
+            entry.passage.lift();
         }
         entry.label = own.spec.label(name);
         entry.open_doors(own, &self.fronts);
@@ -225,6 +237,7 @@ impl Manager {
             view,
             metrics,
             refresh,
+            passage: self.passages.of(name),
             doors: BTreeMap::new(),
             label: own.spec.label(name),
         }
@@ -233,9 +246,11 @@ impl Manager {
     /// Tells watchers which topics are needed. Their answers are not waited for: the physical cluster may be away, and
     /// the view follows the picture when it comes.
     fn track(&self, tracking: &Tracking, clusters: &BTreeSet<ClusterId>) {
-        for cluster in clusters {
-            if let Some(upstream) = self.upstreams.get(cluster) {
-                let topics = tracking.tracked(cluster);
+        for (id, upstream) in &*self.upstreams.all() {
+            // What stands in for another is to have what that has.
+            let of = upstream.stands_in_for.as_ref().unwrap_or(id);
+            if clusters.contains(id) || clusters.contains(of) {
+                let topics = tracking.tracked(of);
                 drop(actix_rt::spawn(upstream.watcher.send(Track { topics })));
             }
         }
@@ -249,6 +264,7 @@ fn has_same_frame(a: &State, b: &State) -> bool {
         && a.policies == b.policies
         && a.groups == b.groups
         && a.physical_clusters == b.physical_clusters
+        && a.routes == b.routes
 }
 
 impl Done {
@@ -311,6 +327,7 @@ impl Entry {
                         listener: listener.clone(),
                         speech: *speech,
                         refresh: Arc::clone(&self.refresh),
+                        passage: Arc::clone(&self.passage),
                         metrics: Arc::clone(&self.metrics),
                     })
                 });

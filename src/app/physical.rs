@@ -177,10 +177,13 @@ impl PhysicalClusters {
         cluster: &PhysicalCluster,
         config: Result<BackendConfig, Unusable>,
     ) -> Connecting {
-        let said = check_cluster(id, cluster, self.parts.anonymous);
+        let said = check_cluster(id, cluster, self.parts.anonymous).ok();
         Connecting {
             config,
-            anonymous: said.map_or(AnonymousClients::Refused, |said| said.anonymous),
+            anonymous: said
+                .as_ref()
+                .map_or(AnonymousClients::Refused, |said| said.anonymous),
+            stands_in_for: said.and_then(|said| said.stands_in_for),
         }
     }
 

@@ -87,5 +87,6 @@ fn report(upstream: &Upstream) -> ClusterReport {
             .unwrap_or_default(),
         fault: fault.map(|fault| fault.chars().take(MAX_FAULT_CHARS).collect()),
         missing: BTreeSet::clone(&upstream.missing),
+        stands_in_for: upstream.stands_in_for.clone(),
     }
 }

@@ -22,6 +22,8 @@ pub struct BackendConfig {
     /// Further credentials, which service accounts name.
     pub credentials: BTreeMap<CredentialsName, UpstreamLogin>,
     pub anonymous: AnonymousClients,
+    /// The physical cluster that it stands in for, if it does not serve by itself.
+    pub stands_in_for: Option<ClusterId>,
 }
 
 /// Whether virtual clusters may let clients reach a physical cluster that do not log in.

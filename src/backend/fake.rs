@@ -294,6 +294,7 @@ pub(crate) fn dialer(bootstrap: Vec<HostPort>, password: Option<&str>) -> Dialer
         }),
         credentials: Default::default(),
         anonymous: crate::backend::config::AnonymousClients::Refused,
+        stands_in_for: None,
     };
     Dialer::new(config, Vec::new(), metrics()).unwrap()
 }

@@ -30,6 +30,8 @@ pub struct Upstream {
     pub watcher: Addr<Watcher>,
     pub picture: Picture,
     pub anonymous: AnonymousClients,
+    /// The physical cluster that it stands in for, if it does not serve by itself.
+    pub stands_in_for: Option<ClusterId>,
     /// Whether it is part of the node's configuration.
     pub is_configured: bool,
     /// The references that cannot be followed now, as they are written; what they led to before is still in use.
@@ -67,6 +69,7 @@ pub struct Connecting {
     /// None where this node cannot connect.
     pub config: Result<BackendConfig, Unusable>,
     pub anonymous: AnonymousClients,
+    pub stands_in_for: Option<ClusterId>,
 }
 
 /// All physical clusters. Clones are one. It is written to by the control arbiter only.
@@ -110,6 +113,7 @@ impl Upstreams {
                 id,
                 Upstream {
                     is_configured: true,
+                    stands_in_for: backend.stands_in_for.clone(),
                     ..upstream
                 },
             );
@@ -126,6 +130,7 @@ impl Upstreams {
             watcher: self.0.supervisor.start(Component::Watcher(id.clone()), watcher),
             picture,
             anonymous,
+            stands_in_for: None,
             is_configured: false,
             missing: Arc::default(),
             dialer,
@@ -142,7 +147,11 @@ impl Upstreams {
     /// Starts a cluster that is not part of the configuration, or has connections to it made anew: those that there are go on
     /// until they are quiet.
     pub fn put(&self, id: &ClusterId, connecting: Connecting) {
-        let Connecting { config, anonymous } = connecting;
+        let Connecting {
+            config,
+            anonymous,
+            stands_in_for,
+        } = connecting;
         let missing = config.as_ref().err().map(|unusable| unusable.missing.clone());
         let missing = Arc::new(missing.unwrap_or_default());
         let Some(known) = self.get(id) else {
@@ -152,7 +161,14 @@ impl Upstreams {
             for (arbiter, pools) in &*self.arbiters() {
                 pools.put(id.clone(), self.pool_on(arbiter, id, &upstream));
             }
-            self.set(id, Upstream { missing, ..upstream });
+            self.set(
+                id,
+                Upstream {
+                    missing,
+                    stands_in_for,
+                    ..upstream
+                },
+            );
             return;
         };
         let dialer = Arc::new(known.dialer.renewed(config));
@@ -160,6 +176,7 @@ impl Upstreams {
             dialer: Arc::clone(&dialer),
             anonymous,
             missing,
+            stands_in_for,
             ..known.clone()
         };
         self.set(id, renewed);

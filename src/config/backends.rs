@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use klamm_raft::model::{ClusterId, CredentialsName};
+use klamm_raft::model::{ClusterId, CredentialsName, MAIN_CLUSTER};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -18,7 +18,7 @@ use crate::tls::Trust;
 
 use super::clusters::{ClusterProperties, ClusterSection, unreadable};
 use super::kafka_names::{
-    ALLOW_ANONYMOUS, BOOTSTRAP_SERVERS, ENDPOINT_IDENTIFICATION, KEYSTORE_CHAIN, KEYSTORE_KEY,
+    ALLOW_ANONYMOUS, BOOTSTRAP_SERVERS, ENDPOINT_IDENTIFICATION, FAILOVER_FOR, KEYSTORE_CHAIN, KEYSTORE_KEY,
     KEYSTORE_LOCATION, KEYSTORE_TYPE, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, ROLES, SASL_JAAS_CONFIG,
     SECURITY_PROTOCOL, TRUSTSTORE_CERTIFICATES, TRUSTSTORE_LOCATION, TRUSTSTORE_TYPE,
 };
@@ -51,7 +51,7 @@ pub(super) fn backend(
     };
     let bootstrap = reader.bootstrap();
     let protocol = reader.protocol();
-    reader.roles();
+    let stands_in_for = reader.roles();
     let anonymous = reader.anonymous().unwrap_or(anonymous);
     let login = reader.login(protocol.sasl);
     let security = reader.security(protocol.tls);
@@ -71,6 +71,7 @@ pub(super) fn backend(
         login,
         credentials,
         anonymous,
+        stands_in_for,
     })
 }
 
@@ -205,17 +206,43 @@ impl BackendReader<'_> {
         }
     }
 
-    fn roles(&mut self) {
-        let Some(roles) = self.take(ROLES) else {
-            return;
-        };
-        match roles.text.as_str() {
-            "upstream" => {}
-            "failover" => self.refuse(roles.place, "the role failover is not supported yet"),
-            other => {
+    /// The physical cluster that this one stands in for, if it has that role.
+    fn roles(&mut self) -> Option<ClusterId> {
+        let role = self.take(ROLES);
+        let original = self.take(FAILOVER_FOR);
+        match role.as_ref().map(|role| role.text.as_str()) {
+            Some("failover") => {}
+            None | Some("upstream") => {
+                if let Some(original) = original {
+                    let why = "only a physical cluster with gateway.roles: failover stands in for another";
+                    self.refuse(original.place, why);
+                }
+                return None;
+            }
+            Some(other) => {
                 let message = format!("the role {other:?} is unknown");
+                let place = role.map(|role| role.place)?;
                 self.problems
-                    .push(Problem::new(roles.place, message).hint("the only role is upstream"));
+                    .push(Problem::new(place, message).hint("the roles are upstream and failover"));
+                return None;
+            }
+        }
+        if self.id.as_str().eq_ignore_ascii_case(MAIN_CLUSTER) {
+            let why = "main serves itself: give the role to the physical cluster that is to stand in for it";
+            self.refuse(role?.place, why);
+            return None;
+        }
+        let named = original.map(|original| (original.text.parse::<ClusterId>(), original.place));
+        match named {
+            None => MAIN_CLUSTER.parse().ok(),
+            Some((Ok(original), place)) if original == *self.id => {
+                self.refuse(place, "a physical cluster cannot stand in for itself");
+                None
+            }
+            Some((Ok(original), _)) => Some(original),
+            Some((Err(invalid), place)) => {
+                self.refuse(place, invalid.to_string());
+                None
             }
         }
     }

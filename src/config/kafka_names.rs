@@ -53,7 +53,8 @@ used! {
     KEYSTORE_KEY = "ssl.keystore.key", "The unencrypted private key as text.";
     ENDPOINT_IDENTIFICATION = "ssl.endpoint.identification.algorithm",
         "`https` (default): the certificate must name the broker's host. Empty: it need not.";
-    ROLES = "gateway.roles", "`upstream`, the default.";
+    ROLES = "gateway.roles", "`upstream`, the default, or `failover`: it stands in for another physical cluster when [requests are switched](OPERATIONS.md#another-physical-cluster-takes-over), and nothing else is on it.";
+    FAILOVER_FOR = "gateway.failover.for", "With the role `failover`: the physical cluster that it stands in for. By default `main`.";
     ALLOW_ANONYMOUS = "gateway.allow.anonymous",
         "`true`: virtual clusters may list the method `anonymous`, and so let anybody who can connect reach this physical cluster with the gateway's own login. `false`: none may. By default: `true` on a node whose listeners are all bound to loopback addresses, `false` elsewhere. Use the same value on every node.";
 }

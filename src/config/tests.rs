@@ -731,7 +731,19 @@ fn properties_that_are_wrong_or_not_supported() {
     );
     property(
         &[("KAFKA_MAIN_GATEWAY_ROLES", "failover")],
-        &["KAFKA_MAIN_GATEWAY_ROLES: the role failover is not supported yet"],
+        &[
+            "KAFKA_MAIN_GATEWAY_ROLES: main serves itself: give the role to the physical cluster that is to stand in for it",
+        ],
+    );
+    property(
+        &[("KAFKA_MAIN_GATEWAY_ROLES", "spare")],
+        &["KAFKA_MAIN_GATEWAY_ROLES: the role \"spare\" is unknown\n    the roles are upstream and failover"],
+    );
+    property(
+        &[("KAFKA_MAIN_GATEWAY_FAILOVER_FOR", "east")],
+        &[
+            "KAFKA_MAIN_GATEWAY_FAILOVER_FOR: only a physical cluster with gateway.roles: failover stands in for another",
+        ],
     );
     property(
         &[("KAFKA_MAIN_SSL_PROTOCOL", "TLSv1.3")],

@@ -38,6 +38,7 @@ closed! {
         NoSeat = "no_seat": "the login was correct, but all connections were in use (`klamm_connections_refused_total`)",
         Drained = "drained": "this node is shutting down",
         Undecided = "undecided": "this node had no lease to decide the request: it does not hear from the leader of the gateway cluster",
+        Switching = "switching": "requests were being switched to another physical cluster, and this took too long",
         AddressGone = "address_gone": "the virtual cluster or its broker no longer exists",
         Aborted = "aborted": "the session ended because of a bug in the gateway; the log has the panic",
     }

@@ -99,6 +99,8 @@ pub struct Families {
     sessions: IntGaugeVec,
     hidden_topics: IntGaugeVec,
     producer_mark: IntGaugeVec,
+    fenced: IntGaugeVec,
+    stood_in_for: IntGaugeVec,
     bytes: IntCounterVec,
     requests: IntCounterVec,
     latency: HistogramVec,
@@ -122,6 +124,10 @@ pub struct VclusterMetrics {
     pub hidden_topics: IntGauge,
     /// The number that producer ids are marked with; 0 where they are not.
     pub producer_mark: IntGauge,
+    /// 1 while requests go nowhere, as they are being switched to another physical cluster.
+    pub fenced: IntGauge,
+    /// 1 while a physical cluster serves that stands in for another.
+    pub stood_in_for: IntGauge,
     /// Bytes that clients sent.
     pub bytes_in: IntCounter,
     /// Bytes that were sent to clients.
@@ -188,6 +194,25 @@ impl Families {
                      `n<<42 \\| id`; 0 where they are not",
                 ),
             )?,
+            fenced: gauge(
+                book,
+                Family::new(
+                    "klamm_requests_fenced",
+                    "1 while requests go nowhere since they are being switched to another physical cluster, by virtual cluster",
+                )
+                .on_page(
+                    "1 while requests go nowhere, since they are being \
+                     [switched to another physical cluster](OPERATIONS.md#another-physical-cluster-takes-over)",
+                ),
+            )?,
+            stood_in_for: gauge(
+                book,
+                Family::new(
+                    "klamm_stand_in_serves",
+                    "1 while a physical cluster serves that stands in for another, by virtual cluster",
+                )
+                .on_page("1 while a physical cluster serves that stands in for another (`gateway.roles: failover`)"),
+            )?,
             bytes: book.counters(BYTES)?,
             requests: book.counters(REQUESTS)?,
             latency: book.histograms(LATENCY, &LATENCY_BUCKETS_S)?,
@@ -210,6 +235,8 @@ impl Families {
             sessions: self.sessions.with_label_values(&[label]),
             hidden_topics: self.hidden_topics.with_label_values(&[label]),
             producer_mark: self.producer_mark.with_label_values(&[label]),
+            fenced: self.fenced.with_label_values(&[label]),
+            stood_in_for: self.stood_in_for.with_label_values(&[label]),
             bytes_in: bytes(Direction::In),
             bytes_out: bytes(Direction::Out),
             logins: self.logins.with_label_values(&[label]),

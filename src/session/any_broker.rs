@@ -1,11 +1,8 @@
 //! Requests that any broker may answer, and the gateway itself if none does: who asks what the brokers are goes on to what
 //! the gateway answers without them.
 
-use std::sync::Arc;
-
 use super::Session;
 use super::end::End;
-use super::errands;
 use super::pause::Pause;
 use super::pipeline::RequestHead;
 use crate::backend::LoginAs;
@@ -23,26 +20,21 @@ impl Session {
         cluster: &ClusterId,
         forward: Forward,
         head: RequestHead,
-    ) -> Option<Forward> {
+    ) -> Result<Option<Forward>, End> {
         let (otherwise, pending, request) = match forward {
             Forward {
                 request,
                 answer: Answer::Expected(pending),
                 otherwise: Some(otherwise),
             } if self.upstream.login() != LoginAs::Client => (otherwise, pending, request),
-            forward => return Some(forward),
+            forward => return Ok(Some(forward)),
         };
         let to = To::AnyBroker(cluster.clone());
-        let answers = errands::run(
-            vec![Call { to, request }],
-            (self.setup.pools.clone(), self.upstream.login()),
-            Arc::clone(&self.setup.shared.complaints),
-            self.setup.shared.limits.need_timeout,
-        );
+        let answers = self.errands(vec![Call { to, request }])?;
         self.pauses.requests = Some(Pause::until(answers, move |session, mut answers| {
             session.any_broker_answered(answers.pop(), (pending, *otherwise), head)
         }));
-        None
+        Ok(None)
     }
 
     fn any_broker_answered(

@@ -6,6 +6,7 @@ use super::end::End;
 use super::inbound::FrameFront;
 use super::limits::Limits;
 use super::progress::Progress;
+use super::switching;
 
 /// Of the answers that wait, a client takes one part in so many within the write timeout.
 const ANSWER_PARTS: u64 = 5;
@@ -36,6 +37,7 @@ pub(super) struct Deadlines {
     write: Progress,
     drain: Option<(Instant, End)>,
     draining_until: Option<(Instant, End)>,
+    switching_until: Option<Instant>,
     tidy: bool,
 }
 
@@ -52,6 +54,7 @@ impl Deadlines {
             write: Progress::default(),
             drain: None,
             draining_until: None,
+            switching_until: None,
             tidy: true,
         }
     }
@@ -155,6 +158,20 @@ impl Deadlines {
         until.0 = until.0.min(now + limit);
     }
 
+    /// Requests go to another physical cluster from now on, once the one before owes nothing.
+    pub(super) fn switching_from(&mut self, now: Instant) {
+        self.switching_until.get_or_insert(now + switching::FINISH);
+    }
+
+    /// Nothing is owed any more.
+    pub(super) fn switched(&mut self) {
+        self.switching_until = None;
+    }
+
+    pub(super) fn is_switching(&self) -> bool {
+        self.switching_until.is_some()
+    }
+
     /// An idle session has given up what it does not need.
     pub(super) fn tidied(&mut self) {
         self.tidy = true;
@@ -182,6 +199,8 @@ impl Deadlines {
                 .map(|since| (since + limits.write_timeout, Due::End(End::SlowReader))),
             self.drain.map(|(at, end)| (at, Due::Drain(end))),
             self.draining_until.map(|(until, end)| (until, Due::End(end))),
+            self.switching_until
+                .map(|until| (until, Due::End(End::Switching))),
             (!self.tidy).then(|| (self.last_activity + limits.tidy_after, Due::Tidy)),
         ];
         candidates

@@ -70,6 +70,8 @@ pub enum End {
         "this node may not decide requests: it does not hear from the leader of the gateway cluster, or does not keep up"
     )]
     Undecided,
+    #[error("requests are being switched to another physical cluster")]
+    Switching,
     #[error("the virtual cluster, or this address of it, no longer exists")]
     AddressGone,
 }
@@ -120,6 +122,7 @@ impl End {
             Self::NoSeat => ClosedFor::NoSeat,
             Self::Drained => ClosedFor::Drained,
             Self::Undecided => ClosedFor::Undecided,
+            Self::Switching => ClosedFor::Switching,
             Self::AddressGone => ClosedFor::AddressGone,
         }
     }
@@ -140,6 +143,7 @@ impl End {
             | Self::UnansweredRefusal
             | Self::Drained
             | Self::Undecided
+            | Self::Switching
             | Self::AddressGone => Blame::Nobody,
             Self::NotKafka(_)
             | Self::FrameLength

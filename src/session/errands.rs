@@ -10,7 +10,9 @@ use kafka_protocol::messages::FindCoordinatorRequest;
 use kafka_protocol::protocol::StrBytes;
 use klamm_raft::model::ClusterId;
 
+use super::Session;
 use super::complaints::Complaints;
+use super::end::End;
 use crate::backend::{Channel, ChannelError, Lane, Lease, LeaseError, LoginAs, Pools, Return};
 use crate::chain::Chain;
 use crate::vcluster::plan::{Call, CallResult, To, Unanswered};
@@ -37,8 +39,29 @@ enum Failure {
     NoCoordinator(i16),
 }
 
+impl Session {
+    /// Sends all calls at the same time, as this session's requests are sent. What comes of them is there in time.
+    pub(super) fn errands(
+        &self,
+        calls: Vec<Call>,
+    ) -> Result<impl Future<Output = Vec<CallResult>> + 'static, End> {
+        let passing = self.setup.door.passage.enter().ok_or(End::Switching)?;
+        let answers = run(
+            calls,
+            (self.setup.pools.clone(), self.upstream.login()),
+            Arc::clone(&self.setup.shared.complaints),
+            self.setup.shared.limits.need_timeout,
+        );
+        Ok(async move {
+            let answers = answers.await;
+            drop(passing);
+            answers
+        })
+    }
+}
+
 /// Sends all calls at the same time. What came of them, in their order, after `limit` at the latest.
-pub(super) async fn run(
+async fn run(
     calls: Vec<Call>,
     (pools, login): (Pools, LoginAs),
     complaints: Arc<Complaints>,

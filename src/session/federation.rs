@@ -60,6 +60,9 @@ impl Session {
             return Ok(());
         };
         let view = self.setup.door.view.load();
+        if view.route.is_fenced {
+            return Err(End::Switching);
+        }
         let destination = destination(&view, self.setup.door.place).ok_or(End::UpstreamUnavailable)?;
         let lane = self.upstream.take_own(&destination)?;
         let complaints = Arc::clone(&self.setup.shared.complaints);

@@ -82,6 +82,7 @@ impl Session {
             self.upstream.poll_write(cx)?;
             let upstream = self.read_upstream(cx)?;
             self.write_client(cx)?;
+            self.leave_broker();
             if let SessionStage::Draining(end) = self.stage
                 && self.is_finished()
             {
@@ -121,6 +122,7 @@ impl Session {
             }
             SessionMode::Serve => {}
         }
+        self.look_at_route();
         let view = self.setup.door.view.load();
         self.check_login(&view.directory)
     }

@@ -12,7 +12,6 @@ use super::Session;
 use super::budget::Share;
 use super::complaints::Complaint;
 use super::end::End;
-use super::errands;
 use super::inbound::Frame;
 use super::pause::{Flow, Pause};
 use super::pipeline::RequestHead;
@@ -116,6 +115,10 @@ impl Session {
         if self.is_expired() {
             return Err(End::SessionExpired);
         }
+        if view.route.is_fenced {
+            self.wait_for_route(request, attempt);
+            return Ok(());
+        }
         let Some(caller) = &self.caller else {
             return Err(End::NotLoggedIn);
         };
@@ -178,7 +181,7 @@ impl Session {
         let Some(destination) = destination(view, self.setup.door.place) else {
             return Err(End::UpstreamUnavailable);
         };
-        let Some(forward) = self.ask_any_broker(&destination.cluster, forward, head) else {
+        let Some(forward) = self.ask_any_broker(&destination.cluster, forward, head)? else {
             self.setup.door.metrics.allowed.inc();
             return Ok(());
         };
@@ -252,15 +255,11 @@ impl Session {
                     },
                 )
             }
-            Need::Answers { calls, gathering } => Pause::until(
-                errands::run(
-                    calls,
-                    (self.setup.pools.clone(), self.upstream.login()),
-                    Arc::clone(&self.setup.shared.complaints),
-                    limit,
-                ),
-                move |session, answers| session.gathered(*gathering, answers, head),
-            ),
+            Need::Answers { calls, gathering } => {
+                Pause::until(self.errands(calls)?, move |session, answers| {
+                    session.gathered(*gathering, answers, head)
+                })
+            }
             Need::Change {
                 frame,
                 command,

@@ -16,6 +16,7 @@ use super::complaints::Complaints;
 use super::failed_logins::FailedLogins;
 use super::limits::Limits;
 use super::orders::Orders;
+use super::passage::Passage;
 use super::passwords::Passwords;
 use super::patterns::Patterns;
 use crate::auth::certificate::ClientCertificate;
@@ -54,6 +55,8 @@ pub struct Door {
     pub listener: ListenerName,
     pub speech: Speech,
     pub refresh: RefreshView,
+    /// The way of requests from here to physical clusters.
+    pub passage: Arc<Passage>,
     pub metrics: Arc<VclusterMetrics>,
 }
 

@@ -31,7 +31,7 @@ use crate::metrics::Metrics;
 use crate::oauth::Keys;
 use crate::stream::Stream;
 use crate::vcluster::plan::{ChangeUnavailable, NotConfirmed, Place};
-use crate::vcluster::view::{SharedView, Source, View};
+use crate::vcluster::view::{RouteSight, SharedView, Source, View};
 
 pub(crate) use broker::{Broker, Deed, Does};
 pub(crate) use client::{Client, framed, request};
@@ -115,6 +115,7 @@ fn view(previous: Option<&View>, state: &VclusterState) -> View {
         policies: &Default::default(),
         groups: &Default::default(),
         revision: Revision(1),
+        route: RouteSight::default(),
     };
     View::compile(previous, source)
 }
@@ -172,6 +173,7 @@ impl Gateway {
                 listener: ListenerName::short_form(),
                 speech: Speech::by_methods(),
                 refresh,
+                passage: Arc::default(),
                 metrics: metrics.vcluster(&samples::vcluster()),
             }),
             shared: Arc::new(SessionShared::new(

@@ -18,6 +18,7 @@ mod passwords;
 mod policies;
 mod relay;
 mod share;
+mod switching;
 mod undecided;
 
 const HEARTBEAT: i16 = 12;

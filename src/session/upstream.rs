@@ -16,6 +16,7 @@ use super::complaints::Complaints;
 use super::end::End;
 use super::inbound::{Filled, Frame, FrameFront, Inbound};
 use super::outbound::Outbound;
+use super::passage::{Passage, Passing};
 use super::setup::Later;
 use crate::backend::{Lane, Lease, LeaseError, LoginAs, Pools, Return};
 use crate::chain::Chain;
@@ -62,6 +63,9 @@ enum Link {
 pub(super) struct UpstreamSide {
     pools: Pools,
     complaints: Arc<Complaints>,
+    passage: Arc<Passage>,
+    /// While there is a link.
+    passing: Option<Passing>,
     link: Link,
     /// Where the link leads, if there is one.
     destination: Option<Destination>,
@@ -76,10 +80,16 @@ pub(super) struct UpstreamSide {
 }
 
 impl UpstreamSide {
-    pub(super) fn new(pools: Pools, complaints: Arc<Complaints>, max_frame_bytes: usize) -> Self {
+    pub(super) fn new(
+        (pools, passage): (Pools, Arc<Passage>),
+        complaints: Arc<Complaints>,
+        max_frame_bytes: usize,
+    ) -> Self {
         Self {
             pools,
             complaints,
+            passage,
+            passing: None,
             link: Link::None,
             destination: None,
             login: LoginAs::Gateway,
@@ -94,6 +104,11 @@ impl UpstreamSide {
         if let Some(destination) = &self.destination {
             self.complaints.of_upstream(destination, what, why);
         }
+    }
+
+    /// Whether there is a link.
+    pub(super) fn is_linked(&self) -> bool {
+        self.passing.is_some()
     }
 
     /// Whether the link is to this destination, or there is none.
@@ -133,6 +148,7 @@ impl UpstreamSide {
             // The client's own lane is gone, and with it its login.
             return Err(End::UpstreamLost);
         }
+        self.passing = Some(self.passage.enter().ok_or(End::Switching)?);
         let broker = destination.broker;
         let login = self.login.clone();
         let request = pool.send(Lease { broker, login });
@@ -177,6 +193,7 @@ impl UpstreamSide {
                 Link::None | Link::Leasing(_) => Err(End::UpstreamLost),
             };
         }
+        self.passing = Some(self.passage.enter().ok_or(End::Switching)?);
         self.login = LoginAs::Client;
         self.is_clean = false;
         self.destination = Some(destination.clone());
@@ -228,6 +245,7 @@ impl UpstreamSide {
     pub(super) fn release(&mut self) {
         let destination = self.destination.take();
         self.is_outdated = false;
+        self.passing = None;
         let link = std::mem::replace(&mut self.link, Link::None);
         let (Link::Open(lane), Some(destination)) = (link, destination) else {
             return;
@@ -317,6 +335,7 @@ impl UpstreamSide {
         if read.is_ready() && self.outbound.is_empty() {
             self.link = Link::None;
             self.destination = None;
+            self.passing = None;
             if self.login == LoginAs::Client {
                 return Err(End::UpstreamLost);
             }

@@ -31,6 +31,8 @@ pub enum Component {
     Announcer,
     /// It tells the other nodes how this one reaches physical clusters.
     Reporter,
+    /// It follows switches to another physical cluster.
+    RouteKeeper,
     /// It follows the files that physical clusters refer to.
     SecretReader,
 }
@@ -52,6 +54,7 @@ impl Component {
             Self::Backups => ComponentKind::Backups,
             Self::Announcer => ComponentKind::Announcer,
             Self::Reporter => ComponentKind::Reporter,
+            Self::RouteKeeper => ComponentKind::RouteKeeper,
             Self::SecretReader => ComponentKind::SecretReader,
         }
     }
@@ -71,6 +74,7 @@ impl Component {
             | Self::Backups
             | Self::Announcer
             | Self::Reporter
+            | Self::RouteKeeper
             | Self::SecretReader => false,
         }
     }
@@ -92,6 +96,7 @@ impl fmt::Display for Component {
             Self::Backups => write!(f, "the maker of backups"),
             Self::Announcer => write!(f, "the announcer of addresses that cannot be opened"),
             Self::Reporter => write!(f, "the reporter of how physical clusters are reached"),
+            Self::RouteKeeper => write!(f, "the follower of switches to another physical cluster"),
             Self::SecretReader => write!(f, "the reader of the files that physical clusters refer to"),
         }
     }

@@ -16,7 +16,8 @@ use klamm_raft::model::{BrokerKey, ClusterId, Method, State, VclusterKind, Vclus
 use tracing::{debug, warn};
 
 use super::concern::is_concerned;
-use super::view::{SharedView, Source, View};
+use super::routed::Routed;
+use super::view::{RouteSight, SharedView, Source, View};
 use crate::backend::config::AnonymousClients;
 use crate::backend::topology::Topologies;
 use crate::backend::{LookNow, Upstreams};
@@ -29,6 +30,10 @@ const MAILBOX: usize = 1024;
 
 /// After slots could not be assigned, this long passes before they are asked for again.
 const ASSIGN_AGAIN: Duration = Duration::from_secs(1);
+
+/// Once another physical cluster serves, nothing is read for so long: within it members of groups learn that it does not know
+/// them (Java's send a heartbeat every 3 s), and a group waits 3 s for its members (`group.initial.rebalance.delay.ms`).
+const REJOIN: Duration = Duration::from_secs(10);
 
 /// The replicated state changed in something that concerns this virtual cluster. Answered when the view shows it.
 #[derive(Debug, Message)]
@@ -61,6 +66,10 @@ pub struct VclusterActor {
     metrics: Arc<VclusterMetrics>,
     /// Whether this node takes nobody without a login, though the virtual cluster would.
     is_closed: bool,
+    /// The physical clusters that its requests went to last.
+    served_by: BTreeMap<ClusterId, ClusterId>,
+    /// Since another one serves.
+    rejoin_until: Option<Instant>,
 }
 
 impl VclusterActor {
@@ -86,6 +95,8 @@ impl VclusterActor {
             next_settling: SpawnHandle::default(),
             metrics,
             is_closed: false,
+            served_by: BTreeMap::new(),
+            rejoin_until: None,
         }
     }
 
@@ -100,46 +111,84 @@ impl VclusterActor {
         let Some(own) = self.state.vclusters.get(&self.name).cloned() else {
             return;
         };
-        let own = admitting(&self.upstreams, &own);
+        let routed = Routed::by(&self.name, &own, &self.state.routes);
+        let route = self.note_route(&routed, ctx);
+        let stored = &own;
+        let own = admitting(&self.upstreams, &routed.own);
         self.say_whether_closed(&own);
         let topologies = topologies(&self.upstreams, &own);
         let previous = self.view.load_full();
-        let view = View::compile(
-            Some(&previous),
-            source(&self.name, &own, &self.state, &topologies),
-        );
+        let source = Source {
+            route,
+            ..source(&self.name, &own, &self.state, &topologies)
+        };
+        let view = View::compile(Some(&previous), source);
         let mark = own.mark.as_ref().map_or(0, |mark| mark.number);
         self.metrics.producer_mark.set(mark.into());
+        self.metrics.fenced.set(route.is_fenced.into());
+        let is_stood_in = routed.served_by.iter().any(|(cluster, by)| cluster != by);
+        self.metrics.stood_in_for.set(is_stood_in.into());
         self.settling.report(&view, &self.metrics);
         self.view.store(Arc::new(view));
         self.settle(ctx);
-        self.assign_slots(&own, &topologies, ctx);
+        self.assign_slots(stored, ctx);
         self.seen = topologies;
+    }
+
+    /// Notes which physical clusters serve; what is new is read only once members of groups have had the time to rejoin.
+    fn note_route(&mut self, routed: &Routed<'_>, ctx: &mut Context<Self>) -> RouteSight {
+        if !routed.is_fenced {
+            let before = std::mem::replace(&mut self.served_by, routed.served_by.clone());
+            let is_other = |(cluster, by)| before.get(cluster).is_some_and(|before| before != by);
+            if routed.served_by.iter().any(is_other) {
+                self.rejoin_until = Some(Instant::now() + REJOIN);
+                ctx.run_later(REJOIN, Self::publish);
+            }
+        }
+        RouteSight {
+            is_fenced: routed.is_fenced,
+            is_rejoining: self.rejoin_until.is_some_and(|until| Instant::now() < until),
+            was_switched: routed.was_switched || self.rejoin_until.is_some(),
+        }
+    }
+
+    /// The physical clusters that stand in for those that it reaches, with those that they stand in for.
+    fn stand_ins(&self, own: &VclusterState) -> Vec<(ClusterId, ClusterId)> {
+        let all = self.upstreams.all();
+        let stand_ins = all.iter().filter_map(|(id, upstream)| {
+            let original = upstream.stands_in_for.as_ref()?;
+            own.reaches(original).then(|| (id.clone(), original.clone()))
+        });
+        stand_ins.collect()
     }
 
     /// Publishes if what physical clusters show now is something else for this virtual cluster.
     fn publish_if_concerned(&mut self, ctx: &mut Context<Self>) {
-        let Some(own) = self.state.vclusters.get(&self.name) else {
+        let Some(stored) = self.state.vclusters.get(&self.name).cloned() else {
             return;
         };
-        let now = topologies(&self.upstreams, own);
-        if is_concerned(own, &self.seen, &now) {
+        let routed = Routed::by(&self.name, &stored, &self.state.routes);
+        let now = topologies(&self.upstreams, &routed.own);
+        if is_concerned(&routed.own, &self.seen, &now) {
             debug!(vcluster = %self.name, "the physical cluster changed");
             self.publish(ctx);
         } else {
             self.seen = now;
+            self.assign_slots(&stored, ctx);
         }
     }
 
     /// Follows the pictures of the clusters that it reaches, which change with its aliases.
     fn follow(&mut self, ctx: &mut Context<Self>) {
         let own = self.state.vclusters.get(&self.name).cloned();
-        let reached: BTreeSet<&ClusterId> = own.iter().flat_map(|own| own.reached()).collect();
+        let reached = own.iter().flat_map(|own| own.reached()).cloned();
+        let stand_ins = own.iter().flat_map(|own| self.stand_ins(own));
+        let clusters: BTreeSet<ClusterId> = reached.chain(stand_ins.map(|(id, _)| id)).collect();
         let mut followed = std::mem::take(&mut self.followed);
-        for cluster in reached {
-            let known = followed.remove(cluster);
-            if let Some(following) = known.or_else(|| self.follow_one(cluster, ctx)) {
-                self.followed.insert(cluster.clone(), following);
+        for cluster in clusters {
+            let known = followed.remove(&cluster);
+            if let Some(following) = known.or_else(|| self.follow_one(&cluster, ctx)) {
+                self.followed.insert(cluster, following);
             }
         }
         for following in followed.into_values() {
@@ -216,14 +265,28 @@ impl VclusterActor {
         self.is_closed = is_closed;
     }
 
-    fn assign_slots(&mut self, own: &VclusterState, topologies: &Topologies, ctx: &mut Context<Self>) {
-        let known = topologies.iter().flat_map(|(cluster, topology)| {
-            topology.brokers.keys().map(move |&physical_id| BrokerKey {
-                cluster: cluster.clone(),
-                physical_id,
-            })
-        });
-        let missing: Vec<BrokerKey> = known.filter(|key| !own.brokers.contains_key(key)).collect();
+    /// Asks for slots for brokers that have none. Those of a cluster that stands in for another get theirs after its brokers.
+    fn assign_slots(&mut self, own: &VclusterState, ctx: &mut Context<Self>) {
+        let missing_of = |cluster: &ClusterId| -> Vec<BrokerKey> {
+            let seen = self.upstreams.get(cluster);
+            let seen = seen.and_then(|upstream| upstream.picture.topology.borrow().clone());
+            let keys = seen
+                .iter()
+                .flat_map(|seen| seen.brokers.keys())
+                .map(|&physical_id| BrokerKey {
+                    cluster: cluster.clone(),
+                    physical_id,
+                });
+            keys.filter(|key| !own.brokers.contains_key(key)).collect()
+        };
+        let mut missing: Vec<BrokerKey> = own.reached().into_iter().flat_map(missing_of).collect();
+        let has_slots = |cluster: &ClusterId| own.brokers.keys().any(|key| key.cluster == *cluster);
+        if missing.is_empty() {
+            let serves = |id: &ClusterId, of: &ClusterId| self.state.routes.target(&self.name, of) == id;
+            let stand_ins = self.stand_ins(own).into_iter();
+            let ready = stand_ins.filter(|(id, original)| has_slots(original) || serves(id, original));
+            missing.extend(ready.flat_map(|(id, _)| missing_of(&id)));
+        }
         if missing.is_empty() || self.assigning {
             return;
         }
@@ -290,6 +353,7 @@ fn source<'a>(
         policies: &state.policies,
         groups: &state.groups,
         revision: state.revision,
+        route: RouteSight::default(),
     }
 }
 

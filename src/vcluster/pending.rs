@@ -8,6 +8,7 @@ use super::api::items::Refusals;
 use super::api::records::FetchFacts;
 use super::api::topics::Shape;
 use super::pattern::Pattern;
+use super::producer::ProducerIds;
 use super::record_work::RefusedRecords;
 use super::rename::Names;
 use super::view::Acls;
@@ -54,6 +55,8 @@ pub(super) enum Coordinated {
 #[derive(Debug)]
 pub(super) enum Then {
     Nothing,
+    /// A producer id is given out in this way.
+    GivesOutId(ProducerIds),
     /// Topics that were not sent are added in this shape.
     Topics(&'static Shape, Vec<RefusedTopic>),
     /// Topics that were not sent are added, and batches that policies refused.

@@ -3,12 +3,16 @@
 //! duplicates, which are lost. And those of two physical clusters are the same anyway.
 
 use bytes::{Bytes, BytesMut};
-use klamm_raft::model::ProducerMark;
+use klamm_raft::model::{ClusterId, ProducerMark};
 
 use crate::wire::{BatchHeader, NoOtherId, set_producer_ids};
 
 /// Ids that brokers give out are below it: those that are not are marked, with the number from this bit on.
 const MARKED: i64 = 1 << 42;
+
+/// Ids that a physical cluster gives out which stands in for another have this bit when clients get them: both begin at 0,
+/// and those who had an id before write under it further on.
+const STAND_IN: i64 = 1 << 41;
 
 /// How a virtual cluster writes the ids of its producers, where they are not those of transactions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +21,8 @@ pub enum ProducerIds {
     Plain,
     /// Marked with this, which is a number at its place.
     Marked(i64),
+    /// Likewise, and given out by a physical cluster that stands in for the home.
+    MarkedElsewhere(i64),
     /// Not at all: nobody gives any out yet.
     Nobodys,
 }
@@ -46,8 +52,21 @@ impl ProducerIds {
         }
     }
 
-    pub fn marked(mark: &ProducerMark) -> Self {
-        Self::Marked(MARKED * i64::from(mark.number))
+    /// Marked, where ids come from this physical cluster now.
+    pub fn marked(mark: &ProducerMark, home: Option<&ClusterId>) -> Self {
+        let number = MARKED * i64::from(mark.number);
+        match home {
+            Some(home) if *home != mark.of => Self::MarkedElsewhere(number),
+            _ => Self::Marked(number),
+        }
+    }
+
+    /// The id that a client gets of one that a broker gave out, for batches that belong to no transaction.
+    pub fn given_out(self, id: i64) -> i64 {
+        match self {
+            Self::MarkedElsewhere(_) if (0..STAND_IN).contains(&id) => id | STAND_IN,
+            _ => id,
+        }
     }
 
     /// The id of a client's producer on a broker. None when there is none: no client has such an id.
@@ -55,7 +74,7 @@ impl ProducerIds {
         match self {
             _ if !is_plain(id) => None,
             Self::Plain => Some(id),
-            Self::Marked(mark) => Some(mark | id),
+            Self::Marked(mark) | Self::MarkedElsewhere(mark) => Some(mark | id),
             Self::Nobodys => None,
         }
     }
@@ -65,8 +84,8 @@ impl ProducerIds {
         match self {
             Self::Plain => Some(id),
             _ if is_plain(id) => Some(id),
-            Self::Marked(mark) if id - id % MARKED == mark => Some(id % MARKED),
-            Self::Marked(_) | Self::Nobodys => None,
+            Self::Marked(mark) | Self::MarkedElsewhere(mark) if id - id % MARKED == mark => Some(id % MARKED),
+            Self::Marked(_) | Self::MarkedElsewhere(_) | Self::Nobodys => None,
         }
     }
 }
@@ -76,10 +95,29 @@ mod tests {
     use super::*;
 
     fn marked(number: u32) -> ProducerIds {
-        ProducerIds::marked(&ProducerMark {
+        of(number, "main")
+    }
+
+    fn of(number: u32, home: &str) -> ProducerIds {
+        let mark = ProducerMark {
             number,
             of: "main".parse().unwrap(),
-        })
+        };
+        ProducerIds::marked(&mark, Some(&home.parse().unwrap()))
+    }
+
+    #[test]
+    fn what_stands_in_gives_out_other_ids_than_the_home() {
+        let (home, stand_in) = (of(3, "main"), of(4, "spare"));
+        for id in [0, 7, STAND_IN - 1] {
+            let (first, second) = (home.given_out(id), stand_in.given_out(id));
+            assert_eq!(first, id);
+            assert!(first != second && is_plain(second));
+            let written = stand_in.to_physical(second).unwrap();
+            assert_ne!(stand_in.to_physical(first), Some(written));
+            assert_eq!(stand_in.to_virtual(written), Some(second));
+        }
+        assert_eq!(stand_in.given_out(-1), -1, "none");
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub struct View {
     /// The physical cluster that requests go to; none before the first alias.
     pub cluster: Option<ClusterId>,
     pub part: Part,
+    pub route: RouteSight,
     pub producers: ProducerIds,
     pub apis: Arc<Apis>,
     pub features: Arc<Features>,
@@ -57,6 +58,18 @@ pub struct StoredPolicies {
     own: Shared<BTreeMap<PolicyId, Policy>>,
     /// The members here of the groups that they are for.
     members: GroupMembers,
+}
+
+/// The state of the routes of a virtual cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RouteSight {
+    /// Whether no request may go upstream now: they are on their way to another physical cluster.
+    pub is_fenced: bool,
+    /// Whether another physical cluster has just begun to serve: members of groups are to find out that it does not know them
+    /// before they read on, since their positions are those of the one before.
+    pub is_rejoining: bool,
+    /// Whether the physical cluster that serves may not know what clients speak of, since another one served before.
+    pub was_switched: bool,
 }
 
 /// The part that a view shows of its virtual cluster.
@@ -106,6 +119,7 @@ pub struct Source<'a> {
     pub policies: &'a Shared<BTreeMap<PolicyId, Policy>>,
     pub groups: &'a BTreeMap<GroupName, AccountGroup>,
     pub revision: Revision,
+    pub route: RouteSight,
 }
 
 impl View {
@@ -146,6 +160,7 @@ impl View {
             brokers: Brokers::compile(previous.map(|view| &view.brokers), name, state, nodes, topologies),
             cluster: state.home.clone(),
             part: Part::Whole,
+            route: source.route,
             producers: producers(state),
             apis: reuse(previous.map(|view| &view.apis), apis),
             features: reuse(previous.map(|view| &view.features), features),
@@ -271,7 +286,7 @@ impl StoredPolicies {
 
 fn producers(state: &VclusterState) -> ProducerIds {
     match (&state.mark, &state.spec.kind) {
-        (Some(mark), _) => ProducerIds::marked(mark),
+        (Some(mark), _) => ProducerIds::marked(mark, state.home.as_ref()),
         (None, VclusterKind::Passthrough) => ProducerIds::Plain,
         (None, VclusterKind::Partner | VclusterKind::Standard(_)) => ProducerIds::Nobodys,
     }
@@ -280,7 +295,12 @@ fn producers(state: &VclusterState) -> ProducerIds {
 fn names(previous: Option<&View>, source: &Source<'_>, cluster: Option<&ClusterId>) -> Arc<Names> {
     let no_topics = BTreeMap::new();
     let topology = cluster.and_then(|cluster| source.topologies.get(cluster));
-    let neighbours = Neighbours::of(source.name, &source.state.spec.kind, source.vclusters);
+    // Borders are drawn between those that are on one cluster, wherever routes lead.
+    let kept = source
+        .vclusters
+        .get(source.name)
+        .map_or(source.state, Arc::as_ref);
+    let neighbours = Neighbours::of(source.name, &kept.spec.kind, source.vclusters);
     let sources = Sources {
         vcluster: source.name,
         cluster,
@@ -385,6 +405,7 @@ mod tests {
             policies: &Shared::default(),
             groups: &BTreeMap::new(),
             revision: Revision(1),
+            route: RouteSight::default(),
         };
         View::compile(previous, source)
     }

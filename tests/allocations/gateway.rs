@@ -63,6 +63,7 @@ impl Gateway {
                 login: None,
                 credentials: BTreeMap::new(),
                 anonymous: AnonymousClients::Refused,
+                stands_in_for: None,
             };
             let dialer =
                 Dialer::new(config, Vec::new(), metrics.upstream(&CLUSTER.parse().unwrap())).unwrap();
@@ -74,6 +75,7 @@ impl Gateway {
                 listener: ListenerName::short_form(),
                 speech: Speech::by_methods(),
                 refresh: Arc::new(|| Box::pin(std::future::ready(()))),
+                passage: Arc::default(),
                 metrics: metrics.vcluster(&world::vcluster()),
             };
             let census = Arc::new(Census::new(&Limits::default(), &metrics.node.guards));

@@ -9,7 +9,7 @@ use klamm::authz::{Principal, host_text};
 use klamm::backend::topology::{ApiRanges, Broker, PhysicalTopic, Topologies, Topology};
 use klamm::policy::AuthType;
 use klamm::vcluster::plan::{Caller, Front, Place, SeenAs, Stay};
-use klamm::vcluster::view::{Source, View};
+use klamm::vcluster::view::{RouteSight, Source, View};
 use klamm::wire::{api_keys, api_versions};
 use klamm_raft::model::{
     AccountName, AccountSpec, AclBinding, AclEntry, AliasTopic, Authentication, BrokerKey, BrokerSlot,
@@ -69,6 +69,7 @@ impl World {
                 policies: &Default::default(),
                 groups: &Default::default(),
                 revision: Revision(1),
+                route: RouteSight::default(),
             },
         );
         let physical_ids: Vec<[u8; 16]> = topology.topics.values().map(|topic| topic.id).collect();

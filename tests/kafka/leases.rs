@@ -84,38 +84,43 @@ fn allow(scene: &Scene, seconds: u32) -> Result<()> {
     Ok(())
 }
 
+/// The bootstrap address that somebody has at one node.
+pub(crate) fn address_at(scene: &Scene, login: &Login, index: usize) -> Result<String> {
+    let node = scene.stage.nodes()[index].settings();
+    let ports = node.port_start..node.port_start + node.port_count;
+    let is_its = |address: &&str| {
+        let port = address.rsplit(':').next().and_then(|port| port.parse().ok());
+        port.is_some_and(|port| ports.contains(&port))
+    };
+    let its = login.bootstrap.split(',').find(is_its);
+    Ok(its.context("an address")?.to_owned())
+}
+
+/// Sends a signal to a node.
+pub(crate) fn signal(scene: &Scene, index: usize, name: &str) -> Result<()> {
+    let pid = scene.stage.nodes()[index].pid().to_string();
+    let status = Command::new("kill").args([name, &pid]).status()?;
+    ensure!(status.success(), "kill {name} {pid}");
+    Ok(())
+}
+
 /// A request that lies in the socket of a paused node while a right is taken away is not allowed when the node goes on.
 pub(crate) fn a_node_that_was_paused_allows_nothing_that_was_taken_away(scene: &Scene) -> Result<()> {
     let leader = scene.stage.admin(1).leader()? - 1;
     let paused = (0..3).find(|index| *index != leader).context("another node")?;
     let reader = scene.login("failover", "reader", leader + 1)?;
     let anywhere = scene.login("failover", "super-user", leader + 1)?;
-    let addresses: Vec<String> = anywhere.bootstrap.split(',').map(str::to_owned).collect();
-    let of_node = |index: usize| -> Result<String> {
-        let node = scene.stage.nodes()[index].settings();
-        let ports = node.port_start..node.port_start + node.port_count;
-        let is_its = |address: &&String| {
-            let port = address.rsplit(':').next().and_then(|port| port.parse().ok());
-            port.is_some_and(|port| ports.contains(&port))
-        };
-        addresses.iter().find(is_its).cloned().context("an address")
-    };
+    let there = address_at(scene, &anywhere, paused)?;
     let admin = Login {
-        bootstrap: of_node(leader)?,
+        bootstrap: address_at(scene, &anywhere, leader)?,
         ..anywhere
     };
-    let there = of_node(paused)?;
     let acls = |verb: &[&str]| scene.client_ok(&admin, "kafka-acls", &[verb, &READER].concat());
     let metadata = MetadataRequest::default().with_topics(Some(vec![
         MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_static_str("orders")))),
     ]));
     let error = |answer: &MetadataResponse| answer.topics.first().map(|topic| topic.error_code);
-    let pid = scene.stage.nodes()[paused].pid().to_string();
-    let signal = |signal: &str| -> Result<()> {
-        let status = Command::new("kill").args([signal, &pid]).status()?;
-        ensure!(status.success(), "kill {signal} {pid}");
-        Ok(())
-    };
+    let signal = |name: &str| signal(scene, paused, name);
     for round in 0..ROUNDS {
         acls(&["--add"])?;
         let mut client = Wire::connect(&there)?;

@@ -91,6 +91,20 @@ impl Scene {
         Ok(scene)
     }
 
+    /// So many nodes before `main`, `clusterA` and `clusterB`, which stands in for `clusterA`.
+    pub(crate) fn with_stand_in(nodes: u16) -> Result<Self> {
+        let mut scene = Self { stage: Stage::new()? };
+        scene.stage.start_kafka(THIRD, &[])?;
+        scene.start_kafka(&[])?;
+        let roles = [
+            ("KAFKA_CLUSTERB_GATEWAY_ROLES", "failover"),
+            ("KAFKA_CLUSTERB_GATEWAY_FAILOVER_FOR", CLUSTER),
+        ];
+        let roles = roles.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        scene.start_nodes(nodes, "127.0.0.1", roles.into())?;
+        Ok(scene)
+    }
+
     fn start_kafka(&mut self, brokers: &[&str]) -> Result<()> {
         let main = self.stage.start_kafka("main", &[])?;
         let shared = self.stage.start_kafka(CLUSTER, brokers)?;

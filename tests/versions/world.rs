@@ -22,7 +22,7 @@ use klamm::vcluster::pattern::{NoPattern, Pattern};
 use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Need, Place, Plan, SeenAs, Stay};
 use klamm::vcluster::record_work::RecordResults;
 use klamm::vcluster::subscriptions::Subscriptions;
-use klamm::vcluster::view::{Source, View};
+use klamm::vcluster::view::{RouteSight, Source, View};
 use klamm_raft::model::{
     AliasTopic, BrokerKey, BrokerSlot, ListenerName, NodeId, NodeRecord, PortSlot, ProducerMark, Protocol,
     Revision, VclusterKind, VclusterName, VclusterState, VirtualCluster,
@@ -356,6 +356,7 @@ pub(crate) fn view(topology: &Topology) -> View {
             policies: &Default::default(),
             groups: &Default::default(),
             revision: Revision(1),
+            route: RouteSight::default(),
         },
     )
 }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{CodecError, Format};
 use crate::command::Proposal;
 use crate::model::{
-    AccountGroup, ClusterId, ClusterReports, GroupName, Level, NodeId, PhysicalCluster, Policy, PolicyId,
-    Revision, Roster, Shared, State, VclusterName, VclusterState,
+    AccountGroup, ClusterId, ClusterReports, ClusterRoutes, GroupName, Level, NodeId, PhysicalCluster,
+    Policy, PolicyId, Revision, Roster, Shared, State, VclusterName, VclusterState,
 };
 use crate::types::{LeaderId, LogEntry, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
@@ -158,11 +158,12 @@ impl WithdrawalsV2 {
     }
 }
 
-/// The physical clusters that are resources, and what nodes say of those that they know, which level 2 has added.
+/// The physical clusters that are resources, what nodes say of those that they know, and where requests for them go, which level 2 has added.
 #[derive(Serialize, Deserialize)]
 struct PhysicalClustersV2 {
     clusters: Shared<BTreeMap<ClusterId, PhysicalCluster>>,
     reports: Shared<BTreeMap<NodeId, ClusterReports>>,
+    routes: Shared<ClusterRoutes>,
 }
 
 impl PhysicalClustersV2 {
@@ -170,12 +171,14 @@ impl PhysicalClustersV2 {
         Self {
             clusters: state.physical_clusters.clone(),
             reports: state.cluster_reports.clone(),
+            routes: state.routes.clone(),
         }
     }
 
     fn put_into(self, state: &mut State) {
         state.physical_clusters = self.clusters;
         state.cluster_reports = self.reports;
+        state.routes = self.routes;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::RouteChange;
 use crate::model::{ClusterId, ClusterReports, NodeId, PhysicalCluster};
 
 /// A change of physical clusters. Append-only: the order is on disk.
@@ -25,6 +26,8 @@ pub enum ClusterChange {
         node: NodeId,
         reports: ClusterReports,
     },
+    /// A step of a switch between a physical cluster and the one that stands in for it.
+    Route(RouteChange),
 }
 
 impl ClusterChange {
@@ -35,6 +38,7 @@ impl ClusterChange {
             Self::Create { .. } => "CreatePhysicalCluster",
             Self::Delete { .. } => "DeletePhysicalCluster",
             Self::Report { .. } => "ReportPhysicalClusters",
+            Self::Route(change) => change.name(),
         }
     }
 }

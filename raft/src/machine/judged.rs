@@ -116,7 +116,9 @@ pub(super) fn withdrawn_from(state: &State, command: &Command) -> WithdrawnFrom 
 fn from_clients_of(change: &ClusterChange) -> WithdrawnFrom {
     match change {
         ClusterChange::Put { .. } | ClusterChange::Delete { .. } => WithdrawnFrom::AllClients,
-        ClusterChange::Create { .. } | ClusterChange::Report { .. } => WithdrawnFrom::Nobody,
+        ClusterChange::Create { .. } | ClusterChange::Report { .. } | ClusterChange::Route(_) => {
+            WithdrawnFrom::Nobody
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::command::ClusterChange;
 use crate::model::{ClusterId, ClusterReports, Limit, NodeId, PhysicalCluster, State};
 use crate::outcome::{Outcome, Refusal};
 
+use super::routes;
 use super::vclusters::REFERRERS_NAMED;
 
 pub(super) fn carry_out(state: &mut State, change: ClusterChange) -> Result<Outcome, Refusal> {
@@ -14,6 +15,7 @@ pub(super) fn carry_out(state: &mut State, change: ClusterChange) -> Result<Outc
         ClusterChange::Create { id, cluster } => create(state, id, cluster),
         ClusterChange::Delete { id } => delete(state, id),
         ClusterChange::Report { node, reports } => report(state, node, reports),
+        ClusterChange::Route(change) => routes::carry_out(state, change),
     }
 }
 
@@ -24,6 +26,7 @@ pub(super) fn growth(state: &State, change: &ClusterChange) -> u64 {
             let before = state.physical_clusters.get(id).map_or(0, codec::size);
             (codec::size(id) + codec::size(cluster)).saturating_sub(before)
         }
+        ClusterChange::Route(change) => codec::size(change),
         // Reports are limited by themselves.
         ClusterChange::Delete { .. } | ClusterChange::Report { .. } => 0,
     }
@@ -66,7 +69,8 @@ fn delete(state: &mut State, id: ClusterId) -> Result<Outcome, Refusal> {
     if !state.physical_clusters.contains_key(&id) {
         return Err(Refusal::NoSuchPhysicalCluster(id));
     }
-    let by: Vec<String> = users(state, &id).take(REFERRERS_NAMED).collect();
+    let by = users(state, &id).chain(routes_to(state, &id));
+    let by: Vec<String> = by.take(REFERRERS_NAMED).collect();
     if !by.is_empty() && !is_configured_everywhere(state, &id) {
         return Err(Refusal::PhysicalClusterInUse { cluster: id, by });
     }
@@ -96,6 +100,16 @@ fn users<'a>(state: &'a State, id: &'a ClusterId) -> impl Iterator<Item = String
         // It is at home there by its aliases, if it has any.
         let itself = aliases.peek().is_none().then(|| format!("VirtualCluster/{name}"));
         itself.into_iter().chain(aliases)
+    })
+}
+
+/// The routes that lead, or led last, to a physical cluster that stands in for another.
+fn routes_to<'a>(state: &'a State, id: &'a ClusterId) -> impl Iterator<Item = String> + 'a {
+    let routes = state.routes.by_key.iter();
+    let to_it = routes.filter(move |(_, route)| route.target == *id || route.last() == id);
+    to_it.map(|(key, _)| match &key.vcluster {
+        None => format!("the route of physical cluster {}", key.cluster),
+        Some(vcluster) => format!("the route of {vcluster} for physical cluster {}", key.cluster),
     })
 }
 

@@ -3,9 +3,11 @@
 //! Fresh slots go first, so that a port that a client still remembers is not soon somebody else's; after them the one
 //! that has been free for longest.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use crate::model::{BrokerKey, BrokerSlot, NodeRecord, PortSlot, State, VclusterName, VclusterState};
+use crate::model::{
+    BrokerKey, BrokerSlot, ClusterId, NodeRecord, PortSlot, State, VclusterName, VclusterState,
+};
 use crate::outcome::{Outcome, Refusal};
 
 use super::{vcluster, vcluster_mut};
@@ -40,17 +42,30 @@ pub(super) fn release_all(state: &mut State, vcluster: &VclusterState) {
 
 /// Gives the slots of brokers back whose cluster the virtual cluster does not reach any more.
 pub(super) fn release_unreached(state: &mut State, name: &VclusterName) -> Result<(), Refusal> {
+    let current = vcluster(state, name)?;
+    let is_gone = |key: &&BrokerKey| !has_brokers_of(state, current, &key.cluster);
+    let gone: Vec<BrokerKey> = current.brokers.keys().filter(is_gone).cloned().collect();
     let vcluster = vcluster_mut(state, name)?;
-    let all = std::mem::take(&mut vcluster.brokers);
-    let (reached, unreached) = all
-        .into_iter()
-        .partition(|(key, _)| vcluster.reaches(&key.cluster));
-    vcluster.brokers = reached;
-    let unreached: BTreeMap<BrokerKey, BrokerSlot> = unreached;
-    for broker in unreached.into_values() {
-        release(state, broker.port);
+    let slots: Vec<BrokerSlot> = gone
+        .iter()
+        .filter_map(|key| vcluster.brokers.remove(key))
+        .collect();
+    // A broker of a cluster that stands in for another has the slot of one of that.
+    let stay: BTreeSet<PortSlot> = vcluster.brokers.values().map(|slot| slot.port).collect();
+    for slot in slots.iter().filter(|slot| !stay.contains(&slot.port)) {
+        release(state, slot.port);
     }
     Ok(())
+}
+
+/// Whether a virtual cluster shows brokers of a physical cluster: of one that it reaches, or of what stands in for that.
+fn has_brokers_of(state: &State, vcluster: &VclusterState, cluster: &ClusterId) -> bool {
+    let stands_in = || {
+        state
+            .stands_in_for(cluster)
+            .is_some_and(|of| vcluster.reaches(of))
+    };
+    vcluster.reaches(cluster) || stands_in()
 }
 
 /// Gives one slot back.
@@ -67,9 +82,9 @@ pub(super) fn assign(
     brokers: Vec<BrokerKey>,
 ) -> Result<Outcome, Refusal> {
     let current = vcluster(state, name)?;
-    let mut new = std::collections::BTreeSet::new();
+    let mut new = BTreeSet::new();
     for broker in brokers {
-        if !current.reaches(&broker.cluster) {
+        if !has_brokers_of(state, current, &broker.cluster) {
             return Err(Refusal::OutOfReach {
                 vcluster: name.clone(),
                 cluster: broker.cluster,
@@ -82,9 +97,15 @@ pub(super) fn assign(
     if new.is_empty() {
         return Ok(Outcome::Unchanged);
     }
+    let lent: Vec<(BrokerKey, BrokerSlot)> = lent(state, current, &new);
     let ids_left = i32::MAX.abs_diff(current.next_broker_id) as usize;
-    if new.len() > available(state) || new.len() > ids_left {
+    let fresh = new.len() - lent.len();
+    if fresh > available(state) || fresh > ids_left {
         return Err(none_left(state));
+    }
+    for (key, slot) in lent {
+        new.remove(&key);
+        vcluster_mut(state, name)?.brokers.insert(key, slot);
     }
     for key in new {
         let port = take(state)?;
@@ -97,6 +118,29 @@ pub(super) fn assign(
         vcluster.brokers.insert(key, slot);
     }
     Ok(Outcome::Updated)
+}
+
+/// The slots of brokers of a cluster that stands in for another: by rank they have those of its brokers, so that clients find the
+/// same ids and addresses whichever of the two serves. Those that are more have none of these.
+fn lent(state: &State, vcluster: &VclusterState, new: &BTreeSet<BrokerKey>) -> Vec<(BrokerKey, BrokerSlot)> {
+    let of = |cluster: &ClusterId| {
+        let all = vcluster.brokers.iter().filter(|(key, _)| key.cluster == *cluster);
+        all.map(|(_, slot)| *slot).collect::<Vec<BrokerSlot>>()
+    };
+    let mut lent = Vec::new();
+    let clusters: BTreeSet<&ClusterId> = new.iter().map(|key| &key.cluster).collect();
+    for cluster in clusters {
+        let Some(original) = state.stands_in_for(cluster) else {
+            continue;
+        };
+        let taken = of(cluster);
+        let mut slots = of(original);
+        slots.retain(|slot| !taken.contains(slot));
+        slots.sort_by_key(|slot| slot.virtual_id);
+        let brokers = new.iter().filter(|key| key.cluster == *cluster);
+        lent.extend(brokers.cloned().zip(slots));
+    }
+    lent
 }
 
 /// The number of slots that every node can listen on. Without a listener that gives slots ports, all there are.

@@ -8,6 +8,7 @@ mod marks;
 mod members;
 mod physical;
 mod policies;
+mod routes;
 mod signing;
 
 use super::*;

@@ -8,7 +8,7 @@ use crate::model::{
 };
 use crate::outcome::{Outcome, Refusal};
 
-use super::{aliases, holders, marks, namespaces, relay, slots, vcluster, vcluster_mut};
+use super::{aliases, holders, marks, namespaces, relay, routes, slots, vcluster, vcluster_mut};
 
 /// How many referrers a refusal names.
 pub(super) const REFERRERS_NAMED: usize = 5;
@@ -214,6 +214,7 @@ pub(super) fn delete(state: &mut State, name: &VclusterName) -> Result<Outcome, 
     }
     if let Some(gone) = state.vclusters.remove(name) {
         slots::release_all(state, &gone);
+        routes::forget(state, name);
     }
     Ok(Outcome::Deleted)
 }

@@ -20,7 +20,7 @@ impl Level {
     pub const LEASES: Self = Self(2);
     /// Adds nodes that come and go.
     pub const MEMBERS: Self = Self(2);
-    /// Adds physical clusters that are resources.
+    /// Adds physical clusters that are resources, and those that stand in for others.
     pub const PHYSICAL_CLUSTERS: Self = Self(2);
     /// The highest that this version of klamm knows.
     pub const NEWEST: Self = Self::POLICIES;

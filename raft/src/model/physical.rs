@@ -57,6 +57,8 @@ pub struct ClusterReport {
     pub fault: Option<String>,
     /// The references that the node cannot follow, as they are written.
     pub missing: BTreeSet<String>,
+    /// The physical cluster that it stands in for, if it does not serve by itself.
+    pub stands_in_for: Option<ClusterId>,
 }
 
 /// Whether a node reaches a physical cluster. Append-only: the order is on disk.

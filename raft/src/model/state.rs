@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessToken, AccessTokenId, AccountGroup, ClusterId, ClusterReports, GroupName, KeyId, Level, NodeId,
-    NodeRecord, PhysicalCluster, Policy, PolicyId, PolicyKey, PortSlot, ProposalRecord, Revision, Roster,
-    Shared, SigningKeys, VclusterName, VclusterState,
+    AccessToken, AccessTokenId, AccountGroup, ClusterId, ClusterReports, ClusterRoutes, GroupName, KeyId,
+    Level, NodeId, NodeRecord, PhysicalCluster, Policy, PolicyId, PolicyKey, PortSlot, ProposalRecord,
+    Revision, Roster, Shared, SigningKeys, VclusterName, VclusterState,
 };
 
 /// Everything that all nodes agree on. Virtual clusters are behind `Arc`, so that a copy of the state is cheap and a
@@ -57,6 +57,9 @@ pub struct State {
     /// them but that what a node has in its configuration is not put. Level 1 does not have them.
     #[serde(skip)]
     pub cluster_reports: Shared<BTreeMap<NodeId, ClusterReports>>,
+    /// Where requests for physical clusters go. Level 1 does not have them.
+    #[serde(skip)]
+    pub routes: Shared<ClusterRoutes>,
     /// A field of the level after the newest.
     #[cfg(feature = "next-level")]
     #[serde(skip)]

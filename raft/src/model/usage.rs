@@ -242,6 +242,7 @@ impl State {
             self.groups.bytes(),
             self.physical_clusters.bytes(),
             self.cluster_reports.bytes(),
+            self.routes.bytes(),
         ];
         vclusters + shared.iter().sum::<u64>() + SLOT_BYTES * slots + NODE_BYTES * nodes
     }

@@ -8,7 +8,7 @@ use super::NodeHome;
 use crate::backup::BackupError;
 use crate::codec::{self, layout::SnapshotV1};
 use crate::founding::FoundingId;
-use crate::model::{NodeId, Revision, Roster, State};
+use crate::model::{NodeId, Revision, Roster, RoutePhase, State};
 use crate::store::{self, Beginning, Standing, StoreError};
 use crate::types::{LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
@@ -71,6 +71,11 @@ pub(super) fn found(
     .into();
     state.nodes.clear();
     state.cluster_reports = Default::default();
+    for route in state.routes.by_key.values_mut() {
+        if let RoutePhase::Fenced { drained, .. } = &mut route.phase {
+            drained.clear();
+        }
+    }
     state.proposals.clear();
     let first = home.members.first().copied().unwrap_or(home.id);
     let last = LogId {

@@ -17,6 +17,11 @@ pub(in crate::admin) const DRY_MODE: Parameter = of(
     "boolean",
     "Say what would happen, without changing anything",
 );
+pub(in crate::admin) const SWITCH_TO: Parameter = of(
+    "to",
+    "string",
+    "The physical cluster that is to get the requests: that which stands in (or failover), or the one of the path",
+);
 pub(in crate::admin) const PLAINTEXT: Parameter = of(
     "plaintext",
     "boolean",

@@ -191,7 +191,7 @@ pub(super) async fn check(
 async fn check_physical_topic(services: &Services, alias: &AliasTopic) -> Result<(), ApiError> {
     let (cluster, topic) = (&alias.physical_cluster, &alias.physical_name);
     configured(services, cluster)?;
-    match (services.find_topic)(cluster.clone(), topic.clone()).await {
+    match (services.find_topic)(services.serving(cluster), topic.clone()).await {
         Ok(Finding::Exists) => Ok(()),
         Ok(Finding::Missing) => Err(ApiError::not_found(format!(
             "the topic {topic} does not exist on the physical cluster {cluster}"

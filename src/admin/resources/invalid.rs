@@ -15,7 +15,7 @@ impl Invalid {
 }
 
 /// Reads a name.
-pub(super) fn required<T>(field: &str, text: &str) -> Result<T, Invalid>
+pub(in crate::admin) fn required<T>(field: &str, text: &str) -> Result<T, Invalid>
 where
     T: FromStr,
     T::Err: Display,

@@ -18,6 +18,11 @@ use super::schema::{CONFIGURED, LABELS};
 /// The `kind` of these resources.
 pub(crate) const KIND: &str = "PhysicalCluster";
 
+/// The properties in which a physical cluster keeps its part.
+const ROLES: &str = "gateway.roles";
+const FAILOVER_FOR: &str = "gateway.failover.for";
+const FAILOVER: &str = "failover";
+
 /// The id of a physical cluster, and what people and their tools keep beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,20 +35,25 @@ struct ClusterMetadata {
     labels: Option<BTreeMap<String, String>>,
 }
 
-/// The part that a physical cluster has. There is only one yet.
+/// The part that a physical cluster has: it serves by itself, or stands in for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 enum ClusterRole {
     Upstream,
+    Failover,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(inline)]
 struct Spec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     roles: Option<ClusterRole>,
+    /// With the role failover: the physical cluster that it stands in for. By default main.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = CONFIGURED))]
+    failover_for: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = MAX_DESCRIPTION_CHARS))]
     description: Option<String>,
@@ -79,11 +89,18 @@ impl PhysicalClusterResource {
         super::check_envelope(KIND, &self.kind, &self.api_version)?;
         let id = required("metadata.name", &self.metadata.name)?;
         let Spec {
-            roles: _,
+            roles,
+            failover_for,
             description,
-            properties,
+            mut properties,
             credentials,
         } = self.spec;
+        if roles == Some(ClusterRole::Failover) {
+            properties.insert(ROLES.to_owned(), FAILOVER.to_owned());
+        }
+        if let Some(original) = failover_for {
+            properties.insert(FAILOVER_FOR.to_owned(), original);
+        }
         let credentials = credentials.unwrap_or_default().into_iter();
         let credentials = credentials.map(|(name, own)| Ok((required("spec.credentials", &name)?, own)));
         let cluster = PhysicalCluster {
@@ -156,6 +173,7 @@ impl NodeSight {
             brokers,
             fault,
             missing,
+            stands_in_for: _,
         } = report;
         Self {
             source: match is_configured {
@@ -179,6 +197,11 @@ pub(crate) fn show(
 ) -> ShownCluster {
     let labels = Some(cluster.labels.clone());
     let description = Some(cluster.description.clone());
+    let mut properties = cluster.properties.clone();
+    let is_failover = properties.get(ROLES).is_some_and(|role| role == FAILOVER);
+    if is_failover {
+        properties.remove(ROLES);
+    }
     let credentials = cluster.credentials.iter();
     let credentials: BTreeMap<_, _> = credentials
         .map(|(name, own)| (name.to_string(), own.clone()))
@@ -191,9 +214,10 @@ pub(crate) fn show(
             labels: labels.filter(|labels| !labels.is_empty()),
         },
         spec: Spec {
-            roles: None,
+            roles: is_failover.then_some(ClusterRole::Failover),
+            failover_for: properties.remove(FAILOVER_FOR),
             description: description.filter(|text| !text.is_empty()),
-            properties: cluster.properties.clone(),
+            properties,
             credentials: Some(credentials).filter(|all| !all.is_empty()),
         },
         status: status(id, state, (node, here)),

@@ -82,8 +82,12 @@ async fn secrets_are_references_to_what_resources_may_name() {
     };
     let mut further = plaintext("east");
     further["spec"]["credentials"] = json!({ "billing": { "sasl.mechanism": "PLAIN" } });
-    let mut failover = plaintext("east");
-    failover["spec"]["roles"] = json!("failover");
+    let with = |roles: &str, original: &str| {
+        let mut body = plaintext("east");
+        body["spec"]["roles"] = json!(roles);
+        body["spec"]["failoverFor"] = json!(original);
+        body
+    };
     for (body, why) in [
         (
             with_password("east", "s3cret"),
@@ -130,16 +134,28 @@ async fn secrets_are_references_to_what_resources_may_name() {
         ),
         (further, "the security protocol does not use SASL"),
         (
-            failover,
-            "spec.roles: \"failover\" is unknown; use one of upstream",
+            with("spare", "main"),
+            "spec.roles: \"spare\" is unknown; use one of upstream, failover",
+        ),
+        (with("failover", "east"), "cannot stand in for itself"),
+        (
+            with("upstream", "main"),
+            "only a physical cluster with gateway.roles: failover stands in for another",
         ),
     ] {
         let refused = gateway.put(CLUSTER, &body).await.refused(400);
         assert!(refused.contains(why), "{refused}");
         assert!(!refused.contains("s3cret"), "{refused}");
     }
+    let stand_in = gateway.put(CLUSTER, &with("failover", "main")).await.ok();
+    let spec = &stand_in["resource"]["spec"];
+    assert_eq!(
+        (&spec["roles"], &spec["failoverFor"]),
+        (&json!("failover"), &json!("main"))
+    );
+    assert_eq!(spec["properties"], plaintext("east")["spec"]["properties"]);
     let ca = tls("ssl.truststore.certificates", "${file[ca.pem]}");
-    assert_eq!(gateway.put(CLUSTER, &ca).await.ok()["upsertResult"], "CREATED");
+    assert_eq!(gateway.put(CLUSTER, &ca).await.ok()["upsertResult"], "UPDATED");
 }
 
 #[actix_web::test]

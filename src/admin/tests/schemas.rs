@@ -68,9 +68,17 @@ fn of_members() -> Vec<(Method, String, Value)> {
         ("voters", json!({ "target": 3 })),
     ];
     let path = |action: &str| format!("/gateway/v2/cluster/members/{action}");
-    bodies
-        .map(|(action, body)| (Method::POST, path(action), body))
-        .into()
+    let switch = json!({
+        "cluster": "main", "to": "spare", "vCluster": "mypartner",
+        "fence": true, "force": true, "expectedGeneration": 7,
+    });
+    let switch = (
+        Method::POST,
+        "/gateway/v2/cluster/routes/switch".to_owned(),
+        switch,
+    );
+    let members = bodies.map(|(action, body)| (Method::POST, path(action), body));
+    members.into_iter().chain([switch]).collect()
 }
 
 /// Physical clusters, in the words of both APIs.

@@ -108,6 +108,7 @@ async fn the_gateways_own_port_is_a_loop() {
         login: None,
         credentials: Default::default(),
         anonymous: crate::backend::config::AnonymousClients::Refused,
+        stands_in_for: None,
     };
     let own = Dialer::new(config.clone(), vec![port..=port], metrics()).unwrap();
     check(&own, &broker.address, Err("loop")).await;

@@ -66,6 +66,7 @@ async fn check(broker: &FakeBroker, tls: TlsConfig, expected: Result<(), &str>) 
         login: None,
         credentials: Default::default(),
         anonymous: crate::backend::config::AnonymousClients::Refused,
+        stands_in_for: None,
     };
     let dialer = Dialer::new(config, Vec::new(), metrics()).unwrap();
     let outcome = dialer.dial(&broker.address).await;

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop};
-use super::back;
 use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
 };
@@ -26,7 +25,7 @@ pub(super) const CONSUMER_GROUP_HEARTBEAT: Api = Api {
     on_the_way: "Group; names subscribed to; topic ids of owned and assigned partitions. A regular expression is evaluated by the broker or resolved by the gateway, see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(heartbeat).ruled(RequestKind::ConsumerGroupHeartbeat),
-        response: Response::classified(back::renamed),
+        response: Response::classified(group::heartbeat_answered),
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Assigns,
@@ -41,7 +40,7 @@ pub(super) const SHARE_GROUP_HEARTBEAT: Api = Api {
     on_the_way: "Group; names subscribed to; topic ids of assigned partitions.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(heartbeat),
-        response: Response::classified(back::renamed),
+        response: Response::classified(group::heartbeat_answered),
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Assigns,

@@ -65,6 +65,9 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
     if ask.caller.stay == Stay::Elsewhere {
         return topics::refuse_all(ask, &SHAPE, ErrorCode::NotLeaderOrFollower);
     }
+    if ask.view.route.is_rejoining {
+        return topics::refuse_all(ask, &SHAPE, ErrorCode::NotLeaderOrFollower);
+    }
     let root = ask.message.root();
     let mut edits = Edits::new();
     if let Some(epoch) = root.child(field::SESSION_EPOCH) {

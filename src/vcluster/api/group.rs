@@ -1,12 +1,13 @@
 //! Groups that requests name: one or many, namespaced on the physical cluster. Each is judged here, whatever the API.
 
 use super::ask::{Ask, Others, Stop};
+use super::back::{self, Back, BadAnswer};
 use super::error_code::ErrorCode;
 use crate::authz::Resource;
 use crate::vcluster::pending::{Asked, Company, RefusedGroup, Then};
 use crate::vcluster::plan::Plan;
 use crate::vcluster::rename::Names;
-use crate::wire::{Class, Edits, Field, Item, Node, field};
+use crate::wire::{Class, Edits, Field, Item, Message, Node, field};
 use klamm_raft::model::Operation;
 
 /// The words of the page on the protocol for APIs that change groups.
@@ -177,4 +178,29 @@ pub(super) fn item(response: &Item, answered: Field, group: &RefusedGroup) -> It
     item.set(field::GROUP_ID, group.group.as_str())
         .set(field::ERROR_CODE, group.error);
     item
+}
+
+/// Tells members of a group that a physical cluster does not have, since another one served before, what it tells those whom it
+/// does not know: of a group that is not there clients take that all is lost, and end.
+pub(super) fn have_members_rejoin(back: &Back<'_>, message: Message<'_>, edits: &mut Edits) {
+    if !back.view.route.was_switched {
+        return;
+    }
+    let not_found = i64::from(ErrorCode::GroupIdNotFound.code());
+    for node in message.all(Class::ErrorCode) {
+        if node.int() == Some(not_found) {
+            edits.set_int(node, ErrorCode::UnknownMemberId.code().into());
+        }
+    }
+}
+
+/// Converts the answer to a heartbeat.
+pub(super) fn heartbeat_answered(
+    back: &mut Back<'_>,
+    message: Message<'_>,
+    edits: &mut Edits,
+) -> Result<(), BadAnswer> {
+    back::renamed(back, message, edits)?;
+    have_members_rejoin(back, message, edits);
+    Ok(())
 }

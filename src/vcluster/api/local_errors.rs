@@ -92,6 +92,7 @@ impl LocalErrors {
             Then::Transactions(refused) => refused.iter().for_each(|transaction| add(transaction.error)),
             Then::Refusals(refusals) => refusals.errors().for_each(|error| add(error.code())),
             Then::Nothing
+            | Then::GivesOutId(_)
             | Then::Cluster(_)
             | Then::Members(_)
             | Then::ListedTransactions(_)

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::ask::{Ask, Stop};
+use super::back::{Back, BadAnswer};
 use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Offsets, Request, Response, ServedVersions, Way,
 };
@@ -12,7 +13,7 @@ use super::topics::{self, COMMITTED, LISTED, Repeated, Shape};
 use crate::authz::Resource;
 use crate::vcluster::pending::{RefusedTopic, Then};
 use crate::vcluster::plan::Plan;
-use crate::wire::{Class, Edits, field};
+use crate::wire::{Class, Edits, Message, field};
 use klamm_raft::model::{Operation, RequestKind};
 
 pub(super) const LIST_OFFSETS: Api = Api {
@@ -52,7 +53,7 @@ pub(super) const OFFSET_COMMIT: Api = Api {
     on_the_way: "Group; names or ids.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything_abroad(commit).ruled(RequestKind::OffsetCommit),
-        response: Response::classified(topics::with_refusals),
+        response: Response::classified(committed),
         way: Way::Offsets(Offsets::Commit),
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
@@ -121,6 +122,9 @@ fn as_listed(refused: Vec<RefusedTopic>) -> Vec<RefusedTopic> {
 
 /// OffsetForLeaderEpoch: brokers may ask too, so CLUSTER_ACTION is as good as DESCRIBE on each topic.
 fn for_leader_epoch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
+    if ask.view.route.is_rejoining {
+        return topics::refuse_all(ask, &FOR_LEADER_EPOCH, ErrorCode::NotLeaderOrFollower);
+    }
     let edits = as_consumer(ask);
     if ask
         .gate
@@ -129,6 +133,13 @@ fn for_leader_epoch(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         return topics::request(ask, &FOR_LEADER_EPOCH_OF_ALL, edits);
     }
     topics::request(ask, &FOR_LEADER_EPOCH, edits)
+}
+
+/// The answer to OffsetCommit.
+fn committed(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    topics::with_refusals(back, message, edits)?;
+    group::have_members_rejoin(back, message, edits);
+    Ok(())
 }
 
 /// OffsetCommit.

@@ -1,7 +1,7 @@
 //! InitProducerId, for idempotent and for transactional producers.
 
 use super::ask::{Ask, Stop};
-use super::back;
+use super::back::{self, Back, BadAnswer};
 use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
 };
@@ -10,7 +10,7 @@ use super::transactional_id;
 use crate::authz::Resource;
 use crate::vcluster::pending::Then;
 use crate::vcluster::plan::Plan;
-use crate::wire::{Edits, field};
+use crate::wire::{Edits, Message, field};
 use klamm_raft::model::Operation;
 
 pub(super) const INIT_PRODUCER_ID: Api = Api {
@@ -20,7 +20,7 @@ pub(super) const INIT_PRODUCER_ID: Api = Api {
     on_the_way: "Transactional id, if there is one.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::classified(request),
-        response: Response::classified(back::renamed),
+        response: Response::classified(answered),
         way: Way::Home,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,
@@ -37,7 +37,8 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
         judge_idempotent(ask)
     };
     match judged {
-        Ok(()) => ask.forward(edits, Then::Nothing),
+        Ok(()) if is_transactional => ask.forward(edits, Then::Nothing),
+        Ok(()) => ask.forward(edits, Then::GivesOutId(ask.view.producers)),
         Err(error) => {
             let mut response = ask.response()?;
             response
@@ -47,6 +48,22 @@ fn request(ask: &mut Ask<'_>) -> Result<Plan, Stop> {
             ask.reply(&response)
         }
     }
+}
+
+/// Ids for transactions are the coordinator's; others may be told apart from those of another physical cluster.
+fn answered(back: &mut Back<'_>, message: Message<'_>, edits: &mut Edits) -> Result<(), BadAnswer> {
+    let Then::GivesOutId(ids) = back.pending.then else {
+        return back::renamed(back, message, edits);
+    };
+    let root = message.root();
+    back.convert(root, edits);
+    if let Some(node) = root.child(field::PRODUCER_ID)
+        && let Some(id) = node.int()
+        && ids.given_out(id) != id
+    {
+        edits.set_int(node, ids.given_out(id));
+    }
+    Ok(())
 }
 
 /// Without transactions, whoever may write anywhere may be idempotent.

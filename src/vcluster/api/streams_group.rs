@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use super::ask::{Ask, Stop};
-use super::back;
 use super::config_values::{self, PLACES_OF_TOPOLOGIES};
 use super::description::{
     Ahead, AnsweredBy, Api, ConnectionUse, Forwarded, Request, Response, ServedVersions, Way,
@@ -29,7 +28,7 @@ pub(super) const STREAMS_GROUP_HEARTBEAT: Api = Api {
     on_the_way: "Group; every topic of the topology; endpoints of applications stay. Internal topics are created where clients may create topics: not in a Partner, see below.",
     answered_by: AnsweredBy::Broker(Forwarded {
         request: Request::everything(heartbeat).ruled(RequestKind::CreateTopics),
-        response: Response::everything(back::renamed),
+        response: Response::everything(group::heartbeat_answered),
         way: Way::Connected,
         connection: ConnectionUse::Free,
         ahead: Ahead::Never,

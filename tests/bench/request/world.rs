@@ -21,7 +21,7 @@ use klamm::vcluster::api;
 use klamm::vcluster::plan::{Answer, Attempt, Caller, Front, Place, Plan, SeenAs, Stay};
 use klamm::vcluster::record_work::RecordResults;
 use klamm::vcluster::subscriptions::Subscriptions;
-use klamm::vcluster::view::{Source, View};
+use klamm::vcluster::view::{RouteSight, Source, View};
 use klamm::wire::Segments;
 use klamm_raft::command::Command;
 use klamm_raft::machine;
@@ -154,6 +154,7 @@ pub(crate) fn view(state: &State, topology: &Topology) -> View {
         policies: &Default::default(),
         groups: &Default::default(),
         revision: state.revision,
+        route: RouteSight::default(),
     };
     View::compile(None, source)
 }

@@ -1,12 +1,12 @@
 //! Examples of what level 2 has added: policies, nodes that come and go, and physical clusters that are resources.
 
-use crate::command::{ClusterChange, Command, MemberChange};
+use crate::command::{ClusterChange, Command, MemberChange, RouteChange};
 use crate::model::{
     AccountGroup, AclName, AclRule, ClusterReport, Departure, FailureMode, GroupMember, HeaderAction,
     NewNode, NewPolicy, NodeId, NodeRecord, Operation, OrderedPolicies, PatternType, Permission,
     PhysicalCluster, Policy, PolicyAction, PolicyId, PolicyKey, PolicyPhase, PolicyScope, PolicySpelling,
-    ReportedReach, RequestKind, RequestRule, RequestSetting, ResourceType, RuleEffect, Times, TopicPattern,
-    VoterPlan,
+    ReportedReach, RequestKind, RequestRule, RequestSetting, ResourceType, RouteKey, RuleEffect, Times,
+    TopicPattern, VoterPlan,
 };
 
 /// With something in every place.
@@ -59,7 +59,14 @@ pub(crate) fn acls() -> PolicyAction {
 
 /// On virtual clusters that are there then, and on one that is not.
 pub(super) fn commands() -> Vec<Command> {
-    [of_members(), of_groups(), of_physical_clusters(), of_policies()].concat()
+    [
+        of_members(),
+        of_groups(),
+        of_physical_clusters(),
+        of_routes(),
+        of_policies(),
+    ]
+    .concat()
 }
 
 fn put(key: PolicyKey, phase: PolicyPhase, action: PolicyAction) -> Command {
@@ -235,6 +242,7 @@ fn of_physical_clusters() -> Vec<Command> {
         brokers: 3,
         fault: Some("the host name cannot be resolved".to_owned()),
         missing: ["${file[east-ca.pem]}".to_owned()].into(),
+        stands_in_for: (reach == ReportedReach::Unreachable).then(|| id("main")),
     };
     let reports = [
         (id("east"), report(ReportedReach::Unreachable)),
@@ -256,6 +264,44 @@ fn of_physical_clusters() -> Vec<Command> {
     ];
     changes
         .map(|change| Command::PhysicalCluster(Box::new(change)))
+        .into()
+}
+
+fn of_routes() -> Vec<Command> {
+    let key = |vcluster: Option<&str>| RouteKey {
+        cluster: "main".parse().unwrap(),
+        vcluster: vcluster.map(|name| name.parse().unwrap()),
+    };
+    let fence = |vcluster, target: &str, (expected, stays)| RouteChange::Fence {
+        key: key(vcluster),
+        target: target.parse().unwrap(),
+        expected,
+        stays,
+        at_s: 1_700_000_000,
+    };
+    let changes = [
+        fence(None, "nowhere", (None, false)),
+        fence(None, "east", (Some(7), false)),
+        fence(None, "east", (Some(0), false)),
+        RouteChange::Drained {
+            key: key(None),
+            generation: 1,
+            node: NodeId(1),
+        },
+        RouteChange::Open {
+            key: key(None),
+            generation: 1,
+            at_s: 1_700_000_001,
+        },
+        fence(None, "main", (None, true)),
+        RouteChange::Drained {
+            key: key(None),
+            generation: 2,
+            node: NodeId(2),
+        },
+    ];
+    changes
+        .map(|change| Command::PhysicalCluster(Box::new(ClusterChange::Route(change))))
         .into()
 }
 

@@ -100,5 +100,6 @@ pub(super) fn source<'a>(state: &'a VclusterState, topologies: &'a Topologies) -
         policies: POLICIES.get_or_init(Shared::default),
         groups: GROUPS.get_or_init(BTreeMap::new),
         revision: Revision(1),
+        route: crate::vcluster::view::RouteSight::default(),
     }
 }

@@ -1,0 +1,299 @@
+//! `/gateway/v2/cluster/routes`: where requests for physical clusters go, and the switch to the one that stands in for another.
+//! A switch fences the route first: only when no node sends anything to the last cluster any more do requests go to the next.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use klamm_raft::command::{ClusterChange, Command, RouteChange};
+use klamm_raft::model::{ClusterId, Liveness, NodeId, RouteKey, RoutePhase, State, VclusterName};
+use klamm_raft::outcome::Refusal;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer;
+use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
+use crate::admin::audit::Action;
+use crate::admin::body::{Body, Query};
+use crate::admin::change::{Made, Mode, Subject, UpsertResult};
+use crate::admin::credentials::{Reader, Writer, now_s};
+use crate::admin::problem::ApiError;
+use crate::admin::rehearsed::{RehearsalFinding, Severity, findings};
+use crate::admin::resources::required;
+use crate::admin::resources::schema::{CONFIGURED, VCLUSTERS};
+use crate::admin::routes_view::RouteView;
+use crate::admin::services::Services;
+
+/// For so long, once no node decides by what was before, nodes say that nothing is under way on them. It is longer than sessions
+/// wait for what brokers owe them.
+const DRAIN: Duration = Duration::from_secs(6);
+
+/// The word for whatever stands in, as the reference product has it.
+const FAILOVER: &str = "failover";
+
+pub(in crate::admin) fn register(api: &mut AdminApi) {
+    api.add(
+        Operation::get(
+            "/gateway/v2/cluster/routes",
+            "listRoutes",
+            "Where requests for physical clusters go that others can stand in for",
+        )
+        .gives(Content::Many(BodySchema::shown::<RouteView>()))
+        .fails(&["503"]),
+        list,
+    );
+    api.add(
+        Operation::post(
+            "/gateway/v2/cluster/routes/switch",
+            "switchRoute",
+            "Send requests for a physical cluster to the one that stands in for it, or back, on all nodes at once",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<SwitchToMake>())
+        .gives(Content::One(BodySchema::shown::<MadeSwitch>()))
+        .fails(&["400", "404", "409", "503"]),
+        switch,
+    );
+    api.add(
+        Operation::post(
+            "/admin/pclusters/v1/pcluster/{cluster}/switch",
+            "switchPhysicalCluster",
+            "The same as clients of other gateways ask for it",
+        )
+        .by(&[parameter::SWITCH_TO])
+        .gives(Content::One(BodySchema::shown::<SwitchMessage>()))
+        .fails(&["400", "404", "409", "503"]),
+        switch_by_path,
+    );
+}
+
+/// A switch as it is asked for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "RouteToSwitch")]
+pub(in crate::admin) struct SwitchToMake {
+    /// The physical cluster that virtual clusters are on.
+    #[schemars(regex(pattern = CONFIGURED))]
+    cluster: String,
+    /// The one that is to get the requests: that which stands in, or the physical cluster itself.
+    #[schemars(regex(pattern = CONFIGURED))]
+    to: String,
+    /// Switch only this virtual cluster, as a drill.
+    #[serde(default)]
+    #[schemars(regex(pattern = VCLUSTERS))]
+    v_cluster: Option<String>,
+    /// Let requests go nowhere from now on, and leave it at that: a switch without it goes on.
+    #[serde(default)]
+    fence: bool,
+    /// Switch although something was found that clients will notice.
+    #[serde(default)]
+    force: bool,
+    /// The generation that the route has: it is not switched if somebody was faster.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = u32::MAX))]
+    expected_generation: Option<u32>,
+}
+
+/// A switch, with what was found of the physical cluster that takes over.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(rename = "MadeSwitch")]
+struct MadeSwitch {
+    upsert_result: UpsertResult,
+    route: RouteView,
+    findings: Vec<RehearsalFinding>,
+    /// How long requests went nowhere, in milliseconds.
+    fenced_for_ms: u64,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SwitchMessage")]
+struct SwitchMessage {
+    message: String,
+}
+
+/// Where to, as clients of other gateways say it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::admin) struct SwitchQuery {
+    to: String,
+}
+
+pub(in crate::admin) async fn list(
+    services: web::Data<Services>,
+    _: Reader,
+) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(RouteView::all(&*services.newest().await?)))
+}
+
+pub(in crate::admin) async fn switch(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(asked): Body<SwitchToMake>,
+) -> Result<HttpResponse, ApiError> {
+    let (made, switched) = make(&services, &writer, mode, &asked).await?;
+    Ok(answer(&made, switched))
+}
+
+pub(in crate::admin) async fn switch_by_path(
+    services: web::Data<Services>,
+    path: web::Path<String>,
+    writer: Writer,
+    Query(SwitchQuery { to }): Query<SwitchQuery>,
+) -> Result<HttpResponse, ApiError> {
+    let asked = SwitchToMake {
+        cluster: path.into_inner(),
+        to,
+        v_cluster: None,
+        fence: false,
+        force: false,
+        expected_generation: None,
+    };
+    make(&services, &writer, Mode::default(), &asked).await?;
+    Ok(HttpResponse::Ok().json(json!({ "message": "Cluster switched" })))
+}
+
+/// A switch that is being made.
+struct Switching<'a> {
+    services: &'a Services,
+    writer: &'a Writer,
+    key: RouteKey,
+    target: ClusterId,
+}
+
+async fn make(
+    services: &Services,
+    writer: &Writer,
+    mode: Mode,
+    asked: &SwitchToMake,
+) -> Result<(Made, MadeSwitch), ApiError> {
+    let state = services.newest().await?;
+    let key = RouteKey {
+        cluster: required("cluster", &asked.cluster)?,
+        vcluster: match &asked.v_cluster {
+            Some(name) => Some(required::<VclusterName>("vCluster", name)?),
+            None => None,
+        },
+    };
+    let target = target(&state, &key.cluster, &asked.to)?;
+    let switching = Switching {
+        services,
+        writer,
+        key,
+        target,
+    };
+    let findings = findings(services, &state, &switching.key, &switching.target);
+    let blocks = findings
+        .iter()
+        .filter(|finding| finding.severity == Severity::Block);
+    let blocks: Vec<&str> = blocks.map(|finding| finding.text.as_str()).collect();
+    if !blocks.is_empty() && !asked.force && !mode.dry_mode {
+        return Err(ApiError::conflict(format!(
+            "{}. To switch nevertheless, say force (klamm cluster switch --force)",
+            blocks.join("; ")
+        )));
+    }
+    let began = Instant::now();
+    let mut made = switching.fence(asked, mode).await?;
+    if made.upsert_result() != UpsertResult::NotChanged && !asked.fence && !mode.dry_mode {
+        made = switching.open(&made.state).await?;
+    }
+    let switched = MadeSwitch {
+        upsert_result: made.upsert_result(),
+        route: RouteView::of(&made.state, &switching.key),
+        findings,
+        fenced_for_ms: match made.upsert_result() {
+            UpsertResult::NotChanged => 0,
+            _ => u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        },
+    };
+    Ok((made, switched))
+}
+
+/// The physical cluster that is meant.
+fn target(state: &State, cluster: &ClusterId, to: &str) -> Result<ClusterId, ApiError> {
+    let named: ClusterId = required("to", to)?;
+    if named == *cluster || state.stands_in_for(&named) == Some(cluster) {
+        return Ok(named);
+    }
+    let stand_ins = state.stand_ins(cluster);
+    match (to, stand_ins.len(), stand_ins.first()) {
+        (FAILOVER, 1, Some(only)) => Ok((*only).clone()),
+        _ => Err(Refusal::NoStandIn {
+            cluster: cluster.clone(),
+            target: named,
+        }
+        .into()),
+    }
+}
+
+impl Switching<'_> {
+    fn subject(&self, action: &'static str) -> Subject<'_> {
+        let route = match &self.key.vcluster {
+            None => format!("Route/{}", self.key.cluster),
+            Some(vcluster) => format!("Route/{}/{vcluster}", self.key.cluster),
+        };
+        Subject {
+            writer: self.writer,
+            action: Action(action),
+            resource: format!("{route} to {}", self.target),
+        }
+    }
+
+    fn command(change: RouteChange) -> Command {
+        Command::PhysicalCluster(Box::new(ClusterChange::Route(change)))
+    }
+
+    /// Has all nodes send nothing any more. When it returns, none decides by what was before.
+    async fn fence(&self, asked: &SwitchToMake, mode: Mode) -> Result<Made, ApiError> {
+        let fence = RouteChange::Fence {
+            key: self.key.clone(),
+            target: self.target.clone(),
+            expected: asked.expected_generation,
+            stays: asked.fence,
+            at_s: now_s()?,
+        };
+        let subject = self.subject("FENCE_ROUTE");
+        self.services.change(subject, Self::command(fence), mode).await
+    }
+
+    /// Has requests go to the target, once none is under way to the last one.
+    async fn open(&self, fenced: &State) -> Result<Made, ApiError> {
+        let route = fenced.routes.by_key.get(&self.key);
+        let generation = route.map_or(0, |route| route.generation);
+        self.drained(generation).await;
+        let open = RouteChange::Open {
+            key: self.key.clone(),
+            generation,
+            at_s: now_s()?,
+        };
+        let subject = self.subject("SWITCH_ROUTE");
+        self.services
+            .change(subject, Self::command(open), Mode::default())
+            .await
+    }
+
+    /// Waits until every node says so, or has had the time.
+    async fn drained(&self, generation: u32) {
+        let deadline = Instant::now() + DRAIN;
+        let mut states = self.services.states.clone();
+        let is_drained = |state: &Arc<State>| {
+            let Some(route) = state.routes.by_key.get(&self.key) else {
+                return true;
+            };
+            let RoutePhase::Fenced { drained, .. } = &route.phase else {
+                return true;
+            };
+            let serving = state.nodes.iter();
+            let serving = serving.filter(|(_, record)| record.liveness != Liveness::Down);
+            let serving: BTreeSet<NodeId> = serving.map(|(id, _)| *id).collect();
+            route.generation != generation || serving.is_subset(drained)
+        };
+        // Late or not, sessions have ended by then.
+        let _ = timeout_at(deadline, states.wait_for(is_drained)).await;
+    }
+}
