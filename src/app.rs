@@ -120,7 +120,7 @@ impl AppError {
         match self {
             Self::Control(ControlError::OtherSigningKey { .. }) => true,
             Self::Raft(error) => error.is_final(),
-            Self::Join(NotReady::Removed { .. }) => true,
+            Self::Join(NotReady::Removed { .. } | NotReady::OldCopy { .. }) => true,
             // Files, addresses and certificates come and go.
             _ => false,
         }
@@ -404,6 +404,7 @@ async fn join(config: &Config, manager: Manager) -> Result<(), AppError> {
         supervisor.run(Component::Manager, manager.run(seen)).await?;
         Err::<Infallible, _>(match ended.status().readiness {
             Readiness::Removed { at } => NotReady::Removed { at }.into(),
+            Readiness::OldCopy { by } => NotReady::OldCopy { by }.into(),
             _ => AppError::NodeEnded,
         })
     };

@@ -34,7 +34,8 @@
 //! * With a storage key, all values on the disk are encrypted, each bound to its place; a wrong key is told from damage.
 //! * A node that lost its disk does not vote before it holds all that it may have acknowledged, and a cluster is
 //!   founded only while no node remembers one.
-//!
+//! * A process that began with an old copy of its directory, or beside another one with the same directory, is told so by
+//!   whoever has met the node since, and ends.
 //! * A cluster that is [restored](restore()) or [recovered](recover()) has an id of its own: no node of the one before can
 //!   come into it.
 //! * A number is given to one node and never again. Who was removed is told so, and takes no part.
@@ -49,6 +50,7 @@ pub mod seats;
 pub mod seldom;
 
 mod backup;
+mod boots;
 mod clock;
 mod cluster_secret;
 mod codec;

@@ -11,6 +11,7 @@
 mod adapter;
 mod asking;
 mod channel;
+mod exclusion;
 mod handshake;
 mod hello;
 mod link;
@@ -23,13 +24,13 @@ mod places;
 mod poller;
 mod port;
 mod refused;
-mod removal;
 mod seats;
 mod server;
 mod service;
 
 pub(crate) use adapter::Network;
 pub(crate) use asking::ask_at;
+pub(crate) use exclusion::NodeExclusion;
 pub(crate) use handshake::Identity;
 pub(crate) use hello::NOBODY;
 pub(crate) use message::{

@@ -12,6 +12,7 @@ mod granting;
 mod keeper;
 mod leasing;
 mod membership;
+mod remembering;
 mod run;
 mod start;
 mod upgrade;
@@ -88,6 +89,10 @@ pub enum NotReady {
         "this node was removed from its cluster at revision {at}: to bring it back, delete its data directory and start it with klamm.raft.join and klamm.node.id: auto, so that it joins as a new node"
     )]
     Removed { at: Revision },
+    #[error(
+        "node {by} says that this node's data directory is an old copy: since it was made the node has done more, or was started with it. Start the node with the directory that it had last; if that is lost, as a node that has lost its disk, with an empty one"
+    )]
+    OldCopy { by: NodeId },
     #[error("this node has stopped")]
     Stopped,
 }
@@ -234,6 +239,7 @@ impl Node {
             refused_peers: refused.unwrap_or_default(),
             taken_port: shared.taken_port.as_ref().and_then(|taken| *taken.borrow()),
             snapshot_failures: *shared.snapshot_failures.borrow(),
+            beside_another: shared.peers.boots().sees_another(),
             readiness: shared.readiness.borrow().clone(),
         }
     }
@@ -259,6 +265,7 @@ impl Node {
             Ok(Ok(readiness)) => match &*readiness {
                 Readiness::Refused(refusal) => Err(NotReady::Refused(refusal.clone())),
                 Readiness::Removed { at } => Err(NotReady::Removed { at: *at }),
+                Readiness::OldCopy { by } => Err(NotReady::OldCopy { by: *by }),
                 _ => Ok(()),
             },
         }

@@ -14,7 +14,7 @@ const CLOCK: &str = "PLANTED_CLOCK";
 /// So many requests are looked at by one reading of an old clock.
 const OLD_FOR: u64 = 64;
 
-/// A mistake that one could make with leases.
+/// A mistake that one could make with leases, or with data directories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PlantedMistake {
     /// A change is acknowledged when it is committed.
@@ -35,10 +35,12 @@ pub enum PlantedMistake {
     NoMargin,
     /// A lease counts before its floor is shown.
     CountsBeforeShown,
+    /// A process is taken for its node whatever its data directory has.
+    CopiesTaken,
 }
 
 /// By their names.
-const MISTAKES: [(&str, PlantedMistake); 9] = [
+const MISTAKES: [(&str, PlantedMistake); 10] = [
     ("acknowledged-at-commit", PlantedMistake::AcknowledgedAtCommit),
     ("lease-ignored", PlantedMistake::LeaseIgnored),
     ("view-first", PlantedMistake::ViewFirst),
@@ -48,6 +50,7 @@ const MISTAKES: [(&str, PlantedMistake); 9] = [
     ("from-receipt", PlantedMistake::FromReceipt),
     ("no-margin", PlantedMistake::NoMargin),
     ("counts-before-shown", PlantedMistake::CountsBeforeShown),
+    ("copies-taken", PlantedMistake::CopiesTaken),
 ];
 
 /// Whether this process makes a mistake.

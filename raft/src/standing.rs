@@ -4,27 +4,30 @@ use std::io;
 
 use tokio::sync::{Mutex, watch};
 
+use crate::boots::{BootMemories, BootNumber};
 use crate::codec::layout::VoteV1;
 use crate::founding::FoundingId;
 use crate::model::NodeId;
-use crate::store::{LogStore, STANDING, Standing, VOTE, WriterHandle};
+use crate::store::{BOOT, BOOTS, LogStore, STANDING, Standing, Store, VOTE, WriterHandle};
 use crate::types::Vote;
 
 /// This node's standing in its cluster.
 #[derive(Debug)]
 pub(crate) struct StandingKeeper {
     now: watch::Sender<Standing>,
+    boot: watch::Sender<Option<BootNumber>>,
     log: LogStore,
     writer: WriterHandle,
     changing: Mutex<()>,
 }
 
 impl StandingKeeper {
-    pub(crate) fn new(now: watch::Sender<Standing>, log: LogStore, writer: WriterHandle) -> Self {
+    pub(crate) fn new(store: &Store) -> Self {
         Self {
-            now,
-            log,
-            writer,
+            now: store.standing.clone(),
+            boot: store.boot.clone(),
+            log: store.log.clone(),
+            writer: store.writer.clone(),
             changing: Mutex::default(),
         }
     }
@@ -63,16 +66,24 @@ impl StandingKeeper {
     }
 
     /// The cluster is older than this node's file. `highest` is the highest vote that this node may have given, and
-    /// `threshold` the last entry that it may have acknowledged.
+    /// `threshold` the last entry that it may have acknowledged; `told` is the latest start of it that others know.
     pub(crate) async fn rejoin(
         &self,
         cluster: FoundingId,
-        highest: Option<Vote>,
-        threshold: u64,
+        (highest, threshold): (Option<Vote>, u64),
+        told: BootNumber,
     ) -> io::Result<()> {
         let _one = self.changing.lock().await;
         if self.now() != Standing::New {
             return Ok(());
+        }
+        let own = *self.boot.borrow();
+        if let Some(own) = own
+            && own <= told
+        {
+            let later = told.next();
+            self.writer.put(BOOT, &later).await?;
+            self.boot.send_replace(Some(later));
         }
         // The vote goes first: with the standing alone, a crash in between would leave the node without it.
         if let Some(vote) = highest {
@@ -115,6 +126,11 @@ impl StandingKeeper {
             Some(cluster) => self.set(Standing::Member { cluster }).await,
             None => Ok(()),
         }
+    }
+
+    /// Keeps what is known of the starts of other nodes.
+    pub(crate) async fn remember(&self, boots: &BootMemories) -> io::Result<()> {
+        self.writer.put(BOOTS, boots).await
     }
 
     async fn set(&self, standing: Standing) -> io::Result<()> {

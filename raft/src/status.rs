@@ -38,6 +38,8 @@ pub struct Status {
     pub taken_port: Option<SocketAddr>,
     /// How often in a row no snapshot of the state could be made.
     pub snapshot_failures: u64,
+    /// Whether another process has this node's number and is at work, so that this one waits.
+    pub beside_another: bool,
     pub readiness: Readiness,
 }
 
@@ -71,5 +73,9 @@ pub enum Readiness {
     /// The node does not belong to its cluster any more.
     Removed {
         at: Revision,
+    },
+    /// Another node says that this one began with an old copy of its data directory.
+    OldCopy {
+        by: NodeId,
     },
 }

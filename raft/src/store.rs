@@ -23,7 +23,7 @@ mod states;
 mod writer;
 
 pub(crate) use begin::{Beginning, begin};
-pub(crate) use disk::{OwnerClaim, STANDING, Standing, VOTE};
+pub(crate) use disk::{BOOT, BOOTS, OwnerClaim, STANDING, Standing, VOTE};
 pub use error::StoreError;
 pub(crate) use left::{Left, owner, put_aside, put_back, read_left};
 pub(crate) use log::LogStore;
@@ -32,11 +32,14 @@ pub use seal::{Storage, StorageKey};
 pub(crate) use states::{StateStore, read_snapshot};
 pub(crate) use writer::WriterHandle;
 
+use std::io;
 use std::path::Path;
 use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
+use crate::boots::{BootMemories, BootNumber};
+use crate::codec;
 use crate::model::{Level, NodeId};
 
 /// A data directory, opened.
@@ -47,23 +50,25 @@ pub(crate) struct Store {
     pub(crate) log: LogStore,
     pub(crate) states: StateStore,
     pub(crate) standing: watch::Sender<Standing>,
+    /// The number of this start. None for a node that knows no level with starts.
+    pub(crate) boot: watch::Sender<Option<BootNumber>>,
+    /// Of other nodes, as an earlier process knew them.
+    pub(crate) boots: BootMemories,
     pub(crate) writer: WriterHandle,
     /// Ends, with the file closed, when everything above is dropped.
     pub(crate) thread: JoinHandle<()>,
 }
 
 impl Store {
+    /// The log, the states, and the thread: it ends when the first two are dropped, and whoever else writes.
+    pub(crate) fn parts(self) -> (LogStore, StateStore, JoinHandle<()>) {
+        (self.log, self.states, self.thread)
+    }
+
     /// Returns when the file is closed, so that somebody else may open it.
     pub(crate) fn close(self) {
-        let Self {
-            owner: _,
-            log,
-            states,
-            standing,
-            writer,
-            thread,
-        } = self;
-        drop((log, states, standing, writer));
+        let (log, states, thread) = self.parts();
+        drop((log, states));
         if thread.join().is_err() {
             tracing::error!("the storage writer ended with a panic");
         }
@@ -77,15 +82,30 @@ pub(crate) fn open(
     storage: &Storage,
 ) -> Result<Store, StoreError> {
     let (file, contents) = disk::open(data_dir, (claim, highest), storage)?;
+    let boot = (highest >= Level::MEMBERS).then(|| contents.boot.next());
+    if let Some(boot) = boot {
+        count_start(&file, boot).map_err(|source| StoreError::Read {
+            path: data_dir.join(disk::FILE_NAME),
+            source: Box::new(source),
+        })?;
+    }
     let (writer, thread) = writer::start(file).map_err(StoreError::Thread)?;
     Ok(Store {
         owner: contents.owner,
         log: LogStore::new(contents.log, contents.vote, contents.committed, writer.clone()),
         states: StateStore::new(contents.snapshot, highest, writer.clone()),
         standing: watch::Sender::new(contents.standing),
+        boot: watch::Sender::new(boot),
+        boots: contents.boots,
         writer,
         thread,
     })
+}
+
+/// Makes the number of this start durable, before anybody is told.
+fn count_start(file: &disk::File, boot: BootNumber) -> Result<(), redb::Error> {
+    let value = codec::encode(&boot).map_err(io::Error::other)?;
+    writer::commit_alone(file, vec![writer::FileChange::Put { key: BOOT, value }])
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 #[path = "nodes/backup.rs"]
 mod backup;
+#[path = "nodes/copies.rs"]
+mod copies;
 #[path = "nodes/fixture.rs"]
 mod fixture;
 #[path = "nodes/full.rs"]

@@ -175,6 +175,10 @@ pub enum Unready {
     #[error("{0} panicked and is about to be restarted")]
     Panicked(String),
     #[error("this node is stopping")]
+    #[error(
+        "another process with the number of this node is at work, so this one waits: has its data directory been copied?"
+    )]
+    AnotherProcess,
     Draining,
     /// The other nodes do not take this one as it is configured.
     #[error("{0}")]

@@ -426,6 +426,7 @@ impl Gateway {
 
     async fn send(self: &Arc<Self>, user: Option<&str>, method: Method, path: &str, body: &str) -> Reply {
         self.send_with(&[], user, method, (path, body)).await
+            beside_another: false,
     }
 
     async fn send_with(

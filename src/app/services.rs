@@ -219,6 +219,9 @@ fn unready(parts: &NodeParts) -> Vec<Unready> {
         reasons.push(Unready::Refused(refusal.to_string()));
     }
     reasons.extend(unready_upstream(&parts.upstreams));
+    if status.beside_another {
+        reasons.push(Unready::AnotherProcess);
+    }
     let down = parts.supervisor.down().into_iter().filter(Component::is_for_all);
     reasons.extend(down.map(|component| Unready::Panicked(component.to_string())));
     reasons

@@ -431,7 +431,7 @@ impl World {
             return;
         };
         let floor = leader.knows;
-        if table.asks(holder(from), Revision(shows), clock).is_ok() {
+        if table.asks(holder(from), Revision(shows), (clock, None)).is_ok() {
             let takes = match self.chance.is(0.05) {
                 true => self.chance.between(100.0, 1500.0),
                 false => self.chance.between(0.5, 15.0),

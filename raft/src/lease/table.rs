@@ -61,17 +61,19 @@ impl LeaseTable {
         }
     }
 
-    /// A process of a node asks for a lease. It may be granted one from now on.
+    /// A process of a node asks for a lease. It may be granted one from now on. `since` is when it took the place of another
+    /// one, if it did.
     ///
     /// # Errors
-    /// Another process of that node has asked so recently that it may hold one.
+    /// Another process of that node has asked so recently, this leader or the one before, that it may hold one.
     pub(crate) fn asks(
         &mut self,
         (node, process): (NodeId, ProcessId),
         shows: Revision,
-        now: BootTime,
+        (now, since): (BootTime, Option<BootTime>),
     ) -> Result<(), NotHolder> {
         let bound = self.terms.bound();
+        let is_fresh = since.is_some_and(|since| now < since.after(bound));
         let holder = self.holders.entry(node).or_insert(Holder {
             process: Some(process),
             asked: now,
@@ -88,7 +90,9 @@ impl LeaseTable {
                     shows,
                 };
             }
-            _ => {
+            // The leader before may have granted one to the process that was there.
+            None if is_fresh && now < holder.asked.after(bound) => return Err(NotHolder),
+            Some(_) | None => {
                 holder.process = Some(process);
                 holder.asked = holder.asked.max(now);
                 holder.shows = holder.shows.max(shows);
@@ -181,11 +185,21 @@ mod tests {
         BootTime::START.after(Duration::from_secs(seconds))
     }
 
+    /// As one that has been there for long.
+    fn asks(
+        table: &mut LeaseTable,
+        holder: (NodeId, ProcessId),
+        shows: Revision,
+        now: BootTime,
+    ) -> Result<(), NotHolder> {
+        table.asks(holder, shows, (now, None))
+    }
+
     /// Long after the leader began, with both nodes as holders.
     fn table() -> LeaseTable {
         let mut table = LeaseTable::new(TERMS, [ONE.0, TWO.0].into_iter(), Revision(1), at(100));
         for node in [ONE, TWO] {
-            table.asks(node, Revision(1), at(200)).unwrap();
+            asks(&mut table, node, Revision(1), at(200)).unwrap();
         }
         table
     }
@@ -204,7 +218,7 @@ mod tests {
         assert_eq!(waits(&table, 2, 201), [1, 2]);
         table.shows(ONE, Revision(2));
         assert_eq!(waits(&table, 2, 201), [2]);
-        table.asks(TWO, Revision(3), at(202)).unwrap();
+        asks(&mut table, TWO, Revision(3), at(202)).unwrap();
         assert_eq!(waits(&table, 2, 202), [0; 0]);
     }
 
@@ -225,7 +239,7 @@ mod tests {
         table.shows(ONE, Revision(9));
         table.committed(Revision(2), at(205));
         for second in 205..230 {
-            table.asks(TWO, Revision(1), at(second)).unwrap();
+            asks(&mut table, TWO, Revision(1), at(second)).unwrap();
             assert_eq!(waits(&table, 2, second).is_empty(), second > 216, "{second}");
         }
         assert_eq!(waits(&table, 3, 230), [2], "not committed yet");
@@ -235,7 +249,7 @@ mod tests {
     fn a_new_leader_waits_for_those_that_it_has_not_heard() {
         let mut table = LeaseTable::new(TERMS, [ONE.0, TWO.0].into_iter(), Revision(5), at(100));
         assert_eq!(waits(&table, 5, 100), [1, 2]);
-        table.asks(ONE, Revision(5), at(101)).unwrap();
+        asks(&mut table, ONE, Revision(5), at(101)).unwrap();
         assert_eq!(waits(&table, 5, 101), [2]);
         assert_eq!(waits(&table, 5, 112), [0; 0]);
     }
@@ -244,15 +258,39 @@ mod tests {
     fn one_process_of_a_node_has_a_lease_at_a_time() {
         let mut table = table();
         let again = (TWO.0, ProcessId(201));
-        assert_eq!(table.asks(again, Revision(7), at(201)), Err(NotHolder));
+        assert_eq!(asks(&mut table, again, Revision(7), at(201)), Err(NotHolder));
         // What another process shows says nothing about this one.
         table.shows(again, Revision(7));
         table.shows(ONE, Revision(7));
         table.committed(Revision(7), at(201));
         assert_eq!(waits(&table, 7, 201), [2]);
-        assert_eq!(table.asks(again, Revision(7), at(212)), Ok(()));
+        assert_eq!(asks(&mut table, again, Revision(7), at(212)), Ok(()));
         assert_eq!(waits(&table, 7, 212), [0; 0]);
-        assert_eq!(table.asks(TWO, Revision(7), at(213)), Err(NotHolder));
+        assert_eq!(asks(&mut table, TWO, Revision(7), at(213)), Err(NotHolder));
+    }
+
+    #[test]
+    fn a_process_that_has_just_come_waits_for_the_lease_that_the_leader_before_may_have_granted() {
+        let table = || LeaseTable::new(TERMS, [ONE.0].into_iter(), Revision(5), at(100));
+        let over = at(100).after(TERMS.bound());
+        // It took the place of another one, which may hold a lease until then.
+        let ask = |table: &mut LeaseTable, now| table.asks(ONE, Revision(5), (now, Some(at(99))));
+        let mut new = table();
+        assert_eq!(ask(&mut new, at(101)), Err(NotHolder));
+        assert_eq!(
+            waits(&new, 5, 101),
+            [1],
+            "what it shows says nothing of the other one"
+        );
+        assert_eq!(ask(&mut new, over), Ok(()));
+        assert_eq!(waits(&new, 5, 113), [0; 0]);
+        // One that has been there for long had the lease itself.
+        assert_eq!(table().asks(ONE, Revision(5), (at(101), Some(at(80)))), Ok(()));
+        assert_eq!(table().asks(ONE, Revision(5), (at(101), None)), Ok(()));
+        // The one before gave its lease back.
+        let mut left = table();
+        left.releases((ONE.0, ProcessId(101)));
+        assert_eq!(ask(&mut left, at(101)), Ok(()));
     }
 
     #[test]
@@ -264,7 +302,10 @@ mod tests {
         assert_eq!(waits(&table, 2, 201), [2], "that was another process");
         table.releases(TWO);
         assert_eq!(waits(&table, 2, 201), [0; 0]);
-        assert_eq!(table.asks((TWO.0, ProcessId(201)), Revision(2), at(202)), Ok(()));
+        assert_eq!(
+            asks(&mut table, (TWO.0, ProcessId(201)), Revision(2), at(202)),
+            Ok(())
+        );
         // Also at a leader that has not heard it before.
         let mut new = LeaseTable::new(TERMS, [TWO.0].into_iter(), Revision(5), at(300));
         assert_eq!(waits(&new, 5, 300), [2]);

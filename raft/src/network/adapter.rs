@@ -119,7 +119,12 @@ impl RaftNetworkV2<TypeConfig> for Connection {
         rpc: VoteRequest<TypeConfig>,
         option: RPCOption,
     ) -> RpcResult<VoteResponse<TypeConfig>> {
-        self.ask_for_vote(&Request::Vote(rpc.into()), &option).await
+        let term = rpc.vote.leader_id.term;
+        let response = self.ask_for_vote(&Request::Vote(rpc.into()), &option).await?;
+        if response.vote_granted {
+            self.peer()?.has_voted(term);
+        }
+        Ok(response)
     }
 
     async fn pre_vote(

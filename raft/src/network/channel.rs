@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use super::hello::Terms;
 use super::link::Link;
 use super::noise::{MAX_MESSAGE_BYTES, TAG_BYTES};
+use crate::boots::BootMark;
 use crate::codec::{self, CodecError, Format, MAX_VALUE_BYTES};
 use crate::model::Level;
 
@@ -49,6 +50,8 @@ pub(crate) struct Channel {
     pub(super) terms: Terms,
     /// Where other nodes reach whoever called, as it says.
     pub(super) caller_address: Option<String>,
+    /// Which start of its directory the other end is, where it says so and is a fellow.
+    pub(super) boot: Option<BootMark>,
     pub(super) used: Instant,
 }
 
@@ -65,6 +68,7 @@ impl Channel {
             noise,
             terms,
             caller_address: None,
+            boot: None,
             used: Instant::now(),
         }
     }

@@ -22,10 +22,11 @@ use tokio::sync::watch;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::channel::{Channel, ChannelError};
-use super::hello::{Answer, Hello, HelloRefusal, MEMBERS_BYTES, NO_LIST, Versions};
+use super::hello::{Answer, Hello, HelloRefusal, MEMBERS_BYTES, NO_LIST, Relation, Terms, Versions};
 use super::link::{self, Link};
 use super::noise::{self, End, KEY_BYTES};
 use super::refused::PeerRefusal;
+use crate::boots::KnownBoots;
 use crate::cluster_secret::ClusterSecret;
 use crate::config::PeerTls;
 use crate::model::{Level, NodeId, Revision, State};
@@ -73,6 +74,14 @@ pub(crate) enum HandshakeError {
     OtherCertificate,
     #[error("the node was removed from the cluster at revision {0}")]
     Removed(Revision),
+    #[error(
+        "the caller's data directory is an old copy: the node has done more since, or was started with the same directory"
+    )]
+    OldCopy,
+    #[error("another process of the calling node is at work, or was a moment ago")]
+    AnotherProcess,
+    #[error("who is there is not the node: its data directory is an old copy")]
+    OldCopyThere,
     #[error("the other end refused with status {0}")]
     Refused(u8),
     #[error("the other end sent something that makes no sense")]
@@ -99,6 +108,8 @@ impl HandshakeError {
             Self::OtherNode => PeerRefusal::OtherNode,
             Self::OtherCertificate => PeerRefusal::OtherCertificate,
             Self::Removed(_) => PeerRefusal::Removed,
+            Self::OldCopy | Self::OldCopyThere => PeerRefusal::OldCopy,
+            Self::AnotherProcess => PeerRefusal::AnotherProcess,
             Self::Refused(_) => PeerRefusal::Refused,
             Self::Malformed => PeerRefusal::Malformed,
             Self::Keys(_) => PeerRefusal::Keys,
@@ -117,6 +128,8 @@ impl HandshakeError {
             HelloRefusal::OtherNode => Self::OtherNode,
             HelloRefusal::OtherCertificate => Self::OtherCertificate,
             HelloRefusal::Removed(at) => Self::Removed(at),
+            HelloRefusal::OldCopy => Self::OldCopy,
+            HelloRefusal::AnotherProcess => Self::AnotherProcess,
         }
     }
 }
@@ -136,6 +149,7 @@ pub(crate) struct Identity {
     /// The highest version that this node knows.
     highest: Level,
     states: watch::Receiver<Arc<State>>,
+    pub(crate) boots: KnownBoots,
 }
 
 impl std::fmt::Debug for Identity {
@@ -150,7 +164,7 @@ impl Identity {
         (own, address): (NodeId, Option<String>),
         listed: &BTreeMap<NodeId, String>,
         (secret, tls): (Option<ClusterSecret>, Option<PeerTls>),
-        standing: watch::Receiver<Standing>,
+        (standing, boots): (watch::Receiver<Standing>, KnownBoots),
         (highest, states): (Level, watch::Receiver<Arc<State>>),
     ) -> Self {
         Self {
@@ -163,6 +177,7 @@ impl Identity {
             standing,
             highest,
             states,
+            boots,
         }
     }
 
@@ -199,12 +214,18 @@ impl Identity {
             Err(HandshakeError::Io(error)) if is_hang_up(&error) => return Err(HandshakeError::HungUp),
             answer => Answer::read(&answer?)?,
         };
+        self.boots.is_told(answer.knows);
         let versions = (hello.versions, answer.versions);
         let terms = hello
             .conclude(&answer)
             .map_err(|refusal| HandshakeError::refused(refusal, versions))?;
         let mut channel = Channel::new(stream, noise.into_transport_mode()?, terms);
         channel.prove_alive().await?;
+        if let (Relation::Fellows, Some(boot)) = (terms.relation, answer.boot) {
+            let accepted = self.boots.accept_found(terms.peer, &boot);
+            accepted.map_err(|_fault| HandshakeError::OldCopyThere)?;
+            channel.boot = Some(boot.mark);
+        }
         Ok(channel)
     }
 
@@ -230,19 +251,13 @@ impl Identity {
             hello => Hello::read(&hello?)?,
         };
         let own = self.hello(hello.from);
-        let judged = hello.judge(&own).and_then(|terms| {
-            if let Some(at) = self.removed(terms.peer) {
-                return Err(HelloRefusal::Removed(at));
-            }
-            match certificate.is_none_or(|certificate| self.is_shown_by(&hello, certificate)) {
-                true => Ok(terms),
-                false => Err(HelloRefusal::OtherCertificate),
-            }
-        });
+        let judged = self.judge(&hello, &own, certificate);
         let answer = Answer {
             refusal: judged.err(),
             cluster: own.cluster,
             versions: own.versions,
+            boot: own.boot,
+            knows: self.boots.number_of(hello.from),
         };
         write(&mut stream, &[], &mut noise, &answer.write()).await?;
         let versions = (own.versions, hello.versions);
@@ -250,7 +265,31 @@ impl Identity {
         let mut channel = Channel::new(stream, noise.into_transport_mode()?, terms);
         channel.caller_address = hello.address;
         channel.expect_alive().await.map_err(HandshakeError::NotAlive)?;
+        if let (Relation::Fellows, Some(boot)) = (terms.relation, hello.boot) {
+            let accepted = self.boots.accept_caller(terms.peer, &boot);
+            accepted.map_err(|fault| HandshakeError::refused(fault.into(), versions))?;
+            channel.boot = Some(boot.mark);
+        }
         Ok(channel)
+    }
+
+    fn judge(
+        &self,
+        hello: &Hello,
+        own: &Hello,
+        certificate: Option<&CertificateDer<'_>>,
+    ) -> Result<Terms, HelloRefusal> {
+        let terms = hello.judge(own)?;
+        if let Some(at) = self.removed(terms.peer) {
+            return Err(HelloRefusal::Removed(at));
+        }
+        if !certificate.is_none_or(|certificate| self.is_shown_by(hello, certificate)) {
+            return Err(HelloRefusal::OtherCertificate);
+        }
+        if let (Relation::Fellows, Some(boot)) = (terms.relation, hello.boot) {
+            self.boots.judge(terms.peer, &boot)?;
+        }
+        Ok(terms)
     }
 
     /// Whether a certificate names the host of the caller: that by which it is known, or, of one that nobody knows yet, that
@@ -289,6 +328,7 @@ impl Identity {
                 highest: self.highest,
             },
             address: self.address.clone(),
+            boot: self.boots.own(),
         }
     }
 }

@@ -5,7 +5,9 @@
 
 use std::fmt;
 
+use crate::boots::{BootClaim, BootFault, BootMark, BootNumber};
 use crate::founding::FoundingId;
+use crate::lease::ProcessId;
 use crate::model::{Level, NodeId, Revision, Roster};
 
 use super::handshake::HandshakeError;
@@ -14,10 +16,12 @@ const FOUNDING_BYTES: usize = FoundingId::BYTES;
 /// The size of the digest that stands for the members of a cluster.
 pub(super) const MEMBERS_BYTES: usize = 32;
 
-/// Of each message, but what later versions add: the address of the caller, and when it was removed.
+/// Of each message, but what later versions add: the address of the caller, when it was removed, and which start of its
+/// directory each end is.
 const HELLO_BYTES: usize = 8 + 8 + FOUNDING_BYTES + MEMBERS_BYTES + VERSIONS_BYTES;
 const ANSWER_BYTES: usize = 1 + FOUNDING_BYTES + VERSIONS_BYTES;
 const VERSIONS_BYTES: usize = 4;
+const CLAIM_BYTES: usize = 8 + 8 + 8 + 8 + 1;
 
 /// The versions of the protocol that a node speaks: of the messages that follow the handshake. They are feature levels.
 /// The lowest is that of the node's cluster, because who does not know it could not read what the cluster says. This is
@@ -62,6 +66,8 @@ pub(super) struct Hello {
     pub(super) versions: Versions,
     /// Where other nodes reach the caller, if it says so.
     pub(super) address: Option<String>,
+    /// None: it has no number yet, or is of an older version.
+    pub(super) boot: Option<BootClaim>,
 }
 
 /// The answer of a server to a greeting.
@@ -71,6 +77,10 @@ pub(super) struct Answer {
     pub(super) refusal: Option<HelloRefusal>,
     pub(super) cluster: Option<FoundingId>,
     pub(super) versions: Versions,
+    /// Of the server.
+    pub(super) boot: Option<BootClaim>,
+    /// The latest start of the caller that the server knows.
+    pub(super) knows: BootNumber,
 }
 
 /// Why a server does not talk to a node that knows the secret.
@@ -83,6 +93,19 @@ pub(super) enum HelloRefusal {
     OtherCertificate,
     /// The caller was removed from the cluster.
     Removed(Revision),
+    /// The caller began with an old copy of its directory.
+    OldCopy,
+    /// Another process of the caller's node is at work.
+    AnotherProcess,
+}
+
+impl From<BootFault> for HelloRefusal {
+    fn from(fault: BootFault) -> Self {
+        match fault {
+            BootFault::OldCopy => Self::OldCopy,
+            BootFault::AnotherProcess => Self::AnotherProcess,
+        }
+    }
 }
 
 /// The terms on which two nodes work once they have met.
@@ -126,6 +149,7 @@ impl Hello {
         let length = u16::try_from(address.len()).unwrap_or(u16::MAX);
         bytes.extend(length.to_be_bytes());
         bytes.extend(address.as_bytes());
+        bytes.extend(claim(self.boot));
         bytes
     }
 
@@ -138,6 +162,7 @@ impl Hello {
             members: rest.take()?,
             versions: Versions::read(rest.take()?),
             address: rest.address()?,
+            boot: rest.claim()?,
         })
     }
 
@@ -186,6 +211,8 @@ impl Answer {
         if let Some(HelloRefusal::Removed(at)) = self.refusal {
             bytes.extend(at.0.to_be_bytes());
         }
+        bytes.extend(claim(self.boot));
+        bytes.extend(self.knows.0.to_be_bytes());
         bytes
     }
 
@@ -201,6 +228,11 @@ impl Answer {
             },
             cluster,
             versions,
+            boot: rest.claim()?,
+            knows: match rest.is_over() {
+                true => BootNumber::default(),
+                false => BootNumber(u64::from_be_bytes(rest.take()?)),
+            },
         })
     }
 }
@@ -210,12 +242,14 @@ const REMOVED: u8 = 6;
 
 impl HelloRefusal {
     /// Those that say no more.
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 7] = [
         Self::Version,
         Self::OtherCluster,
         Self::OtherMembers,
         Self::OtherNode,
         Self::OtherCertificate,
+        Self::OldCopy,
+        Self::AnotherProcess,
     ];
 
     fn number(self) -> u8 {
@@ -226,6 +260,8 @@ impl HelloRefusal {
             Self::OtherNode => 4,
             Self::OtherCertificate => 5,
             Self::Removed(_) => REMOVED,
+            Self::OldCopy => 7,
+            Self::AnotherProcess => 8,
         }
     }
 
@@ -260,6 +296,20 @@ fn cluster(bytes: [u8; FOUNDING_BYTES]) -> Option<FoundingId> {
     (bytes != [0; FOUNDING_BYTES]).then(|| FoundingId::of(bytes))
 }
 
+/// Zeros stand for none.
+fn claim(boot: Option<BootClaim>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(CLAIM_BYTES);
+    if let Some(boot) = boot {
+        bytes.extend(boot.mark.number.0.to_be_bytes());
+        bytes.extend(boot.mark.process.0.to_be_bytes());
+        bytes.extend(boot.has.0.to_be_bytes());
+        bytes.extend(boot.term.to_be_bytes());
+        bytes.push(u8::from(boot.has_forgotten));
+    }
+    bytes.resize(CLAIM_BYTES, 0);
+    bytes
+}
+
 /// The bytes that are left to read.
 struct Reader<'a>(&'a [u8]);
 
@@ -284,6 +334,27 @@ impl Reader<'_> {
         let address = str::from_utf8(address).map_err(|_| HandshakeError::Malformed)?;
         Ok((!address.is_empty()).then(|| address.to_owned()))
     }
+
+    fn is_over(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Older versions say none.
+    fn claim(&mut self) -> Result<Option<BootClaim>, HandshakeError> {
+        if self.is_over() {
+            return Ok(None);
+        }
+        let boot = BootClaim {
+            mark: BootMark {
+                number: BootNumber(u64::from_be_bytes(self.take()?)),
+                process: ProcessId(u64::from_be_bytes(self.take()?)),
+            },
+            has: Revision(u64::from_be_bytes(self.take()?)),
+            term: u64::from_be_bytes(self.take()?),
+            has_forgotten: self.take::<1>()? != [0],
+        };
+        Ok((boot.mark.number != BootNumber::default()).then_some(boot))
+    }
 }
 
 #[cfg(test)]
@@ -297,6 +368,17 @@ mod tests {
         members: [7; MEMBERS_BYTES],
         versions: versions(1, 1),
         address: None,
+        boot: None,
+    };
+
+    const BOOT: BootClaim = BootClaim {
+        mark: BootMark {
+            number: BootNumber(4),
+            process: ProcessId(u64::MAX),
+        },
+        has: Revision(1234),
+        term: 6,
+        has_forgotten: true,
     };
 
     const fn versions(lowest: u8, highest: u8) -> Versions {
@@ -312,21 +394,38 @@ mod tests {
             cluster: Some(FoundingId::of([3; FOUNDING_BYTES])),
             versions: versions(2, 200),
             address: Some("gateway2.example:9300".to_owned()),
+            boot: Some(BOOT),
             ..OWN
         };
         let later = [hello.write(), vec![1, 2, 3]].concat();
         assert_eq!(Hello::read(&later).unwrap(), hello);
         let earlier = Hello::read(&later[..HELLO_BYTES]).unwrap();
-        assert_eq!(earlier.address, None, "older versions say none");
+        assert_eq!(
+            (earlier.address, earlier.boot),
+            (None, None),
+            "older versions say none"
+        );
+        let silent = Hello {
+            boot: None,
+            ..hello.clone()
+        };
+        assert_eq!(Hello::read(&silent.write()).unwrap(), silent);
+        let with_address = &later[..later.len() - 3 - CLAIM_BYTES];
+        assert_eq!(Hello::read(with_address).unwrap(), silent);
         let removed = [Some(HelloRefusal::Removed(Revision(77))), None];
         for refusal in HelloRefusal::ALL.map(Some).into_iter().chain(removed) {
             let answer = Answer {
                 refusal,
                 cluster: None,
                 versions: versions(1, 4),
+                boot: Some(BOOT),
+                knows: BootNumber(9),
             };
             let later = [answer.write(), vec![1]].concat();
             assert_eq!(Answer::read(&later).unwrap(), answer);
+            let earlier = &later[..later.len() - 1 - 8 - CLAIM_BYTES];
+            let earlier = Answer::read(earlier).unwrap();
+            assert_eq!((earlier.boot, earlier.knows), (None, BootNumber(0)));
         }
         for length in 0..HELLO_BYTES {
             assert!(Hello::read(&later[..length]).is_err(), "{length} bytes");
@@ -420,6 +519,8 @@ mod tests {
             refusal: None,
             cluster: Some(FoundingId::of([2; FOUNDING_BYTES])),
             versions: versions(2, 2),
+            boot: None,
+            knows: BootNumber(0),
         };
         assert_eq!(caller.conclude(&answer), Err(HelloRefusal::Version));
         let answer = Answer {

@@ -8,11 +8,11 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout};
 
 use super::channel::{Channel, ChannelError};
+use super::exclusion::{ExclusionNews, NodeExclusion};
 use super::handshake::{HandshakeError, Identity};
 use super::hello::Relation;
 use super::message::{Request, Response};
 use super::places::PeerPlaces;
-use super::removal::Removal;
 use super::seats::Whereabouts;
 use crate::model::{NodeId, Revision};
 
@@ -48,7 +48,7 @@ pub(crate) struct Peer {
     pub(super) places: PeerPlaces,
     identity: Identity,
     whereabouts: Arc<Whereabouts>,
-    removal: Removal,
+    exclusion: ExclusionNews,
     seen: watch::Sender<Seen>,
     idle: Mutex<Vec<Channel>>,
     pub(super) proposals: Semaphore,
@@ -74,14 +74,14 @@ impl Peer {
     pub(super) fn new(
         (id, places): (NodeId, PeerPlaces),
         identity: &Identity,
-        (whereabouts, removal): (&Arc<Whereabouts>, &Removal),
+        (whereabouts, exclusion): (&Arc<Whereabouts>, &ExclusionNews),
     ) -> Self {
         Self {
             id,
             places,
             identity: identity.clone(),
             whereabouts: Arc::clone(whereabouts),
-            removal: removal.clone(),
+            exclusion: exclusion.clone(),
             seen: watch::Sender::default(),
             idle: Mutex::default(),
             proposals: Semaphore::new(PROPOSALS),
@@ -103,11 +103,17 @@ impl Peer {
 
     /// The peer has answered that it shows `visible`.
     pub(super) fn heard(&self, visible: Revision) {
+        self.identity.boots.shows(self.id, visible);
         self.seen.send_replace(Seen {
             at: Some(Instant::now()),
             visible,
             is_gone: false,
         });
+    }
+
+    /// The peer has given its vote in this term.
+    pub(super) fn has_voted(&self, term: u64) {
+        self.identity.boots.votes(self.id, term);
     }
 
     /// The peer did not answer.
@@ -187,8 +193,12 @@ impl Peer {
         let agreed = timeout(CONNECT, self.identity.call(stream, &place, self.id))
             .await
             .map_err(|_| late())?;
-        if let Err(HandshakeError::Removed(at)) = &agreed {
-            self.removal.note(*at);
+        match &agreed {
+            Err(HandshakeError::Removed(at)) => self.exclusion.note(NodeExclusion::Removed { at: *at }),
+            Err(HandshakeError::OldCopy) => self.exclusion.note(NodeExclusion::OldCopy { by: self.id }),
+            Err(HandshakeError::AnotherProcess) => self.identity.boots.is_beside_another(true),
+            Ok(_) => self.identity.boots.is_beside_another(false),
+            Err(_) => {}
         }
         agreed.map_err(|source| CallError::Handshake {
             address: place.clone(),
@@ -199,7 +209,8 @@ impl Peer {
     fn take_idle(&self) -> Option<Channel> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
-        idle.retain(|channel| now.duration_since(channel.used) < IDLE);
+        let is_current = |mark| self.identity.boots.is_current(self.id, mark);
+        idle.retain(|channel| now.duration_since(channel.used) < IDLE && channel.boot.is_none_or(is_current));
         idle.pop()
     }
 

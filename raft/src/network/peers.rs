@@ -7,12 +7,13 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::exclusion::ExclusionNews;
 use super::handshake::Identity;
 use super::message::{FloorAnswer, LeaseAnswer, Request, Response, SettledAnswer, TakeAnswer};
 use super::peer::{CallError, Peer};
 use super::places::PeerPlaces;
-use super::removal::Removal;
 use super::seats::Whereabouts;
+use crate::boots::KnownBoots;
 use crate::command::Proposal;
 use crate::lease::ProcessId;
 use crate::model::{NodeId, Revision};
@@ -28,7 +29,7 @@ pub(crate) struct Peers {
     /// Those that are configured, by which they are looked for first.
     listed: Arc<BTreeMap<NodeId, String>>,
     whereabouts: Arc<Whereabouts>,
-    removal: Removal,
+    exclusion: ExclusionNews,
 }
 
 impl Peers {
@@ -39,7 +40,7 @@ impl Peers {
             identity: identity.clone(),
             listed: Arc::new(listed.clone()),
             whereabouts: Arc::default(),
-            removal: Removal::default(),
+            exclusion: ExclusionNews::default(),
         }
     }
 
@@ -62,7 +63,7 @@ impl Peers {
 
     fn peer(&self, id: NodeId, recorded: Option<&String>) -> Arc<Peer> {
         let places = PeerPlaces::new(self.listed.get(&id), recorded);
-        let shared = (&self.whereabouts, &self.removal);
+        let shared = (&self.whereabouts, &self.exclusion);
         Arc::new(Peer::new((id, places), &self.identity, shared))
     }
 
@@ -78,9 +79,14 @@ impl Peers {
         Arc::clone(&self.whereabouts)
     }
 
-    /// Whether this node was told that it has been removed.
-    pub(crate) fn removal(&self) -> &Removal {
-        &self.removal
+    /// Whether this node was told that it is none of the cluster any more.
+    pub(crate) fn exclusion(&self) -> &ExclusionNews {
+        &self.exclusion
+    }
+
+    /// The starts of nodes that are known.
+    pub(crate) fn boots(&self) -> &KnownBoots {
+        &self.identity.boots
     }
 
     pub(crate) fn now(&self) -> Arc<PeerMap> {

@@ -24,10 +24,12 @@ pub enum PeerRefusal {
     SeatGivenAway,
     TooSlow,
     Removed,
+    OldCopy,
+    AnotherProcess,
 }
 
 impl PeerRefusal {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Broke,
         Self::Tls,
         Self::NotKlamm,
@@ -47,6 +49,8 @@ impl PeerRefusal {
         Self::SeatGivenAway,
         Self::TooSlow,
         Self::Removed,
+        Self::OldCopy,
+        Self::AnotherProcess,
     ];
 
     /// The label of a metric.
@@ -71,6 +75,8 @@ impl PeerRefusal {
             Self::SeatGivenAway => "seat_given_away",
             Self::TooSlow => "too_slow",
             Self::Removed => "removed",
+            Self::OldCopy => "old_copy",
+            Self::AnotherProcess => "another_process",
         }
     }
 
@@ -98,6 +104,8 @@ impl PeerRefusal {
             Self::SeatGivenAway => "it had not identified itself yet, and others needed its place",
             Self::TooSlow => "it did not identify itself in time",
             Self::Removed => "the caller was removed from the cluster",
+            Self::OldCopy => "the caller's data directory is an old copy",
+            Self::AnotherProcess => "another process of the calling node is at work, or was a moment ago",
         }
     }
 }

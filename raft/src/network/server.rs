@@ -154,6 +154,13 @@ impl Door {
         self.seldom.log(refusal.name(), log);
     }
 
+    /// Whether the caller is still a node of the cluster, and no other process has taken its place.
+    fn is_still_taken(&self, channel: &Channel) -> bool {
+        let peer = channel.terms.peer;
+        let is_current = |mark| self.identity.boots.is_current(peer, mark);
+        self.identity.removed(peer).is_none() && channel.boot.is_none_or(is_current)
+    }
+
     /// Answers one request after the other.
     async fn converse(&self, mut channel: Channel, mut place: Place<NodeId>) {
         loop {
@@ -165,7 +172,7 @@ impl Door {
                     return;
                 }
             };
-            if self.identity.removed(channel.terms.peer).is_some() {
+            if !self.is_still_taken(&channel) {
                 // It is told why when it calls again.
                 return;
             }

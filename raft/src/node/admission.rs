@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::StartError;
 use super::core::Core;
 use super::start::random;
+use crate::boots::{BootMemories, KnownBoots};
 use crate::command::{Command, MemberChange};
 use crate::config::{OwnId, RaftConfig};
 use crate::founding::FoundingId;
@@ -81,7 +82,10 @@ impl<'a> Joining<'a> {
             (NOBODY, config.address.clone()),
             &config.peers,
             (config.secret.clone(), config.tls.clone()),
-            store.standing.subscribe(),
+            (
+                store.standing.subscribe(),
+                KnownBoots::new(None, BootMemories::default()),
+            ),
             (
                 config.record.ability.highest,
                 watch::Sender::new(Arc::default()).subscribe(),
@@ -89,7 +93,7 @@ impl<'a> Joining<'a> {
         );
         Self {
             config,
-            standing: StandingKeeper::new(store.standing.clone(), store.log.clone(), store.writer.clone()),
+            standing: StandingKeeper::new(store),
             identity,
         }
     }

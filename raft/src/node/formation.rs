@@ -142,7 +142,8 @@ async fn rejoin(
         %cluster,
         "this node's data is gone: it fetches the data from the others, and votes once it has caught up"
     );
-    standing.rejoin(cluster, highest, threshold).await?;
+    let told = core.peers.boots().told();
+    standing.rejoin(cluster, (highest, threshold), told).await?;
     Ok(String::new())
 }
 

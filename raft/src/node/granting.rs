@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::confirm::floor_as_leader;
 use super::core::Raft;
+use crate::boots::KnownBoots;
 use crate::clock::BootTime;
 use crate::lease::{LeaseTable, LeaseTerms, NotHolder, ProcessId};
 use crate::members::ClusterMembers;
@@ -33,6 +34,7 @@ pub(super) fn clock_of_the_day() -> u64 {
 pub(crate) struct Granting {
     own: NodeId,
     states: watch::Receiver<Arc<State>>,
+    boots: KnownBoots,
     terms: LeaseTerms,
     /// Of the term that this node led last.
     leading: Mutex<Option<LeadTerm>>,
@@ -47,10 +49,15 @@ struct LeadTerm {
 }
 
 impl Granting {
-    pub(super) fn new(own: NodeId, states: watch::Receiver<Arc<State>>, terms: LeaseTerms) -> Self {
+    pub(super) fn new(
+        own: NodeId,
+        (states, boots): (watch::Receiver<Arc<State>>, KnownBoots),
+        terms: LeaseTerms,
+    ) -> Self {
         Self {
             own,
             states,
+            boots,
             terms,
             leading: Mutex::default(),
             news: watch::Sender::default(),
@@ -68,7 +75,8 @@ impl Granting {
         if !members(raft).contains(holder.0) {
             return LeaseAnswer::NotLeader;
         }
-        match self.with_table(raft, |table, now| table.asks(holder, shows, now)) {
+        let since = self.boots.since(holder.0, self.own);
+        match self.with_table(raft, |table, now| table.asks(holder, shows, (now, since))) {
             None => return LeaseAnswer::NotLeader,
             Some(Err(NotHolder)) => return LeaseAnswer::AnotherProcess,
             Some(Ok(())) => self.tell(),

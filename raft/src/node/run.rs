@@ -12,10 +12,10 @@ use tokio::task::JoinSet;
 use super::calls::{self, Call};
 use super::confirm::{self, Asker};
 use super::core::{Core, Raft};
-use super::{RaftStatus, StartError, formation, keeper, leasing, membership, upgrade};
+use super::{RaftStatus, StartError, formation, keeper, leasing, membership, remembering, upgrade};
 use crate::members::ClusterMembers;
-use crate::model::{NodeId, NodeRecord, Revision};
-use crate::network::{self, Identity, Network, PeerPort, Service};
+use crate::model::{NodeId, NodeRecord};
+use crate::network::{self, Identity, Network, NodeExclusion, PeerPort, Service};
 use crate::standing::StandingKeeper;
 use crate::status::Readiness;
 use crate::store::{LogStore, Standing, StateStore};
@@ -60,7 +60,7 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
         members,
     } = parts;
     let standing = stores.standing.clone();
-    let service = Service::new(core.clone(), standing, record.ability.highest);
+    let service = Service::new(core.clone(), standing.clone(), record.ability.highest);
     let mut helpers = JoinSet::new();
     if let Some(port) = port {
         let peers = core.peers.clone();
@@ -68,6 +68,10 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
     }
     helpers.spawn(core.visible.clone().follow(core.states.clone()));
     helpers.spawn(confirm::serve(core.clone(), askers));
+    helpers.spawn(remembering::keep_remembering(
+        core.clone(),
+        stores.standing.clone(),
+    ));
     // They go on while this node takes leave.
     let mut watchers = JoinSet::new();
     let mut started = Some(started);
@@ -99,9 +103,17 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
     };
     let done = tokio::select! {
         () = taking_part => None,
-        at = removed(&core) => {
-            tracing::error!(%at, "this node was removed from its cluster, so it stops");
-            readiness.send_replace(Readiness::Removed { at });
+        exclusion = excluded(&core) => {
+            readiness.send_replace(match exclusion {
+                NodeExclusion::Removed { at } => {
+                    tracing::error!(%at, "this node was removed from its cluster, so it stops");
+                    Readiness::Removed { at }
+                }
+                NodeExclusion::OldCopy { by } => {
+                    tracing::error!(said_by = %by, "this node's data directory is an old copy, or another process was started with it, so this one stops");
+                    Readiness::OldCopy { by }
+                }
+            });
             None
         }
         () = panicked(&mut helpers) => None,
@@ -109,6 +121,9 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
     };
     if done.is_some() {
         calls::leave(&core).await;
+        if !core.peers.are_none() {
+            remembering::remember(&core, &standing).await;
+        }
     }
     if let Some(raft) = core.raft.get()
         && let Err(error) = raft.shutdown().await
@@ -153,8 +168,8 @@ fn tell(started: &mut Option<Started>, result: Result<(), StartError>) {
     }
 }
 
-/// Returns when this node was removed from its cluster.
-async fn removed(core: &Core) -> Revision {
+/// Returns when this node was removed from its cluster, or another process has taken its place.
+async fn excluded(core: &Core) -> NodeExclusion {
     let mut states = core.states.clone();
     let on_record = async {
         let id = core.id;
@@ -167,8 +182,8 @@ async fn removed(core: &Core) -> Revision {
         }
     };
     tokio::select! {
-        at = on_record => at,
-        at = core.peers.removal().noted() => at,
+        at = on_record => NodeExclusion::Removed { at },
+        exclusion = core.peers.exclusion().noted() => exclusion,
     }
 }
 

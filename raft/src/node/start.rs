@@ -16,11 +16,12 @@ use super::core::{Core, MAX_APPEND_ENTRIES};
 use super::granting::Granting;
 use super::run::{Parts, Stores, run};
 use super::{Node, RaftStatus, Shared, admission, list};
+use crate::boots::{BootClaim, BootMark, KnownBoots};
 use crate::config::{OwnId, RaftConfig, Tuning};
 use crate::disk_space::DiskSpace;
 use crate::lease::{Lease, LeaseTerms, ProcessId};
 use crate::members::ClusterMembers;
-use crate::model::{NodeId, State};
+use crate::model::{NodeId, Revision, State};
 use crate::network::{Callers, Identity, PeerPort, Peers};
 use crate::outcome::Refusal;
 use crate::standing::StandingKeeper;
@@ -119,13 +120,15 @@ impl Node {
         let taken_port = port.as_ref().map(PeerPort::taken);
         let refusals = port.as_ref().map(PeerPort::refusals);
         let snapshot_failures = store.states.watch_failures();
-        let identity = identity(&config, id, &store);
+        let process = ProcessId(random()?);
+        let boots = boots(&store, process);
+        let identity = identity(&config, id, (&store, boots));
         let (members, members_seen) = watch::channel(ClusterMembers::default());
         let (calls, call_queue) = mpsc::channel(CALLS);
         let (confirms, askers) = mpsc::channel(confirm::WAITING);
         let (readiness, readiness_seen) = watch::channel(Readiness::Starting);
         let (status, status_seen) = watch::channel(RaftStatus::default());
-        let core = Arc::new(core(&config, (&store, &identity), members_seen)?);
+        let core = Arc::new(core(&config, (&store, &identity, process), members_seen));
         core.know_peers();
         let shared = Shared {
             id,
@@ -184,15 +187,14 @@ fn opened(config: &RaftConfig) -> Result<(Store, NodeId, Option<PeerPort>), Star
 /// The part that makes changes.
 fn core(
     config: &RaftConfig,
-    (store, identity): (&Store, &Identity),
+    (store, identity, process): (&Store, &Identity, ProcessId),
     members: watch::Receiver<ClusterMembers>,
-) -> Result<Core, StartError> {
+) -> Core {
     let id = identity.own;
     let states = store.states.watch();
-    let process = random()?;
-    let (lease, granting) = leases(config, id, &states);
+    let (lease, granting) = leases(config, identity, &states);
     let visible = VisibleRevision::new(states.borrow().revision);
-    Ok(Core {
+    Core {
         id,
         address: config.address_of(id),
         listed: config.peers.keys().copied().collect(),
@@ -205,27 +207,50 @@ fn core(
         tuning: config.tuning.clone(),
         upgrade: config.upgrade,
         space: DiskSpace::new(config.data_dir.clone(), config.tuning.disk_reserve_bytes),
-        proposals: super::core::Proposals::new(process),
-        process: ProcessId(process),
+        proposals: super::core::Proposals::new(process.0),
+        process,
         lease,
         granting,
         has_left: AtomicBool::new(false),
-    })
+    }
+}
+
+/// What is known of the starts of nodes, and the claim of this one.
+fn boots(store: &Store, process: ProcessId) -> KnownBoots {
+    // What a handle holds must not hold the file.
+    let (term, states) = (store.log.term(), store.states.watch());
+    let (standing, boot) = (store.standing.subscribe(), store.boot.subscribe());
+    let has = store.log.committed().map_or(0, |committed| committed.index);
+    let claim = move || {
+        let number = *boot.borrow();
+        number.map(|number| BootClaim {
+            mark: BootMark { number, process },
+            // What is applied is on the disk.
+            has: states.borrow().revision.max(Revision(has)),
+            term: term(),
+            has_forgotten: matches!(*standing.borrow(), Standing::Rejoining { .. }),
+        })
+    };
+    KnownBoots::new(Some(Box::new(claim)), store.boots.clone())
 }
 
 /// The proofs that this node gives its peers.
-fn identity(config: &RaftConfig, id: NodeId, store: &Store) -> Identity {
+fn identity(config: &RaftConfig, id: NodeId, (store, boots): (&Store, KnownBoots)) -> Identity {
     Identity::new(
         (id, config.address_of(id)),
         &config.peers,
         (config.secret.clone(), config.tls.clone()),
-        store.standing.subscribe(),
+        (store.standing.subscribe(), boots),
         (config.record.ability.highest, store.states.watch()),
     )
 }
 
 /// The lease of this node, and its part of granting them.
-fn leases(config: &RaftConfig, id: NodeId, states: &watch::Receiver<Arc<State>>) -> (Lease, Arc<Granting>) {
+fn leases(
+    config: &RaftConfig,
+    identity: &Identity,
+    states: &watch::Receiver<Arc<State>>,
+) -> (Lease, Arc<Granting>) {
     // Others may come to a node that listens for them.
     let lease = match config.listen {
         None => Lease::unlimited(),
@@ -234,7 +259,8 @@ fn leases(config: &RaftConfig, id: NodeId, states: &watch::Receiver<Arc<State>>)
     let terms = LeaseTerms {
         span: config.tuning.lease,
     };
-    (lease, Arc::new(Granting::new(id, states.clone(), terms)))
+    let knows = (states.clone(), identity.boots.clone());
+    (lease, Arc::new(Granting::new(identity.own, knows, terms)))
 }
 
 /// Who may call the port for peers; none if there is to be no port.
@@ -297,15 +323,8 @@ fn spawn(parts: Parts, store: Store) -> Result<(), StartError> {
         .map_err(StartError::Thread)?;
     let (started, starting) = std::sync::mpsc::channel();
     let run = move || {
-        let Store {
-            owner: _,
-            log,
-            states,
-            standing,
-            writer,
-            thread,
-        } = store;
-        let standing = Arc::new(StandingKeeper::new(standing, log.clone(), writer));
+        let standing = Arc::new(StandingKeeper::new(&store));
+        let (log, states, thread) = store.parts();
         let done = runtime.block_on(run(
             parts,
             Stores {

@@ -74,6 +74,8 @@ fn is_new(contents: &Contents) -> bool {
         committed,
         snapshot,
         standing,
+        boot: _,
+        boots: _,
     } = contents;
     log.purged.is_none()
         && log.entries.is_empty()

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::error::StoreError;
 use super::rewrite::{self, Turn, rewrite};
 use super::seal::{Label, Seal, Storage, ValuePlace};
+use crate::boots::{BootMemories, BootNumber};
 use crate::codec::layout::{EntryV1, LogIdV1, SnapshotV1, VoteV1};
 use crate::codec::{self, CodecError, Format};
 use crate::founding::FoundingId;
@@ -32,6 +33,10 @@ pub(super) const COMMITTED: &str = "committed";
 pub(super) const PURGED: &str = "purged";
 pub(super) const SNAPSHOT: &str = "snapshot";
 pub(crate) const STANDING: &str = "standing";
+/// How often the directory was started.
+pub(crate) const BOOT: &str = "boot";
+/// The starts of other nodes that this one knows.
+pub(crate) const BOOTS: &str = "boots";
 /// In clear always.
 pub(super) const OWNER: &str = "owner";
 /// The label of what seals all other values, in clear; there is none where they are not sealed.
@@ -100,6 +105,8 @@ pub(super) struct Contents {
     pub(super) committed: Option<LogId>,
     pub(super) snapshot: Option<(SnapshotMeta, Arc<State>)>,
     pub(super) standing: Standing,
+    pub(super) boot: BootNumber,
+    pub(super) boots: BootMemories,
 }
 
 /// The log, without holes, from just after `purged`.
@@ -357,6 +364,8 @@ impl Reader {
             committed: committed.map(Into::into),
             snapshot: self.snapshot(&meta)?,
             standing: self.value(&meta, STANDING)?.unwrap_or(Standing::New),
+            boot: self.of_members(&meta, BOOT)?,
+            boots: self.of_members(&meta, BOOTS)?,
         };
         if let Some(purged) = contents.log.purged {
             let covered = contents.snapshot.as_ref().and_then(|(meta, _)| meta.last_log_id);
@@ -417,6 +426,18 @@ impl Reader {
         codec::decode(&bytes, self.highest)
             .map(Some)
             .map_err(|e| self.codec_error(what(), &e))
+    }
+
+    /// A value that older versions neither write nor look for.
+    fn of_members<T: Format + Default>(
+        &self,
+        meta: &impl ReadableTable<&'static str, &'static [u8]>,
+        key: &'static str,
+    ) -> Result<T, StoreError> {
+        match self.highest >= Level::MEMBERS {
+            true => Ok(self.value(meta, key)?.unwrap_or_default()),
+            false => Ok(T::default()),
+        }
     }
 
     /// Writes a value that is never sealed.

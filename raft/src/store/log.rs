@@ -58,6 +58,20 @@ impl LogStore {
         (memory.vote, memory.last())
     }
 
+    /// The last entry that is known to be committed.
+    pub(crate) fn committed(&self) -> Option<LogId> {
+        self.memory().committed
+    }
+
+    /// Reads the term of the vote. It keeps nothing open.
+    pub(crate) fn term(&self) -> impl Fn() -> u64 + Send + Sync + use<> {
+        let memory = Arc::clone(&self.memory);
+        move || {
+            let memory = memory.lock().unwrap_or_else(PoisonError::into_inner);
+            memory.vote.map_or(0, |vote| vote.leader_id.term)
+        }
+    }
+
     /// The vote was written by somebody else, before openraft runs.
     pub(crate) fn set_vote(&self, vote: Vote) {
         self.memory().vote = Some(vote);

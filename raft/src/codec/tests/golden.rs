@@ -15,8 +15,10 @@ use aws_lc_rs::digest;
 use openraft::EntryPayload;
 
 use super::*;
+use crate::boots::{BootMark, BootMemories, BootMemory, BootNumber};
 use crate::codec::layout::{EntryV1, LogIdV1, VoteV1};
 use crate::founding::FoundingId;
+use crate::lease::ProcessId;
 use crate::model::{OverLimit, VclusterName};
 use crate::network::message::examples;
 use crate::outcome::{Outcome, Refusal};
@@ -101,6 +103,18 @@ impl Written {
     }
 }
 
+fn boots() -> BootMemories {
+    let memory = BootMemory {
+        mark: BootMark {
+            number: BootNumber(300),
+            process: ProcessId(u64::MAX),
+        },
+        shown: Revision(1234),
+        term: 5,
+    };
+    BootMemories([(NodeId(3), memory)].into())
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -134,6 +148,8 @@ fn every_type_is_written_and_read_as_ever() {
     written.check("standing", "joining", &Standing::Joining { admission: 7 });
     written.check("standing", "admitted", &Standing::Admitted { cluster });
     written.check("owner", "owner", &NodeId(3));
+    written.check("boot", "number", &BootNumber(300));
+    written.check("boots", "known", &boots());
     let of_raft = [
         ("blank", EntryPayload::Blank),
         ("membership", EntryPayload::Membership(membership())),

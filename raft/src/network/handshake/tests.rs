@@ -3,6 +3,7 @@
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 
 use super::*;
+use crate::boots::BootMemories;
 use crate::founding::FoundingId;
 use crate::network::hello::Relation;
 use crate::network::message::Request;
@@ -21,7 +22,7 @@ fn of_nodes(own: u64, nodes: u64, secret: Option<&ClusterSecret>, cluster: Optio
         (NodeId(own), None),
         &addresses.collect(),
         (secret.cloned(), None),
-        standing,
+        (standing, KnownBoots::new(None, BootMemories::default())),
         (Level::NEWEST, watch::Sender::new(Arc::default()).subscribe()),
     )
 }
