@@ -2,12 +2,14 @@
 # faults.sh SECONDS [SEED] [FAULT…]: every kind of fault, or these, for so long, each with rights that come and go, and a
 # cluster that breaks the promise on purpose, which must be found. The end says what failed, and what shows nothing because
 # a tool for it is missing.
-# faults.sh list: the names of all kinds.
+# faults.sh list: the names of all kinds in which rights come and go.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly all=(none pause-follower pause-leader isolate-follower isolate-leader kill-leader one-way late-follower lease-clock
   day-clock full-disk slow-disk drain snapshot members)
+# Those of disks, in which no right comes and goes.
+readonly disks=(corrupt backup)
 if [[ "${1:-}" == list ]]; then
   printf '%s\n' "${all[@]}"
   exit
@@ -16,14 +18,15 @@ fi
 readonly cargo="${CARGO:-cargo}" seconds="${1:-60}" seed="${2:-$RANDOM}"
 readonly planted="${CARGO_TARGET_DIR:-target}/debug/planted/klamm"
 faults=("${@:3}")
-((${#faults[@]})) || faults=("${all[@]}")
+((${#faults[@]})) || faults=("${all[@]}" "${disks[@]}")
 failed=()
 
 run() { # WORDS…
-  local binary=()
+  local binary=() kind=(rights)
+  [[ " ${disks[*]} " == *" $1 "* ]] && kind=()
   [[ "$1" == lease-clock ]] && binary=(--binary "$planted")
   echo
-  "$cargo" run --quiet --locked -p klamm-chaos -- "${binary[@]}" rights "$@" --seconds "$seconds" --seed "$seed"
+  "$cargo" run --quiet --locked -p klamm-chaos -- "${binary[@]}" "${kind[@]}" "$@" --seconds "$seconds" --seed "$seed"
 }
 
 for fault in "${faults[@]}"; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # planted.sh build: makes the nodes that can make mistakes, and puts them beside the others.
-# planted.sh [SECONDS] [SEED]: nodes that make a mistake with leases on purpose, one mistake after the other, each under the
-# fault that shows it. Each must be found. The end says what went unnoticed.
+# planted.sh [SECONDS] [SEED]: nodes that make a mistake with leases or disks on purpose, one mistake after the other, each under
+# the fault that shows it. Each must be found. The end says what went unnoticed.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -18,25 +18,30 @@ fi
 readonly seconds="${1:-40}" seed="${2:-$RANDOM}"
 unnoticed=()
 
-planted() { # MISTAKE FAULT
+planted() { # MISTAKE WHAT-IS-FOUND FAULT…
   local output
   echo
   echo "=== $1"
   output="$("$cargo" run --quiet --locked -p klamm-chaos -- --binary "$binary" \
-    rights "$2" --mistake "$1" --seconds "$seconds" --seed "$seed")"
+    "${@:3}" --mistake "$1" --seconds "$seconds" --seed "$seed")"
   printf '%s\n' "$output"
-  [[ "$output" == *"requests were allowed after the right was gone"*"verdict: INVALID"* ]] || unnoticed+=("$1 under $2")
+  [[ "$output" == *"$2"*"verdict: INVALID"* ]] || unnoticed+=("$1 under ${*:3}")
 }
 
-planted acknowledged-at-commit isolate-follower
-planted lease-ignored isolate-follower
-planted view-first pause-follower
-planted old-clock pause-follower
-planted new-leader-knows-nobody isolate-leader
-planted not-confirmed isolate-leader
-planted from-receipt late-follower
-planted no-margin lease-clock
-planted counts-before-shown isolate-follower
+lease() { # MISTAKE FAULT
+  planted "$1" "requests were allowed after the right was gone" rights "$2"
+}
+
+lease acknowledged-at-commit isolate-follower
+lease lease-ignored isolate-follower
+lease view-first pause-follower
+lease old-clock pause-follower
+lease new-leader-knows-nobody isolate-leader
+lease not-confirmed isolate-leader
+lease from-receipt late-follower
+lease no-margin lease-clock
+lease counts-before-shown isolate-follower
+planted copies-taken "began with an old copy and serves" corrupt
 
 echo
 if ((${#unnoticed[@]})); then

@@ -3,6 +3,7 @@
 //! A run has three parts: faults under load, healing, and the verdict. Each invariant is one file below [`invariants`].
 //! The seed decides every choice of the run; the order in which processes get to run is the machine's.
 
+mod disks;
 mod faults;
 mod history;
 mod invariants;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
+use disks::DiskArguments;
 use faults::Faults;
 use history::History;
 use rights::RightsArguments;
@@ -51,6 +53,10 @@ struct Arguments {
 enum Action {
     /// Takes rights away under one kind of fault, and looks whether any node still allows what they gave.
     Rights(RightsArguments),
+    /// Damages files, gives nodes old copies of theirs, and starts copies beside nodes that run.
+    Corrupt(DiskArguments),
+    /// Makes backups under load, loses disks, and brings the cluster back.
+    Backup(DiskArguments),
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -59,8 +65,11 @@ fn main() -> anyhow::Result<ExitCode> {
         Some(binary) => binary,
         None => std::env::current_exe()?.with_file_name("klamm"),
     };
-    if let Some(Action::Rights(arguments)) = &arguments.action {
-        return rights::run(arguments, &binary);
+    match &arguments.action {
+        Some(Action::Rights(arguments)) => return rights::run(arguments, &binary),
+        Some(Action::Corrupt(arguments)) => return disks::corrupt(arguments, &binary),
+        Some(Action::Backup(arguments)) => return disks::backup(arguments, &binary),
+        None => {}
     }
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
     say(&format!(

@@ -1,6 +1,7 @@
 //! Three gateway nodes as processes on loopback. The physical cluster is away on purpose: accounts need none.
 
 mod admin;
+mod disks;
 mod guest;
 mod volume;
 
@@ -85,7 +86,7 @@ pub(crate) struct World {
     volumes: Vec<Volume>,
     directory: Option<TempDir>,
     /// Held, so that a node which comes back finds its ports free.
-    _ports: PortBlock,
+    ports: PortBlock,
 }
 
 #[derive(Debug)]
@@ -139,7 +140,7 @@ impl World {
             links,
             volumes,
             directory: Some(directory),
-            _ports: ports,
+            ports,
         };
         for id in 0..NODES {
             world.start_node(id)?;

@@ -1,11 +1,13 @@
 //! Work on a data directory while no node runs on it: a look at it, a new cluster of a backup, and a new cluster of
 //! what a lost one has left.
 
+mod fingerprint;
 mod founded;
 mod inspect;
 mod recover;
 mod restore;
 
+pub use fingerprint::fingerprint;
 pub use founded::{FoundedCluster, OfflineError};
 pub use inspect::{Inspection, inspect};
 pub use recover::recover;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use klamm_raft::model::State;
-use klamm_raft::{Backup, BackupHeader, StorageKey, read_backup_header};
+use klamm_raft::{Backup, BackupHeader, StorageKey, fingerprint, read_backup_header};
 
 use super::admin_client::{AdminClient, Connection};
 use super::failure::Failure;
@@ -131,10 +131,11 @@ fn verified(args: &VerifyArgs) -> Result<String, Failure> {
     }
     let backup = Backup::decode(&content, key.as_ref()).map_err(unusable)?;
     Ok(format!(
-        "{}: {}\n{}\n",
+        "{}: {}\n{}\nits state's SHA-256: {}\n",
         args.file.display(),
         described(&header),
-        counted(backup.state())
+        counted(backup.state()),
+        fingerprint(backup.state()).unwrap_or_else(|| "unknown".to_owned())
     ))
 }
 

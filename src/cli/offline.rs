@@ -192,6 +192,10 @@ fn shown(home: &NodeHome, seen: &Inspection) -> String {
         ("vote: term", seen.term.to_string()),
         ("feature level", seen.level.to_string()),
         ("virtual clusters", seen.vclusters.to_string()),
+        (
+            "state's SHA-256",
+            seen.fingerprint.clone().unwrap_or_else(|| "unknown".to_owned()),
+        ),
     ];
     let mut text: String = rows
         .iter()

@@ -184,6 +184,12 @@ impl Admin {
         status["leader"].is_u64() && up == NODES
     }
 
+    /// Whether the node decides requests of clients.
+    pub(crate) fn decides(&self) -> bool {
+        self.metric("klamm_lease_seconds_left")
+            .is_ok_and(|left| left > 0.0)
+    }
+
     pub(super) fn accounts(&self) -> anyhow::Result<BTreeSet<String>> {
         let list = self.get(&format!("service-account?vcluster={VCLUSTER}"))?;
         let names = list.as_array().context("the list of accounts is no list")?.iter();

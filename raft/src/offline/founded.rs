@@ -5,10 +5,11 @@ use std::sync::Arc;
 use openraft::BasicNode;
 
 use super::NodeHome;
+use super::fingerprint::carried;
 use crate::backup::BackupError;
 use crate::codec::{self, layout::SnapshotV1};
 use crate::founding::FoundingId;
-use crate::model::{NodeId, Revision, Roster, RoutePhase, State};
+use crate::model::{NodeId, Revision, State};
 use crate::store::{self, Beginning, Standing, StoreError};
 use crate::types::{LeaderId, LogId, Membership, SnapshotMeta, StoredMembership, Vote};
 
@@ -57,26 +58,13 @@ pub struct FoundedCluster {
 /// id gets a member of one cluster: they begin with the same entry of the log.
 pub(super) fn found(
     home: &NodeHome,
-    mut state: State,
+    state: State,
     cluster: FoundingId,
     term: u64,
 ) -> Result<FoundedCluster, OfflineError> {
     let unwritable = |error: &dyn std::fmt::Display| OfflineError::Unwritable(error.to_string());
+    let mut state = carried(state);
     state.revision = Revision(state.revision.0.saturating_add(REVISIONS_LEFT_OUT));
-    // The nodes of the cluster that was are not those of this one, and ask nothing twice.
-    state.roster = Roster {
-        last_id: state.last_node_id(),
-        ..Roster::default()
-    }
-    .into();
-    state.nodes.clear();
-    state.cluster_reports = Default::default();
-    for route in state.routes.by_key.values_mut() {
-        if let RoutePhase::Fenced { drained, .. } = &mut route.phase {
-            drained.clear();
-        }
-    }
-    state.proposals.clear();
     let first = home.members.first().copied().unwrap_or(home.id);
     let last = LogId {
         leader_id: LeaderId {

@@ -1,6 +1,7 @@
 //! A look at a data directory.
 
 use super::NodeHome;
+use super::fingerprint::fingerprint;
 use crate::model::{Level, NodeId, Revision};
 use crate::store::{self, Left, Standing, StoreError};
 
@@ -24,6 +25,8 @@ pub struct Inspection {
     pub level: Level,
     /// How many virtual clusters there are, after the whole log.
     pub vclusters: usize,
+    /// The [`fingerprint`] of the state after the whole log.
+    pub fingerprint: Option<String>,
 }
 
 /// Looks at a data directory. It must exist, and nothing in it is changed.
@@ -52,5 +55,6 @@ pub fn inspect(home: &NodeHome) -> Result<Inspection, StoreError> {
         voters,
         level: state.level,
         vclusters: state.vclusters.len(),
+        fingerprint: fingerprint(&state),
     })
 }
