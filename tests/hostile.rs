@@ -30,6 +30,8 @@ mod peers;
 mod pki;
 #[path = "hostile/restored.rs"]
 mod restored;
+#[path = "hostile/pods.rs"]
+mod pods;
 #[path = "hostile/seats.rs"]
 mod seats;
 #[path = "hostile/stolen.rs"]

@@ -268,6 +268,8 @@ fn figures(status: &Status, state: &State) -> RaftFigures {
 }
 
 /// Whether the same change may well be made a little later.
+        voters: status.voters.len() as u64,
+        learners: status.learners.len() as u64,
 pub(crate) fn is_transient(error: &ProposeError) -> bool {
     matches!(
         error,

@@ -31,6 +31,9 @@ pub struct RaftFigures {
     pub nodes_up: u64,
     /// Nodes that are known.
     pub nodes: u64,
+    /// Members that vote, and those that do not.
+    pub voters: u64,
+    pub learners: u64,
 }
 
 /// How much of a limit is used, taken at each scrape.
@@ -112,6 +115,8 @@ closed! {
     enum NodesThat {
         All = "all": "all that ever joined",
         Up = "up": "those of them that are up",
+        Voters = "voters": "those that vote, by the log of this node",
+        Learners = "learners": "members that do not vote",
     }
 }
 
@@ -204,7 +209,7 @@ const UNOPENED: Family = Family::new("klamm_addresses_unopened", "Addresses that
 
 const NODES: Family = Family::new(
     "klamm_nodes",
-    "Gateway nodes that this node knows, by state (all, up)",
+    "Gateway nodes that this node knows, by state (all, up, voters, learners)",
 )
 .by(&[Label::closed("state", NodesThat::values)])
 .on_page("Gateway nodes that this node knows");
@@ -307,6 +312,8 @@ impl NodeMetrics {
             let value = match state {
                 NodesThat::All => figures.nodes,
                 NodesThat::Up => figures.nodes_up,
+                NodesThat::Voters => figures.voters,
+                NodesThat::Learners => figures.learners,
             };
             show(&self.nodes, state.name(), value);
         }
