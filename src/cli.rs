@@ -4,6 +4,7 @@ mod access_token;
 mod accept;
 mod acl;
 mod admin_client;
+mod adopt;
 mod apply;
 mod backup;
 mod changes;
@@ -278,6 +279,8 @@ enum ClusterAction {
     /// Accept a rebuilt Kafka cluster in place of the one that a physical cluster was; see cluster status
     #[command(name = "accept-kafka-cluster")]
     AcceptKafkaCluster(accept::AcceptArgs),
+    /// Make a resource of a physical cluster of the configuration, so that it can be changed while the gateway runs
+    Adopt(adopt::AdoptArgs),
     /// Write the whole replicated state into a file, which a new cluster can be made of
     Backup(backup::BackupArgs),
     /// Make this node's data directory anew from a backup, as a member of a new cluster; the node must not run
@@ -370,6 +373,7 @@ fn execute(cli: Cli, variables: &Variables, serve: Serve) -> Result<(), Failure>
             ClusterAction::AcceptKafkaCluster(args) => {
                 accept::accept(&args, &args.connection.client(variables)?)
             }
+            ClusterAction::Adopt(args) => adopt::adopt(&args, variables),
             ClusterAction::Backup(args) => backup::run(&args, variables),
             ClusterAction::Restore(args) => offline::restore(&args, variables),
             ClusterAction::Inspect(args) => offline::inspect(&args, variables),

@@ -4,6 +4,8 @@
 
 #[path = "hostile/administration.rs"]
 mod administration;
+#[path = "hostile/adopted.rs"]
+mod adopted;
 #[path = "hostile/after_login.rs"]
 mod after_login;
 #[path = "hostile/before_login.rs"]
@@ -28,10 +30,10 @@ mod other_cluster;
 mod peers;
 #[path = "kafka/pki.rs"]
 mod pki;
-#[path = "hostile/restored.rs"]
-mod restored;
 #[path = "hostile/pods.rs"]
 mod pods;
+#[path = "hostile/restored.rs"]
+mod restored;
 #[path = "hostile/seats.rs"]
 mod seats;
 #[path = "hostile/stolen.rs"]

@@ -226,7 +226,7 @@ pub enum Refusal {
     #[error("physical cluster {cluster} is still used by {}", by.join(", "))]
     PhysicalClusterInUse { cluster: ClusterId, by: Vec<String> },
     #[error(
-        "physical cluster {cluster} is part of the configuration of node {node}, which counts there: change it in the configuration of every node, or remove it from there first"
+        "physical cluster {cluster} is part of the configuration of node {node}, which counts there: change it in the configuration of every node, or make a resource of it (klamm cluster adopt {cluster}) and remove it from there"
     )]
     PhysicalClusterConfigured { cluster: ClusterId, node: NodeId },
     #[error(

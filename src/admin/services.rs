@@ -7,7 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use klamm_raft::command::Change;
-use klamm_raft::model::{ClusterId, ClusterReports, ProviderName, Revision, State, TopicName};
+use klamm_raft::model::{
+    ClusterId, ClusterReports, PhysicalCluster, ProviderName, Revision, State, TopicName,
+};
 use klamm_raft::{Applied, BackupError, BackupHeader, ConfirmError, Lease, ProposeError, Status};
 use tokio::sync::watch;
 
@@ -15,7 +17,7 @@ use super::here::Here;
 use super::variables::Variables;
 use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::backend::topology::{Topics, Topology};
-use crate::backend::{Bounds, Committed};
+use crate::backend::{Bounds, Committed, Unusable};
 use crate::config::{Reference, Unfollowed};
 use crate::listener::config::ListenerConfig;
 use crate::vcluster::rename::Names;
@@ -79,6 +81,10 @@ pub type TopicBounds =
 /// Says whether a reference may be followed on this node.
 pub(super) type CheckReference = dyn Fn(&Reference) -> Result<(), Unfollowed> + Send + Sync;
 
+/// Follows the references of a physical cluster on this node.
+pub(super) type ResolveCluster =
+    dyn Fn(ClusterId, PhysicalCluster) -> AnswerLater<Result<BackendConfig, Unusable>> + Send + Sync;
+
 /// The last picture of a physical cluster, if there is one.
 pub(super) type SeenTopology = dyn Fn(&ClusterId) -> Option<Arc<Topology>> + Send + Sync;
 
@@ -112,6 +118,8 @@ pub struct Services {
     pub reports: Arc<dyn Fn() -> ClusterReports + Send + Sync>,
     /// Whether a reference may be followed on this node.
     pub check_reference: Arc<CheckReference>,
+    /// A physical cluster that is a resource as this node would reach it.
+    pub resolve: Arc<ResolveCluster>,
     pub listeners: Arc<Vec<ListenerConfig>>,
     pub find_topic: Arc<FindTopic>,
     pub list_topics: Arc<ListPhysicalTopics>,
@@ -167,6 +175,10 @@ pub enum Unready {
         "this node holds no lease, so it decides no requests: it does not hear from the leader of the gateway cluster, or does not keep up"
     )]
     NoLease,
+    #[error(
+        "another process with the number of this node is at work, so this one waits: has its data directory been copied?"
+    )]
+    AnotherProcess,
     #[error("the physical cluster main cannot be reached")]
     Main,
     /// It names the cluster, and no other can be used.
@@ -175,10 +187,6 @@ pub enum Unready {
     #[error("{0} panicked and is about to be restarted")]
     Panicked(String),
     #[error("this node is stopping")]
-    #[error(
-        "another process with the number of this node is at work, so this one waits: has its data directory been copied?"
-    )]
-    AnotherProcess,
     Draining,
     /// The other nodes do not take this one as it is configured.
     #[error("{0}")]

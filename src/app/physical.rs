@@ -187,14 +187,9 @@ impl PhysicalClusters {
         }
     }
 
-    /// Reads it with its secrets, on a thread for that: files may be on a network disk.
     async fn read(&self, id: ClusterId, cluster: PhysicalCluster) -> Result<BackendConfig, Unusable> {
-        let (roots, anonymous) = (self.parts.roots.clone(), self.parts.anonymous);
-        let reading = tokio::task::spawn_blocking(move || {
-            resolve_cluster(&id, &cluster, anonymous, &|reference| roots.follow(reference))
-        });
-        let read = reading.await;
-        read.unwrap_or_else(|_| Err(unread("its secrets could not be read")))
+        let how = (self.parts.roots.clone(), self.parts.anonymous);
+        resolved(how, id, cluster).await
     }
 
     async fn look_at_secrets(&self) {
@@ -278,6 +273,19 @@ impl KnownCluster {
         let running = self.running.as_ref();
         running.is_some_and(|running| running.config.is_err() || refers_to_files())
     }
+}
+
+/// A physical cluster with its secrets, read on a thread for that: files may be on a network disk.
+pub(super) async fn resolved(
+    (roots, anonymous): (SecretRoots, AnonymousClients),
+    id: ClusterId,
+    cluster: PhysicalCluster,
+) -> Result<BackendConfig, Unusable> {
+    let reading = tokio::task::spawn_blocking(move || {
+        resolve_cluster(&id, &cluster, anonymous, &|reference| roots.follow(reference))
+    });
+    let read = reading.await;
+    read.unwrap_or_else(|_| Err(unread("its secrets could not be read")))
 }
 
 fn unread(why: &str) -> Unusable {

@@ -9,7 +9,7 @@ use klamm_raft::{ProposeError, Readiness, Status};
 use tokio::sync::watch;
 
 use super::secrets::SecretRoots;
-use super::{backups, here, reports, usage};
+use super::{backups, here, physical, reports, usage};
 use crate::admin::{CannotAsk, DecidingView, Finding, ProviderFacts, Services, Unready, Variables};
 use crate::backend::{Committed, DescribeTopic, ListTopics, Reach, Survey, Upstream, Upstreams};
 use crate::chain::Chain;
@@ -63,6 +63,10 @@ pub(crate) fn services(parts: &NodeParts, config: &Config) -> Services {
         check_reference: {
             let roots = SecretRoots::new(config.secrets.clone());
             Arc::new(move |reference: &Reference| roots.check(reference))
+        },
+        resolve: {
+            let how = (SecretRoots::new(config.secrets.clone()), config.anonymous);
+            Arc::new(move |id, cluster| Box::pin(physical::resolved(how.clone(), id, cluster)))
         },
         listeners: Arc::new(config.listeners.clone()),
         variables: Arc::new(Variables::of_process(&config.http.variables)),
@@ -215,13 +219,13 @@ fn unready(parts: &NodeParts) -> Vec<Unready> {
     if parts.isolated == WhenIsolated::Refuse && !parts.control.lease().holds() {
         reasons.push(Unready::NoLease);
     }
+    if status.beside_another {
+        reasons.push(Unready::AnotherProcess);
+    }
     if let Readiness::Refused(refusal) = &status.readiness {
         reasons.push(Unready::Refused(refusal.to_string()));
     }
     reasons.extend(unready_upstream(&parts.upstreams));
-    if status.beside_another {
-        reasons.push(Unready::AnotherProcess);
-    }
     let down = parts.supervisor.down().into_iter().filter(Component::is_for_all);
     reasons.extend(down.map(|component| Unready::Panicked(component.to_string())));
     reasons
@@ -264,12 +268,12 @@ fn figures(status: &Status, state: &State) -> RaftFigures {
         known_level: u64::from(state.level_known_to_all().unwrap_or_default().0),
         nodes_up: up as u64,
         nodes: state.nodes.len() as u64,
+        voters: status.voters.len() as u64,
+        learners: status.learners.len() as u64,
     }
 }
 
 /// Whether the same change may well be made a little later.
-        voters: status.voters.len() as u64,
-        learners: status.learners.len() as u64,
 pub(crate) fn is_transient(error: &ProposeError) -> bool {
     matches!(
         error,

@@ -26,6 +26,21 @@ pub struct BackendConfig {
     pub stands_in_for: Option<ClusterId>,
 }
 
+impl BackendConfig {
+    /// The properties by which another one would be reached in another way.
+    pub fn differences(&self, other: &Self) -> Vec<&'static str> {
+        let parts = [
+            ("bootstrap.servers", self.bootstrap == other.bootstrap),
+            ("security.protocol or ssl.*", self.security == other.security),
+            ("sasl.*", self.login == other.login),
+            ("credentials", self.credentials == other.credentials),
+            ("gateway.allow.anonymous", self.anonymous == other.anonymous),
+        ];
+        let differing = parts.into_iter().filter(|(_, is_same)| !is_same);
+        differing.map(|(name, _)| name).collect()
+    }
+}
+
 /// Whether virtual clusters may let clients reach a physical cluster that do not log in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AnonymousClients {

@@ -25,7 +25,7 @@ use super::failure::Failure;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Where the admin API is, and who asks.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub(super) struct Connection {
     /// The admin API of any node
     #[arg(long, value_name = "URL", help_heading = "Gateway", global = true)]

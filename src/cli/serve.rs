@@ -15,15 +15,23 @@ use super::failure::Failure;
 use super::{Serve, Variables};
 
 pub(super) fn load(file: Option<PathBuf>, variables: &Variables) -> Result<Config, Failure> {
+    with_inputs(file, variables, Config::load).map_err(Failure::Config)
+}
+
+/// Reads what a node is configured with.
+pub(super) fn with_inputs<T>(
+    file: Option<PathBuf>,
+    variables: &Variables,
+    read: impl FnOnce(Inputs<'_>) -> T,
+) -> T {
     let file = file.or_else(|| variables.get("KLAMM_CONFIG").map(PathBuf::from));
-    Config::load(Inputs {
+    read(Inputs {
         file: file.as_deref(),
         variables,
         read: &|path| std::fs::read_to_string(path),
         read_secret: &read_secret,
         methods: admin::authentication_from,
     })
-    .map_err(Failure::Config)
 }
 
 /// Reads a file that not everybody may read. Its group may: that is how Kubernetes hands secrets out.

@@ -21,7 +21,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use klamm_raft::model::{ClusterId, ListenerName, ProviderName, Routing, SigningKey, Speech};
+use klamm_raft::model::{
+    ClusterId, ListenerName, PhysicalCluster, ProviderName, Routing, SigningKey, Speech,
+};
 
 use crate::backend::config::{AnonymousClients, BackendConfig};
 use crate::listener::config::ListenerConfig;
@@ -53,17 +55,22 @@ const MAX_REAUTH_MS: u64 = 31_536_000_000;
 /// The shortest signing key: HMAC-SHA-256 wants as many bytes as it gives (RFC 7518 §3.2).
 const SHORTEST_SIGNING_KEY: usize = 32;
 
-pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
-    let mut problems = Vec::new();
-    let mut settings = Settings::default();
-    if let Some(path) = inputs.file {
-        match (inputs.read)(path) {
-            Ok(text) => settings.add_file(path, &text, &mut problems),
-            Err(error) => problems.push(unreadable(SettingPlace::file(path), path, &error)),
-        }
+/// The properties of the physical clusters as they are written, secrets included.
+pub(super) fn written_clusters(
+    inputs: Inputs<'_>,
+) -> Result<BTreeMap<ClusterId, PhysicalCluster>, ConfigError> {
+    let mut builder = Builder::new(inputs);
+    let clusters = builder.clusters(inputs.file, inputs.read);
+    builder.problems.extend(clusters.problems);
+    if !builder.problems.is_empty() {
+        return Err(ConfigError::of(builder.problems));
     }
-    settings.add_variables(inputs.variables, &mut problems);
-    let mut builder = Builder { settings, problems };
+    let written = clusters.by_id.into_iter();
+    Ok(written.map(|(id, section)| (id, section.as_written())).collect())
+}
+
+pub(super) fn config(inputs: Inputs<'_>) -> Result<Config, ConfigError> {
+    let mut builder = Builder::new(inputs);
     let listeners = builder.listeners(inputs.read);
     let anonymous = anonymous_clients(&listeners);
     let (backends, mut warnings) = builder.backends(inputs.file, anonymous, inputs.read);
@@ -101,6 +108,20 @@ struct Builder {
 }
 
 impl Builder {
+    /// Reads the main file and the variables.
+    fn new(inputs: Inputs<'_>) -> Self {
+        let mut problems = Vec::new();
+        let mut settings = Settings::default();
+        if let Some(path) = inputs.file {
+            match (inputs.read)(path) {
+                Ok(text) => settings.add_file(path, &text, &mut problems),
+                Err(error) => problems.push(unreadable(SettingPlace::file(path), path, &error)),
+            }
+        }
+        settings.add_variables(inputs.variables, &mut problems);
+        Self { settings, problems }
+    }
+
     fn refuse(&mut self, place: SettingPlace, message: impl Display) {
         self.problems.push(Problem::new(place, message.to_string()));
     }
@@ -153,12 +174,8 @@ impl Builder {
         }
     }
 
-    fn backends(
-        &mut self,
-        file: Option<&Path>,
-        anonymous: AnonymousClients,
-        read: ReadFile<'_>,
-    ) -> (BTreeMap<ClusterId, BackendConfig>, Vec<Problem>) {
+    /// What is written of physical clusters, wherever that is.
+    fn clusters(&mut self, file: Option<&Path>, read: ReadFile<'_>) -> Clusters {
         let mut clusters = Clusters::default();
         let section = self.settings.kafka.take();
         if let Some(selector) = self.settings.keys.get(reference::SELECTOR) {
@@ -176,6 +193,16 @@ impl Builder {
             clusters.add_section(path, section);
         }
         clusters.add_variables(std::mem::take(&mut self.settings.kafka_variables));
+        clusters
+    }
+
+    fn backends(
+        &mut self,
+        file: Option<&Path>,
+        anonymous: AnonymousClients,
+        read: ReadFile<'_>,
+    ) -> (BTreeMap<ClusterId, BackendConfig>, Vec<Problem>) {
+        let mut clusters = self.clusters(file, read);
         let unreadable = !clusters.problems.is_empty();
         self.problems.append(&mut clusters.problems);
         let main_given = clusters

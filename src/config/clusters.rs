@@ -24,6 +24,27 @@ pub(super) struct ClusterSection {
     pub(super) credentials: BTreeMap<CredentialsName, ClusterProperties>,
 }
 
+impl ClusterSection {
+    /// The properties as they are written. What is no text is not a property's value, and is told elsewhere.
+    pub(super) fn as_written(&self) -> PhysicalCluster {
+        let written = |properties: &ClusterProperties| -> KafkaProperties {
+            let text = |(name, setting): (&&str, &Setting)| {
+                let text = setting.value.text()?;
+                Some(((*name).to_owned(), text.to_owned()))
+            };
+            properties.iter().filter_map(text).collect()
+        };
+        let credentials = self.credentials.iter();
+        PhysicalCluster {
+            properties: written(&self.properties),
+            credentials: credentials
+                .map(|(name, own)| (name.clone(), written(own)))
+                .collect(),
+            ..PhysicalCluster::default()
+        }
+    }
+}
+
 /// The key that stands among a cluster's properties and holds further credentials.
 const CREDENTIALS: &str = "credentials";
 

@@ -10,10 +10,12 @@ use crate::backend::Unusable;
 use crate::backend::config::{AnonymousClients, BackendConfig};
 
 use super::backends;
+use super::build;
 use super::clusters::Clusters;
 use super::problem::Problem;
 use super::references::{Follow, Reference, Unfollowed};
 use super::values::Values;
+use super::{ConfigError, Inputs};
 
 /// The problems of a physical cluster, for whoever puts it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +37,14 @@ impl fmt::Display for InvalidCluster {
 }
 
 impl std::error::Error for InvalidCluster {}
+
+/// A physical cluster of a node's configuration as it is written there, secrets included. None: it has none of that id.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn written_cluster(inputs: Inputs<'_>, id: &ClusterId) -> Result<Option<PhysicalCluster>, ConfigError> {
+    Ok(build::written_clusters(inputs)?.remove(id))
+}
 
 /// Checks all of it that does not depend on a node, and gives it without its secrets. `anonymous` is for a cluster that does
 /// not say.

@@ -26,6 +26,11 @@ pub enum ClusterChange {
         node: NodeId,
         reports: ClusterReports,
     },
+    /// Creates or changes one that is part of nodes' configuration. These go on by that, for as long as they have it.
+    Adopt {
+        id: ClusterId,
+        cluster: PhysicalCluster,
+    },
     /// A step of a switch between a physical cluster and the one that stands in for it.
     Route(RouteChange),
 }
@@ -38,6 +43,7 @@ impl ClusterChange {
             Self::Create { .. } => "CreatePhysicalCluster",
             Self::Delete { .. } => "DeletePhysicalCluster",
             Self::Report { .. } => "ReportPhysicalClusters",
+            Self::Adopt { .. } => "AdoptPhysicalCluster",
             Self::Route(change) => change.name(),
         }
     }

@@ -115,7 +115,9 @@ pub(super) fn withdrawn_from(state: &State, command: &Command) -> WithdrawnFrom 
 /// A physical cluster can be closed to clients that do not log in.
 fn from_clients_of(change: &ClusterChange) -> WithdrawnFrom {
     match change {
-        ClusterChange::Put { .. } | ClusterChange::Delete { .. } => WithdrawnFrom::AllClients,
+        ClusterChange::Put { .. } | ClusterChange::Adopt { .. } | ClusterChange::Delete { .. } => {
+            WithdrawnFrom::AllClients
+        }
         ClusterChange::Create { .. } | ClusterChange::Report { .. } | ClusterChange::Route(_) => {
             WithdrawnFrom::Nobody
         }

@@ -12,6 +12,7 @@ use super::vclusters::REFERRERS_NAMED;
 pub(super) fn carry_out(state: &mut State, change: ClusterChange) -> Result<Outcome, Refusal> {
     match change {
         ClusterChange::Put { id, cluster } => put(state, id, cluster),
+        ClusterChange::Adopt { id, cluster } => store(state, id, cluster),
         ClusterChange::Create { id, cluster } => create(state, id, cluster),
         ClusterChange::Delete { id } => delete(state, id),
         ClusterChange::Report { node, reports } => report(state, node, reports),
@@ -22,7 +23,9 @@ pub(super) fn carry_out(state: &mut State, change: ClusterChange) -> Result<Outc
 /// How many bytes larger the state may become.
 pub(super) fn growth(state: &State, change: &ClusterChange) -> u64 {
     match change {
-        ClusterChange::Put { id, cluster } | ClusterChange::Create { id, cluster } => {
+        ClusterChange::Put { id, cluster }
+        | ClusterChange::Create { id, cluster }
+        | ClusterChange::Adopt { id, cluster } => {
             let before = state.physical_clusters.get(id).map_or(0, codec::size);
             (codec::size(id) + codec::size(cluster)).saturating_sub(before)
         }
@@ -32,10 +35,14 @@ pub(super) fn growth(state: &State, change: &ClusterChange) -> u64 {
     }
 }
 
-fn put(state: &mut State, id: ClusterId, mut cluster: PhysicalCluster) -> Result<Outcome, Refusal> {
-    if let Some(node) = state.configured_at(&id) {
-        return Err(Refusal::PhysicalClusterConfigured { cluster: id, node });
+fn put(state: &mut State, id: ClusterId, cluster: PhysicalCluster) -> Result<Outcome, Refusal> {
+    match state.configured_at(&id) {
+        Some(node) => Err(Refusal::PhysicalClusterConfigured { cluster: id, node }),
+        None => store(state, id, cluster),
     }
+}
+
+fn store(state: &mut State, id: ClusterId, mut cluster: PhysicalCluster) -> Result<Outcome, Refusal> {
     if codec::size(&cluster) > PhysicalCluster::MAX_BYTES {
         return Err(Refusal::PhysicalClusterTooLarge(id));
     }

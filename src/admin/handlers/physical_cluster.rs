@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::{ClusterChange, Command};
 use klamm_raft::model::{ClusterId, CredentialsName, PhysicalCluster, State};
 use klamm_raft::outcome::Refusal;
+use serde::Deserialize;
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
@@ -45,6 +46,9 @@ pub(in crate::admin) static KIND: Kind = Kind {
 
 const ONE: &str = "/gateway/v2/physical-cluster/{name}";
 
+/// The physical cluster that each node has by itself.
+const MAIN: &str = "main";
+
 /// How many users of credentials are named.
 const USERS_NAMED: usize = 5;
 
@@ -66,7 +70,7 @@ fn register(api: &mut AdminApi) {
             "putPhysicalCluster",
             "Create or change a physical cluster, whose secrets are references to what each node has",
         )
-        .by(&[parameter::DRY_MODE])
+        .by(&[parameter::DRY_MODE, parameter::ADOPT])
         .takes(BodySchema::read::<PhysicalClusterResource>())
         .example(KIND.example(
             &json!({ "name": "east" }),
@@ -106,11 +110,17 @@ fn register(api: &mut AdminApi) {
     );
 }
 
+/// It is put as usual, and nothing is changed.
+const TRIED: PutCluster = PutCluster {
+    dry_mode: true,
+    adopt: false,
+};
+
 fn rehearse(stage: DryRunStage, step: Step) -> Rehearsed {
     let DryRunStage { services, writer, .. } = stage;
     Box::pin(async move {
         match step {
-            Step::Put(resource) => put(services, writer, TRIAL, read(resource)?).await,
+            Step::Put(resource) => put(services, writer, Query(TRIED), read(resource)?).await,
             Step::Delete(target) => delete(services, target.name.into(), writer, TRIAL).await,
         }
     })
@@ -140,20 +150,31 @@ pub(in crate::admin) async fn get(
     Ok(HttpResponse::Ok().json(shown(&services, &state, &id, cluster)))
 }
 
+/// How a physical cluster is put.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(in crate::admin) struct PutCluster {
+    #[serde(default)]
+    dry_mode: bool,
+    #[serde(default)]
+    adopt: bool,
+}
+
 pub(in crate::admin) async fn put(
     services: web::Data<Services>,
     writer: Writer,
-    Query(mode): Query<Mode>,
+    Query(how): Query<PutCluster>,
     Body(resource): Body<PhysicalClusterResource>,
 ) -> Result<HttpResponse, ApiError> {
     let (id, cluster) = resource.read(now_s()?)?;
-    let made = make(
-        &services,
-        &writer,
-        mode,
-        (MakingCluster::Upsert, id.clone(), cluster),
-    )
-    .await?;
+    let making = match how.adopt {
+        true => MakingCluster::Adopt,
+        false => MakingCluster::Upsert,
+    };
+    let mode = Mode {
+        dry_mode: how.dry_mode,
+    };
+    let made = make(&services, &writer, mode, (making, id.clone(), cluster)).await?;
     let cluster = made.state.physical_clusters.get(&id).ok_or_else(gone)?;
     let mut answer = upserted(&made, shown(&services, &made.state, &id, cluster));
     if let Some(warning) = missing(&services, &id).filter(|_| !mode.dry_mode) {
@@ -180,6 +201,8 @@ pub(super) enum MakingCluster {
     Upsert,
     /// It is kept, and the request is refused.
     New,
+    /// It is part of this node's configuration, and becomes a resource as well.
+    Adopt,
 }
 
 /// Creates or changes a physical cluster.
@@ -189,10 +212,15 @@ pub(super) async fn make(
     mode: Mode,
     (making, id, cluster): (MakingCluster, ClusterId, PhysicalCluster),
 ) -> Result<Made, ApiError> {
-    check_not_configured(services, &id)?;
+    if making != MakingCluster::Adopt {
+        check_not_configured(services, &id)?;
+    }
     check_cluster(&id, &cluster, services.anonymous).map_err(|error| ApiError::invalid(error.to_string()))?;
     for reference in references_of(&cluster) {
         (services.check_reference)(&reference).map_err(|error| ApiError::invalid(error.to_string()))?;
+    }
+    if making == MakingCluster::Adopt {
+        check_same(services, &id, &cluster).await?;
     }
     let state = services.newest().await?;
     let before = state.physical_clusters.get(&id);
@@ -206,6 +234,7 @@ pub(super) async fn make(
     };
     let change = match making {
         MakingCluster::Upsert => ClusterChange::Put { id, cluster },
+        MakingCluster::Adopt => ClusterChange::Adopt { id, cluster },
         MakingCluster::New => ClusterChange::Create { id, cluster },
     };
     let command = Command::PhysicalCluster(Box::new(change));
@@ -259,11 +288,36 @@ fn check_unused(
     )))
 }
 
+/// That a physical cluster which is part of this node's configuration would be reached as it is now.
+async fn check_same(services: &Services, id: &ClusterId, cluster: &PhysicalCluster) -> Result<(), ApiError> {
+    if id.as_str().eq_ignore_ascii_case(MAIN) {
+        return Err(ApiError::conflict(format!(
+            "physical cluster {MAIN} stays in the configuration of every node: it cannot be adopted"
+        )));
+    }
+    let configured = services.backends.iter().find(|backend| backend.id == *id);
+    let configured = configured.ok_or_else(|| {
+        ApiError::conflict(format!(
+            "physical cluster {id} is not part of the configuration of this node, so there is nothing to adopt: put it, or ask a node that has it"
+        ))
+    })?;
+    let resolved = (services.resolve)(id.clone(), cluster.clone()).await;
+    let resolved = resolved.map_err(|unusable| ApiError::conflict(unusable.why))?;
+    let differences = configured.differences(&resolved);
+    match differences.is_empty() {
+        true => Ok(()),
+        false => Err(ApiError::conflict(format!(
+            "the resource would not be reached as physical cluster {id} of this node's configuration is; what differs: {}",
+            differences.join(", ")
+        ))),
+    }
+}
+
 /// That a physical cluster is not part of this node's configuration.
 fn check_not_configured(services: &Services, id: &ClusterId) -> Result<(), ApiError> {
     match services.is_configured(id) {
         true => Err(ApiError::conflict(format!(
-            "physical cluster {id} is part of the configuration of this node, which counts before resources: change it there, and on the other nodes (key kafka, or the file that gateway.backend.kafka.selector names)"
+            "physical cluster {id} is part of the configuration of this node, which counts before resources: change it there, and on the other nodes (key kafka, or the file that gateway.backend.kafka.selector names), or make a resource of it: klamm cluster adopt {id}"
         ))),
         false => Ok(()),
     }

@@ -261,6 +261,10 @@ fn of_physical_clusters() -> Vec<Command> {
             reports: reports.into(),
         },
         put("main"),
+        ClusterChange::Adopt {
+            id: id("north"),
+            cluster: physical_cluster(),
+        },
     ];
     changes
         .map(|change| Command::PhysicalCluster(Box::new(change)))

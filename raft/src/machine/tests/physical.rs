@@ -142,6 +142,28 @@ fn one_that_is_used_stays() {
 }
 
 #[test]
+fn what_a_node_has_in_its_configuration_is_adopted() {
+    let mut machine = machine();
+    machine.run(configured_at(1, &["east"]));
+    let adopt = |address| {
+        of(ClusterChange::Adopt {
+            id: "east".parse().unwrap(),
+            cluster: at(address),
+        })
+    };
+    assert_eq!(machine.run(adopt("a:1")), Outcome::Created);
+    assert_eq!(machine.run(adopt("a:1")), Outcome::Unchanged);
+    assert_eq!(machine.run(adopt("b:1")), Outcome::Updated);
+    assert!(matches!(
+        machine.refusal(put_cluster("east", "c:1")),
+        Refusal::PhysicalClusterConfigured { .. }
+    ));
+    // As of any other one, its properties can be changed once no node has it by itself.
+    machine.run(configured_at(1, &[]));
+    assert_eq!(machine.run(put_cluster("east", "c:1")), Outcome::Updated);
+}
+
+#[test]
 fn what_a_node_has_in_its_configuration_is_not_put() {
     let mut machine = machine();
     assert_eq!(machine.run(configured_at(1, &["main"])), Outcome::Updated);
