@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use klamm_raft::model::{ClusterId, CredentialsName, ReportedReach, RouteKey, State, TopicName};
+use klamm_raft::model::{
+    ClusterId, CredentialsName, Method, ReportedReach, RouteKey, State, TopicName, VclusterName,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +60,7 @@ pub(super) fn findings(
         }
     }
     findings.push(credentials(services, state, key, target));
+    findings.push(anonymous(services, state, key, target));
     findings
 }
 
@@ -226,6 +229,31 @@ fn credentials(services: &Services, state: &State, key: &RouteKey, target: &Clus
                 some(&missing)
             ),
         ),
+    }
+}
+
+/// The virtual clusters that let clients in without a login, which the cluster that takes over does not.
+fn anonymous(services: &Services, state: &State, key: &RouteKey, target: &ClusterId) -> RehearsalFinding {
+    const ABOUT: &str = "anonymous";
+    let is_open = |name: &&VclusterName| {
+        let own = state.vclusters.get(*name);
+        own.is_some_and(|own| own.spec.authentication.0.contains(&Method::Anonymous))
+    };
+    let open: Vec<&str> = state
+        .led_by(key)
+        .filter(is_open)
+        .map(VclusterName::as_str)
+        .collect();
+    match !open.is_empty() && services.is_closed(state, target) {
+        true => finding(
+            Severity::Block,
+            ABOUT,
+            format!(
+                "{} let clients in without a login, and gateway.allow.anonymous of {target} is not true",
+                some(&open)
+            ),
+        ),
+        false => finding(Severity::Ok, ABOUT, "whoever needs no login needs none there"),
     }
 }
 

@@ -75,7 +75,7 @@ async fn follow(id: NodeId, passages: Passages, control: Control) {
                 let made = control
                     .propose_own(Command::PhysicalCluster(Box::new(ClusterChange::Route(step))))
                     .await;
-                if made.is_err() {
+                if !made.is_ok_and(|made| Control::is_change(&made.outcome)) {
                     tokio::time::sleep(AGAIN).await;
                 }
             }

@@ -291,15 +291,17 @@ fn a_paused_node_sends_nothing_to_the_cluster_that_was_left(scene: &Scene, user:
     ensure!(error == 0, "{written:?}");
 
     signal(scene, paused, "-STOP")?;
-    let said = klamm(
-        scene,
-        leader + 1,
-        &["cluster", "switch", CLUSTER, "--to", THIRD, "--force"],
-    );
+    let admin = scene.stage.admin(leader + 1);
+    let path = format!("/admin/pclusters/v1/pcluster/{CLUSTER}/switch?to=failover");
+    let said = admin.ask("POST", &path, None);
     let sent = client.send(9, &produce("late")?);
     signal(scene, paused, "-CONT")?;
-    let said = said?;
-    ensure!(said.status.success(), "{}", said.all());
+    let said = said?.ok()?;
+    ensure!(
+        json(&said.body)?["message"] == "Cluster switched",
+        "{}",
+        said.body
+    );
     sent?;
     let answer = client.receive::<ProduceRequest>(9);
     eventually("the paused node knows", || {
