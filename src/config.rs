@@ -41,7 +41,9 @@ use crate::tls::TlsFiles;
 
 pub(crate) use build::key_in;
 pub(crate) use jaas::Module;
-pub use physical::{InvalidCluster, check_cluster, references_of, resolve_cluster, written_cluster};
+pub use physical::{
+    InvalidCluster, check_adoptable, check_cluster, references_of, resolve_cluster, written_cluster,
+};
 pub use problem::{ConfigError, Problem, SettingPlace};
 pub use references::{Follow, Reference, Unfollowed, is_reference};
 pub use users::{AdminUser, Role};

@@ -1,6 +1,6 @@
 //! The admin API over HTTP messages, with the real state machine in memory and a physical cluster that is made up.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use actix_http::Request;
@@ -146,6 +146,12 @@ fn topology() -> Topology {
 }
 
 /// A physical cluster of the configuration, with a login or without.
+/// Where the partitions of every topic begin and end.
+fn bounds() -> BTreeMap<i32, Bounds> {
+    let bounds = |partition| (partition, Bounds { start: 0, end: 50 });
+    [bounds(0), bounds(1)].into()
+}
+
 fn backend(id: &str, bootstrap: &str, has_login: bool) -> BackendConfig {
     let login = PlainLogin {
         username: "gateway".to_owned(),
@@ -341,10 +347,7 @@ impl Gateway {
                 };
                 Box::pin(std::future::ready(failure.map_or(Ok(committed), Err)))
             }),
-            bounds: Arc::new(|_, _| {
-                let bounds = |partition| (partition, Bounds { start: 0, end: 50 });
-                Box::pin(std::future::ready(Ok([bounds(0), bounds(1)].into())))
-            }),
+            bounds: Arc::new(|_, _| Box::pin(std::future::ready(Ok(bounds())))),
             topology: Arc::new(|_| Some(Arc::new(topology()))),
             here: Arc::new(move || seeing.here.lock().unwrap().clone()),
             unready: Arc::new(move || readying.unready.lock().unwrap().clone()),

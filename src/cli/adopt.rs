@@ -11,8 +11,7 @@ use super::failure::Failure;
 use super::format::{self, Style};
 use super::trial::Trial;
 use super::{ConfigArgs, Variables, print, serve};
-use crate::backend::config::AnonymousClients;
-use crate::config::{check_cluster, written_cluster};
+use crate::config::{check_adoptable, written_cluster};
 
 #[derive(Debug, Args)]
 pub(super) struct AdoptArgs {
@@ -23,7 +22,7 @@ pub(super) struct AdoptArgs {
     /// may be repeated
     #[arg(long, value_name = "NAME=VALUE", value_parser = assignment)]
     property: Vec<(String, String)>,
-    /// The same of further credentials, as billing:sasl.jaas.config=VALUE; may be repeated
+    /// A property of further credentials, as billing:sasl.jaas.config=VALUE; may be repeated
     #[arg(long, value_name = "CREDENTIALS:NAME=VALUE", value_parser = assignment)]
     credentials: Vec<(String, String)>,
     #[command(flatten)]
@@ -52,7 +51,7 @@ pub(super) fn adopt(args: &AdoptArgs, variables: &Variables) -> Result<(), Failu
     })?;
     let cluster = changed(written, args)?;
     // No secret leaves this machine.
-    check_cluster(id, &cluster, AnonymousClients::Refused).map_err(|error| {
+    check_adoptable(id, &cluster).map_err(|error| {
         Failure::Usage(format!(
             "physical cluster {id} cannot be a resource as it is configured: {error}\nGive what is to be other with --property NAME=VALUE, or --credentials CREDENTIALS:NAME=VALUE"
         ))

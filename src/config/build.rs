@@ -174,7 +174,7 @@ impl Builder {
         }
     }
 
-    /// What is written of physical clusters, wherever that is.
+    /// The properties of physical clusters, wherever they are written.
     fn clusters(&mut self, file: Option<&Path>, read: ReadFile<'_>) -> Clusters {
         let mut clusters = Clusters::default();
         let section = self.settings.kafka.take();

@@ -59,6 +59,14 @@ pub fn check_cluster(
     read(id, cluster, anonymous, None).map_err(InvalidCluster)
 }
 
+/// Checks what can be checked before a node is asked: above all that no secret is written out.
+///
+/// # Errors
+/// Everything that is wrong.
+pub fn check_adoptable(id: &ClusterId, cluster: &PhysicalCluster) -> Result<(), InvalidCluster> {
+    check_cluster(id, cluster, AnonymousClients::Refused).map(drop)
+}
+
 /// Reads it with what its references lead to on this node.
 ///
 /// # Errors

@@ -193,7 +193,7 @@ impl DiskLoss<'_> {
         self.world.wait_until_healed()
     }
 
-    /// What was acknowledged before, and not changed since, is there.
+    /// Looks whether everything is there that was acknowledged before, and not changed since.
     fn has_what_was_acknowledged(&mut self, before: &[Operation], all: &[Operation]) -> anyhow::Result<()> {
         let is_later = |operation: &Operation| {
             let of_it = |operations: &[Operation]| {

@@ -1,5 +1,4 @@
-//! What is done to the data directories of nodes: looks at them by the program itself, copies, and nodes that end because of what
-//! they find there.
+//! Data directories of nodes: looks at them by the program itself, copies, and nodes that end because of what they find there.
 
 use std::fmt;
 use std::fs;

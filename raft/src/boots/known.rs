@@ -192,7 +192,7 @@ impl KnownBoots {
             .map(|_| self.0.began)
     }
 
-    /// What is to be remembered.
+    /// Everything that is to be remembered.
     pub(crate) fn memories(&self) -> BootMemories {
         let others = self.others();
         BootMemories(others.iter().map(|(id, known)| (*id, known.memory)).collect())

@@ -405,10 +405,7 @@ mod tests {
             (None, None),
             "older versions say none"
         );
-        let silent = Hello {
-            boot: None,
-            ..hello.clone()
-        };
+        let silent = Hello { boot: None, ..hello };
         assert_eq!(Hello::read(&silent.write()).unwrap(), silent);
         let with_address = &later[..later.len() - 3 - CLAIM_BYTES];
         assert_eq!(Hello::read(with_address).unwrap(), silent);

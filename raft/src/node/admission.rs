@@ -155,8 +155,17 @@ impl<'a> Joining<'a> {
             .into_iter()
             .flatten()
             .collect();
+        // A node that is still starting knows of nobody: it cannot say that this one is none of them.
+        let (known, starting): (Vec<_>, Vec<_>) = known
+            .into_iter()
+            .partition(|(_, known)| !known.members.is_empty());
         if known.is_empty() {
-            return Ok(JoinRound::Nobody);
+            return Ok(match starting.first() {
+                Some((place, _)) => {
+                    JoinRound::NotNow(format!("{place}: the node that was asked is still starting"))
+                }
+                None => JoinRound::Nobody,
+            });
         }
         let knows = |id| known.iter().any(|(_, known)| known.members.contains(&id));
         if let Some(id) = founder.filter(|id| knows(*id)) {

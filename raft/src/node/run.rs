@@ -104,16 +104,7 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
     let done = tokio::select! {
         () = taking_part => None,
         exclusion = excluded(&core) => {
-            readiness.send_replace(match exclusion {
-                NodeExclusion::Removed { at } => {
-                    tracing::error!(%at, "this node was removed from its cluster, so it stops");
-                    Readiness::Removed { at }
-                }
-                NodeExclusion::OldCopy { by } => {
-                    tracing::error!(said_by = %by, "this node's data directory is an old copy, or another process was started with it, so this one stops");
-                    Readiness::OldCopy { by }
-                }
-            });
+            readiness.send_replace(stopped_by(exclusion));
             None
         }
         () = panicked(&mut helpers) => None,
@@ -125,12 +116,31 @@ pub(super) async fn run(parts: Parts, stores: Stores, started: Started) -> Optio
             remembering::remember(&core, &standing).await;
         }
     }
+    shut(&core).await;
+    done
+}
+
+/// Ends openraft, if it runs.
+async fn shut(core: &Core) {
     if let Some(raft) = core.raft.get()
         && let Err(error) = raft.shutdown().await
     {
         tracing::warn!(%error, "openraft did not stop cleanly");
     }
-    done
+}
+
+/// Says why this node stops.
+fn stopped_by(exclusion: NodeExclusion) -> Readiness {
+    match exclusion {
+        NodeExclusion::Removed { at } => {
+            tracing::error!(%at, "this node was removed from its cluster, so it stops");
+            Readiness::Removed { at }
+        }
+        NodeExclusion::OldCopy { by } => {
+            tracing::error!(said_by = %by, "this node's data directory is an old copy, or another process was started with it, so this one stops");
+            Readiness::OldCopy { by }
+        }
+    }
 }
 
 /// Starts the tasks that see to it that the cluster and this node know how the others are.

@@ -215,7 +215,7 @@ fn core(
     }
 }
 
-/// What is known of the starts of nodes, and the claim of this one.
+/// The starts of nodes that are known, and the claim of this one.
 fn boots(store: &Store, process: ProcessId) -> KnownBoots {
     // What a handle holds must not hold the file.
     let (term, states) = (store.log.term(), store.states.watch());

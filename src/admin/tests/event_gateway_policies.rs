@@ -250,7 +250,7 @@ async fn constants_stay_what_they_are() {
 #[actix_web::test]
 async fn the_order_is_that_of_effect_and_can_be_changed() {
     let gateway = event_gateways::started().await;
-    let mut ids = std::collections::BTreeMap::new();
+    let mut ids = BTreeMap::new();
     for (name, place) in [("m", ""), ("b", ""), ("z", "?before=m"), ("a", "?after=m")] {
         let (word, neighbour) = place.split_once('=').unwrap_or(("", ""));
         let path = match ids.get(neighbour) {
