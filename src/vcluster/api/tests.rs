@@ -25,6 +25,7 @@ mod share_state;
 mod standard;
 mod share_offsets;
 mod streams_groups;
+mod switched;
 mod throttled_replicas;
 mod txn;
 mod txn_admin;
