@@ -99,11 +99,11 @@ fn put(
         "spec": { "properties": cluster.properties, "credentials": credentials },
     });
     let path = format!(
-        "/gateway/v2/physical-cluster?adopt=true&dryMode={}",
+        "/gateway/v2/cluster/adopt-physical-cluster?dryMode={}",
         args.trial.dry_run
     );
     let answer = client
-        .call("PUT", &path, Some(&resource))?
+        .call("POST", &path, Some(&resource))?
         .map_err(|refusal| refusal.failure(format!("physical cluster {id}")))?;
     Ok(match args.trial.output {
         Style::Json => format::json(&answer),

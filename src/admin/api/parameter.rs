@@ -17,11 +17,6 @@ pub(in crate::admin) const DRY_MODE: Parameter = of(
     "boolean",
     "Say what would happen, without changing anything",
 );
-pub(in crate::admin) const ADOPT: Parameter = of(
-    "adopt",
-    "boolean",
-    "The physical cluster is part of this node's configuration, and becomes a resource that is reached in the same way",
-);
 pub(in crate::admin) const SWITCH_TO: Parameter = of(
     "to",
     "string",

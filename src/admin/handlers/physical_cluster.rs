@@ -6,7 +6,6 @@ use actix_web::{HttpResponse, web};
 use klamm_raft::command::{ClusterChange, Command};
 use klamm_raft::model::{ClusterId, CredentialsName, PhysicalCluster, State};
 use klamm_raft::outcome::Refusal;
-use serde::Deserialize;
 use serde_json::json;
 
 use super::dry_run::{DryRunStage, Rehearsed, Step, TRIAL, read};
@@ -45,6 +44,7 @@ pub(in crate::admin) static KIND: Kind = Kind {
 };
 
 const ONE: &str = "/gateway/v2/physical-cluster/{name}";
+const ADOPT: &str = "/gateway/v2/cluster/adopt-physical-cluster";
 
 /// The physical cluster that each node has by itself.
 const MAIN: &str = "main";
@@ -70,7 +70,7 @@ fn register(api: &mut AdminApi) {
             "putPhysicalCluster",
             "Create or change a physical cluster, whose secrets are references to what each node has",
         )
-        .by(&[parameter::DRY_MODE, parameter::ADOPT])
+        .by(&[parameter::DRY_MODE])
         .takes(BodySchema::read::<PhysicalClusterResource>())
         .example(KIND.example(
             &json!({ "name": "east" }),
@@ -85,6 +85,18 @@ fn register(api: &mut AdminApi) {
         .fails(&["400", "409", "503"])
         .applies(&KIND),
         put,
+    );
+    api.add(
+        Operation::post(
+            ADOPT,
+            "adoptPhysicalCluster",
+            "Make a resource of a physical cluster of this node's configuration, which is reached in the same way",
+        )
+        .by(&[parameter::DRY_MODE])
+        .takes(BodySchema::read::<PhysicalClusterResource>())
+        .gives(Content::Upserted(BodySchema::read::<PhysicalClusterResource>()))
+        .fails(&["400", "409", "503"]),
+        adopt,
     );
     api.add(
         Operation::get(
@@ -110,17 +122,11 @@ fn register(api: &mut AdminApi) {
     );
 }
 
-/// It is put as usual, and nothing is changed.
-const TRIED: PutCluster = PutCluster {
-    dry_mode: true,
-    adopt: false,
-};
-
 fn rehearse(stage: DryRunStage, step: Step) -> Rehearsed {
     let DryRunStage { services, writer, .. } = stage;
     Box::pin(async move {
         match step {
-            Step::Put(resource) => put(services, writer, Query(TRIED), read(resource)?).await,
+            Step::Put(resource) => put(services, writer, TRIAL, read(resource)?).await,
             Step::Delete(target) => delete(services, target.name.into(), writer, TRIAL).await,
         }
     })
@@ -150,34 +156,35 @@ pub(in crate::admin) async fn get(
     Ok(HttpResponse::Ok().json(shown(&services, &state, &id, cluster)))
 }
 
-/// How a physical cluster is put.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(in crate::admin) struct PutCluster {
-    #[serde(default)]
-    dry_mode: bool,
-    #[serde(default)]
-    adopt: bool,
-}
-
 pub(in crate::admin) async fn put(
     services: web::Data<Services>,
     writer: Writer,
-    Query(how): Query<PutCluster>,
+    Query(mode): Query<Mode>,
     Body(resource): Body<PhysicalClusterResource>,
 ) -> Result<HttpResponse, ApiError> {
+    put_by(&services, (&writer, MakingCluster::Upsert), mode, resource).await
+}
+
+pub(in crate::admin) async fn adopt(
+    services: web::Data<Services>,
+    writer: Writer,
+    Query(mode): Query<Mode>,
+    Body(resource): Body<PhysicalClusterResource>,
+) -> Result<HttpResponse, ApiError> {
+    put_by(&services, (&writer, MakingCluster::Adopt), mode, resource).await
+}
+
+async fn put_by(
+    services: &Services,
+    (writer, making): (&Writer, MakingCluster),
+    mode: Mode,
+    resource: PhysicalClusterResource,
+) -> Result<HttpResponse, ApiError> {
     let (id, cluster) = resource.read(now_s()?)?;
-    let making = match how.adopt {
-        true => MakingCluster::Adopt,
-        false => MakingCluster::Upsert,
-    };
-    let mode = Mode {
-        dry_mode: how.dry_mode,
-    };
-    let made = make(&services, &writer, mode, (making, id.clone(), cluster)).await?;
+    let made = make(services, writer, mode, (making, id.clone(), cluster)).await?;
     let cluster = made.state.physical_clusters.get(&id).ok_or_else(gone)?;
-    let mut answer = upserted(&made, shown(&services, &made.state, &id, cluster));
-    if let Some(warning) = missing(&services, &id).filter(|_| !mode.dry_mode) {
+    let mut answer = upserted(&made, shown(services, &made.state, &id, cluster));
+    if let Some(warning) = missing(services, &id).filter(|_| !mode.dry_mode) {
         warn(&mut answer, &warning);
     }
     Ok(answer)

@@ -192,7 +192,7 @@ async fn what_the_configuration_has_is_not_put() {
 #[actix_web::test]
 async fn one_of_the_configuration_is_adopted_as_it_is_reached_there() {
     let gateway = Gateway::walkthrough().await;
-    let adopt = format!("{CLUSTER}?adopt=true");
+    let adopt = "/gateway/v2/cluster/adopt-physical-cluster";
     let plain = "org.apache.kafka.common.security.plain.PlainLoginModule required";
     // The references of this test all lead to the secret that is configured.
     let written = |password: &str| {
@@ -210,25 +210,40 @@ async fn one_of_the_configuration_is_adopted_as_it_is_reached_there() {
     let body = written("${env[KLAMM_SECRET_A]}");
     let refused = gateway.put(CLUSTER, &body).await.refused(409);
     assert!(refused.contains("klamm cluster adopt clusterA"), "{refused}");
-    let refused = gateway.put(&adopt, &written("s3cret")).await.refused(400);
+    let refused = gateway
+        .admin(Method::POST, adopt, &written("s3cret"))
+        .await
+        .refused(400);
     assert!(refused.contains("a resource holds no secrets"), "{refused}");
-    gateway.put(&adopt, &written("${env[PATH]}")).await.refused(400);
+    gateway
+        .admin(Method::POST, adopt, &written("${env[PATH]}"))
+        .await
+        .refused(400);
     let mut other = body.clone();
     other["spec"]["properties"]["bootstrap.servers"] = json!("b:9092");
     other["spec"]["credentials"] = json!({});
-    let refused = gateway.put(&adopt, &other).await.refused(409);
+    let refused = gateway.admin(Method::POST, adopt, &other).await.refused(409);
     assert!(
         refused.ends_with("what differs: bootstrap.servers, credentials"),
         "{refused}"
     );
-    let refused = gateway.put(&adopt, &plaintext("east")).await.refused(409);
+    let refused = gateway
+        .admin(Method::POST, adopt, &plaintext("east"))
+        .await
+        .refused(409);
     assert!(refused.contains("there is nothing to adopt"), "{refused}");
-    let refused = gateway.put(&adopt, &plaintext("main")).await.refused(409);
+    let refused = gateway
+        .admin(Method::POST, adopt, &plaintext("main"))
+        .await
+        .refused(409);
     assert!(refused.contains("cannot be adopted"), "{refused}");
-    let dry = gateway.put(&format!("{adopt}&dryMode=true"), &body).await.ok();
+    let dry = gateway
+        .admin(Method::POST, &format!("{adopt}?dryMode=true"), &body)
+        .await
+        .ok();
     assert_eq!(dry["upsertResult"], "CREATED");
     for result in ["CREATED", "NOT_CHANGED"] {
-        let put = gateway.put(&adopt, &body).await.ok();
+        let put = gateway.admin(Method::POST, adopt, &body).await.ok();
         assert_eq!(put["upsertResult"], result);
         assert_eq!(put["resource"]["spec"], body["spec"]);
     }

@@ -96,6 +96,14 @@ fn physical_clusters() -> Vec<(Method, String, Value)> {
                                   "sasl.jaas.config": format!("{jaas} password=\"{password}\";") },
                   "credentials": { "billing": { "sasl.jaas.config": password } } },
     });
+    let module = "org.apache.kafka.common.security.plain.PlainLoginModule required";
+    let plain = |user: &str| format!("{module} username={user} password=\"{password}\";");
+    let configured = json!({
+        "kind": "PhysicalCluster", "apiVersion": "gateway/v2", "metadata": { "name": "clusterA" },
+        "spec": { "properties": { "bootstrap.servers": "a:9092", "security.protocol": "SASL_PLAINTEXT",
+                                  "sasl.mechanism": "PLAIN", "sasl.jaas.config": plain("gateway") },
+                  "credentials": { "billing": { "sasl.jaas.config": plain("billing") } } },
+    });
     let backends = "/v1/event-gateways/default/backend-clusters";
     let backend = json!({
         "name": "west", "description": "x", "labels": { "env": "test" }, "bootstrap_servers": ["a:1"],
@@ -107,6 +115,11 @@ fn physical_clusters() -> Vec<(Method, String, Value)> {
     });
     vec![
         (Method::PUT, "/gateway/v2/physical-cluster".to_owned(), east),
+        (
+            Method::POST,
+            "/gateway/v2/cluster/adopt-physical-cluster".to_owned(),
+            configured,
+        ),
         (Method::POST, backends.to_owned(), backend.clone()),
         (Method::PUT, format!("{backends}/mypartner"), backend.clone()),
         (Method::PATCH, format!("{backends}/mypartner"), backend),
