@@ -30,6 +30,8 @@ mod other_cluster;
 mod peers;
 #[path = "kafka/pki.rs"]
 mod pki;
+#[path = "hostile/records.rs"]
+mod records;
 #[path = "hostile/pods.rs"]
 mod pods;
 #[path = "hostile/restored.rs"]

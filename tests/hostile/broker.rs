@@ -50,6 +50,8 @@ pub(crate) struct FakeBroker {
     manners: Arc<Mutex<Manners>>,
     /// The id of its Kafka cluster.
     cluster: Arc<Mutex<&'static str>>,
+    /// The answer to every fetch.
+    records: Arc<Mutex<Vec<u8>>>,
     connections: Arc<Mutex<Vec<TcpStream>>>,
 }
 
@@ -68,6 +70,7 @@ impl FakeBroker {
             port: listener.local_addr().unwrap().port(),
             manners: Arc::new(Mutex::new(Manners::Honest)),
             cluster: Arc::new(Mutex::new("fake")),
+            records: Arc::default(),
             connections: Arc::default(),
         };
         let serving = broker.clone();
@@ -90,6 +93,11 @@ impl FakeBroker {
 
     pub(crate) fn behaves(&self, manners: Manners) {
         *self.manners.lock().unwrap() = manners;
+    }
+
+    /// Every fetch gets these from now on.
+    pub(crate) fn gives(&self, records: &[u8]) {
+        *self.records.lock().unwrap() = records.to_vec();
     }
 
     /// It ends, and in its place is a broker of another Kafka cluster.
@@ -122,12 +130,22 @@ impl FakeBroker {
         let api = (header.api_key, header.api_version);
         let mut answer = Item::response(api.0, api.1).ok()?;
         match api.0 {
+            1 => self.give(&mut answer),
             3 => self.describe(&mut answer),
             18 => offer(&mut answer),
             _ => {}
         }
         let segments = answer.response_frame(api, header.correlation_id).ok()?;
         Some(segments.0.iter().flat_map(|segment| segment.to_vec()).collect())
+    }
+
+    fn give(&self, answer: &mut Item) {
+        let mut topic = answer.item(field::RESPONSES);
+        topic.set(field::TOPIC, "orders");
+        let mut partition = topic.item(field::PARTITIONS);
+        partition.set(field::RECORDS, self.records.lock().unwrap().clone());
+        topic.push(field::PARTITIONS, partition);
+        answer.push(field::RESPONSES, topic);
     }
 
     fn describe(&self, answer: &mut Item) {

@@ -108,10 +108,15 @@ pub(crate) fn metadata(topic: &str) -> Vec<u8> {
 
 /// Produce v3 of one batch, so to say: nobody on the way looks into it.
 pub(crate) fn produce(topic: &str, record_bytes: usize) -> Vec<u8> {
+    produce_records(topic, &vec![7; record_bytes])
+}
+
+/// Produce v3 of these records to the first partition.
+pub(crate) fn produce_records(topic: &str, records: &[u8]) -> Vec<u8> {
     let name = [&(topic.len() as u16).to_be_bytes(), topic.as_bytes()].concat();
     let start = [&b"\xff\xff\xff\xff\0\0\x75\x30\0\0\0\x01"[..], &name].concat();
-    let partition = [&b"\0\0\0\x01\0\0\0\0"[..], &(record_bytes as u32).to_be_bytes()].concat();
-    request(0, 3, &[start, partition, vec![7; record_bytes]].concat())
+    let partition = [&b"\0\0\0\x01\0\0\0\0"[..], &(records.len() as u32).to_be_bytes()].concat();
+    request(0, 3, &[&start, &partition, records].concat())
 }
 
 /// The answer to a GET by the default user, as it comes; empty when there is none.

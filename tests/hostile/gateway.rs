@@ -130,10 +130,13 @@ impl Gateway {
         gateway
     }
 
+    pub(crate) fn admin(&self) -> Admin {
+        Admin::new(&self.node.admin_url())
+    }
+
     /// Another virtual cluster with an account like this one's.
     pub(crate) fn open_vcluster(&self, name: &str) -> Neighbour {
-        let admin = Admin::new(&self.node.admin_url());
-        let (bootstrap, token) = open_vcluster(&admin, name);
+        let (bootstrap, token) = open_vcluster(&self.admin(), name);
         Neighbour {
             port: port_of(&bootstrap),
             token,
@@ -142,7 +145,7 @@ impl Gateway {
 
     /// A virtual cluster with a list of users, `user-0` and so on, who all have this password; gives its port.
     pub(crate) fn open_list(&self, users: usize, password: &str) -> u16 {
-        let admin = Admin::new(&self.node.admin_url());
+        let admin = self.admin();
         let user = |number| serde_json::json!({"username": format!("user-{number}"), "password": password});
         let mut listed = admin::vcluster("listed", "user-0");
         listed["spec"]["authentication"] = serde_json::json!([{
@@ -157,7 +160,7 @@ impl Gateway {
 
     /// Another account, which may do nothing; gives its token.
     pub(crate) fn account(&self, name: &str) -> String {
-        let admin = Admin::new(&self.node.admin_url());
+        let admin = self.admin();
         admin
             .put("service-account", &admin::account("tenant", name))
             .unwrap();

@@ -1,19 +1,24 @@
-//! The lines about policies: which of them looked at which request, and what came of it.
+//! The lines about policies: which of them looked at which request, and what came of it. And records that cannot be judged.
 
+use kafka_protocol::messages::{FetchResponse, ProduceResponse};
+use kafka_protocol::protocol::Decodable;
 use klamm_raft::model::{
     AclName, AclRule, HeaderAction, Operation, PatternType, Permission, Policy, PolicyAction, PolicyId,
     PolicyPhase, RequestKind, RequestRule, RequestSetting, ResourceType, RuleEffect,
 };
 use tracing::Level;
 
-use super::messages::{PRODUCE, fetch, produce, read, written};
+use super::messages::{FETCH_VERSION, PRODUCE, PRODUCE_VERSION, fetch, produce, read, written};
 use super::testing::Log;
 use super::*;
+use crate::authz::Principal;
 use crate::records::tests::sample::SampleBatch;
 
 /// The target of lines about each request that policies look at.
 const EACH: &str = "klamm::policies";
 const AUDIT: &str = "klamm::audit";
+
+const KAFKA_STORAGE_ERROR: i16 = 56;
 
 /// A batch of these values for `topic1`.
 fn write(values: &[&str]) -> Vec<u8> {
@@ -232,4 +237,56 @@ async fn whatever_is_refused_is_in_the_audit_log_with_the_policy() {
     let other = right(Permission::Allow, &[Operation::Read]);
     let (_, audit) = told(other, &write(&["good"]), Level::INFO).await;
     assert!(audit.is_empty(), "{audit:?}");
+}
+
+/// While others keep the memory: whoever writes or reads is told to try again, and no record goes on unjudged.
+#[actix::test]
+async fn what_cannot_be_judged_for_want_of_memory_may_be_tried_again() {
+    let few = Limits {
+        max_policy_bytes: 1 << 20,
+        need_timeout: Duration::from_millis(100),
+        ..limits()
+    };
+    let large = |_: &Bytes| {
+        read(
+            SampleBatch::of(0, &["secret", &"x".repeat(30_000)])
+                .bytes()
+                .into(),
+        )
+    };
+    let gateway = Gateway::start(few, large).await;
+    gateway.change(|state| {
+        for (name, phase) in [("mine", PolicyPhase::Produce), ("theirs", PolicyPhase::Consume)] {
+            let id = PolicyId::of_all(name.parse().unwrap());
+            state.policies.insert(id, header(phase));
+        }
+    });
+    let mut client = gateway.log_in().await;
+    let alice = gateway
+        .shared
+        .purses
+        .of(gateway.door.metrics.name(), &Principal::user("alice"));
+    let all = alice.policies.take(1 << 20).expect("nobody else has any");
+    client.send(&write(&[&"x".repeat(30_000)])).await;
+    let answer = client.receive().await.unwrap();
+    let answer = ProduceResponse::decode(&mut answer.slice(4..), PRODUCE_VERSION).unwrap();
+    let error = answer.responses[0].partition_responses[0].error_code;
+    assert_eq!(error, KAFKA_STORAGE_ERROR);
+    assert!(gateway.broker.keys().is_empty(), "no record goes on");
+    assert_eq!(fetched(&mut client).await, (KAFKA_STORAGE_ERROR, false));
+    drop(all);
+    assert_eq!(fetched(&mut client).await, (0, true));
+}
+
+/// The error of a fetch, and whether there are records.
+async fn fetched(client: &mut Client) -> (i16, bool) {
+    client.send(&fetch(6)).await;
+    let answer = client.receive().await.unwrap();
+    let answer = FetchResponse::decode(&mut answer.slice(4..), FETCH_VERSION).unwrap();
+    let partition = &answer.responses[0].partitions[0];
+    let has_records = partition
+        .records
+        .as_ref()
+        .is_some_and(|records| !records.is_empty());
+    (partition.error_code, has_records)
 }
