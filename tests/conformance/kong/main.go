@@ -54,7 +54,8 @@ func main() {
 		{"gateways are listed and have UUIDs", gateways},
 		{"a gateway is neither made nor changed nor deleted", gatewaysStay},
 		{"backend clusters are listed", backends},
-		{"backend clusters are not changed", backendsStay},
+		{"backend clusters of the configuration are not changed", backendsStay},
+		{"a backend cluster comes and goes", backendComesAndGoes},
 		{"listeners and their policies are listed", listeners},
 		{"listeners are not changed", listenersStay},
 		{"a virtual cluster is created as it is written", create},
@@ -66,6 +67,7 @@ func main() {
 		{"what another API made is listed", partner},
 		{"policies on records are created, moved and deleted", policies},
 		{"a policy gives rights", rights},
+		{"single fields of policies are changed", patched},
 		{"keys and registries are part of the configuration", configured},
 		{"pages follow one another", pages},
 		{"errors have their types", failures},
@@ -171,16 +173,78 @@ func backends(w *world) error {
 	return nil
 }
 
+// A refusal because of what is there.
+func conflict(err error, part string) error {
+	var other *sdkerrors.SDKError
+	if !errors.As(err, &other) || other.StatusCode != 409 || !strings.Contains(other.Body, part) {
+		return fmt.Errorf("no conflict: %T %v", err, err)
+	}
+	return nil
+}
+
 func backendsStay(w *world) error {
-	_, err := w.admin.EventGatewayBackendClusters.CreateEventGatewayBackendCluster(w.ctx, w.gateway,
-		&components.CreateBackendClusterRequest{
-			Name:             "another",
-			BootstrapServers: []string{"127.0.0.1:9092"},
-			Authentication: components.CreateBackendClusterAuthenticationSchemeAnonymous(
-				components.BackendClusterAuthenticationAnonymous{}),
-			TLS: components.BackendClusterTLS{Enabled: false},
-		})
-	return refused(err, "gateway.backend.kafka.selector")
+	all := w.admin.EventGatewayBackendClusters
+	got, err := all.GetEventGatewayBackendCluster(w.ctx, w.gateway, w.backend)
+	if err != nil {
+		return err
+	}
+	_, err = all.UpdateEventGatewayBackendCluster(w.ctx, operations.UpdateEventGatewayBackendClusterRequest{
+		GatewayID: w.gateway, BackendClusterID: w.backend, UpdateBackendClusterRequest: again(got.BackendCluster)})
+	if err := conflict(err, "configuration"); err != nil {
+		return err
+	}
+	_, err = all.DeleteEventGatewayBackendCluster(w.ctx, w.gateway, w.backend)
+	return conflict(err, "configuration")
+}
+
+// Puts a backend cluster as it is.
+func again(shown *components.BackendCluster) *components.UpdateBackendClusterRequest {
+	return &components.UpdateBackendClusterRequest{
+		Name:                          shown.Name,
+		Description:                   shown.Description,
+		Authentication:                shown.Authentication,
+		BootstrapServers:              shown.BootstrapServers,
+		TLS:                           shown.TLS,
+		MetadataUpdateIntervalSeconds: shown.MetadataUpdateIntervalSeconds,
+		Labels:                        shown.Labels,
+	}
+}
+
+func backendComesAndGoes(w *world) error {
+	all := w.admin.EventGatewayBackendClusters
+	made, err := all.CreateEventGatewayBackendCluster(w.ctx, w.gateway, &components.CreateBackendClusterRequest{
+		Name:             "another",
+		BootstrapServers: []string{"127.0.0.1:9092"},
+		Authentication: components.CreateBackendClusterAuthenticationSchemeAnonymous(
+			components.BackendClusterAuthenticationAnonymous{}),
+		TLS: components.BackendClusterTLS{Enabled: false},
+	})
+	if err != nil {
+		return err
+	}
+	backend := made.BackendCluster
+	if made.StatusCode != 201 || !isUUID(backend.ID) || !reflect.DeepEqual(backend.BootstrapServers, []string{"127.0.0.1:9092"}) {
+		return fmt.Errorf("%+v", backend)
+	}
+	wanted := again(backend)
+	wanted.BootstrapServers = []string{"127.0.0.1:9093"}
+	changed, err := all.UpdateEventGatewayBackendCluster(w.ctx, operations.UpdateEventGatewayBackendClusterRequest{
+		GatewayID: w.gateway, BackendClusterID: backend.ID, UpdateBackendClusterRequest: wanted})
+	if err != nil {
+		return err
+	}
+	if now := changed.BackendCluster; now.ID != backend.ID || !reflect.DeepEqual(now.BootstrapServers, wanted.BootstrapServers) {
+		return fmt.Errorf("%+v", now)
+	}
+	if _, err := all.DeleteEventGatewayBackendCluster(w.ctx, w.gateway, backend.ID); err != nil {
+		return err
+	}
+	_, err = all.GetEventGatewayBackendCluster(w.ctx, w.gateway, backend.ID)
+	var missing *sdkerrors.NotFoundError
+	if !errors.As(err, &missing) {
+		return fmt.Errorf("%T %v", err, err)
+	}
+	return nil
 }
 
 func listeners(w *world) error {
@@ -440,109 +504,6 @@ func partner(w *world) error {
 	return fmt.Errorf("%s is missing", os.Getenv("KLAMM_PARTNER"))
 }
 
-func policies(w *world) error {
-	all := w.admin.EventGatewayVirtualClusterConsumePolicies
-	add := func(policy components.EventGatewayConsumePolicyCreate, before *string) (*components.EventGatewayPolicy, error) {
-		created, err := all.CreateEventGatewayVirtualClusterConsumePolicy(w.ctx,
-			operations.CreateEventGatewayVirtualClusterConsumePolicyRequest{
-				GatewayID: w.gateway, VirtualClusterID: w.made.ID, Before: before, EventGatewayConsumePolicyCreate: &policy})
-		if err != nil {
-			return nil, err
-		}
-		return created.EventGatewayPolicy, nil
-	}
-	skip, err := add(components.CreateEventGatewayConsumePolicyCreateSkipRecord(components.EventGatewaySkipRecordPolicyCreate{
-		Name: pointer("only-mine"), Condition: pointer("record.headers['customer'] != 'a'"), Labels: map[string]string{"env": "test"}}), nil)
-	if err != nil {
-		return err
-	}
-	if skip.Type != "skip_record" || !isUUID(skip.ID) || skip.CreatedAt.IsZero() || skip.Labels["env"] != "test" || !*skip.Enabled {
-		return fmt.Errorf("%+v", skip)
-	}
-	set := components.CreateEventGatewayModifyHeaderActionSet(components.EventGatewayModifyHeaderSetAction{Key: "a", Value: "${b}"})
-	headers, err := add(components.CreateEventGatewayConsumePolicyCreateModifyHeaders(components.EventGatewayModifyHeadersPolicyCreate{
-		Config: components.EventGatewayModifyHeadersPolicyCreateConfig{
-			Actions: []components.EventGatewayModifyHeaderAction{set}}}), &skip.ID)
-	if err != nil {
-		return err
-	}
-	if headers.Name == nil || *headers.Name == "" {
-		return fmt.Errorf("%+v", headers)
-	}
-	chain := func() ([]string, error) {
-		got, err := all.GetEventGatewayVirtualClusterConsumePolicyChain(w.ctx, w.gateway, w.made.ID)
-		if err != nil {
-			return nil, err
-		}
-		return got.EventGatewayPolicyChainResponse.Policies, nil
-	}
-	if order, err := chain(); err != nil || !reflect.DeepEqual(order, []string{headers.ID, skip.ID}) {
-		return fmt.Errorf("%v %v", order, err)
-	}
-	if _, err := all.MoveEventGatewayVirtualClusterConsumePolicy(w.ctx, operations.MoveEventGatewayVirtualClusterConsumePolicyRequest{
-		GatewayID: w.gateway, VirtualClusterID: w.made.ID, PolicyID: skip.ID,
-		MoveEventGatewayPolicy: &components.MoveEventGatewayPolicy{Index: 0}}); err != nil {
-		return err
-	}
-	listed, err := all.ListEventGatewayVirtualClusterConsumePolicies(w.ctx,
-		operations.ListEventGatewayVirtualClusterConsumePoliciesRequest{GatewayID: w.gateway, VirtualClusterID: w.made.ID})
-	if err != nil {
-		return err
-	}
-	if found := listed.ListConsumePoliciesResponse; len(found) != 2 || !reflect.DeepEqual(found[0], *skip) {
-		return fmt.Errorf("%+v", found)
-	}
-	put, err := all.UpdateEventGatewayVirtualClusterConsumePolicyChain(w.ctx,
-		operations.UpdateEventGatewayVirtualClusterConsumePolicyChainRequest{GatewayID: w.gateway, VirtualClusterID: w.made.ID,
-			UpdateEventGatewayPolicyChainRequest: &components.UpdateEventGatewayPolicyChainRequest{Policies: []string{headers.ID, skip.ID}}})
-	if err != nil {
-		return err
-	}
-	if order := put.EventGatewayPolicyChainResponse.Policies; !reflect.DeepEqual(order, []string{headers.ID, skip.ID}) {
-		return fmt.Errorf("%v", order)
-	}
-	for _, id := range []string{headers.ID, skip.ID} {
-		if _, err := all.DeleteEventGatewayVirtualClusterConsumePolicy(w.ctx, operations.DeleteEventGatewayVirtualClusterConsumePolicyRequest{
-			GatewayID: w.gateway, VirtualClusterID: w.made.ID, PolicyID: id}); err != nil {
-			return err
-		}
-	}
-	_, err = all.GetEventGatewayVirtualClusterConsumePolicy(w.ctx, operations.GetEventGatewayVirtualClusterConsumePolicyRequest{
-		GatewayID: w.gateway, VirtualClusterID: w.made.ID, PolicyID: skip.ID})
-	var missing *sdkerrors.NotFoundError
-	if !errors.As(err, &missing) {
-		return fmt.Errorf("%T %v", err, err)
-	}
-	return nil
-}
-
-func rights(w *world) error {
-	names := components.CreateResourceNamesArrayOfEventGatewayACLResourceName([]components.EventGatewayACLResourceName{{Match: "orders-*"}})
-	policy := func(name string) *components.EventGatewayClusterPolicyModify {
-		made := components.CreateEventGatewayClusterPolicyModifyAcls(components.EventGatewayACLsPolicy{
-			Name: &name, Condition: pointer("context.auth.principal.name == \"alice\""),
-			Config: components.EventGatewayACLPolicyConfig{Rules: []components.EventGatewayACLRule{{
-				ResourceType: components.ResourceTypeTopic, Action: components.ActionAllow,
-				Operations: []components.EventGatewayACLOperation{{Name: components.NameRead}}, ResourceNames: names}}}})
-		return &made
-	}
-	all := w.admin.EventGatewayVirtualClusterPolicies
-	created, err := all.CreateEventGatewayVirtualClusterClusterLevelPolicy(w.ctx,
-		operations.CreateEventGatewayVirtualClusterClusterLevelPolicyRequest{
-			GatewayID: w.gateway, VirtualClusterID: os.Getenv("KLAMM_PARTNER"), EventGatewayClusterPolicyModify: policy("readers")})
-	if err != nil {
-		return err
-	}
-	if created.EventGatewayPolicy.Type != "acls" {
-		return fmt.Errorf("%+v", created.EventGatewayPolicy)
-	}
-	names = components.CreateResourceNamesArrayOfEventGatewayACLResourceName([]components.EventGatewayACLResourceName{{Match: "a*b"}})
-	_, err = all.CreateEventGatewayVirtualClusterClusterLevelPolicy(w.ctx,
-		operations.CreateEventGatewayVirtualClusterClusterLevelPolicyRequest{
-			GatewayID: w.gateway, VirtualClusterID: os.Getenv("KLAMM_PARTNER"), EventGatewayClusterPolicyModify: policy("others")})
-	return refused(err, "all that begin alike")
-}
-
 func configured(w *world) error {
 	keys, err := w.reader.EventGatewayStaticKeys.ListEventGatewayStaticKeys(w.ctx,
 		operations.ListEventGatewayStaticKeysRequest{GatewayID: w.gateway})
@@ -616,11 +577,7 @@ func failures(w *world) error {
 		return fmt.Errorf("bad request: %T %v", err, err)
 	}
 	_, err = w.admin.EventGatewayVirtualClusters.CreateEventGatewayVirtualCluster(w.ctx, w.gateway, request(w, "kong-one"))
-	var other *sdkerrors.SDKError
-	if !errors.As(err, &other) || other.StatusCode != 409 {
-		return fmt.Errorf("conflict: %T %v", err, err)
-	}
-	return nil
+	return conflict(err, "kong-one")
 }
 
 func remove(w *world) error {
