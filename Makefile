@@ -105,7 +105,8 @@ integrations: kafka
 	KLAMM_INTEGRATIONS=$(or $(ARGS),all) $(CARGO) test --locked --test kafka -- --nocapture integrations::
 
 # Broker, bare relay, HAProxy when installed, and gateway in one run; then the authorizer alone. ARGS="tenants" for one tenant
-# beside a thousand others, ARGS="logins" for logins, idle sessions and a storm of bad logins, ARGS="hostile" for attacks: docs/BENCHMARKS.md.
+# beside a thousand others, ARGS="logins" for logins, idle sessions and a storm of bad logins, ARGS="hostile" for attacks,
+# ARGS="policies" for policies, ARGS="leases" for one node and three: docs/BENCHMARKS.md.
 bench: kafka
 	$(CARGO) bench --bench gateway -- $(ARGS)
 	$(if $(ARGS),,$(CARGO) bench --bench authorizer)

@@ -10,8 +10,10 @@ use crate::quickstart::kafka::{Cluster, Kafka};
 use crate::quickstart::node::{GatewayNode, NodeSettings, write_clusters};
 use crate::quickstart::ports::{self, PortBlock};
 
-/// How many ports for clients each node has: in the port block, and at the usual place.
-const CLIENT_PORTS: u16 = 72;
+/// How many ports for clients each node has in the port block.
+pub const CLIENT_PORTS: u16 = 72;
+
+/// And at the usual place.
 const USUAL_CLIENT_PORTS: u16 = 64;
 
 /// Where in the port block things begin: Kafka first (four clusters fit), then whatever else, Raft, the admin APIs and

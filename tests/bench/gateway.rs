@@ -7,7 +7,10 @@
 //!
 //! `-- tenants [--tenants N] [--rounds N]`: one tenant beside nobody, and beside many others.
 //!
-//! `-- policies [--rounds N] [--codec none|lz4|zstd|gzip]`: what policies on records cost, by codec and size of records.
+//! `-- policies [--part records|partners|rules] [--codec none|lz4|zstd|gzip] [--rounds N]`: what policies on records cost, by
+//! codec and size of records, what many partners on one topic cost, and what rules for requests cost.
+//!
+//! `-- leases [--rounds N]`: one node, which needs no lease, and three, under the same load.
 //!
 //! `-- hostile [--part WORDS]`: what good clients of one virtual cluster notice of attacks, and the memory that attacks take.
 //!
@@ -26,6 +29,8 @@ mod client;
 mod hall;
 #[path = "gateway/hostile.rs"]
 mod hostile;
+#[path = "gateway/leases.rs"]
+mod leases;
 #[path = "gateway/load.rs"]
 mod load;
 #[path = "gateway/login.rs"]
@@ -48,6 +53,10 @@ mod pki;
 mod relay;
 #[path = "gateway/report.rs"]
 mod report;
+#[path = "gateway/rules.rs"]
+mod rules;
+#[path = "gateway/site.rs"]
+mod site;
 #[path = "gateway/storm.rs"]
 mod storm;
 #[path = "gateway/stream.rs"]
@@ -74,9 +83,6 @@ const THREADS: usize = 1;
 const TENANTS: usize = 1_000;
 const TENANT_ROUNDS: usize = 3;
 
-/// Rounds of each kind of records that policies look at.
-const POLICY_ROUNDS: usize = 3;
-
 /// Idle sessions, and rounds of logins.
 const SESSIONS: usize = 10_000;
 const LOGIN_ROUNDS: usize = 5;
@@ -95,8 +101,10 @@ fn main() -> Result<()> {
             tenants::run(many, rounds.unwrap_or(TENANT_ROUNDS))
         }
         Some(policies::COMMAND) => {
-            policies::run(rounds.unwrap_or(POLICY_ROUNDS), option(&arguments, "--codec"))
+            let part = option(&arguments, "--part").unwrap_or_default();
+            policies::run(part, option(&arguments, "--codec"), rounds)
         }
+        Some(leases::COMMAND) => leases::run(rounds.unwrap_or(ROUNDS)),
         Some(hostile::COMMAND) => hostile::run(option(&arguments, "--part").unwrap_or_default()),
         Some(logins::COMMAND) => {
             let sessions = number(&arguments, "--sessions")?.unwrap_or(SESSIONS);

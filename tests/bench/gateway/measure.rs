@@ -70,3 +70,9 @@ pub(crate) fn percentile(values: &mut [f64], percent: f64) -> f64 {
         .copied()
         .unwrap_or(f64::NAN)
 }
+
+/// The middle one of the ratios of values to others of the same round: what the machine does meanwhile is in both.
+pub(crate) fn median_ratio(values: &[f64], of: &[f64]) -> f64 {
+    let ratios: Vec<f64> = values.iter().zip(of).map(|(value, of)| value / of).collect();
+    median(&ratios)
+}

@@ -31,17 +31,23 @@ pub(crate) type Alias<'a> = (&'a str, (&'a str, &'a str));
 
 /// Starts one node with these environment variables.
 pub(crate) fn start(stage: &mut Stage, more: &[(&str, String)]) -> Result<Admin> {
+    start_several(stage, 1, more)?;
+    Ok(stage.admin(1))
+}
+
+/// Starts so many nodes of one gateway cluster.
+pub(crate) fn start_several(stage: &mut Stage, count: u16, more: &[(&str, String)]) -> Result<()> {
     let more = more
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.clone()));
     stage.start_nodes(&Nodes {
         program: env!("CARGO_BIN_EXE_klamm").into(),
-        count: 1,
+        count,
         advertised_host: "127.0.0.1".to_owned(),
         ports: PortChoice::Any,
         more: more.collect(),
     })?;
-    Ok(stage.admin(1))
+    Ok(())
 }
 
 /// The environment variables of a node with ports for so many virtual clusters.
@@ -95,12 +101,14 @@ pub(crate) fn target(
         gateway.put("service-account", &admin::account(name, account))?;
     }
     let bootstrap = gateway.bootstrap(name)?;
+    // One for each node.
+    let bootstrap = bootstrap.split(',').next().context("an address")?;
     let login = |user: &str| -> Result<Login> { Ok(Login::plain(user, &token(gateway, name, user)?)) };
-    Client::connect(&bootstrap, Some(&login(SUPER_USER)?))?.grant_all(USER)?;
+    Client::connect(bootstrap, Some(&login(SUPER_USER)?))?.grant_all(USER)?;
     let login = login(USER)?;
     let entrance = |(scratch, filled): &(&str, &str)| -> Result<Entrance> {
         Ok(Entrance {
-            address: await_leader(&bootstrap, &login, scratch)?,
+            address: await_leader(bootstrap, &login, scratch)?,
             scratch: (*scratch).to_owned(),
             filled: (*filled).to_owned(),
         })

@@ -1,27 +1,19 @@
 //! The cost of policies: no policy at all, policies of another topic, a header that is set, filters that drop nothing, nine
 //! records in ten and all; by codec and by the size of records. Beside it what the codec alone takes, and many filtered
-//! partners on one topic.
+//! partners on one topic; what rules for requests cost is in a file of its own.
 
-use std::thread;
-use std::time::Instant;
+use anyhow::{Context, Result};
+use serde_json::json;
 
-use anyhow::{Context, Result, anyhow};
-use klamm::quickstart::admin::Admin;
-use klamm::quickstart::stage::Stage;
-use serde_json::{Value, json};
-
-use crate::batch::{Batch, Codec};
-use crate::client::{Acks, Client, Partition};
+use crate::batch::Codec;
 use crate::load::Target;
-use crate::measure::{Usage, median, percentile};
+use crate::measure::{median, percentile};
 use crate::report::{GIB, MIB, say};
-use crate::{broker, node};
+use crate::rules;
+use crate::site::{CONNECTIONS, OTHER, Site, TOPICS, Way, load};
 
 /// The first argument that asks for this.
 pub(crate) const COMMAND: &str = "policies";
-
-const CLUSTER: &str = "clusterA";
-const TOPICS: (&str, &str) = ("scratch", "filled");
 
 /// The sizes of values, in bytes.
 const SIZES: [usize; 3] = [100, 1 << 10, 16 << 10];
@@ -32,11 +24,8 @@ const BATCH_BYTES: usize = 256 << 10;
 /// The bytes that each arm moves in a round, counted as records that are not compressed.
 const ROUND_BYTES: usize = 64 << 20;
 
-/// Connections that are used at once.
-const CONNECTIONS: usize = 4;
-
-/// The most virtual clusters of one gateway, those of the arms among them.
-const MAX_VCLUSTERS: usize = 120;
+/// Rounds of each kind of records.
+const ROUNDS: usize = 3;
 
 /// How many partners share a topic.
 const PARTNERS: [usize; 3] = [1, 10, 100];
@@ -48,12 +37,6 @@ struct Arm {
     way: Way,
     /// Topic, condition and action of its policy, if it has one.
     policy: Option<(&'static str, Option<&'static str>, Action)>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
-    Produce,
-    Fetch,
 }
 
 #[derive(Clone, Copy)]
@@ -69,7 +52,7 @@ const ARMS: [Arm; 8] = [
         "produce, policy of another topic",
         "beside",
         Way::Produce,
-        Some(("other", None, Action::SetHeader)),
+        Some((OTHER, None, Action::SetHeader)),
     ),
     arm(
         "produce, header set",
@@ -82,7 +65,7 @@ const ARMS: [Arm; 8] = [
         "fetch, policy of another topic",
         "beside",
         Way::Fetch,
-        Some(("other", Some("true"), Action::Skip)),
+        Some((OTHER, Some("true"), Action::Skip)),
     ),
     arm(
         "fetch, filter drops nothing",
@@ -126,72 +109,40 @@ struct Series {
     latencies: Vec<f64>,
 }
 
-/// The work of one round.
-struct Moved {
-    requests: usize,
-    seconds: f64,
-    latencies: Vec<f64>,
-    /// Open until the processor time is read.
-    _clients: Vec<Client>,
-}
-
-/// Measures all.
-pub(crate) fn run(rounds: usize, codec: Option<&str>) -> Result<()> {
-    for kind in Codec::ALL
-        .into_iter()
-        .filter(|kind| codec.is_none_or(|name| kind.name() == name))
-    {
-        for size in SIZES {
-            table(kind, size, rounds)?;
+/// Measures the parts whose names begin so: records, of one codec or of all; partners; rules.
+pub(crate) fn run(part: &str, codec: Option<&str>, rounds: Option<usize>) -> Result<()> {
+    let is_wanted = |name: &str| name.starts_with(part);
+    let of_records = rounds.unwrap_or(ROUNDS);
+    if is_wanted("records") {
+        for kind in Codec::ALL
+            .into_iter()
+            .filter(|kind| codec.is_none_or(|name| kind.name() == name))
+        {
+            for size in SIZES {
+                table(kind, size, of_records)?;
+            }
         }
     }
-    fan_out(rounds)
+    if is_wanted("partners") {
+        fan_out(of_records)?;
+    }
+    if is_wanted("rules") {
+        rules::run(rounds)?;
+    }
+    Ok(())
 }
 
-/// One gateway in front of a broker that answers at once with batches of this kind.
-struct Site {
-    stage: Stage,
-    gateway: Admin,
-    batch: Batch,
-    records: usize,
+/// A gateway whose broker has batches of records of this size.
+fn site(codec: Codec, size: usize) -> Result<Site> {
+    Site::new(codec, (BATCH_BYTES / size).max(1), size)
 }
 
-impl Site {
-    fn new(codec: Codec, size: usize) -> Result<Self> {
-        let records = (BATCH_BYTES / size).max(1);
-        let batch = Batch::numbered(records, size, codec)?;
-        let broker = broker::start(CLUSTER, &[TOPICS.0, TOPICS.1, "other"], &batch)?;
-        let mut stage = Stage::new()?;
-        let properties = [("bootstrap.servers", broker.as_str())];
-        stage.configure(&[("main", &properties), (CLUSTER, &properties)])?;
-        let [start, count] = node::ports_for(MAX_VCLUSTERS)?;
-        let settings = [
-            ("KLAMM_THREADS", "1".to_owned()),
-            start,
-            count,
-            ("KLAMM_LOG_FILTER", "warn".to_owned()),
-        ];
-        let gateway = node::start(&mut stage, &settings)?;
-        Ok(Self {
-            stage,
-            gateway,
-            batch,
-            records,
-        })
-    }
-
-    fn vcluster(&self, name: &str) -> Result<Target> {
-        let aliases = [TOPICS.0, TOPICS.1, "other"].map(|topic| (topic, (CLUSTER, topic)));
-        node::put_partner(&self.gateway, name, &aliases)?;
-        node::target(&self.gateway, name, &[TOPICS], 1)
-    }
-
-    fn usage(&self) -> Result<Usage> {
-        Usage::of(self.stage.nodes()[0].pid())
-    }
-}
-
-fn policy(vcluster: &str, way: Way, (topic, condition, action): (&str, Option<&str>, Action)) -> Value {
+fn put_policy(
+    site: &Site,
+    vcluster: &str,
+    way: Way,
+    (topic, condition, action): (&str, Option<&str>, Action),
+) -> Result<()> {
     let (phase, name) = match way {
         Way::Produce => ("produce", "bench-produce"),
         Way::Fetch => ("consume", "bench-consume"),
@@ -208,20 +159,16 @@ fn policy(vcluster: &str, way: Way, (topic, condition, action): (&str, Option<&s
     if let Some(condition) = condition {
         spec["condition"] = json!(condition);
     }
-    json!({
-        "kind": "Policy", "apiVersion": "gateway/v2",
-        "metadata": {"name": name, "vCluster": vcluster}, "spec": spec,
-    })
+    site.put_policy(vcluster, name, &spec)
 }
 
 fn table(codec: Codec, size: usize, rounds: usize) -> Result<()> {
-    let site = Site::new(codec, size)?;
+    let site = site(codec, size)?;
     let mut targets = Vec::new();
     for arm in &ARMS {
         let target = site.vcluster(arm.vcluster)?;
         if let Some(of_arm) = arm.policy {
-            site.gateway
-                .put("policy", &policy(arm.vcluster, arm.way, of_arm))?;
+            put_policy(&site, arm.vcluster, arm.way, of_arm)?;
         }
         targets.push(target);
     }
@@ -235,11 +182,13 @@ fn table(codec: Codec, size: usize, rounds: usize) -> Result<()> {
             let moved = load(&targets[index..=index], ARMS[index].way, &site.batch, requests)
                 .with_context(|| ARMS[index].title)?;
             let spent = site.usage()?.cpu_seconds - before;
-            let bytes = (moved.requests * site.records * size) as f64;
-            series[index].cpu_seconds_per_gib.push(spent / (bytes / GIB));
+            let bytes = moved.requests * site.batch_bytes;
+            series[index]
+                .cpu_seconds_per_gib
+                .push(spent / (bytes as f64 / GIB));
             series[index]
                 .records_per_second
-                .push((moved.requests * site.records) as f64 / moved.seconds);
+                .push((bytes / size) as f64 / moved.seconds);
             series[index].latencies.extend(moved.latencies);
         }
     }
@@ -270,7 +219,7 @@ fn table(codec: Codec, size: usize, rounds: usize) -> Result<()> {
 
 /// Many partners on one topic, each of which sees a tenth of it.
 fn fan_out(rounds: usize) -> Result<()> {
-    let site = Site::new(Codec::Lz4, 1 << 10)?;
+    let site = site(Codec::Lz4, 1 << 10)?;
     say(&format!(
         "\nlz4, records of 1024 bytes, filter drops 90 %\n{:<36}{:>14}{:>14}",
         "partners", "CPU s/GiB", "resident MiB"
@@ -281,7 +230,7 @@ fn fan_out(rounds: usize) -> Result<()> {
             let name = format!("partner-{number}");
             targets.push(site.vcluster(&name)?);
             let of_arm = (TOPICS.1, Some("record.headers['n'] != '0'"), Action::Skip);
-            site.gateway.put("policy", &policy(&name, Way::Fetch, of_arm))?;
+            put_policy(&site, &name, Way::Fetch, of_arm)?;
         }
         let requests = (ROUND_BYTES / BATCH_BYTES).max(partners);
         let mut costs = Vec::new();
@@ -295,58 +244,4 @@ fn fan_out(rounds: usize) -> Result<()> {
         say(&format!("{partners:<36}{:>14.3}{resident:>14.0}", median(&costs)));
     }
     Ok(())
-}
-
-/// Sends so many requests over connections that are shared out among the targets, one after the other on each.
-fn load(targets: &[Target], way: Way, batch: &Batch, requests: usize) -> Result<Moved> {
-    let connections = CONNECTIONS.max(targets.len());
-    let share = requests.div_ceil(connections);
-    let work = |index: usize| -> Result<(Vec<f64>, Client)> {
-        let target = &targets[index % targets.len()];
-        let entrance = target.entrance(0);
-        let mut client = Client::connect(&entrance.address, target.login.as_deref())?;
-        let topic = match way {
-            Way::Produce => &entrance.scratch,
-            Way::Fetch => &entrance.filled,
-        };
-        let (_, topic) = client.leader(topic)?;
-        let partition = Partition { topic, index: 0 };
-        let mut produce = client.prepare_produce(partition, &batch.bytes, Acks::Leader)?;
-        let mut took = Vec::with_capacity(share);
-        for _ in 0..share {
-            let start = Instant::now();
-            match way {
-                Way::Produce => {
-                    client.send(&mut produce)?;
-                    client.read_produced()?;
-                }
-                // The broker has the same batch for every offset.
-                Way::Fetch => {
-                    client.fetch(partition, 0)?;
-                }
-            }
-            took.push(start.elapsed().as_secs_f64() * 1e6);
-        }
-        Ok((took, client))
-    };
-    let (work, started) = (&work, Instant::now());
-    let done: Vec<_> = thread::scope(|scope| {
-        let workers: Vec<_> = (0..connections)
-            .map(|index| scope.spawn(move || work(index)))
-            .collect();
-        workers.into_iter().map(|worker| worker.join()).collect()
-    });
-    let seconds = started.elapsed().as_secs_f64();
-    let (mut latencies, mut clients) = (Vec::new(), Vec::new());
-    for result in done {
-        let (took, client) = result.map_err(|_| anyhow!("a connection's thread panicked"))??;
-        latencies.extend(took);
-        clients.push(client);
-    }
-    Ok(Moved {
-        requests: latencies.len(),
-        seconds,
-        latencies,
-        _clients: clients,
-    })
 }
