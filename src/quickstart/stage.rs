@@ -13,7 +13,7 @@ use crate::quickstart::ports::{self, PortBlock};
 /// How many ports for clients each node has in the port block.
 pub const CLIENT_PORTS: u16 = 72;
 
-/// And at the usual place.
+/// How many ports for clients each node has at the usual place.
 const USUAL_CLIENT_PORTS: u16 = 64;
 
 /// Where in the port block things begin: Kafka first (four clusters fit), then whatever else, Raft, the admin APIs and
