@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use klamm_raft::model::{ClusterId, ClusterRoute, CredentialsName, PhysicalCluster, RouteKey, State};
+use klamm_raft::model::{ClusterId, CredentialsName, PhysicalCluster, RouteKey, State};
 
 use super::services::Services;
 use crate::backend::config::{AnonymousClients, BackendConfig};
@@ -26,13 +26,7 @@ impl Services {
 
     /// The physical cluster that gets requests for this one: itself, or what stands in for it.
     pub(super) fn serving(&self, id: &ClusterId) -> ClusterId {
-        let key = RouteKey {
-            cluster: id.clone(),
-            vcluster: None,
-        };
-        let state = self.state();
-        let route = state.routes.by_key.get(&key);
-        route.map_or(id, ClusterRoute::last).clone()
+        self.state().routes.last(&RouteKey::of_all(id)).clone()
     }
 
     /// A physical cluster that is a resource, without its secrets.

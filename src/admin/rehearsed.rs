@@ -44,11 +44,7 @@ pub(super) fn findings(
     key: &RouteKey,
     target: &ClusterId,
 ) -> Vec<RehearsalFinding> {
-    let last = match &key.vcluster {
-        Some(vcluster) => state.routes.of(vcluster, &key.cluster),
-        None => state.routes.by_key.get(key),
-    };
-    let last = last.map_or(&key.cluster, |route| route.last());
+    let last = state.routes.last(key);
     let mut findings = vec![reach(state, target), identity(state, target, last)];
     let (before, after) = ((services.topology)(last), (services.topology)(target));
     if let Some(after) = &after {

@@ -1,8 +1,8 @@
 //! Where requests for physical clusters go, as the admin API shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use klamm_raft::model::{ClusterId, ClusterRoute, RouteKey, RoutePhase, State};
+use klamm_raft::model::{ClusterRoute, RouteKey, RoutePhase, State};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -87,12 +87,8 @@ impl RouteView {
     pub(super) fn all(state: &State) -> Vec<Self> {
         let on_record = state.routes.by_key.keys().cloned();
         let reports = state.cluster_reports.values().flat_map(BTreeMap::values);
-        let originals = reports.filter_map(|report| report.stands_in_for.clone());
-        let possible = originals.map(|cluster: ClusterId| RouteKey {
-            cluster,
-            vcluster: None,
-        });
-        let keys: std::collections::BTreeSet<RouteKey> = on_record.chain(possible).collect();
+        let originals = reports.filter_map(|report| report.stands_in_for.as_ref());
+        let keys: BTreeSet<RouteKey> = on_record.chain(originals.map(RouteKey::of_all)).collect();
         keys.iter().map(|key| Self::of(state, key)).collect()
     }
 }

@@ -30,7 +30,6 @@ use crate::session::{Door, Passage, RefreshView};
 use crate::supervision::{Component, Supervisor};
 use crate::vcluster::actor::{self, Replicated, VclusterActor};
 use crate::vcluster::plan::Place;
-use crate::vcluster::routed::Routed;
 use crate::vcluster::view::{SharedView, View};
 
 /// How often a virtual cluster is told of a state that it panics at, and how often it is looked whether it is down.
@@ -191,7 +190,7 @@ impl Manager {
             .entry(name.clone())
             .or_insert_with(|| self.start(name, own, state));
         let component = Component::VirtualCluster(name.clone());
-        let is_fenced = Routed::by(name, own, &state.routes).is_fenced;
+        let is_fenced = state.routes.are_fenced(name, own);
         if is_fenced {
             entry.passage.fence();
         }

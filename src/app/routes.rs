@@ -56,21 +56,17 @@ pub(crate) fn keep(id: NodeId, passages: &Passages, control: &Control, superviso
 
 async fn follow(id: NodeId, passages: Passages, control: Control) {
     let mut states = control.states();
-    let mut known: BTreeMap<RouteKey, (u32, Instant)> = BTreeMap::new();
+    // When each switch was first seen, by its number.
+    let mut seen: BTreeMap<u32, Instant> = BTreeMap::new();
     loop {
         let state = states.borrow_and_update().clone();
         let routes = &state.routes.by_key;
-        known.retain(|key, _| routes.get(key).is_some_and(ClusterRoute::is_fenced));
-        for (key, route) in routes.iter().filter(|(_, route)| route.is_fenced()) {
-            let since = known
-                .entry(key.clone())
-                .or_insert_with(|| (route.generation, Instant::now()));
-            if since.0 != route.generation {
-                *since = (route.generation, Instant::now());
-            }
+        let fenced = || routes.iter().filter(|(_, route)| route.is_fenced());
+        seen.retain(|number, _| fenced().any(|(_, route)| route.generation == *number));
+        for (key, route) in fenced() {
+            let since = *seen.entry(route.generation).or_insert_with(Instant::now);
             let step = step(id, (key, route), || passages.are_drained(&state, key));
-            let step =
-                step.or_else(|| left_alone((key, route), since.1, control.status().leader == Some(id)));
+            let step = step.or_else(|| left_alone((key, route), since, control.status().leader == Some(id)));
             if let Some(step) = step {
                 let made = control
                     .propose_own(Command::PhysicalCluster(Box::new(ClusterChange::Route(step))))
@@ -80,7 +76,7 @@ async fn follow(id: NodeId, passages: Passages, control: Control) {
                 }
             }
         }
-        let look_again = !known.is_empty();
+        let look_again = !seen.is_empty();
         tokio::select! {
             changed = states.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(LOOK_EVERY), if look_again => {}

@@ -235,9 +235,7 @@ fn unready(parts: &NodeParts) -> Vec<Unready> {
 fn unready_upstream(upstreams: &Upstreams) -> Option<Unready> {
     let is_usable = |upstream: &Upstream| *upstream.picture.reach.borrow() == Reach::Reachable;
     let all = upstreams.all();
-    let (_, main) = all
-        .iter()
-        .find(|(id, _)| id.as_str().eq_ignore_ascii_case("main"))?;
+    let (_, main) = all.iter().find(|(id, _)| id.is_main())?;
     if is_usable(main) {
         return None;
     }

@@ -227,7 +227,7 @@ impl BackendReader<'_> {
                 return None;
             }
         }
-        if self.id.as_str().eq_ignore_ascii_case(MAIN_CLUSTER) {
+        if self.id.is_main() {
             let why = "main serves itself: give the role to the physical cluster that is to stand in for it";
             self.refuse(role?.place, why);
             return None;

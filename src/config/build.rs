@@ -43,9 +43,6 @@ use super::{
     providers,
 };
 
-/// The cluster that must exist.
-const MAIN: &str = "main";
-
 /// The hint where a secret of nodes is missing.
 const MAKE_SECRET: &str = "create one with `klamm cluster secret`; it must be the same on every node";
 
@@ -205,10 +202,7 @@ impl Builder {
         let mut clusters = self.clusters(file, read);
         let unreadable = !clusters.problems.is_empty();
         self.problems.append(&mut clusters.problems);
-        let main_given = clusters
-            .by_id
-            .keys()
-            .any(|id| id.as_str().eq_ignore_ascii_case(MAIN));
+        let main_given = clusters.by_id.keys().any(ClusterId::is_main);
         // A file that cannot be read is problem enough.
         if !main_given && !unreadable {
             self.problems.push(

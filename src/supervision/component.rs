@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use klamm_raft::model::{ClusterId, ListenerName, MAIN_CLUSTER, ProviderName, VclusterName};
+use klamm_raft::model::{ClusterId, ListenerName, ProviderName, VclusterName};
 
 use crate::metrics::ComponentKind;
 
@@ -63,9 +63,7 @@ impl Component {
     pub fn is_for_all(&self) -> bool {
         match self {
             Self::Manager | Self::AdminApi | Self::Listener => true,
-            Self::Watcher(cluster) | Self::Pool(cluster) => {
-                cluster.as_str().eq_ignore_ascii_case(MAIN_CLUSTER)
-            }
+            Self::Watcher(cluster) | Self::Pool(cluster) => cluster.is_main(),
             Self::Port(..)
             | Self::VirtualCluster(_)
             | Self::Pin(_)

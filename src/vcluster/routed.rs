@@ -23,7 +23,7 @@ impl<'a> Routed<'a> {
     pub fn by(name: &VclusterName, own: &'a VclusterState, routes: &ClusterRoutes) -> Self {
         let mut routed = Self {
             own: Cow::Borrowed(own),
-            is_fenced: false,
+            is_fenced: routes.are_fenced(name, own),
             served_by: BTreeMap::new(),
             was_switched: false,
         };
@@ -33,7 +33,6 @@ impl<'a> Routed<'a> {
                 continue;
             };
             routed.was_switched = true;
-            routed.is_fenced |= route.is_fenced();
             routed.served_by.insert(cluster.clone(), route.last().clone());
             if route.last() != cluster {
                 relocate(routed.own.to_mut(), cluster, route.last());

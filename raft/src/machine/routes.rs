@@ -34,16 +34,8 @@ pub(super) fn carry_out(state: &mut State, change: RouteChange) -> Result<Outcom
     }
 }
 
-/// The route that holds for what a key is for.
-fn effective<'a>(state: &'a State, key: &RouteKey) -> Option<&'a ClusterRoute> {
-    match &key.vcluster {
-        Some(vcluster) => state.routes.of(vcluster, &key.cluster),
-        None => state.routes.by_key.get(key),
-    }
-}
-
 fn check_expected(state: &State, key: &RouteKey, expected: Option<u32>) -> Result<(), Refusal> {
-    let generation = effective(state, key).map_or(0, |route| route.generation);
+    let generation = state.routes.holding(key).map_or(0, |route| route.generation);
     match expected {
         Some(expected) if expected != generation => Err(Refusal::RouteChanged {
             cluster: key.cluster.clone(),
@@ -73,7 +65,7 @@ fn fence(
             target,
         });
     }
-    let route = effective(state, &key);
+    let route = state.routes.holding(&key);
     let is_open = |route: &ClusterRoute| !route.is_fenced();
     let last = route.map_or(&key.cluster, ClusterRoute::last).clone();
     if last == target && !stays && route.is_none_or(is_open) {
@@ -124,7 +116,7 @@ fn drained(state: &mut State, key: &RouteKey, generation: u32, node: NodeId) -> 
 fn open(state: &mut State, key: RouteKey, generation: u32, at_s: u64) -> Result<Outcome, Refusal> {
     let route = state.routes.by_key.get(&key);
     let Some(route) = route.filter(|route| route.generation == generation) else {
-        let generation = effective(state, &key).map_or(0, |route| route.generation);
+        let generation = state.routes.holding(&key).map_or(0, |route| route.generation);
         return Err(Refusal::RouteChanged {
             cluster: key.cluster,
             generation,
@@ -148,12 +140,8 @@ fn open(state: &mut State, key: RouteKey, generation: u32, at_s: u64) -> Result<
 
 /// Whether a virtual cluster needs no route of its own any more.
 fn leads_where_all_do(state: &State, key: &RouteKey) -> bool {
-    let of_all = RouteKey {
-        cluster: key.cluster.clone(),
-        vcluster: None,
-    };
     let target = state.routes.by_key.get(key).map(|route| &route.target);
-    let theirs = match state.routes.by_key.get(&of_all) {
+    let theirs = match state.routes.by_key.get(&RouteKey::of_all(&key.cluster)) {
         Some(route) if route.is_fenced() => return false,
         Some(route) => &route.target,
         None => &key.cluster,

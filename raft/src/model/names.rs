@@ -359,6 +359,11 @@ impl ListenerName {
 }
 
 impl ClusterId {
+    /// Whether it is the physical cluster that every node has.
+    pub fn is_main(&self) -> bool {
+        self.0.eq_ignore_ascii_case(super::MAIN_CLUSTER)
+    }
+
     fn folded(&self) -> impl Iterator<Item = u8> {
         self.0.bytes().map(|b| b.to_ascii_lowercase())
     }

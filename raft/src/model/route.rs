@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClusterId, NodeId, State, VclusterName};
+use super::{ClusterId, NodeId, State, VclusterName, VclusterState};
 
 /// The traffic that a route is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -13,6 +13,24 @@ pub struct RouteKey {
     pub cluster: ClusterId,
     /// The only virtual cluster that it is for; none: all that have no route of their own.
     pub vcluster: Option<VclusterName>,
+}
+
+impl RouteKey {
+    /// Of all virtual clusters that have no route of their own.
+    pub fn of_all(cluster: &ClusterId) -> Self {
+        Self {
+            cluster: cluster.clone(),
+            vcluster: None,
+        }
+    }
+
+    /// Of this virtual cluster alone.
+    pub fn of_one(cluster: &ClusterId, vcluster: &VclusterName) -> Self {
+        Self {
+            vcluster: Some(vcluster.clone()),
+            ..Self::of_all(cluster)
+        }
+    }
 }
 
 /// Where requests for a physical cluster go.
@@ -71,12 +89,27 @@ impl ClusterRoutes {
         if self.by_key.is_empty() {
             return None;
         }
-        let key = |vcluster| RouteKey {
-            cluster: cluster.clone(),
-            vcluster,
-        };
-        let own = self.by_key.get(&key(Some(vcluster.clone())));
-        own.or_else(|| self.by_key.get(&key(None)))
+        let own = self.by_key.get(&RouteKey::of_one(cluster, vcluster));
+        own.or_else(|| self.by_key.get(&RouteKey::of_all(cluster)))
+    }
+
+    /// The route that holds for what a key is for.
+    pub fn holding(&self, key: &RouteKey) -> Option<&ClusterRoute> {
+        match &key.vcluster {
+            Some(vcluster) => self.of(vcluster, &key.cluster),
+            None => self.by_key.get(key),
+        }
+    }
+
+    /// The physical cluster that got the requests last that a key is for.
+    pub fn last<'a>(&'a self, key: &'a RouteKey) -> &'a ClusterId {
+        self.holding(key).map_or(&key.cluster, ClusterRoute::last)
+    }
+
+    /// Whether requests of a virtual cluster go nowhere.
+    pub fn are_fenced(&self, vcluster: &VclusterName, own: &VclusterState) -> bool {
+        let is_fenced = |cluster| self.of(vcluster, cluster).is_some_and(ClusterRoute::is_fenced);
+        !self.by_key.is_empty() && own.reached().into_iter().any(is_fenced)
     }
 
     /// The physical cluster that gets a virtual cluster's requests for one.
@@ -96,13 +129,8 @@ impl State {
 
     /// The virtual clusters whose requests go by a route, or would if there were one.
     pub fn led_by<'a>(&'a self, key: &'a RouteKey) -> impl Iterator<Item = &'a VclusterName> {
-        let has_its_own = |name: &VclusterName| {
-            let own = RouteKey {
-                cluster: key.cluster.clone(),
-                vcluster: Some(name.clone()),
-            };
-            self.routes.by_key.contains_key(&own)
-        };
+        let routes = &self.routes.by_key;
+        let has_its_own = |name: &VclusterName| routes.contains_key(&RouteKey::of_one(&key.cluster, name));
         let reaching = self.vclusters.iter().filter(|(_, own)| own.reaches(&key.cluster));
         let names = reaching.map(|(name, _)| name);
         names.filter(move |name| match &key.vcluster {

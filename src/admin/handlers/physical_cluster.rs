@@ -46,9 +46,6 @@ pub(in crate::admin) static KIND: Kind = Kind {
 const ONE: &str = "/gateway/v2/physical-cluster/{name}";
 const ADOPT: &str = "/gateway/v2/cluster/adopt-physical-cluster";
 
-/// The physical cluster that each node has by itself.
-const MAIN: &str = "main";
-
 /// How many users of credentials are named.
 const USERS_NAMED: usize = 5;
 
@@ -297,9 +294,9 @@ fn check_unused(
 
 /// That a physical cluster which is part of this node's configuration would be reached as it is now.
 async fn check_same(services: &Services, id: &ClusterId, cluster: &PhysicalCluster) -> Result<(), ApiError> {
-    if id.as_str().eq_ignore_ascii_case(MAIN) {
+    if id.is_main() {
         return Err(ApiError::conflict(format!(
-            "physical cluster {MAIN} stays in the configuration of every node: it cannot be adopted"
+            "physical cluster {id} stays in the configuration of every node: it cannot be adopted"
         )));
     }
     let configured = services.backends.iter().find(|backend| backend.id == *id);

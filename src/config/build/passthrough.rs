@@ -83,9 +83,9 @@ impl Builder {
                 self.refuse(place.clone(), message);
             }
         }
-        let is_closed = backends.iter().any(|(id, backend)| {
-            id.as_str().eq_ignore_ascii_case(MAIN_CLUSTER) && backend.anonymous == AnonymousClients::Refused
-        });
+        let is_closed = backends
+            .iter()
+            .any(|(id, backend)| id.is_main() && backend.anonymous == AnonymousClients::Refused);
         if is_closed && authentication.0.contains(&Method::Anonymous) {
             let message = format!(
                 "the method anonymous would open the physical cluster {MAIN_CLUSTER} to everybody who can connect"

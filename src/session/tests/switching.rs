@@ -32,6 +32,18 @@ async fn until_drained(gateway: &Gateway) {
     }
 }
 
+/// A gateway that is fenced while the broker owes an answer.
+async fn fenced_while_asked(does: fn(&Bytes) -> Deed) -> (Gateway, Client) {
+    let gateway = Gateway::start(limits(), does).await;
+    let mut client = gateway.log_in().await;
+    client.send(&heartbeat(5)).await;
+    while gateway.broker.keys().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    fence(&gateway, true);
+    (gateway, client)
+}
+
 #[actix::test]
 async fn a_request_waits_until_it_is_known_where_it_goes_and_the_connection_stays() {
     let gateway = Gateway::start(limits(), prompt).await;
@@ -56,14 +68,7 @@ async fn a_request_waits_until_it_is_known_where_it_goes_and_the_connection_stay
 /// Requests that were sent before are answered, and until then somebody is under way.
 #[actix::test]
 async fn nobody_is_off_the_way_before_the_broker_has_answered() {
-    let does = |_: &Bytes| Deed::Later(3 * A_MOMENT, vec![0, 0]);
-    let gateway = Gateway::start(limits(), does).await;
-    let mut client = gateway.log_in().await;
-    client.send(&heartbeat(5)).await;
-    while gateway.broker.keys().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    fence(&gateway, true);
+    let (gateway, mut client) = fenced_while_asked(|_| Deed::Later(3 * A_MOMENT, vec![0, 0])).await;
     tokio::time::sleep(A_MOMENT).await;
     assert!(!gateway.door.passage.is_drained(), "it was not answered yet");
     assert_eq!(client.receive_id().await, Some(5));
@@ -73,14 +78,7 @@ async fn nobody_is_off_the_way_before_the_broker_has_answered() {
 /// A broker that does not answer keeps nobody for ever.
 #[actix::test]
 async fn a_connection_ends_whose_broker_does_not_answer_in_time() {
-    let does = |_: &Bytes| Deed::Later(Duration::from_secs(60), Vec::new());
-    let gateway = Gateway::start(limits(), does).await;
-    let mut client = gateway.log_in().await;
-    client.send(&heartbeat(5)).await;
-    while gateway.broker.keys().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    fence(&gateway, true);
+    let (gateway, _client) = fenced_while_asked(|_| Deed::Later(Duration::from_secs(60), Vec::new())).await;
     gateway.expect_end("switching").await;
     until_drained(&gateway).await;
 }
