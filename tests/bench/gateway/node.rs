@@ -63,6 +63,14 @@ pub(crate) fn ports_for(vclusters: usize) -> Result<[(&'static str, String); 2]>
     ])
 }
 
+/// The environment variables of a node with one thread for connections, and ports for so many virtual clusters.
+pub(crate) fn single_threaded(vclusters: usize) -> Result<[(&'static str, String); 4]> {
+    let [start, count] = ports_for(vclusters)?;
+    let (threads, log) = (("KLAMM_THREADS", "1"), ("KLAMM_LOG_FILTER", "warn"));
+    let own = |(name, value): (&'static str, &str)| (name, value.to_owned());
+    Ok([own(threads), start, count, own(log)])
+}
+
 /// A virtual cluster that shows aliases and nothing else.
 pub(crate) fn put_partner(gateway: &Admin, name: &str, aliases: &[Alias<'_>]) -> Result<()> {
     gateway.put("virtual-cluster", &admin::vcluster(name, SUPER_USER))?;

@@ -10,7 +10,7 @@ use crate::load::Target;
 use crate::measure::{median, percentile};
 use crate::report::{GIB, MIB, say};
 use crate::rules;
-use crate::site::{CONNECTIONS, OTHER, Site, TOPICS, Way, load};
+use crate::site::{CONNECTIONS, OTHER, Site, TOPICS, Way};
 
 /// The first argument that asks for this.
 pub(crate) const COMMAND: &str = "policies";
@@ -178,14 +178,13 @@ fn table(codec: Codec, size: usize, rounds: usize) -> Result<()> {
         for turn in 0..ARMS.len() {
             // Nobody is always first.
             let index = (turn + round) % ARMS.len();
-            let before = site.usage()?.cpu_seconds;
-            let moved = load(&targets[index..=index], ARMS[index].way, &site.batch, requests)
+            let moved = site
+                .load(&targets[index..=index], ARMS[index].way, requests)
                 .with_context(|| ARMS[index].title)?;
-            let spent = site.usage()?.cpu_seconds - before;
             let bytes = moved.requests * site.batch_bytes;
             series[index]
                 .cpu_seconds_per_gib
-                .push(spent / (bytes as f64 / GIB));
+                .push(moved.cpu_seconds / (bytes as f64 / GIB));
             series[index]
                 .records_per_second
                 .push((bytes / size) as f64 / moved.seconds);
@@ -235,10 +234,8 @@ fn fan_out(rounds: usize) -> Result<()> {
         let requests = (ROUND_BYTES / BATCH_BYTES).max(partners);
         let mut costs = Vec::new();
         for _ in 0..rounds {
-            let before = site.usage()?.cpu_seconds;
-            let moved = load(&targets, Way::Fetch, &site.batch, requests)?;
-            let spent = site.usage()?.cpu_seconds - before;
-            costs.push(spent / ((moved.requests * BATCH_BYTES) as f64 / GIB));
+            let moved = site.load(&targets, Way::Fetch, requests)?;
+            costs.push(moved.cpu_seconds / ((moved.requests * BATCH_BYTES) as f64 / GIB));
         }
         let resident = site.usage()?.resident_bytes as f64 / MIB;
         say(&format!("{partners:<36}{:>14.3}{resident:>14.0}", median(&costs)));

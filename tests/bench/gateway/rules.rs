@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::batch::Codec;
 use crate::measure::{median, median_ratio, percentile};
 use crate::report::{GIB, say};
-use crate::site::{OTHER, Site, TOPICS, Way, load};
+use crate::site::{OTHER, Site, TOPICS, Way};
 
 const ROUNDS: usize = 9;
 
@@ -99,12 +99,11 @@ fn table((records, size, requests): (usize, usize, usize), rounds: usize) -> Res
         for turn in 0..ARMS.len() {
             // Nobody is always first.
             let index = (turn + round) % ARMS.len();
-            let before = site.usage()?.cpu_seconds;
-            let moved = load(&targets[index..=index], ARMS[index].way, &site.batch, requests)
+            let moved = site
+                .load(&targets[index..=index], ARMS[index].way, requests)
                 .with_context(|| ARMS[index].title)?;
-            let spent = site.usage()?.cpu_seconds - before;
             let done = moved.requests as f64;
-            series[index].cpu_seconds.push(spent / done);
+            series[index].cpu_seconds.push(moved.cpu_seconds / done);
             series[index].requests_per_second.push(done / moved.seconds);
             series[index].latencies.extend(moved.latencies);
         }

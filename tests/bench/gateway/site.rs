@@ -52,14 +52,7 @@ impl Site {
         let mut stage = Stage::new()?;
         let properties = [("bootstrap.servers", broker.as_str())];
         stage.configure(&[("main", &properties), (CLUSTER, &properties)])?;
-        let [start, count] = node::ports_for(MAX_VCLUSTERS)?;
-        let settings = [
-            ("KLAMM_THREADS", "1".to_owned()),
-            start,
-            count,
-            ("KLAMM_LOG_FILTER", "warn".to_owned()),
-        ];
-        let gateway = node::start(&mut stage, &settings)?;
+        let gateway = node::start(&mut stage, &node::single_threaded(MAX_VCLUSTERS)?)?;
         Ok(Self {
             stage,
             gateway,
@@ -87,20 +80,37 @@ impl Site {
     pub(crate) fn usage(&self) -> Result<Usage> {
         Usage::of(self.stage.nodes()[0].pid())
     }
+
+    /// Sends so many requests over connections that are shared out among the targets, one after the other on each.
+    pub(crate) fn load(&self, targets: &[Target], way: Way, requests: usize) -> Result<Moved> {
+        let before = self.usage()?.cpu_seconds;
+        let started = Instant::now();
+        let done = send(targets, way, &self.batch, requests)?;
+        let seconds = started.elapsed().as_secs_f64();
+        // The connections are open until here.
+        let cpu_seconds = self.usage()?.cpu_seconds - before;
+        let latencies: Vec<f64> = done.into_iter().flat_map(|(took, _)| took).collect();
+        Ok(Moved {
+            requests: latencies.len(),
+            seconds,
+            cpu_seconds,
+            latencies,
+        })
+    }
 }
 
 /// The work of one round.
 pub(crate) struct Moved {
     pub(crate) requests: usize,
     pub(crate) seconds: f64,
+    /// Of the gateway.
+    pub(crate) cpu_seconds: f64,
     /// Of each request, in microseconds.
     pub(crate) latencies: Vec<f64>,
-    /// Open until the processor time is read.
-    _clients: Vec<Client>,
 }
 
-/// Sends so many requests over connections that are shared out among the targets, one after the other on each.
-pub(crate) fn load(targets: &[Target], way: Way, batch: &Batch, requests: usize) -> Result<Moved> {
+/// Sends them. The answer has for each connection how long its requests took, in microseconds.
+fn send(targets: &[Target], way: Way, batch: &Batch, requests: usize) -> Result<Vec<(Vec<f64>, Client)>> {
     let connections = CONNECTIONS.max(targets.len());
     let share = requests.div_ceil(connections);
     let work = |index: usize| -> Result<(Vec<f64>, Client)> {
@@ -131,24 +141,15 @@ pub(crate) fn load(targets: &[Target], way: Way, batch: &Batch, requests: usize)
         }
         Ok((took, client))
     };
-    let (work, started) = (&work, Instant::now());
+    let work = &work;
     let done: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = (0..connections)
             .map(|index| scope.spawn(move || work(index)))
             .collect();
         workers.into_iter().map(|worker| worker.join()).collect()
     });
-    let seconds = started.elapsed().as_secs_f64();
-    let (mut latencies, mut clients) = (Vec::new(), Vec::new());
-    for result in done {
-        let (took, client) = result.map_err(|_| anyhow!("a connection's thread panicked"))??;
-        latencies.extend(took);
-        clients.push(client);
-    }
-    Ok(Moved {
-        requests: latencies.len(),
-        seconds,
-        latencies,
-        _clients: clients,
-    })
+    let results = done.into_iter();
+    results
+        .map(|result| result.map_err(|_| anyhow!("a connection's thread panicked"))?)
+        .collect()
 }

@@ -113,14 +113,7 @@ impl Site {
         let mut stage = Stage::new()?;
         let (main, broker) = ([("bootstrap.servers", main)], [("bootstrap.servers", broker)]);
         stage.configure(&[("main", &main), (CLUSTER, &broker)])?;
-        let [start, count] = node::ports_for(tenants)?;
-        let settings = [
-            ("KLAMM_THREADS", "1".to_owned()),
-            start,
-            count,
-            ("KLAMM_LOG_FILTER", "warn".to_owned()),
-        ];
-        let gateway = node::start(&mut stage, &settings)?;
+        let gateway = node::start(&mut stage, &node::single_threaded(tenants)?)?;
         let started = Instant::now();
         make(&stage, tenants)?;
         say(&format!(
