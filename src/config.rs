@@ -7,6 +7,7 @@
 mod backends;
 mod build;
 mod clusters;
+mod failover;
 mod fields;
 mod hint;
 mod jaas;

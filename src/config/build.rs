@@ -32,6 +32,7 @@ use crate::session;
 use crate::telemetry::{self, LogFormat};
 
 use super::clusters::{Clusters, unreadable};
+use super::failover;
 use super::listeners::{Defaults, NamesFrom};
 use super::problem::{Problem, SettingPlace};
 use super::reference::{self, variable};
@@ -210,7 +211,8 @@ impl Builder {
                     .hint("set KAFKA_MAIN_BOOTSTRAP_SERVERS=host:port, or name a file in GATEWAY_BACKEND_KAFKA_SELECTOR"),
             );
         }
-        let backends = clusters
+        let aims = failover::aims(&clusters.by_id);
+        let backends: BTreeMap<ClusterId, BackendConfig> = clusters
             .by_id
             .into_iter()
             .filter_map(|(id, cluster)| {
@@ -219,6 +221,9 @@ impl Builder {
                 Some((id, backend))
             })
             .collect();
+        let found = failover::check(&backends, aims);
+        self.problems.extend(found.problems);
+        clusters.warnings.extend(found.warnings);
         (backends, clusters.warnings)
     }
 

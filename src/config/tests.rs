@@ -246,6 +246,31 @@ fn variables_win_over_the_file_property_by_property() {
 }
 
 #[test]
+fn a_stand_in_stands_in_for_what_has_something_of_its_own() {
+    let spare: &[(&'static str, &str)] = &[
+        MAIN,
+        ("KAFKA_SPARE_BOOTSTRAP_SERVERS", "c:1"),
+        ("KAFKA_SPARE_GATEWAY_ROLES", "failover"),
+    ];
+    assert_eq!(Given::variables(spare).good().warnings, []);
+    let elsewhere: &[(&'static str, &str)] = &[("KAFKA_SPARE_GATEWAY_FAILOVER_FOR", "west")];
+    let warnings = Given::variables(spare).with(elsewhere).good().warnings;
+    assert_eq!(
+        warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        [
+            "KAFKA_SPARE_GATEWAY_FAILOVER_FOR: the physical cluster west is not in this configuration\n    requests can be switched only if it is a resource (klamm get physicalclusters)"
+        ]
+    );
+    let of_another: &[(&'static str, &str)] = &[
+        ("KAFKA_WEST_BOOTSTRAP_SERVERS", "d:1"),
+        ("KAFKA_WEST_GATEWAY_ROLES", "failover"),
+    ];
+    Given::variables(spare).with(elsewhere).with(of_another).refused(&[
+        "KAFKA_SPARE_GATEWAY_FAILOVER_FOR: west itself stands in for main, and has nothing of its own\n    gateway.failover.for: main",
+    ]);
+}
+
+#[test]
 fn a_cluster_of_three() {
     let config = Given::variables(&[
         MAIN,

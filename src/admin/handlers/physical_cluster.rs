@@ -181,9 +181,7 @@ async fn put_by(
     let made = make(services, writer, mode, (making, id.clone(), cluster)).await?;
     let cluster = made.state.physical_clusters.get(&id).ok_or_else(gone)?;
     let mut answer = upserted(&made, shown(services, &made.state, &id, cluster));
-    if let Some(warning) = missing(services, &id).filter(|_| !mode.dry_mode) {
-        warn(&mut answer, &warning);
-    }
+    warn_of(services, &made.state, (&id, cluster, mode), &mut answer);
     Ok(answer)
 }
 
@@ -352,6 +350,19 @@ fn shown(
     physical_cluster::show(id, cluster, state, here)
 }
 
+/// Tells whoever makes a physical cluster why it may not do what it is meant for.
+pub(super) fn warn_of(
+    services: &Services,
+    state: &State,
+    (id, cluster, mode): (&ClusterId, &PhysicalCluster, Mode),
+    answer: &mut HttpResponse,
+) {
+    let missing = missing(services, id).filter(|_| !mode.dry_mode);
+    if let Some(warning) = missing.or_else(|| misaimed(services, state, cluster)) {
+        warn(answer, &warning);
+    }
+}
+
 /// The warning for whoever refers to what this node does not have.
 fn missing(services: &Services, id: &ClusterId) -> Option<String> {
     let reports = (services.reports)();
@@ -362,6 +373,20 @@ fn missing(services: &Services, id: &ClusterId) -> Option<String> {
             "this node cannot follow {}, so the physical cluster cannot be used here: see status.nodes",
             missing.join(", ")
         )
+    })
+}
+
+/// The warning for whoever has a physical cluster stand in for what has nothing of its own.
+fn misaimed(services: &Services, state: &State, cluster: &PhysicalCluster) -> Option<String> {
+    let original: ClusterId = physical_cluster::original(cluster)?.parse().ok()?;
+    if let Some(other) = state.stands_in_for(&original) {
+        return Some(format!(
+            "{original} itself stands in for {other}: requests can be switched once spec.failoverFor is {other}"
+        ));
+    }
+    let is_known = services.clusters(state).contains(&original);
+    (!is_known).then(|| {
+        format!("there is no physical cluster {original}: requests can be switched once there is one, or spec.failoverFor names another")
     })
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::{Instant, timeout_at};
 
-use super::answer;
+use super::{answer, configured};
 use crate::admin::api::{AdminApi, BodySchema, Content, Operation, parameter};
 use crate::admin::audit::Action;
 use crate::admin::body::{Body, Query};
@@ -179,6 +179,7 @@ async fn make(
             None => None,
         },
     };
+    configured(services, &key.cluster)?;
     let target = target(&state, &key.cluster, &asked.to)?;
     let switching = Switching {
         services,

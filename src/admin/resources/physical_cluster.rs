@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use klamm_raft::model::{
-    ClusterId, ClusterReport, ClusterReports, KafkaProperties, NodeId, PhysicalCluster, ReportedReach, State,
+    ClusterId, ClusterReport, ClusterReports, KafkaProperties, MAIN_CLUSTER, NodeId, PhysicalCluster,
+    ReportedReach, State,
 };
 use schemars::JsonSchema;
 use serde::de::IgnoredAny;
@@ -188,6 +189,16 @@ impl NodeSight {
     }
 }
 
+fn is_failover(cluster: &PhysicalCluster) -> bool {
+    cluster.properties.get(ROLES).is_some_and(|role| role == FAILOVER)
+}
+
+/// The physical cluster that this one says it stands in for.
+pub(crate) fn original(cluster: &PhysicalCluster) -> Option<&str> {
+    let said = cluster.properties.get(FAILOVER_FOR).map(String::as_str);
+    is_failover(cluster).then(|| said.unwrap_or(MAIN_CLUSTER))
+}
+
 /// A physical cluster as it is shown. `here` is what this node sees now; the others have said what they saw.
 pub(crate) fn show(
     id: &ClusterId,
@@ -198,7 +209,7 @@ pub(crate) fn show(
     let labels = Some(cluster.labels.clone());
     let description = Some(cluster.description.clone());
     let mut properties = cluster.properties.clone();
-    let is_failover = properties.get(ROLES).is_some_and(|role| role == FAILOVER);
+    let is_failover = is_failover(cluster);
     if is_failover {
         properties.remove(ROLES);
     }

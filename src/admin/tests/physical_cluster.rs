@@ -8,6 +8,8 @@ use super::*;
 const CLUSTER: &str = "/gateway/v2/physical-cluster";
 const BACKENDS: &str = "/v1/event-gateways/default/backend-clusters";
 
+const SWITCH: &str = "/gateway/v2/cluster/routes/switch";
+
 const JAAS: &str = "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"klamm\"";
 
 /// One with a login, whose password is written so.
@@ -147,6 +149,12 @@ async fn secrets_are_references_to_what_resources_may_name() {
         assert!(refused.contains(why), "{refused}");
         assert!(!refused.contains("s3cret"), "{refused}");
     }
+    let aimless = gateway.put(CLUSTER, &with("failover", "west")).await;
+    let warning = aimless.warning.clone().expect("a warning");
+    assert!(
+        warning.contains("there is no physical cluster west: requests can be switched once there is one"),
+        "{warning}"
+    );
     let stand_in = gateway.put(CLUSTER, &with("failover", "main")).await.ok();
     let spec = &stand_in["resource"]["spec"];
     assert_eq!(
@@ -286,6 +294,32 @@ async fn what_is_used_stays_and_its_users_are_named() {
     gateway.put(ACCOUNT, &shipper).await.ok();
     gateway.put(CLUSTER, &fewer).await.ok();
     assert_eq!(gateway.delete(&one, &Value::Null).await.status, 204);
+}
+
+#[actix_web::test]
+async fn requests_are_switched_for_what_has_something_of_its_own() {
+    let gateway = Gateway::walkthrough().await;
+    let mut state = State::clone(&gateway.states.borrow());
+    let report = ClusterReport {
+        stands_in_for: Some("main".parse().unwrap()),
+        ..ClusterReport::default()
+    };
+    let told = [("clusterA".parse().unwrap(), report)].into();
+    state.cluster_reports.insert(NodeId(1), told);
+    gateway.states.send_replace(Arc::new(state));
+    for (cluster, status, why) in [
+        ("nowhere", 409, "the physical cluster nowhere is not configured"),
+        (
+            "clusterA",
+            409,
+            "the physical cluster clusterA stands in for main",
+        ),
+    ] {
+        let body = json!({ "cluster": cluster, "to": "failover" });
+        let switched = gateway.admin(Method::POST, SWITCH, &body).await;
+        let said = switched.refused(status);
+        assert!(said.contains(why), "{said}");
+    }
 }
 
 #[actix_web::test]

@@ -253,12 +253,14 @@ async fn answer(
     wanted: (MakingCluster, ClusterId, PhysicalCluster),
     status: StatusCode,
 ) -> Result<HttpResponse, ApiError> {
-    let id = wanted.1.clone();
-    let made = physical_cluster::make(services, writer, Mode::default(), wanted).await?;
+    let (id, mode) = (wanted.1.clone(), Mode::default());
+    let made = physical_cluster::make(services, writer, mode, wanted).await?;
     let cluster = made.state.physical_clusters.get(&id).ok_or_else(gone)?;
     let shown = shown(services, &gateway, &id, cluster).ok_or_else(gone)?;
     let place = format!("{PLACE}/{}", shown.id());
-    Ok(gateway.put_answer(place, &made, HttpResponse::build(status), shown))
+    let mut answer = gateway.put_answer(place, &made, HttpResponse::build(status), shown);
+    physical_cluster::warn_of(services, &made.state, (&id, cluster, mode), &mut answer);
+    Ok(answer)
 }
 
 pub(in crate::admin) async fn delete(
