@@ -125,6 +125,7 @@ const MAY_USE: [(&str, &[&str]); 31] = [
             "records",
             "regexp",
             "wire",
+            "unix_time",
         ],
     ),
     (

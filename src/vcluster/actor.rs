@@ -1,6 +1,7 @@
 //! The actor of one virtual cluster on this node: compiles its view, publishes it, and asks for slots for brokers that
 //! have none and for a record of names that two topics would have. It decides nothing about a request.
 
+mod rejoin;
 mod settling;
 
 use std::borrow::Cow;
@@ -23,6 +24,8 @@ use crate::backend::topology::Topologies;
 use crate::backend::{LookNow, Upstreams};
 use crate::control::Control;
 use crate::metrics::VclusterMetrics;
+use crate::unix_time::now_s;
+use rejoin::{REJOIN, RejoinTime};
 use settling::Settling;
 
 /// Messages that wait for the actor. Sessions that need fresh topic ids wait beyond it.
@@ -30,10 +33,6 @@ const MAILBOX: usize = 1024;
 
 /// After slots could not be assigned, this long passes before they are asked for again.
 const ASSIGN_AGAIN: Duration = Duration::from_secs(1);
-
-/// Once another physical cluster serves, nothing is read for so long: within it members of groups learn that it does not know
-/// them (Java's send a heartbeat every 3 s), and a group waits 3 s for its members (`group.initial.rebalance.delay.ms`).
-const REJOIN: Duration = Duration::from_secs(10);
 
 /// The replicated state changed in something that concerns this virtual cluster. Answered when the view shows it.
 #[derive(Debug, Message)]
@@ -66,10 +65,7 @@ pub struct VclusterActor {
     metrics: Arc<VclusterMetrics>,
     /// Whether this node takes nobody without a login, though the virtual cluster would.
     is_closed: bool,
-    /// The physical clusters that its requests went to last.
-    served_by: BTreeMap<ClusterId, ClusterId>,
-    /// Since another one serves.
-    rejoin_until: Option<Instant>,
+    rejoin: RejoinTime,
 }
 
 impl VclusterActor {
@@ -95,8 +91,7 @@ impl VclusterActor {
             next_settling: SpawnHandle::default(),
             metrics,
             is_closed: false,
-            served_by: BTreeMap::new(),
-            rejoin_until: None,
+            rejoin: RejoinTime::default(),
         }
     }
 
@@ -137,18 +132,14 @@ impl VclusterActor {
 
     /// Notes which physical clusters serve; what is new is read only once members of groups have had the time to rejoin.
     fn note_route(&mut self, routed: &Routed<'_>, ctx: &mut Context<Self>) -> RouteSight {
-        if !routed.is_fenced {
-            let before = std::mem::replace(&mut self.served_by, routed.served_by.clone());
-            let is_other = |(cluster, by)| before.get(cluster).is_some_and(|before| before != by);
-            if routed.served_by.iter().any(is_other) {
-                self.rejoin_until = Some(Instant::now() + REJOIN);
-                ctx.run_later(REJOIN, Self::publish);
-            }
+        let now = Instant::now();
+        if self.rejoin.begins(routed, now, now_s()) {
+            ctx.run_later(REJOIN, Self::publish);
         }
         RouteSight {
             is_fenced: routed.is_fenced,
-            is_rejoining: self.rejoin_until.is_some_and(|until| Instant::now() < until),
-            was_switched: routed.was_switched || self.rejoin_until.is_some(),
+            is_rejoining: self.rejoin.is_under_way(now),
+            was_switched: routed.switched_at_s.is_some() || self.rejoin.was_seen(),
         }
     }
 

@@ -14,8 +14,8 @@ pub struct Routed<'a> {
     pub is_fenced: bool,
     /// Which physical cluster serves for each that it reaches; where it is fenced, which did.
     pub served_by: BTreeMap<ClusterId, ClusterId>,
-    /// Whether any of them was ever switched, as far as is on record.
-    pub was_switched: bool,
+    /// When the last switch of any of them came to where it is, in seconds since the Unix epoch, as far as is on record.
+    pub switched_at_s: Option<u64>,
 }
 
 impl<'a> Routed<'a> {
@@ -25,14 +25,14 @@ impl<'a> Routed<'a> {
             own: Cow::Borrowed(own),
             is_fenced: routes.are_fenced(name, own),
             served_by: BTreeMap::new(),
-            was_switched: false,
+            switched_at_s: None,
         };
         for cluster in own.reached() {
             let Some(route) = routes.of(name, cluster) else {
                 routed.served_by.insert(cluster.clone(), cluster.clone());
                 continue;
             };
-            routed.was_switched = true;
+            routed.switched_at_s = routed.switched_at_s.max(Some(route.at_s));
             routed.served_by.insert(cluster.clone(), route.last().clone());
             if route.last() != cluster {
                 relocate(routed.own.to_mut(), cluster, route.last());
@@ -87,7 +87,7 @@ mod tests {
             generation: 1,
             target: cluster(target),
             phase,
-            at_s: 0,
+            at_s: 7,
         };
         ClusterRoutes {
             by_key: BTreeMap::from([(key, route)]),
@@ -141,14 +141,15 @@ mod tests {
             (texts(&["spare", "east"]), texts(&["east", "spare"]))
         );
         assert_eq!(routed.own.home, Some(cluster("spare")));
-        assert!(routed.was_switched && !routed.is_fenced);
+        assert!(!routed.is_fenced);
+        assert_eq!(routed.switched_at_s, Some(7));
         let others = routes("spare", RoutePhase::Open, Some("w"));
         let routed = Routed::by(&name, &own, &others);
         assert_eq!(
             seen(&routed),
             (texts(&["main", "east"]), texts(&["east", "main"]))
         );
-        assert!(!routed.was_switched);
+        assert_eq!(routed.switched_at_s, None);
     }
 
     #[test]
