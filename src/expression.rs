@@ -25,7 +25,7 @@ mod vocabulary;
 pub use json_text::JsonText;
 pub use lookup::{Keyed, Lookup};
 pub use operand::Operand;
-pub use template::Template;
+pub use template::{Template, TextGrowth};
 pub use vocabulary::{VariableShape, Vocabulary};
 
 use std::collections::BTreeSet;

@@ -12,6 +12,17 @@ pub struct Template {
     parts: Vec<Part>,
 }
 
+/// The most that a text, or several, can add to a record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TextGrowth {
+    pub bytes: usize,
+    /// Beside them so many parts of the record once more.
+    pub copies: usize,
+}
+
+/// The text of every number is shorter.
+const MOST_NUMBER_BYTES: usize = 350;
+
 #[derive(Debug, Clone)]
 enum Part {
     Fixed(String),
@@ -70,6 +81,28 @@ impl Template {
         }
         constant.push_str(rest);
         Some(constant)
+    }
+
+    /// How long the text is at most, where these values are known and others may come.
+    pub fn growth(&self, values: &dyn Lookup) -> TextGrowth {
+        let mut growth = TextGrowth::default();
+        let mut evaluation = Evaluation::new(values, MAX_STEPS);
+        for part in &self.parts {
+            match part {
+                Part::Fixed(text) => growth.bytes += text.len(),
+                Part::Value(expression) => match evaluation.value(expression) {
+                    Ok(Operand::Text(text)) => growth.bytes += text.len(),
+                    Ok(_) => growth.bytes += MOST_NUMBER_BYTES,
+                    Err(NoAnswer::NotYet) => {
+                        growth.bytes += MOST_NUMBER_BYTES;
+                        growth.copies += 1;
+                    }
+                    // There will be no text.
+                    Err(_) => {}
+                },
+            }
+        }
+        growth
     }
 
     /// Adds the text to `out`. Texts, numbers, `true` and `false` have one. All values together may take the steps of one

@@ -48,6 +48,20 @@ impl PolicyChain {
         })
     }
 
+    /// The most bytes that so many records, of so many bytes, can have more once they were judged.
+    pub fn growth(&self, records: usize, bytes: usize) -> usize {
+        let request = RequestValues {
+            context: &self.context,
+            topic: &self.topic,
+        };
+        let of_link = |link: &Link| {
+            let growth = link.growth(request);
+            let added = growth.bytes.saturating_mul(records);
+            added.saturating_add(growth.copies.saturating_mul(bytes))
+        };
+        self.links.iter().map(of_link).fold(0, usize::saturating_add)
+    }
+
     /// The records that come now are of this partition.
     pub fn enter(&mut self, partition: i32) {
         self.partition = partition;

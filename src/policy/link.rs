@@ -8,7 +8,7 @@ use klamm_raft::model::{FailureMode, PolicyName};
 use super::compiled::{CompiledAction, CompiledPolicy, ExistingHeader, HeaderChange};
 use super::outcomes::RecordOutcomes;
 use super::values::{RecordValues, RequestValues};
-use crate::expression::{Lookup, NoAnswer};
+use crate::expression::{Lookup, NoAnswer, TextGrowth};
 use crate::records::Draft;
 
 /// A policy that can concern records of a request.
@@ -63,6 +63,12 @@ pub(super) struct HeaderValues {
     ends: Vec<usize>,
 }
 
+/// The lengths of a header's name and value, and what those of its record become longer by.
+const MOST_LENGTHS: usize = 20;
+
+/// The words for a failure are shorter.
+const MOST_WORDS: usize = 256;
+
 impl Link {
     /// None if the policy does nothing with any record of this request.
     pub(super) fn new(policy: &Arc<CompiledPolicy>, request: RequestValues<'_>) -> Option<Self> {
@@ -84,6 +90,25 @@ impl Link {
 
     pub(super) fn name(&self) -> &PolicyName {
         &self.policy.reach.name
+    }
+
+    /// The most that it can add to a record of this request.
+    pub(super) fn growth(&self, request: RequestValues<'_>) -> TextGrowth {
+        let mut growth = TextGrowth::default();
+        if let CompiledAction::ModifyHeaders(changes) = &self.policy.action {
+            for change in changes {
+                if let HeaderChange::Set { key, value, .. } = change {
+                    let text = value.growth(&request);
+                    growth.bytes += key.as_str().len() + MOST_LENGTHS + text.bytes;
+                    growth.copies += text.copies;
+                }
+            }
+        }
+        if self.policy.failure_mode == FailureMode::Mark {
+            let mark = self.policy.mark.len() + MOST_LENGTHS + MOST_WORDS;
+            growth.bytes = growth.bytes.max(mark);
+        }
+        growth
     }
 
     pub(super) fn outcomes(&self) -> RecordOutcomes {

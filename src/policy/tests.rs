@@ -14,7 +14,7 @@ use crate::authz::Principal;
 use crate::expression::Condition;
 use crate::records::tests::sample::{CONTROL, SampleBatch, SampleRecord, read};
 use crate::records::{
-    BatchBounds, FetchRange, Fetched, ProduceRefusal, Produced, Workspace, fetched, produced,
+    BatchBounds, FetchRange, Fetched, ProduceRefusal, Produced, Workspace, fetched, outline, produced,
 };
 
 mod acls;
@@ -514,6 +514,36 @@ fn a_policy_that_cannot_be_carried_out_is_told_with_the_place() {
 }
 
 proptest! {
+    /// Memory is taken for what records can become before they are looked at.
+    #[test]
+    fn records_grow_by_no_more_than_was_foreseen(
+        templates in proptest::collection::vec(proptest::sample::select(vec![
+            "", "constant", "${context.client.id}", "${context.topic.name} and ${record.key}", "${record.value}${record.value}",
+            "${record.headers['a']}", "${record.value.content}", "${record.timestamp}", "${record.partition}",
+        ]), 1..4),
+        records in proptest::collection::vec(("[a-z0-9]{0,40}|-?[1-9]e[0-9]{1,3}", "[a-z]{0,20}"), 1..20),
+        is_marked: bool,
+    ) {
+        let actions: Vec<_> = (0..).zip(&templates).map(|(n, template)| set(&format!("header-{n}"), template)).collect();
+        let mut changing = modify(PolicyPhase::Produce, &actions, None);
+        changing.failure_mode = is_marked.then_some(FailureMode::Mark);
+        let records: Vec<_> = records.iter().map(|(value, header)| {
+            let mut record = record(value, &[("a", header)]);
+            record.key = Some(value.clone().into_bytes());
+            record
+        }).collect();
+        let bytes = batch(&records);
+        let bounds = BatchBounds::default();
+        let chain = compiled(&[("p", changing)]).chain(PolicyPhase::Produce, &client("alice"), "orders");
+        let mut chain = chain.expect("a policy that concerns the topic");
+        let came = outline(&bytes, &bounds);
+        let foreseen = came.opened + chain.growth(came.records, came.opened);
+        if let Ok(Produced::Rewritten(edited)) = produced(&bytes, &mut chain, &mut Workspace::new(bounds)) {
+            let edited = outline(&edited, &bounds).opened;
+            prop_assert!(edited <= foreseen, "{} bytes became {}, and {} were foreseen", came.opened, edited, foreseen);
+        }
+    }
+
     /// Whatever the records hold, no condition makes a policy panic, and one that has no answer shows nothing.
     #[test]
     fn a_filter_shows_no_record_that_it_cannot_judge(

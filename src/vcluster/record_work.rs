@@ -177,16 +177,20 @@ impl RecordWork {
     /// How much there is to do.
     pub fn size(&self, bounds: &BatchBounds) -> WorkSize {
         let (mut bytes, mut largest, mut fields) = (0_usize, 0, 0_usize);
-        for piece in self.topics.iter().flat_map(|topic| &topic.pieces) {
-            let outline = outline(&piece.records, bounds);
-            let field = piece.records.len();
-            bytes = bytes.saturating_add(outline.opened.max(field));
-            largest = largest.max(outline.largest);
-            fields += field;
+        for topic in &self.topics {
+            for piece in &topic.pieces {
+                let outline = outline(&piece.records, bounds);
+                let field = piece.records.len();
+                bytes = bytes.saturating_add(outline.opened.max(field));
+                let added = topic.chain.growth(outline.records, outline.opened);
+                let edited = outline.largest.saturating_add(added).min(bounds.most);
+                largest = largest.max(outline.largest.saturating_add(edited));
+                fields = fields.saturating_add(field);
+            }
         }
         WorkSize {
             bytes,
-            memory: largest.saturating_mul(2).saturating_add(fields),
+            memory: largest.saturating_add(fields),
         }
     }
 
