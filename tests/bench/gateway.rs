@@ -10,7 +10,8 @@
 //! `-- policies [--part records|partners|rules] [--codec none|lz4|zstd|gzip] [--rounds N]`: what policies on records cost, by
 //! codec and size of records, what many partners on one topic cost, and what rules for requests cost.
 //!
-//! `-- leases [--rounds N]`: one node, which needs no lease, and three, under the same load.
+//! `-- leases [--rounds N]`: one node, which needs no lease, and three, under the same load; and how long three nodes, and three of
+//! Apache Kafka, take until they acknowledge that a right is gone.
 //!
 //! `-- hostile [--part WORDS]`: what good clients of one virtual cluster notice of attacks, and the memory that attacks take.
 //!
@@ -51,6 +52,8 @@ mod policies;
 mod pki;
 #[path = "gateway/relay.rs"]
 mod relay;
+#[path = "gateway/removals.rs"]
+mod removals;
 #[path = "gateway/report.rs"]
 mod report;
 #[path = "gateway/rules.rs"]

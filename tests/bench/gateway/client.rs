@@ -5,12 +5,13 @@ use std::io::{BufReader, Read, Write};
 use anyhow::{Context, Result, bail, ensure};
 use bytes::{Bytes, BytesMut};
 use kafka_protocol::messages::create_acls_request::AclCreation;
+use kafka_protocol::messages::delete_acls_request::DeleteAclsFilter;
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    CreateAclsRequest, FetchRequest, MetadataRequest, MetadataResponse, ProduceRequest, RequestHeader,
-    ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
+    CreateAclsRequest, DeleteAclsRequest, FetchRequest, MetadataRequest, MetadataResponse, ProduceRequest,
+    RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use uuid::Uuid;
@@ -23,6 +24,7 @@ const PRODUCE: i16 = 13;
 const FETCH: i16 = 17;
 const METADATA: i16 = 12;
 const CREATE_ACLS: i16 = 3;
+const DELETE_ACLS: i16 = 3;
 
 /// Of a fetch answer, as Java asks by default.
 const FETCH_BYTES: i32 = 1024 * 1024;
@@ -132,6 +134,28 @@ impl Client {
         let error = answer.results.first().context("a result")?.error_code;
         ensure!(error == 0, "create ACLs: error {error}");
         Ok(())
+    }
+
+    /// Takes away every right of a user. Answers how many there were.
+    pub(crate) fn revoke_all(&mut self, user: &str) -> Result<usize> {
+        let any = 1;
+        let filter = DeleteAclsFilter::default()
+            .with_resource_type_filter(any)
+            .with_resource_name_filter(None)
+            .with_pattern_type_filter(any)
+            .with_principal_filter(Some(StrBytes::from_string(format!("User:{user}"))))
+            .with_host_filter(None)
+            .with_operation(any)
+            .with_permission_type(any);
+        let request = DeleteAclsRequest::default().with_filters(vec![filter]);
+        let answer = self.ask(DELETE_ACLS, &request)?;
+        let of_filter = answer.filter_results.first().context("a result")?;
+        ensure!(
+            of_filter.error_code == 0,
+            "delete ACLs: error {}",
+            of_filter.error_code
+        );
+        Ok(of_filter.matching_acls.len())
     }
 
     /// The address of the leader of a topic's first partition, as it is advertised, and the topic's id.

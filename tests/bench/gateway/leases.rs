@@ -1,5 +1,5 @@
-//! The cost of leases where requests are decided: one node, which needs none, and three, by the node that leads and by one that
-//! does not, under the same load in one run.
+//! The cost of leases: where requests are decided, by one node, which needs none, and by three, at the node that leads and at one that
+//! does not, under the same load in one run; and where a right is taken away.
 
 use std::thread;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::batch::Batch;
 use crate::load::{Load, Small, Target};
 use crate::measure::{Usage, median, median_ratio, percentile};
 use crate::report::{GIB, MIB, say};
-use crate::{broker, node};
+use crate::{broker, node, removals};
 
 /// The first argument that asks for this.
 pub(crate) const COMMAND: &str = "leases";
@@ -72,6 +72,12 @@ pub(crate) fn run(rounds: usize) -> Result<()> {
             way.title
         );
     }
+    let [_, own @ ..] = &ways;
+    let asked = own.iter().map(|way| -> Result<_> {
+        let address = &way.target.entrance(0).address;
+        Ok((way.title, node::super_user(&three.admin(1), VCLUSTER, address)?))
+    });
+    let mut removed = removals::measure(asked.collect::<Result<_>>()?)?;
     for round in 0..rounds {
         say(&format!("round {} of {rounds} …", round + 1));
         watch(&mut ways)?;
@@ -87,6 +93,7 @@ pub(crate) fn run(rounds: usize) -> Result<()> {
         "another node leads now: run it again"
     );
     report(&mut ways);
+    removals::report(&mut removed);
     Ok(())
 }
 

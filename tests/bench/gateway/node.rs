@@ -97,6 +97,12 @@ pub(crate) fn token(gateway: &Admin, vcluster: &str, user: &str) -> Result<Strin
     Ok(gateway.token(vcluster, user, TOKEN_SECONDS)?)
 }
 
+/// A connection of the super user of a virtual cluster that [`target`] has made.
+pub(crate) fn super_user(gateway: &Admin, name: &str, address: &str) -> Result<Client> {
+    let login = Login::plain(SUPER_USER, &token(gateway, name, SUPER_USER)?);
+    Client::connect(address, Some(&login))
+}
+
 /// The way through a virtual cluster, for an ordinary account, so that every request is decided by ACLs. `topics` are
 /// pairs of one that is written to and one that is read; each pair is led by one broker.
 pub(crate) fn target(
