@@ -33,8 +33,9 @@ use crate::oauth::Fetcher;
 use crate::stream::Stream;
 use crate::tls::{Trust, TrustError};
 
-/// How long one dial may take, from the name to the end of the login.
-pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one dial may take, from the name to the end of the login: as long as Kafka's own clients wait for a connection at first
+/// (`socket.connection.setup.timeout.ms`). A broker that is slow with everything would otherwise be taken for one that is gone.
+pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many of the addresses that a name resolves to are tried.
 const MAX_ADDRESSES: usize = 4;
