@@ -2,6 +2,8 @@
 
 #[path = "tidy/apis.rs"]
 mod apis;
+#[path = "tidy/pages.rs"]
+mod pages;
 #[path = "tidy/planted.rs"]
 mod planted;
 
