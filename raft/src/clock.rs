@@ -48,6 +48,12 @@ impl BootTime {
         Self(self.0.saturating_add(nanos))
     }
 
+    /// The moment so long ago; the start of the machine, if that is later.
+    pub(crate) fn before(self, time: Duration) -> Self {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_sub(nanos))
+    }
+
     /// How long it is from `earlier` until this moment; nothing if that is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
@@ -66,5 +72,12 @@ mod tests {
         assert!(BootTime::now().since(before) >= Duration::from_millis(2));
         assert_eq!(before.since(BootTime::now()), Duration::ZERO);
         assert_eq!(BootTime::NEVER.after(Duration::MAX), BootTime::NEVER);
+        assert_eq!(
+            before
+                .after(Duration::from_secs(1))
+                .before(Duration::from_secs(1)),
+            before
+        );
+        assert_eq!(before.before(Duration::MAX), BootTime::START);
     }
 }

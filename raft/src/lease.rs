@@ -10,9 +10,11 @@
 //! * A change of revision R is acknowledged when each node shows R, or has no lease any more that was granted with a floor below
 //!   R: since the last time that it asked, or since R was committed, so much time has gone by that a lease is over, however
 //!   fast or slow its clock runs ([`LeaseTerms::bound`]).
-//! * A new leader takes each node for one that has just asked.
+//! * A new leader takes each node for one that has just asked. A majority then tells it when it last acknowledged a leader before:
+//!   since that moment nobody was granted a lease by one ([`LeaderAcks`]).
 //! * Of several processes of one node only one has a lease at a time.
 
+mod acknowledged;
 #[cfg(test)]
 mod model;
 mod table;
@@ -29,6 +31,7 @@ use crate::model::Revision;
 #[cfg(feature = "planted")]
 use crate::planted::{PlantedMistake, is_planted};
 
+pub(crate) use self::acknowledged::LeaderAcks;
 pub(crate) use self::table::{LeaseTable, NotHolder};
 
 /// How much faster or slower than true time a clock may run, in hundredths: twice the deviation of one clock, for two of

@@ -15,6 +15,7 @@ mod membership;
 mod remembering;
 mod run;
 mod start;
+mod succession;
 mod upgrade;
 
 use std::collections::BTreeMap;

@@ -28,6 +28,12 @@ pub(crate) struct VoteV1 {
     committed: bool,
 }
 
+impl VoteV1 {
+    pub(crate) fn term(self) -> u64 {
+        self.term
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MembershipV1 {
     configs: Vec<BTreeSet<u64>>,

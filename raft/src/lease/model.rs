@@ -4,12 +4,17 @@
 //! A change that was acknowledged must be seen by every request that is read after that. Each mistake that one could make in the
 //! protocol must be found within a few seeds: otherwise the model shows nothing.
 
+mod chance;
+mod mistake;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{HeldLeases, LeaseTable, LeaseTerms, ProcessId};
+use super::{HeldLeases, LeaderAcks, LeaseTable, LeaseTerms, ProcessId};
 use crate::clock::BootTime;
 use crate::model::{NodeId, Revision};
+use chance::Chance;
+use mistake::Mistake;
 
 const NODES: usize = 3;
 const SPAN: Duration = Duration::from_millis(2500);
@@ -18,66 +23,6 @@ const STEP: f64 = 5.0;
 const RUN: f64 = 40_000.0;
 /// From one question for a lease to the next.
 const RENEWAL: f64 = 250.0;
-
-/// A mistake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Mistake {
-    None,
-    /// A lease counts from when it comes.
-    FromReceipt,
-    /// The view is loaded before the lease is looked at.
-    ViewFirst,
-    /// A new leader knows of no leases.
-    NewLeaderKnowsNobody,
-    /// A change is acknowledged when it is committed.
-    AcknowledgedAtCommit,
-    /// A leader grants though nobody says that it still leads.
-    NotConfirmed,
-    /// The leader waits as long as a lease is, by its own clock.
-    NoMargin,
-    /// A lease counts before its floor is shown.
-    CountsBeforeShown,
-    /// The clock was read before the request was.
-    OldClock,
-}
-
-/// A generator of numbers (xorshift): the same for the same seed, everywhere.
-struct Chance(u64);
-
-impl Chance {
-    fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn between(&mut self, least: f64, most: f64) -> f64 {
-        let unit = u32::try_from(self.next() >> 32).map_or(0.0, f64::from) / f64::from(u32::MAX);
-        least + (most - least) * unit
-    }
-
-    fn is(&mut self, probability: f64) -> bool {
-        self.between(0.0, 1.0) < probability
-    }
-
-    fn node(&mut self) -> usize {
-        usize::try_from(self.next() % NODES as u64).expect("a small number")
-    }
-
-    /// How long a message takes, if it arrives.
-    fn latency(&mut self) -> Option<f64> {
-        match self.between(0.0, 1.0) {
-            lot if lot < 0.05 => None,
-            lot if lot < 0.10 => Some(self.between(200.0, 4000.0)),
-            _ => Some(self.between(0.5, 15.0)),
-        }
-    }
-}
 
 /// A leadership as a node knows of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,6 +40,7 @@ struct Node {
     table: Option<(u64, LeaseTable)>,
     /// As a leader: all up to here is committed, as far as it knows.
     knows: u64,
+    acks: LeaderAcks,
     held: HeldLeases,
     until: BootTime,
     shows: u64,
@@ -121,7 +67,12 @@ enum Message {
 
 /// A leader has a majority confirm it.
 struct Confirming {
+    /// When it learns of it.
     at: f64,
+    /// The node that acknowledges it, with the leader a majority, and when; none once it has, or cannot.
+    other: Option<usize>,
+    acknowledged_at: f64,
+    is_acknowledged: bool,
     leadership: Leadership,
     from: usize,
     asked: BootTime,
@@ -197,6 +148,7 @@ impl World {
             hears: None,
             table: None,
             knows: 0,
+            acks: LeaderAcks::new(BootTime::START),
             held: HeldLeases::default(),
             until: BootTime::START,
             shows: 0,
@@ -249,6 +201,7 @@ impl World {
             }
             self.commit();
             self.deliver();
+            self.acknowledge_leaders();
             self.confirm();
             self.acknowledge();
             self.decide();
@@ -302,9 +255,32 @@ impl World {
         };
         let members = members.map(|member| holder(member).0);
         let (terms, now) = (LeaseTerms { span }, self.clock(node));
-        let table = LeaseTable::new(terms, members, Revision(self.committed), now);
+        let mut table = LeaseTable::new(terms, members, Revision(self.committed), now);
+        if let Some(last) = self.last_acknowledged(node, term) {
+            table.nobody_asked_after(last);
+        }
         self.nodes[node].table = Some((term, table));
         self.nodes[node].knows = self.committed;
+    }
+
+    /// The last moment at which a majority acknowledged a leader before this term, as its leader finds it out.
+    fn last_acknowledged(&mut self, leader: usize, term: u64) -> Option<BootTime> {
+        let own = self.nodes[leader].acks.before(term);
+        if self.mistake == Mistake::OwnWordOnly {
+            return Some(own);
+        }
+        let other = self.another(leader)?;
+        let elapsed = self.clock(other).since(self.nodes[other].acks.before(term));
+        Some(own.max(self.clock(leader).before(elapsed)))
+    }
+
+    /// Another node that runs and is in contact, if there is one.
+    fn another(&mut self, node: usize) -> Option<usize> {
+        let others =
+            (0..NODES).filter(|other| *other != node && self.runs(*other) && self.in_contact(*other));
+        let others: Vec<usize> = others.collect();
+        let chosen = self.chance.node() % others.len().max(1);
+        others.get(chosen).copied()
     }
 
     /// One node goes on.
@@ -436,8 +412,13 @@ impl World {
                 true => self.chance.between(100.0, 1500.0),
                 false => self.chance.between(0.5, 15.0),
             };
+            let other = self.another(leadership.leader);
+            self.note_acknowledged(leadership.leader, leadership.term);
             self.confirming.push(Confirming {
                 at: self.now + takes,
+                other,
+                acknowledged_at: self.now + self.chance.between(0.0, takes),
+                is_acknowledged: false,
                 leadership,
                 from,
                 asked,
@@ -446,13 +427,39 @@ impl World {
         }
     }
 
-    /// A majority confirms a leader if nobody else was elected since, and it can hear them.
+    /// The other half of a majority acknowledges a leader if nobody else was elected since, and they hear each other.
+    fn acknowledge_leaders(&mut self) {
+        for mut confirming in std::mem::take(&mut self.confirming) {
+            let Leadership { term, leader } = confirming.leadership;
+            if let Some(other) = confirming
+                .other
+                .filter(|_| self.now >= confirming.acknowledged_at)
+            {
+                confirming.other = None;
+                let hears = self.runs(other) && self.in_contact(other) && self.in_contact(leader);
+                if hears && term == self.leads.term {
+                    confirming.is_acknowledged = true;
+                    self.note_acknowledged(other, term);
+                }
+            }
+            self.confirming.push(confirming);
+        }
+    }
+
+    fn note_acknowledged(&mut self, node: usize, term: u64) {
+        if self.mistake != Mistake::ForgetsAcknowledgements {
+            let clock = self.clock(node);
+            self.nodes[node].acks.note(term, clock);
+        }
+    }
+
+    /// A leader learns that it was acknowledged, if it does not follow another one yet.
     fn confirm(&mut self) {
         let now = self.now;
         for confirming in due(&mut self.confirming, |confirming| confirming.at <= now) {
-            let Leadership { term, leader } = confirming.leadership;
-            let confirmed = term == self.leads.term && self.in_contact(leader);
-            if confirmed || self.mistake == Mistake::NotConfirmed {
+            let leader = confirming.leadership.leader;
+            let follows = self.nodes[leader].follows == confirming.leadership;
+            if confirming.is_acknowledged && follows || self.mistake == Mistake::NotConfirmed {
                 let to = confirming.from;
                 let grant = Message::Grant {
                     to,
@@ -584,6 +591,8 @@ fn every_mistake_is_found() {
         Mistake::NoMargin,
         Mistake::CountsBeforeShown,
         Mistake::OldClock,
+        Mistake::OwnWordOnly,
+        Mistake::ForgetsAcknowledgements,
     ] {
         let found = (1..=FOUND_WITHIN).any(|seed| World::new(seed, mistake).run().violations > 0);
         assert!(found, "{mistake:?} goes unnoticed");

@@ -61,6 +61,17 @@ impl LeaseTable {
         }
     }
 
+    /// No leader before this one has granted anything to anybody who asked after this moment.
+    pub(crate) fn nobody_asked_after(&mut self, moment: BootTime) {
+        let unheard = self
+            .holders
+            .values_mut()
+            .filter(|holder| holder.process.is_none());
+        for holder in unheard {
+            holder.asked = holder.asked.min(moment);
+        }
+    }
+
     /// A process of a node asks for a lease. It may be granted one from now on. `since` is when it took the place of another
     /// one, if it did.
     ///
@@ -252,6 +263,21 @@ mod tests {
         asks(&mut table, ONE, Revision(5), at(101)).unwrap();
         assert_eq!(waits(&table, 5, 101), [2]);
         assert_eq!(waits(&table, 5, 112), [0; 0]);
+    }
+
+    #[test]
+    fn a_new_leader_waits_no_longer_than_leaders_before_can_have_granted() {
+        let mut table = LeaseTable::new(TERMS, [ONE.0, TWO.0].into_iter(), Revision(5), at(100));
+        asks(&mut table, ONE, Revision(5), at(101)).unwrap();
+        table.nobody_asked_after(at(95));
+        table.committed(Revision(6), at(102));
+        assert_eq!(waits(&table, 6, 106), [1, 2]);
+        // The first has a lease of this leader.
+        assert_eq!(waits(&table, 6, 107), [1]);
+        assert_eq!(waits(&table, 6, 113), [0; 0]);
+        // What is said later changes nothing for the worse.
+        table.nobody_asked_after(at(200));
+        assert_eq!(waits(&table, 6, 113), [0; 0]);
     }
 
     #[test]

@@ -36,9 +36,11 @@ impl Format for Request {
             | Self::Describe
             | Self::Join { .. }
             | Self::Floor => Level::FIRST,
-            Self::Lease { .. } | Self::Shows { .. } | Self::Release { .. } | Self::Settled { .. } => {
-                Level::LEASES
-            }
+            Self::Lease { .. }
+            | Self::Shows { .. }
+            | Self::Release { .. }
+            | Self::Settled { .. }
+            | Self::Acknowledged { .. } => Level::LEASES,
             Self::Members | Self::Admit(_) => Level::MEMBERS,
         }
     }
@@ -59,7 +61,7 @@ impl Format for Response {
             | Self::Failed(_)
             | Self::Floor(_)
             | Self::Piece => Level::FIRST,
-            Self::Lease(_) | Self::Settled(_) | Self::Noted => Level::LEASES,
+            Self::Lease(_) | Self::Settled(_) | Self::Noted | Self::Acknowledged { .. } => Level::LEASES,
             Self::Members(_) => Level::MEMBERS,
             Self::Admission(AdmissionAnswer::Refused(refusal)) => refusal.level().max(Level::MEMBERS),
             Self::Admission(AdmissionAnswer::Admitted { .. } | AdmissionAnswer::NotNow(_)) => Level::MEMBERS,
@@ -116,6 +118,10 @@ pub(crate) enum Request {
     Members,
     /// The sender wants to join the cluster.
     Admit(Box<NewNode>),
+    /// How long is it since a leader of a term before this one was acknowledged?
+    Acknowledged {
+        before: u64,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -147,6 +153,10 @@ pub(crate) enum Response {
     Noted,
     Members(KnownMembers),
     Admission(AdmissionAnswer),
+    /// So many milliseconds, or less.
+    Acknowledged {
+        millis: u64,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -292,6 +302,11 @@ impl Request {
 }
 
 impl AppendMessage {
+    /// Of the leader that sent it.
+    pub(super) fn term(&self) -> u64 {
+        self.vote.term()
+    }
+
     pub(crate) fn has_entries(&self) -> bool {
         !self.entries.is_empty()
     }

@@ -157,6 +157,20 @@ impl Peers {
         }
     }
 
+    /// Asks a node how long ago it last acknowledged a leader of a term before this one. It is at least so long.
+    pub(crate) async fn acknowledged(
+        &self,
+        node: NodeId,
+        before: u64,
+        limit: Duration,
+    ) -> Result<Duration, CallError> {
+        let peer = self.get(node).ok_or(CallError::Unknown(node))?;
+        match peer.call(&Request::Acknowledged { before }, limit).await? {
+            Response::Acknowledged { millis } => Ok(Duration::from_millis(millis)),
+            _ => Err(peer.unexpected()),
+        }
+    }
+
     /// Tells the leader what this node shows.
     pub(crate) async fn shows(
         &self,

@@ -12,6 +12,7 @@ use super::message::{
     Response, TakeAnswer,
 };
 use super::pieces::{Gathered, Gathering, Piece};
+use crate::clock::BootTime;
 use crate::codec::layout::{LogIdV1, VoteV1};
 use crate::founding::FoundingId;
 use crate::model::{Level, NewNode, NodeId, Revision};
@@ -77,6 +78,7 @@ impl Service {
                 let answer = self.core.granting.settled(raft, revision, SETTLE).await;
                 Ok(Response::Settled(answer))
             }
+            Request::Acknowledged { before } => Ok(self.acknowledged(before)),
             Request::Append(message) => self.append(raft, message).await,
             Request::Vote(ballot) => {
                 self.may_vote()?;
@@ -109,8 +111,10 @@ impl Service {
         if message.has_entries() && !self.core.space.is_enough() {
             return Err(Failure::DiskFull);
         }
+        let term = message.term();
         let request = message.into_openraft().map_err(|_| Failure::NotUnderstood)?;
         let response = raft.append_entries(request).await.map_err(|_| Failure::Stopped)?;
+        self.core.granting.acknowledges(term);
         Ok(Response::Append(response.into()))
     }
 
@@ -141,9 +145,18 @@ impl Service {
             .install_full_snapshot(vote.into(), snapshot)
             .await
             .map_err(|_| Failure::Stopped)?;
+        self.core.granting.acknowledges(vote.term());
         Ok(Response::Snapshot {
             vote: response.vote.into(),
         })
+    }
+
+    fn acknowledged(&self, before: u64) -> Response {
+        let moment = self.core.granting.acknowledged_before(before);
+        let elapsed = BootTime::now().since(moment);
+        Response::Acknowledged {
+            millis: u64::try_from(elapsed.as_millis()).unwrap_or_default(),
+        }
     }
 
     async fn show(&self, after: Revision) -> Revision {

@@ -1,6 +1,6 @@
 //! Leases that this node grants while it leads, and what it knows of the others' sight of changes.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use openraft::RaftMetrics;
@@ -12,7 +12,7 @@ use super::confirm::floor_as_leader;
 use super::core::Raft;
 use crate::boots::KnownBoots;
 use crate::clock::BootTime;
-use crate::lease::{LeaseTable, LeaseTerms, NotHolder, ProcessId};
+use crate::lease::{LeaderAcks, LeaseTable, LeaseTerms, NotHolder, ProcessId};
 use crate::members::ClusterMembers;
 use crate::model::{NodeId, Revision, State};
 use crate::network::{FloorAnswer, LeaseAnswer, SettledAnswer};
@@ -36,6 +36,7 @@ pub(crate) struct Granting {
     states: watch::Receiver<Arc<State>>,
     boots: KnownBoots,
     terms: LeaseTerms,
+    acks: Mutex<LeaderAcks>,
     /// Of the term that this node led last.
     leading: Mutex<Option<LeadTerm>>,
     /// Somebody asked, showed more, or took leave.
@@ -59,6 +60,7 @@ impl Granting {
             states,
             boots,
             terms,
+            acks: Mutex::new(LeaderAcks::new(BootTime::now())),
             leading: Mutex::default(),
             news: watch::Sender::default(),
         }
@@ -81,6 +83,8 @@ impl Granting {
             Some(Err(NotHolder)) => return LeaseAnswer::AnotherProcess,
             Some(Ok(())) => self.tell(),
         }
+        // It is one of those who confirm it, and others may have by the time that it says so to another leader.
+        self.acknowledges(raft.metrics().borrow_watched().current_term);
         let confirmed = floor_as_leader(raft);
         #[cfg(feature = "planted")]
         let confirmed = async {
@@ -97,6 +101,31 @@ impl Granting {
             },
             Ok(FloorAnswer::NotLeader) | Err(_) => LeaseAnswer::NotLeader,
         }
+    }
+
+    /// This node acknowledges the leader of a term. To be noted before the leader can know of it.
+    pub(crate) fn acknowledges(&self, term: u64) {
+        self.acks().note(term, BootTime::now());
+    }
+
+    /// The last moment at which it acknowledged a leader of a term before this one, or later.
+    pub(crate) fn acknowledged_before(&self, term: u64) -> BootTime {
+        self.acks().before(term)
+    }
+
+    /// No leader before this term, in which this node leads, was confirmed by a majority after this moment.
+    pub(super) fn no_leader_after(&self, raft: &Raft, term: u64, moment: BootTime) {
+        let is_of_term = || raft.metrics().borrow_watched().current_term == term;
+        self.with_table(raft, |table, _| {
+            if is_of_term() {
+                table.nobody_asked_after(moment);
+            }
+        });
+        self.tell();
+    }
+
+    fn acks(&self) -> MutexGuard<'_, LeaderAcks> {
+        self.acks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A process of a node shows this much.

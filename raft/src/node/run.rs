@@ -12,7 +12,9 @@ use tokio::task::JoinSet;
 use super::calls::{self, Call};
 use super::confirm::{self, Asker};
 use super::core::{Core, Raft};
-use super::{RaftStatus, StartError, formation, keeper, leasing, membership, remembering, upgrade};
+use super::{
+    RaftStatus, StartError, formation, keeper, leasing, membership, remembering, succession, upgrade,
+};
 use crate::members::ClusterMembers;
 use crate::model::{NodeId, NodeRecord};
 use crate::network::{self, Identity, Network, NodeExclusion, PeerPort, Service};
@@ -152,6 +154,7 @@ fn watch(core: &Arc<Core>, watchers: &mut JoinSet<()>) {
     if core.lease.left().is_some() {
         watchers.spawn(leasing::keep(core.clone()));
         watchers.spawn(leasing::report(core.clone()));
+        watchers.spawn(succession::look_back(core.clone()));
     }
 }
 

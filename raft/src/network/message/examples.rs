@@ -76,6 +76,7 @@ pub(crate) fn requests() -> Vec<(&'static str, Request)> {
         ("release", Request::Release { process: PROCESS }),
         ("members", Request::Members),
         ("admit", Request::Admit(Box::new(new_node()))),
+        ("acknowledged", Request::Acknowledged { before: 8 }),
         (
             "settled",
             Request::Settled {
@@ -118,6 +119,7 @@ pub(crate) fn responses() -> Vec<(&'static str, Response)> {
         ),
         ("snapshot", Response::Snapshot { vote: vote() }),
         ("transfer-leader", Response::TransferLeader { accepted: true }),
+        ("acknowledged", Response::Acknowledged { millis: 1500 }),
         ("taken-created", Response::Taken(taken(Outcome::Created))),
         ("taken-refused", Response::Taken(taken(refused))),
         (
